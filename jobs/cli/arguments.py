@@ -13,7 +13,7 @@ OperatorId = Annotated[str | None, typer.Option("--operator", help="One operator
 
 
 class Target(StrEnum):
-    """What spending is held against."""
+    """A target that spending is compared with."""
 
     norm = "norm"
     best = "best"

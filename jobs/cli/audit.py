@@ -46,7 +46,7 @@ def audit_sample(
     ] = False,
 ) -> None:
     """Draw a sample of a month's messages for a person to label, and write the sheet."""
-    cuts = cuts_of(score_cuts)
+    cuts = parse_cuts(score_cuts)
     settings = config.load(config_file)
     chosen = config.operators(settings, operator)
     formats = [each.value for each in format or [SheetFormat.xlsx]]
@@ -114,7 +114,7 @@ def audit_run(settings: config.Observatory, chosen: list[Operator]) -> Run:
     )
 
 
-def cuts_of(text: str) -> tuple[float, ...]:
+def parse_cuts(text: str) -> tuple[float, ...]:
     """Scores from text such as 0,4: rising numbers."""
     try:
         cuts = tuple(float(part) for part in text.split(",") if part.strip())

@@ -1,7 +1,7 @@
 """Where commands print: tables and results to `out`, progress and problems to `err`.
 
-One rule for every table, on a terminal of any width: one that has room for the longest word of each column is
-drawn as it is; of another each row is drawn as a list of its columns, so that no word is broken.
+No word of a table is broken: a table that is too wide for the longest word of each of its columns is printed
+as lists, one for each row.
 """
 
 from __future__ import annotations
@@ -24,27 +24,28 @@ class FittingConsole(Console):
     """A console whose tables break no words."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        super().print(*(fitted(each, self.width) for each in objects), **options)
+        super().print(*(fit_tables(each, self.width) for each in objects), **options)
 
 
-def fitted(drawn: Any, width: int) -> Any:
-    """What is drawn, with tables that a width has no room for as lists."""
+def fit_tables(drawn: Any, width: int) -> Any:
+    """The same, with tables that are too wide turned into lists."""
     if isinstance(drawn, Padding):
-        inner = fitted(drawn.renderable, width - drawn.left - drawn.right)
+        inner = fit_tables(drawn.renderable, width - drawn.left - drawn.right)
         return Padding(inner, (drawn.top, drawn.right, drawn.bottom, drawn.left), expand=drawn.expand)
     if isinstance(drawn, Group):
-        return Group(*(fitted(each, width) for each in drawn.renderables))
+        return Group(*(fit_tables(each, width) for each in drawn.renderables))
     if not isinstance(drawn, Table) or whole_width(drawn) <= width:
         return drawn
     return with_widths(drawn, width) if least_width(drawn) <= width else as_list(drawn)
 
 
 def with_widths(table: Table, width: int) -> Table:
-    """The table with each column as wide as its longest word, and a part of the room that is left. Rich makes
-    the widest columns narrow, whatever stands in them."""
-    least = [least_of(column, table.show_footer) for column in table.columns]
+    """The table with each column as wide as its longest word, plus a share of the room that remains. Rich
+    would narrow the widest columns, even below their longest word."""
+    least = [longest_word(column, table.show_footer) for column in table.columns]
     wanted = [
-        whole_of(column, table.show_footer) - few for column, few in zip(table.columns, least, strict=True)
+        longest_line(column, table.show_footer) - few
+        for column, few in zip(table.columns, least, strict=True)
     ]
     left = width - least_width(table)
     fitting = copy(table)
@@ -55,43 +56,43 @@ def with_widths(table: Table, width: int) -> Table:
 
 
 def least_width(table: Table) -> int:
-    """The columns that a table needs so that no word of it is broken."""
-    return edges(table) + sum(least_of(column, table.show_footer) for column in table.columns)
+    """The width at which no word of a table is broken."""
+    return border_width(table) + sum(longest_word(column, table.show_footer) for column in table.columns)
 
 
 def whole_width(table: Table) -> int:
-    """The columns that a table needs so that no cell of it is wrapped."""
-    return edges(table) + sum(whole_of(column, table.show_footer) for column in table.columns)
+    """The width at which no cell of a table is wrapped."""
+    return border_width(table) + sum(longest_line(column, table.show_footer) for column in table.columns)
 
 
-def edges(table: Table) -> int:
-    """The columns that are no cell's."""
+def border_width(table: Table) -> int:
+    """The width of a table's borders and padding."""
     padding = (table.padding[1] + table.padding[3]) * len(table.columns)
     return padding + (0 if table.box is None else 2 * table.show_edge + len(table.columns) - 1)
 
 
-def least_of(column: Column, has_footer: bool) -> int:
-    """The width of a column's longest word, or line where it does not wrap."""
+def longest_word(column: Column, has_footer: bool) -> int:
+    """The width of a column's longest word, or of its longest line if the column does not wrap."""
     if column.no_wrap:
-        return whole_of(column, has_footer)
-    words = [word for text in texts_of(column, has_footer) for word in text.split()]
+        return longest_line(column, has_footer)
+    words = [word for text in cell_texts(column, has_footer) for word in text.split()]
     longest = max([column.width or column.min_width or 0, *map(cell_len, words)])
     # Such a column may break what is longer, as a path.
     return min(longest, FOLDED) if column.overflow == "fold" else longest
 
 
-def whole_of(column: Column, has_footer: bool) -> int:
+def longest_line(column: Column, has_footer: bool) -> int:
     """The width of a column's longest line."""
-    lines = [line for text in texts_of(column, has_footer) for line in text.splitlines()]
+    lines = [line for text in cell_texts(column, has_footer) for line in text.splitlines()]
     return max([column.width or column.min_width or 0, *map(cell_len, lines)])
 
 
-def texts_of(column: Column, has_footer: bool) -> list[str]:
-    return [plain(each) for each in (column.header, *column.cells, column.footer if has_footer else "")]
+def cell_texts(column: Column, has_footer: bool) -> list[str]:
+    return [plain_text(each) for each in (column.header, *column.cells, column.footer if has_footer else "")]
 
 
-def plain(cell: RenderableType) -> str:
-    """A cell's text; what is no text takes what room there is."""
+def plain_text(cell: RenderableType) -> str:
+    """A cell's text; empty for a cell that adapts to any width, such as a bar."""
     if isinstance(cell, Text):
         return cell.plain
     return Text.from_markup(cell).plain if isinstance(cell, str) else ""
@@ -99,7 +100,7 @@ def plain(cell: RenderableType) -> str:
 
 def as_list(table: Table) -> Group:
     """Each row as a list of its columns, after the table's title, and before its caption."""
-    parts: list[RenderableType] = [Text(plain(table.title), "italic")] if table.title else []
+    parts: list[RenderableType] = [Text(plain_text(table.title), "italic")] if table.title else []
     cells = [list(column.cells) for column in table.columns]
     rows = list(zip(*cells, strict=True))
     if table.show_footer:
@@ -113,7 +114,7 @@ def as_list(table: Table) -> Group:
         parts += [Text("")] if number else []
         parts.append(listed)
     if table.caption:
-        parts.append(Text(plain(table.caption), "dim italic"))
+        parts.append(Text(plain_text(table.caption), "dim italic"))
     return Group(*parts)
 
 
@@ -122,7 +123,7 @@ err = FittingConsole(stderr=True, soft_wrap=True)
 
 
 def wide_console(**options: Any) -> Console:
-    """A console for results; a piped one, which has no width of its own, as wide as a large terminal."""
+    """A console for results. In a pipe, which has no width of its own, it is 120 columns wide."""
     console = FittingConsole(soft_wrap=False, **options)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 120

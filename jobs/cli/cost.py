@@ -1,6 +1,6 @@
-"""`observatory cost`: the economist's door.
+"""The commands `observatory cost`.
 
-explain says how a figure came about, sum adds figures that may be added, list names the published ones.
+explain prints how a figure was computed, sum adds figures, list prints the published ones.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def explain(
     """Print how a figure is computed: formula, parameters with sources, versions of inputs, sensitivities."""
     from jobs.costs.drawing import draw
 
-    draw(explained(figure, config_file), wide_console(highlight=False))
+    draw(explain_figure(figure, config_file), wide_console(highlight=False))
 
 
 @app.command(name="sum")
@@ -54,7 +54,7 @@ def sum_(
 
     if len(figures) < 2:
         raise ObservatoryError("cost sum: name two figures or more")
-    draw_sum(add([explained(each, config_file) for each in figures]), wide_console(highlight=False))
+    draw_sum(add([explain_figure(each, config_file) for each in figures]), wide_console(highlight=False))
 
 
 @app.command(name="list")
@@ -85,7 +85,7 @@ def list_(
 
 
 def is_study(name: str) -> bool:
-    """Whether a name is of the study's tables. Here, because the lake takes a moment to load."""
+    """Whether a name is a table of the study. Not imported from the study, which takes a moment to load."""
     return name.startswith("study.")
 
 
@@ -112,8 +112,8 @@ def published_rows() -> dict[str, list[tuple[str, ...]]]:
     return found
 
 
-def explained(name: str, config_file: Path) -> Explained:
-    """A figure by its name. Raises ObservatoryError with the nearest right name for one that is not known."""
+def explain_figure(name: str, config_file: Path) -> Explained:
+    """A figure by its name. Raises ObservatoryError with the nearest known name for an unknown one."""
     from jobs.costs.parameter import explain_parameter, parameters
     from jobs.costs.published import explain_published, names_of, published_figures
 

@@ -31,14 +31,14 @@ def demo(
     ] = Path("sample_data/membership"),
 ) -> None:
     """Run the sample study on this machine, from logs to the report page and a release of made-up figures."""
-    from jobs.cli.main_figures import results, study_rows, world
+    from jobs.cli.main_figures import main_tables, read_estimates, world_tables
 
     use_demo_key()
     settings = config.load(config_file)
     problems = pull_all(settings, None, is_followed=True)
     work = run_stages(settings, None, [each.value for each in Stage])
     estimate_demo(work, membership)
-    for table in (*results(work.lake), *world(study_rows(work.lake), truth_of(membership))):
+    for table in (*main_tables(work.lake), *world_tables(read_estimates(work.lake), read_truth(membership))):
         out.print(table)
     raise_problems(problems)
     write_report(work.lake, settings, report)
@@ -56,8 +56,8 @@ def estimate_demo(work: Run, membership: Path) -> None:
         study_stage.estimate(work.lake, work.settings, membership, work.run_id, status.update)
 
 
-def truth_of(membership: Path) -> pl.DataFrame:
-    """What the made-up membership really had; no rows where its folder does not say."""
+def read_truth(membership: Path) -> pl.DataFrame:
+    """The true values of the made-up membership; no rows if its folder has none."""
     import polars as pl
 
     columns = {"area_code": pl.String, "channel_code": pl.String, "figure": pl.String, "value": pl.Float64}
@@ -67,11 +67,11 @@ def truth_of(membership: Path) -> pl.DataFrame:
 
 def use_demo_key() -> None:
     """The sample study's own key: made once, kept under build/, readable by its user alone."""
-    from jobs.cli.demo_release import kept_secret
+    from jobs.cli.demo_release import keep_secret
     from jobs.core.key_names import KEY, KEY_FILE
 
     if not (os.environ.get(KEY) or os.environ.get(KEY_FILE)):
-        os.environ[KEY_FILE] = str(kept_secret("pseudonym.key", lambda: secrets.token_hex(32)))
+        os.environ[KEY_FILE] = str(keep_secret("pseudonym.key", lambda: secrets.token_hex(32)))
 
 
 def show_release(settings: Observatory, membership: Path) -> None:
@@ -80,7 +80,7 @@ def show_release(settings: Observatory, membership: Path) -> None:
 
     with err.status("release") as status:
         found = release_demo(settings, membership, status.update)
-    folder = short(found.folder)
+    folder = shorten_path(found.folder)
     out.print(f"Release of made-up figures: {folder}", soft_wrap=True, highlight=False)
     out.print(f"digest {found.digest}", soft_wrap=True, highlight=False)
     out.print(f"The demo itself agreed for {found.asked} made-up administrations.", highlight=False)
@@ -92,10 +92,10 @@ def show_release(settings: Observatory, membership: Path) -> None:
         )
         return
     out.print("A key that the demo made signed it. Anyone can check the release:", highlight=False)
-    signers = short(Path(str(settings.release.signers)))
+    signers = shorten_path(Path(str(settings.release.signers)))
     out.print(f"observatory release verify {folder} --signers {signers}", soft_wrap=True, highlight=False)
 
 
-def short(path: Path) -> Path:
-    """A path from the present folder, where it is below."""
+def shorten_path(path: Path) -> Path:
+    """The path relative to the current folder, if it is inside."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

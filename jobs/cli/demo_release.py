@@ -53,9 +53,9 @@ class DemoRelease:
 
 
 def release_demo(settings: Observatory, membership: Path, say: Callable[[str], None]) -> DemoRelease:
-    """Release the estimates in the lake, unless that is done: what is missing of it is done."""
+    """Make, clear, sign and publish a release of the lake's estimates; steps already taken are skipped."""
     use_demo_p()
-    settings = at_release(settings, membership)
+    settings = settings_at_release(settings, membership)
     roots = settings.release
     assert roots.public_root is not None and roots.signers is not None, "the sample's settings name both"
     found = making.of_these_estimates(settings, PERIOD)
@@ -63,15 +63,15 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
     folder, own = (Path(root) / PERIOD / version for root in (roots.root, roots.restricted))
     target = Path(roots.public_root) / PERIOD / version
     digest = manifest.verify(folder)
-    asked = len(cleared(settings, own, digest).asked)
+    asked = len(clear_demo(settings, own, digest).asked)
     if not target.is_dir() and shutil.which("gpg"):
-        sign(folder, Path(roots.signers))
+        sign_demo(folder, Path(roots.signers))
         publishing.publish(folder, own, Path(roots.public_root), Path(roots.signers), BY, AT)
     is_published = target.is_dir()
     return DemoRelease(target if is_published else folder, digest, found is None, asked, is_published)
 
 
-def at_release(settings: Observatory, membership: Path) -> Observatory:
+def settings_at_release(settings: Observatory, membership: Path) -> Observatory:
     """The settings on the day of the release, with the membership's frame and denominators."""
     return settings.model_copy(
         update={
@@ -87,12 +87,12 @@ def use_demo_p() -> None:
     From 5 to below 12: at 15 the sample's areas alone reveal a contribution, and nothing may leave.
     """
     if not (os.environ.get(VALUE) or os.environ.get(FILE)):
-        file = kept_secret("p_pct", lambda: f"{5 + secrets.randbelow(700) / 100:.2f}")
+        file = keep_secret("p_pct", lambda: f"{5 + secrets.randbelow(700) / 100:.2f}")
         os.environ[FILE] = str(file)
 
 
-def kept_secret(name: str, choose: Callable[[], str]) -> Path:
-    """A file under build/ that its user alone reads, with a text that is chosen once."""
+def keep_secret(name: str, choose: Callable[[], str]) -> Path:
+    """A file under build/, readable by its user alone, whose text is chosen once."""
     file = HOME / "secrets" / name
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -103,8 +103,8 @@ def kept_secret(name: str, choose: Callable[[], str]) -> Path:
     return file
 
 
-def cleared(settings: Observatory, own: Path, digest: str) -> clearance.Clearance:
-    """The agreement of the sample's administrations, in sheets that the demo fills in."""
+def clear_demo(settings: Observatory, own: Path, digest: str) -> clearance.Clearance:
+    """The clearance of the release: the demo agrees for every administration of the sample."""
     before = clearance.read(own)
     if before and before.digest == digest and not before.unanswered:
         return before
@@ -120,9 +120,9 @@ def cleared(settings: Observatory, own: Path, digest: str) -> clearance.Clearanc
         return clearance.load(own, files, AT)
 
 
-def sign(folder: Path, signers: Path) -> None:
-    """Sign a release by the demo's own key, and put its public part among the signers."""
-    with demo_keys():
+def sign_demo(folder: Path, signers: Path) -> None:
+    """Sign a release with the demo's own key, and add the public key to the signers."""
+    with use_demo_keys():
         if signing.gpg("--list-secret-keys", SIGNER).returncode:
             alone = ("--passphrase", "", "--pinentry-mode", "loopback")
             signing.gpg(*alone, "--quick-generate-key", SIGNER, "ed25519", "sign", "never")
@@ -133,8 +133,9 @@ def sign(folder: Path, signers: Path) -> None:
 
 
 @contextmanager
-def demo_keys() -> Iterator[None]:
-    """GnuPG with the demo's own key. Its home has a short second name: GnuPG's sockets take no long path."""
+def use_demo_keys() -> Iterator[None]:
+    """While it lasts, GnuPG has the demo's own key. Its home gets a short link: GnuPG's sockets need a short
+    path."""
     home = HOME / "secrets" / "gnupg"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     before = os.environ.get("GNUPGHOME")

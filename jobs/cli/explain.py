@@ -72,7 +72,7 @@ def explain(
     asked = Asked(name, chosen, day.date() if day else None, source)
     matches = find(lake, settings, asked)
     if not matches:
-        raise ObservatoryError(nothing_found(lake, settings, asked))
+        raise ObservatoryError(describe_search(lake, settings, asked))
     if len(matches) > 1:
         show_matches(matches, asked, json)
         return
@@ -82,11 +82,11 @@ def explain(
     if json:
         sys.stdout.write(story.as_json() + "\n")
     else:
-        draw(story)
+        print_story(story)
 
 
-def nothing_found(lake: Lake, settings: config.Observatory, asked: Asked) -> str:
-    """Where nothing was found, and what to do."""
+def describe_search(lake: Lake, settings: config.Observatory, asked: Asked) -> str:
+    """The message if nothing was found: where the search looked, and what to do."""
     from jobs.explain.search import Search
 
     lines = []
@@ -115,7 +115,7 @@ def nothing_found(lake: Lake, settings: config.Observatory, asked: Asked) -> str
 
 
 def show_matches(matches: Sequence[Match], asked: Asked, json: bool) -> None:
-    """The matches, each with the key that names it alone."""
+    """Print the matches, each with the key that selects it alone."""
     from jobs.explain.story import listed
 
     rows = [listed(match) for match in matches]
@@ -137,47 +137,47 @@ def show_matches(matches: Sequence[Match], asked: Asked, json: bool) -> None:
     out.print("Narrow them with --day, --operator or --source, or explain one by its key.", soft_wrap=True)
 
 
-def draw(story: Story) -> None:
+def print_story(story: Story) -> None:
     from jobs.core.patterns import visible
 
-    indented(story.title, 0, "bold")
-    section("Lines")
+    print_indented(story.title, 0, "bold")
+    print_heading("Lines")
     file = None
     for line in story.lines:
         if file != (file := (line.source_id, line.stream_id)):
-            indented(f"{line.source_id}  {visible(line.file_name)}", 2, "bold")
+            print_indented(f"{line.source_id}  {visible(line.file_name)}", 2, "bold")
         text = "(landing no longer holds this line)" if line.text is None else visible(line.text)
-        indented(f"@{line.offset:,}  {text}", 6)
-    section("Bronze")
+        print_indented(f"@{line.offset:,}  {text}", 6)
+    print_heading("Bronze")
     for row in story.bronze_lines():
         table, _, values = visible(row).partition("  ")
-        indented(table, 2, "bold")
-        indented(values, 6)
-    section("Silver")
+        print_indented(table, 2, "bold")
+        print_indented(values, 6)
+    print_heading("Silver")
     for reason in story.reasons:
-        indented(f"{reason.table}  {visible(reason.row)}", 2, "bold")
+        print_indented(f"{reason.table}  {visible(reason.row)}", 2, "bold")
         for each in reason.because:
-            indented(visible(each), 6)
+            print_indented(visible(each), 6)
     if story.not_counted:
-        indented(f"Counts in no cell: {story.not_counted}.", 2)
-    section("Gold")
+        print_indented(f"Counts in no cell: {story.not_counted}.", 2)
+    print_heading("Gold")
     for code, names in story.definitions().items():
-        indented(f"{code}: {', '.join(names) or 'none'}", 2)
+        print_indented(f"{code}: {', '.join(names) or 'none'}", 2)
     for table, key, counts in story.gold_lines():
-        indented(table, 2, "bold")
-        indented(key, 6)
-        indented(counts, 6)
+        print_indented(table, 2, "bold")
+        print_indented(key, 6)
+        print_indented(counts, 6)
     if not story.cells:
-        indented("No cell: nothing of it is counted.", 2)
+        print_indented("No cell: nothing of it is counted.", 2)
 
 
-def section(title: str) -> None:
+def print_heading(title: str) -> None:
     out.print()
     out.print(Text(title, "bold cyan"))
 
 
-def indented(text: str, indent: int, style: str = "") -> None:
-    """A text that goes on below its first line where the terminal ends; in a pipe on one line."""
+def print_indented(text: str, indent: int, style: str = "") -> None:
+    """Print a text that wraps with its indent on a terminal; in a pipe it stays on one line."""
     if out.is_terminal:
         out.print(Padding(Text(text, style, overflow="fold"), (0, 0, 0, indent)))
     else:

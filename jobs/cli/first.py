@@ -39,8 +39,8 @@ DEFAULT = Path("observatory.toml")
 STARTERS = "`observatory sniff FILE` shows what it is like, and drafts a profile to read it with"
 
 
-def proposal_of(logs: list[str], err: Console) -> Proposal:
-    """What the logs propose. Raises ObservatoryError where none of them can be used."""
+def propose_settings(logs: list[str], err: Console) -> Proposal:
+    """The settings that the logs propose. Raises ObservatoryError if no log can be used."""
     with err.status("Looking at the logs"):
         return propose(logs)
 
@@ -48,17 +48,17 @@ def proposal_of(logs: list[str], err: Console) -> Proposal:
 def refuse_none(found: Proposal) -> None:
     """Raise ObservatoryError where no log can be used."""
     if not found.sources:
-        raise ObservatoryError("\n".join(problems_of(found)) or "no log was named")
+        raise ObservatoryError("\n".join(list_problems(found)) or "no log was named")
 
 
-def problems_of(found: Proposal) -> list[str]:
-    """What could not be used, a line each."""
+def list_problems(found: Proposal) -> list[str]:
+    """A line for each log that cannot be used."""
     unknown = [Problem(log.name, f"of no known format. {STARTERS}") for log, _ in found.unknown]
     return [str(each) for each in (*found.problems, *unknown)]
 
 
-def draw(out: Console, found: Proposal) -> None:
-    """The logs that were found, a line each."""
+def print_logs(out: Console, found: Proposal) -> None:
+    """Print a line for each log."""
     width = max(len(Path(each.url).name) for each in found.sources)
     kind = max(len(each.format) for each in found.sources)
     for each in found.sources:
@@ -75,12 +75,12 @@ def draw(out: Console, found: Proposal) -> None:
                 out.print(Padding(Text(decoded), (0, 0, 0, 6)))
 
 
-def assumptions(found: Proposal, answers: Answers) -> list[tuple[str, str]]:
-    """What a report without settings takes as given."""
+def list_assumptions(found: Proposal, answers: Answers) -> list[tuple[str, str]]:
+    """The assumptions of a report without settings, each with its name."""
     rows = []
     if found.has_mail:
         part = ", by a sample of the logs" if found.is_sampled else ""
-        rows.append(("own domains", told_domains(found.domains, part)))
+        rows.append(("own domains", describe_domains(found.domains, part)))
         rows.append(("own networks", "loopback and private addresses"))
     if found.has_numbers:
         rows.append(("own numbers", f"{named(answers.number_prefixes)}, all numbers of the country"))
@@ -91,8 +91,8 @@ def assumptions(found: Proposal, answers: Answers) -> list[tuple[str, str]]:
     return rows
 
 
-def told_domains(domains: Domains, part: str) -> str:
-    """The domains that are taken for own, and by what; without any, those that recipients are in."""
+def describe_domains(domains: Domains, part: str) -> str:
+    """The own domains and the evidence for them; without own domains, the domains of recipients."""
     told = []
     if domains.local:
         told.append(f"{named(domains.local)}: mail to them is delivered here")
@@ -104,7 +104,7 @@ def told_domains(domains: Domains, part: str) -> str:
     return f"none: the logs show no mail that ends here, and none that is taken from strangers{others}"
 
 
-def draw_rows(out: Console, rows: list[tuple[str, str]]) -> None:
+def print_rows(out: Console, rows: list[tuple[str, str]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
@@ -118,7 +118,7 @@ def draw_rows(out: Console, rows: list[tuple[str, str]]) -> None:
 # --- report ---------------------------------------------------------------------------------------------
 
 
-def report(
+def report_logs(
     logs: list[str],
     output: Path,
     keep: bool,
@@ -128,28 +128,28 @@ def report(
     compute: Callable[[config.Observatory], list[str]],
     write: Callable[[config.Observatory, Path, Sequence[str]], Path],
 ) -> None:
-    """From logs to the report page, with a lake that lives as long as the command.
+    """From logs to the report page, with a temporary lake.
 
-    compute: pulls and runs all stages; the problems of sources. write: draws the page, with domains to name
-    where none is known to be own.
+    compute: pulls, runs all stages, and returns the problems of sources. write: draws the page; it takes the
+    domains of recipients, to name them if no own domain is known.
     """
     refuse_other_folder(output)
-    found = proposal_of(logs, err)
+    found = propose_settings(logs, err)
     refuse_none(found)
     answers = proposed_answers(found)
     if country is not None:
         try:
-            answers = replace(answers, country=known_country(country))
+            answers = replace(answers, country=parse_country(country))
         except ValueError as error:
             raise ObservatoryError(f"--country: {error}") from None
         answers.currency = country_row(answers.country)["currency"] or "USD"
         found.country_by = "as named"
     out.print("Logs")
-    draw(out, found)
+    print_logs(out, found)
     out.print("Assumed, because there are no settings")
-    draw_rows(out, assumptions(found, answers))
-    problems = problems_of(found)
-    with folder_of_lake(keep, out) as folder, own_key(folder):
+    print_rows(out, list_assumptions(found, answers))
+    problems = list_problems(found)
+    with lake_folder(keep, out) as folder, use_new_key(folder):
         file = folder / "observatory.toml"
         file.write_text(settings_text(found, answers), encoding="utf-8")
         settings = config.load(file, lake_root=str(folder / "lake"))
@@ -157,7 +157,7 @@ def report(
         try:
             problems += compute(settings)
         except ObservatoryError as error:
-            # What a validation holds back is left out of the page, and said at the end.
+            # The page leaves out what a validation holds back; the error is raised at the end.
             if error.exit_code != 1:
                 raise
             held = error
@@ -169,7 +169,7 @@ def report(
 
 
 def refuse_other_folder(output: Path) -> None:
-    """Raise ObservatoryError for a folder of anything but an earlier report."""
+    """Raise ObservatoryError for a folder with other files than those of an earlier report."""
     if output.is_file():
         raise ObservatoryError(f"--output {output}: a file. Name a folder")
     if output.is_dir() and any(output.iterdir()) and not (output / "SHA256SUMS").is_file():
@@ -177,8 +177,8 @@ def refuse_other_folder(output: Path) -> None:
 
 
 @contextmanager
-def folder_of_lake(keep: bool, out: Console) -> Iterator[Path]:
-    """A private folder for the lake, deleted in the end unless it is to be kept."""
+def lake_folder(keep: bool, out: Console) -> Iterator[Path]:
+    """A private folder for the lake, deleted at the end unless `keep` is set."""
     folder = Path(tempfile.mkdtemp(prefix="observatory-"))
     try:
         yield folder
@@ -197,8 +197,8 @@ def folder_of_lake(keep: bool, out: Console) -> Iterator[Path]:
 
 
 @contextmanager
-def own_key(folder: Path) -> Iterator[None]:
-    """A key made for this lake, in place of one that the environment has."""
+def use_new_key(folder: Path) -> Iterator[None]:
+    """While it lasts, a new key replaces the one that the environment names."""
     before = {name: os.environ.pop(name, None) for name in (key_names.KEY, key_names.KEY_FILE)}
     operator_key.cache_clear()
     make_key(folder / KEY_NAME)
@@ -212,7 +212,7 @@ def own_key(folder: Path) -> Iterator[None]:
 
 
 def make_key(file: Path) -> None:
-    """Write a new key that its owner alone can read. Raises FileExistsError for one that is there."""
+    """Write a new key that its owner alone can read. Raises FileExistsError if the file exists."""
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as new:
         new.write(secrets.token_hex(32) + "\n")
 
@@ -220,8 +220,8 @@ def make_key(file: Path) -> None:
 # --- init -----------------------------------------------------------------------------------------------
 
 
-def init(logs: list[str], output: Path, yes: bool, out: Console, err: Console) -> None:
-    """Write a settings file and a key from logs, and ask what they do not say."""
+def write_settings(logs: list[str], output: Path, yes: bool, out: Console, err: Console) -> None:
+    """Write a settings file and a key from logs, and ask for what the logs do not record."""
     key = output.parent / KEY_NAME
     if output.exists():
         raise ObservatoryError(
@@ -230,16 +230,16 @@ def init(logs: list[str], output: Path, yes: bool, out: Console, err: Console) -
         )
     if not output.parent.is_dir():
         raise ObservatoryError(f"{output}: the folder {output.parent} is not there")
-    found = proposal_of(logs, err)
+    found = propose_settings(logs, err)
     if not yes:
         ask_formats(found, out)
     refuse_none(found)
     out.print("Logs")
-    draw(out, found)
-    own = None if output.name == DEFAULT.name else slug(output.stem)
+    print_logs(out, found)
+    own = None if output.name == DEFAULT.name else to_slug(output.stem)
     answers = proposed_answers(found, own or "own")
     if not yes:
-        answers = ask(found, answers, out)
+        answers = ask_settings(found, answers, out)
     root = f"lake-{own}" if own else "lake"
     text = settings_text(found, answers, root)
     is_new_key = not key.exists()
@@ -250,7 +250,7 @@ def init(logs: list[str], output: Path, yes: bool, out: Console, err: Console) -
             file.write(text)
     except OSError as error:
         raise ObservatoryError(f"{error.filename or output}: {error.strerror or error}") from None
-    # What this wrote must be what every other command reads.
+    # Every other command must be able to read the file just written.
     config.load(output)
     out.print(f"Settings: {output}", soft_wrap=True)
     made = "" if is_new_key else " (it was there)"
@@ -262,19 +262,19 @@ def init(logs: list[str], output: Path, yes: bool, out: Console, err: Console) -
         out.print("Lines that are marked 'assumed' are guesses: check them before the first run.")
     other = "" if output == DEFAULT else f" --config {output}"
     out.print(f"Next: observatory run{other}", soft_wrap=True)
-    if problems := problems_of(found):
+    if problems := list_problems(found):
         raise ObservatoryError("\n".join(problems))
 
 
 def ask_formats(found: Proposal, out: Console) -> None:
-    """Ask for the format of access logs of Kannel that no known format reads."""
+    """Ask for the format of Kannel's access logs that no known format reads."""
     for log, recognised in list(found.unknown):
         head = recognised[0].head
         if not kannel.is_access_log(head):
             continue
         out.print(Text(f"{visible(log.name)} is an access log of Kannel in a format of its own."))
-        options = answer(
-            "access-log-format in its bearerbox.conf (- leaves the log out)", "-", reader_of(head), out
+        options = ask_question(
+            "access-log-format in its bearerbox.conf (- leaves the log out)", "-", kannel_reader(head), out
         )
         if options:
             for each in recognised:
@@ -282,34 +282,39 @@ def ask_formats(found: Proposal, out: Console) -> None:
             add_known(found, log, recognised)
 
 
-def reader_of(head: bytes) -> Callable[[str], dict[str, Any] | None]:
-    """Takes a format for a log that begins so; none for a hyphen."""
+def kannel_reader(head: bytes) -> Callable[[str], dict[str, Any] | None]:
+    """A function that turns an answered access-log-format into options for a log with this beginning, and a
+    hyphen into None."""
     return lambda text: None if text == "-" else kannel.asked(head, text)
 
 
-def ask(found: Proposal, given: Answers, out: Console) -> Answers:
-    """What the logs do not say, asked one by one; the return key takes the proposal."""
+def ask_settings(found: Proposal, given: Answers, out: Console) -> Answers:
+    """Ask for each setting that the logs do not give; the return key takes the proposal."""
     out.print("Return takes what stands in brackets.")
-    name = answer("Name of the operator", given.name, str.strip, out)
-    operator_id = answer("Its id, for good: small letters, digits, hyphens", slug(name), known_id, out)
-    country = answer(
+    name = ask_question("Name of the operator", given.name, str.strip, out)
+    operator_id = ask_question(
+        "Its id, for good: small letters, digits, hyphens", to_slug(name), parse_id, out
+    )
+    country = ask_question(
         f"Country, three letters ({found.country_by or 'nothing names one'})",
-        given.country, known_country, out,
+        given.country, parse_country, out,
     )  # fmt: skip
-    currency = answer("Currency", country_row(country)["currency"] or given.currency, known_currency, out)
-    holding = answer("Holding that owns it, one word", operator_id, str.strip, out)
-    subscribers = answer("Subscribers (0: not known)", "0", known_count, out)
+    currency = ask_question(
+        "Currency", country_row(country)["currency"] or given.currency, parse_currency, out
+    )
+    holding = ask_question("Holding that owns it, one word", operator_id, str.strip, out)
+    subscribers = ask_question("Subscribers (0: not known)", "0", parse_count, out)
     domains, networks, prefixes = given.domains, given.networks, given.number_prefixes
     if found.has_mail:
-        domains = answer("Own mail domains, with commas", ", ".join(domains) or "-", listed, out)
-        networks = answer("Own networks, with commas", ", ".join(networks), known_networks, out)
+        domains = ask_question("Own mail domains, with commas", ", ".join(domains) or "-", split_list, out)
+        networks = ask_question("Own networks, with commas", ", ".join(networks), parse_networks, out)
     if found.has_numbers:
-        prefixes = answer(
-            "Own numbers begin with, with commas", ", ".join(prefixes) or "-", known_prefixes, out
+        prefixes = ask_question(
+            "Own numbers begin with, with commas", ", ".join(prefixes) or "-", parse_prefixes, out
         )
     for source in found.sources:
         if source.zone_by is None:
-            source.time_zone = answer(f"Time zone of {source.id}", source.time_zone, known_zone, out)
+            source.time_zone = ask_question(f"Time zone of {source.id}", source.time_zone, parse_zone, out)
             source.zone_by = "as answered"
     return Answers(
         operator_id,
@@ -325,8 +330,8 @@ def ask(found: Proposal, given: Answers, out: Console) -> Answers:
     )
 
 
-def answer(question: str, proposal: str, check: Callable[[str], Any], out: Console) -> Any:
-    """A person's answer, asked again until it is right."""
+def ask_question(question: str, proposal: str, check: Callable[[str], Any], out: Console) -> Any:
+    """A person's answer to a question, which is repeated until `check` accepts the answer."""
     # A prompt that is too long breaks within words.
     fits = cell_len(f"{question} [{proposal}]: ") < out.width
     if not fits:
@@ -344,47 +349,47 @@ def answer(question: str, proposal: str, check: Callable[[str], Any], out: Conso
             out.print(Text(f"  {error}"))
 
 
-def slug(name: str) -> str:
+def to_slug(name: str) -> str:
     kept = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in name.lower())
     return "-".join(part for part in kept.split("-") if part) or "own"
 
 
-def known_id(text: str) -> str:
-    if text != slug(text):
-        raise ValueError(f"small letters, digits and hyphens only, such as {slug(text)}")
+def parse_id(text: str) -> str:
+    if text != to_slug(text):
+        raise ValueError(f"small letters, digits and hyphens only, such as {to_slug(text)}")
     return text
 
 
-def known_country(text: str) -> str:
+def parse_country(text: str) -> str:
     return countries.known_country(text.strip().upper())
 
 
-def known_currency(text: str) -> str:
+def parse_currency(text: str) -> str:
     return one_of(text.strip().upper(), countries.currencies(), "currency (ISO 4217)")
 
 
-def known_zone(text: str) -> str:
+def parse_zone(text: str) -> str:
     return Source.known_zone(text.strip())
 
 
-def known_count(text: str) -> int:
+def parse_count(text: str) -> int:
     digits = text.replace(",", "").replace(" ", "")
     if not digits.isdigit():
         raise ValueError("a whole number")
     return int(digits)
 
 
-def listed(text: str) -> tuple[str, ...]:
+def split_list(text: str) -> tuple[str, ...]:
     return tuple(each for each in text.replace(",", " ").lower().split() if each != "-")
 
 
-def known_networks(text: str) -> tuple[str, ...]:
-    networks = listed(text)
+def parse_networks(text: str) -> tuple[str, ...]:
+    networks = split_list(text)
     Operator.parse_networks(list(networks))
     return networks
 
 
-def known_prefixes(text: str) -> tuple[str, ...]:
-    prefixes = listed(text)
+def parse_prefixes(text: str) -> tuple[str, ...]:
+    prefixes = split_list(text)
     Operator.parse_prefixes(list(prefixes))
     return prefixes

@@ -24,4 +24,4 @@ def init(
     """
     from jobs.cli import first as first
 
-    first.init(logs, output, yes, out, err)
+    first.write_settings(logs, output, yes, out, err)

@@ -1,7 +1,7 @@
-"""Ctrl-C: a command stops at once, removes what it left half done, and says what the lake holds.
+"""Ctrl-C: a command stops at once, removes what it left half done, and prints what the lake holds.
 
-An Interrupted may be lost: Python ignores what is raised while an object is deleted, and Polars raises a
-KeyboardInterrupt of its own. So that one was raised is kept until the command ends.
+An Interrupted may be lost: Python ignores exceptions while it deletes an object, and Polars raises its own
+KeyboardInterrupt. PRESSED therefore records that Ctrl-C was pressed, until the command ends.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ INTERRUPTED = 130
 
 
 class Interrupted(BaseException):
-    """A person pressed Ctrl-C. No KeyboardInterrupt: libraries for command lines catch that one, and end with
-    the exit code of a held validation."""
+    """A person pressed Ctrl-C. It is no KeyboardInterrupt, which Typer would catch and end with exit code 1,
+    that of a held validation."""
 
 
 @dataclass
@@ -30,20 +30,20 @@ class Pressed:
 PRESSED = Pressed()
 
 
-def catch() -> None:
-    """From here on Ctrl-C raises Interrupted."""
+def catch_interrupts() -> None:
+    """Make Ctrl-C raise Interrupted from now on."""
     PRESSED.is_pressed = False
-    signal.signal(signal.SIGINT, interrupt)
-    sys.unraisablehook = ignored
+    signal.signal(signal.SIGINT, raise_interrupted)
+    sys.unraisablehook = ignore_interrupted
 
 
-def interrupt(*_: object) -> NoReturn:
+def raise_interrupted(*_: object) -> NoReturn:
     PRESSED.is_pressed = True
     raise Interrupted("Stopped.")
 
 
-def ignored(lost: sys.UnraisableHookArgs) -> None:
-    """Say nothing of an Interrupted that Python ignores: stop_if_pressed() raises it again."""
+def ignore_interrupted(lost: sys.UnraisableHookArgs) -> None:
+    """Print nothing for an Interrupted that Python ignores: stop_if_pressed() raises it again."""
     if not isinstance(lost.exc_value, Interrupted):
         sys.__unraisablehook__(lost)
 
@@ -55,15 +55,15 @@ def stop_if_pressed() -> None:
 
 @contextmanager
 def interruptible(finished: Callable[[], Iterable[str]], stages: Sequence[str]) -> Iterator[None]:
-    """While stages run: an Interrupted says which of them count. finished: those that are done by then."""
+    """Give an Interrupted the message which stages are finished and kept. finished: returns their names."""
     try:
         yield
         stop_if_pressed()
     except (Interrupted, KeyboardInterrupt):
-        raise Interrupted(told(set(finished()), stages)) from None
+        raise Interrupted(describe_stop(set(finished()), stages)) from None
 
 
-def told(finished: set[str], stages: Sequence[str]) -> str:
+def describe_stop(finished: set[str], stages: Sequence[str]) -> str:
     done = [stage for stage in stages if stage in finished]
     rest = [stage for stage in stages if stage not in finished]
     if not done:

@@ -21,7 +21,7 @@ from jobs.cli.console import err
 from jobs.cli.demo import demo
 from jobs.cli.explain import explain
 from jobs.cli.init import init
-from jobs.cli.interrupt import INTERRUPTED, Interrupted, catch
+from jobs.cli.interrupt import INTERRUPTED, Interrupted, catch_interrupts
 from jobs.cli.pipeline import pull, run
 from jobs.cli.quarantine import quarantine
 from jobs.cli.reconcile import reconcile
@@ -79,22 +79,22 @@ MESSAGE = 300
 
 
 def main() -> None:
-    """Run the command line; an error that a person can act on is a message and an exit code."""
+    """Run the command line. An ObservatoryError becomes a message and an exit code."""
     try:
         app()
     except SystemExit as end:
         # Typer ends with 1 when nobody reads its output any more, as in `show | head`.
         sys.exit(CLOSED_PIPE if end.code == 1 else end.code)
     except ObservatoryError as error:
-        tell(error)
+        exit_with_error(error)
     except Exception as error:
         if not is_full(error):
             raise
-        tell(DiskFull("a table or file of the lake"))
+        exit_with_error(DiskFull("a table or file of the lake"))
 
 
-def tell(error: ObservatoryError) -> NoReturn:
-    """Print what is wrong, with control characters of file names and lines shown, not obeyed, and end."""
+def exit_with_error(error: ObservatoryError) -> NoReturn:
+    """Print the error and exit; control characters of file names and log lines are made visible."""
     say_error(str(error))
     sys.exit(error.exit_code)
 
@@ -108,8 +108,8 @@ def say_error(text: str) -> None:
 
 
 def command() -> None:
-    """main() as a program of its own: a crash is a short message and exit code 4, Ctrl-C exit code 130."""
-    catch()
+    """The program `observatory`: main() with exit code 4 and a short message for a crash, 130 for Ctrl-C."""
+    catch_interrupts()
     try:
         main()
     except SystemExit:
@@ -119,12 +119,12 @@ def command() -> None:
         sys.exit(INTERRUPTED)
     # A panic of Polars is no Exception.
     except BaseException as error:
-        crash(error)
+        exit_with_crash(error)
 
 
-def crash(error: BaseException) -> NoReturn:
-    """Print what happened and where its traceback is, in a file that its owner alone can read, and end."""
-    what = ": ".join([type(error).__name__, *summary(str(error))])
+def exit_with_crash(error: BaseException) -> NoReturn:
+    """Write the traceback to a file that its owner alone can read, print a message, and exit."""
+    what = ": ".join([type(error).__name__, *summarise_error(str(error))])
     trace = "".join(traceback.format_exception(error))
     try:
         with tempfile.NamedTemporaryFile(
@@ -146,9 +146,9 @@ def crash(error: BaseException) -> NoReturn:
     sys.exit(CRASHED)
 
 
-def summary(text: str) -> list[str]:
-    """The first line of an error's text. If it announces what follows, as in `regex parse error:`, also the
-    last line of its paragraph, which has the reason."""
+def summarise_error(text: str) -> list[str]:
+    """The first line of an error's text; after a heading such as `regex parse error:`, also the last line of
+    the paragraph, which has the reason. Empty for an empty text."""
     lines = text.strip().partition("\n\n")[0].splitlines()
     is_announced = len(lines) > 1 and lines[0].endswith(":")
     said = f"{lines[0]} {lines[-1].strip()}" if is_announced else "".join(lines[:1])

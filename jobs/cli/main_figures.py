@@ -1,4 +1,4 @@
-"""The tables that the sample study ends with, on the terminal."""
+"""The main figures of a lake as tables on the terminal: the demo and the report of logs print them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import Any
 import polars as pl
 from rich.table import Table
 
-from jobs.cli.study_tables import CORRECTED, COUNTED, ORDER, SEEN, sheet, short, spam_title, span
+from jobs.cli.study_tables import (
+    CORRECTED,
+    COUNTED,
+    ORDER,
+    SEEN,
+    estimates_table,
+    format_interval,
+    format_short,
+    spam_title,
+)
 from jobs.cli.study_volume import AS_FILTERED
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
@@ -28,14 +37,14 @@ WORLD_HEADS = ("estimate", "95% interval", "truth", "as seen", "coverage")
 Rows = Callable[..., list[dict[str, Any]]]
 
 
-def nobodys(lake: Lake, settings: Observatory) -> list[Unclaimed]:
-    """Operators' channels most of which is nobody's: a share of spam in the rest says nothing."""
+def unclaimed_channels(lake: Lake, settings: Observatory) -> list[Unclaimed]:
+    """Channels of operators in which most traffic is unclaimed: shares of the rest would mislead."""
     volume = lake.read("gold.spam_volume_daily", lake.versions().get("gold.spam_volume_daily"))
     return find_unclaimed(sum_by_direction(volume.filter(is_measured())), operator_facts(settings.operator))
 
 
-def results(lake: Lake, without: Collection[str] = ()) -> list[Table]:
-    """Volume, types, sources and cost of the study, each a small table. without: channels left out."""
+def main_tables(lake: Lake, without: Collection[str] = ()) -> list[Table]:
+    """Volume, types, sources and cost, each a small table. without: channels to leave out."""
     versions = lake.versions()
 
     def rows(table: str, where: pl.Expr, by: list[str], *sums: str) -> list[dict[str, Any]]:
@@ -43,10 +52,10 @@ def results(lake: Lake, without: Collection[str] = ()) -> list[Table]:
         found = lake.read(table, versions.get(table), where=counted)
         return found.group_by(by).agg(pl.col(*sums).sum()).sort(by).to_dicts()
 
-    return [volume(rows), types(rows), sources(rows), cost(lake, versions)]
+    return [volume_table(rows), types_table(rows), sources_table(rows), cost_table(lake, versions)]
 
 
-def volume(rows: Rows) -> Table:
+def volume_table(rows: Rows) -> Table:
     table = Table(
         "operator", "channel", "unit", title_justify="left",
         title="Spam by operator (OPERATOR definition, inbound and internal)",
@@ -57,17 +66,17 @@ def volume(rows: Rows) -> Table:
     for row in rows("gold.spam_volume_daily", STAYED & UNITS, key, "units", "spam_certain", "spam_possible"):
         table.add_row(
             *(row[name] for name in key), f"{row['units']:,}", f"{row['spam_certain']:,}",
-            f"{row['spam_possible']:,}", share(row),
+            f"{row['spam_possible']:,}", format_share(row),
         )  # fmt: skip
     return table
 
 
-def share(row: dict[str, Any]) -> str:
+def format_share(row: dict[str, Any]) -> str:
     low, high = (100 * row[name] / row["units"] for name in ("spam_certain", "spam_possible"))
     return f"{low:.1f}%" if row["spam_certain"] == row["spam_possible"] else f"{low:.1f}–{high:.1f}%"
 
 
-def types(rows: Rows) -> Table:
+def types_table(rows: Rows) -> Table:
     title = f"Types of spam (recipients, {OPERATOR} definition)"
     table = Table("channel", "type", title=title, title_justify="left")
     table.add_column("certain", justify="right")
@@ -78,7 +87,7 @@ def types(rows: Rows) -> Table:
     return table
 
 
-def sources(rows: Rows) -> Table:
+def sources_table(rows: Rows) -> Table:
     title = f"Main sources (attempts and recipients, {OPERATOR} definition)"
     table = Table("country", title=title, title_justify="left")
     for name in ("units", "certain", "share"):
@@ -86,13 +95,15 @@ def sources(rows: Rows) -> Table:
     sums = ("units", "spam_certain", "spam_possible")
     found = rows("gold.spam_source_daily", STAYED & UNITS, ["source_country_code"], *sums)
     for row in sorted(found, key=lambda row: -row["spam_certain"])[:8]:
-        table.add_row(row["source_country_code"], f"{row['units']:,}", f"{row['spam_certain']:,}", share(row))
+        table.add_row(
+            row["source_country_code"], f"{row['units']:,}", f"{row['spam_certain']:,}", format_share(row)
+        )
     return table
 
 
-def cost(lake: Lake, versions: dict[str, int]) -> Table:
+def cost_table(lake: Lake, versions: dict[str, int]) -> Table:
     heads = ("month", "days", "5%", "median", "95%", "currency")
-    table = sheet("Cost of countermeasures", *heads, first="operator")
+    table = estimates_table("Cost of countermeasures", *heads, first="operator")
     table.caption, table.caption_justify = SIGNS, "left"
     name = "gold.countermeasure_cost_monthly"
     total = (
@@ -103,7 +114,7 @@ def cost(lake: Lake, versions: dict[str, int]) -> Table:
     found = lake.read(name, versions.get(name), where=total)
     for row in found.sort("operator_id", "period_code").to_dicts():
         points = [
-            f"{bound_sign(row['bound_code'])}{money(row[f'amount_{point}'])}"
+            f"{bound_sign(row['bound_code'])}{format_money(row[f'amount_{point}'])}"
             if point == "p50" or not words.has_missing_part(row["bound_code"])
             else ""
             for point in ("p05", "p50", "p95")
@@ -113,22 +124,22 @@ def cost(lake: Lake, versions: dict[str, int]) -> Table:
     return table
 
 
-def money(amount: Decimal) -> str:
-    """Two decimals, or four for less than one: a lower bound of a few cents is not zero."""
+def format_money(amount: Decimal) -> str:
+    """An amount with two decimals; below 1 with four, so that a lower bound of a few cents is not zero."""
     return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"
 
 
-def study_rows(lake: Lake) -> pl.DataFrame:
+def read_estimates(lake: Lake) -> pl.DataFrame:
     """The estimates of the study."""
     table = "study.spam_volume"
     return lake.read(table, lake.versions().get(table))
 
 
-def world(estimates: pl.DataFrame, truth: pl.DataFrame) -> list[Table]:
-    """Spam of the latest quarter, estimated for the world, the regions and the groups, beside the truth: a
-    table for each channel, of corrected figures where there are any.
+def world_tables(estimates: pl.DataFrame, truth: pl.DataFrame) -> list[Table]:
+    """Estimated spam of the world, the regions and the groups in the latest period, beside the truth.
 
-    truth: area_code, channel_code, figure (a quantity) and value.
+    A table for each channel; corrected figures come first where there are any. truth: area_code,
+    channel_code, figure (a quantity) and value.
     """
     rows = estimates.filter(
         pl.col("definition_code") == OPERATOR,
@@ -156,12 +167,13 @@ def world(estimates: pl.DataFrame, truth: pl.DataFrame) -> list[Table]:
         is_corrected = any(of == channel for of, _ in corrected)
         unit = next(iter(listed.values()))["unit_code"]
         title = spam_title(channel, period, CORRECTED if is_corrected else SEEN, unit)
-        table = sheet(f"{title}\nof a made-up membership", *WORLD_HEADS)
+        table = estimates_table(f"{title}\nof a made-up membership", *WORLD_HEADS)
         for area, row in sorted(leading.items(), key=lambda of: (ORDER[of[1]["area_kind_code"]], of[0])):
             table.add_row(
-                area, short(row["estimate"]), span(row["estimate_low"], row["estimate_high"]),
-                short(true[channel, area]) if (channel, area) in true else "–",
-                short(listed[area]["estimate"]), f"{row['coverage_pct']:.0f}%",
+                area, format_short(row["estimate"]),
+                format_interval(row["estimate_low"], row["estimate_high"]),
+                format_short(true[channel, area]) if (channel, area) in true else "–",
+                format_short(listed[area]["estimate"]), f"{row['coverage_pct']:.0f}%",
             )  # fmt: skip
         tables.append(table)
     if tables:

@@ -49,10 +49,10 @@ def pull_all(
     is_followed: bool = False,
     said: list[str] | None = None,
 ) -> list[str]:
-    """Pull every source; the problems of sources that could not be read.
+    """Pull every source, and return the problems of sources that could not be read.
 
-    is_followed: a run follows, whose processes start as soon as something new is found. said: gets the notes
-    that were printed.
+    is_followed: a run follows; its processes start as soon as something new is found. said: the printed notes
+    are added to it.
     """
     from jobs.core.patterns import visible
     from jobs.engine import access
@@ -85,8 +85,8 @@ def pull_all(
 
 
 @contextmanager
-def named_first(problems: list[str]) -> Iterator[None]:
-    """Name the sources that could not be read where what follows ends with an error of its own."""
+def name_problems_first(problems: list[str]) -> Iterator[None]:
+    """Print the problems of sources before an error of the enclosed steps ends the command."""
     from jobs.core.patterns import visible
 
     try:
@@ -144,7 +144,7 @@ def run(
     with writing(settings.lake.root, "observatory run"):
         said: list[str] = []
         problems = [] if stage else pull_all(settings, operator, is_followed=True, said=said)
-        with named_first(problems):
+        with name_problems_first(problems):
             show_changes(run_stages(settings, operator, stages, since, until, requarantine, said))
     if not stage:
         show_next(config_file)
@@ -172,7 +172,7 @@ def run_stages(
     requarantine: bool = False,
     said: Collection[str] = (),
 ) -> Run:
-    """Run the stages, with a line of progress for each, and name what counts twice or not; the run, done.
+    """Run the stages with a line of progress for each, print notes and warnings, and return the run.
 
     said: notes that a pull has printed just before.
     """
@@ -206,7 +206,7 @@ def run_stages(
         try:
             run(work, stages)
         except ValidationHeld as error:
-            # What became of the other operators comes first.
+            # The results of the other operators come first.
             found = other_formats(settings, work.results, said)
             held = ValidationHeld("\n".join([str(error), *(f"  {visible(each)}" for each in found)]))
     late = late_records(lake, settings, {each.id for each in chosen}, work.batches) if work.batches else []
@@ -223,7 +223,7 @@ def run_stages(
 
 
 def read_periods(work: Run) -> Periods:
-    """The days of operators of which the run wrote mails, SMS or verdicts, and read records for them."""
+    """The days of operators for which the run wrote transmissions or verdicts."""
     tables = ("silver.transmission", "silver.verdict")
     days: dict[str, set[str]] = {}
     for table in tables:
@@ -233,7 +233,7 @@ def read_periods(work: Run) -> Periods:
 
 
 def show_changes(work: Run) -> None:
-    """What a run wrote: a line per table."""
+    """Print the tables that a run wrote: a line per table."""
     table = Table("table", "operators", "periods", title="Written", title_justify="left")
     for name, periods in work.changed.items():
         if periods:
@@ -245,7 +245,7 @@ def show_changes(work: Run) -> None:
 
 
 def show_next(config_file: Path) -> None:
-    """The commands that show what a run computed."""
+    """Print the commands that show the results of a run."""
     other = "" if config_file == Path("observatory.toml") else f" --config {config_file}"
     for word, command, about in (
         ("Next:", "status", "how each source fares"),
@@ -255,8 +255,8 @@ def show_next(config_file: Path) -> None:
 
 
 def run_all(settings: config.Observatory) -> list[str]:
-    """Pull and all stages; the problems of sources."""
+    """Pull and run all stages; return the problems of sources."""
     problems = pull_all(settings, None, is_followed=True)
-    with named_first(problems):
+    with name_problems_first(problems):
         run_stages(settings, None, [each.value for each in Stage])
     return problems

@@ -1,4 +1,4 @@
-"""How far a run is: one line for each stage, on a terminal renewed every second, in a pipe when it ends."""
+"""Progress of a run: one line per stage, renewed every second on a terminal, printed at its end in a pipe."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ class Stage:
     moved: float = 0.0
 
     def seconds_left(self, now: float) -> float | None:
-        """The time that the rest takes at the rate so far; None while there is too little to go by, and when
-        that time is over."""
+        """The time left at the rate so far; None if the stage has just begun, or if that time has passed."""
         spent = self.moved - self.began
         if self.share < LEAST_SHARE or spent < LEAST_S:
             return None
@@ -45,9 +44,9 @@ class Stage:
 
 @dataclass
 class Meter:
-    """Draws a run's stages. `say` takes texts such as `silver: validating`, `move` how far a stage is.
+    """Prints the progress of a run. `say` takes texts as `silver: validating`, `move` a stage's progress.
 
-    operators: the ids of those whose logs the run takes. finished: the stages that are done.
+    operators: ids of the run's operators. finished: names of the stages that are done.
     """
 
     console: Console
@@ -79,15 +78,14 @@ class Meter:
         self.begin(name, about)
 
     def move(self, name: str, share: float, size: int = 0) -> None:
-        """A stage has done this share of its work, with 1 all of it; size: the bytes of logs that it goes
-        through."""
+        """Set a stage's share of work done; 1 ends the stage. size: the bytes of logs that it reads."""
         stage = self.begin(name)
         now = self.clock()
         if share >= 1:
             self.end()
             return
         if not stage.share:
-            # What it did before it began to work.
+            # The text was about the preparation.
             stage.about = self.whose()
         stage.share, stage.size, stage.moved = share, size, now
         stage.done = round(stage.share * size)
@@ -105,7 +103,7 @@ class Meter:
         if about:
             names = about.split(", ")
             is_whose = set(names) <= set(self.operators)
-            self.stage.about = counted(names) if is_whose else about
+            self.stage.about = name_operators(names) if is_whose else about
         return self.stage
 
     def end(self) -> None:
@@ -115,32 +113,32 @@ class Meter:
             return
         self.finished.append(stage.name)
         if stage.share:
-            # The step that it was at last says nothing of a stage that is done.
+            # A stage that is done shows its operators, not its last step.
             stage.share, stage.done, stage.about = 1.0, stage.size, self.whose()
         self.print(stage, self.clock(), is_done=True)
 
     def whose(self) -> str:
-        return counted(self.operators)
+        return name_operators(self.operators)
 
     def print(self, stage: Stage, now: float, is_done: bool = False) -> None:
         self._printed = now
-        line = drawn(stage, now, self.width(), is_done)
+        line = format_line(stage, now, self.width(), is_done)
         self.console.print(Text(line), soft_wrap=True, highlight=False)
 
     def renderable(self) -> Text:
         if self.stage is None:
             return Text("")
-        return Text(drawn(self.stage, self.clock(), self.width()), no_wrap=True)
+        return Text(format_line(self.stage, self.clock(), self.width()), no_wrap=True)
 
     def width(self) -> int:
         return min(self.console.width, WIDTH) if self.console.is_terminal else WIDTH
 
 
-def counted(operators: Sequence[str]) -> str:
+def name_operators(operators: Sequence[str]) -> str:
     return operators[0] if len(operators) == 1 else f"{len(operators)} operators"
 
 
-def drawn(stage: Stage, now: float, width: int, is_done: bool = False) -> str:
+def format_line(stage: Stage, now: float, width: int, is_done: bool = False) -> str:
     """A line such as `silver  lab-mail      120.3 of 202.6 MB   38.2 MB/s   0:03 left`."""
     spent = max(now - stage.began, 0.001)
     parts = []
@@ -152,10 +150,10 @@ def drawn(stage: Stage, now: float, width: int, is_done: bool = False) -> str:
     elif stage.share and not is_done:
         parts.append(f"{stage.share:.0%}")
     if is_done:
-        parts.append(f"in {seconds(spent)}")
+        parts.append(f"in {format_seconds(spent)}")
     else:
         left = stage.seconds_left(now)
-        parts.append(clock_time(spent) if left is None else f"{clock_time(left)} left")
+        parts.append(format_clock(spent) if left is None else f"{format_clock(left)} left")
     widths = (22, 12, 13)[3 - len(parts) :]
     right = "".join(f"{part:>{wide}}" for part, wide in zip(parts, widths, strict=True))
     room = width - len(right) - 9
@@ -163,11 +161,11 @@ def drawn(stage: Stage, now: float, width: int, is_done: bool = False) -> str:
     return f"{stage.name:<8}{about:<{max(room, 0)}}{right}".rstrip()[:width]
 
 
-def seconds(span: float) -> str:
-    return f"{span:.1f} s" if span < 60 else clock_time(span)
+def format_seconds(span: float) -> str:
+    return f"{span:.1f} s" if span < 60 else format_clock(span)
 
 
-def clock_time(span: float) -> str:
+def format_clock(span: float) -> str:
     """1:05, or 2:00:05."""
     hours, rest = divmod(round(span), 3600)
     minutes, left = divmod(rest, 60)

@@ -46,7 +46,7 @@ def quarantine(
         out.print("Nothing in quarantine: a rule matched every line.")
         return
     table = Table(title="Quarantine", title_justify="left", caption_justify="left")
-    lines, kinds = counted(int(found["line_count"].sum()), "line"), counted(found.height, "kind")
+    lines, kinds = count_of(int(found["line_count"].sum()), "line"), count_of(found.height, "kind")
     more = f"; the commonest {limit} are shown" if found.height > limit else ""
     table.caption = f"{lines} of {kinds}{more}"
     table.add_column("lines", justify="right")
@@ -71,12 +71,14 @@ def quarantine(
     )
 
 
-def counted(count: int, what: str) -> str:
+def count_of(count: int, what: str) -> str:
+    """A count with its noun: 1 line, 1,200 lines."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def how_to_read(file_name: str | None, format_name: str, offset: int) -> str:
-    """A command that prints the line at an offset of a file, decompressed; of a file of documents, which."""
+    """The command that prints the line at an offset of a file; for a file of documents, the document's
+    number."""
     name = file_name or "FILE"
     file = shlex.quote(name)
     if format_kind(format_name) == "documents":
@@ -88,7 +90,7 @@ def how_to_read(file_name: str | None, format_name: str, offset: int) -> str:
 
 
 def show_meanings(reasons: list[str]) -> None:
-    """What each reason means, a line each."""
+    """Print the meaning of each reason, a line each."""
     for reason in reasons:
         out.print(Text(f"{reason}: {says('quarantine_reason', reason)}."), soft_wrap=True)
 

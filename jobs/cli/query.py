@@ -1,4 +1,4 @@
-"""SQL over a lake: DuckDB reads the files that meta.run's versions name, and nothing else."""
+"""SQL over a lake: DuckDB reads the files of the versions that meta.run names, and nothing else."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 
 def run_sql(lake: Lake, sql: str, limit: int | None) -> tuple[pl.DataFrame, int]:
-    """The rows of a query, and how many there are without the limit. Tables have the names of their
-    contracts, as gold.spam_volume_daily; a query sees them as the last finished run left them.
+    """The rows of a query, and how many there are without the limit.
 
-    Raises ObservatoryError for all but one query: nothing is written, and no other file is read.
+    Tables have the names of their contracts, as gold.spam_volume_daily; a query sees them as the last
+    finished run left them. Nothing is written, and no other file is read. Raises ObservatoryError unless the
+    text is one query.
     """
     import duckdb
 
@@ -37,7 +38,7 @@ def run_sql(lake: Lake, sql: str, limit: int | None) -> tuple[pl.DataFrame, int]
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise ObservatoryError("--sql takes one query, as SELECT … FROM gold.spam_volume_daily")
             connection.execute("SET TimeZone = 'UTC'")
-            add_views(connection, lake, tables_of(sql))
+            add_views(connection, lake, named_tables(sql))
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             query: Any = connection.sql(sql)
@@ -50,15 +51,15 @@ def run_sql(lake: Lake, sql: str, limit: int | None) -> tuple[pl.DataFrame, int]
         raise ObservatoryError(f"--sql: {str(error).strip()}") from None
 
 
-def tables_of(sql: str) -> list[str]:
-    """The tables of contracts that a query names. Raises ObservatoryError with the nearest right one."""
+def named_tables(sql: str) -> list[str]:
+    """The tables that a query names. Raises ObservatoryError for an unknown one, with the nearest known."""
     import sqlglot
     from sqlglot import exp
 
     try:
         tree = sqlglot.parse_one(sql, dialect="duckdb")
     except sqlglot.errors.SqlglotError:
-        # DuckDB says what is wrong with it, or understands more.
+        # DuckDB reports the error, or understands more.
         return [name for name in contracts.tables() if name in sql]
     known = contracts.tables()
     found = []
@@ -72,7 +73,7 @@ def tables_of(sql: str) -> list[str]:
 
 
 def add_views(connection: duckdb.DuckDBPyConnection, lake: Lake, tables: list[str]) -> None:
-    """A view for each table over the files of its version, and no other file within reach."""
+    """Make a view for each table over the files of its version; the connection may read no other file."""
     versions = lake.versions()
     paths: list[str] = []
     for table in tables:
@@ -80,23 +81,23 @@ def add_views(connection: duckdb.DuckDBPyConnection, lake: Lake, tables: list[st
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         files = [] if schema == "ref" else lake.files(table, versions.get(table))
         if not files:
-            # Reference tables are small, and one that was never written has columns all the same.
+            # Reference tables are small; a table that was never written has columns, but no files.
             connection.register("_rows", lake.read(table, versions.get(table)).to_arrow())
             connection.execute(f'CREATE TABLE {schema}."{name}" AS SELECT * FROM _rows')
             connection.unregister("_rows")
             continue
         paths += [file.path for file in files]
-        connection.execute(f'CREATE VIEW {schema}."{name}" AS {selection(connection, table, files)}')
-    connection.execute(f"SET allowed_paths = {listed(paths)}")
+        connection.execute(f'CREATE VIEW {schema}."{name}" AS {select_files(connection, table, files)}')
+    connection.execute(f"SET allowed_paths = {sql_list(paths)}")
 
 
-def selection(connection: duckdb.DuckDBPyConnection, table: str, files: list[Any]) -> str:
-    """SQL that reads the files in the columns of the contract; one that they lack is null."""
+def select_files(connection: duckdb.DuckDBPyConnection, table: str, files: list[Any]) -> str:
+    """SQL that selects the contract's columns from the files; a column that they lack is null."""
     about = contracts.contract(table)
     kinds = {field.name: field.type for field in about.fields}
     by = {name: "DATE" if kinds[name] == "date" else "VARCHAR" for name in about.partition_by}
     hive = ", ".join(f"'{name}': {kind}" for name, kind in by.items())
-    source = f"read_parquet({listed([file.path for file in files])}, union_by_name = true"
+    source = f"read_parquet({sql_list([file.path for file in files])}, union_by_name = true"
     source += (
         f", hive_partitioning = true, hive_types = {{{hive}}})" if by else ", hive_partitioning = false)"
     )
@@ -105,14 +106,14 @@ def selection(connection: duckdb.DuckDBPyConnection, table: str, files: list[Any
     return f"SELECT {', '.join(columns)} FROM {source}"
 
 
-def listed(texts: list[str]) -> str:
+def sql_list(texts: list[str]) -> str:
     """A list of texts in SQL."""
     quoted = ["'" + text.replace("'", "''") + "'" for text in texts]
     return f"[{', '.join(quoted)}]"
 
 
 def show_lake(lake: Lake, out: Console) -> None:
-    """The tables that the lake holds, and how other programs open them."""
+    """Print the tables that the lake holds, and how other programs open them."""
     versions = lake.versions()
     table = Table(title="Tables of the lake", title_justify="left")
     table.add_column("table", no_wrap=True)

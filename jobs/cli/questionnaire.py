@@ -114,7 +114,7 @@ def load(
         lake = open_lake(settings.lake.root)
         access.prepare(lake.root, settings.lake.group)
         loaded = land(lake, outcomes, respondents, received is not None)
-    tell(outcomes, loaded)
+    print_outcomes(outcomes, loaded)
     refused = [each for each in outcomes if each.faults]
     for each in refused:
         write_back(each, errors or each.file.parent / "errors")
@@ -123,7 +123,8 @@ def load(
 
 
 def refuse_same_time(outcomes: list[Outcome]) -> None:
-    """Two forms of one respondent that came in at the same time: which stands is not to be guessed."""
+    """Raise ObservatoryError if two forms of one respondent came in at the same time: either could be the
+    later one."""
     seen: dict[tuple[str, str, dt.datetime], Outcome] = {}
     for each in outcomes:
         if each.assessment is None:
@@ -137,8 +138,8 @@ def refuse_same_time(outcomes: list[Outcome]) -> None:
             )
 
 
-def tell(outcomes: list[Outcome], loaded: int | None) -> None:
-    """What became of each file, then all that is to be corrected."""
+def print_outcomes(outcomes: list[Outcome], loaded: int | None) -> None:
+    """Print the result of each file, then every error to correct."""
     table = Table(
         "file", "respondent", "period", "received (UTC)", "answers", "result", title="Questionnaires"
     )
@@ -169,23 +170,23 @@ def show_faults(outcome: Outcome) -> None:
     table = Table(
         "sheet", "cell", "question", "what to do", title=Text(outcome.file.name), title_justify="left"
     )
-    for *where, words in grouped(outcome.faults, outcome.language):
+    for *where, words in group_faults(outcome.faults, outcome.language):
         table.add_row(*map(Text, where), Text(words, overflow="fold"))
     out.print(table)
 
 
-def grouped(faults: Sequence[Fault], language: str) -> list[tuple[str, str, str, str]]:
+def group_faults(faults: Sequence[Fault], language: str) -> list[tuple[str, str, str, str]]:
     """Sheet, cells, questions and message, one row for all cells of a sheet with the same message."""
     found: dict[tuple[str, str], list[Fault]] = {}
     for fault in faults:
         found.setdefault((fault.place.sheet, fault.message(language)), []).append(fault)
     return [
-        (sheet, some(each.place.cell for each in of), some(each.indicator for each in of), words)
+        (sheet, name_some(each.place.cell for each in of), name_some(each.indicator for each in of), words)
         for (sheet, words), of in found.items()
     ]
 
 
-def some(names: Iterable[str]) -> str:
+def name_some(names: Iterable[str]) -> str:
     """The first of these names, each once, and how many more there are."""
     each = list(dict.fromkeys(filter(None, names)))
     more = f" and {len(each) - NAMED} more" if len(each) > NAMED else ""
@@ -193,7 +194,7 @@ def some(names: Iterable[str]) -> str:
 
 
 def show_readings(outcome: Outcome) -> None:
-    """What was read otherwise than it was written."""
+    """Print the answers that were not read exactly as written, such as numbers with units."""
     from jobs.questionnaire.texts import text
 
     assert outcome.assessment is not None
@@ -204,8 +205,8 @@ def show_readings(outcome: Outcome) -> None:
 
 
 def write_back(outcome: Outcome, folder: Path) -> None:
-    """The respondent's own form with all errors listed and a comment on each cell to correct; where nothing
-    could be read, the reason alone as text."""
+    """Write the form to send back: the respondent's own answers, a list of all errors, and a comment on each
+    cell to correct. If the file could not be read, write the reason as text."""
     from jobs.questionnaire.order import Order
     from jobs.questionnaire.workbook import make_workbook
 

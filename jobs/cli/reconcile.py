@@ -49,12 +49,12 @@ def reconcile(
     if json:
         sys.stdout.write(found.as_json() + "\n")
     else:
-        draw(found)
+        print_counts(found)
     if found.problems:
         raise ObservatoryError("\n".join(found.problems))
 
 
-def draw(found: Reconciled) -> None:
+def print_counts(found: Reconciled) -> None:
     theirs = found.version or f"by {found.program}'s definition"
     out.print(Text(f"{found.program if found.version else theirs} beside this project", "bold"))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
@@ -63,11 +63,11 @@ def draw(found: Reconciled) -> None:
     table.add_column("which counts")
     for bridge in found.bridges:
         first = bridge.lines if bridge.theirs is None else bridge.theirs
-        table.add_row(words(bridge.kind), f"{first:,}", f"{bridge.ours:,}", bridge.counts)
+        table.add_row(kind_name(bridge.kind), f"{first:,}", f"{bridge.ours:,}", bridge.counts)
     out.print(table)
     for bridge in found.bridges:
         if bridge.steps or bridge.unexplained:
-            explain(bridge)
+            print_bridge(bridge)
     left = sum(abs(bridge.unexplained) for bridge in found.bridges)
     out.print()
     out.print(Text(f"unexplained: {left:,}", "bold red" if left else "bold"))
@@ -76,12 +76,12 @@ def draw(found: Reconciled) -> None:
         out.print(Text(text + " The lines are counted by its definition."))
 
 
-def explain(bridge: Bridge) -> None:
-    """From the other program's count to this project's, a line for each rule."""
+def print_bridge(bridge: Bridge) -> None:
+    """Print the steps from the other program's count to this project's, a line for each rule."""
     first = bridge.lines if bridge.theirs is None else bridge.theirs
     out.print()
     rounded = " (rounded)" if bridge.rounding else ""
-    out.print(Text(f"{words(bridge.kind)}: from {first:,}{rounded} to {bridge.ours:,}", "bold"))
+    out.print(Text(f"{kind_name(bridge.kind)}: from {first:,}{rounded} to {bridge.ours:,}", "bold"))
     rows: Sequence[tuple[int, str]] = [(step.count, step.rule) for step in bridge.steps]
     rows = [*rows, *([(bridge.unexplained, "unexplained")] if bridge.unexplained else [])]
     grid = Table.grid(padding=(0, 2, 0, 0))
@@ -92,6 +92,6 @@ def explain(bridge: Bridge) -> None:
     out.print(grid)
 
 
-def words(kind: str) -> str:
-    """A kind as the other program calls it."""
+def kind_name(kind: str) -> str:
+    """The other program's name of a kind."""
     return WORDS.get(kind, kind)

@@ -100,7 +100,7 @@ def list_(config_file: Config = SETTINGS) -> None:
     settings = config.load(config_file)
     public = {
         (each["period"], each["version"]): each
-        for each in (publishing.published(public_root(settings)) if settings.release.public_root else [])
+        for each in (publishing.published(public_folder(settings)) if settings.release.public_root else [])
     }
     table = Table("period", "version", "state", "cleared", "reason", title="Releases", title_justify="left")
     for period, version in folders.all_in(Path(settings.release.root)):
@@ -108,7 +108,7 @@ def list_(config_file: Config = SETTINGS) -> None:
         state = "made"
         if found:
             state = found["status"] + (", current" if found["is_current"] else "")
-        asked = clearance.read(restricted_of(settings, period, version))
+        asked = clearance.read(restricted_folder(settings, period, version))
         answered = (
             f"{len(asked.asked) - len(asked.unanswered)} of {len(asked.asked)}" if asked else "not asked"
         )
@@ -133,10 +133,10 @@ def show(
         raise ObservatoryError(
             f"no release of {name} was made here: `observatory release make --period {name}` makes one"
         )
-    period, version = (name, versions[-1]) if versions else parts(name)
+    period, version = (name, versions[-1]) if versions else parse_name(name)
     folder, restricted = (
         Path(settings.release.root) / period / version,
-        restricted_of(settings, period, version),
+        restricted_folder(settings, period, version),
     )
     digest = manifest.verify(folder)
     text = summary.text_of(folder, restricted, digest)
@@ -207,16 +207,16 @@ def publish(name: Name, by: By, config_file: Config = SETTINGS) -> None:
     from jobs.release import publishing
 
     settings = config.load(config_file)
-    period, version = parts(name)
+    period, version = parse_name(name)
     if settings.release.signers is None:
         raise ObservatoryError("[release] signers is not set: name the folder with the signers' public keys")
     target, signed = publishing.publish(
         Path(settings.release.root) / period / version,
-        restricted_of(settings, period, version),
-        public_root(settings),
+        restricted_folder(settings, period, version),
+        public_folder(settings),
         Path(settings.release.signers),
         by,
-        now(settings),
+        now_or_fixed(settings),
     )
     out.print(f"Published: {target}\nsigned by {signed.fingerprint} ({signed.key_file})", soft_wrap=True)
 
@@ -227,10 +227,10 @@ def withdraw(name: Name, by: By, reason: Reason, config_file: Config = SETTINGS)
     from jobs.release import publishing
 
     settings = config.load(config_file)
-    period, version = parts(name)
-    restricted = restricted_of(settings, period, version)
+    period, version = parse_name(name)
+    restricted = restricted_folder(settings, period, version)
     target = publishing.withdraw(
-        period, version, restricted, public_root(settings), by, reason, now(settings)
+        period, version, restricted, public_folder(settings), by, reason, now_or_fixed(settings)
     )
     out.print(f"Withdrawn: {target}", soft_wrap=True)
 
@@ -253,14 +253,14 @@ def clear_make(
     from jobs.release import clearance, making
 
     settings = config.load(config_file)
-    restricted, digest = verified(settings, name)
+    restricted, digest = verify_made(settings, name)
     try:
         day = dt.date.fromisoformat(deadline)
     except ValueError:
         raise ObservatoryError(f"--deadline {deadline}: write a day as 2027-03-01") from None
     about, tables = making.as_made(restricted)
     found = clearance.make(restricted, tables, about, digest, making.administrations(settings), day)
-    out.print(cleared(found))
+    out.print(clearance_table(found))
     out.print(f"Sheets: {restricted / clearance.SHEETS}", soft_wrap=True)
 
 
@@ -274,7 +274,11 @@ def clear_load(
     from jobs.release import clearance
 
     settings = config.load(config_file)
-    out.print(cleared(clearance.load(restricted_of(settings, *parts(name)), files, now(settings))))
+    out.print(
+        clearance_table(
+            clearance.load(restricted_folder(settings, *parse_name(name)), files, now_or_fixed(settings))
+        )
+    )
 
 
 @clear.command(name="show")
@@ -282,10 +286,10 @@ def clear_show(name: Name, config_file: Config = SETTINGS) -> None:
     """Show who was asked, and who answered what."""
     from jobs.release import clearance
 
-    found = clearance.read(restricted_of(config.load(config_file), *parts(name)))
+    found = clearance.read(restricted_folder(config.load(config_file), *parse_name(name)))
     if found is None:
         raise ObservatoryError(f"no administration was asked about {name}: `observatory release clear make`")
-    out.print(cleared(found))
+    out.print(clearance_table(found))
 
 
 @clear.command(name="decide")
@@ -304,14 +308,14 @@ def clear_decide(
     from jobs.release import clearance, decisions
 
     settings = config.load(config_file)
-    restricted, digest = verified(settings, name)
+    restricted, digest = verify_made(settings, name)
     decision = clearance.LEFT_OUT if as_ is Outcome.left_out else clearance.OVERRULED
     found = clearance.decide(restricted, country, decision)
-    decisions.record(restricted, decision, by, digest, now(settings), country, reason)
-    out.print(cleared(found))
+    decisions.record(restricted, decision, by, digest, now_or_fixed(settings), country, reason)
+    out.print(clearance_table(found))
 
 
-def cleared(found: Clearance) -> Table:
+def clearance_table(found: Clearance) -> Table:
     """Who was asked, and who answered what."""
     table = Table("country", "rows", "answer", "by", "reason", "decision", title_justify="left")
     table.title = f"Clearance, answers until {found.deadline}"
@@ -324,7 +328,7 @@ def cleared(found: Clearance) -> Table:
 # --- what the commands share ------------------------------------------------------------------------
 
 
-def parts(name: str) -> tuple[str, str]:
+def parse_name(name: str) -> tuple[str, str]:
     """Period and version of a release's name."""
     from jobs.release.about import PERIOD, VERSION
 
@@ -334,16 +338,16 @@ def parts(name: str) -> tuple[str, str]:
     return period, version
 
 
-def verified(settings: Any, name: str) -> tuple[Path, str]:
-    """The restricted folder and the digest of a release whose files are as its manifest says."""
+def verify_made(settings: Any, name: str) -> tuple[Path, str]:
+    """Verify a release's files against its manifest; its restricted folder and its digest."""
     from jobs.release import manifest
 
-    period, version = parts(name)
-    restricted = restricted_of(settings, period, version)
+    period, version = parse_name(name)
+    restricted = restricted_folder(settings, period, version)
     return restricted, manifest.verify(Path(settings.release.root) / period / version)
 
 
-def restricted_of(settings: Any, period: str, version: str) -> Path:
+def restricted_folder(settings: Any, period: str, version: str) -> Path:
     """The restricted folder of a release."""
     folder = Path(settings.release.restricted) / period / version
     if not folder.is_dir():
@@ -353,13 +357,13 @@ def restricted_of(settings: Any, period: str, version: str) -> Path:
     return folder
 
 
-def public_root(settings: Any) -> Path:
+def public_folder(settings: Any) -> Path:
     if settings.release.public_root is None:
         raise ObservatoryError("[release] public_root is not set: name the folder that readers see")
     return Path(settings.release.public_root)
 
 
-def now(settings: Any) -> dt.datetime:
-    """The time, or the one that the settings fix."""
+def now_or_fixed(settings: Any) -> dt.datetime:
+    """The current time, or the one that the settings fix."""
     fixed = settings.lake.read_at
     return fixed if fixed is not None else dt.datetime.now(dt.UTC)

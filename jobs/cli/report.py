@@ -50,15 +50,17 @@ def report(
         return
     from jobs.cli import first as first
 
-    first.report(logs, output, keep, country, out, err, run_all, draw_page)
+    first.report_logs(logs, output, keep, country, out, err, run_all, draw_page)
 
 
 def draw_page(settings: config.Observatory, folder: Path, domains: Sequence[str]) -> Path:
-    """The page of a lake, and its main figures on the terminal. domains: those that recipients are in, where
-    no domain is known to be the operator's."""
+    """Draw the page of a lake, and print its main figures; the page's path.
+
+    domains: those of the recipients, if the operator's own domains are not known.
+    """
     from rich.text import Text
 
-    from jobs.cli.main_figures import nobodys, results
+    from jobs.cli.main_figures import main_tables, unclaimed_channels
     from jobs.engine.lake import open_lake
     from jobs.report.unclaimed import describe_unclaimed
     from jobs.report.write import draw_report
@@ -66,8 +68,8 @@ def draw_page(settings: config.Observatory, folder: Path, domains: Sequence[str]
     lake = open_lake(settings.lake.root)
     with err.status("Drawing the report"):
         page = draw_report(lake, settings, folder, domains)
-    found = nobodys(lake, settings)
-    volume, types, *_ = results(lake, [each.channel_code for each in found])
+    found = unclaimed_channels(lake, settings)
+    volume, types, *_ = main_tables(lake, [each.channel_code for each in found])
     for table in (volume, types):
         if table.row_count:
             out.print(table)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # A longer value is cut on a terminal.
 LONGEST = 40
-# What a column takes beside its values: a line and two spaces.
+# The width of a column beside its values: a line and two spaces.
 EDGE = 3
 
 
@@ -47,8 +47,11 @@ def read_rows(
     has_sketches: bool = True,
     columns: Sequence[str] = (),
 ) -> tuple[pl.DataFrame, int]:
-    """Rows of a table in the order of its key, and how many there are without a limit; sketches as they are,
-    or as the count that each estimates. columns: only these, in this order."""
+    """Rows of a table in the order of its key, and how many there are without a limit.
+
+    has_sketches: keep sketches; without it, each is replaced by the count that it estimates. columns: only
+    these, in this order.
+    """
     import polars as pl
 
     from jobs.engine.table_files import naming_damage, scan_files
@@ -60,7 +63,7 @@ def read_rows(
     sketches = [] if has_sketches else [each.name for each in about.fields if each.type == "binary"]
     # Before the condition only if it names them: most rows of a large table need none.
     early = [name for name in sketches if where is not None and name in where]
-    frame = frame.with_columns(estimates(early))
+    frame = frame.with_columns(sketch_estimates(early))
     try:
         if where is not None:
             from jobs.core.sql import condition
@@ -83,11 +86,11 @@ def read_rows(
         reason = str(error).splitlines()[0]
         raise ObservatoryError(f"--where: {reason}. Columns: {', '.join(about.columns)}") from None
     left = [name for name in sketches if name not in early and name in rows.columns]
-    return rows.with_columns(estimates(left)), count
+    return rows.with_columns(sketch_estimates(left)), count
 
 
-def estimates(sketches: Iterable[str]) -> list[pl.Expr]:
-    """The count that each sketch estimates in its place; exact below 4,096."""
+def sketch_estimates(sketches: Iterable[str]) -> list[pl.Expr]:
+    """For each sketch the count that it estimates; exact below 4,096."""
     import polars as pl
 
     from jobs.core.sketch import estimate, of_bytes
@@ -95,7 +98,7 @@ def estimates(sketches: Iterable[str]) -> list[pl.Expr]:
     return [estimate(of_bytes(pl.col(name))).alias(name) for name in sketches]
 
 
-def columns_of(text: str | None, table: str) -> list[str]:
+def parse_columns(text: str | None, table: str) -> list[str]:
     """The columns that a person names, with commas. Raises ObservatoryError for one that the table lacks."""
     known = contracts.contract(table).columns
     names = [name.strip() for name in (text or "").split(",") if name.strip()]
@@ -127,10 +130,14 @@ def write_rows(
     if format is not Format.parquet:
         frame = frame.with_columns(pl.selectors.binary().bin.encode("hex"))
     if format is Format.table and output is None:
-        draw(frame, table, out, frame.height if count is None else count, first)
+        print_table(frame, table, out, frame.height if count is None else count, first)
         return
     text = (
-        "" if format is Format.parquet else as_json(frame) if format is Format.json else as_csv(flat(frame))
+        ""
+        if format is Format.parquet
+        else as_json(frame)
+        if format is Format.json
+        else as_csv(nested_to_json(frame))
     )
     if output is None:
         sys.stdout.write(text)
@@ -146,7 +153,7 @@ def write_rows(
     err.print(f"{frame.height:,} rows in {output}")
 
 
-def flat(frame: pl.DataFrame) -> pl.DataFrame:
+def nested_to_json(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with its nested values as JSON."""
     import polars as pl
 
@@ -162,14 +169,15 @@ def flat(frame: pl.DataFrame) -> pl.DataFrame:
 # --- on a terminal --------------------------------------------------------------------------------------
 
 
-def draw(frame: pl.DataFrame, title: str, out: Console, count: int, first: Sequence[str] = ()) -> None:
-    """Draw rows as a table that fits the terminal: no word is broken, and what is left out is named.
+def print_table(frame: pl.DataFrame, title: str, out: Console, count: int, first: Sequence[str] = ()) -> None:
+    """Print rows as a table that fits the terminal. No word is broken, and columns left out are named below.
 
-    A text column with one value in all rows stands below the table; then the last columns give way.
+    If room is short, text columns with one value in all rows move below the table; then the last columns are
+    left out.
     """
     is_bounded = out.is_terminal or "COLUMNS" in os.environ
-    frame = flat(frame)
-    cells = {name: [shown(value) for value in frame[name]] for name in frame.columns}
+    frame = nested_to_json(frame)
+    cells = {name: [format_value(value) for value in frame[name]] for name in frame.columns}
     names, constant = list(frame.columns), []
     widths = {name: max([cell_len(name), *map(cell_len, cells[name])]) + EDGE for name in names}
     room = out.width - 1 if is_bounded else sum(widths.values())
@@ -178,7 +186,7 @@ def draw(frame: pl.DataFrame, title: str, out: Console, count: int, first: Seque
             name for name in names if len(set(cells[name])) == 1 and not frame.schema[name].is_numeric()
         ]
         names = [name for name in names if name not in constant]
-    kept = fitting(names, widths, room, first)
+    kept = fitting_columns(names, widths, room, first)
     table = Table()
     for name in kept:
         is_number = frame.schema[name].is_numeric()
@@ -189,12 +197,12 @@ def draw(frame: pl.DataFrame, title: str, out: Console, count: int, first: Seque
     wide.print(Text(title, "italic"))
     if kept:
         wide.print(table)
-    for line in notes(frame, cells, names, kept, constant, count):
+    for line in table_notes(frame, cells, names, kept, constant, count):
         wide.print(Text(line), soft_wrap=not is_bounded)
 
 
-def shown(value: object) -> str:
-    """A value as it stands in a table: separators in counts, control characters visible, long ones cut."""
+def format_value(value: object) -> str:
+    """A value as text: counts with separators, control characters visible, long values cut."""
     from jobs.core.patterns import visible
 
     if value is None:
@@ -207,8 +215,10 @@ def shown(value: object) -> str:
     return text if cell_len(text) <= LONGEST else set_cell_size(text, LONGEST - 1).rstrip() + "…"
 
 
-def fitting(names: Sequence[str], widths: dict[str, int], room: int, first: Sequence[str]) -> list[str]:
-    """The columns that fit, in their order; those named first are taken before others."""
+def fitting_columns(
+    names: Sequence[str], widths: dict[str, int], room: int, first: Sequence[str]
+) -> list[str]:
+    """The columns that fit, in their order. first: columns that get room before others."""
     kept: set[str] = set()
     for name in sorted(names, key=lambda name: name not in first):
         if widths[name] <= room or not kept:
@@ -217,7 +227,7 @@ def fitting(names: Sequence[str], widths: dict[str, int], room: int, first: Sequ
     return [name for name in names if name in kept]
 
 
-def notes(
+def table_notes(
     frame: pl.DataFrame,
     cells: dict[str, list[str]],
     names: Sequence[str],
@@ -225,7 +235,7 @@ def notes(
     constant: Sequence[str],
     count: int,
 ) -> list[str]:
-    """What stands below a table: the number of rows, and all that is not in it."""
+    """The lines below a table: the number of rows, and what the table leaves out."""
     of = f" of {count:,}" if count > frame.height else ""
     rows = "row" if frame.height == 1 and not of else "rows"
     lines = [f"{frame.height:,}{of} {rows} shown"]

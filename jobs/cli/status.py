@@ -1,4 +1,4 @@
-"""The command `observatory status`: how each source fares, and what to do next."""
+"""The command `observatory status`: the state of each source, and what to do next."""
 
 from __future__ import annotations
 
@@ -47,12 +47,14 @@ def status(
     if json:
         sys.stdout.write(as_json(rows) + "\n")
     else:
-        draw(lake, settings, {each.id for each in chosen}, rows)
+        print_status(lake, settings, {each.id for each in chosen}, rows)
     if any(row.is_stale for row in rows):
         raise typer.Exit(STALE)
 
 
-def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Sequence[SourceStatus]) -> None:
+def print_status(
+    lake: Lake, settings: config.Observatory, operators: set[str], rows: Sequence[SourceStatus]
+) -> None:
     from jobs.core.patterns import visible
     from jobs.stages.validations import rule_counts, standing
     from jobs.state.retained import as_text
@@ -64,7 +66,7 @@ def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Se
     show_joins(lake, operators)
     copies = copy_rows(lake, operators)
     show_copies(copies)
-    show_list("Held back", held(rows))
+    show_list("Held back", list_held_rules(rows))
     counts = rule_counts(standing(lake.root, operators))
     if counts:
         rules, broken = (sum(each) for each in list(zip(*counts, strict=True))[1:])
@@ -86,8 +88,8 @@ def draw(lake: Lake, settings: config.Observatory, operators: set[str], rows: Se
 def show_table(
     title: str, names: Sequence[str], counts: Sequence[str], rows: Iterable[Sequence[str]]
 ) -> None:
-    """A table without lines, which would take room. Where it is too wide for the terminal, the first column,
-    the operator, stands above its rows; where it still is, counts break, and names do not."""
+    """Print a table without lines, to save room. If it is too wide for the terminal, the operator (the first
+    column) moves above its rows; if it still is, counts are wrapped, but not names."""
     cells = list(rows)
     if not cells:
         return
@@ -124,8 +126,8 @@ def show_sources(rows: Iterable[SourceStatus]) -> None:
             (
                 row.operator,
                 row.source,
-                size(row.landed),
-                size(row.waiting),
+                format_bytes(row.landed),
+                format_bytes(row.waiting),
                 f"{row.quarantined:,}",
                 f"{row.last_record:%Y-%m-%d %H:%M}" if row.last_record else "none",
                 STALE_TEXT if row.is_stale else "",
@@ -136,7 +138,8 @@ def show_sources(rows: Iterable[SourceStatus]) -> None:
 
 
 def show_lines(lake: Lake, operators: set[str]) -> None:
-    """What became of the lines: a line per operator, source and format."""
+    """Print how many lines were read, became records, were ignored or quarantined, by operator, source and
+    format."""
     from jobs.state.status import ledger_rows
 
     names, counts = ("operator_id", "source_id", "format_code"), ("lines", "records", "ignored")
@@ -157,7 +160,7 @@ def show_lines(lake: Lake, operators: set[str]) -> None:
 
 
 def show_joins(lake: Lake, operators: set[str]) -> None:
-    """How verdicts were joined to mails, reports to SMS, rows to calls: a line per operator and source."""
+    """Print how verdicts were joined to mails, reports to SMS, and rows to calls, by operator and source."""
     from jobs.state.status import JOIN_QUALITY, join_rows
 
     show_table(
@@ -178,7 +181,7 @@ def show_joins(lake: Lake, operators: set[str]) -> None:
 
 
 def show_copies(rows: Iterable[dict[str, Any]]) -> None:
-    """Lines that two files hold: a line per operator and pair of sources."""
+    """Print how many lines two files have in common, by operator and pair of sources."""
     show_table(
         "Lines that another file holds too, which count once",
         ("operator", "source", "counted in"),
@@ -198,8 +201,8 @@ def show_copies(rows: Iterable[dict[str, Any]]) -> None:
     )
 
 
-def held(rows: Iterable[SourceStatus]) -> list[tuple[str, str]]:
-    """The rules that hold something back, each once: the operator or source, and what is broken."""
+def list_held_rules(rows: Iterable[SourceStatus]) -> list[tuple[str, str]]:
+    """Each broken rule that holds something back: the operator or source, and a sentence."""
     found = {
         (f"{row.operator}/{row.source}" if rule.is_of_source else row.operator, rule.table, rule.rule): rule
         for row in rows
@@ -216,7 +219,7 @@ def held(rows: Iterable[SourceStatus]) -> list[tuple[str, str]]:
 
 
 def show_list(title: str, lines: Sequence[tuple[str, str]]) -> None:
-    """Lines that each begin with what they are about, then those about nothing; in a pipe none is broken."""
+    """Print lines of (subject, text), those without a subject last; in a pipe no line is wrapped."""
     if not lines:
         return
     out.print(Text(title, "bold"))
@@ -239,11 +242,11 @@ def show_list(title: str, lines: Sequence[tuple[str, str]]) -> None:
 
 
 def with_share(part: int, whole: int) -> str:
-    """A count, and its share where there is any: 3 (0.06%)."""
+    """A count with its share, 3 (0.06%); 0 without a share."""
     return f"{part:,} ({part / whole:.2%})" if part else f"{part:,}"
 
 
-def size(count: int) -> str:
+def format_bytes(count: int) -> str:
     """Bytes as 412 B, 226.4 kB, 1.3 GB."""
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):

@@ -70,12 +70,12 @@ def estimate(
 ) -> None:
     """Estimate volume and investment from the operators that answered, and print the main figures."""
     settings = config.load(config_file)
-    given = gap_of(target, norm, best_share)
+    given = parse_gap(target, norm, best_share)
     files = files or (Path(settings.study.files) if settings.study.files else None)
     if files is None:
         raise ObservatoryError("name the folder of the study's files with --files, or as [study] files")
     with err.status("Reading submissions and answers") as status:
-        from jobs.cli.study_results import results
+        from jobs.cli.study_results import result_tables
         from jobs.engine import record
         from jobs.engine.lake import open_lake
         from jobs.study.estimate import answers_left_out, finding_decisions, study_stage
@@ -88,13 +88,13 @@ def estimate(
         frames = study_stage.estimate(lake, settings, files, run_id, status.update, given)
         checked = finding_decisions.notes(lake, settings.study.open_share)
         notes = [*checked, *answers_left_out.notes(frames)]
-        tables = [*map(Text, notes), *results(frames)]
+        tables = [*map(Text, notes), *result_tables(frames)]
     for table in tables:
         out.print(table)
 
 
-def gap_of(target: list[Target] | None, norm: list[str] | None, best_share: float | None) -> Gap:
-    """What the command line says that spending is held against."""
+def parse_gap(target: list[Target] | None, norm: list[str] | None, best_share: float | None) -> Gap:
+    """The targets, norms and share of the command line, that spending is compared with."""
     amounts = {}
     for each in norm or []:
         channel, _, amount = each.rpartition("=")
@@ -150,7 +150,7 @@ def load(
 
     settings = config.load(config_file)
     respondents = respondents_of(settings)
-    files = files or inbox_of(settings)
+    files = files or list_inbox(settings)
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
@@ -163,7 +163,7 @@ def load(
     else:
         access.prepare(lake.root, settings.lake.group)
         land(lake, found, record.new_run_id(), accept_change)
-    out.print(packages(found, check))
+    out.print(packages_table(found, check))
     for each in found:
         for line in each.noted if not each.wrong else ():
             out.print(f"{each.file.name}: {line}", soft_wrap=True, markup=False, highlight=False)
@@ -179,8 +179,8 @@ def load(
         raise ObservatoryError("\n".join(wrong))
 
 
-def inbox_of(settings: config.Observatory) -> list[Path]:
-    """The packages that lie in the inbox."""
+def list_inbox(settings: config.Observatory) -> list[Path]:
+    """The packages in the inbox, by name."""
     if settings.study.inbox is None:
         raise ObservatoryError("name the packages to load, or the folder that holds them as [study] inbox")
     inbox = Path(settings.study.inbox)
@@ -189,8 +189,8 @@ def inbox_of(settings: config.Observatory) -> list[Path]:
     return sorted(file for file in inbox.iterdir() if file.name.endswith((".zip", ".zip.gpg")))
 
 
-def packages(found: list[Any], is_check: bool) -> Table:
-    """What became of each package."""
+def packages_table(found: list[Any], is_check: bool) -> Table:
+    """A row for each package: respondent, period, signature and result."""
     table = Table("package", "respondent", "period", "signed", "result", title_justify="left")
     table.title = "Submissions"
     for each in found:

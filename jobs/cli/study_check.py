@@ -70,13 +70,13 @@ def check(
         return
     found = finding_decisions.findings(lake, period)
     share = settings.study.open_share
-    out.print(listed(found, share))
+    out.print(findings_table(found, share))
     if questions is not None:
-        ask(questions, [each for each in found if each.is_open(share)], lake)
+        write_questions(questions, [each for each in found if each.is_open(share)], lake)
 
 
-def listed(found: list[Finding], share: float) -> Table | Text:
-    """Findings, those that move an area most first."""
+def findings_table(found: list[Finding], share: float) -> Table | Text:
+    """A row for each finding, in the order given."""
     if not found:
         return Text("No figure is suspicious.")
     due = sum(each.is_open(share) for each in found)
@@ -91,12 +91,12 @@ def listed(found: list[Finding], share: float) -> Table | Text:
         f" {100 * share:g}%, undecided."
     )
     for each in found:
-        table.add_row(*map(Text, (each.finding_id, each.respondent_id, *described(each, share))))
+        table.add_row(*map(Text, (each.finding_id, each.respondent_id, *finding_cells(each, share))))
     return table
 
 
-def described(found: Finding, share: float) -> list[str]:
-    from jobs.cli.study_tables import short
+def finding_cells(found: Finding, share: float) -> list[str]:
+    from jobs.cli.study_tables import format_short
     from jobs.study.finding_question import short_figure
 
     state = "open" if found.is_open(share) else (found.decision_code or "small").replace("_", " ")
@@ -104,13 +104,14 @@ def described(found: Finding, share: float) -> list[str]:
         state = f"{found.decision_code.replace('_', ' ')}, not estimated yet"
     return [
         f"{found.period_code} {short_figure(found)}",
-        f"{short(found.contribution)}, {short(found.expected_value)} {found.rule_code.replace('_', ' ')}",
+        f"{format_short(found.contribution)}, {format_short(found.expected_value)}"
+        f" {found.rule_code.replace('_', ' ')}",
         f"{found.area_code} {found.influence_pct:.3g}%",
         state,
     ]
 
 
-def ask(folder: Path, found: list[Finding], lake: object) -> None:
+def write_questions(folder: Path, found: list[Finding], lake: object) -> None:
     """Write a text for each respondent, readable by their owner alone."""
     from jobs.core.contracts import reference
     from jobs.engine.lake import Lake

@@ -6,26 +6,26 @@ import polars as pl
 from rich.console import RenderableType
 from rich.table import Table
 
-from jobs.cli.study_spending import investment, public_spending
-from jobs.cli.study_tables import latest_of, named_rows, of_period, short
-from jobs.cli.study_volume import corrected, volume
+from jobs.cli.study_spending import investment_tables, public_spending_table
+from jobs.cli.study_tables import format_short, is_of_period, latest_period, to_objects
+from jobs.cli.study_volume import corrected_tables, volume_tables
 from jobs.core.counting_rules import OPERATOR
 
 
-def results(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
+def result_tables(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
     """The main figures of the latest and longest period, each table with its interval, coverage and band.
 
     Corrected ones come first: where filters err, intervals of what they saw do not contain the truth.
     """
     return [
-        *corrected(frames["study.spam_volume"], frames["study.submission_quality"]),
-        *volume(frames["study.spam_volume"]),
-        *investment(
+        *corrected_tables(frames["study.spam_volume"], frames["study.submission_quality"]),
+        *volume_tables(frames["study.spam_volume"]),
+        *investment_tables(
             frames["study.investment"], frames["study.investment_gap"], frames["ref.investment_target"]
         ),
-        *public_spending(frames["study.public_spending"]),
-        *reconciliation(frames["study.reconciliation"]),
-        *mirror(frames["study.mirror"]),
+        *public_spending_table(frames["study.public_spending"]),
+        *reconciliation_table(frames["study.reconciliation"]),
+        *mirror_table(frames["study.mirror"]),
     ]
 
 
@@ -33,7 +33,7 @@ def results(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
 PAIRS = 8
 
 
-def reconciliation(frame: pl.DataFrame) -> list[Table]:
+def reconciliation_table(frame: pl.DataFrame) -> list[Table]:
     count = {
         (indicator, kind): number
         for indicator, kind, number in frame.group_by("indicator_code", "agreement_code").len().rows()
@@ -50,15 +50,15 @@ def reconciliation(frame: pl.DataFrame) -> list[Table]:
     return [table]
 
 
-def mirror(frame: pl.DataFrame) -> list[Table]:
+def mirror_table(frame: pl.DataFrame) -> list[Table]:
     """The pairs of countries whose reports differ most in the last month: recipients, attempts and calls by
     the operators' own definition."""
     own = frame.filter(
         pl.col("definition_code") == OPERATOR, pl.col("measure_code").is_in(["attempted", "calls"])
     )
-    found = named_rows(
+    found = to_objects(
         own.filter(
-            of_period(latest_of(own)),
+            is_of_period(latest_period(own)),
             pl.col("link_code") == "_T",
             ~pl.col("is_within_unplaced"),
         )
@@ -73,8 +73,8 @@ def mirror(frame: pl.DataFrame) -> list[Table]:
         found, key=lambda row: (-abs(row.discrepancy_units), row.origin_code, row.destination_code)
     )[:PAIRS]:
         table.add_row(
-            row.channel_code, row.origin_code, row.destination_code, short(row.sent_units),
-            short(row.received_units), f"{row.discrepancy_pct:+.0f}%",
+            row.channel_code, row.origin_code, row.destination_code, format_short(row.sent_units),
+            format_short(row.received_units), f"{row.discrepancy_pct:+.0f}%",
             ", ".join("?" if each is None else f"{each:.0f}%"
                       for each in (row.sent_coverage_pct, row.received_coverage_pct)),
         )  # fmt: skip

@@ -11,15 +11,15 @@ from rich.text import Text
 
 from jobs.cli.arguments import Target
 from jobs.cli.study_tables import (
-    latest_of,
-    named_rows,
-    of_period,
-    quality,
-    rows_of,
-    sheet,
-    short,
-    signs,
-    span,
+    estimates_table,
+    explain_signs,
+    format_cv,
+    format_interval,
+    format_short,
+    is_of_period,
+    latest_period,
+    select_estimates,
+    to_objects,
 )
 from jobs.core import words
 
@@ -29,23 +29,26 @@ SPENDING_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "each")
 PART_HEADS = ("CAPEX", "", "OPEX", "", "posts", "")
 
 
-def investment(spending: pl.DataFrame, gaps: pl.DataFrame, chosen: pl.DataFrame) -> list[RenderableType]:
-    """Spending of all strategies at market rates and the gaps to the targets, by channel; assumptions.
+def investment_tables(
+    spending: pl.DataFrame, gaps: pl.DataFrame, chosen: pl.DataFrame
+) -> list[RenderableType]:
+    """By channel: spending on all strategies at market rates, and the gaps to the targets; then the
+    assumptions.
 
     chosen: ref.investment_target, the targets in force.
     """
-    period = latest_of(spending)
-    every = rows_of(
+    period = latest_period(spending)
+    every = select_estimates(
         spending,
-        of_period(period),
+        is_of_period(period),
         pl.col("strategy_code") == "_T",
         pl.col("conversion_code").is_in(["market", "none"]),
     )
     found = [row for row in every if row.component_code == "_T"]
     parts = {(row.channel_code, row.area_code, row.component_code): row for row in every}
-    held = named_rows(gaps.filter(pl.col("area_kind_code") != "country", of_period(period)))
+    held = to_objects(gaps.filter(pl.col("area_kind_code") != "country", is_of_period(period)))
     missing = {
-        (row.channel_code, row.area_code, row.target_code): short(row.gap)
+        (row.channel_code, row.area_code, row.target_code): format_short(row.gap)
         for row in held
         if row.gap is not None
     }
@@ -55,22 +58,22 @@ def investment(spending: pl.DataFrame, gaps: pl.DataFrame, chosen: pl.DataFrame)
     channels = list(dict.fromkeys(row.channel_code for row in found))
     for channel in channels:
         title = f"{channel}: spending in {period}, US dollars{and_gap}"
-        table = sheet(title, *SPENDING_HEADS, *targets)
+        table = estimates_table(title, *SPENDING_HEADS, *targets)
         for row in found:
             if row.channel_code == channel:
                 table.add_row(
-                    row.area_code, row.conf_status_code, short(row.estimate),
-                    span(row.estimate_low, row.estimate_high), quality(row),
+                    row.area_code, row.conf_status_code, format_short(row.estimate),
+                    format_interval(row.estimate_low, row.estimate_high), format_cv(row),
                     f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
                     *(missing.get((channel, row.area_code, target), "") for target in targets),
                 )  # fmt: skip
-        tables += [table, components(channel, period, found, parts)]
-    notes = [*signs(found), *without_norm(channels, chosen)]
-    return [*tables, *map(Text, notes), *taken(found), *granted(held)]
+        tables += [table, parts_table(channel, period, found, parts)]
+    notes = [*explain_signs(found), *note_missing_norms(channels, chosen)]
+    return [*tables, *map(Text, notes), *spending_assumptions(found), *gap_assumptions(held)]
 
 
-def without_norm(channels: list[str], chosen: pl.DataFrame) -> list[str]:
-    """A line for each channel that a norm for other channels leaves without a gap."""
+def note_missing_norms(channels: list[str], chosen: pl.DataFrame) -> list[str]:
+    """A line for each channel without a gap, because the norms name only other channels."""
     named = sorted(chosen.filter(pl.col("target_code") == "norm")["channel_code"])
     if not named or "_T" in named:
         return []
@@ -82,7 +85,7 @@ def without_norm(channels: list[str], chosen: pl.DataFrame) -> list[str]:
     ]
 
 
-def taken(found: list[Any]) -> list[RenderableType]:
+def spending_assumptions(found: list[Any]) -> list[RenderableType]:
     """Assumptions behind the estimates of spending."""
     if not found:
         return []
@@ -105,36 +108,36 @@ PUBLIC = {
 PUBLIC_TOLD = "As answered, not annualised. Answers may overlap: neither added to each other nor to spending."
 
 
-def public_spending(frame: pl.DataFrame) -> list[RenderableType]:
-    """What administrations answered for the last year, a line for each: its total of a question, else
-    the sum of its parts, in US dollars; and person days."""
-    period = latest_of(frame)
+def public_spending_table(frame: pl.DataFrame) -> list[RenderableType]:
+    """Public spending of the last year by administration, in US dollars, and person days: the answered total
+    of a question, else the sum of its parts."""
+    period = latest_period(frame)
     told: dict[str, dict[str, list[Any]]] = {}
-    for row in named_rows(frame.filter(of_period(period))):
+    for row in to_objects(frame.filter(is_of_period(period))):
         whose = f"{row.country_code} {row.respondent_id}"
         told.setdefault(whose, {}).setdefault(row.question_code, []).append(row)
     if not told:
         return []
     asked = [code for code in PUBLIC if any(code in of for of in told.values())]
-    table = sheet(f"Public money in {period}, US dollars", *(PUBLIC[code] for code in asked))
+    table = estimates_table(f"Public money in {period}, US dollars", *(PUBLIC[code] for code in asked))
     for whose, of in sorted(told.items())[:ADMINISTRATIONS]:
-        table.add_row(Text(whose), *(total_of(of.get(code, [])) for code in asked))
+        table.add_row(Text(whose), *(question_total(of.get(code, [])) for code in asked))
     more = len(told) - ADMINISTRATIONS
     rest = f" And {more} more: `observatory show study.public_spending`." if more > 0 else ""
     table.caption, table.caption_justify = PUBLIC_TOLD + rest, "left"
     return [table]
 
 
-def total_of(rows: list[Any]) -> str:
+def question_total(rows: list[Any]) -> str:
     """The answered total of a question, else the sum of its parts."""
     whole = [row for row in rows if row.part_code in (None, "_T")] or rows
     figures = [row.person_days if row.market_amount is None else row.market_amount for row in whole]
-    return short(sum(figures)) if figures else ""
+    return format_short(sum(figures)) if figures else ""
 
 
-def granted(held: list[Any]) -> list[RenderableType]:
-    """Assumptions behind the gaps, deduplicated: those of every target and channel, then the others with
-    theirs."""
+def gap_assumptions(held: list[Any]) -> list[RenderableType]:
+    """Assumptions behind the gaps, deduplicated: first those of all targets and channels, then the others
+    with the targets and channels that they belong to."""
     told = {(row.target_code, row.channel_code): row.assumptions for row in held}
     where: dict[str, list[tuple[str, str]]] = {}
     for key in sorted(told):
@@ -155,19 +158,19 @@ def granted(held: list[Any]) -> list[RenderableType]:
     return [head, table]
 
 
-def components(
+def parts_table(
     channel: str, period: str | None, found: list[Any], parts: dict[tuple[str, str, str], Any]
 ) -> Table:
-    """What spending consists of, and the posts, each with its own interval."""
+    """Capital and operating spending and posts by area, each with its own interval."""
     title = f"{channel}: parts and posts in {period}, with 95% intervals"
-    table = sheet(title, *PART_HEADS)
+    table = estimates_table(title, *PART_HEADS)
     for row in found:
         if row.channel_code == channel:
             cells: list[str] = []
             for component in ("capital", "operating", "posts"):
                 part = parts.get((channel, row.area_code, component))
                 cells += ("", "") if part is None else (
-                    short(part.estimate), span(part.estimate_low, part.estimate_high, "–"),
+                    format_short(part.estimate), format_interval(part.estimate_low, part.estimate_high, "–"),
                 )  # fmt: skip
             table.add_row(row.area_code, *cells)
     return table

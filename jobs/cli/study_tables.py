@@ -1,4 +1,4 @@
-"""What the printed tables of the study share: their rows, columns and numbers."""
+"""Rows, columns and number formats that the printed tables of the study share."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from jobs.core.counting_rules import OPERATOR
 from jobs.core.periods import latest
 
 
-def latest_of(frame: pl.DataFrame) -> str | None:
+def latest_period(frame: pl.DataFrame) -> str | None:
     return latest(frame["period_code"].unique())
 
 
-def of_period(period: str | None) -> pl.Expr:
-    """Rows of a period; none without one."""
+def is_of_period(period: str | None) -> pl.Expr:
+    """Whether a row is of the period; false for all rows if it is None."""
     return pl.col("period_code") == pl.lit(period, pl.String)
 
 
@@ -27,21 +27,21 @@ def of_period(period: str | None) -> pl.Expr:
 ORDER = {"world": 0, "region": 1, "group": 2}
 
 
-def rows_of(frame: pl.DataFrame, *where: pl.Expr) -> list[Any]:
-    """The estimates of all areas but countries that the conditions select, by channel and area."""
-    found = named_rows(
+def select_estimates(frame: pl.DataFrame, *where: pl.Expr) -> list[Any]:
+    """The estimates that meet the conditions, without those of countries, by channel and area."""
+    found = to_objects(
         frame.filter(pl.col("area_kind_code") != "country", pl.col("estimate").is_not_null(), *where)
     )
     return sorted(found, key=lambda row: (row.channel_code, ORDER[row.area_kind_code], row.area_code))
 
 
-def named_rows(frame: pl.DataFrame) -> list[Any]:
+def to_objects(frame: pl.DataFrame) -> list[Any]:
     """Rows whose columns are attributes."""
     return [SimpleNamespace(**row) for row in frame.to_dicts()]
 
 
-def sheet(title: str, *heads: str, first: str = "area") -> Table:
-    """A table of areas, or of what `first` says, that eighty columns hold, the longest interval too."""
+def estimates_table(title: str, *heads: str, first: str = "area") -> Table:
+    """An empty table whose rows are areas, or what `first` names. It fits eighty columns."""
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1)
     )
@@ -56,12 +56,12 @@ COUNTED = {"attempted": "Attempted (recipients and attempts)", "call": "Calls"}
 
 
 def spam_title(channel: str, period: str | None, kind: str, unit: str) -> str:
-    """What a table of estimated spam is of: whose errors are in it, in which unit, by which definition."""
+    """The title of a table of estimated spam: channel, period, kind of correction, unit and definition."""
     return f"{channel}: spam in {period}, {kind}\n{COUNTED[unit]}, definition {OPERATOR}"
 
 
-def part(pct: Any) -> str:
-    """A share in percent; a small one differs from none."""
+def format_share(pct: Any) -> str:
+    """A share in percent; a small one is <1%, not 0%."""
     return "<1%" if pct and pct < 1 else f"{pct or 0:.0f}%"
 
 
@@ -73,22 +73,22 @@ CONFIDENTIALITY = {
 }
 
 
-def span(low: Any, high: Any, otherwise: str = ALONE) -> str:
-    return otherwise if low is None else f"{short(low)}–{short(high)}"
+def format_interval(low: Any, high: Any, otherwise: str = ALONE) -> str:
+    return otherwise if low is None else f"{format_short(low)}–{format_short(high)}"
 
 
 # How estimates of few or unlike respondents are marked: codes of the list `cv_band`.
 MARKS = {"caution": "!", "unreliable": "!!"}
 
 
-def quality(row: Any) -> str:
+def format_cv(row: Any) -> str:
     if row.cv_pct is None:
         return "–"
     return f"{row.cv_pct:.0f}%{MARKS.get(row.cv_band_code, '')}"
 
 
-def signs(rows: list[Any]) -> list[str]:
-    """Lines on the signs that these rows are printed with."""
+def explain_signs(rows: list[Any]) -> list[str]:
+    """Lines that explain the signs in these rows."""
     codes = {row.conf_status_code for row in rows}
     lines = [" ".join(text for code, text in CONFIDENTIALITY.items() if code in codes)]
     bands = {row.cv_band_code for row in rows}
@@ -104,7 +104,7 @@ def signs(rows: list[Any]) -> list[str]:
     return [line for line in lines if line]
 
 
-def short(value: Any) -> str:
+def format_short(value: Any) -> str:
     """A figure with three digits and a unit: 204bn, 1.25M, 870."""
     number = float(value)
     for size, unit in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):

@@ -1,4 +1,4 @@
-"""Estimated volumes of spam on a terminal, as filters saw it and corrected for their errors."""
+"""Estimated volumes of spam on a terminal: as filters saw it, and corrected for filter error."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from rich.text import Text
 from jobs.cli.study_tables import (
     CORRECTED,
     SEEN,
-    of_period,
-    part,
-    quality,
-    rows_of,
-    sheet,
-    short,
-    signs,
+    estimates_table,
+    explain_signs,
+    format_cv,
+    format_interval,
+    format_share,
+    format_short,
+    is_of_period,
+    select_estimates,
     spam_title,
-    span,
 )
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR
@@ -39,15 +39,15 @@ def volume_period(frame: pl.DataFrame) -> str | None:
     return with_logs(frame.select("period_code", "respondent_count", "answer_count").unique().rows())
 
 
-def volume(frame: pl.DataFrame) -> list[Table]:
-    """Certain spam of what was attempted by the operators' own definition, a table for each channel.
+def volume_tables(frame: pl.DataFrame) -> list[Table]:
+    """Certain spam in attempted units by the operators' own definition, a table for each channel.
 
-    Of the latest period that any logs cover.
+    Period: the latest that any logs cover.
     """
     period = volume_period(frame)
-    found = rows_of(
+    found = select_estimates(
         frame,
-        of_period(period),
+        is_of_period(period),
         pl.col("definition_code") == OPERATOR,
         pl.col("quantity_code") == "spam_certain",
         pl.col("unit_code").is_in(["attempted", "call"]),
@@ -55,42 +55,47 @@ def volume(frame: pl.DataFrame) -> list[Table]:
     tables = []
     for channel in dict.fromkeys(row.channel_code for row in found):
         of_channel = [row for row in found if row.channel_code == channel]
-        table = sheet(spam_title(channel, period, SEEN, of_channel[0].unit_code), *VOLUME_HEADS)
+        table = estimates_table(spam_title(channel, period, SEEN, of_channel[0].unit_code), *VOLUME_HEADS)
         for row in of_channel:
             table.add_row(
-                row.area_code, row.conf_status_code, short(row.estimate),
-                span(row.estimate_low, row.estimate_high), quality(row),
-                f"{row.coverage_pct:.0f}%", part(row.answer_pct), span(row.at_050, row.at_150),
+                row.area_code, row.conf_status_code, format_short(row.estimate),
+                format_interval(row.estimate_low, row.estimate_high), format_cv(row),
+                f"{row.coverage_pct:.0f}%", format_share(row.answer_pct),
+                format_interval(row.at_050, row.at_150),
             )  # fmt: skip
         tables.append(table)
     for table in tables[-1:]:
         days = ", ".join(
-            f"{row.channel_code} {days_of(row)}" for row in found if row.area_kind_code == "world"
+            f"{row.channel_code} {format_days(row)}" for row in found if row.area_kind_code == "world"
         )
-        table.caption = "\n".join([as_filtered(frame, period), f"{DAYS}: {days}.", *signs(found)])
+        table.caption = "\n".join(
+            [note_filter_error(frame, period), f"{DAYS}: {days}.", *explain_signs(found)]
+        )
         table.caption_justify = "left"
     return tables
 
 
-def as_filtered(frame: pl.DataFrame, period: str | None) -> str:
-    """What intervals of spam as filters saw it leave out, and for which channels there are better ones."""
-    of_corrected = frame.filter(of_period(period), pl.col("quantity_code") == "spam_corrected")
+def note_filter_error(frame: pl.DataFrame, period: str | None) -> str:
+    """The note that intervals exclude filter error, with the channels that have corrected figures."""
+    of_corrected = frame.filter(is_of_period(period), pl.col("quantity_code") == "spam_corrected")
     channels = words.listed(sorted(of_corrected["channel_code"].unique()))
     return f"{AS_FILTERED}: see the corrected figures of {channels}." if channels else f"{AS_FILTERED}."
 
 
-def days_of(row: Any) -> str:
-    """The share of days that logs behind a figure have, to a tenth, since counts are scaled by it."""
+def format_days(row: Any) -> str:
+    """The share of days with logs behind a figure, to a tenth, because counts are scaled by it."""
     return "no logs" if row.day_pct is None else f"{row.day_pct:.1f}%"
 
 
-def corrected(frame: pl.DataFrame, audits: pl.DataFrame) -> list[RenderableType]:
-    """Spam with the filters' errors, of what was attempted in the period of volume(): a table for each
-    channel that has audits enough, and of the others how many they have."""
+def corrected_tables(frame: pl.DataFrame, audits: pl.DataFrame) -> list[RenderableType]:
+    """Spam in attempted units, corrected for filter error, in the period of volume_tables().
+
+    A table for each channel with enough audits; for the others a line with their number of audits.
+    """
     period = volume_period(frame)
-    rows = rows_of(
+    rows = select_estimates(
         frame,
-        of_period(period),
+        is_of_period(period),
         pl.col("definition_code") == OPERATOR,
         pl.col("unit_code") == "attempted",
         pl.col("quantity_code").is_in(["spam_certain", "spam_corrected"]),
@@ -99,24 +104,26 @@ def corrected(frame: pl.DataFrame, audits: pl.DataFrame) -> list[RenderableType]
     seen = {(row.channel_code, row.area_code): row for row in rows if row.quantity_code == "spam_certain"}
     told: list[Table] = []
     for channel in dict.fromkeys(row.channel_code for row in found):
-        table = sheet(spam_title(channel, period, CORRECTED, "attempted"), *CORRECTED_HEADS)
+        table = estimates_table(spam_title(channel, period, CORRECTED, "attempted"), *CORRECTED_HEADS)
         for row in found:
             if row.channel_code == channel:
                 before = seen.get((channel, row.area_code))
                 table.add_row(
-                    row.area_code, row.conf_status_code, short(row.estimate),
-                    span(row.estimate_low, row.estimate_high), quality(row),
-                    short(before.estimate) if before else "", f"{row.coverage_pct:.0f}%",
-                    f"{row.audit_count}", part(row.audit_pct),
+                    row.area_code, row.conf_status_code, format_short(row.estimate),
+                    format_interval(row.estimate_low, row.estimate_high), format_cv(row),
+                    format_short(before.estimate) if before else "", f"{row.coverage_pct:.0f}%",
+                    f"{row.audit_count}", format_share(row.audit_pct),
                 )  # fmt: skip
         told.append(table)
     for table in told[-1:]:
-        table.caption, table.caption_justify = "\n".join([WITH_ERRORS, *signs(found)]), "left"
-    return [*told, *few_audits(period, audits, {row.channel_code for row in rows}, found)]
+        table.caption, table.caption_justify = "\n".join([WITH_ERRORS, *explain_signs(found)]), "left"
+    return [*told, *note_few_audits(period, audits, {row.channel_code for row in rows}, found)]
 
 
-def few_audits(period: str | None, audits: pl.DataFrame, channels: set[str], found: list[Any]) -> list[Text]:
-    """A line for each channel that has no spam with the filters' errors, on why."""
+def note_few_audits(
+    period: str | None, audits: pl.DataFrame, channels: set[str], found: list[Any]
+) -> list[Text]:
+    """A line for each channel that is not corrected for filter error, with the reason."""
     # NumPy and SciPy take a moment to load, and other commands of the study need neither.
     from jobs.stats.estimation import SMALLEST
 

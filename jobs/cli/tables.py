@@ -10,13 +10,13 @@ from rich.table import Table
 
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
-from jobs.cli.rows import Format, columns_of, read_rows, write_rows
+from jobs.cli.rows import Format, parse_columns, read_rows, write_rows
 from jobs.core import contracts
 from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 
-# Numbers that name something, and are no measure of it.
+# Numeric columns that identify something and measure nothing.
 NAMES = ("offset", "end_offset", "source_asn")
 
 
@@ -75,7 +75,7 @@ def show(
         show_lake(lake, out)
         return
     about = contracts.contract(table)
-    chosen = columns_of(columns, table)
+    chosen = parse_columns(columns, table)
     if not chosen and format is Format.table:
         chosen = key_first(about)
     rows, count = read_rows(lake, table, where, limit, format is Format.parquet, chosen)
@@ -83,13 +83,12 @@ def show(
 
 
 def key_first(about: contracts.Contract) -> list[str]:
-    """The columns of a table as a person looks at them: what a row is of, then what it says of it."""
+    """The columns of a table in the order of reading: its key first."""
     return list(dict.fromkeys((*about.key, *about.columns)))
 
 
 def measures_first(about: contracts.Contract) -> list[str]:
-    """The columns of a table that a narrow terminal shows before others: its key, its day or month, and what
-    it counts or measures."""
+    """The columns that a narrow terminal shows before others: the key, the day or month, and the measures."""
     kinds = ("bigint", "int", "double", "decimal")
     numbers = [each.name for each in about.fields if each.type.startswith(kinds)]
     period = [about.period] if about.period else []

@@ -1,4 +1,4 @@
-"""The command `observatory vacuum`: remove what is older than [retention] says and needed by nothing."""
+"""The command `observatory vacuum`: remove what is older than [retention] allows and no longer needed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def vacuum(
 
 
 def show_removals(removals: Iterable[Removal], is_dry: bool, settings: config.Observatory) -> None:
-    """A line for each table or source, and what stays readable for how long."""
+    """Print the removals, a line for each table or source, or what is kept for how long if there are none."""
     from jobs.stages.retention import AGE
 
     found = list(removals)
@@ -85,7 +85,7 @@ def show_removals(removals: Iterable[Removal], is_dry: bool, settings: config.Ob
             place,
             f"{sum(each.files for each in rows):,}",
             f"{sum(each.bytes for each in rows) / 1e6:,.1f}",
-            days_of(rows) if reason == AGE else "earlier versions",
+            format_days(rows) if reason == AGE else "earlier versions",
         )
     out.print(table)
     if any(each.reason == AGE and "." in each.table_name for each in found):
@@ -94,8 +94,8 @@ def show_removals(removals: Iterable[Removal], is_dry: bool, settings: config.Ob
         )
 
 
-def days_of(rows: Iterable[Removal]) -> str:
-    """The days of what goes, as 2026-11-01 … 2026-11-03."""
+def format_days(rows: Iterable[Removal]) -> str:
+    """The first and last day of the removals, as 2026-11-01 … 2026-11-03."""
     days: list[dt.date] = [day for each in rows for day in (each.first, each.last) if day is not None]
     first, last = min(days), max(days)
     return f"{first}" if first == last else f"{first} … {last}"

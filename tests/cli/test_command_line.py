@@ -544,7 +544,7 @@ def test_a_crash_without_a_place_for_its_traceback_shows_it(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(SystemExit) as end:
-        command_line.crash(KeyError("x"))
+        command_line.exit_with_crash(KeyError("x"))
     found = capsys.readouterr().err
     assert end.value.code == 4
     assert "could not be written to a file" in found and "KeyError: 'x'" in found

@@ -87,9 +87,14 @@ def test_estimates_that_changed_get_the_next_version(
     other = {name: rows.with_columns(cost=2.0) for name, rows in BASIS.items()}
     monkeypatch.setattr(making, "tables_of", lambda lake, folder: other)
     restricted = Path("build/restricted/2026-Q4")
-    assert making.of_these_estimates(demo_release.at_release(sample, Path("none")), "2026-Q4") is None
+    assert (
+        making.of_these_estimates(demo_release.settings_at_release(sample, Path("none")), "2026-Q4") is None
+    )
     monkeypatch.setattr(making, "tables_of", lambda lake, folder: dict(BASIS))
-    assert making.of_these_estimates(demo_release.at_release(sample, Path("none")), "2026-Q4") == "v1.0.0"
+    assert (
+        making.of_these_estimates(demo_release.settings_at_release(sample, Path("none")), "2026-Q4")
+        == "v1.0.0"
+    )
     assert versions_in(restricted.parent, "2026-Q4") == ["v1.0.0"]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from jobs.cli.interrupt import Interrupted, catch, interruptible
+from jobs.cli.interrupt import Interrupted, catch_interrupts, interruptible
 from jobs.cli.pipeline import pull_all, run_stages
 from jobs.cli.progress import Meter
 from jobs.engine import record
@@ -132,9 +132,9 @@ def test_a_stage_that_has_its_row_is_said_to_be_kept(
 def caught() -> Iterator[None]:
     """Ctrl-C as the command line catches it, for one test."""
     before = signal.getsignal(signal.SIGINT), sys.unraisablehook
-    catch()
+    catch_interrupts()
     yield
-    catch()
+    catch_interrupts()
     signal.signal(signal.SIGINT, before[0])
     sys.unraisablehook = before[1]
 
@@ -164,7 +164,7 @@ def test_a_ctrl_c_that_is_lost_in_clean_up_stops_the_run_all_the_same(
         Closing()
         meter.say("silver: alp")
     # Also where nothing follows that asks.
-    catch()
+    catch_interrupts()
     with (
         pytest.raises(Interrupted, match="Every stage is finished"),
         interruptible(lambda: ["gold"], ["gold"]),

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from rich.console import Console
 
-from jobs.cli.main_figures import types, world
+from jobs.cli.main_figures import types_table, world_tables
 from jobs.core.contracts import rows_frame
 
 
@@ -19,7 +19,7 @@ def test_types_have_the_names_that_the_page_writes() -> None:
         ]
 
     console = Console(width=80, record=True)
-    console.print(types(rows))
+    console.print(types_table(rows))
     lines = [" ".join(line.strip("│ ").split(" │ ")) for line in console.export_text().splitlines()]
     printed = [" ".join(line.split()) for line in lines if "EMAIL" in line]
     assert printed == ["EMAIL Type not known 1,108", "EMAIL Fraud: advance fee 54", "EMAIL Phishing: mail 39"]
@@ -46,7 +46,7 @@ def test_the_demos_estimates_are_corrected_ones_beside_the_truth() -> None:
         ]
     )
     console = Console(width=80, record=True)
-    for table in world(rows_frame(rows, "study.spam_volume"), truth):
+    for table in world_tables(rows_frame(rows, "study.spam_volume"), truth):
         console.print(table)
     text = console.export_text()
     lines = [line.split() for line in text.splitlines() if "WORLD" in line]

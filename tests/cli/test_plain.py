@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from jobs.cli import main as command_line
-from jobs.cli.rows import draw
+from jobs.cli.rows import print_table
 from jobs.core.patterns import UNSEEN
 from jobs.core.safe_text import as_csv, as_json
 
@@ -64,7 +64,9 @@ def test_a_table_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     pieces = ["\x1b]0;owned\x07", "\x1b[31m[bold]red[/bold]", "\u202e\x9b"]
     assert "".join(pieces) == EVIL
     frame = pl.DataFrame({"line_text": pieces, "units": [1234] * len(pieces)})
-    draw(frame, "bronze.quarantine", Console(width=120, force_terminal=True, color_system=None), len(pieces))
+    print_table(
+        frame, "bronze.quarantine", Console(width=120, force_terminal=True, color_system=None), len(pieces)
+    )
     shown = capsys.readouterr().out
     for piece in ("\\x1b]0;owned\\x07", "\\x1b[31m[bold]red[/bold]", "\\u202e\\x9b"):
         assert piece in shown

@@ -6,8 +6,8 @@ import io
 
 from rich.console import Console
 
-from jobs.cli.interrupt import told
-from jobs.cli.progress import Meter, Stage, clock_time, drawn
+from jobs.cli.interrupt import describe_stop
+from jobs.cli.progress import Meter, Stage, format_clock, format_line
 
 
 class Clock:
@@ -96,19 +96,19 @@ def test_the_time_left_falls_while_nothing_is_reported_and_never_lies() -> None:
 def test_no_line_is_wider_than_the_terminal() -> None:
     stage = Stage("bronze", 0.0, "a-very-long-operator-name-indeed" * 3, 10**13, 2 * 10**13, 0.5, 100_000.0)
     for width in (80, 60, 40):
-        assert len(drawn(stage, 100_000.0, width)) <= width
-    assert "27:46:40 left" in drawn(stage, 100_000.0, 80)
+        assert len(format_line(stage, 100_000.0, width)) <= width
+    assert "27:46:40 left" in format_line(stage, 100_000.0, 80)
 
 
 def test_times() -> None:
-    assert [clock_time(span) for span in (0.4, 59.6, 61, 7205)] == ["0:00", "1:00", "1:01", "2:00:05"]
+    assert [format_clock(span) for span in (0.4, 59.6, 61, 7205)] == ["0:00", "1:00", "1:01", "2:00:05"]
 
 
 def test_what_an_interrupted_run_says() -> None:
     stages = ["bronze", "silver", "gold"]
-    assert told([], stages).startswith("Stopped. The lake's tables are as they were.")
-    assert told(["bronze"], stages).startswith(
+    assert describe_stop([], stages).startswith("Stopped. The lake's tables are as they were.")
+    assert describe_stop(["bronze"], stages).startswith(
         "Stopped. bronze is finished and kept; silver and gold are as they were."
     )
-    assert "bronze and silver are finished and kept; gold is as it was." in told(stages[:2], stages)
-    assert "Every stage is finished" in told(stages, stages)
+    assert "bronze and silver are finished and kept; gold is as it was." in describe_stop(stages[:2], stages)
+    assert "Every stage is finished" in describe_stop(stages, stages)

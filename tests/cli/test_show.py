@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from jobs.cli.query import run_sql, show_lake, tables_of
-from jobs.cli.rows import columns_of, draw, read_rows
+from jobs.cli.query import named_tables, run_sql, show_lake
+from jobs.cli.rows import parse_columns, print_table, read_rows
 from jobs.cli.tables import key_first, measures_first
 from jobs.core.contracts import contract, rows_frame
 from jobs.core.errors import ObservatoryError
@@ -76,7 +76,7 @@ def drawn(
         monkeypatch.setenv("COLUMNS", str(width))
     out = io.StringIO()
     console = Console(file=out, width=width or 80)
-    draw(frame, VOLUME, console, count or frame.height, contract(VOLUME).key)
+    print_table(frame, VOLUME, console, count or frame.height, contract(VOLUME).key)
     return out.getvalue()
 
 
@@ -112,12 +112,12 @@ def test_long_and_nested_values_and_control_characters(monkeypatch: pytest.Monke
 
 
 def test_columns_are_chosen_in_order(lake: Lake) -> None:
-    names = columns_of("units, operator_id,units", VOLUME)
+    names = parse_columns("units, operator_id,units", VOLUME)
     assert names == ["units", "operator_id"]
     rows, _ = read_rows(lake, VOLUME, "operator_id = 'b'", 1, columns=names)
     assert rows.rows() == [(1000, "b")]
     with pytest.raises(ObservatoryError, match="no column 'unit'.*'units'"):
-        columns_of("unit", VOLUME)
+        parse_columns("unit", VOLUME)
 
 
 def test_what_a_row_is_of_stands_before_what_it_says() -> None:
@@ -176,7 +176,7 @@ def test_sql_reads_the_lake_and_nothing_else(lake: Lake, sql: str, told: str) ->
 
 
 def test_tables_of_a_query_are_those_of_contracts() -> None:
-    assert tables_of(
+    assert named_tables(
         "WITH x AS (SELECT 1) SELECT * FROM x, gold.spam_type_daily t, gold.spam_type_daily u"
     ) == ["gold.spam_type_daily"]
 

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from jobs.cli.cost import explain
-from jobs.cli.main_figures import cost
+from jobs.cli.main_figures import cost_table
 from jobs.core import words
 from jobs.core.contracts import codes, contract, reference, rows_frame
 from jobs.core.errors import ObservatoryError
@@ -174,7 +174,7 @@ def test_the_demos_costs_state_their_days_and_their_signs(settings: Path) -> Non
     """A lake of few days has costs of these days, and no month's."""
     lake = Lake(str(settings.parent / "lake"))
     console = Console(width=80, record=True)
-    console.print(cost(lake, lake.versions()))
+    console.print(cost_table(lake, lake.versions()))
     text = console.export_text()
     total = lake.read(COST).filter(
         countermeasure_code="_T", channel_code="_T", cost_component_code="total", operator_id="alp-mail"
@@ -221,7 +221,7 @@ def test_the_demos_costs_fit_80_columns(tmp_path: Path) -> None:
     folder = tmp_path / "lake" / COST.replace(".", "/")
     write_delta(folder, rows_frame(rows, COST), list(contract(COST).partition_by))
     console = Console(width=80, record=True)
-    console.print(cost(lake, {}))
+    console.print(cost_table(lake, {}))
     lines = console.export_text().splitlines()
     assert max(map(len, lines)) <= 80
     for name, code in operators.items():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.cli.first import told_domains
+from jobs.cli.first import describe_domains
 from jobs.core.lines import frame_of
 from jobs.first.domains import Domains, domains_of
 from jobs.first.proposal import propose
@@ -72,7 +72,7 @@ def test_a_gateway_is_proposed_its_domains_and_a_smarthost_is_asked_for_them(tmp
     text = settings_text(found, proposed_answers(found))
     assert set(tomllib.loads(text)["operator"][0]["domains"]) == layout.own
     assert "# Mail of strangers to these is taken here; assumed: check it.\ndomains = " in text
-    assert "mail of strangers to them is taken here" in told_domains(found.domains, "")
+    assert "mail of strangers to them is taken here" in describe_domains(found.domains, "")
     file, layout = log(tmp_path, "smarthost of customers")
     found = propose([str(file)])
     text = settings_text(found, proposed_answers(found))
@@ -81,4 +81,4 @@ def test_a_gateway_is_proposed_its_domains_and_a_smarthost_is_asked_for_them(tmp
     (shown,) = [line for line in text.splitlines() if line.startswith("# domains = ")]
     domains = tomllib.loads(shown.removeprefix("# "))["domains"]
     assert len(shown) <= 80 and domains == list(found.domains.others)[: len(domains)]
-    assert f"Recipients are in {domains[0]}, " in told_domains(found.domains, "")
+    assert f"Recipients are in {domains[0]}, " in describe_domains(found.domains, "")

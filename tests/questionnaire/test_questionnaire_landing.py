@@ -15,7 +15,7 @@ import openpyxl
 import pytest
 
 from jobs.cli import main as command_line
-from jobs.cli.questionnaire import grouped
+from jobs.cli.questionnaire import group_faults
 from jobs.core.contracts import rows_frame
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
@@ -196,9 +196,9 @@ def test_errors_with_one_message_are_one_line() -> None:
     """An unfilled form misses the same of every question."""
     faults = assessed(filled(dict.fromkeys(("sp201", "sp202", "sp303.EMAIL.attempted")))).faults
     assert len({each.message("en") for each in faults}) < len(faults)
-    rows = [(sheet, cells, words) for sheet, cells, _, words in grouped(faults, "en")]
+    rows = [(sheet, cells, words) for sheet, cells, _, words in group_faults(faults, "en")]
     assert len({(sheet, words) for sheet, _, words in rows}) == len(rows) < len(faults)
     many = [replace(faults[0], place=Place("Volume", f"F{row}")) for row in range(4, 22)]
-    ((sheet, cells, indicators, _),) = grouped(many, "en")
+    ((sheet, cells, indicators, _),) = group_faults(many, "en")
     assert (sheet, cells) == ("Volume", "F4, F5, F6 and 15 more")
     assert indicators == faults[0].indicator

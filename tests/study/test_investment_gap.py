@@ -13,8 +13,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from jobs.cli.main import app
-from jobs.cli.study import gap_of
-from jobs.cli.study_spending import granted, investment
+from jobs.cli.study import parse_gap
+from jobs.cli.study_spending import gap_assumptions, investment_tables
 from jobs.core.areas import classified
 from jobs.core.contracts import polars_schema, reference
 from jobs.core.errors import ObservatoryError
@@ -53,13 +53,13 @@ def test_the_command_line_comes_before_the_settings_and_these_before_what_is_ass
 
 
 def test_a_channel_has_its_own_norm_or_that_of_all_or_none() -> None:
-    given = targets(gap_of(None, ["0.3", "SMS=0.1"], None), Gap(), ASSUMED)
+    given = targets(parse_gap(None, ["0.3", "SMS=0.1"], None), Gap(), ASSUMED)
     assert {code: value for code, (value, _) in of_channel(given, "EMAIL").items()} == {
         "norm": 0.3,
         "best": 0.25,
     }
     assert of_channel(given, "SMS")["norm"][0] == 0.1
-    assert "norm" not in of_channel(targets(gap_of(None, ["SMS=0.1"], None), Gap(), ASSUMED), "EMAIL")
+    assert "norm" not in of_channel(targets(parse_gap(None, ["SMS=0.1"], None), Gap(), ASSUMED), "EMAIL")
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_assumptions_stand_beside_the_estimate_each_once(width: int) -> None:
         row("best", "SMS", "Of the best.", "Of all."),
     ]
     console = Console(width=width, record=True)
-    for part in granted(held):
+    for part in gap_assumptions(held):
         console.print(part)
     lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
     assert max(map(len, lines)) <= width
@@ -254,7 +254,7 @@ def test_assumptions_stand_beside_the_estimate_each_once(width: int) -> None:
         "norm, EMAIL Norm: 0.8.",
         "norm, SMS Norm: 0.2.",
     ]
-    assert granted([]) == []
+    assert gap_assumptions([]) == []
 
 
 def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing() -> None:
@@ -286,7 +286,7 @@ def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing() -> None:
 
 def printed_investment(*frames: pl.DataFrame) -> str:
     console = Console(width=80, record=True)
-    for part in investment(*frames):
+    for part in investment_tables(*frames):
         console.print(part)
     return console.export_text()
 

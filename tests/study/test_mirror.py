@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from expectations import domain, suites
-from jobs.cli.study_results import mirror as printed
+from jobs.cli.study_results import mirror_table as printed
 from jobs.core.contracts import conform, contract, rows_frame
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake

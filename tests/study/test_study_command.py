@@ -11,15 +11,15 @@ import pytest
 from rich.console import Console, Group
 
 from jobs.cli.arguments import Target
-from jobs.cli.study_results import results
-from jobs.cli.study_spending import PART_HEADS, SPENDING_HEADS, granted, public_spending
-from jobs.cli.study_tables import sheet, span
-from jobs.cli.study_volume import CORRECTED_HEADS, VOLUME_HEADS, corrected, volume
+from jobs.cli.study_results import result_tables
+from jobs.cli.study_spending import PART_HEADS, SPENDING_HEADS, gap_assumptions, public_spending_table
+from jobs.cli.study_tables import estimates_table, format_interval
+from jobs.cli.study_volume import CORRECTED_HEADS, VOLUME_HEADS, corrected_tables, volume_tables
 from jobs.core.contracts import rows_frame
 from jobs.costs.drawing import sentences
 
 TABLE = "study.spam_volume"
-# What results() prints of.
+# What result_tables() prints of.
 STUDY = (
     TABLE, "study.submission_quality", "study.investment", "study.investment_gap", "ref.investment_target",
     "study.public_spending", "study.reconciliation", "study.mirror",
@@ -40,7 +40,7 @@ def row(period: str, unit: str, estimate: int, respondents: int, answers: int) -
 
 def printed(*rows: dict[str, Any]) -> str:
     console = Console(width=80, record=True)
-    for table in volume(rows_frame(list(rows), TABLE)):
+    for table in volume_tables(rows_frame(list(rows), TABLE)):
         console.print(table)
     return console.export_text()
 
@@ -88,7 +88,7 @@ def test_one_respondent_has_no_interval_and_is_confidential() -> None:
     # Of many there is neither, and no word on it.
     text = printed(row("2026-11", "attempted", 4300, 8, 2))
     assert "confidential" not in text and "one respondent" not in text
-    assert span(None, None) == "one respondent"
+    assert format_interval(None, None) == "one respondent"
 
 
 def audited(channel: str, estimate: int, audits: int, pct: str = "62.5") -> dict[str, Any]:
@@ -120,7 +120,7 @@ def test_spam_with_the_filters_errors_stands_beside_what_they_saw() -> None:
     ]  # fmt: skip
     quality = rows_frame(given, "study.submission_quality")
     console = Console(width=80, record=True)
-    for part in corrected(frame, quality):
+    for part in corrected_tables(frame, quality):
         console.print(part)
     text = console.export_text()
     assert "EMAIL: spam in 2026-Q4, corrected for filter error" in text
@@ -144,7 +144,7 @@ def test_corrected_figures_are_printed_before_those_that_filters_saw() -> None:
     frame = rows_frame([own, calls, audited("EMAIL", 5100, 6)], TABLE)
     empty = {name: rows_frame([], name) for name in STUDY if name != TABLE}
     console = Console(width=80, record=True)
-    for part in results(empty | {TABLE: frame}):
+    for part in result_tables(empty | {TABLE: frame}):
         console.print(part)
     text = console.export_text()
     titles = [line.strip() for line in text.splitlines() if ": spam in" in line or "definition OPER" in line]
@@ -162,7 +162,7 @@ def test_corrected_figures_are_printed_before_those_that_filters_saw() -> None:
 def test_what_is_taken_for_granted_names_the_setting_in_its_brackets() -> None:
     sentence = "Norm: 9000 US dollars, by the settings, [study.gap]."
     held = [SimpleNamespace(target_code="norm", channel_code="EMAIL", assumptions=[sentence])]
-    for shown in (Group(*granted(held)), sentences([sentence])):
+    for shown in (Group(*gap_assumptions(held)), sentences([sentence])):
         console = Console(width=80, record=True)
         console.print(shown)
         assert sentence in console.export_text()
@@ -186,7 +186,7 @@ def test_what_is_taken_for_granted_names_the_setting_in_its_brackets() -> None:
     ],
 )
 def test_eighty_columns_hold_the_longest_of_all(heads: tuple[str, ...], cells: tuple[str, ...]) -> None:
-    table = sheet("Title", *heads)
+    table = estimates_table("Title", *heads)
     table.add_row("TRANSITION", *cells)
     console = Console(width=80, record=True)
     console.print(table)
@@ -215,10 +215,10 @@ def test_public_money_is_printed_as_told_and_added_to_nothing() -> None:
     ]  # fmt: skip
     frame = rows_frame(given, "study.public_spending")
     console = Console(width=80, record=True)
-    for part in public_spending(frame):
+    for part in public_spending_table(frame):
         console.print(part)
     lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
     assert "NPL gov 10k 1k 220" in lines and "NPL other 5" in lines
     assert any(line.startswith("Public money in 2026, US dollars") for line in lines)
     assert "neither added" in " ".join(lines)
-    assert public_spending(frame.filter(pl.lit(False))) == []
+    assert public_spending_table(frame.filter(pl.lit(False))) == []

@@ -358,7 +358,7 @@ def test_tables_carry_their_contract(study: Run) -> None:
 def test_the_readme_shows_what_the_demo_prints(study: Run) -> None:
     """`make demo` prints these tables and more; .ci/run runs it."""
     text = io.StringIO()
-    Console(file=text, width=80).print(*main_figures.results(study.lake))
+    Console(file=text, width=80).print(*main_figures.main_tables(study.lake))
     assert is_shown(sessions(README)["make demo"], text.getvalue()), text.getvalue()
 
 
