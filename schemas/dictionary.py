@@ -123,7 +123,7 @@ def derived_files() -> dict[Path, Callable[[], str]]:
 def main(arguments: list[str]) -> int:
     without = [name for name in registry.KERNELS if f"bronze.{name}" not in tables()]
     for name in without:
-        print(f"jobs/formats/{name}.py has no schemas/bronze/{name}.yaml", file=sys.stderr)
+        print(f"format {name} has no schemas/bronze/{name}.yaml", file=sys.stderr)
     if without:
         return 1
     stale = []

@@ -1,7 +1,7 @@
 """The attributes of a message that definitions of spam ask for, and the type of each in Spark.
 
 A log knows few of them: what it does not record is NULL. What the operator knows beside its logs
-(jobs/formats/knowledge.py) comes before what rules read from them (ref.attribute_rule).
+(jobs/formats/knowledge) comes before what rules read from them (ref.attribute_rule).
 
 A label of an audit contains none of them: it says whether a message is spam to the operator. So labels cover
 only definitions that ask for nothing but what the operator's measures did.

@@ -8,7 +8,7 @@ Files of whole reports (XML, mails, archives of them) are documents. read() gets
 archives and mails in memory, never holds more than limit_bytes of what came out of an archive, and raises on
 no bytes whatever: what it cannot read is a Document with a reason. File names, of the file and inside
 archives, are data and open nothing. In the ledger a document counts as a line does, its `offset` being its
-number in the file, from 0; frame_of() of jobs/formats/documents.py places rows.
+number in the file, from 0; frame_of() of jobs/formats/shared/documents.py places rows.
 
 CONTRIBUTING.md lists what else to touch when a format is added.
 """

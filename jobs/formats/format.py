@@ -118,7 +118,7 @@ class Format:
 
     place: what decides in which bucket of silver a row is, instead of its queue_id, or else its assembly_key.
         Copies of a row must share it. A format needs one if its keys hold the source or the place in a file
-        (place_of_event() of jobs/formats/fields.py), or if rows of a key have different queue ids.
+        (place_of_event() of jobs/formats/shared/fields.py), or if rows of a key have different queue ids.
     held: which bronze rows get their key only when the rows of all pieces are there.
     settle(bronze): those rows, with their keys.
     completed_by: the format whose records complete or repeat these transmissions; both have the same keys.

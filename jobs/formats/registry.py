@@ -1,4 +1,4 @@
-"""The formats there are, by name: each module of this package that holds a FORMAT."""
+"""The formats there are, by name: each module of this room that holds a FORMAT."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import polars as pl
 
 from jobs import formats
 from jobs.formats.format import Format
-from jobs.formats.rspamd_times import ANY_STAMP
+from jobs.formats.rspamd.times import ANY_STAMP
 
 
 def found() -> dict[str, Format]:
     """The formats of the package's modules, by name."""
-    names = [each.name for each in pkgutil.iter_modules(formats.__path__, "jobs.formats.")]
+    names = [each.name for each in pkgutil.walk_packages(formats.__path__, "jobs.formats.")]
     modules = [importlib.import_module(name) for name in names]
     kernels = [each for module in modules if isinstance(each := getattr(module, "FORMAT", None), Format)]
     return {each.name: each for each in sorted(kernels, key=lambda each: each.name)}

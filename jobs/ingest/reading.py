@@ -207,8 +207,8 @@ def quarantined_of(told: pl.DataFrame, name: str) -> pl.DataFrame:
 
 def read_documents(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[Parsed]:
     """What came of a file of documents, read whole. A document's offset is its number in the file."""
-    from jobs.formats.documents import frame_of as rows_of
     from jobs.formats.registry import DOCUMENTS
+    from jobs.formats.shared.documents import frame_of as rows_of
 
     kernel = DOCUMENTS[name]
     size = part.end - part.start

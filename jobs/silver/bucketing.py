@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats.fields import place_of_queue
 from jobs.formats.registry import KERNELS
+from jobs.formats.shared.fields import place_of_queue
 
 SEED = 1
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from jobs.core.time_zones import QUARTER, best_of, zones_with
-from jobs.formats.kannel_join import SUBMITTED
+from jobs.formats.kannel.join import SUBMITTED
 from jobs.silver.bucketing import SEED
 from jobs.silver.hops import CLOCK_SLACK
 

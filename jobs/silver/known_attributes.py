@@ -8,7 +8,7 @@ from jobs.core.attributes import ATTRIBUTES
 
 WHOSE = ["operator_id", "period_date"]
 NAMING = ["queue_id", "message_id_hash", "sender_hash", "recipient_hash"]
-# How facts name messages, the most specific first, as in jobs/formats/knowledge.py.
+# How facts name messages, the most specific first, as in jobs/formats/knowledge.
 KEYS = (
     ("queue_id", "recipient_hash"),
     ("queue_id",),

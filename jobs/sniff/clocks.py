@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from jobs.core.time_zones import this_machines_zone
-from jobs.formats.fields import utc
-from jobs.formats.kannel_smsbox import ASKED_SLACK, SUBMITTED_WITHIN
+from jobs.formats.kannel.smsbox import ASKED_SLACK, SUBMITTED_WITHIN
 from jobs.formats.registry import KERNELS
+from jobs.formats.shared.fields import utc
 from jobs.protect.message_ids import in_one_form
 from jobs.silver import clocks
 from jobs.sniff.zones import Zone

@@ -10,8 +10,8 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats.format import Format
-from jobs.formats.syslog import COMPANIONS
-from jobs.formats.verdicts import MAIL_LOGS
+from jobs.formats.shared.syslog import COMPANIONS
+from jobs.formats.shared.verdicts import MAIL_LOGS
 
 REFUSES = (
     r"(?i)\b(?:reject|refus(?:e|ing|al)|den(?:y|ied)\b|disallow|block(?:ed|ing)\b|black ?list|discard"

@@ -10,8 +10,8 @@ import re
 from typing import Any
 
 from jobs.core.errors import ObservatoryError
-from jobs.formats.delimited_draft import shape
-from jobs.formats.kannel_format import CODES, log_format
+from jobs.formats.delimited.draft import shape
+from jobs.formats.kannel.access_log_format import CODES, log_format
 
 # Words that bearerbox writes into each line whatever its format, if the format has %l.
 EVENTS = re.compile(r"\b(?:Receive|Sent|FAILED Send|Rejected|send-SMS|receive) (?:SMS|DLR)\b|\bDLR SMS\b")

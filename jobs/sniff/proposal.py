@@ -72,7 +72,7 @@ def quoted(text: str) -> str:
 
 def profile(sample: bytes) -> str:
     """The mapping profile to start from."""
-    from jobs.formats.delimited_draft import draft_profile
+    from jobs.formats.delimited.draft import draft_profile
 
     return draft_profile(sample)
 

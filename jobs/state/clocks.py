@@ -88,7 +88,7 @@ def is_alone(verdicts: int, found: int) -> bool:
 
 def compared_boxes(boxes: dict[str, list[DataFile]]) -> list[Apart]:
     """What the SMS that smsbox and bearerbox both log show."""
-    from jobs.formats.kannel_smsbox import ASKED_SLACK, SUBMITTED_WITHIN
+    from jobs.formats.kannel.smsbox import ASKED_SLACK, SUBMITTED_WITHIN
     from jobs.silver import clocks
 
     part = part_of(boxes[BEARERBOX] + boxes[SMSBOX])

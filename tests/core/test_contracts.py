@@ -370,5 +370,5 @@ def test_a_format_without_a_contract_is_an_error_that_names_its_file(
     monkeypatch.setattr(dictionary, "FORMATS", tmp_path / "format.csv")
     monkeypatch.setattr(dictionary, "SCHEMAS", tmp_path)
     assert dictionary.main([]) == 1
-    assert capsys.readouterr().err == "jobs/formats/petrel.py has no schemas/bronze/petrel.yaml\n"
+    assert capsys.readouterr().err == "format petrel has no schemas/bronze/petrel.yaml\n"
     assert not list(tmp_path.iterdir())

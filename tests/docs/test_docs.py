@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from jobs.cli import main as command_line
-from jobs.formats.delimited_profile_files import shipped
+from jobs.formats.delimited.profile_files import shipped
 from jobs.formats.registry import KERNELS
 from jobs.settings import config
 from jobs.settings.base import Settings

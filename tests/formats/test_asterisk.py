@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.formats import LINES, TRANSMISSION, Source, asterisk
+from jobs.formats import LINES, TRANSMISSION, Source
+from jobs.formats.sip import asterisk
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.support.examples import examples
 from tests.support.samples.asterisk import CUSTOM, DAY, NAMES, custom, leg

@@ -16,9 +16,9 @@ from polars.testing import assert_frame_equal
 
 from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, TRANSMISSION, Source, delimited
-from jobs.formats.delimited_profile import Profile
-from jobs.formats.delimited_profile_files import shipped, validated
-from jobs.formats.delimited_split import split
+from jobs.formats.delimited.profile import Profile
+from jobs.formats.delimited.profile_files import shipped, validated
+from jobs.formats.delimited.splitting import split
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from jobs.protect.refusal_types import type_of_transmissions
 from tests.support.examples import examples

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, Source, delimited
-from jobs.formats.delimited_draft import draft_profile
-from jobs.formats.delimited_profile import Profile
-from jobs.formats.delimited_profile_files import embedded, load, profile_of, shipped
+from jobs.formats.delimited.draft import draft_profile
+from jobs.formats.delimited.profile import Profile
+from jobs.formats.delimited.profile_files import embedded, load, profile_of, shipped
 from jobs.settings import config
 from tests.support.examples import examples
 

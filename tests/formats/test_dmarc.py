@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import codes, polars_schema
-from jobs.formats import AUTHENTICATION_REPORT, Document, Source, dmarc, dmarc_xml
-from jobs.formats.documents import frame_of, masked
+from jobs.formats import AUTHENTICATION_REPORT, Document, Source, dmarc
+from jobs.formats.dmarc import report_xml as dmarc_xml
+from jobs.formats.shared.documents import frame_of, masked
 from tests.support.examples import examples
 
 SAMPLES = Path(__file__).parent / "reports"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import PARSED, TRANSMISSION, VERDICT
-from jobs.formats.delimited_profile_files import shipped
+from jobs.formats.delimited.profile_files import shipped
 from jobs.formats.registry import COMPANIONS, FORMATS, sniff
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, frame_of, lab, parse, placed, source

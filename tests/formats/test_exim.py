@@ -198,7 +198,7 @@ def test_ids_are_clocks() -> None:
     assert exim.offset_from_ids("\n".join(MAIN).encode()) == dt.timedelta(0)
     assert exim.offset_from_ids(b"nothing") is None
     by_id = bronze(MAIN).filter(pl.col("event_code") == "arrival")
-    from jobs.formats.exim_times import id_seconds
+    from jobs.formats.exim.times import id_seconds
 
     late = by_id.select(pl.col("first_at").dt.epoch("s") - id_seconds(pl.col("queue_id"))).to_series()
     assert len(late) == 20

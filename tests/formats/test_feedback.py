@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import codes, polars_schema
 from jobs.formats import COMPLAINT, Document, Source, feedback
-from jobs.formats.documents import frame_of
+from jobs.formats.shared.documents import frame_of
 from tests.support.examples import examples
 
 SAMPLES = Path(__file__).parent / "reports"

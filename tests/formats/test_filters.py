@@ -21,10 +21,10 @@ from jobs.formats import (
     postfix,
     registry,
     rspamd,
-    rspamd_clickhouse,
-    rspamd_history,
     spamassassin,
 )
+from jobs.formats.rspamd import clickhouse as rspamd_clickhouse
+from jobs.formats.rspamd import history as rspamd_history
 from jobs.protect import pseudonyms
 from jobs.protect.operators import Door, Own
 from tests.support.examples import examples

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from jobs.formats import LINES, Source, amavis, kamailio, opendkim, postfix, spamassassin
+from jobs.formats import LINES, Source, amavis, opendkim, postfix, spamassassin
+from jobs.formats.sip import kamailio
 from tests.conftest import ROOT
 from tests.support.mixed import by_relay
 

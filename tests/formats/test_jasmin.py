@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, TRANSMISSION, Source, jasmin
-from jobs.formats.python_repr import content
+from jobs.formats.jasmin.python_repr import content
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.support.examples import examples
 from tests.support.samples.jasmin import BROKEN, LOST_PART, NO_TLVS, aged, dlr, error, expired, line, mo, mt

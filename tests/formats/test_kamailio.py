@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.formats import LINES, TRANSMISSION, Source, kamailio, kamailio_flat
+from jobs.formats import LINES, TRANSMISSION, Source
+from jobs.formats.sip import kamailio, kamailio_flat
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.formats.test_passport import UUID, shaken, token
 from tests.support.examples import examples

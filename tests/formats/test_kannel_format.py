@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, PARSED, Source, kannel
-from jobs.formats.kannel_format import CODES, check_options
+from jobs.formats.kannel.access_log_format import CODES, check_options
 from tests.support.examples import examples
 
 LOG = Path(__file__).parents[2] / "sample_data" / "lab" / "kannel" / "bearerbox-access.log"

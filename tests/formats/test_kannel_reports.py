@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import COMPLAINT, LINES, Source, kannel
-from jobs.formats.kannel_reports import PAIR_WITHIN
+from jobs.formats.kannel.reports import PAIR_WITHIN
 from tests.support.examples import examples
 
 LOG = Path(__file__).parents[2] / "sample_data" / "lab" / "kannel" / "bearerbox-access.log"

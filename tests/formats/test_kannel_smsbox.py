@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.core.errors import ObservatoryError
-from jobs.formats import LINES, TRANSMISSION, Source, kannel, kannel_smsbox
+from jobs.formats import LINES, TRANSMISSION, Source, kannel
+from jobs.formats.kannel import smsbox as kannel_smsbox
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.support.examples import examples
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jobs.core.attributes import ATTRIBUTES
 from jobs.core.contracts import contract, polars_schema
 from jobs.formats import Document, Source, knowledge
-from jobs.formats.documents import frame_of
+from jobs.formats.shared.documents import frame_of
 from jobs.protect import pseudonym_keys, pseudonyms
 from jobs.protect.operators import Door, Own
 from jobs.protect.pseudonym_keys import operator_key

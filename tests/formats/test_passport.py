@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.formats import passport
+from jobs.formats.sip import passport
 from tests.support.examples import examples
 
 UUID = "0d8f1a52-6c1e-4a7b-9e55-5b1f0c2d3e4f"

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from jobs.formats import TRANSMISSION, Source, postfix
-from jobs.formats.postfix_assembly import BRONZE
+from jobs.formats.postfix.assembly import BRONZE
 from tests.support.examples import examples
 from tests.support.filter_logs import tasks_of
 from tests.support.held_log import PROXIED, held_log

@@ -10,7 +10,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.formats.postfix_attempts import _first_listings
+from jobs.formats.postfix.attempts import _first_listings
 from tests.conftest import ROOT
 from tests.support.examples import examples
 
@@ -58,7 +58,7 @@ def test_a_client_that_comes_back_all_day_takes_little_memory() -> None:
     code = """
 import datetime as dt, resource
 import polars as pl
-from jobs.formats.postfix_attempts import _first_listings
+from jobs.formats.postfix.attempts import _first_listings
 from tests.formats.test_postfix_listings import START
 at = pl.Series([START + dt.timedelta(seconds=10 * n) for n in range(6000)])
 own = {"operator_id": "a", "assembly_key": "x"}

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.formats import rspamd, rspamd_clickhouse, rspamd_history
+from jobs.formats import rspamd
+from jobs.formats.rspamd import clickhouse as rspamd_clickhouse
+from jobs.formats.rspamd import history as rspamd_history
 from tests.support.examples import examples
 from tests.support.filter_logs import assert_closed, codes, lab, one, parse, placed, read
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.formats import Source
-from jobs.formats.syslog import halves, split_envelope
+from jobs.formats.shared.syslog import halves, split_envelope
 
 UTC = dt.UTC
 

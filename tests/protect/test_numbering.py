@@ -10,17 +10,9 @@ import phonenumbers
 import polars as pl
 import pytest
 
-from jobs.formats import (
-    LINES,
-    Source,
-    asterisk,
-    delimited,
-    jasmin,
-    kamailio,
-    kamailio_flat,
-    kannel,
-    kannel_smsbox,
-)
+from jobs.formats import LINES, Source, delimited, jasmin, kannel
+from jobs.formats.kannel import smsbox as kannel_smsbox
+from jobs.formats.sip import asterisk, kamailio, kamailio_flat
 from jobs.protect import location, numbering
 from jobs.protect.range_tables import iso3_codes
 from tests.formats import test_asterisk, test_delimited, test_jasmin, test_kamailio

@@ -12,7 +12,7 @@ import pytest
 
 from jobs.core.contracts import codes, contract, polars_schema
 from jobs.formats import AUTHENTICATION_REPORT, COMPLAINT, Source, dmarc, feedback
-from jobs.formats.documents import frame_of
+from jobs.formats.shared.documents import frame_of
 from jobs.protect import pseudonym_keys, pseudonyms
 from jobs.protect.operators import Door, Own
 from jobs.protect.pseudonym_keys import operator_key

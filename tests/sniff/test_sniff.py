@@ -27,8 +27,9 @@ from rich.console import Console
 
 from jobs.core import lines
 from jobs.core.errors import ObservatoryError
-from jobs.formats import VERDICT, Source, delimited_draft, kannel, postfix, rspamd
+from jobs.formats import VERDICT, Source, kannel, postfix, rspamd
 from jobs.formats import registry as formats
+from jobs.formats.delimited import draft as delimited_draft
 from jobs.formats.format import Format
 from jobs.ingest import reading as pieces
 from jobs.settings import config

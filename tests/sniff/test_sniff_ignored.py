@@ -16,7 +16,8 @@ from rich.console import Console
 
 from jobs.cli import main as command_line
 from jobs.core.lines import frame_of
-from jobs.formats import Source, exim, jasmin, kamailio, postfix, rspamd, sendmail
+from jobs.formats import Source, exim, jasmin, postfix, rspamd, sendmail
+from jobs.formats.sip import kamailio
 from jobs.ingest.reading import Range, parse_block
 from jobs.silver.assembling import all_counted_once, assembled
 from jobs.sniff.command import sniff

@@ -16,10 +16,10 @@ from jobs.core.contracts import contract, tables
 from jobs.core.patterns import masked
 from jobs.engine.lake import Lake
 from jobs.formats import Source
-from jobs.formats.documents import frame_of as documents_of
 from jobs.formats.format import SILVER
 from jobs.formats.options import made_whole
 from jobs.formats.registry import DOCUMENTS, KERNELS
+from jobs.formats.shared.documents import frame_of as documents_of
 from jobs.ingest.pull import pull
 from jobs.protect.operators import Door, Own
 from jobs.report.write import draw_report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.formats.delimited_profile_files import profile_of
+from jobs.formats.delimited.profile_files import profile_of
 from tests.support.samples.forms import (
     ADDRESS,
     ID,

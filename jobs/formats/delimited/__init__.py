@@ -1,0 +1,213 @@
+"""Delimited logs (CSV, TSV, semicolons) of SMSCs, SMS firewalls and the like, read through a mapping profile.
+
+The profile (profile.py) names the columns in order and says what each means. So a file may be cut
+anywhere: its header, if it has one, is not needed, and is ignored where it stands. A line has as many fields
+as the profile has columns, or one more that is empty; `extra_columns` allows more at the end. Another number
+of fields is unknown_shape: it is likely another release of the product, whose columns stand elsewhere.
+
+Values are data as they stand: formula signs (=, +, -, @) at the begin of a text are kept. What writes a
+spreadsheet must mind them.
+
+Rows that agree in the profile's `message_key` are one message. Rows of one part (`part_key`, or all of them
+where there is none) are its tries: the last one decides. Parts then count together: the worst decides.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import polars as pl
+
+from jobs.formats import LINES, PLACE, TIMESTAMP, Source
+from jobs.formats.delimited.fold import transmissions as transmissions
+from jobs.formats.delimited.profile import KINDS, Profile
+from jobs.formats.delimited.profile_files import embedded, profile_of, shipped
+from jobs.formats.delimited.read import NO_RULE, QUARANTINED, decided, entry, ignored, key, raw, rule, target
+from jobs.formats.delimited.splitting import split
+from jobs.formats.format import Format
+from jobs.formats.shared.fields import as_assembled, of_records, place_of_event, typed_columns
+
+NAME = "delimited"
+# As of SMS: up to three days in the SMSC, and a report after that.
+LOOKBACK_DAYS = 4
+
+# bronze.delimited: one row per line about a message, a part of one, or a try.
+BRONZE: dict[str, Any] = {
+    **PLACE,
+    "assembly_key": pl.String,
+    "first_at": TIMESTAMP,
+    "last_at": TIMESTAMP,
+    "profile_name": pl.String,
+    "channel_code": pl.String,
+    "grain_code": pl.String,
+    "entry_code": pl.String,
+    "stage_code": pl.String,
+    "outcome_code": pl.String,
+    "message_key": pl.String,  # rows of one message share it; null where each row is a message
+    "part_key": pl.String,  # rows of one part of a message share it
+    "is_part": pl.Boolean,  # the row tells of one segment of a longer message
+    "sender": pl.String,
+    "recipient": pl.String,
+    "client_ip": pl.String,
+    "client_name": pl.String,
+    "inbound_link": pl.String,
+    "outbound_link": pl.String,
+    "account": pl.String,
+    "cell_id": pl.String,
+    "message_id": pl.String,
+    "message_bytes": pl.Int64,
+    "segment_count": pl.Int32,
+    "try_count": pl.Int64,
+    "text": pl.String,
+    "display_name": pl.String,
+    "category": pl.String,
+    "event": pl.String,
+    "reply_code": pl.String,
+    "reply_text": pl.String,
+}
+_TYPED = typed_columns(BRONZE)
+# What the profile decides, beside its targets.
+_DECIDED = ["stage_code", "outcome_code", "grain_code", "is_part"]
+
+
+def sniff(sample: bytes) -> float:
+    """0: no delimited file states what its columns mean. recognised() names a shipped profile that fits."""
+    return 0.0
+
+
+def recognised(sample: bytes) -> tuple[str, float] | None:
+    """The shipped profile that reads the most of the sample's lines, and their share.
+
+    None where none reads half of them.
+    """
+    lines = [line for line in sample.decode("utf-8", "replace").split("\n") if line.strip()][:2000]
+    frame = pl.LazyFrame({"offset": range(len(lines)), "line": lines}, schema=LINES)
+    best: tuple[str, float] | None = None
+    for name in shipped():
+        source = Source("", "", "", dt.datetime.max.replace(tzinfo=dt.UTC), options={"profile": name})
+        line_code = parse(frame, source).collect()["line_code"]
+        share = int((line_code == "record").sum()) / max(len(lines), 1)
+        if share >= 0.5 and share > (best[1] if best else 0):
+            best = name, share
+    return best
+
+
+def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
+    """One row per line, read as the profile of the source's options says.
+
+    Ignored: empty lines, comments, the header, and what the profile ignores. Quarantine reasons: truncated
+    (a quote is not closed, as where a text has a line break), bad_field (stray quotes; an integer, address
+    or time that is none; a value that the profile quarantines), unknown_shape (another number of fields),
+    bad_timestamp.
+    """
+    profile = profile_of(source.options)
+    frame = lines.select("offset", _line=pl.col("line").fill_null("").str.strip_chars_end("\r")).collect()
+    wanted = sorted({profile.columns.index(column) for _, column in profile.used()})
+    fields = split(
+        frame["_line"],
+        len(profile.columns),
+        wanted,
+        profile.delimiter,
+        profile.quote,
+        profile.extra_columns,
+    )
+    table = (
+        frame.hstack(fields)
+        .lazy()
+        .rename({f"column_{place}": f"column_{profile.columns[place]}" for place in wanted})
+    )
+    return _typed(table, profile, source)
+
+
+def _typed(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.LazyFrame:
+    """What parse() gives, from the fields of each line as `column_<name>`."""
+    targets = profile.field.given()
+    read = {name: target(name, targets[name], source) for name in targets if name != "entry_code"}
+    table = (
+        table.with_columns(
+            pl.col(f"column_{column}").str.strip_chars().alias(f"value_{column}")
+            for column in _columns(profile)
+        )
+        .with_columns(_is_ignored=ignored(profile))
+        .with_columns(_blanked(profile))
+        .with_columns(_rule=rule(profile), **read)
+        .with_columns(**decided(profile), entry_code=entry(profile))
+    )
+    unreadable = [
+        raw(targets[name]).is_not_null() & pl.col(name).is_null()
+        for name in read
+        if KINDS.get(name) in ("integer", "ip", "time")
+    ]
+    reason = (
+        pl.when(pl.col("_reason").is_not_null())
+        .then("_reason")
+        .when(pl.col("first_at").is_null())
+        .then(pl.lit("bad_timestamp"))
+        .when(pl.any_horizontal(pl.col("_rule") == QUARANTINED, *unreadable))
+        .then(pl.lit("bad_field"))
+    )
+    line_code = (
+        pl.when(pl.col("_is_ignored") | ((pl.col("_rule") == NO_RULE) & pl.col("_reason").is_null()))
+        .then(pl.lit("ignored"))
+        .when(pl.col("_why").is_not_null())
+        .then(pl.lit("quarantined"))
+        .otherwise(pl.lit("record"))
+    )
+    given = {*read, *_DECIDED, "entry_code", "profile_name", "channel_code", "message_key", "part_key"}
+    return (
+        table.with_columns(_why=reason)
+        .with_columns(
+            *(pl.lit(None, dtype=BRONZE[name]).alias(name) for name in _TYPED if name not in given),
+            line_code=line_code,
+            profile_name=pl.lit(profile.name),
+            channel_code=pl.lit(profile.channel),
+            message_key=key(profile.message_key),
+            part_key=key(profile.part_key),
+        )
+        .select(
+            "offset",
+            "line_code",
+            pl.when(pl.col("line_code") == "quarantined").then("_why").alias("reason_code"),
+            *of_records(_TYPED),
+        )
+    )
+
+
+def _blanked(profile: Profile) -> list[pl.Expr]:
+    """The fields that are read, null where they are empty or stand for nothing."""
+    nothing = ["", *profile.null]
+    return [
+        pl.when(~pl.col(f"value_{column}").is_in(nothing))
+        .then(pl.col(f"{kind}_{column}"))
+        .alias(f"{kind}_{column}")
+        for column in _columns(profile)
+        for kind in ("column", "value")
+    ]
+
+
+def _columns(profile: Profile) -> list[str]:
+    return list(dict.fromkeys(column for _, column in profile.used()))
+
+
+def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Bronze rows, one per line; a line that was read twice is one row.
+
+    Rows of one message share a key; a row that is a message by itself has its own.
+    """
+    place = pl.concat_str(pl.lit("row|"), "source_id", pl.lit("|"), "stream_id", pl.lit("|"), "offset")
+    same = pl.concat_str(pl.lit("key|"), "source_id", pl.lit("|"), "profile_name", pl.lit("|"), "message_key")
+    return as_assembled(records, BRONZE, pl.coalesce(same, place))
+
+
+FORMAT = Format.of(
+    __name__,
+    title="Delimited",
+    description="CSV, TSV or semicolons of an SMSC or SMS firewall, read through a mapping profile",
+    transmissions=transmissions,
+    options=("profile",),
+    check_options=embedded,
+    has_numbers=True,
+    needs_options=True,
+    place=place_of_event(pl.col("message_key")),
+)

@@ -1,0 +1,219 @@
+"""DMARC aggregate reports: what a mailbox provider saw of mail that claims to be from a domain.
+
+RFC 7489 and RFC 9990, in .xml, .gz or .zip, alone or attached to a mail, and mailboxes of such mails. They
+count messages by source address with what SPF and DKIM said: a measure of spoofing, not of spam.
+
+A reporter sends a report again when it is unsure that it arrived: report_org and report_id tell that it is
+the same, and it counts once, whatever the files that it came in. Of reports that share the two and differ,
+the one with the most records stays, then the one whose digest is the smallest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Iterator
+from email.message import Message
+from typing import Any
+
+import polars as pl
+
+from jobs.formats import (
+    AUTHENTICATION_REPORT,
+    DKIM_RESULTS,
+    OVERRIDES,
+    PLACE,
+    SPF_RESULTS,
+    TIMESTAMP,
+    Document,
+    Source,
+)
+from jobs.formats.dmarc.report_xml import Unreadable, rows_of
+from jobs.formats.format import Format
+from jobs.formats.shared.documents import (
+    GZIP,
+    ZIP,
+    Budget,
+    Content,
+    contents,
+    decoded,
+    is_mail,
+    leaves,
+    mail_of,
+    mails,
+    parts,
+    refused,
+)
+
+NAME = "dmarc"
+# A report is complete at once; a copy of it begins at the same time.
+LOOKBACK_DAYS = 1
+
+# bronze.dmarc: one row per record of a report.
+BRONZE: dict[str, Any] = {
+    **PLACE,  # offset: number of the report in its file, from 0
+    "assembly_key": pl.String,
+    "first_at": TIMESTAMP,  # begin of the reported time
+    "last_at": TIMESTAMP,  # end of it
+    "report_org": pl.String,
+    "report_email": pl.String,
+    "report_id": pl.String,  # as given, or a digest where it is missing
+    "report_digest": pl.String,  # of what the report says, whatever it was packed in
+    "report_record_count": pl.Int64,
+    "record_number": pl.Int64,
+    "policy_domain": pl.String,
+    "policy": pl.String,
+    "subdomain_policy": pl.String,
+    "nonexistent_policy": pl.String,
+    "policy_percent": pl.Int32,
+    "policy_test": pl.String,
+    "dkim_mode": pl.String,
+    "spf_mode": pl.String,
+    "discovery_method": pl.String,
+    "client_ip": pl.String,
+    "message_count": pl.Int64,
+    "disposition": pl.String,
+    "dkim_evaluated": pl.String,
+    "spf_evaluated": pl.String,
+    "overrides": OVERRIDES,
+    "header_from": pl.String,
+    "envelope_from": pl.String,
+    "envelope_to": pl.String,
+    "dkim_results": DKIM_RESULTS,
+    "spf_results": SPF_RESULTS,
+}
+
+_FEEDBACK = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?feedback[\s>]")
+_METADATA = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?report_metadata[\s>]")
+# RFC 7489, 7.2.1.1: the subject of the mail, and `receiver!domain!begin!end` as the name of the file.
+_SUBJECT = re.compile(r"(?i)^\s*report\s+domain:")
+_FILE_NAME = re.compile(r"^[^!]+![^!]+!\d+!\d+")
+_PACKED_MAIL = re.compile(
+    rb"(?im)^subject:\s{0,9}report domain:|^content-(?:type|disposition):[^\n]{0,200}"
+    rb"(?:\n[ \t][^\n]{0,200}){0,3}![^\n!]{1,255}!\d{1,12}!\d"
+)
+_ARF = re.compile(rb"(?im)^content-type:\s*message/feedback-report")
+_ZIPPED_XML = re.compile(rb"\APK\x03\x04.{26}[^\x00]{0,255}?\.xml", re.DOTALL)
+SNIFFED = 1 << 16
+_XML = ("text/xml", "application/xml")
+
+
+def sniff(sample: bytes) -> float:
+    """1 for a report's XML, plain or in gzip; 0.9 for mails and archives that are named as reports are."""
+    if sample.startswith(GZIP):
+        try:
+            sample = zlib.decompressobj(wbits=31).decompress(sample, SNIFFED)
+        except zlib.error:
+            return 0.0
+    if sample.startswith(ZIP):
+        return 0.9 if _ZIPPED_XML.match(sample) else 0.0
+    if is_mail(sample):
+        return 0.9 if _PACKED_MAIL.search(sample) and not _ARF.search(sample) else 0.0
+    if not _FEEDBACK.search(sample):
+        return 0.0
+    return 1.0 if _METADATA.search(sample) else 0.6
+
+
+def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Iterator[Document]:
+    """The reports of a file. Mails that are ARF reports belong to the format feedback: ignored here.
+
+    Quarantine reasons: those of contents() and rows_of(); too_large (more than limit_bytes, in the file or
+    out of its archives); no_report (a mail without a report); from_the_future (it begins after its file
+    was written and landed).
+    """
+    if len(data) > limit_bytes:
+        yield refused("too_large", data)
+        return
+    if not data.strip():
+        yield refused("empty")
+        return
+    budget = Budget(limit_bytes)
+    for content in contents(data, budget):
+        if content.reason_code is None and is_mail(content.data):
+            for mail in mails(content.data):
+                yield from _mailed(mail, source, budget, content.is_unpacked)
+        else:
+            yield _document(content, source, data)
+
+
+def _mailed(data: bytes, source: Source, budget: Budget, is_unpacked: bool) -> Iterator[Document]:
+    """The reports that a mail has attached."""
+    mail = mail_of(data)
+    if mail is None:
+        yield refused("unknown_shape", data)
+        return
+    found = False
+    for part in leaves(mail):
+        attached = decoded(part)
+        is_xml = part.get_content_type() in _XML or _FEEDBACK.search(attached)
+        if is_xml or attached.startswith((GZIP, ZIP)):
+            found = True
+            for content in contents(attached, budget, is_unpacked):
+                yield _document(content, source, attached)
+    if not found:
+        is_other = any(part.get_content_type() == "message/feedback-report" for part in parts(mail))
+        yield Document(size=len(data)) if is_other else refused("no_report", data)
+
+
+def is_report_mail(mail: Message) -> bool:
+    """Whether a mail brings an aggregate report, by its subject or what it attaches."""
+    if _SUBJECT.match(str(mail.get("subject", ""))):
+        return True
+    for part in leaves(mail):
+        name = part.get_filename()
+        if (name and _FILE_NAME.match(name)) or _FEEDBACK.search(decoded(part)[:SNIFFED]):
+            return True
+    return False
+
+
+def _document(content: Content, source: Source, whole: bytes) -> Document:
+    """One report, or the reason why it is none. whole: what it was packed in."""
+    if content.reason_code is not None:
+        return Document(reason_code=content.reason_code, size=len(whole))
+    if content.data.strip() and not _might_be_xml(content.data):
+        return refused("unknown_shape", content.data)
+    try:
+        rows = rows_of(content.data)
+        if rows and rows[0]["first_at"] > source.bound_at:
+            raise Unreadable("from_the_future")
+    except Unreadable as error:
+        return refused(error.reason_code, content.data)
+    digest = hashlib.sha256(repr(rows).encode("utf-8", "replace")).hexdigest()
+    for row in rows:
+        row["report_digest"] = digest
+        row["report_id"] = row["report_id"] or digest
+        row["assembly_key"] = f"{row['report_org'].lower()}|{row['report_id']}"
+    return Document(rows=tuple(rows), size=len(content.data))
+
+
+def _might_be_xml(data: bytes) -> bool:
+    start = data.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00")
+    return start.startswith(b"<") or _FEEDBACK.search(data) is not None
+
+
+def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Bronze rows, each record of each report once; see the module for which of several reports stays."""
+    rank = pl.struct(-pl.col("report_record_count"), "report_digest", *list(PLACE)[1:])
+    report = ["operator_id", "assembly_key"]
+    return (
+        records.select(*BRONZE)
+        .with_columns(_rank=rank.rank("dense").over(report))
+        .filter(pl.col("_rank") == pl.col("_rank").min().over(report))
+        .unique(subset=[*report, "record_number"], keep="any", maintain_order=True)
+        .select(*BRONZE)
+    )
+
+
+def authentication_reports(bronze: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows of AUTHENTICATION_REPORT, one per record of each report."""
+    return bronze.with_columns(begin_at=pl.col("first_at"), end_at=pl.col("last_at")).select(
+        *AUTHENTICATION_REPORT
+    )
+
+
+FORMAT = Format.of(
+    __name__,
+    title="DMARC reports",
+    description="DMARC aggregate reports: XML, gzip, zip, mails",
+)

@@ -1,0 +1,352 @@
+"""Complaints by mail: ARF reports (RFC 5965) and failure reports of DMARC (RFC 6591, RFC 9991).
+
+Both are a multipart/report whose second part, message/feedback-report, says what is reported, and whose
+third part is the message or its headers. One such part is one complaint. A mail without it, such as a
+complaint that was merely forwarded, says in prose only what it is about: it is quarantined, not guessed at.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import ipaddress
+import re
+from collections.abc import Iterator
+from email import message_from_string
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import parseaddr, parsedate_to_datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import polars as pl
+
+from jobs.formats import COMPLAINT, PLACE, TIMESTAMP, Document, Source
+from jobs.formats.dmarc import is_report_mail
+from jobs.formats.format import Format
+from jobs.formats.shared.documents import (
+    decoded,
+    each_once,
+    inside,
+    is_mail,
+    leaves,
+    mail_of,
+    mails,
+    read_contents,
+    refused,
+)
+
+NAME = "feedback"
+# A complaint is complete at once; a copy of it has the same date.
+LOOKBACK_DAYS = 1
+KEPT_OF_TEXT = 4096
+# RFC 5965, 7.3; RFC 6430 (not-spam); RFC 6591 (auth-failure); IANA's list of feedback report types.
+FEEDBACK_TYPES = ["abuse", "fraud", "virus", "other", "not-spam", "auth-failure"]
+# Mails in which a complaint may lie that was forwarded as a whole.
+DEEPEST = 8
+# RFC 5322, 2.1.1: a line has at most 998 signs.
+LONGEST_FIELD = 998
+
+# bronze.feedback: one row per complaint.
+BRONZE: dict[str, Any] = {
+    **PLACE,  # offset: number of the complaint in its file, from 0
+    "assembly_key": pl.String,  # digest of what the complaint says
+    "first_at": TIMESTAMP,  # date of the mail that brought it
+    "arrival_at": TIMESTAMP,
+    "feedback_type": pl.String,  # as given, in lower case
+    "agent": pl.String,
+    "reporter": pl.String,
+    "sender": pl.String,
+    "header_from": pl.String,
+    "recipients": pl.List(pl.String),
+    "client_ip": pl.String,
+    "message_id": pl.String,
+    "incident_count": pl.Int64,
+    "delivery_result": pl.String,
+    "auth_failure": pl.String,
+    "reported_domains": pl.List(pl.String),
+    "subject": pl.String,
+    "text": pl.String,  # of the message, its first 4,096 signs
+}
+
+_REPORT = "message/feedback-report"
+_ORIGINAL = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers")
+_HAS_REPORT = re.compile(rb"(?im)^content-type:\s*(?:multipart/report|message/feedback-report)")
+_IS_FEEDBACK = re.compile(rb"(?i)feedback-report")
+
+
+def sniff(sample: bytes) -> float:
+    """1 for a mail, or a mailbox that starts with one, that says it is a feedback report."""
+    is_report = is_mail(sample) and _HAS_REPORT.search(sample) and _IS_FEEDBACK.search(sample)
+    return 1.0 if is_report else 0.0
+
+
+def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Iterator[Document]:
+    """The complaints of a file. Mails that bring aggregate reports belong to the format dmarc: ignored here.
+
+    Quarantine reasons: those of contents(); too_large; unknown_shape (no mail); no_report (a mail without
+    the part that reports); bad_field (no type, or a number that cannot be); bad_timestamp (no date);
+    from_the_future (a date after the file was written and landed).
+    """
+
+    def of_content(content: bytes) -> Iterator[Document]:
+        if not is_mail(content):
+            yield refused("unknown_shape", content)
+            return
+        for mail in mails(content):
+            yield from _mailed(mail, source)
+
+    return read_contents(data, limit_bytes, of_content)
+
+
+def _mailed(data: bytes, source: Source) -> Iterator[Document]:
+    mail = mail_of(data)
+    if mail is None:
+        yield refused("unknown_shape", data)
+        return
+    found = list(_reports(mail, mail, 0))
+    for envelope, part, original in found:
+        yield _complaint(envelope, part, original, source, data)
+    if not found:
+        yield Document(size=len(data)) if is_report_mail(mail) else refused("no_report", data)
+
+
+def _reports(mail: Message, part: Message, depth: int) -> Iterator[tuple[Message, Message, Message | None]]:
+    """Each feedback-report part, with the mail that it stands in and the message that it is about.
+
+    A reported message is never searched: it may be made to look like a complaint.
+    """
+    if part.get_content_type() == _REPORT:
+        yield mail, part, None
+        return
+    below = inside(part)
+    if not below or depth > DEEPEST:
+        return
+    kinds = [each.get_content_type() for each in below]
+    if _REPORT in kinds:
+        place = kinds.index(_REPORT)
+        original = next((each for each in below[place + 1 :] if each.get_content_type() in _ORIGINAL), None)
+        yield mail, below[place], original
+        return
+    is_whole = part.get_content_type() == "message/rfc822"
+    for each in below:
+        yield from _reports(each if is_whole else mail, each, depth + 1)
+
+
+def _complaint(
+    mail: Message, part: Message, original: Message | None, source: Source, data: bytes
+) -> Document:
+    """The complaint that one feedback-report part makes."""
+    fields = _fields(part)
+    message = _message(original) if original is not None else Message()
+    kind = (field(fields, "feedback-type") or "").lower()
+    incidents = _incidents(field(fields, "incidents"))
+    if not kind or incidents is None:
+        return refused("bad_field", data)
+    latest = source.bound_at
+    arrival = next(
+        filter(None, (_time(field(fields, name)) for name in ("arrival-date", "received-date"))), None
+    )
+    arrival = arrival if arrival and arrival <= latest else None
+    reported = _time(field(mail, "date")) or _received(mail) or arrival
+    if reported is None:
+        return refused("bad_timestamp", data)
+    if reported > latest:
+        return refused("from_the_future", data)
+    sender = field(fields, "original-mail-from")
+    row = {
+        "first_at": reported,
+        "arrival_at": arrival,
+        "feedback_type": kind,
+        "agent": field(fields, "user-agent"),
+        "reporter": _address(field(mail, "from")),
+        "sender": _bare(sender if sender is not None else field(message, "return-path")),
+        "header_from": _address(field(message, "from")),
+        "recipients": [_bare(each) or "" for each in every(fields, "original-rcpt-to")],
+        "client_ip": _ip(field(fields, "source-ip")),
+        "message_id": _bare(field(message, "message-id") or field(fields, "message-id")) or None,
+        "incident_count": incidents,
+        "delivery_result": (field(fields, "delivery-result") or "").lower() or None,
+        "auth_failure": (field(fields, "auth-failure") or "").lower() or None,
+        "reported_domains": [each.lower() for each in every(fields, "reported-domain")],
+        "subject": _readable(field(message, "subject")),
+        "text": _text(message),
+    }
+    told = repr((field(mail, "message-id"), row)).encode("utf-8", "replace")
+    row["assembly_key"] = hashlib.sha256(told).hexdigest()
+    return Document(rows=(row,), size=len(data))
+
+
+def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Bronze rows, one per complaint; a mail that came twice is one, placed where it is first by name."""
+    return each_once(records, BRONZE)
+
+
+def complaints(bronze: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows of COMPLAINT, one per complaint. Types that no standard names are other."""
+    kind = pl.col("feedback_type")
+    return bronze.with_columns(
+        format_code=pl.lit(NAME),
+        channel_code=pl.lit("EMAIL"),
+        feedback_type_code=pl.when(kind.is_in(FEEDBACK_TYPES)).then(kind).otherwise(pl.lit("other")),
+        reported_at=pl.col("first_at"),
+        inbound_link=pl.lit(None, dtype=pl.String),
+        text=pl.concat_str("subject", "text", separator="\n", ignore_nulls=True).replace("", None),
+    ).select(*COMPLAINT)
+
+
+# --- parts and fields ------------------------------------------------------------------------------
+
+
+def _fields(part: Message) -> Message:
+    """The fields of a feedback-report part, which the mail library takes for the header of a message.
+
+    Some reporters put an empty line before them, or encode the part, which RFC 5965 forbids.
+    """
+    inner = next(iter(inside(part)), part)
+    if inner is not part and inner.get("feedback-type") is not None:
+        return inner
+    body = Message()
+    body["Content-Transfer-Encoding"] = str(part.get("content-transfer-encoding", "7bit"))
+    body.set_payload(decoded(inner).decode("ascii", "surrogateescape"))
+    return message_from_string(decoded(body).decode("utf-8", "replace").lstrip())
+
+
+def _message(original: Message) -> Message:
+    """The reported message, or its headers alone."""
+    if original.is_multipart():
+        return next(iter(inside(original)), Message())
+    return message_from_string(decoded(original).decode("utf-8", "replace").lstrip())
+
+
+def field(message: Message, name: str) -> str | None:
+    """A field's value on one line; null where the field is missing."""
+    value = message.get(name)
+    return None if value is None else re.sub(r"\s+", " ", str(value)).strip()
+
+
+def every(message: Message, name: str) -> list[str]:
+    """The values of a field that may come several times, without empty ones."""
+    values = (re.sub(r"\s+", " ", str(value)).strip() for value in message.get_all(name, []))
+    return [value for value in values if value]
+
+
+def _readable(value: str | None) -> str | None:
+    """A header in clear (RFC 2047); as it stands where it cannot be decoded."""
+    if not value:
+        return None
+    try:
+        return str(make_header(decode_header(value[:LONGEST_FIELD])))
+    except (MessageError, LookupError, ValueError):
+        return value[:LONGEST_FIELD]
+
+
+def _text(message: Message) -> str | None:
+    """The first text of a message, without the tags of HTML."""
+    parts = [part for part in leaves(message) if part.get_content_maintype() == "text"]
+    for part in parts:
+        text = _decoded_text(part)
+        if part.get_content_subtype() == "html":
+            text = _words(text[: 8 * KEPT_OF_TEXT])
+        if text.strip():
+            return text.strip()[:KEPT_OF_TEXT]
+    return None
+
+
+def _decoded_text(part: Message) -> str:
+    content = decoded(part)
+    try:
+        return content.decode(part.get_content_charset("utf-8"))
+    except (LookupError, ValueError):
+        return content.decode("latin-1")
+
+
+def _words(page: str) -> str:
+    """The words of a page; up to a section such as `<![none[`, of which the library makes an error."""
+    words = _Words()
+    try:
+        words.feed(page)
+        words.close()
+    except AssertionError:
+        pass
+    return " ".join(words.found)
+
+
+class _Words(HTMLParser):
+    """The words between the tags, and where links lead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.is_code = False
+
+    def handle_data(self, data: str) -> None:
+        self.found += [data.strip()] if data.strip() and not self.is_code else []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.is_code = tag in ("script", "style")
+        self.found += [value for name, value in attrs if name == "href" and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.is_code = False
+
+
+# --- values ----------------------------------------------------------------------------------------
+
+
+def _bare(value: str | None) -> str | None:
+    """An address or id without the angle brackets around it; '' for the null sender."""
+    if value is None:
+        return None
+    found = re.search(r"<([^<>]*)>", value)
+    return (found[1] if found else value).strip()
+
+
+def _address(value: str | None) -> str | None:
+    """The address in a From field; null where there is none, or comments nest beyond reason."""
+    try:
+        return parseaddr(value[:LONGEST_FIELD])[1] or None if value else None
+    except RecursionError:
+        return None
+
+
+def _ip(value: str | None) -> str | None:
+    """The address in a value such as `[IPv6:2001:db8::1]` or `192.0.2.1 (mx.example.org)`; null if none."""
+    first = (value or "").strip("[] ").split(" ")[0].strip("[]")
+    try:
+        return str(ipaddress.ip_address(re.sub("(?i)^ipv6:", "", first)))
+    except ValueError:
+        return None
+
+
+def _incidents(value: str | None) -> int | None:
+    """RFC 5965: one where it is not given. Null where it is no number."""
+    if value is None:
+        return 1
+    return int(value) if re.fullmatch(r"[1-9]\d{0,8}", value, re.ASCII) else None
+
+
+def _time(value: str | None) -> dt.datetime | None:
+    """A date of RFC 5322 in UTC; null where it is none."""
+    if not value:
+        return None
+    try:
+        moment = parsedate_to_datetime(value[:LONGEST_FIELD])
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+        return moment.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _received(mail: Message) -> dt.datetime | None:
+    """When the last server received the mail."""
+    value = field(mail, "received")
+    return _time(value.rpartition(";")[2].strip()) if value else None
+
+
+FORMAT = Format.of(
+    __name__,
+    title="Feedback reports",
+    description="Complaints by mail: ARF and DMARC failure reports",
+)

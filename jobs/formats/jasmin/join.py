@@ -1,0 +1,219 @@
+"""Jasmin: from the lines of bronze to one row per SMS.
+
+An accepted SMS-MT and its DLRs share the connector and the SMSC's id. The id may be used again, so a DLR
+goes to the latest earlier SMS with its id (or the next later one, where it was logged first). A long SMS has
+one line, with the id of its last part: the DLRs of its other parts fit nothing and make no row.
+
+Tries that failed share Jasmin's own id with what followed. Those that an accepted SMS followed fold into it
+and make no row; its try_count does not tell them, since nothing but the id is known of them there.
+Those after which Jasmin gave the SMS up are one row with that end.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from jobs.formats import OF_CALLS, TRANSMISSION
+from jobs.formats.shared.mobile import entry_code
+
+_FINAL = ["DELIVRD", "EXPIRED", "REJECTD", "UNDELIV", "DELETED", "UNKNOWN"]
+# SMPP 3.4, 5.1.3: the names of command_status without ESME_.
+_STATUS = {
+    "ROK": 0x00,
+    "RINVMSGLEN": 0x01,
+    "RINVCMDLEN": 0x02,
+    "RINVCMDID": 0x03,
+    "RINVBNDSTS": 0x04,
+    "RALYBND": 0x05,
+    "RINVPRTFLG": 0x06,
+    "RINVREGDLVFLG": 0x07,
+    "RSYSERR": 0x08,
+    "RINVSRCADR": 0x0A,
+    "RINVDSTADR": 0x0B,
+    "RINVMSGID": 0x0C,
+    "RBINDFAIL": 0x0D,
+    "RINVPASWD": 0x0E,
+    "RINVSYSID": 0x0F,
+    "RCANCELFAIL": 0x11,
+    "RREPLACEFAIL": 0x13,
+    "RMSGQFUL": 0x14,
+    "RINVSERTYP": 0x15,
+    "RINVNUMDESTS": 0x33,
+    "RINVDLNAME": 0x34,
+    "RINVDESTFLAG": 0x40,
+    "RINVSUBREP": 0x42,
+    "RINVESMCLASS": 0x43,
+    "RCNTSUBDL": 0x44,
+    "RSUBMITFAIL": 0x45,
+    "RINVSRCTON": 0x48,
+    "RINVSRCNPI": 0x49,
+    "RINVDSTTON": 0x50,
+    "RINVDSTNPI": 0x51,
+    "RINVSYSTYP": 0x53,
+    "RINVREPFLAG": 0x54,
+    "RINVNUMMSGS": 0x55,
+    "RTHROTTLED": 0x58,
+    "RINVSCHED": 0x61,
+    "RINVEXPIRY": 0x62,
+    "RINVDFTMSGID": 0x63,
+    "RX_T_APPN": 0x64,
+    "RX_P_APPN": 0x65,
+    "RX_R_APPN": 0x66,
+    "RQUERYFAIL": 0x67,
+    "RINVOPTPARSTREAM": 0xC0,
+    "ROPTPARNOTALLWD": 0xC1,
+    "RINVPARLEN": 0xC2,
+    "RMISSINGOPTPARAM": 0xC3,
+    "RINVOPTPARAMVAL": 0xC4,
+    "RDELIVERYFAILURE": 0xFE,
+    "RUNKNOWNERR": 0xFF,
+}
+_NAMES = {f"ESME_{name}": f"0x{code:08x}" for name, code in _STATUS.items()}
+# What this log does not record.
+_ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "client_ip", "client_name"]
+_ABSENT += ["helo", "account", "dsn_code", "log_text", "dnsbl_zone", "dnsbl_code"]
+_ABSENT += ["subject", "category", "cell_id", *OF_CALLS]
+_ORDER = ["first_at", "source_id", "stream_id", "offset"]
+_INBOUND = ["received", "refused"]
+_TRIES = ["failed", "rejected"]
+# What is joined by Jasmin's own id: failed tries of an SMS that may have been sent later, and its end.
+UNSENT = [*_TRIES, "expired", "dropped"]
+
+
+def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per SMS: submitted through Jasmin, or received from an SMSC."""
+    events = (
+        bronze.sort("operator_id", *_ORDER)
+        .with_row_index("_order")
+        .with_columns(pl.col("_order").cast(pl.Int64))
+        .collect()
+        .lazy()
+    )
+    code = pl.col("event_code")
+    units = [
+        _reported(events.filter(code == "sent"), events.filter(code == "report")),
+        _tried(events.filter(code.is_in([*UNSENT, "followed"]))),
+        _plain(events.filter(code.is_in(_INBOUND))),
+    ]
+    columns = units[-1].collect_schema().names()
+    return _described(pl.concat([unit.select(columns) for unit in units]))
+
+
+def _plain(events: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows that no other line completes."""
+    return events.with_columns(
+        last_at=pl.col("first_at"),
+        try_count=pl.lit(1, dtype=pl.Int32),
+        _state=pl.lit(None, dtype=pl.String),
+        _error=pl.lit(None, dtype=pl.String),
+    )
+
+
+def _tried(events: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per SMS that was never accepted: placed by its first try, decided by its last."""
+    same = ["operator_id", "assembly_key"]
+    placed = ["source_id", "stream_id", "offset", "first_at"]
+    ordered = _plain(events.sort("_order"))
+    names = [name for name in ordered.collect_schema().names() if name not in (*same, *placed)]
+    return (
+        ordered.group_by(same, maintain_order=True)
+        .agg(
+            *(pl.col(name).first() for name in placed),
+            # A line that gives an SMS up does not name its parties.
+            *(pl.col(name).drop_nulls().last() for name in names if name != "try_count"),
+            _is_followed=(pl.col("event_code") == "followed").any(),
+            try_count=pl.col("event_code").is_in(_TRIES).sum().cast(pl.Int32),
+        )
+        .filter(~pl.col("_is_followed"))
+    )
+
+
+def _reported(sent: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame:
+    """Each accepted SMS with its state: delivered if any report says so, else what the last one says."""
+    by = ["operator_id", "smsc", "foreign_id"]
+    known = sent.select(*by, "_order", _unit=pl.col("_order")).filter(pl.col("foreign_id").is_not_null())
+    final = reports.filter(pl.col("foreign_id").is_not_null() & pl.col("status").is_in(_FINAL))
+    matched = _nearest(final, known, by, "backward")
+    again = _nearest(matched.filter(pl.col("_unit").is_null()).drop("_unit"), known, by, "forward")
+    both = pl.concat([matched, again]).filter(pl.col("_unit").is_not_null()).sort("_order")
+    said = both.group_by("_unit").agg(
+        _last=pl.col("first_at").max(),
+        _state=pl.when((pl.col("status") == "DELIVRD").any())
+        .then(pl.lit("DELIVRD"))
+        .otherwise(pl.col("status").last()),
+        _error=pl.col("error_code").last(),
+    )
+    return (
+        _plain(sent)
+        .drop("_state", "_error")
+        .join(said, left_on="_order", right_on="_unit", how="left")
+        .with_columns(last_at=pl.max_horizontal("last_at", "_last"))
+    )
+
+
+def _nearest(reports: pl.LazyFrame, units: pl.LazyFrame, by: list[str], strategy: str) -> pl.LazyFrame:
+    return reports.sort("_order").join_asof(
+        units.sort("_order"),
+        on="_order",
+        by=by,
+        strategy=strategy,  # type: ignore[arg-type]
+        check_sortedness=False,
+    )
+
+
+def _described(units: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows of TRANSMISSION."""
+    code, state = pl.col("event_code"), pl.col("_state")
+    is_inbound = pl.col("event") == "SMS-MO"
+    is_refused = code.is_in(["refused", "rejected", "failed"])
+    outcome = (
+        pl.when(code.is_in(["refused", "rejected"]) | (state == "REJECTD"))
+        .then(pl.lit("rejected"))
+        .when(code == "failed")
+        .then(pl.lit("deferred"))
+        .when((code == "expired") | (state == "EXPIRED"))
+        .then(pl.lit("expired"))
+        .when((code == "dropped") | state.is_in(["UNDELIV", "DELETED", "UNKNOWN"]))
+        .then(pl.lit("bounced"))
+        .when((code == "sent") & state.is_null() & pl.col("wants_report").fill_null(False))
+        .then(pl.lit("queued"))
+        .otherwise(pl.lit("delivered"))
+    )
+    stage = (
+        # An interceptor sees the whole message.
+        pl.when(code == "refused")
+        .then(pl.lit("content"))
+        .when(is_refused | (state == "REJECTD"))
+        .then(pl.lit("envelope"))
+        .otherwise(pl.lit("delivery"))
+    )
+    digits = pl.when(pl.col("status").str.contains(r"^\d{1,9}$")).then(pl.col("status")).cast(pl.Int64)
+    hexadecimal = pl.lit("0x") + _hex(digits)
+    smpp = pl.coalesce(pl.col("status").replace_strict(_NAMES, default=None), hexadecimal)
+    is_bad_state = state.is_not_null() & (state != "DELIVRD")
+    report = pl.concat_str(pl.lit("stat:"), state, pl.lit(" err:"), pl.col("_error").fill_null(""))
+    return units.with_columns(
+        *(pl.lit(None, dtype=TRANSMISSION[name]).alias(name) for name in _ABSENT),
+        format_code=pl.lit("jasmin"),
+        channel_code=pl.lit("SMS"),
+        grain_code=pl.when(is_refused).then(pl.lit("attempt")).otherwise(pl.lit("recipient")),
+        entry_code=entry_code(is_inbound),
+        is_handoff=pl.lit(False),
+        message_id=pl.col("queue_message_id"),
+        is_authenticated=~is_inbound,
+        inbound_link=pl.when(is_inbound).then("smsc"),
+        outbound_link=pl.when(~is_inbound).then("smsc"),
+        stage_code=stage,
+        outcome_code=outcome,
+        reply_code=pl.when(is_refused).then(smpp).when(is_bad_state).then(state),
+        reply_text=pl.when(is_refused).then("status").when(is_bad_state).then(report),
+        is_partial=code.is_in(["expired", "dropped"]) & pl.col("recipient").is_null(),
+        join_quality=pl.when(state.is_not_null()).then(pl.lit("exact")).otherwise(pl.lit("none")),
+    ).select(pl.col(name).cast(kind) for name, kind in TRANSMISSION.items())
+
+
+def _hex(number: pl.Expr) -> pl.Expr:
+    """A number as eight hexadecimal digits."""
+    signs = pl.lit("0123456789abcdef")
+    digits = [signs.str.slice((number // 16**place) % 16, 1) for place in range(7, -1, -1)]
+    return pl.concat_str(digits)

@@ -1,0 +1,334 @@
+"""Transmissions of Postfix's queue files: a row for each recipient, and for what was refused of a file."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from jobs.formats import PRECEDENCE
+from jobs.formats.postfix.assembly import picked
+from jobs.formats.postfix.refusals import subject_of
+
+# Relays without an address that are mailboxes; another name is a pipe(8) transport to a filter.
+_FINAL_RELAYS = [
+    "virtual",
+    "local",
+    "none",
+    "dovecot",
+    "maildrop",
+    "procmail",
+    "cyrus",
+    "mailman",
+    "vacation",
+    "autoreply",
+    "spawn",
+    "uucp",
+    "ifmail",
+    "bsmtp",
+    "vmail",
+    "vpopmail",
+    "deliver",
+    "discard",
+    "error",
+    "retry",
+    "sympa",
+    "mlmmj",
+]
+
+_QUEUE_ID = (
+    r"queued(?: mail for delivery)?(?: as|_as:?) <?"
+    r"([0-9A-F]{6,}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,}z[0-9A-Za-z]+)\b"
+)
+_ANY_ID = r"queued as <?([0-9A-Za-z.-]+)"
+# A filter on this host. LMTP into a mailbox store is port 24, the next MTA is port 25.
+_FILTER_RELAY = r"\[(?:127\.0\.0\.1|::1)\]:(\d+)"
+_LOOPBACK = r"\[(?:127\.\d+\.\d+\.\d+|::1)\]"
+
+META = ["operator_id", "source_id", "stream_id", "offset", "first_at"]
+
+
+def rows_of(bronze: pl.DataFrame, row_code: str, *columns: str | pl.Expr) -> pl.DataFrame:
+    """Columns of the rows with a row_code. Lists that are not read are left out before: they cost most."""
+    return picked(bronze.select(*columns), bronze["row_code"] == row_code)
+
+
+def _first(column: str, fields: list[str], prefix: str) -> list[pl.Expr]:
+    """Fields of the first event of a list."""
+    event = pl.col(column).list.first()
+    return [event.struct.field(name).alias(prefix + name) for name in fields]
+
+
+def of_queue_files(bronze: pl.DataFrame) -> pl.DataFrame:
+    files = rows_of(bronze, "queue", pl.exclude("removals", "assembly_key", "row_key", "instance"))
+    files = files.with_row_index("file")
+    files = files.with_columns(
+        *_first(
+            "entries",
+            ["status_code", "service_name", "client_name", "client_ip", "account", "linked_queue_id"],
+            "entry_",
+        ),
+        *_first("message_ids", ["message_id"], ""),
+        pl.coalesce(*_first("subjects", ["subject"], ""), _refused_subject()).alias("subject"),
+        *_first("queueings", ["sender", "message_bytes", "recipient_count"], ""),
+        pl.col("queueings")
+        .list.eval(pl.element().struct.field("status_code") == "expired")
+        .list.any()
+        .alias("is_expired"),
+    )
+    facts = files.select("file", *META, *_facts(files))
+    files = files.select(
+        "file", "last_at", "sender", "recipient_count", "queueings", "deliveries", "refusals", "is_expired"
+    )
+    deliveries = _deliveries(files)
+    refusals = _content_refusals(files, deliveries)
+    known = pl.concat([deliveries.select("file"), refusals.select("file")])
+    waiting = files.select("file", "last_at", "is_expired", pl.col("queueings").list.len() > 0)
+    waiting = waiting.filter(pl.col("queueings") & ~pl.col("is_expired"))
+    waiting = waiting.join(known.unique(), on="file", how="anti").select(
+        "file",
+        "last_at",
+        pl.lit("delivery").alias("stage_code"),
+        pl.lit("queued").alias("outcome_code"),
+        pl.lit(0, pl.Int32).alias("try_count"),
+        pl.lit(True).alias("is_partial"),
+        pl.lit(False).alias("is_handoff"),
+    )
+    rows = pl.concat([deliveries, refusals, waiting], how="diagonal")
+    rows = rows.join(facts, on="file", how="left")
+    # A refused message's envelope stands in its refusal, not in a queue manager's line.
+    return rows.with_columns(pl.coalesce("sender", "refused_sender").alias("sender")).drop("file")
+
+
+def _refused_subject() -> pl.Expr:
+    """The subject that header_checks(5) refused, held or discarded a message for."""
+    refusal = pl.element().struct
+    text = pl.when(refusal.field("step_code") == "header").then(refusal.field("log_text"))
+    return pl.col("refusals").list.eval(subject_of(text)).list.drop_nulls().list.first()
+
+
+def _facts(files: pl.DataFrame) -> list[pl.Expr]:
+    """What holds for all recipients of a queue file."""
+    is_client = pl.col("entry_status_code") == "client"
+    is_forwarded = (pl.col("entry_status_code") == "forwarded").fill_null(False)
+    sender = pl.coalesce("sender", pl.col("entries").list.first().struct.field("sender"))
+    is_submission = pl.col("entry_account").is_not_null() | pl.col("entry_service_name").str.contains(
+        r"(?i)submission|smtps|msa"
+    )
+    made_here = (pl.col("message_ids").list.len() > 0) & (
+        (sender == "") | sender.str.starts_with("double-bounce@") | (pl.col("notices").list.len() > 0)
+    )
+    entry = (
+        pl.when(is_client & pl.col("entry_linked_queue_id").is_not_null() | is_forwarded)
+        .then(pl.lit("reinjection"))
+        .when(is_client & is_submission)
+        .then(pl.lit("submission"))
+        .when(is_client)
+        .then(pl.lit("smtp"))
+        .when(pl.col("entry_status_code") == "pickup")
+        .then(pl.lit("pickup"))
+        .when(made_here)
+        .then(pl.lit("dsn"))
+    )
+    place = pl.col("host").fill_null("")
+    return [
+        pl.lit("recipient").alias("grain_code"),
+        entry.alias("entry_code"),
+        pl.concat_str(place, pl.lit("|"), "queue_id").alias("queue"),
+        pl.col("queue_id"),
+        pl.concat_str(place, pl.lit("|"), "entry_linked_queue_id").alias("previous_queue"),
+        pl.col("message_id"),
+        pl.col("subject"),
+        sender.alias("sender"),
+        pl.col("entry_client_ip").alias("client_ip"),
+        pl.col("entry_client_name").alias("client_name"),
+        pl.when(pl.col("entry_status_code").is_not_null())
+        .then(pl.col("entry_account").is_not_null())
+        .alias("is_authenticated"),
+        pl.col("entry_account").alias("account"),
+        pl.col("message_bytes"),
+    ]
+
+
+def _deliveries(files: pl.DataFrame) -> pl.DataFrame:
+    """One row per queue file and original recipient, from the last status of each address."""
+    tries = files.select("file", "recipient_count", "is_expired", "deliveries")
+    tries = tries.filter(pl.col("deliveries").list.len() > 0)
+    tries = tries.explode("deliveries").unnest("deliveries")
+    tries = tries.filter(~pl.col("status_code").is_in(["deliverable", "undeliverable"]))
+    last = tries.group_by("file", "recipient", maintain_order=True).agg(
+        pl.col("original_recipient").drop_nulls().first(),
+        pl.col("recipient_count", "is_expired").first(),
+        pl.len().cast(pl.Int32).alias("try_count"),
+        pl.col("at", "relay", "dsn_code", "status_code", "reply_text").last(),
+    )
+    last = last.with_columns(
+        pl.col("reply_text").fill_null("").alias("reply"),
+        pl.col("relay").fill_null("none").alias("relay"),
+        # discard(8) alone has sent something to no relay (src/discard/discard.c).
+        ((pl.col("relay") == "none") & (pl.col("status_code") == "sent")).fill_null(False).alias("is_sunk"),
+    )
+    reply, relay = pl.col("reply"), pl.col("relay")
+    # What is asked of a reply twice is worked out once; patterns are tried on what may match them.
+    refused = pl.when(reply.str.starts_with("connect to ")).then(reply)
+    last = last.with_columns(
+        (
+            reply.str.contains(r"(?i)\bdiscarded, id=|^discarded\b")
+            | (relay == "discard")
+            | pl.col("is_sunk")
+        ).alias("is_discarded"),
+        reply.str.extract(_QUEUE_ID).alias("own_id"),
+        pl.coalesce(
+            relay.str.extract(_FILTER_RELAY), refused.str.extract(r"^connect to \S*" + _FILTER_RELAY)
+        ).alias("port"),
+    )
+    outcome = (
+        pl.when((pl.col("status_code") == "sent") & pl.col("is_discarded"))
+        .then(pl.lit("discarded"))
+        .when(pl.col("status_code") == "sent")
+        .then(pl.lit("delivered"))
+        .when(pl.col("status_code") == "bounced")
+        .then(pl.lit("bounced"))
+        .when((pl.col("status_code") == "expired") | pl.col("is_expired"))
+        .then(pl.lit("expired"))
+        .otherwise(pl.lit("deferred"))
+    )
+    last = last.with_columns(outcome.alias("outcome_code"))
+    has_address = relay.str.contains("[", literal=True)
+    at_filter = pl.col("port").is_not_null() & ~pl.col("port").is_in(["24", "25"])
+    handoff = (
+        (~has_address & ~relay.is_in(_FINAL_RELAYS))
+        | (relay.str.contains(_LOOPBACK) & pl.col("own_id").is_not_null())
+        | (at_filter & (pl.col("outcome_code") == "deferred"))
+    ) & (pl.col("outcome_code") != "discarded")
+    last = last.with_columns(handoff.alias("is_handoff"))
+    has_other_id = pl.col("own_id").is_null() & reply.str.contains("queued as ", literal=True)
+    is_sent = pl.col("status_code") == "sent"
+    last = last.with_columns(
+        pl.coalesce("original_recipient", "recipient").alias("recipient"),
+        pl.coalesce("own_id", pl.when(has_other_id).then(reply).str.extract(_ANY_ID)).alias("next_queue_id"),
+        pl.when(has_address | pl.col("is_handoff")).then(relay).alias("outbound_link"),
+        pl.when(is_sent)
+        .then(pl.when(is_sent).then(reply).str.extract(r"^(2\d\d)\b"))
+        .otherwise(pl.when(~is_sent).then(reply).str.extract(r"said: ([2-5]\d\d)\b"))
+        .alias("reply_code"),
+    )
+    # Each address that qmgr counted has a line once it was tried.
+    last = last.with_columns(
+        (pl.len().over("file") < pl.col("recipient_count")).fill_null(False).alias("is_partial")
+    )
+    rank = pl.col("outcome_code").replace_strict(
+        PRECEDENCE, list(range(len(PRECEDENCE))), return_dtype=pl.UInt8
+    )
+    last = last.with_columns(rank.alias("rank"))
+    single = last.select(pl.struct("file", "recipient").is_duplicated()).to_series()
+    alias = last.filter(single)
+    last = last.filter(~single)
+    if alias.height:
+        best = alias.sort("rank", "at", maintain_order=True).group_by(
+            "file", "recipient", maintain_order=True
+        )
+        last = pl.concat(
+            [
+                last,
+                best.agg(
+                    pl.exclude("file", "recipient", "at", "try_count").first(),
+                    pl.col("at").max(),
+                    pl.col("try_count").max(),
+                ).select(last.columns),
+            ]
+        )
+    return last.select(
+        "file",
+        "recipient",
+        pl.col("at").alias("last_at"),
+        # A filter that answers 250 and drops the message decided on its content.
+        pl.when((pl.col("outcome_code") == "discarded") & ~pl.col("is_sunk"))
+        .then(pl.lit("content"))
+        .otherwise(pl.lit("delivery"))
+        .alias("stage_code"),
+        "outcome_code",
+        "is_handoff",
+        "next_queue_id",
+        "outbound_link",
+        "reply_code",
+        "dsn_code",
+        pl.col("reply_text"),
+        "try_count",
+        "is_partial",
+    )
+
+
+def refused(refusals: pl.DataFrame) -> pl.DataFrame:
+    """Stage and outcome of what smtpd, cleanup or postscreen refused, discarded or held."""
+    verb, step = pl.col("status_code"), pl.col("step_code")
+    is_later = (pl.col("reply_code").str.starts_with("4")) | (
+        pl.col("reply_code").is_null() & pl.col("dsn_code").str.starts_with("4")
+    )
+    stage = (
+        pl.when(step == "CONNECT")
+        .then(pl.lit("connect"))
+        .when(step.is_in(["DATA", "END-OF-MESSAGE", "size"]) | ~step.str.contains("^[A-Z]"))
+        .then(pl.lit("content"))
+        .otherwise(pl.lit("envelope"))
+    )
+    outcome = (
+        pl.when(verb.str.ends_with("discard"))
+        .then(pl.lit("discarded"))
+        .when(verb.str.ends_with("hold"))
+        .then(pl.lit("quarantined"))
+        .when(is_later)
+        .then(pl.lit("deferred"))
+        .otherwise(pl.lit("rejected"))
+    )
+    return refusals.with_columns(
+        stage.fill_null("content").alias("stage_code"), outcome.alias("outcome_code")
+    )
+
+
+REFUSAL = [
+    "stage_code",
+    "outcome_code",
+    "helo",
+    "reply_code",
+    "dsn_code",
+    "reply_text",
+    "log_text",
+    "dnsbl_zone",
+]
+
+
+def _content_refusals(files: pl.DataFrame, deliveries: pl.DataFrame) -> pl.DataFrame:
+    """Messages refused, discarded or held after they had a queue file, unless they were delivered."""
+    some = files.select("file", "last_at", pl.col("queueings").list.len() > 0, "refusals")
+    some = some.filter(pl.col("refusals").list.len() > 0)
+    some = some.join(deliveries.select("file").unique(), on="file", how="anti").explode("refusals")
+    some = refused(some.unnest("refusals"))
+    # What refused the message outranks what only held it; a size limit names no recipient.
+    weight = (
+        pl.when((pl.col("outcome_code").is_in(["rejected", "deferred"])) & (pl.col("step_code") != "size"))
+        .then(3)
+        .when(pl.col("outcome_code") == "discarded")
+        .then(2)
+        .when(pl.col("step_code") == "size")
+        .then(1)
+        .otherwise(0)
+    )
+    some = some.with_columns(weight.alias("weight"))
+    some = some.filter(pl.col("weight") == pl.col("weight").max().over("file"))
+    rows = some.group_by("file", "recipient", maintain_order=True).agg(
+        pl.col("last_at", "queueings").first(),
+        pl.col("sender").first().alias("refused_sender"),
+        pl.col(REFUSAL).first(),
+    )
+    # Released from hold and taken by qmgr, but not tried yet.
+    is_released = pl.col("queueings") & (pl.col("outcome_code") == "quarantined")
+    return rows.select(
+        "file",
+        "recipient",
+        "refused_sender",
+        "last_at",
+        *[name for name in REFUSAL if name != "outcome_code"],
+        pl.when(is_released).then(pl.lit("queued")).otherwise("outcome_code").alias("outcome_code"),
+        pl.lit(0, pl.Int32).alias("try_count"),
+        pl.lit(True).alias("is_partial"),
+        pl.lit(False).alias("is_handoff"),
+    )
