@@ -22,7 +22,7 @@ import polars as pl
 from jobs.core.areas import areas, classified, members
 from jobs.core.contracts import REFERENCE
 from jobs.core.periods import days_of
-from jobs.costs.investment_assumptions import central, for_class
+from jobs.costs.investment_assumptions import account_assumptions, central_values
 from jobs.stats.prevalence import Stratum, of_stratum
 from jobs.study.estimate.accounts import DOLLARS, Price, account, rises_of
 
@@ -451,7 +451,7 @@ def write(folder: Path = FOLDER) -> None:
     assumed = dict(
         reference("investment_assumption").select("assumption_code", pl.col("central").cast(float)).rows()
     )
-    parameters = central(reference("cost_parameter"))
+    parameters = central_values(reference("cost_parameter"))
     bands = {
         code: (float(low), float(high) if high else None)
         for code, low, high in reference("budget_band").select("band_code", "low", "high").rows()
@@ -490,7 +490,7 @@ def write(folder: Path = FOLDER) -> None:
         for place, respondent in enumerate(people.respondent):
             country = people.country[place]
             of_year = price[country, int(YEAR)], price[country, BASE]
-            taken = for_class(parameters, assumed, people.development[place])
+            taken = account_assumptions(parameters, assumed, people.development[place])
             since = rises_of(price, country, int(YEAR))
             rows = account(money[place], {channel: 1.0}, of_year, taken, bands, since=since)
             spent[place] = sum(float(str(row["market_amount"])) for row in rows)

@@ -38,9 +38,9 @@ def explain(
     config_file: Config = Path("observatory.toml"),
 ) -> None:
     """Print how a figure is computed: formula, parameters with sources, versions of inputs, sensitivities."""
-    from jobs.costs.drawing import draw
+    from jobs.costs.drawing import draw_figure
 
-    draw(explain_figure(figure, config_file), wide_console(highlight=False))
+    draw_figure(explain_figure(figure, config_file), wide_console(highlight=False))
 
 
 @app.command(name="sum")
@@ -49,12 +49,14 @@ def sum_(
     config_file: Config = Path("observatory.toml"),
 ) -> None:
     """Add figures, simulated as one total. Figures of different quantities are refused."""
-    from jobs.costs.adding import add
+    from jobs.costs.adding import add_figures
     from jobs.costs.drawing import draw_sum
 
     if len(figures) < 2:
         raise ObservatoryError("cost sum: name two figures or more")
-    draw_sum(add([explain_figure(each, config_file) for each in figures]), wide_console(highlight=False))
+    draw_sum(
+        add_figures([explain_figure(each, config_file) for each in figures]), wide_console(highlight=False)
+    )
 
 
 @app.command(name="list")
@@ -92,21 +94,21 @@ def is_study(name: str) -> bool:
 def published_rows() -> dict[str, list[tuple[str, ...]]]:
     """The published figures by their quantity, computed now: name, of, computed, printed, unit, verdict."""
     from jobs.core import words
-    from jobs.costs.cost_model import estimate, reproduction
-    from jobs.costs.figure import number
+    from jobs.costs.cost_model import evaluate_figure, judge_reproduction
+    from jobs.costs.figure import format_number
     from jobs.costs.published import area_name, published_figures
 
     found: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.rows_of("estimand")}
     for name, figure in published_figures().items():
-        evaluated, row = estimate(figure), figure.row
+        evaluated, row = evaluate_figure(figure), figure.row
         found[row["estimand_code"]].append(
             (
                 name,
                 f"{area_name(row['geography_code'], short=True)} {row['period_code']}",
-                number(evaluated.central) if evaluated else "",
-                number(figure.published) if figure.published is not None else "",
+                format_number(evaluated.central) if evaluated else "",
+                format_number(figure.published) if figure.published is not None else "",
                 row["unit_text"],
-                reproduction(figure, evaluated)[0],
+                judge_reproduction(figure, evaluated)[0],
             )
         )
     return found
@@ -114,8 +116,8 @@ def published_rows() -> dict[str, list[tuple[str, ...]]]:
 
 def explain_figure(name: str, config_file: Path) -> Explained:
     """A figure by its name. Raises ObservatoryError with the nearest known name for an unknown one."""
-    from jobs.costs.parameter import explain_parameter, parameters
-    from jobs.costs.published import explain_published, names_of, published_figures
+    from jobs.costs.parameter import explain_parameter, parameters_in_force
+    from jobs.costs.published import explain_published, matching_figures, published_figures
 
     if is_study(name):
         from jobs.costs.study_figures import explain_study
@@ -125,13 +127,13 @@ def explain_figure(name: str, config_file: Path) -> Explained:
         from jobs.costs.month import explain_month
 
         return explain_month(name, config.load(config_file))
-    if names_of(name):
+    if matching_figures(name):
         return explain_published(name)
-    if name in parameters():
+    if name in parameters_in_force():
         return explain_parameter(name)
     known = published_figures()
     models = {each.split("/")[0]: None for each in known}
-    near = nearest(name, [*models, *known, *parameters()])
+    near = nearest(name, [*models, *known, *parameters_in_force()])
     if near:
         raise ObservatoryError(f"unknown figure '{name}'{near}")
     raise ObservatoryError(

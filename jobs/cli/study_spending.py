@@ -91,9 +91,9 @@ def spending_assumptions(found: list[Any]) -> list[RenderableType]:
         return []
     # Polars takes a moment to load, and other commands of the study need none.
     from jobs.core.contracts import reference
-    from jobs.costs.investment_assumptions import assumptions
+    from jobs.costs.investment_assumptions import list_assumptions
 
-    told = assumptions(reference("ref.cost_parameter"), reference("ref.investment_assumption"))
+    told = list_assumptions(reference("ref.cost_parameter"), reference("ref.investment_assumption"))
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(overflow="fold")
     for sentence in told:

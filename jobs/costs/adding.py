@@ -2,7 +2,7 @@
 
 Estimates of the study are added over areas, channels or strategies that have nothing in common, if they are
 of one table, component and conversion or definition; units of volume as ref.measure permits. How their errors
-go together is not known from the figures, so that the interval of such a sum is the widest possible.
+are correlated does not show in the figures, so that the interval of such a sum is the widest possible.
 
 Spending, running cost, lost time, victims' losses, senders' revenue and transfers are different quantities;
 so are amounts of different years, currencies or overlapping scopes. A sum is simulated as one total: its
@@ -53,10 +53,10 @@ class Sum:
     bound_code: str
 
 
-def add(figures: Sequence[Explained]) -> Sum:
-    """The sum. Raises ObservatoryError that names two figures which may not be added, and what to do."""
+def add_figures(figures: Sequence[Explained]) -> Sum:
+    """The sum of figures. Raises ObservatoryError that names two which may not be added, and what to do."""
     for one, other in combinations(figures, 2):
-        reason = refusal(one, other)
+        reason = reason_against_adding(one, other)
         if reason:
             raise ObservatoryError(reason)
     estimates = [each.estimate for each in figures if each.estimate is not None]
@@ -71,7 +71,7 @@ def add(figures: Sequence[Explained]) -> Sum:
     if len(simulations) < len(figures):
         missing = next(each for each in figures if each.simulation is None)
         raise ObservatoryError(f"{missing.name} cannot be added: no formula gives it a range")
-    joint = pl.concat([renamed(each) for each in simulations]).unique("parameter_code", keep="first")
+    joint = pl.concat([with_joint_names(each) for each in simulations]).unique("parameter_code", keep="first")
     samples = simulate(joint)
     totals = [
         each.total({name: samples[joint_name(each, name)] for name in each.table["parameter_code"]})
@@ -87,12 +87,12 @@ def joint_name(simulation: Simulation, name: str) -> str:
     return f"{simulation.owner}/{name}" if name in simulation.own else name
 
 
-def renamed(simulation: Simulation) -> pl.DataFrame:
+def with_joint_names(simulation: Simulation) -> pl.DataFrame:
     names = [joint_name(simulation, name) for name in simulation.table["parameter_code"]]
     return simulation.table.with_columns(parameter_code=pl.Series(names, dtype=pl.String))
 
 
-def refusal(one: Explained, other: Explained) -> str | None:
+def reason_against_adding(one: Explained, other: Explained) -> str | None:
     """Why two figures may not be added, and what may be done instead; None where they may."""
     both = f"{one.name} and {other.name}"
     if are_components(one, other):
@@ -102,13 +102,13 @@ def refusal(one: Explained, other: Explained) -> str | None:
             f" estimated as one: {whole}. Capital is a yearly cost there: each purchase spread over its life."
         )
     if one.estimand_code != other.estimand_code:
-        said = " and ".join(f"{each.name} is {a_quantity(each.estimand_code)}" for each in (one, other))
+        said = " and ".join(f"{each.name} is {quantity_phrase(each.estimand_code)}" for each in (one, other))
         instead = ". ".join(INSTEAD[each.estimand_code] for each in (one, other))
         return f"{said}: different quantities are never added. {instead}."
     if one.estimate is not None or other.estimate is not None:
-        return refusal_of_estimates(one, other)
+        return reason_against_estimates(one, other)
     if one.estimand_code in ("mixed", "base", "quantity"):
-        name = a_quantity(one.estimand_code)
+        name = quantity_phrase(one.estimand_code)
         return f"{both} are each {name}, of which no two are added. {INSTEAD[one.estimand_code]}."
     for each in (one, other):
         if not AMOUNT.match(each.unit):
@@ -128,7 +128,7 @@ def refusal(one: Explained, other: Explained) -> str | None:
             f"{one.name} is of {one.scope.period_code} and {other.name} of {other.scope.period_code}, in the"
             " prices of their own years: deflate them to one year first."
         )
-    if overlap(one, other):
+    if have_overlap(one, other):
         return f"{both} overlap: what they have in common would count twice." + (
             " They are two estimates: show them as a range."
             if one.scope.kind == "published"
@@ -146,7 +146,7 @@ def are_components(one: Explained, other: Explained) -> bool:
     return {first, second} == {"capital", "operating"} and rest == others and accounts[0] == accounts[1]
 
 
-def refusal_of_estimates(one: Explained, other: Explained) -> str | None:
+def reason_against_estimates(one: Explained, other: Explained) -> str | None:
     """The same for estimates of the study, of one quantity."""
     both, kinds = f"{one.name} and {other.name}", {one.scope.kind, other.scope.kind}
     if one.estimate is None or other.estimate is None:
@@ -161,10 +161,10 @@ def refusal_of_estimates(one: Explained, other: Explained) -> str | None:
             f"{one.name} is in {one.currency_code} and {other.name} in {other.currency_code}: not added. Take"
             " both at one conversion."
         )
-    if one.scope.quantity != other.scope.quantity and not is_measure(one, other):
+    if one.scope.quantity != other.scope.quantity and not differ_in_unit(one, other):
         what = " and ".join("/".join(each.scope.quantity) for each in (one, other))
         return f"{both} are different quantities, {what}: only the same one of areas apart is added."
-    if overlap(one, other):
+    if have_overlap(one, other):
         return (
             f"{both} overlap: what they have in common would count twice. Take areas, channels or strategies"
             " that have nothing in common."
@@ -172,7 +172,7 @@ def refusal_of_estimates(one: Explained, other: Explained) -> str | None:
     return None
 
 
-def is_measure(one: Explained, other: Explained) -> bool:
+def differ_in_unit(one: Explained, other: Explained) -> bool:
     """Whether two volumes differ in their unit alone, and ref.measure has a sum of both units."""
     units = {one.scope.quantity[-1], other.scope.quantity[-1]}
     if one.scope.quantity[:-1] != other.scope.quantity[:-1]:
@@ -181,14 +181,14 @@ def is_measure(one: Explained, other: Explained) -> bool:
     return any(units <= set(codes) for codes in allowed["unit_code"].to_list())
 
 
-def a_quantity(code: str) -> str:
+def quantity_phrase(code: str) -> str:
     """A quantity for the middle of a sentence, with what it means."""
     name = words.name("estimand", code).lower()
     article = "an" if name[0] in "aeiou" else "a"
     return f"{article} {name} ({words.inside(words.says('estimand', code))})"
 
 
-def overlap(one: Explained, other: Explained) -> bool:
+def have_overlap(one: Explained, other: Explained) -> bool:
     """Whether two figures of one kind have anything in common."""
     if one.estimate is not None:
         return (

@@ -81,7 +81,7 @@ class Estimate:
     sensitivities: list[Sensitivity]
 
 
-def figures(models: pl.DataFrame, parameters: pl.DataFrame) -> dict[str, Figure]:
+def figures_in_force(models: pl.DataFrame, parameters: pl.DataFrame) -> dict[str, Figure]:
     """Every figure in force, by its name `model/output`, in the order of the table.
 
     Raises ObservatoryError for a row whose formula is not allowed, takes a name that its model does not
@@ -89,7 +89,7 @@ def figures(models: pl.DataFrame, parameters: pl.DataFrame) -> dict[str, Figure]
     """
     declared: dict[str, dict[str, dict[str, Any]]] = {}
     for row in in_force(parameters).rows(named=True):
-        whole_parameter(row)
+        check_parameter(row)
         declared.setdefault(row["model_code"], {})[row["parameter_code"]] = row
     found: dict[str, Figure] = {}
     for row in in_force(models).rows(named=True):
@@ -131,7 +131,7 @@ def parameters_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]
     return used
 
 
-def whole_parameter(row: Mapping[str, Any]) -> None:
+def check_parameter(row: Mapping[str, Any]) -> None:
     """Raise ObservatoryError for a parameter without its points or its unit."""
     for column in ("unit_text", "low", "central", "high", "distribution"):
         if row[column] in (None, ""):
@@ -145,7 +145,7 @@ def currency_of(unit: str) -> str | None:
     return found.group(1) if found else None
 
 
-def estimate(figure: Figure, count: int = COUNT, seed: int = SEED) -> Estimate | None:
+def evaluate_figure(figure: Figure, count: int = COUNT, seed: int = SEED) -> Estimate | None:
     """The figure with its interval; None where no formula was published."""
     if not figure.formula:
         return None
@@ -167,20 +167,20 @@ def central_values(figure: Figure) -> dict[str, float]:
 # --- does it give the printed figure? -------------------------------------------------------------------
 
 
-def deviation(figure: Figure, found: Estimate | None) -> float | None:
+def relative_deviation(figure: Figure, found: Estimate | None) -> float | None:
     """How far the formula at central values is from the printed figure, as a share of it."""
     if found is None or figure.published is None:
         return None
     return found.central / figure.published - 1
 
 
-def reproduction(figure: Figure, found: Estimate | None) -> tuple[str, str]:
+def judge_reproduction(figure: Figure, found: Estimate | None) -> tuple[str, str]:
     """Whether the formula gives the printed figure, as a code of its list, and the reason.
 
     No tolerance is chosen by hand: a figure is printed to its last digit, and so are its inputs.
     """
     note = figure.row["note"]
-    off = deviation(figure, found)
+    off = relative_deviation(figure, found)
     if found is None:
         return "no_formula", with_note("The source gives the total alone", note)
     if off is None or figure.published is None:
@@ -188,21 +188,21 @@ def reproduction(figure: Figure, found: Estimate | None) -> tuple[str, str]:
     if figure.published in {row["central"] for row in figure.parameters.values()}:
         return "shares_only", with_note("The printed total is itself an input", note)
     miss = f"{off:+.2%} from the printed figure"
-    low, high = within_rounding(figure.published)
+    low, high = rounding_range(figure.published)
     if low <= found.central <= high:
-        code, why = match(figure)
+        code, why = judge_match(figure)
         return code, with_note(f"{miss}, {why}", note)
     if found.p05 < found.p95 and found.p05 <= figure.published <= found.p95:
         return "band", with_note(f"{miss}, inside the 5 to 95% interval", note)
-    least, most = from_rounded_inputs(figure)
+    least, most = range_before_rounding(figure)
     if least <= high and low <= most:
-        code, _ = match(figure)
+        code, _ = judge_match(figure)
         code = "rounding" if code == "exact" else code
         return code, with_note(f"{miss}: the inputs as printed allow {least:.6g} to {most:.6g}", note)
     return "missed", with_note(f"{miss}: the formula misses it", note)
 
 
-def within_rounding(printed: float) -> tuple[float, float]:
+def rounding_range(printed: float) -> tuple[float, float]:
     """The values that a source may have rounded to the printed one: half a unit of its last digit to either
     side. Final zeros of whole numbers do not count as digits, except a second one: 7 is 6.5 to 7.5, 20 bn is
     19.5 to 20.5 bn, 12.5 M is 12.45 to 12.55 M."""
@@ -213,11 +213,11 @@ def within_rounding(printed: float) -> tuple[float, float]:
     return printed - half, printed + half
 
 
-def from_rounded_inputs(figure: Figure) -> tuple[float, float]:
+def range_before_rounding(figure: Figure) -> tuple[float, float]:
     """The least and the greatest value of the formula over what published inputs may have been before they
     were rounded. Formulas rise or fall with each input alone, so the corners of that box suffice."""
     ends = [
-        within_rounding(row["central"])
+        rounding_range(row["central"])
         if row["source_kind"] == "published" and row["low"] == row["high"]
         else (row["central"],)
         for row in figure.parameters.values()
@@ -231,7 +231,7 @@ def with_note(text: str, note: str | None) -> str:
     return f"{text}. {note}" if note else text
 
 
-def match(figure: Figure) -> tuple[str, str]:
+def judge_match(figure: Figure) -> tuple[str, str]:
     """The value of a match, by the weakest input, as a code and in words."""
     weak: dict[str, list[str]] = {}
     for name, row in figure.parameters.items():

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from jobs.core import words
 from jobs.costs.adding import Sum
-from jobs.costs.figure import Explained, Input, Part, located, number
+from jobs.costs.figure import Explained, Input, Part, format_number, with_address
 
 BAR = 24
 # Parts that add up to more or less of an estimate than its rounding are not parts of it alone.
@@ -25,12 +25,12 @@ VERDICT_STYLE = {
 }
 
 
-def draw(figure: Explained, console: Console) -> None:
+def draw_figure(figure: Explained, console: Console) -> None:
     """Print how a figure came about: the figure, its formulas, inputs, what dominates, versions."""
     console.print(Rule(Text(figure.name, style="bold"), align="left", style="dim"))
     console.print(Text(figure.title, style="bold"))
-    console.print(head(figure))
-    for title, part in parts(figure, console.width):
+    console.print(draw_head(figure))
+    for title, part in draw_parts(figure, console.width):
         console.print(Text(f"\n{title}", style="bold"))
         console.print(Padding(part, (0, 0, 0, 2)))
     if figure.others:
@@ -39,7 +39,7 @@ def draw(figure: Explained, console: Console) -> None:
         console.print(Text(f"\nAlso of {model}: {names}", style="dim"))
 
 
-def head(figure: Explained) -> RenderableType:
+def draw_head(figure: Explained) -> RenderableType:
     """The figure, what was printed, and what it is."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(justify="right", style="dim", no_wrap=True)
@@ -49,23 +49,25 @@ def head(figure: Explained) -> RenderableType:
         sign = words.bound_sign(figure.bound_code)
         # Where a part is missing, the points are those of the rest.
         is_range = p05 < p95 and not words.has_missing_part(figure.bound_code)
-        shown = simulated(p50) if p05 < p95 else number(p50)
+        shown = format_simulated(p50) if p05 < p95 else format_number(p50)
         text = Text(f"{sign}{shown} {figure.unit}", style="bold cyan")
         if is_range:
-            text.append(f"   5 to 95%: {simulated(p05)} to {simulated(p95)}", style="default not bold")
+            text.append(
+                f"   5 to 95%: {format_simulated(p05)} to {format_simulated(p95)}", style="default not bold"
+            )
         grid.add_row("median" if is_range else "at least" if p05 < p95 else "computed", text)
-        if simulated(figure.central) != simulated(p50):
-            grid.add_row("at central values", f"{number(figure.central)} {figure.unit}")
+        if format_simulated(figure.central) != format_simulated(p50):
+            grid.add_row("at central values", f"{format_number(figure.central)} {figure.unit}")
     if figure.estimate is not None:
         found = figure.estimate
-        text = Text(f"{simulated(found.value)} {figure.unit}", style="bold cyan")
+        text = Text(f"{format_simulated(found.value)} {figure.unit}", style="bold cyan")
         interval = "   no interval: one respondent shows no variance"
         if found.low is not None and found.high is not None:
-            interval = f"   95% interval: {simulated(found.low)} to {simulated(found.high)}"
+            interval = f"   95% interval: {format_simulated(found.low)} to {format_simulated(found.high)}"
         text.append(interval, style="default not bold")
         grid.add_row("estimate", text)
     if figure.verdict is not None:
-        printed = "nothing" if figure.printed is None else f"{number(figure.printed)} {figure.unit}"
+        printed = "nothing" if figure.printed is None else f"{format_number(figure.printed)} {figure.unit}"
         grid.add_row("printed", Text(printed, style="bold"))
         name = words.name("reproduction", figure.verdict)
         verdict = Text(name, style=VERDICT_STYLE.get(figure.verdict, "bold"))
@@ -82,33 +84,33 @@ def head(figure: Explained) -> RenderableType:
     return grid
 
 
-def simulated(value: float) -> str:
+def format_simulated(value: float) -> str:
     """A simulated point, with the three digits that the number of samples bears."""
-    return number(words.round_to(value))
+    return format_number(words.round_to(value))
 
 
-def parts(figure: Explained, width: int) -> list[tuple[str, RenderableType]]:
+def draw_parts(figure: Explained, width: int) -> list[tuple[str, RenderableType]]:
     found: list[tuple[str, RenderableType]] = []
     if figure.steps:
-        found.append(("How it is computed", steps(figure)))
+        found.append(("How it is computed", draw_steps(figure)))
     if figure.measured:
-        found.append(("Measured effort", pairs(figure.measured)))
+        found.append(("Measured effort", draw_pairs(figure.measured)))
     if figure.inputs:
         points = "" if figure.estimate else ", with their 5, 50 and 95% points"
-        found.append((f"Parameters{points}", inputs(figure.inputs, width)))
+        found.append((f"Parameters{points}", draw_inputs(figure.inputs, width)))
     if figure.sensitivities:
-        found.append(("What dominates", tornado(figure)))
+        found.append(("What dominates", draw_tornado(figure)))
     if figure.divided:
         value = figure.estimate.value if figure.estimate else 0.0
-        found.append(("What dominates", Group(*(division(*each, value) for each in figure.divided))))
+        found.append(("What dominates", Group(*(draw_division(*each, value) for each in figure.divided))))
     if figure.assumptions:
-        found.append(("Assumptions", sentences(figure.assumptions)))
+        found.append(("Assumptions", draw_sentences(figure.assumptions)))
     if figure.versions:
-        found.append(("Read from", pairs(figure.versions)))
+        found.append(("Read from", draw_pairs(figure.versions)))
     return found
 
 
-def steps(figure: Explained) -> RenderableType:
+def draw_steps(figure: Explained) -> RenderableType:
     """Each formula above itself with numbers, and what it gives to the right."""
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(ratio=1, overflow="fold")
@@ -117,16 +119,16 @@ def steps(figure: Explained) -> RenderableType:
     for step in figure.steps:
         if several:
             table.add_row(Text(step.what), "")
-        formula, result = Text(spaced(step.formula), style="cyan"), Text(step.result, style="bold")
+        formula, result = Text(space_formula(step.formula), style="cyan"), Text(step.result, style="bold")
         if step.numbers == step.formula:
             table.add_row(formula, result)
             continue
         table.add_row(formula, "")
-        table.add_row(Text(f"= {spaced(step.numbers)}"), result)
+        table.add_row(Text(f"= {space_formula(step.numbers)}"), result)
     return table
 
 
-def spaced(formula: str) -> str:
+def space_formula(formula: str) -> str:
     """A formula with signs that are easy to read and to break at."""
     text = formula.replace("**", "\0")
     for sign, shown in (("*", " × "), ("/", " / "), ("+", " + "), ("-", " − "), ("\0", " ^ ")):
@@ -138,7 +140,7 @@ def spaced(formula: str) -> str:
 WITH_UNITS = 100
 
 
-def inputs(rows: list[Input], width: int) -> RenderableType:
+def draw_inputs(rows: list[Input], width: int) -> RenderableType:
     """Parameters with their points; the sources below, each once and with a number."""
     sources = list(dict.fromkeys(row.source for row in rows))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
@@ -154,7 +156,7 @@ def inputs(rows: list[Input], width: int) -> RenderableType:
         about = Text(shown_code(row.code), style="cyan")
         unit = "" if has_units or not row.unit else f", {row.unit}"
         about.append(f"  {row.description}{unit}", style="default")
-        points = [number(each) for each in (row.low, row.central, row.high)]
+        points = [format_number(each) for each in (row.low, row.central, row.high)]
         if row.low == row.high:
             points = ["", points[1], ""]
         trust = f", {row.confidence}" if row.confidence else ""
@@ -164,7 +166,7 @@ def inputs(rows: list[Input], width: int) -> RenderableType:
     listed.add_column(justify="right", style="dim", no_wrap=True)
     listed.add_column(overflow="fold", style="dim")
     for place, source in enumerate(sources, 1):
-        listed.add_row(Text(f"[{place}]"), Text(located(source)))
+        listed.add_row(Text(f"[{place}]"), Text(with_address(source)))
     return Group(table, Text(), listed)
 
 
@@ -174,7 +176,7 @@ def shown_code(code: str) -> str:
     return {"rate": f"{rest} rate", "fixed": "own figure"}.get(kind, code)
 
 
-def tornado(figure: Explained) -> RenderableType:
+def draw_tornado(figure: Explained) -> RenderableType:
     """Each uncertain parameter: its indices, and how far it moves the figure from its 5 to its 95% point."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     table.add_column("parameter", overflow="fold")
@@ -189,14 +191,14 @@ def tornado(figure: Explained) -> RenderableType:
         length = round(BAR * abs(part.high - part.low) / reach) if reach else 0
         bar = Text("━" * max(length, 1 if part.high != part.low else 0), style="cyan")
         shares = [words.percent(each) for each in (part.first_order, part.total_order)]
-        table.add_row(name, *shares, number(part.low), number(part.high), bar)
+        table.add_row(name, *shares, format_number(part.low), format_number(part.high), bar)
     note = Text(
         "first: the share of the variance it explains alone; total: the share it has a part in", style="dim"
     )
     return Group(table, note)
 
 
-def division(title: str, rows: list[Part], estimate: float) -> RenderableType:
+def draw_division(title: str, rows: list[Part], estimate: float) -> RenderableType:
     """An estimate by its parts: each with its share, and with its share of the error where it has one."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     table.add_column(title, overflow="fold", min_width=26)
@@ -210,15 +212,15 @@ def division(title: str, rows: list[Part], estimate: float) -> RenderableType:
         share = part.value / whole if whole else 0.0
         error = words.percent(part.error**2 / variance) if part.error is not None and variance else ""
         bar = Text("━" * max(round(BAR * share), 1 if share else 0), style="cyan")
-        table.add_row(part.name, simulated(part.value), words.percent(share), error, bar)
+        table.add_row(part.name, format_simulated(part.value), words.percent(share), error, bar)
     if abs(whole - estimate) <= ROUNDING * max(whole, estimate):
         return Group(table, Text())
-    found, given = simulated(whole), simulated(estimate)
+    found, given = format_simulated(whole), format_simulated(estimate)
     note = f"Each is estimated by itself: together {found}, and the estimate is {given}."
     return Group(table, Text(note, style="dim"), Text())
 
 
-def sentences(rows: list[str]) -> RenderableType:
+def draw_sentences(rows: list[str]) -> RenderableType:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(style="dim")
     grid.add_column(overflow="fold")
@@ -227,7 +229,7 @@ def sentences(rows: list[str]) -> RenderableType:
     return grid
 
 
-def pairs(rows: list[tuple[str, str]]) -> RenderableType:
+def draw_pairs(rows: list[tuple[str, str]]) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold", style="dim")
@@ -254,10 +256,10 @@ def draw_sum(total: Sum, console: Console) -> None:
     for figure in total.figures:
         found = figure.estimate
         ends = (found.low, found.value, found.high) if found else figure.points or ()
-        points = [simulated(each) for each in ends if each is not None]
+        points = [format_simulated(each) for each in ends if each is not None]
         table.add_row(figure.name, *points, figure.unit, style="dim")
     sign = words.bound_sign(total.bound_code)
-    points = [simulated(each) for each in total.points]
+    points = [format_simulated(each) for each in total.points]
     table.add_row("sum", points[0], f"{sign}{points[1]}", points[2], total.figures[0].unit, style="bold")
     console.print(table)
     name = words.name("estimand", total.figures[0].estimand_code)

@@ -1,7 +1,7 @@
 """A cost figure as it is explained: what it is, what it is computed from, how sure it is.
 
-Figures of published models, of an operator's month and of the study's estimates come in this one shape, so
-that they are shown, and held against each other, alike.
+Figures of published models, of an operator's month and of the study's estimates share this one shape, so that
+they are shown and compared in the same way.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a figure is of. kind: published, month, or the study's table. subject: the area, or the operator.
+    """What a figure covers. kind: published, month, or the study's table. subject: the area, or the operator.
     part: which part of it, as channel and countermeasure or strategy. quantity: what else figures must have
     in common to be added. countries: of a study's area."""
 
@@ -99,8 +99,8 @@ class Explained:
     what its author published. verdict: a code of the list `reproduction`, of a published figure. compared:
     what the comparison with what was printed, or with what the lake holds, says. others: figures of the same
     model. estimate: of a figure of the study, in place of points. divided: an estimate by its parts, each way
-    of dividing it with a title. assumptions: what it takes for granted, in sentences. bound_code: whether it
-    is a lower or an upper bound, a code of the list `bound`.
+    of dividing it with a title. assumptions: its assumptions, in sentences. bound_code: whether it is a lower
+    or an upper bound, a code of the list `bound`.
     """
 
     name: str
@@ -137,7 +137,7 @@ def input_of(row: Mapping[str, Any], code: str) -> Input:
 
 
 @cache
-def addresses() -> dict[str, str]:
+def source_addresses() -> dict[str, str]:
     """Where each source that the cost tables name was read: address, page and day, or why there is none."""
     return {
         row["source"]: f"{row['source_url']} ({row['source_page']}, read {row['read_date']})"
@@ -147,23 +147,23 @@ def addresses() -> dict[str, str]:
     }
 
 
-def located(source: str) -> str:
+def with_address(source: str) -> str:
     """A source with its address; as it is where it stands in no cost table."""
-    where = addresses().get(source)
+    where = source_addresses().get(source)
     return f"{source}. {where}" if where else source
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A number for people: 1,934.4; 0.009637; 71.38 bn; 2.5 M."""
     if value == 0:
         return "0"
     for least, letter in ((1e12, "tn"), (1e9, "bn"), (1e6, "M")):
         if abs(value) >= least * 0.99995:
-            return f"{significant(value / least)} {letter}"
-    return significant(value) if abs(value) >= 1e-6 else f"{value:.3g}"
+            return f"{format_significant(value / least)} {letter}"
+    return format_significant(value) if abs(value) >= 1e-6 else f"{value:.3g}"
 
 
-def significant(value: float) -> str:
+def format_significant(value: float) -> str:
     """Four significant digits, and a decimal below ten thousand; whole numbers whole."""
     if value == round(value):
         return f"{value:,.0f}"
@@ -172,7 +172,7 @@ def significant(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def in_formula(value: float) -> str:
+def formula_number(value: float) -> str:
     """A number as it may stand in a formula that a reader computes again."""
     if value == round(value) and abs(value) < 1e10:
         return f"{value:.0f}"

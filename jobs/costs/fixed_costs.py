@@ -9,7 +9,7 @@ from jobs.costs.prices import FixedCost
 from jobs.settings.operator import Operator
 
 
-def rows_of(operator: Operator) -> list[dict[str, Any]]:
+def fixed_cost_rows(operator: Operator) -> list[dict[str, Any]]:
     """The operator's rows of ref.fixed_cost."""
     return [
         {
@@ -27,7 +27,7 @@ def rows_of(operator: Operator) -> list[dict[str, Any]]:
     ]
 
 
-def figure_of(row: Mapping[str, Any]) -> FixedCost:
+def to_fixed_cost(row: Mapping[str, Any]) -> FixedCost:
     """A row of ref.fixed_cost as it is simulated."""
     return FixedCost(
         name=row["cost_name"],

@@ -1,9 +1,9 @@
-"""Assumptions behind figures of investment: the parameters used where a respondent states none, their
-draws, and all of it in sentences.
+"""Assumptions behind figures of investment: parameters for what a respondent does not state, draws of them,
+and the sentences that state them.
 
-Lives, discount rates and the share of an asset are rows of ref.cost_parameter, with 5, 50 and 95% points;
-what that has not is in ref.investment_assumption. Nobody knows them, and what is wrong of them is wrong of
-every respondent alike: a replicate draws each once for all.
+Asset lives, discount rates and the share of an asset are rows of ref.cost_parameter, with 5, 50 and 95%
+points; all other assumptions are rows of ref.investment_assumption. An error in a parameter affects every
+respondent alike, so a replicate draws each parameter once for all respondents.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def rate_code(development: str) -> str:
     return RATE_DEVELOPED if development == "DEVELOPED" else RATE_DEVELOPING
 
 
-def central(parameters: pl.DataFrame) -> dict[str, float]:
+def central_values(parameters: pl.DataFrame) -> dict[str, float]:
     """The central values of PARAMETERS. Raises ObservatoryError if one has no row, or more than one."""
     found = parameters.filter(pl.col("parameter_code").is_in(PARAMETERS))
     for code in PARAMETERS:
@@ -58,32 +58,34 @@ def central(parameters: pl.DataFrame) -> dict[str, float]:
     return dict(found.select("parameter_code", pl.col("central").cast(pl.Float64)).rows())
 
 
-def for_class(known: Mapping[str, float], assumed: Mapping[str, float], development: str) -> dict[str, float]:
-    """What an account of a respondent in a country of this class takes for granted.
+def account_assumptions(
+    known: Mapping[str, float], assumed: Mapping[str, float], development: str
+) -> dict[str, float]:
+    """The assumptions for the account of a respondent in a country of this class.
 
-    known: of central(). assumed: central values of ref.investment_assumption.
+    known: from central_values(). assumed: central values of ref.investment_assumption.
     """
     lives = {f"life_{asset}": known[code] for asset, code in LIFE.items()}
     rate = known[rate_code(development)]
     return {**assumed, **lives, "discount_rate": rate, "asset_share": known[SHARE]}
 
 
-def points(parameters: pl.DataFrame, replicates: int = REPLICATES) -> Samples:
-    """Of each of PARAMETERS the central value, and then one for each replicate, by Sobol points: the same for
-    every respondent, channel and year."""
+def draw_parameters(parameters: pl.DataFrame, replicates: int = REPLICATES) -> Samples:
+    """The central value of each of PARAMETERS, then a draw for each replicate, by Sobol points. All
+    respondents, channels and years share the draws."""
     chosen = parameters.filter(pl.col("parameter_code").is_in(PARAMETERS))
     count = 1 << (replicates - 1).bit_length()
     drawn = simulate(chosen, count, SEED)
-    # A triangle with 1 as its 95% point passes it, and no asset serves more than wholly.
+    # A triangle whose 95% point is 1 reaches above it, and a share does not.
     drawn[SHARE] = np.minimum(drawn[SHARE], 1.0)
     return {
         name: np.concatenate([[value], drawn[name][:replicates]])
-        for name, value in central(parameters).items()
+        for name, value in central_values(parameters).items()
     }
 
 
-def assumptions(parameters: pl.DataFrame, assumed: pl.DataFrame) -> list[str]:
-    """What study.investment takes for granted, in sentences with the values.
+def list_assumptions(parameters: pl.DataFrame, assumed: pl.DataFrame) -> list[str]:
+    """The assumptions of study.investment, as sentences with their values.
 
     parameters: ref.cost_parameter. assumed: ref.investment_assumption.
     """

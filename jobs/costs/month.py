@@ -18,20 +18,20 @@ from jobs.core.choices import nearest
 from jobs.core.contracts import reference
 from jobs.core.errors import ObservatoryError
 from jobs.core.reference_version import reference_version
-from jobs.costs.figure import Explained, Scope, Simulation, number
-from jobs.costs.fixed_costs import figure_of, rows_of
+from jobs.costs.figure import Explained, Scope, Simulation, format_number
+from jobs.costs.fixed_costs import fixed_cost_rows, to_fixed_cost
 from jobs.costs.month_steps import (
     PARAMETER,
     RATE,
     Month,
     central_samples,
+    effort_lines,
+    fill_with_central,
     inputs_of,
-    measured_of,
     steps_of,
-    whole,
 )
-from jobs.costs.prices import prices
-from jobs.costs.simulation import OVERSTATED, money
+from jobs.costs.prices import collect_prices
+from jobs.costs.simulation import OVERSTATED, to_money
 from jobs.engine.lake import open_lake
 from jobs.engine.table_files import read_files
 from jobs.settings.config import Observatory
@@ -39,14 +39,14 @@ from jobs.stats.sampling import quantiles, simulate
 from jobs.stats.sensitivity import sensitivities
 
 COST, EFFORT = "gold.countermeasure_cost_monthly", "gold.countermeasure_effort_daily"
-# Of the lake's costs every one is what countermeasures took to run.
+# All costs in the lake are running costs of countermeasures.
 ESTIMAND = "operating_cost"
 POINTS = ("amount_p05", "amount_p50", "amount_p95")
 
 
 def explain_month(name: str, settings: Observatory) -> Explained:
     """The figure of this name. Raises ObservatoryError where the lake has none such, with the nearest."""
-    month = month_of(name, settings)
+    month = read_month(name, settings)
     samples = simulate(month.priced.table)
     points = quantiles(month.total(samples))
     steps, used = steps_of(month)
@@ -61,16 +61,16 @@ def explain_month(name: str, settings: Observatory) -> Explained:
         currency_code=unit,
         scope=Scope("month", month.operator.id, month.period_code, (month.channel, month.measure)),
         facts=facts_of(month),
-        compared=held_against(month, points),
+        compared=compare_with_lake(month, points),
         central=float(month.total(central_samples(month.priced.table))[0]),
         points=points,
         simulation=Simulation(month.priced.table, month.total, own, month.operator.id),
         bound_code=month.bound.code,
         steps=steps,
         inputs=inputs_of(month, used),
-        measured=measured_of(month),
+        measured=effort_lines(month),
         versions=versions_of(month),
-        sensitivities=sensitivities(lambda values: month.total(whole(values, month)), table),
+        sensitivities=sensitivities(lambda values: month.total(fill_with_central(values, month)), table),
     )
 
 
@@ -104,16 +104,16 @@ def bound_facts(month: Month) -> list[tuple[str, str]]:
     facts = [("is", f"{said}: {words.inside(words.says('bound', bound.code))}")]
     if bound.unstated:
         facts.append(
-            ("missing", f"the fixed cost of {measures_named(bound.unstated)}: [[operator.fixed_cost]]")
+            ("missing", f"the fixed cost of {list_measures(bound.unstated)}: [[operator.fixed_cost]]")
         )
     if bound.priceless:
-        facts.append(("missing", f"a price for the work of {measures_named(bound.priceless)}"))
-    facts += [("too high", each) for each in reasons_of(bound.over)]
-    facts += [("too low", each) for each in reasons_of(bound.under)]
+        facts.append(("missing", f"a price for the work of {list_measures(bound.priceless)}"))
+    facts += [("too high", each) for each in list_reasons(bound.over)]
+    facts += [("too low", each) for each in list_reasons(bound.under)]
     return facts
 
 
-def measures_named(measures: Sequence[tuple[str, str]]) -> str:
+def list_measures(measures: Sequence[tuple[str, str]]) -> str:
     """Measures by their names, with their channels; `_T` is all of a channel."""
     named = [
         f"{words.inside(words.name('countermeasure', code)) if code != '_T' else 'measures'} of"
@@ -123,7 +123,7 @@ def measures_named(measures: Sequence[tuple[str, str]]) -> str:
     return words.listed(named)
 
 
-def reasons_of(inputs: Sequence[str]) -> list[str]:
+def list_reasons(inputs: Sequence[str]) -> list[str]:
     """Why each input errs: an effort as logs have it, or a parameter with its note."""
     notes = dict(reference(PARAMETER).select("parameter_code", "note").rows())
     return [f"{each}: {OVERSTATED.get(each) or notes.get(each) or ''}" for each in inputs]
@@ -132,7 +132,7 @@ def reasons_of(inputs: Sequence[str]) -> list[str]:
 # --- from the lake --------------------------------------------------------------------------------------
 
 
-def month_of(name: str, settings: Observatory) -> Month:
+def read_month(name: str, settings: Observatory) -> Month:
     whose, period, *part = name.split("/")
     operators = {each.id: each for each in settings.operator}
     if whose not in operators:
@@ -149,15 +149,15 @@ def month_of(name: str, settings: Observatory) -> Month:
     periods = sorted(set(own["period_code"]))
     if period not in periods:
         raise ObservatoryError(f"figure '{name}': {whose} has no month '{period}'{nearest(period, periods)}")
-    stored = one_of(name, own.filter(pl.col("period_code") == period), part)
+    stored = choose_row(name, own.filter(pl.col("period_code") == period), part)
     effort = lake.files(
         EFFORT,
         versions.get(EFFORT),
         lambda each: each["operator_id"] == whose and str(each["period_date"]).startswith(period),
     )
     operator = operators[whose]
-    figures = [figure_of(row) for row in rows_of(operator)]
-    priced = prices(reference(PARAMETER), figures, reference(RATE), operator.currency)
+    figures = [to_fixed_cost(row) for row in fixed_cost_rows(operator)]
+    priced = collect_prices(reference(PARAMETER), figures, reference(RATE), operator.currency)
     return Month(
         operator,
         period,
@@ -170,7 +170,7 @@ def month_of(name: str, settings: Observatory) -> Month:
     )
 
 
-def one_of(name: str, rows: pl.DataFrame, part: list[str]) -> dict[str, Any]:
+def choose_row(name: str, rows: pl.DataFrame, part: list[str]) -> dict[str, Any]:
     """The row that a part such as CONTENT_FILTER or CONTENT_FILTER/EMAIL means; the whole without one."""
     measure, channel = part[0] if part else "_T", part[1] if len(part) == 2 else None
     if len(part) > 2:
@@ -194,14 +194,16 @@ def one_of(name: str, rows: pl.DataFrame, part: list[str]) -> dict[str, Any]:
     return found.row(0, named=True)
 
 
-def held_against(month: Month, points: tuple[float, float, float]) -> str:
-    """What the lake holds of it, against what was computed now."""
+def compare_with_lake(month: Month, points: tuple[float, float, float]) -> str:
+    """Whether the lake holds the points that were computed now."""
     stored = tuple(month.stored[each] for each in POINTS)
-    is_same = stored == tuple(money(each) for each in points)
+    is_same = stored == tuple(to_money(each) for each in points)
     if is_same and month.stored["bound_code"] == month.bound.code:
         return "The lake holds the same points."
     held = (
-        "the same points as another bound" if is_same else ", ".join(number(float(each)) for each in stored)
+        "the same points as another bound"
+        if is_same
+        else ", ".join(format_number(float(each)) for each in stored)
     )
     return (
         f"The lake holds {held}: prices, rates or the operator's own figures have changed since it was"

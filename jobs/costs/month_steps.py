@@ -12,19 +12,19 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.contracts import reference
-from jobs.costs.figure import Input, Step, in_formula, input_of, number
+from jobs.costs.figure import Input, Step, format_number, formula_number, input_of
 from jobs.costs.prices import FixedCost, Line, Prices
 from jobs.costs.simulation import (
     Bound,
     Simulated,
     bound_of,
-    conversions,
-    drivers,
-    lines_for,
-    measured,
-    month_cost,
-    month_effort,
+    conversion_rates,
+    driver_formulas,
+    effort_values,
+    prices_for,
     share_of_year,
+    simulate_month,
+    sum_effort,
 )
 from jobs.settings.operator import Operator
 from jobs.stats.formula import evaluate, names_in, with_values
@@ -55,7 +55,7 @@ class Month:
 
     def simulated(self, samples: Samples) -> Simulated:
         """The whole month's cost, sample by sample."""
-        return month_cost(self.effort, self.priced, samples, share_of_year(self.period_code, self.days))
+        return simulate_month(self.effort, self.priced, samples, share_of_year(self.period_code, self.days))
 
     def total(self, samples: Samples) -> np.ndarray:
         """The month's cost, sample by sample, of what this figure covers."""
@@ -74,7 +74,7 @@ def central_samples(table: pl.DataFrame) -> Samples:
     return {each: np.array([value]) for each, value in zip(names, table["central"].to_list(), strict=True)}
 
 
-def whole(values: Samples, month: Month) -> Samples:
+def fill_with_central(values: Samples, month: Month) -> Samples:
     """The values with all other parameters at their central ones."""
     size = len(next(iter(values.values())))
     return {
@@ -85,14 +85,14 @@ def whole(values: Samples, month: Month) -> Samples:
 def steps_of(month: Month) -> tuple[list[Step], set[str]]:
     """Each formula that adds to the figure, with numbers, and the parameters that they take."""
     central = {name: float(each[0]) for name, each in central_samples(month.priced.table).items()}
-    rates = conversions(central_samples(month.priced.table), month.priced.shown)
+    rates = conversion_rates(central_samples(month.priced.table), month.priced.shown)
     to_shown = {code: float(each[0]) for code, each in rates.items()}
     steps: list[Step] = []
     used: set[str] = set()
-    for row in month_effort(month.effort):
+    for row in sum_effort(month.effort):
         if month.covers(row["channel_code"], row["countermeasure_code"]):
-            for line in lines_for(row, month.priced.lines, {*central, *drivers(row)}):
-                step, names = charged(row, line, central, to_shown, month.priced.shown)
+            for line in prices_for(row, month.priced.lines, {*central, *driver_formulas(row)}):
+                step, names = price_step(row, line, central, to_shown, month.priced.shown)
                 steps.append(step)
                 used |= (names & central.keys()) | rates_between(line.currency_code, month.priced.shown)
     for place, item in enumerate(month.priced.fixed):
@@ -102,7 +102,7 @@ def steps_of(month: Month) -> tuple[list[Step], set[str]]:
     return steps, used
 
 
-def charged(
+def price_step(
     row: Mapping[str, Any],
     line: Line,
     central: Mapping[str, float],
@@ -110,13 +110,13 @@ def charged(
     shown: str,
 ) -> tuple[Step, set[str]]:
     """One price charged to a measure's effort, and the names that its whole formula takes."""
-    known = drivers(row)
+    known = driver_formulas(row)
     texts = {name: f"({known[name]})" if name in known else name for name in names_in(line.formula)}
     formula = with_values(line.formula, texts)
-    values = dict(central) | measured(row)
+    values = dict(central) | effort_values(row)
     names = names_in(formula)
-    numbers = with_values(formula, {name: in_formula(values[name]) for name in names})
-    result = converted(evaluate(formula, values), line.currency_code, shown, to_shown)
+    numbers = with_values(formula, {name: formula_number(values[name]) for name in names})
+    result = format_converted(evaluate(formula, values), line.currency_code, shown, to_shown)
     what = f"{words.name('countermeasure', row['countermeasure_code'])}: {line.code}"
     return Step(what, formula, numbers, result), names
 
@@ -131,8 +131,8 @@ def fixed_step(month: Month, item: FixedCost, to_shown: Mapping[str, float]) -> 
     return Step(
         item.name,
         f"own figure*days with data/days of the month{over}",
-        f"{in_formula(item.central)}*{month.days}/{days}{over}",
-        converted(amount, item.currency_code, month.priced.shown, to_shown),
+        f"{formula_number(item.central)}*{month.days}/{days}{over}",
+        format_converted(amount, item.currency_code, month.priced.shown, to_shown),
     )
 
 
@@ -141,10 +141,10 @@ def rates_between(currency: str, shown: str) -> set[str]:
     return set() if currency == shown else {f"rate:{code}" for code in (currency, shown) if code != "USD"}
 
 
-def converted(amount: float, currency: str, shown: str, to_shown: Mapping[str, float]) -> str:
+def format_converted(amount: float, currency: str, shown: str, to_shown: Mapping[str, float]) -> str:
     if currency == shown:
-        return f"{number(amount)} {shown}"
-    return f"{number(amount)} {currency} = {number(amount * to_shown[currency])} {shown}"
+        return f"{format_number(amount)} {shown}"
+    return f"{format_number(amount)} {currency} = {format_number(amount * to_shown[currency])} {shown}"
 
 
 def inputs_of(month: Month, used: set[str]) -> list[Input]:
@@ -186,11 +186,11 @@ def inputs_of(month: Month, used: set[str]) -> list[Input]:
     return inputs
 
 
-def measured_of(month: Month) -> list[tuple[str, str]]:
+def effort_lines(month: Month) -> list[tuple[str, str]]:
     """The effort that logs show, a line per measure."""
     derived = dict(month.effort.select("countermeasure_code", "is_examined_derived").rows())
     found = []
-    for row in month_effort(month.effort):
+    for row in sum_effort(month.effort):
         if not month.covers(row["channel_code"], row["countermeasure_code"]):
             continue
         code = row["countermeasure_code"]
@@ -199,9 +199,9 @@ def measured_of(month: Month) -> list[tuple[str, str]]:
         if row["filter_us"]:
             text += f", filter time {words.duration(row['filter_us'])}"
         if row["received_bytes"]:
-            text += f", {number(row['received_bytes'] / 1e6)} MB received"
+            text += f", {format_number(row['received_bytes'] / 1e6)} MB received"
         if row["quarantined_bytes"]:
-            text += f", {number(row['quarantined_bytes'] / 1e6)} MB quarantined"
+            text += f", {format_number(row['quarantined_bytes'] / 1e6)} MB quarantined"
         found.append(
             (f"{words.name('countermeasure', code)}, {words.name('channel', row['channel_code'])}", text)
         )

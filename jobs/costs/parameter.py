@@ -21,7 +21,7 @@ COUNTED = {
 
 
 @cache
-def parameters() -> dict[str, dict[str, Any]]:
+def parameters_in_force() -> dict[str, dict[str, Any]]:
     """Every parameter in force, by its code."""
     return {
         row["parameter_code"]: row for row in reference(TABLE).rows(named=True) if row["valid_to"] is None
@@ -30,7 +30,7 @@ def parameters() -> dict[str, dict[str, Any]]:
 
 def explain_parameter(code: str) -> Explained:
     """The parameter of this code."""
-    row = parameters()[code]
+    row = parameters_in_force()[code]
     measures = row["countermeasures"]
     if not measures:
         charged = "to no measure from logs: for estimates of the study and an operator's own figures"

@@ -40,21 +40,25 @@ class Prices:
     biases: Mapping[str, str]
 
 
-def prices(
+def collect_prices(
     parameters: pl.DataFrame, fixed: Sequence[FixedCost], rates: pl.DataFrame, currency_code: str
 ) -> Prices:
     known = dict(zip(rates["currency_code"], rates.select(*RATE_POINTS).rows(), strict=True))
     shown = currency_code if currency_code in known else "USD"
     biased = parameters.filter(pl.col("bias_code").fill_null("") != "").select("parameter_code", "bias_code")
     return Prices(
-        joint(parameters, fixed, known, shown), priced_lines(parameters), fixed, shown, dict(biased.rows())
+        join_uncertain(parameters, fixed, known, shown),
+        priced_lines(parameters),
+        fixed,
+        shown,
+        dict(biased.rows()),
     )
 
 
 RATE_POINTS = ("usd_per_unit_low", "usd_per_unit", "usd_per_unit_high")
 
 
-def joint(
+def join_uncertain(
     parameters: pl.DataFrame,
     fixed: Sequence[FixedCost],
     rates: Mapping[str, tuple[float, float, float]],
@@ -72,8 +76,11 @@ def joint(
             " schemas/reference/exchange_rate.csv, with its source"
         )
     names = ["parameter_code", "low", "central", "high", "distribution"]
-    own = [(f"fixed:{place}", *points(item.low, item.central, item.high)) for place, item in enumerate(fixed)]
-    money = [(f"rate:{code}", *points(*rates[code])) for code in sorted(used)]
+    own = [
+        (f"fixed:{place}", *with_distribution(item.low, item.central, item.high))
+        for place, item in enumerate(fixed)
+    ]
+    money = [(f"rate:{code}", *with_distribution(*rates[code])) for code in sorted(used)]
     schema: dict[str, Any] = dict(
         zip(names, (pl.String, pl.Float64, pl.Float64, pl.Float64, pl.String), strict=True)
     )
@@ -85,7 +92,7 @@ def joint(
     )
 
 
-def points(low: float, central: float, high: float) -> tuple[float, float, float, str]:
+def with_distribution(low: float, central: float, high: float) -> tuple[float, float, float, str]:
     """Three points with the distribution that is taken through them."""
     if low == high:
         return low, central, high, "fixed"

@@ -7,8 +7,23 @@ from functools import cache
 from jobs.core import words
 from jobs.core.contracts import reference
 from jobs.core.reference_version import reference_version
-from jobs.costs.cost_model import Figure, central_values, estimate, figures, reproduction
-from jobs.costs.figure import Explained, Scope, Simulation, Step, in_formula, input_of, located, number
+from jobs.costs.cost_model import (
+    Figure,
+    central_values,
+    evaluate_figure,
+    figures_in_force,
+    judge_reproduction,
+)
+from jobs.costs.figure import (
+    Explained,
+    Scope,
+    Simulation,
+    Step,
+    format_number,
+    formula_number,
+    input_of,
+    with_address,
+)
 from jobs.stats.formula import with_values
 
 TABLES = ("ref.cost_model", "ref.cost_model_parameter")
@@ -23,22 +38,22 @@ READ = {
 @cache
 def published_figures() -> dict[str, Figure]:
     """Every figure of ref.cost_model in force, by its name `model/output`."""
-    return figures(*(reference(table) for table in TABLES))
+    return figures_in_force(*(reference(table) for table in TABLES))
 
 
-def names_of(name: str) -> list[str]:
-    """The published figures that a name may mean: one, or a model's, its first figure first; none."""
+def matching_figures(name: str) -> list[str]:
+    """The published figures of a name: one, or all of a model in the table's order, or none."""
     known = published_figures()
     return [name] if name in known else [each for each in known if each.startswith(f"{name}/")]
 
 
 def explain_published(name: str) -> Explained:
     """The figure of this name; of a model's name its first figure."""
-    chosen = names_of(name)[0]
+    chosen = matching_figures(name)[0]
     figure = published_figures()[chosen]
     row = figure.row
-    found = estimate(figure)
-    code, text = reproduction(figure, found)
+    found = evaluate_figure(figure)
+    code, text = judge_reproduction(figure, found)
     area = area_name(row["geography_code"])
     simulation = Simulation(figure.points, figure.total, frozenset(figure.parameters), row["model_code"])
     return Explained(
@@ -51,7 +66,7 @@ def explain_published(name: str) -> Explained:
         facts=[
             ("of", f"{area}, {row['period_code']}, {channel_names(row['channels'])}"),
             ("borne by", row["cost_bearer"]),
-            ("source", f"{located(row['source'])} ({READ[row['source_read']]})"),
+            ("source", f"{with_address(row['source'])} ({READ[row['source_read']]})"),
         ],
         compared=text,
         central=found.central if found else None,
@@ -63,14 +78,14 @@ def explain_published(name: str) -> Explained:
         inputs=[input_of(each, each["parameter_code"]) for each in figure.parameters.values()],
         versions=[(table, f"file {reference_version(table)}") for table in TABLES],
         sensitivities=found.sensitivities if found else [],
-        others=[each for each in names_of(row["model_code"]) if each != chosen],
+        others=[each for each in matching_figures(row["model_code"]) if each != chosen],
     )
 
 
 def step_of(figure: Figure, central: float) -> Step:
     formula = figure.formula or ""
-    texts = {name: in_formula(value) for name, value in central_values(figure).items()}
-    return Step(figure.row["description"], formula, with_values(formula, texts), number(central))
+    texts = {name: formula_number(value) for name, value in central_values(figure).items()}
+    return Step(figure.row["description"], formula, with_values(formula, texts), format_number(central))
 
 
 def area_name(code: str, short: bool = False) -> str:

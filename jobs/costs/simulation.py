@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.costs.prices import FixedCost, Line, Prices, prices
+from jobs.costs.prices import FixedCost, Line, Prices, collect_prices
 from jobs.stats.formula import evaluate, names_in
 from jobs.stats.sampling import COUNT, SEED, Samples, quantiles, simulate
 
@@ -39,7 +39,7 @@ COST: dict[str, Any] = {
 }
 
 
-def cost(
+def simulate_costs(
     effort: pl.DataFrame,
     parameters: pl.DataFrame,
     fixed: Sequence[FixedCost],
@@ -60,20 +60,20 @@ def cost(
     """
     if effort.is_empty():
         return pl.DataFrame(schema=COST)
-    priced = prices(parameters, fixed, rates, currency_code)
+    priced = collect_prices(parameters, fixed, rates, currency_code)
     samples = simulate(priced.table, count, seed)
     months = effort.with_columns(pl.col("period_date").dt.strftime("%Y-%m").alias("period_code"))
     rows: list[dict[str, Any]] = []
     for (period,), month in sorted(months.partition_by("period_code", as_dict=True).items()):
         days = month["period_date"].n_unique()
-        simulated = month_cost(month, priced, samples, share_of_year(str(period), days))
+        simulated = simulate_month(month, priced, samples, share_of_year(str(period), days))
         head = {
             "operator_id": month["operator_id"][0],
             "period_code": period,
             "currency_code": priced.shown,
             "day_count": days,
         }
-        rows += [head | row for row in summed_up(simulated, strategies(month), priced.biases)]
+        rows += [head | row for row in sum_by_component(simulated, strategy_by_measure(month), priced.biases)]
     return pl.DataFrame(rows, schema=COST).sort(
         "period_code", "channel_code", "countermeasure_code", "cost_component_code"
     )
@@ -86,18 +86,18 @@ def share_of_year(period: str, days: int) -> float:
 
 
 EFFORT = ("units_examined", "units_acted", "filter_us", "received_bytes", "quarantined_bytes")
-# What logs give of some effort is more than it was.
+# Efforts that logs overstate, and why.
 OVERSTATED = {
     "filter_us": "a filter's logged time includes its waiting for the network, which takes no computing",
     "received_bytes": "spam is taken to be as large as other mail, and is smaller",
 }
 # Drivers that are a measure's own work. What it received and what it keeps are beside it.
 WORK = frozenset({"cpu_seconds", "dnsbl_lookups", "sms_reports", "calls_screened", "im_messages_screened"})
-# What is no measure of the operator, and costs it nothing.
+# Codes that are no measure of the operator's and cost it nothing.
 NO_MEASURE = ("NONE", "DELIVERY_FAILURE", "CALLEE_REJECT")
 
 
-def drivers(row: Mapping[str, Any]) -> dict[str, str]:
+def driver_formulas(row: Mapping[str, Any]) -> dict[str, str]:
     """What prices are multiplied with, as formulas over one measure's effort in a month and the parameters.
 
     cpu_seconds: the filter's own logged time, which is too long (OVERSTATED); where none is logged, content
@@ -126,7 +126,7 @@ def drivers(row: Mapping[str, Any]) -> dict[str, str]:
     return known
 
 
-def lines_for(row: Mapping[str, Any], lines: Sequence[Line], known: Collection[str]) -> list[Line]:
+def prices_for(row: Mapping[str, Any], lines: Sequence[Line], known: Collection[str]) -> list[Line]:
     """The prices that are charged to a measure: those that cover it and whose every name has a value."""
     return [
         line
@@ -136,11 +136,11 @@ def lines_for(row: Mapping[str, Any], lines: Sequence[Line], known: Collection[s
     ]
 
 
-def measured(row: Mapping[str, Any]) -> dict[str, int]:
+def effort_values(row: Mapping[str, Any]) -> dict[str, int]:
     return {name: row[name] or 0 for name in EFFORT}
 
 
-def conversions(samples: Samples, shown: str) -> Samples:
+def conversion_rates(samples: Samples, shown: str) -> Samples:
     """By currency, what turns an amount into the currency shown."""
     return {
         name.removeprefix("rate:"): rate / samples[f"rate:{shown}"]
@@ -149,7 +149,7 @@ def conversions(samples: Samples, shown: str) -> Samples:
     }
 
 
-def month_effort(month: pl.DataFrame) -> list[dict[str, Any]]:
+def sum_effort(month: pl.DataFrame) -> list[dict[str, Any]]:
     """A month's effort, a row for each measure of a channel."""
     sums = month.group_by("channel_code", "countermeasure_code").agg(pl.col(EFFORT).sum())
     return sums.sort("channel_code", "countermeasure_code").rows(named=True)
@@ -172,19 +172,19 @@ class Simulated:
     fixed: frozenset[Measure]
 
 
-def month_cost(month: pl.DataFrame, priced: Prices, samples: Samples, share: float) -> Simulated:
+def simulate_month(month: pl.DataFrame, priced: Prices, samples: Samples, share: float) -> Simulated:
     """Simulate one month. share: which part of a year the fixed figures are charged for."""
     size = len(next(iter(samples.values())))
     amounts: dict[Key, np.ndarray] = {}
     inputs: dict[Measure, frozenset[str]] = {}
-    to_shown = conversions(samples, priced.shown)
-    for row in month_effort(month):
+    to_shown = conversion_rates(samples, priced.shown)
+    for row in sum_effort(month):
         measure = row["channel_code"], row["countermeasure_code"]
-        values = samples | measured(row)
-        formulas = drivers(row)
+        values = samples | effort_values(row)
+        formulas = driver_formulas(row)
         known = {name: evaluate(formula, values) for name, formula in formulas.items()}
         total = np.zeros(size)
-        for line in lines_for(row, priced.lines, {*samples, *known}):
+        for line in prices_for(row, priced.lines, {*samples, *known}):
             total = total + evaluate(line.formula, values | known) * to_shown[line.currency_code]
             names = names_in(line.formula)
             names |= {each for name in names & formulas.keys() for each in names_in(formulas[name])}
@@ -200,7 +200,7 @@ def month_cost(month: pl.DataFrame, priced: Prices, samples: Samples, share: flo
     return Simulated(amounts, inputs, frozenset(own))
 
 
-def summed_up(
+def sum_by_component(
     simulated: Simulated, strategy: Mapping[str, str | None], biases: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Rows of one month: each measure, each channel's total and the whole, by component.
@@ -222,9 +222,9 @@ def summed_up(
                 "countermeasure_code": measure,
                 "strategy_code": strategy.get(measure),
                 "cost_component_code": component,
-                "amount_p05": money(p05),
-                "amount_p50": money(p50),
-                "amount_p95": money(p95),
+                "amount_p05": to_money(p05),
+                "amount_p50": to_money(p50),
+                "amount_p95": to_money(p95),
                 "bound_code": bound_of(channel, measure, component, simulated, biases).code,
             }
         )
@@ -296,12 +296,12 @@ def bound_of(
     return Bound(tuple(priceless), tuple(unstated), tuple(sorted(over)), tuple(sorted(under)))
 
 
-def strategies(month: pl.DataFrame) -> dict[str, str | None]:
+def strategy_by_measure(month: pl.DataFrame) -> dict[str, str | None]:
     """Each measure's X.1231 strategy, as its effort rows say; the first in order where they differ."""
     named = month.select("countermeasure_code", "strategy_code").drop_nulls().unique().sort("strategy_code")
     return dict(reversed(named.rows()))
 
 
-def money(amount: float) -> Decimal:
+def to_money(amount: float) -> Decimal:
     """An amount to four places, as it is stored: the last bits of a double differ between machines."""
     return Decimal(amount).quantize(DIGITS)

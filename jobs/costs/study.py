@@ -29,7 +29,7 @@ TABLES = {
     "study.investment": 6, "study.investment_gap": 4, "study.spam_volume": 6, "study.public_spending": 3,
     "study.cost": 2,
 }  # fmt: skip
-# What is meant where a name ends before the key does.
+# The values that are meant where a name leaves out the end of the key.
 USUAL = {
     "strategy_code": ("_T",),
     "component_code": ("_T",),
@@ -74,8 +74,8 @@ def area_name(code: str) -> str:
     return AREAS.get(code) or words.country(code)
 
 
-def found(name: str, settings: Observatory) -> Found:
-    """The row of this name. Raises ObservatoryError for a name that is of none, with the nearest."""
+def read_figure(name: str, settings: Observatory) -> Found:
+    """The row of this name. Raises ObservatoryError for an unknown name, with the nearest known one."""
     table, *parts = name.split("/")
     if table not in TABLES:
         raise ObservatoryError(f"figure '{name}': unknown table '{table}'{nearest(table, TABLES)}")
@@ -84,11 +84,11 @@ def found(name: str, settings: Observatory) -> Found:
         raise ObservatoryError(f"figure '{name}': write it as {table}/{'/'.join(key)}")
     lake = open_lake(settings.lake.root)
     versions = lake.versions()
-    rows = rows_of(name, table, lake, versions.get(table))
+    rows = read_table(name, table, lake, versions.get(table))
     beside, chosen = rows, []
     for place, column in enumerate(key):
         known = sorted(set(rows[column]))
-        chosen.append(part_of(name, column, parts[place] if place < len(parts) else None, known))
+        chosen.append(choose_value(name, column, parts[place] if place < len(parts) else None, known))
         rows = rows.filter(pl.col(column) == chosen[-1])
         if column in ("period_code", "channel_code"):
             beside = beside.filter(pl.col(column) == chosen[-1])
@@ -104,7 +104,7 @@ def found(name: str, settings: Observatory) -> Found:
     return Found("/".join([table, *chosen]), table, row, beside, versions, settings)
 
 
-def rows_of(name: str, table: str, lake: Lake, version: int | None) -> pl.DataFrame:
+def read_table(name: str, table: str, lake: Lake, version: int | None) -> pl.DataFrame:
     """The table's rows, as the last finished run left them."""
     rows, has = lake.read(table, version), lake.columns(table, version)
     missing = [column for column in contract(table).columns if column not in has]
@@ -116,7 +116,7 @@ def rows_of(name: str, table: str, lake: Lake, version: int | None) -> pl.DataFr
     return rows
 
 
-def part_of(name: str, column: str, given: str | None, known: list[str]) -> str:
+def choose_value(name: str, column: str, given: str | None, known: list[str]) -> str:
     """The value of a column that a name means."""
     of = column.removesuffix("_code")
     if given is not None:
@@ -145,12 +145,12 @@ def versions_of(of: Found, *tables: str) -> list[tuple[str, str]]:
         for name in listed
         if name.startswith("ref.") and (REFERENCE / f"{contract(name).name}.csv").exists()
     ]
-    own = [(name, own_file(of.settings, name)) for name in listed if name in FROM_FILES]
+    own = [(name, describe_own_file(of.settings, name)) for name in listed if name in FROM_FILES]
     return [*lake, *files, *own]
 
 
-def own_file(settings: Observatory, table: str) -> str:
-    """One of the study's own files as it is now, with where its rows say that they come from."""
+def describe_own_file(settings: Observatory, table: str) -> str:
+    """One of the study's own files: its present digest, and the sources that its rows name."""
     if settings.study.files is None:
         return "of the study's files, which the settings do not name ([study] files)"
     folder, name = Path(settings.study.files), contract(table).name
@@ -163,7 +163,7 @@ def own_file(settings: Observatory, table: str) -> str:
     return f"file {hashlib.sha256(file.read_bytes()).hexdigest()[:12]}, by {told or 'nobody'}"
 
 
-def computed(of: Found) -> str:
+def computed_when(of: Found) -> str:
     """When the lake's table was computed, and by which code."""
     runs = open_lake(of.settings.lake.root).read("meta.run", where=pl.col("stage_name") == "study")
     last = runs.sort("finished_at").row(-1, named=True) if not runs.is_empty() else {}

@@ -9,22 +9,22 @@ import polars as pl
 from jobs.core import words
 from jobs.core.contracts import reference
 from jobs.core.periods import LEAST_DAYS_PCT
-from jobs.costs.figure import Estimate, Input, Scope, input_of, number
+from jobs.costs.figure import Estimate, Input, Scope, format_number, input_of
 from jobs.costs.study import Found, countries_of
 
 ASSUMPTION, PARAMETER = "ref.investment_assumption", "ref.cost_parameter"
 
 
-def scope(of: Found, part: tuple[str, str], quantity: tuple[str, ...]) -> Scope:
+def figure_scope(of: Found, part: tuple[str, str], quantity: tuple[str, ...]) -> Scope:
     area, period = of.row["area_code"], of.row["period_code"]
     return Scope(of.table, area, period, part, quantity, countries_of(area, period))
 
 
-def channel(row: dict[str, Any]) -> str:
+def channel_name(row: dict[str, Any]) -> str:
     return words.name("channel", row["channel_code"])
 
 
-def strategies(row: dict[str, Any]) -> str:
+def strategy_name(row: dict[str, Any]) -> str:
     code = row["strategy_code"]
     return "all strategies" if code == "_T" else words.inside(words.name("strategy", code))
 
@@ -41,33 +41,33 @@ def estimate_in(row: dict[str, Any], name: str) -> Estimate:
     )
 
 
-def coefficient(row: dict[str, Any]) -> str:
+def format_cv(row: dict[str, Any]) -> str:
     return "no CV" if row["cv_pct"] is None else f"CV {row['cv_pct']:.1f}%"
 
 
-def of_rate(row: dict[str, Any]) -> str:
-    """Whose rate stands for an area that nobody answered in."""
+def rate_source(row: dict[str, Any]) -> str:
+    """The operators whose rate is used for an area without respondents."""
     owners = row.get("rate_holding_count")
     return f"; rate of operators of {owners} owners" if owners and not row["respondent_count"] else ""
 
 
-def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
+def list_facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
     """Coverage, quality, the non-response band, bands of refused amounts, and rates."""
     row = of.row
     told = [
         ("of", f"{row['respondent_count']} of {row['operator_count']} operators ({row['holding_count']}"
-               f" owners{of_rate(row)}), {row['coverage_pct']:.0f}% of {number(float(row['subscriptions']))}"
-               " subscriptions"),
-        ("quality", f"{coefficient(row)} ({words.inside(words.name('cv_band', row['cv_band_code']))}),"
+               f" owners{rate_source(row)}), {row['coverage_pct']:.0f}% of"
+               f" {format_number(float(row['subscriptions']))} subscriptions"),
+        ("quality", f"{format_cv(row)} ({words.inside(words.name('cv_band', row['cv_band_code']))}),"
                     f" NATURE {row['nature_code']}, OBS_STATUS {row['obs_status_code']}"),
         ("others", "if those that did not answer have 0.5, 0.75 or 1.5 times the rate: "
-         + ", ".join(number(float(row[name])) for name in ("at_050", "at_075", "at_150"))),
+         + ", ".join(format_number(float(row[name])) for name in ("at_050", "at_075", "at_150"))),
     ]  # fmt: skip
     if row.get("band_count") and row.get("bands_lowest") is not None:
         told.append(
             ("refused", f"{row['band_count']} respondents gave only a budget band or a part; all at their"
-             f" lower edges {number(float(row['bands_lowest']))}, at their upper"
-             f" {number(float(row['bands_highest']))}")
+             f" lower edges {format_number(float(row['bands_lowest']))}, at their upper"
+             f" {format_number(float(row['bands_highest']))}")
         )  # fmt: skip
     if row.get("day_pct") is not None:
         told.append(
@@ -81,24 +81,24 @@ def facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
              f" test, of {share} of the messages whose content respondents saw")
         )  # fmt: skip
     if row["per_subscription"] is not None:
-        told.append(("each", f"{number(float(row['per_subscription']))} {unit} for a subscription"))
+        told.append(("each", f"{format_number(float(row['per_subscription']))} {unit} for a subscription"))
     if row.get("per_thousand_units") is not None:
         # A year's spending over a year's messages is no rate of a year.
         once = unit.removesuffix(" per year")
-        told.append(("", f"{number(float(row['per_thousand_units']))} {once} for 1,000 {thousand}"))
+        told.append(("", f"{format_number(float(row['per_thousand_units']))} {once} for 1,000 {thousand}"))
     return told
 
 
-def central(code: str) -> float:
-    return assumption(code).central
+def assumed_value(code: str) -> float:
+    return assumption_input(code).central
 
 
-def parameter(code: str) -> Input:
+def parameter_input(code: str) -> Input:
     row = reference(PARAMETER).row(by_predicate=pl.col("parameter_code") == code, named=True)
     return input_of(row, code)
 
 
-def assumption(code: str) -> Input:
+def assumption_input(code: str) -> Input:
     row = reference(ASSUMPTION).row(by_predicate=pl.col("assumption_code") == code, named=True)
     value, about = row["central"], (row["description"], row["unit_text"])
     return Input(code, *about, value, value, value, row["source"], "assumption", "")

@@ -10,25 +10,25 @@ from jobs.core.areas import COUNTRY
 from jobs.core.contracts import reference
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
-from jobs.costs.figure import Estimate, Explained, Scope, Step, in_formula, number
-from jobs.costs.investment_assumptions import PARAMETERS, assumptions
+from jobs.costs.figure import Estimate, Explained, Scope, Step, format_number, formula_number
+from jobs.costs.investment_assumptions import PARAMETERS, list_assumptions
 from jobs.costs.published import area_name as published_area
-from jobs.costs.published import explain_published, names_of
-from jobs.costs.study import Found, computed, found, rows_of, versions_of
+from jobs.costs.published import explain_published, matching_figures
+from jobs.costs.study import Found, computed_when, read_figure, read_table, versions_of
 from jobs.costs.study_facts import (
     ASSUMPTION,
     PARAMETER,
-    assumption,
-    central,
-    channel,
+    assumed_value,
+    assumption_input,
+    channel_name,
     estimate_in,
     estimate_of,
-    facts,
-    parameter,
-    scope,
-    strategies,
+    figure_scope,
+    list_facts,
+    parameter_input,
+    strategy_name,
 )
-from jobs.costs.study_parts import by_area, by_component, by_strategy, known, siblings
+from jobs.costs.study_parts import by_area, by_component, by_strategy, parts_by_source, rows_beside
 from jobs.engine.lake import open_lake
 from jobs.settings.config import Observatory
 
@@ -46,20 +46,20 @@ ANNUAL = "purchase*share*rate/(1-(1+rate)**-life)"
 
 def explain_study(name: str, settings: Observatory) -> Explained:
     """The figure of this name. Raises ObservatoryError where the lake has none such, with the nearest."""
-    of = found(name, settings)
+    of = read_figure(name, settings)
     return {
-        "study.investment": investment,
-        "study.investment_gap": gap,
-        "study.spam_volume": volume,
-        "study.public_spending": public_spending,
-        "study.cost": cost,
+        "study.investment": explain_investment,
+        "study.investment_gap": explain_gap,
+        "study.spam_volume": explain_volume,
+        "study.public_spending": explain_public_spending,
+        "study.cost": explain_cost,
     }[of.table](of)
 
 
 # --- what is spent ----------------------------------------------------------------------------------
 
 
-def investment(of: Found) -> Explained:
+def explain_investment(of: Found) -> Explained:
     row = of.row
     component, conversion = row["component_code"], row["conversion_code"]
     is_money = component != "posts"
@@ -69,29 +69,30 @@ def investment(of: Found) -> Explained:
         "operating": "Running cost against spam", "posts": "Posts that counter spam",
     }[component]  # fmt: skip
     steps = [*(money_steps(of) if is_money else [posts_step()]), *total_steps(row, unit)]
-    used = [parameter(code) for code in PARAMETERS] if is_money else [assumption("days_per_post")]
+    used = [parameter_input(code) for code in PARAMETERS] if is_money else [assumption_input("days_per_post")]
     tables = ("study.investment_account", "study.questionnaire_answer", "study.submission")
     return Explained(
         name=of.name,
-        title=f"{what} in {of.area}, {words.period(row['period_code'])}: {channel(row)}, {strategies(row)}",
+        title=f"{what} in {of.area}, {words.period(row['period_code'])}: {channel_name(row)},"
+        f" {strategy_name(row)}",
         estimand_code=ESTIMAND[component],
         unit=unit,
         currency_code=CURRENCY[conversion] if is_money else None,
-        scope=scope(of, (row["channel_code"], row["strategy_code"]), (component, conversion)),
-        facts=facts(of, unit, "messages or calls"),
-        compared=computed(of),
+        scope=figure_scope(of, (row["channel_code"], row["strategy_code"]), (component, conversion)),
+        facts=list_facts(of, unit, "messages or calls"),
+        compared=computed_when(of),
         estimate=estimate_of(row),
         steps=steps,
         inputs=used,
         versions=versions_of(of, *tables, *FRAME, "ref.price_level", PARAMETER, ASSUMPTION),
-        divided=[*by_area(of), *by_strategy(of), *by_component(of), known(row)],
-        assumptions=granted(is_money),
+        divided=[*by_area(of), *by_strategy(of), *by_component(of), parts_by_source(row)],
+        assumptions=figure_assumptions(is_money),
     )  # fmt: skip
 
 
-def granted(is_money: bool) -> list[str]:
+def figure_assumptions(is_money: bool) -> list[str]:
     if is_money:
-        return assumptions(reference(PARAMETER), reference(ASSUMPTION))
+        return list_assumptions(reference(PARAMETER), reference(ASSUMPTION))
     return [*RESPONSE, "Posts are divided among channels and strategies in proportion to spending."]
 
 
@@ -103,7 +104,7 @@ RESPONSE = [
 
 def money_steps(of: Found) -> list[Step]:
     """What a respondent spends, and how it comes to dollars of the base year."""
-    base = int(central("base_year"))
+    base = int(assumed_value("base_year"))
     component, conversion = of.row["component_code"], of.row["conversion_code"]
     parts = {"_T": f"{ANNUAL}+labour+other", "capital": ANNUAL, "operating": "labour+other"}[component]
     # Labour and the rest apart: they are priced differently.
@@ -116,16 +117,16 @@ def money_steps(of: Found) -> list[Step]:
         Step("Each respondent, in its own currency, summed over assets", parts, parts, "y"),
         Step(f"In prices and at rates of {base}: deflated first, then converted", price, price, "y"),
     ]  # fmt: skip
-    whole = {each["component_code"]: each for each in siblings(of, "component_code").rows(named=True)}
+    whole = {each["component_code"]: each for each in rows_beside(of, "component_code").rows(named=True)}
     if component == "_T" and {"capital", "operating"} <= whole.keys():
         amounts = [float(whole[each]["estimate"]) for each in ("capital", "operating")]
-        formula = "+".join(in_formula(round(each)) for each in amounts)
-        steps.append(Step("Its components", "capital+operating", formula, number(sum(amounts))))
+        formula = "+".join(formula_number(round(each)) for each in amounts)
+        steps.append(Step("Its components", "capital+operating", formula, format_number(sum(amounts))))
     return steps
 
 
 def posts_step() -> Step:
-    days = in_formula(central("days_per_post"))
+    days = formula_number(assumed_value("days_per_post"))
     return Step("Each respondent", "person_days/days_per_post", f"person_days/{days}", "y")
 
 
@@ -139,63 +140,64 @@ def total_steps(row: dict[str, Any], unit: str) -> list[Step]:
             if row["area_kind_code"] != COUNTRY
             else "reported+subscriptions_of_others*rate"
         )
-        numbers = f"{row['subscriptions']}*{in_formula(float(row['per_subscription']))}"
+        numbers = f"{row['subscriptions']}*{formula_number(float(row['per_subscription']))}"
         if row["area_kind_code"] == COUNTRY and row.get("audit_count") is not None:
             # What is reported is only what needs no audit.
             formula = "sum(y)+subscriptions_of_others*rate"
             numbers = formula
         elif row["area_kind_code"] == COUNTRY:
-            numbers = f"{in_formula(round(reported, 2))}+{in_formula(round(estimate - reported, 2))}"
-        steps.append(Step("All operators", formula, numbers, f"{number(estimate)} {unit}"))
+            numbers = f"{formula_number(round(reported, 2))}+{formula_number(round(estimate - reported, 2))}"
+        steps.append(Step("All operators", formula, numbers, f"{format_number(estimate)} {unit}"))
     return steps
 
 
 # --- what is missing --------------------------------------------------------------------------------
 
 
-def gap(of: Found) -> Explained:
+def explain_gap(of: Found) -> Explained:
     row = of.row
     spend, necessary = float(row["spend"]), float(row["necessary"])
     missing = max(necessary - spend, 0.0)
     again = "The lake holds the same." if abs(missing - float(row["gap"])) <= 0.02 else (
-        f"The lake holds {number(float(row['gap']))}: `observatory study estimate` computes it again."
+        f"The lake holds {format_number(float(row['gap']))}: `observatory study estimate` computes it again."
     )  # fmt: skip
-    norm = f"{row['subscriptions']}*{in_formula(float(row['target_per_subscription']))}"
-    spent = in_formula(round(spend, 2))
+    norm = f"{row['subscriptions']}*{formula_number(float(row['target_per_subscription']))}"
+    spent = formula_number(round(spend, 2))
     steps = [
         Step("What the target costs", "subscriptions*target_per_subscription", norm,
-             f"{number(necessary)} USD per year"),
-        Step("The gap", "max(necessary-spend,0)", f"max({in_formula(round(necessary, 2))}-{spent},0)",
-             f"{number(missing)} USD per year"),
+             f"{format_number(necessary)} USD per year"),
+        Step("The gap", "max(necessary-spend,0)", f"max({formula_number(round(necessary, 2))}-{spent},0)",
+             f"{format_number(missing)} USD per year"),
     ]  # fmt: skip
     tables = ("study.investment", "study.investment_account", "study.submission")
     return Explained(
         name=of.name,
-        title=f"Investment gap of {of.area}, {row['period_code']}: {channel(row)}, target"
+        title=f"Investment gap of {of.area}, {row['period_code']}: {channel_name(row)}, target"
         f" {words.inside(words.name('investment_target', row['target_code']))}",
         estimand_code="investment",
         unit="USD per year",
         currency_code="USD",
-        scope=scope(of, (row["channel_code"], "_T"), (row["target_code"],)),
+        scope=figure_scope(of, (row["channel_code"], "_T"), (row["target_code"],)),
         facts=[
-            ("target", f"{number(float(row['target_per_subscription']))} USD for each subscription and year"),
-            ("spent", f"{number(spend)} USD, {spent_between(row)}: study.investment/{row['period_code']}/"
-                      f"{row['area_code']}/{row['channel_code']}"),
+            ("target", f"{format_number(float(row['target_per_subscription']))} USD for each subscription and"
+                       " year"),
+            ("spent", f"{format_number(spend)} USD, {spending_interval(row)}:"
+                      f" study.investment/{row['period_code']}/{row['area_code']}/{row['channel_code']}"),
         ],
-        compared=f"{again} {computed(of)}",
+        compared=f"{again} {computed_when(of)}",
         estimate=estimate_in(row, "gap"),
         steps=steps,
-        inputs=[parameter(code) for code in PARAMETERS],
+        inputs=[parameter_input(code) for code in PARAMETERS],
         versions=versions_of(of, *tables, "ref.operator_frame", "ref.price_level", PARAMETER, ASSUMPTION),
         divided=by_area(of, "gap"),
-        assumptions=[*row["assumptions"], *granted(is_money=True)],
+        assumptions=[*row["assumptions"], *figure_assumptions(is_money=True)],
     )  # fmt: skip
 
 
-def spent_between(row: dict[str, Any]) -> str:
+def spending_interval(row: dict[str, Any]) -> str:
     if row["spend_low"] is None:
         return "of one respondent, without interval"
-    return f"{number(float(row['spend_low']))} to {number(float(row['spend_high']))}"
+    return f"{format_number(float(row['spend_low']))} to {format_number(float(row['spend_high']))}"
 
 
 # --- what administrations answered ------------------------------------------------------------------
@@ -206,11 +208,11 @@ PUBLIC = {
 }  # fmt: skip
 
 
-def public_spending(of: Found) -> Explained:
+def explain_public_spending(of: Found) -> Explained:
     """An amount as it was answered: without an interval, since nothing of it is estimated."""
     row = of.row
     told, dollars = float(row["told_amount"]), float(row["market_amount"])
-    base, price = int(central("base_year")), f"{row['currency_code']} of {row['period_code']}"
+    base, price = int(assumed_value("base_year")), f"{row['currency_code']} of {row['period_code']}"
     part = row["part_code"] or "_T"
     code = row["country_code"]
     return Explained(
@@ -225,15 +227,15 @@ def public_spending(of: Found) -> Explained:
             of.table, code, row["period_code"], (part, "_T"), (row["question_code"],), frozenset({code})
         ),
         facts=[
-            ("stated", f"{number(told)} {price}"),
-            ("also", f"{number(float(row['ppp_amount']))} international dollars of {base}"),
+            ("stated", f"{format_number(told)} {price}"),
+            ("also", f"{format_number(float(row['ppp_amount']))} international dollars of {base}"),
         ],
-        compared=computed(of),
+        compared=computed_when(of),
         estimate=Estimate(dollars, dollars, dollars),
         steps=[
             Step("In dollars", f"stated*deflator_{base}/deflator_of_year/market_rate_{base}",
-                 f"{in_formula(told)}*{in_formula(dollars / told if told else 0.0)}",
-                 f"{number(dollars)} USD"),
+                 f"{formula_number(told)}*{formula_number(dollars / told if told else 0.0)}",
+                 f"{format_number(dollars)} USD"),
         ],
         versions=versions_of(of, "study.questionnaire_answer", "ref.price_level", ASSUMPTION),
         assumptions=[
@@ -246,7 +248,7 @@ def public_spending(of: Found) -> Explained:
 # --- how much spam ----------------------------------------------------------------------------------
 
 
-def volume(of: Found) -> Explained:
+def explain_volume(of: Found) -> Explained:
     row = of.row
     unit = f"{row['unit_code']}s"
     # The unit last: two units may be added where a measure holds both.
@@ -257,18 +259,18 @@ def volume(of: Found) -> Explained:
     return Explained(
         name=of.name,
         title=f"{words.name('quantity', row['quantity_code'])} in {of.area},"
-        f" {words.period(row['period_code'])}: {channel(row)},"
+        f" {words.period(row['period_code'])}: {channel_name(row)},"
         f" {words.definition_name(row['definition_code'], last_day(row['period_code']))}",
         estimand_code="quantity",
         unit=unit,
         currency_code=None,
-        scope=scope(of, (row["channel_code"], "_T"), quantity),
-        facts=facts(of, unit, ""),
-        compared=computed(of),
+        scope=figure_scope(of, (row["channel_code"], "_T"), quantity),
+        facts=list_facts(of, unit, ""),
+        compared=computed_when(of),
         estimate=estimate_of(row),
-        steps=[each_corrected() if is_corrected else each_counted(), *total_steps(row, unit)],
+        steps=[corrected_step() if is_corrected else counted_step(), *total_steps(row, unit)],
         versions=versions_of(of, "study.submission", *sources, *FRAME),
-        divided=[*by_area(of), known(row)],
+        divided=[*by_area(of), parts_by_source(row)],
         assumptions=[*(text.replace("spend", "have") for text in RESPONSE), *granted],
     )
 
@@ -286,12 +288,12 @@ AUDITED = [
 ]
 
 
-def each_counted() -> Step:
+def counted_step() -> Step:
     formula = "sum(units*days/days_with_logs)"
     return Step("Each respondent, inbound and internal, months added up", formula, formula, "y")
 
 
-def each_corrected() -> Step:
+def corrected_step() -> Step:
     formula = "certain_before+undecided_before/2+flagged*F+undecided*U+passed*P"
     return Step("Each respondent, inbound and internal, months added up", formula, formula, "y")
 
@@ -299,10 +301,10 @@ def each_corrected() -> Step:
 # --- what published models say ----------------------------------------------------------------------
 
 
-def cost(of: Found) -> Explained:
+def explain_cost(of: Found) -> Explained:
     """The published figure, and whether the lake holds the same points of it."""
     short = f"{of.row['model_code']}/{of.row['output_code']}"
-    if not names_of(short):
+    if not matching_figures(short):
         raise ObservatoryError(
             f"figure '{of.name}': ref.cost_model has no {short} any more: `observatory study estimate`"
             " computes study.cost again"
@@ -336,11 +338,12 @@ def cost_rows(table: str, settings: Observatory) -> dict[str, list[tuple[str, ..
         )
     listed: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.rows_of("estimand")}
     lake = open_lake(settings.lake.root)
-    stored = rows_of(table, table, lake, lake.versions().get(table))
+    stored = read_table(table, table, lake, lake.versions().get(table))
     for row in stored.sort("model_code", "output_code").rows(named=True):
         figure = row[row["estimand_code"]]
         amounts = (
-            "" if figure[each] is None else number(float(figure[each])) for each in ("central", "printed")
+            "" if figure[each] is None else format_number(float(figure[each]))
+            for each in ("central", "printed")
         )
         of = f"{published_area(row['geography_code'], short=True)} {row['period_code']}"
         name = f"{table}/{row['model_code']}/{row['output_code']}"

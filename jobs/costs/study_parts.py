@@ -1,4 +1,4 @@
-"""What an estimate of the study consists of: by area, strategy, component, and by what is known."""
+"""The parts of an estimate of the study: by area, strategy, component, and by reported or estimated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobs.core.areas import ALL, COUNTRY, REGION
 from jobs.costs.figure import Part
 from jobs.costs.study import Found, area_name, countries_of
 
-# So many parts are shown by name; the others stand together.
+# The number of parts that are shown by name; the others are shown as one.
 SHOWN = 8
 KEYS = {
     "study.investment": ("area_code", "strategy_code", "component_code", "conversion_code"),
@@ -21,7 +21,7 @@ KEYS = {
 }
 
 
-def siblings(of: Found, but: str) -> pl.DataFrame:
+def rows_beside(of: Found, but: str) -> pl.DataFrame:
     """Rows that differ from the figure in one column alone."""
     same = [name for name in KEYS[of.table] if name != but]
     return of.beside.filter(pl.col(name) == of.row[name] for name in same)
@@ -33,7 +33,7 @@ def by_area(of: Found, column: str = "estimate") -> list[tuple[str, list[Part]]]
     if kind == COUNTRY:
         return []
     wanted = REGION if kind == ALL else COUNTRY
-    rows = siblings(of, "area_code").filter(
+    rows = rows_beside(of, "area_code").filter(
         pl.col("area_kind_code") == wanted, pl.col(column).is_not_null(), pl.col(column) > 0
     )
     inside = countries_of(of.row["area_code"], of.row["period_code"])
@@ -43,7 +43,7 @@ def by_area(of: Found, column: str = "estimate") -> list[tuple[str, list[Part]]]
         Part(area_name(row["area_code"]).removeprefix("the "), float(row[column]), error_of(row, column))
         for row in rows.rows(named=True)
     ]
-    return [("By region" if kind == ALL else "By country", largest(parts))] if parts else []
+    return [("By region" if kind == ALL else "By country", group_smallest(parts))] if parts else []
 
 
 def error_of(row: dict[str, Any], column: str) -> float | None:
@@ -55,27 +55,27 @@ def error_of(row: dict[str, Any], column: str) -> float | None:
 def by_strategy(of: Found) -> list[tuple[str, list[Part]]]:
     if of.row["strategy_code"] != "_T":
         return []
-    rows = siblings(of, "strategy_code").filter(pl.col("strategy_code") != "_T", pl.col("estimate") > 0)
+    rows = rows_beside(of, "strategy_code").filter(pl.col("strategy_code") != "_T", pl.col("estimate") > 0)
     parts = [
         Part(words.name("strategy", row["strategy_code"]), float(row["estimate"]))
         for row in rows.rows(named=True)
     ]
-    return [("By strategy", largest(parts))] if parts else []
+    return [("By strategy", group_smallest(parts))] if parts else []
 
 
 def by_component(of: Found) -> list[tuple[str, list[Part]]]:
     if of.row["component_code"] != "_T":
         return []
-    rows = siblings(of, "component_code").filter(pl.col("component_code").is_in(["capital", "operating"]))
+    rows = rows_beside(of, "component_code").filter(pl.col("component_code").is_in(["capital", "operating"]))
     parts = [
         Part(words.name("investment_component", row["component_code"]), float(row["estimate"]))
         for row in rows.rows(named=True)
     ]
-    return [("By component", largest(parts))] if parts else []
+    return [("By component", group_smallest(parts))] if parts else []
 
 
-def known(row: dict[str, Any]) -> tuple[str, list[Part]]:
-    """What respondents told, and what is laid on top for those that did not answer."""
+def parts_by_source(row: dict[str, Any]) -> tuple[str, list[Part]]:
+    """An estimate in two parts: what respondents reported, and what is estimated for the others."""
     estimate, reported = float(row["estimate"]), float(row["reported"])
     names = "reported by respondents", "estimated for the others"
     if row.get("audit_count") is not None:
@@ -84,7 +84,7 @@ def known(row: dict[str, Any]) -> tuple[str, list[Part]]:
     return "By what is known", [Part(*part) for part in parts]
 
 
-def largest(parts: Iterable[Part]) -> list[Part]:
+def group_smallest(parts: Iterable[Part]) -> list[Part]:
     """The largest parts by name, and the others together; errors of different parts as if independent."""
     ordered = sorted(parts, key=lambda part: (-part.value, part.name))
     if len(ordered) <= SHOWN + 1:

@@ -6,7 +6,7 @@ import polars as pl
 
 from jobs.core.contracts import conform
 from jobs.costs import simulation
-from jobs.costs.fixed_costs import figure_of
+from jobs.costs.fixed_costs import to_fixed_cost
 from jobs.costs.prices import FixedCost
 
 TABLE = "gold.countermeasure_cost_monthly"
@@ -23,12 +23,13 @@ def transform(
     currency = dict(operator.select("operator_id", "currency_code").iter_rows())
     fixed: dict[str, list[FixedCost]] = {}
     for row in fixed_cost.to_dicts():
-        fixed.setdefault(row["operator_id"], []).append(figure_of(row))
+        fixed.setdefault(row["operator_id"], []).append(to_fixed_cost(row))
     nothing = conform(
-        simulation.cost(countermeasure_effort_daily.clear(), cost_parameter, [], exchange_rate, ""), TABLE
+        simulation.simulate_costs(countermeasure_effort_daily.clear(), cost_parameter, [], exchange_rate, ""),
+        TABLE,
     )
     parts = [
-        simulation.cost(
+        simulation.simulate_costs(
             effort, cost_parameter, fixed.get(str(whose), []), exchange_rate, currency[str(whose)]
         )
         for (whose,), effort in countermeasure_effort_daily.partition_by("operator_id", as_dict=True).items()

@@ -60,6 +60,6 @@ def read_reference(settings: Observatory, table: str) -> pl.DataFrame:
     if table == "ref.operator":
         return rows_frame(rows_of_operators(settings), table)
     if table == "ref.fixed_cost":
-        costs = [row for each in settings.operator for row in fixed_costs.rows_of(each)]
+        costs = [row for each in settings.operator for row in fixed_costs.fixed_cost_rows(each)]
         return rows_frame(costs, table)
     return reference(table)

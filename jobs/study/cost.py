@@ -8,7 +8,13 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import rows_frame
-from jobs.costs.cost_model import Figure, deviation, estimate, figures, reproduction
+from jobs.costs.cost_model import (
+    Figure,
+    evaluate_figure,
+    figures_in_force,
+    judge_reproduction,
+    relative_deviation,
+)
 
 TABLE = "study.cost"
 MONEY, INDEX, PERCENT = Decimal("0.0001"), Decimal("0.0001"), Decimal("0.01")
@@ -23,14 +29,14 @@ SAME = (
 def transform(cost_model: pl.DataFrame, cost_model_parameter: pl.DataFrame) -> pl.DataFrame:
     """A row for each figure of a published model that is a cost. In parts: a model needs all of its
     parameters, so the key is model_code."""
-    found = figures(cost_model, cost_model_parameter)
+    found = figures_in_force(cost_model, cost_model_parameter)
     return rows_frame([row_of(figure) for figure in found.values() if figure.is_cost], TABLE)
 
 
 def row_of(figure: Figure) -> dict[str, Any]:
-    found = estimate(figure)
-    code, text = reproduction(figure, found)
-    off = deviation(figure, found)
+    found = evaluate_figure(figure)
+    code, text = judge_reproduction(figure, found)
+    off = relative_deviation(figure, found)
     points = dict.fromkeys(POINTS) if found is None else {name: getattr(found, name) for name in POINTS}
     amounts = points | {"printed": figure.published}
     row = {name: figure.row[name] for name in SAME} | {

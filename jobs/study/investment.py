@@ -11,7 +11,7 @@ from jobs.core.areas import classified, on_day
 from jobs.core.channels import CALLS
 from jobs.core.counting_rules import RECEIVED
 from jobs.core.periods import last_day
-from jobs.costs.investment_assumptions import points
+from jobs.costs.investment_assumptions import draw_parameters
 from jobs.stats.estimation import REPLICATES, Array, seed_of
 from jobs.stats.sampling import Samples
 from jobs.study.estimate.area_rows import estimates
@@ -65,7 +65,7 @@ def transform(
     by = ["period_code", "channel_code"]
     rows: list[dict[str, object]] = []
     for accounts in investment_account.sort(*by, "respondent_id", "strategy_code").partition_by(by):
-        drawn = points(on_day(cost_parameter, last_day(str(accounts["period_code"][0]))))
+        drawn = draw_parameters(on_day(cost_parameter, last_day(str(accounts["period_code"][0]))))
         rows += channel_rows(accounts, traffic, reference, dollars, drawn)
     return typed(rows, TABLE)
 

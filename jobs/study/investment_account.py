@@ -11,7 +11,7 @@ import polars as pl
 from jobs.core.areas import classified, on_day
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
-from jobs.costs.investment_assumptions import central, for_class
+from jobs.costs.investment_assumptions import account_assumptions, central_values
 from jobs.questionnaire.standing import standing_answers
 from jobs.study.estimate.accounts import BAND, Price, account, bands_of_base, rises_of
 from jobs.study.estimate.rows import typed
@@ -94,7 +94,7 @@ def accounts(answers: pl.DataFrame, known: Known) -> list[dict[str, object]]:
     for row in on_day(known.operator_frame, day).to_dicts():
         listed[row["respondent_id"]].append(row)
     assumed = dict(known.investment_assumption.select("assumption_code", "central").rows())
-    parameters = central(on_day(known.cost_parameter, day))
+    parameters = central_values(on_day(known.cost_parameter, day))
     classes = dict(
         classified(known.country, known.country_group, day).select("country_code", "development_code").rows()
     )
@@ -131,7 +131,7 @@ def accounts(answers: pl.DataFrame, known: Known) -> list[dict[str, object]]:
                 given[respondent],
                 {row["channel_code"]: float(row["subscriptions"]) for row in listed[respondent]},
                 (now, base),
-                for_class(parameters, assumed, classes[name]),
+                account_assumptions(parameters, assumed, classes[name]),
                 bands,
                 without[respondent],
                 rises_of(prices, name, int(period)),

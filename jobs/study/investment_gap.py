@@ -21,7 +21,7 @@ from jobs.core.areas import COUNTRY, areas, classified, on_day
 from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED, STOPPED
 from jobs.core.periods import last_day
 from jobs.core.shares import CALLS, UNTOLD
-from jobs.costs.investment_assumptions import central, for_class
+from jobs.costs.investment_assumptions import account_assumptions, central_values
 from jobs.study.estimate.accounts import Asset, Price, capital
 from jobs.study.estimate.days import answered
 from jobs.study.estimate.investment_targets import of_channel, value_of
@@ -146,8 +146,8 @@ def capital_costs(
     """
     classes = dict(members.select("country_code", "development_code").rows())
     chosen = dict(assumed.select("assumption_code", "central").rows())
-    known = central(parameters)
-    priced = {name: for_class(known, chosen, name) for name in sorted(set(classes.values()))}
+    known = central_values(parameters)
+    priced = {name: account_assumptions(known, chosen, name) for name in sorted(set(classes.values()))}
     owned = accounts.filter(pl.col("assets").list.len() > 0).unique("respondent_id").sort("respondent_id")
     rows = []
     for respondent, country, told in owned.select("respondent_id", "country_code", "assets").rows():

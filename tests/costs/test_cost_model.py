@@ -19,18 +19,18 @@ from jobs.core.errors import ObservatoryError
 from jobs.costs.cost_model import (
     NO_COST,
     Figure,
-    estimate,
-    figures,
-    from_rounded_inputs,
-    reproduction,
-    within_rounding,
+    evaluate_figure,
+    figures_in_force,
+    judge_reproduction,
+    range_before_rounding,
+    rounding_range,
 )
 from jobs.stats.sensitivity import sensitivities
 from jobs.study.cost import row_of
 from tests.conftest import ROOT
 
 MODELS, PARAMETERS = reference("ref.cost_model"), reference("ref.cost_model_parameter")
-FIGURES = figures(MODELS, PARAMETERS)
+FIGURES = figures_in_force(MODELS, PARAMETERS)
 # What another program computed from the same inputs, and the verdict of who collected them.
 with (Path(__file__).parents[1] / "data" / "cost" / "reproduction.csv").open(encoding="utf-8") as lines:
     COLLECTED = {f"{row['model_code']}/{row['output_code']}": row for row in csv.DictReader(lines)}
@@ -43,8 +43,8 @@ def test_every_figure_was_computed_elsewhere_too() -> None:
 @pytest.mark.parametrize("name", FIGURES)
 def test_each_figure_has_the_value_and_the_verdict_that_it_was_collected_with(name: str) -> None:
     figure = FIGURES[name]
-    found = estimate(figure)
-    code, text = reproduction(figure, found)
+    found = evaluate_figure(figure)
+    code, text = judge_reproduction(figure, found)
     assert code == COLLECTED[name]["reproduction_code"], text
     if COLLECTED[name]["computed"]:
         assert found is not None
@@ -78,7 +78,7 @@ def test_each_figure_has_the_value_and_the_verdict_that_it_was_collected_with(na
     ],
 )
 def test_figures_that_others_published(name: str, printed: str) -> None:
-    found = estimate(FIGURES[name])
+    found = evaluate_figure(FIGURES[name])
     assert found is not None
     # The digits that are given, and not one more.
     mantissa, _, exponent = printed.partition("e")
@@ -87,7 +87,7 @@ def test_figures_that_others_published(name: str, printed: str) -> None:
 
 
 def test_what_misses_is_told_as_such() -> None:
-    verdicts = {name: reproduction(figure, estimate(figure)) for name, figure in FIGURES.items()}
+    verdicts = {name: judge_reproduction(figure, evaluate_figure(figure)) for name, figure in FIGURES.items()}
     assert {name for name, (code, _) in verdicts.items() if code == "missed"} == {
         "ntrs_2004/hours_week", "ferris_2009/us_total", "anderson_2012/world_police", "mef_2021/loss",
         "grey_route_2017/cumulative", "juniper_a2p_2020/loss_2025", "osterman_2022/year_one",
@@ -99,7 +99,7 @@ def test_what_misses_is_told_as_such() -> None:
 
 def test_no_formula_is_no_miss() -> None:
     for name, figure in FIGURES.items():
-        code, text = reproduction(figure, estimate(figure))
+        code, text = judge_reproduction(figure, evaluate_figure(figure))
         assert (code == "no_formula") == (figure.formula is None), name
         assert (code == "no_formula") == text.startswith("The source gives the total alone"), name
 
@@ -113,21 +113,23 @@ def test_no_formula_is_no_miss() -> None:
     ],
 )  # fmt: skip
 def test_a_printed_number_is_rounded_to_its_last_digit(printed: float, low: float, high: float) -> None:
-    assert within_rounding(printed) == pytest.approx((low, high), rel=1e-12)
+    assert rounding_range(printed) == pytest.approx((low, high), rel=1e-12)
 
 
 def test_a_match_within_the_rounding_of_the_inputs_says_what_they_allow() -> None:
     """712 dollars need 15.6 seconds a message, and 16 are printed: no miss, and no match either."""
     found = FIGURES["nucleus_2007/per_worker_from_seconds"]
-    code, text = reproduction(found, estimate(found))
+    code, text = judge_reproduction(found, evaluate_figure(found))
     assert code == "rounding" and "the inputs as printed allow 676.984 to 781.435" in text
-    low, high = from_rounded_inputs(found)
+    low, high = range_before_rounding(found)
     assert low == pytest.approx(20.5 * 15.5 / 3600 * 29.5 * 260) and low < 712 < high
 
 
 def test_sums_shares_and_growth_of_one_source_are_identities() -> None:
     """Arithmetic on amounts of one kind that a source prints reproduces no model."""
-    verdicts = {name: reproduction(figure, estimate(figure))[0] for name, figure in FIGURES.items()}
+    verdicts = {
+        name: judge_reproduction(figure, evaluate_figure(figure))[0] for name, figure in FIGURES.items()
+    }
     assert {name for name, code in verdicts.items() if code == "identity"} == {
         "nucleus_2003/time_share", "ntrs_2004/jobs", "rao_reiley_2012/ratio", "spamalytics_2008/year",
         "grey_route_2017/loss_day", "grey_route_2017/white_share_2017", "grey_route_2017/white_share_2022",
@@ -150,7 +152,7 @@ def test_the_counts_in_the_documents_are_those_of_the_table() -> None:
 
 
 def test_rao_and_reiley_stay_within_their_band() -> None:
-    found = estimate(FIGURES["rao_reiley_2012/total"])
+    found = evaluate_figure(FIGURES["rao_reiley_2012/total"])
     assert found is not None
     # 6.5 billion for technology, as the paper has it, and not what is left of 20 after 14.
     assert [round(each / 1e9, 1) for each in (found.p05, found.p95)] == [17.9, 25.5]
@@ -162,7 +164,7 @@ def test_rao_and_reiley_stay_within_their_band() -> None:
 
 
 def test_what_rests_on_figures_solved_back_or_remembered_is_not_exact() -> None:
-    verdicts = {name: reproduction(figure, estimate(figure)) for name, figure in FIGURES.items()}
+    verdicts = {name: judge_reproduction(figure, evaluate_figure(figure)) for name, figure in FIGURES.items()}
     by_code = {
         code: {name for name in FIGURES if verdicts[name][0] == code} for code in codes("reproduction")
     }
@@ -241,41 +243,41 @@ def tables(
 )
 def test_a_formula_that_may_not_be_is_refused_with_its_row(formula: str, told: str) -> None:
     with pytest.raises(ObservatoryError) as found:
-        figures(*tables(formula))
+        figures_in_force(*tables(formula))
     assert str(found.value).startswith("ref.cost_model, row m/o: ")
     assert told in str(found.value)
 
 
 @pytest.mark.parametrize("formula", ["price*9**9**9**9", "price/(count-count)", "price*(0-count)**0.5"])
 def test_a_formula_without_a_finite_value_is_refused_with_its_row(formula: str) -> None:
-    (figure,) = figures(*tables(formula)).values()
+    (figure,) = figures_in_force(*tables(formula)).values()
     with pytest.raises(ObservatoryError, match=r"ref.cost_model, row m/o: formula .* is no finite number"):
-        estimate(figure)
+        evaluate_figure(figure)
 
 
 def test_units_are_held_against_each_other() -> None:
     with pytest.raises(ObservatoryError, match="mixes EUR and USD"):
-        figures(*tables("price*count", price="EUR per message"))
+        figures_in_force(*tables("price*count", price="EUR per message"))
     with pytest.raises(ObservatoryError, match="gives money, and the unit is 'jobs'"):
-        figures(*tables("price*count", unit="jobs"))
+        figures_in_force(*tables("price*count", unit="jobs"))
     models, parameters = tables("price*count")
     with pytest.raises(ObservatoryError, match="row m/o: the unit 'USD per year' is not in currency GBP"):
-        figures(models.with_columns(currency_code=pl.lit("GBP")), parameters)
+        figures_in_force(models.with_columns(currency_code=pl.lit("GBP")), parameters)
     with pytest.raises(ObservatoryError, match="cost_model_parameter, row m/price: has no unit_text"):
-        figures(models, parameters.with_columns(unit_text=pl.lit(None, pl.String)))
+        figures_in_force(models, parameters.with_columns(unit_text=pl.lit(None, pl.String)))
     with pytest.raises(ObservatoryError, match="cost_model_parameter, row m/price: has no high"):
-        figures(models, parameters.with_columns(high=pl.lit(None, pl.Float64)))
+        figures_in_force(models, parameters.with_columns(high=pl.lit(None, pl.Float64)))
     with pytest.raises(ObservatoryError, match="row m/o: published_value is 0"):
-        figures(models.with_columns(published_value=0.0), parameters)
+        figures_in_force(models.with_columns(published_value=0.0), parameters)
     with pytest.raises(ObservatoryError, match="row m/o: stands twice"):
-        figures(pl.concat([models, models]), parameters)
+        figures_in_force(pl.concat([models, models]), parameters)
 
 
 def test_parameters_that_cannot_be_are_refused_with_the_row() -> None:
     models, parameters = tables("price*count")
-    (figure,) = figures(models, parameters.with_columns(high=0.5)).values()
+    (figure,) = figures_in_force(models, parameters.with_columns(high=0.5)).values()
     with pytest.raises(ObservatoryError, match="row m/o: low 1.0, central 2.0 and high 0.5 must not fall"):
-        estimate(figure)
+        evaluate_figure(figure)
 
 
 # --- what dominates -------------------------------------------------------------------------------------
@@ -372,7 +374,7 @@ def test_a_wrong_price_is_named_by_its_row(
 
 def test_an_estimate_is_the_same_each_time() -> None:
     figure: Figure = FIGURES["fcc_2019/total"]
-    assert estimate(figure) == estimate(figure)
+    assert evaluate_figure(figure) == evaluate_figure(figure)
 
 
 # --- the table ------------------------------------------------------------------------------------------

@@ -18,13 +18,13 @@ from jobs.core import words
 from jobs.core.contracts import codes, contract, reference, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import days_of
-from jobs.costs.adding import INSTEAD, add, refusal
-from jobs.costs.drawing import inputs
-from jobs.costs.figure import Explained, Input, in_formula, number
-from jobs.costs.fixed_costs import figure_of, rows_of
+from jobs.costs.adding import INSTEAD, add_figures, reason_against_adding
+from jobs.costs.drawing import draw_inputs
+from jobs.costs.figure import Explained, Input, format_number, formula_number
+from jobs.costs.fixed_costs import fixed_cost_rows, to_fixed_cost
 from jobs.costs.month import explain_month
-from jobs.costs.parameter import explain_parameter, parameters
-from jobs.costs.published import explain_published, names_of, published_figures
+from jobs.costs.parameter import explain_parameter, parameters_in_force
+from jobs.costs.published import explain_published, matching_figures, published_figures
 from jobs.engine.lake import Lake
 from jobs.report import accounts
 from jobs.report.figures import FIGURES
@@ -89,10 +89,10 @@ def test_the_steps_of_a_month_can_be_computed_again(month: Explain) -> None:
     cpu = by_what["Content filter: cpu_hour"]
     assert cpu.formula == "(filter_us/1e6)/3600*cpu_hour"
     # Two hours on each of two days, at 0.042 dollars.
-    assert cpu.numbers == "(14400000000/1e6)/3600*0.042".replace("14400000000", in_formula(1.44e10))
+    assert cpu.numbers == "(14400000000/1e6)/3600*0.042".replace("14400000000", formula_number(1.44e10))
     assert evaluate(cpu.numbers, {}) == pytest.approx(4 * 0.042)
     franc = next(each for each in found.inputs if each.code == "rate:CHF").central
-    assert cpu.result == f"0.168 USD = {number(4 * 0.042 / franc)} CHF"
+    assert cpu.result == f"0.168 USD = {format_number(4 * 0.042 / franc)} CHF"
     licence = by_what["filter licence"]
     assert (licence.numbers, licence.result) == ("1200*2/30", "80 CHF")
     assert evaluate(licence.numbers, {}) == pytest.approx(80)
@@ -164,10 +164,10 @@ def test_gold_the_command_and_the_page_mark_every_cost_alike(
 
 
 def test_an_operators_own_costs_are_rows_of_the_settings_and_figures_of_these_rows(settings: Path) -> None:
-    (row,) = rows_of(config.load(settings).operator[0])
+    (row,) = fixed_cost_rows(config.load(settings).operator[0])
     assert list(row) == contract("ref.fixed_cost").columns
     assert row["operator_id"] == "alp-mail"
-    assert figure_of(row) == LICENCE
+    assert to_fixed_cost(row) == LICENCE
 
 
 def test_the_demos_costs_state_their_days_and_their_signs(settings: Path) -> None:
@@ -197,7 +197,7 @@ def test_no_code_of_a_parameter_is_broken_on_80_columns() -> None:
     ]  # fmt: skip
     rows = [Input(code, "Real cost", "share per year", **points, **about) for code in codes]
     console = Console(width=80, record=True)
-    console.print(inputs(rows, 80))
+    console.print(draw_inputs(rows, 80))
     lines = console.export_text().splitlines()
     assert max(map(len, lines)) <= 80
     words = {word for line in lines for word in line.split()}
@@ -284,7 +284,7 @@ def published() -> dict[str, Explained]:
 def test_no_two_published_figures_of_different_quantities_are_added(published: dict[str, Explained]) -> None:
     refused = 0
     for one, other in combinations(published.values(), 2):
-        reason, back = refusal(one, other), refusal(other, one)
+        reason, back = reason_against_adding(one, other), reason_against_adding(other, one)
         assert (reason is None) == (back is None)
         if one.estimand_code != other.estimand_code:
             assert reason is not None
@@ -339,7 +339,7 @@ def test_parts_of_a_month_are_simulated_as_one_total(
     settings: Path, observatory: Run, month: Explain
 ) -> None:
     parts = [month(f"alp-mail/2026-11/{each}") for each in ("CONTENT_FILTER", "DNSBL", "GREYLIST")]
-    total = add(parts)
+    total = add_figures(parts)
     row = stored(
         settings,
         operator_id="alp-mail",
@@ -357,7 +357,7 @@ def test_parts_of_a_month_are_simulated_as_one_total(
 
 def test_months_of_one_operator_may_be_added(month: Explain) -> None:
     october, november = month("alp-mail/2026-10"), month("alp-mail/2026-11")
-    total = add([october, november])
+    total = add_figures([october, november])
     # Both months share every uncertain price, so their points do add up, to the last of them.
     assert october.points is not None and november.points is not None
     expected = [one + other for one, other in zip(october.points, november.points, strict=True)]
@@ -371,14 +371,14 @@ def test_figures_of_two_countries_may_be_added_and_vary_apart() -> None:
     other = dataclasses.replace(
         one, name="elsewhere/total", simulation=apart, scope=dataclasses.replace(one.scope, subject="CAN")
     )
-    total = add([one, other])
+    total = add_figures([one, other])
     assert 2 * one.points[0] < total.points[0] and total.points[2] < 2 * one.points[2]
     world = dataclasses.replace(other, scope=dataclasses.replace(one.scope, subject="001"))
     with pytest.raises(ObservatoryError, match="overlap"):
-        add([one, world])
+        add_figures([one, world])
     unknown = dataclasses.replace(other, simulation=None)
     with pytest.raises(ObservatoryError, match="elsewhere/total cannot be added: no formula"):
-        add([one, unknown])
+        add_figures([one, unknown])
 
 
 # --- the command ----------------------------------------------------------------------------------------
@@ -457,9 +457,9 @@ def test_the_list_names_every_published_figure(observatory: Run, width: int) -> 
 
 
 def test_a_models_name_is_its_first_figure() -> None:
-    assert names_of("nucleus_2007")[0] == "nucleus_2007/us_total"
-    assert names_of("nucleus_2007/us_total") == ["nucleus_2007/us_total"]
-    assert names_of("nucleus") == []
+    assert matching_figures("nucleus_2007")[0] == "nucleus_2007/us_total"
+    assert matching_figures("nucleus_2007/us_total") == ["nucleus_2007/us_total"]
+    assert matching_figures("nucleus") == []
 
 
 @pytest.mark.parametrize(
@@ -471,7 +471,7 @@ def test_a_models_name_is_its_first_figure() -> None:
     ],
 )  # fmt: skip
 def test_numbers_are_written_for_people(value: float, text: str) -> None:
-    assert number(value) == text
+    assert format_number(value) == text
 
 
 def test_a_price_is_explained_with_its_year_and_what_is_charged(capsys: pytest.CaptureFixture[str]) -> None:
@@ -483,9 +483,13 @@ def test_a_price_is_explained_with_its_year_and_what_is_charged(capsys: pytest.C
     assert "cpu_seconds / 3600 × cpu_hour" in told and "charged to every measure" in told
 
 
-@pytest.mark.parametrize("code", parameters())
+@pytest.mark.parametrize("code", parameters_in_force())
 def test_every_parameter_is_explained(code: str) -> None:
     found = explain_parameter(code)
-    year = str(parameters()[code]["price_year"])
+    year = str(parameters_in_force()[code]["price_year"])
     assert any(text.startswith(year) for label, text in found.facts if label in ("prices of", "as of"))
-    assert found.points == (parameters()[code]["low"], found.central, parameters()[code]["high"])
+    assert found.points == (
+        parameters_in_force()[code]["low"],
+        found.central,
+        parameters_in_force()[code]["high"],
+    )

@@ -13,10 +13,10 @@ from rich.console import Console, RenderableType
 
 from jobs.core.contracts import conform, contract, polars_schema, reference
 from jobs.core.errors import ObservatoryError
-from jobs.costs.adding import add, refusal
-from jobs.costs.drawing import division, pairs
+from jobs.costs.adding import add_figures, reason_against_adding
+from jobs.costs.drawing import draw_division, draw_pairs
 from jobs.costs.figure import Explained, Part
-from jobs.costs.investment_assumptions import PARAMETERS, assumptions
+from jobs.costs.investment_assumptions import PARAMETERS, list_assumptions
 from jobs.costs.study import TABLES
 from jobs.costs.study_figures import explain_study
 from jobs.settings import config
@@ -51,10 +51,10 @@ def test_public_money_is_told_as_it_was_and_added_to_no_spending(explain: Explai
     nepal, fiji = explain(f"{PUBLIC}npl-gov/sp711._T"), explain(f"{PUBLIC}fji-gov/sp711._T")
     assert nepal.estimate is not None
     assert (nepal.estimate.value, nepal.estimate.low, nepal.estimate.high) == (50, 50, 50)
-    assert add([nepal, fiji]).points == (80, 80, 80)
+    assert add_figures([nepal, fiji]).points == (80, 80, 80)
     spent = explain("study.investment/2026/FJI/EMAIL")
-    assert "are of different tables" in str(refusal(nepal, spent))
-    assert "overlap" in str(refusal(nepal, explain(f"{PUBLIC}npl-gov/sp711.REGISTER")))
+    assert "are of different tables" in str(reason_against_adding(nepal, spent))
+    assert "overlap" in str(reason_against_adding(nepal, explain(f"{PUBLIC}npl-gov/sp711.REGISTER")))
 
 
 # --- one figure -----------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_inputs_have_versions_and_sources(explain: Explain) -> None:
     assert {each.code for each in found.inputs} == set(PARAMETERS)
     gap = explain("study.investment_gap/2026/FJI/EMAIL/best")
     # It stands alone here, so that what spending takes for granted is told with it.
-    of_spending = assumptions(reference("ref.cost_parameter"), reference("ref.investment_assumption"))
+    of_spending = list_assumptions(reference("ref.cost_parameter"), reference("ref.investment_assumption"))
     assert gap.assumptions == ["Norm: 0.3 US dollars.", "The target is taken as known.", *of_spending]
 
 
@@ -272,7 +272,7 @@ def test_an_estimate_of_one_respondent_is_told_without_an_interval(
     loaded = config.load(file)
     figures = [explain_study(f"study.investment/2026/{code}/EMAIL", loaded) for code in ("FJI", "NPL")]
     with pytest.raises(ObservatoryError, match="FJI/.* cannot be added: it has one respondent"):
-        add(figures)
+        add_figures(figures)
 
 
 # --- what may be added ----------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ SPENT, VOLUME = "study.investment/2026/", "study.spam_volume/2026-Q4/"
 
 
 def added(explain: Explain, *names: str) -> tuple[float, ...]:
-    return add([explain(name) for name in names]).points
+    return add_figures([explain(name) for name in names]).points
 
 
 def test_estimates_that_have_nothing_in_common_are_added(explain: Explain) -> None:
@@ -298,7 +298,9 @@ def test_estimates_that_have_nothing_in_common_are_added(explain: Explain) -> No
 def test_units_are_added_as_measures_permit(explain: Explain) -> None:
     assert added(explain, f"{VOLUME}FJI/EMAIL/recipient", f"{VOLUME}FJI/EMAIL/attempt")[1] == 200_000
     for other in ("message", "attempt/OPERATOR/spam_possible"):
-        reason = refusal(explain(f"{VOLUME}FJI/EMAIL/recipient"), explain(f"{VOLUME}FJI/EMAIL/{other}"))
+        reason = reason_against_adding(
+            explain(f"{VOLUME}FJI/EMAIL/recipient"), explain(f"{VOLUME}FJI/EMAIL/{other}")
+        )
         assert reason is not None and "are different quantities" in reason
 
 
@@ -338,7 +340,7 @@ def test_a_sum_of_estimates_that_must_not_be_is_refused(
 ) -> None:
     for pair in ((one, other), (other, one)):
         with pytest.raises(ObservatoryError) as found:
-            add([explain(name) for name in pair])
+            add_figures([explain(name) for name in pair])
         if pair == (one, other):
             assert told in " ".join(str(found.value).split())
 
@@ -398,14 +400,14 @@ def printed(part: RenderableType) -> str:
 def test_countries_that_do_not_add_up_to_their_area_are_no_riddle() -> None:
     """Each area is estimated by itself."""
     countries = [Part("Comoros", 60.0), Part("Nepal", 44.0)]
-    assert printed(division("By country", countries, 100.0)).endswith(
+    assert printed(draw_division("By country", countries, 100.0)).endswith(
         "Each is estimated by itself: together 104, and the estimate is 100."
     )
-    assert "by itself" not in printed(division("By country", countries, 104.0))
+    assert "by itself" not in printed(draw_division("By country", countries, 104.0))
 
 
 def test_a_setting_in_brackets_is_printed() -> None:
-    assert printed(pairs([("ref.price_level", "not named ([study] files)")])).endswith("([study] files)")
+    assert printed(draw_pairs([("ref.price_level", "not named ([study] files)")])).endswith("([study] files)")
 
 
 @pytest.mark.parametrize("width", [80, 120])

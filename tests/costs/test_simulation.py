@@ -74,7 +74,7 @@ def test_marginal_cost_is_effort_times_price():
         },
         {"countermeasure_code": "DNSBL", "strategy_code": "network", "units_examined": 10**6},
     )
-    table = simulation.cost(rows, certain(PARAMETERS), [], RATES, "USD")
+    table = simulation.simulate_costs(rows, certain(PARAMETERS), [], RATES, "USD")
     # One CPU hour, a gigabyte of spam received, a gigabyte twice for 14 days.
     expected = 0.042 + 0.0037 + 1 * 14 / 30.4375 * 0.023 * 2
     assert points(only(table, "EMAIL", "CONTENT_FILTER", "marginal")) == pytest.approx(
@@ -92,12 +92,14 @@ def test_power_and_servers_are_charged_once():
     prices = certain(PARAMETERS).with_columns(
         pl.when(overhead).then(pl.lit(9.0)).otherwise(pl.col(name)).alias(name) for name in NUMBERS
     )
-    table = simulation.cost(effort({"filter_us": 3_600_000_000}), prices, [], RATES, "USD")
+    table = simulation.simulate_costs(effort({"filter_us": 3_600_000_000}), prices, [], RATES, "USD")
     assert points(only(table, "EMAIL", "CONTENT_FILTER", "marginal"))[1] == pytest.approx(0.042, abs=1e-4)
 
 
 def test_without_logged_time_content_filters_take_the_assumed_time():
-    table = simulation.cost(effort({"units_examined": 1_800_000}), certain(PARAMETERS), [], RATES, "USD")
+    table = simulation.simulate_costs(
+        effort({"units_examined": 1_800_000}), certain(PARAMETERS), [], RATES, "USD"
+    )
     assert points(only(table, "EMAIL", "CONTENT_FILTER", "marginal"))[1] == pytest.approx(
         10 * 0.042, abs=1e-4
     )
@@ -105,9 +107,9 @@ def test_without_logged_time_content_filters_take_the_assumed_time():
 
 def test_amounts_are_in_the_operators_currency_or_else_in_usd():
     rows = effort({"filter_us": 36 * 10**11})
-    usd = simulation.cost(rows, certain(PARAMETERS), [], RATES, "USD")
-    francs = simulation.cost(rows, certain(PARAMETERS), [], RATES, "CHF")
-    other = simulation.cost(rows, certain(PARAMETERS), [], RATES, "XTS")
+    usd = simulation.simulate_costs(rows, certain(PARAMETERS), [], RATES, "USD")
+    francs = simulation.simulate_costs(rows, certain(PARAMETERS), [], RATES, "CHF")
+    other = simulation.simulate_costs(rows, certain(PARAMETERS), [], RATES, "XTS")
     rate = RATES.filter(currency_code="CHF")["usd_per_unit"].item()
     assert set(francs["currency_code"]) == {"CHF"} and set(other["currency_code"]) == {"USD"}
     assert points(only(francs, "_T", "_T", "total"))[1] * rate == pytest.approx(
@@ -119,7 +121,7 @@ def test_amounts_are_in_the_operators_currency_or_else_in_usd():
 def test_an_uncertain_rate_widens_the_interval():
     rows = effort({"filter_us": 36 * 10**12})
     p05, p50, p95 = points(
-        only(simulation.cost(rows, certain(PARAMETERS), [], RATES, "FJD"), "_T", "_T", "total")
+        only(simulation.simulate_costs(rows, certain(PARAMETERS), [], RATES, "FJD"), "_T", "_T", "total")
     )
     assert p05 < p50 < p95
     assert p95 / p05 == pytest.approx(0.47 / 0.41, rel=0.01)
@@ -135,7 +137,7 @@ def test_fixed_cost_is_charged_for_the_days_with_data():
         {"filter_us": 1, "period_date": dt.date(2026, 11, 23)},
         {"period_date": dt.date(2026, 10, 1)},
     )
-    table = simulation.cost(rows, PARAMETERS, figures, RATES, "CHF")
+    table = simulation.simulate_costs(rows, PARAMETERS, figures, RATES, "CHF")
     november, october = table.filter(period_code="2026-11"), table.filter(period_code="2026-10")
     assert points(only(november, "EMAIL", "CONTENT_FILTER", "fixed")) == pytest.approx([300 * 2 / 30] * 3)
     assert points(only(november, "EMAIL", "_T", "fixed")) == pytest.approx([900 * 2 / 30] * 3)
@@ -146,7 +148,7 @@ def test_fixed_cost_is_charged_for_the_days_with_data():
 def bounds_of(
     rows: pl.DataFrame, *figures: FixedCost, parameters=PARAMETERS
 ) -> dict[tuple[str, str, str], str]:
-    table = simulation.cost(rows, parameters, figures, RATES, "EUR")
+    table = simulation.simulate_costs(rows, parameters, figures, RATES, "EUR")
     keys = table.select("channel_code", "countermeasure_code", "cost_component_code").rows()
     return dict(zip(keys, table["bound_code"], strict=True))
 
@@ -263,7 +265,7 @@ def test_a_sum_errs_as_its_parts_do(
 
 def test_intervals_of_a_total_are_narrower_than_sums_of_points():
     figures = [FixedCost(name, "CONTENT_FILTER", "EMAIL", 10, 30, 90, "USD") for name in ("a", "b", "c")]
-    table = simulation.cost(effort({"filter_us": 1}), PARAMETERS, figures, RATES, "USD")
+    table = simulation.simulate_costs(effort({"filter_us": 1}), PARAMETERS, figures, RATES, "USD")
     share = 1 / 30 / 12
     p05, p50, p95 = points(only(table, "EMAIL", "CONTENT_FILTER", "fixed"))
     assert 3 * 10 * share < p05 < p50 < p95 < 3 * 90 * share
@@ -277,8 +279,10 @@ def test_cost_is_the_same_whatever_the_order_and_split_of_effort():
         for code in ("CONTENT_FILTER", "DNSBL")
     ]
     figures = [FixedCost("licence", "CONTENT_FILTER", "EMAIL", 10, 20, 90, "GBP")]
-    first = simulation.cost(effort(*rows), PARAMETERS, figures, RATES, "NPR")
-    second = simulation.cost(effort(*rows[::-1]), PARAMETERS.reverse(), figures, RATES.reverse(), "NPR")
+    first = simulation.simulate_costs(effort(*rows), PARAMETERS, figures, RATES, "NPR")
+    second = simulation.simulate_costs(
+        effort(*rows[::-1]), PARAMETERS.reverse(), figures, RATES.reverse(), "NPR"
+    )
     assert first.equals(second)
     assert first.select(
         pl.all_horizontal(
@@ -289,8 +293,10 @@ def test_cost_is_the_same_whatever_the_order_and_split_of_effort():
 
 
 def test_no_effort_no_cost_and_no_rate_no_guess():
-    assert simulation.cost(effort({}).clear(), PARAMETERS, [], RATES, "CHF").schema == pl.Schema(
+    assert simulation.simulate_costs(effort({}).clear(), PARAMETERS, [], RATES, "CHF").schema == pl.Schema(
         simulation.COST
     )
     with pytest.raises(ObservatoryError, match="no rate for XTS"):
-        simulation.cost(effort({}), PARAMETERS, [FixedCost("a", "_T", "EMAIL", 1, 2, 3, "XTS")], RATES, "XTS")
+        simulation.simulate_costs(
+            effort({}), PARAMETERS, [FixedCost("a", "_T", "EMAIL", 1, 2, 3, "XTS")], RATES, "XTS"
+        )

@@ -16,7 +16,7 @@ from scipy.stats import norm
 from jobs.core import contracts
 from jobs.core.contracts import polars_schema, reference
 from jobs.core.errors import ObservatoryError
-from jobs.costs.investment_assumptions import points
+from jobs.costs.investment_assumptions import draw_parameters
 from jobs.stats.censoring import draws_inside, fit, mean_inside
 from jobs.stats.estimation import REPLICATES, for_themselves
 from jobs.stats.formula import crf
@@ -268,7 +268,7 @@ def test_recovered_revenue_alone_is_no_account() -> None:
     assert account({"sp803.SMS": "1000"}, {"SMS": 1.0}, PRICES, ASSUMED, BANDS) == []
 
 
-POINTS = points(contracts.reference("ref.cost_parameter"))
+POINTS = draw_parameters(contracts.reference("ref.cost_parameter"))
 
 
 # --- estimates ---------------------------------------------------------------------------------------

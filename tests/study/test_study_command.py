@@ -16,7 +16,7 @@ from jobs.cli.study_spending import PART_HEADS, SPENDING_HEADS, gap_assumptions,
 from jobs.cli.study_tables import estimates_table, format_interval
 from jobs.cli.study_volume import CORRECTED_HEADS, VOLUME_HEADS, corrected_tables, volume_tables
 from jobs.core.contracts import rows_frame
-from jobs.costs.drawing import sentences
+from jobs.costs.drawing import draw_sentences
 
 TABLE = "study.spam_volume"
 # What result_tables() prints of.
@@ -162,7 +162,7 @@ def test_corrected_figures_are_printed_before_those_that_filters_saw() -> None:
 def test_what_is_taken_for_granted_names_the_setting_in_its_brackets() -> None:
     sentence = "Norm: 9000 US dollars, by the settings, [study.gap]."
     held = [SimpleNamespace(target_code="norm", channel_code="EMAIL", assumptions=[sentence])]
-    for shown in (Group(*gap_assumptions(held)), sentences([sentence])):
+    for shown in (Group(*gap_assumptions(held)), draw_sentences([sentence])):
         console = Console(width=80, record=True)
         console.print(shown)
         assert sentence in console.export_text()

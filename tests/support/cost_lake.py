@@ -11,7 +11,7 @@ import polars as pl
 from jobs.core.contracts import contract, polars_schema, reference
 from jobs.costs import simulation
 from jobs.costs.prices import FixedCost
-from jobs.costs.simulation import cost
+from jobs.costs.simulation import simulate_costs
 from tests.support.delta import write_delta
 
 SETTINGS = """
@@ -84,7 +84,7 @@ def write_lake(folder: Path) -> Path:
     parameters, rates = reference("ref.cost_parameter"), reference("ref.exchange_rate")
     own = {"alp-mail": ([LICENCE], "CHF"), "isle-mobile": ([], "FJD")}
     costs = [
-        cost(rows.filter(operator_id=whose), parameters, fixed, rates, currency)
+        simulate_costs(rows.filter(operator_id=whose), parameters, fixed, rates, currency)
         for whose, (fixed, currency) in own.items()
     ]
     lake = folder / "lake"

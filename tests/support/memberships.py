@@ -15,7 +15,7 @@ import polars as pl
 from jobs.core.areas import COUNTRY, GROUPS, areas, members, on_day
 from jobs.core.contracts import reference, rows_frame
 from jobs.core.shares import SHARES
-from jobs.costs.investment_assumptions import points
+from jobs.costs.investment_assumptions import draw_parameters
 from jobs.stats.estimation import REPLICATES, Array, Operators, seed_of, weighted
 from jobs.study import investment_account
 from jobs.study.estimate.area_rows import estimates
@@ -229,7 +229,7 @@ def spending_of(channel: str, seed: int) -> tuple[Any, dict[str, float]]:
     )  # fmt: skip
     of_reference = Reference(frame, denominator, *places)
     parity = {name: of.ppp / of.market for (name, year), of in prices_of(levels).items() if year == BASE}
-    drawn = points(on_day(known[0], DAY))
+    drawn = draw_parameters(on_day(known[0], DAY))
 
     def found_of(samples: int) -> Iterator[list[dict[str, object]]]:
         for number in range(samples):

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import conform, contract, polars_schema, reference
-from jobs.costs.cost_model import figures
+from jobs.costs.cost_model import figures_in_force
 from jobs.study.cost import row_of
 from tests.support.delta import write_delta
 
@@ -137,7 +137,7 @@ def public() -> list[dict[str, Any]]:
 
 def write_study(folder: Path, settings: str = "") -> Path:
     """The lake with its study tables, the study's files, and the settings file, which is returned."""
-    models = figures(reference("ref.cost_model"), reference("ref.cost_model_parameter"))
+    models = figures_in_force(reference("ref.cost_model"), reference("ref.cost_model_parameter"))
     rows = {
         "study.investment": investment(),
         "study.investment_gap": [*gap(), untold()],

@@ -274,7 +274,7 @@ def test_costs_equal_those_of_the_true_effort(
             for cost in operator.fixed_cost
         ]  # fmt: skip
         of_operator = effort.filter(operator_id=operator.id)
-        wanted = simulation.cost(of_operator, parameters, own, rates, operator.currency)
+        wanted = simulation.simulate_costs(of_operator, parameters, own, rates, operator.currency)
         key = ["period_code", "channel_code", "countermeasure_code", "cost_component_code"]
         amounts = ["amount_p05", "amount_p50", "amount_p95", "bound_code", "day_count"]
         found = frame_of(study, "gold.countermeasure_cost_monthly", f"operator_id = '{operator.id}'")
