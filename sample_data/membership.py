@@ -23,7 +23,7 @@ from jobs.core.areas import areas, classified, members
 from jobs.core.contracts import REFERENCE
 from jobs.core.periods import days_of
 from jobs.costs.investment_assumptions import account_assumptions, central_values
-from jobs.stats.prevalence import Stratum, of_stratum
+from jobs.stats.prevalence import Stratum, estimate_stratum
 from jobs.study.estimate.accounts import DOLLARS, Price, account, rises_of
 
 FOLDER = Path(__file__).parent / "membership"
@@ -271,7 +271,7 @@ def audits(
         labelled = {call: min(LABELS[call], count) for call, count in counts.items()}
         for call, count in counts.items():
             spam = int(random.binomial(labelled[call], share[call][place]))
-            found = of_stratum(
+            found = estimate_stratum(
                 Stratum(call, call, None, count, labelled[call], labelled[call], spam),
                 f"{people.respondent[place]}|{period}",
             )

@@ -24,7 +24,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.table_files import read_files
 from jobs.gold.predicates import of_operator
 from jobs.stages import removed
-from jobs.stats.prevalence import allocate
+from jobs.stats.prevalence import allocate_sample
 
 # Shares of spam that are guessed before anybody looks: they steer how many units a stratum gives, and bias
 # nothing. What passed in the highest band of scores is the likeliest miss.
@@ -87,7 +87,7 @@ def draw(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, A
             " `observatory show gold.spam_volume_daily` shows which days there are"
         )
     spreads = [spread(row, plan.cuts) for row in strata]
-    given = allocate([row["population_count"] for row in strata], spreads, plan.size, plan.least)
+    given = allocate_sample([row["population_count"] for row in strata], spreads, plan.size, plan.least)
     if sum(given) > plan.size:
         raise ObservatoryError(
             f"--size {plan.size} is too small for {len(strata)} strata of {plan.least} units at least:"

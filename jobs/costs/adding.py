@@ -25,7 +25,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.periods import months_of
 from jobs.costs.figure import Explained, Simulation
 from jobs.costs.simulation import joint_bound
-from jobs.stats.sampling import quantiles, simulate
+from jobs.stats.sampling import sample_parameters, three_quantiles
 
 # An amount, over the time that the scope says; not an amount per head, hour or message.
 AMOUNT = re.compile(r"^[A-Z]{3}( per (day|month|year)| over .*)?$")
@@ -72,12 +72,12 @@ def add_figures(figures: Sequence[Explained]) -> Sum:
         missing = next(each for each in figures if each.simulation is None)
         raise ObservatoryError(f"{missing.name} cannot be added: no formula gives it a range")
     joint = pl.concat([with_joint_names(each) for each in simulations]).unique("parameter_code", keep="first")
-    samples = simulate(joint)
+    samples = sample_parameters(joint)
     totals = [
         each.total({name: samples[joint_name(each, name)] for name in each.table["parameter_code"]})
         for each in simulations
     ]
-    points = quantiles(np.sum(totals, axis=0))
+    points = three_quantiles(np.sum(totals, axis=0))
     bound = joint_bound([each.bound_code for each in figures])
     return Sum(list(figures), points, figures[0].currency_code, bound)
 

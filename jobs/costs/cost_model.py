@@ -18,9 +18,9 @@ import numpy as np
 import polars as pl
 
 from jobs.core.errors import ObservatoryError
-from jobs.stats.formula import evaluate, money_degree, names_in, undeclared
-from jobs.stats.sampling import COUNT, SEED, Samples, quantiles, simulate
-from jobs.stats.sensitivity import Sensitivity, sensitivities
+from jobs.stats.formula import check_names, evaluate_formula, money_degree, names_in
+from jobs.stats.sampling import COUNT, SEED, Samples, sample_parameters, three_quantiles
+from jobs.stats.sensitivity import Sensitivity, rank_parameters
 
 # No cost, though some are amounts of money.
 NO_COST = {"base", "quantity"}
@@ -58,7 +58,7 @@ class Figure:
 
     @property
     def points(self) -> pl.DataFrame:
-        """The parameters, as sampling.simulate takes them."""
+        """The parameters, as sampling.sample_parameters takes them."""
         columns = (*SCHEMA, "distribution")
         rows = [tuple(each[name] for name in columns) for _, each in sorted(self.parameters.items())]
         return pl.DataFrame(rows, schema=SCHEMA | {"distribution": pl.String}, orient="row")
@@ -66,7 +66,7 @@ class Figure:
     def total(self, samples: Samples) -> np.ndarray:
         """The formula's value for each sample."""
         size = len(next(iter(samples.values()))) if samples else 1
-        value: np.ndarray = np.broadcast_to(evaluate(self.formula or "", samples), (size,))
+        value: np.ndarray = np.broadcast_to(evaluate_formula(self.formula or "", samples), (size,))
         return value
 
 
@@ -116,7 +116,7 @@ def parameters_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]
         raise ObservatoryError(f"the unit '{row['unit_text']}' is not in currency {row['currency_code']}")
     if not row["formula"]:
         return {}
-    undeclared(row["formula"], set(known))
+    check_names(row["formula"], set(known))
     used = {name: known[name] for name in sorted(names_in(row["formula"]))}
     money = {name: currency_of(each["unit_text"]) for name, each in used.items()}
     currencies = sorted({code for code in money.values() if code} | ({row["currency_code"]} - {None}))
@@ -153,8 +153,8 @@ def evaluate_figure(figure: Figure, count: int = COUNT, seed: int = SEED) -> Est
         central = float(
             figure.total({name: np.array([row["central"]]) for name, row in figure.parameters.items()})[0]
         )
-        p05, p50, p95 = quantiles(figure.total(simulate(figure.points, count, seed)))
-        parts = sensitivities(figure.total, figure.points, seed=seed)
+        p05, p50, p95 = three_quantiles(figure.total(sample_parameters(figure.points, count, seed)))
+        parts = rank_parameters(figure.total, figure.points, seed=seed)
     except (ObservatoryError, ValueError) as error:
         raise ObservatoryError(f"ref.cost_model, row {figure.name}: {error}") from None
     return Estimate(central, p05, p50, p95, parts)

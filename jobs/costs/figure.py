@@ -63,7 +63,8 @@ class Scope:
 class Simulation:
     """How a figure comes from its parameters, so that several can be simulated together.
 
-    table: the parameters, as sampling.simulate takes them. own: those of them that no other figure shares.
+    table: the parameters, as sampling.sample_parameters takes them. own: those of them that no other figure
+    shares.
     owner: whose they are.
     """
 

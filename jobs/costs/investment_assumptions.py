@@ -15,7 +15,7 @@ import polars as pl
 
 from jobs.core.errors import ObservatoryError
 from jobs.stats.estimation import REPLICATES
-from jobs.stats.sampling import Samples, simulate
+from jobs.stats.sampling import Samples, sample_parameters
 
 # The parameter of each asset's life. Probes are bought as signalling firewalls are, registers as other
 # platforms of signalling, and what else there is as servers.
@@ -75,7 +75,7 @@ def draw_parameters(parameters: pl.DataFrame, replicates: int = REPLICATES) -> S
     respondents, channels and years share the draws."""
     chosen = parameters.filter(pl.col("parameter_code").is_in(PARAMETERS))
     count = 1 << (replicates - 1).bit_length()
-    drawn = simulate(chosen, count, SEED)
+    drawn = sample_parameters(chosen, count, SEED)
     # A triangle whose 95% point is 1 reaches above it, and a share does not.
     drawn[SHARE] = np.minimum(drawn[SHARE], 1.0)
     return {

@@ -35,8 +35,8 @@ from jobs.costs.simulation import OVERSTATED, to_money
 from jobs.engine.lake import open_lake
 from jobs.engine.table_files import read_files
 from jobs.settings.config import Observatory
-from jobs.stats.sampling import quantiles, simulate
-from jobs.stats.sensitivity import sensitivities
+from jobs.stats.sampling import sample_parameters, three_quantiles
+from jobs.stats.sensitivity import rank_parameters
 
 COST, EFFORT = "gold.countermeasure_cost_monthly", "gold.countermeasure_effort_daily"
 # All costs in the lake are running costs of countermeasures.
@@ -47,8 +47,8 @@ POINTS = ("amount_p05", "amount_p50", "amount_p95")
 def explain_month(name: str, settings: Observatory) -> Explained:
     """The figure of this name. Raises ObservatoryError where the lake has none such, with the nearest."""
     month = read_month(name, settings)
-    samples = simulate(month.priced.table)
-    points = quantiles(month.total(samples))
+    samples = sample_parameters(month.priced.table)
+    points = three_quantiles(month.total(samples))
     steps, used = steps_of(month)
     table = month.priced.table.filter(pl.col("parameter_code").is_in(sorted(used)))
     own = frozenset(each for each in month.priced.table["parameter_code"] if each.startswith("fixed:"))
@@ -70,7 +70,7 @@ def explain_month(name: str, settings: Observatory) -> Explained:
         inputs=inputs_of(month, used),
         measured=effort_lines(month),
         versions=versions_of(month),
-        sensitivities=sensitivities(lambda values: month.total(fill_with_central(values, month)), table),
+        sensitivities=rank_parameters(lambda values: month.total(fill_with_central(values, month)), table),
     )
 
 

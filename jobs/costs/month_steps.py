@@ -27,7 +27,7 @@ from jobs.costs.simulation import (
     sum_effort,
 )
 from jobs.settings.operator import Operator
-from jobs.stats.formula import evaluate, names_in, with_values
+from jobs.stats.formula import evaluate_formula, names_in, with_values
 from jobs.stats.sampling import Samples
 
 PARAMETER, RATE = "ref.cost_parameter", "ref.exchange_rate"
@@ -116,7 +116,7 @@ def price_step(
     values = dict(central) | effort_values(row)
     names = names_in(formula)
     numbers = with_values(formula, {name: formula_number(values[name]) for name in names})
-    result = format_converted(evaluate(formula, values), line.currency_code, shown, to_shown)
+    result = format_converted(evaluate_formula(formula, values), line.currency_code, shown, to_shown)
     what = f"{words.name('countermeasure', row['countermeasure_code'])}: {line.code}"
     return Step(what, formula, numbers, result), names
 

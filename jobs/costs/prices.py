@@ -29,8 +29,8 @@ class FixedCost:
 class Prices:
     """All that effort is priced with.
 
-    table: every uncertain value with its distribution, as sampling.simulate takes it. shown: the currency of
-    the amounts. biases: which way each parameter errs that is known to err, over or under.
+    table: every uncertain value with its distribution, as sampling.sample_parameters takes it. shown: the
+    currency of the amounts. biases: which way each parameter errs that is known to err, over or under.
     """
 
     table: pl.DataFrame

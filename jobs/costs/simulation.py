@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 
 from jobs.costs.prices import FixedCost, Line, Prices, collect_prices
-from jobs.stats.formula import evaluate, names_in
-from jobs.stats.sampling import COUNT, SEED, Samples, quantiles, simulate
+from jobs.stats.formula import evaluate_formula, names_in
+from jobs.stats.sampling import COUNT, SEED, Samples, sample_parameters, three_quantiles
 
 DIGITS = Decimal("0.0001")
 MONTHS = 12
@@ -61,7 +61,7 @@ def simulate_costs(
     if effort.is_empty():
         return pl.DataFrame(schema=COST)
     priced = collect_prices(parameters, fixed, rates, currency_code)
-    samples = simulate(priced.table, count, seed)
+    samples = sample_parameters(priced.table, count, seed)
     months = effort.with_columns(pl.col("period_date").dt.strftime("%Y-%m").alias("period_code"))
     rows: list[dict[str, Any]] = []
     for (period,), month in sorted(months.partition_by("period_code", as_dict=True).items()):
@@ -182,10 +182,10 @@ def simulate_month(month: pl.DataFrame, priced: Prices, samples: Samples, share:
         measure = row["channel_code"], row["countermeasure_code"]
         values = samples | effort_values(row)
         formulas = driver_formulas(row)
-        known = {name: evaluate(formula, values) for name, formula in formulas.items()}
+        known = {name: evaluate_formula(formula, values) for name, formula in formulas.items()}
         total = np.zeros(size)
         for line in prices_for(row, priced.lines, {*samples, *known}):
-            total = total + evaluate(line.formula, values | known) * to_shown[line.currency_code]
+            total = total + evaluate_formula(line.formula, values | known) * to_shown[line.currency_code]
             names = names_in(line.formula)
             names |= {each for name in names & formulas.keys() for each in names_in(formulas[name])}
             inputs[measure] = inputs.get(measure, frozenset()) | names
@@ -215,7 +215,7 @@ def sum_by_component(
                 groups.setdefault((*place, part), []).append(amount)
     rows = []
     for (channel, measure, component), amounts in sorted(groups.items()):
-        p05, p50, p95 = quantiles(np.sum(amounts, axis=0))
+        p05, p50, p95 = three_quantiles(np.sum(amounts, axis=0))
         rows.append(
             {
                 "channel_code": channel,

@@ -20,7 +20,7 @@ from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.core.sql import expression
 from jobs.stats import prevalence
 from jobs.stats.prevalence import Figure, Stratum
-from jobs.stats.prevalence_by_test import corrected, corrected_calls, rate_of
+from jobs.stats.prevalence_by_test import correct_calls, correct_prevalence, estimate_rate
 
 TABLE = "gold.filter_quality_monthly"
 CHANNEL = ["operator_id", "period_code", "channel_code"]
@@ -111,7 +111,7 @@ def cell_of(row: Row) -> Stratum:
 
 def of_one_call(row: Row, seed: str) -> Row:
     cell = cell_of(row)
-    alone = prevalence.of_stratum(cell, seed)
+    alone = prevalence.estimate_stratum(cell, seed)
     clean = cell.labelled - cell.spam
     ends = (cell.spam / cell.sampled, 1 - clean / cell.sampled) if alone else None
     return counts([row], cell.code) | figures("prevalence", alone) | band(ends)
@@ -128,12 +128,12 @@ def parts(rows: list[Row]) -> dict[str, list[Row]]:
 
 
 def of_part(code: str, rows: list[Row], seed: str) -> Row:
-    found = prevalence.of_part([cell_of(row) for row in rows], f"{seed}|{code}")
+    found = prevalence.estimate_part([cell_of(row) for row in rows], f"{seed}|{code}")
     return counts(rows, code) | estimates(found)
 
 
 def of_channel(rows: list[Row], seed: str) -> Row:
-    found = prevalence.quality([cell_of(row) for row in rows], seed)
+    found = prevalence.estimate_quality([cell_of(row) for row in rows], seed)
     return counts(rows, ALL) | estimates(found) | (of_calls(found.calls) if found else {})
 
 
@@ -158,7 +158,7 @@ def of_types(rows: list[Row], seed: str) -> list[Row]:
     for code in sorted(told):
         cells = [replace(cell_of(row), spam=row["types"].count(code)) for row in rows]
         count = counts(rows, ALL) | {"spam_type_code": code, "spam_certain": None, "spam_possible": None}
-        found = prevalence.of_type(cells, f"{seed}|{code}")
+        found = prevalence.estimate_type(cells, f"{seed}|{code}")
         count["labelled_spam_count"] = sum(each.spam for each in cells)
         made.append(count | estimates(found))
     return made
@@ -203,16 +203,16 @@ def tested_quality(row: Row) -> Row:
     seed = "|".join(row[name] for name in CHANNEL)
     spam, ham = ((row[f"{kind}_tested"], row[f"{kind}_flagged"]) for kind in ("spam", "ham"))
     apparent = row["spam_certain"] / row["units"], row["spam_possible"] / row["units"]
-    found, is_clipped = corrected(apparent, spam, ham, seed)
-    wrong = rate_of(ham, seed, "ham")
+    found, is_clipped = correct_prevalence(apparent, spam, ham, seed)
+    wrong = estimate_rate(ham, seed, "ham")
     passed = Figure(1 - wrong.value, 1 - wrong.high, 1 - wrong.low)
     made = {name: row[name] for name in (*CHANNEL, "units", "spam_certain", "spam_possible")}
     made |= {"stratum_code": ALL, "spam_type_code": ALL, "is_clipped": is_clipped}
     made |= {"quality_method_code": "rogan_gladen", "sampled_count": 0, "unsure_count": 0}
     made |= {"labelled_count": 0, "labelled_spam_count": 0}
     made |= figures("prevalence", found) | figures("specificity", passed)
-    made |= of_calls(corrected_calls(apparent, spam, ham, seed))
-    return made | figures("sensitivity", rate_of(spam, seed, "spam"))
+    made |= of_calls(correct_calls(apparent, spam, ham, seed))
+    return made | figures("sensitivity", estimate_rate(spam, seed, "spam"))
 
 
 def figures(name: str, figure: Figure | None) -> dict[str, Decimal]:

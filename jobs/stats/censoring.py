@@ -24,7 +24,7 @@ SMALL = 1e-300
 ROOT = np.sqrt(2 * np.pi)
 
 
-def fit(exact: Array, low: Array, high: Array) -> tuple[float, float]:
+def fit_lognormal(exact: Array, low: Array, high: Array) -> tuple[float, float]:
     """Mean and standard deviation of the logarithm, by maximum likelihood.
 
     exact: amounts above 0. low, high: edges of bands, 0 and inf where they are open. Raises ValueError
@@ -45,7 +45,7 @@ def fit(exact: Array, low: Array, high: Array) -> tuple[float, float]:
         mean, spread = at[0], np.exp(at[1])
         z, a, b = (logs - mean) / spread, (below - mean) / spread, (above - mean) / spread
         inside = np.maximum(ndtr(b) - ndtr(a), SMALL)
-        at_a, at_b = density(a), density(b)
+        at_a, at_b = normal_density(a), normal_density(b)
         # An open end has no density, and infinity times none is none.
         a, b = np.where(at_a > 0, a, 0.0), np.where(at_b > 0, b, 0.0)
         slope = [
@@ -62,7 +62,7 @@ def fit(exact: Array, low: Array, high: Array) -> tuple[float, float]:
     return float(found.x[0]), float(np.exp(found.x[1]))
 
 
-def density(z: Array) -> Array:
+def normal_density(z: Array) -> Array:
     """Of the standard normal distribution. scipy.stats has it too, and takes a second to import."""
     found: Array = np.exp(-(z**2) / 2) / ROOT
     return found
@@ -70,7 +70,7 @@ def density(z: Array) -> Array:
 
 def mean_inside(low: Array, high: Array, mean: float, spread: float) -> Array:
     """The mean of each band under the distribution; the nearest edge where it gives the band no chance."""
-    a, b = standardised(low, high, mean, spread)
+    a, b = standardise_edges(low, high, mean, spread)
     chance = ndtr(b) - ndtr(a)
     part = ndtr(b - spread) - ndtr(a - spread)
     middle = np.exp(mean + spread**2 / 2) * np.divide(
@@ -84,13 +84,13 @@ def draws_inside(
     low: Array, high: Array, mean: float, spread: float, random: np.random.Generator, count: int
 ) -> Array:
     """`count` draws from each band, as draws x bands."""
-    a, b = standardised(low, high, mean, spread)
+    a, b = standardise_edges(low, high, mean, spread)
     below, above = ndtr(a), ndtr(b)
     share = below + random.random((count, len(low))) * (above - below)
     drawn = np.exp(mean + spread * ndtri(np.clip(share, 1e-15, 1 - 1e-15)))
     return np.clip(drawn, low, high)
 
 
-def standardised(low: Array, high: Array, mean: float, spread: float) -> tuple[Array, Array]:
+def standardise_edges(low: Array, high: Array, mean: float, spread: float) -> tuple[Array, Array]:
     with np.errstate(divide="ignore"):
         return (np.log(low) - mean) / spread, (np.log(high) - mean) / spread

@@ -44,7 +44,7 @@ def seed_of(*key: str) -> int:
 # --- strata ----------------------------------------------------------------------------------------
 
 
-def collapse(
+def collapse_strata(
     region: Array, development: Array, size: Array, is_respondent: Array, smallest: int = SMALLEST
 ) -> Array:
     """The stratum of each operator, as "region|class|size" with what was joined under "+".
@@ -54,20 +54,20 @@ def collapse(
     another region. Joined is the group with fewest respondents, to its neighbour with fewest; codes sort
     the ties, so that the order of operators changes nothing.
     """
-    at_region = joined(region, is_respondent, smallest)
+    at_region = join_small(region, is_respondent, smallest)
     at_class, at_size = development.astype(object), size.astype(object)
     for each in np.unique(at_region):
         inside = at_region == each
-        at_class[inside] = joined(development[inside], is_respondent[inside], smallest)
+        at_class[inside] = join_small(development[inside], is_respondent[inside], smallest)
         for kind in np.unique(at_class[inside].astype(str)):
             of_class = inside & (at_class == kind)
-            at_size[of_class] = joined(size[of_class], is_respondent[of_class], smallest)
+            at_size[of_class] = join_small(size[of_class], is_respondent[of_class], smallest)
     return np.array(
         [f"{a}|{b}|{c}" for a, b, c in zip(at_region, at_class, at_size, strict=True)], dtype=object
     )
 
 
-def joined(code: Array, is_respondent: Array, smallest: int) -> Array:
+def join_small(code: Array, is_respondent: Array, smallest: int) -> Array:
     """Codes, with those joined that have fewer than `smallest` respondents; neighbours in order of code."""
     names = sorted(set(code.tolist()))
     groups: list[tuple[str, ...]] = [(name,) for name in names]
@@ -86,7 +86,7 @@ def joined(code: Array, is_respondent: Array, smallest: int) -> Array:
     return np.array([label[name] for name in code.tolist()], dtype=object)
 
 
-def subscriptions_stood_for(
+def assign_subscriptions(
     reported: Array, country: Array, is_respondent: Array, known: dict[str, float]
 ) -> Array:
     """The subscriptions that each operator stands for, so that a country adds up to what is known of it.
@@ -142,12 +142,12 @@ class Margins:
     totals: Array
 
 
-def weighted(
+def weight_respondents(
     operators: Operators, groups: dict[str, Array], seed: int, replicates: int = REPLICATES
 ) -> Weighted:
     """Weights adjusted for non-response and raked to the ratio groups, then to overlapping groups."""
     people = operators
-    stratum = collapse(people.region, people.development, people.size, people.is_respondent)
+    stratum = collapse_strata(people.region, people.development, people.size, people.is_respondent)
     index = np.unique(stratum.astype(str), return_inverse=True)[1]
     margins = [ratio_groups(stratum, people.is_respondent, people.subscriptions)]
     for name, member in groups.items():
@@ -157,8 +157,8 @@ def weighted(
     factors = np.vstack(
         [np.ones(len(index)), bootstrap_factors(index, people.is_respondent, replicates, seed)]
     )
-    weights = calibrated(
-        adjusted(factors, index, people.is_respondent)[:, people.is_respondent],
+    weights = calibrate_weights(
+        adjust_nonresponse(factors, index, people.is_respondent)[:, people.is_respondent],
         people.subscriptions[people.is_respondent],
         [Margins(each.name, each.place[people.is_respondent], each.totals) for each in margins],
     )
@@ -209,7 +209,7 @@ def bootstrap_factors(index: Array, is_respondent: Array, replicates: int, seed:
     return factors
 
 
-def adjusted(factors: Array, index: Array, is_respondent: Array) -> Array:
+def adjust_nonresponse(factors: Array, index: Array, is_respondent: Array) -> Array:
     """Weights after the adjustment for non-response: respondents carry the weight of their stratum.
 
     Factors of 1 give N/n; a replicate's factors give the adjustment done again.
@@ -226,7 +226,7 @@ def one_hot(place: Array, count: int) -> Array:
     return (place[:, None] == np.arange(count)).astype(float)
 
 
-def rake(
+def rake_weights(
     weights: Array, x: Array, margins: Sequence[Margins], tolerance: float = TOLERANCE
 ) -> tuple[Array, float]:
     """Weights scaled, margin by margin, until the sums of w x are the totals; how far they last were from it.
@@ -257,14 +257,16 @@ def rake(
     rows = np.flatnonzero(off >= tolerance)
     of_set = np.hstack([one_hot(cells[:, number], len(each.totals)) for number, each in enumerate(margins)])
     totals = np.concatenate([each.totals for each in margins])
-    solved, is_solved = solve((mass * factor)[rows], of_set, totals, tolerance)
+    solved, is_solved = solve_factors((mass * factor)[rows], of_set, totals, tolerance)
     rows = rows[is_solved]
     factor[rows] *= solved[is_solved]
     off[rows] = 0.0
     return weights * factor[:, cell], float(off.max())
 
 
-def solve(mass: Array, of_set: Array, totals: Array, tolerance: float = TOLERANCE) -> tuple[Array, Array]:
+def solve_factors(
+    mass: Array, of_set: Array, totals: Array, tolerance: float = TOLERANCE
+) -> tuple[Array, Array]:
     """Factors of cells by Newton's method on the multipliers of their sets (Deville and Särndal 1992), rows x
     cells; and which rows it solved: others have totals that contradict each other.
 
@@ -292,18 +294,18 @@ def solve(mass: Array, of_set: Array, totals: Array, tolerance: float = TOLERANC
     return factor, is_solved
 
 
-def calibrated(weights: Array, x: Array, margins: Sequence[Margins]) -> Array:
+def calibrate_weights(weights: Array, x: Array, margins: Sequence[Margins]) -> Array:
     """Weights raked to the margins.
 
     Margins that contradict each other (where groups overlap and the overlap did not answer) are given up
     from the last; whether they do is judged on the first row, the weights of the estimate itself.
     """
     kept = list(margins)
-    own, off = rake(weights[:1], x, kept, EXACT)
+    own, off = rake_weights(weights[:1], x, kept, EXACT)
     while len(kept) > 1 and off > CONTRADICTED:
         kept.pop()
-        own, off = rake(weights[:1], x, kept, EXACT)
-    return np.concatenate([own, rake(weights[1:], x, kept)[0]]) if len(weights) > 1 else own
+        own, off = rake_weights(weights[:1], x, kept, EXACT)
+    return np.concatenate([own, rake_weights(weights[1:], x, kept)[0]]) if len(weights) > 1 else own
 
 
 # --- totals ----------------------------------------------------------------------------------------
@@ -321,7 +323,7 @@ def ratio_totals(weights: Array, x: Array, y: Array, member: Array, known: Array
     return above * scale[:, :, None]
 
 
-def for_themselves(weights: Array, x: Array, known: float) -> Array:
+def floor_at_one(weights: Array, x: Array, known: float) -> Array:
     """One area's weights w' with sum of w' x = known, no respondent standing for less than itself.
 
     Raking may give some less than 1. These have 1, and the others are scaled to what is left, until none has

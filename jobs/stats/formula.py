@@ -34,7 +34,7 @@ BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 }
 
 
-def crf(rate: Value, years: Value) -> Value:
+def recovery_factor(rate: Value, years: Value) -> Value:
     """Capital recovery factor: the yearly share of a purchase paid back over `years` at `rate`."""
     rate, years = np.broadcast_arrays(rate, years)
     free = rate == 0
@@ -47,31 +47,31 @@ def crf(rate: Value, years: Value) -> Value:
 FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "min": (2, 20, lambda *values: reduce(np.minimum, values)),
     "max": (2, 20, lambda *values: reduce(np.maximum, values)),
-    "crf": (2, 2, crf),
+    "crf": (2, 2, recovery_factor),
 }
 
 
-def evaluate(formula: str, values: Mapping[str, Any]) -> Any:
+def evaluate_formula(formula: str, values: Mapping[str, Any]) -> Any:
     """The formula's value, a float, or an array where a value is one.
 
     Raises ObservatoryError where the formula is not allowed, a name has no value, or a step gives no finite
     number, as a division by zero does.
     """
     with np.errstate(all="ignore"):
-        value = value_of(parsed(formula), values, formula)
+        value = evaluate_node(parse_formula(formula), values, formula)
     return value if np.ndim(value) else float(value)
 
 
 def names_in(formula: str) -> set[str]:
     """The parameters that a formula needs."""
-    return {node.id for node in parts(parsed(formula)) if isinstance(node, ast.Name)}
+    return {node.id for node in walk_parts(parse_formula(formula)) if isinstance(node, ast.Name)}
 
 
-def undeclared(formula: str, names: Mapping[str, Any] | set[str]) -> None:
+def check_names(formula: str, names: Mapping[str, Any] | set[str]) -> None:
     """Raise ObservatoryError for the first name in the formula that is none of these."""
-    for node in parts(parsed(formula)):
+    for node in walk_parts(parse_formula(formula)):
         if isinstance(node, ast.Name) and node.id not in names:
-            raise mistake(formula, node, f"'{node.id}' is not declared")
+            raise formula_error(formula, node, f"'{node.id}' is not declared")
 
 
 def money_degree(formula: str, degrees: Mapping[str, int]) -> int:
@@ -79,14 +79,15 @@ def money_degree(formula: str, degrees: Mapping[str, int]) -> int:
 
     Raises ObservatoryError where an amount is added to what is none, or stands where none may.
     """
-    return degree_of(parsed(formula), degrees, formula)
+    return degree_of(parse_formula(formula), degrees, formula)
 
 
 def with_values(formula: str, text: Mapping[str, str]) -> str:
     """The formula with these texts in place of its names."""
     shown = formula
     names = sorted(
-        (node for node in parts(parsed(formula)) if isinstance(node, ast.Name)), key=lambda n: -n.col_offset
+        (node for node in walk_parts(parse_formula(formula)) if isinstance(node, ast.Name)),
+        key=lambda n: -n.col_offset,
     )
     for node in names:
         shown = shown[: node.col_offset] + text[node.id] + shown[node.col_offset + len(node.id) :]
@@ -97,7 +98,7 @@ def with_values(formula: str, text: Mapping[str, str]) -> str:
 
 
 @cache
-def parsed(formula: str) -> ast.expr:
+def parse_formula(formula: str) -> ast.expr:
     """The formula's tree, in which nothing is left that is not allowed."""
     if len(formula) > LONGEST:
         raise ObservatoryError(
@@ -117,27 +118,27 @@ def parsed(formula: str) -> ast.expr:
         raise ObservatoryError(f"formula '{formula}', character {place}: {error.msg}") from None
     except (RecursionError, MemoryError):
         raise ObservatoryError(f"formula '{formula}' is nested too deeply") from None
-    check(body, formula)
+    check_depth(body, formula)
     return body
 
 
-def check(body: ast.expr, formula: str) -> None:
+def check_depth(body: ast.expr, formula: str) -> None:
     """Walk level by level, so that depth is known before anything recurs."""
     level, depth = [body], 1
     while level:
         if depth > DEEPEST:
-            raise mistake(formula, level[0], f"nested more than {DEEPEST} deep")
+            raise formula_error(formula, level[0], f"nested more than {DEEPEST} deep")
         below: list[ast.expr] = []
         for node in level:
-            below += operands(node, formula)
+            below += list_operands(node, formula)
         level, depth = below, depth + 1
 
 
-def operands(node: ast.expr, formula: str) -> list[ast.expr]:
+def list_operands(node: ast.expr, formula: str) -> list[ast.expr]:
     """What an allowed part is made of; anything else is an error."""
     match node:
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-            number_of(number, node, formula)
+            finite_number(number, node, formula)
             return []
         case ast.Name(id=name) if name not in FUNCTIONS:
             return []
@@ -149,27 +150,27 @@ def operands(node: ast.expr, formula: str) -> list[ast.expr]:
             least, most, _ = FUNCTIONS[name]
             if not least <= len(arguments) <= most:
                 wanted = str(least) if least == most else f"{least} to {most}"
-                raise mistake(formula, node, f"{name}() takes {wanted} values, not {len(arguments)}")
+                raise formula_error(formula, node, f"{name}() takes {wanted} values, not {len(arguments)}")
             return arguments
     part = ast.get_source_segment(formula, node) or ""
-    raise mistake(
+    raise formula_error(
         formula,
         node,
         f"'{part}' is not allowed: a formula holds numbers, names, + - * / **, brackets, min, max and crf",
     )
 
 
-def number_of(number: int | float, node: ast.expr, formula: str) -> float:
+def finite_number(number: int | float, node: ast.expr, formula: str) -> float:
     try:
         value = float(number)
     except OverflowError:
         value = float("inf")
     if not np.isfinite(value):
-        raise mistake(formula, node, "the number is too large")
+        raise formula_error(formula, node, "the number is too large")
     return value
 
 
-def parts(body: ast.expr) -> Iterator[ast.expr]:
+def walk_parts(body: ast.expr) -> Iterator[ast.expr]:
     """The expressions of a checked tree, functions' names left out, from left to right."""
     match body:
         case ast.UnaryOp(operand=operand):
@@ -182,37 +183,39 @@ def parts(body: ast.expr) -> Iterator[ast.expr]:
             inner = []
     yield body
     for each in inner:
-        yield from parts(each)
+        yield from walk_parts(each)
 
 
-def mistake(formula: str, node: ast.expr, reason: str) -> ObservatoryError:
+def formula_error(formula: str, node: ast.expr, reason: str) -> ObservatoryError:
     return ObservatoryError(f"formula '{formula}', character {node.col_offset + 1}: {reason}")
 
 
 # --- its value ------------------------------------------------------------------------------------------
 
 
-def value_of(node: ast.expr, values: Mapping[str, Any], formula: str) -> Any:
+def evaluate_node(node: ast.expr, values: Mapping[str, Any], formula: str) -> Any:
     match node:
         case ast.Constant(value=int() | float() as number):
-            return number_of(number, node, formula)
+            return finite_number(number, node, formula)
         case ast.Name(id=name):
             if name not in values:
-                raise mistake(formula, node, f"'{name}' has no value")
+                raise formula_error(formula, node, f"'{name}' has no value")
             value = np.asarray(values[name], dtype=float)
         case ast.UnaryOp(op=op, operand=operand):
-            inner = value_of(operand, values, formula)
+            inner = evaluate_node(operand, values, formula)
             return -inner if isinstance(op, ast.USub) else inner
         case ast.BinOp(left=left, op=op, right=right):
-            of_left, of_right = value_of(left, values, formula), value_of(right, values, formula)
+            of_left, of_right = evaluate_node(left, values, formula), evaluate_node(right, values, formula)
             value = BINARY[type(op)](np.asarray(of_left), np.asarray(of_right))
         case ast.Call(func=ast.Name(id=name), args=arguments):
-            value = FUNCTIONS[name][2](*(value_of(each, values, formula) for each in arguments))
+            value = FUNCTIONS[name][2](*(evaluate_node(each, values, formula) for each in arguments))
         case _:
-            raise mistake(formula, node, "not allowed in a formula")
+            raise formula_error(formula, node, "not allowed in a formula")
     if not np.all(np.isfinite(value)):
         part = ast.get_source_segment(formula, node)
-        raise mistake(formula, node, f"'{part}' is no finite number: it divides by zero or grows too large")
+        raise formula_error(
+            formula, node, f"'{part}' is no finite number: it divides by zero or grows too large"
+        )
     return value
 
 
@@ -235,14 +238,16 @@ def degree_of(node: ast.expr, degrees: Mapping[str, int], formula: str) -> int:
                 return first - second
             if isinstance(op, ast.Pow):
                 if first or second:
-                    raise mistake(formula, node, "money may not stand in a power")
+                    raise formula_error(formula, node, "money may not stand in a power")
                 return 0
             if first != second:
-                raise mistake(formula, node, "an amount of money is added to what is none, or taken from it")
+                raise formula_error(
+                    formula, node, "an amount of money is added to what is none, or taken from it"
+                )
             return first
         case ast.Call(func=ast.Name(id=name), args=arguments):
             found = {degree_of(each, degrees, formula) for each in arguments}
             if len(found) > 1 or (name == "crf" and found != {0}):
-                raise mistake(formula, node, f"{name}() mixes money with what is none")
+                raise formula_error(formula, node, f"{name}() mixes money with what is none")
             return found.pop()
-    raise mistake(formula, node, "not allowed in a formula")
+    raise formula_error(formula, node, "not allowed in a formula")

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.stats.censoring import draws_inside, fit, mean_inside
-from jobs.stats.estimation import Array, joined
+from jobs.stats.censoring import draws_inside, fit_lognormal, mean_inside
+from jobs.stats.estimation import Array, join_small
 
 SMALLEST_GROUP = 8
 PARTS = ("capital", "labour", "other")
@@ -44,7 +44,7 @@ class Spending:
     certain_parts: Array
 
 
-def spending(
+def impute_spending(
     exact: Array,
     parts: Array,
     low: Array,
@@ -64,13 +64,13 @@ def spending(
     random = np.random.default_rng(seed)
     is_band = np.isnan(exact)
     is_known = np.nan_to_num(exact) > 0
-    group = joined(size, np.ones(len(exact), dtype=bool), SMALLEST_GROUP)
+    group = join_small(size, np.ones(len(exact), dtype=bool), SMALLEST_GROUP)
     mean = np.where(is_band, 0.0, exact)
     share = parts.copy()
     if capital is None:
         capital = np.ones((replicates, len(exact)))
-    draws, drawn = with_capital(mean, parts, capital)
-    certain, certain_parts = with_capital(mean, parts, capital.min(axis=0))
+    draws, drawn = multiply_capital(mean, parts, capital)
+    certain, certain_parts = multiply_capital(mean, parts, capital.min(axis=0))
     x = np.maximum(subscriptions, 1.0)
     for name in sorted(set(group.tolist())):
         inside = group == name
@@ -80,7 +80,7 @@ def spending(
         known = inside & is_known
         edges = low[banded] / x[banded], high[banded] / x[banded]
         if known.any() or np.isfinite(high[banded]).any():
-            at, spread = fit(exact[known] / x[known], *edges)
+            at, spread = fit_lognormal(exact[known] / x[known], *edges)
             mean[banded] = mean_inside(*edges, at, spread) * x[banded]
             draws[:, banded] = draws_inside(*edges, at, spread, random, replicates) * x[banded]
         else:
@@ -101,7 +101,7 @@ def spending(
     return Spending(mean, draws, lowest, highest, share, drawn, certain, certain_parts)
 
 
-def with_capital(amounts: Array, parts: Array, times: Array) -> tuple[Array, Array]:
+def multiply_capital(amounts: Array, parts: Array, times: Array) -> tuple[Array, Array]:
     """Amounts and their parts with capital multiplied. times: (replicates x) respondents."""
     each = np.stack([times, np.ones_like(times), np.ones_like(times)], axis=-1)
     grown = 1 + parts[:, 0] * (times - 1)

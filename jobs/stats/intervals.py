@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from jobs.stats.estimation import Array, Weighted, for_themselves, one_hot, ratio_totals
+from jobs.stats.estimation import Array, Weighted, floor_at_one, one_hot, ratio_totals
 
 CONFIDENCE = 0.95
 # Non-respondents' rate as a multiple of the respondents'.
@@ -42,7 +42,7 @@ class Figures:
     high: Array
 
 
-def figures(
+def estimate_figures(
     sample: Weighted,
     y: Array,
     member: Array,
@@ -66,23 +66,23 @@ def figures(
         totals = ratio_totals(sample.weights, x, y, inside, known)
     estimate, reported = estimated_totals(sample, own, member, known, own if least is None else least)
     each = [
-        linearised(sample, x, own, mine, float(total), leverage=True)
+        linearised_variance(sample, x, own, mine, float(total), leverage=True)
         for mine, total in zip(inside, known, strict=True)
     ]
     variance = np.array([found for found, _ in each]).reshape(estimate.shape)
     free = np.array([found for _, found in each]).reshape(estimate.shape)
     variance_of_rates, free_of_rates = rates_variance(sample, x, own)
-    hidden = totals[0] * np.sqrt(np.outer(concentration(sample, member, known), variance_of_rates))
+    hidden = totals[0] * np.sqrt(np.outer(area_concentration(sample, member, known), variance_of_rates))
     free_of_hidden = np.full_like(hidden, free_of_rates)
     if y.ndim == 3 and imputed_freedom is not None:
         imputed = imputed_variance(sample.weights[0], x, y[1:], inside, known)
-        variance, free = together(variance, free, imputed, imputed_freedom)
-        hidden, free_of_hidden = together(hidden**2, free_of_hidden, imputed, imputed_freedom)
+        variance, free = add_variances(variance, free, imputed, imputed_freedom)
+        hidden, free_of_hidden = add_variances(hidden**2, free_of_hidden, imputed, imputed_freedom)
         hidden = np.sqrt(hidden)
     error = np.maximum(totals[1:].std(axis=0, ddof=1), np.sqrt(variance))
-    low, high = interval(estimate, error, free, reported)
+    low, high = log_interval(estimate, error, free, reported)
     # The wider of two intervals, not one of the larger error: that may have more degrees of freedom.
-    lower, higher = interval(estimate, hidden, free_of_hidden, reported)
+    lower, higher = log_interval(estimate, hidden, free_of_hidden, reported)
     return Figures(estimate, np.maximum(error, hidden), np.minimum(low, lower), np.maximum(high, higher))
 
 
@@ -95,7 +95,7 @@ def estimated_totals(
     reported: Array = inside @ least
     estimate = np.zeros_like(reported, dtype=float)
     for area, own in enumerate(inside):
-        estimate[area] = for_themselves(sample.weights[0, own], x[own], float(known[area])) @ y[own]
+        estimate[area] = floor_at_one(sample.weights[0, own], x[own], float(known[area])) @ y[own]
     # But for the last digits it is not below it.
     return np.maximum(estimate, reported), reported
 
@@ -107,7 +107,7 @@ def replicated_totals(weights: Array, x: Array, y: Array, inside: Array, known: 
     return (inside * weights[:, None, :]) @ y * scale[:, :, None]
 
 
-def together(
+def add_variances(
     variance: Array, freedom: Array | float, other: Array, other_freedom: Array | float
 ) -> tuple[Array, Array]:
     """The sum of two variances and its degrees of freedom (Satterthwaite)."""
@@ -127,7 +127,7 @@ def imputed_variance(weights: Array, x: Array, drawn: Array, inside: Array, know
     return found
 
 
-def linearised(
+def linearised_variance(
     sample: Weighted, x: Array, y: Array, inside: Array, known: float, leverage: bool
 ) -> tuple[Array, Array]:
     """Linearised variance of an area's ratio totals and Satterthwaite's degrees of freedom, by measure.
@@ -186,7 +186,7 @@ def rates_variance(sample: Weighted, x: Array, y: Array) -> tuple[Array, float]:
     return found, max(float(unit.sum() ** 2 / (unit**2).sum()), 1.0)
 
 
-def concentration(sample: Weighted, member: Array, known: Array) -> Array:
+def area_concentration(sample: Weighted, member: Array, known: Array) -> Array:
     """What the relative variance of rates is multiplied with for that of each area's ratio total.
 
     For y = x R (1 + e), e independent and of variance v, the total X (sum of w y)/(sum of w x) misses the
@@ -208,7 +208,7 @@ def concentration(sample: Weighted, member: Array, known: Array) -> Array:
     return np.divide(bracket, known**2, out=np.zeros_like(bracket), where=known > 0)
 
 
-def interval(estimate: Array, error: Array, freedom: Array, least: Array) -> tuple[Array, Array]:
+def log_interval(estimate: Array, error: Array, freedom: Array, least: Array) -> tuple[Array, Array]:
     """Student's t interval on the log scale: estimate exp(-/+ t error/estimate), never below `least`."""
     quantile = stdtrit(freedom, 0.5 + CONFIDENCE / 2)
     relative = np.divide(error, estimate, out=np.zeros_like(estimate), where=estimate > 0)

@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from jobs.stats.estimation import Array, Weighted, one_hot, seed_of
-from jobs.stats.intervals import CONFIDENCE, FARTHEST, MOST_LEVERAGE, together
+from jobs.stats.intervals import CONFIDENCE, FARTHEST, MOST_LEVERAGE, add_variances
 
 DRAWS = 399
 SEED = seed_of("rates of silent operators")
@@ -96,7 +96,7 @@ def relative_rates(sample: Weighted, cell: Array, y: Array) -> tuple[Array, Arra
     return np.divide(found, mean, out=np.ones_like(found), where=mean > 0), chance
 
 
-def multiples(sample: Weighted, cell: Array, y: Array, silent: int, answered: int) -> Multiples:
+def draw_multiples(sample: Weighted, cell: Array, y: Array, silent: int, answered: int) -> Multiples:
     """Draws for areas of at most so many silent operators and respondents."""
     found, chance = relative_rates(sample, cell, y)
     random = np.random.default_rng(SEED)
@@ -124,25 +124,25 @@ def predicted_figure(
     reported, left = y.sum(axis=0), float(silent.sum())
     estimate = reported + left * point_rate(reported, answered, silent, cell.ratio)
     squares, lows, highs = [], [estimate - least], [estimate - least]
-    for each in readings(reported, answered, silent, cell, rates, imputed):
+    for each in list_readings(reported, answered, silent, cell, rates, imputed):
         spread = (left * each.level) ** 2 * each.variance
         freedom: Array = np.full_like(spread, max(rates.freedom, 1.0))
         told, level = reported, each.level
         if imputed is not None and each.imputed is not None:
             of_imputed = (imputed.reported + left * each.imputed).var(axis=0, ddof=1)
             own = freedom if imputed.freedom is None else imputed.freedom
-            spread, freedom = together(spread, freedom, of_imputed, own)
+            spread, freedom = add_variances(spread, freedom, of_imputed, own)
             again = np.arange(DRAWS) % len(imputed.reported)
             told, level = imputed.reported[again], each.imputed[again]
         squares.append(spread + (reported + left * each.level - estimate) ** 2)
-        low, high = ends_of(np.maximum(told - least + left * level * each.multiple, 0.0), freedom)
+        low, high = interval_ends(np.maximum(told - least + left * level * each.multiple, 0.0), freedom)
         lows.append(low)
         highs.append(high)
     error: Array = np.sqrt(np.max(squares, axis=0))
     return estimate, error, least + np.min(lows, axis=0), least + np.max(highs, axis=0)
 
 
-def readings(
+def list_readings(
     reported: Array, answered: Array, silent: Array, cell: Cell, rates: Multiples, imputed: Imputed | None
 ) -> list[Reading]:
     """Silent operators at their cell's rate and, where anybody answered, at the area's own."""
@@ -171,7 +171,7 @@ def mean_multiple(subscriptions: Array, drawn: Array) -> tuple[Array, float]:
     return np.tensordot(share, drawn[:, : len(share)], axes=(0, 1)), float(share @ share)
 
 
-def ends_of(draws: Array, freedom: Array) -> tuple[Array, Array]:
+def interval_ends(draws: Array, freedom: Array) -> tuple[Array, Array]:
     """Ends of an interval from draws x measures, stretched from normal to t by their degrees of freedom."""
     tail = (1 - CONFIDENCE) / 2
     ranks = [round((DRAWS + 1) * share) - 1 for share in (tail, 0.5, 1 - tail)]

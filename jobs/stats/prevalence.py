@@ -87,7 +87,7 @@ class Calls:
     passed: Figure | None
 
 
-def allocate(units: Sequence[int], spread: Sequence[float], size: int, least: int) -> list[int]:
+def allocate_sample(units: Sequence[int], spread: Sequence[float], size: int, least: int) -> list[int]:
     """How many units to draw from each stratum: in proportion to units x spread (Neyman), at least `least`
     and at most all of it, `size` together where there are so many.
 
@@ -114,7 +114,7 @@ def allocate(units: Sequence[int], spread: Sequence[float], size: int, least: in
     return [int(each) for each in given]
 
 
-def quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
+def estimate_quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
     """The estimates of one channel from all of its strata, in any order; None without any label.
 
     A group that nobody labelled may be all spam or none: it counts as half in the estimate and as a whole in
@@ -123,10 +123,10 @@ def quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
     if not sum(each.labelled for each in strata):
         return None
     strata = sorted(strata, key=lambda each: each.code)
-    cells = collapsed(strata)
+    cells = collapse_strata(strata)
     units = np.array([each.units for each in cells], dtype=float)
     whole = units.sum()
-    value, drawn = totals(cells, generator(seed))
+    value, drawn = draw_totals(cells, seeded_generator(seed))
     known = np.array([each.spam for each in cells], dtype=float)
     possible = units - np.array([each.labelled - each.spam for each in cells], dtype=float)
 
@@ -139,7 +139,7 @@ def quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
         """The share of spam in these strata; None where they hold no units."""
         here = units[places].sum()
         spam, drawn = within(places)
-        return figure(spam / here, drawn / here) if here else None
+        return to_figure(spam / here, drawn / here) if here else None
 
     everything = np.ones(len(cells), dtype=bool)
     flagged, undecided, passed = (
@@ -150,39 +150,43 @@ def quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
     missed, missed_drawn = within(passed)
     ham_flagged, ham_passed = units[flagged].sum() - caught, units[passed].sum() - missed
     return Quality(
-        prevalence=figure(spam / whole, spam_drawn / whole),
-        sensitivity=ratio(caught, missed, caught_drawn, missed_drawn),
-        specificity=ratio(
+        prevalence=to_figure(spam / whole, spam_drawn / whole),
+        sensitivity=ratio_figure(caught, missed, caught_drawn, missed_drawn),
+        specificity=ratio_figure(
             ham_passed,
             ham_flagged,
             units[passed].sum() - missed_drawn,
             units[flagged].sum() - caught_drawn,
         ),
-        least=sum(each.units * share(each.spam, each.sampled, 0.0) for each in strata) / whole,
+        least=sum(each.units * share_or(each.spam, each.sampled, 0.0) for each in strata) / whole,
         most=sum(
-            each.units * share(each.spam + each.sampled - each.labelled, each.sampled, 1.0) for each in strata
+            each.units * share_or(each.spam + each.sampled - each.labelled, each.sampled, 1.0)
+            for each in strata
         )
         / whole,
         calls=Calls(of_call(flagged), of_call(undecided), of_call(passed)),
     )
 
 
-def of_part(strata: Sequence[Stratum], seed: str) -> Quality | None:
+def estimate_part(strata: Sequence[Stratum], seed: str) -> Quality | None:
     """The estimates of a part of a channel, as a band of the score: of all strata that lie in it.
 
     A part is read by itself, where a channel's parts make up for each other: it has no estimate unless each
     call that it has units of was labelled LEAST_OF_SIDE times, or whole. Where the filter made one call of
     all of it, how often that was right is the prevalence, and there is no sensitivity or specificity.
     """
-    if not all(is_told([each for each in strata if each.is_flagged is flag]) for flag in (True, False, None)):
+    if not all(
+        has_enough_labels([each for each in strata if each.is_flagged is flag])
+        for flag in (True, False, None)
+    ):
         return None
-    found = quality(strata, seed)
+    found = estimate_quality(strata, seed)
     if found is None or len({each.is_flagged for each in strata if each.units} - {None}) == 2:
         return found
     return replace(found, sensitivity=None, specificity=None)
 
 
-def of_type(strata: Sequence[Stratum], seed: str) -> Quality | None:
+def estimate_type(strata: Sequence[Stratum], seed: str) -> Quality | None:
     """The estimates of spam of one type: `spam` of each stratum counts its labels of that type alone.
 
     A total over a domain of a stratified sample: other labels, spam of other types too, count as none of it,
@@ -193,7 +197,7 @@ def of_type(strata: Sequence[Stratum], seed: str) -> Quality | None:
     calls = {each.call for each in strata if each.units}
     if not all(sum(each.labelled for each in strata if each.call == call) for call in calls):
         return None
-    found = quality(strata, seed)
+    found = estimate_quality(strata, seed)
     is_enough_spam = sum(each.spam for each in strata) >= LEAST_OF_SIDE
     # Whoever was not labelled spam of the type may be spam of another: there is no share of what is none.
     return found and replace(
@@ -201,28 +205,28 @@ def of_type(strata: Sequence[Stratum], seed: str) -> Quality | None:
     )
 
 
-def is_told(side: Sequence[Stratum]) -> bool:
+def has_enough_labels(side: Sequence[Stratum]) -> bool:
     """Whether enough of the units with one flag were labelled."""
     units, labelled = (sum(getattr(each, name) for each in side) for name in ("units", "labelled"))
     return labelled >= min(LEAST_OF_SIDE, units)
 
 
-def of_stratum(stratum: Stratum, seed: str) -> Figure | None:
+def estimate_stratum(stratum: Stratum, seed: str) -> Figure | None:
     """The prevalence of one stratum alone; its interval is that of Jeffreys for what was not labelled."""
     if not stratum.labelled:
         return None
-    rng = generator(f"{seed}|{stratum.code}")
+    rng = seeded_generator(f"{seed}|{stratum.code}")
     clean = stratum.labelled - stratum.spam
     rates = rng.beta(stratum.spam + 0.5, clean + 0.5, REPLICATES)
     spam = stratum.spam + rng.binomial(stratum.units - stratum.labelled, rates)
-    found = figure(stratum.spam / stratum.labelled, spam / stratum.units)
+    found = to_figure(stratum.spam / stratum.labelled, spam / stratum.units)
     # With no spam among the labels there may be none, with nothing else there may be nothing else.
     low = stratum.spam / stratum.units if not stratum.spam else found.low
     high = (stratum.units - clean) / stratum.units if not clean else found.high
     return Figure(found.value, low, high)
 
 
-def collapsed(strata: Sequence[Stratum]) -> list[Stratum]:
+def collapse_strata(strata: Sequence[Stratum]) -> list[Stratum]:
     """The strata, in the order of their codes, with those of too few labels put together with the next of
     their group, or with the one before."""
     kept: list[Stratum] = []
@@ -230,12 +234,12 @@ def collapsed(strata: Sequence[Stratum]) -> list[Stratum]:
         group: list[Stratum] = []
         open_: Stratum | None = None
         for each in sorted((one for one in strata if one.call == call and one.units), key=lambda s: s.code):
-            merged = each if open_ is None else together(open_, each)
+            merged = each if open_ is None else merge_strata(open_, each)
             open_ = None if is_enough(merged) else merged
             if open_ is None:
                 group.append(merged)
         if open_ is not None:
-            group = [*group[:-1], together(group[-1], open_)] if group else [open_]
+            group = [*group[:-1], merge_strata(group[-1], open_)] if group else [open_]
         kept += group
     return kept
 
@@ -244,7 +248,7 @@ def is_enough(stratum: Stratum) -> bool:
     return stratum.labelled >= LEAST_LABELS or stratum.labelled == stratum.units
 
 
-def together(one: Stratum, other: Stratum) -> Stratum:
+def merge_strata(one: Stratum, other: Stratum) -> Stratum:
     return Stratum(
         code=f"{one.code}+{other.code}",
         call=one.call,
@@ -256,7 +260,7 @@ def together(one: Stratum, other: Stratum) -> Stratum:
     )
 
 
-def totals(cells: list[Stratum], rng: np.random.Generator) -> tuple[Array, Array]:
+def draw_totals(cells: list[Stratum], rng: np.random.Generator) -> tuple[Array, Array]:
     """Spam in each stratum: the estimate, and replicates of it, a row each."""
     values = np.empty(len(cells))
     drawn = np.empty((REPLICATES, len(cells)))
@@ -279,26 +283,26 @@ def totals(cells: list[Stratum], rng: np.random.Generator) -> tuple[Array, Array
     return values, drawn
 
 
-def ratio(part: float, other: float, part_drawn: Array, other_drawn: Array) -> Figure | None:
+def ratio_figure(part: float, other: float, part_drawn: Array, other_drawn: Array) -> Figure | None:
     """part / (part + other), with its interval; None of nothing."""
     if part + other <= 0:
         return None
     whole = part_drawn + other_drawn
     there = whole > 0
-    return figure(part / (part + other), part_drawn[there] / whole[there])
+    return to_figure(part / (part + other), part_drawn[there] / whole[there])
 
 
-def figure(value: float, drawn: Array) -> Figure:
+def to_figure(value: float, drawn: Array) -> Figure:
     """The estimate with the points of its replicates: never outside of them, never outside of 0 to 1."""
     value = min(max(float(value), 0.0), 1.0)
     low, high = (float(end) for end in np.quantile(drawn, ENDS)) if len(drawn) else (0.0, 1.0)
     return Figure(value, max(min(low, value), 0.0), min(max(high, value), 1.0))
 
 
-def share(part: int, whole: int, otherwise: float) -> float:
+def share_or(part: int, whole: int, otherwise: float) -> float:
     return part / whole if whole else otherwise
 
 
-def generator(seed: str) -> np.random.Generator:
+def seeded_generator(seed: str) -> np.random.Generator:
     """Random numbers that depend on the text alone."""
     return np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:16], "big"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jobs.stats.prevalence import ENDS, REPLICATES, Array, Calls, Figure, figure, generator
+from jobs.stats.prevalence import ENDS, REPLICATES, Array, Calls, Figure, seeded_generator, to_figure
 
 
 def rogan_gladen(apparent: float, sensitivity: float, specificity: float) -> tuple[float, bool]:
@@ -20,7 +20,7 @@ def rogan_gladen(apparent: float, sensitivity: float, specificity: float) -> tup
     return min(max(value, 0.0), 1.0), not -1e-9 <= value <= 1 + 1e-9
 
 
-def corrected(
+def correct_prevalence(
     apparent: tuple[float, float], spam: tuple[int, int], ham: tuple[int, int], seed: str
 ) -> tuple[Figure, bool]:
     """Prevalence where the filter flagged a share between two ends, and whether any of it was cut.
@@ -30,8 +30,8 @@ def corrected(
     """
     sensitivity, specificity = spam[1] / spam[0], 1 - ham[1] / ham[0]
     ends = [rogan_gladen(each, sensitivity, specificity) for each in apparent]
-    caught = rate_drawn(spam, seed, "spam")
-    passed = 1 - rate_drawn(ham, seed, "ham")
+    caught = draw_rates(spam, seed, "spam")
+    passed = 1 - draw_rates(ham, seed, "ham")
     power = caught + passed - 1
     # Where the test leaves open that the filter distinguishes nothing, prevalence may be anything.
     low, high = (
@@ -47,29 +47,30 @@ def corrected(
     return found, any(is_cut for _, is_cut in ends)
 
 
-def corrected_calls(
+def correct_calls(
     apparent: tuple[float, float], spam: tuple[int, int], ham: tuple[int, int], seed: str
 ) -> Calls:
     """The share of spam among what the filter flagged, what logs leave undecided and what it let pass, by the
-    same test and the same draws as corrected().
+    same test and the same draws as correct_prevalence().
 
     By Bayes, of what was flagged Se pi / (Se pi + (1 - Sp)(1 - pi)) is spam, of what passed
     (1 - Se) pi / ((1 - Se) pi + Sp (1 - pi)). Half of the undecided counts as flagged in the estimate, as in
-    that of corrected(), so that the three add up to it; in the interval they may be all spam or none.
+    correct_prevalence(), so that the three add up to its estimate; in the interval they may be all spam or
+    none.
     """
-    found, _ = corrected(apparent, spam, ham, seed)
+    found, _ = correct_prevalence(apparent, spam, ham, seed)
     sensitivity, specificity = np.array(spam[1] / spam[0]), np.array(1 - ham[1] / ham[0])
     values = [
-        float(predictive(np.array(found.value), *sides))
+        float(spam_share(np.array(found.value), *sides))
         for sides in ((sensitivity, 1 - specificity), (1 - sensitivity, specificity))
     ]
-    caught = rate_drawn(spam, seed, "spam")
-    passed = 1 - rate_drawn(ham, seed, "ham")
+    caught = draw_rates(spam, seed, "spam")
+    passed = 1 - draw_rates(ham, seed, "ham")
     power = caught + passed - 1
     ends = []
     for each, otherwise in zip(apparent, (0.0, 1.0), strict=True):
         rate = np.clip((each + passed - 1) / np.where(power > 0, power, 1), 0, 1)
-        of_sides = [predictive(rate, *sides) for sides in ((caught, 1 - passed), (1 - caught, passed))]
+        of_sides = [spam_share(rate, *sides) for sides in ((caught, 1 - passed), (1 - caught, passed))]
         ends.append([np.where(power > 0, one, otherwise) for one in of_sides])
     flagged, let_pass = (
         Figure(
@@ -88,18 +89,18 @@ def corrected_calls(
     )
 
 
-def predictive(rate: Array, of_spam: Array, of_ham: Array) -> Array:
+def spam_share(rate: Array, of_spam: Array, of_ham: Array) -> Array:
     """The share of spam among units that a filter treats in one way, if it treats so the share `of_spam` of
     spam and `of_ham` of the rest; 0 where it treats none so."""
     spam, ham = rate * of_spam, (1 - rate) * of_ham
     return np.divide(spam, spam + ham, out=np.zeros_like(spam + ham), where=spam + ham > 0)
 
 
-def rate_of(count: tuple[int, int], seed: str, name: str) -> Figure:
+def estimate_rate(count: tuple[int, int], seed: str, name: str) -> Figure:
     """A rate of a test, flagged of tested, with its interval (Jeffreys)."""
-    return figure(count[1] / count[0], rate_drawn(count, seed, name))
+    return to_figure(count[1] / count[0], draw_rates(count, seed, name))
 
 
-def rate_drawn(count: tuple[int, int], seed: str, name: str) -> Array:
+def draw_rates(count: tuple[int, int], seed: str, name: str) -> Array:
     whole, part = count
-    return generator(f"{seed}|{name}").beta(part + 0.5, whole - part + 0.5, REPLICATES)
+    return seeded_generator(f"{seed}|{name}").beta(part + 0.5, whole - part + 0.5, REPLICATES)

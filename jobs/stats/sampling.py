@@ -30,7 +30,7 @@ Z95 = 1.6448536269514722
 SMALLEST = 2.0**-32
 
 
-def simulate(parameters: pl.DataFrame, count: int = COUNT, seed: int = SEED) -> Samples:
+def sample_parameters(parameters: pl.DataFrame, count: int = COUNT, seed: int = SEED) -> Samples:
     """`count` values of each parameter (a power of two), by its name.
 
     parameters: parameter_code, low, central, high, distribution. The same table, count and seed give
@@ -49,28 +49,30 @@ def simulate(parameters: pl.DataFrame, count: int = COUNT, seed: int = SEED) -> 
         raise ValueError(f"more than one row for {', '.join(repeated)}")
     if not rows:
         return {}
-    points = np.maximum(sobol.points(len(rows), count, np.random.default_rng(seed)), SMALLEST)
+    points = np.maximum(sobol.sobol_points(len(rows), count, np.random.default_rng(seed)), SMALLEST)
     return {
-        name: quantile(points[:, place], float(low), float(central), float(high), distribution)
+        name: distribution_quantile(points[:, place], float(low), float(central), float(high), distribution)
         for place, (name, low, central, high, distribution) in enumerate(rows)
     }
 
 
-def quantile(share: np.ndarray, low: float, central: float, high: float, distribution: str) -> np.ndarray:
+def distribution_quantile(
+    share: np.ndarray, low: float, central: float, high: float, distribution: str
+) -> np.ndarray:
     """The values below which these shares of the distribution lie."""
     if not low <= central <= high:
         raise ValueError(f"low {low}, central {central} and high {high} must not fall")
     if distribution == "fixed" or low == high:
         return np.full_like(share, central)
     if distribution == "lognormal":
-        return lognormal(share, low, central, high)
+        return lognormal_quantile(share, low, central, high)
     if distribution == "triangular":
-        values = triangular(share, low, central, high)
+        values = triangular_quantile(share, low, central, high)
         return np.maximum(values, 0.0) if low >= 0 else values
     raise ValueError(f"unknown distribution '{distribution}'; known are fixed, lognormal and triangular")
 
 
-def lognormal(share: np.ndarray, low: float, central: float, high: float) -> np.ndarray:
+def lognormal_quantile(share: np.ndarray, low: float, central: float, high: float) -> np.ndarray:
     if low <= 0:
         raise ValueError(f"a lognormal parameter must be above 0, and low is {low}")
     # Imported here: it takes longer than a run that finds nothing new.
@@ -81,7 +83,7 @@ def lognormal(share: np.ndarray, low: float, central: float, high: float) -> np.
     return central * np.exp(sigma * z)
 
 
-def triangular(share: np.ndarray, low: float, central: float, high: float) -> np.ndarray:
+def triangular_quantile(share: np.ndarray, low: float, central: float, high: float) -> np.ndarray:
     mode = triangle_mode((central - low) / (high - low))
     q05, q95 = unit_triangle(np.array([0.05, 0.95]), mode)
     return low + (unit_triangle(share, mode) - q05) * ((high - low) / (q95 - q05))
@@ -110,7 +112,7 @@ def triangle_mode(place: float) -> float:
     return mode if mode <= 0.95 else 1.0
 
 
-def quantiles(total: np.ndarray) -> tuple[float, float, float]:
+def three_quantiles(total: np.ndarray) -> tuple[float, float, float]:
     """The 5, 50 and 95% points of simulated values."""
     p05, p50, p95 = np.quantile(total, [0.05, 0.5, 0.95])
     return float(p05), float(p50), float(p95)

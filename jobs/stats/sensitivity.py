@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from jobs.stats import sobol
-from jobs.stats.sampling import SEED, SMALLEST, Samples, quantile
+from jobs.stats.sampling import SEED, SMALLEST, Samples, distribution_quantile
 
 COUNT = 2**12
 
@@ -29,7 +29,7 @@ class Sensitivity:
     high: float
 
 
-def sensitivities(
+def rank_parameters(
     total: Callable[[Samples], np.ndarray], parameters: pl.DataFrame, count: int = COUNT, seed: int = SEED
 ) -> list[Sensitivity]:
     """The uncertain parameters of a total, the most important first.
@@ -48,11 +48,15 @@ def sensitivities(
         shares = np.clip(shares, SMALLEST, 1 - SMALLEST)
         values = {name: np.full(shares.shape[1], value) for name, value in central.items()}
         for place, (name, low, middle, high, distribution) in enumerate(uncertain):
-            values[name] = quantile(shares[place], float(low), float(middle), float(high), distribution)
+            values[name] = distribution_quantile(
+                shares[place], float(low), float(middle), float(high), distribution
+            )
         return np.asarray(total(values))
 
     if len(uncertain) > 1:
-        first, whole = (np.clip(each, 0.0, 1.0) for each in indices(at_shares, len(uncertain), count, seed))
+        first, whole = (
+            np.clip(each, 0.0, 1.0) for each in estimate_indices(at_shares, len(uncertain), count, seed)
+        )
     else:
         # All variance there is comes from it; the estimator does not take one alone.
         first = whole = np.array([float(np.ptp(at_shares(np.array([[0.05, 0.95]]))) > 0)])
@@ -64,7 +68,7 @@ def sensitivities(
     return sorted(parts, key=lambda part: (-round(part.total_order, 4), part.parameter_code))
 
 
-def indices(
+def estimate_indices(
     total: Callable[[np.ndarray], np.ndarray], dimensions: int, count: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """First-order and total Sobol indices of a function of so many shares, all uniform from 0 to 1.
@@ -72,7 +76,7 @@ def indices(
     It takes two independent sets of points and, for each dimension, the first set with that dimension from
     the second (Saltelli et al. 2010, table 2, b and f). A constant function has indices of 0.
     """
-    both = sobol.points(2 * dimensions, count, np.random.default_rng(seed), bits=64).T
+    both = sobol.sobol_points(2 * dimensions, count, np.random.default_rng(seed), bits=64).T
     one, other = both[:dimensions], both[dimensions:]
     mixed = np.repeat(one[:, None, :], dimensions, axis=1)
     places = np.arange(dimensions)

@@ -15,12 +15,12 @@ from jobs.core.sobol_directions import NUMBERS
 BITS = 30
 
 
-def points(dimensions: int, count: int, rng: np.random.Generator, bits: int = BITS) -> np.ndarray:
+def sobol_points(dimensions: int, count: int, rng: np.random.Generator, bits: int = BITS) -> np.ndarray:
     """The first `count` points (a power of two) in [0, 1), one in each row; scrambled by a random linear
     matrix and a random shift (Matousek 1998)."""
     if count < 1 or count & (count - 1):
         raise ValueError(f"{count} points: Sobol points are balanced for powers of two only")
-    if dimensions > len(numbers()):
+    if dimensions > len(read_directions()):
         from scipy.stats import qmc
 
         return np.asarray(qmc.Sobol(dimensions, scramble=True, bits=bits, rng=rng).random(count))
@@ -29,7 +29,7 @@ def points(dimensions: int, count: int, rng: np.random.Generator, bits: int = BI
     ones = rng.integers(2, size=(dimensions, bits), dtype=kind)
     shift = np.dot(ones, 2 ** np.arange(bits, dtype=kind))
     matrix = np.tril(rng.integers(2, size=(dimensions, bits, bits), dtype=kind))
-    vectors = scrambled(directions(dimensions, bits), matrix, bits).astype(kind)
+    vectors = scramble_directions(direction_numbers(dimensions, bits), matrix, bits).astype(kind)
     found = shift.reshape(1, -1)
     # Points come in the order of Gray code: the second half is the first one backwards with one bit changed.
     for place in range(count.bit_length() - 1):
@@ -38,16 +38,16 @@ def points(dimensions: int, count: int, rng: np.random.Generator, bits: int = BI
 
 
 @cache
-def numbers() -> list[list[int]]:
+def read_directions() -> list[list[int]]:
     """For each dimension its polynomial and first direction numbers."""
     return [[int(word) for word in each.split()] for each in NUMBERS.split(",")]
 
 
 @cache
-def directions(dimensions: int, bits: int) -> np.ndarray:
+def direction_numbers(dimensions: int, bits: int) -> np.ndarray:
     """The direction numbers of each dimension, as integers of `bits` bits."""
     table = np.empty((dimensions, bits), dtype=np.uint64)
-    for row, (polynomial, *first) in enumerate(numbers()[:dimensions]):
+    for row, (polynomial, *first) in enumerate(read_directions()[:dimensions]):
         degree = len(first)
         found = list(first) if degree else [1] * bits
         for place in range(len(found), bits):
@@ -60,7 +60,7 @@ def directions(dimensions: int, bits: int) -> np.ndarray:
     return table
 
 
-def scrambled(vectors: np.ndarray, matrix: np.ndarray, bits: int) -> np.ndarray:
+def scramble_directions(vectors: np.ndarray, matrix: np.ndarray, bits: int) -> np.ndarray:
     """The direction numbers after a lower triangular matrix of bits for each dimension, its diagonal ones."""
     places = np.arange(bits)
     matrix[:, places, places] = 1

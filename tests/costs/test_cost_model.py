@@ -25,7 +25,7 @@ from jobs.costs.cost_model import (
     range_before_rounding,
     rounding_range,
 )
-from jobs.stats.sensitivity import sensitivities
+from jobs.stats.sensitivity import rank_parameters
 from jobs.study.cost import row_of
 from tests.conftest import ROOT
 
@@ -294,7 +294,7 @@ def test_indices_of_a_sum_are_shares_of_its_variance() -> None:
     table = points(
         a=(10.0, 12.0, 14.0, "triangular"), b=(11.0, 12.0, 13.0, "triangular"), c=(15.0, 15.0, 15.0, "fixed")
     )
-    found = sensitivities(lambda each: each["a"] + each["b"] + each["c"], table)
+    found = rank_parameters(lambda each: each["a"] + each["b"] + each["c"], table)
     assert [part.parameter_code for part in found] == ["a", "b"]
     assert [part.first_order for part in found] == pytest.approx([0.8, 0.2], abs=0.01)
     assert [part.total_order for part in found] == pytest.approx([0.8, 0.2], abs=0.01)
@@ -305,7 +305,7 @@ def test_indices_of_a_product_of_lognormals_are_those_of_theory() -> None:
     sigmas = {"a": 0.6, "b": 0.3}
     z95 = 1.6448536269514722
     ranges = {name: (math.exp(-z95 * s), 1.0, math.exp(z95 * s), "lognormal") for name, s in sigmas.items()}
-    parts = sensitivities(lambda each: each["a"] * each["b"], points(**ranges), 2**14)
+    parts = rank_parameters(lambda each: each["a"] * each["b"], points(**ranges), 2**14)
     found = {part.parameter_code: part for part in parts}
     spread = {name: math.exp(s**2) - 1 for name, s in sigmas.items()}
     whole = (1 + spread["a"]) * (1 + spread["b"]) - 1
@@ -316,11 +316,11 @@ def test_indices_of_a_product_of_lognormals_are_those_of_theory() -> None:
 
 def test_indices_are_the_same_bits_in_any_order_and_one_alone_is_all() -> None:
     table = points(a=(1.0, 2.0, 3.0, "triangular"), b=(1.0, 2.0, 9.0, "lognormal"))
-    first = sensitivities(lambda each: each["a"] / each["b"], table)
-    assert first == sensitivities(lambda each: each["a"] / each["b"], table.reverse())
-    (alone,) = sensitivities(lambda each: each["a"] * 2, table.filter(parameter_code="a"))
+    first = rank_parameters(lambda each: each["a"] / each["b"], table)
+    assert first == rank_parameters(lambda each: each["a"] / each["b"], table.reverse())
+    (alone,) = rank_parameters(lambda each: each["a"] * 2, table.filter(parameter_code="a"))
     assert (alone.first_order, alone.total_order) == (1.0, 1.0)
-    (idle,) = sensitivities(lambda each: np.full(len(each["a"]), 7.0), table.filter(parameter_code="a"))
+    (idle,) = rank_parameters(lambda each: np.full(len(each["a"]), 7.0), table.filter(parameter_code="a"))
     assert (idle.first_order, idle.total_order) == (0.0, 0.0)
 
 

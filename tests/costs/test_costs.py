@@ -30,7 +30,7 @@ from jobs.report import accounts
 from jobs.report.figures import FIGURES
 from jobs.report.report import Report
 from jobs.settings import config
-from jobs.stats.formula import evaluate
+from jobs.stats.formula import evaluate_formula
 from tests.support.cost_lake import COST, LICENCE, write_lake
 from tests.support.delta import write_delta
 from tests.support.in_process import Run, cost_command
@@ -90,15 +90,15 @@ def test_the_steps_of_a_month_can_be_computed_again(month: Explain) -> None:
     assert cpu.formula == "(filter_us/1e6)/3600*cpu_hour"
     # Two hours on each of two days, at 0.042 dollars.
     assert cpu.numbers == "(14400000000/1e6)/3600*0.042".replace("14400000000", formula_number(1.44e10))
-    assert evaluate(cpu.numbers, {}) == pytest.approx(4 * 0.042)
+    assert evaluate_formula(cpu.numbers, {}) == pytest.approx(4 * 0.042)
     franc = next(each for each in found.inputs if each.code == "rate:CHF").central
     assert cpu.result == f"0.168 USD = {format_number(4 * 0.042 / franc)} CHF"
     licence = by_what["filter licence"]
     assert (licence.numbers, licence.result) == ("1200*2/30", "80 CHF")
-    assert evaluate(licence.numbers, {}) == pytest.approx(80)
+    assert evaluate_formula(licence.numbers, {}) == pytest.approx(80)
     total = 0.0
     for step in found.steps:
-        total += evaluate(step.numbers, {}) / (1 if step.what == "filter licence" else franc)
+        total += evaluate_formula(step.numbers, {}) / (1 if step.what == "filter licence" else franc)
     assert found.central == pytest.approx(total)
 
 

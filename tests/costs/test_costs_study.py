@@ -20,7 +20,7 @@ from jobs.costs.investment_assumptions import PARAMETERS, list_assumptions
 from jobs.costs.study import TABLES
 from jobs.costs.study_figures import explain_study
 from jobs.settings import config
-from jobs.stats.formula import evaluate
+from jobs.stats.formula import evaluate_formula
 from tests.support.delta import write_delta
 from tests.support.in_process import Run, cost_command
 from tests.support.study_lake import AREAS, write_study
@@ -98,11 +98,11 @@ def test_the_steps_of_an_estimate_can_be_computed_again(explain: Explain) -> Non
         found = explain(name)
         whole = next(step for step in found.steps if step.what == "All operators")
         assert found.estimate is not None
-        assert evaluate(whole.numbers, {}) == pytest.approx(found.estimate.value, rel=1e-5)
+        assert evaluate_formula(whole.numbers, {}) == pytest.approx(found.estimate.value, rel=1e-5)
         parts = next(step for step in found.steps if step.what == "Its components")
-        assert evaluate(parts.numbers, {}) == pytest.approx(found.estimate.value)
+        assert evaluate_formula(parts.numbers, {}) == pytest.approx(found.estimate.value)
     gap = explain("study.investment_gap/2026/ASP/EMAIL/norm")
-    assert [evaluate(step.numbers, {}) for step in gap.steps] == [800, 400]
+    assert [evaluate_formula(step.numbers, {}) for step in gap.steps] == [800, 400]
     assert gap.compared.startswith("The lake holds the same. ")
 
 

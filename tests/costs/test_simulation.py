@@ -13,8 +13,8 @@ from jobs.core.contracts import REFERENCE
 from jobs.core.errors import ObservatoryError
 from jobs.costs import simulation
 from jobs.costs.prices import FixedCost
-from jobs.stats.formula import evaluate, names_in
-from jobs.stats.sampling import simulate
+from jobs.stats.formula import evaluate_formula, names_in
+from jobs.stats.sampling import sample_parameters
 from tests.support.examples import examples
 
 NUMBERS = {"low": pl.Float64, "central": pl.Float64, "high": pl.Float64}
@@ -26,10 +26,10 @@ def test_every_formula_of_the_table_is_understood():
     known = {"discount_rate": 0.06, "rate": 0.06, "years": 5.0}
     formulas = [text for text in PARAMETERS["driver_formula"] if text and "=" not in text]
     assert len(formulas) > 50
-    samples = simulate(PARAMETERS, 8)
+    samples = sample_parameters(PARAMETERS, 8)
     for formula in formulas:
         drivers = dict.fromkeys(names_in(formula) - samples.keys() - known.keys(), 1000.0)
-        assert np.all(np.isfinite(evaluate(formula, samples | known | drivers)))
+        assert np.all(np.isfinite(evaluate_formula(formula, samples | known | drivers)))
 
 
 def effort(*rows: dict) -> pl.DataFrame:

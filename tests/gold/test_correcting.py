@@ -16,7 +16,7 @@ from jobs.core.contracts import rows_frame
 from jobs.core.shares import CALL_SHARES, CALLS
 from jobs.gold import correcting
 from jobs.stats import prevalence
-from jobs.stats.prevalence_by_test import corrected_calls
+from jobs.stats.prevalence_by_test import correct_calls
 from tests.stats.test_prevalence import Truth, audited
 from tests.support.report_figures import estimated
 
@@ -193,7 +193,7 @@ def test_a_year_of_one_test_is_as_wide_as_its_months_together() -> None:
 
 def test_a_test_counts_half_of_the_undecided_as_flagged_in_parts_too() -> None:
     """100 flagged, 300 undecided, 600 passed: by Rogan and Gladen (250 x .95 - 750 x .05) / .85 are spam."""
-    calls = corrected_calls((0.1, 0.4), (1_000, 900), (1_000, 50), "seed")
+    calls = correct_calls((0.1, 0.4), (1_000, 900), (1_000, 50), "seed")
     quality = with_ends({"sensitivity": (0.9, 0.88, 0.92), "specificity": (0.95, 0.93, 0.97)})
     quality |= with_ends(
         {f"{call}_spam_share": tuple(round(end, 8) for end in share(getattr(calls, call))) for call in CALLS}
@@ -227,7 +227,7 @@ def test_a_test_counts_half_of_the_undecided_as_flagged_in_parts_too() -> None:
 
 def test_a_channels_estimate_is_that_of_its_parts() -> None:
     """Of days, of an audit, a test with undecided messages, and an audit whose sample had none of a call."""
-    calls = corrected_calls((0.1, 0.4), (1_000, 900), (1_000, 50), "seed")
+    calls = correct_calls((0.1, 0.4), (1_000, 900), (1_000, 50), "seed")
     of_test = {f"{call}_spam_share": share(getattr(calls, call)) for call in CALLS}
     of_test |= {"sensitivity": (0.9, 0.88, 0.92), "specificity": (0.95, 0.93, 0.97)}
     # Of 840 spam 756 are flagged, of 160 others 8: shares that fit an audit's sensitivity and specificity.
@@ -473,7 +473,7 @@ def trial(of_country: tuple[float, ...], evading: float) -> dict[str, list[tuple
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
         truth, by_call, spam = population(rng, of_country, evading)
-        found = prevalence.quality(audited(rng, truth, 400, 10, 0.9), f"seed {seed}")
+        found = prevalence.estimate_quality(audited(rng, truth, 400, 10, 0.9), f"seed {seed}")
         assert found is not None and found.sensitivity is not None and found.specificity is not None
         shares = {call: share(getattr(found.calls, call)) for call in CALLS}
         populations = {call: float(by_call[call].sum()) for call in CALLS}

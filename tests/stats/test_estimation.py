@@ -18,25 +18,25 @@ from jobs.stats.estimation import (
     Margins,
     Operators,
     Weighted,
-    adjusted,
+    adjust_nonresponse,
+    assign_subscriptions,
     bootstrap_factors,
-    calibrated,
-    collapse,
-    for_themselves,
-    rake,
+    calibrate_weights,
+    collapse_strata,
+    floor_at_one,
+    rake_weights,
     ratio_groups,
     ratio_totals,
     seed_of,
-    subscriptions_stood_for,
-    weighted,
+    weight_respondents,
 )
 from jobs.stats.intervals import (
+    area_concentration,
     at_factor,
-    concentration,
     cv_band,
-    figures,
-    interval,
-    linearised,
+    estimate_figures,
+    linearised_variance,
+    log_interval,
     rates_variance,
 )
 from sample_data.membership import Population, World, answering, countries, population
@@ -56,9 +56,9 @@ def operators(people: Population, is_respondent: Array) -> Operators:
 
 
 def without_raking(people: Population, is_respondent: Array) -> Weighted:
-    stratum = collapse(people.region, people.development, people.size, is_respondent)
+    stratum = collapse_strata(people.region, people.development, people.size, is_respondent)
     index = np.unique(stratum.astype(str), return_inverse=True)[1]
-    weights = adjusted(np.ones((1, len(index))), index, is_respondent)[:, is_respondent]
+    weights = adjust_nonresponse(np.ones((1, len(index))), index, is_respondent)[:, is_respondent]
     return Weighted(operators(people, is_respondent), stratum, index, weights)
 
 
@@ -87,13 +87,13 @@ def test_ratio_and_linearised_error_are_those_of_svy(channel: str, seed: int) ->
     whole = np.ones(len(x), dtype=bool)
     told = oracle.estimation.ratio("y", "x").estimates[0]
     ratio = ratio_totals(sample.weights, x, y[:, None], whole[None, :], np.ones(1))[0, 0, 0]
-    (variance,), _ = linearised(sample, x, y[:, None], whole, 1.0, leverage=False)
+    (variance,), _ = linearised_variance(sample, x, y[:, None], whole, 1.0, leverage=False)
     assert ratio == pytest.approx(told.est, rel=1e-12)
     assert np.sqrt(variance) == pytest.approx(told.se, rel=1e-9)
     for told in oracle.estimation.ratio("y", "x", by="region").estimates:
         inside = people.region[answered] == told.by_level[0]
         ratio = ratio_totals(sample.weights, x, y[:, None], inside[None, :], np.ones(1))[0, 0, 0]
-        (variance,), _ = linearised(sample, x, y[:, None], inside, 1.0, leverage=False)
+        (variance,), _ = linearised_variance(sample, x, y[:, None], inside, 1.0, leverage=False)
         assert ratio == pytest.approx(told.est, rel=1e-12)
         assert np.sqrt(variance) == pytest.approx(told.se, rel=1e-9)
 
@@ -109,11 +109,11 @@ def test_raked_total_and_bootstrap_error_are_those_of_svy(channel: str, seed: in
     people, replicates = population(channel), 40
     answered = answering(people, np.random.default_rng(seed))
     groups = {"ldc": people.development == "LDC", "large": people.size == "LARGE"}
-    sample = weighted(operators(people, answered), groups, seed, replicates)
+    sample = weight_respondents(operators(people, answered), groups, seed, replicates)
     x, y = people.subscriptions[answered], people.spam[answered]
     regions = ratio_groups(sample.stratum, answered, people.subscriptions)
     factors = np.vstack([np.ones(len(answered)), bootstrap_factors(sample.index, answered, replicates, seed)])
-    before = adjusted(factors, sample.index, answered)[:, answered] * x
+    before = adjust_nonresponse(factors, sample.index, answered)[:, answered] * x
     frame = pl.DataFrame(
         {
             "rate": y / x,
@@ -148,10 +148,10 @@ def test_bootstrap_error_is_near_the_linearised_one(seed: int) -> None:
     plain = without_raking(people, answered)
     x, y = people.subscriptions[answered], people.spam[answered]
     factors = bootstrap_factors(plain.index, answered, 2000, seed)
-    weights = adjusted(factors, plain.index, answered)[:, answered]
+    weights = adjust_nonresponse(factors, plain.index, answered)[:, answered]
     whole = np.ones(len(x), dtype=bool)
     ratios = ratio_totals(weights, x, y[:, None], whole[None, :], np.ones(1))[:, 0, 0]
-    (variance,), _ = linearised(plain, x, y[:, None], whole, 1.0, leverage=False)
+    (variance,), _ = linearised_variance(plain, x, y[:, None], whole, 1.0, leverage=False)
     assert ratios.std(ddof=1) == pytest.approx(np.sqrt(variance), rel=0.15)
 
 
@@ -204,8 +204,8 @@ def simulated(channel: str, samples: int, by_size: float = 0.0, selective: float
     widths: list[Array] = []
     for number in range(samples):
         answered = answering(people, random, selective)
-        sample = weighted(operators(people, answered), groups, seed_of(channel, str(number)), DRAWN)
-        found = figures(sample, people.spam[answered][:, None], member, known)
+        sample = weight_respondents(operators(people, answered), groups, seed_of(channel, str(number)), DRAWN)
+        found = estimate_figures(sample, people.spam[answered][:, None], member, known)
         reported = member[:, answered] @ people.spam[answered]
         low, high = found.low[:, 0], found.high[:, 0]
         estimates.append(found.estimate[:, 0])
@@ -274,8 +274,8 @@ def test_intervals_cover_the_truth_of_other_memberships() -> None:
         random = np.random.default_rng(seed)
         for number in range(15):
             answered = answering(people, random)
-            sample = weighted(operators(people, answered), groups, number, DRAWN)
-            found = figures(sample, people.spam[answered][:, None], member, known)
+            sample = weight_respondents(operators(people, answered), groups, number, DRAWN)
+            found = estimate_figures(sample, people.spam[answered][:, None], member, known)
             covered.append((found.low[:, 0] <= truth) & (truth <= found.high[:, 0]))
     by_area = 100 * np.mean(covered, axis=0)
     print("coverage by area over ten memberships:", by_area.round(1).tolist())
@@ -312,9 +312,9 @@ def memberships(draw: st.DrawFn) -> tuple[Array, Array, Array, Array, Array]:
 @examples(60)
 def test_each_stratum_has_enough_respondents_in_any_order(drawn: tuple[Array, ...]) -> None:
     region, development, size, answered, order = drawn
-    stratum = collapse(region, development, size, answered)
+    stratum = collapse_strata(region, development, size, answered)
     assert all(answered[stratum == name].sum() >= SMALLEST for name in set(stratum.tolist()))
-    again = collapse(region[order], development[order], size[order], answered[order])
+    again = collapse_strata(region[order], development[order], size[order], answered[order])
     assert again.tolist() == stratum[order].tolist()
 
 
@@ -322,7 +322,7 @@ def test_sizes_are_given_up_first_then_classes_then_regions() -> None:
     def stratum_of(counts: dict[tuple[str, str, str], int]) -> list[str]:
         rows = [key for key, count in counts.items() for _ in range(count)]
         parts = [np.array(column, dtype=object) for column in zip(*rows, strict=True)]
-        return sorted(set(collapse(*parts, np.ones(len(rows), dtype=bool)).tolist()))
+        return sorted(set(collapse_strata(*parts, np.ones(len(rows), dtype=bool)).tolist()))
 
     enough = {("EUR", "DEVELOPED", "SMALL"): 9, ("EUR", "DEVELOPED", "LARGE"): 9}
     assert stratum_of(enough | {("AFR", "LDC", "LARGE"): 3, ("AFR", "LDC", "SMALL"): 3}) == [
@@ -344,9 +344,9 @@ def test_sizes_are_given_up_first_then_classes_then_regions() -> None:
 def test_a_full_answer_leaves_no_error() -> None:
     people = population("SMS")
     answered = np.ones(len(people.spam), dtype=bool)
-    sample = weighted(operators(people, answered), {}, 1, 20)
+    sample = weight_respondents(operators(people, answered), {}, 1, 20)
     member, known = np.ones((1, len(answered)), dtype=bool), np.array([people.subscriptions.sum()])
-    found = figures(sample, people.spam[:, None], member, known)
+    found = estimate_figures(sample, people.spam[:, None], member, known)
     assert found.estimate[0, 0] == pytest.approx(people.spam.sum())
     assert found.error[0, 0] == pytest.approx(0, abs=1e-3)
 
@@ -355,7 +355,7 @@ def test_weights_add_up_to_what_is_known() -> None:
     people = population("EMAIL")
     answered = answering(people, np.random.default_rng(8))
     is_ldc = people.development == "LDC"
-    sample = weighted(operators(people, answered), {"LDC": is_ldc}, 5, 10)
+    sample = weight_respondents(operators(people, answered), {"LDC": is_ldc}, 5, 10)
     x = people.subscriptions
     for weights in sample.weights:
         whole = np.zeros(len(x))
@@ -375,21 +375,21 @@ def test_a_stratum_has_a_ratio_of_its_own_only_with_twenty_respondents() -> None
 def test_non_response_is_adjusted_again_inside_each_replicate() -> None:
     """Three of five answered: where a replicate draws fewer of the three, those drawn carry more."""
     index, answered = np.zeros(5, dtype=int), np.array([True, True, True, False, False])
-    assert adjusted(np.ones((1, 5)), index, answered)[0].tolist() == pytest.approx(
+    assert adjust_nonresponse(np.ones((1, 5)), index, answered)[0].tolist() == pytest.approx(
         [5 / 3, 5 / 3, 5 / 3, 0, 0]
     )
     factors = np.array([[2.0, 1.0, 0.0, 1.0, 1.0]])
-    assert adjusted(factors, index, answered)[0].tolist() == pytest.approx([10 / 3, 5 / 3, 0, 0, 0])
+    assert adjust_nonresponse(factors, index, answered)[0].tolist() == pytest.approx([10 / 3, 5 / 3, 0, 0, 0])
 
 
 def test_margins_that_contradict_each_other_are_given_up_from_the_last() -> None:
     x = np.ones(4)
     region = Margins("region", np.array([0, 0, 1, 1]), np.array([10.0, 10.0]))
     impossible = Margins("group", np.array([0, 0, -1, -1]), np.array([13.0]))
-    weights = calibrated(np.ones((1, 4)), x, [region, impossible])
+    weights = calibrate_weights(np.ones((1, 4)), x, [region, impossible])
     assert weights[0].tolist() == pytest.approx([5, 5, 5, 5])
     possible = Margins("group", np.array([0, -1, 0, -1]), np.array([12.0]))
-    raked, off = rake(np.ones((1, 4)), x, [region, possible])
+    raked, off = rake_weights(np.ones((1, 4)), x, [region, possible])
     assert off < 1e-6
     assert raked[0].tolist() == pytest.approx([6, 4, 6, 4])
 
@@ -398,10 +398,10 @@ def test_what_is_known_of_a_country_goes_to_those_that_did_not_answer() -> None:
     reported = np.array([100.0, 30.0, 10.0, 50.0, 7.0])
     country = np.array(["A", "A", "A", "B", "C"], dtype=object)
     answered = np.array([True, False, False, True, False])
-    stands = subscriptions_stood_for(reported, country, answered, {"A": 180.0, "B": 80.0})
+    stands = assign_subscriptions(reported, country, answered, {"A": 180.0, "B": 80.0})
     # A: 80 left, by 3 to 1. B: all answered, 30 belong to operators that nobody listed. C: nothing is known.
     assert stands.tolist() == [100.0, 60.0, 20.0, 50.0, 7.0]
-    assert subscriptions_stood_for(reported, country, answered, {"A": 90.0})[:3].tolist() == [100.0, 0.0, 0.0]
+    assert assign_subscriptions(reported, country, answered, {"A": 90.0})[:3].tolist() == [100.0, 0.0, 0.0]
 
 
 def test_seeds_come_from_the_cells_key_alone() -> None:
@@ -417,10 +417,10 @@ def test_seeds_come_from_the_cells_key_alone() -> None:
 
 def test_an_interval_by_hand() -> None:
     """t(0.975; 10) = 2.2281; 100 e^(+-2.2281 x 0.1): 80.03 to 124.96. What was reported is its least."""
-    low, high = interval(np.array([100.0]), np.array([10.0]), np.array([10.0]), np.array([85.0]))
+    low, high = log_interval(np.array([100.0]), np.array([10.0]), np.array([10.0]), np.array([85.0]))
     assert high[0] == pytest.approx(124.96, abs=0.01)
     assert low[0] == 85.0
-    assert interval(np.array([100.0]), np.array([10.0]), np.array([10.0]), np.zeros(1))[0][
+    assert log_interval(np.array([100.0]), np.array([10.0]), np.array([10.0]), np.zeros(1))[0][
         0
     ] == pytest.approx(80.03, abs=0.01)
 
@@ -457,7 +457,7 @@ def test_the_concentration_by_hand() -> None:
     """All six: X = 20, sum of w x = 9, g = 40/9 and 20/9. Silent: 16 + 64. Class A: X = 4, sum of w x = 5, g
     = 8/5 and 4/5, nobody silent; with 10 known, 6 are of operators that nobody listed and g = 4 and 2."""
     member = np.array([[True] * 6, [True] * 2 + [False] * 4, [True] * 2 + [False] * 4])
-    found = concentration(six_operators(), member, np.array([20.0, 4.0, 10.0]))
+    found = area_concentration(six_operators(), member, np.array([20.0, 4.0, 10.0]))
     whole = 80 + (31 / 9) ** 2 + (11 / 9) ** 2 * (3**2 + 2**2 + 2**2)
     assert found.tolist() == pytest.approx([whole / 400, (0.6**2 + 0.6**2) / 16, (36 + 9 + 9) / 100])
 
@@ -478,7 +478,9 @@ def test_a_large_silent_operator_makes_a_figure_unreliable_though_the_others_are
         answered = np.arange(near + far) != silent
         answered[near + 30 :] = False
         people = Operators(text, text, region, same, same, x, answered)
-        found = figures(weighted(people, {}, 1, 50), y[answered][:, None], member, member @ x)
+        found = estimate_figures(
+            weight_respondents(people, {}, 1, 50), y[answered][:, None], member, member @ x
+        )
         return float(100 * found.error[0, 0] / found.estimate[0, 0])
 
     assert cv_band(cv_pct(0)) == "unreliable"
@@ -506,7 +508,7 @@ def test_nobody_stands_for_less_than_itself_and_the_rest_makes_the_total(
     random = np.random.default_rng(seed)
     weights, x = random.uniform(0.1, 5, count), np.exp(random.normal(0, 2, count))
     known = scale * float(x.sum())
-    found = for_themselves(weights, x, known)
+    found = floor_at_one(weights, x, known)
     assert (found >= 1).all()
     assert found @ x == pytest.approx(max(known, x.sum()))
     plain = weights * known / (weights @ x)

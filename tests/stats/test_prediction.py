@@ -12,8 +12,8 @@ from jobs.stats.prediction import (
     Cell,
     Imputed,
     Multiples,
-    ends_of,
-    multiples,
+    draw_multiples,
+    interval_ends,
     predicted_figure,
     relative_rates,
 )
@@ -87,7 +87,7 @@ def test_multiples_by_hand() -> None:
     assert chance.tolist() == pytest.approx([0.4, 0.2, 0.2, 0.2])
     assert found[:, 0].tolist() == pytest.approx((raw / (chance @ raw)).tolist())
     assert found[:, 1].tolist() == [1, 1, 1, 1]
-    drawn = multiples(six_operators(), labels, y, 2, 3)
+    drawn = draw_multiples(six_operators(), labels, y, 2, 3)
     assert drawn.silent.shape == (DRAWS, 2, 2) and drawn.answered.shape == (DRAWS, 3, 2)
     assert set(np.round(drawn.silent[:, :, 0], 9).ravel()) == set(np.round(found[:, 0], 9))
     assert drawn.variance.tolist() == pytest.approx([float(chance @ (found[:, 0] - 1) ** 2), 0])
@@ -98,7 +98,7 @@ def test_ends_are_stretched_from_normal_to_t() -> None:
     """Of a lognormal distribution exp(-+1.96); with four degrees of freedom exp(-+2.776); with one, no more
     than a factor of a thousand. Draws of nothing stay so."""
     draws = np.exp(ndtri(np.arange(1, DRAWS + 1) / (DRAWS + 1)))[:, None] * np.array([1.0, 1, 1, 0])
-    low, high = ends_of(draws, np.array([1e12, 4, 1, 4]))
+    low, high = interval_ends(draws, np.array([1e12, 4, 1, 4]))
     assert np.log(high[:2]).tolist() == pytest.approx([1.95996, 2.77645], rel=1e-4)
     assert np.log(low[:2]).tolist() == pytest.approx([-1.95996, -2.77645], rel=1e-4)
     assert high[2] == pytest.approx(1000)

@@ -15,15 +15,15 @@ from jobs.stats.prevalence import (
     Figure,
     Quality,
     Stratum,
-    allocate,
-    collapsed,
-    of_part,
-    of_stratum,
-    of_type,
-    quality,
-    totals,
+    allocate_sample,
+    collapse_strata,
+    draw_totals,
+    estimate_part,
+    estimate_quality,
+    estimate_stratum,
+    estimate_type,
 )
-from jobs.stats.prevalence_by_test import corrected, corrected_calls, rate_of, rogan_gladen
+from jobs.stats.prevalence_by_test import correct_calls, correct_prevalence, estimate_rate, rogan_gladen
 from tests.support.examples import examples
 
 # The guess that a sample is allotted by: what the filter blocked is mostly spam, what it passed mostly not.
@@ -80,7 +80,7 @@ def month(rng: np.random.Generator, units: int, prevalence: float, spam_score: f
 def audited(rng: np.random.Generator, truth: Truth, size: int, least: int, response: float) -> list[Stratum]:
     """The strata as a person labelled a sample of them; some of it was not labelled."""
     keys = sorted(truth.units)
-    drawn = allocate([truth.units[key] for key in keys], [SPREAD[key[0]] for key in keys], size, least)
+    drawn = allocate_sample([truth.units[key] for key in keys], [SPREAD[key[0]] for key in keys], size, least)
     strata = []
     for key, count in zip(keys, drawn, strict=True):
         labelled = int(rng.binomial(count, response))
@@ -116,7 +116,7 @@ def test_corrected_prevalence_covers_the_truth_in_90_of_100_seeds(
         truth = month(rng, units, prevalence)
         strata = audited(rng, truth, size, least, response)
         assert truth.sensitivity < 0.9 and truth.specificity < 0.999
-        found = quality(strata, f"seed {seed}")
+        found = estimate_quality(strata, f"seed {seed}")
         assert found is not None
         held["prevalence"] += holds(found.prevalence, truth.prevalence)
         held["sensitivity"] += holds(found.sensitivity, truth.sensitivity)
@@ -155,7 +155,7 @@ def test_parts_of_a_channel_cover_their_truth() -> None:
         for place, band in enumerate(BANDS):
             true = part_of(truth, place)
             inside = [each for each in strata if int(each.code[-1]) // 2 == place]
-            found = of_part(inside, f"{seed}|{band}")
+            found = estimate_part(inside, f"{seed}|{band}")
             if found is None:
                 continue
             held.setdefault(f"{band} prevalence", []).append(holds(found.prevalence, true.prevalence))
@@ -187,8 +187,8 @@ def test_types_cover_their_truth_and_add_up() -> None:
             for name, count, label in zip(shares, there, labelled, strict=True):
                 true[name][key] = int(count)
                 of_types[name].append(dataclasses.replace(each, spam=int(label)))
-        whole = quality(strata, "x")
-        found = {name: of_type(of_types[name], f"{seed}|{name}") for name in shares}
+        whole = estimate_quality(strata, "x")
+        found = {name: estimate_type(of_types[name], f"{seed}|{name}") for name in shares}
         assert whole is not None and all(found.values())
         parts = [each.prevalence.value for each in found.values() if each is not None]
         assert sum(parts) == pytest.approx(whole.prevalence.value)
@@ -206,20 +206,20 @@ def test_types_cover_their_truth_and_add_up() -> None:
 def test_too_few_labels_tell_nothing_of_a_part_or_a_type() -> None:
     blocked = Stratum("a", "blocked", True, 500, 20, 20, 18)
     passed = Stratum("b", "passed", False, 900, 5, 4, 1)
-    assert of_part([blocked, passed], "x") is None
-    enough = of_part([blocked, dataclasses.replace(passed, labelled=5)], "x")
+    assert estimate_part([blocked, passed], "x") is None
+    enough = estimate_part([blocked, dataclasses.replace(passed, labelled=5)], "x")
     assert enough is not None and enough.sensitivity is not None and enough.specificity is not None
     # Four units that were all labelled are all there is to know.
-    whole = of_part([blocked, Stratum("b", "passed", False, 4, 4, 4, 1)], "x")
+    whole = estimate_part([blocked, Stratum("b", "passed", False, 4, 4, 4, 1)], "x")
     assert whole is not None and whole.sensitivity is not None
     # One call: how often it was right is the prevalence.
-    alone = of_part([blocked], "x")
+    alone = estimate_part([blocked], "x")
     assert alone is not None and (alone.sensitivity, alone.specificity) == (None, None)
     assert alone.prevalence.value == 0.9
     rare = [dataclasses.replace(blocked, spam=4), dataclasses.replace(passed, spam=0)]
-    few = of_type(rare, "x")
+    few = estimate_type(rare, "x")
     assert few is not None and few.sensitivity is None and few.prevalence.value == pytest.approx(100 / 1_400)
-    nobody = of_type([blocked, Stratum("c", "undecided", None, 30, 2, 0, 0)], "x")
+    nobody = estimate_type([blocked, Stratum("c", "undecided", None, 30, 2, 0, 0)], "x")
     assert nobody is None
 
 
@@ -242,11 +242,11 @@ def test_the_interval_is_as_wide_as_the_variance_of_a_stratified_sample_says(str
         for each in strata
         for rate in [each.spam / each.labelled]
     )
-    found = quality(strata, "x")
+    found = estimate_quality(strata, "x")
     assert found is not None
     width = (found.prevalence.high - found.prevalence.low) * sum(each.units for each in strata)
     assert width == pytest.approx(2 * 1.96 * variance**0.5, rel=0.06)
-    _, drawn = totals(collapsed(strata), np.random.default_rng(1))
+    _, drawn = draw_totals(collapse_strata(strata), np.random.default_rng(1))
     assert drawn.sum(axis=1).std() == pytest.approx(variance**0.5, rel=0.05)
 
 
@@ -256,7 +256,7 @@ def test_worked_by_hand() -> None:
         Stratum("passed", "passed", False, 300, 300, 300, 30),
         Stratum("undecided", "undecided", None, 100, 100, 100, 50),
     ]
-    found = quality(strata, "x")
+    found = estimate_quality(strata, "x")
     # 170 of 500; of 120 spam whose flag is known 90 were caught; of 280 others 270 were let pass.
     exact = [Figure(each, each, each) for each in (170 / 500, 90 / 120, 270 / 280)]
     calls = Calls(Figure(0.9, 0.9, 0.9), Figure(0.5, 0.5, 0.5), Figure(0.1, 0.1, 0.1))
@@ -268,7 +268,7 @@ def test_no_spam_among_the_labels_is_not_no_spam() -> None:
         Stratum("a", "blocked", True, 5_000, 50, 50, 50),
         Stratum("b", "passed", False, 100_000, 100, 100, 0),
     ]
-    found = quality(strata, "x")
+    found = estimate_quality(strata, "x")
     assert found is not None and found.sensitivity is not None
     assert found.prevalence.value == pytest.approx(5_000 / 105_000)
     assert found.prevalence.high > 5_900 / 105_000
@@ -281,13 +281,13 @@ def test_what_nobody_labelled_may_be_all_spam_or_none() -> None:
         Stratum("b", "undecided", None, 20, 10, 0, 0),
         Stratum("c", "passed", False, 80, 80, 80, 0),
     ]
-    found = quality(strata, "x")
+    found = estimate_quality(strata, "x")
     assert found is not None
     assert found.prevalence == Figure(110 / 200, 100 / 200, 120 / 200)
     assert (found.least, found.most) == (100 / 200, 120 / 200)
     assert found.sensitivity == Figure(1, 1, 1)
     assert found.calls == Calls(Figure(1, 1, 1), Figure(0.5, 0, 1), Figure(0, 0, 0))
-    assert quality([dataclasses.replace(each, labelled=0, spam=0) for each in strata], "x") is None
+    assert estimate_quality([dataclasses.replace(each, labelled=0, spam=0) for each in strata], "x") is None
 
 
 def test_a_stratum_of_one_label_goes_with_its_neighbour() -> None:
@@ -297,7 +297,7 @@ def test_a_stratum_of_one_label_goes_with_its_neighbour() -> None:
         Stratum("c", "passed", False, 30, 5, 0, 0),
         Stratum("d", "blocked", True, 1, 1, 1, 1),
     ]
-    assert [(each.code, each.units, each.labelled) for each in collapsed(strata)] == [
+    assert [(each.code, each.units, each.labelled) for each in collapse_strata(strata)] == [
         ("d", 1, 1),
         ("a+b+c", 60, 6),
     ]
@@ -319,10 +319,10 @@ def samples(draw: st.DrawFn) -> list[Stratum]:
 @examples(40)
 @given(samples(), st.randoms(use_true_random=False))
 def test_estimates_stay_inside_what_is_known_and_order_changes_nothing(strata: list[Stratum], random) -> None:  # type: ignore[no-untyped-def]
-    found = quality(strata, "x")
+    found = estimate_quality(strata, "x")
     shuffled = list(strata)
     random.shuffle(shuffled)
-    assert quality(shuffled, "x") == found
+    assert estimate_quality(shuffled, "x") == found
     if found is None:
         assert not any(each.labelled for each in strata)
         return
@@ -350,7 +350,7 @@ def test_estimates_stay_inside_what_is_known_and_order_changes_nothing(strata: l
     assert found.prevalence.high <= (units - clean) / units + slack
     assert -slack <= found.least <= found.most <= 1 + slack
     # Strata that are put together hold all units, labels and spam.
-    cells = collapsed(strata)
+    cells = collapse_strata(strata)
     for name in ("units", "sampled", "labelled", "spam"):
         assert sum(getattr(cell, name) for cell in cells) == sum(getattr(each, name) for each in strata)
 
@@ -368,7 +368,7 @@ def test_a_census_gives_the_exact_truth_without_width(cells: list[tuple[str, int
         Stratum(f"s{place}", call, FLAGS[call], units, units, units, round(units * rate))
         for place, (call, units, rate) in enumerate(cells)
     ]
-    found = quality(strata, "x")
+    found = estimate_quality(strata, "x")
     assert found is not None
     truth = sum(each.spam for each in strata) / sum(each.units for each in strata)
     assert [found.prevalence.low, found.prevalence.high, found.least, found.most] == pytest.approx(
@@ -377,7 +377,7 @@ def test_a_census_gives_the_exact_truth_without_width(cells: list[tuple[str, int
     for each in (found.sensitivity, found.specificity):
         assert each is None or each.high - each.low < 1e-9
     for one in strata:
-        alone = of_stratum(one, "x")
+        alone = estimate_stratum(one, "x")
         assert alone is not None and alone.high - alone.low < 1e-9
 
 
@@ -387,7 +387,9 @@ def test_a_stratum_alone_covers_its_truth() -> None:
         rng = np.random.default_rng(seed)
         spam = int(rng.integers(0, 400))
         labelled = int(rng.hypergeometric(spam, 400 - spam, 12))
-        held += holds(of_stratum(Stratum("a", "passed", False, 400, 12, 12, labelled), str(seed)), spam / 400)
+        held += holds(
+            estimate_stratum(Stratum("a", "passed", False, 400, 12, 12, labelled), str(seed)), spam / 400
+        )
     assert held >= 180
 
 
@@ -404,16 +406,16 @@ def test_an_allocation_adds_up_and_keeps_its_minimum(
     cells: list[tuple[int, float]], size: int, least: int
 ) -> None:
     units, spread = [each[0] for each in cells], [each[1] for each in cells]
-    given_ = allocate(units, spread, size, least)
+    given_ = allocate_sample(units, spread, size, least)
     floor = [min(each, least) for each in units]
     assert all(low <= count <= whole for low, count, whole in zip(floor, given_, units, strict=True))
     assert sum(given_) == max(sum(floor), min(size, sum(units)))
 
 
 def test_the_larger_and_the_less_certain_stratum_gets_more() -> None:
-    assert allocate([1_000, 9_000, 9_000, 4], [0.2, 0.2, 0.4, 0.5], 290, 5) == [10, 92, 184, 4]
-    assert allocate([10, 10], [0.5, 0.5], 100, 5) == [10, 10]
-    assert allocate([1_000, 1_000], [0.5, 0.5], 7, 5) == [5, 5]
+    assert allocate_sample([1_000, 9_000, 9_000, 4], [0.2, 0.2, 0.4, 0.5], 290, 5) == [10, 92, 184, 4]
+    assert allocate_sample([10, 10], [0.5, 0.5], 100, 5) == [10, 10]
+    assert allocate_sample([1_000, 1_000], [0.5, 0.5], 7, 5) == [5, 5]
 
 
 # --- Rogan and Gladen -------------------------------------------------------------------------------------
@@ -451,8 +453,8 @@ def test_what_a_test_says_of_calls_adds_up(
         (tested[0], tested[0] - int(tested[0] * error * 0.4)),
         (tested[1], int(tested[1] * error * 0.4)),
     )
-    found, is_cut = corrected((low, high), spam, ham, "x")
-    calls = corrected_calls((low, high), spam, ham, "x")
+    found, is_cut = correct_prevalence((low, high), spam, ham, "x")
+    calls = correct_calls((low, high), spam, ham, "x")
     shares = [(low, calls.flagged), (high - low, calls.undecided), (1 - high, calls.passed)]
     for size, each in shares:
         assert (each is None) == (size == 0)
@@ -464,16 +466,16 @@ def test_what_a_test_says_of_calls_adds_up(
 
 def test_what_a_test_says_of_calls_by_hand() -> None:
     # Of 1,000 units 300 are spam: 270 of the 284 that are flagged, 30 of the 716 that pass.
-    found = corrected_calls((0.284, 0.284), (100, 90), (100, 2), "x")
+    found = correct_calls((0.284, 0.284), (100, 90), (100, 2), "x")
     assert found.undecided is None and found.flagged is not None and found.passed is not None
     assert (found.flagged.value, found.passed.value) == (
         pytest.approx(270 / 284),
         pytest.approx(30 / 716),
     )
     # What the test leaves open of the flagged is what it says of false alarms.
-    better = corrected_calls((0.284, 0.284), (10_000, 9_000), (10_000, 200), "x")
+    better = correct_calls((0.284, 0.284), (10_000, 9_000), (10_000, 200), "x")
     assert better.flagged is not None and better.flagged.low > found.flagged.low
-    undecided = corrected_calls((0.2, 0.4), (100, 90), (100, 2), "x").undecided
+    undecided = correct_calls((0.2, 0.4), (100, 90), (100, 2), "x").undecided
     assert undecided is not None and (undecided.low, undecided.high) == (0, 1)
 
 
@@ -489,7 +491,7 @@ def test_a_correction_covers_the_truth_for_tests_of_any_chance() -> None:
         apparent = truth * sensitivity + (1 - truth) * (1 - specificity)
         spam = (300, int(rng.binomial(300, sensitivity)))
         ham = (500, int(rng.binomial(500, 1 - specificity)))
-        found, _ = corrected((apparent, apparent), spam, ham, str(seed))
+        found, _ = correct_prevalence((apparent, apparent), spam, ham, str(seed))
         held += holds(found, truth)
         plain += abs(apparent - truth) < 0.001
     assert held >= 180
@@ -517,8 +519,8 @@ def test_a_correction_covers_the_truth_of_generated_months() -> None:
             sum(count for (call, _), count in truth.units.items() if FLAGS[call] in among) / 20_000
             for among in ((True,), (True, None))
         ]
-        found, _ = corrected((ends[0], ends[1]), tested[0], tested[1], str(seed))
-        calls = corrected_calls((ends[0], ends[1]), tested[0], tested[1], str(seed))
+        found, _ = correct_prevalence((ends[0], ends[1]), tested[0], tested[1], str(seed))
+        calls = correct_calls((ends[0], ends[1]), tested[0], tested[1], str(seed))
         for flag, call in ((True, calls.flagged), (False, calls.passed)):
             there = truth.of_call(truth.units, flag)
             held[f"{flag}"] += holds(call, truth.of_call(truth.spam, flag) / there)
@@ -530,12 +532,12 @@ def test_a_correction_covers_the_truth_of_generated_months() -> None:
 
 
 def test_what_logs_cannot_decide_widens_a_correction() -> None:
-    narrow, _ = corrected((0.4, 0.4), (1_000, 900), (1_000, 10), "x")
-    wide, _ = corrected((0.35, 0.45), (1_000, 900), (1_000, 10), "x")
+    narrow, _ = correct_prevalence((0.4, 0.4), (1_000, 900), (1_000, 10), "x")
+    wide, _ = correct_prevalence((0.35, 0.45), (1_000, 900), (1_000, 10), "x")
     assert wide.low < narrow.low and narrow.high < wide.high
     assert wide.value == pytest.approx(narrow.value)
     # A test of so few that the filter may tell nothing leaves everything open.
-    nothing, _ = corrected((0.4, 0.4), (3, 2), (3, 1), "x")
+    nothing, _ = correct_prevalence((0.4, 0.4), (3, 2), (3, 1), "x")
     assert (nothing.low, nothing.high) == (0, 1)
-    rate = rate_of((1_000, 900), "x", "spam")
+    rate = estimate_rate((1_000, 900), "x", "spam")
     assert rate.value == 0.9 and 0.87 < rate.low < 0.9 < rate.high < 0.93

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import qmc, sobol_indices, uniform
 
 from jobs.stats import sobol
-from jobs.stats.sensitivity import indices
+from jobs.stats.sensitivity import estimate_indices
 
 
 @pytest.mark.parametrize("bits", [30, 64])
@@ -19,13 +19,13 @@ from jobs.stats.sensitivity import indices
 def test_points_are_those_of_scipy_to_the_bit(dimensions: int, power: int, bits: int) -> None:
     given = (np.random.default_rng(52) for _ in range(2))
     theirs = qmc.Sobol(dimensions, scramble=True, bits=bits, rng=next(given)).random_base2(power)
-    ours = sobol.points(dimensions, 2**power, next(given), bits)
+    ours = sobol.sobol_points(dimensions, 2**power, next(given), bits)
     assert ours.dtype == theirs.dtype and np.array_equal(ours, theirs)
 
 
 def test_points_are_balanced_for_powers_of_two_only() -> None:
     with pytest.raises(ValueError, match="12 points"):
-        sobol.points(2, 12, np.random.default_rng(1))
+        sobol.sobol_points(2, 12, np.random.default_rng(1))
 
 
 def ishigami(shares: np.ndarray) -> np.ndarray:
@@ -35,7 +35,7 @@ def ishigami(shares: np.ndarray) -> np.ndarray:
 
 def test_sensitivity_indices_are_those_of_scipy_and_of_the_books() -> None:
     """The function of Ishigami and Homma (1990), of which the indices are known exactly."""
-    first, whole = indices(ishigami, 3, 2**12, 52)
+    first, whole = estimate_indices(ishigami, 3, 2**12, 52)
     theirs = sobol_indices(func=ishigami, n=2**12, dists=[uniform()] * 3, rng=np.random.default_rng(52))
     assert first == pytest.approx(theirs.first_order, rel=1e-12, abs=1e-12)
     assert whole == pytest.approx(theirs.total_order, rel=1e-12, abs=1e-12)
@@ -44,7 +44,7 @@ def test_sensitivity_indices_are_those_of_scipy_and_of_the_books() -> None:
 
 
 def test_a_constant_has_no_sensitivity() -> None:
-    first, whole = indices(lambda shares: np.ones(shares.shape[1]), 2, 16, 1)
+    first, whole = estimate_indices(lambda shares: np.ones(shares.shape[1]), 2, 16, 1)
     assert not first.any() and not whole.any()
 
 

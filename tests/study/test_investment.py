@@ -17,10 +17,10 @@ from jobs.core import contracts
 from jobs.core.contracts import polars_schema, reference
 from jobs.core.errors import ObservatoryError
 from jobs.costs.investment_assumptions import draw_parameters
-from jobs.stats.censoring import draws_inside, fit, mean_inside
-from jobs.stats.estimation import REPLICATES, for_themselves
-from jobs.stats.formula import crf
-from jobs.stats.imputation import PARTS, spending, with_capital
+from jobs.stats.censoring import draws_inside, fit_lognormal, mean_inside
+from jobs.stats.estimation import REPLICATES, floor_at_one
+from jobs.stats.formula import recovery_factor
+from jobs.stats.imputation import PARTS, impute_spending, multiply_capital
 from jobs.study.estimate.accounts import (
     Price,
     account,
@@ -355,7 +355,8 @@ def test_capital_and_operating_cost_add_up_and_nobody_counts_for_less_than_it_sa
 @example(5)
 @example(12)
 def test_nobody_stands_for_less_than_itself_before_any_floor(seed: int) -> None:
-    """figures() ends with a floor for last digits; the weights alone keep what was reported, of bands too."""
+    """estimate_figures() ends with a floor for last digits; the weights alone keep what was reported, of
+    bands too."""
     accounts, people, countries = made_up(seed)
     sample, answered = sample_of(countries, people, "EMAIL", "2026", ("investment", "EMAIL", "2026"))
     found = spent(answered, 1, np.ones((2, answered.height)))
@@ -364,7 +365,7 @@ def test_nobody_stands_for_less_than_itself_before_any_floor(seed: int) -> None:
     for place, known in enumerate(sample.known):
         own = sample.member[place, answering]
         if own.any():
-            weights = for_themselves(sample.weighted.weights[0, own], subscriptions[own], float(known))
+            weights = floor_at_one(sample.weighted.weights[0, own], subscriptions[own], float(known))
             assert (weights >= 1).all()
             for amounts in (found.mean, found.lowest, found.highest):
                 assert weights @ amounts[own] >= amounts[own].sum() * (1 - 1e-12)
@@ -408,7 +409,7 @@ def test_rate_life_and_share_are_drawn_once_for_all_and_what_is_told_is_not() ->
     assert times[:, 0] == pytest.approx(times[:, 1])
     assert (times[:, 4] == 1).all()
     rates = POINTS["discount_rate_real_developing"]
-    assert times[:, 2] == pytest.approx(crf(rates[1:], 7.0) / crf(rates[0], 7.0))
+    assert times[:, 2] == pytest.approx(recovery_factor(rates[1:], 7.0) / recovery_factor(rates[0], 7.0))
     share = POINTS["shared_asset_share"]
     assert times[:, 3] == pytest.approx(times[:, 2] * share[1:] / share[0])
     assert share.max() <= 1
@@ -421,7 +422,7 @@ def test_rate_life_and_share_are_drawn_once_for_all_and_what_is_told_is_not() ->
 @given(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), st.floats(0, 1e9), st.floats(0.1, 3))
 def test_only_capital_is_multiplied(parts: list[float], amount: float, times: float) -> None:
     share = np.array([parts]) / sum(parts)
-    amounts, drawn = with_capital(np.array([amount]), share, np.array([[times]]))
+    amounts, drawn = multiply_capital(np.array([amount]), share, np.array([[times]]))
     whole = share * amount * np.array([times, 1, 1])
     assert drawn.sum(axis=-1) == pytest.approx(1)
     assert (amounts[..., None] * drawn)[0] == pytest.approx(whole)
@@ -485,7 +486,7 @@ def test_the_interval_holds_what_capital_takes_for_granted() -> None:
 def test_two_edges_and_three_bands_give_the_distribution_exactly() -> None:
     """One of four below 2, two between 2 and 8, one above: quartiles, so s = ln(8/2)/(2 x 0.67449)."""
     low, high = np.array([0.0, 2.0, 2.0, 8.0]), np.array([2.0, 8.0, 8.0, np.inf])
-    mean, spread = fit(np.array([]), low, high)
+    mean, spread = fit_lognormal(np.array([]), low, high)
     assert mean == pytest.approx(np.log(4), abs=1e-6)
     assert spread == pytest.approx(np.log(4) / (2 * 0.6744897501960817), rel=1e-6)
 
@@ -493,7 +494,7 @@ def test_two_edges_and_three_bands_give_the_distribution_exactly() -> None:
 def test_exact_amounts_alone_give_the_textbook_estimate() -> None:
     amounts = np.exp(np.random.default_rng(1).normal(3, 0.7, 50))
     none = np.array([])
-    mean, spread = fit(amounts, none, none)
+    mean, spread = fit_lognormal(amounts, none, none)
     assert mean == pytest.approx(np.log(amounts).mean(), abs=1e-6)
     assert spread == pytest.approx(np.log(amounts).std(), rel=1e-6)
 
@@ -503,7 +504,7 @@ def test_the_score_is_nought_where_the_fit_stands() -> None:
     the score in the spread, solved apart, has its root where the fit is."""
     distance, edge = 1.2, np.log(5)
     exact = 50 * np.exp(np.repeat([distance, -distance], 3))
-    mean, spread = fit(exact, np.array([10.0, 50.0]), np.array([50.0, 250.0]))
+    mean, spread = fit_lognormal(exact, np.array([10.0, 50.0]), np.array([50.0, 250.0]))
 
     def score(s: float) -> float:
         z = edge / s
@@ -533,7 +534,7 @@ def test_bands_become_amounts_and_exact_ones_stay() -> None:
     low[:2], high[:2] = 10_000, 50_000
     x, size = np.full(count, 100.0), np.array(["SMALL"] * 6 + ["LARGE"] * 6, dtype=object)
     parts = np.tile([0.25, 0.5, 0.25], (count, 1))
-    found = spending(exact, parts, low, high, x, size, seed=1, replicates=50)
+    found = impute_spending(exact, parts, low, high, x, size, seed=1, replicates=50)
     assert found.mean[3:].tolist() == exact[3:].tolist()
     assert (found.draws[:, 3:] == exact[3:]).all()
     assert ((found.draws[:, :2] >= 10_000) & (found.draws[:, :2] <= 50_000)).all()
@@ -541,7 +542,7 @@ def test_bands_become_amounts_and_exact_ones_stay() -> None:
     assert found.mean[2] == found.draws[:, 2].max() == found.highest[2] == 0
     assert (found.lowest[:2] == 10_000).all() and (found.highest[:2] == 50_000).all()
     assert (found.drawn_parts == parts).all()
-    again = spending(exact, parts, low, high, x, size, seed=1, replicates=50)
+    again = impute_spending(exact, parts, low, high, x, size, seed=1, replicates=50)
     assert np.array_equal(found.draws, again.draws)
 
 
@@ -550,19 +551,19 @@ def test_amounts_with_no_upper_edge_stand_at_what_was_told_where_nothing_says_mo
     low, high = np.linspace(100, 800, count), np.full(count, np.inf)
     exact, size = np.full(count, np.nan), np.full(count, "SMALL", dtype=object)
     parts = np.zeros((count, 3))
-    found = spending(exact, parts, low, high, np.ones(count), size, seed=1, replicates=3)
+    found = impute_spending(exact, parts, low, high, np.ones(count), size, seed=1, replicates=3)
     assert found.mean.tolist() == low.tolist()
     assert (found.draws == low).all()
     exact[:4] = [400, 500, 600, 900]
     low[:4], high[:4] = 0, 0
-    found = spending(exact, parts, low, high, np.ones(count), size, seed=1, replicates=3)
+    found = impute_spending(exact, parts, low, high, np.ones(count), size, seed=1, replicates=3)
     assert (found.mean[4:] > low[4:]).all()
     assert (found.mean[4:] < 3 * low[4:]).all()
 
 
 def test_bands_that_leave_the_spread_open_do_not_run_away() -> None:
     """One below 1 and one above 2 are likeliest of a spread without end."""
-    mean, spread = fit(np.array([]), np.array([0.0, 2.0]), np.array([1.0, np.inf]))
+    mean, spread = fit_lognormal(np.array([]), np.array([0.0, 2.0]), np.array([1.0, np.inf]))
     assert spread == pytest.approx(3)
     assert abs(mean) < 1
 
@@ -575,7 +576,7 @@ def test_how_a_band_divides_is_drawn_from_accounts_by_amount() -> None:
     low, high = np.zeros(count), np.zeros(count)
     low[-1], high[-1] = 100, 400
     size = np.full(count, "SMALL", dtype=object)
-    found = spending(exact, parts, low, high, np.ones(count), size, seed=1, replicates=4000)
+    found = impute_spending(exact, parts, low, high, np.ones(count), size, seed=1, replicates=4000)
     assert found.parts[-1] == pytest.approx([0.75, 0.25, 0.0])
     assert set(map(tuple, found.drawn_parts[:, -1].tolist())) == {(1.0, 0.0, 0.0), (0.0, 1.0, 0.0)}
     assert found.drawn_parts[:, -1].mean(axis=0) == pytest.approx([0.75, 0.25, 0.0], abs=0.02)
@@ -586,7 +587,7 @@ def test_without_an_account_each_part_of_a_band_has_a_third() -> None:
     one = np.array([np.nan])
     low, high = np.array([100.0]), np.array([400.0])
     size = np.array(["SMALL"], dtype=object)
-    found = spending(one, np.zeros((1, 3)), low, high, np.ones(1), size, seed=1, replicates=3)
+    found = impute_spending(one, np.zeros((1, 3)), low, high, np.ones(1), size, seed=1, replicates=3)
     assert found.parts.tolist() == [[1 / 3, 1 / 3, 1 / 3]]
     assert (found.drawn_parts == 1 / 3).all()
 

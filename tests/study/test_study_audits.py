@@ -15,8 +15,8 @@ from scipy.special import betaincinv
 from jobs.core.contracts import reference
 from jobs.core.periods import days_of
 from jobs.core.shares import CALLS, ENDS, SHARES
-from jobs.stats.estimation import SMALLEST, Array, seed_of, weighted
-from jobs.stats.intervals import Figures, figures
+from jobs.stats.estimation import SMALLEST, Array, seed_of, weight_respondents
+from jobs.stats.intervals import Figures, estimate_figures
 from jobs.study.estimate.audits import AUDIT, audited, corrected, of_period
 from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import CELL, cell_rows, labelled_definitions
@@ -299,13 +299,13 @@ def test_an_area_that_answered_in_full_has_the_audits_error_alone() -> None:
     """Linearised and bootstrap errors are nothing then, and would leave one degree of freedom."""
     people = population("EMAIL")
     everyone = np.ones(len(people.spam), dtype=bool)
-    sample = weighted(operators(people, everyone), {}, 1, 400)
+    sample = weight_respondents(operators(people, everyone), {}, 1, 400)
     random = np.random.default_rng(1)
     y = np.concatenate([people.spam[None], people.spam * random.normal(1, 0.1, (400, len(people.spam)))])[
         :, :, None
     ]
     known = np.array([people.subscriptions.sum()])
-    found = figures(sample, y, everyone[None], known, 0 * y[0], imputed_freedom=30)
+    found = estimate_figures(sample, y, everyone[None], known, 0 * y[0], imputed_freedom=30)
     error = 0.1 * np.sqrt((people.spam**2).sum())
     assert found.error[0, 0] == pytest.approx(error, rel=0.1)
     assert np.log(found.high[0, 0] / found.estimate[0, 0]) == pytest.approx(
@@ -363,11 +363,11 @@ def with_audits(
 
 
 def of_world(people: Population, answered: Array, y: Array, donors: int | None, seed: int) -> Figures:
-    sample = weighted(operators(people, answered), {}, seed, len(y) - 1 if y.ndim == 3 else 50)
+    sample = weight_respondents(operators(people, answered), {}, seed, len(y) - 1 if y.ndim == 3 else 50)
     everyone = np.ones((1, len(answered)), dtype=bool)
     least = None if donors is None else 0 * y[0]
     freedom = None if donors is None else donors - 1
-    return figures(sample, y, everyone, np.array([people.subscriptions.sum()]), least, freedom)
+    return estimate_figures(sample, y, everyone, np.array([people.subscriptions.sum()]), least, freedom)
 
 
 @pytest.mark.long

@@ -16,7 +16,7 @@ from jobs.core.areas import COUNTRY, GROUPS, areas, members, on_day
 from jobs.core.contracts import reference, rows_frame
 from jobs.core.shares import SHARES
 from jobs.costs.investment_assumptions import draw_parameters
-from jobs.stats.estimation import REPLICATES, Array, Operators, seed_of, weighted
+from jobs.stats.estimation import REPLICATES, Array, Operators, seed_of, weight_respondents
 from jobs.study import investment_account
 from jobs.study.estimate.area_rows import estimates
 from jobs.study.estimate.audits import corrected
@@ -104,7 +104,7 @@ def sample_of_people(people: Population, answered: Array, replicates: int, *key:
     )
     member = np.array([members(area, people.country) for area in AREAS])
     groups = {area.code: member[place] for place, area in enumerate(AREAS) if area.code in GROUPS}
-    drawn = weighted(operators, groups, seed_of(*key), replicates)
+    drawn = weight_respondents(operators, groups, seed_of(*key), replicates)
     return Sample(drawn, AREAS, member, member @ people.subscriptions, people.respondent)
 
 

@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from jobs.core.errors import ObservatoryError
-from jobs.stats.formula import crf
+from jobs.stats.formula import recovery_factor
 
 ASSETS = ("SERVER", "SOFTWARE", "FIREWALL", "CALLAUTH", "PROBE", "REGISTER", "OTHER")
 CHANNELS = "sp707"
@@ -70,7 +70,7 @@ def annual_cost(purchase: float, share: float, life: float, rate: float) -> floa
         raise ObservatoryError(
             f"an asset's life of {life:g} years cannot be: give at least one year, or leave it out"
         )
-    return purchase * share * float(crf(rate, life))
+    return purchase * share * float(recovery_factor(rate, life))
 
 
 def parts_of(answers: Answers, question: str, names: Sequence[str]) -> tuple[dict[str, float], float]:

@@ -6,8 +6,8 @@ import numpy as np
 
 from jobs.core.areas import COUNTRY
 from jobs.stats.estimation import Array
-from jobs.stats.intervals import BAND_FACTORS, ONE_RESPONDENT, at_factor, cv_band, figures
-from jobs.stats.prediction import Cell, Imputed, Multiples, has_own_rate, multiples, predicted_figure
+from jobs.stats.intervals import BAND_FACTORS, ONE_RESPONDENT, at_factor, cv_band, estimate_figures
+from jobs.stats.prediction import Cell, Imputed, Multiples, draw_multiples, has_own_rate, predicted_figure
 from jobs.study.estimate.rows import confidentiality
 from jobs.study.estimate.sample import Sample, cell_totals, in_cell, subscriptions_of
 
@@ -21,16 +21,18 @@ def estimates(
     """A row for each area and measure, `measure` its place: estimate, interval, band, counts, nature, status.
 
     y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
-    is certain of imputed ones, respondents x measures; imputed_freedom: see figures(). Areas with fewer than
-    SMALLEST respondents, and all countries, are what was reported and the rest at a rate; the others are
-    ratio totals.
+    is certain of imputed ones, respondents x measures; imputed_freedom: see estimate_figures(). Areas with
+    fewer than SMALLEST respondents, and all countries, are what was reported and the rest at a rate; the
+    others are ratio totals.
     """
     own = y[0] if y.ndim == 3 else y
     certain = own if least is None else least
     is_certain = own == certain
     answering = sample.weighted.operators.is_respondent
     enough = sample.by_ratio
-    found = figures(sample.weighted, y, sample.member[enough], sample.known[enough], certain, imputed_freedom)
+    found = estimate_figures(
+        sample.weighted, y, sample.member[enough], sample.known[enough], certain, imputed_freedom
+    )
     four: dict[int, tuple[Array, Array, Array, Array] | None] = {
         int(place): (found.estimate[number], found.error[number], found.low[number], found.high[number])
         for number, place in enumerate(np.flatnonzero(enough))
@@ -167,7 +169,7 @@ def rates_of(sample: Sample, y: Array, places: Array) -> Multiples:
     each = [subscriptions_of(sample, int(place))[:2] for place in places]
     answered, silent = (max((len(of[number]) for of in each), default=0) for number in (0, 1))
     cell = sample.cell[sample.weighted.operators.is_respondent]
-    return multiples(sample.weighted, cell, y, max(silent, 1), answered)
+    return draw_multiples(sample.weighted, cell, y, max(silent, 1), answered)
 
 
 def predicted(

@@ -21,10 +21,10 @@ from jobs.stats.estimation import (
     Array,
     Operators,
     Weighted,
+    assign_subscriptions,
     ratio_totals,
     seed_of,
-    subscriptions_stood_for,
-    weighted,
+    weight_respondents,
 )
 from jobs.stats.intervals import estimated_totals
 from jobs.stats.prediction import point_rate
@@ -126,7 +126,7 @@ def sample_of(
     )
     country = people["country_code"].to_numpy().astype(object)
     known = known_subscriptions(reference.denominator, channel, period)
-    stands = subscriptions_stood_for(reported, country, is_respondent, known)
+    stands = assign_subscriptions(reported, country, is_respondent, known)
     of_country = {name: float(stands[country == name].sum()) for name in sorted(set(country.tolist()))}
     # Operators that nobody listed have subscriptions too: areas count them.
     of_country |= {name: value for name, value in known.items() if value > of_country.get(name, 0.0)}
@@ -142,7 +142,7 @@ def sample_of(
     )
     member = np.array([members(area, country) for area in listed])
     groups = {area.code: member[place] for place, area in enumerate(listed) if area.code in GROUPS}
-    drawn = weighted(operators, groups, seed_of(*key, channel, period), replicates)
+    drawn = weight_respondents(operators, groups, seed_of(*key, channel, period), replicates)
     totals = np.array([sum(of_country.get(name, 0.0) for name in area.countries) for area in listed])
     holding = people["holding_id"].to_numpy().astype(object)
     return Sample(drawn, listed, member, totals, holding), people.filter(is_respondent).select(

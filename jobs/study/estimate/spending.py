@@ -15,8 +15,8 @@ import polars as pl
 from jobs.core.areas import on_day
 from jobs.costs.investment_assumptions import LIFE, SHARE, rate_code
 from jobs.stats.estimation import Array, one_hot
-from jobs.stats.formula import crf
-from jobs.stats.imputation import PARTS, Spending, spending
+from jobs.stats.formula import recovery_factor
+from jobs.stats.imputation import PARTS, Spending, impute_spending
 from jobs.stats.sampling import Samples
 
 ALL = "_T"
@@ -89,7 +89,7 @@ def capital_drawn(answered: pl.DataFrame, classes: Sequence[str], points: Sample
         told["life"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
     )
     rate = drawn(rates, np.full(len(place), np.nan))
-    each = told["purchase"].cast(pl.Float64).to_numpy() * share * crf(rate, life)
+    each = told["purchase"].cast(pl.Float64).to_numpy() * share * recovery_factor(rate, life)
     cost = each @ one_hot(place, answered.height)
     return np.divide(cost[1:], cost[0], out=np.ones_like(cost[1:]), where=cost[0] > 0)
 
@@ -99,7 +99,7 @@ def spent(answered: pl.DataFrame, seed: int, capital: Array) -> Spending:
     capital_drawn()."""
     is_band = answered["is_band"].to_numpy()
     high = pl.when(pl.col("is_band")).then(pl.col("band_high").fill_null(np.inf)).otherwise(0.0)
-    return spending(
+    return impute_spending(
         exact=np.where(is_band, np.nan, answered["exact"].to_numpy()),
         parts=answered.select(*PARTS).to_numpy(),
         low=answered["band_low"].fill_null(0.0).to_numpy(),
