@@ -70,8 +70,7 @@ def privately(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def close(folder: Path) -> None:
-    """Take access from all others: earlier versions left lakes open. A folder of another owner stays as it
-    is, such as a mounted volume."""
+    """Take access from all others. A folder of another owner stays as it is, such as a mounted volume."""
     mode = stat.S_IMODE(folder.stat().st_mode)
     closed = mode & ~(GROUP if is_shared(folder) else OWNER)
     if closed != mode:

@@ -11,7 +11,7 @@ from jobs.core.errors import ObservatoryError
 
 # How sketches, checksums, transactions and the columns of silver are written; a lake of an earlier form is
 # computed anew.
-FORM = 3
+FORM = 4
 MARK = "observatory.json"
 # The package that fsspec reads a kind of place with, where it is not fsspec's own.
 PACKAGES = {"s3": "s3fs", "s3a": "s3fs"}

@@ -35,7 +35,6 @@ from jobs.stages.batches import (
 )
 from jobs.stages.bronze_tasks import Parsed
 from jobs.stages.ranges import latest_of, range_bytes, ranges_of, tasks_of
-from jobs.stages.windows import is_plausible
 
 COUNTS = ("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
 
@@ -190,11 +189,6 @@ def ledger(
 def open_since(lake: Lake, settings: Observatory, ingest_id: str) -> dict[str, dt.date]:
     """For each operator, the first day that late lines of a batch may still change: by the batches before."""
     before = lake.read("bronze.file", where=pl.col("ingest_id") < ingest_id)
-    newest = (
-        before.filter(is_plausible())
-        .group_by("operator_id")
-        .agg(pl.col("last_event_date").max())
-        .drop_nulls()
-    )
+    newest = before.group_by("operator_id").agg(pl.col("last_event_date").max()).drop_nulls()
     days = dt.timedelta(days=settings.lake.open_days)
     return {operator: date - days for operator, date in newest.rows()}

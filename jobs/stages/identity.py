@@ -13,8 +13,6 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-import polars as pl
-
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import key_setting
 from jobs.engine.lake import Lake
@@ -142,25 +140,9 @@ def other_keys(lake: Lake, settings: Observatory) -> list[str]:
 
 
 def known_operators(lake: Lake) -> Known:
-    """By id each operator that the lake was written for: its name, the ids of its keys, and its sources. Of a
-    lake of before they were remembered what silver says: ids and keys."""
-    about = lake.about()
-    if "operators" in about or not lake.exists(SILVER):
-        found: Known = about.get("operators", {})
-        return found
-    keys = (
-        lake.scan(SILVER, lake.versions().get(SILVER))
-        .select("operator_id", "key_id")
-        .unique()
-        .sort("operator_id", "key_id")
-        .collect(engine="streaming")
-        .group_by("operator_id", maintain_order=True)
-        .agg(pl.col("key_id").drop_nulls())
-    )
-    return {
-        operator: {"name": None, "key_ids": of_operator, "sources": []}
-        for operator, of_operator in keys.iter_rows()
-    }
+    """By id each operator that the lake was written for: its name, the ids of its keys, and its sources."""
+    found: Known = lake.about().get("operators", {})
+    return found
 
 
 def source_hashes(operator: Operator) -> set[str]:

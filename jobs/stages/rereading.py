@@ -1,18 +1,14 @@
-"""Batches that are read again: what was quarantined, and what has stamps from the future."""
+"""Batches that are read again: what was quarantined."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.engine.lake import Lake
 from jobs.ingest.manifest import landing, read_manifest
-from jobs.settings.config import Observatory
-from jobs.settings.operator import Operator
 from jobs.stages.batches import Ingest, Ingested, intend, landed, refuse_missing
 from jobs.stages.bronze_stage import finish
-from jobs.stages.windows import is_plausible
 
 
 def requarantine(work: Ingest) -> Ingested:
@@ -64,51 +60,3 @@ def removed_pieces(fs: Any, area: str, lake: Lake) -> set[tuple[str, str, str, s
         for operator, source in {row[1:3] for row in rows}
     }
     return {row[:4] for row in rows if row[5] < begun[row[1], row[2]].get(row[4], 0)}
-
-
-@dataclass
-class Mending:
-    """What an earlier version read stamps from the future in, and believed them.
-
-    batches: by id, the pieces to read again. retaken: the ids of these batches and of all after them, which
-    silver may have left out, for their days were closed. lost: sources whose pieces are no longer there.
-    """
-
-    batches: dict[str, set[str]] = field(default_factory=dict)
-    retaken: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-
-
-def believed(lake: Lake, settings: Observatory, operators: list[Operator]) -> Mending:
-    """The batches to read again because days from the future stand in their ledger."""
-    rows = lake.read("bronze.file")
-    wrong = rows.filter(~is_plausible())
-    found = Mending()
-    if wrong.is_empty():
-        return found
-    fs, area = landing(lake.root)
-    there = {key for key, *_ in landed(fs, area, settings, operators)}
-    mine = {(operator.id, source.id) for operator in operators for source in operator.source}
-    for ingest_id, operator, source in sorted(
-        wrong.select("ingest_id", "operator_id", "source_id").unique().rows()
-    ):
-        if (operator, source) not in mine:
-            continue
-        of_source = rows.filter(ingest_id=ingest_id, operator_id=operator, source_id=source)["piece_id"]
-        keys = {f"{operator}/{source}/{piece}" for piece in of_source}
-        if keys <= there:
-            found.batches.setdefault(ingest_id, set()).update(keys)
-        else:
-            found.lost.append(f"{operator}/{source}")
-    if found.batches:
-        found.retaken = sorted(rows["ingest_id"].filter(rows["ingest_id"] >= min(found.batches)).unique())
-    return found
-
-
-def mend(work: Ingest, found: Mending) -> None:
-    """Read these batches again: stamps from the future go to quarantine, and out of the ledger."""
-    fs, area = landing(work.lake.root)
-    finish(work)
-    for ingest_id, keys in sorted(found.batches.items()):
-        intend(fs, area, ingest_id, keys, again=True)
-    finish(work)

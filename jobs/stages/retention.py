@@ -134,12 +134,12 @@ def operators_of(lake: Lake) -> list[str]:
 
 def needed(lake: Lake, settings: Observatory) -> dict[str, Needed]:
     """By operator the first days that are still needed, of operators with records."""
-    columns = ["operator_id", "format_code", "last_event_date", "landed_at", "latest_at"]
+    columns = ["operator_id", "format_code", "last_event_date"]
     ledger = lake.read(LEDGER, columns=columns)
     configured = ((each.id, source.format) for each in settings.operator for source in each.source)
     formats = [*ledger.select("operator_id", "format_code").unique().rows(), *configured]
     lives = windows.longest_lives((operator, name) for operator, name in formats if name in KERNELS)
-    dated = ledger.filter(windows.is_plausible()).drop_nulls("last_event_date")
+    dated = ledger.drop_nulls("last_event_date")
     newest = dict(dated.group_by("operator_id").agg(pl.col("last_event_date").max()).rows())
     open_days = dt.timedelta(days=settings.lake.open_days)
     # A source that is held back for good keeps no older days than others do.

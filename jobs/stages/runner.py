@@ -23,7 +23,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
 from jobs.stages import bronze_stage, checks, identity, silver_settings
 from jobs.stages.batches import Ingest, pending_pieces
-from jobs.stages.rereading import believed, mend, requarantine
+from jobs.stages.rereading import requarantine
 from jobs.stages.run import Run
 
 if TYPE_CHECKING:
@@ -120,12 +120,6 @@ def bronze(work: Run) -> None:
         done=lambda count, of: work.reach("bronze", 0.95 * count / of),
     )
     work.say("bronze: looking for what is new")
-    wrong = believed(work.lake, work.settings, work.operators)
-    if wrong.batches:
-        work.say("bronze: reading again what has stamps from the future")
-        # Before anything else: silver takes these batches again, wherever this run ends.
-        record.add_stage(work.lake, work.run_id, "bronze", started, (), [], wrong.retaken)
-        mend(todo, wrong)
     work.ingested = bronze_stage.ingest(todo, ingest_id)
     if work.requarantine:
         work.say("bronze: reading what was quarantined again")

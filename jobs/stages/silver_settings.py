@@ -33,8 +33,6 @@ NAMES = {
 }
 HAS_ONE = ("ranges_url", "number_ranges_url")
 OF_SOURCES = ("time_zone", "clock_offset", "numbers", "options")
-# Lakes of earlier versions read as if it were this.
-ADDED_SINCE = {"clock_offset": 0}
 
 
 def digests(settings: Observatory) -> dict[str, dict[str, str]]:
@@ -62,8 +60,8 @@ def digests_of_sources(operator: Operator) -> dict[str, dict[str, str]]:
 
 
 def changed(lake: Lake, settings: Observatory, operators: Collection[str]) -> dict[str, list[str]]:
-    """By operator, the settings that changed since its open days were computed. Of an operator that an
-    earlier version computed nothing is known, and nothing changed."""
+    """By operator, the settings that changed since its open days were computed; nothing of an operator
+    that none was computed of."""
     known, now = lake.about().get("operators", {}), digests(settings)
     found = {}
     for operator in sorted(operators):
@@ -90,10 +88,9 @@ def changed_sources(lake: Lake, settings: Observatory, operators: Collection[str
 def changed_of(known: dict[str, Any], operator: Operator) -> dict[str, list[str]]:
     """By source, the settings that differ from those that are known of the operator."""
     before = known.get("source_settings", {})
-    added = {name: record.digest(repr(value)) for name, value in ADDED_SINCE.items()}
     found = {}
     for source, now in digests_of_sources(operator).items():
-        known_of = added | before[source] if source in before else now
+        known_of = before.get(source, now)
         names = [name for name, value in now.items() if known_of.get(name, value) != value]
         if names:
             found[source] = names

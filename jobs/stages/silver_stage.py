@@ -63,7 +63,6 @@ def silver(work: Run) -> None:
         # Staging has the rows of all sources together.
         work.ingested = Ingested()
     found = {operator: window for operator, window in found.items() if operator not in work.held}
-    found = windows.with_strays(lake, found, SILVER)
     if not found:
         batches = not_held(work, batches)
         if batches:

@@ -179,6 +179,11 @@ def from_json(planned: dict[str, Any]) -> Plan:
         layer: {operator: dt.date.fromisoformat(text) for operator, text in days.items()}
         for layer, days in planned["before"].items()
     }
-    # Plans of earlier versions have no crowded tables.
-    validations, crowded = planned.get("validations", []), planned.get("crowded", [])
-    return Plan(removals, planned["pieces"], planned["batches"], validations, before, crowded)
+    return Plan(
+        removals,
+        planned["pieces"],
+        planned["batches"],
+        planned["validations"],
+        before,
+        planned["crowded"],
+    )

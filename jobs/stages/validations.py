@@ -19,8 +19,7 @@ def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
     settled: set[tuple[str, str]] = set()
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for _, run in newest_first(root):
-        # Runs of earlier versions name no operators: they had all.
-        checked = mine & set(run.get("operators", mine))
+        checked = mine & set(run["operators"])
         for each in run["results"]:
             breaks = {name for name in breakers(each, mine) & checked if (name, part(each)) not in settled}
             if not each["is_held"] and not breaks:
@@ -38,15 +37,14 @@ def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
 
 
 def superseded(root: str) -> list[Path]:
-    """The files in which nothing stands any more: all that they say was checked again since. Those of earlier
-    versions, which name no operators, are none. See decision 100."""
+    """The files in which nothing stands any more: all that they say was checked again since. See decision
+    100."""
     settled: set[tuple[str, str]] = set()
     found = []
     for file, run in newest_first(root):
-        if "operators" in run:
-            checked = {(name, part(each)) for name in run["operators"] for each in run["results"]}
-            found += [file] if checked <= settled else []
-            settled |= checked
+        checked = {(name, part(each)) for name in run["operators"] for each in run["results"]}
+        found += [file] if checked <= settled else []
+        settled |= checked
     return found
 
 
@@ -68,9 +66,7 @@ def breakers(result: dict[str, Any], operators: set[str]) -> set[str]:
     if result["is_held"]:
         return set()
     named = set(result.get("operators", ())) - {""}
-    # Of earlier versions only the examples name them.
-    shown = {each["operator_id"] for each in result.get("examples", ()) if "operator_id" in each}
-    return named or shown or operators
+    return named or operators
 
 
 def rule_counts(results: Iterable[dict[str, Any]]) -> list[tuple[str, int, int]]:

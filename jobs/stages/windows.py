@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 import polars as pl
 
-from jobs.engine import record
 from jobs.engine.lake import Lake, Partition
-from jobs.formats import AHEAD
 from jobs.stages import removed
 
 # What one batch holds of one source.
@@ -78,7 +76,6 @@ def pending(
         .agg(
             pl.col("first_event_date").min().alias("first"),
             pl.col("last_event_date").max().alias("last"),
-            pl.col("last_event_date").filter(is_plausible()).max().alias("plausible"),
             pl.col("format_code").unique().alias("formats"),
         )
         .sort("ingest_id", "operator_id", "source_id")
@@ -99,9 +96,9 @@ def pending(
         # What closes days for a part is in the batches before its own.
         closed = newest.get(operator, begin or dt.date.max) - dt.timedelta(days=open_days)
         closed = max(closed, settled.get(operator, closed))
-        plausible = [row["plausible"] for row in batch if row["plausible"] is not None]
-        if plausible:
-            newest[operator] = max(newest.get(operator, plausible[0]), *plausible)
+        lasts = [row["last"] for row in batch if row["last"] is not None]
+        if lasts:
+            newest[operator] = max(newest.get(operator, lasts[0]), *lasts)
         for row in batch:
             key = (operator, row["source_id"], row["ingest_id"])
             if key in left_out:
@@ -138,8 +135,8 @@ def longest_lives(formats: Iterable[tuple[str, str]]) -> dict[str, int]:
 
 
 def newest_days(lake: Lake) -> dict[str, dt.date]:
-    """By operator the newest day of its records that can be."""
-    ledger = lake.read("bronze.file").filter(is_plausible()).group_by("operator_id")
+    """By operator the newest day of its records."""
+    ledger = lake.read("bronze.file", columns=["operator_id", "last_event_date"]).group_by("operator_id")
     return dict(ledger.agg(pl.col("last_event_date").max()).drop_nulls().rows())
 
 
@@ -147,27 +144,6 @@ def settled(lake: Lake) -> dict[str, dt.date]:
     """By operator the day before which silver stays as it is, for retention removed what it comes from."""
     formats = lake.read("bronze.file", columns=["operator_id", "format_code"]).unique().rows()
     return removed.settled_in_silver(lake, longest_lives(formats))
-
-
-def is_plausible() -> pl.Expr:
-    """Whether the newest day of a row of the ledger can be. Rows that an earlier version wrote may have days
-    from the future: these close nothing."""
-    day = (pl.col("landed_at") + AHEAD).dt.date()
-    return pl.col("latest_at").is_not_null() | (pl.col("last_event_date") <= day).fill_null(True)
-
-
-def with_strays(lake: Lake, found: dict[str, Window], tables: Iterable[str]) -> dict[str, Window]:
-    """The windows, each wide enough for the days of these tables that are after all days of the ledger: what
-    an earlier version computed from stamps from the future."""
-    ledger = lake.read("bronze.file", columns=["operator_id", "last_event_date"])
-    newest = dict(ledger.group_by("operator_id").agg(pl.col("last_event_date").max()).drop_nulls().rows())
-    wide = dict(found)
-    for (_, operator, day), (rows, _) in record.state(lake, tables).items():
-        if operator in wide and operator in newest and not rows.startswith("0:"):
-            last = dt.date.fromisoformat(day)
-            if last > max(newest[operator], wide[operator].last):
-                wide[operator] = replace(wide[operator], last=last)
-    return wide
 
 
 def log_bytes(lake: Lake, found: dict[str, Window]) -> int:
@@ -189,7 +165,7 @@ def computes(found: dict[str, Window]) -> Days:
 
 @dataclass(frozen=True)
 class Taken:
-    """What finished silver runs have taken, as operator/batch/source, or of earlier versions operator/batch.
+    """What finished silver runs have taken, as operator/batch/source.
 
     latest: as it is in bronze. ever: also what was written again since.
     """
@@ -207,10 +183,9 @@ class Taken:
 
 
 def is_named(part: pl.Expr, names: Collection[str]) -> pl.Expr:
-    batch = pl.concat_str(*(part.struct.field(name) for name in ("operator_id", "ingest_id")), separator="/")
+    fields = (part.struct.field(name) for name in ("operator_id", "ingest_id", "source_id"))
     known = pl.Series(sorted(names), dtype=pl.String).implode()
-    whole = pl.concat_str(batch, part.struct.field("source_id"), separator="/")
-    return whole.is_in(known) | batch.is_in(known)
+    return pl.concat_str(*fields, separator="/").is_in(known)
 
 
 def no_parts() -> pl.DataFrame:

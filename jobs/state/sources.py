@@ -19,7 +19,6 @@ from jobs.ingest.manifest import Stream, Unreadable, has_manifest, landing, read
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, Source
 from jobs.stages.validations import standing
-from jobs.stages.windows import is_plausible
 from jobs.state.missing_days import Span, missing_days
 from jobs.state.retained import Retained, retained
 
@@ -153,9 +152,9 @@ def read_of_sources(lake: Lake) -> dict[tuple[str, str], Read]:
             pl.col("piece_id"),
             pl.col("quarantined_count").sum(),
             pl.col("format_code").unique(),
-            pl.col("last_event_date").filter(is_plausible()).max(),
-            pl.col("first_event_date").filter(is_plausible()).alias("firsts"),
-            pl.col("last_event_date").filter(is_plausible()).alias("lasts"),
+            pl.col("last_event_date").max(),
+            pl.col("first_event_date").alias("firsts"),
+            pl.col("last_event_date").alias("lasts"),
         )
         .rows()
     )

@@ -17,7 +17,6 @@ from jobs.engine.table_files import scan_files
 from jobs.ingest import future
 from jobs.ingest.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
-from jobs.stages.windows import is_plausible
 from jobs.state.clocks import files_of, join_problems
 from jobs.state.former_sources import former_sources
 from jobs.state.late_records import late_records, with_others
@@ -304,18 +303,7 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
     """What is wrong with what was read, each with what to do."""
     mine = pl.col("operator_id").is_in(sorted(operators))
     found = lost_manifests(lake, settings, operators)
-    ledger = lake.read("bronze.file", where=mine).filter(~is_plausible())
-    # What follows from a wrong clock there is said with it.
-    others = operators - set(ledger["operator_id"])
     by = ["operator_id", "source_id"]
-    for operator, source, file, day in (
-        ledger.group_by(by).agg(pl.col("file_name").first(), pl.col("last_event_date").max()).sort(by).rows()
-    ):
-        found.append(
-            f"operator '{operator}', source '{source}': {file} has lines of {day}, after it was read: the"
-            " clock of its host was wrong, and every day before was closed. The next `observatory run` reads"
-            " the file again and counts what was left out; it needs the file as it was landed."
-        )
     found += unread(lake, settings, operators)
     quarantined = lake.read("bronze.quarantine", where=mine & (pl.col("reason_code") == future.REASON))
     for operator, source, count in quarantined.group_by(by).len().sort(by).rows():
@@ -324,8 +312,8 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
             " after the file was written and read: the clock of the host was wrong. They are not counted;"
             " `observatory quarantine --reason from_the_future` shows them."
         )
-    found += late_records(lake, settings, others)
-    found += wrong_clocks(lake, others)
+    found += late_records(lake, settings, operators)
+    found += wrong_clocks(lake, operators)
     # A run counts open days anew, and no others.
     periods = open_periods(lake, operators, settings.lake.open_days)
     found += nobodys(lake, settings, periods)

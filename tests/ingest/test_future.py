@@ -1,4 +1,4 @@
-"""A host with a wrong clock: its lines are quarantined, later ones count, a lake that believed it heals."""
+"""A host with a wrong clock: its lines are quarantined, later ones count."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull
 from jobs.settings import config
-from jobs.stages import bronze_stage, ranges, rereading, windows
 from jobs.stages.run import Run
 from jobs.stages.runner import run
 from jobs.state import status
@@ -131,44 +130,6 @@ def test_settings_fix_the_time_of_reading(tmp_path: Path, monkeypatch: pytest.Mo
     assert site.settings.lake.read_at == dt.datetime(2036, 2, 6, tzinfo=dt.UTC)
     site.add(WRONG)
     assert site.recipients() == [(dt.date(2036, 2, 5),)]
-
-
-@pytest.mark.long
-def test_a_lake_that_believed_a_wrong_clock_heals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    site, expected = Site(tmp_path / "old"), Site(tmp_path / "new")
-    texts = [message(1, "2026-11-23") + WRONG, message(2, "2026-11-24")]
-    for text in texts:
-        expected.add(text)
-    with monkeypatch.context() as earlier:
-        # An earlier version took every stamp, and every day in its ledger closed others.
-        far = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
-        for module in (bronze_stage, ranges):
-            earlier.setattr(module, "latest_of", lambda piece, read_at: far)
-        for module in (bronze_stage, rereading, windows):
-            earlier.setattr(module, "is_plausible", lambda: pl.lit(True))
-        ledger = bronze_stage.ledger
-        earlier.setattr(
-            bronze_stage,
-            "ledger",
-            lambda *given: ledger(*given).with_columns(latest_at=pl.lit(None, pl.Datetime("us", "UTC"))),
-        )
-        for text in texts:
-            site.add(text)
-    assert site.recipients() == [(dt.date(2026, 11, 23),), (dt.date(2036, 2, 5),)]
-    (problem,) = status.problems(site.lake, site.settings, {"a"})
-    for word in ("'a'", "'mx1'", "2036-02-05", "observatory run"):
-        assert word in problem
-    site.run()
-    assert site.recipients() == expected.recipients() == [(dt.date(2026, 11, day),) for day in (23, 24)]
-    assert site.counted() == expected.counted() != []
-    for table in ("bronze.postfix", "bronze.quarantine"):
-        counts = [each.lake.read(table).height for each in (site, expected)]
-        assert counts[0] == counts[1]
-    # It is healed once.
-    versions = site.lake.versions()
-    site.run()
-    assert site.lake.versions() == versions
-    assert "2036" not in "".join(status.problems(site.lake, site.settings, {"a"}))
 
 
 def test_a_source_whose_files_have_no_line_end_is_named(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from jobs.stages.windows import pending
 
 RUN = ["stage_name", "finished_at", "ingest_ids"]
 FILE = ["operator_id", "ingest_id", "format_code", "first_event_date", "last_event_date"]
-READ = ["landed_at", "latest_at"]
 
 
 @dataclass
@@ -23,14 +22,6 @@ class Tables:
     ledger: list[tuple[Any, ...]]
     runs: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        # Rows of the ledger without times were landed on the day after their last.
-        after = dt.timedelta(days=1)
-        self.ledger = [
-            row if len(row) > len(FILE) else (*row, dt.datetime.combine(row[4] + after, dt.time()), None)
-            for row in self.ledger
-        ]
-
     def versions(self) -> dict[str, int]:
         return {"bronze.file": 0}
 
@@ -38,7 +29,7 @@ class Tables:
         return {}
 
     def read(self, table: str, version: int | None = None, columns: Any = None) -> pl.DataFrame:
-        rows, names = (self.ledger, [*FILE, *READ]) if table == "bronze.file" else (self.runs, RUN)
+        rows, names = (self.ledger, FILE) if table == "bronze.file" else (self.runs, RUN)
         frame = pl.DataFrame(rows, {name: polars_schema(table)[name] for name in names}, orient="row")
         # The source is named as its format.
         return frame.with_columns(source_id="format_code") if table == "bronze.file" else frame
@@ -70,22 +61,6 @@ def test_a_batch_is_taken_per_operator_and_only_as_a_whole() -> None:
     assert batches == ["a/1/postfix", "a/2/rspamd"]
 
 
-def test_a_day_that_cannot_be_closes_nothing() -> None:
-    """Of a host with a wrong clock, as an earlier version read it: the ledger has no latest_at."""
-    landed = dt.datetime(2026, 11, 24, 12)
-    days = [dt.date(2026, 11, number) for number in (22, 23, 24)]
-    wrong = ("a", "1", "postfix", days[0], dt.date(2036, 2, 5), landed, None)
-    later = ("a", "2", "postfix", days[1], days[2], landed + dt.timedelta(days=1), None)
-    lake: Any = Tables([wrong, later])
-    batches, windows = pending(lake, ["a"], 35, None, None)
-    assert batches == ["a/1/postfix", "a/2/postfix"]
-    assert windows["a"].first == days[0]
-    assert windows["a"].closed <= days[0]
-    # A ledger that has latest_at was read by the rule: its days are as they were stamped.
-    read = ("a", "1", "postfix", days[0], days[2], landed, landed)
-    assert pending(Tables([read]), ["a"], 35, None, None)[1]["a"].last == days[2]  # type: ignore[arg-type]
-
-
 def test_a_batch_that_was_written_again_is_taken_again() -> None:
     """`run --requarantine` writes batches again, under their own ids, after silver took them."""
 
@@ -96,9 +71,8 @@ def test_a_batch_that_was_written_again_is_taken_again() -> None:
     ledger = [("a", "1", "kannel", day, day), ("a", "2", "kannel", day, day)]
     runs: list[tuple[str, dt.datetime, list[str]]] = [
         ("bronze", at(1), ["1"]),
-        ("silver", at(2), ["a/1"]),
+        ("silver", at(2), ["a/1/kannel"]),
         ("bronze", at(3), ["2"]),
-        # As this version writes it; earlier ones named no source.
         ("silver", at(4), ["a/2/kannel"]),
     ]
 
@@ -109,5 +83,5 @@ def test_a_batch_that_was_written_again_is_taken_again() -> None:
     assert waiting() == []
     runs.append(("bronze", at(5), ["1"]))
     assert waiting() == ["a/1/kannel"]
-    runs.append(("silver", at(6), ["a/1"]))
+    runs.append(("silver", at(6), ["a/1/kannel"]))
     assert waiting() == []
