@@ -17,12 +17,12 @@ from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import edges
 from jobs.engine import access
-from jobs.questionnaire.definition import form, raw
+from jobs.questionnaire.definition import form_for, load_definition
 from jobs.questionnaire.filing import Fault
-from jobs.questionnaire.loading import Outcome, cells_of, land, read_files
+from jobs.questionnaire.loading import Outcome, form_cells, land_answers, read_files
 from jobs.questionnaire.reading import PERIOD
-from jobs.questionnaire.received import Received, in_utc
-from jobs.questionnaire.respondents import respondents_of
+from jobs.questionnaire.received import Received, to_utc
+from jobs.questionnaire.respondents import load_respondents
 from jobs.settings import config
 
 # So many cells with one message are named; the others are counted.
@@ -52,7 +52,7 @@ def make(
     from jobs.questionnaire.order import Order
     from jobs.questionnaire.workbook import make_workbook
 
-    known = respondents_of(config.load(config_file))
+    known = load_respondents(config.load(config_file))
     period = period or str(dt.datetime.now(dt.UTC).year - 1)
     if not PERIOD.fullmatch(period):
         raise ObservatoryError(f"--period: '{period}' is no period: write 2026, 2026-Q4 or 2026-11")
@@ -62,8 +62,10 @@ def make(
         raise ObservatoryError(
             f"--period: {period} has not begun: name one that has, such as {today.year - 1}"
         )
-    if language is not None and language not in raw()["languages"]:
-        raise ObservatoryError(f"--language: unknown '{language}'{nearest(language, raw()['languages'])}")
+    if language is not None and language not in load_definition()["languages"]:
+        raise ObservatoryError(
+            f"--language: unknown '{language}'{nearest(language, load_definition()['languages'])}"
+        )
     for each in respondent or []:
         if each not in known:
             raise ObservatoryError(f"--respondent: unknown '{each}'{nearest(each, known)}")
@@ -97,23 +99,23 @@ def load(
     Ends with exit code 2 if any file was refused; the others are loaded.
     """
     settings = config.load(config_file)
-    respondents = respondents_of(settings)
+    respondents = load_respondents(settings)
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
-    outcomes = read_files(files, respondents, in_utc(received))
+    outcomes = read_files(files, respondents, to_utc(received))
     refuse_same_time(outcomes)
     if check:
-        from jobs.questionnaire.loading import Standing, hold_to_one_claim
+        from jobs.questionnaire.loading import Standing, check_claims
 
-        hold_to_one_claim(outcomes, Standing(), respondents)
+        check_claims(outcomes, Standing(), respondents)
         loaded = None
     else:
         from jobs.engine.lake import open_lake
 
         lake = open_lake(settings.lake.root)
         access.prepare(lake.root, settings.lake.group)
-        loaded = land(lake, outcomes, respondents, received is not None)
+        loaded = land_answers(lake, outcomes, respondents, received is not None)
     print_outcomes(outcomes, loaded)
     refused = [each for each in outcomes if each.faults]
     for each in refused:
@@ -195,12 +197,12 @@ def name_some(names: Iterable[str]) -> str:
 
 def show_readings(outcome: Outcome) -> None:
     """Print the answers that were not read exactly as written, such as numbers with units."""
-    from jobs.questionnaire.texts import text
+    from jobs.questionnaire.texts import translate_key
 
     assert outcome.assessment is not None
     for each in outcome.assessment.readings:
         cell = each.line.cells["answer"]
-        words = text(outcome.language, "reading", each.key, value=cell.written, read=each.read)
+        words = translate_key(outcome.language, "reading", each.key, value=cell.written, read=each.read)
         out.print(Text(f"{outcome.file.name}, {cell.place}: {words}"), soft_wrap=True)
 
 
@@ -219,13 +221,13 @@ def write_back(outcome: Outcome, folder: Path) -> None:
         )
     else:
         file = folder / f"{outcome.file.stem}.errors.xlsx"
-        is_core = set(about.lines) <= set(form(about.respondent.role, core=True).indicators)
+        is_core = set(about.lines) <= set(form_for(about.respondent.role, core=True).indicators)
         order = Order(
             about.respondent,
             outcome.language,
             about.filing.period,
             is_core,
-            cells_of(about),
+            form_cells(about),
             tuple(outcome.faults),
         )
         file.write_bytes(make_workbook(order))

@@ -15,7 +15,7 @@ from jobs.cli.arguments import Config, Target
 from jobs.cli.console import err, out
 from jobs.core.errors import ObservatoryError
 from jobs.engine import access
-from jobs.questionnaire.received import Received, in_utc
+from jobs.questionnaire.received import Received, to_utc
 from jobs.settings import config
 from jobs.settings.study import Gap
 
@@ -144,19 +144,19 @@ def load(
     from jobs.core.csv_tables import read_table
     from jobs.engine import record
     from jobs.engine.lake import open_lake
-    from jobs.questionnaire.respondents import respondents_of
+    from jobs.questionnaire.respondents import load_respondents
     from jobs.submission.judging import judge
     from jobs.submission.loading import hold_to_lake, land
 
     settings = config.load(config_file)
-    respondents = respondents_of(settings)
+    respondents = load_respondents(settings)
     files = files or list_inbox(settings)
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
     known = settings.study.files
     frame = read_table(Path(known), "ref.operator_frame", is_needed=False) if known else None
-    found = [judge(file, settings, respondents, in_utc(received), frame) for file in files]
+    found = [judge(file, settings, respondents, to_utc(received), frame) for file in files]
     lake = open_lake(settings.lake.root)
     if check:
         hold_to_lake(lake, found, accept_change)

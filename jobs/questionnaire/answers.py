@@ -1,4 +1,4 @@
-"""From the cells of a line to an answer, or to what the respondent is asked to correct."""
+"""Read a line of a form: an answer, or the faults that the respondent is asked to correct."""
 
 from __future__ import annotations
 
@@ -9,31 +9,38 @@ import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
-from jobs.questionnaire.definition import WITHOUT_ANSWER, Question, raw
+from jobs.questionnaire.definition import WITHOUT_ANSWER, Question, load_definition
 from jobs.questionnaire.filing import Cell, Fault, Line
 from jobs.questionnaire.number_formats import number_in_format
-from jobs.questionnaire.numbers import Number, Problem, read_number, shown
-from jobs.questionnaire.texts import codes_by_label, folded, options, text, unit_label, unit_words
+from jobs.questionnaire.numbers import Number, Problem, format_number, read_number
+from jobs.questionnaire.texts import (
+    codes_by_label,
+    fold_words,
+    option_labels,
+    translate_key,
+    unit_label,
+    unit_words,
+)
 from jobs.settings.countries import countries
 
-# What people write in place of a figure that they do not have.
+# Words that people write when a figure is not available.
 NOT_AVAILABLE = {
     *("n/a", "n.a.", "na", "-", "--", "–", "—", "...", "?", "unknown", "not known", "no data", "n.d.", "nd"),
     *("n/d", "inconnu", "pas de données", "s/d", "desconocido", "sin datos", "н/д", "н.д.", "неизвестно"),
     *("غير معروف", "لا توجد بيانات", "未知", "不详", "暂无"),
 }
-# What makes a spreadsheet take a text for a formula.
+# A spreadsheet takes a text with such a beginning for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 DECIMALS = 4
 MAIL_ADDRESS = re.compile(r"[^\s@<>(),;:]+@[^\s@<>(),;:]+")
 DATE = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b")
-# As a telephone number is written: with + or 0 before it, which no figure has.
+# A telephone number begins with + or 0; a figure does not.
 TELEPHONE = re.compile(r"(?<![\w.,/-])\(?(?:\+|0)\)?[ ./-]?\d(?:[ ()./-]{0,2}\d){6,13}(?!\d)")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One answered indicator. One of value, code and text, or a status that says why there is none."""
+    """One answered indicator: one of value, code and text, or a status with the reason for none."""
 
     indicator: str
     value: Decimal | None = None
@@ -50,7 +57,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read otherwise than it was written, for the respondent to see: a key of `reading`."""
+    """An answer that was not read exactly as written, to show to the respondent. key: of group `reading`."""
 
     line: Line
     key: str
@@ -59,7 +66,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Asker:
-    """Of whom a form is asked: what the reading of a cell depends on."""
+    """The respondent's role, language, currency and country: the reading of a cell depends on them."""
 
     role: str
     language: str
@@ -67,39 +74,41 @@ class Asker:
     country: str
 
 
-def answer_of(
+def read_answer(
     line: Line, question: Question, asker: Asker
 ) -> tuple[Answer | None, list[Fault], list[Reading]]:
-    """The answer of a line, what is wrong with it, and what was read otherwise; None where it is empty."""
+    """The answer of a line (None if it is empty or wrong), its faults, and notes on how it was read."""
     faults: list[Fault] = []
     readings: list[Reading] = []
     answer, status_cell = line.cells.get("answer"), line.cells.get("status")
-    note = note_of(line, faults)
-    waiver = waiver_of(line, question, asker, faults)
-    status = chosen(status_cell, "status", line, asker, faults)
+    note = read_note(line, faults)
+    waiver = read_waiver(line, question, asker, faults)
+    status = read_choice(status_cell, "status", line, asker, faults)
     if answer is None or answer.is_empty:
         if status is not None and status not in WITHOUT_ANSWER:
-            values = {"status": label(asker, status), "other": label(asker, "NA")}
-            faults.append(fault(line, "unanswered", "status", **values))
+            values = {"status": status_label(asker, status), "other": status_label(asker, "NA")}
+            faults.append(cell_fault(line, "unanswered", "status", **values))
         if status in WITHOUT_ANSWER:
             return Answer(line.indicator, status=status, waiver=waiver, note=note), faults, readings
         return None, faults, readings
-    unavailable = unavailable_of(answer)
+    unavailable = read_unavailable(answer)
     if unavailable:
         if status is None:
-            readings.append(Reading(line, "status", label(asker, unavailable)))
+            readings.append(Reading(line, "status", status_label(asker, unavailable)))
         kept = status if status in WITHOUT_ANSWER else unavailable
         return Answer(line.indicator, status=kept, waiver=waiver, note=note), faults, readings
     if status in WITHOUT_ANSWER:
-        faults.append(fault(line, "either", "status", value=answer.written, status=label(asker, status)))
+        faults.append(
+            cell_fault(line, "either", "status", value=answer.written, status=status_label(asker, status))
+        )
         return None, faults, readings
     read = read_cell(answer, question, asker)
     if isinstance(read, Problem):
-        faults.append(fault(line, read.key, "answer", **read.values))
+        faults.append(cell_fault(line, read.key, "answer", **read.values))
         return None, faults, readings
     if isinstance(read, Number):
         if not read.is_plain:
-            readings.append(Reading(line, "number", shown(read.value)))
+            readings.append(Reading(line, "number", format_number(read.value)))
         given = {"value": read.value}
     else:
         given = {"text" if question.kind in ("text", "date") else "code": read}  # type: ignore[dict-item]
@@ -110,28 +119,28 @@ def answer_of(
     )
 
 
-def fault(line: Line, key: str, column: str, **values: object) -> Fault:
+def cell_fault(line: Line, key: str, column: str, **values: object) -> Fault:
     cell = line.cells.get(column) or next(iter(line.cells.values()))
     return Fault(cell.place, line.indicator, cell.written, "message", key, values)
 
 
-def label(asker: Asker, status: str) -> str:
-    return text(asker.language, "status", status)
+def status_label(asker: Asker, status: str) -> str:
+    return translate_key(asker.language, "status", status)
 
 
-def unavailable_of(cell: Cell) -> str | None:
-    """NA or NP where the answer only says that there is none."""
+def read_unavailable(cell: Cell) -> str | None:
+    """NA or NP if the cell only says that there is no answer; else None."""
     if not isinstance(cell.value, str) or cell.is_formula:
         return None
-    words = folded(cell.value)
+    words = fold_words(cell.value)
     if words in NOT_AVAILABLE:
         return "NA"
     code = codes_by_label("status").get(words)
     return code if code in WITHOUT_ANSWER and len(words) > 1 else None
 
 
-def identifier_in(words: str) -> bool:
-    """Whether a text has a mail address, an IP address or a telephone number in it."""
+def has_identifier(words: str) -> bool:
+    """Whether a text contains a mail address, an IP address or a telephone number."""
     # Digits of other scripts as Western ones.
     plain = "".join(str(unicodedata.digit(each, each)) if each.isdigit() else each for each in words)
     if MAIL_ADDRESS.search(plain) or TELEPHONE.search(DATE.sub(" ", plain)):
@@ -146,53 +155,55 @@ def is_ip_address(word: str) -> bool:
         return False
 
 
-def note_of(line: Line, faults: list[Fault]) -> str | None:
+def read_note(line: Line, faults: list[Fault]) -> str | None:
     cell = line.cells.get("note")
     if cell is None or cell.is_empty:
         return None
-    limit = raw()["limits"]["note_length"]
+    limit = load_definition()["limits"]["note_length"]
     words = str(cell.value).strip()
     if len(words) > limit:
-        faults.append(fault(line, "text_long", "note", length=len(words), limit=limit))
-    if identifier_in(words):
-        faults.append(fault(line, "personal", "note"))
-    return inert(words)
+        faults.append(cell_fault(line, "text_long", "note", length=len(words), limit=limit))
+    if has_identifier(words):
+        faults.append(cell_fault(line, "personal", "note"))
+    return escape_formula(words)
 
 
-def inert(words: str) -> str:
-    """A text that no spreadsheet takes for a formula, whoever exports it later."""
+def escape_formula(words: str) -> str:
+    """The text with an apostrophe before it if a spreadsheet would take it for a formula."""
     return f"'{words}" if words.startswith(FORMULA_STARTS) else words
 
 
-def waiver_of(line: Line, question: Question, asker: Asker, faults: list[Fault]) -> str | None:
+def read_waiver(line: Line, question: Question, asker: Asker, faults: list[Fault]) -> str | None:
     cell = line.cells.get("waiver")
-    if cell is None or cell.is_empty or folded(str(cell.value)) in NOT_AVAILABLE:
+    if cell is None or cell.is_empty or fold_words(str(cell.value)) in NOT_AVAILABLE:
         return None
     if asker.role not in question.waiver:
-        faults.append(fault(line, "waiver", "waiver"))
+        faults.append(cell_fault(line, "waiver", "waiver"))
         return None
-    return chosen(cell, "waiver", line, asker, faults, "waiver")
+    return read_choice(cell, "waiver", line, asker, faults, "waiver")
 
 
-def chosen(
+def read_choice(
     cell: Cell | None, codelist: str, line: Line, asker: Asker, faults: list[Fault], column: str = "status"
 ) -> str | None:
-    """The code of a list that a cell names, by itself or by its label."""
+    """The code of a list that a cell holds, as a code or as a label."""
     if cell is None or cell.is_empty:
         return None
     if cell.is_formula:
-        faults.append(fault(line, "formula", column))
+        faults.append(cell_fault(line, "formula", column))
         return None
-    code = codes_by_label(codelist).get(folded(str(cell.value)))
+    code = codes_by_label(codelist).get(fold_words(str(cell.value)))
     if code is None:
         faults.append(
-            fault(line, "choice", column, options="; ".join(options(asker.language, codelist).values()))
+            cell_fault(
+                line, "choice", column, options="; ".join(option_labels(asker.language, codelist).values())
+            )
         )
     return code
 
 
 def read_cell(cell: Cell, question: Question, asker: Asker) -> Number | str | Problem:
-    """What an answer cell holds, as the question's kind has it."""
+    """The value of an answer's cell, read by the question's kind."""
     if cell.is_formula:
         return Problem("formula")
     if cell.is_error:
@@ -206,22 +217,22 @@ def read_cell(cell: Cell, question: Question, asker: Asker) -> Number | str | Pr
         limit = question.length
         if len(words) > limit:
             return Problem("text_long", {"length": len(words), "limit": limit})
-        return Problem("personal") if identifier_in(words) else inert(words)
+        return Problem("personal") if has_identifier(words) else escape_formula(words)
     if question.kind == "country":
-        code = folded(words).upper()
+        code = fold_words(words).upper()
         return code if code in countries() else Problem("country", {"example": asker.country})
     assert question.options is not None
     if isinstance(cell.value, bool):
         words = "yes" if cell.value else "no"
-    found = codes_by_label(question.options).get(folded(words))
-    listed = "; ".join(options(asker.language, question.options).values())
+    found = codes_by_label(question.options).get(fold_words(words))
+    listed = "; ".join(option_labels(asker.language, question.options).values())
     return found if found is not None else Problem("choice", {"options": listed})
 
 
 def read_date(cell: Cell) -> str | Problem:
     if isinstance(cell.value, dt.date):
         return cell.value.isoformat()[:10]
-    digits = re.fullmatch(r"(\d{4})[-./年]?(\d{2})[-./月]?(\d{2})日?", folded(str(cell.value)))
+    digits = re.fullmatch(r"(\d{4})[-./年]?(\d{2})[-./月]?(\d{2})日?", fold_words(str(cell.value)))
     try:
         return dt.date(*map(int, digits.groups())).isoformat() if digits else Problem("not_a_date")
     except ValueError:
@@ -244,7 +255,7 @@ def read_measure(cell: Cell, question: Question, asker: Asker) -> Number | Probl
             return Problem("cell_error")
         read = number_in_format(value, cell.number_format, currency, is_percent, own)
     elif str(cell.value).lstrip().startswith("="):
-        # A formula that came as text, as CSV has it.
+        # In CSV a formula is text.
         return Problem("formula")
     else:
         read = read_number(str(cell.value), currency, is_percent, own)
@@ -257,18 +268,23 @@ def read_measure(cell: Cell, question: Question, asker: Asker) -> Number | Probl
     if wrong:
         return wrong
     if is_percent and 0 < read.value < 1 and "%" not in f"{cell.written}{cell.number_format}":
-        return Problem("fraction", {"value": shown(read.value), "meant": shown(read.value * 100)})
+        return Problem(
+            "fraction", {"value": format_number(read.value), "meant": format_number(read.value * 100)}
+        )
     return read
 
 
 def out_of_bounds(value: Decimal, question: Question) -> Problem | None:
-    figures = {"value": shown(value)}
+    figures = {"value": format_number(value)}
     if value < 0:
         return Problem("negative", figures)
     if question.kind == "percent" and value > 100:
         return Problem("over_hundred", figures)
     if not question.low <= value <= question.high:
-        return Problem("out_of_range", {**figures, "low": shown(question.low), "high": shown(question.high)})
+        return Problem(
+            "out_of_range",
+            {**figures, "low": format_number(question.low), "high": format_number(question.high)},
+        )
     if not question.fractions and value != value.to_integral_value():
         return Problem("not_whole", figures)
     if value != round(value, DECIMALS):

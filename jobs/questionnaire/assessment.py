@@ -1,4 +1,4 @@
-"""A filing judged as a whole: its answers, or all that the respondent is asked to correct."""
+"""Assess a whole filing: its answers, or everything that the respondent is asked to correct."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import datetime as dt
 from dataclasses import dataclass
 
 from jobs.core.periods import edges
-from jobs.questionnaire.answers import Answer, Asker, Reading, answer_of, identifier_in
+from jobs.questionnaire.answers import Answer, Asker, Reading, has_identifier, read_answer
 from jobs.questionnaire.checks import (
     broken_relations,
     changed_givens,
+    check_days,
     foreign_claims,
     missing_answers,
-    wrong_days,
 )
-from jobs.questionnaire.definition import form, raw
-from jobs.questionnaire.filing import Fault, Filing, Line, Place, refusal
+from jobs.questionnaire.definition import form_for, load_definition
+from jobs.questionnaire.filing import Fault, Filing, Line, Place, file_refusal
 from jobs.questionnaire.reading import PERIOD
 from jobs.questionnaire.respondents import Respondent
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """What a filing says (answers, in the form's order), what is wrong with it, what was read otherwise."""
+    """A filing's answers in the form's order, its faults, and the answers not read exactly as written."""
 
     filing: Filing
     respondent: Respondent
@@ -33,31 +33,31 @@ class Assessment:
     readings: list[Reading]
 
 
-def assess(
+def assess_filing(
     filing: Filing, respondents: dict[str, Respondent], received_at: dt.datetime | None = None
 ) -> Assessment:
-    """Judge a filing; received_at is when it came in.
+    """The assessment of a filing that came in at received_at.
 
-    Raises Refused if it is nobody's, of no period or one that had not ended, or of another version of the
-    questionnaire.
+    Raises Refused if the respondent is unknown, if the period is none or had not ended, or if the form is of
+    another version of the questionnaire.
     """
     respondent = respondents.get(filing.respondent_id)
     if respondent is None:
-        raise refusal(filing.file_name, "unknown_respondent", value=filing.respondent_id)
-    language = filing.language if filing.language in raw()["languages"] else respondent.language
-    if identifier_in(filing.file_name):
+        raise file_refusal(filing.file_name, "unknown_respondent", value=filing.respondent_id)
+    language = filing.language if filing.language in load_definition()["languages"] else respondent.language
+    if has_identifier(filing.file_name):
         # It is stored with each answer.
-        raise refusal(filing.file_name, "personal", "message")
+        raise file_refusal(filing.file_name, "personal", "message")
     if not PERIOD.fullmatch(filing.period):
-        raise refusal(filing.file_name, "period", value=filing.period)
+        raise file_refusal(filing.file_name, "period", value=filing.period)
     last = edges(filing.period)[1]
     if received_at is not None and received_at.astimezone(dt.UTC).date() <= last:
-        raise refusal(filing.file_name, "not_ended", value=filing.period, last=last.isoformat())
-    version = raw()["version"]
+        raise file_refusal(filing.file_name, "not_ended", value=filing.period, last=last.isoformat())
+    version = load_definition()["version"]
     if filing.version not in ("", version):
-        raise refusal(filing.file_name, "version", "message", value=filing.version, expected=version)
+        raise file_refusal(filing.file_name, "version", "message", value=filing.version, expected=version)
     asker = Asker(respondent.role, language, respondent.currency_of(filing.period), respondent.country)
-    asked = form(respondent.role)
+    asked = form_for(respondent.role)
     faults = list(filing.faults)
     readings: list[Reading] = []
     answers: dict[str, Answer] = {}
@@ -71,7 +71,7 @@ def assess(
                 faults.append(Fault(place, line.indicator, line.indicator, "message", "unknown_code"))
             continue
         lines[line.indicator] = line
-        answer, wrong, read = answer_of(line, question, asker)
+        answer, wrong, read = read_answer(line, question, asker)
         faults += wrong
         readings += read
         if answer is not None:
@@ -82,7 +82,7 @@ def assess(
     faults += missing_answers(asked, filled, answers, lines, asker, filing.file_name)
     faults += changed_givens(asked, answers, lines, respondent)
     faults += foreign_claims(answers, lines, respondent, respondents)
-    wrong, read = wrong_days(answers, lines, filing.period)
+    wrong, read = check_days(answers, lines, filing.period)
     faults += wrong
     readings += read
     order = {code: number for number, code in enumerate(asked.indicators)}

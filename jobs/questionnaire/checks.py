@@ -1,4 +1,4 @@
-"""What must hold between the answers of a form, and between the forms of several respondents."""
+"""Checks between the answers of a form, and between the forms of several respondents."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from jobs.core.periods import edges
-from jobs.questionnaire.answers import Answer, Asker, Reading, label
+from jobs.questionnaire.answers import Answer, Asker, Reading, status_label
 from jobs.questionnaire.definition import Form, Question, Relation
 from jobs.questionnaire.filing import Fault, Line, Place
-from jobs.questionnaire.numbers import shown
+from jobs.questionnaire.numbers import format_number
 from jobs.questionnaire.respondents import Respondent
 from jobs.questionnaire.texts import line_label
 
 # The question that names the operators a respondent answers for.
 CLAIMS = "sp107"
-# The days that the figures are of; days of a year, with those of 52 or 53 whole weeks.
+# The first and last day of the figures; lengths of a year in days, also of 52 or 53 whole weeks.
 DAYS = ("sp105.first", "sp105.last")
 OWN_YEAR = range(364, 372)
 
@@ -25,28 +25,28 @@ OWN_YEAR = range(364, 372)
 def broken_relations(
     form: Form, answers: dict[str, Answer], lines: dict[str, Line], asker: Asker
 ) -> list[Fault]:
-    """A fault for each sum and order that the answers break; one of an answer that is more than two others.
+    """A fault for each relation that the answers break, such as a sum, or delivered ≤ accepted ≤ attempted.
 
-    What is delivered is part of what was accepted, and that of what was attempted.
+    An indicator gets each kind of fault once, even if it is larger than several others.
     """
     faults: dict[tuple[str, str], Fault] = {}
     for relation in form.relations:
-        fault = broken(relation, form, answers, lines, asker)
+        fault = check_relation(relation, form, answers, lines, asker)
         if fault is not None:
             faults.setdefault((fault.key, fault.indicator), fault)
     return list(faults.values())
 
 
-def broken(
+def check_relation(
     relation: Relation, form: Form, answers: dict[str, Answer], lines: dict[str, Line], asker: Asker
 ) -> Fault | None:
-    """The fault of a relation that does not hold; None where it holds or cannot be judged.
+    """The fault of a broken relation; None if the relation holds or cannot be judged.
 
-    An empty part counts as zero. Where a part is not available or not disclosed, the others may add up to
-    less than the target, but not to more.
+    An empty part counts as zero. If a part is not available or not disclosed, the others may add up to less
+    than the target, but not to more.
     """
     if relation.is_dates:
-        return dates_out_of_order(relation, form, answers, lines, asker)
+        return check_dates(relation, form, answers, lines, asker)
     values = {code: answers[code].value for code in relation.parts if code in answers}
     known = [value for value in values.values() if value is not None]
     target = relation.target
@@ -69,20 +69,24 @@ def broken(
         return None
     place = next(code for code in (relation.place, *reversed(relation.parts)) if code in lines)
     if relation.is_equal:
-        return relation_fault(lines[place], "equals", sum=shown(total), target=shown(wanted))
+        return relation_fault(lines[place], "equals", sum=format_number(total), target=format_number(wanted))
     if len(relation.parts) > 1:
-        return relation_fault(lines[place], "sum_at_most", sum=shown(total), target=shown(wanted))
-    other = named(str(target), form, asker)
-    return relation_fault(lines[place], "at_most", value=shown(total), target=shown(wanted), other=other)
+        return relation_fault(
+            lines[place], "sum_at_most", sum=format_number(total), target=format_number(wanted)
+        )
+    other = name_indicator(str(target), form, asker)
+    return relation_fault(
+        lines[place], "at_most", value=format_number(total), target=format_number(wanted), other=other
+    )
 
 
 def is_unread(code: str, answers: dict[str, Answer], lines: dict[str, Line]) -> bool:
-    """Something stands there that is no answer: it has a fault of its own, and its sum may be right."""
+    """Whether a cell has a value that is no answer. It has its own fault, and the sum may be right."""
     cell = lines[code].cells.get("answer") if code in lines else None
     return code not in answers and cell is not None and not cell.is_empty
 
 
-def dates_out_of_order(
+def check_dates(
     relation: Relation, form: Form, answers: dict[str, Answer], lines: dict[str, Line], asker: Asker
 ) -> Fault | None:
     first, last = answers.get(relation.parts[0]), answers.get(str(relation.target))
@@ -90,15 +94,15 @@ def dates_out_of_order(
         return None
     if dt.date.fromisoformat(first.text) <= dt.date.fromisoformat(last.text):
         return None
-    other = named(str(relation.target), form, asker)
+    other = name_indicator(str(relation.target), form, asker)
     return relation_fault(lines[relation.parts[0]], "not_after", target=last.text, other=other)
 
 
-def wrong_days(
+def check_days(
     answers: dict[str, Answer], lines: dict[str, Line], period: str
 ) -> tuple[list[Fault], list[Reading]]:
-    """A fault where the figures are of other days than the form's period; a year of the respondent's own,
-    such as a fiscal year, is read as the year that has most of its days."""
+    """A fault if the figures cover other days than the form's period. A respondent's own year, such as a
+    fiscal year, is accepted for the calendar year that holds most of its days, with a note."""
     given = [answers[code].text for code in DAYS if code in answers]
     if len(given) < len(DAYS) or not all(given):
         return [], []
@@ -115,7 +119,7 @@ def wrong_days(
     return [relation_fault(lines[wrong], "other_days", **values)], []
 
 
-def named(indicator: str, form: Form, asker: Asker) -> str:
+def name_indicator(indicator: str, form: Form, asker: Asker) -> str:
     question = form.indicators[indicator]
     found = next(each for each in question.indicators if each.code == indicator)
     return f"{indicator}, {line_label(asker.language, found)}" if found.parts else indicator
@@ -134,10 +138,10 @@ def missing_answers(
     asker: Asker,
     file_name: str,
 ) -> list[Fault]:
-    """A fault for each question that has to be answered and is not.
+    """A fault for each required question without an answer.
 
-    answered: the indicators with anything in them, right or wrong: an error is reported once. A figure that
-    needs another answer is one: a reason for none needs nothing.
+    answered: indicators with a filled cell, right or wrong, so that an error is reported once. Some figures
+    require another answer; a status instead of a figure does not.
     """
     faults = []
     figures = {code for code, answer in answers.items() if answer.value is not None}
@@ -166,7 +170,7 @@ def missing_answers(
         for code in wanting:
             cell = lines[code].cells["answer"] if code in lines else None
             place, written = (cell.place, cell.written) if cell else (Place(file_name, ""), "")
-            values = {"status": label(asker, "NA"), "other": needed.get(code, "")}
+            values = {"status": status_label(asker, "NA"), "other": needed.get(code, "")}
             faults.append(Fault(place, code, written, "message", key, values))
     return faults
 
@@ -174,7 +178,7 @@ def missing_answers(
 def changed_givens(
     form: Form, answers: dict[str, Answer], lines: dict[str, Line], respondent: Respondent
 ) -> list[Fault]:
-    """A fault where the role or the country is not the one that the list of respondents has."""
+    """A fault if the role or the country differs from the list of respondents."""
     expected = {"role": respondent.role, "country": respondent.country}
     return [
         relation_fault(lines[question.id], "given", expected=expected[question.given])
@@ -191,13 +195,13 @@ def foreign_claims(
     respondent: Respondent,
     respondents: Mapping[str, Respondent],
 ) -> list[Fault]:
-    """A fault for each operator that a respondent answers for and that the list of respondents gives to
-    another, or to nobody. Packages use the list too, so that each operator counts once."""
+    """A fault for each claimed operator that the list of respondents assigns to another respondent, or to
+    none. Packages use the same list, so that each operator counts once."""
     if CLAIMS not in answers:
         return []
     holders = {operator: each.name for each in respondents.values() for operator in each.operators}
     faults = []
-    for operator in claimed(answers[CLAIMS].text):
+    for operator in split_operators(answers[CLAIMS].text):
         if operator in respondent.operators:
             continue
         if operator in holders:
@@ -208,17 +212,17 @@ def foreign_claims(
     return faults
 
 
-def claimed(text: str | None) -> list[str]:
-    """The operators that an answer names, by their identifiers."""
+def split_operators(text: str | None) -> list[str]:
+    """The ids of operators in an answer, which any comma, semicolon or space may separate."""
     return [each for each in re.split(r"[\s,;،、؛，；]+", text or "") if each]
 
 
-def two_claims(
+def double_claims(
     claims: dict[str, tuple[Line, list[str]]], standing: dict[str, list[str]], names: dict[str, str]
 ) -> dict[str, list[Fault]]:
-    """For each respondent the operators that another one answers for too.
+    """By respondent, a fault for each operator that another respondent answers for too.
 
-    claims: those of the files at hand, by respondent. standing: those that were loaded before.
+    claims: of the files at hand, by respondent. standing: of files that were loaded before.
     """
     everyone = {**standing, **{respondent: operators for respondent, (_, operators) in claims.items()}}
     faults: dict[str, list[Fault]] = {}

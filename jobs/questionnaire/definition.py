@@ -1,4 +1,4 @@
-"""The questionnaire as schemas/questionnaire/ defines it: what is asked of whom, and what must hold."""
+"""The questionnaire as schemas/questionnaire/ defines it: questions by role, and relations of answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobs.core.contracts import SCHEMAS, read_yaml
 FOLDER = SCHEMAS / "questionnaire"
 # The part of a dimension that is the respondent's own total of the others.
 TOTAL = "_T"
-# Statuses that say why there is no answer, and those that say what the answer is worth.
+# Statuses that give the reason for no answer.
 WITHOUT_ANSWER = ("NA", "NP", "R")
 
 
@@ -40,9 +40,9 @@ class Indicator:
 
 @dataclass(frozen=True)
 class Relation:
-    """What must hold between answers: the sum of `parts` equals `target`, or is at most that.
+    """A rule between answers: the sum of `parts` equals `target`, or is at most `target`.
 
-    target: a number, or the indicator that holds it. within: how far rounded parts may be off.
+    target: a number, or the indicator that holds it. within: tolerance for rounded parts.
     """
 
     parts: tuple[str, ...]
@@ -56,12 +56,12 @@ class Relation:
 
     @property
     def has_sum(self) -> bool:
-        """Whether no line of the respondent's own shows the sum, so that the form must."""
+        """Whether the form must show the sum, because no line of the respondent holds it."""
         return len(self.parts) > 1 and not str(self.target).endswith(TOTAL)
 
     @property
     def place(self) -> str:
-        """The indicator that is at fault when it does not hold."""
+        """The indicator that gets the fault if the relation is broken."""
         return self.target if str(self.target).endswith(TOTAL) else self.parts[-1]  # type: ignore[return-value]
 
 
@@ -95,7 +95,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Form:
-    """What is asked of one role: its questions by section, in order."""
+    """The questions for one role, in order."""
 
     questions: tuple[Question, ...]
 
@@ -111,7 +111,7 @@ class Form:
 
     @property
     def relations(self) -> list[Relation]:
-        """The relations that the form has all the lines of."""
+        """The relations whose target is in the form."""
         known = self.indicators
         return [
             relation
@@ -122,7 +122,7 @@ class Form:
 
     @property
     def needing(self) -> dict[str, list[str]]:
-        """For each indicator that others need, these: an answer of one of them asks for it."""
+        """For each indicator that becomes required, the indicators whose figures require it."""
         found: dict[str, list[str]] = {}
         for question in self.questions:
             for each in question.indicators if question.needs else ():
@@ -131,29 +131,31 @@ class Form:
 
 
 @cache
-def raw() -> dict[str, Any]:
-    """questionnaire.yaml as it stands."""
+def load_definition() -> dict[str, Any]:
+    """The content of questionnaire.yaml."""
     found: dict[str, Any] = read_yaml(FOLDER / "questionnaire.yaml")
     return found
 
 
 @cache
-def questions() -> tuple[Question, ...]:
-    """Every question, whoever is asked."""
+def all_questions() -> tuple[Question, ...]:
+    """The questions for all roles."""
     return tuple(
-        question_of(entry, section["id"]) for section in raw()["sections"] for entry in section["questions"]
+        parse_question(entry, section["id"])
+        for section in load_definition()["sections"]
+        for entry in section["questions"]
     )
 
 
 @cache
-def form(role: str, core: bool = False) -> Form:
-    """The questions for a role (O or A); only the core ones where `core`."""
-    return Form(tuple(each for each in questions() if role in each.who and (each.core or not core)))
+def form_for(role: str, core: bool = False) -> Form:
+    """The form for a role (O or A). core: only the questions of the core set."""
+    return Form(tuple(each for each in all_questions() if role in each.who and (each.core or not core)))
 
 
-def question_of(entry: dict[str, Any], section: str) -> Question:
-    limits = raw()["limits"]
-    indicators = tuple(indicators_of(entry["id"], entry.get("by", [{}])))
+def parse_question(entry: dict[str, Any], section: str) -> Question:
+    limits = load_definition()["limits"]
+    indicators = tuple(expand_indicators(entry["id"], entry.get("by", [{}])))
     high = 100 if entry["kind"] == "percent" else limits["number_max"]
     return Question(
         id=entry["id"],
@@ -176,17 +178,17 @@ def question_of(entry: dict[str, Any], section: str) -> Question:
         relations=tuple(
             relation
             for check in entry.get("checks", [])
-            for relation in relations_of(check, entry["id"], indicators)
+            for relation in expand_relations(check, entry["id"], indicators)
         ),
     )
 
 
-def indicators_of(question: str, blocks: list[dict[str, list[str]]]) -> list[Indicator]:
-    """The product of each block, in order."""
+def expand_indicators(question: str, blocks: list[dict[str, list[str]]]) -> list[Indicator]:
+    """The indicators of a question: for each block, every combination of its dimensions' codes, in order."""
     found = []
     for block in blocks:
         for dimension, codes in block.items():
-            unknown = set(codes) - set(raw()["dimensions"][dimension])
+            unknown = set(codes) - set(load_definition()["dimensions"][dimension])
             if unknown:
                 raise ValueError(f"{question}: {sorted(unknown)} not in dimension {dimension}")
         for chosen in itertools.product(*block.values()):
@@ -196,8 +198,10 @@ def indicators_of(question: str, blocks: list[dict[str, list[str]]]) -> list[Ind
     return found
 
 
-def relations_of(check: dict[str, Any], question: str, indicators: tuple[Indicator, ...]) -> list[Relation]:
-    """The relations that one entry of `checks` stands for: one for each of its groups."""
+def expand_relations(
+    check: dict[str, Any], question: str, indicators: tuple[Indicator, ...]
+) -> list[Relation]:
+    """The relations of one entry of `checks`: one for each of its groups."""
     if "not_above" in check and "part" not in check:
         return [Relation((question,), False, check["not_above"])]
     over = check["over"]

@@ -1,4 +1,4 @@
-"""What a respondent sent, as it stands in the file: lines of cells, each with its place."""
+"""The content of a respondent's file: lines of cells, each with its place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobs.questionnaire.texts import text
+from jobs.questionnaire.texts import translate_key
 
 COLUMNS = ("code", "question", "unit", "answer", "status", "waiver", "note", "check")
 # The columns that a respondent fills in.
@@ -16,7 +16,7 @@ SHOWN = 80
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands: a sheet and a cell; or a file and a line of it."""
+    """A place in a file: a sheet and a cell, or the file's name and a line."""
 
     sheet: str
     cell: str
@@ -27,7 +27,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a cell. number_format: as a spreadsheet shows a number, which has its unit."""
+    """The content of a cell. number_format: the spreadsheet's format, which may contain the unit."""
 
     value: str | int | float | bool | dt.date | None
     place: Place
@@ -41,7 +41,7 @@ class Cell:
 
     @property
     def written(self) -> str:
-        """The value in words that fit into a message."""
+        """The value as a text that is short enough for a message."""
         if self.value is None:
             return ""
         shown = self.value.isoformat()[:10] if isinstance(self.value, dt.date) else str(self.value).strip()
@@ -58,7 +58,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Fault:
-    """What a respondent is asked to correct: where, what was written, and which message says so."""
+    """An error that a respondent is asked to correct: its place, the text there, and the message's key."""
 
     place: Place
     indicator: str
@@ -68,12 +68,12 @@ class Fault:
     values: Mapping[str, object] = field(default_factory=dict)
 
     def message(self, language: str) -> str:
-        return text(language, self.group, self.key, **{"value": self.written, **self.values})
+        return translate_key(language, self.group, self.key, **{"value": self.written, **self.values})
 
 
 @dataclass(frozen=True)
 class Filing:
-    """One file of one respondent, before anything in it is believed."""
+    """One file of one respondent, not yet checked."""
 
     file_name: str
     sha256: str
@@ -86,12 +86,12 @@ class Filing:
 
 
 class Refused(Exception):
-    """A file that cannot be read at all; the fault says why."""
+    """A file that cannot be read at all; the fault has the reason."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.key)
         self.fault = fault
 
 
-def refusal(file_name: str, key: str, group: str = "file", **values: object) -> Refused:
+def file_refusal(file_name: str, key: str, group: str = "file", **values: object) -> Refused:
     return Refused(Fault(Place(file_name, ""), "", str(values.get("value", "")), group, key, values))

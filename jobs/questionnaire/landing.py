@@ -1,4 +1,4 @@
-"""Answers as rows of study.questionnaire_answer, and which of them are new."""
+"""Answers as rows of study.questionnaire_answer."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from jobs.questionnaire.answers import Answer
 from jobs.questionnaire.assessment import Assessment
-from jobs.questionnaire.definition import Question, form, raw
-from jobs.questionnaire.numbers import shown
+from jobs.questionnaire.definition import Question, form_for, load_definition
+from jobs.questionnaire.numbers import format_number
 
 TABLE = "study.questionnaire_answer"
-# What a respondent who says nothing allows, and the question that says it for all answers.
+# The waiver of a respondent who states none, and the question whose answer is the waiver for all lines.
 NO_WAIVER, GENERAL_WAIVER = "W0", "sp904"
 
 
-def rows_of(assessment: Assessment, received_at: dt.datetime) -> list[dict[str, Any]]:
+def answer_rows(assessment: Assessment, received_at: dt.datetime) -> list[dict[str, Any]]:
     """One row for each answer of a filing without faults."""
     assert not assessment.faults
-    asked = form(assessment.respondent.role)
+    asked = form_for(assessment.respondent.role)
     general = assessment.answers.get(GENERAL_WAIVER)
     parts = {each.code: each for question in asked.questions for each in question.indicators}
     currency = assessment.respondent.currency_of(assessment.filing.period)
@@ -36,35 +36,35 @@ def rows_of(assessment: Assessment, received_at: dt.datetime) -> list[dict[str, 
                 "value": written_value(answer),
                 "number_value": answer.value,
                 "answer_status_code": answer.status,
-                "unit": unit_of(question, currency),
+                "unit": answer_unit(question, currency),
                 "currency_code": currency if question.kind == "money" else None,
                 "note": answer.note,
-                "waiver": waiver_of(answer, question, general, assessment.respondent.role),
+                "waiver": answer_waiver(answer, question, general, assessment.respondent.role),
                 "country_code": assessment.respondent.country,
                 "role_code": assessment.respondent.role,
                 "received_at": received_at,
                 "language_code": assessment.language,
                 "file_name": assessment.filing.file_name,
                 "file_sha256": assessment.filing.sha256,
-                "questionnaire_version": assessment.filing.version or raw()["version"],
+                "questionnaire_version": assessment.filing.version or load_definition()["version"],
             }
         )
     return rows
 
 
 def written_value(answer: Answer) -> str | None:
-    """A number in plain figures, a code or a text; None where there is no answer."""
+    """A number in plain figures, a code or a text; None without an answer."""
     if answer.value is not None:
-        return shown(answer.value)
+        return format_number(answer.value)
     return answer.code if answer.code is not None else answer.text
 
 
-def unit_of(question: Question, currency: str) -> str | None:
+def answer_unit(question: Question, currency: str) -> str | None:
     return currency if question.kind == "money" else question.unit
 
 
-def waiver_of(answer: Answer, question: Question, general: Answer | None, role: str) -> str:
-    """The line's own waiver, else that for all answers; none where the figures are not the respondent's."""
+def answer_waiver(answer: Answer, question: Question, general: Answer | None, role: str) -> str:
+    """The line's own waiver, else the one for all answers; NO_WAIVER if the role has no waiver to give."""
     if role not in question.waiver:
         return NO_WAIVER
     return answer.waiver or (general.code if general is not None and general.code else NO_WAIVER)

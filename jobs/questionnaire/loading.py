@@ -1,4 +1,4 @@
-"""Files of answers to the lake: each is read and judged, what is good is landed, what is not goes back."""
+"""Load files of answers into the lake. A file with errors is not loaded; it goes back to its sender."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.engine.lock import as_only_writer
-from jobs.questionnaire.assessment import Assessment, assess
-from jobs.questionnaire.checks import CLAIMS, claimed, two_claims
+from jobs.questionnaire.assessment import Assessment, assess_filing
+from jobs.questionnaire.checks import CLAIMS, double_claims, split_operators
 from jobs.questionnaire.filing import FILLED, Fault, Refused
-from jobs.questionnaire.landing import TABLE, rows_of
-from jobs.questionnaire.reading import guessed_language, read_filing
+from jobs.questionnaire.landing import TABLE, answer_rows
+from jobs.questionnaire.reading import guess_language, read_filing
 from jobs.questionnaire.respondents import Respondent
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Outcome:
-    """What became of one file. assessment: None if nothing in it could be read."""
+    """The result for one file. assessment: None if nothing in the file could be read."""
 
     file: Path
     received_at: dt.datetime
@@ -29,7 +29,7 @@ class Outcome:
     assessment: Assessment | None = None
     refused: Fault | None = None
     is_known: bool = False
-    # When a later file of the respondent and period came in, whose answers stand.
+    # When a later file of the respondent and period came in; its answers replace these.
     later_at: dt.datetime | None = None
 
     @property
@@ -39,9 +39,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the lake has: the receipts of each respondent's files, and the operators that each answered for in
-    a period. Packages claim none: whose an operator is now the list says, and forms are held to it; a package
-    of one that was sold since is of its seller, who has no form to mend."""
+    """What the lake holds already.
+
+    receipts: respondent, period, SHA-256 and time of each loaded file. claims: the operators that a
+    respondent answered for, by respondent and period. Only forms claim operators. Packages of a sold operator
+    stay with the seller, who has no form to correct.
+    """
 
     receipts: set[tuple[str, str, str, dt.datetime]] = field(default_factory=set)
     claims: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -50,17 +53,16 @@ class Standing:
 def read_files(
     files: list[Path], respondents: dict[str, Respondent], received: dt.datetime | None
 ) -> list[Outcome]:
-    """Every file, judged by itself and against the others at hand. A file came in when it was saved, unless
-    `received` says so."""
+    """Read and assess every file. received: when the files came in; without it, when each was last saved."""
     outcomes = []
     for file in files:
         at = received or dt.datetime.fromtimestamp(int(file.stat().st_mtime), dt.UTC)
-        outcome = Outcome(file, at, guessed_language(file.name))
+        outcome = Outcome(file, at, guess_language(file.name))
         try:
             filing = read_filing(file)
             whose = respondents.get(filing.respondent_id)
             outcome.language = whose.language if whose else outcome.language
-            outcome.assessment = assess(filing, respondents, at)
+            outcome.assessment = assess_filing(filing, respondents, at)
             outcome.language = outcome.assessment.language
         except Refused as refused:
             outcome.refused = refused.fault
@@ -68,19 +70,17 @@ def read_files(
     return outcomes
 
 
-def hold_to_one_claim(
-    outcomes: list[Outcome], standing: Standing, respondents: dict[str, Respondent]
-) -> None:
-    """Add a fault where two respondents answer for one operator in a period."""
+def check_claims(outcomes: list[Outcome], standing: Standing, respondents: dict[str, Respondent]) -> None:
+    """Add a fault to each form that answers for an operator of another respondent's form of that period."""
     names = {each.id: each.name for each in respondents.values()}
     read = [each.assessment for each in outcomes if each.assessment]
     for period in sorted({each.filing.period for each in read}):
         claims = {}
         for each in read:
             if each.filing.period == period and CLAIMS in each.lines and CLAIMS in each.answers:
-                claims[each.respondent.id] = (each.lines[CLAIMS], claimed(each.answers[CLAIMS].text))
+                claims[each.respondent.id] = (each.lines[CLAIMS], split_operators(each.answers[CLAIMS].text))
         before = {whose: operators for (whose, when), operators in standing.claims.items() if when == period}
-        faults = two_claims(claims, before, names)
+        faults = double_claims(claims, before, names)
         for outcome in outcomes:
             about = outcome.assessment
             if about is not None and about.filing.period == period and about.respondent.id in faults:
@@ -88,9 +88,10 @@ def hold_to_one_claim(
 
 
 def new_rows(outcomes: list[Outcome], standing: Standing, is_dated: bool) -> list[dict[str, Any]]:
-    """The rows of the good files that the lake does not have yet.
+    """The rows of files without faults that the lake does not hold yet.
 
-    is_dated: someone says when the files came in; else a file that was loaded before is not taken again.
+    is_dated: the time of receipt was given. Such a file is loaded again under another time; without a given
+    time, a file that was loaded before is skipped.
     """
     rows = []
     for outcome in outcomes:
@@ -107,12 +108,12 @@ def new_rows(outcomes: list[Outcome], standing: Standing, is_dated: bool) -> lis
         ]
         outcome.later_at = max(later, default=None)
         if not outcome.is_known:
-            rows += rows_of(about, outcome.received_at)
+            rows += answer_rows(about, outcome.received_at)
     return rows
 
 
-def standing_in(lake: Lake, outcomes: list[Outcome]) -> Standing:
-    """The receipts and claims that the lake has of the periods at hand."""
+def read_standing(lake: Lake, outcomes: list[Outcome]) -> Standing:
+    """The lake's receipts and claims of the files' periods."""
     import polars as pl
 
     from jobs.questionnaire.standing import standing_answers
@@ -124,7 +125,7 @@ def standing_in(lake: Lake, outcomes: list[Outcome]) -> Standing:
     return Standing(
         set(receipts.iter_rows()),
         {
-            (respondent, period): claimed(value)
+            (respondent, period): split_operators(value)
             for respondent, period, value in claims.select(
                 "respondent_id", "period_code", "value"
             ).iter_rows()
@@ -133,22 +134,24 @@ def standing_in(lake: Lake, outcomes: list[Outcome]) -> Standing:
 
 
 @as_only_writer("observatory questionnaire load")
-def land(lake: Lake, outcomes: list[Outcome], respondents: dict[str, Respondent], is_dated: bool) -> int:
-    """Append the answers of the files that are in order; how many rows they are."""
-    hold_to_one_claim(outcomes, Standing(), respondents)
+def land_answers(
+    lake: Lake, outcomes: list[Outcome], respondents: dict[str, Respondent], is_dated: bool
+) -> int:
+    """Append the answers of the files without faults; the number of rows."""
+    check_claims(outcomes, Standing(), respondents)
     if not any(each.assessment and not each.faults for each in outcomes):
         return 0
-    standing = standing_in(lake, outcomes)
+    standing = read_standing(lake, outcomes)
     in_order = [each for each in outcomes if not each.faults]
-    hold_to_one_claim(in_order, standing, respondents)
+    check_claims(in_order, standing, respondents)
     rows = new_rows(outcomes, standing, is_dated)
     if rows:
-        validated(lake, rows)
+        append_validated(lake, rows)
     return len(rows)
 
 
-def validated(lake: Lake, rows: list[dict[str, Any]]) -> None:
-    """Append the rows in one transaction, if every rule of their contract holds."""
+def append_validated(lake: Lake, rows: list[dict[str, Any]]) -> None:
+    """Append the rows in one transaction. Raises ValidationHeld if they break a rule of their contract."""
     from jobs.core.contracts import contract, rows_frame
     from jobs.core.errors import ValidationHeld
     from jobs.stages.checks import row_rules
@@ -162,8 +165,9 @@ def validated(lake: Lake, rows: list[dict[str, Any]]) -> None:
     lake.append(frame, TABLE)
 
 
-def cells_of(assessment: Assessment) -> dict[str, dict[str, Any]]:
-    """What stood in the cells, to be filled into the form that goes back; a formula as its text."""
+def form_cells(assessment: Assessment) -> dict[str, dict[str, Any]]:
+    """The values of the filled cells by indicator and column, for the form that goes back; a formula as
+    text."""
     return {
         code: {
             name: line.cells[name].value

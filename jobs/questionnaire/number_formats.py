@@ -1,4 +1,4 @@
-"""How a spreadsheet shows a number: its unit, words, and thousands that it leaves out."""
+"""Read a spreadsheet's number format: its unit, its words, and the thousands that it hides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
-from jobs.questionnaire.numbers import Number, Problem, without_own, wrong_unit
+from jobs.questionnaire.numbers import Number, Problem, strip_own_unit, wrong_unit
 
 # A number format in pieces (ECMA-376 part 1, 18.8.31): a currency in brackets, a colour or condition, quoted
 # text, an escaped character, room as wide as a character, one that fills the cell, an exponent, the general
@@ -33,9 +33,8 @@ class Style:
     words: str
 
 
-def style_of(number_format: str, value: Decimal) -> Style:
-    """Formats have sections for positive and negative numbers and nothing; all of them where they have
-    conditions."""
+def parse_format(number_format: str, value: Decimal) -> Style:
+    """The section of a format for a positive, negative or zero value; with conditions, the whole format."""
     sections = SECTIONS.split(number_format)
     shown = number_format
     if not CONDITION.search(number_format):
@@ -53,14 +52,14 @@ def style_of(number_format: str, value: Decimal) -> Style:
 def number_in_format(
     value: Decimal, number_format: str, currency: str | None, is_percent: bool, own: Collection[str] = ()
 ) -> Number | Problem:
-    """A number that a spreadsheet holds: 12% is kept as 0.12 and only the format shows it; money likewise.
+    """The number that a spreadsheet shows: 12% is stored as 0.12, and a currency is only in the format.
 
-    Words and left out thousands make what is shown another number than what is kept: they are asked about.
+    Formats with words or hidden thousands show another number than is stored: the respondent is asked.
     """
-    style = style_of(number_format, value)
+    style = parse_format(number_format, value)
     if SCALED.search(style.codes):
         return Problem("format", {"format": number_format})
-    words = without_own(style.words, currency, own)
+    words = strip_own_unit(style.words, currency, own)
     money = MONEY.findall(words)
     wrong = wrong_unit(money[0], currency, is_percent) if money else None
     if wrong:

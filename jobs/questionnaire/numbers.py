@@ -1,6 +1,6 @@
-"""Numbers as people write them: separators of every style, digits of every alphabet, words and units.
+"""Read numbers as people write them: separators of every style, digits of every alphabet, words and units.
 
-What can be read in one way only is read. What can be read in two ways is asked about, never guessed.
+A text that can be read in one way only is read. If it can be read in two ways, the respondent is asked.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ WORDS = {
     for power, words in MULTIPLIERS.items()
     for word in words.split()
 }
-# Short forms, and words whose meaning depends on the language: what they most likely mean is offered.
+# Short forms, and words whose meaning depends on the language: the message offers the likely meaning.
 SHORT = {"k": 3, "t": 3, "m": 6, "mm": 6, "b": 9, "bn": 9, "billion": 9, "billions": 9}
 SHORT |= {"billón": 12, "billones": 12}
 
 SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₽": "RUB"}
-# Dollars, pounds and yen are the money of many countries.
+# Several countries use these signs for their own currency.
 SHARED_SYMBOLS = set("$£¥")
-# Signs that mean one currency where they stand in its cell. Both CFA francs are one euro's 655.957th part.
+# Signs that mean this currency in a cell for it. Both CFA francs are worth 1/655.957 euro.
 SIGNS = {
     "AMD": "֏", "AUD": "A$ AU$", "AZN": "₼", "BBD": "Bds$", "BDT": "৳", "BRL": "R$", "BZD": "BZ$",
     "CAD": "C$ CA$ CAN$", "CHF": "Fr Fr. SFr SFr.", "CZK": "Kč", "DKK": "kr kr.", "FJD": "FJ$", "GEL": "₾",
@@ -51,7 +51,7 @@ SIGNS = {
     "TRY": "₺", "TTD": "TT$", "TWD": "NT$", "TZS": "TSh TShs", "UAH": "₴", "UGX": "USh UShs", "USD": "US$",
     "VND": "₫", "WST": "WS$", "XAF": "FCFA CFA", "XCD": "EC$", "XOF": "FCFA CFA",
 }  # fmt: skip
-# What stands before the dash that is written for no hundredths: 5.- francs, 5:- kronor, 5,- kroner.
+# The mark before a dash that replaces the hundredths: 5.- francs, 5:- kronor, 5,- kroner.
 DASHED = {"CHF": ".", "DKK": ",", "EUR": ",", "ISK": ",", "NOK": ",", "SEK": ":"}
 INEXACT = re.compile(r"^(?:[~≈<>≤≥±]|(?:about|approx|ca|circa|env|environ|aprox|около|примерно|نحو|约)\b)|约")
 # Characters of a number with its unit and words. More is text: `million` written a thousand times over is no
@@ -62,7 +62,7 @@ RANGE = re.compile(r"\d\s*(?:[-\u2012-\u2014~]|\.\.\.?|…)\s*\d")
 
 @dataclass(frozen=True)
 class Problem:
-    """Why something could not be read: a message's key, and what it is filled with."""
+    """Why a text could not be read: the message's key, and the values to fill in."""
 
     key: str
     values: Mapping[str, object] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Number:
-    """A number that was read. is_plain: it stood there in figures and no more."""
+    """A number that was read. is_plain: it was written in plain figures only."""
 
     value: Decimal
     is_plain: bool
@@ -79,30 +79,30 @@ class Number:
 def read_number(
     written: str, currency: str | None = None, is_percent: bool = False, own: Collection[str] = ()
 ) -> Number | Problem:
-    """The number that a text holds.
+    """The number in a text.
 
-    currency: the unit of a cell for money; its code and its signs may stand beside the number.
-    is_percent: a percent sign may. own: words for the cell's own unit, which may.
+    currency: of a cell for money; its code and its signs may stand beside the number.
+    is_percent: a percent sign may stand there. own: words for the cell's own unit, which may stand there.
     """
     if len(written) > LONGEST:
         return Problem("not_a_number")
-    text = without_dash(plain_characters(written), currency)
+    text = strip_dash(plain_characters(written), currency)
     if INEXACT.search(text.casefold()) or RANGE.search(text):
         return Problem("inexact")
     parts = split_unit(text)
     if parts is None:
         return Problem("not_a_number")
     sign, figures, unit = parts
-    power, unit, is_short = multiplier(without_own(unit, currency, own))
+    power, unit, is_short = split_multiplier(strip_own_unit(unit, currency, own))
     wrong = wrong_unit(unit, currency, is_percent)
     if wrong:
         return Problem("unit", {"unit": wrong})
-    number = grouped(figures)
+    number = parse_grouped(figures)
     if isinstance(number, Problem):
         return number
     value = sign * number * Decimal(10) ** power
     if is_short:
-        return Problem("shortened", {"meant": shown(value)})
+        return Problem("shortened", {"meant": format_number(value)})
     return Number(value, is_plain=bool(re.fullmatch(r"-?\d+", written.strip(), re.ASCII)))
 
 
@@ -122,8 +122,8 @@ def plain_characters(text: str) -> str:
     return "".join(found).strip()
 
 
-def without_dash(text: str, currency: str | None) -> str:
-    """The text without a dash for no hundredths, as the cell's currency has it, behind the only figures."""
+def strip_dash(text: str, currency: str | None) -> str:
+    """The text without the currency's dash for no hundredths after its last figure."""
     mark = DASHED.get(currency or "")
     if mark is None:
         return text
@@ -131,7 +131,7 @@ def without_dash(text: str, currency: str | None) -> str:
 
 
 def split_unit(text: str) -> tuple[int, str, str] | None:
-    """Sign, figures with their separators, and what else stands there; None if there is no one number."""
+    """Sign, figures with separators, and the rest of the text; None unless it has exactly one number."""
     sign = 1
     if text.startswith("(") and text.endswith(")"):
         sign, text = -1, text[1:-1].strip()
@@ -149,8 +149,8 @@ def split_unit(text: str) -> tuple[int, str, str] | None:
     return sign, figures, f"{before} {after}".strip()
 
 
-def multiplier(unit: str) -> tuple[int, str, bool]:
-    """The power of ten that a word means, the rest of the unit, and whether the word is a short form."""
+def split_multiplier(unit: str) -> tuple[int, str, bool]:
+    """The power of ten of a unit's words, its other words, and whether a word is a short form."""
     words = re.findall(r"[^\W\d_]+\.?|[^\w\s]", unicodedata.normalize("NFC", unit))
     power, rest, is_short = 0, [], False
     for word in words:
@@ -164,10 +164,10 @@ def multiplier(unit: str) -> tuple[int, str, bool]:
     return power, " ".join(rest), is_short
 
 
-def without_own(unit: str, currency: str | None, own: Collection[str]) -> str:
-    """What is left of the unit without the cell's own: the longest of its words that stands there as a word.
+def strip_own_unit(unit: str, currency: str | None, own: Collection[str]) -> str:
+    """The unit without the cell's own unit: the longest of its names that it contains is removed.
 
-    Chinese sets no spaces between words, and none have to be where others do.
+    Chinese puts no spaces between words; other languages may leave them out.
     """
     for words in sorted([*own, *SIGNS.get(currency or "", "").split()], key=len, reverse=True):
         letters = [character for character in plain_characters(words) if not character.isspace()]
@@ -182,7 +182,7 @@ def without_own(unit: str, currency: str | None, own: Collection[str]) -> str:
 
 
 def wrong_unit(unit: str, currency: str | None, is_percent: bool) -> str | None:
-    """What of the unit this cell does not ask for."""
+    """The unit, if the cell asks for another one; else None."""
     for word in unit.split():
         code = word.upper()
         symbol = SYMBOLS.get(word)
@@ -194,31 +194,31 @@ def wrong_unit(unit: str, currency: str | None, is_percent: bool) -> str | None:
     return None
 
 
-def grouped(figures: str) -> Decimal | Problem:
+def parse_grouped(figures: str) -> Decimal | Problem:
     """The number that figures with separators mean."""
     whole, _, arabic_fraction = figures.partition("\u066b")
     if arabic_fraction or "\u066b" in figures:
-        return joined(whole, arabic_fraction)
+        return join_groups(whole, arabic_fraction)
     marks = [character for character in figures if character in ".,"]
     if not marks:
-        return joined(figures, "")
+        return join_groups(figures, "")
     last = marks[-1]
     others = set(figures) - set("0123456789") - {last}
     before, _, after = figures.rpartition(last)
     if others:
-        # What stands last is the decimal point if it stands once and the others are groups before it.
+        # The last separator is the decimal point if it occurs once, after groups with the other separator.
         if marks.count(last) > 1 or not after.isdigit():
             return Problem("separators")
-        return joined(before, after)
+        return join_groups(before, after)
     if len(marks) > 1:
-        return joined(figures, "")
+        return join_groups(figures, "")
     if len(after) == 3 and 1 <= len(before) <= 3 and not before.startswith("0"):
         return Problem("ambiguous", {"first": before + after, "second": f"{before}.{after}"})
     return Decimal(f"{before or 0}.{after}")
 
 
-def joined(whole: str, fraction: str) -> Decimal | Problem:
-    """Figures in groups put together: groups of three, or of two before the last three (lakh and crore)."""
+def join_groups(whole: str, fraction: str) -> Decimal | Problem:
+    """The number of grouped figures: groups of three, or of two before the last three (lakh and crore)."""
     separators = {character for character in whole if not character.isdigit()}
     if fraction and not fraction.isdigit():
         return Problem("separators")
@@ -234,7 +234,7 @@ def joined(whole: str, fraction: str) -> Decimal | Problem:
     return Decimal("".join(groups) + (f".{fraction}" if fraction else ""))
 
 
-def shown(value: Decimal) -> str:
+def format_number(value: Decimal) -> str:
     """A number in figures, without exponent and without zeros at the end of a fraction."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

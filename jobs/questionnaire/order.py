@@ -1,4 +1,4 @@
-"""What a workbook is made of, and where things stand in it."""
+"""The inputs of a workbook, and the places of its cells."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from jobs.questionnaire.respondents import Respondent
 
 @dataclass
 class Layout:
-    """Where things stand: the row of each indicator on its sheet, and the cells of each list; and the form's
-    period, which its days are held against."""
+    """The places of a workbook: each indicator's sheet and row, and each list's cells. period: the form's."""
 
     period: str
     sheet_of: dict[str, str] = field(default_factory=dict)
@@ -23,7 +22,7 @@ class Layout:
     list_range: dict[str, str] = field(default_factory=dict)
 
     def cell(self, indicator: str, column: str, absolute: bool = False, seen_from: str | None = None) -> str:
-        """The cell of an indicator, with its sheet's name where it is seen from another."""
+        """The reference of an indicator's cell; seen from another sheet, with its own sheet's name."""
         name = xl_rowcol_to_cell(self.row_of[indicator], COLUMNS.index(column), absolute, absolute)
         sheet = self.sheet_of[indicator]
         return name if sheet == seen_from else f"'{sheet}'!{name}"
@@ -31,7 +30,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Order:
-    """What a workbook is made of. filled: what stands in the cells already, by indicator and column."""
+    """The inputs of a workbook. filled: values already in cells, by indicator and column."""
 
     respondent: Respondent
     language: str
@@ -46,7 +45,7 @@ class Order:
 
 
 def fault_column(fault: Fault) -> str:
-    """The column that a fault marks: the one whose message it is."""
+    """The column that a fault marks."""
     return (
         fault.key
         if fault.key in ("waiver",)

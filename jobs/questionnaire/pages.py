@@ -1,40 +1,40 @@
-"""The pages of a workbook beside the questions: instructions, lists of codes, and what is to be corrected."""
+"""The pages of a workbook beside the questions: instructions, lists of codes, and errors to correct."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from jobs.questionnaire import styles
-from jobs.questionnaire.definition import Form, raw
+from jobs.questionnaire.definition import Form, load_definition
 from jobs.questionnaire.order import Layout, Order, fault_column
 from jobs.questionnaire.respondents import country_names
-from jobs.questionnaire.texts import keys, options, text
+from jobs.questionnaire.texts import group_keys, option_labels, translate_key
 
 
 def write_lists(sheet: Any, asked: Form, order: Order, layout: Layout, style: Any) -> None:
-    """Every list that the form asks to choose from, one below the other: code and label."""
+    """Write every list that answers are chosen from, one below the other: code and label."""
     language = order.language
-    styles.set_up(sheet, language, (), text(language, "word", "page"))
+    styles.set_up_sheet(sheet, language, (), translate_key(language, "word", "page"))
     sheet.set_column(0, 0, 18)
     sheet.set_column(1, 1, 70)
-    sheet.write(0, 0, text(language, "sheet", "codes"), style.title)
+    sheet.write(0, 0, translate_key(language, "sheet", "codes"), style.title)
     sheet.write_blank(0, 1, None, style.title)
     sheet.set_row(0, 30)
-    name = f"'{text(language, 'sheet', 'codes')}'"
+    name = f"'{translate_key(language, 'sheet', 'codes')}'"
     used = dict.fromkeys(["status", "waiver", *(each.options for each in asked.questions if each.options)])
     row = 2
     for codelist in used:
-        sheet.write(row, 0, text(language, "column", "code"), style.header)
-        sheet.write(row, 1, text(language, codelist, "name"), style.header)
-        entries = options(language, codelist)
+        sheet.write(row, 0, translate_key(language, "column", "code"), style.header)
+        sheet.write(row, 1, translate_key(language, codelist, "name"), style.header)
+        entries = option_labels(language, codelist)
         for number, (code, label) in enumerate(entries.items(), start=row + 1):
             sheet.write(number, 0, code, style.code)
             sheet.write(number, 1, label, style.label)
         layout.list_range[codelist] = f"={name}!$B${row + 2}:$B${row + 1 + len(entries)}"
         row += len(entries) + 2
     countries = country_names()
-    sheet.write(row, 0, text(language, "column", "code"), style.header)
-    sheet.write(row, 1, text(language, "word", "country"), style.header)
+    sheet.write(row, 0, translate_key(language, "column", "code"), style.header)
+    sheet.write(row, 1, translate_key(language, "word", "country"), style.header)
     for number, (code, label) in enumerate(sorted(countries.items()), start=row + 1):
         sheet.write(number, 0, code, style.code)
         sheet.write(number, 1, label, style.label)
@@ -46,61 +46,65 @@ def write_lists(sheet: Any, asked: Form, order: Order, layout: Layout, style: An
 def write_instructions(
     sheet: Any, asked: Form, order: Order, counts: dict[str, tuple[str, int]], style: Any
 ) -> None:
-    """Whose form it is, how it is filled in, and what is still open."""
+    """Write the respondent, the instructions, and the number of open points."""
     language, whose = order.language, order.respondent
-    styles.set_up(sheet, language, (), text(language, "word", "page"))
+    styles.set_up_sheet(sheet, language, (), translate_key(language, "word", "page"))
     sheet.set_portrait()
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 78)
     sheet.set_row(0, 44)
-    sheet.write(0, 0, text(language, "title", "name"), style.cover)
+    sheet.write(0, 0, translate_key(language, "title", "name"), style.cover)
     sheet.write_blank(0, 1, None, style.cover)
-    sheet.write(1, 0, text(language, "title", "mandate"), style.plain)
+    sheet.write(1, 0, translate_key(language, "title", "mandate"), style.plain)
     facts = {
         "respondent": f"{whose.name} ({whose.id})",
         "country": f"{country_names()[whose.country]} ({whose.country})",
         "period": order.period,
         "currency": order.currency,
-        "version": f"{raw()['id']} {raw()['version']}",
+        "version": f"{load_definition()['id']} {load_definition()['version']}",
     }
     row = 3
     for key, value in facts.items():
-        sheet.write(row, 0, text(language, "word", key), style.fact)
+        sheet.write(row, 0, translate_key(language, "word", key), style.fact)
         sheet.write(row, 1, value, style.fact_value)
         row += 1
     row = write_progress(sheet, row + 1, asked, language, counts, style)
-    sheet.write(row, 0, text(language, "sheet", "instructions"), style.header)
+    sheet.write(row, 0, translate_key(language, "sheet", "instructions"), style.header)
     sheet.write_blank(row, 1, None, style.header)
-    core = text(language, "word", "core")
-    for number, key in enumerate(instructions(order), start=1):
+    core = translate_key(language, "word", "core")
+    for number, key in enumerate(instruction_keys(order), start=1):
         row += 1
-        words = text(language, "instruction", key, currency=order.currency, core=core)
+        words = translate_key(language, "instruction", key, currency=order.currency, core=core)
         sheet.write(row, 0, number, style.number)
         sheet.write(row, 1, words, style.prose)
-        sheet.set_row(row, styles.height((words, 78)))
+        sheet.set_row(row, styles.row_height((words, 78)))
     sheet.print_area(0, 0, row, 1)
     sheet.protect("", styles.PROTECTION)
 
 
-def instructions(order: Order) -> list[str]:
-    """All instructions; without the one on the core set where the form is that set."""
-    return [key for key in sorted(keys("instruction")) if not (order.is_core and key == "10")]
+def instruction_keys(order: Order) -> list[str]:
+    """The keys of the instructions; a form of the core set leaves out the one on the core set."""
+    return [key for key in sorted(group_keys("instruction")) if not (order.is_core and key == "10")]
 
 
 def write_progress(
     sheet: Any, row: int, asked: Form, language: str, counts: dict[str, tuple[str, int]], style: Any
 ) -> int:
-    """For each section how many points are open, counted by the sheet itself."""
-    sheet.write(row, 0, text(language, "word", "progress"), style.header)
-    sheet.write(row, 1, text(language, "word", "open"), style.header)
+    """Write the number of open points of each section, as a formula; the next free row."""
+    sheet.write(row, 0, translate_key(language, "word", "progress"), style.header)
+    sheet.write(row, 1, translate_key(language, "word", "open"), style.header)
     first = row + 1
-    ready = text(language, "word", "ready")
+    ready = translate_key(language, "word", "ready")
     for section, _ in asked.sections:
         row += 1
         checks, opened = counts[section]
-        name = text(language, "sheet", section)
+        name = translate_key(language, "sheet", section)
         sheet.write_url(
-            row, 0, f"internal:'{name}'!A1", style.link, f"{section} {text(language, 'section', section)}"
+            row,
+            0,
+            f"internal:'{name}'!A1",
+            style.link,
+            f"{section} {translate_key(language, 'section', section)}",
         )
         counted = f'COUNTIF({checks},"✗*")'
         formula = f'=IF({counted}=0,"{ready}",{counted})'
@@ -114,16 +118,16 @@ def write_progress(
 
 
 def write_errors(sheet: Any, order: Order, asked: Form, layout: Layout, style: Any) -> None:
-    """All that is to be corrected, a line for each point, with a link to its cell in this workbook."""
+    """Write a line for each error, with a link to its cell in this workbook."""
     language = order.language
-    styles.set_up(sheet, language, (), text(language, "word", "page"))
+    styles.set_up_sheet(sheet, language, (), translate_key(language, "word", "page"))
     for column, (key, width) in enumerate(
         {"sheet": 24, "cell": 10, "code": 24, "written": 30, "remedy": 90}.items()
     ):
         sheet.set_column(column, column, width)
-        sheet.write(2, column, text(language, "column", key), style.header)
+        sheet.write(2, column, translate_key(language, "column", key), style.header)
         sheet.write_blank(0, column, None, style.title)
-    sheet.write(0, 0, text(language, "sheet", "errors"), style.title)
+    sheet.write(0, 0, translate_key(language, "sheet", "errors"), style.title)
     sheet.set_row(0, 30)
     for row, fault in enumerate(order.faults, start=3):
         known = fault.indicator in layout.row_of
@@ -138,6 +142,6 @@ def write_errors(sheet: Any, order: Order, asked: Form, layout: Layout, style: A
         sheet.write_string(row, 2, fault.indicator, style.code)
         sheet.write_string(row, 3, fault.written, style.label)
         sheet.write_string(row, 4, fault.message(language), style.prose)
-        sheet.set_row(row, styles.height((fault.message(language), 90), (fault.written, 30)))
+        sheet.set_row(row, styles.row_height((fault.message(language), 90), (fault.written, 30)))
     sheet.freeze_panes(3, 0)
     sheet.protect("", styles.PROTECTION)

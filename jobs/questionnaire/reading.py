@@ -1,7 +1,7 @@
-"""Forms as they come back: workbooks, and the same answers as CSV or JSON.
+"""Read returned forms: workbooks, and the same answers as CSV or JSON.
 
-A workbook is read by the codes in its lines, not by where its sheets and columns stood: they may have been
-renamed, hidden or put in another order, and other software may have written the file anew.
+A workbook is read by the codes in its lines, not by the place of its sheets and columns: respondents rename,
+hide or move them, and other software may have saved the file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.ingest import archives
-from jobs.questionnaire.definition import questions, raw
+from jobs.questionnaire.definition import all_questions, load_definition
 from jobs.questionnaire.filing import (
     COLUMNS,
     FILLED,
@@ -27,9 +27,9 @@ from jobs.questionnaire.filing import (
     Filing,
     Line,
     Place,
-    refusal,
+    file_refusal,
 )
-from jobs.questionnaire.texts import translations
+from jobs.questionnaire.texts import load_translations
 
 # A form unpacks to less than a megabyte and 16,000 elements; other software writes several times as much. A
 # larger one is no form, or an archive made to fill the memory.
@@ -46,35 +46,32 @@ TABLE_COLUMNS = ("respondent", "period", "indicator", "answer", "status", "waive
 
 
 def read_filing(file: Path) -> Filing:
-    """One file, by its kind.
-
-    Raises Refused if nothing in it can be read.
-    """
+    """The filing in a file, which is read by its suffix. Raises Refused if it cannot be read at all."""
     suffix = file.suffix.lower()
     most = LARGEST_TEXT if suffix in (".csv", ".json") else LARGEST
     with file.open("rb") as opened:
         content = opened.read(most + 1)
     if len(content) > most:
-        raise refusal(file.name, "too_large")
+        raise file_refusal(file.name, "too_large")
     name, digest = file.name, hashlib.sha256(content).hexdigest()
     if suffix == ".csv":
-        return from_csv(name, digest, content)
+        return read_csv(name, digest, content)
     if suffix == ".json":
-        return from_json(name, digest, content)
-    return from_workbook(name, digest, content)
+        return read_json(name, digest, content)
+    return read_workbook(name, digest, content)
 
 
-def guessed_language(file_name: str) -> str:
-    """The language of a file that cannot be opened, by the name that it was sent out under."""
-    found = re.search(rf"_({'|'.join(raw()['languages'])})(?:_core)?\W", file_name)
+def guess_language(file_name: str) -> str:
+    """The language in a form's file name, for files that cannot be opened; en without one."""
+    found = re.search(rf"_({'|'.join(load_definition()['languages'])})(?:_core)?\W", file_name)
     return found[1] if found else "en"
 
 
 # --- workbooks ----------------------------------------------------------------------------------------
 
 
-def from_workbook(name: str, digest: str, content: bytes) -> Filing:
-    refuse_what_is_no_plain_workbook(name, content)
+def read_workbook(name: str, digest: str, content: bytes) -> Filing:
+    refuse_unsafe_workbook(name, content)
     import openpyxl
 
     try:
@@ -83,15 +80,15 @@ def from_workbook(name: str, digest: str, content: bytes) -> Filing:
             warnings.simplefilter("ignore")
             book = openpyxl.load_workbook(io.BytesIO(content), keep_links=False)
     except Exception:  # whatever a damaged archive raises: BadZipFile, KeyError, ParseError, ValueError ...
-        raise refusal(name, "not_a_workbook") from None
-    return from_book(name, digest, book)
+        raise file_refusal(name, "not_a_workbook") from None
+    return read_book(name, digest, book)
 
 
-def from_book(name: str, digest: str, book: Any) -> Filing:
-    """What an opened workbook holds."""
-    identity = identity_of(book)
+def read_book(name: str, digest: str, book: Any) -> Filing:
+    """The filing in an opened workbook. Raises Refused if it has no identity or no lines."""
+    identity = read_identity(book)
     if identity is None:
-        raise refusal(name, "damaged", "message")
+        raise file_refusal(name, "damaged", "message")
     lines: list[Line] = []
     faults: list[Fault] = []
     for sheet in book.worksheets:
@@ -99,28 +96,28 @@ def from_book(name: str, digest: str, book: Any) -> Filing:
         lines += found
         faults += wrong
     if not lines:
-        raise refusal(name, "damaged", "message")
-    return filing(name, digest, identity, lines, faults)
+        raise file_refusal(name, "damaged", "message")
+    return make_filing(name, digest, identity, lines, faults)
 
 
-def refuse_what_is_no_plain_workbook(name: str, content: bytes) -> None:
-    """Raise Refused, before a row is made, for what is no workbook, has macros, or is larger than a form."""
+def refuse_unsafe_workbook(name: str, content: bytes) -> None:
+    """Raise Refused for a file that is no workbook, has macros, or is too large, before it is opened."""
     try:
         names = [each.lower() for each in archives.check_workbook(content, LIMITS)]
     except archives.TooLarge as error:
         if error.where:
-            raise refusal(name, "far", range=error.where) from None
-        raise refusal(name, "too_large") from None
+            raise file_refusal(name, "far", range=error.where) from None
+        raise file_refusal(name, "too_large") from None
     except archives.Damaged:
-        raise refusal(name, "not_a_workbook") from None
+        raise file_refusal(name, "not_a_workbook") from None
     if name.lower().endswith((".xlsm", ".xltm", ".xlsb")) or any("vbaproject" in each for each in names):
-        raise refusal(name, "macros")
+        raise file_refusal(name, "macros")
     if "[content_types].xml" not in names:
-        raise refusal(name, "not_a_workbook")
+        raise file_refusal(name, "not_a_workbook")
 
 
-def identity_of(book: Any) -> dict[str, str] | None:
-    """What the hidden sheet says: whose form, of which period, language and version."""
+def read_identity(book: Any) -> dict[str, str] | None:
+    """Respondent, period, language and version from the hidden sheet; None without one."""
     for sheet in book.worksheets:
         rows = sheet.iter_rows(min_row=1, max_row=10, max_col=2, values_only=True)
         found = {str(row[0]): str(row[1]) for row in rows if len(row) == 2 and row[0] and row[1] is not None}
@@ -134,8 +131,8 @@ def sheet_lines(sheet: Any) -> tuple[list[Line], list[Fault]]:
     column_of = key_columns(sheet)
     if column_of is None:
         return [], []
-    known = {indicator.code for question in questions() for indicator in question.indicators}
-    header = set(translations()["column"]["code"].values())
+    known = {indicator.code for question in all_questions() for indicator in question.indicators}
+    header = set(load_translations()["column"]["code"].values())
     lines: list[Line] = []
     faults: list[Fault] = []
     rows: dict[int, str] = {}
@@ -147,7 +144,7 @@ def sheet_lines(sheet: Any) -> tuple[list[Line], list[Fault]]:
             continue
         code = code.strip()
         cells = {
-            name: cell_of(sheet, by_column[column_of[name]])
+            name: to_cell(sheet, by_column[column_of[name]])
             for name in FILLED
             if column_of[name] in by_column
         }
@@ -168,15 +165,15 @@ def sheet_lines(sheet: Any) -> tuple[list[Line], list[Fault]]:
 
 
 def key_columns(sheet: Any) -> dict[str, int] | None:
-    """Where each column stands, by the keys in the hidden first row."""
+    """The number of each column, found by the keys in the hidden first row."""
     for row in sheet.iter_rows(min_row=1, max_row=1):
         found = {cell.value: cell.column for cell in row if cell.value in COLUMNS}
         return found if {"code", *FILLED} <= set(found) else None
     return None
 
 
-def cell_of(sheet: Any, cell: Any) -> Cell:
-    """A cell as it was written: a text that looks like a formula is a text, and is kept as such."""
+def to_cell(sheet: Any, cell: Any) -> Cell:
+    """A cell as it was written. A text that looks like a formula stays a text."""
     is_formula = cell.data_type == "f"
     value = cell.value
     if is_formula:
@@ -199,14 +196,14 @@ def cell_of(sheet: Any, cell: Any) -> Cell:
 # --- CSV and JSON -------------------------------------------------------------------------------------
 
 
-def from_csv(name: str, digest: str, content: bytes) -> Filing:
-    """A table with the columns of TABLE_COLUMNS; commas, semicolons or tabs between them."""
+def read_csv(name: str, digest: str, content: bytes) -> Filing:
+    """The filing in a CSV with the columns of TABLE_COLUMNS, separated by commas, semicolons or tabs."""
     if max(content.count(b"\n"), content.count(b"\r")) > MOST_LINES:
-        raise refusal(name, "too_large")
+        raise file_refusal(name, "too_large")
     try:
         words = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise refusal(name, "shape", value=f"UTF-8, byte {error.start}") from None
+        raise file_refusal(name, "shape", value=f"UTF-8, byte {error.start}") from None
     head = words.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     rows = csv.DictReader(io.StringIO(words, newline=""), delimiter=delimiter)
@@ -215,38 +212,38 @@ def from_csv(name: str, digest: str, content: bytes) -> Filing:
         rows.fieldnames = header
         for column in ("respondent", "period", "indicator", "answer"):
             if column not in header:
-                raise refusal(name, "column", value=column, expected=", ".join(TABLE_COLUMNS))
+                raise file_refusal(name, "column", value=column, expected=", ".join(TABLE_COLUMNS))
         found = [(rows.line_num, row) for row in rows]
     except csv.Error as error:
-        raise refusal(name, "shape", value=str(error)) from None
+        raise file_refusal(name, "shape", value=str(error)) from None
     if not found:
-        raise refusal(name, "shape", value="0")
+        raise file_refusal(name, "shape", value="0")
     identity = {key: (found[0][1].get(key) or "").strip() for key in KEYS}
     lines = []
     for number, row in found:
         for key in ("respondent", "period"):
             if (row[key] or "").strip() != identity[key]:
-                raise refusal(name, "shape", value=f"{number}: {key} {row[key]} ≠ {identity[key]}")
+                raise file_refusal(name, "shape", value=f"{number}: {key} {row[key]} ≠ {identity[key]}")
         cells = {
             column: Cell(row.get(column) or None, Place(name, f"{number}: {column}")) for column in FILLED
         }
         lines.append(Line((row["indicator"] or "").strip(), cells))
-    return filing(name, digest, identity, lines, [])
+    return make_filing(name, digest, identity, lines, [])
 
 
-def from_json(name: str, digest: str, content: bytes) -> Filing:
-    """An object with respondent, period and answers, each with indicator, answer, status, waiver and note."""
+def read_json(name: str, digest: str, content: bytes) -> Filing:
+    """The filing in a JSON object: respondent, period, and answers, each with the other TABLE_COLUMNS."""
     try:
         found = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise refusal(name, "shape", value=str(error)) from None
+        raise file_refusal(name, "shape", value=str(error)) from None
     if not isinstance(found, dict) or not isinstance(found.get("answers"), list):
-        raise refusal(name, "shape", value="{respondent, period, answers: [...]}")
+        raise file_refusal(name, "shape", value="{respondent, period, answers: [...]}")
     identity = {key: str(found.get(key, "")).strip() for key in KEYS}
     lines = []
     for number, entry in enumerate(found["answers"], start=1):
         if not isinstance(entry, dict) or not isinstance(entry.get("indicator"), str):
-            raise refusal(
+            raise file_refusal(
                 name, "shape", value=f"answers {number}: {{indicator, answer, status, waiver, note}}"
             )
         cells = {}
@@ -258,13 +255,13 @@ def from_json(name: str, digest: str, content: bytes) -> Filing:
                 value = str(value)
             cells[column] = Cell(value, Place(name, f"answers {number}: {column}"))
         lines.append(Line(entry["indicator"].strip(), cells))
-    return filing(name, digest, identity, lines, [])
+    return make_filing(name, digest, identity, lines, [])
 
 
-def filing(
+def make_filing(
     name: str, digest: str, identity: dict[str, str], lines: Iterable[Line], faults: list[Fault]
 ) -> Filing:
-    """The filing, with a fault for each indicator that stands in two lines."""
+    """The filing, with a fault for each indicator that two lines answer differently."""
     first: dict[str, Line] = {}
     for line in lines:
         cells = {column: cell.written for column, cell in line.cells.items()}

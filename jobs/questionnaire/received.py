@@ -1,4 +1,4 @@
-"""`--received`, an option of the commands that load packages and forms: when they came in."""
+"""The option `--received` of the commands that load packages and forms."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ Received = Annotated[
 ]
 
 
-def in_utc(received: dt.datetime | None) -> dt.datetime | None:
+def to_utc(received: dt.datetime | None) -> dt.datetime | None:
     return received.replace(tzinfo=dt.UTC) if received else None

@@ -11,8 +11,8 @@ from jobs.core.choices import nearest
 from jobs.core.contracts import reference_rows
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
-from jobs.questionnaire.answers import identifier_in
-from jobs.questionnaire.definition import raw
+from jobs.questionnaire.answers import has_identifier
+from jobs.questionnaire.definition import load_definition
 from jobs.settings.config import Observatory
 from jobs.settings.countries import countries, nearest_country
 
@@ -21,7 +21,7 @@ COLUMNS = ("respondent_id", "name", "role", "country", "holding", "operator_ids"
 
 @dataclass(frozen=True)
 class Respondent:
-    """Whom a form is for. role: O an operating agency or provider, A an administration."""
+    """A respondent. role: O an operating agency or provider, A an administration."""
 
     id: str
     name: str
@@ -33,11 +33,11 @@ class Respondent:
     size_class: str
 
     def currency_of(self, period: str) -> str:
-        """The currency that the country had on the last day of a period, which its form asks for."""
+        """The country's currency on the last day of a period; forms of that period use it."""
         return currency_on(self.country, last_day(period)) or "USD"
 
 
-def respondents_of(settings: Observatory) -> dict[str, Respondent]:
+def load_respondents(settings: Observatory) -> dict[str, Respondent]:
     """The respondents that the settings name, by id."""
     if settings.study.respondents is None:
         raise ObservatoryError(
@@ -76,7 +76,7 @@ def read_respondents(file: Path) -> dict[str, Respondent]:
         problems += [
             f"{name} holds an address or a number of a person: write the organisation's name"
             for name in ("name", "holding")
-            if identifier_in(cells[name])
+            if has_identifier(cells[name])
         ]
         if cells["respondent_id"] in respondents:
             problems.append(f"the id '{cells['respondent_id']}' stands twice")
@@ -97,11 +97,11 @@ def read_respondents(file: Path) -> dict[str, Respondent]:
 
 
 def row_problems(cells: dict[str, str]) -> list[str]:
-    lists = raw()["lists"]
+    lists = load_definition()["lists"]
     known = {
         "role": lists["role"],
         "country": countries(),
-        "language": raw()["languages"],
+        "language": load_definition()["languages"],
         "size_class": ["", *lists["size"]],
     }
     problems = [f"{name} is empty" for name in ("respondent_id", "name") if not cells[name]]
@@ -116,7 +116,7 @@ def row_problems(cells: dict[str, str]) -> list[str]:
 
 
 def currency_on(country: str, day: dt.date) -> str | None:
-    """The currency of a country (ISO 3166-1 alpha-3) on a day, ISO 4217; None of one without any."""
+    """The currency (ISO 4217) of a country (ISO 3166-1 alpha-3) on a day; None if it has none."""
     for row in reference_rows("former_currency"):
         if row["iso3"] == country and row["valid_from"] <= day.isoformat() < row["valid_to"]:
             return row["currency"]
@@ -124,5 +124,5 @@ def currency_on(country: str, day: dt.date) -> str | None:
 
 
 def country_names() -> dict[str, str]:
-    """The name of each country in English: ref.country has no others."""
+    """The English name of each country by its code; ref.country has no other names."""
     return {row["iso3"]: row["name_en"] for row in reference_rows("country")}

@@ -1,4 +1,4 @@
-"""How the workbook looks: styles, widths, print set-up, drop-downs."""
+"""The layout of the workbook: styles, widths, print set-up, drop-downs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.questionnaire.texts import text
+from jobs.questionnaire.texts import translate_key
 
 # Rows from 0: the columns' keys (hidden), the section's title, the columns' names, then the questions.
 FIRST_ROW = 3
 WIDTHS = (22, 54, 20, 20, 17, 24, 30, 30)
 FONTS = {"ar": "Arial", "zh": "Microsoft YaHei"}
 INK, DEEP, BAND, TINT, RULE, MUTED = "#1F2933", "#0B4F71", "#DCEAF2", "#F4F7F9", "#B8C7D1", "#5F6F7A"
-# Answers can be sized and moved about in, but nothing else can be changed by accident.
+# Columns and rows may be resized; nothing but answers may be changed.
 PROTECTION = {"format_columns": True, "format_rows": True, "select_locked_cells": True}
 COMMENT = {"x_scale": 2.4, "y_scale": 1.6, "color": "#FDE8E8", "author": ""}
 A4 = 9
@@ -24,18 +24,19 @@ A4 = 9
 LINE, PADDING = 13.5, 6.0
 
 
-def height(*texts: tuple[str, float]) -> float:
-    """The height of a row in points: room for the longest of its texts, each given with its column's width.
+def row_height(*texts: tuple[str, float]) -> float:
+    """The height of a row in points, for the longest of its texts. texts: each with its column's width.
 
-    A file holds no heights that fit themselves, and not every software fits rows when it opens one.
+    A file cannot ask for a fitting height, and not every program fits rows when it opens a file.
     """
     return (
-        max(sum(lines(part, width) for part in words.split("\n")) for words, width in texts) * LINE + PADDING
+        max(sum(count_lines(part, width) for part in words.split("\n")) for words, width in texts) * LINE
+        + PADDING
     )
 
 
-def lines(words: str, width: float) -> int:
-    """Lines that a text takes in a column; a Chinese character is as wide as two others."""
+def count_lines(words: str, width: float) -> int:
+    """The lines that a text takes in a column; a Chinese character is as wide as two others."""
     taken = sum(1.9 if unicodedata.east_asian_width(each) in "WF" else 0.95 for each in words)
     return max(1, math.ceil(taken / width))
 
@@ -58,7 +59,7 @@ class Styles:
         return self.faulty.get(id(style), style) if is_wrong else style
 
 
-def styles(book: Any, language: str) -> Styles:
+def make_styles(book: Any, language: str) -> Styles:
     base: dict[str, Any] = {
         "font_name": FONTS.get(language, "Calibri"),
         "font_size": 10,
@@ -131,8 +132,8 @@ def styles(book: Any, language: str) -> Styles:
     return Styles(formats, answer, faulty)
 
 
-def set_up(sheet: Any, language: str, columns: tuple[str, ...], page: str) -> None:
-    """Direction, widths, panes, print set-up and protection of a sheet."""
+def set_up_sheet(sheet: Any, language: str, columns: tuple[str, ...], page: str) -> None:
+    """Set direction, widths, panes, print set-up and protection of a sheet."""
     sheet.hide_gridlines(2)
     sheet.set_paper(A4)
     sheet.set_landscape()
@@ -151,7 +152,7 @@ def set_up(sheet: Any, language: str, columns: tuple[str, ...], page: str) -> No
 
 
 def write_value(sheet: Any, row: int, column: int, value: Any, style: Any) -> None:
-    """A value as what it is; a text is always a text, whatever it starts with."""
+    """Write a value with its type. A text stays a text, whatever it begins with."""
     if value is None or value == "":
         sheet.write_blank(row, column, None, style)
     elif isinstance(value, bool):
@@ -164,15 +165,15 @@ def write_value(sheet: Any, row: int, column: int, value: Any, style: Any) -> No
         sheet.write_string(row, column, str(value), style)
 
 
-def choose(sheet: Any, row: int, column: int, source: str, language: str) -> None:
-    """A drop-down."""
-    words = text(language, "check", "list")
+def add_dropdown(sheet: Any, row: int, column: int, source: str, language: str) -> None:
+    """Add a drop-down list to a cell."""
+    words = translate_key(language, "check", "list")
     sheet.data_validation(
-        row, column, row, column, refusing({"validate": "list", "source": source}, words, language)
+        row, column, row, column, stop_validation({"validate": "list", "source": source}, words, language)
     )
 
 
-def refusing(criteria: dict[str, Any], words: str, language: str) -> dict[str, Any]:
-    """A validation that says in the respondent's language what it wants. A title holds 32 characters."""
-    title = text(language, "word", "not_accepted")[:32]
+def stop_validation(criteria: dict[str, Any], words: str, language: str) -> dict[str, Any]:
+    """A validation with a message in the respondent's language. Its title holds at most 32 characters."""
+    title = translate_key(language, "word", "not_accepted")[:32]
     return {**criteria, "error_title": title, "error_message": words[:255], "error_type": "stop"}

@@ -1,7 +1,7 @@
-"""The form as a workbook: one for each respondent and language, that checks itself without a connection.
+"""The form as a workbook for a respondent and a language. Its formulas check the answers offline.
 
-The same input gives the same bytes. What was answered may be filled in, and what is wrong marked, so that a
-respondent gets back the own form with a comment on each cell to correct.
+The same input gives the same bytes. A form that goes back has the respondent's answers filled in, and a
+comment on each cell to correct.
 """
 
 from __future__ import annotations
@@ -14,32 +14,35 @@ import xlsxwriter
 
 from jobs.core.periods import edges
 from jobs.questionnaire import sheet_checks, styles
-from jobs.questionnaire.definition import Form, Indicator, Question, form, raw
+from jobs.questionnaire.definition import Form, Indicator, Question, form_for, load_definition
 from jobs.questionnaire.filing import COLUMNS, FILLED
 from jobs.questionnaire.order import Layout, Order, fault_column
 from jobs.questionnaire.pages import write_errors, write_instructions, write_lists
 from jobs.questionnaire.reading import IDENTITY
-from jobs.questionnaire.texts import keys, line_label, text, unit_label
+from jobs.questionnaire.texts import group_keys, line_label, translate_key, unit_label
 
 
 def make_workbook(order: Order) -> bytes:
     """The bytes of the workbook."""
-    asked = form(order.respondent.role, order.is_core)
+    asked = form_for(order.respondent.role, order.is_core)
     stream = io.BytesIO()
     book = xlsxwriter.Workbook(
         stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     )
-    title = text(order.language, "title", "name")
-    book.set_properties({"title": title, "created": dt.datetime.combine(raw()["date"], dt.time())})
+    title = translate_key(order.language, "title", "name")
+    book.set_properties(
+        {"title": title, "created": dt.datetime.combine(load_definition()["date"], dt.time())}
+    )
     book.set_calc_mode("auto")
-    style = styles.styles(book, order.language)
-    layout = lay_out(asked, order.language, order.period)
-    opening = book.add_worksheet(text(order.language, "sheet", "instructions"))
-    errors = book.add_worksheet(text(order.language, "sheet", "errors")) if order.faults else None
+    style = styles.make_styles(book, order.language)
+    layout = lay_out_form(asked, order.language, order.period)
+    opening = book.add_worksheet(translate_key(order.language, "sheet", "instructions"))
+    errors = book.add_worksheet(translate_key(order.language, "sheet", "errors")) if order.faults else None
     sheets = {
-        section: book.add_worksheet(text(order.language, "sheet", section)) for section, _ in asked.sections
+        section: book.add_worksheet(translate_key(order.language, "sheet", section))
+        for section, _ in asked.sections
     }
-    codes = book.add_worksheet(text(order.language, "sheet", "codes"))
+    codes = book.add_worksheet(translate_key(order.language, "sheet", "codes"))
     write_lists(codes, asked, order, layout, style)
     counts = {}
     for section, questions in asked.sections:
@@ -53,7 +56,7 @@ def make_workbook(order: Order) -> bytes:
     return stream.getvalue()
 
 
-def lay_out(asked: Form, language: str, period: str) -> Layout:
+def lay_out_form(asked: Form, language: str, period: str) -> Layout:
     """The row of each line: a heading for each question, its lines, and a sum where one is shown."""
     layout = Layout(period)
     for section, questions in asked.sections:
@@ -62,14 +65,14 @@ def lay_out(asked: Form, language: str, period: str) -> Layout:
             row += 1
             sums = {relation.parts[-1] for relation in asked.relations if relation.has_sum}
             for indicator in question.indicators:
-                layout.sheet_of[indicator.code] = text(language, "sheet", section)
+                layout.sheet_of[indicator.code] = translate_key(language, "sheet", section)
                 layout.row_of[indicator.code] = row
                 row += 2 if indicator.code in sums else 1
     return layout
 
 
-def prefilled(question: Question, indicator: Indicator, order: Order) -> dict[str, Any]:
-    """What stands in a line before the respondent writes: what was answered, or what the list has."""
+def prefill_line(question: Question, indicator: Indicator, order: Order) -> dict[str, Any]:
+    """The values that a line has from the start: earlier answers, or values from the list of respondents."""
     if order.filled:
         return dict(order.filled.get(indicator.code, {}))
     whose = order.respondent
@@ -79,7 +82,7 @@ def prefilled(question: Question, indicator: Indicator, order: Order) -> dict[st
         }
     given = {
         "name": whose.name,
-        "role": text(order.language, "role", whose.role),
+        "role": translate_key(order.language, "role", whose.role),
         "country": whose.country,
         "holding": whose.holding,
         "operators": ", ".join(whose.operators),
@@ -90,18 +93,18 @@ def prefilled(question: Question, indicator: Indicator, order: Order) -> dict[st
 def write_section(
     sheet: Any, section: str, questions: list[Question], asked: Form, order: Order, layout: Layout, style: Any
 ) -> tuple[str, int]:
-    """One sheet of questions; the range of its checks and how many points are open in it as it is made."""
+    """Write one sheet of questions; the range of its checks, and how many points are open at the start."""
     language = order.language
-    styles.set_up(sheet, language, COLUMNS, text(language, "word", "page"))
+    styles.set_up_sheet(sheet, language, COLUMNS, translate_key(language, "word", "page"))
     sheet.write_row(0, 0, COLUMNS)
     sheet.set_row(0, None, None, {"hidden": True})
     sheet.set_row(1, 30)
     sheet.write(1, 0, section, style.title)
-    sheet.write(1, 1, text(language, "section", section), style.title)
+    sheet.write(1, 1, translate_key(language, "section", section), style.title)
     for column in range(2, len(COLUMNS)):
         sheet.write_blank(1, column, None, style.title)
     for column, key in enumerate(COLUMNS):
-        sheet.write(2, column, text(language, "column", key), style.header)
+        sheet.write(2, column, translate_key(language, "column", key), style.header)
     sheet.set_row(2, 22)
     opened = 0
     row = styles.FIRST_ROW
@@ -121,44 +124,45 @@ def write_section(
         condition = {"type": "text", "criteria": "begins with", "value": mark, "format": made}
         sheet.conditional_format(checks, condition)
     sheet.print_area(1, 0, last, len(COLUMNS) - 1)
-    return f"'{text(language, 'sheet', section)}'!$H${styles.FIRST_ROW + 1}:$H${last + 1}", opened
+    return f"'{translate_key(language, 'sheet', section)}'!$H${styles.FIRST_ROW + 1}:$H${last + 1}", opened
 
 
 def write_heading(
     sheet: Any, row: int, question: Question, asked: Form, order: Order, layout: Layout, style: Any
 ) -> int:
-    """The question itself with its help, and whether it still has to be answered; 1 if it does."""
+    """Write a question with its help and the check for required answers; 1 if an answer is still open,
+    else 0."""
     language = order.language
     several = len(question.indicators) > 1
     sheet.write(row, 0, question.id if several else "", style.heading_code)
-    words = text(language, "question", question.id)
+    words = translate_key(language, "question", question.id)
     pieces: list[Any] = [style.bold, words]
     if question.core and not order.is_core:
-        pieces += [style.tag, f"  {text(language, 'word', 'core')}"]
-    if question.id in keys("help"):
-        pieces += [style.help, "\n" + text(language, "help", question.id)]
+        pieces += [style.tag, f"  {translate_key(language, 'word', 'core')}"]
+    if question.id in group_keys("help"):
+        pieces += [style.help, "\n" + translate_key(language, "help", question.id)]
     if len(pieces) > 2:
         sheet.write_rich_string(row, 1, *pieces, style.heading)
     else:
         sheet.write(row, 1, words, style.heading_bold)
     told = "".join(each for each in pieces if isinstance(each, str))
-    sheet.set_row(row, styles.height((told, styles.WIDTHS[1]), *required_words(question, language)))
+    sheet.set_row(row, styles.row_height((told, styles.WIDTHS[1]), *required_words(question, language)))
     for column in range(2, len(COLUMNS)):
         sheet.write_blank(row, column, None, style.heading)
-    formula = sheet_checks.required(question, asked, layout, language)
+    formula = sheet_checks.required_check(question, asked, layout, language)
     if formula is None:
         return 0
-    spared = any(prefilled(question, each, order) for each in question.indicators)
-    shown = "" if spared else sheet_checks.fault(language, sheet_checks.required_key(question))
+    spared = any(prefill_line(question, each, order) for each in question.indicators)
+    shown = "" if spared else sheet_checks.fault_text(language, sheet_checks.required_key(question))
     sheet.write_formula(row, 7, formula, style.heading_check, shown)
     return 0 if spared else 1
 
 
 def required_words(question: Question, language: str) -> list[tuple[str, float]]:
-    """What the check of a question may say, with its column's width."""
+    """The text that the check of a question may show, with its column's width."""
     if question.required is None:
         return []
-    return [(sheet_checks.fault(language, sheet_checks.required_key(question)), styles.WIDTHS[7])]
+    return [(sheet_checks.fault_text(language, sheet_checks.required_key(question)), styles.WIDTHS[7])]
 
 
 def write_line(
@@ -170,13 +174,13 @@ def write_line(
     layout: Layout,
     style: Any,
 ) -> None:
-    """One line: its label and unit, and the cells that the respondent fills in."""
+    """Write one line: its label and unit, and the cells that the respondent fills in."""
     language, row = order.language, layout.row_of[indicator.code]
     is_total = question.has_total and indicator is question.indicators[-1]
     sheet.write(row, 0, indicator.code, style.code)
     sheet.write(row, 1, line_label(language, indicator), style.total_label if is_total else style.label)
     sheet.write(row, 2, unit_label(language, question, order.currency), style.unit)
-    filled = prefilled(question, indicator, order)
+    filled = prefill_line(question, indicator, order)
     wrong: dict[str, list[str]] = {}
     for fault in order.faults:
         if fault.indicator == indicator.code:
@@ -198,31 +202,35 @@ def write_line(
     widths = (styles.WIDTHS[1], styles.WIDTHS[6])
     unit = (unit_label(language, question, order.currency), styles.WIDTHS[2])
     long_answer = (str(filled.get("answer") or ""), styles.WIDTHS[3])
-    sheet.set_row(row, styles.height(*zip(shown, widths, strict=True), unit, long_answer))
-    formula = sheet_checks.line(question, indicator, asked, layout, language)
+    sheet.set_row(row, styles.row_height(*zip(shown, widths, strict=True), unit, long_answer))
+    formula = sheet_checks.line_check(question, indicator, asked, layout, language)
     sheet.write_formula(
         row, 7, formula, style.check, "✓" if filled.get("answer") and not order.faults else ""
     )
     if not locked:
-        validate(sheet, row, question, layout, language)
+        add_validation(sheet, row, question, layout, language)
     if may_waive:
-        styles.choose(sheet, row, COLUMNS.index("waiver"), layout.list_range["waiver"], language)
-    styles.choose(sheet, row, COLUMNS.index("status"), layout.list_range["status"], language)
-    limit = raw()["limits"]["note_length"]
+        styles.add_dropdown(sheet, row, COLUMNS.index("waiver"), layout.list_range["waiver"], language)
+    styles.add_dropdown(sheet, row, COLUMNS.index("status"), layout.list_range["status"], language)
+    limit = load_definition()["limits"]["note_length"]
     criteria = {"validate": "length", "criteria": "<=", "value": limit}
-    words = text(language, "check", "text", limit=limit)
+    words = translate_key(language, "check", "text", limit=limit)
     sheet.data_validation(
-        row, COLUMNS.index("note"), row, COLUMNS.index("note"), styles.refusing(criteria, words, language)
+        row,
+        COLUMNS.index("note"),
+        row,
+        COLUMNS.index("note"),
+        styles.stop_validation(criteria, words, language),
     )
 
 
-def validate(sheet: Any, row: int, question: Question, layout: Layout, language: str) -> None:
-    """What the spreadsheet itself refuses in the answer's cell."""
+def add_validation(sheet: Any, row: int, question: Question, layout: Layout, language: str) -> None:
+    """Add the rule by which the spreadsheet itself refuses wrong values in the answer's cell."""
     column = COLUMNS.index("answer")
     if question.kind in ("choice", "yesno", "country"):
-        styles.choose(sheet, row, column, layout.list_range[question.options or "country"], language)
+        styles.add_dropdown(sheet, row, column, layout.list_range[question.options or "country"], language)
         return
-    words = sheet_checks.wanted(question, language)
+    words = sheet_checks.describe_wanted(question, language)
     if question.kind == "date":
         low, high = dt.date(1990, 1, 1), dt.date(2100, 12, 31)
         criteria = {"validate": "date", "criteria": "between", "minimum": low, "maximum": high}
@@ -234,19 +242,19 @@ def validate(sheet: Any, row: int, question: Question, layout: Layout, language:
         kind = "decimal" if question.high > 2**31 else kind
         limits = {"minimum": float(question.low), "maximum": float(question.high)}
         criteria = {"validate": kind, "criteria": "between", **limits}
-    sheet.data_validation(row, column, row, column, styles.refusing(criteria, words, language))
+    sheet.data_validation(row, column, row, column, styles.stop_validation(criteria, words, language))
 
 
 def write_sum(
     sheet: Any, row: int, relation: Any, asked: Form, order: Order, layout: Layout, style: Any
 ) -> None:
-    """The sum of a group of lines, and whether it is what it has to be."""
+    """Write the sum of a group of lines, and its check."""
     language = order.language
     question = asked.indicators[relation.parts[0]]
     sheet.write_blank(row, 0, None, style.code)
-    sheet.write(row, 1, text(language, "word", "sum"), style.sum_label)
+    sheet.write(row, 1, translate_key(language, "word", "sum"), style.sum_label)
     sheet.write(row, 2, unit_label(language, question, order.currency), style.unit)
-    summed, checked = sheet_checks.group(relation, layout, language)
+    summed, checked = sheet_checks.sum_check(relation, layout, language)
     sheet.write_formula(row, 3, summed, style.sum, "")
     for column in range(4, 7):
         sheet.write_blank(row, column, None, style.closed)
@@ -254,13 +262,13 @@ def write_sum(
 
 
 def write_identity(sheet: Any, order: Order) -> None:
-    """The hidden sheet by which the form is known when it comes back."""
+    """Write the hidden sheet that identifies the form when it comes back."""
     facts = {
-        "questionnaire": raw()["id"],
+        "questionnaire": load_definition()["id"],
         "respondent": order.respondent.id,
         "period": order.period,
         "language": order.language,
-        "version": raw()["version"],
+        "version": load_definition()["version"],
     }
     for row, (key, value) in enumerate(facts.items()):
         sheet.write_string(row, 0, key)

@@ -26,7 +26,7 @@ from jobs.public.cells import Basis, Released
 from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Protected, Unprotectable, protect
 from jobs.public.secret import p_pct
-from jobs.questionnaire.respondents import respondents_of
+from jobs.questionnaire.respondents import load_respondents
 from jobs.release import assembly, comparing, decisions, manifest, tidy
 from jobs.release.about import About
 from jobs.release.folders import versions_in, write_folder
@@ -273,4 +273,4 @@ def as_made(restricted: Path) -> tuple[About, list[ReleasedTable]]:
 
 def administrations(settings: Observatory) -> dict[str, str]:
     """The administration of each country that has one in the list of respondents."""
-    return {each.country: each.name for each in respondents_of(settings).values() if each.role == "A"}
+    return {each.country: each.name for each in load_respondents(settings).values() if each.role == "A"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.questionnaire.standing import question_of, standing_answers
+from jobs.questionnaire.standing import question_code, standing_answers
 from jobs.study.estimate.rows import decimal
 
 TABLE = "study.public_spending"
@@ -70,7 +70,7 @@ def public_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     """What administrations answered for a year on money and days, as it stands."""
     own = questionnaire_answer.filter(
         (pl.col("role_code") == "A") & pl.col("period_code").str.contains(r"^\d{4}$")
-    ).with_columns(question_code=question_of(pl.col("indicator_code")))
+    ).with_columns(question_code=question_code(pl.col("indicator_code")))
     # An answer that was withdrawn supersedes the one before it.
     return standing_answers(own.filter(pl.col("question_code").is_in([*MONEY, DAYS]))).filter(
         pl.col("value").is_not_null()

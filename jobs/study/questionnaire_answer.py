@@ -4,7 +4,7 @@ import polars as pl
 
 from jobs.core.areas import holds_on
 from jobs.core.counting_rules import OPERATOR
-from jobs.questionnaire.standing import RESPONDENT, last_part, question_of, standing_answers
+from jobs.questionnaire.standing import RESPONDENT, last_part, question_code, standing_answers
 from jobs.study.estimate.rows import decimal, last_day
 
 # The questions on the definition of spam and on how figures were obtained, by channel, and on their days.
@@ -45,7 +45,7 @@ def counted(
 
 def channels_bases(standing: pl.DataFrame) -> pl.DataFrame:
     """A row for each respondent, period and channel: the definition it counted by, and how it counted."""
-    question = question_of(pl.col("indicator_code"))
+    question = question_code(pl.col("indicator_code"))
     return (
         standing.filter(question.is_in([DEFINITION, BASIS]))
         .group_by(*RESPONDENT, channel_code=last_part(pl.col("indicator_code")))

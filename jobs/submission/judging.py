@@ -12,7 +12,7 @@ from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import is_whole, months_of
 from jobs.engine.record import now
-from jobs.questionnaire.answers import identifier_in
+from jobs.questionnaire.answers import has_identifier
 from jobs.questionnaire.respondents import Respondent
 from jobs.settings.config import Observatory
 from jobs.submission import signing
@@ -92,7 +92,7 @@ def judge(
     unless `received` says so. frame: of operators, if the study has it by now."""
     saved = dt.datetime.fromtimestamp(int(file.stat().st_mtime), dt.UTC)
     found = Judged(file, received or saved, received is not None)
-    if identifier_in(file.name):
+    if has_identifier(file.name):
         # It stands in the receipt.
         found.wrong.append("its name holds an address or a number of a person: rename it")
     try:

@@ -19,17 +19,23 @@ import pytest
 
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import edges
-from jobs.questionnaire.checks import two_claims
-from jobs.questionnaire.definition import form, questions, raw
+from jobs.questionnaire.checks import double_claims
+from jobs.questionnaire.definition import all_questions, form_for, load_definition
 from jobs.questionnaire.filing import Refused
-from jobs.questionnaire.landing import rows_of
-from jobs.questionnaire.loading import Standing, cells_of, hold_to_one_claim, new_rows, read_files
+from jobs.questionnaire.landing import answer_rows
+from jobs.questionnaire.loading import Standing, check_claims, form_cells, new_rows, read_files
 from jobs.questionnaire.order import Order
 from jobs.questionnaire.reading import read_filing
 from jobs.questionnaire.respondents import read_respondents
 from jobs.questionnaire.sheet_checks import group_range
-from jobs.questionnaire.texts import codes_by_label, folded, options, text, translations
-from jobs.questionnaire.workbook import lay_out, make_workbook
+from jobs.questionnaire.texts import (
+    codes_by_label,
+    fold_words,
+    load_translations,
+    option_labels,
+    translate_key,
+)
+from jobs.questionnaire.workbook import lay_out_form, make_workbook
 from tests.support.questionnaire import (
     GOOD,
     RESPONDENTS,
@@ -46,7 +52,7 @@ from tests.support.questionnaire import (
     told,
 )
 
-LANGUAGES = raw()["languages"]
+LANGUAGES = load_definition()["languages"]
 AT = dt.datetime(2026, 11, 25, 9, 30, tzinfo=dt.UTC)
 
 
@@ -54,7 +60,7 @@ AT = dt.datetime(2026, 11, 25, 9, 30, tzinfo=dt.UTC)
 
 
 def test_every_text_is_there_in_every_language_with_the_same_blanks() -> None:
-    for group, keys in translations().items():
+    for group, keys in load_translations().items():
         for key, words in keys.items():
             assert sorted(words) == sorted(LANGUAGES), f"{group}.{key}"
             blanks = {
@@ -66,42 +72,42 @@ def test_every_text_is_there_in_every_language_with_the_same_blanks() -> None:
 
 
 def test_every_question_list_dimension_and_unit_has_its_words_and_no_words_are_left_over() -> None:
-    assert sorted(translations()["question"]) == sorted(question.id for question in questions())
-    assert set(translations()["help"]) <= set(translations()["question"])
-    for codelist, codes in raw()["lists"].items():
-        assert set(translations()[codelist]) == {"name", *codes}
-    for dimension, codes in raw()["dimensions"].items():
-        assert set(translations()[dimension]) == set(codes), dimension
-    units = {question.unit for question in questions() if question.unit} | {"text", "date", "list"}
-    assert set(translations()["unit"]) == units
-    sections = {section["id"] for section in raw()["sections"]}
-    assert set(translations()["section"]) == sections
-    assert set(translations()["sheet"]) == sections | {"instructions", "codes", "errors"}
+    assert sorted(load_translations()["question"]) == sorted(question.id for question in all_questions())
+    assert set(load_translations()["help"]) <= set(load_translations()["question"])
+    for codelist, codes in load_definition()["lists"].items():
+        assert set(load_translations()[codelist]) == {"name", *codes}
+    for dimension, codes in load_definition()["dimensions"].items():
+        assert set(load_translations()[dimension]) == set(codes), dimension
+    units = {question.unit for question in all_questions() if question.unit} | {"text", "date", "list"}
+    assert set(load_translations()["unit"]) == units
+    sections = {section["id"] for section in load_definition()["sections"]}
+    assert set(load_translations()["section"]) == sections
+    assert set(load_translations()["sheet"]) == sections | {"instructions", "codes", "errors"}
 
 
 def test_names_of_sheets_and_of_errors_fit_into_a_workbook() -> None:
-    for words in translations()["sheet"].values():
+    for words in load_translations()["sheet"].values():
         assert all(len(name) <= 31 and not set(name) & set("[]:*?/\\'") for name in words.values())
-    assert all(len(words) <= 32 for words in translations()["word"]["not_accepted"].values())
-    assert all(len(words) <= 240 for key in translations()["check"].values() for words in key.values())
+    assert all(len(words) <= 32 for words in load_translations()["word"]["not_accepted"].values())
+    assert all(len(words) <= 240 for key in load_translations()["check"].values() for words in key.values())
 
 
 def test_labels_of_a_list_differ_in_each_language_and_mean_one_code_in_all() -> None:
-    for codelist in raw()["lists"]:
+    for codelist in load_definition()["lists"]:
         for language in LANGUAGES:
-            labels = [folded(label) for label in options(language, codelist).values()]
+            labels = [fold_words(label) for label in option_labels(language, codelist).values()]
             assert len(set(labels)) == len(labels), (codelist, language)
         for language in LANGUAGES:
-            for code, label in options(language, codelist).items():
-                assert codes_by_label(codelist)[folded(label)] == code
+            for code, label in option_labels(language, codelist).items():
+                assert codes_by_label(codelist)[fold_words(label)] == code
 
 
 def test_the_core_set_is_small_and_each_role_has_its_own_questions() -> None:
     for role in ("O", "A"):
-        whole, core = form(role), form(role, core=True)
+        whole, core = form_for(role), form_for(role, core=True)
         assert {each.id for each in core.questions} < {each.id for each in whole.questions}
         assert len(core.questions) <= 25
-    assert "sp711" not in form("O").indicators and "sp303.EMAIL.attempted" not in form("A").indicators
+    assert "sp711" not in form_for("O").indicators and "sp303.EMAIL.attempted" not in form_for("A").indicators
 
 
 @pytest.mark.parametrize("role", ["O", "A"])
@@ -109,13 +115,13 @@ def test_the_core_set_is_small_and_each_role_has_its_own_questions() -> None:
 def test_parts_of_a_sum_stand_together_and_every_relation_names_lines_of_the_form(
     role: str, is_core: bool
 ) -> None:
-    asked = form(role, is_core)
-    layout = lay_out(asked, "en", "2025")
+    asked = form_for(role, is_core)
+    layout = lay_out_form(asked, "en", "2025")
     assert len({(layout.sheet_of[code], row) for code, row in layout.row_of.items()}) == len(layout.row_of)
     for relation in asked.relations:
         assert set(relation.parts) <= set(asked.indicators)
         group_range(relation, layout)
-    used = {relation.target for relation in form("O").relations}
+    used = {relation.target for relation in form_for("O").relations}
     assert {"sp203", "sp303.EMAIL.attempted", "sp701._T"} <= used
 
 
@@ -137,7 +143,7 @@ def test_a_form_is_locked_but_for_its_answers_and_knows_whose_it_is() -> None:
         "respondent": "savanna-mobile",
         "period": "2025",
         "language": "en",
-        "version": raw()["version"],
+        "version": load_definition()["version"],
     }
     for sheet in book.worksheets:
         assert sheet.protection.sheet
@@ -146,7 +152,7 @@ def test_a_form_is_locked_but_for_its_answers_and_knows_whose_it_is() -> None:
     # What is not the respondent's to waive cannot be waived in the form either.
     assert cell(book, "sp301.EMAIL", "waiver").protection.locked
     assert cell(book, "sp701.SERVER", "unit").value == "KES"
-    sheet = book[text("en", "sheet", "3")]
+    sheet = book[translate_key("en", "sheet", "3")]
     assert sheet.freeze_panes == "C4" and sheet.row_dimensions[1].hidden and sheet.print_title_rows == "$3:$3"
     assert sheet.page_setup.orientation == "landscape" and sheet.page_setup.fitToHeight == 0
     assert not sheet.merged_cells.ranges
@@ -167,7 +173,7 @@ def test_drop_downs_offer_the_labels_of_their_lists() -> None:
     source = next(rule.formula1 for rule in rules if wanted.coordinate in str(rule.sqref).split())
     sheet, cells = source.replace("$", "").rsplit("!", 1)
     offered = [row[0].value for row in book[sheet.strip("'")][cells]]
-    assert offered == list(options("fr", "definition").values())
+    assert offered == list(option_labels("fr", "definition").values())
 
 
 @pytest.mark.parametrize(
@@ -200,8 +206,8 @@ def test_a_form_filled_in_in_any_language_comes_back_as_the_same_answers(languag
     found = reread(fill(opened(blank(language=language, is_core=True)), GOOD, language))
     assert told(found, language) == []
     assert found.readings == []
-    rows = rows_of(found, AT)
-    assert essence(rows) == essence(rows_of(assessed(filled()), AT))
+    rows = answer_rows(found, AT)
+    assert essence(rows) == essence(answer_rows(assessed(filled()), AT))
     assert {row["language_code"] for row in rows} == {language}
     by_code = {row["indicator_code"]: row for row in rows}
     assert set(GOOD) < set(by_code)
@@ -214,12 +220,12 @@ def test_a_form_filled_in_in_any_language_comes_back_as_the_same_answers(languag
 def test_an_untouched_form_says_what_has_to_be_answered() -> None:
     found = assessed(opened(blank(is_core=True)))
     assert {fault.key for fault in found.faults} == {"required", "required_any"}
-    required = [question for question in form("O").questions if question.required and not question.given]
+    required = [question for question in form_for("O").questions if question.required and not question.given]
     assert [fault.indicator.split(".")[0] for fault in found.faults] == [question.id for question in required]
 
 
 def test_a_whole_form_comes_back_as_a_core_form_does(book: Any) -> None:
-    assert essence(rows_of(reread(book), AT)) == essence(rows_of(assessed(filled()), AT))
+    assert essence(answer_rows(reread(book), AT)) == essence(answer_rows(assessed(filled()), AT))
 
 
 def test_sheets_may_be_renamed_hidden_and_moved() -> None:
@@ -230,7 +236,7 @@ def test_sheets_may_be_renamed_hidden_and_moved() -> None:
     sheet = book["2 Services"]
     sheet.insert_rows(6)
     sheet["B6"] = "a line of our own"
-    assert essence(rows_of(assessed(book), AT)) == essence(rows_of(assessed(filled()), AT))
+    assert essence(answer_rows(assessed(book), AT)) == essence(answer_rows(assessed(filled()), AT))
     cell(book, "sp303.EMAIL.attempted").value = "many"
     assert [each[0] for each in told(assessed(book))] == ["Ours"]
 
@@ -242,7 +248,7 @@ def test_a_file_that_other_software_wrote_anew_is_read() -> None:
         copy = plain.create_sheet(sheet.title)
         for row in sheet.iter_rows():
             copy.append([each.value if each.data_type != "f" else None for each in row])
-    assert essence(rows_of(reread(plain), AT)) == essence(rows_of(assessed(filled()), AT))
+    assert essence(answer_rows(reread(plain), AT)) == essence(answer_rows(assessed(filled()), AT))
 
 
 def test_a_form_that_libreoffice_saved_is_read() -> None:
@@ -258,7 +264,7 @@ def test_the_checks_in_the_sheet_say_what_loading_says() -> None:
     folder = Path(__file__).parents[1] / "data" / "questionnaire"
     good = openpyxl.load_workbook(folder / "libreoffice.xlsx", data_only=True)
     assert {each for each in checks_of(good).values() if each} == {"✓"}
-    assert good["Instructions"]["B11"].value == text("en", "word", "ready")
+    assert good["Instructions"]["B11"].value == translate_key("en", "word", "ready")
     broken = checks_of(openpyxl.load_workbook(folder / "broken.xlsx", data_only=True))
     found = assessed_file(folder / "broken.xlsx")
     wrong = {code: said for code, said in broken.items() if said and said.startswith("✗")}
@@ -308,15 +314,15 @@ def as_csv(delimiter: str = ",", changes: dict[str, str] | None = None) -> bytes
 
 
 def plain_answers() -> dict[str, str]:
-    return {row["indicator_code"]: row["value"] for row in rows_of(assessed(filled()), AT)}
+    return {row["indicator_code"]: row["value"] for row in answer_rows(assessed(filled()), AT)}
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_the_same_answers_as_csv_are_the_same_rows(tmp_path: Path, delimiter: str) -> None:
     file = tmp_path / "form.xlsx.csv"
     file.write_bytes(b"\xef\xbb\xbf" + as_csv(delimiter))
-    rows = rows_of(assessed_file(file), AT)
-    expected = rows_of(assessed(filled(), "form.xlsx.csv"), AT)
+    rows = answer_rows(assessed_file(file), AT)
+    expected = answer_rows(assessed(filled(), "form.xlsx.csv"), AT)
     assert essence(rows) == essence(expected)
 
 
@@ -325,7 +331,9 @@ def test_the_same_answers_as_json_are_the_same_rows(tmp_path: Path) -> None:
     answers = [{"indicator": code, "answer": value} for code, value in plain_answers().items()]
     answers[8]["answer"] = int(answers[8]["answer"])  # type: ignore[assignment]
     file.write_text(json.dumps({"respondent": "savanna-mobile", "period": "2025", "answers": answers}))
-    assert essence(rows_of(assessed_file(file), AT)) == essence(rows_of(assessed(filled(), "form.json"), AT))
+    assert essence(answer_rows(assessed_file(file), AT)) == essence(
+        answer_rows(assessed(filled(), "form.json"), AT)
+    )
 
 
 def test_a_formula_in_csv_is_told_as_one_and_a_small_share_has_its_sign(tmp_path: Path) -> None:
@@ -744,7 +752,7 @@ def test_a_text_that_looks_like_a_formula_is_kept_inert(book: Any) -> None:
         cell(book, indicator, column).data_type = "s"
     found = assessed(book)
     assert found.faults == []
-    rows = {row["indicator_code"]: row for row in rows_of(found, AT)}
+    rows = {row["indicator_code"]: row for row in answer_rows(found, AT)}
     assert rows["sp403"]["value"] == rows["sp201"]["note"] == f"'{attack}"
 
 
@@ -840,13 +848,13 @@ def test_two_respondents_cannot_answer_for_one_operator(tmp_path: Path) -> None:
         "Notre liste attribue l'exploitant savanna-mail à Savanna Mobile, qui répond pour lui. Retirez-le ici et écrivez-nous s'il a changé de propriétaire.",
         None,
     ]
-    hold_to_one_claim(outcomes[:1], Standing(claims={("himal-mail", "2024"): ["savanna-mail"]}), RESPONDENTS)
+    check_claims(outcomes[:1], Standing(claims={("himal-mail", "2024"): ["savanna-mail"]}), RESPONDENTS)
     assert not outcomes[0].faults
-    hold_to_one_claim(outcomes[:1], Standing(claims={("himal-mail", "2025"): ["savanna-mail"]}), RESPONDENTS)
+    check_claims(outcomes[:1], Standing(claims={("himal-mail", "2025"): ["savanna-mail"]}), RESPONDENTS)
     assert [each.message("en").partition(". ")[0] for each in outcomes[0].faults] == [
         f"The operator savanna-mail is also answered for by {RESPONDENTS['himal-mail'].name}"
     ]
-    assert two_claims({}, {"a": ["x"], "b": ["x"]}, {}) == {}
+    assert double_claims({}, {"a": ["x"], "b": ["x"]}, {}) == {}
 
 
 def test_a_file_is_taken_once_unless_someone_says_that_it_came_again(tmp_path: Path) -> None:
@@ -863,10 +871,11 @@ def test_a_file_is_taken_once_unless_someone_says_that_it_came_again(tmp_path: P
 def test_what_goes_back_is_the_respondents_own_form_with_each_fault_marked() -> None:
     book = filled({"sp201": "12.500", "sp705.STAFF": "=2*450000", "sp202": None}, "en")
     found = assessed(book)
-    order = Order(SAVANNA, "ar", "2025", True, cells_of(found), tuple(found.faults))
+    order = Order(SAVANNA, "ar", "2025", True, form_cells(found), tuple(found.faults))
     back = opened(make_workbook(order))
     listed = [
-        [each.value for each in row] for row in back[text("ar", "sheet", "errors")].iter_rows(min_row=4)
+        [each.value for each in row]
+        for row in back[translate_key("ar", "sheet", "errors")].iter_rows(min_row=4)
     ]
     assert [row[2] for row in listed] == ["sp201", "sp202", "sp705.STAFF"]
     assert [row[4] for row in listed] == [fault.message("ar") for fault in found.faults]

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from jobs.cli.main import app
 from jobs.core.errors import ObservatoryError
-from jobs.questionnaire.answers import identifier_in
+from jobs.questionnaire.answers import has_identifier
 from jobs.questionnaire.loading import read_files
 from jobs.questionnaire.respondents import read_respondents
 from tests.conftest import ROOT
@@ -71,7 +71,7 @@ NOT_FOUND = [
 
 @pytest.mark.parametrize("words", FOUND)
 def test_addresses_and_numbers_in_notes_and_texts_are_found(words: str) -> None:
-    assert identifier_in(words)
+    assert has_identifier(words)
     book = filled()
     cell(book, "sp201", "note").value = words
     cell(book, "sp104").value = f"Example Holding, {words}"
@@ -82,7 +82,7 @@ def test_addresses_and_numbers_in_notes_and_texts_are_found(words: str) -> None:
 
 @pytest.mark.parametrize("words", NOT_FOUND)
 def test_figures_and_dates_in_notes_are_none(words: str) -> None:
-    assert not identifier_in(words)
+    assert not has_identifier(words)
     book = filled()
     cell(book, "sp201", "note").value = words
     assert told(assessed(book)) == []

@@ -21,8 +21,8 @@ from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
 from jobs.questionnaire.checks import CLAIMS
 from jobs.questionnaire.filing import Place
-from jobs.questionnaire.landing import TABLE, rows_of
-from jobs.questionnaire.loading import Outcome, hold_to_one_claim, standing_in, validated
+from jobs.questionnaire.landing import TABLE, answer_rows
+from jobs.questionnaire.loading import Outcome, append_validated, check_claims, read_standing
 from jobs.questionnaire.standing import standing_answers
 from jobs.submission.loading import RECEIPT
 from tests.conftest import ROOT
@@ -33,7 +33,7 @@ FIRST = dt.datetime(2026, 11, 1, 8, tzinfo=dt.UTC)
 
 def receipt(answers: dict[str, Any], at: dt.datetime, digest: str) -> list[dict[str, Any]]:
     """Rows of a form with these answers, received at a time; of a few indicators, which is enough."""
-    rows = rows_of(assessed(filled(answers)), at)
+    rows = answer_rows(assessed(filled(answers)), at)
     return [
         row | {"file_sha256": digest} for row in rows if row["question_code"] in ("sp201", "sp202", "sp303")
     ]
@@ -49,7 +49,7 @@ def test_the_latest_answer_is_the_same_in_any_order_of_loading(tmp_path: Path) -
         receipt({"sp201": 2}, FIRST, "cc"),
         [
             row | {"file_sha256": "aa"}
-            for row in rows_of(assessed(withdrawn), later)
+            for row in answer_rows(assessed(withdrawn), later)
             if row["indicator_code"] == "sp202"
         ],
     ]
@@ -57,7 +57,7 @@ def test_the_latest_answer_is_the_same_in_any_order_of_loading(tmp_path: Path) -
     for number, order in enumerate(itertools.permutations(receipts)):
         lake = Lake(str(tmp_path / f"lake{number}"))
         for rows in order:
-            validated(lake, rows)
+            append_validated(lake, rows)
         assert lake.read(TABLE).height == sum(map(len, receipts))
         standing = {
             row["indicator_code"]: (row["value"], row["answer_status_code"])
@@ -74,7 +74,7 @@ def test_a_row_that_breaks_its_contract_is_not_written(tmp_path: Path) -> None:
     rows = receipt({}, FIRST, "aa")
     rows[0]["waiver"] = "W9"
     with pytest.raises(ValidationHeld, match="waiver_known on 1 rows"):
-        validated(lake, rows)
+        append_validated(lake, rows)
     assert not lake.exists(TABLE)
 
 
@@ -89,13 +89,13 @@ def test_an_operator_that_was_sold_is_answered_for_by_its_buyer(tmp_path: Path) 
     lake.append(rows_frame([sent], RECEIPT), RECEIPT)
     form = assessed(filled())
     outcome = Outcome(tmp_path, FIRST, "en", form)
-    hold_to_one_claim([outcome], standing_in(lake, [outcome]), RESPONDENTS)
+    check_claims([outcome], read_standing(lake, [outcome]), RESPONDENTS)
     assert form.filing.period == "2025" and "savanna-mail" in str(form.answers[CLAIMS].text)
     assert not outcome.faults
     # An older form that claims it is mended.
-    validated(lake, [row | {"respondent_id": "himal-mail"} for row in rows_of(form, FIRST)
+    append_validated(lake, [row | {"respondent_id": "himal-mail"} for row in answer_rows(form, FIRST)
                      if row["indicator_code"] == CLAIMS])  # fmt: skip
-    hold_to_one_claim([outcome], standing_in(lake, [outcome]), RESPONDENTS)
+    check_claims([outcome], read_standing(lake, [outcome]), RESPONDENTS)
     assert {fault.key for fault in outcome.faults} == {"two_claims"}
 
 

@@ -18,7 +18,7 @@ from jobs.cli import main as command_line
 from jobs.core.periods import edges
 from jobs.core.shares import SHARES
 from jobs.engine.lake import Lake
-from jobs.questionnaire.definition import form
+from jobs.questionnaire.definition import form_for
 from jobs.study.estimate.study_stage import TABLES
 from tests.support.submission_lake import put_gold, put_quality
 
@@ -68,7 +68,7 @@ def answers(respondent: str, period: str, given: dict[str, Any], role: str = "O"
     lines += [
         {"indicator": name, "status": "NA"}
         for name in asked
-        if name not in given and name in form(role).indicators
+        if name not in given and name in form_for(role).indicators
     ]
     about = {"respondent": respondent, "period": period, "language": "en", "version": "0.3"}
     return json.dumps(about | {"answers": lines})

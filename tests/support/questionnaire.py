@@ -9,12 +9,12 @@ from typing import Any
 
 import openpyxl
 
-from jobs.questionnaire.assessment import Assessment, assess
+from jobs.questionnaire.assessment import Assessment, assess_filing
 from jobs.questionnaire.filing import COLUMNS
 from jobs.questionnaire.order import Order
-from jobs.questionnaire.reading import from_book, from_workbook, read_filing
+from jobs.questionnaire.reading import read_book, read_filing, read_workbook
 from jobs.questionnaire.respondents import Respondent, read_respondents
-from jobs.questionnaire.texts import text
+from jobs.questionnaire.texts import translate_key
 from jobs.questionnaire.workbook import make_workbook
 from tests.conftest import ROOT
 
@@ -78,7 +78,7 @@ def fill(book: Any, answers: dict[str, Any], language: str = "en") -> Any:
         if len(row) == len(COLUMNS)
     }
     for indicator, answer in answers.items():
-        value = text(language, *answer) if isinstance(answer, tuple) else answer
+        value = translate_key(language, *answer) if isinstance(answer, tuple) else answer
         places[indicator].value = value
     return book
 
@@ -96,16 +96,16 @@ def filled(answers: dict[str, Any] | None = None, is_core: bool = True) -> Any:
 
 def assessed(book: Any, name: str = "form.xlsx") -> Assessment:
     """The workbook as it is judged, without the time that it takes to save and open it."""
-    return assess(from_book(name, "0" * 64, book), RESPONDENTS)
+    return assess_filing(read_book(name, "0" * 64, book), RESPONDENTS)
 
 
 def reread(book: Any, name: str = "form.xlsx") -> Assessment:
     """The workbook as it is judged when it comes as a file."""
-    return assess(from_workbook(name, "0" * 64, saved(book)), RESPONDENTS)
+    return assess_filing(read_workbook(name, "0" * 64, saved(book)), RESPONDENTS)
 
 
 def assessed_file(file: Path) -> Assessment:
-    return assess(read_filing(file), RESPONDENTS)
+    return assess_filing(read_filing(file), RESPONDENTS)
 
 
 def told(found: Assessment, language: str = "en") -> list[tuple[str, str, str]]:

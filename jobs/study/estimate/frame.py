@@ -17,7 +17,7 @@ from jobs.core.areas import classified, holds_on, on_day
 from jobs.core.csv_tables import file_of
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day as day_of
-from jobs.questionnaire.standing import last_part, question_of
+from jobs.questionnaire.standing import last_part, question_code
 from jobs.study.estimate.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
 from jobs.study.estimate.rows import last_day
 from jobs.study.investment_account import Known, accounts, operators_answers, standing
@@ -45,7 +45,7 @@ def asked_of_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     )
     spending = operators_answers(answers)
     # Without a sum, a band or person days the division by channels is of nothing.
-    question = question_of(pl.col("indicator_code"))
+    question = question_code(pl.col("indicator_code"))
     with_sum = spending.filter(question.is_in([*AMOUNTS, BAND, PERSON_DAYS]))
     share = pl.col("value").str.strip_chars().cast(pl.Float64, strict=False)
     by_channel = (
