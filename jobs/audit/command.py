@@ -1,4 +1,4 @@
-"""What `observatory audit sample` and `observatory audit load` do."""
+"""The work of `observatory audit sample` and `observatory audit load`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from jobs.audit import sheet
-from jobs.audit.sample_drawing import Plan, draw, file_names
+from jobs.audit.sample_drawing import Plan, draw_units, file_names
 from jobs.core.checksum import checksums
 from jobs.core.contracts import contract, rows_frame
 from jobs.core.errors import ObservatoryError
@@ -28,15 +28,15 @@ Rows = list[dict[str, Any]]
 
 
 @as_only_writer("observatory audit sample")
-def sample(
+def write_sample(
     work: Run, plan: Plan, folder: Path, formats: list[str], is_replaced: bool
 ) -> tuple[Rows, list[Path]]:
-    """Draw a month's sample, or take the one that there is, and write its sheet; the strata, and the files.
+    """Draw a month's sample, or take the existing one, and write its sheets; the strata, and the files.
 
-    A month has one sample: another one would leave its labels without a design.
+    A month has one sample: labels without the design that they were drawn by cannot be used.
     """
-    design = stored(work.lake, SAMPLE, plan.operator_id, plan.month)
-    if design and differs(design[0], plan) and not is_replaced:
+    design = read_month(work.lake, SAMPLE, plan.operator_id, plan.month)
+    if design and differs_from_plan(design[0], plan) and not is_replaced:
         row = design[0]
         raise ObservatoryError(
             f"operator {plan.operator_id} has a sample of {plan.month} already: --size {row['sample_size']}"
@@ -47,17 +47,17 @@ def sample(
     if not design or is_replaced:
         validator.prepare()
         started = record.now()
-        design, units = draw(work.lake, plan)
+        design, units = draw_units(work.lake, plan)
         drawn = {"drawn_at": started, "code_revision": record.revision()}
         design = [{**row, **drawn} for row in design]
-        write(work, started, {SAMPLE: design, LABEL: units})
+        replace_months(work, started, {SAMPLE: design, LABEL: units})
         quality.refresh(work)
         refuse(work)
-    units = stored(work.lake, LABEL, plan.operator_id, plan.month)
+    units = read_month(work.lake, LABEL, plan.operator_id, plan.month)
     named = file_names(work.lake, plan.operator_id, units)
     rows = [
         {**unit, "file_name": named.get(unit["sample_id"])}
-        # By its id: strata one after the other would show the labeller what to expect.
+        # In the order of ids: the order of strata would show the labeller what to expect.
         for unit in sorted(units, key=lambda unit: str(unit["sample_id"]))
     ]
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,19 +71,19 @@ def sample(
     return design, files
 
 
-def differs(row: dict[str, Any], plan: Plan) -> bool:
+def differs_from_plan(row: dict[str, Any], plan: Plan) -> bool:
     return any(row[name] != value for name, value in plan.columns().items())
 
 
 @as_only_writer("observatory audit load")
-def load(work: Run, file: Path) -> Rows:
-    """Take the labels of a filled sheet; a row per operator, month and channel of what they give.
+def load_labels(work: Run, file: Path) -> Rows:
+    """Load the labels of a filled sheet; the audit's results, a row per operator, month and channel.
 
-    The rows of the file replace what was loaded of their units before, an empty label too; units that are not
-    in it keep theirs. A sheet with any problem loads nothing.
+    The file's rows replace earlier labels of their units, also by an empty label; other units keep their
+    labels. A sheet with any problem loads nothing.
     """
     validator.prepare()
-    rows = sheet.read(file)
+    rows = sheet.read_sheet(file)
     if not rows:
         raise ObservatoryError(f"{file}: no row below the first: is it the filled sheet?")
     problems: list[str] = []
@@ -103,21 +103,21 @@ def load(work: Run, file: Path) -> Rows:
     started = record.now()
     tables: dict[tuple[str, str], Rows] = {}
     for (operator, month), filled in sorted(of_month.items()):
-        units = stored(work.lake, LABEL, operator, month)
+        units = read_month(work.lake, LABEL, operator, month)
         if not units:
             problems.append(
                 f"{filled[0].where}: no sample was drawn for operator {operator} and {month};"
                 f" run `observatory audit sample --operator {operator} --month {month}`"
             )
             continue
-        tables[operator, month] = labelled(units, filled, started, problems)
+        tables[operator, month] = apply_labels(units, filled, started, problems)
     if problems:
         more = f"\n… and {len(problems) - TOLD:,} more" if len(problems) > TOLD else ""
         raise ObservatoryError("\n".join(problems[:TOLD]) + more + "\nNothing was loaded.")
-    write(work, started, {LABEL: [row for units in tables.values() for row in units]})
+    replace_months(work, started, {LABEL: [row for units in tables.values() for row in units]})
     quality.refresh(work)
     refuse(work)
-    return [row for operator, month in tables for row in totals(work.lake, operator, month)]
+    return [row for operator, month in tables for row in channel_totals(work.lake, operator, month)]
 
 
 def is_day(text: str) -> bool:
@@ -127,8 +127,8 @@ def is_day(text: str) -> bool:
         return False
 
 
-def labelled(units: Rows, filled: list[sheet.Row], at: dt.datetime, problems: list[str]) -> Rows:
-    """The units of a sample with the labels of a sheet; what is wrong with it is added to `problems`."""
+def apply_labels(units: Rows, filled: list[sheet.Row], at: dt.datetime, problems: list[str]) -> Rows:
+    """The units of a sample with the labels of a sheet; errors of the sheet are added to `problems`."""
     by_id = {unit["sample_id"]: dict(unit) for unit in units}
     seen = Counter(row.values["sample id"] for row in filled)
     for row in filled:
@@ -143,8 +143,8 @@ def labelled(units: Rows, filled: list[sheet.Row], at: dt.datetime, problems: li
             problems.append(f"{row.cell('sample id')}: '{name}' stands in {seen[name]} rows; keep one")
             continue
         try:
-            label = sheet.label_of(row)
-            kind = sheet.type_of(row, label)
+            label = sheet.parse_label(row)
+            kind = sheet.parse_type(row, label)
         except ObservatoryError as error:
             problems.append(str(error))
             continue
@@ -154,14 +154,14 @@ def labelled(units: Rows, filled: list[sheet.Row], at: dt.datetime, problems: li
     return list(by_id.values())
 
 
-def stored(lake: Lake, table: str, operator: str, month: str) -> Rows:
+def read_month(lake: Lake, table: str, operator: str, month: str) -> Rows:
     """The rows of an operator's month, in the order of their key."""
     mine = (pl.col("operator_id") == operator) & (pl.col("period_code") == month)
     return lake.read(table, where=mine).sort(contract(table).key).to_dicts()
 
 
-def write(work: Run, started: dt.datetime, tables: dict[str, Rows]) -> None:
-    """Replace the operator-months of these rows, and record it in meta.run."""
+def replace_months(work: Run, started: dt.datetime, tables: dict[str, Rows]) -> None:
+    """Replace the operators' months that these rows belong to, and record it in meta.run."""
     frames = {table: rows_frame(rows, table) for table, rows in tables.items()}
     checks.refuse([each for table, frame in frames.items() for each in checks.check_rows(frame, table)])
     known = record.state(work.lake, tables)
@@ -174,9 +174,9 @@ def write(work: Run, started: dt.datetime, tables: dict[str, Rows]) -> None:
         record.add_stage(work.lake, work.run_id, "audit", started, tables, recorded)
 
 
-def totals(lake: Lake, operator: str, month: str) -> Rows:
-    """What the audit of an operator's month says of each channel."""
-    rows = stored(lake, quality.TABLE, operator, month)
+def channel_totals(lake: Lake, operator: str, month: str) -> Rows:
+    """The audit's results of an operator's month: a row for each channel."""
+    rows = read_month(lake, quality.TABLE, operator, month)
     whole = ("_T", "_T", "audit")
     named = ("stratum_code", "spam_type_code", "quality_method_code")
     return [row for row in rows if tuple(row[name] for name in named) == whole]

@@ -1,9 +1,9 @@
-"""Drawing a stratified sample of silver.message for a person to label.
+"""Draw a stratified sample of silver.message for a person to label.
 
-The population is messages to the operator's own, whose content the operator had: never attempts and calls,
-which had none. Strata are channel × what the filter did × whether the logs give a type × band of the score.
-Within a stratum the units with the smallest SHA-256 of seed and unit are drawn: the same seed draws the same,
-however the table is laid out.
+The population is inbound and internal messages whose content the operator received; attempts and calls have
+no content. Strata are channel × the filter's call × whether the logs give a type × band of the score. Within
+a stratum the units with the smallest SHA-256 of seed and unit are drawn, so that the same seed draws the same
+units, however the table's files are arranged.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from jobs.gold.predicates import of_operator
 from jobs.stages import removed
 from jobs.stats.prevalence import allocate_sample
 
-# Shares of spam that are guessed before anybody looks: they steer how many units a stratum gives, and bias
-# nothing. What passed in the highest band of scores is the likeliest miss.
+# Shares of spam that are guessed before any label: they decide how many units a stratum gives, and bias no
+# estimate. Messages that passed in the highest band of scores are most likely missed spam.
 GUESSES = {"blocked": 0.95, "tagged": 0.9, "undecided": 0.5, "passed": 0.05}
 GUESS_OF_HIGHEST = 0.3
 # A unit's sample id has so many hexadecimal digits.
 ID_DIGITS = 16
 STRATUM = ["stratum_code", "channel_code", "filter_call_code", "is_typed", "score_band"]
-# The columns of a drawn unit, and those that its stratum is made of.
+# The columns of a drawn unit, and those that its stratum is computed from.
 UNIT = ["message_hash", "recipient_hash", "period_date", "channel_code", "spam_type_code"]
 UNIT += ["source_id", "stream_id", "offset"]
 POPULATION = ["operator_id", "grain_code", "direction_code", "stage_code", "outcome_code", "score"]
@@ -42,7 +42,7 @@ ORDER = ["place_hash", "message_hash", "recipient_hash"]
 
 @dataclass(frozen=True)
 class Plan:
-    """What to draw. month: as 2026-11. cuts: scores at which a band begins."""
+    """The design of a sample. month: as 2026-11. cuts: scores at which a band begins."""
 
     operator_id: str
     month: str
@@ -68,8 +68,8 @@ class Plan:
         }
 
 
-def draw(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of silver.audit_sample, but for when and by which code, and of silver.audit_label."""
+def draw_units(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of silver.audit_sample, without time and code revision, and rows of silver.audit_label."""
     version = lake.versions().get("silver.message")
     if version is None:
         raise ObservatoryError("the lake has no silver.message yet: run `observatory run` first")
@@ -80,13 +80,13 @@ def draw(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, A
             f" sample of {plan.month} would stand for a part of it, or for nothing. Draw from a later month"
         )
     is_spam = operator_definition(lake, plan)
-    strata = strata_of(days_of(lake, version, is_spam, plan))
+    strata = count_strata(read_population(lake, version, is_spam, plan))
     if not strata:
         raise ObservatoryError(
             f"operator {plan.operator_id} has no message with content in {plan.month}: nothing to draw from."
             " `observatory show gold.spam_volume_daily` shows which days there are"
         )
-    spreads = [spread(row, plan.cuts) for row in strata]
+    spreads = [guess_deviation(row, plan.cuts) for row in strata]
     given = allocate_sample([row["population_count"] for row in strata], spreads, plan.size, plan.least)
     if sum(given) > plan.size:
         raise ObservatoryError(
@@ -94,7 +94,7 @@ def draw(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, A
             f" give --size {sum(given)} or more, or a smaller --least"
         )
     wanted = dict(zip([row["stratum_code"] for row in strata], given, strict=True))
-    drawn = smallest(days_of(lake, version, is_spam, plan), wanted, plan.seed)
+    drawn = draw_smallest(read_population(lake, version, is_spam, plan), wanted, plan.seed)
     rows = drawn.select(
         "stratum_code", *UNIT, pl.col("place_hash").str.tail(ID_DIGITS).alias("sample_id")
     ).to_dicts()
@@ -107,14 +107,14 @@ def draw(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, A
 
 
 def operator_definition(lake: Lake, plan: Plan) -> pl.Expr:
-    """Whether the operator's own measures called a unit spam, by the definition OPERATOR."""
+    """Whether a unit is spam under the definition OPERATOR, by the operator's own measures."""
     _, last = plan.days
     (rule,) = of_operator(lake.read("ref.definition"), last)
     return rule.spam
 
 
-def days_of(lake: Lake, version: int, is_spam: pl.Expr, plan: Plan) -> Iterator[pl.DataFrame]:
-    """The population of a month, file by file: a month of messages may be more than fits in memory."""
+def read_population(lake: Lake, version: int, is_spam: pl.Expr, plan: Plan) -> Iterator[pl.DataFrame]:
+    """The population of a month, file by file, because a month of messages may not fit in memory."""
     first, last = (day.isoformat() for day in plan.days)
     files = lake.files(
         "silver.message",
@@ -125,11 +125,11 @@ def days_of(lake: Lake, version: int, is_spam: pl.Expr, plan: Plan) -> Iterator[
     )
     columns = dict.fromkeys([*POPULATION, *UNIT, *is_spam.meta.root_names()])
     for file in files:
-        yield population(read_files("silver.message", [file], columns), is_spam, plan)
+        yield select_population(read_files("silver.message", [file], columns), is_spam, plan)
 
 
-def population(message: pl.DataFrame, is_spam: pl.Expr, plan: Plan) -> pl.DataFrame:
-    """The units of an operator's month that had content, with their stratum."""
+def select_population(message: pl.DataFrame, is_spam: pl.Expr, plan: Plan) -> pl.DataFrame:
+    """The units of an operator's month whose content was seen, with their stratum."""
     first, last = plan.days
     there = message.filter(
         (pl.col("operator_id") == plan.operator_id)
@@ -150,7 +150,7 @@ def population(message: pl.DataFrame, is_spam: pl.Expr, plan: Plan) -> pl.DataFr
     is_typed = pl.col("spam_type_code") != "UNK"
     typed = pl.when("is_typed").then(pl.lit("typed")).otherwise(pl.lit("untyped"))
     return there.with_columns(
-        call.alias("filter_call_code"), is_typed.alias("is_typed"), band(plan.cuts).alias("score_band")
+        call.alias("filter_call_code"), is_typed.alias("is_typed"), score_band(plan.cuts).alias("score_band")
     ).select(
         *UNIT,
         *(name for name in STRATUM[1:] if name not in UNIT),
@@ -160,8 +160,8 @@ def population(message: pl.DataFrame, is_spam: pl.Expr, plan: Plan) -> pl.DataFr
     )
 
 
-def strata_of(days: Iterator[pl.DataFrame]) -> list[dict[str, Any]]:
-    """The strata of a population, and how many units each has."""
+def count_strata(days: Iterator[pl.DataFrame]) -> list[dict[str, Any]]:
+    """The strata of a population, each with its number of units."""
     counts = [units.group_by(STRATUM).agg(pl.len().alias("population_count")) for units in days]
     if not counts:
         return []
@@ -169,9 +169,9 @@ def strata_of(days: Iterator[pl.DataFrame]) -> list[dict[str, Any]]:
     return whole.sort("stratum_code").to_dicts()
 
 
-def band(cuts: tuple[float, ...]) -> pl.Expr:
+def score_band(cuts: tuple[float, ...]) -> pl.Expr:
     """The band of a score: lt0, 0to4, ge4 for cuts at 0 and 4; none without a score."""
-    names = bands(cuts)
+    names = band_names(cuts)
     found: Any = pl.when(pl.col("score").is_null()).then(pl.lit("none"))
     for cut, name in zip(cuts, names, strict=False):
         found = found.when(pl.col("score") < cut).then(pl.lit(name))
@@ -179,22 +179,22 @@ def band(cuts: tuple[float, ...]) -> pl.Expr:
     return made
 
 
-def bands(cuts: tuple[float, ...]) -> list[str]:
+def band_names(cuts: tuple[float, ...]) -> list[str]:
     """The names of the bands, the lowest first."""
     texts = [f"{cut:g}" for cut in cuts]
     between = [f"{low}to{high}" for low, high in zip(texts, texts[1:], strict=False)]
     return [f"lt{texts[0]}", *between, f"ge{texts[-1]}"] if texts else ["any"]
 
 
-def spread(stratum: dict[str, Any], cuts: tuple[float, ...]) -> float:
+def guess_deviation(stratum: dict[str, Any], cuts: tuple[float, ...]) -> float:
     """The guessed standard deviation of spam in a stratum."""
     guess = GUESSES[stratum["filter_call_code"]]
-    if stratum["filter_call_code"] == "passed" and cuts and stratum["score_band"] == bands(cuts)[-1]:
+    if stratum["filter_call_code"] == "passed" and cuts and stratum["score_band"] == band_names(cuts)[-1]:
         guess = GUESS_OF_HIGHEST
     return float((guess * (1 - guess)) ** 0.5)
 
 
-def smallest(days: Iterator[pl.DataFrame], given: dict[str, int], seed: int) -> pl.DataFrame:
+def draw_smallest(days: Iterator[pl.DataFrame], given: dict[str, int], seed: int) -> pl.DataFrame:
     """The first units of each stratum, in the order of the SHA-256 of seed and unit, as `place_hash`."""
     count = pl.col("stratum_code").replace_strict(given, default=0, return_dtype=pl.Int64)
     place = pl.int_range(pl.len()).over("stratum_code")
@@ -213,7 +213,7 @@ def place_hashes(units: pl.DataFrame, seed: int) -> pl.Series:
 
 
 def file_names(lake: Lake, operator_id: str, units: list[dict[str, Any]]) -> dict[str, str]:
-    """By sample id, the file that a unit's first line stands in, as it was called when last seen."""
+    """The last known name of the file with a unit's first line, by sample id."""
     wanted = rows_frame(units, "silver.audit_label").select(
         "sample_id", "source_id", "stream_id", pl.col("offset").alias("at")
     )

@@ -1,9 +1,9 @@
-"""The sheet that a person labels: written as XLSX or CSV, and read back.
+"""Write the sheet that a person labels, as XLSX or CSV, and read it back.
 
-It holds no address, number or text of a message: where the unit stands in the logs, and three columns to fill
-in. Nor does it hold what the filter said of it, score, type or what was done: a labeller who knows agrees too
-often, and sensitivity and specificity come out too high. What is noted in the last column stays in the sheet:
-a note may name a person, so no table takes it.
+It holds the place of each unit in the logs and three columns to fill in, but no address, number or text of a
+message. Nor does it hold the filter's score, type or action: a labeller who knows them agrees too often,
+which makes sensitivity and specificity too high. Notes in the last column are not loaded, because they may
+name a person.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FILLED = ("label", "type", "note")
 LARGEST = 256 * 2**20
 LIMITS = archives.Limits(bytes=LARGEST, elements=10_000_000, cells=5_000_000)
 COLUMNS = (*GIVEN, *FILLED)
-# Without these a row says nothing.
+# Columns that a sheet must have.
 NEEDED = ("operator", "sample id", "day", "label", "type")
 WIDTHS = {"operator": 16, "sample id": 20, "file": 24, "stream": 24, "note": 40}
 ABOUT = (
@@ -51,24 +51,24 @@ ABOUT = (
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a filled sheet, as text by column; `where` names it to a person."""
+    """A row of a filled sheet, as text by column. where: file, sheet and row, for messages."""
 
     values: dict[str, str]
     where: str
-    # How to name the cell of each column.
+    # The reference of each column's cell, as B12.
     cells: dict[str, str]
 
     def cell(self, column: str) -> str:
         return f"{self.where}, cell {self.cells[column]}"
 
 
-def names(codelist: str) -> dict[str, str]:
-    """The codes of a list with what people call them."""
+def code_names(codelist: str) -> dict[str, str]:
+    """The names of a list's codes, by code."""
     return {code: row["name"] for code, row in rows_of(codelist).items()}
 
 
 def write_xlsx(units: list[dict[str, Any]], file: Path) -> None:
-    """The sheet with drop-downs; each cell is text, so that nothing in it is taken for a formula."""
+    """Write the sheet with drop-down lists; each cell is text, so that none is taken for a formula."""
     import xlsxwriter
 
     with xlsxwriter.Workbook(str(file)) as book:
@@ -78,7 +78,7 @@ def write_xlsx(units: list[dict[str, Any]], file: Path) -> None:
             sheet.write_string(0, place, name, bold)
             sheet.set_column(place, place, WIDTHS.get(name, 14))
         for number, unit in enumerate(units, start=1):
-            for place, text in enumerate(texts(unit)):
+            for place, text in enumerate(row_texts(unit)):
                 if text:
                     sheet.write_string(number, place, text)
         sheet.freeze_panes(1, 2)
@@ -86,13 +86,13 @@ def write_xlsx(units: list[dict[str, Any]], file: Path) -> None:
         for number, text in enumerate(ABOUT):
             about.write_string(number, 0, text)
         first = len(ABOUT) + 1
-        kinds = names("type")
+        kinds = code_names("type")
         for number, (code, name) in enumerate(kinds.items(), start=first):
             about.write_string(number, 0, code)
             about.write_string(number, 1, name)
         about.set_column(0, 0, 24)
         said = {
-            "label": list(names("audit_label").values()),
+            "label": list(code_names("audit_label").values()),
             "type": f"={CODES}!$A${first + 1}:$A${first + len(kinds)}",
         }
         for column, source in said.items():
@@ -106,20 +106,20 @@ def write_csv(units: list[dict[str, Any]], file: Path) -> None:
     with file.open("w", newline="", encoding="utf-8") as lines:
         rows = csv.writer(lines)
         rows.writerow(COLUMNS)
-        rows.writerows(texts(unit) for unit in units)
+        rows.writerows(row_texts(unit) for unit in units)
 
 
-def texts(unit: dict[str, Any]) -> list[str]:
-    """A unit as the cells of its row."""
+def row_texts(unit: dict[str, Any]) -> list[str]:
+    """The cells of a unit's row."""
     given = ["" if unit.get(key) is None else str(unit[key]) for key in GIVEN.values()]
-    label = names("audit_label").get(unit.get("label_code") or "", "")
+    label = code_names("audit_label").get(unit.get("label_code") or "", "")
     return [*given, label, unit.get("labelled_type_code") or "", ""]
 
 
-def read(file: Path) -> list[Row]:
-    """The rows of a filled sheet; those without anything in them are passed over.
+def read_sheet(file: Path) -> list[Row]:
+    """The rows of a filled sheet without its empty rows.
 
-    Raises ObservatoryError, naming file, sheet and cell, if it is no such sheet.
+    Raises ObservatoryError, with file, sheet and row, if the file is no such sheet.
     """
     if not file.is_file():
         raise ObservatoryError(f"{file}: no such file")
@@ -140,7 +140,7 @@ def read(file: Path) -> list[Row]:
     for number, line in enumerate(lines, start=2):
         values = dict(zip(heads, (text.strip() for text in line), strict=False))
         if any(values.values()):
-            cells = {name: f"{letters(heads.index(name))}{number}" for name in heads if name}
+            cells = {name: f"{column_letters(heads.index(name))}{number}" for name in heads if name}
             rows.append(Row(dict.fromkeys(heads, "") | values, f"{place}, row {number}", cells))
     return rows
 
@@ -164,7 +164,7 @@ def xlsx_lines(file: Path) -> Iterator[list[str]]:
 
 
 def refuse_far_cells(file: Path) -> None:
-    """Raise ObservatoryError, before a row is made, for a workbook larger than any sheet of labels."""
+    """Raise ObservatoryError for a workbook that is too large for a sheet of labels, before it is opened."""
     try:
         archives.check_workbook(file.read_bytes(), LIMITS)
     except archives.TooLarge as error:
@@ -180,7 +180,7 @@ def refuse_far_cells(file: Path) -> None:
 
 
 def csv_lines(file: Path) -> Iterator[list[str]]:
-    """Lines of a CSV; spreadsheets of some countries write semicolons."""
+    """The lines of a CSV with commas, or with semicolons, which spreadsheets of some countries write."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -189,8 +189,8 @@ def csv_lines(file: Path) -> Iterator[list[str]]:
     yield from csv.reader(text.splitlines(), delimiter=";" if head.count(";") > head.count(",") else ",")
 
 
-def letters(place: int) -> str:
-    """A column as spreadsheets name it: A, B, …, Z, AA."""
+def column_letters(place: int) -> str:
+    """The name of a column in spreadsheets: A, B, …, Z, AA."""
     text = ""
     place += 1
     while place:
@@ -199,23 +199,23 @@ def letters(place: int) -> str:
     return text
 
 
-def label_of(row: Row) -> str | None:
-    """The code of a row's label. Raises ObservatoryError on a word that is none."""
+def parse_label(row: Row) -> str | None:
+    """The code of a row's label; None if it is empty. Raises ObservatoryError for an unknown label."""
     said = row.values["label"].lower().replace("_", " ")
     if not said:
         return None
-    for code, name in names("audit_label").items():
+    for code, name in code_names("audit_label").items():
         if said in (name.lower(), code.replace("_", " ")):
             return code
-    choices = ", ".join(names("audit_label").values())
+    choices = ", ".join(code_names("audit_label").values())
     raise ObservatoryError(
         f"{row.cell('label')}: '{row.values['label']}' is no label; choose one of {choices}"
     )
 
 
-def type_of(row: Row, label: str | None) -> str | None:
-    """The code of a row's type. Raises ObservatoryError on an unknown one, and beside another label than
-    spam."""
+def parse_type(row: Row, label: str | None) -> str | None:
+    """The code of a row's type; None if it is empty. Raises ObservatoryError for an unknown type, and for a
+    type beside another label than spam."""
     said = row.values["type"]
     if not said:
         return None

@@ -51,7 +51,7 @@ def audit_sample(
     chosen = config.operators(settings, operator)
     formats = [each.value for each in format or [SheetFormat.xlsx]]
     work = audit_run(settings, chosen)
-    from jobs.audit.command import sample
+    from jobs.audit.command import write_sample
     from jobs.audit.sample_drawing import Plan
 
     table = Table("operator", "stratum", title=f"Audit sample of {month:%Y-%m}", title_justify="left")
@@ -61,7 +61,7 @@ def audit_sample(
     for each in chosen:
         plan = Plan(each.id, f"{month:%Y-%m}", size, seed, least, cuts)
         with err.status(f"Drawing for {each.id}"):
-            strata, files = sample(work, plan, output, formats, replace)
+            strata, files = write_sample(work, plan, output, formats, replace)
         written += files
         for row in strata:
             counts = f"{row['population_count']:,}", f"{row['sampled_count']:,}"
@@ -81,12 +81,12 @@ def audit_load(
 
     settings = config.load(config_file)
     # A file that is not a sheet is refused before the runner is imported.
-    sheet.read(file)
+    sheet.read_sheet(file)
     work = audit_run(settings, list(settings.operator))
-    from jobs.audit.command import load
+    from jobs.audit.command import load_labels
 
     with err.status(f"Loading {file.name}"):
-        rows = load(work, file)
+        rows = load_labels(work, file)
     table = Table("operator", "month", "channel", title="Audit", title_justify="left")
     for name in ("drawn", "labelled", "cannot tell", "no label", "spam, 95%", "sensitivity", "specificity"):
         table.add_column(name, justify="right")

@@ -16,8 +16,8 @@ import polars as pl
 import pytest
 
 from jobs.audit import sheet
-from jobs.audit.command import load, sample, stored
-from jobs.audit.sample_drawing import Plan, band, bands, draw
+from jobs.audit.command import load_labels, read_month, write_sample
+from jobs.audit.sample_drawing import Plan, band_names, draw_units, score_band
 from jobs.cli.query import run_sql
 from jobs.core.contracts import rows_frame
 from jobs.core.errors import ObservatoryError, ValidationHeld
@@ -77,7 +77,7 @@ def test_a_sheet_holds_what_a_labeller_needs_and_no_pseudonym(tmp_path: Path) ->
     assert lists["I2"] == '"spam,not spam,cannot tell"'
     place = lists["J2"].removeprefix("Codes!").replace("$", "").split(":")
     codes = [row[0].value for row in book["Codes"][place[0] : place[1]]]
-    assert codes == list(sheet.names("type"))
+    assert codes == list(sheet.code_names("type"))
     text = str([[cell.value for cell in row] for each in book for row in each.iter_rows()])
     assert UNIT["message_hash"] not in text and UNIT["recipient_hash"] not in text
     told = [name for name in ("score_band", "spam_type_code", "stratum_code") if UNIT[name] in str(rows)]
@@ -89,9 +89,9 @@ def test_what_was_loaded_stands_in_the_sheet_written_again(tmp_path: Path, kind:
     said = {"label_code": "spam", "labelled_type_code": "PHISH.mail"}
     file = tmp_path / f"audit.{kind}"
     {"xlsx": sheet.write_xlsx, "csv": sheet.write_csv}[kind]([UNIT | said, UNIT | {"sample_id": "1"}], file)
-    first, second = sheet.read(file)
-    assert (sheet.label_of(first), sheet.type_of(first, "spam")) == ("spam", "PHISH.mail")
-    assert (sheet.label_of(second), sheet.type_of(second, None)) == (None, None)
+    first, second = sheet.read_sheet(file)
+    assert (sheet.parse_label(first), sheet.parse_type(first, "spam")) == ("spam", "PHISH.mail")
+    assert (sheet.parse_label(second), sheet.parse_type(second, None)) == (None, None)
     assert first.values["offset"] == "1234"
 
 
@@ -100,8 +100,8 @@ def test_a_csv_of_another_country_is_read(tmp_path: Path) -> None:
     sheet.write_csv([UNIT], file)
     text = file.read_text(encoding="utf-8").replace(",", ";").replace(";;;\n", ";NOT SPAM;;\n")
     file.write_text("\ufeff" + text, encoding="utf-8")
-    (row,) = sheet.read(file)
-    assert sheet.label_of(row) == "not_spam"
+    (row,) = sheet.read_sheet(file)
+    assert sheet.parse_label(row) == "not_spam"
 
 
 def test_a_sheet_with_more_columns_is_read(tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ def test_a_sheet_with_more_columns_is_read(tmp_path: Path) -> None:
         "north-mail,00ff,2026-11-02,EMAIL,ge4,UNK,mail.log,1234,spam,PHISH.mail,",
     ]
     file.write_text("\n".join(rows), encoding="utf-8")
-    (row,) = sheet.read(file)
-    assert (sheet.label_of(row), sheet.type_of(row, "spam")) == ("spam", "PHISH.mail")
+    (row,) = sheet.read_sheet(file)
+    assert (sheet.parse_label(row), sheet.parse_type(row, "spam")) == ("spam", "PHISH.mail")
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_a_sheet_with_more_columns_is_read(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_in_a_sheet_names_its_cell(tmp_path: Path, changed: dict[str, str], told: str) -> None:
     with pytest.raises(ObservatoryError) as error:
-        for row in sheet.read(xlsx(tmp_path, **changed)):
-            sheet.type_of(row, sheet.label_of(row))
+        for row in sheet.read_sheet(xlsx(tmp_path, **changed)):
+            sheet.parse_type(row, sheet.parse_label(row))
     assert told in str(error.value)
 
 
@@ -155,12 +155,12 @@ def test_what_is_no_sheet_says_so(tmp_path: Path) -> None:
         (Path(__file__), "test_audit.py: a sheet of labels is a .xlsx or a .csv file"),
     ]:
         with pytest.raises(ObservatoryError) as error:
-            sheet.read(file)
+            sheet.read_sheet(file)
         assert told in str(error.value)
 
 
 def test_columns_are_named_as_spreadsheets_do() -> None:
-    assert [sheet.letters(place) for place in (0, 25, 26, 51, 52, 701, 702)] == [
+    assert [sheet.column_letters(place) for place in (0, 25, 26, 51, 52, 701, 702)] == [
         *("A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"),
     ]
 
@@ -239,7 +239,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def drawn(work: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], Path]:
     folder = tmp_path_factory.mktemp("sheets")
-    design, (file,) = sample(work, PLAN, folder, ["xlsx"], is_replaced=False)
+    design, (file,) = write_sample(work, PLAN, folder, ["xlsx"], is_replaced=False)
     return design, file
 
 
@@ -250,10 +250,10 @@ def test_a_sample_is_of_what_had_content_and_the_same_for_the_same_seed(
     assert sum(row["sampled_count"] for row in design) == 150
     assert sum(row["population_count"] for row in design) == 1_500
     assert all(row["sampled_count"] >= min(8, row["population_count"]) for row in design)
-    units = stored(work.lake, "silver.audit_label", "north-mail", "2026-11")
+    units = read_month(work.lake, "silver.audit_label", "north-mail", "2026-11")
     assert len(units) == 150 and not [unit for unit in units if unit["recipient_hash"].startswith("never")]
     assert {unit["label_code"] for unit in units} == {None}
-    found = sheet.read(file)
+    found = sheet.read_sheet(file)
     names = {row.values["sample id"]: row.values["file"] for row in found}
     places = {unit["sample_id"]: "mail.log.1" if unit["offset"] < 70_000 else "mail.log" for unit in units}
     assert names == places
@@ -264,29 +264,29 @@ def test_a_sample_is_of_what_had_content_and_the_same_for_the_same_seed(
     for part in rows_frame(rows, "silver.message").iter_slices(400):
         lake.append(part, "silver.message")
     record.add_stage(lake, "first", "silver", record.now(), ["silver.message"], [])
-    same, again = draw(lake, PLAN)
+    same, again = draw_units(lake, PLAN)
     key = ("sample_id", "stratum_code", "message_hash", "recipient_hash", "offset")
     assert sorted(tuple(unit[name] for name in key) for unit in again) == sorted(
         tuple(unit[name] for name in key) for unit in units
     )
     assert [row["sampled_count"] for row in same] == [row["sampled_count"] for row in design]
-    _, others = draw(lake, dataclasses.replace(PLAN, seed=6))
+    _, others = draw_units(lake, dataclasses.replace(PLAN, seed=6))
     assert len({unit["message_hash"] for unit in others} & {unit["message_hash"] for unit in units}) < 100
 
 
 def test_a_month_has_one_sample(work: Run, drawn: tuple[list[dict[str, Any]], Path], tmp_path: Path) -> None:
     version = work.lake.version("silver.audit_label")
-    design, files = sample(work, PLAN, tmp_path, ["csv", "xlsx"], is_replaced=False)
+    design, files = write_sample(work, PLAN, tmp_path, ["csv", "xlsx"], is_replaced=False)
     assert [file.name for file in files] == ["audit-north-mail-2026-11.csv", "audit-north-mail-2026-11.xlsx"]
-    ids = [{row.values["sample id"] for row in sheet.read(file)} for file in (*files, drawn[1])]
+    ids = [{row.values["sample id"] for row in sheet.read_sheet(file)} for file in (*files, drawn[1])]
     assert ids[0] == ids[1] == ids[2] and len(ids[0]) == 150
     assert work.lake.version("silver.audit_label") == version
     with pytest.raises(ObservatoryError, match="has a sample of 2026-11 already: --size 150 --seed 5"):
-        sample(work, dataclasses.replace(PLAN, seed=6), tmp_path, ["csv"], is_replaced=False)
+        write_sample(work, dataclasses.replace(PLAN, seed=6), tmp_path, ["csv"], is_replaced=False)
     with pytest.raises(ObservatoryError, match="give --size [0-9]+ or more, or a smaller --least"):
-        draw(work.lake, dataclasses.replace(PLAN, size=20))
+        draw_units(work.lake, dataclasses.replace(PLAN, size=20))
     with pytest.raises(ObservatoryError, match="has no message with content in 2027-01"):
-        draw(work.lake, dataclasses.replace(PLAN, month="2027-01"))
+        draw_units(work.lake, dataclasses.replace(PLAN, month="2027-01"))
 
 
 def fill(file: Path, labels: dict[str, str], target: Path) -> Path:
@@ -305,13 +305,13 @@ def test_labels_become_figures_that_hold_the_truth(
     work: Run, drawn: tuple[list[dict[str, Any]], Path], tmp_path: Path
 ) -> None:
     of_truth = {row["message_hash"]: row["key_id"] for row in messages()}
-    units = stored(work.lake, "silver.audit_label", "north-mail", "2026-11")
+    units = read_month(work.lake, "silver.audit_label", "north-mail", "2026-11")
     words = {"spam": "spam", "ham": "not spam"}
     truth = {unit["sample_id"]: words[of_truth[unit["message_hash"]]] for unit in units}
     partly = {name: label for place, (name, label) in enumerate(truth.items()) if place % 10}
     unsure = next(iter(partly))
     filled = fill(drawn[1], partly | {unsure: "cannot tell"}, tmp_path / "filled.xlsx")
-    (row,) = load(dataclasses.replace(work, run_id="second"), filled)
+    (row,) = load_labels(dataclasses.replace(work, run_id="second"), filled)
     assert (row["units"], row["sampled_count"], row["labelled_count"], row["unsure_count"]) == (
         1500,
         150,
@@ -328,7 +328,7 @@ def test_labels_become_figures_that_hold_the_truth(
     assert row["spam_certain"] == row["spam_possible"] == counted
     # What the filter blocked and tagged is not how much spam there was: here the interval says so.
     assert counted / 1500 < row["prevalence_low"]
-    strata = stored(work.lake, quality.TABLE, "north-mail", "2026-11")
+    strata = read_month(work.lake, quality.TABLE, "north-mail", "2026-11")
     by_code = {(each["stratum_code"], each["spam_type_code"]): each for each in strata}
     assert sum(each["units"] for (code, _), each in by_code.items() if "_T" not in code) == 1500
     # In the band where the filter errs both ways it has its own sensitivity and specificity.
@@ -348,10 +348,10 @@ def test_labels_become_figures_that_hold_the_truth(
     # Nothing new is nothing done; neither is loading the same again.
     version = work.lake.version(quality.TABLE)
     quality.refresh(work)
-    assert load(work, filled) == [row]
+    assert load_labels(work, filled) == [row]
     assert work.lake.version(quality.TABLE) == version
     # A part of the sheet replaces what it holds, and an empty cell takes a label back.
-    units = stored(work.lake, "silver.audit_label", "north-mail", "2026-11")
+    units = read_month(work.lake, "silver.audit_label", "north-mail", "2026-11")
     labelled = next(unit["sample_id"] for unit in units if unit["label_code"] == "spam")
     part = tmp_path / "part.csv"
     with part.open("w", newline="", encoding="utf-8") as lines:
@@ -359,10 +359,10 @@ def test_labels_become_figures_that_hold_the_truth(
         rows.writerow(["operator", "sample id", "day", "label", "type"])
         rows.writerow(["north-mail", unsure, "2026-11-01", truth[unsure], ""])
         rows.writerow(["north-mail", labelled, "2026-11-01", "", ""])
-    (after,) = load(dataclasses.replace(work, run_id="third"), part)
+    (after,) = load_labels(dataclasses.replace(work, run_id="third"), part)
     assert (after["labelled_count"], after["unsure_count"]) == (134, 0)
     # A note never leaves the sheet.
-    everything = str([stored(work.lake, table, "north-mail", "2026-11") for table in quality.AUDIT])
+    everything = str([read_month(work.lake, table, "north-mail", "2026-11") for table in quality.AUDIT])
     assert "ann@example.org" not in everything
 
 
@@ -381,7 +381,7 @@ def test_a_sheet_with_problems_loads_nothing(
     page["I9"] = "maybe"
     book.save(tmp_path / "odd.xlsx")
     with pytest.raises(ObservatoryError) as error:
-        load(work, tmp_path / "odd.xlsx")
+        load_labels(work, tmp_path / "odd.xlsx")
     told = str(error.value)
     for part in (
         "row 3, cell B3: '0123' is not in the month's sample",
@@ -430,14 +430,14 @@ def test_a_test_elsewhere_corrects_what_was_counted_and_goes_with_the_setting(tm
     lake = Lake(str(tmp_path))
     works = counted_twice(lake)
     quality.refresh(works[0])
-    (row,) = stored(lake, quality.TABLE, "north-mail", "2026-11")
+    (row,) = read_month(lake, quality.TABLE, "north-mail", "2026-11")
     assert (row["quality_method_code"], float(row["prevalence"])) == ("rogan_gladen", pytest.approx(0.3))
     assert row["prevalence_low"] < row["prevalence"] < row["prevalence_high"]
     version = lake.version(quality.TABLE)
     quality.refresh(works[0])
     assert lake.version(quality.TABLE) == version
     quality.refresh(works[1])
-    assert stored(lake, quality.TABLE, "north-mail", "2026-11") == []
+    assert read_month(lake, quality.TABLE, "north-mail", "2026-11") == []
 
 
 def test_a_figure_of_the_page_is_a_row_that_sql_reads(tmp_path: Path) -> None:
@@ -500,7 +500,7 @@ def test_rows_that_break_a_rule_hold_back_their_operator_and_no_other(tmp_path: 
 
 def test_scores_on_a_cut_belong_to_the_band_above() -> None:
     scores = pl.DataFrame({"score": [-0.5, 0.0, 3.9, 4.0, None]})
-    found = scores.select(band((0.0, 4.0))).to_series().to_list()
+    found = scores.select(score_band((0.0, 4.0))).to_series().to_list()
     assert found == ["lt0", "0to4", "0to4", "ge4", "none"]
-    assert bands(()) == ["any"] and bands((2.5,)) == ["lt2.5", "ge2.5"]
-    assert set(scores.select(band(())).to_series()) == {"any", "none"}
+    assert band_names(()) == ["any"] and band_names((2.5,)) == ["lt2.5", "ge2.5"]
+    assert set(scores.select(score_band(())).to_series()) == {"any", "none"}

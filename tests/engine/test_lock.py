@@ -169,7 +169,7 @@ def test_every_command_that_writes_waits_for_no_one(
     "writes",
     [
         runner.run,
-        *(audit.sample, audit.load, renew.renew),
+        *(audit.write_sample, audit.load_labels, renew.renew),
         *(study_stage.land, study_stage.estimate, submission.land, questionnaire.land_answers),
     ],
 )

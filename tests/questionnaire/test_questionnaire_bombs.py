@@ -166,11 +166,11 @@ except ObservatoryError as error:
 def test_a_sheet_of_labels_with_a_cell_far_away_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "labels.xlsx"
     sheet.write_xlsx([{"operator_id": "a", "sample_id": "s"}], file)
-    assert len(sheet.read(file)) == 1
+    assert len(sheet.read_sheet(file)) == 1
     part = "xl/worksheets/sheet1.xml"
     data = part_of(file.read_bytes(), part).replace(b"</sheetData>", FAR_ROW + b"</sheetData>")
     file.write_bytes(with_parts(file.read_bytes(), {part: data}))
     with pytest.raises(ObservatoryError, match="XFD1048576 lies far outside of the sheet"):
-        sheet.read(file)
+        sheet.read_sheet(file)
     done = run_limited(LABELS, file, seconds=30)
     assert "XFD1048576 lies far outside of the sheet" in done.stdout, done.stderr[-500:]
