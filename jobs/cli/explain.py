@@ -56,7 +56,7 @@ def explain(
     operator's own machine.
     """
     from jobs.engine.lake import open_lake
-    from jobs.explain.finding import find
+    from jobs.explain.finding import find_matches
     from jobs.explain.search import Asked
     from jobs.protect.pseudonym_keys import master_key
     from jobs.stages import identity
@@ -70,15 +70,15 @@ def explain(
     lake = open_lake(settings.lake.root)
     identity.refuse_others(lake, settings)
     asked = Asked(name, chosen, day.date() if day else None, source)
-    matches = find(lake, settings, asked)
+    matches = find_matches(lake, settings, asked)
     if not matches:
         raise ObservatoryError(describe_search(lake, settings, asked))
     if len(matches) > 1:
         show_matches(matches, asked, json)
         return
-    from jobs.explain.story import story_of
+    from jobs.explain.story import make_story
 
-    story = story_of(lake, settings, asked, matches[0])
+    story = make_story(lake, settings, asked, matches[0])
     if json:
         sys.stdout.write(story.as_json() + "\n")
     else:
@@ -116,9 +116,9 @@ def describe_search(lake: Lake, settings: config.Observatory, asked: Asked) -> s
 
 def show_matches(matches: Sequence[Match], asked: Asked, json: bool) -> None:
     """Print the matches, each with the key that selects it alone."""
-    from jobs.explain.story import listed
+    from jobs.explain.story import match_summary
 
-    rows = [listed(match) for match in matches]
+    rows = [match_summary(match) for match in matches]
     if json:
         import json as encoder
 

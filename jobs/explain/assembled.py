@@ -1,5 +1,4 @@
-"""What bronze rows are assembled to, with the rules that decided: silver keeps what was decided, and not
-which rule did it."""
+"""Assemble bronze rows again, to find the rules that decided: silver keeps the result, not the rule."""
 
 from __future__ import annotations
 
@@ -36,16 +35,19 @@ Formats = Mapping[str, pl.DataFrame]
 
 @dataclass(frozen=True)
 class Decided:
-    """The rules that decided on a row of silver: which measure acted, and which type it has; None where no
-    rule did. types: all rules on types that matched."""
+    """The rules that decided on a row of silver.
+
+    measure: the rule of the measure that acted. type: the rule that gave the type. Both None without a rule.
+    types: all rules on types that matched.
+    """
 
     measure: MeasureRule | None
     type: TypeRule | None
     types: tuple[TypeRule, ...]
 
 
-def groups_of(search: Search, bronze: Formats) -> dict[str, pl.DataFrame]:
-    """The bronze rows that are assembled together with these, by format: those of their keys."""
+def assembly_groups(search: Search, bronze: Formats) -> dict[str, pl.DataFrame]:
+    """By format, the bronze rows that share an assembly key with these, which are assembled together."""
     found: dict[str, list[pl.DataFrame]] = {}
     for name, rows in bronze.items():
         days = days_around(rows, KERNELS[name].lookback_days)
@@ -63,9 +65,14 @@ def days_around(rows: pl.DataFrame, days: int) -> tuple[dt.date, dt.date]:
     return first - dt.timedelta(days=days), last + dt.timedelta(days=days)
 
 
-def keyed(door: Door, table: str, groups: Formats) -> list[tuple[pl.DataFrame, pl.DataFrame, Rules]]:
-    """What whole groups of bronze rows are assembled to: raw rows, the same protected and with their key, and
-    the rules that held; each part of one format and channel or engine."""
+def assemble_groups(
+    door: Door, table: str, groups: Formats
+) -> list[tuple[pl.DataFrame, pl.DataFrame, Rules]]:
+    """Assemble whole groups of bronze rows to rows of a silver table.
+
+    For each format and channel or engine: the raw rows, the same rows protected and with their key, and the
+    rules that were in force.
+    """
     kind = "channel_code" if table == TRANSMISSION else "engine_code"
     whole, _ = all_counted_once(groups)
     parts = []
@@ -80,13 +87,13 @@ def keyed(door: Door, table: str, groups: Formats) -> list[tuple[pl.DataFrame, p
     return parts
 
 
-def hashes_of(search: Search, table: str, bronze: Formats) -> list[str]:
-    """The keys of the rows of a silver table that bronze rows are assembled to: of those of their groups the
-    ones that begin before one of the rows, and end after it."""
-    groups = groups_of(search, bronze)
+def silver_keys(search: Search, table: str, bronze: Formats) -> list[str]:
+    """The keys of the silver rows that these bronze rows are assembled to: of their groups' rows those whose
+    time contains the time of one of the bronze rows."""
+    groups = assembly_groups(search, bronze)
     found: list[str] = []
     times = pl.concat(rows["first_at"] for rows in bronze.values())
-    for _, rows, _ in keyed(door_of(search), table, groups):
+    for _, rows, _ in assemble_groups(operator_door(search), table, groups):
         first, last = TIME[table], "last_at" if table == TRANSMISSION else TIME[table]
         for key, begin, end in rows.select(KEY[table], first, last).iter_rows():
             if times.is_between(begin, end).any():
@@ -94,35 +101,35 @@ def hashes_of(search: Search, table: str, bronze: Formats) -> list[str]:
     return found
 
 
-def decisions(search: Search, groups: Formats) -> dict[str, Decided]:
-    """By the key of each transmission and verdict, the rules that decided on it."""
-    door = door_of(search)
+def find_decisions(search: Search, groups: Formats) -> dict[str, Decided]:
+    """The rules that decided on each transmission and verdict, by its key."""
+    door = operator_door(search)
     found: dict[str, Decided] = {}
-    for raw, rows, loaded in keyed(door, TRANSMISSION, groups):
-        found.update(zip(rows[KEY[TRANSMISSION]], of_transmissions(search, raw, loaded), strict=True))
-    for raw, rows, loaded in keyed(door, VERDICT, groups):
-        found.update(zip(rows[KEY[VERDICT]], of_verdicts(raw, loaded), strict=True))
+    for raw, rows, loaded in assemble_groups(door, TRANSMISSION, groups):
+        found.update(zip(rows[KEY[TRANSMISSION]], decide_transmissions(search, raw, loaded), strict=True))
+    for raw, rows, loaded in assemble_groups(door, VERDICT, groups):
+        found.update(zip(rows[KEY[VERDICT]], decide_verdicts(raw, loaded), strict=True))
     return found
 
 
-def door_of(search: Search) -> Door:
+def operator_door(search: Search) -> Door:
     return Door.of(read_reference(search.settings, "ref.operator"))
 
 
-def of_transmissions(search: Search, raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
+def decide_transmissions(search: Search, raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
     engine, channel = str(raw["format_code"][0]), str(raw["channel_code"][0])
-    own = next(each for each in door_of(search).own if each.operator_id == search.operator.id)
+    own = next(each for each in operator_door(search).own if each.operator_id == search.operator.id)
     frame = with_e164(raw, own, "sender", "recipient")
     measured = refusals_with_rules(pseudonyms.with_whole_replies(frame), loaded)["rule_id"]
     measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}
     scope = rules.type_rules(loaded, engine, channel)
     return [
-        decided(measures.get(rule), [scope[place] for place in places_of(places or "")])
+        to_decided(measures.get(rule), [scope[place] for place in places_of(places or "")])
         for rule, places in zip(measured, refusal_types.places(frame, loaded), strict=True)
     ]
 
 
-def of_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
+def decide_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
     engine = str(raw["engine_code"][0])
     subject = signatures.decoded(raw["subject"])
     typed = places_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
@@ -137,11 +144,11 @@ def of_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
         if not is_passed(action or "", bool(is_spam)):
             symbol_rules = [scope[place] for place in places_of(symbols)]
             measure = acting_rule(action or "", symbol_rules, by_action(action or ""), scope)
-        found.append(decided(measure, [types[place] for place in places_of(places or "")]))
+        found.append(to_decided(measure, [types[place] for place in places_of(places or "")]))
     return found
 
 
-def decided(measure: MeasureRule | None, types: list[TypeRule]) -> Decided:
+def to_decided(measure: MeasureRule | None, types: list[TypeRule]) -> Decided:
     if measure is not None and measure.countermeasure_code == NO_MEASURE:
         measure = None
     unique = tuple(dict.fromkeys(types))

@@ -1,5 +1,5 @@
-"""The cells of gold that a message counts in: counted from its rows alone, by gold's own kernels, and beside
-each what the lake has in it."""
+"""The cells of gold that a message counts in, computed from its rows alone by gold's own kernels, each beside
+the lake's value."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ DOMAIN = "gold.spam_sender_domain_daily"
 SOURCE = "gold.spam_source_daily"
 EFFORT = "gold.countermeasure_effort_daily"
 COUNTED = (VOLUME, *(table for table in GOLD_DAILY if table not in (VOLUME, BULK, CAMPAIGN)))
-# Domains of few units stand together under this code.
+# Domains with few units are summed up under this code.
 OTHERS = "_O"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A row of a gold table that the message counts in. counts: what the message adds to each measure.
-    totals: what the lake has there; empty where it has no such row, or the message adds to no count."""
+    """A row of a gold table that the message counts in.
+
+    counts: how much the message adds to each measure. totals: the lake's values of these measures; empty if
+    the lake has no such row, or if the message adds to no count.
+    """
 
     table: str
     key: dict[str, Any]
@@ -39,19 +42,19 @@ class Cell:
     totals: dict[str, Any]
 
 
-def cells_of(search: Search, match: Match) -> list[Cell]:
-    """The cells that the rows of silver.message of a match count in."""
+def find_cells(search: Search, match: Match) -> list[Cell]:
+    """The cells that a match counts in, by its rows of silver.message."""
     message = match.rows(MESSAGE)
     if message.is_empty():
         return []
-    proved = bulk.filled(message, proof(search, message))
+    proved = bulk.filled(message, prove_bulk(search, message))
     operator = read_reference(search.settings, "ref.operator")
     has_links = bypass_indicator_daily.has_links(operator)
     tables = [table for table in COUNTED if has_links or table != BYPASS]
-    known = behaviour(search, message) if has_links else None
+    known = sender_behaviour(search, message) if has_links else None
     parts = partials(proved, tables, operator, known)
-    found = [cell for table, part in parts for cell in counted(search, table, part)]
-    return [*found, *campaigns(search, message), *months(search, found)]
+    found = [cell for table, part in parts for cell in table_cells(search, table, part)]
+    return [*found, *campaign_cells(search, message), *month_cells(search, found)]
 
 
 def days_before(message: pl.DataFrame, count: int) -> tuple[dt.date, dt.date]:
@@ -60,9 +63,9 @@ def days_before(message: pl.DataFrame, count: int) -> tuple[dt.date, dt.date]:
     return first - dt.timedelta(days=count - 1), last
 
 
-def proof(search: Search, message: pl.DataFrame) -> pl.DataFrame:
-    """What is proved of bulk for the messages, as the gold stage proves it: from the campaigns and the texts
-    of the days that it looks at."""
+def prove_bulk(search: Search, message: pl.DataFrame) -> pl.DataFrame:
+    """The evidence of bulk for the messages, as the gold stage computes it from campaigns and texts of the
+    days before."""
     operator = read_reference(search.settings, "ref.operator")
     presets = bulk.presets(reference("ref.bulk_preset"), operator)
     of_texts = bulk.days_of_texts(presets, [search.operator.id])[search.operator.id]
@@ -74,7 +77,7 @@ def proof(search: Search, message: pl.DataFrame) -> pl.DataFrame:
     return bulk.evidence(bulk.texts(beside), campaign, parameter, presets, days)
 
 
-def behaviour(search: Search, message: pl.DataFrame) -> pl.DataFrame:
+def sender_behaviour(search: Search, message: pl.DataFrame) -> pl.DataFrame:
     """The behaviour of the numbers that sent the messages, on their days."""
     senders = message["sender_hash"].drop_nulls().unique().implode()
     near = pl.col("sender_hash").is_in(senders) | pl.col("recipient_hash").is_in(senders)
@@ -82,17 +85,17 @@ def behaviour(search: Search, message: pl.DataFrame) -> pl.DataFrame:
     return bypass.numbers_behaviour(bypass.contacts(rows), reference("ref.bypass_parameter"))
 
 
-def counted(search: Search, table: str, parts: pl.DataFrame) -> list[Cell]:
-    """The cells of a table that parts of it from the messages make."""
+def table_cells(search: Search, table: str, parts: pl.DataFrame) -> list[Cell]:
+    """The cells of a table. parts: partial rows of the table, counted from the messages."""
     about = contract(table)
     merged = whole(parts, table)
-    # What stands together with others is decided by all units of the day.
+    # Which domains are summed up depends on all units of the day.
     finished = conform(merged, table) if table == DOMAIN else finish_rows(merged, table)
     if finished.is_empty():
         return []
     there = lake_rows(search, table, finished)
     if table == DOMAIN:
-        finished = whole(among_others(finished, there), table)
+        finished = whole(group_others(finished, there), table)
     measures = [each.name for each in about.fields if is_count(each.type) and each.name not in about.key]
     totals = {tuple(row[name] for name in about.key): row for row in there.to_dicts()}
     found = []
@@ -109,23 +112,23 @@ def is_count(kind: str) -> bool:
 
 
 def lake_rows(search: Search, table: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """The lake's rows of a table on the days of some."""
+    """The lake's rows of a table on the days of these rows."""
     days = rows["period_date"]
     first, last = days.min(), days.max()
     assert isinstance(first, dt.date) and isinstance(last, dt.date)
     return search.rows(table, pl.lit(True), (first, last))
 
 
-def among_others(rows: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
-    """The rows of sender domains, each under the domain where the lake has it, else under the others."""
+def group_others(rows: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
+    """The rows of sender domains, with those that the lake has not as a domain of its own under OTHERS."""
     known = there.select("period_date", "channel_code", "direction_code", "sender_domain").unique()
     named = rows.join(known.with_columns(is_there=True), on=known.columns, how="left")
     domain = pl.when(pl.col("is_there") | (pl.col("sender_domain") == "_U")).then("sender_domain")
     return named.with_columns(sender_domain=domain.otherwise(pl.lit(OTHERS))).drop("is_there")
 
 
-def campaigns(search: Search, message: pl.DataFrame) -> list[Cell]:
-    """The campaigns that the messages are in: the rows that list their signatures."""
+def campaign_cells(search: Search, message: pl.DataFrame) -> list[Cell]:
+    """The cells of campaigns that list a signature of the messages."""
     signed = message.filter(pl.col("signature_hash").is_not_null())
     if signed.is_empty():
         return []
@@ -148,15 +151,15 @@ def by_signature(signed: pl.DataFrame) -> Mapping[tuple[Any, ...], pl.DataFrame]
     return signed.partition_by("period_date", "channel_code", "signature_hash", as_dict=True)
 
 
-# Tables of months: from which cells of days they are counted, and by which columns of these.
+# Monthly tables, each with the daily table that it is computed from.
 MONTHS = {
     "gold.spam_source_monthly": SOURCE,
     "gold.countermeasure_cost_monthly": EFFORT,
 }
 
 
-def months(search: Search, cells: list[Cell]) -> list[Cell]:
-    """The cells of months that the cells of days count in."""
+def month_cells(search: Search, cells: list[Cell]) -> list[Cell]:
+    """The monthly cells that daily cells count in."""
     found: dict[tuple[Any, ...], Cell] = {}
     for table, daily in MONTHS.items():
         key_columns = contract(table).key

@@ -1,4 +1,4 @@
-"""Finding what a person asks for: first in silver, by pseudonyms, then in bronze, as the log has it."""
+"""Find a message: first in silver, by pseudonyms, then in bronze, as the log has it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from jobs.engine.lake import Lake
-from jobs.explain.assembled import hashes_of
-from jobs.explain.same_message import matches
-from jobs.explain.search import PLACE, TRANSMISSION, VERDICT, Asked, Match, Search, span
+from jobs.explain.assembled import silver_keys
+from jobs.explain.same_message import group_matches
+from jobs.explain.search import PLACE, TRANSMISSION, VERDICT, Asked, Match, Search, day_span
 from jobs.formats.registry import KERNELS
 from jobs.settings.config import Observatory
 
 
-def find(lake: Lake, settings: Observatory, asked: Asked) -> list[Match]:
+def find_matches(lake: Lake, settings: Observatory, asked: Asked) -> list[Match]:
     """All matches, the earliest first."""
     found: list[Match] = []
     for operator in asked.operators:
@@ -23,8 +23,8 @@ def find(lake: Lake, settings: Observatory, asked: Asked) -> list[Match]:
         bronze: dict[str, pl.DataFrame] = {}
         if all(frame.is_empty() for frame in silver.values()):
             bronze = search.in_bronze()
-            silver |= of_bronze(search, bronze)
-        found += matches(search, silver, bronze)
+            silver |= silver_from_bronze(search, bronze)
+        found += group_matches(search, silver, bronze)
     kept = [match for match in found if is_asked(match, asked)]
     return sorted(kept, key=lambda match: (match.at, match.operator.id, match.key))
 
@@ -37,20 +37,21 @@ def is_asked(match: Match, asked: Asked) -> bool:
     )
 
 
-def of_bronze(search: Search, bronze: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+def silver_from_bronze(search: Search, bronze: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """The rows of silver that bronze rows were assembled to.
 
-    Most begin at the place of one of the rows. The others are found among those that the rows' keys give.
+    Most silver rows begin at the place of one of the bronze rows. If none does, the bronze rows are assembled
+    again, to get the keys of their silver rows.
     """
     if not bronze:
         return {}
     places = pl.concat(frame.select(PLACE) for frame in bronze.values()).unique()
-    days = span(bronze.values(), before=search_days(bronze), after=1)
+    days = day_span(bronze.values(), before=search_days(bronze), after=1)
     found = {}
     for table, key in ((TRANSMISSION, "transmission_hash"), (VERDICT, "verdict_hash")):
         rows = search.at_places(table, places, days)
         if rows.is_empty():
-            hashes = hashes_of(search, table, bronze)
+            hashes = silver_keys(search, table, bronze)
             rows = search.rows(table, pl.col(key).is_in(hashes), days)
         found[table] = rows
     return found

@@ -1,4 +1,4 @@
-"""The bronze rows of a match, and the lines of logs that they were read from, as landing holds them."""
+"""The bronze rows of a match, and the log lines in landing that they were read from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import polars as pl
 
 from jobs.core.contracts import polars_schema
 from jobs.core.lines import rest_of_line
-from jobs.explain.assembled import PARTNERS, groups_of
+from jobs.explain.assembled import PARTNERS, assembly_groups
 from jobs.explain.search import COMPLAINT, IDS, KNOWLEDGE, PLACE, TRANSMISSION, VERDICT, Match, Search
 from jobs.formats.registry import KERNELS
 from jobs.ingest.manifest import Unreadable, landing, read_manifest
@@ -26,8 +26,8 @@ Place = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a log. file_name: as it was called when it was pulled. offset: the byte where it begins in
-    it, decompressed. text: None where landing no longer holds it."""
+    """A line of a log. file_name: when it was pulled. offset: the line's first byte in the decompressed file.
+    text: None if landing no longer holds the line."""
 
     source_id: str
     stream_id: str
@@ -38,18 +38,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Records:
-    """rows: the bronze rows of a match by format. groups: these, and all that are assembled with them."""
+    """rows: the bronze rows of a match by format. groups: these, and the rows assembled with them."""
 
     rows: dict[str, pl.DataFrame]
     groups: dict[str, pl.DataFrame]
 
 
-def records_of(search: Search, match: Match) -> Records:
-    """The bronze rows that the rows of a match come from."""
+def find_records(search: Search, match: Match) -> Records:
+    """The bronze rows that the silver rows of a match were assembled from."""
     tables = (TRANSMISSION, VERDICT, COMPLAINT, KNOWLEDGE)
     silver = [match.rows(table) for table in tables if match.rows(table).height]
     if not silver:
-        return Records(match.bronze, groups_of(search, match.bronze))
+        return Records(match.bronze, assembly_groups(search, match.bronze))
     places = pl.concat(rows.select(PLACE) for rows in [*silver, *match.bronze.values()]).unique()
     anchors = {}
     for name in search.formats:
@@ -57,9 +57,11 @@ def records_of(search: Search, match: Match) -> Records:
         rows = search.rows(f"bronze.{name}", holds_place(name, places), days)
         if rows.height:
             anchors[name] = rows
-    groups = groups_of(search, anchors)
+    groups = assembly_groups(search, anchors)
     of_format = {name: anchors[name] if name in anchors else anchors[PARTNERS[name]] for name in groups}
-    return Records({name: of_match(rows, of_format[name], silver) for name, rows in groups.items()}, groups)
+    return Records(
+        {name: rows_of_match(rows, of_format[name], silver) for name, rows in groups.items()}, groups
+    )
 
 
 def holds_place(format_name: str, places: pl.DataFrame) -> pl.Expr:
@@ -78,11 +80,11 @@ def is_list_of_lines(kind: Any) -> bool:
     return isinstance(inner, pl.Struct) and "offset" in {field.name for field in inner.fields}
 
 
-def of_match(rows: pl.DataFrame, anchors: pl.DataFrame, silver: list[pl.DataFrame]) -> pl.DataFrame:
-    """Of the rows of a key, which may be a number with many messages, those of this match: the ones at its
-    places, and while it went on those with their ids, or with their numbers where they have no id.
+def rows_of_match(rows: pl.DataFrame, anchors: pl.DataFrame, silver: list[pl.DataFrame]) -> pl.DataFrame:
+    """The rows of this match among all rows of an assembly key, which may be a number with many messages.
 
-    anchors: the rows at its places, of this format or of the one that it completes.
+    These are the rows at the match's places, and those with the same ids within its time; rows without ids
+    need the same numbers. anchors: the rows at its places, of this format or of the one that it completes.
     """
     place = ["stream_id", "offset", "assembly_key"]
     here = rows.join(anchors, on=place, how="semi")
@@ -107,8 +109,8 @@ def of_match(rows: pl.DataFrame, anchors: pl.DataFrame, silver: list[pl.DataFram
     return whole.sort("first_at", "source_id", "stream_id", "offset")
 
 
-def places_of(records: Mapping[str, pl.DataFrame]) -> list[Place]:
-    """Where each line of bronze rows begins, in the order of files."""
+def line_places(records: Mapping[str, pl.DataFrame]) -> list[Place]:
+    """The places where the lines of bronze rows begin: source, stream and offset, in order."""
     found: set[Place] = set()
     for rows in records.values():
         for row in rows.iter_rows(named=True):
@@ -127,7 +129,7 @@ def places_of(records: Mapping[str, pl.DataFrame]) -> list[Place]:
     return sorted(found)
 
 
-def lines_at(search: Search, places: Iterable[Place]) -> list[Line]:
+def read_lines(search: Search, places: Iterable[Place]) -> list[Line]:
     """The lines at these places."""
     fs, area = landing(search.lake.root)
     ledger = search.rows("bronze.file", pl.col("operator_id") == search.operator.id)
@@ -150,13 +152,13 @@ def lines_at(search: Search, places: Iterable[Place]) -> list[Line]:
         piece = max(own, key=lambda row: row["offset"], default=None)
         name = piece["file_name"] if piece else "?"
         path = paths.get((source, piece["piece_id"])) if piece else None
-        text = line_at(fs, path, offset - piece["offset"]) if piece and path else None
+        text = read_line(fs, path, offset - piece["offset"]) if piece and path else None
         found.append(Line(source, stream, offset, name, text))
     return found
 
 
-def line_at(fs: Any, path: str, offset: int) -> str | None:
-    """The line that begins at a byte of a landed file; None where the file is gone."""
+def read_line(fs: Any, path: str, offset: int) -> str | None:
+    """The line that begins at a byte of a landed file; None if the file was removed."""
     try:
         with open_landed(fs, path) as file:
             file.seek(offset)

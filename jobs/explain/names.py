@@ -1,4 +1,4 @@
-"""The forms in which tables may hold what a person asks for: as a log has it, and as its pseudonyms."""
+"""The forms in which tables may hold an id, number or address: as in the log, and as pseudonyms."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ KEY_SHOWN = 16
 
 @dataclass(frozen=True)
 class Names:
-    """texts: as bronze has it. hashes: its pseudonyms. keys: the text, where a row's key may
-    begin with it."""
+    """texts: the forms in bronze. hashes: the pseudonyms in silver. keys: the text, if a row's key may begin
+    with it."""
 
     texts: list[str]
     hashes: list[str]
     keys: list[str]
 
 
-def names_of(text: str, operator: Operator) -> Names:
-    """The names of one operator for a queue id, Message-ID, Call-ID, id of an SMSC, number or address."""
+def search_names(text: str, operator: Operator) -> Names:
+    """The forms of a queue id, Message-ID, Call-ID, id of an SMSC, number or address at an operator."""
     text = text.strip()
     bare = text.removeprefix("<").removesuffix(">")
     texts = list(dict.fromkeys([bare, text]))

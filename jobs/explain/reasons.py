@@ -1,5 +1,5 @@
-"""Why silver has what it has, in sentences: stage, outcome, direction, measure and type, each with the rule
-or the row that decided it."""
+"""The reasons for rows of silver, in sentences: stage, outcome, direction, measure and type, each with the
+rule or the row that decided it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.silver.refusals import IS_TEMPORARY
 
 # So many digits of a key are shown.
 SHORT = 8
-# A rule's pattern is cut behind so many signs.
+# A rule's pattern is cut after so many characters.
 LONGEST = 60
 NOT_COUNTED_BECAUSE = {
     "dsn": "a bounce or notice that the server made itself: it counts as no message",
@@ -26,102 +26,105 @@ NOT_COUNTED_BECAUSE = {
 
 @dataclass(frozen=True)
 class Reason:
-    """A row of silver: its table, what identifies it, and why it is as it is."""
+    """A row of silver: its table, its identification, and sentences with the reasons."""
 
     table: str
     row: str
     because: list[str]
 
 
-def reasons_of(match: Match, decisions: Mapping[str, Decided]) -> list[Reason]:
-    """The rows of silver of a match, the transmissions first."""
+def list_reasons(match: Match, decisions: Mapping[str, Decided]) -> list[Reason]:
+    """The reasons for each silver row of a match, the transmissions first."""
     found = []
     for row in match.rows(TRANSMISSION).to_dicts():
         decided = decisions.get(row["transmission_hash"])
-        about = f"{row['transmission_hash'][:SHORT]} {row['queue_id'] or ''} {to_whom(row)}"
-        found.append(Reason(TRANSMISSION, " ".join(about.split()), list(of_transmission(row, decided))))
+        about = f"{row['transmission_hash'][:SHORT]} {row['queue_id'] or ''} {describe_recipient(row)}"
+        found.append(Reason(TRANSMISSION, " ".join(about.split()), list(explain_transmission(row, decided))))
     for row in match.rows(VERDICT).to_dicts():
         decided = decisions.get(row["verdict_hash"])
         about = f"{row['verdict_hash'][:SHORT]} {row['engine_code']} {row['verdict_at']:%H:%M:%S}"
-        found.append(Reason(VERDICT, about, list(of_verdict(row, decided))))
+        found.append(Reason(VERDICT, about, list(explain_verdict(row, decided))))
     for row in match.rows(COMPLAINT).to_dicts():
-        found.append(Reason(COMPLAINT, row["complaint_hash"][:SHORT], list(of_complaint(row))))
+        found.append(Reason(COMPLAINT, row["complaint_hash"][:SHORT], list(explain_complaint(row))))
     for row in match.rows(KNOWLEDGE).to_dicts():
         found.append(Reason(KNOWLEDGE, row["knowledge_hash"][:SHORT], ["a fact that the operator gave"]))
     for row in match.rows(MESSAGE).to_dicts():
-        about = f"{row['message_hash'][:SHORT]} {to_whom(row)}"
-        found.append(Reason(MESSAGE, about, list(of_message(row, match))))
+        about = f"{row['message_hash'][:SHORT]} {describe_recipient(row)}"
+        found.append(Reason(MESSAGE, about, list(explain_message(row, match))))
     return found
 
 
-def to_whom(row: Mapping[str, Any]) -> str:
+def describe_recipient(row: Mapping[str, Any]) -> str:
     if row["recipient_hash"] in (None, "_U"):
         return "to a recipient that the log does not name"
     domain = f" at {row['recipient_domain']}" if row["recipient_domain"] else ""
     return f"to {row['recipient_hash'][:SHORT]}{domain}"
 
 
-def of_transmission(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
+def explain_transmission(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
     codes = " ".join(each for each in (row["reply_code"], row["dsn_code"]) if each)
     tries = f" after {row['try_count']} tries" if (row["try_count"] or 0) > 1 else ""
     said = [f"{row['outcome_code']} at stage {row['stage_code']}{f' ({codes})' if codes else ''}{tries}"]
-    said.append(direction(row["is_own_client"], row["is_own_recipient"]))
-    said += measure(row, decided) + type_of(row, decided)
+    said.append(describe_direction(row["is_own_client"], row["is_own_recipient"]))
+    said += describe_measure(row, decided) + describe_type(row, decided)
     if row["is_handoff"]:
         said.append("handed to a filter of the operator: a hop of the message, not its delivery")
     return said
 
 
-def direction(own_client: bool | None, own_recipient: bool | None) -> str:
+def describe_direction(own_client: bool | None, own_recipient: bool | None) -> str:
     client = "own" if own_client else "not own"
     recipient = "own" if own_recipient else "not own"
     return f"the client is {client}, the recipient is {recipient}"
 
 
-def of_verdict(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
+def explain_verdict(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
     score = "" if row["score"] is None else f", score {row['score']:g}"
     needed = "" if row["required_score"] is None else f" of {row['required_score']:g}"
     action = f"action '{row['action_name']}'" if row["action_name"] else "no action logged"
     action = "an action of another name" if row["action_name"] == OTHER else action
     spam = {True: ", spam", False: ", no spam", None: ""}[row["is_spam"]]
-    return [f"{action}{score}{needed}{spam}", *measure(row, decided), *type_of(row, decided)]
+    return [f"{action}{score}{needed}{spam}", *describe_measure(row, decided), *describe_type(row, decided)]
 
 
-def of_complaint(row: Mapping[str, Any]) -> list[str]:
+def explain_complaint(row: Mapping[str, Any]) -> list[str]:
     return [f"{row['feedback_type_code']}, reported {row['reported_at']:%Y-%m-%d %H:%M}"]
 
 
-def measure(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
+def describe_measure(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
     code = row["countermeasure_code"]
     if code is None:
         return []
     purpose = {True: "against spam", False: "not against spam", None: "against spam or not"}[
         row["is_antispam"]
     ]
-    return [f"measure {code}, {purpose}{by_rule(decided.measure if decided else None)}"]
+    return [f"measure {code}, {purpose}{describe_rule(decided.measure if decided else None)}"]
 
 
-def type_of(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
+def describe_type(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
     code = row["spam_type_code"]
     if code is None:
         return []
     strength = "strong" if row["is_type_strong"] else "weak"
     others = [rule.rule_id for rule in decided.types if rule != decided.type] if decided else []
     more = f"; also matched: {', '.join(others)}" if others else ""
-    return [f"type {code}, {strength}{by_rule(decided.type if decided else None)}{more}"]
+    return [f"type {code}, {strength}{describe_rule(decided.type if decided else None)}{more}"]
 
 
-def by_rule(rule: MeasureRule | TypeRule | None) -> str:
+def describe_rule(rule: MeasureRule | TypeRule | None) -> str:
     if rule is None:
         return ", by no rule of the tables"
     pattern = rule.pattern if len(rule.pattern) <= LONGEST else f"{rule.pattern[:LONGEST]}…"
     return f", by rule {rule.rule_id} ({rule.match_on} = {pattern})"
 
 
-def of_message(row: Mapping[str, Any], match: Match) -> list[str]:
-    said = [f"{row['grain_code']}: {row['outcome_code']} at stage {row['stage_code']}, {decider(row, match)}"]
-    root = of_root(row, match)
-    whose = f": {direction(root['is_own_client'], root['is_own_recipient'])}" if root else ""
+def explain_message(row: Mapping[str, Any], match: Match) -> list[str]:
+    said = [
+        f"{row['grain_code']}: {row['outcome_code']} at stage {row['stage_code']},"
+        f" {describe_decider(row, match)}"
+    ]
+    root = root_transmission(row, match)
+    whose = f": {describe_direction(root['is_own_client'], root['is_own_recipient'])}" if root else ""
     said.append(f"direction {row['direction_code']}{whose}")
     if row["countermeasure_code"]:
         said.append(f"measure {row['countermeasure_code']}")
@@ -140,14 +143,14 @@ def of_message(row: Mapping[str, Any], match: Match) -> list[str]:
     return said
 
 
-def of_root(row: Mapping[str, Any], match: Match) -> dict[str, Any] | None:
+def root_transmission(row: Mapping[str, Any], match: Match) -> dict[str, Any] | None:
     place = ("source_id", "stream_id", "offset")
     sent = match.rows(TRANSMISSION).to_dicts()
     return next((each for each in sent if all(each[name] == row[name] for name in place)), None)
 
 
-def decider(row: Mapping[str, Any], match: Match) -> str:
-    """Whose word is the outcome: a filter's verdict, or the server's."""
+def describe_decider(row: Mapping[str, Any], match: Match) -> str:
+    """Whether a filter's verdict or the server's log decided the outcome."""
     said = match.rows(VERDICT)
     if row["engine_code"] is None or said.is_empty():
         return "as the server logged it"
@@ -160,8 +163,8 @@ def decider(row: Mapping[str, Any], match: Match) -> str:
     return f"as the server logged it; {row['engine_code']} let it pass"
 
 
-def not_counted(match: Match) -> str | None:
-    """Why transmissions have no row of silver.message; None where they have, or there are none."""
+def why_not_counted(match: Match) -> str | None:
+    """Why the transmissions have no row of silver.message; None if they have one, or if there are none."""
     sent = match.rows(TRANSMISSION)
     if sent.is_empty() or match.rows(MESSAGE).height:
         return None

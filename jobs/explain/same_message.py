@@ -1,4 +1,4 @@
-"""What belongs together: the transmissions of one message, and all that names them."""
+"""Group rows by message: the transmissions of one message, and the rows that name them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobs.explain.search import (
     VERDICT,
     Match,
     Search,
-    span,
+    day_span,
     with_message_hash,
 )
 from jobs.silver.hops import CLOCK_SLACK
@@ -26,66 +26,68 @@ from jobs.silver.hops import CLOCK_SLACK
 HOPS = 2
 
 
-def matches(
+def group_matches(
     search: Search, silver: Mapping[str, pl.DataFrame], bronze: Mapping[str, pl.DataFrame]
 ) -> list[Match]:
-    """The matches that rows of silver tables belong to, each with its transmissions; completed() adds the
-    rest."""
+    """The matches that rows of silver tables belong to, each with its transmissions and messages.
+
+    complete_match() adds the other rows.
+    """
     frames = [frame for frame in silver.values() if frame.height]
     if not frames:
         return [Match(search.operator, bronze=dict(bronze))] if bronze else []
-    days = span(frames)
-    sent, message, said = (silver.get(each, none_of(each)) for each in (TRANSMISSION, MESSAGE, VERDICT))
-    # The transmission that came in has the place of its message.
+    days = day_span(frames)
+    sent, message, said = (silver.get(each, empty_frame(each)) for each in (TRANSMISSION, MESSAGE, VERDICT))
+    # The first transmission of a message has the message's place.
     missing = message.join(with_message_hash(sent), on="message_hash", how="anti")
     if missing.height:
         places = missing.select(PLACE).unique()
         sent = pl.concat([sent, search.at_places(TRANSMISSION, places, days)]).unique("transmission_hash")
     if said.height:
-        sent = pl.concat([sent, judged(search, said, days)]).unique("transmission_hash")
+        sent = pl.concat([sent, judged_transmissions(search, said, days)]).unique("transmission_hash")
     seeds = sent["transmission_hash"].implode()
-    sent = with_hops(search, sent, days)
-    counted = of_messages(search, sent, days)
+    sent = add_hops(search, sent, days)
+    counted = read_messages(search, sent, days)
     found = [
-        Match(search.operator, {TRANSMISSION: part, MESSAGE: of_files(counted, part)}, dict(bronze))
-        for part in together(sent)
-        # Queue ids come again: what else has one is no match.
+        Match(search.operator, {TRANSMISSION: part, MESSAGE: messages_of_files(counted, part)}, dict(bronze))
+        for part in split_messages(sent)
+        # Servers reuse queue ids: another message with the same id is no match.
         if part["transmission_hash"].is_in(seeds).any()
     ]
     alone = [
-        *by(said.filter(~about(sent, VERDICT)), "queue_id", "message_id_hash"),
-        *silver.get(COMPLAINT, none_of(COMPLAINT))
-        .filter(~about(sent, COMPLAINT))
+        *split_by(said.filter(~names_transmission(sent, VERDICT)), "queue_id", "message_id_hash"),
+        *silver.get(COMPLAINT, empty_frame(COMPLAINT))
+        .filter(~names_transmission(sent, COMPLAINT))
         .partition_by("complaint_hash"),
-        *silver.get(KNOWLEDGE, none_of(KNOWLEDGE))
-        .filter(~about(sent, KNOWLEDGE))
+        *silver.get(KNOWLEDGE, empty_frame(KNOWLEDGE))
+        .filter(~names_transmission(sent, KNOWLEDGE))
         .partition_by("knowledge_hash"),
     ]
-    return found + [Match(search.operator, {table_of(part): part}) for part in alone]
+    return found + [Match(search.operator, {silver_table(part): part}) for part in alone]
 
 
-def of_messages(search: Search, sent: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
-    """The rows of silver.message that transmissions became."""
+def read_messages(search: Search, sent: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
+    """The rows of silver.message of these transmissions."""
     hashes = with_message_hash(sent)["message_hash"].unique().implode()
     return search.rows(MESSAGE, pl.col("message_hash").is_in(hashes), days)
 
 
-def of_files(message: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
+def messages_of_files(message: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
     return message.join(
         with_message_hash(sent).select("message_hash").unique(), on="message_hash", how="semi"
     )
 
 
-def none_of(table: str) -> pl.DataFrame:
+def empty_frame(table: str) -> pl.DataFrame:
     return pl.DataFrame(schema=polars_schema(table))
 
 
-def table_of(rows: pl.DataFrame) -> str:
+def silver_table(rows: pl.DataFrame) -> str:
     keys = {"verdict_hash": VERDICT, "complaint_hash": COMPLAINT, "knowledge_hash": KNOWLEDGE}
     return next(table for key, table in keys.items() if key in rows.columns)
 
 
-def about(sent: pl.DataFrame, table: str) -> pl.Expr:
+def names_transmission(sent: pl.DataFrame, table: str) -> pl.Expr:
     """Whether a row of a table names one of these transmissions: by queue id, else by message-id."""
     ids, names = (sent[name].drop_nulls().unique().implode() for name in ("queue_id", "message_id_hash"))
     by_id = pl.col("message_id_hash").is_in(names)
@@ -95,14 +97,14 @@ def about(sent: pl.DataFrame, table: str) -> pl.Expr:
     return named.fill_null(False)
 
 
-def by(rows: pl.DataFrame, *names: str) -> list[pl.DataFrame]:
-    """The rows by the first of these columns that they have, else each alone."""
+def split_by(rows: pl.DataFrame, *names: str) -> list[pl.DataFrame]:
+    """The rows grouped by the first of these columns that is not null; a row without any is alone."""
     key = pl.coalesce(*names, pl.col(rows.columns[2]))
     return rows.with_columns(_key=key).partition_by("_key", include_key=False, maintain_order=True)
 
 
-def judged(search: Search, said: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
-    """The transmissions that verdicts are on."""
+def judged_transmissions(search: Search, said: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
+    """The transmissions that these verdicts judge."""
     named = pl.col("queue_id").is_in(said["queue_id"].drop_nulls().implode())
     named |= pl.col("message_id_hash").is_in(said["message_id_hash"].drop_nulls().implode())
     sent = search.rows(TRANSMISSION, named, days)
@@ -117,8 +119,8 @@ def judged(search: Search, said: pl.DataFrame, days: tuple[dt.date, dt.date]) ->
     return pairs.select(sent.columns).unique("transmission_hash")
 
 
-def with_hops(search: Search, sent: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
-    """The transmissions, those that they were handed to or came from, and all recipients of their files."""
+def add_hops(search: Search, sent: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
+    """The transmissions with their earlier and later hops, and with all recipients of their queue files."""
     for _ in range(HOPS + 1):
         keys = pl.concat(sent[name] for name in ("queue_key", "next_queue_key", "previous_queue_key"))
         keys = keys.drop_nulls().unique().implode()
@@ -135,8 +137,8 @@ def with_hops(search: Search, sent: pl.DataFrame, days: tuple[dt.date, dt.date])
     return sent
 
 
-def together(sent: pl.DataFrame) -> list[pl.DataFrame]:
-    """The transmissions of each message: those of one file, and of files that name each other."""
+def split_messages(sent: pl.DataFrame) -> list[pl.DataFrame]:
+    """The transmissions by message: those of one queue file, and of queue files that name each other."""
     if sent.is_empty():
         return []
     rows = with_message_hash(sent)
@@ -157,7 +159,7 @@ def together(sent: pl.DataFrame) -> list[pl.DataFrame]:
     ):
         for other in {each for key in others if key for each in of_key.get(key, ())}:
             (begin, end), (first, last) = times[file], times[other]
-            # Queue ids come again.
+            # Servers reuse queue ids.
             if first <= end + CLOCK_SLACK and begin <= last + CLOCK_SLACK:
                 joined = groups[file] | groups[other]
                 for each in joined:
@@ -169,20 +171,20 @@ def together(sent: pl.DataFrame) -> list[pl.DataFrame]:
     ]
 
 
-def completed(search: Search, match: Match) -> Match:
+def complete_match(search: Search, match: Match) -> Match:
     """The match with the rows of all silver tables that belong to its transmissions."""
     sent = match.rows(TRANSMISSION)
     if sent.is_empty():
         return match
-    days = span([sent])
+    days = day_span([sent])
     begin, end = sent["first_at"].min(), sent["last_at"].max()
     assert isinstance(begin, dt.datetime) and isinstance(end, dt.datetime)
     during = pl.col("verdict_at").is_between(begin - CLOCK_SLACK, end + CLOCK_SLACK)
     found = {
         TRANSMISSION: sent.sort("first_at", "offset"),
         MESSAGE: match.rows(MESSAGE),
-        VERDICT: search.rows(VERDICT, about(sent, VERDICT) & during, days).sort("verdict_at"),
-        COMPLAINT: search.rows(COMPLAINT, about(sent, COMPLAINT)),
-        KNOWLEDGE: search.rows(KNOWLEDGE, about(sent, KNOWLEDGE), days),
+        VERDICT: search.rows(VERDICT, names_transmission(sent, VERDICT) & during, days).sort("verdict_at"),
+        COMPLAINT: search.rows(COMPLAINT, names_transmission(sent, COMPLAINT)),
+        KNOWLEDGE: search.rows(KNOWLEDGE, names_transmission(sent, KNOWLEDGE), days),
     }
     return Match(match.operator, {table: rows for table, rows in found.items() if rows.height}, match.bronze)

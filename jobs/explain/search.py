@@ -1,8 +1,8 @@
-"""Finding what a person asks for: first in silver, by pseudonyms, then in bronze, as the log has it.
+"""Search an operator's tables for a message, attempt or call.
 
-A match is what belongs to one message, attempt or call: the transmissions of all of its hops, the verdicts on
-it, its rows of silver.message. Only files of the days that are asked for are read, and of these only the
-columns that a condition needs until a row meets it.
+A match has all rows of one message, attempt or call: the transmissions of all its hops, the verdicts on it,
+its rows of silver.message. Only files of the days in question are read, and only the columns of the condition
+until a row meets it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import polars as pl
 from jobs.core.contracts import contract, polars_schema
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import scan_files
-from jobs.explain.names import Names, names_of
+from jobs.explain.names import Names, search_names
 from jobs.formats.registry import KERNELS
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
@@ -30,7 +30,7 @@ IDS = (
     *("queue_id", "linked_queue_id", "message_id", "call_id", "foreign_id", "message_key", "part_key"),
     *("queue_message_id", "task_tag"),
 )
-# Columns of silver tables with pseudonyms of what a person may ask for, and with keys of rows.
+# Columns of silver tables with pseudonyms, and with keys of rows.
 HASHES = ("queue_id", "message_id_hash", "sender_hash", "recipient_hash")
 KEYS = ("transmission_hash", "verdict_hash", "message_hash", "complaint_hash")
 PLACE = ["source_id", "stream_id", "offset"]
@@ -39,7 +39,7 @@ DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person asks for. day: the UTC day of its first event."""
+    """What a person asks for: an id, number or address. day: the UTC day of the first event."""
 
     text: str
     operators: list[Operator]
@@ -49,8 +49,8 @@ class Asked:
 
 @dataclass
 class Match:
-    """What belongs to one message, attempt or call: rows of each silver table. bronze: rows of bronze tables,
-    by format, where these have the name that was asked for."""
+    """All rows of one message, attempt or call, by silver table. bronze: rows of bronze by format, if bronze
+    has the name that was asked for."""
 
     operator: Operator
     silver: dict[str, pl.DataFrame] = field(default_factory=dict)
@@ -61,12 +61,12 @@ class Match:
 
     @cached_property
     def first(self) -> dict[str, object]:
-        """The row that came first, which says when and where the match began."""
+        """The earliest row: it has the time and source at which the match began."""
         order = (MESSAGE, TRANSMISSION, VERDICT, COMPLAINT, KNOWLEDGE)
         frames = [self.silver[table] for table in order if table in self.silver]
         frame = next((each for each in [*frames, *self.bronze.values()] if each.height), None)
         assert frame is not None
-        return frame.sort(time_of(frame), "offset").row(0, named=True)
+        return frame.sort(time_column(frame), "offset").row(0, named=True)
 
     @property
     def at(self) -> dt.datetime:
@@ -77,7 +77,7 @@ class Match:
 
     @cached_property
     def key(self) -> str:
-        """The key of a row that finds this match alone; empty where only bronze has it."""
+        """The key of a row that selects this match alone; empty if only bronze has the match."""
         sent = self.rows(TRANSMISSION)
         if sent.is_empty():
             own = ("verdict_hash", "complaint_hash", "knowledge_hash")
@@ -93,7 +93,7 @@ class Match:
 TIMES = ("first_at", "verdict_at", "reported_at", "period_date")
 
 
-def time_of(frame: pl.DataFrame) -> str:
+def time_column(frame: pl.DataFrame) -> str:
     return next(name for name in TIMES if name in frame.columns)
 
 
@@ -103,7 +103,7 @@ class Search:
     def __init__(self, lake: Lake, settings: Observatory, operator: Operator, asked: Asked) -> None:
         self.lake, self.settings, self.operator, self.asked = lake, settings, operator, asked
         self.versions = lake.versions()
-        self.names: Names = names_of(asked.text, operator)
+        self.names: Names = search_names(asked.text, operator)
 
     def rows(
         self,
@@ -131,17 +131,17 @@ class Search:
 
     @property
     def formats(self) -> list[str]:
-        """The formats of which bronze has rows."""
+        """The formats that have a bronze table in the lake."""
         return [name for name in KERNELS if f"bronze.{name}" in self.versions]
 
     def days(self, after: int = 1) -> tuple[dt.date, dt.date] | None:
-        """The days to read for the day that is asked for: a message's hops may lie in the next."""
+        """The days to read for the day that is asked for: later hops of a message may be on the next day."""
         day = self.asked.day
         return None if day is None else (day - DAY, day + after * DAY)
 
     def days_of(self, match: Match, lookback: int) -> tuple[dt.date, dt.date]:
-        """The days on which bronze may hold rows of a match: those of its rows, and so many beside them."""
-        return span(match.silver.values(), before=lookback, after=lookback)
+        """The days on which bronze may hold rows of a match: its own, and `lookback` more on both sides."""
+        return day_span(match.silver.values(), before=lookback, after=lookback)
 
     def in_silver(self) -> dict[str, pl.DataFrame]:
         """The rows of silver tables that have one of the names."""
@@ -196,9 +196,9 @@ class Search:
         return self.rows(table, near, days).join(places, on=PLACE, how="semi")
 
 
-def span(frames: Iterable[pl.DataFrame], before: int = 1, after: int = 1) -> tuple[dt.date, dt.date]:
-    """The days of rows, and so many more."""
-    times = [frame[time_of(frame)].cast(pl.Date) for frame in frames if frame.height]
+def day_span(frames: Iterable[pl.DataFrame], before: int = 1, after: int = 1) -> tuple[dt.date, dt.date]:
+    """The first and last day of rows, widened by so many days."""
+    times = [frame[time_column(frame)].cast(pl.Date) for frame in frames if frame.height]
     days = pl.concat(times)
     first, last = days.min(), days.max()
     assert isinstance(first, dt.date) and isinstance(last, dt.date)
@@ -206,7 +206,7 @@ def span(frames: Iterable[pl.DataFrame], before: int = 1, after: int = 1) -> tup
 
 
 def with_message_hash(sent: pl.DataFrame) -> pl.DataFrame:
-    """The transmissions with the key that a message has which came in by each."""
+    """The transmissions, each with the key of the message that would begin with it."""
     place = pl.concat_str(*PLACE, separator=":", ignore_nulls=True)
     parts = (pl.coalesce("queue_key", place), pl.col("first_at").dt.epoch("us"))
     return sent.with_columns(digests(sent, *parts, separator="|").alias("message_hash"))

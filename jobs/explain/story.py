@@ -1,4 +1,4 @@
-"""All that is said of one match, in the order in which data moves: lines, bronze, silver, gold."""
+"""The explanation of one match, in the order of the pipeline: lines, bronze, silver, gold."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 import polars as pl
 
 from jobs.engine.lake import Lake
-from jobs.explain.assembled import decisions
-from jobs.explain.cells import Cell, cells_of
-from jobs.explain.lines import Line, lines_at, places_of, records_of
+from jobs.explain.assembled import find_decisions
+from jobs.explain.cells import Cell, find_cells
+from jobs.explain.lines import Line, find_records, line_places, read_lines
 from jobs.explain.names import KEY_SHOWN
-from jobs.explain.reasons import Reason, not_counted, reasons_of
-from jobs.explain.same_message import completed
+from jobs.explain.reasons import Reason, list_reasons, why_not_counted
+from jobs.explain.same_message import complete_match
 from jobs.explain.search import (
     MESSAGE,
     TRANSMISSION,
@@ -28,9 +28,9 @@ from jobs.gold.units import UNITS
 from jobs.settings.config import Observatory
 
 COUNTS = "gold.spam_volume_daily"
-# Columns of a cell's key that all cells of a message share, or that are listed once.
+# Columns of a cell's key that all cells of a message share, or that are printed once.
 SHARED = {"operator_id", "period_date", "period_code", "channel_code", "definition_code", "unit_code"}
-# Columns of bronze rows that are printed elsewhere, or say nothing of the message.
+# Columns of bronze rows that are printed elsewhere, or do not describe the message.
 PLUMBING = {
     *("operator_id", "source_id", "stream_id", "offset", "ingest_id", "event_date"),
     *("assembly_key", "row_key"),
@@ -49,20 +49,20 @@ class Story:
 
     @property
     def title(self) -> str:
-        row = listed(self.match)
+        row = match_summary(self.match)
         parts = (row["operator"], row["channel"], row["at"][:19].replace("T", " ") + " UTC", row["outcome"])
         return "  ".join(part for part in parts if part)
 
     def bronze_lines(self) -> list[str]:
         """Each bronze row with the values that it has."""
         return [
-            f"bronze.{name} @{row['offset']:,}  {values(row)}"
+            f"bronze.{name} @{row['offset']:,}  {format_values(row)}"
             for name, rows in self.bronze.items()
             for row in rows.to_dicts()
         ]
 
     def definitions(self) -> dict[str, list[str]]:
-        """The definitions of spam by what they say of the match."""
+        """The definitions of spam by their result for the match, a state of STATES."""
         found: dict[str, list[str]] = {state: [] for state in STATES}
         for cell in (each for each in self.cells if each.table == COUNTS):
             certain, possible = (cell.counts.get(name) for name in ("spam_certain", "spam_possible"))
@@ -71,20 +71,24 @@ class Story:
         return {state: sorted(set(names)) for state, names in found.items()} if self.cells else {}
 
     def gold_lines(self) -> list[tuple[str, str, str]]:
-        """Each row of gold but for definition and unit: its table, its key, and what the match adds to it."""
+        """For each row of gold, without definition and unit: table, key, and the counts of the match."""
         groups: dict[tuple[Any, ...], dict[str, str]] = {}
         for cell in self.cells:
             period = cell.key.get("period_date") or cell.key.get("period_code")
             named = ", ".join(f"{name} {value}" for name, value in cell.key.items() if name not in SHARED)
             counts = groups.setdefault((cell.table, f"{period}  {named}".strip()), {})
-            counts |= dict(counts_of(cell))
+            counts |= dict(format_counts(cell))
         return [
-            (table, key, ", ".join(counts[name] for name in sorted(counts, key=rank)) or "counts in it")
+            (
+                table,
+                key,
+                ", ".join(counts[name] for name in sorted(counts, key=measure_rank)) or "counts in it",
+            )
             for (table, key), counts in groups.items()
         ]
 
     def as_json(self) -> str:
-        about = listed(self.match) | {
+        about = match_summary(self.match) | {
             "lines": [asdict(line) for line in self.lines],
             "bronze": {f"bronze.{name}": rows.to_dicts() for name, rows in self.bronze.items()},
             "silver": {table: rows.to_dicts() for table, rows in self.match.silver.items()},
@@ -95,19 +99,20 @@ class Story:
         return json.dumps(about, indent=1, default=str, ensure_ascii=False)
 
 
-def story_of(lake: Lake, settings: Observatory, asked: Asked, match: Match) -> Story:
+def make_story(lake: Lake, settings: Observatory, asked: Asked, match: Match) -> Story:
     search = Search(lake, settings, match.operator, asked)
-    whole = completed(search, match)
-    records = records_of(search, whole)
-    lines = lines_at(search, places_of(records.rows))
-    reasons = reasons_of(whole, decisions(search, records.groups))
-    return Story(whole, lines, records.rows, reasons, not_counted(whole), cells_of(search, whole))
+    whole = complete_match(search, match)
+    records = find_records(search, whole)
+    lines = read_lines(search, line_places(records.rows))
+    reasons = list_reasons(whole, find_decisions(search, records.groups))
+    return Story(whole, lines, records.rows, reasons, why_not_counted(whole), find_cells(search, whole))
 
 
-def counts_of(cell: Cell) -> Iterator[tuple[str, str]]:
-    """What a match adds to a cell, by unit or measure, with the total that the lake has there.
+def format_counts(cell: Cell) -> Iterator[tuple[str, str]]:
+    """The counts that a match adds to a cell, by unit or measure, each with the lake's total.
 
-    Of spam under a definition it adds what definitions() says."""
+    Spam under a definition is left out: definitions() has it.
+    """
     unit = cell.key.get("unit_code")
     for measure, count in cell.counts.items():
         if "definition_code" in cell.key and measure != "units":
@@ -118,13 +123,13 @@ def counts_of(cell: Cell) -> Iterator[tuple[str, str]]:
         yield name, f"{name} {count:,} {of}"
 
 
-def rank(name: str) -> tuple[int, str]:
-    """Units in the order in which they are counted, then measures by their names."""
+def measure_rank(name: str) -> tuple[int, str]:
+    """The place of a measure in print: units in the order of UNITS, then measures by name."""
     unit = name.split(" ")[0]
     return (list(UNITS).index(unit) if unit in UNITS else len(UNITS), name)
 
 
-def values(row: Mapping[str, Any]) -> str:
+def format_values(row: Mapping[str, Any]) -> str:
     parts = []
     for name, value in row.items():
         if name in PLUMBING or value in (None, [], ""):
@@ -139,8 +144,8 @@ def values(row: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
-def listed(match: Match) -> dict[str, Any]:
-    """A match in a list: when, where, what became of it, and the key that names it alone."""
+def match_summary(match: Match) -> dict[str, Any]:
+    """A match as a row of a list: operator, source, channel, time, outcome, and the key that selects it."""
     row = match.first
     sent = match.rows(TRANSMISSION)
     outcome = str(row.get("action_name") or row.get("feedback_type_code") or "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.core.contracts import contract, polars_schema, reference
-from jobs.explain.assembled import keyed
+from jobs.explain.assembled import assemble_groups
 from jobs.explain.search import with_message_hash
 from jobs.formats.registry import KERNELS
 from jobs.silver import hops, message, refusals, standing
@@ -48,13 +48,15 @@ def counted(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
     if copied.height:
         every = KERNELS[server].assemble(settled(server, bronze[server]).lazy()).collect()
         copies = EVENTS_OF[server](every).join(events, on=["stream_id", "offset"], how="anti")
-    parts = [(raw, shielded) for raw, shielded, _ in keyed(DOOR, TRANSMISSION, {server: formats[server]})]
+    parts = [
+        (raw, shielded) for raw, shielded, _ in assemble_groups(DOOR, TRANSMISSION, {server: formats[server]})
+    ]
     raw = pl.concat(
         each.select(raw_queue="queue", raw_sender="sender", raw_recipient="recipient", raw_client="client_ip")
         for each, _ in parts
     )
     sent = pl.concat(shielded for _, shielded in parts).select(contract(TRANSMISSION).columns)
-    verdicts = [shielded for _, shielded, _ in keyed(DOOR, VERDICT, formats)]
+    verdicts = [shielded for _, shielded, _ in assemble_groups(DOOR, VERDICT, formats)]
     said = pl.concat(verdicts).select(contract(VERDICT).columns) if verdicts else none_of(VERDICT)
     units, links = messages(sent, said)
     whole = placed(with_rows(sent.hstack(raw), rows, events, server), units, links)

@@ -13,11 +13,11 @@ import polars as pl
 import pytest
 from rich.cells import cell_len
 
-from jobs.explain.assembled import decisions
-from jobs.explain.cells import COUNTED, cells_of
-from jobs.explain.finding import find
+from jobs.explain.assembled import find_decisions
+from jobs.explain.cells import COUNTED, find_cells
+from jobs.explain.finding import find_matches
 from jobs.explain.search import MESSAGE, TRANSMISSION, VERDICT, Asked, Match, Search
-from jobs.explain.story import Story, story_of
+from jobs.explain.story import Story, make_story
 from jobs.settings.operator import Operator
 from jobs.stages.run import Run
 from tests.support.in_process import Told, command_line_of
@@ -38,8 +38,8 @@ def settings_file(work: Run) -> Path:
 
 def explained(work: Run, text: str) -> Story:
     asked = Asked(text, list(work.settings.operator))
-    (match,) = find(work.lake, work.settings, asked)
-    return story_of(work.lake, work.settings, asked, match)
+    (match,) = find_matches(work.lake, work.settings, asked)
+    return make_story(work.lake, work.settings, asked, match)
 
 
 # For each way to ask: the operator, the files that have lines, the bronze tables, the rows of silver tables.
@@ -138,7 +138,7 @@ def test_what_all_messages_add_is_what_gold_has(mixed_run: Run) -> None:
     seen = set()
     for operator in mixed_run.settings.operator:
         search, match = whole(mixed_run, operator)
-        for cell in cells_of(search, match):
+        for cell in find_cells(search, match):
             if cell.table in COUNTED:
                 assert {name: cell.totals[name] for name in cell.counts} == cell.counts, cell
                 assert not any(value for name, value in cell.totals.items() if name not in cell.counts)
@@ -154,7 +154,7 @@ def test_the_rules_that_are_named_say_what_silver_has(mixed_run: Run) -> None:
     for operator in mixed_run.settings.operator:
         search, match = whole(mixed_run, operator)
         groups = {name: search.rows(f"bronze.{name}", pl.lit(True)) for name in search.formats}
-        found = decisions(search, groups)
+        found = find_decisions(search, groups)
         for table, key in ((TRANSMISSION, "transmission_hash"), (VERDICT, "verdict_hash")):
             for row in match.rows(table).to_dicts():
                 decided = found.get(row[key])

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.audit.sample_drawing import Plan, draw
+from jobs.audit.sample_drawing import Plan, draw_units
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
@@ -321,7 +321,7 @@ def test_renewing_says_what_is_lost(site: Site) -> None:
 @pytest.mark.long
 def test_a_sample_of_a_month_that_is_gone_is_refused(lived: Site) -> None:
     with pytest.raises(ObservatoryError, match=rf"before {day(22)} are gone .*2026-10"):
-        draw(lived.lake, Plan("a", "2026-10", 10, 1, 2, (0.0,)))
+        draw_units(lived.lake, Plan("a", "2026-10", 10, 1, 2, (0.0,)))
 
 
 @pytest.mark.long
