@@ -61,12 +61,13 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
     found = making.of_these_estimates(settings, PERIOD)
     version = found or making.make(settings, PERIOD, False, say).about.version
     folder, own = (Path(root) / PERIOD / version for root in (roots.root, roots.restricted))
-    target = Path(roots.public_root) / PERIOD / version
+    public_root = Path(roots.public_root)
+    target = public_root / PERIOD / version
     digest = manifest.verify(folder)
     asked = len(clear_demo(settings, own, digest).asked)
-    if not target.is_dir() and shutil.which("gpg"):
+    if not (target.is_dir() and publishing.is_listed(public_root)) and shutil.which("gpg"):
         sign_demo(folder, Path(roots.signers))
-        publishing.publish(folder, own, Path(roots.public_root), Path(roots.signers), BY, AT)
+        publishing.publish(folder, own, public_root, Path(roots.signers), BY, AT)
     is_published = target.is_dir()
     return DemoRelease(target if is_published else folder, digest, found is None, asked, is_published)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jobs.core.errors import ObservatoryError
-from jobs.release.folders import all_in
+from jobs.release.folders import all_in, versions_in
 
 FILE = "decisions.jsonl"
 
@@ -43,11 +44,17 @@ def record(
 
 
 def append(restricted: Path, text: str) -> None:
-    """Append a decision that is a line already."""
-    with (restricted / FILE).open("a", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    """Append a decision that is a line already: all of it or nothing."""
+    with (restricted / FILE).open("ab") as file:
+        whole = file.tell() if file.tell() == 0 else ends(restricted / FILE)
+        try:
+            file.truncate(whole)
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(whole)
+            raise
 
 
 def recorded(restricted: Path) -> list[Decision]:
@@ -55,13 +62,30 @@ def recorded(restricted: Path) -> list[Decision]:
     file = restricted / FILE
     if not file.is_file():
         return []
-    return [Decision(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+    # A line without its end was broken off: what it says was not done.
+    return [Decision(**json.loads(line)) for line in file.read_bytes()[: ends(file)].split(b"\n")[:-1]]
+
+
+def ends(file: Path) -> int:
+    """Where the last whole line of a file ends, in bytes."""
+    return file.read_bytes().rfind(b"\n") + 1
 
 
 def published(restricted_root: Path) -> list[str]:
-    """The releases that were ever published, withdrawn ones too, in the order of publication."""
-    found = []
+    """The releases that were ever published, withdrawn ones too, in the order of publication: each once."""
+    found = {}
     for period, version in all_in(restricted_root):
-        events = recorded(restricted_root / period / version)
-        found += [(each.at, f"{period}/{version}") for each in events if each.what == "published"]
-    return [name for _, name in sorted(found)]
+        for each in recorded(restricted_root / period / version):
+            if each.what == "published":
+                found[f"{period}/{version}"] = each.at
+    return sorted(found, key=lambda name: (found[name], name))
+
+
+def remove_unmade(root: Path, restricted_root: Path, period: str) -> None:
+    """Remove the restricted folders of a period whose releases were never written, because `make` was killed:
+    they have no other decision than that."""
+    for version in versions_in(restricted_root, period):
+        own = restricted_root / period / version
+        events = [each.what for each in recorded(own)]
+        if events == ["made"] and not (root / period / version).exists():
+            shutil.rmtree(own)

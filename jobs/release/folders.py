@@ -8,10 +8,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jobs.core.disk import DiskFull, is_full
@@ -42,26 +44,73 @@ def signature_of(folder: Path) -> Path:
 
 def write_folder(target: Path, files: Mapping[str, bytes], is_private: bool = False) -> None:
     """Write a folder of files at once or not at all. Raises ObservatoryError if it exists."""
+    with unfinished(target, files, is_private) as new:
+        put(new, target, is_private)
+
+
+def write_release(folder: Path, files: Mapping[str, bytes], own: Path, kept: Mapping[str, bytes]) -> None:
+    """Write a release's folder and its restricted one: both, or none.
+
+    The restricted one comes first, because it has the record. Killed between the two, remove_unmade() finds
+    it.
+    """
+    with unfinished(own, kept, is_private=True) as new_own, unfinished(folder, files) as new:
+        put(new_own, own, is_private=True)
+        try:
+            put(new, folder)
+        except BaseException:
+            shutil.rmtree(own)
+            raise
+
+
+@contextlib.contextmanager
+def unfinished(target: Path, files: Mapping[str, bytes], is_private: bool = False) -> Iterator[Path]:
+    """A folder of files beside the target, which only its owner can read; put() gives it the target's name,
+    or it is removed.
+
+    Raises ObservatoryError if the target exists or nothing can be written.
+    """
     folder_mode, file_mode = (PRIVATE_FOLDER, PRIVATE_FILE) if is_private else (OPEN_FOLDER, OPEN_FILE)
     refuse_existing(target)
     new = target.parent / f"{UNFINISHED}{uuid.uuid4().hex}"
     try:
-        make_folder(new, folder_mode)
-        for name, data in files.items():
-            file = new / name
-            make_folder(file.parent, folder_mode)
-            with file.open("wb") as out:
-                out.write(data)
-                out.flush()
-                os.fsync(out.fileno())
-            file.chmod(file_mode)
-        put(new, target)
+        make_folder(target.parent, folder_mode)
+        remove_abandoned(target.parent)
+        new.mkdir(PRIVATE_FOLDER)
+        with locked(new):
+            for name, data in files.items():
+                file = new / name
+                make_folder(file.parent, folder_mode)
+                with file.open("wb") as out:
+                    out.write(data)
+                    out.flush()
+                    os.fsync(out.fileno())
+                file.chmod(file_mode)
+            yield new
     except OSError as error:
         if is_full(error):
             raise DiskFull(str(target)) from None
         raise ObservatoryError(f"{target} cannot be written: {error.strerror or error}") from None
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder. Raises BlockingIOError where another process does."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(number)
+
+
+def remove_abandoned(parent: Path) -> None:
+    """Remove the unfinished folders of processes that were killed: those whose lock nobody holds."""
+    for each in parent.glob(f"{UNFINISHED}*/"):
+        with contextlib.suppress(OSError), locked(each):
+            shutil.rmtree(each)
 
 
 def make_folder(folder: Path, mode: int) -> None:
@@ -72,9 +121,10 @@ def make_folder(folder: Path, mode: int) -> None:
         folder.chmod(mode)
 
 
-def put(new: Path, target: Path) -> None:
+def put(new: Path, target: Path, is_private: bool = False) -> None:
     """Give a finished folder its name. Raises ObservatoryError if another has it."""
     try:
+        new.chmod(PRIVATE_FOLDER if is_private else OPEN_FOLDER)
         os.rename(new, target)
     except OSError:
         refuse_existing(target)

@@ -10,7 +10,6 @@ import io
 import json
 import os
 import secrets
-import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from jobs.public.secret import p_pct
 from jobs.questionnaire.respondents import load_respondents
 from jobs.release import assembly, comparing, decisions, manifest, tidy
 from jobs.release.about import About
-from jobs.release.folders import versions_in, write_folder
+from jobs.release.folders import versions_in, write_folder, write_release
 from jobs.release.publishing import ABOUT
 from jobs.release.recipe import Recipe, files_folder, frames_in, now, recipe_in, recipe_of, tables_of
 from jobs.release.released import ReleasedTable, released
@@ -78,6 +77,7 @@ def made_from(
     say: Callable[[str], None],
     leave_out_areas: bool,
 ) -> MadeRelease:
+    decisions.remove_unmade(Path(settings.release.root), Path(settings.release.restricted), period)
     recipe = recipe_of(lake, settings, period, is_major, leave_out_areas)
     say("release: protecting and attacking")
     restricted = Path(settings.release.restricted)
@@ -92,12 +92,7 @@ def made_from(
     folder = Path(settings.release.root) / recipe.about.period / recipe.about.version
     digest = manifest.digest(files[manifest.NAME])
     record_of = {decisions.FILE: decisions.line("made", PROGRAM, digest, now(settings)).encode("utf-8")}
-    write_folder(own, kept(recipe, protected) | record_of, is_private=True)
-    try:
-        write_folder(folder, files)
-    except BaseException:
-        shutil.rmtree(own)
-        raise
+    write_release(folder, files, own, kept(recipe, protected) | record_of)
     held = Counter(protected.held["table_name"].to_list())
     counts = [
         (table.name, table.rows.height, held[table.contract.source] if table.contract.protect else 0)

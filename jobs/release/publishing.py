@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
 import os
@@ -17,12 +16,11 @@ from jobs.release.about import parts_of
 from jobs.release.codebook import json_bytes
 from jobs.release.folders import (
     OPEN_FILE,
-    OPEN_FOLDER,
     UNFINISHED,
     all_in,
-    make_folder,
     put,
     signature_of,
+    unfinished,
     write_folder,
 )
 from jobs.release.signatures import Signed, signer_of
@@ -33,11 +31,26 @@ ABOUT = "about.json"
 
 
 def publish(
-    folder: Path, restricted: Path, public_root: Path, signers: Path, by: str, at: dt.datetime
+    folder: Path,
+    restricted: Path,
+    public_root: Path,
+    signers: Path,
+    by: str,
+    at: dt.datetime,
+    approved: str | None = None,
 ) -> tuple[Path, Signed]:
     """Copy a release to where readers find it. Raises ObservatoryError unless every file is as it was made,
-    one of the signers signed it, and no objection is open."""
+    one of the signers signed it, and no objection is open. approved: the digest that it must have.
+
+    The record comes before the folder: whatever readers have seen, the next attack knows. Killed in between,
+    a release counts as published, and the same command publishes it.
+    """
     digest = manifest.verify(folder)
+    if approved is not None and digest != approved:
+        raise ObservatoryError(
+            f"{folder} is not the release that was approved: its digest is {digest}, and {approved} was"
+            " approved. Nothing is published"
+        )
     about = manifest.read(folder)
     signed = signer_of(folder, signers)
     made = [each for each in decisions.recorded(restricted) if each.what == "made"]
@@ -46,28 +59,53 @@ def publish(
     refuse_newer(restricted)
     clearance.refuse_uncleared(restricted, digest, at.date())
     target = public_root / about["period"] / about["version"]
+    event = decisions.line("published", by, digest, at, reason=f"signed by {signed.fingerprint}")
+    if is_whole(target, digest):
+        is_recorded = any(each.what == "published" for each in decisions.recorded(restricted))
+        if not (is_recorded and is_listed(public_root)):
+            if not is_recorded:
+                decisions.append(restricted, event)
+            write_index(public_root)
+            return target, signed
     files = {
         str(each.relative_to(folder)): each.read_bytes()
         for each in sorted(folder.rglob("*"))
         if each.is_file()
     }
-    event = decisions.line("published", by, digest, at, reason=f"signed by {signed.fingerprint}")
-    write_folder(target, files)
-    # What is not recorded, no later attack would know of: then nothing is published.
-    try:
-        if manifest.verify(target) != digest:
+    with unfinished(target, files) as new:
+        if manifest.verify(new) != digest:
             raise ObservatoryError(f"{target}: what was copied differs from {folder}; nothing is published")
-        shutil.copyfile(signature_of(folder), signature_of(target))
-        signature_of(target).chmod(OPEN_FILE)
-        write_index(public_root)
+        signature = new / signature_of(target).name
+        shutil.copyfile(signature_of(folder), signature)
+        signature.chmod(OPEN_FILE)
         decisions.append(restricted, event)
-    except BaseException:
-        shutil.rmtree(target)
-        signature_of(target).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            write_index(public_root)
-        raise
+        os.replace(signature, signature_of(target))
+        put(new, target)
+    write_index(public_root)
     return target, signed
+
+
+def is_whole(target: Path, digest: str) -> bool:
+    """Whether a published folder is there with all of its files, and is the release of this digest."""
+    return (target / manifest.NAME).is_file() and manifest.verify(target) == digest
+
+
+def refuse_unfinished(restricted_root: Path, public_root: Path) -> None:
+    """Raise ObservatoryError if readers find a release without a record, or there is a record of one that
+    they cannot find: what the attack on a later one must know is in doubt."""
+    there = {"/".join(each) for each in all_in(public_root)}
+    recorded = set(decisions.published(restricted_root))
+    wrong = [
+        f"{public_root / name} has no record of its publication: `observatory release publish {name}` adds it"
+        for name in sorted(there - recorded)
+    ]
+    wrong += [
+        f"{name} is recorded as published and not in {public_root}: run `observatory release publish {name}`"
+        f" again, which was broken off, or `observatory release withdraw {name}`"
+        for name in sorted(recorded - there)
+    ]
+    if wrong:
+        raise ObservatoryError("\n".join(wrong))
 
 
 def refuse_newer(restricted: Path) -> None:
@@ -86,30 +124,35 @@ def refuse_newer(restricted: Path) -> None:
 def withdraw(
     period: str, version: str, restricted: Path, public_root: Path, by: str, reason: str, at: dt.datetime
 ) -> Path:
-    """Take a release back: a tombstone with the reason stands in place of its files."""
+    """Take a release back: a tombstone with the reason stands in place of its files. Killed in between, the
+    same command goes on."""
     target = public_root / period / version
-    if not target.is_dir():
+    events = [each for each in decisions.recorded(restricted) if each.what == "published"]
+    if not events:
         raise ObservatoryError(f"{period}/{version} is not published under {public_root}")
-    if (target / TOMBSTONE).is_file():
-        raise ObservatoryError(f"{period}/{version} is withdrawn already")
-    if not reason.strip():
-        raise ObservatoryError("why is it withdrawn? Give --reason: readers see it")
-    digest = manifest.digest((target / manifest.NAME).read_bytes())
-    event = decisions.line("withdrawn", by, digest, at, reason=reason)
-    new, old = (target.parent / f"{UNFINISHED}{uuid.uuid4().hex}" for _ in range(2))
-    make_folder(new, OPEN_FOLDER)
-    (new / TOMBSTONE).write_bytes(
-        json_bytes(
+    tombstone, signature = target / TOMBSTONE, signature_of(target)
+    if tombstone.is_file():
+        if [*target.iterdir()] == [tombstone] and not signature.exists() and is_listed(public_root):
+            raise ObservatoryError(f"{period}/{version} is withdrawn already")
+    else:
+        if not reason.strip():
+            raise ObservatoryError("why is it withdrawn? Give --reason: readers see it")
+        digest = events[-1].digest
+        told = json_bytes(
             {"period": period, "version": version, "sha256_of_manifest": digest, "reason": reason.strip(),
              "withdrawn_at": at.isoformat(timespec="seconds")}
-        )
-    )  # fmt: skip
-    (new / TOMBSTONE).chmod(OPEN_FILE)
-    decisions.append(restricted, event)
-    os.rename(target, old)
-    put(new, target)
-    shutil.rmtree(old)
-    signature_of(target).unlink(missing_ok=True)
+        )  # fmt: skip
+        decisions.append(restricted, decisions.line("withdrawn", by, digest, at, reason=reason))
+        if target.is_dir():
+            replace_file(tombstone, told)
+        else:
+            write_folder(target, {TOMBSTONE: told})
+    for each in target.iterdir():
+        if each.is_dir():
+            shutil.rmtree(each)
+        elif each != tombstone:
+            each.unlink()
+    signature.unlink(missing_ok=True)
     write_index(public_root)
     return target
 
@@ -142,7 +185,22 @@ def published(public_root: Path) -> list[dict[str, Any]]:
 
 def write_index(public_root: Path) -> None:
     """The list of releases that readers and feeds go by."""
-    new = public_root / f"{UNFINISHED}{uuid.uuid4().hex}"
-    new.write_bytes(json_bytes({"releases": published(public_root)}))
-    new.chmod(0o644)
-    os.replace(new, public_root / INDEX)
+    replace_file(public_root / INDEX, json_bytes({"releases": published(public_root)}))
+
+
+def is_listed(public_root: Path) -> bool:
+    """Whether the list of releases names what is there."""
+    file = public_root / INDEX
+    return file.is_file() and json.loads(file.read_bytes()) == {"releases": published(public_root)}
+
+
+def replace_file(file: Path, data: bytes) -> None:
+    """Write a file for readers, at once or not at all."""
+    new = file.with_name(f"{UNFINISHED}{uuid.uuid4().hex}")
+    try:
+        new.write_bytes(data)
+        new.chmod(OPEN_FILE)
+        os.replace(new, file)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise

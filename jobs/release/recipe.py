@@ -22,7 +22,7 @@ from jobs.public.contracts import public_contract, public_tables
 from jobs.release import clearance, decisions
 from jobs.release.about import About, next_version
 from jobs.release.folders import versions_in
-from jobs.release.publishing import ABOUT
+from jobs.release.publishing import ABOUT, refuse_unfinished
 from jobs.settings.config import Observatory
 from jobs.study.estimate import study_stage
 from jobs.study.estimate.finding_decisions import refuse_open
@@ -76,6 +76,8 @@ def recipe_of(
         )
     refuse_idle_waivers(lake, basis.tables[CONTRIBUTION], about)
     restricted = Path(settings.release.restricted)
+    if settings.release.public_root is not None:
+        refuse_unfinished(restricted, Path(settings.release.public_root))
     before = decisions.published(restricted)
     return Recipe(about, basis, before, left_out(restricted, period), leave_out_areas)
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from jobs.cli.main import app
+from jobs.release import decisions, manifest, publishing
+from tests.support.release import NOW, Place, new_key, write
 from tests.support.release_study import P_PCT, TODAY, Node, copied, write_node
 
 P, READ_AT = "OBSERVATORY_P_PCT", "OBSERVATORY_READ_AT"
@@ -31,3 +37,37 @@ def made(estimated: Node, tmp_path_factory: pytest.TempPathFactory) -> SimpleNam
     done = CliRunner().invoke(app, words, env={READ_AT: TODAY, P: P_PCT}, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return SimpleNamespace(node=node, said=done.output)
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """Two officers' keys: of one the study knows the public part."""
+    folder = tmp_path_factory.mktemp("keys")
+    home = folder / "home"
+    before = os.environ.get("GNUPGHOME")
+    os.environ["GNUPGHOME"] = str(home)
+    signers, others = folder / "signers", folder / "others"
+    signers.mkdir()
+    others.mkdir()
+    officer, stranger = new_key(home, "officer"), new_key(home, "stranger")
+    (folder / "officer.asc").rename(signers / "officer.asc")
+    (folder / "stranger.asc").rename(others / "stranger.asc")
+    yield SimpleNamespace(signers=signers, others=others, officer=officer, stranger=stranger)
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
+    if before is None:
+        del os.environ["GNUPGHOME"]
+    else:
+        os.environ["GNUPGHOME"] = before
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    folder = write(tmp_path / "releases")
+    restricted = tmp_path / "restricted" / "2026-Q4" / "v1.0.0"
+    restricted.mkdir(parents=True, mode=0o700)
+    digest = manifest.verify(folder)
+    decisions.record(restricted, "made", "observatory", digest, NOW)
+    (restricted / publishing.ABOUT).write_text('{"earlier": []}')
+    public = tmp_path / "public"
+    public.mkdir()
+    return Place(folder, restricted, public, digest)

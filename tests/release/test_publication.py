@@ -6,8 +6,6 @@ import dataclasses
 import datetime as dt
 import json
 import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,61 +17,9 @@ from jobs.core.errors import ObservatoryError
 from jobs.release import clearance, comparing, decisions, folders, manifest, publishing
 from jobs.release.released import released
 from jobs.release.signatures import sign, signer_of
-from tests.support.release import ABOUT, VOLUME, made, new_key, tables, volume, write
+from tests.support.release import ABOUT, ASKED, BEFORE, NOW, VOLUME, Place, made, tables, volume, write
 
-NOW = dt.datetime(2027, 2, 1, 12, tzinfo=dt.UTC)
-BEFORE, AFTER = dt.date(2027, 1, 20), dt.date(2027, 2, 20)
-ASKED = {"FJI": "Ministry of Fiji", "NPL": "Authority of Nepal", "TON": "Ministry of Tonga"}
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    """Two officers' keys: of one the study knows the public part."""
-    folder = tmp_path_factory.mktemp("keys")
-    home = folder / "home"
-    before = os.environ.get("GNUPGHOME")
-    os.environ["GNUPGHOME"] = str(home)
-    signers, others = folder / "signers", folder / "others"
-    signers.mkdir()
-    others.mkdir()
-    officer, stranger = new_key(home, "officer"), new_key(home, "stranger")
-    (folder / "officer.asc").rename(signers / "officer.asc")
-    (folder / "stranger.asc").rename(others / "stranger.asc")
-    yield SimpleNamespace(signers=signers, others=others, officer=officer, stranger=stranger)
-    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
-    if before is None:
-        del os.environ["GNUPGHOME"]
-    else:
-        os.environ["GNUPGHOME"] = before
-
-
-@dataclasses.dataclass
-class Place:
-    """A release that was made and recorded, and where it would be published."""
-
-    folder: Path
-    restricted: Path
-    public: Path
-    digest: str
-
-    def clear(self, deadline: dt.date = BEFORE) -> None:
-        clearance.make(self.restricted, tables(), ABOUT, self.digest, ASKED, deadline)
-
-    def publish(self, signers: Path) -> Path:
-        return publishing.publish(self.folder, self.restricted, self.public, signers, "A. Officer", NOW)[0]
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    folder = write(tmp_path / "releases")
-    restricted = tmp_path / "restricted" / "2026-Q4" / "v1.0.0"
-    restricted.mkdir(parents=True, mode=0o700)
-    digest = manifest.verify(folder)
-    decisions.record(restricted, "made", "observatory", digest, NOW)
-    (restricted / publishing.ABOUT).write_text('{"earlier": []}')
-    public = tmp_path / "public"
-    public.mkdir()
-    return Place(folder, restricted, public, digest)
+AFTER = dt.date(2027, 2, 20)
 
 
 def answer(place: Place, country: str, said: str, reason: str = "", who: str = "Ms. A, ministry") -> Path:
@@ -326,8 +272,9 @@ def test_a_withdrawn_release_leaves_a_tombstone_and_the_earlier_one_stands(
     assert manifest.verify(place.public / "2026-Q4" / "v1.0.0") == place.digest
     with pytest.raises(ObservatoryError, match="is withdrawn already"):
         publishing.withdraw("2026-Q4", "v1.1.0", later.restricted, place.public, "A. Officer", reason, NOW)
+    unknown = later.restricted.with_name("v9.0.0")
     with pytest.raises(ObservatoryError, match="is not published"):
-        publishing.withdraw("2026-Q4", "v9.0.0", later.restricted, place.public, "A. Officer", reason, NOW)
+        publishing.withdraw("2026-Q4", "v9.0.0", unknown, place.public, "A. Officer", reason, NOW)
 
 
 def test_a_decision_needs_a_name(place: Place) -> None:

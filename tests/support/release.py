@@ -3,18 +3,22 @@ nobody."""
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from jobs.public.contracts import public_contract
-from jobs.release import assembly, folders
+from jobs.release import assembly, clearance, folders, publishing
 from jobs.release.about import About
 from jobs.release.released import ReleasedTable, released
 
 VOLUME = "public.spam_volume"
+NOW, BEFORE = dt.datetime(2027, 2, 1, 12, tzinfo=dt.UTC), dt.date(2027, 1, 20)
+ASKED = {"FJI": "Ministry of Fiji", "NPL": "Authority of Nepal", "TON": "Ministry of Tonga"}
 ABOUT = About(
     period="2026-Q4",
     version="v1.0.0",
@@ -99,3 +103,19 @@ def new_key(home: Path, name: str) -> str:
         check=True, capture_output=True, text=True, timeout=60,
     ).stdout  # fmt: skip
     return next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
+
+
+@dataclass
+class Place:
+    """A release that was made and recorded, and where it would be published."""
+
+    folder: Path
+    restricted: Path
+    public: Path
+    digest: str
+
+    def clear(self, deadline: dt.date = BEFORE) -> None:
+        clearance.make(self.restricted, tables(), ABOUT, self.digest, ASKED, deadline)
+
+    def publish(self, signers: Path) -> Path:
+        return publishing.publish(self.folder, self.restricted, self.public, signers, "A. Officer", NOW)[0]
