@@ -7,9 +7,10 @@ One DAG, where the settings have `[release] public_root` and `[release] signers`
 `make` protects the study's tables, attacks what would leave, validates it, and writes the release; nothing of
 it is written if one of these fails, which is why they are one task. `clear` writes a sheet for each
 administration. `approve` waits for a human in Airflow's *Required Actions*: it shows the headline figures,
-what changed since the last release, what the attack found, and the digest. `publish` demands a signature by
-one of the signers and no open objection, and then moves the release at once or not at all. The tasks are the
-commands `observatory release make`, `clear make` and `publish`.
+what changed since the last release, what the attack found, and the digest. `publish` publishes exactly the
+version and digest that the human approved, also where another release of the period was made meanwhile; it
+demands a signature by one of the signers and no open objection, and then moves the release at once or not at
+all. The tasks are the commands `observatory release make`, `clear make` and `publish`.
 
 **Between `clear` and `approve`** the officer sends the sheets, loads the answers (`observatory release clear
 load`), records decisions on objections, and signs the release on her own machine (`observatory release
@@ -28,17 +29,18 @@ environment of the worker that runs `make`.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, chain
+from airflow.sdk.exceptions import AirflowFailException
 
 from jobs.airflow.scheduling import (
     UnlessLasting,
     command,
     config_file,
     output,
-    rendered,
     settings_of_dags,
 )
 
@@ -46,6 +48,8 @@ CONFIG = config_file()
 # How long a human may take to approve.
 LONGEST = dt.timedelta(days=90)
 NEEDED = ("public_root", "signers")
+# The XCom of each task that hands on which release it is: what `make` printed, and what a human approved.
+HANDED_ON = {"make": "return_value", "approve": "approved"}
 
 
 def given(context: Any, name: str) -> str:
@@ -53,25 +57,42 @@ def given(context: Any, name: str) -> str:
     return str(context["params"][name])
 
 
-def release_of(context: Any) -> dict[str, Any]:
-    """The newest release of the run's period: name, digest, and the text that a human decides on."""
-    words = ["release", "show", given(context, "period"), "--json", "--config", str(CONFIG)]
-    found: dict[str, Any] = output(words)
+def handed_on(context: Any, task: str) -> dict[str, str]:
+    """Name and digest of the run's release, as a task before handed them on."""
+    found: dict[str, str] = context["ti"].xcom_pull(task_ids=task, key=HANDED_ON[task])
     return found
 
 
 def making(context: Any) -> list[str]:
-    return ["release", "make", "--period", given(context, "period"), "--config", str(CONFIG)]
+    return ["release", "make", "--period", given(context, "period"), "--json", "--config", str(CONFIG)]
 
 
 def clearing(context: Any) -> list[str]:
-    name, deadline = release_of(context)["name"], given(context, "deadline")
+    name, deadline = handed_on(context, "make")["name"], given(context, "deadline")
     return ["release", "clear", "make", name, "--deadline", deadline, "--config", str(CONFIG)]
 
 
 def publishing(context: Any) -> list[str]:
-    name = release_of(context)["name"]
-    return ["release", "publish", name, "--by", given(context, "by"), "--config", str(CONFIG)]
+    approved = handed_on(context, "approve")
+    of_release = [approved["name"], "--digest", approved["digest"], "--by", given(context, "by")]
+    return ["release", "publish", *of_release, "--config", str(CONFIG)]
+
+
+class ApproveRelease(ApprovalOperator):
+    """Ask a human about the release that `make` made; its name and digest are handed on to `publish`, which
+    publishes no other one."""
+
+    def execute(self, context: Any) -> Any:
+        made = handed_on(context, "make")
+        shown = output(["release", "show", made["name"], "--json", "--config", str(CONFIG)])
+        if shown["digest"] != made["digest"]:
+            raise AirflowFailException(
+                f"{made['name']} is not the release that this run made: its digest is {shown['digest']}, and"
+                f" {made['digest']} was made"
+            )
+        self.body = shown["text"]
+        context["ti"].xcom_push(key=HANDED_ON["approve"], value=made)
+        return super().execute(context)
 
 
 def study_release() -> DAG:
@@ -96,12 +117,12 @@ def study_release() -> DAG:
         tags=["study"],
     ) as dag:
         chain(
-            command("make", making, pool="lake"),
+            # The command's last line is name and digest.
+            command("make", making, pool="lake", do_xcom_push=True, output_processor=json.loads),
             command("clear", clearing),
-            ApprovalOperator(
+            ApproveRelease(
                 task_id="approve",
                 subject="Publish this release of the spam study?",
-                body=rendered(lambda context: release_of(context)["text"]),
                 fail_on_reject=True,
                 response_timeout=LONGEST,
                 retries=0,

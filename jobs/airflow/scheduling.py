@@ -156,9 +156,8 @@ def command(task_id: str, words: Words, **options: Any) -> BashOperator:
         # Tasks run in a folder of their own and find the project by this path.
         env={"PYTHONPATH": str(ROOT)},
         append_env=True,
-        do_xcom_push=False,
         skip_on_exit_code=NOTHING_CHANGED,
-        **options,
+        **{"do_xcom_push": False, **options},
     )
 
 

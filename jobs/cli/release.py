@@ -69,6 +69,7 @@ def make(
             "--leave-out-areas", help="Leave out groups and regions whose figures reveal a contribution."
         ),
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Name and digest, for a program.")] = False,
 ) -> None:
     """Protect the study's tables, attack them, and write a release if nothing is found."""
     from jobs.release import making
@@ -82,6 +83,9 @@ def make(
             out.print(f"made again: {folder}", soft_wrap=True)
             return
         made = making.make(settings, period, is_major, status.update, leave_out_areas)
+    if as_json:
+        print(json.dumps({"name": made.about.name, "digest": made.digest}))
+        return
     table = Table("table", "rows", "held back", title=f"Release {made.about.name}", title_justify="left")
     for name, rows, held_back in made.counts:
         table.add_row(name, f"{rows:,}", f"{held_back:,}")
@@ -202,7 +206,15 @@ def sign(
 
 
 @app.command()
-def publish(name: Name, by: By, config_file: Config = SETTINGS) -> None:
+def publish(
+    name: Name,
+    by: By,
+    config_file: Config = SETTINGS,
+    digest: Annotated[
+        str | None,
+        typer.Option(help="The digest that was approved: refuse another release.", show_default=False),
+    ] = None,
+) -> None:
     """Publish a release that is cleared and signed: at once, or not at all."""
     from jobs.release import publishing
 
@@ -217,6 +229,7 @@ def publish(name: Name, by: By, config_file: Config = SETTINGS) -> None:
         Path(settings.release.signers),
         by,
         now_or_fixed(settings),
+        digest,
     )
     out.print(f"Published: {target}\nsigned by {signed.fingerprint} ({signed.key_file})", soft_wrap=True)
 

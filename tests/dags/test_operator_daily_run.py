@@ -1,6 +1,5 @@
 """The whole DAG with the real Airflow, by each engine: its tables are those of the command line."""
 
-import os
 import re
 import sqlite3
 from contextlib import closing
@@ -13,7 +12,8 @@ from polars.testing import assert_frame_equal
 from jobs.core import contracts
 from jobs.core.contracts import written_by
 from jobs.engine.lake import Lake
-from tests.support.commands import BIN, ROOT, call, run
+from tests.support.airflow import new_airflow
+from tests.support.commands import ROOT, call, run
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1200)]
 
@@ -26,19 +26,14 @@ DAG = f"operator_daily__{OPERATOR}"
 def airflow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of an Airflow of its own, with its database made."""
     home = tmp_path_factory.mktemp("airflow")
-    environment = {
-        "PATH": f"{BIN}:{os.environ['PATH']}",
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "OBSERVATORY_CONFIG": str(CONFIG),
-        "OBSERVATORY_PSEUDONYM_KEY": "0123456789abcdef" * 4,
-        "OBSERVATORY_LAKE_ROOT": str(home / "lake"),
-        "OBSERVATORY_ENGINE_NAME": request.param,
-        "OBSERVATORY_ENGINE_MASTER": "local[2]",
-    }
-    run("airflow", "db", "migrate", **environment)
-    return environment
+    return new_airflow(
+        home,
+        OBSERVATORY_CONFIG=str(CONFIG),
+        OBSERVATORY_PSEUDONYM_KEY="0123456789abcdef" * 4,
+        OBSERVATORY_LAKE_ROOT=str(home / "lake"),
+        OBSERVATORY_ENGINE_NAME=request.param,
+        OBSERVATORY_ENGINE_MASTER="local[2]",
+    )
 
 
 def test_a_run_gives_the_tables_of_the_command_line(airflow: dict[str, str], tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The whole DAG of a study node with the real Airflow, on a package and a filled form."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,8 @@ import pytest
 from jobs.core.contracts import contract, tables
 from jobs.engine.lake import Lake
 from jobs.study.estimate.study_stage import GIVEN, TABLES
-from tests.support.commands import BIN, ROOT, call, run
+from tests.support.airflow import new_airflow
+from tests.support.commands import ROOT, call, run
 from tests.support.study_node import Node, write_node
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
@@ -27,17 +27,10 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Node:
 @pytest.fixture(scope="module")
 def airflow(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of an Airflow of its own, with its database made, after a run of the DAG."""
-    home = tmp_path_factory.mktemp("airflow")
-    environment = {
-        "PATH": f"{BIN}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "OBSERVATORY_CONFIG": str(node.settings),
-    }
+    environment = new_airflow(
+        tmp_path_factory.mktemp("airflow"), PYTHONPATH=str(ROOT), OBSERVATORY_CONFIG=str(node.settings)
+    )
     run("observatory", "questionnaire", "load", str(node.form), "--config", str(node.settings), **environment)
-    run("airflow", "db", "migrate", **environment)
     run("airflow", "dags", "test", "study_monthly", "2027-01-05", **environment)
     yield environment
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import typer
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk.exceptions import ParamValidationError
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from jobs.cli.main import app
@@ -21,6 +24,7 @@ LAKE = '[lake]\nroot = "lake"\n'
 RELEASE = '[release]\nagency = "SPAMSTAT"\npublic_root = "public"\nsigners = "signers"\n'
 STEPS = ["make", "clear", "approve", "publish"]
 NAME = "2026-Q4/v1.0.0"
+MADE = {"name": NAME, "digest": "00"}
 GIVEN = {"period": "2026-Q4", "deadline": "2027-03-01", "by": "A. Officer; rm -r {{ ds }}"}
 
 
@@ -39,19 +43,55 @@ def dag(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return parse(monkeypatch, tmp_path, LAKE + RELEASE).dags["study_release"]
 
 
+class Exchange:
+    """The XComs of a run, as a task pulls and pushes them."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, str], Any] = {}
+
+    def of(self, task: str) -> Any:
+        def pull(task_ids: str, key: str = "return_value") -> Any:
+            return self.values[task_ids, key]
+
+        def push(key: str, value: Any) -> None:
+            self.values[task, key] = value
+
+        return SimpleNamespace(xcom_pull=pull, xcom_push=push)
+
+
 @pytest.fixture
-def asked(dag: Any, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The commands whose output the DAG asks for; the answer is a release."""
-    found: list[list[str]] = []
+def exchange() -> Exchange:
+    """After `make`, which printed what it made."""
+    found = Exchange()
+    found.values["make", "return_value"] = MADE
+    return found
+
+
+@pytest.fixture
+def shown(dag: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What `release show` prints; the DAG asks for nothing else, and the command line takes it."""
+    found = {**MADE, "text": "# Figures"}
 
     def output(words: list[str]) -> dict[str, str]:
-        found.append(list(words))
-        return {"name": NAME, "digest": "00", "text": "# Figures"}
+        accepted = accept(words)
+        assert words[:2] == ["release", "show"] and accepted["name"] == NAME and accepted["as_json"] is True
+        return found
 
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) == str(DAGS / "study_release.py"):
             monkeypatch.setattr(module, "output", output)
+    # What Airflow's own operator does: ask, and wait.
+    monkeypatch.setattr(ApprovalOperator, "execute", lambda self, context: self.body)
     return found
+
+
+def words_of(dag: Any, step: str, exchange: Exchange) -> list[str]:
+    """The command of a step, without Python and its options."""
+    task = dag.get_task(step).prepare_for_execution()
+    task.render_template_fields({"params": GIVEN, "ti": exchange.of(step)})
+    python, option, module, *words = shlex.split(task.bash_command)
+    assert (python, option, module) == (sys.executable, "-m", "jobs")
+    return words
 
 
 @pytest.mark.parametrize("lacking", ["public_root", "signers"])
@@ -85,23 +125,28 @@ def test_a_rejection_fails_the_run_and_silence_approves_nothing(dag: Any) -> Non
 
 
 @pytest.mark.parametrize(
-    ("step", "names"), [("make", ["make"]), ("clear", ["clear", "make"]), ("publish", ["publish"])]
+    ("step", "names", "wanted"),
+    [
+        ("make", ["make"], {"period": GIVEN["period"], "as_json": True}),
+        ("clear", ["clear", "make"], {"name": NAME, "deadline": GIVEN["deadline"]}),
+        ("publish", ["publish"], {"name": NAME, "digest": MADE["digest"], "by": GIVEN["by"]}),
+    ],
 )
 def test_a_step_is_a_command_that_the_command_line_accepts(
-    dag: Any, asked: list[list[str]], tmp_path: Path, step: str, names: list[str]
+    dag: Any, exchange: Exchange, tmp_path: Path, step: str, names: list[str], wanted: dict[str, Any]
 ) -> None:
-    task = dag.get_task(step).prepare_for_execution()
-    task.render_template_fields({"params": GIVEN})
-    python, option, module, group, *words = shlex.split(task.bash_command)
-    assert (python, option, module, group) == (sys.executable, "-m", "jobs", "release")
+    exchange.values["approve", "approved"] = MADE
+    group, *words = words_of(dag, step, exchange)
     accepted = accept([group, *words])
-    assert words[: len(names)] == names
+    assert group == "release" and words[: len(names)] == names
     assert accepted["config_file"] == tmp_path / "observatory.toml"
-    wanted = {"make": {"period": GIVEN["period"]}, "clear": {"name": NAME, "deadline": GIVEN["deadline"]},
-              "publish": {"name": NAME, "by": GIVEN["by"]}}[step]  # fmt: skip
     assert {name: accepted[name] for name in wanted} == wanted
-    for question in asked:
-        assert accept(question)["as_json"] is True
+
+
+def test_what_make_prints_last_is_handed_on(dag: Any) -> None:
+    task = dag.get_task("make")
+    assert task.do_xcom_push is True and task.output_processor(json.dumps(MADE)) == MADE
+    assert dag.get_task("publish").do_xcom_push is False
 
 
 def accept(words: list[str]) -> dict[str, Any]:
@@ -112,11 +157,29 @@ def accept(words: list[str]) -> dict[str, Any]:
     return dict(command.make_context("observatory", words).params)
 
 
-def test_a_human_decides_on_the_releases_own_text(dag: Any, asked: list[list[str]]) -> None:
+def test_a_human_decides_on_the_releases_own_text(
+    dag: Any, exchange: Exchange, shown: dict[str, str]
+) -> None:
     task = dag.get_task("approve").prepare_for_execution()
-    task.render_template_fields({"params": GIVEN})
-    assert task.body == "# Figures"
-    assert asked[0][:3] == ["release", "show", "2026-Q4"]
+    assert task.execute({"ti": exchange.of("approve")}) == "# Figures"
+
+
+def test_what_was_approved_is_published_though_another_was_made_meanwhile(
+    dag: Any, exchange: Exchange, shown: dict[str, str]
+) -> None:
+    dag.get_task("approve").prepare_for_execution().execute({"ti": exchange.of("approve")})
+    exchange.values["make", "return_value"] = {"name": "2026-Q4/v1.1.0", "digest": "11"}
+    words = words_of(dag, "publish", exchange)
+    assert words[2:5] == [NAME, "--digest", MADE["digest"]]
+
+
+def test_a_human_is_not_asked_about_another_release_than_the_one_made(
+    dag: Any, exchange: Exchange, shown: dict[str, str]
+) -> None:
+    shown["digest"] = "11"
+    with pytest.raises(AirflowFailException, match="2026-Q4/v1.0.0 is not the release that this run made"):
+        dag.get_task("approve").prepare_for_execution().execute({"ti": exchange.of("approve")})
+    assert ("approve", "approved") not in exchange.values
 
 
 @pytest.mark.parametrize(

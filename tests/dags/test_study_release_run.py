@@ -18,6 +18,7 @@ import openpyxl
 import pytest
 
 from jobs.release import clearance
+from tests.support.airflow import new_airflow
 from tests.support.commands import BIN, ROOT, run
 from tests.support.release import new_key
 from tests.support.release_study import P_PCT, TODAY, Node, copied, write_node
@@ -83,20 +84,14 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
 @pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of an Airflow of its own, with its database made."""
-    home = tmp_path_factory.mktemp("airflow")
-    environment = {
-        "PATH": f"{BIN}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "for this test alone, and long enough to sign",
-        "OBSERVATORY_READ_AT": TODAY,
-        "OBSERVATORY_P_PCT": P_PCT,
-    }
-    run("airflow", "db", "migrate", **environment)
-    return environment
+    return new_airflow(
+        tmp_path_factory.mktemp("airflow"),
+        PYTHONPATH=str(ROOT),
+        AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS="True",
+        AIRFLOW__API_AUTH__JWT_SECRET="for this test alone, and long enough to sign",
+        OBSERVATORY_READ_AT=TODAY,
+        OBSERVATORY_P_PCT=P_PCT,
+    )
 
 
 @dataclass
