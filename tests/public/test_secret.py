@@ -10,9 +10,14 @@ from jobs.core.errors import ObservatoryError
 from jobs.public.secret import FILE, VALUE, p_pct
 
 
+def write_secret(file: Path, text: str, mode: int = 0o600) -> None:
+    file.write_text(text)
+    file.chmod(mode)
+
+
 def test_it_comes_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VALUE, raising=False)
-    (tmp_path / "p").write_text("13.7\n")
+    write_secret(tmp_path / "p", "13.7\n")
     monkeypatch.setenv(FILE, str(tmp_path / "p"))
     assert p_pct() == 13.7
     monkeypatch.setenv(VALUE, "9.5")
@@ -24,7 +29,7 @@ def test_a_wrong_one_is_refused_without_its_value(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(VALUE, raising=False)
-    (tmp_path / "secret").write_text(text)
+    write_secret(tmp_path / "secret", text)
     monkeypatch.setenv(FILE, str(tmp_path / "secret"))
     with pytest.raises(ObservatoryError, match="does not hold a number") as error:
         p_pct()
@@ -39,3 +44,20 @@ def test_without_one_nothing_is_published(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv(FILE, str(tmp_path / "gone"))
     with pytest.raises(ObservatoryError, match="is not there"):
         p_pct()
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o602, 0o777])
+def test_a_file_that_others_may_read_or_change_is_refused(
+    mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VALUE, raising=False)
+    file = tmp_path / "p"
+    write_secret(file, "13.7", mode)
+    monkeypatch.setenv(FILE, str(file))
+    with pytest.raises(
+        ObservatoryError, match=rf"{FILE} names {file}, .* mode is {mode:04o}.*`chmod 600 {file}`"
+    ) as error:
+        p_pct()
+    assert "13.7" not in str(error.value)
+    file.chmod(0o400)
+    assert p_pct() == 13.7
