@@ -10,6 +10,7 @@ from rich.table import Table
 
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import out
+from jobs.core import words
 from jobs.core.periods import LEAST_DAYS_PCT, is_whole
 from jobs.settings import config
 
@@ -59,6 +60,9 @@ def submit(
                 soft_wrap=True,
                 markup=False,
             )
+        if whose.waiver is not None:
+            meaning = words.says("waiver", whose.waiver)
+            out.print(f"{file.name}: waiver {whose.waiver}: {meaning}", soft_wrap=True, markup=False)
         few = [
             f"{month} {channel}"
             for (month, channel), (found, of) in sorted(each.days.items())

@@ -21,7 +21,7 @@ from jobs.core.contracts import REFERENCE
 from jobs.core.errors import ObservatoryError, ValidationHeld
 from jobs.engine.lake import Lake, open_lake
 from jobs.engine.lock import as_only_writer
-from jobs.public.cells import Basis, Released
+from jobs.public.cells import CONTRIBUTION, Basis, Released
 from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Protected, Unprotectable, protect
 from jobs.public.secret import p_pct
@@ -30,7 +30,16 @@ from jobs.release import assembly, comparing, decisions, manifest, tidy
 from jobs.release.about import About
 from jobs.release.folders import versions_in, write_folder, write_release
 from jobs.release.publishing import ABOUT
-from jobs.release.recipe import Recipe, files_folder, frames_in, now, recipe_in, recipe_of, tables_of
+from jobs.release.recipe import (
+    Recipe,
+    files_folder,
+    frames_in,
+    idle_packages,
+    now,
+    recipe_in,
+    recipe_of,
+    tables_of,
+)
 from jobs.release.released import ReleasedTable, released
 from jobs.release.validation import results_of
 from jobs.settings.config import Observatory
@@ -98,7 +107,8 @@ def made_from(
         (table.name, table.rows.height, held[table.contract.source] if table.contract.protect else 0)
         for table in tables
     ]
-    return MadeRelease(recipe.about, folder, digest, counts, notes_of(recipe, protected))
+    notes = idle_packages(lake, recipe.basis.tables[CONTRIBUTION], recipe.about)
+    return MadeRelease(recipe.about, folder, digest, counts, [*notes, *notes_of(recipe, protected)])
 
 
 def of_these_estimates(settings: Observatory, period: str) -> str | None:

@@ -15,6 +15,7 @@ import polars as pl
 from jobs.core.contracts import contract, reference
 from jobs.core.csv_tables import read_tables
 from jobs.core.errors import ObservatoryError
+from jobs.core.periods import months_of
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.public.cells import CONTRIBUTION, WORLD, Basis
@@ -124,6 +125,23 @@ def refuse_idle_waivers(lake: Lake, contribution: pl.DataFrame, about: About) ->
             f"{', '.join(idle[:5])} waived protection and contributed nothing: load its answers or package,"
             " or have the waiver withdrawn"
         )
+
+
+def idle_packages(lake: Lake, contribution: pl.DataFrame, about: About) -> list[str]:
+    """A line if packages waive for months of the release and nothing of them counts: then there is nothing to
+    waive."""
+    months = [month for period in about.periods for month in months_of(period)]
+    waived = lake.read("study.submission").filter(
+        pl.col("period_code").is_in([*about.periods, *months]) & (pl.col("waiver") != "W0")
+    )
+    contributed = contribution.filter(pl.col("period_code").is_in(list(about.periods)))
+    idle = sorted(set(waived["respondent_id"]) - set(contributed["respondent_id"]))
+    if not idle:
+        return []
+    return [
+        f"No effect of a waiver: {', '.join(idle[:5])} waived in its package, of which no month counts in an"
+        " estimate."
+    ]
 
 
 def left_out(restricted: Path, period: str) -> list[str]:

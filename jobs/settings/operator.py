@@ -198,6 +198,8 @@ class Operator(Settings):
     subscribers: how many subscribe, or how many to each channel, as in { EMAIL = 900, SMS = 1200 }. One
     number is that of each channel in rates per 1,000; a package for the study takes it only from an operator
     of one channel, since estimates go by a channel's own.
+    waiver: what of confidentiality its packages waive, a code of the list `waiver`; without it the operator's
+    form holds.
     former_sources: ids of sources that were removed, and whose records are to stay in all figures.
     """
 
@@ -207,6 +209,7 @@ class Operator(Settings):
     holding: str
     currency: str
     subscribers: AllSubscribers | None = None
+    waiver: str | None = None
     domains: list[str] = []
     networks: list[str] = []
     number_prefixes: list[str] = []
@@ -232,6 +235,11 @@ class Operator(Settings):
         for channel in given if isinstance(given, dict) else ():
             one_of(channel, codes("channel"), "channel")
         return given
+
+    @field_validator("waiver")
+    @classmethod
+    def known_waiver(cls, code: str | None) -> str | None:
+        return code if code is None else one_of(code, codes("waiver"), "waiver")
 
     @field_validator("networks")
     @classmethod

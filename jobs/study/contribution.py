@@ -6,8 +6,9 @@ denominators and the list of respondents. Disclosure control works on them, and 
 - Volumes: what the estimate took of a respondent, by its logs or else by its answers. Corrected spam of an
   operator without an audit is imputed, so its contribution is the imputed figure.
 - Money: a respondent's amount; of a budget band its mean, which depends on other respondents' amounts.
-- Waiver: of a figure from logs the waiver for all answers (sp904), of an answer that of its own lines, of
-  money that of all its lines. A form's waivers hold for its period and for all periods within it.
+- Waiver: of a figure from logs that of all its packages, or where they give none the form's for all answers
+  (sp904); of an answer that of its own lines, of money that of all its lines. A form's waivers hold for its
+  period and for all periods within it.
 """
 
 from __future__ import annotations
@@ -82,7 +83,10 @@ def transform(
         for name in ("respondent_id", "period_code", "channel_code", "waived_by")
         if name in found.columns
     ]
-    found = found.join(waived, on=whose, how="left").with_columns(pl.col("is_waived").fill_null(False))
+    found = found.join(waived, on=whose, how="left").join(
+        of_packages(submission, sorted(set(found["period_code"]))), on=whose, how="left"
+    )
+    found = found.with_columns(is_waived=pl.coalesce("of_packages", "is_waived", pl.lit(False)))
     return typed(with_owners(found, operator_frame).to_dicts(), TABLE)
 
 
@@ -194,6 +198,28 @@ def waivers(
         .filter(pl.col("channel").is_null() | (pl.col("channel") == pl.col("channel_code")))
         .select("respondent_id", "period_code", "channel_code", "waived_by", "is_waived")
         .unique()
+    )
+
+
+def of_packages(submission: pl.DataFrame, periods: Sequence[str]) -> pl.DataFrame:
+    """Whether packages waive, by respondent, period and channel: true if all of the period's do, false if one
+    says that it waives nothing. No row where they leave it to the form."""
+    given = submission.select("respondent_id", "channel_code", "waiver", month="period_code").unique()
+    months = sorted(set(given["month"]))
+    within = [(p, m) for p in periods for m in months if set(months_of(m)) <= set(months_of(p))]
+    parts = pl.DataFrame(within, schema={"period_code": pl.String, "month": pl.String}, orient="row")
+    waives = pl.col("waiver") != NO_WAIVER
+    return (
+        given.join(parts, on="month")
+        .group_by("respondent_id", "period_code", "channel_code")
+        .agg(
+            of_packages=pl.when(~waives.all(ignore_nulls=True))
+            .then(False)
+            .when(waives.all(ignore_nulls=False))
+            .then(True)
+        )
+        .drop_nulls("of_packages")
+        .with_columns(waived_by=pl.lit(LOGS))
     )
 
 

@@ -123,6 +123,7 @@ def read(data: bytes, table: str, manifest: Manifest, respondent_id: str, holdin
         "respondent_id": respondent_id,
         "holding_id": holding_id,
         "country_code": manifest.country_code,
+        "waiver": manifest.waiver,
     }
     known = [each for each in polars_schema(table) if each in given]
     text = text.with_columns(pl.lit(given[each], pl.String).alias(each) for each in known)

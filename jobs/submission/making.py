@@ -51,6 +51,7 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
         "country_code": operator.country,
         "period_code": period,
         "subscriptions": subscriptions_of(operator, sorted(set(volume["channel_code"]))),
+        "waiver": operator.waiver,
         "definition_codes": sorted(set(volume["definition_code"])),
         "totals": totals(volume),
         "contract_digest": contract_digest(),

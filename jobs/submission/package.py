@@ -25,11 +25,11 @@ from jobs.core.errors import ObservatoryError
 from jobs.ingest import archives
 from jobs.submission.counts import SUBMITTED, TABLES
 
-FORM = "spam-observatory submission 5"
+FORM = "spam-observatory submission 6"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.asc"
 FILES = {f"{contract(table).name}.csv": table for table in TABLES}
 # What the study knows itself, or the manifest says once.
-GIVEN_ELSEWHERE = ("respondent_id", "holding_id", "country_code", "subscriptions", "day_count")
+GIVEN_ELSEWHERE = ("respondent_id", "holding_id", "country_code", "subscriptions", "day_count", "waiver")
 # The reference tables that say what is counted under a code: both sides have the same, or the package is
 # refused.
 DECIDING = ("ref.definition", "ref.measure")
@@ -115,7 +115,8 @@ class Manifest(Part):
 
     computed_at: when the counts were computed; of two packages of a period the one computed later stands.
     subscriptions: by channel. references: the SHA-256 of each table of DECIDING and COUNTING.
-    withheld: what was too small to leave, _T under every definition.
+    withheld: what was too small to leave, _T under every definition. waiver: what of confidentiality the
+    operator waives for these counts.
     """
 
     form: Text
@@ -127,6 +128,7 @@ class Manifest(Part):
     contract_digest: Digest
     reference_digest: Digest
     references: dict[Text, Digest] = Field({}, max_length=100)  # Form 3 has none.
+    waiver: Text | None = None  # Form 5 has none.
     code_revision: Text
     least_units: int = Field(ge=1, le=MOST_LEAST)
     definition_codes: list[Text] = Some

@@ -21,8 +21,9 @@ P, READ_AT = "OBSERVATORY_P_PCT", "OBSERVATORY_READ_AT"
 
 @pytest.fixture(scope="session")
 def estimated(tmp_path_factory: pytest.TempPathFactory) -> Node:
-    """A node whose study is estimated; Kenya's first operator waived protection."""
-    node = write_node(tmp_path_factory.mktemp("study"), {"ken-0": "W1"})
+    """A node whose study is estimated; Kenya's first operator waived protection in its form, and the
+    second in its package."""
+    node = write_node(tmp_path_factory.mktemp("study"), {"ken-0": "W1"}, of_packages={"ken-1": "W1"})
     words = ["study", "estimate", "--with-answers", "--config", str(node.settings)]
     done = CliRunner().invoke(app, words, env={READ_AT: TODAY}, catch_exceptions=False)
     assert done.exit_code == 0, done.output

@@ -21,9 +21,10 @@ from typer.testing import CliRunner
 from jobs.cli.main import app
 from jobs.engine.lake import open_lake
 from jobs.release import clearance
+from jobs.release.recipe import idle_packages
 from tests.release.conftest import READ_AT, P
 from tests.support.in_process import Run, Told, command_line_of
-from tests.support.release import new_key
+from tests.support.release import ABOUT, new_key
 from tests.support.release_study import COUNTRIES, P_PCT, TODAY, Node, copied, write_node
 
 NAME = "2026-Q4/v1.0.0"
@@ -245,6 +246,16 @@ def test_a_waiver_of_a_respondent_that_contributed_nothing_is_refused(spoilt: No
     assert spoilt.left() == []
 
 
+def test_a_waiver_of_a_package_that_counts_nowhere_is_noted(estimated: Node) -> None:
+    """A month with few days counts in no estimate; the release need not wait for it."""
+    lake = open_lake(str(estimated.folder / "lake"))
+    rows = lake.read("study.contribution")
+    waived = rows.filter("is_waived")["respondent_id"].unique().sort().to_list()
+    assert waived == ["ken-0", "ken-1"] and idle_packages(lake, rows, ABOUT) == []
+    (note,) = idle_packages(lake, rows.filter(pl.col("respondent_id") != "ken-1"), ABOUT)
+    assert note.startswith("No effect of a waiver: ken-1 waived in its package, of which no month counts")
+
+
 def test_without_p_nothing_is_made(spoilt: Node, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(P)
     monkeypatch.delenv("OBSERVATORY_P_PCT_FILE", raising=False)
@@ -342,6 +353,17 @@ def test_names_that_are_no_release_are_refused(node: Node, run: Run) -> None:
     refused(run("clear", "make", NAME, "--deadline", "soon", *config), "--deadline soon: write a day as")
     decided = ("--as", "published", *BY, "--reason", "x")
     refused(run("clear", "decide", NAME, "KEN", *decided, *config), "KEN has no objection to decide on")
+
+
+@pytest.mark.long
+def test_a_country_of_two_holdings_that_waived_in_their_packages_leaves(run: Run, tmp_path: Path) -> None:
+    node = write_node(tmp_path / "waived", of_packages={"lao-0": "W1", "lao-1": "W2"})
+    words = ["study", "estimate", "--with-answers", "--config", str(node.settings)]
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    good(make(run, node))
+    rows = pl.read_csv(node.releases / NAME / "data" / "spam_volume.csv", infer_schema=False)
+    of_laos = rows.filter(pl.col("area_name").str.starts_with("Lao"))
+    assert of_laos.height == 6 and set(of_laos["holdings_class_code"]) == {"1_2"}
 
 
 @pytest.mark.long

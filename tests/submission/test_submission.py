@@ -135,6 +135,28 @@ def test_sums_are_those_of_gold(package: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("waiver", ["W1", "W0", None])
+def test_a_waiver_goes_from_settings_to_the_studys_rows(
+    root: Path, tmp_path: Path, waiver: str | None
+) -> None:
+    file = made(root, tmp_path, OPERATOR.model_copy(update={"waiver": waiver}))
+    assert json.loads(contents(file)[MANIFEST])["waiver"] == waiver
+    assert b"waiver" not in contents(file)["submission.csv"]
+    found = judged(file)
+    assert found.wrong == []
+    assert set(found.tables[VOLUME]["waiver"]) == {waiver}
+    lake = Lake(str(tmp_path / "study"))
+    land(lake, [found], "run")
+    assert set(lake.read(VOLUME)["waiver"]) == {waiver}
+
+
+def test_a_waiver_that_is_no_code_is_refused(package: Path) -> None:
+    with pytest.raises(ValueError, match="waiver 'W9'"):
+        Operator.model_validate(OPERATOR.model_dump() | {"waiver": "W9"})
+    manifest = json.loads(contents(package)[MANIFEST]) | {"waiver": "W9"}
+    assert "waiver: row 2: 'W9'" in told(again(package, {MANIFEST: json.dumps(manifest).encode()}))
+
+
 def test_small_counts_are_counted_elsewhere(package: Path) -> None:
     """Three units of phishing from France: no table shows a count of three, nor lets it be subtracted."""
     tables = judged(package).tables

@@ -99,8 +99,8 @@ def frame(countries: Mapping[str, int] = COUNTRIES) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def submissions(operators: pl.DataFrame) -> pl.DataFrame:
-    """What the operators that answered sent, by month."""
+def submissions(operators: pl.DataFrame, waivers: Mapping[str, str] = {}) -> pl.DataFrame:  # noqa: B006
+    """What the operators that answered sent, by month. waivers: of packages, by respondent."""
     random = np.random.default_rng(22)
     rows = []
     for name, holding, country, size in operators.select(
@@ -121,7 +121,8 @@ def submissions(operators: pl.DataFrame) -> pl.DataFrame:
                      "period_code": month, "channel_code": CHANNEL, "direction_code": "inbound",
                      "stage_code": stage, "outcome_code": outcome, "unit_code": "recipient",
                      "definition_code": "OPERATOR", "units": units, "spam_certain": certain,
-                     "spam_possible": possible, "subscriptions": size, "day_count": days}
+                     "spam_possible": possible, "subscriptions": size, "day_count": days,
+                     "waiver": waivers.get(name, "")}
                 )  # fmt: skip
     return pl.DataFrame(rows)
 
@@ -145,9 +146,11 @@ def answers(waivers: Mapping[str, str] = {}) -> pl.DataFrame:  # noqa: B006
 def write_node(
     folder: Path,
     waivers: Mapping[str, str] = {},
-    countries: Mapping[str, int] = COUNTRIES,  # noqa: B006
+    countries: Mapping[str, int] = COUNTRIES,
+    of_packages: Mapping[str, str] = {},  # noqa: B006
 ) -> Node:
-    """The node's files; `observatory study estimate --with-answers` is still to come."""
+    """The node's files, with waivers of forms and of packages; `observatory study estimate --with-answers` is
+    still to come."""
     node = Node(folder)
     node.files.mkdir(parents=True)
     (folder / "signers").mkdir()
@@ -159,7 +162,7 @@ def write_node(
     ).write_csv(node.files / "denominator.csv")
     prices = "country_code,price_year,currency_code,deflator_index,ppp_rate,market_rate,wage_per_day,source\n"
     (node.files / "price_level.csv").write_text(prices, encoding="utf-8")
-    submissions(operators).write_csv(node.files / "submission.csv")
+    submissions(operators, of_packages).write_csv(node.files / "submission.csv")
     routes = "respondent_id,country_code,period_code,channel_code,direction_code,unit_code,definition_code,"
     routes += "partner_country_code,link_code,units,spam_certain,spam_possible,day_count\n"
     (node.files / "submission_route.csv").write_text(routes, encoding="utf-8")
