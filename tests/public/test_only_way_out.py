@@ -1,0 +1,230 @@
+"""Public tables come from the gate alone, and what leaves is made from them alone: over all modules, by what
+they import, call and name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from jobs.core.contracts import tables
+from jobs.core.errors import ObservatoryError
+from jobs.engine.lake import Lake
+from jobs.public.contracts import public_tables
+
+ROOT = Path(__file__).resolve().parents[2]
+STUDY = frozenset(table for table in tables() if table.startswith("study."))
+# Which modules make public rows, by the call, and which write files of a release.
+MAKES_ROWS = {
+    "jobs.public.tables.coarse": {"jobs.public.cost", "jobs.public.investment_gap"},
+    "jobs.public.gate.transformed": {"jobs.public.gate"},
+    "jobs.public.gate.unguarded": {"jobs.public.gate"},
+    "jobs.public.gate.protect": {"jobs.release.making"},
+    "jobs.release.assembly.files_of": {"jobs.release.making"},
+    "jobs.release.folders.write_folder": {"jobs.release.making", "jobs.release.publishing"},
+    "jobs.release.folders.write_release": {"jobs.release.making"},
+    "jobs.release.folders.unfinished": {"jobs.release.folders", "jobs.release.publishing"},
+    "jobs.release.folders.put": {"jobs.release.folders", "jobs.release.publishing"},
+}
+# What readers get: the workbook, SDMX, CSV and Parquet, codebook, and what a human approves.
+LEAVES = ("assembly", "codebook", "comparing", "released", "sdmx", "summary", "tidy", "workbook")
+# Rooms of the study node's own team, whose work is on study tables.
+OWN_ROOMS = ("study", "submission", "questionnaire", "costs", "audit")
+# Other modules that name a study table, and why they may.
+OTHERS = {
+    "jobs.public.cells": "the gate's own input: contributions",
+    "jobs.public.knowledge": "the attack's input: contributions",
+    "jobs.release.making": "notes on contributions, for the officer",
+    "jobs.release.recipe": "takes the tables for the gate",
+    "jobs.cli.main_figures": "prints for the study's own team",
+    "jobs.cli.study_results": "prints for the study's own team",
+    "jobs.cli.study_check": "prints for the study's own team",
+    "jobs.cli.cost": "costs by published models, of which every row is free",
+    "jobs.report.page": "names the command that prints them, and reads none",
+    "dags.study_monthly": "assets of what it writes",
+}
+
+
+@dataclass
+class Module:
+    """A module: its constants by name, what its names were imported from, and the calls and texts in it."""
+
+    tree: ast.Module
+    imported: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                for each in node.names:
+                    self.imported[each.asname or each.name] = f"{node.module}.{each.name}"
+            elif isinstance(node, ast.Import):
+                for each in node.names:
+                    self.imported[each.asname or each.name] = each.name
+
+    def full(self, node: ast.expr, own: str) -> str | None:
+        """The whole name of what a name or an attribute stands for."""
+        if isinstance(node, ast.Name):
+            return self.imported.get(node.id, f"{own}.{node.id}")
+        if isinstance(node, ast.Attribute):
+            before = self.full(node.value, own)
+            return None if before is None else f"{before}.{node.attr}"
+        return None
+
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        """Constant texts, but docstrings."""
+        documents = {
+            id(node.body[0].value)
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        return frozenset(
+            node.value
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents
+        )
+
+    @cached_property
+    def constants(self) -> dict[str, set[str]]:
+        """The texts in each constant of the module."""
+        found = {}
+        for node in self.tree.body:
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            for target in targets:
+                names = target.elts if isinstance(target, ast.Tuple) else [target]
+                values = (
+                    node.value.elts
+                    if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+                    else [node.value] * len(names)
+                )  # type: ignore[attr-defined]
+                for name, value in zip(names, values, strict=True):
+                    if isinstance(name, ast.Name):
+                        found[name.id] = {
+                            each.value
+                            for each in ast.walk(value)
+                            if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                        }
+        return found
+
+
+@cache
+def modules() -> dict[str, Module]:
+    """Every module of the project by its name."""
+    found = {}
+    for folder in ("jobs", "dags"):
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            found[name] = Module(ast.parse(file.read_text(encoding="utf-8")))
+    return found
+
+
+def calls(module: Module, own: str) -> set[str]:
+    """What of the two rooms a module calls or hands on, by whole names."""
+    if not any(
+        whole.startswith(("jobs.public", "jobs.release")) for whole in (own, *module.imported.values())
+    ):
+        return set()
+    found = {
+        module.full(node, own) for node in ast.walk(module.tree) if isinstance(node, ast.Name | ast.Attribute)
+    }
+    return {each for each in found if each is not None}
+
+
+def study_tables(module: Module, others: Mapping[str, Module]) -> set[str]:
+    """The study tables that a module names, by itself or by a constant of another one."""
+    found = set(module.texts & STUDY)
+    if "study." in module.texts:
+        found.add("study.*")
+    for whole in module.imported.values():
+        room, _, name = whole.rpartition(".")
+        if room in others:
+            found |= others[room].constants.get(name, set()) & STUDY
+    return found
+
+
+def test_nothing_but_the_gate_makes_public_rows_and_nothing_but_a_release_writes_them() -> None:
+    found: dict[str, set[str]] = {name: set() for name in MAKES_ROWS}
+    for own, module in modules().items():
+        for each in calls(module, own) & set(MAKES_ROWS):
+            if each.rpartition(".")[0] != own or own in MAKES_ROWS[each]:
+                found[each].add(own)
+    assert found == MAKES_ROWS
+
+
+def test_the_transforms_of_public_tables_are_called_by_the_gate_alone() -> None:
+    transforms = {f"jobs.{table}" for table in public_tables()}
+    for own, module in modules().items():
+        assert not {
+            each
+            for each in module.imported.values()
+            if each in transforms or each.rpartition(".")[0] in transforms
+        }, own
+        if "jobs.public." in module.texts:
+            assert own == "jobs.public.gate"
+
+
+@pytest.mark.parametrize("table", public_tables())
+def test_no_lake_takes_a_public_table(table: str, tmp_path: Path) -> None:
+    """Neither by a name that is written out, nor by one that is put together."""
+    lake, rows = Lake(str(tmp_path / "lake")), pl.DataFrame({"estimate": [1]})
+    for write in (
+        lambda: lake.append(rows, table),
+        lambda: lake.rewrite(rows, table, {}),
+        lambda: lake.replace(rows, table, "true"),
+    ):
+        with pytest.raises(ObservatoryError):
+            write()
+    named = {own for own, module in modules().items() if module.texts & set(public_tables())}
+    assert named == set()
+
+
+def test_what_leaves_is_made_from_public_tables_alone() -> None:
+    readers = {"open_lake", "Lake", "read_tables", "read_table", "frames_in", "released_in", "Basis"}
+    for name in LEAVES:
+        module = modules()[f"jobs.release.{name}"]
+        assert study_tables(module, modules()) == set(), name
+        assert not {whole.rpartition(".")[2] for whole in module.imported.values()} & readers, name
+        assert "basis" not in module.texts, name
+
+
+def test_study_tables_are_named_by_the_studys_own_rooms_and_by_those_listed() -> None:
+    found = {
+        own
+        for own, module in modules().items()
+        if study_tables(module, modules()) and own.split(".")[1] not in OWN_ROOMS
+    }
+    assert found == set(OTHERS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rows = lake.read('study.spam_volume')",
+        "from jobs.study.contribution import TABLE\nrows = lake.read(TABLE)",
+        "from jobs.study.estimate.study_stage import TABLES\nrows = map(lake.read, TABLES)",
+        "rows = lake.read('study.' + name)",
+    ],
+)
+def test_a_module_that_reads_a_study_table_is_found(text: str) -> None:
+    assert study_tables(Module(ast.parse(text)), modules())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from jobs.public.gate import protect\nprotect()",
+        "from jobs.public.gate import protect as other\nother()",
+        "from jobs.public import gate\ngate.protect()",
+        "import jobs.public.gate as way\nway.protect()",
+        "from jobs.public.gate import protect\nrun(protect)",
+    ],
+)
+def test_a_module_that_makes_public_rows_is_found(text: str) -> None:
+    assert "jobs.public.gate.protect" in calls(Module(ast.parse(text)), "jobs.report.page")
