@@ -1,0 +1,96 @@
+"""Two `release make` of one period in processes of their own: one is stopped or killed while it writes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jobs.release import manifest
+from tests.release.conftest import READ_AT, P
+from tests.support.commands import BIN, ROOT
+from tests.support.release_study import P_PCT, TODAY, Node, copied
+
+pytestmark = pytest.mark.long
+NAME, LONGEST = "2026-Q4/v1.0.0", 120
+Start = Callable[[], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def node(estimated: Node, tmp_path: Path) -> Node:
+    return copied(estimated, tmp_path / "node")
+
+
+@pytest.fixture
+def start(node: Node) -> Iterator[Start]:
+    """Start `observatory release make`."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin() -> subprocess.Popen[str]:
+        words = ["release", "make", "--period", "2026-Q4", "--config", str(node.settings)]
+        started.append(
+            subprocess.Popen(
+                [BIN / "observatory", *words],
+                env=os.environ | {READ_AT: TODAY, P: P_PCT},
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )  # fmt: skip
+        )
+        return started[-1]
+
+    yield begin
+    for each in started:
+        if each.poll() is None:
+            each.kill()
+        each.communicate()
+
+
+def stop_while_it_writes(first: subprocess.Popen[str], node: Node) -> None:
+    """Stop a process once it has the lake's lock."""
+    lock, until = node.folder / "lake" / "lock.json", time.monotonic() + LONGEST
+    while "release make" not in lock.read_text():
+        assert first.poll() is None, first.communicate()[0]
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    first.send_signal(signal.SIGSTOP)
+
+
+def refused(second: subprocess.Popen[str], node: Node) -> None:
+    said = " ".join(second.communicate(timeout=LONGEST)[0].split())
+    assert second.returncode == 5, said
+    assert "the lake is locked: `observatory release make`" in said and "run the same command again" in said
+
+
+def is_whole(node: Node) -> bool:
+    """One release is there, with its record, and nothing else."""
+    for root in (node.releases, node.restricted):
+        assert [each.name for each in (root / "2026-Q4").iterdir()] == ["v1.0.0"]
+    return len(manifest.verify(node.releases / NAME)) == 64
+
+
+def test_one_makes_the_release_and_the_other_is_refused(start: Start, node: Node) -> None:
+    first = start()
+    stop_while_it_writes(first, node)
+    refused(start(), node)
+    first.send_signal(signal.SIGCONT)
+    assert first.wait(LONGEST) == 0, first.communicate()[0]
+    assert is_whole(node)
+
+
+def test_after_one_is_killed_the_other_makes_the_release(start: Start, node: Node) -> None:
+    first = start()
+    stop_while_it_writes(first, node)
+    refused(start(), node)
+    first.kill()
+    assert first.wait(LONGEST) == -signal.SIGKILL
+    second = start()
+    said = second.communicate(timeout=LONGEST)[0]
+    assert second.returncode == 0, said
+    assert is_whole(node)
