@@ -70,6 +70,7 @@ schemas/questionnaire/README
 docs/speed
 docs/scale
 docs/spark
+docs/debugging
 CONTRIBUTING
 SECURITY
 CHANGELOG

@@ -35,6 +35,8 @@ LEAST_TASK_BYTES = 64_000_000
 ENOUGH_TASK_BYTES = 200_000_000
 # Once Polars is imported, a wait that has no end does not see an interrupt from the keyboard.
 INTERRUPTIBLE = 0.5
+# Text in the name of a task: the debugger begins before it.
+STOP_AT = "OBSERVATORY_STOP_AT"
 # Of fewer bytes of logs than this, tasks run in the process itself: workers would start for longer.
 LITTLE = 2 << 20
 # A kernel has its process to itself: tasks are the parallelism. What a task gave back to Polars' allocator
@@ -210,7 +212,8 @@ def environment() -> Iterator[None]:
 
 
 class Inline:
-    """An engine of no process but this one: for so little work that starting workers would take longer.
+    """An engine of no process but this one: for so little work that starting workers would take longer, and
+    for debugging, where it stops before the tasks that OBSERVATORY_STOP_AT names (docs/debugging.md).
 
     What is to be done beside the work still gets a process of its own.
     """
@@ -231,7 +234,10 @@ class Inline:
 
     def run(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None) -> list[R]:
         found = []
+        stop_at = os.environ.get(STOP_AT)
         for task in tasks:
+            if stop_at and stop_at in task.about:
+                breakpoint()
             try:
                 found.append(perform(task.call))
             except TaskDied:

@@ -56,6 +56,7 @@ class Lake(Settings):
 class Engine(Settings):
     """The engine that computes tables.
 
+    name: embedded, with processes of this machine; inline, without any other process, to debug; spark.
     memory: what all of its processes together may use, as text with a unit ("2GB", "1.5 GiB") or in bytes.
     Without it half of the memory that the machine, or the container, gives, and not more than 4 GB a worker.
     workers: processes that work at the same time; without it one for each usable core.
@@ -66,7 +67,7 @@ class Engine(Settings):
     executor, and workers are the cores to take: without them what executors have.
     """
 
-    name: Literal["embedded", "spark"] = "embedded"
+    name: Literal["embedded", "inline", "spark"] = "embedded"
     memory: int | str | None = Field(None, validate_default=True)
     workers: int = Field(default_factory=machine.usable_cores, ge=1, le=MOST_WORKERS)
     master: str | None = None
@@ -76,7 +77,7 @@ class Engine(Settings):
     @field_validator("name", mode="before")
     @classmethod
     def known_engine(cls, name: Any) -> Any:
-        return one_of(name, {"embedded", "spark"}, "engine") if isinstance(name, str) else name
+        return one_of(name, {"embedded", "inline", "spark"}, "engine") if isinstance(name, str) else name
 
     @field_validator("memory", mode="before")
     @classmethod

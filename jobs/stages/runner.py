@@ -90,7 +90,7 @@ def engine_of(work: Run, log_bytes: int) -> Embedded | Inline | Spark:
         refuse_missing()
         if log_bytes:
             return spark.Spark(settings, work.lake.root)
-    elif log_bytes > LITTLE:
+    elif log_bytes > LITTLE and settings.name != "inline":
         return Embedded(settings.workers, settings.memory_bytes)
     return Inline()
 

@@ -544,3 +544,18 @@ def test_every_row_is_in_one_of_the_halves_of_its_bucket(count: int) -> None:
         assert all(bucket % min(cut, count) == own % min(cut, count) for _, bucket, cut in found)
         of_halves = [(each.name, each.bucket, each.count) for half in halves_of for each in left.of(half)]
         assert set(of_halves) == set(found)
+
+
+def test_the_debugger_begins_before_the_named_task_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As docs/debugging.md shows it: the task, its function and what it gets are at hand."""
+    seen = []
+
+    def stop() -> None:
+        task = sys._getframe(1).f_locals["task"]
+        seen.append((task.about, task.function.__name__, task.call.keywords))
+
+    monkeypatch.setenv("OBSERVATORY_STOP_AT", "bucket 2")
+    monkeypatch.setattr(sys, "breakpointhook", stop)
+    tasks = [Task(f"silver, bucket {number} of 2", take, left=[]) for number in (1, 2)]
+    assert Inline().run(tasks) == [None, None]
+    assert seen == [("silver, bucket 2 of 2", "take", {"left": []})]

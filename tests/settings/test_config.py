@@ -435,7 +435,7 @@ def test_memory_has_a_unit_or_is_bytes(tmp_path: Path, text: str, size: int) -> 
         ('workers = "many"', "[engine] workers: Input should be a valid integer"),
         ("workers = 100000", "[engine] workers: Input should be less than or equal to 1024"),
         ('name = "embeded"', "[engine] name: unknown engine 'embeded'; did you mean 'embedded'?"),
-        ('name = "dask"', "[engine] name: unknown engine 'dask'; known are: embedded, spark"),
+        ('name = "dask"', "[engine] name: unknown engine 'dask'; known are: embedded, inline, spark"),
         ('memroy = "2GB"', "[engine] memroy: unknown setting 'memroy'; did you mean 'memory'?"),
     ],
 )
