@@ -20,13 +20,13 @@ from jobs.formats import LINES, Source, delimited, kannel
 from jobs.gold.bypass import (
     NUMBER,
     SIMBOX,
-    behaviour_of,
     can_be_simbox,
-    contacts,
+    count_contacts,
+    find_signs,
     is_simbox,
-    links_of,
     numbers_behaviour,
-    signs,
+    operator_links,
+    sum_behaviour,
 )
 from jobs.protect import pseudonyms
 from jobs.protect.operators import Door
@@ -105,8 +105,8 @@ def transmission_of(lines: list[str], operator: Operator, door: Door) -> pl.Data
 
 def told(made: pl.DataFrame, operator: pl.DataFrame, parameter: pl.DataFrame, truth: dict[int, Any]) -> Signs:
     """For each sign how many messages have it or not, in truth and as found."""
-    behaviour = numbers_behaviour(contacts(made), parameter)
-    flagged = signs(made, operator, parameter, behaviour).filter("is_flagged")
+    behaviour = numbers_behaviour(count_contacts(made), parameter)
+    flagged = find_signs(made, operator, parameter, behaviour).filter("is_flagged")
     found = dict(flagged.group_by("offset").agg(pl.col("bypass_code").unique()).iter_rows())
     counts: Signs = collections.Counter()
     for place, true in truth.items():
@@ -136,8 +136,8 @@ def choices(
         orient="row",
     )
     seen = (
-        made.join(links_of(operator), on=["operator_id", "inbound_link_id"])
-        .join(behaviour_of(contacts(made)), on=[*NUMBER, "sender_hash"])
+        made.join(operator_links(operator), on=["operator_id", "inbound_link_id"])
+        .join(sum_behaviour(count_contacts(made)), on=[*NUMBER, "sender_hash"])
         .filter((pl.col("sender_kind_code") == "number") & can_be_simbox())
         .join(true, on="offset")
         .group_by(*NUMBER, "sender_hash", "recipients", "answering", "sent", "received", "cells")

@@ -22,7 +22,7 @@ from jobs.core.counting_rules import CONTENT_SEEN, RECEIVED
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import read_files
-from jobs.gold.predicates import of_operator
+from jobs.gold.predicates import operator_definitions
 from jobs.stages import removed
 from jobs.stats.prevalence import allocate_sample
 
@@ -109,7 +109,7 @@ def draw_units(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[
 def operator_definition(lake: Lake, plan: Plan) -> pl.Expr:
     """Whether a unit is spam under the definition OPERATOR, by the operator's own measures."""
     _, last = plan.days
-    (rule,) = of_operator(lake.read("ref.definition"), last)
+    (rule,) = operator_definitions(lake.read("ref.definition"), last)
     return rule.spam
 
 

@@ -47,7 +47,7 @@ def find_cells(search: Search, match: Match) -> list[Cell]:
     message = match.rows(MESSAGE)
     if message.is_empty():
         return []
-    proved = bulk.filled(message, prove_bulk(search, message))
+    proved = bulk.fill_bulk(message, prove_bulk(search, message))
     operator = read_reference(search.settings, "ref.operator")
     has_links = bypass_indicator_daily.has_links(operator)
     tables = [table for table in COUNTED if has_links or table != BYPASS]
@@ -67,14 +67,14 @@ def prove_bulk(search: Search, message: pl.DataFrame) -> pl.DataFrame:
     """The evidence of bulk for the messages, as the gold stage computes it from campaigns and texts of the
     days before."""
     operator = read_reference(search.settings, "ref.operator")
-    presets = bulk.presets(reference("ref.bulk_preset"), operator)
+    presets = bulk.presets_by_operator(reference("ref.bulk_preset"), operator)
     of_texts = bulk.days_of_texts(presets, [search.operator.id])[search.operator.id]
     same = pl.col("channel_code").is_in(message["channel_code"].unique().implode())
     beside = search.rows(MESSAGE, same, days_before(message, of_texts), bulk.TEXT_COLUMNS)
     campaign = search.rows(CAMPAIGN, same, days_before(message, bulk.LONGEST_DAYS), bulk.CAMPAIGN_COLUMNS)
     days = message.select("operator_id", "period_date").unique()
     parameter = reference("ref.campaign_parameter")
-    return bulk.evidence(bulk.texts(beside), campaign, parameter, presets, days)
+    return bulk.collect_evidence(bulk.count_texts(beside), campaign, parameter, presets, days)
 
 
 def sender_behaviour(search: Search, message: pl.DataFrame) -> pl.DataFrame:
@@ -82,7 +82,7 @@ def sender_behaviour(search: Search, message: pl.DataFrame) -> pl.DataFrame:
     senders = message["sender_hash"].drop_nulls().unique().implode()
     near = pl.col("sender_hash").is_in(senders) | pl.col("recipient_hash").is_in(senders)
     rows = search.rows(MESSAGE, near, days_before(message, 1), bypass.CONTACT_COLUMNS)
-    return bypass.numbers_behaviour(bypass.contacts(rows), reference("ref.bypass_parameter"))
+    return bypass.numbers_behaviour(bypass.count_contacts(rows), reference("ref.bypass_parameter"))
 
 
 def table_cells(search: Search, table: str, parts: pl.DataFrame) -> list[Cell]:

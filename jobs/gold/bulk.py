@@ -26,16 +26,16 @@ All else stays as the operator set it, else unknown: no built-in rule sets is_bu
 A text of one part may be like that of another, so that a narrow pass over distinct texts comes first. For any
 parts of the messages, cut anywhere:
 
-    of_part = texts(message)                                for each part of the days and those before
+    of_part = count_texts(message)                          for each part of the days and those before
     text    = merged(concat(of_part), TEXT_KEY, TEXT_RULES) all days of each operator and channel
-    proof   = evidence(text, campaign_daily, campaign_parameter, presets, days)
-    message = filled(message, proof)                        for each part of the days
+    proof   = collect_evidence(text, campaign_daily, campaign_parameter, presets, days)
+    message = fill_bulk(message, proof)                     for each part of the days
 
-gold.bulk_daily counts messages by what is_bulk stands on, so that why one is bulk is on record.
+gold.bulk_daily counts messages by the evidence for is_bulk, so that it records why a message is bulk.
 
-days_of_texts() says how many days before. texts() reads the columns TEXT_COLUMNS only, evidence() of
-gold.campaign_daily CAMPAIGN_COLUMNS. evidence() may be called for each operator, or each operator and
-channel, alone.
+days_of_texts() says how many days before. count_texts() reads the columns TEXT_COLUMNS only,
+collect_evidence() of gold.campaign_daily CAMPAIGN_COLUMNS. collect_evidence() may be called for each
+operator, or each operator and channel, alone.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ import polars as pl
 
 from jobs.core import sketch
 from jobs.core.errors import ObservatoryError
-from jobs.gold.predicates import channels_of
-from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, company, until
+from jobs.gold.predicates import parse_channels
+from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, count_neighbours, sum_windows
 
 # No preset may look further back than this: each day further is read again for every day that is counted, and
 # makes one more day due again when a line comes late.
@@ -65,14 +65,14 @@ DISPROVES = "text"
 WITHOUT_TEXTS = "EMAIL"
 # So many signatures of campaigns are looked at together.
 ROWS = 1_000_000
-# The columns that texts() reads.
+# The columns that count_texts() reads.
 TEXT_COLUMNS = [*SIGNED, "signature_sketch", "is_text_short"]
 TEXT_KEY = SIGNED
 TEXT_RULES = {"signature_sketch": "first", "is_text_short": "first", "copies": "sum"}
-# What proves a signature: the campaign of its day, or the signature alone; the preset, and the copies that
-# reach it.
+# What proves that a signature is bulk: the campaign of its day, or the signature alone; the preset, and the
+# copies that reach it.
 REACHED = ["group_hash", "preset_code", "bulk_copy_count"]
-# The columns of gold.campaign_daily that evidence() reads.
+# The columns of gold.campaign_daily that collect_evidence() reads.
 CAMPAIGN_COLUMNS = [
     *(*WHOSE, "campaign_hash", "signature_kind_code", "signature_hashes"),
     *("copy_count", "distinct_recipient_count", "sender_sketch"),
@@ -122,7 +122,7 @@ class Preset:
         return max(self.window_days, FEWEST_DAYS)
 
 
-def presets(bulk_preset: pl.DataFrame, operator: pl.DataFrame) -> list[Preset]:
+def presets_by_operator(bulk_preset: pl.DataFrame, operator: pl.DataFrame) -> list[Preset]:
     """The presets, as they hold for the operators.
 
     Raises ObservatoryError that names a preset of a longer window than gold looks back.
@@ -144,7 +144,7 @@ def presets(bulk_preset: pl.DataFrame, operator: pl.DataFrame) -> list[Preset]:
                 row["least_copies"],
                 row["window_days"],
                 where,
-                channels_of(row["channels"]),
+                parse_channels(row["channels"]),
                 row["valid_from"],
                 row["valid_to"],
             )
@@ -168,7 +168,7 @@ def days_of_texts(presets: list[Preset], operators: Iterable[str]) -> dict[str, 
     }
 
 
-def texts(message: pl.DataFrame) -> pl.DataFrame:
+def count_texts(message: pl.DataFrame) -> pl.DataFrame:
     """How many copies there are of each text that has a sketch; one row without signature_hash, of all other
     messages, for each operator, day and channel that has any."""
     has_sketch = pl.col("signature_sketch").is_not_null()
@@ -193,31 +193,31 @@ def texts(message: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def evidence(
+def collect_evidence(
     text: pl.DataFrame,
     campaign_daily: pl.DataFrame,
     campaign_parameter: pl.DataFrame,
     presets: list[Preset],
     days: pl.DataFrame,
 ) -> pl.DataFrame:
-    """What is proved of the signatures of the days: operator_id, period_date, channel_code, signature_hash
-    and is_bulk. TRUE: a preset is reached, and REACHED says by what; NULL: one may be. FALSE stands in a row
-    without signature_hash: of an operator, day and channel whose texts are not bulk unless a row of their own
-    says otherwise.
+    """What is proved about the signatures of the days: operator_id, period_date, channel_code, signature_hash
+    and is_bulk. TRUE: a preset is reached, and the columns REACHED say by what; NULL: one may be reached.
+    FALSE is in rows without signature_hash: texts of this operator, day and channel are not bulk unless a row
+    of their own says otherwise.
 
-    text: from texts(), of the days and of those before that disprove (days_of_texts). campaign_daily: the
-    rows of the days and of the 29 before. days: operator_id and period_date.
+    text: from count_texts(), of the days and of those before that disprove (days_of_texts). campaign_daily:
+    the rows of the days and of the 29 before. days: operator_id and period_date.
     """
     sketched = text.filter(pl.col("signature_hash").is_not_null())
     doubted = [
-        possible(sketched, thresholds, presets).filter(thresholds.hold())
+        possible_texts(sketched, thresholds, presets).filter(thresholds.hold())
         for thresholds in Thresholds.of(campaign_parameter)
     ]
-    open_ = of_days(pl.concat(doubted), days)
-    bulky = reached(campaign_daily, presets, days)
-    recorded = on_record(text, presets)
+    open_ = filter_days(pl.concat(doubted), days)
+    bulky = reached_signatures(campaign_daily, presets, days)
+    recorded = count_recorded_days(text, presets)
     ruled_out = recorded.filter(
-        any_of(preset.holds() for preset in presets) & ~any_of(preset.unseen() for preset in presets)
+        any_holds(preset.holds() for preset in presets) & ~any_holds(preset.unseen() for preset in presets)
     )
     nothing = pl.lit(None, pl.String)
     by_nothing = [pl.lit(None, bulky.schema[name]).alias(name) for name in REACHED]
@@ -227,7 +227,7 @@ def evidence(
             open_.join(bulky, on=SIGNED, how="anti").select(
                 *SIGNED, *by_nothing, is_bulk=pl.lit(None, pl.Boolean)
             ),
-            of_days(ruled_out, days).select(
+            filter_days(ruled_out, days).select(
                 *WHOSE, nothing.alias("signature_hash"), *by_nothing, is_bulk=False
             ),
         ]
@@ -240,12 +240,12 @@ def no_evidence() -> pl.DataFrame:
     return pl.DataFrame(schema={name: kinds.get(name, pl.String) for name in (*SIGNED, *REACHED, "is_bulk")})
 
 
-def filled(message: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
+def fill_bulk(message: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
     """The messages with is_bulk as the evidence proves it, where the operator did not set it."""
-    return beside(message, evidence).with_columns(is_bulk=BULK).select(message.columns)
+    return join_evidence(message, evidence).with_columns(is_bulk=BULK).select(message.columns)
 
 
-def beside(message: pl.DataFrame, evidence: pl.DataFrame, more: Iterable[str] = ()) -> pl.DataFrame:
+def join_evidence(message: pl.DataFrame, evidence: pl.DataFrame, more: Iterable[str] = ()) -> pl.DataFrame:
     """The messages with what the evidence says of the signature of each, and of all others."""
     of_signature = evidence.filter(pl.col("signature_hash").is_not_null()).select(
         *SIGNED, *more, is_found=True, proved="is_bulk"
@@ -261,27 +261,29 @@ IS_LOOKED_UP = (pl.col("signature_kind_code") == DISPROVES) & pl.col("signature_
 BULK = pl.coalesce("is_bulk", pl.when(pl.col("is_found")).then("proved").when(IS_LOOKED_UP).then("disproved"))
 
 
-def possible(text: pl.DataFrame, thresholds: Thresholds, presets: list[Preset]) -> pl.DataFrame:
+def possible_texts(text: pl.DataFrame, thresholds: Thresholds, presets: list[Preset]) -> pl.DataFrame:
     """The texts by operator, day and channel that may reach a preset."""
     windows = sorted({preset.evidence_days for preset in presets})
     return (
-        company(text, thresholds, windows)
-        .filter(any_of(preset.possible() for preset in presets))
+        count_neighbours(text, thresholds, windows)
+        .filter(any_holds(preset.possible() for preset in presets))
         .select(SIGNED)
     )
 
 
-def on_record(text: pl.DataFrame, presets: list[Preset]) -> pl.DataFrame:
+def count_recorded_days(text: pl.DataFrame, presets: list[Preset]) -> pl.DataFrame:
     """By operator, day and channel how many days of each window have messages."""
     recorded = text.select(WHOSE).unique()
     series = recorded.select(pl.struct("operator_id", "channel_code").rank("dense")).to_series().to_numpy()
     day = recorded["period_date"].to_physical().to_numpy().astype("int64")
     windows = sorted({preset.window_days for preset in presets})
-    counts = until(series, day, (day * 0) + 1, windows)
+    counts = sum_windows(series, day, (day * 0) + 1, windows)
     return recorded.with_columns(pl.Series(f"days_{days}", count) for days, count in counts.items())
 
 
-def reached(campaign_daily: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) -> pl.DataFrame:
+def reached_signatures(
+    campaign_daily: pl.DataFrame, presets: list[Preset], days: pl.DataFrame
+) -> pl.DataFrame:
     """The signatures by operator, day and channel that reach a preset, with the first that each reaches."""
     is_subject = pl.col("signature_kind_code") == "subject"
     listed = campaign_daily.filter(pl.col("signature_kind_code").is_in(PROVES)).select(
@@ -296,7 +298,7 @@ def reached(campaign_daily: pl.DataFrame, presets: list[Preset], days: pl.DataFr
     # So many days at a time that what they look at stays small.
     rows = int(listed["signature_hashes"].list.len().sum())
     step = max(1, ROWS // max(rows, 1))
-    parts = [reached_on(listed, presets, part) for part in asked.iter_slices(step)]
+    parts = [reached_in_days(listed, presets, part) for part in asked.iter_slices(step)]
     nothing = listed.clear().select(
         *WHOSE,
         signature_hash="campaign_hash",
@@ -307,10 +309,10 @@ def reached(campaign_daily: pl.DataFrame, presets: list[Preset], days: pl.DataFr
     return pl.concat([nothing, *parts])
 
 
-def reached_on(listed: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) -> pl.DataFrame:
+def reached_in_days(listed: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) -> pl.DataFrame:
     """The same, of a few days."""
     ago = (pl.col("period_date") - pl.col("copy_date")).dt.total_days()
-    is_asked = any_of(preset.holds() & (ago < preset.window_days) for preset in presets)
+    is_asked = any_holds(preset.holds() & (ago < preset.window_days) for preset in presets)
     looked_at = (
         days.join(listed.rename({"period_date": "copy_date"}), on="operator_id", how="inner")
         .filter(ago >= 0, is_asked)
@@ -337,11 +339,11 @@ def reached_on(listed: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) 
     counts = (
         once.group_by(own)
         .agg(pl.col("copies").filter(ago < days).sum().alias(f"copies_{days}") for days in windows)
-        .join(senders(once.filter("is_subject"), windows), on=own, how="left")
-        .with_columns(of_all_or_each(days) for days in windows)
+        .join(count_senders(once.filter("is_subject"), windows), on=own, how="left")
+        .with_columns(copies_per_sender(days) for days in windows)
         .with_columns(
-            preset_code=first_of([(preset, pl.lit(preset.code)) for preset in presets], pl.String),
-            bulk_copy_count=first_of(
+            preset_code=first_reached([(preset, pl.lit(preset.code)) for preset in presets], pl.String),
+            bulk_copy_count=first_reached(
                 [(preset, pl.col(f"copies_{preset.window_days}")) for preset in presets], pl.Int64
             ),
         )
@@ -356,7 +358,7 @@ def reached_on(listed: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) 
     )
 
 
-def senders(subject: pl.DataFrame, windows: list[int]) -> pl.DataFrame:
+def count_senders(subject: pl.DataFrame, windows: list[int]) -> pl.DataFrame:
     """By operator, day, channel and own_hash of subjects, how many senders there were in each window."""
     ago = (pl.col("period_date") - pl.col("copy_date")).dt.total_days()
     hashes = pl.col("senders").list.explode(keep_nulls=False, empty_as_null=False)
@@ -371,23 +373,23 @@ def senders(subject: pl.DataFrame, windows: list[int]) -> pl.DataFrame:
     return whole.with_columns(pl.col(f"senders_{days}").fill_null(0) for days in windows)
 
 
-def of_all_or_each(days: int) -> pl.Expr:
+def copies_per_sender(days: int) -> pl.Expr:
     """The copies in a window; of a subject how many each of its senders sent on average."""
     copies, number = pl.col(f"copies_{days}"), pl.col(f"senders_{days}")
     each = pl.when(number > 0).then(copies // number).otherwise(0)
     return pl.when(number.is_null()).then(copies).otherwise(each).alias(copies.meta.output_name())
 
 
-def of_days(rows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
+def filter_days(rows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
     return rows.join(days, on=["operator_id", "period_date"], how="semi")
 
 
-def first_of(values: Iterable[tuple[Preset, pl.Expr]], kind: type[pl.DataType]) -> pl.Expr:
+def first_reached(values: Iterable[tuple[Preset, pl.Expr]], kind: type[pl.DataType]) -> pl.Expr:
     """The value of the first preset that is reached for certain; null where none is."""
     return pl.coalesce(
         *(pl.when(preset.certain()).then(value) for preset, value in values), pl.lit(None, kind)
     )
 
 
-def any_of(conditions: Iterable[pl.Expr]) -> pl.Expr:
+def any_holds(conditions: Iterable[pl.Expr]) -> pl.Expr:
     return pl.any_horizontal(pl.lit(False), *conditions)

@@ -1,4 +1,4 @@
-"""gold.bulk_daily: what the bulk of each day's messages stands on, and what proves it."""
+"""gold.bulk_daily: messages of each day by their is_bulk, and by the evidence for it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ NO_GROUP = "_T"
 
 
 def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
-    """message: before bulk.filled(). proof: bulk.evidence() of its days."""
-    told = bulk.beside(message.select(COLUMNS), proof, bulk.REACHED).with_columns(
-        is_bulk=bulk.BULK, basis_code=basis()
+    """message: before bulk.filled(). proof: bulk.collect_evidence() of its days."""
+    told = bulk.join_evidence(message.select(COLUMNS), proof, bulk.REACHED).with_columns(
+        is_bulk=bulk.BULK, basis_code=bulk_basis()
     )
     is_proved = pl.col("basis_code") == "copies"
     # A text that the operator stated as bulk may also be proved.
@@ -31,7 +31,7 @@ def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def basis() -> pl.Expr:
+def bulk_basis() -> pl.Expr:
     """Evidence for is_bulk of a message without copies: what the operator stated comes first."""
     told = pl.when("is_bulk").then(pl.lit("told_bulk")).otherwise(pl.lit("told_not_bulk"))
     return (
@@ -60,6 +60,6 @@ def transform(
 ) -> pl.DataFrame:
     """Of messages of whole days, with the campaigns of these and of the 29 before."""
     days = message.select("operator_id", "period_date").unique()
-    text = merged(bulk.texts(message), bulk.TEXT_KEY, bulk.TEXT_RULES)
-    presets = bulk.presets(bulk_preset, operator)
-    return partial(message, bulk.evidence(text, campaign_daily, campaign_parameter, presets, days))
+    text = merged(bulk.count_texts(message), bulk.TEXT_KEY, bulk.TEXT_RULES)
+    presets = bulk.presets_by_operator(bulk_preset, operator)
+    return partial(message, bulk.collect_evidence(text, campaign_daily, campaign_parameter, presets, days))

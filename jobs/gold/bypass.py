@@ -30,14 +30,14 @@ MARKETING = ["cause", "one_of", "primary"]
 SIMBOX = ["simbox_recipients", "simbox_reply_share", "simbox_received_share", "simbox_cells"]
 # The thresholds, for units of messages and for calls.
 PARAMETERS = {"recipient": ["grey_recipients", *SIMBOX], "call": SIMBOX}
-# The columns that contacts() reads.
+# The columns that count_contacts() reads.
 CONTACT_COLUMNS = [*NUMBER, "sender_kind_code", "sender_hash", "recipient_hash", "cell_hash"]
 CONTACT_KEY = [*NUMBER, "number_hash", "other_hash", "cell_hash"]
 CONTACT_RULES = {"sent": "sum", "received": "sum"}
 Thresholds = Mapping[str, pl.Expr]
 
 
-def contacts(message: pl.DataFrame) -> pl.DataFrame:
+def count_contacts(message: pl.DataFrame) -> pl.DataFrame:
     """For each number and day how much it sent to each other and got from it (other_hash), and the cells that
     it sent from (cell_hash; no counts)."""
     by_number = message.filter(
@@ -51,8 +51,8 @@ def contacts(message: pl.DataFrame) -> pl.DataFrame:
     none, nobody = pl.lit(0, pl.Int64), pl.lit(None, pl.String)
     sides = pl.concat(
         [
-            side(directed, "sender_hash", "recipient_hash", pl.col("count"), none),
-            side(directed, "recipient_hash", "sender_hash", none, pl.col("count")),
+            contact_side(directed, "sender_hash", "recipient_hash", pl.col("count"), none),
+            contact_side(directed, "recipient_hash", "sender_hash", none, pl.col("count")),
         ]
     )
     cells = by_number.filter(pl.col("cell_hash").is_not_null()).select(
@@ -61,13 +61,15 @@ def contacts(message: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([sides.group_by(CONTACT_KEY).agg(pl.col("sent", "received").sum()), cells.unique()])
 
 
-def bucket(count: int) -> pl.Expr:
-    """The number of the bucket, of so many, that a row of contacts() belongs to: numbers_behaviour() may take
-    each bucket alone."""
+def contact_bucket(count: int) -> pl.Expr:
+    """The number of the bucket, of so many, that a row of count_contacts() belongs to: numbers_behaviour()
+    may take each bucket alone."""
     return pl.struct(*NUMBER, "number_hash").hash(seed=0) % count
 
 
-def side(directed: pl.DataFrame, me: str, other: str, sent: pl.Expr, received: pl.Expr) -> pl.DataFrame:
+def contact_side(
+    directed: pl.DataFrame, me: str, other: str, sent: pl.Expr, received: pl.Expr
+) -> pl.DataFrame:
     """The contacts as one of the two numbers sees them."""
     return directed.select(
         *NUMBER,
@@ -86,13 +88,13 @@ def numbers_behaviour(contact: pl.DataFrame, bypass_parameter: pl.DataFrame) -> 
     contact: all rows of each number. Numbers that reach fewer than any threshold and have no cells show no
     sign that needs their behaviour, and are left out.
     """
-    at_most = parameters(bypass_parameter)
+    at_most = all_thresholds(bypass_parameter)
     # The least passes over what calls have no threshold of.
     least = pl.min_horizontal(at_most["grey_recipients"], at_most["simbox_recipients"])
-    return behaviour_of(contact).filter(pl.col("cells").is_not_null() | (pl.col("recipients") >= least))
+    return sum_behaviour(contact).filter(pl.col("cells").is_not_null() | (pl.col("recipients") >= least))
 
 
-def behaviour_of(contact: pl.DataFrame) -> pl.DataFrame:
+def sum_behaviour(contact: pl.DataFrame) -> pl.DataFrame:
     """The same for every number."""
     is_reached, is_cell = pl.col("sent") > 0, pl.col("cell_hash").is_not_null()
     return contact.group_by(*NUMBER, sender_hash="number_hash").agg(
@@ -104,38 +106,38 @@ def behaviour_of(contact: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def signs(
+def find_signs(
     message: pl.DataFrame, operator: pl.DataFrame, bypass_parameter: pl.DataFrame, behaviour: pl.DataFrame
 ) -> pl.DataFrame:
     """One row for each sign that a row of silver.message could show: its columns, bypass_code and is_flagged.
 
     behaviour: from numbers_behaviour(), at least for the numbers that sent these messages.
     """
-    at_most = parameters(bypass_parameter)
+    at_most = all_thresholds(bypass_parameter)
     linked = message.filter((pl.col("channel_code") != "EMAIL") & pl.col("inbound_link_id").is_not_null())
-    seen = linked.join(links_of(operator), on=["operator_id", "inbound_link_id"], how="left").join(
+    seen = linked.join(operator_links(operator), on=["operator_id", "inbound_link_id"], how="left").join(
         behaviour, on=[*NUMBER, "sender_hash"], how="left"
     )
     is_number = pl.col("sender_kind_code") == "number"
     is_at_home = pl.col("network_codes").list.contains(pl.col("sender_network_code"))
     return pl.concat(
         [
-            sign(seen, "GREY_ROUTE", can_be_grey(), is_grey(at_most)),
-            sign(seen, "HOME_MISMATCH", has_home(), ~is_at_home),
-            sign(seen, "SIMBOX", is_number & can_be_simbox(), is_simbox(at_most)),
-            sign(seen, "SPOOFED_CLI", is_number & comes_from_abroad(), is_spoofed()),
+            examine_sign(seen, "GREY_ROUTE", can_be_grey(), is_grey(at_most)),
+            examine_sign(seen, "HOME_MISMATCH", has_home(), ~is_at_home),
+            examine_sign(seen, "SIMBOX", is_number & can_be_simbox(), is_simbox(at_most)),
+            examine_sign(seen, "SPOOFED_CLI", is_number & comes_from_abroad(), is_spoofed()),
         ]
     ).select(*message.columns, "bypass_code", "is_flagged")
 
 
-def sign(seen: pl.DataFrame, code: str, is_examined: pl.Expr, is_flagged: pl.Expr) -> pl.DataFrame:
+def examine_sign(seen: pl.DataFrame, code: str, is_examined: pl.Expr, is_flagged: pl.Expr) -> pl.DataFrame:
     """The rows that could show a sign, and whether they do: an unknown value shows none."""
     return seen.filter(is_examined).with_columns(
         bypass_code=pl.lit(code), is_flagged=is_flagged.fill_null(False)
     )
 
 
-def links_of(operator: pl.DataFrame) -> pl.DataFrame:
+def operator_links(operator: pl.DataFrame) -> pl.DataFrame:
     """Each operator's links, with its country."""
     links = operator.select("operator_id", own_country="country_code", link="links").explode("link")
     about = pl.col("link").struct
@@ -203,7 +205,7 @@ def is_spoofed() -> pl.Expr:
     return national & unvouched & (pl.col("inbound_link_code") != "roaming")
 
 
-def parameters(bypass_parameter: pl.DataFrame) -> dict[str, pl.Expr]:
+def all_thresholds(bypass_parameter: pl.DataFrame) -> dict[str, pl.Expr]:
     """Each threshold as it holds for the channel and on the day of the row; null where a channel has none.
 
     Raises ObservatoryError if one is missing or is no number.
@@ -211,7 +213,7 @@ def parameters(bypass_parameter: pl.DataFrame) -> dict[str, pl.Expr]:
     rows = bypass_parameter.to_dicts()
     is_call = pl.col("channel_code").is_in(CALLS)
     of_messages, of_calls = (
-        {code: threshold(rows, code, unit) for code in codes} for unit, codes in PARAMETERS.items()
+        {code: one_threshold(rows, code, unit) for code in codes} for unit, codes in PARAMETERS.items()
     )
     nothing = pl.lit(None, pl.Float64)
     return {
@@ -220,7 +222,7 @@ def parameters(bypass_parameter: pl.DataFrame) -> dict[str, pl.Expr]:
     }
 
 
-def threshold(rows: Sequence[Mapping[str, Any]], code: str, unit: str) -> pl.Expr:
+def one_threshold(rows: Sequence[Mapping[str, Any]], code: str, unit: str) -> pl.Expr:
     """One threshold as it holds on the day of the row."""
     mine = [row for row in rows if (row["parameter_code"], row["unit_code"]) == (code, unit)]
     if not mine:

@@ -3,15 +3,15 @@
 Some signs need all messages of a number and day, so that a narrow pass over pairs of numbers comes first. For
 any parts of the messages, cut anywhere:
 
-    of_part   = contacts(message)                                         for each part
+    of_part   = count_contacts(message)                                   for each part
     contact   = merged(concat(of_part), CONTACT_KEY, CONTACT_RULES)       all rows of each number and day
     behaviour = numbers_behaviour(contact, bypass_parameter)              the same
     counts    = partial(message, operator, bypass_parameter, behaviour)   for each part
     signs     = finish(merged(concat(counts), key, merge of the contract))
 
-The first three are in jobs/gold/bypass.py. contacts() reads the columns CONTACT_COLUMNS only. Contacts may be
-cut by bucket() before they are merged; the behaviour of all buckets together is the behaviour. Without links
-in ref.operator nothing is examined, and these steps may be left out (has_links).
+The first three are in jobs/gold/bypass.py. count_contacts() reads the columns CONTACT_COLUMNS only. Contacts
+may be cut by contact_bucket() before they are merged; the behaviour of all buckets together is the behaviour.
+Without links in ref.operator nothing is examined, and these steps may be left out (has_links).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import polars as pl
 from jobs.core import sketch
 from jobs.core.contracts import contract
 from jobs.core.merge import merged
-from jobs.gold.bypass import contacts, links_of, numbers_behaviour, signs
+from jobs.gold.bypass import count_contacts, find_signs, numbers_behaviour, operator_links
 
 LINK = ["operator_id", "period_date", "channel_code", "inbound_link_id", "inbound_link_code"]
 SKETCHES = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")
@@ -29,14 +29,14 @@ SKETCHES = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")
 
 def transform(message: pl.DataFrame, operator: pl.DataFrame, bypass_parameter: pl.DataFrame) -> pl.DataFrame:
     about = contract("gold.bypass_indicator_daily")
-    behaviour = numbers_behaviour(contacts(message), bypass_parameter)
+    behaviour = numbers_behaviour(count_contacts(message), bypass_parameter)
     counts = partial(message, operator, bypass_parameter, behaviour)
     return finish(merged(counts, about.key, dict(about.merge)))
 
 
 def has_links(operator: pl.DataFrame) -> bool:
     """Whether any operator has links, without which nothing is examined."""
-    return not links_of(operator).is_empty()
+    return not operator_links(operator).is_empty()
 
 
 def partial(
@@ -45,7 +45,7 @@ def partial(
     """The counts of each sign in some of the messages."""
     is_flagged = pl.col("is_flagged")
     return (
-        signs(message, operator, bypass_parameter, behaviour)
+        find_signs(message, operator, bypass_parameter, behaviour)
         .with_columns(
             sender=sketch.of_pseudonym(pl.col("sender_hash")),
             origid=sketch.of_pseudonym(pl.col("origid_hash")),

@@ -3,14 +3,14 @@
 Which campaign a message belongs to depends on all messages of its operator and day, so that a narrow pass
 over distinct signatures comes first. For any parts of the messages, cut anywhere:
 
-    of_part   = signatures(message)                                        for each part
+    of_part   = count_signatures(message)                                  for each part
     signature = merged(concat(of_part), SIGNATURE_KEY, SIGNATURE_RULES)    whole operator-days
-    member    = members(signature, campaign_parameter)                     whole operator-days
+    member    = find_members(signature, campaign_parameter)                whole operator-days
     counts    = partial(message, member)                                   for each part
     campaigns = finish(merged(concat(counts), key, merge of the contract))
 
-signatures() reads the columns SIGNATURE_COLUMNS only, partial() COUNTED_COLUMNS. Signatures may be cut by
-bucket() before they are merged; the members of all buckets together are the members.
+count_signatures() reads the columns SIGNATURE_COLUMNS only, partial() COUNTED_COLUMNS. Signatures may be cut
+by signature_bucket() before they are merged; the members of all buckets together are the members.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from jobs.core import sketch
 from jobs.core.contracts import contract
 from jobs.core.counting_rules import ACTED
 from jobs.core.merge import merged
-from jobs.gold.origins import UNKNOWN, origin
-from jobs.gold.similarity import OF_CONTENT, SIGNED, WHOSE, Thresholds, united
+from jobs.gold.origins import UNKNOWN, origin_code
+from jobs.gold.similarity import OF_CONTENT, SIGNED, WHOSE, Thresholds, unite_signatures
 
 SIGNATURE_COLUMNS = [*SIGNED, "signature_kind_code", "spam_type_code", "signature_sketch"]
 SIGNATURE_KEY = [*SIGNED, "signature_kind_code", "spam_type_code"]
@@ -38,11 +38,11 @@ COUNTED = ("recipient", "sender", "network", "domain")
 
 
 def transform(message: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.DataFrame:
-    member = members(signatures(message), campaign_parameter)
+    member = find_members(count_signatures(message), campaign_parameter)
     return finish(merged(partial(message, member), CAMPAIGN, dict(contract("gold.campaign_daily").merge)))
 
 
-def signatures(message: pl.DataFrame) -> pl.DataFrame:
+def count_signatures(message: pl.DataFrame) -> pl.DataFrame:
     """How many copies there are of each signature, by the type of spam that they are."""
     return (
         message.select(SIGNATURE_COLUMNS)
@@ -52,17 +52,17 @@ def signatures(message: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def bucket(count: int) -> pl.Expr:
-    """The number of the bucket, of so many, that a row of signatures() belongs to: members() may take each
-    bucket alone. A day's signatures with sketches stay together."""
+def signature_bucket(count: int) -> pl.Expr:
+    """The number of the bucket, of so many, that a row of count_signatures() belongs to: find_members() may
+    take each bucket alone. A day's signatures with sketches stay together."""
     alone = pl.when(pl.col("signature_sketch").is_null()).then("signature_hash")
     return pl.struct(*WHOSE, alone.alias("signature_hash")).hash(seed=0) % count
 
 
-def members(signature: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.DataFrame:
+def find_members(signature: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.DataFrame:
     """The signatures of each campaign that is large enough to be one, with the campaign's commonest type."""
     parts = [
-        members_on(signature.filter(thresholds.hold()), thresholds)
+        find_untyped_members(signature.filter(thresholds.hold()), thresholds)
         for thresholds in Thresholds.of(campaign_parameter)
     ]
     whole = pl.concat(parts)
@@ -72,12 +72,12 @@ def members(signature: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.Dat
     )
 
 
-def members_on(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
+def find_untyped_members(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     """The same, without types, of days on which the same thresholds hold."""
     own = signature.group_by(*SIGNED, "signature_kind_code").agg(
         pl.col("signature_sketch").drop_nulls().first(), pl.col("copies").sum()
     )
-    joined = united(own, thresholds)
+    joined = unite_signatures(own, thresholds)
     least = (
         pl.when(pl.col("signature_kind_code").is_in(OF_CONTENT))
         .then(thresholds.least_copies_content)
@@ -118,28 +118,28 @@ def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
             sender=sketch.of_pseudonym(pl.col("sender_hash")),
             network=sketch.of_text(pl.col("client_network")),
             domain=sketch.of_text(pl.col("recipient_domain")),
-            origin=origin().replace(UNKNOWN, None),
+            origin=origin_code().replace(UNKNOWN, None),
         )
         .group_by(CAMPAIGN)
         .agg(
             pl.col("signature_kind_code").min(),
-            listed(pl.col("signature_hash")).alias("signature_hashes"),
+            sort_codes(pl.col("signature_hash")).alias("signature_hashes"),
             pl.col("is_bucket_capped").any(),
             pl.len().cast(pl.Int64).alias("copy_count"),
-            number(pl.col("is_message_row")).alias("message_count"),
-            number(pl.col("grain_code") == "attempt").alias("attempt_count"),
-            number(pl.col("outcome_code") == "delivered").alias("delivered_count"),
-            number(pl.col("is_antispam") & acted).alias("blocked_count"),
+            count_true(pl.col("is_message_row")).alias("message_count"),
+            count_true(pl.col("grain_code") == "attempt").alias("attempt_count"),
+            count_true(pl.col("outcome_code") == "delivered").alias("delivered_count"),
+            count_true(pl.col("is_antispam") & acted).alias("blocked_count"),
             pl.col("first_at").min(),
             pl.col("last_at").max(),
             *(sketch.smallest(pl.col(name)).alias(f"{name}_sketch") for name in COUNTED),
             pl.col("spam_type_code").first(),
-            listed(pl.col("spam_type_codes").list.explode(keep_nulls=False, empty_as_null=False)).alias(
+            sort_codes(pl.col("spam_type_codes").list.explode(keep_nulls=False, empty_as_null=False)).alias(
                 "spam_type_codes"
             ),
-            listed(pl.col("direction_code")).alias("direction_codes"),
-            listed(pl.col("inbound_link_code")).alias("inbound_link_codes"),
-            listed(pl.col("origin")).alias("origin_codes"),
+            sort_codes(pl.col("direction_code")).alias("direction_codes"),
+            sort_codes(pl.col("inbound_link_code")).alias("inbound_link_codes"),
+            sort_codes(pl.col("origin")).alias("origin_codes"),
         )
     )
 
@@ -154,10 +154,10 @@ def finish(campaign: pl.DataFrame) -> pl.DataFrame:
     ).drop("domain_sketch")
 
 
-def number(condition: pl.Expr) -> pl.Expr:
+def count_true(condition: pl.Expr) -> pl.Expr:
     """How many rows fulfil a condition."""
     return condition.fill_null(False).sum().cast(pl.Int64)
 
 
-def listed(codes: pl.Expr) -> pl.Expr:
+def sort_codes(codes: pl.Expr) -> pl.Expr:
     return codes.drop_nulls().unique().sort()

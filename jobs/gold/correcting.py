@@ -85,7 +85,7 @@ ADDED = (*SUMS, "seen_units", *AUDITED, "audited_spam", *DISTANCES)
 NOTHING = pl.lit(0.0)
 
 
-def rates(estimated: pl.DataFrame) -> pl.DataFrame:
+def error_rates(estimated: pl.DataFrame) -> pl.DataFrame:
     """A row of error rates per operator, month and channel, with how many units each call had.
 
     estimated: gold.filter_quality_monthly. An audit goes before a test elsewhere.
@@ -93,14 +93,14 @@ def rates(estimated: pl.DataFrame) -> pl.DataFrame:
     whole = estimated.filter(
         pl.col("stratum_code") == "_T", pl.col("spam_type_code") == "_T", pl.col("prevalence").is_not_null()
     )
-    of_calls = [count.alias(f"{call}_population") for call, count in calls(*SUMS).items()]
+    of_calls = [count.alias(f"{call}_population") for call, count in call_counts(*SUMS).items()]
     best = whole.sort("quality_method_code", maintain_order=True).unique(
         CHANNEL, keep="first", maintain_order=True
     )
     return best.select(*CHANNEL, *TOLD, *of_calls)
 
 
-def whole(seen: pl.DataFrame) -> pl.DataFrame:
+def estimate_whole(seen: pl.DataFrame) -> pl.DataFrame:
     """Channels or types of operators' months, with what an audit or a test says of each.
 
     seen: units, spam_certain and spam_possible of the messages whose content filters saw, and prevalence and
@@ -109,7 +109,7 @@ def whole(seen: pl.DataFrame) -> pl.DataFrame:
     known.
     """
     rate = {name: pl.col(name).cast(pl.Float64) for name in (*CALL_SHARES, "prevalence")}
-    counts = calls(*SUMS)
+    counts = call_counts(*SUMS)
     has_share = {call: pl.col(share).is_not_null() for call, share in zip(CALLS, CALL_SHARES, strict=True)}
     has_shares = pl.any_horizontal(has_share.values())
     audited = {
@@ -118,7 +118,7 @@ def whole(seen: pl.DataFrame) -> pl.DataFrame:
         .otherwise(counts[call])
         for call in CALLS
     }
-    by_calls = summed(
+    by_calls = sum_values(
         audited[call] * rate[share].fill_null(0.0) for call, share in zip(CALLS, CALL_SHARES, strict=True)
     )
     by_prevalence = pl.col("units") * rate["prevalence"].fill_null(0.0)
@@ -129,45 +129,46 @@ def whole(seen: pl.DataFrame) -> pl.DataFrame:
     }
     for side, end in zip(SIDES, ("prevalence_low", "prevalence_high"), strict=True):
         away = (pl.col(end).cast(pl.Float64) - rate["prevalence"]).abs()
-        distance = summed(audited.values()) * away.fill_null(0.0)
+        distance = sum_values(audited.values()) * away.fill_null(0.0)
         made[f"{side}_drawn"] = pl.when(is_test()).then(NOTHING).otherwise(distance**2).cast(EXACT)
         made[f"{side}_calls"] = pl.when(is_test()).then(distance).otherwise(NOTHING).cast(EXACT)
         made |= {f"{side}_{name}": NOTHING.cast(EXACT) for name in RATES_MOVED}
     return seen.with_columns(**made)
 
 
-def corrected(
+def correct_parts(
     rows: pl.DataFrame, keys: list[str], known: pl.DataFrame, is_decided_by_call: bool = False
 ) -> pl.DataFrame:
-    """Parts of a channel by the keys, over all operators and months: of_months() added up."""
-    return added_up(of_months(rows, keys, known, is_decided_by_call), keys)
+    """Parts of a channel by the keys, over all operators and months: correct_months() added up."""
+    return add_months(correct_months(rows, keys, known, is_decided_by_call), keys)
 
 
-def of_months(
+def correct_months(
     rows: pl.DataFrame, keys: list[str], known: pl.DataFrame, is_decided_by_call: bool = False
 ) -> pl.DataFrame:
     """Parts of a channel by the keys, for each operator and month, with the filters' errors in them.
 
     rows: of one definition and of received traffic, with operator_id, and period_date or period_code; with
-    unit_code and stage_code, or with content_units, content_certain and content_possible. known: rates().
+    unit_code and stage_code, or with content_units, content_certain and content_possible. known:
+    error_rates().
     is_decided_by_call: whether the keys are decisions of the filter rather than properties of the messages.
 
     Columns beside the counts: quality_method_code; seen_units, of which content was there; audited_units, of
     these the ones that an audit or a test covers, and audited_spam, how much of it is spam by that; and
     DISTANCES.
     """
-    month = pl.col("period_code") if "period_code" in rows.columns else month_of("period_date")
-    of_month = rows.lazy().with_columns(period_code=month, **seen(rows.columns))
+    month = pl.col("period_code") if "period_code" in rows.columns else to_month("period_date")
+    of_month = rows.lazy().with_columns(period_code=month, **seen_counts(rows.columns))
     cells = of_month.group_by(*dict.fromkeys([*CHANNEL, *keys])).agg(pl.col(*SUMS, *SEEN.values()).sum())
     populations = [f"{call}_population" for call in CALLS]
     of_calls = known.lazy().select(
-        *CHANNEL, "quality_method_code", pl.col(*columns(), *populations).cast(pl.Float64)
+        *CHANNEL, "quality_method_code", pl.col(*rate_columns(), *populations).cast(pl.Float64)
     )
-    told = cells.join(of_calls, on=CHANNEL, how="left").with_columns(**parts(is_decided_by_call))
+    told = cells.join(of_calls, on=CHANNEL, how="left").with_columns(**estimate_parts(is_decided_by_call))
     return told.select(*dict.fromkeys([*CHANNEL, *keys]), "quality_method_code", *ADDED).collect()
 
 
-def added_up(months: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+def add_months(months: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Parts of operators' months as those of all of them, by the keys, of which channel_code is one, with the
     ends of all spam: spam_low and spam_high, which are spam_certain and spam_possible where nothing was
     audited.
@@ -177,25 +178,25 @@ def added_up(months: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     kept = [name for name in ADDED if name not in DISTANCES]
     added = (
         of_operators.agg(pl.col(ADDED).sum())
-        .with_columns(**squares())
+        .with_columns(**squared_distances())
         .group_by(keys)
         .agg(pl.col(*kept, *SIDES).sum())
-        .with_columns(**ends())
+        .with_columns(**spam_ends())
     )
     return added.with_columns(pl.col("audited_spam").cast(END)).collect()
 
 
-def month_of(day: str) -> pl.Expr:
+def to_month(day: str) -> pl.Expr:
     """The month of a day, as 2026-11."""
     return pl.col(day).dt.strftime("%Y-%m")
 
 
-def columns() -> list[str]:
-    """The columns of rates() that describe a channel's errors."""
+def rate_columns() -> list[str]:
+    """The columns of error_rates() that describe a channel's errors."""
     return [f"{rate}{end}" for rate in RATES for end in ENDS]
 
 
-def seen(names: list[str]) -> dict[str, pl.Expr]:
+def seen_counts(names: list[str]) -> dict[str, pl.Expr]:
     """The counts of the units whose content the filter had. Routes and months of a lake that was written
     before content was counted have nulls: nothing is corrected there."""
     if "stage_code" not in names:
@@ -214,18 +215,18 @@ class Part:
     moved: dict[str, tuple[pl.Expr, pl.Expr]]
 
 
-def summed(values: Iterable[pl.Expr]) -> pl.Expr:
+def sum_values(values: Iterable[pl.Expr]) -> pl.Expr:
     """Their sum; null where one of them is."""
     return reduce(add, values)
 
 
-def together(*parts: Part) -> Part:
-    below, above = (summed(part.chance[side] for part in parts) for side in (0, 1))
+def add_parts(*parts: Part) -> Part:
+    below, above = (sum_values(part.chance[side] for part in parts) for side in (0, 1))
     moved = {name: distance for part in parts for name, distance in part.moved.items()}
-    return Part(summed(part.spam for part in parts), (below, above), moved)
+    return Part(sum_values(part.spam for part in parts), (below, above), moved)
 
 
-def either(condition: pl.Expr, one: Part, other: Part) -> Part:
+def choose_part(condition: pl.Expr, one: Part, other: Part) -> Part:
     def chosen(first: pl.Expr, second: pl.Expr) -> pl.Expr:
         return pl.when(condition).then(first).otherwise(second)
 
@@ -243,27 +244,29 @@ def is_test() -> pl.Expr:
     return (pl.col("quality_method_code") != "audit").fill_null(False)
 
 
-def parts(is_decided_by_call: bool) -> dict[str, pl.Expr]:
+def estimate_parts(is_decided_by_call: bool) -> dict[str, pl.Expr]:
     """For one operator's month: what is audited and what stays as counted; squared distances of rates that
     were drawn for this month alone, and distances of the others."""
-    counts = calls(*SEEN.values())
+    counts = call_counts(*SEEN.values())
     # A call without a share, because the sample had none of it, stays as counted.
     audited = {
         call: pl.when(pl.col(f"{call}_spam_share").is_not_null()).then(counts[call]).otherwise(0)
         for call in CALLS
     }
     units = {call: audited[call].cast(pl.Float64) for call in CALLS}
-    found = together(*(of_call(call, units[call]) for call in CALLS))
+    found = add_parts(*(estimate_by_call(call, units[call]) for call in CALLS))
     if not is_decided_by_call:
         power = pl.col("sensitivity_low") + pl.col("specificity_low") - 1
         # A filter that may be no better than chance, or was audited in one call alone, cannot be inverted.
         is_able = (power > 0).fill_null(False)
-        found = either(is_able, either(is_test(), of_test(units), of_audit(units)), found)
+        found = choose_part(
+            is_able, choose_part(is_test(), estimate_by_test(units), estimate_by_audit(units)), found
+        )
     made = {**audited_counts(audited), "audited_spam": found.spam.cast(EXACT)}
     for place, side in enumerate(SIDES):
         moved = {name: distance[place] for name, distance in found.moved.items()}
-        of_calls = summed(moved.pop(call) for call in CALLS)
-        apart = summed(distance[place] ** 2 for distance in found.moved.values())
+        of_calls = sum_values(moved.pop(call) for call in CALLS)
+        apart = sum_values(distance[place] ** 2 for distance in found.moved.values())
         squares = found.chance[place] + pl.when(is_test()).then(NOTHING).otherwise(apart)
         made[f"{side}_drawn"] = squares.cast(EXACT)
         for name in TOGETHER:
@@ -275,34 +278,34 @@ def parts(is_decided_by_call: bool) -> dict[str, pl.Expr]:
 def audited_counts(audited: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
     """How many units are audited, and what the filter counted of them, from those of each call."""
     return {
-        "audited_units": summed(audited.values()),
+        "audited_units": sum_values(audited.values()),
         "audited_certain": audited["flagged"],
         "audited_possible": audited["flagged"] + audited["undecided"],
     }
 
 
-def ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+def divide_or_null(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
     """Null where the whole is zero."""
     return pl.when(whole != 0).then(part / whole)
 
 
-def left_out(units: pl.Expr, population: pl.Expr) -> pl.Expr:
+def share_outside(units: pl.Expr, population: pl.Expr) -> pl.Expr:
     """The share of the month's units that are outside a part of this size: chance is of units that might have
     been drawn in their place."""
-    return pl.max_horizontal(1 - ratio(units, population).fill_null(1.0), NOTHING)
+    return pl.max_horizontal(1 - divide_or_null(units, population).fill_null(1.0), NOTHING)
 
 
-def population(*names: str) -> pl.Expr:
+def month_population(*names: str) -> pl.Expr:
     """The month's units of these calls."""
-    return summed(pl.col(f"{name}_population") for name in names)
+    return sum_values(pl.col(f"{name}_population") for name in names)
 
 
-def of_call(call: str, units: pl.Expr) -> Part:
+def estimate_by_call(call: str, units: pl.Expr) -> Part:
     """By the share of spam in a call. Its variance by chance is the larger of those at the share and at its
     end: a share of zero in a sample need not be zero."""
     name = f"{call}_spam_share"
     value = pl.col(name).fill_null(0.0)
-    drawn = QUANTILE**2 * units * left_out(units, population(call))
+    drawn = QUANTILE**2 * units * share_outside(units, month_population(call))
     low, high = (pl.col(name + end).fill_null(0.0) for end in ("_low", "_high"))
     below, above = (
         drawn * pl.max_horizontal(value * (1 - value), other * (1 - other)) for other in (low, high)
@@ -310,41 +313,41 @@ def of_call(call: str, units: pl.Expr) -> Part:
     return Part(units * value, (below, above), {call: (units * (value - low), units * (high - value))})
 
 
-def of_audit(units: dict[str, pl.Expr]) -> Part:
+def estimate_by_audit(units: dict[str, pl.Expr]) -> Part:
     """By sensitivity and specificity, which an audit has of what was flagged or passed."""
-    alike = of_rates(units["flagged"], units["passed"], population("flagged", "passed"))
-    return together(alike, of_call("undecided", units["undecided"]))
+    alike = estimate_by_rates(units["flagged"], units["passed"], month_population("flagged", "passed"))
+    return add_parts(alike, estimate_by_call("undecided", units["undecided"]))
 
 
-def of_test(units: dict[str, pl.Expr]) -> Part:
+def estimate_by_test(units: dict[str, pl.Expr]) -> Part:
     """By sensitivity and specificity of a test: half of the undecided counts as flagged, as in the prevalence
     that a test gives (jobs/stats/prevalence_by_test.py), and in the interval all of it or none."""
     half = units["undecided"] / 2
-    alike = of_rates(units["flagged"] + half, units["passed"] + half, population(*CALLS))
-    away = ratio(half, pl.col("sensitivity") + pl.col("specificity") - 1)
-    return together(alike, Part(half * 0, (half * 0, half * 0), {"undecided": (away, away)}))
+    alike = estimate_by_rates(units["flagged"] + half, units["passed"] + half, month_population(*CALLS))
+    away = divide_or_null(half, pl.col("sensitivity") + pl.col("specificity") - 1)
+    return add_parts(alike, Part(half * 0, (half * 0, half * 0), {"undecided": (away, away)}))
 
 
-def of_rates(flagged: pl.Expr, passed: pl.Expr, whole: pl.Expr) -> Part:
+def estimate_by_rates(flagged: pl.Expr, passed: pl.Expr, whole: pl.Expr) -> Part:
     """By sensitivity and specificity. A distance is how far the estimate moves if one of them is at its end:
     spam × (Se' - Se) / (Se' + Sp - 1), and the rest × (Sp' - Sp) / (Se + Sp' - 1). By chance, as many of this
     spam were caught, and of the rest flagged, as of so many drawn from the whole."""
     units = flagged + passed
     caught, clean = pl.col("sensitivity"), pl.col("specificity")
     power = caught + clean - 1
-    found = ratio(flagged * clean - passed * (1 - clean), power)
+    found = divide_or_null(flagged * clean - passed * (1 - clean), power)
     spam = pl.min_horizontal(pl.max_horizontal(found, NOTHING), units)
     rest = units - spam
     drawn = spam * caught * (1 - caught) + rest * clean * (1 - clean)
-    chance = QUANTILE**2 * left_out(units, whole) * ratio(drawn, power**2)
+    chance = QUANTILE**2 * share_outside(units, whole) * divide_or_null(drawn, power**2)
 
     def by_caught(end: str) -> pl.Expr:
         other = pl.col(f"sensitivity{end}")
-        return ratio(spam * (other - caught), other + clean - 1).abs()
+        return divide_or_null(spam * (other - caught), other + clean - 1).abs()
 
     def by_clean(end: str) -> pl.Expr:
         other = pl.col(f"specificity{end}")
-        return ratio(rest * (other - clean), caught + other - 1).abs()
+        return divide_or_null(rest * (other - clean), caught + other - 1).abs()
 
     # The more spam is caught, the less there was; the more of the rest passes, the more.
     moved = {
@@ -354,7 +357,7 @@ def of_rates(flagged: pl.Expr, passed: pl.Expr, whole: pl.Expr) -> Part:
     return Part(spam, (chance, chance), moved)
 
 
-def calls(units: str, certain: str, possible: str) -> dict[str, pl.Expr]:
+def call_counts(units: str, certain: str, possible: str) -> dict[str, pl.Expr]:
     """The units of each call of the filter: flagged ones are certain spam, passed ones are none."""
     return {
         "flagged": pl.col(certain),
@@ -363,16 +366,16 @@ def calls(units: str, certain: str, possible: str) -> dict[str, pl.Expr]:
     }
 
 
-def squares() -> dict[str, pl.Expr]:
+def squared_distances() -> dict[str, pl.Expr]:
     """For one operator, the squared distances, with those of rates that move together in all its months."""
     found = {}
     for side in SIDES:
         distances = [pl.col(f"{side}_{each}").cast(pl.Float64) for each in TOGETHER]
-        found[side] = pl.col(f"{side}_drawn") + summed(distance**2 for distance in distances).cast(EXACT)
+        found[side] = pl.col(f"{side}_drawn") + sum_values(distance**2 for distance in distances).cast(EXACT)
     return found
 
 
-def ends() -> dict[str, pl.Expr]:
+def spam_ends() -> dict[str, pl.Expr]:
     """What was counted and what is estimated, less and more the root of the squared distances: of audited
     units, never less than none nor more than all."""
     spam = pl.col("audited_spam").cast(END)

@@ -8,8 +8,8 @@ import polars as pl
 
 from jobs.core.attributes import ATTRIBUTES
 from jobs.core.counting_rules import CONTENT_SEEN
-from jobs.gold.predicates import Definition, definitions
-from jobs.gold.units import UNITS, grain
+from jobs.gold.predicates import Definition, read_definitions
+from jobs.gold.units import UNITS, grain_units
 
 # The columns of silver.message that any gold table reads, or a definition names.
 READ = (
@@ -30,75 +30,75 @@ VOLUME = ["operator_id", "period_date", "channel_code", "direction_code", "stage
 
 
 # Recipients whose content the operator had: only these can an audit label. Other units have none.
-CONTENT = grain("recipient") * pl.col("stage_code").is_in(CONTENT_SEEN).fill_null(False)
+CONTENT = grain_units("recipient") * pl.col("stage_code").is_in(CONTENT_SEEN).fill_null(False)
 COUNTS = {f"units_{unit}": value for unit, value in UNITS.items()} | {"units_content": CONTENT}
 CONTENT_NAMES = {
     "units": "content_units",
     "spam_certain": "content_certain",
     "spam_possible": "content_possible",
 }
-# What a definition says of a message: two bits of a mask. SILENT: the definition does not cover the channel
-# or the day.
+# The state of a message under a definition: two bits of a mask. SILENT: the definition does not cover the
+# channel or the day.
 NO, POSSIBLE, SILENT, CERTAIN = 0, 1, 2, 3
 # Definitions in one mask: the sign's bit stays free.
 PER_MASK = 31
 
 
-def marked(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
-    """The messages with what each definition says of them (mask_0, ...) and how much of each unit they are
+def mark_messages(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+    """The messages with their states under all definitions (mask_0, ...) and how much of each unit they are
     (units_recipient, ...). A frame that has them is returned as it is."""
     if "mask_0" in message.columns:
         return message
-    states = [state(rows) for rows in definitions(definition).values()]
+    states = [definition_state(rows) for rows in read_definitions(definition).values()]
     masks = [
-        mask(states[start : start + PER_MASK]).alias(f"mask_{start // PER_MASK}")
+        pack_states(states[start : start + PER_MASK]).alias(f"mask_{start // PER_MASK}")
         for start in range(0, max(1, len(states)), PER_MASK)
     ]
     counts = [value.cast(pl.Int64).alias(name) for name, value in COUNTS.items()]
     return message.with_columns(*masks, *counts)
 
 
-def state(rows: list[Definition]) -> pl.Expr:
-    """What the row of a definition that holds on the message's day says of it."""
+def definition_state(rows: list[Definition]) -> pl.Expr:
+    """The state of a message under the definition's row that holds on its day."""
     said = pl.lit(SILENT, dtype=pl.Int64)
     for row in rows:
         says = pl.when(row.spam).then(CERTAIN).when(row.spam.is_null()).then(POSSIBLE).otherwise(NO)
         holds = pl.col("period_date") >= row.valid_from
         if row.valid_to is not None:
             holds &= pl.col("period_date") < row.valid_to
-        said = pl.when(holds & covers(row.channels)).then(says).otherwise(said)
+        said = pl.when(holds & covers_channel(row.channels)).then(says).otherwise(said)
     return said.cast(pl.Int64)
 
 
-def covers(channels: tuple[str, ...] | None) -> pl.Expr:
+def covers_channel(channels: tuple[str, ...] | None) -> pl.Expr:
     """Whether a row's channel is one of those; None is all of them."""
     return pl.lit(True) if channels is None else pl.col("channel_code").is_in(channels)
 
 
-def mask(states: list[pl.Expr]) -> pl.Expr:
+def pack_states(states: list[pl.Expr]) -> pl.Expr:
     """The states side by side in one whole number, the first in its lowest bits."""
     parts = (said * 4**place for place, said in enumerate(states))
     return reduce(pl.Expr.or_, parts, pl.lit(0, dtype=pl.Int64))
 
 
-def masks_of(message: pl.DataFrame) -> list[str]:
+def mask_columns(message: pl.DataFrame) -> list[str]:
     return [name for name in message.columns if name.startswith("mask_")]
 
 
-def said(place: int) -> pl.Expr:
-    """What the definition at that place says, from its two bits."""
+def unpack_state(place: int) -> pl.Expr:
+    """The state under the definition at a place, from its two bits of the mask."""
     return pl.col(f"mask_{place // PER_MASK}") // 4 ** (place % PER_MASK) % 4
 
 
-def statements(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+def states_by_mask(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     """For each mask that occurs in marked messages the definitions that cover it: place (of the definition),
     definition_code, state."""
-    masks = message.select(masks_of(message)).unique()
+    masks = message.select(mask_columns(message)).unique()
     parts = [
         masks.with_columns(
-            place=pl.lit(place, dtype=pl.Int32), definition_code=pl.lit(code), state=said(place)
+            place=pl.lit(place, dtype=pl.Int32), definition_code=pl.lit(code), state=unpack_state(place)
         )
-        for place, code in enumerate(definitions(definition))
+        for place, code in enumerate(read_definitions(definition))
     ]
     nothing = masks.clear().with_columns(
         place=pl.lit(0, dtype=pl.Int32), definition_code=pl.lit(""), state=pl.lit(0, dtype=pl.Int64)
@@ -106,7 +106,7 @@ def statements(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([nothing, *parts]).filter(pl.col("state") != SILENT)
 
 
-def counted(
+def count_units(
     message: pl.DataFrame, definition: pl.DataFrame, by: list[str], has_content: bool = False
 ) -> pl.DataFrame:
     """Rows `by` those columns and unit_code and definition_code, with units, spam_certain and
@@ -116,8 +116,8 @@ def counted(
     their number. Only the few groups are multiplied by the definitions. A definition has no row for the
     channels and days that it does not cover.
     """
-    message = marked(message, definition)
-    masks = masks_of(message)
+    message = mark_messages(message, definition)
+    masks = mask_columns(message)
     counts = [name for name in COUNTS if has_content or name != "units_content"]
     groups = (
         message.group_by(*by, *masks)
@@ -126,7 +126,7 @@ def counted(
         .agg(pl.col(*masks, *counts))
         .with_row_index("group")
     )
-    stated = statements(message, definition)
+    stated = states_by_mask(message, definition)
     cells = groups.select("group", *masks, *counts).explode(*masks, *counts).join(stated, on=masks)
     is_certain, is_possible = pl.col("state") == CERTAIN, pl.col("state") != NO
     sums = cells.group_by("group", "place", "definition_code").agg(
@@ -152,6 +152,6 @@ def counted(
     return groups.select("group", *by).join(pl.concat(parts), on="group").drop("group")
 
 
-def known_or_u(*columns: str) -> list[pl.Expr]:
+def fill_unknown(*columns: str) -> list[pl.Expr]:
     """The columns with _U where a log does not record them."""
     return [pl.col(name).fill_null("_U") for name in columns]

@@ -38,15 +38,15 @@ def transform(
     filter_quality: pl.DataFrame,
 ) -> pl.DataFrame:
     """A channel's month is estimated as a whole: its strata are drawn again together."""
-    strata = with_labels(audit_sample, audit_label)
+    strata = count_labels(audit_sample, audit_label)
     audited = [audited_quality(month.to_dicts()) for month in strata.partition_by(CHANNEL)]
     tests = filter_quality.rename({"channel": "channel_code"})
-    of_tests = flagged(spam_volume_daily).join(tests, on=["operator_id", "channel_code"])
+    of_tests = count_calls(spam_volume_daily).join(tests, on=["operator_id", "channel_code"])
     tested = [tested_quality(row) for row in of_tests.to_dicts()]
     return rows_frame([row for rows in audited for row in rows] + tested, TABLE)
 
 
-def with_labels(sample: pl.DataFrame, label: pl.DataFrame) -> pl.DataFrame:
+def count_labels(sample: pl.DataFrame, label: pl.DataFrame) -> pl.DataFrame:
     """The strata of a sample, with how many of their units were labelled, and the spam among them by type.
 
     A unit's type is the one that its label names; without one, the type from the logs.
@@ -73,7 +73,7 @@ def with_labels(sample: pl.DataFrame, label: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def flagged(volume: pl.DataFrame, *by: str) -> pl.DataFrame:
+def count_calls(volume: pl.DataFrame, *by: str) -> pl.DataFrame:
     """What the filter made of the messages whose content it had, by operator, month and channel, and `by`."""
     is_asked = (
         (pl.col("definition_code") == OPERATOR)
@@ -90,14 +90,14 @@ def audited_quality(strata: list[Row]) -> list[Row]:
     rows = sorted(strata, key=lambda row: row["stratum_code"])
     seed = "|".join(str(rows[0][name]) for name in (*CHANNEL, "sample_seed"))
     return [
-        *(of_one_call(row, seed) for row in rows),
-        *(of_part(code, inside, seed) for code, inside in parts(rows).items()),
-        *of_types(rows, seed),
-        of_channel(rows, seed),
+        *(stratum_row(row, seed) for row in rows),
+        *(part_row(code, inside, seed) for code, inside in group_parts(rows).items()),
+        *type_rows(rows, seed),
+        channel_row(rows, seed),
     ]
 
 
-def cell_of(row: Row) -> Stratum:
+def to_stratum(row: Row) -> Stratum:
     return Stratum(
         code=row["stratum_code"],
         call=row["filter_call_code"],
@@ -109,15 +109,15 @@ def cell_of(row: Row) -> Stratum:
     )
 
 
-def of_one_call(row: Row, seed: str) -> Row:
-    cell = cell_of(row)
+def stratum_row(row: Row, seed: str) -> Row:
+    cell = to_stratum(row)
     alone = prevalence.estimate_stratum(cell, seed)
     clean = cell.labelled - cell.spam
     ends = (cell.spam / cell.sampled, 1 - clean / cell.sampled) if alone else None
-    return counts([row], cell.code) | figures("prevalence", alone) | band(ends)
+    return count_columns([row], cell.code) | figure_columns("prevalence", alone) | band_columns(ends)
 
 
-def parts(rows: list[Row]) -> dict[str, list[Row]]:
+def group_parts(rows: list[Row]) -> dict[str, list[Row]]:
     """The strata of each band of the score, and of units with and without a type by the logs."""
     found: dict[str, list[Row]] = {}
     for row in rows:
@@ -127,26 +127,26 @@ def parts(rows: list[Row]) -> dict[str, list[Row]]:
     return dict(sorted(found.items()))
 
 
-def of_part(code: str, rows: list[Row], seed: str) -> Row:
-    found = prevalence.estimate_part([cell_of(row) for row in rows], f"{seed}|{code}")
-    return counts(rows, code) | estimates(found)
+def part_row(code: str, rows: list[Row], seed: str) -> Row:
+    found = prevalence.estimate_part([to_stratum(row) for row in rows], f"{seed}|{code}")
+    return count_columns(rows, code) | estimate_columns(found)
 
 
-def of_channel(rows: list[Row], seed: str) -> Row:
-    found = prevalence.estimate_quality([cell_of(row) for row in rows], seed)
-    return counts(rows, ALL) | estimates(found) | (of_calls(found.calls) if found else {})
+def channel_row(rows: list[Row], seed: str) -> Row:
+    found = prevalence.estimate_quality([to_stratum(row) for row in rows], seed)
+    return count_columns(rows, ALL) | estimate_columns(found) | (call_columns(found.calls) if found else {})
 
 
-def of_calls(calls: prevalence.Calls) -> Row:
+def call_columns(calls: prevalence.Calls) -> Row:
     """The share of spam in each of the filter's calls, as columns."""
     return {
-        **figures("flagged_spam_share", calls.flagged),
-        **figures("undecided_spam_share", calls.undecided),
-        **figures("passed_spam_share", calls.passed),
+        **figure_columns("flagged_spam_share", calls.flagged),
+        **figure_columns("undecided_spam_share", calls.undecided),
+        **figure_columns("passed_spam_share", calls.passed),
     }
 
 
-def of_types(rows: list[Row], seed: str) -> list[Row]:
+def type_rows(rows: list[Row], seed: str) -> list[Row]:
     """A row for each type that a person or the logs gave a drawn unit.
 
     Prevalence is the share of the channel's units that are spam of the type: over all types it adds up to
@@ -156,28 +156,32 @@ def of_types(rows: list[Row], seed: str) -> list[Row]:
     told = {code for row in rows for name in ("types", "logged_types") for code in row[name]}
     made = []
     for code in sorted(told):
-        cells = [replace(cell_of(row), spam=row["types"].count(code)) for row in rows]
-        count = counts(rows, ALL) | {"spam_type_code": code, "spam_certain": None, "spam_possible": None}
+        cells = [replace(to_stratum(row), spam=row["types"].count(code)) for row in rows]
+        count = count_columns(rows, ALL) | {
+            "spam_type_code": code,
+            "spam_certain": None,
+            "spam_possible": None,
+        }
         found = prevalence.estimate_type(cells, f"{seed}|{code}")
         count["labelled_spam_count"] = sum(each.spam for each in cells)
-        made.append(count | estimates(found))
+        made.append(count | estimate_columns(found))
     return made
 
 
-def estimates(found: prevalence.Quality | None) -> Row:
+def estimate_columns(found: prevalence.Quality | None) -> Row:
     if found is None:
         return {}
     return {
-        **figures("prevalence", found.prevalence),
-        **band((found.least, found.most)),
-        **figures("sensitivity", found.sensitivity),
-        **figures("specificity", found.specificity),
+        **figure_columns("prevalence", found.prevalence),
+        **band_columns((found.least, found.most)),
+        **figure_columns("sensitivity", found.sensitivity),
+        **figure_columns("specificity", found.specificity),
     }
 
 
-def counts(rows: list[Row], code: str) -> Row:
+def count_columns(rows: list[Row], code: str) -> Row:
     """What a row of an audit counts."""
-    cells = [cell_of(row) for row in rows]
+    cells = [to_stratum(row) for row in rows]
     sampled, labelled, spam = (
         sum(getattr(each, name) for each in cells) for name in ("sampled", "labelled", "spam")
     )
@@ -193,7 +197,7 @@ def counts(rows: list[Row], code: str) -> Row:
         "labelled_count": labelled,
         "labelled_spam_count": spam,
         "unsure_count": sum(row["unsure"] for row in rows),
-        "response_share": decimal(labelled / sampled) if sampled else None,
+        "response_share": to_decimal(labelled / sampled) if sampled else None,
         "is_clipped": False,
     }
 
@@ -210,25 +214,29 @@ def tested_quality(row: Row) -> Row:
     made |= {"stratum_code": ALL, "spam_type_code": ALL, "is_clipped": is_clipped}
     made |= {"quality_method_code": "rogan_gladen", "sampled_count": 0, "unsure_count": 0}
     made |= {"labelled_count": 0, "labelled_spam_count": 0}
-    made |= figures("prevalence", found) | figures("specificity", passed)
-    made |= of_calls(correct_calls(apparent, spam, ham, seed))
-    return made | figures("sensitivity", estimate_rate(spam, seed, "spam"))
+    made |= figure_columns("prevalence", found) | figure_columns("specificity", passed)
+    made |= call_columns(correct_calls(apparent, spam, ham, seed))
+    return made | figure_columns("sensitivity", estimate_rate(spam, seed, "spam"))
 
 
-def figures(name: str, figure: Figure | None) -> dict[str, Decimal]:
+def figure_columns(name: str, figure: Figure | None) -> dict[str, Decimal]:
     """An estimate and its interval, as columns."""
     if figure is None:
         return {}
     return {
-        name: decimal(figure.value),
-        f"{name}_low": decimal(figure.low),
-        f"{name}_high": decimal(figure.high),
+        name: to_decimal(figure.value),
+        f"{name}_low": to_decimal(figure.low),
+        f"{name}_high": to_decimal(figure.high),
     }
 
 
-def band(ends: tuple[float, float] | None) -> dict[str, Decimal]:
-    return {} if ends is None else {"prevalence_least": decimal(ends[0]), "prevalence_most": decimal(ends[1])}
+def band_columns(ends: tuple[float, float] | None) -> dict[str, Decimal]:
+    return (
+        {}
+        if ends is None
+        else {"prevalence_least": to_decimal(ends[0]), "prevalence_most": to_decimal(ends[1])}
+    )
 
 
-def decimal(share: float) -> Decimal:
+def to_decimal(share: float) -> Decimal:
     return Decimal(f"{share:.8f}")

@@ -11,10 +11,10 @@ import polars as pl
 from jobs.core.counting_rules import ATTEMPTED, OPERATOR, RECEIVED
 
 
-def measured(measure: pl.DataFrame, has_stage: bool = True, code: str = ATTEMPTED) -> pl.Expr:
-    """Whether a row is in the sum that ref.measure permits, by unit, stage and outcome, at its day.
+def is_in_measure(measure: pl.DataFrame, has_stage: bool = True, code: str = ATTEMPTED) -> pl.Expr:
+    """Whether ref.measure permits a row's unit, stage and outcome in the sum, on the row's day.
 
-    In a table without stages, the units whose every cell is in the sum.
+    In a table without stages: whether all stages and outcomes of its unit are in the sum.
     """
     windows: dict[tuple[dt.date, dt.date | None], list[dict[str, Any]]] = defaultdict(list)
     for row in measure.filter(pl.col("measure_code") == code).to_dicts():

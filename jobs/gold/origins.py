@@ -1,4 +1,4 @@
-"""The country that a figure says something came from: one rule for all tables, packages and sections.
+"""The country of origin in figures: one rule for all tables, packages and sections.
 
 silver and the routes keep three origins apart: claimed, verified and observed. A figure of one origin takes
 the observed one: the country of the connecting address, or the operator's own if its own network sent it.
@@ -14,7 +14,7 @@ UNKNOWN = "_U"
 OBSERVED, CLAIMED = "origin_observed_code", "origin_claimed_code"
 
 
-def origin() -> pl.Expr:
+def origin_code() -> pl.Expr:
     """The country of origin, _U where neither is known. Both may be null or _U where they are not."""
     return pl.coalesce(pl.col(OBSERVED).replace(UNKNOWN, None), CLAIMED, pl.lit(UNKNOWN))
 

@@ -53,7 +53,7 @@ class Definition:
     spam: pl.Expr = field(compare=False, repr=False)
 
 
-def definitions(definition: pl.DataFrame) -> dict[str, list[Definition]]:
+def read_definitions(definition: pl.DataFrame) -> dict[str, list[Definition]]:
     """The rows of ref.definition by their code, each with its predicate checked, oldest first.
 
     Raises ObservatoryError, naming the row, for a predicate that is refused, an unknown channel, or two
@@ -61,13 +61,13 @@ def definitions(definition: pl.DataFrame) -> dict[str, list[Definition]]:
     """
     found: dict[str, list[Definition]] = {}
     for row in definition.to_dicts():
-        channels = channels_of(row["channels"])
+        channels = parse_channels(row["channels"])
         code, valid_from = row["definition_code"], row["valid_from"]
         where = f"ref.definition, row {code} from {valid_from}"
         for channel in channels or ():
             if channel not in codes("channel"):
                 raise ObservatoryError(f"{where}: unknown channel '{channel}'")
-        sql = written(row["predicate"], where)
+        sql = rewrite_predicate(row["predicate"], where)
         about = Definition(code, sql, channels, valid_from, row["valid_to"], expression(sql))
         found.setdefault(code, []).append(about)
     for code, of_code in found.items():
@@ -81,12 +81,12 @@ def definitions(definition: pl.DataFrame) -> dict[str, list[Definition]]:
     return dict(sorted(found.items()))
 
 
-def of_operator(definition: pl.DataFrame, day: dt.date | None = None) -> list[Definition]:
+def operator_definitions(definition: pl.DataFrame, day: dt.date | None = None) -> list[Definition]:
     """The rows of ref.definition for what the operator blocked or marked; with a day, the one that holds.
 
     Raises ObservatoryError if there is none.
     """
-    rows = definitions(definition.filter(pl.col("definition_code") == OPERATOR)).get(OPERATOR, [])
+    rows = read_definitions(definition.filter(pl.col("definition_code") == OPERATOR)).get(OPERATOR, [])
     if day is not None:
         rows = [row for row in rows if row.valid_from <= day and (row.valid_to is None or day < row.valid_to)]
     if not rows:
@@ -98,13 +98,13 @@ def of_operator(definition: pl.DataFrame, day: dt.date | None = None) -> list[De
     return rows
 
 
-def channels_of(text: str) -> tuple[str, ...] | None:
+def parse_channels(text: str) -> tuple[str, ...] | None:
     """The codes of a list such as EMAIL|SMS; None where it holds for all channels."""
     return None if text in EVERYTHING else tuple(text.split("|"))
 
 
 @cache
-def written(text: str, where: str) -> str:
+def rewrite_predicate(text: str, where: str) -> str:
     """The predicate as SQL, written anew from what it was read as.
 
     Raises ObservatoryError, starting with `where`, if it does not parse, names an unknown column, or uses
@@ -121,22 +121,22 @@ def written(text: str, where: str) -> str:
                 f"{where}: '{node.sql()}' is a {type(node).__name__}; a predicate may hold columns, literals,"
                 " comparisons, IN, AND, OR and NOT only"
             )
-    return condition(tree, where)
+    return write_condition(tree, where)
 
 
-def condition(node: exp.Expr, where: str) -> str:
+def write_condition(node: exp.Expr, where: str) -> str:
     """A node that is true, false or unknown, as SQL."""
     if isinstance(node, exp.Paren):
-        return condition(node.this, where)
+        return write_condition(node.this, where)
     if isinstance(node, exp.Not):
-        return f"NOT {condition(node.this, where)}"
+        return f"NOT {write_condition(node.this, where)}"
     if isinstance(node, exp.And | exp.Or):
         sign = "AND" if isinstance(node, exp.And) else "OR"
-        return f"({condition(node.this, where)} {sign} {condition(node.expression, where)})"
+        return f"({write_condition(node.this, where)} {sign} {write_condition(node.expression, where)})"
     if isinstance(node, exp.Boolean):
         return str(node.this).upper()
     if isinstance(node, exp.Column):
-        name, kind = column(node, where)
+        name, kind = check_column(node, where)
         if kind != "boolean":
             raise ObservatoryError(f"{where}: '{name}' is no condition; compare it with something")
         return name
@@ -144,43 +144,45 @@ def condition(node: exp.Expr, where: str) -> str:
         beside = {key for key, value in node.args.items() if value and key not in ("this", "expressions")}
         if beside:
             raise ObservatoryError(f"{where}: '{node.sql()}': IN takes a list of literals only")
-        return compared(node.this, "IN", node.expressions, where)
+        return write_comparison(node.this, "IN", node.expressions, where)
     if isinstance(node, COMPARISONS):
         # A literal may stand left or right; the column is written first.
         left, right = node.this, node.expression
         sign = SIGNS[type(node)]
-        if isinstance(bare(right), exp.Column) and not isinstance(bare(left), exp.Column):
+        if isinstance(without_brackets(right), exp.Column) and not isinstance(
+            without_brackets(left), exp.Column
+        ):
             left, right = right, left
             sign = sign.translate(str.maketrans("<>", "><")) if sign != "<>" else sign
-        return compared(left, sign, [right], where)
+        return write_comparison(left, sign, [right], where)
     raise ObservatoryError(f"{where}: '{node.sql()}' is no condition; compare a column with it")
 
 
-def compared(left: exp.Expr, sign: str, right: list[exp.Expr], where: str) -> str:
+def write_comparison(left: exp.Expr, sign: str, right: list[exp.Expr], where: str) -> str:
     """A column against literals of its own type, or against another column."""
-    left = bare(left)
+    left = without_brackets(left)
     if not isinstance(left, exp.Column):
         raise ObservatoryError(f"{where}: '{left.sql()}' is no column; a comparison needs one")
-    name, kind = column(left, where)
+    name, kind = check_column(left, where)
     if kind == "boolean" and sign not in ("=", "<>", "IN"):
         raise ObservatoryError(f"{where}: '{name}' is TRUE or FALSE and has no order")
-    values = [operand(bare(each), name, kind, where) for each in right]
+    values = [write_operand(without_brackets(each), name, kind, where) for each in right]
     if sign == "IN":
         return f"{name} IN ({', '.join(values)})"
     return f"{name} {sign} {values[0]}"
 
 
-def operand(node: exp.Expr, name: str, kind: str, where: str) -> str:
+def write_operand(node: exp.Expr, name: str, kind: str, where: str) -> str:
     """A literal of the column's type, or a column of the same type. Others would be cast, some to NULL."""
     if isinstance(node, exp.Column):
-        other, other_kind = column(node, where)
+        other, other_kind = check_column(node, where)
         if other_kind != kind:
             raise ObservatoryError(f"{where}: '{name}' is {kind} and '{other}' {other_kind}")
         return other
     if kind == "boolean" and isinstance(node, exp.Boolean):
         return str(node.this).upper()
     if kind == "string" and isinstance(node, exp.Literal) and node.is_string and TEXT.fullmatch(node.name):
-        known = columns()[name].codelist
+        known = message_columns()[name].codelist
         if known and node.name not in codes(known):
             raise ObservatoryError(f"{where}: {name} has no code '{node.name}'; see the list {known}")
         return f"'{node.name}'"
@@ -190,23 +192,23 @@ def operand(node: exp.Expr, name: str, kind: str, where: str) -> str:
     raise ObservatoryError(f"{where}: {node.sql()} cannot be compared with '{name}', which is {kind}")
 
 
-def column(node: exp.Column, where: str) -> tuple[str, str]:
+def check_column(node: exp.Column, where: str) -> tuple[str, str]:
     """A column's name and type. It stands alone: no table before it, no quotes around it."""
     if len(node.parts) > 1 or node.this.args.get("quoted"):
         raise ObservatoryError(f"{where}: write '{node.name}' alone, without a table's name or quotes")
-    if node.name not in columns() or not NAME.fullmatch(node.name):
+    if node.name not in message_columns() or not NAME.fullmatch(node.name):
         raise ObservatoryError(f"{where}: silver.message has no column '{node.name}'")
-    kind = columns()[node.name].type
+    kind = message_columns()[node.name].type
     if kind not in ("string", "boolean", *NUMBERS):
         raise ObservatoryError(f"{where}: '{node.name}' is {kind}, which a predicate cannot compare")
     return node.name, kind
 
 
-def columns() -> dict[str, Field]:
+def message_columns() -> dict[str, Field]:
     return {field.name: field for field in contract("silver.message").fields}
 
 
-def bare(node: exp.Expr) -> exp.Expr:
+def without_brackets(node: exp.Expr) -> exp.Expr:
     """What stands inside brackets."""
     while isinstance(node, exp.Paren):
         node = node.this

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.core import sketch
-from jobs.gold.counting import CERTAIN, marked, masks_of, statements
+from jobs.gold.counting import CERTAIN, mark_messages, mask_columns, states_by_mask
 
 
 def sender_sketches(message: pl.DataFrame, definition: pl.DataFrame, by: list[str]) -> pl.DataFrame:
@@ -14,9 +14,9 @@ def sender_sketches(message: pl.DataFrame, definition: pl.DataFrame, by: list[st
     Units are recipients, attempts and calls: messages and segments have the senders of the recipients. Only
     spam is sketched, and each sender of a group once, whatever the number of definitions.
     """
-    message = marked(message, definition)
-    masks = masks_of(message)
-    certain = statements(message, definition).filter(pl.col("state") == CERTAIN)
+    message = mark_messages(message, definition)
+    masks = mask_columns(message)
+    certain = states_by_mask(message, definition).filter(pl.col("state") == CERTAIN)
     return (
         message.join(certain.select(masks).unique(), on=masks, how="semi")
         .select(*by, *masks, unit_code="grain_code", sender=sketch.of_pseudonym(pl.col("sender_hash")))

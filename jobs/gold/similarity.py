@@ -97,28 +97,28 @@ class Thresholds:
         return begun if self.end_day is None else begun & (pl.col("period_date") < self.end_day)
 
 
-def united(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
+def unite_signatures(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     """The signatures that are like others of their operator, day and channel, each with its campaign.
 
     signature: one row per operator, day, channel and signature_hash, with signature_sketch; null is like
     none. Signatures that are like no other are left out, unless a full bucket may have hidden it.
     """
     sketched = signature.filter(pl.col("signature_sketch").is_not_null()).select(*SIGNED, "signature_sketch")
-    parts = [joined_up(part, thresholds) for part in sketched.partition_by(WHOSE) if part.height > 1]
+    parts = [unite_part(part, thresholds) for part in sketched.partition_by(WHOSE) if part.height > 1]
     return pl.concat([pl.DataFrame(schema=UNITED), *parts])
 
 
-def joined_up(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
+def unite_part(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     """The same for one operator's day and channel."""
     signature = signature.sort("signature_hash")
-    names, table = signature["signature_hash"], table_of(signature["signature_sketch"])
+    names, table = signature["signature_hash"], sketch_table(signature["signature_sketch"])
     is_capped = np.zeros(len(names), bool)
     ends: list[tuple[Places, Places]] = []
     least = math.ceil(thresholds.least_similarity * LANES)
-    for bucket in buckets(table, thresholds):
-        order, place, size = placed(bucket)
+    for bucket in band_buckets(table, thresholds):
+        order, place, size = place_in_buckets(bucket)
         is_capped[order[size > thresholds.bucket_cap]] = True
-        for one, other in pairs(order, place, thresholds.bucket_cap):
+        for one, other in pair_rows(order, place, thresholds.bucket_cap):
             is_alike = np.count_nonzero(table[one] == table[other], axis=1) >= least
             ends.append((one[is_alike], other[is_alike]))
     if not any(len(one) for one, _ in ends):
@@ -141,14 +141,14 @@ def joined_up(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     )
 
 
-def table_of(sketches: pl.Series) -> npt.NDArray[np.uint16]:
+def sketch_table(sketches: pl.Series) -> npt.NDArray[np.uint16]:
     """Sketches, whose values are below 65,536, as the rows of a table."""
     # The cast raises on any other value.
     table: npt.NDArray[np.uint16] = sketches.cast(pl.List(pl.UInt16)).list.to_array(LANES).to_numpy()
     return table
 
 
-def buckets(table: npt.NDArray[np.uint16], thresholds: Thresholds) -> Iterator[npt.NDArray[np.uint64]]:
+def band_buckets(table: npt.NDArray[np.uint16], thresholds: Thresholds) -> Iterator[npt.NDArray[np.uint64]]:
     """For each band the bucket of each sketch: a number made of its values there.
 
     Buckets of two bands are never compared, and no bucket is stored.
@@ -162,7 +162,7 @@ def buckets(table: npt.NDArray[np.uint16], thresholds: Thresholds) -> Iterator[n
         yield bucket
 
 
-def placed(bucket: npt.NDArray[np.uint64]) -> tuple[Places, Numbers, Numbers]:
+def place_in_buckets(bucket: npt.NDArray[np.uint64]) -> tuple[Places, Numbers, Numbers]:
     """The rows bucket by bucket in their own order, of buckets with at least two; the place of each in its
     bucket, from 0; the size of its bucket."""
     order = np.argsort(bucket, kind="stable")
@@ -175,7 +175,7 @@ def placed(bucket: npt.NDArray[np.uint64]) -> tuple[Places, Numbers, Numbers]:
     return order[is_shared], place[is_shared], each[is_shared]
 
 
-def pairs(order: Places, place: Numbers, cap: int) -> Iterator[tuple[Places, Places]]:
+def pair_rows(order: Places, place: Numbers, cap: int) -> Iterator[tuple[Places, Places]]:
     """Each row of a bucket with those of the first `cap` that stand before it, some of the pairs at a
     time."""
     count = np.minimum(place, cap)
@@ -192,7 +192,7 @@ def pairs(order: Places, place: Numbers, cap: int) -> Iterator[tuple[Places, Pla
         begin = end
 
 
-def company(signature: pl.DataFrame, thresholds: Thresholds, windows: Iterable[int]) -> pl.DataFrame:
+def count_neighbours(signature: pl.DataFrame, thresholds: Thresholds, windows: Iterable[int]) -> pl.DataFrame:
     """For each signature of a day, and each number of days that end with it: its copies (own_N), and the
     copies of others in its buckets (near_N), counted once in each bucket.
 
@@ -203,23 +203,23 @@ def company(signature: pl.DataFrame, thresholds: Thresholds, windows: Iterable[i
     windows = list(windows)
     kept = [*SIGNED, "is_text_short"]
     parts = [
-        counted(part, thresholds, windows).select(
+        count_part(part, thresholds, windows).select(
             *kept, *(f"{what}_{days}" for days in windows for what in ("own", "near"))
         )
         for part in signature.partition_by("operator_id", "channel_code")
     ]
-    return pl.concat(parts) if parts else counted(signature, thresholds, windows)
+    return pl.concat(parts) if parts else count_part(signature, thresholds, windows)
 
 
-def counted(signature: pl.DataFrame, thresholds: Thresholds, windows: list[int]) -> pl.DataFrame:
+def count_part(signature: pl.DataFrame, thresholds: Thresholds, windows: list[int]) -> pl.DataFrame:
     """The same for one operator and channel."""
-    table = table_of(signature["signature_sketch"])
+    table = sketch_table(signature["signature_sketch"])
     day = signature["period_date"].to_physical().to_numpy().astype(np.int64)
     copies = signature["copies"].to_numpy()
-    own = until(signature["signature_hash"].rank("dense").to_numpy(), day, copies, windows)
+    own = sum_windows(signature["signature_hash"].rank("dense").to_numpy(), day, copies, windows)
     near = {days: np.zeros(len(day), np.int64) for days in windows}
-    for bucket in buckets(table, thresholds):
-        for days, total in until(bucket, day, copies, windows).items():
+    for bucket in band_buckets(table, thresholds):
+        for days, total in sum_windows(bucket, day, copies, windows).items():
             near[days] += total - own[days]
     return signature.with_columns(
         *(pl.Series(f"own_{days}", own[days], pl.Int64) for days in windows),
@@ -227,7 +227,7 @@ def counted(signature: pl.DataFrame, thresholds: Thresholds, windows: list[int])
     )
 
 
-def until(
+def sum_windows(
     group: npt.NDArray[Any], day: Numbers, copies: Numbers, windows: Iterable[int]
 ) -> dict[int, Numbers]:
     """For each row and number of days: the copies of its group in so many days that end with its own."""

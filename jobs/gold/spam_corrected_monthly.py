@@ -13,8 +13,8 @@ from jobs.core.attributes import asked
 from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.gold import correcting
 from jobs.gold.correcting import ADDED, AUDITED, DISTANCES, END, SUMS, TOLD
-from jobs.gold.filter_quality_monthly import CHANNEL, flagged
-from jobs.gold.measures import is_counted, measured
+from jobs.gold.filter_quality_monthly import CHANNEL, count_calls
+from jobs.gold.measures import is_counted, is_in_measure
 
 UNKNOWN, UNTYPED, ALL = "_U", "UNK", "_T"
 # Days, stages, countries and transits: the column that the part is named by, or the columns.
@@ -41,12 +41,12 @@ def transform(
     measure: pl.DataFrame,
 ) -> pl.DataFrame:
     """What was received, in recipients and attempts."""
-    of_volume, of_routes = measured(measure), measured(measure, has_stage=False)
+    of_volume, of_routes = is_in_measure(measure), is_in_measure(measure, has_stage=False)
     volume, types = spam_volume_daily.filter(of_volume), spam_type_daily.filter(of_volume)
     # A month is measured as at its first day.
     first = pl.concat_str("period_code", pl.lit("-01")).str.to_date()
     sources = spam_source_monthly.with_columns(period_date=first).filter(of_routes & is_counted())
-    known, told = correcting.rates(filter_quality_monthly), told_by_labels(definition)
+    known, told = correcting.error_rates(filter_quality_monthly), label_definitions(definition)
     counted = volume.filter(is_counted())
     tables = {
         "day": counted,
@@ -54,56 +54,56 @@ def transform(
         "country": sources,
         "transit": spam_route_daily.filter(of_routes & is_counted()),
     }
-    of_channel = channels(volume, known, told)
+    of_channel = channel_rows(volume, known, told)
     rows = [
         of_channel,
-        of_types(of_channel, volume, types, filter_quality_monthly),
-        *(parts(code, table, known) for code, table in tables.items()),
+        type_rows(of_channel, volume, types, filter_quality_monthly),
+        *(part_rows(code, table, known) for code, table in tables.items()),
     ]
-    return pl.concat(rows).with_columns(correction_code=correction(told))
+    return pl.concat(rows).with_columns(correction_code=correction_code(told))
 
 
-def parts(code: str, table: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+def part_rows(code: str, table: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """The rows of one kind of part."""
     by = PARTS[code]
     named = table.with_columns(part_code=pl.concat_str(pl.col(by).fill_null(UNKNOWN), separator=BETWEEN))
-    found = correcting.of_months(named, ["part_code"], known, is_decided_by_call=code in DECIDED)
-    ends = found.with_columns(**correcting.squares()).with_columns(**correcting.ends())
-    return in_order(ends, code)
+    found = correcting.correct_months(named, ["part_code"], known, is_decided_by_call=code in DECIDED)
+    ends = found.with_columns(**correcting.squared_distances()).with_columns(**correcting.spam_ends())
+    return order_columns(ends, code)
 
 
-def in_order(rows: pl.DataFrame, code: str) -> pl.DataFrame:
+def order_columns(rows: pl.DataFrame, code: str) -> pl.DataFrame:
     named = rows.with_columns(breakdown_code=pl.lit(code))
     if "definition_code" not in rows.columns:
         named = named.with_columns(definition_code=pl.lit(OPERATOR))
     return named.select(*COLUMNS, *ADDED, "spam_low", "spam_high")
 
 
-def told_by_labels(definition: pl.DataFrame) -> list[str]:
+def label_definitions(definition: pl.DataFrame) -> list[str]:
     """The definitions that ask for nothing but what the operator's measures did, as labels of audits do."""
     predicates = definition.group_by("definition_code").agg("predicate").sort("definition_code")
     return [code for code, texts in predicates.iter_rows() if not asked(texts)]
 
 
-def channels(volume: pl.DataFrame, known: pl.DataFrame, told: list[str]) -> pl.DataFrame:
+def channel_rows(volume: pl.DataFrame, known: pl.DataFrame, told: list[str]) -> pl.DataFrame:
     """A row for each channel and definition. An audit covers the same under all definitions of labels."""
     by = [*CHANNEL, "definition_code"]
     received = volume.filter(pl.col("direction_code").is_in(RECEIVED)).with_columns(
-        period_code=correcting.month_of("period_date")
+        period_code=correcting.to_month("period_date")
     )
     counts = received.group_by(by).agg(pl.col(SUMS).sum())
-    seen = flagged(volume).join(known.select(*CHANNEL, *TOLD), on=CHANNEL, how="left")
-    audited = correcting.whole(seen).drop(SUMS)
+    seen = count_calls(volume).join(known.select(*CHANNEL, *TOLD), on=CHANNEL, how="left")
+    audited = correcting.estimate_whole(seen).drop(SUMS)
     is_told = pl.col("definition_code").is_in(told)
     silent = {
         name: pl.when(is_told).then(name).otherwise(0) for name in (*AUDITED, "audited_spam", *DISTANCES)
     }
     method = pl.when(is_told).then("quality_method_code")
-    rows = with_ends(counts.join(audited, on=CHANNEL, how="left"), silent)
-    return in_order(rows.with_columns(method, part_code=pl.lit(ALL)), ALL)
+    rows = add_ends(counts.join(audited, on=CHANNEL, how="left"), silent)
+    return order_columns(rows.with_columns(method, part_code=pl.lit(ALL)), ALL)
 
 
-def of_types(
+def type_rows(
     channel: pl.DataFrame, volume: pl.DataFrame, types: pl.DataFrame, estimated: pl.DataFrame
 ) -> pl.DataFrame:
     """A row for each type that was counted, or that labels name. Its units are those of all types."""
@@ -117,16 +117,16 @@ def of_types(
         part_code=pl.col("spam_type_code").fill_null(UNTYPED).replace(UNKNOWN, UNTYPED)
     )
     spam = pl.col("spam_certain", "spam_possible")
-    month = named.filter(is_counted()).with_columns(period_code=correcting.month_of("period_date"))
+    month = named.filter(is_counted()).with_columns(period_code=correcting.to_month("period_date"))
     counts = month.group_by(by_type).agg(spam.sum()).filter(pl.col("spam_possible") > 0)
     every = pl.concat([counts.select(by_type), audits.select(by_type)]).unique()
     seen = (
-        every.join(flagged(volume).select(*CHANNEL, "units"), on=CHANNEL)
-        .join(flagged(named, "part_code").drop("units"), on=by_type, how="left")
+        every.join(count_calls(volume).select(*CHANNEL, "units"), on=CHANNEL)
+        .join(count_calls(named, "part_code").drop("units"), on=by_type, how="left")
         .join(audits, on=by_type, how="left")
         .with_columns(spam.fill_null(0))
     )
-    audited = correcting.whole(seen).drop(SUMS)
+    audited = correcting.estimate_whole(seen).drop(SUMS)
     whole = channel.filter(pl.col("definition_code") == OPERATOR).select(*CHANNEL, "units")
     rows = (
         every.join(whole, on=CHANNEL)
@@ -134,23 +134,23 @@ def of_types(
         .join(audited, on=by_type, how="left")
         .with_columns(spam.fill_null(0))
     )
-    return in_order(with_ends(rows, {}), "type")
+    return order_columns(add_ends(rows, {}), "type")
 
 
-def with_ends(rows: pl.DataFrame, changed: dict[str, pl.Expr]) -> pl.DataFrame:
+def add_ends(rows: pl.DataFrame, changed: dict[str, pl.Expr]) -> pl.DataFrame:
     """Channels or types with the ends of all spam. Where filters saw nothing, no audit covers anything."""
     none = ("seen_units", *AUDITED, "audited_spam", *DISTANCES)
     filled = rows.with_columns(**changed).with_columns(pl.col(none).fill_null(0))
     below, above = (pl.col(side).cast(pl.Float64).sqrt() for side in correcting.SIDES)
     estimate = pl.col("audited_spam").cast(pl.Float64)
     certain, possible = (pl.col(f"spam_{end}") - pl.col(f"audited_{end}") for end in ("certain", "possible"))
-    return filled.with_columns(**correcting.squares()).with_columns(
+    return filled.with_columns(**correcting.squared_distances()).with_columns(
         spam_low=pl.max_horizontal(certain + estimate - below, 0.0).cast(END),
         spam_high=pl.min_horizontal(possible + estimate + above, "units").cast(END),
     )
 
 
-def correction(told: list[str]) -> pl.Expr:
+def correction_code(told: list[str]) -> pl.Expr:
     """How far an audit or a test corrects a row, or why none does."""
     audited, seen = pl.col("audited_units"), pl.col("seen_units")
     return (

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from jobs.gold.counting import counted, known_or_u, marked
+from jobs.gold.counting import count_units, fill_unknown, mark_messages
 
 WHOSE = ["operator_id", "period_date", "channel_code", "direction_code"]
 ROUTE = [
@@ -19,8 +19,8 @@ ROUTE = [
 
 def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     # Definitions see a route as the log records it: first the marks, then _U.
-    named = marked(message, definition).with_columns(known_or_u(*ROUTE))
-    return counted(named, definition, [*WHOSE, *ROUTE], has_content=True)
+    named = mark_messages(message, definition).with_columns(fill_unknown(*ROUTE))
+    return count_units(named, definition, [*WHOSE, *ROUTE], has_content=True)
 
 
 transform = partial

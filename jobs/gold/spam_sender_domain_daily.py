@@ -3,7 +3,7 @@
 import polars as pl
 
 from jobs.core.merge import whole
-from jobs.gold.counting import counted, known_or_u, marked
+from jobs.gold.counting import count_units, fill_unknown, mark_messages
 
 TABLE = "gold.spam_sender_domain_daily"
 DOMAIN = ["operator_id", "period_date", "channel_code", "direction_code", "sender_domain"]
@@ -13,10 +13,10 @@ FEWEST = 10
 
 
 def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
-    named = marked(message, definition).with_columns(
-        *known_or_u("sender_domain"), pl.col("is_origin_verified").fill_null(False)
+    named = mark_messages(message, definition).with_columns(
+        *fill_unknown("sender_domain"), pl.col("is_origin_verified").fill_null(False)
     )
-    return counted(named, definition, [*DOMAIN, "is_origin_verified"])
+    return count_units(named, definition, [*DOMAIN, "is_origin_verified"])
 
 
 def finish(frame: pl.DataFrame) -> pl.DataFrame:

@@ -4,8 +4,8 @@ import polars as pl
 
 from jobs.core import sketch
 from jobs.core.merge import whole
-from jobs.gold.counting import VOLUME, counted, marked
-from jobs.gold.origins import origin
+from jobs.gold.counting import VOLUME, count_units, mark_messages
+from jobs.gold.origins import origin_code
 from jobs.gold.senders import sender_sketches
 
 TABLE = "gold.spam_source_daily"
@@ -15,14 +15,14 @@ LOCATION = ["location_database", "location_date"]
 
 def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     """sender_sketch: a list of hashes."""
-    located = marked(message, definition).with_columns(
-        source_country_code=origin(),
+    located = mark_messages(message, definition).with_columns(
+        source_country_code=origin_code(),
         source_network=pl.col("client_network").fill_null("_U"),
         source_asn=pl.col("source_asn").fill_null(0),
     )
     by = [*VOLUME, *SOURCE]
     # A day's rows were located by one table of ranges: it splits no row.
-    volume = counted(located, definition, [*by, *LOCATION])
+    volume = count_units(located, definition, [*by, *LOCATION])
     senders = sender_sketches(located, definition, by)
     return volume.join(senders, on=[*by, "unit_code", "definition_code"], how="left", nulls_equal=True)
 

@@ -41,22 +41,22 @@ def transform(spam_source_daily: pl.DataFrame, operator: pl.DataFrame) -> pl.Dat
     )
     has_senders = (pl.col("spam_certain") > 0) & pl.col("unit_code").is_in(SENT)
     united = pl.col("sender_sketch").fill_null(pl.lit([], dtype=sketch.LIST))
-    rows = monthly.join(sketches(daily), on=KEY, how="left", nulls_equal=True).with_columns(
+    rows = monthly.join(merge_sketches(daily), on=KEY, how="left", nulls_equal=True).with_columns(
         sender_sketch=sketch.to_bytes(pl.when(has_senders).then(united))
     )
-    return with_subscribers(rows, operator).with_columns(
+    return join_subscribers(rows, operator).with_columns(
         spam_certain_rate=per_thousand("spam_certain"), spam_possible_rate=per_thousand("spam_possible")
     )
 
 
-def sketches(daily: pl.DataFrame) -> pl.DataFrame:
+def merge_sketches(daily: pl.DataFrame) -> pl.DataFrame:
     """The senders of each month, from those of its days."""
     sketched = daily.filter(pl.col("sender_sketch").is_not_null())
     lists = sketched.select(*KEY, sketch.of_bytes(pl.col("sender_sketch")))
     return merged(lists, KEY, {"sender_sketch": "sketch"})
 
 
-def with_subscribers(rows: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:
+def join_subscribers(rows: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:
     """The rows with the subscribers of their channel, or the one number for all, which stands under _T."""
     given = operator.select("operator_id", "subscribers").explode("subscribers").unnest("subscribers")
     of_channel = given.rename({"subscriber_count": "of_channel"})

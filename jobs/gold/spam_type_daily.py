@@ -2,11 +2,11 @@
 
 import polars as pl
 
-from jobs.gold.counting import VOLUME, counted
+from jobs.gold.counting import VOLUME, count_units
 
 
 def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
-    return counted(message, definition, [*VOLUME, "spam_type_code"])
+    return count_units(message, definition, [*VOLUME, "spam_type_code"])
 
 
 transform = partial

@@ -3,8 +3,8 @@
 import polars as pl
 
 from jobs.core.counting_rules import OPERATOR
-from jobs.gold.counting import CERTAIN, UNITS, marked, said
-from jobs.gold.predicates import definitions, of_operator
+from jobs.gold.counting import CERTAIN, UNITS, mark_messages, unpack_state
+from jobs.gold.predicates import operator_definitions, read_definitions
 
 DAY = ["operator_id", "period_date", "channel_code"]
 UNTYPED = "UNK"
@@ -18,10 +18,10 @@ def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
 
     Raises ObservatoryError if there is no definition of what was blocked or marked.
     """
-    of_operator(definition)
-    place = list(definitions(definition)).index(OPERATOR)
+    operator_definitions(definition)
+    place = list(read_definitions(definition)).index(OPERATOR)
     units = [f"units_{unit}" for unit in UNITS]
-    spam = marked(message, definition).filter(said(place) == CERTAIN)
+    spam = mark_messages(message, definition).filter(unpack_state(place) == CERTAIN)
     kept = [*DAY, *units]
     types = [*kept, "spam_type_code", "is_type_strong"]
     has_engines = (pl.col("engine_types").list.len() > 0).fill_null(False)

@@ -26,7 +26,7 @@ import polars as pl
 from jobs.core import words
 from jobs.core.attributes import asked
 from jobs.core.shares import CALL_SHARES
-from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES, SIDES, squares
+from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES, SIDES, squared_distances
 from jobs.report.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, range_bar
 from jobs.report.figures import ENDS_OF_SPAM, SUMS
 from jobs.report.report import Report, channel_name
@@ -77,7 +77,7 @@ def correct_spam(total: dict[str, Any], errors: pl.DataFrame, seen_units: int | 
     certain, possible = (total[f"spam_{end}"] - sums[f"audited_{end}"] for end in ("certain", "possible"))
     spam = float(sums["audited_spam"])
     # An audit is of its own month; a test elsewhere is one for all months of an operator.
-    of_operators = errors.group_by("operator_id").agg(pl.col(DISTANCES).sum()).select(**squares())
+    of_operators = errors.group_by("operator_id").agg(pl.col(DISTANCES).sum()).select(**squared_distances())
     below, above = (math.sqrt(float(of_operators[side].sum())) for side in SIDES)
     return Corrected(
         low=max(math.floor(certain + spam - below), 0),

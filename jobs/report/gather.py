@@ -11,8 +11,8 @@ from jobs.core.counting_rules import ATTEMPTED, OPERATOR, RECEIVED
 from jobs.core.words import OTHER, TOTAL, UNKNOWN
 from jobs.gold import correcting, measures
 from jobs.gold.correcting import TOLD
-from jobs.gold.filter_quality_monthly import CHANNEL, flagged
-from jobs.gold.origins import origin, origin_kind
+from jobs.gold.filter_quality_monthly import CHANNEL, count_calls
+from jobs.gold.origins import origin_code, origin_kind
 from jobs.gold.spam_corrected_monthly import BETWEEN, PARTS
 from jobs.report import unclaimed
 from jobs.report.figures import (
@@ -40,7 +40,7 @@ def gather_figures(
     if operators is not None:
         read = select_operators(read, operators)
     volume, estimated = read("gold.spam_volume_daily"), read("gold.filter_quality_monthly")
-    known = correcting.rates(estimated)
+    known = correcting.error_rates(estimated)
     figures = volume_figures(volume, known)
     figures |= type_figures(read("gold.spam_type_daily"), volume, estimated)
     figures |= corrected_figures(read("gold.spam_corrected_monthly"))
@@ -114,7 +114,7 @@ def add_up_parts(corrected: pl.DataFrame, breakdown: str, figure: str) -> pl.Dat
     names = PARTS[breakdown]
     rows = corrected.filter(pl.col("breakdown_code") == breakdown)
     named = pl.col("part_code").str.splitn(BETWEEN, len(names)).struct.rename_fields(names)
-    return correcting.added_up(rows.with_columns(named.struct.unnest()), figure_keys(figure))
+    return correcting.add_months(rows.with_columns(named.struct.unnest()), figure_keys(figure))
 
 
 def campaign_figures(campaign: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -140,7 +140,7 @@ def sum_or_null(name: str) -> pl.Expr:
 
 def is_measured(has_stage: bool = True, measure: str = ATTEMPTED) -> pl.Expr:
     """Whether a row counts in a measure of ref.measure."""
-    return measures.measured(reference("ref.measure"), has_stage, measure)
+    return measures.is_in_measure(reference("ref.measure"), has_stage, measure)
 
 
 def counted_rows(table: pl.DataFrame, has_stage: bool = True, measure: str = ATTEMPTED) -> pl.DataFrame:
@@ -198,15 +198,15 @@ def sum_routes(route: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         origin_kind=pl.when(kinds.list.len() > 1)
         .then(pl.lit("both"))
         .otherwise(kinds.list.first().fill_null("observed")),
-        origin_code=origin(),
+        origin_code=origin_code(),
     )
     for column, top in (("origin_code", TOP_ORIGINS), ("destination_code", TOP_DESTINATIONS)):
         placed = cut_to_largest(placed, column, top)
-    return correcting.corrected(placed, figure_keys("routes"), known)
+    return correcting.correct_parts(placed, figure_keys("routes"), known)
 
 
 def sum_origins(route: pl.DataFrame) -> pl.DataFrame:
-    placed = route.with_columns(origin_code=origin(), origin_kind=origin_kind())
+    placed = route.with_columns(origin_code=origin_code(), origin_kind=origin_kind())
     return placed.group_by(figure_keys("origins")).agg(SPAM)
 
 
@@ -238,7 +238,7 @@ def largest_networks(source: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         .head(TOP_NETWORKS)
     )
     of_top = located.join(top.select(keys), on=keys, how="semi", nulls_equal=True)
-    return correcting.corrected(of_top, keys, known)
+    return correcting.correct_parts(of_top, keys, known)
 
 
 def largest_campaigns(campaign: pl.DataFrame) -> pl.DataFrame:
@@ -293,7 +293,7 @@ def sum_hours(table: pl.DataFrame) -> pl.DataFrame:
 
 def filter_quality(volume: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """The messages that filters saw, by operator, month and channel, with the filters' error rates."""
-    return flagged(volume).join(known, on=CHANNEL, how="left").select(*CHANNEL, *SUMS, *TOLD)
+    return count_calls(volume).join(known, on=CHANNEL, how="left").select(*CHANNEL, *SUMS, *TOLD)
 
 
 def type_quality(volume: pl.DataFrame, types: pl.DataFrame, estimated: pl.DataFrame) -> pl.DataFrame:
@@ -306,7 +306,7 @@ def type_quality(volume: pl.DataFrame, types: pl.DataFrame, estimated: pl.DataFr
     # An unknown type is one type, whatever its code.
     is_known = pl.col(kind).fill_null(UNKNOWN) != UNKNOWN
     named = types.with_columns(pl.when(is_known).then(kind).otherwise(pl.lit("UNK")).alias(kind))
-    seen_types = flagged(named, kind).drop("units")
+    seen_types = count_calls(named, kind).drop("units")
     audits = estimated.filter(
         pl.col(kind) != "_T", pl.col("quality_method_code") == "audit", pl.col("prevalence").is_not_null()
     ).select(*CHANNEL, kind, *told)
@@ -314,7 +314,7 @@ def type_quality(volume: pl.DataFrame, types: pl.DataFrame, estimated: pl.DataFr
     every = pl.concat([there, audits.select("channel_code", kind)]).unique()
     by_type = [*CHANNEL, kind]
     return (
-        flagged(volume)
+        count_calls(volume)
         .select(*CHANNEL, "units")
         .join(every, on="channel_code")
         .join(seen_types, on=by_type, how="left")

@@ -112,7 +112,7 @@ def definitions(settings: Observatory) -> str:
 
 def days_of_texts(settings: Observatory) -> dict[str, int]:
     """By operator, how many days' texts a day looks at, itself among them."""
-    presets = bulk.presets(reference("ref.bulk_preset"), read_reference(settings, "ref.operator"))
+    presets = bulk.presets_by_operator(reference("ref.bulk_preset"), read_reference(settings, "ref.operator"))
     return bulk.days_of_texts(presets, {each.id for each in settings.operator})
 
 

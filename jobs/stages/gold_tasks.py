@@ -65,8 +65,8 @@ def taken_for(left: Sequence[Left], rows: pl.DataFrame, on: Sequence[str]) -> pl
 def signatures(*, staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
     """The signatures of some messages, by bucket."""
     message = read_files(MESSAGE, files, campaign_daily.SIGNATURE_COLUMNS)
-    found = campaign_daily.signatures(message)
-    return leave_cut(found, campaign_daily.bucket(count), Frame.SIGNATURES, staging, count)
+    found = campaign_daily.count_signatures(message)
+    return leave_cut(found, campaign_daily.signature_bucket(count), Frame.SIGNATURES, staging, count)
 
 
 def members(*, staging: str, parts: Sequence[Left]) -> list[Left]:
@@ -74,7 +74,7 @@ def members(*, staging: str, parts: Sequence[Left]) -> list[Left]:
     rows = take(parts)
     assert rows is not None
     signature = merged(rows, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES)
-    found = campaign_daily.members(signature, reference("ref.campaign_parameter"))
+    found = campaign_daily.find_members(signature, reference("ref.campaign_parameter"))
     return leave(found, Frame.MEMBERS, staging)
 
 
@@ -90,7 +90,9 @@ def campaigns(*, staging: str, files: Sequence[DataFile], member: Sequence[Left]
 def contacts(*, staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
     """The contacts of the numbers of some messages, by bucket."""
     message = read_files(MESSAGE, files, bypass.CONTACT_COLUMNS)
-    return leave_cut(bypass.contacts(message), bypass.bucket(count), Frame.CONTACTS, staging, count)
+    return leave_cut(
+        bypass.count_contacts(message), bypass.contact_bucket(count), Frame.CONTACTS, staging, count
+    )
 
 
 def behaviour(*, staging: str, parts: Sequence[Left]) -> list[Left]:
@@ -104,7 +106,7 @@ def behaviour(*, staging: str, parts: Sequence[Left]) -> list[Left]:
 
 def texts(*, staging: str, files: Sequence[DataFile]) -> list[Left]:
     """The texts of some messages, by operator and channel."""
-    found = bulk.texts(read_files(MESSAGE, files, bulk.TEXT_COLUMNS))
+    found = bulk.count_texts(read_files(MESSAGE, files, bulk.TEXT_COLUMNS))
     return [left for part in found.partition_by(OF_TEXTS) for left in leave(part, texts_name(part), staging)]
 
 
@@ -131,8 +133,8 @@ def evidence(
     ]
     schema = {name: polars_schema(CAMPAIGN)[name] for name in bulk.CAMPAIGN_COLUMNS}
     campaigns = pl.concat(listed, rechunk=True) if listed else pl.DataFrame(schema=schema)
-    presets = bulk.presets(reference("ref.bulk_preset"), operator)
-    found = bulk.evidence(text, campaigns, reference("ref.campaign_parameter"), presets, days)
+    presets = bulk.presets_by_operator(reference("ref.bulk_preset"), operator)
+    found = bulk.collect_evidence(text, campaigns, reference("ref.campaign_parameter"), presets, days)
     return leave(found, Frame.EVIDENCE, staging)
 
 
@@ -151,7 +153,7 @@ def count(
     if proof is None:
         proof = bulk.no_evidence()
     bases = leave(bulk_daily.partial(message, proof), BULK, staging) if BULK in tables else []
-    message = bulk.filled(message, proof)
+    message = bulk.fill_bulk(message, proof)
     known = taken_for(behaviours, message, [*bypass.NUMBER, "sender_hash"])
     others = [table for table in tables if table != BULK]
     parts = partials(message, others, operator, known)
@@ -166,7 +168,7 @@ def partials(
     known: the behaviour of the numbers that sent them; None where nothing is known of any.
     """
     frames = {
-        "message": counting.marked(message, reference("ref.definition")),
+        "message": counting.mark_messages(message, reference("ref.definition")),
         "definition": reference("ref.definition"),
         "operator": operator,
         "bypass_parameter": reference("ref.bypass_parameter"),
@@ -174,7 +176,9 @@ def partials(
     for table in tables:
         inputs = [frames[name.split(".")[1]] for name in contract(table).reads]
         if table == BYPASS:
-            nobody = bypass.numbers_behaviour(bypass.contacts(message.clear()), frames["bypass_parameter"])
+            nobody = bypass.numbers_behaviour(
+                bypass.count_contacts(message.clear()), frames["bypass_parameter"]
+            )
             inputs.append(nobody if known is None else known)
         yield table, module_of(table).partial(*inputs)
 

@@ -15,7 +15,7 @@ from jobs.core.periods import edges, last_day, months_of
 from jobs.engine.lake import Lake, Partition, open_lake
 from jobs.engine.table_files import read_files
 from jobs.formats.registry import KERNELS
-from jobs.gold.origins import origin
+from jobs.gold.origins import origin_code
 from jobs.submission.quality import GOLD_QUALITY, QUALITY, quality_of
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, nearest, protected
 
@@ -123,7 +123,7 @@ def as_seen_by(route: pl.DataFrame) -> pl.DataFrame:
     is_outbound = pl.col("direction_code") == "outbound"
     link = pl.when(is_outbound).then("outbound_link_code").otherwise("inbound_link_code")
     return route.with_columns(
-        pl.when(is_outbound).then("destination_code").otherwise(origin()).alias("partner_country_code"),
+        pl.when(is_outbound).then("destination_code").otherwise(origin_code()).alias("partner_country_code"),
         link.replace("_U", "unknown").alias("link_code"),
     )
 

@@ -21,7 +21,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merged
 from jobs.engine.lake import Lake
 from jobs.gold import bulk, bulk_daily, campaign_daily
-from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, company, united
+from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, count_neighbours, unite_signatures
 from jobs.protect import signatures
 from jobs.settings import config
 from jobs.stages import campaigns
@@ -142,7 +142,7 @@ CASES: list[tuple[str, str, str | None, str | None, bool | None, list[tuple[Any,
 def presets() -> list[bulk.Preset]:
     countries = [("che", "CHE"), ("usa", "USA"), ("sgp", "SGP")]
     operator = pl.DataFrame(countries, schema=["operator_id", "country_code"], orient="row")
-    return bulk.presets(reference("ref.bulk_preset"), operator)
+    return bulk.presets_by_operator(reference("ref.bulk_preset"), operator)
 
 
 def filled(
@@ -151,11 +151,11 @@ def filled(
     """The messages of the day with is_bulk; before: those of days before. parts: how many the messages are
     cut into."""
     seen = message if before is None else pl.concat([message, before])
-    of_parts = pl.concat(bulk.texts(seen[part::parts]) for part in range(parts))
+    of_parts = pl.concat(bulk.count_texts(seen[part::parts]) for part in range(parts))
     text = merged(of_parts, bulk.TEXT_KEY, bulk.TEXT_RULES)
     days = message.select("operator_id", "period_date").unique()
-    proof = bulk.evidence(text, campaign, reference("ref.campaign_parameter"), presets(), days)
-    made = pl.concat(bulk.filled(message[part::parts], proof) for part in range(parts))
+    proof = bulk.collect_evidence(text, campaign, reference("ref.campaign_parameter"), presets(), days)
+    made = pl.concat(bulk.fill_bulk(message[part::parts], proof) for part in range(parts))
     bases = bulk_daily.partial(message, proof)
     for value in (True, False, None):
         of_value = bases.filter(pl.col("is_bulk").eq_missing(value))
@@ -315,7 +315,7 @@ def test_a_text_with_another_host_for_each_recipient_is_one_campaign() -> None:
     rng = random.Random(4)
     message = texts([("che", 0, write(rng, ""), 1) for _ in range(300)])
     (thresholds,) = Thresholds.of(reference("ref.campaign_parameter"))
-    joined = united(message.select(*WHOSE, "signature_hash", "signature_sketch"), thresholds)
+    joined = unite_signatures(message.select(*WHOSE, "signature_hash", "signature_sketch"), thresholds)
     assert joined["signature_hash"].n_unique() == 300
     assert joined["campaign_hash"].n_unique() == 1
 
@@ -340,7 +340,7 @@ def test_a_longer_window_than_gold_looks_back_is_refused() -> None:
     )
     empty = pl.DataFrame(schema={"operator_id": pl.String, "country_code": pl.String})
     with pytest.raises(ObservatoryError, match="bulk_preset.csv, row A_YEAR: a window of 365 days is longer"):
-        bulk.presets(pl.concat([rows, year]), empty)
+        bulk.presets_by_operator(pl.concat([rows, year]), empty)
 
 
 @pytest.mark.parametrize(("people", "wanted"), [(9, None), (201, True)])
@@ -438,10 +438,10 @@ def test_cutting_the_messages_anywhere_gives_the_same_bulk(
     days = message.filter(pl.col("period_date") > ago(2)).select("operator_id", "period_date").unique()
 
     def bulk_of(frames: list[pl.DataFrame], days: pl.DataFrame) -> dict[int, bool | None]:
-        text = merged(pl.concat(map(bulk.texts, frames)), bulk.TEXT_KEY, bulk.TEXT_RULES)
-        proof = bulk.evidence(text, campaign, parameter, FEW, days)
+        text = merged(pl.concat(map(bulk.count_texts, frames)), bulk.TEXT_KEY, bulk.TEXT_RULES)
+        proof = bulk.collect_evidence(text, campaign, parameter, FEW, days)
         asked = [frame.join(days, on=days.columns, how="semi") for frame in frames]
-        made = pl.concat(bulk.filled(frame, proof) for frame in asked)
+        made = pl.concat(bulk.fill_bulk(frame, proof) for frame in asked)
         return dict(made.select("offset", "is_bulk").iter_rows())
 
     whole = bulk_of([message], days)
@@ -475,9 +475,9 @@ def test_cutting_the_messages_anywhere_gives_the_same_bulk(
 @given(message=drawn_messages())
 def test_company_is_counted_as_it_says(message: pl.DataFrame) -> None:
     """Against counting one by one: own copies, and those of others in each bucket, in so many days."""
-    text = bulk.texts(message).filter(pl.col("signature_hash").is_not_null())
+    text = bulk.count_texts(message).filter(pl.col("signature_hash").is_not_null())
     (thresholds,) = Thresholds.of(reference("ref.campaign_parameter"))
-    made = company(text, thresholds, [2, 4])
+    made = count_neighbours(text, thresholds, [2, 4])
     rows = text.to_dicts()
 
     def in_window(one: dict[str, Any], other: dict[str, Any], days: int) -> bool:

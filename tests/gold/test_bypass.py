@@ -17,7 +17,14 @@ from jobs.core.contracts import contract, reference, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merged
 from jobs.gold import bypass_indicator_daily
-from jobs.gold.bypass import CONTACT_KEY, CONTACT_RULES, bucket, contacts, numbers_behaviour, parameters
+from jobs.gold.bypass import (
+    CONTACT_KEY,
+    CONTACT_RULES,
+    all_thresholds,
+    contact_bucket,
+    count_contacts,
+    numbers_behaviour,
+)
 from tests.support import bypass_calls, bypass_sms
 from tests.support.examples import examples
 
@@ -113,9 +120,9 @@ def test_the_gateways_that_signed_for_calls_are_counted() -> None:
 def test_a_threshold_that_is_missing_or_no_number_is_named() -> None:
     right = reference("ref.bypass_parameter")
     with pytest.raises(ObservatoryError, match="ref.bypass_parameter: no row grey_recipients for recipient"):
-        parameters(right.filter(pl.col("parameter_code") != "grey_recipients"))
+        all_thresholds(right.filter(pl.col("parameter_code") != "grey_recipients"))
     with pytest.raises(ObservatoryError, match="row grey_recipients: 'many' is no number"):
-        parameters(right.with_columns(value=pl.lit("many")))
+        all_thresholds(right.with_columns(value=pl.lit("many")))
 
 
 # --- parts ----------------------------------------------------------------------------------------------
@@ -182,8 +189,8 @@ def test_cutting_the_messages_anywhere_gives_the_same_signs(
     places = data.draw(st.lists(st.integers(0, 3), min_size=message.height, max_size=message.height))
     parts = [message.filter(pl.Series(places) == part) for part in sorted(set(places))]
     operator, parameter = operators(), few_are_many()
-    of_parts = pl.concat(map(contacts, parts))
-    placed = of_parts.with_columns(bucket=bucket(3))
+    of_parts = pl.concat(map(count_contacts, parts))
+    placed = of_parts.with_columns(bucket=contact_bucket(3))
     behaviour = pl.concat(
         numbers_behaviour(
             merged(placed.filter(bucket=number), CONTACT_KEY, CONTACT_RULES),

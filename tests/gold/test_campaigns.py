@@ -19,7 +19,7 @@ from jobs.core.contracts import contract, reference
 from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merged
 from jobs.gold import campaign_daily, similarity
-from jobs.gold.similarity import WHOSE, Thresholds, united
+from jobs.gold.similarity import WHOSE, Thresholds, unite_signatures
 from jobs.protect import signatures
 from tests.support import campaign_truth
 from tests.support.campaign_truth import CHOSEN_ON, REPORTED_ON, as_messages, found, thresholds
@@ -412,12 +412,12 @@ def buckets_of(rows: pl.DataFrame, bucket: Callable[[int], pl.Expr]) -> list[pl.
 def in_parts(message: pl.DataFrame, parts: list[int]) -> pl.DataFrame:
     """gold.campaign_daily of messages that were cut into parts, each row into the part of its number."""
     cut = [message.filter(pl.Series(parts) == part) for part in sorted(set(parts))]
-    of_parts = pl.concat(map(campaign_daily.signatures, cut))
+    of_parts = pl.concat(map(campaign_daily.count_signatures, cut))
     member = pl.concat(
-        campaign_daily.members(
+        campaign_daily.find_members(
             merged(bucket, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES), thresholds()
         )
-        for bucket in buckets_of(of_parts, campaign_daily.bucket)
+        for bucket in buckets_of(of_parts, campaign_daily.signature_bucket)
     )
     counts = pl.concat(campaign_daily.partial(part, member) for part in cut)
     about = contract("gold.campaign_daily")
@@ -522,7 +522,7 @@ def similar_pairs(message: pl.DataFrame) -> int:
     """How many signatures the comparison gives back as like others."""
     signature = message.select(*WHOSE, "signature_hash", "signature_sketch").unique()
     (of_all_times,) = Thresholds.of(thresholds())
-    return united(signature, of_all_times).height
+    return unite_signatures(signature, of_all_times).height
 
 
 def test_pairs_are_compared_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

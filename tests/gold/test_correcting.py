@@ -105,7 +105,7 @@ def test_by_hand() -> None:
         told("a", quality_method_code="rogan_gladen", flagged_spam_share=Decimal(0)),
         told("b", quality_method_code="rogan_gladen"),
         # Nobody labelled; a stratum and a type are no channel.
-        told("c", prevalence=None, **dict.fromkeys(correcting.columns())),
+        told("c", prevalence=None, **dict.fromkeys(correcting.rate_columns())),
         told("d", stratum_code="EMAIL._T._T.ge4"),
         told("d", spam_type_code="UNK"),
     ]
@@ -123,8 +123,8 @@ def test_by_hand() -> None:
         # Of another month nothing is known.
         volume("a", 4, "content", (10, 5, 6)) | {"period_date": dt.date(2026, 12, 4)},
     ]
-    known = correcting.rates(frame(QUALITY, quality))
-    found = correcting.corrected(
+    known = correcting.error_rates(frame(QUALITY, quality))
+    found = correcting.correct_parts(
         frame("gold.spam_volume_daily", rows), ["channel_code", "period_date"], known
     )
     days = {day.day: row for day, row in by(found, "period_date").items()}
@@ -154,15 +154,15 @@ def test_distances_of_one_test_add_up_and_those_of_audits_as_squares() -> None:
         for month in (11, 12)
         for counts in ((100, 100, 100), (200, 0, 0))
     ]
-    known = correcting.rates(frame(QUALITY, quality))
+    known = correcting.error_rates(frame(QUALITY, quality))
     table = frame("gold.spam_volume_daily", rows)
-    found = by(correcting.corrected(table, ["channel_code", "outcome_code"], known), "outcome_code")
+    found = by(correcting.correct_parts(table, ["channel_code", "outcome_code"], known), "outcome_code")
     # Below, 10 of what was flagged and 10 of what was passed; above, 5 and 20; 110 of a month are spam.
     for operator, below, above in (("a", 20, sqrt(850)), ("b", 40, 50), ("c", 40, 50)):
         assert float(found[operator]["spam_low"]) == pytest.approx(220 - below, abs=1e-3), operator
         assert float(found[operator]["spam_high"]) == pytest.approx(220 + above, abs=1e-3), operator
     # Tests of several operators were made apart.
-    (all_,) = correcting.corrected(table, ["channel_code"], known).to_dicts()
+    (all_,) = correcting.correct_parts(table, ["channel_code"], known).to_dicts()
     assert float(all_["spam_low"]) == pytest.approx(660 - sqrt(20**2 + 40**2 + 40**2), abs=1e-3)
     assert float(all_["spam_high"]) == pytest.approx(660 + sqrt(850 + 50**2 + 50**2), abs=1e-3)
 
@@ -175,9 +175,9 @@ def test_a_year_of_one_test_is_as_wide_as_its_months_together() -> None:
         volume("a", 1, "content", (1_000, 300, 300), period_date=dt.date(2026, month, 1))
         for month in range(1, 13)
     ]
-    known = correcting.rates(frame(QUALITY, quality))
+    known = correcting.error_rates(frame(QUALITY, quality))
     table = frame("gold.spam_volume_daily", rows)
-    year, *_ = correcting.corrected(table, ["channel_code"], known).to_dicts()
+    year, *_ = correcting.correct_parts(table, ["channel_code"], known).to_dicts()
     # A month: 1,000 units, (300 x .95 - 700 x .05) / .75 of them spam; moved by each end in turn.
     spam = 250 / 0.75
     below = (spam * 0.1 / 0.85, (1_000 - spam) * 0.05 / 0.7)
@@ -199,7 +199,9 @@ def test_a_test_counts_half_of_the_undecided_as_flagged_in_parts_too() -> None:
         {f"{call}_spam_share": tuple(round(end, 8) for end in share(getattr(calls, call))) for call in CALLS}
     )
     quality |= {"units": 1_000, "spam_certain": 100, "spam_possible": 400}
-    known = correcting.rates(frame(QUALITY, [told("a", **quality | {"quality_method_code": "rogan_gladen"})]))
+    known = correcting.error_rates(
+        frame(QUALITY, [told("a", **quality | {"quality_method_code": "rogan_gladen"})])
+    )
     rows = [
         volume("a", 1, "content", (600, 80, 280)),
         volume("a", 2, "content", (400, 20, 120)),
@@ -207,7 +209,7 @@ def test_a_test_counts_half_of_the_undecided_as_flagged_in_parts_too() -> None:
     table = frame("gold.spam_volume_daily", rows)
     spam = 200 / 0.85
     for is_decided_by_call in (False, True):
-        found = correcting.corrected(
+        found = correcting.correct_parts(
             table, ["channel_code", "period_date"], known, is_decided_by_call
         ).to_dicts()
         assert float(sum(row["audited_spam"] for row in found)) == pytest.approx(spam, abs=0.01)
@@ -216,7 +218,7 @@ def test_a_test_counts_half_of_the_undecided_as_flagged_in_parts_too() -> None:
             <= spam
             <= float(sum(row["spam_high"] for row in found))
         )
-    (whole,) = correcting.corrected(table, ["channel_code"], known).to_dicts()
+    (whole,) = correcting.correct_parts(table, ["channel_code"], known).to_dicts()
     # If all of the undecided were flagged, or passed, spam is by 150 / .85 more, or less.
     rest = 1_000 - spam
     above = sqrt((spam * 0.02 / 0.83) ** 2 + (rest * 0.02 / 0.87) ** 2 + (150 / 0.85) ** 2)
@@ -245,7 +247,7 @@ def test_a_channels_estimate_is_that_of_its_parts() -> None:
         "c": [(500, 400, 410), (510, 364, 364)],
     }
     for operator, counts in days.items():
-        known = correcting.rates(frame(QUALITY, [quality[operator]]))
+        known = correcting.error_rates(frame(QUALITY, [quality[operator]]))
         table = frame(
             "gold.spam_volume_daily",
             [volume(operator, day, "content", each) for day, each in enumerate(counts, 1)],
@@ -255,7 +257,7 @@ def test_a_channels_estimate_is_that_of_its_parts() -> None:
         sums = dict(zip(names, map(sum, zip(*counts, strict=True)), strict=True))
         whole = estimated({name: float(value) for name, value in row.items() if name in CALL_SHARES
                            and value is not None} | sums)  # fmt: skip
-        parts = correcting.corrected(table, ["channel_code", "period_date"], known).to_dicts()
+        parts = correcting.correct_parts(table, ["channel_code", "period_date"], known).to_dicts()
         assert sum(each["audited_units"] for each in parts) == whole.units, operator
         assert float(sum(each["audited_spam"] for each in parts)) == pytest.approx(whole.spam, abs=0.01), (
             operator
@@ -284,8 +286,8 @@ def test_routes_are_corrected_by_what_had_content_and_old_rows_are_not() -> None
         route | content | {"inbound_link_code": "peer"},
         route | {"inbound_link_code": "peer"},
     ]
-    known = correcting.rates(frame(QUALITY, [told("a")]))
-    found = correcting.corrected(
+    known = correcting.error_rates(frame(QUALITY, [told("a")]))
+    found = correcting.correct_parts(
         frame("gold.spam_route_daily", rows), ["channel_code", "inbound_link_code"], known
     )
     links = by(found, "inbound_link_code")
@@ -298,20 +300,20 @@ def test_routes_are_corrected_by_what_had_content_and_old_rows_are_not() -> None
 
 
 def test_a_call_that_the_sample_had_none_of_stays_as_counted() -> None:
-    absent = {name: None for name in correcting.columns() if not name.startswith("passed")}
-    known = correcting.rates(frame(QUALITY, [told("a", **absent)]))
+    absent = {name: None for name in correcting.rate_columns() if not name.startswith("passed")}
+    known = correcting.error_rates(frame(QUALITY, [told("a", **absent)]))
     rows = frame("gold.spam_volume_daily", [volume("a", 1, "content", (100, 30, 40))])
-    (found,) = correcting.corrected(rows, ["channel_code"], known).to_dicts()
+    (found,) = correcting.correct_parts(rows, ["channel_code"], known).to_dicts()
     assert (found["audited_units"], found["audited_spam"]) == (60, 6)
     assert (found["spam_low"], found["spam_high"]) == (30 + 3, 40 + 12)
 
 
 def test_a_part_has_its_chance_and_the_whole_has_none() -> None:
     counts = {"units": 1_000, "spam_certain": 200, "spam_possible": 300}
-    known = correcting.rates(frame(QUALITY, [told("a", **counts)]))
+    known = correcting.error_rates(frame(QUALITY, [told("a", **counts)]))
     rows = [volume("a", 1, "content", (100, 20, 30)), volume("a", 2, "content", (900, 180, 270))]
     table = frame("gold.spam_volume_daily", rows)
-    found = by(correcting.corrected(table, ["channel_code", "period_date"], known), "period_date")
+    found = by(correcting.correct_parts(table, ["channel_code", "period_date"], known), "period_date")
     spam, below, above = ends(
         {"flagged": 20, "undecided": 10, "passed": 70},
         SHARES,
@@ -321,7 +323,7 @@ def test_a_part_has_its_chance_and_the_whole_has_none() -> None:
     assert float(first["audited_spam"]) == spam == 18 + 5 + 7
     assert float(first["spam_low"]) == pytest.approx(spam - sqrt(below), abs=1e-3)
     assert float(first["spam_high"]) == pytest.approx(spam + sqrt(above), abs=1e-3)
-    (whole,) = correcting.corrected(table, ["channel_code"], known).to_dicts()
+    (whole,) = correcting.correct_parts(table, ["channel_code"], known).to_dicts()
     width = sqrt((200 * 0.1) ** 2 + (100 * 0.5) ** 2 + (700 * 0.05) ** 2)
     assert float(whole["spam_low"]) == pytest.approx(180 + 50 + 70 - width, abs=1e-3)
 
@@ -342,10 +344,10 @@ def test_days_are_corrected_by_how_the_filter_errs_and_stages_by_its_calls() -> 
         volume("a", 2, "content", (710, 200, 210)),
         volume("a", 3, "delivery", (100, 4, 4)),
     ]
-    known = correcting.rates(frame(QUALITY, [quality]))
+    known = correcting.error_rates(frame(QUALITY, [quality]))
     table = frame("gold.spam_volume_daily", rows)
     keys = ["channel_code", "period_date"]
-    found = {day.day: row for day, row in by(correcting.corrected(table, keys, known), keys[1]).items()}
+    found = {day.day: row for day, row in by(correcting.correct_parts(table, keys, known), keys[1]).items()}
     for day, (flagged, passed, undecided) in {1: (150, 50, 0), 2: (200, 500, 10), 3: (4, 96, 0)}.items():
         spam, below, above = alike(flagged, passed, RATES["sensitivity"], RATES["specificity"], 1_000)
         assert spam == pytest.approx((flagged * 0.95 - passed * 0.05) / 0.75 if day != 3 else 0)
@@ -356,16 +358,16 @@ def test_days_are_corrected_by_how_the_filter_errs_and_stages_by_its_calls() -> 
         assert float(row["spam_low"]) == pytest.approx(max(low, 0), abs=1e-3)
         assert float(row["spam_high"]) == pytest.approx(min(high, row["units"]), abs=1e-3)
     # What the filter flagged is spam at one rate, wherever it is.
-    by_stage = correcting.corrected(table, keys, known, is_decided_by_call=True)
+    by_stage = correcting.correct_parts(table, keys, known, is_decided_by_call=True)
     last = by(by_stage, keys[1])[dt.date(2026, 11, 3)]
     assert float(last["audited_spam"]) == pytest.approx(4 * 0.917 + 96 * 0.128)
 
 
 def test_a_filter_that_may_tell_nothing_is_not_turned_round() -> None:
     vague = {"sensitivity": (0.3, 0.1, 0.6), "specificity": (0.95, 0.9, 0.99)}
-    known = correcting.rates(frame(QUALITY, [told("a", **with_ends(vague))]))
+    known = correcting.error_rates(frame(QUALITY, [told("a", **with_ends(vague))]))
     rows = frame("gold.spam_volume_daily", [volume("a", 1, "content", (100, 30, 30))])
-    (found,) = correcting.corrected(rows, ["channel_code"], known).to_dicts()
+    (found,) = correcting.correct_parts(rows, ["channel_code"], known).to_dicts()
     assert found["audited_spam"] == 27 + 7
 
 
@@ -407,13 +409,13 @@ def test_cells_add_up_to_the_channel_in_any_order() -> None:
                     shares |= {f"{call}_spam_share_low": Decimal(0), f"{call}_spam_share_high": Decimal(1)}
             if (operator, month) != ("c", 12):
                 quality.append(told(operator, f"2026-{month}", **shares, **counts, **with_ends(rates)))
-    known = correcting.rates(frame(QUALITY, quality))
+    known = correcting.error_rates(frame(QUALITY, quality))
     table = frame("gold.spam_volume_daily", rows)
-    (whole,) = correcting.corrected(table, ["channel_code"], known).to_dicts()
-    (by_call,) = correcting.corrected(table, ["channel_code"], known, is_decided_by_call=True).to_dicts()
+    (whole,) = correcting.correct_parts(table, ["channel_code"], known).to_dicts()
+    (by_call,) = correcting.correct_parts(table, ["channel_code"], known, is_decided_by_call=True).to_dicts()
     assert float(by_call["audited_spam"]) == pytest.approx(float(whole["audited_spam"]), rel=1e-7)
     for key in ("period_date", "stage_code"):
-        found = correcting.corrected(table, ["channel_code", key], known).to_dicts()
+        found = correcting.correct_parts(table, ["channel_code", key], known).to_dicts()
         for name in ("units", "audited_units", "audited_spam"):
             # Each part is rounded to a tenth of a thousandth.
             assert abs(sum(row[name] for row in found) - whole[name]) <= Decimal(len(found)) / 10**4
@@ -423,7 +425,7 @@ def test_cells_add_up_to_the_channel_in_any_order() -> None:
             assert 0 <= row["spam_low"] <= row["spam_high"] <= row["units"]
         rng.shuffle(rows)
         shuffled = frame("gold.spam_volume_daily", rows)
-        again = correcting.corrected(shuffled, ["channel_code", key], known).to_dicts()
+        again = correcting.correct_parts(shuffled, ["channel_code", key], known).to_dicts()
         assert sorted(again, key=str) == sorted(found, key=str)
 
 

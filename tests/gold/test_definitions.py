@@ -16,8 +16,8 @@ from jobs.core.attributes import ATTRIBUTES
 from jobs.core.contracts import REFERENCE, contract, reference, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.gold import type_coverage_daily
-from jobs.gold.counting import PER_MASK, READ, UNITS, counted, marked
-from jobs.gold.predicates import definitions, of_operator, written
+from jobs.gold.counting import PER_MASK, READ, UNITS, count_units, mark_messages
+from jobs.gold.predicates import operator_definitions, read_definitions, rewrite_predicate
 
 Row = dict[str, Any]
 
@@ -128,7 +128,7 @@ KNOWN: dict[str, list[Any]] = {
 )
 def test_a_predicate_is_refused_with_its_row_and_a_reason(text: str, told: str) -> None:
     with pytest.raises(ObservatoryError, match=told) as error:
-        definitions(defined({"predicate": text}))
+        read_definitions(defined({"predicate": text}))
     assert str(error.value).startswith("ref.definition, row CASE_LAW from 2026-01-01: ")
 
 
@@ -169,20 +169,20 @@ def defined(*rules: Row) -> pl.DataFrame:
     ],
 )
 def test_a_predicate_is_written_anew(text: str, sql: str) -> None:
-    assert written(text, "here") == sql
-    assert written(sql, "here") == sql
+    assert rewrite_predicate(text, "here") == sql
+    assert rewrite_predicate(sql, "here") == sql
 
 
 def test_rows_of_one_definition_take_turns() -> None:
     first = {"valid_to": dt.date(2026, 7, 1)}
     second = {"valid_from": dt.date(2026, 7, 1)}
-    assert [each.valid_from.month for each in definitions(defined(second, first))["CASE_LAW"]] == [1, 7]
+    assert [each.valid_from.month for each in read_definitions(defined(second, first))["CASE_LAW"]] == [1, 7]
     with pytest.raises(ObservatoryError, match="row CASE_LAW from 2026-07-01: the row from 2026-01-01 still"):
-        definitions(defined({}, second))
+        read_definitions(defined({}, second))
     with pytest.raises(ObservatoryError, match="still holds"):
-        definitions(defined({"valid_to": dt.date(2026, 7, 2)}, second))
+        read_definitions(defined({"valid_to": dt.date(2026, 7, 2)}, second))
     with pytest.raises(ObservatoryError, match="unknown channel 'MAIL'"):
-        definitions(defined({"channels": "SMS|MAIL"}))
+        read_definitions(defined({"channels": "SMS|MAIL"}))
 
 
 # --- truth tables -----------------------------------------------------------------------------------
@@ -424,7 +424,7 @@ def test_each_definition_is_seen_true_false_and_open() -> None:
 
 def figures(rows: list[Row], definition: pl.DataFrame, by: list[str]) -> list[Row]:
     """The counted rows."""
-    return counted(rows_frame(rows, "silver.message"), definition, by).to_dicts()
+    return count_units(rows_frame(rows, "silver.message"), definition, by).to_dicts()
 
 
 def recipients(cells: list[Row]) -> list[Row]:
@@ -600,10 +600,10 @@ def test_a_definition_holds_on_its_days_and_channels_only() -> None:
         **{("CHANGED", day, channel): (1, 0, 0) for day in (3, 4, 5) for channel in both},
     }
     operators = defined(*(rule | {"definition_code": "OPERATOR"} for rule in rules[2:]))
-    assert len(of_operator(operators)) == 2
-    assert [each.predicate for each in of_operator(operators, days[3])] == ["NOT is_bulk"]
+    assert len(operator_definitions(operators)) == 2
+    assert [each.predicate for each in operator_definitions(operators, days[3])] == ["NOT is_bulk"]
     with pytest.raises(ObservatoryError, match="no row OPERATOR that holds on 2026-01-01, "):
-        of_operator(operators, days[0])
+        operator_definitions(operators, days[0])
 
 
 def test_without_the_operators_definition_coverage_says_what_is_missing() -> None:
@@ -627,8 +627,8 @@ def test_without_a_definition_nothing_is_counted() -> None:
 
 def test_messages_are_marked_once() -> None:
     message = rows_frame([row("once", {})], "silver.message")
-    once = marked(message, reference("ref.definition"))
-    assert marked(once, defined()) is once
+    once = mark_messages(message, reference("ref.definition"))
+    assert mark_messages(once, defined()) is once
     assert set(message.columns) < set(once.columns)
 
 
@@ -638,7 +638,7 @@ def test_gold_reads_every_column_that_definitions_name() -> None:
     assert set(ATTRIBUTES) <= set(READ)
     named = {
         name
-        for rows in definitions(reference("ref.definition")).values()
+        for rows in read_definitions(reference("ref.definition")).values()
         for each in rows
         for name in each.spam.meta.root_names()
     }

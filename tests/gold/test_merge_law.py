@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from jobs.core.contracts import conform, contract, reference, rows_frame, tables
 from jobs.core.merge import merged
 from jobs.gold import bulk, bypass, campaign_daily
-from jobs.gold.counting import READ, marked
+from jobs.gold.counting import READ, mark_messages
 from tests.support.examples import examples
 
 Frames = dict[str, pl.DataFrame]
@@ -167,26 +167,26 @@ def inputs(table: str) -> Frames:
 
 def member(parts: list[pl.DataFrame], frames: Frames) -> Frames:
     counted = merged(
-        pl.concat([campaign_daily.signatures(part) for part in parts]),
+        pl.concat([campaign_daily.count_signatures(part) for part in parts]),
         campaign_daily.SIGNATURE_KEY,
         campaign_daily.SIGNATURE_RULES,
     )
-    return {"member": campaign_daily.members(counted, frames["campaign_parameter"])}
+    return {"member": campaign_daily.find_members(counted, frames["campaign_parameter"])}
 
 
 def behaviour(parts: list[pl.DataFrame], frames: Frames) -> Frames:
     counted = merged(
-        pl.concat([bypass.contacts(part) for part in parts]), bypass.CONTACT_KEY, bypass.CONTACT_RULES
+        pl.concat([bypass.count_contacts(part) for part in parts]), bypass.CONTACT_KEY, bypass.CONTACT_RULES
     )
     return frames | {"behaviour": bypass.numbers_behaviour(counted, frames["bypass_parameter"])}
 
 
 def proof(parts: list[pl.DataFrame], frames: Frames) -> Frames:
-    text = merged(pl.concat([bulk.texts(part) for part in parts]), bulk.TEXT_KEY, bulk.TEXT_RULES)
-    presets = bulk.presets(frames["bulk_preset"], frames["operator"])
+    text = merged(pl.concat([bulk.count_texts(part) for part in parts]), bulk.TEXT_KEY, bulk.TEXT_RULES)
+    presets = bulk.presets_by_operator(frames["bulk_preset"], frames["operator"])
     days = pl.concat(parts).select("operator_id", "period_date").unique()
     parameter = frames["campaign_parameter"]
-    return {"proof": bulk.evidence(text, frames["campaign_daily"], parameter, presets, days)}
+    return {"proof": bulk.collect_evidence(text, frames["campaign_daily"], parameter, presets, days)}
 
 
 # What some tables need to have of all messages before they count each part.
@@ -228,7 +228,7 @@ def test_every_table_of_messages_merges() -> None:
 def test_a_run_hands_out_every_column_that_a_table_reads(table: str) -> None:
     """Golden cases have all columns of messages; a run has those of READ."""
     message = rows_frame([row_of(seed) for seed in range(20)], "silver.message")
-    narrow = marked(message.select(READ), reference("ref.definition"))
+    narrow = mark_messages(message.select(READ), reference("ref.definition"))
     try:
         counted_in_parts(table, [narrow])
     except pl.exceptions.ColumnNotFoundError as error:
@@ -248,7 +248,7 @@ def test_parts_merge_to_the_whole(table: str, cut: list[tuple[int, int]]) -> Non
     job = importlib.import_module(f"jobs.gold.{contract(table).name}")
     whole = conform(job.transform(message=message, **inputs(table)), table)
     # As an engine hands them out: the columns that gold reads, marked once.
-    narrow = marked(message.select(READ), reference("ref.definition"))
+    narrow = mark_messages(message.select(READ), reference("ref.definition"))
     parts = [narrow.filter(part_of == place) for place in range(4)]
     assert rows_of(counted_in_parts(table, parts)) == rows_of(whole)
     assert whole.height > 0 or len(cut) < 200, "the example counts nothing"

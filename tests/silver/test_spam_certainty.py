@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from jobs.core.contracts import polars_schema, reference, rows_frame
 from jobs.formats import TRANSMISSION, VERDICT, Source, exim, spamassassin
-from jobs.gold.counting import counted
+from jobs.gold.counting import count_units
 from jobs.protect import pseudonym_keys, pseudonyms
 from jobs.protect.operators import Door, Own
 from jobs.protect.rules import load_rules
@@ -34,7 +34,7 @@ DEFINITION = reference("ref.definition")
 
 def spam(rows: pl.DataFrame, unit: str = "recipient") -> dict[str, dict[str, int]]:
     """spam_certain of each definition, of each message-id."""
-    found = counted(rows, DEFINITION, ["message_id_hash"]).filter(pl.col("unit_code") == unit)
+    found = count_units(rows, DEFINITION, ["message_id_hash"]).filter(pl.col("unit_code") == unit)
     told: dict[str, dict[str, int]] = {}
     for name, code, count in found.select("message_id_hash", "definition_code", "spam_certain").iter_rows():
         told.setdefault(name, {})[code] = count

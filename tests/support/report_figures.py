@@ -16,7 +16,7 @@ import polars as pl
 from jobs.core.contracts import conform, contract, reference, rows_frame
 from jobs.core.shares import CALL_SHARES, CALLS
 from jobs.gold import spam_corrected_monthly
-from jobs.gold.correcting import whole
+from jobs.gold.correcting import estimate_whole
 from jobs.gold.traffic_hourly_daily import WITHIN
 from jobs.report.figures import ENDS_OF_SPAM, FIGURES, SUMS
 
@@ -410,12 +410,12 @@ def with_corrected(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[di
 
 def errors(quality: pl.DataFrame, types: pl.DataFrame | None = None) -> pl.DataFrame:
     """What the errors of filters make of channels, and of types, of which no share of a call is known."""
-    channels = whole(quality.cast({name: FIGURES["quality"][name] for name in quality.columns}))
+    channels = estimate_whole(quality.cast({name: FIGURES["quality"][name] for name in quality.columns}))
     found = [channels.with_columns(spam_type_code=pl.lit("_T"))]
     if types is not None:
         unknown = [pl.lit(None, pl.Float64).alias(name) for name in CALL_SHARES]
         kinds = {name: FIGURES["type_quality"][name] for name in types.columns}
-        found.append(whole(types.cast(kinds).with_columns(unknown)))
+        found.append(estimate_whole(types.cast(kinds).with_columns(unknown)))
     schema = FIGURES["errors"]
     return pl.concat(each.select(pl.col(name).cast(kind) for name, kind in schema.items()) for each in found)
 
@@ -435,7 +435,7 @@ def estimated(row: dict[str, Any]) -> Estimated:
     seen = pl.DataFrame(
         [{"quality_method_code": "audit", "prevalence": 0.0} | row], schema=FIGURES["quality"]
     )
-    (found,) = whole(seen).to_dicts()
+    (found,) = estimate_whole(seen).to_dicts()
     counts = (found[f"audited_{name}"] for name in ("units", "certain", "possible"))
     return Estimated(*counts, float(found["audited_spam"]))
 
