@@ -1,8 +1,9 @@
 """Log formats: one kernel each, which holds everything about its format and no engine.
 
 Any room above may import it. A kernel works on Polars frames: tests, `sniff` and the engines call the same
-functions. Its module ends with FORMAT, a Format (jobs/formats/format.py) with its functions; the registry
-finds it. This module has the rows that they take and return.
+functions. Its module ends with FORMAT, a Format (jobs/formats/format.py) that names its functions; the
+registry finds it. This module has the rows that they take and return. Each family of formats has a folder;
+`shared` has what families share.
 
 Files of whole reports (XML, mails, archives of them) are documents. read() gets a whole file. It opens
 archives and mails in memory, never holds more than limit_bytes of what came out of an archive, and raises on

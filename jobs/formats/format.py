@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import polars as pl
 
 from jobs.core.lines import LONGEST_LINE
+from jobs.formats import Document, Source
 
 # For each silver table that bronze rows become, the function of a kernel that returns them.
 SILVER = {
@@ -23,10 +24,12 @@ SILVER = {
 }
 # Tables that take rows of every format.
 OF_ALL = ("silver.copy_daily",)
-# A kernel's function of lines or bronze rows, or None; which rows it returns, the package's docstring says.
-Rows = Any
-# Constants that each kernel module has, for these fields of its Format.
-CONSTANTS = {"name": "NAME", "lookback_days": "LOOKBACK_DAYS", "bronze": "BRONZE"}
+# Functions of a kernel: of bronze rows, of the lines of a block, of a file. The package's docstring says
+# which rows they take and return.
+RowsToRows = Callable[[pl.LazyFrame], pl.LazyFrame]
+LinesToRows = Callable[[pl.LazyFrame, Source], pl.LazyFrame]
+LinesToRecords = Callable[[pl.DataFrame, Source], tuple[pl.DataFrame, pl.DataFrame]]
+FileToDocuments = Callable[[bytes, str, Source, int], Iterator[Document]]
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,11 @@ class Events:
     """
 
     key: list[str]
-    is_of_several: Rows
-    taken_apart: Rows
-    by_lifetime: Rows
-    marks: Rows
-    is_at: Rows
+    is_of_several: Callable[[pl.DataFrame], pl.Series]
+    taken_apart: Callable[[pl.DataFrame], pl.DataFrame]
+    by_lifetime: Callable[[pl.DataFrame], pl.DataFrame]
+    marks: Callable[[pl.DataFrame], pl.DataFrame]
+    is_at: Callable[[pl.Series], pl.Expr]
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,9 @@ class Copies:
     events: Events | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Format:
-    """A format of logs. A kernel module holds one as FORMAT, after its functions: `Format.of(__name__, …)`.
-
-    Every format:
+    """What every format has. A kernel module ends with its FORMAT, a LineFormat or a DocumentFormat.
 
     name: as settings write it; the bronze table is bronze.<name>, its columns are `bronze` and what ingest
         adds.
@@ -87,27 +88,6 @@ class Format:
     lookback_days: how long after its first event a message may still have events.
     sniff(sample): how sure it is, from 0 to 1, that these bytes are of this format.
     assemble(records): bronze rows; assemble(a + b) == assemble(assemble(a) + assemble(b)).
-
-    Lines:
-
-    parse(lines, source): one row per line: typed, ignored or quarantined.
-    records(lines, source): where rows of parse() are wide and many lines are no records: offset, line_code
-        and reason_code of every line, and the rows of parse() that are records; both in file order.
-    longest_line: the bytes that a line may have; a longer one is quarantined without being read.
-    is_head(line): which lines name the columns of those after them; the last one before a piece comes with
-        its Source.
-
-    repeats: a pattern of ignored lines that repeat what another line refuses, or remark what was let through.
-
-    Lines that stand in the logs of other programs:
-
-    within: the formats of those logs. Of lines that hold its texts, parse() ignores those of other programs.
-    literals: texts of which every line of its own holds one.
-    pattern: where these are common words, a pattern that every line of its own contains.
-
-    Documents, in place of parse():
-
-    read(data, file_name, source, limit_bytes): one Document per report that is in the file.
 
     What silver takes, still with raw identifiers: transmissions, verdicts, complaints,
     authentication_reports, facts.
@@ -131,13 +111,7 @@ class Format:
     options: the names of the options that a source may have.
     check_options(options, folder): the options as tasks get them; raises ObservatoryError for a wrong one.
         Paths in them are relative to the folder.
-    needs_options: it means nothing without one.
     has_numbers: its files may write numbers as they are dialled inside a country.
-
-    Signs of the time and of the zone in which its stamps are written, from bytes of a log:
-
-    newest_from_ids(sample), offset_from_ids(sample).
-    recognised(sample): the name of a shipped profile that fits, and how sure that is.
     """
 
     name: str
@@ -146,54 +120,77 @@ class Format:
     lookback_days: int
     bronze: dict[str, Any]
     sniff: Callable[[bytes], float]
-    assemble: Rows
+    assemble: RowsToRows
     channels: tuple[str, ...] = ()
-    parse: Rows = None
-    records: Rows = None
-    longest_line: int = LONGEST_LINE
-    is_head: Callable[[pl.Expr], pl.Expr] | None = None
-    repeats: str | None = None
-    within: tuple[str, ...] = ()
-    literals: tuple[str, ...] = ()
-    pattern: str | None = None
-    read: Rows = None
-    transmissions: Rows = None
-    verdicts: Rows = None
-    complaints: Rows = None
-    authentication_reports: Rows = None
-    facts: Rows = None
+    transmissions: RowsToRows | None = None
+    verdicts: RowsToRows | None = None
+    complaints: RowsToRows | None = None
+    authentication_reports: RowsToRows | None = None
+    facts: RowsToRows | None = None
     place: pl.Expr | None = None
     held: pl.Expr | None = None
-    settle: Rows = None
+    settle: RowsToRows | None = None
     completed_by: str | None = None
-    complete: Rows = None
+    complete: Callable[[pl.LazyFrame, pl.LazyFrame], pl.LazyFrame] | None = None
     copies: Copies = Copies()
     options: tuple[str, ...] = ()
     check_options: Callable[[dict[str, Any], Path], dict[str, Any]] | None = None
-    needs_options: bool = False
     has_numbers: bool = False
-    newest_from_ids: Rows = None
-    offset_from_ids: Rows = None
-    recognised: Callable[[bytes], tuple[str, float] | None] | None = None
-
-    @classmethod
-    def of(cls, module_name: str, **stated: Any) -> Self:
-        """The format of a kernel module: its CONSTANTS, the functions that it defines under a field's name,
-        and what it states, such as functions that it imports."""
-        module = vars(sys.modules[module_name])
-        constants = {name: module[constant] for name, constant in CONSTANTS.items()}
-        functions = {
-            each.name: module[each.name]
-            for each in fields(cls)
-            if getattr(module.get(each.name), "__module__", None) == module_name
-        }
-        return cls(**constants | functions | stated)
+    # Of formats of lines (LineFormat).
+    needs_options: bool = False
+    within: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
-        """How its files are read, a value of the column `kind` of the list of formats: as lines, as whole
-        documents, or as lines by a profile that the source names."""
-        return "documents" if self.read else "profile" if self.needs_options else "lines"
+        """How its files are read, a value of the column `kind` of the list of formats: as whole documents, as
+        lines, or as lines by a profile that the source names."""
+        raise NotImplementedError
+
+    @property
+    def silver(self) -> tuple[str, ...]:
+        """The silver tables that take rows of it."""
+        return (*(table for table, rows in SILVER.items() if getattr(self, rows)), *OF_ALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineFormat(Format):
+    """A format whose files are lines.
+
+    parse(lines, source): one row per line: typed, ignored or quarantined.
+    records(lines, source): where rows of parse() are wide and many lines are no records: offset, line_code
+        and reason_code of every line, and the rows of parse() that are records; both in file order.
+    longest_line: the bytes that a line may have; a longer one is quarantined without being read.
+    is_head(line): which lines name the columns of those after them; the last one before a piece comes with
+        its Source.
+    needs_options: it means nothing without one.
+    repeats: a pattern of ignored lines that repeat what another line refuses, or remark what was let through.
+
+    Lines that stand in the logs of other programs:
+
+    within: the formats of those logs. Of lines that hold its texts, parse() ignores those of other programs.
+    literals: texts of which every line of its own holds one.
+    pattern: where these are common words, a pattern that every line of its own contains.
+
+    Signs of the time and of the zone in which its stamps are written, from bytes of a log:
+
+    newest_from_ids(sample), offset_from_ids(sample).
+    recognised(sample): the name of a shipped profile that fits, and how sure that is.
+    """
+
+    parse: LinesToRows
+    records: LinesToRecords | None = None
+    longest_line: int = LONGEST_LINE
+    is_head: Callable[[pl.Expr], pl.Expr] | None = None
+    repeats: str | None = None
+    literals: tuple[str, ...] = ()
+    pattern: str | None = None
+    newest_from_ids: Callable[[bytes], dt.datetime | None] | None = None
+    offset_from_ids: Callable[[bytes], dt.timedelta | None] | None = None
+    recognised: Callable[[bytes], tuple[str, float] | None] | None = None
+
+    @property
+    def kind(self) -> str:
+        return "profile" if self.needs_options else "lines"
 
     @property
     def own_text(self) -> str:
@@ -201,7 +198,16 @@ class Format:
         # contains_any() takes three times as long.
         return self.pattern or "|".join(map(re.escape, self.literals))
 
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentFormat(Format):
+    """A format whose files are whole reports.
+
+    read(data, file_name, source, limit_bytes): one Document per report that is in the file.
+    """
+
+    read: FileToDocuments
+
     @property
-    def silver(self) -> tuple[str, ...]:
-        """The silver tables that take rows of it."""
-        return (*(table for table, rows in SILVER.items() if getattr(self, rows)), *OF_ALL)
+    def kind(self) -> str:
+        return "documents"

@@ -8,7 +8,7 @@ import pkgutil
 import polars as pl
 
 from jobs import formats
-from jobs.formats.format import Format
+from jobs.formats.format import DocumentFormat, Format, LineFormat
 from jobs.formats.rspamd.times import ANY_STAMP
 
 
@@ -22,10 +22,14 @@ def found() -> dict[str, Format]:
 
 # All of them; those of lines, and those of whole documents.
 KERNELS: dict[str, Format] = found()
-FORMATS: dict[str, Format] = {name: each for name, each in KERNELS.items() if each.parse}
-DOCUMENTS: dict[str, Format] = {name: each for name, each in KERNELS.items() if each.read}
+FORMATS: dict[str, LineFormat] = {
+    name: each for name, each in KERNELS.items() if isinstance(each, LineFormat)
+}
+DOCUMENTS: dict[str, DocumentFormat] = {
+    name: each for name, each in KERNELS.items() if isinstance(each, DocumentFormat)
+}
 # Filters whose lines stand in the logs of other formats.
-COMPANIONS: tuple[Format, ...] = tuple(each for each in FORMATS.values() if each.within)
+COMPANIONS: tuple[LineFormat, ...] = tuple(each for each in FORMATS.values() if each.within)
 # Below this, a sample is of no format that is known here.
 SURE_ENOUGH = 0.5
 LOOKED_AT = 256 << 10

@@ -17,7 +17,7 @@ import polars as pl
 from jobs.core.contracts import polars_schema
 from jobs.core.lines import LONGEST_LINE, frame_of, rest_of_line
 from jobs.formats import PARSED, Document, Source
-from jobs.formats.format import Format
+from jobs.formats.format import Format, LineFormat
 from jobs.ingest import clock, future
 from jobs.ingest.packed import open_landed
 
@@ -183,7 +183,7 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
     return accounted(rows, quarantined, counts, lines.height, part, ingest_id)
 
 
-def records_of(kernel: Format, lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
+def records_of(kernel: LineFormat, lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
     """offset, line_code and reason_code of each line, and what parse() gives of those that are records."""
     if kernel.records:
         codes, records = kernel.records(lines, source)

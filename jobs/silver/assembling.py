@@ -112,10 +112,11 @@ def raw_rows(
     # Kernels collect their rows more than once.
     rows = kernel.assemble(file_order.ordered(formats[name], order).lazy()).collect().lazy()
     found = getattr(kernel, SILVER[table])(rows)
-    other = kernel.completed_by
-    if table == "silver.transmission" and other and other in formats and not formats[other].is_empty():
-        beside = KERNELS[other].assemble(file_order.ordered(formats[other], order).lazy())
-        found = KERNELS[other].complete(found, beside)
+    other = KERNELS.get(kernel.completed_by or "")
+    records = formats.get(other.name) if other else None
+    if table == "silver.transmission" and other and other.complete and records is not None and len(records):
+        beside = other.assemble(file_order.ordered(records, order).lazy())
+        found = other.complete(found, beside)
     raw: pl.DataFrame = found.collect()
     return file_order.plain(raw, order)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from jobs.formats import Source
+from jobs.formats.format import DocumentFormat
 from jobs.sniff.files import File
 
 # No report is larger; what unpacks to more is refused by the format.
@@ -30,7 +30,7 @@ class Documents:
     examples: dict[str, str] = field(default_factory=dict)
 
 
-def count(kernel: Any, file: File, source: Source, into: Documents) -> None:
+def count(kernel: DocumentFormat, file: File, source: Source, into: Documents) -> None:
     """Add the documents of one file."""
     with file.open() as raw:
         data = raw.read(LARGEST)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.core.lines import first_line, frame_of
 from jobs.formats import AHEAD, Source
+from jobs.formats.format import DocumentFormat, LineFormat
 from jobs.formats.registry import DOCUMENTS, FORMATS
 from jobs.ingest import future
 from jobs.ingest.file_formats import newest_line
@@ -125,14 +126,13 @@ def look(
         yield answer
         return
     answer.options = best.options
-    kernel = DOCUMENTS.get(best.format) or FORMATS[best.format]
     if best.format in DOCUMENTS:
-        yield from _look_at_documents(answer, kernel, until)
+        yield from _look_at_documents(answer, DOCUMENTS[best.format], until)
         return
-    yield from _look_at_lines(answer, Tally(kernel, has_ignored), until, has_totals)
+    yield from _look_at_lines(answer, Tally(FORMATS[best.format], has_ignored), until, has_totals)
 
 
-def _look_at_documents(answer: Answer, kernel: Any, until: float) -> Iterator[Answer]:
+def _look_at_documents(answer: Answer, kernel: DocumentFormat, until: float) -> Iterator[Answer]:
     answer.documents = Documents()
     sources, _ = _sources(answer)
     for number, each in enumerate(answer.recognised):
@@ -229,7 +229,7 @@ def _ends(answer: Answer) -> list[bytes]:
     return samples if samples[0] != samples[1] else samples[:1]
 
 
-def _see_end(answer: Answer, kernel: Any, source: Source) -> None:
+def _see_end(answer: Answer, kernel: LineFormat, source: Source) -> None:
     """The time range by both ends, before anything between them is read."""
     for sample in _ends(answer):
         parse = kernel.parse(frame_of(sample, 0).select("offset", "line").lazy(), source).collect()

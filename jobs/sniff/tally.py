@@ -15,7 +15,7 @@ import polars as pl
 from jobs.core.lines import frame_of
 from jobs.core.patterns import counted
 from jobs.formats import Source
-from jobs.formats.format import Format
+from jobs.formats.format import Format, LineFormat
 from jobs.formats.registry import FORMATS
 from jobs.ingest import future
 from jobs.sniff.ignored import look_like_refusals
@@ -107,7 +107,7 @@ class Tally:
     them; their reason is REFUSAL or OTHER.
     """
 
-    kernel: Format
+    kernel: LineFormat
     has_ignored: bool = False
     files: list[Lines] = field(default_factory=list)
     bronze: dict[str, list[pl.DataFrame]] = field(default_factory=dict)

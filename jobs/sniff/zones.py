@@ -16,7 +16,7 @@ import polars as pl
 from jobs.core.lines import frame_of
 from jobs.core.time_zones import FARTHEST, QUARTER, best_of, named, this_machines_zone, zones_with
 from jobs.formats import Source
-from jobs.formats.format import Format
+from jobs.formats.format import LineFormat
 from jobs.sniff.tally import line_times
 
 # No zone of the world is like this one: what it moves was written without an offset.
@@ -45,7 +45,7 @@ class Zone:
     fitting: tuple[str, ...] = ()
 
 
-def zone_of(samples: list[bytes], kernel: Format, source: Source, written_at: dt.datetime | None) -> Zone:
+def zone_of(samples: list[bytes], kernel: LineFormat, source: Source, written_at: dt.datetime | None) -> Zone:
     """The zone by the beginning and the end of a file. written_at: when the file was last written."""
     local, said, seen = [], 0, 0
     for sample in samples:
@@ -69,7 +69,7 @@ def zone_of(samples: list[bytes], kernel: Format, source: Source, written_at: dt
     return Zone(None, "not said: set time_zone", "none")
 
 
-def _stamped(sample: bytes, kernel: Format, source: Source) -> tuple[pl.DataFrame, pl.Series]:
+def _stamped(sample: bytes, kernel: LineFormat, source: Source) -> tuple[pl.DataFrame, pl.Series]:
     """Lines with a time, as if in UTC, and which of them another zone moves."""
     lines = frame_of(sample, 0).select("offset", "line")
     if lines.height > 2 * LOOKED_AT:
@@ -87,7 +87,7 @@ def _stamped(sample: bytes, kernel: Format, source: Source) -> tuple[pl.DataFram
     return frame.select("line", "at"), frame["moved"].fill_null(True)
 
 
-def offset_by_ids(lines: pl.DataFrame, kernel: Format) -> tuple[int, int, dt.datetime] | None:
+def offset_by_ids(lines: pl.DataFrame, kernel: LineFormat) -> tuple[int, int, dt.datetime] | None:
     """Seconds east of UTC, how many ids show it, and when; None where too few agree.
 
     A kernel returns the newest time of the ids in a text, or itself the offset of the stamps beside them.
@@ -102,7 +102,7 @@ def offset_by_ids(lines: pl.DataFrame, kernel: Format) -> tuple[int, int, dt.dat
                 continue
             offset = int(told.total_seconds())
         else:
-            by_id = kernel.newest_from_ids(data)
+            by_id = kernel.newest_from_ids(data) if kernel.newest_from_ids else None
             if by_id is None:
                 continue
             apart = (at - by_id).total_seconds()

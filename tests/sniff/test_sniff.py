@@ -30,7 +30,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.formats import VERDICT, Source, kannel, postfix, rspamd
 from jobs.formats import registry as formats
 from jobs.formats.delimited import draft as delimited_draft
-from jobs.formats.format import Format
+from jobs.formats.format import DocumentFormat, LineFormat
 from jobs.ingest import reading as pieces
 from jobs.settings import config
 from jobs.sniff import documents, figures, proposal, reading, tally, zones
@@ -640,11 +640,11 @@ def test_without_offset_and_ids_only_the_files_own_time_may_tell(tmp_path: Path)
 # --- other formats -------------------------------------------------------------------------------------
 
 
-def kernel_of(name: str, **parts: Any) -> Format:
+def kernel_of(name: str, kind: Any = LineFormat, **parts: Any) -> Any:
     """A format of nothing but these parts."""
     given: dict[str, Any] = {"title": "", "description": "", "lookback_days": 1, "bronze": {}}
     given |= {"sniff": lambda sample: 0.0, "assemble": lambda frame: frame}
-    return Format(name, **given | parts)
+    return kind(name=name, **given | parts)
 
 
 def test_a_companion_is_offered_what_the_host_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -705,7 +705,9 @@ def test_documents_are_counted_by_their_format(tmp_path: Path, monkeypatch: pyte
             yield types.SimpleNamespace(rows=(), reason_code="bad_field")
             yield types.SimpleNamespace(rows=(), reason_code=None)
 
-    reports = kernel_of("dmarc", read=read, sniff=lambda sample: float(sample.startswith(b"<feedback")))
+    reports = kernel_of(
+        "dmarc", DocumentFormat, read=read, sniff=lambda sample: float(sample.startswith(b"<feedback"))
+    )
     monkeypatch.setitem(formats.DOCUMENTS, "dmarc", reports)
     (tmp_path / "a.xml").write_bytes(b"<feedback>")
     (tmp_path / "b.xml").write_bytes(b"<feedback> broken")

@@ -22,7 +22,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.format import Format
+from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, line_code, none_if_empty, place_of_queue, typed_columns
 from jobs.formats.shared.verdicts import (
     MAIL_LOGS,
@@ -249,12 +249,18 @@ def with_fields(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
     )
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Amavis",
     description="Verdict lines of Amavis in a mail log",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    assemble=assemble,
     within=MAIL_LOGS,
     literals=tuple(LITERALS),
+    verdicts=verdicts,
     # Pieces of a line have no queue id before they are joined.
     place=pl.coalesce(
         place_of_queue(pl.when(pl.col("event_code") == "verdict").then("queue_id")), pl.col("assembly_key")

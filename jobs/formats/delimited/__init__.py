@@ -25,7 +25,7 @@ from jobs.formats.delimited.profile import KINDS, Profile
 from jobs.formats.delimited.profile_files import embedded, profile_of, shipped
 from jobs.formats.delimited.read import NO_RULE, QUARANTINED, decided, entry, ignored, key, raw, rule, target
 from jobs.formats.delimited.splitting import split
-from jobs.formats.format import Format
+from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, of_records, place_of_event, typed_columns
 
 NAME = "delimited"
@@ -200,14 +200,20 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     return as_assembled(records, BRONZE, pl.coalesce(same, place))
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Delimited",
     description="CSV, TSV or semicolons of an SMSC or SMS firewall, read through a mapping profile",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    recognised=recognised,
+    parse=parse,
+    assemble=assemble,
     transmissions=transmissions,
+    place=place_of_event(pl.col("message_key")),
     options=("profile",),
     check_options=embedded,
-    has_numbers=True,
     needs_options=True,
-    place=place_of_event(pl.col("message_key")),
+    has_numbers=True,
 )

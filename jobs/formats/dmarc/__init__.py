@@ -30,7 +30,7 @@ from jobs.formats import (
     Source,
 )
 from jobs.formats.dmarc.report_xml import Unreadable, rows_of
-from jobs.formats.format import Format
+from jobs.formats.format import DocumentFormat
 from jobs.formats.shared.documents import (
     GZIP,
     ZIP,
@@ -212,8 +212,14 @@ def authentication_reports(bronze: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = DocumentFormat(
+    name=NAME,
     title="DMARC reports",
     description="DMARC aggregate reports: XML, gzip, zip, mails",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    read=read,
+    assemble=assemble,
+    authentication_reports=authentication_reports,
 )

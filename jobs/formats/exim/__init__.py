@@ -28,7 +28,7 @@ from jobs.formats.exim.events import BRONZE, LOOKBACK_DAYS, assemble, verdicts
 from jobs.formats.exim.headers import OWNING, is_cut, read_envelopes, settle
 from jobs.formats.exim.times import ID, offset_from_ids
 from jobs.formats.exim.transmission import transmissions
-from jobs.formats.format import Copies, Format
+from jobs.formats.format import Copies, LineFormat
 from jobs.formats.shared.fields import typed_columns
 from jobs.formats.shared.syslog import COMPANIONS, split_envelope
 from jobs.formats.shared.syslog_times import to_utc
@@ -360,16 +360,25 @@ def _states(rest: pl.DataFrame) -> pl.DataFrame:
     return rest.select("row", state.alias("event_code")).filter(pl.col("event_code").is_not_null())
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Exim",
     description="Mainlog and rejectlog of Exim",
     channels=("EMAIL",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    records=records,
     assemble=assemble,
+    repeats=(
+        r"closed by DROP in ACL|sender verify (?:fail|defer)| Warning: |Temporary rejection given"
+        r"|^(?:\s|Envelope-|[A-Z*] [!-9;-~]+[ \t]*:|\*\*\* )"
+    ),
     transmissions=transmissions,
     verdicts=verdicts,
-    offset_from_ids=offset_from_ids,
-    options=OPTIONS,
+    held=pl.col("assembly_key").str.starts_with("cut|"),
+    settle=settle,
     # mainlog, rejectlog and syslog have options of their own.
     copies=Copies(
         names_hosts=True,
@@ -377,10 +386,6 @@ FORMAT = Format.of(
         stamp="log_stamp",
         has_stable_key=True,
     ),
-    held=pl.col("assembly_key").str.starts_with("cut|"),
-    settle=settle,
-    repeats=(
-        r"closed by DROP in ACL|sender verify (?:fail|defer)| Warning: |Temporary rejection given"
-        r"|^(?:\s|Envelope-|[A-Z*] [!-9;-~]+[ \t]*:|\*\*\* )"
-    ),
+    options=OPTIONS,
+    offset_from_ids=offset_from_ids,
 )

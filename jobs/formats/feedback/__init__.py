@@ -24,7 +24,7 @@ import polars as pl
 
 from jobs.formats import COMPLAINT, PLACE, TIMESTAMP, Document, Source
 from jobs.formats.dmarc import is_report_mail
-from jobs.formats.format import Format
+from jobs.formats.format import DocumentFormat
 from jobs.formats.shared.documents import (
     decoded,
     each_once,
@@ -345,8 +345,14 @@ def _received(mail: Message) -> dt.datetime | None:
     return _time(value.rpartition(";")[2].strip()) if value else None
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = DocumentFormat(
+    name=NAME,
     title="Feedback reports",
     description="Complaints by mail: ARF and DMARC failure reports",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    read=read,
+    assemble=assemble,
+    complaints=complaints,
 )

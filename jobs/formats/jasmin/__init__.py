@@ -36,7 +36,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.format import Copies, Format
+from jobs.formats.format import Copies, LineFormat
 from jobs.formats.jasmin.join import UNSENT
 from jobs.formats.jasmin.join import transmissions as transmissions
 from jobs.formats.jasmin.python_repr import CONTENT, contents, unquoted
@@ -281,14 +281,19 @@ def _as_in_reports(identifier: pl.Expr) -> pl.Expr:
     return unquoted(identifier).str.to_uppercase().str.strip_chars_start("0")
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Jasmin",
     description="Message log of the Jasmin SMS gateway",
     channels=("SMS",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    assemble=assemble,
+    repeats=r"which is not an instance of SubmitSm",
     transmissions=transmissions,
-    has_numbers=True,
     place=place_of_event(pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key")),
     copies=Copies(second_row="followed"),
-    repeats=r"which is not an instance of SubmitSm",
+    has_numbers=True,
 )

@@ -20,7 +20,7 @@ import polars as pl
 
 from jobs.core.matching import by_distinct
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.format import Format
+from jobs.formats.format import LineFormat
 from jobs.formats.kannel.access_log_format import OPTIONS, STAMP, SYSLOG, check_options, log_format, split_own
 from jobs.formats.kannel.join import transmissions as transmissions
 from jobs.formats.kannel.reports import complaints as complaints
@@ -355,15 +355,20 @@ def _decode(coding: int, digits: str) -> str | None:
     return text if all(sign.isprintable() or sign in "\t\r\n\xa0" for sign in text) else None
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Kannel",
     description="Access log of the Kannel bearerbox",
     channels=("SMS",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    assemble=assemble,
     transmissions=transmissions,
     complaints=complaints,
+    completed_by="kannel_smsbox",
     options=OPTIONS,
     check_options=check_options,
     has_numbers=True,
-    completed_by="kannel_smsbox",
 )

@@ -25,7 +25,7 @@ import polars as pl
 
 from jobs.core.errors import ObservatoryError
 from jobs.formats import OF_CALLS, PLACE, TIMESTAMP, TRANSMISSION, Source
-from jobs.formats.format import Format
+from jobs.formats.format import LineFormat
 from jobs.formats.kannel.access_log_format import STAMP, SYSLOG
 from jobs.formats.shared.fields import (
     as_assembled,
@@ -236,13 +236,20 @@ def submitters(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([known.select(*TRANSMISSION), rows.filter(~is_ours).select(*TRANSMISSION)])
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Kannel smsbox",
     description="Access log of the Kannel smsbox",
     channels=("SMS",),
-    options=OPTIONS,
-    has_numbers=True,
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    assemble=assemble,
+    transmissions=transmissions,
     place=place_of_event(pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key")),
     complete=submitters,
+    options=OPTIONS,
+    check_options=check_options,
+    has_numbers=True,
 )

@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from jobs.core.attributes import ATTRIBUTES
 from jobs.core.contracts import codes, fields
 from jobs.formats import FACT, PLACE, TIMESTAMP, Document, Source
-from jobs.formats.format import Format
+from jobs.formats.format import DocumentFormat
 from jobs.formats.shared.documents import each_once, read_contents, refused
 
 NAME = "knowledge"
@@ -183,10 +183,16 @@ def facts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     return bronze.select(*FACT)
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = DocumentFormat(
+    name=NAME,
     title="Operator's knowledge",
     description="What the operator knows beside its logs: registers of consent, preferences,"
     " senders, as CSV or Parquet",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    read=read,
+    assemble=assemble,
+    facts=facts,
     has_numbers=True,
 )

@@ -27,7 +27,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.format import Format
+from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, line_code, typed_columns
 from jobs.formats.shared.verdicts import (
     MAIL_LOGS,
@@ -182,11 +182,17 @@ def _fields() -> dict[str, pl.Expr]:
     }
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="OpenDKIM",
     description="Lines of OpenDKIM and OpenDMARC in a mail log",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    assemble=assemble,
     within=MAIL_LOGS,
     literals=tuple(LITERALS),
     pattern=PATTERN,
+    verdicts=verdicts,
 )

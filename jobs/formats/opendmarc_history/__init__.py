@@ -32,7 +32,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.format import Copies, Format
+from jobs.formats.format import Copies, LineFormat
 from jobs.formats.shared.fields import none_if_empty
 from jobs.formats.shared.verdicts import as_verdicts, share_of_lines, whole
 
@@ -264,10 +264,17 @@ def _runs(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="OpenDMARC history",
     description="History file of OpenDMARC",
-    copies=Copies(names_hosts=True, naming=("queue_id", "received_at")),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    assemble=assemble,
+    verdicts=verdicts,
     held=pl.col("assembly_key").str.starts_with("cut|"),
+    settle=settle,
+    copies=Copies(names_hosts=True, naming=("queue_id", "received_at")),
 )

@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from jobs.formats import Source
-from jobs.formats.format import Copies, Events, Format
+from jobs.formats.format import Copies, Events, LineFormat
 from jobs.formats.postfix.assembly import (
     BRONZE,
     KEY,
@@ -286,23 +286,36 @@ def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, p
     return whole, pl.concat([unread, *cut])
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Postfix",
     description="Mail log of Postfix and postscreen",
     channels=("EMAIL",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    records=records,
     assemble=assemble,
-    transmissions=transmissions,
-    settle=settle,
-    held=pl.col("row_code") == "held",
-    # A rendering may leave out the path before a daemon's name.
-    copies=Copies(
-        differing=("service_name",),
-        last="last_at",
-        events=Events(KEY, is_of_several, taken_apart, by_lifetime, marks, is_at),
-    ),
     repeats=(
         r": (?:reject_warning|warn|info|filter|redirect|prepend|replace|bcc|strip|delay|pass|dunno): "
         r"|: warning: proxy |backwards-compatible|milter-"
     ),
+    transmissions=transmissions,
+    held=pl.col("row_code") == "held",
+    settle=settle,
+    # A rendering may leave out the path before a daemon's name.
+    copies=Copies(
+        differing=("service_name",),
+        last="last_at",
+        events=Events(
+            key=KEY,
+            is_of_several=is_of_several,
+            taken_apart=taken_apart,
+            by_lifetime=by_lifetime,
+            marks=marks,
+            is_at=is_at,
+        ),
+    ),
+    newest_from_ids=newest_from_ids,
 )

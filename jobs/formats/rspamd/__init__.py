@@ -22,7 +22,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PARSED, PLACE, TIMESTAMP, VERDICT, Source
-from jobs.formats.format import Copies, Format
+from jobs.formats.format import Copies, LineFormat
 from jobs.formats.rspamd.times import ANY_STAMP, OWN_STAMP, SYSLOG_STAMP, own_time
 from jobs.formats.rspamd.verdict import FUZZY, fuzzy, is_spam, message_id
 from jobs.formats.shared.fields import as_assembled, none_if_empty, typed_columns
@@ -384,12 +384,18 @@ def _count(text: pl.Expr, part: str) -> pl.Expr:
     return text.str.count_matches(part, literal=True)
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Rspamd",
     description="Task log of Rspamd, in a file of its own or in a mail log",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    assemble=assemble,
     within=MAIL_LOGS,
     literals=(_MARK,),
+    verdicts=verdicts,
     # Rspamd names each scan; it stamps the lines of its own log, syslog those of a mail log.
     copies=Copies(names_hosts=True, is_timeless=True),
 )

@@ -33,7 +33,7 @@ from urllib.parse import unquote_plus
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.format import Copies, Format
+from jobs.formats.format import Copies, LineFormat
 from jobs.formats.rspamd.verdict import FUZZY, fuzzy, is_spam, message_id
 from jobs.formats.shared.fields import as_assembled, none_if_empty, typed_columns, utc
 from jobs.formats.shared.verdicts import (
@@ -379,10 +379,17 @@ def _time(source: Source) -> pl.Expr:
     return pl.coalesce(sent.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), utc(clock, source.time_zone))
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Rspamd ClickHouse",
     description="Rows that Rspamd sends to ClickHouse",
-    options=OPTIONS,
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    assemble=assemble,
+    is_head=is_head,
+    verdicts=verdicts,
     copies=Copies(names_hosts=True),
+    options=OPTIONS,
 )

@@ -23,7 +23,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.format import Copies, Format
+from jobs.formats.format import Copies, LineFormat
 from jobs.formats.rspamd.verdict import FUZZY, fuzzy, is_spam, message_id
 from jobs.formats.shared.fields import line_code, none_if_empty, typed_columns
 from jobs.formats.shared.verdicts import as_verdicts, finite, microseconds, one_row_per_line
@@ -253,10 +253,16 @@ def _is_good() -> pl.Expr:
     return pl.col("action").is_not_null() & pl.col("first_at").is_not_null()
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Rspamd history",
     description="History of Rspamd as JSON, from Redis or over HTTP",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    assemble=assemble,
     longest_line=LONGEST_LINE,
+    verdicts=verdicts,
     copies=Copies(names_hosts=True, is_snapshot=True),
 )

@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 
 from jobs.formats import Source
-from jobs.formats.format import Copies, Format
+from jobs.formats.format import Copies, LineFormat
 from jobs.formats.sendmail import lines as read
 from jobs.formats.sendmail.events import BRONZE, LOOKBACK_DAYS, QUEUE_ID, assemble
 from jobs.formats.sendmail.transmission import transmissions
@@ -163,19 +163,23 @@ def _events(ours: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     return events, pl.concat(cut)
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Sendmail",
     description="Mail log of Sendmail",
     channels=("EMAIL",),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
     assemble=assemble,
-    transmissions=transmissions,
-    # Host and process, as the key has them; queue ids do not contain the host.
-    place=pl.col("assembly_key").str.extract(r"\|([^|]*)$"),
-    copies=Copies(second_row="carrier"),
     repeats=(
         r": milter=|due to previous checks\)|RCPT flood|ruleset=(?:try_tls|tls_server|tls_rcpt),"
         r"|: (?:VRFY|EXPN) .*\[rejected\]$"
         r"|: Milter (?:accept|add|change|delete|insert|message)"
     ),
+    transmissions=transmissions,
+    # Host and process, as the key has them; queue ids do not contain the host.
+    place=pl.col("assembly_key").str.extract(r"\|([^|]*)$"),
+    copies=Copies(second_row="carrier"),
 )

@@ -36,7 +36,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PARSED, PLACE, TIMESTAMP, TRANSMISSION, Source
-from jobs.formats.format import Format
+from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import (
     as_assembled,
     none_if_empty,
@@ -308,12 +308,18 @@ def _clock(stamp: pl.Expr) -> pl.Expr:
     return stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Asterisk",
     description="Call detail records of Asterisk (Master.csv)",
     channels=("VOICE_IP", "VOICE_CS"),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    assemble=assemble,
+    transmissions=transmissions,
+    place=place_of_event(pl.col("call_id")),
     options=OPTIONS,
     has_numbers=True,
-    place=place_of_event(pl.col("call_id")),
 )

@@ -27,7 +27,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PARSED, TRANSMISSION, Source
-from jobs.formats.format import Copies, Format
+from jobs.formats.format import Copies, LineFormat
 from jobs.formats.shared.fields import of_records
 from jobs.formats.shared.syslog import split_envelope
 from jobs.formats.sip import passport
@@ -320,14 +320,19 @@ def _tag(header: pl.Expr) -> pl.Expr:
     return pl.when(header.is_not_null()).then(header.str.extract(r";tag=([^;,\s>]+)").fill_null(""))
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Kamailio and OpenSIPS",
     description="Accounting lines of SIP proxies by syslog: acc, CDR, acc_json",
     channels=("VOICE_IP", "IM"),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
     assemble=assemble,
-    options=OPTIONS,
-    has_numbers=True,
+    transmissions=transmissions,
     complete=untold,
     copies=Copies(names_hosts=True),
+    options=OPTIONS,
+    has_numbers=True,
 )

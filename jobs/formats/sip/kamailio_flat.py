@@ -23,7 +23,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PARSED, Source
-from jobs.formats.format import Copies, Format
+from jobs.formats.format import Copies, LineFormat
 from jobs.formats.shared.fields import of_records, utc
 from jobs.formats.sip import passport
 from jobs.formats.sip import records as sip
@@ -157,14 +157,19 @@ def _clock(stamp: pl.Expr, time_zone: str) -> pl.Expr:
     return utc(stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False), time_zone)
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="Kamailio flat files",
     description="Accounting rows of SIP proxies in flat files (db_flatstore)",
     channels=("VOICE_IP", "IM"),
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
     assemble=assemble,
-    options=OPTIONS,
-    has_numbers=True,
+    transmissions=transmissions,
     completed_by="kamailio",
     copies=Copies(names_hosts=True),
+    options=OPTIONS,
+    has_numbers=True,
 )

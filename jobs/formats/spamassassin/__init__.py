@@ -26,7 +26,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
-from jobs.formats.format import Format
+from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, line_code, none_if_empty, typed_columns, utc
 from jobs.formats.shared.verdicts import (
     MAIL_LOGS,
@@ -213,10 +213,16 @@ def _fields() -> dict[str, pl.Expr]:
     }
 
 
-FORMAT = Format.of(
-    __name__,
+FORMAT = LineFormat(
+    name=NAME,
     title="SpamAssassin",
     description="Lines of spamd, in a mail log or its own file",
+    lookback_days=LOOKBACK_DAYS,
+    bronze=BRONZE,
+    sniff=sniff,
+    parse=parse,
+    assemble=assemble,
     within=MAIL_LOGS,
     literals=tuple(LITERALS),
+    verdicts=verdicts,
 )
