@@ -26,10 +26,11 @@ from jobs.core.patterns import visible
 from jobs.first.domains import Domains
 from jobs.first.proposal import Proposal, add_known, country_row, named, propose
 from jobs.first.settings_text import EXAMPLES, Answers, proposed_answers, settings_text
+from jobs.formats.format import OwnLayouts
+from jobs.formats.registry import LAID_OUT
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings import config, countries
 from jobs.settings.operator import Operator, Source
-from jobs.sniff import kannel
 from jobs.sniff.figures import bytes_of
 from jobs.sniff.files import Problem
 
@@ -267,25 +268,27 @@ def write_settings(logs: list[str], output: Path, yes: bool, out: Console, err: 
 
 
 def ask_formats(found: Proposal, out: Console) -> None:
-    """Ask for the format of Kannel's access logs that no known format reads."""
+    """Ask for the layout of logs that the operator laid out itself and that no known layout reads."""
     for log, recognised in list(found.unknown):
         head = recognised[0].head
-        if not kannel.is_access_log(head):
-            continue
-        out.print(Text(f"{visible(log.name)} is an access log of Kannel in a format of its own."))
-        options = ask_question(
-            "access-log-format in its bearerbox.conf (- leaves the log out)", "-", kannel_reader(head), out
-        )
-        if options:
-            for each in recognised:
-                each.take_kannel(options)
-            add_known(found, log, recognised)
+        for name, layouts in LAID_OUT.items():
+            if not layouts.is_log(head):
+                continue
+            out.print(Text(f"{visible(log.name)} is {layouts.log} in a format of its own."))
+            options = ask_question(
+                f"{layouts.setting} (- leaves the log out)", "-", layout_reader(layouts, head), out
+            )
+            if options:
+                for each in recognised:
+                    each.take_layout(name, options)
+                add_known(found, log, recognised)
+            break
 
 
-def kannel_reader(head: bytes) -> Callable[[str], dict[str, Any] | None]:
-    """A function that turns an answered access-log-format into options for a log with this beginning, and a
-    hyphen into None."""
-    return lambda text: None if text == "-" else kannel.asked(head, text)
+def layout_reader(layouts: OwnLayouts, head: bytes) -> Callable[[str], dict[str, Any] | None]:
+    """A function that turns an answered layout into options for a log with this beginning, and a hyphen into
+    None."""
+    return lambda text: None if text == "-" else layouts.check_layout(head, text)
 
 
 def ask_settings(found: Proposal, given: Answers, out: Console) -> Answers:

@@ -75,6 +75,13 @@ def masked(lines: pl.Series) -> pl.Series:
     return lines.alias("line").fill_null("").to_frame().select(pattern.alias("pattern")).to_series()
 
 
+def mask_value(value: str) -> str:
+    """A value with digits as 9 and letters as a, so that it identifies nobody."""
+    shape = "".join("9" if sign.isdigit() else "a" if sign.isalpha() else sign for sign in value)
+    shape = "".join(sign if sign.isprintable() else "?" for sign in shape)
+    return shape if len(shape) <= 24 else shape[:24] + "…"
+
+
 def counted(lines: pl.DataFrame, by: list[str], place: str) -> pl.DataFrame:
     """`by`, pattern, count and the first `place` of each kind of line.
 

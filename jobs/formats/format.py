@@ -77,6 +77,38 @@ class Copies:
     events: Events | None = None
 
 
+@dataclass(frozen=True)
+class Profiles:
+    """Of a format that is read through a mapping profile, which a source names in its options.
+
+    recognise(sample): the name of a shipped profile that fits, and how sure that is.
+    draft(sample): a profile to start from, as TOML.
+    """
+
+    recognise: Callable[[bytes], tuple[str, float] | None]
+    draft: Callable[[bytes], str]
+
+
+@dataclass(frozen=True)
+class OwnLayouts:
+    """Of a format that operators may lay out themselves: how a log's layout is found by its first bytes.
+
+    log: what people call such a log. setting: where the program has its layout; both as parts of a sentence.
+    is_log(head): whether it is such a log, whatever its layout.
+    guess_options(head): the options of a layout in use that fits; None without one.
+    check_layout(head, layout): the options for a layout that a person names; raises ObservatoryError where it
+        does not fit.
+    show_lines(head, options): the first lines as they are decoded, masked.
+    """
+
+    log: str
+    setting: str
+    is_log: Callable[[bytes], bool]
+    guess_options: Callable[[bytes], dict[str, Any] | None]
+    check_layout: Callable[[bytes, str], dict[str, Any]]
+    show_lines: Callable[[bytes, dict[str, Any]], list[str]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Format:
     """What every format has. A kernel module ends with its FORMAT, a LineFormat or a DocumentFormat.
@@ -137,8 +169,9 @@ class Format:
     check_options: Callable[[dict[str, Any], Path], dict[str, Any]] | None = None
     has_numbers: bool = False
     # Of formats of lines (LineFormat).
-    needs_options: bool = False
-    within: tuple[str, ...] = ()
+    profiles: Profiles | None = None
+    is_mail_log: bool = False
+    stands_in_mail_logs: bool = False
 
     @property
     def kind(self) -> str:
@@ -162,19 +195,22 @@ class LineFormat(Format):
     longest_line: the bytes that a line may have; a longer one is quarantined without being read.
     is_head(line): which lines name the columns of those after them; the last one before a piece comes with
         its Source.
-    needs_options: it means nothing without one.
+    profiles: of a format that is read through a mapping profile, and means nothing without one.
+    own_layouts: of a format that operators may lay out themselves.
     repeats: a pattern of ignored lines that repeat what another line refuses, or remark what was let through.
 
-    Lines that stand in the logs of other programs:
+    is_mail_log: it is the log of a mail server, among whose lines filters write theirs.
 
-    within: the formats of those logs. Of lines that hold its texts, parse() ignores those of other programs.
+    Lines of a filter:
+
+    stands_in_mail_logs: they stand in the logs of mail servers. Of lines that hold its texts, parse() ignores
+        those of other programs.
     literals: texts of which every line of its own holds one.
     pattern: where these are common words, a pattern that every line of its own contains.
 
     Signs of the time and of the zone in which its stamps are written, from bytes of a log:
 
     newest_from_ids(sample), offset_from_ids(sample).
-    recognised(sample): the name of a shipped profile that fits, and how sure that is.
     """
 
     parse: LinesToRows
@@ -186,11 +222,11 @@ class LineFormat(Format):
     pattern: str | None = None
     newest_from_ids: Callable[[bytes], dt.datetime | None] | None = None
     offset_from_ids: Callable[[bytes], dt.timedelta | None] | None = None
-    recognised: Callable[[bytes], tuple[str, float] | None] | None = None
+    own_layouts: OwnLayouts | None = None
 
     @property
     def kind(self) -> str:
-        return "profile" if self.needs_options else "lines"
+        return "profile" if self.profiles else "lines"
 
     @property
     def own_text(self) -> str:

@@ -26,7 +26,7 @@ def made_whole(name: str, options: dict[str, Any], base: Path) -> dict[str, Any]
             raise ObservatoryError("options belong to one format: name it instead of 'auto'")
         return options
     kernel = KERNELS[name]
-    if not options and not kernel.needs_options:
+    if not options and not kernel.profiles:
         return options
     refuse_unknown(options, kernel.options)
     return kernel.check_options(options, base) if kernel.check_options else options

@@ -29,12 +29,21 @@ DOCUMENTS: dict[str, DocumentFormat] = {
     name: each for name, each in KERNELS.items() if isinstance(each, DocumentFormat)
 }
 # Filters whose lines stand in the logs of other formats.
-COMPANIONS: tuple[LineFormat, ...] = tuple(each for each in FORMATS.values() if each.within)
+COMPANIONS: tuple[LineFormat, ...] = tuple(each for each in FORMATS.values() if each.stands_in_mail_logs)
+# The format that reads files through a mapping profile.
+((MAPPED, PROFILES),) = [(name, each.profiles) for name, each in FORMATS.items() if each.profiles]
+# How the layout of a log is found that operators may lay out themselves, by format.
+LAID_OUT = {name: each.own_layouts for name, each in FORMATS.items() if each.own_layouts}
 # Below this, a sample is of no format that is known here.
 SURE_ENOUGH = 0.5
 LOOKED_AT = 256 << 10
 # A log of which so many lines have a stamp in front is one of those that several programs write.
 MOSTLY_STAMPED = 0.5
+
+
+def hosts_of(kernel: Format) -> tuple[str, ...]:
+    """The formats of the logs in which lines of a filter stand."""
+    return tuple(name for name, each in FORMATS.items() if kernel.stands_in_mail_logs and each.is_mail_log)
 
 
 def of_whole_logs(shares: dict[str, float], sample: bytes) -> dict[str, float]:
@@ -46,7 +55,7 @@ def of_whole_logs(shares: dict[str, float], sample: bytes) -> dict[str, float]:
     """
     scores = by_shape(shares, sample)
     best = max(scores, key=lambda name: scores[name])
-    hosts = [host for host in KERNELS[best].within if scores[host] > 0]
+    hosts = [host for host in hosts_of(KERNELS[best]) if scores[host] > 0]
     if not hosts:
         return scores
     host = max(hosts, key=lambda name: scores[name])
@@ -69,7 +78,7 @@ def log_of(name: str, block: bytes) -> str:
     """The format of the log that lines of a filter stand in, as a block of lines shows it; without lines of a
     server, the filter's own."""
     ends = (block[:LOOKED_AT], block[-LOOKED_AT:])
-    scores = {host: max(map(KERNELS[host].sniff, ends)) for host in KERNELS[name].within}
+    scores = {host: max(map(KERNELS[host].sniff, ends)) for host in hosts_of(KERNELS[name])}
     best = max(scores, key=lambda host: scores[host], default=name)
     return best if scores.get(best, 0) > 0 else name
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from jobs.core.lines import frame_of
 from jobs.formats import Source as LogSource
-from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, LOOKED_AT, SURE_ENOUGH, log_of, sniff
+from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, LOOKED_AT, SURE_ENOUGH, hosts_of, log_of, sniff
 from jobs.settings.operator import Source
 
 # So many files of a source that do not look like its format are held against all others.
@@ -103,8 +103,8 @@ class Notes:
         Its own format is asked first, and all others for the first such files alone: they take a tenth of a
         second.
         """
-        # What a delimited log looks like is for its profile to say.
-        if kind == "delimited" or archive_of(head) or KERNELS[kind].sniff(head) >= SURE_ENOUGH:
+        # What a log looks like that is read through a profile is for the profile to say.
+        if KERNELS[kind].profiles or archive_of(head) or KERNELS[kind].sniff(head) >= SURE_ENOUGH:
             return
         self.unlike += 1
         if self.unlike <= MOST_UNLIKE:
@@ -121,7 +121,7 @@ def format_notes(name: str, kind: str, head: bytes, has_options: bool) -> list[s
     has_options: of the format, which may name a form that nothing recognises.
     """
     found, _ = sniff(head)
-    is_within = found in KERNELS[kind].within or (found is not None and kind in KERNELS[found].within)
+    is_within = found in hosts_of(KERNELS[kind]) or (found is not None and kind in hosts_of(KERNELS[found]))
     if is_within or found == kind:
         return []
     if found is not None:

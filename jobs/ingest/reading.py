@@ -138,7 +138,7 @@ def blocks(fs: Any, part: Range) -> Iterator[tuple[bytes, int]]:
 
 def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> Parsed:
     """What the format's kernel, and then its companions, made of one block of lines."""
-    from jobs.formats.registry import COMPANIONS, FORMATS
+    from jobs.formats.registry import COMPANIONS, FORMATS, hosts_of
 
     kernel = FORMATS[name]
     fits = lines["line_bytes"] <= kernel.longest_line
@@ -151,7 +151,7 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
         too_long = lines.filter(~fits).select("offset", reason_code=pl.lit("too_long"))
         refused.append(too_long.with_columns(format_code=pl.lit(name)))
     ignored = codes.filter(pl.col("line_code") == "ignored").select("offset")
-    within = [companion for companion in COMPANIONS if name in companion.within]
+    within = [companion for companion in COMPANIONS if name in hosts_of(companion)]
     if within:
         # Few lines contain what any of them looks for: the others are set aside once, not by each.
         found = own_lines.filter(codes["line_code"] != "record").select("offset", "line")

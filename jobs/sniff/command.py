@@ -13,12 +13,12 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
 from jobs.formats.options import made_whole
-from jobs.formats.registry import KERNELS
+from jobs.formats.registry import KERNELS, MAPPED
 from jobs.sniff import drawing
 from jobs.sniff.as_json import as_json
 from jobs.sniff.clocks import Clock, clocks_of, times_of
 from jobs.sniff.files import Log, Problem, logs_of
-from jobs.sniff.recognising import MAPPED, Recognised, separated
+from jobs.sniff.recognising import Recognised, separated
 from jobs.sniff.survey import Answer, look
 
 
@@ -40,7 +40,7 @@ def sniff(
     if kind is not None:
         if kind not in KERNELS:
             raise ObservatoryError(f"--as: unknown format '{kind}'{nearest(kind, sorted(KERNELS))}")
-        if KERNELS[kind].needs_options and profile is None:
+        if KERNELS[kind].profiles and profile is None:
             raise ObservatoryError(f"--as {kind}: it is read through a mapping profile: name one, --profile")
     if profile is not None:
         # What is wrong with the profile is said before a file is read.

@@ -17,6 +17,7 @@ from rich.text import Text
 from jobs.core.patterns import pattern_text, visible
 from jobs.core.words import says
 from jobs.formats import PRECEDENCE
+from jobs.formats.registry import MAPPED
 from jobs.protect.shapes import OTHER
 from jobs.sniff.clocks import Clock
 from jobs.sniff.documents import Documents
@@ -381,7 +382,7 @@ def draw_unknown(console: Console, answer: Answer) -> None:
         heading(console, "a mapping profile to start from")
         console.print(Text(visible_lines(draft).rstrip() + "\n", "green"), soft_wrap=True)
     elif seen["delimiter"]:
-        told = 'Map its columns in a profile (format = "delimited"), or add a format: CONTRIBUTING.md.'
+        told = f'Map its columns in a profile (format = "{MAPPED}"), or add a format: CONTRIBUTING.md.'
         console.print(Padding(Text(told), (0, 0, 1, 2)))
     else:
         console.print(Padding(Text("To add a format, see CONTRIBUTING.md in the source code."), (0, 0, 1, 2)))

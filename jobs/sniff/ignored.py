@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats.format import Format
+from jobs.formats.format import LineFormat
 from jobs.formats.shared.syslog import COMPANIONS
-from jobs.formats.shared.verdicts import MAIL_LOGS
 
 REFUSES = (
     r"(?i)\b(?:reject|refus(?:e|ing|al)|den(?:y|ied)\b|disallow|block(?:ed|ing)\b|black ?list|discard"
@@ -24,7 +23,7 @@ ELSEWHERE = r"(?i)connection refused|permission denied|(?:error|reply) from remo
 BESIDE = rf"^(?:\S+ +){{1,5}}{COMPANIONS.removeprefix('^')}"
 
 
-def look_like_refusals(lines: pl.Series, kernel: Format) -> pl.Series:
+def look_like_refusals(lines: pl.Series, kernel: LineFormat) -> pl.Series:
     """Which of a log's ignored lines look like refusals; none of a log that has verdicts alone."""
     if kernel.transmissions is None or not len(lines):
         return pl.Series([False]).new_from_index(0, len(lines))
@@ -34,6 +33,6 @@ def look_like_refusals(lines: pl.Series, kernel: Format) -> pl.Series:
     is_other = some.str.contains(ELSEWHERE)
     if kernel.repeats:
         is_other |= some.str.contains(kernel.repeats)
-    if kernel.name in MAIL_LOGS:
+    if kernel.is_mail_log:
         is_other |= some.str.contains(BESIDE)
     return found.scatter(places.filter(is_other), False)

@@ -13,6 +13,7 @@ import polars as pl
 from jobs.core.lines import frame_of
 from jobs.core.patterns import masked, visible
 from jobs.core.time_zones import examples, named
+from jobs.formats.registry import PROFILES
 from jobs.sniff.files import without_compression
 from jobs.sniff.survey import Answer
 
@@ -72,9 +73,7 @@ def quoted(text: str) -> str:
 
 def profile(sample: bytes) -> str:
     """The mapping profile to start from."""
-    from jobs.formats.delimited.draft import draft_profile
-
-    return draft_profile(sample)
+    return PROFILES.draft(sample)
 
 
 def shape(sample: bytes) -> dict[str, Any]:

@@ -7,14 +7,11 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.formats.registry import DOCUMENTS, FORMATS, SURE_ENOUGH, of_whole_logs
+from jobs.formats.registry import DOCUMENTS, FORMATS, LAID_OUT, MAPPED, PROFILES, SURE_ENOUGH, of_whole_logs
 from jobs.ingest.chunks import DAMAGE
 from jobs.ingest.source_files import ROTATED
-from jobs.sniff import kannel, reading
+from jobs.sniff import reading
 from jobs.sniff.files import File, Log, Problem, foreign
-
-# The format that reads files through a mapping profile.
-MAPPED = "delimited"
 
 
 @dataclass
@@ -40,9 +37,9 @@ class Recognised:
         is_sure = self.is_named or (self.scores and self.scores[0][1] >= SURE_ENOUGH)
         return self.scores[0][0] if is_sure else None
 
-    def take_kannel(self, options: dict[str, Any]) -> None:
-        """Read it as Kannel's access log in a format of the operator's own."""
-        self.scores = [("kannel", 1.0), *(pair for pair in self.scores if pair[0] != "kannel")]
+    def take_layout(self, name: str, options: dict[str, Any]) -> None:
+        """Read it as a log of this format in the operator's own layout."""
+        self.scores = [(name, 1.0), *(pair for pair in self.scores if pair[0] != name)]
         self.options = options
 
     def name(self, kind: str) -> None:
@@ -63,9 +60,8 @@ def recognise(file: File) -> Recognised | Problem:
         return Problem(file.name, "empty. There is nothing to count yet")
     scores, options = scored(head, start)
     found = Recognised(file, head, tail, compression, scores, options)
-    if found.format is None and (guessed := kannel.options_of(head)):
-        found.take_kannel(guessed)
-        found.assumed = kannel.shown(head, guessed)
+    if found.format is None:
+        guess_layout(found)
     if found.format is None:
         if not head:
             told = f"damaged: nothing of its {compression} data can be read. Fetch it again"
@@ -76,6 +72,15 @@ def recognise(file: File) -> Recognised | Problem:
     return found
 
 
+def guess_layout(found: Recognised) -> None:
+    """Assume a layout in use that fits a log which an operator may have laid out itself."""
+    for name, layouts in LAID_OUT.items():
+        if options := layouts.guess_options(found.head):
+            found.take_layout(name, options)
+            found.assumed = layouts.show_lines(found.head, options)
+            return
+
+
 def scored(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str, Any]]:
     """How sure each format is, best first, and the options that the best one needs.
 
@@ -84,15 +89,11 @@ def scored(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str
     scores = {name: module.sniff(head) for name, module in FORMATS.items()}
     for name, module in DOCUMENTS.items():
         scores[name] = max(module.sniff(head), module.sniff(start))
-    profiles: dict[str, str] = {}
-    for name, module in FORMATS.items():
-        # A format that needs a profile knows those that ship with it.
-        fitting = module.recognised(head) if module.recognised else None
-        if fitting is not None and fitting[1] > scores[name]:
-            profiles[name], scores[name] = fitting
+    profile, confidence = PROFILES.recognise(head) or ("", 0.0)
+    is_mapped = confidence > scores[MAPPED]
+    scores[MAPPED] = max(confidence, scores[MAPPED])
     ordered = sorted(of_whole_logs(scores, head).items(), key=lambda pair: -pair[1])
-    best = ordered[0][0] if ordered else ""
-    return ordered, {"profile": profiles[best]} if best in profiles else {}
+    return ordered, {"profile": profile} if is_mapped and ordered[0][0] == MAPPED else {}
 
 
 def separated(

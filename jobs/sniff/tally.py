@@ -16,7 +16,7 @@ from jobs.core.lines import frame_of
 from jobs.core.patterns import counted
 from jobs.formats import Source
 from jobs.formats.format import Format, LineFormat
-from jobs.formats.registry import FORMATS
+from jobs.formats.registry import FORMATS, hosts_of
 from jobs.ingest import future
 from jobs.sniff.ignored import look_like_refusals
 from jobs.sniff.reading import Block
@@ -118,7 +118,7 @@ class Tally:
 
     def __post_init__(self) -> None:
         name = self.kernel.name
-        self.companions = [each for each in FORMATS.values() if name in each.within]
+        self.companions = [each for each in FORMATS.values() if name in hosts_of(each)]
 
     def begin(self, file: int) -> None:
         """Make room for a file's counts."""

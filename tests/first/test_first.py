@@ -18,8 +18,8 @@ from jobs.engine.lake import Lake
 from jobs.first.domains import domains_of
 from jobs.first.proposal import add_known, country_of_domains, country_of_zone, propose
 from jobs.first.settings_text import proposed_answers, settings_text
+from jobs.formats.kannel.own_layouts import LAYOUTS
 from jobs.settings import config
-from jobs.sniff import kannel
 from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of
 
@@ -162,11 +162,11 @@ def test_a_format_of_kannel_that_a_person_names_is_checked(tmp_path: Path) -> No
     assert found.sources == []
     ((log, recognised),) = found.unknown
     head = recognised[0].head
-    assert kannel.is_access_log(head) and kannel.options_of(head) is None
+    assert LAYOUTS.is_log(head) and LAYOUTS.guess_options(head) is None
     for wrong, told in {"%l|%t|%p|%P|%b": "does not fit", "%l %q": "%q", "%l": "%p is missing"}.items():
         with pytest.raises(ObservatoryError, match=re.escape(told)):
-            kannel.asked(head, wrong)
-    recognised[0].scores, recognised[0].options = [("kannel", 1.0)], kannel.asked(head, OWN_FORMAT)
+            LAYOUTS.check_layout(head, wrong)
+    recognised[0].scores, recognised[0].options = [("kannel", 1.0)], LAYOUTS.check_layout(head, OWN_FORMAT)
     add_known(found, log, recognised)
     assert (found.unknown, found.sources[0].options) == ([], {"access_log_format": OWN_FORMAT})
     assert found.country == "CYP"

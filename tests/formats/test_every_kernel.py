@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.formats import PARSED, TRANSMISSION, VERDICT
 from jobs.formats.delimited.profile_files import shipped
-from jobs.formats.registry import COMPANIONS, FORMATS, sniff
+from jobs.formats.registry import COMPANIONS, FORMATS, hosts_of, sniff
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, frame_of, lab, parse, placed, source
 from tests.support.samples import SAMPLES, lines_of
@@ -22,7 +22,7 @@ from tests.support.samples import SAMPLES, lines_of
 LOGS: dict[str, list[str]] = defaultdict(list)
 for path in sorted(each for each in LAB.rglob("*") if each.is_file()):
     name, _ = sniff(path.read_bytes()[:65_536])
-    for each in [name, *(other.name for other in COMPANIONS if name in other.within)]:
+    for each in [name, *(other.name for other in COMPANIONS if name in hosts_of(other))]:
         if each in FORMATS:
             LOGS[each].append(str(path.relative_to(LAB)))
 LONGEST = 80

@@ -102,7 +102,7 @@ def logs() -> dict[str, tuple[str, list[str]]]:
 
 def records(kind: str, lines: list[str]) -> list[str]:
     kernel = FORMATS.get(kind)
-    if kernel is None or kernel.needs_options:
+    if kernel is None or kernel.profiles:
         return lines
     frame = frame_of("\n".join(lines).encode(), 0)
     code = kernel.parse(frame.select("offset", "line").lazy(), source()).collect()["line_code"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jobs.first.proposal import propose
 from jobs.first.settings_text import ASSUMED, proposed_answers, settings_text
-from jobs.sniff import kannel
+from jobs.formats.kannel import own_layouts as kannel
 from jobs.sniff.files import logs_of
 from jobs.sniff.recognising import separated
 from tests.support.examples import examples

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import dataclasses
 import datetime as dt
 import gzip
 import io
@@ -29,8 +30,7 @@ from jobs.core import lines
 from jobs.core.errors import ObservatoryError
 from jobs.formats import VERDICT, Source, kannel, postfix, rspamd
 from jobs.formats import registry as formats
-from jobs.formats.delimited import draft as delimited_draft
-from jobs.formats.format import DocumentFormat, LineFormat
+from jobs.formats.format import DocumentFormat, LineFormat, Profiles
 from jobs.ingest import reading as pieces
 from jobs.settings import config
 from jobs.sniff import documents, figures, proposal, reading, tally, zones
@@ -676,7 +676,7 @@ def test_a_companion_is_offered_what_the_host_left(tmp_path: Path, monkeypatch: 
         )
 
     companion = kernel_of(
-        "amavis", within=("postfix",), literals=("amavis[", "other["), sniff=lambda sample: 0.1,
+        "amavis", stands_in_mail_logs=True, literals=("amavis[", "other["), sniff=lambda sample: 0.1,
         parse=parse, verdicts=verdicts,
     )  # fmt: skip
     monkeypatch.setitem(formats.KERNELS, "amavis", companion)
@@ -733,7 +733,8 @@ def test_an_unknown_format_is_described_and_drafted(tmp_path: Path, monkeypatch:
     assert "the format is unknown" in told.error
     assert "4 columns, separated by semicolons" in told.out
     assert "<time>;<n>;" in told.out and "35799000001" not in told.out
-    monkeypatch.setattr(delimited_draft, "draft_profile", lambda sample: f"[profile]\nof = {len(sample)}")
+    draft = dataclasses.replace(formats.PROFILES, draft=lambda sample: f"[profile]\nof = {len(sample)}")
+    monkeypatch.setattr("jobs.sniff.proposal.PROFILES", draft)
     assert f"[profile]\nof = {len(CDR)}" in Told(path).out
     (log,) = Told(path, is_json=True).logs
     assert log["format"] is None
@@ -1050,8 +1051,9 @@ def test_a_profile_that_ships_is_named_and_used(tmp_path: Path, monkeypatch: pyt
         assert source.options == {"profile": "own"}
         return frame.with_columns(line_code=pl.lit("ignored"), reason_code=pl.lit(None, pl.String))
 
-    delimited = kernel_of("delimited", recognised=lambda sample: ("own", 0.9), parse=parse)
-    monkeypatch.setitem(formats.FORMATS, "delimited", delimited)
+    monkeypatch.setitem(formats.FORMATS, "delimited", kernel_of("delimited", parse=parse))
+    profiles = Profiles(recognise=lambda sample: ("own", 0.9), draft=lambda sample: "")
+    monkeypatch.setattr("jobs.sniff.recognising.PROFILES", profiles)
     monkeypatch.setattr("jobs.settings.operator.codes", lambda codelist: {"delimited"})
     path = tmp_path / "cdr.csv"
     path.write_text(CDR, encoding="utf-8")

@@ -25,7 +25,6 @@ from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, line_code, none_if_empty, place_of_queue, typed_columns
 from jobs.formats.shared.verdicts import (
-    MAIL_LOGS,
     as_verdicts,
     finite,
     in_mail_log,
@@ -258,7 +257,7 @@ FORMAT = LineFormat(
     sniff=sniff,
     parse=parse,
     assemble=assemble,
-    within=MAIL_LOGS,
+    stands_in_mail_logs=True,
     literals=tuple(LITERALS),
     verdicts=verdicts,
     # Pieces of a line have no queue id before they are joined.

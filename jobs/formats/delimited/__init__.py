@@ -20,12 +20,13 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import LINES, PLACE, TIMESTAMP, Source
+from jobs.formats.delimited.draft import draft_profile
 from jobs.formats.delimited.fold import transmissions as transmissions
 from jobs.formats.delimited.profile import KINDS, Profile
 from jobs.formats.delimited.profile_files import embedded, profile_of, shipped
 from jobs.formats.delimited.read import NO_RULE, QUARANTINED, decided, entry, ignored, key, raw, rule, target
 from jobs.formats.delimited.splitting import split
-from jobs.formats.format import LineFormat
+from jobs.formats.format import LineFormat, Profiles
 from jobs.formats.shared.fields import as_assembled, of_records, place_of_event, typed_columns
 
 NAME = "delimited"
@@ -207,13 +208,12 @@ FORMAT = LineFormat(
     lookback_days=LOOKBACK_DAYS,
     bronze=BRONZE,
     sniff=sniff,
-    recognised=recognised,
+    profiles=Profiles(recognise=recognised, draft=draft_profile),
     parse=parse,
     assemble=assemble,
     transmissions=transmissions,
     place=place_of_event(pl.col("message_key")),
     options=("profile",),
     check_options=embedded,
-    needs_options=True,
     has_numbers=True,
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 
+from jobs.core.patterns import mask_value
 from jobs.formats.delimited.guess import (
     OUTCOMES,
     Column,
@@ -149,14 +150,7 @@ def _described(column: Column) -> str:
         return f"code{filled}: {shown}" + (", …" if len(column.values) > 6 else "")
     if column.formats:
         return f"{column.kind}{filled}: {', '.join(column.formats)}"
-    return f"{column.kind}{filled}: {shape(column.values[0])}"
-
-
-def shape(value: str) -> str:
-    """A value with digits as 9 and letters as a, so that it identifies nobody."""
-    masked = "".join("9" if sign.isdigit() else "a" if sign.isalpha() else sign for sign in value)
-    masked = "".join(sign if sign.isprintable() else "?" for sign in masked)
-    return masked if len(masked) <= 24 else masked[:24] + "…"
+    return f"{column.kind}{filled}: {mask_value(column.values[0])}"
 
 
 def _quoted(text: str) -> str:

@@ -369,6 +369,7 @@ FORMAT = LineFormat(
     bronze=BRONZE,
     sniff=sniff,
     parse=parse,
+    is_mail_log=True,
     records=records,
     assemble=assemble,
     repeats=(

@@ -23,6 +23,7 @@ from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.format import LineFormat
 from jobs.formats.kannel.access_log_format import OPTIONS, STAMP, SYSLOG, check_options, log_format, split_own
 from jobs.formats.kannel.join import transmissions as transmissions
+from jobs.formats.kannel.own_layouts import LAYOUTS
 from jobs.formats.kannel.reports import complaints as complaints
 from jobs.formats.shared.fields import as_assembled, none_if_empty, of_records, typed_columns, utc
 from jobs.formats.shared.mobile import number
@@ -364,6 +365,7 @@ FORMAT = LineFormat(
     bronze=BRONZE,
     sniff=sniff,
     parse=parse,
+    own_layouts=LAYOUTS,
     assemble=assemble,
     transmissions=transmissions,
     complaints=complaints,

@@ -30,7 +30,6 @@ from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, line_code, typed_columns
 from jobs.formats.shared.verdicts import (
-    MAIL_LOGS,
     as_verdicts,
     in_mail_log,
     one_row_per_line,
@@ -191,7 +190,7 @@ FORMAT = LineFormat(
     sniff=sniff,
     parse=parse,
     assemble=assemble,
-    within=MAIL_LOGS,
+    stands_in_mail_logs=True,
     literals=tuple(LITERALS),
     pattern=PATTERN,
     verdicts=verdicts,

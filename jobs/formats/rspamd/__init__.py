@@ -27,7 +27,7 @@ from jobs.formats.rspamd.times import ANY_STAMP, OWN_STAMP, SYSLOG_STAMP, own_ti
 from jobs.formats.rspamd.verdict import FUZZY, fuzzy, is_spam, message_id
 from jobs.formats.shared.fields import as_assembled, none_if_empty, typed_columns
 from jobs.formats.shared.syslog import halves, split_envelope
-from jobs.formats.shared.verdicts import MAIL_LOGS, finite
+from jobs.formats.shared.verdicts import finite
 
 NAME = "rspamd"
 # A verdict is one line and is complete at once; a day of slack for clocks and rotation.
@@ -393,7 +393,7 @@ FORMAT = LineFormat(
     sniff=sniff,
     parse=parse,
     assemble=assemble,
-    within=MAIL_LOGS,
+    stands_in_mail_logs=True,
     literals=(_MARK,),
     verdicts=verdicts,
     # Rspamd names each scan; it stamps the lines of its own log, syslog those of a mail log.

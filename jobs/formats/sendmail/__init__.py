@@ -172,6 +172,7 @@ FORMAT = LineFormat(
     bronze=BRONZE,
     sniff=sniff,
     parse=parse,
+    is_mail_log=True,
     assemble=assemble,
     repeats=(
         r": milter=|due to previous checks\)|RCPT flood|ruleset=(?:try_tls|tls_server|tls_rcpt),"

@@ -1,8 +1,8 @@
 """What the kernels of filters share: how they find their lines in a mail log and clean their fields.
 
-Filters write among the lines of the mail server that calls them. A companion kernel (WITHIN names the
-formats of its hosts) is given lines of which few are its own: it looks for them by literals first, takes
-the syslog envelope off the few that may be its own, and leaves all others ignored.
+Filters write among the lines of the mail server that calls them. A companion kernel (stands_in_mail_logs)
+is given lines of which few are its own: it looks for them by literals first, takes the syslog envelope off
+the few that may be its own, and leaves all others ignored.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ import polars as pl
 
 from jobs.formats import VERDICT, Source
 from jobs.formats.shared.syslog import split_envelope
-
-# Mail servers in whose logs filters write.
-MAIL_LOGS = ("postfix", "exim", "sendmail")
 
 
 def share_of_lines(sample: bytes, pattern: str) -> float:

@@ -29,7 +29,6 @@ from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, line_code, none_if_empty, typed_columns, utc
 from jobs.formats.shared.verdicts import (
-    MAIL_LOGS,
     as_verdicts,
     finite,
     in_mail_log,
@@ -222,7 +221,7 @@ FORMAT = LineFormat(
     sniff=sniff,
     parse=parse,
     assemble=assemble,
-    within=MAIL_LOGS,
+    stands_in_mail_logs=True,
     literals=tuple(LITERALS),
     verdicts=verdicts,
 )

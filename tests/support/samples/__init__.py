@@ -28,7 +28,7 @@ def entries_of(canaries: Canaries, count: int = 40) -> Log:
 def logs_of(name: str) -> dict[str, Log]:
     """Logs of many events of a format of lines that has files of its own."""
     samples = SAMPLES[name]
-    if samples.logs or name not in FORMATS or FORMATS[name].within:
+    if samples.logs or name not in FORMATS or FORMATS[name].stands_in_mail_logs:
         return samples.logs
     return {name: entries_of(samples.canaries[0])}
 

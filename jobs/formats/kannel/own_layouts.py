@@ -10,7 +10,8 @@ import re
 from typing import Any
 
 from jobs.core.errors import ObservatoryError
-from jobs.formats.delimited.draft import shape
+from jobs.core.patterns import mask_value
+from jobs.formats.format import OwnLayouts
 from jobs.formats.kannel.access_log_format import CODES, log_format
 
 # Words that bearerbox writes into each line whatever its format, if the format has %l.
@@ -127,7 +128,7 @@ def shown(head: bytes, options: dict[str, Any]) -> list[str]:
     names = [name for name in FIELDS if name in {CODES[code][0] for code in re.findall("%(.)", own)}]
     return [
         ", ".join(
-            line[name] if name == "event" else f"{name} {shape(line[name]) or 'none'}" for name in names
+            line[name] if name == "event" else f"{name} {mask_value(line[name]) or 'none'}" for name in names
         )
         for line in lines[:SHOWN]
     ]
@@ -154,3 +155,13 @@ def lines_of(head: bytes) -> list[str]:
     whole = head[: head.rfind(b"\n") + 1] or head
     lines = [line for line in whole.decode("utf-8", "replace").splitlines() if line.strip()]
     return [line for line in lines if not line.endswith(("Log begins", "Log ends"))][:LINES]
+
+
+LAYOUTS = OwnLayouts(
+    log="an access log of Kannel",
+    setting="access-log-format in its bearerbox.conf",
+    is_log=is_access_log,
+    guess_options=options_of,
+    check_layout=asked,
+    show_lines=shown,
+)
