@@ -19,7 +19,7 @@ import polars as pl
 from jobs.core.contracts import reference_rows
 from jobs.core.time_zones import this_machines_zone, zones_by_country
 from jobs.first.domains import Domains, domains_of
-from jobs.formats.registry import KERNELS
+from jobs.formats.registry import KERNELS, REQUESTS
 from jobs.protect.location import country_of_numbers
 from jobs.silver.assembling import all_counted_once
 from jobs.sniff.clocks import Times, clocks_of, times_of
@@ -211,9 +211,10 @@ def conclude(found: Proposal, numbers: list[pl.Series]) -> None:
             each.time_zone, each.zone_by = beside.time_zone, f"as in {beside.id}"
     formats = {each.format for each in found.sources}
     for each in found.sources:
-        if each.format == "kannel_smsbox" and "kannel" not in formats:
-            # No other log has the SMS that it accepted.
-            each.options = {**each.options, "bearerbox": False}
+        requests = REQUESTS.get(each.format)
+        if requests and requests.format not in formats:
+            # No other log has the messages that came of its requests.
+            each.options = {**each.options, requests.option: False}
     found.links = dict(sorted(found.links.items(), key=lambda pair: (-pair[1], pair[0])))
     by_number = (
         Counter(country_of_numbers(pl.concat(numbers).unique()).drop_nulls().to_list()) if numbers else None

@@ -78,6 +78,30 @@ class Copies:
 
 
 @dataclass(frozen=True)
+class Requests:
+    """Of a format that records requests for SMS, which another format records and counts as messages.
+
+    format: that other format. log: what people call its log. program: what accepts the requests.
+    option: the option that is false for an operator without such a log.
+    is_request, is_message: which bronze rows of the one are requests, and of the other what came of one.
+    within: how long after its request a message may be recorded. slack: how long before, by two clocks.
+    """
+
+    format: str
+    log: str
+    program: str
+    option: str
+    is_request: pl.Expr
+    is_message: pl.Expr
+    within: dt.timedelta
+    slack: dt.timedelta
+
+    def are_counted_there(self, options: dict[str, Any]) -> bool:
+        """Whether a source with these options leaves it to the other log to count what was accepted."""
+        return bool(options.get(self.option, True))
+
+
+@dataclass(frozen=True)
 class Profiles:
     """Of a format that is read through a mapping profile, which a source names in its options.
 
@@ -136,7 +160,11 @@ class Format:
     completed_by: the format whose records complete or repeat these transmissions; both have the same keys.
     complete(transmissions, records): of that other format, joins the two.
 
+    requests: of a format of requests for messages that another format records.
+
     copies: how an event that several files hold is recognised.
+    has_absolute_stamps: its stamps are seconds of UTC, whatever zone a host has.
+    awaits_no_lines: it is no log, and so never stale.
 
     Settings:
 
@@ -164,7 +192,10 @@ class Format:
     settle: RowsToRows | None = None
     completed_by: str | None = None
     complete: Callable[[pl.LazyFrame, pl.LazyFrame], pl.LazyFrame] | None = None
+    requests: Requests | None = None
     copies: Copies = Copies()
+    has_absolute_stamps: bool = False
+    awaits_no_lines: bool = False
     options: tuple[str, ...] = ()
     check_options: Callable[[dict[str, Any], Path], dict[str, Any]] | None = None
     has_numbers: bool = False

@@ -34,6 +34,8 @@ COMPANIONS: tuple[LineFormat, ...] = tuple(each for each in FORMATS.values() if 
 ((MAPPED, PROFILES),) = [(name, each.profiles) for name, each in FORMATS.items() if each.profiles]
 # How the layout of a log is found that operators may lay out themselves, by format.
 LAID_OUT = {name: each.own_layouts for name, each in FORMATS.items() if each.own_layouts}
+# Formats of requests for messages that another format records.
+REQUESTS = {name: each.requests for name, each in KERNELS.items() if each.requests}
 # Below this, a sample is of no format that is known here.
 SURE_ENOUGH = 0.5
 LOOKED_AT = 256 << 10

@@ -18,13 +18,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from jobs.core.time_zones import QUARTER, best_of, zones_with
-from jobs.formats.kannel.join import SUBMITTED
 from jobs.silver.bucketing import SEED
 from jobs.silver.hops import CLOCK_SLACK
 
-# Rows of Kannel's logs: an SMS that a customer submitted, and the request for it.
-IS_SUBMITTED = pl.col("event_code").is_in(SUBMITTED)
-IS_ASKED = pl.col("event_code") == "added"
 # Rows of a mark: an id of a log, from when to when the log has events of it. A verdict has one time.
 MARKS = pl.Schema(
     [
@@ -169,7 +165,7 @@ def marks_of_verdicts(verdict: pl.LazyFrame, message_id: str = "message_id_hash"
 
 
 def marks_of_sms(bronze: pl.LazyFrame, is_sms: pl.Expr) -> pl.LazyFrame:
-    """The numbers and text of each SMS in bronze rows of Kannel's logs. is_sms: which rows are one."""
+    """The numbers and text of each SMS, or request for one, in bronze rows. is_sms: which rows are one."""
     rows = bronze.filter(is_sms).with_columns(log="source_id", last_at="first_at")
     id = id_of("sms", "sender", "recipient", "text")
     return rows.select("operator_id", "log", id, "first_at", "last_at")

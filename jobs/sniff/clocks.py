@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from jobs.core.time_zones import this_machines_zone
-from jobs.formats.kannel.smsbox import ASKED_SLACK, SUBMITTED_WITHIN
-from jobs.formats.registry import KERNELS
+from jobs.formats.registry import KERNELS, REQUESTS
 from jobs.formats.shared.fields import utc
 from jobs.protect.message_ids import in_one_form
 from jobs.silver import clocks
@@ -92,12 +91,13 @@ def times_in(formats: Mapping[str, pl.DataFrame], name: str, zone: Zone) -> Time
         if kernel.verdicts is not None:
             said = in_form(kernel.verdicts(bronze))
             found.setdefault("verdicts", []).append(clocks.marks_of_verdicts(said, "message_id").collect())
-        for kind, of, is_sms in (
-            ("submitted", "kannel", clocks.IS_SUBMITTED),
-            ("asked", "kannel_smsbox", clocks.IS_ASKED),
-        ):
-            if format_name == of:
-                found.setdefault(kind, []).append(clocks.marks_of_sms(bronze, is_sms).collect())
+        for name_of_requests, requests in REQUESTS.items():
+            for kind, of, is_sms in (
+                (f"submitted {name_of_requests}", requests.format, requests.is_message),
+                (f"asked {name_of_requests}", name_of_requests, requests.is_request),
+            ):
+                if format_name == of:
+                    found.setdefault(kind, []).append(clocks.marks_of_sms(bronze, is_sms).collect())
     marks = {
         kind: pl.concat(frames).with_columns(log=pl.lit(name)).select(list(clocks.MARKS))
         for kind, frames in found.items()
@@ -120,7 +120,8 @@ def clocks_of(logs: Sequence[Times], likely: Sequence[str] = ()) -> list[Clock]:
         return []
     left = {each.name: each for each in logs}
     # Servers before filters: of two whose zones are known, the filter's clock is the one that is named.
-    order = sorted(logs, key=lambda each: -(each.of("mails").height + each.of("submitted").height))
+    of_messages = ("mails", *(f"submitted {name}" for name in REQUESTS))
+    order = sorted(logs, key=lambda each: -sum(each.of(kind).height for kind in of_messages))
     # Where no log shows its zone, the server's is taken as it was read.
     known = [each.name for each in order if each.is_known]
     sure = set(known)
@@ -152,13 +153,15 @@ def next_of(logs: Sequence[Times], known: Sequence[str], done: set[str]) -> cloc
 
 def compared(logs: Sequence[Times]) -> list[clocks.Apart]:
     """What each two logs show."""
-    mails, verdicts, submitted, asked = (
-        pl.concat([each.of(kind) for each in logs]) for kind in ("mails", "verdicts", "submitted", "asked")
-    )
-    return [
-        *clocks.compared(mails, verdicts),
-        *clocks.compared(submitted, asked, SUBMITTED_WITHIN, ASKED_SLACK),
-    ]
+
+    def marks(kind: str) -> pl.DataFrame:
+        return pl.concat([each.of(kind) for each in logs])
+
+    found = clocks.compared(marks("mails"), marks("verdicts"))
+    for name, requests in REQUESTS.items():
+        submitted, asked = marks(f"submitted {name}"), marks(f"asked {name}")
+        found += clocks.compared(submitted, asked, requests.within, requests.slack)
+    return found
 
 
 def judged(pair: clocks.Apart, log: Times, is_sure: bool, likely: Sequence[str | None]) -> Clock:

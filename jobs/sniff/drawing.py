@@ -17,7 +17,7 @@ from rich.text import Text
 from jobs.core.patterns import pattern_text, visible
 from jobs.core.words import says
 from jobs.formats import PRECEDENCE
-from jobs.formats.registry import MAPPED
+from jobs.formats.registry import MAPPED, REQUESTS
 from jobs.protect.shapes import OTHER
 from jobs.sniff.clocks import Clock
 from jobs.sniff.documents import Documents
@@ -309,9 +309,10 @@ def unit_lines(answer: Answer) -> Group:
     told = "Another log, such as a filter's, may add recipients of refused messages and say what is spam."
     if any(channel == "EMAIL" for channel, _, _ in answer.transmissions):
         lines.append(Text(told, "dim"))
-    if answer.format == "kannel_smsbox" and answer.options.get("bearerbox", True):
-        told = "Accepted SMS count by bearerbox's log. Without one set options = { bearerbox = false }."
-        lines.append(Text(told))
+    requests = REQUESTS.get(answer.format or "")
+    if requests and requests.are_counted_there(answer.options):
+        without = f"options = {{ {requests.option} = false }}"
+        lines.append(Text(f"Accepted SMS count by {requests.log}. Without one set {without}."))
     return Group(*lines)
 
 

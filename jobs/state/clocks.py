@@ -22,12 +22,10 @@ from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, Source
 
 if TYPE_CHECKING:
+    from jobs.formats.format import Requests
     from jobs.silver.clocks import Apart
 
 TRANSMISSION, VERDICT, MESSAGE = "silver.transmission", "silver.verdict", "silver.message"
-BEARERBOX, SMSBOX = "bronze.kannel", "bronze.kannel_smsbox"
-# Formats whose stamps are seconds of UTC.
-ABSOLUTE = ("rspamd_history", "opendmarc_history")
 # Of more rows a part is looked at, by a hash of their ids.
 LOOKED_AT = 200_000
 # Fewer verdicts or messages of a day may be chance.
@@ -58,6 +56,7 @@ def compared_logs(
     """The logs whose clocks disagree with another one's, and the sources most of whose verdicts name messages
     that no log has: operator, source, verdicts, and those whose message a log has."""
     # Kernels take long to import, for a command that finds nothing to look at.
+    from jobs.formats.registry import REQUESTS
     from jobs.silver import clocks
 
     found: list[Apart] = []
@@ -69,16 +68,20 @@ def compared_logs(
         seen = clocks.marks_of_verdicts(scan_files(VERDICT, verdict)).filter(part).collect(engine="streaming")
         found += clocks.compared(homes, seen)
         alone = [row for row in clocks.answered(homes, seen) if is_alone(*row[2:])]
-    boxes = {table: files_of(lake, table, periods) for table in (BEARERBOX, SMSBOX)}
-    if all(boxes.values()):
-        found += compared_boxes(boxes)
+    for name, requests in REQUESTS.items():
+        asked, submitted = (files_of(lake, f"bronze.{each}", periods) for each in (name, requests.format))
+        if asked and submitted:
+            found += compared_requests(name, requests, asked, submitted)
     return clocks.blamed(found, absolute_logs(lake) if found else ()), alone
 
 
 def absolute_logs(lake: Lake) -> set[tuple[str, str]]:
     """The operators and sources whose stamps are seconds of UTC."""
+    from jobs.formats.registry import KERNELS
+
+    absolute = [name for name, each in KERNELS.items() if each.has_absolute_stamps]
     ledger = lake.read("bronze.file", columns=["operator_id", "source_id", "format_code"])
-    rows = ledger.filter(pl.col("format_code").is_in(ABSOLUTE))
+    rows = ledger.filter(pl.col("format_code").is_in(absolute))
     return set(rows.select("operator_id", "source_id").unique().rows())
 
 
@@ -86,17 +89,23 @@ def is_alone(verdicts: int, found: int) -> bool:
     return verdicts >= LEAST_UNITS and found < LEAST_FOUND * verdicts
 
 
-def compared_boxes(boxes: dict[str, list[DataFile]]) -> list[Apart]:
-    """What the SMS that smsbox and bearerbox both log show."""
-    from jobs.formats.kannel.smsbox import ASKED_SLACK, SUBMITTED_WITHIN
+def compared_requests(
+    name: str, requests: Requests, asked: list[DataFile], submitted: list[DataFile]
+) -> list[Apart]:
+    """What the SMS show that a log of requests and the log of what came of them both have."""
     from jobs.silver import clocks
 
-    part = part_of(boxes[BEARERBOX] + boxes[SMSBOX])
+    part = part_of(submitted + asked)
     homes, seen = (
-        clocks.marks_of_sms(scan_files(table, boxes[table]), is_sms).filter(part).collect(engine="streaming")
-        for table, is_sms in ((BEARERBOX, clocks.IS_SUBMITTED), (SMSBOX, clocks.IS_ASKED))
+        clocks.marks_of_sms(scan_files(f"bronze.{each}", files), is_sms)
+        .filter(part)
+        .collect(engine="streaming")
+        for each, files, is_sms in (
+            (requests.format, submitted, requests.is_message),
+            (name, asked, requests.is_request),
+        )
     )
-    return clocks.compared(homes, seen, SUBMITTED_WITHIN, ASKED_SLACK)
+    return clocks.compared(homes, seen, requests.within, requests.slack)
 
 
 def part_of(files: list[DataFile]) -> pl.Expr:

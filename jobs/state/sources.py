@@ -24,8 +24,6 @@ from jobs.state.retained import Retained, retained
 
 # The times of a bronze row, of which the later one counts.
 TIMES = ("first_at", "last_at")
-# What is known beside the logs has no new lines to wait for.
-NEVER_STALE = ("knowledge",)
 # What to do about a stale source begins so.
 STALE_STEP = "Check that "
 # A log whose last record is older was written by a host whose clock is wrong, or is an archive.
@@ -129,10 +127,13 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
 
 def stale_days(settings: Observatory, source: Source, formats: frozenset[str]) -> float | None:
     """The age in days from which the source's last record is stale; None for what has no new lines."""
+    from jobs.formats.registry import KERNELS
+
     if source.stale_days is not None:
         return source.stale_days
     known = formats or {source.format}
-    return None if known <= set(NEVER_STALE) else settings.lake.stale_days
+    awaits_none = all(name in KERNELS and KERNELS[name].awaits_no_lines for name in known)
+    return None if awaits_none else settings.lake.stale_days
 
 
 def streams_of(fs: Any, folder: str) -> list[Stream] | None:

@@ -201,16 +201,21 @@ def without_records(lake: Lake, settings: Observatory, operators: set[str]) -> l
     return found
 
 
-def without_bearerbox(settings: Observatory, operators: set[str]) -> list[str]:
-    """Sources of smsbox whose accepted SMS no other source of the operator counts."""
+def uncounted_requests(settings: Observatory, operators: set[str]) -> list[str]:
+    """Sources of requests for SMS that no other source of the operator counts."""
+    from jobs.formats.registry import REQUESTS
+
     return [
-        f"operator '{operator.id}', source '{source.id}': SMS that smsbox accepted are counted by bearerbox's"
-        " log, of which the settings name none. Add it, of format kannel; or, if there is none, set options ="
-        " { bearerbox = false } for the source, then `observatory renew --anew` and `observatory run`."
+        f"operator '{operator.id}', source '{source.id}': SMS that {requests.program} accepted are counted by"
+        f" {requests.log}, of which the settings name none. Add it, of format {requests.format}; or, if there"
+        f" is none, set options = {{ {requests.option} = false }} for the source, then `observatory renew"
+        " --anew` and `observatory run`."
         for operator in settings.operator
-        if operator.id in operators and not {"kannel", "auto"} & {each.format for each in operator.source}
         for source in operator.source
-        if source.format == "kannel_smsbox" and source.options.get("bearerbox", True)
+        if operator.id in operators
+        and (requests := REQUESTS.get(source.format))
+        and requests.are_counted_there(source.options)
+        and not {requests.format, "auto"} & {each.format for each in operator.source}
     ]
 
 
@@ -318,7 +323,7 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
     periods = open_periods(lake, operators, settings.lake.open_days)
     found += nobodys(lake, settings, periods)
     found += without_records(lake, settings, operators)
-    found += without_bearerbox(settings, operators)
+    found += uncounted_requests(settings, operators)
     found += alike_sources(copy_rows(lake, operators))
     found += doubts(lake, settings, operators, periods)
     return found + unfolded_hops(lake, periods)

@@ -25,8 +25,9 @@ import polars as pl
 
 from jobs.core.errors import ObservatoryError
 from jobs.formats import OF_CALLS, PLACE, TIMESTAMP, TRANSMISSION, Source
-from jobs.formats.format import LineFormat
+from jobs.formats.format import LineFormat, Requests
 from jobs.formats.kannel.access_log_format import STAMP, SYSLOG
+from jobs.formats.kannel.join import SUBMITTED
 from jobs.formats.shared.fields import (
     as_assembled,
     none_if_empty,
@@ -249,6 +250,16 @@ FORMAT = LineFormat(
     transmissions=transmissions,
     place=place_of_event(pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key")),
     complete=submitters,
+    requests=Requests(
+        format="kannel",
+        log="bearerbox's log",
+        program="smsbox",
+        option="bearerbox",
+        is_request=pl.col("event_code") == "added",
+        is_message=pl.col("event_code").is_in(SUBMITTED),
+        within=SUBMITTED_WITHIN,
+        slack=ASKED_SLACK,
+    ),
     options=OPTIONS,
     check_options=check_options,
     has_numbers=True,

@@ -195,4 +195,5 @@ FORMAT = DocumentFormat(
     assemble=assemble,
     facts=facts,
     has_numbers=True,
+    awaits_no_lines=True,
 )

@@ -276,5 +276,6 @@ FORMAT = LineFormat(
     verdicts=verdicts,
     held=pl.col("assembly_key").str.starts_with("cut|"),
     settle=settle,
+    has_absolute_stamps=True,
     copies=Copies(names_hosts=True, naming=("queue_id", "received_at")),
 )

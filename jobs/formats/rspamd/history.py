@@ -264,5 +264,6 @@ FORMAT = LineFormat(
     assemble=assemble,
     longest_line=LONGEST_LINE,
     verdicts=verdicts,
+    has_absolute_stamps=True,
     copies=Copies(names_hosts=True, is_snapshot=True),
 )
