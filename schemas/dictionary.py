@@ -103,12 +103,16 @@ def described(about: Contract) -> list[str]:
 
 
 def formats() -> str:
-    """The list of formats as CSV: a row for each kernel, with the silver tables that take its rows."""
+    """The list of formats as CSV: a row for each kernel, with the silver tables that take its rows, and
+    the engines whose rules hold for them."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["code", "name", "description", "kind", "silver"])
+    rows.writerow(["code", "name", "description", "kind", "silver", "rules_of", "names_signatures"])
     rows.writerows(
-        [each.name, each.title, each.description, each.kind, " ".join(each.silver)]
+        [
+            *(each.name, each.title, each.description, each.kind, " ".join(each.silver)),
+            *(" ".join(each.rules_of), "true" if each.names_signatures else ""),
+        ]
         for each in registry.KERNELS.values()
     )
     return text.getvalue()

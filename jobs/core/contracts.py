@@ -161,6 +161,16 @@ def format_kind(name: str) -> str:
     return rows_of("format").get(name, {"kind": "lines"})["kind"]
 
 
+def engines_of_format(name: str) -> tuple[str, ...]:
+    """The engines whose rules hold for rows of a format, beside its own and those of every engine."""
+    return tuple(rows_of("format").get(name, {"rules_of": ""})["rules_of"].split())
+
+
+def names_signatures(name: str) -> bool:
+    """Whether the symbols in verdicts of a format are names of viruses."""
+    return rows_of("format").get(name, {"names_signatures": ""})["names_signatures"] == "true"
+
+
 def csv_rows(file: Path) -> tuple[dict[str, str], ...]:
     """The rows of a CSV file of the project, as text."""
     with file.open(newline="", encoding="utf-8") as lines:

@@ -148,6 +148,11 @@ class Format:
     What silver takes, still with raw identifiers: transmissions, verdicts, complaints,
     authentication_reports, facts.
 
+    rules_of: engines whose rules of types and countermeasures hold for its rows beside its own and those of
+        every engine (schemas/reference/type_rule.csv, countermeasure_rule.csv).
+    names_signatures: the symbols of its verdicts are names of viruses: rules on `signature_regex` match them.
+    engines_of_origin: engines of its verdicts that judge a message's origin, not whether it is spam.
+
     Rows that belong together:
 
     Bronze rows of an operator that transmissions() or verdicts() need together have the same assembly_key.
@@ -187,6 +192,9 @@ class Format:
     complaints: RowsToRows | None = None
     authentication_reports: RowsToRows | None = None
     facts: RowsToRows | None = None
+    rules_of: tuple[str, ...] = ()
+    names_signatures: bool = False
+    engines_of_origin: tuple[str, ...] = ()
     place: pl.Expr | None = None
     held: pl.Expr | None = None
     settle: RowsToRows | None = None

@@ -36,6 +36,8 @@ COMPANIONS: tuple[LineFormat, ...] = tuple(each for each in FORMATS.values() if 
 LAID_OUT = {name: each.own_layouts for name, each in FORMATS.items() if each.own_layouts}
 # Formats of requests for messages that another format records.
 REQUESTS = {name: each.requests for name, each in KERNELS.items() if each.requests}
+# Engines that judge a message's origin, not whether it is spam.
+ENGINES_OF_ORIGIN = sorted({engine for each in KERNELS.values() for engine in each.engines_of_origin})
 # Below this, a sample is of no format that is known here.
 SURE_ENOUGH = 0.5
 LOOKED_AT = 256 << 10

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.contracts import names_signatures
 from jobs.core.matching import Matcher, by_distinct, found_in_lists, places_of
 from jobs.protect.rules import (
     ACTION,
@@ -63,7 +64,7 @@ def places_of_verdicts(
     subject: pl.Series | None,
 ) -> pl.Series:
     """The places in type_rules() of the rules that match each verdict, as `3,17`."""
-    match = type_matcher(rules, engine, channel, (*SYMBOL, *SIGNATURE.get(engine, ())))
+    match = type_matcher(rules, engine, channel, (*SYMBOL, *(SIGNATURE if names_signatures(engine) else ())))
     found = [found_in_lists(symbols, match)]
     if action is not None:
         found.append(told(action, type_matcher(rules, engine, channel, ACTION)))

@@ -6,10 +6,9 @@ anywhere in the value, as Python's re does; all others must be equal.
 
 A row of a kind that nothing here matches is refused when the tables are read: it would look like a rule.
 
-A row holds for its own engine; `any` holds for all, `sms_firewall` for Kannel and every SMS, MMS and RCS
-source, `calls` for every source of calls, `sip` for these and for Kamailio's and OpenSIPS's instant messages,
-`kannel` also for kannel_smsbox, `spamassassin` also for amavis and exim, `clamav` also for amavis, exim and
-rspamd. Where a row of an engine and a row of `any` have the same pattern, the engine's replaces the other.
+A row holds for its own engine; `any` holds for all, `sms_firewall` for every SMS, MMS and RCS source, `calls`
+and `sip` for every source of calls, and each for the formats that name it (`rules_of` of the list of
+formats). Where a row of an engine and a row of `any` have the same pattern, the engine's replaces the other.
 
 Everything is worked out once for each distinct value (jobs/core/matching.py).
 """
@@ -27,23 +26,15 @@ from typing import TypeVar
 import polars as pl
 
 from jobs.core.channels import CALLS
-from jobs.core.contracts import REFERENCE, csv_rows
+from jobs.core.contracts import REFERENCE, csv_rows, engines_of_format
 from jobs.core.errors import ObservatoryError
 from jobs.core.matching import Matcher, matcher
 
 MOBILE = ("SMS", "MMS", "RCS")
-# Formats whose servers speak SIP; Asterisk's records have no codes, and rules on those do not touch them.
-SIP = ("kamailio", "kamailio_flat", "asterisk")
-ALSO = {
-    "amavis": ("spamassassin", "clamav"),
-    "exim": ("spamassassin", "clamav"),
-    "rspamd": ("clamav",),
-    "kannel_smsbox": ("kannel",),
-}
-# What each kind of rule matches on. Of a verdict its symbols, its action and the mail's subject; Amavis names
-# the viruses that its scanners found among its symbols.
+# What each kind of rule matches on. Of a verdict its symbols, its action and the mail's subject; some formats
+# have the names of viruses among their symbols.
 SYMBOL = ("symbol", "symbol_regex")
-SIGNATURE = {"amavis": ("signature_regex",)}
+SIGNATURE = ("signature_regex",)
 ACTION = ("action",)
 TEXT = ("text_regex",)
 # Of a transmission, columns: whatever became of it; where it was refused; where it is a call.
@@ -88,7 +79,7 @@ KINDS = {
     "type_rule": sorted(
         {
             *SYMBOL,
-            *chain.from_iterable(SIGNATURE.values()),
+            *SIGNATURE,
             *ACTION,
             *chain.from_iterable((ALWAYS_TYPED | REFUSAL_TYPED).values()),
             *chain.from_iterable(CALL_TYPED.values()),
@@ -220,9 +211,9 @@ def rules_on(rows: Iterable[dict[str, str]], on: dt.date) -> list[dict[str, str]
 
 def engines_of(engine: str, channel: str | None) -> tuple[str, ...]:
     """The engines whose rules hold for a source, its own first."""
-    mobile = ("sms_firewall",) if engine == "kannel" or channel in MOBILE else ()
-    calls = ("calls", "sip") if channel in CALLS else ("sip",) if engine in SIP else ()
-    return tuple(dict.fromkeys((engine, *mobile, *calls, *ALSO.get(engine, ()), "any")))
+    mobile = ("sms_firewall",) if channel in MOBILE else ()
+    calls = ("calls", "sip") if channel in CALLS else ()
+    return tuple(dict.fromkeys((engine, *mobile, *calls, *engines_of_format(engine), "any")))
 
 
 def in_scope(rules: Sequence[Rule], engine: str, channel: str | None) -> list[Rule]:

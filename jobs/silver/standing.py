@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.formats.registry import ENGINES_OF_ORIGIN
 from jobs.silver.bucketing import SEED
 from jobs.silver.hops import CLOCK_SLACK
 from jobs.silver.type_evidence import evidence, is_pure, is_strong, strong_type, type_of
 
-# They judge a message's origin, not whether it is spam.
-ORIGIN_ENGINES = ["opendkim", "opendmarc"]
 IDS = pl.Schema({"id": pl.UInt64, "bucket": pl.Int32})
 ENGINE_TYPES = pl.List(
     pl.Struct({"engine_code": pl.String, "spam_type_code": pl.String, "is_type_strong": pl.Boolean})
@@ -151,7 +150,7 @@ def said(pairs: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.Dat
         strong=strong_type(),
         pure=pl.when(is_pure()).then(strong_type()),
         is_marked=pl.col("action_name").is_in(TAGGING).fill_null(False),
-        is_of_spam=~pl.col("engine_code").is_in(ORIGIN_ENGINES),
+        is_of_spam=~pl.col("engine_code").is_in(ENGINES_OF_ORIGIN),
         is_acting=pl.col("countermeasure_code").is_not_null(),
         is_against_spam=pl.col("is_antispam").fill_null(False),
         is_known=(pl.col("countermeasure_code") != UNKNOWN).fill_null(False),

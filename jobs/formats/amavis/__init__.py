@@ -260,6 +260,8 @@ FORMAT = LineFormat(
     stands_in_mail_logs=True,
     literals=tuple(LITERALS),
     verdicts=verdicts,
+    rules_of=("spamassassin", "clamav"),
+    names_signatures=True,
     # Pieces of a line have no queue id before they are joined.
     place=pl.coalesce(
         place_of_queue(pl.when(pl.col("event_code") == "verdict").then("queue_id")), pl.col("assembly_key")

@@ -369,6 +369,7 @@ FORMAT = LineFormat(
     assemble=assemble,
     transmissions=transmissions,
     complaints=complaints,
+    rules_of=("sms_firewall",),
     completed_by="kannel_smsbox",
     options=OPTIONS,
     check_options=check_options,

@@ -248,6 +248,7 @@ FORMAT = LineFormat(
     parse=parse,
     assemble=assemble,
     transmissions=transmissions,
+    rules_of=("kannel",),
     place=place_of_event(pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key")),
     complete=submitters,
     requests=Requests(

@@ -194,4 +194,5 @@ FORMAT = LineFormat(
     literals=tuple(LITERALS),
     pattern=PATTERN,
     verdicts=verdicts,
+    engines_of_origin=("opendkim", "opendmarc"),
 )

@@ -274,6 +274,7 @@ FORMAT = LineFormat(
     parse=parse,
     assemble=assemble,
     verdicts=verdicts,
+    engines_of_origin=("opendmarc",),
     held=pl.col("assembly_key").str.starts_with("cut|"),
     settle=settle,
     has_absolute_stamps=True,

@@ -396,6 +396,7 @@ FORMAT = LineFormat(
     stands_in_mail_logs=True,
     literals=(_MARK,),
     verdicts=verdicts,
+    rules_of=("clamav",),
     # Rspamd names each scan; it stamps the lines of its own log, syslog those of a mail log.
     copies=Copies(names_hosts=True, is_timeless=True),
 )

@@ -319,6 +319,7 @@ FORMAT = LineFormat(
     parse=parse,
     assemble=assemble,
     transmissions=transmissions,
+    rules_of=("sip",),
     place=place_of_event(pl.col("call_id")),
     options=OPTIONS,
     has_numbers=True,

@@ -331,6 +331,7 @@ FORMAT = LineFormat(
     parse=parse,
     assemble=assemble,
     transmissions=transmissions,
+    rules_of=("sip",),
     complete=untold,
     copies=Copies(names_hosts=True),
     options=OPTIONS,

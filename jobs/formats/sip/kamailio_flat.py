@@ -168,6 +168,7 @@ FORMAT = LineFormat(
     parse=parse,
     assemble=assemble,
     transmissions=transmissions,
+    rules_of=("sip",),
     completed_by="kamailio",
     copies=Copies(names_hosts=True),
     options=OPTIONS,
