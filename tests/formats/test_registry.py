@@ -5,11 +5,17 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
+import pkgutil
+import re
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import jobs
+from jobs import formats
 from jobs.formats.format import LineFormat
 from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS
 
@@ -42,3 +48,43 @@ def test_a_function_with_a_hooks_name_is_the_hook(name: str) -> None:
 
 def test_each_format_is_of_lines_or_of_documents() -> None:
     assert {**FORMATS, **DOCUMENTS} == KERNELS
+
+
+JOBS = Path(jobs.__file__).parent
+FAMILIES = [
+    each.name for each in pkgutil.iter_modules(formats.__path__) if each.ispkg and each.name != "shared"
+]
+# This room compares counts with those of pflogsumm and eximstats, each of which reads one server's log.
+OF_SERVERS = "reconcile"
+# Formats whose names are English words, too.
+WORDS = {"delimited", "feedback", "knowledge"}
+
+
+def texts_of(tree: ast.Module) -> Iterator[str]:
+    """The texts of a module that are no docstrings, and the modules that it imports."""
+    described = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    first = [each.body[0] for each in ast.walk(tree) if isinstance(each, described) and each.body]
+    docstrings = {id(each.value) for each in first if isinstance(each, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jobs.formats"):
+            yield from (f"{node.module}.{each.name}" for each in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+
+
+def test_no_other_room_names_a_format() -> None:
+    """What is special of a format its FORMAT states: a new one touches no other room."""
+    names, families, odd = ("|".join(some) for some in (KERNELS, FAMILIES, set(KERNELS) - WORDS))
+    named = re.compile(
+        rf"^(?:{names})$|\bbronze\.(?:{names})\b|\bjobs\.formats\.(?:{families})\b|\b(?:{odd})\b"
+    )
+    found = [
+        f"{file.relative_to(JOBS)}: {text}"
+        for file in sorted(JOBS.rglob("*.py"))
+        if file.relative_to(JOBS).parts[0] not in ("formats", OF_SERVERS)
+        for text in texts_of(ast.parse(file.read_text(encoding="utf-8")))
+        if named.search(text)
+    ]
+    assert found == []
