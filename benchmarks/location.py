@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.tools import Report
-from jobs.protect.location import Ranges, locate, make_ranges
+from jobs.protect.location import Ranges, locate_in_ranges, make_ranges
 from jobs.protect.range_tables import LOCATED
 
 COUNTRIES = ("CHE", "FJI", "FRA", "GBR", "IND", "NPL", "PYF", "USA")
@@ -99,7 +99,7 @@ def compared(rows: int, ranges: int, rounds: int, seed: int = 52) -> dict[str, d
             base.register("address_frame", ips.to_frame().with_row_index("place").to_arrow())
             base.execute("CREATE OR REPLACE TABLE address AS SELECT * FROM address_frame")
             programs: dict[str, Callable[[], pl.DataFrame]] = {
-                "this project": lambda ips=ips: locate(ips, known),  # type: ignore[misc]
+                "this project": lambda ips=ips: locate_in_ranges(ips, known),  # type: ignore[misc]
                 DUCKDB: lambda: pl.DataFrame(base.sql(ASOF).to_arrow_table()),
             }
             # The first round warms up, and its results are held against each other.

@@ -67,9 +67,9 @@ STEPS = {
         ),
     ],
     "places": [
-        "jobs.protect.addresses:located",
+        "jobs.protect.addresses:locate_addresses",
         "jobs.protect.location:country_of_numbers",
-        "jobs.protect.location:network_of",
+        "jobs.protect.location:to_networks",
         "jobs.protect.parties:networks_of_numbers",
     ],
     "message": [

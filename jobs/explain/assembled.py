@@ -80,7 +80,7 @@ def assemble_groups(
         if bronze.is_empty() or not getattr(KERNELS[name], SILVER[table]):
             continue
         raw = raw_rows(table, name, whole)
-        for loaded, of_time in rules.in_force(raw, TIME[table]):
+        for loaded, of_time in rules.split_by_rules(raw, TIME[table]):
             for part in of_time.partition_by("format_code", kind):
                 shielded = getattr(pseudonyms, SILVER[table])(part, door)
                 parts.append((part, with_key(table, shielded), loaded))
@@ -125,13 +125,13 @@ def decide_transmissions(search: Search, raw: pl.DataFrame, loaded: Rules) -> li
     scope = rules.type_rules(loaded, engine, channel)
     return [
         to_decided(measures.get(rule), [scope[place] for place in places_of(places or "")])
-        for rule, places in zip(measured, refusal_types.places(frame, loaded), strict=True)
+        for rule, places in zip(measured, refusal_types.places_of_transmissions(frame, loaded), strict=True)
     ]
 
 
 def decide_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
     engine = str(raw["engine_code"][0])
-    subject = signatures.decoded(raw["subject"])
+    subject = signatures.decode_subjects(raw["subject"])
     typed = places_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
     types = rules.type_rules(loaded, engine, "EMAIL")
     scope = rules.measure_rules(loaded, engine, "EMAIL")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.protect import numbering
-from jobs.protect.message_ids import in_one_form
-from jobs.protect.pseudonym_keys import operator_key, pseudonyms
+from jobs.protect.message_ids import normalise_ids
+from jobs.protect.pseudonym_keys import make_pseudonyms, operator_key
 from jobs.settings.operator import Operator
 
 # The beginning of a silver row's key, as lists of matches show it: longer than any number.
@@ -33,10 +33,10 @@ def search_names(text: str, operator: Operator) -> Names:
     bare = text.removeprefix("<").removesuffix(">")
     texts = list(dict.fromkeys([bare, text]))
     numbers = pl.DataFrame({"number": [bare]}).select(
-        e164=numbering.e164(pl.col("number"), operator.country),
-        national=numbering.e164(pl.col("number"), operator.country, is_national=True),
+        e164=numbering.to_e164(pl.col("number"), operator.country),
+        national=numbering.to_e164(pl.col("number"), operator.country, is_national=True),
     )
     raw = {*texts, *(each.lower() for each in texts), *numbers.row(0)}
-    raw |= set(in_one_form(pl.Series(texts)))
-    hashed = pseudonyms(pl.Series(sorted(raw - {None}), dtype=pl.String), operator_key(operator.id))
+    raw |= set(normalise_ids(pl.Series(texts)))
+    hashed = make_pseudonyms(pl.Series(sorted(raw - {None}), dtype=pl.String), operator_key(operator.id))
     return Names(texts, hashed.to_list(), [bare] if KEY.fullmatch(bare) else [])

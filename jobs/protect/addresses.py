@@ -9,32 +9,32 @@ import polars as pl
 
 from jobs.protect import location
 from jobs.protect.operators import Door, Own
-from jobs.protect.pseudonym_keys import key_of, pseudonyms
+from jobs.protect.pseudonym_keys import make_pseudonyms, pseudonym_key
 
 # Own networks of every operator: the host itself, and the addresses that stand for none.
 HOST_ITSELF = ("127.0.0.0/8", "::1/128", "0.0.0.0/32", "::/128")
 
 
-def database_of(door: Door) -> tuple[str | None, dt.date | None]:
-    """Name and date of the table that locates addresses: the operator's words before the table's own."""
+def ranges_database(door: Door) -> tuple[str | None, dt.date | None]:
+    """Name and date of the address table: as the settings state them, else as the table does."""
     if door.ranges is None:
         return None, None
     table = location.load_ranges(door.ranges)
     return door.ranges_name or table.name or Path(door.ranges).name, door.ranges_date or table.date
 
 
-def clients(addresses: pl.Series, own: Own, door: Door) -> pl.DataFrame:
+def locate_clients(addresses: pl.Series, own: Own, door: Door) -> pl.DataFrame:
     """Of each address its pseudonym, network, country and autonomous system, and whether it is the operator's
     own: hash, network, country_code, asn, is_own. Each distinct address is looked up once."""
 
     def looked_up(distinct: pl.Series) -> pl.DataFrame:
         return pl.DataFrame(
             {
-                "hash": pseudonyms(distinct, key_of(own)),
-                "network": location.network_of(distinct),
+                "hash": make_pseudonyms(distinct, pseudonym_key(own)),
+                "network": location.to_networks(distinct),
                 "is_own": is_own_address(distinct, own),
             }
-        ).hstack(located(distinct, door.ranges).select("country_code", "asn"))
+        ).hstack(locate_addresses(distinct, door.ranges).select("country_code", "asn"))
 
     return location.for_distinct(addresses.cast(pl.String), looked_up)
 
@@ -44,11 +44,11 @@ def is_own_address(addresses: pl.Series, own: Own) -> pl.Series:
     return location.in_networks(addresses, [*HOST_ITSELF, *own.networks])
 
 
-def located(addresses: pl.Series, ranges: str | None) -> pl.DataFrame:
+def locate_addresses(addresses: pl.Series, ranges: str | None) -> pl.DataFrame:
     """Country and autonomous system of addresses, from the operator's own table of ranges."""
     if ranges is None:
         unknown = {"country_code": pl.String, "asn": pl.Int64}
         return pl.DataFrame(
             {name: pl.Series([None] * len(addresses), dtype=kind) for name, kind in unknown.items()}
         )
-    return location.locate(addresses, location.load_ranges(ranges))
+    return location.locate_in_ranges(addresses, location.load_ranges(ranges))

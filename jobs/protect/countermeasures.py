@@ -24,9 +24,9 @@ NO_MEASURE = "NONE"
 # Symbols of these say that the module looked; they act only where the verdict is a deferral.
 DEFERRING = {"GREYLIST", "RATE_LIMIT"}
 DEFERRALS = {"soft reject", "greylist"}
-# The measure of a filter that calls a message spam and does with it what no rule knows.
+# The measure of a filter that calls a message spam, where no rule matches its action.
 SPAM_FILTER = ("CONTENT_FILTER", "filtering", True)
-# Below this priority a rule on a DNSBL zone knows the zone; above, it only recognises the form of a name.
+# Up to this priority a rule on a DNSBL names the zone; above, it matches the form of a zone's name only.
 KNOWN_ZONE = 50
 # Outcomes that need no measure: the message got through, or may still.
 PASSED = ("delivered", "queued")
@@ -94,7 +94,9 @@ def refusals_with_rules(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         .collect()
     )
     parts = [
-        refused(part, measure_rules(rules, str(engine), str(channel)), rules, str(engine), str(channel))
+        find_acting_rules(
+            part, measure_rules(rules, str(engine), str(channel)), rules, str(engine), str(channel)
+        )
         for (engine, channel), part in rows.partition_by("format_code", "channel_code", as_dict=True).items()
     ]
     if not parts:
@@ -109,7 +111,7 @@ def is_refusal(columns: Collection[str]) -> pl.Expr:
     return pl.any_horizontal(pl.col("reply_text", "log_text", "dnsbl_zone", "event").is_not_null())
 
 
-def refused(
+def find_acting_rules(
     part: pl.DataFrame, scope: tuple[MeasureRule, ...], rules: Rules, engine: str, channel: str
 ) -> pl.DataFrame:
     """The rows of one engine and channel with the measure that acted."""

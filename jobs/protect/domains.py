@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from jobs.protect.location import each
+from jobs.protect.location import map_texts
 
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
@@ -42,24 +42,26 @@ DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 NAME = r"([\p{L}\p{M}\p{N}_.\-\x{3002}\x{ff0e}\x{ff61}]+)(?:[\s:;?>,/)](?s:.*))?$"
 
 
-def host_of(address: pl.Expr) -> pl.Expr:
+def extract_host(address: pl.Expr) -> pl.Expr:
     """What stands for the domain in an address, in small letters; null for numbers, names and literals."""
     return address.str.extract("@" + NAME).str.to_lowercase().str.strip_suffix(".")
 
 
-def host_named(value: pl.Expr) -> pl.Expr:
+def read_host(value: pl.Expr) -> pl.Expr:
     """The same of a field that should hold a domain, or an address."""
-    return pl.coalesce(host_of(value), value.str.extract("^" + NAME).str.to_lowercase().str.strip_suffix("."))
+    return pl.coalesce(
+        extract_host(value), value.str.extract("^" + NAME).str.to_lowercase().str.strip_suffix(".")
+    )
 
 
-def registered(host: pl.Expr) -> pl.Expr:
+def to_registered(host: pl.Expr) -> pl.Expr:
     """The registered domain of each host, as it passes bronze."""
     return host.map_batches(registered_domains, return_dtype=pl.String, is_elementwise=True)
 
 
 def registered_domains(hosts: pl.Series) -> pl.Series:
     """The registered domain of each host, as it passes bronze; each distinct host is looked up once."""
-    return each(hosts, registered_domain)
+    return map_texts(hosts, registered_domain)
 
 
 @lru_cache(maxsize=100_000)
@@ -83,12 +85,12 @@ def public_suffixes() -> PublicSuffixList:
     return PublicSuffixList()
 
 
-def forms_of(domain: str) -> set[str]:
+def written_forms(domain: str) -> set[str]:
     """The ways in which a log may write a domain: in letters of its language, and in ASCII."""
     name = ascii_name(domain)
     if name is None:
         return {domain.lower()}
-    return {domain.lower(), name, ".".join(letters_of(label) or label for label in name.split("."))}
+    return {domain.lower(), name, ".".join(decode_label(label) or label for label in name.split("."))}
 
 
 def ascii_name(host: str) -> str | None:
@@ -113,10 +115,10 @@ def ascii_label(label: str) -> str | None:
         label = "xn--" + label.encode("punycode").decode()
     if not ASCII_LABEL.fullmatch(label):
         return None
-    return label if not label.startswith("xn--") or letters_of(label) is not None else None
+    return label if not label.startswith("xn--") or decode_label(label) is not None else None
 
 
-def letters_of(label: str) -> str | None:
+def decode_label(label: str) -> str | None:
     """The letters that an A-label stands for; None for what is none, or encodes them otherwise than IDNA."""
     if not label.startswith("xn--"):
         return None
@@ -137,6 +139,6 @@ def is_written(label: str) -> bool:
 def is_revealing(label: str) -> bool:
     """Whether a label may reveal a number or an address."""
     digits = max(
-        sum(sign.isdigit() for sign in form) for form in (label, letters_of(label)) if form is not None
+        sum(sign.isdigit() for sign in form) for form in (label, decode_label(label)) if form is not None
     )
     return digits >= FEWEST_DIGITS or ADDRESS_LABEL.search(label) is not None

@@ -8,26 +8,28 @@ from functools import cache
 import polars as pl
 
 from jobs.protect import location
-from jobs.protect.domains import forms_of, host_named, host_of, registered
+from jobs.protect.domains import extract_host, read_host, to_registered, written_forms
 from jobs.protect.operators import Own
-from jobs.protect.pseudonym_keys import pseudonyms
+from jobs.protect.pseudonym_keys import make_pseudonyms
 
 
-def domain(column: str) -> pl.Expr:
+def field_domain(column: str) -> pl.Expr:
     """The registered domain in a field that should hold a domain; null for anything else."""
-    return registered(host_named(pl.col(column)))
+    return to_registered(read_host(pl.col(column)))
 
 
-def hosts_of(addresses: pl.Series, own: Own) -> pl.DataFrame:
-    """What hosts_named() returns for the hosts in addresses; null for numbers and names."""
+def hosts_in_addresses(addresses: pl.Series, own: Own) -> pl.DataFrame:
+    """What hosts_in_texts() returns for the hosts in addresses; null for numbers and names."""
     # Addresses differ, what stands behind their first @ does not.
     behind = addresses.to_frame("address").select(
         "@" + pl.col("address").str.splitn("@", 2).struct.field("field_1")
     )
-    return hosts_named(behind.to_series(), own, host_of)
+    return hosts_in_texts(behind.to_series(), own, extract_host)
 
 
-def hosts_named(texts: pl.Series, own: Own, host: Callable[[pl.Expr], pl.Expr] = host_named) -> pl.DataFrame:
+def hosts_in_texts(
+    texts: pl.Series, own: Own, host: Callable[[pl.Expr], pl.Expr] = read_host
+) -> pl.DataFrame:
     """Of the host in each text its registered domain, the country that its last label names, and whether it
     is the operator's own: host, domain, country_code, is_own. Each distinct text is looked up once."""
 
@@ -36,25 +38,25 @@ def hosts_named(texts: pl.Series, own: Own, host: Callable[[pl.Expr], pl.Expr] =
             distinct.to_frame("text")
             .select(host(pl.col("text")).alias("host"))
             .with_columns(
-                domain=registered(pl.col("host")),
+                domain=to_registered(pl.col("host")),
                 country_code=country_of_host("host"),
-                is_own=own_domain("host", own),
+                is_own=is_own_domain("host", own),
             )
         )
 
     return location.for_distinct(texts, looked_up)
 
 
-def own_domain(column: str, own: Own) -> pl.Expr:
+def is_own_domain(column: str, own: Own) -> pl.Expr:
     """Whether a host's whole name is the operator's own domain or below one of its own."""
     column_or_empty = pl.col(column).fill_null("")
-    domains = sorted({form for domain in own.domains for form in forms_of(domain)})
+    domains = sorted({form for domain in own.domains for form in written_forms(domain)})
     below = [column_or_empty.str.ends_with("." + domain) for domain in domains]
     return pl.any_horizontal(column_or_empty.is_in(domains), *below)
 
 
 @cache
-def country_codes() -> dict[str, str]:
+def countries_by_suffix() -> dict[str, str]:
     """ISO 3166-1 alpha-3 by the country code of a domain."""
     from jobs.core.contracts import REFERENCE
 
@@ -65,7 +67,7 @@ def country_codes() -> dict[str, str]:
 
 def country_of_host(column: str) -> pl.Expr:
     """The country of a host's last label, where that is a country code."""
-    codes = country_codes()
+    codes = countries_by_suffix()
     last = pl.col(column).str.extract(r"\.([a-z]{2})$")
     return last.replace_strict(list(codes), list(codes.values()), default=None, return_dtype=pl.String)
 
@@ -75,9 +77,9 @@ def recipient_structs(raw: pl.DataFrame, own: Own, key: bytes) -> pl.Series:
     listed = raw.select(pl.int_range(pl.len()).alias("row"), recipient=pl.col("recipients")).explode(
         "recipient"
     )
-    named = hosts_of(listed["recipient"], own)
+    named = hosts_in_addresses(listed["recipient"], own)
     listed = listed.with_columns(
-        recipient_hash=pseudonyms(listed["recipient"].str.to_lowercase(), key),
+        recipient_hash=make_pseudonyms(listed["recipient"].str.to_lowercase(), key),
         recipient_domain=named["domain"],
         is_own_recipient=named["is_own"],
     )

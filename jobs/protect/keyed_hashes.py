@@ -21,10 +21,10 @@ def keyed_hashes(values: pl.Series, key: bytes) -> pl.Series:
 
     Each distinct value is hashed once.
     """
-    return by_distinct(values, lambda distinct: pl.DataFrame({"hash": hashes_of(distinct, key)}))["hash"]
+    return by_distinct(values, lambda distinct: pl.DataFrame({"hash": hash_values(distinct, key)}))["hash"]
 
 
-def hashes_of(values: list[str], key: bytes) -> pl.Series:
+def hash_values(values: list[str], key: bytes) -> pl.Series:
     """The same of values without nulls.
 
     What the key alone decides is computed once: hmac.digest() computes it for each value, in twice the time.
@@ -41,10 +41,10 @@ def hashes_of(values: list[str], key: bytes) -> pl.Series:
         inner.update(value.encode())
         outer.update(inner.digest())
         digests.append(outer.digest())
-    return hexadecimal(b"".join(digests), len(values))
+    return to_hexadecimal(b"".join(digests), len(values))
 
 
-def hexadecimal(digests: bytes, count: int) -> pl.Series:
+def to_hexadecimal(digests: bytes, count: int) -> pl.Series:
     """The kept bytes of digests that follow each other, as one text each."""
     kept = np.frombuffer(digests, np.uint8).reshape(count, WHOLE)[:, :KEPT]
     ends = np.arange(count + 1, dtype=np.int64) * (2 * KEPT)

@@ -31,12 +31,14 @@ def link_ids(frame: pl.DataFrame, link: str, address: str | None, name: str | No
     addresses = [pl.col(link).str.extract(LINK_ADDRESS).alias("of_link")]
     if address is not None:
         addresses.append(pl.col(address).alias("of_client"))
-    networks = {known: network_named(known) for known, _ in own.links}
+    networks = {known: link_network(known) for known, _ in own.links}
     names = {network: known for known, network in networks.items() if network is not None}
     if not names:
         return frame.select("channel_code", by_name.alias("by_name"))["by_name"]
     found = frame.select(by_name.alias("by_name"), *addresses)
-    by_range = [location.narrowest(found[each.meta.output_name()], tuple(names)) for each in addresses]
+    by_range = [
+        location.narrowest_network(found[each.meta.output_name()], tuple(names)) for each in addresses
+    ]
     told = [found["by_name"], *(each.replace_strict(names, default=None) for each in by_range)]
     return pl.select(pl.coalesce(told)).to_series()
 
@@ -45,7 +47,7 @@ def is_named(link: pl.Expr, known: str) -> pl.Expr:
     return (link == known) | link.str.starts_with(known + "[") | link.str.contains(f"[{known}]", literal=True)
 
 
-def network_named(link: str) -> str | None:
+def link_network(link: str) -> str | None:
     """The network that a link is named by, an address being one of its own; None for other names."""
     try:
         return str(ipaddress.ip_network(link))
@@ -53,7 +55,7 @@ def network_named(link: str) -> str | None:
         return None
 
 
-def kind_of(column: str, kinds: dict[str, str]) -> pl.Expr:
+def link_kind(column: str, kinds: dict[str, str]) -> pl.Expr:
     """The kind of a link of the operator's."""
     if not kinds:
         return pl.lit(None, dtype=pl.String)
@@ -62,7 +64,7 @@ def kind_of(column: str, kinds: dict[str, str]) -> pl.Expr:
     )
 
 
-def handoffs(raw: pl.DataFrame, own: Own) -> pl.Series:
+def find_handoffs(raw: pl.DataFrame, own: Own) -> pl.Series:
     """Whether each delivery was to a filter: as the kernel found, or to an address of the operator's own that
     answered with a queue id, as a filter on another host does."""
     known = raw["is_handoff"]

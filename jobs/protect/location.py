@@ -22,7 +22,7 @@ import polars as pl
 
 from jobs.core.matching import by_distinct
 from jobs.protect.numbering import LONGEST_NUMBER, SHORTEST_NUMBER
-from jobs.protect.range_tables import LOCATED, Span, iso3_codes, read_range_table, span_of
+from jobs.protect.range_tables import LOCATED, Span, iso3_codes, read_range_table, to_span
 
 MAPPED_V4 = bytes(10) + b"\xff\xff"
 BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -69,10 +69,10 @@ def make_ranges(
     spans: Sequence[Span], labels: pl.DataFrame, name: str | None = None, date: dt.date | None = None
 ) -> Ranges:
     """Ranges from (IP version, first, last), the row of `labels` being the place in the list."""
-    v4_first, v4_row = flattened(
+    v4_first, v4_row = flatten_spans(
         [(first, last, row) for row, (version, first, last) in enumerate(spans) if version == 4]
     )
-    v6_first, v6_row = flattened(
+    v6_first, v6_row = flatten_spans(
         [(first, last, row) for row, (version, first, last) in enumerate(spans) if version == 6]
     )
     return Ranges(
@@ -86,14 +86,14 @@ def make_ranges(
     )
 
 
-def flattened(spans: Iterable[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
+def flatten_spans(spans: Iterable[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
     """Segments without overlap from (first, last, row): where each starts, and its row, -1 for none.
 
     The smallest span that covers an address decides; of equal ones, the first row.
     """
     ordered = sorted(spans)
     if all(one[1] < other[0] for one, other in pairwise(ordered)):
-        return side_by_side(ordered)
+        return join_spans(ordered)
     bounds = sorted({bound for first, last, _ in ordered for bound in (first, last + 1)})
     starts: list[int] = []
     rows: list[int] = []
@@ -114,7 +114,7 @@ def flattened(spans: Iterable[tuple[int, int, int]]) -> tuple[list[int], list[in
     return starts, rows
 
 
-def side_by_side(ordered: Sequence[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
+def join_spans(ordered: Sequence[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
     """The same for spans in order of which none overlaps another, as most tables have them."""
     starts: list[int] = []
     rows: list[int] = []
@@ -131,7 +131,7 @@ def side_by_side(ordered: Sequence[tuple[int, int, int]]) -> tuple[list[int], li
     return starts, rows
 
 
-def packed(address: str) -> bytes | None:
+def pack_address(address: str) -> bytes | None:
     """An address as 4 or 16 bytes, IPv4-mapped IPv6 as 4; None if it is none."""
     try:
         if ":" not in address:
@@ -152,7 +152,7 @@ def ipv4_values(addresses: pl.Series) -> pl.Series:
     return addresses.to_frame("ip").select(pl.when(pl.col("ip").str.contains(IPV4)).then(number)).to_series()
 
 
-def rows_of(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
+def find_rows(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
     """For each address the row of `ranges.labels`, -1 where there is none, -2 for what is no address.
 
     To read an IPv4 address costs less than to find out whether it was read before; the others are few, are
@@ -161,18 +161,20 @@ def rows_of(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
     rows = np.empty(len(addresses), dtype=np.int64)
     values = ipv4_values(addresses)
     is_v4 = values.is_not_null().to_numpy()
-    rows[is_v4] = rows_at(values.drop_nulls().to_numpy(), ranges.v4_first, ranges.v4_row)
+    rows[is_v4] = find_segments(values.drop_nulls().to_numpy(), ranges.v4_first, ranges.v4_row)
     if not is_v4.all():
         others = addresses.filter(~values.is_not_null())
-        found = for_distinct(others, lambda distinct: pl.DataFrame({"row": rows_of_others(distinct, ranges)}))
+        found = for_distinct(
+            others, lambda distinct: pl.DataFrame({"row": find_other_rows(distinct, ranges)})
+        )
         rows[~is_v4] = found["row"].to_numpy()
     return rows
 
 
-def rows_of_others(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
+def find_other_rows(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
     """The same for IPv6, IPv4 within it, and what is no address."""
     rows = np.full(len(addresses), -2, dtype=np.int64)
-    binary = [packed(address) if address is not None else None for address in addresses]
+    binary = [pack_address(address) if address is not None else None for address in addresses]
     for size, starts, labels in ((4, ranges.v4_first, ranges.v4_row), (16, ranges.v6_first, ranges.v6_row)):
         found = [place for place, value in enumerate(binary) if value is not None and len(value) == size]
         keys = [value for value in binary if value is not None and len(value) == size]
@@ -182,11 +184,11 @@ def rows_of_others(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
                 if size == 4
                 else np.array(keys, dtype="S16")
             )
-            rows[found] = rows_at(sought, starts, labels)
+            rows[found] = find_segments(sought, starts, labels)
     return rows
 
 
-def rows_at(keys: np.ndarray, starts: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def find_segments(keys: np.ndarray, starts: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """For each key the label of the segment that it falls in, -1 where there is none."""
     if not len(starts):
         return np.full(len(keys), -1, dtype=np.int64)
@@ -197,23 +199,23 @@ def rows_at(keys: np.ndarray, starts: np.ndarray, labels: np.ndarray) -> np.ndar
     return np.where(found >= 0, labels[found], -1)
 
 
-def locate(ips: pl.Series, ranges: Ranges) -> pl.DataFrame:
+def locate_in_ranges(ips: pl.Series, ranges: Ranges) -> pl.DataFrame:
     """country_code (ISO 3166-1 alpha-3), asn and as_name of each address."""
-    rows = pl.DataFrame({"row": rows_of(ips.cast(pl.String), ranges)})
+    rows = pl.DataFrame({"row": find_rows(ips.cast(pl.String), ranges)})
     places = rows.select(pl.when(pl.col("row") >= 0).then("row")).to_series()
     return ranges.labels.select(pl.col(name).gather(places) for name in LOCATED)
 
 
 def in_networks(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
     """Whether each address is in one of the networks; null for what is no address."""
-    rows = pl.DataFrame({"row": rows_of(ips.cast(pl.String), network_ranges(tuple(networks)))})
+    rows = pl.DataFrame({"row": find_rows(ips.cast(pl.String), network_ranges(tuple(networks)))})
     inside = rows.select(pl.when(pl.col("row") != -2).then(pl.col("row") >= 0))
     return inside.to_series().alias(ips.name)
 
 
-def narrowest(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
+def narrowest_network(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
     """The smallest of the networks that each address is in; null where it is in none, or is no address."""
-    rows = pl.DataFrame({"row": rows_of(ips.cast(pl.String), network_ranges(tuple(networks)))})
+    rows = pl.DataFrame({"row": find_rows(ips.cast(pl.String), network_ranges(tuple(networks)))})
     places = rows.select(pl.when(pl.col("row") >= 0).then("row")).to_series()
     return pl.Series(networks, dtype=pl.String).gather(places).alias(ips.name)
 
@@ -228,14 +230,14 @@ def for_distinct(values: pl.Series, results: Callable[[pl.Series], pl.DataFrame]
 
 @cache
 def network_ranges(networks: tuple[str, ...]) -> Ranges:
-    return make_ranges([span_of({"prefix": network}) for network in networks], pl.DataFrame(schema=LOCATED))
+    return make_ranges([to_span({"prefix": network}) for network in networks], pl.DataFrame(schema=LOCATED))
 
 
-def network_of(ips: pl.Series) -> pl.Series:
+def to_networks(ips: pl.Series) -> pl.Series:
     """The network of each address: /24 of IPv4, /48 of IPv6."""
 
     def network(address: str) -> str | None:
-        whole = packed(address)
+        whole = pack_address(address)
         if whole is None:
             return None
         if len(whole) == 4:
@@ -248,10 +250,10 @@ def network_of(ips: pl.Series) -> pl.Series:
         pl.when(is_v4).then(pl.col("ip").str.replace(r"[0-9]+$", "0/24")).alias("quick"),
         pl.when(~is_v4).then("ip").alias("odd"),
     )
-    return quick.zip_with(quick.is_not_null(), each(odd, network)).alias(ips.name)
+    return quick.zip_with(quick.is_not_null(), map_texts(odd, network)).alias(ips.name)
 
 
-def each(values: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
+def map_texts(values: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
     """The function of each distinct text."""
 
     def results(distinct: list[str]) -> pl.DataFrame:
@@ -270,7 +272,7 @@ def country_of_numbers(numbers: pl.Series) -> pl.Series:
     them so. Alphanumeric senders, short codes, numbers in a national format, numbers of no country (such as
     +882) and Kosovo, which has no ISO code, are null.
     """
-    return each(numbers, country_of_number)
+    return map_texts(numbers, country_of_number)
 
 
 def country_of_number(number: str) -> str | None:

@@ -12,7 +12,7 @@ _COMMENT = r"\([^()]*\)"
 _DEPTH = 8
 
 
-def in_one_form(ids: pl.Series) -> pl.Series:
+def normalise_ids(ids: pl.Series) -> pl.Series:
     """The ids as spamd writes them (spamd.raw, parse_msgids): without comments and what follows the first
     closing bracket, and with a question mark for signs that a message-id cannot have.
 

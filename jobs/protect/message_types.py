@@ -52,7 +52,7 @@ def type_of_verdicts(
     """
     rules = rules or load_rules()
     places = places_of_verdicts(symbols, engine, channel, rules, action, subject)
-    return types(places, places_of, type_rules(rules, engine, channel))
+    return decide_types(places, places_of, type_rules(rules, engine, channel))
 
 
 def places_of_verdicts(
@@ -67,9 +67,9 @@ def places_of_verdicts(
     match = type_matcher(rules, engine, channel, (*SYMBOL, *(SIGNATURE if names_signatures(engine) else ())))
     found = [found_in_lists(symbols, match)]
     if action is not None:
-        found.append(told(action, type_matcher(rules, engine, channel, ACTION)))
+        found.append(matching_places(action, type_matcher(rules, engine, channel, ACTION)))
     if subject is not None:
-        found.append(told(subject, type_matcher(rules, engine, channel, TEXT)))
+        found.append(matching_places(subject, type_matcher(rules, engine, channel, TEXT)))
     return pl.select(pl.concat_str(found, separator=",", ignore_nulls=True).alias("places"))["places"]
 
 
@@ -86,10 +86,10 @@ def type_of_texts(
     """
     rules = rules or load_rules()
     match = type_matcher(rules, engine, channel, tuple(sorted(match_on)))
-    return types(texts.cast(pl.String), match, type_rules(rules, engine, channel))
+    return decide_types(texts.cast(pl.String), match, type_rules(rules, engine, channel))
 
 
-def told(values: pl.Series, match: Callable[[str], Collection[int]]) -> pl.Series:
+def matching_places(values: pl.Series, match: Callable[[str], Collection[int]]) -> pl.Series:
     """The places of the rules that match each value, as `3,17`; null where none does."""
     if values.null_count() == len(values) or (isinstance(match, Matcher) and match.is_empty):
         return pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, len(values))
@@ -101,7 +101,7 @@ def told(values: pl.Series, match: Callable[[str], Collection[int]]) -> pl.Serie
     return by_distinct(values.cast(pl.String), results)["places"]
 
 
-def types(
+def decide_types(
     values: pl.Series, places: Callable[[str], Collection[int]], rules: tuple[TypeRule, ...]
 ) -> pl.DataFrame:
     """One row for each value, from the rules that match it."""

@@ -48,7 +48,7 @@ class Plan:
 
 
 @cache
-def plan_of(country: str) -> Plan | None:
+def numbering_plan(country: str) -> Plan | None:
     """The plan of a country, ISO 3166-1 alpha-3; None for one without numbers, such as an empty island."""
     regions = {iso3: iso2 for iso2, iso3 in iso3_codes().items()}
     about = phonenumbers.PhoneMetadata.metadata_for_region(regions.get(country, ""), None)
@@ -62,9 +62,9 @@ def plan_of(country: str) -> Plan | None:
         str(about.country_code),
         tuple(sorted(prefixes, key=len, reverse=True)),
         about.national_prefix,
-        "(?:" + "|".join(dict.fromkeys(map(form_of, (*sharing[:1], about.id)))) + ")",
+        "(?:" + "|".join(dict.fromkeys(map(national_pattern, (*sharing[:1], about.id)))) + ")",
         has_short_numbers(about.id),
-        short_form_of(about.id),
+        short_code_pattern(about.id),
     )
 
 
@@ -80,14 +80,14 @@ def has_short_numbers(region: str) -> bool:
     )
 
 
-def short_form_of(region: str) -> str:
+def short_code_pattern(region: str) -> str:
     """A regular expression of whole short codes of a region, ISO 3166-1 alpha-2, as far as they are known."""
     about = phonenumbers.PhoneMetadata.short_metadata_for_region(region)
     known = about.short_code.national_number_pattern if about and about.short_code else None
     return f"(?:{REPORT_SHORT_CODE}" + ("|" + known.replace(r"\d", "[0-9]") if known else "") + ")"
 
 
-def form_of(region: str) -> str:
+def national_pattern(region: str) -> str:
     """A regular expression of whole national numbers of a region, ISO 3166-1 alpha-2; of those that share a
     code, the first one's is that of all."""
     about = phonenumbers.PhoneMetadata.metadata_for_region(region)
@@ -95,7 +95,7 @@ def form_of(region: str) -> str:
     return str(about.general_desc.national_number_pattern).replace(r"\d", "[0-9]")
 
 
-def e164(number: pl.Expr, country: str, is_national: bool = False) -> pl.Expr:
+def to_e164(number: pl.Expr, country: str, is_national: bool = False) -> pl.Expr:
     """A number in E.164 without its +; names, short codes and what is no number of any plan stay as they are.
 
     country: the operator's, ISO 3166-1 alpha-3. With + or an international prefix a number is E.164. No E.164
@@ -108,12 +108,12 @@ def e164(number: pl.Expr, country: str, is_national: bool = False) -> pl.Expr:
     """
 
     def told(numbers: pl.Series) -> pl.Series:
-        return _e164(numbers, country, is_national)
+        return _to_e164(numbers, country, is_national)
 
     return number.map_batches(told, return_dtype=pl.String)
 
 
-def _e164(numbers: pl.Series, country: str, is_national: bool) -> pl.Series:
+def _to_e164(numbers: pl.Series, country: str, is_national: bool) -> pl.Series:
     texts = numbers.cast(pl.String)
     # Most are E.164 without +: only what could be something else needs patterns.
     odd = texts.str.contains(r"^[0-9+(]" if is_national else r"^[0+(]").fill_null(False)
@@ -123,10 +123,10 @@ def _e164(numbers: pl.Series, country: str, is_national: bool) -> pl.Series:
     digits = without_trunk(text).str.replace_all(MARKS, "")
     is_long = digits.str.len_bytes() >= SHORTEST_NUMBER
     is_signed = text.str.starts_with("+") & ~digits.str.starts_with("0")
-    plan = plan_of(country)
+    plan = numbering_plan(country)
     is_number = text.str.contains(WRITTEN) & (is_long | may_be_short(text, digits, plan, is_national))
     whole = pl.when(is_long).then(digits).otherwise(text)
-    told = pl.coalesce(pl.when(is_signed).then(digits), *readings(digits, plan, is_national), whole)
+    told = pl.coalesce(pl.when(is_signed).then(digits), *possible_numbers(digits, plan, is_national), whole)
     found = texts.filter(odd).to_frame("text").select(pl.when(is_number).then(told).otherwise(text))
     return texts.scatter(odd.arg_true(), found.to_series())
 
@@ -155,7 +155,7 @@ def may_be_short(text: pl.Expr, digits: pl.Expr, plan: Plan | None, is_national:
     return ~text.str.starts_with("+") & ~digits.str.contains(f"^{plan.short_codes}$")
 
 
-def readings(digits: pl.Expr, plan: Plan | None, is_national: bool) -> list[pl.Expr]:
+def possible_numbers(digits: pl.Expr, plan: Plan | None, is_national: bool) -> list[pl.Expr]:
     """What digits without + may be, the likeliest first; each null where they are not that."""
     if plan is None:
         return [digits.str.extract(rf"^{INTERNATIONAL_PREFIX}{ABROAD}")]
@@ -176,15 +176,15 @@ def with_e164(raw: pl.DataFrame, own: Own, *columns: str) -> pl.DataFrame:
     def told(name: str) -> pl.Expr:
         column = pl.when(pl.col("channel_code") != "EMAIL").then(name)
         if raw.schema[name] == pl.List(pl.String):
-            number = column.list.eval(e164(pl.element(), own.country))
+            number = column.list.eval(to_e164(pl.element(), own.country))
         else:
-            number = e164(column, own.country)
+            number = to_e164(column, own.country)
         return pl.when(pl.col("channel_code") == "EMAIL").then(name).otherwise(number).alias(name)
 
     return raw.with_columns(map(told, columns))
 
 
-def own_number(column: str, own: Own) -> pl.Expr:
+def is_own_number(column: str, own: Own) -> pl.Expr:
     """Whether a number starts with one of the operator's own prefixes."""
     if not own.number_prefixes:
         return pl.lit(False)

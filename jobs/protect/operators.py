@@ -32,7 +32,7 @@ class Door:
     """Everything that protect needs, small enough to travel with each task.
 
     ranges, number_ranges: the tables of address and of number ranges, by their URLs.
-    ranges_name, ranges_date: what the operator calls the table of addresses, and of when it is.
+    ranges_name, ranges_date: name and date of the address table, as the operator states them.
     """
 
     own: tuple[Own, ...]

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.protect.domains import registered_domains
-from jobs.protect.location import each
+from jobs.protect.location import map_texts
 from jobs.protect.numbering import LONGEST_NUMBER, SHORTEST_NUMBER
 from jobs.protect.range_tables import NumberRanges, read_number_ranges
 
@@ -55,7 +55,7 @@ def networks_of_numbers(numbers: pl.Series, file: str | None) -> pl.Series:
         is_number = digits.isascii() and digits.isdigit() and SHORTEST_NUMBER <= len(digits) <= LONGEST_NUMBER
         return ranges.network_of(digits) if is_number else None
 
-    return each(numbers, network)
+    return map_texts(numbers, network)
 
 
 def destination_operators(

@@ -67,25 +67,25 @@ def operator_key(operator_id: str) -> bytes:
     return hmac.digest(master_key(), b"operator\0" + operator_id.encode(), "sha256")
 
 
-def key_of(own: Own) -> bytes:
+def pseudonym_key(own: Own) -> bytes:
     """The key of the operator's pseudonyms."""
     return own.key or operator_key(own.operator_id)
 
 
 def key_id(own: Own) -> str:
     """Names the operator's key without revealing it."""
-    return id_of(key_of(own))
+    return to_key_id(pseudonym_key(own))
 
 
-def key_id_of(operator_id: str) -> str:
+def derived_key_id(operator_id: str) -> str:
     """The id of the key that derives from the master key."""
-    return id_of(operator_key(operator_id))
+    return to_key_id(operator_key(operator_id))
 
 
-def id_of(key: bytes) -> str:
+def to_key_id(key: bytes) -> str:
     return hashlib.sha256(b"key id\0" + key).hexdigest()[:8]
 
 
-def pseudonyms(values: pl.Series, key: bytes) -> pl.Series:
+def make_pseudonyms(values: pl.Series, key: bytes) -> pl.Series:
     """Keyed pseudonyms of the values, 32 hexadecimal digits; null stays null."""
     return keyed_hashes(values, key).alias(values.name)

@@ -56,21 +56,21 @@ def read_range_table(path: Path) -> RangeTable:
     spans: list[Span] = []
     labels: list[tuple[str | None, int | None, str | None]] = []
     choices = [{"prefix", "country_code"}, {"first_ip", "last_ip", "country_code"}]
-    for place, row in rows_of_file(path, choices, "prefix (or first_ip, last_ip) and country_code"):
+    for place, row in read_rows(path, choices, "prefix (or first_ip, last_ip) and country_code"):
         try:
-            spans.append(span_of(row))
+            spans.append(to_span(row))
             labels.append(
-                (country_of(row["country_code"]), asn_of(row.get("asn")), row.get("as_name") or None)
+                (to_iso3(row["country_code"]), parse_asn(row.get("asn")), row.get("as_name") or None)
             )
         except ValueError as error:
             raise ObservatoryError(f"{path}, {place}: {error}; mend the row or leave it out") from None
     return RangeTable(spans, pl.DataFrame(labels, schema=LOCATED, orient="row"))
 
 
-def rows_of_file(path: Path, choices: list[set[str]], needs: str) -> Iterator[tuple[str, Row]]:
+def read_rows(path: Path, choices: list[set[str]], needs: str) -> Iterator[tuple[str, Row]]:
     """Rows of a CSV or Parquet file that has all columns of one of the choices, and where each stands."""
     if path.suffix == ".csv":
-        yield from csv_rows(path, choices, needs)
+        yield from read_csv_rows(path, choices, needs)
     elif path.suffix == ".parquet":
         try:
             table = pl.read_parquet(path)
@@ -85,7 +85,7 @@ def rows_of_file(path: Path, choices: list[set[str]], needs: str) -> Iterator[tu
         )
 
 
-def csv_rows(path: Path, choices: list[set[str]], needs: str) -> Iterator[tuple[str, Row]]:
+def read_csv_rows(path: Path, choices: list[set[str]], needs: str) -> Iterator[tuple[str, Row]]:
     with path.open(newline="", encoding="utf-8-sig") as lines:
         reader = csv.DictReader(lines, restval="")
         try:
@@ -103,18 +103,18 @@ def check_columns(path: Path, names: set[str], choices: list[set[str]], needs: s
         raise ObservatoryError(f"{path}: needs columns {needs}; it has {', '.join(sorted(names)) or 'none'}")
 
 
-def span_of(row: Row) -> Span:
+def to_span(row: Row) -> Span:
     """IP version, first and last address of a row, as numbers. Raises ValueError if there is no range."""
     if row.get("prefix"):
         network = ipaddress.ip_network(row["prefix"].strip(), strict=False)
         return network.version, int(network.network_address), int(network.broadcast_address)
-    first, last = (address_of((row.get(name) or "").strip()) for name in ("first_ip", "last_ip"))
+    first, last = (parse_address((row.get(name) or "").strip()) for name in ("first_ip", "last_ip"))
     if first.version != last.version or int(first) > int(last):
         raise ValueError(f"no range from {first} to {last}")
     return first.version, int(first), int(last)
 
 
-def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """An address; IPv4, of which tables hold hundreds of thousands, by the C library."""
     try:
         return ipaddress.IPv4Address(socket.inet_pton(socket.AF_INET, text))
@@ -122,13 +122,13 @@ def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
         return ipaddress.ip_address(text)
 
 
-def country_of(code: str | None) -> str | None:
+def to_iso3(code: str | None) -> str | None:
     """ISO 3166-1 alpha-3 by a code of two or three letters."""
     upper = (code or "").strip().upper()
     return iso3_codes().get(upper, upper) or None
 
 
-def asn_of(text: Any) -> int | None:
+def parse_asn(text: Any) -> int | None:
     """An AS number, with or without AS before it."""
     return int(str(text).strip().upper().removeprefix("AS")) if text not in (None, "") else None
 
@@ -152,7 +152,7 @@ def read_maxmind(path: Path) -> RangeTable:
             about = database.metadata()
             spans, labels = [], []
             for network, record in database:
-                label = label_of(record) if isinstance(record, dict) else (None, None, None)
+                label = read_label(record) if isinstance(record, dict) else (None, None, None)
                 if label[0] is None and label[1] is None:
                     continue
                 spans.append((network.version, int(network.network_address), int(network.broadcast_address)))
@@ -168,13 +168,13 @@ def read_maxmind(path: Path) -> RangeTable:
     return RangeTable(spans, table, about.database_type or None, built)
 
 
-def label_of(record: dict[str, Any]) -> tuple[str | None, int | None, str | None]:
+def read_label(record: dict[str, Any]) -> tuple[str | None, int | None, str | None]:
     """Country, AS number and AS name in a record of a MaxMind DB."""
     place = record.get("country") or record.get("registered_country") or {}
     country = place.get("iso_code") if isinstance(place, dict) else place
     number = record.get("autonomous_system_number") or record.get("asn")
     name = record.get("autonomous_system_organization") or record.get("as_name")
-    return country_of(country or record.get("country_code")), asn_of(number), name or None
+    return to_iso3(country or record.get("country_code")), parse_asn(number), name or None
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def read_number_ranges(path: Path) -> NumberRanges:
             f"{path}: no such table of number ranges; [location] number_ranges in the settings names it."
         )
     network: dict[str, str] = {}
-    for place, row in rows_of_file(path, [{"prefix", "mcc_mnc"}], "prefix and mcc_mnc"):
+    for place, row in read_rows(path, [{"prefix", "mcc_mnc"}], "prefix and mcc_mnc"):
         prefix = row["prefix"].strip().removeprefix("+")
         code = row["mcc_mnc"].strip()
         if not (prefix.isascii() and prefix.isdigit()):

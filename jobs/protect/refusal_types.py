@@ -2,12 +2,12 @@
 
 Beside the text, a mail's subject or a firewall's own category, a refusal may have a type by the block list
 that it names and its return code, by the words of the reply or the log, by a SIP code; a call by its numbers,
-by the name that the caller shows, which is matched as texts are, and by its User-Agent. What is told
-joins into one decision, as of jobs/protect/message_types.py: strong beats weak, specific beats general, all
-types are kept.
+by the name that the caller shows, which is matched as texts are, and by its User-Agent. All evidence leads to
+one decision, as in jobs/protect/message_types.py: strong beats weak, specific beats general, all types are
+kept.
 
 Rules on texts are not tried on replies, which are about full mailboxes and how to be let in: their
-words are those of advertising and phishing. Rules of their own (reject_text_regex) know what refusals say.
+words are those of advertising and phishing. Refusals have rules of their own (reject_text_regex).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from jobs.core.channels import CALLS
 from jobs.core.matching import Matcher, places_of
 from jobs.protect import rules, signatures
 from jobs.protect.countermeasures import is_refusal
-from jobs.protect.message_types import told, types
+from jobs.protect.message_types import decide_types, matching_places
 from jobs.protect.rules import Rules
 
 
@@ -29,38 +29,40 @@ def type_of_transmissions(frame: pl.DataFrame, loaded: Rules | None = None) -> p
     """Columns as of rules.type_of_verdicts(), one row for each transmission of one format and channel."""
     loaded = loaded or rules.load_rules()
     engine, channel = str(frame["format_code"][0]), str(frame["channel_code"][0])
-    return types(places(frame, loaded), places_of, rules.type_rules(loaded, engine, channel))
+    return decide_types(
+        places_of_transmissions(frame, loaded), places_of, rules.type_rules(loaded, engine, channel)
+    )
 
 
-def places(frame: pl.DataFrame, loaded: Rules) -> pl.Series:
+def places_of_transmissions(frame: pl.DataFrame, loaded: Rules) -> pl.Series:
     """The places in rules.type_rules() of the rules that match each transmission, as `3,17`."""
-    frame = frame.with_columns(subject=signatures.decoded(frame["subject"]))
+    frame = frame.with_columns(subject=signatures.decode_subjects(frame["subject"]))
     engine, channel = str(frame["format_code"][0]), str(frame["channel_code"][0])
     is_refused = frame.select(is_refusal(frame.columns)).to_series()
     found = [
-        told(frame[column], matching(loaded, engine, channel, match_on))
+        matching_places(frame[column], engine_matcher(loaded, engine, channel, match_on))
         for column, match_on in rules.ALWAYS_TYPED.items()
     ]
     for column, match_on in rules.REFUSAL_TYPED.items():
-        match = matching(loaded, engine, channel, match_on)
-        found.append(told(frame[column].set(~is_refused, None), match))
+        match = engine_matcher(loaded, engine, channel, match_on)
+        found.append(matching_places(frame[column].set(~is_refused, None), match))
     listed = pl.concat_str("dnsbl_zone", pl.col("dnsbl_code"), separator="=")
     named = frame.select(pl.when(is_refused).then(listed.str.to_lowercase()).alias("listed"))["listed"]
-    found.append(told(named, listings(loaded, engine, channel)))
+    found.append(matching_places(named, listing_matcher(loaded, engine, channel)))
     if channel in CALLS:
         found += [
-            told(frame[column], matching(loaded, engine, channel, match_on))
+            matching_places(frame[column], engine_matcher(loaded, engine, channel, match_on))
             for column, match_on in rules.CALL_TYPED.items()
         ]
     return pl.select(pl.concat_str(found, separator=",", ignore_nulls=True).alias("places"))["places"]
 
 
-def matching(loaded: Rules, engine: str, channel: str, match_on: tuple[str, ...]) -> Matcher:
+def engine_matcher(loaded: Rules, engine: str, channel: str, match_on: tuple[str, ...]) -> Matcher:
     return rules.type_matcher(loaded, engine, channel, match_on)
 
 
 @cache
-def listings(loaded: Rules, engine: str, channel: str) -> Callable[[str], list[int]]:
+def listing_matcher(loaded: Rules, engine: str, channel: str) -> Callable[[str], list[int]]:
     """A function that gives the places of the rules on block lists for `zone=code`.
 
     A rule names a zone's whole return code, or one bit of the code's last octet.

@@ -8,15 +8,15 @@ import polars as pl
 
 from jobs.core.contracts import codes
 from jobs.protect import location, numbering, rules
-from jobs.protect.addresses import clients
-from jobs.protect.domains import host_named, host_of, registered
-from jobs.protect.hosts import domain, hosts_named, recipient_structs
+from jobs.protect.addresses import locate_clients
+from jobs.protect.domains import extract_host, read_host, to_registered
+from jobs.protect.hosts import field_domain, hosts_in_texts, recipient_structs
 from jobs.protect.links import link_ids
-from jobs.protect.message_ids import in_one_form
+from jobs.protect.message_ids import normalise_ids
 from jobs.protect.message_types import TYPED, UNKNOWN_TYPE, type_of_texts
-from jobs.protect.numbering import own_number, with_e164
+from jobs.protect.numbering import is_own_number, with_e164
 from jobs.protect.operators import Door, Own
-from jobs.protect.pseudonym_keys import key_id, key_of, pseudonyms
+from jobs.protect.pseudonym_keys import key_id, make_pseudonyms, pseudonym_key
 from jobs.protect.shapes import CHECK_RESULTS, OVERRIDES
 
 
@@ -25,14 +25,14 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
 
     The type is that of the reported text; where that has none, that of the kind of feedback.
     """
-    key = key_of(own)
+    key = pseudonym_key(own)
     # What a log says of itself is E.164 since it was read; whom a subscriber names still is as it was typed.
-    national = numbering.e164(pl.col("sender"), own.country, is_national=True)
+    national = numbering.to_e164(pl.col("sender"), own.country, is_national=True)
     is_typed = (pl.col("channel_code") != "EMAIL") & pl.col("source_id").is_in(own.national_sources)
     raw = raw.with_columns(sender=pl.when(is_typed).then(national).otherwise("sender"))
     raw = with_e164(raw, own, "sender", "reporter", "recipients")
     is_mail = pl.col("channel_code") == "EMAIL"
-    client = clients(raw["client_ip"], own, door)
+    client = locate_clients(raw["client_ip"], own, door)
     sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
     texts = type_of_texts(raw["text"], raw["format_code"][0], raw["channel_code"][0], loaded)
     kinds = type_of_texts(
@@ -43,22 +43,22 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
         match_on=rules.FEEDBACK,
     )
     told = texts["spam_type_code"].is_not_null() & (texts["spam_type_code"] != UNKNOWN_TYPE)
-    headers = hosts_named(raw["header_from"], own)
+    headers = hosts_in_texts(raw["header_from"], own)
     typed = {name: texts[name].zip_with(told.fill_null(False), kinds[name]) for name in TYPED}
     frame = raw.with_columns(
-        sender_domain=registered(host_named(pl.col("sender"))),
+        sender_domain=to_registered(read_host(pl.col("sender"))),
         header_from_domain=headers["domain"],
         is_own_address=client["is_own"],
         origin_located=client["country_code"],
     )
     frame = frame.with_columns(
-        is_own_client=pl.when(is_mail).then("is_own_address").otherwise(own_number("sender", own))
+        is_own_client=pl.when(is_mail).then("is_own_address").otherwise(is_own_number("sender", own))
     )
     return frame.with_columns(
         period_date=pl.col("reported_at").dt.date(),
-        reporter_hash=pseudonyms(raw["reporter"].str.to_lowercase(), key),
-        reporter_domain=registered(host_named(pl.col("reporter"))),
-        sender_hash=pseudonyms(raw["sender"].str.to_lowercase(), key),
+        reporter_hash=make_pseudonyms(raw["reporter"].str.to_lowercase(), key),
+        reporter_domain=to_registered(read_host(pl.col("reporter"))),
+        sender_hash=make_pseudonyms(raw["sender"].str.to_lowercase(), key),
         named_recipients=recipient_structs(raw, own, key),
         client_hash=client["hash"],
         client_network=client["network"],
@@ -68,11 +68,11 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
         origin_observed_code=pl.when(pl.col("is_own_client") & pl.col("origin_located").is_null())
         .then(pl.lit(own.country))
         .otherwise("origin_located"),
-        message_id_hash=pseudonyms(in_one_form(raw["message_id"]), key),
-        delivery_result_code=known("delivery_result", codes("delivery_result")),
-        auth_failure_code=known("auth_failure", codes("auth_failure")),
+        message_id_hash=make_pseudonyms(normalise_ids(raw["message_id"]), key),
+        delivery_result_code=known_or_other("delivery_result", codes("delivery_result")),
+        auth_failure_code=known_or_other("auth_failure", codes("auth_failure")),
         reported_domain_names=pl.col("reported_domains")
-        .list.eval(registered(host_named(pl.element())))
+        .list.eval(to_registered(read_host(pl.element())))
         .list.drop_nulls(),
         spam_type_code=typed["spam_type_code"],
         spam_type_codes=pl.Series(
@@ -89,21 +89,21 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
 
 def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
     """One operator's DMARC records, without addresses and free text."""
-    key = key_of(own)
-    client = clients(raw["client_ip"], own, door)
+    key = pseudonym_key(own)
+    client = locate_clients(raw["client_ip"], own, door)
     named = pl.concat_str(pl.col("report_org").str.to_lowercase(), pl.lit("|"), "report_id")
     frame = raw.with_columns(is_own_address=client["is_own"])
     return frame.with_columns(
         period_date=pl.col("begin_at").dt.date(),
-        report_hash=pseudonyms(raw.select(named.alias("report"))["report"], key),
+        report_hash=make_pseudonyms(raw.select(named.alias("report"))["report"], key),
         # What an organisation calls itself is a text that anybody may write.
-        reporter_domain=registered(
-            pl.coalesce(host_of(pl.col("report_email")), host_named(pl.col("report_org")))
+        reporter_domain=to_registered(
+            pl.coalesce(extract_host(pl.col("report_email")), read_host(pl.col("report_org")))
         ),
-        policy_domain=domain("policy_domain").fill_null("_U"),
-        policy_code=known("policy", codes("disposition")),
-        subdomain_policy_code=known("subdomain_policy", codes("disposition")),
-        nonexistent_policy_code=known("nonexistent_policy", codes("disposition")),
+        policy_domain=field_domain("policy_domain").fill_null("_U"),
+        policy_code=known_or_other("policy", codes("disposition")),
+        subdomain_policy_code=known_or_other("subdomain_policy", codes("disposition")),
+        nonexistent_policy_code=known_or_other("nonexistent_policy", codes("disposition")),
         is_policy_test=pl.col("policy_test") == "y",
         is_dkim_strict=pl.col("dkim_mode") == "s",
         is_spf_strict=pl.col("spf_mode") == "s",
@@ -114,38 +114,38 @@ def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> p
             client["country_code"], pl.when("is_own_address").then(pl.lit(own.country))
         ),
         is_own_client=pl.col("is_own_address"),
-        disposition_code=known("disposition", codes("disposition")),
+        disposition_code=known_or_other("disposition", codes("disposition")),
         is_dkim_aligned=pl.col("dkim_evaluated") == "pass",
         is_spf_aligned=pl.col("spf_evaluated") == "pass",
         override_codes=pl.col("overrides").list.eval(
-            known_of(pl.element().struct.field("type"), OVERRIDES).fill_null("_U")
+            known_value(pl.element().struct.field("type"), OVERRIDES).fill_null("_U")
         ),
-        header_from_domain=domain("header_from"),
-        sender_domain=domain("envelope_from"),
-        recipient_domain=domain("envelope_to"),
-        dkim_checks=checks_of("dkim_results"),
-        spf_checks=checks_of("spf_results"),
+        header_from_domain=field_domain("header_from"),
+        sender_domain=field_domain("envelope_from"),
+        recipient_domain=field_domain("envelope_to"),
+        dkim_checks=reported_checks("dkim_results"),
+        spf_checks=reported_checks("spf_results"),
         key_id=pl.lit(key_id(own)),
     )
 
 
-def checks_of(column: str) -> pl.Expr:
+def reported_checks(column: str) -> pl.Expr:
     """Each check with its domain and result; selectors, which may name a customer, stay behind."""
     check = pl.element().struct
     # Drafts of SPF had hardfail.
     result = check.field("result").replace("hardfail", "fail")
     return pl.col(column).list.eval(
         pl.struct(
-            registered(host_named(check.field("domain"))).alias("domain"),
-            known_of(result, CHECK_RESULTS).alias("result_code"),
+            to_registered(read_host(check.field("domain"))).alias("domain"),
+            known_value(result, CHECK_RESULTS).alias("result_code"),
         )
     )
 
 
-def known(column: str, among: Sequence[str]) -> pl.Expr:
+def known_or_other(column: str, among: Sequence[str]) -> pl.Expr:
     """The column's value where it is one of those, _U where it is another."""
-    return known_of(pl.col(column), among)
+    return known_value(pl.col(column), among)
 
 
-def known_of(value: pl.Expr, among: Sequence[str]) -> pl.Expr:
+def known_value(value: pl.Expr, among: Sequence[str]) -> pl.Expr:
     return pl.when(value.is_in(list(among))).then(value).when(value.is_not_null()).then(pl.lit("_U"))

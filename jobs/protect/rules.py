@@ -144,12 +144,14 @@ def load_rules(folder: Path | str = REFERENCE, on: dt.date | None = None) -> Rul
     return _load(Path(folder), on or dt.datetime.now(dt.UTC).date())
 
 
-def in_force(rows: pl.DataFrame, at: str, folder: Path | str = REFERENCE) -> list[tuple[Rules, pl.DataFrame]]:
+def split_by_rules(
+    rows: pl.DataFrame, at: str, folder: Path | str = REFERENCE
+) -> list[tuple[Rules, pl.DataFrame]]:
     """The rows by the rules that hold on the UTC day of a timestamp; nearly always they are all in one part.
 
     What was sent while a rule held is typed by it whenever it is read.
     """
-    days = changes(Path(folder))
+    days = change_days(Path(folder))
     place = pl.Series(days, dtype=pl.Date).search_sorted(rows[at].dt.date(), side="right")
     parts = rows.with_columns(place.alias("__place")).partition_by("__place", as_dict=True, include_key=False)
     return [
@@ -159,9 +161,9 @@ def in_force(rows: pl.DataFrame, at: str, folder: Path | str = REFERENCE) -> lis
 
 
 @cache
-def changes(folder: Path) -> tuple[dt.date, ...]:
+def change_days(folder: Path) -> tuple[dt.date, ...]:
     """The days on which a rule begins to hold, or holds no more, in order."""
-    tables = (matched(folder, name) for name in KINDS)
+    tables = (read_rules(folder, name) for name in KINDS)
     named = {row[name] for row in chain.from_iterable(tables) for name in ("valid_from", "valid_to")}
     return tuple(sorted(map(dt.date.fromisoformat, named - {""})))
 
@@ -170,22 +172,22 @@ def changes(folder: Path) -> tuple[dt.date, ...]:
 def _load(folder: Path, on: dt.date) -> Rules:
     return Rules(
         types=tuple(
-            TypeRule(*shared(row), row["spam_type_code"], row["is_strong"] == "true")
-            for row in rules_on(matched(folder, "type_rule"), on)
+            TypeRule(*shared_columns(row), row["spam_type_code"], row["is_strong"] == "true")
+            for row in valid_rows(read_rules(folder, "type_rule"), on)
         ),
         measures=tuple(
             MeasureRule(
-                *shared(row),
+                *shared_columns(row),
                 row["countermeasure_code"],
                 row["x1231_strategy_code"] or None,
                 {"true": True, "false": False, "": None}[row["is_antispam"]],
             )
-            for row in rules_on(matched(folder, "countermeasure_rule"), on)
+            for row in valid_rows(read_rules(folder, "countermeasure_rule"), on)
         ),
     )
 
 
-def matched(folder: Path, table: str) -> list[dict[str, str]]:
+def read_rules(folder: Path, table: str) -> list[dict[str, str]]:
     """The rows of a table of rules, each of a kind that something matches."""
     rows = list(csv_rows(folder / f"{table}.csv"))
     for row in rows:
@@ -197,11 +199,11 @@ def matched(folder: Path, table: str) -> list[dict[str, str]]:
     return rows
 
 
-def shared(row: Mapping[str, str]) -> tuple[str, str, str, str, int]:
+def shared_columns(row: Mapping[str, str]) -> tuple[str, str, str, str, int]:
     return row["rule_id"], row["engine_code"], row["match_on"], row["pattern"], int(row["priority"])
 
 
-def rules_on(rows: Iterable[dict[str, str]], on: dt.date) -> list[dict[str, str]]:
+def valid_rows(rows: Iterable[dict[str, str]], on: dt.date) -> list[dict[str, str]]:
     """The rows of a dated table that are valid on a day."""
     day = on.isoformat()
     return [
@@ -209,7 +211,7 @@ def rules_on(rows: Iterable[dict[str, str]], on: dt.date) -> list[dict[str, str]
     ]
 
 
-def engines_of(engine: str, channel: str | None) -> tuple[str, ...]:
+def list_engines(engine: str, channel: str | None) -> tuple[str, ...]:
     """The engines whose rules hold for a source, its own first."""
     mobile = ("sms_firewall",) if channel in MOBILE else ()
     calls = ("calls", "sip") if channel in CALLS else ()
@@ -218,7 +220,7 @@ def engines_of(engine: str, channel: str | None) -> tuple[str, ...]:
 
 def in_scope(rules: Sequence[Rule], engine: str, channel: str | None) -> list[Rule]:
     """The rules that hold for an engine and channel, best first."""
-    engines = engines_of(engine, channel)
+    engines = list_engines(engine, channel)
     own = {(rule.match_on, rule.pattern) for rule in rules if rule.engine_code in engines[:-1]}
     kept = [
         rule

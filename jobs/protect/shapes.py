@@ -1,4 +1,4 @@
-"""What may pass from bronze to silver: each column of silver states its shape, and passed() enforces it.
+"""What may pass from bronze to silver: each column of silver has a shape, which enforce_shapes() checks.
 
 A column's shape is its `shape` in schemas/fields.yaml, its code list, or, if its name ends in _hash, that of
 a pseudonym. A log may hold anything in a field: an address as a code, a number as a size, a name as a queue
@@ -31,7 +31,7 @@ QUEUE_ID = (
 )
 # They have letters and digits, and not so many digits in a row that these may be a number; Exim's have zeros.
 TELLING_ID = rf"(?:[^0-9]+$|[0-9-]+$|.*[1-9][0-9]{{{SHORTEST_NUMBER - 1}}})"
-# So much of a host's pseudonym tells it from the operator's other hosts.
+# Digits of a host's pseudonym: enough to distinguish the operator's hosts.
 HOST_DIGITS = 12
 HASH = r"[0-9a-f]{32}"
 DOMAIN = r"(?:[a-z0-9_-]{1,63}\.)+[a-z0-9-]{2,63}"
@@ -44,7 +44,7 @@ VERIFIED = (
     *("R_SPF_ALLOW", "R_DKIM_ALLOW", "DMARC_POLICY_ALLOW"),
     *("SPF_PASS", "DKIM_VALID", "DKIM_VALID_AU", "DMARC_PASS"),
 )
-# What filled-in reports may say; what else they say is free text and goes no further.
+# Values that reports may have in these fields; anything else is free text and does not pass.
 OVERRIDES = (
     *("forwarded", "sampled_out", "trusted_forwarder", "mailing_list"),
     *("local_policy", "policy_test_mode", "other"),
@@ -58,18 +58,18 @@ Check = Callable[[pl.Expr, Door], pl.Expr]
 
 
 @cache
-def words(*match_on: str) -> tuple[str, ...]:
-    """What rules of types, measures and attributes look for, word by word, in evidence of these kinds."""
+def rule_patterns(*match_on: str) -> tuple[str, ...]:
+    """The patterns of type, measure and attribute rules that match on one of these kinds of evidence."""
     tables = ("type_rule", "countermeasure_rule", "attribute_rule")
     rows = [row for table in tables for row in reference_rows(table)]
     return tuple(dict.fromkeys(row["pattern"] for row in rows if row["match_on"] in match_on))
 
 
-def pattern(text: str) -> Check:
+def pattern_check(text: str) -> Check:
     return lambda value, door: value.str.contains(rf"^(?:{text})$")
 
 
-def among(known: Callable[[], Sequence[str]]) -> Check:
+def among_check(known: Callable[[], Sequence[str]]) -> Check:
     return lambda value, door: value.is_in([*known(), OTHER])
 
 
@@ -90,29 +90,29 @@ def is_party(value: pl.Expr, door: Door) -> pl.Expr:
 SHAPES: dict[str, Check] = {
     # Given by the settings, or made by this program of what no line says.
     "own": lambda value, door: pl.lit(True),
-    "hash": pattern(HASH),
+    "hash": pattern_check(HASH),
     "queue_id": lambda value, door: is_queue_id(value) | value.str.contains(f"^{HASH}$"),
     "queue_key": lambda value, door: (
         is_queue_id(value, rf"^[0-9a-f]{{{HOST_DIGITS}}}\|", r"\|") | value.str.contains(f"^{HASH}$")
     ),
     "domain": is_domain,
-    "network": pattern(r"(?:[0-9]{1,3}\.){3}0/24|[0-9a-f:]{2,}/48"),
-    "country": among(lambda: codes("ref.country.iso3")),
-    "network_code": pattern(NETWORK_CODE),
+    "network": pattern_check(r"(?:[0-9]{1,3}\.){3}0/24|[0-9a-f:]{2,}/48"),
+    "country": among_check(lambda: codes("ref.country.iso3")),
+    "network_code": pattern_check(NETWORK_CODE),
     "link": is_link,
     "party": is_party,
-    "dsn_code": pattern(DSN_CODE),
+    "dsn_code": pattern_check(DSN_CODE),
     "reply_code": lambda value, door: (
-        value.str.contains(f"^(?:{REPLY_CODE})$") | value.is_in([*words("dlr_status", "status")])
+        value.str.contains(f"^(?:{REPLY_CODE})$") | value.is_in([*rule_patterns("dlr_status", "status")])
     ),
-    "action": among(lambda: [*words("action"), *PASSING]),
-    "symbol": among(lambda: [*words("symbol"), *VERIFIED]),
-    "override": among(lambda: OVERRIDES),
-    "check_result": among(lambda: CHECK_RESULTS),
+    "action": among_check(lambda: [*rule_patterns("action"), *PASSING]),
+    "symbol": among_check(lambda: [*rule_patterns("symbol"), *VERIFIED]),
+    "override": among_check(lambda: OVERRIDES),
+    "check_result": among_check(lambda: CHECK_RESULTS),
 }
 
 
-def shapes_of(field: Field) -> dict[str, str | None]:
+def column_shapes(field: Field) -> dict[str, str | None]:
     """The shape of each text of a column, by its name in a struct, '' where it is none; null where none is
     stated. `list NAME` is that of a code list."""
     given = field.shape
@@ -125,12 +125,12 @@ def shapes_of(field: Field) -> dict[str, str | None]:
     return {"": given}
 
 
-def check_of(shape: str) -> Check:
+def shape_check(shape: str) -> Check:
     kind, _, name = shape.partition(" ")
-    return among(lambda: codes(name)) if kind == "list" else SHAPES[shape]
+    return among_check(lambda: codes(name)) if kind == "list" else SHAPES[shape]
 
 
-def passed(frame: pl.DataFrame, table: str, door: Door) -> pl.DataFrame:
+def enforce_shapes(frame: pl.DataFrame, table: str, door: Door) -> pl.DataFrame:
     """Rows of a table as its columns' shapes let them pass: other texts are null, other elements of lists
     gone, and numbers above a column's `most` null, or `most` where the table needs one."""
     about = contract(table)
@@ -139,7 +139,9 @@ def passed(frame: pl.DataFrame, table: str, door: Door) -> pl.DataFrame:
     for field in about.fields:
         if field.name not in frame.columns or frame[field.name].null_count() == frame.height:
             continue
-        rule = of_number(field, field.name in about.not_null) or of_texts(field, kinds[field.name], door)
+        rule = check_number(field, field.name in about.not_null) or check_texts(
+            field, kinds[field.name], door
+        )
         if rule is not None:
             rules[field.name] = rule
     # Nearly always each value may pass: only the columns with others are written again.
@@ -147,7 +149,7 @@ def passed(frame: pl.DataFrame, table: str, door: Door) -> pl.DataFrame:
     return frame.with_columns(**{name: rules[name][1] for name, is_fit in is_whole.items() if not is_fit})
 
 
-def of_number(field: Field, is_needed: bool) -> tuple[pl.Expr, pl.Expr] | None:
+def check_number(field: Field, is_needed: bool) -> tuple[pl.Expr, pl.Expr] | None:
     """Whether all numbers of a column may pass, and those that may; None where it has no `most`."""
     if field.most is None:
         return None
@@ -156,15 +158,15 @@ def of_number(field: Field, is_needed: bool) -> tuple[pl.Expr, pl.Expr] | None:
     return is_fit.all(), column.clip(-most, most) if is_needed else pl.when(is_fit).then(column)
 
 
-def of_texts(field: Field, kind: Any, door: Door) -> tuple[pl.Expr, pl.Expr] | None:
+def check_texts(field: Field, kind: Any, door: Door) -> tuple[pl.Expr, pl.Expr] | None:
     """The same of the texts of a column; None where it has none, or only the program's own."""
     column, element = pl.col(field.name), pl.element()
     if not has_texts(kind):
         return None
     if kind == pl.String:
-        is_fit = fits(field, column, door).get("")
+        is_fit = fitting_texts(field, column, door).get("")
         return None if is_fit is None else (is_fit.all(), pl.when(is_fit).then(column))
-    kept = fits(field, element, door)
+    kept = fitting_texts(field, element, door)
     if not kept:
         return None
     whole = ~column.list.eval(~pl.all_horizontal(kept.values())).list.any().any()
@@ -186,20 +188,20 @@ def has_texts(kind: Any) -> bool:
     return bool(kind == pl.String)
 
 
-def fits(field: Field, value: pl.Expr, door: Door) -> dict[str, pl.Expr]:
+def fitting_texts(field: Field, value: pl.Expr, door: Door) -> dict[str, pl.Expr]:
     """For each text of a value, by its name in a struct, whether it may pass; without the program's own."""
     found = {}
-    for name, shape in shapes_of(field).items():
+    for name, shape in column_shapes(field).items():
         assert shape is not None, f"schemas/fields.yaml states no shape of {field.name}"
         if shape != "own":
             text = value.struct.field(name) if name else value
-            found[name] = check_of(shape)(text, door).fill_null(True)
+            found[name] = shape_check(shape)(text, door).fill_null(True)
     return found
 
 
 def is_queue_id(value: pl.Expr, before: str = "^", just_before: str = "^") -> pl.Expr:
-    """Whether each text is a queue id that tells nothing. before, just_before: what stands before it in each,
-    and the end of that, as regular expressions."""
+    """Whether each text is a queue id that reveals nothing. before, just_before: what stands before it in
+    each, and the end of that, as regular expressions."""
     return value.str.contains(f"{before}{QUEUE_ID}$") & ~value.str.contains(f"{just_before}{TELLING_ID}")
 
 
@@ -207,7 +209,7 @@ def queue_ids(ids: pl.Series, key: bytes) -> pl.Series:
     """Queue ids; one that no mail server makes, or that may hold a number, as its pseudonym, which finds the
     same one elsewhere."""
     is_plain = ids.to_frame("id").select(is_queue_id(pl.col("id"))).to_series()
-    return hidden_but(ids, is_plain, ids, key)
+    return hide_others(ids, is_plain, ids, key)
 
 
 def queue_keys(keys: pl.Series, key: bytes) -> pl.Series:
@@ -221,10 +223,10 @@ def queue_keys(keys: pl.Series, key: bytes) -> pl.Series:
         pl.concat_str("hidden", pl.lit("|"), id).alias("plain"),
         is_queue_id(pl.col("key"), r"\|", r"\|").alias("is_plain"),
     )
-    return hidden_but(keys, is_plain, plain, key)
+    return hide_others(keys, is_plain, plain, key)
 
 
-def hidden_but(values: pl.Series, is_plain: pl.Series, plain: pl.Series, key: bytes) -> pl.Series:
+def hide_others(values: pl.Series, is_plain: pl.Series, plain: pl.Series, key: bytes) -> pl.Series:
     """Pseudonyms of the values, but for those that are plain, which are as `plain` has them."""
     if is_plain.all():
         return plain.set(values.is_null(), None).alias(values.name)
@@ -234,5 +236,5 @@ def hidden_but(values: pl.Series, is_plain: pl.Series, plain: pl.Series, key: by
 
 def action_names(actions: pl.Expr) -> pl.Expr:
     """Actions as engines name them; _U in place of a name that no rule knows, null where there is none."""
-    known = [*words("action"), *PASSING]
+    known = [*rule_patterns("action"), *PASSING]
     return pl.when(actions.is_in(known)).then(actions).when(actions != "").then(pl.lit(OTHER))

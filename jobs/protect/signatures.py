@@ -25,8 +25,8 @@ Why a signature reveals no content: each kind is keyed with a key of the operato
 one for each kind, so that no text can be guessed and tried without the key, no signature equals the
 pseudonym of an address or number that a text consists of, and signatures of two operators never meet. A
 sketch holds, for each of 32 secret orders of all pieces of four characters, 16 bits of the secret value of
-the first piece that the text's first 70 characters have: it tells how much two texts of one operator have in
-common, which is what it is for, and neither a piece nor how many there are; beside it stands only whether
+the first piece that the text's first 70 characters have: it shows how much two texts of one operator have in
+common, which is its purpose, and reveals neither a piece nor how many there are; silver adds only whether
 they are few. Digits, codes and links are masked before, so that one-time codes, amounts, names of accounts in
 links and numbers never enter it, and that a host for each recipient parts no campaign.
 """
@@ -60,7 +60,7 @@ SHORT_LETTERS = 40
 SUBJECT_BYTES = 100
 # No honest subject is longer before it is decoded.
 LONGEST_SUBJECT = 4_096
-# What mail programs put before a subject that they answer or pass on, in the languages that they speak.
+# Prefixes of subjects that are answered or forwarded, in the languages of mail programs.
 ANSWERS = (
     *("re", "ref", "réf", "fw", "fwd", "aw", "wg", "antw", "doorst", "sv", "vs", "vb", "vl", "tr", "rv"),
     *("res", "enc", "rif", "r", "i", "odp", "pd", "ynt", "ilt", "bls", "trs", "απ", "πρθ", "отв", "ответ"),
@@ -105,17 +105,17 @@ ADDRESS_TAG = r"^prvs=[^=@]*=|[+=][^@]*"
 FORWARDED = r"^srs[01][=+-]"
 
 
-def normalised(texts: pl.Series) -> pl.Series:
+def normalise_texts(texts: pl.Series) -> pl.Series:
     """The texts in one form whatever was filled in: lower case, NFKC, links cut to their hosts, codes and
     numbers masked, white space folded."""
-    return masked(lowered(texts))
+    return mask_texts(lower_texts(texts))
 
 
-def lowered(texts: pl.Series) -> pl.Series:
+def lower_texts(texts: pl.Series) -> pl.Series:
     return texts.str.normalize("NFKC").str.to_lowercase().str.replace_all(UNSEEN, "")
 
 
-def masked(plain: pl.Series) -> pl.Series:
+def mask_texts(plain: pl.Series) -> pl.Series:
     """Texts in lower case with links cut, codes masked and white space folded."""
     linked = plain.str.replace_all(LINK, "${1} ").str.replace_all(BARE_LINK, "${1} ")
     placed = linked.str.replace_all(f"({NUMBERED})", BEGIN + "${1}" + END)
@@ -128,7 +128,7 @@ def with_links_alike(plain: pl.Series, whole: pl.Series) -> pl.Series:
     """Texts in lower case masked, every link alike; whole is what masked makes of them, with their hosts."""
     cut = plain.str.replace_all(ANY_LINK, ONE_LINK)
     # Few texts have links: the others are masked already.
-    return masked(cut.set(cut.eq_missing(plain), None)).fill_null(whole).set(whole.is_null(), None)
+    return mask_texts(cut.set(cut.eq_missing(plain), None)).fill_null(whole).set(whole.is_null(), None)
 
 
 def kind_key(key: bytes, kind: str) -> bytes:
@@ -136,12 +136,12 @@ def kind_key(key: bytes, kind: str) -> bytes:
     return hmac.digest(key, b"signature\0" + kind.encode(), "sha256")
 
 
-def hashes(values: pl.Series, key: bytes, kind: str) -> pl.Series:
+def hash_kind(values: pl.Series, key: bytes, kind: str) -> pl.Series:
     """Keyed hashes of the values, 32 hexadecimal digits; null stays null."""
     return keyed_hashes(values, kind_key(key, kind))
 
 
-def subjects(frame: pl.DataFrame, key: bytes) -> pl.Series:
+def hash_subjects(frame: pl.DataFrame, key: bytes) -> pl.Series:
     """Keyed hashes of what mails' subjects say; null where one has too few letters.
 
     Answers and what is passed on count as what they answer. Notices of the null sender have none: the
@@ -157,16 +157,16 @@ def subjects(frame: pl.DataFrame, key: bytes) -> pl.Series:
     read = values.zip_with(
         ~odd.fill_null(False), by_distinct(values.set(~odd, None), plain_subjects)["subject"]
     )
-    said = normalised(read.str.replace(ANSWERED, ""))
-    return hashes(long_enough(said), key, "subject")
+    said = normalise_texts(read.str.replace(ANSWERED, ""))
+    return hash_kind(long_enough(said), key, "subject")
 
 
-def decoded(subjects: pl.Series) -> pl.Series:
+def decode_subjects(subjects: pl.Series) -> pl.Series:
     """Subjects whose MIME words are decoded; all others as they are, null stays null."""
     worded = subjects.set(~subjects.str.contains("=?", literal=True).fill_null(False), None)
 
     def read(distinct: list[str]) -> pl.DataFrame:
-        plain = [decoded_subject(subject) for subject in distinct]
+        plain = [decode_subject(subject) for subject in distinct]
         return pl.DataFrame({"subject": pl.Series(plain, dtype=pl.String)})
 
     return by_distinct(worded, read)["subject"].fill_null(subjects)
@@ -180,11 +180,11 @@ def plain_subjects(distinct: list[str]) -> pl.DataFrame:
 
 def plain_subject(subject: str) -> str:
     """Decoded, and cut as Exim cuts; a character that was torn by a cut is left out."""
-    cut = decoded_subject(subject).encode("utf-8", "replace")[:SUBJECT_BYTES]
+    cut = decode_subject(subject).encode("utf-8", "replace")[:SUBJECT_BYTES]
     return cut.decode("utf-8", "ignore").rstrip("\ufffd")
 
 
-def decoded_subject(subject: str) -> str:
+def decode_subject(subject: str) -> str:
     """MIME words decoded (RFC 2047)."""
     if "=?" in subject[:LONGEST_SUBJECT]:
         try:
@@ -208,12 +208,12 @@ def few_letters(texts: pl.Series, least: int) -> pl.Series:
     return texts.str.count_matches(r"\p{L}").fill_null(0) < least
 
 
-def sketches(values: pl.Series, key: bytes) -> pl.Series:
+def sketch_texts(values: pl.Series, key: bytes) -> pl.Series:
     """Keyed MinHash sketches of normalised texts of four characters or more; null stays null."""
-    secret = secret_of(kind_key(key, "sketch"))
+    secret = sketch_secret(kind_key(key, "sketch"))
 
     def sketched(distinct: list[str]) -> pl.DataFrame:
-        parts = [sketch(distinct[at : at + AT_ONCE], secret) for at in range(0, len(distinct), AT_ONCE)]
+        parts = [sketch_part(distinct[at : at + AT_ONCE], secret) for at in range(0, len(distinct), AT_ONCE)]
         table = np.concatenate(parts) if parts else np.empty((0, LANES), np.int32)
         lists = pl.Series("sketch", table, dtype=pl.Array(pl.Int32, LANES))
         return pl.DataFrame({"sketch": lists.cast(pl.List(pl.Int32))})
@@ -231,7 +231,7 @@ class Secret(NamedTuple):
 
 
 @cache
-def secret_of(key: bytes) -> Secret:
+def sketch_secret(key: bytes) -> Secret:
     """The tables of a key: random to whoever does not have it."""
     count = PIECE * CHARACTERS + 2 * LANES
     values = np.frombuffer(hashlib.shake_256(key).digest(8 * count), "<u8")
@@ -239,7 +239,7 @@ def secret_of(key: bytes) -> Secret:
     return Secret(characters.reshape(PIECE, CHARACTERS), factors | np.uint64(1), summands)
 
 
-def sketch(texts: list[str], secret: Secret) -> np.ndarray:
+def sketch_part(texts: list[str], secret: Secret) -> np.ndarray:
     """One row of LANES values from 0 to 65,535 for each text."""
     letters = np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32) % CHARACTERS
     lengths = np.array([len(text) for text in texts])
@@ -259,27 +259,27 @@ def sketch(texts: list[str], secret: Secret) -> np.ndarray:
     return found
 
 
-def of_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
+def sign_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
     """What distinguishes the transmissions of one channel: texts, else subjects, else envelopes.
 
     Reads channel_code, text, subject, sender, client_network, message_bytes and segment_count.
     """
     texts = said = frame["text"]
     if texts.null_count() < len(texts):
-        plain = lowered(texts)
-        texts = long_enough(masked(plain))
+        plain = lower_texts(texts)
+        texts = long_enough(mask_texts(plain))
         said = long_enough(with_links_alike(plain, texts))
-    by_text, by_subject = hashes(texts, key, "text"), subjects(frame, key)
-    envelopes = frame.select(behaviour()).to_series()
+    by_text, by_subject = hash_kind(texts, key, "text"), hash_subjects(frame, key)
+    envelopes = frame.select(describe_envelope()).to_series()
     told = pl.DataFrame(
         {
             "text": by_text,
             "subject": by_subject,
             # The envelope counts where there is nothing better.
-            "behaviour": hashes(
+            "behaviour": hash_kind(
                 envelopes.set(by_text.is_not_null() | by_subject.is_not_null(), None), key, "behaviour"
             ),
-            "sketch": sketches(said.str.head(HEAD), key),
+            "sketch": sketch_texts(said.str.head(HEAD), key),
             "is_short": few_letters(said, SHORT_LETTERS).set(texts.is_null(), None),
         }
     )
@@ -294,7 +294,7 @@ def of_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
     )
 
 
-def behaviour() -> pl.Expr:
+def describe_envelope() -> pl.Expr:
     """Sender, network and size of a mail; sender and segments of an SMS; the caller.
 
     An address without its tags and numbers: lists and bounce checks make one for each recipient. Forwarders,

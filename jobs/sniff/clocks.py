@@ -16,7 +16,7 @@ import polars as pl
 from jobs.core.time_zones import this_machines_zone
 from jobs.formats.registry import KERNELS, REQUESTS
 from jobs.formats.shared.fields import utc
-from jobs.protect.message_ids import in_one_form
+from jobs.protect.message_ids import normalise_ids
 from jobs.silver import clocks
 from jobs.sniff.zones import Zone
 
@@ -108,7 +108,7 @@ def times_in(formats: Mapping[str, pl.DataFrame], name: str, zone: Zone) -> Time
 def in_form(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Raw rows with message-ids in the one form that joins."""
     frame = rows.collect()
-    return frame.with_columns(in_one_form(frame["message_id"]).alias("message_id")).lazy()
+    return frame.with_columns(normalise_ids(frame["message_id"]).alias("message_id")).lazy()
 
 
 def clocks_of(logs: Sequence[Times], likely: Sequence[str] = ()) -> list[Clock]:

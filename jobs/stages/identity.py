@@ -16,7 +16,7 @@ from typing import Any
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import key_setting
 from jobs.engine.lake import Lake
-from jobs.protect.pseudonym_keys import has_key, key_id_of, master_key
+from jobs.protect.pseudonym_keys import derived_key_id, has_key, master_key
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
 
@@ -33,7 +33,7 @@ def admit(lake: Lake, settings: Observatory, operators: list[Operator], has_silv
     now = dict(known)
     for each in operators:
         before = known.get(each.id, {"key_ids": [], "sources": []})
-        keys = [key_id_of(each.id)] if has_silver else before["key_ids"]
+        keys = [derived_key_id(each.id)] if has_silver else before["key_ids"]
         sources = sorted({*before["sources"], *source_hashes(each)})
         urls = {
             **before.get("source_urls", {}),
@@ -126,7 +126,7 @@ def other_keys(lake: Lake, settings: Observatory) -> list[str]:
     wrong = []
     for each in settings.operator:
         before = known.get(each.id, {"key_ids": []})["key_ids"]
-        now = key_id_of(each.id)
+        now = derived_key_id(each.id)
         if before and before != [now]:
             wrong.append(
                 f"{lake.root}: the pseudonyms of operator '{each.id}' are under the key with the id"

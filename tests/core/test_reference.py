@@ -12,7 +12,7 @@ import sqlglot
 from sqlglot import exp
 
 from jobs.core.attributes import ATTRIBUTES as KINDS
-from jobs.protect.rules import rules_on
+from jobs.protect.rules import valid_rows
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 TABLES = sorted((SCHEMAS / "reference").glob("*.csv"))
@@ -260,7 +260,7 @@ def test_measures_nest():
 
 def test_country_groups_on_a_day():
     def members(group: str, day: dt.date) -> set[str]:
-        return {row["iso3"] for row in rules_on(table("country_group"), day) if row["group_code"] == group}
+        return {row["iso3"] for row in valid_rows(table("country_group"), day) if row["group_code"] == group}
 
     assert column("country_group", "iso3") <= column("country", "iso3")
     assert column("former_currency", "iso3") <= column("country", "iso3")

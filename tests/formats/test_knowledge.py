@@ -155,7 +155,7 @@ def test_only_pseudonyms_pass_the_door_and_they_are_those_of_the_logs() -> None:
     assert "shop.example" not in text and "isp.example" not in text
     key = operator_key("op")
     sender, recipient = (
-        pseudonym_keys.pseudonyms(pl.Series([name]), key)[0]
+        pseudonym_keys.make_pseudonyms(pl.Series([name]), key)[0]
         for name in ("news@shop.example", "bob@isp.example")
     )
     assert done["sender_hash"][0] == sender and done["recipient_hash"][1] == recipient
@@ -181,7 +181,7 @@ def test_a_register_of_national_numbers_names_the_subscribers_of_a_log_of_such()
         "USA": [("12025550123", "4520123456"), ("mybank", "12025550124"), ("news@shop.example", "82262")],
     }
     for country, pairs in named.items():
-        hashed = [tuple(pseudonym_keys.pseudonyms(pl.Series(pair), key)) for pair in pairs]
+        hashed = [tuple(pseudonym_keys.make_pseudonyms(pl.Series(pair), key)) for pair in pairs]
         assert told[country].rows() == hashed
 
 

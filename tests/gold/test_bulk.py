@@ -191,7 +191,7 @@ def texts(rows: list[tuple[str, int, str, int]]) -> pl.DataFrame:
         message_bytes=pl.lit(None, pl.Int64),
         segment_count=pl.lit(1, pl.Int32),
     )
-    signed = frame.with_columns(signatures.of_transmissions(frame, b"a key of the tests' own, not real"))
+    signed = frame.with_columns(signatures.sign_transmissions(frame, b"a key of the tests' own, not real"))
     dated = signed.with_columns(
         period_date=pl.lit(DAY) - pl.duration(days=pl.col("ago")), is_bulk=pl.lit(None, pl.Boolean)
     )

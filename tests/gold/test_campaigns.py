@@ -52,7 +52,7 @@ KEY, OTHER_KEY = b"one key of the tests' own", b"another key of the tests' own"
     ],
 )
 def test_what_is_filled_in_is_masked(one: str, other: str) -> None:
-    assert len(set(signatures.normalised(pl.Series([one, other])))) == 1
+    assert len(set(signatures.normalise_texts(pl.Series([one, other])))) == 1
 
 
 @pytest.mark.parametrize(
@@ -70,20 +70,20 @@ def test_what_is_filled_in_is_masked(one: str, other: str) -> None:
     ],
 )
 def test_what_is_said_is_not_masked(one: str, other: str) -> None:
-    assert len(set(signatures.normalised(pl.Series([one, other])))) == 2
+    assert len(set(signatures.normalise_texts(pl.Series([one, other])))) == 2
 
 
 @given(st.lists(st.one_of(st.none(), st.text()), max_size=20))
 @examples(25)
 def test_no_text_breaks_it(texts: list[str | None]) -> None:
-    signed = signatures.of_transmissions(raw(texts), KEY)
+    signed = signatures.sign_transmissions(raw(texts), KEY)
     assert signed.height == len(texts)
     for hashed, sketch in signed.select("signature_hash", "signature_sketch").iter_rows():
         assert sketch is None or hashed is not None
         assert sketch is None or (len(sketch) == signatures.LANES and all(0 <= v < 65536 for v in sketch))
-    once = signatures.normalised(pl.Series(texts, dtype=pl.String))
+    once = signatures.normalise_texts(pl.Series(texts, dtype=pl.String))
     # In any company a text has the same signature.
-    alone = [signatures.of_transmissions(raw([text]), KEY).row(0) for text in texts]
+    alone = [signatures.sign_transmissions(raw([text]), KEY).row(0) for text in texts]
     assert signed.rows() == alone
     assert len(once) == len(texts)
 
@@ -103,19 +103,21 @@ def raw(texts: Sequence[str | None], **columns: Any) -> pl.DataFrame:
 
 def test_a_signature_needs_the_key() -> None:
     text = ["Your parcel is on hold at the depot"]
-    one, other = (signatures.of_transmissions(raw(text), key).row(0, named=True) for key in (KEY, OTHER_KEY))
+    one, other = (
+        signatures.sign_transmissions(raw(text), key).row(0, named=True) for key in (KEY, OTHER_KEY)
+    )
     assert one["signature_hash"] != other["signature_hash"]
     agreeing = sum(a == b for a, b in zip(one["signature_sketch"], other["signature_sketch"], strict=True))
     assert agreeing == 0
 
 
 def test_a_text_that_is_a_name_has_not_that_names_pseudonym() -> None:
-    from jobs.protect.pseudonym_keys import pseudonyms
+    from jobs.protect.pseudonym_keys import make_pseudonyms
 
     name = "someone.of.some.fame@somewhere.example"
-    signed = signatures.of_transmissions(raw([name]), KEY)["signature_hash"][0]
+    signed = signatures.sign_transmissions(raw([name]), KEY)["signature_hash"][0]
     assert signed is not None
-    assert signed != pseudonyms(pl.Series([signatures.normalised(pl.Series([name]))[0]]), KEY)[0]
+    assert signed != make_pseudonyms(pl.Series([signatures.normalise_texts(pl.Series([name]))[0]]), KEY)[0]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_a_text_that_is_a_name_has_not_that_names_pseudonym() -> None:
     ],
 )
 def test_a_host_for_each_recipient_changes_no_sketch(one: str, other: str) -> None:
-    signed = signatures.of_transmissions(raw([one, other]), KEY)
+    signed = signatures.sign_transmissions(raw([one, other]), KEY)
     assert signed["signature_hash"].n_unique() == 2
     assert signed["signature_sketch"].to_list()[0] == signed["signature_sketch"].to_list()[1] is not None
 
@@ -151,21 +153,21 @@ def test_a_host_for_each_recipient_changes_no_sketch(one: str, other: str) -> No
 def test_a_text_is_short_by_its_letters_without_links(
     text: str | None, has_sketch: bool, is_short: bool | None
 ) -> None:
-    signed = signatures.of_transmissions(raw([text]), KEY).row(0, named=True)
+    signed = signatures.sign_transmissions(raw([text]), KEY).row(0, named=True)
     assert (signed["signature_sketch"] is not None, signed["is_text_short"]) == (has_sketch, is_short)
 
 
 def test_sketches_agree_as_texts_do() -> None:
     """Without bias, and with the spread that 32 values have."""
     rng = random.Random(5)
-    secret = signatures.secret_of(KEY)
+    secret = signatures.sketch_secret(KEY)
     errors = []
     for _ in range(300):
         one = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz ", k=100))
         cut = rng.randrange(5, 95)
         other = one[:cut] + "".join(rng.choices("abcdefghijklmnopqrstuvwxyz ", k=100 - cut))
         mine, theirs = ({text[at : at + 4] for at in range(97)} for text in (one, other))
-        told = signatures.sketch([one, other], secret)
+        told = signatures.sketch_part([one, other], secret)
         errors.append((told[0] == told[1]).mean() - len(mine & theirs) / len(mine | theirs))
     assert abs(sum(errors) / len(errors)) < 0.015
     assert 0.04 < (sum(error**2 for error in errors) / len(errors)) ** 0.5 < 0.09
@@ -194,7 +196,7 @@ def test_an_envelope_tells_lists_from_people(
 ) -> None:
     common = {"channel_code": "EMAIL", "sender": "ann@a.example", "client_network": "192.0.2.0/24"}
     told = [
-        signatures.of_transmissions(raw([None], **(common | each)), KEY).row(0, named=True)
+        signatures.sign_transmissions(raw([None], **(common | each)), KEY).row(0, named=True)
         for each in (one, other)
     ]
     hashes = [each["signature_hash"] for each in told]
@@ -207,7 +209,7 @@ def test_an_envelope_tells_lists_from_people(
 
 def subject_hash(subject: str | None, sender: str | None = "ann@a.example", key: bytes = KEY) -> str | None:
     frame = pl.DataFrame({"subject": [subject], "sender": [sender]}, schema_overrides={"subject": pl.String})
-    return signatures.subjects(frame, key)[0]
+    return signatures.hash_subjects(frame, key)[0]
 
 
 LONG = "Отчёт о проделанной работе за прошедший месяц и план на следующий"
@@ -289,14 +291,14 @@ def test_words_that_cannot_be_decoded_break_nothing(subject: str) -> None:
 @examples(25)
 def test_no_subject_breaks_it_and_company_changes_nothing(subjects: list[str | None]) -> None:
     frame = pl.DataFrame({"subject": pl.Series(subjects, dtype=pl.String)}).with_columns(sender=pl.lit("a@b"))
-    assert signatures.subjects(frame, KEY).to_list() == [subject_hash(each) for each in subjects]
+    assert signatures.hash_subjects(frame, KEY).to_list() == [subject_hash(each) for each in subjects]
 
 
 def test_the_best_that_a_row_has_is_its_signature() -> None:
     mail = {"channel_code": "EMAIL", "sender": "ann@a.example"}
     subject = "Your parcel is on its way"
     by_subject, short, text = (
-        signatures.of_transmissions(raw(texts, **mail, subject=each), KEY).row(0, named=True)
+        signatures.sign_transmissions(raw(texts, **mail, subject=each), KEY).row(0, named=True)
         for texts, each in (([None], subject), ([None], "Invoice"), ([subject], subject))
     )
     kinds = [each["signature_kind_code"] for each in (by_subject, short, text)]

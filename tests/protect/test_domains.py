@@ -103,8 +103,8 @@ def test_the_registered_domain_of_a_host(host: str | None, domain: str | None) -
 )
 def test_the_host_of_an_address(address: str | None, host: str | None) -> None:
     rows = pl.DataFrame({"address": [address]}, schema={"address": pl.String})
-    assert rows.select(domains.host_of(pl.col("address"))).to_series().to_list() == [host]
-    named = rows.select(domains.host_named(pl.col("address"))).to_series().to_list()
+    assert rows.select(domains.extract_host(pl.col("address"))).to_series().to_list() == [host]
+    named = rows.select(domains.read_host(pl.col("address"))).to_series().to_list()
     assert named == [host] or host is None
 
 
@@ -112,8 +112,8 @@ def passed(texts: list[str]) -> list[str | None]:
     """What passes of each text, as of an address and as of a field that should hold a domain."""
     rows = pl.DataFrame({"text": texts}, schema={"text": pl.String})
     read = rows.select(
-        domains.registered(reader(pl.col("text"))).alias(str(place))
-        for place, reader in enumerate((domains.host_of, domains.host_named))
+        domains.to_registered(reader(pl.col("text"))).alias(str(place))
+        for place, reader in enumerate((domains.extract_host, domains.read_host))
     )
     return [*read["0"].to_list(), *read["1"].to_list()]
 
@@ -177,5 +177,5 @@ def test_nobody_registers_what_stands_for_a_masked_label_or_names_a_machine() ->
 
 @pytest.mark.parametrize("domain", ["bücher.example", "xn--bcher-kva.example", "BÜCHER.example"])
 def test_a_domain_is_known_in_each_of_its_forms(domain: str) -> None:
-    assert {"bücher.example", "xn--bcher-kva.example"} <= domains.forms_of(domain)
-    assert domains.forms_of("Box") == {"box"}
+    assert {"bücher.example", "xn--bcher-kva.example"} <= domains.written_forms(domain)
+    assert domains.written_forms("Box") == {"box"}

@@ -60,7 +60,7 @@ def ranges(tmp_path):
     ],
 )
 def test_the_smallest_range_decides(ranges, address, country, asn):
-    located = location.locate(pl.Series([address], dtype=pl.String), ranges)
+    located = location.locate_in_ranges(pl.Series([address], dtype=pl.String), ranges)
     assert located.row(0)[:2] == (country, asn)
 
 
@@ -83,17 +83,17 @@ MALFORMED = [
 @pytest.mark.parametrize("address", MALFORMED)
 def test_what_is_no_address_is_null(ranges, address):
     values = pl.Series([address])
-    assert location.locate(values, ranges).row(0) == (None, None, None)
-    assert location.network_of(values).to_list() == [None]
+    assert location.locate_in_ranges(values, ranges).row(0) == (None, None, None)
+    assert location.to_networks(values).to_list() == [None]
     assert location.in_networks(values, ["0.0.0.0/0"]).to_list() == [None]
 
 
 def test_rows_keep_their_order_and_ranges_travel(ranges):
     values = pl.Series(["192.0.2.1", None, "2001:db8::1", "x", "192.0.2.1"] * 3)
-    located = location.locate(values, pickle.loads(pickle.dumps(ranges)))
+    located = location.locate_in_ranges(values, pickle.loads(pickle.dumps(ranges)))
     assert located["country_code"].to_list() == ["CHE", None, "GBR", None, "CHE"] * 3
     assert located.schema == {"country_code": pl.String, "asn": pl.Int64, "as_name": pl.String}
-    assert location.locate(values.clear(), ranges).height == 0
+    assert location.locate_in_ranges(values.clear(), ranges).height == 0
 
 
 def test_ranges_by_first_and_last(tmp_path):
@@ -101,7 +101,7 @@ def test_ranges_by_first_and_last(tmp_path):
     file.write_text(
         "first_ip,last_ip,country_code,asn,as_name\n192.0.2.5,192.0.2.9,CHE,1,A\n192.0.2.8,192.0.2.30,NPL,2,B\n"
     )
-    found = location.locate(
+    found = location.locate_in_ranges(
         pl.Series([f"192.0.2.{last}" for last in (4, 5, 9, 10, 30, 31)]), location.load_ranges(file)
     )
     assert found["asn"].to_list() == [None, 1, 1, 2, 2, None]
@@ -140,16 +140,16 @@ def test_lookup_agrees_with_a_search_through_all_ranges(prefixes, last):
         },
         schema=location.LOCATED,
     )
-    table = location.make_ranges([location.span_of({"prefix": str(network)}) for network in networks], labels)
+    table = location.make_ranges([location.to_span({"prefix": str(network)}) for network in networks], labels)
     address = ipaddress.ip_address(f"192.0.2.{last}")
     covering = [(-network.prefixlen, place) for place, network in enumerate(networks) if address in network]
     expected = min(covering)[1] if covering else None
-    assert location.locate(pl.Series([str(address)]), table)["asn"].to_list() == [expected]
+    assert location.locate_in_ranges(pl.Series([str(address)]), table)["asn"].to_list() == [expected]
 
 
 def test_networks():
     values = pl.Series("client", ["192.0.2.77", "2001:db8:12:34::1", "::ffff:198.51.100.9", None])
-    networks = location.network_of(values)
+    networks = location.to_networks(values)
     assert networks.to_list() == ["192.0.2.0/24", "2001:db8:12::/48", "198.51.100.0/24", None]
     assert networks.name == "client"
     assert location.in_networks(values, ["192.0.2.64/26", "2001:db8:12::/48"]).to_list() == [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobs.core.contracts import reference, rows_frame
 from jobs.formats import postfix, spamassassin
-from jobs.protect.message_ids import in_one_form
+from jobs.protect.message_ids import normalise_ids
 from jobs.silver import assembling, message
 from jobs.sniff.silver import DOOR
 from tests.support.filter_logs import lab, parse
@@ -30,15 +30,15 @@ from tests.support.filter_logs import lab, parse
     ],
 )
 def test_both_forms_of_an_id_are_one(header: str, by_spamd: str) -> None:
-    one, other = in_one_form(pl.Series([header, by_spamd]))
+    one, other = normalise_ids(pl.Series([header, by_spamd]))
     assert one == other
 
 
 @given(st.lists(st.none() | st.text("ab@.<>()? \té\n", max_size=12), max_size=8))
 def test_one_form_stays_as_it_is(ids: list[str | None]) -> None:
-    found = in_one_form(pl.Series(ids, dtype=pl.String))
+    found = normalise_ids(pl.Series(ids, dtype=pl.String))
     assert [each is None for each in found] == [each is None for each in ids]
-    assert in_one_form(found).to_list() == found.to_list()
+    assert normalise_ids(found).to_list() == found.to_list()
     usual = [each for each in ids if each is not None and set(each) <= set("ab@.")]
     assert set(usual) <= set(found)
 

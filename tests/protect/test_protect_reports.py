@@ -97,7 +97,7 @@ def test_a_mail_complaint_keeps_domains_networks_and_countries_only(door: Door) 
 
 def test_the_same_address_has_the_same_pseudonym_as_elsewhere(door: Door) -> None:
     done = complaints(door, complaint(sender="Bounce@Mailer.Example", reporter="a@isp.example"))
-    hashed = pseudonym_keys.pseudonyms(pl.Series(["bounce@mailer.example"]), operator_key("op"))
+    hashed = pseudonym_keys.make_pseudonyms(pl.Series(["bounce@mailer.example"]), operator_key("op"))
     assert done["sender_hash"].to_list() == hashed.to_list()
 
 

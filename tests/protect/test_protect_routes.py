@@ -113,7 +113,7 @@ def test_one_subscriber_has_one_pseudonym_however_its_number_is_written() -> Non
         for kind in (call, {})
     ]
     found = protected(door, *rows)
-    of_number = pseudonym_keys.pseudonyms(pl.Series(["447700900012"]), operator_key("op")).to_list()
+    of_number = pseudonym_keys.make_pseudonyms(pl.Series(["447700900012"]), operator_key("op")).to_list()
     for name in ("sender_hash", "recipient_hash"):
         assert [each[name] for each in found] == of_number * 8
     assert {each["origin_claimed_code"] for each in found} == {"GBR"}
@@ -127,7 +127,10 @@ def test_one_subscriber_has_one_pseudonym_however_its_number_is_written() -> Non
         row(offset=3, sender="07726"),
     )
     assert [each["origin_claimed_code"] for each in (abroad, name, short)] == [None] * 3
-    assert name["sender_hash"] == pseudonym_keys.pseudonyms(pl.Series(["mybank"]), operator_key("op")).item()
+    assert (
+        name["sender_hash"]
+        == pseudonym_keys.make_pseudonyms(pl.Series(["mybank"]), operator_key("op")).item()
+    )
 
 
 @pytest.mark.parametrize("channel", ["VOICE_IP", "VOICE_CS", "VIDEO_IP", "IM"])
@@ -218,13 +221,13 @@ def test_what_goes_out_has_its_link_too() -> None:
 def test_a_mailbox_that_looks_like_a_number_is_none() -> None:
     mail = row(channel_code="EMAIL", entry_code="smtp", sender="07700900012", recipient="07700900012")
     (found,) = protected(Door((OWN,), None), mail)
-    as_it_is = pseudonym_keys.pseudonyms(pl.Series(["07700900012"]), operator_key("op")).item()
+    as_it_is = pseudonym_keys.make_pseudonyms(pl.Series(["07700900012"]), operator_key("op")).item()
     assert (found["sender_hash"], found["recipient_hash"]) == (as_it_is, as_it_is)
 
 
 def test_complaints_and_facts_name_the_same_subscriber() -> None:
     door = Door((OWN,), None)
-    hashed = pseudonym_keys.pseudonyms(pl.Series(["447700900012"]), operator_key("op")).item()
+    hashed = pseudonym_keys.make_pseudonyms(pl.Series(["447700900012"]), operator_key("op")).item()
     complaint = {
         **dict.fromkeys(COMPLAINT), "operator_id": "op", "source_id": "s", "stream_id": "a", "offset": 0,
         "format_code": "kannel", "channel_code": "SMS", "feedback_type_code": "sms-7726", "incident_count": 1,
@@ -265,7 +268,7 @@ def test_a_report_in_a_log_of_national_numbers_names_a_national_one(
         "reporter": "4520123456", "recipients": ["4520123456"], "reported_domains": [],
     }  # fmt: skip
     (found,) = complaints(pl.DataFrame([complaint], schema=COMPLAINT), Door((own,), None)).to_dicts()
-    told, other = pseudonym_keys.pseudonyms(pl.Series([named, "4520123456"]), operator_key("op"))
+    told, other = pseudonym_keys.make_pseudonyms(pl.Series([named, "4520123456"]), operator_key("op"))
     assert (found["sender_hash"], found["reporter_hash"]) == (told, other)
 
 
@@ -294,7 +297,7 @@ def test_rules_are_of_a_rows_own_day_and_format(tmp_path: Path, monkeypatch: pyt
         "rule_id,engine_code,match_on,pattern,priority,countermeasure_code,x1231_strategy_code,is_antispam"
     )
     (tmp_path / "countermeasure_rule.csv").write_text(f"{measures},valid_from,valid_to\n")
-    monkeypatch.setattr(rules, "in_force", partial(rules.in_force, folder=tmp_path))
+    monkeypatch.setattr(rules, "split_by_rules", partial(rules.split_by_rules, folder=tmp_path))
     before = dt.datetime(2026, 11, 23, 23, 59, tzinfo=dt.UTC)
     found = protected(
         Door((OWN,), None),

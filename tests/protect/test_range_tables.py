@@ -76,7 +76,7 @@ FILES = {
 
 @pytest.mark.parametrize("kind", FILES)
 def test_every_kind_of_file_locates_the_same(tmp_path: Path, kind: str) -> None:
-    found = location.locate(pl.Series(ADDRESSES), location.load_ranges(FILES[kind](tmp_path)))
+    found = location.locate_in_ranges(pl.Series(ADDRESSES), location.load_ranges(FILES[kind](tmp_path)))
     assert found.rows() == [
         ("CHE", 64500, "Lab net"),
         ("NPL", 64501, "Nested net"),
@@ -155,7 +155,7 @@ def test_addresses_are_parsed_alike_one_by_one_and_all_at_once() -> None:
     ]
     found = location.ipv4_values(pl.Series(texts)).to_list()
     for text, value in zip(texts, found, strict=True):
-        whole = location.packed(text)
+        whole = location.pack_address(text)
         assert value == (int.from_bytes(whole, "big") if whole else None), text
 
 

@@ -49,7 +49,7 @@ def test_rules_hold_from_their_first_day_until_before_their_last(tmp_path):
 
     def parts(*days: dt.date) -> list[tuple[int, list[dt.date]]]:
         frame = pl.DataFrame({"at": days}).with_columns(pl.col("at").cast(pl.Datetime("us", "UTC")))
-        found = rules.in_force(frame, "at", tmp_path)
+        found = rules.split_by_rules(frame, "at", tmp_path)
         return sorted((len(loaded.types), rows["at"].dt.date().to_list()) for loaded, rows in found)
 
     assert count(dt.date(2023, 12, 31)) == (1, 1)

@@ -50,7 +50,7 @@ def passed(column: str, *values: object) -> list[object]:
     """The values that a column of some table of silver lets pass."""
     table = next(table for table in DOOR_TABLES if column in contract(table).columns)
     rows = pl.DataFrame({column: values}, schema={column: polars_schema(table)[column]})
-    return shapes.passed(rows, table, DOOR)[column].to_list()
+    return shapes.enforce_shapes(rows, table, DOOR)[column].to_list()
 
 
 DOOR_TABLES = [table for table in tables() if table.startswith("silver.") and contract(table).reads]
@@ -60,9 +60,9 @@ DOOR_TABLES = [table for table in tables() if table.startswith("silver.") and co
 def test_each_text_and_number_of_silver_states_what_may_pass(table: str) -> None:
     for field in contract(table).fields:
         if "string" in field.type:
-            stated = shapes.shapes_of(field)
+            stated = shapes.column_shapes(field)
             assert None not in stated.values(), f"{field.name}: state its shape in schemas/fields.yaml"
-            assert all(shape == "own" or shapes.check_of(str(shape)) for shape in stated.values())
+            assert all(shape == "own" or shapes.shape_check(str(shape)) for shape in stated.values())
             texts = [name for name, kind in parts_of(field.type) if kind == "string"]
             assert sorted(stated) == sorted(texts)
         elif any(kind in field.type for kind in ("int", "double")):
@@ -79,7 +79,7 @@ def parts_of(kind: str) -> list[tuple[str, str]]:
 def test_a_column_without_a_stated_shape_is_refused() -> None:
     bare = dataclasses.replace(fields()["reply_code"], shape=None)
     with pytest.raises(AssertionError, match="states no shape of reply_code"):
-        shapes.fits(bare, pl.col("reply_code"), DOOR)
+        shapes.fitting_texts(bare, pl.col("reply_code"), DOOR)
 
 
 def test_codes_pass() -> None:
@@ -112,10 +112,10 @@ def test_what_tells_somebody_passes_in_no_column(table: str) -> None:
     rows = pl.DataFrame(
         {name: [planted(text, kind) for text in TELLING] for name, kind in schema.items()}, schema=schema
     )
-    left = shapes.passed(rows, table, DOOR)
+    left = shapes.enforce_shapes(rows, table, DOOR)
     assert left.schema == rows.schema
     for field in contract(table).fields:
-        if set(shapes.shapes_of(field).values()) != {"own"} and "string" in field.type:
+        if set(shapes.column_shapes(field).values()) != {"own"} and "string" in field.type:
             found = left[field.name].explode() if field.type.startswith("array") else left[field.name]
             parts = found.struct.unnest() if isinstance(found.dtype, pl.Struct) else found.to_frame()
             texts = parts.select(pl.col(pl.String))

@@ -324,7 +324,7 @@ def knowledge(cases: list[Case]) -> pl.DataFrame:
 def names(cases: list[Case]) -> list[str]:
     """The pseudonyms of the cases' message-ids."""
     ids = pl.Series([f"m{number}@b.example" for number in range(len(cases))])
-    return pseudonym_keys.pseudonyms(ids, bytes(32)).to_list()
+    return pseudonym_keys.make_pseudonyms(ids, bytes(32)).to_list()
 
 
 def count(cases: list[Case], is_added: bool) -> dict[str, dict[str, int]]:

@@ -156,7 +156,7 @@ def messages(rows: pl.DataFrame) -> pl.DataFrame:
         segment_count=pl.lit(1, pl.Int32),
     )
     place = pl.int_range(pl.len()).cast(pl.String)
-    return frame.with_columns(signatures.of_transmissions(frame, KEY)).with_columns(
+    return frame.with_columns(signatures.sign_transmissions(frame, KEY)).with_columns(
         period_date=pl.lit(DAY), recipient_hash=place
     )
 

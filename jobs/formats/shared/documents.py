@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 
 from jobs.formats import PLACE, Document, Source
-from jobs.protect.numbering import e164
+from jobs.protect.numbering import to_e164
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 KEPT_OF_TEXT = 200
@@ -241,7 +241,7 @@ def frame_of(
     frame = pl.DataFrame(rows, schema=columns)
     if source.numbers_of is None:
         return frame
-    told = (e164(pl.col(name), source.numbers_of, is_national=True) for name in ("sender", "recipient"))
+    told = (to_e164(pl.col(name), source.numbers_of, is_national=True) for name in ("sender", "recipient"))
     return frame.with_columns(told)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import Source
-from jobs.protect.numbering import REPORT_SHORT_CODE, e164, without_trunk
+from jobs.protect.numbering import REPORT_SHORT_CODE, to_e164, without_trunk
 
 # 3GPP TS 23.040, 9.2.3.24: what fits into the 140 octets of one SMS, and into one of several with a
 # concatenation header of six octets. UCS-2 and 8-bit content is measured in octets.
@@ -19,7 +19,7 @@ def number(text: pl.Expr, source: Source) -> pl.Expr:
     In a log of national numbers it becomes E.164 already here, while its + or prefix is still to be seen.
     """
     if source.numbers_of is not None:
-        text = e164(text, source.numbers_of, is_national=True)
+        text = to_e164(text, source.numbers_of, is_national=True)
     return text.map_batches(_numbers, return_dtype=pl.String)
 
 

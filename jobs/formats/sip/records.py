@@ -23,7 +23,7 @@ import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.shared.fields import as_assembled, none_if_empty, typed_columns
-from jobs.protect.numbering import e164, without_trunk
+from jobs.protect.numbering import to_e164, without_trunk
 
 BRONZE: dict[str, Any] = {
     **PLACE,
@@ -187,7 +187,7 @@ def party(uri: str, source: Source, domain: str | None = None) -> pl.Expr:
     # No country's code begins with 0, so 00 and a further 0 is what a scanner tries.
     dialled = user.str.replace(r"^%2[Bb]", "+")
     if source.numbers_of is not None:
-        dialled = e164(dialled, source.numbers_of, is_national=True)
+        dialled = to_e164(dialled, source.numbers_of, is_national=True)
     number = without_trunk(dialled).str.replace_all(r"[+().-]", "").str.replace(r"^00([1-9]\d{6,})$", "$1")
     host = halves.field("field_1").str.replace(r":\d+$", "")
     host = host if domain is None else pl.coalesce(host, domain)
