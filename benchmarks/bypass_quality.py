@@ -69,7 +69,7 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
         (folder / "observatory.toml").write_text(bypass_calls.settings(), "utf-8")
         sent = bypass_calls.simulate(seed)
         lines = [bypass_calls.line_of(call) for call in sent]
-    settings = config.load(folder / "observatory.toml")
+    settings = config.load_settings(folder / "observatory.toml")
     operator = read_reference(settings, "ref.operator")
     made = message.transform(
         transmission_of(lines, settings.operator[0], Door.of(operator)),

@@ -193,7 +193,7 @@ format = "{name}"
 """,
         encoding="utf-8",
     )
-    return config.load(file)
+    return config.load_settings(file)
 
 
 def copy_text(log: Path, folder: Path) -> float:

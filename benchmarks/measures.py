@@ -163,7 +163,7 @@ def use_one_process() -> None:
 def whole_run(folder: Path, megabytes: float) -> Run:
     """Pull and run generated logs into an empty lake."""
     generate(folder, megabytes)
-    settings = config.load(folder / "observatory.toml", lake_root=str(folder / "lake"))
+    settings = config.load_settings(folder / "observatory.toml", lake_root=str(folder / "lake"))
     now = dt.datetime.now(dt.UTC)
     work = Run(Lake(settings.lake.root), settings, list(settings.operator), f"{now:%Y%m%dT%H%M%S.%f}")
     work.say = lambda text: None

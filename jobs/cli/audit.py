@@ -47,8 +47,8 @@ def audit_sample(
 ) -> None:
     """Draw a sample of a month's messages for a person to label, and write the sheet."""
     cuts = parse_cuts(score_cuts)
-    settings = config.load(config_file)
-    chosen = config.operators(settings, operator)
+    settings = config.load_settings(config_file)
+    chosen = config.choose_operators(settings, operator)
     formats = [each.value for each in format or [SheetFormat.xlsx]]
     work = audit_run(settings, chosen)
     from jobs.audit.command import write_sample
@@ -79,7 +79,7 @@ def audit_load(
     """Load the labels of a filled sheet, and estimate the quality of the filter again."""
     from jobs.audit import sheet
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     # A file that is not a sheet is refused before the runner is imported.
     sheet.read_sheet(file)
     work = audit_run(settings, list(settings.operator))

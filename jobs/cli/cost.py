@@ -75,7 +75,7 @@ def list_(
     elif is_study(table):
         from jobs.costs.study_figures import cost_rows
 
-        found = cost_rows(table, config.load(config_file))
+        found = cost_rows(table, config.load_settings(config_file))
     elif table == COSTS:
         raise ObservatoryError(
             f"cost list: `observatory show {COSTS}` lists operators' costs; explain one as"
@@ -122,11 +122,11 @@ def explain_figure(name: str, config_file: Path) -> Explained:
     if is_study(name):
         from jobs.costs.study_figures import explain_study
 
-        return explain_study(name, config.load(config_file))
+        return explain_study(name, config.load_settings(config_file))
     if MONTH.match(name):
         from jobs.costs.month import explain_month
 
-        return explain_month(name, config.load(config_file))
+        return explain_month(name, config.load_settings(config_file))
     if matching_figures(name):
         return explain_published(name)
     if name in parameters_in_force():

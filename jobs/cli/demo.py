@@ -34,7 +34,7 @@ def demo(
     from jobs.cli.main_figures import main_tables, read_estimates, world_tables
 
     use_demo_key()
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     problems = pull_all(settings, None, is_followed=True)
     work = run_stages(settings, None, [each.value for each in Stage])
     estimate_demo(work, membership)

@@ -61,8 +61,8 @@ def explain(
     from jobs.protect.pseudonym_keys import master_key
     from jobs.stages import identity
 
-    settings = config.load(config_file)
-    chosen = config.operators(settings, operator)
+    settings = config.load_settings(config_file)
+    chosen = config.choose_operators(settings, operator)
     known = {each.id for one in chosen for each in one.source}
     if source is not None and source not in known:
         raise ObservatoryError(f"--source: unknown '{source}'{nearest(source, known)}")

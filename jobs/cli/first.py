@@ -153,7 +153,7 @@ def report_logs(
     with lake_folder(keep, out) as folder, use_new_key(folder):
         file = folder / "observatory.toml"
         file.write_text(settings_text(found, answers), encoding="utf-8")
-        settings = config.load(file, lake_root=str(folder / "lake"))
+        settings = config.load_settings(file, lake_root=str(folder / "lake"))
         held: ObservatoryError | None = None
         try:
             problems += compute(settings)
@@ -252,7 +252,7 @@ def write_settings(logs: list[str], output: Path, yes: bool, out: Console, err: 
     except OSError as error:
         raise ObservatoryError(f"{error.filename or output}: {error.strerror or error}") from None
     # Every other command must be able to read the file just written.
-    config.load(output)
+    config.load_settings(output)
     out.print(f"Settings: {output}", soft_wrap=True)
     made = "" if is_new_key else " (it was there)"
     out.print(f"Key: {key}{made}. Keep it: another key makes other pseudonyms.", soft_wrap=True)
@@ -364,11 +364,11 @@ def parse_id(text: str) -> str:
 
 
 def parse_country(text: str) -> str:
-    return countries.known_country(text.strip().upper())
+    return countries.check_country(text.strip().upper())
 
 
 def parse_currency(text: str) -> str:
-    return one_of(text.strip().upper(), countries.currencies(), "currency (ISO 4217)")
+    return one_of(text.strip().upper(), countries.currency_codes(), "currency (ISO 4217)")
 
 
 def parse_zone(text: str) -> str:

@@ -70,7 +70,7 @@ def pull_all(
     problems: list[str] = []
     pieces = size = 0
     with writing(settings.lake.root, "observatory pull"):
-        for each in config.operators(settings, operator):
+        for each in config.choose_operators(settings, operator):
             pulled = pull(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
             pieces, size = pieces + pulled.pieces, size + pulled.bytes
             problems += pulled.problems
@@ -99,7 +99,7 @@ def name_problems_first(problems: list[str]) -> Iterator[None]:
 
 def pull(config_file: Config = Path("observatory.toml"), operator: OperatorId = None) -> None:
     """Land what is new in the operators' sources."""
-    raise_problems(pull_all(config.load(config_file), operator))
+    raise_problems(pull_all(config.load_settings(config_file), operator))
 
 
 def run(
@@ -137,7 +137,7 @@ def run(
         raise ObservatoryError(
             f"--since {since:%Y-%m-%d} is after --until {until:%Y-%m-%d}: no day is computed. Swap them."
         )
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     check_key()
     stages = [each.value for each in stage or Stage]
     access.prepare(settings.lake.root, settings.lake.group)
@@ -186,7 +186,7 @@ def run_stages(
     from jobs.state.other_formats import other_formats
     from jobs.state.status import doubts, unfolded_hops
 
-    chosen = config.operators(settings, operator)
+    chosen = config.choose_operators(settings, operator)
     lake, run_id = open_lake(settings.lake.root), record.new_run_id()
     meter = Meter(err, [each.id for each in chosen])
     held: ValidationHeld | None = None

@@ -33,8 +33,8 @@ def quarantine(
     Addresses, numbers and names are masked. An example has the name that the file had when it was pulled and
     the byte offset of the line, decompressed.
     """
-    settings = config.load(config_file)
-    chosen = config.operators(settings, operator)
+    settings = config.load_settings(config_file)
+    chosen = config.choose_operators(settings, operator)
     check_choice("source", source, {each.id for one in chosen for each in one.source})
     check_choice("reason", reason, codes("quarantine_reason"))
     from jobs.core.patterns import pattern_text, visible

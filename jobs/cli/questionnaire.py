@@ -52,7 +52,7 @@ def make(
     from jobs.questionnaire.order import Order
     from jobs.questionnaire.workbook import make_workbook
 
-    known = load_respondents(config.load(config_file))
+    known = load_respondents(config.load_settings(config_file))
     period = period or str(dt.datetime.now(dt.UTC).year - 1)
     if not PERIOD.fullmatch(period):
         raise ObservatoryError(f"--period: '{period}' is no period: write 2026, 2026-Q4 or 2026-11")
@@ -98,7 +98,7 @@ def load(
 
     Ends with exit code 2 if any file was refused; the others are loaded.
     """
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     respondents = load_respondents(settings)
     missing = [str(file) for file in files if not file.is_file()]
     if missing:

@@ -74,7 +74,7 @@ def make(
     """Protect the study's tables, attack them, and write a release if nothing is found."""
     from jobs.release import making
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     if (again is None) != (to is None):
         raise ObservatoryError("--again and --to go together: a version, and the folder to write it into")
     with err.status("release") as status:
@@ -101,7 +101,7 @@ def list_(config_file: Config = SETTINGS) -> None:
     """List releases: made, cleared, published, withdrawn."""
     from jobs.release import clearance, folders, publishing
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     public = {
         (each["period"], each["version"]): each
         for each in (publishing.published(public_folder(settings)) if settings.release.public_root else [])
@@ -131,7 +131,7 @@ def show(
     from jobs.release.about import PERIOD
     from jobs.release.folders import versions_in
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     versions = versions_in(Path(settings.release.root), name)
     if not versions and PERIOD.match(name):
         raise ObservatoryError(
@@ -218,7 +218,7 @@ def publish(
     """Publish a release that is cleared and signed: at once, or not at all."""
     from jobs.release import publishing
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     period, version = parse_name(name)
     if settings.release.signers is None:
         raise ObservatoryError("[release] signers is not set: name the folder with the signers' public keys")
@@ -239,7 +239,7 @@ def withdraw(name: Name, by: By, reason: Reason, config_file: Config = SETTINGS)
     """Take a published release back: a tombstone with the reason stands in its place."""
     from jobs.release import publishing
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     period, version = parse_name(name)
     restricted = restricted_folder(settings, period, version)
     target = publishing.withdraw(
@@ -265,7 +265,7 @@ def clear_make(
     """Write a sheet for each administration with its own rows as they would leave."""
     from jobs.release import clearance, making
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     restricted, digest = verify_made(settings, name)
     try:
         day = dt.date.fromisoformat(deadline)
@@ -286,7 +286,7 @@ def clear_load(
     """Record the answers in these sheets: all, or none if one is wrong."""
     from jobs.release import clearance
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     out.print(
         clearance_table(
             clearance.load(restricted_folder(settings, *parse_name(name)), files, now_or_fixed(settings))
@@ -299,7 +299,7 @@ def clear_show(name: Name, config_file: Config = SETTINGS) -> None:
     """Show who was asked, and who answered what."""
     from jobs.release import clearance
 
-    found = clearance.read(restricted_folder(config.load(config_file), *parse_name(name)))
+    found = clearance.read(restricted_folder(config.load_settings(config_file), *parse_name(name)))
     if found is None:
         raise ObservatoryError(f"no administration was asked about {name}: `observatory release clear make`")
     out.print(clearance_table(found))
@@ -320,7 +320,7 @@ def clear_decide(
     """Record what becomes of an objection."""
     from jobs.release import clearance, decisions
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     restricted, digest = verify_made(settings, name)
     decision = clearance.LEFT_OUT if as_ is Outcome.left_out else clearance.OVERRULED
     found = clearance.decide(restricted, country, decision)

@@ -33,7 +33,7 @@ def renew(
     from jobs.engine.lake import Lake
     from jobs.stages import renew as renewal
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     lake = Lake(settings.lake.root)
     kept = renewal.to_keep(lake, settings, anew)
     out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")

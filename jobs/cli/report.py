@@ -43,7 +43,7 @@ def report(
     if not logs:
         if keep or country:
             raise ObservatoryError("--keep and --country are for a report of logs: name them")
-        settings = config.load(config_file)
+        settings = config.load_settings(config_file)
         from jobs.engine.lake import open_lake
 
         write_report(open_lake(settings.lake.root), settings, output)

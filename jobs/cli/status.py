@@ -40,8 +40,8 @@ def status(
     from jobs.engine.lake import open_lake
     from jobs.state.sources import as_json, source_rows
 
-    settings = config.load(config_file)
-    chosen = config.operators(settings, operator)
+    settings = config.load_settings(config_file)
+    chosen = config.choose_operators(settings, operator)
     lake = open_lake(settings.lake.root)
     rows = source_rows(lake, settings, chosen)
     if json:

@@ -69,7 +69,7 @@ def estimate(
     ] = None,
 ) -> None:
     """Estimate volume and investment from the operators that answered, and print the main figures."""
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     given = parse_gap(target, norm, best_share)
     files = files or (Path(settings.study.files) if settings.study.files else None)
     if files is None:
@@ -148,7 +148,7 @@ def load(
     from jobs.submission.judging import judge
     from jobs.submission.loading import hold_to_lake, land
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     respondents = load_respondents(settings)
     files = files or list_inbox(settings)
     missing = [str(file) for file in files if not file.is_file()]

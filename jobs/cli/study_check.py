@@ -57,7 +57,7 @@ def check(
     from jobs.engine.lake import open_lake
     from jobs.study.estimate import finding_decisions
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     lake = open_lake(settings.lake.root)
     if (decide is None) != (decision is None):
         raise ObservatoryError("a decision takes both --decide ID and --as confirmed or --as left_out")

@@ -37,8 +37,8 @@ def submit(
     # Polars takes half a second to load.
     from jobs.submission.making import package_of, written
 
-    settings = config.load(config_file)
-    operators = config.operators(settings, operator)
+    settings = config.load_settings(config_file)
+    operators = config.choose_operators(settings, operator)
     made = [package_of(settings, each, period, sign) for each in operators]
     files = [written(each, output, encrypt_to) for each in made]
     table = Table("package", "month", "channel", title=f"Submission of {period}", title_justify="left")

@@ -61,7 +61,7 @@ def show(
         format = Format.csv
     from jobs.engine.lake import open_lake
 
-    lake = open_lake(config.load(config_file).lake.root)
+    lake = open_lake(config.load_settings(config_file).lake.root)
     limit = limit or (20 if format is Format.table else None)
     if sql is not None:
         from jobs.cli.query import run_sql

@@ -39,11 +39,11 @@ def vacuum(
     from jobs.stages import retention
     from jobs.stages import vacuum as removal
 
-    settings = config.load(config_file)
+    settings = config.load_settings(config_file)
     lake = open_lake(settings.lake.root)
     names = retention.operators_of(lake)
     if operator is not None:
-        names = [operator] if operator in names else [config.operators(settings, operator)[0].id]
+        names = [operator] if operator in names else [config.choose_operators(settings, operator)[0].id]
     now = record.now()
     today = (settings.lake.read_at or now).date()
     if dry_run:

@@ -21,7 +21,7 @@ from jobs.questionnaire.texts import (
     unit_label,
     unit_words,
 )
-from jobs.settings.countries import countries
+from jobs.settings.countries import country_codes
 
 # Words that people write when a figure is not available.
 NOT_AVAILABLE = {
@@ -220,7 +220,7 @@ def read_cell(cell: Cell, question: Question, asker: Asker) -> Number | str | Pr
         return Problem("personal") if has_identifier(words) else escape_formula(words)
     if question.kind == "country":
         code = fold_words(words).upper()
-        return code if code in countries() else Problem("country", {"example": asker.country})
+        return code if code in country_codes() else Problem("country", {"example": asker.country})
     assert question.options is not None
     if isinstance(cell.value, bool):
         words = "yes" if cell.value else "no"

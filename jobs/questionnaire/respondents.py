@@ -14,7 +14,7 @@ from jobs.core.periods import last_day
 from jobs.questionnaire.answers import has_identifier
 from jobs.questionnaire.definition import load_definition
 from jobs.settings.config import Observatory
-from jobs.settings.countries import countries, nearest_country
+from jobs.settings.countries import country_codes, nearest_country
 
 COLUMNS = ("respondent_id", "name", "role", "country", "holding", "operator_ids", "language", "size_class")
 
@@ -100,7 +100,7 @@ def row_problems(cells: dict[str, str]) -> list[str]:
     lists = load_definition()["lists"]
     known = {
         "role": lists["role"],
-        "country": countries(),
+        "country": country_codes(),
         "language": load_definition()["languages"],
         "size_class": ["", *lists["size"]],
     }

@@ -60,7 +60,7 @@ class Observatory(Settings):
         return self
 
 
-def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) -> Observatory:
+def load_settings(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) -> Observatory:
     """Read the settings file.
 
     Paths in it are relative to the file. `overrides` are arguments: `lake_root`, `read_at`, `memory`,
@@ -93,11 +93,11 @@ def load(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) ->
         settings = Observatory.model_validate(raw)
     except ValidationError as error:
         raise ObservatoryError(
-            "\n".join(f"{file}: {told(problem, raw)}" for problem in error.errors())
+            "\n".join(f"{file}: {format_error(problem, raw)}" for problem in error.errors())
         ) from None
     settings = resolve_paths(settings, file.resolve().parent)
     use_key_file(settings.lake.key_file, file)
-    return with_options(settings, file)
+    return check_options(settings, file)
 
 
 def use_key_file(key_file: str | None, settings: Path) -> None:
@@ -177,7 +177,7 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
     )
 
 
-def with_options(settings: Observatory, file: Path) -> Observatory:
+def check_options(settings: Observatory, file: Path) -> Observatory:
     """Check each source's options for its format, and put in what files they name.
 
     Raises ObservatoryError with one line for each source whose options are wrong.
@@ -207,7 +207,7 @@ def with_options(settings: Observatory, file: Path) -> Observatory:
     return settings.model_copy(update={"operator": operators})
 
 
-def told(problem: Any, raw: dict[str, Any]) -> str:
+def format_error(problem: Any, raw: dict[str, Any]) -> str:
     """One sentence on a setting that is wrong: where it stands, what is wrong, what is right."""
     place = ""
     model: Any = Observatory
@@ -237,7 +237,7 @@ def told(problem: Any, raw: dict[str, Any]) -> str:
     return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
 
 
-def operators(settings: Observatory, only: str | None = None) -> list[Operator]:
+def choose_operators(settings: Observatory, only: str | None = None) -> list[Operator]:
     """All operators, or the one that is named."""
     if only is None:
         return list(settings.operator)

@@ -12,7 +12,7 @@ LEAST_NAME = 4
 
 
 @cache
-def countries() -> frozenset[str]:
+def country_codes() -> frozenset[str]:
     return frozenset(row["iso3"] for row in reference_rows("country"))
 
 
@@ -23,9 +23,9 @@ def countries_by_alpha_2() -> dict[str, str]:
     return found | {"UK": found["GB"]}
 
 
-def known_country(code: str) -> str:
+def check_country(code: str) -> str:
     """The code itself if it is one of ISO 3166-1 alpha-3; else an error with the right or nearest one."""
-    if code in countries():
+    if code in country_codes():
         return code
     raise ValueError(f"unknown country (ISO 3166-1 alpha-3) '{code}'{nearest_country(code)}")
 
@@ -33,7 +33,7 @@ def known_country(code: str) -> str:
 def nearest_country(code: str) -> str:
     """A hint such as `; did you mean 'CHE'?`: what two letters or a name stand for, else the nearest code."""
     meant = countries_by_alpha_2().get(code.upper()) or country_of_name(code)
-    return f"; did you mean '{meant}'?" if meant else nearest(code, countries())
+    return f"; did you mean '{meant}'?" if meant else nearest(code, country_codes())
 
 
 def country_of_name(name: str) -> str | None:
@@ -49,5 +49,5 @@ def country_of_name(name: str) -> str | None:
 
 
 @cache
-def currencies() -> frozenset[str]:
+def currency_codes() -> frozenset[str]:
     return frozenset(row["currency"] for row in reference_rows("country") if row["currency"]) | {"USD", "EUR"}

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, Field, field_validator
 from jobs.core import machine
 from jobs.core.choices import one_of
 from jobs.settings.base import MOST_DAYS, Settings, StaleDays
-from jobs.settings.values import bytes_of, with_suffix, without_control
+from jobs.settings.values import check_suffix, parse_bytes, refuse_control_characters
 
 # Of the engine. Less memory than the least holds no worker; more than WORKER_MEMORY gains a worker nothing.
 LEAST_MEMORY = 256_000_000
@@ -39,7 +39,7 @@ class Lake(Settings):
     @field_validator("root")
     @classmethod
     def known_root(cls, root: str) -> str:
-        without_control(root)
+        refuse_control_characters(root)
         scheme = root.partition("://")[0] if "://" in root else "file"
         if scheme not in ("file", "s3", "s3a"):
             raise ValueError(f"'{root}' can be no lake: it is a folder or an s3a:// URL")
@@ -86,7 +86,7 @@ class Engine(Settings):
             return None
         if isinstance(given, bool) or not isinstance(given, int | str):
             raise ValueError('memory must be a text with a unit, as in "2GB", or a number of bytes')
-        found = bytes_of(given) if isinstance(given, str) else given
+        found = parse_bytes(given) if isinstance(given, str) else given
         if found < LEAST_MEMORY:
             raise ValueError(f"memory is {given}, less than the least that the engine works in, 256MB")
         return found
@@ -103,8 +103,8 @@ class Location(Settings):
     """Tables of the operator's own choice that locate addresses and numbers.
 
     ranges: address ranges, a CSV or Parquet file with prefix,country_code,asn,as_name, or a MaxMind DB.
-    name, date: what the table of addresses is called and of when it is; every figure that rests on it says
-        so. A MaxMind DB contains both.
+    name, date: name and date of the address table, shown with every figure that uses it. A MaxMind DB
+        contains both.
     number_ranges: number ranges with the network that each was given to, a CSV or Parquet file with
         prefix,mcc_mnc. None is bundled: licences and portability forbid it.
     """
@@ -117,17 +117,17 @@ class Location(Settings):
     @field_validator("ranges")
     @classmethod
     def known_suffix(cls, file: str | None) -> str | None:
-        return with_suffix(file, (".csv", ".parquet", ".mmdb"))
+        return check_suffix(file, (".csv", ".parquet", ".mmdb"))
 
     @field_validator("number_ranges")
     @classmethod
     def known_suffix_of_numbers(cls, file: str | None) -> str | None:
-        return with_suffix(file, (".csv", ".parquet"))
+        return check_suffix(file, (".csv", ".parquet"))
 
 
 class Limits(Settings):
     """quarantined_pct: the share of a source's quarantined lines, in percent, above which what is new of the
-    source waits. quarantined_lines: so many of them it has at least before it waits.
+    source waits. quarantined_lines: with fewer quarantined lines no source waits.
 
     document_mb: megabytes (2^20 bytes) of a file of reports, as it came and unpacked; a larger one is
     quarantined, so that no sender of reports can fill the memory.
@@ -140,8 +140,8 @@ class Limits(Settings):
 
 class Retention(Settings):
     """For how many days `observatory vacuum` keeps what a layer holds: landing from the day when a piece was
-    pulled, bronze and silver from the day of the records. What open days, and batches that no run has
-    finished, need stays as long as they need it; gold stays.
+    pulled, bronze and silver from the day of the records. Data that open days or unfinished batches need is
+    kept as long as they need it; gold is always kept.
     """
 
     landing: int = Field(35, ge=1, le=MOST_DAYS)

@@ -12,10 +12,10 @@ from jobs.core.choices import one_of
 from jobs.core.contracts import codes, format_kind
 from jobs.core.mobile_networks import is_mcc_mnc
 from jobs.settings.base import Code, Settings, StaleDays
-from jobs.settings.countries import currencies, known_country
-from jobs.settings.values import parsed_network, refuse_repeats, without_control
+from jobs.settings.countries import check_country, currency_codes
+from jobs.settings.values import check_network, refuse_control_characters, refuse_repeats
 
-# What a kind of link says of its own; of others the operator must say.
+# What follows from the kind of a link; for other kinds the operator states it.
 SCOPE_OF_KIND = {"on-net": "national", "hub": "international", "roaming": "international"}
 TRAFFIC_OF_KIND = {"on-net": "p2p", "peer": "p2p", "roaming": "p2p", "aggregator": "a2p"}
 # More than the world has, and less than what 64 bits hold.
@@ -33,7 +33,7 @@ AllSubscribers = Annotated[
 # More than the world produces in a year, in any currency, and few enough to be added up.
 MOST_COST = 10**18
 Cost = Annotated[float, Field(ge=0, le=MOST_COST, allow_inf_nan=False)]
-# What fsspec wraps around files of another place.
+# Protocols of fsspec that wrap files of another place.
 NO_PLACES = (
     *("zip", "tar", "libarchive", "reference", "dir", "data", "memory", "generic", "file-list"),
     *("cached", "blockcache", "filecache", "simplecache", "asynclocal", "asyncwrapper"),
@@ -61,7 +61,7 @@ class Link(Settings):
             ipaddress.ip_address(name.partition("/")[0])
         except ValueError:
             return name
-        return parsed_network(name)
+        return check_network(name)
 
     @field_validator("networks")
     @classmethod
@@ -156,7 +156,7 @@ class Source(Settings):
     @field_validator("url")
     @classmethod
     def known_place(cls, url: str) -> str:
-        without_control(url)
+        refuse_control_characters(url)
         scheme = url.partition("://")[0] if "://" in url else ""
         if "::" in scheme or scheme in NO_PLACES:
             raise ValueError(
@@ -222,12 +222,12 @@ class Operator(Settings):
     @field_validator("country")
     @classmethod
     def known_country(cls, code: str) -> str:
-        return known_country(code)
+        return check_country(code)
 
     @field_validator("currency")
     @classmethod
     def known_currency(cls, code: str) -> str:
-        return one_of(code, currencies(), "currency (ISO 4217)")
+        return one_of(code, currency_codes(), "currency (ISO 4217)")
 
     @field_validator("subscribers")
     @classmethod
@@ -244,7 +244,7 @@ class Operator(Settings):
     @field_validator("networks")
     @classmethod
     def parse_networks(cls, networks: list[str]) -> list[str]:
-        return [parsed_network(network) for network in networks]
+        return [check_network(network) for network in networks]
 
     @field_validator("number_prefixes")
     @classmethod

@@ -12,7 +12,7 @@ UNITS = {"": 1, "B": 1} | {
 }
 
 
-def parsed_network(text: str) -> str:
+def check_network(text: str) -> str:
     """The network itself if it is one; else an error with the nearest one."""
     try:
         ipaddress.ip_network(text)
@@ -29,14 +29,14 @@ def nearest_network(text: str) -> str:
         return "; write it as in 192.0.2.0/24 or 2001:db8::/32"
 
 
-def without_control(text: str) -> str:
+def refuse_control_characters(text: str) -> str:
     """The text if it has no control characters, such as NUL, which no path may have."""
     if any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
         raise ValueError(f"{text!r} has a control character; write a path or a URL")
     return text
 
 
-def with_suffix(file: str | None, suffixes: tuple[str, ...]) -> str | None:
+def check_suffix(file: str | None, suffixes: tuple[str, ...]) -> str | None:
     """The file's name if it ends in one of those, by which it is read."""
     if file is not None and not file.endswith(suffixes):
         raise ValueError(f"'{file}' must end in {', '.join(suffixes)}: by that it is read")
@@ -49,7 +49,7 @@ def refuse_repeats(values: list[str], what: str) -> None:
             raise ValueError(f"{what} '{value}' stands twice")
 
 
-def bytes_of(text: str) -> int:
+def parse_bytes(text: str) -> int:
     """The bytes that a text such as 2GB (10^9) or 1.5 GiB (2^30) states; without a unit, bytes."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     units = {name.upper(): size for name, size in UNITS.items()}

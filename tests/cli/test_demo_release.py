@@ -32,7 +32,7 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Observatory:
     monkeypatch.setenv(VALUE, "")
     monkeypatch.setenv(FILE, "")
     monkeypatch.chdir(tmp_path)
-    settings = config.load(ROOT / "sample_data" / "observatory.toml")
+    settings = config.load_settings(ROOT / "sample_data" / "observatory.toml")
     names = ("root", "restricted", "public_root", "signers")
     own = {name: str(tmp_path / "build" / name) for name in names}
     settings = settings.model_copy(update={"release": settings.release.model_copy(update=own)})

@@ -114,7 +114,7 @@ def test_a_stage_that_has_its_row_is_said_to_be_kept(
     """Readers see its tables, though its run was not told so yet."""
     (tmp_path / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
     (tmp_path / "mail.log").write_bytes(LOG.read_bytes())
-    settings = config.load(tmp_path / "observatory.toml")
+    settings = config.load_settings(tmp_path / "observatory.toml")
     pull_all(settings, None, is_followed=True)
     add_stage = record.add_stage
 

@@ -45,7 +45,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def month(settings: Path) -> Explain:
-    loaded = config.load(settings)
+    loaded = config.load_settings(settings)
     return lambda name: explain_month(name, loaded)
 
 
@@ -57,7 +57,7 @@ def observatory(settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 
 def stored(settings: Path, **key: str) -> dict[str, object]:
-    rows = Lake(config.load(settings).lake.root).read(COST)
+    rows = Lake(config.load_settings(settings).lake.root).read(COST)
     return rows.filter(cost_component_code="total", **key).row(0, named=True)
 
 
@@ -132,7 +132,7 @@ def test_a_measure_without_a_price_is_a_lower_bound_and_says_so(month: Explain) 
 def test_gold_the_command_and_the_page_mark_every_cost_alike(
     settings: Path, observatory: Run, month: Explain
 ) -> None:
-    loaded = config.load(settings)
+    loaded = config.load_settings(settings)
     costs = Lake(loaded.lake.root).read(COST)
     names = {each.id: each.name for each in loaded.operator}
     last = costs.filter(pl.col("period_code") == pl.col("period_code").max().over("operator_id"))
@@ -164,7 +164,7 @@ def test_gold_the_command_and_the_page_mark_every_cost_alike(
 
 
 def test_an_operators_own_costs_are_rows_of_the_settings_and_figures_of_these_rows(settings: Path) -> None:
-    (row,) = fixed_cost_rows(config.load(settings).operator[0])
+    (row,) = fixed_cost_rows(config.load_settings(settings).operator[0])
     assert list(row) == contract("ref.fixed_cost").columns
     assert row["operator_id"] == "alp-mail"
     assert to_fixed_cost(row) == LICENCE
@@ -242,7 +242,7 @@ def test_prices_that_changed_since_are_told(settings: Path, tmp_path: Path) -> N
         'root = "lake"', f'root = "{settings.parent / "lake"}"'
     )
     changed.write_text(text.replace("high = 1800", "high = 3600"), encoding="utf-8")
-    found = explain_month("alp-mail/2026-11/CONTENT_FILTER", config.load(changed))
+    found = explain_month("alp-mail/2026-11/CONTENT_FILTER", config.load_settings(changed))
     assert "have changed since it was computed. `observatory run` computes it again" in found.compared
     # The sample study has no key of its own in the settings.
     assert found.compared.endswith("(for the sample study, `make demo`).")

@@ -35,7 +35,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def explain(settings: Path) -> Explain:
-    loaded = config.load(settings)
+    loaded = config.load_settings(settings)
     return lambda name: explain_study(name, loaded)
 
 
@@ -207,7 +207,7 @@ def test_a_published_figure_is_held_against_the_one_that_the_lake_holds(
     other = pl.DataFrame([row], schema=polars_schema("study.cost"))
     shutil.rmtree(tmp_path / "lake" / "study" / "cost")
     write_delta(tmp_path / "lake" / "study" / "cost", other, [])
-    told = dict(explain_study("study.cost/nucleus_2004/per_worker", config.load(file)).facts)
+    told = dict(explain_study("study.cost/nucleus_2004/per_worker", config.load_settings(file)).facts)
     assert "holds other points" in told["in the lake"]
 
 
@@ -236,7 +236,7 @@ def test_a_wrong_name_is_told_with_the_nearest_right_one(explain: Explain, name:
 def test_a_table_of_an_earlier_version_is_told_with_what_to_do(tmp_path: Path) -> None:
     file = tmp_path / "observatory.toml"
     file.write_text('[lake]\nroot = "lake"\n')
-    loaded = config.load(file)
+    loaded = config.load_settings(file)
     with pytest.raises(ObservatoryError, match="is empty: `observatory study estimate` writes it anew"):
         explain_study("study.investment/2026/WORLD/EMAIL", loaded)
     table = "study.investment"
@@ -269,7 +269,7 @@ def test_an_estimate_of_one_respondent_is_told_without_an_interval(
     assert "no CV (no interval)" in spent.out
     gap = observatory("explain", "study.investment_gap/2026/WORLD/EMAIL/norm")
     assert "of one respondent, without interval" in gap.out
-    loaded = config.load(file)
+    loaded = config.load_settings(file)
     figures = [explain_study(f"study.investment/2026/{code}/EMAIL", loaded) for code in ("FJI", "NPL")]
     with pytest.raises(ObservatoryError, match="FJI/.* cannot be added: it has one respondent"):
         add_figures(figures)

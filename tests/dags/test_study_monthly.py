@@ -32,7 +32,7 @@ files = "frame"
 def parse(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> DagBag:
     file = folder / "observatory.toml"
     file.write_text(text)
-    config.load(file)
+    config.load_settings(file)
     monkeypatch.setenv("OBSERVATORY_CONFIG", str(file))
     monkeypatch.delenv("OBSERVATORY_LAKE_ROOT", raising=False)
     bag = DagBag(str(DAGS / "study_monthly.py"))

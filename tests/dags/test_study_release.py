@@ -31,7 +31,7 @@ GIVEN = {"period": "2026-Q4", "deadline": "2027-03-01", "by": "A. Officer; rm -r
 def parse(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> DagBag:
     file = folder / "observatory.toml"
     file.write_text(text)
-    config.load(file)
+    config.load_settings(file)
     monkeypatch.setenv("OBSERVATORY_CONFIG", str(file))
     bag = DagBag(str(DAGS / "study_release.py"))
     assert bag.import_errors == {}

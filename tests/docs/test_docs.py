@@ -163,7 +163,7 @@ def test_the_smallest_settings_file_loads(tmp_path: Path) -> None:
     text = next(body for body in blocks(ROOT / "docs" / "operator.md", "toml") if "[[operator]]" in body)
     file = tmp_path / "observatory.toml"
     file.write_text(text, encoding="utf-8")
-    (operator,) = config.load(file).operator
+    (operator,) = config.load_settings(file).operator
     assert operator.source[0].format == "postfix"
 
 

@@ -407,7 +407,7 @@ def settings(tmp_path: Path) -> config.Observatory:
     ]
     text = '[lake]\nroot = "lake"\n[limits]\nquarantined_pct = 40\n' + "\n".join(logs)
     (tmp_path / "observatory.toml").write_text(text)
-    return config.load(tmp_path / "observatory.toml")
+    return config.load_settings(tmp_path / "observatory.toml")
 
 
 def run_on(settings: config.Observatory, root: Path, engine: Any, monkeypatch: pytest.MonkeyPatch) -> Lake:

@@ -255,7 +255,7 @@ def test_two_workers_compute_the_sample_study_and_the_benchmark(tmp_path: Path, 
     study = ROOT / "sample_data" / "observatory.toml"
     benchmark = generate(tmp_path / "benchmark", BENCHMARK_MB) / "observatory.toml"
     for file in (study, benchmark):
-        settings = config.load(file)
+        settings = config.load_settings(file)
         lakes = []
         for engine in (settings.engine, cluster.engine()):
             lake = settings.lake.model_copy(update={"root": str(tmp_path / file.parent.name / engine.name)})

@@ -161,7 +161,7 @@ options = { profile = "restcomm" }
 def settings_of(folder: Path, options: str) -> dict[str, Any]:
     file = folder / "observatory.toml"
     file.write_text(SETTINGS.replace('{ profile = "restcomm" }', options), encoding="utf-8")
-    return config.load(file).operator[0].source[0].options
+    return config.load_settings(file).operator[0].source[0].options
 
 
 def test_settings_hold_the_profile_whole(tmp_path: Path) -> None:

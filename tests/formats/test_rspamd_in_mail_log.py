@@ -114,7 +114,7 @@ def test_a_mail_log_that_is_named_rspamd_is_refused(tmp_path: Path) -> None:
         source_toml("own", str(tmp_path / "rspamd.log"), "rspamd"),
     )
     (tmp_path / "observatory.toml").write_text('[lake]\nroot = "lake"\n\n' + toml)
-    settings = config.load(tmp_path / "observatory.toml", lake_root=str(tmp_path / "lake"))
+    settings = config.load_settings(tmp_path / "observatory.toml", lake_root=str(tmp_path / "lake"))
     pulled = pull(settings.operator[0], settings.lake.root, dt.datetime.now(dt.UTC))
     assert pulled.pieces == 1
     (problem,) = pulled.problems

@@ -606,7 +606,7 @@ def test_a_late_line_makes_a_message_of_20_days_later_bulk(
 
     # Logs of so few bytes are counted in this process.
     monkeypatch.setattr("jobs.stages.gold_tasks.reference", with_a_definition_of_bulk)
-    observatory = config.load(tmp_path / "observatory.toml")
+    observatory = config.load_settings(tmp_path / "observatory.toml")
     last = FIRST + dt.timedelta(days=20)
 
     def counted(day: dt.date) -> tuple[int, int, int]:

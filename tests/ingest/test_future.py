@@ -54,7 +54,7 @@ class Site:
         )
         self.file = root / "observatory.toml"
         self.file.write_text(f'[lake]\nroot = "{root / "lake"}"\n[limits]\nquarantined_pct = 100\n{text}')
-        self.settings = config.load(self.file)
+        self.settings = config.load_settings(self.file)
         self.lake = Lake(self.settings.lake.root)
 
     def add(self, text: str, now: dt.datetime = NOW) -> None:

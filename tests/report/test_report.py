@@ -937,7 +937,7 @@ def test_what_was_gathered_can_be_drawn(gathered: dict[str, pl.DataFrame], tmp_p
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> config.Observatory:
     root = tmp_path_factory.mktemp("lake_of_report")
-    return config.load(ROOT / "sample_data" / "observatory.toml", lake_root=str(root))
+    return config.load_settings(ROOT / "sample_data" / "observatory.toml", lake_root=str(root))
 
 
 @pytest.fixture(scope="module")

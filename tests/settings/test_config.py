@@ -70,7 +70,7 @@ def load(folder: Path, right: str = "", wrong: str = "", **overrides: Any) -> co
     assert right in SETTINGS
     file = folder / "observatory.toml"
     file.write_text(SETTINGS.replace(right, wrong, 1) if right else SETTINGS, encoding="utf-8")
-    return config.load(file, **overrides)
+    return config.load_settings(file, **overrides)
 
 
 def engine(folder: Path, right: str, wrong: str, **overrides: Any) -> tuple[int, int]:
@@ -232,14 +232,14 @@ def test_a_wrong_number_of_subscribers_is_named_once(tmp_path: Path) -> None:
 def test_a_byte_order_mark_and_windows_line_ends_are_no_error(tmp_path: Path) -> None:
     file = tmp_path / "observatory.toml"
     file.write_bytes(b"\xef\xbb\xbf" + SETTINGS.replace("\n", "\r\n").encode())
-    assert config.load(file).operator[0].id == "hill-mail"
+    assert config.load_settings(file).operator[0].id == "hill-mail"
 
 
 def test_every_error_is_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "observatory.toml"
     file.write_text(SETTINGS.replace("CHE", "CHX").replace("postfix", "postfx"), encoding="utf-8")
     with pytest.raises(ObservatoryError) as error:
-        config.load(file)
+        config.load_settings(file)
     assert len(str(error.value).splitlines()) == 2
 
 
@@ -256,7 +256,7 @@ def test_a_file_that_is_no_settings_file(tmp_path: Path, kind: str) -> None:
         "binary": "not TOML",
     }
     with pytest.raises(ObservatoryError) as error:
-        config.load(file)
+        config.load_settings(file)
     assert str(error.value).startswith(f"{file}: ")
     assert told[kind] in str(error.value)
 
@@ -350,14 +350,14 @@ def test_a_filter_may_have_been_tested_elsewhere(tmp_path: Path) -> None:
 
 def test_an_operator_by_its_id(tmp_path: Path) -> None:
     settings = load(tmp_path)
-    assert config.operators(settings) == settings.operator
-    assert [operator.id for operator in config.operators(settings, "hill-mail")] == ["hill-mail"]
+    assert config.choose_operators(settings) == settings.operator
+    assert [operator.id for operator in config.choose_operators(settings, "hill-mail")] == ["hill-mail"]
     with pytest.raises(ObservatoryError, match="unknown operator 'hil-mail'; did you mean 'hill-mail'?"):
-        config.operators(settings, "hil-mail")
+        config.choose_operators(settings, "hil-mail")
 
 
 def test_the_sample_settings_are_right() -> None:
-    settings = config.load(ROOT / "sample_data" / "observatory.toml")
+    settings = config.load_settings(ROOT / "sample_data" / "observatory.toml")
     assert len({operator.country for operator in settings.operator}) >= 4
     assert all(Path(source.url).is_absolute() for operator in settings.operator for source in operator.source)
 

@@ -51,7 +51,7 @@ def settings_of(folder: Path, *mail: str, sms: str = "sms/*.log") -> config.Obse
         ]
     )
     (folder / "observatory.toml").write_text(text)
-    return config.load(folder / "observatory.toml", lake_root=str(folder / "lake"))
+    return config.load_settings(folder / "observatory.toml", lake_root=str(folder / "lake"))
 
 
 def pulled_and_run(settings: config.Observatory) -> Run:

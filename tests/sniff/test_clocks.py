@@ -164,7 +164,7 @@ def test_init_finds_the_zone_of_a_filters_log(tmp_path: Path, observatory: Comma
     told = observatory("init", "--yes", *LOGS)
     assert told.code == 0, told.err
     assert "America/St_Johns, by " in told.out and "shared with mail; else 3:30:00 behind" in told.out
-    (operator,) = config.load(tmp_path / "observatory.toml").operator
+    (operator,) = config.load_settings(tmp_path / "observatory.toml").operator
     zones = {each.id: each.time_zone for each in operator.source}
     assert zones == {"mail": "UTC", "rspamd": "America/St_Johns"}
 

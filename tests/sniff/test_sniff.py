@@ -498,7 +498,7 @@ def test_the_block_to_paste_is_a_source(tmp_path: Path) -> None:
     (log,) = Told(path, is_json=True).logs
     operator = '[[operator]]\nid="a"\nname="A"\ncountry="CHE"\nholding="a"\ncurrency="CHF"\n'
     (tmp_path / "observatory.toml").write_text(operator + log["source"], encoding="utf-8")
-    (source,) = config.load(tmp_path / "observatory.toml").operator[0].source
+    (source,) = config.load_settings(tmp_path / "observatory.toml").operator[0].source
     assert (source.id, source.format) == ("mail", "postfix")
     import fsspec
 

@@ -29,7 +29,7 @@ def amavis(tmp_path_factory: pytest.TempPathFactory) -> config.Observatory:
     """Settings of an operator whose mail passes Amavis."""
     folder = tmp_path_factory.mktemp("amavis")
     generate(folder, seed=11, days=1, megabytes=0.3, operators=PROFILES["amavis"])
-    return config.load(folder / "observatory.toml")
+    return config.load_settings(folder / "observatory.toml")
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, rows: Counter[str], module: Any, name: str, place: int) -> None:

@@ -123,7 +123,7 @@ def test_a_source_that_waits_keeps_no_older_days_than_others_do(observatory: Run
     (tmp_path / "mx1.log").write_text(mail("mx1", 1, day=10) + mail("mx1", 3, day=25))
     assert observatory("run", "--config", file).code == 1
     lake = Lake(str(tmp_path / "lake"))
-    made = plan(lake, config.load(file), ["a"], dt.date(2027, 1, 24))
+    made = plan(lake, config.load_settings(file), ["a"], dt.date(2027, 1, 24))
     gone = {each.table_name for each in made.removals}
     assert {"landing/mx1", "landing/mx2", "bronze.postfix"} <= gone
 

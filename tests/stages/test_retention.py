@@ -83,7 +83,7 @@ class Site:
             f'[lake]\nroot = "{self.file.parent / "lake"}"\nopen_days = 1\n'
             f"[limits]\nquarantined_pct = 100\n{self.more}{text}"
         )
-        self.settings = config.load(self.file)
+        self.settings = config.load_settings(self.file)
         self.lake = Lake(self.settings.lake.root)
 
     def live(self, number: int, text: str) -> None:
@@ -548,7 +548,7 @@ def test_defaults_keep_what_the_design_says() -> None:
 def test_an_operator_that_left_the_settings_still_goes(again: Site) -> None:
     text = again.file.read_text().replace('id = "a"', 'id = "b"').replace('name = "A"', 'name = "B"')
     again.file.write_text(text.replace("mail.log*", "other.log*"))
-    again.settings = config.load(again.file)
+    again.settings = config.load_settings(again.file)
     assert retention.operators_of(again.lake) == ["a"]
     again.vacuum(53)
     assert again.days(BRONZE) == [day(52), day(53)]

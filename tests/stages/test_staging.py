@@ -55,7 +55,7 @@ def sms_settings(folder: Path, more: str = "") -> config.Observatory:
         source_toml("bearerbox", "bearerbox.log", "kannel"),
     )
     (folder / "observatory.toml").write_text(text + more)
-    return config.load(folder / "observatory.toml")
+    return config.load_settings(folder / "observatory.toml")
 
 
 def halves() -> tuple[bytes, bytes]:

@@ -84,4 +84,4 @@ def test_a_source_that_was_removed_goes_by_the_commands_that_are_named(
 def test_a_source_is_either_there_or_a_former_one(tmp_path: Path) -> None:
     file = settings(tmp_path, ("mx1", "mx2"), 'former_sources = ["mx2"]\n')
     with pytest.raises(ObservatoryError, match="former_sources has 'mx2', which is a source of operator 'a'"):
-        config.load(file)
+        config.load_settings(file)

@@ -152,7 +152,7 @@ def test_days_without_records_are_named_with_what_to_do(tmp_path: Path, observat
     assert (code, [row["missing_days"] for row in rows]) == (0, [["2026-11-23"], []])
     # A lost manifest comes first.
     assert rows[0]["next_step"].startswith("`observatory pull --operator a` makes the lost manifest")
-    settings = config.load(tmp_path / "observatory.toml")
+    settings = config.load_settings(tmp_path / "observatory.toml")
     (row, _) = source_rows(found, settings, settings.operator)
     (source, _) = settings.operator[0].source
     with_logs = dataclasses.replace(row, landed=9)
@@ -511,7 +511,7 @@ def test_a_terminal_shows_all_words_of_a_line(monkeypatch: pytest.MonkeyPatch) -
 def test_json_has_the_sources_of_the_settings_in_their_order(tmp_path: Path) -> None:
     with_ledger(tmp_path, "gone")
     file = written(tmp_path, LAST, *(source_toml(name, "x.log", "postfix") for name in ("z", "b")))
-    settings = config.load(file)
+    settings = config.load_settings(file)
     rows = source_rows(lake.open_lake(settings.lake.root), settings, settings.operator)
     assert [row.source for row in rows] == ["z", "b"]
 

@@ -93,7 +93,7 @@ def test_a_wrong_setting_is_told(tmp_path: Path, text: str, told: str) -> None:
     file = tmp_path / "observatory.toml"
     file.write_text(f"[study.gap]\n{text}\n")
     with pytest.raises(ObservatoryError) as found:
-        config.load(file)
+        config.load_settings(file)
     assert told in str(found.value)
 
 
@@ -101,7 +101,7 @@ def test_settings_name_one_norm_or_one_for_each_channel(tmp_path: Path) -> None:
     file = tmp_path / "observatory.toml"
     for text, norm in (("0.8", {"_T": 0.8}), ("{ EMAIL = 0.8, SMS = 1 }", {"EMAIL": 0.8, "SMS": 1.0})):
         file.write_text(f"[study.gap]\nnorm = {text}\n")
-        assert config.load(file).study.gap.norm == norm
+        assert config.load_settings(file).study.gap.norm == norm
 
 
 def accounts(rows: list[tuple[str, str, float, float]]) -> pl.DataFrame:

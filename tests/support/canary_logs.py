@@ -52,4 +52,4 @@ def canary_settings(folder: Path, everywhere: bool = False) -> config.Observator
         f'[lake]\nroot = "lake"\n\n{limits}[location]\nranges = "networks.csv"\n\n'
         + operator_toml("op", "Op", "CHE", "op", "CHF", OWN, *sources)
     )
-    return config.load(folder / "observatory.toml", lake_root=str(folder / "lake"))
+    return config.load_settings(folder / "observatory.toml", lake_root=str(folder / "lake"))

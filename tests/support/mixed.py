@@ -90,7 +90,7 @@ def mixed_settings(folder: Path) -> config.Observatory:
     folder.mkdir(exist_ok=True)
     (folder / "profile.toml").write_text(PROFILE)
     (folder / "observatory.toml").write_text(SETTINGS)
-    return config.load(folder / "observatory.toml", lake_root=str(folder / "lake"))
+    return config.load_settings(folder / "observatory.toml", lake_root=str(folder / "lake"))
 
 
 def mixed_logs(folder: Path) -> None:

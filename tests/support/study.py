@@ -15,13 +15,13 @@ from tests.conftest import ROOT
 
 def run_study(root: Path, only: str | None = None) -> Run:
     """Pull and run the sample study into a lake of its own."""
-    settings = config.load(ROOT / "sample_data" / "observatory.toml", lake_root=str(root))
+    settings = config.load_settings(ROOT / "sample_data" / "observatory.toml", lake_root=str(root))
     return run_again(settings, only)
 
 
 def run_again(settings: config.Observatory, only: str | None = None) -> Run:
     now = dt.datetime.now(dt.UTC)
-    operators = config.operators(settings, only)
+    operators = config.choose_operators(settings, only)
     for operator in operators:
         assert pull(operator, settings.lake.root, now).problems == []
     work = Run(

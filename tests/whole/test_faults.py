@@ -92,7 +92,7 @@ quarantined_pct = 40
 """
     folder.mkdir(exist_ok=True)
     (folder / "observatory.toml").write_text(text, encoding="utf-8")
-    return config.load(folder / "observatory.toml")
+    return config.load_settings(folder / "observatory.toml")
 
 
 def work_of(settings: config.Observatory) -> Run:

@@ -276,7 +276,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source_toml("bearerbox", "bearerbox.log", "kannel"),
     )
     (folder / "observatory.toml").write_text(text)
-    [operator] = config.load(folder / "observatory.toml").operator
+    [operator] = config.load_settings(folder / "observatory.toml").operator
     assert pull(operator, str(folder / "lake"), NOW).problems == []
     return folder
 
@@ -285,7 +285,7 @@ def run_in(folder: Path, root: Path, engine: Any) -> Lake:
     """Run the settings of a folder into a lake at a root, which gets the folder's landing."""
     if not root.exists():
         shutil.copytree(folder / "lake", root)
-    settings = config.load(folder / "observatory.toml", lake_root=str(root))
+    settings = config.load_settings(folder / "observatory.toml", lake_root=str(root))
     lake = Lake(str(root))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "engine_of", lambda work, log_bytes: engine)

@@ -51,7 +51,7 @@ def test_labels_from_elsewhere_change_what_definitions_count(tmp_path: Path) -> 
     )
     file = tmp_path / "observatory.toml"
     file.write_text(SETTINGS + informed + SOURCE, encoding="utf-8")
-    found = counted(run_again(config.load(file)))
+    found = counted(run_again(config.load_settings(file)))
     asked = ("OPERATOR", "SPAM_ACT_2003", "CASL", "CAN_SPAM")
     # Of four mails nothing is known.
     assert {name: found["heron", name] for name in asked} == {

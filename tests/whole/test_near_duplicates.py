@@ -77,7 +77,7 @@ def write(folder: Path, names: Sequence[str], lines: list[list[str]]) -> None:
 def campaigns(folder: Path) -> tuple[Lake, dict[str, list[Any]]]:
     """The lake of a folder's logs, and its campaigns: kind, copies, senders."""
     (folder / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
-    settings = config.load(folder / "observatory.toml")
+    settings = config.load_settings(folder / "observatory.toml")
     work = run_again(settings)
     assert [result for result in work.results if not result.is_held] == []
     rows = work.lake.read("gold.campaign_daily").select(

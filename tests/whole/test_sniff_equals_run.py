@@ -94,7 +94,7 @@ def settings_of(found: list[Answer], folder: Path) -> config.Observatory:
     ]
     file = folder / "observatory.toml"
     file.write_text("\n".join(['[lake]\nroot = "lake"\n\n[limits]\nquarantined_pct = 100\n', *operators]))
-    return config.load(file, lake_root=str(folder / "lake"))
+    return config.load_settings(file, lake_root=str(folder / "lake"))
 
 
 def counted(rows: pl.DataFrame, *by: str) -> dict[str, Counter[Any]]:
