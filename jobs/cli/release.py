@@ -99,7 +99,7 @@ def make(
 @app.command(name="list")
 def list_(config_file: Config = SETTINGS) -> None:
     """List releases: made, cleared, published, withdrawn."""
-    from jobs.release import clearance, folders, publishing
+    from jobs.release import clearance, decisions, folders, publishing
 
     settings = config.load_settings(config_file)
     public = {
@@ -107,9 +107,10 @@ def list_(config_file: Config = SETTINGS) -> None:
         for each in (publishing.published(public_folder(settings)) if settings.release.public_root else [])
     }
     table = Table("period", "version", "state", "cleared", "reason", title="Releases", title_justify="left")
+    recorded = decisions.published(Path(settings.release.restricted))
     for period, version in folders.all_in(Path(settings.release.root)):
         found = public.get((period, version))
-        state = "made"
+        state = "made" if f"{period}/{version}" not in recorded else "publication broken off"
         if found:
             state = found["status"] + (", current" if found["is_current"] else "")
         asked = clearance.read(restricted_folder(settings, period, version))
@@ -318,13 +319,12 @@ def clear_decide(
     config_file: Config = SETTINGS,
 ) -> None:
     """Record what becomes of an objection."""
-    from jobs.release import clearance, decisions
+    from jobs.release import clearance
 
     settings = config.load_settings(config_file)
-    restricted, digest = verify_made(settings, name)
+    restricted, _ = verify_made(settings, name)
     decision = clearance.LEFT_OUT if as_ is Outcome.left_out else clearance.OVERRULED
-    found = clearance.decide(restricted, country, decision)
-    decisions.record(restricted, decision, by, digest, now_or_fixed(settings), country, reason)
+    found = clearance.decide(restricted, country, decision, by, reason, now_or_fixed(settings))
     out.print(clearance_table(found))
 
 

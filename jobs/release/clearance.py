@@ -22,6 +22,7 @@ import xlsxwriter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from jobs.core.errors import ObservatoryError
+from jobs.release import decisions
 from jobs.release.about import About
 from jobs.release.folders import PRIVATE_FILE, PRIVATE_FOLDER
 from jobs.release.released import AREA, ReleasedTable, area_codes
@@ -222,13 +223,14 @@ def load(restricted: Path, files: Sequence[Path], at: dt.datetime) -> Clearance:
     return found
 
 
-def decide(restricted: Path, country: str, decision: str) -> Clearance:
-    """Record what becomes of an objection."""
+def decide(restricted: Path, country: str, decision: str, by: str, reason: str, at: dt.datetime) -> Clearance:
+    """Record what becomes of an objection: first who decided it and why, so that none counts without."""
     clearance = read(restricted)
     if clearance is None or country not in clearance.asked or clearance.asked[country].answer != OBJECTED:
         raise ObservatoryError(f"{country} has no objection to decide on")
     asked = dict(clearance.asked) | {country: replace(clearance.asked[country], decision=decision)}
     found = replace(clearance, asked=asked)
+    decisions.record(restricted, decision, by, clearance.digest, at, country, reason)
     write(restricted, found)
     return found
 

@@ -3,6 +3,7 @@ record that the next attack reads, no half release is there, and the same comman
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jobs.core.errors import ObservatoryError
-from jobs.release import decisions, folders, manifest, publishing
+from jobs.release import clearance, decisions, folders, manifest, publishing
 from jobs.release.signatures import Signed
 from tests.support.killed import kill_at_each
 from tests.support.release import ABOUT, NOW, Place, made
@@ -192,6 +193,26 @@ def test_making_killed_at_any_point_leaves_a_release_or_none(tmp_path: Path) -> 
         shutil.rmtree(tmp_path / "releases")
         shutil.rmtree(tmp_path / "restricted")
     assert states == {(False, False), (True, False)}
+
+
+def test_a_decision_on_an_objection_that_is_killed_counts_with_its_record_or_not_at_all(
+    place: Place, kept: Path
+) -> None:
+    asked = clearance.read(place.restricted)
+    assert asked is not None
+    objects = dataclasses.replace(asked.asked["FJI"], answer=clearance.OBJECTED, reason="other figures")
+    clearance.write(place.restricted, dataclasses.replace(asked, asked={"FJI": objects}))
+    shutil.copytree(place.folder.parents[2], kept, dirs_exist_ok=True)
+
+    def decide() -> None:
+        clearance.decide(place.restricted, "FJI", clearance.OVERRULED, "A. Officer", "by letter", NOW)
+
+    for number in kill_at_each(decide):
+        found = clearance.read(place.restricted)
+        is_recorded = decisions.recorded(place.restricted)[-1].what == clearance.OVERRULED
+        assert found is not None and (found.open_objections or is_recorded), number
+        decide()
+        again(place, kept)
 
 
 def test_what_was_decided_on_is_never_removed(place: Place) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import json
 import os
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -56,6 +57,15 @@ def test_a_signature_by_another_key_publishes_nothing(place: Place, keys: Simple
     with pytest.raises(ObservatoryError, match="is no signature of this release by any of the 1 key"):
         place.publish(keys.signers)
     assert list(place.public.iterdir()) == []
+
+
+def test_gpg_alone_makes_a_signature_too(place: Place, keys: SimpleNamespace) -> None:
+    """On a machine that has no more than GnuPG (docs/tsb.md)."""
+    place.clear()
+    signature, data = folders.signature_of(place.folder), place.folder / manifest.NAME
+    gpg = ["gpg", "--quiet", "--armor", "--local-user", keys.officer, "--output", signature]
+    subprocess.run([*gpg, "--detach-sign", data], check=True, timeout=60)
+    assert manifest.verify(place.publish(keys.signers)) == place.digest
 
 
 def test_a_signature_of_another_release_publishes_nothing(
@@ -181,7 +191,7 @@ def test_an_objection_waits_for_a_recorded_decision(place: Place, keys: SimpleNa
     assert [each.country for each in found.open_objections] == ["FJI"]
     with pytest.raises(ObservatoryError, match="FJI objects: one of three left"):
         place.publish(keys.signers)
-    clearance.decide(place.restricted, "FJI", clearance.OVERRULED)
+    clearance.decide(place.restricted, "FJI", clearance.OVERRULED, "A. Officer", "agreed by letter", NOW)
     assert place.publish(keys.signers)
 
 
@@ -189,7 +199,10 @@ def test_rows_that_a_decision_leaves_out_need_the_next_version(place: Place, key
     place.clear()
     sign(place.folder, keys.officer)
     clearance.load(place.restricted, [answer(place, "FJI", "objected", "wrong")], NOW)
-    assert clearance.decide(place.restricted, "FJI", clearance.LEFT_OUT).left_out == ["FJI"]
+    decided = clearance.decide(
+        place.restricted, "FJI", clearance.LEFT_OUT, "A. Officer", "they are right", NOW
+    )
+    assert decided.left_out == ["FJI"]
     with pytest.raises(ObservatoryError, match="rows of FJI are to be left out"):
         place.publish(keys.signers)
 
