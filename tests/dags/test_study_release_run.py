@@ -187,6 +187,20 @@ def test_an_approved_and_signed_release_is_published(start: Start, keys: SimpleN
     assert P_PCT not in waiting.said.read_text()
 
 
+def test_the_approved_release_is_published_though_a_newer_one_was_made(
+    start: Start, keys: SimpleNamespace
+) -> None:
+    waiting = start("2027-02-06")
+    config = ("--config", str(waiting.node.settings))
+    run("observatory", "release", "make", "--period", "2026-Q4", *config, **waiting.environment)
+    assert (waiting.node.releases / "2026-Q4" / "v1.1.0").is_dir()
+    waiting.sign(keys, keys.officer)
+    waiting.answer("Approve")
+    states = waiting.states()
+    assert set(states.values()) == {"success"}, (states, waiting.said.read_text()[-5000:])
+    assert {each.name for each in (waiting.node.public / "2026-Q4").iterdir()} == {"v1.0.0", "v1.0.0.asc"}
+
+
 def test_a_rejected_release_is_red_and_not_published(start: Start, keys: SimpleNamespace) -> None:
     waiting = start("2027-02-02")
     waiting.sign(keys, keys.officer)
