@@ -104,46 +104,61 @@ def may_follow() -> pl.Expr:
     return pl.col("previous_queue_key").is_not_null() | pl.col("is_own_client") | is_again
 
 
-def unfolded(transmission: pl.LazyFrame) -> pl.LazyFrame:
+def unfolded(transmission: pl.LazyFrame) -> pl.DataFrame:
     """Messages that came back from a filter and count twice, because the address of the filter, or of the
     client that it came back by, is not own: a row per operator, source and network of the client.
 
     The server that took the message answered with the queue id of another one in the same log. The network
     is null where the client's address is own, or is not the filter's but by XFORWARD another's.
+
+    Of a large log all hand-offs beside all files would not fit in memory: hashes find the few that matter.
     """
-    handed = (
-        transmission.filter(pl.col("next_queue_key").is_not_null())
-        .select(
-            "operator_id",
-            "is_handoff",
-            queue_key="next_queue_key",
-            parent_first_at="first_at",
-            until=pl.col("last_at") + CLOCK_SLACK,
-        )
-        .unique()
+    by = ["operator_id", "queue_key"]
+    link = pl.struct(by).hash(SEED)
+    handed = transmission.filter(pl.col("next_queue_key").is_not_null()).select(
+        "operator_id",
+        "is_handoff",
+        queue_key="next_queue_key",
+        parent_first_at="first_at",
+        until=pl.col("last_at") + CLOCK_SLACK,
     )
+    parents = handed.select("is_handoff", link=link).collect(engine="streaming").lazy()
     is_other = (pl.col("entry_code") == "reinjection") & pl.col("previous_queue_key").is_null()
-    files = (
-        transmission.filter(pl.col("queue_key").is_not_null(), ~pl.col("entry_code").is_in(NOT_COUNTED))
-        .join(handed, on=["operator_id", "queue_key"])
+    came = transmission.filter(
+        pl.col("queue_key").is_not_null(), ~pl.col("entry_code").is_in(NOT_COUNTED)
+    ).select(
+        *(*by, "source_id", "recipient_hash", "period_date", "first_at"),
+        may_follow=may_follow(),
+        client_network=pl.when(~pl.col("is_own_client"), ~is_other).then("client_network"),
+        link=link,
+    )
+    # What was handed off, and may follow, is folded.
+    narrow = came.select("link", "may_follow")
+    matched = pl.concat(
+        [
+            narrow.filter(~pl.col("may_follow").fill_null(False)).join(parents, on="link", how="semi"),
+            narrow.filter("may_follow").join(parents.filter(~pl.col("is_handoff")), on="link", how="semi"),
+        ]
+    ).collect(engine="streaming")
+    not_folded = came.join(matched.lazy(), on="link", how="semi").collect(engine="streaming")
+    of_these = handed.join(not_folded.lazy().select(by).unique(), on=by, how="semi")
+    return (
+        not_folded.lazy()
+        .join(of_these, on=by)
         .filter(
             pl.col("first_at").is_between("parent_first_at", "until"),
-            ~(pl.col("is_handoff_right") & may_follow()),
+            ~(pl.col("is_handoff") & pl.col("may_follow")),
         )
-        .select(
-            *("operator_id", "source_id", "queue_key", "recipient_hash", "period_date"),
-            client_network=pl.when(~pl.col("is_own_client"), ~is_other).then("client_network"),
-        )
+        .select(*by, "source_id", "recipient_hash", "period_date", "client_network")
         .unique()
-    )
-    return (
-        files.group_by("operator_id", "source_id", "client_network")
+        .group_by("operator_id", "source_id", "client_network")
         .agg(
             messages=pl.col("queue_key").n_unique(),
             recipients=pl.len(),
             since=pl.col("period_date").min(),
         )
         .sort("operator_id", "source_id", "client_network")
+        .collect(engine="streaming")
     )
 
 

@@ -114,7 +114,7 @@ def unfolded_hops(lake: Lake, periods: Periods) -> list[str]:
     # Kernels take long to import, for a command that finds nothing to look at.
     from jobs.silver.hops import unfolded
 
-    found = unfolded(scan_files(table, files)).collect(engine="streaming")
+    found = unfolded(scan_files(table, files))
     return [counted_twice(**row) for row in found.iter_rows(named=True)]
 
 
