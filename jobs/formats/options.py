@@ -14,7 +14,7 @@ from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
 
 
-def made_whole(name: str, options: dict[str, Any], base: Path) -> dict[str, Any]:
+def complete_options(name: str, options: dict[str, Any], base: Path) -> dict[str, Any]:
     """The options of a source of the format `name`; paths in them are relative to `base`.
 
     Raises ObservatoryError that names the option, what is wrong, and the nearest right one.

@@ -12,7 +12,7 @@ from jobs.formats.format import DocumentFormat, Format, LineFormat
 from jobs.formats.rspamd.times import ANY_STAMP
 
 
-def found() -> dict[str, Format]:
+def find_formats() -> dict[str, Format]:
     """The formats of the package's modules, by name."""
     names = [each.name for each in pkgutil.walk_packages(formats.__path__, "jobs.formats.")]
     modules = [importlib.import_module(name) for name in names]
@@ -21,7 +21,7 @@ def found() -> dict[str, Format]:
 
 
 # All of them; those of lines, and those of whole documents.
-KERNELS: dict[str, Format] = found()
+KERNELS: dict[str, Format] = find_formats()
 FORMATS: dict[str, LineFormat] = {
     name: each for name, each in KERNELS.items() if isinstance(each, LineFormat)
 }
@@ -50,14 +50,14 @@ def hosts_of(kernel: Format) -> tuple[str, ...]:
     return tuple(name for name, each in FORMATS.items() if kernel.stands_in_mail_logs and each.is_mail_log)
 
 
-def of_whole_logs(shares: dict[str, float], sample: bytes) -> dict[str, float]:
+def score_whole_log(shares: dict[str, float], sample: bytes) -> dict[str, float]:
     """How sure each format is of a sample, by the shares of its lines that each kernel recognises.
 
     A log that has lines of a server is the server's, however many of them are a filter's: as the filter's, no
     mail in it would count. A log of stamped lines is of the format that has most of them, however few: the
     others are what an attack, the system or a remark of the server left between them.
     """
-    scores = by_shape(shares, sample)
+    scores = score_by_shape(shares, sample)
     best = max(scores, key=lambda name: scores[name])
     hosts = [host for host in hosts_of(KERNELS[best]) if scores[host] > 0]
     if not hosts:
@@ -66,7 +66,7 @@ def of_whole_logs(shares: dict[str, float], sample: bytes) -> dict[str, float]:
     return scores | {host: min(scores[host] + scores[best], 1.0), best: scores[host]}
 
 
-def by_shape(shares: dict[str, float], sample: bytes) -> dict[str, float]:
+def score_by_shape(shares: dict[str, float], sample: bytes) -> dict[str, float]:
     """Where no format has enough lines of a stamped log, those that have some are half sure, and surer the
     more they have."""
     if max(shares.values()) >= SURE_ENOUGH or not any(shares.values()):
@@ -78,7 +78,7 @@ def by_shape(shares: dict[str, float], sample: bytes) -> dict[str, float]:
     return {name: SURE_ENOUGH + (1 - SURE_ENOUGH) * share if share else 0.0 for name, share in shares.items()}
 
 
-def log_of(name: str, block: bytes) -> str:
+def find_host_log(name: str, block: bytes) -> str:
     """The format of the log that lines of a filter stand in, as a block of lines shows it; without lines of a
     server, the filter's own."""
     ends = (block[:LOOKED_AT], block[-LOOKED_AT:])
@@ -87,8 +87,8 @@ def log_of(name: str, block: bytes) -> str:
     return best if scores.get(best, 0) > 0 else name
 
 
-def sniff(sample: bytes) -> tuple[str | None, float]:
+def recognise_format(sample: bytes) -> tuple[str | None, float]:
     """The format that recognises the sample best, and how sure it is; None when none is sure enough."""
-    scores = of_whole_logs({name: kernel.sniff(sample) for name, kernel in KERNELS.items()}, sample)
+    scores = score_whole_log({name: kernel.sniff(sample) for name, kernel in KERNELS.items()}, sample)
     name, confidence = max(scores.items(), key=lambda pair: pair[1])
     return (name, confidence) if confidence >= SURE_ENOUGH else (None, confidence)

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 
 from jobs.core.lines import frame_of
 from jobs.formats import Source as LogSource
-from jobs.formats.registry import DOCUMENTS, FORMATS, KERNELS, LOOKED_AT, SURE_ENOUGH, hosts_of, log_of, sniff
+from jobs.formats.registry import (
+    DOCUMENTS,
+    FORMATS,
+    KERNELS,
+    LOOKED_AT,
+    SURE_ENOUGH,
+    find_host_log,
+    hosts_of,
+    recognise_format,
+)
 from jobs.settings.operator import Source
 
 # So many files of a source that do not look like its format are held against all others.
@@ -55,7 +64,7 @@ def format_of(source: Source, head: bytes) -> str:
     """The format that the source names, or the one that recognises the file."""
     if source.format != "auto":
         return source.format
-    name, _ = sniff(head)
+    name, _ = recognise_format(head)
     archive = archive_of(head)
     if archive and name not in DOCUMENTS:
         raise Archive(archive)
@@ -67,7 +76,7 @@ def format_of(source: Source, head: bytes) -> str:
 def check_named(kind: str, block: bytes) -> None:
     """Raise OtherLog where the source names a filter whose kernel would quarantine more than one line in
     twenty of a server's log, of which these are the first."""
-    host = log_of(kind, block)
+    host = find_host_log(kind, block)
     if host == kind:
         return
     # Filters that ignore the server's lines may be named for its log: then they count no mail.
@@ -120,7 +129,7 @@ def format_notes(name: str, kind: str, head: bytes, has_options: bool) -> list[s
 
     has_options: of the format, which may name a form that nothing recognises.
     """
-    found, _ = sniff(head)
+    found, _ = recognise_format(head)
     is_within = found in hosts_of(KERNELS[kind]) or (found is not None and kind in hosts_of(KERNELS[found]))
     if is_within or found == kind:
         return []

@@ -30,7 +30,7 @@ from jobs.core.disk import DiskFull, is_full, room_for
 from jobs.core.errors import LandingLost
 from jobs.core.lines import first_line
 from jobs.engine.lock import writing
-from jobs.formats.registry import DOCUMENTS, KERNELS, log_of
+from jobs.formats.registry import DOCUMENTS, KERNELS, find_host_log
 from jobs.ingest.chunks import CHUNK, Chunks, is_json
 from jobs.ingest.file_formats import (
     Archive,
@@ -279,7 +279,7 @@ def pull_file(
         if first is not None:
             # A mail log may begin with lines of its filters.
             if source.format == "auto":
-                kind = log_of(kind, head + first)
+                kind = find_host_log(kind, head + first)
             elif stream is None:
                 check_named(kind, head)
             with room_for(fs, partial), fs.open(partial, "wb") as out, packing(out) as packer:

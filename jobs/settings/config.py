@@ -188,10 +188,10 @@ def check_options(settings: Observatory, file: Path) -> Observatory:
         if not source.options and format_kind(source.format) != "profile":
             return source
         # The kernels' own libraries take half a second to load.
-        from jobs.formats.options import made_whole
+        from jobs.formats.options import complete_options
 
         try:
-            options = made_whole(source.format, source.options, file.resolve().parent)
+            options = complete_options(source.format, source.options, file.resolve().parent)
         except ObservatoryError as error:
             place = f"{file}: [operator] '{operator.id}' source '{source.id}' options"
             wrong.extend(f"{place} {line}" for line in str(error).splitlines())

@@ -15,7 +15,7 @@ import polars as pl
 
 from jobs.core.time_zones import this_machines_zone
 from jobs.formats.registry import KERNELS, REQUESTS
-from jobs.formats.shared.fields import utc
+from jobs.formats.shared.fields import clock_to_utc
 from jobs.protect.message_ids import normalise_ids
 from jobs.silver import clocks
 from jobs.sniff.zones import Zone
@@ -181,7 +181,7 @@ def set_right(log: Times, clock: Clock) -> Times:
     def moved(column: str) -> pl.Expr:
         at = pl.col(column)
         if clock.time_zone:
-            at = utc(at.dt.convert_time_zone(read).dt.replace_time_zone(None), clock.time_zone)
+            at = clock_to_utc(at.dt.convert_time_zone(read).dt.replace_time_zone(None), clock.time_zone)
         if clock.clock_offset:
             at = at - dt.timedelta(seconds=clock.clock_offset)
         return at.dt.convert_time_zone("UTC").alias(column)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
-from jobs.formats.options import made_whole
+from jobs.formats.options import complete_options
 from jobs.formats.registry import KERNELS, MAPPED
 from jobs.sniff import drawing
 from jobs.sniff.as_json import as_json
@@ -44,7 +44,7 @@ def sniff(
             raise ObservatoryError(f"--as {kind}: it is read through a mapping profile: name one, --profile")
     if profile is not None:
         # What is wrong with the profile is said before a file is read.
-        made_whole(MAPPED, {"profile": profile}, Path())
+        complete_options(MAPPED, {"profile": profile}, Path())
     logs, problems = logs_of(arguments, end)
     known: list[tuple[Log, list[Recognised]]] = []
     for log in logs:

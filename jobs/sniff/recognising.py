@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.formats.registry import DOCUMENTS, FORMATS, LAID_OUT, MAPPED, PROFILES, SURE_ENOUGH, of_whole_logs
+from jobs.formats.registry import DOCUMENTS, FORMATS, LAID_OUT, MAPPED, PROFILES, SURE_ENOUGH, score_whole_log
 from jobs.ingest.chunks import DAMAGE
 from jobs.ingest.source_files import ROTATED
 from jobs.sniff import reading
@@ -92,7 +92,7 @@ def scored(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str
     profile, confidence = PROFILES.recognise(head) or ("", 0.0)
     is_mapped = confidence > scores[MAPPED]
     scores[MAPPED] = max(confidence, scores[MAPPED])
-    ordered = sorted(of_whole_logs(scores, head).items(), key=lambda pair: -pair[1])
+    ordered = sorted(score_whole_log(scores, head).items(), key=lambda pair: -pair[1])
     return ordered, {"profile": profile} if is_mapped and ordered[0][0] == MAPPED else {}
 
 

@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from jobs.cli import main as command_line
-from jobs.formats.delimited.profile_files import shipped
+from jobs.formats.delimited.profile_files import list_shipped
 from jobs.formats.registry import KERNELS
 from jobs.settings import config
 from jobs.settings.base import Settings
@@ -202,7 +202,7 @@ def test_every_option_of_a_format_is_documented() -> None:
 def test_every_bundled_profile_is_documented() -> None:
     text = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
     (listed,) = re.findall(r"^The bundled profiles are (.*): name them without", text, re.MULTILINE)
-    assert re.findall(r"`(\w+)`", listed) == list(shipped())
+    assert re.findall(r"`(\w+)`", listed) == list(list_shipped())
 
 
 def texts_of(command: Any, path: str = "observatory") -> Iterator[tuple[str, str]]:

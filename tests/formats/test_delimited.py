@@ -17,8 +17,8 @@ from polars.testing import assert_frame_equal
 from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, TRANSMISSION, Source, delimited
 from jobs.formats.delimited.profile import Profile
-from jobs.formats.delimited.profile_files import shipped, validated
-from jobs.formats.delimited.splitting import split
+from jobs.formats.delimited.profile_files import list_shipped, validate_profile
+from jobs.formats.delimited.splitting import split_lines
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from jobs.protect.refusal_types import type_of_transmissions
 from tests.support.examples import examples
@@ -359,7 +359,7 @@ def test_a_grain_that_the_channel_has_not_is_refused(channel: str, grain: str, t
     rule = {"is": ["0"], "stage": "delivery", "outcome": "delivered", "grain": grain}
     outcome = {"columns": ["status"], "rule": [rule], "default": "quarantine"}
     with pytest.raises(ObservatoryError, match=told):
-        validated(profile(channel=channel, outcome=outcome)["profile"], "profile")
+        validate_profile(profile(channel=channel, outcome=outcome)["profile"], "profile")
 
 
 def test_an_address_that_is_none_is_told() -> None:
@@ -461,7 +461,7 @@ def test_what_a_csv_writer_wrote_is_read(rows: list[list[str]], quotes_all: bool
     style = csv.QUOTE_ALL if quotes_all else csv.QUOTE_MINIMAL
     csv.writer(written, lineterminator="\n", quoting=style).writerows(rows)
     lines = written.getvalue().split("\n")[:-1]
-    read = split(pl.Series(lines, dtype=pl.String), 3, [0, 1, 2], ",", '"', False)
+    read = split_lines(pl.Series(lines, dtype=pl.String), 3, [0, 1, 2], ",", '"', False)
     assert read["_reason"].null_count() == len(rows)
     values = [[value or "" for value in row] for row in read.drop("_reason").rows()]
     assert values == rows
@@ -528,8 +528,8 @@ def test_a_long_line() -> None:
 
 def test_recognised() -> None:
     assert delimited.sniff(cdr().encode()) == 0
-    assert delimited.recognised("\n".join([cdr(), cdr("failed")]).encode()) == ("restcomm", 1.0)
-    assert delimited.recognised("\n".join([verdict(), "x"]).encode()) == ("sms_firewall", 0.5)
-    assert delimited.recognised(b"a,b,c\n1,2,3\n") is None
-    assert delimited.recognised(b"") is None
-    assert all(isinstance(validated(profile()["profile"], name), Profile) for name in shipped())
+    assert delimited.recognise_profile("\n".join([cdr(), cdr("failed")]).encode()) == ("restcomm", 1.0)
+    assert delimited.recognise_profile("\n".join([verdict(), "x"]).encode()) == ("sms_firewall", 0.5)
+    assert delimited.recognise_profile(b"a,b,c\n1,2,3\n") is None
+    assert delimited.recognise_profile(b"") is None
+    assert all(isinstance(validate_profile(profile()["profile"], name), Profile) for name in list_shipped())

@@ -17,7 +17,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, Source, delimited
 from jobs.formats.delimited.draft import draft_profile
 from jobs.formats.delimited.profile import Profile
-from jobs.formats.delimited.profile_files import embedded, load, profile_of, shipped
+from jobs.formats.delimited.profile_files import embed_profile, list_shipped, load_profile, profile_of
 from jobs.settings import config
 from tests.support.examples import examples
 
@@ -51,7 +51,7 @@ outcome = "delivered"
 
 
 def test_the_profile_that_all_errors_are_made_of_is_right() -> None:
-    profile = load(OWN, "own.toml")
+    profile = load_profile(OWN, "own.toml")
     assert profile.outcome.rule[0].equals == ["OK"]
     assert profile.field.sender.origins == ["from"]
 
@@ -129,7 +129,7 @@ def test_the_profile_that_all_errors_are_made_of_is_right() -> None:
 def test_an_error_names_the_key_and_the_right_one(right: str, wrong: str, told: str) -> None:
     assert right in OWN
     with pytest.raises(ObservatoryError) as error:
-        load(OWN.replace(right, wrong, 1), "own.toml")
+        load_profile(OWN.replace(right, wrong, 1), "own.toml")
     lines = str(error.value).splitlines()
     assert all(line.startswith("own.toml: ") for line in lines)
     assert any(told in line for line in lines), lines
@@ -137,7 +137,7 @@ def test_an_error_names_the_key_and_the_right_one(right: str, wrong: str, told: 
 
 def test_a_default_may_be_an_outcome() -> None:
     text = OWN.replace('"quarantine"', '{ stage = "delivery", outcome = "queued" }')
-    default = load(text, "own.toml").outcome.default
+    default = load_profile(text, "own.toml").outcome.default
     assert not isinstance(default, str)
     assert (default.outcome, default.grain_code("SMS")) == ("queued", "recipient")
 
@@ -170,13 +170,13 @@ def test_settings_hold_the_profile_whole(tmp_path: Path) -> None:
     (tmp_path / "profiles" / "own.toml").write_text(OWN, encoding="utf-8")
     options = settings_of(tmp_path, '{ profile = "profiles/own.toml" }')
     (tmp_path / "profiles" / "own.toml").unlink()
-    assert profile_of(options) == load(OWN, "own.toml")
+    assert profile_of(options) == load_profile(OWN, "own.toml")
     assert json.loads(json.dumps(options)) == options
-    for name, file in shipped().items():
+    for name, file in list_shipped().items():
         whole = settings_of(tmp_path, f'{{ profile = "{name}" }}')
-        assert profile_of(whole) == load(file.read_text(encoding="utf-8"), name)
+        assert profile_of(whole) == load_profile(file.read_text(encoding="utf-8"), name)
     # What is whole already stays as it is.
-    assert embedded(whole, tmp_path) == whole
+    assert embed_profile(whole, tmp_path) == whole
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_settings_hold_the_profile_whole(tmp_path: Path) -> None:
         ('{ profile = "bad.toml" }', "bad.toml: channel: unknown channel 'SMSS'; did you mean 'SMS'?"),
         ('{ profile = "latin.toml" }', "latin.toml cannot be read: it is not UTF-8"),
         ('{ profil = "restcomm" }', "unknown option 'profil'; did you mean 'profile'?"),
-        ("{}", f"profile: say which: {', '.join(shipped())}, or a path to a TOML file"),
+        ("{}", f"profile: say which: {', '.join(list_shipped())}, or a path to a TOML file"),
     ],
 )
 def test_settings_tell_what_is_wrong_with_a_profile(tmp_path: Path, options: str, told: str) -> None:
@@ -213,7 +213,7 @@ def filled(draft: str) -> Profile:
     text = text.replace('columns = ["FILL IN"]', 'columns = ["column_2"]')
     text = text.replace('is = "FILL IN"', 'is = "0"')
     assert "FILL IN" not in re.sub("#.*", "", text)
-    return load(text, "draft")
+    return load_profile(text, "draft")
 
 
 def parsed(lines: list[str], profile: Profile) -> pl.DataFrame:

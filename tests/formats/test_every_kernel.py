@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import PARSED, TRANSMISSION, VERDICT
-from jobs.formats.delimited.profile_files import shipped
-from jobs.formats.registry import COMPANIONS, FORMATS, hosts_of, sniff
+from jobs.formats.delimited.profile_files import list_shipped
+from jobs.formats.registry import COMPANIONS, FORMATS, hosts_of, recognise_format
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, frame_of, lab, parse, placed, source
 from tests.support.samples import SAMPLES, lines_of
@@ -21,7 +21,7 @@ from tests.support.samples import SAMPLES, lines_of
 # The logs of each format; a companion's lines stand in the logs of another.
 LOGS: dict[str, list[str]] = defaultdict(list)
 for path in sorted(each for each in LAB.rglob("*") if each.is_file()):
-    name, _ = sniff(path.read_bytes()[:65_536])
+    name, _ = recognise_format(path.read_bytes()[:65_536])
     for each in [name, *(other.name for other in COMPANIONS if name in hosts_of(other))]:
         if each in FORMATS:
             LOGS[each].append(str(path.relative_to(LAB)))
@@ -85,7 +85,7 @@ def test_records_are_those_of_parse(name: str) -> None:
         assert_frame_equal(records, parsed.filter(pl.col("line_code") == "record").select(records.columns))
 
 
-PROFILES = {"delimited": sorted(shipped())}
+PROFILES = {"delimited": sorted(list_shipped())}
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))

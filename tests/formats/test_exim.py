@@ -17,7 +17,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import polars_schema
 from jobs.formats import LINES, PARSED, TRANSMISSION, VERDICT, Source, exim, kannel, postfix, rspamd
-from jobs.formats.registry import sniff
+from jobs.formats.registry import recognise_format
 from jobs.silver.assembling import all_counted_once
 from tests.support.examples import examples
 
@@ -861,7 +861,7 @@ def test_refused_and_tossed_by_sa_exim() -> None:
 def test_it_knows_its_own_logs() -> None:
     for name in ("mainlog", "rejectlog"):
         data = (LAB / "exim" / name).read_bytes()
-        assert sniff(data) == ("exim", pytest.approx(exim.sniff(data)))
+        assert recognise_format(data) == ("exim", pytest.approx(exim.sniff(data)))
         assert exim.sniff(data) > 0.9
         assert all(module.sniff(data) < 0.5 for module in (kannel, postfix, rspamd))
     assert exim.sniff(b"") == 0

@@ -161,7 +161,7 @@ def test_sniff_knows_its_own(kernel: ModuleType) -> None:
     ],
 )
 def test_the_registry_tells_the_logs_apart(name: str, expected: str) -> None:
-    assert registry.sniff((LAB / name).read_bytes()[:65_536])[0] == expected
+    assert registry.recognise_format((LAB / name).read_bytes()[:65_536])[0] == expected
 
 
 # --- companions ----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.core.lines import frame_of
 from jobs.formats import AHEAD
-from jobs.formats.registry import FORMATS, sniff
+from jobs.formats.registry import FORMATS, recognise_format
 from jobs.ingest.reading import Parsed, Range, parse_block
 from tests.formats.test_every_kernel import LOGS
 from tests.support.filter_logs import LAB, lab, source
@@ -31,7 +31,7 @@ def read(
 def test_a_record_from_the_future_is_quarantined(name: str) -> None:
     # A companion's lines stand in the log of another format.
     logs = [
-        Log(str(sniff((LAB / log).read_bytes()[:65_536])[0]), lab(log)) for log in LOGS[name]
+        Log(str(recognise_format((LAB / log).read_bytes()[:65_536])[0]), lab(log)) for log in LOGS[name]
     ] or files_of(name).values()
     found_any = False
     for log in logs:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, TRANSMISSION, Source, jasmin
-from jobs.formats.jasmin.python_repr import content
+from jobs.formats.jasmin.python_repr import decode_content
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.support.examples import examples
 from tests.support.samples.jasmin import BROKEN, LOST_PART, NO_TLVS, aged, dlr, error, expired, line, mo, mt
@@ -330,7 +330,7 @@ def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.
 @given(st.text(max_size=40))
 def test_ucs2_of_any_script_or_nothing_wrong(text: str) -> None:
     octets = text.encode("utf-16-be", "surrogatepass")
-    read, count, _ = content(repr(octets))
+    read, count, _ = decode_content(repr(octets))
     assert count == len(octets)
     assert read is None or isinstance(read, str)
 

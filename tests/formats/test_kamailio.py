@@ -707,7 +707,7 @@ def test_calls_that_the_syslog_tells_too_are_not_told_again() -> None:
     flat = kamailio_flat.transmissions(flat_rows().lazy()).collect()
 
     def left(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-        return kamailio.untold(rows.lazy(), known.lazy()).collect()
+        return kamailio.drop_repeated_calls(rows.lazy(), known.lazy()).collect()
 
     assert len(flat) == 22
     assert dict(left(flat, syslog).schema) == TRANSMISSION

@@ -84,7 +84,7 @@ def test_lab_every_added_sms_is_one_of_bearerbox(bearerbox: pl.DataFrame) -> Non
 
 def test_lab_submitters(bearerbox: pl.DataFrame) -> None:
     requests = bronze(parse(LOG.read_text().splitlines()))
-    known = kannel_smsbox.submitters(bearerbox.lazy(), requests.lazy()).collect()
+    known = kannel_smsbox.add_submitters(bearerbox.lazy(), requests.lazy()).collect()
     assert_frame_equal(known.drop("client_ip").sort("offset"), bearerbox.drop("client_ip").sort("offset"))
     assert Counter(known.select("entry_code", "client_ip").rows()) == {
         ("box", "127.0.0.1"): 23,
@@ -128,7 +128,7 @@ def test_submitters_by_text_and_time() -> None:
         sms("14:00:00", text="bye"),
     ]
     rows = kannel.transmissions(bronze(parse(events, kannel), kannel).lazy())
-    known = kannel_smsbox.submitters(rows, requests.lazy()).collect().sort("offset")
+    known = kannel_smsbox.add_submitters(rows, requests.lazy()).collect().sort("offset")
     assert known["client_ip"].to_list() == ["192.0.2.7", "192.0.2.8", None, None]
 
 

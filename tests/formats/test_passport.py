@@ -33,7 +33,7 @@ def shaken(**changes: Any) -> dict[str, Any]:
 
 def read(*texts: str | None) -> list[tuple[str | None, str | None]]:
     frame = pl.DataFrame({"text": texts}, schema={"text": pl.String})
-    return frame.select(passport.claims(pl.col("text")).struct.unnest()).rows()
+    return frame.select(passport.read_claims(pl.col("text")).struct.unnest()).rows()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.lines import frame_of
-from jobs.formats.registry import FORMATS, KERNELS, SURE_ENOUGH, sniff
+from jobs.formats.registry import FORMATS, KERNELS, SURE_ENOUGH, recognise_format
 from tests.support.examples import examples
 from tests.support.filter_logs import lab, source
 from tests.support.samples import SAMPLES
@@ -122,19 +122,19 @@ def test_a_log_under_attack_is_recognised(name: str, seed: int, share: float) ->
         ip = f"{chance.randint(240, 255)}.{chance.randint(0, 255)}.{chance.randint(0, 255)}.7"
         lines.append(chance.choice(ATTACKS[name])(n, ip))
     chance.shuffle(lines)
-    assert sniff("\n".join(lines).encode() + b"\n")[0] == kind
+    assert recognise_format("\n".join(lines).encode() + b"\n")[0] == kind
 
 
 @pytest.mark.parametrize("is_iso", [False, True])
 def test_an_attack_alone_is_no_log_of_mail_or_calls(is_iso: bool) -> None:
     lines = [line(n, "240.1.2.3") for n in range(300) for line in of_syslog(SYSTEM, is_iso)]
-    assert sniff("\n".join(lines).encode()) == (None, 0.0)
+    assert recognise_format("\n".join(lines).encode()) == (None, 0.0)
 
 
 def test_no_format_takes_the_log_of_another() -> None:
     """All pairs: no other format is sure of a log."""
     for name, (kind, lines) in logs().items():
         sample = "\n".join(lines).encode() + b"\n"
-        assert sniff(sample)[0] == kind
+        assert recognise_format(sample)[0] == kind
         sure = {other for other, kernel in KERNELS.items() if kernel.sniff(sample) >= SURE_ENOUGH}
         assert sure == {kind}, name

@@ -338,6 +338,6 @@ def test_assemble_is_closed() -> None:
 def test_plain_lines_read_as_those_of_any_form() -> None:
     logged = LOG.read_text("utf-8").splitlines()
     lines = pl.DataFrame({"offset": range(len(logged)), "line": logged}, schema=LINES)
-    plain, is_plain = rspamd._plain(lines, source())
+    plain, is_plain = rspamd._read_plain(lines, source())
     assert is_plain.sum() > 40
     assert_frame_equal(plain, rspamd._of_any_form(lines.filter(is_plain), source()))

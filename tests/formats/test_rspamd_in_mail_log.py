@@ -94,11 +94,14 @@ def test_the_mail_log_is_accounted_for(form: str) -> None:
     for name in ("postfix", "exim", "sendmail"):
         rows = read(Log(name, [*lines, "Nov 24 14:16:12 mx1 other[1]: x rspamd_task_write_log: id: <a>"]))
         assert rows["rspamd"].height == 50
-    assert registry.sniff("\n".join([*lab(f"postfix/mail.{form}.log"), *lines]).encode())[0] == "postfix"
+    assert (
+        registry.recognise_format("\n".join([*lab(f"postfix/mail.{form}.log"), *lines]).encode())[0]
+        == "postfix"
+    )
     # Where hardly a line is the server's, too.
     servers = [line for line in lab(f"postfix/mail.{form}.log") if " postfix" in line]
     few = [*lines, *servers[:40]]
-    assert registry.sniff("\n".join(few).encode())[0] == "postfix"
+    assert registry.recognise_format("\n".join(few).encode())[0] == "postfix"
 
 
 def test_a_mail_log_that_is_named_rspamd_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import polars_schema
 from jobs.formats import LINES, PARSED, TRANSMISSION, Source, exim, kannel, postfix, rspamd, sendmail
-from jobs.formats.registry import sniff
+from jobs.formats.registry import recognise_format
 from tests.support.examples import examples
 from tests.support.samples.sendmail import LOG, RELAY, Q, R, came, line, rcpt, went
 
@@ -597,7 +597,7 @@ def test_a_recipient_whom_the_session_discards() -> None:
 
 def test_it_knows_its_own_log() -> None:
     data = "\n".join(LOG).encode()
-    assert sniff(data) == ("sendmail", 1.0)
+    assert recognise_format(data) == ("sendmail", 1.0)
     assert all(module.sniff(data) < 0.5 for module in (exim, kannel, postfix, rspamd))
     assert sendmail.sniff(b"") == 0
     for other in OTHERS:
@@ -746,4 +746,4 @@ def test_facility_and_level_before_the_host_change_nothing(mark: str) -> None:
     marked = [each.replace(" mx1 ", f" {mark}mx1 ", 1) for each in lines]
     assert parse(marked).equals(parse(lines))
     assert parse(lines)["line_code"].to_list() == ["record"] * 3
-    assert sniff("\n".join(marked).encode())[0] == "sendmail"
+    assert recognise_format("\n".join(marked).encode())[0] == "sendmail"

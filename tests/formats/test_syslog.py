@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.formats import Source
-from jobs.formats.shared.syslog import halves, split_envelope
+from jobs.formats.shared.syslog import split_at_first, split_envelope
 
 UTC = dt.UTC
 
@@ -238,4 +238,6 @@ def test_halves_are_those_of_splitn(separator):
         ["a b c", "a: b", "é b é: x", "", None, " ", ": ", "日本: 語 é", "a:b"], dtype=pl.String
     )
     expected = texts.str.splitn(separator, 2).struct.unnest().get_columns()
-    assert [half.to_list() for half in halves(texts, separator)] == [half.to_list() for half in expected]
+    assert [half.to_list() for half in split_at_first(texts, separator)] == [
+        half.to_list() for half in expected
+    ]

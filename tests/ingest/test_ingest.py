@@ -22,7 +22,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import polars_schema
 from jobs.formats import Source, registry
-from jobs.formats.options import made_whole
+from jobs.formats.options import complete_options
 from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
 from jobs.ingest import reading
 from jobs.ingest.manifest import Piece, Stream
@@ -49,7 +49,7 @@ COUNTS = ("line_count", "record_count", "ignored_count", "quarantined_count")
 
 
 # Formats that cannot be read without an option.
-OPTIONS = {"delimited": made_whole("delimited", {"profile": "sms_firewall"}, ROOT)}
+OPTIONS = {"delimited": complete_options("delimited", {"profile": "sms_firewall"}, ROOT)}
 
 
 def ranges(

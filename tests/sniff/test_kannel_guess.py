@@ -76,11 +76,11 @@ def test_no_proposal_decodes_a_text_or_a_number_wrongly(
     if not is_delimiter_in_texts:
         rows = [row for row in rows if delimiter not in row["b"]]
     head = written(delimiter.join(f"%{code}" for code in codes), rows)
-    options = kannel.options_of(head)
+    options = kannel.guess_options(head)
     if options is None:
         return
-    found = kannel.decoded(head, options["access_log_format"], options.get("access_log_clean", True))
-    assert len(found) == len(rows) and len(kannel.shown(head, options)) == 3
+    found = kannel.decode_lines(head, options["access_log_format"], options.get("access_log_clean", True))
+    assert len(found) == len(rows) and len(kannel.show_lines(head, options)) == 3
     for line, row in zip(found, rows, strict=True):
         assert line["event"] == row["l"]
         assert line.get("text", row["b"]) == row["b"]
@@ -94,7 +94,7 @@ def test_formats_in_use_are_proposed(own: str) -> None:
     chance = random.Random(7)
     rows = [row for row in (values(chance) for _ in range(200)) if not set(",;|") & set(row["b"])]
     given = [row | {"B": "", "D": "", "m": "-1", "M": "-1", "C": "-1"} for row in rows]
-    options = kannel.options_of(written(own, given))
+    options = kannel.guess_options(written(own, given))
     assert options is not None and options["access_log_format"] == own
 
 

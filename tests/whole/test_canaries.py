@@ -17,7 +17,7 @@ from jobs.core.patterns import masked
 from jobs.engine.lake import Lake
 from jobs.formats import Source
 from jobs.formats.format import SILVER
-from jobs.formats.options import made_whole
+from jobs.formats.options import complete_options
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.formats.shared.documents import frame_of as documents_of
 from jobs.ingest.pull import pull
@@ -95,7 +95,7 @@ def has_arrived(canary: str, text: str) -> bool:
 def bronze_of(log: Canaries, entries: list[str]) -> tuple[pl.DataFrame, int]:
     """The bronze rows of a log's entries, and how many lines or documents were quarantined."""
     kernel: Any = KERNELS[log.kernel]
-    options = made_whole(log.kernel, log.source_options, Path())
+    options = complete_options(log.kernel, log.source_options, Path())
     source = Source("op", "s", "a", dt.datetime(2027, 1, 1, tzinfo=dt.UTC), options=options)
     if log.kernel in DOCUMENTS:
         files = entries if log.is_files else [log.head + "".join(entries)]

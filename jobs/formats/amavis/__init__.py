@@ -26,12 +26,12 @@ from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, line_code, none_if_empty, place_of_queue, typed_columns
 from jobs.formats.shared.verdicts import (
     as_verdicts,
-    finite,
     in_mail_log,
-    microseconds,
     one_row_per_line,
     share_of_lines,
-    whole,
+    to_finite,
+    to_microseconds,
+    to_whole,
     without_brackets,
 )
 
@@ -169,11 +169,11 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     pieces = rows.filter(pl.col("event_code") != "verdict")
     if pieces.is_empty():
         return as_verdicts(whole_lines, NAME, "amavis")
-    joined = with_fields(_joined(pieces.lazy()), "_text").filter(pl.col("action").is_not_null())
+    joined = with_fields(_join_pieces(pieces.lazy()), "_text").filter(pl.col("action").is_not_null())
     return as_verdicts(pl.concat([whole_lines.select(*BRONZE), joined.select(*BRONZE)]), NAME, "amavis")
 
 
-def _joined(pieces: pl.LazyFrame) -> pl.LazyFrame:
+def _join_pieces(pieces: pl.LazyFrame) -> pl.LazyFrame:
     """One row per broken verdict, at its first piece, with `_text`, the line as Amavis meant it.
 
     Pieces follow each other in the log, so a piece belongs to the last beginning before it, unless the
@@ -232,11 +232,11 @@ def with_fields(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
         "queue_id": tail.field("queue"),
         "next_queue_id": tail.field("next"),
         "message_id": none_if_empty(without_brackets(tail.field("mid"))),
-        "score": finite(tail.field("hits").str.extract(r"^(-?[\d.]+)")),
+        "score": to_finite(tail.field("hits").str.extract(r"^(-?[\d.]+)")),
         "symbols": pl.concat_list([part.fill_null(pl.lit([], dtype=pl.List(pl.String))) for part in symbols]),
         "subject": none_if_empty(more.str.extract(_SUBJECT).str.replace_all(r'\\(["\\])', "$1")),
-        "message_bytes": whole(tail.field("size")),
-        "filter_us": microseconds(more.str.extract(r", (\d+) ms\s*$"), 1_000),
+        "message_bytes": to_whole(tail.field("size")),
+        "filter_us": to_microseconds(more.str.extract(r", (\d+) ms\s*$"), 1_000),
     }
     return (
         rows.with_columns(_head=pl.col(text).str.extract_groups(_HEAD))

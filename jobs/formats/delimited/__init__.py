@@ -23,9 +23,19 @@ from jobs.formats import LINES, PLACE, TIMESTAMP, Source
 from jobs.formats.delimited.draft import draft_profile
 from jobs.formats.delimited.fold import transmissions as transmissions
 from jobs.formats.delimited.profile import KINDS, Profile
-from jobs.formats.delimited.profile_files import embedded, profile_of, shipped
-from jobs.formats.delimited.read import NO_RULE, QUARANTINED, decided, entry, ignored, key, raw, rule, target
-from jobs.formats.delimited.splitting import split
+from jobs.formats.delimited.profile_files import embed_profile, list_shipped, profile_of
+from jobs.formats.delimited.read import (
+    NO_RULE,
+    QUARANTINED,
+    deciding_rule,
+    entry_code,
+    is_ignored,
+    join_key,
+    raw_value,
+    rule_columns,
+    target_value,
+)
+from jobs.formats.delimited.splitting import split_lines
 from jobs.formats.format import LineFormat, Profiles
 from jobs.formats.shared.fields import as_assembled, of_records, place_of_event, typed_columns
 
@@ -73,11 +83,11 @@ _DECIDED = ["stage_code", "outcome_code", "grain_code", "is_part"]
 
 
 def sniff(sample: bytes) -> float:
-    """0: no delimited file states what its columns mean. recognised() names a shipped profile that fits."""
+    """0: no delimited file states what its columns mean. recognise_profile() finds a shipped profile."""
     return 0.0
 
 
-def recognised(sample: bytes) -> tuple[str, float] | None:
+def recognise_profile(sample: bytes) -> tuple[str, float] | None:
     """The shipped profile that reads the most of the sample's lines, and their share.
 
     None where none reads half of them.
@@ -85,7 +95,7 @@ def recognised(sample: bytes) -> tuple[str, float] | None:
     lines = [line for line in sample.decode("utf-8", "replace").split("\n") if line.strip()][:2000]
     frame = pl.LazyFrame({"offset": range(len(lines)), "line": lines}, schema=LINES)
     best: tuple[str, float] | None = None
-    for name in shipped():
+    for name in list_shipped():
         source = Source("", "", "", dt.datetime.max.replace(tzinfo=dt.UTC), options={"profile": name})
         line_code = parse(frame, source).collect()["line_code"]
         share = int((line_code == "record").sum()) / max(len(lines), 1)
@@ -105,7 +115,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     profile = profile_of(source.options)
     frame = lines.select("offset", _line=pl.col("line").fill_null("").str.strip_chars_end("\r")).collect()
     wanted = sorted({profile.columns.index(column) for _, column in profile.used()})
-    fields = split(
+    fields = split_lines(
         frame["_line"],
         len(profile.columns),
         wanted,
@@ -118,25 +128,25 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .lazy()
         .rename({f"column_{place}": f"column_{profile.columns[place]}" for place in wanted})
     )
-    return _typed(table, profile, source)
+    return _type_fields(table, profile, source)
 
 
-def _typed(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.LazyFrame:
+def _type_fields(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.LazyFrame:
     """What parse() gives, from the fields of each line as `column_<name>`."""
     targets = profile.field.given()
-    read = {name: target(name, targets[name], source) for name in targets if name != "entry_code"}
+    read = {name: target_value(name, targets[name], source) for name in targets if name != "entry_code"}
     table = (
         table.with_columns(
             pl.col(f"column_{column}").str.strip_chars().alias(f"value_{column}")
-            for column in _columns(profile)
+            for column in _wanted_columns(profile)
         )
-        .with_columns(_is_ignored=ignored(profile))
-        .with_columns(_blanked(profile))
-        .with_columns(_rule=rule(profile), **read)
-        .with_columns(**decided(profile), entry_code=entry(profile))
+        .with_columns(_is_ignored=is_ignored(profile))
+        .with_columns(_blank_fields(profile))
+        .with_columns(_rule=deciding_rule(profile), **read)
+        .with_columns(**rule_columns(profile), entry_code=entry_code(profile))
     )
     unreadable = [
-        raw(targets[name]).is_not_null() & pl.col(name).is_null()
+        raw_value(targets[name]).is_not_null() & pl.col(name).is_null()
         for name in read
         if KINDS.get(name) in ("integer", "ip", "time")
     ]
@@ -163,8 +173,8 @@ def _typed(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.LazyFram
             line_code=line_code,
             profile_name=pl.lit(profile.name),
             channel_code=pl.lit(profile.channel),
-            message_key=key(profile.message_key),
-            part_key=key(profile.part_key),
+            message_key=join_key(profile.message_key),
+            part_key=join_key(profile.part_key),
         )
         .select(
             "offset",
@@ -175,19 +185,19 @@ def _typed(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.LazyFram
     )
 
 
-def _blanked(profile: Profile) -> list[pl.Expr]:
+def _blank_fields(profile: Profile) -> list[pl.Expr]:
     """The fields that are read, null where they are empty or stand for nothing."""
     nothing = ["", *profile.null]
     return [
         pl.when(~pl.col(f"value_{column}").is_in(nothing))
         .then(pl.col(f"{kind}_{column}"))
         .alias(f"{kind}_{column}")
-        for column in _columns(profile)
+        for column in _wanted_columns(profile)
         for kind in ("column", "value")
     ]
 
 
-def _columns(profile: Profile) -> list[str]:
+def _wanted_columns(profile: Profile) -> list[str]:
     return list(dict.fromkeys(column for _, column in profile.used()))
 
 
@@ -208,12 +218,12 @@ FORMAT = LineFormat(
     lookback_days=LOOKBACK_DAYS,
     bronze=BRONZE,
     sniff=sniff,
-    profiles=Profiles(recognise=recognised, draft=draft_profile),
+    profiles=Profiles(recognise=recognise_profile, draft=draft_profile),
     parse=parse,
     assemble=assemble,
     transmissions=transmissions,
     place=place_of_event(pl.col("message_key")),
     options=("profile",),
-    check_options=embedded,
+    check_options=embed_profile,
     has_numbers=True,
 )

@@ -38,10 +38,10 @@ def draft_profile(sample: bytes) -> str:
     names = names_of(rows[0] if is_headed and rows else [], max((len(row) for row in rows), default=0))
     body = rows[1:] if is_headed else rows
     columns = [column_of(name, [row[place] for row in body]) for place, name in enumerate(names)]
-    return _printed(columns, delimiter, quote, is_headed, targets_of(columns), len(body))
+    return _draft_toml(columns, delimiter, quote, is_headed, targets_of(columns), len(body))
 
 
-def _printed(
+def _draft_toml(
     columns: list[Column],
     delimiter: str,
     quote: str,
@@ -58,40 +58,42 @@ def _printed(
         "# jobs/formats/delimited/profiles/sms_firewall.toml explains every key.",
         "",
         'name = "own"',
-        f"channel = {_quoted('SMS' if 'text' in targets else TO_FILL)}",
-        f"delimiter = {_quoted(delimiter)}",
-        f"quote = {_quoted(quote)}",
+        f"channel = {_quote_toml('SMS' if 'text' in targets else TO_FILL)}",
+        f"delimiter = {_quote_toml(delimiter)}",
+        f"quote = {_quote_toml(quote)}",
         f"header = {str(is_headed).lower()}",
         'null = ["null", "NULL", "\\\\N", "-"]',
         f"# From {rows} row{'' if rows == 1 else 's'}: numbers and texts as patterns, codes as they are.",
         "columns = [",
     ]
-    width = max(len(_quoted(column.name)) for column in columns) + 1
-    lines += [f"    {_quoted(column.name) + ',':{width}}  # {_described(column)}" for column in columns]
+    width = max(len(_quote_toml(column.name)) for column in columns) + 1
+    lines += [
+        f"    {_quote_toml(column.name) + ',':{width}}  # {_describe_column(column)}" for column in columns
+    ]
     lines += ["]", "# Columns that the rows of one message (tries, segments) share:"]
     identity = targets.get("message_id", [])
-    example = ", ".join(_quoted(column.name) for column in identity) or '"the column of the message id"'
+    example = ", ".join(_quote_toml(column.name) for column in identity) or '"the column of the message id"'
     lines += [f"# message_key = [{example}]", "", "[field]"]
     for name in ("first_at", "last_at"):
         if name in targets or name == "first_at":
             lines += _time_lines(name, targets.get(name, []))
     for name in ("sender", "recipient"):
         found = targets.get(name, [])
-        lines.append(f"{name} = {{ column = {_quoted(found[0].name if found else TO_FILL)} }}")
+        lines.append(f"{name} = {{ column = {_quote_toml(found[0].name if found else TO_FILL)} }}")
     rest = ("client_ip", "account", "inbound_link", "outbound_link", "message_id", "message_bytes")
     for name in (*rest, "segment_count", "text", "reply_text"):
         if name in targets:
-            lines.append(f"{name} = {{ column = {_quoted(targets[name][0].name)} }}")
+            lines.append(f"{name} = {{ column = {_quote_toml(targets[name][0].name)} }}")
     lines += _outcome_lines(targets.get("outcome", []))
     mapped = [column for found in targets.values() for column in found]
-    left = [_quoted(each.name) for each in columns if each not in mapped and each.kind != "empty"]
+    left = [_quote_toml(each.name) for each in columns if each not in mapped and each.kind != "empty"]
     lines += ["", f"# Not mapped, so not stored: {', '.join(left)}."] if left else []
     return "\n".join(lines) + "\n"
 
 
 def _time_lines(name: str, found: list[Column]) -> list[str]:
     if not found:
-        return [f"{name} = {{ column = {_quoted(TO_FILL)}, formats = [{_quoted(TO_FILL)}] }}"]
+        return [f"{name} = {{ column = {_quote_toml(TO_FILL)}, formats = [{_quote_toml(TO_FILL)}] }}"]
     formats = found[0].formats
     if len(found) == 2:
         formats = [f"{date} {clock}" for date in found[0].formats for clock in found[1].formats]
@@ -102,8 +104,8 @@ def _time_lines(name: str, found: list[Column]) -> list[str]:
         lines.append("# Is the day or the month first? Where all values fit both, the day is taken to be.")
     if not any("z" in form or form.endswith("Z") or form in EPOCHS for form in formats):
         lines.append(f"# {name}: in the source's time_zone, or say time_zone here.")
-    told = ", ".join(map(_quoted, formats))
-    names = ", ".join(_quoted(column.name) for column in found)
+    told = ", ".join(map(_quote_toml, formats))
+    names = ", ".join(_quote_toml(column.name) for column in found)
     origin = f'columns = [{names}], join = " "' if len(found) == 2 else f"column = {names}"
     return [*lines, f"{name} = {{ {origin}, formats = [{told}] }}"]
 
@@ -116,7 +118,7 @@ def _outcome_lines(found: list[Column]) -> list[str]:
         "# What each value stands for. stage: connect, envelope, content or delivery. outcome: delivered,",
         "# tagged, quarantined, discarded, rejected, deferred, bounced, expired or queued.",
         "[outcome]",
-        f"columns = [{_quoted(name)}]" + ("  # guessed" if found else ""),
+        f"columns = [{_quote_toml(name)}]" + ("  # guessed" if found else ""),
         'default = "quarantine"',
     ]
     for value in found[0].values if found else [TO_FILL]:
@@ -133,27 +135,27 @@ def _outcome_lines(found: list[Column]) -> list[str]:
         lines += [
             "",
             "[[outcome.rule]]",
-            f"is = {_quoted(value)}",
-            f"stage = {_quoted(stage)}",
-            f"outcome = {_quoted(outcome)}{guess}",
+            f"is = {_quote_toml(value)}",
+            f"stage = {_quote_toml(stage)}",
+            f"outcome = {_quote_toml(outcome)}{guess}",
         ]
     return lines
 
 
-def _described(column: Column) -> str:
+def _describe_column(column: Column) -> str:
     """A column's type, how often it is filled, and what its values look like."""
     filled = "" if column.filled > 0.995 else f", {column.filled:.0%} filled"
     if column.kind == "empty":
         return "empty"
     if column.kind == "code":
-        shown = ", ".join(_quoted(value) for value in column.values[:6])
+        shown = ", ".join(_quote_toml(value) for value in column.values[:6])
         return f"code{filled}: {shown}" + (", …" if len(column.values) > 6 else "")
     if column.formats:
         return f"{column.kind}{filled}: {', '.join(column.formats)}"
     return f"{column.kind}{filled}: {mask_value(column.values[0])}"
 
 
-def _quoted(text: str) -> str:
+def _quote_toml(text: str) -> str:
     """A TOML basic string; control signs are escaped, so that a terminal shows them as text."""
     escaped = json.dumps(text, ensure_ascii=False)
     return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in escaped)

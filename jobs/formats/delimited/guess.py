@@ -12,7 +12,7 @@ from typing import Literal
 import polars as pl
 
 from jobs.formats.delimited.profile import EPOCHS
-from jobs.formats.delimited.read import time
+from jobs.formats.delimited.read import parse_time
 
 DELIMITERS = ",;\t|^~"
 LINES_READ = 2000
@@ -111,7 +111,7 @@ def delimiter_of(lines: list[str]) -> tuple[str, str]:
     """The sign that cuts most lines into the same number of fields, and the quote."""
     best, most = ",", 0.0
     for sign in DELIMITERS:
-        counts = Counter(len(row) for row in _split(lines, sign, '"'))
+        counts = Counter(len(row) for row in _split_lines(lines, sign, '"'))
         counts.pop(1, None)
         fields, same = max(counts.items(), key=lambda pair: (pair[1], pair[0]), default=(0, 0))
         # Of two that fit as many lines, the one with more fields: a comma may stand in each time stamp.
@@ -123,7 +123,7 @@ def delimiter_of(lines: list[str]) -> tuple[str, str]:
     return best, '"' if quoted or not stray else ""
 
 
-def _split(lines: list[str], delimiter: str, quote: str) -> list[list[str]]:
+def _split_lines(lines: list[str], delimiter: str, quote: str) -> list[list[str]]:
     limit = csv.field_size_limit(1 << 27)
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
     # The reader takes each line by itself, and refuses a NUL or a carriage return inside it.
@@ -136,7 +136,7 @@ def _split(lines: list[str], delimiter: str, quote: str) -> list[list[str]]:
 
 def rows_of(lines: list[str], delimiter: str, quote: str) -> list[list[str]]:
     """The rows that have the commonest number of fields; at least two columns."""
-    rows = _split(lines, delimiter, quote)
+    rows = _split_lines(lines, delimiter, quote)
     fields = max(Counter(len(row) for row in rows).most_common(1)[0][0] if rows else 2, 2)
     fitting = [row for row in rows if len(row) == fields]
     return fitting or [(row + [""] * fields)[:fields] for row in rows]
@@ -170,11 +170,11 @@ def column_of(name: str, values: list[str]) -> Column:
     held = [value.strip() for value in values if value.strip() not in ("", "null", "NULL", "\\N", "-")]
     counts = Counter(held)
     distinct = [value for value, _ in counts.most_common()]
-    kind, formats = _kind(held, distinct)
+    kind, formats = _guess_kind(held, distinct)
     return Column(name, kind, formats, distinct, len(held) / max(len(values), 1))
 
 
-def _kind(held: list[str], distinct: list[str]) -> tuple[str, list[str]]:
+def _guess_kind(held: list[str], distinct: list[str]) -> tuple[str, list[str]]:
     if not held:
         return "empty", []
 
@@ -182,7 +182,7 @@ def _kind(held: list[str], distinct: list[str]) -> tuple[str, list[str]]:
         return sum(1 for value in held if pattern.fullmatch(value)) / len(held)
 
     for kind, candidates in (("time", [*EPOCHS, *_TIMES]), ("date", _DATES), ("clock", _CLOCKS)):
-        formats = _formats(distinct, kind, candidates)
+        formats = _guess_formats(distinct, kind, candidates)
         if formats:
             return kind, formats
     if share(_IP) >= SURE:
@@ -203,7 +203,7 @@ def _kind(held: list[str], distinct: list[str]) -> tuple[str, list[str]]:
     return "text", []
 
 
-def _formats(distinct: list[str], kind: str, candidates: list[str]) -> list[str]:
+def _guess_formats(distinct: list[str], kind: str, candidates: list[str]) -> list[str]:
     """The formats, two at most, that nearly all values are in; the one that most are in goes first."""
     some = distinct[:200]
     told = pl.DataFrame({"value": some})
@@ -223,7 +223,7 @@ def _formats(distinct: list[str], kind: str, candidates: list[str]) -> list[str]
             text, form_read = pl.lit("2026-01-01 ") + text, f"%Y-%m-%d {form}"
         else:
             form_read = form
-        fits = told.select(time(text, form_read, "UTC").is_not_null()).to_series().to_list()
+        fits = told.select(parse_time(text, form_read, "UTC").is_not_null()).to_series().to_list()
         read[form] = {place for place, does in enumerate(fits) if does}
     first = max(read, key=lambda form: len(read[form]))
     if not read[first]:
@@ -233,10 +233,12 @@ def _formats(distinct: list[str], kind: str, candidates: list[str]) -> list[str]
     return both if len(set().union(*(read[form] for form in both))) >= SURE * len(some) else []
 
 
-def _earliest(column: Column) -> dt.datetime:
+def _earliest_time(column: Column) -> dt.datetime:
     """The earliest time in a column of times."""
     value = pl.DataFrame({"value": column.values})
-    times = value.select(pl.coalesce(time(pl.col("value"), form, "UTC") for form in column.formats).min())
+    times = value.select(
+        pl.coalesce(parse_time(pl.col("value"), form, "UTC") for form in column.formats).min()
+    )
     return times.item() or dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
@@ -261,7 +263,7 @@ def targets_of(columns: list[Column]) -> dict[str, list[Column]]:
     times = [column for column in free if column.kind == "time"]
     if times:
         # Of several times the earliest is the first event, unless names show it.
-        times.sort(key=_earliest)
+        times.sort(key=_earliest_time)
         named = [column for column in times if not re.search(_HINTS["last_at"], column.words)]
         take("first_at", (named or times)[:1])
         if len(times) > 1:

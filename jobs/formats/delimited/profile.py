@@ -42,7 +42,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-def filled(value: Any) -> Any:
+def refuse_unfilled(value: Any) -> Any:
     """The value, unless it is a place that a drafted profile left to its user."""
     if value == TO_FILL:
         raise ValueError("this place is still to be filled in")
@@ -74,7 +74,7 @@ class Target(Settings):
     @classmethod
     def whole_times(cls, formats: list[str]) -> list[str]:
         for form in formats:
-            filled(form)
+            refuse_unfilled(form)
             if not tells_a_time(form):
                 raise ValueError(
                     f"'{form}' gives no whole time; write it as in %Y-%m-%d %H:%M:%S, or epoch_s, epoch_ms"
@@ -90,7 +90,7 @@ class Target(Settings):
 
     @model_validator(mode="after")
     def one_origin(self) -> Target:
-        filled(self.column)
+        refuse_unfilled(self.column)
         if sum((self.column is not None, bool(self.columns), self.value is not None)) != 1:
             raise ValueError("say one of column, columns and value")
         if self.join is not None and len(self.columns) < 2:
@@ -144,7 +144,7 @@ class Targets(Settings):
             if kind == "code":
                 for code in [*target.codes.values(), target.default, target.value]:
                     if code is not None:
-                        one_of(filled(code), codes(name.removesuffix("_code")), name)
+                        one_of(refuse_unfilled(code), codes(name.removesuffix("_code")), name)
                 if target.origins and target.default is None:
                     raise ValueError(f"{name} needs a default for values that are not among its codes")
             if kind == "integer" and target.value is not None and not target.value.isdigit():
@@ -165,7 +165,7 @@ class Match(Settings):
     @field_validator("equals", "starts_with", mode="before")
     @classmethod
     def as_list(cls, values: Any) -> Any:
-        return [filled(values)] if isinstance(values, str) else values
+        return [refuse_unfilled(values)] if isinstance(values, str) else values
 
 
 class Ignored(Match):
@@ -197,7 +197,7 @@ class Decided(Settings):
     @field_validator("stage", "outcome", "grain")
     @classmethod
     def known_code(cls, code: str | None, info: Any) -> str | None:
-        return code and one_of(filled(code), codes(info.field_name), info.field_name)
+        return code and one_of(refuse_unfilled(code), codes(info.field_name), info.field_name)
 
     def grain_code(self, channel: str) -> str:
         """A call is one, whatever became of it. Of messages an attempt is what was refused or put off before
@@ -241,7 +241,7 @@ class Outcome(Settings):
     @classmethod
     def said(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return one_of(filled(value), ["quarantine", "ignore"], "default")
+            return one_of(refuse_unfilled(value), ["quarantine", "ignore"], "default")
         return value
 
 
@@ -267,7 +267,7 @@ class Profile(Settings):
     @field_validator("channel")
     @classmethod
     def known_channel(cls, code: str) -> str:
-        return one_of(filled(code), codes("channel"), "channel")
+        return one_of(refuse_unfilled(code), codes("channel"), "channel")
 
     @field_validator("delimiter", "quote")
     @classmethod

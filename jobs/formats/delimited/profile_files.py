@@ -18,12 +18,12 @@ PROFILES = Path(__file__).parent / "profiles"
 
 
 @cache
-def shipped() -> dict[str, Path]:
+def list_shipped() -> dict[str, Path]:
     """The profiles that ship, by name."""
     return {file.stem: file for file in sorted(PROFILES.glob("*.toml"))}
 
 
-def load(text: str, place: str) -> Profile:
+def load_profile(text: str, place: str) -> Profile:
     """A profile from TOML; errors name `place`.
 
     Raises ObservatoryError with one line for each thing that is wrong: the key, and the nearest right one.
@@ -32,18 +32,18 @@ def load(text: str, place: str) -> Profile:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ObservatoryError(f"{place}: not TOML: {error}") from None
-    return validated(raw, place)
+    return validate_profile(raw, place)
 
 
-def validated(raw: dict[str, Any], place: str) -> Profile:
+def validate_profile(raw: dict[str, Any], place: str) -> Profile:
     try:
         return Profile.model_validate(raw)
     except ValidationError as error:
-        lines = dict.fromkeys(f"{place}: {told(problem)}" for problem in error.errors())
+        lines = dict.fromkeys(f"{place}: {describe_problem(problem)}" for problem in error.errors())
         raise ObservatoryError("\n".join(lines)) from None
 
 
-def told(problem: Any) -> str:
+def describe_problem(problem: Any) -> str:
     """One sentence on a key that is wrong: where it stands, what is wrong, what is right."""
     # Pydantic names the variants of outcome.default in the path; users do not write them.
     steps = [step for step in problem["loc"] if step != "Decided" and not str(step).startswith("literal[")]
@@ -60,28 +60,28 @@ def told(problem: Any) -> str:
     return f"{path}: {message}" if path else message
 
 
-def embedded(options: dict[str, Any], base: Path) -> dict[str, Any]:
+def embed_profile(options: dict[str, Any], base: Path) -> dict[str, Any]:
     """The options with the profile's content instead of its name or path.
 
     Raises ObservatoryError that names what is wrong.
     """
     given = options.get("profile")
     if given is None:
-        names = ", ".join(shipped())
+        names = ", ".join(list_shipped())
         raise ObservatoryError(f"profile: say which: {names}, or a path to a TOML file")
     if isinstance(given, dict):
-        profile = validated(given, "profile")
-    elif given in shipped():
-        profile = load(shipped()[given].read_text(encoding="utf-8"), f"profile {given}")
+        profile = validate_profile(given, "profile")
+    elif given in list_shipped():
+        profile = load_profile(list_shipped()[given].read_text(encoding="utf-8"), f"profile {given}")
     elif str(given).endswith(".toml"):
         file = base / str(given)
         try:
-            profile = load(file.read_text(encoding="utf-8"), f"profile {file}")
+            profile = load_profile(file.read_text(encoding="utf-8"), f"profile {file}")
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8"
             raise ObservatoryError(f"profile: {file} cannot be read: {why}") from None
     else:
-        hint = nearest(str(given), shipped())
+        hint = nearest(str(given), list_shipped())
         raise ObservatoryError(f"profile: unknown profile '{given}'{hint}; a path must end in .toml")
     return options | {"profile": profile.model_dump(mode="json", by_alias=True, exclude_none=True)}
 
@@ -93,10 +93,10 @@ def profile_of(options: dict[str, Any]) -> Profile:
     """
     given = options.get("profile")
     if not isinstance(given, dict):
-        given = embedded(options, Path())["profile"]
+        given = embed_profile(options, Path())["profile"]
     return _profile_of(json.dumps(given, sort_keys=True))
 
 
 @lru_cache(maxsize=16)
 def _profile_of(text: str) -> Profile:
-    return validated(json.loads(text), "profile")
+    return validate_profile(json.loads(text), "profile")

@@ -15,7 +15,7 @@ import polars as pl
 BYTE_ORDER_MARK = "\ufeff"
 
 
-def split(
+def split_lines(
     lines: pl.Series, columns: int, wanted: list[int], delimiter: str, quote: str, extra: bool
 ) -> pl.DataFrame:
     """One row per line, in order: `_reason`, null where the line fits; each wanted column, `column_<number>`.
@@ -25,10 +25,10 @@ def split(
     """
     if lines.str.starts_with(BYTE_ORDER_MARK).any():
         lines = lines.str.strip_prefix(BYTE_ORDER_MARK)
-    checked = pl.DataFrame({"_line": lines}).select(*_checks(columns, delimiter, quote, extra))
+    checked = pl.DataFrame({"_line": lines}).select(*_line_checks(columns, delimiter, quote, extra))
     fits = checked["_reason"].is_null()
     reading = [
-        (mask.arg_true(), _read(lines.filter(mask), columns, wanted, delimiter, sign))
+        (mask.arg_true(), _read_columns(lines.filter(mask), columns, wanted, delimiter, sign))
         for mask, sign in ((fits & ~checked["_is_quoted"], ""), (fits & checked["_is_quoted"], quote))
         if mask.any()
     ]
@@ -45,7 +45,7 @@ def split(
     )
 
 
-def _checks(columns: int, delimiter: str, quote: str, extra: bool) -> tuple[pl.Expr, pl.Expr]:
+def _line_checks(columns: int, delimiter: str, quote: str, extra: bool) -> tuple[pl.Expr, pl.Expr]:
     """_reason and _is_quoted of each `_line`."""
     line = pl.col("_line")
     bare, wrong = line, pl.lit(None, dtype=pl.String)
@@ -69,7 +69,9 @@ def _checks(columns: int, delimiter: str, quote: str, extra: bool) -> tuple[pl.E
     return reason.alias("_reason"), pl.repeat(False, pl.len()).alias("_is_quoted") | is_quoted
 
 
-def _read(lines: pl.Series, columns: int, wanted: list[int], delimiter: str, quote: str) -> pl.DataFrame:
+def _read_columns(
+    lines: pl.Series, columns: int, wanted: list[int], delimiter: str, quote: str
+) -> pl.DataFrame:
     """The wanted columns of lines that all fit; one row per line."""
     # The reader takes the number of columns from the first line.
     first = delimiter * (columns - 1) + "\n"

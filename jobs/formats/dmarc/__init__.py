@@ -36,14 +36,14 @@ from jobs.formats.shared.documents import (
     ZIP,
     Budget,
     Content,
-    contents,
-    decoded,
+    decode_part,
     is_mail,
-    leaves,
+    leaf_parts,
     mail_of,
-    mails,
-    parts,
-    refused,
+    refuse_document,
+    split_mailbox,
+    unpack_file,
+    walk_parts,
 )
 
 NAME = "dmarc"
@@ -118,67 +118,67 @@ def sniff(sample: bytes) -> float:
 def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Iterator[Document]:
     """The reports of a file. Mails that are ARF reports belong to the format feedback: ignored here.
 
-    Quarantine reasons: those of contents() and rows_of(); too_large (more than limit_bytes, in the file or
+    Quarantine reasons: those of unpack_file() and rows_of(); too_large (more than limit_bytes, in the file or
     out of its archives); no_report (a mail without a report); from_the_future (it begins after its file
     was written and landed).
     """
     if len(data) > limit_bytes:
-        yield refused("too_large", data)
+        yield refuse_document("too_large", data)
         return
     if not data.strip():
-        yield refused("empty")
+        yield refuse_document("empty")
         return
     budget = Budget(limit_bytes)
-    for content in contents(data, budget):
+    for content in unpack_file(data, budget):
         if content.reason_code is None and is_mail(content.data):
-            for mail in mails(content.data):
-                yield from _mailed(mail, source, budget, content.is_unpacked)
+            for mail in split_mailbox(content.data):
+                yield from _read_mail(mail, source, budget, content.is_unpacked)
         else:
-            yield _document(content, source, data)
+            yield _read_report(content, source, data)
 
 
-def _mailed(data: bytes, source: Source, budget: Budget, is_unpacked: bool) -> Iterator[Document]:
+def _read_mail(data: bytes, source: Source, budget: Budget, is_unpacked: bool) -> Iterator[Document]:
     """The reports that a mail has attached."""
     mail = mail_of(data)
     if mail is None:
-        yield refused("unknown_shape", data)
+        yield refuse_document("unknown_shape", data)
         return
     found = False
-    for part in leaves(mail):
-        attached = decoded(part)
+    for part in leaf_parts(mail):
+        attached = decode_part(part)
         is_xml = part.get_content_type() in _XML or _FEEDBACK.search(attached)
         if is_xml or attached.startswith((GZIP, ZIP)):
             found = True
-            for content in contents(attached, budget, is_unpacked):
-                yield _document(content, source, attached)
+            for content in unpack_file(attached, budget, is_unpacked):
+                yield _read_report(content, source, attached)
     if not found:
-        is_other = any(part.get_content_type() == "message/feedback-report" for part in parts(mail))
-        yield Document(size=len(data)) if is_other else refused("no_report", data)
+        is_other = any(part.get_content_type() == "message/feedback-report" for part in walk_parts(mail))
+        yield Document(size=len(data)) if is_other else refuse_document("no_report", data)
 
 
 def is_report_mail(mail: Message) -> bool:
     """Whether a mail brings an aggregate report, by its subject or what it attaches."""
     if _SUBJECT.match(str(mail.get("subject", ""))):
         return True
-    for part in leaves(mail):
+    for part in leaf_parts(mail):
         name = part.get_filename()
-        if (name and _FILE_NAME.match(name)) or _FEEDBACK.search(decoded(part)[:SNIFFED]):
+        if (name and _FILE_NAME.match(name)) or _FEEDBACK.search(decode_part(part)[:SNIFFED]):
             return True
     return False
 
 
-def _document(content: Content, source: Source, whole: bytes) -> Document:
+def _read_report(content: Content, source: Source, whole: bytes) -> Document:
     """One report, or the reason why it is none. whole: what it was packed in."""
     if content.reason_code is not None:
         return Document(reason_code=content.reason_code, size=len(whole))
     if content.data.strip() and not _might_be_xml(content.data):
-        return refused("unknown_shape", content.data)
+        return refuse_document("unknown_shape", content.data)
     try:
         rows = rows_of(content.data)
         if rows and rows[0]["first_at"] > source.bound_at:
             raise Unreadable("from_the_future")
     except Unreadable as error:
-        return refused(error.reason_code, content.data)
+        return refuse_document(error.reason_code, content.data)
     digest = hashlib.sha256(repr(rows).encode("utf-8", "replace")).hexdigest()
     for row in rows:
         row["report_digest"] = digest

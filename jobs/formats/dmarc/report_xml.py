@@ -53,17 +53,17 @@ def rows_of(data: bytes) -> list[dict[str, Any]]:
     if not data.strip():
         raise Unreadable("empty")
     try:
-        return _read(data)
+        return _read_rows(data)
     except Unreadable as first:
         if first.reason_code not in ("bad_xml", "truncated"):
             raise
-        again = mended(data)
+        again = mend_xml(data)
         if again == data:
             raise
-        return _read(again)
+        return _read_rows(again)
 
 
-def mended(data: bytes) -> bytes:
+def mend_xml(data: bytes) -> bytes:
     """The report in UTF-8 with what is known to be wrong repaired."""
     named = _ENCODING.match(data)
     encoding = named[1].decode().lower() if named else ""
@@ -82,10 +82,10 @@ def mended(data: bytes) -> bytes:
     return _AMPERSAND.sub("&amp;", text).encode()
 
 
-def _read(data: bytes) -> list[dict[str, Any]]:
+def _read_rows(data: bytes) -> list[dict[str, Any]]:
     """The rows, with the errors of the XML library as reasons."""
     try:
-        return list(_records(data))
+        return list(_walk_records(data))
     except ParseError as error:
         # expat's code 3 is "no element found": the text ends before its elements do.
         raise Unreadable("truncated" if error.code == 3 else "bad_xml") from None
@@ -95,7 +95,7 @@ def _read(data: bytes) -> list[dict[str, Any]]:
         raise Unreadable("bad_xml") from None
 
 
-def _records(data: bytes) -> Iterator[dict[str, Any]]:
+def _walk_records(data: bytes) -> Iterator[dict[str, Any]]:
     """Walk the report record by record, so that its tree is never in memory as a whole."""
     depth, elements, number = 0, 0, 0
     report: dict[str, Any] = {}
@@ -104,7 +104,7 @@ def _records(data: bytes) -> Iterator[dict[str, Any]]:
     records: list[dict[str, Any]] = []
     found = False
     for event, element in iterparse(BytesIO(data), events=("start", "end"), forbid_dtd=True):
-        name = local(element.tag)
+        name = local_name(element.tag)
         if event == "start":
             depth, elements = depth + 1, elements + 1
             if depth > DEEPEST or elements > MOST_ELEMENTS:
@@ -116,7 +116,7 @@ def _records(data: bytes) -> Iterator[dict[str, Any]]:
         above.pop()
         if name == "record":
             number += 1
-            records.append({"record_number": number, **_record(element)})
+            records.append({"record_number": number, **_read_record(element)})
             elements = 0
         elif name in ("report_metadata", "policy_published"):
             seen.setdefault(name, element)
@@ -126,14 +126,16 @@ def _records(data: bytes) -> Iterator[dict[str, Any]]:
         raise Unreadable("unknown_shape")
     if not records and "report_metadata" not in seen:
         raise Unreadable("bad_field")
-    report = _report(children(seen.get("report_metadata")), children(seen.get("policy_published")))
+    report = _read_report(
+        children_by_name(seen.get("report_metadata")), children_by_name(seen.get("policy_published"))
+    )
     for record in records:
         yield {**report, **record, "report_record_count": number}
 
 
-def _report(metadata: dict[str, Element], policy: dict[str, Element]) -> dict[str, Any]:
+def _read_report(metadata: dict[str, Element], policy: dict[str, Element]) -> dict[str, Any]:
     """What a report says once: who reports on what time and which policy was published."""
-    spans = children(metadata.get("date_range"))
+    spans = children_by_name(metadata.get("date_range"))
     begin, end = time_of(text_of(spans.get("begin"))), time_of(text_of(spans.get("end")))
     if begin is None or end is None or end < begin:
         raise Unreadable("bad_timestamp")
@@ -152,7 +154,7 @@ def _report(metadata: dict[str, Element], policy: dict[str, Element]) -> dict[st
         "policy": word_of(policy.get("p")),
         "subdomain_policy": word_of(policy.get("sp")),
         "nonexistent_policy": word_of(policy.get("np")),
-        "policy_percent": _percent(text_of(policy.get("pct"))),
+        "policy_percent": _parse_percent(text_of(policy.get("pct"))),
         "policy_test": word_of(policy.get("testing") if "testing" in policy else policy.get("t")),
         "dkim_mode": word_of(policy.get("adkim")),
         "spf_mode": word_of(policy.get("aspf")),
@@ -160,41 +162,45 @@ def _report(metadata: dict[str, Element], policy: dict[str, Element]) -> dict[st
     }
 
 
-def _record(element: Element) -> dict[str, Any]:
+def _read_record(element: Element) -> dict[str, Any]:
     """What a record says: one source, how many messages, and what came of them."""
-    parts = children(element)
-    row, results = children(parts.get("row")), parts.get("auth_results")
+    parts = children_by_name(element)
+    row, results = children_by_name(parts.get("row")), parts.get("auth_results")
     # A draft called them identities.
-    names = children(parts.get("identifiers") if "identifiers" in parts else parts.get("identities"))
+    names = children_by_name(parts.get("identifiers") if "identifiers" in parts else parts.get("identities"))
     evaluated = parts_of(row.get("policy_evaluated"))
     decided = dict(reversed(evaluated))
     return {
         "client_ip": address_of(text_of(row.get("source_ip"))),
-        "message_count": _count(text_of(row.get("count"))),
+        "message_count": _parse_count(text_of(row.get("count"))),
         "disposition": word_of(decided.get("disposition")),
         "dkim_evaluated": word_of(decided.get("dkim")),
         "spf_evaluated": word_of(decided.get("spf")),
         # An empty reason says nothing.
         "overrides": [
-            _override(children(each)) for name, each in evaluated if name == "reason" and len(each)
+            _read_override(children_by_name(each))
+            for name, each in evaluated
+            if name == "reason" and len(each)
         ],
         "header_from": word_of(names.get("header_from")),
         "envelope_from": word_of(names.get("envelope_from")),
         "envelope_to": word_of(names.get("envelope_to")),
         "dkim_results": [
-            _result(children(each), "selector") for name, each in parts_of(results) if name == "dkim"
+            _read_result(children_by_name(each), "selector")
+            for name, each in parts_of(results)
+            if name == "dkim"
         ],
         "spf_results": [
-            _result(children(each), "scope") for name, each in parts_of(results) if name == "spf"
+            _read_result(children_by_name(each), "scope") for name, each in parts_of(results) if name == "spf"
         ],
     }
 
 
-def _override(parts: dict[str, Element]) -> dict[str, str | None]:
+def _read_override(parts: dict[str, Element]) -> dict[str, str | None]:
     return {"type": word_of(parts.get("type")), "comment": text_of(parts.get("comment"))}
 
 
-def _result(parts: dict[str, Element], third: str) -> dict[str, str | None]:
+def _read_result(parts: dict[str, Element], third: str) -> dict[str, str | None]:
     return {
         "domain": word_of(parts.get("domain")),
         third: word_of(parts.get(third)),
@@ -202,11 +208,11 @@ def _result(parts: dict[str, Element], third: str) -> dict[str, str | None]:
     }
 
 
-def _percent(text: str | None) -> int | None:
+def _parse_percent(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch(r"\d{1,3}", text, re.ASCII) and int(text) <= 100 else None
 
 
-def _count(text: str | None) -> int:
+def _parse_count(text: str | None) -> int:
     if text is None or not re.fullmatch(r"\d{1,15}", text, re.ASCII) or int(text) > MOST_MESSAGES:
         raise Unreadable("bad_field")
     return int(text)
@@ -238,16 +244,16 @@ def time_of(text: str | None) -> dt.datetime | None:
 # --- elements --------------------------------------------------------------------------------------
 
 
-def local(tag: str) -> str:
+def local_name(tag: str) -> str:
     """An element's name without its namespace."""
     return tag.rpartition("}")[2]
 
 
 def parts_of(element: Element | None) -> list[tuple[str, Element]]:
-    return [] if element is None else [(local(each.tag), each) for each in element]
+    return [] if element is None else [(local_name(each.tag), each) for each in element]
 
 
-def children(element: Element | None) -> dict[str, Element]:
+def children_by_name(element: Element | None) -> dict[str, Element]:
     """The elements below one, by name; of several of a name the first."""
     return dict(reversed(parts_of(element)))
 

@@ -101,7 +101,7 @@ def sniff(sample: bytes) -> float:
     Other programs stamp their lines the same, so that a message id or Exim's own words decide.
     """
     lines = pl.Series("line", sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
-    frame = _opened(lines, Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC)))
+    frame = _open_lines(lines, Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC)))
     stamped = frame["at"].is_not_null() | lines.str.contains(_SYSLOG_STAMP)
     is_sure = frame["queue_id"].is_not_null() | frame["text"].str.contains(_SURE_WORDS)
     own = frame["at"].is_not_null() & is_sure & ~frame["is_other"]
@@ -116,7 +116,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     program's line, or words without an id that are none of Exim's).
     """
     frame = lines.select("offset", "line").collect()
-    codes, rows, found = _read(frame, source)
+    codes, rows, found = _read_lines(frame, source)
     position = np.full(frame.height, -1, dtype=np.int64)
     position[rows.to_numpy()] = np.arange(len(rows))
     where = pl.Series("where", position)
@@ -127,14 +127,14 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 
 def records(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
     """offset, line_code and reason_code of each line, and the rows of parse() that are records."""
-    codes, rows, found = _read(lines, source)
+    codes, rows, found = _read_lines(lines, source)
     order = pl.DataFrame([rows.alias("row")]).with_row_index("event").sort("row", "event")
     order = order.unique("row", keep="last", maintain_order=True)
     whole = pl.concat([codes[order["row"]], found[order["event"]]], how="horizontal")
     return codes, whole.filter(pl.col("line_code") == "record")
 
 
-def _read(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:
+def _read_lines(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:
     """(offset, line_code and reason_code of each line, places of the lines with an event, their columns)."""
     line = frame["line"].fill_null("")
     if line.str.ends_with("\r").any():
@@ -142,8 +142,8 @@ def _read(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series,
     # Most of a rejectlog is headers.
     is_header = line.str.contains(_HEADER)
     others = (~is_header).arg_true()
-    opened = _opened(line.gather(others), source)
-    events, cut = _events(
+    opened = _open_lines(line.gather(others), source)
+    events, cut = _read_events(
         opened.filter(pl.col("at").is_not_null() & pl.col("is_known") & ~pl.col("is_other"))
     )
     is_cut = np.zeros(opened.height, dtype=bool)
@@ -215,7 +215,7 @@ def _with_envelopes(
     return places.append(found["place"].cast(places.dtype)), pl.concat([typed, envelopes])
 
 
-def _opened(line: pl.Series, source: Source) -> pl.DataFrame:
+def _open_lines(line: pl.Series, source: Source) -> pl.DataFrame:
     """row, at, host, log_stamp, pid, queue_id, text of each line.
 
     is_stamped: the stamp is Exim's own; is_piece: syslog cut the record, and this is its rest; is_known:
@@ -254,7 +254,7 @@ def _opened(line: pl.Series, source: Source) -> pl.DataFrame:
     is_known = is_id.clone().scatter(unnamed, text.gather(unnamed).str.contains(_OWN_WORDS))
     columns = {
         "row": pl.int_range(len(line), eager=True),
-        "at": _times(line, own, parts, source).zip_with(own, at),
+        "at": _stamp_times(line, own, parts, source).zip_with(own, at),
         "host": host,
         "log_stamp": stamp,
         "pid": parts["pid"].zip_with(parts["pid"].is_not_null(), pid),
@@ -285,7 +285,7 @@ def _after_stamps(rest: pl.Series, own: pl.Series) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _times(line: pl.Series, own: pl.Series, parts: pl.DataFrame, source: Source) -> pl.Series:
+def _stamp_times(line: pl.Series, own: pl.Series, parts: pl.DataFrame, source: Source) -> pl.Series:
     """UTC times of the stamps; null where there is none or it cannot be."""
     wall = (
         line.str.head(19).set(~own, None).str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
@@ -306,7 +306,7 @@ def _times(line: pl.Series, own: pl.Series, parts: pl.DataFrame, source: Source)
     return to_utc(wall, source.time_zone).zip_with(zone.is_null(), exact)
 
 
-def _events(opened: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+def _read_events(opened: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     """(typed events with their row, rows that are cut)."""
     with_id = opened["queue_id"].is_not_null()
     kind = (
@@ -338,15 +338,17 @@ def _events(opened: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     parts.append(refused.read_discards(rest.filter(discarded & ~has_id & ~closed)))
     parts.append(refused.read_closed_doors(rest.filter(closed)))
     parts.append(read.read_verdicts(rest.filter(verdict)))
-    parts.append(_states(rest.filter(has_id)))
+    parts.append(_read_states(rest.filter(has_id)))
     schema: dict[str, Any] = {"row": pl.Int64, **_TYPED}
     for name in ("first_at", "host", "log_stamp", "pid", "queue_id"):
         schema.pop(name)
     events = pl.concat([pl.DataFrame(schema=schema), *parts], how="diagonal").select(list(schema))
-    return events.with_columns(read.unescaped(events[name]).alias(name) for name in _ESCAPED), pl.concat(cut)
+    return events.with_columns(read.unescape_text(events[name]).alias(name) for name in _ESCAPED), pl.concat(
+        cut
+    )
 
 
-def _states(rest: pl.DataFrame) -> pl.DataFrame:
+def _read_states(rest: pl.DataFrame) -> pl.DataFrame:
     """What became of a message as a whole: completed, frozen by an ACL, or given up while frozen."""
     text = pl.col("text")
     state = (

@@ -15,7 +15,7 @@ import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, VERDICT
 from jobs.formats.exim.headers import with_open
-from jobs.formats.exim.times import shift
+from jobs.formats.exim.times import zone_error
 
 # Exim's default retry rule gives up after four days, bounces are frozen and dropped after seven.
 LOOKBACK_DAYS = 8
@@ -90,7 +90,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(
             format_code=pl.lit("exim"),
             engine_code=pl.lit("spamassassin"),
-            verdict_at=pl.col("first_at") - shift(pl.col("first_at"), pl.col("queue_id")),
+            verdict_at=pl.col("first_at") - zone_error(pl.col("first_at"), pl.col("queue_id")),
             is_spam=pl.col("score") >= pl.col("required_score"),
             symbols=pl.lit([], pl.List(pl.String)),
             digest=pl.lit(None),

@@ -13,7 +13,7 @@ import re
 
 import polars as pl
 
-from jobs.formats.shared.fields import groups
+from jobs.formats.shared.fields import extract_groups
 
 # A quoted part, and text in which quoted parts count as one.
 QUOTED = r'"(?:[^"\\]|\\.)*"'
@@ -52,17 +52,17 @@ _ESCAPED = re.compile(r"(?:\\[23][0-7]{2})+")
 _QUOTED_PAIR = re.compile(r'\\(["\\])|((?:\\[0-7]{3})+)|\\[nrtbvf]')
 
 
-def unescaped(text: pl.Series) -> pl.Series:
+def unescape_text(text: pl.Series) -> pl.Series:
     r"""Text with Exim's `\320\277` put back: octal bytes above 127 that are UTF-8 (string_printing())."""
     escaped = text.str.contains(r"\\[23][0-7]{2}").fill_null(False)
     if not escaped.any():
         return text
     distinct = text.filter(escaped).unique()
-    plain = pl.Series([_ESCAPED.sub(_bytes, value) for value in distinct], dtype=pl.String)
+    plain = pl.Series([_ESCAPED.sub(_decode_octal, value) for value in distinct], dtype=pl.String)
     return text.replace(distinct, plain)
 
 
-def _bytes(found: re.Match[str]) -> str:
+def _decode_octal(found: re.Match[str]) -> str:
     octal = found.group(0)
     data = bytes(int(octal[place : place + 3], 8) for place in range(1, len(octal), 4))
     try:
@@ -71,7 +71,7 @@ def _bytes(found: re.Match[str]) -> str:
         return octal
 
 
-def unquoted(text: pl.Series) -> pl.Series:
+def unquote_text(text: pl.Series) -> pl.Series:
     """Quoted texts without quotation marks and Exim's escapes. What is no UTF-8 is a replacement sign."""
     plain = text.str.slice(1).str.strip_suffix('"')
     plain = plain.set(plain == "", None)
@@ -79,11 +79,11 @@ def unquoted(text: pl.Series) -> pl.Series:
     if not escaped.any():
         return plain
     distinct = plain.filter(escaped).unique()
-    said = pl.Series([_QUOTED_PAIR.sub(_unquoted, value) for value in distinct], dtype=pl.String)
+    said = pl.Series([_QUOTED_PAIR.sub(_unquote_match, value) for value in distinct], dtype=pl.String)
     return plain.replace(distinct, said)
 
 
-def _unquoted(found: re.Match[str]) -> str:
+def _unquote_match(found: re.Match[str]) -> str:
     sign, octal = found.groups()
     if octal:
         values = (int(octal[place : place + 3], 8) & 255 for place in range(1, len(octal), 4))
@@ -91,7 +91,7 @@ def _unquoted(found: re.Match[str]) -> str:
     return sign or " "
 
 
-def unbracketed(text: pl.Series) -> pl.Series:
+def strip_brackets(text: pl.Series) -> pl.Series:
     """An address without its outer angle brackets."""
     return text.str.strip_prefix("<").str.strip_suffix(">")
 
@@ -107,7 +107,7 @@ def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
         parts = pl.DataFrame(
             [parts["field_0"].scatter(where, whole["1"]), parts["field_1"].scatter(where, whole["2"])]
         )
-    fields = groups(parts["field_1"].fill_null(""), _ARRIVAL)
+    fields = extract_groups(parts["field_1"].fill_null(""), _ARRIVAL)
     more = fields["more"].fill_null("")
     halves = more.str.splitn(" id=", 2).struct.unnest()
     after = halves["field_1"]
@@ -117,12 +117,12 @@ def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
         found = more.filter(inside).str.extract(rf"^(?:[^\"]|{QUOTED})*? id=(.*)$")
         after = after.scatter(inside.arg_true(), found)
     without = "=" + more.set(after.is_not_null(), None).str.extract(_NO_ID)
-    rest = groups(after.zip_with(after.is_not_null(), without), _AFTER_SIZE)
+    rest = extract_groups(after.zip_with(after.is_not_null(), without), _AFTER_SIZE)
     protocol = fields["protocol"].fill_null("")
     return some.select(
         "row",
         pl.lit("arrival").alias("event_code"),
-        unbracketed(parts["field_0"]).alias("sender"),
+        strip_brackets(parts["field_0"]).alias("sender"),
         fields["parent"].alias("linked_queue_id"),
         fields["name"].alias("client_name"),
         fields["ip"].alias("client_ip"),
@@ -137,7 +137,7 @@ def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
         ),
         more.str.extract(r"(?:^| )S=(\d{1,18})").cast(pl.Int64, strict=False).alias("message_bytes"),
         pl.when(after.is_not_null()).then(rest["id"]).alias("message_id"),
-        unquoted(rest["subject"]).alias("subject"),
+        unquote_text(rest["subject"]).alias("subject"),
         rest["recipients"].str.extract_all(_RECIPIENT).alias("recipients"),
         ((parts["field_0"] == "") | parts["field_1"].is_null()).alias("is_cut"),
     )
@@ -149,7 +149,7 @@ def reply_codes(text: pl.Series) -> list[pl.Series]:
     return [codes["1"].alias("reply_code"), codes["2"].alias("dsn_code")]
 
 
-def _targets(head: pl.Series) -> tuple[pl.Series, pl.Series]:
+def _split_targets(head: pl.Series) -> tuple[pl.Series, pl.Series]:
     """(address, top address) of `address (parents) <top> F=<sender> P=<path>`."""
     bare = head.str.splitn(" F=<", 2).struct.field("field_0").str.splitn(" P=<", 2).struct.field("field_0")
     top = bare.str.extract(r" <([^<>]*)>$")
@@ -157,17 +157,17 @@ def _targets(head: pl.Series) -> tuple[pl.Series, pl.Series]:
     listed = address.str.contains(" (", literal=True).fill_null(False)
     if listed.any():
         address = address.zip_with(~listed, address.str.replace(r" \([^()]*\)$", ""))
-    return unbracketed(address), top
+    return strip_brackets(address), top
 
 
 def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
     """`=> address <top> F=<> R=router T=transport H=name [ip]:port C="reply"`; `=> blackhole (why): text`."""
     text = some["text"].str.slice(3)
     parts = text.str.splitn(" R=", 2).struct.unnest()
-    address, top = _targets(parts["field_0"])
+    address, top = _split_targets(parts["field_0"])
     tail = parts["field_1"].fill_null("").str.splitn(' C="', 2).struct.unnest()
-    way = groups(tail["field_0"], r"^\S*(?: T=(?P<transport>\S+))?(?:.*?(?P<host> H=.*))?$")
-    relay = groups(way["host"].fill_null(""), rf"^ {HOST}")
+    way = extract_groups(tail["field_0"], r"^\S*(?: T=(?P<transport>\S+))?(?:.*?(?P<host> H=.*))?$")
+    relay = extract_groups(way["host"].fill_null(""), rf"^ {HOST}")
     reply = tail["field_1"].str.extract(r'(?s)^(.*)"')
     by_acl = text.str.contains(r"^(?:blackhole|discarded) \(")
     dropped = by_acl | address.is_in([":blackhole:", "/dev/null"])
@@ -182,7 +182,7 @@ def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
         pl.when(~by_acl).then(address).alias("recipient"),
         pl.when(~by_acl).then(top).alias("original_recipient"),
         way["transport"].alias("transport"),
-        pl.when(relay["ip"].is_not_null()).then(_relay(relay)).alias("relay"),
+        pl.when(relay["ip"].is_not_null()).then(_format_relay(relay)).alias("relay"),
         *reply_codes(reply),
         pl.when(by_acl).then(text.str.strip_prefix("blackhole ")).otherwise(reply).alias("reply_text"),
         pl.when(by_acl).then(some["text"]).alias("log_text"),
@@ -190,7 +190,7 @@ def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _relay(host: pl.DataFrame) -> pl.Series:
+def _format_relay(host: pl.DataFrame) -> pl.Series:
     """name[ip]:port, as TRANSMISSION has outbound links."""
     name = host["name"].fill_null("")
     port = (":" + host["port"]).fill_null("")
@@ -203,12 +203,14 @@ def read_failures(some: pl.DataFrame) -> pl.DataFrame:
     halves = text.str.splitn(": ", 2).struct.unnest()
     parts = halves["field_0"].str.splitn(" R=", 2).struct.unnest()
     head = parts["field_0"].str.replace(r"(?: [a-z_ ]+)? defer \(-?\d+\)$", "")
-    address, top = _targets(head)
-    way = groups(parts["field_1"].fill_null(""), r"^\S*(?: T=(?P<transport>\S+))?(?:.*?(?P<host> H=.*))?$")
+    address, top = _split_targets(head)
+    way = extract_groups(
+        parts["field_1"].fill_null(""), r"^\S*(?: T=(?P<transport>\S+))?(?:.*?(?P<host> H=.*))?$"
+    )
     words = halves["field_1"].fill_null("")
-    relay = groups(way["host"].fill_null(""), rf"^ {HOST}")
+    relay = extract_groups(way["host"].fill_null(""), rf"^ {HOST}")
     # Before 4.8x the host stood in the text.
-    older = groups(words, r": host (?P<name>\S+) \[(?P<ip>[0-9A-Fa-f.:]+)\](?::(?P<port>\d+))?: ")
+    older = extract_groups(words, r": host (?P<name>\S+) \[(?P<ip>[0-9A-Fa-f.:]+)\](?::(?P<port>\d+))?: ")
     is_new = relay["ip"].is_not_null()
     is_failed = some["text"].str.starts_with("**")
     given_up = words.str.contains(
@@ -230,7 +232,7 @@ def read_failures(some: pl.DataFrame) -> pl.DataFrame:
         address.alias("recipient"),
         top.alias("original_recipient"),
         way["transport"].alias("transport"),
-        pl.when(is_new).then(_relay(relay)).otherwise(_relay(older)).alias("relay"),
+        pl.when(is_new).then(_format_relay(relay)).otherwise(_format_relay(older)).alias("relay"),
         *reply_codes(words),
         halves["field_1"].alias("reply_text"),
         (address == "").fill_null(True).alias("is_cut"),
@@ -243,10 +245,10 @@ def read_verdicts(some: pl.DataFrame) -> pl.DataFrame:
     The Message-Id that SA-Exim logs had signs replaced, so that it joins nothing. How long it held a sender
     up is no part of the action.
     """
-    found = groups(some["text"], _VERDICT)
+    found = extract_groups(some["text"], _VERDICT)
     rest = found["rest"].fill_null("")
-    scanned = groups(rest, _SCANNED)
-    info = groups(rest, _MAIL_INFO)
+    scanned = extract_groups(rest, _SCANNED)
+    info = extract_groups(rest, _MAIL_INFO)
     return some.select(
         "row",
         pl.lit("verdict").alias("event_code"),

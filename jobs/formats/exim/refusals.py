@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats.exim.lines import ACCOUNT, AUTHENTICATED, HOST, QUOTED, reply_codes, unbracketed
-from jobs.formats.shared.fields import groups
+from jobs.formats.exim.lines import ACCOUNT, AUTHENTICATED, HOST, QUOTED, reply_codes, strip_brackets
+from jobs.formats.shared.fields import extract_groups
 
 # What was refused: `[temporarily ]rejected STEP ...`, after host and sender at most.
 _STEPS = (
@@ -64,8 +64,8 @@ _ZONE = (
 )
 
 
-def _client(where: pl.Series) -> list[pl.Series]:
-    host = groups(where, _ANY_HOST)
+def _read_client(where: pl.Series) -> list[pl.Series]:
+    host = extract_groups(where, _ANY_HOST)
     ip = host["ip"].zip_with(host["ip"].is_not_null(), host["ip2"])
     port = host["port"].zip_with(host["ip"].is_not_null(), host["port2"])
     return [
@@ -76,7 +76,7 @@ def _client(where: pl.Series) -> list[pl.Series]:
     ]
 
 
-def _status(soft: pl.Series) -> pl.Expr:
+def _refusal_status(soft: pl.Series) -> pl.Expr:
     """The status of a refusal; temporary where the line says so."""
     return (
         pl.when(soft.is_not_null())
@@ -89,7 +89,7 @@ def _status(soft: pl.Series) -> pl.Expr:
 def read_refusals(some: pl.DataFrame) -> pl.DataFrame:
     """`H=… F=<sender> [temporarily ]rejected RCPT <recipient>: reason` and its relatives."""
     text = some["text"]
-    found = groups(text, _REJECTED)
+    found = extract_groups(text, _REJECTED)
     front = found["front"].fill_null("")
     step = found["step"].zip_with(
         found["input"].is_null(), pl.Series(["command"]).new_from_index(0, len(text))
@@ -102,20 +102,20 @@ def read_refusals(some: pl.DataFrame) -> pl.DataFrame:
     )
     some, found = some.filter(is_ours), found.filter(is_ours)
     front, step, text = front.filter(is_ours), step.filter(is_ours), text.filter(is_ours)
-    after = groups(found["rest"].fill_null(""), _ARGUMENT)
+    after = extract_groups(found["rest"].fill_null(""), _ARGUMENT)
     # `MAIL FROM:<address>`, and `MAIL command` of one message too many.
     argument = after["argument"].str.strip_prefix("FROM:")
-    argument = unbracketed(argument.set(argument == "command", None))
-    sender = groups(front, _SENDER)
+    argument = strip_brackets(argument.set(argument == "command", None))
+    sender = extract_groups(front, _SENDER)
     null_sender = front.str.contains("F=<>", literal=True)
     said = pl.coalesce(sender["full"], sender["bare"])
     reason = after["reason"].zip_with(after["reason"].is_not_null(), front.str.strip_chars_end(": "))
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
-        _status(found["soft"]),
+        _refusal_status(found["soft"]),
         step.alias("step_code"),
-        *_client(
+        *_read_client(
             front + after["place"].fill_null("") + after["where"].fill_null("") + found["after"].fill_null("")
         ),
         pl.when(step.is_in(["MAIL", "from"]) & argument.is_not_null())
@@ -130,29 +130,29 @@ def read_refusals(some: pl.DataFrame) -> pl.DataFrame:
         *reply_codes(reason),
         reason.alias("reply_text"),
         text.alias("log_text"),
-        _zone(reason),
+        _list_zone(reason),
     )
 
 
-def _zone(reason: pl.Series) -> pl.Series:
+def _list_zone(reason: pl.Series) -> pl.Series:
     return reason.str.extract(_ZONE).str.to_lowercase().alias("dnsbl_zone")
 
 
 def read_discards(some: pl.DataFrame) -> pl.DataFrame:
     """`H=… F=<sender> RCPT <recipient>: discarded by RCPT ACL: reason`: answered 250, and dropped."""
-    found = groups(some["text"], _DISCARDED)
-    sender = groups(found["front"].fill_null(""), _SENDER)
+    found = extract_groups(some["text"], _DISCARDED)
+    sender = extract_groups(found["front"].fill_null(""), _SENDER)
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
         pl.lit("discarded").alias("status_code"),
         pl.lit("RCPT").alias("step_code"),
-        *_client(found["front"].fill_null("")),
+        *_read_client(found["front"].fill_null("")),
         pl.coalesce(sender["full"], sender["bare"], pl.lit("")).alias("sender"),
         found["recipient"],
         found["reason"].alias("reply_text"),
         pl.col("text").alias("log_text"),
-        _zone(found["reason"]),
+        _list_zone(found["reason"]),
     ).filter(pl.col("recipient").is_not_null())
 
 
@@ -165,8 +165,8 @@ def read_closed_doors(some: pl.DataFrame) -> pl.DataFrame:
     """`refused connection from H=…`, `Connection from H=… refused: too many connections`, calls and
     connections dropped, headers without end."""
     text = some["text"]
-    found = groups(text, _NOT_ACCEPTED)
-    dropped = groups(text, _DROPPED)
+    found = extract_groups(text, _NOT_ACCEPTED)
+    dropped = extract_groups(text, _DROPPED)
     start = text.str.head(4).str.to_lowercase()
     reason = pl.coalesce(found["reason"], found["reason2"], found["reason3"], dropped["reason"])
     busy = text.str.contains(
@@ -187,10 +187,10 @@ def read_closed_doors(some: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("DATA"))
         .otherwise(pl.lit("connection"))
         .alias("step_code"),
-        *_client(where.set(~where.str.contains("[", literal=True), None)),
+        *_read_client(where.set(~where.str.contains("[", literal=True), None)),
         reason.alias("reply_text"),
         pl.col("text").alias("log_text"),
-        _zone(dropped["reason"]),
+        _list_zone(dropped["reason"]),
     ).filter(pl.col("client_ip").is_not_null())
 
 
@@ -198,7 +198,7 @@ def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
     """`unqualified recipient rejected: <a> H=…`, `too many recipients: excess temporarily rejected: …`,
     `local_scan() function timed out - message temporarily rejected`."""
     text = some["text"]
-    unqualified, many = groups(text, _UNQUALIFIED), groups(text, _TOO_MANY)
+    unqualified, many = extract_groups(text, _UNQUALIFIED), extract_groups(text, _TOO_MANY)
     is_scanner = text.str.contains(_SCANNER)
     is_sender, is_many = (unqualified["what"] == "sender").fill_null(False), text.str.starts_with("too many ")
     where = unqualified["where"].zip_with(unqualified["where"].is_not_null(), many["where"])
@@ -216,7 +216,7 @@ def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
         .when(is_many | unqualified["what"].is_not_null())
         .then(pl.lit("RCPT"))
         .alias("step_code"),
-        *_client(where),
+        *_read_client(where),
         pl.when(is_sender)
         .then(unqualified["address"])
         .when(is_many)
@@ -230,18 +230,18 @@ def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
 
 def read_single_refusals(some: pl.DataFrame) -> pl.DataFrame:
     """`PRDR R=<recipient> refusal` and `PRDR recipient reason`: one recipient's own answer after DATA."""
-    found = groups(some["text"], _PRDR)
+    found = extract_groups(some["text"], _PRDR)
     return (
         some.select(
             "row",
             pl.lit("refusal").alias("event_code"),
-            _status(found["soft"]),
+            _refusal_status(found["soft"]),
             pl.lit("after DATA PRDR").alias("step_code"),
             pl.coalesce(found["own"], found["address"]).alias("recipient"),
             *reply_codes(found["reason"]),
             found["reason"].alias("reply_text"),
             pl.col("text").alias("log_text"),
-            _zone(found["reason"]),
+            _list_zone(found["reason"]),
             found["taken"],
         )
         .filter(pl.col("recipient").is_not_null() & pl.col("taken").is_null())

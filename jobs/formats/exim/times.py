@@ -35,7 +35,7 @@ def id_seconds(queue_id: pl.Expr) -> pl.Expr:
     return total
 
 
-def shift(at: pl.Expr, queue_id: pl.Expr) -> pl.Expr:
+def zone_error(at: pl.Expr, queue_id: pl.Expr) -> pl.Expr:
     """By how much the zone was mistaken for a line logged when its message came in; zero where it was not.
 
     Offsets of zones are whole quarters of an hour, and a message takes less than one to come in.

@@ -20,7 +20,7 @@ from jobs.formats import PRECEDENCE
 from jobs.formats.exim.events import in_order
 from jobs.formats.exim.headers import MORE, is_cut, settle
 from jobs.formats.exim.sessions import OWNER, REFUSAL, is_later, of_sessions
-from jobs.formats.exim.times import shift
+from jobs.formats.exim.times import zone_error
 from jobs.formats.shared.fields import FACTS_OF_FILE, as_transmissions
 
 _TAGGED = "flagged as Spam but accepted"
@@ -44,19 +44,23 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _of_messages(events: pl.DataFrame) -> pl.DataFrame:
-    files = _files(events)
+    files = _gather_messages(events)
     events = events.join(
         files.select("operator_id", "assembly_key", "file", "moved"), on=["operator_id", "assembly_key"]
     ).with_columns(pl.col("first_at") - pl.col("moved"))
-    deliveries = _deliveries(events)
+    deliveries = _gather_deliveries(events)
     has_delivery = deliveries.select("file").unique()
     undelivered = files.join(has_delivery, on="file", how="anti")
     parts = [
         deliveries,
-        _named(undelivered.filter("is_dropped"), "content", "discarded"),
-        _named(_refused(undelivered.filter(~pl.col("is_dropped") & ~pl.col("has_arrival"))), None, None),
-        _named(undelivered.filter(pl.col("is_frozen") & ~pl.col("is_dropped")), "content", "quarantined"),
-        _waiting(files, deliveries),
+        _rows_of_messages(undelivered.filter("is_dropped"), "content", "discarded"),
+        _rows_of_messages(
+            _refused_messages(undelivered.filter(~pl.col("is_dropped") & ~pl.col("has_arrival"))), None, None
+        ),
+        _rows_of_messages(
+            undelivered.filter(pl.col("is_frozen") & ~pl.col("is_dropped")), "content", "quarantined"
+        ),
+        _waiting_recipients(files, deliveries),
         _refused_recipients(events, files, deliveries),
     ]
     rows = pl.concat(parts, how="diagonal").join(files.select("file", *_FACTS), on="file", how="left")
@@ -72,7 +76,7 @@ def _of_messages(events: pl.DataFrame) -> pl.DataFrame:
 _FACTS = [*OWNER, *FACTS_OF_FILE, "subject", "helo", "is_tagged"]
 
 
-def _files(events: pl.DataFrame) -> pl.DataFrame:
+def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
     """One row per message: what holds for all its recipients, and what became of it as a whole."""
     code = pl.col("event_code")
     came = code.is_in(["arrival", "refusal", "verdict"])
@@ -132,7 +136,7 @@ def _files(events: pl.DataFrame) -> pl.DataFrame:
         (code == "cancelled").any().alias("is_cancelled"),
         (pl.col("action") == _TAGGED).any().fill_null(False).alias("is_tagged"),
     )
-    moved = shift(pl.col("came_at"), pl.col("queue_id")).fill_null(pl.duration())
+    moved = zone_error(pl.col("came_at"), pl.col("queue_id")).fill_null(pl.duration())
     protocol = pl.col("protocol").fill_null("")
     entry = (
         pl.when((pl.col("sender") == "") & pl.col("linked_queue_id").is_not_null())
@@ -159,7 +163,7 @@ def _files(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _named(files: pl.DataFrame, stage: str | None, outcome: str | None) -> pl.DataFrame:
+def _rows_of_messages(files: pl.DataFrame, stage: str | None, outcome: str | None) -> pl.DataFrame:
     """Rows of messages that were decided as a whole: one per recipient that the log names, else one."""
     settled = ("stage_code", "outcome_code")
     files = files.with_columns(
@@ -187,7 +191,7 @@ def _named(files: pl.DataFrame, stage: str | None, outcome: str | None) -> pl.Da
     return rows.explode("recipient").unique(["file", "recipient"], keep="first", maintain_order=True)
 
 
-def _refused(files: pl.DataFrame) -> pl.DataFrame:
+def _refused_messages(files: pl.DataFrame) -> pl.DataFrame:
     """Messages that were refused after they had an id, with stage and outcome."""
     files = files.filter(pl.col("refused_status_code").is_not_null())
     return files.with_columns(
@@ -225,7 +229,7 @@ def _refused_recipients(events: pl.DataFrame, files: pl.DataFrame, deliveries: p
     )
 
 
-def _deliveries(events: pl.DataFrame) -> pl.DataFrame:
+def _gather_deliveries(events: pl.DataFrame) -> pl.DataFrame:
     """One row per message and original recipient, from the last state of each address."""
     tries = events.filter((pl.col("event_code") == "delivery") & pl.col("recipient").is_not_null())
     tries = tries.select(
@@ -308,7 +312,7 @@ def _deliveries(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _waiting(files: pl.DataFrame, deliveries: pl.DataFrame) -> pl.DataFrame:
+def _waiting_recipients(files: pl.DataFrame, deliveries: pl.DataFrame) -> pl.DataFrame:
     """Recipients that an arrival names and nothing was done for yet, in messages that are not completed."""
     waits = pl.col("has_arrival") & ~(
         pl.col("is_completed") | pl.col("is_dropped") | pl.col("is_dropped_before") | pl.col("is_frozen")

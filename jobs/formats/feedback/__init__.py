@@ -26,15 +26,15 @@ from jobs.formats import COMPLAINT, PLACE, TIMESTAMP, Document, Source
 from jobs.formats.dmarc import is_report_mail
 from jobs.formats.format import DocumentFormat
 from jobs.formats.shared.documents import (
-    decoded,
+    decode_part,
     each_once,
-    inside,
+    inner_parts,
     is_mail,
-    leaves,
+    leaf_parts,
     mail_of,
-    mails,
     read_contents,
-    refused,
+    refuse_document,
+    split_mailbox,
 )
 
 NAME = "feedback"
@@ -92,27 +92,29 @@ def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Itera
 
     def of_content(content: bytes) -> Iterator[Document]:
         if not is_mail(content):
-            yield refused("unknown_shape", content)
+            yield refuse_document("unknown_shape", content)
             return
-        for mail in mails(content):
-            yield from _mailed(mail, source)
+        for mail in split_mailbox(content):
+            yield from _read_mail(mail, source)
 
     return read_contents(data, limit_bytes, of_content)
 
 
-def _mailed(data: bytes, source: Source) -> Iterator[Document]:
+def _read_mail(data: bytes, source: Source) -> Iterator[Document]:
     mail = mail_of(data)
     if mail is None:
-        yield refused("unknown_shape", data)
+        yield refuse_document("unknown_shape", data)
         return
-    found = list(_reports(mail, mail, 0))
+    found = list(_find_reports(mail, mail, 0))
     for envelope, part, original in found:
-        yield _complaint(envelope, part, original, source, data)
+        yield _read_complaint(envelope, part, original, source, data)
     if not found:
-        yield Document(size=len(data)) if is_report_mail(mail) else refused("no_report", data)
+        yield Document(size=len(data)) if is_report_mail(mail) else refuse_document("no_report", data)
 
 
-def _reports(mail: Message, part: Message, depth: int) -> Iterator[tuple[Message, Message, Message | None]]:
+def _find_reports(
+    mail: Message, part: Message, depth: int
+) -> Iterator[tuple[Message, Message, Message | None]]:
     """Each feedback-report part, with the mail that it stands in and the message that it is about.
 
     A reported message is never searched: it may be made to look like a complaint.
@@ -120,7 +122,7 @@ def _reports(mail: Message, part: Message, depth: int) -> Iterator[tuple[Message
     if part.get_content_type() == _REPORT:
         yield mail, part, None
         return
-    below = inside(part)
+    below = inner_parts(part)
     if not below or depth > DEEPEST:
         return
     kinds = [each.get_content_type() for each in below]
@@ -131,49 +133,51 @@ def _reports(mail: Message, part: Message, depth: int) -> Iterator[tuple[Message
         return
     is_whole = part.get_content_type() == "message/rfc822"
     for each in below:
-        yield from _reports(each if is_whole else mail, each, depth + 1)
+        yield from _find_reports(each if is_whole else mail, each, depth + 1)
 
 
-def _complaint(
+def _read_complaint(
     mail: Message, part: Message, original: Message | None, source: Source, data: bytes
 ) -> Document:
     """The complaint that one feedback-report part makes."""
-    fields = _fields(part)
-    message = _message(original) if original is not None else Message()
-    kind = (field(fields, "feedback-type") or "").lower()
-    incidents = _incidents(field(fields, "incidents"))
+    fields = _report_fields(part)
+    message = _original_message(original) if original is not None else Message()
+    kind = (read_field(fields, "feedback-type") or "").lower()
+    incidents = _parse_incidents(read_field(fields, "incidents"))
     if not kind or incidents is None:
-        return refused("bad_field", data)
+        return refuse_document("bad_field", data)
     latest = source.bound_at
     arrival = next(
-        filter(None, (_time(field(fields, name)) for name in ("arrival-date", "received-date"))), None
+        filter(None, (_parse_date(read_field(fields, name)) for name in ("arrival-date", "received-date"))),
+        None,
     )
     arrival = arrival if arrival and arrival <= latest else None
-    reported = _time(field(mail, "date")) or _received(mail) or arrival
+    reported = _parse_date(read_field(mail, "date")) or _received_at(mail) or arrival
     if reported is None:
-        return refused("bad_timestamp", data)
+        return refuse_document("bad_timestamp", data)
     if reported > latest:
-        return refused("from_the_future", data)
-    sender = field(fields, "original-mail-from")
+        return refuse_document("from_the_future", data)
+    sender = read_field(fields, "original-mail-from")
     row = {
         "first_at": reported,
         "arrival_at": arrival,
         "feedback_type": kind,
-        "agent": field(fields, "user-agent"),
-        "reporter": _address(field(mail, "from")),
-        "sender": _bare(sender if sender is not None else field(message, "return-path")),
-        "header_from": _address(field(message, "from")),
-        "recipients": [_bare(each) or "" for each in every(fields, "original-rcpt-to")],
-        "client_ip": _ip(field(fields, "source-ip")),
-        "message_id": _bare(field(message, "message-id") or field(fields, "message-id")) or None,
+        "agent": read_field(fields, "user-agent"),
+        "reporter": _parse_address(read_field(mail, "from")),
+        "sender": _strip_brackets(sender if sender is not None else read_field(message, "return-path")),
+        "header_from": _parse_address(read_field(message, "from")),
+        "recipients": [_strip_brackets(each) or "" for each in read_fields(fields, "original-rcpt-to")],
+        "client_ip": _parse_ip(read_field(fields, "source-ip")),
+        "message_id": _strip_brackets(read_field(message, "message-id") or read_field(fields, "message-id"))
+        or None,
         "incident_count": incidents,
-        "delivery_result": (field(fields, "delivery-result") or "").lower() or None,
-        "auth_failure": (field(fields, "auth-failure") or "").lower() or None,
-        "reported_domains": [each.lower() for each in every(fields, "reported-domain")],
-        "subject": _readable(field(message, "subject")),
-        "text": _text(message),
+        "delivery_result": (read_field(fields, "delivery-result") or "").lower() or None,
+        "auth_failure": (read_field(fields, "auth-failure") or "").lower() or None,
+        "reported_domains": [each.lower() for each in read_fields(fields, "reported-domain")],
+        "subject": _decode_header(read_field(message, "subject")),
+        "text": _first_text(message),
     }
-    told = repr((field(mail, "message-id"), row)).encode("utf-8", "replace")
+    told = repr((read_field(mail, "message-id"), row)).encode("utf-8", "replace")
     row["assembly_key"] = hashlib.sha256(told).hexdigest()
     return Document(rows=(row,), size=len(data))
 
@@ -199,40 +203,40 @@ def complaints(bronze: pl.LazyFrame) -> pl.LazyFrame:
 # --- parts and fields ------------------------------------------------------------------------------
 
 
-def _fields(part: Message) -> Message:
+def _report_fields(part: Message) -> Message:
     """The fields of a feedback-report part, which the mail library takes for the header of a message.
 
     Some reporters put an empty line before them, or encode the part, which RFC 5965 forbids.
     """
-    inner = next(iter(inside(part)), part)
+    inner = next(iter(inner_parts(part)), part)
     if inner is not part and inner.get("feedback-type") is not None:
         return inner
     body = Message()
     body["Content-Transfer-Encoding"] = str(part.get("content-transfer-encoding", "7bit"))
-    body.set_payload(decoded(inner).decode("ascii", "surrogateescape"))
-    return message_from_string(decoded(body).decode("utf-8", "replace").lstrip())
+    body.set_payload(decode_part(inner).decode("ascii", "surrogateescape"))
+    return message_from_string(decode_part(body).decode("utf-8", "replace").lstrip())
 
 
-def _message(original: Message) -> Message:
+def _original_message(original: Message) -> Message:
     """The reported message, or its headers alone."""
     if original.is_multipart():
-        return next(iter(inside(original)), Message())
-    return message_from_string(decoded(original).decode("utf-8", "replace").lstrip())
+        return next(iter(inner_parts(original)), Message())
+    return message_from_string(decode_part(original).decode("utf-8", "replace").lstrip())
 
 
-def field(message: Message, name: str) -> str | None:
+def read_field(message: Message, name: str) -> str | None:
     """A field's value on one line; null where the field is missing."""
     value = message.get(name)
     return None if value is None else re.sub(r"\s+", " ", str(value)).strip()
 
 
-def every(message: Message, name: str) -> list[str]:
+def read_fields(message: Message, name: str) -> list[str]:
     """The values of a field that may come several times, without empty ones."""
     values = (re.sub(r"\s+", " ", str(value)).strip() for value in message.get_all(name, []))
     return [value for value in values if value]
 
 
-def _readable(value: str | None) -> str | None:
+def _decode_header(value: str | None) -> str | None:
     """A header in clear (RFC 2047); as it stands where it cannot be decoded."""
     if not value:
         return None
@@ -242,27 +246,27 @@ def _readable(value: str | None) -> str | None:
         return value[:LONGEST_FIELD]
 
 
-def _text(message: Message) -> str | None:
+def _first_text(message: Message) -> str | None:
     """The first text of a message, without the tags of HTML."""
-    parts = [part for part in leaves(message) if part.get_content_maintype() == "text"]
+    parts = [part for part in leaf_parts(message) if part.get_content_maintype() == "text"]
     for part in parts:
         text = _decoded_text(part)
         if part.get_content_subtype() == "html":
-            text = _words(text[: 8 * KEPT_OF_TEXT])
+            text = _strip_tags(text[: 8 * KEPT_OF_TEXT])
         if text.strip():
             return text.strip()[:KEPT_OF_TEXT]
     return None
 
 
 def _decoded_text(part: Message) -> str:
-    content = decoded(part)
+    content = decode_part(part)
     try:
         return content.decode(part.get_content_charset("utf-8"))
     except (LookupError, ValueError):
         return content.decode("latin-1")
 
 
-def _words(page: str) -> str:
+def _strip_tags(page: str) -> str:
     """The words of a page; up to a section such as `<![none[`, of which the library makes an error."""
     words = _Words()
     try:
@@ -295,7 +299,7 @@ class _Words(HTMLParser):
 # --- values ----------------------------------------------------------------------------------------
 
 
-def _bare(value: str | None) -> str | None:
+def _strip_brackets(value: str | None) -> str | None:
     """An address or id without the angle brackets around it; '' for the null sender."""
     if value is None:
         return None
@@ -303,7 +307,7 @@ def _bare(value: str | None) -> str | None:
     return (found[1] if found else value).strip()
 
 
-def _address(value: str | None) -> str | None:
+def _parse_address(value: str | None) -> str | None:
     """The address in a From field; null where there is none, or comments nest beyond reason."""
     try:
         return parseaddr(value[:LONGEST_FIELD])[1] or None if value else None
@@ -311,7 +315,7 @@ def _address(value: str | None) -> str | None:
         return None
 
 
-def _ip(value: str | None) -> str | None:
+def _parse_ip(value: str | None) -> str | None:
     """The address in a value such as `[IPv6:2001:db8::1]` or `192.0.2.1 (mx.example.org)`; null if none."""
     first = (value or "").strip("[] ").split(" ")[0].strip("[]")
     try:
@@ -320,14 +324,14 @@ def _ip(value: str | None) -> str | None:
         return None
 
 
-def _incidents(value: str | None) -> int | None:
+def _parse_incidents(value: str | None) -> int | None:
     """RFC 5965: one where it is not given. Null where it is no number."""
     if value is None:
         return 1
     return int(value) if re.fullmatch(r"[1-9]\d{0,8}", value, re.ASCII) else None
 
 
-def _time(value: str | None) -> dt.datetime | None:
+def _parse_date(value: str | None) -> dt.datetime | None:
     """A date of RFC 5322 in UTC; null where it is none."""
     if not value:
         return None
@@ -339,10 +343,10 @@ def _time(value: str | None) -> dt.datetime | None:
         return None
 
 
-def _received(mail: Message) -> dt.datetime | None:
+def _received_at(mail: Message) -> dt.datetime | None:
     """When the last server received the mail."""
-    value = field(mail, "received")
-    return _time(value.rpartition(";")[2].strip()) if value else None
+    value = read_field(mail, "received")
+    return _parse_date(value.rpartition(";")[2].strip()) if value else None
 
 
 FORMAT = DocumentFormat(

@@ -39,9 +39,9 @@ from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.jasmin.join import UNSENT
 from jobs.formats.jasmin.join import transmissions as transmissions
-from jobs.formats.jasmin.python_repr import CONTENT, contents, unquoted
-from jobs.formats.shared.fields import none_if_empty, of_records, place_of_event, typed_columns, utc
-from jobs.formats.shared.mobile import number, segments
+from jobs.formats.jasmin.python_repr import CONTENT, decode_contents, unquote_repr
+from jobs.formats.shared.fields import clock_to_utc, none_if_empty, of_records, place_of_event, typed_columns
+from jobs.formats.shared.mobile import count_segments, normalise_number
 
 NAME = "jasmin"
 # An SMSC holds a message for up to three days, and its DLR comes after that.
@@ -132,8 +132,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(
             event=pl.coalesce(
                 pl.col("_head").struct.field("event"),
-                pl.when(_left("parts").is_not_null()).then(pl.lit("SMS-MO")),
-                pl.when(_left("stamp").is_not_null()).then(pl.lit("SMS-MT")),
+                pl.when(_rest_field("parts").is_not_null()).then(pl.lit("SMS-MO")),
+                pl.when(_rest_field("stamp").is_not_null()).then(pl.lit("SMS-MT")),
             ),
             _rest=pl.col("_head").struct.field("rest"),
         )
@@ -142,20 +142,20 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             _dlr=pl.when(pl.col("event") == "DLR").then(pl.col("_rest")).str.extract_groups(_DLR),
         )
         .with_columns(
-            _fits=pl.coalesce(_sms("status"), _dlr("status"), _left("stamp")).is_not_null(),
-            first_at=utc(
-                pl.coalesce(pl.col("_head").struct.field("stamp"), _left("stamp")).str.to_datetime(
+            _fits=pl.coalesce(_sms_field("status"), _dlr_field("status"), _rest_field("stamp")).is_not_null(),
+            first_at=clock_to_utc(
+                pl.coalesce(pl.col("_head").struct.field("stamp"), _rest_field("stamp")).str.to_datetime(
                     "%Y-%m-%d %H:%M:%S", time_unit="us", strict=False
                 ),
                 source.time_zone,
             ),
-            _content=_content(_sms("content")),
+            _content=_cut_content(_sms_field("content")),
         )
         .with_columns(_hidden=pl.col("_content").str.extract(_HIDDEN).cast(pl.Int64, strict=False))
         .with_columns(
             _octets=pl.when(pl.col("_hidden").is_null())
             .then(pl.col("_content"))
-            .map_batches(contents, return_dtype=CONTENT)
+            .map_batches(decode_contents, return_dtype=CONTENT)
         )
     )
     is_record = pl.col("_fits") & pl.col("first_at").is_not_null()
@@ -171,24 +171,33 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     is_wide = pl.col("_octets").struct.field("is_wide").fill_null(False)
     return frame.with_columns(
         event_code=_event_code(),
-        smsc=none_if_empty(pl.coalesce(pl.col("_head").struct.field("smsc"), _left("down"), _left("by"))),
-        queue_message_id=none_if_empty(
-            pl.coalesce(_sms("queue_message_id"), _left("expired"), _left("aged"), _left("dropped"))
+        smsc=none_if_empty(
+            pl.coalesce(pl.col("_head").struct.field("smsc"), _rest_field("down"), _rest_field("by"))
         ),
-        foreign_id=none_if_empty(_as_in_reports(pl.coalesce(_sms("foreign_id"), _dlr("foreign_id")))),
+        queue_message_id=none_if_empty(
+            pl.coalesce(
+                _sms_field("queue_message_id"),
+                _rest_field("expired"),
+                _rest_field("aged"),
+                _rest_field("dropped"),
+            )
+        ),
+        foreign_id=none_if_empty(
+            _as_in_reports(pl.coalesce(_sms_field("foreign_id"), _dlr_field("foreign_id")))
+        ),
         status=none_if_empty(
-            unquoted(pl.coalesce(_sms("status"), _dlr("status"))).str.replace(
+            unquote_repr(pl.coalesce(_sms_field("status"), _dlr_field("status"))).str.replace(
                 r"^(?:ERROR/)?(?:CommandStatus\.)?", ""
             )
         ),
-        error_code=none_if_empty(unquoted(_dlr("error_code"))),
-        sender=number(unquoted(_sms("sender")), source),
-        recipient=number(unquoted(_sms("recipient")), source),
+        error_code=none_if_empty(unquote_repr(_dlr_field("error_code"))),
+        sender=normalise_number(unquote_repr(_sms_field("sender")), source),
+        recipient=normalise_number(unquote_repr(_sms_field("recipient")), source),
         # Not NO_SMSC_…, nor … _FOR_FAILURE, after which silence is success.
-        wants_report=_sms("dlr").str.contains(r"(?:^|\.)SMSC_DELIVERY_RECEIPT_REQUESTED$"),
+        wants_report=_sms_field("dlr").str.contains(r"(?:^|\.)SMSC_DELIVERY_RECEIPT_REQUESTED$"),
         text=pl.col("_octets").struct.field("text"),
         message_bytes=octets,
-        segment_count=pl.when(pl.col("event") != "DLR").then(segments(octets, ~is_wide)),
+        segment_count=pl.when(pl.col("event") != "DLR").then(count_segments(octets, ~is_wide)),
         line_code=line_code,
     ).select(
         "offset",
@@ -235,7 +244,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     return records.select(*BRONZE).unique(subset=[*PLACE, "assembly_key"], keep="any", maintain_order=True)
 
 
-def _content(logged: pl.Expr) -> pl.Expr:
+def _cut_content(logged: pl.Expr) -> pl.Expr:
     """The content without what follows it; a pattern is tried on what no earlier one fits."""
     found = logged.str.extract(_CONTENTS[0])
     for form in _CONTENTS[1:]:
@@ -243,32 +252,32 @@ def _content(logged: pl.Expr) -> pl.Expr:
     return found
 
 
-def _sms(name: str) -> pl.Expr:
+def _sms_field(name: str) -> pl.Expr:
     return pl.col("_sms").struct.field(name)
 
 
-def _dlr(name: str) -> pl.Expr:
+def _dlr_field(name: str) -> pl.Expr:
     return pl.col("_dlr").struct.field(name)
 
 
-def _left(name: str) -> pl.Expr:
+def _rest_field(name: str) -> pl.Expr:
     return pl.col("_left").struct.field(name)
 
 
 def _event_code() -> pl.Expr:
-    is_error = _sms("status").str.starts_with("ERROR/")
+    is_error = _sms_field("status").str.starts_with("ERROR/")
     return (
-        pl.when(pl.coalesce(_left("expired"), _left("aged")).is_not_null())
+        pl.when(pl.coalesce(_rest_field("expired"), _rest_field("aged")).is_not_null())
         .then(pl.lit("expired"))
-        .when(_left("stamp").is_not_null())
+        .when(_rest_field("stamp").is_not_null())
         .then(pl.lit("dropped"))
         .when(pl.col("event") == "DLR")
         .then(pl.lit("report"))
-        .when((pl.col("event") == "SMS-MO") & (_sms("status_kind") != "status"))
+        .when((pl.col("event") == "SMS-MO") & (_sms_field("status_kind") != "status"))
         .then(pl.lit("refused"))
         .when(pl.col("event") == "SMS-MO")
         .then(pl.lit("received"))
-        .when(is_error & (_sms("retry") == "True"))
+        .when(is_error & (_sms_field("retry") == "True"))
         .then(pl.lit("failed"))
         .when(is_error)
         .then(pl.lit("rejected"))
@@ -278,7 +287,7 @@ def _event_code() -> pl.Expr:
 
 def _as_in_reports(identifier: pl.Expr) -> pl.Expr:
     """The SMSC's id as Jasmin looks it up for a DLR: capitals, without zeros in front."""
-    return unquoted(identifier).str.to_uppercase().str.strip_chars_start("0")
+    return unquote_repr(identifier).str.to_uppercase().str.strip_chars_start("0")
 
 
 FORMAT = LineFormat(

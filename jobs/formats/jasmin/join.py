@@ -91,15 +91,15 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     )
     code = pl.col("event_code")
     units = [
-        _reported(events.filter(code == "sent"), events.filter(code == "report")),
-        _tried(events.filter(code.is_in([*UNSENT, "followed"]))),
-        _plain(events.filter(code.is_in(_INBOUND))),
+        _add_reports(events.filter(code == "sent"), events.filter(code == "report")),
+        _fold_tries(events.filter(code.is_in([*UNSENT, "followed"]))),
+        _select_plain(events.filter(code.is_in(_INBOUND))),
     ]
     columns = units[-1].collect_schema().names()
-    return _described(pl.concat([unit.select(columns) for unit in units]))
+    return _describe_units(pl.concat([unit.select(columns) for unit in units]))
 
 
-def _plain(events: pl.LazyFrame) -> pl.LazyFrame:
+def _select_plain(events: pl.LazyFrame) -> pl.LazyFrame:
     """Rows that no other line completes."""
     return events.with_columns(
         last_at=pl.col("first_at"),
@@ -109,11 +109,11 @@ def _plain(events: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _tried(events: pl.LazyFrame) -> pl.LazyFrame:
+def _fold_tries(events: pl.LazyFrame) -> pl.LazyFrame:
     """One row per SMS that was never accepted: placed by its first try, decided by its last."""
     same = ["operator_id", "assembly_key"]
     placed = ["source_id", "stream_id", "offset", "first_at"]
-    ordered = _plain(events.sort("_order"))
+    ordered = _select_plain(events.sort("_order"))
     names = [name for name in ordered.collect_schema().names() if name not in (*same, *placed)]
     return (
         ordered.group_by(same, maintain_order=True)
@@ -128,13 +128,13 @@ def _tried(events: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _reported(sent: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame:
+def _add_reports(sent: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame:
     """Each accepted SMS with its state: delivered if any report says so, else what the last one says."""
     by = ["operator_id", "smsc", "foreign_id"]
     known = sent.select(*by, "_order", _unit=pl.col("_order")).filter(pl.col("foreign_id").is_not_null())
     final = reports.filter(pl.col("foreign_id").is_not_null() & pl.col("status").is_in(_FINAL))
-    matched = _nearest(final, known, by, "backward")
-    again = _nearest(matched.filter(pl.col("_unit").is_null()).drop("_unit"), known, by, "forward")
+    matched = _join_nearest(final, known, by, "backward")
+    again = _join_nearest(matched.filter(pl.col("_unit").is_null()).drop("_unit"), known, by, "forward")
     both = pl.concat([matched, again]).filter(pl.col("_unit").is_not_null()).sort("_order")
     said = both.group_by("_unit").agg(
         _last=pl.col("first_at").max(),
@@ -144,14 +144,14 @@ def _reported(sent: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame:
         _error=pl.col("error_code").last(),
     )
     return (
-        _plain(sent)
+        _select_plain(sent)
         .drop("_state", "_error")
         .join(said, left_on="_order", right_on="_unit", how="left")
         .with_columns(last_at=pl.max_horizontal("last_at", "_last"))
     )
 
 
-def _nearest(reports: pl.LazyFrame, units: pl.LazyFrame, by: list[str], strategy: str) -> pl.LazyFrame:
+def _join_nearest(reports: pl.LazyFrame, units: pl.LazyFrame, by: list[str], strategy: str) -> pl.LazyFrame:
     return reports.sort("_order").join_asof(
         units.sort("_order"),
         on="_order",
@@ -161,7 +161,7 @@ def _nearest(reports: pl.LazyFrame, units: pl.LazyFrame, by: list[str], strategy
     )
 
 
-def _described(units: pl.LazyFrame) -> pl.LazyFrame:
+def _describe_units(units: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of TRANSMISSION."""
     code, state = pl.col("event_code"), pl.col("_state")
     is_inbound = pl.col("event") == "SMS-MO"
@@ -188,7 +188,7 @@ def _described(units: pl.LazyFrame) -> pl.LazyFrame:
         .otherwise(pl.lit("delivery"))
     )
     digits = pl.when(pl.col("status").str.contains(r"^\d{1,9}$")).then(pl.col("status")).cast(pl.Int64)
-    hexadecimal = pl.lit("0x") + _hex(digits)
+    hexadecimal = pl.lit("0x") + _hex_number(digits)
     smpp = pl.coalesce(pl.col("status").replace_strict(_NAMES, default=None), hexadecimal)
     is_bad_state = state.is_not_null() & (state != "DELIVRD")
     report = pl.concat_str(pl.lit("stat:"), state, pl.lit(" err:"), pl.col("_error").fill_null(""))
@@ -212,7 +212,7 @@ def _described(units: pl.LazyFrame) -> pl.LazyFrame:
     ).select(pl.col(name).cast(kind) for name, kind in TRANSMISSION.items())
 
 
-def _hex(number: pl.Expr) -> pl.Expr:
+def _hex_number(number: pl.Expr) -> pl.Expr:
     """A number as eight hexadecimal digits."""
     signs = pl.lit("0123456789abcdef")
     digits = [signs.str.slice((number // 16**place) % 16, 1) for place in range(7, -1, -1)]

@@ -26,7 +26,7 @@ _LETTERS = frozenset(string.ascii_letters + " ")
 CONTENT = pl.Struct({"text": pl.String, "octets": pl.Int64, "is_wide": pl.Boolean})
 
 
-def unquoted(value: pl.Expr) -> pl.Expr:
+def unquote_repr(value: pl.Expr) -> pl.Expr:
     """A value without the quotes that repr() puts around it; what is no repr stays as it is.
 
     For numbers and ids: signs that repr() escapes are left as they are logged.
@@ -40,7 +40,7 @@ def unquoted(value: pl.Expr) -> pl.Expr:
     return pl.when(is_quoted).then(body.str.slice(1).str.head(-1)).otherwise(value)
 
 
-def contents(values: pl.Series) -> pl.Series:
+def decode_contents(values: pl.Series) -> pl.Series:
     """text, octets (how many there are) and is_wide (UCS-2) of contents logged as b'..', '..', or plain."""
     frame = pl.DataFrame({"value": values}).with_columns(
         is_easy=pl.col("value").str.contains(r"^b'[ -&(-\[\]-~]*'$").fill_null(False)
@@ -52,7 +52,7 @@ def contents(values: pl.Series) -> pl.Series:
     )
     rest = frame.filter(~pl.col("is_easy"))["value"].to_list()
     odd = pl.DataFrame(
-        [content(value) for value in rest],
+        [decode_content(value) for value in rest],
         schema={"text": pl.String, "octets": pl.Int64, "is_wide": pl.Boolean},
         orient="row",
     )
@@ -66,7 +66,7 @@ def contents(values: pl.Series) -> pl.Series:
     return read.select(pl.struct("text", "octets", "is_wide").alias(values.name)).to_series()
 
 
-def content(value: str | None) -> tuple[str | None, int | None, bool | None]:
+def decode_content(value: str | None) -> tuple[str | None, int | None, bool | None]:
     """text (null where it is binary), octets and is_wide of one logged content; nulls where there is none."""
     if value is None:
         return None, None, None
@@ -78,11 +78,11 @@ def content(value: str | None) -> tuple[str | None, int | None, bool | None]:
         except (SyntaxError, ValueError):
             # It only looks like a repr, or is cut.
             octets = value.encode()
-    text, is_wide = decoded(octets)
+    text, is_wide = decode_octets(octets)
     return text, len(octets), is_wide
 
 
-def decoded(octets: bytes) -> tuple[str | None, bool]:
+def decode_octets(octets: bytes) -> tuple[str | None, bool]:
     """The text that octets are likely to be, and whether it is UCS-2.
 
     SMPP tells the coding of a message, but its log need not. UCS-2 shows by its first octets; GSM 03.38 by
@@ -91,7 +91,7 @@ def decoded(octets: bytes) -> tuple[str | None, bool]:
     if is_wide(octets):
         return octets.decode("utf-16-be", "replace"), True
     if any(octet < 0x20 and octet not in _BLANKS for octet in octets) and max(octets) < 0x80:
-        return _gsm(octets), False
+        return _decode_gsm(octets), False
     try:
         text = octets.decode("utf-8")
     except UnicodeDecodeError:
@@ -124,7 +124,7 @@ def is_wide(octets: bytes) -> bool:
     return False
 
 
-def _gsm(octets: bytes) -> str:
+def _decode_gsm(octets: bytes) -> str:
     signs, extended = [], False
     for octet in octets:
         if extended:

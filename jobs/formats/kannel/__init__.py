@@ -25,8 +25,8 @@ from jobs.formats.kannel.access_log_format import OPTIONS, STAMP, SYSLOG, check_
 from jobs.formats.kannel.join import transmissions as transmissions
 from jobs.formats.kannel.own_layouts import LAYOUTS
 from jobs.formats.kannel.reports import complaints as complaints
-from jobs.formats.shared.fields import as_assembled, none_if_empty, of_records, typed_columns, utc
-from jobs.formats.shared.mobile import number
+from jobs.formats.shared.fields import as_assembled, clock_to_utc, none_if_empty, of_records, typed_columns
+from jobs.formats.shared.mobile import normalise_number
 
 NAME = "kannel"
 # An SMSC holds a message for up to three days (validity period), and its DLR comes after that.
@@ -60,7 +60,7 @@ _TYPED = typed_columns(BRONZE)
 _STAMP = rf"^{SYSLOG}(?P<stamp>{STAMP}) "
 
 
-def _head(value: str) -> str:
+def _head_pattern(value: str) -> str:
     """Everything up to TEXT, in which the free fields match `value`."""
     return (
         _STAMP + rf"(?P<event>[A-Za-z][^\[]*)\[SMSC:(?P<smsc>{value})\] \[SVC:(?P<service>{value})\]"
@@ -70,9 +70,9 @@ def _head(value: str) -> str:
     )
 
 
-_HEAD = _head(r"[^\]]*")
+_HEAD = _head_pattern(r"[^\]]*")
 # A sender such as [SALE], or brackets in META.
-_ODD_HEAD = _head(".*?")
+_ODD_HEAD = _head_pattern(".*?")
 # What most lines look like, split at `] [`; the patterns above are for the rest.
 _LABELS = ["", "SVC:", "ACT:", "BINF:", "FID:", "META:", "from:", "to:", "flags:"]
 _BEGIN = _STAMP + r"(?P<event>[A-Za-z][^\[]*)\[SMSC:(?P<smsc>.*)$"
@@ -127,7 +127,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     own = source.options.get("access_log_format")
     frame = lines.select("offset", _line=line)
     if own is None:
-        frame, reason = _split(frame, source.time_zone), _reason()
+        frame, reason = _split_default(frame, source.time_zone), _quarantine_reason()
     else:
         form = log_format(own, source.options.get("access_log_clean", True))
         frame, reason = split_own(frame, form, source.time_zone), pl.lit("unknown_shape")
@@ -153,14 +153,16 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         service=none_if_empty(pl.col("_service")),
         account=none_if_empty(pl.col("_account")),
         foreign_id=none_if_empty(pl.col("_foreign_id")),
-        sender=number(pl.col("_sender"), source),
-        recipient=number(pl.col("_recipient"), source),
+        sender=normalise_number(pl.col("_sender"), source),
+        recipient=normalise_number(pl.col("_recipient"), source),
         dlr_mask=pl.col("_dlr_mask").cast(pl.Int32, strict=False).fill_null(-1),
-        text=_decoded(),
-        part_reference=pl.coalesce(_field("_concatenation", "short"), _field("_concatenation", "long")),
-        part_total=_hex("total", "total2"),
-        part_number=_hex("number", "number2"),
-        segment_count=pl.when(~pl.col("_is_report")).then(_segments()),
+        text=_decoded_text(),
+        part_reference=pl.coalesce(
+            _struct_field("_concatenation", "short"), _struct_field("_concatenation", "long")
+        ),
+        part_total=_hex_digits("total", "total2"),
+        part_number=_hex_digits("number", "number2"),
+        segment_count=pl.when(~pl.col("_is_report")).then(_segment_count()),
         line_code=line_code,
     ).select(
         "offset",
@@ -172,7 +174,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     )
 
 
-def _split(frame: pl.LazyFrame, time_zone: str) -> pl.LazyFrame:
+def _split_default(frame: pl.LazyFrame, time_zone: str) -> pl.LazyFrame:
     """`_line` of the default format split into columns `_<name>`; adds first_at, and _fits: all is there."""
     return (
         frame.with_columns(_is_event=pl.col("_line").str.contains("[SMSC:", literal=True))
@@ -183,23 +185,23 @@ def _split(frame: pl.LazyFrame, time_zone: str) -> pl.LazyFrame:
         )
         .with_columns(_fields=pl.col("_head").str.splitn("] [", len(_LABELS)))
         .with_columns(
-            _begin=_field("_fields", "field_0").str.extract_groups(_BEGIN),
-            _flags=_field("_fields", "field_8").str.splitn(":", 6),
+            _begin=_struct_field("_fields", "field_0").str.extract_groups(_BEGIN),
+            _flags=_struct_field("_fields", "field_8").str.splitn(":", 6),
             _rest=pl.col("_body").str.extract_groups(_BODY),
             _is_usual=pl.all_horizontal(
-                _field("_fields", f"field_{place}").str.starts_with(label)
+                _struct_field("_fields", f"field_{place}").str.starts_with(label)
                 for place, label in enumerate(_LABELS)
                 if label
             ).fill_null(False),
         )
         .with_columns(
             _other=pl.when(~pl.col("_is_usual")).then(pl.col("_head")).str.extract_groups(_HEAD),
-            _odd_rest=pl.when(_field("_rest", "length").is_null())
+            _odd_rest=pl.when(_struct_field("_rest", "length").is_null())
             .then(pl.col("_body"))
             .str.extract_groups(_CUT_BODY),
         )
         .with_columns(
-            _odd=pl.when(~pl.col("_is_usual") & _field("_other", "event").is_null())
+            _odd=pl.when(~pl.col("_is_usual") & _struct_field("_other", "event").is_null())
             .then(pl.col("_head"))
             .str.extract_groups(_ODD_HEAD)
         )
@@ -209,17 +211,17 @@ def _split(frame: pl.LazyFrame, time_zone: str) -> pl.LazyFrame:
             *(
                 pl.when("_is_usual")
                 .then(usual)
-                .otherwise(pl.coalesce(_field("_other", name), _field("_odd", name)))
+                .otherwise(pl.coalesce(_struct_field("_other", name), _struct_field("_odd", name)))
                 .alias(f"_{name}")
                 for name, usual in _usual_fields().items()
             ),
-            _length=pl.coalesce(_field("_rest", "length"), _field("_odd_rest", "length")),
-            _text=pl.coalesce(_field("_rest", "text"), _field("_odd_rest", "text")),
-            _udh=_field("_rest", "udh"),
-            _is_cut=_field("_rest", "length").is_null(),
+            _length=pl.coalesce(_struct_field("_rest", "length"), _struct_field("_odd_rest", "length")),
+            _text=pl.coalesce(_struct_field("_rest", "text"), _struct_field("_odd_rest", "text")),
+            _udh=_struct_field("_rest", "udh"),
+            _is_cut=_struct_field("_rest", "length").is_null(),
         )
         .with_columns(
-            first_at=utc(
+            first_at=clock_to_utc(
                 pl.col("_stamp").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False), time_zone
             ),
             message_bytes=pl.col("_length").cast(pl.Int64, strict=False),
@@ -228,7 +230,7 @@ def _split(frame: pl.LazyFrame, time_zone: str) -> pl.LazyFrame:
     )
 
 
-def _reason() -> pl.Expr:
+def _quarantine_reason() -> pl.Expr:
     """Why a line that is no whole event of the default format is none."""
     return (
         pl.when(pl.col("_line").str.contains(_MESSAGE))
@@ -254,7 +256,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     return as_assembled(records, BRONZE, key)
 
 
-def _field(struct: str, name: str) -> pl.Expr:
+def _struct_field(struct: str, name: str) -> pl.Expr:
     return pl.col(struct).struct.field(name)
 
 
@@ -262,13 +264,13 @@ def _usual_fields() -> dict[str, pl.Expr]:
     """The fields of a line that has all of them in their usual order."""
     places = {"service": 1, "account": 2, "foreign_id": 4, "sender": 6, "recipient": 7}
     return {
-        **{name: _field("_begin", name) for name in ("stamp", "event", "smsc")},
+        **{name: _struct_field("_begin", name) for name in ("stamp", "event", "smsc")},
         **{
-            name: _field("_fields", f"field_{place}").str.strip_prefix(_LABELS[place])
+            name: _struct_field("_fields", f"field_{place}").str.strip_prefix(_LABELS[place])
             for name, place in places.items()
         },
-        "coding": _field("_flags", "field_2"),
-        "dlr_mask": _field("_flags", "field_5").str.strip_suffix("]"),
+        "coding": _struct_field("_flags", "field_2"),
+        "dlr_mask": _struct_field("_flags", "field_5").str.strip_suffix("]"),
     }
 
 
@@ -282,12 +284,12 @@ def _event_code(event: pl.Expr) -> pl.Expr:
     )
 
 
-def _hex(first: str, second: str) -> pl.Expr:
-    digits = pl.coalesce(_field("_concatenation", first), _field("_concatenation", second))
+def _hex_digits(first: str, second: str) -> pl.Expr:
+    digits = pl.coalesce(_struct_field("_concatenation", first), _struct_field("_concatenation", second))
     return digits.str.to_integer(base=16, strict=False).cast(pl.Int32)
 
 
-def _segments() -> pl.Expr:
+def _segment_count() -> pl.Expr:
     """Segments that the text takes, by the room in 140 octets (3GPP TS 23.040, 9.2.3.24).
 
     A row that is one part of a longer message is one segment. Text that does not fit is cut by bearerbox
@@ -314,13 +316,16 @@ def _segments() -> pl.Expr:
 
     parts = pl.when(units <= room(header)).then(1).otherwise((units + room(later) - 1) // room(later))
     return (
-        pl.when(_field("_concatenation", "total").is_null() & _field("_concatenation", "total2").is_null())
+        pl.when(
+            _struct_field("_concatenation", "total").is_null()
+            & _struct_field("_concatenation", "total2").is_null()
+        )
         .then(parts)
         .otherwise(1)
     )
 
 
-def _decoded() -> pl.Expr:
+def _decoded_text() -> pl.Expr:
     """TEXT as signs; null where it is binary."""
     is_hex = pl.col("coding").is_in([1, 2]) & ~pl.col("_is_report")
     coded = pl.when(is_hex).then(pl.concat_str("coding", "_text"))
@@ -335,13 +340,13 @@ def _decode_hex(coded: pl.Series) -> pl.Series:
     """Signs of texts, each the digit of its coding and hex; sent in bulk, most are the same."""
 
     def decoded(distinct: list[str]) -> pl.DataFrame:
-        texts = [_decode(int(each[0]), each[1:]) for each in distinct]
+        texts = [_decode_signs(int(each[0]), each[1:]) for each in distinct]
         return pl.DataFrame({"text": texts}, schema={"text": pl.String})
 
     return by_distinct(coded, decoded)["text"]
 
 
-def _decode(coding: int, digits: str) -> str | None:
+def _decode_signs(coding: int, digits: str) -> str | None:
     """Signs of a UCS-2 or 8-bit text in hex; null where it is no text."""
     try:
         octets = bytes.fromhex(digits)

@@ -28,7 +28,7 @@ import polars as pl
 
 from jobs.core.errors import ObservatoryError
 from jobs.formats import TIMESTAMP
-from jobs.formats.shared.fields import utc
+from jobs.formats.shared.fields import clock_to_utc
 from jobs.formats.shared.syslog import LEVEL, LEVEL_IN_BRACKETS
 
 OPTIONS = ("access_log_format", "access_log_clean")
@@ -107,7 +107,7 @@ def log_format(own: str, is_clean: bool = True) -> LogFormat:
 
     Raises ObservatoryError that names the option and the code that is unknown, missing, or not kept apart.
     """
-    parts = _parts(own)
+    parts = _split_codes(own)
     codes = [code for code, is_code in parts if is_code]
     for code, what in _NEEDED.items():
         if code not in codes:
@@ -122,13 +122,13 @@ def log_format(own: str, is_clean: bool = True) -> LogFormat:
     begin = f"^{SYSLOG}{own_stamp}"
     names = {CODES[code][0] for code in codes} | {"own_stamp"}
     return LogFormat(
-        strict=begin + _pattern(parts, is_strict=True) + r"\s*$",
-        loose=begin + _pattern(parts, is_strict=False) + r"\s*$",
+        strict=begin + _line_pattern(parts, is_strict=True) + r"\s*$",
+        loose=begin + _line_pattern(parts, is_strict=False) + r"\s*$",
         names=frozenset(name for name in names if name),
     )
 
 
-def _parts(own: str) -> list[tuple[str, bool]]:
+def _split_codes(own: str) -> list[tuple[str, bool]]:
     """The format as literal texts and codes, in order; a code is True."""
     parts: list[tuple[str, bool]] = []
     for code, literal in re.findall(r"%(.?)|([^%]+)", own, flags=re.DOTALL):
@@ -151,7 +151,7 @@ def _parts(own: str) -> list[tuple[str, bool]]:
     return parts
 
 
-def _pattern(parts: list[tuple[str, bool]], is_strict: bool) -> str:
+def _line_pattern(parts: list[tuple[str, bool]], is_strict: bool) -> str:
     pattern, seen = "", set()
     for place, (part, is_code) in enumerate(parts):
         if not is_code:
@@ -159,14 +159,14 @@ def _pattern(parts: list[tuple[str, bool]], is_strict: bool) -> str:
             continue
         name, kind = CODES[part]
         follows = parts[place + 1][0] if place + 1 < len(parts) and not parts[place + 1][1] else ""
-        kind = _kind(kind, follows, is_strict)
+        kind = _field_pattern(kind, follows, is_strict)
         is_first = name is not None and name not in seen
         pattern += f"(?P<{name}>{kind})" if is_first else f"(?:{kind})"
         seen.add(name)
     return pattern
 
 
-def _kind(kind: str, follows: str, is_strict: bool) -> str:
+def _field_pattern(kind: str, follows: str, is_strict: bool) -> str:
     """The pattern of a field before the literal text that follows it."""
     ends = re.escape(follows[0]) if follows else ""
     if kind == _TEXT:
@@ -222,7 +222,7 @@ def split_own(frame: pl.LazyFrame, form: LogFormat, time_zone: str) -> pl.LazyFr
         size = text.str.len_bytes().cast(pl.Int64)
         octets = pl.when(pl.col("_coding").is_in(["1", "2"])).then(size // 2).otherwise(size)
     return split.with_columns(
-        first_at=pl.coalesce(utc(written, time_zone), epoch, carried_at),
+        first_at=pl.coalesce(clock_to_utc(written, time_zone), epoch, carried_at),
         _text=text,
         message_bytes=octets,
         _is_cut=pl.lit(False),

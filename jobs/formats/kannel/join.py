@@ -47,15 +47,15 @@ _SEVERITY = ["delivered", "queued", "deferred", "expired", "bounced", "discarded
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per SMS: received from an SMSC, or submitted by a customer through a box."""
     numbered = bronze.sort("operator_id", *_ORDER).with_row_index("_order")
-    events = _settled(numbered.with_columns(pl.col("_order").cast(pl.Int64)))
-    units = _settled(_fold_tries(events.filter(pl.col("event_code").is_in(INBOUND + SUBMITTED))))
-    reports = _settled(_read_reports(events.filter(pl.col("event_code") == "report")))
-    matched = _settled(_match(reports, units.filter(pl.col("event_code").is_in(SUBMITTED))))
-    decided = _settled(_decide(units, matched))
+    events = _collect_once(numbered.with_columns(pl.col("_order").cast(pl.Int64)))
+    units = _collect_once(_fold_tries(events.filter(pl.col("event_code").is_in(INBOUND + SUBMITTED))))
+    reports = _collect_once(_read_reports(events.filter(pl.col("event_code") == "report")))
+    matched = _collect_once(_match_reports(reports, units.filter(pl.col("event_code").is_in(SUBMITTED))))
+    decided = _collect_once(_decide_outcomes(units, matched))
     return _join_parts(decided).select(*TRANSMISSION)
 
 
-def _settled(frame: pl.LazyFrame) -> pl.LazyFrame:
+def _collect_once(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The frame worked out: what reads it several times does not work it out again."""
     return frame.collect().lazy()
 
@@ -116,33 +116,33 @@ def _read_reports(reports: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _match(reports: pl.LazyFrame, units: pl.LazyFrame) -> pl.LazyFrame:
+def _match_reports(reports: pl.LazyFrame, units: pl.LazyFrame) -> pl.LazyFrame:
     """The reports that fit an SMS, with its _unit."""
     by_id = [*_NUMBERS[::2], "foreign_id"]
     with_id = reports.filter(pl.col("foreign_id").is_not_null())
     sent = units.filter(pl.col("event_code") == "sent")
-    after = _attach(with_id, sent, by_id)
+    after = _attach_nearest(with_id, sent, by_id)
     # A report may be logged before the `Sent SMS` that it reports on.
-    before = _attach(_without(after), sent, by_id, strategy="forward")
-    matched = _with(after, before)
-    rest = pl.concat([_without(before), reports.filter(pl.col("foreign_id").is_null())])
+    before = _attach_nearest(_keep_unattached(after), sent, by_id, strategy="forward")
+    matched = _keep_attached(after, before)
+    rest = pl.concat([_keep_unattached(before), reports.filter(pl.col("foreign_id").is_null())])
 
     is_refused = pl.col("event_code") != "sent"
-    interim = _attach(
+    interim = _attach_nearest(
         rest.filter(~pl.col("_is_final")).with_columns(_is_refused=pl.col("dlr_mask") == REFUSED),
         units.with_columns(_is_refused=is_refused),
         [*_NUMBERS, "_is_refused"],
     ).drop("_is_refused")
-    interim_late = _attach(_without(interim), units, _NUMBERS)
+    interim_late = _attach_nearest(_keep_unattached(interim), units, _NUMBERS)
 
     answered = matched.filter("_is_final").select("_unit")
     waiting = sent.filter(pl.col("dlr_mask") > 0).join(answered, on="_unit", how="anti")
     final = _attach_to_waiting(rest.filter("_is_final"), waiting)
-    by_numbers = pl.concat([_with(interim, interim_late), _with(final)])
+    by_numbers = pl.concat([_keep_attached(interim, interim_late), _keep_attached(final)])
     return pl.concat([matched.with_columns(_is_exact=True), by_numbers.with_columns(_is_exact=False)])
 
 
-def _attach(
+def _attach_nearest(
     reports: pl.LazyFrame, units: pl.LazyFrame, by: list[str], strategy: str = "backward"
 ) -> pl.LazyFrame:
     """Each report with the _unit of the nearest SMS that agrees in `by`; null where there is none."""
@@ -155,15 +155,15 @@ def _attach(
             strategy=strategy,  # type: ignore[arg-type]
             check_sortedness=False,
         )
-        .pipe(_settled)
+        .pipe(_collect_once)
     )
 
 
-def _with(*attached: pl.LazyFrame) -> pl.LazyFrame:
+def _keep_attached(*attached: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([frame.filter(pl.col("_unit").is_not_null()) for frame in attached])
 
 
-def _without(attached: pl.LazyFrame) -> pl.LazyFrame:
+def _keep_unattached(attached: pl.LazyFrame) -> pl.LazyFrame:
     return attached.filter(pl.col("_unit").is_null()).drop("_unit")
 
 
@@ -193,10 +193,10 @@ def _attach_to_waiting(reports: pl.LazyFrame, waiting: pl.LazyFrame) -> pl.LazyF
     )
     open_units = waiting.join(depths.select("_order", "_depth"), on="_order")
     closing = reports.join(depths.filter(~pl.col("_found_none")).select("_order", "_depth"), on="_order")
-    return _attach(closing, open_units, [*_NUMBERS, "_depth"]).drop("_depth")
+    return _attach_nearest(closing, open_units, [*_NUMBERS, "_depth"]).drop("_depth")
 
 
-def _decide(units: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame:
+def _decide_outcomes(units: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame:
     """Each SMS or part with its outcome, the stage that decided it, and the words of the refusal."""
     said = reports.group_by("_unit").agg(
         _reported_at=pl.col("first_at").max(),
@@ -278,7 +278,7 @@ def _decide(units: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame:
 
 def _join_parts(units: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of TRANSMISSION. Parts of one message are one row, with as many segments as the log has parts."""
-    rows = _described(units)
+    rows = _describe_units(units)
     is_part = (pl.col("part_total") > 1).fill_null(False)
     same = ["operator_id", "_is_inbound", "sender", "recipient", "part_reference", "part_total"]
     worst = ["event", "outbound_link", "stage_code", "outcome_code", "reply_code", "reply_text"]
@@ -330,7 +330,7 @@ def _join_parts(units: pl.LazyFrame) -> pl.LazyFrame:
     return pl.concat([rows.filter(~is_part).select(*TRANSMISSION), joined.select(*TRANSMISSION)])
 
 
-def _described(units: pl.LazyFrame) -> pl.LazyFrame:
+def _describe_units(units: pl.LazyFrame) -> pl.LazyFrame:
     """The columns of TRANSMISSION, beside those that joining parts needs."""
     is_inbound = pl.col("_is_inbound")
     account = pl.concat_str(["service", "account"], separator="/", ignore_nulls=True)

@@ -54,7 +54,7 @@ def is_access_log(head: bytes) -> bool:
     return bool(lines) and len(events_of(head)) >= len(lines) / 2
 
 
-def options_of(head: bytes) -> dict[str, Any] | None:
+def guess_options(head: bytes) -> dict[str, Any] | None:
     """The options of the known format that may be the log's; None without one."""
     if not is_access_log(head):
         return None
@@ -62,7 +62,7 @@ def options_of(head: bytes) -> dict[str, Any] | None:
         for is_clean in (True, False):
             options = {"access_log_format": own} | ({} if is_clean else {"access_log_clean": False})
             try:
-                lines = decoded(head, own, is_clean)
+                lines = decode_lines(head, own, is_clean)
             except ObservatoryError:
                 # It names no time, and needs that of a stamp before each line.
                 continue
@@ -109,22 +109,22 @@ def has_length(line: dict[str, str]) -> bool:
     return line["length"] in (str(size), str(size // 2) if line.get("coding") in IN_HEX else "")
 
 
-def share(head: bytes, own: str, is_clean: bool = True) -> float:
+def share_read(head: bytes, own: str, is_clean: bool = True) -> float:
     """The share of the lines with an event that a format reads. Raises ObservatoryError for a wrong one."""
-    return len(decoded(head, own, is_clean)) / max(len(events_of(head)), 1)
+    return len(decode_lines(head, own, is_clean)) / max(len(events_of(head)), 1)
 
 
-def decoded(head: bytes, own: str, is_clean: bool = True) -> list[dict[str, str]]:
+def decode_lines(head: bytes, own: str, is_clean: bool = True) -> list[dict[str, str]]:
     """The fields of each line that a format reads. Raises ObservatoryError for a wrong one."""
     pattern = re.compile(log_format(own, is_clean).strict)
     found = (pattern.search(line) for line in events_of(head))
     return [{name: value or "" for name, value in each.groupdict().items()} for each in found if each]
 
 
-def shown(head: bytes, options: dict[str, Any]) -> list[str]:
+def show_lines(head: bytes, options: dict[str, Any]) -> list[str]:
     """The first lines as the format decodes them, a person's digits as 9 and letters as a."""
     own = options["access_log_format"]
-    lines = decoded(head, own, options.get("access_log_clean", True))
+    lines = decode_lines(head, own, options.get("access_log_clean", True))
     names = [name for name in FIELDS if name in {CODES[code][0] for code in re.findall("%(.)", own)}]
     return [
         ", ".join(
@@ -134,12 +134,12 @@ def shown(head: bytes, options: dict[str, Any]) -> list[str]:
     ]
 
 
-def asked(head: bytes, own: str) -> dict[str, Any]:
+def check_layout(head: bytes, own: str) -> dict[str, Any]:
     """The options for a format that a person names. Raises ObservatoryError where it does not fit the log."""
     reasons = []
     for is_clean in (True, False):
         try:
-            if share(head, own, is_clean) >= FITS:
+            if share_read(head, own, is_clean) >= FITS:
                 return {"access_log_format": own} | ({} if is_clean else {"access_log_clean": False})
         except ObservatoryError as error:
             reasons.append(str(error))
@@ -161,7 +161,7 @@ LAYOUTS = OwnLayouts(
     log="an access log of Kannel",
     setting="access-log-format in its bearerbox.conf",
     is_log=is_access_log,
-    guess_options=options_of,
-    check_layout=asked,
-    show_lines=shown,
+    guess_options=guess_options,
+    check_layout=check_layout,
+    show_lines=show_lines,
 )

@@ -74,7 +74,7 @@ def complaints(
     )
     place = pl.col("_is_named").cast(pl.Int32).cum_sum().over([*dialogue, "_run"])
     said = said.with_columns(_is_answer=is_number | (pl.col("_is_named") & (place % 2 == 1)))
-    paired = _paired(said.collect().lazy(), dialogue)
+    paired = _pair_answers(said.collect().lazy(), dialogue)
     reported = pl.coalesce("_leading", "_answered")
     return paired.with_columns(
         *(pl.lit(None, dtype=COMPLAINT[name]).alias(name) for name in _ABSENT),
@@ -84,7 +84,7 @@ def complaints(
         reported_at=pl.col("first_at"),
         reporter=pl.col("sender"),
         recipients=pl.concat_list("sender"),
-        sender=_number(reported),
+        sender=_plain_number(reported),
         reported_domains=pl.lit([], dtype=pl.List(pl.String)),
         incident_count=pl.lit(1, dtype=pl.Int64),
         text=pl.when("_is_answer").then(None).otherwise(pl.coalesce("_rest", "text")),
@@ -94,7 +94,7 @@ def complaints(
 _ABSENT = ["arrival_at", "agent", "header_from", "client_ip", "message_id", "delivery_result", "auth_failure"]
 
 
-def _paired(said: pl.LazyFrame, dialogue: list[str]) -> pl.LazyFrame:
+def _pair_answers(said: pl.LazyFrame, dialogue: list[str]) -> pl.LazyFrame:
     """Texts with what answered them as `_answered`, and answers that found no text.
 
     The n-th answer goes with the n-th text: a queue, in which `_waiting` texts stand. An answer that finds
@@ -122,7 +122,7 @@ def _paired(said: pl.LazyFrame, dialogue: list[str]) -> pl.LazyFrame:
     return pl.concat([texts, lone.select(texts.collect_schema().names())])
 
 
-def _number(text: pl.Expr) -> pl.Expr:
+def _plain_number(text: pl.Expr) -> pl.Expr:
     """Digits of a number, with + where it was written with + or 00; a name as it is."""
     digits = without_trunk(text).str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
     is_whole = text.str.contains(r"^(?:\+|00)") & (digits.str.len_bytes() >= SHORTEST_NUMBER)

@@ -12,7 +12,7 @@ An operator who has no bearerbox log sets `options = { bearerbox = false }`: the
 too, handed on and waiting (queued), since smsbox is not told more. Lines on SMS that came in and on what
 services answered are ignored either way: they name no recipient.
 
-submitters() gives bearerbox's rows the address that their request came from, which only this log has.
+add_submitters() gives bearerbox's rows the address that their request came from, which only this log has.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from jobs.formats.kannel.access_log_format import STAMP, SYSLOG
 from jobs.formats.kannel.join import SUBMITTED
 from jobs.formats.shared.fields import (
     as_assembled,
+    clock_to_utc,
     none_if_empty,
     of_records,
     place_of_event,
     typed_columns,
-    utc,
 )
-from jobs.formats.shared.mobile import number
+from jobs.formats.shared.mobile import normalise_number
 
 NAME = "kannel_smsbox"
 # An SMS leaves smsbox at once; an added line and bearerbox's stand within minutes.
@@ -108,13 +108,13 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             _refused=pl.when(is_refused & ~is_added).then(pl.col("_line")).str.extract_groups(_REFUSED),
         )
         .with_columns(
-            event=pl.coalesce(_added("event"), _refused("event")),
-            _stamp=pl.coalesce(_added("stamp"), _refused("stamp")),
+            event=pl.coalesce(_added_field("event"), _refused_field("event")),
+            _stamp=pl.coalesce(_added_field("stamp"), _refused_field("stamp")),
             # A line that a text's line end has cut has no closing quote.
-            _text=_added("text").str.replace(r"'\s*$", ""),
+            _text=_added_field("text").str.replace(r"'\s*$", ""),
         )
         .with_columns(
-            first_at=utc(
+            first_at=clock_to_utc(
                 pl.col("_stamp").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False),
                 source.time_zone,
             )
@@ -135,17 +135,17 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .then(pl.lit("bad_field"))
         .otherwise(pl.lit("unknown_shape"))
     )
-    is_refused = _refused("event").is_not_null()
+    is_refused = _refused_field("event").is_not_null()
     return frame.with_columns(
         event_code=pl.when(is_refused).then(pl.lit("refused")).otherwise(pl.lit("added")),
         is_counted=is_refused | pl.lit(source.options.get("bearerbox", True) is False),
-        account=none_if_empty(_added("account")),
-        sender=number(none_if_empty(_added("sender")), source),
-        recipient=number(none_if_empty(_added("recipient")), source),
-        client_ip=_added("client_ip"),
+        account=none_if_empty(_added_field("account")),
+        sender=normalise_number(none_if_empty(_added_field("sender")), source),
+        recipient=normalise_number(none_if_empty(_added_field("recipient")), source),
+        client_ip=_added_field("client_ip"),
         text=pl.when(is_text).then("_text"),
         message_bytes=pl.when(is_text).then(pl.col("_text").str.len_bytes()),
-        reply_text=_refused("reply_text").str.strip_chars_end(),
+        reply_text=_refused_field("reply_text").str.strip_chars_end(),
         line_code=line_code,
     ).select(
         "offset",
@@ -155,11 +155,11 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     )
 
 
-def _added(name: str) -> pl.Expr:
+def _added_field(name: str) -> pl.Expr:
     return pl.col("_added").struct.field(name)
 
 
-def _refused(name: str) -> pl.Expr:
+def _refused_field(name: str) -> pl.Expr:
     return pl.col("_refused").struct.field(name)
 
 
@@ -201,7 +201,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def submitters(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
+def add_submitters(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of kannel.transmissions() with client_ip: where the request for the SMS came from.
 
     An SMS from a box goes with the latest earlier request of the same operator with its numbers and text.
@@ -250,7 +250,7 @@ FORMAT = LineFormat(
     transmissions=transmissions,
     rules_of=("kannel",),
     place=place_of_event(pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key")),
-    complete=submitters,
+    complete=add_submitters,
     requests=Requests(
         format="kannel",
         log="bearerbox's log",

@@ -30,7 +30,7 @@ from jobs.core.attributes import ATTRIBUTES
 from jobs.core.contracts import codes, fields
 from jobs.formats import FACT, PLACE, TIMESTAMP, Document, Source
 from jobs.formats.format import DocumentFormat
-from jobs.formats.shared.documents import each_once, read_contents, refused
+from jobs.formats.shared.documents import each_once, read_contents, refuse_document
 
 NAME = "knowledge"
 # A row is about its own day.
@@ -93,38 +93,38 @@ def of_csv(data: bytes, source: Source) -> Iterator[Document]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        yield refused("bad_encoding", data)
+        yield refuse_document("bad_encoding", data)
         return
     first_line = text.split("\n", 1)[0]
     lines = csv.reader(StringIO(text, newline=""), delimiter=delimiter_of(first_line), strict=True)
     try:
         names = [name.strip() for name in next(lines)]
         if not are_known(names):
-            yield refused("bad_field", first_line)
+            yield refuse_document("bad_field", first_line)
             return
         for cells in lines:
             if len(cells) == len(names):
-                yield fact(dict(zip(names, cells, strict=True)), source)
+                yield read_fact(dict(zip(names, cells, strict=True)), source)
             elif cells:
-                yield refused("unknown_shape", ",".join(cells))
+                yield refuse_document("unknown_shape", ",".join(cells))
     except (csv.Error, StopIteration):
-        yield refused("unknown_shape", data)
+        yield refuse_document("unknown_shape", data)
 
 
 def of_parquet(data: bytes, source: Source, limit_bytes: int) -> Iterator[Document]:
     try:
         file = pq.ParquetFile(BytesIO(data))
         if file.metadata.num_rows * BYTES_OF_ROW > limit_bytes:
-            yield refused("too_large")
+            yield refuse_document("too_large")
             return
         if not are_known(file.schema_arrow.names):
-            yield refused("bad_field", ",".join(file.schema_arrow.names))
+            yield refuse_document("bad_field", ",".join(file.schema_arrow.names))
             return
         rows = chain.from_iterable(batch.to_pylist() for batch in file.iter_batches())
         for row in rows:
-            yield fact({name: text_of(value) for name, value in row.items()}, source)
+            yield read_fact({name: text_of(value) for name, value in row.items()}, source)
     except (pa.ArrowException, OSError, ValueError):
-        yield refused("unknown_shape")
+        yield refuse_document("unknown_shape")
 
 
 def delimiter_of(header: str) -> str:
@@ -144,21 +144,21 @@ def text_of(value: Any) -> str:
     return value.date().isoformat() if isinstance(value, dt.datetime) else str(value)
 
 
-def fact(cells: dict[str, str], source: Source) -> Document:
+def read_fact(cells: dict[str, str], source: Source) -> Document:
     """The facts of one row."""
     whole = ",".join(cells.values())
     told = {name: text.strip() for name, text in cells.items()}
     try:
         day = dt.datetime.combine(dt.date.fromisoformat(told.pop(DAY)), dt.time(), dt.UTC)
     except ValueError:
-        return refused("bad_timestamp", whole)
+        return refuse_document("bad_timestamp", whole)
     if day > source.bound_at:
-        return refused("from_the_future", whole)
+        return refuse_document("from_the_future", whole)
     named: dict[str, Any] = {name: told.pop(name, "").strip("<>") or None for name in NAMING}
     known = {name: value_of(name, text.lower()) for name, text in told.items() if text.lower() not in UNKNOWN}
     way = tuple(name for name in NAMING if named[name] is not None)
     if way not in KEYS or None in known.values():
-        return refused("bad_field", whole)
+        return refuse_document("bad_field", whole)
     if not known:
         return Document(size=len(whole))
     row = {"first_at": day, **named, **known}

@@ -115,7 +115,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             .then(body)
             .str.extract_groups(_DMARC_LINE)
         )
-        .with_columns(**_fields())
+        .with_columns(**_typed_fields())
         .with_columns(reason_code=reason_of_event("_is_cut"))
         .with_columns(line_code=line_code(pl.col("event_code").is_not_null()))
         .collect()
@@ -160,7 +160,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     return as_verdicts(rows, NAME)
 
 
-def _fields() -> dict[str, pl.Expr]:
+def _typed_fields() -> dict[str, pl.Expr]:
     """The typed columns of a result line; event_code is null for every other line."""
     dkim, spf, dmarc = (pl.col(name).struct for name in ("_dkim", "_spf", "_dmarc"))
     return {

@@ -34,7 +34,7 @@ import polars as pl
 from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.shared.fields import none_if_empty
-from jobs.formats.shared.verdicts import as_verdicts, share_of_lines, whole
+from jobs.formats.shared.verdicts import as_verdicts, share_of_lines, to_whole
 
 NAME = "opendmarc_history"
 # A block is written at once; a day of slack for clocks and rotation.
@@ -111,7 +111,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     line = pl.col("line").fill_null("").str.strip_suffix("\r")
     cut = line.str.splitn(" ", 2).struct
     value = pl.col("value").str.strip_chars()
-    seconds = pl.when(pl.col("field") == "received").then(whole(value))
+    seconds = pl.when(pl.col("field") == "received").then(to_whole(value))
     in_range = pl.when(seconds.is_between(0, 7_258_118_400)).then(seconds * 1_000_000)
     received = in_range.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     is_number = pl.col("field").is_in([*_NUMBERS]) & value.cast(pl.Int32, strict=False).is_null()
@@ -165,7 +165,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """
     if "line_code" in records.collect_schema().names():
         records = _rows_of_lines(records.filter(pl.col("line_code") == "record"))
-    runs = _runs(records.select(*BRONZE))
+    runs = _merge_runs(records.select(*BRONZE))
     is_done = pl.col("queue_id").is_not_null() & pl.col("is_closed")
     key = (
         pl.when(is_done)
@@ -234,7 +234,7 @@ def _rows_of_lines(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _runs(rows: pl.LazyFrame) -> pl.LazyFrame:
+def _merge_runs(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Runs that touch or overlap become one; a first line always begins a new one."""
     is_begin = pl.col("queue_id").is_not_null()
     reach = pl.col("end_offset").cum_max().shift(1).over(_WHOSE)

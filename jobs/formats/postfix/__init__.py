@@ -35,7 +35,7 @@ from jobs.formats.postfix.assembly import (
     marks,
     taken_apart,
 )
-from jobs.formats.postfix.held import linked, settle
+from jobs.formats.postfix.held import link_held, settle
 from jobs.formats.postfix.queue_lines import (
     CODES,
     ID_WORD,
@@ -47,7 +47,7 @@ from jobs.formats.postfix.queue_lines import (
 )
 from jobs.formats.postfix.refusals import NOT_IDS, read_refusals, read_session_events
 from jobs.formats.postfix.transmission import transmissions
-from jobs.formats.shared.syslog import halves, split_envelope
+from jobs.formats.shared.syslog import split_at_first, split_envelope
 
 __all__ = [
     "BRONZE",
@@ -155,16 +155,16 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     reason_code: bad_timestamp, unknown_shape (a queue file's line that no rule reads), truncated (the
     envelope, or a rule's beginning, but not the whole).
     """
-    codes, events, envelope = _read(lines.select("offset", "line").collect(), source)
+    codes, events, envelope = _read_lines(lines.select("offset", "line").collect(), source)
     where = pl.int_range(codes.height, dtype=pl.Int64, eager=True).alias("row")
     typed = where.to_frame().join(events, on="row", how="left", maintain_order="left").drop("row")
-    columns = [envelope.select("at", "host"), _places(envelope["tag"]), typed]
+    columns = [envelope.select("at", "host"), _split_service_names(envelope["tag"]), typed]
     return pl.concat([codes, *columns], how="horizontal").lazy()
 
 
 def records(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
     """offset, line_code and reason_code of each line, and the rows of parse() that are records."""
-    codes, events, envelope = _read(lines, source)
+    codes, events, envelope = _read_lines(lines, source)
     if codes.select((pl.col("line_code") == "record").sum()).item() < events.height:
         is_record = codes.select((pl.col("line_code") == "record").gather(events["row"])).to_series()
         events = events.filter(is_record)
@@ -173,13 +173,13 @@ def records(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataF
     columns = [
         codes.select(pl.all().gather(rows)),
         envelope.select(pl.col("at", "host").gather(rows)),
-        _places(envelope["tag"].gather(rows)),
+        _split_service_names(envelope["tag"].gather(rows)),
         events.drop("row"),
     ]
     return codes, pl.concat(columns, how="horizontal")
 
 
-def _read(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def _read_lines(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """(offset, line_code and reason_code of each line, typed events with their row, all envelopes)."""
     envelope = split_envelope(lines["line"], source)
     programs = envelope["tag"].unique()
@@ -187,9 +187,9 @@ def _read(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFra
     is_ours = envelope["tag"].is_in(programs.implode()) & envelope["reason_code"].is_null()
     rows = is_ours.arg_true()
     body = envelope["body"].gather(rows)
-    head, text = halves(body, ": ")
+    head, text = split_at_first(body, ": ")
     ours = pl.DataFrame({"row": rows.cast(pl.Int64), "body": body, "head": head, "text": text})
-    events, unread = _events(ours, envelope)
+    events, unread = _read_events(ours, envelope)
     if events["row"].n_unique() < events.height:
         events = events.unique("row", keep="last", maintain_order=True)
     reason = envelope["reason_code"]
@@ -211,7 +211,7 @@ def _read(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFra
     return codes.select("offset", code, "reason_code"), events, envelope
 
 
-def _places(tag: pl.Series) -> pl.DataFrame:
+def _split_service_names(tag: pl.Series) -> pl.DataFrame:
     """instance and service_name of each line: the first and all parts of the name before the daemon."""
     names = tag.unique()
     code = tag.cast(pl.Enum(names)).to_physical()
@@ -223,7 +223,7 @@ def _places(tag: pl.Series) -> pl.DataFrame:
     )
 
 
-def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _read_events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(typed events with their row, rows that no rule reads with their reason)."""
     kind = (
         ours["text"]
@@ -282,7 +282,7 @@ def _events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFrame, p
         if events
         else pl.DataFrame(schema=schema)
     )
-    whole = linked(whole.select(list(schema)), envelope)
+    whole = link_held(whole.select(list(schema)), envelope)
     return whole, pl.concat([unread, *cut])
 
 

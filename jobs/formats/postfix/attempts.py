@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats.postfix.deliveries import META, REFUSAL, refused, rows_of
+from jobs.formats.postfix.deliveries import META, REFUSAL, decide_refusals, rows_of
 
 # The last failed test of a postscreen session that stands for it.
 _TESTS = [
@@ -32,16 +32,16 @@ def of_sessions(bronze: pl.DataFrame) -> pl.DataFrame:
     ordinal = pl.when(pl.col("ordinal") > 0).then(pl.concat_str(pl.lit("|"), "ordinal")).otherwise(pl.lit(""))
     process = pl.col("row_key").str.strip_prefix("session|")
     name = pl.concat_str(pl.col("host").fill_null(""), pl.lit("|"), process, pl.lit("|"), "second", ordinal)
-    return _attempts(sessions.with_columns(name.alias("session")))
+    return _gather_attempts(sessions.with_columns(name.alias("session")))
 
 
-def _attempts(sessions: pl.DataFrame) -> pl.DataFrame:
+def _gather_attempts(sessions: pl.DataFrame) -> pl.DataFrame:
     """One row per session, sender and recipient; one without a recipient if the session has no other."""
     rows = sessions.select(
         *[name for name in META if name != "first_at"], "host", "session", "refusals"
     ).with_row_index("number")
-    rows = _with_clients(_exploded(rows), sessions)
-    rows = refused(rows)
+    rows = _with_clients(_explode_refusals(rows), sessions)
+    rows = decide_refusals(rows)
     is_kept = pl.col("outcome_code").is_in(["discarded", "quarantined"])
     named = pl.col("recipient").is_not_null() & ~pl.col("step_code").is_in(["VRFY", "ETRN"])
     rows = rows.with_columns(
@@ -127,7 +127,7 @@ def _with_clients(rows: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _exploded(rows: pl.DataFrame) -> pl.DataFrame:
+def _explode_refusals(rows: pl.DataFrame) -> pl.DataFrame:
     """The refusals of each row, with the stream and offset of their own line."""
     event = pl.col("refusals").struct
     rows = rows.explode("refusals")
@@ -223,12 +223,12 @@ def _attempts_of_screens(screens: pl.DataFrame) -> pl.DataFrame:
         "last_at",
         "refusals",
     ).rename({"first_at": "opened_at", "last_at": "closed_at"})
-    rows = _exploded(rows)
+    rows = _explode_refusals(rows)
     rows = rows.filter(pl.col("status_code").is_in(_TESTS))
     rank = pl.col("status_code").replace_strict(
         _TESTS, list(range(len(_TESTS))), default=99, return_dtype=pl.UInt8
     )
-    rows = refused(rows).with_columns(rank.alias("rank"))
+    rows = decide_refusals(rows).with_columns(rank.alias("rank"))
     is_test = pl.col("recipient").is_null()
     rows = rows.with_columns(
         (~is_test).any().over("screen").alias("has_recipient"),

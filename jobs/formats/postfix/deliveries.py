@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import PRECEDENCE
-from jobs.formats.postfix.assembly import picked
+from jobs.formats.postfix.assembly import pick_rows
 from jobs.formats.postfix.refusals import subject_of
 
 # Relays without an address that are mailboxes; another name is a pipe(8) transport to a filter.
@@ -48,10 +48,10 @@ META = ["operator_id", "source_id", "stream_id", "offset", "first_at"]
 
 def rows_of(bronze: pl.DataFrame, row_code: str, *columns: str | pl.Expr) -> pl.DataFrame:
     """Columns of the rows with a row_code. Lists that are not read are left out before: they cost most."""
-    return picked(bronze.select(*columns), bronze["row_code"] == row_code)
+    return pick_rows(bronze.select(*columns), bronze["row_code"] == row_code)
 
 
-def _first(column: str, fields: list[str], prefix: str) -> list[pl.Expr]:
+def _first_event_fields(column: str, fields: list[str], prefix: str) -> list[pl.Expr]:
     """Fields of the first event of a list."""
     event = pl.col(column).list.first()
     return [event.struct.field(name).alias(prefix + name) for name in fields]
@@ -61,24 +61,24 @@ def of_queue_files(bronze: pl.DataFrame) -> pl.DataFrame:
     files = rows_of(bronze, "queue", pl.exclude("removals", "assembly_key", "row_key", "instance"))
     files = files.with_row_index("file")
     files = files.with_columns(
-        *_first(
+        *_first_event_fields(
             "entries",
             ["status_code", "service_name", "client_name", "client_ip", "account", "linked_queue_id"],
             "entry_",
         ),
-        *_first("message_ids", ["message_id"], ""),
-        pl.coalesce(*_first("subjects", ["subject"], ""), _refused_subject()).alias("subject"),
-        *_first("queueings", ["sender", "message_bytes", "recipient_count"], ""),
+        *_first_event_fields("message_ids", ["message_id"], ""),
+        pl.coalesce(*_first_event_fields("subjects", ["subject"], ""), _refused_subject()).alias("subject"),
+        *_first_event_fields("queueings", ["sender", "message_bytes", "recipient_count"], ""),
         pl.col("queueings")
         .list.eval(pl.element().struct.field("status_code") == "expired")
         .list.any()
         .alias("is_expired"),
     )
-    facts = files.select("file", *META, *_facts(files))
+    facts = files.select("file", *META, *_queue_file_facts(files))
     files = files.select(
         "file", "last_at", "sender", "recipient_count", "queueings", "deliveries", "refusals", "is_expired"
     )
-    deliveries = _deliveries(files)
+    deliveries = _gather_deliveries(files)
     refusals = _content_refusals(files, deliveries)
     known = pl.concat([deliveries.select("file"), refusals.select("file")])
     waiting = files.select("file", "last_at", "is_expired", pl.col("queueings").list.len() > 0)
@@ -105,7 +105,7 @@ def _refused_subject() -> pl.Expr:
     return pl.col("refusals").list.eval(subject_of(text)).list.drop_nulls().list.first()
 
 
-def _facts(files: pl.DataFrame) -> list[pl.Expr]:
+def _queue_file_facts(files: pl.DataFrame) -> list[pl.Expr]:
     """What holds for all recipients of a queue file."""
     is_client = pl.col("entry_status_code") == "client"
     is_forwarded = (pl.col("entry_status_code") == "forwarded").fill_null(False)
@@ -148,7 +148,7 @@ def _facts(files: pl.DataFrame) -> list[pl.Expr]:
     ]
 
 
-def _deliveries(files: pl.DataFrame) -> pl.DataFrame:
+def _gather_deliveries(files: pl.DataFrame) -> pl.DataFrame:
     """One row per queue file and original recipient, from the last status of each address."""
     tries = files.select("file", "recipient_count", "is_expired", "deliveries")
     tries = tries.filter(pl.col("deliveries").list.len() > 0)
@@ -257,7 +257,7 @@ def _deliveries(files: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def refused(refusals: pl.DataFrame) -> pl.DataFrame:
+def decide_refusals(refusals: pl.DataFrame) -> pl.DataFrame:
     """Stage and outcome of what smtpd, cleanup or postscreen refused, discarded or held."""
     verb, step = pl.col("status_code"), pl.col("step_code")
     is_later = (pl.col("reply_code").str.starts_with("4")) | (
@@ -301,7 +301,7 @@ def _content_refusals(files: pl.DataFrame, deliveries: pl.DataFrame) -> pl.DataF
     some = files.select("file", "last_at", pl.col("queueings").list.len() > 0, "refusals")
     some = some.filter(pl.col("refusals").list.len() > 0)
     some = some.join(deliveries.select("file").unique(), on="file", how="anti").explode("refusals")
-    some = refused(some.unnest("refusals"))
+    some = decide_refusals(some.unnest("refusals"))
     # What refused the message outranks what only held it; a size limit names no recipient.
     weight = (
         pl.when((pl.col("outcome_code").is_in(["rejected", "deferred"])) & (pl.col("step_code") != "size"))

@@ -19,7 +19,7 @@ _ADJACENT = pl.duration(seconds=5)
 _SMTPD = ["host", "tag", "pid"]
 
 
-def linked(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
+def link_held(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     """Give what is held or discarded at RCPT the queue file that smtpd opened for it.
 
     events: typed lines of a piece; `row` is the place of each in `envelope`, which has all lines.

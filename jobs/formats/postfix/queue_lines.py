@@ -42,7 +42,7 @@ ID_WORD = r"^[0-9A-Za-z]{5,}$"
 _REMARKED = r"(?i)^(?:warning|info|prepend|replace|redirect|filter|bcc|pass|strip|delay): header subject:"
 
 
-def _client(some: pl.DataFrame) -> pl.DataFrame:
+def _read_client(some: pl.DataFrame) -> pl.DataFrame:
     """`client=name[ip]`, with what a login or a content filter's re-injection adds."""
     pieces = some["text"].str.slice(7).str.splitn(", ", 2).struct.unnest()
     who = pieces["field_0"].str.splitn("[", 2).struct.unnest()
@@ -80,13 +80,13 @@ def read_proxied(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     """`NOQUEUE: client=name[ip]`: smtpd hands what this client sends to a filter before the queue."""
     pid = envelope["pid"].gather(some["row"]).fill_null("")
     return (
-        _client(some.with_columns(pl.concat_str(pl.lit("session|"), pid).alias("head")))
+        _read_client(some.with_columns(pl.concat_str(pl.lit("session|"), pid).alias("head")))
         .filter(~pl.col("is_cut"))
         .drop("is_cut")
     )
 
 
-def _pickup(some: pl.DataFrame) -> pl.DataFrame:
+def _read_pickup(some: pl.DataFrame) -> pl.DataFrame:
     """`uid=106 from=<address>`: handed in on this machine."""
     return some.select(
         "row",
@@ -123,7 +123,7 @@ def read_subject(some: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _queued(some: pl.DataFrame) -> pl.DataFrame:
+def _read_queued(some: pl.DataFrame) -> pl.DataFrame:
     """`from=<address>, size=444, nrcpt=1 (queue active)`, or `from=<address>, status=expired, …`."""
     pieces = some["text"].str.slice(6).str.splitn(">, size=", 2).struct.unnest()
     numbers = pieces["field_1"].str.splitn(", nrcpt=", 2).struct.unnest()
@@ -149,7 +149,7 @@ def _queued(some: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _delivery(some: pl.DataFrame) -> pl.DataFrame:
+def _read_delivery(some: pl.DataFrame) -> pl.DataFrame:
     """`to=<a>, orig_to=<b>, relay=r, …, dsn=2.0.0, status=sent (reply)`."""
     halves = some["text"].str.slice(4).str.splitn(", status=", 2).struct.unnest()
     ways = halves["field_0"].str.splitn(">, relay=", 2).struct.unnest()
@@ -169,7 +169,7 @@ def _delivery(some: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _removal(some: pl.DataFrame) -> pl.DataFrame:
+def _read_removal(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("removal").alias("event_code"),
@@ -178,7 +178,7 @@ def _removal(some: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _notice(some: pl.DataFrame) -> pl.DataFrame:
+def _read_notice(some: pl.DataFrame) -> pl.DataFrame:
     """`QID: sender non-delivery notification: QID2` shows that QID2 was made here."""
     return some.select(
         "row",
@@ -189,11 +189,11 @@ def _notice(some: pl.DataFrame) -> pl.DataFrame:
 
 
 QUEUE_READERS = {
-    "client": _client,
-    "pickup": _pickup,
+    "client": _read_client,
+    "pickup": _read_pickup,
     "message_id": _message_id,
-    "queued": _queued,
-    "delivery": _delivery,
-    "removal": _removal,
-    "notice": _notice,
+    "queued": _read_queued,
+    "delivery": _read_delivery,
+    "removal": _read_removal,
+    "notice": _read_notice,
 }

@@ -23,11 +23,12 @@ import polars as pl
 
 from jobs.formats import PARSED, PLACE, TIMESTAMP, VERDICT, Source
 from jobs.formats.format import Copies, LineFormat
+from jobs.formats.rspamd.symbols import are_plain, cut_weights, fuzzy_hash_in_list, symbol_names
 from jobs.formats.rspamd.times import ANY_STAMP, OWN_STAMP, SYSLOG_STAMP, own_time
-from jobs.formats.rspamd.verdict import FUZZY, fuzzy, is_spam, message_id
+from jobs.formats.rspamd.verdict import is_spam, message_id
 from jobs.formats.shared.fields import as_assembled, none_if_empty, typed_columns
-from jobs.formats.shared.syslog import halves, split_envelope
-from jobs.formats.shared.verdicts import finite
+from jobs.formats.shared.syslog import split_at_first, split_envelope
+from jobs.formats.shared.verdicts import to_finite
 
 NAME = "rspamd"
 # A verdict is one line and is complete at once; a day of slack for clocks and rotation.
@@ -98,13 +99,6 @@ _BACK = (
     r"^(?P<bytes>\d+)(?:, time: (?P<ms>[\d.]+)ms)?(?:[^<]*, digest: <(?P<digest>[^>]*)>)?"
     r"(?:[^<]*, rcpts: <(?P<rcpts>.*)>)?"
 )
-# A symbol starts the list or follows the end of another: `{}` or `{...;}`. Anything else of the shape
-# NAME(1.00) is text inside an option.
-_SYMBOL = r"(?:^|\{\},|;\},)[^\s,;(){}]+\((?:-?[\d.]+|-?nan|-?inf)\)"
-# A fuzzy symbol with its options, but for the end of the last, after which the next symbol begins.
-_FUZZY_SYMBOL = (
-    r"(?:^|\{\},|;\},)[^\s,;(){}]*FUZZY[^\s,;(){}]*\((?:-?[\d.]+|-?nan|-?inf)\)\{[^{};]+(?:;[^{};]+)*"
-)
 # RFC 5321 lets a quoted local part hold a comma.
 _ADDRESS = r'(?:"(?:[^"\\]|\\.)*"|[^,"])+'
 
@@ -125,7 +119,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     The typed columns of a quarantined line mean nothing.
     """
     frame = lines.select("offset", pl.col("line").fill_null("")).collect()
-    plain, is_plain = _plain(frame, source)
+    plain, is_plain = _read_plain(frame, source)
     if is_plain.all():
         return plain.lazy()
     if not is_plain.any():
@@ -135,16 +129,16 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     return pl.concat([plain, other])[rows.arg_sort()].lazy()
 
 
-def _plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series]:
+def _read_plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series]:
     """(rows of parse() of task lines whose fields can be cut without doubt, which of the lines these are)."""
     is_own = frame.select(
         pl.col("line").str.contains(OWN_STAMP) & pl.col("line").str.contains(_MARK, literal=True)
     ).to_series()
     own = frame if is_own.all() else frame.filter(is_own)
-    before, text = halves(own["line"], _MARK)
-    head, behind = halves(text, "]), len: ")
-    tail, rest = halves(behind.str.strip_chars_end(), ", mime_rcpts: <")
-    first, listed = halves(head, "] [")
+    before, text = split_at_first(own["line"], _MARK)
+    head, behind = split_at_first(text, "]), len: ")
+    tail, rest = split_at_first(behind.str.strip_chars_end(), ", mime_rcpts: <")
+    first, listed = split_at_first(head, "] [")
     names = listed.str.split("},")
     cut = pl.DataFrame(
         {
@@ -169,14 +163,14 @@ def _plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series
         & pl.col("_tag").is_not_null()
         & pl.col("_at").is_not_null()
         & ~pl.col("_tail").str.contains(_FORCED, literal=True)
-        & _are_plain(symbols, pl.col("_ends"))
+        & are_plain(symbols, pl.col("_ends"))
     )
     found = cut.select(is_plain.fill_null(False)).to_series()
     if not found.all():
         cut = cut.filter(found)
         is_own = is_own.scatter(is_own.arg_true(), found)
     front, back = pl.col("_front").struct, pl.col("_back").struct
-    fields = _typed(
+    fields = _typed_ends(
         {name: front.field(name) for name in _FRONT_FIELDS},
         {name: back.field(name) for name in ("bytes", "ms", "digest", "rcpts")},
     )
@@ -188,9 +182,9 @@ def _plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series
         task_tag=none_if_empty(pl.col("_tag")),
         symbols=pl.when(symbols == "")
         .then(pl.lit([], pl.List(pl.String)))
-        .otherwise(_names(pl.col("_names"))),
-        forced_text=_after(_FORCED, pl.when(is_forced).then(rest_text)),
-        fuzzy=_fuzzy(symbols),
+        .otherwise(cut_weights(pl.col("_names"))),
+        forced_text=_text_after(_FORCED, pl.when(is_forced).then(rest_text)),
+        fuzzy=fuzzy_hash_in_list(symbols),
         **fields,
     )
     return rows.select(*PARSED, *_TYPED), is_own
@@ -199,7 +193,7 @@ def _plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series
 def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
     """The rows of parse() of any lines."""
     cut = (
-        opened(frame, source)
+        open_lines(frame, source)
         .lazy()
         # Expressions on null cost next to nothing, so everything below runs on task lines only.
         .with_columns(_task=pl.when(pl.col("_text").str.contains(_MARK, literal=True)).then("_text"))
@@ -245,7 +239,7 @@ def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
             | (pl.col("_line").str.strip_chars() == "")
             | (pl.col("_line").str.contains(ANY_STAMP) & pl.col("_line").str.contains(_MARK, literal=True))
         ),
-        **_fields(),
+        **_typed_fields(),
     ).with_columns(reason_code=reason)
     line_code = (
         pl.when(pl.col("reason_code").is_not_null())
@@ -257,7 +251,7 @@ def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
     return typed.with_columns(line_code=line_code).select(*PARSED, *_TYPED).collect()
 
 
-def opened(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
+def open_lines(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
     """offset, _line, and of Rspamd's lines _text, its own words, and _at, their UTC time by its own stamp or
     by syslog's; both are null for other programs' lines."""
     line = frame["line"]
@@ -299,7 +293,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     ).select(*VERDICT)
 
 
-def _fields() -> dict[str, pl.Expr]:
+def _typed_fields() -> dict[str, pl.Expr]:
     """The typed columns, from the pieces that the line was cut into."""
     front = {
         name: pl.coalesce(pl.col("_front").struct.field(name), pl.col("_odd").struct.field(name))
@@ -309,13 +303,13 @@ def _fields() -> dict[str, pl.Expr]:
     return {
         "first_at": pl.col("_at"),
         "task_tag": none_if_empty(pl.col("_task").str.extract(r"<([^<>;]*)>; \w+; rspamd_task_write_log: ")),
-        "symbols": _symbols(),
+        "symbols": pl.when(pl.col("_head").is_not_null()).then(symbol_names(_symbol_list()).fill_null([])),
         "forced_text": pl.coalesce(_after_forced("field_1"), _after_forced("field_0")),
-        "fuzzy": _fuzzy(_listed()),
-    } | _typed(front, back)
+        "fuzzy": fuzzy_hash_in_list(_symbol_list()),
+    } | _typed_ends(front, back)
 
 
-def _typed(front: dict[str, pl.Expr], back: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
+def _typed_ends(front: dict[str, pl.Expr], back: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
     """The columns that the texts before and behind the symbols make."""
     action = front["action"]
     return {
@@ -327,8 +321,8 @@ def _typed(front: dict[str, pl.Expr], back: dict[str, pl.Expr]) -> dict[str, pl.
         "recipients": back["rcpts"].str.replace(r"[, ]*\.\.\.$", "").str.extract_all(_ADDRESS),
         "action": action,
         "is_spam": is_spam(action, front["flag"]),
-        "score": finite(front["score"]),
-        "required_score": finite(front["required"]),
+        "score": to_finite(front["score"]),
+        "required_score": to_finite(front["required"]),
         "digest": none_if_empty(back["digest"]),
         "message_bytes": back["bytes"].cast(pl.Int64, strict=False),
         "filter_us": (back["ms"].cast(pl.Float64, strict=False) * 1000).round().cast(pl.Int64, strict=False),
@@ -336,52 +330,17 @@ def _typed(front: dict[str, pl.Expr], back: dict[str, pl.Expr]) -> dict[str, pl.
 
 
 def _after_forced(half: str) -> pl.Expr:
-    return _after(_FORCED, pl.col("_tail").struct.field(half))
+    return _text_after(_FORCED, pl.col("_tail").struct.field(half))
 
 
-def _after(separator: str, text: pl.Expr) -> pl.Expr:
+def _text_after(separator: str, text: pl.Expr) -> pl.Expr:
     return text.str.splitn(separator, 2).struct.field("field_1")
 
 
-def _listed() -> pl.Expr:
+def _symbol_list() -> pl.Expr:
     """The list of symbols as logged."""
     odd = pl.when("_is_odd").then(pl.col("_head")).str.extract(r"/[^/\]]*\] \[(.*)$")
     return pl.coalesce(pl.col("_symbols"), odd)
-
-
-def _fuzzy(listed: pl.Expr) -> pl.Expr:
-    """The hash that a part of text is most like. Few lists have a fuzzy symbol."""
-    some = pl.when(listed.str.contains(FUZZY, literal=True)).then(listed).str.extract_all(_FUZZY_SYMBOL)
-    options = some.list.eval(pl.element().str.splitn("){", 2).struct.field("field_1")).list.join(";")
-    return fuzzy(options.str.split(";"))
-
-
-def _symbols() -> pl.Expr:
-    """Names of the symbols, in log order.
-
-    Most lists can be split at `},`. Where an option may hold that or `){`, the pattern decides.
-    """
-    listed = _listed()
-    is_plain = _are_plain(listed, _count(listed, "},"))
-    found = pl.when(~is_plain).then(listed).str.extract_all(_SYMBOL)
-    cleaned = found.list.eval(pl.element().str.strip_chars_start("{};,")).list.join("},")
-    text = pl.when(is_plain).then(listed).otherwise(cleaned)
-    names = _names(none_if_empty(text).str.split("},"))
-    return pl.when(pl.col("_head").is_not_null()).then(names.fill_null([]))
-
-
-def _are_plain(listed: pl.Expr, ends: pl.Expr) -> pl.Expr:
-    """Whether lists can be split at `},`, of which they have so many."""
-    return (_count(listed, "){") == ends + 1) & (_count(listed, ";},") + _count(listed, "{},") == ends)
-
-
-def _names(symbols: pl.Expr) -> pl.Expr:
-    """The names of symbols with their weights and options."""
-    return symbols.list.eval(pl.element().str.splitn("(", 2).struct.field("field_0"))
-
-
-def _count(text: pl.Expr, part: str) -> pl.Expr:
-    return text.str.count_matches(part, literal=True)
 
 
 FORMAT = LineFormat(

@@ -34,14 +34,14 @@ import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.format import Copies, LineFormat
-from jobs.formats.rspamd.verdict import FUZZY, fuzzy, is_spam, message_id
-from jobs.formats.shared.fields import as_assembled, none_if_empty, typed_columns, utc
+from jobs.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id
+from jobs.formats.shared.fields import as_assembled, clock_to_utc, none_if_empty, typed_columns
 from jobs.formats.shared.verdicts import (
     as_verdicts,
-    finite,
     one_row_per_line,
     share_of_lines,
-    whole,
+    to_finite,
+    to_whole,
 )
 
 NAME = "rspamd_clickhouse"
@@ -186,7 +186,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     )
     rows = placed.filter("is_row").with_columns(_cells=pl.col("line").str.split("\t"))
     laid_out = _with_cells(rows, source)
-    verdict = laid_out.lazy().with_columns(**_fields(source))
+    verdict = laid_out.lazy().with_columns(**_typed_fields(source))
     known = pl.col("_Action").is_in([*_ACTIONS, "custom"])
     reason = (
         pl.when(pl.col("_is_foreign"))
@@ -243,12 +243,12 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
     option = source.options.get("columns")
     heads = rows["head"].unique(maintain_order=True)
     places = pl.DataFrame(
-        [_layout(head, str(option) if option else None) for head in heads.to_list()],
+        [_find_layout(head, str(option) if option else None) for head in heads.to_list()],
         schema={"_kind": pl.String, "_width": pl.Int64, **{f"_at_{name}": pl.Int64 for name in _NEEDED}},
         orient="row",
     ).with_columns(heads.alias("head"))
     usual = {
-        number: dict(zip(_KNOWN, _places(columns.split(","), _KNOWN), strict=True))
+        number: dict(zip(_KNOWN, _find_places(columns.split(","), _KNOWN), strict=True))
         for number, columns in ((9, _SCHEMA_9), (10, _SCHEMA_10))
     }
     cells = pl.col("_cells")
@@ -282,7 +282,7 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
     )
 
 
-def _layout(head: str | None, option: str | None) -> list[Any]:
+def _find_layout(head: str | None, option: str | None) -> list[Any]:
     """The kind of layout, how many columns it has, and the place of each needed one, after a head line."""
     columns: list[str] = []
     if head is not None and re.match(_NAMES, head):
@@ -295,10 +295,10 @@ def _layout(head: str | None, option: str | None) -> list[Any]:
         columns = [name.strip() for name in option.split(",")] if option else []
     if not columns:
         return ["usual", None, *(None for _ in _NEEDED)]
-    return ["named", len(columns), *_places(columns)]
+    return ["named", len(columns), *_find_places(columns)]
 
 
-def _places(columns: list[str], names: list[str] = _NEEDED) -> list[int | None]:
+def _find_places(columns: list[str], names: list[str] = _NEEDED) -> list[int | None]:
     return [columns.index(name) if name in columns else None for name in names]
 
 
@@ -306,7 +306,7 @@ def _null_if_null(cell: pl.Expr) -> pl.Expr:
     return pl.when(cell != r"\N").then(cell)
 
 
-def _unescaped(text: pl.Expr) -> pl.Expr:
+def _unescape_text(text: pl.Expr) -> pl.Expr:
     """The text without ClickHouse's escapes; most have none."""
     plain = text.str.split(r"\\").list.eval(
         pl.element()
@@ -317,24 +317,24 @@ def _unescaped(text: pl.Expr) -> pl.Expr:
     return pl.when(text.str.contains("\\", literal=True)).then(plain.list.join("\\")).otherwise(text)
 
 
-def _elements(text: pl.Expr) -> pl.Expr:
+def _split_array(text: pl.Expr) -> pl.Expr:
     """The texts of an array."""
     return text.str.extract_all(_ELEMENT).list.eval(
-        _unescaped(pl.element().str.strip_prefix("'").str.strip_suffix("'"))
+        _unescape_text(pl.element().str.strip_prefix("'").str.strip_suffix("'"))
     )
 
 
-def _fields(source: Source) -> dict[str, pl.Expr]:
+def _typed_fields(source: Source) -> dict[str, pl.Expr]:
     """The typed columns of a row."""
-    user, domain = _unescaped(pl.col("_FromUser")), _unescaped(pl.col("_From"))
+    user, domain = _unescape_text(pl.col("_FromUser")), _unescape_text(pl.col("_From"))
     address = pl.concat_str(user, pl.lit("@"), domain)
     action = (
         pl.when(pl.col("_Action") == "custom")
         .then(none_if_empty(pl.col("_CustomAction")))
         .otherwise(none_if_empty(pl.col("_Action")))
     )
-    recipients = _elements(pl.col("_SMTPRecipients"))
-    names, options = _elements(pl.col("_Symbols.Names")), _elements(pl.col("_Symbols.Options"))
+    recipients = _split_array(pl.col("_SMTPRecipients"))
+    names, options = _split_array(pl.col("_Symbols.Names")), _split_array(pl.col("_Symbols.Options"))
     has_fuzzy = pl.col("_Symbols.Names").str.contains(FUZZY, literal=True)
     places = (
         pl.when(has_fuzzy).then(names).list.eval(pl.element().str.contains(FUZZY, literal=True).arg_true())
@@ -352,31 +352,33 @@ def _fields(source: Source) -> dict[str, pl.Expr]:
         ]
     )
     return {
-        "first_at": _time(source),
-        "message_id": message_id(_unescaped(pl.col("_MessageId"))),
+        "first_at": _scan_time(source),
+        "message_id": message_id(_unescape_text(pl.col("_MessageId"))),
         "client_ip": pl.when(~is_network).then(none_if_empty(pl.col("_IP"), "undefined")),
-        "account": none_if_empty(_unescaped(pl.col("_AuthUser"))),
+        "account": none_if_empty(_unescape_text(pl.col("_AuthUser"))),
         "sender": pl.when((user == "") & (domain == "")).then(pl.lit("")).otherwise(address),
         "recipients": pl.when(recipients.list.len() > 0).then(recipients),
         "action": action,
         "is_spam": is_spam(action),
-        "score": finite(pl.col("_Score")),
+        "score": to_finite(pl.col("_Score")),
         "symbols": pl.when(pl.col("_Symbols.Names").is_not_null()).then(names).otherwise(meant),
         "digest": none_if_empty(pl.col("_Digest").str.strip_chars("\x00").str.replace(r"^(?:\\0)+$", "")),
         # The options of one symbol are one text, with commas between.
-        "fuzzy": fuzzy(of_fuzzy.list.join(",", ignore_nulls=True).str.split(",")),
-        "subject": none_if_empty(_unescaped(pl.col("_Subject"))),
-        "message_bytes": whole(pl.col("_Size")),
-        "filter_us": whole(pl.col("_ScanTimeReal")) * 1_000,
+        "fuzzy": fuzzy_hash(of_fuzzy.list.join(",", ignore_nulls=True).str.split(",")),
+        "subject": none_if_empty(_unescape_text(pl.col("_Subject"))),
+        "message_bytes": to_whole(pl.col("_Size")),
+        "filter_us": to_whole(pl.col("_ScanTimeReal")) * 1_000,
     }
 
 
-def _time(source: Source) -> pl.Expr:
+def _scan_time(source: Source) -> pl.Expr:
     """UTC of TS: seconds since 1970 as Rspamd sends it, or the server's clock in a dump."""
-    seconds = whole(pl.col("_TS"))
+    seconds = to_whole(pl.col("_TS"))
     sent = pl.when(seconds.is_between(0, _LATEST)).then(seconds * 1_000_000)
     clock = pl.col("_TS").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
-    return pl.coalesce(sent.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), utc(clock, source.time_zone))
+    return pl.coalesce(
+        sent.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), clock_to_utc(clock, source.time_zone)
+    )
 
 
 FORMAT = LineFormat(

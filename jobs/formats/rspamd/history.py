@@ -24,9 +24,9 @@ import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.format import Copies, LineFormat
-from jobs.formats.rspamd.verdict import FUZZY, fuzzy, is_spam, message_id
+from jobs.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id
 from jobs.formats.shared.fields import line_code, none_if_empty, typed_columns
-from jobs.formats.shared.verdicts import as_verdicts, finite, microseconds, one_row_per_line
+from jobs.formats.shared.verdicts import as_verdicts, one_row_per_line, to_finite, to_microseconds
 
 NAME = "rspamd_history"
 # A verdict is one row and is complete at once; a day of slack for clocks and late polls.
@@ -114,8 +114,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     )
     documents = _rows_of_documents(placed.filter("is_json", "is_document"))
     texts = pl.concat([alone, documents])
-    decoded = pl.DataFrame({"_row": _decoded(texts["line"])}).hstack(texts.get_columns())
-    verdict = decoded.lazy().with_columns(**_fields()).with_columns(is_good=_is_good())
+    decoded = pl.DataFrame({"_row": _decode_json(texts["line"])}).hstack(texts.get_columns())
+    verdict = decoded.lazy().with_columns(**_typed_fields()).with_columns(is_good=_is_good())
     is_timeless = pl.col("_row").is_not_null() & pl.col("first_at").is_null() & pl.col("action").is_not_null()
     told = (
         verdict.with_columns(is_timeless=is_timeless)
@@ -157,7 +157,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
             records.filter(pl.col("line_code") == "record")
             .explode("rows")
             .unnest("rows")
-            .with_columns(offset=pl.col("offset") + pl.col("place"), assembly_key=_key())
+            .with_columns(offset=pl.col("offset") + pl.col("place"), assembly_key=_verdict_key())
         )
     # What came later to bronze may be missing in rows that an earlier version read.
     later = ("fuzzy", "subject")
@@ -174,7 +174,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     return as_verdicts(bronze, NAME, "rspamd")
 
 
-def _key() -> pl.Expr:
+def _verdict_key() -> pl.Expr:
     known = pl.coalesce(pl.lit("m|") + pl.col("message_id"), pl.lit("c|") + pl.col("client_ip"))
     return known.fill_null("")
 
@@ -202,7 +202,7 @@ def _rows_of_documents(documents: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(parts, schema=schema, orient="row")
 
 
-def _decoded(texts: pl.Series) -> pl.Series:
+def _decode_json(texts: pl.Series) -> pl.Series:
     """Each JSON object as a struct; null for text that is none.
 
     The decoder fails on a whole column for one bad text, so the column is halved until that one is alone.
@@ -215,14 +215,14 @@ def _decoded(texts: pl.Series) -> pl.Series:
         if len(texts) == 1:
             return pl.Series([None], dtype=_ROW)
     half = len(texts) // 2
-    return pl.concat([_decoded(texts[:half]), _decoded(texts[half:])])
+    return pl.concat([_decode_json(texts[:half]), _decode_json(texts[half:])])
 
 
-def _fields() -> dict[str, pl.Expr]:
+def _typed_fields() -> dict[str, pl.Expr]:
     """The typed columns of a decoded row."""
     row = pl.col("_row").struct
-    when = pl.when(finite(row.field("unix_time")).is_between(0, _LATEST)).then(
-        finite(row.field("unix_time")).floor().cast(pl.Int64) * 1_000_000
+    when = pl.when(to_finite(row.field("unix_time")).is_between(0, _LATEST)).then(
+        to_finite(row.field("unix_time")).floor().cast(pl.Int64) * 1_000_000
     )
     recipients = row.field("rcpt_smtp").list.filter(~pl.element().is_in(["", "unknown"]))
     sender = row.field("sender_smtp")
@@ -239,13 +239,13 @@ def _fields() -> dict[str, pl.Expr]:
         "recipients": pl.when(recipients.list.len() > 0).then(recipients),
         "action": none_if_empty(row.field("action")),
         "is_spam": is_spam(none_if_empty(row.field("action"))),
-        "score": finite(row.field("score")),
-        "required_score": finite(row.field("required_score")),
+        "score": to_finite(row.field("score")),
+        "required_score": to_finite(row.field("required_score")),
         "symbols": names.list.eval(pl.element().str.extract(r'^"(.*)"')),
-        "fuzzy": fuzzy(options.list.eval(pl.element().str.strip_chars('"'))),
+        "fuzzy": fuzzy_hash(options.list.eval(pl.element().str.strip_chars('"'))),
         "subject": none_if_empty(row.field("subject"), "unknown"),
-        "message_bytes": finite(row.field("size")).cast(pl.Int64, strict=False),
-        "filter_us": microseconds(pl.coalesce(row.field("time_real"), row.field("scan_time")), 1_000_000),
+        "message_bytes": to_finite(row.field("size")).cast(pl.Int64, strict=False),
+        "filter_us": to_microseconds(pl.coalesce(row.field("time_real"), row.field("scan_time")), 1_000_000),
     }
 
 

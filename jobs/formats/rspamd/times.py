@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.formats import Source
-from jobs.formats.shared.fields import utc
+from jobs.formats.shared.fields import clock_to_utc
 from jobs.formats.shared.syslog import LEVEL, LEVEL_IN_BRACKETS
 
 OWN_STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? #\d+\("
@@ -29,4 +29,4 @@ def own_time(own: pl.Expr, source: Source) -> pl.Expr:
     # Some builds write three digits of the second's fraction, some five, some six.
     broken = pl.when(own.str.slice(19, 1) == ".").then(own)
     digits = broken.str.extract(r"^.{19}\.(\d{1,6})").str.pad_end(6, "0").cast(pl.Int64, strict=False)
-    return utc(clock + pl.duration(microseconds=digits.fill_null(0)), source.time_zone)
+    return clock_to_utc(clock + pl.duration(microseconds=digits.fill_null(0)), source.time_zone)

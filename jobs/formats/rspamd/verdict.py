@@ -22,7 +22,7 @@ FUZZY = "FUZZY"
 _FUZZY_TEXT = r"^-?\d+:([0-9a-f]{4,128}):([01]\.\d\d):txt(?::[0-9a-f]*)?$"
 
 
-def fuzzy(options: pl.Expr) -> pl.Expr:
+def fuzzy_hash(options: pl.Expr) -> pl.Expr:
     """Of a list with the options of fuzzy symbols the hash that a part of text is most like.
 
     Of equally like ones the greatest, so that the order in which storages answered tells nothing. Hashes of

@@ -56,7 +56,7 @@ def sniff(sample: bytes) -> float:
     """Share of the sample's lines that Sendmail wrote."""
     lines = pl.Series("line", sample[:262_144].decode("utf-8", "replace").splitlines(), dtype=pl.String)
     lines = lines.filter(lines.str.strip_chars() != "").head(2000)
-    opened = _opened(lines, Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC)))
+    opened = _open_lines(lines, Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC)))
     good = opened["reason_code"].is_null()
     return int((good & opened["is_ours"]).sum()) / max(len(lines), 1)
 
@@ -69,9 +69,9 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     """
     frame = lines.select("offset", "line").collect()
     line = frame["line"].fill_null("")
-    opened = _opened(line, source)
+    opened = _open_lines(line, source)
     good = opened["reason_code"].is_null()
-    events, cut = _events(opened.filter(good & opened["is_ours"]))
+    events, cut = _read_events(opened.filter(good & opened["is_ours"]))
     is_cut = np.zeros(frame.height, dtype=bool)
     is_cut[cut.to_numpy()] = True
     reason = (
@@ -106,7 +106,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     )
 
 
-def _opened(line: pl.Series, source: Source) -> pl.DataFrame:
+def _open_lines(line: pl.Series, source: Source) -> pl.DataFrame:
     """row, at, host, tag, pid, reason_code, queue_id, text of each line; is_ours where Sendmail wrote it."""
     envelope = split_envelope(line, source)
     parts = envelope["body"].str.splitn(": ", 2).struct.unnest()
@@ -125,7 +125,7 @@ def _opened(line: pl.Series, source: Source) -> pl.DataFrame:
     )
 
 
-def _events(ours: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+def _read_events(ours: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     """(typed events with their row, rows that are cut)."""
     text, has_id = ours["text"], ours["queue_id"].is_not_null()
     parts, cut = [], [pl.Series(dtype=pl.Int64)]

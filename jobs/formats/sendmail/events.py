@@ -65,17 +65,18 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         carriers = notices.with_columns(
             pl.lit("carrier").alias("event_code"),
             pl.lit(None, pl.String).alias("status_code"),
-            _key(pl.col("linked_queue_id")).alias("assembly_key"),
+            _process_key(pl.col("linked_queue_id")).alias("assembly_key"),
             queue_id="linked_queue_id",
             linked_queue_id="queue_id",
-        ).filter(pl.col("assembly_key") != _key(pl.col("linked_queue_id")))
+        ).filter(pl.col("assembly_key") != _process_key(pl.col("linked_queue_id")))
         records = pl.concat(
-            [records.with_columns(_key(pl.col("queue_id")).alias("assembly_key")), carriers], how="diagonal"
+            [records.with_columns(_process_key(pl.col("queue_id")).alias("assembly_key")), carriers],
+            how="diagonal",
         )
     return records.select(*BRONZE).unique(subset=[*PLACE, "assembly_key"], keep="any", maintain_order=True)
 
 
-def _key(queue_id: pl.Expr) -> pl.Expr:
+def _process_key(queue_id: pl.Expr) -> pl.Expr:
     """Host and process: that which made the queue id, or where there is none, that which wrote the line."""
     maker = queue_id.str.extract(r"^(?:.{8}|[A-Z]{3})(\d{5,10})$")
     process = pl.coalesce(maker, "pid").str.strip_chars_start("0")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats.shared.fields import groups, smtp_reply
+from jobs.formats.shared.fields import extract_groups, smtp_reply
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _PATH = rf"<(?:[^>\"]|{_QUOTED})*>"
@@ -53,14 +53,14 @@ _ZONE = (
 )
 
 
-def bare(address: pl.Series) -> pl.Series:
+def strip_brackets(address: pl.Series) -> pl.Series:
     """An address without its outer angle brackets."""
     return address.str.strip_chars(" ").str.strip_prefix("<").str.strip_suffix(">")
 
 
-def _client(relay: pl.Series) -> list[pl.Series]:
+def _read_client(relay: pl.Series) -> list[pl.Series]:
     """Name and address of `name [ip] (may be forged)`; a name that may be forged is none."""
-    found = groups(relay, _RELAY)
+    found = extract_groups(relay, _RELAY)
     verified = found["forged"].is_null() & found["ip"].is_not_null()
     return [found["name"].set(~verified, None).alias("client_name"), found["ip"].alias("client_ip")]
 
@@ -68,7 +68,7 @@ def _client(relay: pl.Series) -> list[pl.Series]:
 def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
     """`from=<sender>, size=, class=, nrcpts=, msgid=<id>, proto=, daemon=, relay=name [ip]`."""
     halves = some["text"].str.slice(5).str.splitn(", size=", 2).struct.unnest()
-    fields = groups(halves["field_1"].fill_null(""), _ARRIVAL)
+    fields = extract_groups(halves["field_1"].fill_null(""), _ARRIVAL)
     more = fields["more"].fill_null("")
     relay = fields["relay"]
     protocol = more.str.extract(r", proto=([^,]*)")
@@ -76,13 +76,13 @@ def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("arrival").alias("event_code"),
-        bare(halves["field_0"]).alias("sender"),
+        strip_brackets(halves["field_0"]).alias("sender"),
         fields["size"].cast(pl.Int64, strict=False).alias("message_bytes"),
         fields["count"].cast(pl.Int32, strict=False).alias("recipient_count"),
-        bare(fields["id"]).alias("message_id"),
+        strip_brackets(fields["id"]).alias("message_id"),
         protocol.alias("protocol"),
         more.str.extract(r", daemon=([^,]*)").alias("service_name"),
-        *_client(relay),
+        *_read_client(relay),
         # A program on this machine: relay=user@localhost.
         relay.str.contains("@", literal=True).alias("is_local"),
         (
@@ -96,9 +96,9 @@ def read_arrivals(some: pl.DataFrame) -> pl.DataFrame:
 def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
     """`to=<a>,<b>, ctladdr=<owner> (uid/gid), delay=, mailer=, relay=name [ip], dsn=, stat=text`."""
     halves = some["text"].str.slice(3).str.splitn(", stat=", 2).struct.unnest()
-    fields = groups(halves["field_0"], _TO)
+    fields = extract_groups(halves["field_0"], _TO)
     more, stat = fields["more"].fill_null(""), halves["field_1"].fill_null("")
-    relay = groups(more.str.extract(r", relay=(.*?)(?:, dsn=|$)"), _RELAY)
+    relay = extract_groups(more.str.extract(r", relay=(.*?)(?:, dsn=|$)"), _RELAY)
     dsn = more.str.extract(r", dsn=([245]\.\d{1,3}\.\d{1,3})")
     kind = dsn.str.head(1).fill_null("")
     mailer = more.str.extract(r", mailer=([^,]*)")
@@ -120,7 +120,7 @@ def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.lit("bounced"))
         .alias("status_code"),
         fields["to"].str.extract_all(_RECIPIENT).alias("recipients"),
-        bare(fields["owner"]).alias("original_recipient"),
+        strip_brackets(fields["owner"]).alias("original_recipient"),
         mailer.alias("transport"),
         pl.when(relay["ip"].is_not_null())
         .then(name.fill_null("") + "[" + relay["ip"] + "]")
@@ -135,8 +135,8 @@ def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
 
 def read_rulesets(some: pl.DataFrame) -> pl.DataFrame:
     """`ruleset=check_rcpt, arg1=<recipient>, relay=name [ip], reject=550 5.7.1 text`, or discard."""
-    found = groups(some["text"], _RULESET)
-    first = bare(found["first"])
+    found = extract_groups(some["text"], _RULESET)
+    first = strip_brackets(found["first"])
     step = found["step"]
     # check_relay's arguments are the client's name and address, its relay the same.
     relay = found["relay"].zip_with(found["relay"].is_not_null(), "[" + found["second"] + "]")
@@ -145,7 +145,7 @@ def read_rulesets(some: pl.DataFrame) -> pl.DataFrame:
         pl.lit("refusal").alias("event_code"),
         pl.coalesce(found["other"], pl.lit("reject")).alias("status_code"),
         step.alias("step_code"),
-        *_client(relay),
+        *_read_client(relay),
         pl.when(step == "check_mail").then(first.fill_null("")).alias("sender"),
         pl.when(step == "check_rcpt").then(first).alias("recipient"),
         *smtp_reply(found["reply"]),
@@ -155,8 +155,8 @@ def read_rulesets(some: pl.DataFrame) -> pl.DataFrame:
 
 def read_milters(some: pl.DataFrame) -> pl.DataFrame:
     """`Milter: to=<recipient>, reject=550 5.7.1 text`, `Milter: data, discard`, `Milter: connect: …`."""
-    found = groups(some["text"], _MILTER)
-    argument = bare(found["argument"])
+    found = extract_groups(some["text"], _MILTER)
+    argument = strip_brackets(found["argument"])
     step = found["step"].replace({"rcpt": "to", "mail": "from", "initialization failed": "connect"})
     address = some["text"].str.extract(r", addr=\[?(?:IPv6:)?([0-9A-Fa-f.:]+)")
     other = (
@@ -180,13 +180,13 @@ def read_milters(some: pl.DataFrame) -> pl.DataFrame:
 def read_greetings(some: pl.DataFrame) -> pl.DataFrame:
     """`rejecting commands from name [ip] due to pre-greeting traffic after 0 seconds`, and of a command that
     came before the answer to the one before it."""
-    found = groups(some["text"], _GREETING)
+    found = extract_groups(some["text"], _GREETING)
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
         pl.lit("reject").alias("status_code"),
         pl.lit("greeting").alias("step_code"),
-        *_client(found["relay"].str.strip_chars_start(" ")),
+        *_read_client(found["relay"].str.strip_chars_start(" ")),
         pl.lit("554").alias("reply_code"),
         pl.lit("pre-greeting traffic").alias("reply_text"),
         pl.col("text").alias("log_text"),
@@ -196,7 +196,7 @@ def read_greetings(some: pl.DataFrame) -> pl.DataFrame:
 def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
     """`tcpwrappers (name, ip) rejection`, `message size (9) exceeds maximum (8)`, `low on space (name needs`,
     and a client that the ruleset srv_features puts off."""
-    found = groups(some["text"], _OTHER)
+    found = extract_groups(some["text"], _OTHER)
     wrapped = found["name"].fill_null("") + " [" + found["ip"] + "]"
     is_size = found["size"].is_not_null()
     is_space = (found["space"] != "SMTP-DAEMON").fill_null(False)
@@ -215,7 +215,7 @@ def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
         .when(later | found["ip"].is_not_null())
         .then(pl.lit("check_relay"))
         .alias("step_code"),
-        *_client(wrapped.zip_with(found["ip"].is_not_null(), found["relay"])),
+        *_read_client(wrapped.zip_with(found["ip"].is_not_null(), found["relay"])),
         pl.when(is_size).then(pl.lit("552")).when(is_space).then(pl.lit("452")).alias("reply_code"),
         pl.when(is_size).then(pl.lit("5.2.3")).when(is_space).then(pl.lit("4.4.5")).alias("dsn_code"),
         pl.col("text").alias("reply_text"),
@@ -225,13 +225,13 @@ def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
 
 def read_unknown_users(some: pl.DataFrame) -> pl.DataFrame:
     """`<recipient>... User unknown`: refused at RCPT without a ruleset."""
-    found = groups(some["text"], _UNKNOWN)
+    found = extract_groups(some["text"], _UNKNOWN)
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
         pl.lit("reject").alias("status_code"),
         pl.lit("rcpt").alias("step_code"),
-        bare(found["recipient"]).alias("recipient"),
+        strip_brackets(found["recipient"]).alias("recipient"),
         *smtp_reply(found["reply"]),
         pl.col("text").alias("log_text"),
     ).filter(pl.col("recipient").is_not_null())

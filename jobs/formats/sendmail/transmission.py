@@ -48,13 +48,13 @@ _LOOPBACK = r"\[(?:127\.0\.0\.1|::1)\]"
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """What silver takes, with the columns of TRANSMISSION. Raw identifiers."""
-    events = _lives(bronze.collect())
-    files = _files(events)
+    events = _number_lives(bronze.collect())
+    files = _gather_messages(events)
     parts = [_of_messages(events, files), _of_sessions(events, files)]
     return as_transmissions(parts, "sendmail", "EMAIL")
 
 
-def _lives(bronze: pl.DataFrame) -> pl.DataFrame:
+def _number_lives(bronze: pl.DataFrame) -> pl.DataFrame:
     """Events in order, with stage, and `life`: a number per queue id and use, null for those without one."""
     owner = [*_KEY, "queue_id"]
     step, code = pl.col("step_code"), pl.col("event_code")
@@ -95,7 +95,7 @@ def _lives(bronze: pl.DataFrame) -> pl.DataFrame:
     return events.with_columns(life=pl.when(pl.col("queue_id").is_not_null()).then(life))
 
 
-def _files(events: pl.DataFrame) -> pl.DataFrame:
+def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
     """One row per life of a queue id: what holds for all its recipients, and what became of it as a whole."""
     code, status = pl.col("event_code"), pl.col("status_code")
     came = code == "arrival"
@@ -178,7 +178,7 @@ _FACTS = [*_OWNER, *FACTS_OF_FILE]
 
 def _of_messages(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     files = files.filter(~pl.col("is_empty") & ~pl.col("is_aborted"))
-    tries = _tries(events, files)
+    tries = _gather_tries(events, files)
     whole = files.filter(
         pl.col("is_refused") | pl.col("is_discarded") | (pl.col("is_quarantined") & ~pl.col("is_expired"))
     )
@@ -187,15 +187,15 @@ def _of_messages(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     whole = whole.filter(pl.col("is_refused") | ~pl.col("life").is_in(sent["life"].implode()))
     # A refusal or discard before DATA is of the session, unless a message came of it.
     whole = whole.filter(pl.col("has_arrival") | (pl.col("decided_code") == "content"))
-    parts = [_decided(whole, tries)]
-    parts.append(_deliveries(tries.join(whole.select("life"), on="life", how="anti"), files))
+    parts = [_decided_messages(whole, tries)]
+    parts.append(_gather_deliveries(tries.join(whole.select("life"), on="life", how="anti"), files))
     known = pl.concat([part.select("life") for part in parts]).unique()
-    parts.append(_waiting(files.filter("has_arrival").join(known, on="life", how="anti")))
+    parts.append(_waiting_recipients(files.filter("has_arrival").join(known, on="life", how="anti")))
     rows = pl.concat(parts, how="diagonal").join(files.select("life", *_FACTS), on="life", how="left")
     return rows.with_columns(pl.lit("recipient").alias("grain_code"))
 
 
-def _tries(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+def _gather_tries(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     """One row per to= line and recipient in it; `original` is the recipient as first given."""
     tries = events.filter(pl.col("event_code") == "delivery").select(
         "life", "first_at", "recipients", "original_recipient", "status_code", "relay", *_REFUSAL
@@ -212,7 +212,7 @@ def _tries(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     ).filter(pl.col("recipient") != "")
 
 
-def _decided(files: pl.DataFrame, tries: pl.DataFrame) -> pl.DataFrame:
+def _decided_messages(files: pl.DataFrame, tries: pl.DataFrame) -> pl.DataFrame:
     """Messages refused, discarded or held as a whole: one row per recipient that to= lines name, else one."""
     named = tries.select("life", recipient="original").unique(maintain_order=True)
     later = (pl.col("refused_status_code") == "temporarily") | pl.col("refused_reply_code").str.starts_with(
@@ -246,7 +246,7 @@ def _decided(files: pl.DataFrame, tries: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _deliveries(tries: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+def _gather_deliveries(tries: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     """One row per message and original recipient, from the last state of each address."""
     facts = ["status_code", "relay", "reply_code", "dsn_code", "reply_text"]
     last = tries.group_by("life", "original", "recipient", maintain_order=True).agg(
@@ -294,7 +294,7 @@ def _deliveries(tries: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     ).drop("original", "recipient_count")
 
 
-def _waiting(files: pl.DataFrame) -> pl.DataFrame:
+def _waiting_recipients(files: pl.DataFrame) -> pl.DataFrame:
     return files.select(
         "life",
         pl.col("came_at").alias("last_at"),

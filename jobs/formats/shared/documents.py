@@ -68,7 +68,7 @@ class Content:
     is_unpacked: bool = False
 
 
-def contents(data: bytes, budget: Budget, is_unpacked: bool = False) -> Iterator[Content]:
+def unpack_file(data: bytes, budget: Budget, is_unpacked: bool = False) -> Iterator[Content]:
     """What is in a file: itself, or the members of the archive that it is.
 
     Reasons: nested_archive, too_large, bad_archive (damaged, encrypted, or of an unknown method),
@@ -78,14 +78,14 @@ def contents(data: bytes, budget: Budget, is_unpacked: bool = False) -> Iterator
     if (is_gzip or is_zip) and is_unpacked:
         yield Content(reason_code="nested_archive")
     elif is_gzip or is_zip:
-        for content in [_gunzipped(data, budget)] if is_gzip else _unzipped(data, budget):
+        for content in [_unpack_gzip(data, budget)] if is_gzip else _unpack_zip(data, budget):
             is_nested = content.data.startswith((GZIP, ZIP))
             yield Content(reason_code="nested_archive") if is_nested else content
     else:
         yield Content(data, is_unpacked=is_unpacked)
 
 
-def _gunzipped(data: bytes, budget: Budget) -> Content:
+def _unpack_gzip(data: bytes, budget: Budget) -> Content:
     """All members of a gzip file; what follows the last one is not looked at, as line ends stand there."""
     parts = []
     while data.startswith(GZIP):
@@ -104,7 +104,7 @@ def _gunzipped(data: bytes, budget: Budget) -> Content:
     return Content(b"".join(parts), is_unpacked=True)
 
 
-def _unzipped(data: bytes, budget: Budget) -> Iterator[Content]:
+def _unpack_zip(data: bytes, budget: Budget) -> Iterator[Content]:
     try:
         archive = zipfile.ZipFile(BytesIO(data))
     except _ZIP_ERRORS:
@@ -114,13 +114,13 @@ def _unzipped(data: bytes, budget: Budget) -> Iterator[Content]:
     if not members:
         yield Content(reason_code="empty")
     for member in members:
-        content = _member(archive, member, budget)
+        content = _read_member(archive, member, budget)
         yield content
         if content.reason_code == "too_large":
             return
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, budget: Budget) -> Content:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, budget: Budget) -> Content:
     is_known = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     if member.flag_bits & _ENCRYPTED or not is_known:
         return Content(reason_code="bad_archive")
@@ -140,7 +140,7 @@ def is_mail(data: bytes) -> bool:
     return _HEADER.match(data) is not None or _MBOX.match(data) is not None
 
 
-def mails(data: bytes) -> Iterator[bytes]:
+def split_mailbox(data: bytes) -> Iterator[bytes]:
     """The mails of a mailbox; a mail alone is one."""
     starts = [found.span() for found in _MBOX.finditer(data)]
     if not starts or starts[0][0] > 0:
@@ -163,28 +163,28 @@ def mail_of(data: bytes) -> Message | None:
         return None
 
 
-def inside(part: Message) -> list[Message]:
+def inner_parts(part: Message) -> list[Message]:
     """The parts that a part of a mail holds."""
     # Asked for a text, get_payload() would decode it, which may fail.
     below = part.get_payload() if part.is_multipart() else []
     return [each for each in below if isinstance(each, Message)] if isinstance(below, list) else []
 
 
-def parts(mail: Message) -> Iterator[Message]:
+def walk_parts(mail: Message) -> Iterator[Message]:
     """All parts of a mail in their order, itself first; however deep they lie."""
     waiting = [mail]
     while waiting:
         part = waiting.pop()
         yield part
-        waiting += reversed(inside(part))
+        waiting += reversed(inner_parts(part))
 
 
-def leaves(mail: Message) -> Iterator[Message]:
+def leaf_parts(mail: Message) -> Iterator[Message]:
     """The parts of a mail that hold no other parts."""
-    return (part for part in parts(mail) if not part.is_multipart())
+    return (part for part in walk_parts(mail) if not part.is_multipart())
 
 
-def decoded(part: Message) -> bytes:
+def decode_part(part: Message) -> bytes:
     """The content of a part that holds no others; nothing where it cannot be decoded at all."""
     try:
         content = part.get_payload(decode=True)
@@ -193,7 +193,7 @@ def decoded(part: Message) -> bytes:
     return content if isinstance(content, bytes) else b""
 
 
-def masked(data: bytes | str) -> str:
+def mask_start(data: bytes | str) -> str:
     """How a document starts, on one line, without addresses, numbers and control signs."""
     start = data[: 4 * KEPT_OF_TEXT]
     text = start.decode("utf-8", "replace") if isinstance(start, bytes) else start
@@ -208,21 +208,21 @@ def read_contents(
     """The documents that `read` finds in what is in a file; a reason in place of what it never gets: contents
     that cannot be opened, are too large or empty."""
     if len(data) > limit_bytes:
-        yield refused("too_large", data)
+        yield refuse_document("too_large", data)
         return
-    for content in contents(data, Budget(limit_bytes)):
+    for content in unpack_file(data, Budget(limit_bytes)):
         if content.reason_code is not None:
             yield Document(reason_code=content.reason_code, size=len(data))
         elif not content.data.strip():
-            yield refused("empty")
+            yield refuse_document("empty")
         else:
             yield from read(content.data)
 
 
-def refused(reason_code: str, data: bytes | str = b"") -> Document:
+def refuse_document(reason_code: str, data: bytes | str = b"") -> Document:
     """A quarantined document."""
     size = len(data) if isinstance(data, bytes) else len(data.encode("utf-8", "replace"))
-    return Document(reason_code=reason_code, text=masked(data), size=size)
+    return Document(reason_code=reason_code, text=mask_start(data), size=size)
 
 
 def frame_of(

@@ -27,7 +27,7 @@ FACTS_OF_FILE = [
 FACTS_OF_FILE += ["is_authenticated", "account", "message_bytes"]
 
 
-def groups(text: pl.Series, pattern: str) -> pl.DataFrame:
+def extract_groups(text: pl.Series, pattern: str) -> pl.DataFrame:
     """The pattern's named groups as columns; null where it does not fit, '' never."""
     found = text.str.extract_groups(pattern).struct.unnest()
     return found.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String)).name.keep())
@@ -38,7 +38,7 @@ def none_if_empty(text: pl.Expr, *also: str) -> pl.Expr:
     return pl.when(~text.is_in(["", *also]) if also else text != "").then(text)
 
 
-def utc(clock: pl.Expr, time_zone: str) -> pl.Expr:
+def clock_to_utc(clock: pl.Expr, time_zone: str) -> pl.Expr:
     """UTC of a local clock. An hour that the clock runs twice is the first; one that it skips is the next."""
     zone: dict[str, Any] = {"ambiguous": "earliest", "non_existent": "null"}
     exact = clock.dt.replace_time_zone(time_zone, **zone)

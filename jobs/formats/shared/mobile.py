@@ -13,17 +13,17 @@ SEPTETS, SEPTETS_OF_PART = 160, 153
 OCTETS, OCTETS_OF_PART = 140, 134
 
 
-def number(text: pl.Expr, source: Source) -> pl.Expr:
+def normalise_number(text: pl.Expr, source: Source) -> pl.Expr:
     """Digits of a number without + or 00; an alphanumeric sender as it is.
 
     In a log of national numbers it becomes E.164 already here, while its + or prefix is still to be seen.
     """
     if source.numbers_of is not None:
         text = to_e164(text, source.numbers_of, is_national=True)
-    return text.map_batches(_numbers, return_dtype=pl.String)
+    return text.map_batches(_normalise_numbers, return_dtype=pl.String)
 
 
-def _numbers(texts: pl.Series) -> pl.Series:
+def _normalise_numbers(texts: pl.Series) -> pl.Series:
     # Most are digits and no more; only the others need patterns.
     odd = ((texts.str.strip_chars("0123456789") != "") | texts.str.starts_with("00")).fill_null(False)
     if not odd.any():
@@ -50,7 +50,7 @@ def entry_code(is_inbound: pl.Expr) -> pl.Expr:
     )
 
 
-def segments(units: pl.Expr, is_septets: pl.Expr) -> pl.Expr:
+def count_segments(units: pl.Expr, is_septets: pl.Expr) -> pl.Expr:
     """Segments that a text of so many septets or octets takes, where the log records no header."""
     whole = pl.when(is_septets).then(SEPTETS).otherwise(OCTETS)
     part = pl.when(is_septets).then(SEPTETS_OF_PART).otherwise(OCTETS_OF_PART)

@@ -79,7 +79,7 @@ def split_envelope(lines: pl.Series, source: Source) -> pl.DataFrame:
     line ends before its text); null for a good envelope. Of a line that a relay wrapped once more, stamp in
     stamp, it is the inner envelope: who wrote the line, where, and when.
     """
-    found = _split(lines, source)
+    found = _split_outermost(lines, source)
     for _ in range(_RELAYS):
         tags = found["tag"].unique()
         stamps = tags.filter(tags.str.contains(_STAMP_AS_TAG))
@@ -90,7 +90,7 @@ def split_envelope(lines: pl.Series, source: Source) -> pl.DataFrame:
         wrapped, inner = wrapped.filter(inner.is_not_null()), inner.drop_nulls()
         # RFC 5424 without its <pri>, which a relay has read.
         inner = inner.str.replace(r"^1 ", "<22>1 ")
-        inside = _split(inner, source).with_columns(row=wrapped.cast(pl.Int64))
+        inside = _split_outermost(inner, source).with_columns(row=wrapped.cast(pl.Int64))
         is_good = inside["reason_code"].is_null()
         if not is_good.any():
             break
@@ -102,25 +102,25 @@ def split_envelope(lines: pl.Series, source: Source) -> pl.DataFrame:
     return found
 
 
-def _split(lines: pl.Series, source: Source) -> pl.DataFrame:
+def _split_outermost(lines: pl.Series, source: Source) -> pl.DataFrame:
     """One row per line: its outermost envelope."""
     lines = lines.alias("line")
     if lines.str.ends_with("\r").any():
         lines = lines.str.strip_suffix("\r")
-    head = _heads(lines)
+    head = _head_bytes(lines)
     forms = _form_of(head)
     odd = np.flatnonzero(forms == 0)
     if len(odd):
         # Only lines that no rendering fits can have something before the stamp.
         stripped = lines.gather(odd).str.replace(rf"^(?:{LEVEL_IN_BRACKETS} ?|\S{{1,80}} +\| )", "")
         lines = lines.scatter(odd, stripped)
-        head[odd] = _heads(stripped)
+        head[odd] = _head_bytes(stripped)
         forms[odd] = _form_of(head[odd])
     marked = np.flatnonzero((head[:, 15:] == 60).any(axis=1) & (forms != 3))
     if len(marked):
         stripped = lines.gather(marked).str.replace(_LEVEL_BEFORE_HOST, "$1 ")
         lines = lines.scatter(marked, stripped)
-        head[marked] = _heads(stripped)
+        head[marked] = _head_bytes(stripped)
 
     present = [int(code) for code in np.unique(forms)]
     if len(present) == 1:
@@ -135,7 +135,7 @@ def _split(lines: pl.Series, source: Source) -> pl.DataFrame:
     return pl.concat(parts).sort("row").drop("row")
 
 
-def _heads(lines: pl.Series) -> np.ndarray:
+def _head_bytes(lines: pl.Series) -> np.ndarray:
     """The first HEAD_BYTES bytes of each line as a matrix, short lines filled with zeros."""
     heads = lines.cast(pl.Binary).bin.head(HEAD_BYTES)
     arrow = heads.to_arrow(compat_level=pl.CompatLevel.oldest())
@@ -171,13 +171,13 @@ def _form_of(head: np.ndarray) -> np.ndarray:
     return form
 
 
-def _envelope(at: pl.Series, host: pl.Series, tag: pl.Series, body: pl.Series) -> pl.DataFrame:
+def _build_envelope(at: pl.Series, host: pl.Series, tag: pl.Series, body: pl.Series) -> pl.DataFrame:
     """Put the parts together and take the pid out of `program[pid]:`; few tags, so each once."""
     names = tag.drop_nulls().unique()
     levels = names.filter(names.str.contains(f"^{LEVEL}$"))
     if len(levels):
         rows = tag.is_in(levels.implode()).arg_true()
-        behind = _parts(body.gather(rows), 2)
+        behind = _split_blanks(body.gather(rows), 2)
         tag, body = (whole.scatter(rows, part) for whole, part in zip((tag, body), behind, strict=True))
         names = tag.drop_nulls().unique()
     if body.str.starts_with("[ID ").any():
@@ -211,11 +211,11 @@ def _with_reason(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _parts(text: pl.Series, count: int) -> list[pl.Series]:
+def _split_blanks(text: pl.Series, count: int) -> list[pl.Series]:
     return text.str.splitn(" ", count).struct.unnest().get_columns()
 
 
-def halves(texts: pl.Series, separator: str) -> list[pl.Series]:
+def split_at_first(texts: pl.Series, separator: str) -> list[pl.Series]:
     """What stands before and behind the first separator; without one the whole and null.
 
     The halves are slices of the texts: nothing is copied, as splitn() does.
@@ -237,18 +237,21 @@ def _host_tag_body(rest: pl.Series) -> list[pl.Series]:
     """`host tag body`; most files are of one host, which then need not be cut out."""
     host = rest[0].split(" ", 1)[0]
     if host and rest.str.starts_with(host + " ").all():
-        return [pl.Series([host]).new_from_index(0, len(rest)), *halves(rest.str.slice(len(host) + 1), " ")]
-    return _parts(rest, 3)
+        return [
+            pl.Series([host]).new_from_index(0, len(rest)),
+            *split_at_first(rest.str.slice(len(host) + 1), " "),
+        ]
+    return _split_blanks(rest, 3)
 
 
 def _read_iso(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFrame:
     if (head[:, 32] == 32).all() and not (head[:, :32] == 32).any():
         at = iso_times(lines, head, source)
-        return _envelope(at, *_host_tag_body(lines.str.slice(33)))
-    stamp, host, tag, body = _parts(lines, 4)
+        return _build_envelope(at, *_host_tag_body(lines.str.slice(33)))
+    stamp, host, tag, body = _split_blanks(lines, 4)
     head = head.copy()
     head[:, 32] = np.where(stamp.str.len_bytes().fill_null(0).to_numpy() == 32, head[:, 32], 0)
-    return _envelope(iso_times(stamp.fill_null(""), head, source), host, tag, body)
+    return _build_envelope(iso_times(stamp.fill_null(""), head, source), host, tag, body)
 
 
 def _read_3164(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFrame:
@@ -257,7 +260,7 @@ def _read_3164(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFra
         return yearless_micros(part, good, source), good
 
     micros, good = by_runs(head, 0, 15, read)
-    return _envelope(times_of(micros, good, source), *_host_tag_body(lines.str.slice(16)))
+    return _build_envelope(times_of(micros, good, source), *_host_tag_body(lines.str.slice(16)))
 
 
 def _read_year_first(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFrame:
@@ -270,15 +273,15 @@ def _read_year_first(lines: pl.Series, head: np.ndarray, source: Source) -> pl.D
     fraction = lines.str.slice(20).str.extract(r"^[.,](\d{1,9})").str.pad_end(6, "0").str.head(6)
     micro = fraction.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
     micros = (days_of(year, month, day) * 86_400 + clock) * 1_000_000 + micro
-    _, host, tag, body = _parts(lines.str.slice(20), 4)
-    return _envelope(times_of(micros, good, source), host, tag, body)
+    _, host, tag, body = _split_blanks(lines.str.slice(20), 4)
+    return _build_envelope(times_of(micros, good, source), host, tag, body)
 
 
 def _read_5424(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFrame:
     """RFC 5424: PRI VERSION SP TIME SP HOST SP APP SP PROCID SP MSGID SP DATA [SP MSG]."""
-    _, stamp, host, app, pid, _, data, body = _parts(lines, 8)
+    _, stamp, host, app, pid, _, data, body = _split_blanks(lines, 8)
     short = stamp.fill_null("")
-    at = iso_times(short, _heads(short + " "), source)
+    at = iso_times(short, _head_bytes(short + " "), source)
     frame = pl.DataFrame({"at": at, "host": host, "tag": app, "pid": pid, "data": data, "body": body})
     if frame["data"].str.starts_with("[").any():
         whole = pl.concat_str("data", pl.lit(" "), "body")

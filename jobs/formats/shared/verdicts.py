@@ -84,20 +84,20 @@ def as_verdicts(rows: pl.LazyFrame, format_code: str, engine_code: str | None = 
     return rows.with_columns(missing).select(*(pl.col(name).cast(kind) for name, kind in VERDICT.items()))
 
 
-def finite(text: pl.Expr) -> pl.Expr:
+def to_finite(text: pl.Expr) -> pl.Expr:
     """A number; null where the text is none, or nan, or infinite."""
     number = text.cast(pl.Float64, strict=False)
     return pl.when(number.is_finite()).then(number)
 
 
-def whole(text: pl.Expr) -> pl.Expr:
+def to_whole(text: pl.Expr) -> pl.Expr:
     """A whole number; null where the text is none that a column can hold."""
     return text.cast(pl.Int64, strict=False)
 
 
-def microseconds(text: pl.Expr, unit: int) -> pl.Expr:
+def to_microseconds(text: pl.Expr, unit: int) -> pl.Expr:
     """Whole microseconds of a duration written in units of `unit` microseconds."""
-    return (finite(text) * unit).round().cast(pl.Int64, strict=False)
+    return (to_finite(text) * unit).round().cast(pl.Int64, strict=False)
 
 
 def without_brackets(text: pl.Expr) -> pl.Expr:

@@ -39,14 +39,14 @@ from jobs.formats import PARSED, PLACE, TIMESTAMP, TRANSMISSION, Source
 from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import (
     as_assembled,
+    clock_to_utc,
     none_if_empty,
     of_records,
     place_of_event,
     typed_columns,
-    utc,
 )
 from jobs.formats.sip.asterisk_columns import DISPOSITION, SECONDS, read_rows, under_names
-from jobs.formats.sip.records import epoch, find_sides, microseconds, party, shown_name
+from jobs.formats.sip.records import find_sides, parse_epoch, read_party, shown_name, to_microseconds
 
 NAME = "asterisk"
 # A row is written when its leg ends, and the longest calls last for a day.
@@ -118,8 +118,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     values = read_rows(given["_line"].filter(is_csv))
     frame = pl.concat([given.filter(is_csv), under_names(values, told)], how="horizontal")
     # One step after the other: what a step reads several times is worked out once.
-    frame = frame.with_columns(**_sides()).with_columns(**find_sides("_caller", "_called"))
-    frame = frame.with_columns(**_fields(source))
+    frame = frame.with_columns(**_side_columns()).with_columns(**find_sides("_caller", "_called"))
+    frame = frame.with_columns(**_typed_fields(source))
     pattern = str(source.options.get("rejected_pattern", _REJECTED))
     frame = frame.with_columns(event_code=_event_code(pattern))
     frame = pl.concat([frame, given.filter(~is_csv)], how="diagonal_relaxed").sort("offset")
@@ -229,7 +229,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _sides() -> dict[str, pl.Expr]:
+def _side_columns() -> dict[str, pl.Expr]:
     shown = pl.col("_clid").str.extract(r"<([^<>]*)>$")
     return {
         "_caller": pl.coalesce(
@@ -239,12 +239,12 @@ def _sides() -> dict[str, pl.Expr]:
     }
 
 
-def _fields(source: Source) -> dict[str, pl.Expr]:
+def _typed_fields(source: Source) -> dict[str, pl.Expr]:
     """The typed columns."""
     zone = "UTC" if source.options.get("usegmtime") else source.time_zone
 
     def at(name: str) -> pl.Expr:
-        return pl.coalesce(utc(_clock(pl.col(name)), zone), epoch(pl.col(name)))
+        return pl.coalesce(clock_to_utc(_parse_clock(pl.col(name)), zone), parse_epoch(pl.col(name)))
 
     billed = pl.col("_billsec")
     data = pl.lit("(") + pl.col("_lastdata").fill_null("") + pl.lit(")")
@@ -256,18 +256,18 @@ def _fields(source: Source) -> dict[str, pl.Expr]:
         "channel_code": pl.when(pl.col("_channel").str.contains(_CIRCUIT_CHANNEL))
         .then(pl.lit("VOICE_CS"))
         .otherwise(pl.lit("VOICE_IP")),
-        "sender": party("_caller_uri", source),
-        "recipient": party("_called_uri", source),
-        "client_ip": _peer("_channel").str.extract(r"^(\d{1,3}(?:\.\d{1,3}){3})$"),
-        "inbound_link": _peer("_channel"),
-        "outbound_link": _peer("_dstchannel"),
+        "sender": read_party("_caller_uri", source),
+        "recipient": read_party("_called_uri", source),
+        "client_ip": _peer_name("_channel").str.extract(r"^(\d{1,3}(?:\.\d{1,3}){3})$"),
+        "inbound_link": _peer_name("_channel"),
+        "outbound_link": _peer_name("_dstchannel"),
         "account": none_if_empty(pl.col("_accountcode")),
         "display_name": shown_name("_clid"),
         "dial_context": none_if_empty(pl.col("_dcontext")),
         "application": none_if_empty(pl.col("_lastapp")) + data,
         "disposition": pl.col("_disposition"),
         "user_field": none_if_empty(pl.col("_userfield")),
-        "talk_us": microseconds(billed),
+        "talk_us": to_microseconds(billed),
         # cdr_custom may leave out the durations.
         "_has_numbers": billed.str.contains(SECONDS).fill_null(True)
         & pl.col("_duration").str.contains(SECONDS).fill_null(True),
@@ -292,7 +292,7 @@ def _event_code(pattern: str) -> pl.Expr:
     )
 
 
-def _peer(channel: str) -> pl.Expr:
+def _peer_name(channel: str) -> pl.Expr:
     """The peer that a channel is named after: `trunk` of SIP/trunk-0000063a, `DAHDI/1` of DAHDI/1-1."""
     name = pl.col(channel)
     peer = name.str.extract(_PEER)
@@ -304,7 +304,7 @@ def _peer(channel: str) -> pl.Expr:
     )
 
 
-def _clock(stamp: pl.Expr) -> pl.Expr:
+def _parse_clock(stamp: pl.Expr) -> pl.Expr:
     return stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
 
 

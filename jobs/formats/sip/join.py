@@ -53,32 +53,32 @@ _FIRST = ["sender", "recipient", "client_ip", "inbound_link", "outbound_link", "
 _FIRST += ["display_name", "user_agent", "verstat", "attestation_code", "origid"]
 
 
-def calls(bronze: pl.LazyFrame, format_code: str) -> pl.LazyFrame:
+def join_calls(bronze: pl.LazyFrame, format_code: str) -> pl.LazyFrame:
     """Rows of TRANSMISSION from accounting rows of calls and instant messages."""
     tags = pl.col("from_tag", "to_tag").fill_null("")
     rows = bronze.with_columns(tags).sort(*_KEY, *_ORDER).with_row_index("_order").collect()
-    pairs = _pairs(rows.filter(pl.col("method") == "INVITE"))
+    pairs = _find_callers(rows.filter(pl.col("method") == "INVITE"))
     invites = _numbered_invites(rows.filter(pl.col("method") == "INVITE"), pairs)
     messages = _numbered_messages(rows.filter(pl.col("method") == "MESSAGE"))
     messages = messages.with_columns(_call=pl.col("_call") + pl.lit(len(invites), dtype=pl.Int64))
     opened = pl.concat([invites, messages])
     rest = rows.filter(pl.col("method").is_null() | (pl.col("method") == "BYE"))
     between_tags = opened.select(*rows.columns, "_call", _is_by_id=pl.lit(False))
-    whole = pl.concat([between_tags, _attached(rest, opened, pairs)])
-    return _described(_decided(whole), format_code).lazy()
+    whole = pl.concat([between_tags, _attach_to_calls(rest, opened, pairs)])
+    return _describe_calls(_decide_calls(whole), format_code).lazy()
 
 
-def _between(rows: pl.DataFrame) -> pl.DataFrame:
+def _order_tags(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with the two tags in an order that does not depend on who asked."""
     return rows.with_columns(
         _low=pl.min_horizontal("from_tag", "to_tag"), _high=pl.max_horizontal("from_tag", "to_tag")
     )
 
 
-def _pairs(invites: pl.DataFrame) -> pl.DataFrame:
+def _find_callers(invites: pl.DataFrame) -> pl.DataFrame:
     """For each two tags of INVITEs the caller's: who sent the first one."""
     return (
-        _between(invites)
+        _order_tags(invites)
         .group_by(*_KEY, "_low", "_high")
         .agg(_caller=pl.col("from_tag").sort_by("_order").first())
     )
@@ -86,7 +86,7 @@ def _pairs(invites: pl.DataFrame) -> pl.DataFrame:
 
 def _numbered_invites(invites: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """The rows with `_caller`, and `_call`, which separates call attempts."""
-    told = _between(invites).join(pairs, on=[*_KEY, "_low", "_high"])
+    told = _order_tags(invites).join(pairs, on=[*_KEY, "_low", "_high"])
     other = pl.when(pl.col("_low") == pl.col("_caller")).then("_high").otherwise("_low")
     opened = pl.col("first_at").min().over(*_KEY, "_caller", "_other")
     is_in_dialog = (pl.col("_other") != "") & (pl.col("first_at") - opened <= DIALOG_WITHIN)
@@ -95,7 +95,7 @@ def _numbered_invites(invites: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFram
         .with_columns(_opened=pl.when(is_in_dialog).then(opened).otherwise("first_at"))
         .sort(*_KEY, "_caller", "_opened", "_order")
     )
-    is_new = _changes(*_KEY, "_caller") | (_gap() > REUSED_AFTER)
+    is_new = _differs_from_previous(*_KEY, "_caller") | (_time_since_previous() > REUSED_AFTER)
     return ordered.with_columns(_call=is_new.cast(pl.Int64).cum_sum())
 
 
@@ -105,42 +105,43 @@ def _numbered_messages(messages: pl.DataFrame) -> pl.DataFrame:
     ordered = messages.with_columns(
         _caller=pl.col("from_tag"), _opened=pl.when(is_same).then(opened).otherwise("first_at")
     ).sort(*_KEY, "_caller", "_opened", "to_tag", "_order")
-    follows = pl.col("reply_code").shift(1).is_in(CHALLENGES) & (_gap() <= TRANSACTION_WITHIN)
-    is_new = _changes(*_KEY, "_caller") | (
-        (_changes("to_tag") | (_gap() > TRANSACTION_WITHIN)) & ~follows.fill_null(False)
+    follows = pl.col("reply_code").shift(1).is_in(CHALLENGES) & (_time_since_previous() <= TRANSACTION_WITHIN)
+    is_new = _differs_from_previous(*_KEY, "_caller") | (
+        (_differs_from_previous("to_tag") | (_time_since_previous() > TRANSACTION_WITHIN))
+        & ~follows.fill_null(False)
     )
     return ordered.with_columns(
         _call=is_new.cast(pl.Int64).cum_sum(), _low=pl.lit(""), _high=pl.lit(""), _other=pl.col("to_tag")
     ).select(*messages.columns, "_low", "_high", "_caller", "_other", "_opened", "_call")
 
 
-def _changes(*names: str) -> pl.Expr:
+def _differs_from_previous(*names: str) -> pl.Expr:
     return pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in names)
 
 
-def _gap() -> pl.Expr:
+def _time_since_previous() -> pl.Expr:
     return (pl.col("_opened") - pl.col("_opened").shift(1)).fill_null(dt.timedelta(0))
 
 
-def _attached(rest: pl.DataFrame, opened: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+def _attach_to_calls(rest: pl.DataFrame, opened: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """BYEs, CDRs and script lines with their `_call`; those whose call is not in the log are left out.
 
     A BYE goes to the latest attempt between its tags that was there by then.
     """
     starts = opened.group_by("_call", *_KEY, "_caller").agg(first_at=pl.col("_opened").min())
     starts = starts.sort("first_at", *_KEY, "_caller", "_call")
-    named = _between(rest).join(pairs, on=[*_KEY, "_low", "_high"], how="left").sort("first_at", "_order")
+    named = _order_tags(rest).join(pairs, on=[*_KEY, "_low", "_high"], how="left").sort("first_at", "_order")
     is_told = pl.col("_caller").is_not_null() & (pl.col("method") == "BYE").fill_null(False)
-    by_tags = _nearest(named.filter(is_told), starts, [*_KEY, "_caller"], "backward")
+    by_tags = _join_nearest(named.filter(is_told), starts, [*_KEY, "_caller"], "backward")
     loose = pl.concat([by_tags.filter(pl.col("_call").is_null()).drop("_call"), named.filter(~is_told)])
-    by_id = _nearest(loose.sort("first_at", "_order"), starts.drop("_caller"), _KEY, "nearest")
+    by_id = _join_nearest(loose.sort("first_at", "_order"), starts.drop("_caller"), _KEY, "nearest")
     found = pl.concat(
         [by_tags.select(by_id.columns).with_columns(_is_by_id=False), by_id.with_columns(_is_by_id=True)]
     )
     return found.filter(pl.col("_call").is_not_null()).select(*rest.columns, "_call", "_is_by_id")
 
 
-def _nearest(rows: pl.DataFrame, starts: pl.DataFrame, by: list[str], strategy: str) -> pl.DataFrame:
+def _join_nearest(rows: pl.DataFrame, starts: pl.DataFrame, by: list[str], strategy: str) -> pl.DataFrame:
     return rows.join_asof(
         starts,
         on="first_at",
@@ -150,7 +151,7 @@ def _nearest(rows: pl.DataFrame, starts: pl.DataFrame, by: list[str], strategy: 
     )
 
 
-def _decided(whole: pl.DataFrame) -> pl.DataFrame:
+def _decide_calls(whole: pl.DataFrame) -> pl.DataFrame:
     """One row per call: its first rows' facts, the reply that decided, how long it was talked."""
     code = pl.col("reply_code")
     is_request = pl.col("method").is_in(["INVITE", "MESSAGE"]).fill_null(False)
@@ -206,7 +207,7 @@ def _decided(whole: pl.DataFrame) -> pl.DataFrame:
     return facts.join(decision, on="_call", maintain_order="left")
 
 
-def _described(decided: pl.DataFrame, format_code: str) -> pl.DataFrame:
+def _describe_calls(decided: pl.DataFrame, format_code: str) -> pl.DataFrame:
     """The columns of TRANSMISSION."""
     is_call = pl.col("method") == "INVITE"
     outcome = (
@@ -231,7 +232,7 @@ def _described(decided: pl.DataFrame, format_code: str) -> pl.DataFrame:
     passed = pl.col("outcome_code").is_in(["delivered", "queued"])
     span = (pl.col("_ended") - pl.col("_answered")).dt.total_microseconds()
     talk = pl.coalesce("_told_us", pl.when(span >= 0).then(span))
-    keyed = decided.with_columns(outcome_code=outcome, queue=_digests(decided))
+    keyed = decided.with_columns(outcome_code=outcome, queue=_digest_keys(decided))
     known = {
         "format_code": pl.lit(format_code),
         "channel_code": pl.when(is_call).then(pl.lit("VOICE_IP")).otherwise(pl.lit("IM")),
@@ -258,7 +259,7 @@ def _described(decided: pl.DataFrame, format_code: str) -> pl.DataFrame:
     )
 
 
-def _digests(decided: pl.DataFrame) -> pl.Series:
+def _digest_keys(decided: pl.DataFrame) -> pl.Series:
     """What names the call in `queue`: a Call-ID often holds the caller's address, and silver keeps queues."""
     keys = zip(decided["call_id"].to_list(), decided["from_tag"].to_list(), strict=True)
     digests = [hashlib.blake2b(f"{call}|{tag}".encode(), digest_size=12).hexdigest() for call, tag in keys]

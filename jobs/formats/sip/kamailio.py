@@ -32,11 +32,28 @@ from jobs.formats.shared.fields import of_records
 from jobs.formats.shared.syslog import split_envelope
 from jobs.formats.sip import passport
 from jobs.formats.sip import records as sip
-from jobs.formats.sip.join import REUSED_AFTER, calls
+from jobs.formats.sip.join import REUSED_AFTER, join_calls
 from jobs.formats.sip.records import BRONZE as BRONZE
-from jobs.formats.sip.records import COUNTED, LOOKBACK_DAYS, TYPED, assemble, epoch, microseconds, named
+from jobs.formats.sip.records import (
+    COUNTED,
+    LOOKBACK_DAYS,
+    TYPED,
+    assemble,
+    name_pattern,
+    parse_epoch,
+    to_microseconds,
+)
 
-__all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions", "untold"]
+__all__ = [
+    "BRONZE",
+    "FORMAT",
+    "LOOKBACK_DAYS",
+    "assemble",
+    "parse",
+    "sniff",
+    "transmissions",
+    "drop_repeated_calls",
+]
 
 NAME = "kamailio"
 OPTIONS = ("extras", "script_pattern")
@@ -89,12 +106,12 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     # A proxy that writes to its standard output has no envelope; its accounting has its own time.
     body = pl.when(pl.col("reason_code").is_null()).then(pl.col("body")).otherwise(pl.col("line"))
     frame = frame.with_columns(_body=body).rename({"reason_code": "_reason"})
-    frame = _core(_sorted_out(frame, source))
+    frame = _core_fields(_sorted_out(frame, source))
     # One step after the other: what a step reads several times is worked out once.
-    frame = sip.find_extras(frame, _find, source)
-    frame = frame.with_columns(**_unescaped(*(f"_{role}" for role in sip.ROLES)))
+    frame = sip.find_extras(frame, _find_extra, source)
+    frame = frame.with_columns(**_unescape_json(*(f"_{role}" for role in sip.ROLES)))
     frame = frame.with_columns(**sip.find_sides(*sip.SIDES))
-    frame = frame.with_columns(**sip.read_extras(source), _claims=passport.claims(pl.col("_identity")))
+    frame = frame.with_columns(**sip.read_extras(source), _claims=passport.read_claims(pl.col("_identity")))
     frame = frame.with_columns(**{name: pl.col("_claims").struct.field(name) for name in passport.CLAIMS})
     is_told = pl.col("_acc").is_not_null() | pl.col("_json").is_not_null()
     is_complete = (
@@ -139,10 +156,10 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per call attempt or instant message."""
-    return calls(bronze, NAME)
+    return join_calls(bronze, NAME)
 
 
-def untold(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
+def drop_repeated_calls(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of kamailio_flat.transmissions() that the syslog does not record.
 
     A proxy may write both, and an operator give both; proxies behind each other write one call twice, too.
@@ -192,16 +209,17 @@ def _sorted_out(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
     return frame.with_columns(_script=pl.when(is_script & pl.col("_cdr").is_null()).then(other))
 
 
-def _core(frame: pl.DataFrame) -> pl.DataFrame:
+def _core_fields(frame: pl.DataFrame) -> pl.DataFrame:
     """What every accounting line has, from whichever kind it is of, and `_rest`: the extras of acc lines."""
     acc = pl.col("_acc")
     frame = frame.with_columns(_parts=acc.str.splitn(";", 8)).with_columns(
         _is_usual=pl.all_horizontal(
-            _part(place).str.starts_with(label) for place, label in enumerate(_LABELS)
+            _split_part(place).str.starts_with(label) for place, label in enumerate(_LABELS)
         ).fill_null(False)
     )
     usual = [
-        pl.when("_is_usual").then(_part(place)).str.strip_prefix(label) for place, label in enumerate(_LABELS)
+        pl.when("_is_usual").then(_split_part(place)).str.strip_prefix(label)
+        for place, label in enumerate(_LABELS)
     ]
     is_comma = acc.str.contains(r"^method=[^;,]*, ")
     frame = frame.with_columns(
@@ -224,7 +242,7 @@ def _core(frame: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce(
             usual[place],
             odd.field(name),
-            _tag(_old_value([name.removesuffix("_tag")])),
+            _header_tag(_old_value([name.removesuffix("_tag")])),
             _json_value([name]),
             _cdr_value(sip.CDR_NAMES[name]),
         )
@@ -248,7 +266,7 @@ def _core(frame: pl.DataFrame) -> pl.DataFrame:
         .when(pl.col("_script").is_not_null())
         .then(pl.lit("script"))
         .otherwise(event),
-        first_at=pl.coalesce(epoch(stamp), "at"),
+        first_at=pl.coalesce(parse_epoch(stamp), "at"),
         method=pl.coalesce(usual[1], odd.field("method"), _old_value(["method"]), _json_value(["method"])),
         from_tag=from_tag,
         to_tag=to_tag,
@@ -258,31 +276,31 @@ def _core(frame: pl.DataFrame) -> pl.DataFrame:
         ),
         reply_text=pl.coalesce(usual[6], odd.field("reason"), _json_value(["sip_reason", "reason"])),
         answered_at=pl.coalesce(
-            pl.when(ended).then(epoch(head.str.extract(r"(?:^|;)call_start_time=(\d+);"))),
-            epoch(_cdr_value(["start_time"])),
+            pl.when(ended).then(parse_epoch(head.str.extract(r"(?:^|;)call_start_time=(\d+);"))),
+            parse_epoch(_cdr_value(["start_time"])),
         ),
         talk_us=pl.coalesce(
             pl.when(ended).then(ms * 1000),
-            pl.when(ended).then(microseconds(head.str.extract(r"(?:^|;)duration=(\d{1,9});"))),
-            microseconds(_cdr_value(["duration"])),
+            pl.when(ended).then(to_microseconds(head.str.extract(r"(?:^|;)duration=(\d{1,9});"))),
+            to_microseconds(_cdr_value(["duration"])),
         ),
         log_text=pl.col("_script"),
         text=pl.col("_script").str.extract(r"(?s)\bmethod=MESSAGE\b.*\bbody=(.*)$"),
-        _rest=pl.lit(";") + pl.coalesce(pl.when("_is_usual").then(_part(7)), odd.field("rest")),
-    ).with_columns(**_unescaped("reply_text"))
+        _rest=pl.lit(";") + pl.coalesce(pl.when("_is_usual").then(_split_part(7)), odd.field("rest")),
+    ).with_columns(**_unescape_json("reply_text"))
 
 
-def _find(names: list[str]) -> pl.Expr:
+def _find_extra(names: list[str]) -> pl.Expr:
     """The value of an extra, from whichever kind the line is of."""
     return pl.coalesce(
-        pl.col("_rest").str.extract(rf";{named(names)}=([^;]*)"),
+        pl.col("_rest").str.extract(rf";{name_pattern(names)}=([^;]*)"),
         _json_value(names),
         _old_value(names),
         _cdr_value(names),
     )
 
 
-def _unescaped(*names: str) -> dict[str, pl.Expr]:
+def _unescape_json(*names: str) -> dict[str, pl.Expr]:
     """Strings of JSON without their escapes."""
     is_escaped = [
         pl.col("_json").is_not_null() & pl.col(name).str.contains("\\", literal=True) for name in names
@@ -293,29 +311,29 @@ def _unescaped(*names: str) -> dict[str, pl.Expr]:
     }
 
 
-def _part(place: int) -> pl.Expr:
+def _split_part(place: int) -> pl.Expr:
     return pl.col("_parts").struct.field(f"field_{place}")
 
 
 def _json_value(names: list[str]) -> pl.Expr:
     """The string behind a key, still escaped. Quotes inside a string are, so it cannot hold a key."""
-    return pl.col("_json").str.extract(rf'"{named(names)}": ?"((?:[^"\\]|\\.)*)"')
+    return pl.col("_json").str.extract(rf'"{name_pattern(names)}": ?"((?:[^"\\]|\\.)*)"')
 
 
 def _json_number(names: list[str]) -> pl.Expr:
-    return pl.col("_json").str.extract(rf'"{named(names)}": ?"?([\d.]+)')
+    return pl.col("_json").str.extract(rf'"{name_pattern(names)}": ?"?([\d.]+)')
 
 
 def _old_value(names: list[str]) -> pl.Expr:
     """A value of OpenSER's lines, which may hold commas and `=` but no `, name=`."""
-    return pl.col("_old").str.extract(rf"(?:^|, ){named(names)}=(.*?)(?:, [a-z][a-z0-9_-]*=|$)")
+    return pl.col("_old").str.extract(rf"(?:^|, ){name_pattern(names)}=(.*?)(?:, [a-z][a-z0-9_-]*=|$)")
 
 
 def _cdr_value(names: list[str]) -> pl.Expr:
-    return pl.col("_cdr").str.extract(rf"(?:^|[:;] ?){named(names)}=([^;]*)")
+    return pl.col("_cdr").str.extract(rf"(?:^|[:;] ?){name_pattern(names)}=([^;]*)")
 
 
-def _tag(header: pl.Expr) -> pl.Expr:
+def _header_tag(header: pl.Expr) -> pl.Expr:
     """The tag of a From or To header; '' where there is none."""
     return pl.when(header.is_not_null()).then(header.str.extract(r";tag=([^;,\s>]+)").fill_null(""))
 
@@ -332,7 +350,7 @@ FORMAT = LineFormat(
     assemble=assemble,
     transmissions=transmissions,
     rules_of=("sip",),
-    complete=untold,
+    complete=drop_repeated_calls,
     copies=Copies(names_hosts=True),
     options=OPTIONS,
     has_numbers=True,

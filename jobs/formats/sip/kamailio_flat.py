@@ -24,12 +24,12 @@ import polars as pl
 
 from jobs.formats import PARSED, Source
 from jobs.formats.format import Copies, LineFormat
-from jobs.formats.shared.fields import of_records, utc
+from jobs.formats.shared.fields import clock_to_utc, of_records
 from jobs.formats.sip import passport
 from jobs.formats.sip import records as sip
-from jobs.formats.sip.join import calls
+from jobs.formats.sip.join import join_calls
 from jobs.formats.sip.records import BRONZE as BRONZE
-from jobs.formats.sip.records import COUNTED, LOOKBACK_DAYS, TYPED, assemble, epoch, microseconds
+from jobs.formats.sip.records import COUNTED, LOOKBACK_DAYS, TYPED, assemble, parse_epoch, to_microseconds
 
 __all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions"]
 
@@ -92,13 +92,15 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     core = {name: pl.col(f"_{place}") for place, name in enumerate(CORE)}
     time = core["time"]
     fraction = find(["time_exten"]).str.extract(r"^(\d{1,6})$").str.pad_start(6, "0")
-    talk = pl.coalesce(microseconds(find(["ms_duration"])) // 1000, microseconds(find(["duration"])))
+    talk = pl.coalesce(to_microseconds(find(["ms_duration"])) // 1000, to_microseconds(find(["duration"])))
     frame = given.with_columns(
         first_at=pl.coalesce(
-            epoch(pl.when(find(["time_attr"]).str.contains(".", literal=True)).then(find(["time_attr"]))),
-            epoch(time + pl.lit(".") + fraction),
-            epoch(time),
-            _clock(time, source.time_zone),
+            parse_epoch(
+                pl.when(find(["time_attr"]).str.contains(".", literal=True)).then(find(["time_attr"]))
+            ),
+            parse_epoch(time + pl.lit(".") + fraction),
+            parse_epoch(time),
+            _parse_clock(time, source.time_zone),
         ),
         event_code=pl.lit("row"),
         method=core["method"],
@@ -113,7 +115,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         text=pl.lit(None),
     ).collect()
     frame = sip.find_extras(frame, find, source).with_columns(**sip.find_sides(*sip.SIDES))
-    frame = frame.with_columns(**sip.read_extras(source), _claims=passport.claims(pl.col("_identity")))
+    frame = frame.with_columns(**sip.read_extras(source), _claims=passport.read_claims(pl.col("_identity")))
     frame = frame.with_columns(**{name: pl.col("_claims").struct.field(name) for name in passport.CLAIMS})
     is_row = pl.col("method").str.contains(r"^[A-Z]{3,12}$") & pl.col("reply_code").is_not_null()
     is_good = (
@@ -149,12 +151,12 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per call attempt or instant message."""
-    return calls(bronze, NAME)
+    return join_calls(bronze, NAME)
 
 
-def _clock(stamp: pl.Expr, time_zone: str) -> pl.Expr:
+def _parse_clock(stamp: pl.Expr, time_zone: str) -> pl.Expr:
     """UTC of a local clock. An hour that the clock runs twice is the first; one that it skips is the next."""
-    return utc(stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False), time_zone)
+    return clock_to_utc(stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False), time_zone)
 
 
 FORMAT = LineFormat(

@@ -30,7 +30,7 @@ CLAIMS: dict[str, Any] = {"attestation_code": pl.String, "origid": pl.String}
 LONGEST_ID = 128
 
 
-def claims(text: pl.Expr) -> pl.Expr:
+def read_claims(text: pl.Expr) -> pl.Expr:
     """Struct of CLAIMS from texts that hold an Identity header; null claims where there is none."""
     return text.str.extract(TOKEN, 1).map_batches(_of_payloads, return_dtype=pl.Struct(CLAIMS))
 

@@ -97,7 +97,7 @@ _URI = "(?:sips?|tel)"
 _NUMBER = r"^(?:\+|%2[Bb])?[\d().-]+$"
 
 
-def roles(source: Source) -> dict[str, list[list[str]]]:
+def source_roles(source: Source) -> dict[str, list[list[str]]]:
     """ROLES with the source's own names in front.
 
     Raises ValueError where the option names a role that there is not.
@@ -113,7 +113,7 @@ def find_extras(frame: pl.DataFrame, find: Callable[[list[str]], pl.Expr], sourc
 
     find: the value of the first of some names that a line has, or null.
     """
-    known = roles(source)
+    known = source_roles(source)
     found = {
         f"_{role}_{place}": find(names) for role, lists in known.items() for place, names in enumerate(lists)
     }
@@ -130,9 +130,11 @@ def find_extras(frame: pl.DataFrame, find: Callable[[list[str]], pl.Expr], sourc
 def read_extras(source: Source) -> dict[str, pl.Expr]:
     """The columns of BRONZE that extras fill, from what find_extras() found; sides by find_sides()."""
     return {
-        "sender": pl.coalesce(party("_asserted_uri", source), party("_from_uri", source, "_from_domain")),
-        "recipient": party("_to_uri", source, "_to_domain"),
-        "client_ip": _address(pl.col("_client_ip")),
+        "sender": pl.coalesce(
+            read_party("_asserted_uri", source), read_party("_from_uri", source, "_from_domain")
+        ),
+        "recipient": read_party("_to_uri", source, "_to_domain"),
+        "client_ip": _parse_address(pl.col("_client_ip")),
         "display_name": pl.coalesce("_display_name", *map(shown_name, SIDES[:2])),
         "verstat": pl.coalesce(
             # Of a header in an accounting line, whose own signs are the line's too, the end may hang on it.
@@ -172,12 +174,12 @@ def find_sides(*names: str) -> dict[str, pl.Expr]:
     return found
 
 
-def named(names: list[str]) -> str:
+def name_pattern(names: list[str]) -> str:
     """An alternative of names for a regular expression."""
     return "(?:" + "|".join(re.escape(name) for name in names) + ")"
 
 
-def party(uri: str, source: Source, domain: str | None = None) -> pl.Expr:
+def read_party(uri: str, source: Source, domain: str | None = None) -> pl.Expr:
     """One side of a call: digits of a number without + or 00, else user@domain, or user alone.
 
     uri: a column of find_sides(). domain: one with the domain where that has none.
@@ -201,7 +203,7 @@ def party(uri: str, source: Source, domain: str | None = None) -> pl.Expr:
     return none_if_empty(name, "<null>")
 
 
-def _address(value: pl.Expr) -> pl.Expr:
+def _parse_address(value: pl.Expr) -> pl.Expr:
     """The IP address in `192.0.2.1`, `udp:192.0.2.1:5060`, `[2001:db8::1]:5060` or `2001:db8::1`."""
     return pl.coalesce(
         value.str.extract(r"(?:^|[:@\[])(\d{1,3}(?:\.\d{1,3}){3})(?:$|[:\]])"),
@@ -210,14 +212,14 @@ def _address(value: pl.Expr) -> pl.Expr:
     )
 
 
-def epoch(text: pl.Expr) -> pl.Expr:
+def parse_epoch(text: pl.Expr) -> pl.Expr:
     """UTC from seconds since 1970 with up to six digits of a fraction; null for what is no such time."""
     parts = pl.when(text.str.contains(r"^\d{9,10}(?:\.\d*)?$")).then(text).str.splitn(".", 2).struct
     micros = parts.field("field_1").fill_null("").str.head(6).str.pad_end(6, "0").cast(pl.Int64)
     return pl.from_epoch(parts.field("field_0").cast(pl.Int64) * 1_000_000 + micros, "us").cast(TIMESTAMP)
 
 
-def microseconds(seconds: pl.Expr) -> pl.Expr:
+def to_microseconds(seconds: pl.Expr) -> pl.Expr:
     """Whole microseconds of a decimal number of seconds that is not negative."""
     is_number = seconds.str.contains(r"^\d{1,9}(?:\.\d+)?$")
     return (pl.when(is_number).then(seconds).cast(pl.Float64) * 1_000_000).round().cast(pl.Int64)

@@ -27,16 +27,16 @@ import polars as pl
 
 from jobs.formats import PLACE, TIMESTAMP, Source
 from jobs.formats.format import LineFormat
-from jobs.formats.shared.fields import as_assembled, line_code, none_if_empty, typed_columns, utc
+from jobs.formats.shared.fields import as_assembled, clock_to_utc, line_code, none_if_empty, typed_columns
 from jobs.formats.shared.verdicts import (
     as_verdicts,
-    finite,
     in_mail_log,
-    microseconds,
     one_row_per_line,
     reason_of_event,
     share_of_lines,
-    whole,
+    to_finite,
+    to_microseconds,
+    to_whole,
     without_brackets,
 )
 
@@ -113,7 +113,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             _is_own=pl.col("_text").str.contains(_OWN)
             | pl.col("line").str.contains(_SYSLOG_TAG + r"(?:result: |identified spam \(|clean message \()"),
         )
-        .with_columns(**_fields())
+        .with_columns(**_typed_fields())
         .with_columns(reason_code=reason_of_event("_is_own"))
         .with_columns(line_code=line_code(pl.col("event_code").is_not_null()))
         .collect()
@@ -174,10 +174,12 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
 def _own_time(source: Source) -> pl.Expr:
     """UTC of the stamp in spamd's own file."""
     stamp = pl.col("_own").struct.field("stamp").str.replace(" {2}", " 0")
-    return utc(stamp.str.to_datetime("%b %d %H:%M:%S %Y", time_unit="us", strict=False), source.time_zone)
+    return clock_to_utc(
+        stamp.str.to_datetime("%b %d %H:%M:%S %Y", time_unit="us", strict=False), source.time_zone
+    )
 
 
-def _fields() -> dict[str, pl.Expr]:
+def _typed_fields() -> dict[str, pl.Expr]:
     """The typed columns of a result or score line."""
     result, score = pl.col("_result").struct, pl.col("_score").struct
     rest = result.field("rest")
@@ -191,15 +193,15 @@ def _fields() -> dict[str, pl.Expr]:
     return {
         "event_code": pl.when(is_result)
         .then(pl.lit("result"))
-        .when(is_score & finite(score.field("score")).is_not_null())
+        .when(is_score & to_finite(score.field("score")).is_not_null())
         .then(pl.lit("score")),
         "process_id": pl.col("_pid"),
         "message_id": none_if_empty(without_brackets(mid), "(unknown)"),
         "account": none_if_empty(user, "(unknown)"),
         "action": pl.when(is_spam).then(pl.lit(_SPAM)).otherwise(pl.lit(_CLEAN)),
         "is_spam": is_spam,
-        "score": finite(pl.coalesce(result.field("score"), score.field("score"))),
-        "required_score": finite(
+        "score": to_finite(pl.coalesce(result.field("score"), score.field("score"))),
+        "required_score": to_finite(
             pl.coalesce(rest.str.extract(r",required_score=(-?[\d.]+)"), score.field("required"))
         ),
         "symbols": pl.when(is_result).then(
@@ -207,8 +209,10 @@ def _fields() -> dict[str, pl.Expr]:
             .then(pl.lit([], dtype=pl.List(pl.String)))
             .otherwise(result.field("tests").str.split(","))
         ),
-        "message_bytes": whole(pl.coalesce(result.field("size"), score.field("size"))),
-        "filter_us": microseconds(pl.coalesce(result.field("scantime"), score.field("scantime")), 1_000_000),
+        "message_bytes": to_whole(pl.coalesce(result.field("size"), score.field("size"))),
+        "filter_us": to_microseconds(
+            pl.coalesce(result.field("scantime"), score.field("scantime")), 1_000_000
+        ),
     }
 
 
