@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import codes, conform, contract, polars_schema, reference
+from jobs.core.contracts import codes, conform, contract, polars_schema
 from jobs.formats import LINES, Source, delimited, kannel
 from jobs.gold.bypass import (
     NUMBER,
@@ -32,7 +32,8 @@ from jobs.protect import pseudonyms
 from jobs.protect.operators import Door
 from jobs.settings import config
 from jobs.settings.operator import Operator
-from jobs.silver import message
+from jobs.silver.frames import MESSAGE
+from jobs.silver.pipeline import make_messages_in_memory
 from jobs.stages.settings_tables import read_reference
 from tests.support import bypass_calls, bypass_sms
 
@@ -71,12 +72,11 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
         lines = [bypass_calls.line_of(call) for call in sent]
     settings = config.load_settings(folder / "observatory.toml")
     operator = read_reference(settings, "ref.operator")
-    made = message.transform(
+    made = make_messages_in_memory(
         transmission_of(lines, settings.operator[0], Door.of(operator)),
         pl.DataFrame(schema=polars_schema("silver.verdict")),
         pl.DataFrame(schema=polars_schema("silver.operator_knowledge")),
-        reference("ref.attribute_rule"),
-    )
+    ).table(MESSAGE)
     # A line's offset is its place in the list.
     truth = {place: each.signs for place, each in enumerate(sent)}
     return made, operator, truth

@@ -53,7 +53,7 @@ REST = "steering and the rest"
 STEPS = {
     "pull": ["jobs.ingest.pull:pull"],
     "parse": ["jobs.stages.bronze_tasks:parse"],
-    "assemble": [f"jobs.stages.silver_tasks:{name}" for name in ("split", "settle", "assemble")],
+    "assemble": [f"jobs.silver.steps:{name}" for name in ("split", "settle", "assemble")],
     "protect": [
         f"jobs.protect.pseudonyms:{name}"
         for name in ("transmissions", "verdicts", "complaints", "authentication_reports", "facts")
@@ -73,8 +73,8 @@ STEPS = {
         "jobs.protect.parties:networks_of_numbers",
     ],
     "message": [
-        f"jobs.stages.silver_tasks:{name}"
-        for name in ("link", "route", "forward", "messages", "follow", "refused")
+        f"jobs.silver.steps:{name}"
+        for name in ("link", "route", "forward", "open_messages", "follow", "refuse")
     ],
     "checks and checksums": ["jobs.stages.checks:check_rows", "jobs.core.checksum:checksums"],
     "files and staging": [

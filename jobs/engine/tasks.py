@@ -173,21 +173,6 @@ def take(left: Iterable[Left]) -> pl.DataFrame | None:
     return pl.concat(frames, rechunk=True) if frames else None
 
 
-def chosen(frame: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
-    """The rows that a mask marks; the frame itself, not a copy, where it marks all."""
-    return frame if mask.all() else frame.filter(mask)
-
-
-def by_value(frame: pl.DataFrame, values: pl.Series) -> list[tuple[Any, pl.DataFrame]]:
-    """The rows by the value that each has; the frame itself, not a copy, where there is one value."""
-    if frame.is_empty():
-        return []
-    if values.n_unique() == 1:
-        return [(values[0], frame)]
-    parts = frame.with_columns(values.alias("_value")).partition_by("_value", as_dict=True, include_key=False)
-    return [(value, part) for (value,), part in parts.items()]
-
-
 def named(left: Iterable[Left], name: str) -> list[Left]:
     return [each for each in left if each.name == name]
 
@@ -203,41 +188,6 @@ def chunks(items: Sequence[Any], limit: int) -> list[list[Any]]:
         found[-1].append(each)
         size += each.bytes
     return found
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """Of `count` buckets, a power of two, the one with this number: rows whose hash modulo count is it."""
-
-    number: int
-    count: int
-
-    @property
-    def halves(self) -> tuple[Bucket, Bucket]:
-        """The two buckets of half the size that hold the same rows."""
-        return Bucket(self.number, self.count * 2), Bucket(self.number + self.count, self.count * 2)
-
-    def __str__(self) -> str:
-        return f"bucket {self.number + 1} of {self.count}"
-
-
-class ByBucket:
-    """Frames in staging by bucket. Buckets and frames both grow with the logs: to look through all frames for
-    each bucket would take a hundred times as long for ten times the logs."""
-
-    def __init__(self, left: Iterable[Left]) -> None:
-        self._found: dict[int, dict[int, list[Left]]] = {}
-        for each in left:
-            self._found.setdefault(each.count, {}).setdefault(each.bucket, []).append(each)
-
-    def of(self, bucket: Bucket) -> list[Left]:
-        """The frames that may hold rows of a bucket, whether there are more buckets of frames or fewer."""
-        return [
-            each
-            for count, found in self._found.items()
-            for number in range(bucket.number % count, count, bucket.count)
-            for each in found.get(number, ())
-        ]
 
 
 @dataclass

@@ -18,13 +18,14 @@ from jobs.protect.message_types import places_of_verdicts, primary_rule
 from jobs.protect.numbering import with_e164
 from jobs.protect.operators import Door
 from jobs.protect.rules import MeasureRule, Rules, TypeRule
-from jobs.silver.assembling import all_counted_once, raw_rows, with_key
+from jobs.silver.assembling import raw_rows, with_key
+from jobs.silver.frames import TRANSMISSION, VERDICT
+from jobs.silver.pipeline import count_once
 from jobs.stages.settings_tables import read_reference
 
 if TYPE_CHECKING:
     from jobs.explain.search import Search
 
-TRANSMISSION, VERDICT = "silver.transmission", "silver.verdict"
 KEY = {TRANSMISSION: "transmission_hash", VERDICT: "verdict_hash"}
 TIME = {TRANSMISSION: "first_at", VERDICT: "verdict_at"}
 # Formats whose records complete each other, each with the other one.
@@ -74,7 +75,7 @@ def assemble_groups(
     rules that were in force.
     """
     kind = "channel_code" if table == TRANSMISSION else "engine_code"
-    whole, _ = all_counted_once(groups)
+    whole, _ = count_once(groups)
     parts = []
     for name, bronze in whole.items():
         if bronze.is_empty() or not getattr(KERNELS[name], SILVER[table]):

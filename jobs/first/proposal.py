@@ -21,7 +21,7 @@ from jobs.core.time_zones import this_machines_zone, zones_by_country
 from jobs.first.domains import Domains, domains_of
 from jobs.formats.registry import KERNELS, REQUESTS
 from jobs.protect.location import country_of_numbers
-from jobs.silver.assembling import all_counted_once
+from jobs.silver.pipeline import count_once
 from jobs.sniff.clocks import Times, clocks_of, times_of
 from jobs.sniff.files import Log, Problem, logs_of
 from jobs.sniff.proposal import source_id
@@ -157,7 +157,7 @@ def add(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
         found.times.append(times)
     if answer.tally is None:
         return
-    for name, rows in all_counted_once(answer.tally.bronze_rows())[0].items():
+    for name, rows in count_once(answer.tally.bronze_rows())[0].items():
         kernel = KERNELS[name]
         if kernel.transmissions is None:
             continue

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from jobs.core.contracts import contract, polars_schema, reference
+from jobs.core.contracts import contract, polars_schema
 from jobs.explain.assembled import assemble_groups
 from jobs.explain.search import with_message_hash
 from jobs.formats.registry import KERNELS
-from jobs.silver import hops, message, refusals, standing
-from jobs.silver.assembling import all_counted_once, settled
+from jobs.silver import hops, pipeline, refusals
+from jobs.silver.assembling import settled
+from jobs.silver.frames import MESSAGE, TRANSMISSION, VERDICT, Frame
+from jobs.silver.steps import no_links
 from jobs.sniff.silver import DOOR
 
-TRANSMISSION, VERDICT, KNOWLEDGE = "silver.transmission", "silver.verdict", "silver.operator_knowledge"
 # Lists of bronze rows of which each element is a line.
 LISTS = ("entries", "deliveries", "refusals")
 UNNAMED = "_U"
@@ -41,7 +42,7 @@ class Counted:
 
 def counted(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
     """The bronze rows of a mail server's log, and of what else was read beside it. server: its format."""
-    formats, copied = all_counted_once(bronze)
+    formats, copied = pipeline.count_once(bronze)
     rows = KERNELS[server].assemble(formats[server].lazy()).collect()
     events = EVENTS_OF[server](rows)
     copies = events.clear()
@@ -58,8 +59,11 @@ def counted(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
     sent = pl.concat(shielded for _, shielded in parts).select(contract(TRANSMISSION).columns)
     verdicts = [shielded for _, shielded, _ in assemble_groups(DOOR, VERDICT, formats)]
     said = pl.concat(verdicts).select(contract(VERDICT).columns) if verdicts else none_of(VERDICT)
-    units, links = messages(sent, said)
-    whole = placed(with_rows(sent.hstack(raw), rows, events, server), units, links)
+    memory = pipeline.make_messages_in_memory(sent, said)
+    units, links = memory.table(MESSAGE), memory.left(Frame.LINKS)
+    whole = placed(
+        with_rows(sent.hstack(raw), rows, events, server), units, no_links() if links is None else links
+    )
     return Counted(events, whole, units, copies.select("stream_id", "offset").unique())
 
 
@@ -143,16 +147,6 @@ def with_rows(sent: pl.DataFrame, rows: pl.DataFrame, events: pl.DataFrame, serv
         .with_columns(row=pl.when(pl.col("raw_queue").is_not_null()).then("of_file").otherwise("of_event"))
         .drop("number")
     )
-
-
-def messages(sent: pl.DataFrame, said: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """silver.message of transmissions and verdicts, and the links of later hops to the first."""
-    needs = message.narrow(sent, said, 0)
-    links = hops.roots(hops.candidates(needs.ends))
-    left = message.moving(sent, said, links, standing.routes(needs.asked, needs.message_ids))
-    facts, rules = none_of(KNOWLEDGE), reference("ref.attribute_rule")
-    opened = message.opened(sent, said, links, left.later, left.by_id, facts, rules)
-    return refusals.without_followed(opened, refusals.followed(refusals.triples(opened))), links
 
 
 def placed(sent: pl.DataFrame, units: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:

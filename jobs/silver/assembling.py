@@ -18,7 +18,7 @@ from jobs.formats.format import SILVER
 from jobs.formats.registry import KERNELS
 from jobs.protect import pseudonyms
 from jobs.protect.operators import Door
-from jobs.silver import copies, file_order, repeats
+from jobs.silver import copies, file_order
 from jobs.silver.file_order import Order
 from jobs.silver.keys import digests
 
@@ -129,20 +129,3 @@ def order_of(formats: Mapping[str, pl.DataFrame]) -> Order:
 def extents_of(formats: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     found = [pl.DataFrame(schema=copies.EXTENT)]
     return pl.concat([*found, *(copies.extents(rows, name) for name, rows in formats.items())])
-
-
-def all_counted_once(formats: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
-    """All bronze rows of each format, settled and without copies, and the counts of the copies."""
-    extents = extents_of(formats)
-    order = file_order.order_of(extents)
-    whole = {name: settled(name, file_order.ordered(bronze, order)) for name, bronze in formats.items()}
-    logs, turned = copies.logs_of(extents), repeats.turns(extents)
-    kept, found = copies.counted_once(
-        whole, file_order.ordered(logs, order), file_order.ordered(turned, order)
-    )
-    return {name: file_order.plain(rows, order) for name, rows in kept.items()}, found
-
-
-def from_bronze(table: str, formats: Mapping[str, pl.DataFrame], operator: pl.DataFrame) -> pl.DataFrame:
-    """Rows of a silver table from all bronze rows of its formats and the rows of ref.operator."""
-    return assembled(table, all_counted_once(formats)[0], Door.of(operator))

@@ -8,17 +8,16 @@ and one log gives one answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import polars_schema, reference
 from jobs.gold.units import UNITS
 from jobs.protect.operators import Door, Own
-from jobs.silver import hops, message, refusals, standing
-from jobs.silver.assembling import all_counted_once, assembled, order_of
-from jobs.silver.bucketing import bucket_of, home_of
+from jobs.silver import hops, pipeline, refusals, steps
+from jobs.silver.exchange import Terms
+from jobs.silver.frames import MESSAGE, TRANSMISSION, VERDICT, Frame
+from jobs.silver.memory import Memory
 from jobs.sniff.tally import OPERATOR
 
 # The networks of an operator of which nothing is known, beside loopback, which every operator has.
@@ -28,7 +27,7 @@ NETWORKS = (
 )
 DOOR = Door((Own(OPERATOR, "", (), NETWORKS, (), (), key=bytes(32)),), None)
 OUTCOME = ("channel_code", "stage_code", "outcome_code")
-TRANSMISSION, VERDICT = TABLES = ("silver.transmission", "silver.verdict")
+TABLES = (TRANSMISSION, VERDICT)
 # What is needed of messages, to fold temporary refusals and to count.
 COUNTED = (
     *(*OUTCOME, "stream_id", "grain_code", "is_message_row", "segment_count"),
@@ -74,48 +73,27 @@ def totals(bronze: dict[str, pl.DataFrame], scales: dict[str, float], sampled: l
     scales: how many rows of the whole each row of a stream stands for. sampled: streams that were not read
     whole.
     """
-    formats, _ = all_counted_once(bronze)
-    count = 1 + sum(rows.height for rows in formats.values()) // BUCKET_ROWS
-    sent, said = in_buckets(formats, count)
-    sent = begun_in_sample(sent, sampled)
+    count = 1 + sum(rows.height for rows in bronze.values()) // BUCKET_ROWS
+    terms = Terms(DOOR, count, tables=TABLES, message_columns=COUNTED)
+    memory = pipeline.read_bronze(bronze, terms)
+    pipeline.assemble(memory)
+    sent, said = (at_home(memory, table) for table in TABLES)
+    begun = begun_in_sample(sent, sampled)
+    if begun is not sent:
+        memory.replace(TRANSMISSION, begun)
+    has_sent = any(rows.height for rows in begun)
+    if has_sent:
+        pipeline.make_messages(memory)
     return Silver(
-        weighed(sent, OUTCOME, scales),
+        weighed(begun, OUTCOME, scales),
         weighed(said, ACTION, scales),
-        units_of(sent, said, scales) if any(rows.height for rows in sent) else None,
+        units_of(memory, begun, scales) if has_sent else None,
     )
 
 
-def in_buckets(formats: dict[str, pl.DataFrame], count: int) -> tuple[Frames, Frames]:
-    """Transmissions and verdicts, each by the bucket that it belongs to."""
-    if count == 1:
-        sent, said = (assembled(table, formats, DOOR) for table in TABLES)
-        return [sent], [said]
-    parts = {name: split(rows, bucket_of(rows, name, count)) for name, rows in formats.items()}
-    found: dict[str, list[Frames]] = {table: [[] for _ in range(count)] for table in TABLES}
-    order = order_of(formats)
-    for number in range(count):
-        own = {name: of_format[number] for name, of_format in parts.items() if number in of_format}
-        for table, frames in found.items():
-            rows = assembled(table, own, DOOR, order)
-            for home, part in split(rows, home_of(rows, count).fill_null(number)).items():
-                frames[home].append(part)
-    whole = {
-        table: [pl.concat([none_of(table), *frames]) for frames in buckets]
-        for table, buckets in found.items()
-    }
-    return whole[TRANSMISSION], whole[VERDICT]
-
-
-def split(rows: pl.DataFrame, number: pl.Series) -> dict[int, pl.DataFrame]:
-    """The rows by the number of their bucket."""
-    numbered = rows.with_columns(number.alias("_bucket"))
-    parts = numbered.partition_by("_bucket", as_dict=True, include_key=False)
-    return {int(bucket): part for (bucket,), part in parts.items()}
-
-
-@cache
-def none_of(table: str) -> pl.DataFrame:
-    return pl.DataFrame(schema=polars_schema(table))
+def at_home(memory: Memory, table: str) -> Frames:
+    """The rows of a table by the bucket that each belongs to."""
+    return [steps.rows_at_home(memory.place(number), table) for number in range(memory.terms.buckets)]
 
 
 def begun_in_sample(sent: Frames, sampled: list[str]) -> Frames:
@@ -133,42 +111,27 @@ def begun_in_sample(sent: Frames, sampled: list[str]) -> Frames:
     return [rows.filter(~is_cut) for rows in sent]
 
 
-def units_of(sent: Frames, said: Frames, scales: dict[str, float]) -> Units:
-    """The units of silver.message, and what its steps (jobs/silver/message.py) leave out."""
-    pairs = list(zip(sent, said, strict=True))
-    needs = [message.narrow(*pair, number) for number, pair in enumerate(pairs)]
-    links = hops.roots(hops.candidates(pl.concat(each.ends for each in needs)))
-    routes = standing.routes(
-        pl.concat(each.asked for each in needs), pl.concat(each.message_ids for each in needs)
-    )
-    here = pl.col("bucket")
-    moved = [message.moving(*pair, links, routes.filter(here == number)) for number, pair in enumerate(pairs)]
-    later, by_id = pl.concat(each.later for each in moved), pl.concat(each.by_id for each in moved)
-    opened = [
-        message.opened(
-            *pair,
-            links,
-            later.filter(here == number),
-            by_id.filter(here == number),
-            none_of("silver.operator_knowledge"),
-            reference("ref.attribute_rule"),
-        ).select(COUNTED)
-        for number, pair in enumerate(pairs)
-    ]
-    followed = refusals.followed(pl.concat(map(refusals.triples, opened)))
-    counted = [refusals.without_followed(rows, followed) for rows in opened]
+def units_of(memory: Memory, sent: Frames, scales: dict[str, float]) -> Units:
+    """The units of silver.message, and what its steps (jobs/silver/pipeline.py) leave out."""
+    message = memory.table(MESSAGE)
+    links, refused = memory.left(Frame.LINKS), memory.left(Frame.TEMPORARY)
+    dropped = memory.left(Frame.FOLLOWED)
+    followed_up = 0.0
+    if refused is not None and dropped is not None:
+        kept = refusals.without_followed(refused, dropped)
+        followed_up = weight([refused], scales) - weight([kept], scales)
     later_hops = (
-        [] if links.is_empty() else [hops.placed(rows).join(links, on="file", how="semi") for rows in sent]
+        [] if links is None else [hops.placed(rows).join(links, on="file", how="semi") for rows in sent]
     )
     not_counted = {
         code: weight([rows.filter(pl.col("entry_code") == code) for rows in sent], scales)
         for code in hops.NOT_COUNTED
     } | {"hop": weight(later_hops, scales)}
-    left_out = not_counted | {"followed_up": weight(opened, scales) - weight(counted, scales)}
+    left_out = not_counted | {"followed_up": followed_up}
     return Units(
-        units(pl.concat(counted), scales),
+        units(message, scales),
         {reason: number for reason, number in left_out.items() if number},
-        weight(opened, scales) - weight(sent, scales) + sum(not_counted.values()),
+        weight([message], scales) + followed_up - weight(sent, scales) + sum(not_counted.values()),
     )
 
 

@@ -10,7 +10,8 @@ import polars as pl
 from jobs.engine.table_files import NewFile, write_files
 from jobs.engine.tasks import Left
 from jobs.ingest.reading import Range, read_range
-from jobs.stages.silver_tasks import split_rows
+from jobs.silver import steps
+from jobs.stages.staged import Folder
 
 
 @dataclass
@@ -30,6 +31,7 @@ def parse(*, root: str, staging: str | None, ranges: list[Range], ingest_id: str
     """
     fs = fsspec.filesystem(protocol(root))
     made = Parsed()
+    folder = None if staging is None else Folder(staging)
     rows: dict[str, list[pl.DataFrame]] = {}
     refused: list[pl.DataFrame] = []
     for part in ranges:
@@ -43,8 +45,10 @@ def parse(*, root: str, staging: str | None, ranges: list[Range], ingest_id: str
     for name in sorted(rows):
         frame = pl.concat(rows.pop(name), rechunk=True)
         made.files += write_files(frame, f"bronze.{name}", root)
-        if staging is not None:
-            made.left += split_rows(frame, name, staging, buckets)
+        if folder is not None:
+            steps.split(folder, frame, name, buckets)
+    if folder is not None:
+        made.left = folder.left
     if refused:
         made.files += write_files(pl.concat(refused), "bronze.quarantine", root)
     return made

@@ -9,7 +9,7 @@ import pyarrow.parquet  # noqa: F401
 import jobs.formats.registry  # noqa: F401
 import jobs.stages.bronze_tasks  # noqa: F401
 import jobs.stages.gold_tasks  # noqa: F401
-import jobs.stages.silver_tasks  # noqa: F401
+import jobs.stages.silver_inputs  # noqa: F401
 from jobs.protect import domains
 
 domains.public_suffixes()

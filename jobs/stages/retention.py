@@ -24,10 +24,10 @@ from jobs.formats.registry import KERNELS
 from jobs.ingest.manifest import Piece, Stream, landing, read_manifest
 from jobs.ingest.removing import is_known_by_digest
 from jobs.settings.config import Observatory
+from jobs.silver.frames import SILVER
 from jobs.stages import gold_stage, removed, validations, windows
 from jobs.stages.batches import intended
 from jobs.stages.holding import held_back
-from jobs.stages.silver_steps import SILVER
 
 LEDGER, QUARANTINE = "bronze.file", "bronze.quarantine"
 # The layers that runs add to.

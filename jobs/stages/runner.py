@@ -21,7 +21,7 @@ from jobs.engine import record, tasks
 from jobs.engine.embedded import LITTLE, Embedded, Inline
 from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
-from jobs.stages import bronze_stage, checks, identity, silver_settings
+from jobs.stages import bronze_stage, buckets, checks, identity, silver_settings
 from jobs.stages.batches import Ingest, pending_pieces
 from jobs.stages.rereading import requarantine
 from jobs.stages.run import Run
@@ -39,7 +39,6 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     from jobs.stages import quality, vacuum, validator
     from jobs.stages.gold_stage import gold
     from jobs.stages.silver_stage import silver
-    from jobs.stages.silver_steps import bucket_count
 
     of_stage = {"bronze": bronze, "silver": silver, "gold": lambda work: quality.refresh(work, gold(work))}
     wanted = [stage for stage in STAGES if stage in set(stages)]
@@ -60,7 +59,7 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
             sweep(work.lake, started)
         if log_bytes and "gold" in wanted and not engine.is_tight:
             validator.prepare()
-        work.buckets = bucket_count(log_bytes, engine.task_bytes, engine.workers)
+        work.buckets = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
         for stage in wanted:
             of_stage[stage](work)
             work.reach(stage, 1.0)

@@ -1,14 +1,5 @@
-"""bronze → silver: the days that new batches may touch, computed in buckets of bounded memory.
-
-    split     bronze files by bucket, where parsing has not left their rows in staging already
-    settle    held rows get their keys
-    compare   narrow rows of all files: which of them may hold copies
-    assemble  each bucket: copies left out; transmissions, verdicts, complaints, reports, facts
-    link      narrow rows of all buckets, in cuts: later hops, their first hops, and where verdicts without a
-              queue id belong
-    forward   rows that another bucket needs move there, by way of its cut
-    messages  each bucket: silver.message, but for temporary refusals
-    refused   narrow rows of all buckets, in cuts: refusals that were followed up; the others are messages too
+"""bronze → silver: the days that new batches may touch, computed in buckets of bounded memory. The
+steps are those of jobs/silver/pipeline.py, as tasks (jobs/stages/staged.py).
 
 All tables are checked before one is committed. Exactly the operator-days whose rows changed are replaced; the
 files of the others, and of an operator that broke a rule, are removed.
@@ -20,20 +11,25 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
+import polars as pl
+
 from expectations import suites
 from jobs.core import checksum
+from jobs.core.days import Days
 from jobs.engine import record
 from jobs.engine.record import Periods
 from jobs.engine.table_files import NewFile, remove_files
-from jobs.stages import checks, silver_settings, windows
+from jobs.protect.operators import Door
+from jobs.silver import pipeline
+from jobs.silver.exchange import Terms
+from jobs.silver.frames import MESSAGE, SILVER
+from jobs.stages import buckets, checks, silver_settings, windows
 from jobs.stages.batches import Ingested
 from jobs.stages.holding import held_back
 from jobs.stages.run import Run, keep
-from jobs.stages.silver_steps import SILVER, Steps
-from jobs.stages.silver_tasks import (
-    MESSAGE,
-    Made,
-)
+from jobs.stages.settings_tables import read_reference
+from jobs.stages.silver_inputs import split_bronze
+from jobs.stages.staged import Made, Staging
 
 
 def silver(work: Run) -> None:
@@ -71,8 +67,9 @@ def silver(work: Run) -> None:
         remember(work)
         return
     work.say(f"silver: {', '.join(sorted(found))}")
-    steps = Steps(work, found, holding.parts)
-    made = steps.run()
+    exchange = exchange_of(work, found, holding.parts)
+    pipeline.compute(exchange)
+    made, computed = exchange.made, windows.computes(found)
     for each in made.broken:
         result = suites.Result(
             each.table,
@@ -87,8 +84,28 @@ def silver(work: Run) -> None:
         work.held.add(each.operator_id)
     if made.broken:
         keep(work)
-    commit(work, started, made, steps.computed, not_held(work, batches))
+    commit(work, started, made, computed, not_held(work, batches))
     remember(work)
+
+
+def exchange_of(work: Run, found: dict[str, windows.Window], waiting: pl.DataFrame) -> Staging:
+    """The exchange of the stage, with the bronze rows of the windows. waiting: parts of batches whose rows
+    are left out."""
+    lake, engine = work.lake, work.engine
+    count = buckets.bucket_count(windows.log_bytes(lake, found), engine.task_bytes, engine.workers)
+    terms = Terms(
+        door=Door.of(read_reference(work.settings, "ref.operator")),
+        buckets=count,
+        cuts=buckets.cut_count(count),
+        read=windows.reads(found),
+        computed=windows.computes(found),
+        is_narrowed=True,
+    )
+    exchange = Staging(lake.root, work.staging, engine, terms, lambda share: work.reach("silver", share))
+    exchange.put(
+        split_bronze(lake, engine, work.staging, windows.reads(found), count, work.ingested, waiting)
+    )
+    return exchange
 
 
 def remember(work: Run) -> None:
@@ -141,7 +158,7 @@ def not_held(work: Run, batches: Sequence[str]) -> list[str]:
     return [batch for batch in batches if batch.split("/", 1)[0] not in work.held]
 
 
-def commit(work: Run, started: Any, made: Made, computed: windows.Days, batches: list[str]) -> None:
+def commit(work: Run, started: Any, made: Made, computed: Days, batches: list[str]) -> None:
     """Replace the operator-days whose rows changed, and add the stage's row to meta.run."""
     lake = work.lake
     known, named = record.state(lake, SILVER), lake.versions()

@@ -9,13 +9,12 @@ from itertools import groupby
 
 import polars as pl
 
+from jobs.core.days import Days
 from jobs.engine.lake import Lake, Partition
 from jobs.stages import removed
 
 # What one batch holds of one source.
 PART = ["operator_id", "source_id", "ingest_id"]
-# For each operator its first and last day.
-Days = dict[str, tuple[dt.date, dt.date]]
 
 
 @dataclass(frozen=True)
@@ -207,15 +206,6 @@ def taken(lake: Lake) -> Taken:
         frozenset(name for name, at in silver if at >= written.get(name.split("/", 2)[1], at)),
         frozenset(name for name, _ in silver),
     )
-
-
-def is_inside(days: Days, day: pl.Expr) -> pl.Expr:
-    """Whether a row belongs to one of the operators' days. day: the row's day."""
-    parts = [
-        (pl.col("operator_id") == operator) & day.is_between(first, last)
-        for operator, (first, last) in sorted(days.items())
-    ]
-    return pl.any_horizontal(parts) if parts else pl.lit(False)
 
 
 def holds(days: Days, partition: Partition) -> bool:

@@ -20,8 +20,8 @@ from deltalake import DeltaTable
 
 from jobs.engine import java
 from jobs.engine.lake import Lake
+from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
-from jobs.stages.silver_steps import SILVER
 from tests.support.images import BIN, LaidOut, compose_services, image_of, lay_out
 from tests.support.whole_runs import rows_in
 

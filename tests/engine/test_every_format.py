@@ -13,10 +13,10 @@ from jobs.formats.registry import KERNELS
 from jobs.ingest.pull import pull
 from jobs.settings.config import Observatory
 from jobs.settings.node import Engine
+from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.runner import run
-from jobs.stages.silver_steps import SILVER
 from tests.support.canary_logs import canary_settings
 from tests.support.samples import CANARIES
 from tests.support.whole_runs import rows_in

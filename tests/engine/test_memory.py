@@ -11,9 +11,9 @@ import pytest
 
 from jobs.engine.embedded import Embedded
 from jobs.engine.lake import Lake
-from jobs.stages import silver_steps
+from jobs.stages import buckets
+from jobs.stages.buckets import EXPANSION
 from jobs.stages.gold_steps import bucket_count
-from jobs.stages.silver_steps import EXPANSION
 from tests.conftest import KEY, ROOT
 from tests.support.memory_of import peak_of
 
@@ -43,7 +43,7 @@ def test_less_memory_or_more_logs_make_more_buckets(workers: int) -> None:
     ]
     assert sizes == sorted(sizes)
     for log_bytes in (1_000_000, 100_000_000, 10_000_000_000):
-        counts = [silver_steps.bucket_count(log_bytes, size, workers) for size in sizes]
+        counts = [buckets.bucket_count(log_bytes, size, workers) for size in sizes]
         assert counts == sorted(counts, reverse=True)
         for count, size in zip(counts, sizes, strict=True):
             # A bucket's share of the logs, as it is in memory, fits the task.
@@ -73,7 +73,7 @@ def test_a_run_keeps_to_its_memory(tmp_path: Path) -> None:
     assert lake.read("bronze.file")["line_count"].sum() > 400_000
     # Each bucket writes a file of its messages: there are as many as little memory asks for.
     tight, wide = (
-        silver_steps.bucket_count(MEGABYTES * 10**6, engine.task_bytes, engine.workers)
+        buckets.bucket_count(MEGABYTES * 10**6, engine.task_bytes, engine.workers)
         for engine in (Embedded(2, MEMORY), Embedded(2, 16 * MEMORY))
     )
     assert len(lake.files("silver.message")) >= tight > 2 * wide

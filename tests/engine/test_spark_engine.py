@@ -34,10 +34,10 @@ from jobs.engine.spark_session import java_bytes
 from jobs.engine.tasks import Task, TaskDied, TaskFailed
 from jobs.settings import config
 from jobs.settings.node import Engine
+from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.runner import run
-from jobs.stages.silver_steps import SILVER
 from tests.conftest import KEY, ROOT
 from tests.support.cluster import Cluster, end, standalone
 from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed

@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 from jobs.core.contracts import polars_schema
 from jobs.formats import LINES, PARSED, TRANSMISSION, VERDICT, Source, exim, kannel, postfix, rspamd
 from jobs.formats.registry import recognise_format
-from jobs.silver.assembling import all_counted_once
+from jobs.silver.pipeline import count_once
 from tests.support.examples import examples
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab"
@@ -51,7 +51,7 @@ def bronze(lines: list[str], stream: str = "main", **kwargs: Any) -> pl.DataFram
 
 def once(*rows: pl.DataFrame) -> pl.LazyFrame:
     """The rows of all files, each event once."""
-    return all_counted_once({"exim": pl.concat(rows)})[0]["exim"].lazy()
+    return count_once({"exim": pl.concat(rows)})[0]["exim"].lazy()
 
 
 def counted(*rows: pl.DataFrame) -> list[dict[str, Any]]:

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.core.contracts import reference
 from jobs.formats import registry
 from jobs.ingest.pull import pull
 from jobs.settings import config
-from jobs.silver.assembling import all_counted_once, assembled
-from jobs.silver.message import transform
+from jobs.silver.assembling import assembled
+from jobs.silver.frames import MESSAGE
+from jobs.silver.pipeline import count_once, make_messages_in_memory
 from jobs.sniff.silver import DOOR
 from tests.silver.test_copies import read, together
 from tests.support.examples import examples
@@ -55,10 +55,10 @@ def mail_log(form: str, verdicts: list[str], seed: int) -> list[str]:
 
 def silver(*files: dict[str, pl.DataFrame]) -> tuple[Counter[str], pl.DataFrame]:
     """Rspamd's verdicts without their place and fractions of a second, and the messages."""
-    formats, _ = all_counted_once(together(*files))
+    formats, _ = count_once(together(*files))
     tables = [f"silver.{name}" for name in ("transmission", "verdict", "operator_knowledge")]
     transmission, verdict, knowledge = (assembled(table, formats, DOOR) for table in tables)
-    message = transform(transmission, verdict, knowledge, reference("ref.attribute_rule"))
+    message = make_messages_in_memory(transmission, verdict, knowledge).table(MESSAGE)
     said = verdict.filter(engine_code="rspamd").drop("verdict_hash", "source_id", "stream_id", "offset")
     said = said.drop("period_date", "verdict_at")
     return Counter(map(str, said.rows())), message.sort("message_hash", "recipient_hash")

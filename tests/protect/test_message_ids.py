@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.core.contracts import reference, rows_frame
+from jobs.core.contracts import rows_frame
 from jobs.formats import postfix, spamassassin
 from jobs.protect.message_ids import normalise_ids
-from jobs.silver import assembling, message
+from jobs.silver import assembling
+from jobs.silver.frames import MESSAGE
+from jobs.silver.pipeline import make_messages_in_memory
 from jobs.sniff.silver import DOOR
 from tests.support.filter_logs import lab, parse
 
@@ -59,5 +61,5 @@ def test_each_verdict_of_spamd_is_joined_to_its_message() -> None:
     assert said.height == 21
     assert set(said["message_id_hash"]) <= set(sent["message_id_hash"])
     knowledge = rows_frame([], "silver.operator_knowledge")
-    messages = message.transform(sent, said, knowledge, reference("ref.attribute_rule"))
+    messages = make_messages_in_memory(sent, said, knowledge).table(MESSAGE)
     assert messages.filter(pl.col("engine_code") == "spamassassin")["message_hash"].n_unique() == 21

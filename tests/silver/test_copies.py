@@ -23,9 +23,10 @@ from jobs.formats.format import SILVER
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.ingest.reading import Range, parse_block, read_documents
 from jobs.silver import copies, repeats
-from jobs.silver.assembling import all_counted_once, assembled, settled
+from jobs.silver.assembling import assembled, settled
 from jobs.silver.bucketing import bucket_of
 from jobs.silver.event_identity import is_line
+from jobs.silver.pipeline import count_once
 from jobs.sniff.silver import DOOR, totals
 from jobs.sniff.tally import OPERATOR
 from tests.support.examples import examples
@@ -83,7 +84,7 @@ def times_of(rows: dict[str, pl.DataFrame]) -> tuple[dt.datetime, dt.datetime]:
 
 def silver(bronze: dict[str, pl.DataFrame]) -> tuple[Counter[str], pl.DataFrame]:
     """Rows of silver of all these bronze rows without their places, and rows of silver.copy_daily."""
-    formats, found = all_counted_once(bronze)
+    formats, found = count_once(bronze)
     rows: Counter[str] = Counter()
     # A call without an id has its place for one.
     of_place = [*OF_PLACE, *(["queue_key"] if "asterisk" in bronze else [])]

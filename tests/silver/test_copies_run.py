@@ -14,10 +14,10 @@ from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull
 from jobs.settings import config
 from jobs.silver.copies import TABLE
+from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.runner import run
-from jobs.stages.silver_steps import SILVER
 from tests.support.filter_logs import lab
 from tests.support.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, operator_toml, rows_in, source_toml
 

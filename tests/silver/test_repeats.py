@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.silver import copies, repeats
-from jobs.silver.assembling import all_counted_once, assembled, settled
+from jobs.silver.assembling import assembled, settled
 from jobs.silver.bucketing import bucket_of
+from jobs.silver.pipeline import count_once
 from jobs.sniff.silver import DOOR
 from tests.silver.test_copies import FEW, LOGS, OTHERS, lines_of, profile, read, silver, times_of
 from tests.support.examples import examples
@@ -80,7 +81,7 @@ def test_a_file_that_was_appended_to_itself_counts_once(name: str) -> None:
         found, counts = silver(read(LOGS[name], lines=lines * times))
         assert found == whole
         assert counts["copied_line_count"].sum() > 0
-        formats, _ = all_counted_once(read(LOGS[name], lines=lines * times))
+        formats, _ = count_once(read(LOGS[name], lines=lines * times))
         keys = assembled("silver.transmission", formats, DOOR)["transmission_hash"]
         assert keys.is_unique().all()
 

@@ -16,9 +16,9 @@ from jobs.core.contracts import conform, contract, reference, rows_frame
 from jobs.formats.format import SILVER
 from jobs.formats.registry import FORMATS
 from jobs.protect.operators import Door, Own
-from jobs.silver import message
-from jobs.silver.assembling import assembled, settled
 from jobs.silver.bucketing import home_of
+from jobs.silver.frames import MESSAGE
+from jobs.silver.pipeline import assemble_in_memory, make_messages_in_memory
 from tests.formats.test_every_kernel import LOGS
 from tests.golden.test_golden import CASES, inputs, is_alone
 from tests.support.buckets import assembled_in_buckets, message_in_buckets
@@ -55,7 +55,7 @@ def groups() -> list[list[Path]]:
 def test_all_golden_cases_in_buckets(count: int) -> None:
     for cases in groups():
         frames = {COLUMNS[name]: frame for name, frame in inputs(TABLE, cases).items()}
-        whole = message.transform(**frames)
+        whole = make_messages_in_memory(**frames).table(MESSAGE)
         assert whole.height > len(cases)
         assert_frame_equal(in_order(message_in_buckets(**frames, count=count)), in_order(whole))
 
@@ -165,13 +165,13 @@ def test_the_number_of_buckets_does_not_matter(
         "operator_knowledge": rows_frame([], "silver.operator_knowledge"),
         "attribute_rule": reference("ref.attribute_rule"),
     }
-    whole = in_order(message.transform(**frames))
+    whole = in_order(make_messages_in_memory(**frames).table(MESSAGE))
     assert_frame_equal(in_order(message_in_buckets(**frames, count=count)), whole)
     # Nor does the order in which rows come.
     turned = frames | {
         name: frames[name].sort("offset", descending=True) for name in ("transmission", "verdict")
     }
-    assert_frame_equal(in_order(message.transform(**turned)), whole)
+    assert_frame_equal(in_order(make_messages_in_memory(**turned).table(MESSAGE)), whole)
 
 
 def bronze_of(name: str) -> pl.DataFrame:
@@ -199,7 +199,7 @@ def test_assembly_in_buckets(name: str) -> None:
         if not getattr(FORMATS[name], rows_of):
             continue
         by = contract(table).key
-        whole = assembled(table, {each: settled(each, rows) for each, rows in formats.items()}, DOOR)
+        whole = assemble_in_memory(formats, DOOR, [table])[table]
         for count in (2, 7):
             parts = assembled_in_buckets(table, formats, DOOR, count)
             assert_frame_equal(pl.concat(parts).sort(by), whole.sort(by))

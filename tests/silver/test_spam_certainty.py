@@ -20,8 +20,8 @@ from jobs.gold.counting import count_units
 from jobs.protect import pseudonym_keys, pseudonyms
 from jobs.protect.operators import Door, Own
 from jobs.protect.rules import load_rules
-from jobs.silver import message
 from jobs.silver.assembling import assembled
+from jobs.silver.pipeline import make_messages_in_memory
 from tests.support.examples import examples
 
 OPERATOR = "lab"
@@ -61,7 +61,7 @@ def of_logs(**logs: list[str]) -> pl.DataFrame:
         assembled(table, rows, DOOR) for table in ("silver.transmission", "silver.verdict")
     )
     knowledge = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
-    return message.transform(transmission, verdict, knowledge, reference("ref.attribute_rule"))
+    return make_messages_in_memory(transmission, verdict, knowledge).table("silver.message")
 
 
 def line(text: str, at: str = "14:01:53") -> str:
@@ -335,7 +335,7 @@ def count(cases: list[Case], is_added: bool) -> dict[str, dict[str, int]]:
     transmission = pseudonyms.transmissions(transmissions(cases), DOOR)
     transmission = transmission.with_columns(place.alias("transmission_hash"))
     rules = reference("ref.attribute_rule")
-    rows = message.transform(transmission, verdict, knowledge(cases), rules)
+    rows = make_messages_in_memory(transmission, verdict, knowledge(cases), rules).table("silver.message")
     found = spam(rows)
     for name, codes in spam(rows, "attempt").items():
         found.setdefault(name, codes)

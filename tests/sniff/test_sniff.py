@@ -225,10 +225,11 @@ def test_kannel_counts_as_worked_out_by_hand() -> None:
 
 @pytest.mark.parametrize("log", [MAIL, *sorted((STUDY / "himal-mail").glob("mail.log.[12].gz"))])
 def test_units_are_those_of_silver(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """sniff goes through silver's steps one by one, in buckets: together they are silver's transform."""
-    from jobs.core.contracts import reference, rows_frame
+    """sniff cuts silver into buckets: they hold the messages of one."""
+    from jobs.core.contracts import rows_frame
     from jobs.silver import assembling
-    from jobs.silver import message as silver
+    from jobs.silver.frames import MESSAGE
+    from jobs.silver.pipeline import make_messages_in_memory
     from jobs.sniff.silver import DOOR
 
     monkeypatch.setattr("jobs.sniff.silver.BUCKET_ROWS", 70)
@@ -242,7 +243,8 @@ def test_units_are_those_of_silver(log: Path, monkeypatch: pytest.MonkeyPatch) -
     )
     knowledge = rows_frame([], "silver.operator_knowledge")
     found = (
-        silver.transform(rows, verdict, knowledge, reference("ref.attribute_rule"))
+        make_messages_in_memory(rows, verdict, knowledge)
+        .table(MESSAGE)
         .group_by("grain_code", "stage_code", "outcome_code")
         .agg(units=pl.len(), messages=pl.col("is_message_row").sum())
     )

@@ -19,7 +19,8 @@ from jobs.core.lines import frame_of
 from jobs.formats import Source, exim, jasmin, postfix, rspamd, sendmail
 from jobs.formats.sip import kamailio
 from jobs.ingest.reading import Range, parse_block
-from jobs.silver.assembling import all_counted_once, assembled
+from jobs.silver.assembling import assembled
+from jobs.silver.pipeline import count_once
 from jobs.sniff.command import sniff
 from jobs.sniff.ignored import look_like_refusals
 from jobs.sniff.silver import DOOR
@@ -160,7 +161,7 @@ def test_refusals_of_policy_services_are_the_servers_alone(tmp_path: Path, prefi
     about = Source(OPERATOR, "a", "1", NEWEST)
     part = Range("", 0, path.stat().st_size, "piece", 0, about, format="postfix")
     rows = parse_block(frame_of(path.read_bytes(), 0), part, "postfix", "batch").rows
-    formats, _ = all_counted_once(rows)
+    formats, _ = count_once(rows)
     found = assembled("silver.transmission", formats, DOOR).sort("first_at")
     assert found.select("outcome_code", "countermeasure_code").rows() == [each[3] for each in SERVICES]
     assert found["is_antispam"].all()

@@ -16,9 +16,10 @@ from jobs.core.errors import ObservatoryError
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
 from jobs.ingest.pull import Pulled, pull
+from jobs.protect.operators import Door
 from jobs.settings import config, node
 from jobs.settings.operator import Operator, Source
-from jobs.silver.assembling import from_bronze
+from jobs.silver.pipeline import assemble_in_memory
 from jobs.stages import bronze_stage, rereading
 from jobs.stages.batches import Ingest
 from jobs.stages.settings_tables import read_reference
@@ -244,7 +245,7 @@ def test_what_is_held_before_a_pull_and_named_after_it_is_one_message(tmp_path: 
             assert site.ingest(f"batch{end}") == [f"batch{end}"]
         operator = read_reference(site.settings, "ref.operator")
         bronze = site.lake.read("bronze.postfix")
-        rows = from_bronze("silver.transmission", {"postfix": bronze}, operator).rows()
+        rows = assemble_in_memory({"postfix": bronze}, Door.of(operator))["silver.transmission"].rows()
         found.append((bronze.filter(row_code="held").height, sorted(map(str, rows))))
     (few, whole), (many, grown) = found
     assert many > few

@@ -16,10 +16,10 @@ from jobs.core.contracts import contract
 from jobs.engine import compaction, record
 from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull
+from jobs.silver.frames import SILVER
 from jobs.stages import retention, vacuum
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.retention import QUARANTINE
-from jobs.stages.silver_steps import SILVER
 from tests.ingest.test_future import message
 from tests.stages.test_retention import BRONZE, NO_TIME, Site, day, midnight
 

@@ -14,10 +14,10 @@ from jobs.engine.embedded import Inline
 from jobs.engine.tasks import Left, R, Task
 from jobs.ingest.pull import pull
 from jobs.settings import config
-from jobs.silver import hops, refusals
-from jobs.stages import cuts, runner, silver_steps, silver_tasks
+from jobs.silver import hops, refusals, steps
+from jobs.silver.frames import SILVER
+from jobs.stages import buckets, runner
 from jobs.stages.run import Run
-from jobs.stages.silver_steps import SILVER
 from sample_data.generate import generate
 from sample_data.generator.profiles import PROFILES
 from tests.stages.test_staging import elsewhere, run_on
@@ -45,7 +45,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, rows: Counter[str], module: Any, na
 
 
 class Noting(Inline):
-    """An engine that notes what forward() leaves."""
+    """An engine that notes the frames of rows that move to another bucket."""
 
     def __init__(self) -> None:
         self.moving: list[Left] = []
@@ -54,8 +54,8 @@ class Noting(Inline):
         tasks = list(tasks)
         found = super().run(tasks, done)
         for task, left in zip(tasks, found, strict=True):
-            if task.function is silver_tasks.forward:
-                self.moving += left
+            if task.about.startswith("silver, rows that move"):
+                self.moving += left.left
         return found
 
 
@@ -63,33 +63,33 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
     amavis: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parents of all later hops were joined for each part of the children: 3,955 parts times 437,000."""
-    monkeypatch.setattr(cuts, "BUCKETS_OF_A_CUT", 4)
+    monkeypatch.setattr(buckets, "BUCKETS_OF_A_CUT", 4)
     found: dict[int, dict[str, int]] = {}
     tables: dict[int, dict[str, list[str]]] = {}
-    for buckets in (1, 16):
-        settings = elsewhere(amavis, tmp_path / str(buckets))
+    for count in (1, 16):
+        settings = elsewhere(amavis, tmp_path / str(count))
         [operator] = settings.operator
         assert settings.lake.read_at is not None
         pull(operator, settings.lake.root, settings.lake.read_at)
         rows: Counter[str] = Counter()
         with monkeypatch.context() as patch:
-            patch.setattr(silver_steps, "bucket_count", lambda *arguments, buckets=buckets: buckets)
+            patch.setattr(buckets, "bucket_count", lambda *arguments, count=count: count)
             counted(patch, rows, hops, "candidates", 0)
-            counted(patch, rows, silver_tasks, "opened", 2)
+            counted(patch, rows, steps, "opened", 2)
             counted(patch, rows, refusals, "followed", 0)
             counted(patch, rows, refusals, "without_followed", 1)
             shares: list[float] = []
             patch.setattr(Run, "reach", lambda run, stage, share, to=shares: to.append(share))
             engine = Noting()
             work = run_on(engine, settings, runner.STAGES[:2])
-        assert work.buckets == buckets
+        assert work.buckets == count
         # Each bucket leaves a frame for each cut, not for each bucket.
-        assert {left.count for left in engine.moving} == {cuts.cut_count(buckets)}
+        assert {left.count for left in engine.moving} == {buckets.cut_count(count)}
         # The line of a long stage moves with each cut, and never back.
         silver = shares[shares.index(1.0) + 1 :]
         assert silver == sorted(silver)
-        assert len([share for share in silver if 0.55 < share <= 0.6]) >= 3 * cuts.cut_count(buckets)
-        found[buckets], tables[buckets] = dict(rows), rows_in(work.lake, SILVER)
+        assert len([share for share in silver if 0.55 < share <= 0.6]) >= 3 * buckets.cut_count(count)
+        found[count], tables[count] = dict(rows), rows_in(work.lake, SILVER)
     assert tables[16] == tables[1]
     assert min(found[1].values()) > 0
     assert found[16] == found[1]

@@ -25,11 +25,11 @@ from jobs.ingest.pull import pull
 from jobs.ingest.removing import remove_pieces
 from jobs.settings import config
 from jobs.settings.node import Retention
+from jobs.silver.frames import SILVER
 from jobs.stages import removed, renew, retention, vacuum, validations
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.runner import run
-from jobs.stages.silver_steps import SILVER
 from jobs.state.sources import source_rows
 from tests.ingest.test_future import message
 from tests.state.test_status import kept

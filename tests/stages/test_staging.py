@@ -28,12 +28,12 @@ from jobs.engine.table_files import write_files
 from jobs.ingest import manifest
 from jobs.ingest.pull import pull
 from jobs.settings import config
-from jobs.stages import checks, runner, silver_steps, silver_tasks, validator
+from jobs.silver.frames import SILVER
+from jobs.stages import buckets, checks, runner, staged, validator
 from jobs.stages.batches import intend, pending_pieces
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.runner import STAGES, run
-from jobs.stages.silver_steps import SILVER
 from tests.conftest import ROOT
 from tests.engine.test_engine import files_of_no_version
 from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed
@@ -411,8 +411,8 @@ def test_stages_that_run_alone_give_what_one_run_gives(
 def test_any_number_of_buckets_and_workers_gives_the_same_tables(
     mixed: tuple[config.Observatory, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    monkeypatch.setattr(silver_steps, "bucket_count", lambda *arguments: count)
-    monkeypatch.setattr("jobs.stages.cuts.BUCKETS_OF_A_CUT", 4)
+    monkeypatch.setattr(buckets, "bucket_count", lambda *arguments: count)
+    monkeypatch.setattr("jobs.stages.buckets.BUCKETS_OF_A_CUT", 4)
     monkeypatch.setattr("jobs.stages.ranges.SMALLEST_RANGE", 20_000)
     monkeypatch.setattr("jobs.stages.ranges.LARGEST_RANGE", 20_000)
     monkeypatch.setattr("jobs.stages.gold_steps.bucket_count", lambda *arguments: count)
@@ -429,7 +429,7 @@ def test_any_number_of_buckets_and_workers_gives_the_same_tables(
 def test_buckets_of_stages_that_run_alone_give_the_same_tables(
     mixed: tuple[config.Observatory, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(silver_steps, "bucket_count", lambda *arguments: 4)
+    monkeypatch.setattr(buckets, "bucket_count", lambda *arguments: 4)
     settings = landed(mixed, tmp_path / "lake")
     for stage in STAGES:
         work = run_on(Inline(), settings, [stage])
@@ -490,7 +490,7 @@ def test_a_rule_that_one_operator_breaks_in_silver_holds_it_alone(
 
     lake = Lake(two.lake.root)
     with monkeypatch.context() as patch, pytest.raises(ValidationHeld) as held:
-        patch.setattr(silver_tasks, "check_rows", broken)
+        patch.setattr(staged, "check_rows", broken)
         run_on(Inline(), two)
     assert held.value.exit_code == 1
     assert f"{MESSAGE}: rule no_mail is broken" in str(held.value) and "lab-mail" in str(held.value)

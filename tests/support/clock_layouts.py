@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from jobs.core.contracts import polars_schema, reference
+from jobs.core.contracts import polars_schema
 from jobs.formats import Source
 from jobs.formats.registry import FORMATS
 from jobs.ingest.clock import set_right
 from jobs.protect.operators import Door, Own
-from jobs.silver import message
-from jobs.silver.assembling import all_counted_once, assembled
+from jobs.silver.assembling import assembled
+from jobs.silver.frames import MESSAGE
+from jobs.silver.pipeline import count_once, make_messages_in_memory
 from tests.support.filter_logs import frame_of
 
 OPERATOR = "a"
@@ -218,10 +219,10 @@ def silver_of(
     formats: dict[str, list[pl.DataFrame]] = {}
     for log in logs:
         formats.setdefault(log.format, []).append(bronze_of(log, mails, parts))
-    whole, _ = all_counted_once({name: pl.concat(frames) for name, frames in formats.items()})
+    whole, _ = count_once({name: pl.concat(frames) for name, frames in formats.items()})
     sent, said = (assembled(table, whole, DOOR) for table in ("silver.transmission", "silver.verdict"))
     facts = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
-    return sent, said, message.transform(sent, said, facts, reference("ref.attribute_rule"))
+    return sent, said, make_messages_in_memory(sent, said, facts).table(MESSAGE)
 
 
 def counts(found: pl.DataFrame) -> list[tuple[object, ...]]:

@@ -25,7 +25,8 @@ from jobs.gold import campaign_daily
 from jobs.protect import pseudonyms
 from jobs.protect.operators import Door
 from jobs.settings import config
-from jobs.silver import message
+from jobs.silver.frames import MESSAGE
+from jobs.silver.pipeline import make_messages_in_memory
 from jobs.stages.settings_tables import read_reference
 from sample_data.generator.texts import FIRST_NAMES, WORDS
 from tests.support.campaign_truth import members_of
@@ -220,8 +221,8 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
         named = rows.with_columns(pl.col("offset").cast(pl.String).alias(hashed))
         frames[table] = conform(named.select(contract(table).columns), table)
     knowledge = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
-    rule = reference("ref.attribute_rule")
-    made = message.transform(frames["silver.transmission"], frames["silver.verdict"], knowledge, rule)
+    sent, said = frames["silver.transmission"], frames["silver.verdict"]
+    made = make_messages_in_memory(sent, said, knowledge).table(MESSAGE)
     columns = ["operator_id", "number", "campaign"]
     return made, pl.DataFrame(truth, schema=columns, orient="row")
 

@@ -25,12 +25,12 @@ from jobs.protect.operators import Door
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings import config
 from jobs.settings.operator import Source
+from jobs.silver.frames import SILVER
 from jobs.stages import quality, runner
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.runner import run
 from jobs.stages.settings_tables import read_reference
-from jobs.stages.silver_steps import SILVER
 from tests.conftest import KEY, ROOT
 from tests.support.whole_runs import (
     CYPRIOT_MOBILE,

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from jobs.core.contracts import contract
+from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
-from jobs.stages.silver_steps import SILVER
 from tests.support.mixed import LAB
 
 

@@ -32,11 +32,11 @@ from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull
 from jobs.settings import config
 from jobs.settings.operator import Operator, Source
+from jobs.silver.frames import SILVER
 from jobs.stages import runner
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.runner import run
-from jobs.stages.silver_steps import SILVER
 from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.whole_runs import CYPRIOT_MOBILE, operator_toml, rows_in, source_toml

@@ -17,12 +17,12 @@ import pytest
 from jobs.core.disk import DiskFull, is_full
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
+from jobs.silver.frames import SILVER
 from jobs.stages.batches import Ingest
 from jobs.stages.bronze_stage import ingest
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.runner import run
-from jobs.stages.silver_steps import SILVER
 from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed, run_mixed
 from tests.support.whole_runs import killed_when, rows_in
 

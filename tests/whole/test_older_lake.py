@@ -26,11 +26,11 @@ from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.lock import LOCK
 from jobs.engine.mark import FORM, MARK
+from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.quality import AUDIT
 from jobs.stages.quality import TABLE as QUALITY
 from jobs.stages.renew import renew
-from jobs.stages.silver_steps import SILVER
 from tests.audit.test_audit import xlsx
 from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of

@@ -23,10 +23,10 @@ from jobs.core.sql import expression
 from jobs.costs import simulation
 from jobs.costs.prices import FixedCost
 from jobs.report.write import draw_report
+from jobs.silver.frames import SILVER
 from jobs.stages import quality
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
-from jobs.stages.silver_steps import SILVER
 from tests.conftest import ROOT
 from tests.support.documents import README, is_shown, sessions
 from tests.support.study import run_again, run_study

@@ -1,0 +1,154 @@
+"""bronze → silver: the steps, and their order. Whatever computes silver goes through them: a run, whose
+exchange (jobs/silver/exchange.py) keeps frames in files, and sniff, reconcile, explain and tests, whose
+frames stay in memory.
+
+The work is cut into buckets, each small enough for memory; what needs rows of several buckets passes narrow
+frames between them, in cuts, and a few wide rows.
+
+    split          bronze rows by bucket; those without a key of their own are held
+    compare        narrow rows of all files: which of them may hold copies, and in which order they are
+    settle         held rows get their keys
+    assemble       each bucket: copies left out; transmissions, verdicts, complaints, reports, facts
+    sum_copies     the counts of copies
+    narrow         each bucket: the ends of links between hops, and message-ids
+    link … root    in cuts: later hops, and their first hops
+    route          in cuts: where verdicts without a queue id belong
+    forward        rows that another bucket needs move there, by way of its cut
+    spread         they arrive
+    open_messages  each bucket: silver.message, but for temporary refusals
+    follow         in cuts: refusals that were followed up
+    refuse         the others are messages, too
+
+A frame may hold rows of several operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import polars as pl
+
+from jobs.formats.registry import KERNELS
+from jobs.protect.operators import Door
+from jobs.silver import assembling, file_order, steps
+from jobs.silver.exchange import Exchange, Halves, Terms
+from jobs.silver.frames import (
+    ASSEMBLED,
+    COPY,
+    KNOWLEDGE,
+    MOVING,
+    TRANSMISSION,
+    VERDICT,
+    Frame,
+    bronze,
+    held,
+)
+from jobs.silver.memory import Memory
+
+OF_FILES = (Frame.LOGS, Frame.TURNS, Frame.ORDER)
+# What needs no identifier protected.
+NOBODY = Door((), None)
+BRONZE = tuple(bronze(format_name) for format_name in KERNELS)
+
+
+def compute(exchange: Exchange) -> None:
+    """All tables of silver, from bronze rows that split() left."""
+    prepare(exchange)
+    assemble(exchange)
+    make_messages(exchange)
+
+
+def prepare(exchange: Exchange) -> None:
+    """The order of files and which may hold copies; each bronze row in its bucket."""
+    if exchange.has(Frame.EXTENT):
+        exchange.once(steps.compare, [Frame.EXTENT], "files' times")
+    for format_name in assembling.settled_formats():
+        if exchange.has(held(format_name)):
+            settle = partial(steps.settle, format_name=format_name)
+            takes = [held(format_name), Frame.ORDER]
+            exchange.once(settle, takes, f"held rows of {bronze(format_name)}")
+
+
+def assemble(exchange: Exchange) -> None:
+    """All tables but silver.message."""
+    exchange.in_buckets(steps.assemble, [*BRONZE, *OF_FILES], needs=BRONZE, until=0.55, halves=Halves.BUCKETS)
+    if exchange.has(Frame.COPIES):
+        exchange.once(steps.sum_copies, [Frame.COPIES], "copies")
+
+
+def make_messages(exchange: Exchange) -> None:
+    """silver.message, from the other tables."""
+    if not exchange.terms.is_narrowed:
+        takes = [TRANSMISSION, VERDICT]
+        exchange.in_buckets(steps.narrow, takes, needs=takes, until=0.55, what="narrow rows")
+    exchange.in_cuts(steps.link, [Frame.ENDS], needs=[Frame.ENDS], until=0.57)
+    exchange.in_cuts(steps.choose, [Frame.CANDIDATES], needs=[Frame.CANDIDATES], until=0.58)
+    exchange.in_cuts(steps.root, [Frame.CHILDREN, Frame.PARENTS], needs=[Frame.CHILDREN], until=0.59)
+    exchange.in_cuts(steps.route, [Frame.ASKED, Frame.IDS], needs=[Frame.ASKED], until=0.6)
+    exchange.in_buckets(
+        steps.forward,
+        [TRANSMISSION, VERDICT, Frame.LINKS, Frame.ROUTES],
+        needs=[Frame.LINKS, Frame.ROUTES],
+        until=0.64,
+        what="rows that move",
+    )
+    exchange.in_cuts(steps.spread, [*MOVING], needs=[*MOVING], until=0.65)
+    exchange.in_buckets(
+        steps.open_messages,
+        [TRANSMISSION, VERDICT, Frame.LINKS, Frame.LATER, Frame.BY_ID, KNOWLEDGE],
+        needs=[TRANSMISSION],
+        until=0.95,
+        what="messages",
+        halves=Halves.FILES,
+    )
+    exchange.in_cuts(steps.follow, [Frame.TRIPLES], needs=[Frame.TRIPLES], until=0.97)
+    exchange.in_groups(steps.refuse, Frame.TEMPORARY, [Frame.FOLLOWED], until=0.98, what="refusals")
+
+
+# --- in memory ----------------------------------------------------------------------------------------------
+
+
+def read_bronze(formats: Mapping[str, pl.DataFrame], terms: Terms) -> Memory:
+    """An exchange in memory with all bronze rows, by format, each in its bucket and with a key."""
+    memory = Memory(terms)
+    for format_name, rows in formats.items():
+        if not rows.is_empty():
+            steps.split(memory, rows, format_name, terms.buckets)
+    prepare(memory)
+    return memory
+
+
+def count_once(formats: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
+    """All bronze rows of each format, with their keys and without copies; the counts of the copies."""
+    found, counts, order = steps.count_once(read_bronze(formats, Terms(NOBODY)).place(0))
+    rows = {
+        name: file_order.plain(found[name], order) if name in found else frame
+        for name, frame in formats.items()
+    }
+    return rows, counts
+
+
+def assemble_in_memory(
+    formats: Mapping[str, pl.DataFrame], door: Door, tables: Sequence[str] = ASSEMBLED
+) -> dict[str, pl.DataFrame]:
+    """Rows of these silver tables, and of silver.copy_daily, from all bronze rows of each format."""
+    memory = read_bronze(formats, Terms(door, tables=tuple(tables)))
+    assemble(memory)
+    return {table: memory.table(table) for table in (*tables, COPY)}
+
+
+def make_messages_in_memory(
+    transmission: pl.DataFrame,
+    verdict: pl.DataFrame,
+    operator_knowledge: pl.DataFrame | None = None,
+    attribute_rule: pl.DataFrame | None = None,
+) -> Memory:
+    """An exchange in memory with silver.message of these rows of silver."""
+    memory = Memory(Terms(NOBODY, attribute_rule=attribute_rule))
+    memory.keep(TRANSMISSION, transmission)
+    memory.keep(VERDICT, verdict)
+    if operator_knowledge is not None:
+        memory.leave(KNOWLEDGE, operator_knowledge)
+    make_messages(memory)
+    return memory

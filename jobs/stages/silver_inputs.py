@@ -1,0 +1,72 @@
+"""The bronze rows of a silver stage: those just parsed lie in staging already, others come from files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from jobs.core.contracts import contract, tables
+from jobs.core.days import Days
+from jobs.engine.lake import Lake
+from jobs.engine.table_files import DataFile, read_files
+from jobs.engine.tasks import Engine, Left, Task, chunks
+from jobs.silver import steps
+from jobs.silver.frames import SILVER, bronze
+from jobs.stages import windows
+from jobs.stages.batches import Ingested
+from jobs.stages.buckets import LARGEST_BUCKET
+from jobs.stages.staged import Folder
+
+
+def split_bronze(
+    lake: Lake,
+    engine: Engine,
+    staging: str,
+    days: Days,
+    count: int,
+    ingested: Ingested,
+    waiting: pl.DataFrame,
+) -> list[Left]:
+    """The bronze rows of the operators' days in staging, by one of so many buckets.
+
+    ingested: what lies there already. waiting: parts of batches whose rows are left out.
+    """
+    versions = lake.versions()
+    staged = {f"{lake.path(file.table)}/{file.path}" for file in ingested.files} if ingested.left else set()
+    tasks = []
+    for table in bronze_tables():
+        if table not in versions:
+            continue
+        files = lake.files(table, versions[table], lambda partition: windows.holds(days, partition))
+        for part in chunks([file for file in files if file.path not in staged], LARGEST_BUCKET // 8):
+            tasks.append(
+                Task(
+                    f"silver, files of {table}",
+                    split_files,
+                    staging=staging,
+                    files=part,
+                    format_name=table.split(".")[1],
+                    count=count,
+                    waiting=waiting,
+                )
+            )
+    return [*ingested.left, *(left for of_task in engine.run(tasks) for left in of_task)]
+
+
+def bronze_tables() -> list[str]:
+    """The bronze tables that silver reads."""
+    read = {name for table in SILVER for name in contract(table).reads}
+    return [table for table in tables() if table in read and table.startswith("bronze.")]
+
+
+def split_files(
+    *, staging: str, files: Sequence[DataFile], format_name: str, count: int, waiting: pl.DataFrame
+) -> list[Left]:
+    """Read files of a bronze table and leave their rows by bucket, but for those of parts that wait."""
+    rows = read_files(bronze(format_name), files)
+    if waiting.height:
+        rows = rows.join(waiting, on=windows.PART, how="anti", maintain_order="left")
+    folder = Folder(staging)
+    steps.split(folder, rows, format_name, count)
+    return folder.left
