@@ -13,7 +13,7 @@ import datetime as dt
 import gzip
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ DAY = dt.date(2026, 12, 31)
 LEFT_OUT = {"VAT"}
 RESPONSE = {"SMALL": 0.30, "MEDIUM": 0.50, "LARGE": 0.75}
 # Spam messages per subscription and month, by channel; and how rates differ between classes.
-RATE = {"EMAIL": 40.0, "SMS": 3.0}
+RATE = {"EMAIL": 40.0, "SMS": 3.0, "VOICE_IP": 2.0}
 OF_CLASS = {"DEVELOPED": 1.0, "DEVELOPING": 1.3, "LDC": 0.8}
 SPREAD = 0.8
 MEDIUM, LARGE = 100_000, 1_000_000
@@ -156,10 +156,19 @@ PERIOD, YEAR, BASE = "2026-Q4", "2026", 2025
 AUDIT_MONTH = "2026-11"
 SAYS = "made up for the sample study"
 # The question on spam of each channel.
-SPAM = {"EMAIL": "sp303.EMAIL.attempted", "SMS": "sp305.SMS.attempted"}
+SPAM = {
+    "EMAIL": "sp303.EMAIL.attempted",
+    "SMS": "sp305.SMS.attempted",
+    "VOICE_IP": "sp306.VOICE_IP.attempted",
+}
+# Calls have a unit of their own, no audits, no answers on spending, and operators in every third country.
+CALLS, EVERY = "VOICE_IP", 3
 # Of the respondents those that answer on investment; of these those that refuse amounts; those that
 # answer on volumes too.
 ACCOUNTS, REFUSED, BOTH = 0.6, 0.3, 0.15
+# Of the forms those that waive confidentiality, for all answers or for the line on spam alone; of those that
+# send packages those that waive it for these.
+WAIVED, LINE_WAIVED, PACKAGES_WAIVED = 0.03, 0.1, 0.03
 # Of the small operators that send no logs those that answer on volumes all the same; how well they count.
 ANSWERS_ONLY, COUNTED_WITHIN = 0.12, 0.05
 
@@ -171,6 +180,8 @@ def volumes(people: Population, channel: str, random: np.random.Generator) -> li
         random.beta(14, 8, len(people.spam)) if channel == "EMAIL" else random.beta(2, 30, len(people.spam))
     )
     undecided = random.uniform(0.0, 0.06, len(people.spam))
+    # A call is judged before it is answered.
+    unit, judged = ("call", "envelope") if channel == CALLS else ("recipient", "content")
     rows = []
     for place, respondent in enumerate(people.respondent):
         for month, factor in MONTHS.items():
@@ -179,8 +190,8 @@ def volumes(people: Population, channel: str, random: np.random.Generator) -> li
             clean = int(spam / of_all[place]) - spam
             doubtful = int(clean * undecided[place])
             parts = [
-                ("content", "rejected", kept, kept, kept),
-                ("content", "tagged", spam - kept, spam - kept, spam - kept),
+                (judged, "rejected", kept, kept, kept),
+                (judged, "tagged", spam - kept, spam - kept, spam - kept),
                 ("delivery", "delivered", clean, 0, doubtful),
             ]
             for stage, outcome, units, certain, possible in parts:
@@ -192,7 +203,7 @@ def volumes(people: Population, channel: str, random: np.random.Generator) -> li
                         "direction_code": "inbound",
                         "stage_code": stage,
                         "outcome_code": outcome,
-                        "unit_code": "recipient",
+                        "unit_code": unit,
                         "definition_code": "OPERATOR",
                         "units": units,
                         "spam_certain": certain,
@@ -458,7 +469,7 @@ def write(folder: Path = FOLDER) -> None:
     }
     submissions, answers, frame, known, truth, audited = [], [], [], [], [], []
     routed: list[dict[str, object]] = []
-    for channel in RATE:
+    for channel in ("EMAIL", "SMS"):
         people = population(channel)
         answered = answering(people, random)
         given, money = volumes(people, channel, random), spending(people, channel, price, random)
@@ -512,31 +523,8 @@ def write(folder: Path = FOLDER) -> None:
                 factor = random.choice([random.normal(1, 0.05), 0.7, 4.0], p=[0.8, 0.15, 0.05])
                 answers.append(answer(respondent, country, PERIOD, name, str(round(logged * factor))))
                 answers.append(answer(respondent, country, PERIOD, *by_definition(channel)))
-        frame += [
-            {
-                "respondent_id": respondent,
-                "holding_id": holding[place],
-                "country_code": people.country[place],
-                "channel_code": channel,
-                "size_code": people.size[place],
-                # What a study knows of operators that did not answer is rough.
-                "subscriptions": int(float(f"{people.subscriptions[place]:.1e}")),
-                "valid_from": "2020-01-01",
-                "valid_to": "",
-                "source": SAYS,
-            }
-            for place, respondent in enumerate(people.respondent)
-        ]
-        known += [
-            {
-                "country_code": country,
-                "period_code": YEAR,
-                "channel_code": channel,
-                "subscriptions": int(people.subscriptions[people.country == country].sum()),
-                "source": SAYS,
-            }
-            for country in sorted(set(people.country))
-        ]
+        frame += framed(people, channel, holding)
+        known += subscribed(people, channel)
         spam = sum(np.floor(people.spam * factor) for factor in MONTHS.values())
         for area in areas(countries()):
             inside = members(area, people.country)
@@ -554,6 +542,12 @@ def write(folder: Path = FOLDER) -> None:
                 }
                 for name, value in figures.items()
             ]
+    of_calls = calls()
+    for rows, name in ((submissions, "submission"), (answers, "questionnaire_answer")):
+        rows += of_calls[name]
+    frame += of_calls["operator_frame"]
+    known += of_calls["denominator"]
+    truth += of_calls["truth"]
     levels = [
         {
             "country_code": country,
@@ -569,10 +563,10 @@ def write(folder: Path = FOLDER) -> None:
     ]
     folder.mkdir(exist_ok=True)
     tables = {
-        "submission": submissions,
+        "submission": with_package_waivers(submissions),
         "submission_route": routed,
         "submission_quality": audited,
-        "questionnaire_answer": answers,
+        "questionnaire_answer": with_waivers(answers),
         "operator_frame": frame,
         "denominator": known,
         "price_level": levels,
@@ -582,6 +576,71 @@ def write(folder: Path = FOLDER) -> None:
         text = pl.DataFrame(rows).write_csv().encode()
         # Without a time stamp: the same sample is the same bytes.
         (folder / f"{name}.csv.gz").write_bytes(gzip.compress(text, mtime=0))
+
+
+def framed(people: Population, channel: str, holding: Sequence[str]) -> list[dict[str, object]]:
+    """The frame of a channel's operators. What a study knows of those that did not answer is rough."""
+    return [
+        {
+            "respondent_id": respondent,
+            "holding_id": holding[place],
+            "country_code": people.country[place],
+            "channel_code": channel,
+            "size_code": people.size[place],
+            "subscriptions": int(float(f"{people.subscriptions[place]:.1e}")),
+            "valid_from": "2020-01-01",
+            "valid_to": "",
+            "source": SAYS,
+        }
+        for place, respondent in enumerate(people.respondent)
+    ]
+
+
+def subscribed(people: Population, channel: str) -> list[dict[str, object]]:
+    """What is known of each country's subscriptions to a channel."""
+    return [
+        {
+            "country_code": country,
+            "period_code": YEAR,
+            "channel_code": channel,
+            "subscriptions": int(people.subscriptions[people.country == country].sum()),
+            "source": SAYS,
+        }
+        for country in sorted(set(people.country))
+    ]
+
+
+def calls() -> dict[str, list[dict[str, object]]]:
+    """The rows of calls in each table; they have numbers of their own and change nothing of the rest."""
+    random = np.random.default_rng([SEED, *b"calls"])
+    of_all = population(CALLS)
+    inside = np.isin(of_all.country.astype(str), sorted(set(of_all.country))[::EVERY])
+    people = Population(*(getattr(of_all, each.name)[inside] for each in fields(Population)))
+    answered, holding = answering(people, random), holdings(people, random)
+    given = volumes(people, CALLS, random)
+    of = {name: place for place, name in enumerate(people.respondent)}
+    submissions = []
+    for row in given:
+        place, month = of[str(row["respondent_id"])], str(row["period_code"])
+        if answered[place]:
+            whose = {"holding_id": holding[place], "country_code": people.country[place]}
+            submissions.append(of_days(row, days_of(month)) | whose)
+    spam = sum(np.floor(people.spam * factor) for factor in MONTHS.values())
+    inside_of = {area.code: members(area, people.country) for area in areas(countries())}
+    truth: list[dict[str, object]] = [
+        # Filters of calls make no errors here.
+        {"area_code": area, "channel_code": CALLS, "figure": figure, "value": round(float(spam[own].sum()))}
+        for area, own in inside_of.items()
+        for figure in ("spam_certain", "spam_corrected")
+        if own.any()
+    ]
+    return {
+        "submission": submissions,
+        "questionnaire_answer": list(map(dict, answers_alone(people, CALLS, given, answered))),
+        "operator_frame": framed(people, CALLS, holding),
+        "denominator": subscribed(people, CALLS),
+        "truth": truth,
+    }
 
 
 def answers_alone(
@@ -613,6 +672,35 @@ def answers_alone(
 def by_definition(channel: str) -> tuple[str, str]:
     """What operators answer on the definition of spam: what they block or mark, as their logs do."""
     return f"sp301.{channel}", "OPERATOR"
+
+
+def with_package_waivers(submissions: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The submissions with the waivers of some operators' packages, which change no figure."""
+    random = np.random.default_rng([SEED, *b"packages"])
+    names = dict.fromkeys(str(row["respondent_id"]) for row in submissions)
+    chance, code = random.random(len(names)), random.choice(["W1", "W2"], len(names))
+    waiver = {name: str(code[at]) if chance[at] < PACKAGES_WAIVED else "" for at, name in enumerate(names)}
+    return [row | {"waiver": waiver[str(row["respondent_id"])]} for row in submissions]
+
+
+def with_waivers(answers: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The answers with the waivers of some forms, which change no figure."""
+    # With numbers of their own: they change nothing of the rest.
+    random = np.random.default_rng([SEED, *b"waivers"])
+    forms: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in answers:
+        forms.setdefault((row["respondent_id"], row["period_code"]), []).append(row)
+    found = []
+    for (respondent, period), rows in forms.items():
+        chance, code = random.random(), str(random.choice(["W1", "W2"]))
+        is_general = chance < WAIVED
+        waived = {row["indicator_code"] for row in rows} if is_general else set()
+        if WAIVED <= chance < WAIVED + LINE_WAIVED:
+            waived = set(SPAM.values())
+        found += [row | {"waiver": code} if row["indicator_code"] in waived else row for row in rows]
+        if is_general:
+            found.append(answer(respondent, rows[0]["country_code"], period, "sp904", code))
+    return found
 
 
 def reference(name: str) -> pl.DataFrame:

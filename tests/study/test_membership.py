@@ -27,6 +27,29 @@ def test_the_committed_membership_is_what_its_generator_writes(tmp_path: Path) -
         assert pl.read_csv(tmp_path / name).equals(pl.read_csv(FOLDER / name)), name
 
 
+def test_some_forms_waive_confidentiality_for_all_answers_and_some_for_a_line() -> None:
+    answers = read_table(FOLDER, "study.questionnaire_answer")
+    form = ["respondent_id", "period_code"]
+    general = answers.filter(pl.col("indicator_code") == "sp904")
+    assert {"W1", "W2"} == set(general["value"])
+    assert {"2026", "2026-Q4"} == set(general["period_code"])
+    lines = answers.filter((pl.col("waiver") != "W0") & (pl.col("indicator_code") != "sp904"))
+    of_line = lines.join(general, on=form, how="anti")
+    assert set(of_line["indicator_code"]) == {"sp303.EMAIL.attempted", "sp305.SMS.attempted"}
+    assert len(general) < 0.06 * answers.select(form).n_unique()
+
+
+def test_some_packages_waive_confidentiality() -> None:
+    whose = read_table(FOLDER, "study.submission").select("respondent_id", "channel_code", "waiver").unique()
+    waived = whose.drop_nulls("waiver")
+    assert set(waived["waiver"]) == {"W1", "W2"} and set(waived["channel_code"]) == {
+        "EMAIL",
+        "SMS",
+        "VOICE_IP",
+    }
+    assert waived.height < 0.06 * whose.height
+
+
 DAYS = {"2026-10": 31, "2026-11": 30, "2026-12": 31}
 LABELLED = frozenset({"OPERATOR"})
 BY = ["respondent_id", "period_code", "channel_code", "unit_code", "definition_code"]
