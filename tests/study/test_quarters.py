@@ -1,0 +1,126 @@
+"""The made-up membership over four releases: what happens between them, and that nobody finds anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from benchmarks import four_releases
+from jobs.core.csv_tables import read_table
+from jobs.public.secret import VALUE
+from jobs.release import making, signatures
+from sample_data import quarters
+from sample_data.membership import FOLDER, PERIOD
+from sample_data.quarters import ANSWERS, FRAME, NARROW, NEXT, RELEASES, SUBMISSION, WIDE, Events, events
+
+COUNTS = ("spam_certain", "spam_possible", "units")
+FIRST, SECOND, THIRD, FOURTH = range(4)
+
+
+@pytest.fixture(scope="module")
+def nodes() -> list[dict[str, pl.DataFrame]]:
+    return [quarters.tables(number) for number in range(len(RELEASES))]
+
+
+@pytest.fixture(scope="module")
+def happens(nodes: list[dict[str, pl.DataFrame]]) -> Events:
+    return events(nodes[SECOND])
+
+
+def sent(node: dict[str, pl.DataFrame], *names: str, quarter: str = PERIOD) -> pl.DataFrame:
+    """What operators sent of a quarter."""
+    is_quarter = pl.col("period_code").str.starts_with(quarter[:4])
+    return node[SUBMISSION].filter(is_quarter & pl.col("respondent_id").is_in(list(names)))
+
+
+def test_the_second_release_has_the_committed_membership(nodes: list[dict[str, pl.DataFrame]]) -> None:
+    operators = nodes[SECOND][SUBMISSION].filter(pl.col("definition_code") == "OPERATOR")
+    assert operators.equals(read_table(FOLDER, SUBMISSION))
+    channels = operators.select("channel_code", "unit_code").unique().sort(pl.all()).rows()
+    assert channels == [("EMAIL", "recipient"), ("SMS", "recipient"), ("VOICE_IP", "call")]
+
+
+def test_late_ones_answer_and_a_package_is_corrected(
+    nodes: list[dict[str, pl.DataFrame]], happens: Events
+) -> None:
+    assert len(happens.late) == 4 * 3
+    assert sent(nodes[FIRST], *happens.late).is_empty()
+    assert set(sent(nodes[SECOND], *happens.late)["respondent_id"]) == set(happens.late)
+    wrong, right = (int(sent(nodes[at], happens.wrong)["units"].sum()) for at in (FIRST, SECOND))
+    assert wrong == pytest.approx(1.25 * right, rel=1e-3)
+    assert sent(nodes[THIRD], happens.late_next, quarter=NEXT).is_empty()
+    assert sent(nodes[FOURTH], happens.late_next, quarter=NEXT).height
+    wrong, right = (
+        int(sent(nodes[at], happens.wrong_next, quarter=NEXT)["units"].sum()) for at in (THIRD, FOURTH)
+    )
+    assert wrong == pytest.approx(1.4 * right, rel=1e-3)
+
+
+def test_an_operator_joins_one_is_sold_and_one_closes(
+    nodes: list[dict[str, pl.DataFrame]], happens: Events
+) -> None:
+    before, after = (
+        nodes[THIRD][FRAME].filter(
+            (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (pl.col("valid_to") > day))
+        )
+        for day in (pl.date(2026, 12, 31), pl.date(2027, 3, 31))
+    )
+    names = [set(each["respondent_id"]) for each in (before, after)]
+    assert names[1] - names[0] == {f"{happens.wrong}-new"} and names[0] - names[1] == {happens.closed}
+    owner = [each.filter(respondent_id=happens.sold)["holding_id"].item() for each in (before, after)]
+    assert owner[0] != owner[1]
+    for name in owner:
+        assert after.filter(holding_id=name)["country_code"].n_unique() > 1
+    assert sent(nodes[THIRD], happens.sold, quarter=NEXT)["holding_id"].unique().to_list() == [owner[1]]
+
+
+def test_one_definition_of_texts_is_within_the_other(nodes: list[dict[str, pl.DataFrame]]) -> None:
+    key = ["respondent_id", "period_code", "stage_code", "outcome_code"]
+    texts = nodes[FOURTH][SUBMISSION].filter(channel_code="SMS", direction_code="inbound")
+    wide, narrow = (texts.filter(definition_code=name).select(*key, *COUNTS) for name in (WIDE, NARROW))
+    both = wide.join(narrow, on=key, suffix="_narrow")
+    assert both.height == wide.height == narrow.height > 0
+    assert (both["units"] == both["units_narrow"]).all()
+    for name in COUNTS[:2]:
+        assert (both[f"{name}_narrow"] <= both[name]).all() and both[name].sum() > both[
+            f"{name}_narrow"
+        ].sum()
+
+
+def test_waivers_are_of_every_kind(nodes: list[dict[str, pl.DataFrame]]) -> None:
+    for period in (PERIOD, NEXT):
+        given = nodes[FOURTH][ANSWERS].filter(period_code=period)
+        general = given.filter(pl.col("indicator_code") == "sp904")
+        lines = given.filter(pl.col("waiver") != "W0").join(general, on="respondent_id", how="anti")
+        assert set(general["value"]) == {"W1", "W2"} and lines.height
+    packages = nodes[FOURTH][SUBMISSION].drop_nulls("waiver")
+    assert set(packages["waiver"]) == {"W1", "W2"}
+    assert {period[:4] for period in packages["period_code"]} == {"2026", "2027"}
+
+
+@pytest.mark.long
+def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each twelfth country, by the commands' own code: estimated, protected, attacked, signed, published.
+    Then the attack on all four, as anyone and as each holding."""
+    monkeypatch.setenv(VALUE, four_releases.P_PCT)
+    folder = tmp_path / "four"
+    steps = list(four_releases.released(folder, four_releases.some(12), lambda text: None))
+    names = [f"{each.period}/{each.version}" for each in RELEASES]
+    assert [each.name for each in steps] == names
+    settings = four_releases.settings_in(folder).release
+    for name in names:
+        assert signatures.signer_of(Path(str(settings.public_root)) / name, Path(str(settings.signers)))
+    last = making.released_in(Path(settings.restricted) / names[-1], names[-1])
+    rows = last.public[four_releases.VOLUME]
+    assert set(rows["channel_code"]) == {"EMAIL", "SMS", "VOICE_IP"}
+    assert set(rows["unit_code"]) == {"recipient", "attempted", "call"}
+    assert set(rows["definition_code"]) == {"OPERATOR", WIDE, NARROW}
+    # Four late ones change a figure; of two changed holdings the earlier one stands.
+    assert steps[SECOND].revised and steps[FOURTH].stands
+    world = rows.filter(area_code="WORLD", channel_code="EMAIL", quantity_code="spam_certain")
+    assert set(world["revision_code"]) == {"STANDS"}
+    found, pairs, programs = four_releases.attacked(folder)
+    print(f"{pairs:,} pairs of contribution and attacker, {programs:,} programs, {found} found")
+    assert found == 0
