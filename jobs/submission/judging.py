@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from jobs.core import words
 from jobs.core.choices import nearest
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import is_whole, months_of
@@ -176,6 +177,8 @@ def notes_of(manifest: Manifest) -> list[str]:
         for each in manifest.coverage.days
         if not is_whole(each.days, each.of)
     ]
+    if manifest.waiver is not None:
+        noted.append(f"waiver {manifest.waiver}: {words.says('waiver', manifest.waiver)}")
     others = other_rules(manifest)
     if others:
         noted.append(f"the operator's {', '.join(others)} differ from the study's")

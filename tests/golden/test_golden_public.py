@@ -23,7 +23,7 @@ from jobs.public.gate import Protected, protect
 from tests.golden.test_golden import GOLDEN, found_in, rows_of
 
 CASES = sorted(file.parent for file in GOLDEN.glob("public.*/*/expected.csv"))
-PERIODS, P_PCT = ("2026", "2026-Q4"), 13.7
+PERIODS, P_PCT = ("2026", "2026-Q4", "2026-10"), 13.7
 READ = sorted({public_contract(table).source for table in public_tables()} | {CONTRIBUTION, *WORLD})
 
 

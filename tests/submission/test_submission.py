@@ -144,6 +144,7 @@ def test_a_waiver_goes_from_settings_to_the_studys_rows(
     assert b"waiver" not in contents(file)["submission.csv"]
     found = judged(file)
     assert found.wrong == []
+    assert [line[:9] for line in found.noted if "waiver" in line] == ([f"waiver {waiver}"] if waiver else [])
     assert set(found.tables[VOLUME]["waiver"]) == {waiver}
     lake = Lake(str(tmp_path / "study"))
     land(lake, [found], "run")
