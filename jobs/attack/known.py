@@ -1,9 +1,8 @@
-"""What the attacker is given: releases, and how the series of a table hang together."""
+"""What the attacker is given: releases, and what it finds in them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -25,22 +24,6 @@ PUBLISHED = {
     "low": pl.Float64,
     "high": pl.Float64,
 }
-
-
-@dataclass(frozen=True)
-class Shape:
-    """How the series of a table hang together; an attacker knows it from the published codebook.
-
-    columns: of a series, in order. chains: codes of a column in the order of their figures, for each
-    operator. sums: codes that add up to another. multiples: codes whose figures are known multiples of the
-    first one's, for each operator; between: a code whose figure is a mixture of two of them.
-    """
-
-    columns: tuple[str, ...]
-    chains: Mapping[str, list[str]] = field(default_factory=dict)
-    sums: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
-    multiples: Mapping[str, list[str]] = field(default_factory=dict)
-    between: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

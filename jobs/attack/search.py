@@ -23,10 +23,11 @@ from dataclasses import dataclass, replace
 import highspy
 import numpy as np
 
-from jobs.attack.known import Cell, Finding, Known, Shape
+from jobs.attack.known import Cell, Finding, Known
 from jobs.attack.program import program
 from jobs.attack.projections import members, projection, smallest_changes
 from jobs.attack.system import Array, System, Target, systems
+from jobs.core.series import Shape
 
 LOW, HIGH = "low", "high"
 SIDES = (LOW, HIGH)

@@ -16,9 +16,10 @@ import numpy as np
 import polars as pl
 
 from jobs.attack.coefficients import Linear, coefficients
-from jobs.attack.known import ESTIMATE, SILENT_PCT, Cell, Known, Shape
+from jobs.attack.known import ESTIMATE, SILENT_PCT, Cell, Known
 from jobs.attack.unknowns import Codes, Unknowns, expressed
 from jobs.core.periods import divisions, months_of
+from jobs.core.series import Shape
 
 Array = np.ndarray
 Terms = dict[int, float]

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jobs.attack.known import Shape
+from jobs.core.series import Shape
 
 Codes = tuple[str, ...]
 # Sums of amounts differ from their total by rounding.

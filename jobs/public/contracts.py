@@ -19,27 +19,29 @@
     figure          the column that is a linear function of contributions
     least_holdings  the threshold
     countries       a SQL condition: the rows of countries that may leave
-    chains          of a column the codes in order: each holding's figures of a code are never above the next
-    one's sums            of a column the codes that add up to another multiples       of a column the codes
-    whose figures are known multiples of the first, for each respondent between         of a column a code
-    whose figures mix those of two others
+    chains          of a column the codes in order: each holding's figures of a code are at most the next's
+    sums            of a column the codes that add up to another
+    multiples       of a column the codes whose figures are known multiples of the first, for each respondent
+    between         of a column a code whose figures mix those of two others
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from jobs.core.contracts import SCHEMAS, Field, codes, contract, fields, polars_type, read_yaml
 from jobs.core.errors import ObservatoryError
+from jobs.core.series import Shape
 
 PUBLIC = SCHEMAS / "public"
 ROLES = ("dimension", "measure", "attribute")
 WAYS = ("digits", "grid", "class", "always", "made")
 NEEDED = ("table", "description", "source", "rows", "columns", "arguments")
 OPTIONAL = ("beside", "protect")
+RELATIONS = ("chains", "sums", "multiples", "between")
 # Numbers that are never a column, and the lower edges of their classes, with the list of classes.
 CLASSES: Mapping[str, tuple[str, tuple[float, ...]]] = {
     "coverage_pct": ("coverage_class", (25, 50, 75, 90)),
@@ -70,14 +72,14 @@ class Protect:
     """How the gate and the attacker see a table; see the module."""
 
     contributions: str
-    series: tuple[str, ...]
+    shape: Shape
     figure: str
     least_holdings: int
     countries: str
-    chains: Mapping[str, list[str]] = field(default_factory=dict)
-    sums: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
-    multiples: Mapping[str, list[str]] = field(default_factory=dict)
-    between: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        return self.shape.columns
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def read(raw: Mapping[str, Any], table: str, file_name: str) -> PublicContract:
     if wrong:
         raise ObservatoryError(f"{file_name} {' and '.join(wrong)}")
     columns = tuple(column(name, dict(about), file_name) for name, about in raw["columns"].items())
-    protect = Protect(**raw["protect"]) if "protect" in raw else None
+    protect = protect_of(raw["protect"]) if "protect" in raw else None
     made = PublicContract(
         table=table,
         description=raw["description"].strip(),
@@ -162,6 +164,14 @@ def read(raw: Mapping[str, Any], table: str, file_name: str) -> PublicContract:
     if wrong:
         raise ObservatoryError(f"{file_name}: {'; '.join(wrong)}")
     return made
+
+
+def protect_of(raw: Mapping[str, Any]) -> Protect:
+    """What a contract states under `protect`."""
+    relations = {name: raw[name] for name in RELATIONS if name in raw}
+    shape = Shape(tuple(raw["series"]), **relations)
+    others = {name: value for name, value in raw.items() if name not in ("series", *RELATIONS)}
+    return Protect(shape=shape, **others)
 
 
 def column(name: str, about: dict[str, Any], file_name: str) -> Column:

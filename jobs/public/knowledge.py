@@ -7,21 +7,16 @@ from collections.abc import Mapping
 import polars as pl
 
 from jobs.attack.coefficients import World
-from jobs.attack.known import ESTIMATE, PUBLISHED, SILENT_PCT, Known, Shape
+from jobs.attack.known import ESTIMATE, PUBLISHED, SILENT_PCT, Known
 from jobs.core.contracts import codes
+from jobs.core.series import Shape
 from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released, named
 from jobs.public.contracts import CLASSES, PublicContract
 
 
 def shape_of(about: PublicContract) -> Shape:
     assert about.protect is not None
-    return Shape(
-        tuple(about.protect.series),
-        about.protect.chains,
-        about.protect.sums,
-        about.protect.multiples,
-        about.protect.between,
-    )
+    return about.protect.shape
 
 
 def known(basis: Basis, published_rows: pl.DataFrame) -> Known:

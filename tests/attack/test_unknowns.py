@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.attack.known import Shape
 from jobs.attack.unknowns import Codes, Unknowns, expressed
+from jobs.core.series import Shape
 
 VOLUME = Shape(
     ("unit", "quantity"),

@@ -1,0 +1,23 @@
+"""How the series of a table hang together: its contract states it, and an attacker knows it from the
+published codebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the series of a table hang together.
+
+    columns: of a series, in order. chains: codes of a column in the order of their figures, for each
+    operator. sums: codes that add up to another. multiples: codes whose figures are known multiples of the
+    first one's, for each operator; between: a code whose figure is a mixture of two of them.
+    """
+
+    columns: tuple[str, ...]
+    chains: Mapping[str, list[str]] = field(default_factory=dict)
+    sums: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+    multiples: Mapping[str, list[str]] = field(default_factory=dict)
+    between: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
