@@ -74,7 +74,7 @@ def read_rows(
         ordered = ordered.select(columns) if columns else ordered
         with naming_damage(table, files):
             rows = (ordered.head(limit) if limit else ordered).collect()
-        count = frame.select(pl.len()).collect().item() if limit == rows.height else rows.height
+            count = frame.select(pl.len()).collect().item() if limit == rows.height else rows.height
     except ObservatoryError as error:
         if where is None:
             raise

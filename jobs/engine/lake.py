@@ -34,10 +34,10 @@ from jobs.engine.table_files import (
     NewFile,
     folder_of,
     plain_type,
+    query_files,
     read_files,
     refuse_missing,
     rows_of,
-    scan_files,
 )
 
 # Readers find files by partition: statistics of columns would cost a quarter of a write.
@@ -131,9 +131,11 @@ class Lake:
             return frame if columns is None else frame.select(list(columns))
         return read_files(table, self.files(table, version), columns, where)
 
-    def scan(self, table: str, version: int | None = None) -> pl.LazyFrame:
-        """The table's rows, to be read when the query is collected."""
-        return scan_files(table, self.files(table, version))
+    def query(
+        self, table: str, version: int | None, query: Callable[[pl.LazyFrame], pl.LazyFrame]
+    ) -> pl.DataFrame:
+        """What a query finds in the table's rows, which need not fit in memory."""
+        return query_files(table, self.files(table, version), query)
 
     def append(self, frame: pl.DataFrame, table: str) -> int:
         """Add rows in one transaction; the new version."""

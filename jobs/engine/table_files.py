@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,16 @@ def read_files(
         frame = scan_files(table, files)
         frame = frame if where is None else frame.filter(where)
         return (frame if columns is None else frame.select(list(columns))).collect()
+
+
+def query_files(
+    table: str, files: Iterable[DataFile], query: Callable[[pl.LazyFrame], pl.LazyFrame]
+) -> pl.DataFrame:
+    """What a query finds in the rows of files of a table, which need not fit in memory. Raises
+    ObservatoryError for a damaged file."""
+    files = list(files)
+    with naming_damage(table, files):
+        return query(scan_files(table, files)).collect(engine="streaming")
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import polars as pl
 
 from jobs.core.contracts import contract, polars_schema
 from jobs.engine.lake import Lake
-from jobs.engine.table_files import scan_files
+from jobs.engine.table_files import read_files
 from jobs.explain.names import Names, search_names
 from jobs.formats.registry import KERNELS
 from jobs.settings.config import Observatory
@@ -124,10 +124,8 @@ class Search:
 
         version = self.versions.get(table)
         if version is None:
-            frame = pl.LazyFrame(schema=polars_schema(table))
-        else:
-            frame = scan_files(table, self.lake.files(table, version, is_wanted)).filter(where)
-        return (frame.select(columns) if columns else frame).collect()
+            return pl.DataFrame(schema=polars_schema(table)).select(columns or pl.all())
+        return read_files(table, self.lake.files(table, version, is_wanted), columns or None, where)
 
     @property
     def formats(self) -> list[str]:

@@ -8,7 +8,9 @@ import polars as pl
 
 from jobs.core.patterns import counted
 from jobs.engine.lake import Lake
+from jobs.engine.table_files import naming_damage, scan_files
 
+TABLE = "bronze.quarantine"
 GROUP = ["operator_id", "source_id", "format_code", "reason_code", "pattern"]
 # So many lines are masked at a time, whatever the size of the quarantine.
 BATCH = 200_000
@@ -22,7 +24,8 @@ def patterns(
     line_count lines have the pattern; the first of them is in file_name (as it was called when it was landed)
     at offset, the byte in its stream where it starts.
     """
-    lines = lake.scan("bronze.quarantine").filter(pl.col("operator_id").is_in(operators))
+    files = lake.files(TABLE)
+    lines = scan_files(TABLE, files).filter(pl.col("operator_id").is_in(operators))
     if source is not None:
         lines = lines.filter(pl.col("source_id") == source)
     if reason is not None:
@@ -31,7 +34,9 @@ def patterns(
         chunk_size=BATCH, maintain_order=False, lazy=True
     )
     ledger = lake.read("bronze.file", columns=["operator_id", "piece_id", "file_name"])
-    return with_file_names(added(map(grouped, batches)), ledger)
+    with naming_damage(TABLE, files):
+        groups = added(map(grouped, batches))
+    return with_file_names(groups, ledger)
 
 
 def grouped(lines: pl.DataFrame) -> pl.DataFrame:

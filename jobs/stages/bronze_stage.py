@@ -114,8 +114,8 @@ def is_written(lake: Lake, table: str, ingest_id: str) -> bool:
     """Whether a table has rows of a batch; no batch newer than it can have been written since it began."""
     if not lake.exists(table):
         return False
-    found = lake.scan(table).select((pl.col("ingest_id") == ingest_id).any()).collect().item()
-    return bool(found)
+    is_of_batch = (pl.col("ingest_id") == ingest_id).any()
+    return bool(lake.query(table, None, lambda rows: rows.select(is_of_batch)).item())
 
 
 def of_sources(ingest_id: str, keys: Iterable[str]) -> str:

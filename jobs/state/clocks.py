@@ -17,7 +17,7 @@ from jobs.core.contracts import contract, reference_rows
 from jobs.core.time_zones import examples, this_machines_zone, zones_by_country
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
-from jobs.engine.table_files import DataFile, scan_files
+from jobs.engine.table_files import DataFile, query_files
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, Source
 
@@ -64,8 +64,8 @@ def compared_logs(
     verdict, sent = files_of(lake, VERDICT, periods), files_of(lake, TRANSMISSION, periods)
     if verdict and sent:
         part = part_of(sent + verdict)
-        homes = clocks.marks_of_mails(scan_files(TRANSMISSION, sent)).filter(part).collect(engine="streaming")
-        seen = clocks.marks_of_verdicts(scan_files(VERDICT, verdict)).filter(part).collect(engine="streaming")
+        homes = query_files(TRANSMISSION, sent, lambda rows: clocks.marks_of_mails(rows).filter(part))
+        seen = query_files(VERDICT, verdict, lambda rows: clocks.marks_of_verdicts(rows).filter(part))
         found += clocks.compared(homes, seen)
         alone = [row for row in clocks.answered(homes, seen) if is_alone(*row[2:])]
     for name, requests in REQUESTS.items():
@@ -96,15 +96,14 @@ def compared_requests(
     from jobs.silver import clocks
 
     part = part_of(submitted + asked)
-    homes, seen = (
-        clocks.marks_of_sms(scan_files(f"bronze.{each}", files), is_sms)
-        .filter(part)
-        .collect(engine="streaming")
-        for each, files, is_sms in (
-            (requests.format, submitted, requests.is_message),
-            (name, asked, requests.is_request),
+
+    def marks(format_name: str, files: list[DataFile], is_sms: pl.Expr) -> pl.DataFrame:
+        return query_files(
+            f"bronze.{format_name}", files, lambda rows: clocks.marks_of_sms(rows, is_sms).filter(part)
         )
-    )
+
+    homes = marks(requests.format, submitted, requests.is_message)
+    seen = marks(name, asked, requests.is_request)
     return clocks.compared(homes, seen, requests.within, requests.slack)
 
 
@@ -195,14 +194,14 @@ def fallen_joins(lake: Lake, periods: Periods) -> list[str]:
         return []
     by = ["operator_id", "source_id", "period_date"]
     is_joined = pl.col("join_quality_code").fill_null("none") != "none"
-    shares = (
-        scan_files(MESSAGE, files)
-        .filter(pl.col("grain_code") != "attempt", pl.col("channel_code") == "EMAIL")
+    shares = query_files(
+        MESSAGE,
+        files,
+        lambda rows: rows.filter(pl.col("grain_code") != "attempt", pl.col("channel_code") == "EMAIL")
         .group_by(by)
         .agg(units=pl.len(), share=is_joined.mean())
         .filter(pl.col("units") >= LEAST_UNITS)
-        .sort(by)
-        .collect(engine="streaming")
+        .sort(by),
     )
     newest = {operator: max(days) for operator, days in periods.items()}
     found = []

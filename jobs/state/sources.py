@@ -14,7 +14,7 @@ import polars as pl
 from jobs.core.contracts import contract, format_kind
 from jobs.engine.lake import Lake
 from jobs.engine.record import now
-from jobs.engine.table_files import DataFile, naming_damage, scan_files
+from jobs.engine.table_files import DataFile, query_files
 from jobs.ingest.manifest import Stream, Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, Source
@@ -207,12 +207,11 @@ def last_record(lake: Lake, operator: str, source: str, read: Read) -> dt.dateti
 def newest_of(table: str, files: list[DataFile], source: str) -> dt.datetime | None:
     """The newest time in rows of one source."""
     names = [name for name in TIMES if name in contract(table).columns]
-    of_source = scan_files(table, files).filter(pl.col("source_id") == source)
-    with naming_damage(table, files):
-        newest: dt.datetime | None = (
-            of_source.select(pl.max_horizontal(pl.col(names).max())).collect(engine="streaming").item()
-        )
-    return newest
+    is_of_source, newest = pl.col("source_id") == source, pl.max_horizontal(pl.col(names).max())
+    found: dt.datetime | None = query_files(
+        table, files, lambda rows: rows.filter(is_of_source).select(newest)
+    ).item()
+    return found
 
 
 # --- what holds back ------------------------------------------------------------------------------------

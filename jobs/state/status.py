@@ -13,7 +13,7 @@ import polars as pl
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
-from jobs.engine.table_files import scan_files
+from jobs.engine.table_files import naming_damage, query_files, scan_files
 from jobs.ingest import future
 from jobs.ingest.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
@@ -60,15 +60,14 @@ def join_rows(lake: Lake) -> list[dict[str, Any]]:
     table = "silver.message"
     by = ["operator_id", "source_id"]
     quality = pl.col("join_quality_code")
-    return (
-        lake.scan(table, lake.versions().get(table))
-        .filter(pl.col("grain_code") != "attempt")
+    return lake.query(
+        table,
+        lake.versions().get(table),
+        lambda rows: rows.filter(pl.col("grain_code") != "attempt")
         .group_by(by)
         .agg(units=pl.len(), **{code: (quality == code).sum() for code in JOIN_QUALITY})
-        .sort(by)
-        .collect(engine="streaming")
-        .to_dicts()
-    )
+        .sort(by),
+    ).to_dicts()
 
 
 def lost_manifests(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
@@ -114,7 +113,8 @@ def unfolded_hops(lake: Lake, periods: Periods) -> list[str]:
     # Kernels take long to import, for a command that finds nothing to look at.
     from jobs.silver.hops import unfolded
 
-    found = unfolded(scan_files(table, files))
+    with naming_damage(table, files):
+        found = unfolded(scan_files(table, files))
     return [counted_twice(**row) for row in found.iter_rows(named=True)]
 
 
@@ -227,21 +227,20 @@ def nobodys(lake: Lake, settings: Observatory, periods: Periods) -> list[str]:
     files = files_of(lake, table, {each: days for each, days in periods.items() if each not in have_links})
     if not files:
         return []
-    rows = (
-        scan_files(table, files)
-        .filter(pl.col("grain_code") != "attempt")
+    found = query_files(
+        table,
+        files,
+        lambda rows: rows.filter(pl.col("grain_code") != "attempt")
         .group_by("operator_id")
         .agg(transit=(pl.col("direction_code") == "transit").sum(), units=pl.len())
         .filter((2 * pl.col("transit") > pl.col("units")) & (pl.col("units") >= CHANCE))
-        .sort("operator_id")
-        .collect(engine="streaming")
-        .rows()
+        .sort("operator_id"),
     )
     return [
         f"operator '{operator}': {transit:,} of {units:,} recipients and calls are transit: neither client"
         " nor recipient is the operator's, and totals of spam leave them out. If they are its own, add"
         f" domains, networks or number_prefixes to [[operator]] '{operator}'; the next run counts them anew."
-        for operator, transit, units in rows
+        for operator, transit, units in found.rows()
     ]
 
 
@@ -305,7 +304,7 @@ def doubts(lake: Lake, settings: Observatory, operators: set[str], periods: Peri
 
 
 def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
-    """What is wrong with what was read, each with what to do."""
+    """What is wrong with what was read, beside doubts(), each with what to do."""
     mine = pl.col("operator_id").is_in(sorted(operators))
     found = lost_manifests(lake, settings, operators)
     by = ["operator_id", "source_id"]

@@ -112,6 +112,28 @@ def test_a_tables_file_that_is_missing_or_damaged_is_named_with_what_brings_it_b
     assert "`observatory renew --anew`" in said
 
 
+@pytest.mark.parametrize(
+    "command, table",
+    [
+        (("status",), "silver.message"),
+        (("status",), "silver.transmission"),
+        (("explain", "4jYlH071Srz1fPl1"), "silver.transmission"),
+        (("explain", "4jYlH071Srz1fPl1"), "bronze.postfix"),
+        (("show", "silver.message", "--limit", "1"), "silver.message"),
+    ],
+)
+def test_commands_that_read_a_damaged_file_name_it(
+    observatory: Run, run_before: Path, command: tuple[str, ...], table: str
+) -> None:
+    file = parquet_of(run_before.parent, table)
+    cut(file)
+    told = observatory(*command, "--config", run_before)
+    assert told.code == 2, told
+    said = words(told.err)
+    assert f"{table}: " in said and file.name in said.replace(" ", "") and "is damaged" in said
+    assert "`observatory renew --anew`" in said
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("damage", [Path.unlink, cut])
 @pytest.mark.parametrize("table", ["meta.run", "bronze.file", "silver.message"])

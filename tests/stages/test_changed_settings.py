@@ -48,7 +48,7 @@ class Site:
         return " ".join((ran.out + ran.err).split())
 
     def directions(self) -> dict[str, str]:
-        found = Lake(str(self.folder / "lake")).scan("silver.message").filter("is_message_row").collect()
+        found = Lake(str(self.folder / "lake")).read("silver.message").filter("is_message_row")
         rows = found.select("period_date", "direction_code").sort("period_date").rows()
         return {str(day): code for day, code in rows}
 
