@@ -20,6 +20,7 @@ from deltalake import DeltaTable
 from jobs.core.contracts import contract, tables
 from jobs.engine import compaction
 from jobs.engine.lake import Lake, Partition, is_local
+from jobs.engine.table_files import query_files
 from jobs.formats.registry import KERNELS
 from jobs.ingest.manifest import Piece, Stream, landing, read_manifest
 from jobs.ingest.removing import is_known_by_digest
@@ -199,12 +200,15 @@ def plan_landing(
     for operator, source, piece in may_go.select("operator_id", "source_id", "piece_id").rows():
         of_source.setdefault((operator, source), set()).add(piece)
     for (operator, source), pieces in sorted(of_source.items()):
-        streams = read_manifest(fs, f"{area}/{operator}/{source}")
+        folder = f"{area}/{operator}/{source}"
+        streams = read_manifest(fs, folder)
         going = [piece for stream in streams for piece in first_pieces(stream, pieces)]
         if not going:
             continue
         days = [dt.datetime.fromisoformat(piece.landed_at).date() for piece in going]
-        size = sum(piece.bytes for piece in going)
+        # Packed, as they lie there.
+        sizes = {each["name"].rsplit("/", 1)[-1]: each["size"] for each in fs.ls(folder, detail=True)}
+        size = sum(sizes.get(piece.path.rsplit("/", 1)[-1], 0) for piece in going)
         made.pieces[f"{operator}/{source}"] = [piece.piece_id for piece in going]
         made.removals.append(
             Removal(operator, f"landing/{source}", AGE, limit, min(days), max(days), len(going), size)
@@ -255,7 +259,9 @@ def plan_quarantine(made: Plan, lake: Lake, ledger: pl.DataFrame, limit: dt.date
     days: dict[str, list[tuple[dt.date, dt.date, int]]] = {}
     for file in lake.files(QUARANTINE):
         operator = str(file.value("operator_id"))
-        lines = pl.scan_parquet(file.path).group_by("ingest_id").len().sort("ingest_id").collect()
+        lines = query_files(
+            QUARANTINE, [file], lambda rows: rows.group_by("ingest_id").len().sort("ingest_id")
+        )
         for ingest_id, count in lines.rows():
             if (operator, ingest_id) in old:
                 share = file.bytes * count // max(file.rows, count)

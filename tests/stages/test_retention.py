@@ -581,3 +581,11 @@ def test_the_disk_stays_level_and_figures_are_those_of_a_lake_that_keeps_all(tmp
     assert max(sizes[33:]) < 0.6 * size_of(whole, "landing", "bronze", "silver")
     manifest = Path(kept.lake.root) / "landing" / "a" / "mx1" / "manifest.json"
     assert len(json.loads(manifest.read_text())["streams"]) == 40
+
+
+@pytest.mark.long
+def test_what_leaves_landing_is_told_by_the_bytes_that_it_took(again: Site) -> None:
+    before = size_of(again, "landing")
+    made = again.vacuum(53)
+    told = sum(each.bytes for each in made.removals if each.table_name == "landing/mx1")
+    assert told == before - size_of(again, "landing") > 0
