@@ -1,8 +1,8 @@
 """The command line, `observatory`.
 
-Exit codes: 0 done, 1 a validation held something back, 2 wrong input or settings, 3 a source is stale
-(`status`), 4 the program or its engine crashed, 5 try again: another command writes to the lake, a source is
-away, or the disk is full.
+Exit codes: 0 done, 1 a validation held something back, 2 wrong input or settings, 3 a source is stale or
+figures are doubtful (`status`), 4 the program or its engine crashed, 5 try again: another command writes to
+the lake, a source is away, or the disk is full.
 """
 
 from __future__ import annotations

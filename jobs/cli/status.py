@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.cli.arguments import Config, OperatorId
-from jobs.cli.console import out
+from jobs.cli.console import err, out
 from jobs.settings import config
 
 # Polars and the lake take a part of a second to import.
@@ -35,25 +35,37 @@ def status(
     r"""Each source: landed, waiting, last record, quarantine, what holds it back, and what to do next.
 
     Ends with exit code 3 if a source is stale: its last record is older than stale_days of its source or
-    of \[lake], 2 days without a setting.
+    of \[lake], 2 days without a setting; or if figures are doubtful, because clocks disagree, joins fall or a
+    source left the settings.
     """
+    from jobs.core.patterns import visible
     from jobs.engine.lake import open_lake
     from jobs.state.sources import as_json, source_rows
+    from jobs.state.status import doubts, open_periods
 
     settings = config.load_settings(config_file)
     chosen = config.choose_operators(settings, operator)
     lake = open_lake(settings.lake.root)
     rows = source_rows(lake, settings, chosen)
+    operators = {each.id for each in chosen}
+    periods = open_periods(lake, operators, settings.lake.open_days)
+    doubtful = [visible(each) for each in doubts(lake, settings, operators, periods)]
     if json:
         sys.stdout.write(as_json(rows) + "\n")
+        for each in doubtful:
+            err.print(Text(each), soft_wrap=True)
     else:
-        print_status(lake, settings, {each.id for each in chosen}, rows)
-    if any(row.is_stale for row in rows):
+        print_status(lake, settings, operators, rows, doubtful)
+    if doubtful or any(row.is_stale for row in rows):
         raise typer.Exit(STALE)
 
 
 def print_status(
-    lake: Lake, settings: config.Observatory, operators: set[str], rows: Sequence[SourceStatus]
+    lake: Lake,
+    settings: config.Observatory,
+    operators: set[str],
+    rows: Sequence[SourceStatus],
+    doubtful: Sequence[str],
 ) -> None:
     from jobs.core.patterns import visible
     from jobs.stages.validations import rule_counts, standing
@@ -71,7 +83,8 @@ def print_status(
     if counts:
         rules, broken = (sum(each) for each in list(zip(*counts, strict=True))[1:])
         out.print(f"Last validation: {rules:,} rules on {len(counts)} tables, {broken:,} broken\n")
-    show_list("Problems", [("", visible(each)) for each in problems(lake, settings, operators)])
+    wrong = map(visible, problems(lake, settings, operators))
+    show_list("Problems", [("", each) for each in (*wrong, *doubtful)])
     of_operator = {row.operator: row.retention for row in rows}
     if of_operator:
         show_list("Kept", [("", each) for each in as_text(list(of_operator.values()), settings)])

@@ -197,11 +197,13 @@ def fallen_joins(lake: Lake, periods: Periods) -> list[str]:
     shares = query_files(
         MESSAGE,
         files,
-        lambda rows: rows.filter(pl.col("grain_code") != "attempt", pl.col("channel_code") == "EMAIL")
-        .group_by(by)
-        .agg(units=pl.len(), share=is_joined.mean())
-        .filter(pl.col("units") >= LEAST_UNITS)
-        .sort(by),
+        lambda rows: (
+            rows.filter(pl.col("grain_code") != "attempt", pl.col("channel_code") == "EMAIL")
+            .group_by(by)
+            .agg(units=pl.len(), share=is_joined.mean())
+            .filter(pl.col("units") >= LEAST_UNITS)
+            .sort(by)
+        ),
     )
     newest = {operator: max(days) for operator, days in periods.items()}
     found = []

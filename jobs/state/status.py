@@ -63,10 +63,12 @@ def join_rows(lake: Lake) -> list[dict[str, Any]]:
     return lake.query(
         table,
         lake.versions().get(table),
-        lambda rows: rows.filter(pl.col("grain_code") != "attempt")
-        .group_by(by)
-        .agg(units=pl.len(), **{code: (quality == code).sum() for code in JOIN_QUALITY})
-        .sort(by),
+        lambda rows: (
+            rows.filter(pl.col("grain_code") != "attempt")
+            .group_by(by)
+            .agg(units=pl.len(), **{code: (quality == code).sum() for code in JOIN_QUALITY})
+            .sort(by)
+        ),
     ).to_dicts()
 
 
@@ -230,11 +232,13 @@ def nobodys(lake: Lake, settings: Observatory, periods: Periods) -> list[str]:
     found = query_files(
         table,
         files,
-        lambda rows: rows.filter(pl.col("grain_code") != "attempt")
-        .group_by("operator_id")
-        .agg(transit=(pl.col("direction_code") == "transit").sum(), units=pl.len())
-        .filter((2 * pl.col("transit") > pl.col("units")) & (pl.col("units") >= CHANCE))
-        .sort("operator_id"),
+        lambda rows: (
+            rows.filter(pl.col("grain_code") != "attempt")
+            .group_by("operator_id")
+            .agg(transit=(pl.col("direction_code") == "transit").sum(), units=pl.len())
+            .filter((2 * pl.col("transit") > pl.col("units")) & (pl.col("units") >= CHANCE))
+            .sort("operator_id")
+        ),
     )
     return [
         f"operator '{operator}': {transit:,} of {units:,} recipients and calls are transit: neither client"
@@ -324,5 +328,4 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
     found += without_records(lake, settings, operators)
     found += uncounted_requests(settings, operators)
     found += alike_sources(copy_rows(lake, operators))
-    found += doubts(lake, settings, operators, periods)
     return found + unfolded_hops(lake, periods)

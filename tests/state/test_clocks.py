@@ -59,7 +59,9 @@ def test_a_filters_log_in_another_zone_is_named_and_its_setting_mends_all(
     assert (ran.code, said in ran.err) == (0, True), ran.err
     wrong = volume(tmp_path)
     status = observatory("status", "--config", file)
-    assert said in status.out
+    assert (status.code, said in status.out) == (3, True)
+    told = observatory("status", "--json", "--config", file)
+    assert (told.code, said in told.err, len(json.loads(told.out))) == (3, True, 2)
     proposed = re.search(r'Set (time_zone = "[^"]+") ', status.out)
     assert proposed and "spam is counted too low" in status.out
     page = observatory("report", "--config", file, "--output", tmp_path / "page")
@@ -72,7 +74,8 @@ def test_a_filters_log_in_another_zone_is_named_and_its_setting_mends_all(
     assert "Lines were read before time_zone changed" in again.out and "Set time_zone" not in again.out
     assert observatory("renew", "--anew", "--yes", "--config", file).code == 0
     ran = observatory("run", "--config", file)
-    assert said not in ran.err + observatory("status", "--config", file).out
+    status = observatory("status", "--config", file)
+    assert (status.code, said in ran.err + status.out) == (0, False)
     observatory("report", "--config", file, "--output", tmp_path / "page")
     assert "ahead of" not in (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
     truth = tmp_path / "truth"
