@@ -45,7 +45,7 @@ from jobs.engine.lake import Lake
 from jobs.formats.delimited import profile_of
 from jobs.ingest.manifest import landing
 from jobs.ingest.pull import pull
-from jobs.ingest.reading import read_range
+from jobs.ingest.reading import read_ranges
 from jobs.settings import config
 from jobs.stages.batches import Ingest, landed
 from jobs.stages.bronze_stage import ingest
@@ -221,7 +221,7 @@ def read_log(settings: config.Observatory) -> float:
 
     def read() -> None:
         for part in ranges:
-            for _ in read_range(disk, part, "benchmark"):
+            for _ in read_ranges(disk, [part], "benchmark"):
                 pass
 
     return processor_seconds(read)

@@ -41,6 +41,7 @@ class Source:
     numbers_of: the country (ISO 3166-1 alpha-3) in whose national format numbers without + are; null where
         they are E.164.
     latest_at: a stamp after this UTC time is from the future; null where every stamp is taken.
+    newest_from: of lines of several files the earliest newest_at, of which newest_at is then the latest.
     """
 
     operator_id: str
@@ -53,11 +54,16 @@ class Source:
     head: str | None = None
     numbers_of: str | None = None
     latest_at: dt.datetime | None = None
+    newest_from: dt.datetime | None = None
 
     @property
     def bound_at(self) -> dt.datetime:
         """The latest time that a document may name."""
         return self.latest_at or self.newest_at + AHEAD
+
+
+class FilesDiffer(Exception):
+    """Lines of several files must be read file by file: what a stamp means differs between these."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,8 @@ class Document:
 
 
 # What parse() gets: one row per line, in file order. `offset` is the byte at which the line starts
-# in its stream; `line` has no line end.
+# in its stream; `line` has no line end. Lines of several small files follow each other, and their offsets
+# count on; records() gets `piece` beside them, which file each is of.
 LINES: dict[str, Any] = {"offset": pl.Int64, "line": pl.String}
 
 # The columns that parse() adds to every line. `line_code` is record, ignored or quarantined;

@@ -38,15 +38,15 @@ class Events:
 
     key: the columns that name what an event belongs to. is_of_several(rows): which rows hold several.
     taken_apart(rows): a row per event. by_lifetime(events): the rows again.
-    marks(rows): `at` and `offset` of each event, of rows of one file. is_at(seconds): which rows have an
-    event in one of these seconds.
+    marks(rows, of_file): file, `at` and `offset` of each event; of_file: the number of each row's file.
+    is_at(seconds): which rows have an event in one of these seconds.
     """
 
     key: list[str]
     is_of_several: Callable[[pl.DataFrame], pl.Series]
     taken_apart: Callable[[pl.DataFrame], pl.DataFrame]
     by_lifetime: Callable[[pl.DataFrame], pl.DataFrame]
-    marks: Callable[[pl.DataFrame], pl.DataFrame]
+    marks: Callable[[pl.DataFrame, pl.Series], pl.DataFrame]
     is_at: Callable[[pl.Series], pl.Expr]
 
 
@@ -232,6 +232,8 @@ class LineFormat(Format):
     records(lines, source): where rows of parse() are wide and many lines are no records: offset, line_code
         and reason_code of every line, and the rows of parse() that are records; both in file order.
     longest_line: the bytes that a line may have; a longer one is quarantined without being read.
+    is_read_alone: parse() gets lines of one file at a time, because what it gives of a line depends on other
+        lines or on the file's own time; of other formats many small files come in one call.
     is_head(line): which lines name the columns of those after them; the last one before a piece comes with
         its Source.
     profiles: of a format that is read through a mapping profile, and means nothing without one.
@@ -255,6 +257,7 @@ class LineFormat(Format):
     parse: LinesToRows
     records: LinesToRecords | None = None
     longest_line: int = LONGEST_LINE
+    is_read_alone: bool = False
     is_head: Callable[[pl.Expr], pl.Expr] | None = None
     repeats: str | None = None
     literals: tuple[str, ...] = ()

@@ -2,27 +2,45 @@
 
 A range is cut at line ends; the format's kernel parses blocks of some megabytes, and the filters that write
 in such logs (its companions) get the lines that it ignored or quarantined. Files of documents are read whole.
+Small files of a source are parsed together (jobs/ingest/together.py): a kernel's call takes as long as the
+reading of some thousand lines.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from jobs.core.contracts import polars_schema
 from jobs.core.lines import LONGEST_LINE, frame_of, rest_of_line
-from jobs.formats import PARSED, Document, Source
+from jobs.formats import PARSED, Document, FilesDiffer, Source
 from jobs.formats.format import Format, LineFormat
 from jobs.ingest import clock, future
 from jobs.ingest.packed import open_landed
+from jobs.ingest.together import SMALL, Place, lines_of, small_together
 
 PART = 16 << 20
 KEPT_OF_LINE = 4096
+LINE_CODES = ("record", "ignored", "quarantined")
+# Quarantined documents.
+REFUSED = {
+    "operator_id": pl.String,
+    "source_id": pl.String,
+    "stream_id": pl.String,
+    "part": pl.Int64,
+    "offset": pl.Int64,
+    "reason_code": pl.String,
+    "format_code": pl.String,
+    "line_bytes": pl.Int64,
+    "line_text": pl.String,
+}
 
 
 @dataclass(frozen=True)
@@ -51,15 +69,19 @@ class Range:
         return replace(self, start=start, end=end)
 
     @property
-    def place(self) -> list[pl.Expr]:
-        """The columns that name a row's stream."""
+    def whose(self) -> tuple[str, str, str]:
+        """Its format and source: ranges of which these are the same differ in their file alone."""
+        return self.format, self.source.operator_id, self.source.source_id
+
+    @property
+    def stream(self) -> dict[str, str]:
+        """The values of the columns that name a row's stream."""
         source = self.source
-        whose = {
+        return {
             "operator_id": source.operator_id,
             "source_id": source.source_id,
             "stream_id": source.stream_id,
         }
-        return [pl.lit(value).alias(column) for column, value in whose.items()]
 
 
 @dataclass(frozen=True)
@@ -74,25 +96,46 @@ class Parsed:
     count: pl.DataFrame
 
 
-def read_range(fs: Any, part: Range, ingest_id: str) -> Iterator[Parsed]:
-    """What came of one range, block by block; of a file of documents at once."""
-    from jobs.formats.registry import DOCUMENTS
+def read_ranges(fs: Any, ranges: Iterable[Range], ingest_id: str) -> Iterator[Parsed]:
+    """What came of ranges, block by block; of files of documents at once. Small ones of a source that were
+    written at about the same time are read together."""
+    from jobs.formats.registry import DOCUMENTS, FORMATS
 
-    read = read_documents if part.format in DOCUMENTS else read_lines
-    return read(fs, part, part.format, ingest_id)
+    ordered = sorted(ranges, key=lambda each: (*each.whose, each.source.newest_at))
+    for (name, *_), parts in itertools.groupby(ordered, lambda each: each.whose):
+        if name in DOCUMENTS:
+            yield from read_documents(fs, parts, name, ingest_id)
+        elif FORMATS[name].is_head:
+            for part in parts:
+                yield from read_under_heads(fs, part, name, ingest_id)
+        else:
+            yield from read_lines(fs, parts, name, ingest_id)
 
 
-def read_lines(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[Parsed]:
-    """What came of the lines of a range, block by block."""
+def read_lines(fs: Any, parts: Iterable[Range], name: str, ingest_id: str) -> Iterator[Parsed]:
+    """What came of the lines of a source's ranges, block by block, small blocks together."""
+    from jobs.formats.registry import FORMATS
+
+    limit = 0 if FORMATS[name].is_read_alone else SMALL
+    for small in small_together(((part, *each) for part in parts for each in blocks(fs, part)), limit):
+        try:
+            yield parse_lines(*lines_of(small), name, ingest_id)
+        except FilesDiffer:
+            for each in small:
+                yield parse_lines(*lines_of([each]), name, ingest_id)
+
+
+def read_under_heads(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[Parsed]:
+    """What came of the lines of a range whose columns lines before them name, block by block."""
     from jobs.formats.registry import FORMATS
 
     is_head = FORMATS[name].is_head
-    head = (head_before(fs, part, is_head) or part.source.head) if is_head else None
+    assert is_head is not None
+    head = head_before(fs, part, is_head) or part.source.head
     for block, offset in blocks(fs, part):
         lines = frame_of(block, offset)
-        own = replace(part, source=replace(part.source, head=head)) if is_head else part
-        yield parse_block(lines, own, name, ingest_id)
-        head = (last_head(lines, is_head) if is_head else None) or head
+        yield parse_block(lines, replace(part, source=replace(part.source, head=head)), name, ingest_id)
+        head = last_head(lines, is_head) or head
 
 
 def last_head(lines: pl.DataFrame, is_head: Callable[[pl.Expr], pl.Expr]) -> str | None:
@@ -137,15 +180,21 @@ def blocks(fs: Any, part: Range) -> Iterator[tuple[bytes, int]]:
 
 
 def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> Parsed:
-    """What the format's kernel, and then its companions, made of one block of lines."""
+    """What the format's kernel, and then its companions, made of one block of a range's lines."""
+    return parse_lines(lines, Place([part], [0], [0]), name, ingest_id)
+
+
+def parse_lines(lines: pl.DataFrame, place: Place, name: str, ingest_id: str) -> Parsed:
+    """The same of a block of lines wherever they stand. Raises FilesDiffer for lines of several files that
+    must be read file by file."""
     from jobs.formats.registry import COMPANIONS, FORMATS, hosts_of
 
-    kernel = FORMATS[name]
+    kernel, source = FORMATS[name], place.source
     fits = lines["line_bytes"] <= kernel.longest_line
     own_lines = lines if fits.all() else lines.filter(fits)
-    codes, records = future.set_apart(*records_of(kernel, own_lines, part.source), part.source)
-    record_count = records.height
-    rows = {name: bronze_rows(kernel, records, part, ingest_id)}
+    codes, records = set_apart(*records_of(kernel, own_lines, source), place)
+    recorded = [records["offset"]]
+    rows = {name: bronze_rows(kernel, place.placed(records), place, ingest_id)}
     refused = [quarantined_of(codes, name)]
     if not fits.all():
         too_long = lines.filter(~fits).select("offset", reason_code=pl.lit("too_long"))
@@ -160,15 +209,15 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
         offered = found.filter(pl.col("line").str.contains(companion.own_text))
         if not offered.height:
             continue
-        told = companion.parse(offered.lazy(), part.source).collect()
-        said = clock.set_right(told, part.source.clock_offset)
+        told = companion.parse(offered.lazy(), source).collect()
+        said = clock.set_right(told, source.clock_offset)
         own = said.filter(pl.col("line_code") != "ignored")
         if not own.height:
             continue
         records = own.filter(pl.col("line_code") == "record")
-        own, records = future.set_apart(own.select(*PARSED), records, part.source)
-        record_count += records.height
-        rows[companion.name] = bronze_rows(companion, records, part, ingest_id)
+        own, records = set_apart(own.select(*PARSED), records, place)
+        recorded.append(records["offset"])
+        rows[companion.name] = bronze_rows(companion, place.placed(records), place, ingest_id)
         # What a companion knows as its own is no more what the host said of it.
         refused = [without(each, own) for each in refused]
         refused.append(quarantined_of(own, companion.name))
@@ -179,8 +228,22 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
         "offset", "line_bytes", line_text=pl.col("line").str.slice(0, KEPT_OF_LINE)
     )
     quarantined = quarantined.join(texts, on="offset", how="left", maintain_order="left")
-    counts = {"record": record_count, "ignored": ignored.height, "quarantined": quarantined.height}
-    return accounted(rows, quarantined, counts, lines.height, part, ingest_id)
+    counts = {
+        "line_count": place.counts(lines["offset"]),
+        "record_count": place.counts(pl.concat(recorded)),
+        "ignored_count": place.counts(ignored["offset"]),
+        "quarantined_count": place.counts(quarantined["offset"]),
+    }
+    return accounted(rows, place.placed(quarantined), counts, place, ingest_id)
+
+
+def set_apart(codes: pl.DataFrame, records: pl.DataFrame, place: Place) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """codes and records with the records from the future quarantined. Raises FilesDiffer where lines of
+    several files are after the earliest of the times that each of them has for that."""
+    codes, kept = future.set_apart(codes, records, place.source)
+    if len(place.parts) > 1 and kept.height < records.height:
+        raise FilesDiffer
+    return codes, kept
 
 
 def records_of(kernel: LineFormat, lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -205,73 +268,102 @@ def quarantined_of(told: pl.DataFrame, name: str) -> pl.DataFrame:
     )
 
 
-def read_documents(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[Parsed]:
-    """What came of a file of documents, read whole. A document's offset is its number in the file."""
+def read_documents(fs: Any, parts: Iterable[Range], name: str, ingest_id: str) -> Iterator[Parsed]:
+    """What came of a source's files of documents, each read whole. A document's offset is its number in the
+    file."""
+    found: list[tuple[Range, list[Document]]] = []
+    size = 0
+    for part in parts:
+        documents = documents_of(fs, part, name)
+        found.append((part, documents))
+        size += sum(document.size for document in documents)
+        if size >= SMALL:
+            yield of_documents(found, name, ingest_id)
+            found, size = [], 0
+    if found:
+        yield of_documents(found, name, ingest_id)
+
+
+def documents_of(fs: Any, part: Range, name: str) -> list[Document]:
+    """The documents of a file."""
+    from jobs.formats.registry import DOCUMENTS
+
+    size = part.end - part.start
+    if size > part.limit_bytes:
+        return [Document(reason_code="too_large", size=size)]
+    with fs.open(part.path, "rb") as file:
+        data = file.read()
+    return list(DOCUMENTS[name].read(data, part.file_name, part.source, part.limit_bytes))
+
+
+def of_documents(read: list[tuple[Range, list[Document]]], name: str, ingest_id: str) -> Parsed:
+    """What came of the documents of files."""
     from jobs.formats.registry import DOCUMENTS
     from jobs.formats.shared.documents import frame_of as rows_of
 
     kernel = DOCUMENTS[name]
-    size = part.end - part.start
-    if size > part.limit_bytes:
-        documents = [Document(reason_code="too_large", size=size)]
-    else:
-        with fs.open(part.path, "rb") as file:
-            data = file.read()
-        documents = list(kernel.read(data, part.file_name, part.source, part.limit_bytes))
-    told = rows_of(enumerate(documents), part.source, kernel.bronze)
+    place = Place([part for part, _ in read], [0] * len(read), [0] * len(read))
+    told = pl.concat(
+        rows_of(enumerate(documents), part.source, kernel.bronze).with_columns(part=pl.lit(number, pl.Int64))
+        for number, (part, documents) in enumerate(read)
+    )
     refused = pl.DataFrame(
         [
-            (number, document.reason_code, name, document.size, document.text)
+            (*part.stream.values(), file, number, document.reason_code, name, document.size, document.text)
+            for file, (part, documents) in enumerate(read)
             for number, document in enumerate(documents)
             if document.line_code == "quarantined"
         ],
-        schema={
-            "offset": pl.Int64,
-            "reason_code": pl.String,
-            "format_code": pl.String,
-            "line_bytes": pl.Int64,
-            "line_text": pl.String,
-        },
+        schema=REFUSED,
         orient="row",
     )
-    codes = Counter(document.line_code for document in documents)
-    rows = {name: bronze_rows(kernel, told, part, ingest_id)}
-    yield accounted(rows, refused, codes, len(documents), part, ingest_id)
+    codes = [Counter(document.line_code for document in documents) for _, documents in read]
+    counts = {f"{code}_count": np.array([each[code] for each in codes]) for code in LINE_CODES}
+    counts = {"line_count": np.array([len(documents) for _, documents in read])} | counts
+    rows = {name: bronze_rows(kernel, told, place, ingest_id)}
+    return accounted(rows, refused, counts, place, ingest_id)
 
 
-def bronze_rows(kernel: Format, records: pl.DataFrame, part: Range, ingest_id: str) -> pl.DataFrame:
-    """The rows of bronze.<format> that records make."""
-    rows = kernel.assemble(records.with_columns(part.place).lazy()).with_columns(
-        pl.lit(ingest_id).alias("ingest_id"), pl.col("first_at").dt.date().alias("event_date")
+def bronze_rows(kernel: Format, records: pl.DataFrame, place: Place, ingest_id: str) -> pl.DataFrame:
+    """The rows of bronze.<format> that records make, of each file by itself; with `part`, its number."""
+    # Rows of two operators are never joined: here each file has an operator of its own.
+    several = len(place.parts) > 1
+    whose = pl.col("part").cast(pl.String) if several else pl.col("operator_id")
+    rows = kernel.assemble(records.with_columns(operator_id=whose).drop("part").lazy()).with_columns(
+        pl.lit(ingest_id).alias("ingest_id"),
+        pl.col("first_at").dt.date().alias("event_date"),
+        part=pl.col("operator_id").cast(pl.Int64) if several else pl.lit(0, pl.Int64),
+        operator_id=pl.lit(place.parts[0].source.operator_id),
     )
-    frame: pl.DataFrame = rows.select(list(polars_schema(f"bronze.{kernel.name}"))).collect()
+    frame: pl.DataFrame = rows.select(*polars_schema(f"bronze.{kernel.name}"), "part").collect()
     return frame
 
 
 def accounted(
     rows: dict[str, pl.DataFrame],
     refused: pl.DataFrame,
-    codes: Mapping[str, int],
-    line_count: int,
-    part: Range,
+    counts: Mapping[str, np.ndarray],
+    place: Place,
     ingest_id: str,
 ) -> Parsed:
-    """Rows and quarantine, with what the ledger must know of them."""
+    """Rows and quarantine, with what the ledger must know of them.
+
+    rows, refused: with `part`, the number of their range. counts: of each range.
+    """
+    pieces = pl.Series([part.piece_id for part in place.parts], dtype=pl.String)
     quarantined = refused.with_columns(
-        *part.place, pl.lit(part.piece_id).alias("piece_id"), pl.lit(ingest_id).alias("ingest_id")
+        pieces.gather(refused["part"]).alias("piece_id"), pl.lit(ingest_id).alias("ingest_id")
     ).select(list(polars_schema("bronze.quarantine")))
-    dates = pl.concat([frame["event_date"] for frame in rows.values()])
-    count = pl.DataFrame(
-        {
-            "piece_key": [f"{part.source.operator_id}/{part.source.source_id}/{part.piece_id}"],
-            "line_count": [line_count],
-            "record_count": [codes.get("record", 0)],
-            "ignored_count": [codes.get("ignored", 0)],
-            "quarantined_count": [codes.get("quarantined", 0)],
-            "late_count": [int((dates < part.closed).sum()) if part.closed else 0],
-            "first_event_date": [dates.min()],
-            "last_event_date": [dates.max()],
-        },
-        schema_overrides={"first_event_date": pl.Date, "last_event_date": pl.Date},
+    closed = place.parts[0].closed
+    day = pl.col("event_date")
+    days = pl.concat([frame.select("part", "event_date") for frame in rows.values()])
+    days = days.group_by("part").agg(
+        late_count=(day < closed).sum().cast(pl.Int64) if closed else pl.lit(0, pl.Int64),
+        first_event_date=day.min(),
+        last_event_date=day.max(),
     )
-    return Parsed(rows, quarantined, count)
+    keys = [f"{part.source.operator_id}/{part.source.source_id}/{part.piece_id}" for part in place.parts]
+    each = pl.DataFrame({"part": range(len(keys)), "piece_key": keys, **counts})
+    count = each.join(days, on="part", how="left", maintain_order="left").drop("part")
+    plain = {name: frame.drop("part") for name, frame in rows.items()}
+    return Parsed(plain, quarantined, count.with_columns(pl.col("late_count").fill_null(0)))

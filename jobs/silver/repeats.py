@@ -40,26 +40,34 @@ def runs(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
     """The runs of each file and host of bronze rows."""
     about = KERNELS[format_name].copies
     whose = [name for name in WHOSE if name in rows.columns]
-    parts = []
     # Lines of a snapshot repeat what was there, and need no order.
-    told = rows if about.events else rows.select(*whose, "offset", "first_at")
-    of_file = {} if about.is_snapshot else told.partition_by(whose, as_dict=True)
-    for key, lines in of_file.items():
-        marks = about.events.marks(lines) if about.events else lines.select("offset", at="first_at")
-        offset, second = marks["offset"], marks["at"].dt.truncate("1s").cast(TIMESTAMP)
-        if not offset.is_sorted():
-            order = offset.arg_sort()
-            offset, second = offset.gather(order), second.gather(order)
-        begins = (second != second.shift(1)).fill_null(True)
-        found = {
+    if about.is_snapshot or rows.is_empty():
+        return pl.DataFrame(schema={**dict.fromkeys(whose, pl.String), "runs": RUNS})
+    files = rows.select(whose).unique(maintain_order=True).with_row_index("file")
+    of_file = rows.select(whose).join(files, on=whose, how="left", nulls_equal=True, maintain_order="left")
+    told = about.events.marks if about.events else marks_of_rows
+    marks = told(rows, of_file["file"]).with_columns(pl.col("at").dt.truncate("1s").cast(TIMESTAMP))
+    if files.height > 1:
+        marks = marks.sort("file", "offset")
+    elif not marks["offset"].is_sorted():
+        marks = marks.sort("offset")
+    file, second = marks["file"], marks["at"]
+    begins = ((second != second.shift(1)) | (file != file.shift(1))).fill_null(True)
+    found = pl.DataFrame(
+        {
+            "file": file.filter(begins),
             "second": second.filter(begins),
-            "low": offset.filter(begins),
-            "high": offset.filter(begins.shift(-1, fill_value=True)),
+            "low": marks["offset"].filter(begins),
+            "high": marks["offset"].filter(begins.shift(-1, fill_value=True)),
         }
-        owner = {name: pl.Series([value], dtype=pl.String) for name, value in zip(whose, key, strict=True)}
-        parts.append(pl.DataFrame({**owner, "runs": pl.DataFrame(found).to_struct().implode().cast(RUNS)}))
-    schema: dict[str, Any] = {**dict.fromkeys(whose, pl.String), "runs": RUNS}
-    return pl.concat([pl.DataFrame(schema=schema), *parts])
+    )
+    of_each = found.group_by("file").agg(pl.struct("second", "low", "high").alias("runs").cast(RUNS.inner))
+    return files.join(of_each, on="file", how="left").select(*whose, "runs")
+
+
+def marks_of_rows(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
+    """file, at and offset of rows that are one event each."""
+    return rows.select(of_file, "offset", at="first_at")
 
 
 def turns(extents: pl.DataFrame) -> pl.DataFrame:

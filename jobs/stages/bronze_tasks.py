@@ -9,7 +9,7 @@ import polars as pl
 
 from jobs.engine.table_files import NewFile, write_files
 from jobs.engine.tasks import Left
-from jobs.ingest.reading import Range, read_range
+from jobs.ingest.reading import Range, read_ranges
 from jobs.silver import steps
 from jobs.stages.staged import Folder
 
@@ -34,14 +34,13 @@ def parse(*, root: str, staging: str | None, ranges: list[Range], ingest_id: str
     folder = None if staging is None else Folder(staging)
     rows: dict[str, list[pl.DataFrame]] = {}
     refused: list[pl.DataFrame] = []
-    for part in ranges:
-        for parsed in read_range(fs, part, ingest_id):
-            made.counts.append(parsed.count)
-            if parsed.quarantined.height:
-                refused.append(parsed.quarantined)
-            for each, frame in parsed.rows.items():
-                if frame.height:
-                    rows.setdefault(each, []).append(frame)
+    for parsed in read_ranges(fs, ranges, ingest_id):
+        made.counts.append(parsed.count)
+        if parsed.quarantined.height:
+            refused.append(parsed.quarantined)
+        for each, frame in parsed.rows.items():
+            if frame.height:
+                rows.setdefault(each, []).append(frame)
     for name in sorted(rows):
         frame = pl.concat(rows.pop(name), rechunk=True)
         made.files += write_files(frame, f"bronze.{name}", root)

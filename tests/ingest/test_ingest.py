@@ -26,7 +26,7 @@ from jobs.formats.options import complete_options
 from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
 from jobs.ingest import reading
 from jobs.ingest.manifest import Piece, Stream
-from jobs.ingest.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_range
+from jobs.ingest.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_ranges
 from jobs.settings.operator import Operator
 from jobs.settings.operator import Source as SourceSettings
 from jobs.stages.ranges import ranges_of
@@ -135,7 +135,7 @@ def batch(path: Path, name: str, step: int, part: int = 16 << 20) -> dict[str, A
 
 def joined(parts: list[Range], name: str) -> dict[str, Any]:
     """What ranges of one format give together."""
-    read = [parsed for each in parts for parsed in read_range(FS, each, "20261124T150000")]
+    read = [parsed for each in parts for parsed in read_ranges(FS, [each], "20261124T150000")]
     rows: dict[str, list[pl.DataFrame]] = {}
     for parsed in read:
         for each, frame in parsed.rows.items():
@@ -522,7 +522,7 @@ def test_the_lines_of_a_later_piece_keep_their_place_in_the_stream(tmp_path: Pat
         path = tmp_path / f"piece{number}"
         path.write_bytes(data[start:end])
         for each in ranges(path, end - start, 70_000, start):
-            rows += [parsed.rows["postfix"] for parsed in read_range(FS, each, "id")]
+            rows += [parsed.rows["postfix"] for parsed in read_ranges(FS, [each], "id")]
     assert assembled_rows("postfix", pl.concat(rows)) == wanted
 
 
@@ -594,7 +594,7 @@ def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: i
             for piece in pieces
             for each in ranges_of([("k", operator, source, stream, piece)], range_bytes=step)
         ]
-        read = [parsed for each in parts for parsed in reading.read_lines(FS, each, name, "id")]
+        read = [parsed for each in parts for parsed in reading.read_under_heads(FS, each, name, "id")]
     rows = pl.concat([parsed.rows[name] for parsed in read]).sort("offset")
     assert sum(parsed.quarantined.height for parsed in read) == 0
     whole = registry.FORMATS[name]

@@ -19,7 +19,7 @@ from jobs.core.errors import LandingLost
 from jobs.engine.lake import Lake
 from jobs.ingest.manifest import REMOVED, read_manifest, write_manifest
 from jobs.ingest.pull import Pulled
-from jobs.ingest.reading import read_range
+from jobs.ingest.reading import read_ranges
 from jobs.ingest.rebuilding import rebuilt
 from jobs.ingest.removing import remove_pieces
 from jobs.settings.config import Observatory
@@ -241,7 +241,7 @@ def test_lines_after_a_removed_heading_keep_their_columns(tmp_path: Path) -> Non
     def last_piece() -> pl.DataFrame:
         *_, piece = batches.landed(FS, f"{made.lake}/landing", asked, [made.operator])
         [part] = ranges_of([piece])
-        [parsed] = read_range(FS, part, "1")
+        [parsed] = read_ranges(FS, [part], "1")
         return parsed.rows["rspamd_clickhouse"]
 
     before = last_piece()

@@ -304,7 +304,7 @@ def document_rows(format_name: str, file: Path, source: str, stream: str) -> dic
     about = Source(OPERATOR, source, stream, NEWEST)
     size = file.stat().st_size
     part = Range(str(file), 0, size, "piece", 0, about, None, file.name, 1 << 20, (), format_name)
-    (parsed,) = read_documents(Folder(), part, format_name, "batch")
+    (parsed,) = read_documents(Folder(), [part], format_name, "batch")
     return parsed.rows
 
 

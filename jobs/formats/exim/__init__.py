@@ -364,6 +364,7 @@ def _read_states(rest: pl.DataFrame) -> pl.DataFrame:
 
 FORMAT = LineFormat(
     name=NAME,
+    is_read_alone=True,
     title="Exim",
     description="Mainlog and rejectlog of Exim",
     channels=("EMAIL",),

@@ -266,6 +266,7 @@ def _merge_runs(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 FORMAT = LineFormat(
     name=NAME,
+    is_read_alone=True,
     title="OpenDMARC history",
     description="History file of OpenDMARC",
     lookback_days=LOOKBACK_DAYS,

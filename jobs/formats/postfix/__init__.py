@@ -182,6 +182,8 @@ def records(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataF
 def _read_lines(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """(offset, line_code and reason_code of each line, typed events with their row, all envelopes)."""
     envelope = split_envelope(lines["line"], source)
+    if "piece" in lines.columns:
+        envelope = envelope.with_columns(lines["piece"])
     programs = envelope["tag"].unique()
     programs = programs.filter(programs.str.contains(_PROGRAM))
     is_ours = envelope["tag"].is_in(programs.implode()) & envelope["reason_code"].is_null()

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from jobs.formats import TIMESTAMP
@@ -250,17 +251,19 @@ def taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts, how="diagonal")
 
 
-def marks(rows: pl.DataFrame) -> pl.DataFrame:
-    """at and offset of the events that rows of one file have of it."""
+def marks(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
+    """file, at and offset of the events that rows have of their own file. of_file: each row's number."""
     parts = []
     for column, _ in EVENTS.values():
         event = pl.col(column).list.explode(keep_nulls=False, empty_as_null=False)
-        parts.append(rows.select(event.alias("event")).unnest("event").select("at", "offset", "stream_id"))
-    found = pl.concat(parts)
+        found = rows.select(event.alias("event")).unnest("event").select("at", "offset", "stream_id")
+        counts = rows[column].list.len().fill_null(0)
+        parts.append(found.with_columns(pl.Series("file", np.repeat(of_file.to_numpy(), counts.to_numpy()))))
+    whole = pl.concat(parts)
     return (
-        found
-        if found["stream_id"].null_count() == len(found)
-        else found.filter(pl.col("stream_id").is_null())
+        whole
+        if whole["stream_id"].null_count() == len(whole)
+        else whole.filter(pl.col("stream_id").is_null())
     )
 
 

@@ -16,14 +16,16 @@ from jobs.formats.postfix.assembly import BRONZE, KEY, by_lifetime, taken_apart
 
 # smtpd opens the queue file in the RCPT command that a hold or discard was logged for.
 _ADJACENT = pl.duration(seconds=5)
-_SMTPD = ["host", "tag", "pid"]
+_SMTPD = ["piece", "host", "tag", "pid"]
 
 
 def link_held(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     """Give what is held or discarded at RCPT the queue file that smtpd opened for it.
 
-    events: typed lines of a piece; `row` is the place of each in `envelope`, which has all lines.
+    events: typed lines of a piece; `row` is the place of each in `envelope`, which has all lines. Lines of
+    several pieces have `piece`.
     """
+    whose = [name for name in _SMTPD if name in envelope.columns]
     verb = pl.col("status_code")
     columns = events.select("row", "event_code", "status_code", "step_code", "row_key", "client_ip")
     columns = columns.with_row_index("event")
@@ -37,15 +39,15 @@ def link_held(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     entries = columns.filter((pl.col("event_code") == "entry") & (verb == "client"))
     entries = entries.filter(~pl.col("row_key").str.contains("|", literal=True))
     entries = entries.select("event", "row", "client_ip", "row_key")
-    entries = pl.concat([entries, envelope.select("at", *_SMTPD)[entries["row"]]], how="horizontal")
+    entries = pl.concat([entries, envelope.select("at", *whose)[entries["row"]]], how="horizontal")
     answers = [_first_of_piece(entries, envelope)["event"]]
     if len(held):
         waiting = events[held].select("row", "client_ip", held.alias("event"))
-        waiting = pl.concat([waiting, envelope.select("at", *_SMTPD)[waiting["row"]]], how="horizontal")
+        waiting = pl.concat([waiting, envelope.select("at", *whose)[waiting["row"]]], how="horizontal")
         found = waiting.sort("row").join_asof(
             entries.sort("row").rename({"at": "entry_at", "event": "entry", "row_key": "queue_id"}),
             on="row",
-            by=[*_SMTPD, "client_ip"],
+            by=[*whose, "client_ip"],
             strategy="forward",
             check_sortedness=False,
         )
@@ -63,11 +65,13 @@ def link_held(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
 
 def _first_of_piece(entries: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     """The first line of each process and client, near the beginning of the piece, that opens a queue file."""
-    begin = envelope["host"].arg_unique()
-    begins = envelope.select("host", pl.col("at").alias("begin_at"))[begin]
-    near = entries.join(begins, on="host", how="inner", nulls_equal=True, maintain_order="left")
+    whose = [name for name in _SMTPD if name in envelope.columns]
+    log = [name for name in whose if name in ("piece", "host")]
+    begins = envelope.select(*log, pl.col("at").alias("begin_at"))
+    begins = begins.unique(log, keep="first", maintain_order=True)
+    near = entries.join(begins, on=log, how="inner", nulls_equal=True, maintain_order="left")
     near = near.filter(pl.col("at") - pl.col("begin_at") <= _ADJACENT)
-    return near.unique([*_SMTPD, "client_ip"], keep="first", maintain_order=True)
+    return near.unique([*whose, "client_ip"], keep="first", maintain_order=True)
 
 
 def settle(bronze: pl.LazyFrame) -> pl.LazyFrame:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from jobs.formats import Source
+from jobs.formats import FilesDiffer, Source
 
 # How far a stamp may lie beyond the file's newest known time: zones span 26 hours, clocks drift.
 YEAR_SLACK = dt.timedelta(hours=36)
@@ -167,16 +167,26 @@ def iso_times(stamps: pl.Series, head: np.ndarray, source: Source) -> pl.Series:
     )
 
 
-def yearless_micros(head: np.ndarray, good: np.ndarray, source: Source) -> np.ndarray:
-    """Wall-clock microseconds of `Mon dd HH:MM:SS`, with the latest year that is not too late."""
-    month = read_month(head, 0, good)
-    day = read_day(head, 4, good)
-    clock = read_clock(head, 7, good)
-    limit = (source.newest_at + YEAR_SLACK).astimezone(ZoneInfo(source.time_zone)).replace(tzinfo=None)
+def years_of(place: np.ndarray, newest_at: dt.datetime, source: Source) -> np.ndarray:
+    """The latest year of each place in a year (month, day, second of the day) that is not too late."""
+    limit = (newest_at + YEAR_SLACK).astimezone(ZoneInfo(source.time_zone)).replace(tzinfo=None)
     inside = (limit.month * 100 + limit.day) * 100_000 + (
         limit - limit.replace(hour=0, minute=0, second=0)
     ).seconds
-    year = np.where((month * 100 + day) * 100_000 + clock > inside, limit.year - 1, limit.year)
+    return np.where(place > inside, limit.year - 1, limit.year)
+
+
+def yearless_micros(head: np.ndarray, good: np.ndarray, source: Source) -> np.ndarray:
+    """Wall-clock microseconds of `Mon dd HH:MM:SS`, with the latest year that is not too late. Raises
+    FilesDiffer where files of the source differ in it."""
+    month = read_month(head, 0, good)
+    day = read_day(head, 4, good)
+    clock = read_clock(head, 7, good)
+    place = (month * 100 + day) * 100_000 + clock
+    year = years_of(place, source.newest_at, source)
+    earliest = source.newest_from or source.newest_at
+    if earliest < source.newest_at and (good & (year != years_of(place, earliest, source))).any():
+        raise FilesDiffer
     leap_day = (month == 2) & (day == 29)
     for _ in range(8):
         is_short = leap_day & (month_length(year, month) == 28)
