@@ -1,14 +1,15 @@
 """operator_daily: one operator's day, from its logs to validated gold tables.
 
-One DAG for each operator of the settings file, `operator_daily__<id>`, with six tasks in a row, and one that
-fails where one of them did:
+One DAG for each operator of the settings file, `operator_daily__<id>`, with seven tasks in a row, and one
+that fails where one of them did:
 
-    pull ─► bronze ─► silver ─► gold ─► report ─► vacuum ─► outcome
+    pull ─► bronze ─► silver ─► gold ─► validate ─► report ─► vacuum ─► outcome
 
 Each task is a command: `observatory pull --operator <id>` lands what is new in the operator's logs,
 `observatory run --stage <stage> --operator <id>` computes a stage, validates its tables and writes them,
-`observatory report` draws the page of the whole lake, and `observatory vacuum --operator <id>` removes
-what is older than `[retention]` keeps. The tables of a stage are the assets that its task updates
+`observatory validate --operator <id>` has Great Expectations evaluate its suites on gold and keeps the
+results, `observatory report` draws the page of the whole lake, and `observatory vacuum --operator <id>`
+removes what is older than `[retention]` keeps. The tables of a stage are the assets that its task updates
 (outlets).
 
 **When nothing is new.** A stage that changed none of its tables since its task's last success ends as
@@ -122,14 +123,16 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
             )
             for name in STAGES
         ]
+        suites = ["validate", "--config", str(CONFIG), "--operator", operator_id]
         page = ["report", "--config", str(CONFIG), "--output", str(report_folder(settings))]
         remove = ["vacuum", "--config", str(CONFIG), "--operator", operator_id]
         # In the pool, so that no two tasks draw the page or write to the lake at once.
         last = {"pool": "lake", "retry_policy": UnlessLasting(), **follows}
+        validate = command("validate", lambda context: suites, **last)
         report = command("report", lambda context: page, **last)
         # Last: what it removes no later task needs.
         vacuum = command("vacuum", lambda context: remove, **last)
-        row = [pull, *stages, report, vacuum]
+        row = [pull, *stages, validate, report, vacuum]
         chain(*row)
         # The last task's state is the run's, and vacuum runs whatever failed before it.
         row >> outcome.override(trigger_rule=TriggerRule.ONE_FAILED)()

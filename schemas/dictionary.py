@@ -1,4 +1,5 @@
-"""What derives from contracts and kernels: the data dictionary, by layer, and the list of formats.
+"""What derives from contracts and kernels: the data dictionary, by layer, the list of formats, and the suites
+of Great Expectations, expectations/suites/.
 
 python -m schemas.dictionary            writes them
 python -m schemas.dictionary --check    exits 1 if one is stale
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from expectations import suite_files
 from jobs.core.contracts import CODELISTS, LAYERS, SCHEMAS, Contract, codes, contract, folder_of, tables
 from jobs.formats import registry
 
@@ -119,9 +121,13 @@ def formats() -> str:
 
 
 def derived_files() -> dict[Path, Callable[[], str]]:
-    """Each file and what writes it; the list of formats first, for the pages read it."""
+    """Each file and what writes it; the list of formats first, for the others read it."""
     pages = {SCHEMAS / folder_of(layer).name / "README.md": partial(layer_page, layer) for layer in LAYERS}
-    return {FORMATS: formats, SCHEMAS / "README.md": index, **pages}
+    suites = {
+        suite_files.file_of(table): partial(suite_files.suite_text, table)
+        for table in suite_files.suite_tables()
+    }
+    return {FORMATS: formats, SCHEMAS / "README.md": index, **pages, **suites}
 
 
 def main(arguments: list[str]) -> int:
@@ -138,6 +144,10 @@ def main(arguments: list[str]) -> int:
         stale.append(str(file.relative_to(SCHEMAS.parent)))
         if "--check" not in arguments:
             file.write_text(text, encoding="utf-8")
+    for file in suite_files.surplus_files():
+        stale.append(str(file.relative_to(SCHEMAS.parent)))
+        if "--check" not in arguments:
+            file.unlink()
     if stale and "--check" in arguments:
         print(f"{' and '.join(stale)}: stale, run `make derived`", file=sys.stderr)
         return 1

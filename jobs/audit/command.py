@@ -17,7 +17,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
-from jobs.stages import checks, quality, run, validator
+from jobs.stages import checks, quality, run
 from jobs.stages.run import Run
 from jobs.stages.runner import refuse
 
@@ -45,7 +45,6 @@ def write_sample(
             " or give --replace, which discards the sample and its labels"
         )
     if not design or is_replaced:
-        validator.prepare()
         started = record.now()
         design, units = draw_units(work.lake, plan)
         drawn = {"drawn_at": started, "code_revision": record.revision()}
@@ -82,7 +81,6 @@ def load_labels(work: Run, file: Path) -> Rows:
     The file's rows replace earlier labels of their units, also by an empty label; other units keep their
     labels. A sheet with any problem loads nothing.
     """
-    validator.prepare()
     rows = sheet.read_sheet(file)
     if not rows:
         raise ObservatoryError(f"{file}: no row below the first: is it the filled sheet?")

@@ -32,6 +32,7 @@ from jobs.cli.status import status
 from jobs.cli.submission import submit
 from jobs.cli.tables import show, tables
 from jobs.cli.vacuum import vacuum
+from jobs.cli.validate import validate
 from jobs.core.disk import DiskFull, is_full
 from jobs.core.errors import ObservatoryError
 
@@ -40,7 +41,7 @@ from jobs.core.errors import ObservatoryError
 # The commands by step, in the order of --help.
 STEPS = {
     "First steps": ("sniff", "init", "report", "demo"),
-    "Daily work": ("pull", "run", "status", "quarantine", "vacuum", "renew"),
+    "Daily work": ("pull", "run", "validate", "status", "quarantine", "vacuum", "renew"),
     "Look closer": ("show", "tables", "explain", "reconcile", "cost"),
     "Study": ("submit", "audit", "questionnaire", "study", "release"),
 }
@@ -67,8 +68,8 @@ for name, group in (
 ):  # fmt: skip
     app.add_typer(group, name=name, rich_help_panel=STEP_OF[name])
 COMMANDS: tuple[Callable[..., None], ...] = (
-    submit, vacuum, status, explain, reconcile, pull, run, renew, show, tables, quarantine, sniff, demo,
-    report, init,
+    submit, vacuum, validate, status, explain, reconcile, pull, run, renew, show, tables, quarantine, sniff,
+    demo, report, init,
 )  # fmt: skip
 for each in COMMANDS:
     app.command(rich_help_panel=STEP_OF[each.__name__])(each)

@@ -51,15 +51,14 @@ def pull_all(
 ) -> list[str]:
     """Pull every source, and return the problems of sources that could not be read.
 
-    is_followed: a run follows; its processes start as soon as something new is found. said: the printed notes
-    are added to it.
+    is_followed: a run follows, whose workers' server starts as soon as it is known to be needed. said: the
+    printed notes are added to it.
     """
     from jobs.core.patterns import visible
-    from jobs.engine import access
+    from jobs.engine import access, embedded
     from jobs.engine.lake import open_lake
     from jobs.engine.lock import writing
     from jobs.ingest.pull import pull
-    from jobs.stages import ahead
     from jobs.stages.identity import other_logs, refuse_others
 
     lake = open_lake(settings.lake.root)
@@ -78,8 +77,8 @@ def pull_all(
                 said += pulled.notes
             for note in pulled.notes:
                 err.print(Text(visible(note)))
-            if pulled.pieces and is_followed:
-                ahead.start(settings.engine, size)
+            if is_followed and settings.engine.name != "spark" and size > embedded.LITTLE:
+                embedded.begin()
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
     return problems
 

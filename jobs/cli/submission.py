@@ -35,10 +35,12 @@ def submit(
     The package is a zip of CSV files that you can read before you send it.
     """
     # Polars takes half a second to load.
-    from jobs.submission.making import package_of, written
+    from jobs.submission.making import package_of, validate_gold, written
 
     settings = config.load_settings(config_file)
     operators = config.choose_operators(settings, operator)
+    for operator_id in [each.id for each in operators]:
+        validate_gold(settings, operator_id, period)
     made = [package_of(settings, each, period, sign) for each in operators]
     files = [written(each, output, encrypt_to) for each in made]
     table = Table("package", "month", "channel", title=f"Submission of {period}", title_justify="left")

@@ -24,14 +24,14 @@ from multiprocessing import forkserver
 from jobs.engine import access
 from jobs.engine.tasks import PRELOAD, R, Task, TaskDied, TaskFailed, perform
 
-# Measured as PSS on 2 GB of logs: a worker between tasks, the validator at its most, and what steers them:
-# the program's own process and the server that workers are forked from.
+# Measured as PSS on 2 GB of logs: a worker between tasks, and what steers them: the program's own process and
+# the server that workers are forked from.
 BASE_BYTES = 130_000_000
-VALIDATOR_BYTES = 290_000_000
 STEERING_BYTES = 320_000_000
+# A task's memory is an estimate: so much is kept back where two workers, or the only one, have enough.
+RESERVE_BYTES = 290_000_000
 LEAST_TASK_BYTES = 64_000_000
-# With less, buckets would be many and small: then there are fewer workers, and two, or the only one, get the
-# validator's memory, too.
+# With less, buckets would be many and small: then there are fewer workers.
 ENOUGH_TASK_BYTES = 200_000_000
 # Once Polars is imported, a wait that has no end does not see an interrupt from the keyboard.
 INTERRUPTIBLE = 0.5
@@ -51,19 +51,15 @@ ENVIRONMENT = {
 
 
 class Embedded:
-    """An engine of at most so many processes, which together with the process that steers them, the server
-    that they are forked from and the validator keep to so much memory.
-
-    Less memory gives fewer workers. Too little for two beside the validator gives is_tight: then workers end
-    before the validator starts.
+    """An engine of at most so many processes, which together with the process that steers them and the server
+    that they are forked from keep to so much memory. Less memory gives fewer workers.
     """
 
     def __init__(self, workers: int, memory_bytes: int) -> None:
-        for_workers = memory_bytes - STEERING_BYTES - VALIDATOR_BYTES
+        for_workers = memory_bytes - STEERING_BYTES
+        if for_workers - RESERVE_BYTES >= min(workers, 2) * (BASE_BYTES + ENOUGH_TASK_BYTES):
+            for_workers -= RESERVE_BYTES
         self.has_lost = False
-        self.is_tight = not has_room_beside(memory_bytes, workers)
-        if self.is_tight:
-            for_workers += VALIDATOR_BYTES
         self.workers = max(min(workers, for_workers // (BASE_BYTES + ENOUGH_TASK_BYTES)), 1)
         self.task_bytes = max(for_workers // self.workers - BASE_BYTES, LEAST_TASK_BYTES)
         self._executors: list[ProcessPoolExecutor] = []
@@ -136,12 +132,6 @@ class Embedded:
         self._executors[worker] = started()
 
 
-def has_room_beside(memory_bytes: int, workers: int) -> bool:
-    """Whether two workers, or the only one, have enough memory beside the validator."""
-    wanted = min(workers, 2) * (BASE_BYTES + ENOUGH_TASK_BYTES)
-    return memory_bytes >= STEERING_BYTES + VALIDATOR_BYTES + wanted
-
-
 def begin() -> None:
     """Start the server that workers are forked from, without waiting for its imports."""
     multiprocessing.get_context("forkserver").set_forkserver_preload([PRELOAD])
@@ -149,12 +139,10 @@ def begin() -> None:
         forkserver.ensure_running()
 
 
-def started(method: str = "forkserver") -> ProcessPoolExecutor:
-    """An executor with one process. By "forkserver" it has what tasks need, once their server has; "spawn"
-    waits for nothing, and the process imports what it needs by itself."""
-    if method == "forkserver":
-        begin()
-    context = multiprocessing.get_context(method)
+def started() -> ProcessPoolExecutor:
+    """An executor with one process, which has what tasks need once the server that it is forked from has."""
+    begin()
+    context = multiprocessing.get_context("forkserver")
     executor = ProcessPoolExecutor(1, mp_context=context, initializer=attach, initargs=(access.umask(),))
     with environment():
         executor.submit(int)
@@ -220,7 +208,6 @@ class Inline:
 
     workers = 1
     task_bytes = 512 << 20
-    is_tight = False
     has_lost = False
 
     def __enter__(self) -> Inline:

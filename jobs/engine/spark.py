@@ -30,7 +30,7 @@ from jobs.core.contracts import contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY_FILE
 from jobs.engine import embedded, executor
-from jobs.engine.embedded import BASE_BYTES, LEAST_TASK_BYTES, STEERING_BYTES, VALIDATOR_BYTES
+from jobs.engine.embedded import BASE_BYTES, LEAST_TASK_BYTES, RESERVE_BYTES, STEERING_BYTES
 from jobs.engine.finished import Finished, finished
 from jobs.engine.lake import Lake, Periods
 from jobs.engine.mark import MARK
@@ -73,7 +73,6 @@ class Spark:
     the embedded engine; of a cluster the share of an executor's memory for each of its cores.
     """
 
-    is_tight = False
     # Spark repeats tasks by itself: any run may have lost one.
     has_lost = True
 
@@ -92,7 +91,7 @@ class Spark:
         if local:
             cores = local.group(1)
             self.workers = int(cores) if cores and cores != "*" else settings.workers if cores else 1
-            for_tasks = settings.memory_bytes - STEERING_BYTES - VALIDATOR_BYTES - JAVA_BYTES
+            for_tasks = settings.memory_bytes - STEERING_BYTES - RESERVE_BYTES - JAVA_BYTES
             self.task_bytes = max(for_tasks // self.workers - BASE_BYTES, LEAST_TASK_BYTES)
         else:
             try:

@@ -73,13 +73,11 @@ def refuse_unnamed(function: Callable[..., Any]) -> None:
 class Engine(Protocol):
     """What runs tasks.
 
-    workers: how many at a time. task_bytes: the memory that one may take. is_tight: memory has no room for
-    work beside that of workers.
+    workers: how many at a time. task_bytes: the memory that one may take.
     """
 
     workers: int
     task_bytes: int
-    is_tight: bool
     # Whether a task died that may have written files before.
     has_lost: bool
 

@@ -152,14 +152,15 @@ def land_answers(
 
 def append_validated(lake: Lake, rows: list[dict[str, Any]]) -> None:
     """Append the rows in one transaction. Raises ValidationHeld if they break a rule of their contract."""
+    from expectations import native
+    from expectations.rules import UNIQUE, rules_of
     from jobs.core.contracts import contract, rows_frame
     from jobs.core.errors import ValidationHeld
-    from jobs.stages.checks import row_rules
 
     frame = rows_frame(rows, TABLE)
-    rules = row_rules(contract(TABLE))
-    broken = frame.select((~rule).sum().alias(name) for name, rule in rules.items())
-    wrong = [f"{name} on {count} rows" for name, count in broken.row(0, named=True).items() if count]
+    rules = [rule for rule in rules_of(TABLE) if rule.kind != UNIQUE]
+    results = native.check(TABLE, frame, rules, contract(TABLE).key)
+    wrong = [f"{each.rule} on {each.violations} rows" for each in results if not each.is_held]
     if wrong:
         raise ValidationHeld(f"{TABLE}: {'; '.join(wrong)}. Nothing was written.")
     lake.append(frame, TABLE)

@@ -18,7 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.core.contracts import REFERENCE
-from jobs.core.errors import ObservatoryError, ValidationHeld
+from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake, open_lake
 from jobs.engine.lock import as_only_writer
 from jobs.public.cells import CONTRIBUTION, Basis, Released
@@ -41,7 +41,7 @@ from jobs.release.recipe import (
     tables_of,
 )
 from jobs.release.released import ReleasedTable, released
-from jobs.release.validation import results_of
+from jobs.release.validation import validated
 from jobs.settings.config import Observatory
 
 SEAL = "seal.key"
@@ -144,16 +144,9 @@ def released_in(folder: Path, name: str) -> Released:
 def written(
     recipe: Recipe, protected: Protected, restricted: Path
 ) -> tuple[dict[str, bytes], list[ReleasedTable]]:
-    """The release's files and tables. Raises ValidationHeld if a rule on public tables is broken."""
+    """The release's files and tables. Raises ValidationHeld if an expectation on public tables is broken."""
     tables = [released(table, protected.public[table]) for table in public_tables()]
-    results = results_of(protected.public)
-    broken = [each for each in results if not each["is_held"]]
-    if broken:
-        raise ValidationHeld(
-            "\n".join(
-                f"{each['table']}: rule {each['rule']} is broken in {each['rows']} row(s)" for each in broken
-            )
-        )
+    results = validated(protected.public)
     before = [name for name in recipe.earlier if name.startswith(f"{recipe.about.period}/")]
     changes = []
     if before:

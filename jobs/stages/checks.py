@@ -1,7 +1,4 @@
-"""Checks of rows, as native Polars expressions: they gate bronze and silver, operator by operator.
-
-Great Expectations (expectations/suites.py) gates the small tables that are published.
-"""
+"""The rules of contracts on the rows of bronze and silver, operator by operator."""
 
 from __future__ import annotations
 
@@ -10,13 +7,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from expectations import native
+from expectations.native import EXAMPLES
+from expectations.rules import KEY_UNIQUE, UNIQUE, key_and_period, rules_of
 from jobs.core.checksum import row_hashes
-from jobs.core.contracts import Contract, codes, contract
+from jobs.core.contracts import Contract, contract
 from jobs.core.errors import ValidationHeld
-from jobs.core.sql import expression
-
-EXAMPLES = 3
-KEY_UNIQUE = "key_unique"
 
 
 @dataclass(frozen=True)
@@ -30,33 +26,9 @@ class Broken:
     examples: tuple[dict[str, object], ...]
 
 
-def row_rules(about: Contract) -> dict[str, pl.Expr]:
-    """Conditions that hold in every row, by rule name; never null.
-
-    Key and required columns are not null, codes are in their list, the contract's checks are true.
-    """
-    rules = {f"{name}_not_null": pl.col(name).is_not_null() for name in about.not_null}
-    for field in about.fields:
-        if field.codelist:
-            known = pl.col(field.name).is_in([*codes(field.codelist), "_U"])
-            rules[f"{field.name}_known"] = known.fill_null(True)
-    for name, condition in about.checks:
-        rules[name] = expression(condition).fill_null(False)
-    return rules
-
-
 def rule_text(table: str, rule: str) -> str:
-    """What a rule of row_rules() or the key says, for a person."""
-    about = contract(table)
-    name = rule.removesuffix("_not_null").removesuffix("_known")
-    lists = {field.name: field.codelist for field in about.fields}
-    if rule == KEY_UNIQUE:
-        return f"the key ({', '.join(about.key)}) is unique"
-    if rule in dict(about.checks):
-        return dict(about.checks)[rule]
-    if rule.endswith("_not_null"):
-        return f"{name} is given"
-    return f"{name} is in the list {lists[name]}" if lists.get(name) else rule
+    """What a rule of the table's contract says, for a person."""
+    return {each.name: each.says for each in rules_of(table)}.get(rule, rule)
 
 
 def check_rows(frame: pl.DataFrame, table: str) -> list[Broken]:
@@ -67,8 +39,7 @@ def check_rows(frame: pl.DataFrame, table: str) -> list[Broken]:
     key, or of the place of a bronze row where there is none, and these decide the bucket
     (jobs/silver/bucketing.py).
     """
-    about = contract(table)
-    rules = row_rules(about)
+    rules = {rule.name: native.holds(rule) for rule in rules_of(table) if rule.kind != UNIQUE}
     counts = frame.select((~condition).sum().alias(name) for name, condition in rules.items()).row(
         0, named=True
     )
@@ -78,7 +49,7 @@ def check_rows(frame: pl.DataFrame, table: str) -> list[Broken]:
         if counts[name]
         for each in by_operator(table, name, frame.filter(~condition))
     ]
-    return broken + by_operator(table, KEY_UNIQUE, repeated_rows(frame, about))
+    return broken + by_operator(table, KEY_UNIQUE, repeated_rows(frame, contract(table)))
 
 
 def by_operator(table: str, rule: str, rows: pl.DataFrame) -> list[Broken]:
@@ -101,10 +72,6 @@ def repeated_rows(frame: pl.DataFrame, about: Contract) -> pl.DataFrame:
         return keys.clear()
     suspects = keys.filter(hashes.is_duplicated())
     return suspects.filter(~suspects.select(pl.struct(names).is_first_distinct()).to_series())
-
-
-def key_and_period(about: Contract) -> list[str]:
-    return list(dict.fromkeys([*about.key, *([about.period] if about.period else [])]))
 
 
 def refuse(broken: Sequence[Broken]) -> None:

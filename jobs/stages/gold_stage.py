@@ -10,13 +10,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 
+from expectations import native
 from jobs.core.contracts import reference, reference_digest
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods, State
 from jobs.gold import bulk
 from jobs.settings.config import Observatory
-from jobs.stages import campaigns, removed, validator
+from jobs.stages import campaigns, removed
 from jobs.stages.gold_steps import GOLD, GOLD_MONTHLY, Steps
 from jobs.stages.gold_tasks import CAMPAIGN, MESSAGE
 from jobs.stages.run import Run, keep
@@ -54,8 +55,6 @@ def gold(work: Run) -> record.Stage:
     work.say(f"gold: {days:,} operator-day{'' if days == 1 else 's'}")
     # Shares of the stage's time, as measured.
     work.reach("gold", 0.2)
-    if not work.engine.is_tight:
-        validator.prepare()
     before = campaigns.history(stale, due)
     proved = step.proof(stale, texts, [*campaign.left, *step.stored(CAMPAIGN, before)], operator)
     work.reach("gold", 0.35)
@@ -66,12 +65,10 @@ def gold(work: Run) -> record.Stage:
         tables[table] = step.monthly(table, tables, stale, months)
     work.say("gold: validating")
     work.reach("gold", 0.7)
-    if work.engine.is_tight:
-        work.engine.rest()
-    results, held = validator.validate({table: each.left for table, each in tables.items()})
+    results = step.checked(tables)
     work.reach("gold", 0.9)
     work.results += results
-    work.held |= set(held)
+    work.held |= native.holders(results)
     keep(work)
     changed: dict[str, Periods] = {}
     for table in GOLD:

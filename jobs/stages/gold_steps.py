@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import polars as pl
 
+from expectations import native
 from jobs.core.checksum import checksums
 from jobs.core.contracts import contract, tables
 from jobs.engine.lake import Lake
@@ -290,6 +291,22 @@ class Steps:
             have[name] = kept if fresh is None else pl.concat([kept, fresh])
         rows = compute(self.work, table, have)
         return Finished(table, leave(rows, table, self.work.staging), checksums(rows, table))
+
+    def checked(self, tables: Mapping[str, Finished]) -> list[native.Result]:
+        """How the rules on the tables, and between them, fare."""
+        between: dict[str, set[str]] = {table: set() for table in tables}
+        for rule in native.cross_rules_of(tables):
+            between[rule.table].update(rule.others)
+        tasks = [
+            Task(
+                f"gold, rules on {table}",
+                gold_tasks.check,
+                table=table,
+                left={name: tables[name].left for name in (table, *sorted(others))},
+            )
+            for table, others in between.items()
+        ]
+        return [each for of_table in self.work.engine.run(tasks) for each in of_table]
 
     def commit(self, tables: Mapping[str, Finished], changed: Mapping[str, Periods]) -> None:
         """Replace exactly the operator-periods that changed, table by table."""

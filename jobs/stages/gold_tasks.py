@@ -6,11 +6,12 @@ staging: the members of campaigns, what is proved of bulk, the behaviour of numb
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 import polars as pl
 
+from expectations import native
 from jobs.core.contracts import contract, polars_schema, reference
 from jobs.core.merge import merged
 from jobs.engine.finished import Finished, finish_rows, finished, is_of, module_of
@@ -197,6 +198,18 @@ def finish(*, staging: str, table: str, parts: Sequence[Left]) -> Finished:
     if rows is None:
         return Finished(table, [], {})
     return finished(staging, table, finish_rows(merged(rows, about.key, dict(about.merge)), table))
+
+
+def check(*, table: str, left: Mapping[str, Sequence[Left]]) -> list[native.Result]:
+    """How the rules on a table fare, by its rows and those of the tables that it is compared with."""
+    frames = {}
+    for name, parts in left.items():
+        rows = take(parts)
+        frames[name] = pl.DataFrame(schema=polars_schema(name)) if rows is None else rows
+    between = [rule for rule in native.cross_rules_of(frames) if rule.table == table]
+    results = [native.check_table(table, frames[table])]
+    results += [native.check_between(frames, rule) for rule in between]
+    return [each for of_rules in results for each in of_rules]
 
 
 def store(*, root: str, table: str, left: Sequence[Left], changed: Periods) -> list[NewFile]:

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from expectations import domain, suites
-from jobs.core.sql import expression
+from expectations import ledger, native
 from jobs.engine.lake import Lake
 from jobs.settings.node import Limits
 from jobs.stages import windows
@@ -30,32 +29,31 @@ class Holding:
 
     operators: set[str] = field(default_factory=set)
     parts: pl.DataFrame = field(default_factory=windows.no_parts)
-    results: list[suites.Result] = field(default_factory=list)
+    results: list[native.Result] = field(default_factory=list)
 
 
 def held_back(lake: Lake, limits: Limits, operators: set[str]) -> Holding:
     """What of these operators waits, by the ledger that the last finished stage named."""
     where = pl.col("operator_id").is_in(sorted(operators))
-    ledger = lake.read("bronze.file", lake.versions().get("bronze.file"), where=where)
-    rule = domain.ledger_rules(limits.quarantined_pct, limits.quarantined_lines)
-    beside = rule.frame(ledger)
+    files = lake.read(ledger.TABLE, lake.versions().get(ledger.TABLE), where=where)
+    shares = ledger.quarantine_share(files)
     found = Holding()
-    for each in rule.rules:
-        broken = beside.filter(~expression(each.condition).fill_null(False)).sort(rule.key)
-        if each.name == domain.WITHIN_LIMIT:
-            broken, rewritten = new_of(lake, ledger, broken, found)
+    for each in ledger.ledger_rules(limits.quarantined_pct, limits.quarantined_lines):
+        broken = shares.filter(~native.holds(each)).sort(ledger.KEY)
+        if each.name == ledger.WITHIN_LIMIT:
+            broken, rewritten = new_of(lake, files, broken, found)
             found.operators |= rewritten
         else:
             found.operators |= set(broken["operator_id"])
         waiting = found.parts.filter(~pl.col("operator_id").is_in(sorted(found.operators)))
         found.parts = waiting
-        result = suites.Result(
-            rule.table,
+        result = native.Result(
+            ledger.TABLE,
             each.name,
             each.says,
             broken.is_empty(),
             broken.height,
-            broken.select(rule.key).head(suites.EXAMPLES).cast(pl.String).to_dicts(),
+            broken.select(ledger.KEY).head(native.EXAMPLES).cast(pl.String).to_dicts(),
             sorted(set(broken["operator_id"])),
             sorted(f"{operator}/{source}" for operator, source in waiting.select(PART[:2]).unique().rows()),
         )
@@ -64,14 +62,14 @@ def held_back(lake: Lake, limits: Limits, operators: set[str]) -> Holding:
 
 
 def new_of(
-    lake: Lake, ledger: pl.DataFrame, broken: pl.DataFrame, found: Holding
+    lake: Lake, files: pl.DataFrame, broken: pl.DataFrame, found: Holding
 ) -> tuple[pl.DataFrame, set[str]]:
     """Of sources over the limit those with something that silver has not taken, which found gets; and the
     operators of parts that were read again since silver took them."""
     if broken.is_empty():
         return broken, set()
     taken = windows.taken(lake)
-    parts = ledger.join(broken, on=PART[:2], how="semi").select(PART).unique(maintain_order=True)
+    parts = files.join(broken, on=PART[:2], how="semi").select(PART).unique(maintain_order=True)
     parts = parts.filter(~taken.is_latest(pl.struct(PART)))
     before = taken.is_ever(pl.struct(PART))
     found.parts = parts.filter(~before)

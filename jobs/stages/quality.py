@@ -13,12 +13,12 @@ from typing import Any
 
 import polars as pl
 
+from expectations import native
 from jobs.core.checksum import checksums
 from jobs.core.contracts import contract, reference_digest, rows_frame
 from jobs.engine import record
 from jobs.engine.record import Periods
 from jobs.engine.table_files import read_files
-from jobs.stages import validator
 from jobs.stages.run import Run, compute, keep, write
 
 TABLE = "gold.filter_quality_monthly"
@@ -160,9 +160,9 @@ def tests(work: Run) -> list[dict[str, Any]]:
 def validate(work: Run, table: str, frame: pl.DataFrame) -> set[str]:
     """Hold the rows to their contract, and keep the results beside those of the run; the operators whose rows
     break a rule, for which the caller raises ValidationHeld."""
-    found = validator.validate_table(table, frame)
+    found = native.check_table(table, frame)
     work.results += found
     keep(work)
-    held = {operator for each in found for operator in each.operators}
+    held = native.holders(found)
     work.held |= held
     return held

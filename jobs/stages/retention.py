@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import fsspec
 import polars as pl
@@ -280,10 +281,11 @@ def plan_validations(made: Plan, lake: Lake, limit: dt.date) -> None:
     if not is_local(lake.root):
         return
     found = []
-    for file in validations.superseded(lake.root):
+    own = Path(lake.root, validations.FOLDER)
+    for file in (*validations.superseded(lake.root), *validations.superseded_evaluations(lake.root)):
         about = file.stat()
         day = dt.datetime.fromtimestamp(about.st_mtime, dt.UTC).date()
-        found += [(day, file.name, about.st_size)] if day < limit else []
+        found += [(day, file.relative_to(own).as_posix(), about.st_size)] if day < limit else []
     if found:
         days, names, sizes = zip(*found, strict=True)
         made.validations = sorted(names)

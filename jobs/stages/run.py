@@ -25,7 +25,7 @@ from jobs.stages.settings_tables import read_reference
 from jobs.stages.validations import FOLDER
 
 if TYPE_CHECKING:
-    from expectations import suites
+    from expectations import native
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Run:
     log_bytes: int = 0
     batches: list[str] = field(default_factory=list)
     changed: dict[str, Periods] = field(default_factory=dict)
-    results: list[suites.Result] = field(default_factory=list)
+    results: list[native.Result] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     again: dict[str, list[str]] = field(default_factory=dict)
@@ -98,9 +98,9 @@ def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
 
 def keep(work: Run, folder: str = FOLDER) -> None:
     """Keep the results of the rules so far in a folder of the lake."""
-    from expectations import suites
+    from expectations import native
 
     if is_local(work.lake.root):
-        suites.keep(
+        native.keep(
             work.results, Path(work.lake.root) / folder, work.run_id, [each.id for each in work.operators]
         )

@@ -36,7 +36,7 @@ STAGES = ("bronze", "silver", "gold")
 def run(work: Run, stages: Iterable[str] = STAGES) -> None:
     """Do the stages in order. Raises ValidationHeld, after all else was done, when a rule holds an operator
     back."""
-    from jobs.stages import quality, vacuum, validator
+    from jobs.stages import quality, vacuum
     from jobs.stages.gold_stage import gold
     from jobs.stages.silver_stage import silver
 
@@ -57,8 +57,6 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> None:
         work.staging, work.engine = staging.folder, engine
         if staging.others_died:
             sweep(work.lake, started)
-        if log_bytes and "gold" in wanted and not engine.is_tight:
-            validator.prepare()
         work.buckets = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
         for stage in wanted:
             of_stage[stage](work)

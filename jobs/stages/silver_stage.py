@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from expectations import suites
+from expectations import native
 from jobs.core import checksum
 from jobs.core.days import Days
 from jobs.engine import record
@@ -71,7 +71,7 @@ def silver(work: Run) -> None:
     pipeline.compute(exchange)
     made, computed = exchange.made, windows.computes(found)
     for each in made.broken:
-        result = suites.Result(
+        result = native.Result(
             each.table,
             each.rule,
             checks.rule_text(each.table, each.rule),

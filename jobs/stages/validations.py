@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = "_validation"
+# The results that Great Expectations keeps: validations/<layer>/<table>/<run>/<time>/<batch>.json.
+EVALUATED = f"{FOLDER}/great_expectations"
 
 
 def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
-    """One result a rule, as suites.Result: of each operator's rows the last one that was checked of them.
+    """One result a rule, as native.Result: of each operator's rows the last one that was checked of them.
 
     operators: in a result, those whose rows break the rule. sources: of them those that wait alone.
     """
@@ -46,6 +48,16 @@ def superseded(root: str) -> list[Path]:
         found += [file] if checked <= settled else []
         settled |= checked
     return found
+
+
+def superseded_evaluations(root: str) -> list[Path]:
+    """The files of Great Expectations' results whose suite was evaluated again since, on whichever rows."""
+    of_suite: dict[tuple[str, ...], list[Path]] = {}
+    for file in Path(root, EVALUATED, "validations").glob("*/*/*/*/*.json"):
+        of_suite.setdefault(file.parts[-5:-3], []).append(file)
+    # The folder of a run's time sorts as time does.
+    ordered = (sorted(files, key=lambda file: file.parts[-2]) for files in of_suite.values())
+    return [file for files in ordered for file in files[:-1]]
 
 
 def newest_first(root: str) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -11,20 +11,20 @@ from jobs.ingest.packed import open_landed
 from jobs.settings.config import Observatory
 
 if TYPE_CHECKING:
-    from expectations import suites
+    from expectations import native
 
 # Bytes of a file that a format is recognised by, as when it is pulled.
 HEAD = 64 << 10
 
 
 def other_formats(
-    settings: Observatory, results: Iterable[suites.Result], said: Collection[str] = ()
+    settings: Observatory, results: Iterable[native.Result], said: Collection[str] = ()
 ) -> list[str]:
     """What the newest file of each source over the limit looks like, as a pull said of it when it was new.
 
     said: notes of a pull, which name files by their whole paths; they are not repeated.
     """
-    from expectations.domain import WITHIN_LIMIT
+    from expectations.ledger import WITHIN_LIMIT
 
     over = {
         (each["operator_id"], each["source_id"])

@@ -8,8 +8,11 @@ from typing import Any
 
 from jobs.core.contracts import reference_digest
 from jobs.core.errors import ObservatoryError
+from jobs.core.periods import months_of
+from jobs.engine.lake import open_lake
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
+from jobs.stages.evaluating import evaluate_lake, refuse_broken
 from jobs.submission import signing
 from jobs.submission.contents import problems_of
 from jobs.submission.counts import VOLUME, counts_of, totals
@@ -38,6 +41,16 @@ class Made:
     withheld: int
     audits: dict[tuple[str, str], str]
     partial: list[dict[str, Any]]
+
+
+def validate_gold(settings: Observatory, operator_id: str, period: str) -> None:
+    """Hold all gold tables of an operator's months to their suites. Raises ValidationHeld if an expectation
+    is broken."""
+    months = months_of(period)
+    found = evaluate_lake(
+        open_lake(settings.lake.root), [operator_id], f"submit {operator_id} {period}", months
+    )
+    refuse_broken(found, f"{operator_id}, {period}: no package was made.")
 
 
 def package_of(settings: Observatory, operator: Operator, period: str, key: str | None) -> Made:

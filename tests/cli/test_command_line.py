@@ -30,7 +30,7 @@ from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of
 
 COMMANDS = [
-    *("pull", "run", "show", "tables", "status", "quarantine"),
+    *("pull", "run", "validate", "show", "tables", "status", "quarantine"),
     *("explain", "reconcile", "vacuum", "sniff", "demo", "report", "submit", "init", "renew"),
 ]
 # Packages whose import takes a good part of a second, or more.
@@ -118,7 +118,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"table": "gold.spam_volume_daily", "rule": rule, "says": "so", "is_held": held, "violations": 0}
         for rule, held in rules.items()
     ]
-    kept.write_text(json.dumps({"run_id": "r1", "results": results}), encoding="utf-8")
+    kept.write_text(json.dumps({"run_id": "r1", "operators": ["a"], "results": results}), encoding="utf-8")
     return folder / "observatory.toml"
 
 

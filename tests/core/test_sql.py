@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from expectations import domain
+from expectations.between import cross_rules
 from jobs.core.contracts import contract, polars_schema, tables
 from jobs.core.counting_rules import HAD_CONTENT
 from jobs.core.errors import ObservatoryError
@@ -252,7 +252,7 @@ def test_checks_of_contracts_are_conditions(table: str) -> None:
 
 
 def test_other_rules_are_conditions() -> None:
-    rules = [rule for each in (*domain.GOLD, *domain.STUDY) for rule in each.rules]
+    rules = [rule for each in cross_rules() for rule in each.rules]
     assert rules
     for text in (HAD_CONTENT, *(rule.condition for rule in rules)):
         expression(text)

@@ -25,7 +25,7 @@ from jobs.engine import java
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ["bronze", "silver", "gold"]
-COMMANDS = ["pull", *STAGES, "report", "vacuum"]
+COMMANDS = ["pull", *STAGES, "validate", "report", "vacuum"]
 SETTINGS = """
 [lake]
 root = "somewhere/lake"
@@ -350,7 +350,7 @@ def test_a_stage_is_a_job_of_spark_by_the_setting_of_the_engine(
     config.write_text(f"{SETTINGS}\n[engine]\nname = 'spark'\nmaster = 'spark://master.example:7077'\n")
     dag = parse(monkeypatch, config).dags[DAG]
     kinds = {name: dag.get_task(name).task_type for name in COMMANDS}
-    plain = dict.fromkeys(["pull", "report", "vacuum"], "BashOperator")
+    plain = dict.fromkeys(["pull", "validate", "report", "vacuum"], "BashOperator")
     assert kinds == plain | dict.fromkeys(STAGES, "SubmitStage")
     command = dag.get_task("gold")
     assert {asset.name for asset in command.outlets} >= {"gold.spam_volume_daily"}

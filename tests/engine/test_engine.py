@@ -23,16 +23,14 @@ import pytest
 import jobs
 from jobs.cli import main as command_line
 from jobs.core.buckets import Bucket, ByBucket
-from jobs.core.contracts import reference
 from jobs.core.disk import DiskFull
 from jobs.core.errors import ObservatoryError, ValidationHeld
-from jobs.engine import embedded
 from jobs.engine.embedded import (
     BASE_BYTES,
     ENOUGH_TASK_BYTES,
     LEAST_TASK_BYTES,
+    RESERVE_BYTES,
     STEERING_BYTES,
-    VALIDATOR_BYTES,
     Embedded,
     Inline,
 )
@@ -50,7 +48,7 @@ from jobs.engine.tasks import (
 from jobs.ingest.pull import pull
 from jobs.settings import config
 from jobs.silver.frames import SILVER
-from jobs.stages import runner, validator
+from jobs.stages import runner
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
 from jobs.stages.runner import run
@@ -297,13 +295,11 @@ def test_an_error_ends_the_other_tasks_at_once(tmp_path: Path) -> None:
 def test_no_process_outlives_the_one_that_started_it(tmp_path: Path, how: signal.Signals) -> None:
     """Killed by itself, as by a system without memory, or by a person at a terminal: all of its group."""
     code = f"""
-from jobs.stages import validator
 from jobs.engine.embedded import Embedded
 from jobs.engine.tasks import Task
 from {HERE} import sleeps
 
 if __name__ == "__main__":
-    validator.prepare()
     with Embedded(2, {MEMORY}) as engine:
         engine.run([Task("sleeps", sleeps, folder={str(tmp_path)!r})])
 """
@@ -323,27 +319,6 @@ if __name__ == "__main__":
         assert told.count("Traceback") <= 1 and "KeyboardInterrupt" in told
 
 
-@pytest.mark.long
-def test_a_validator_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = "ref.definition"
-    validator.prepare()
-    embedded.kill(validator.executor())
-    results = validator.validate_table(table, reference(table))
-    assert results and all(each.is_held for each in results)
-    monkeypatch.setattr(validator, "executor", DyingExecutor)
-    with pytest.raises(TaskDied, match="^validation: its process ended twice"):
-        validator.validate_table(table, reference(table))
-
-
-class DyingExecutor:
-    """An executor whose process dies of each task."""
-
-    cache_clear = staticmethod(lambda: None)
-
-    def submit(self, *arguments: Any) -> Any:
-        raise embedded.BrokenProcessPool
-
-
 # --- memory and workers -------------------------------------------------------------------------------------
 
 
@@ -352,14 +327,13 @@ class DyingExecutor:
 def test_processes_together_fit_the_memory(workers: int, memory: int) -> None:
     engine = Embedded(workers, memory * 1_000_000)
     assert 1 <= engine.workers <= workers and engine.task_bytes >= LEAST_TASK_BYTES
-    beside = STEERING_BYTES + (0 if engine.is_tight else VALIDATOR_BYTES)
-    total = beside + engine.workers * (BASE_BYTES + engine.task_bytes)
-    assert total <= memory * 1_000_000 or (engine.workers, engine.is_tight) == (1, True)
+    total = STEERING_BYTES + engine.workers * (BASE_BYTES + engine.task_bytes)
+    assert total <= memory * 1_000_000 or engine.workers == 1
     if memory >= 1000:
         assert engine.workers >= min(workers, 2)
         assert engine.task_bytes >= ENOUGH_TASK_BYTES
     if memory >= 1500:
-        assert not engine.is_tight
+        assert total <= memory * 1_000_000 - RESERVE_BYTES
 
 
 # --- whole runs ---------------------------------------------------------------------------------------------

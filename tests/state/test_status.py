@@ -422,8 +422,7 @@ def test_each_operators_rules_stand_as_they_were_last_checked(tmp_path: Path) ->
 def test_the_text_of_a_silver_rule_is_kept_with_it() -> None:
     table = "silver.message"
     assert checks.rule_text(table, checks.KEY_UNIQUE).startswith("the key (operator_id, message_hash")
-    rules = checks.row_rules(checks.contract(table))
-    texts = {rule: checks.rule_text(table, rule) for rule in rules}
+    texts = {rule.name: checks.rule_text(table, rule.name) for rule in checks.rules_of(table)}
     assert texts["outcome_code_known"] == "outcome_code is in the list outcome"
     assert texts["operator_id_not_null"] == "operator_id is given"
     assert all(texts.values())

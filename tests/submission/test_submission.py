@@ -1108,6 +1108,19 @@ def run(*words: object) -> Any:
     return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "160"})
 
 
+def test_no_package_leaves_whose_gold_breaks_an_expectation(root: Path, node: Path, tmp_path: Path) -> None:
+    table = "gold.spam_type_daily"
+    file = node.parent / "inbox" / "north-mail_2026-Q4.zip"
+    put_gold(tmp_path / "lake", "north-mail")
+    node.write_text(node.read_text().replace(str(root), str(tmp_path / "lake")))
+    (part, *_) = sorted((tmp_path / "lake" / table.replace(".", "/")).rglob("*.parquet"))
+    pl.read_parquet(part, hive_partitioning=False).with_columns(units=pl.lit(0, pl.Int64)).write_parquet(part)
+    done = run("submit", "--config", node, "--period", "2026-Q4", "--output", file.parent)
+    assert (done.exit_code, file.exists()) == (1, False)
+    assert f"{table}: expectation possible_within_units is broken on" in str(done.exception)
+    assert str(done.exception).endswith("north-mail, 2026-Q4: no package was made.")
+
+
 def test_the_command_line_submits_and_checks(node: Path) -> None:
     inbox = node.parent / "inbox"
     done = run("submit", "--config", node, "--period", "2026-Q4", "--output", inbox)

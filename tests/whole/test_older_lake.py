@@ -143,6 +143,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("submit",): ["--period", "2026-11"],
     ("pull",): [],
     ("run",): [],
+    ("validate",): [],
     ("show",): ["silver.message"],
     ("status",): [],
     ("explain",): ["4jYlH071Srz1fPlf"],

@@ -1,6 +1,6 @@
 """From packages and answers to the study's tables: read, compute, validate, rewrite.
 
-All tables of the step are validated by Great Expectations before one is written, as gold's are. Each table is
+Great Expectations evaluates the suites of all of the study's tables before one is written. Each table is
 computed and written anew from all submissions and answers: a period that has none any more goes, and so do
 the columns of an earlier contract.
 """
@@ -18,7 +18,8 @@ from pathlib import Path
 
 import polars as pl
 
-from expectations import domain, suites
+from expectations.evaluation import evaluate
+from expectations.suite_files import suite_tables
 from jobs.core.contracts import conform, contract, reference
 from jobs.core.csv_tables import read_table, read_tables
 from jobs.core.errors import ObservatoryError
@@ -29,8 +30,7 @@ from jobs.engine.tasks import perform
 from jobs.engine.together import together, undo_unfinished
 from jobs.settings.config import Observatory
 from jobs.settings.study import Gap
-from jobs.stages.run import Run, keep
-from jobs.stages.runner import refuse
+from jobs.stages.evaluating import refuse_broken, results_folder
 from jobs.study.estimate import finding_decisions, investment_targets
 from jobs.study.estimate.frame import (
     refuse_missing,
@@ -73,8 +73,6 @@ TABLES = (
 APART = "study.spam_volume"
 # Its row in meta.run stands for all: they are computed together.
 FIRST = (TABLES[0], "_T", "_T")
-# Apart from an operator's own results, which its report shows.
-VALIDATION = "_validation/study"
 
 
 @as_only_writer("observatory study estimate")
@@ -135,7 +133,6 @@ def estimate(
     command line, which come before those of the settings. Raises ObservatoryError if the folder's files lack
     anyone that gave something, and ValidationHeld if a rule is broken: then no table is written.
     """
-    work = Run(lake=lake, settings=settings, operators=[], run_id=run_id, say=say)
     undo_unfinished(lake)
     started = record.now()
     targets = chosen_targets(settings, given or Gap())
@@ -154,22 +151,13 @@ def estimate(
             if table not in computed_apart:
                 say(f"study: {table}")
                 have[table] = compute(table, have)
-        suites.warm()
-        for table, found in computed_apart.items():
+        say("study: validating")
+        evaluated = evaluate(study_tables(lake, have), results_folder(lake), run_id)
+        for table, future in computed_apart.items():
             say(f"study: {table}")
-            have[table] = found.result()
-    say("study: validating")
-    work.results += suites.validate(
-        [
-            *(
-                suites.Asked(table, have[table], suites.contract_rules(table), contract(table).key)
-                for table in (*GIVEN, *TABLES)
-            ),
-            *(rule.asked(have) for rule in domain.STUDY if rule.table in TABLES),
-        ]
-    )
-    keep(work, VALIDATION)
-    refuse(work)
+            have[table] = future.result()
+            evaluated += evaluate({table: have[table]}, results_folder(lake), run_id)
+    refuse_broken(evaluated, "The study's tables stay as they were.")
     say("study: writing")
     for table in TABLES:
         lake.rewrite(have[table], table, {"run_id": run_id})
@@ -178,6 +166,16 @@ def estimate(
     record.add_stage(lake, run_id, "study", started, (*GIVEN, DECISIONS, *TABLES), [computed | counted])
     used = (SUBMISSION, QUALITY, ANSWERS, FRAME, investment_targets.TABLE)
     return {table: have[table] for table in (*TABLES, *used)}
+
+
+def study_tables(lake: Lake, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The study's tables that were computed or read, and others that the lake has and this step does not
+    write."""
+    return {
+        table: have[table] if table in have else lake.read(table)
+        for table in suite_tables()
+        if table.startswith("study.") and (table in have or (table not in TABLES and lake.exists(table)))
+    }
 
 
 @contextmanager

@@ -1,0 +1,93 @@
+"""Rules on tables, derived once: from a table's contract, and from what must hold between tables.
+
+Polars checks them on every run (expectations/native.py), and Great Expectations on what leaves
+(expectations/evaluation.py), from suites that are derived from them (expectations/suite_files.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobs.core.contracts import Contract, Field, codes, contract
+from jobs.public.contracts import PublicContract, public_contract
+
+NOT_NULL, IN_SET, UNIQUE, CONDITION = "not_null", "in_set", "unique", "condition"
+KEY_UNIQUE = "key_unique"
+# Codes that every list has: unknown, and in aggregates the row of all.
+UNKNOWN, ALL = "_U", "_T"
+LOW, FIGURE, HIGH = "estimate_low", "estimate", "estimate_high"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule on the rows of one table.
+
+    kind: NOT_NULL and IN_SET are on one column, whose null is in every set; UNIQUE says that no two rows have
+    the same values in the columns; CONDITION is SQL that is true in each row, where null counts as broken.
+    """
+
+    name: str
+    says: str
+    kind: str
+    columns: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    condition: str = ""
+
+
+def rules_of(table: str) -> list[Rule]:
+    """The rules on single rows and on the key that follow from a table's contract."""
+    if table.startswith("public."):
+        return public_rules(public_contract(table))
+    about = contract(table)
+    rules = [not_null(name) for name in about.not_null]
+    more = (UNKNOWN,) if about.layer in ("bronze", "silver") else (UNKNOWN, ALL)
+    rules += [known(each, more) for each in about.fields if each.codelist]
+    rules += [condition(name, text, text) for name, text in about.checks]
+    return [*rules, unique(key_and_period(about))]
+
+
+def public_rules(about: PublicContract) -> list[Rule]:
+    """The rules of a published table."""
+    fields = [each.field for each in about.columns]
+    names = [field.name for field in fields]
+    figures = [] if about.protect is None else [about.protect.figure]
+    rules = [not_null(name) for name in (*about.key, *figures)]
+    for field in fields:
+        if field.name == "conf_status_code":
+            rules.append(
+                Rule(f"{field.name}_known", f"{field.name} is F or C", IN_SET, (field.name,), ("F", "C"))
+            )
+        elif field.codelist:
+            rules.append(known(field, (UNKNOWN, ALL)))
+    if {LOW, FIGURE, HIGH} <= set(names):
+        inside = f"{LOW} <= {FIGURE} AND {FIGURE} <= {HIGH}"
+        rules.append(
+            condition("interval_holds_figure", f"coalesce({inside}, TRUE)", f"{inside}, where given")
+        )
+    return [*rules, unique(about.key)]
+
+
+def not_null(name: str) -> Rule:
+    return Rule(f"{name}_not_null", f"{name} is given", NOT_NULL, (name,))
+
+
+def known(field: Field, more: tuple[str, ...]) -> Rule:
+    """That a column's codes are in its list."""
+    assert field.codelist is not None
+    values = (*codes(field.codelist), *more)
+    return Rule(
+        f"{field.name}_known", f"{field.name} is in the list {field.codelist}", IN_SET, (field.name,), values
+    )
+
+
+def unique(columns: list[str]) -> Rule:
+    return Rule(KEY_UNIQUE, f"the key ({', '.join(columns)}) is unique", UNIQUE, tuple(columns))
+
+
+def condition(name: str, text: str, says: str) -> Rule:
+    """A rule that a SQL condition states over each row."""
+    return Rule(name, says, CONDITION, condition=text)
+
+
+def key_and_period(about: Contract) -> list[str]:
+    return list(dict.fromkeys([*about.key, *([about.period] if about.period else [])]))

@@ -1,0 +1,59 @@
+"""The command `observatory validate`: Great Expectations' suites on the lake's tables, and its Data Docs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from jobs.cli.arguments import Config, OperatorId
+from jobs.cli.console import err, out
+from jobs.settings import config
+
+NO_FOLDER = "--docs: the lake is not on this machine, and keeps no results of Great Expectations"
+
+
+def validate(
+    config_file: Config = Path("observatory.toml"),
+    operator: OperatorId = None,
+    docs: Annotated[
+        Path | None,
+        typer.Option(help="Write Great Expectations' Data Docs to this folder.", show_default=False),
+    ] = None,
+) -> None:
+    """Evaluate Great Expectations' suites on gold, and on a study node's tables, and keep its results.
+
+    Every run checks the same rules by itself. Ends with exit code 1 if an expectation is broken.
+    """
+    from expectations.evaluation import build_data_docs
+    from jobs.core.errors import ObservatoryError
+    from jobs.engine import record
+    from jobs.engine.lake import open_lake
+    from jobs.stages.evaluating import evaluate_lake, refuse_broken, results_folder
+
+    settings = config.load_settings(config_file)
+    operators = [each.id for each in config.choose_operators(settings, operator)] if settings.operator else []
+    lake = open_lake(settings.lake.root)
+    folder = results_folder(lake)
+    if docs is not None and folder is None:
+        raise ObservatoryError(NO_FOLDER)
+    with err.status("Great Expectations evaluates the suites"):
+        found = evaluate_lake(lake, operators, record.new_run_id(dt.datetime.now(dt.UTC)))
+    table = Table("table", title="Great Expectations", title_justify="left")
+    for name in ("rows", "expectations", "broken"):
+        table.add_column(name, justify="right")
+    for each in found:
+        results = each.results()
+        broken = sum(not result.is_held for result in results)
+        table.add_row(each.table, f"{each.rows:,}", f"{len(results):,}", f"{broken:,}" if broken else "")
+    out.print(table)
+    if folder is not None:
+        out.print(f"Results: {folder / 'validations'}", soft_wrap=True, markup=False)
+    if docs is not None and folder is not None:
+        with err.status("Great Expectations writes its Data Docs"):
+            index = build_data_docs(folder, docs)
+        out.print(f"Data Docs: {index}", soft_wrap=True, markup=False)
+    refuse_broken(found, "The tables stay as they are: correct what is wrong, and compute the days again.")
