@@ -4,11 +4,11 @@
 
 (Exim specification, chapter 53.) A message id has 6-6-2 signs of base 62, since 4.97 6-11-4. The rejectlog
 repeats lines of the mainlog, each followed by the message's envelope and headers: the envelope tells its
-recipients (exim_headers), the headers are ignored by their shape, wherever a file was cut.
+recipients (headers.py), the headers are ignored by their shape, wherever a file was cut.
 
 Time. A stamp with an offset is believed; another one is the wall clock of the source's zone. An id holds
 the UTC second in which its message began to come in. Where the source's zone puts a message's arrival
-elsewhere, exim_transmissions believes the id and moves all events of that message by whole quarters of
+elsewhere, transmission.py believes the id and moves all events of that message by whole quarters of
 an hour. Lines without an id keep the source's zone, since what other lines tell of it would depend on
 where a file was cut; offset_from_ids() tells whoever configures the source.
 """

@@ -2,7 +2,7 @@
 
 Each reader takes the rows of its kind (`row`, `text` after stamp and message id) and gives their fields.
 The forms are those of Exim's receive.c and deliver.c, 4.x to 4.98, and of SA-Exim's sa-exim.c; refusals:
-exim_refusals.
+refusals.py.
 Addresses and HELO names are the client's own text: each field is looked for only where Exim writes it,
 and quoted local parts are stepped over.
 """

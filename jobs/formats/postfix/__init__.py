@@ -1,15 +1,15 @@
 """Postfix's mail log: smtpd, cleanup, qmgr, delivery agents, postscreen and dnsblog.
 
-parse() types each line; postfix_assembly.assemble() joins lines into one row per lifetime of a
+parse() types each line; assemble() joins lines into one row per lifetime of a
 queue file, per refusing SMTP session or per postscreen session; transmissions() counts them by
-the rules of postfix_transmissions. Lines are recognised by their text, never by the daemon's name:
+the rules of transmission.py. Lines are recognised by their text, never by the daemon's name:
 an RFC 5424 rendering may keep only `postfix` of `postfix/smtpd`.
 
 Line forms are those of Postfix's own sources (src/smtpd, src/cleanup, src/qmgr, src/global/
 sent.c, bounce.c and defer.c, src/postscreen, src/dnsblog) as of Postfix 2.8 to 3.10.
 
 What smtpd holds or discards before a queue file exists (`NOQUEUE: hold`, access(5)) is told by a line
-just before the one that names the queue file. Where a piece ends between them, postfix_held joins them.
+just before the one that names the queue file. Where a piece ends between them, held.py joins them.
 A message that a filter refuses before the queue (smtpd_proxy_filter) never has a queue file: its
 `proxy-reject` line has its client from the `NOQUEUE: client=` line of the same process.
 """
