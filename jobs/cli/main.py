@@ -7,6 +7,7 @@ the lake, a source is away, or the disk is full.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import traceback
@@ -81,6 +82,8 @@ MESSAGE = 300
 
 def main() -> None:
     """Run the command line. An ObservatoryError becomes a message and an exit code."""
+    # The program shares the cores out itself: threads of numpy beside its own cost processor time.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except SystemExit as end:

@@ -587,3 +587,15 @@ def test_commands_that_read_import_nothing_that_takes_seconds(arguments: list[st
         [sys.executable, "-c", code, *arguments, *own], capture_output=True, text=True, cwd=ROOT
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_numpy_has_one_thread_beside_those_of_the_program() -> None:
+    """Set before anything imports it: afterwards it would be too late."""
+    code = (
+        "import os, sys; from jobs.cli.main import main\n"
+        "assert 'numpy' not in sys.modules; sys.argv = ['observatory', '--help']\n"
+        "try: main()\nexcept SystemExit: print('threads', os.environ.get('OPENBLAS_NUM_THREADS'))"
+    )
+    own = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=own)
+    assert done.stdout.rstrip().endswith("threads 1"), done.stderr
