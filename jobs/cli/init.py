@@ -22,6 +22,6 @@ def init(
     Formats, time zones, own domains and links come from the logs; what they do not say is asked.
     Nothing is overwritten.
     """
-    from jobs.cli import first as first
+    from jobs.cli import from_logs
 
-    first.write_settings(logs, output, yes, out, err)
+    from_logs.write_settings(logs, output, yes, out, err)

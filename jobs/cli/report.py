@@ -48,9 +48,9 @@ def report(
 
         write_report(open_lake(settings.lake.root), settings, output)
         return
-    from jobs.cli import first as first
+    from jobs.cli import from_logs
 
-    first.report_logs(logs, output, keep, country, out, err, run_all, draw_page)
+    from_logs.report_logs(logs, output, keep, country, out, err, run_all, draw_page)
 
 
 def draw_page(settings: config.Observatory, folder: Path, domains: Sequence[str]) -> Path:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobs.first.proposal import propose
-from jobs.first.settings_text import ASSUMED, proposed_answers, settings_text
 from jobs.formats.kannel import own_layouts as kannel
+from jobs.proposal.from_logs import propose_from_logs
+from jobs.proposal.settings_text import ASSUMED, proposed_answers, settings_text
 from jobs.sniff.files import logs_of
 from jobs.sniff.recognising import separated
 from tests.support.examples import examples
@@ -106,7 +106,7 @@ def test_fields_that_a_format_leaves_in_the_text_are_no_format(tmp_path: Path) -
     chance = random.Random(1)
     file = tmp_path / "sms.log"
     file.write_bytes(written(WRONG, [values(chance) for _ in range(40)]))
-    found = propose([str(file)])
+    found = propose_from_logs([str(file)])
     assert (found.sources, len(found.unknown)) == ([], 1)
     logs, _ = logs_of([str(file)], 1e9)
     ((_, recognised),), _ = separated(logs[0])
@@ -122,9 +122,9 @@ def test_a_proposal_is_marked_wherever_it_is_shown(
     chance = random.Random(2)
     rows = [row for row in (values(chance) for _ in range(60)) if "|" not in row["b"]]
     Path("sms.log").write_bytes(written(own, rows))
-    (source,) = propose(["sms.log"]).sources
+    (source,) = propose_from_logs(["sms.log"]).sources
     assert (source.format, source.options, len(source.assumed)) == ("kannel", {"access_log_format": own}, 3)
-    text = settings_text(propose(["sms.log"]), proposed_answers(propose(["sms.log"])))
+    text = settings_text(propose_from_logs(["sms.log"]), proposed_answers(propose_from_logs(["sms.log"])))
     before, _, _ = text.partition("options = ")
     assert ASSUMED in before.rpartition("format = ")[2]
     run = command_line_of(monkeypatch, capsys)

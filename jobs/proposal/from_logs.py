@@ -1,8 +1,8 @@
-"""What settings an operator's logs propose: sources by their formats, and what is the operator's own.
+"""Propose settings from an operator's logs: sources by format, own domains, networks and numbers, country.
 
-jobs/first/domains.py says which domains are own. Loopback and private addresses are own networks. The
-country is that of most own domains or of most numbers, else that of this machine's time zone. Every proposal
-states what it goes by, so that a person can judge it.
+Own domains are those that jobs/proposal/domains.py finds. Loopback and private addresses are own networks.
+The country is that of most own domains or of most numbers, else that of this machine's time zone. Every
+proposal states its evidence, so that a person can judge it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import polars as pl
 
 from jobs.core.contracts import reference_rows
 from jobs.core.time_zones import this_machines_zone, zones_by_country
-from jobs.first.domains import Domains, domains_of
 from jobs.formats.registry import KERNELS, REQUESTS
+from jobs.proposal.domains import Domains, find_domains
 from jobs.protect.location import country_of_numbers
 from jobs.silver.pipeline import count_once
 from jobs.sniff.clocks import Times, clocks_of, times_of
@@ -29,10 +29,10 @@ from jobs.sniff.recognising import Recognised, separated
 from jobs.sniff.silver import NETWORKS
 from jobs.sniff.survey import Answer, look
 
-# Bytes of each log that are looked at, and seconds for all logs together.
+# Bytes that are read of each log, and seconds for all logs together.
 SAMPLE_BYTES = 8 << 20
 SAMPLE_S = 4.0
-# Where nothing in the logs and nothing on this machine names a country.
+# The country if neither the logs nor this machine name one.
 ANY_COUNTRY = "USA"
 
 
@@ -40,9 +40,9 @@ ANY_COUNTRY = "USA"
 class FoundSource:
     """A source that the logs propose.
 
-    zone_by: how its time zone is known; None where it is not. is_by_ids: its stamps carry no offset, and ids
-        beside them hold UTC. clock_offset: seconds by which its host's clock was ahead.
-    assumed: where its options are a guess, lines as they decode them, masked.
+    zone_by: the evidence for its time zone; None without any. is_by_ids: its stamps carry no offset, but ids
+        beside them hold UTC. clock_offset: seconds by which its host's clock was ahead. clock_by: the
+        evidence for it. assumed: masked lines, decoded with the source's options, if these are a guess.
     """
 
     id: str
@@ -63,9 +63,9 @@ class FoundSource:
 class Proposal:
     """The settings that logs propose.
 
-    domains: of recipients, own ones and others; is_sampled: by a part of the logs.
-    links: what connects to others in logs of SMS and calls, by how often it was seen.
-    country_by: what the country goes by; None where it is a mere placeholder.
+    domains: of recipients, own ones and others. is_sampled: only a part of the logs was read.
+    links: links to other operators in logs of SMS and calls, each with its number of records.
+    country_by: the evidence for the country; None if the country is a placeholder.
     """
 
     sources: list[FoundSource] = field(default_factory=list)
@@ -87,8 +87,8 @@ class Proposal:
         return country_row(self.country)["currency"] or "USD"
 
 
-def propose(arguments: list[str]) -> Proposal:
-    """The settings that the logs which the arguments name propose."""
+def propose_from_logs(arguments: list[str]) -> Proposal:
+    """The settings that these logs propose. arguments: files, folders or wildcards, as of `sniff`."""
     found = Proposal()
     logs, problems = logs_of(arguments, time.monotonic() + SAMPLE_S)
     found.problems += problems
@@ -107,8 +107,8 @@ def propose(arguments: list[str]) -> Proposal:
             found.unknown.append((log, recognised))
             continue
         left = max(end - time.monotonic(), 0.2) / (len(known) - place)
-        add(found, sampled(log, recognised, time.monotonic() + left), numbers)
-    conclude(found, numbers)
+        add_answer(found, sample_log(log, recognised, time.monotonic() + left), numbers)
+    conclude_proposal(found, numbers)
     set_clocks(found)
     return found
 
@@ -117,13 +117,13 @@ def add_known(found: Proposal, log: Log, recognised: list[Recognised]) -> None:
     """Add a log whose format a person named."""
     found.unknown = [each for each in found.unknown if each[0] is not log]
     numbers: list[pl.Series] = []
-    add(found, sampled(log, recognised, time.monotonic() + 1.0), numbers)
+    add_answer(found, sample_log(log, recognised, time.monotonic() + 1.0), numbers)
     if found.country_by is None:
-        conclude(found, numbers)
+        conclude_proposal(found, numbers)
 
 
-def sampled(log: Log, recognised: list[Recognised], until: float) -> Answer:
-    """The log as far as a sample of it shows, without totals."""
+def sample_log(log: Log, recognised: list[Recognised], until: float) -> Answer:
+    """The answer of a sample of the log, without totals."""
     found = look(log, recognised, until, has_totals=False)
     answer = next(found)
     for answer in found:
@@ -132,14 +132,14 @@ def sampled(log: Log, recognised: list[Recognised], until: float) -> Answer:
     return answer
 
 
-def add(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
-    """Add what one log proposes."""
+def add_answer(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
+    """Add the source, domains, links and numbers of one log."""
     assert answer.format is not None
     zone = answer.zone
     is_sure = zone is None or answer.documents is not None or zone.is_explicit or zone.by == "ids"
     found.sources.append(
         FoundSource(
-            id=distinct(source_id(answer.log.url), {each.id for each in found.sources}),
+            id=unique_id(source_id(answer.log.url), {each.id for each in found.sources}),
             url=answer.log.url,
             format=answer.format,
             options=answer.options,
@@ -166,7 +166,7 @@ def add(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
         is_mail = pl.col("channel_code") == "EMAIL"
         mails, others = sent.filter(is_mail), sent.filter(~is_mail)
         found.has_mail |= mails.height > 0
-        found.domains.add(domains_of(mails))
+        found.domains.add(find_domains(mails))
         if others.height:
             found.has_numbers = True
             numbers.append(pl.concat([others["sender"], others["recipient"]]).drop_nulls())
@@ -176,7 +176,7 @@ def add(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
 
 
 def set_clocks(found: Proposal) -> None:
-    """Set the zones and clocks that ids which several logs share show."""
+    """Set time zones and clock offsets, as far as ids that several logs share reveal them."""
     iso2 = country_row(found.country)["iso2"] if found.country_by else None
     likely = [zone for zone, country in zones_by_country() if country == iso2]
     sources = {each.id: each for each in found.sources}
@@ -193,7 +193,7 @@ def set_clocks(found: Proposal) -> None:
             source.zone_by = source.zone_by or clock.told
 
 
-def distinct(name: str, taken: set[str]) -> str:
+def unique_id(name: str, taken: set[str]) -> str:
     """The name, with a number after it if it is taken."""
     number, found = 1, name
     while found in taken:
@@ -202,8 +202,8 @@ def distinct(name: str, taken: set[str]) -> str:
     return found
 
 
-def conclude(found: Proposal, numbers: list[pl.Series]) -> None:
-    """Propose the country, and of logs with numbers whose numbers are own."""
+def conclude_proposal(found: Proposal, numbers: list[pl.Series]) -> None:
+    """Complete the proposal: time zones of neighbouring logs, the country, and own numbers."""
     for each in found.sources:
         # A filter beside its mail server has the same clock.
         beside = next((other for other in found.sources if is_beside(each, other)), None)
@@ -233,14 +233,14 @@ def conclude(found: Proposal, numbers: list[pl.Series]) -> None:
 
 
 def is_beside(one: FoundSource, other: FoundSource) -> bool:
-    """Whether the other source has the time zone that this one does not say: a log in the same folder whose
-    ids hold UTC."""
+    """Whether a source without a time zone takes that of the other: a log in the same folder whose ids hold
+    UTC."""
     same_folder = one.url.rpartition("/")[0] == other.url.rpartition("/")[0]
     return one.zone_by is None and other.is_by_ids and same_folder
 
 
 def country_of_domains(domains: dict[str, int]) -> tuple[str, str] | None:
-    """The country of most recipients in domains of countries, and its ending."""
+    """The country with most recipients by its top-level domain, and the evidence; None without any."""
     counts: Counter[str] = Counter()
     for domain, count in domains.items():
         ending = domain.rsplit(".", 1)[-1]
@@ -254,7 +254,7 @@ def country_of_domains(domains: dict[str, int]) -> tuple[str, str] | None:
 
 
 def country_of_zone(zone: str | None) -> str | None:
-    """The country of a time zone's place, by the table that comes with time zones."""
+    """The country of a time zone, by the table of the time zone database."""
     if zone is None or "/" not in zone:
         return None
     iso2 = dict(zones_by_country()).get(zone)
@@ -265,8 +265,8 @@ def country_row(iso3: str) -> dict[str, str]:
     return next(row for row in reference_rows("country") if row["iso3"] == iso3)
 
 
-def named(parts: Iterable[str], most: int = 3) -> str:
-    """The first few, and how many more."""
+def name_few(parts: Iterable[str], most: int = 3) -> str:
+    """The first few, and the number of the others."""
     found = list(parts)
     more = f" and {len(found) - most:,} more" if len(found) > most else ""
     return ", ".join(found[:most]) + more

@@ -1,26 +1,26 @@
-"""The text of observatory.toml for what logs propose: complete, with a comment for each setting."""
+"""The text of observatory.toml for a proposal: complete, with a comment for each setting."""
 
 from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
 
-from jobs.first.domains import Domains
-from jobs.first.proposal import FoundSource, Proposal, country_row
 from jobs.formats.registry import DOCUMENTS
 from jobs.ingest.source_files import is_closed
+from jobs.proposal.domains import Domains
+from jobs.proposal.from_logs import FoundSource, Proposal, country_row
 from jobs.sniff.files import is_pattern
 from jobs.sniff.proposal import quoted
 
 ASSUMED = "assumed: check it"
 COMMENT_AT, WIDTH = 28, 80
-# How many domains are named where none is known to be own.
+# How many domains of recipients are named if no own domain is known.
 EXAMPLES = range(1, 6)
 
 
 @dataclass
 class Answers:
-    """What the logs cannot say of an operator. is_assumed: the proposals were taken without a person."""
+    """The settings of an operator that a person confirms. is_assumed: nobody confirmed them."""
 
     operator_id: str
     name: str
@@ -35,7 +35,7 @@ class Answers:
 
 
 def proposed_answers(found: Proposal, operator_id: str = "own") -> Answers:
-    """The answers that a proposal gives by itself."""
+    """The answers that the proposal implies."""
     return Answers(
         operator_id=operator_id,
         name="Own logs" if operator_id == "own" else f"Logs of {operator_id}",
@@ -60,40 +60,40 @@ def settings_text(
         "# Paths are relative to this file. Settings after a # are not in use.",
         "",
         "[lake]",
-        noted(f"root = {quoted(root)}", "where tables lie; made with the first run"),
-        noted(f"key_file = {quoted(key_file)}", "keep it: another key makes other pseudonyms"),
-        noted("# open_days = 35", "a day takes late lines for so many days"),
+        with_comment(f"root = {quoted(root)}", "where tables lie; made with the first run"),
+        with_comment(f"key_file = {quoted(key_file)}", "keep it: another key makes other pseudonyms"),
+        with_comment("# open_days = 35", "a day takes late lines for so many days"),
         "",
         "# [engine]",
-        noted('# memory = "2GB"', "default: half of the machine's"),
-        noted("# workers = 2", "default: one for each core"),
+        with_comment('# memory = "2GB"', "default: half of the machine's"),
+        with_comment("# workers = 2", "default: one for each core"),
         "",
         "# Days that `observatory vacuum` keeps; what open days need stays longer.",
         "# [retention]",
-        noted("# landing = 35", "logs as they came"),
-        noted("# bronze = 35", "records with addresses and numbers"),
-        noted("# silver = 400", "pseudonyms; gold stays"),
+        with_comment("# landing = 35", "logs as they came"),
+        with_comment("# bronze = 35", "records with addresses and numbers"),
+        with_comment("# silver = 400", "pseudonyms; gold stays"),
         "",
         "# Where addresses and numbers are from. Without tables sources stay unlocated.",
         "# [location]",
-        noted('# ranges = "ranges.mmdb"', "or CSV: prefix,country_code,asn,as_name"),
-        noted('# name = "its provider"', "stands beside figures that use it"),
-        noted("# date = 2026-11-01", ""),
-        noted('# number_ranges = "numbers.csv"', "prefix,mcc_mnc"),
+        with_comment('# ranges = "ranges.mmdb"', "or CSV: prefix,country_code,asn,as_name"),
+        with_comment('# name = "its provider"', "stands beside figures that use it"),
+        with_comment("# date = 2026-11-01", ""),
+        with_comment('# number_ranges = "numbers.csv"', "prefix,mcc_mnc"),
         "",
         "[[operator]]",
-        noted(f"id = {quoted(answers.operator_id)}", f"keep it for good{assumed}"),
-        noted(f"name = {quoted(answers.name)}", ASSUMED if answers.is_assumed else ""),
-        noted(f"country = {quoted(answers.country)}", f"{country}{by}{assumed}"),
-        noted(f"holding = {quoted(answers.holding)}", f"the group that owns it{assumed}"),
-        noted(f"currency = {quoted(answers.currency)}", f"costs are in it{assumed}"),
-        noted(f"subscribers = {answers.subscribers}", "for rates per 1,000")
+        with_comment(f"id = {quoted(answers.operator_id)}", f"keep it for good{assumed}"),
+        with_comment(f"name = {quoted(answers.name)}", ASSUMED if answers.is_assumed else ""),
+        with_comment(f"country = {quoted(answers.country)}", f"{country}{by}{assumed}"),
+        with_comment(f"holding = {quoted(answers.holding)}", f"the group that owns it{assumed}"),
+        with_comment(f"currency = {quoted(answers.currency)}", f"costs are in it{assumed}"),
+        with_comment(f"subscribers = {answers.subscribers}", "for rates per 1,000")
         if answers.subscribers
-        else noted("# subscribers = 1200", "or { EMAIL = 900, SMS = 1200 }; rates need it"),
+        else with_comment("# subscribers = 1200", "or { EMAIL = 900, SMS = 1200 }; rates need it"),
         *domain_lines(found, answers),
         "# Own servers, filters and customers: mail from them is outbound. Add yours.",
         f"# Loopback is own without a setting.{' Private networks are assumed.' if assumed else ''}",
-        *array("networks", answers.networks),
+        *format_array("networks", answers.networks),
         *prefix_lines(answers),
         "",
         *link_lines(found),
@@ -101,18 +101,18 @@ def settings_text(
         "# What countermeasures cost beside the work in the logs; else a lower bound.",
         "# [[operator.fixed_cost]]",
         '# name = "mail filter staff, half a post"',
-        noted('# countermeasure = "CONTENT_FILTER"', "schemas/codelists/countermeasure.csv"),
-        noted('# channel = "EMAIL"', "or SMS"),
-        noted("# low = 20000", "5, 50 and 95% points"),
+        with_comment('# countermeasure = "CONTENT_FILTER"', "schemas/codelists/countermeasure.csv"),
+        with_comment('# channel = "EMAIL"', "or SMS"),
+        with_comment("# low = 20000", "5, 50 and 95% points"),
         "# central = 30000",
         "# high = 40000",
-        noted('# per = "year"', "or month"),
+        with_comment('# per = "year"', "or month"),
     ]
     return "\n".join(lines) + "\n"
 
 
-def noted(setting: str, comment: str) -> str:
-    """A setting with its comment, the comments below each other; a long one stands above."""
+def with_comment(setting: str, comment: str) -> str:
+    """A setting with its comment in a column of its own, or above the setting if the line gets too long."""
     line = f"{setting:<{COMMENT_AT}}  # {comment}" if comment else setting
     return line if len(line) <= WIDTH else f"# {comment}\n{setting}"
 
@@ -123,13 +123,13 @@ def domain_lines(found: Proposal, answers: Answers) -> list[str]:
     assumed = f"; {ASSUMED}" if answers.is_assumed else ""
     return [
         "# Own mail domains: mail to them is inbound.",
-        *why_own(found.domains, bool(answers.domains), assumed),
-        *(array("domains", answers.domains) if answers.domains or not found.domains.others else []),
+        *explain_own(found.domains, bool(answers.domains), assumed),
+        *(format_array("domains", answers.domains) if answers.domains or not found.domains.others else []),
     ]
 
 
-def why_own(domains: Domains, has_own: bool, assumed: str) -> list[str]:
-    """What the domains go by, in comments; without any, those that recipients are in."""
+def explain_own(domains: Domains, has_own: bool, assumed: str) -> list[str]:
+    """Comments with the evidence for own domains; without own domains, with the domains of recipients."""
     if has_own and domains.relayed and not domains.local:
         return [f"# Mail of strangers to these is taken here{assumed}."]
     if has_own and domains.relayed:
@@ -138,7 +138,7 @@ def why_own(domains: Domains, has_own: bool, assumed: str) -> list[str]:
         return [f"# These have local deliveries{assumed}."]
     told = [f"# The logs show none{assumed}."]
     if domains.others:
-        # A line that is right once it is no comment.
+        # A line that is valid once it is uncommented.
         shown = [
             f"# domains = [{', '.join(map(quoted, list(domains.others)[:count]))}]" for count in EXAMPLES
         ]
@@ -153,11 +153,11 @@ def prefix_lines(answers: Answers) -> list[str]:
     wide = ": all of the country's. Name your own ranges" if answers.is_assumed else ""
     return [
         f"# What own numbers begin with{wide}.",
-        *array("number_prefixes", answers.number_prefixes),
+        *format_array("number_prefixes", answers.number_prefixes),
     ]
 
 
-def array(name: str, values: tuple[str, ...]) -> list[str]:
+def format_array(name: str, values: tuple[str, ...]) -> list[str]:
     """An array of texts, on one line where it fits."""
     line = f"{name} = [{', '.join(map(quoted, values))}]"
     return (
@@ -166,7 +166,7 @@ def array(name: str, values: tuple[str, ...]) -> list[str]:
 
 
 def link_lines(found: Proposal) -> list[str]:
-    """Links as comments: what kind each is, the logs do not say."""
+    """Links as comments, because logs do not record their kind."""
     if not found.links:
         return []
     lines = [
@@ -176,21 +176,21 @@ def link_lines(found: Proposal) -> list[str]:
     for link, count in list(found.links.items())[:20]:
         lines += [
             "# [[operator.link]]",
-            noted(f"# name = {quoted(link)}", f"{count:,} times"),
+            with_comment(f"# name = {quoted(link)}", f"{count:,} times"),
             '# kind = "peer"',
         ]
     return [*lines, ""]
 
 
 def is_alone(source: FoundSource) -> bool:
-    """Whether the source would not find the rotations of the log that it reads."""
+    """Whether the source reads a growing log but not its rotations."""
     return not (source.format in DOCUMENTS or is_pattern(source.url) or is_closed(source.url))
 
 
 def source_lines(source: FoundSource) -> list[str]:
     lines = [
         "[[operator.source]]",
-        noted(f"id = {quoted(source.id)}", "keep it: what was read is under it"),
+        with_comment(f"id = {quoted(source.id)}", "keep it: what was read is under it"),
         *(["# Only this file: end url in * to read its rotations, too"] if is_alone(source) else []),
         f"url = {quoted(source.url)}",
         f"format = {quoted(source.format)}",
@@ -205,7 +205,7 @@ def source_lines(source: FoundSource) -> list[str]:
             lines += [f"#   {each}" for line in source.assumed for each in textwrap.wrap(line, WIDTH - 4)]
         lines.append(f"options = {{ {told} }}")
     about = source.zone_by or "not in the log: name its place, as Europe/Paris"
-    lines.append(noted(f"time_zone = {quoted(source.time_zone)}", about))
+    lines.append(with_comment(f"time_zone = {quoted(source.time_zone)}", about))
     if source.clock_offset:
-        lines.append(noted(f"clock_offset = {source.clock_offset}", source.clock_by))
+        lines.append(with_comment(f"clock_offset = {source.clock_offset}", source.clock_by))
     return [*lines, ""]

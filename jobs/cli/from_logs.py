@@ -23,11 +23,11 @@ from jobs.core import key_names
 from jobs.core.choices import one_of
 from jobs.core.errors import ObservatoryError, raise_problems
 from jobs.core.patterns import visible
-from jobs.first.domains import Domains
-from jobs.first.proposal import Proposal, add_known, country_row, named, propose
-from jobs.first.settings_text import EXAMPLES, Answers, proposed_answers, settings_text
 from jobs.formats.format import OwnLayouts
 from jobs.formats.registry import LAID_OUT
+from jobs.proposal.domains import Domains
+from jobs.proposal.from_logs import Proposal, add_known, country_row, name_few, propose_from_logs
+from jobs.proposal.settings_text import EXAMPLES, Answers, proposed_answers, settings_text
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings import config, countries
 from jobs.settings.operator import Operator, Source
@@ -43,7 +43,7 @@ STARTERS = "`observatory sniff FILE` shows what it is like, and drafts a profile
 def propose_settings(logs: list[str], err: Console) -> Proposal:
     """The settings that the logs propose. Raises ObservatoryError if no log can be used."""
     with err.status("Looking at the logs"):
-        return propose(logs)
+        return propose_from_logs(logs)
 
 
 def refuse_none(found: Proposal) -> None:
@@ -84,7 +84,7 @@ def list_assumptions(found: Proposal, answers: Answers) -> list[tuple[str, str]]
         rows.append(("own domains", describe_domains(found.domains, part)))
         rows.append(("own networks", "loopback and private addresses"))
     if found.has_numbers:
-        rows.append(("own numbers", f"{named(answers.number_prefixes)}, all numbers of the country"))
+        rows.append(("own numbers", f"{name_few(answers.number_prefixes)}, all numbers of the country"))
     country = country_row(answers.country)["name_en"]
     by = found.country_by or "a placeholder, for nothing names one"
     rows.append(("country", f"{country}, {by}; costs in {answers.currency}"))
@@ -96,12 +96,12 @@ def describe_domains(domains: Domains, part: str) -> str:
     """The own domains and the evidence for them; without own domains, the domains of recipients."""
     told = []
     if domains.local:
-        told.append(f"{named(domains.local)}: mail to them is delivered here")
+        told.append(f"{name_few(domains.local)}: mail to them is delivered here")
     if domains.relayed:
-        told.append(f"{named(domains.relayed)}: mail of strangers to them is taken here, to go elsewhere")
+        told.append(f"{name_few(domains.relayed)}: mail of strangers to them is taken here, to go elsewhere")
     if told:
         return "; ".join(told) + part
-    others = f". Recipients are in {named(domains.others)}" if domains.others else ""
+    others = f". Recipients are in {name_few(domains.others)}" if domains.others else ""
     return f"none: the logs show no mail that ends here, and none that is taken from strangers{others}"
 
 

@@ -1,16 +1,16 @@
-"""Whose domains the recipients of a mail log are in: the operator's own, or others'.
+"""Find the operator's own domains among the domains of recipients in a mail log.
 
 A domain is own by one of two signs:
 
-- its mail ends here: it is delivered to a mailbox or to a private address. What another host on the inside
-  sends to a private address may be on its way out, through a filter: there the log must have no more
-  domains of recipients than domains of senders;
-- strangers may send to it: clients at public addresses that did not log in. A server takes mail from them for
-  its own domains alone, whether it delivers it, forwards it or refuses it for another reason than relaying.
-  Customers of a smarthost have public addresses too. They are in few networks and write to domains
-  everywhere; strangers come from everywhere to few domains. So this sign counts in a log that has STRANGERS
-  times as many networks (/16, or /32 of IPv6) of such clients as domains for which mail of theirs was taken,
-  and for a domain that FEWEST_NETWORKS of them wrote to.
+- Its mail ends here: it is delivered to a mailbox or to a private address. Mail that another internal host
+  sends to a private address may be outbound through a filter; such deliveries count only if the log has no
+  more domains of recipients than domains of senders.
+- Strangers may send to it: clients at public addresses that did not log in. A server accepts their mail for
+  its own domains only, whether it delivers it, forwards it or refuses it for another reason than relaying.
+  Customers of a smarthost have public addresses too, but they are in few networks and write to many domains,
+  while strangers are in many networks and write to few domains. So this sign counts only if the log has at
+  least STRANGERS networks (/16, or /32 of IPv6) of such clients for each domain that accepted their mail, and
+  only for domains that clients in FEWEST_NETWORKS networks wrote to.
 
 A discard (transport `discard`, `:blackhole:`) and an error (transport `error`) are no delivery.
 """
@@ -26,9 +26,9 @@ from jobs.protect.addresses import HOST_ITSELF
 from jobs.protect.location import in_networks
 from jobs.sniff.silver import NETWORKS
 
-# A domain needs such a share of the recipients; more domains than these are not listed.
+# The least share of recipients of a listed domain, and the most domains listed.
 LEAST_SHARE, MOST_DOMAINS = 0.001, 200
-# Networks of strangers for each domain that they may send to; and those that a domain of its own needs.
+# Networks of strangers for each domain that accepts their mail, and those that one domain needs.
 STRANGERS, FEWEST_NETWORKS = 3, 3
 DOMAIN = r"^(?:[a-z0-9_-]+\.)+[a-z0-9-]{2,}$"
 NOBODYS = {"localhost.localdomain", "localdomain"}
@@ -42,13 +42,13 @@ RELAYING = (
     r"|authentication (?:is )?required (?:to|for) relay"
 )
 NETWORK = r"^(\d+\.\d+)\.|^([0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4})"
-# Ways in which no stranger sends.
+# Entries that strangers do not use.
 KNOWN_ENTRIES = ["submission", "pickup", "reinjection"]
 
 
 @dataclass
 class Domains:
-    """Domains of recipients, each with how many of them a log has, most first.
+    """Domains of recipients, each with its number of recipients, in descending order.
 
     local: their mail ends here. relayed: strangers may send to them. others: all others.
     """
@@ -67,19 +67,19 @@ class Domains:
             sums = getattr(self, name)
             for domain, count in getattr(more, name).items():
                 sums[domain] = sums.get(domain, 0) + count
-        # What one log shows to be own is own in all; a domain stands once.
+        # A domain that is own in one log is own in all; each domain is in one group.
         for domain in self.local:
             self.local[domain] += self.relayed.pop(domain, 0) + self.others.pop(domain, 0)
         for domain in self.relayed:
             self.relayed[domain] += self.others.pop(domain, 0)
 
 
-def domains_of(mails: pl.DataFrame) -> Domains:
+def find_domains(mails: pl.DataFrame) -> Domains:
     """The domains of the recipients of transmissions of mail."""
-    rows = named(mails)
-    often = frequent(counts(rows))
-    local = set(frequent(counts(rows.filter("is_local"))))
-    relayed = set(addressed(rows)) - local
+    rows = classify_mails(mails)
+    often = frequent_domains(count_recipients(rows))
+    local = set(frequent_domains(count_recipients(rows.filter("is_local"))))
+    relayed = set(relayed_domains(rows)) - local
 
     def kept(some: Callable[[str], bool]) -> dict[str, int]:
         return dict([pair for pair in often.items() if some(pair[0])][:MOST_DOMAINS])
@@ -91,9 +91,9 @@ def domains_of(mails: pl.DataFrame) -> Domains:
     )
 
 
-def named(mails: pl.DataFrame) -> pl.DataFrame:
-    """The rows with a recipient in some domain, but for bounces; and domain, origin, network, is_accepted,
-    is_denied, is_stranger, is_local."""
+def classify_mails(mails: pl.DataFrame) -> pl.DataFrame:
+    """The rows with a recipient's domain, without bounces, with the columns domain, origin, network,
+    is_accepted, is_denied, is_stranger and is_local."""
     relay = pl.col("outbound_link").fill_null("")
     client = pl.col("client_ip").str
     rows = mails.filter(pl.col("entry_code").ne_missing("dsn")).with_columns(
@@ -124,8 +124,8 @@ def named(mails: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def addressed(rows: pl.DataFrame) -> list[str]:
-    """Domains that strangers may send to."""
+def relayed_domains(rows: pl.DataFrame) -> list[str]:
+    """The domains that strangers may send to."""
     strangers = rows.filter("is_stranger")
     is_denied = pl.col("is_denied")
     domains = strangers.group_by("domain").agg(
@@ -136,19 +136,19 @@ def addressed(rows: pl.DataFrame) -> list[str]:
     taken = int((domains["accepted"] > 0).sum())
     if strangers["network"].n_unique() < STRANGERS * taken:
         return []
-    # Relaying is denied by the recipient's domain, whoever asks.
+    # A server denies relaying by the recipient's domain, for every client.
     is_own = (pl.col("denied") == 0) | (pl.col("accepted") > pl.col("denied"))
     return domains.filter(is_own & (pl.col("networks") >= FEWEST_NETWORKS))["domain"].to_list()
 
 
-def counts(rows: pl.DataFrame) -> dict[str, int]:
-    """How many recipients each domain has; a handing to a filter is none."""
+def count_recipients(rows: pl.DataFrame) -> dict[str, int]:
+    """The number of recipients by domain; handing a message to a filter does not count."""
     found = rows.group_by("domain").agg((~pl.col("is_handoff")).sum())
     return most_first(dict(found.iter_rows()))
 
 
-def frequent(found: dict[str, int]) -> dict[str, int]:
-    """Those with LEAST_SHARE of all recipients."""
+def frequent_domains(found: dict[str, int]) -> dict[str, int]:
+    """The domains with at least LEAST_SHARE of all recipients."""
     least = LEAST_SHARE * sum(found.values())
     return {domain: count for domain, count in found.items() if count >= least}
 

@@ -15,10 +15,10 @@ import pytest
 
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
-from jobs.first.domains import domains_of
-from jobs.first.proposal import add_known, country_of_domains, country_of_zone, propose
-from jobs.first.settings_text import proposed_answers, settings_text
 from jobs.formats.kannel.own_layouts import LAYOUTS
+from jobs.proposal.domains import find_domains
+from jobs.proposal.from_logs import add_known, country_of_domains, country_of_zone, propose_from_logs
+from jobs.proposal.settings_text import proposed_answers, settings_text
 from jobs.settings import config
 from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of
@@ -61,7 +61,7 @@ def test_a_log_of_nothing_that_came_in_has_a_page(tmp_path: Path, observatory: O
 
 
 def test_own_domains_formats_and_zones_come_from_the_logs() -> None:
-    found = propose([str(MAIL), str(FILTER), str(EXIM)])
+    found = propose_from_logs([str(MAIL), str(FILTER), str(EXIM)])
     assert [(each.id, each.format) for each in found.sources] == [
         ("mail-rfc3164", "postfix"),
         ("rspamd", "rspamd"),
@@ -80,7 +80,7 @@ def test_own_domains_formats_and_zones_come_from_the_logs() -> None:
 
 
 def test_numbers_propose_their_country_and_links_are_named() -> None:
-    found = propose([str(SMS)])
+    found = propose_from_logs([str(SMS)])
     assert (found.country, found.currency, found.number_prefixes) == ("CYP", "EUR", ["+357"])
     assert {"SMPP-INTL", "OPERATOR-A"} <= set(found.links)
     assert found.sources[0].zone_by is None
@@ -114,9 +114,9 @@ def test_a_domain_is_own_where_its_mail_ends(relay: str | None, domains: list[st
     ).with_columns(
         entry_code=pl.lit("smtp"), is_authenticated=pl.lit(False), reply_text=pl.lit(None, pl.String)
     )
-    assert list(domains_of(mails).own) == domains
-    assert domains_of(mails.with_columns(is_handoff=True)).own == {}
-    assert domains_of(mails.with_columns(outcome_code=pl.lit("bounced"))).own == {}
+    assert list(find_domains(mails).own) == domains
+    assert find_domains(mails.with_columns(is_handoff=True)).own == {}
+    assert find_domains(mails.with_columns(outcome_code=pl.lit("bounced"))).own == {}
 
 
 def test_countries_by_domains_and_zones() -> None:
@@ -143,7 +143,7 @@ def kannel_log(folder: Path, own: str) -> Path:
 
 def test_formats_of_kannel_that_are_in_use_are_found(tmp_path: Path) -> None:
     own = "%t|%l|%i|%n|%A|%F|%p|%P|%c|%d|%L|%b|%U|%u"
-    found = propose([str(kannel_log(tmp_path, own))])
+    found = propose_from_logs([str(kannel_log(tmp_path, own))])
     (source,) = found.sources
     assert (source.format, source.options) == ("kannel", {"access_log_format": own})
     settings = tmp_path / "observatory.toml"
@@ -153,12 +153,12 @@ def test_formats_of_kannel_that_are_in_use_are_found(tmp_path: Path) -> None:
 
 def test_smsbox_alone_counts_what_it_accepted() -> None:
     smsbox = str(LAB / "kannel" / "smsbox-access.log")
-    assert [each.options for each in propose([smsbox]).sources] == [{"bearerbox": False}]
-    assert [each.options for each in propose([smsbox, str(SMS)]).sources] == [{}, {}]
+    assert [each.options for each in propose_from_logs([smsbox]).sources] == [{"bearerbox": False}]
+    assert [each.options for each in propose_from_logs([smsbox, str(SMS)]).sources] == [{}, {}]
 
 
 def test_a_format_of_kannel_that_a_person_names_is_checked(tmp_path: Path) -> None:
-    found = propose([str(kannel_log(tmp_path, OWN_FORMAT))])
+    found = propose_from_logs([str(kannel_log(tmp_path, OWN_FORMAT))])
     assert found.sources == []
     ((log, recognised),) = found.unknown
     head = recognised[0].head

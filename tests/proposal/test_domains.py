@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.cli.first import describe_domains
+from jobs.cli.from_logs import describe_domains
 from jobs.core.lines import frame_of
-from jobs.first.domains import Domains, domains_of
-from jobs.first.proposal import propose
-from jobs.first.settings_text import proposed_answers, settings_text
 from jobs.formats.registry import FORMATS
+from jobs.proposal.domains import Domains, find_domains
+from jobs.proposal.from_logs import propose_from_logs
+from jobs.proposal.settings_text import proposed_answers, settings_text
 from tests.support import gateways
 from tests.support.examples import examples
 from tests.support.filter_logs import source
@@ -44,7 +44,7 @@ def test_domains_of_every_layout_are_its_operators(
     none."""
     layout = gateways.made(kind, seed, own_count, per_domain)
     sent = transmissions(gateways.lines_of(layout, server), server)
-    found = domains_of(sent)
+    found = find_domains(sent)
     assert set(found.own) == layout.own
     assert not set(found.others) & set(found.own)
     # Without own domains a person is shown what to choose from.
@@ -68,13 +68,13 @@ def log(folder: Path, kind: str) -> tuple[Path, gateways.Layout]:
 
 def test_a_gateway_is_proposed_its_domains_and_a_smarthost_is_asked_for_them(tmp_path: Path) -> None:
     file, layout = log(tmp_path, "relay to public hosts")
-    found = propose([str(file)])
+    found = propose_from_logs([str(file)])
     text = settings_text(found, proposed_answers(found))
     assert set(tomllib.loads(text)["operator"][0]["domains"]) == layout.own
     assert "# Mail of strangers to these is taken here; assumed: check it.\ndomains = " in text
     assert "mail of strangers to them is taken here" in describe_domains(found.domains, "")
     file, layout = log(tmp_path, "smarthost of customers")
-    found = propose([str(file)])
+    found = propose_from_logs([str(file)])
     text = settings_text(found, proposed_answers(found))
     assert "domains" not in tomllib.loads(text)["operator"][0]
     # What is proposed to choose from is right once it is no comment.

@@ -1,0 +1,4 @@
+"""Settings proposed from an operator's logs.
+
+Only commands import it.
+"""
