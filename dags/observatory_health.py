@@ -32,7 +32,13 @@ from airflow.sdk import DAG, task
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 from airflow.sdk.exceptions import AirflowFailException
 
-from jobs.airflow.scheduling import UnlessLasting, alert, config_file, output, settings_of_dags
+from jobs.orchestration.scheduling import (
+    UnlessLasting,
+    command_output,
+    config_file,
+    read_settings,
+    send_alert,
+)
 from jobs.state import health
 
 CONFIG = config_file()
@@ -41,7 +47,9 @@ CONFIG = config_file()
 @task(retries=2, retry_delay=dt.timedelta(minutes=5), retry_policy=UnlessLasting())
 def status() -> list[dict[str, Any]]:
     """One row for each source."""
-    rows: list[dict[str, Any]] = output(["status", "--json", "--config", str(CONFIG)], may_end_with={3})
+    rows: list[dict[str, Any]] = command_output(
+        ["status", "--json", "--config", str(CONFIG)], may_end_with={3}
+    )
     return rows
 
 
@@ -61,7 +69,7 @@ def observatory_health() -> DAG:
         start_date=dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
         catchup=False,
         max_active_runs=1,
-        default_args={"on_failure_callback": alert},
+        default_args={"on_failure_callback": send_alert},
         tags=["operator"],
     ) as dag:
         rows = status()
@@ -70,5 +78,5 @@ def observatory_health() -> DAG:
     return dag
 
 
-if settings_of_dags().get("operator"):
+if read_settings().get("operator"):
     observatory_health()

@@ -56,17 +56,17 @@ from airflow.sdk import DAG, Param, TriggerRule, chain, task
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 from airflow.sdk.exceptions import AirflowFailException
 
-from jobs.airflow.scheduling import (
-    UnlessLasting,
-    by_engine,
-    changed_since,
-    command,
-    config_file,
-    report_folder,
-    settings_of_dags,
-    writing,
-)
 from jobs.core.contracts import written_by
+from jobs.orchestration.scheduling import (
+    UnlessLasting,
+    changed_since,
+    choose_task,
+    config_file,
+    pipeline_task,
+    read_settings,
+    report_folder,
+    writer_options,
+)
 
 CONFIG = config_file()
 STAGES = ("bronze", "silver", "gold")
@@ -104,7 +104,7 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
         default_args={"retries": 2, "retry_delay": dt.timedelta(minutes=1), "retry_exponential_backoff": 2.0},
         tags=["operator"],
     ) as dag:
-        pull = command(
+        pull = pipeline_task(
             "pull",
             partial(arguments, "pull", operator_id),
             pool="lake",
@@ -116,10 +116,13 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
         )
         # A task that follows one that had nothing to do, or failed, still runs.
         follows = {"trigger_rule": TriggerRule.ALL_DONE}
-        stage = by_engine(settings)
+        stage = choose_task(settings)
         stages = [
             stage(
-                name, partial(arguments, name, operator_id), **writing(written_by(name), settings), **follows
+                name,
+                partial(arguments, name, operator_id),
+                **writer_options(written_by(name), settings),
+                **follows,
             )
             for name in STAGES
         ]
@@ -128,10 +131,10 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
         remove = ["vacuum", "--config", str(CONFIG), "--operator", operator_id]
         # In the pool, so that no two tasks draw the page or write to the lake at once.
         last = {"pool": "lake", "retry_policy": UnlessLasting(), **follows}
-        validate = command("validate", lambda context: suites, **last)
-        report = command("report", lambda context: page, **last)
+        validate = pipeline_task("validate", lambda context: suites, **last)
+        report = pipeline_task("report", lambda context: page, **last)
         # Last: what it removes no later task needs.
-        vacuum = command("vacuum", lambda context: remove, **last)
+        vacuum = pipeline_task("vacuum", lambda context: remove, **last)
         row = [pull, *stages, validate, report, vacuum]
         chain(*row)
         # The last task's state is the run's, and vacuum runs whatever failed before it.
@@ -145,7 +148,7 @@ def outcome() -> None:
     raise AirflowFailException("a task of this run failed: its own log says why, and what to do")
 
 
-settings = settings_of_dags()
+settings = read_settings()
 # A study node has no operators of its own.
 for each in settings.get("operator", []):
     operator_daily(each["id"], settings)

@@ -32,8 +32,8 @@ from typing import Any
 from airflow.sdk import DAG, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
-from jobs.airflow.scheduling import command, config_file, settings_of_dags, writing
 from jobs.core.contracts import contract, tables
+from jobs.orchestration.scheduling import config_file, pipeline_task, read_settings, writer_options
 
 CONFIG = config_file()
 LOADED = [
@@ -72,13 +72,13 @@ def study_monthly(settings: dict[str, Any]) -> DAG:
         # The study is small: it needs no Spark, whatever the engine.
         chain(
             *(
-                command(step, partial(arguments, step), **writing(tables, settings))
+                pipeline_task(step, partial(arguments, step), **writer_options(tables, settings))
                 for step, tables in written.items()
             )
         )
     return dag
 
 
-settings = settings_of_dags()
+settings = read_settings()
 if {"inbox", "files"} <= settings.get("study", {}).keys():
     study_monthly(settings)

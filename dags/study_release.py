@@ -36,12 +36,12 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, chain
 from airflow.sdk.exceptions import AirflowFailException
 
-from jobs.airflow.scheduling import (
+from jobs.orchestration.scheduling import (
     UnlessLasting,
-    command,
+    command_output,
     config_file,
-    output,
-    settings_of_dags,
+    pipeline_task,
+    read_settings,
 )
 
 CONFIG = config_file()
@@ -84,7 +84,7 @@ class ApproveRelease(ApprovalOperator):
 
     def execute(self, context: Any) -> Any:
         made = handed_on(context, "make")
-        shown = output(["release", "show", made["name"], "--json", "--config", str(CONFIG)])
+        shown = command_output(["release", "show", made["name"], "--json", "--config", str(CONFIG)])
         if shown["digest"] != made["digest"]:
             raise AirflowFailException(
                 f"{made['name']} is not the release that this run made: its digest is {shown['digest']}, and"
@@ -118,8 +118,8 @@ def study_release() -> DAG:
     ) as dag:
         chain(
             # The command's last line is name and digest.
-            command("make", making, pool="lake", do_xcom_push=True, output_processor=json.loads),
-            command("clear", clearing),
+            pipeline_task("make", making, pool="lake", do_xcom_push=True, output_processor=json.loads),
+            pipeline_task("clear", clearing),
             ApproveRelease(
                 task_id="approve",
                 subject="Publish this release of the spam study?",
@@ -127,10 +127,10 @@ def study_release() -> DAG:
                 response_timeout=LONGEST,
                 retries=0,
             ),
-            command("publish", publishing),
+            pipeline_task("publish", publishing),
         )
     return dag
 
 
-if set(NEEDED) <= settings_of_dags().get("release", {}).keys():
+if set(NEEDED) <= read_settings().get("release", {}).keys():
     study_release()

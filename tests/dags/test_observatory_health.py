@@ -14,7 +14,7 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
-from jobs.airflow.scheduling import UnlessLasting, alert
+from jobs.orchestration.scheduling import UnlessLasting, send_alert
 from jobs.state import health
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
@@ -71,7 +71,7 @@ def test_each_check_follows_the_status(dag: Any) -> None:
     assert edges == {"status": set(health.CHECKS)} | {check: set() for check in health.CHECKS}
     assert DagSerialization.from_dict(DagSerialization.to_dict(dag)).task_dict.keys() == edges.keys()
     assert dag.catchup is False and dag.max_active_runs == 1
-    assert all(task.on_failure_callback == [alert] for task in dag.tasks)
+    assert all(task.on_failure_callback == [send_alert] for task in dag.tasks)
 
 
 def test_a_study_node_has_no_such_dag(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_the_callback_gives_the_text_to_the_command(monkeypatch: pytest.MonkeyPa
     told = tmp_path / "told"
     monkeypatch.setenv("OBSERVATORY_ALERT", f"cat > '{told}'")
     task = SimpleNamespace(dag_id="observatory_health", task_id="stale_sources")
-    alert({"task_instance": task, "exception": AirflowFailException("Sources that send nothing new: 1")})
+    send_alert({"task_instance": task, "exception": AirflowFailException("Sources that send nothing new: 1")})
     assert told.read_text() == (
         "Spam Observatory, observatory_health.stale_sources\n\nSources that send nothing new: 1\n"
     )

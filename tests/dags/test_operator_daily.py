@@ -17,11 +17,11 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
-from jobs.airflow.scheduling import UnlessLasting
 from jobs.cli.main import app
 from jobs.core import contracts
 from jobs.core.errors import NOTHING_CHANGED
 from jobs.engine import java
+from jobs.orchestration.scheduling import UnlessLasting
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ["bronze", "silver", "gold"]
@@ -143,7 +143,8 @@ print("loaded", sorted(packages & sys.modules.keys() | own))
 """
     done = run_python("-c", code, OBSERVATORY_CONFIG=str(config))
     assert done.returncode == 0, done.stderr
-    own = ["airflow", "airflow.scheduling", "core", "core.contracts", "core.errors", "state", "state.health"]
+    own = ["core", "core.contracts", "core.errors", "orchestration", "orchestration.scheduling"]
+    own += ["state", "state.health"]
     assert f"loaded {['jobs', *(f'jobs.{each}' for each in own)]}" in done.stdout
 
 
@@ -379,7 +380,7 @@ def test_without_a_master_it_is_that_of_the_connection(monkeypatch: pytest.Monke
 def test_a_missing_provider_is_named(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
     monkeypatch.setenv("OBSERVATORY_ENGINE_NAME", "spark")
     monkeypatch.setitem(sys.modules, "airflow.providers.apache.spark.operators.spark_submit", None)
-    monkeypatch.delitem(sys.modules, "jobs.airflow.submitting", raising=False)
+    monkeypatch.delitem(sys.modules, "jobs.orchestration.submitting", raising=False)
     bag = parse(monkeypatch, config)
     assert not bag.dags
     (message,) = bag.import_errors.values()
@@ -403,7 +404,7 @@ def test_what_to_set_stands_in_the_import_error(
     monkeypatch.setenv("OBSERVATORY_CONFIG", str(file))
     if kind == "unset":
         monkeypatch.delenv("OBSERVATORY_CONFIG")
-        monkeypatch.setattr("jobs.airflow.scheduling.ROOT", tmp_path)
+        monkeypatch.setattr("jobs.orchestration.scheduling.ROOT", tmp_path)
     elif kind == "folder":
         file.mkdir()
     else:

@@ -91,7 +91,7 @@ class NoProvider(Exception):
     """Airflow lacks the provider of the engine that the settings name."""
 
 
-def settings_of_dags() -> dict[str, Any]:
+def read_settings() -> dict[str, Any]:
     """The settings as they stand in the file. Raises NoSettings, with what to set, which Airflow shows."""
     file = config_file()
     try:
@@ -123,23 +123,23 @@ def lake_url(settings: dict[str, Any]) -> str:
     return (config_file().parent / root.removeprefix("file:")).resolve().as_uri()
 
 
-def as_assets(names: list[str], settings: dict[str, Any]) -> list[Asset]:
+def to_assets(names: list[str], settings: dict[str, Any]) -> list[Asset]:
     """Tables of the lake as assets."""
     return [Asset(name=table, uri=f"{lake_url(settings)}/{table.replace('.', '/')}") for table in names]
 
 
-def engine_of(settings: dict[str, Any]) -> dict[str, str]:
+def read_engine(settings: dict[str, Any]) -> dict[str, str]:
     """The engine's name and master, as the pipeline reads them."""
     given = {"name": "embedded", "master": "", **settings.get("engine", {})}
     return {key: os.environ.get(variable) or given[key] for key, variable in ENGINE.items()}
 
 
-def shell(words: Sequence[str]) -> str:
+def shell_command(words: Sequence[str]) -> str:
     """A command of the pipeline for a shell, each word quoted."""
     return shlex.join([pipeline_python(), "-m", "jobs", *words])
 
 
-def rendered(value: Callable[[Any], Any]) -> Any:
+def render_by_call(value: Callable[[Any], Any]) -> Any:
     """A field that Airflow fills when the task runs, by a call.
 
     Commands are made by calls, never from templates: no value of a run or of the settings is then read as a
@@ -148,11 +148,11 @@ def rendered(value: Callable[[Any], Any]) -> Any:
     return lambda context, jinja_env: value(context)
 
 
-def command(task_id: str, words: Words, **options: Any) -> BashOperator:
+def pipeline_task(task_id: str, words: Words, **options: Any) -> BashOperator:
     """A command of the pipeline as a task."""
     return BashOperator(
         task_id=task_id,
-        bash_command=rendered(lambda context: shell(words(context))),
+        bash_command=render_by_call(lambda context: shell_command(words(context))),
         # Tasks run in a folder of their own and find the project by this path.
         env={"PYTHONPATH": str(ROOT)},
         append_env=True,
@@ -161,19 +161,19 @@ def command(task_id: str, words: Words, **options: Any) -> BashOperator:
     )
 
 
-def by_engine(settings: dict[str, Any]) -> Callable[..., BashOperator | SparkSubmitOperator]:
+def choose_task(settings: dict[str, Any]) -> Callable[..., BashOperator | SparkSubmitOperator]:
     """How a stage becomes a task: `command`, or `submitted` where the engine is Spark."""
-    engine = engine_of(settings)
-    return partial(submitted, master=engine["master"]) if engine["name"] == "spark" else command
+    engine = read_engine(settings)
+    return partial(spark_task, master=engine["master"]) if engine["name"] == "spark" else pipeline_task
 
 
-def submitted(task_id: str, words: Words, master: str, **options: Any) -> SparkSubmitOperator:
+def spark_task(task_id: str, words: Words, master: str, **options: Any) -> SparkSubmitOperator:
     """A command of the pipeline as the driver of a Spark job, on the machine of the task.
 
     master: that of the settings; without it that of Airflow's connection `spark_default`.
     """
     try:
-        from jobs.airflow.submitting import SubmitStage
+        from jobs.orchestration.submitting import SubmitStage
     except ImportError:
         raise NoProvider(NO_PROVIDER) from None
     if master:
@@ -187,10 +187,10 @@ def submitted(task_id: str, words: Words, master: str, **options: Any) -> SparkS
         deploy_mode="client",
         name=f"spam-observatory {task_id}",
         application=str(ROOT / "jobs" / "__main__.py"),
-        application_args=rendered(lambda context: list(words(context))),
+        application_args=render_by_call(lambda context: list(words(context))),
         # Java has to have the jars of Delta before Python starts.
-        jars=rendered(lambda context: ",".join(map(str, delta_jars()))),
-        env_vars=rendered(lambda context: environment_of_spark()),
+        jars=render_by_call(lambda context: ",".join(map(str, delta_jars()))),
+        env_vars=render_by_call(lambda context: spark_environment()),
         do_xcom_push=False,
         **options,
     )
@@ -211,16 +211,15 @@ def delta_jars() -> list[Path]:
     return java.jars()
 
 
-def environment_of_spark() -> dict[str, str]:
-    """What spark-submit and its Python find the project, its packages and a Java by."""
+def spark_environment() -> dict[str, str]:
+    """The variables by which spark-submit finds the project, its Python and a Java."""
     from jobs.engine import java
 
-    # The application's folder must not hide packages of the same names as its modules.
-    own = {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1", "PYSPARK_PYTHON": pipeline_python()}
+    own = {"PYTHONPATH": str(ROOT), "PYSPARK_PYTHON": pipeline_python()}
     return own if os.environ.get("JAVA_HOME") else own | {"JAVA_HOME": str(java.java_home())}
 
 
-def output(words: Sequence[str], may_end_with: Collection[int] = ()) -> Any:
+def command_output(words: Sequence[str], may_end_with: Collection[int] = ()) -> Any:
     """What a command of the pipeline prints as JSON. Raises CommandFailed, with what the command says.
 
     may_end_with: exit codes other than 0 with which it has done its work.
@@ -242,7 +241,7 @@ def alert_text(context: Any) -> str:
     return f"Spam Observatory, {task.dag_id}.{task.task_id}\n\n{context['exception']}\n"
 
 
-def alert(context: Any) -> None:
+def send_alert(context: Any) -> None:
     """Give the text of a failed task to the command of OBSERVATORY_ALERT, and to the log."""
     text = alert_text(context)
     log.error(text)
@@ -250,9 +249,9 @@ def alert(context: Any) -> None:
         subprocess.run(command, shell=True, input=text, text=True, timeout=LONGEST_ALERT, check=True)
 
 
-def writing(tables: list[str], settings: dict[str, Any]) -> dict[str, Any]:
+def writer_options(tables: list[str], settings: dict[str, Any]) -> dict[str, Any]:
     """The options of a task that writes these tables, as the lake's only writer while it runs."""
-    return {"outlets": as_assets(tables, settings), "pool": "lake", "retry_policy": UnlessLasting()}
+    return {"outlets": to_assets(tables, settings), "pool": "lake", "retry_policy": UnlessLasting()}
 
 
 def report_folder(settings: dict[str, Any]) -> Path:

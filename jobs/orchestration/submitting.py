@@ -7,8 +7,8 @@ from typing import Any
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from jobs.airflow.scheduling import exit_code
 from jobs.core.errors import NOTHING_CHANGED
+from jobs.orchestration.scheduling import exit_code
 
 
 class SubmitStage(SparkSubmitOperator):
