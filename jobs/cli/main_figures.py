@@ -26,7 +26,8 @@ from jobs.core.periods import days_of, last_day, months_of
 from jobs.core.words import bound_sign
 from jobs.engine.lake import Lake
 from jobs.report.gather import is_measured
-from jobs.report.unclaimed import Unclaimed, find_unclaimed, operator_facts, sum_by_direction
+from jobs.report.operators import reported_operator
+from jobs.report.unclaimed import Unclaimed, find_unclaimed, sum_by_direction
 from jobs.settings.config import Observatory
 
 # Messages that came to or stayed with an operator, by the operators' own definition of spam.
@@ -40,7 +41,8 @@ Rows = Callable[..., list[dict[str, Any]]]
 def unclaimed_channels(lake: Lake, settings: Observatory) -> list[Unclaimed]:
     """Channels of operators in which most traffic is unclaimed: shares of the rest would mislead."""
     volume = lake.read("gold.spam_volume_daily", lake.versions().get("gold.spam_volume_daily"))
-    return find_unclaimed(sum_by_direction(volume.filter(is_measured())), operator_facts(settings.operator))
+    operators = [reported_operator(each) for each in settings.operator]
+    return find_unclaimed(sum_by_direction(volume.filter(is_measured())), operators)
 
 
 def main_tables(lake: Lake, without: Collection[str] = ()) -> list[Table]:

@@ -305,7 +305,7 @@ def operators_section(report: Report) -> Section:
         Column("Days", is_minor=True),
     ]
     there = {row["operator_id"] for row in rows}
-    without = [each["name"] for code, each in report.operators.items() if code not in there]
+    without = [each.name for code, each in report.operators.items() if code not in there]
     missing = [f"No traffic was read of {words.listed(without)}."] if without else []
     blocks = [Block("", Table("Operators", columns, lines, axis=SHARES), "volume.csv")] if lines else []
     ranked = sorted(
@@ -325,7 +325,7 @@ def operators_section(report: Report) -> Section:
 def operator_subtitle(report: Report, row: dict[str, Any]) -> str:
     channel = channel_name(row["channel_code"])
     about = report.operators.get(row["operator_id"])
-    return f"{channel}, {words.country(about['country'])}" if about else channel
+    return f"{channel}, {words.country(about.country)}" if about else channel
 
 
 # --- validation -----------------------------------------------------------------------------------

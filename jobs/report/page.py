@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,10 @@ from jobs.report import (
     stages,
     volumes,
 )
-from jobs.report.blocks import Section
+from jobs.report.blocks import Part, Section
 from jobs.report.figures import FIGURES
 from jobs.report.gather import gather_figures
+from jobs.report.operators import ReportedOperator
 from jobs.report.report import EXPECTED, Report, channel_name, share_bar, spam_range
 from jobs.report.unclaimed import describe_unclaimed, unclaimed_channels
 
@@ -100,7 +102,7 @@ NAMES = {
 
 def write_page(
     figures: dict[str, pl.DataFrame],
-    operators: list[dict[str, Any]],
+    operators: list[ReportedOperator],
     validation: list[dict[str, Any]],
     about: dict[str, Any],
     folder: Path,
@@ -108,13 +110,13 @@ def write_page(
     """Write index.html, validation.html, a CSV for each figure and SHA256SUMS; the path of index.html.
 
     figures: those of FIGURES; a missing one counts as empty.
-    operators: id, name, country, holding and currency of each.
+    operators: those of the settings.
     validation: table, rule, says, is_held, violations and examples of each rule of the last run.
     about: run_id, generated_at, code_revision, versions (of tables), location_name, left_out (operators
         of the lake that no figure has), doubts (sentences on what makes figures doubtful).
     """
     tables = {name: figures.get(name, pl.DataFrame(schema=schema)) for name, schema in FIGURES.items()}
-    report = Report(tables, {each["id"]: each for each in operators}, about.get("location_name"))
+    report = Report(tables, {each.id: each for each in operators}, about.get("location_name"))
     pages = [
         *list_sections(report),
         accounts.validation_section(validation),
@@ -182,7 +184,34 @@ def list_sections(report: Report) -> list[Section]:
     ]
 
 
-def write_headline(report: Report, versions: dict[str, int], domains: list[str]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Headline:
+    """text: the first line of the page. base: the sentences below it, on what the shares are shares of."""
+
+    text: str
+    base: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A channel's card, with its numbers as text. share: empty if the channel has no traffic.
+
+    is_nobodys: most of the channel's traffic is unclaimed. spam: certain to possible. undecided: a share.
+    """
+
+    name: str
+    is_nobodys: bool
+    share: str = ""
+    bar: tuple[Part, ...] = ()
+    counted: str = ""
+    error: str = ""
+    complaints: str = ""
+    spam: str = ""
+    all: str = ""
+    undecided: str = ""
+
+
+def write_headline(report: Report, versions: dict[str, int], domains: list[str]) -> Headline:
     """The headline: spam shares with their intervals; below it, what they are shares of.
 
     versions: of all tables. domains: those of the recipients, if the operator's own domains are not known.
@@ -195,12 +224,12 @@ def write_headline(report: Report, versions: dict[str, int], domains: list[str])
     if not totals and nobodys:
         names = words.listed([channel_name(code, inside=True) for code in nobodys])
         what = "domains" if "EMAIL" in nobodys else "numbers"
-        return {"text": f"Most {names} here is nobody's: name the operator's {what}", "base": told}
+        return Headline(f"Most {names} here is nobody's: name the operator's {what}", told)
     if not totals:
         base = "The tables hold no inbound or internal message."
         if any(table.startswith("study.") for table in versions):
             base += " Estimates are in the tables study.*: `observatory study estimate` prints them."
-        return {"text": "No traffic has been counted yet", "base": base}
+        return Headline("No traffic has been counted yet", base)
     parts = [
         f"{spam_range(audited.with_filter_error(report, row))} of"
         f" {channel_name(row['channel_code'], inside=True)}"
@@ -212,14 +241,14 @@ def write_headline(report: Report, versions: dict[str, int], domains: list[str])
     ]
     first, last = first_and_last_day(report)
     there = set(report.figures["days"]["operator_id"])
-    countries = {report.operators[code]["country"] for code in there if code in report.operators}
+    countries = {report.operators[code].country for code in there if code in report.operators}
     who = words.counted(len(there), "operator")
     where = f" in {words.counted(len(countries), 'country', 'countries')}" if countries else ""
-    return {
-        "text": f"Spam was {words.listed(parts)}",
-        "base": f"Of {words.listed(amounts)} at {who}{where}, {words.day_range(first, last)}."
+    return Headline(
+        f"Spam was {words.listed(parts)}",
+        f"Of {words.listed(amounts)} at {who}{where}, {words.day_range(first, last)}."
         f" {audited.audit_note(report)}{' ' if told else ''}{told}",
-    }
+    )
 
 
 def first_and_last_day(report: Report) -> tuple[dt.date, dt.date]:
@@ -227,30 +256,26 @@ def first_and_last_day(report: Report) -> tuple[dt.date, dt.date]:
     return days.min(), days.max()  # type: ignore[return-value]
 
 
-def channel_cards(report: Report) -> list[dict[str, Any]]:
+def channel_cards(report: Report) -> list[Card]:
     """A card for each channel: its spam share, and the units that it is a share of."""
     nobodys = unclaimed_channels(report.unclaimed, report.figures["directions"])
     made = [
-        {
-            "name": channel_name(row["channel_code"]),
-            "share": spam_range(audited.with_filter_error(report, row)),
-            "is_nobodys": row["channel_code"] in nobodys,
-            "bar": share_bar(audited.with_filter_error(report, row)),
-            "counted": counted_share(report, row),
-            "error": audited.describe_error(audited.correct_channel(report, row)),
-            "complaints": describe_complaints(report, row["channel_code"]),
-            "spam": words.plenty_range(row["spam_certain"], row["spam_possible"]),
-            "all": f"{words.plenty(row['units'])} {UNITS_NAME}",
-            "undecided": words.percent(
-                words.share_of(row["spam_possible"] - row["spam_certain"], row["units"])
-            ),
-        }
+        Card(
+            name=channel_name(row["channel_code"]),
+            share=spam_range(audited.with_filter_error(report, row)),
+            is_nobodys=row["channel_code"] in nobodys,
+            bar=share_bar(audited.with_filter_error(report, row)),
+            counted=counted_share(report, row),
+            error=audited.describe_error(audited.correct_channel(report, row)),
+            complaints=describe_complaints(report, row["channel_code"]),
+            spam=words.plenty_range(row["spam_certain"], row["spam_possible"]),
+            all=f"{words.plenty(row['units'])} {UNITS_NAME}",
+            undecided=words.percent(words.share_of(row["spam_possible"] - row["spam_certain"], row["units"])),
+        )
         for row in report.totals
     ]
     absent = [code for code in EXPECTED if code not in report.channels]
-    return made + [
-        {"name": channel_name(code), "share": "", "is_nobodys": code in nobodys} for code in absent
-    ]
+    return made + [Card(channel_name(code), is_nobodys=code in nobodys) for code in absent]
 
 
 def describe_complaints(report: Report, channel: str) -> str:

@@ -14,6 +14,7 @@ from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.report import unclaimed
 from jobs.report.blocks import Part, stack_parts
 from jobs.report.figures import SUMS
+from jobs.report.operators import ReportedOperator
 from jobs.report.unclaimed import Unclaimed
 
 # Channels that the project reads: their absence is worth a word.
@@ -27,7 +28,7 @@ class Report:
     """The figures by name, the operators by id, and the name of the table that located addresses."""
 
     figures: dict[str, pl.DataFrame]
-    operators: dict[str, dict[str, Any]]
+    operators: dict[str, ReportedOperator]
     location_name: str | None
 
     @property
@@ -73,7 +74,7 @@ class Report:
         return words.definition_name(code, self.last_day)
 
     def operator_name(self, code: str) -> str:
-        return self.operators[code]["name"] if code in self.operators else code
+        return self.operators[code].name if code in self.operators else code
 
 
 def sum_by_channel(volume: pl.DataFrame) -> list[dict[str, Any]]:

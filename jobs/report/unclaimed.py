@@ -6,14 +6,14 @@ rest does not represent the operator, so its share of spam must not be a headlin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR
+from jobs.report.operators import ReportedOperator
 
 MAIL = "EMAIL"
 TRANSIT = "transit"
@@ -30,33 +30,25 @@ class Unclaimed:
     unit_codes: list[str]
 
 
-def operator_facts(operators: Iterable[Any]) -> list[dict[str, Any]]:
-    """For find_unclaimed(): whether each operator of the settings has links and domains."""
-    return [
-        {"id": each.id, "has_links": bool(each.link), "has_domains": bool(each.domains)} for each in operators
-    ]
-
-
 def sum_by_direction(volume: pl.DataFrame) -> pl.DataFrame:
     """Units by operator, channel, direction and unit, from gold.spam_volume_daily."""
     keys = ["operator_id", "channel_code", "direction_code", "unit_code"]
     return volume.filter(pl.col("definition_code") == OPERATOR).group_by(keys).agg(pl.col("units").sum())
 
 
-def find_unclaimed(directions: pl.DataFrame, operators: Iterable[Mapping[str, Any]]) -> list[Unclaimed]:
+def find_unclaimed(directions: pl.DataFrame, operators: Collection[ReportedOperator]) -> list[Unclaimed]:
     """Channels of operators in which most traffic is transit.
 
     Attempts of mail count only if the operator has no domains; with domains, those in transit are attempts to
     relay.
     """
-    named = {each["id"]: each.get("has_domains", True) for each in operators}
-    without_links = [each["id"] for each in operators if not each.get("has_links", True)]
-    with_domains = [operator_id for operator_id, has_domains in named.items() if has_domains]
-    is_told = (pl.col("unit_code") != "attempt") | (
+    without_links = [each.id for each in operators if not each.has_links]
+    with_domains = [each.id for each in operators if each.has_domains]
+    is_counted = (pl.col("unit_code") != "attempt") | (
         (pl.col("channel_code") == MAIL) & ~pl.col("operator_id").is_in(with_domains)
     )
     rows = (
-        directions.filter(pl.col("operator_id").is_in(without_links) & is_told)
+        directions.filter(pl.col("operator_id").is_in(without_links) & is_counted)
         .group_by("operator_id", "channel_code")
         .agg(
             transit=pl.col("units").filter(pl.col("direction_code") == TRANSIT).sum(),

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from jobs.core.contracts import contract
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.engine.record import state
-from jobs.report.unclaimed import operator_facts
+from jobs.report.operators import reported_operator
 from jobs.settings.config import Observatory
 from jobs.stages.validations import standing
 from jobs.state.status import doubts, open_periods
@@ -44,7 +45,7 @@ def draw_report(lake: Lake, settings: Observatory, folder: Path, domains: Iterab
     """
     given = page_inputs(lake, settings)
     given["about"]["domains"] = list(domains)
-    digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(given, sort_keys=True, default=asdict).encode()).hexdigest()
     index, record = folder / "index.html", folder / INPUTS
     if record.is_file() and record.read_text(encoding="utf-8").strip() == digest and is_whole(folder):
         return index
@@ -85,17 +86,6 @@ def page_inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
     """The inputs of a page: versions of tables, settings, validation results, code."""
     versions = lake.versions()
     last = last_run(lake)
-    operators = [
-        {
-            "id": each.id,
-            "name": each.name,
-            "country": each.country,
-            "holding": each.holding,
-            "currency": each.currency,
-        }
-        | about
-        for each, about in zip(settings.operator, operator_facts(settings.operator), strict=True)
-    ]
     about = {
         "run_id": last["run_id"],
         "generated_at": last["finished_at"],
@@ -107,7 +97,7 @@ def page_inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
     }
     return {
         "about": about,
-        "operators": operators,
+        "operators": [reported_operator(each) for each in settings.operator],
         "validation": standing(lake.root, [each.id for each in settings.operator]),
         "code": code_digest(),
     }

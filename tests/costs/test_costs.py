@@ -28,6 +28,7 @@ from jobs.costs.published import explain_published, matching_figures, published_
 from jobs.engine.lake import Lake
 from jobs.report import accounts
 from jobs.report.figures import FIGURES
+from jobs.report.operators import reported_operator
 from jobs.report.report import Report
 from jobs.settings import config
 from jobs.stats.formula import evaluate_formula
@@ -137,7 +138,7 @@ def test_gold_the_command_and_the_page_mark_every_cost_alike(
     names = {each.id: each.name for each in loaded.operator}
     last = costs.filter(pl.col("period_code") == pl.col("period_code").max().over("operator_id"))
     figures = {"costs": last.select(list(FIGURES["costs"]))}
-    report = Report(figures, {each.id: each.model_dump() for each in loaded.operator}, None)
+    report = Report(figures, {each.id: reported_operator(each) for each in loaded.operator}, None)
     blocks = {block.heading: block for block in accounts.costs_section(report).blocks}
     told = set()
     for row in last.filter(cost_component_code="total").to_dicts():

@@ -170,7 +170,7 @@ def tables_of(page: Any, heading: str) -> list[list[list[str]]]:
 def test_a_page_with_audits_holds_the_errors_of_filters(tmp_path: Path) -> None:
     tables = audited_figures(*MAIL)
     page = page_of(tables, tmp_path)
-    report = Report(tables, {each["id"]: each for each in OPERATORS}, None)
+    report = Report(tables, {each.id: each for each in OPERATORS}, None)
     (mail, sms) = report.totals
     found = audited.correct_channel(report, mail)
     assert found.share == 1 and (found.low, found.high) != (mail["spam_certain"], mail["spam_possible"])
@@ -274,7 +274,7 @@ def test_a_channel_is_estimated_by_the_share_of_each_call() -> None:
 
 def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tmp_path: Path) -> None:
     tables = audited_figures(*MAIL)
-    report = Report(tables, {each["id"]: each for each in OPERATORS}, None)
+    report = Report(tables, {each.id: each for each in OPERATORS}, None)
     (mail, sms) = content_types.types_section(report).blocks[:2]
     rows = {cells[0].text: cells for cells in mail.table.rows}
     (first, second) = rows[words.type_name("PHISH.mail")], rows[words.type_name("FRAUD.romance")]
@@ -296,7 +296,7 @@ def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tm
 
 
 def test_parts_say_where_filters_err_or_that_labels_are_too_few() -> None:
-    report = Report(audited_figures(*MAIL), {each["id"]: each for each in OPERATORS}, None)
+    report = Report(audited_figures(*MAIL), {each.id: each for each in OPERATORS}, None)
     (_, block) = audited.filters_section(report).blocks
     found = {cells[0].text: [cell.text for cell in cells[1:]] for cells in block.table.rows}
     assert {name: [plain(text) for text in cells] for name, cells in found.items()} == {
@@ -370,7 +370,7 @@ def studied(rows: list[dict[str, Any]], quality: list[dict[str, Any]]) -> Report
         "daily": pl.DataFrame([day | row for row in rows], schema=FIGURES["daily"]),
         "quality": pl.DataFrame(quality, schema=FIGURES["quality"]),
     }
-    return Report(tables, {each["id"]: each for each in OPERATORS}, None)
+    return Report(tables, {each.id: each for each in OPERATORS}, None)
 
 
 def test_why_parts_have_no_errors_is_said_by_what_there_is() -> None:

@@ -22,7 +22,7 @@ DAY = dt.date(2026, 11, 2)
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return Report(figures(), {each["id"]: each for each in OPERATORS}, None)
+    return Report(figures(), {each.id: each for each in OPERATORS}, None)
 
 
 def with_figure(report: Report, name: str, table: pl.DataFrame) -> Report:
@@ -124,7 +124,7 @@ def test_what_operators_did_is_one_sentence_and_the_definitions_are_an_annex(
 
 @pytest.mark.parametrize("is_audited", [False, True])
 def test_each_table_with_bars_has_an_axis(is_audited: bool) -> None:
-    known = {each["id"]: each for each in OPERATORS}
+    known = {each.id: each for each in OPERATORS}
     every = audited_figures("alp-mail", "thames-text") if is_audited else figures()
     tables = [block.table for each in sections(Report(every, known, None)) for block in each.blocks]
     with_bars = [table for table in tables if table.rows[0][0].bar is not None]

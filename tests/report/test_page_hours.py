@@ -16,7 +16,7 @@ from tests.support.report_figures import OPERATORS, figures
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return Report(figures(), {each["id"]: each for each in OPERATORS}, None)
+    return Report(figures(), {each.id: each for each in OPERATORS}, None)
 
 
 def plain(text: str) -> str:

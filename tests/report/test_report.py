@@ -237,7 +237,7 @@ def test_checksums_are_those_of_the_files(folder: Path) -> None:
 
 
 def test_what_is_left_after_each_stage_adds_up() -> None:
-    report = Report(figures(), {each["id"]: each for each in OPERATORS}, None)
+    report = Report(figures(), {each.id: each for each in OPERATORS}, None)
     section = stages.stages_section(report)
     assert [block.heading for block in section.blocks] == ["E-mail", "SMS"]
     for block, channel in zip(section.blocks, ("EMAIL", "SMS"), strict=True):
@@ -343,7 +343,7 @@ def test_a_broken_rule_is_shown_with_its_examples(tmp_path: Path) -> None:
 
 
 def test_a_text_from_outside_cannot_become_markup(tmp_path: Path) -> None:
-    named = [OPERATORS[0] | {"name": '<b>Alp</b> & "Co"'}, *OPERATORS[1:]]
+    named = [dataclasses.replace(OPERATORS[0], name='<b>Alp</b> & "Co"'), *OPERATORS[1:]]
     write_page(figures(), named, validation(), ABOUT | {"location_name": "<i>x</i>"}, tmp_path)
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "<b>Alp" not in text and "<i>x" not in text
@@ -351,7 +351,7 @@ def test_a_text_from_outside_cannot_become_markup(tmp_path: Path) -> None:
 
 
 def test_a_lower_bound_is_called_one() -> None:
-    report = Report(figures(), {each["id"]: each for each in OPERATORS}, None)
+    report = Report(figures(), {each.id: each for each in OPERATORS}, None)
     section = accounts.costs_section(report)
     bounded = [b.heading for b in section.blocks if any("lower bound" in row[0].sub for row in b.table.rows)]
     assert bounded == ["Everest Net"]
@@ -369,10 +369,10 @@ def test_a_total_with_missing_parts_has_no_percentile() -> None:
         for row in accounts.cost_block("Alp Mail", rows).table.rows:
             assert (row[1].text, row[3].text, row[0].bar) == ("", "", ())
             assert row[2].text[0] in "≥~"
-    report = Report(figures(), {each["id"]: each for each in OPERATORS}, None)
+    report = Report(figures(), {each.id: each for each in OPERATORS}, None)
     assert "Every other total is a bound." in accounts.costs_section(report).finding
     bounds = figures() | {"costs": table.with_columns(bound_code=pl.lit("lower"))}
-    section = accounts.costs_section(Report(bounds, {each["id"]: each for each in OPERATORS}, None))
+    section = accounts.costs_section(Report(bounds, {each.id: each for each in OPERATORS}, None))
     assert section.finding.startswith("Every total is a bound")
     assert "nine" not in section.finding.lower() and "likely" not in section.finding
 
@@ -437,7 +437,7 @@ def test_the_highlighted_route_is_known_from_end_to_end() -> None:
 
 @pytest.fixture
 def report() -> Report:
-    return Report(figures(), {each["id"]: each for each in OPERATORS}, None)
+    return Report(figures(), {each.id: each for each in OPERATORS}, None)
 
 
 def rows_of(block: Any) -> dict[str, list[str]]:
@@ -794,10 +794,9 @@ def test_only_what_came_in_is_counted_and_units_are_not_mixed(gathered: dict[str
 
 def test_complaints_are_counted_by_what_they_are_about(gathered: dict[str, pl.DataFrame]) -> None:
     assert gathered["complaints"].rows() == [("SMS", "sms-7726", 3)]
-    report = Report(figures(), {each["id"]: each for each in OPERATORS}, None)
+    report = Report(figures(), {each.id: each for each in OPERATORS}, None)
     told = {
-        card["name"]: card["complaints"].replace(words.NARROW, " ")
-        for card in page_module.channel_cards(report)
+        card.name: card.complaints.replace(words.NARROW, " ") for card in page_module.channel_cards(report)
     }
     more = "which adds nothing to the share."
     assert told == {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.report.figures import FIGURES
+from jobs.report.operators import ReportedOperator
 from jobs.report.page import write_page
 from jobs.report.unclaimed import describe_unclaimed, find_unclaimed, unclaimed_channels
 from tests.support.examples import examples
@@ -22,6 +23,10 @@ Row = tuple[str, str, str, str, int]
 
 def frame(rows: list[Row]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=FIGURES["directions"], orient="row")
+
+
+def operator(name: str, has_links: bool, has_domains: bool) -> ReportedOperator:
+    return ReportedOperator(name, name, "CHE", name, "CHF", has_links, has_domains)
 
 
 rows_of_traffic = st.lists(
@@ -35,30 +40,27 @@ rows_of_traffic = st.lists(
     unique_by=lambda row: row[:4],
 )
 operators = st.tuples(*[st.tuples(st.booleans(), st.booleans()) for _ in "ab"]).map(
-    lambda flags: [
-        {"id": name, "has_links": links, "has_domains": domains}
-        for name, (links, domains) in zip("ab", flags, strict=True)
-    ]
+    lambda flags: [operator(name, links, domains) for name, (links, domains) in zip("ab", flags, strict=True)]
 )
 
 
 @examples(100)
 @given(rows=rows_of_traffic, operators=operators)
 def test_most_of_it_is_transit_and_no_links_explain_it(
-    rows: list[Row], operators: list[dict[str, Any]]
+    rows: list[Row], operators: list[ReportedOperator]
 ) -> None:
     found = {(each.operator_id, each.channel_code) for each in find_unclaimed(frame(rows), operators)}
     for about in operators:
         for channel in ("EMAIL", "SMS"):
-            with_attempts = channel == "EMAIL" and not about["has_domains"]
+            with_attempts = channel == "EMAIL" and not about.has_domains
             units = [
                 (direction, count)
                 for operator, code, direction, unit, count in rows
-                if (operator, code) == (about["id"], channel) and (unit != "attempt" or with_attempts)
+                if (operator, code) == (about.id, channel) and (unit != "attempt" or with_attempts)
             ]
             transit = sum(count for direction, count in units if direction == "transit")
             is_most = 2 * transit > sum(count for _, count in units)
-            assert ((about["id"], channel) in found) == (is_most and not about["has_links"])
+            assert ((about.id, channel) in found) == (is_most and not about.has_links)
 
 
 GATEWAY = [
@@ -66,7 +68,10 @@ GATEWAY = [
     ("alp-mail", "EMAIL", "transit", "recipient", 1893),
     ("alp-mail", "EMAIL", "transit", "attempt", 1173),
 ]
-OWN = {"has_links": False, "has_domains": False}
+
+
+def gateway(operator: ReportedOperator) -> ReportedOperator:
+    return dataclasses.replace(operator, has_links=False, has_domains=False)
 
 
 @pytest.mark.parametrize("has_text_messages", [False, True])
@@ -82,7 +87,7 @@ def test_a_gateway_without_domains_has_no_share_but_is_asked_for_them(
         given = {name: rows.clear() for name, rows in given.items()}
     given["directions"] = frame(GATEWAY)
     about = ABOUT | {"domains": ["isp.example", "post.example"]}
-    file = write_page(given, [each | OWN for each in OPERATORS], validation(), about, tmp_path)
+    file = write_page(given, [gateway(each) for each in OPERATORS], validation(), about, tmp_path)
     page = html.unescape(file.read_text("utf-8")).replace("\u2011", "-")
     title = page[page.index("<h1>") : page.index("</h1>")]
     assert ("name the operator" in title) == (not has_text_messages)
@@ -94,10 +99,12 @@ def test_a_gateway_without_domains_has_no_share_but_is_asked_for_them(
 
 def test_a_channel_is_nobodys_by_all_its_operators() -> None:
     rows = [*GATEWAY, ("alp-post", "EMAIL", "inbound", "recipient", 90_000)]
-    found = find_unclaimed(frame(rows), [each | OWN for each in OPERATORS])
+    found = find_unclaimed(frame(rows), [gateway(each) for each in OPERATORS])
     assert [each.operator_id for each in found] == ["alp-mail"]
     assert unclaimed_channels(found, frame(rows)) == [] and unclaimed_channels(found, frame(GATEWAY)) == [
         "EMAIL"
     ]
-    (of_numbers,) = find_unclaimed(frame([("a", "SMS", "transit", "recipient", 1)]), [{"id": "a"} | OWN])
+    (of_numbers,) = find_unclaimed(
+        frame([("a", "SMS", "transit", "recipient", 1)]), [operator("a", False, False)]
+    )
     assert "number_prefixes" in describe_unclaimed(of_numbers)

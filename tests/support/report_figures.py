@@ -19,20 +19,15 @@ from jobs.gold import spam_corrected_monthly
 from jobs.gold.correcting import estimate_whole
 from jobs.gold.traffic_hourly_daily import WITHIN
 from jobs.report.figures import ENDS_OF_SPAM, FIGURES, SUMS
+from jobs.report.operators import ReportedOperator
 
 OPERATORS = [
-    {"id": "alp-mail", "name": "Alp Mail", "country": "CHE", "holding": "alp", "currency": "CHF"},
-    {"id": "alp-post", "name": "Alp Poste", "country": "FRA", "holding": "alp", "currency": "EUR"},
-    {"id": "everest-net", "name": "Everest Net", "country": "NPL", "holding": "everest", "currency": "NPR"},
-    {"id": "isle-mobile", "name": "Isle Mobile", "country": "CYP", "holding": "isle", "currency": "EUR"},
-    {
-        "id": "lagoon-mobile",
-        "name": "Lagoon Mobile",
-        "country": "FJI",
-        "holding": "lagoon",
-        "currency": "FJD",
-    },
-    {"id": "thames-text", "name": "Thames Text", "country": "GBR", "holding": "thames", "currency": "GBP"},
+    ReportedOperator("alp-mail", "Alp Mail", "CHE", "alp", "CHF"),
+    ReportedOperator("alp-post", "Alp Poste", "FRA", "alp", "EUR"),
+    ReportedOperator("everest-net", "Everest Net", "NPL", "everest", "NPR"),
+    ReportedOperator("isle-mobile", "Isle Mobile", "CYP", "isle", "EUR"),
+    ReportedOperator("lagoon-mobile", "Lagoon Mobile", "FJI", "lagoon", "FJD"),
+    ReportedOperator("thames-text", "Thames Text", "GBR", "thames", "GBP"),
 ]
 MAIL = {"alp-mail": (62_000, 0.55), "alp-post": (118_000, 0.61), "everest-net": (21_000, 0.72)}
 TEXT = {"isle-mobile": (24_000, 0.09), "lagoon-mobile": (9_500, 0.17), "thames-text": (71_000, 0.06)}
@@ -74,7 +69,7 @@ TEXT_ENDS = [
     ("delivery", "expired", 0, 3, False),
 ]
 TEXT_LINKS = {"hub": 30, "aggregator": 26, "peer": 20, "smpp": 14, "unknown": 10}
-LOCAL = {each["id"]: each["country"] for each in OPERATORS}
+LOCAL = {each.id: each.country for each in OPERATORS}
 DIRECTIONS = {"inbound": 0.8, "internal": 0.08, "outbound": 0.12}
 # Share of units that a definition finds certain, and that it cannot decide.
 DEFINITIONS = {"CAN_SPAM": (0.06, 0.47), "SPAMHAUS_UBE": (0.21, 0.58)}
@@ -553,7 +548,7 @@ COSTS = {
 
 def costs() -> pl.DataFrame:
     """No cost for one of the operators, and no fixed cost for another."""
-    currencies = {each["id"]: each["currency"] for each in OPERATORS}
+    currencies = {each.id: each.currency for each in OPERATORS}
     rows = []
     for operator, (size, has_fixed, measures) in COSTS.items():
         channel = "EMAIL" if operator in MAIL else "SMS"
