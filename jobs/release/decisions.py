@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jobs.core.errors import ObservatoryError
-from jobs.release.folders import all_in, versions_in
+from jobs.release.folders import all_in
 
 FILE = "decisions.jsonl"
 
@@ -79,13 +78,3 @@ def published(restricted_root: Path) -> list[str]:
             if each.what == "published":
                 found[f"{period}/{version}"] = each.at
     return sorted(found, key=lambda name: (found[name], name))
-
-
-def remove_unmade(root: Path, restricted_root: Path, period: str) -> None:
-    """Remove the restricted folders of a period whose releases were never written, because `make` was killed:
-    they have no other decision than that."""
-    for version in versions_in(restricted_root, period):
-        own = restricted_root / period / version
-        events = [each.what for each in recorded(own)]
-        if events == ["made"] and not (root / period / version).exists():
-            shutil.rmtree(own)

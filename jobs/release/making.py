@@ -10,6 +10,7 @@ import io
 import json
 import os
 import secrets
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Protected, Unprotectable, protect
 from jobs.public.secret import p_pct
 from jobs.questionnaire.respondents import load_respondents
-from jobs.release import assembly, comparing, decisions, manifest, tidy
+from jobs.release import assembly, clearance, comparing, decisions, manifest, tidy
 from jobs.release.about import About
 from jobs.release.folders import versions_in, write_folder, write_release
 from jobs.release.publishing import ABOUT
@@ -86,7 +87,7 @@ def made_from(
     say: Callable[[str], None],
     leave_out_areas: bool,
 ) -> MadeRelease:
-    decisions.remove_unmade(Path(settings.release.root), Path(settings.release.restricted), period)
+    remove_unmade(Path(settings.release.root), Path(settings.release.restricted), period)
     recipe = recipe_of(lake, settings, period, is_major, leave_out_areas)
     say("release: protecting and attacking")
     restricted = Path(settings.release.restricted)
@@ -120,6 +121,16 @@ def of_these_estimates(settings: Observatory, period: str) -> str | None:
     now = tables_of(open_lake(settings.lake.root), files_folder(settings))
     is_same = kept.keys() == now.keys() and all(rows.equals(kept[table]) for table, rows in now.items())
     return versions[-1] if is_same else None
+
+
+def remove_unmade(root: Path, restricted_root: Path, period: str) -> None:
+    """Remove the restricted folders of a period whose releases were never written, because `make` was killed:
+    nobody decided on them or was asked about them."""
+    for version in versions_in(restricted_root, period):
+        own = restricted_root / period / version
+        is_only_made = [each.what for each in decisions.recorded(own)] == ["made"]
+        if is_only_made and clearance.read(own) is None and not (root / period / version).exists():
+            shutil.rmtree(own)
 
 
 # --- protected, written, kept -----------------------------------------------------------------------

@@ -101,7 +101,8 @@ def refuse_unfinished(restricted_root: Path, public_root: Path) -> None:
     ]
     wrong += [
         f"{name} is recorded as published and not in {public_root}: run `observatory release publish {name}`"
-        f" again, which was broken off, or `observatory release withdraw {name}`"
+        f" again, which was broken off, or `observatory release withdraw {name}`; if it lies elsewhere, name"
+        " that folder in [release] public_root"
         for name in sorted(recorded - there)
     ]
     if wrong:

@@ -13,6 +13,7 @@ import pytest
 
 from jobs.core.errors import ObservatoryError
 from jobs.release import clearance, decisions, folders, manifest, publishing
+from jobs.release.making import remove_unmade
 from jobs.release.signatures import Signed
 from tests.support.killed import kill_at_each
 from tests.support.release import ABOUT, NOW, Place, made
@@ -184,7 +185,7 @@ def test_making_killed_at_any_point_leaves_a_release_or_none(tmp_path: Path) -> 
 
     for _ in kill_at_each(write):
         states.add((own.exists(), folder.exists()))
-        decisions.remove_unmade(root, restricted, "2026-Q4")
+        remove_unmade(root, restricted, "2026-Q4")
         assert own.exists() == folder.exists()
         if not folder.exists():
             write()
@@ -215,9 +216,13 @@ def test_a_decision_on_an_objection_that_is_killed_counts_with_its_record_or_not
         again(place, kept)
 
 
-def test_what_was_decided_on_is_never_removed(place: Place) -> None:
+def test_what_was_decided_on_or_asked_about_is_never_removed(place: Place) -> None:
     root, restricted = place.folder.parents[1], place.restricted.parents[1]
     shutil.rmtree(place.folder)
+    place.clear()
+    remove_unmade(root, restricted, "2026-Q4")
+    assert place.restricted.is_dir()
+    (place.restricted / clearance.FILE).unlink()
     decisions.record(place.restricted, "published", "A. Officer", place.digest, NOW)
-    decisions.remove_unmade(root, restricted, "2026-Q4")
+    remove_unmade(root, restricted, "2026-Q4")
     assert decisions.published(restricted) == [NAME]
