@@ -34,6 +34,25 @@ def again(place: Place, kept: Path) -> None:
     shutil.copytree(kept, root, dirs_exist_ok=True)
 
 
+def few_files() -> dict[str, bytes]:
+    """A release of two files, whose every change is soon tried."""
+    files = {
+        name: data for name, data in made(ABOUT).items() if name in ("README.md", "data/spam_volume.csv")
+    }
+    return files | {manifest.NAME: manifest.manifest(ABOUT, files, {}, "")}
+
+
+@pytest.fixture
+def place(place: Place) -> Place:
+    """With few files."""
+    shutil.rmtree(place.folder)
+    folders.write_folder(place.folder, few_files())
+    (place.restricted / decisions.FILE).unlink()
+    digest = manifest.verify(place.folder)
+    decisions.record(place.restricted, "made", "observatory", digest, NOW)
+    return dataclasses.replace(place, digest=digest)
+
+
 @pytest.fixture
 def signed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A signature that counts as good, without gpg for each point; test_publication.py verifies real ones."""
@@ -175,7 +194,7 @@ def test_making_killed_at_any_point_leaves_a_release_or_none(tmp_path: Path) -> 
     """And the next one has the same version."""
     root, restricted = tmp_path / "releases", tmp_path / "restricted"
     folder, own = root / NAME, restricted / NAME
-    files = made(ABOUT)
+    files = few_files()
     record = decisions.line("made", "observatory", manifest.digest(files[manifest.NAME]), NOW).encode()
     own_files = {decisions.FILE: record, publishing.ABOUT: b"{}", "basis/a.parquet": b"a"}
     states = set()
