@@ -124,22 +124,22 @@ def test_a_withdrawal_killed_at_any_point_can_be_finished(place: Place, signed: 
     place.publish(Path("signers"))
     shutil.copytree(place.folder.parents[2], kept, dirs_exist_ok=True)
 
-    def withdraw() -> Path:
+    def take_back() -> Path:
         return publishing.withdraw(
             *NAME.split("/"), place.restricted, place.public, "A. Officer", "a package was wrong", NOW
         )
 
     target = place.public / NAME
-    for number in kill_at_each(withdraw):
+    for number in kill_at_each(take_back):
         (found,) = publishing.published(place.public)
         is_whole = (target / manifest.NAME).is_file() and (target / "README.md").is_file()
         assert found["status"] == "withdrawn" or is_whole, number
         assert decisions.published(place.restricted.parents[1]) == [NAME]
-        withdraw()
+        take_back()
         assert [each.name for each in target.iterdir()] == ["WITHDRAWN.json"]
         assert not folders.signature_of(target).exists() and publishing.is_listed(place.public)
         with pytest.raises(ObservatoryError, match="is withdrawn already"):
-            withdraw()
+            take_back()
         again(place, kept)
 
 
@@ -199,15 +199,15 @@ def test_making_killed_at_any_point_leaves_a_release_or_none(tmp_path: Path) -> 
     own_files = {decisions.FILE: record, publishing.ABOUT: b"{}", "basis/a.parquet": b"a"}
     states = set()
 
-    def write() -> None:
+    def write_both() -> None:
         folders.write_release(folder, files, own, own_files)
 
-    for _ in kill_at_each(write):
+    for _ in kill_at_each(write_both):
         states.add((own.exists(), folder.exists()))
         remove_unmade(root, restricted, "2026-Q4")
         assert own.exists() == folder.exists()
         if not folder.exists():
-            write()
+            write_both()
         assert manifest.verify(folder)
         assert {each.name for each in (*folder.parent.iterdir(), *own.parent.iterdir())} == {"v1.0.0"}
         shutil.rmtree(tmp_path / "releases")
@@ -224,14 +224,14 @@ def test_a_decision_on_an_objection_that_is_killed_counts_with_its_record_or_not
     clearance.write(place.restricted, dataclasses.replace(asked, asked={"FJI": objects}))
     shutil.copytree(place.folder.parents[2], kept, dirs_exist_ok=True)
 
-    def decide() -> None:
+    def overrule() -> None:
         clearance.decide(place.restricted, "FJI", clearance.OVERRULED, "A. Officer", "by letter", NOW)
 
-    for number in kill_at_each(decide):
+    for number in kill_at_each(overrule):
         found = clearance.read(place.restricted)
         is_recorded = decisions.recorded(place.restricted)[-1].what == clearance.OVERRULED
         assert found is not None and (found.open_objections or is_recorded), number
-        decide()
+        overrule()
         again(place, kept)
 
 
