@@ -34,8 +34,8 @@ MAKES_ROWS = {
 }
 # What readers get: the workbook, SDMX, CSV and Parquet, codebook, and what a human approves.
 LEAVES = ("assembly", "codebook", "comparing", "released", "sdmx", "summary", "tidy", "workbook")
-# Rooms of the study node's own team, whose work is on study tables.
-OWN_ROOMS = ("study", "submission", "questionnaire", "costs", "audit")
+# Rooms of the study node's own team, whose work is on study tables, and the one that validates them.
+OWN_ROOMS = ("study", "submission", "questionnaire", "costs", "audit", "stages")
 # Other modules that name a study table, and why they may.
 OTHERS = {
     "jobs.public.cells": "the gate's own input: contributions",
