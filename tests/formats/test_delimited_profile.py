@@ -269,7 +269,7 @@ def test_a_draft_with_a_header_reads_its_file() -> None:
     # Nobody's number or text is shown.
     assert "35799" not in draft and "hello" not in draft and "192.0.2" not in draft
     profile = filled(draft)
-    given = {name: target.origins for name, target in profile.field.given().items()}
+    given = {name: target.origins for name, target in profile.field.given_targets().items()}
     assert given == {
         "first_at": ["submitTime"],
         "last_at": ["doneTime"],

@@ -114,7 +114,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     """
     profile = profile_of(source.options)
     frame = lines.select("offset", _line=pl.col("line").fill_null("").str.strip_chars_end("\r")).collect()
-    wanted = sorted({profile.columns.index(column) for _, column in profile.used()})
+    wanted = sorted({profile.columns.index(column) for _, column in profile.used_columns()})
     fields = split_lines(
         frame["_line"],
         len(profile.columns),
@@ -133,7 +133,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 
 def _type_fields(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.LazyFrame:
     """What parse() gives, from the fields of each line as `column_<name>`."""
-    targets = profile.field.given()
+    targets = profile.field.given_targets()
     read = {name: target_value(name, targets[name], source) for name in targets if name != "entry_code"}
     table = (
         table.with_columns(
@@ -198,7 +198,7 @@ def _blank_fields(profile: Profile) -> list[pl.Expr]:
 
 
 def _wanted_columns(profile: Profile) -> list[str]:
-    return list(dict.fromkeys(column for _, column in profile.used()))
+    return list(dict.fromkeys(column for _, column in profile.used_columns()))
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:

@@ -178,23 +178,23 @@ def _guess_kind(held: list[str], distinct: list[str]) -> tuple[str, list[str]]:
     if not held:
         return "empty", []
 
-    def share(pattern: re.Pattern[str]) -> float:
+    def share_matching(pattern: re.Pattern[str]) -> float:
         return sum(1 for value in held if pattern.fullmatch(value)) / len(held)
 
     for kind, candidates in (("time", [*EPOCHS, *_TIMES]), ("date", _DATES), ("clock", _CLOCKS)):
         formats = _guess_formats(distinct, kind, candidates)
         if formats:
             return kind, formats
-    if share(_IP) >= SURE:
+    if share_matching(_IP) >= SURE:
         return "ip", []
-    if share(_NUMBER) >= SURE:
+    if share_matching(_NUMBER) >= SURE:
         return "number", []
     # Words of outcomes are codes even in a file of a few lines, where each stands once.
     is_few = len(distinct) <= max(2, len(held) / 2) or all(map(is_outcome_word, distinct))
     is_code = len(distinct) <= MOST_CODES and is_few
     # What may be somebody's address or number is shown to nobody.
     is_code = is_code and not any("@" in value or re.search(r"\d{7}", value) for value in distinct)
-    if share(_INTEGER) >= SURE and not (is_code and len(distinct) <= 8):
+    if share_matching(_INTEGER) >= SURE and not (is_code and len(distinct) <= 8):
         return "integer", []
     # A text of a few words may stand in several rows, and is shown to nobody.
     is_code = is_code and not any(" " in value and not is_outcome_word(value) for value in distinct)
@@ -247,12 +247,12 @@ def targets_of(columns: list[Column]) -> dict[str, list[Column]]:
     taken: dict[str, list[Column]] = {}
     free = [column for column in columns if column.kind != "empty"]
 
-    def take(name: str, found: list[Column]) -> None:
+    def assign_columns(name: str, found: list[Column]) -> None:
         taken[name] = found
         for column in found:
             free.remove(column)
 
-    def hinted(name: str) -> list[Column]:
+    def find_hinted(name: str) -> list[Column]:
         fits = [column for column in free if column.kind in _KINDS[name]]
         named = [column for column in fits if re.search(rf"\b(?:{_HINTS[name]})\b", column.words)]
         loose = [column for column in fits if re.search(_HINTS[name], column.words)]
@@ -265,31 +265,31 @@ def targets_of(columns: list[Column]) -> dict[str, list[Column]]:
         # Of several times the earliest is the first event, unless names show it.
         times.sort(key=_earliest_time)
         named = [column for column in times if not re.search(_HINTS["last_at"], column.words)]
-        take("first_at", (named or times)[:1])
+        assign_columns("first_at", (named or times)[:1])
         if len(times) > 1:
-            take("last_at", [column for column in times if column in free][:1])
+            assign_columns("last_at", [column for column in times if column in free][:1])
     elif dates and clocks:
-        take("first_at", [dates[0], clocks[0]])
+        assign_columns("first_at", [dates[0], clocks[0]])
     told = [column for column in free if column.kind == "code" and len(column.values) > 1]
     # The column whose name says so, or whose values do; else the last that could.
     by_value = sorted(told, key=lambda column: -sum(map(is_outcome, column.values)) / len(column.values))
     by_value = by_value if by_value and any(map(is_outcome, by_value[0].values)) else told[::-1]
-    take("outcome", [column for column in hinted("outcome") if column in told] or by_value[:1])
+    assign_columns("outcome", [column for column in find_hinted("outcome") if column in told] or by_value[:1])
     for name in ("client_ip", "sender", "recipient", "message_bytes", "segment_count", "message_id"):
-        take(name, hinted(name))
+        assign_columns(name, find_hinted(name))
     numbers = [column for column in free if column.kind == "number"]
     if not taken["sender"] and len(numbers) + bool(taken["recipient"]) > 1:
-        take("sender", numbers[:1])
+        assign_columns("sender", numbers[:1])
     if not taken["recipient"]:
-        take("recipient", [column for column in numbers if column in free][:1])
+        assign_columns("recipient", [column for column in numbers if column in free][:1])
     if not taken["sender"] and taken["recipient"]:
         # A sender may be a name: likely what stands before the number that it sent to.
         before = columns[: columns.index(taken["recipient"][0])]
-        take(
+        assign_columns(
             "sender", [column for column in before if column in free and column.kind in ("code", "text")][-1:]
         )
     for name in ("text", "account", "inbound_link", "outbound_link", "reply_text"):
-        take(name, hinted(name))
+        assign_columns(name, find_hinted(name))
     return {name: found for name, found in taken.items() if found}
 
 

@@ -129,7 +129,7 @@ class Targets(Settings):
 
     @model_validator(mode="after")
     def fitting_kinds(self) -> Targets:
-        for name, target in self.given().items():
+        for name, target in self.given_targets().items():
             kind = KINDS.get(name, "text")
             if target.type not in (None, kind):
                 raise ValueError(f"{name} holds a {kind}, not a {target.type}")
@@ -151,7 +151,7 @@ class Targets(Settings):
                 raise ValueError(f"{name} is an integer; '{target.value}' is none")
         return self
 
-    def given(self) -> dict[str, Target]:
+    def given_targets(self) -> dict[str, Target]:
         found = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: target for name, target in found.items() if target is not None}
 
@@ -239,7 +239,7 @@ class Outcome(Settings):
 
     @field_validator("default", mode="before")
     @classmethod
-    def said(cls, value: Any) -> Any:
+    def check_default(cls, value: Any) -> Any:
         if isinstance(value, str):
             return one_of(refuse_unfilled(value), ["quarantine", "ignore"], "default")
         return value
@@ -285,7 +285,7 @@ class Profile(Settings):
         for column in self.columns:
             if self.columns.count(column) > 1:
                 raise ValueError(f"columns: '{column}' stands twice")
-        for place, column in self.used():
+        for place, column in self.used_columns():
             if column == TO_FILL:
                 raise ValueError(f"{place}: this place is still to be filled in")
             if column not in self.columns:
@@ -300,9 +300,9 @@ class Profile(Settings):
             raise ValueError("part_key distinguishes the parts of a message: give message_key, too")
         return self
 
-    def used(self) -> list[tuple[str, str]]:
+    def used_columns(self) -> list[tuple[str, str]]:
         """Each column that the profile reads, with the key that names it."""
-        targets = self.field.given().items()
+        targets = self.field.given_targets().items()
         return [
             *((f"field.{name}", column) for name, target in targets for column in target.origins),
             *(("outcome.columns", column) for column in self.outcome.columns),

@@ -168,7 +168,7 @@ def is_ignored(profile: Profile) -> pl.Expr:
     if profile.comment:
         tests.append(line.str.starts_with(profile.comment))
     if profile.header:
-        names = dict.fromkeys(column for _, column in profile.used())
+        names = dict.fromkeys(column for _, column in profile.used_columns())
         tests.append(pl.all_horizontal(column_value(name) == name.strip() for name in names))
     for about in profile.ignore:
         told = column_value(about.column).fill_null("")

@@ -85,7 +85,7 @@ def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
     in_envelope = pl.col("recipient").filter(envelope).drop_nulls()
     named_by_envelope = pl.when(in_envelope.len() > 0).then(in_envelope.implode())
 
-    def of(name: str, kind: str) -> pl.Expr:
+    def first_of(name: str, kind: str) -> pl.Expr:
         return pl.col(name).filter(code == kind).first()
 
     both = ["client_name", "client_ip", "helo", "account", "sender"]
@@ -96,23 +96,23 @@ def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
         pl.col("first_at").filter(came).first().alias("came_at"),
         *[
             pl.coalesce(
-                *(of(name, kind) for kind in ("arrival", "refusal", "verdict")),
+                *(first_of(name, kind) for kind in ("arrival", "refusal", "verdict")),
                 pl.col(name).filter(envelope).drop_nulls().first(),
             ).alias(name)
             for name in both
         ],
         *[
-            of(name, "arrival").alias(name)
+            first_of(name, "arrival").alias(name)
             for name in ("message_id", "subject", "message_bytes", "protocol", "own_port", "linked_queue_id")
         ],
-        pl.coalesce(of("is_authenticated", "arrival"), of("is_authenticated", "refusal")).alias(
+        pl.coalesce(first_of("is_authenticated", "arrival"), first_of("is_authenticated", "refusal")).alias(
             "is_authenticated"
         ),
         pl.coalesce(
-            of("recipients", "arrival"),
+            first_of("recipients", "arrival"),
             # SA-Exim names those of the header or the first alone, the rejectlog up to five of the envelope.
             named_by_envelope,
-            of("recipients", "verdict"),
+            first_of("recipients", "verdict"),
         ).alias("recipients"),
         (envelope & (pl.col("step_code") == MORE) & pl.col("recipient").is_null())
         .any()

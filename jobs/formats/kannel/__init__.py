@@ -304,7 +304,7 @@ def _segment_count() -> pl.Expr:
     is_septets = ~pl.col("coding").is_in([1, 2])
     units = pl.when(is_septets).then(septets).otherwise(octets)
 
-    def room(used: pl.Expr) -> pl.Expr:
+    def room_left(used: pl.Expr) -> pl.Expr:
         free = pl.max_horizontal(140 - used, 2)
         return (
             pl.when(is_septets)
@@ -314,7 +314,11 @@ def _segment_count() -> pl.Expr:
             .otherwise(free)
         )
 
-    parts = pl.when(units <= room(header)).then(1).otherwise((units + room(later) - 1) // room(later))
+    parts = (
+        pl.when(units <= room_left(header))
+        .then(1)
+        .otherwise((units + room_left(later) - 1) // room_left(later))
+    )
     return (
         pl.when(
             _struct_field("_concatenation", "total").is_null()
@@ -339,11 +343,11 @@ def _decoded_text() -> pl.Expr:
 def _decode_hex(coded: pl.Series) -> pl.Series:
     """Signs of texts, each the digit of its coding and hex; sent in bulk, most are the same."""
 
-    def decoded(distinct: list[str]) -> pl.DataFrame:
+    def decode_distinct(distinct: list[str]) -> pl.DataFrame:
         texts = [_decode_signs(int(each[0]), each[1:]) for each in distinct]
         return pl.DataFrame({"text": texts}, schema={"text": pl.String})
 
-    return by_distinct(coded, decoded)["text"]
+    return by_distinct(coded, decode_distinct)["text"]
 
 
 def _decode_signs(coding: int, digits: str) -> str | None:

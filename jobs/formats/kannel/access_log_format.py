@@ -189,7 +189,7 @@ def split_own(frame: pl.LazyFrame, form: LogFormat, time_zone: str) -> pl.LazyFr
     Adds first_at, message_bytes, and _fits: the line has the format's shape.
     """
 
-    def field(struct: str, name: str) -> pl.Expr:
+    def named_field(struct: str, name: str) -> pl.Expr:
         return pl.col(struct).struct.field(name) if name in form.names else pl.lit(None, dtype=pl.String)
 
     # The words of any event; cheap to look for in lines that are none.
@@ -203,8 +203,8 @@ def split_own(frame: pl.LazyFrame, form: LogFormat, time_zone: str) -> pl.LazyFr
         .with_columns(_fits=pl.col("_fits") | pl.col("_loose").struct.field("event").is_not_null())
         .with_columns(
             pl.when(pl.col("_strict").struct.field("event").is_not_null())
-            .then(field("_strict", name))
-            .otherwise(field("_loose", name))
+            .then(named_field("_strict", name))
+            .otherwise(named_field("_loose", name))
             .alias(f"_{name}")
             for name in [*NAMES, "own_stamp"]
         )

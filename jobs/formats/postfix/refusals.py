@@ -299,7 +299,7 @@ def _read_limits(warned: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     found = found.with_columns(what=pl.coalesce("limit", "other", "errors"), client=pl.col("name"))
     steps, codes, statuses = (list(column) for column in zip(*_LIMITS.values(), strict=True))
 
-    def of(values: list[str | None]) -> pl.Expr:
+    def limit_value(values: list[str | None]) -> pl.Expr:
         return pl.col("what").replace_strict(list(_LIMITS), values, default=None, return_dtype=pl.String)
 
     pid = envelope["pid"].gather(some["row"]).fill_null("")
@@ -309,13 +309,13 @@ def _read_limits(warned: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
         pl.lit("refusal").alias("event_code"),
         pl.concat_str(pl.lit("session|"), pid).alias("row_key"),
         pl.lit("reject").alias("status_code"),
-        pl.coalesce("verb", of(steps)).alias("step_code"),
+        pl.coalesce("verb", limit_value(steps)).alias("step_code"),
         pl.when(pl.col("client") != "").then("client").alias("client_name"),
         pl.col("ip").alias("client_ip"),
         pl.when(pl.col("verb") == "MAIL").then("address").alias("sender"),
         pl.when(pl.col("verb") == "RCPT").then("address").alias("recipient"),
-        of(codes).alias("reply_code"),
-        of(statuses).alias("dsn_code"),
+        limit_value(codes).alias("reply_code"),
+        limit_value(statuses).alias("dsn_code"),
         pl.when(pl.col("limit").is_not_null())
         .then(pl.concat_str("limit", pl.lit(" limit exceeded")))
         .otherwise("what")

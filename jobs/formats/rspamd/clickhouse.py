@@ -257,7 +257,7 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
     count = cells.list.len()
     width = pl.lit(_SYMBOL_PLACE) + is_10.fill_null(False).cast(pl.Int64)
 
-    def place(name: str) -> pl.Expr:
+    def cell_place(name: str) -> pl.Expr:
         own: pl.Expr = pl.when(is_10).then(usual[10][name]).otherwise(usual[9][name])
         # Five columns of symbols and groups come last, if they come. Scores are numbers: others' lists, such
         # as hashes, are no names of symbols.
@@ -268,14 +268,14 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
 
     joined = rows.join(places, on="head", how="left", nulls_equal=True, maintain_order="left")
     shapes = [
-        cells.list.get(place(name), null_on_oob=True).str.contains(shape)
+        cells.list.get(cell_place(name), null_on_oob=True).str.contains(shape)
         for names, shape in ((_LISTS, r"^(?s)\[.*\]$"), (_NUMBERS, r"^\d+$"))
         for name in names
     ]
     return joined.with_columns(
         _is_foreign=pl.col("_kind") == "foreign",
         _is_other=is_usual & ~pl.all_horizontal(shapes).fill_null(False),
-        **{f"_{name}": _null_if_null(cells.list.get(place(name), null_on_oob=True)) for name in _NEEDED},
+        **{f"_{name}": _null_if_null(cells.list.get(cell_place(name), null_on_oob=True)) for name in _NEEDED},
     ).with_columns(
         # A row that ends early has other columns at its end than it should.
         pl.when(count >= pl.coalesce("_width", width)).then("_Size").alias("_Size")

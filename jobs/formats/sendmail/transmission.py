@@ -101,7 +101,7 @@ def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
     came = code == "arrival"
     of_content = (code == "refusal") & (pl.col("stage_code") == "content")
 
-    def of(name: str) -> pl.Expr:
+    def arrival_field(name: str) -> pl.Expr:
         return pl.col(name).filter(came).first()
 
     facts = [
@@ -114,9 +114,9 @@ def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("operator_id", "assembly_key", "host", "queue_id").first(),
             # A message begins with its from=, not with recipients refused before.
-            *[pl.coalesce(of(name), pl.col(name).first()).alias(name) for name in _PLACE],
-            of("first_at").alias("came_at"),
-            *[of(name).alias(name) for name in facts],
+            *[pl.coalesce(arrival_field(name), pl.col(name).first()).alias(name) for name in _PLACE],
+            arrival_field("first_at").alias("came_at"),
+            *[arrival_field(name).alias(name) for name in facts],
             came.any().alias("has_arrival"),
             ((code == "notice") & (status == "expired")).any().fill_null(False).alias("is_expired"),
             (code == "carrier").any().alias("is_carrier"),

@@ -255,11 +255,11 @@ def _read_iso(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFram
 
 
 def _read_3164(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFrame:
-    def read(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def read_stamps(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         good = np.ones(len(part), dtype=bool)
         return yearless_micros(part, good, source), good
 
-    micros, good = by_runs(head, 0, 15, read)
+    micros, good = by_runs(head, 0, 15, read_stamps)
     return _build_envelope(times_of(micros, good, source), *_host_tag_body(lines.str.slice(16)))
 
 

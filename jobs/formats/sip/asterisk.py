@@ -243,15 +243,15 @@ def _typed_fields(source: Source) -> dict[str, pl.Expr]:
     """The typed columns."""
     zone = "UTC" if source.options.get("usegmtime") else source.time_zone
 
-    def at(name: str) -> pl.Expr:
+    def stamp_time(name: str) -> pl.Expr:
         return pl.coalesce(clock_to_utc(_parse_clock(pl.col(name)), zone), parse_epoch(pl.col(name)))
 
     billed = pl.col("_billsec")
     data = pl.lit("(") + pl.col("_lastdata").fill_null("") + pl.lit(")")
     return {
-        "first_at": at("_start"),
-        "answered_at": at("_answer"),
-        "ended_at": at("_end"),
+        "first_at": stamp_time("_start"),
+        "answered_at": stamp_time("_answer"),
+        "ended_at": stamp_time("_end"),
         "call_id": pl.coalesce(none_if_empty(pl.col("_linkedid")), none_if_empty(pl.col("_uniqueid"))),
         "channel_code": pl.when(pl.col("_channel").str.contains(_CIRCUIT_CHANNEL))
         .then(pl.lit("VOICE_CS"))

@@ -82,7 +82,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     # Untold extras are not read.
     is_wide = (pl.col("_count") > len(CORE)) if told is None else pl.lit(False)
 
-    def find(wanted: list[str]) -> pl.Expr:
+    def find_column(wanted: list[str]) -> pl.Expr:
         places = [names.index(name) for name in wanted if name in names[len(CORE) :]]
         values = [pl.when(is_fit).then(pl.col(f"_{place}")) for place in places]
         return pl.coalesce(*values, pl.lit(None, dtype=pl.String)).str.replace_all(
@@ -91,12 +91,16 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 
     core = {name: pl.col(f"_{place}") for place, name in enumerate(CORE)}
     time = core["time"]
-    fraction = find(["time_exten"]).str.extract(r"^(\d{1,6})$").str.pad_start(6, "0")
-    talk = pl.coalesce(to_microseconds(find(["ms_duration"])) // 1000, to_microseconds(find(["duration"])))
+    fraction = find_column(["time_exten"]).str.extract(r"^(\d{1,6})$").str.pad_start(6, "0")
+    talk = pl.coalesce(
+        to_microseconds(find_column(["ms_duration"])) // 1000, to_microseconds(find_column(["duration"]))
+    )
     frame = given.with_columns(
         first_at=pl.coalesce(
             parse_epoch(
-                pl.when(find(["time_attr"]).str.contains(".", literal=True)).then(find(["time_attr"]))
+                pl.when(find_column(["time_attr"]).str.contains(".", literal=True)).then(
+                    find_column(["time_attr"])
+                )
             ),
             parse_epoch(time + pl.lit(".") + fraction),
             parse_epoch(time),
@@ -114,7 +118,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         log_text=pl.lit(None),
         text=pl.lit(None),
     ).collect()
-    frame = sip.find_extras(frame, find, source).with_columns(**sip.find_sides(*sip.SIDES))
+    frame = sip.find_extras(frame, find_column, source).with_columns(**sip.find_sides(*sip.SIDES))
     frame = frame.with_columns(**sip.read_extras(source), _claims=passport.read_claims(pl.col("_identity")))
     frame = frame.with_columns(**{name: pl.col("_claims").struct.field(name) for name in passport.CLAIMS})
     is_row = pl.col("method").str.contains(r"^[A-Z]{3,12}$") & pl.col("reply_code").is_not_null()
