@@ -1,6 +1,6 @@
 """`observatory sniff`: a log's format, and what ingesting it would give. Stores nothing, needs no settings.
 
-Only commands, first and reconcile import it.
+Only commands, proposal and reconcile import it.
 
     files.py        which files are one log, and what is wrong with those that cannot be read
     recognising.py  which format each file is of
