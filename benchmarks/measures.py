@@ -163,8 +163,8 @@ def whole_run(folder: Path, megabytes: float) -> Run:
     generate(folder, megabytes)
     settings = config.load_settings(folder / "observatory.toml", lake_root=str(folder / "lake"))
     now = dt.datetime.now(dt.UTC)
-    work = Run(Lake(settings.lake.root), settings, list(settings.operator), f"{now:%Y%m%dT%H%M%S.%f}")
-    work.say = lambda text: None
+    lake, run_id = Lake(settings.lake.root), f"{now:%Y%m%dT%H%M%S.%f}"
+    work = Run(lake, settings, list(settings.operator), run_id, say=lambda text: None)
     for operator in settings.operator:
         problems = (
             importlib.import_module("jobs.ingest.pull").pull(operator, settings.lake.root, now).problems

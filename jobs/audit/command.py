@@ -50,8 +50,7 @@ def write_sample(
         drawn = {"drawn_at": started, "code_revision": record.revision()}
         design = [{**row, **drawn} for row in design]
         replace_months(work, started, {SAMPLE: design, LABEL: units})
-        quality.refresh(work)
-        refuse(work)
+        refuse(quality.refresh(work).results)
     units = read_month(work.lake, LABEL, plan.operator_id, plan.month)
     named = file_names(work.lake, plan.operator_id, units)
     rows = [
@@ -113,8 +112,7 @@ def load_labels(work: Run, file: Path) -> Rows:
         more = f"\n… and {len(problems) - TOLD:,} more" if len(problems) > TOLD else ""
         raise ObservatoryError("\n".join(problems[:TOLD]) + more + "\nNothing was loaded.")
     replace_months(work, started, {LABEL: [row for units in tables.values() for row in units]})
-    quality.refresh(work)
-    refuse(work)
+    refuse(quality.refresh(work).results)
     return [row for operator, month in tables for row in channel_totals(work.lake, operator, month)]
 
 

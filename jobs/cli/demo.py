@@ -36,7 +36,7 @@ def demo(
     use_demo_key()
     settings = config.load_settings(config_file)
     problems = pull_all(settings, None, is_followed=True)
-    work = run_stages(settings, None, [each.value for each in Stage])
+    work, _ = run_stages(settings, None, [each.value for each in Stage])
     estimate_demo(work, membership)
     for table in (*main_tables(work.lake), *world_tables(read_estimates(work.lake), read_truth(membership))):
         out.print(table)

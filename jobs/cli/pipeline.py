@@ -24,7 +24,7 @@ from jobs.settings import config
 
 if TYPE_CHECKING:
     from jobs.engine.record import Periods
-    from jobs.stages.run import Run
+    from jobs.stages.run import Outcome, Run
 
 MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 Since = Annotated[
@@ -144,7 +144,8 @@ def run(
         said: list[str] = []
         problems = [] if stage else pull_all(settings, operator, is_followed=True, said=said)
         with name_problems_first(problems):
-            show_changes(run_stages(settings, operator, stages, since, until, requarantine, said))
+            _, outcome = run_stages(settings, operator, stages, since, until, requarantine, said)
+            show_changes(outcome)
     if not stage:
         show_next(config_file)
     raise_problems(problems)
@@ -170,8 +171,9 @@ def run_stages(
     until: dt.datetime | None = None,
     requarantine: bool = False,
     said: Collection[str] = (),
-) -> Run:
-    """Run the stages with a line of progress for each, print notes and warnings, and return the run.
+) -> tuple[Run, Outcome]:
+    """Run the stages with a line of progress for each, print notes and warnings, and return the run and what
+    came of it.
 
     said: notes that a pull has printed just before.
     """
@@ -180,7 +182,7 @@ def run_stages(
     from jobs.engine import record
     from jobs.engine.lake import open_lake
     from jobs.stages.run import Run
-    from jobs.stages.runner import run
+    from jobs.stages.runner import do_stages, refuse
     from jobs.state.late_records import late_records
     from jobs.state.other_formats import other_formats
     from jobs.state.status import doubts, unfolded_hops
@@ -202,44 +204,46 @@ def run_stages(
             say=meter.say,
             move=meter.move,
         )
+        outcome = do_stages(work, stages)
         try:
-            run(work, stages)
+            refuse(outcome.results)
         except ValidationHeld as error:
             # The results of the other operators come first.
-            found = other_formats(settings, work.results, said)
+            found = other_formats(settings, list(outcome.results), said)
             held = ValidationHeld("\n".join([str(error), *(f"  {visible(each)}" for each in found)]))
-    late = late_records(lake, settings, {each.id for each in chosen}, work.batches) if work.batches else []
-    for note in (*work.notes, *late, *unfolded_hops(lake, work.changed.get("silver.transmission", {}))):
-        err.print(Text(visible(note)))
     mine = {each.id for each in chosen}
-    for note in doubts(lake, settings, mine, read_periods(work)):
+    late = late_records(lake, settings, mine, list(outcome.batches)) if outcome.batches else []
+    sent = outcome.changed.get("silver.transmission", {})
+    for note in (*outcome.notes, *late, *unfolded_hops(lake, sent)):
+        err.print(Text(visible(note)))
+    for note in doubts(lake, settings, mine, read_periods(outcome)):
         err.print(Text(f"Warning: {visible(note)}", "bold red"))
     if held is not None:
-        if any(work.changed.values()):
-            show_changes(work)
+        if any(outcome.changed.values()):
+            show_changes(outcome)
         raise held
-    return work
+    return work, outcome
 
 
-def read_periods(work: Run) -> Periods:
+def read_periods(outcome: Outcome) -> Periods:
     """The days of operators for which the run wrote transmissions or verdicts."""
     tables = ("silver.transmission", "silver.verdict")
     days: dict[str, set[str]] = {}
     for table in tables:
-        for operator, of_operator in work.changed.get(table, {}).items():
+        for operator, of_operator in outcome.changed.get(table, {}).items():
             days.setdefault(operator, set()).update(of_operator)
     return days
 
 
-def show_changes(work: Run) -> None:
+def show_changes(outcome: Outcome) -> None:
     """Print the tables that a run wrote: a line per table."""
     table = Table("table", "operators", "periods", title="Written", title_justify="left")
-    for name, periods in work.changed.items():
+    for name, periods in outcome.changed.items():
         if periods:
             days = sorted({day for of_operator in periods.values() for day in of_operator})
             table.add_row(name, str(len(periods)), days[0] if len(days) == 1 else f"{days[0]} … {days[-1]}")
     # Where there was a change of settings to name, something was new, though no figure.
-    nothing = "No table changed." if work.notes else "Nothing new: every table is up to date."
+    nothing = "No table changed." if outcome.notes else "Nothing new: every table is up to date."
     out.print(table if table.row_count else nothing)
 
 

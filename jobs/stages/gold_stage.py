@@ -8,86 +8,160 @@ that counts, and the months. All tables are validated before one is committed.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import polars as pl
 
 from expectations import native
 from jobs.core.contracts import reference, reference_digest
 from jobs.engine import record
+from jobs.engine.finished import Finished
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods, State
 from jobs.gold import bulk
 from jobs.settings.config import Observatory
 from jobs.stages import campaigns, removed
-from jobs.stages.gold_steps import GOLD, GOLD_MONTHLY, Steps
+from jobs.stages.gold_steps import GOLD, GOLD_MONTHLY, Steps, check_rules, replace_changed
 from jobs.stages.gold_tasks import CAMPAIGN, MESSAGE
-from jobs.stages.run import Run, keep
+from jobs.stages.run import Outcome, Run, keep
 from jobs.stages.settings_tables import read_reference
 
 VOLUME = "gold.spam_volume_daily"
 
 
-def gold(work: Run) -> record.Stage:
+@dataclass(frozen=True)
+class Plan:
+    """Which operator-days gold looks at, and what they are counted from.
+
+    known: what is on record. versions: of the tables, that the last finished stages left. compared: what days
+    were counted from; empty where days are computed again whatever they were counted from. own: by operator
+    and day the checksum of its messages, reference tables and settings. due: the days whose campaigns are
+    found anew. texts: by operator, how many days' texts a day looks at.
+    """
+
+    known: State
+    versions: Mapping[str, int]
+    compared: State
+    own: dict[campaigns.Day, str]
+    due: Periods
+    operator: pl.DataFrame
+    texts: dict[str, int]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Computed:
+    """The tables of the stale operator-days and their months. inputs: what each day was counted from, the
+    days that it looks at with it."""
+
+    tables: dict[str, Finished]
+    inputs: dict[campaigns.Day, str]
+    stale: Periods
+
+    @property
+    def months(self) -> Periods:
+        return {of: {day[:7] for day in of_operator} for of, of_operator in self.stale.items()}
+
+
+def gold(work: Run, before: Outcome) -> tuple[Outcome, record.Stage]:
     """Commit what changed; what the stage's row of meta.run is to record, once jobs/stages/quality.py has
-    computed what depends on it."""
+    computed what depends on it. before: what came of the stages before."""
     stage = record.Stage("gold", record.now())
-    lake = work.lake
-    known = record.state(lake, (MESSAGE, *GOLD))
-    wanted = {key: found for key, found in own_inputs(work.settings, known).items() if is_wanted(work, *key)}
-    settled_before = removed.settled_in_gold(lake)
+    plan = plan_gold(work, before.held)
+    found = Outcome(notes=plan.notes)
+    computed = compute_gold(work, plan)
+    if computed is None:
+        work.say("gold: nothing new")
+        return found, stage
+    work.say("gold: validating")
+    work.reach("gold", 0.7)
+    results = check_rules(work, computed.tables)
+    work.reach("gold", 0.9)
+    found += Outcome(tuple(results), frozenset(native.holders(results)))
+    keep(work, before.results + found.results)
+    changed = commit_gold(work, plan, computed, before.held | found.held, stage)
+    return found + Outcome(changed=changed), stage
+
+
+def plan_gold(work: Run, held: Collection[str]) -> Plan:
+    """The operator-days that may have to be counted again, of operators that are not held back."""
+    known = record.state(work.lake, (MESSAGE, *GOLD))
+    mine = {each.id for each in work.operators} - set(held)
+    wanted = {
+        (operator, day): found
+        for (operator, day), found in own_inputs(work.settings, known).items()
+        if operator in mine and is_wanted(work, day)
+    }
+    settled_before = removed.settled_in_gold(work.lake)
     own = {key: found for key, found in wanted.items() if not is_before(settled_before, *key)}
     # Days that were asked for are computed whatever they were computed from: the code may have changed.
-    settled: State = {} if work.since or work.until else known
-    due = due_periods(CAMPAIGN, settled, own)
-    operator = read_reference(work.settings, "ref.operator")
-    texts = days_of_texts(work.settings)
-    messages = messages_of(known)
-    name_settled(work, {key: found for key, found in wanted.items() if key not in own}, known)
-    versions = lake.versions()
-    step = Steps(work, versions)
-    campaign = step.campaigns(due)
-    recorded = campaigns.checksums(known, due, campaign.fingerprints)
-    inputs = campaigns.with_history(own, recorded, messages, texts)
-    stale = due_periods(VOLUME, settled, inputs)
+    compared: State = {} if work.is_asked else known
+    return Plan(
+        known=known,
+        versions=work.lake.versions(),
+        compared=compared,
+        own=own,
+        due=due_periods(CAMPAIGN, compared, own),
+        operator=read_reference(work.settings, "ref.operator"),
+        texts=days_of_texts(work.settings),
+        notes=name_settled(work, {key: found for key, found in wanted.items() if key not in own}, known),
+    )
+
+
+def compute_gold(work: Run, plan: Plan) -> Computed | None:
+    """The tables of the days that must be counted again; None where there are no such days."""
+    step = Steps(work, plan.versions)
+    campaign = step.campaigns(plan.due)
+    recorded = campaigns.checksums(plan.known, plan.due, campaign.fingerprints)
+    inputs = campaigns.with_history(plan.own, recorded, messages_of(plan.known), plan.texts)
+    stale = due_periods(VOLUME, plan.compared, inputs)
     if not stale:
-        work.say("gold: nothing new")
-        return stage
+        return None
     days = sum(map(len, stale.values()))
     work.say(f"gold: {days:,} operator-day{'' if days == 1 else 's'}")
     # Shares of the stage's time, as measured.
     work.reach("gold", 0.2)
-    before = campaigns.history(stale, due)
-    proved = step.proof(stale, texts, [*campaign.left, *step.stored(CAMPAIGN, before)], operator)
+    history = campaigns.history(stale, plan.due)
+    campaigns_seen = [*campaign.left, *step.stored(CAMPAIGN, history)]
+    proved = step.proof(stale, plan.texts, campaigns_seen, plan.operator)
     work.reach("gold", 0.35)
-    tables = {each.table: each for each in step.counted(stale, proved, operator)} | {CAMPAIGN: campaign}
+    tables = {each.table: each for each in step.counted(stale, proved, plan.operator)}
+    computed = Computed(tables | {CAMPAIGN: campaign}, inputs, stale)
     work.reach("gold", 0.65)
-    months = {of: {day[:7] for day in of_operator} for of, of_operator in stale.items()}
     for table in GOLD_MONTHLY:
-        tables[table] = step.monthly(table, tables, stale, months)
-    work.say("gold: validating")
-    work.reach("gold", 0.7)
-    results = step.checked(tables)
-    work.reach("gold", 0.9)
-    work.results += results
-    work.held |= native.holders(results)
-    keep(work)
+        computed.tables[table] = step.monthly(table, computed.tables, stale, computed.months)
+    return computed
+
+
+def commit_gold(
+    work: Run, plan: Plan, computed: Computed, held: Collection[str], stage: record.Stage
+) -> dict[str, Periods]:
+    """Replace the operator-periods whose rows changed, but for operators that are held back, and add them to
+    what the stage is to record; by table, the operator-periods."""
     changed: dict[str, Periods] = {}
     for table in GOLD:
-        periods = months if table in GOLD_MONTHLY else due if table == CAMPAIGN else stale
+        periods = computed.stale
+        if table in GOLD_MONTHLY:
+            periods = computed.months
+        elif table == CAMPAIGN:
+            periods = plan.due
         candidates = {
             (table, of, period)
             for of, of_operator in periods.items()
             for period in of_operator
-            if of not in work.held
+            if of not in held
         }
-        prints = {key: each for key, each in tables[table].fingerprints.items() if key[0] not in work.held}
-        of_table = own if table == CAMPAIGN else inputs
-        changed[table], rows = record.differing(table, prints, known, candidates, of_table)
+        found = computed.tables[table].fingerprints
+        prints = {key: each for key, each in found.items() if key[0] not in held}
+        inputs = plan.own if table == CAMPAIGN else computed.inputs
+        changed[table], rows = record.differing(table, prints, plan.known, candidates, inputs)
         stage.partitions += rows
-    undone = [table for table in GOLD if lake.undo(table, versions.get(table))]
-    step.commit(tables, changed)
+    undone = [table for table in GOLD if work.lake.undo(table, plan.versions.get(table))]
+    replace_changed(work, computed.tables, changed)
     if stage.partitions or undone:
         stage.tables |= set(GOLD)
-    return stage
+    return changed
 
 
 def own_inputs(settings: Observatory, known: State) -> dict[campaigns.Day, str]:
@@ -147,11 +221,11 @@ def is_before(days: Mapping[str, dt.date], operator: str, day: str) -> bool:
     return operator in days and dt.date.fromisoformat(day) < days[operator]
 
 
-def name_settled(work: Run, settled: dict[campaigns.Day, str], known: State) -> None:
-    """Note which days keep their figures although they should be counted again: their messages, or messages
-    that they look at, are gone. A change of definitions or settings is noted once; days that were asked for,
-    always."""
-    is_asked = bool(work.since or work.until)
+def name_settled(work: Run, settled: dict[campaigns.Day, str], known: State) -> tuple[str, ...]:
+    """Notes on which days keep their figures although they should be counted again: their messages, or
+    messages that they look at, are gone. A change of definitions or settings is noted once; days that were
+    asked for, always."""
+    is_asked = work.is_asked
     days: Periods = {}
     if is_asked:
         for operator, day in settled:
@@ -160,21 +234,20 @@ def name_settled(work: Run, settled: dict[campaigns.Day, str], known: State) -> 
         days = stale_days(work.settings, known, settled)
     by = record.digest(definitions(work.settings))
     if not days or (not is_asked and work.lake.about().get("settled_by") == by):
-        return
-    for operator, of_operator in sorted(days.items()):
-        work.notes.append(
-            f"operator '{operator}': {len(of_operator):,} day{'s' if len(of_operator) > 1 else ''} of gold"
-            f" ({min(of_operator)} to {max(of_operator)}) keep their figures, by the definitions and settings"
-            f" of before: the messages that they are counted from are gone ([retention] silver ="
-            f" {work.settings.retention.silver})."
-        )
+        return ()
+    notes = [
+        f"operator '{operator}': {len(of_operator):,} day{'s' if len(of_operator) > 1 else ''} of gold"
+        f" ({min(of_operator)} to {max(of_operator)}) keep their figures, by the definitions and settings"
+        f" of before: the messages that they are counted from are gone ([retention] silver ="
+        f" {work.settings.retention.silver})."
+        for operator, of_operator in sorted(days.items())
+    ]
     if not is_asked:
         work.lake.remember({"settled_by": by})
+    return tuple(notes)
 
 
-def is_wanted(work: Run, operator: str, day: str) -> bool:
-    if operator not in {each.id for each in work.operators} or operator in work.held:
-        return False
+def is_wanted(work: Run, day: str) -> bool:
     date = dt.date.fromisoformat(day)
     return (work.since or date) <= date <= (work.until or date)
 

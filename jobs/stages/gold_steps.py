@@ -292,45 +292,45 @@ class Steps:
         rows = compute(self.work, table, have)
         return Finished(table, leave(rows, table, self.work.staging), checksums(rows, table))
 
-    def checked(self, tables: Mapping[str, Finished]) -> list[native.Result]:
-        """How the rules on the tables, and between them, fare."""
-        between: dict[str, set[str]] = {table: set() for table in tables}
-        for rule in native.cross_rules_of(tables):
-            between[rule.table].update(rule.others)
-        tasks = [
-            Task(
-                f"gold, rules on {table}",
-                gold_tasks.check,
-                table=table,
-                left={name: tables[name].left for name in (table, *sorted(others))},
-            )
-            for table, others in between.items()
-        ]
-        return [each for of_table in self.work.engine.run(tasks) for each in of_table]
 
-    def commit(self, tables: Mapping[str, Finished], changed: Mapping[str, Periods]) -> None:
-        """Replace exactly the operator-periods that changed, table by table."""
-        work = self.work
-        stored = {table: periods for table, periods in changed.items() if periods}
-        work.changed |= changed
-        if isinstance(work.engine, TableEngine):
-            for table, periods in stored.items():
-                note = {"run_id": work.run_id}
-                work.engine.replace_periods(work.lake, table, periods, tables[table].left, note)
-            return
-        tasks = [
-            Task(
-                f"gold, files of {table}",
-                gold_tasks.store,
-                root=work.lake.root,
-                table=table,
-                left=tables[table].left,
-                changed=periods,
-            )
-            for table, periods in stored.items()
-        ]
-        for (table, periods), files in zip(stored.items(), work.engine.run(tasks), strict=True):
-            work.lake.replace_periods(table, periods, files, {"run_id": work.run_id})
+def check_rules(work: Run, tables: Mapping[str, Finished]) -> list[native.Result]:
+    """How the rules on the tables, and between them, fare."""
+    between: dict[str, set[str]] = {table: set() for table in tables}
+    for rule in native.cross_rules_of(tables):
+        between[rule.table].update(rule.others)
+    tasks = [
+        Task(
+            f"gold, rules on {table}",
+            gold_tasks.check,
+            table=table,
+            left={name: tables[name].left for name in (table, *sorted(others))},
+        )
+        for table, others in between.items()
+    ]
+    return [each for of_table in work.engine.run(tasks) for each in of_table]
+
+
+def replace_changed(work: Run, tables: Mapping[str, Finished], changed: Mapping[str, Periods]) -> None:
+    """Replace exactly the operator-periods that changed, table by table."""
+    stored = {table: periods for table, periods in changed.items() if periods}
+    if isinstance(work.engine, TableEngine):
+        for table, periods in stored.items():
+            note = {"run_id": work.run_id}
+            work.engine.replace_periods(work.lake, table, periods, tables[table].left, note)
+        return
+    tasks = [
+        Task(
+            f"gold, files of {table}",
+            gold_tasks.store,
+            root=work.lake.root,
+            table=table,
+            left=tables[table].left,
+            changed=periods,
+        )
+        for table, periods in stored.items()
+    ]
+    for (table, periods), files in zip(stored.items(), work.engine.run(tasks), strict=True):
+        work.lake.replace_periods(table, periods, files, {"run_id": work.run_id})
 
 
 def cut_by_files(

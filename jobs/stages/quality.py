@@ -19,7 +19,7 @@ from jobs.core.contracts import contract, reference_digest, rows_frame
 from jobs.engine import record
 from jobs.engine.record import Periods
 from jobs.engine.table_files import read_files
-from jobs.stages.run import Run, compute, keep, write
+from jobs.stages.run import Outcome, Run, compute, keep, write
 
 TABLE = "gold.filter_quality_monthly"
 AUDIT = ("silver.audit_sample", "silver.audit_label")
@@ -27,56 +27,57 @@ VOLUME = "gold.spam_volume_daily"
 CORRECTED = "gold.spam_corrected_monthly"
 
 
-def refresh(work: Run, stage: record.Stage | None = None) -> None:
+def refresh(work: Run, before: Outcome | None = None, stage: record.Stage | None = None) -> Outcome:
     """Compute the operator-months whose audit, test or counts changed, replace what differs, and add the
     stage's row to meta.run.
 
     An operator whose rows break a rule keeps what it has: refuse() of jobs/stages/runner.py says so.
-    stage: what gold has committed and meta.run does not name yet.
+    before: what came of the stages before. stage: what gold has committed and meta.run does not name yet.
     """
-    stage = stage or record.Stage("quality", record.now())
-    estimate(work, stage)
-    correct(work, stage)
+    before, stage = before or Outcome(), stage or record.Stage("quality", record.now())
+    found = estimate(work, before, stage)
+    found += correct(work, before + found, stage)
     if stage.tables:
         record.add_stage(
             work.lake, work.run_id, stage.name, stage.started, sorted(stage.tables), stage.partitions
         )
+    return found
 
 
-def estimate(work: Run, stage: record.Stage) -> None:
+def estimate(work: Run, before: Outcome, stage: record.Stage) -> Outcome:
     """Filters' quality."""
     lake = work.lake
     has_tests = any(each.filter_quality for each in work.operators)
     if not has_tests and not lake.exists(AUDIT[0]) and not lake.exists(TABLE):
-        return
+        return Outcome()
     known = record.state(lake, (*AUDIT, VOLUME, TABLE), stage)
     own = {each.id: [test.model_dump() for test in each.filter_quality] for each in work.operators}
     counted = {key: each for key, each in known.items() if key[0] != VOLUME or own.get(key[1])}
     inputs = inputs_of(TABLE, counted, own)
     stale = stale_months(TABLE, known, inputs)
     if not stale:
-        return
+        return Outcome()
     work.say("gold: quality of filters")
     have = {name: read_months(work, name, stale, stage) for name in (*AUDIT, VOLUME)}
     have["ref.filter_quality"] = rows_frame(tests(work), "ref.filter_quality")
-    store(work, TABLE, compute(work, TABLE, have), stage, known, stale, inputs)
+    return store(work, TABLE, compute(work, TABLE, have), before, stage, known, stale, inputs)
 
 
-def correct(work: Run, stage: record.Stage) -> None:
+def correct(work: Run, before: Outcome, stage: record.Stage) -> Outcome:
     """What that quality corrects, of every month that was counted. A month at a time is in memory."""
     reads = [name for name in contract(CORRECTED).reads if not name.startswith("ref.")]
     known = record.state(work.lake, (*reads, CORRECTED), stage)
     inputs = inputs_of(CORRECTED, known, {each.id: None for each in work.operators})
     stale = stale_months(CORRECTED, known, inputs)
     if not stale:
-        return
+        return Outcome()
     work.say("gold: errors of filters")
     made = []
     for month in sorted(set().union(*stale.values())):
         of_month = {operator: {month} for operator, found in stale.items() if month in found}
         have = {name: read_months(work, name, of_month, stage) for name in reads}
         made.append(compute(work, CORRECTED, have))
-    store(work, CORRECTED, pl.concat(made), stage, known, stale, inputs)
+    return store(work, CORRECTED, pl.concat(made), before, stage, known, stale, inputs)
 
 
 def stale_months(table: str, known: record.State, inputs: Mapping[tuple[str, str], str]) -> Periods:
@@ -112,14 +113,17 @@ def store(
     work: Run,
     table: str,
     frame: pl.DataFrame,
+    before: Outcome,
     stage: record.Stage,
     known: record.State,
     stale: Periods,
     inputs: Mapping[tuple[str, str], str],
-) -> None:
+) -> Outcome:
     """Validate the rows, replace what differs, and add it to what the stage is to record, but for operators
-    whose rows break a rule."""
-    held = validate(work, table, frame)
+    whose rows break a rule, for which the caller raises ValidationHeld."""
+    results = native.check_table(table, frame)
+    keep(work, [*before.results, *results])
+    held = frozenset(native.holders(results))
     frame = frame.filter(~pl.col("operator_id").is_in(sorted(held)))
     candidates = [
         (table, operator, period)
@@ -132,6 +136,7 @@ def store(
     if rows or undone:
         stage.tables.add(table)
         stage.partitions += rows
+    return Outcome(tuple(results), held, changed={table: changed})
 
 
 def inputs_of(table: str, known: record.State, own: Mapping[str, object]) -> dict[tuple[str, str], str]:
@@ -155,14 +160,3 @@ def tests(work: Run) -> list[dict[str, Any]]:
         for operator in work.operators
         for test in operator.filter_quality
     ]
-
-
-def validate(work: Run, table: str, frame: pl.DataFrame) -> set[str]:
-    """Hold the rows to their contract, and keep the results beside those of the run; the operators whose rows
-    break a rule, for which the caller raises ValidationHeld."""
-    found = native.check_table(table, frame)
-    work.results += found
-    keep(work)
-    held = native.holders(found)
-    work.held |= held
-    return held

@@ -1,10 +1,10 @@
-"""One run: its settings and outcome, and what its stages have in common."""
+"""What a run is given, what its stages return, and what they have in common."""
 
 from __future__ import annotations
 
 import datetime as dt
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,6 @@ from jobs.engine.record import Periods
 from jobs.engine.table_files import write_files
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
-from jobs.stages.batches import Ingested
 from jobs.stages.settings_tables import read_reference
 from jobs.stages.validations import FOLDER
 
@@ -28,15 +27,14 @@ if TYPE_CHECKING:
     from expectations import native
 
 
-@dataclass
+@dataclass(frozen=True)
 class Run:
-    """One run: its settings, and its outcome so far.
+    """What a run is given: its lake, settings and operators, and what its stages work with.
 
-    held: the operators that a rule holds back, for the rest of the run.
+    since, until: the days that are computed again; None where those are that changed.
     say: takes what a stage is at, as `silver: validating`. move: takes a stage, the share of its work that is
         done, and the bytes of logs that it goes through, 0 where they are not known.
-    notes: what a person should know when the run has ended.
-    again: by operator, the settings that changed since its open days were computed.
+    engine, staging, log_bytes: of the stages, set where a run begins (jobs/stages/runner.py).
     """
 
     lake: Lake
@@ -48,22 +46,43 @@ class Run:
     requarantine: bool = False
     say: Callable[[str], None] = print
     move: Callable[[str, float, int], None] = lambda stage, share, size: None
-    log_bytes: int = 0
-    batches: list[str] = field(default_factory=list)
-    changed: dict[str, Periods] = field(default_factory=dict)
-    results: list[native.Result] = field(default_factory=list)
-    held: set[str] = field(default_factory=set)
-    notes: list[str] = field(default_factory=list)
-    again: dict[str, list[str]] = field(default_factory=dict)
-    ingested: Ingested = field(default_factory=Ingested)
     engine: tasks.Engine = field(default_factory=Inline)
     staging: str = ""
-    buckets: int = 1
-    is_followed: bool = False
+    log_bytes: int = 0
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether certain days were asked for, whatever changed."""
+        return bool(self.since or self.until)
 
     def reach(self, stage: str, share: float) -> None:
         """Report that a stage has done this share of its work."""
         self.move(stage, share, self.log_bytes)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage found and wrote, or several together.
+
+    results: of the rules that were asked. held: the operators that a rule holds back.
+    notes: what a person should know when the run has ended. changed: by table, the operator-periods that were
+    replaced. batches: what was read.
+    """
+
+    results: tuple[native.Result, ...] = ()
+    held: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+    changed: Mapping[str, Periods] = field(default_factory=dict)
+    batches: tuple[str, ...] = ()
+
+    def __add__(self, later: Outcome) -> Outcome:
+        return Outcome(
+            self.results + later.results,
+            self.held | later.held,
+            self.notes + later.notes,
+            {**self.changed, **later.changed},
+            self.batches + later.batches,
+        )
 
 
 def compute(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
@@ -80,7 +99,6 @@ def compute(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.DataFram
 def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
     """Replace exactly the operator-periods that changed by the frame's rows of them; whether there was
     something to undo of a run that died."""
-    work.changed[table] = changed
     # The record of what periods hold is of the version that it names.
     undone = work.lake.undo(table, work.lake.versions().get(table))
     if not changed:
@@ -96,11 +114,10 @@ def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
     return undone
 
 
-def keep(work: Run, folder: str = FOLDER) -> None:
-    """Keep the results of the rules so far in a folder of the lake."""
+def keep(work: Run, results: Iterable[native.Result], folder: str = FOLDER) -> None:
+    """Keep the results of the run's rules so far in a folder of the lake."""
     from expectations import native
 
     if is_local(work.lake.root):
-        native.keep(
-            work.results, Path(work.lake.root) / folder, work.run_id, [each.id for each in work.operators]
-        )
+        operators = [each.id for each in work.operators]
+        native.keep(list(results), Path(work.lake.root) / folder, work.run_id, operators)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobs.core import contracts
@@ -22,51 +23,77 @@ from jobs.engine.embedded import LITTLE, Embedded, Inline
 from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
 from jobs.stages import bronze_stage, buckets, checks, identity, silver_settings
-from jobs.stages.batches import Ingest, pending_pieces
+from jobs.stages.batches import Ingest, Ingested, pending_pieces
 from jobs.stages.rereading import requarantine
-from jobs.stages.run import Run
+from jobs.stages.run import Outcome, Run
 
 if TYPE_CHECKING:
+    from expectations import native
     from jobs.engine.spark import Spark
 
 STAGES = ("bronze", "silver", "gold")
 
 
+def run(work: Run, stages: Iterable[str] = STAGES) -> Outcome:
+    """Do the stages in order, and return what came of them. Raises ValidationHeld, after all else was done,
+    when a rule holds an operator back."""
+    found = do_stages(work, stages)
+    refuse(found.results)
+    return found
+
+
 @as_only_writer("observatory run")
-def run(work: Run, stages: Iterable[str] = STAGES) -> None:
-    """Do the stages in order. Raises ValidationHeld, after all else was done, when a rule holds an operator
-    back."""
+def do_stages(given: Run, stages: Iterable[str] = STAGES) -> Outcome:
+    """The same without the error."""
     from jobs.stages import quality, vacuum
     from jobs.stages.gold_stage import gold
     from jobs.stages.silver_stage import silver
 
-    of_stage = {"bronze": bronze, "silver": silver, "gold": lambda work: quality.refresh(work, gold(work))}
+    lake, settings = given.lake, given.settings
     wanted = [stage for stage in STAGES if stage in set(stages)]
-    identity.admit(work.lake, work.settings, work.operators, has_silver="silver" in wanted)
-    vacuum.finish(work.lake)
-    if "silver" in wanted and not (work.since or work.until):
-        mine = {each.id for each in work.operators}
-        work.again = silver_settings.changed(work.lake, work.settings, mine)
-        work.notes += silver_settings.changed_sources(work.lake, work.settings, mine)
+    has_silver = "silver" in wanted
+    identity.admit(lake, settings, given.operators, has_silver)
+    vacuum.finish(lake)
+    again, found = changed_settings(given) if has_silver and not given.is_asked else ({}, Outcome())
     started = time.time()
-    work.is_followed = "silver" in wanted
-    log_bytes = logs_to_do(work, wanted)
-    # What a stage on its own goes through, it finds out itself.
-    work.log_bytes = log_bytes if "bronze" in wanted else 0
-    with tasks.staging(work.lake.root) as staging, engine_of(work, log_bytes) as engine:
-        work.staging, work.engine = staging.folder, engine
+    log_bytes = logs_to_do(given, wanted, is_again=bool(again))
+    with tasks.staging(lake.root) as staging, engine_of(given, log_bytes) as engine:
+        # What a stage on its own goes through, it finds out itself.
+        known_bytes = log_bytes if "bronze" in wanted else 0
+        work = replace(given, engine=engine, staging=staging.folder, log_bytes=known_bytes)
         if staging.others_died:
-            sweep(work.lake, started)
-        work.buckets = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
-        for stage in wanted:
-            of_stage[stage](work)
-            work.reach(stage, 1.0)
-            # What Python and its libraries keep of one stage's memory is not there for the next one's.
-            engine.rest()
+            sweep(lake, started)
+        ingested = Ingested()
+        if "bronze" in wanted:
+            count = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
+            ingested = bronze(work, count if has_silver else None)
+            found += Outcome(notes=tuple(ingested.unreadable), batches=tuple(ingested.batches))
+            end_stage(work, "bronze")
+        if has_silver:
+            found += silver(work, ingested, again)
+            end_stage(work, "silver")
+        if "gold" in wanted:
+            counted, stage = gold(work, found)
+            found += counted
+            found += quality.refresh(work, found, stage)
+            end_stage(work, "gold")
         # A task that died, though it was done again, may have written files before.
         if engine.has_lost:
-            sweep(work.lake, time.time())
-    refuse(work)
+            sweep(lake, time.time())
+    return found
+
+
+def end_stage(work: Run, stage: str) -> None:
+    work.reach(stage, 1.0)
+    # What Python and its libraries keep of one stage's memory is not there for the next one's.
+    work.engine.rest()
+
+
+def changed_settings(work: Run) -> tuple[dict[str, list[str]], Outcome]:
+    """By operator, the settings that changed since its open days were computed; notes on changed sources."""
+    mine = {each.id for each in work.operators}
+    again = silver_settings.changed(work.lake, work.settings, mine)
+    return again, Outcome(notes=tuple(silver_settings.changed_sources(work.lake, work.settings, mine)))
 
 
 def sweep(lake: Lake, before: float) -> None:
@@ -92,18 +119,20 @@ def engine_of(work: Run, log_bytes: int) -> Embedded | Inline | Spark:
     return Inline()
 
 
-def logs_to_do(work: Run, stages: list[str]) -> int:
+def logs_to_do(work: Run, stages: list[str], is_again: bool) -> int:
     """Bytes of logs that the stages will read: those that the ledger lacks, and where days are computed again
     those that it has, too."""
     new = 0
     if "bronze" in stages:
         new = sum(pending_pieces(work.lake, work.settings, work.operators).values())
-        if not (work.since or work.until or work.requarantine or work.again):
+        if not (work.is_asked or work.requarantine or is_again):
             return new
     return new + int(work.lake.read("bronze.file", columns=["piece_bytes"])["piece_bytes"].sum())
 
 
-def bronze(work: Run) -> None:
+def bronze(work: Run, count: int | None) -> Ingested:
+    """What was landed as bronze rows. count: the buckets in which they are left for silver, too; None where
+    silver does not follow."""
     started = record.now()
     ingest_id = f"{started:%Y%m%dT%H%M%S.%f}"
     todo = Ingest(
@@ -111,31 +140,30 @@ def bronze(work: Run) -> None:
         work.settings,
         work.operators,
         work.engine,
-        work.staging if work.is_followed else None,
-        work.buckets,
+        work.staging if count else None,
+        count or 1,
         # The rest is the ledger, and the commit.
-        done=lambda count, of: work.reach("bronze", 0.95 * count / of),
+        done=lambda done, of: work.reach("bronze", 0.95 * done / of),
     )
     work.say("bronze: looking for what is new")
-    work.ingested = bronze_stage.ingest(todo, ingest_id)
+    ingested = bronze_stage.ingest(todo, ingest_id)
     if work.requarantine:
         work.say("bronze: reading what was quarantined again")
-        work.ingested = requarantine(todo)
-        work.notes += work.ingested.unreadable
-    work.batches = work.ingested.batches
-    if not work.batches:
+        ingested = requarantine(todo)
+    if not ingested.batches:
         work.say("bronze: nothing new")
     tables = [table for table in contracts.tables() if contract(table).layer == "bronze"]
     there = {table: work.lake.version(table) for table in tables if work.lake.exists(table)}
     named = work.lake.versions()
     # A run that was killed after its last table may have written all and recorded nothing.
-    if work.batches or any(named.get(table) != version for table, version in there.items()):
-        record.add_stage(work.lake, work.run_id, "bronze", started, there, [], work.batches)
+    if ingested.batches or any(named.get(table) != version for table, version in there.items()):
+        record.add_stage(work.lake, work.run_id, "bronze", started, there, [], ingested.batches)
+    return ingested
 
 
-def refuse(work: Run) -> None:
-    """Raise ValidationHeld, with all rules that were broken in the run, if one was."""
-    broken = [result for result in work.results if not result.is_held]
+def refuse(results: Iterable[native.Result]) -> None:
+    """Raise ValidationHeld, with all rules that were broken, if one was."""
+    broken = [result for result in results if not result.is_held]
     if broken:
         raise ValidationHeld(
             "\n".join(

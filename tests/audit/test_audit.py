@@ -487,15 +487,14 @@ def test_rows_that_break_a_rule_hold_back_their_operator_and_no_other(tmp_path: 
         day | {"operator_id": row["operator_id"], "checksum": "a", "input_checksum": "b"} for row in rows
     ]
     record.add_stage(lake, "run 0", "gold", record.now(), [quality.VOLUME], partitions)
-    quality.refresh(work)
-    assert work.held == {"south-mail"}
+    found = quality.refresh(work)
+    assert found.held == {"south-mail"}
     with pytest.raises(ValidationHeld, match="certain_within_possible"):
-        refuse(work)
+        refuse(found.results)
     assert set(lake.read(quality.CORRECTED)["operator_id"]) == {"north-mail"}
     # The next run tries it again.
-    again = dataclasses.replace(work, run_id="run 2", held=set(), results=[])
-    quality.refresh(again)
-    assert again.held == {"south-mail"}
+    again = dataclasses.replace(work, run_id="run 2")
+    assert quality.refresh(again).held == {"south-mail"}
 
 
 def test_scores_on_a_cut_belong_to_the_band_above() -> None:

@@ -168,7 +168,7 @@ def test_every_command_that_writes_waits_for_no_one(
 @pytest.mark.parametrize(
     "writes",
     [
-        runner.run,
+        runner.do_stages,
         *(audit.write_sample, audit.load_labels, renew.renew),
         *(study_stage.land, study_stage.estimate, submission.land, questionnaire.land_answers),
     ],

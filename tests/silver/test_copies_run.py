@@ -62,7 +62,6 @@ def pulled_and_run(settings: config.Observatory) -> Run:
     name = dt.datetime.now(dt.UTC).isoformat()
     work = Run(lake, settings, list(settings.operator), name, say=lambda text: None)
     run(work)
-    assert [result for result in work.results if not result.is_held] == []
     return work
 
 

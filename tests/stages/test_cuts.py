@@ -17,7 +17,6 @@ from jobs.settings import config
 from jobs.silver import hops, refusals, steps
 from jobs.silver.frames import SILVER
 from jobs.stages import buckets, runner
-from jobs.stages.run import Run
 from sample_data.generate import generate
 from sample_data.generator.profiles import PROFILES
 from tests.stages.test_staging import elsewhere, run_on
@@ -79,10 +78,9 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
             counted(patch, rows, refusals, "followed", 0)
             counted(patch, rows, refusals, "without_followed", 1)
             shares: list[float] = []
-            patch.setattr(Run, "reach", lambda run, stage, share, to=shares: to.append(share))
             engine = Noting()
-            work = run_on(engine, settings, runner.STAGES[:2])
-        assert work.buckets == count
+            move = lambda stage, share, size, to=shares: to.append(share)  # noqa: E731
+            work = run_on(engine, settings, runner.STAGES[:2], move=move)
         # Each bucket leaves a frame for each cut, not for each bucket.
         assert {left.count for left in engine.moving} == {buckets.cut_count(count)}
         # The line of a long stage moves with each cut, and never back.

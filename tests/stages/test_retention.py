@@ -28,7 +28,7 @@ from jobs.settings.node import Retention
 from jobs.silver.frames import SILVER
 from jobs.stages import removed, renew, retention, vacuum, validations
 from jobs.stages.gold_steps import GOLD
-from jobs.stages.run import Run
+from jobs.stages.run import Outcome, Run
 from jobs.stages.runner import run
 from jobs.state.sources import source_rows
 from tests.ingest.test_future import message
@@ -93,23 +93,16 @@ class Site:
         os.utime(log, (at.timestamp(),) * 2)
         assert self.pull(number) == []
         log.rename(self.logs / f"mail.log-{day(number):%Y%m%d}")
-        work = self.run()
-        os.utime(Path(self.lake.root, "_validation", f"{work.run_id}.json"), (at.timestamp(),) * 2)
+        self.run()
+        os.utime(Path(self.lake.root, "_validation", f"{self.run_id}.json"), (at.timestamp(),) * 2)
 
     def pull(self, number: int) -> list[str]:
         return pull(self.settings.operator[0], self.lake.root, midnight(number)).problems
 
-    def run(self, **how: Any) -> Run:
-        work = Run(
-            self.lake,
-            self.settings,
-            list(self.settings.operator),
-            f"r{len(self.lake.read('meta.run')):05d}",
-            say=lambda text: None,
-            **how,
-        )
-        run(work)
-        return work
+    def run(self, **how: Any) -> Outcome:
+        self.run_id = f"r{len(self.lake.read('meta.run')):05d}"
+        operators = list(self.settings.operator)
+        return run(Run(self.lake, self.settings, operators, self.run_id, say=lambda text: None, **how))
 
     def vacuum(self, number: int, readers: dt.timedelta = NO_TIME) -> retention.Plan:
         run_id = f"v{number:03d}"
@@ -283,7 +276,7 @@ def test_other_settings_leave_settled_days_as_they_were(site: Site) -> None:
     [note] = work.notes
     for word in ("'a'", "4 days", "keep their figures", str(day(0)), str(day(21)), "silver = 10"):
         assert word in note
-    assert site.run().notes == []
+    assert site.run().notes == ()
     # A day that was asked for is named each time.
     work = site.run(since=FIRST)
     assert rows_in(site.lake, GOLD) == after

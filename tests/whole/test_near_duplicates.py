@@ -79,7 +79,6 @@ def campaigns(folder: Path) -> tuple[Lake, dict[str, list[Any]]]:
     (folder / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
     settings = config.load_settings(folder / "observatory.toml")
     work = run_again(settings)
-    assert [result for result in work.results if not result.is_held] == []
     rows = work.lake.read("gold.campaign_daily").select(
         "campaign_hash", "signature_kind_code", "copy_count", "distinct_sender_count"
     )
