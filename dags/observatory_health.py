@@ -56,7 +56,7 @@ def status() -> list[dict[str, Any]]:
 @task(retries=0)
 def look(check: str, rows: list[dict[str, Any]]) -> None:
     """Fail with the text of what is wrong, if anything is."""
-    if text := health.found(check, rows):
+    if text := health.format_check(check, rows):
         raise AirflowFailException(text)
 
 

@@ -185,7 +185,7 @@ def run_stages(
     from jobs.stages.runner import do_stages, refuse
     from jobs.state.late_records import late_records
     from jobs.state.other_formats import other_formats
-    from jobs.state.status import doubts, unfolded_hops
+    from jobs.state.status import find_doubts, unfolded_hops
 
     chosen = config.choose_operators(settings, operator)
     lake, run_id = open_lake(settings.lake.root), record.new_run_id()
@@ -216,7 +216,7 @@ def run_stages(
     sent = outcome.changed.get("silver.transmission", {})
     for note in (*outcome.notes, *late, *unfolded_hops(lake, sent)):
         err.print(Text(visible(note)))
-    for note in doubts(lake, settings, mine, read_periods(outcome)):
+    for note in find_doubts(lake, settings, mine, read_periods(outcome)):
         err.print(Text(f"Warning: {visible(note)}", "bold red"))
     if held is not None:
         if any(outcome.changed.values()):

@@ -41,7 +41,7 @@ def status(
     from jobs.core.patterns import visible
     from jobs.engine.lake import open_lake
     from jobs.state.sources import as_json, source_rows
-    from jobs.state.status import doubts, open_periods
+    from jobs.state.status import find_doubts, open_periods
 
     settings = config.load_settings(config_file)
     chosen = config.choose_operators(settings, operator)
@@ -49,7 +49,7 @@ def status(
     rows = source_rows(lake, settings, chosen)
     operators = {each.id for each in chosen}
     periods = open_periods(lake, operators, settings.lake.open_days)
-    doubtful = [visible(each) for each in doubts(lake, settings, operators, periods)]
+    doubtful = [visible(each) for each in find_doubts(lake, settings, operators, periods)]
     if json:
         sys.stdout.write(as_json(rows) + "\n")
         for each in doubtful:
@@ -69,9 +69,9 @@ def print_status(
 ) -> None:
     from jobs.core.patterns import visible
     from jobs.stages.validations import rule_counts, standing
-    from jobs.state.retained import as_text
-    from jobs.state.sources import not_understood, steps_of
-    from jobs.state.status import copy_rows, copy_steps, problems
+    from jobs.state.retained import describe_retained
+    from jobs.state.sources import list_steps, quarantine_step
+    from jobs.state.status import copy_rows, copy_steps, list_problems
 
     show_sources(rows)
     show_lines(lake, operators)
@@ -83,14 +83,14 @@ def print_status(
     if counts:
         rules, broken = (sum(each) for each in list(zip(*counts, strict=True))[1:])
         out.print(f"Last validation: {rules:,} rules on {len(counts)} tables, {broken:,} broken\n")
-    wrong = map(visible, problems(lake, settings, operators))
+    wrong = map(visible, list_problems(lake, settings, operators))
     show_list("Problems", [("", each) for each in (*wrong, *doubtful)])
     of_operator = {row.operator: row.retention for row in rows}
     if of_operator:
-        show_list("Kept", [("", each) for each in as_text(list(of_operator.values()), settings)])
-    steps = [(about, visible(step)) for about, step in steps_of(rows)]
+        show_list("Kept", [("", each) for each in describe_retained(list(of_operator.values()), settings)])
+    steps = [(about, visible(step)) for about, step in list_steps(rows)]
     steps += [
-        (f"{row.operator}/{row.source}", not_understood(row))
+        (f"{row.operator}/{row.source}", quarantine_step(row))
         for row in rows
         if row.quarantined and "observatory quarantine" not in (row.next_step or "")
     ]

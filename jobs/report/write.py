@@ -19,7 +19,7 @@ from jobs.engine.record import state
 from jobs.report.operators import reported_operator
 from jobs.settings.config import Observatory
 from jobs.stages.validations import standing
-from jobs.state.status import doubts, open_periods
+from jobs.state.status import find_doubts, open_periods
 
 PROJECT = Path(__file__).resolve().parents[2]
 VOLUME, CORRECTED = "gold.spam_volume_daily", "gold.spam_corrected_monthly"
@@ -114,7 +114,7 @@ def list_doubts(lake: Lake, settings: Observatory) -> list[str]:
     """What makes figures of these operators doubtful."""
     operators = {each.id for each in settings.operator}
     periods = open_periods(lake, operators, settings.lake.open_days)
-    return doubts(lake, settings, operators, periods)
+    return find_doubts(lake, settings, operators, periods)
 
 
 def last_run(lake: Lake) -> dict[str, str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jobs.silver.clocks import Apart
 
 TRANSMISSION, VERDICT, MESSAGE = "silver.transmission", "silver.verdict", "silver.message"
-# Of more rows a part is looked at, by a hash of their ids.
+# Of more rows than these, a sample by the hash of their ids is compared.
 LOOKED_AT = 200_000
 # Fewer verdicts or messages of a day may be chance.
 LEAST_UNITS = 100
@@ -38,10 +38,10 @@ ANEW = "`observatory renew --anew` and `observatory run` then count anew"
 
 
 def join_problems(lake: Lake, settings: Observatory, periods: Periods) -> list[str]:
-    """What keeps records of one message apart on these days of operators, each with what to do."""
-    found, alone = compared_logs(lake, settings, periods)
-    told = [disagreement(lake, settings, each) for each in found]
-    told += [without_messages(*row) for row in alone if row[0] not in {each.operator_id for each in found}]
+    """Why records of one message were not joined on these days of operators, each with what to do."""
+    found, alone = compare_logs(lake, settings, periods)
+    told = [format_disagreement(lake, settings, each) for each in found]
+    told += [format_lacking(*row) for row in alone if row[0] not in {each.operator_id for each in found}]
     named = {each.operator_id for each in found} | {row[0] for row in alone}
     others = {operator: days for operator, days in periods.items() if operator not in named}
     return told + fallen_joins(lake, others)
@@ -50,7 +50,7 @@ def join_problems(lake: Lake, settings: Observatory, periods: Periods) -> list[s
 # --- ids that two logs have -----------------------------------------------------------------------------
 
 
-def compared_logs(
+def compare_logs(
     lake: Lake, settings: Observatory, periods: Periods
 ) -> tuple[list[Apart], list[tuple[str, str, int, int]]]:
     """The logs whose clocks disagree with another one's, and the sources most of whose verdicts name messages
@@ -61,15 +61,15 @@ def compared_logs(
 
     found: list[Apart] = []
     alone: list[tuple[str, str, int, int]] = []
-    verdict, sent = files_of(lake, VERDICT, periods), files_of(lake, TRANSMISSION, periods)
+    verdict, sent = period_files(lake, VERDICT, periods), period_files(lake, TRANSMISSION, periods)
     if verdict and sent:
-        part = part_of(sent + verdict)
+        part = is_sampled(sent + verdict)
         homes = query_files(TRANSMISSION, sent, lambda rows: clocks.marks_of_mails(rows).filter(part))
         seen = query_files(VERDICT, verdict, lambda rows: clocks.marks_of_verdicts(rows).filter(part))
         found += clocks.compared(homes, seen)
-        alone = [row for row in clocks.answered(homes, seen) if is_alone(*row[2:])]
+        alone = [row for row in clocks.answered(homes, seen) if lacks_messages(*row[2:])]
     for name, requests in REQUESTS.items():
-        asked, submitted = (files_of(lake, f"bronze.{each}", periods) for each in (name, requests.format))
+        asked, submitted = (period_files(lake, f"bronze.{each}", periods) for each in (name, requests.format))
         if asked and submitted:
             found += compared_requests(name, requests, asked, submitted)
     return clocks.blamed(found, absolute_logs(lake) if found else ()), alone
@@ -85,7 +85,7 @@ def absolute_logs(lake: Lake) -> set[tuple[str, str]]:
     return set(rows.select("operator_id", "source_id").unique().rows())
 
 
-def is_alone(verdicts: int, found: int) -> bool:
+def lacks_messages(verdicts: int, found: int) -> bool:
     return verdicts >= LEAST_UNITS and found < LEAST_FOUND * verdicts
 
 
@@ -95,7 +95,7 @@ def compared_requests(
     """What the SMS show that a log of requests and the log of what came of them both have."""
     from jobs.silver import clocks
 
-    part = part_of(submitted + asked)
+    part = is_sampled(submitted + asked)
 
     def marks(format_name: str, files: list[DataFile], is_sms: pl.Expr) -> pl.DataFrame:
         return query_files(
@@ -107,13 +107,13 @@ def compared_requests(
     return clocks.compared(homes, seen, requests.within, requests.slack)
 
 
-def part_of(files: list[DataFile]) -> pl.Expr:
+def is_sampled(files: list[DataFile]) -> pl.Expr:
     """Which marks are looked at: all, or of many rows a part."""
     parts = sum(file.rows for file in files) // LOOKED_AT + 1
     return pl.col("id") % parts == 0
 
 
-def files_of(lake: Lake, table: str, periods: Periods) -> list[DataFile]:
+def period_files(lake: Lake, table: str, periods: Periods) -> list[DataFile]:
     """The files of a table that hold these days of operators."""
     column = str(contract(table).period)
     return lake.files(
@@ -126,20 +126,21 @@ def files_of(lake: Lake, table: str, periods: Periods) -> list[DataFile]:
 # --- sentences ------------------------------------------------------------------------------------------
 
 
-def disagreement(lake: Lake, settings: Observatory, found: Apart) -> str:
+def format_disagreement(lake: Lake, settings: Observatory, found: Apart) -> str:
     """Whose clocks disagree, by how much, and what to do."""
     return (
         f"operator '{found.operator_id}': the times of source '{found.log}' are {found.by_how_much} those of"
         f" source '{found.other}', by {found.ids:,} ids that both have. {found.apart / found.ids:.0%} of what"
-        f" belongs together is not joined, so that spam is counted too low. {step_of(lake, settings, found)}"
+        " belongs together is not joined, so that spam is counted too low."
+        f" {format_step(lake, settings, found)}"
     )
 
 
-def step_of(lake: Lake, settings: Observatory, found: Apart) -> str:
+def format_step(lake: Lake, settings: Observatory, found: Apart) -> str:
     """The settings to set, and how all is read by them."""
     from jobs.silver import clocks
 
-    operator, source = source_of(settings, found.operator_id, found.log)
+    operator, source = find_source(settings, found.operator_id, found.log)
     if operator is None or source is None:
         return f"Source '{found.log}' is no longer in the settings."
     known = lake.about().get("operators", {}).get(found.operator_id, {})
@@ -148,7 +149,7 @@ def step_of(lake: Lake, settings: Observatory, found: Apart) -> str:
             f"Lines were read before {' and '.join(names)} changed: `observatory renew --anew` and"
             " `observatory run` read all that landing holds by the present setting."
         )
-    likely = [this_machines_zone(), *zones_of(operator.country)]
+    likely = [this_machines_zone(), *country_zones(operator.country)]
     made = clocks.remedy(found.steps, source.time_zone, source.clock_offset, likely=likely)
     if made.time_zone:
         is_place = "/" in made.time_zone and not made.time_zone.startswith("Etc/")
@@ -165,18 +166,18 @@ def step_of(lake: Lake, settings: Observatory, found: Apart) -> str:
     return f"{what}. If it is '{found.other}' that is wrong, change its settings instead; {ANEW}."
 
 
-def zones_of(country: str) -> list[str]:
+def country_zones(country: str) -> list[str]:
     """The zones of a country."""
     iso2 = next((row["iso2"] for row in reference_rows("country") if row["iso3"] == country), None)
     return [zone for zone, code in zones_by_country() if code == iso2]
 
 
-def source_of(settings: Observatory, operator: str, source: str) -> tuple[Operator | None, Source | None]:
+def find_source(settings: Observatory, operator: str, source: str) -> tuple[Operator | None, Source | None]:
     about = next((each for each in settings.operator if each.id == operator), None)
     return about, next((each for each in about.source if each.id == source), None) if about else None
 
 
-def without_messages(operator: str, source: str, verdicts: int, found: int) -> str:
+def format_lacking(operator: str, source: str, verdicts: int, found: int) -> str:
     return (
         f"operator '{operator}', source '{source}': the messages of only {found / verdicts:.0%} of"
         f" {verdicts:,} verdicts are in a log, so that spam is counted too low. Add the logs of all servers"
@@ -189,7 +190,7 @@ def without_messages(operator: str, source: str, verdicts: int, found: int) -> s
 
 def fallen_joins(lake: Lake, periods: Periods) -> list[str]:
     """The sources of mail of which far fewer messages have verdicts than on the days before."""
-    files = files_of(lake, MESSAGE, periods)
+    files = period_files(lake, MESSAGE, periods)
     if not files:
         return []
     by = ["operator_id", "source_id", "period_date"]

@@ -1,4 +1,4 @@
-"""What `observatory_health` finds wrong, as the text that a person reads; of the rows of `status --json`.
+"""The messages of `observatory_health`, for people to read, from the rows of `status --json`.
 
 Airflow imports this module in an environment that may have none of the pipeline's packages.
 """
@@ -15,8 +15,9 @@ Row = dict[str, Any]
 def stale_sources(rows: Sequence[Row]) -> list[str]:
     """A line for each source whose last record is too old."""
     return [
-        f"{name(row)}: {last_record(row)}, and {days(row['stale_days'])} is the most that it may be old."
-        f"{then(row)}"
+        f"{source_name(row)}: {last_record(row)}, and {format_days(row['stale_days'])} is the most that it"
+        " may be old."
+        f"{format_next_step(row)}"
         for row in rows
         if row["is_stale"]
     ]
@@ -25,7 +26,7 @@ def stale_sources(rows: Sequence[Row]) -> list[str]:
 def missing_days(rows: Sequence[Row]) -> list[str]:
     """A line for each source without records of days that lie between others with records."""
     return [
-        f"{name(row)}: no record of {', '.join(row['missing_days'])}. Bring the logs of"
+        f"{source_name(row)}: no record of {', '.join(row['missing_days'])}. Bring the logs of"
         f" {'this day' if len(row['missing_days']) == 1 else 'these days'} to the source's folder, then"
         f" `observatory run --operator {row['operator']}`."
         for row in rows
@@ -36,19 +37,22 @@ def missing_days(rows: Sequence[Row]) -> list[str]:
 def held_validations(rows: Sequence[Row]) -> list[str]:
     """A line for each broken rule: of each operator, or of each source that it holds back alone."""
     broken = {
-        (name(row) if rule["is_of_source"] else row["operator"], rule["table"], rule["rule"]): (rule, row)
+        (source_name(row) if rule["is_of_source"] else row["operator"], rule["table"], rule["rule"]): (
+            rule,
+            row,
+        )
         for row in rows
         for rule in row["held_rules"]
     }
     return [
         f"{who}: {'what is new waits' if rule['is_of_source'] else f'{table} stays as it was'}:"
         f" rule {rule_name} is broken on {rule['rows']:,}"
-        f" row{'' if rule['rows'] == 1 else 's'}. It says: {rule['text'].rstrip('.')}.{then(row)}"
+        f" row{'' if rule['rows'] == 1 else 's'}. It says: {rule['text'].rstrip('.')}.{format_next_step(row)}"
         for (who, table, rule_name), (rule, row) in sorted(broken.items(), key=lambda item: item[0])
     ]
 
 
-# By the name of its task, what is looked for, and how the text begins.
+# By the name of its task: the check, and the heading of its text.
 CHECKS: dict[str, tuple[Callable[[Sequence[Row]], list[str]], str]] = {
     "stale_sources": (stale_sources, "Sources that send nothing new"),
     "missing_days": (missing_days, "Days without records"),
@@ -56,14 +60,14 @@ CHECKS: dict[str, tuple[Callable[[Sequence[Row]], list[str]], str]] = {
 }
 
 
-def found(check: str, rows: Sequence[Row]) -> str:
+def format_check(check: str, rows: Sequence[Row]) -> str:
     """The text of a check: a heading and a line for each thing; empty where nothing is wrong."""
     look, heading = CHECKS[check]
     lines = look(rows)
     return "\n".join([f"{heading}: {len(lines)}", *(f"- {line}" for line in lines)]) if lines else ""
 
 
-def name(row: Row) -> str:
+def source_name(row: Row) -> str:
     return f"{row['operator']}/{row['source']}"
 
 
@@ -73,10 +77,10 @@ def last_record(row: Row) -> str:
     return f"the last record is of {last[:16].replace('T', ' ')} UTC" if last else "there is no record"
 
 
-def days(count: float) -> str:
+def format_days(count: float) -> str:
     return f"{count:g} day{'' if count == 1 else 's'}"
 
 
-def then(row: Row) -> str:
+def format_next_step(row: Row) -> str:
     """What to do next, as a sentence of its own."""
     return f" {row['next_step'].rstrip('.')}." if row["next_step"] else ""

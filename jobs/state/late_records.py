@@ -51,17 +51,17 @@ def late_records(
         .rows()
     )
     return [
-        told(operator, source, records, first, with_others(file, files))
-        + remedy(operator, first, newest[operator], settings.lake.open_days, gone.get(operator))
+        format_late(operator, source, records, first, format_files(file, files))
+        + format_remedy(operator, first, newest[operator], settings.lake.open_days, gone.get(operator))
         for operator, source, records, first, file, files in rows
     ]
 
 
-def with_others(file: str, files: int) -> str:
+def format_files(file: str, files: int) -> str:
     return f"{file} and {files - 1:,} more" if files > 1 else file
 
 
-def told(operator: str, source: str, records: int, first: dt.date, files: str) -> str:
+def format_late(operator: str, source: str, records: int, first: dt.date, files: str) -> str:
     """Whose records came late, and from which day on."""
     many = records > 1
     return (
@@ -71,10 +71,10 @@ def told(operator: str, source: str, records: int, first: dt.date, files: str) -
     )
 
 
-def remedy(
+def format_remedy(
     operator: str, first: dt.date, newest: dt.date, open_days: int, gone: dt.date | None = None
 ) -> str:
-    """How they are counted all the same. gone: the day before which bronze has nothing."""
+    """What to do to count them. gone: the day before which bronze has nothing."""
     needed = (newest - first).days
     if gone is not None and first < gone:
         return (

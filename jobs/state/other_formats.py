@@ -20,7 +20,7 @@ HEAD = 64 << 10
 def other_formats(
     settings: Observatory, results: Iterable[native.Result], said: Collection[str] = ()
 ) -> list[str]:
-    """What the newest file of each source over the limit looks like, as a pull said of it when it was new.
+    """The likely format of the newest file of each source over the limit, as when it was pulled.
 
     said: notes of a pull, which name files by their whole paths; they are not repeated.
     """

@@ -35,7 +35,7 @@ class Retained:
     due_of_all_bytes: int
 
 
-def retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -> dict[str, Retained]:
+def read_retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -> dict[str, Retained]:
     """By operator what is kept of it."""
     chosen, days = list(operators), settings.retention
     found = needed(lake, settings)
@@ -65,7 +65,7 @@ def retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -> dic
     }
 
 
-def as_text(found: Sequence[Retained], settings: Observatory) -> list[str]:
+def describe_retained(found: Sequence[Retained], settings: Observatory) -> list[str]:
     """What is kept of several operators, as sentences. found: one for each of them."""
     one, own = found[0], settings.retention
     kept = {name: max(getattr(each, name) for each in found) for name in LAYERS}

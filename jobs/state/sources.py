@@ -20,7 +20,7 @@ from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, Source
 from jobs.stages.validations import standing
 from jobs.state.missing_days import Span, missing_days
-from jobs.state.retained import Retained, retained
+from jobs.state.retained import Retained, read_retained
 
 # The times of a bronze row, of which the later one counts.
 TIMES = ("first_at", "last_at")
@@ -84,8 +84,8 @@ NOTHING_READ = Read(frozenset(), 0, frozenset(), None, frozenset())
 def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]) -> list[SourceStatus]:
     """One row for each source that the settings have."""
     chosen = list(operators)
-    kept = retained(lake, settings, [each.id for each in chosen])
-    read = read_of_sources(lake)
+    kept = read_retained(lake, settings, [each.id for each in chosen])
+    read = read_ledger(lake)
     held = held_rules(standing(lake.root, [each.id for each in chosen]))
     at = settings.lake.read_at or now()
     first_run: Any = lake.read("meta.run", columns=["finished_at"])["finished_at"].min()
@@ -95,7 +95,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
         for source in operator.source:
             folder = f"{area}/{operator.id}/{source.id}"
             of_source = read.get((operator.id, source.id), NOTHING_READ)
-            streams = streams_of(fs, folder)
+            streams = read_streams(fs, folder)
             pieces = [piece for stream in streams or () for piece in stream.pieces]
             unread = sum(piece.bytes for piece in pieces if piece.piece_id not in of_source.pieces)
             last = last_record(lake, operator.id, source.id, of_source)
@@ -136,7 +136,7 @@ def stale_days(settings: Observatory, source: Source, formats: frozenset[str]) -
     return None if awaits_none else settings.lake.stale_days
 
 
-def streams_of(fs: Any, folder: str) -> list[Stream] | None:
+def read_streams(fs: Any, folder: str) -> list[Stream] | None:
     """The streams in a source's landing; None where its manifest cannot be read."""
     try:
         return read_manifest(fs, folder)
@@ -144,7 +144,7 @@ def streams_of(fs: Any, folder: str) -> list[Stream] | None:
         return None
 
 
-def read_of_sources(lake: Lake) -> dict[tuple[str, str], Read]:
+def read_ledger(lake: Lake) -> dict[tuple[str, str], Read]:
     """By operator and source, what the ledger has."""
     rows = (
         lake.read("bronze.file")
@@ -192,7 +192,7 @@ def last_record(lake: Lake, operator: str, source: str, read: Read) -> dt.dateti
         return None
     days = {str(read.newest), str(read.newest - dt.timedelta(days=1))}
     found = [
-        newest_of(table, files, source)
+        newest_time(table, files, source)
         for table in (f"bronze.{name}" for name in sorted(read.formats))
         if (
             files := lake.files(
@@ -204,7 +204,7 @@ def last_record(lake: Lake, operator: str, source: str, read: Read) -> dt.dateti
     return max(times, default=None)
 
 
-def newest_of(table: str, files: list[DataFile], source: str) -> dt.datetime | None:
+def newest_time(table: str, files: list[DataFile], source: str) -> dt.datetime | None:
     """The newest time in rows of one source."""
     names = [name for name in TIMES if name in contract(table).columns]
     is_of_source, newest = pl.col("source_id") == source, pl.max_horizontal(pl.col(names).max())
@@ -253,7 +253,7 @@ def next_step(
     if row.held_rules:
         rules = {each.rule for each in row.held_rules}
         if "quarantine_within_limit" in rules and row.quarantined:
-            return not_understood(row)
+            return quarantine_step(row)
         return f"Mend what the held rule names, then `observatory run {chosen}`"
     if unread:
         return f"`observatory run {chosen}` reads what is landed"
@@ -277,11 +277,11 @@ def next_step(
     if row.waiting:
         return "Set whole = true for the source if its files are complete: the last line has no end"
     if row.quarantined:
-        return not_understood(row)
+        return quarantine_step(row)
     return None
 
 
-def steps_of(rows: Iterable[SourceStatus]) -> list[tuple[str, str]]:
+def list_steps(rows: Iterable[SourceStatus]) -> list[tuple[str, str]]:
     """What to do next, as text: the source that it is about, if it is about one, and the step. Stale sources
     have one step together."""
     steps = [(row, row.next_step) for row in rows if row.next_step]
@@ -297,7 +297,7 @@ def steps_of(rows: Iterable[SourceStatus]) -> list[tuple[str, str]]:
     return found
 
 
-def not_understood(row: SourceStatus) -> str:
+def quarantine_step(row: SourceStatus) -> str:
     """How to look at quarantined lines, and how to have them read after a correction."""
     return (
         f"`observatory quarantine --operator {row.operator} --source {row.source}` shows what was not"

@@ -17,9 +17,9 @@ from jobs.engine.table_files import naming_damage, query_files, scan_files
 from jobs.ingest import future
 from jobs.ingest.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
-from jobs.state.clocks import files_of, join_problems
+from jobs.state.clocks import join_problems, period_files
 from jobs.state.former_sources import former_sources
-from jobs.state.late_records import late_records, with_others
+from jobs.state.late_records import format_files, late_records
 from jobs.state.sources import OTHER_YEAR
 
 COPIES = "silver.copy_daily"
@@ -91,7 +91,7 @@ def lost_manifests(lake: Lake, settings: Observatory, operators: set[str]) -> li
     return found
 
 
-def unread(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+def unread_sources(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
     """The sources of which nothing was read, because their files have no line end."""
     fs, area = landing(settings.lake.root)
     read = set(lake.read("bronze.file", columns=["operator_id", "source_id"]).unique().rows())
@@ -109,7 +109,7 @@ def unfolded_hops(lake: Lake, periods: Periods) -> list[str]:
     """The messages that count twice because a filter's address is not among the operator's networks, on days
     of operators."""
     table = "silver.transmission"
-    files = files_of(lake, table, periods)
+    files = period_files(lake, table, periods)
     if not files:
         return []
     # Kernels take long to import, for a command that finds nothing to look at.
@@ -117,10 +117,10 @@ def unfolded_hops(lake: Lake, periods: Periods) -> list[str]:
 
     with naming_damage(table, files):
         found = unfolded(scan_files(table, files))
-    return [counted_twice(**row) for row in found.iter_rows(named=True)]
+    return [format_counted_twice(**row) for row in found.iter_rows(named=True)]
 
 
-def counted_twice(
+def format_counted_twice(
     operator_id: str,
     source_id: str,
     client_network: str | None,
@@ -221,12 +221,14 @@ def uncounted_requests(settings: Observatory, operators: set[str]) -> list[str]:
     ]
 
 
-def nobodys(lake: Lake, settings: Observatory, periods: Periods) -> list[str]:
+def mostly_transit(lake: Lake, settings: Observatory, periods: Periods) -> list[str]:
     """Operators most of whose traffic of these days is transit and who have no links: their settings may lack
     something."""
     table = "silver.message"
     have_links = {each.id for each in settings.operator if each.link}
-    files = files_of(lake, table, {each: days for each, days in periods.items() if each not in have_links})
+    files = period_files(
+        lake, table, {each: days for each, days in periods.items() if each not in have_links}
+    )
     if not files:
         return []
     found = query_files(
@@ -271,7 +273,7 @@ def wrong_clocks(lake: Lake, operators: set[str]) -> list[str]:
             where=(pl.col("operator_id") == operator) & (pl.col("first_event_date") <= before[-1]),
         )
         names = sorted(set(files["file_name"]))
-        where = f" ({with_others(names[0], len(names))})" if names else ""
+        where = f" ({format_files(names[0], len(names))})" if names else ""
         if len(before) == 1:
             what = f"the records of {before[0]} lie"
         else:
@@ -302,17 +304,17 @@ def open_periods(lake: Lake, operators: set[str], open_days: int) -> Periods:
     }
 
 
-def doubts(lake: Lake, settings: Observatory, operators: set[str], periods: Periods) -> list[str]:
+def find_doubts(lake: Lake, settings: Observatory, operators: set[str], periods: Periods) -> list[str]:
     """What makes figures doubtful, each with what to do: a run, `status` and the page say it."""
     return former_sources(lake, settings, operators) + join_problems(lake, settings, periods)
 
 
-def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+def list_problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
     """What is wrong with what was read, beside doubts(), each with what to do."""
     mine = pl.col("operator_id").is_in(sorted(operators))
     found = lost_manifests(lake, settings, operators)
     by = ["operator_id", "source_id"]
-    found += unread(lake, settings, operators)
+    found += unread_sources(lake, settings, operators)
     quarantined = lake.read("bronze.quarantine", where=mine & (pl.col("reason_code") == future.REASON))
     for operator, source, count in quarantined.group_by(by).len().sort(by).rows():
         found.append(
@@ -324,7 +326,7 @@ def problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str
     found += wrong_clocks(lake, operators)
     # A run counts open days anew, and no others.
     periods = open_periods(lake, operators, settings.lake.open_days)
-    found += nobodys(lake, settings, periods)
+    found += mostly_transit(lake, settings, periods)
     found += without_records(lake, settings, operators)
     found += uncounted_requests(settings, operators)
     found += alike_sources(copy_rows(lake, operators))

@@ -110,7 +110,7 @@ def test_a_wrong_clock_closes_no_day(tmp_path: Path, written_at: dt.datetime) ->
     assert ledger["late_count"].to_list() == [0, 0]
     refused = site.lake.read("bronze.quarantine")
     assert refused["reason_code"].to_list() == ["from_the_future"] * 4
-    (problem,) = status.problems(site.lake, site.settings, {"a"})
+    (problem,) = status.list_problems(site.lake, site.settings, {"a"})
     for word in ("'a'", "'mx1'", "4 lines", "clock", "observatory quarantine --reason from_the_future"):
         assert word in problem
 
@@ -135,6 +135,6 @@ def test_settings_fix_the_time_of_reading(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_source_whose_files_have_no_line_end_is_named(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.add(message(1, "2026-11-23").replace("\n", " "))
-    (problem,) = status.problems(site.lake, site.settings, {"a"})
+    (problem,) = status.list_problems(site.lake, site.settings, {"a"})
     for word in ("'mx1'", "nothing was read", "mail.log", "whole = true"):
         assert word in problem

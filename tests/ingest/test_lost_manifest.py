@@ -113,7 +113,7 @@ def test_a_landing_that_is_gone_is_refused_with_what_to_do(
     for word in ("'a'", "'mx1'", "manifest", "1 piece", "Put", "copy", "observatory renew --anew"):
         assert word in problem
     assert not list(folder_of(site).glob("*.log*"))
-    (told,) = status.problems(site.lake, site.settings, {"a"})
+    (told,) = status.list_problems(site.lake, site.settings, {"a"})
     assert "manifest" in told and "'mx1'" in told
     # With the copy all is as it was.
     shutil.copytree(tmp_path / "copy", folder_of(site), dirs_exist_ok=True)
@@ -151,7 +151,7 @@ def test_a_broken_manifest_stops_a_run_that_does_not_pull(tmp_path: Path) -> Non
     (folder_of(site) / "manifest.json").write_text("{")
     with pytest.raises(ObservatoryError, match="observatory pull"):
         site.run()
-    assert "manifest" in "".join(status.problems(site.lake, site.settings, {"a"}))
+    assert "manifest" in "".join(status.list_problems(site.lake, site.settings, {"a"}))
     (row,) = source_rows(site.lake, site.settings, site.settings.operator)
     assert (row.waiting, row.next_step) == (
         0,

@@ -24,7 +24,7 @@ from jobs.settings import config
 from jobs.stages import checks
 from jobs.stages.validations import rule_counts, standing
 from jobs.state import sources
-from jobs.state.late_records import remedy
+from jobs.state.late_records import format_remedy
 from jobs.state.sources import source_rows
 from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of
@@ -285,8 +285,8 @@ def test_records_of_closed_days_are_named_until_they_count(tmp_path: Path, obser
 
 def test_late_records_that_bronze_no_longer_holds_are_not_promised() -> None:
     first, newest = dt.date(2026, 9, 15), dt.date(2026, 11, 24)
-    assert "--since 2026-09-15" in remedy("a", first, newest, 35, first)
-    words = remedy("a", first, newest, 35, dt.date(2026, 9, 16))
+    assert "--since 2026-09-15" in format_remedy("a", first, newest, 35, first)
+    words = format_remedy("a", first, newest, 35, dt.date(2026, 9, 16))
     assert "Bronze no longer holds them" in words and "--since" not in words
 
 
