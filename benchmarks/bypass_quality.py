@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import codes, conform, contract, polars_schema
+from jobs.core.contracts import conform_frame, list_codes, polars_schema, read_contract
 from jobs.formats import LINES, Source, delimited, kannel
 from jobs.gold.bypass import (
     NUMBER,
@@ -100,7 +100,7 @@ def transmission_of(lines: list[str], operator: Operator, door: Door) -> pl.Data
     rows = pseudonyms.transmissions(kernel.transmissions(kernel.assemble(placed)).collect(), door)
     named = rows.with_columns(transmission_hash=pl.col("offset").cast(pl.String))
     table = "silver.transmission"
-    return conform(named.select(contract(table).columns), table)
+    return conform_frame(named.select(read_contract(table).columns), table)
 
 
 def told(made: pl.DataFrame, operator: pl.DataFrame, parameter: pl.DataFrame, truth: dict[int, Any]) -> Signs:
@@ -110,7 +110,7 @@ def told(made: pl.DataFrame, operator: pl.DataFrame, parameter: pl.DataFrame, tr
     found = dict(flagged.group_by("offset").agg(pl.col("bypass_code").unique()).iter_rows())
     counts: Signs = collections.Counter()
     for place, true in truth.items():
-        for code in codes("bypass"):
+        for code in list_codes("bypass"):
             counts[code, code in true, code in found.get(place, ())] += 1
     return counts
 

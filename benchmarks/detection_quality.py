@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import bypass_quality, type_quality
-from jobs.core.contracts import reference
+from jobs.core.contracts import reference_table
 from tests.support import campaign_truth, mail_truth
 
 # What was found, its seed or language, precision and recall.
@@ -58,7 +58,7 @@ def of_mail(seeds: tuple[int, ...]) -> Iterator[Line]:
 
 
 def of_bypass(seeds: tuple[int, ...], folder: Path) -> Iterator[Line]:
-    parameter = reference("ref.bypass_parameter")
+    parameter = reference_table("ref.bypass_parameter")
     for unit, seed in itertools.product(bypass_quality.GRID, seeds):
         chosen = " (chosen on)" if seed == bypass_quality.CHOSEN_ON else ""
         made, operator, truth = bypass_quality.traffic(seed, folder, unit)
@@ -74,7 +74,7 @@ def print_choices(folder: Path) -> None:
         score = bypass_quality.f1(precision, recall)
         print(f"least_similarity {asked:.2f} on seed {campaign_truth.CHOSEN_ON}:", end=" ")
         print(f"precision {precision:.4f}  recall {recall:.4f}  F1 {score:.4f}")
-    rows = reference("ref.bypass_parameter")
+    rows = reference_table("ref.bypass_parameter")
     for unit in bypass_quality.GRID:
         found, score = bypass_quality.best(bypass_quality.CHOSEN_ON, folder, unit)
         print(f"SIM box, {unit}, on seed {bypass_quality.CHOSEN_ON}: {found}, F1 {score:.3f}")

@@ -12,7 +12,7 @@ import time
 
 import polars as pl
 
-from jobs.core.contracts import polars_schema, reference
+from jobs.core.contracts import polars_schema, reference_table
 from jobs.core.csv_tables import read_table
 from jobs.public.cells import Basis, Released
 from jobs.public.gate import protect
@@ -38,13 +38,13 @@ def basis(release: str, countries: list[str], left_out: list[str]) -> Basis:
         answering = pl.col("respondent_id").is_in(listed) & ~pl.col("respondent_id").is_in(left_out)
         have[name] = have[name].filter(answering)
     tables = {name: have[name] for name in FILES}
-    tables |= {name: reference(name) for name in ("ref.country", "ref.country_group")}
+    tables |= {name: reference_table(name) for name in ("ref.country", "ref.country_group")}
     known = Reference(*tables.values())
     given = spam_volume.given_by(
         *(have[name] for name in GIVEN),
-        reference("ref.definition"),
-        reference("ref.measure"),
-        reference("ref.indicator_measure"),
+        reference_table("ref.definition"),
+        reference_table("ref.measure"),
+        reference_table("ref.indicator_measure"),
     ).filter(pl.col("channel_code") == CHANNEL, pl.col("definition_code") == "OPERATOR")
     rows: list[dict[str, object]] = []
     for cell in given.sort(spam_volume.WHOSE).partition_by(spam_volume.CELL, maintain_order=True):

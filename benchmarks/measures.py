@@ -37,7 +37,7 @@ os.environ["POLARS_MAX_THREADS"] = "1"
 import polars as pl
 
 from benchmarks.tools import FOLDER, KEY, Report, generate, logs, size
-from jobs.core.contracts import contract, reference
+from jobs.core.contracts import read_contract, reference_table
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
 from jobs.settings import config
@@ -76,7 +76,7 @@ STEPS = {
         f"jobs.silver.steps:{name}"
         for name in ("link", "route", "forward", "open_messages", "follow", "refuse")
     ],
-    "checks and checksums": ["jobs.stages.checks:check_rows", "jobs.core.checksum:checksums"],
+    "checks and checksums": ["jobs.stages.checks:check_rows", "jobs.core.checksum:fingerprint_periods"],
     "files and staging": [
         *(f"jobs.engine.table_files:{name}" for name in ("read_files", "write_files")),
         *(f"jobs.engine.tasks:{name}" for name in ("leave", "take")),
@@ -182,13 +182,14 @@ def counting_seconds(work: Run, definitions: pl.DataFrame) -> float:
     tables = [
         table
         for table in GOLD_DAILY
-        if table not in (gold_tasks.CAMPAIGN, gold_tasks.BYPASS) and "ref.definition" in contract(table).reads
+        if table not in (gold_tasks.CAMPAIGN, gold_tasks.BYPASS)
+        and "ref.definition" in read_contract(table).reads
     ]
 
     def chosen(table: str) -> pl.DataFrame:
-        return definitions if table == "ref.definition" else reference(table)
+        return definitions if table == "ref.definition" else reference_table(table)
 
-    with mock.patch.object(gold_tasks, "reference", chosen), tempfile.TemporaryDirectory() as staging:
+    with mock.patch.object(gold_tasks, "reference_table", chosen), tempfile.TemporaryDirectory() as staging:
         start = time.process_time()
         gold_tasks.count(
             staging=staging, tables=tables, files=messages, proved=[], behaviours=[], operator=operator
@@ -198,7 +199,7 @@ def counting_seconds(work: Run, definitions: pl.DataFrame) -> float:
 
 def definition_rows(work: Run, rounds: int) -> list[list[str]]:
     """What all definitions cost beside one: medians, after a round that warms up."""
-    known = reference("ref.definition")
+    known = reference_table("ref.definition")
     codes = sorted(set(known["definition_code"]) - {"OPERATOR"})
     sets = {len(codes) + 1: known, 1: known.filter(pl.col("definition_code") == "OPERATOR")}
     taken: dict[int, list[float]] = {count: [] for count in sets}

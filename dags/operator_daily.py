@@ -56,7 +56,7 @@ from airflow.sdk import DAG, Param, TriggerRule, chain, task
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 from airflow.sdk.exceptions import AirflowFailException
 
-from jobs.core.contracts import written_by
+from jobs.core.contracts import stage_tables
 from jobs.orchestration.scheduling import (
     UnlessLasting,
     changed_since,
@@ -121,7 +121,7 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
             stage(
                 name,
                 partial(arguments, name, operator_id),
-                **writer_options(written_by(name), settings),
+                **writer_options(stage_tables(name), settings),
                 **follows,
             )
             for name in STAGES

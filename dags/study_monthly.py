@@ -32,7 +32,7 @@ from typing import Any
 from airflow.sdk import DAG, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
-from jobs.core.contracts import contract, tables
+from jobs.core.contracts import list_tables, read_contract
 from jobs.orchestration.scheduling import config_file, pipeline_task, read_settings, writer_options
 
 CONFIG = config_file()
@@ -53,7 +53,7 @@ def arguments(step: str, context: Any) -> list[str]:
 
 def estimated() -> list[str]:
     """The tables that are computed: those of the study that read others."""
-    return [table for table in tables() if table.startswith("study.") and contract(table).reads]
+    return [table for table in list_tables() if table.startswith("study.") and read_contract(table).reads]
 
 
 def study_monthly(settings: dict[str, Any]) -> DAG:

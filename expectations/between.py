@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from expectations.rules import Rule, condition
-from jobs.core.contracts import contract, tables
+from jobs.core.contracts import list_tables, read_contract
 
 VOLUME = "gold.spam_volume_daily"
 MEASURES = ("units", "spam_certain", "spam_possible")
@@ -62,7 +62,7 @@ def side_by_side(by: Sequence[str], sides: Sequence[tuple[Mapping[str, str], str
 
 def totals_equal(table: str) -> CrossRule:
     """That a table which counts the volume by more columns, or by others, adds up to it."""
-    by = tuple(name for name in contract(VOLUME).key if name in contract(table).key)
+    by = tuple(name for name in read_contract(VOLUME).key if name in read_contract(table).key)
     sides = [
         ({f"detail_{name}": name for name in MEASURES}, "{batch}"),
         ({f"volume_{name}": name for name in MEASURES}, sql_name(VOLUME)),
@@ -80,7 +80,7 @@ def totals_equal(table: str) -> CrossRule:
 
 def counts_volume(table: str) -> bool:
     """Whether a table counts the volume by day in other parts."""
-    about = contract(table)
+    about = read_contract(table)
     return about.period == "period_date" and table != VOLUME and {*MEASURES} <= {*about.columns}
 
 
@@ -207,7 +207,11 @@ def parts_add_up(name: str, part: str, says: str) -> CrossRule:
 def cross_rules() -> list[CrossRule]:
     """Every rule between tables."""
     return [
-        *(totals_equal(table) for table in tables() if table.startswith("gold.") and counts_volume(table)),
+        *(
+            totals_equal(table)
+            for table in list_tables()
+            if table.startswith("gold.") and counts_volume(table)
+        ),
         marked_equal_certain(),
         hours_equal_volume(),
         parts_add_up(

@@ -14,8 +14,8 @@ import polars as pl
 from expectations.between import CrossRule, cross_rules, sql_name
 from expectations.rules import IN_SET, NOT_NULL, UNIQUE, Rule, rules_of
 from jobs.core.checksum import row_hashes
-from jobs.core.contracts import contract
-from jobs.core.sql import expression
+from jobs.core.contracts import read_contract
+from jobs.core.sql import parse_expression
 from jobs.public.contracts import public_contract
 
 EXAMPLES = 3
@@ -41,7 +41,7 @@ class Result:
 
 def check_table(table: str, frame: pl.DataFrame) -> list[Result]:
     """One result for each rule that follows from the table's contract."""
-    key = public_contract(table).key if table.startswith("public.") else contract(table).key
+    key = public_contract(table).key if table.startswith("public.") else read_contract(table).key
     return check(table, frame, rules_of(table), key)
 
 
@@ -85,7 +85,7 @@ def holds(rule: Rule) -> pl.Expr:
         return pl.col(*rule.columns).is_not_null()
     if rule.kind == IN_SET:
         return pl.col(*rule.columns).is_in(list(rule.values)).fill_null(True)
-    return expression(rule.condition).fill_null(False)
+    return parse_expression(rule.condition).fill_null(False)
 
 
 def repeated(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

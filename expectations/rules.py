@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobs.core.contracts import Contract, Field, codes, contract
+from jobs.core.contracts import Contract, Field, list_codes, read_contract
 from jobs.public.contracts import PublicContract, public_contract
 
 NOT_NULL, IN_SET, UNIQUE, CONDITION = "not_null", "in_set", "unique", "condition"
@@ -38,7 +38,7 @@ def rules_of(table: str) -> list[Rule]:
     """The rules on single rows and on the key that follow from a table's contract."""
     if table.startswith("public."):
         return public_rules(public_contract(table))
-    about = contract(table)
+    about = read_contract(table)
     rules = [not_null(name) for name in about.not_null]
     more = (UNKNOWN,) if about.layer in ("bronze", "silver") else (UNKNOWN, ALL)
     rules += [known(each, more) for each in about.fields if each.codelist]
@@ -74,7 +74,7 @@ def not_null(name: str) -> Rule:
 def known(field: Field, more: tuple[str, ...]) -> Rule:
     """That a column's codes are in its list."""
     assert field.codelist is not None
-    values = (*codes(field.codelist), *more)
+    values = (*list_codes(field.codelist), *more)
     return Rule(
         f"{field.name}_known", f"{field.name} is in the list {field.codelist}", IN_SET, (field.name,), values
     )

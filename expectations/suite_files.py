@@ -15,7 +15,7 @@ from sqlglot import exp
 
 from expectations.between import cross_rules
 from expectations.rules import IN_SET, NOT_NULL, UNIQUE, Rule, rules_of
-from jobs.core.contracts import contract, tables
+from jobs.core.contracts import list_tables, read_contract
 from jobs.public.contracts import public_tables
 
 FOLDER = Path(__file__).parent / "suites"
@@ -25,7 +25,7 @@ NUMBERS = ("int", "bigint", "double", "decimal")
 
 def suite_tables() -> list[str]:
     """The tables that have a suite."""
-    return [table for table in tables() if table.startswith(("gold.", "study."))] + list(public_tables())
+    return [table for table in list_tables() if table.startswith(("gold.", "study."))] + list(public_tables())
 
 
 def file_of(table: str) -> Path:
@@ -67,7 +67,7 @@ def never_null_numbers(table: str) -> set[str]:
     """The columns that always hold a number."""
     if table.startswith("public."):
         return set()
-    about = contract(table)
+    about = read_contract(table)
     return {
         field.name
         for field in about.fields

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from jobs.core.areas import areas, classified, members
+from jobs.core.areas import are_in_area, classify_countries, list_areas
 from jobs.core.contracts import REFERENCE
-from jobs.core.periods import days_of
+from jobs.core.periods import count_days
 from jobs.costs.investment_assumptions import account_assumptions, central_values
 from jobs.stats.prevalence import Stratum, estimate_stratum
 from jobs.study.estimate.accounts import DOLLARS, Price, account, rises_of
@@ -79,7 +79,7 @@ def countries() -> pl.DataFrame:
     ]
     dated = [frame.with_columns(pl.col("valid_from", "valid_to").str.to_date("%Y-%m-%d")) for frame in read]
     listed = dated[0].filter((pl.col("itu_member") == "true") & ~pl.col("iso3").is_in(list(LEFT_OUT)))
-    return classified(listed, dated[1], DAY)
+    return classify_countries(listed, dated[1], DAY)
 
 
 def size_of(subscriptions: np.ndarray) -> np.ndarray:
@@ -225,7 +225,7 @@ def days_with_logs(people: Population, random: np.random.Generator) -> dict[tupl
     for respondent in people.respondent:
         for month in MONTHS:
             chance, lacking, few = random.random(), int(random.integers(1, 4)), int(random.integers(3, 21))
-            days = days_of(month)
+            days = count_days(month)
             found[str(respondent), month] = (
                 days - lacking if chance < LACKING else few if chance < LACKING + FEW else days
             )
@@ -235,7 +235,7 @@ def days_with_logs(people: Population, random: np.random.Generator) -> dict[tupl
 def of_days(row: dict[str, object], days: int) -> dict[str, object]:
     """A row as logs of so many days of its month have it, each day like the others."""
     units, certain, possible = (int(str(row[name])) for name in MEASURES)
-    of = days_of(str(row["period_code"]))
+    of = count_days(str(row["period_code"]))
     part = parted((units, certain, possible), [days / of])[0] if days < of else (units, certain, possible)
     return row | dict(zip(MEASURES, part, strict=True)) | {"day_count": days}
 
@@ -486,7 +486,7 @@ def write(folder: Path = FOLDER) -> None:
         # With numbers of their own, as above.
         days = days_with_logs(people, np.random.default_rng([SEED, *b"days"])) if channel == LACKED else {}
         submissions += [
-            of_days(row, days.get((str(row["respondent_id"]), month), days_of(month)))
+            of_days(row, days.get((str(row["respondent_id"]), month), count_days(month)))
             | {"holding_id": holding[place], "country_code": people.country[place]}
             for row in given
             if str(row["respondent_id"]) not in silent
@@ -526,8 +526,8 @@ def write(folder: Path = FOLDER) -> None:
         frame += framed(people, channel, holding)
         known += subscribed(people, channel)
         spam = sum(np.floor(people.spam * factor) for factor in MONTHS.values())
-        for area in areas(countries()):
-            inside = members(area, people.country)
+        for area in list_areas(countries()):
+            inside = are_in_area(area, people.country)
             figures = {
                 "spam_certain": spam[inside].sum(),
                 "spam_corrected": corrected[inside].sum(),
@@ -624,9 +624,9 @@ def calls() -> dict[str, list[dict[str, object]]]:
         place, month = of[str(row["respondent_id"])], str(row["period_code"])
         if answered[place]:
             whose = {"holding_id": holding[place], "country_code": people.country[place]}
-            submissions.append(of_days(row, days_of(month)) | whose)
+            submissions.append(of_days(row, count_days(month)) | whose)
     spam = sum(np.floor(people.spam * factor) for factor in MONTHS.values())
-    inside_of = {area.code: members(area, people.country) for area in areas(countries())}
+    inside_of = {area.code: are_in_area(area, people.country) for area in list_areas(countries())}
     truth: list[dict[str, object]] = [
         # Filters of calls make no errors here.
         {"area_code": area, "channel_code": CALLS, "figure": figure, "value": round(float(spam[own].sum()))}

@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 
 from jobs.core.csv_tables import read_table
-from jobs.core.periods import days_of
+from jobs.core.periods import count_days
 from sample_data.membership import FOLDER, MEASURES, MONTHS, PERIOD, SEED
 
 SUBMISSION, QUALITY, ANSWERS = "study.submission", "study.submission_quality", "study.questionnaire_answer"
@@ -167,7 +167,7 @@ def next_quarter(have: dict[str, pl.DataFrame], happens: Events) -> dict[str, pl
     """The quarter after, with everyone's answers and packages as they are in the end; and its frame."""
     month = pl.col("period_code").replace_strict(LATER, return_dtype=pl.String)
     longer = pl.col("period_code").replace_strict(
-        {old: days_of(new) - days_of(old) for old, new in LATER.items()}, return_dtype=pl.Int64
+        {old: count_days(new) - count_days(old) for old, new in LATER.items()}, return_dtype=pl.Int64
     )
     is_left = pl.col("respondent_id") == happens.closed
     is_sold, owner = pl.col("respondent_id") == happens.sold, new_owner(have, happens.sold)

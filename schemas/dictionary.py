@@ -16,7 +16,16 @@ from functools import partial
 from pathlib import Path
 
 from expectations import suite_files
-from jobs.core.contracts import CODELISTS, LAYERS, SCHEMAS, Contract, codes, contract, folder_of, tables
+from jobs.core.contracts import (
+    CODELISTS,
+    LAYERS,
+    SCHEMAS,
+    Contract,
+    folder_of,
+    list_codes,
+    list_tables,
+    read_contract,
+)
 from jobs.formats import registry
 
 FORMATS = CODELISTS / "format.csv"
@@ -35,7 +44,7 @@ def index() -> str:
     for layer, about in LAYERS.items():
         lines += [f"## [{layer}]({folder_of(layer).name}/README.md)", "", about, ""]
         lines += [
-            f"- [`{table}`]({page_of(table)}): {first_sentence(contract(table))}"
+            f"- [`{table}`]({page_of(table)}): {first_sentence(read_contract(table))}"
             for table in tables_of(layer)
         ]
         lines.append("")
@@ -50,18 +59,20 @@ def layer_page(layer: str) -> str:
         f"{LAYERS[layer]} Derived by `make derived`; do not edit. [All layers](../README.md)",
         "",
     ]
-    computed = [table for table in tables_of(layer) if contract(table).reads]
+    computed = [table for table in tables_of(layer) if read_contract(table).reads]
     if computed:
         lines += ["## What is computed from what", "", "| table | reads |", "|---|---|"]
-        lines += [f"| {link(table)} | {', '.join(map(link, contract(table).reads))} |" for table in computed]
+        lines += [
+            f"| {link(table)} | {', '.join(map(link, read_contract(table).reads))} |" for table in computed
+        ]
         lines.append("")
     for table in tables_of(layer):
-        lines += described(contract(table))
+        lines += described(read_contract(table))
     return "\n".join(lines).rstrip() + "\n"
 
 
 def tables_of(layer: str) -> list[str]:
-    return [table for table in tables() if contract(table).layer == layer]
+    return [table for table in list_tables() if read_contract(table).layer == layer]
 
 
 def link(table: str) -> str:
@@ -71,7 +82,7 @@ def link(table: str) -> str:
 
 def page_of(table: str) -> str:
     """Where a table is described, from schemas/."""
-    return f"{folder_of(contract(table).layer).name}/README.md#{table.replace('.', '')}"
+    return f"{folder_of(read_contract(table).layer).name}/README.md#{table.replace('.', '')}"
 
 
 def first_sentence(about: Contract) -> str:
@@ -96,7 +107,7 @@ def described(about: Contract) -> list[str]:
     for field in about.fields:
         text = field.description
         if field.codelist:
-            known = codes(field.codelist)
+            known = list_codes(field.codelist)
             shown = ", ".join(f"`{code}`" for code in known) if len(known) <= 12 else f"{len(known)} codes"
             text += f" (list `{field.codelist}`: {shown})"
         kind = field.type.replace("|", "\\|")
@@ -131,7 +142,7 @@ def derived_files() -> dict[Path, Callable[[], str]]:
 
 
 def main(arguments: list[str]) -> int:
-    without = [name for name in registry.KERNELS if f"bronze.{name}" not in tables()]
+    without = [name for name in registry.KERNELS if f"bronze.{name}" not in list_tables()]
     for name in without:
         print(f"format {name} has no schemas/bronze/{name}.yaml", file=sys.stderr)
     if without:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from jobs.core.areas import COUNTRY, GROUPS, Area, areas, classified, on_day, with_classes
+from jobs.core.areas import COUNTRY, GROUPS, Area, classify_countries, join_classes, list_areas, rows_on_day
 from jobs.core.periods import last_day, months_of
 
 Array = np.ndarray
@@ -61,9 +61,11 @@ def coefficients(world: World, own: dict[str, float | None], channel: str, perio
     """The coefficients of a channel and period. own: the respondents, with the subscriptions that each
     gave."""
     day = last_day(period)
-    listed = on_day(world.operator_frame, day).filter(pl.col("channel_code") == channel).sort("respondent_id")
-    classes = classified(world.country, world.country_group, day)
-    people = with_classes(listed, classes).to_dicts()
+    listed = (
+        rows_on_day(world.operator_frame, day).filter(pl.col("channel_code") == channel).sort("respondent_id")
+    )
+    classes = classify_countries(world.country, world.country_group, day)
+    people = join_classes(listed, classes).to_dicts()
     names = [each["respondent_id"] for each in people]
     answers = np.array([name in own for name in names])
     country = np.array([each["country_code"] for each in people], dtype=object)
@@ -78,7 +80,7 @@ def coefficients(world: World, own: dict[str, float | None], channel: str, perio
     x = filled(x, country, answers, known)
     total = {name: float(x[country == name].sum()) for name in sorted(set(country))}
     total |= {name: value for name, value in known.items() if value > total.get(name, 0.0)}
-    found = areas(classes.filter(pl.col("country_code").is_in(list(total))))
+    found = list_areas(classes.filter(pl.col("country_code").is_in(list(total))))
     inside = np.array([np.isin(country.astype(str), area.countries) for area in found])
     subscriptions = np.array([sum(total.get(name, 0.0) for name in area.countries) for area in found])
     region, development, size = (

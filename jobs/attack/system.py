@@ -18,7 +18,7 @@ import polars as pl
 from jobs.attack.coefficients import Linear, coefficients
 from jobs.attack.known import ESTIMATE, SILENT_PCT, Cell, Known
 from jobs.attack.unknowns import Codes, Unknowns, expressed
-from jobs.core.periods import divisions, months_of
+from jobs.core.periods import months_of, period_divisions
 from jobs.core.series import Shape
 
 Array = np.ndarray
@@ -207,7 +207,7 @@ def system(
 
 def with_parts(wanted: set[str]) -> set[str]:
     """The periods, with the quarters of years, and all months of a period of which a month is among them."""
-    quarters = {part for period in wanted if len(period) == 4 for part in divisions(period)[-1]}
+    quarters = {part for period in wanted if len(period) == 4 for part in period_divisions(period)[-1]}
     of_months = (months_of(period) for period in wanted | quarters)
     return wanted | quarters | {month for months in of_months if wanted & set(months) for month in months}
 
@@ -255,7 +255,7 @@ def of_parts(
     unknowns: Unknowns,
 ) -> dict[Codes, Terms] | None:
     """The contributions of a year or quarter as the sums of its parts'; None where they are not."""
-    for names in reversed(divisions(period)):
+    for names in reversed(period_divisions(period)):
         parts = [found.get((number, name, person), {}) for name in names]
         if not all(set(values) <= set(part) for part in parts):
             continue

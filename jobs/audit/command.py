@@ -11,8 +11,8 @@ import polars as pl
 
 from jobs.audit import sheet
 from jobs.audit.sample_drawing import Plan, draw_units, file_names
-from jobs.core.checksum import checksums
-from jobs.core.contracts import contract, rows_frame
+from jobs.core.checksum import fingerprint_periods
+from jobs.core.contracts import read_contract, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
@@ -153,7 +153,7 @@ def apply_labels(units: Rows, filled: list[sheet.Row], at: dt.datetime, problems
 def read_month(lake: Lake, table: str, operator: str, month: str) -> Rows:
     """The rows of an operator's month, in the order of their key."""
     mine = (pl.col("operator_id") == operator) & (pl.col("period_code") == month)
-    return lake.read(table, where=mine).sort(contract(table).key).to_dicts()
+    return lake.read(table, where=mine).sort(read_contract(table).key).to_dicts()
 
 
 def replace_months(work: Run, started: dt.datetime, tables: dict[str, Rows]) -> None:
@@ -163,7 +163,7 @@ def replace_months(work: Run, started: dt.datetime, tables: dict[str, Rows]) -> 
     known = record.state(work.lake, tables)
     recorded = []
     for table, frame in frames.items():
-        changed, rows = record.differing(table, checksums(frame, table), known, [], {})
+        changed, rows = record.differing(table, fingerprint_periods(frame, table), known, [], {})
         recorded += rows
         run.write(work, table, frame, changed)
     if recorded:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.core.contracts import codes, rows_of
+from jobs.core.contracts import codelist_rows, list_codes
 from jobs.core.errors import ObservatoryError
 from jobs.ingest import archives
 
@@ -64,7 +64,7 @@ class Row:
 
 def code_names(codelist: str) -> dict[str, str]:
     """The names of a list's codes, by code."""
-    return {code: row["name"] for code, row in rows_of(codelist).items()}
+    return {code: row["name"] for code, row in codelist_rows(codelist).items()}
 
 
 def write_xlsx(units: list[dict[str, Any]], file: Path) -> None:
@@ -219,7 +219,7 @@ def parse_type(row: Row, label: str | None) -> str | None:
     said = row.values["type"]
     if not said:
         return None
-    known = {code.lower(): code for code in codes("type")}
+    known = {code.lower(): code for code in list_codes("type")}
     if said.lower() not in known:
         raise ObservatoryError(
             f"{row.cell('type')}: '{said}' is no type; choose a code of the sheet '{CODES}' or empty the cell"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.cli.console import wide_console
-from jobs.core.choices import nearest
+from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 
@@ -98,7 +98,7 @@ def published_rows() -> dict[str, list[tuple[str, ...]]]:
     from jobs.costs.figure import format_number
     from jobs.costs.published import area_name, published_figures
 
-    found: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.rows_of("estimand")}
+    found: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.codelist_rows("estimand")}
     for name, figure in published_figures().items():
         evaluated, row = evaluate_figure(figure), figure.row
         found[row["estimand_code"]].append(
@@ -133,7 +133,7 @@ def explain_figure(name: str, config_file: Path) -> Explained:
         return explain_parameter(name)
     known = published_figures()
     models = {each.split("/")[0]: None for each in known}
-    near = nearest(name, [*models, *known, *parameters_in_force()])
+    near = nearest_hint(name, [*models, *known, *parameters_in_force()])
     if near:
         raise ObservatoryError(f"unknown figure '{name}'{near}")
     raise ObservatoryError(

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import out
-from jobs.core.choices import nearest
+from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 
@@ -65,7 +65,7 @@ def explain(
     chosen = config.choose_operators(settings, operator)
     known = {each.id for one in chosen for each in one.source}
     if source is not None and source not in known:
-        raise ObservatoryError(f"--source: unknown '{source}'{nearest(source, known)}")
+        raise ObservatoryError(f"--source: unknown '{source}'{nearest_hint(source, known)}")
     master_key()
     lake = open_lake(settings.lake.root)
     identity.refuse_others(lake, settings)
@@ -138,26 +138,26 @@ def show_matches(matches: Sequence[Match], asked: Asked, json: bool) -> None:
 
 
 def print_story(story: Story) -> None:
-    from jobs.core.patterns import visible
+    from jobs.core.patterns import escape_unseen
 
     print_indented(story.title, 0, "bold")
     print_heading("Lines")
     file = None
     for line in story.lines:
         if file != (file := (line.source_id, line.stream_id)):
-            print_indented(f"{line.source_id}  {visible(line.file_name)}", 2, "bold")
-        text = "(landing no longer holds this line)" if line.text is None else visible(line.text)
+            print_indented(f"{line.source_id}  {escape_unseen(line.file_name)}", 2, "bold")
+        text = "(landing no longer holds this line)" if line.text is None else escape_unseen(line.text)
         print_indented(f"@{line.offset:,}  {text}", 6)
     print_heading("Bronze")
     for row in story.bronze_lines():
-        table, _, values = visible(row).partition("  ")
+        table, _, values = escape_unseen(row).partition("  ")
         print_indented(table, 2, "bold")
         print_indented(values, 6)
     print_heading("Silver")
     for reason in story.reasons:
-        print_indented(f"{reason.table}  {visible(reason.row)}", 2, "bold")
+        print_indented(f"{reason.table}  {escape_unseen(reason.row)}", 2, "bold")
         for each in reason.because:
-            print_indented(visible(each), 6)
+            print_indented(escape_unseen(each), 6)
     if story.not_counted:
         print_indented(f"Counts in no cell: {story.not_counted}.", 2)
     print_heading("Gold")

@@ -20,9 +20,9 @@ from rich.text import Text
 
 from jobs.cli.interrupt import Interrupted
 from jobs.core import key_names
-from jobs.core.choices import one_of
+from jobs.core.choices import check_choice
 from jobs.core.errors import ObservatoryError, raise_problems
-from jobs.core.patterns import visible
+from jobs.core.patterns import escape_unseen
 from jobs.formats.format import OwnLayouts
 from jobs.formats.registry import LAID_OUT
 from jobs.proposal.domains import Domains
@@ -65,7 +65,7 @@ def print_logs(out: Console, found: Proposal) -> None:
     for each in found.sources:
         files = f"{each.files} files, " if each.files > 1 else ""
         zone = f"{each.time_zone}, {each.zone_by}" if each.zone_by else "UTC assumed: the log does not say"
-        name = visible(Path(each.url).name)
+        name = escape_unseen(Path(each.url).name)
         clock = f"; clock_offset {each.clock_offset}, {each.clock_by}" if each.clock_offset else ""
         line = f"  {name:<{width}}  {each.format:<{kind}}  {files}{bytes_of(each.bytes)}; {zone}{clock}"
         out.print(Text(line), soft_wrap=out.width >= 100)
@@ -274,7 +274,7 @@ def ask_formats(found: Proposal, out: Console) -> None:
         for name, layouts in LAID_OUT.items():
             if not layouts.is_log(head):
                 continue
-            out.print(Text(f"{visible(log.name)} is {layouts.log} in a format of its own."))
+            out.print(Text(f"{escape_unseen(log.name)} is {layouts.log} in a format of its own."))
             options = ask_question(
                 f"{layouts.setting} (- leaves the log out)", "-", layout_reader(layouts, head), out
             )
@@ -368,7 +368,7 @@ def parse_country(text: str) -> str:
 
 
 def parse_currency(text: str) -> str:
-    return one_of(text.strip().upper(), countries.currency_codes(), "currency (ISO 4217)")
+    return check_choice(text.strip().upper(), countries.currency_codes(), "currency (ISO 4217)")
 
 
 def parse_zone(text: str) -> str:

@@ -106,9 +106,9 @@ def exit_with_error(error: ObservatoryError) -> NoReturn:
 def say_error(text: str) -> None:
     from rich.markup import escape
 
-    from jobs.core.patterns import visible
+    from jobs.core.patterns import escape_unseen
 
-    err.print(f"[bold red]Error:[/] {escape(chr(10).join(map(visible, text.splitlines())))}")
+    err.print(f"[bold red]Error:[/] {escape(chr(10).join(map(escape_unseen, text.splitlines())))}")
 
 
 def command() -> None:

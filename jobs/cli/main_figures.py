@@ -22,7 +22,7 @@ from jobs.cli.study_tables import (
 from jobs.cli.study_volume import AS_FILTERED
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
-from jobs.core.periods import days_of, last_day, months_of
+from jobs.core.periods import count_days, last_day, months_of
 from jobs.core.words import bound_sign
 from jobs.engine.lake import Lake
 from jobs.report.gather import is_measured
@@ -121,7 +121,7 @@ def cost_table(lake: Lake, versions: dict[str, int]) -> Table:
             else ""
             for point in ("p05", "p50", "p95")
         ]
-        days = f"{row['day_count']} of {days_of(row['period_code'])}"
+        days = f"{row['day_count']} of {count_days(row['period_code'])}"
         table.add_row(row["operator_id"], row["period_code"], days, *points, row["currency_code"])
     return table
 

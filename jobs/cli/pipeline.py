@@ -54,7 +54,7 @@ def pull_all(
     is_followed: a run follows, whose workers' server starts as soon as it is known to be needed. said: the
     printed notes are added to it.
     """
-    from jobs.core.patterns import visible
+    from jobs.core.patterns import escape_unseen
     from jobs.engine import access, embedded
     from jobs.engine.lake import open_lake
     from jobs.engine.lock import writing
@@ -64,7 +64,7 @@ def pull_all(
     lake = open_lake(settings.lake.root)
     refuse_others(lake, settings, needs_key=False)
     for note in other_logs(lake, settings):
-        err.print(Text(f"Warning: {visible(note)}."))
+        err.print(Text(f"Warning: {escape_unseen(note)}."))
     access.prepare(settings.lake.root, settings.lake.group)
     problems: list[str] = []
     pieces = size = 0
@@ -76,7 +76,7 @@ def pull_all(
             if said is not None:
                 said += pulled.notes
             for note in pulled.notes:
-                err.print(Text(visible(note)))
+                err.print(Text(escape_unseen(note)))
             if is_followed and settings.engine.name != "spark" and size > embedded.LITTLE:
                 embedded.begin()
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
@@ -86,13 +86,13 @@ def pull_all(
 @contextmanager
 def name_problems_first(problems: list[str]) -> Iterator[None]:
     """Print the problems of sources before an error of the enclosed steps ends the command."""
-    from jobs.core.patterns import visible
+    from jobs.core.patterns import escape_unseen
 
     try:
         yield
     except ObservatoryError:
         for problem in problems:
-            err.print(Text(visible(problem)))
+            err.print(Text(escape_unseen(problem)))
         raise
 
 
@@ -127,7 +127,7 @@ def run(
     ] = None,
 ) -> None:
     """Bring logs from their sources to validated gold tables."""
-    from jobs.core.contracts import written_by
+    from jobs.core.contracts import stage_tables
     from jobs.engine import access, record
     from jobs.engine.lake import open_lake
     from jobs.engine.lock import writing
@@ -150,7 +150,7 @@ def run(
         show_next(config_file)
     raise_problems(problems)
     if changed_since:
-        tables = [table for name in stages for table in written_by(name)]
+        tables = [table for name in stages for table in stage_tables(name)]
         lake, at = open_lake(settings.lake.root), changed_since.replace(tzinfo=dt.UTC)
         if not record.has_changed(lake, tables, at):
             raise typer.Exit(NOTHING_CHANGED)
@@ -178,7 +178,7 @@ def run_stages(
     said: notes that a pull has printed just before.
     """
     from jobs.cli.progress import Meter
-    from jobs.core.patterns import visible
+    from jobs.core.patterns import escape_unseen
     from jobs.engine import record
     from jobs.engine.lake import open_lake
     from jobs.stages.run import Run
@@ -210,14 +210,14 @@ def run_stages(
         except ValidationHeld as error:
             # The results of the other operators come first.
             found = other_formats(settings, list(outcome.results), said)
-            held = ValidationHeld("\n".join([str(error), *(f"  {visible(each)}" for each in found)]))
+            held = ValidationHeld("\n".join([str(error), *(f"  {escape_unseen(each)}" for each in found)]))
     mine = {each.id for each in chosen}
     late = late_records(lake, settings, mine, list(outcome.batches)) if outcome.batches else []
     sent = outcome.changed.get("silver.transmission", {})
     for note in (*outcome.notes, *late, *unfolded_hops(lake, sent)):
-        err.print(Text(visible(note)))
+        err.print(Text(escape_unseen(note)))
     for note in find_doubts(lake, settings, mine, read_periods(outcome)):
-        err.print(Text(f"Warning: {visible(note)}", "bold red"))
+        err.print(Text(f"Warning: {escape_unseen(note)}", "bold red"))
     if held is not None:
         if any(outcome.changed.values()):
             show_changes(outcome)

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import out
-from jobs.core.choices import nearest
-from jobs.core.contracts import codes, format_kind
+from jobs.core.choices import nearest_hint
+from jobs.core.contracts import format_kind, list_codes
 from jobs.core.errors import ObservatoryError
-from jobs.core.words import says
+from jobs.core.words import code_description
 from jobs.settings import config
 
 UNPACK = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat", ".zst": "zstdcat"}
@@ -36,8 +36,8 @@ def quarantine(
     settings = config.load_settings(config_file)
     chosen = config.choose_operators(settings, operator)
     check_choice("source", source, {each.id for one in chosen for each in one.source})
-    check_choice("reason", reason, codes("quarantine_reason"))
-    from jobs.core.patterns import pattern_text, visible
+    check_choice("reason", reason, list_codes("quarantine_reason"))
+    from jobs.core.patterns import escape_unseen, pattern_text
     from jobs.engine.lake import open_lake
     from jobs.ingest.quarantine import patterns
 
@@ -54,7 +54,7 @@ def quarantine(
         table.add_column(name, overflow="fold")
     table.add_column("looks like", overflow="fold", ratio=1)
     for row in found.head(limit).iter_rows(named=True):
-        example = f"{visible(row['file_name'] or '?')} @{row['offset']:,}"
+        example = f"{escape_unseen(row['file_name'] or '?')} @{row['offset']:,}"
         table.add_row(
             f"{row['line_count']:,}", row["operator_id"], row["source_id"], row["format_code"],
             row["reason_code"], Text(example), pattern_text(row["pattern"]),
@@ -63,7 +63,7 @@ def quarantine(
     show_meanings(found.head(limit)["reason_code"].unique().sort().to_list())
     first = found.row(0, named=True)
     how = how_to_read(first["file_name"], first["format_code"], first["offset"])
-    out.print(Text(f"Read a line, here the first one's: {visible(how)}"), soft_wrap=True)
+    out.print(Text(f"Read a line, here the first one's: {escape_unseen(how)}"), soft_wrap=True)
     out.print("After you correct the source's settings: observatory run --requarantine", soft_wrap=True)
     out.print(
         "If nothing can be corrected, and the lines hold a source back: raise \\[limits] quarantined_pct",
@@ -92,9 +92,9 @@ def how_to_read(file_name: str | None, format_name: str, offset: int) -> str:
 def show_meanings(reasons: list[str]) -> None:
     """Print the meaning of each reason, a line each."""
     for reason in reasons:
-        out.print(Text(f"{reason}: {says('quarantine_reason', reason)}."), soft_wrap=True)
+        out.print(Text(f"{reason}: {code_description('quarantine_reason', reason)}."), soft_wrap=True)
 
 
 def check_choice(option: str, value: str | None, known: Any) -> None:
     if value is not None and value not in known:
-        raise ObservatoryError(f"--{option}: unknown '{value}'{nearest(value, known)}")
+        raise ObservatoryError(f"--{option}: unknown '{value}'{nearest_hint(value, known)}")

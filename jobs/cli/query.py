@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.core import contracts
-from jobs.core.choices import nearest
+from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
 
 if TYPE_CHECKING:
@@ -60,15 +60,15 @@ def named_tables(sql: str) -> list[str]:
         tree = sqlglot.parse_one(sql, dialect="duckdb")
     except sqlglot.errors.SqlglotError:
         # DuckDB reports the error, or understands more.
-        return [name for name in contracts.tables() if name in sql]
-    known = contracts.tables()
+        return [name for name in contracts.list_tables() if name in sql]
+    known = contracts.list_tables()
     found = []
     for table in tree.find_all(exp.Table):
         name = f"{table.db}.{table.name}" if table.db else ""
         if name in known:
             found.append(name)
         elif table.db in {each.partition(".")[0] for each in known}:
-            raise ObservatoryError(f"--sql: unknown table '{name}'{nearest(name, known)}")
+            raise ObservatoryError(f"--sql: unknown table '{name}'{nearest_hint(name, known)}")
     return list(dict.fromkeys(found))
 
 
@@ -93,7 +93,7 @@ def add_views(connection: duckdb.DuckDBPyConnection, lake: Lake, tables: list[st
 
 def select_files(connection: duckdb.DuckDBPyConnection, table: str, files: list[Any]) -> str:
     """SQL that selects the contract's columns from the files; a column that they lack is null."""
-    about = contracts.contract(table)
+    about = contracts.read_contract(table)
     kinds = {field.name: field.type for field in about.fields}
     by = {name: "DATE" if kinds[name] == "date" else "VARCHAR" for name in about.partition_by}
     hive = ", ".join(f"'{name}': {kind}" for name, kind in by.items())
@@ -119,7 +119,7 @@ def show_lake(lake: Lake, out: Console) -> None:
     table.add_column("table", no_wrap=True)
     for name in ("version", "rows"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in (each for each in contracts.tables() if each in versions):
+    for name in (each for each in contracts.list_tables() if each in versions):
         rows = sum(file.rows for file in lake.files(name, versions[name]))
         table.add_row(name, str(versions[name]), f"{rows:,}" if rows else "")
     if not table.row_count:

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
-from jobs.core.choices import nearest
+from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
-from jobs.core.periods import edges
+from jobs.core.periods import period_bounds
 from jobs.engine import access
 from jobs.questionnaire.definition import form_for, load_definition
 from jobs.questionnaire.filing import Fault
@@ -56,7 +56,7 @@ def make(
     period = period or str(dt.datetime.now(dt.UTC).year - 1)
     if not PERIOD.fullmatch(period):
         raise ObservatoryError(f"--period: '{period}' is no period: write 2026, 2026-Q4 or 2026-11")
-    first, last = edges(period)
+    first, last = period_bounds(period)
     today = dt.datetime.now(dt.UTC).date()
     if first > today:
         raise ObservatoryError(
@@ -64,11 +64,11 @@ def make(
         )
     if language is not None and language not in load_definition()["languages"]:
         raise ObservatoryError(
-            f"--language: unknown '{language}'{nearest(language, load_definition()['languages'])}"
+            f"--language: unknown '{language}'{nearest_hint(language, load_definition()['languages'])}"
         )
     for each in respondent or []:
         if each not in known:
-            raise ObservatoryError(f"--respondent: unknown '{each}'{nearest(each, known)}")
+            raise ObservatoryError(f"--respondent: unknown '{each}'{nearest_hint(each, known)}")
     output.mkdir(parents=True, exist_ok=True)
     chosen = [known[each] for each in respondent or known]
     for whose in chosen:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.core import contracts
-from jobs.core.choices import nearest
+from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
 
 # Polars takes a part of a second to import.
@@ -56,7 +56,7 @@ def read_rows(
 
     from jobs.engine.table_files import naming_damage, scan_files
 
-    about = contracts.contract(table)
+    about = contracts.read_contract(table)
     version = lake.versions().get(table)
     files = [] if about.layer == "ref" else lake.files(table, version)
     frame = lake.read(table).lazy() if about.layer == "ref" else scan_files(table, files)
@@ -66,10 +66,10 @@ def read_rows(
     frame = frame.with_columns(sketch_estimates(early))
     try:
         if where is not None:
-            from jobs.core.sql import condition
+            from jobs.core.sql import parse_condition
 
             schema = contracts.polars_schema(table) | dict.fromkeys(early, pl.Int64)
-            frame = frame.filter(condition(where, table, schema))
+            frame = frame.filter(parse_condition(where, table, schema))
         ordered = frame.sort(about.key, maintain_order=True)
         ordered = ordered.select(columns) if columns else ordered
         with naming_damage(table, files):
@@ -93,18 +93,18 @@ def sketch_estimates(sketches: Iterable[str]) -> list[pl.Expr]:
     """For each sketch the count that it estimates; exact below 4,096."""
     import polars as pl
 
-    from jobs.core.sketch import estimate, of_bytes
+    from jobs.core.sketch import estimate_distinct, from_bytes
 
-    return [estimate(of_bytes(pl.col(name))).alias(name) for name in sketches]
+    return [estimate_distinct(from_bytes(pl.col(name))).alias(name) for name in sketches]
 
 
 def parse_columns(text: str | None, table: str) -> list[str]:
     """The columns that a person names, with commas. Raises ObservatoryError for one that the table lacks."""
-    known = contracts.contract(table).columns
+    known = contracts.read_contract(table).columns
     names = [name.strip() for name in (text or "").split(",") if name.strip()]
     for name in names:
         if name not in known:
-            hint = nearest(name, known)
+            hint = nearest_hint(name, known)
             raise ObservatoryError(f"--columns: {table} has no column '{name}'{hint}")
     return list(dict.fromkeys(names))
 
@@ -125,7 +125,7 @@ def write_rows(
     """
     import polars as pl
 
-    from jobs.core.safe_text import as_csv, as_json
+    from jobs.core.safe_text import to_safe_csv, to_safe_json
 
     if format is not Format.parquet:
         frame = frame.with_columns(pl.selectors.binary().bin.encode("hex"))
@@ -135,9 +135,9 @@ def write_rows(
     text = (
         ""
         if format is Format.parquet
-        else as_json(frame)
+        else to_safe_json(frame)
         if format is Format.json
-        else as_csv(nested_to_json(frame))
+        else to_safe_csv(nested_to_json(frame))
     )
     if output is None:
         sys.stdout.write(text)
@@ -203,7 +203,7 @@ def print_table(frame: pl.DataFrame, title: str, out: Console, count: int, first
 
 def format_value(value: object) -> str:
     """A value as text: counts with separators, control characters visible, long values cut."""
-    from jobs.core.patterns import visible
+    from jobs.core.patterns import escape_unseen
 
     if value is None:
         return ""
@@ -211,7 +211,7 @@ def format_value(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.6g}"
-    text = visible(str(value))
+    text = escape_unseen(str(value))
     return text if cell_len(text) <= LONGEST else set_cell_size(text, LONGEST - 1).rstrip() + "…"
 
 

@@ -38,7 +38,7 @@ def status(
     of \[lake], 2 days without a setting; or if figures are doubtful, because clocks disagree, joins fall or a
     source left the settings.
     """
-    from jobs.core.patterns import visible
+    from jobs.core.patterns import escape_unseen
     from jobs.engine.lake import open_lake
     from jobs.state.sources import as_json, source_rows
     from jobs.state.status import find_doubts, open_periods
@@ -49,7 +49,7 @@ def status(
     rows = source_rows(lake, settings, chosen)
     operators = {each.id for each in chosen}
     periods = open_periods(lake, operators, settings.lake.open_days)
-    doubtful = [visible(each) for each in find_doubts(lake, settings, operators, periods)]
+    doubtful = [escape_unseen(each) for each in find_doubts(lake, settings, operators, periods)]
     if json:
         sys.stdout.write(as_json(rows) + "\n")
         for each in doubtful:
@@ -67,7 +67,7 @@ def print_status(
     rows: Sequence[SourceStatus],
     doubtful: Sequence[str],
 ) -> None:
-    from jobs.core.patterns import visible
+    from jobs.core.patterns import escape_unseen
     from jobs.stages.validations import rule_counts, standing
     from jobs.state.retained import describe_retained
     from jobs.state.sources import list_steps, quarantine_step
@@ -83,12 +83,12 @@ def print_status(
     if counts:
         rules, broken = (sum(each) for each in list(zip(*counts, strict=True))[1:])
         out.print(f"Last validation: {rules:,} rules on {len(counts)} tables, {broken:,} broken\n")
-    wrong = map(visible, list_problems(lake, settings, operators))
+    wrong = map(escape_unseen, list_problems(lake, settings, operators))
     show_list("Problems", [("", each) for each in (*wrong, *doubtful)])
     of_operator = {row.operator: row.retention for row in rows}
     if of_operator:
         show_list("Kept", [("", each) for each in describe_retained(list(of_operator.values()), settings)])
-    steps = [(about, visible(step)) for about, step in list_steps(rows)]
+    steps = [(about, escape_unseen(step)) for about, step in list_steps(rows)]
     steps += [
         (f"{row.operator}/{row.source}", quarantine_step(row))
         for row in rows

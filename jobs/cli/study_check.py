@@ -113,14 +113,14 @@ def finding_cells(found: Finding, share: float) -> list[str]:
 
 def write_questions(folder: Path, found: list[Finding], lake: object) -> None:
     """Write a text for each respondent, readable by their owner alone."""
-    from jobs.core.contracts import reference
+    from jobs.core.contracts import reference_table
     from jobs.engine.lake import Lake
     from jobs.study.estimate.given import ANSWERS
     from jobs.study.finding_question import questions
 
     assert isinstance(lake, Lake)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    texts = questions(found, lake.read(ANSWERS), reference("ref.indicator_measure"))
+    texts = questions(found, lake.read(ANSWERS), reference_table("ref.indicator_measure"))
     for respondent, text in texts.items():
         file = folder / f"{respondent}.txt"
         file.touch(mode=0o600)

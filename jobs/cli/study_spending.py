@@ -78,7 +78,7 @@ def note_missing_norms(channels: list[str], chosen: pl.DataFrame) -> list[str]:
     if not named or "_T" in named:
         return []
     return [
-        f"No gap to the norm for {channel}: the norm names only {words.listed(named)}."
+        f"No gap to the norm for {channel}: the norm names only {words.join_words(named)}."
         f" Add --norm {channel}=AMOUNT, or {channel} to [study.gap] norm."
         for channel in channels
         if channel not in named
@@ -90,10 +90,12 @@ def spending_assumptions(found: list[Any]) -> list[RenderableType]:
     if not found:
         return []
     # Polars takes a moment to load, and other commands of the study need none.
-    from jobs.core.contracts import reference
+    from jobs.core.contracts import reference_table
     from jobs.costs.investment_assumptions import list_assumptions
 
-    told = list_assumptions(reference("ref.cost_parameter"), reference("ref.investment_assumption"))
+    told = list_assumptions(
+        reference_table("ref.cost_parameter"), reference_table("ref.investment_assumption")
+    )
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(overflow="fold")
     for sentence in told:

@@ -11,11 +11,11 @@ from rich.table import Table
 
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR
-from jobs.core.periods import latest
+from jobs.core.periods import last_period
 
 
 def latest_period(frame: pl.DataFrame) -> str | None:
-    return latest(frame["period_code"].unique())
+    return last_period(frame["period_code"].unique())
 
 
 def is_of_period(period: str | None) -> pl.Expr:
@@ -93,7 +93,8 @@ def explain_signs(rows: list[Any]) -> list[str]:
     lines = [" ".join(text for code, text in CONFIDENTIALITY.items() if code in codes)]
     bands = {row.cv_band_code for row in rows}
     marks = [
-        f"{mark} {words.inside(words.name('cv_band', code))} ({words.inside(words.says('cv_band', code))})"
+        f"{mark} {words.lower_first(words.code_name('cv_band', code))}"
+        f" ({words.lower_first(words.code_description('cv_band', code))})"
         for code, mark in MARKS.items()
         if code in bands
     ]

@@ -24,7 +24,7 @@ from jobs.cli.study_tables import (
 )
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR
-from jobs.core.periods import months_of, with_logs
+from jobs.core.periods import latest_with_logs, months_of
 
 AS_FILTERED = "Spam as filters saw it: no interval includes the errors of filters"
 DAYS = "Share of days with logs (counts are scaled up to all days)"
@@ -36,7 +36,7 @@ CORRECTED_HEADS = ("", "estimate", "95% interval", "CV", "as seen", "cov.", "aud
 
 
 def volume_period(frame: pl.DataFrame) -> str | None:
-    return with_logs(frame.select("period_code", "respondent_count", "answer_count").unique().rows())
+    return latest_with_logs(frame.select("period_code", "respondent_count", "answer_count").unique().rows())
 
 
 def volume_tables(frame: pl.DataFrame) -> list[Table]:
@@ -78,7 +78,7 @@ def volume_tables(frame: pl.DataFrame) -> list[Table]:
 def note_filter_error(frame: pl.DataFrame, period: str | None) -> str:
     """The note that intervals exclude filter error, with the channels that have corrected figures."""
     of_corrected = frame.filter(is_of_period(period), pl.col("quantity_code") == "spam_corrected")
-    channels = words.listed(sorted(of_corrected["channel_code"].unique()))
+    channels = words.join_words(sorted(of_corrected["channel_code"].unique()))
     return f"{AS_FILTERED}: see the corrected figures of {channels}." if channels else f"{AS_FILTERED}."
 
 

@@ -63,7 +63,7 @@ def submit(
                 markup=False,
             )
         if whose.waiver is not None:
-            meaning = words.says("waiver", whose.waiver)
+            meaning = words.code_description("waiver", whose.waiver)
             out.print(f"{file.name}: waiver {whose.waiver}: {meaning}", soft_wrap=True, markup=False)
         few = [
             f"{month} {channel}"

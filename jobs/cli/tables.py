@@ -12,7 +12,7 @@ from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
 from jobs.cli.rows import Format, parse_columns, read_rows, write_rows
 from jobs.core import contracts
-from jobs.core.choices import nearest
+from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 
@@ -53,8 +53,8 @@ def show(
     """
     if sql is not None and (table or columns or where):
         raise ObservatoryError("--sql goes without a table, --columns and --where: the query names them")
-    if table is not None and table not in contracts.tables():
-        raise ObservatoryError(f"unknown table '{table}'{nearest(table, contracts.tables())}")
+    if table is not None and table not in contracts.list_tables():
+        raise ObservatoryError(f"unknown table '{table}'{nearest_hint(table, contracts.list_tables())}")
     if format is Format.parquet and output is None:
         raise ObservatoryError("--format parquet needs a file: add --output FILE")
     if output is not None and format is Format.table:
@@ -74,7 +74,7 @@ def show(
 
         show_lake(lake, out)
         return
-    about = contracts.contract(table)
+    about = contracts.read_contract(table)
     chosen = parse_columns(columns, table)
     if not chosen and format is Format.table:
         chosen = key_first(about)
@@ -98,7 +98,7 @@ def measures_first(about: contracts.Contract) -> list[str]:
 def tables() -> None:
     """List every table, with its key and what a row is."""
     table = Table("table", "a row is", "key", title="Tables", title_justify="left")
-    for name in contracts.tables():
-        about = contracts.contract(name)
+    for name in contracts.list_tables():
+        about = contracts.read_contract(name)
         table.add_row(name, about.description, ", ".join(about.key))
     out.print(table)

@@ -28,7 +28,7 @@ class Area:
     countries: tuple[str, ...]
 
 
-def on_day(dated: pl.DataFrame, day: dt.date) -> pl.DataFrame:
+def rows_on_day(dated: pl.DataFrame, day: dt.date) -> pl.DataFrame:
     """The rows that hold on a day."""
     return dated.filter(holds_on(pl.lit(day)))
 
@@ -38,7 +38,7 @@ def holds_on(day: pl.Expr) -> pl.Expr:
     return (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (day < pl.col("valid_to")))
 
 
-def classified(country: pl.DataFrame, country_group: pl.DataFrame, day: dt.date) -> pl.DataFrame:
+def classify_countries(country: pl.DataFrame, country_group: pl.DataFrame, day: dt.date) -> pl.DataFrame:
     """Region, development class and groups of each country on a day, as country_code, region_code,
     development_code and group_codes.
 
@@ -47,13 +47,13 @@ def classified(country: pl.DataFrame, country_group: pl.DataFrame, day: dt.date)
     alone would leave out countries such as India and Kenya.
     """
     groups = (
-        on_day(country_group, day)
+        rows_on_day(country_group, day)
         .group_by(pl.col("iso3").alias("country_code"))
         .agg(pl.col("group_code").unique().sort().alias("group_codes"))
     )
     held = pl.col("group_codes")
     return (
-        on_day(country, day)
+        rows_on_day(country, day)
         .filter(pl.col("itu_region").is_not_null())
         .select(pl.col("iso3").alias("country_code"), pl.col("itu_region").alias("region_code"))
         .join(groups, on="country_code", how="left")
@@ -70,7 +70,7 @@ def classified(country: pl.DataFrame, country_group: pl.DataFrame, day: dt.date)
     )
 
 
-def areas(countries: pl.DataFrame) -> list[Area]:
+def list_areas(countries: pl.DataFrame) -> list[Area]:
     """The world, the regions, the groups, and each country, of a table of classified countries."""
     rows = countries.sort("country_code").to_dicts()
     found = [Area(WORLD, ALL, tuple(row["country_code"] for row in rows))]
@@ -84,7 +84,7 @@ def areas(countries: pl.DataFrame) -> list[Area]:
     return found + [Area(row["country_code"], COUNTRY, (row["country_code"],)) for row in rows]
 
 
-def with_classes(operators: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
+def join_classes(operators: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFrame:
     """Operators with the region and class of their country. Raises ObservatoryError if it has no region."""
     unknown = sorted(set(operators["country_code"]) - set(countries["country_code"]))
     if unknown:
@@ -95,6 +95,6 @@ def with_classes(operators: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFra
     return operators.join(countries, on="country_code", how="left", maintain_order="left")
 
 
-def members(area: Area, country: np.ndarray) -> np.ndarray:
+def are_in_area(area: Area, country: np.ndarray) -> np.ndarray:
     """Which operators are in the area, by their countries."""
     return np.isin(country.astype(str), area.countries)

@@ -1,10 +1,10 @@
-"""The attributes of a message that definitions of spam ask for, and the type of each in Spark.
+"""Attributes of a message that definitions of spam may use, each with its SQL type.
 
-A log knows few of them: what it does not record is NULL. What the operator knows beside its logs
-(jobs/formats/knowledge) comes before what rules read from them (ref.attribute_rule).
+Logs record few of them; the others are NULL. What the operator states
+(jobs/formats/knowledge) takes precedence over what rules derive from logs (ref.attribute_rule).
 
-A label of an audit contains none of them: it says whether a message is spam to the operator. So labels cover
-only definitions that ask for nothing but what the operator's measures did.
+A label of an audit states none of them, only whether the operator takes the message for spam. So labels apply
+to definitions without attributes only, which depend on what the operator's measures did.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ ATTRIBUTES = {
 }
 
 
-def asked(predicates: Iterable[str]) -> tuple[str, ...]:
-    """The attributes that the predicates of a definition ask for; none where labels speak for it."""
+def asked_attributes(predicates: Iterable[str]) -> tuple[str, ...]:
+    """The attributes that the predicates of a definition use. Labels of an audit apply where there are
+    none."""
     # Formats and silver import this module for the names alone.
     import sqlglot
     from sqlglot import exp

@@ -6,14 +6,14 @@ import difflib
 from typing import Any
 
 
-def one_of(value: str, known: Any, what: str) -> str:
+def check_choice(value: str, known: Any, what: str) -> str:
     """The value itself if it is known; else an error with the nearest known one."""
     if value in known:
         return value
-    raise ValueError(f"unknown {what} '{value}'" + nearest(value, known))
+    raise ValueError(f"unknown {what} '{value}'" + nearest_hint(value, known))
 
 
-def nearest(value: str, known: Any) -> str:
+def nearest_hint(value: str, known: Any) -> str:
     """A hint such as `; did you mean 'postfix'?`, or the choices when nothing is near."""
     by_lower = {str(name).lower(): str(name) for name in known}
     close = difflib.get_close_matches(value.lower(), list(by_lower), n=1, cutoff=0.5)
@@ -22,7 +22,7 @@ def nearest(value: str, known: Any) -> str:
     return f"; known are: {', '.join(sorted(by_lower.values()))}" if len(by_lower) <= 20 else ""
 
 
-def model_of(model: Any, step: str) -> Any:
+def settings_class(model: Any, step: str) -> Any:
     """The settings class behind a field, through lists and options."""
     if not hasattr(model, "model_fields") or step not in model.model_fields:
         return model

@@ -1,10 +1,10 @@
 """Contracts: what each table is, read from schemas/, and all that derives from it.
 
 schemas/fields.yaml defines every column once; schemas/<layer>/<table>.yaml names a table's columns,
-key, partitions, inputs and how parts of it merge. From them derive the Arrow and Polars schemas, conform(),
-the Delta schema with its comments, the checks, the Great Expectations suites, the data dictionary and
-Airflow's assets. Arrow and Polars are imported only where a function needs them, because Airflow reads
-contracts while it parses DAGs.
+key, partitions, inputs and how parts of it merge. From them derive the Arrow and Polars schemas,
+conform_frame(), the Delta schema with its comments, the checks, the Great Expectations suites, the data
+dictionary and Airflow's assets. Arrow and Polars are imported only where a function needs them, because
+Airflow reads contracts while it parses DAGs.
 """
 
 from __future__ import annotations
@@ -109,14 +109,14 @@ def read_yaml(file: Path) -> Any:
 
 
 @cache
-def fields() -> dict[str, Field]:
+def read_fields() -> dict[str, Field]:
     """Every column of every table, from schemas/fields.yaml."""
     raw = read_yaml(SCHEMAS / "fields.yaml")
     return {name: Field(name=name, **properties) for name, properties in raw.items()}
 
 
 @cache
-def contract(table: str) -> Contract:
+def read_contract(table: str) -> Contract:
     """The contract of a table such as gold.spam_volume_daily."""
     layer, _, name = table.partition(".")
     file = folder_of(layer) / f"{name}.yaml"
@@ -124,7 +124,7 @@ def contract(table: str) -> Contract:
         raise ObservatoryError(f"unknown table '{table}': there is no {file.relative_to(SCHEMAS.parent)}")
     raw = read_yaml(file)
     refuse_words(file.name, raw)
-    unknown = [column for column in raw["fields"] if column not in fields()]
+    unknown = [column for column in raw["fields"] if column not in read_fields()]
     if unknown:
         raise ObservatoryError(f"{file.name}: {', '.join(unknown)} not defined in schemas/fields.yaml")
     if raw["table"] != table:
@@ -138,9 +138,9 @@ def contract(table: str) -> Contract:
     return Contract(
         table=table,
         description=raw["description"].strip(),
-        fields=tuple(fields()[column] for column in raw["fields"]),
+        fields=tuple(read_fields()[column] for column in raw["fields"]),
         key=tuple(raw["key"]),
-        reads=tuple(each for given in raw.get("reads", ()) for each in expanded(given, table)),
+        reads=tuple(each for given in raw.get("reads", ()) for each in expand_reads(given, table)),
         partition_by=tuple(raw.get("partition_by", ())),
         required=tuple(raw.get("required", ())),
         checks=tuple(raw.get("checks", {}).items()),
@@ -148,50 +148,52 @@ def contract(table: str) -> Contract:
     )
 
 
-def expanded(given: str, table: str) -> list[str]:
+def expand_reads(given: str, table: str) -> list[str]:
     """The tables that an entry of `reads` names: `bronze.*` stands for those of all formats that have rows
     for the table."""
     if given != "bronze.*":
         return [given]
-    return [f"bronze.{code}" for code, row in rows_of("format").items() if table in row["silver"].split()]
+    return [
+        f"bronze.{code}" for code, row in codelist_rows("format").items() if table in row["silver"].split()
+    ]
 
 
 def format_kind(name: str) -> str:
     """How files of a format are read: lines, documents, or profile. Its kernel need not be imported."""
-    return rows_of("format").get(name, {"kind": "lines"})["kind"]
+    return codelist_rows("format").get(name, {"kind": "lines"})["kind"]
 
 
 def engines_of_format(name: str) -> tuple[str, ...]:
     """The engines whose rules hold for rows of a format, beside its own and those of every engine."""
-    return tuple(rows_of("format").get(name, {"rules_of": ""})["rules_of"].split())
+    return tuple(codelist_rows("format").get(name, {"rules_of": ""})["rules_of"].split())
 
 
 def names_signatures(name: str) -> bool:
     """Whether the symbols in verdicts of a format are names of viruses."""
-    return rows_of("format").get(name, {"names_signatures": ""})["names_signatures"] == "true"
+    return codelist_rows("format").get(name, {"names_signatures": ""})["names_signatures"] == "true"
 
 
-def csv_rows(file: Path) -> tuple[dict[str, str], ...]:
+def read_csv_rows(file: Path) -> tuple[dict[str, str], ...]:
     """The rows of a CSV file of the project, as text."""
     with file.open(newline="", encoding="utf-8") as lines:
         return tuple(csv.DictReader(lines))
 
 
 @cache
-def rows_of(codelist: str) -> dict[str, dict[str, str]]:
+def codelist_rows(codelist: str) -> dict[str, dict[str, str]]:
     """The rows of a list under schemas/codelists/, by code."""
-    return {row["code"]: row for row in csv_rows(CODELISTS / f"{codelist}.csv")}
+    return {row["code"]: row for row in read_csv_rows(CODELISTS / f"{codelist}.csv")}
 
 
 @cache
 def reference_rows(table: str) -> tuple[dict[str, str], ...]:
     """The rows of a table under schemas/reference/, as text."""
-    return csv_rows(REFERENCE / f"{table}.csv")
+    return read_csv_rows(REFERENCE / f"{table}.csv")
 
 
 def refuse_words(file_name: str, raw: Mapping[str, Any]) -> None:
-    """Raise ObservatoryError for what a contract must say and does not, or says in a word of no meaning: a
-    misspelt `partition_by` would make a table that no run can replace."""
+    """Raise ObservatoryError for a contract that lacks a required word or has an unknown one: a misspelt
+    `partition_by` would make a table that no run can replace."""
     told = [f"lacks {word}" for word in NEEDED if word not in raw]
     told += [f"has an unknown word '{word}'" for word in raw if word not in (*NEEDED, *OPTIONAL)]
     if told:
@@ -205,28 +207,28 @@ def folder_of(layer: str) -> Path:
 
 
 @cache
-def tables() -> tuple[str, ...]:
+def list_tables() -> tuple[str, ...]:
     """Every table that has a contract, layer by layer."""
     return tuple(
         f"{layer}.{file.stem}" for layer in LAYERS for file in sorted(folder_of(layer).glob("*.yaml"))
     )
 
 
-def written_by(stage: str) -> list[str]:
+def stage_tables(stage: str) -> list[str]:
     """The tables that a stage of a run writes: those of its layer, but what `observatory audit` writes, which
     reads nothing."""
     return [
         table
-        for table in tables()
-        if table.startswith(f"{stage}.") and (stage == "bronze" or contract(table).reads)
+        for table in list_tables()
+        if table.startswith(f"{stage}.") and (stage == "bronze" or read_contract(table).reads)
     ]
 
 
 @cache
-def codes(codelist: str) -> tuple[str, ...]:
+def list_codes(codelist: str) -> tuple[str, ...]:
     """The codes of a list under schemas/codelists/, or of a reference table's column."""
     if not codelist.startswith("ref."):
-        return tuple(rows_of(codelist))
+        return tuple(codelist_rows(codelist))
     _, table, column = codelist.split(".")
     return tuple(dict.fromkeys(row[column] for row in reference_rows(table)))
 
@@ -326,7 +328,7 @@ def arrow_schema(table: str) -> pa.Schema:
     return pa.schema(
         [
             pa.field(field.name, arrow_type(field.type), metadata={"comment": field.description})
-            for field in contract(table).fields
+            for field in read_contract(table).fields
         ]
     )
 
@@ -334,10 +336,10 @@ def arrow_schema(table: str) -> pa.Schema:
 @cache
 def polars_schema(table: str) -> dict[str, Any]:
     """The table's columns and Polars types."""
-    return {field.name: polars_type(field.type) for field in contract(table).fields}
+    return {field.name: polars_type(field.type) for field in read_contract(table).fields}
 
 
-def conform(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+def conform_frame(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     """The frame with exactly the table's columns, in order and type.
 
     Raises ObservatoryError on a missing or surplus column, and Polars' own error on a value that does not
@@ -362,7 +364,7 @@ def rows_frame(rows: list[dict[str, Any]], table: str) -> pl.DataFrame:
 
 
 @cache
-def reference(table: str) -> pl.DataFrame:
+def reference_table(table: str) -> pl.DataFrame:
     """A reference table: schemas/reference/<name>.csv with the types of its contract; an empty cell is null.
 
     Raises ObservatoryError for a file that lacks a column, holds a value of another type, repeats a key or
@@ -370,13 +372,13 @@ def reference(table: str) -> pl.DataFrame:
     """
     import polars as pl
 
-    file = REFERENCE / f"{contract(table).name}.csv"
+    file = REFERENCE / f"{read_contract(table).name}.csv"
     try:
         text = pl.read_csv(file, infer_schema=False).with_columns(pl.all().replace("", None))
         rows = text.select(typed_text(name, kind) for name, kind in polars_schema(table).items())
     except pl.exceptions.PolarsError as error:
         raise ObservatoryError(f"{file.name} is not as its contract says: {error}") from None
-    refuse_broken(rows, contract(table), file.name)
+    refuse_broken(rows, read_contract(table), file.name)
     return rows
 
 

@@ -12,7 +12,7 @@ ATTEMPTED = "attempted"
 RECEIVED = ["inbound", "internal"]
 # Stages at which the content was there, so that a filter could look at it.
 CONTENT_SEEN = ["content", "delivery"]
-# The same of recipients, as SQL: what a filter's error is of.
+# The same for recipients, as SQL: the units that a filter's error is measured on.
 HAD_CONTENT = f"unit_code = 'recipient' AND stage_code IN ({', '.join(map(repr, CONTENT_SEEN))})"
 # Outcomes in which a message did not get to the user, and those that a measure against spam may decide.
 STOPPED = ["rejected", "discarded", "quarantined", "deferred"]

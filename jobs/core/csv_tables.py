@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.core.contracts import codes, contract, polars_schema
+from jobs.core.contracts import list_codes, polars_schema, read_contract
 from jobs.core.errors import ObservatoryError
 
 EXAMPLES = 3
@@ -39,7 +39,7 @@ def read_table(folder: Path, table: str, is_needed: bool = True) -> pl.DataFrame
 
     Raises ObservatoryError for a file that does not fit.
     """
-    about, file = contract(table), file_of(folder, table)
+    about, file = read_contract(table), file_of(folder, table)
     if file is None and not is_needed:
         return pl.DataFrame(schema=polars_schema(table))
     if file is None:
@@ -56,7 +56,7 @@ def read_table(folder: Path, table: str, is_needed: bool = True) -> pl.DataFrame
 
 def file_of(folder: Path, table: str) -> Path | None:
     """The table's file in the folder, plain before packed."""
-    name = contract(table).name
+    name = read_contract(table).name
     named = (folder / f"{name}.csv", folder / f"{name}.csv.gz")
     return next((each for each in named if each.is_file()), None)
 
@@ -66,7 +66,7 @@ def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
 
     Raises ObservatoryError with a line for each column and rule that rows break.
     """
-    about, schema = contract(table), polars_schema(table)
+    about, schema = read_contract(table), polars_schema(table)
     missing = [name for name in about.not_null if name not in text.columns]
     surplus = sorted(set(text.columns) - set(schema))
     if missing or surplus:
@@ -93,7 +93,7 @@ def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
     frame = pl.DataFrame(columns)
     for field in about.fields:
         if field.codelist:
-            known = codes(field.codelist)
+            known = list_codes(field.codelist)
             unknown = ~frame[field.name].is_in(list(known)) & frame[field.name].is_not_null()
             shown = ", ".join(known[:SHOWN]) + (", …" if len(known) > SHOWN else "")
             says = f"is not in the list {field.codelist}: {shown}"

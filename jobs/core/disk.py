@@ -72,11 +72,11 @@ def is_full(error: BaseException) -> bool:
         # An OSError of delta-rs has no number.
         getattr(each, "errno", None) in NUMBERS
         or (getattr(each, "errno", None) is None and any(word in str(each) for word in WORDS))
-        for each in causes(error)
+        for each in error_causes(error)
     )
 
 
-def causes(error: BaseException | None) -> Iterator[BaseException]:
+def error_causes(error: BaseException | None) -> Iterator[BaseException]:
     """An error, and those that it came from."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

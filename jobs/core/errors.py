@@ -22,7 +22,7 @@ class ValidationHeld(ObservatoryError):
 
 
 class TryAgain(ObservatoryError):
-    """What passes without a change to settings: the same command may be tried again (exit code 5)."""
+    """A trouble that may pass by itself: try the same command again (exit code 5)."""
 
     exit_code = 5
 

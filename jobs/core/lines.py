@@ -1,7 +1,7 @@
-"""Bytes of a log cut into lines, without Spark: what kernels are given, whoever reads the file.
+"""Cut the bytes of a log into lines, in the frame that kernels take.
 
-A line ends in LF, in CR LF, or in a CR that neither CR nor LF follows, as on the classic Mac. Whether a byte
-ends a line shows in it and the next one, so that cuts of a file do not matter.
+A line ends in LF, in CR LF, or in a CR that neither CR nor LF follows, as on the classic Mac. A byte and the
+next one show whether the byte ends a line, so that a file may be cut anywhere.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def first_line(data: bytes) -> bytes:
     return data[: end.start()] if end else data
 
 
-def last_start(data: bytes | bytearray, begin: int = 0) -> int:
-    """Where the last line begins that a line end stands before, from a byte on; 0 without one."""
+def last_line_start(data: bytes | bytearray, begin: int = 0) -> int:
+    """The place behind the last line end at or after `begin`, where the last line begins; 0 without one."""
     found = data.rfind(b"\n", begin) + 1
     low, high = max(found, begin), len(data)
     while high > low and data[high - 1] == 13:
@@ -43,8 +43,11 @@ def line_count(data: bytes) -> int:
 
 
 def rest_of_line(file: IO[bytes], before: bytes = b"", most: int | None = None) -> bytes:
-    """What a file has up to its next line end, which may be the last of the bytes before; the file stands
-    behind it then. most: bytes that are read at most."""
+    """Read a file to its next line end and leave it just behind that.
+
+    before: bytes that were read before, the last of which may be a CR that ends the line. most: the most
+    bytes to read.
+    """
     line = bytearray(before)
     size = len(before)
     while part := file.readline(PIECE if most is None else min(PIECE, most + size - len(line))):
@@ -56,11 +59,11 @@ def rest_of_line(file: IO[bytes], before: bytes = b"", most: int | None = None) 
     return bytes(line[size:])
 
 
-def frame_of(block: bytes, offset: int) -> pl.DataFrame:
+def frame_lines(block: bytes, offset: int) -> pl.DataFrame:
     """One row per line of the block: `offset` in the stream, `line` without its end, `line_bytes`.
 
-    Lines that are not UTF-8 are read as Latin-1, so that nothing is lost. The mark that programs of Windows
-    put before a file's first line belongs to none.
+    Lines that are not UTF-8 are read as Latin-1, so that nothing is lost. A byte order mark before a file's
+    first line is left out.
     """
     data = np.frombuffer(block, dtype=np.uint8)
     is_end = data == 10
@@ -80,7 +83,7 @@ def frame_of(block: bytes, offset: int) -> pl.DataFrame:
         lines = pl.Series("line", text)
     except UnicodeDecodeError:
         lines = pl.Series(
-            "line", [decoded(block[s:e]) for s, e in zip(starts, ends, strict=True)], dtype=pl.String
+            "line", [decode_line(block[s:e]) for s, e in zip(starts, ends, strict=True)], dtype=pl.String
         )
     lines = lines.str.strip_chars_end("\r\n")
     if offset == 0 and block.startswith(BYTE_ORDER_MARK.encode()):
@@ -88,7 +91,7 @@ def frame_of(block: bytes, offset: int) -> pl.DataFrame:
     return pl.DataFrame({"offset": starts + offset, "line": lines, "line_bytes": ends - starts})
 
 
-def decoded(line: bytes) -> str:
+def decode_line(line: bytes) -> str:
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:

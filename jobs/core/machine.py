@@ -34,9 +34,9 @@ def usable_memory() -> int:
 def cpu_quotas() -> Iterator[float]:
     """The cores that each cgroup of this process grants, version 2 and version 1."""
     for folder in cgroup_folders("cpu"):
-        quota, _, period = text_of(folder / "cpu.max").partition(" ")
+        quota, _, period = read_text(folder / "cpu.max").partition(" ")
         if not quota:
-            quota, period = text_of(folder / "cpu.cfs_quota_us"), text_of(folder / "cpu.cfs_period_us")
+            quota, period = read_text(folder / "cpu.cfs_quota_us"), read_text(folder / "cpu.cfs_period_us")
         if quota.isdigit() and period.isdigit() and int(period):
             yield int(quota) / int(period)
 
@@ -45,13 +45,13 @@ def memory_limits() -> Iterator[int]:
     """The memory limit of each cgroup of this process, version 2 and version 1."""
     for folder in cgroup_folders("memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):
-            if (limit := text_of(folder / name)).isdigit() and int(limit):
+            if (limit := read_text(folder / name)).isdigit() and int(limit):
                 yield int(limit)
 
 
 def cgroup_folders(controller: str) -> Iterator[Path]:
     """The folders of this process's cgroup and of all above it: a limit of any of them binds."""
-    for line in text_of(LISTED).splitlines():
+    for line in read_text(LISTED).splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and controller not in controllers.split(","):
             continue
@@ -61,7 +61,7 @@ def cgroup_folders(controller: str) -> Iterator[Path]:
         yield from (folder for folder in (own, *own.parents) if folder.is_relative_to(top))
 
 
-def text_of(file: Path) -> str:
+def read_text(file: Path) -> str:
     """The file's text without the line's end; empty if it cannot be read."""
     try:
         return file.read_text(encoding="ascii").strip()

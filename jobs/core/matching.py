@@ -29,7 +29,7 @@ QUIET = re2.Options()
 QUIET.log_errors = False
 
 
-def loosened(pattern: str) -> str:
+def loosen_pattern(pattern: str) -> str:
     """A pattern that RE2 can take and that holds no literal which the given one does not need.
 
     Word boundaries and look-arounds go: they only narrow what matches.
@@ -93,7 +93,7 @@ class Numbered:
 
 
 @cache
-def searcher(patterns: tuple[str, ...]) -> Callable[[str], list[int]]:
+def make_searcher(patterns: tuple[str, ...]) -> Callable[[str], list[int]]:
     """A function that gives, in order, the numbers of the patterns which are found in a text."""
     # RE2 decides the sure patterns of printable ASCII texts. The filters select which of the others to try:
     # `odd` in such texts, `likely` in all other texts.
@@ -103,9 +103,9 @@ def searcher(patterns: tuple[str, ...]) -> Callable[[str], list[int]]:
     for number, pattern in enumerate(patterns):
         is_sure = is_read_alike(pattern) and sure.add(number, pattern.replace("(?iu)", "(?i)"))
         can_filter = not READ_OTHERWISE.search(pattern)
-        if not is_sure and not (can_filter and odd.add(number, loosened(pattern))):
+        if not is_sure and not (can_filter and odd.add(number, loosen_pattern(pattern))):
             always_odd.append(number)
-        if BEYOND_ASCII.search(pattern) or not (can_filter and likely.add(number, loosened(pattern))):
+        if BEYOND_ASCII.search(pattern) or not (can_filter and likely.add(number, loosen_pattern(pattern))):
             always_likely.append(number)
 
     @cache
@@ -167,7 +167,7 @@ class Matching(Protocol):
     def pattern(self) -> str: ...
 
 
-def matcher(rules: Sequence[Matching], *match_on: str) -> Matcher:
+def make_matcher(rules: Sequence[Matching], *match_on: str) -> Matcher:
     """A matcher for the rules with one of these `match_on`."""
     exact: dict[str, tuple[int, ...]] = {}
     patterns: dict[int, str] = {}
@@ -178,7 +178,7 @@ def matcher(rules: Sequence[Matching], *match_on: str) -> Matcher:
             patterns[place] = rule.pattern
         else:
             exact[rule.pattern] = (*exact.get(rule.pattern, ()), place)
-    return Matcher(exact, tuple(patterns), searcher(tuple(patterns.values())))
+    return Matcher(exact, tuple(patterns), make_searcher(tuple(patterns.values())))
 
 
 def by_distinct(values: pl.Series, results: Callable[[list[str]], pl.DataFrame]) -> pl.DataFrame:
@@ -193,7 +193,7 @@ def by_distinct(values: pl.Series, results: Callable[[list[str]], pl.DataFrame])
     return rows.join(table, on="__value", how="left", maintain_order="left").drop("__value")
 
 
-def found_in_lists(lists: pl.Series, match: Matcher, best: bool = False) -> pl.Series:
+def match_lists(lists: pl.Series, match: Matcher, best: bool = False) -> pl.Series:
     """For each list of names, the places of all rules that match one of them, as `3,17`; empty where none.
 
     best: for each name its best rule only. Few names of a list match anything, so that lists which
@@ -220,6 +220,6 @@ def found_in_lists(lists: pl.Series, match: Matcher, best: bool = False) -> pl.S
     return by_distinct(keys, results)["places"].fill_null("")
 
 
-def places_of(joined: str) -> list[int]:
-    """The numbers in an answer of found_in_lists()."""
+def split_places(joined: str) -> list[int]:
+    """The numbers in an answer of match_lists()."""
     return [int(place) for place in joined.split(",") if place]

@@ -1,7 +1,8 @@
 """How parts of a table add up, as its contract says: `merge` names a rule for each column outside the key.
 
-A table that is computed in parts is finish(merged(partial(messages))). The law that makes it true whatever
-the cut: merged(partial(a) + partial(b)) == merged(partial(a + b)), as sets of rows.
+A table that is computed in parts is finish(merge_rows(partial(messages))). The law that makes it true
+whatever
+the cut: merge_rows(partial(a) + partial(b)) == merge_rows(partial(a + b)), as sets of rows.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 import polars as pl
 
 from jobs.core import sketch
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 
 
-def merged(parts: pl.DataFrame, key: Iterable[str], rules: Mapping[str, str]) -> pl.DataFrame:
+def merge_rows(parts: pl.DataFrame, key: Iterable[str], rules: Mapping[str, str]) -> pl.DataFrame:
     """Rows of the same key made one, each other column by its rule (jobs.core.contracts.MERGES).
 
     A value that all parts lack stays null. union: a list of values becomes the sorted list of all of them.
@@ -28,13 +29,13 @@ def merged(parts: pl.DataFrame, key: Iterable[str], rules: Mapping[str, str]) ->
     return parts.group_by(by).agg(made).select([*by, *rules])
 
 
-def whole(parts: pl.DataFrame, table: str) -> pl.DataFrame:
+def merge_parts(parts: pl.DataFrame, table: str) -> pl.DataFrame:
     """Parts of a table merged by its contract's key and rules."""
-    about = contract(table)
-    return merged(parts, about.key, dict(about.merge))
+    about = read_contract(table)
+    return merge_rows(parts, about.key, dict(about.merge))
 
 
-def values_of(lists: pl.Expr) -> pl.Expr:
+def explode_lists(lists: pl.Expr) -> pl.Expr:
     """The values of all lists, one below the other."""
     return lists.list.explode(keep_nulls=False, empty_as_null=False)
 
@@ -47,6 +48,6 @@ RULES: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "all": pl.Expr.all,
     # Of values that do not differ within a key.
     "first": lambda value: value.drop_nulls().first(),
-    "union": lambda lists: values_of(lists).unique().sort().implode(),
-    "sketch": lambda lists: sketch.smallest(values_of(lists)).implode(),
+    "union": lambda lists: explode_lists(lists).unique().sort().implode(),
+    "sketch": lambda lists: sketch.smallest_hashes(explode_lists(lists)).implode(),
 }

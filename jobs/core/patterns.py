@@ -4,7 +4,8 @@
     <time> mx1 postfix/smtpd[<n>]: <id>: weird <address> from <ip>
 
 Two uses: lines of one kind count together, and a person may look at them without reading anyone's address,
-number, name or text. Masking rather takes too much than too little. What is shown goes through visible(),
+number, name or text. Masking rather takes too much than too little. What is shown goes through
+escape_unseen(),
 too: a log can hold what drives a terminal.
 """
 
@@ -57,7 +58,7 @@ UNSEEN = re.compile(
 )
 
 
-def masked(lines: pl.Series) -> pl.Series:
+def mask_lines(lines: pl.Series) -> pl.Series:
     """The pattern of each line, of at most KEPT signs."""
     pattern = pl.col("line").str.slice(0, LOOKED_AT)
     # What was cut in the middle may be half an address, which no mask would know.
@@ -82,27 +83,27 @@ def mask_value(value: str) -> str:
     return shape if len(shape) <= 24 else shape[:24] + "…"
 
 
-def counted(lines: pl.DataFrame, by: list[str], place: str) -> pl.DataFrame:
+def count_patterns(lines: pl.DataFrame, by: list[str], place: str) -> pl.DataFrame:
     """`by`, pattern, count and the first `place` of each kind of line.
 
     Equal lines are masked once. `lines` has `line` and the columns named.
     """
     distinct = lines.group_by("line", *by).agg(pl.len().alias("count"), pl.col(place).min())
     return (
-        distinct.with_columns(masked(distinct["line"]))
+        distinct.with_columns(mask_lines(distinct["line"]))
         .group_by(*by, "pattern")
         .agg(pl.col("count").sum(), pl.col(place).min())
     )
 
 
-def visible(text: str) -> str:
+def escape_unseen(text: str) -> str:
     r"""The text with what a terminal would obey shown as it would be written in a program: \x1b, \u202e."""
     return UNSEEN.sub(lambda sign: _escape(sign[0]), text)
 
 
 def pattern_text(pattern: str) -> Text:
     """A pattern for the terminal: no markup in it is obeyed, placeholders stand out."""
-    text = Text(visible(pattern))
+    text = Text(escape_unseen(pattern))
     text.highlight_regex(PLACEHOLDER, "cyan")
     return text
 

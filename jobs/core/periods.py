@@ -43,12 +43,12 @@ def is_whole(days: int, of: int) -> bool:
     return 100 * days >= LEAST_DAYS_PCT * of
 
 
-def days_of(period_code: str) -> int:
+def count_days(period_code: str) -> int:
     """How many days a period has."""
     return sum(last_day(month).day for month in months_of(period_code))
 
 
-def edges(period_code: str) -> tuple[dt.date, dt.date]:
+def period_bounds(period_code: str) -> tuple[dt.date, dt.date]:
     """The first and the last day of a period."""
     return dt.date.fromisoformat(f"{months_of(period_code)[0]}-01"), last_day(period_code)
 
@@ -62,7 +62,7 @@ def periods_with(months: Iterable[str]) -> list[str]:
     return present + sorted(whole for whole in wholes if set(months_of(whole)) <= set(present))
 
 
-def divisions(period_code: str) -> list[tuple[str, ...]]:
+def period_divisions(period_code: str) -> list[tuple[str, ...]]:
     """The parts that make up a period: a quarter's months; a year's months, and its quarters."""
     months = months_of(period_code)
     if len(months) == 1:
@@ -75,21 +75,21 @@ def periods_within(periods: Iterable[str]) -> set[str]:
     """The periods, and the years of which all quarters are among them."""
     present = set(periods)
     years = {period[:4] for period in present}
-    return present | {year for year in years if set(divisions(year)[1]) <= present}
+    return present | {year for year in years if set(period_divisions(year)[1]) <= present}
 
 
-def latest(periods: Iterable[str]) -> str | None:
+def last_period(periods: Iterable[str]) -> str | None:
     """The period that ends last; of several the longest."""
     return max(periods, key=lambda code: (last_day(code), len(months_of(code))), default=None)
 
 
-def with_logs(told: Iterable[tuple[str, int, int]]) -> str | None:
+def latest_with_logs(told: Iterable[tuple[str, int, int]]) -> str | None:
     """The latest period that any logs cover: a year that few answered ends no earlier than its quarters.
 
     told: periods with how many respondents stand behind a figure, and how many of them only answered. Without
     logs it is the latest period.
     """
     found = list(told)
-    return latest(code for code, all_told, answers in found if all_told > answers) or latest(
+    return last_period(code for code, all_told, answers in found if all_told > answers) or last_period(
         code for code, *_ in found
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from jobs.core.contracts import REFERENCE, contract
+from jobs.core.contracts import REFERENCE, read_contract
 
 
 def reference_version(table: str) -> str:
     """The first twelve digits of the SHA-256 of the table's file, as it is now."""
-    file = REFERENCE / f"{contract(table).name}.csv"
+    file = REFERENCE / f"{read_contract(table).name}.csv"
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12]

@@ -3,7 +3,7 @@
 A sketch holds the SIZE smallest of its values' hashes, a bottom-k sample (Cohen and Kaplan, "Summarizing data
 using bottom-k sketches", PODC 2007). Below SIZE values it holds all of them, and its count is exact; beyond,
 the standard error is about 1 / sqrt(SIZE - 2), 1.6%. In frames a sketch is a sorted list of whole numbers
-below 2**60, in tables their bytes, 8 each, the lowest first (little-endian): no library decides about them.
+below 2**60, in tables their bytes, 8 each, the lowest first (little-endian), whatever library reads them.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ DIGITS = BITS // 4
 LIST = pl.List(pl.Int64)
 
 
-def of_pseudonym(column: pl.Expr) -> pl.Expr:
+def hash_pseudonym(column: pl.Expr) -> pl.Expr:
     """The hash of a pseudonym, which is a keyed hash already: its first 60 bits. Null stays null.
 
-    Text that is no such pseudonym is hashed as of_text() does.
+    Text that is no such pseudonym is hashed as hash_text() does.
     """
-    return column.map_batches(hashed_before, return_dtype=pl.Int64)
+    return column.map_batches(cut_pseudonyms, return_dtype=pl.Int64)
 
 
-def hashed_before(pseudonyms: pl.Series) -> pl.Series:
+def cut_pseudonyms(pseudonyms: pl.Series) -> pl.Series:
     first = pseudonyms.str.slice(0, DIGITS).str.to_integer(base=16, strict=False, dtype=pl.Int64)
     is_other = (first.is_null() | (pseudonyms.str.len_bytes() < DIGITS)) & pseudonyms.is_not_null()
-    return hashed(pseudonyms).zip_with(is_other, first) if is_other.any() else first
+    return hash_texts(pseudonyms).zip_with(is_other, first) if is_other.any() else first
 
 
-def of_text(column: pl.Expr) -> pl.Expr:
+def hash_text(column: pl.Expr) -> pl.Expr:
     """The hash of any text: the first 60 bits of its SHA-256. Null stays null."""
-    return column.map_batches(hashed, return_dtype=pl.Int64)
+    return column.map_batches(hash_texts, return_dtype=pl.Int64)
 
 
-def hashed(texts: pl.Series) -> pl.Series:
+def hash_texts(texts: pl.Series) -> pl.Series:
     distinct = texts.drop_nulls().unique()
     made = [int(hashlib.sha256(text.encode()).hexdigest()[:DIGITS], 16) for text in distinct.to_list()]
     return texts.replace_strict(
@@ -47,7 +47,7 @@ def hashed(texts: pl.Series) -> pl.Series:
     )
 
 
-def smallest(hashes: pl.Expr) -> pl.Expr:
+def smallest_hashes(hashes: pl.Expr) -> pl.Expr:
     """The hashes that a sketch keeps, as rows; implode() makes them a list."""
     return hashes.drop_nulls().unique().sort().head(SIZE)
 
@@ -57,7 +57,7 @@ def to_bytes(column: pl.Expr) -> pl.Expr:
     return column.map_batches(bytes_of_lists, return_dtype=pl.Binary)
 
 
-def of_bytes(column: pl.Expr) -> pl.Expr:
+def from_bytes(column: pl.Expr) -> pl.Expr:
     """The bytes of a table's column as lists of hashes. Null stays null."""
     return column.map_batches(lists_of_bytes, return_dtype=LIST)
 
@@ -86,7 +86,7 @@ def lists_of_bytes(sketches: pl.Series) -> pl.Series:
     return pl.Series(sketches.name, lists, dtype=LIST)
 
 
-def estimate(hashes: pl.Expr) -> pl.Expr:
+def estimate_distinct(hashes: pl.Expr) -> pl.Expr:
     """How many distinct values a sketch (a list of hashes) was made of, as a whole number; null of null."""
     size = hashes.list.len().cast(pl.Int64)
     of_many = ((SIZE - 1) / (hashes.list.last() / float(1 << BITS))).round().cast(pl.Int64, strict=False)

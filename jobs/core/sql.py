@@ -22,7 +22,7 @@ import polars as pl
 import sqlglot
 from sqlglot import exp
 
-from jobs.core.contracts import contract, polars_schema
+from jobs.core.contracts import polars_schema, read_contract
 from jobs.core.errors import ObservatoryError
 
 # The types of columns by name, or None where they are not known.
@@ -58,12 +58,12 @@ CASTS: dict[str, Any] = {
 
 
 @cache
-def expression(text: str) -> pl.Expr:
+def parse_expression(text: str) -> pl.Expr:
     """SQL text as a Polars expression. Raises ObservatoryError for what it cannot read, naming it."""
-    return read(parsed(text), None)
+    return read_node(parse_sql(text), None)
 
 
-def condition(text: str, table: str, schema: Types = None) -> pl.Expr:
+def parse_condition(text: str, table: str, schema: Types = None) -> pl.Expr:
     """A condition on a table's rows, checked against the columns and types of its contract.
 
     A string literal beside a column of dates, times or numbers is read as a value of that type.
@@ -72,21 +72,21 @@ def condition(text: str, table: str, schema: Types = None) -> pl.Expr:
     """
     types = dict(schema or polars_schema(table))
     try:
-        tree = parsed(text)
+        tree = parse_sql(text)
         for column in tree.find_all(exp.Column):
             if column.parts[0].name not in types:
                 raise ObservatoryError(f"{table} has no column '{column.parts[0].name}'.")
-        made = read(tree, types)
+        made = read_node(tree, types)
         kind = pl.DataFrame(schema=types).select(made.alias("condition")).schema["condition"]
         if kind not in (pl.Boolean, pl.Null):
             raise ObservatoryError(f"'{text}' is not a condition: its type is {kind}.")
     except (ObservatoryError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise ObservatoryError(f"{reason}. Columns: {', '.join(contract(table).columns)}") from None
+        raise ObservatoryError(f"{reason}. Columns: {', '.join(read_contract(table).columns)}") from None
     return made.cast(pl.Boolean)
 
 
-def parsed(text: str) -> exp.Expr:
+def parse_sql(text: str) -> exp.Expr:
     try:
         return sqlglot.parse_one(text, dialect="spark")
     except sqlglot.errors.SqlglotError as error:
@@ -94,14 +94,14 @@ def parsed(text: str) -> exp.Expr:
         raise ObservatoryError(f"cannot parse '{text}': {reason}") from None
 
 
-def read(node: exp.Expr, types: Types) -> pl.Expr:
+def read_node(node: exp.Expr, types: Types) -> pl.Expr:
     """The expression of one node and all below it."""
     if type(node) in COMPARISONS:
-        left, right = operands([node.this, node.expression], types)
-        return compare(type(node), left, right)
+        left, right = read_operands([node.this, node.expression], types)
+        return compare_values(type(node), left, right)
     reader = READERS.get(type(node))
     if reader is None:
-        raise unsupported(node)
+        raise unsupported_error(node)
     return reader(node, types)
 
 
@@ -110,28 +110,28 @@ def is_constant(value: pl.Expr) -> bool:
     return not value.meta.root_names()
 
 
-def compare(sign: type[exp.Expr], left: pl.Expr, right: pl.Expr) -> pl.Expr:
+def compare_values(sign: type[exp.Expr], left: pl.Expr, right: pl.Expr) -> pl.Expr:
     # Polars 2.1 fails on a text literal before an expression whose values are all the same.
     if is_constant(left):
         left, right, sign = right, left, MIRRORED.get(sign, sign)
     return COMPARISONS[sign](left, right)
 
 
-def unsupported(node: exp.Expr) -> ObservatoryError:
+def unsupported_error(node: exp.Expr) -> ObservatoryError:
     return ObservatoryError(
         f"'{node.sql(dialect='spark')}': {type(node).__name__} is not supported in a condition"
     )
 
 
-def column(node: Any, types: Types) -> pl.Expr:
+def read_column(node: Any, types: Types) -> pl.Expr:
     """A column, or a field of a struct."""
     if not all(isinstance(part, exp.Identifier) for part in node.parts):
-        raise unsupported(node)
+        raise unsupported_error(node)
     first, *rest = (part.name for part in node.parts)
     return reduce(lambda struct, name: struct.struct.field(name), rest, pl.col(first))
 
 
-def literal(node: exp.Expr, types: Types) -> pl.Expr:
+def read_literal(node: exp.Expr, types: Types) -> pl.Expr:
     return pl.lit(value_of(node))
 
 
@@ -141,14 +141,14 @@ def value_of(node: exp.Expr) -> Any:
     return int(node.name) if node.name.isdigit() else float(node.name)
 
 
-def operands(nodes: list[exp.Expr], types: Types) -> list[pl.Expr]:
+def read_operands(nodes: list[exp.Expr], types: Types) -> list[pl.Expr]:
     """Nodes that are compared with each other; string literals take the type of the column beside them."""
     kinds = [kind for node in nodes if (kind := type_of(node, types)) not in (None, pl.String)]
     numbers = [node for node in nodes if isinstance(node.unnest(), exp.Literal) and not is_text(node)]
     if numbers and any(kind.is_temporal() for kind in kinds):
         raise ObservatoryError(f"'{numbers[0].sql()}' is not a value of type {kinds[0]}")
     return [
-        typed(node, kinds[0]) if kinds and is_text(node) else read(node, types)
+        typed_literal(node, kinds[0]) if kinds and is_text(node) else read_node(node, types)
         for node in nodes
     ]  # fmt: skip
 
@@ -165,7 +165,7 @@ def is_text(node: exp.Expr) -> bool:
     return isinstance(node.unnest(), exp.Literal) and node.unnest().is_string
 
 
-def typed(node: exp.Expr, kind: Any) -> pl.Expr:
+def typed_literal(node: exp.Expr, kind: Any) -> pl.Expr:
     """A string literal as a value of the type. Raises ObservatoryError if it is none."""
     text = node.unnest().name
     try:
@@ -182,36 +182,36 @@ def typed(node: exp.Expr, kind: Any) -> pl.Expr:
     raise ObservatoryError(f"'{text}' is not a value of type {kind}")
 
 
-def is_in(node: exp.Expr, types: Types) -> pl.Expr:
+def read_in(node: exp.Expr, types: Types) -> pl.Expr:
     if node.args.get("query") or node.args.get("unnest") or node.args.get("field"):
-        raise unsupported(node)
+        raise unsupported_error(node)
     if all(is_text(value) for value in node.expressions) and type_of(node.this, types) in (None, pl.String):
-        return read(node.this, types).is_in([value.unnest().name for value in node.expressions])
-    left, *values = operands([node.this, *node.expressions], types)
-    return reduce(pl.Expr.or_, (compare(exp.EQ, left, value) for value in values))
+        return read_node(node.this, types).is_in([value.unnest().name for value in node.expressions])
+    left, *values = read_operands([node.this, *node.expressions], types)
+    return reduce(pl.Expr.or_, (compare_values(exp.EQ, left, value) for value in values))
 
 
-def between(node: exp.Expr, types: Types) -> pl.Expr:
-    value, low, high = operands([node.this, node.args["low"], node.args["high"]], types)
-    return compare(exp.GTE, value, low) & compare(exp.LTE, value, high)
+def read_between(node: exp.Expr, types: Types) -> pl.Expr:
+    value, low, high = read_operands([node.this, node.args["low"], node.args["high"]], types)
+    return compare_values(exp.GTE, value, low) & compare_values(exp.LTE, value, high)
 
 
-def is_(node: exp.Expr, types: Types) -> pl.Expr:
+def read_is(node: exp.Expr, types: Types) -> pl.Expr:
     """IS NULL, IS TRUE, IS FALSE: never NULL themselves."""
-    value = read(node.this, types)
+    value = read_node(node.this, types)
     if isinstance(node.expression, exp.Null):
         return value.is_null()
     if isinstance(node.expression, exp.Boolean):
         return value.eq_missing(pl.lit(bool(node.expression.this)))
-    raise unsupported(node)
+    raise unsupported_error(node)
 
 
-def like(node: exp.Expr, types: Types, escape: str = "\\") -> pl.Expr:
+def read_like(node: exp.Expr, types: Types, escape: str = "\\") -> pl.Expr:
     if not is_text(node.expression):
-        raise unsupported(node)
+        raise unsupported_error(node)
     flags = "(?is)" if isinstance(node, exp.ILike) else "(?s)"
     pattern = rf"{flags}\A{like_regex(node.expression.unnest().name, escape)}\z"
-    found = read(node.this, types).str.contains(pattern)
+    found = read_node(node.this, types).str.contains(pattern)
     return ~found if node.args.get("negate") else found
 
 
@@ -230,13 +230,13 @@ def like_regex(pattern: str, escape: str) -> str:
     return "".join(parts)
 
 
-def escaped(node: exp.Expr, types: Types) -> pl.Expr:
+def read_escape(node: exp.Expr, types: Types) -> pl.Expr:
     if not isinstance(node.this, exp.Like | exp.ILike) or len(node.expression.name) != 1:
-        raise unsupported(node)
-    return like(node.this, types, node.expression.name)
+        raise unsupported_error(node)
+    return read_like(node.this, types, node.expression.name)
 
 
-def divide(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+def divide_double(left: pl.Expr, right: pl.Expr) -> pl.Expr:
     return pl.when(right != 0).then(left.cast(pl.Float64) / right.cast(pl.Float64))
 
 
@@ -245,99 +245,99 @@ def divide_whole(left: pl.Expr, right: pl.Expr) -> pl.Expr:
     return pl.when(right != 0).then(left.sign() * right.sign() * (left.abs() // right.abs()))
 
 
-def remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
+def take_remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
     """With the sign of what is divided."""
     return pl.when(right != 0).then(left.sign() * (left.abs() % right.abs()))
 
 
-def binary(made: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> Callable[[exp.Expr, Types], pl.Expr]:
-    return lambda node, types: made(read(node.this, types), read(node.expression, types))
+def binary_reader(made: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> Callable[[exp.Expr, Types], pl.Expr]:
+    return lambda node, types: made(read_node(node.this, types), read_node(node.expression, types))
 
 
-def unary(made: Callable[[pl.Expr], pl.Expr]) -> Callable[[exp.Expr, Types], pl.Expr]:
-    return lambda node, types: made(read(node.this, types))
+def unary_reader(made: Callable[[pl.Expr], pl.Expr]) -> Callable[[exp.Expr, Types], pl.Expr]:
+    return lambda node, types: made(read_node(node.this, types))
 
 
-def variadic(made: Callable[[list[pl.Expr]], pl.Expr]) -> Callable[[exp.Expr, Types], pl.Expr]:
-    return lambda node, types: made([read(each, types) for each in (node.this, *node.expressions)])
+def variadic_reader(made: Callable[[list[pl.Expr]], pl.Expr]) -> Callable[[exp.Expr, Types], pl.Expr]:
+    return lambda node, types: made([read_node(each, types) for each in (node.this, *node.expressions)])
 
 
-def element(node: exp.Expr, types: Types) -> pl.Expr:
+def read_element(node: exp.Expr, types: Types) -> pl.Expr:
     """An array's element; the first is 0."""
     (place,) = node.expressions
     if not isinstance(place, exp.Literal) or place.is_string:
-        raise unsupported(node)
-    return read(node.this, types).list.get(value_of(place), null_on_oob=True)
+        raise unsupported_error(node)
+    return read_node(node.this, types).list.get(value_of(place), null_on_oob=True)
 
 
-def field(node: exp.Expr, types: Types) -> pl.Expr:
+def read_field(node: exp.Expr, types: Types) -> pl.Expr:
     """A struct's field behind something other than a column, such as an array's element."""
     if not isinstance(node.expression, exp.Identifier):
-        raise unsupported(node)
-    return read(node.this, types).struct.field(node.expression.name)
+        raise unsupported_error(node)
+    return read_node(node.this, types).struct.field(node.expression.name)
 
 
-def if_(node: exp.Expr, types: Types) -> pl.Expr:
+def read_if(node: exp.Expr, types: Types) -> pl.Expr:
     otherwise = node.args.get("false")
-    chosen = pl.when(read(node.this, types)).then(read(node.args["true"], types))
-    return chosen if otherwise is None else chosen.otherwise(read(otherwise, types))
+    chosen = pl.when(read_node(node.this, types)).then(read_node(node.args["true"], types))
+    return chosen if otherwise is None else chosen.otherwise(read_node(otherwise, types))
 
 
-def case(node: exp.Expr, types: Types) -> pl.Expr:
+def read_case(node: exp.Expr, types: Types) -> pl.Expr:
     chosen: Any = pl
     for each in node.args["ifs"]:
         if node.this is None:
-            holds = read(each.this, types)
+            holds = read_node(each.this, types)
         else:
-            left, right = operands([node.this, each.this], types)
-            holds = compare(exp.EQ, left, right)
-        chosen = chosen.when(holds).then(read(each.args["true"], types))
+            left, right = read_operands([node.this, each.this], types)
+            holds = compare_values(exp.EQ, left, right)
+        chosen = chosen.when(holds).then(read_node(each.args["true"], types))
     default = node.args.get("default")
-    made: pl.Expr = chosen if default is None else chosen.otherwise(read(default, types))
+    made: pl.Expr = chosen if default is None else chosen.otherwise(read_node(default, types))
     return made
 
 
-def cast(node: Any, types: Types) -> pl.Expr:
+def read_cast(node: Any, types: Types) -> pl.Expr:
     kind = CASTS.get(node.to.this.value)
     if kind is None or node.to.expressions:
-        raise unsupported(node)
+        raise unsupported_error(node)
     if is_text(node.this) and kind.is_temporal():
-        return typed(node.this, kind)
-    return read(node.this, types).cast(kind)
+        return typed_literal(node.this, kind)
+    return read_node(node.this, types).cast(kind)
 
 
 READERS: dict[type[exp.Expr], Callable[[exp.Expr, Types], pl.Expr]] = {
-    exp.Column: column,
-    exp.Dot: field,
-    exp.Bracket: element,
-    exp.Literal: literal,
+    exp.Column: read_column,
+    exp.Dot: read_field,
+    exp.Bracket: read_element,
+    exp.Literal: read_literal,
     exp.Boolean: lambda node, types: pl.lit(bool(node.this)),
     exp.Null: lambda node, types: pl.lit(None),
-    exp.Paren: unary(lambda value: value),
-    exp.And: binary(pl.Expr.and_),
-    exp.Or: binary(pl.Expr.or_),
-    exp.Not: unary(pl.Expr.not_),
-    exp.In: is_in,
-    exp.Between: between,
-    exp.Is: is_,
-    exp.Like: like,
-    exp.ILike: like,
-    exp.Escape: escaped,
-    exp.Add: binary(pl.Expr.add),
-    exp.Sub: binary(pl.Expr.sub),
-    exp.Mul: binary(pl.Expr.mul),
-    exp.Div: binary(divide),
-    exp.IntDiv: binary(divide_whole),
-    exp.Mod: binary(remainder),
-    exp.Neg: unary(pl.Expr.neg),
-    exp.Abs: unary(pl.Expr.abs),
-    exp.Length: unary(lambda value: value.str.len_chars().cast(pl.Int32)),
-    exp.ArraySize: unary(lambda value: value.list.len().cast(pl.Int32)),
-    exp.Coalesce: variadic(pl.coalesce),
-    exp.Least: variadic(pl.min_horizontal),
-    exp.Greatest: variadic(pl.max_horizontal),
-    exp.If: if_,
-    exp.Case: case,
-    exp.Cast: cast,
-    exp.TryCast: cast,
+    exp.Paren: unary_reader(lambda value: value),
+    exp.And: binary_reader(pl.Expr.and_),
+    exp.Or: binary_reader(pl.Expr.or_),
+    exp.Not: unary_reader(pl.Expr.not_),
+    exp.In: read_in,
+    exp.Between: read_between,
+    exp.Is: read_is,
+    exp.Like: read_like,
+    exp.ILike: read_like,
+    exp.Escape: read_escape,
+    exp.Add: binary_reader(pl.Expr.add),
+    exp.Sub: binary_reader(pl.Expr.sub),
+    exp.Mul: binary_reader(pl.Expr.mul),
+    exp.Div: binary_reader(divide_double),
+    exp.IntDiv: binary_reader(divide_whole),
+    exp.Mod: binary_reader(take_remainder),
+    exp.Neg: unary_reader(pl.Expr.neg),
+    exp.Abs: unary_reader(pl.Expr.abs),
+    exp.Length: unary_reader(lambda value: value.str.len_chars().cast(pl.Int32)),
+    exp.ArraySize: unary_reader(lambda value: value.list.len().cast(pl.Int32)),
+    exp.Coalesce: variadic_reader(pl.coalesce),
+    exp.Least: variadic_reader(pl.min_horizontal),
+    exp.Greatest: variadic_reader(pl.max_horizontal),
+    exp.If: read_if,
+    exp.Case: read_case,
+    exp.Cast: read_cast,
+    exp.TryCast: read_cast,
 }

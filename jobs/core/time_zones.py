@@ -46,7 +46,7 @@ KNOWN_PLACES = (
 )
 
 
-def named(offset: int) -> str:
+def format_offset(offset: int) -> str:
     """UTC+05:45"""
     hours, rest = divmod(abs(offset), 3600)
     return f"UTC{'-' if offset < 0 else '+'}{hours:02d}:{rest // 60:02d}"
@@ -65,7 +65,7 @@ def zones_with(seen: Sequence[tuple[int, dt.datetime]]) -> list[str]:
     return fitting
 
 
-def best_of(fitting: Sequence[str], offsets: Sequence[int], likely: Iterable[str | None]) -> str | None:
+def best_zone(fitting: Sequence[str], offsets: Sequence[int], likely: Iterable[str | None]) -> str | None:
     """Of zones that had these offsets the one to propose: UTC, a likely one, such as this machine's, the
     offset alone where it is of whole hours, else the first one."""
     if set(offsets) == {0}:
@@ -87,7 +87,7 @@ def this_machines_zone() -> str | None:
     return name if name in zoneinfo.available_timezones() else None
 
 
-def examples(fitting: Sequence[str]) -> str:
+def example_zones(fitting: Sequence[str]) -> str:
     """One or two zones, those that are known best."""
     known = [name for name in KNOWN_PLACES if name in fitting]
     return " or ".join((known or list(fitting))[:2])

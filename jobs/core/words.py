@@ -8,8 +8,8 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from jobs.core.contracts import codelist_rows as codelist_rows
 from jobs.core.contracts import reference_rows as reference
-from jobs.core.contracts import rows_of as rows_of
 
 UNKNOWN, OTHER, TOTAL = "_U", "_O", "_T"
 NARROW = "\N{NO-BREAK SPACE}"
@@ -46,7 +46,7 @@ FAMILIES = {
 # --- numbers --------------------------------------------------------------------------------------
 
 
-def whole(number: int) -> str:
+def format_count(number: int) -> str:
     """Exact, with separators: 1,240,000."""
     return f"{number:,}"
 
@@ -56,10 +56,10 @@ def round_to(number: float, digits: int = 3) -> float:
     return float(f"{number:.{digits}g}")
 
 
-def plenty(number: int) -> str:
+def format_rounded(number: int) -> str:
     """For prose, three digits at most above ten thousand: 9,876; 251,000; 1.24 million."""
     if abs(number) < 10_000:
-        return whole(number)
+        return format_count(number)
     rounded = round_to(number)
     for size, name in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
         if abs(rounded) >= size:
@@ -67,7 +67,7 @@ def plenty(number: int) -> str:
     return f"{rounded:,.0f}"
 
 
-def compact(number: int) -> str:
+def format_compact(number: int) -> str:
     """For a label in a chart: 940; 251k; 1.24M."""
     rounded = round_to(number)
     for size, letter in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
@@ -76,9 +76,9 @@ def compact(number: int) -> str:
     return f"{rounded:.0f}"
 
 
-def counted(number: int, one: str, many: str | None = None) -> str:
+def with_noun(number: int, one: str, many: str | None = None) -> str:
     """A number and its noun: 1 file; 6 operators."""
-    return f"{plenty(number)}{NARROW}{one if number == 1 else many or one + 's'}"
+    return f"{format_rounded(number)}{NARROW}{one if number == 1 else many or one + 's'}"
 
 
 def share_of(part: int, whole_: int) -> float:
@@ -86,7 +86,7 @@ def share_of(part: int, whole_: int) -> float:
     return part / whole_ if whole_ else 0.0
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """38.2%; never 0.0% of something nor 100.0% of not quite all."""
     if 0 < share < 0.0005:
         return "<0.1%"
@@ -97,17 +97,17 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f}%"
 
 
-def percent_range(low: float, high: float) -> str:
+def format_percents(low: float, high: float) -> str:
     """37.2–39.0%, or one figure where both ends read the same."""
-    ends = percent(low), percent(high)
+    ends = format_percent(low), format_percent(high)
     if ends[0] == ends[1]:
         return ends[0]
     plain = all(not end.startswith(("<", ">")) for end in ends)
     return f"{ends[0].removesuffix('%') if plain else ends[0]}{DASH}{ends[1]}"
 
 
-def plenty_range(low: int, high: int) -> str:
-    ends = plenty(low), plenty(high)
+def format_range(low: int, high: int) -> str:
+    ends = format_rounded(low), format_rounded(high)
     if ends[0] == ends[1]:
         return ends[0]
     number = [end.split(NARROW) for end in ends]
@@ -115,7 +115,7 @@ def plenty_range(low: int, high: int) -> str:
     return f"{number[0][0] if same_word else ends[0]}{DASH}{ends[1]}"
 
 
-def money(amount: Decimal | float) -> str:
+def format_money(amount: Decimal | float) -> str:
     """Three significant digits, no decimals above a hundred; the currency stands in the heading."""
     value = float(amount)
     if value == 0:
@@ -145,21 +145,21 @@ def has_missing_part(code: str | None) -> bool:
 # --- time -----------------------------------------------------------------------------------------
 
 
-def day(date: dt.date) -> str:
+def format_day(date: dt.date) -> str:
     return f"{date.day}{NARROW}{MONTHS[date.month - 1]}{NARROW}{date.year}"
 
 
-def day_range(first: dt.date, last: dt.date) -> str:
+def format_days(first: dt.date, last: dt.date) -> str:
     """2–6 November 2026; 30 November – 2 December 2026."""
     if first == last:
-        return day(first)
+        return format_day(first)
     if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day}{DASH}{day(last)}"
+        return f"{first.day}{DASH}{format_day(last)}"
     start = f"{first.day}{NARROW}{MONTHS[first.month - 1]}"
-    return f"{start if first.year == last.year else day(first)} {DASH} {day(last)}"
+    return f"{start if first.year == last.year else format_day(first)} {DASH} {format_day(last)}"
 
 
-def period(code: str) -> str:
+def format_period(code: str) -> str:
     """2026-11 as November 2026; other periods as they are."""
     year, _, month = code.partition("-")
     if month.isdigit() and 1 <= int(month) <= 12:
@@ -167,15 +167,15 @@ def period(code: str) -> str:
     return code
 
 
-def moment(at: Any) -> str:
+def format_time(at: Any) -> str:
     """A time in UTC, given as datetime or as ISO 8601 text."""
     time = dt.datetime.fromisoformat(at) if isinstance(at, str) else at
     if time.tzinfo is not None:
         time = time.astimezone(dt.UTC)
-    return f"{day(time.date())}, {time:%H:%M} UTC"
+    return f"{format_day(time.date())}, {time:%H:%M} UTC"
 
 
-def duration(microseconds: int) -> str:
+def format_duration(microseconds: int) -> str:
     """A filter's own time: 740 ms; 12.4 s; 3.2 h."""
     seconds = microseconds / 1e6
     for size, name in ((3600, "h"), (60, "min"), (1, "s")):
@@ -184,13 +184,13 @@ def duration(microseconds: int) -> str:
     return f"{seconds * 1000:,.0f}{NARROW}ms"
 
 
-def unbroken(text: str) -> str:
+def without_breaks(text: str) -> str:
     """For a heading: ranges and hyphens that no line break parts."""
     joiner = "\N{WORD JOINER}"
     return text.replace(DASH, f"{joiner}{DASH}{joiner}").replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
-def listed(words: Iterable[str]) -> str:
+def join_words(words: Iterable[str]) -> str:
     """a, b and c."""
     items = list(words)
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
@@ -199,23 +199,23 @@ def listed(words: Iterable[str]) -> str:
 # --- names ----------------------------------------------------------------------------------------
 
 
-def name(codelist: str, code: str | None) -> str:
+def code_name(codelist: str, code: str | None) -> str:
     """The name of a code; a code that has none is shown as such."""
     if code is None or code == UNKNOWN:
         return "Unknown"
     if code == TOTAL:
         return "All"
-    row = rows_of(codelist).get(code)
+    row = codelist_rows(codelist).get(code)
     return row["name"] if row else f"{code} (no name)"
 
 
-def says(codelist: str, code: str | None) -> str:
+def code_description(codelist: str, code: str | None) -> str:
     """The description of a code."""
-    row = rows_of(codelist).get(code or "")
+    row = codelist_rows(codelist).get(code or "")
     return row["description"] if row else ""
 
 
-def inside(text: str) -> str:
+def lower_first(text: str) -> str:
     """A name in the middle of a sentence: its first letter small, unless it is an acronym."""
     return text if text[:2].isalpha() and text[:2].isupper() else text[:1].lower() + text[1:]
 
@@ -226,9 +226,9 @@ def type_name(code: str | None) -> str:
     if code == "UNK":
         return "Type not known"
     return (
-        f"{FAMILIES[family]}: {inside(name('type', code))}"
+        f"{FAMILIES[family]}: {lower_first(code_name('type', code))}"
         if rest and family in FAMILIES
-        else name("type", code)
+        else code_name("type", code)
     )
 
 
@@ -237,7 +237,7 @@ def country_names() -> dict[str, str]:
     return {row["iso3"]: row["name_en"] for row in reference("country")}
 
 
-def country(code: str | None, others: str = "Other countries") -> str:
+def country_name(code: str | None, others: str = "Other countries") -> str:
     """A country's name, short enough for a chart."""
     if code is None or code == UNKNOWN:
         return "Unknown"
@@ -247,7 +247,7 @@ def country(code: str | None, others: str = "Other countries") -> str:
     return SHORT_COUNTRIES.get(code) or (full.split(" (")[0] if full else f"{code} (no name)")
 
 
-def definitions(day: dt.date) -> dict[str, dict[str, str]]:
+def definition_rows(day: dt.date) -> dict[str, dict[str, str]]:
     """The row of each definition on a day, the last of a report's, by its code and in the table's order.
 
     One that had ended by then has its last row, for figures of days before; one that had not begun has none.
@@ -258,7 +258,7 @@ def definitions(day: dt.date) -> dict[str, dict[str, str]]:
 
 
 def definition_name(code: str, day: dt.date) -> str:
-    row = definitions(day).get(code)
+    row = definition_rows(day).get(code)
     return row["name"] if row else f"{code} (no name)"
 
 

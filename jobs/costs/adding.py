@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from jobs.core import words
-from jobs.core.contracts import reference
+from jobs.core.contracts import reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import months_of
 from jobs.costs.figure import Explained, Simulation
@@ -177,15 +177,15 @@ def differ_in_unit(one: Explained, other: Explained) -> bool:
     units = {one.scope.quantity[-1], other.scope.quantity[-1]}
     if one.scope.quantity[:-1] != other.scope.quantity[:-1]:
         return False
-    allowed = reference("ref.measure").filter("is_included").group_by("measure_code").agg("unit_code")
+    allowed = reference_table("ref.measure").filter("is_included").group_by("measure_code").agg("unit_code")
     return any(units <= set(codes) for codes in allowed["unit_code"].to_list())
 
 
 def quantity_phrase(code: str) -> str:
     """A quantity for the middle of a sentence, with what it means."""
-    name = words.name("estimand", code).lower()
+    name = words.code_name("estimand", code).lower()
     article = "an" if name[0] in "aeiou" else "a"
-    return f"{article} {name} ({words.inside(words.says('estimand', code))})"
+    return f"{article} {name} ({words.lower_first(words.code_description('estimand', code))})"
 
 
 def have_overlap(one: Explained, other: Explained) -> bool:

@@ -69,14 +69,16 @@ def draw_head(figure: Explained) -> RenderableType:
     if figure.verdict is not None:
         printed = "nothing" if figure.printed is None else f"{format_number(figure.printed)} {figure.unit}"
         grid.add_row("printed", Text(printed, style="bold"))
-        name = words.name("reproduction", figure.verdict)
+        name = words.code_name("reproduction", figure.verdict)
         verdict = Text(name, style=VERDICT_STYLE.get(figure.verdict, "bold"))
         verdict.append(f"   {figure.compared}", style="default not bold")
         grid.add_row("reproduces", verdict)
     elif figure.compared:
         grid.add_row("in the lake", Text(figure.compared))
-    estimand = Text(words.name("estimand", figure.estimand_code), style="bold")
-    estimand.append(f"   {words.says('estimand', figure.estimand_code)}", style="default not bold")
+    estimand = Text(words.code_name("estimand", figure.estimand_code), style="bold")
+    estimand.append(
+        f"   {words.code_description('estimand', figure.estimand_code)}", style="default not bold"
+    )
     grid.add_row("quantity", estimand)
     for label, text_ in figure.facts:
         # A name or a setting may hold brackets, which are no markup.
@@ -190,7 +192,7 @@ def draw_tornado(figure: Explained) -> RenderableType:
         name = names[part.parameter_code] if own else shown_code(part.parameter_code)
         length = round(BAR * abs(part.high - part.low) / reach) if reach else 0
         bar = Text("━" * max(length, 1 if part.high != part.low else 0), style="cyan")
-        shares = [words.percent(each) for each in (part.first_order, part.total_order)]
+        shares = [words.format_percent(each) for each in (part.first_order, part.total_order)]
         table.add_row(name, *shares, format_number(part.low), format_number(part.high), bar)
     note = Text(
         "first: the share of the variance it explains alone; total: the share it has a part in", style="dim"
@@ -210,9 +212,9 @@ def draw_division(title: str, rows: list[Part], estimate: float) -> RenderableTy
     variance = sum(part.error**2 for part in rows if part.error is not None)
     for part in rows:
         share = part.value / whole if whole else 0.0
-        error = words.percent(part.error**2 / variance) if part.error is not None and variance else ""
+        error = words.format_percent(part.error**2 / variance) if part.error is not None and variance else ""
         bar = Text("━" * max(round(BAR * share), 1 if share else 0), style="cyan")
-        table.add_row(part.name, format_simulated(part.value), words.percent(share), error, bar)
+        table.add_row(part.name, format_simulated(part.value), words.format_percent(share), error, bar)
     if abs(whole - estimate) <= ROUNDING * max(whole, estimate):
         return Group(table, Text())
     found, given = format_simulated(whole), format_simulated(estimate)
@@ -262,14 +264,15 @@ def draw_sum(total: Sum, console: Console) -> None:
     points = [format_simulated(each) for each in total.points]
     table.add_row("sum", points[0], f"{sign}{points[1]}", points[2], total.figures[0].unit, style="bold")
     console.print(table)
-    name = words.name("estimand", total.figures[0].estimand_code)
+    name = words.code_name("estimand", total.figures[0].estimand_code)
     note = (
         "The interval is as wide as 95% can be: as if all errors went together."
         if is_estimated
         else "The points of the sum are not sums of the points above it."
     )
     bound = "" if total.bound_code == "estimate" else (
-        f" {sign.strip()} {words.name('bound', total.bound_code)}: {words.says('bound', total.bound_code)}."
+        f" {sign.strip()} {words.code_name('bound', total.bound_code)}:"
+        f" {words.code_description('bound', total.bound_code)}."
     )  # fmt: skip
     console.print(Text(f"{name}. {note}{bound}", style="dim"))
 
@@ -290,9 +293,9 @@ def draw_list(found: dict[str, list[tuple[str, ...]]], console: Console) -> None
         table.add_column(name, overflow="fold")
     for code, rows in found.items():
         if rows:
-            table.add_row(Text(f"\n{words.name('estimand', code)}", style="bold"))
+            table.add_row(Text(f"\n{words.code_name('estimand', code)}", style="bold"))
         for name, of, computed, printed, unit, code_ in rows:
-            verdict = Text(words.name("reproduction", code_), style=VERDICT_STYLE.get(code_, ""))
+            verdict = Text(words.code_name("reproduction", code_), style=VERDICT_STYLE.get(code_, ""))
             figure = Text(name)
             if not wide:
                 figure.append(f"\n  {of}, {unit}", style="dim")

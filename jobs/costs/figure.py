@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.core.contracts import reference
+from jobs.core.contracts import reference_table
 from jobs.stats.sampling import Samples
 from jobs.stats.sensitivity import Sensitivity
 
@@ -144,7 +144,7 @@ def source_addresses() -> dict[str, str]:
         row["source"]: f"{row['source_url']} ({row['source_page']}, read {row['read_date']})"
         if row["source_url"]
         else str(row["note"])
-        for row in reference("ref.cost_source").rows(named=True)
+        for row in reference_table("ref.cost_source").rows(named=True)
     }
 
 

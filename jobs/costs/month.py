@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
-from jobs.core.choices import nearest
-from jobs.core.contracts import reference
+from jobs.core.choices import nearest_hint
+from jobs.core.contracts import reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.core.reference_version import reference_version
 from jobs.costs.figure import Explained, Scope, Simulation, format_number
@@ -79,10 +79,10 @@ def part_of(month: Month) -> tuple[str, ...]:
 
 
 def title_of(month: Month) -> str:
-    name = words.inside(words.name("countermeasure", month.measure))
+    name = words.lower_first(words.code_name("countermeasure", month.measure))
     what = "all countermeasures" if month.measure == "_T" else name
-    where = "" if month.channel == "_T" else f", {words.name('channel', month.channel)}"
-    return f"{what}{where}: {month.operator.name}, {words.period(month.period_code)}"
+    where = "" if month.channel == "_T" else f", {words.code_name('channel', month.channel)}"
+    return f"{what}{where}: {month.operator.name}, {words.format_period(month.period_code)}"
 
 
 def facts_of(month: Month) -> list[tuple[str, str]]:
@@ -100,8 +100,8 @@ def bound_facts(month: Month) -> list[tuple[str, str]]:
     bound = month.bound
     if bound.code == "estimate":
         return []
-    said = f"{words.bound_sign(bound.code)}{words.name('bound', bound.code).lower()}"
-    facts = [("is", f"{said}: {words.inside(words.says('bound', bound.code))}")]
+    said = f"{words.bound_sign(bound.code)}{words.code_name('bound', bound.code).lower()}"
+    facts = [("is", f"{said}: {words.lower_first(words.code_description('bound', bound.code))}")]
     if bound.unstated:
         facts.append(
             ("missing", f"the fixed cost of {list_measures(bound.unstated)}: [[operator.fixed_cost]]")
@@ -116,16 +116,16 @@ def bound_facts(month: Month) -> list[tuple[str, str]]:
 def list_measures(measures: Sequence[tuple[str, str]]) -> str:
     """Measures by their names, with their channels; `_T` is all of a channel."""
     named = [
-        f"{words.inside(words.name('countermeasure', code)) if code != '_T' else 'measures'} of"
-        f" {words.inside(words.name('channel', channel))}"
+        f"{words.lower_first(words.code_name('countermeasure', code)) if code != '_T' else 'measures'} of"
+        f" {words.lower_first(words.code_name('channel', channel))}"
         for channel, code in measures
     ]
-    return words.listed(named)
+    return words.join_words(named)
 
 
 def list_reasons(inputs: Sequence[str]) -> list[str]:
     """Why each input errs: an effort as logs have it, or a parameter with its note."""
-    notes = dict(reference(PARAMETER).select("parameter_code", "note").rows())
+    notes = dict(reference_table(PARAMETER).select("parameter_code", "note").rows())
     return [f"{each}: {OVERSTATED.get(each) or notes.get(each) or ''}" for each in inputs]
 
 
@@ -136,7 +136,7 @@ def read_month(name: str, settings: Observatory) -> Month:
     whose, period, *part = name.split("/")
     operators = {each.id: each for each in settings.operator}
     if whose not in operators:
-        raise ObservatoryError(f"figure '{name}': unknown operator '{whose}'{nearest(whose, operators)}")
+        raise ObservatoryError(f"figure '{name}': unknown operator '{whose}'{nearest_hint(whose, operators)}")
     lake = open_lake(settings.lake.root)
     versions = lake.versions()
     costs = lake.files(COST, versions.get(COST), lambda each: each["operator_id"] == whose)
@@ -148,7 +148,9 @@ def read_month(name: str, settings: Observatory) -> Month:
         )
     periods = sorted(set(own["period_code"]))
     if period not in periods:
-        raise ObservatoryError(f"figure '{name}': {whose} has no month '{period}'{nearest(period, periods)}")
+        raise ObservatoryError(
+            f"figure '{name}': {whose} has no month '{period}'{nearest_hint(period, periods)}"
+        )
     stored = choose_row(name, own.filter(pl.col("period_code") == period), part)
     effort = lake.files(
         EFFORT,
@@ -157,7 +159,7 @@ def read_month(name: str, settings: Observatory) -> Month:
     )
     operator = operators[whose]
     figures = [to_fixed_cost(row) for row in fixed_cost_rows(operator)]
-    priced = collect_prices(reference(PARAMETER), figures, reference(RATE), operator.currency)
+    priced = collect_prices(reference_table(PARAMETER), figures, reference_table(RATE), operator.currency)
     return Month(
         operator,
         period,
@@ -181,7 +183,7 @@ def choose_row(name: str, rows: pl.DataFrame, part: list[str]) -> dict[str, Any]
     if of_measure.is_empty():
         known = sorted(set(rows["countermeasure_code"]) - {"_T"})
         raise ObservatoryError(
-            f"figure '{name}': no effort of '{measure}' in that month{nearest(measure, known)}"
+            f"figure '{name}': no effort of '{measure}' in that month{nearest_hint(measure, known)}"
         )
     channels = sorted(set(of_measure["channel_code"]))
     if channel is None and len(channels) > 1:
@@ -189,7 +191,7 @@ def choose_row(name: str, rows: pl.DataFrame, part: list[str]) -> dict[str, Any]
     found = of_measure.filter(pl.col("channel_code") == (channel or channels[0]))
     if found.is_empty():
         raise ObservatoryError(
-            f"figure '{name}': {measure} has no channel '{channel}'{nearest(str(channel), channels)}"
+            f"figure '{name}': {measure} has no channel '{channel}'{nearest_hint(str(channel), channels)}"
         )
     return found.row(0, named=True)
 

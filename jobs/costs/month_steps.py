@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from jobs.core import words
-from jobs.core.contracts import reference
+from jobs.core.contracts import reference_table
 from jobs.costs.figure import Input, Step, format_number, formula_number, input_of
 from jobs.costs.prices import FixedCost, Line, Prices
 from jobs.costs.simulation import (
@@ -117,7 +117,7 @@ def price_step(
     names = names_in(formula)
     numbers = with_values(formula, {name: formula_number(values[name]) for name in names})
     result = format_converted(evaluate_formula(formula, values), line.currency_code, shown, to_shown)
-    what = f"{words.name('countermeasure', row['countermeasure_code'])}: {line.code}"
+    what = f"{words.code_name('countermeasure', row['countermeasure_code'])}: {line.code}"
     return Step(what, formula, numbers, result), names
 
 
@@ -149,8 +149,8 @@ def format_converted(amount: float, currency: str, shown: str, to_shown: Mapping
 
 def inputs_of(month: Month, used: set[str]) -> list[Input]:
     """The parameters, rates and own figures that the figure takes."""
-    parameters = {row["parameter_code"]: row for row in reference(PARAMETER).rows(named=True)}
-    rates = {row["currency_code"]: row for row in reference(RATE).rows(named=True)}
+    parameters = {row["parameter_code"]: row for row in reference_table(PARAMETER).rows(named=True)}
+    rates = {row["currency_code"]: row for row in reference_table(RATE).rows(named=True)}
     inputs = [input_of(parameters[code], code) for code in sorted(used & parameters.keys())]
     for place, item in enumerate(month.priced.fixed):
         if f"fixed:{place}" in used:
@@ -197,12 +197,16 @@ def effort_lines(month: Month) -> list[tuple[str, str]]:
         how = " (derived)" if derived.get(code) else ""
         text = f"{row['units_examined'] or 0:,} examined{how}, {row['units_acted'] or 0:,} acted on"
         if row["filter_us"]:
-            text += f", filter time {words.duration(row['filter_us'])}"
+            text += f", filter time {words.format_duration(row['filter_us'])}"
         if row["received_bytes"]:
             text += f", {format_number(row['received_bytes'] / 1e6)} MB received"
         if row["quarantined_bytes"]:
             text += f", {format_number(row['quarantined_bytes'] / 1e6)} MB quarantined"
         found.append(
-            (f"{words.name('countermeasure', code)}, {words.name('channel', row['channel_code'])}", text)
+            (
+                f"{words.code_name('countermeasure', code)},"
+                f" {words.code_name('channel', row['channel_code'])}",
+                text,
+            )
         )
     return found

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from jobs.core import words
-from jobs.core.contracts import reference
+from jobs.core.contracts import reference_table
 from jobs.core.reference_version import reference_version
 from jobs.costs.figure import Explained, Scope, Step, input_of
 from jobs.costs.published import channel_names
@@ -24,7 +24,9 @@ COUNTED = {
 def parameters_in_force() -> dict[str, dict[str, Any]]:
     """Every parameter in force, by its code."""
     return {
-        row["parameter_code"]: row for row in reference(TABLE).rows(named=True) if row["valid_to"] is None
+        row["parameter_code"]: row
+        for row in reference_table(TABLE).rows(named=True)
+        if row["valid_to"] is None
     }
 
 
@@ -37,7 +39,9 @@ def explain_parameter(code: str) -> Explained:
     elif measures == words.TOTAL:
         charged = "to every measure whose work logs show"
     else:
-        charged = "to " + words.listed(words.name("countermeasure", each) for each in measures.split("|"))
+        charged = "to " + words.join_words(
+            words.code_name("countermeasure", each) for each in measures.split("|")
+        )
     facts = [("charged", charged), ("channels", channel_names(row["channels"]))]
     if row["currency_code"]:
         facts.insert(0, ("prices of", f"{row['price_year']}, in {row['currency_code']}, not deflated"))

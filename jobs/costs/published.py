@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from jobs.core import words
-from jobs.core.contracts import reference
+from jobs.core.contracts import reference_table
 from jobs.core.reference_version import reference_version
 from jobs.costs.cost_model import (
     Figure,
@@ -38,7 +38,7 @@ READ = {
 @cache
 def published_figures() -> dict[str, Figure]:
     """Every figure of ref.cost_model in force, by its name `model/output`."""
-    return figures_in_force(*(reference(table) for table in TABLES))
+    return figures_in_force(*(reference_table(table) for table in TABLES))
 
 
 def matching_figures(name: str) -> list[str]:
@@ -90,10 +90,10 @@ def step_of(figure: Figure, central: float) -> Step:
 
 def area_name(code: str, short: bool = False) -> str:
     """The area's name; of a country its code, if that is enough."""
-    return AREAS.get(code) or (code if short else words.country(code))
+    return AREAS.get(code) or (code if short else words.country_name(code))
 
 
 def channel_names(channels: str) -> str:
-    return words.listed(
-        "all channels" if code == "_T" else words.name("channel", code) for code in channels.split("|")
+    return words.join_words(
+        "all channels" if code == "_T" else words.code_name("channel", code) for code in channels.split("|")
     )

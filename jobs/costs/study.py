@@ -14,9 +14,9 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
-from jobs.core.areas import areas, classified
-from jobs.core.choices import nearest
-from jobs.core.contracts import REFERENCE, contract, reference
+from jobs.core.areas import classify_countries, list_areas
+from jobs.core.choices import nearest_hint
+from jobs.core.contracts import REFERENCE, read_contract, reference_table
 from jobs.core.counting_rules import OPERATOR
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
@@ -71,15 +71,15 @@ class Found:
 
 
 def area_name(code: str) -> str:
-    return AREAS.get(code) or words.country(code)
+    return AREAS.get(code) or words.country_name(code)
 
 
 def read_figure(name: str, settings: Observatory) -> Found:
     """The row of this name. Raises ObservatoryError for an unknown name, with the nearest known one."""
     table, *parts = name.split("/")
     if table not in TABLES:
-        raise ObservatoryError(f"figure '{name}': unknown table '{table}'{nearest(table, TABLES)}")
-    key = contract(table).key[: TABLES[table]]
+        raise ObservatoryError(f"figure '{name}': unknown table '{table}'{nearest_hint(table, TABLES)}")
+    key = read_contract(table).key[: TABLES[table]]
     if len(parts) > len(key):
         raise ObservatoryError(f"figure '{name}': write it as {table}/{'/'.join(key)}")
     lake = open_lake(settings.lake.root)
@@ -107,7 +107,7 @@ def read_figure(name: str, settings: Observatory) -> Found:
 def read_table(name: str, table: str, lake: Lake, version: int | None) -> pl.DataFrame:
     """The table's rows, as the last finished run left them."""
     rows, has = lake.read(table, version), lake.columns(table, version)
-    missing = [column for column in contract(table).columns if column not in has]
+    missing = [column for column in read_contract(table).columns if column not in has]
     if rows.is_empty() or missing:
         state = "is empty" if rows.is_empty() else f"is of an earlier version, without {', '.join(missing)}"
         raise ObservatoryError(
@@ -121,7 +121,7 @@ def choose_value(name: str, column: str, given: str | None, known: list[str]) ->
     of = column.removesuffix("_code")
     if given is not None:
         if given not in known:
-            raise ObservatoryError(f"figure '{name}': no {of} '{given}'{nearest(given, known)}")
+            raise ObservatoryError(f"figure '{name}': no {of} '{given}'{nearest_hint(given, known)}")
         return given
     usual = [each for each in USUAL.get(column, ()) if each in known] or (known if len(known) == 1 else [])
     if not usual:
@@ -132,8 +132,12 @@ def choose_value(name: str, column: str, given: str | None, known: list[str]) ->
 
 def countries_of(area: str, period: str) -> frozenset[str]:
     """The countries of an area, as groups were on the last day of the period."""
-    listed = classified(reference("ref.country"), reference("ref.country_group"), last_day(period))
-    return next((frozenset(each.countries) for each in areas(listed) if each.code == area), frozenset({area}))
+    listed = classify_countries(
+        reference_table("ref.country"), reference_table("ref.country_group"), last_day(period)
+    )
+    return next(
+        (frozenset(each.countries) for each in list_areas(listed) if each.code == area), frozenset({area})
+    )
 
 
 def versions_of(of: Found, *tables: str) -> list[tuple[str, str]]:
@@ -143,7 +147,7 @@ def versions_of(of: Found, *tables: str) -> list[tuple[str, str]]:
     files = [
         (name, f"file {reference_version(name)}")
         for name in listed
-        if name.startswith("ref.") and (REFERENCE / f"{contract(name).name}.csv").exists()
+        if name.startswith("ref.") and (REFERENCE / f"{read_contract(name).name}.csv").exists()
     ]
     own = [(name, describe_own_file(of.settings, name)) for name in listed if name in FROM_FILES]
     return [*lake, *files, *own]
@@ -153,7 +157,7 @@ def describe_own_file(settings: Observatory, table: str) -> str:
     """One of the study's own files: its present digest, and the sources that its rows name."""
     if settings.study.files is None:
         return "of the study's files, which the settings do not name ([study] files)"
-    folder, name = Path(settings.study.files), contract(table).name
+    folder, name = Path(settings.study.files), read_contract(table).name
     named = (folder / f"{name}.csv", folder / f"{name}.csv.gz")
     file = next((each for each in named if each.is_file()), None)
     if file is None:
@@ -168,5 +172,5 @@ def computed_when(of: Found) -> str:
     runs = open_lake(of.settings.lake.root).read("meta.run", where=pl.col("stage_name") == "study")
     last = runs.sort("finished_at").row(-1, named=True) if not runs.is_empty() else {}
     code = f" by code {last['code_revision']}" if last.get("code_revision") else ""
-    at = words.moment(last["finished_at"]) if last.get("finished_at") else "a run that is not named"
+    at = words.format_time(last["finished_at"]) if last.get("finished_at") else "a run that is not named"
     return f"{of.table}, estimated {at}{code}; unprotected"

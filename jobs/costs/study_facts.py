@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
-from jobs.core.contracts import reference
+from jobs.core.contracts import reference_table
 from jobs.core.periods import LEAST_DAYS_PCT
 from jobs.costs.figure import Estimate, Input, Scope, format_number, input_of
 from jobs.costs.study import Found, countries_of
@@ -21,12 +21,12 @@ def figure_scope(of: Found, part: tuple[str, str], quantity: tuple[str, ...]) ->
 
 
 def channel_name(row: dict[str, Any]) -> str:
-    return words.name("channel", row["channel_code"])
+    return words.code_name("channel", row["channel_code"])
 
 
 def strategy_name(row: dict[str, Any]) -> str:
     code = row["strategy_code"]
-    return "all strategies" if code == "_T" else words.inside(words.name("strategy", code))
+    return "all strategies" if code == "_T" else words.lower_first(words.code_name("strategy", code))
 
 
 def estimate_of(row: dict[str, Any]) -> Estimate:
@@ -58,7 +58,8 @@ def list_facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
         ("of", f"{row['respondent_count']} of {row['operator_count']} operators ({row['holding_count']}"
                f" owners{rate_source(row)}), {row['coverage_pct']:.0f}% of"
                f" {format_number(float(row['subscriptions']))} subscriptions"),
-        ("quality", f"{format_cv(row)} ({words.inside(words.name('cv_band', row['cv_band_code']))}),"
+        ("quality", f"{format_cv(row)}"
+                    f" ({words.lower_first(words.code_name('cv_band', row['cv_band_code']))}),"
                     f" NATURE {row['nature_code']}, OBS_STATUS {row['obs_status_code']}"),
         ("others", "if those that did not answer have 0.5, 0.75 or 1.5 times the rate: "
          + ", ".join(format_number(float(row[name])) for name in ("at_050", "at_075", "at_150"))),
@@ -94,11 +95,11 @@ def assumed_value(code: str) -> float:
 
 
 def parameter_input(code: str) -> Input:
-    row = reference(PARAMETER).row(by_predicate=pl.col("parameter_code") == code, named=True)
+    row = reference_table(PARAMETER).row(by_predicate=pl.col("parameter_code") == code, named=True)
     return input_of(row, code)
 
 
 def assumption_input(code: str) -> Input:
-    row = reference(ASSUMPTION).row(by_predicate=pl.col("assumption_code") == code, named=True)
+    row = reference_table(ASSUMPTION).row(by_predicate=pl.col("assumption_code") == code, named=True)
     value, about = row["central"], (row["description"], row["unit_text"])
     return Input(code, *about, value, value, value, row["source"], "assumption", "")

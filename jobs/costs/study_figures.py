@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.core import words
 from jobs.core.areas import COUNTRY
-from jobs.core.contracts import reference
+from jobs.core.contracts import reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
 from jobs.costs.figure import Estimate, Explained, Scope, Step, format_number, formula_number
@@ -73,7 +73,7 @@ def explain_investment(of: Found) -> Explained:
     tables = ("study.investment_account", "study.questionnaire_answer", "study.submission")
     return Explained(
         name=of.name,
-        title=f"{what} in {of.area}, {words.period(row['period_code'])}: {channel_name(row)},"
+        title=f"{what} in {of.area}, {words.format_period(row['period_code'])}: {channel_name(row)},"
         f" {strategy_name(row)}",
         estimand_code=ESTIMAND[component],
         unit=unit,
@@ -92,7 +92,7 @@ def explain_investment(of: Found) -> Explained:
 
 def figure_assumptions(is_money: bool) -> list[str]:
     if is_money:
-        return list_assumptions(reference(PARAMETER), reference(ASSUMPTION))
+        return list_assumptions(reference_table(PARAMETER), reference_table(ASSUMPTION))
     return [*RESPONSE, "Posts are divided among channels and strategies in proportion to spending."]
 
 
@@ -173,7 +173,7 @@ def explain_gap(of: Found) -> Explained:
     return Explained(
         name=of.name,
         title=f"Investment gap of {of.area}, {row['period_code']}: {channel_name(row)}, target"
-        f" {words.inside(words.name('investment_target', row['target_code']))}",
+        f" {words.lower_first(words.code_name('investment_target', row['target_code']))}",
         estimand_code="investment",
         unit="USD per year",
         currency_code="USD",
@@ -218,7 +218,7 @@ def explain_public_spending(of: Found) -> Explained:
     return Explained(
         name=of.name,
         title=f"{PUBLIC[row['question_code']]} the administration {row['respondent_id']} of"
-        f" {words.country(code)}, {row['period_code']}: {row['indicator_code']}",
+        f" {words.country_name(code)}, {row['period_code']}: {row['indicator_code']}",
         estimand_code="investment",
         unit="USD per year",
         currency_code="USD",
@@ -258,8 +258,8 @@ def explain_volume(of: Found) -> Explained:
     granted = AUDITED if is_corrected else []
     return Explained(
         name=of.name,
-        title=f"{words.name('quantity', row['quantity_code'])} in {of.area},"
-        f" {words.period(row['period_code'])}: {channel_name(row)},"
+        title=f"{words.code_name('quantity', row['quantity_code'])} in {of.area},"
+        f" {words.format_period(row['period_code'])}: {channel_name(row)},"
         f" {words.definition_name(row['definition_code'], last_day(row['period_code']))}",
         estimand_code="quantity",
         unit=unit,
@@ -336,7 +336,7 @@ def cost_rows(table: str, settings: Observatory) -> dict[str, list[tuple[str, ..
         raise ObservatoryError(
             f"cost list: figures of {table} are not listed: name one, as study.investment/2026/LDC/EMAIL"
         )
-    listed: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.rows_of("estimand")}
+    listed: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.codelist_rows("estimand")}
     lake = open_lake(settings.lake.root)
     stored = read_table(table, table, lake, lake.versions().get(table))
     for row in stored.sort("model_code", "output_code").rows(named=True):

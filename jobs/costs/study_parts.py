@@ -57,7 +57,7 @@ def by_strategy(of: Found) -> list[tuple[str, list[Part]]]:
         return []
     rows = rows_beside(of, "strategy_code").filter(pl.col("strategy_code") != "_T", pl.col("estimate") > 0)
     parts = [
-        Part(words.name("strategy", row["strategy_code"]), float(row["estimate"]))
+        Part(words.code_name("strategy", row["strategy_code"]), float(row["estimate"]))
         for row in rows.rows(named=True)
     ]
     return [("By strategy", group_smallest(parts))] if parts else []
@@ -68,7 +68,7 @@ def by_component(of: Found) -> list[tuple[str, list[Part]]]:
         return []
     rows = rows_beside(of, "component_code").filter(pl.col("component_code").is_in(["capital", "operating"]))
     parts = [
-        Part(words.name("investment_component", row["component_code"]), float(row["estimate"]))
+        Part(words.code_name("investment_component", row["component_code"]), float(row["estimate"]))
         for row in rows.rows(named=True)
     ]
     return [("By component", group_smallest(parts))] if parts else []

@@ -15,7 +15,7 @@ from typing import Any
 import fsspec
 from deltalake import DeltaTable, WriterProperties
 
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.engine.access import folder_of, private
 from jobs.engine.lake import Lake, Partition
 from jobs.engine.table_files import COMPRESSION
@@ -35,7 +35,7 @@ COMMIT, CHECKPOINT = re.compile(r"(\d{20})\.json$"), re.compile(r"(\d{20})\.chec
 
 def crowded(lake: Lake, table: str) -> list[Partition]:
     """The partitions of a table whose small files are to be put together."""
-    by, period = list(contract(table).partition_by), contract(table).period
+    by, period = list(read_contract(table).partition_by), read_contract(table).period
     small: dict[tuple[str | None, ...], int] = {}
     newest: dict[str | None, set[str]] = {}
     for file in lake.files(table):
@@ -55,7 +55,7 @@ def crowded(lake: Lake, table: str) -> list[Partition]:
 def compact(lake: Lake, table: str) -> None:
     """Put the small files of crowded partitions together: a transaction for each operator. A file is written
     after the other, so that memory does not grow with their number."""
-    *whose, last = contract(table).partition_by or (None,)
+    *whose, last = read_contract(table).partition_by or (None,)
     groups: dict[tuple[tuple[str, str | None], ...], list[str | None]] = {}
     for partition in crowded(lake, table):
         groups.setdefault(tuple((name, partition[name]) for name in whose), []).append(

@@ -23,9 +23,9 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
-from jobs.core.merge import whole
+from jobs.core.merge import merge_parts
 from jobs.engine.finished import finish_rows, is_of
 from jobs.engine.lake import Periods
 from jobs.engine.table_files import rows_of
@@ -136,7 +136,7 @@ def parts_by_period(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
     """Parts of tables (table, path) cut by operator and period: table, operator_id, period and the rows."""
     for batch in batches:
         for row in batch.to_pylist():
-            period = contract(row["table"]).period
+            period = read_contract(row["table"]).period
             assert period is not None
             frame = pl.read_ipc(row["path"])
             cut = frame.partition_by(["operator_id", period], as_dict=True)
@@ -157,7 +157,7 @@ def finished_period(parts: pa.Table) -> pa.Table:
     finished."""
     table = parts["table"][0].as_py()
     frame = pl.concat([unpacked(each) for each in parts["rows"].to_pylist()], rechunk=True)
-    made = finish_rows(whole(frame, table), table)
+    made = finish_rows(merge_parts(frame, table), table)
     first = {name: parts[name][0].as_py() for name in ("table", "operator_id", "period")}
     return pa.Table.from_pylist([first | {"rows": packed(made)}], PARTS)
 

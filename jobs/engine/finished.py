@@ -10,8 +10,8 @@ from types import ModuleType
 
 import polars as pl
 
-from jobs.core.checksum import Fingerprints, checksums
-from jobs.core.contracts import conform, contract
+from jobs.core.checksum import Fingerprints, fingerprint_periods
+from jobs.core.contracts import conform_frame, read_contract
 from jobs.engine.tasks import Left, leave
 
 
@@ -25,18 +25,18 @@ class Finished:
 
 
 def finished(staging: str, table: str, rows: pl.DataFrame) -> Finished:
-    return Finished(table, leave(rows, table, staging), checksums(rows, table))
+    return Finished(table, leave(rows, table, staging), fingerprint_periods(rows, table))
 
 
 def finish_rows(merged: pl.DataFrame, table: str) -> pl.DataFrame:
     """A table's rows of whole operator-periods, from merged parts: what finish() of its module returns."""
     job = module_of(table)
-    return conform(job.finish(merged) if hasattr(job, "finish") else merged, table)
+    return conform_frame(job.finish(merged) if hasattr(job, "finish") else merged, table)
 
 
 def is_of(periods: Mapping[str, set[str]], table: str) -> pl.Expr:
     """Whether a row of a table belongs to one of the operator-periods."""
-    period = contract(table).period
+    period = read_contract(table).period
     assert period is not None
     parts = [
         (pl.col("operator_id") == operator) & pl.col(period).cast(pl.String).is_in(sorted(of_operator))
@@ -47,5 +47,5 @@ def is_of(periods: Mapping[str, set[str]], table: str) -> pl.Expr:
 
 @cache
 def module_of(table: str) -> ModuleType:
-    about = contract(table)
+    about = read_contract(table)
     return importlib.import_module(f"jobs.{about.layer}.{about.name}")

@@ -25,7 +25,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
-from jobs.core.contracts import LAYERS, arrow_schema, contract, reference
+from jobs.core.contracts import LAYERS, arrow_schema, read_contract, reference_table
 from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
 from jobs.engine.mark import FORM, MARK, own_file, read_mark, refuse_form
@@ -96,7 +96,7 @@ class Lake:
             log = self._table(table, version)
         except TableNotFoundError:
             return []
-        by = list(contract(table).partition_by)
+        by = list(read_contract(table).partition_by)
         folder = self.path(table)
         # pa.table() would import pandas.
         actions = pl.DataFrame(log.get_add_actions(flatten=True))
@@ -125,8 +125,8 @@ class Lake:
 
         A table that was never written is an empty frame; a column that its contract got later is null.
         """
-        if contract(table).layer == "ref":
-            frame = reference(table)
+        if read_contract(table).layer == "ref":
+            frame = reference_table(table)
             frame = frame if where is None else frame.filter(where)
             return frame if columns is None else frame.select(list(columns))
         return read_files(table, self.files(table, version), columns, where)
@@ -168,7 +168,7 @@ class Lake:
             rows_of(frame, table),
             mode="overwrite",
             schema_mode="overwrite",
-            partition_by=list(contract(table).partition_by),
+            partition_by=list(read_contract(table).partition_by),
             configuration=PROPERTIES,
             commit_properties=noted(note),
         )
@@ -197,7 +197,7 @@ class Lake:
         Raises ObservatoryError for a file of another period, or whose columns are not the contract's:
         delta-rs would take both.
         """
-        operator, period = contract(table).partition_by
+        operator, period = read_contract(table).partition_by
         of_operator: dict[str, list[NewFile]] = {name: [] for name in periods}
         for file in files:
             name, day = (dict(file.partition)[column] for column in (operator, period))
@@ -259,7 +259,7 @@ class Lake:
                 self.path(table),
                 arrow_schema(table),
                 mode="ignore",
-                partition_by=list(contract(table).partition_by),
+                partition_by=list(read_contract(table).partition_by),
                 configuration=PROPERTIES,
             )
 
@@ -298,7 +298,7 @@ class Lake:
             if "://" in self.root:
                 continue
             found = pq.read_schema(f"{self.path(file.table)}/{file.path}")
-            by = contract(file.table).partition_by
+            by = read_contract(file.table).partition_by
             wanted = {field.name: field.type for field in arrow_schema(file.table) if field.name not in by}
             types = {field.name: plain_type(field.type) for field in found}
             if types != wanted:
@@ -340,7 +340,7 @@ class Lake:
             actions,
             mode,
             arrow_schema(table),
-            partition_by=list(contract(table).partition_by),
+            partition_by=list(read_contract(table).partition_by),
             partition_filters=where,
             commit_properties=noted(note),
         )

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY_FILE
 from jobs.engine import embedded, executor
@@ -180,7 +180,7 @@ class Spark:
     ) -> int:
         """Put rows in staging in place of whole operator-periods, in one transaction; the new version."""
         lake.make(table)
-        operator, period = contract(table).partition_by
+        operator, period = read_contract(table).partition_by
         condition = " OR ".join(
             f"({operator} = '{name}' AND {period} IN ({', '.join(repr(day) for day in sorted(of_operator))}))"
             for name, of_operator in sorted(periods.items())
@@ -202,7 +202,7 @@ class Spark:
 
             yield from executor.table_rows(batches, table, periods)
 
-        columns = ", ".join(f"`{field.name}` {field.type}" for field in contract(table).fields)
+        columns = ", ".join(f"`{field.name}` {field.type}" for field in read_contract(table).fields)
         return self._spread([{"path": each.path} for each in left], "path string").mapInArrow(read, columns)
 
     def _spread(self, rows: list[dict[str, Any]], schema: str) -> DataFrame:

@@ -15,7 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.core.contracts import arrow_schema, contract, polars_schema
+from jobs.core.contracts import arrow_schema, polars_schema, read_contract
 from jobs.core.disk import write_whole
 from jobs.core.errors import ObservatoryError
 from jobs.engine.access import privately
@@ -60,7 +60,7 @@ def folder_of(root: str, table: str) -> str:
 def write_files(frame: pl.DataFrame, table: str, root: str) -> list[NewFile]:
     """Write rows as Parquet files of a table, one for each partition, under names that no file has; no
     transaction names them yet."""
-    by = list(contract(table).partition_by)
+    by = list(read_contract(table).partition_by)
     folder = Path(folder_of(root, table))
     columns = [name for name in polars_schema(table) if name not in by]
     made = []
@@ -95,7 +95,7 @@ def remove_files(files: Iterable[NewFile], root: str) -> None:
 def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
     """The rows of files of a table, in the columns and types of its contract."""
     kinds = polars_schema(table)
-    by = list(contract(table).partition_by)
+    by = list(read_contract(table).partition_by)
     stored = {name: kind for name, kind in kinds.items() if name not in by}
     together: dict[tuple[tuple[str, str | None], ...], list[str]] = {}
     for file in files:
@@ -179,7 +179,7 @@ def refuse_missing(table: str, files: Iterable[DataFile]) -> None:
 
 def remedy(table: str) -> str:
     """What brings a file of a table back."""
-    about = contract(table)
+    about = read_contract(table)
     if about.layer in ("bronze", "gold") or table == "meta.run" or about.reads:
         return (
             "Put it back from a copy. Without one, `observatory renew --anew` and then `observatory run`"

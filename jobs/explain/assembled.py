@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from jobs.core.matching import found_in_lists, places_of
+from jobs.core.matching import match_lists, split_places
 from jobs.formats.format import SILVER
 from jobs.formats.registry import KERNELS
 from jobs.protect import pseudonyms, refusal_types, rules, signatures
@@ -125,7 +125,7 @@ def decide_transmissions(search: Search, raw: pl.DataFrame, loaded: Rules) -> li
     measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}
     scope = rules.type_rules(loaded, engine, channel)
     return [
-        to_decided(measures.get(rule), [scope[place] for place in places_of(places or "")])
+        to_decided(measures.get(rule), [scope[place] for place in split_places(places or "")])
         for rule, places in zip(measured, refusal_types.places_of_transmissions(frame, loaded), strict=True)
     ]
 
@@ -138,14 +138,14 @@ def decide_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
     scope = rules.measure_rules(loaded, engine, "EMAIL")
     by_symbol = rules.measure_matcher(loaded, engine, "EMAIL", rules.SYMBOL)
     by_action = rules.measure_matcher(loaded, engine, "EMAIL", rules.ACTION)
-    named = found_in_lists(raw["symbols"], by_symbol, best=True)
+    named = match_lists(raw["symbols"], by_symbol, best=True)
     found = []
     for places, symbols, action, is_spam in zip(typed, named, raw["action"], raw["is_spam"], strict=True):
         measure = None
         if not is_passed(action or "", bool(is_spam)):
-            symbol_rules = [scope[place] for place in places_of(symbols)]
+            symbol_rules = [scope[place] for place in split_places(symbols)]
             measure = acting_rule(action or "", symbol_rules, by_action(action or ""), scope)
-        found.append(to_decided(measure, [types[place] for place in places_of(places or "")]))
+        found.append(to_decided(measure, [types[place] for place in split_places(places or "")]))
     return found
 
 

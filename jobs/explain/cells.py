@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import conform, contract, reference
-from jobs.core.merge import whole
+from jobs.core.contracts import conform_frame, read_contract, reference_table
+from jobs.core.merge import merge_parts
 from jobs.engine.finished import finish_rows
 from jobs.explain.search import MESSAGE, Match, Search
 from jobs.gold import bulk, bypass, bypass_indicator_daily
@@ -67,13 +67,13 @@ def prove_bulk(search: Search, message: pl.DataFrame) -> pl.DataFrame:
     """The evidence of bulk for the messages, as the gold stage computes it from campaigns and texts of the
     days before."""
     operator = read_reference(search.settings, "ref.operator")
-    presets = bulk.presets_by_operator(reference("ref.bulk_preset"), operator)
+    presets = bulk.presets_by_operator(reference_table("ref.bulk_preset"), operator)
     of_texts = bulk.days_of_texts(presets, [search.operator.id])[search.operator.id]
     same = pl.col("channel_code").is_in(message["channel_code"].unique().implode())
     beside = search.rows(MESSAGE, same, days_before(message, of_texts), bulk.TEXT_COLUMNS)
     campaign = search.rows(CAMPAIGN, same, days_before(message, bulk.LONGEST_DAYS), bulk.CAMPAIGN_COLUMNS)
     days = message.select("operator_id", "period_date").unique()
-    parameter = reference("ref.campaign_parameter")
+    parameter = reference_table("ref.campaign_parameter")
     return bulk.collect_evidence(bulk.count_texts(beside), campaign, parameter, presets, days)
 
 
@@ -82,20 +82,20 @@ def sender_behaviour(search: Search, message: pl.DataFrame) -> pl.DataFrame:
     senders = message["sender_hash"].drop_nulls().unique().implode()
     near = pl.col("sender_hash").is_in(senders) | pl.col("recipient_hash").is_in(senders)
     rows = search.rows(MESSAGE, near, days_before(message, 1), bypass.CONTACT_COLUMNS)
-    return bypass.numbers_behaviour(bypass.count_contacts(rows), reference("ref.bypass_parameter"))
+    return bypass.numbers_behaviour(bypass.count_contacts(rows), reference_table("ref.bypass_parameter"))
 
 
 def table_cells(search: Search, table: str, parts: pl.DataFrame) -> list[Cell]:
     """The cells of a table. parts: partial rows of the table, counted from the messages."""
-    about = contract(table)
-    merged = whole(parts, table)
+    about = read_contract(table)
+    merged = merge_parts(parts, table)
     # Which domains are summed up depends on all units of the day.
-    finished = conform(merged, table) if table == DOMAIN else finish_rows(merged, table)
+    finished = conform_frame(merged, table) if table == DOMAIN else finish_rows(merged, table)
     if finished.is_empty():
         return []
     there = lake_rows(search, table, finished)
     if table == DOMAIN:
-        finished = whole(group_others(finished, there), table)
+        finished = merge_parts(group_others(finished, there), table)
     measures = [each.name for each in about.fields if is_count(each.type) and each.name not in about.key]
     totals = {tuple(row[name] for name in about.key): row for row in there.to_dicts()}
     found = []
@@ -135,7 +135,7 @@ def campaign_cells(search: Search, message: pl.DataFrame) -> list[Cell]:
     copies = {key: rows.height for key, rows in by_signature(signed).items()}
     listed = pl.col("signature_hashes").list.set_intersection(signed["signature_hash"].unique().to_list())
     rows = search.rows(CAMPAIGN, listed.list.len() > 0, days_before(message, 1))
-    about = contract(CAMPAIGN)
+    about = read_contract(CAMPAIGN)
     found = []
     for row in rows.to_dicts():
         count = sum(
@@ -162,9 +162,11 @@ def month_cells(search: Search, cells: list[Cell]) -> list[Cell]:
     """The monthly cells that daily cells count in."""
     found: dict[tuple[Any, ...], Cell] = {}
     for table, daily in MONTHS.items():
-        key_columns = contract(table).key
+        key_columns = read_contract(table).key
         measures = [
-            name for name in contract(table).columns if name in ("units", "spam_certain", "spam_possible")
+            name
+            for name in read_contract(table).columns
+            if name in ("units", "spam_certain", "spam_possible")
         ]
         for cell in (each for each in cells if each.table == daily):
             key = cell.key | {"period_code": f"{cell.key['period_date']:%Y-%m}"}

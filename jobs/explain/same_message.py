@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from jobs.core.contracts import contract, polars_schema
+from jobs.core.contracts import polars_schema, read_contract
 from jobs.explain.search import (
     COMPLAINT,
     KNOWLEDGE,
@@ -91,7 +91,7 @@ def names_transmission(sent: pl.DataFrame, table: str) -> pl.Expr:
     """Whether a row of a table names one of these transmissions: by queue id, else by message-id."""
     ids, names = (sent[name].drop_nulls().unique().implode() for name in ("queue_id", "message_id_hash"))
     by_id = pl.col("message_id_hash").is_in(names)
-    if "queue_id" not in contract(table).columns:
+    if "queue_id" not in read_contract(table).columns:
         return by_id.fill_null(False)
     named = pl.when(pl.col("queue_id").is_not_null()).then(pl.col("queue_id").is_in(ids)).otherwise(by_id)
     return named.fill_null(False)

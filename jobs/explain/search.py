@@ -14,7 +14,7 @@ from functools import cached_property
 
 import polars as pl
 
-from jobs.core.contracts import contract, polars_schema
+from jobs.core.contracts import polars_schema, read_contract
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import read_files
 from jobs.explain.names import Names, search_names
@@ -114,7 +114,7 @@ class Search:
     ) -> pl.DataFrame:
         """The operator's rows of a table that meet a condition. days: the first and last that are read.
         columns: these alone."""
-        period = "event_date" if table.startswith("bronze.") else str(contract(table).period)
+        period = "event_date" if table.startswith("bronze.") else str(read_contract(table).period)
 
         def is_wanted(partition: Mapping[str, str | None]) -> bool:
             if partition["operator_id"] != self.operator.id:
@@ -145,7 +145,7 @@ class Search:
         """The rows of silver tables that have one of the names."""
         found = {}
         for table in (TRANSMISSION, MESSAGE, VERDICT, COMPLAINT, KNOWLEDGE):
-            columns = contract(table).columns
+            columns = read_contract(table).columns
             parts = [pl.col(name).is_in(self.names.hashes) for name in HASHES if name in columns]
             if "queue_id" in columns:
                 parts.append(pl.col("queue_id").is_in(self.names.texts))

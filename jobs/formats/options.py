@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from jobs.core.choices import nearest
+from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
 
 
@@ -37,5 +37,5 @@ def refuse_unknown(options: Iterable[str], known: Iterable[str]) -> None:
     known = list(known)
     for option in options:
         if option not in known:
-            hint = nearest(option, known) if known else "; this format takes none"
+            hint = nearest_hint(option, known) if known else "; this format takes none"
             raise ObservatoryError(f"unknown option '{option}'{hint}")

@@ -27,7 +27,8 @@ A text of one part may be like that of another, so that a narrow pass over disti
 parts of the messages, cut anywhere:
 
     of_part = count_texts(message)                          for each part of the days and those before
-    text    = merged(concat(of_part), TEXT_KEY, TEXT_RULES) all days of each operator and channel
+    text    = merge_rows(concat(of_part), TEXT_KEY, TEXT_RULES)
+                                                            all days of each operator and channel
     proof   = collect_evidence(text, campaign_daily, campaign_parameter, presets, days)
     message = fill_bulk(message, proof)                     for each part of the days
 
@@ -362,12 +363,12 @@ def count_senders(subject: pl.DataFrame, windows: list[int]) -> pl.DataFrame:
     """By operator, day, channel and own_hash of subjects, how many senders there were in each window."""
     ago = (pl.col("period_date") - pl.col("copy_date")).dt.total_days()
     hashes = pl.col("senders").list.explode(keep_nulls=False, empty_as_null=False)
-    each = subject.with_columns(sketch.of_bytes(pl.col("senders")))
+    each = subject.with_columns(sketch.from_bytes(pl.col("senders")))
     whole = each.select(*WHOSE, "own_hash").unique()
     for days in windows:
-        of_window = each.filter(ago < days).group_by(*WHOSE, "own_hash").agg(sketch.smallest(hashes))
+        of_window = each.filter(ago < days).group_by(*WHOSE, "own_hash").agg(sketch.smallest_hashes(hashes))
         counted = of_window.select(
-            *WHOSE, "own_hash", sketch.estimate(pl.col("senders")).alias(f"senders_{days}")
+            *WHOSE, "own_hash", sketch.estimate_distinct(pl.col("senders")).alias(f"senders_{days}")
         )
         whole = whole.join(counted, on=[*WHOSE, "own_hash"], how="left")
     return whole.with_columns(pl.col(f"senders_{days}").fill_null(0) for days in windows)

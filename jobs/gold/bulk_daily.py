@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.core.merge import merged
+from jobs.core.merge import merge_rows
 from jobs.gold import bulk
 from jobs.gold.similarity import WHOSE
 
@@ -60,6 +60,6 @@ def transform(
 ) -> pl.DataFrame:
     """Of messages of whole days, with the campaigns of these and of the 29 before."""
     days = message.select("operator_id", "period_date").unique()
-    text = merged(bulk.count_texts(message), bulk.TEXT_KEY, bulk.TEXT_RULES)
+    text = merge_rows(bulk.count_texts(message), bulk.TEXT_KEY, bulk.TEXT_RULES)
     presets = bulk.presets_by_operator(bulk_preset, operator)
     return partial(message, bulk.collect_evidence(text, campaign_daily, campaign_parameter, presets, days))

@@ -4,10 +4,10 @@ Some signs need all messages of a number and day, so that a narrow pass over pai
 any parts of the messages, cut anywhere:
 
     of_part   = count_contacts(message)                                   for each part
-    contact   = merged(concat(of_part), CONTACT_KEY, CONTACT_RULES)       all rows of each number and day
+    contact   = merge_rows(concat(of_part), CONTACT_KEY, CONTACT_RULES)   all rows of each number and day
     behaviour = numbers_behaviour(contact, bypass_parameter)              the same
     counts    = partial(message, operator, bypass_parameter, behaviour)   for each part
-    signs     = finish(merged(concat(counts), key, merge of the contract))
+    signs     = finish(merge_rows(concat(counts), key, merge of the contract))
 
 The first three are in jobs/gold/bypass.py. count_contacts() reads the columns CONTACT_COLUMNS only. Contacts
 may be cut by contact_bucket() before they are merged; the behaviour of all buckets together is the behaviour.
@@ -19,8 +19,8 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.core import sketch
-from jobs.core.contracts import contract
-from jobs.core.merge import merged
+from jobs.core.contracts import read_contract
+from jobs.core.merge import merge_rows
 from jobs.gold.bypass import count_contacts, find_signs, numbers_behaviour, operator_links
 
 LINK = ["operator_id", "period_date", "channel_code", "inbound_link_id", "inbound_link_code"]
@@ -28,10 +28,10 @@ SKETCHES = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")
 
 
 def transform(message: pl.DataFrame, operator: pl.DataFrame, bypass_parameter: pl.DataFrame) -> pl.DataFrame:
-    about = contract("gold.bypass_indicator_daily")
+    about = read_contract("gold.bypass_indicator_daily")
     behaviour = numbers_behaviour(count_contacts(message), bypass_parameter)
     counts = partial(message, operator, bypass_parameter, behaviour)
-    return finish(merged(counts, about.key, dict(about.merge)))
+    return finish(merge_rows(counts, about.key, dict(about.merge)))
 
 
 def has_links(operator: pl.DataFrame) -> bool:
@@ -47,16 +47,16 @@ def partial(
     return (
         find_signs(message, operator, bypass_parameter, behaviour)
         .with_columns(
-            sender=sketch.of_pseudonym(pl.col("sender_hash")),
-            origid=sketch.of_pseudonym(pl.col("origid_hash")),
+            sender=sketch.hash_pseudonym(pl.col("sender_hash")),
+            origid=sketch.hash_pseudonym(pl.col("origid_hash")),
         )
         .group_by(*LINK, "bypass_code", unit_code="grain_code")
         .agg(
             units_examined=pl.len().cast(pl.Int64),
             units_flagged=is_flagged.sum().cast(pl.Int64),
-            flagged_sender_sketch=sketch.smallest(pl.col("sender").filter(is_flagged)),
-            origid_sketch=sketch.smallest(pl.col("origid")),
-            flagged_origid_sketch=sketch.smallest(pl.col("origid").filter(is_flagged)),
+            flagged_sender_sketch=sketch.smallest_hashes(pl.col("sender").filter(is_flagged)),
+            origid_sketch=sketch.smallest_hashes(pl.col("origid")),
+            flagged_origid_sketch=sketch.smallest_hashes(pl.col("origid").filter(is_flagged)),
         )
     )
 

@@ -3,11 +3,11 @@
 Which campaign a message belongs to depends on all messages of its operator and day, so that a narrow pass
 over distinct signatures comes first. For any parts of the messages, cut anywhere:
 
-    of_part   = count_signatures(message)                                  for each part
-    signature = merged(concat(of_part), SIGNATURE_KEY, SIGNATURE_RULES)    whole operator-days
-    member    = find_members(signature, campaign_parameter)                whole operator-days
-    counts    = partial(message, member)                                   for each part
-    campaigns = finish(merged(concat(counts), key, merge of the contract))
+    of_part   = count_signatures(message)                                    for each part
+    signature = merge_rows(concat(of_part), SIGNATURE_KEY, SIGNATURE_RULES)  whole operator-days
+    member    = find_members(signature, campaign_parameter)                  whole operator-days
+    counts    = partial(message, member)                                     for each part
+    campaigns = finish(merge_rows(concat(counts), key, merge of the contract))
 
 count_signatures() reads the columns SIGNATURE_COLUMNS only, partial() COUNTED_COLUMNS. Signatures may be cut
 by signature_bucket() before they are merged; the members of all buckets together are the members.
@@ -18,9 +18,9 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.core import sketch
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.core.counting_rules import ACTED
-from jobs.core.merge import merged
+from jobs.core.merge import merge_rows
 from jobs.gold.origins import UNKNOWN, origin_code
 from jobs.gold.similarity import OF_CONTENT, SIGNED, WHOSE, Thresholds, unite_signatures
 
@@ -39,7 +39,9 @@ COUNTED = ("recipient", "sender", "network", "domain")
 
 def transform(message: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.DataFrame:
     member = find_members(count_signatures(message), campaign_parameter)
-    return finish(merged(partial(message, member), CAMPAIGN, dict(contract("gold.campaign_daily").merge)))
+    return finish(
+        merge_rows(partial(message, member), CAMPAIGN, dict(read_contract("gold.campaign_daily").merge))
+    )
 
 
 def count_signatures(message: pl.DataFrame) -> pl.DataFrame:
@@ -114,10 +116,10 @@ def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
         .join(member, on=SIGNED, how="inner")
         .with_columns(
             # Rows without a known recipient, and the null sender, are nobody to count.
-            recipient=sketch.of_pseudonym(pl.col("recipient_hash").replace("_U", None)),
-            sender=sketch.of_pseudonym(pl.col("sender_hash")),
-            network=sketch.of_text(pl.col("client_network")),
-            domain=sketch.of_text(pl.col("recipient_domain")),
+            recipient=sketch.hash_pseudonym(pl.col("recipient_hash").replace("_U", None)),
+            sender=sketch.hash_pseudonym(pl.col("sender_hash")),
+            network=sketch.hash_text(pl.col("client_network")),
+            domain=sketch.hash_text(pl.col("recipient_domain")),
             origin=origin_code().replace(UNKNOWN, None),
         )
         .group_by(CAMPAIGN)
@@ -132,7 +134,7 @@ def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
             count_true(pl.col("is_antispam") & acted).alias("blocked_count"),
             pl.col("first_at").min(),
             pl.col("last_at").max(),
-            *(sketch.smallest(pl.col(name)).alias(f"{name}_sketch") for name in COUNTED),
+            *(sketch.smallest_hashes(pl.col(name)).alias(f"{name}_sketch") for name in COUNTED),
             pl.col("spam_type_code").first(),
             sort_codes(pl.col("spam_type_codes").list.explode(keep_nulls=False, empty_as_null=False)).alias(
                 "spam_type_codes"
@@ -148,7 +150,10 @@ def finish(campaign: pl.DataFrame) -> pl.DataFrame:
     """The table's rows from the counts of whole operator-days."""
     sketches = [f"{name}_sketch" for name in COUNTED]
     return campaign.with_columns(
-        *(sketch.estimate(pl.col(f"{name}_sketch")).alias(f"distinct_{name}_count") for name in COUNTED),
+        *(
+            sketch.estimate_distinct(pl.col(f"{name}_sketch")).alias(f"distinct_{name}_count")
+            for name in COUNTED
+        ),
         *(sketch.to_bytes(pl.col(name)).alias(name) for name in sketches),
         signature_count=pl.col("signature_hashes").list.len().cast(pl.Int64),
     ).drop("domain_sketch")

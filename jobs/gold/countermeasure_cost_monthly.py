@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.core.contracts import conform
+from jobs.core.contracts import conform_frame
 from jobs.costs import simulation
 from jobs.costs.fixed_costs import to_fixed_cost
 from jobs.costs.prices import FixedCost
@@ -24,7 +24,7 @@ def transform(
     fixed: dict[str, list[FixedCost]] = {}
     for row in fixed_cost.to_dicts():
         fixed.setdefault(row["operator_id"], []).append(to_fixed_cost(row))
-    nothing = conform(
+    nothing = conform_frame(
         simulation.simulate_costs(countermeasure_effort_daily.clear(), cost_parameter, [], exchange_rate, ""),
         TABLE,
     )
@@ -34,4 +34,4 @@ def transform(
         )
         for (whose,), effort in countermeasure_effort_daily.partition_by("operator_id", as_dict=True).items()
     ]
-    return pl.concat([nothing, *(conform(part, TABLE) for part in parts)])
+    return pl.concat([nothing, *(conform_frame(part, TABLE) for part in parts)])

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from jobs.core.merge import whole
+from jobs.core.merge import merge_parts
 
 TABLE = "gold.countermeasure_effort_daily"
 DAY = ["operator_id", "period_date", "channel_code"]
@@ -102,4 +102,4 @@ def by_stage(what: str) -> pl.Expr:
 
 
 def transform(message: pl.DataFrame) -> pl.DataFrame:
-    return finish(whole(partial(message), TABLE))
+    return finish(merge_parts(partial(message), TABLE))

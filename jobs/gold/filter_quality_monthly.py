@@ -17,7 +17,7 @@ import polars as pl
 
 from jobs.core.contracts import rows_frame
 from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
-from jobs.core.sql import expression
+from jobs.core.sql import parse_expression
 from jobs.stats import prevalence
 from jobs.stats.prevalence import Figure, Stratum
 from jobs.stats.prevalence_by_test import correct_calls, correct_prevalence, estimate_rate
@@ -78,7 +78,7 @@ def count_calls(volume: pl.DataFrame, *by: str) -> pl.DataFrame:
     is_asked = (
         (pl.col("definition_code") == OPERATOR)
         & pl.col("direction_code").is_in(RECEIVED)
-        & expression(HAD_CONTENT)
+        & parse_expression(HAD_CONTENT)
     )
     month = pl.col("period_date").dt.strftime("%Y-%m").alias("period_code")
     sums = pl.col("units", "spam_certain", "spam_possible").sum()

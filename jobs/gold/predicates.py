@@ -18,10 +18,10 @@ import polars as pl
 import sqlglot
 from sqlglot import exp
 
-from jobs.core.contracts import Field, codes, contract
+from jobs.core.contracts import Field, list_codes, read_contract
 from jobs.core.counting_rules import OPERATOR
 from jobs.core.errors import ObservatoryError
-from jobs.core.sql import expression
+from jobs.core.sql import parse_expression
 
 COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 ALLOWED = (
@@ -65,10 +65,10 @@ def read_definitions(definition: pl.DataFrame) -> dict[str, list[Definition]]:
         code, valid_from = row["definition_code"], row["valid_from"]
         where = f"ref.definition, row {code} from {valid_from}"
         for channel in channels or ():
-            if channel not in codes("channel"):
+            if channel not in list_codes("channel"):
                 raise ObservatoryError(f"{where}: unknown channel '{channel}'")
         sql = rewrite_predicate(row["predicate"], where)
-        about = Definition(code, sql, channels, valid_from, row["valid_to"], expression(sql))
+        about = Definition(code, sql, channels, valid_from, row["valid_to"], parse_expression(sql))
         found.setdefault(code, []).append(about)
     for code, of_code in found.items():
         of_code.sort(key=lambda each: each.valid_from)
@@ -183,7 +183,7 @@ def write_operand(node: exp.Expr, name: str, kind: str, where: str) -> str:
         return str(node.this).upper()
     if kind == "string" and isinstance(node, exp.Literal) and node.is_string and TEXT.fullmatch(node.name):
         known = message_columns()[name].codelist
-        if known and node.name not in codes(known):
+        if known and node.name not in list_codes(known):
             raise ObservatoryError(f"{where}: {name} has no code '{node.name}'; see the list {known}")
         return f"'{node.name}'"
     is_number = isinstance(node, exp.Literal) and not node.is_string
@@ -205,7 +205,7 @@ def check_column(node: exp.Column, where: str) -> tuple[str, str]:
 
 
 def message_columns() -> dict[str, Field]:
-    return {field.name: field for field in contract("silver.message").fields}
+    return {field.name: field for field in read_contract("silver.message").fields}
 
 
 def without_brackets(node: exp.Expr) -> exp.Expr:

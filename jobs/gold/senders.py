@@ -19,9 +19,9 @@ def sender_sketches(message: pl.DataFrame, definition: pl.DataFrame, by: list[st
     certain = states_by_mask(message, definition).filter(pl.col("state") == CERTAIN)
     return (
         message.join(certain.select(masks).unique(), on=masks, how="semi")
-        .select(*by, *masks, unit_code="grain_code", sender=sketch.of_pseudonym(pl.col("sender_hash")))
+        .select(*by, *masks, unit_code="grain_code", sender=sketch.hash_pseudonym(pl.col("sender_hash")))
         .unique()
         .join(certain, on=masks)
         .group_by(*by, "unit_code", "definition_code")
-        .agg(sender_sketch=sketch.smallest(pl.col("sender")))
+        .agg(sender_sketch=sketch.smallest_hashes(pl.col("sender")))
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.core.attributes import asked
+from jobs.core.attributes import asked_attributes
 from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.gold import correcting
 from jobs.gold.correcting import ADDED, AUDITED, DISTANCES, END, SUMS, TOLD
@@ -82,7 +82,7 @@ def order_columns(rows: pl.DataFrame, code: str) -> pl.DataFrame:
 def label_definitions(definition: pl.DataFrame) -> list[str]:
     """The definitions that ask for nothing but what the operator's measures did, as labels of audits do."""
     predicates = definition.group_by("definition_code").agg("predicate").sort("definition_code")
-    return [code for code, texts in predicates.iter_rows() if not asked(texts)]
+    return [code for code, texts in predicates.iter_rows() if not asked_attributes(texts)]
 
 
 def channel_rows(volume: pl.DataFrame, known: pl.DataFrame, told: list[str]) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from jobs.core.merge import whole
+from jobs.core.merge import merge_parts
 from jobs.gold.counting import count_units, fill_unknown, mark_messages
 
 TABLE = "gold.spam_sender_domain_daily"
@@ -31,8 +31,8 @@ def finish(frame: pl.DataFrame) -> pl.DataFrame:
     is_small = (pl.col("sender_domain") != "_U") & (pl.col("seen") < FEWEST)
     named = pl.when(is_small).then(pl.lit("_O")).otherwise("sender_domain")
     together = frame.join(seen, on=DOMAIN, how="left", nulls_equal=True).with_columns(sender_domain=named)
-    return whole(together, TABLE)
+    return merge_parts(together, TABLE)
 
 
 def transform(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
-    return finish(whole(partial(message, definition), TABLE))
+    return finish(merge_parts(partial(message, definition), TABLE))

@@ -3,7 +3,7 @@
 import polars as pl
 
 from jobs.core import sketch
-from jobs.core.merge import whole
+from jobs.core.merge import merge_parts
 from jobs.gold.counting import VOLUME, count_units, mark_messages
 from jobs.gold.origins import origin_code
 from jobs.gold.senders import sender_sketches
@@ -32,4 +32,4 @@ def finish(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def transform(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
-    return finish(whole(partial(message, definition), TABLE))
+    return finish(merge_parts(partial(message, definition), TABLE))

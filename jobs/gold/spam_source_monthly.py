@@ -6,8 +6,8 @@ import polars as pl
 
 from jobs.core import sketch
 from jobs.core.counting_rules import HAD_CONTENT
-from jobs.core.merge import merged
-from jobs.core.sql import expression
+from jobs.core.merge import merge_rows
+from jobs.core.sql import parse_expression
 from jobs.gold.counting import CONTENT_NAMES
 
 KEY = [
@@ -24,7 +24,7 @@ def transform(spam_source_daily: pl.DataFrame, operator: pl.DataFrame) -> pl.Dat
     """Counts are summed, sketches united, and rates taken of the sums."""
     daily = spam_source_daily.with_columns(period_code=pl.col("period_date").dt.strftime("%Y-%m"))
     is_located = pl.col("location_database").is_not_null()
-    had_content = expression(HAD_CONTENT)
+    had_content = parse_expression(HAD_CONTENT)
     sends = (pl.col("spam_certain") > 0) & (pl.col("source_network") != "_U")
     # Tables of ranges age within weeks: a month may be located by several, and then the last is named.
     monthly = (
@@ -52,8 +52,8 @@ def transform(spam_source_daily: pl.DataFrame, operator: pl.DataFrame) -> pl.Dat
 def merge_sketches(daily: pl.DataFrame) -> pl.DataFrame:
     """The senders of each month, from those of its days."""
     sketched = daily.filter(pl.col("sender_sketch").is_not_null())
-    lists = sketched.select(*KEY, sketch.of_bytes(pl.col("sender_sketch")))
-    return merged(lists, KEY, {"sender_sketch": "sketch"})
+    lists = sketched.select(*KEY, sketch.from_bytes(pl.col("sender_sketch")))
+    return merge_rows(lists, KEY, {"sender_sketch": "sketch"})
 
 
 def join_subscribers(rows: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:

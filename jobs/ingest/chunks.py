@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import zstandard
 
-from jobs.core.lines import last_start
+from jobs.core.lines import last_line_start
 
 CHUNK = 4 << 20
 # A line longer than this is landed in parts: memory stays bounded on a file without line ends.
@@ -80,7 +80,7 @@ class Chunks:
         while block := self.read(CHUNK):
             begin = max(len(rest) - 1, 0)
             rest += block
-            cut = last_start(rest, begin)
+            cut = last_line_start(rest, begin)
             if cut == 0 and len(rest) > LONGEST_LINE:
                 cut = len(rest)
             if cut:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
-from jobs.core.lines import frame_of
+from jobs.core.lines import frame_lines
 from jobs.formats import Source as LogSource
 from jobs.formats.registry import (
     DOCUMENTS,
@@ -80,7 +80,7 @@ def check_named(kind: str, block: bytes) -> None:
     if host == kind:
         return
     # Filters that ignore the server's lines may be named for its log: then they count no mail.
-    lines = frame_of(block[:LOOKED_AT], 0).select("offset", "line").lazy()
+    lines = frame_lines(block[:LOOKED_AT], 0).select("offset", "line").lazy()
     source = LogSource("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC))
     code = FORMATS[kind].parse(lines, source).select("line_code").collect().to_series()
     if (code == "quarantined").sum() * 20 > len(code):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from jobs.core.patterns import counted
+from jobs.core.patterns import count_patterns
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import naming_damage, scan_files
 
@@ -42,7 +42,7 @@ def patterns(
 def grouped(lines: pl.DataFrame) -> pl.DataFrame:
     """Lines as patterns: one row per pattern and piece, with the offset of the first line."""
     named = lines.rename({"line_text": "line"}).with_columns(pl.col("line").fill_null(""))
-    found = counted(named, [*GROUP[:-1], "piece_id"], "offset")
+    found = count_patterns(named, [*GROUP[:-1], "piece_id"], "offset")
     return found.select(*GROUP, "piece_id", "offset", line_count=pl.col("count").cast(pl.Int64))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from jobs.core.contracts import polars_schema
-from jobs.core.lines import LONGEST_LINE, frame_of, rest_of_line
+from jobs.core.lines import LONGEST_LINE, frame_lines, rest_of_line
 from jobs.formats import PARSED, Document, FilesDiffer, Source
 from jobs.formats.format import Format, LineFormat
 from jobs.ingest import clock, future
@@ -133,7 +133,7 @@ def read_under_heads(fs: Any, part: Range, name: str, ingest_id: str) -> Iterato
     assert is_head is not None
     head = head_before(fs, part, is_head) or part.source.head
     for block, offset in blocks(fs, part):
-        lines = frame_of(block, offset)
+        lines = frame_lines(block, offset)
         yield parse_block(lines, replace(part, source=replace(part.source, head=head)), name, ingest_id)
         head = last_head(lines, is_head) or head
 
@@ -151,7 +151,7 @@ def head_before(fs: Any, part: Range, is_head: Callable[[pl.Expr], pl.Expr]) -> 
         while end > 0:
             start = max(end - PART, 0)
             heads = [
-                last_head(frame_of(block, offset), is_head)
+                last_head(frame_lines(block, offset), is_head)
                 for block, offset in blocks(fs, replace(part, path=path, start=start, end=end))
             ]
             if found := [head for head in heads if head is not None]:

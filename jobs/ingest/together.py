@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from jobs.core.lines import frame_of
+from jobs.core.lines import frame_lines
 from jobs.formats import Source
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def lines_of(blocks: list[Block]) -> tuple[pl.DataFrame, Place]:
     """The lines of blocks, one after another, and where they stand. Lines of several have `piece`, too: which
     of the blocks each is of."""
     parts, data, starts = (list(each) for each in zip(*blocks, strict=True))
-    frames = [frame_of(block, start) for block, start in zip(data, starts, strict=True)]
+    frames = [frame_lines(block, start) for block, start in zip(data, starts, strict=True)]
     if len(frames) == 1:
         return frames[0], Place(parts, starts, starts)
     begins = [0, *itertools.accumulate(map(len, data))][:-1]

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.matching import Matcher, by_distinct, found_in_lists, places_of
+from jobs.core.matching import Matcher, by_distinct, match_lists, split_places
 from jobs.protect.rules import (
     ACTION,
     REFUSAL_MEASURED,
@@ -203,7 +203,7 @@ def countermeasure_of_verdicts(
         rows = []
         for value in distinct:
             found, flag, name = value.split("|", 2)
-            named = [scope[place] for place in places_of(found)]
+            named = [scope[place] for place in split_places(found)]
             rows.append(verdict_measure(name, named, by_action(name), scope, flag == "true"))
         columns = list(zip(*rows, strict=True)) or [()] * 4
         schema = {**ACTED, "countermeasure_codes": pl.List(pl.String)}
@@ -214,7 +214,7 @@ def countermeasure_of_verdicts(
             }
         )
 
-    found = found_in_lists(symbols, by_symbol, best=True)
+    found = match_lists(symbols, by_symbol, best=True)
     flag = pl.lit("") if is_spam is None else is_spam.cast(pl.String).fill_null("")
     keys = pl.select(pl.concat_str(found, flag, action.cast(pl.String).fill_null(""), separator="|"))
     return by_distinct(keys.to_series(), results)

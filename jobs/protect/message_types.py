@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import names_signatures
-from jobs.core.matching import Matcher, by_distinct, found_in_lists, places_of
+from jobs.core.matching import Matcher, by_distinct, match_lists, split_places
 from jobs.protect.rules import (
     ACTION,
     SIGNATURE,
@@ -52,7 +52,7 @@ def type_of_verdicts(
     """
     rules = rules or load_rules()
     places = places_of_verdicts(symbols, engine, channel, rules, action, subject)
-    return decide_types(places, places_of, type_rules(rules, engine, channel))
+    return decide_types(places, split_places, type_rules(rules, engine, channel))
 
 
 def places_of_verdicts(
@@ -65,7 +65,7 @@ def places_of_verdicts(
 ) -> pl.Series:
     """The places in type_rules() of the rules that match each verdict, as `3,17`."""
     match = type_matcher(rules, engine, channel, (*SYMBOL, *(SIGNATURE if names_signatures(engine) else ())))
-    found = [found_in_lists(symbols, match)]
+    found = [match_lists(symbols, match)]
     if action is not None:
         found.append(matching_places(action, type_matcher(rules, engine, channel, ACTION)))
     if subject is not None:

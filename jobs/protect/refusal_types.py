@@ -18,7 +18,7 @@ from functools import cache
 import polars as pl
 
 from jobs.core.channels import CALLS
-from jobs.core.matching import Matcher, places_of
+from jobs.core.matching import Matcher, split_places
 from jobs.protect import rules, signatures
 from jobs.protect.countermeasures import is_refusal
 from jobs.protect.message_types import decide_types, matching_places
@@ -30,7 +30,7 @@ def type_of_transmissions(frame: pl.DataFrame, loaded: Rules | None = None) -> p
     loaded = loaded or rules.load_rules()
     engine, channel = str(frame["format_code"][0]), str(frame["channel_code"][0])
     return decide_types(
-        places_of_transmissions(frame, loaded), places_of, rules.type_rules(loaded, engine, channel)
+        places_of_transmissions(frame, loaded), split_places, rules.type_rules(loaded, engine, channel)
     )
 
 

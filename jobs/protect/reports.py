@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from jobs.core.contracts import codes
+from jobs.core.contracts import list_codes
 from jobs.protect import location, numbering, rules
 from jobs.protect.addresses import locate_clients
 from jobs.protect.domains import extract_host, read_host, to_registered
@@ -69,8 +69,8 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
         .then(pl.lit(own.country))
         .otherwise("origin_located"),
         message_id_hash=make_pseudonyms(normalise_ids(raw["message_id"]), key),
-        delivery_result_code=known_or_other("delivery_result", codes("delivery_result")),
-        auth_failure_code=known_or_other("auth_failure", codes("auth_failure")),
+        delivery_result_code=known_or_other("delivery_result", list_codes("delivery_result")),
+        auth_failure_code=known_or_other("auth_failure", list_codes("auth_failure")),
         reported_domain_names=pl.col("reported_domains")
         .list.eval(to_registered(read_host(pl.element())))
         .list.drop_nulls(),
@@ -101,9 +101,9 @@ def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> p
             pl.coalesce(extract_host(pl.col("report_email")), read_host(pl.col("report_org")))
         ),
         policy_domain=field_domain("policy_domain").fill_null("_U"),
-        policy_code=known_or_other("policy", codes("disposition")),
-        subdomain_policy_code=known_or_other("subdomain_policy", codes("disposition")),
-        nonexistent_policy_code=known_or_other("nonexistent_policy", codes("disposition")),
+        policy_code=known_or_other("policy", list_codes("disposition")),
+        subdomain_policy_code=known_or_other("subdomain_policy", list_codes("disposition")),
+        nonexistent_policy_code=known_or_other("nonexistent_policy", list_codes("disposition")),
         is_policy_test=pl.col("policy_test") == "y",
         is_dkim_strict=pl.col("dkim_mode") == "s",
         is_spf_strict=pl.col("spf_mode") == "s",
@@ -114,7 +114,7 @@ def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> p
             client["country_code"], pl.when("is_own_address").then(pl.lit(own.country))
         ),
         is_own_client=pl.col("is_own_address"),
-        disposition_code=known_or_other("disposition", codes("disposition")),
+        disposition_code=known_or_other("disposition", list_codes("disposition")),
         is_dkim_aligned=pl.col("dkim_evaluated") == "pass",
         is_spf_aligned=pl.col("spf_evaluated") == "pass",
         override_codes=pl.col("overrides").list.eval(

@@ -26,9 +26,9 @@ from typing import TypeVar
 import polars as pl
 
 from jobs.core.channels import CALLS
-from jobs.core.contracts import REFERENCE, csv_rows, engines_of_format
+from jobs.core.contracts import REFERENCE, engines_of_format, read_csv_rows
 from jobs.core.errors import ObservatoryError
-from jobs.core.matching import Matcher, matcher
+from jobs.core.matching import Matcher, make_matcher
 
 MOBILE = ("SMS", "MMS", "RCS")
 # What each kind of rule matches on. Of a verdict its symbols, its action and the mail's subject; some formats
@@ -189,7 +189,7 @@ def _load(folder: Path, on: dt.date) -> Rules:
 
 def read_rules(folder: Path, table: str) -> list[dict[str, str]]:
     """The rows of a table of rules, each of a kind that something matches."""
-    rows = list(csv_rows(folder / f"{table}.csv"))
+    rows = list(read_csv_rows(folder / f"{table}.csv"))
     for row in rows:
         if row["match_on"] not in KINDS[table]:
             raise ObservatoryError(
@@ -241,7 +241,7 @@ def type_rules(rules: Rules, engine: str, channel: str | None) -> tuple[TypeRule
 
 @cache
 def type_matcher(rules: Rules, engine: str, channel: str | None, match_on: tuple[str, ...]) -> Matcher:
-    return matcher(type_rules(rules, engine, channel), *match_on)
+    return make_matcher(type_rules(rules, engine, channel), *match_on)
 
 
 @cache
@@ -251,4 +251,4 @@ def measure_rules(rules: Rules, engine: str, channel: str | None) -> tuple[Measu
 
 @cache
 def measure_matcher(rules: Rules, engine: str, channel: str | None, match_on: tuple[str, ...]) -> Matcher:
-    return matcher(measure_rules(rules, engine, channel), *match_on)
+    return make_matcher(measure_rules(rules, engine, channel), *match_on)

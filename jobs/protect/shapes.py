@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import Field, codes, contract, polars_schema, reference_rows
+from jobs.core.contracts import Field, list_codes, polars_schema, read_contract, reference_rows
 from jobs.protect.domains import FEWEST_DIGITS, LONGEST_NAME
 from jobs.protect.keyed_hashes import keyed_hashes
 from jobs.protect.numbering import SHORTEST_NUMBER
@@ -97,7 +97,7 @@ SHAPES: dict[str, Check] = {
     ),
     "domain": is_domain,
     "network": pattern_check(r"(?:[0-9]{1,3}\.){3}0/24|[0-9a-f:]{2,}/48"),
-    "country": among_check(lambda: codes("ref.country.iso3")),
+    "country": among_check(lambda: list_codes("ref.country.iso3")),
     "network_code": pattern_check(NETWORK_CODE),
     "link": is_link,
     "party": is_party,
@@ -127,13 +127,13 @@ def column_shapes(field: Field) -> dict[str, str | None]:
 
 def shape_check(shape: str) -> Check:
     kind, _, name = shape.partition(" ")
-    return among_check(lambda: codes(name)) if kind == "list" else SHAPES[shape]
+    return among_check(lambda: list_codes(name)) if kind == "list" else SHAPES[shape]
 
 
 def enforce_shapes(frame: pl.DataFrame, table: str, door: Door) -> pl.DataFrame:
     """Rows of a table as its columns' shapes let them pass: other texts are null, other elements of lists
     gone, and numbers above a column's `most` null, or `most` where the table needs one."""
-    about = contract(table)
+    about = read_contract(table)
     kinds = polars_schema(table)
     rules: dict[str, tuple[pl.Expr, pl.Expr]] = {}
     for field in about.fields:

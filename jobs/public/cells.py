@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from jobs.core.areas import COUNTRY, areas, classified
+from jobs.core.areas import COUNTRY, classify_countries, list_areas
 from jobs.core.periods import last_day
 from jobs.disclosure import rules
 from jobs.public.contracts import PublicContract
@@ -61,7 +61,9 @@ def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
     """Contributions of these periods, once in each area that their country is in."""
     parts = []
     for period in sorted(set(periods)):
-        listed = areas(classified(basis.tables[WORLD[2]], basis.tables[WORLD[3]], last_day(period)))
+        listed = list_areas(
+            classify_countries(basis.tables[WORLD[2]], basis.tables[WORLD[3]], last_day(period))
+        )
         of = [(area.code, country) for area in listed for country in area.countries]
         places = pl.DataFrame(of, schema={"area_code": pl.String, "country_code": pl.String}, orient="row")
         own = basis.tables[CONTRIBUTION].filter(pl.col("period_code") == period)

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jobs.core.contracts import SCHEMAS, Field, codes, contract, fields, polars_type, read_yaml
+from jobs.core.contracts import SCHEMAS, Field, list_codes, polars_type, read_contract, read_fields, read_yaml
 from jobs.core.errors import ObservatoryError
 from jobs.core.series import Shape
 
@@ -146,7 +146,7 @@ def read(raw: Mapping[str, Any], table: str, file_name: str) -> PublicContract:
         beside=raw.get("beside"),
         protect=protect,
     )
-    of_source = contract(made.source).columns
+    of_source = read_contract(made.source).columns
     wrong = [
         f"column {each.field.name} is not in {made.source}"
         for each in columns
@@ -178,7 +178,7 @@ def column(name: str, about: dict[str, Any], file_name: str) -> Column:
     """A column of a contract."""
     role = about.pop("role", None)
     ways = list(about.items())
-    if name not in fields():
+    if name not in read_fields():
         raise ObservatoryError(f"{file_name}: {name} is not defined in schemas/fields.yaml")
     if role not in ROLES or len(ways) > 1 or any(way not in WAYS for way, _ in ways):
         raise ObservatoryError(
@@ -191,9 +191,9 @@ def column(name: str, about: dict[str, Any], file_name: str) -> Column:
         raise ObservatoryError(
             f"{file_name}: {name} has no classes of '{by}'; known are {', '.join(CLASSES)}"
         )
-    if way == "class" and fields()[name].codelist != CLASSES[by][0]:
+    if way == "class" and read_fields()[name].codelist != CLASSES[by][0]:
         raise ObservatoryError(f"{file_name}: the codes of {name} are not those of {CLASSES[by][0]}")
-    codelist = fields()[name].codelist
-    if way == "always" and (codelist is None or str(by) not in codes(codelist)):
+    codelist = read_fields()[name].codelist
+    if way == "always" and (codelist is None or str(by) not in list_codes(codelist)):
         raise ObservatoryError(f"{file_name}: '{by}' is no code of {name}")
-    return Column(fields()[name], role, way, str(by))
+    return Column(read_fields()[name], role, way, str(by))

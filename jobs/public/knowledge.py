@@ -8,7 +8,7 @@ import polars as pl
 
 from jobs.attack.coefficients import World
 from jobs.attack.known import ESTIMATE, PUBLISHED, SILENT_PCT, Known
-from jobs.core.contracts import codes
+from jobs.core.contracts import list_codes
 from jobs.core.series import Shape
 from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released, named
 from jobs.public.contracts import CLASSES, PublicContract
@@ -55,7 +55,7 @@ def said(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
 def edges(column: str, number: str) -> dict[str, pl.Expr]:
     """The edges of a class, null where it has none."""
     codelist, steps = CLASSES[number]
-    names = codes(codelist)
+    names = list_codes(codelist)
     low = dict(zip(names[1:], map(float, steps), strict=True))
     high = dict(zip(names[:-1], map(float, steps), strict=True))
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.core.areas import COUNTRY
-from jobs.core.contracts import codes, polars_type
+from jobs.core.contracts import list_codes, polars_type
 from jobs.disclosure.coarse import class_of, on_grid, significant, unclamped_low
 from jobs.public.contracts import CLASSES, Column, PublicContract
 
@@ -45,7 +45,7 @@ def series(rows: pl.DataFrame, column: Column) -> pl.Series:
     if column.way == "class":
         codelist, edges = CLASSES[column.by]
         given = rows[column.by].cast(pl.Float64).to_list()
-        found = [None if value is None else class_of(value, edges, codes(codelist)) for value in given]
+        found = [None if value is None else class_of(value, edges, list_codes(codelist)) for value in given]
         return pl.Series(name, found, dtype=kind)
     if column.way == "":
         return rows[name].cast(kind)

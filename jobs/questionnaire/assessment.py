@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from jobs.core.periods import edges
+from jobs.core.periods import period_bounds
 from jobs.questionnaire.answers import Answer, Asker, Reading, has_identifier, read_answer
 from jobs.questionnaire.checks import (
     broken_relations,
@@ -50,7 +50,7 @@ def assess_filing(
         raise file_refusal(filing.file_name, "personal", "message")
     if not PERIOD.fullmatch(filing.period):
         raise file_refusal(filing.file_name, "period", value=filing.period)
-    last = edges(filing.period)[1]
+    last = period_bounds(filing.period)[1]
     if received_at is not None and received_at.astimezone(dt.UTC).date() <= last:
         raise file_refusal(filing.file_name, "not_ended", value=filing.period, last=last.isoformat())
     version = load_definition()["version"]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from jobs.core.periods import edges
+from jobs.core.periods import period_bounds
 from jobs.questionnaire.answers import Answer, Asker, Reading, status_label
 from jobs.questionnaire.definition import Form, Question, Relation
 from jobs.questionnaire.filing import Fault, Line, Place
@@ -107,7 +107,7 @@ def check_days(
     if len(given) < len(DAYS) or not all(given):
         return [], []
     own = [dt.date.fromisoformat(str(each)) for each in given]
-    first, last = edges(period)
+    first, last = period_bounds(period)
     if own == [first, last] or own[0] > own[1]:
         return [], []
     days = (own[1] - own[0]).days + 1

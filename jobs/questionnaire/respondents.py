@@ -7,7 +7,7 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.core.choices import nearest
+from jobs.core.choices import nearest_hint
 from jobs.core.contracts import reference_rows
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
@@ -109,7 +109,7 @@ def row_problems(cells: dict[str, str]) -> list[str]:
         problems.append(f"respondent_id '{cells['respondent_id']}' may hold letters, digits and hyphens only")
     return problems + [
         f"unknown {name} '{cells[name]}'"
-        + (nearest_country(cells[name]) if name == "country" else nearest(cells[name], known[name]))
+        + (nearest_country(cells[name]) if name == "country" else nearest_hint(cells[name], known[name]))
         for name in known
         if cells[name] not in known[name]
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from jobs.core.periods import edges
+from jobs.core.periods import period_bounds
 from jobs.questionnaire.checks import OWN_YEAR
 from jobs.questionnaire.definition import Form, Indicator, Question, Relation
 from jobs.questionnaire.numbers import format_number
@@ -135,14 +135,14 @@ def days_check(question: Question, further: str, places: Places, language: str) 
     """The formula that checks the days of the figures, as jobs.questionnaire.checks.check_days does."""
     here = places.sheet_of[question.indicators[0].code]
     first, last = (places.cell(each.code, "answer", seen_from=here) for each in question.indicators)
-    start, end = (f"DATE({day.year},{day.month},{day.day})" for day in edges(places.period))
+    start, end = (f"DATE({day.year},{day.month},{day.day})" for day in period_bounds(places.period))
     holds = f"AND({first}={start},{last}={end})"
     if len(places.period) == 4:
         days = f"({last}-{first}+1)"
         shared = f"(MIN({last},{end})-MAX({first},{start})+1)"
         is_year = f"AND({days}>={OWN_YEAR[0]},{days}<={OWN_YEAR[-1]},2*{shared}>{days})"
         holds = f"OR({holds},{is_year})"
-    low, high = (day.isoformat() for day in edges(places.period))
+    low, high = (day.isoformat() for day in period_bounds(places.period))
     wrong = quoted_fault(language, "other_days", first=low, last=high)
     return f"IF(COUNT({first},{last})<2,{further},IF({holds},{further},{wrong}))"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import xlsxwriter
 
-from jobs.core.periods import edges
+from jobs.core.periods import period_bounds
 from jobs.questionnaire import sheet_checks, styles
 from jobs.questionnaire.definition import Form, Indicator, Question, form_for, load_definition
 from jobs.questionnaire.filing import COLUMNS, FILLED
@@ -78,7 +78,9 @@ def prefill_line(question: Question, indicator: Indicator, order: Order) -> dict
     whose = order.respondent
     if question.given == "period":
         return {
-            "answer": dict(zip(("first", "last"), edges(order.period), strict=True))[indicator.part or ""]
+            "answer": dict(zip(("first", "last"), period_bounds(order.period), strict=True))[
+                indicator.part or ""
+            ]
         }
     given = {
         "name": whose.name,

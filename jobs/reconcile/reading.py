@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from jobs.core.lines import frame_of
+from jobs.core.lines import frame_lines
 from jobs.sniff import reading
 from jobs.sniff.files import File, logs_of
 from jobs.sniff.recognising import separated
@@ -38,7 +38,7 @@ class Logs:
         """The same as frames of offset and line, each with its stream."""
         for stream, file in self.files:
             for block in reading.blocks(file, reading.Progress(), lambda: NEVER):
-                yield stream, frame_of(block.data, block.offset).select("offset", "line")
+                yield stream, frame_lines(block.data, block.offset).select("offset", "line")
 
 
 def read(arguments: list[str], servers: tuple[str, ...]) -> Logs:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from jobs.core.contracts import contract, polars_schema
+from jobs.core.contracts import polars_schema, read_contract
 from jobs.explain.assembled import assemble_groups
 from jobs.explain.search import with_message_hash
 from jobs.formats.registry import KERNELS
@@ -56,9 +56,9 @@ def counted(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
         each.select(raw_queue="queue", raw_sender="sender", raw_recipient="recipient", raw_client="client_ip")
         for each, _ in parts
     )
-    sent = pl.concat(shielded for _, shielded in parts).select(contract(TRANSMISSION).columns)
+    sent = pl.concat(shielded for _, shielded in parts).select(read_contract(TRANSMISSION).columns)
     verdicts = [shielded for _, shielded, _ in assemble_groups(DOOR, VERDICT, formats)]
-    said = pl.concat(verdicts).select(contract(VERDICT).columns) if verdicts else none_of(VERDICT)
+    said = pl.concat(verdicts).select(read_contract(VERDICT).columns) if verdicts else none_of(VERDICT)
     memory = pipeline.make_messages_in_memory(sent, said)
     units, links = memory.table(MESSAGE), memory.left(Frame.LINKS)
     whole = placed(

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import contract, reference
+from jobs.core.contracts import read_contract, reference_table
 from jobs.core.csv_tables import read_tables
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import months_of
@@ -102,9 +102,9 @@ def tables_of(lake: Lake, folder: Path) -> dict[str, pl.DataFrame]:
     sources = {public_contract(table).source for table in public_tables()} | {CONTRIBUTION}
     found = {table: lake.read(table) for table in sorted(sources)}
     found |= read_tables(folder, FROM_FILES)
-    found |= {table: reference(table) for table in WORLD if table not in found}
+    found |= {table: reference_table(table) for table in WORLD if table not in found}
     return {
-        table: rows.sort([name for name in contract(table).key if name in rows.columns])
+        table: rows.sort([name for name in read_contract(table).key if name in rows.columns])
         for table, rows in found.items()
     }
 

@@ -14,7 +14,7 @@ from functools import cache
 import polars as pl
 
 from jobs.core.areas import WORLD
-from jobs.core.contracts import CODELISTS, codes, fields, reference
+from jobs.core.contracts import CODELISTS, list_codes, read_fields, reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.public.contracts import Column, PublicContract, public_contract
 
@@ -63,7 +63,7 @@ class ReleasedTable:
 @cache
 def area_codes() -> dict[str, tuple[str, str]]:
     """The published code and the name of each area, by the study's own code."""
-    countries = reference("ref.country").filter(pl.col("valid_to").is_null())
+    countries = reference_table("ref.country").filter(pl.col("valid_to").is_null())
     found = {iso3: (m49, name) for iso3, m49, name in countries.select("iso3", "m49", "name_en").rows()}
     return found | dict(AREAS)
 
@@ -121,7 +121,7 @@ def list_of(column: Column) -> dict[str, str] | None:
     if codelist is None:
         return None
     if codelist.startswith("ref."):
-        return {code: code for code in codes(codelist)}
+        return {code: code for code in list_codes(codelist)}
     return names_of(codelist)
 
 
@@ -142,7 +142,7 @@ def published_codes(column: Column) -> dict[str, str] | None:
 def description_of(column: str) -> str:
     if column == AREA_NAME:
         return "Name of the area"
-    return fields()[column].description
+    return read_fields()[column].description
 
 
 def text_of(value: object) -> str:

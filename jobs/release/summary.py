@@ -49,8 +49,8 @@ def headlines(tables: dict[str, pl.DataFrame]) -> list[str]:
         ).sort("period_code", "channel_code", "unit_code", "quantity_code")
         for row in of_world.filter(pl.col("quantity_code").str.starts_with("spam")).to_dicts():
             found.append(
-                f"- {row['period_code']}, {words.name('channel', row['channel_code'])},"
-                f" {words.name('quantity', row['quantity_code']).lower()}, {row['unit_code']}:"
+                f"- {row['period_code']}, {words.code_name('channel', row['channel_code'])},"
+                f" {words.code_name('quantity', row['quantity_code']).lower()}, {row['unit_code']}:"
                 f" {amount(row['estimate'])}{interval(row)}"
             )
     money = tables.get("investment")
@@ -63,7 +63,7 @@ def headlines(tables: dict[str, pl.DataFrame]) -> list[str]:
         )
         for row in whole.to_dicts():
             found.append(
-                f"- {row['period_code']}, {words.name('channel', row['channel_code'])}, spending on it:"
+                f"- {row['period_code']}, {words.code_name('channel', row['channel_code'])}, spending on it:"
                 f" {amount(row['estimate'])} US dollars{interval(row)}"
             )
     return found

@@ -29,13 +29,15 @@ def coverage_section(report: Report) -> Section:
     table = report.figures["coverage"].sort("operator_id", "format_code")
     rows = [
         [
-            Cell(f"{report.operator_name(row['operator_id'])}, {words.name('format', row['format_code'])}"),
-            number_cell(words.whole(row["file_count"])),
-            number_cell(words.whole(row["line_count"])),
-            number_cell(words.whole(row["record_count"])),
-            number_cell(words.whole(row["ignored_count"])),
-            number_cell(words.whole(row["quarantined_count"])),
-            number_cell(words.percent(words.share_of(row["quarantined_count"], row["line_count"]))),
+            Cell(
+                f"{report.operator_name(row['operator_id'])}, {words.code_name('format', row['format_code'])}"
+            ),
+            number_cell(words.format_count(row["file_count"])),
+            number_cell(words.format_count(row["line_count"])),
+            number_cell(words.format_count(row["record_count"])),
+            number_cell(words.format_count(row["ignored_count"])),
+            number_cell(words.format_count(row["quarantined_count"])),
+            number_cell(words.format_percent(words.share_of(row["quarantined_count"], row["line_count"]))),
         ]
         for row in table.to_dicts()
     ]
@@ -77,22 +79,24 @@ def countermeasures_section(report: Report) -> Section:
             continue
         scale = max(row["units_acted"] for row in rows)
         if scale:
-            first = words.inside(words.name("countermeasure", rows[0]["countermeasure_code"]))
-            often = "once" if scale == 1 else f"{words.plenty(scale)} times"
+            first = words.lower_first(words.code_name("countermeasure", rows[0]["countermeasure_code"]))
+            often = "once" if scale == 1 else f"{words.format_rounded(scale)} times"
             findings.append(f"{name}: {first} acted most often, {often}.")
         lines = [
             [
                 Cell(
-                    words.name("countermeasure", row["countermeasure_code"]),
-                    words.name("strategy", row["strategy_code"]) if row["strategy_code"] else "",
+                    words.code_name("countermeasure", row["countermeasure_code"]),
+                    words.code_name("strategy", row["strategy_code"]) if row["strategy_code"] else "",
                     stack_parts(
                         ("certain" if row["strategy_code"] else "other", row["units_acted"]), scale=scale
                     ),
                 ),
-                number_cell(words.whole(row["units_acted"])),
-                number_cell(words.whole(row["units_examined"]) + ("*" if row["is_examined_derived"] else "")),
-                number_cell(words.percent(words.share_of(row["units_acted"], row["units_examined"]))),
-                number_cell(words.duration(row["filter_us"]) if row["filter_us"] else ""),
+                number_cell(words.format_count(row["units_acted"])),
+                number_cell(
+                    words.format_count(row["units_examined"]) + ("*" if row["is_examined_derived"] else "")
+                ),
+                number_cell(words.format_percent(words.share_of(row["units_acted"], row["units_examined"]))),
+                number_cell(words.format_duration(row["filter_us"]) if row["filter_us"] else ""),
             ]
             for row in rows
         ]
@@ -110,7 +114,7 @@ def countermeasures_section(report: Report) -> Section:
                     f"Countermeasures on {channel_name(channel, inside=True)}",
                     columns,
                     lines,
-                    axis=("0", f"{words.whole(scale)} acted on"),
+                    axis=("0", f"{words.format_count(scale)} acted on"),
                 ),
                 "effort.csv",
             )
@@ -160,12 +164,12 @@ def costs_section(report: Report) -> Section:
         " too. Fixed cost (licences, staff) is the operator's own figure. Each row is simulated as a whole:"
         " the ends of rows do not add up to the ends of the total, and currencies are never added.",
     ]
-    missing = [f"No cost could be computed for {words.listed(without)}."] if without else []
+    missing = [f"No cost could be computed for {words.join_words(without)}."] if without else []
     if not blocks and not without:
         missing = ["No cost could be computed."]
     notes[:0] = [
-        f"{words.bound_sign(code)}{words.name('bound', code)}: {words.listed(bounds[code])}, in total."
-        f" {words.says('bound', code)}."
+        f"{words.bound_sign(code)}{words.code_name('bound', code)}: {words.join_words(bounds[code])}, in"
+        f" total. {words.code_description('bound', code)}."
         for code in words.BOUNDS
         if bounds[code]
     ]
@@ -211,10 +215,10 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
         if row["amount_p95"] > 0 or row["countermeasure_code"] == words.TOTAL
     ]
     first = rows[0]
-    days = words.counted(max(row["day_count"] for row in rows), "day")
-    caption = f"{first['currency_code']}, {words.period(first['period_code'])}, {days} with data"
+    days = words.with_noun(max(row["day_count"] for row in rows), "day")
+    caption = f"{first['currency_code']}, {words.format_period(first['period_code'])}, {days} with data"
     columns = [Column("Measure", "text"), Column("5%"), Column("Median"), Column("95%")]
-    axis = ("0", f"{words.money(scale)} {first['currency_code']}")
+    axis = ("0", f"{words.format_money(scale)} {first['currency_code']}")
     return Block(name, Table(caption, columns, lines, axis=axis), "costs.csv", half=True)
 
 
@@ -230,7 +234,7 @@ def percentile_cell(row: dict[str, Any], point: str) -> Cell:
     if point != "p50" and words.has_missing_part(row["bound_code"]):
         return number_cell("")
     sign = words.bound_sign(row["bound_code"])
-    return number_cell(sign + words.money(row[f"amount_{point}"]), "" if point == "p50" else "muted")
+    return number_cell(sign + words.format_money(row[f"amount_{point}"]), "" if point == "p50" else "muted")
 
 
 def describe_totals(totals: list[dict[str, Any]], names: dict[str, str]) -> str:
@@ -240,7 +244,7 @@ def describe_totals(totals: list[dict[str, Any]], names: dict[str, str]) -> str:
         return "Every total is a bound: a part of the cost is missing or an input is too high."
     text = (
         "Nine simulations of ten lie between the two ends, half of them below the median"
-        f"{'' if len(whole) == len(totals) else f', of {words.listed(whole)}'}."
+        f"{'' if len(whole) == len(totals) else f', of {words.join_words(whole)}'}."
     )
     return text if len(whole) == len(totals) else f"{text} Every other total is a bound."
 
@@ -255,9 +259,9 @@ def is_grand(row: dict[str, Any]) -> bool:
 
 
 def cost_name(row: dict[str, Any], has_channels: bool) -> str:
-    component = words.name("cost_component", row["cost_component_code"])
+    component = words.code_name("cost_component", row["cost_component_code"])
     what = component if component == "Total" else f"{component}, all measures"
-    text = what if is_total(row) else words.name("countermeasure", row["countermeasure_code"])
+    text = what if is_total(row) else words.code_name("countermeasure", row["countermeasure_code"])
     if has_channels:
         is_all = row["channel_code"] == words.TOTAL
         text += f", {'all channels' if is_all else channel_name(row['channel_code'], inside=True)}"
@@ -266,8 +270,8 @@ def cost_name(row: dict[str, Any], has_channels: bool) -> str:
 
 def cost_subtitle(row: dict[str, Any]) -> str:
     """The cost's component, unless it is in the name already, and the kind of bound."""
-    component = "" if is_total(row) else words.name("cost_component", row["cost_component_code"]).lower()
-    bound = words.name("bound", row["bound_code"]).lower() if words.bound_sign(row["bound_code"]) else ""
+    component = "" if is_total(row) else words.code_name("cost_component", row["cost_component_code"]).lower()
+    bound = words.code_name("bound", row["bound_code"]).lower() if words.bound_sign(row["bound_code"]) else ""
     return ", ".join(filter(None, (component, bound)))
 
 
@@ -291,9 +295,9 @@ def operators_section(report: Report) -> Section:
         [
             Cell(report.operator_name(row["operator_id"]), operator_subtitle(report, row), share_bar(row)),
             number_cell(spam_range(row) if row["units"] else "none"),
-            number_cell(words.whole(row["units"])),
-            number_cell(words.whole(row["elsewhere"])),
-            number_cell(words.whole(row["day_count"] or 0)),
+            number_cell(words.format_count(row["units"])),
+            number_cell(words.format_count(row["elsewhere"])),
+            number_cell(words.format_count(row["day_count"] or 0)),
         ]
         for row in rows
     ]
@@ -306,7 +310,7 @@ def operators_section(report: Report) -> Section:
     ]
     there = {row["operator_id"] for row in rows}
     without = [each.name for code, each in report.operators.items() if code not in there]
-    missing = [f"No traffic was read of {words.listed(without)}."] if without else []
+    missing = [f"No traffic was read of {words.join_words(without)}."] if without else []
     blocks = [Block("", Table("Operators", columns, lines, axis=SHARES), "volume.csv")] if lines else []
     ranked = sorted(
         (row for row in rows if row["units"]),
@@ -325,7 +329,7 @@ def operators_section(report: Report) -> Section:
 def operator_subtitle(report: Report, row: dict[str, Any]) -> str:
     channel = channel_name(row["channel_code"])
     about = report.operators.get(row["operator_id"])
-    return f"{channel}, {words.country(about.country)}" if about else channel
+    return f"{channel}, {words.country_name(about.country)}" if about else channel
 
 
 # --- validation -----------------------------------------------------------------------------------
@@ -342,17 +346,17 @@ def validation_section(results: list[dict[str, Any]]) -> Section:
         lines.append(
             [
                 Cell(table),
-                number_cell(words.whole(len(rules))),
-                number_cell(words.whole(len(broken))),
-                number_cell(words.whole(rows)),
+                number_cell(words.format_count(len(rules))),
+                number_cell(words.format_count(len(broken))),
+                number_cell(words.format_count(rows)),
                 Cell("held" if not broken else "broken", tone="bad" if broken else "good"),
             ]
         )
     failed = sum(not result["is_held"] for result in results)
-    total = words.whole(len(results))
+    total = words.format_count(len(results))
     held = f"All {total} rules hold."
     if failed:
-        held = f"{words.whole(failed)} of {total} rules {'is' if failed == 1 else 'are'} broken."
+        held = f"{words.format_count(failed)} of {total} rules {'is' if failed == 1 else 'are'} broken."
     columns = [
         Column("Table", "text"),
         Column("Rules"),

@@ -24,7 +24,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
-from jobs.core.attributes import asked
+from jobs.core.attributes import asked_attributes
 from jobs.core.shares import CALL_SHARES
 from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES, SIDES, squared_distances
 from jobs.report.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, range_bar
@@ -91,14 +91,14 @@ def correct_spam(total: dict[str, Any], errors: pl.DataFrame, seen_units: int | 
 def list_unlabelled(definition: str) -> tuple[str, ...]:
     """What a definition depends on and labels do not record; empty if labels suffice."""
     rows = [row for row in words.reference("definition") if row["definition_code"] == definition]
-    return tuple(dict.fromkeys(UNTOLD[name] for name in asked(row["predicate"] for row in rows)))
+    return tuple(dict.fromkeys(UNTOLD[name] for name in asked_attributes(row["predicate"] for row in rows)))
 
 
 def definition_cell(report: Report, row: dict[str, Any]) -> Cell:
     """The share of spam under a definition, corrected for filter error, or why it is not corrected."""
     asks = list_unlabelled(row["definition_code"])
     if asks:
-        return number_cell(f"labels do not record {words.listed(asks)}", "muted")
+        return number_cell(f"labels do not record {words.join_words(asks)}", "muted")
     return share_cell(report, row)
 
 
@@ -108,7 +108,7 @@ def share_cell(report: Report, row: dict[str, Any]) -> Cell:
     if not found.share:
         return number_cell("not audited", "muted")
     return number_cell(
-        words.percent_range(*(words.share_of(end, row["units"]) for end in (found.low, found.high)))
+        words.format_percents(*(words.share_of(end, row["units"]) for end in (found.low, found.high)))
     )
 
 
@@ -138,13 +138,13 @@ def spam_bounds(row: dict[str, Any]) -> tuple[int, int]:
 def part_share_cell(row: dict[str, Any]) -> Cell:
     """The share of spam in a part of a channel, corrected for filter error."""
     return unaudited_cell(row) or number_cell(
-        words.percent_range(*(words.share_of(end, row["units"]) for end in spam_bounds(row)))
+        words.format_percents(*(words.share_of(end, row["units"]) for end in spam_bounds(row)))
     )
 
 
 def part_count_cell(row: dict[str, Any]) -> Cell:
     """Spam in a part of a channel, corrected for filter error."""
-    return unaudited_cell(row) or number_cell(words.plenty_range(*spam_bounds(row)))
+    return unaudited_cell(row) or number_cell(words.format_range(*spam_bounds(row)))
 
 
 def unaudited_cell(row: dict[str, Any]) -> Cell | None:
@@ -177,10 +177,10 @@ def part_notes(report: Report, figure: str, assumed: str) -> list[str]:
             continue
         has_any_audit = True
         if audited < seen:
-            partly.append(f"{words.percent(words.share_of(audited, seen))} of the {name}")
-    of_parts = f" It covers {words.listed(partly)} whose content filters saw." if partly else ""
+            partly.append(f"{words.format_percent(words.share_of(audited, seen))} of the {name}")
+    of_parts = f" It covers {words.join_words(partly)} whose content filters saw." if partly else ""
     notes = [f"{HEADING} {assumed}{of_parts}"] if has_any_audit else []
-    return notes + [sentence.format(words.listed(names)) for sentence, names in silent.items()]
+    return notes + [sentence.format(words.join_words(names)) for sentence, names in silent.items()]
 
 
 def explain_no_audit(report: Report, channel: str, seen: int) -> str:
@@ -227,10 +227,10 @@ def describe_error(found: Corrected) -> str:
     """Whether a channel's interval includes filter error, and by what."""
     if not found.share:
         return "Not audited: the range does not include filter error."
-    how = words.listed("by audit" if code == "audit" else "by a test elsewhere" for code in found.methods)
+    how = words.join_words("by audit" if code == "audit" else "by a test elsewhere" for code in found.methods)
     if found.share == 1:
         return f"The interval includes filter error ({how})."
-    share = words.percent(found.share)
+    share = words.format_percent(found.share)
     return f"The interval includes filter error for {share} of the messages that filters saw ({how})."
 
 
@@ -243,12 +243,12 @@ def audit_note(report: Report) -> str:
         name = channel_name(total["channel_code"], inside=True)
         share = correct_channel(report, total).share
         (whole if share == 1 else partly if share else never).append(name)
-    parts = [f"The interval of {words.listed(whole)} includes filter error."] if whole else []
-    parts += [f"That of {words.listed(partly)} includes it in part."] if partly and whole else []
+    parts = [f"The interval of {words.join_words(whole)} includes filter error."] if whole else []
+    parts += [f"That of {words.join_words(partly)} includes it in part."] if partly and whole else []
     if partly and not whole:
-        parts.append(f"The interval of {words.listed(partly)} includes filter error in part.")
+        parts.append(f"The interval of {words.join_words(partly)} includes filter error in part.")
     if never:
-        parts.append(f"Not audited: {words.listed(never)}, whose ranges do not include filter error.")
+        parts.append(f"Not audited: {words.join_words(never)}, whose ranges do not include filter error.")
     return " ".join(parts)
 
 
@@ -263,15 +263,17 @@ def filters_section(report: Report) -> Section:
         if not rows:
             missing.append(f"{name} is not audited: its figures are as filters saw it.")
             continue
-        counted = words.percent_range(
+        counted = words.format_percents(
             *(words.share_of(total[end], total["units"]) for end in ("spam_certain", "spam_possible"))
         )
-        ends = words.percent_range(*(words.share_of(end, total["units"]) for end in (found.low, found.high)))
+        ends = words.format_percents(
+            *(words.share_of(end, total["units"]) for end in (found.low, found.high))
+        )
         findings.append(f"{name}: {counted} was spam as filters acted, {ends} corrected for filter error.")
         lines = [
             [
                 Cell(
-                    f"{report.operator_name(row['operator_id'])}, {words.period(row['period_code'])}",
+                    f"{report.operator_name(row['operator_id'])}, {words.format_period(row['period_code'])}",
                     describe_method(row),
                     range_bar(row["prevalence_low"], row["prevalence"], row["prevalence_high"], 1),
                 ),
@@ -281,7 +283,7 @@ def filters_section(report: Report) -> Section:
         ]
         columns = [Column("Operator and month", "text"), Column("Spam in what it saw")]
         columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
-        rates = Table(f"Filters of {words.inside(name)}", columns, lines, axis=SHARES)
+        rates = Table(f"Filters of {words.lower_first(name)}", columns, lines, axis=SHARES)
         blocks.append(Block(name, rates, "quality.csv"))
         blocks += part_blocks(report, channel)
     note = (
@@ -303,8 +305,9 @@ def part_blocks(report: Report, channel: str) -> list[Block]:
         [
             Cell(
                 part_name(row["stratum_code"], channel),
-                f"{report.operator_name(row['operator_id'])}, {words.period(row['period_code'])}:"
-                f" {words.whole(row['labelled_count'])} labels of {words.whole(row['units'])} messages",
+                f"{report.operator_name(row['operator_id'])}, {words.format_period(row['period_code'])}:"
+                f" {words.format_count(row['labelled_count'])} labels of {words.format_count(row['units'])}"
+                " messages",
             ),
             number_cell(
                 format_estimate(row, "prevalence") or "too few labels", "" if row["prevalence"] else "muted"
@@ -315,7 +318,7 @@ def part_blocks(report: Report, channel: str) -> list[Block]:
     ]
     columns = [Column("Part", "text"), Column("Spam in it")]
     columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
-    caption = f"Where filters of {words.inside(name)} err"
+    caption = f"Where filters of {words.lower_first(name)} err"
     note = "A cell is empty if the filter treated the whole part alike, or if labels are too few."
     return [Block(f"{name}, in parts", Table(caption, columns, lines), "quality_parts.csv", note=note)]
 
@@ -331,10 +334,10 @@ def part_name(code: str, channel: str) -> str:
 
 
 def describe_method(row: dict[str, Any]) -> str:
-    how = words.name("quality_method", row["quality_method_code"])
+    how = words.code_name("quality_method", row["quality_method_code"])
     if row["quality_method_code"] != "audit":
         return f"{how}, a test elsewhere"
-    labelled, drawn = (words.whole(row[name]) for name in ("labelled_count", "sampled_count"))
+    labelled, drawn = (words.format_count(row[name]) for name in ("labelled_count", "sampled_count"))
     return f"{how}: {labelled} of {drawn} drawn were labelled"
 
 
@@ -342,5 +345,5 @@ def format_estimate(row: dict[str, Any], name: str) -> str:
     """An estimate with its interval, as 44.1% (41.0–47.2%)."""
     if row[name] is None:
         return ""
-    ends = words.percent_range(row[f"{name}_low"], row[f"{name}_high"])
-    return f"{words.percent(row[name])} ({ends})"
+    ends = words.format_percents(row[f"{name}_low"], row[f"{name}_high"])
+    return f"{words.format_percent(row[name])} ({ends})"

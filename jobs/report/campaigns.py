@@ -44,11 +44,11 @@ def campaigns_section(report: Report) -> Section:
                         scale=scale,
                     ),
                 ),
-                number_cell(words.whole(row["copy_count"])),
-                number_cell(words.percent(words.share_of(row["blocked_count"], row["copy_count"]))),
-                number_cell(words.whole(row["distinct_sender_count"])),
+                number_cell(words.format_count(row["copy_count"])),
+                number_cell(words.format_percent(words.share_of(row["blocked_count"], row["copy_count"]))),
+                number_cell(words.format_count(row["distinct_sender_count"])),
                 number_cell(
-                    words.whole(row["distinct_network_count"]) if row["distinct_network_count"] else ""
+                    words.format_count(row["distinct_network_count"]) if row["distinct_network_count"] else ""
                 ),
                 number_cell(f"{row['first_time']}{words.DASH}{row['last_time']}"),
                 draw_sparkline(days[row["operator_id"], row["campaign_hash"]], row["period_date"]),
@@ -65,7 +65,7 @@ def campaigns_section(report: Report) -> Section:
             Column(f"{DAYS_DRAWN} days", is_minor=True),
         ]
         caption = f"Largest {channel_name(channel, inside=True)} campaigns of each operator's last day"
-        axis = ("0", f"{words.whole(scale)} copies")
+        axis = ("0", f"{words.format_count(scale)} copies")
         blocks.append(Block(name, Table(caption, columns, lines, axis=axis), "campaigns.csv"))
     notes = [
         "A campaign is a group of messages with similar text, the same fuzzy hash or digest of a filter or,"
@@ -90,21 +90,21 @@ def campaigns_section(report: Report) -> Section:
 
 def campaign_finding(name: str, row: dict[str, Any]) -> str:
     kind = words.type_name(row["spam_type_code"])
-    what = "of no known type" if row["spam_type_code"] == "UNK" else f"({words.inside(kind)})"
+    what = "of no known type" if row["spam_type_code"] == "UNK" else f"({words.lower_first(kind)})"
     spread = [
-        words.counted(row[f"distinct_{noun}_count"], noun)
+        words.with_noun(row[f"distinct_{noun}_count"], noun)
         for noun in ("recipient", "sender", "network")
         if row[f"distinct_{noun}_count"]
     ]
-    to = f": {words.listed(spread)}" if spread else ""
-    blocked = words.percent(words.share_of(row["blocked_count"], row["copy_count"]))
-    copies = words.counted(row["copy_count"], "copy", "copies")
+    to = f": {words.join_words(spread)}" if spread else ""
+    blocked = words.format_percent(words.share_of(row["blocked_count"], row["copy_count"]))
+    copies = words.with_noun(row["copy_count"], "copy", "copies")
     return f"{name}: the largest campaign {what} had {copies}{to}. {blocked} of it was stopped or marked."
 
 
 def campaign_subtitle(report: Report, row: dict[str, Any]) -> str:
-    how = words.inside(words.name("signature_kind", row["signature_kind_code"]))
-    operator, day = report.operator_name(row["operator_id"]), words.day(row["period_date"])
+    how = words.lower_first(words.code_name("signature_kind", row["signature_kind_code"]))
+    operator, day = report.operator_name(row["operator_id"]), words.format_day(row["period_date"])
     part = ", compared in part" if row["is_bucket_capped"] else ""
     return f"{operator}, {day}; by {how} {row['campaign_hash'][:8]}{part}"
 
@@ -131,8 +131,8 @@ def draw_sparkline(by_day: dict[dt.date, int], last: dt.date) -> Cell:
         )
     run = sum(count > 0 for count in copies)
     title = (
-        f"Seen on {words.counted(run, 'day')} of {DAYS_DRAWN} to {words.day(last)}, at most"
-        f" {words.whole(top)} copies a day"
+        f"Seen on {words.with_noun(run, 'day')} of {DAYS_DRAWN} to {words.format_day(last)}, at most"
+        f" {words.format_count(top)} copies a day"
     )
     size = f'viewBox="0 0 {len(copies) * step - 2} {high}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label={quoteattr(title)}>'

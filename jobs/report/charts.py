@@ -11,7 +11,7 @@ import altair as alt
 import polars as pl
 import vl_convert
 
-from jobs.core.words import compact, percent_range
+from jobs.core.words import format_compact, format_percents
 
 ACCENT, BAND, INK, MUTED, GRID = "#b23a1e", "#e9b7a6", "#1d2126", "#5b636b", "#dfe2e5"
 WIDTH, HEIGHT, FONT = 300, 150, "Helvetica, Arial, sans-serif"
@@ -25,8 +25,12 @@ def volume_chart(daily: pl.DataFrame, title: str) -> str:
     top = nice_top(days["units"].max())
     last = daily.sort("period_date").row(-1, named=True)
     labels = [
-        {"text": f"All {compact(last['units'])}", "value": last["units"], "colour": MUTED},
-        {"text": f"Spam {compact(last['spam_certain'])}", "value": last["spam_certain"], "colour": ACCENT},
+        {"text": f"All {format_compact(last['units'])}", "value": last["units"], "colour": MUTED},
+        {
+            "text": f"Spam {format_compact(last['spam_certain'])}",
+            "value": last["spam_certain"],
+            "colour": ACCENT,
+        },
     ]
     values = chart_rows(days, all=pl.col("units"), low=pl.col("spam_certain"), high=pl.col("spam_possible"))
     layers = [*gap_layers(values, "all", top), *gap_layers(values, "low", top), band_layer(values, top)]
@@ -57,7 +61,7 @@ def share_chart(daily: pl.DataFrame, title: str) -> str:
     if len(there):
         end = there.select("period_date", is_audited=is_audited, low=low, high=high).row(-1, named=True)
         at = (end["low"] + end["high"]) / 2 if end["is_audited"] else end["low"]
-        labels = [{"text": percent_range(end["low"], end["high"]), "value": at, "colour": ACCENT}]
+        labels = [{"text": format_percents(end["low"], end["high"]), "value": at, "colour": ACCENT}]
         layers += label_layers(labels, end["period_date"], top, "%")
     return render_svg(layers, title)
 

@@ -45,10 +45,12 @@ def claimed_share_cell(
     if code == words.UNKNOWN:
         return number_cell("")
     if code != words.OTHER:
-        return number_cell(words.percent(words.share_of(*claimed.get(code, (0, 0)))))
+        return number_cell(words.format_percent(words.share_of(*claimed.get(code, (0, 0)))))
     last = [each["source_country_code"] for each in rows if each["source_country_code"] != words.UNKNOWN]
     parts = [claimed.get(each, (0, 0)) for each in last[-row["country_count"] :]]
-    return number_cell(words.percent(words.share_of(sum(a for a, _ in parts), sum(b for _, b in parts))))
+    return number_cell(
+        words.format_percent(words.share_of(sum(a for a, _ in parts), sum(b for _, b in parts)))
+    )
 
 
 def describe_flagged(report: Report, channel: str) -> str:
@@ -59,6 +61,9 @@ def describe_flagged(report: Report, channel: str) -> str:
         rows = table.filter(pl.col("bypass_code") == sign)
         examined, found = int(rows["units_examined"].sum() or 0), int(rows["units_flagged"].sum() or 0)
         if found:
-            what = words.inside(words.name("bypass", sign))
-            told.append(f"{words.whole(found)} of {words.whole(examined)} examined are flagged as {what}")
+            what = words.lower_first(words.code_name("bypass", sign))
+            told.append(
+                f"{words.format_count(found)} of {words.format_count(examined)} examined are flagged as"
+                f" {what}"
+            )
     return f" ({'; '.join(told)})" if told else ""

@@ -49,9 +49,9 @@ def types_section(report: Report) -> Section:
                     type_subtitle(row["spam_type_code"]),
                     type_bar(row, scale),
                 ),
-                number_cell(words.percent(words.share_of(row["spam_certain"], total))),
-                number_cell(words.whole(row["spam_certain"])),
-                number_cell(words.whole(row["spam_possible"] - row["spam_certain"])),
+                number_cell(words.format_percent(words.share_of(row["spam_certain"], total))),
+                number_cell(words.format_count(row["spam_certain"])),
+                number_cell(words.format_count(row["spam_possible"] - row["spam_certain"])),
                 error_cell(error),
             ]
             for row, error in zip(rows, errors, strict=True)
@@ -65,7 +65,7 @@ def types_section(report: Report) -> Section:
         ]
         caption = f"Types of {name} spam"
         note = audited.describe_error(max(errors, key=lambda error: error.share))
-        kinds = Table(caption, columns, lines, axis=("0", words.whole(scale)))
+        kinds = Table(caption, columns, lines, axis=("0", words.format_count(scale)))
         blocks.append(Block(channel_name(channel), kinds, "types.csv", note=note))
     typed, notes = engine_blocks(report), []
     if typed:
@@ -87,7 +87,7 @@ def types_from_labels(report: Report, channel: str, known: set[str]) -> pl.DataF
 
 def error_cell(found: audited.Corrected) -> Cell:
     return (
-        number_cell(words.plenty_range(found.low, found.high))
+        number_cell(words.format_range(found.low, found.high))
         if found.share
         else number_cell("not audited", "muted")
     )
@@ -115,9 +115,11 @@ def engine_blocks(report: Report) -> list[Block]:
                         scale=row["units_marked"],
                     ),
                 ),
-                number_cell(words.whole(row["units_marked"])),
+                number_cell(words.format_count(row["units_marked"])),
                 *(
-                    number_cell(words.percent(words.share_of(row[f"units_{part}"], row["units_marked"])))
+                    number_cell(
+                        words.format_percent(words.share_of(row[f"units_{part}"], row["units_marked"]))
+                    )
                     for part in ("strong", "weak", "untyped")
                 ),
             ]
@@ -139,17 +141,17 @@ def engine_blocks(report: Report) -> list[Block]:
 def engine_name(code: str) -> str:
     if code == words.TOTAL:
         return "All filters together"
-    return "No verdict" if code == words.UNKNOWN else words.name("engine", code)
+    return "No verdict" if code == words.UNKNOWN else words.code_name("engine", code)
 
 
 def type_finding(name: str, rows: list[dict[str, Any]], total: int) -> str:
     unknown = sum(row["spam_certain"] for row in rows if row["spam_type_code"] == "UNK")
-    untyped = f"{words.percent(words.share_of(unknown, total))} could not be typed from the logs"
+    untyped = f"{words.format_percent(words.share_of(unknown, total))} could not be typed from the logs"
     first = rows[0]
     if first["spam_type_code"] == "UNK" or not first["spam_certain"]:
         return f"Of {name} spam, {untyped}."
-    largest = words.inside(words.type_name(first["spam_type_code"]))
-    share = words.percent(words.share_of(first["spam_certain"], total))
+    largest = words.lower_first(words.type_name(first["spam_type_code"]))
+    share = words.format_percent(words.share_of(first["spam_certain"], total))
     return f"The largest type of {name} spam is {largest}, {share}; {untyped}."
 
 
@@ -159,4 +161,4 @@ def type_bar(row: dict[str, Any], scale: int) -> tuple[Part, ...]:
 
 
 def type_subtitle(code: str | None) -> str:
-    return "" if code == "UNK" else words.says("type", code)
+    return "" if code == "UNK" else words.code_description("type", code)

@@ -29,7 +29,7 @@ MAAWG = (4.0, 5.6)
 def shares_section(report: Report) -> Section:
     """The same traffic, several shares: what is counted, and by whose definition, decides the figure."""
     blocks, findings = [], []
-    low, high = (words.percent(ratio / (ratio + 1)) for ratio in MAAWG)
+    low, high = (words.format_percent(ratio / (ratio + 1)) for ratio in MAAWG)
     findings.append(
         f"In 2005, {low} of nine operators' mail was abusive if messages are counted, and {high} if each"
         " dropped connection counts as one more. Both were right: a share of spam needs its definition beside"
@@ -56,7 +56,7 @@ def shares_section(report: Report) -> Section:
         name = channel_name(channel)
         columns = [Column("What counts as spam, of what", "text"), Column("Spam share")]
         columns += [Column("Units", is_minor=True), Column(audited.HEADING, "text", is_minor=True)]
-        caption = f"The same {words.inside(name)}, counted in several ways"
+        caption = f"The same {words.lower_first(name)}, counted in several ways"
         blocks.append(Block(name, Table(caption, columns, rows, axis=SHARES), "bases.csv"))
     legend = [CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")]
     return Section(
@@ -71,7 +71,11 @@ def shares_section(report: Report) -> Section:
 def published_line(name: str, says: str, ratio: float) -> list[Cell]:
     share = ratio / (ratio + 1)
     bar = stack_parts(("certain", share), ("rest", 1 - share), scale=1)
-    figures = [number_cell(words.percent(share)), number_cell("not published"), number_cell("not published")]
+    figures = [
+        number_cell(words.format_percent(share)),
+        number_cell("not published"),
+        number_cell("not published"),
+    ]
     return [Cell(name, says, bar, "muted"), *figures]
 
 
@@ -114,7 +118,7 @@ def own_lines(report: Report, channel: str, bases: pl.DataFrame) -> list[list[Ce
         [
             Cell(name, says, share_bar(row)),
             number_cell(spam_range(row)),
-            number_cell(words.whole(row["units"])),
+            number_cell(words.format_count(row["units"])),
             # M3AAWG counts what operators did, right or wrong.
             audited.definition_cell(report, row)
             if "definition_code" in row
@@ -140,7 +144,7 @@ def most_decided(report: Report, channel: str) -> dict[str, Any] | None:
 def describe_treatment(report: Report) -> list[str]:
     """The share that operators treated as spam, by channel, and whether logs can decide what was unlawful."""
     findings, laws = [], []
-    about = words.definitions(report.last_day)
+    about = words.definition_rows(report.last_day)
     for row in report.totals:
         channel, name = row["channel_code"], channel_name(row["channel_code"], inside=True)
         bases = report.figures["bases"].filter(pl.col("channel_code") == channel)
@@ -175,9 +179,9 @@ def definitions_section(report: Report) -> Section:
         name = channel_name(channel, inside=True)
         rows = sum_by_definition(report, channel)
         lines, absent = [], []
-        for code, about in words.definitions(report.last_day).items():
+        for code, about in words.definition_rows(report.last_day).items():
             row = rows.get(code)
-            place = "" if about["jurisdiction"] == words.TOTAL else words.country(about["jurisdiction"])
+            place = "" if about["jurisdiction"] == words.TOTAL else words.country_name(about["jurisdiction"])
             if row is None:
                 absent.append(about["name"])
                 continue
@@ -187,14 +191,14 @@ def definitions_section(report: Report) -> Section:
                 [
                     head,
                     number_cell(spam_range(row)),
-                    number_cell(words.percent(undecided_share(row))),
+                    number_cell(words.format_percent(undecided_share(row))),
                     with_error,
                 ]
             )
         columns = [Column("Definition", "text"), Column("Spam share"), Column("Undecided")]
         columns.append(Column(audited.HEADING, "text", is_minor=True))
         caption = f"Spam share of {name} under each definition"
-        note = f"Not for {name}: {words.listed(absent)}." if absent else ""
+        note = f"Not for {name}: {words.join_words(absent)}." if absent else ""
         table = Table(caption, columns, lines, axis=SHARES)
         blocks.append(Block(channel_name(channel), table, "volume.csv", note=note))
     finding = "Logs rarely record consent: the wider a bar, the more a definition needs what logs lack."

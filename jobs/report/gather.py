@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 import polars as pl
 
-from jobs.core.contracts import reference
+from jobs.core.contracts import reference_table
 from jobs.core.counting_rules import ATTEMPTED, OPERATOR, RECEIVED
 from jobs.core.words import OTHER, TOTAL, UNKNOWN
 from jobs.gold import correcting, measures
@@ -140,7 +140,7 @@ def sum_or_null(name: str) -> pl.Expr:
 
 def is_measured(has_stage: bool = True, measure: str = ATTEMPTED) -> pl.Expr:
     """Whether a row counts in a measure of ref.measure."""
-    return measures.is_in_measure(reference("ref.measure"), has_stage, measure)
+    return measures.is_in_measure(reference_table("ref.measure"), has_stage, measure)
 
 
 def counted_rows(table: pl.DataFrame, has_stage: bool = True, measure: str = ATTEMPTED) -> pl.DataFrame:

@@ -27,12 +27,12 @@ SUMMED = ["units", "sized_units", "bytes", "delay_units", *(f"within_{n}s" for n
 def hours_section(report: Report) -> Section:
     table = report.figures["hours"]
     blocks, findings = [], []
-    for channel in [code for code in words.rows_of("channel") if code in set(table["channel_code"])]:
+    for channel in [code for code in words.codelist_rows("channel") if code in set(table["channel_code"])]:
         mine = table.filter(pl.col("channel_code") == channel)
         name = channel_name(channel)
         hours = sum_by_hour(mine)
         busiest = hours.sort(-pl.col("units"), "hour_of_day").row(0, named=True)
-        share = words.percent(words.share_of(busiest["units"], int(hours["units"].sum())))
+        share = words.format_percent(words.share_of(busiest["units"], int(hours["units"].sum())))
         hour = hour_span(busiest["hour_of_day"])
         findings.append(f"{name}: the busiest hour of the day is {hour} UTC, with {share} of the units.")
         blocks.append(hour_block(report, name, mine, hours))
@@ -74,7 +74,7 @@ def hour_block(report: Report, name: str, mine: pl.DataFrame, hours: pl.DataFram
     for operator in operators:
         own = sum_by_hour(mine.filter(pl.col("operator_id") == operator))
         heading = report.operator_name(operator)
-        title = f"{heading}, {words.inside(name)}: units by hour of the day, UTC"
+        title = f"{heading}, {words.lower_first(name)}: units by hour of the day, UTC"
         svg = Markup(draw_hours(own["units"].to_list(), title, NARROW))
         wide = Markup(draw_hours(own["units"].to_list(), title, WIDE)) if len(operators) == 1 else None
         pictures.append(Picture(wide or svg, svg if wide else None, heading))
@@ -82,8 +82,8 @@ def hour_block(report: Report, name: str, mine: pl.DataFrame, hours: pl.DataFram
     lines = [
         [
             Cell(hour_span(row["hour_of_day"])),
-            number_cell(words.whole(row["units"])),
-            number_cell(words.percent(words.share_of(row["units"], total))),
+            number_cell(words.format_count(row["units"])),
+            number_cell(words.format_percent(words.share_of(row["units"], total))),
             number_cell(format_bytes(row["bytes"]) if row["bytes"] else ""),
         ]
         for row in hours.to_dicts()
@@ -104,7 +104,7 @@ def load_block(report: Report, name: str, mine: pl.DataFrame) -> Block:
         lines.append(
             [
                 Cell(report.operator_name(operator)),
-                number_cell(words.whole(sum(sums[unit]["units"] for unit in APART if unit in sums))),
+                number_cell(words.format_count(sum(sums[unit]["units"] for unit in APART if unit in sums))),
                 *(bytes_cell(sums.get(unit)) for unit in ("message", "recipient")),
                 *(number_cell(text) for text in delay_percentiles(sums.get("recipient"), longest)),
             ]
@@ -117,7 +117,7 @@ def load_block(report: Report, name: str, mine: pl.DataFrame) -> Block:
         *(Column(text, is_minor=text == POINTS[0.99]) for text in POINTS.values()),
         Column("Longest", is_minor=True),
     ]
-    caption = f"Bytes and delivery delays of {words.inside(name)}"
+    caption = f"Bytes and delivery delays of {words.lower_first(name)}"
     return Block(f"{name}: bytes and delays", Table(caption, columns, lines), "hours.csv")
 
 
@@ -147,7 +147,7 @@ def delay_percentiles(row: dict[str, Any] | None, longest: Any) -> list[str]:
     for point in POINTS:
         ends = [n for n in WITHIN if row[f"within_{n}s"] >= point * row["delay_units"]]
         found.append(NAMES[ends[0]] if ends else f"over {NAMES[WITHIN[-1]]}")
-    return [*found, words.duration(longest)]
+    return [*found, words.format_duration(longest)]
 
 
 def draw_hours(units: list[int], title: str, width: int) -> str:
@@ -161,7 +161,7 @@ def draw_hours(units: list[int], title: str, width: int) -> str:
     ]
     body.append(f'<path d="M{left},{top + high + 0.5}H{width}" stroke="{MUTED}" stroke-width="1"/>')
     body.append(f'<path d="M{left},{top - 0.5}H{width}" stroke="#dfe2e5" stroke-width="1"/>')
-    body.append(f'<text x="{left}" y="{top - 4}" fill="{MUTED}">{escape(words.compact(most))}</text>')
+    body.append(f'<text x="{left}" y="{top - 4}" fill="{MUTED}">{escape(words.format_compact(most))}</text>')
     body += [
         f'<text x="{left + hour * step:.1f}" y="{top + high + 16}" fill="{INK}">{hour:02d}</text>'
         for hour in (0, 6, 12, 18)

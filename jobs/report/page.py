@@ -70,33 +70,33 @@ CONTENTS = {
     "validation.csv": "Results of every validation rule",
 }
 # The name of the units in the denominator of every share.
-UNITS_NAME = words.inside(
+UNITS_NAME = words.lower_first(
     next(row["name"] for row in words.reference("measure") if row["measure_code"] == ATTEMPTED)
 )
 # For each column of codes: the function that returns the name of a code.
 NAMES = {
-    "channel_code": lambda code: words.name("channel", code),
-    "direction_code": lambda code: words.name("direction", code),
+    "channel_code": lambda code: words.code_name("channel", code),
+    "direction_code": lambda code: words.code_name("direction", code),
     "measure_code": words.measure_name,
-    "unit_code": lambda code: words.name("unit", code),
-    "engine_code": lambda code: words.name("engine", code),
+    "unit_code": lambda code: words.code_name("unit", code),
+    "engine_code": lambda code: words.code_name("engine", code),
     "spam_type_code": words.type_name,
-    "feedback_type_code": lambda code: words.name("feedback_type", code),
-    "signature_kind_code": lambda code: words.name("signature_kind", code),
-    "bypass_code": lambda code: words.name("bypass", code),
-    "transit_code": lambda code: words.name("route", code),
-    "origin_code": words.country,
-    "destination_code": words.country,
-    "source_country_code": words.country,
-    "inbound_link_code": lambda code: words.name("route", code),
-    "stage_code": lambda code: words.name("stage", code),
-    "outcome_code": lambda code: words.name("outcome", code),
-    "countermeasure_code": lambda code: words.name("countermeasure", code),
-    "strategy_code": lambda code: words.name("strategy", code) if code else "",
-    "bound_code": lambda code: words.name("bound", code) if code else "",
-    "cost_component_code": lambda code: words.name("cost_component", code),
-    "quality_method_code": lambda code: words.name("quality_method", code) if code else "",
-    "format_code": lambda code: words.name("format", code),
+    "feedback_type_code": lambda code: words.code_name("feedback_type", code),
+    "signature_kind_code": lambda code: words.code_name("signature_kind", code),
+    "bypass_code": lambda code: words.code_name("bypass", code),
+    "transit_code": lambda code: words.code_name("route", code),
+    "origin_code": words.country_name,
+    "destination_code": words.country_name,
+    "source_country_code": words.country_name,
+    "inbound_link_code": lambda code: words.code_name("route", code),
+    "stage_code": lambda code: words.code_name("stage", code),
+    "outcome_code": lambda code: words.code_name("outcome", code),
+    "countermeasure_code": lambda code: words.code_name("countermeasure", code),
+    "strategy_code": lambda code: words.code_name("strategy", code) if code else "",
+    "bound_code": lambda code: words.code_name("bound", code) if code else "",
+    "cost_component_code": lambda code: words.code_name("cost_component", code),
+    "quality_method_code": lambda code: words.code_name("quality_method", code) if code else "",
+    "format_code": lambda code: words.code_name("format", code),
 }
 
 
@@ -127,7 +127,7 @@ def write_page(
     given = {
         "sources": provenance.source_lines(report, about["run_id"]),
         "about": about
-        | {"generated": words.moment(about["generated_at"]) if about.get("generated_at") else ""},
+        | {"generated": words.format_time(about["generated_at"]) if about.get("generated_at") else ""},
         "words": words,
         "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
     }
@@ -222,7 +222,7 @@ def write_headline(report: Report, versions: dict[str, int], domains: list[str])
     )
     totals = [row for row in report.totals if row["channel_code"] not in nobodys]
     if not totals and nobodys:
-        names = words.listed([channel_name(code, inside=True) for code in nobodys])
+        names = words.join_words([channel_name(code, inside=True) for code in nobodys])
         what = "domains" if "EMAIL" in nobodys else "numbers"
         return Headline(f"Most {names} here is nobody's: name the operator's {what}", told)
     if not totals:
@@ -236,17 +236,17 @@ def write_headline(report: Report, versions: dict[str, int], domains: list[str])
         for row in totals
     ]
     amounts = [
-        f"{words.plenty(row['units'])} {channel_name(row['channel_code'], inside=True)} {UNITS_NAME}"
+        f"{words.format_rounded(row['units'])} {channel_name(row['channel_code'], inside=True)} {UNITS_NAME}"
         for row in totals
     ]
     first, last = first_and_last_day(report)
     there = set(report.figures["days"]["operator_id"])
     countries = {report.operators[code].country for code in there if code in report.operators}
-    who = words.counted(len(there), "operator")
-    where = f" in {words.counted(len(countries), 'country', 'countries')}" if countries else ""
+    who = words.with_noun(len(there), "operator")
+    where = f" in {words.with_noun(len(countries), 'country', 'countries')}" if countries else ""
     return Headline(
-        f"Spam was {words.listed(parts)}",
-        f"Of {words.listed(amounts)} at {who}{where}, {words.day_range(first, last)}."
+        f"Spam was {words.join_words(parts)}",
+        f"Of {words.join_words(amounts)} at {who}{where}, {words.format_days(first, last)}."
         f" {audited.audit_note(report)}{' ' if told else ''}{told}",
     )
 
@@ -268,9 +268,11 @@ def channel_cards(report: Report) -> list[Card]:
             counted=counted_share(report, row),
             error=audited.describe_error(audited.correct_channel(report, row)),
             complaints=describe_complaints(report, row["channel_code"]),
-            spam=words.plenty_range(row["spam_certain"], row["spam_possible"]),
-            all=f"{words.plenty(row['units'])} {UNITS_NAME}",
-            undecided=words.percent(words.share_of(row["spam_possible"] - row["spam_certain"], row["units"])),
+            spam=words.format_range(row["spam_certain"], row["spam_possible"]),
+            all=f"{words.format_rounded(row['units'])} {UNITS_NAME}",
+            undecided=words.format_percent(
+                words.share_of(row["spam_possible"] - row["spam_certain"], row["units"])
+            ),
         )
         for row in report.totals
     ]
@@ -285,11 +287,15 @@ def describe_complaints(report: Report, channel: str) -> str:
         return ""
     rows = rows.sort(-pl.col("complaint_count"), "feedback_type_code")
     counts = {
-        words.inside(words.name("feedback_type", code)): count
+        words.lower_first(words.code_name("feedback_type", code)): count
         for code, count in rows.select("feedback_type_code", "complaint_count").rows()
     }
-    kinds = [f"{kind} {words.whole(count)}" for kind, count in counts.items()] if len(counts) > 1 else counts
-    times = words.counted(sum(counts.values()), "time")
+    kinds = (
+        [f"{kind} {words.format_count(count)}" for kind, count in counts.items()]
+        if len(counts) > 1
+        else counts
+    )
+    times = words.with_noun(sum(counts.values()), "time")
     return f"Receivers complained {times} ({', '.join(kinds)}), which adds nothing to the share."
 
 
@@ -306,11 +312,11 @@ def number_tiles(report: Report) -> list[tuple[str, str]]:
     lines = int(read["line_count"].sum())
     share = words.share_of(int(read["quarantined_count"].sum()), lines)
     return [
-        (words.whole(len(there)), "operator" if len(there) == 1 else "operators"),
-        (words.whole(days_there), "day with data" if days_there == 1 else "days with data"),
-        (words.plenty(file_count), "log file" if file_count == 1 else "log files"),
-        (words.plenty(lines), "lines read"),
-        (words.percent(share), "of lines in quarantine"),
+        (words.format_count(len(there)), "operator" if len(there) == 1 else "operators"),
+        (words.format_count(days_there), "day with data" if days_there == 1 else "days with data"),
+        (words.format_rounded(file_count), "log file" if file_count == 1 else "log files"),
+        (words.format_rounded(lines), "lines read"),
+        (words.format_percent(share), "of lines in quarantine"),
     ]
 
 

@@ -51,7 +51,7 @@ def period_of(report: Report, name: str) -> str:
     figure = report.figures[name.removesuffix(".csv")]
     if "period_code" in figure.columns and len(figure):
         months = sorted(set(figure["period_code"]))
-        return words.DASH.join(words.period(code) for code in dict.fromkeys((months[0], months[-1])))
+        return words.DASH.join(words.format_period(code) for code in dict.fromkeys((months[0], months[-1])))
     dated = figure if "period_date" in figure.columns and len(figure) else report.figures["daily"]
     days = dated.select(first=pl.col("period_date").min(), last=pl.col("period_date").max()).row(0)
-    return "no day" if days[0] is None else words.day_range(*days)
+    return "no day" if days[0] is None else words.format_days(*days)

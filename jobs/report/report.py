@@ -80,13 +80,13 @@ class Report:
 def sum_by_channel(volume: pl.DataFrame) -> list[dict[str, Any]]:
     summed = volume.group_by("channel_code").agg(pl.col(list(SUMS)).sum())
     rows = summed.filter(pl.col("units") > 0).to_dicts()
-    order = {code: rank for rank, code in enumerate(words.rows_of("channel"))}
+    order = {code: rank for rank, code in enumerate(words.codelist_rows("channel"))}
     return sorted(rows, key=lambda row: order.get(row["channel_code"], len(order)))
 
 
 def channel_name(code: str, inside: bool = False) -> str:
-    text = words.name("channel", code)
-    return words.inside(text) if inside else text
+    text = words.code_name("channel", code)
+    return words.lower_first(text) if inside else text
 
 
 def spam_shares(row: dict[str, Any]) -> tuple[float, float]:
@@ -96,7 +96,7 @@ def spam_shares(row: dict[str, Any]) -> tuple[float, float]:
 
 
 def spam_range(row: dict[str, Any]) -> str:
-    return words.percent_range(*spam_shares(row))
+    return words.format_percents(*spam_shares(row))
 
 
 def share_bar(row: dict[str, Any]) -> tuple[Part, ...]:

@@ -35,9 +35,9 @@ def flows_of(rows: pl.DataFrame) -> list[sankey.Flow]:
 
 def route_names(flow: tuple[str, str, str]) -> tuple[str, str, str]:
     return (
-        words.country(flow[0]),
-        words.name("route", flow[1]).replace("Unknown", "Link unknown"),
-        words.country(flow[2]),
+        words.country_name(flow[0]),
+        words.code_name("route", flow[1]).replace("Unknown", "Link unknown"),
+        words.country_name(flow[2]),
     )
 
 
@@ -74,7 +74,8 @@ def routes_section(report: Report) -> Section:
         if first is not None:
             findings.append(
                 f"{name}: the largest known route is {' → '.join(route_names(first.codes))}, with"
-                f" {words.percent(first.value / total)} of the spam{origin_claim(report, channel, first)}."
+                f" {words.format_percent(first.value / total)} of the"
+                f" spam{origin_claim(report, channel, first)}."
             )
         kind, has_audit = rows["origin_kind"][0], audited.has_audit(rows.to_dicts())
         title = f"{name} spam by origin, inbound link and recipient's country, as in the table below"
@@ -111,8 +112,8 @@ def routes_section(report: Report) -> Section:
                                     )
                                 )
                             ),
-                            number_cell(words.whole(row["spam_certain"])),
-                            number_cell(words.percent(row["spam_certain"] / total)),
+                            number_cell(words.format_count(row["spam_certain"])),
+                            number_cell(words.format_percent(row["spam_certain"] / total)),
                             *([audited.part_count_cell(row)] if has_audit else []),
                         ]
                         for row in largest.head(ROUTES_SHOWN).to_dicts()
@@ -131,7 +132,7 @@ def routes_section(report: Report) -> Section:
     if len(report.figures["bypass"]):
         notes.append(SIGNS)
     notes += [
-        f"Not examined, because no log records it: {words.listed(unrecorded_bypass())}.",
+        f"Not examined, because no log records it: {words.join_words(unrecorded_bypass())}.",
         SIM_BOXES_OF_CALLS,
     ]
     return Section("routes", "Routes", "\n".join(findings), blocks, missing, notes)
@@ -150,15 +151,15 @@ def transit_blocks(report: Report) -> list[Block]:
         lines = [
             [
                 Cell(
-                    words.name("route", row["transit_code"]),
-                    words.says("route", NONE) if row["transit_code"] == NONE else "",
+                    words.code_name("route", row["transit_code"]),
+                    words.code_description("route", NONE) if row["transit_code"] == NONE else "",
                     bar=stack_parts(
                         ("other" if row["transit_code"] == words.UNKNOWN else "certain", row["spam_certain"]),
                         scale=scale,
                     ),
                 ),
-                number_cell(words.whole(row["spam_certain"])),
-                number_cell(words.percent(row["spam_certain"] / total)),
+                number_cell(words.format_count(row["spam_certain"])),
+                number_cell(words.format_percent(row["spam_certain"] / total)),
                 *([audited.part_count_cell(row)] if has_audit else []),
             ]
             for row in rows[:ROUTES_SHOWN]
@@ -167,7 +168,7 @@ def transit_blocks(report: Report) -> list[Block]:
         columns += [Column(audited.HEADING)] if has_audit else []
         name = channel_name(channel)
         caption = f"Networks that {channel_name(channel, inside=True)} spam passed on its way"
-        ways = Table(caption, columns, lines, len(rows), ("0", words.whole(scale)))
+        ways = Table(caption, columns, lines, len(rows), ("0", words.format_count(scale)))
         blocks.append(Block(f"{name} in transit", ways, "transits.csv"))
     return blocks
 
@@ -176,32 +177,38 @@ def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
     """Signs of bypass by inbound link. Channels of calls are shown too: a SIM box is one of them."""
     table = report.figures["bypass"]
     blocks = []
-    for channel in [code for code in words.rows_of("channel") if code in set(table["channel_code"])]:
+    for channel in [code for code in words.codelist_rows("channel") if code in set(table["channel_code"])]:
         name = channel_name(channel)
         order = [-pl.col("units_flagged"), -pl.col("units_examined"), "bypass_code", "inbound_link_code"]
         rows = table.filter(pl.col("channel_code") == channel).sort(order).to_dicts()
         first, scale = rows[0], max(words.share_of(r["units_flagged"], r["units_examined"]) for r in rows)
         if first["units_flagged"]:
             findings.append(
-                f"{name}: {words.plenty(first['units_flagged'])} of {words.plenty(first['units_examined'])}"
-                f" that came by {words.inside(words.name('route', first['inbound_link_code']))} show the sign"
-                f" “{words.inside(words.name('bypass', first['bypass_code']))}”."
+                f"{name}: {words.format_rounded(first['units_flagged'])} of"
+                f" {words.format_rounded(first['units_examined'])}"
+                f" that came by {words.lower_first(words.code_name('route', first['inbound_link_code']))}"
+                " show the sign"
+                f" “{words.lower_first(words.code_name('bypass', first['bypass_code']))}”."
             )
         # A sign is explained in its first row.
         firsts = {row["bypass_code"]: row for row in reversed(rows)}
         lines = [
             [
                 Cell(
-                    words.name("bypass", row["bypass_code"]),
-                    words.says("bypass", row["bypass_code"]) if firsts[row["bypass_code"]] is row else "",
+                    words.code_name("bypass", row["bypass_code"]),
+                    words.code_description("bypass", row["bypass_code"])
+                    if firsts[row["bypass_code"]] is row
+                    else "",
                     stack_parts(
                         ("certain", words.share_of(row["units_flagged"], row["units_examined"])), scale=scale
                     ),
                 ),
-                Cell(words.name("route", row["inbound_link_code"]).replace("Unknown", "Link unknown")),
-                number_cell(words.whole(row["units_flagged"])),
-                number_cell(words.whole(row["units_examined"])),
-                number_cell(words.percent(words.share_of(row["units_flagged"], row["units_examined"]))),
+                Cell(words.code_name("route", row["inbound_link_code"]).replace("Unknown", "Link unknown")),
+                number_cell(words.format_count(row["units_flagged"])),
+                number_cell(words.format_count(row["units_examined"])),
+                number_cell(
+                    words.format_percent(words.share_of(row["units_flagged"], row["units_examined"]))
+                ),
             ]
             for row in rows
         ]
@@ -216,7 +223,10 @@ def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
             Block(
                 f"{name}, signs of bypass",
                 Table(
-                    f"{name} that shows a sign of bypass", columns, lines, axis=("0%", words.percent(scale))
+                    f"{name} that shows a sign of bypass",
+                    columns,
+                    lines,
+                    axis=("0%", words.format_percent(scale)),
                 ),
                 "bypass.csv",
             )
@@ -226,5 +236,5 @@ def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
 
 def unrecorded_bypass() -> list[str]:
     """The kinds of bypass that no log records, so that nobody takes their absence for zero."""
-    rows = words.rows_of("bypass").values()
-    return [words.inside(row["name"]) for row in rows if row["is_told"] == "false"]
+    rows = words.codelist_rows("bypass").values()
+    return [words.lower_first(row["name"]) for row in rows if row["is_told"] == "false"]

@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from jobs.core.words import OTHER, UNKNOWN, percent
+from jobs.core.words import OTHER, UNKNOWN, format_percent
 
 ACCENT, INK, MUTED = "#b23a1e", "#1d2126", "#5b636b"
 FLOW, PALE, NODE, PALE_NODE = "#b8c2cc", "#e6e7e8", "#4b5661", "#b4b7ba"
@@ -151,7 +151,7 @@ def draw_label(node: Node, name: str, x: float, total: int, is_outside: bool) ->
     else:
         at, anchor = (x - 5, "end") if node.column == 2 else (x + BAR + 5, "start")
     y = node.y + node.height / 2
-    share = f'<tspan fill="{MUTED}"{{}}>{percent(node.value / total)}</tspan>'
+    share = f'<tspan fill="{MUTED}"{{}}>{format_percent(node.value / total)}</tspan>'
     if is_outside:
         text = f'<tspan fill="{INK}">{escape(name)}</tspan> ' + share.format("")
         y += 4.5

@@ -48,7 +48,7 @@ def sources_section(report: Report) -> Section:
                         scale=scale,
                     ),
                 ),
-                number_cell(words.whole(row["spam_certain"])),
+                number_cell(words.format_count(row["spam_certain"])),
                 number_cell(spam_range(row)),
                 *([audited.part_share_cell(row)] if has_audit else []),
             ]
@@ -63,7 +63,7 @@ def sources_section(report: Report) -> Section:
                     f"Networks that sent most {channel_name(channel, inside=True)} spam",
                     columns,
                     lines,
-                    axis=("0", words.whole(scale)),
+                    axis=("0", words.format_count(scale)),
                 ),
                 "networks.csv",
             )
@@ -95,19 +95,20 @@ def sources_section(report: Report) -> Section:
 def source_finding(report: Report, channel: str, row: dict[str, Any], total: int) -> str:
     """The largest source, and the share of its spam whose origin is only claimed. Only an observed source is
     said to have sent it."""
-    name, place = channel_name(channel), words.country(row["source_country_code"])
+    name, place = channel_name(channel), words.country_name(row["source_country_code"])
     share = row["spam_certain"] / total
     claimed = claims.claimed_share(report, channel, row["source_country_code"])
     text, traffic = f"{name}: the largest source, {place}, ", "what it sent"
     if not claimed:
-        text += f"sent {words.percent(share)} of the spam"
+        text += f"sent {words.format_percent(share)} of the spam"
     else:
         by, traffic = claims.SOURCE[channel == "EMAIL"], "its traffic"
         if claimed == 1:
-            text += f"is claimed by {words.percent(share)} of the spam, by {by}"
+            text += f"is claimed by {words.format_percent(share)} of the spam, by {by}"
         else:
             text += (
-                f"has {words.percent(share)} of the spam, {words.percent(share * claimed)} only as claimed by"
+                f"has {words.format_percent(share)} of the spam, {words.format_percent(share * claimed)}"
+                " only as claimed by"
                 f" {by}"
             )
         text += f", which can be forged{claims.describe_flagged(report, channel)}"
@@ -123,7 +124,7 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
     lines = []
     for row in shown:
         vague = row["source_country_code"] in (words.UNKNOWN, words.OTHER)
-        others = words.counted(row.get("country_count", 0), "other country", "other countries").capitalize()
+        others = words.with_noun(row.get("country_count", 0), "other country", "other countries").capitalize()
         bar = stack_parts(
             ("other" if vague else "certain", row["spam_certain"]),
             ("undecided", row["spam_possible"] - row["spam_certain"]),
@@ -131,9 +132,9 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
         )
         lines.append(
             [
-                Cell(words.country(row["source_country_code"], others), bar=bar),
-                number_cell(words.whole(row["spam_certain"])),
-                number_cell(words.percent(words.share_of(row["spam_certain"], total))),
+                Cell(words.country_name(row["source_country_code"], others), bar=bar),
+                number_cell(words.format_count(row["spam_certain"])),
+                number_cell(words.format_percent(words.share_of(row["spam_certain"], total))),
                 *([claims.claimed_share_cell(claimed, rows, row)] if claimed else []),
                 number_cell(spam_range(row)),
                 *([audited.part_share_cell(row)] if has_audit else []),
@@ -150,7 +151,9 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
     known = world.load_positions()
     places = [
         world.Place(
-            words.country(row["source_country_code"]), *known[row["source_country_code"]], row["spam_certain"]
+            words.country_name(row["source_country_code"]),
+            *known[row["source_country_code"]],
+            row["spam_certain"],
         )
         for row in rows
         if row["source_country_code"] in known
@@ -167,7 +170,7 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
     caption = f"Countries that {channel_name(channel, inside=True)} spam {came}"
     return Block(
         f"{name} by country",
-        Table(caption, columns, lines, axis=("0", words.whole(scale))),
+        Table(caption, columns, lines, axis=("0", words.format_count(scale))),
         "countries.csv",
         pictures if any(place.value for place in places) else [],
         world.NOTE,
@@ -189,11 +192,11 @@ def largest_countries(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def map_heading(rows: list[dict[str, Any]], total: int, is_claimed: bool) -> str:
     unknown = sum(row["spam_certain"] for row in rows if row["source_country_code"] == words.UNKNOWN)
-    share = words.percent(words.share_of(unknown, total))
+    share = words.format_percent(words.share_of(unknown, total))
     more = f"; {share} is of unknown origin and not on the map" if unknown else ""
     return f"Certain spam by country{', observed or else claimed' if is_claimed else ''}{more}"
 
 
 def network_subtitle(row: dict[str, Any]) -> str:
     system = f"AS{row['source_asn']}" if row["source_asn"] else "system unknown"
-    return f"{system}, {words.country(row['source_country_code'])}"
+    return f"{system}, {words.country_name(row['source_country_code'])}"

@@ -40,7 +40,7 @@ def stages_section(report: Report) -> Section:
                     Cell("Attempted", bar=(Part("rest", 0, 100),), tone="strong"),
                     number_cell(""),
                     number_cell(""),
-                    number_cell(words.whole(total)),
+                    number_cell(words.format_count(total)),
                     *([audited.share_cell(report, totals[channel])] if has_audit else []),
                 ]
             ],
@@ -52,13 +52,13 @@ def stages_section(report: Report) -> Section:
             lines.append(
                 [
                     Cell(
-                        words.name("stage", stage),
+                        words.code_name("stage", stage),
                         list_outcomes(here),
                         stack_parts(("rest", left), ("certain", spam), ("other", halted - spam), scale=total),
                     ),
-                    number_cell(words.whole(halted)),
-                    number_cell(words.whole(spam)),
-                    number_cell(words.whole(left)),
+                    number_cell(words.format_count(halted)),
+                    number_cell(words.format_count(spam)),
+                    number_cell(words.format_count(left)),
                     *error_cell(here, has_audit),
                 ]
             )
@@ -70,7 +70,7 @@ def stages_section(report: Report) -> Section:
                 Cell("Delivered", describe_delivered(tagged, through), end, "strong"),
                 number_cell(""),
                 number_cell(""),
-                number_cell(words.whole(left)),
+                number_cell(words.format_count(left)),
                 *error_cell(
                     table.filter(pl.col("outcome_code").is_in(sorted(delivered_outcomes()))), has_audit
                 ),
@@ -78,8 +78,10 @@ def stages_section(report: Report) -> Section:
         )
         early = count_stopped(stopped, "connect", "envelope")
         findings.append(
-            f"{name}: of {words.plenty(total)} attempted, {words.percent(words.share_of(left, total))} were"
-            f" delivered; {words.percent(words.share_of(early, total))} were stopped before their content was"
+            f"{name}: of {words.format_rounded(total)} attempted,"
+            f" {words.format_percent(words.share_of(left, total))} were"
+            f" delivered; {words.format_percent(words.share_of(early, total))} were stopped before their"
+            " content was"
             " received."
         )
         if through is not None:
@@ -92,7 +94,10 @@ def stages_section(report: Report) -> Section:
             *([Column("Share of spam, corrected for filter error")] if has_audit else []),
         ]
         ways = Table(
-            f"{name} from attempt to delivery", columns, lines, axis=("0", f"{words.whole(total)} attempted")
+            f"{name} from attempt to delivery",
+            columns,
+            lines,
+            axis=("0", f"{words.format_count(total)} attempted"),
         )
         blocks.append(Block(name, ways, "stages.csv"))
     legend = [
@@ -122,14 +127,14 @@ def unmarked_spam(table: pl.DataFrame) -> dict[str, Any] | None:
 
 def through_finding(name: str, row: dict[str, Any]) -> str:
     return (
-        f"{name}: {words.plenty_range(*audited.spam_bounds(row))} of what was delivered without a mark,"
+        f"{name}: {words.format_range(*audited.spam_bounds(row))} of what was delivered without a mark,"
         f" {audited.part_share_cell(row).text}, was spam that got through."
     )
 
 
 def describe_delivered(tagged: int, through: dict[str, Any] | None) -> str:
     """How many delivered messages were marked, and the share of spam in the others."""
-    told = [f"{words.whole(tagged)} marked as spam"] if tagged else []
+    told = [f"{words.format_count(tagged)} marked as spam"] if tagged else []
     if through is not None:
         rest = "the rest" if tagged else "it"
         told.append(f"of {rest} {audited.part_share_cell(through).text} is spam")
@@ -144,6 +149,6 @@ def list_outcomes(here: pl.DataFrame) -> str:
     """The outcomes of a stage, the most frequent first."""
     rows = here.group_by("outcome_code").agg(pl.col("units").sum()).sort([-pl.col("units"), "outcome_code"])
     return ", ".join(
-        f"{words.inside(words.name('outcome', r['outcome_code']))} {words.whole(r['units'])}"
+        f"{words.lower_first(words.code_name('outcome', r['outcome_code']))} {words.format_count(r['units'])}"
         for r in rows.to_dicts()
     )

@@ -72,9 +72,9 @@ def unclaimed_channels(found: Iterable[Unclaimed], directions: pl.DataFrame) -> 
 
 def describe_unclaimed(each: Unclaimed, domains: Iterable[str] = ()) -> str:
     """A sentence with what to do. domains: those of the recipients, as far as logs show them."""
-    name = words.inside(words.name("channel", each.channel_code))
+    name = words.lower_first(words.code_name("channel", each.channel_code))
     is_mail = each.channel_code == MAIL
-    counted = words.listed([f"{code}s" for code in each.unit_codes])
+    counted = words.join_words([f"{code}s" for code in each.unit_codes])
     what = "domains" if is_mail else "number_prefixes"
     text = (
         f"Of {each.units:,} {name} {counted}, {each.transit:,} are nobody's: neither the client nor the"

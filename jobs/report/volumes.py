@@ -61,12 +61,12 @@ def time_section(report: Report) -> Section:
                     ],
                     [
                         [
-                            Cell(words.day(row["period_date"])),
-                            number_cell(words.whole(row["units"])),
-                            number_cell(words.whole(row["spam_certain"])),
-                            number_cell(words.whole(row["spam_possible"])),
+                            Cell(words.format_day(row["period_date"])),
+                            number_cell(words.format_count(row["units"])),
+                            number_cell(words.format_count(row["spam_certain"])),
+                            number_cell(words.format_count(row["spam_possible"])),
                             number_cell(spam_range(row)),
-                            number_cell(words.whole(there.get(row["period_date"], 0))),
+                            number_cell(words.format_count(there.get(row["period_date"], 0))),
                             *([audited.part_share_cell(row)] if has_audit else []),
                         ]
                         for row in shown.to_dicts()
@@ -98,7 +98,7 @@ def gap_note(daily: pl.DataFrame) -> list[str]:
     """A note on the dashed lines of a chart; none if every day has data."""
     days = charts.fill_gaps(daily)
     without = days.filter(pl.col("units").is_null()).height
-    return [f"Dashed: {words.counted(without, 'day')} without data."] if without else []
+    return [f"Dashed: {words.with_noun(without, 'day')} without data."] if without else []
 
 
 def operators_note(there: dict[dt.date, int]) -> list[str]:
@@ -147,12 +147,12 @@ def time_finding(report: Report, channel: str) -> str:
     shares = days.with_columns(share=pl.col("spam_certain") / pl.col("units")).sort("share", "period_date")
     low, high = shares.row(0, named=True), shares.row(-1, named=True)
     if low["share"] == high["share"]:
-        return f"{name}: the spam share{at} stayed at {words.percent(low['share'])}{over}."
+        return f"{name}: the spam share{at} stayed at {words.format_percent(low['share'])}{over}."
     return (
-        f"{name}: certain spam{at} ranged from {words.percent(low['share'])} on {short_day(low)}"
-        f" to {words.percent(high['share'])} on {short_day(high)}{over}."
+        f"{name}: certain spam{at} ranged from {words.format_percent(low['share'])} on {short_day(low)}"
+        f" to {words.format_percent(high['share'])} on {short_day(high)}{over}."
     )
 
 
 def short_day(row: dict[str, Any]) -> str:
-    return words.day(row["period_date"]).rsplit(words.NARROW, 1)[0]
+    return words.format_day(row["period_date"]).rsplit(words.NARROW, 1)[0]

@@ -17,8 +17,8 @@ from xml.sax.saxutils import quoteattr
 
 from markupsafe import escape
 
-from jobs.core.contracts import csv_rows
-from jobs.core.words import compact, round_to
+from jobs.core.contracts import read_csv_rows
+from jobs.core.words import format_compact, round_to
 
 FILES = Path(__file__).parent / "world"
 ACCENT, INK, MUTED, LAND = "#b23a1e", "#1d2126", "#5b636b", "#cfd5da"
@@ -61,7 +61,7 @@ def load_land() -> tuple[str, ...]:
 
 @cache
 def load_positions() -> dict[str, tuple[int, int]]:
-    rows = csv_rows(FILES / "position.csv")
+    rows = read_csv_rows(FILES / "position.csv")
     return {row["iso3"]: (int(row["latitude"]), int(row["longitude"])) for row in rows}
 
 
@@ -161,7 +161,7 @@ def draw_scale(largest: int, radius: float, height: float) -> list[str]:
             f' stroke="{MUTED}"/>'
         )
         x += 2 * size + 5
-        text = compact(value)
+        text = format_compact(value)
         drawn.append(
             f'<text x="{x:.1f}" y="{height - radius * 1.3 + 4.5:.1f}" fill="{MUTED}">{escape(text)}</text>'
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.engine.record import state
@@ -70,7 +70,7 @@ def draw_report(lake: Lake, settings: Observatory, folder: Path, domains: Iterab
 
 def columns_without_sketches(table: str) -> list[str]:
     """The table's columns without sketches, which no figure needs and which take most of its bytes."""
-    return [field.name for field in contract(table).fields if field.type != "binary"]
+    return [field.name for field in read_contract(table).fields if field.type != "binary"]
 
 
 def is_whole(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
-from jobs.core.choices import model_of, nearest
+from jobs.core.choices import nearest_hint, settings_class
 from jobs.core.contracts import format_kind
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import BY_SETTINGS, KEY, KEY_FILE, is_by_settings
@@ -221,7 +221,7 @@ def format_error(problem: Any, raw: dict[str, Any]) -> str:
             place += f" '{name}'" if name else f" number {step + 1}"
         else:
             model = (
-                model_of(model, step)
+                settings_class(model, step)
                 if problem["type"] != "extra_forbidden" or step != problem["loc"][-1]
                 else model
             )
@@ -229,7 +229,9 @@ def format_error(problem: Any, raw: dict[str, Any]) -> str:
             place += f" {step}" if place else f"[{step}]" if isinstance(raw.get(step), dict | list) else step
     if problem["type"] == "extra_forbidden":
         known = list(model.model_fields) if hasattr(model, "model_fields") else []
-        return f"{place}: unknown setting '{problem['loc'][-1]}'{nearest(str(problem['loc'][-1]), known)}"
+        return (
+            f"{place}: unknown setting '{problem['loc'][-1]}'{nearest_hint(str(problem['loc'][-1]), known)}"
+        )
     if problem["type"] == "missing":
         return f"{place}: this setting is missing"
     if problem["type"] == "string_pattern_mismatch":
@@ -243,5 +245,5 @@ def choose_operators(settings: Observatory, only: str | None = None) -> list[Ope
         return list(settings.operator)
     known = {operator.id: operator for operator in settings.operator}
     if only not in known:
-        raise ObservatoryError(f"unknown operator '{only}'{nearest(only, known)}")
+        raise ObservatoryError(f"unknown operator '{only}'{nearest_hint(only, known)}")
     return [known[only]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from jobs.core.choices import nearest
+from jobs.core.choices import nearest_hint
 from jobs.core.contracts import reference_rows
 
 # Shorter texts are codes, not names.
@@ -33,7 +33,7 @@ def check_country(code: str) -> str:
 def nearest_country(code: str) -> str:
     """A hint such as `; did you mean 'CHE'?`: what two letters or a name stand for, else the nearest code."""
     meant = countries_by_alpha_2().get(code.upper()) or country_of_name(code)
-    return f"; did you mean '{meant}'?" if meant else nearest(code, country_codes())
+    return f"; did you mean '{meant}'?" if meant else nearest_hint(code, country_codes())
 
 
 def country_of_name(name: str) -> str | None:

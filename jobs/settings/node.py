@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field, field_validator
 
 from jobs.core import machine
-from jobs.core.choices import one_of
+from jobs.core.choices import check_choice
 from jobs.settings.base import MOST_DAYS, Settings, StaleDays
 from jobs.settings.values import check_suffix, parse_bytes, refuse_control_characters
 
@@ -77,7 +77,9 @@ class Engine(Settings):
     @field_validator("name", mode="before")
     @classmethod
     def known_engine(cls, name: Any) -> Any:
-        return one_of(name, {"embedded", "inline", "spark"}, "engine") if isinstance(name, str) else name
+        return (
+            check_choice(name, {"embedded", "inline", "spark"}, "engine") if isinstance(name, str) else name
+        )
 
     @field_validator("memory", mode="before")
     @classmethod

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from jobs.core.choices import one_of
-from jobs.core.contracts import codes, format_kind
+from jobs.core.choices import check_choice
+from jobs.core.contracts import format_kind, list_codes
 from jobs.core.mobile_networks import is_mcc_mnc
 from jobs.settings.base import Code, Settings, StaleDays
 from jobs.settings.countries import check_country, currency_codes
@@ -74,7 +74,7 @@ class Link(Settings):
     @field_validator("kind")
     @classmethod
     def known_kind(cls, kind: str) -> str:
-        return one_of(kind, codes("route"), "kind of link")
+        return check_choice(kind, list_codes("route"), "kind of link")
 
     @property
     def scope_code(self) -> str | None:
@@ -102,7 +102,7 @@ class FixedCost(Settings):
     @field_validator("countermeasure")
     @classmethod
     def known_countermeasure(cls, code: str) -> str:
-        return one_of(code, {*codes("countermeasure"), "_T"}, "countermeasure")
+        return check_choice(code, {*list_codes("countermeasure"), "_T"}, "countermeasure")
 
     @model_validator(mode="after")
     def ordered(self) -> FixedCost:
@@ -168,12 +168,12 @@ class Source(Settings):
     @field_validator("format")
     @classmethod
     def known_format(cls, name: str) -> str:
-        return one_of(name, {*codes("format"), "auto"}, "format")
+        return check_choice(name, {*list_codes("format"), "auto"}, "format")
 
     @field_validator("time_zone")
     @classmethod
     def known_zone(cls, name: str) -> str:
-        return one_of(name, zoneinfo.available_timezones(), "time zone")
+        return check_choice(name, zoneinfo.available_timezones(), "time zone")
 
     @model_validator(mode="after")
     def with_clock(self) -> Source:
@@ -227,19 +227,19 @@ class Operator(Settings):
     @field_validator("currency")
     @classmethod
     def known_currency(cls, code: str) -> str:
-        return one_of(code, currency_codes(), "currency (ISO 4217)")
+        return check_choice(code, currency_codes(), "currency (ISO 4217)")
 
     @field_validator("subscribers")
     @classmethod
     def known_channels(cls, given: int | dict[str, int] | None) -> int | dict[str, int] | None:
         for channel in given if isinstance(given, dict) else ():
-            one_of(channel, codes("channel"), "channel")
+            check_choice(channel, list_codes("channel"), "channel")
         return given
 
     @field_validator("waiver")
     @classmethod
     def known_waiver(cls, code: str | None) -> str | None:
-        return code if code is None else one_of(code, codes("waiver"), "waiver")
+        return code if code is None else check_choice(code, list_codes("waiver"), "waiver")
 
     @field_validator("networks")
     @classmethod

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from jobs.core.choices import one_of
-from jobs.core.contracts import codes
+from jobs.core.choices import check_choice
+from jobs.core.contracts import list_codes
 from jobs.settings.base import Settings
 
 
@@ -34,7 +34,7 @@ class Gap(Settings):
     @classmethod
     def known_channels(cls, norm: dict[str, float] | None) -> dict[str, float] | None:
         for channel in norm or {}:
-            one_of(channel, {*codes("channel"), "_T"}, "channel")
+            check_choice(channel, {*list_codes("channel"), "_T"}, "channel")
         return norm
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from jobs.core.contracts import contract, polars_schema
+from jobs.core.contracts import polars_schema, read_contract
 from jobs.formats.format import SILVER
 from jobs.formats.registry import KERNELS
 from jobs.protect import pseudonyms
@@ -86,7 +86,7 @@ def assembled(
     ]
     if not parts:
         return pl.DataFrame(schema=polars_schema(table))
-    return with_key(table, pl.concat(parts)).select(contract(table).columns)
+    return with_key(table, pl.concat(parts)).select(read_contract(table).columns)
 
 
 def with_key(table: str, rows: pl.DataFrame) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from jobs.core.time_zones import QUARTER, best_of, zones_with
+from jobs.core.time_zones import QUARTER, best_zone, zones_with
 from jobs.silver.bucketing import SEED
 from jobs.silver.hops import CLOCK_SLACK
 
@@ -289,5 +289,5 @@ def by_zone(steps: Sequence[Step], time_zone: str, likely: Sequence[str | None])
                 seen.append((int(now.total_seconds()) + ahead, at))
         if fitting := zones_with(seen):
             offsets = [offset for offset, _ in seen]
-            return Remedy(best_of(fitting, offsets, likely), None, tuple(fitting))
+            return Remedy(best_zone(fitting, offsets, likely), None, tuple(fitting))
     return None

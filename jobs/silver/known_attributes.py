@@ -1,4 +1,4 @@
-"""Facts of the operator about its messages, which come before the attributes that rules find in its logs."""
+"""Facts that the operator states about its messages; they take precedence over attributes from rules."""
 
 from __future__ import annotations
 

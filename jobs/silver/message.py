@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.silver.attributing import attributes
 from jobs.silver.deciding import decide, direction, mark_message_rows, name_all_recipients
 from jobs.silver.hops import fold, placed
@@ -44,4 +44,4 @@ def opened(
     told = narrow_rows.join(standing(folded, spoken, names), on="file", how="left", maintain_order="left")
     marked = mark_message_rows(decide(name_all_recipients(told), names))
     attributed = marked.with_columns(*attributes(attribute_rule), direction_code=direction())
-    return known(attributed, operator_knowledge).select(contract("silver.message").columns)
+    return known(attributed, operator_knowledge).select(read_contract("silver.message").columns)

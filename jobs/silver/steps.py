@@ -14,7 +14,7 @@ from functools import cache
 import polars as pl
 
 from jobs.core.buckets import Bucket, select_rows, split_by_value
-from jobs.core.contracts import contract, polars_schema, reference
+from jobs.core.contracts import polars_schema, read_contract, reference_table
 from jobs.formats.registry import KERNELS
 from jobs.silver import assembling, bucketing, copies, file_order, hops, refusals, repeats, standing
 from jobs.silver.exchange import Place, Shelf, Stored
@@ -106,7 +106,7 @@ def assemble(place: Place) -> None:
         rows = assembling.assembled(table, formats, terms.door, order)
         if rows.is_empty():
             continue
-        is_computed = terms.is_computed(rows, pl.col(str(contract(table).period)))
+        is_computed = terms.is_computed(rows, pl.col(str(read_contract(table).period)))
         place.keep(table, select_rows(rows, is_computed))
         if table == KNOWLEDGE:
             place.leave(KNOWLEDGE, rows)
@@ -238,7 +238,7 @@ def open_messages(place: Place) -> None:
         hops.later_rows(hops.placed(transmission.clear()), links) if later is None else later,
         verdict.clear() if by_id is None else by_id,
         place.take_or(KNOWLEDGE, polars_schema(KNOWLEDGE)),
-        reference("ref.attribute_rule") if terms.attribute_rule is None else terms.attribute_rule,
+        reference_table("ref.attribute_rule") if terms.attribute_rule is None else terms.attribute_rule,
     )
     if terms.message_columns is not None:
         message = message.select(terms.message_columns)

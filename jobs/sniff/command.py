@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from jobs.core.choices import nearest
+from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
 from jobs.formats.options import complete_options
 from jobs.formats.registry import KERNELS, MAPPED
@@ -39,7 +39,7 @@ def sniff(
     """
     if kind is not None:
         if kind not in KERNELS:
-            raise ObservatoryError(f"--as: unknown format '{kind}'{nearest(kind, sorted(KERNELS))}")
+            raise ObservatoryError(f"--as: unknown format '{kind}'{nearest_hint(kind, sorted(KERNELS))}")
         if KERNELS[kind].profiles and profile is None:
             raise ObservatoryError(f"--as {kind}: it is read through a mapping profile: name one, --profile")
     if profile is not None:

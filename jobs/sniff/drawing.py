@@ -14,8 +14,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from jobs.core.patterns import pattern_text, visible
-from jobs.core.words import says
+from jobs.core.patterns import escape_unseen, pattern_text
+from jobs.core.words import code_description
 from jobs.formats import PRECEDENCE
 from jobs.formats.registry import MAPPED, REQUESTS
 from jobs.protect.shapes import OTHER
@@ -48,7 +48,7 @@ def in_sentence(text: str) -> str:
 
 def draw_first(console: Console, answer: Answer) -> Range | None:
     """The quick answer: what it is and when. Returns the range that was printed, if it is known already."""
-    console.print(Rule(Text(visible(answer.log.name), "bold"), align="left", style="dim"))
+    console.print(Rule(Text(escape_unseen(answer.log.name), "bold"), align="left", style="dim"))
     rows: list[tuple[str, RenderableType]] = [("files", files_line(answer))]
     if answer.format is None:
         console.print(facts(rows))
@@ -91,21 +91,21 @@ def draw_clocks(console: Console, found: Sequence[Clock]) -> None:
         return
     console.print(Text("Clocks", "bold"))
     for each in found:
-        name = visible(Path(each.name).name)
+        name = escape_unseen(Path(each.name).name)
         if each.time_zone:
             setting = f'set time_zone = "{each.time_zone}"'
         elif each.clock_offset is not None:
             setting = f"set clock_offset = {each.clock_offset}"
         else:
             setting = "no one setting mends its clock" if each.is_wrong else "agrees"
-        told = each.told.replace(each.other, visible(Path(each.other).name))
+        told = each.told.replace(each.other, escape_unseen(Path(each.other).name))
         console.print(Text(f"  {name}: {setting}, {told}"))
     console.print()
 
 
 def draw_next(console: Console, urls: list[str]) -> None:
     """The commands that go on with the logs."""
-    logs = " ".join(visible(shlex.quote(url)) for url in urls) if len(urls) == 1 else "LOG…"
+    logs = " ".join(escape_unseen(shlex.quote(url)) for url in urls) if len(urls) == 1 else "LOG…"
     for word, command, about in (
         ("Next:", f"observatory report {logs}", "# the page, without settings"),
         ("", f"observatory init {logs}", "# writes observatory.toml"),
@@ -137,14 +137,14 @@ def files_line(answer: Answer) -> Text:
     if kinds:
         text.append(f", {' and '.join(kinds)}", "dim")
     for copy, whole in answer.copies:
-        names = visible(copy.rsplit("/", 1)[-1]), visible(whole.rsplit("/", 1)[-1])
+        names = escape_unseen(copy.rsplit("/", 1)[-1]), escape_unseen(whole.rsplit("/", 1)[-1])
         text.append(f"\n{names[0]} holds nothing that {names[1]} does not: counted once", "dim")
     return text
 
 
 def format_line(answer: Answer) -> Text:
     assert answer.format is not None
-    about = says("format", answer.format)
+    about = code_description("format", answer.format)
     text = Text.assemble((answer.format, "bold cyan"), f", {in_sentence(about)}" if about else "")
     if "profile" in answer.options:
         text.append(f" {answer.options['profile']}")
@@ -234,7 +234,7 @@ def read_line(answer: Answer) -> Text:
         text.append("totals are estimates (≈), scaled to the whole", "yellow")
     for each, progress in zip(answer.recognised, answer.progress, strict=True):
         if progress.compression and each.file.size and progress.total > BOMB * each.file.size:
-            times, name = progress.total // each.file.size, visible(each.file.name.rsplit("/", 1)[-1])
+            times, name = progress.total // each.file.size, escape_unseen(each.file.name.rsplit("/", 1)[-1])
             text.append(f"; {name} unpacks to {times:,} times its size, as no log does", "bold red")
     if waiting:
         text.append(f"; {waiting:,} bytes after the last line end wait until their line is whole", "dim")
@@ -326,8 +326,8 @@ def verdict_table(answer: Answer) -> Table:
     table.add_column("share", justify="right")
     for (engine, action, is_spam), count in sorted(answer.verdicts.items(), key=lambda pair: -pair[1]):
         table.add_row(
-            visible(str(engine)),
-            visible("other" if action == OTHER else action or "none"),
+            escape_unseen(str(engine)),
+            escape_unseen("other" if action == OTHER else action or "none"),
             Text("?" if is_spam is None else "spam" if is_spam else "", "yellow"),
             amount(answer, count),
             percent(count / whole),
@@ -338,7 +338,7 @@ def verdict_table(answer: Answer) -> Table:
 def document_lines(documents: Documents, files: int) -> list[tuple[str, RenderableType]]:
     refused = sum(documents.reasons.values())
     told = ", ".join(
-        f"{reason} {count:,} (such as {visible(documents.examples[reason])})"
+        f"{reason} {count:,} (such as {escape_unseen(documents.examples[reason])})"
         for reason, count in sorted(documents.reasons.items())
     )
     text = Text(f"{documents.documents:,} in {documents.files_read:,} of {files:,} files")
@@ -390,4 +390,4 @@ def draw_unknown(console: Console, answer: Answer) -> None:
 
 
 def visible_lines(text: str) -> str:
-    return "\n".join(visible(line) for line in text.split("\n"))
+    return "\n".join(escape_unseen(line) for line in text.split("\n"))

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import fsspec
 
-from jobs.core.patterns import visible
+from jobs.core.patterns import escape_unseen
 from jobs.ingest.chunks import COMPRESSED
 from jobs.ingest.source_files import ROTATED, is_closed, rotation_order
 
@@ -80,7 +80,7 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{visible(self.name)}: {self.text}"
+        return f"{escape_unseen(self.name)}: {self.text}"
 
 
 def logs_of(arguments: list[str], until: float) -> tuple[list[Log], list[Problem]]:
@@ -127,7 +127,7 @@ def files_of(argument: str, until: float, problems: list[Problem]) -> list[tuple
             names = [pattern] if fs.exists(pattern) else []
         sizes = {} if is_local else {name: fs.size(name) for name in names}
     except (OSError, ImportError, ValueError) as error:
-        problems.append(Problem(argument, f"cannot be listed: {visible(str(error))}"))
+        problems.append(Problem(argument, f"cannot be listed: {escape_unseen(str(error))}"))
         return []
     if not names:
         told = "no file matches. Quote a wildcard, and check who may read the folder"
@@ -160,7 +160,7 @@ def local_file(argument: str, until: float | None, problems: list[Problem]) -> F
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             logs = sorted(each for each in os.listdir(path) if not each.startswith("."))
-            example = f", such as {visible(os.path.join(argument, logs[0]))}" if logs else ""
+            example = f", such as {escape_unseen(os.path.join(argument, logs[0]))}" if logs else ""
             problems.append(Problem(argument, f"a folder. Name the files in it{example} or a wildcard"))
             return None
         if stat.S_ISFIFO(mode) and until is not None:

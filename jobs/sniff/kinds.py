@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jobs.core.patterns import pattern_text, visible
+from jobs.core.patterns import escape_unseen, pattern_text
 from jobs.sniff.survey import Answer
 from jobs.sniff.tally import OTHER, REFUSAL
 
@@ -35,7 +35,7 @@ def draw_patterns(console: Console, answer: Answer) -> None:
     for row in rows:
         place = f"line {row['line']:,}" if row["line"] else f"byte {row['offset']:,}"
         if len(answer.recognised) > 1:
-            place = f"{visible(answer.recognised[row['stream']].file.name.rsplit('/', 1)[-1])}, {place}"
+            place = f"{escape_unseen(answer.recognised[row['stream']].file.name.rsplit('/', 1)[-1])}, {place}"
         cells.append((f"{row['count']:,}", row["reason_code"], place, row["pattern"]))
     used = sum(
         max(len(name), *(len(each[at]) for each in cells)) + 2 for at, name in enumerate(BEFORE_PATTERN)

@@ -10,9 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.lines import frame_of
-from jobs.core.patterns import masked, visible
-from jobs.core.time_zones import examples, named
+from jobs.core.lines import frame_lines
+from jobs.core.patterns import escape_unseen, mask_lines
+from jobs.core.time_zones import example_zones, format_offset
 from jobs.formats.registry import PROFILES
 from jobs.sniff.files import without_compression
 from jobs.sniff.survey import Answer
@@ -40,7 +40,7 @@ def source_block(answer: Answer) -> str:
         elif zone.name:
             lines.append(f"time_zone = {quoted(zone.name)}  # a guess: check it")
         else:
-            told = f"perhaps {named(zone.offsets[0])}" if zone.offsets else "the log does not say"
+            told = f"perhaps {format_offset(zone.offsets[0])}" if zone.offsets else "the log does not say"
             lines.append(f'time_zone = "UTC"  # {told}; set a place, as "Europe/Paris"')
     return "\n".join(lines) + "\n"
 
@@ -50,7 +50,7 @@ def zone_hint(fitting: tuple[str, ...], name: str) -> str:
     if name == "UTC" or fitting == (name,):
         return ""
     if name.startswith("Etc/"):
-        return f"  # name its place for summer time, such as {examples(fitting)}" if fitting else ""
+        return f"  # name its place for summer time, such as {example_zones(fitting)}" if fitting else ""
     return f"  # or another that fits: {len(fitting):,} do"
 
 
@@ -79,7 +79,7 @@ def profile(sample: bytes) -> str:
 def shape(sample: bytes) -> dict[str, Any]:
     """What can be said of a file of no known format: its delimiter, its columns, how its lines look."""
     cut = sample[: sample.rfind(b"\n") + 1] or sample
-    lines = frame_of(cut, 0).filter(pl.col("line").str.strip_chars() != "")
+    lines = frame_lines(cut, 0).filter(pl.col("line").str.strip_chars() != "")
     texts = lines["line"].head(200)
     if not len(texts):
         return {"lines": 0, "delimiter": None, "columns": None, "is_json": False, "first_lines": []}
@@ -87,7 +87,7 @@ def shape(sample: bytes) -> dict[str, Any]:
     is_json = bool(starts.str.starts_with("{").all())
     # The commas of objects part no columns.
     found = None if is_json else delimiter(texts.to_list())
-    first = [visible(text) for text in masked(texts.head(SHOWN)).to_list()]
+    first = [escape_unseen(text) for text in mask_lines(texts.head(SHOWN)).to_list()]
     return {
         "lines": lines.height,
         "delimiter": found[0] if found else None,

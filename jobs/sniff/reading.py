@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from jobs.core.lines import LINE_END, LONGEST_LINE, last_start, line_count, rest_of_line
+from jobs.core.lines import LINE_END, LONGEST_LINE, last_line_start, line_count, rest_of_line
 from jobs.ingest.chunks import CHUNK, Chunks, is_json
 from jobs.sniff.files import File, compression
 
@@ -184,7 +184,7 @@ def _last_line_end(raw, size: int) -> int:
         start = max(position - (1 << 20), 0)
         raw.seek(start)
         # One byte more, which shows whether a CR ends a line.
-        found = last_start(raw.read(position - start + 1))
+        found = last_line_start(raw.read(position - start + 1))
         if found:
             return start + found
         position = start

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from jobs.core.lines import first_line, frame_of
+from jobs.core.lines import first_line, frame_lines
 from jobs.formats import AHEAD, Source
 from jobs.formats.format import DocumentFormat, LineFormat
 from jobs.formats.registry import DOCUMENTS, FORMATS
@@ -232,7 +232,7 @@ def _ends(answer: Answer) -> list[bytes]:
 def _see_end(answer: Answer, kernel: LineFormat, source: Source) -> None:
     """The time range by both ends, before anything between them is read."""
     for sample in _ends(answer):
-        parse = kernel.parse(frame_of(sample, 0).select("offset", "line").lazy(), source).collect()
+        parse = kernel.parse(frame_lines(sample, 0).select("offset", "line").lazy(), source).collect()
         lines = Lines()
         see_times(lines, future.quarantined(parse, source))
         _widen(answer, lines)

@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.lines import frame_of
-from jobs.core.patterns import counted
+from jobs.core.lines import frame_lines
+from jobs.core.patterns import count_patterns
 from jobs.formats import Source
 from jobs.formats.format import Format, LineFormat
 from jobs.formats.registry import FORMATS, hosts_of
@@ -70,7 +70,7 @@ class Kinds:
         if some.is_empty():
             return
         self.unmasked += max(some.height - MASKED, 0)
-        found = counted(some.head(MASKED), ["reason_code"], "offset").with_columns(
+        found = count_patterns(some.head(MASKED), ["reason_code"], "offset").with_columns(
             pl.lit(file, pl.Int32).alias("stream"), pl.col("count").cast(pl.Int64)
         )
         whole = pl.concat([self.patterns, found.select(list(_PATTERNS))])
@@ -127,7 +127,7 @@ class Tally:
 
     def add(self, file: int, block: Block, source: Source) -> None:
         """Count a block of a file; `source` has the file's own stream."""
-        lines = frame_of(block.data, block.offset)
+        lines = frame_lines(block.data, block.offset)
         source = self._headed(file, lines, block, source)
         fits = lines["line_bytes"] <= self.kernel.longest_line
         short = lines if fits.all() else lines.filter(fits)

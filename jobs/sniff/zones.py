@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from jobs.core.lines import frame_of
-from jobs.core.time_zones import FARTHEST, QUARTER, best_of, named, this_machines_zone, zones_with
+from jobs.core.lines import frame_lines
+from jobs.core.time_zones import FARTHEST, QUARTER, best_zone, format_offset, this_machines_zone, zones_with
 from jobs.formats import Source
 from jobs.formats.format import LineFormat
 from jobs.sniff.tally import line_times
@@ -64,14 +64,14 @@ def zone_of(samples: list[bytes], kernel: LineFormat, source: Source, written_at
             return _by_ids(known)
     if written_at is not None and (offset := _by_file_time(local[-1], written_at)) is not None:
         name = "UTC" if offset == 0 else None
-        told = f"perhaps {named(offset)}: the file was last written when its last line then was"
+        told = f"perhaps {format_offset(offset)}: the file was last written when its last line then was"
         return Zone(name, told, "file time", offsets=(offset,))
     return Zone(None, "not said: set time_zone", "none")
 
 
 def _stamped(sample: bytes, kernel: LineFormat, source: Source) -> tuple[pl.DataFrame, pl.Series]:
     """Lines with a time, as if in UTC, and which of them another zone moves."""
-    lines = frame_of(sample, 0).select("offset", "line")
+    lines = frame_lines(sample, 0).select("offset", "line")
     if lines.height > 2 * LOOKED_AT:
         lines = lines.head(LOOKED_AT).vstack(lines.tail(LOOKED_AT))
     one, other = (
@@ -121,14 +121,14 @@ def offset_by_ids(lines: pl.DataFrame, kernel: LineFormat) -> tuple[int, int, dt
 def _by_ids(known: list[tuple[int, int, dt.datetime]]) -> Zone:
     offsets = tuple(dict.fromkeys(offset for offset, _, _ in known))
     count = sum(count for _, count, _ in known)
-    shown = " and then ".join(named(offset) for offset in offsets)
+    shown = " and then ".join(format_offset(offset) for offset in offsets)
     ids = f"{count:,} id{'s' if count > 1 else ''} with a UTC time"
     if offsets == (0,):
         return Zone("UTC", f"by {ids}", "ids", offsets=offsets)
     told = f"{shown}, by {ids}"
     fitting = tuple(zones_with([(offset, at) for offset, _, at in known]))
     own = this_machines_zone()
-    name = best_of(fitting, offsets, [own])
+    name = best_zone(fitting, offsets, [own])
     if name == own:
         told += "; this machine's zone fits"
     return Zone(name, told, "ids", offsets=offsets, fitting=fitting)

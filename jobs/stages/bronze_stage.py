@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import conform, contract, rows_frame, tables
+from jobs.core.contracts import conform_frame, list_tables, read_contract, rows_frame
 from jobs.engine.lake import Lake, any_of
 from jobs.engine.table_files import NewFile
 from jobs.formats.registry import DOCUMENTS, FORMATS
@@ -100,7 +100,9 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
         work.made.files += each.files
         for file in each.files:
             files.setdefault(file.table, []).append(file)
-    bronze = [name for name in tables() if contract(name).layer == "bronze" and name != "bronze.file"]
+    bronze = [
+        name for name in list_tables() if read_contract(name).layer == "bronze" and name != "bronze.file"
+    ]
     for table in bronze:
         if again or is_written(lake, table, ingest_id):
             lake.delete(table, where)
@@ -183,7 +185,7 @@ def ledger(
     )
     key = pl.concat_str("operator_id", "source_id", "piece_id", separator="/").alias("piece_key")
     joined = known.with_columns(key).join(counts, on="piece_key", how="left").drop("piece_key")
-    return conform(joined, "bronze.file")
+    return conform_frame(joined, "bronze.file")
 
 
 def open_since(lake: Lake, settings: Observatory, ingest_id: str) -> dict[str, dt.date]:

@@ -11,7 +11,7 @@ from expectations import native
 from expectations.native import EXAMPLES
 from expectations.rules import KEY_UNIQUE, UNIQUE, key_and_period, rules_of
 from jobs.core.checksum import row_hashes
-from jobs.core.contracts import Contract, contract
+from jobs.core.contracts import Contract, read_contract
 from jobs.core.errors import ValidationHeld
 
 
@@ -49,12 +49,12 @@ def check_rows(frame: pl.DataFrame, table: str) -> list[Broken]:
         if counts[name]
         for each in by_operator(table, name, frame.filter(~condition))
     ]
-    return broken + by_operator(table, KEY_UNIQUE, repeated_rows(frame, contract(table)))
+    return broken + by_operator(table, KEY_UNIQUE, repeated_rows(frame, read_contract(table)))
 
 
 def by_operator(table: str, rule: str, rows: pl.DataFrame) -> list[Broken]:
     """One entry for each operator that the rows belong to."""
-    key = contract(table).key
+    key = read_contract(table).key
     parts = rows.select(key).sort(key).partition_by("operator_id", maintain_order=True)
     return [
         Broken(table, rule, part["operator_id"][0] or "", part.height, tuple(part.head(EXAMPLES).to_dicts()))

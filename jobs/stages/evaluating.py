@@ -12,7 +12,7 @@ import polars as pl
 
 from expectations.evaluation import Evaluated, evaluate
 from expectations.suite_files import suite_tables
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake, is_local
 from jobs.engine.table_files import read_files
@@ -51,7 +51,7 @@ def gold_rows(
     lake: Lake, table: str, version: int, operators: Collection[str], months: Collection[str]
 ) -> Iterator[pl.DataFrame]:
     """The table's rows without its sketches, which are most of its bytes and have no rule."""
-    about = contract(table)
+    about = read_contract(table)
     period = str(about.period)
     columns = [field.name for field in about.fields if field.type != "binary"]
     files = lake.files(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from expectations import native
-from jobs.core.contracts import reference, reference_digest
+from jobs.core.contracts import reference_digest, reference_table
 from jobs.engine import record
 from jobs.engine.finished import Finished
 from jobs.engine.lake import Lake
@@ -183,7 +183,9 @@ def definitions(settings: Observatory) -> str:
 
 def days_of_texts(settings: Observatory) -> dict[str, int]:
     """By operator, how many days' texts a day looks at, itself among them."""
-    presets = bulk.presets_by_operator(reference("ref.bulk_preset"), read_reference(settings, "ref.operator"))
+    presets = bulk.presets_by_operator(
+        reference_table("ref.bulk_preset"), read_reference(settings, "ref.operator")
+    )
     return bulk.days_of_texts(presets, {each.id for each in settings.operator})
 
 

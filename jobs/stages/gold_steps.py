@@ -9,8 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 import polars as pl
 
 from expectations import native
-from jobs.core.checksum import checksums
-from jobs.core.contracts import contract, tables
+from jobs.core.checksum import fingerprint_periods
+from jobs.core.contracts import list_tables, read_contract
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, read_files
@@ -21,13 +21,15 @@ from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, MESSAGE, Finished, is_of
 from jobs.stages.run import Run, compute
 
 # Counted from parts of the messages; then what reads such tables and nothing of silver.
-GOLD_DAILY = tuple(table for table in tables() if table.startswith("gold.") and contract(table).merge)
+GOLD_DAILY = tuple(
+    table for table in list_tables() if table.startswith("gold.") and read_contract(table).merge
+)
 GOLD_MONTHLY = tuple(
     table
-    for table in tables()
+    for table in list_tables()
     if table.startswith("gold.")
     and table not in GOLD_DAILY
-    and all(name in GOLD_DAILY or name.startswith("ref.") for name in contract(table).reads)
+    and all(name in GOLD_DAILY or name.startswith("ref.") for name in read_contract(table).reads)
 )
 GOLD = GOLD_DAILY + GOLD_MONTHLY
 # The memory that a message takes while it is counted, about.
@@ -187,7 +189,7 @@ class Steps:
         """The rows of a table on record, of operator-periods, in staging."""
         if table not in self.versions or not any(periods.values()):
             return []
-        period = contract(table).period
+        period = read_contract(table).period
         files = self.work.lake.files(
             table,
             self.versions[table],
@@ -272,7 +274,7 @@ class Steps:
     ) -> Finished:
         """A table of whole months, from the days just counted and those on record."""
         have = {}
-        for name in contract(table).reads:
+        for name in read_contract(table).reads:
             if name not in GOLD_DAILY:
                 continue
             fresh = take(tables[name].left)
@@ -290,7 +292,7 @@ class Steps:
             kept = read_files(name, files).filter(~is_of(stale, name))
             have[name] = kept if fresh is None else pl.concat([kept, fresh])
         rows = compute(self.work, table, have)
-        return Finished(table, leave(rows, table, self.work.staging), checksums(rows, table))
+        return Finished(table, leave(rows, table, self.work.staging), fingerprint_periods(rows, table))
 
 
 def check_rules(work: Run, tables: Mapping[str, Finished]) -> list[native.Result]:

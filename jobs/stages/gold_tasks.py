@@ -12,8 +12,8 @@ from enum import StrEnum
 import polars as pl
 
 from expectations import native
-from jobs.core.contracts import contract, polars_schema, reference
-from jobs.core.merge import merged
+from jobs.core.contracts import polars_schema, read_contract, reference_table
+from jobs.core.merge import merge_rows
 from jobs.engine.finished import Finished, finish_rows, finished, is_of, module_of
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, NewFile, read_files, write_files
@@ -74,8 +74,8 @@ def members(*, staging: str, parts: Sequence[Left]) -> list[Left]:
     """The members of campaigns, of the signatures of a bucket."""
     rows = take(parts)
     assert rows is not None
-    signature = merged(rows, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES)
-    found = campaign_daily.find_members(signature, reference("ref.campaign_parameter"))
+    signature = merge_rows(rows, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES)
+    found = campaign_daily.find_members(signature, reference_table("ref.campaign_parameter"))
     return leave(found, Frame.MEMBERS, staging)
 
 
@@ -100,8 +100,8 @@ def behaviour(*, staging: str, parts: Sequence[Left]) -> list[Left]:
     """The behaviour of numbers, of the contacts of a bucket."""
     rows = take(parts)
     assert rows is not None
-    contact = merged(rows, bypass.CONTACT_KEY, bypass.CONTACT_RULES)
-    found = bypass.numbers_behaviour(contact, reference("ref.bypass_parameter"))
+    contact = merge_rows(rows, bypass.CONTACT_KEY, bypass.CONTACT_RULES)
+    found = bypass.numbers_behaviour(contact, reference_table("ref.bypass_parameter"))
     return leave(found, Frame.BEHAVIOUR, staging)
 
 
@@ -127,15 +127,15 @@ def evidence(
     """What is proved of bulk on the days, from the texts of one operator and channel."""
     rows = take(parts)
     assert rows is not None
-    text = merged(rows, bulk.TEXT_KEY, bulk.TEXT_RULES)
+    text = merge_rows(rows, bulk.TEXT_KEY, bulk.TEXT_RULES)
     whose = text.select(OF_TEXTS).unique()
     listed = [
         each.read().select(bulk.CAMPAIGN_COLUMNS).join(whose, on=OF_TEXTS, how="semi") for each in campaign
     ]
     schema = {name: polars_schema(CAMPAIGN)[name] for name in bulk.CAMPAIGN_COLUMNS}
     campaigns = pl.concat(listed, rechunk=True) if listed else pl.DataFrame(schema=schema)
-    presets = bulk.presets_by_operator(reference("ref.bulk_preset"), operator)
-    found = bulk.collect_evidence(text, campaigns, reference("ref.campaign_parameter"), presets, days)
+    presets = bulk.presets_by_operator(reference_table("ref.bulk_preset"), operator)
+    found = bulk.collect_evidence(text, campaigns, reference_table("ref.campaign_parameter"), presets, days)
     return leave(found, Frame.EVIDENCE, staging)
 
 
@@ -169,13 +169,13 @@ def partials(
     known: the behaviour of the numbers that sent them; None where nothing is known of any.
     """
     frames = {
-        "message": counting.mark_messages(message, reference("ref.definition")),
-        "definition": reference("ref.definition"),
+        "message": counting.mark_messages(message, reference_table("ref.definition")),
+        "definition": reference_table("ref.definition"),
         "operator": operator,
-        "bypass_parameter": reference("ref.bypass_parameter"),
+        "bypass_parameter": reference_table("ref.bypass_parameter"),
     }
     for table in tables:
-        inputs = [frames[name.split(".")[1]] for name in contract(table).reads]
+        inputs = [frames[name.split(".")[1]] for name in read_contract(table).reads]
         if table == BYPASS:
             nobody = bypass.numbers_behaviour(
                 bypass.count_contacts(message.clear()), frames["bypass_parameter"]
@@ -187,17 +187,17 @@ def partials(
 def merge(*, staging: str, table: str, parts: Sequence[Left]) -> list[Left]:
     """Parts of a table as one part."""
     rows = take(parts)
-    about = contract(table)
-    return [] if rows is None else leave(merged(rows, about.key, dict(about.merge)), table, staging)
+    about = read_contract(table)
+    return [] if rows is None else leave(merge_rows(rows, about.key, dict(about.merge)), table, staging)
 
 
 def finish(*, staging: str, table: str, parts: Sequence[Left]) -> Finished:
     """A table's rows of whole operator-days, from the parts of it."""
-    about = contract(table)
+    about = read_contract(table)
     rows = take(parts)
     if rows is None:
         return Finished(table, [], {})
-    return finished(staging, table, finish_rows(merged(rows, about.key, dict(about.merge)), table))
+    return finished(staging, table, finish_rows(merge_rows(rows, about.key, dict(about.merge)), table))
 
 
 def check(*, table: str, left: Mapping[str, Sequence[Left]]) -> list[native.Result]:

@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from expectations import native
-from jobs.core.checksum import checksums
-from jobs.core.contracts import contract, reference_digest, rows_frame
+from jobs.core.checksum import fingerprint_periods
+from jobs.core.contracts import read_contract, reference_digest, rows_frame
 from jobs.engine import record
 from jobs.engine.record import Periods
 from jobs.engine.table_files import read_files
@@ -65,7 +65,7 @@ def estimate(work: Run, before: Outcome, stage: record.Stage) -> Outcome:
 
 def correct(work: Run, before: Outcome, stage: record.Stage) -> Outcome:
     """What that quality corrects, of every month that was counted. A month at a time is in memory."""
-    reads = [name for name in contract(CORRECTED).reads if not name.startswith("ref.")]
+    reads = [name for name in read_contract(CORRECTED).reads if not name.startswith("ref.")]
     known = record.state(work.lake, (*reads, CORRECTED), stage)
     inputs = inputs_of(CORRECTED, known, {each.id: None for each in work.operators})
     stale = stale_months(CORRECTED, known, inputs)
@@ -91,7 +91,7 @@ def stale_months(table: str, known: record.State, inputs: Mapping[tuple[str, str
 
 def read_months(work: Run, table: str, wanted: Periods, stage: record.Stage) -> pl.DataFrame:
     """The rows of a table of operator-months, without its sketches, which are most of its bytes."""
-    about = contract(table)
+    about = read_contract(table)
     period, versions = str(about.period), work.lake.versions()
     # Samples and labels are as they were written last, as is what this stage committed; of other tables of
     # gold, what the last finished stage left.
@@ -131,7 +131,7 @@ def store(
         for period in found
         if operator not in held
     ]
-    changed, rows = record.differing(table, checksums(frame, table), known, candidates, inputs)
+    changed, rows = record.differing(table, fingerprint_periods(frame, table), known, candidates, inputs)
     undone = write(work, table, frame, changed)
     if rows or undone:
         stage.tables.add(table)

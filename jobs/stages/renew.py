@@ -11,8 +11,8 @@ import json
 import shutil
 from pathlib import Path
 
-from jobs.core.checksum import checksums
-from jobs.core.contracts import contract, tables
+from jobs.core.checksum import fingerprint_periods
+from jobs.core.contracts import list_tables, read_contract
 from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
@@ -27,7 +27,7 @@ from jobs.stages.validations import FOLDER as VALIDATION
 
 def is_kept(table: str) -> bool:
     """Whether a table is computed from nothing that is in the lake."""
-    about = contract(table)
+    about = read_contract(table)
     return table == vacuum.TABLE or (about.layer in ("silver", "study") and not about.reads)
 
 
@@ -50,7 +50,7 @@ def to_keep(lake: Lake, settings: Observatory | None = None, is_anew: bool = Fal
             " new root by hand: silver/audit_*, study/submission*, study/questionnaire_answer,"
             " study/finding_decision"
         )
-    kept = [table for table in tables() if is_kept(table) and lake.exists(table)]
+    kept = [table for table in list_tables() if is_kept(table) and lake.exists(table)]
     # A renewal that was killed may have marked the lake and named no versions yet.
     is_half = bool(kept) and not lake.exists("meta.run")
     form = lake.form()
@@ -74,8 +74,8 @@ def renew(lake: Lake, settings: Observatory | None = None, is_anew: bool = False
     vacuum.finish(lake)
     # What is computed anew is whole again, as far as landing goes.
     landed = {operator: day.isoformat() for operator, day in removed.before(lake, removed.LANDING).items()}
-    for table in tables():
-        if contract(table).layer != "ref" and table not in kept:
+    for table in list_tables():
+        if read_contract(table).layer != "ref" and table not in kept:
             shutil.rmtree(lake.path(table), ignore_errors=True)
     for folder in ("_intent", "_staging", VALIDATION):
         shutil.rmtree(root / folder, ignore_errors=True)
@@ -85,7 +85,9 @@ def renew(lake: Lake, settings: Observatory | None = None, is_anew: bool = False
         now = record.now()
         partitions = []
         for table in kept:
-            if contract(table).period is not None and "operator_id" in contract(table).columns:
-                partitions += record.differing(table, checksums(lake.read(table), table), {}, (), {})[1]
+            if read_contract(table).period is not None and "operator_id" in read_contract(table).columns:
+                partitions += record.differing(
+                    table, fingerprint_periods(lake.read(table), table), {}, (), {}
+                )[1]
         record.add_stage(lake, record.new_run_id(now), "renew", now, kept, partitions)
     return kept

@@ -18,7 +18,7 @@ import fsspec
 import polars as pl
 from deltalake import DeltaTable
 
-from jobs.core.contracts import contract, tables
+from jobs.core.contracts import list_tables, read_contract
 from jobs.engine import compaction
 from jobs.engine.lake import Lake, Partition, is_local
 from jobs.engine.table_files import query_files
@@ -77,7 +77,7 @@ class Plan:
         """The tables that something goes from."""
         return [
             table
-            for table in tables()
+            for table in list_tables()
             if any(each.table_name == table and each.reason == reason for each in self.removals)
         ]
 
@@ -112,7 +112,9 @@ def plan(
     else:
         plan_landing(made, lake, settings, ledger, found, today)
         limit = today - dt.timedelta(days=kept.bronze)
-        bronze = [table for table in tables() if table.startswith("bronze.") and contract(table).period]
+        bronze = [
+            table for table in list_tables() if table.startswith("bronze.") and read_contract(table).period
+        ]
         before = {name: min(limit, each.bronze) for name, each in found.items()}
         plan_days(made, lake, bronze, before, unnamed)
         plan_quarantine(made, lake, ledger, limit, unnamed)
@@ -120,10 +122,10 @@ def plan(
     plan_days(made, lake, SILVER, {name: min(limit, each.silver) for name, each in found.items()}, unnamed)
     plan_validations(made, lake, today - dt.timedelta(days=kept.bronze))
     named = lake.versions()
-    for table in tables():
+    for table in list_tables():
         if table not in unnamed and lake.exists(table):
             plan_history(made, lake, table, named.get(table), readers)
-            if contract(table).layer in COMPACTED and compaction.crowded(lake, table):
+            if read_contract(table).layer in COMPACTED and compaction.crowded(lake, table):
                 made.crowded.append(table)
     made.waiting += [f"{table}: a run was broken off, `observatory run` ends it" for table in sorted(unnamed)]
     return made
@@ -166,7 +168,9 @@ def unnamed_tables(lake: Lake) -> set[str]:
     """The tables of stages that have a version after the one that meta.run names: of a run that was broken
     off. What is loaded for the study may wait for its name."""
     named = lake.versions()
-    computed = (table for table in tables() if contract(table).layer in ("bronze", "silver", "gold"))
+    computed = (
+        table for table in list_tables() if read_contract(table).layer in ("bronze", "silver", "gold")
+    )
     return {table for table in computed if lake.exists(table) and lake.version(table) != named.get(table)}
 
 
@@ -241,7 +245,7 @@ def plan_days(made: Plan, lake: Lake, names: Iterable[str], before: removed.Days
                     operator, table, AGE, before[operator], min(dates), max(dates), len(files), sum(sizes)
                 )
             )
-            made.before.setdefault(contract(table).layer, {})[operator] = before[operator]
+            made.before.setdefault(read_contract(table).layer, {})[operator] = before[operator]
 
 
 def is_old(before: removed.Days, partition: Partition) -> bool:

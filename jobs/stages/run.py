@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from jobs.core import contracts
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.engine import tasks
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake, is_local
@@ -87,13 +87,13 @@ class Outcome:
 
 def compute(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """The table's rows: its job's transform over the tables that its contract reads."""
-    about = contract(table)
+    about = read_contract(table)
     job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
     inputs = {
         name.split(".")[1]: have[name] if name in have else read_reference(work.settings, name)
         for name in about.reads
     }
-    return contracts.conform(job.transform(**inputs), table)
+    return contracts.conform_frame(job.transform(**inputs), table)
 
 
 def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
@@ -103,7 +103,7 @@ def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
     undone = work.lake.undo(table, work.lake.versions().get(table))
     if not changed:
         return undone
-    period = contract(table).period
+    period = read_contract(table).period
     assert period is not None
     is_changed = pl.any_horizontal(
         (pl.col("operator_id") == operator) & pl.col(period).cast(pl.String).is_in(sorted(periods))

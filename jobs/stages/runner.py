@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobs.core import contracts
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.core.errors import ValidationHeld
 from jobs.engine import record, tasks
 from jobs.engine.embedded import LITTLE, Embedded, Inline
@@ -98,8 +98,8 @@ def changed_settings(work: Run) -> tuple[dict[str, list[str]], Outcome]:
 
 def sweep(lake: Lake, before: float) -> None:
     """Remove the files that runs which died wrote for tables and did not commit."""
-    for table in contracts.tables():
-        if contract(table).layer in STAGES:
+    for table in contracts.list_tables():
+        if read_contract(table).layer in STAGES:
             lake.sweep(table, before)
 
 
@@ -152,7 +152,7 @@ def bronze(work: Run, count: int | None) -> Ingested:
         ingested = requarantine(todo)
     if not ingested.batches:
         work.say("bronze: nothing new")
-    tables = [table for table in contracts.tables() if contract(table).layer == "bronze"]
+    tables = [table for table in contracts.list_tables() if read_contract(table).layer == "bronze"]
     there = {table: work.lake.version(table) for table in tables if work.lake.exists(table)}
     named = work.lake.versions()
     # A run that was killed after its last table may have written all and recorded nothing.

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import reference, rows_frame
+from jobs.core.contracts import reference_table, rows_frame
 from jobs.costs import fixed_costs
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
@@ -62,4 +62,4 @@ def read_reference(settings: Observatory, table: str) -> pl.DataFrame:
     if table == "ref.fixed_cost":
         costs = [row for each in settings.operator for row in fixed_costs.fixed_cost_rows(each)]
         return rows_frame(costs, table)
-    return reference(table)
+    return reference_table(table)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from jobs.core.contracts import contract, tables
+from jobs.core.contracts import list_tables, read_contract
 from jobs.core.days import Days
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import DataFile, read_files
@@ -56,8 +56,8 @@ def split_bronze(
 
 def bronze_tables() -> list[str]:
     """The bronze tables that silver reads."""
-    read = {name for table in SILVER for name in contract(table).reads}
-    return [table for table in tables() if table in read and table.startswith("bronze.")]
+    read = {name for table in SILVER for name in read_contract(table).reads}
+    return [table for table in list_tables() if table in read and table.startswith("bronze.")]
 
 
 def split_files(

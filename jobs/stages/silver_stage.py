@@ -211,7 +211,7 @@ def commit(
         lake.undo(table, named.get(table))
         prints = {
             key: each
-            for key, each in checksum.added(made.fingerprints.get(table, ())).items()
+            for key, each in checksum.add_fingerprints(made.fingerprints.get(table, ())).items()
             if key[0] not in held
         }
         candidates = {

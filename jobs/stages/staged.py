@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from jobs.core.buckets import Bucket, ByBucket
-from jobs.core.checksum import Fingerprints, checksums
+from jobs.core.checksum import Fingerprints, fingerprint_periods
 from jobs.engine.table_files import DataFile, NewFile, folder_of, read_files, write_files
 from jobs.engine.tasks import Engine, Left, Task, chunks, leave_buckets
 from jobs.silver.exchange import Exchange, Halves, Place, Shelf, Step, Terms
@@ -37,7 +37,7 @@ class Made:
         if rows.is_empty():
             return
         self.broken += check_rows(rows, table)
-        self.fingerprints.setdefault(table, []).append(checksums(rows, table))
+        self.fingerprints.setdefault(table, []).append(fingerprint_periods(rows, table))
         self.files += write_files(rows, table, root)
 
     def add(self, part: Made) -> None:

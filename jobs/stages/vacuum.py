@@ -19,7 +19,7 @@ from typing import Any
 import fsspec
 import polars as pl
 
-from jobs.core.contracts import contract, rows_frame, tables
+from jobs.core.contracts import list_tables, read_contract, rows_frame
 from jobs.core.disk import replace_file
 from jobs.engine import compaction, record
 from jobs.engine.lake import Lake, any_of
@@ -97,7 +97,7 @@ def remove_validations(lake: Lake, made: Plan) -> None:
 def remove_rows(lake: Lake, made: Plan) -> None:
     """Take out the rows, a transaction for each table."""
     for table in made.tables(AGE):
-        about = contract(table)
+        about = read_contract(table)
         if table == QUARANTINE:
             of_operator: dict[str, list[str]] = {}
             for operator, _, batch in (each.partition("/") for each in made.batches):
@@ -117,7 +117,7 @@ def remove_rows(lake: Lake, made: Plan) -> None:
 def name_versions(lake: Lake, made: Plan, run_id: str, started: dt.datetime) -> None:
     """Name the versions of the tables that rows or small files went from, unless meta.run does."""
     changed = {*made.tables(AGE), *made.crowded}
-    written = [table for table in tables() if table in changed and contract(table).layer != "meta"]
+    written = [table for table in list_tables() if table in changed and read_contract(table).layer != "meta"]
     named = lake.versions()
     if any(named.get(table) != lake.version(table) for table in written):
         record.add_stage(lake, run_id, "vacuum", started, written, [])
@@ -126,9 +126,9 @@ def name_versions(lake: Lake, made: Plan, run_id: str, started: dt.datetime) -> 
 def shorten_logs(lake: Lake, readers: dt.timedelta) -> None:
     """Shorten the logs of the tables that runs write."""
     named = lake.versions()
-    for table in tables():
-        is_meta = contract(table).layer == "meta"
-        if contract(table).layer in COMPACTED and (is_meta or table in named) and lake.exists(table):
+    for table in list_tables():
+        is_meta = read_contract(table).layer == "meta"
+        if read_contract(table).layer in COMPACTED and (is_meta or table in named) and lake.exists(table):
             compaction.shorten_log(lake, table, named.get(table), readers)
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from jobs.core.contracts import contract, reference_rows
-from jobs.core.time_zones import examples, this_machines_zone, zones_by_country
+from jobs.core.contracts import read_contract, reference_rows
+from jobs.core.time_zones import example_zones, this_machines_zone, zones_by_country
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, query_files
@@ -115,7 +115,7 @@ def is_sampled(files: list[DataFile]) -> pl.Expr:
 
 def period_files(lake: Lake, table: str, periods: Periods) -> list[DataFile]:
     """The files of a table that hold these days of operators."""
-    column = str(contract(table).period)
+    column = str(read_contract(table).period)
     return lake.files(
         table,
         lake.versions().get(table),
@@ -154,7 +154,7 @@ def format_step(lake: Lake, settings: Observatory, found: Apart) -> str:
     if made.time_zone:
         is_place = "/" in made.time_zone and not made.time_zone.startswith("Etc/")
         places = [name for name in made.fitting if name != made.time_zone]
-        place = "" if is_place or not places else f" (or its place, such as {examples(places)})"
+        place = "" if is_place or not places else f" (or its place, such as {example_zones(places)})"
         what = f"Set time_zone = \"{made.time_zone}\"{place} for '{found.log}'"
         ahead = clocks.remedy(found.steps, source.time_zone, source.clock_offset, has_zone=False).clock_offset
         if ahead:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from jobs.core.contracts import written_by
+from jobs.core.contracts import stage_tables
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.settings.config import Observatory
@@ -31,7 +31,7 @@ def late_records(
     elif late.height:
         counted = {
             (operator, dt.date.fromisoformat(day))
-            for (_, operator, day), (rows, _) in record.state(lake, written_by("silver")).items()
+            for (_, operator, day), (rows, _) in record.state(lake, stage_tables("silver")).items()
             if not rows.startswith("0:")
         }
         days = late.select("operator_id", "first_event_date").rows()

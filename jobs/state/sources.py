@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import contract, format_kind
+from jobs.core.contracts import format_kind, read_contract
 from jobs.engine.lake import Lake
 from jobs.engine.record import now
 from jobs.engine.table_files import DataFile, query_files
@@ -206,7 +206,7 @@ def last_record(lake: Lake, operator: str, source: str, read: Read) -> dt.dateti
 
 def newest_time(table: str, files: list[DataFile], source: str) -> dt.datetime | None:
     """The newest time in rows of one source."""
-    names = [name for name in TIMES if name in contract(table).columns]
+    names = [name for name in TIMES if name in read_contract(table).columns]
     is_of_source, newest = pl.col("source_id") == source, pl.max_horizontal(pl.col(names).max())
     found: dt.datetime | None = query_files(
         table, files, lambda rows: rows.filter(is_of_source).select(newest)

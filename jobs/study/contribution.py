@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.core.areas import on_day
-from jobs.core.contracts import codes
+from jobs.core.areas import rows_on_day
+from jobs.core.contracts import list_codes
 from jobs.core.periods import last_day, months_of
 from jobs.questionnaire.standing import standing_answers
 from jobs.stats.estimation import seed_of
@@ -191,7 +191,7 @@ def waivers(
     forms = sorted(set(held["form_period"]))
     within = [(p, f) for p in periods for f in forms if set(months_of(p)) <= set(months_of(f))]
     of_form = pl.DataFrame(within, schema={"period_code": pl.String, "form_period": pl.String}, orient="row")
-    channels = pl.DataFrame({"channel_code": sorted(codes("channel"))})
+    channels = pl.DataFrame({"channel_code": sorted(list_codes("channel"))})
     return (
         held.join(of_form, on="form_period")
         .join(channels, how="cross")
@@ -228,7 +228,7 @@ def with_owners(found: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     parts = []
     for (period,), rows in found.partition_by("period_code", as_dict=True).items():
         owners = (
-            on_day(frame, last_day(str(period)))
+            rows_on_day(frame, last_day(str(period)))
             .select("respondent_id", "holding_id", "country_code")
             .unique()
         )

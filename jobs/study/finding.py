@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.core.areas import COUNTRY, on_day
+from jobs.core.areas import COUNTRY, rows_on_day
 from jobs.core.counting_rules import OPERATOR
-from jobs.core.periods import days_of, last_day
+from jobs.core.periods import count_days, last_day
 from jobs.study.estimate.given import ANSWERS, MONEY, SUBMISSION, Given, finding_id
 from jobs.study.estimate.rows import MEASURES, OWNERS, is_month, typed
 from jobs.study.estimate.sample import Reference, Sample, point_estimates, sample_of
@@ -81,7 +81,7 @@ def suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFrame) -
     periods = sorted(set(rows["period_code"]))
     about = pl.DataFrame(
         {"period_code": periods, "before": [before(each) for each in periods],
-         "days": [days_of(each) for each in periods], "day": [last_day(each) for each in periods]}
+         "days": [count_days(each) for each in periods], "day": [last_day(each) for each in periods]}
     )  # fmt: skip
     rate = pl.col("contribution") / (pl.col("subscribed") * pl.col("days"))
     rows = rows.join(about, on="period_code").with_columns(rate=rate)
@@ -136,7 +136,7 @@ def with_subscriptions(whole: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame
     """Contributions with their respondent's subscriptions, its own or else the frame's, at least one, and its
     size class."""
     listed = [
-        on_day(frame, last_day(period))
+        rows_on_day(frame, last_day(period))
         .select("respondent_id", "channel_code", "size_code", framed="subscriptions")
         .with_columns(period_code=pl.lit(period))
         for period in sorted(set(whole["period_code"]))

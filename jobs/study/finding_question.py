@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from jobs.core.contracts import rows_of
+from jobs.core.contracts import codelist_rows
 from jobs.core.counting_rules import OPERATOR
 from jobs.questionnaire.standing import standing_answers
 from jobs.study.estimate.finding_decisions import Finding
@@ -68,14 +68,16 @@ def paragraph(text: str, indent: str = "") -> str:
 
 def figure(found: Finding) -> str:
     """What the figure is of, by the names of the code lists: `E-mail, Recipient: certain spam`."""
-    channel = rows_of("channel")[found.channel_code]["name"]
+    channel = codelist_rows("channel")[found.channel_code]["name"]
     if Given(*given_of(found)).is_money:
         what = "full-time posts" if POSTS in found.series.split("/") else "yearly cost in US dollars"
         return f"{channel}: {what} against spam, as computed from your form"
     unit, definition, quantity = found.series.split("/")
-    counted = rows_of("unit")[unit]["name"] if unit in rows_of("unit") else "Recipients and attempts"
+    counted = (
+        codelist_rows("unit")[unit]["name"] if unit in codelist_rows("unit") else "Recipients and attempts"
+    )
     named = "" if definition == OPERATOR else f" by {definition}"
-    return f"{channel}, {counted.lower()}: {rows_of('quantity')[quantity]['name'].lower()}{named}"
+    return f"{channel}, {counted.lower()}: {codelist_rows('quantity')[quantity]['name'].lower()}{named}"
 
 
 def short_figure(found: Finding) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.core.areas import classified, on_day
+from jobs.core.areas import classify_countries, rows_on_day
 from jobs.core.channels import CALLS
 from jobs.core.counting_rules import RECEIVED
 from jobs.core.periods import last_day
@@ -65,7 +65,7 @@ def transform(
     by = ["period_code", "channel_code"]
     rows: list[dict[str, object]] = []
     for accounts in investment_account.sort(*by, "respondent_id", "strategy_code").partition_by(by):
-        drawn = draw_parameters(on_day(cost_parameter, last_day(str(accounts["period_code"][0]))))
+        drawn = draw_parameters(rows_on_day(cost_parameter, last_day(str(accounts["period_code"][0]))))
         rows += channel_rows(accounts, traffic, reference, dollars, drawn)
     return typed(rows, TABLE)
 
@@ -130,7 +130,7 @@ def money(
     """Spending by strategy, component and conversion."""
     sample, answered = sample_of(reference, people, key[1], key[2], key)
     class_of = dict(
-        classified(reference.country, reference.country_group, last_day(key[2]))
+        classify_countries(reference.country, reference.country_group, last_day(key[2]))
         .select("country_code", "development_code")
         .rows()
     )
@@ -221,7 +221,7 @@ def per_thousand(row: dict[str, object], units: dict[str, Any]) -> float | None:
 def yearly_totals(traffic: pl.DataFrame, reference: Reference, channel: str, period: str) -> dict[str, Any]:
     """Messages or calls of a year of each area, as far as logs of operators cover them that were there
     to its end."""
-    frame = on_day(reference.operator_frame, last_day(period)).filter(pl.col("channel_code") == channel)
+    frame = rows_on_day(reference.operator_frame, last_day(period)).filter(pl.col("channel_code") == channel)
     answered = traffic.filter((pl.col("channel_code") == channel) & (pl.col("period_code") == period)).filter(
         pl.col("respondent_id").is_in(frame["respondent_id"].to_list())
     )

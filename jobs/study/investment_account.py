@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.areas import classified, on_day
+from jobs.core.areas import classify_countries, rows_on_day
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
 from jobs.costs.investment_assumptions import account_assumptions, central_values
@@ -91,12 +91,14 @@ def accounts(answers: pl.DataFrame, known: Known) -> list[dict[str, object]]:
     day = last_day(period)
     prices = prices_of(known.price_level)
     listed: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in on_day(known.operator_frame, day).to_dicts():
+    for row in rows_on_day(known.operator_frame, day).to_dicts():
         listed[row["respondent_id"]].append(row)
     assumed = dict(known.investment_assumption.select("assumption_code", "central").rows())
-    parameters = central_values(on_day(known.cost_parameter, day))
+    parameters = central_values(rows_on_day(known.cost_parameter, day))
     classes = dict(
-        classified(known.country, known.country_group, day).select("country_code", "development_code").rows()
+        classify_countries(known.country, known.country_group, day)
+        .select("country_code", "development_code")
+        .rows()
     )
     bands = {
         code: (low, high) for code, low, high in known.budget_band.select("band_code", "low", "high").rows()

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.areas import COUNTRY, areas, classified, on_day
+from jobs.core.areas import COUNTRY, classify_countries, list_areas, rows_on_day
 from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED, STOPPED
 from jobs.core.periods import last_day
 from jobs.core.shares import CALLS, UNTOLD
@@ -65,7 +65,7 @@ def transform(
     rows: list[dict[str, Any]] = []
     for (period, channel), spending in whole.sort(by).partition_by(by, as_dict=True).items():
         day = last_day(str(period))
-        members = classified(country, country_group, day)
+        members = classify_countries(country, country_group, day)
         accounts = investment_account.filter(
             (pl.col("period_code") == period) & (pl.col("channel_code") == channel)
         )
@@ -73,9 +73,9 @@ def transform(
         wanted = of_channel(investment_target, str(channel))
         best = None
         if "best" in wanted:
-            costs = capital_costs(accounts, members, on_day(cost_parameter, day), investment_assumption)
+            costs = capital_costs(accounts, members, rows_on_day(cost_parameter, day), investment_assumption)
             best = best_respondents(
-                accounts, costs, protected, on_day(operator_frame, day), wanted["best"][0]
+                accounts, costs, protected, rows_on_day(operator_frame, day), wanted["best"][0]
             )
         found = channel_rows(spending, members, prices, investment_assumption, wanted, best)
         rows += [row | {"period_code": period, "channel_code": channel} for row in found]
@@ -252,7 +252,7 @@ def channel_rows(
     few = {"best"} if "best" in targets and best and confidentiality(best["owners"]) == "C" else set()
     listed = {
         area.code: area.countries
-        for area in areas(members.filter(pl.col("country_code").is_in(list(of_country))))
+        for area in list_areas(members.filter(pl.col("country_code").is_in(list(of_country))))
     }
     told = {code: taken_for_granted(code, assumed, wanted[code], best) for code in wanted}
     rows = []

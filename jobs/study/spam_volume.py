@@ -1,7 +1,7 @@
 """study.spam_volume: estimated volume of a period per area, channel, unit, definition and quantity.
 
-Certain and possible spam are as filters saw it. spam_corrected includes filter error, as audits measure
-them: of recipients, alone or with attempts, by the definitions that labels speak for, from logs.
+Certain and possible spam are as filters decided. spam_corrected is corrected for filter error as audits
+measure it: for recipients, alone or with attempts, under the definitions that labels apply to, from logs.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from jobs.core.areas import COUNTRY, on_day
-from jobs.core.attributes import asked
+from jobs.core.areas import COUNTRY, rows_on_day
+from jobs.core.attributes import asked_attributes
 from jobs.core.contracts import polars_schema
 from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
-from jobs.core.periods import days_of, last_day
+from jobs.core.periods import count_days, last_day
 from jobs.core.shares import CALLS, SHARES
 from jobs.stats.estimation import REPLICATES, Array, seed_of
 from jobs.study.estimate import audits
@@ -30,7 +30,7 @@ WHOSE = ("respondent_id", "period_code", *CELL)
 # The measures that a respondent is asked for and that are all of a unit; others are a part of one.
 UNIT = {"attempted": "attempted", "calls": "call"}
 GIVEN = (*WHOSE, *MEASURES, "day_count", "subscriptions", "answer_status_code", *audits.TOLD)
-# What labels are of, and the permitted sum that holds it.
+# The unit that is labelled, and the permitted sum that holds it.
 LABELLED = ("recipient", "attempted")
 CORRECTED = "spam_corrected"
 # The columns of study_audits.TOLD, which no answer has.
@@ -82,9 +82,9 @@ def given_by(
 
 
 def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
-    """The definitions that labels of an audit speak for: they ask nothing but what measures did."""
+    """The definitions that labels of an audit apply to: those without attributes."""
     predicates = definition.group_by("definition_code").agg("predicate").iter_rows()
-    return frozenset(code for code, texts in predicates if not asked(texts))
+    return frozenset(code for code, texts in predicates if not asked_attributes(texts))
 
 
 def logged(submission: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFrame:
@@ -229,7 +229,7 @@ def with_days(
     """The rows with the days of the period that the logs of an area's respondents have, in percent, by
     subscriptions; null where none answered by logs. A country's figure for which days were made up is an
     estimate."""
-    share = those["day_count"].cast(pl.Float64).to_numpy() / days_of(period)
+    share = those["day_count"].cast(pl.Float64).to_numpy() / count_days(period)
     people = sample.weighted.operators
     by_logs = ~np.isnan(share)
     # Who has no subscriptions yet weighs next to nothing.
@@ -264,8 +264,8 @@ def counted_rows(sample: Sample, those: pl.DataFrame, quantities: list[str]) -> 
 
 
 def corrected_rows(sample: Sample, found: audits.Corrected) -> list[dict[str, object]]:
-    """A row for each area of spam with the filters' errors. What is reported of it is what needs no audit:
-    certain spam that was refused before there was content."""
+    """A row for each area, corrected for filter error. The reported part needs no audit: it is certain spam
+    that was refused before there was content."""
     answering = sample.weighted.operators.is_respondent
     rows = []
     for place, row in enumerate(estimates(sample, found.y, found.least, found.donors - 1)):
@@ -295,7 +295,7 @@ def of_logs_or_answers(given: pl.DataFrame, period: str, reference: Reference, c
     """
     is_log = pl.col("answer_status_code").is_null()
     logs, answers = (of_period(given.filter(each), period, ["respondent_id"]) for each in (is_log, ~is_log))
-    frame = on_day(reference.operator_frame, last_day(period))
+    frame = rows_on_day(reference.operator_frame, last_day(period))
     listed = frame.filter(pl.col("channel_code") == channel).select("respondent_id", framed="subscriptions")
     # That is asked of what it answered for the period itself: of parts that it answered, each has been asked.
     own = given.filter(~is_log, pl.col("period_code") == period, pl.max_horizontal(*MEASURES) > 0)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.core.periods import last_day
 from jobs.submission.counts import GOLD, VOLUME, totals
 from jobs.submission.package import FILES, Coverage, Manifest
@@ -28,7 +28,8 @@ def false_claims(manifest: Manifest, tables: dict[str, pl.DataFrame], months: tu
     claimed = {tuple(each.model_dump().values()) for each in manifest.totals}
     found = {tuple(each.values()) for each in totals(rows)}
     wrong += [
-        f"manifest.json: totals has {', '.join(map(str, claim))}, and the rows of {contract(VOLUME).name}.csv"
+        f"manifest.json: totals has {', '.join(map(str, claim))}, and the rows of"
+        f" {read_contract(VOLUME).name}.csv"
         " add up to something else"
         for claim in some(claimed - found)
     ]
@@ -57,7 +58,7 @@ def kept_back(manifest: Manifest, tables: dict[str, pl.DataFrame]) -> list[str]:
         for table in GOLD:
             if tables[table].filter(*(pl.col(name) == code for name, code in codes.items())).height:
                 wrong.append(
-                    f"{contract(table).name}.csv has rows of what manifest.json says is withheld:"
+                    f"{read_contract(table).name}.csv has rows of what manifest.json says is withheld:"
                     f" {', '.join(named.values())}"
                 )
     return wrong

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.core.contracts import contract, polars_schema
+from jobs.core.contracts import polars_schema, read_contract
 from jobs.core.csv_tables import typed
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import months_of
@@ -59,7 +59,7 @@ def problems_of(
         # Where the contracts differ the releases do, and with them these tables.
         wrong += [
             f"its {table} is not the study's: what it counts under a code is something else. Take the study's"
-            f" {contract(table).name}.csv, compute gold again, and submit again"
+            f" {read_contract(table).name}.csv, compute gold again, and submit again"
             for table in other
         ]
     try:
@@ -107,7 +107,7 @@ def altered(package: Package) -> list[str]:
 
 def read(data: bytes, table: str, manifest: Manifest, respondent_id: str, holding_id: str) -> pl.DataFrame:
     """A file's rows, with what the manifest says once."""
-    name = Path(f"{contract(table).name}.csv")
+    name = Path(f"{read_contract(table).name}.csv")
     # Before anything is made of it: some bytes a row are enough to fill the memory.
     head = data[:LARGEST_HEAD].partition(b"\n")[0].decode(errors="replace").strip().split(",")
     if sorted(head) != sorted(columns_of(table)):
@@ -150,7 +150,7 @@ def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, .
         rules[f"labelled_count is no multiple of the manifest's least_units ({least})"] = labels % least == 0
     else:
         rules |= rules_of_counts(table, least)
-    rules |= {f"it breaks {rule} ({text})": pl.sql_expr(text) for rule, text in contract(table).checks}
+    rules |= {f"it breaks {rule} ({text})": pl.sql_expr(text) for rule, text in read_contract(table).checks}
     wrong = []
     for says, holds in rules.items():
         # The header is row 1.
@@ -176,7 +176,7 @@ def rules_of_counts(table: str, least: int) -> dict[str, pl.Expr]:
         f"what is no spam is {few}": is_none_or_enough(pl.col("units") - pl.col("spam_possible"), least),
         "units are not those of the same cell under other definitions": pl.col("units")
         .n_unique()
-        .over([each for each in contract(table).key if each != "definition_code"])
+        .over([each for each in read_contract(table).key if each != "definition_code"])
         == 1,
     }
 

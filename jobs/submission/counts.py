@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
-from jobs.core.periods import edges, last_day, months_of
+from jobs.core.periods import last_day, months_of, period_bounds
 from jobs.engine.lake import Lake, Partition, open_lake
 from jobs.engine.table_files import read_files
 from jobs.formats.registry import KERNELS
@@ -106,7 +106,7 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
 
 def rows_of(lake: Lake, table: str, version: int | None, operator_id: str, period_code: str) -> pl.DataFrame:
     """The table's rows of the operator and period, but transit, with the month as period_code."""
-    first, last = map(str, edges(period_code))
+    first, last = map(str, period_bounds(period_code))
 
     def is_wanted(of_file: Partition) -> bool:
         return of_file["operator_id"] == operator_id and first <= str(of_file["period_date"]) <= last
@@ -249,8 +249,9 @@ def disagreements(tables: dict[str, pl.DataFrame]) -> list[str]:
                 row = unequal.row(0, named=True)
                 place = ", ".join(row[each] for each in by)
                 wrong.append(
-                    f"{contract(table).name}.csv: {measure} of {place} add up to {row[f'{measure}_other']:,},"
-                    f" and those of {contract(VOLUME).name}.csv to {row[measure]:,}"
+                    f"{read_contract(table).name}.csv: {measure} of {place} add up to"
+                    f" {row[f'{measure}_other']:,},"
+                    f" and those of {read_contract(VOLUME).name}.csv to {row[measure]:,}"
                     f" ({unequal.height} sum(s) differ)"
                 )
     return wrong

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.core import words
-from jobs.core.choices import nearest
+from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import is_whole, months_of
 from jobs.engine.record import now
@@ -135,7 +135,7 @@ def hold(
     if whose is None:
         found.wrong.append(
             f"unknown operator '{manifest.operator_id}': no respondent of the study's list answers for it"
-            f"{nearest(manifest.operator_id, by_operator)}"
+            f"{nearest_hint(manifest.operator_id, by_operator)}"
         )
     else:
         found.respondent_id = whose.id
@@ -178,7 +178,7 @@ def notes_of(manifest: Manifest) -> list[str]:
         if not is_whole(each.days, each.of)
     ]
     if manifest.waiver is not None:
-        noted.append(f"waiver {manifest.waiver}: {words.says('waiver', manifest.waiver)}")
+        noted.append(f"waiver {manifest.waiver}: {words.code_description('waiver', manifest.waiver)}")
     others = other_rules(manifest)
     if others:
         noted.append(f"the operator's {', '.join(others)} differ from the study's")

@@ -20,14 +20,14 @@ from typing import Annotated, Any
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from jobs.core.contracts import REFERENCE, contract
+from jobs.core.contracts import REFERENCE, read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.ingest import archives
 from jobs.submission.counts import SUBMITTED, TABLES
 
 FORM = "spam-observatory submission 6"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.asc"
-FILES = {f"{contract(table).name}.csv": table for table in TABLES}
+FILES = {f"{read_contract(table).name}.csv": table for table in TABLES}
 # What the study knows itself, or the manifest says once.
 GIVEN_ELSEWHERE = ("respondent_id", "holding_id", "country_code", "subscriptions", "day_count", "waiver")
 # The reference tables that say what is counted under a code: both sides have the same, or the package is
@@ -167,7 +167,7 @@ def contract_digest() -> str:
     """SHA-256 over the contracts of what is submitted: columns, types, keys and rules, not descriptions."""
     digest = hashlib.sha256()
     for table in TABLES:
-        about = contract(table)
+        about = read_contract(table)
         columns = [(field.name, field.type, field.codelist) for field in about.fields]
         text = json.dumps([table, columns, about.key, about.required, about.checks, SUBMITTED])
         digest.update(text.encode())
@@ -192,13 +192,13 @@ def rows_digest(table: str) -> str:
 
 def columns_of(table: str) -> list[str]:
     """The columns of a table's file."""
-    return [name for name in contract(table).columns if name not in GIVEN_ELSEWHERE]
+    return [name for name in read_contract(table).columns if name not in GIVEN_ELSEWHERE]
 
 
 def csv_of(rows: pl.DataFrame, table: str) -> bytes:
     """The rows as CSV, in the order of the key."""
     names = columns_of(table)
-    key = [name for name in contract(table).key if name in names]
+    key = [name for name in read_contract(table).key if name in names]
     return rows.select(names).sort(key).write_csv().encode()
 
 

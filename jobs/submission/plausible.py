@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from jobs.core.counting_rules import RECEIVED
-from jobs.core.words import listed
+from jobs.core.words import join_words
 from jobs.submission.counts import totals
 from jobs.submission.package import Manifest
 from jobs.submission.smallcounts import GROUP
@@ -116,6 +116,7 @@ def changed(counts: Counts, before: Counts, is_one_computation: bool, name: str)
         else f"has counts of more than {WITHIN} times as many or few a day"
     )
     return [
-        f"{listed(found[:EXAMPLES])}{more}: it would replace {name}, and {says}. Ask the operator why; if it"
+        f"{join_words(found[:EXAMPLES])}{more}: it would replace {name}, and {says}. Ask the operator why;"
+        " if it"
         " is right, load it with --accept-change"
     ]

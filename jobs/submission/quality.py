@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.core.contracts import contract, polars_schema
+from jobs.core.contracts import polars_schema, read_contract
 from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.core.errors import ObservatoryError
 from jobs.core.shares import CALLS, ENDS, SHARES, UNTOLD
@@ -104,7 +104,7 @@ def widened(distance: pl.Expr, step: pl.Expr) -> pl.Expr:
 def contradictions(quality: pl.DataFrame, volume: pl.DataFrame) -> list[str]:
     """A line for each audit of what the package has no messages of, and each share that is there without
     messages of its call, or not there with them."""
-    file, volumes = (f"{contract(table).name}.csv" for table in (QUALITY, "study.submission"))
+    file, volumes = (f"{read_contract(table).name}.csv" for table in (QUALITY, "study.submission"))
     both = quality.join(seen(volume), on=MONTH, how="left").sort(MONTH)
     wrong = []
     for row in both.to_dicts():

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.core.areas import on_day
+from jobs.core.areas import rows_on_day
 from jobs.core.periods import last_day
 
 # An operator's own figure is at most so many times that of the frame, and at least the frame's by it.
@@ -34,7 +34,7 @@ def unlikely(given: dict[str, int], respondent_id: str, period: str, frame: pl.D
 
 def framed(respondent_id: str, period: str, frame: pl.DataFrame) -> dict[str, int]:
     """The respondent's subscriptions to each channel by the frame on the period's last day."""
-    own = on_day(frame, last_day(period)).filter(pl.col("respondent_id") == respondent_id)
+    own = rows_on_day(frame, last_day(period)).filter(pl.col("respondent_id") == respondent_id)
     return dict(own.select("channel_code", "subscriptions").rows())
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from jobs.attack.coefficients import World, coefficients
-from jobs.core.contracts import reference
+from jobs.core.contracts import reference_table
 from jobs.core.csv_tables import read_table
 from jobs.study.estimate.sample import Reference, point_estimates, sample_of
 from sample_data.membership import FOLDER
@@ -31,7 +31,7 @@ def assert_same(tables: dict[str, pl.DataFrame], answered: pl.DataFrame, channel
 @pytest.mark.parametrize("channel", ["EMAIL", "SMS"])
 def test_of_the_sample_membership(channel: str) -> None:
     tables = {name: read_table(FOLDER, name) for name in NAMES[:2]}
-    tables |= {name: reference(name) for name in NAMES[2:]}
+    tables |= {name: reference_table(name) for name in NAMES[2:]}
     submission = read_table(FOLDER, "study.submission").filter(pl.col("channel_code") == channel)
     answered = submission.group_by("respondent_id").agg(pl.col("subscriptions").max()).sort("respondent_id")
     assert_same(tables, answered, channel, "2026-Q4")

@@ -23,7 +23,7 @@ from jobs.cli import main as command_line
 from jobs.cli import pipeline
 from jobs.cli.quarantine import how_to_read
 from jobs.core import contracts, sketch
-from jobs.core.contracts import contract, rows_frame
+from jobs.core.contracts import read_contract, rows_frame
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
 from tests.conftest import ROOT
@@ -152,7 +152,7 @@ def test_each_command_has_help(observatory: Observatory, command: str) -> None:
 def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> None:
     told = observatory("tables")
     assert told.code == 0
-    for table in contracts.tables():
+    for table in contracts.list_tables():
         assert table in told.out
     assert "operator_id, message_hash, recipient_hash" in " ".join(told.out.split())
 
@@ -304,7 +304,7 @@ def test_show_prints_a_table_as_the_last_run_left_it(show: Observatory) -> None:
 
 
 def test_show_as_csv_json_and_parquet(show: Observatory, tmp_path: Path) -> None:
-    names = contract("gold.spam_volume_daily").columns
+    names = read_contract("gold.spam_volume_daily").columns
     as_csv = show("show", "gold.spam_volume_daily", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(as_csv.out)))
     assert list(rows[0]) == names

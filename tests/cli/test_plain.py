@@ -15,13 +15,13 @@ from rich.console import Console
 from jobs.cli import main as command_line
 from jobs.cli.rows import print_table
 from jobs.core.patterns import UNSEEN
-from jobs.core.safe_text import as_csv, as_json
+from jobs.core.safe_text import to_safe_csv, to_safe_json
 
 EVIL = "\x1b]0;owned\x07\x1b[31m[bold]red[/bold]\u202e\x9b"
 
 
 def cells(frame: pl.DataFrame) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(as_csv(frame))))
+    return list(csv.DictReader(io.StringIO(to_safe_csv(frame))))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_any_text(texts: list[str | None]) -> None:
     for row in cells(frame.with_columns(more=pl.lit("x"))):
         assert not row["text"].startswith(("=", "+", "-", "@"))
         assert not UNSEEN.search(row["text"])
-    written = as_json(frame)
+    written = to_safe_json(frame)
     lines = written.split("\n")[:-1]
     assert not any(UNSEEN.search(line) for line in lines)
     assert [json.loads(line)["text"] for line in lines] == texts

@@ -14,7 +14,7 @@ from rich.console import Console
 from jobs.cli.query import named_tables, run_sql, show_lake
 from jobs.cli.rows import parse_columns, print_table, read_rows
 from jobs.cli.tables import key_first, measures_first
-from jobs.core.contracts import contract, rows_frame
+from jobs.core.contracts import read_contract, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from tests.conftest import ROOT
@@ -76,7 +76,7 @@ def drawn(
         monkeypatch.setenv("COLUMNS", str(width))
     out = io.StringIO()
     console = Console(file=out, width=width or 80)
-    print_table(frame, VOLUME, console, count or frame.height, contract(VOLUME).key)
+    print_table(frame, VOLUME, console, count or frame.height, read_contract(VOLUME).key)
     return out.getvalue()
 
 
@@ -122,7 +122,7 @@ def test_columns_are_chosen_in_order(lake: Lake) -> None:
 
 def test_what_a_row_is_of_stands_before_what_it_says() -> None:
     """The contract of an answer names its file last, which is a part of its key."""
-    about = contract("study.questionnaire_answer")
+    about = read_contract("study.questionnaire_answer")
     names = key_first(about)
     assert tuple(names[: len(about.key)]) == about.key
     assert sorted(names) == sorted(about.columns) and len(set(names)) == len(names)
@@ -131,9 +131,9 @@ def test_what_a_row_is_of_stands_before_what_it_says() -> None:
 
 
 def test_a_narrow_terminal_shows_when_and_how_much_before_where_it_was_read() -> None:
-    first = measures_first(contract("silver.complaint"))
+    first = measures_first(read_contract("silver.complaint"))
     assert first == ["operator_id", "complaint_hash", "period_date", "incident_count"]
-    assert {"units", "spam_certain", "period_date"} <= set(measures_first(contract(VOLUME)))
+    assert {"units", "spam_certain", "period_date"} <= set(measures_first(read_contract(VOLUME)))
 
 
 def test_sql_sees_the_versions_that_belong_together(lake: Lake) -> None:
@@ -142,7 +142,7 @@ def test_sql_sees_the_versions_that_belong_together(lake: Lake) -> None:
     assert (rows.height, count) == (6, 6)
     assert rows.row(0) == ("a", DAY, 1000)
     rows, count = run_sql(lake, f"SELECT * FROM {VOLUME}", 2)
-    assert (rows.columns, rows.height, count) == (contract(VOLUME).columns, 2, 6)
+    assert (rows.columns, rows.height, count) == (read_contract(VOLUME).columns, 2, 6)
     joined = f"""
         WITH totals AS (SELECT definition_code, sum(units) AS units FROM {VOLUME} GROUP BY 1)
         SELECT name, units FROM totals JOIN ref.definition USING (definition_code)

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core import checksum
-from jobs.core.checksum import Fingerprint, added, checksums, row_hashes
-from jobs.core.contracts import contract, polars_schema
+from jobs.core.checksum import Fingerprint, add_fingerprints, fingerprint_periods, row_hashes
+from jobs.core.contracts import polars_schema, read_contract
 
 PAIR = pl.Struct({"code": pl.String, "is_strong": pl.Boolean})
 KINDS: dict[str, Any] = {
@@ -219,21 +219,21 @@ def volume(*rows: tuple[str, int, int]) -> pl.DataFrame:
 
 
 def test_a_fingerprint_is_of_an_operator_and_period() -> None:
-    found = checksums(volume(("a", 24, 1), ("a", 24, 2), ("a", 25, 1), ("b", 24, 1)), TABLE)
+    found = fingerprint_periods(volume(("a", 24, 1), ("a", 24, 2), ("a", 25, 1), ("b", 24, 1)), TABLE)
     assert {key: each.rows for key, each in found.items()} == {
         ("a", "2026-11-24"): 2,
         ("a", "2026-11-25"): 1,
         ("b", "2026-11-24"): 1,
     }
     assert len({each.checksum for each in found.values()}) == 3
-    (one,) = checksums(volume(("a", 24, 1)), TABLE).values()
-    hashed = row_hashes(volume(("a", 24, 1)).select(contract(TABLE).columns))
+    (one,) = fingerprint_periods(volume(("a", 24, 1)), TABLE).values()
+    hashed = row_hashes(volume(("a", 24, 1)).select(read_contract(TABLE).columns))
     assert one == Fingerprint(1, format(hashed[0], "016x"))
-    assert checksums(volume(), TABLE) == {}
+    assert fingerprint_periods(volume(), TABLE) == {}
 
 
 def test_a_row_that_stands_twice_is_a_change() -> None:
-    one, two, three = (checksums(volume(*[("a", 24, 1)] * count), TABLE) for count in (1, 2, 3))
+    one, two, three = (fingerprint_periods(volume(*[("a", 24, 1)] * count), TABLE) for count in (1, 2, 3))
     assert len({str(each) for each in (one, two, three)}) == 3
 
 
@@ -242,7 +242,7 @@ def test_values_that_rows_exchange_are_a_change() -> None:
     days = pl.lit(dt.date(2026, 11, 1)).alias("period_date")
     channels = pl.Series("channel_code", ["SMS", "EMAIL"])
     (one,), (other,) = (
-        checksums(volume(*rows).with_columns(days, each), TABLE).values()
+        fingerprint_periods(volume(*rows).with_columns(days, each), TABLE).values()
         for each in (channels, channels.reverse())
     )
     assert one.rows == other.rows and one.checksum != other.checksum
@@ -256,11 +256,11 @@ def test_values_that_rows_exchange_are_a_change() -> None:
 def test_fingerprints_of_parts_add_up_to_that_of_the_whole(
     rows: list[tuple[str, int, int]], cuts: list[int], random: Any
 ) -> None:
-    whole = checksums(volume(*rows), TABLE)
+    whole = fingerprint_periods(volume(*rows), TABLE)
     random.shuffle(rows)
     ends = [0, *sorted(cuts), len(rows)]
     parts = [rows[start:end] for start, end in zip(ends, ends[1:], strict=False)]
-    assert added(checksums(volume(*part), TABLE) for part in parts) == whole
+    assert add_fingerprints(fingerprint_periods(volume(*part), TABLE) for part in parts) == whole
 
 
 def test_many_rows_are_hashed_in_slices_of_the_same_result() -> None:

@@ -20,12 +20,12 @@ from jobs.core.contracts import (
     REFERENCE,
     SCHEMAS,
     arrow_schema,
-    conform,
-    contract,
-    fields,
+    conform_frame,
+    list_tables,
     polars_schema,
+    read_contract,
+    read_fields,
     rows_frame,
-    tables,
 )
 from jobs.core.errors import ObservatoryError
 from jobs.formats import registry
@@ -39,7 +39,9 @@ from tests.conftest import ROOT
 
 # What commands write (answers, labels, packages) is no run's: those contracts read nothing.
 # Tables of silver come from the steps of one pipeline: jobs/silver/pipeline.py.
-JOBS = [table for table in tables() if table.startswith(("gold.", "study.")) and contract(table).reads]
+JOBS = [
+    table for table in list_tables() if table.startswith(("gold.", "study.")) and read_contract(table).reads
+]
 # What settings say stands in no CSV.
 FROM_SETTINGS = {"ref.operator", "ref.fixed_cost", "ref.filter_quality", "ref.investment_target"}
 # Nor does what the study's own files say.
@@ -64,16 +66,16 @@ FORBIDDEN_CALLS = {
 }
 
 
-@pytest.mark.parametrize("table", tables())
+@pytest.mark.parametrize("table", list_tables())
 def test_a_contract_holds_together(table: str) -> None:
-    about = contract(table)
+    about = read_contract(table)
     assert about.description.endswith(".")
     assert len(set(about.columns)) == len(about.columns)
     assert about.key
     assert set(about.key) <= set(about.columns)
     assert set(about.partition_by) <= set(about.columns)
     assert set(about.required) <= set(about.columns)
-    assert set(about.reads) <= set(tables())
+    assert set(about.reads) <= set(list_tables())
     assert table not in about.reads
     # What is replaced as a whole is an operator's period, in this order; across operators, a period.
     if about.layer == "study":
@@ -86,10 +88,10 @@ def test_a_contract_holds_together(table: str) -> None:
     assert all(field.metadata[b"comment"] for field in arrow_schema(table))
 
 
-@pytest.mark.parametrize("table", [table for table in tables() if table.startswith("gold.")])
+@pytest.mark.parametrize("table", [table for table in list_tables() if table.startswith("gold.")])
 def test_what_merges_is_counted_in_parts(table: str) -> None:
     """A table of messages says how each column outside its key merges; its job counts parts, and finishes."""
-    about = contract(table)
+    about = read_contract(table)
     job = importlib.import_module(f"jobs.gold.{about.name}")
     rules = dict(about.merge)
     assert bool(rules) == ("silver.message" in about.reads) == hasattr(job, "partial")
@@ -106,25 +108,25 @@ def test_what_merges_is_counted_in_parts(table: str) -> None:
 
 def test_inputs_come_before_what_reads_them() -> None:
     order = ["ref", "bronze", "silver", "gold", "study", "meta"]
-    for table in tables():
-        about = contract(table)
+    for table in list_tables():
+        about = read_contract(table)
         for name in about.reads:
-            assert order.index(contract(name).layer) <= order.index(about.layer)
+            assert order.index(read_contract(name).layer) <= order.index(about.layer)
 
 
 def test_each_file_of_schemas_is_a_contract_and_each_contract_is_found() -> None:
     # Public tables have contracts of their own kind: tests/public/test_contracts.py.
     others = ("questionnaire", "public")
     files = [file for file in SCHEMAS.glob("*/*.yaml") if file.parent.name not in others]
-    assert {yaml.safe_load(file.read_text(encoding="utf-8"))["table"] for file in files} == set(tables())
-    assert len(files) == len(tables())
+    assert {yaml.safe_load(file.read_text(encoding="utf-8"))["table"] for file in files} == set(list_tables())
+    assert len(files) == len(list_tables())
 
 
 def test_every_field_is_used_and_described() -> None:
-    used = {name for table in tables() for name in contract(table).columns}
+    used = {name for table in list_tables() for name in read_contract(table).columns}
     used |= {name for table in public_tables() for name in public_contract(table).schema}
-    assert set(fields()) - used == set()
-    for field in fields().values():
+    assert set(read_fields()) - used == set()
+    for field in read_fields().values():
         assert field.description
         if field.name.startswith("is_"):
             assert field.type == "boolean"
@@ -135,9 +137,9 @@ def test_every_field_is_used_and_described() -> None:
 
 
 def test_every_code_list_exists_is_used_and_has_unique_codes() -> None:
-    named = {field.codelist for field in fields().values() if field.codelist}
+    named = {field.codelist for field in read_fields().values() if field.codelist}
     for codelist in sorted(named):
-        assert contracts.codes(codelist)
+        assert contracts.list_codes(codelist)
     lists = {file.stem for file in CODELISTS.glob("*.csv")}
     assert lists == {name for name in named if not name.startswith("ref.")}
     for name in sorted(lists):
@@ -155,10 +157,12 @@ def test_every_row_of_a_dated_table_says_where_it_comes_from(file: Path) -> None
 
 
 def test_a_reference_table_has_its_contracts_columns() -> None:
-    asked = {name for table in tables() for name in contract(table).reads if name.startswith("ref.")}
+    asked = {
+        name for table in list_tables() for name in read_contract(table).reads if name.startswith("ref.")
+    }
     for table in sorted(asked - FROM_SETTINGS - FROM_FILES):
-        with (REFERENCE / f"{contract(table).name}.csv").open(newline="", encoding="utf-8") as lines:
-            assert next(csv.reader(lines)) == contract(table).columns
+        with (REFERENCE / f"{read_contract(table).name}.csv").open(newline="", encoding="utf-8") as lines:
+            assert next(csv.reader(lines)) == read_contract(table).columns
 
 
 # --- jobs ---------------------------------------------------------------------------------------------
@@ -166,7 +170,7 @@ def test_a_reference_table_has_its_contracts_columns() -> None:
 
 @pytest.mark.parametrize("table", JOBS)
 def test_a_job_takes_the_tables_that_its_contract_reads(table: str) -> None:
-    about = contract(table)
+    about = read_contract(table)
     job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
     parameters = inspect.signature(job.transform).parameters.values()
     assert [each.name for each in parameters] == [name.split(".")[1] for name in about.reads]
@@ -182,7 +186,7 @@ def test_a_run_computes_every_job_of_silver_and_gold() -> None:
     of_audits = {quality.TABLE, quality.CORRECTED}
     assert {table for table in JOBS if table.startswith("gold.")} == {*GOLD} | of_audits
     # What people say of samples comes from files, and reads no table.
-    silver = {table for table in tables() if table.startswith("silver.") and contract(table).reads}
+    silver = {table for table in list_tables() if table.startswith("silver.") and read_contract(table).reads}
     assert silver == {*SILVER}
 
 
@@ -247,9 +251,9 @@ def test_the_search_for_such_jobs_finds_them(source: str) -> None:
 
 
 def test_conform_orders_and_casts() -> None:
-    about = contract("ref.fixed_cost")
+    about = read_contract("ref.fixed_cost")
     frame = pl.DataFrame({name: ["7"] for name in reversed(about.columns)})
-    made = conform(frame, "ref.fixed_cost")
+    made = conform_frame(frame, "ref.fixed_cost")
     assert dict(made.schema) == polars_schema("ref.fixed_cost")
     assert made.columns == about.columns
     assert made["low"].to_list() == [7.0]
@@ -271,13 +275,13 @@ def test_conform_refuses_other_columns(change: str, told: str) -> None:
         "renamed": frame.rename({"per": "pre"}),
     }[change]
     with pytest.raises(ObservatoryError, match=f"ref.fixed_cost: the job {told}"):
-        conform(changed, "ref.fixed_cost")
+        conform_frame(changed, "ref.fixed_cost")
 
 
 @pytest.mark.parametrize("table", ["gold.nothing", "nothing", "silver.", "../gold.spam_volume_daily", ""])
 def test_an_unknown_table_is_an_error_that_names_the_file(table: str) -> None:
     with pytest.raises(ObservatoryError, match="unknown table"):
-        contract(table)
+        read_contract(table)
 
 
 def test_a_contract_with_an_undefined_column_or_another_name(
@@ -291,13 +295,13 @@ def test_a_contract_with_an_undefined_column_or_another_name(
         text.replace("gold.spam_type_daily", "gold.wrong_column").replace("units,", "unitz,"),
         encoding="utf-8",
     )
-    known = fields()
+    known = read_fields()
     monkeypatch.setattr(contracts, "SCHEMAS", folder)
-    monkeypatch.setattr(contracts, "fields", lambda: known)
+    monkeypatch.setattr(contracts, "read_fields", lambda: known)
     with pytest.raises(ObservatoryError, match="wrong_name.yaml says it is gold.spam_type_daily"):
-        contract("gold.wrong_name")
+        read_contract("gold.wrong_name")
     with pytest.raises(ObservatoryError, match="wrong_column.yaml: unitz not defined in schemas/fields.yaml"):
-        contract("gold.wrong_column")
+        read_contract("gold.wrong_column")
 
 
 def test_a_contract_in_other_words_is_an_error_that_names_the_right_ones(
@@ -309,14 +313,14 @@ def test_a_contract_in_other_words_is_an_error_that_names_the_right_ones(
     for name, change in words.items():
         changed = text.replace("gold.spam_type_daily", f"gold.{name}").replace(*change)
         (tmp_path / "schemas" / "gold" / f"{name}.yaml").write_text(changed, encoding="utf-8")
-    known = fields()
+    known = read_fields()
     monkeypatch.setattr(contracts, "SCHEMAS", tmp_path / "schemas")
-    monkeypatch.setattr(contracts, "fields", lambda: known)
+    monkeypatch.setattr(contracts, "read_fields", lambda: known)
     with pytest.raises(ObservatoryError, match="columns.yaml lacks fields and has an unknown word 'columns'"):
-        contract("gold.columns")
+        read_contract("gold.columns")
     # Without this it is a table that a run computes and then cannot write.
     with pytest.raises(ObservatoryError, match="unknown word 'partitions'; .* key, fields, reads, partition"):
-        contract("gold.partitions")
+        read_contract("gold.partitions")
 
 
 def test_an_unknown_merge_rule_is_an_error_that_names_the_known_ones(
@@ -326,13 +330,13 @@ def test_an_unknown_merge_rule_is_an_error_that_names_the_known_ones(
     (tmp_path / "schemas" / "gold").mkdir(parents=True)
     changed = text.replace("gold.spam_type_daily", "gold.wrong_rule").replace("units: sum", "units: mean")
     (tmp_path / "schemas" / "gold" / "wrong_rule.yaml").write_text(changed, encoding="utf-8")
-    known = fields()
+    known = read_fields()
     monkeypatch.setattr(contracts, "SCHEMAS", tmp_path / "schemas")
-    monkeypatch.setattr(contracts, "fields", lambda: known)
+    monkeypatch.setattr(contracts, "read_fields", lambda: known)
     with pytest.raises(
         ObservatoryError, match="wrong_rule.yaml: unknown merge rule mean; known are sum, min"
     ):
-        contract("gold.wrong_rule")
+        read_contract("gold.wrong_rule")
 
 
 def test_an_unknown_type_is_an_error() -> None:
@@ -343,10 +347,10 @@ def test_an_unknown_type_is_an_error() -> None:
     assert nested == pa.list_(pa.field("element", struct))
 
 
-@pytest.mark.parametrize("table", tables())
+@pytest.mark.parametrize("table", list_tables())
 def test_arrow_and_polars_schemas_have_the_contracts_columns(table: str) -> None:
-    assert contracts.arrow_schema(table).names == contract(table).columns
-    assert list(contracts.polars_schema(table)) == contract(table).columns
+    assert contracts.arrow_schema(table).names == read_contract(table).columns
+    assert list(contracts.polars_schema(table)) == read_contract(table).columns
 
 
 @pytest.mark.parametrize("name", sorted(KERNELS))

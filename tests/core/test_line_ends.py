@@ -25,7 +25,7 @@ def expected(data: bytes) -> list[bytes]:
 
 
 def whole(data: bytes) -> list[tuple[int, str]]:
-    frame = lines.frame_of(data, 0)
+    frame = lines.frame_lines(data, 0)
     assert frame["line_bytes"].sum() == len(data)
     return list(zip(frame["offset"], frame["line"], strict=True))
 
@@ -62,7 +62,7 @@ def test_blocks_of_sniff_own_each_line_once(data: bytes, cuts: list[int]) -> Non
     for start, end in zip(bounds, bounds[1:], strict=False):
         block, offset = reading.owned(io.BytesIO(data), start, end, len(data), lines.LONGEST_LINE)
         if block:
-            frame = lines.frame_of(block, offset)
+            frame = lines.frame_lines(block, offset)
             found += zip(frame["offset"], frame["line"], strict=True)
     assert found == whole(data)
 
@@ -75,6 +75,6 @@ def test_blocks_of_sniff_own_each_line_once(data: bytes, cuts: list[int]) -> Non
 def test_the_last_line_end_is_found_from_behind(texts: list[str], end: str) -> None:
     data = "".join(text + end for text in texts).encode() + b"open"
     assert reading._last_line_end(io.BytesIO(data), len(data)) == len(data) - 4
-    assert lines.last_start(data) == len(data) - 4
+    assert lines.last_line_start(data) == len(data) - 4
     assert lines.line_count(data) == len(texts)
     assert File("-", kept=data).is_closed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.core.lines import frame_of
+from jobs.core.lines import frame_lines
 
 MARK = b"\xef\xbb\xbf"
 
@@ -14,7 +14,7 @@ MARK = b"\xef\xbb\xbf"
 @pytest.mark.parametrize("code", ["utf-8", "latin-1"])
 def test_a_mark_before_the_first_line_belongs_to_no_line(end: bytes, text: str, code: str) -> None:
     line = text.encode(code) + end
-    found = frame_of(MARK + b"first" + end + line, 0)
+    found = frame_lines(MARK + b"first" + end + line, 0)
     assert found["line"].to_list() == ["first", text]
     first = len(MARK + b"first" + end)
     assert found["offset"].to_list() == [0, first]
@@ -22,4 +22,4 @@ def test_a_mark_before_the_first_line_belongs_to_no_line(end: bytes, text: str, 
 
 
 def test_a_mark_within_a_file_is_what_was_written() -> None:
-    assert frame_of(MARK + b"later\n", 9)["line"][0] == "\ufefflater"
+    assert frame_lines(MARK + b"later\n", 9)["line"][0] == "\ufefflater"

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from jobs.core.patterns import KEPT, LOOKED_AT, counted, masked, pattern_text, visible
+from jobs.core.patterns import KEPT, LOOKED_AT, count_patterns, escape_unseen, mask_lines, pattern_text
 from tests.support.examples import examples
 
 
 def pattern(line: str) -> str:
-    return str(masked(pl.Series([line]))[0])
+    return str(mask_lines(pl.Series([line]))[0])
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_no_address_and_no_number_survives(local: str, host: str, before: str, n
 @examples(50)
 @given(st.lists(st.text(), max_size=5))
 def test_any_text_has_a_pattern_of_bounded_length(lines: list[str]) -> None:
-    found = masked(pl.Series(lines, dtype=pl.String)).to_list()
+    found = mask_lines(pl.Series(lines, dtype=pl.String)).to_list()
     assert len(found) == len(lines)
     assert all(len(each) <= KEPT + 1 for each in found)
 
@@ -95,7 +95,7 @@ def test_equal_patterns_count_together_and_the_first_line_stands_for_them() -> N
             "offset": [40, 30, 20, 10, 0],
         }
     )
-    found = counted(lines, ["reason_code"], "offset").sort("reason_code", "pattern")
+    found = count_patterns(lines, ["reason_code"], "offset").sort("reason_code", "pattern")
     assert found.select("reason_code", "pattern", "count", "offset").rows() == [
         ("x", "a <n>", 3, 10),
         ("x", "b", 1, 20),
@@ -105,7 +105,8 @@ def test_equal_patterns_count_together_and_the_first_line_stands_for_them() -> N
 
 def test_what_drives_a_terminal_is_shown_and_not_obeyed() -> None:
     assert (
-        visible("\x1b[2J\x07\r\x9b\u202e\u2028\ufeffok") == "\\x1b[2J\\x07\\x0d\\x9b\\u202e\\u2028\\ufeffok"
+        escape_unseen("\x1b[2J\x07\r\x9b\u202e\u2028\ufeffok")
+        == "\\x1b[2J\\x07\\x0d\\x9b\\u202e\\u2028\\ufeffok"
     )
     console = Console(width=80, force_terminal=True, color_system="truecolor", record=True)
     with console.capture() as shown:
@@ -120,4 +121,4 @@ def test_what_drives_a_terminal_is_shown_and_not_obeyed() -> None:
 @examples(50)
 @given(st.text())
 def test_nothing_unseen_is_left(text: str) -> None:
-    assert not any(ord(sign) < 32 or 127 <= ord(sign) < 160 for sign in visible(text))
+    assert not any(ord(sign) < 32 or 127 <= ord(sign) < 160 for sign in escape_unseen(text))

@@ -12,10 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from expectations.between import cross_rules
-from jobs.core.contracts import contract, polars_schema, tables
+from jobs.core.contracts import list_tables, polars_schema, read_contract
 from jobs.core.counting_rules import HAD_CONTENT
 from jobs.core.errors import ObservatoryError
-from jobs.core.sql import condition, expression
+from jobs.core.sql import parse_condition, parse_expression
 from tests.support.examples import examples
 
 ROW = {
@@ -114,7 +114,7 @@ def test_duckdb_gives_the_same_answer(
     connection: duckdb.DuckDBPyConnection, text: str, rows: list[dict[str, Any]]
 ) -> None:
     frame = pl.DataFrame(rows, schema=ROW, orient="row")
-    found = frame.with_columns(expression(text).alias("found"))["found"]
+    found = frame.with_columns(parse_expression(text).alias("found"))["found"]
     connection.register("rows", frame.with_row_index("place").to_arrow())
     wanted = connection.execute(f"SELECT {text} FROM rows ORDER BY place").fetchall()
     assert found.to_list() == [value for (value,) in wanted]
@@ -161,7 +161,7 @@ def test_what_duckdb_writes_otherwise(text: str, wanted: list[Any]) -> None:
             "at": pl.Datetime("us", "UTC"),
         },
     )
-    assert frame.with_columns(expression(text).alias("found"))["found"].to_list() == wanted
+    assert frame.with_columns(parse_expression(text).alias("found"))["found"].to_list() == wanted
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_what_duckdb_writes_otherwise(text: str, wanted: list[Any]) -> None:
 )
 def test_other_sql_is_refused_by_name(text: str, told: str) -> None:
     with pytest.raises(ObservatoryError, match=told):
-        expression(text)
+        parse_expression(text)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_condition_selects_rows_of_a_table(text: str, places: list[int]) -> No
         {"period_date": dt.date(2026, 11, 25), "channel_code": "EMAIL", "units": 2},
     ]
     frame = pl.DataFrame(rows).with_row_index("place")
-    assert frame.filter(condition(text, table))["place"].to_list() == places
+    assert frame.filter(parse_condition(text, table))["place"].to_list() == places
 
 
 def test_a_condition_compares_times_in_utc() -> None:
@@ -222,7 +222,7 @@ def test_a_condition_compares_times_in_utc() -> None:
         ("first_at > '2026-11-24 12:00:00'", False),
         ("first_at > '2026-11-24'", True),
     ):
-        assert frame.filter(condition(text, "gold.campaign_daily")).height == holds
+        assert frame.filter(parse_condition(text, "gold.campaign_daily")).height == holds
 
 
 @pytest.mark.parametrize(
@@ -240,19 +240,19 @@ def test_a_condition_compares_times_in_utc() -> None:
 )
 def test_a_condition_is_refused_with_the_columns(text: str, told: str) -> None:
     with pytest.raises(ObservatoryError, match=f"^{told}.*Columns: operator_id, period_date,"):
-        condition(text, "gold.spam_volume_daily")
+        parse_condition(text, "gold.spam_volume_daily")
 
 
-@pytest.mark.parametrize("table", [table for table in tables() if contract(table).checks])
+@pytest.mark.parametrize("table", [table for table in list_tables() if read_contract(table).checks])
 def test_checks_of_contracts_are_conditions(table: str) -> None:
     kinds = polars_schema(table)
     nulls = pl.DataFrame({name: [None] for name in kinds}, schema=kinds)
-    for _, text in contract(table).checks:
-        assert nulls.select(expression(text)).dtypes == [pl.Boolean]
+    for _, text in read_contract(table).checks:
+        assert nulls.select(parse_expression(text)).dtypes == [pl.Boolean]
 
 
 def test_other_rules_are_conditions() -> None:
     rules = [rule for each in cross_rules() for rule in each.rules]
     assert rules
     for text in (HAD_CONTENT, *(rule.condition for rule in rules)):
-        expression(text)
+        parse_expression(text)

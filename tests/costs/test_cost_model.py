@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from jobs.core import contracts
-from jobs.core.contracts import codes, contract, polars_schema, reference
+from jobs.core.contracts import list_codes, polars_schema, read_contract, reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.costs.cost_model import (
     NO_COST,
@@ -29,7 +29,7 @@ from jobs.stats.sensitivity import rank_parameters
 from jobs.study.cost import row_of
 from tests.conftest import ROOT
 
-MODELS, PARAMETERS = reference("ref.cost_model"), reference("ref.cost_model_parameter")
+MODELS, PARAMETERS = reference_table("ref.cost_model"), reference_table("ref.cost_model_parameter")
 FIGURES = figures_in_force(MODELS, PARAMETERS)
 # What another program computed from the same inputs, and the verdict of who collected them.
 with (Path(__file__).parents[1] / "data" / "cost" / "reproduction.csv").open(encoding="utf-8") as lines:
@@ -166,7 +166,7 @@ def test_rao_and_reiley_stay_within_their_band() -> None:
 def test_what_rests_on_figures_solved_back_or_remembered_is_not_exact() -> None:
     verdicts = {name: judge_reproduction(figure, evaluate_figure(figure)) for name, figure in FIGURES.items()}
     by_code = {
-        code: {name for name in FIGURES if verdicts[name][0] == code} for code in codes("reproduction")
+        code: {name for name in FIGURES if verdicts[name][0] == code} for code in list_codes("reproduction")
     }
     assert by_code["circular"] == {
         "grey_route_2017/loss_2022", "osterman_2022/hourly", "osterman_2022/mail_low",
@@ -193,8 +193,8 @@ def test_two_printings_of_one_input_are_two_figures() -> None:
 
 
 def test_every_source_has_an_address_or_says_that_none_was_found() -> None:
-    rows = {row["source"]: row for row in reference("ref.cost_source").to_dicts()}
-    named = [PARAMETERS["source"], MODELS["source"], reference("ref.cost_parameter")["source"]]
+    rows = {row["source"]: row for row in reference_table("ref.cost_source").to_dicts()}
+    named = [PARAMETERS["source"], MODELS["source"], reference_table("ref.cost_parameter")["source"]]
     assert set(rows) == set(pl.concat(named))
     for source, row in rows.items():
         if row["source_url"]:
@@ -333,7 +333,7 @@ def test_a_table_that_is_not_as_its_contract_says_is_told(
     with pytest.raises(
         ObservatoryError, match="cost_model_parameter.csv is not as its contract says: .*2'080"
     ):
-        reference.__wrapped__("ref.cost_model_parameter")
+        reference_table.__wrapped__("ref.cost_model_parameter")
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_a_wrong_price_is_named_by_its_row(
 ) -> None:
     """What an economist changes is not to crash what reads it."""
     # Its contract stays where it is.
-    contract("ref.cost_parameter")
+    read_contract("ref.cost_parameter")
     text = (contracts.REFERENCE / "cost_parameter.csv").read_text(encoding="utf-8")
     row = next(line for line in text.splitlines() if line.startswith("cpu_hour,"))
     changed = row.replace("0.01,0.042,0.1,lognormal", points)
@@ -368,7 +368,7 @@ def test_a_wrong_price_is_named_by_its_row(
     (tmp_path / "cost_parameter.csv").write_text(text, encoding="utf-8")
     monkeypatch.setattr(contracts, "REFERENCE", tmp_path)
     with pytest.raises(ObservatoryError) as told:
-        reference.__wrapped__("ref.cost_parameter")
+        reference_table.__wrapped__("ref.cost_parameter")
     assert str(told.value) == f"cost_parameter.csv, {message}: correct it"
 
 
@@ -382,15 +382,17 @@ def test_an_estimate_is_the_same_each_time() -> None:
 
 def test_each_quantity_has_a_column_that_no_other_stands_in() -> None:
     """So no SQL sum over a column mixes two quantities."""
-    quantities = [code for code in codes("estimand") if code not in NO_COST]
-    assert [name for name in contract("study.cost").columns if name in quantities] == quantities
+    quantities = [code for code in list_codes("estimand") if code not in NO_COST]
+    assert [name for name in read_contract("study.cost").columns if name in quantities] == quantities
     rows = [row_of(figure) for figure in FIGURES.values() if figure.is_cost]
     for row in rows:
         assert [name for name in quantities if row.get(name) is not None] == [row["estimand_code"]]
     assert {row["estimand_code"] for row in rows} == set(quantities)
     # No column of numbers is shared by rows of two quantities but the share by which a formula is off.
     shared = {
-        each.name for each in contract("study.cost").fields if each.type.startswith(("decimal", "double"))
+        each.name
+        for each in read_contract("study.cost").fields
+        if each.type.startswith(("decimal", "double"))
     }
     assert shared == {"deviation_pct"}
     with duckdb.connect() as door:

@@ -15,9 +15,9 @@ from rich.console import Console
 from jobs.cli.cost import explain
 from jobs.cli.main_figures import cost_table
 from jobs.core import words
-from jobs.core.contracts import codes, contract, reference, rows_frame
+from jobs.core.contracts import list_codes, read_contract, reference_table, rows_frame
 from jobs.core.errors import ObservatoryError
-from jobs.core.periods import days_of
+from jobs.core.periods import count_days
 from jobs.costs.adding import INSTEAD, add_figures, reason_against_adding
 from jobs.costs.drawing import draw_inputs
 from jobs.costs.figure import Explained, Input, format_number, formula_number
@@ -166,7 +166,7 @@ def test_gold_the_command_and_the_page_mark_every_cost_alike(
 
 def test_an_operators_own_costs_are_rows_of_the_settings_and_figures_of_these_rows(settings: Path) -> None:
     (row,) = fixed_cost_rows(config.load_settings(settings).operator[0])
-    assert list(row) == contract("ref.fixed_cost").columns
+    assert list(row) == read_contract("ref.fixed_cost").columns
     assert row["operator_id"] == "alp-mail"
     assert to_fixed_cost(row) == LICENCE
 
@@ -184,7 +184,7 @@ def test_the_demos_costs_state_their_days_and_their_signs(settings: Path) -> Non
     months = total.sort("period_code").select("period_code", "day_count").rows()
     assert len(shown) == len(months) > 0
     for line, (period, days) in zip(shown, months, strict=True):
-        assert period in line and f"{days} of {days_of(period)}" in line
+        assert period in line and f"{days} of {count_days(period)}" in line
     assert "≥: a part is missing, such as staff" in text
 
 
@@ -209,7 +209,7 @@ def test_no_code_of_a_parameter_is_broken_on_80_columns() -> None:
 def test_the_demos_costs_fit_80_columns(tmp_path: Path) -> None:
     """Names whole, and each amount on one line with its sign and currency."""
     lake = Lake(str(tmp_path / "lake"))
-    about = dict.fromkeys(contract(COST).columns) | {
+    about = dict.fromkeys(read_contract(COST).columns) | {
         "period_code": "2026-11", "channel_code": "_T", "countermeasure_code": "_T", "strategy_code": "_T",
         "cost_component_code": "total", "bound_code": "neither", "day_count": 4,
     }  # fmt: skip
@@ -220,7 +220,7 @@ def test_the_demos_costs_fit_80_columns(tmp_path: Path) -> None:
         for name, code in operators.items()
     ]
     folder = tmp_path / "lake" / COST.replace(".", "/")
-    write_delta(folder, rows_frame(rows, COST), list(contract(COST).partition_by))
+    write_delta(folder, rows_frame(rows, COST), list(read_contract(COST).partition_by))
     console = Console(width=80, record=True)
     console.print(cost_table(lake, {}))
     lines = console.export_text().splitlines()
@@ -232,7 +232,7 @@ def test_the_demos_costs_fit_80_columns(tmp_path: Path) -> None:
 
 def test_no_price_names_another_price_as_its_source() -> None:
     """A reader of `cost explain` sees the source alone, not the other row's."""
-    rows = reference("ref.cost_parameter").select("parameter_code", "source").rows()
+    rows = reference_table("ref.cost_parameter").select("parameter_code", "source").rows()
     codes_of = {code for code, _ in rows}
     assert not [code for code, source in rows if codes_of & set(source.replace(",", " ").split())]
 
@@ -274,7 +274,7 @@ def test_a_wrong_month_is_told_with_the_nearest_right_one(month: Explain, name: 
 
 
 def test_every_quantity_says_what_to_do_in_place_of_a_sum() -> None:
-    assert set(INSTEAD) == set(codes("estimand"))
+    assert set(INSTEAD) == set(list_codes("estimand"))
 
 
 @pytest.fixture(scope="module")
@@ -476,7 +476,9 @@ def test_numbers_are_written_for_people(value: float, text: str) -> None:
 
 
 def test_a_price_is_explained_with_its_year_and_what_is_charged(capsys: pytest.CaptureFixture[str]) -> None:
-    row = {each["parameter_code"]: each for each in reference("ref.cost_parameter").to_dicts()}["cpu_hour"]
+    row = {each["parameter_code"]: each for each in reference_table("ref.cost_parameter").to_dicts()}[
+        "cpu_hour"
+    ]
     explain("cpu_hour", Path("absent.toml"))
     told = " ".join(capsys.readouterr().out.split())
     assert f"prices of {row['price_year']}, in {row['currency_code']}, not deflated" in told

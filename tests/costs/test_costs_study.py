@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from rich.console import Console, RenderableType
 
-from jobs.core.contracts import conform, contract, polars_schema, reference
+from jobs.core.contracts import conform_frame, polars_schema, read_contract, reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.costs.adding import add_figures, reason_against_adding
 from jobs.costs.drawing import draw_division, draw_pairs
@@ -185,7 +185,9 @@ def test_inputs_have_versions_and_sources(explain: Explain) -> None:
     assert {each.code for each in found.inputs} == set(PARAMETERS)
     gap = explain("study.investment_gap/2026/FJI/EMAIL/best")
     # It stands alone here, so that what spending takes for granted is told with it.
-    of_spending = list_assumptions(reference("ref.cost_parameter"), reference("ref.investment_assumption"))
+    of_spending = list_assumptions(
+        reference_table("ref.cost_parameter"), reference_table("ref.investment_assumption")
+    )
     assert gap.assumptions == ["Norm: 0.3 US dollars.", "The target is taken as known.", *of_spending]
 
 
@@ -242,7 +244,7 @@ def test_a_table_of_an_earlier_version_is_told_with_what_to_do(tmp_path: Path) -
     table = "study.investment"
     row = {"period_code": "2026", "area_code": "WORLD", "channel_code": "EMAIL", "strategy_code": "_T"}
     earlier = pl.DataFrame([row], schema=polars_schema(table)).drop("component_code")
-    write_delta(tmp_path / "lake" / "study" / "investment", earlier, list(contract(table).partition_by))
+    write_delta(tmp_path / "lake" / "study" / "investment", earlier, list(read_contract(table).partition_by))
     with pytest.raises(ObservatoryError, match="is of an earlier version, without component_code: `obs"):
         explain_study("study.investment/2026/WORLD/EMAIL", loaded)
 
@@ -262,7 +264,7 @@ def test_an_estimate_of_one_respondent_is_told_without_an_interval(
             pl.lit(value).alias(key) for key, value in lost.items()
         )
         shutil.rmtree(folder)
-        write_delta(folder, conform(rows, table), list(contract(table).partition_by))
+        write_delta(folder, conform_frame(rows, table), list(read_contract(table).partition_by))
     observatory = cost_command(file, monkeypatch, capsys)
     spent = observatory("explain", "study.investment/2026/WORLD/EMAIL")
     assert "no interval: one respondent shows no variance" in spent.out
@@ -422,7 +424,7 @@ def test_a_sum_of_estimates_says_how_wide_it_is(observatory: Run, width: int) ->
 
 def test_every_table_that_can_be_explained_has_its_key_in_names() -> None:
     for table, places in TABLES.items():
-        assert places == len(contract(table).key) or table == "study.cost"
+        assert places == len(read_contract(table).key) or table == "study.cost"
     assert AREAS["WORLD"][1] == AREAS["ASP"][1] + AREAS["EUR"][1]
 
 

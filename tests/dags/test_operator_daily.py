@@ -240,7 +240,9 @@ def test_outlets_are_the_tables_with_a_contract(dag: Any, config: Path) -> None:
     assert dag.get_task("pull").outlets == []
     for stage in STAGES:
         named = {asset.name: asset.uri for asset in dag.get_task(stage).outlets}
-        of_layer = [table for table in contracts.tables() if contracts.contract(table).layer == stage]
+        of_layer = [
+            table for table in contracts.list_tables() if contracts.read_contract(table).layer == stage
+        ]
         by_hand = {"silver.audit_label", "silver.audit_sample"}
         assert list(named) == [table for table in of_layer if table not in by_hand]
         folder = config.parent / "somewhere" / "lake" / stage

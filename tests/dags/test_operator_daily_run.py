@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
 from jobs.core import contracts
-from jobs.core.contracts import written_by
+from jobs.core.contracts import stage_tables
 from jobs.engine.lake import Lake
 from tests.support.airflow import new_airflow
 from tests.support.commands import ROOT, call, run
@@ -42,8 +42,8 @@ def test_a_run_gives_the_tables_of_the_command_line(airflow: dict[str, str], tmp
     run("observatory", "run", "--config", str(CONFIG), "--operator", OPERATOR, **own)
 
     filled = []
-    for table in contracts.tables():
-        about = contracts.contract(table)
+    for table in contracts.list_tables():
+        about = contracts.read_contract(table)
         if about.layer not in ("silver", "gold"):
             continue
         by_command, by_airflow = Lake(str(tmp_path / "lake")), Lake(airflow["OBSERVATORY_LAKE_ROOT"])
@@ -87,7 +87,7 @@ def test_a_run_that_changes_nothing_updates_no_asset(airflow: dict[str, str]) ->
     first["outcome"] = "skipped"
     assert states(airflow, "2026-11-20") == first
     before = asset_events(airflow)
-    assert {before[table] for stage in ("bronze", "silver", "gold") for table in written_by(stage)} == {1}
+    assert {before[table] for stage in ("bronze", "silver", "gold") for table in stage_tables(stage)} == {1}
     run("airflow", "dags", "test", DAG, "2026-11-21", **airflow)
     assert states(airflow, "2026-11-21") == first | dict.fromkeys(["bronze", "silver", "gold"], "skipped")
     assert asset_events(airflow) == before

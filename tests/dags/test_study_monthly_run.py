@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import contract, tables
+from jobs.core.contracts import list_tables, read_contract
 from jobs.engine.lake import Lake
 from jobs.stages.validations import EVALUATED
 from jobs.study.estimate.study_stage import GIVEN, TABLES
@@ -51,11 +51,11 @@ def commits(node: Node) -> dict[str, int]:
 
 
 def test_a_run_leaves_every_table_of_the_study(airflow: dict[str, str], node: Node) -> None:
-    for table in tables():
+    for table in list_tables():
         # Nobody decided on anything.
         if table.startswith("study.") and table != "study.finding_decision":
             assert Lake(lake_of(node)).exists(table), table
-            assert Lake(lake_of(node)).read(table).columns == contract(table).columns, table
+            assert Lake(lake_of(node)).read(table).columns == read_contract(table).columns, table
     assert {row["respondent_id"] for row in rows(node, "study.submission")} == {"savanna-mobile"}
     # Half of the world's e-mail subscriptions of 4,000 are not the respondent's: they are estimated.
     (world,) = rows(

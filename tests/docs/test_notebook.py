@@ -16,7 +16,7 @@ import nbformat
 import polars as pl
 import pytest
 
-from jobs.core.contracts import contract, polars_schema
+from jobs.core.contracts import polars_schema, read_contract
 from tests.conftest import ROOT
 from tests.support.cost_lake import write_lake
 from tests.support.delta import write_delta
@@ -35,7 +35,7 @@ NOTEBOOK = ROOT / "docs" / "economist.ipynb"
 
 def add_table(lake: Path, table: str, rows: list[dict[str, Any]]) -> None:
     frame = pl.DataFrame(rows, schema=polars_schema(table))
-    write_delta(lake / table.replace(".", "/"), frame, list(contract(table).partition_by))
+    write_delta(lake / table.replace(".", "/"), frame, list(read_contract(table).partition_by))
 
 
 def runner() -> Any:

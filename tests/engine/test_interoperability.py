@@ -20,13 +20,13 @@ import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
-from jobs.core.contracts import Contract, arrow_schema, contract, polars_schema, tables
+from jobs.core.contracts import Contract, arrow_schema, list_tables, polars_schema, read_contract
 from jobs.engine import compaction
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import plain_type, write_files
 from jobs.stages.retention import COMPACTED
 
-TABLES = [table for table in tables() if not table.startswith("ref.")]
+TABLES = [table for table in list_tables() if not table.startswith("ref.")]
 ZONE = dt.UTC
 EDGES: dict[Any, list[Any]] = {
     pl.String: ["", "Zürich 'ab' \"c\" \\ \n\t☃ 🐟", "NULL"],
@@ -86,14 +86,14 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A lake in which each table has its sample twice."""
     made = Lake(str(tmp_path_factory.mktemp("lake")))
     for table in TABLES:
-        rows = sample(contract(table))
+        rows = sample(read_contract(table))
         made.append(rows, table)
         made.add_files(table, write_files(rows, table, made.root))
     return made
 
 
 def expected(table: str) -> pl.DataFrame:
-    return in_order(pl.concat([sample(contract(table))] * 2))
+    return in_order(pl.concat([sample(read_contract(table))] * 2))
 
 
 def in_order(frame: pl.DataFrame) -> pl.DataFrame:
@@ -113,7 +113,7 @@ def test_a_table_needs_no_feature_that_a_reader_may_lack(lake: Lake, table: str)
     protocol = about.protocol()
     assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
     assert not protocol.reader_features and not protocol.writer_features
-    assert about.metadata().partition_columns == list(contract(table).partition_by)
+    assert about.metadata().partition_columns == list(read_contract(table).partition_by)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -137,7 +137,7 @@ def test_duckdb_reads_every_table(lake: Lake, table: str) -> None:
     """From the files that the log names: its own reader of Delta is an extension that it downloads."""
     files = DeltaTable(lake.path(table)).file_uris()
     types = {pl.String: "VARCHAR", pl.Date: "DATE"}
-    by = {name: types[polars_schema(table)[name].base_type()] for name in contract(table).partition_by}
+    by = {name: types[polars_schema(table)[name].base_type()] for name in read_contract(table).partition_by}
     hive = f", hive_partitioning = true, hive_types = {by}" if by else ""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -185,7 +185,9 @@ def test_delta_spark_reads_every_table(spark: Any, lake: Lake) -> None:
     for table in TABLES:
         frame = spark.read.format("delta").load(lake.path(table))
         types = {field.name: field.dataType.simpleString() for field in frame.schema}
-        assert types == {field.name: field.type.replace(" ", "") for field in contract(table).fields}, table
+        assert types == {field.name: field.type.replace(" ", "") for field in read_contract(table).fields}, (
+            table
+        )
         found = frame.toArrow()
         assert all(kind.tz for kind in found.schema.types if pa.types.is_timestamp(kind)), table
         same(pl.DataFrame(found), table)
@@ -199,7 +201,7 @@ def test_both_engines_go_on_with_tables_that_vacuum_put_together(
     monkeypatch.setattr(compaction, "MOST_COMMITS", 0)
     whole = Lake(str(tmp_path / "lake"))
     shutil.copytree(lake.root, whole.root)
-    for table in [table for table in TABLES if contract(table).layer in COMPACTED]:
+    for table in [table for table in TABLES if read_contract(table).layer in COMPACTED]:
         compaction.compact(whole, table)
         compaction.shorten_log(whole, table, whole.version(table), dt.timedelta(0))
         assert len(whole.files(table)) == 1, table
@@ -210,5 +212,5 @@ def test_both_engines_go_on_with_tables_that_vacuum_put_together(
     # What delta-spark adds to such a table, and then delta-rs, follows its checkpoint.
     spark.read.format("delta").load(path).write.format("delta").mode("append").save(path)
     assert whole.read(table).height == 16
-    whole.append(sample(contract(table)), table)
+    whole.append(sample(read_contract(table)), table)
     assert spark.read.format("delta").load(path).count() == 20

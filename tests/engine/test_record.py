@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.core.contracts import rows_frame, written_by
+from jobs.core.contracts import rows_frame, stage_tables
 from jobs.engine import record
 from jobs.engine.lake import Lake
 
@@ -56,7 +56,7 @@ def test_a_table_has_changed_where_a_stage_names_another_version(
 
 
 def test_what_a_stage_writes_is_what_its_layer_has_but_for_audits() -> None:
-    assert {"bronze.file", "bronze.quarantine"} <= set(written_by("bronze"))
-    assert {"silver.audit_label", "silver.audit_sample"}.isdisjoint(written_by("silver"))
-    assert {MESSAGE, "silver.complaint"} <= set(written_by("silver"))
-    assert {VOLUME, "gold.spam_corrected_monthly"} <= set(written_by("gold"))
+    assert {"bronze.file", "bronze.quarantine"} <= set(stage_tables("bronze"))
+    assert {"silver.audit_label", "silver.audit_sample"}.isdisjoint(stage_tables("silver"))
+    assert {MESSAGE, "silver.complaint"} <= set(stage_tables("silver"))
+    assert {VOLUME, "gold.spam_corrected_monthly"} <= set(stage_tables("gold"))

@@ -24,7 +24,7 @@ import pytest
 from deltalake import DeltaTable
 
 from benchmarks.tools import generate
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY_FILE
 from jobs.engine import executor, java
@@ -122,7 +122,7 @@ def test_tasks_run_fail_and_die_as_with_the_embedded_engine(tmp_path: Path) -> N
         with pytest.raises(TaskFailed, match=r"root of -1.0: ValueError: math domain error"):
             engine.run([root(4.0), root(-1.0)])
         with pytest.raises(ObservatoryError, match="unknown table 'nope'"):
-            engine.run([Task("a contract", contract, "nope")])
+            engine.run([Task("a contract", read_contract, "nope")])
         killed = dies().cut_by(lambda: [root(1.0), root(9.0)])
         assert engine.run([root(4.0), killed, root(16.0)]) == [2, 1, 3, 4]
         with pytest.raises(TaskDied, match="what dies: its process ended twice"):

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from expectations import between, native
-from jobs.core.contracts import contract, rows_frame
+from jobs.core.contracts import read_contract, rows_frame
 from jobs.stages.gold_steps import GOLD_DAILY
 
 TABLE = "gold.spam_volume_daily"
@@ -72,7 +72,9 @@ def test_details_add_up_to_volume() -> None:
 def test_every_detail_table_is_held_to_volume() -> None:
     """Whatever counts units and spam by day is volume in other parts, and must add up to it."""
     details = {
-        table for table in GOLD_DAILY if table != TABLE and {*between.MEASURES} <= {*contract(table).columns}
+        table
+        for table in GOLD_DAILY
+        if table != TABLE and {*between.MEASURES} <= {*read_contract(table).columns}
     }
     assert "gold.spam_type_daily" in details
     # The coverage of types counts in its own way, and is held to the types; hours have no definition.
@@ -80,7 +82,7 @@ def test_every_detail_table_is_held_to_volume() -> None:
     rules = [rule for rule in between.cross_rules() if rule.table.startswith("gold.")]
     assert {rule.table for rule in rules} == details | others
     for rule in rules:
-        assert set(rule.key) <= set(contract(rule.table).columns) & set(contract(TABLE).columns)
+        assert set(rule.key) <= set(read_contract(rule.table).columns) & set(read_contract(TABLE).columns)
 
 
 def test_what_was_marked_is_what_operators_call_spam() -> None:

@@ -13,7 +13,7 @@ import pytest
 from expectations import native
 from expectations.native import Result
 from expectations.rules import rules_of
-from jobs.core.contracts import contract, polars_schema, rows_frame, tables
+from jobs.core.contracts import list_tables, polars_schema, read_contract, rows_frame
 
 TABLE = "gold.spam_volume_daily"
 ROW: dict[str, Any] = {
@@ -37,7 +37,7 @@ def frame(*rows: dict[str, Any], table: str = TABLE) -> pl.DataFrame:
 
 
 def test_every_table_has_rules_that_polars_reads() -> None:
-    for table in tables():
+    for table in list_tables():
         nothing = pl.DataFrame(schema=polars_schema(table))
         assert all(result.is_held for result in native.check_table(table, nothing)), table
 
@@ -81,7 +81,7 @@ def test_each_kind_of_rule_fails_with_count_and_examples(
     assert result.says
     assert len(result.examples) == count
     wanted = {name: value for name, value in example.items() if value is not None}
-    assert all(tuple(found) == contract(TABLE).key for found in result.examples)
+    assert all(tuple(found) == read_contract(TABLE).key for found in result.examples)
     assert all(wanted.items() <= found.items() for found in result.examples)
 
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.core.contracts import codes, polars_schema
+from jobs.core.contracts import list_codes, polars_schema
 from jobs.formats import AUTHENTICATION_REPORT, Document, Source, dmarc
 from jobs.formats.dmarc import report_xml as dmarc_xml
 from jobs.formats.shared.documents import frame_of, mask_start
@@ -449,7 +449,7 @@ def test_no_bytes_make_it_raise(data: bytes, pack: str) -> None:
     }[pack]()
     documents = read(packed)
     assert documents
-    assert {each.reason_code for each in documents} <= {None, *codes("quarantine_reason")}
+    assert {each.reason_code for each in documents} <= {None, *list_codes("quarantine_reason")}
     assert 0 <= dmarc.sniff(packed) <= 1
 
 
@@ -472,7 +472,7 @@ def test_no_damage_of_a_report_makes_it_raise(kind: str, data: st.DataObject) ->
         del damaged[start:end]
     documents = read(bytes(damaged))
     assert documents
-    assert {each.reason_code for each in documents} <= {None, *codes("quarantine_reason")}
+    assert {each.reason_code for each in documents} <= {None, *list_codes("quarantine_reason")}
     frame_of(enumerate(documents), SOURCE, dmarc.BRONZE)
 
 

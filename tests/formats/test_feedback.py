@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.core.contracts import codes, polars_schema
+from jobs.core.contracts import list_codes, polars_schema
 from jobs.formats import COMPLAINT, Document, Source, feedback
 from jobs.formats.shared.documents import frame_of
 from tests.support.examples import examples
@@ -331,7 +331,7 @@ def test_parts_in_parts_without_end() -> None:
 def test_no_bytes_make_it_raise(data: bytes, before: bytes) -> None:
     documents = read(before + data)
     assert documents
-    assert {each.reason_code for each in documents} <= {None, *codes("quarantine_reason")}
+    assert {each.reason_code for each in documents} <= {None, *list_codes("quarantine_reason")}
     assert 0 <= feedback.sniff(before + data) <= 1
 
 
@@ -349,7 +349,7 @@ def test_no_damage_of_a_mail_makes_it_raise(whole: bytes, data: st.DataObject) -
         del damaged[start:end]
     documents = read(bytes(damaged))
     assert documents
-    assert {each.reason_code for each in documents} <= {None, *codes("quarantine_reason")}
+    assert {each.reason_code for each in documents} <= {None, *list_codes("quarantine_reason")}
     frame_of(enumerate(documents), SOURCE, feedback.BRONZE)
 
 
@@ -400,7 +400,7 @@ def test_complaints_have_a_known_type_and_subject_with_text() -> None:
         None,
         "Your invoice",
     ]
-    assert set(feedback.FEEDBACK_TYPES) | {"sms-7726"} == set(codes("feedback_type"))
+    assert set(feedback.FEEDBACK_TYPES) | {"sms-7726"} == set(list_codes("feedback_type"))
 
 
 def test_sniff() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.lines import frame_of
+from jobs.core.lines import frame_lines
 from jobs.formats import AHEAD
 from jobs.formats.registry import FORMATS, recognise_format
 from jobs.ingest.reading import Parsed, Range, parse_block
@@ -24,7 +24,7 @@ def read(
 ) -> Parsed:
     data = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")
     about = replace(source(options=options or {}), latest_at=latest_at)
-    return parse_block(frame_of(data, 0), Range("", 0, len(data), "p", 0, about), name, "1")
+    return parse_block(frame_lines(data, 0), Range("", 0, len(data), "p", 0, about), name, "1")
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.attributes import ATTRIBUTES
-from jobs.core.contracts import contract, polars_schema
+from jobs.core.contracts import polars_schema, read_contract
 from jobs.formats import Document, Source, knowledge
 from jobs.formats.shared.documents import frame_of
 from jobs.protect import pseudonym_keys, pseudonyms
@@ -189,4 +189,4 @@ def test_silver_knows_the_same_ways_of_naming_messages() -> None:
     pseudonym: dict[str, Any] = {"queue_id": "queue_id"}
     ways = tuple(tuple(pseudonym.get(name, f"{name}_hash") for name in key) for key in knowledge.KEYS)
     assert ways == known_attributes.KEYS
-    assert set(ATTRIBUTES) <= set(contract("silver.message").columns)
+    assert set(ATTRIBUTES) <= set(read_contract("silver.message").columns)

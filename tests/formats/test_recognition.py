@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.core.lines import frame_of
+from jobs.core.lines import frame_lines
 from jobs.formats.registry import FORMATS, KERNELS, SURE_ENOUGH, recognise_format
 from tests.support.examples import examples
 from tests.support.filter_logs import lab, source
@@ -104,7 +104,7 @@ def records(kind: str, lines: list[str]) -> list[str]:
     kernel = FORMATS.get(kind)
     if kernel is None or kernel.profiles:
         return lines
-    frame = frame_of("\n".join(lines).encode(), 0)
+    frame = frame_lines("\n".join(lines).encode(), 0)
     code = kernel.parse(frame.select("offset", "line").lazy(), source()).collect()["line_code"]
     return frame["line"].filter(code == "record").to_list()
 

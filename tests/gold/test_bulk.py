@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from jobs.core import sketch
 from jobs.core.checksum import Fingerprint
-from jobs.core.contracts import conform, polars_schema, reference, rows_frame
+from jobs.core.contracts import conform_frame, polars_schema, reference_table, rows_frame
 from jobs.core.errors import ObservatoryError
-from jobs.core.merge import merged
+from jobs.core.merge import merge_rows
 from jobs.engine.lake import Lake
 from jobs.gold import bulk, bulk_daily, campaign_daily
 from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, count_neighbours, unite_signatures
@@ -73,7 +73,7 @@ def campaigns_of(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
         orient="row",
     )
     named = pl.DataFrame(rows, schema=CAMPAIGN, orient="row").join(kinds, on="campaign_hash", how="left")
-    hashes = [sketch.hashed(senders).sort().to_list() for senders in named["senders"]]
+    hashes = [sketch.hash_texts(senders).sort().to_list() for senders in named["senders"]]
     return named.with_columns(
         pl.col("signature_kind_code").fill_null("text"),
         sender_sketch=pl.Series(hashes, dtype=sketch.LIST),
@@ -142,7 +142,7 @@ CASES: list[tuple[str, str, str | None, str | None, bool | None, list[tuple[Any,
 def presets() -> list[bulk.Preset]:
     countries = [("che", "CHE"), ("usa", "USA"), ("sgp", "SGP")]
     operator = pl.DataFrame(countries, schema=["operator_id", "country_code"], orient="row")
-    return bulk.presets_by_operator(reference("ref.bulk_preset"), operator)
+    return bulk.presets_by_operator(reference_table("ref.bulk_preset"), operator)
 
 
 def filled(
@@ -152,9 +152,9 @@ def filled(
     cut into."""
     seen = message if before is None else pl.concat([message, before])
     of_parts = pl.concat(bulk.count_texts(seen[part::parts]) for part in range(parts))
-    text = merged(of_parts, bulk.TEXT_KEY, bulk.TEXT_RULES)
+    text = merge_rows(of_parts, bulk.TEXT_KEY, bulk.TEXT_RULES)
     days = message.select("operator_id", "period_date").unique()
-    proof = bulk.collect_evidence(text, campaign, reference("ref.campaign_parameter"), presets(), days)
+    proof = bulk.collect_evidence(text, campaign, reference_table("ref.campaign_parameter"), presets(), days)
     made = pl.concat(bulk.fill_bulk(message[part::parts], proof) for part in range(parts))
     bases = bulk_daily.partial(message, proof)
     for value in (True, False, None):
@@ -314,7 +314,7 @@ def test_a_text_with_another_host_for_each_recipient_is_one_campaign() -> None:
     write, _ = EVASIONS["a bare host each"]
     rng = random.Random(4)
     message = texts([("che", 0, write(rng, ""), 1) for _ in range(300)])
-    (thresholds,) = Thresholds.of(reference("ref.campaign_parameter"))
+    (thresholds,) = Thresholds.of(reference_table("ref.campaign_parameter"))
     joined = unite_signatures(message.select(*WHOSE, "signature_hash", "signature_sketch"), thresholds)
     assert joined["signature_hash"].n_unique() == 300
     assert joined["campaign_hash"].n_unique() == 1
@@ -334,7 +334,7 @@ def test_as_many_days_of_texts_are_read_as_presets_of_texts_look_at() -> None:
 
 
 def test_a_longer_window_than_gold_looks_back_is_refused() -> None:
-    rows = reference("ref.bulk_preset")
+    rows = reference_table("ref.bulk_preset")
     year = rows.filter(preset_code="CRYNWR_DAY").with_columns(
         preset_code=pl.lit("A_YEAR"), window_days=pl.lit(365, rows.schema["window_days"])
     )
@@ -367,9 +367,9 @@ def test_messages_are_counted_by_recipients_that_differ(people: int, wanted: boo
         for place in range(3)
     ]
     message = rows_frame(rows, "silver.message")
-    campaign = campaign_daily.transform(message, reference("ref.campaign_parameter"))
+    campaign = campaign_daily.transform(message, reference_table("ref.campaign_parameter"))
     assert campaign.select("copy_count", "distinct_recipient_count").rows() == [(201, people)]
-    made = filled(message, conform(campaign, campaigns.TABLE))
+    made = filled(message, conform_frame(campaign, campaigns.TABLE))
     assert set(made["is_bulk"]) == {wanted}
 
 
@@ -429,16 +429,16 @@ def test_cutting_the_messages_anywhere_gives_the_same_bulk(
     message: pl.DataFrame, data: st.DataObject
 ) -> None:
     parts = data.draw(st.lists(st.integers(0, 3), min_size=message.height, max_size=message.height))
-    parameter = reference("ref.campaign_parameter").with_columns(
+    parameter = reference_table("ref.campaign_parameter").with_columns(
         parameter_value=pl.when(pl.col("parameter_code").str.starts_with("least_copies"))
         .then(2.0)
         .otherwise("parameter_value")
     )
-    campaign = conform(campaign_daily.transform(message, parameter), campaigns.TABLE)
+    campaign = conform_frame(campaign_daily.transform(message, parameter), campaigns.TABLE)
     days = message.filter(pl.col("period_date") > ago(2)).select("operator_id", "period_date").unique()
 
     def bulk_of(frames: list[pl.DataFrame], days: pl.DataFrame) -> dict[int, bool | None]:
-        text = merged(pl.concat(map(bulk.count_texts, frames)), bulk.TEXT_KEY, bulk.TEXT_RULES)
+        text = merge_rows(pl.concat(map(bulk.count_texts, frames)), bulk.TEXT_KEY, bulk.TEXT_RULES)
         proof = bulk.collect_evidence(text, campaign, parameter, FEW, days)
         asked = [frame.join(days, on=days.columns, how="semi") for frame in frames]
         made = pl.concat(bulk.fill_bulk(frame, proof) for frame in asked)
@@ -476,7 +476,7 @@ def test_cutting_the_messages_anywhere_gives_the_same_bulk(
 def test_company_is_counted_as_it_says(message: pl.DataFrame) -> None:
     """Against counting one by one: own copies, and those of others in each bucket, in so many days."""
     text = bulk.count_texts(message).filter(pl.col("signature_hash").is_not_null())
-    (thresholds,) = Thresholds.of(reference("ref.campaign_parameter"))
+    (thresholds,) = Thresholds.of(reference_table("ref.campaign_parameter"))
     made = count_neighbours(text, thresholds, [2, 4])
     rows = text.to_dicts()
 
@@ -593,7 +593,7 @@ def test_a_late_line_makes_a_message_of_20_days_later_bulk(
     (tmp_path / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
 
     def with_a_definition_of_bulk(table: str) -> pl.DataFrame:
-        frame = reference(table)
+        frame = reference_table(table)
         if table != "ref.definition":
             return frame
         # OPERATOR stays: the coverage of types is held to it.

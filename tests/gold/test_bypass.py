@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from benchmarks.bypass_quality import quality, told, traffic
 from jobs.core import sketch, words
-from jobs.core.contracts import contract, reference, rows_frame
+from jobs.core.contracts import read_contract, reference_table, rows_frame
 from jobs.core.errors import ObservatoryError
-from jobs.core.merge import merged
+from jobs.core.merge import merge_rows
 from jobs.gold import bypass_indicator_daily
 from jobs.gold.bypass import (
     CONTACT_KEY,
@@ -32,10 +32,10 @@ from tests.support.examples import examples
 def test_the_same_seed_gives_the_same_messages_and_every_sign() -> None:
     sent = bypass_sms.simulate(5, days=1)
     assert sent == bypass_sms.simulate(5, days=1) != bypass_sms.simulate(6, days=1)
-    told = {code for code, row in words.rows_of("bypass").items() if row["is_told"] == "true"}
+    told = {code for code, row in words.codelist_rows("bypass").items() if row["is_told"] == "true"}
     assert {sign for sms in sent for sign in sms.signs} == told
     # Domain facts, section 3: what no log tells has its code all the same, so that it is not taken for none.
-    assert set(words.rows_of("bypass")) - told == {"SMS_BYPASS", "AIT"}
+    assert set(words.codelist_rows("bypass")) - told == {"SMS_BYPASS", "AIT"}
     assert len({(sms.at, sms.sender, sms.recipient) for sms in sent}) == len(sent)
 
 
@@ -60,7 +60,7 @@ def test_the_same_seed_gives_the_same_calls_and_what_makes_them_hard() -> None:
 @pytest.mark.long
 def test_sim_boxes_of_calls_are_found_on_a_seed_that_chose_no_threshold(tmp_path: Path) -> None:
     made, operator, truth = traffic(3, tmp_path, "call")
-    parameter = reference("ref.bypass_parameter")
+    parameter = reference_table("ref.bypass_parameter")
     precision, recall = quality(told(made, operator, parameter, truth), "SIMBOX")
     assert precision >= 0.8
     # Boxes with the peer's SIM cards have no cells and are not looked at.
@@ -70,7 +70,7 @@ def test_sim_boxes_of_calls_are_found_on_a_seed_that_chose_no_threshold(tmp_path
 @pytest.mark.long
 def test_bypass_is_found_on_a_seed_that_chose_no_threshold(tmp_path: Path) -> None:
     made, operator, truth = traffic(3, tmp_path)
-    counts = told(made, operator, reference("ref.bypass_parameter"), truth)
+    counts = told(made, operator, reference_table("ref.bypass_parameter"), truth)
     for code, (least_precision, least_recall) in {
         "GREY_ROUTE": (0.95, 0.4),
         "HOME_MISMATCH": (0.8, 0.95),
@@ -108,17 +108,17 @@ def test_the_gateways_that_signed_for_calls_are_counted() -> None:
         ],
         "silver.message",
     )
-    made = bypass_indicator_daily.transform(message, operator, reference("ref.bypass_parameter"))
+    made = bypass_indicator_daily.transform(message, operator, reference_table("ref.bypass_parameter"))
     sketches = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")
     counts = made.select(
         *("bypass_code", "units_examined", "units_flagged"),
-        *(sketch.estimate(sketch.of_bytes(pl.col(name))).alias(name) for name in sketches),
+        *(sketch.estimate_distinct(sketch.from_bytes(pl.col(name))).alias(name) for name in sketches),
     )
     assert counts.rows() == [("SPOOFED_CLI", 5, 4, 4, 3, 2)]
 
 
 def test_a_threshold_that_is_missing_or_no_number_is_named() -> None:
-    right = reference("ref.bypass_parameter")
+    right = reference_table("ref.bypass_parameter")
     with pytest.raises(ObservatoryError, match="ref.bypass_parameter: no row grey_recipients for recipient"):
         all_thresholds(right.filter(pl.col("parameter_code") != "grey_recipients"))
     with pytest.raises(ObservatoryError, match="row grey_recipients: 'many' is no number"):
@@ -150,7 +150,7 @@ def operators() -> pl.DataFrame:
 def few_are_many() -> pl.DataFrame:
     """Thresholds that little traffic reaches."""
     code, value = pl.col("parameter_code"), pl.col("value")
-    return reference("ref.bypass_parameter").with_columns(
+    return reference_table("ref.bypass_parameter").with_columns(
         pl.coalesce(code.replace_strict(FEW, default=None), value).alias("value")
     )
 
@@ -193,14 +193,14 @@ def test_cutting_the_messages_anywhere_gives_the_same_signs(
     placed = of_parts.with_columns(bucket=contact_bucket(3))
     behaviour = pl.concat(
         numbers_behaviour(
-            merged(placed.filter(bucket=number), CONTACT_KEY, CONTACT_RULES),
+            merge_rows(placed.filter(bucket=number), CONTACT_KEY, CONTACT_RULES),
             parameter,
         )
         for number in range(3)
     )
     counts = pl.concat(bypass_indicator_daily.partial(part, operator, parameter, behaviour) for part in parts)
-    about = contract("gold.bypass_indicator_daily")
-    made = bypass_indicator_daily.finish(merged(counts, about.key, dict(about.merge)))
+    about = read_contract("gold.bypass_indicator_daily")
+    made = bypass_indicator_daily.finish(merge_rows(counts, about.key, dict(about.merge)))
     whole = bypass_indicator_daily.transform(message, operator, parameter)
     assert sorted(map(str, made.select(about.columns).rows())) == sorted(
         map(str, whole.select(about.columns).rows())

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from jobs.cli.rows import Format, write_rows
-from jobs.core.contracts import contract, reference
+from jobs.core.contracts import read_contract, reference_table
 from jobs.core.errors import ObservatoryError
-from jobs.core.merge import merged
+from jobs.core.merge import merge_rows
 from jobs.gold import campaign_daily, similarity
 from jobs.gold.similarity import WHOSE, Thresholds, unite_signatures
 from jobs.protect import signatures
@@ -337,7 +337,7 @@ def test_thresholds_say_what_is_wrong() -> None:
 
 def test_each_day_has_the_thresholds_that_hold_on_it() -> None:
     """Five copies were a campaign until the 20th, from which three are, whatever is counted together."""
-    rows = reference("ref.campaign_parameter")
+    rows = reference_table("ref.campaign_parameter")
     is_it = pl.col("parameter_code") == "least_copies_content"
     day = pl.lit(campaign_truth.DAY)
     changed = pl.concat(
@@ -417,13 +417,13 @@ def in_parts(message: pl.DataFrame, parts: list[int]) -> pl.DataFrame:
     of_parts = pl.concat(map(campaign_daily.count_signatures, cut))
     member = pl.concat(
         campaign_daily.find_members(
-            merged(bucket, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES), thresholds()
+            merge_rows(bucket, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES), thresholds()
         )
         for bucket in buckets_of(of_parts, campaign_daily.signature_bucket)
     )
     counts = pl.concat(campaign_daily.partial(part, member) for part in cut)
-    about = contract("gold.campaign_daily")
-    return campaign_daily.finish(merged(counts, about.key, dict(about.merge)))
+    about = read_contract("gold.campaign_daily")
+    return campaign_daily.finish(merge_rows(counts, about.key, dict(about.merge)))
 
 
 def test_campaigns_depend_on_no_order_and_no_parts() -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.core.attributes import ATTRIBUTES
-from jobs.core.contracts import REFERENCE, contract, reference, rows_frame
+from jobs.core.contracts import REFERENCE, read_contract, reference_table, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.gold import type_coverage_daily
 from jobs.gold.counting import PER_MASK, READ, UNITS, count_units, mark_messages
@@ -440,7 +440,7 @@ def measures(cell: Row) -> tuple[int, ...]:
 
 def test_truth_tables() -> None:
     rows = [row(f"{place}", values) for place, (_, values, _) in enumerate(TABLES)]
-    cells = figures(rows, reference("ref.definition"), ["operator_id", "channel_code"])
+    cells = figures(rows, reference_table("ref.definition"), ["operator_id", "channel_code"])
     found = {(cell["operator_id"], cell["definition_code"]): measures(cell)[1:] for cell in recipients(cells)}
     wrong = [
         (code, values, told, found[f"{place}", code])
@@ -607,7 +607,7 @@ def test_a_definition_holds_on_its_days_and_channels_only() -> None:
 
 
 def test_without_the_operators_definition_coverage_says_what_is_missing() -> None:
-    others = reference("ref.definition").filter(pl.col("definition_code") != "OPERATOR")
+    others = reference_table("ref.definition").filter(pl.col("definition_code") != "OPERATOR")
     with pytest.raises(ObservatoryError, match="definition.csv has no row OPERATOR, .*: add it"):
         type_coverage_daily.transform(rows_frame([], "silver.message"), others)
 
@@ -627,18 +627,18 @@ def test_without_a_definition_nothing_is_counted() -> None:
 
 def test_messages_are_marked_once() -> None:
     message = rows_frame([row("once", {})], "silver.message")
-    once = mark_messages(message, reference("ref.definition"))
+    once = mark_messages(message, reference_table("ref.definition"))
     assert mark_messages(once, defined()) is once
     assert set(message.columns) < set(once.columns)
 
 
 def test_gold_reads_every_column_that_definitions_name() -> None:
-    assert set(READ) <= set(contract("silver.message").columns)
+    assert set(READ) <= set(read_contract("silver.message").columns)
     assert len(READ) == len(set(READ))
     assert set(ATTRIBUTES) <= set(READ)
     named = {
         name
-        for rows in read_definitions(reference("ref.definition")).values()
+        for rows in read_definitions(reference_table("ref.definition")).values()
         for each in rows
         for name in each.spam.meta.root_names()
     }

@@ -16,15 +16,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobs.core.contracts import conform, contract, reference, rows_frame, tables
-from jobs.core.merge import merged
+from jobs.core.contracts import conform_frame, list_tables, read_contract, reference_table, rows_frame
+from jobs.core.merge import merge_rows
 from jobs.gold import bulk, bypass, campaign_daily
 from jobs.gold.counting import READ, mark_messages
 from tests.support.examples import examples
 
 Frames = dict[str, pl.DataFrame]
 
-MERGED = [table for table in tables() if contract(table).merge]
+MERGED = [table for table in list_tables() if read_contract(table).merge]
 # So few values that rows meet under the same key, in several parts.
 DAYS = [dt.date(2026, 11, 24), dt.date(2026, 11, 25)]
 NOON = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
@@ -129,7 +129,7 @@ def few(table: str) -> pl.DataFrame:
     name = {"ref.campaign_parameter": "parameter_value", "ref.bypass_parameter": "value"}[table]
     counts = ["least_copies_content", "least_copies_behaviour", "grey_recipients", "simbox_recipients"]
     value = pl.when(pl.col("parameter_code").is_in(counts)).then(pl.lit("2")).otherwise(pl.col(name))
-    frame = reference(table)
+    frame = reference_table(table)
     return frame.with_columns(value.cast(frame.schema[name]).alias(name))
 
 
@@ -155,18 +155,20 @@ CAMPAIGNS = rows_frame(
 @cache
 def inputs(table: str) -> Frames:
     made = {
-        "definition": reference("ref.definition"),
+        "definition": reference_table("ref.definition"),
         "operator": OPERATORS,
         "campaign_parameter": few("ref.campaign_parameter"),
         "bypass_parameter": few("ref.bypass_parameter"),
-        "bulk_preset": reference("ref.bulk_preset"),
+        "bulk_preset": reference_table("ref.bulk_preset"),
         "campaign_daily": CAMPAIGNS,
     }
-    return {name: made[name] for each in contract(table).reads if (name := each.split(".")[1]) != "message"}
+    return {
+        name: made[name] for each in read_contract(table).reads if (name := each.split(".")[1]) != "message"
+    }
 
 
 def member(parts: list[pl.DataFrame], frames: Frames) -> Frames:
-    counted = merged(
+    counted = merge_rows(
         pl.concat([campaign_daily.count_signatures(part) for part in parts]),
         campaign_daily.SIGNATURE_KEY,
         campaign_daily.SIGNATURE_RULES,
@@ -175,14 +177,14 @@ def member(parts: list[pl.DataFrame], frames: Frames) -> Frames:
 
 
 def behaviour(parts: list[pl.DataFrame], frames: Frames) -> Frames:
-    counted = merged(
+    counted = merge_rows(
         pl.concat([bypass.count_contacts(part) for part in parts]), bypass.CONTACT_KEY, bypass.CONTACT_RULES
     )
     return frames | {"behaviour": bypass.numbers_behaviour(counted, frames["bypass_parameter"])}
 
 
 def proof(parts: list[pl.DataFrame], frames: Frames) -> Frames:
-    text = merged(pl.concat([bulk.count_texts(part) for part in parts]), bulk.TEXT_KEY, bulk.TEXT_RULES)
+    text = merge_rows(pl.concat([bulk.count_texts(part) for part in parts]), bulk.TEXT_KEY, bulk.TEXT_RULES)
     presets = bulk.presets_by_operator(frames["bulk_preset"], frames["operator"])
     days = pl.concat(parts).select("operator_id", "period_date").unique()
     parameter = frames["campaign_parameter"]
@@ -198,8 +200,8 @@ FIRST: dict[str, Callable[[list[pl.DataFrame], Frames], Frames]] = {
 
 
 def counted_in_parts(table: str, parts: list[pl.DataFrame]) -> pl.DataFrame:
-    job = importlib.import_module(f"jobs.gold.{contract(table).name}")
-    about = contract(table)
+    job = importlib.import_module(f"jobs.gold.{read_contract(table).name}")
+    about = read_contract(table)
     frames = inputs(table)
     if table in FIRST:
         frames = FIRST[table](parts, frames)
@@ -210,9 +212,9 @@ def counted_in_parts(table: str, parts: list[pl.DataFrame]) -> pl.DataFrame:
     # Merging is closed: parts of parts give the same.
     half = len(counts) // 2
     rules = dict(about.merge)
-    steps = [merged(pl.concat(some), about.key, rules) for some in (counts[:half], counts[half:]) if some]
-    frame = merged(pl.concat(steps), about.key, rules)
-    return conform(job.finish(frame) if hasattr(job, "finish") else frame, table)
+    steps = [merge_rows(pl.concat(some), about.key, rules) for some in (counts[:half], counts[half:]) if some]
+    frame = merge_rows(pl.concat(steps), about.key, rules)
+    return conform_frame(job.finish(frame) if hasattr(job, "finish") else frame, table)
 
 
 def rows_of(frame: pl.DataFrame) -> Counter[str]:
@@ -220,7 +222,7 @@ def rows_of(frame: pl.DataFrame) -> Counter[str]:
 
 
 def test_every_table_of_messages_merges() -> None:
-    readers = {table for table in tables() if "silver.message" in contract(table).reads}
+    readers = {table for table in list_tables() if "silver.message" in read_contract(table).reads}
     assert readers == set(MERGED), "a contract that reads silver.message has `merge`, its job `partial`"
 
 
@@ -228,7 +230,7 @@ def test_every_table_of_messages_merges() -> None:
 def test_a_run_hands_out_every_column_that_a_table_reads(table: str) -> None:
     """Golden cases have all columns of messages; a run has those of READ."""
     message = rows_frame([row_of(seed) for seed in range(20)], "silver.message")
-    narrow = mark_messages(message.select(READ), reference("ref.definition"))
+    narrow = mark_messages(message.select(READ), reference_table("ref.definition"))
     try:
         counted_in_parts(table, [narrow])
     except pl.exceptions.ColumnNotFoundError as error:
@@ -245,10 +247,10 @@ def test_parts_merge_to_the_whole(table: str, cut: list[tuple[int, int]]) -> Non
     """cut: each message's seed, and the part that it is in."""
     message = rows_frame([row_of(seed) for seed, _ in cut], "silver.message")
     part_of = pl.Series([part for _, part in cut], dtype=pl.Int64)
-    job = importlib.import_module(f"jobs.gold.{contract(table).name}")
-    whole = conform(job.transform(message=message, **inputs(table)), table)
+    job = importlib.import_module(f"jobs.gold.{read_contract(table).name}")
+    whole = conform_frame(job.transform(message=message, **inputs(table)), table)
     # As an engine hands them out: the columns that gold reads, marked once.
-    narrow = mark_messages(message.select(READ), reference("ref.definition"))
+    narrow = mark_messages(message.select(READ), reference_table("ref.definition"))
     parts = [narrow.filter(part_of == place) for place in range(4)]
     assert rows_of(counted_in_parts(table, parts)) == rows_of(whole)
     assert whole.height > 0 or len(cut) < 200, "the example counts nothing"

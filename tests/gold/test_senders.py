@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from jobs.core import sketch
-from jobs.core.contracts import conform, polars_schema, rows_frame
-from jobs.core.merge import merged
+from jobs.core.contracts import conform_frame, polars_schema, rows_frame
+from jobs.core.merge import merge_rows
 from jobs.gold import spam_source_daily, spam_source_monthly
 from jobs.gold.senders import sender_sketches
 
@@ -55,7 +55,7 @@ def messages(senders: int) -> pl.DataFrame:
     )
     kinds = polars_schema("silver.message")
     missing = {name: pl.lit(None, dtype=kind) for name, kind in kinds.items() if name not in frame.columns}
-    return conform(frame.with_columns(**missing), "silver.message")
+    return conform_frame(frame.with_columns(**missing), "silver.message")
 
 
 def lists_of(frame: pl.DataFrame) -> dict[tuple[str, str], list[int]]:
@@ -63,7 +63,7 @@ def lists_of(frame: pl.DataFrame) -> dict[tuple[str, str], list[int]]:
 
 
 def estimates(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(senders=sketch.estimate(sketch.of_bytes(pl.col("sender_sketch"))))
+    return frame.with_columns(senders=sketch.estimate_distinct(sketch.from_bytes(pl.col("sender_sketch"))))
 
 
 def test_neither_order_nor_parts_change_a_sketch(definition: pl.DataFrame) -> None:
@@ -74,7 +74,7 @@ def test_neither_order_nor_parts_change_a_sketch(definition: pl.DataFrame) -> No
         message = messages(SENDERS).sort(order)
         found.append(lists_of(sender_sketches(message, definition, ["operator_id"])))
         by_day = sender_sketches(message, definition, ["operator_id", "period_date", "client_network"])
-        found.append(lists_of(merged(by_day, cell, {"sender_sketch": "sketch"})))
+        found.append(lists_of(merge_rows(by_day, cell, {"sender_sketch": "sketch"})))
     assert set(found[0]) == {("recipient", "HARM"), ("recipient", "SPAM")}
     assert found[1:] == [found[0]] * 3
     small = sender_sketches(messages(100), definition, ["operator_id"])
@@ -83,7 +83,9 @@ def test_neither_order_nor_parts_change_a_sketch(definition: pl.DataFrame) -> No
 
 def test_an_estimate_beyond_what_a_sketch_holds_is_near(definition: pl.DataFrame) -> None:
     rows = sender_sketches(messages(3 * SENDERS), definition, ["operator_id"])
-    found = dict(rows.select("definition_code", sketch.estimate(pl.col("sender_sketch"))).iter_rows())
+    found = dict(
+        rows.select("definition_code", sketch.estimate_distinct(pl.col("sender_sketch"))).iter_rows()
+    )
     # Three standard errors are 5%.
     assert found["HARM"] == pytest.approx(1.5 * SENDERS, rel=0.05)
     assert found["SPAM"] == pytest.approx(0.6 * SENDERS, rel=0.05)
@@ -102,19 +104,19 @@ def test_a_sketch_is_its_hashes_as_bytes() -> None:
         assert written["hashes"].to_list() == [
             None if one is None else np.array(one, "<i8").tobytes() for one in wanted
         ]
-        assert written.select(sketch.of_bytes(pl.col("hashes")))["hashes"].to_list() == wanted
-        assert written[1:].select(sketch.of_bytes(pl.col("hashes")))["hashes"].to_list() == wanted[1:]
+        assert written.select(sketch.from_bytes(pl.col("hashes")))["hashes"].to_list() == wanted
+        assert written[1:].select(sketch.from_bytes(pl.col("hashes")))["hashes"].to_list() == wanted[1:]
 
 
 def test_months_add_up(definition: pl.DataFrame) -> None:
     """A sender of two days and its network count once in the month."""
     message = messages(100)
-    daily = conform(spam_source_daily.transform(message, definition), "gold.spam_source_daily")
+    daily = conform_frame(spam_source_daily.transform(message, definition), "gold.spam_source_daily")
     operator = rows_frame(
         [{"operator_id": "op", "subscribers": [{"channel_code": "_T", "subscriber_count": 500}]}],
         "ref.operator",
     )
-    monthly = conform(spam_source_monthly.transform(daily, operator), "gold.spam_source_monthly")
+    monthly = conform_frame(spam_source_monthly.transform(daily, operator), "gold.spam_source_monthly")
     rows = {(row["unit_code"], row["definition_code"]): row for row in estimates(monthly).to_dicts()}
     harm = rows["recipient", "HARM"]
     names = ("units", "spam_certain", "senders", "network_count", "day_count")

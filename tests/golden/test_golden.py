@@ -25,7 +25,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import REFERENCE, conform, contract, polars_schema, reference, tables
+from jobs.core.contracts import (
+    REFERENCE,
+    conform_frame,
+    list_tables,
+    polars_schema,
+    read_contract,
+    reference_table,
+)
 from jobs.silver.frames import COPY, MESSAGE
 from jobs.silver.pipeline import count_once, make_messages_in_memory
 
@@ -89,10 +96,10 @@ def rows_of(
 def inputs(table: str, cases: Iterable[Path]) -> dict[str, pl.DataFrame]:
     """What the table's job reads, for all of these cases together."""
     frames = {}
-    for name in contract(table).reads:
+    for name in read_contract(table).reads:
         files = [case / f"{name}.csv" for case in cases if (case / f"{name}.csv").exists()]
-        if not files and (REFERENCE / f"{contract(name).name}.csv").exists():
-            frames[name] = reference(name)
+        if not files and (REFERENCE / f"{read_contract(name).name}.csv").exists():
+            frames[name] = reference_table(name)
         else:
             rows = [row for file in files for row in rows_of(file, name, file.parent.name)]
             frames[name] = pl.DataFrame(rows, schema=polars_schema(name), orient="row")
@@ -107,7 +114,7 @@ def is_alone(case: Path) -> bool:
 
 def computed(table: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """The rows of a table, from the tables that it reads."""
-    about = contract(table)
+    about = read_contract(table)
     short = {name.split(".")[1]: frame for name, frame in frames.items()}
     if table == MESSAGE:
         return make_messages_in_memory(**short).table(MESSAGE)
@@ -121,14 +128,14 @@ def computed(table: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
 def made(table: str) -> dict[Path, list[dict[str, Any]]]:
     """For each case of the table the rows that its job makes; a table's cases run together."""
     found: dict[Path, list[dict[str, Any]]] = {}
-    about = contract(table)
+    about = read_contract(table)
     of_table = [case for case in CASES if case.parent.name == table]
     # No column tells the cases of a table across operators apart: each is alone.
     alone = [case for case in of_table if is_alone(case) or "operator_id" not in about.columns]
     groups = [[case for case in of_table if case not in alone], *([case] for case in alone)]
     for group in filter(None, groups):
         frames = inputs(table, group)
-        rows = conform(computed(table, frames), table)
+        rows = conform_frame(computed(table, frames), table)
         whole = rows.to_dicts()
         if "operator_id" not in rows.columns:
             assert len(group) == 1
@@ -145,7 +152,7 @@ def made(table: str) -> dict[Path, list[dict[str, Any]]]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
 def test_golden(case: Path) -> None:
     table = case.parent.name
-    about = contract(table)
+    about = read_contract(table)
     with (case / "expected.csv").open(newline="", encoding="utf-8") as lines:
         columns = next(csv.reader(lines))
     expected = [
@@ -165,14 +172,19 @@ def found_in(rows: list[dict[str, Any]]) -> dict[str, int]:
 def test_every_job_that_counts_has_cases() -> None:
     # What makes transmissions and verdicts of bronze is a kernel; tests/formats asks those.
     # What operators and respondents send comes with a package, not from a job.
-    counted = {name for name in tables() if name.startswith(("gold.", "study.")) and contract(name).reads}
+    counted = {
+        name for name in list_tables() if name.startswith(("gold.", "study.")) and read_contract(name).reads
+    }
     wanted = counted | {"silver.message", "silver.copy_daily"}
     assert {case.parent.name for case in CASES} == wanted
 
 
 def test_no_file_of_a_case_is_overlooked() -> None:
     for case in CASES:
-        known = {f"{name}.csv" for name in contract(case.parent.name).reads} | {"expected.csv", "case.md"}
+        known = {f"{name}.csv" for name in read_contract(case.parent.name).reads} | {
+            "expected.csv",
+            "case.md",
+        }
         assert {file.name for file in case.iterdir()} <= known
     for folder in GOLDEN.glob("*.*/*"):
         assert folder in CASES or folder.parent.name.startswith("public."), f"{folder} has no expected.csv"

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import REFERENCE, contract, polars_schema, reference
+from jobs.core.contracts import REFERENCE, polars_schema, read_contract, reference_table
 from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released
 from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Protected, protect
@@ -32,8 +32,8 @@ def basis_of(folder: Path, release: str) -> Basis:
     tables = {}
     for table in READ:
         file = folder / f"{table}.csv"
-        if not file.exists() and (REFERENCE / f"{contract(table).name}.csv").exists():
-            tables[table] = reference(table)
+        if not file.exists() and (REFERENCE / f"{read_contract(table).name}.csv").exists():
+            tables[table] = reference_table(table)
             continue
         rows = rows_of(file, table, "") if file.exists() else []
         tables[table] = pl.DataFrame(rows, schema=polars_schema(table), orient="row")

@@ -26,7 +26,7 @@ from jobs.formats.options import complete_options
 from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
 from jobs.ingest import reading
 from jobs.ingest.manifest import Piece, Stream
-from jobs.ingest.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_of, read_ranges
+from jobs.ingest.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_lines, read_ranges
 from jobs.settings.operator import Operator
 from jobs.settings.operator import Source as SourceSettings
 from jobs.stages.ranges import ranges_of
@@ -78,7 +78,7 @@ def cut(path: Path, data: bytes, step: int, part: int, offset: int = 0) -> pl.Da
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "PART", part)
         for each in ranges(path, len(data), step, offset):
-            frames += [frame_of(block, start) for block, start in blocks(FS, each)]
+            frames += [frame_lines(block, start) for block, start in blocks(FS, each)]
     return pl.concat(frames)
 
 
@@ -316,7 +316,7 @@ def test_days_of_companions_are_days_of_the_piece(tmp_path: Path) -> None:
     )
     source = Source("op", "src", "st", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
     part = Range("", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
-    count = reading.parse_block(frame_of(lines, 0), part, "postfix", "batch").count
+    count = reading.parse_block(frame_lines(lines, 0), part, "postfix", "batch").count
     days = ("late_count", "first_event_date", "last_event_date")
     assert count.select(days).row(0) == (1, dt.date(2026, 10, 1), dt.date(2026, 11, 24))
 
@@ -543,7 +543,7 @@ def test_records_of_closed_days_are_counted_as_late(tmp_path: Path) -> None:
     )
     source = Source("op", "src", "st", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
     part = Range("", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
-    count = reading.parse_block(frame_of(lines, 0), part, "kannel", "batch").count
+    count = reading.parse_block(frame_lines(lines, 0), part, "kannel", "batch").count
     assert count.select("line_count", "record_count", "ignored_count", "late_count").row(0) == (4, 3, 1, 1)
 
 
@@ -598,7 +598,7 @@ def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: i
     rows = pl.concat([parsed.rows[name] for parsed in read]).sort("offset")
     assert sum(parsed.quarantined.height for parsed in read) == 0
     whole = registry.FORMATS[name]
-    frame = frame_of(b"".join(lines), 0).select("offset", "line")
+    frame = frame_lines(b"".join(lines), 0).select("offset", "line")
     about = Source("a", "s", "t", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
     told = whole.parse(frame.lazy(), about).filter(pl.col("line_code") == "record")
     own = told.with_columns(operator_id=pl.lit("a"), source_id=pl.lit("s"), stream_id=pl.lit("t"))
@@ -638,7 +638,7 @@ def test_a_mail_log_with_its_filters_and_rspamd_beside_tell_the_same_in_any_orde
             for first, last in zip(bounds, bounds[1:], strict=False):
                 part = Range("", 0, 0, f"t{number}-{first}", 0, source)
                 offset = sum(map(len, lines[:first]))
-                frame = frame_of(b"".join(lines[first:last]), offset)
+                frame = frame_lines(b"".join(lines[first:last]), offset)
                 into.append(reading.parse_block(frame, part, name, "batch").rows)
     whole = told_of(wholes)
     assert set(whole) >= {"postfix", "rspamd"}

@@ -29,7 +29,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.disk import DiskFull
-from jobs.core.lines import frame_of
+from jobs.core.lines import frame_lines
 from jobs.formats.registry import KERNELS
 from jobs.ingest import chunks, source_files, streams
 from jobs.ingest import pull as pulling
@@ -1113,4 +1113,4 @@ def test_mixed_line_ends_are_lines(site: Site) -> None:
     data = text(1).replace(b"\n", b"\r") + text(2) + text(3).replace(b"\n", b"\r\n") + text(4)
     site.write("mail.log", data)
     assert site.pull() == Pulled(1, len(data))
-    assert frame_of(site.landed()[0], 0).height == text(1, 2, 3, 4).count(b"\n")
+    assert frame_lines(site.landed()[0], 0).height == text(1, 2, 3, 4).count(b"\n")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.cli.from_logs import describe_domains
-from jobs.core.lines import frame_of
+from jobs.core.lines import frame_lines
 from jobs.formats.registry import FORMATS
 from jobs.proposal.domains import Domains, find_domains
 from jobs.proposal.from_logs import propose_from_logs
@@ -25,7 +25,7 @@ def transmissions(lines: list[str], server: str) -> pl.DataFrame:
     """What the server's kernel counts of the lines."""
     kernel = FORMATS[server]
     given = source()
-    parsed = kernel.parse(frame_of("\n".join(lines).encode(), 0).select("offset", "line").lazy(), given)
+    parsed = kernel.parse(frame_lines("\n".join(lines).encode(), 0).select("offset", "line").lazy(), given)
     records = parsed.filter(pl.col("line_code") == "record").with_columns(
         operator_id=pl.lit("a"), source_id=pl.lit("b"), stream_id=pl.lit("c")
     )

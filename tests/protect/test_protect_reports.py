@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import codes, contract, polars_schema
+from jobs.core.contracts import list_codes, polars_schema, read_contract
 from jobs.formats import AUTHENTICATION_REPORT, COMPLAINT, Source, dmarc, feedback
 from jobs.formats.shared.documents import frame_of
 from jobs.protect import pseudonym_keys, pseudonyms
@@ -60,7 +60,7 @@ def complaints(door: Door, *rows: dict[str, Any]) -> pl.DataFrame:
     done = pseudonyms.complaints(pl.DataFrame(rows, schema=COMPLAINT), door)
     schema = polars_schema("silver.complaint")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "complaint_hash"}
-    for name in contract("silver.complaint").required:
+    for name in read_contract("silver.complaint").required:
         assert done[name].null_count() == 0, name
     return done
 
@@ -156,7 +156,7 @@ def test_what_a_complaint_may_say_in_its_words_does_not_pass(door: Door) -> None
 
 def test_every_kind_and_result_is_in_its_list(door: Door) -> None:
     for column, code in (("delivery_result", "delivery_result_code"), ("auth_failure", "auth_failure_code")):
-        listed = codes(column)
+        listed = list_codes(column)
         done = complaints(door, *(complaint(**{column: each}) for each in listed), complaint())
         assert done[code].to_list() == [*listed, None]
 
@@ -179,7 +179,7 @@ def reports(door: Door, raw: pl.DataFrame) -> pl.DataFrame:
     done = authentication_reports(raw, door)
     schema = polars_schema("silver.authentication_report")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "record_hash"}
-    for name in contract("silver.authentication_report").required:
+    for name in read_contract("silver.authentication_report").required:
         assert done[name].null_count() == 0, name
     return done
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import contract, rows_frame
+from jobs.core.contracts import read_contract, rows_frame
 from jobs.formats import COMPLAINT, FACT, TRANSMISSION
 from jobs.protect import pseudonym_keys, pseudonyms, rules
 from jobs.protect.operators import Door, Own
@@ -279,7 +279,7 @@ def test_the_door_knows_the_sources_of_national_numbers_from_the_settings() -> N
     ]
     operator = Operator(id="op", name="A", country="USA", holding="a", currency="USD", source=sources)
     rows = rows_of_operators(config.Observatory(operator=[operator]))
-    assert set(rows[0]) == set(contract("ref.operator").columns)
+    assert set(rows[0]) == set(read_contract("ref.operator").columns)
     (own,) = Door.of(rows_frame(rows, "ref.operator")).own
     assert own.national_sources == ("smsc",)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jobs.core.contracts import REFERENCE
 from jobs.core.errors import ObservatoryError
-from jobs.core.matching import loosened, matcher, searcher
+from jobs.core.matching import loosen_pattern, make_matcher, make_searcher
 from jobs.protect import rules
 from jobs.protect.countermeasures import countermeasure_of_refusals, countermeasure_of_verdicts
 from jobs.protect.message_types import primary_type, type_of_texts, type_of_verdicts
@@ -97,9 +97,13 @@ def test_every_kind_is_matched_by_some_row(table):
 
 PATTERNS = [row.pattern for row in (*LOADED.types, *LOADED.measures) if row.match_on.endswith("_regex")]
 WORDS = sorted(
-    {word for pattern in PATTERNS for word in re.findall(r"[^\W\d_]{3,}|[A-Z0-9_]{4,}", loosened(pattern))}
+    {
+        word
+        for pattern in PATTERNS
+        for word in re.findall(r"[^\W\d_]{3,}|[A-Z0-9_]{4,}", loosen_pattern(pattern))
+    }
 )
-SEARCH = searcher(tuple(PATTERNS))
+SEARCH = make_searcher(tuple(PATTERNS))
 COMPILED = [re.compile(pattern) for pattern in PATTERNS]
 CASES = [str, str.upper, str.lower, str.title]
 
@@ -133,12 +137,12 @@ def test_matching_in_other_scripts_and_cases(text):
 
 
 def test_look_arounds_and_boundaries_are_loosened_only():
-    assert loosened(r"(?iu)\bwon\b(?!['x)]t)") == "(?i)won"
-    assert loosened(r"^(?!.*(?:A|B)).*C\\b") == r"^.*C\\b"
+    assert loosen_pattern(r"(?iu)\bwon\b(?!['x)]t)") == "(?i)won"
+    assert loosen_pattern(r"^(?!.*(?:A|B)).*C\\b") == r"^.*C\\b"
 
 
 def test_a_pattern_that_re2_refuses_is_still_tried():
-    search = searcher((r"(a)\1", "plain"))
+    search = make_searcher((r"(a)\1", "plain"))
     assert search("xaax plain") == [0, 1] and search("xax") == []
 
 
@@ -173,13 +177,13 @@ def test_what_re2_reads_otherwise_is_left_to_python(text):
         "(?i)ix",
         r"^\d$",
     )
-    assert searcher(patterns)(text) == [
+    assert make_searcher(patterns)(text) == [
         number for number, pattern in enumerate(patterns) if re.search(pattern, text)
     ]
 
 
 def test_equal_values_are_matched_whole():
-    match = matcher([rule("AD.retail")], "symbol")
+    match = make_matcher([rule("AD.retail")], "symbol")
     assert match("AD.retail") == (0,) and match("AD.retail2") == () == match("ad.retail")
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import polars as pl
 import pytest
 
-from jobs.core.contracts import contract, fields, polars_schema, tables
+from jobs.core.contracts import list_tables, polars_schema, read_contract, read_fields
 from jobs.protect import shapes
 from jobs.protect.operators import Door, Own
 
@@ -48,17 +48,17 @@ def test_what_is_no_queue_id_is_a_pseudonym_that_still_joins(id: str) -> None:
 
 def passed(column: str, *values: object) -> list[object]:
     """The values that a column of some table of silver lets pass."""
-    table = next(table for table in DOOR_TABLES if column in contract(table).columns)
+    table = next(table for table in DOOR_TABLES if column in read_contract(table).columns)
     rows = pl.DataFrame({column: values}, schema={column: polars_schema(table)[column]})
     return shapes.enforce_shapes(rows, table, DOOR)[column].to_list()
 
 
-DOOR_TABLES = [table for table in tables() if table.startswith("silver.") and contract(table).reads]
+DOOR_TABLES = [table for table in list_tables() if table.startswith("silver.") and read_contract(table).reads]
 
 
-@pytest.mark.parametrize("table", [table for table in tables() if table.startswith("silver.")])
+@pytest.mark.parametrize("table", [table for table in list_tables() if table.startswith("silver.")])
 def test_each_text_and_number_of_silver_states_what_may_pass(table: str) -> None:
-    for field in contract(table).fields:
+    for field in read_contract(table).fields:
         if "string" in field.type:
             stated = shapes.column_shapes(field)
             assert None not in stated.values(), f"{field.name}: state its shape in schemas/fields.yaml"
@@ -77,7 +77,7 @@ def parts_of(kind: str) -> list[tuple[str, str]]:
 
 
 def test_a_column_without_a_stated_shape_is_refused() -> None:
-    bare = dataclasses.replace(fields()["reply_code"], shape=None)
+    bare = dataclasses.replace(read_fields()["reply_code"], shape=None)
     with pytest.raises(AssertionError, match="states no shape of reply_code"):
         shapes.fitting_texts(bare, pl.col("reply_code"), DOOR)
 
@@ -114,7 +114,7 @@ def test_what_tells_somebody_passes_in_no_column(table: str) -> None:
     )
     left = shapes.enforce_shapes(rows, table, DOOR)
     assert left.schema == rows.schema
-    for field in contract(table).fields:
+    for field in read_contract(table).fields:
         if set(shapes.column_shapes(field).values()) != {"own"} and "string" in field.type:
             found = left[field.name].explode() if field.type.startswith("array") else left[field.name]
             parts = found.struct.unnest() if isinstance(found.dtype, pl.Struct) else found.to_frame()

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import contract, read_yaml
+from jobs.core.contracts import read_contract, read_yaml
 from jobs.core.errors import ObservatoryError
 from jobs.public.contracts import NEVER, PUBLIC, public_contract, public_tables, read
 from jobs.public.tables import coarse
@@ -25,12 +25,12 @@ def test_each_table_names_its_columns_and_none_that_never_leaves() -> None:
         assert not any(name.startswith("at_") for name in names)
         assert set(about.key) <= names and about.arguments
         # Every column of the source that is not named stays.
-        assert set(contract(about.source).columns) - names or about.table == "public.cost"
+        assert set(read_contract(about.source).columns) - names or about.table == "public.cost"
 
 
 def test_what_a_contract_does_not_name_does_not_leave() -> None:
     about = public_contract("public.investment_gap")
-    rows = pl.DataFrame(schema={field.name: pl.String for field in contract(about.source).fields})
+    rows = pl.DataFrame(schema={field.name: pl.String for field in read_contract(about.source).fields})
     assert coarse(rows.with_columns(secret=pl.lit("x")), about).columns == list(about.schema)
 
 

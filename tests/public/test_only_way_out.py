@@ -12,14 +12,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.core.contracts import tables
+from jobs.core.contracts import list_tables
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.public.contracts import public_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ("study.", "public", "jobs.release")
-STUDY = frozenset(table for table in tables() if table.startswith("study."))
+STUDY = frozenset(table for table in list_tables() if table.startswith("study."))
 # Which modules make public rows, by the call, and which write files of a release.
 MAKES_ROWS = {
     "jobs.public.tables.coarse": {"jobs.public.cost", "jobs.public.investment_gap"},

@@ -18,7 +18,7 @@ import openpyxl
 import pytest
 
 from jobs.core.errors import ObservatoryError
-from jobs.core.periods import edges
+from jobs.core.periods import period_bounds
 from jobs.questionnaire.checks import double_claims
 from jobs.questionnaire.definition import all_questions, form_for, load_definition
 from jobs.questionnaire.filing import Refused
@@ -187,7 +187,7 @@ def test_drop_downs_offer_the_labels_of_their_lists() -> None:
     ],
 )
 def test_a_period_has_its_first_and_last_day(period: str, first: str, last: str) -> None:
-    assert [day.isoformat() for day in edges(period)] == [first, last]
+    assert [day.isoformat() for day in period_bounds(period)] == [first, last]
 
 
 # --- there and back -------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import reference, rows_frame
+from jobs.core.contracts import reference_table, rows_frame
 from jobs.core.counting_rules import OPERATOR
 from jobs.gold import spam_volume_daily
 from jobs.report.gather import is_measured
@@ -55,7 +55,7 @@ def volume() -> pl.DataFrame:
                 "is_antispam": is_antispam,
             }
             rows += [message] * count
-    found = spam_volume_daily.transform(rows_frame(rows, "silver.message"), reference("ref.definition"))
+    found = spam_volume_daily.transform(rows_frame(rows, "silver.message"), reference_table("ref.definition"))
     return found.filter(pl.col("definition_code") == OPERATOR)
 
 

@@ -174,8 +174,10 @@ def test_a_page_with_audits_holds_the_errors_of_filters(tmp_path: Path) -> None:
     (mail, sms) = report.totals
     found = audited.correct_channel(report, mail)
     assert found.share == 1 and (found.low, found.high) != (mail["spam_certain"], mail["spam_possible"])
-    ends = words.percent_range(found.low / mail["units"], found.high / mail["units"])
-    as_counted = words.percent_range(sms["spam_certain"] / sms["units"], sms["spam_possible"] / sms["units"])
+    ends = words.format_percents(found.low / mail["units"], found.high / mail["units"])
+    as_counted = words.format_percents(
+        sms["spam_certain"] / sms["units"], sms["spam_possible"] / sms["units"]
+    )
     assert plain(page.all("h1")[0]["text"]) == f"Spam was {ends} of e-mail and {as_counted} of SMS"
     seen_text = plain(page.seen)
     assert "The interval of e-mail includes filter error. Not audited: SMS, whose ranges" in seen_text
@@ -238,7 +240,7 @@ def test_parts_of_an_audited_channel_hold_the_errors_of_filters(tmp_path: Path) 
     assert stages_told[1][-1] == stages_told[2][-1] == ""
     got = stages_.filter(pl.col("outcome_code") == "delivered")
     ends = [math.floor(got["spam_low"].sum()), math.ceil(got["spam_high"].sum())]
-    share = words.percent_range(*(end / got["units"].sum() for end in ends))
+    share = words.format_percents(*(end / got["units"].sum() for end in ends))
     text = plain(page.seen)
     assert f"delivered without a mark, {share}, was spam that got through." in text
     assert "Not audited, so shown as filters saw it: SMS." in text
@@ -289,7 +291,7 @@ def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tm
         stays[0] + half.sum() - ((half * 0.1) ** 2).sum() ** 0.5,
         stays[1] + half.sum() + ((half * 0.2) ** 2).sum() ** 0.5,
     ]
-    assert first[-1].text == words.plenty_range(math.floor(ends[0]), math.ceil(ends[1]))
+    assert first[-1].text == words.format_range(math.floor(ends[0]), math.ceil(ends[1]))
     assert second[2].text == "0" and second[-1].text[0].isdigit() and second[-1].text != "0"
     assert "by audit" in mail.note and sms.note.startswith("Not audited")
     assert {cells[-1].text for cells in sms.table.rows} == {"not audited"}
@@ -360,7 +362,7 @@ def test_a_part_without_content_is_no_want_of_an_audit() -> None:
     for cell in (audited.part_share_cell, audited.part_count_cell):
         assert cell(part(audited_units=0)).text == "not audited"
         assert cell(part(audited_units=0, seen_units=0)).text == ""
-    assert audited.part_share_cell(part()).text == words.percent_range(0.2, 0.5)
+    assert audited.part_share_cell(part()).text == words.format_percents(0.2, 0.5)
 
 
 def studied(rows: list[dict[str, Any]], quality: list[dict[str, Any]]) -> Report:

@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobs.core.contracts import reference, rows_frame
+from jobs.core.contracts import reference_table, rows_frame
 from jobs.gold import (
     spam_corrected_monthly,
     spam_route_daily,
@@ -52,7 +52,7 @@ def figures_of(rows: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
     own = pl.Series([row.pop("is_own_recipient") for row in rows], dtype=pl.Boolean)
     message = rows_frame(rows, "silver.message").with_columns(is_own_recipient=own)
     message = message.with_columns(transit_code=transit()).drop("is_own_recipient")
-    given_ = {"message": message, "definition": reference("ref.definition")}
+    given_ = {"message": message, "definition": reference_table("ref.definition")}
     source = spam_source_daily.transform(**given_)
     made = {
         "gold.spam_route_daily": spam_route_daily.transform(**given_),
@@ -65,7 +65,7 @@ def figures_of(rows: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
         *(made[f"gold.{name}"] for name in COUNTED),
         rows_frame([], "gold.filter_quality_monthly"),
         given_["definition"],
-        reference("ref.measure"),
+        reference_table("ref.measure"),
     )
     return gather_figures(lambda table: made[table] if table in made else rows_frame([], table))
 

@@ -213,7 +213,7 @@ def test_the_headline_is_what_the_figures_say(page: Page) -> None:
 def test_no_code_is_shown_without_a_name(page: Page) -> None:
     seen = page.seen
     for codelist in CODELISTS.glob("*.csv"):
-        for code, row in words.rows_of(codelist.stem).items():
+        for code, row in words.codelist_rows(codelist.stem).items():
             if re.search(r"[_.]", code) and code != row["name"]:
                 assert not re.search(rf"(?<![\w.]){re.escape(code)}(?![\w.])", seen), code
     for code in ("_U", "_O", "_T", "CAN_SPAM", "SPAMHAUS_UBE", "USA", "CHE", "NPL", "GBR", "no name"):
@@ -457,10 +457,10 @@ def test_one_stream_has_several_shares(report: Report) -> None:
     messages = stopped.filter(pl.col("unit_code") == "recipient")["units"].sum()
     both = stopped["units"].sum()
     blocked = rows["Blocked or marked (M3AAWG's metric), of messages"]
-    assert blocked[0] == words.percent(messages / (messages + passed))
-    assert rows["Blocked or marked, with refused attempts"][0] == words.percent(both / (both + passed))
+    assert blocked[0] == words.format_percent(messages / (messages + passed))
+    assert rows["Blocked or marked, with refused attempts"][0] == words.format_percent(both / (both + passed))
     (total,) = [each for each in report.totals if each["channel_code"] == "EMAIL"]
-    assert rows["As operators act, of recipients and attempts"][1] == words.whole(total["units"])
+    assert rows["As operators act, of recipients and attempts"][1] == words.format_count(total["units"])
     # Of the two other definitions, the logs tell most of this one.
     assert rows["Unsolicited bulk e-mail (Spamhaus)"][0] == "21.0–79.0%"
 
@@ -1049,17 +1049,18 @@ def test_text_stands_out_from_white() -> None:
     [(0, "0%"), (0.0004, "<0.1%"), (0.382, "38.2%"), (0.9999, ">99.9%"), (1, "100%"), (0.0005, "0.1%")],
 )
 def test_a_share_is_never_rounded_to_nothing_nor_to_all(share: float, text: str) -> None:
-    assert words.percent(share) == text
+    assert words.format_percent(share) == text
 
 
 def test_ranges() -> None:
-    assert words.percent_range(0.372, 0.39) == "37.2–39.0%"
-    assert words.percent_range(0.372, 0.3721) == "37.2%"
-    assert words.percent_range(0.0001, 0.02) == "<0.1%–2.0%"
-    assert plain(words.plenty_range(1_240_000, 1_310_000)) == "1.24–1.31 million"
-    assert plain(words.plenty_range(990_000, 1_010_000)) == "990,000–1.01 million"
+    assert words.format_percents(0.372, 0.39) == "37.2–39.0%"
+    assert words.format_percents(0.372, 0.3721) == "37.2%"
+    assert words.format_percents(0.0001, 0.02) == "<0.1%–2.0%"
+    assert plain(words.format_range(1_240_000, 1_310_000)) == "1.24–1.31 million"
+    assert plain(words.format_range(990_000, 1_010_000)) == "990,000–1.01 million"
     assert (
-        plain(words.day_range(dt.date(2026, 11, 30), dt.date(2026, 12, 2))) == "30 November – 2 December 2026"
+        plain(words.format_days(dt.date(2026, 11, 30), dt.date(2026, 12, 2)))
+        == "30 November – 2 December 2026"
     )
 
 
@@ -1068,18 +1069,18 @@ def test_ranges() -> None:
     [(0, "0"), (9_876, "9,876"), (251_349, "251,000"), (999_600, "1 million"), (1_241_000, "1.24 million")],
 )
 def test_large_numbers_are_rounded_for_reading(number: int, text: str) -> None:
-    assert plain(words.plenty(number)) == text
+    assert plain(words.format_rounded(number)) == text
 
 
 @pytest.mark.parametrize(
     ("amount", "text"), [(0, "0"), (0.004, "<0.01"), (0.418, "0.42"), (12.34, "12.3"), (1234.5, "1,230")]
 )
 def test_money(amount: float, text: str) -> None:
-    assert words.money(amount) == text
+    assert words.format_money(amount) == text
 
 
 def test_a_time_is_told_in_utc() -> None:
-    assert plain(words.moment("2026-11-07T08:12:00+02:00")) == "7 November 2026, 06:12 UTC"
+    assert plain(words.format_time("2026-11-07T08:12:00+02:00")) == "7 November 2026, 06:12 UTC"
 
 
 def test_a_lake_without_what_audits_correct_is_to_be_run_again(

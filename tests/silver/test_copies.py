@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.core.contracts import contract
-from jobs.core.lines import frame_of
+from jobs.core.contracts import read_contract
+from jobs.core.lines import frame_lines
 from jobs.formats import Source
 from jobs.formats.format import SILVER
 from jobs.formats.registry import DOCUMENTS, KERNELS
@@ -59,7 +59,7 @@ def read(log: Log, source: str = "a", stream: str = "1", lines: list[str] | None
     data = "".join(line + "\n" for line in whole).encode("utf-8", "surrogatepass")
     about = Source(OPERATOR, source, stream, NEWEST, options=log.options)
     part = Range("", 0, len(data), "piece", 0, about, format=log.format)
-    return parse_block(frame_of(data, 0), part, log.format, "batch").rows
+    return parse_block(frame_lines(data, 0), part, log.format, "batch").rows
 
 
 def names_hosts(log: Log) -> bool:
@@ -312,4 +312,4 @@ def test_each_format_is_here() -> None:
     tested = {log.format for log in LOGS.values()} | {"amavis", "opendkim", "dmarc", "feedback", "knowledge"}
     assert tested == set(KERNELS), "each has logs in tests/support/samples/"
     assert set(DOCUMENTS) == {"dmarc", "feedback", "knowledge"}
-    assert {name.split(".")[1] for name in contract(copies.TABLE).reads} == set(KERNELS)
+    assert {name.split(".")[1] for name in read_contract(copies.TABLE).reads} == set(KERNELS)

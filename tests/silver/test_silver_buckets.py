@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.core.contracts import conform, contract, reference, rows_frame
+from jobs.core.contracts import conform_frame, read_contract, reference_table, rows_frame
 from jobs.formats.format import SILVER
 from jobs.formats.registry import FORMATS
 from jobs.protect.operators import Door, Own
@@ -40,7 +40,7 @@ COLUMNS = {
 
 def in_order(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows in an order of their own; symbols of several filters come in any order."""
-    whole = conform(rows, TABLE)
+    whole = conform_frame(rows, TABLE)
     return whole.sort("operator_id", "message_hash", "recipient_hash", "source_id", "stream_id", "offset")
 
 
@@ -163,7 +163,7 @@ def test_the_number_of_buckets_does_not_matter(
         "transmission": transmission,
         "verdict": verdict,
         "operator_knowledge": rows_frame([], "silver.operator_knowledge"),
-        "attribute_rule": reference("ref.attribute_rule"),
+        "attribute_rule": reference_table("ref.attribute_rule"),
     }
     whole = in_order(make_messages_in_memory(**frames).table(MESSAGE))
     assert_frame_equal(in_order(message_in_buckets(**frames, count=count)), whole)
@@ -198,7 +198,7 @@ def test_assembly_in_buckets(name: str) -> None:
     for table, rows_of in SILVER.items():
         if not getattr(FORMATS[name], rows_of):
             continue
-        by = contract(table).key
+        by = read_contract(table).key
         whole = assemble_in_memory(formats, DOOR, [table])[table]
         for count in (2, 7):
             parts = assembled_in_buckets(table, formats, DOOR, count)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
-from jobs.core.contracts import polars_schema, reference, rows_frame
+from jobs.core.contracts import polars_schema, reference_table, rows_frame
 from jobs.formats import TRANSMISSION, VERDICT, Source, exim, spamassassin
 from jobs.gold.counting import count_units
 from jobs.protect import pseudonym_keys, pseudonyms
@@ -29,7 +29,7 @@ DOOR = Door((Own(OPERATOR, "CHE", ("own.example",), (), (), (), key=bytes(32)),)
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 AT = dt.datetime(2026, 11, 24, 14, 1, 53, tzinfo=dt.UTC)
 ID = "1xVr5l-0000000001j-1Yd3"
-DEFINITION = reference("ref.definition")
+DEFINITION = reference_table("ref.definition")
 
 
 def spam(rows: pl.DataFrame, unit: str = "recipient") -> dict[str, dict[str, int]]:
@@ -334,7 +334,7 @@ def count(cases: list[Case], is_added: bool) -> dict[str, dict[str, int]]:
     verdict = verdict if verdict.height else pl.DataFrame(schema=polars_schema("silver.verdict"))
     transmission = pseudonyms.transmissions(transmissions(cases), DOOR)
     transmission = transmission.with_columns(place.alias("transmission_hash"))
-    rules = reference("ref.attribute_rule")
+    rules = reference_table("ref.attribute_rule")
     rows = make_messages_in_memory(transmission, verdict, knowledge(cases), rules).table("silver.message")
     found = spam(rows)
     for name, codes in spam(rows, "attempt").items():

@@ -139,7 +139,7 @@ def ingested(kernel: Any, *files: Path, zone: str = "UTC") -> dict[str, Any]:
         data = unpacked(file)
         source = Source("a", "s", f"t{number}", dt.datetime(2026, 11, 25, tzinfo=dt.UTC), zone)
         part = pieces.Range(str(file), 0, len(data), "p", 0, source)
-        parsed = pieces.parse_block(lines.frame_of(data, 0), part, kernel.NAME, "i")
+        parsed = pieces.parse_block(lines.frame_lines(data, 0), part, kernel.NAME, "i")
         for name, rows in parsed.rows.items():
             bronze.setdefault(name, []).append(rows)
         for column in ("line_count", "record_count", "ignored_count", "quarantined_count"):
@@ -313,14 +313,14 @@ def test_blocks_are_the_file_each_line_once(
     path.write_bytes(data)
     (log,), _ = logs_of([str(path)], FOREVER)
     found, progress = blocks_of(log.files[0])
-    whole = data if is_closed else data[: lines.last_start(data)]
+    whole = data if is_closed else data[: lines.last_line_start(data)]
     assert b"".join(each.data for each in sorted(found, key=lambda each: each.offset)) == whole
     assert all(each.data == whole[each.offset : each.offset + len(each.data)] for each in found)
     assert progress.waiting == len(data) - len(whole)
     assert progress.is_whole and progress.sees_end
     for each in found:
         if each.first_line is not None:
-            assert each.first_line == lines.frame_of(whole, 0)["offset"].to_list().index(each.offset) + 1
+            assert each.first_line == lines.frame_lines(whole, 0)["offset"].to_list().index(each.offset) + 1
 
 
 @given(st.integers(1, 400))

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from jobs.cli import main as command_line
-from jobs.core.lines import frame_of
+from jobs.core.lines import frame_lines
 from jobs.formats import Source, exim, jasmin, postfix, rspamd, sendmail
 from jobs.formats.sip import kamailio
 from jobs.ingest.reading import Range, parse_block
@@ -160,7 +160,7 @@ def test_refusals_of_policy_services_are_the_servers_alone(tmp_path: Path, prefi
     assert (log["records"], log["ignored_refusals"]) == (3, 0)
     about = Source(OPERATOR, "a", "1", NEWEST)
     part = Range("", 0, path.stat().st_size, "piece", 0, about, format="postfix")
-    rows = parse_block(frame_of(path.read_bytes(), 0), part, "postfix", "batch").rows
+    rows = parse_block(frame_lines(path.read_bytes(), 0), part, "postfix", "batch").rows
     formats, _ = count_once(rows)
     found = assembled("silver.transmission", formats, DOOR).sort("first_at")
     assert found.select("outcome_code", "countermeasure_code").rows() == [each[3] for each in SERVICES]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
@@ -73,7 +73,7 @@ class Site:
     def rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
         """Rows of a table as sorted tuples."""
         frame = read_delta(Path(self.lake.root) / table.replace(".", "/"))
-        frame = frame.select(columns or contract(table).columns) if frame.width else frame
+        frame = frame.select(columns or read_contract(table).columns) if frame.width else frame
         return sorted(frame.rows(), key=str)
 
     def sizes(self, table: str) -> dict[str, int]:

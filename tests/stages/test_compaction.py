@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.engine import compaction, record
 from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull
@@ -208,7 +208,7 @@ def test_the_records_of_many_runs_are_read_from_few_files(site: Often) -> None:
     again = site.lake.read("meta.run").sort("finished_at")
     assert again.filter(pl.col("stage_name") != "vacuum").equals(runs)
     assert record.state(site.lake, (*SILVER, *GOLD)) == state
-    assert contract("meta.run").partition_by == ()
+    assert read_contract("meta.run").partition_by == ()
 
 
 def recorded(root: Path, count: int) -> Lake:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobs.core.contracts import contract, reference, rows_frame
+from jobs.core.contracts import read_contract, reference_table, rows_frame
 from jobs.core.csv_tables import read_table, read_tables
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake, open_lake
@@ -34,7 +34,7 @@ from tests.support.study_node import SETTINGS
 ODD = "brb-email-5"
 SPAM = "sp303.EMAIL.attempted"
 NOW = dt.datetime(2027, 2, 3, 9, tzinfo=dt.UTC)
-INDICATORS = reference("ref.indicator_measure")
+INDICATORS = reference_table("ref.indicator_measure")
 
 
 def membership(channel: str | None = None) -> dict[str, pl.DataFrame]:
@@ -138,7 +138,7 @@ def rules_of(*rows: dict[str, Any]) -> dict[str, set[int]]:
           "size_code": "SMALL", "subscriptions": 1000, "valid_from": dt.date(2020, 1, 1), "source": "x"}
          for name in names], "ref.operator_frame",
     )  # fmt: skip
-    found = finding.suspicious(contributions, frame, reference("ref.answer_bound"))
+    found = finding.suspicious(contributions, frame, reference_table("ref.answer_bound"))
     rules: dict[str, set[int]] = {}
     for name, rule in found.filter(pl.col("period_code") == "2026-Q4").select("respondent_id", "rule").rows():
         rules.setdefault(name, set()).add(rule)
@@ -232,7 +232,7 @@ def lake(tmp_path: Path, odd: dict[str, pl.DataFrame]) -> Lake:
     root = tmp_path / "lake"
     for table in (SUBMISSION, ANSWERS, finding.TABLE):
         rows = odd[table] if table == finding.TABLE else odd[table].filter(pl.col("respondent_id") == ODD)
-        write_delta(root / table.replace(".", "/"), rows, list(contract(table).partition_by))
+        write_delta(root / table.replace(".", "/"), rows, list(read_contract(table).partition_by))
     return Lake(str(root))
 
 

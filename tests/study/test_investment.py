@@ -14,7 +14,7 @@ from scipy.special import ndtr
 from scipy.stats import norm
 
 from jobs.core import contracts
-from jobs.core.contracts import polars_schema, reference
+from jobs.core.contracts import polars_schema, reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.costs.investment_assumptions import draw_parameters
 from jobs.stats.censoring import draws_inside, fit_lognormal, mean_inside
@@ -268,7 +268,7 @@ def test_recovered_revenue_alone_is_no_account() -> None:
     assert account({"sp803.SMS": "1000"}, {"SMS": 1.0}, PRICES, ASSUMED, BANDS) == []
 
 
-POINTS = draw_parameters(contracts.reference("ref.cost_parameter"))
+POINTS = draw_parameters(contracts.reference_table("ref.cost_parameter"))
 
 
 # --- estimates ---------------------------------------------------------------------------------------
@@ -314,8 +314,8 @@ def made_up(seed: int) -> tuple[pl.DataFrame, pl.DataFrame, Reference]:
     countries = Reference(
         of_all,
         known.sort("country_code").with_columns(period_code=pl.lit("2026")),
-        reference("ref.country"),
-        reference("ref.country_group"),
+        reference_table("ref.country"),
+        reference_table("ref.country_group"),
     )
     return found, people, countries
 
@@ -456,7 +456,7 @@ def test_the_interval_holds_what_capital_takes_for_granted() -> None:
         [{"country_code": "FJI", "channel_code": "EMAIL", "period_code": "2026", "subscriptions": 8000}],
         schema=polars_schema("ref.denominator"),
     )
-    of = Reference(frame, known, reference("ref.country"), reference("ref.country_group"))
+    of = Reference(frame, known, reference_table("ref.country"), reference_table("ref.country_group"))
     key = ("investment", "EMAIL", "2026")
     found = {
         (row["area_code"], row["component_code"]): row

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from jobs.cli.main import app
 from jobs.cli.study import parse_gap
 from jobs.cli.study_spending import gap_assumptions, investment_tables
-from jobs.core.areas import classified
-from jobs.core.contracts import polars_schema, reference
+from jobs.core.areas import classify_countries
+from jobs.core.contracts import polars_schema, reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 from jobs.settings.study import Gap
@@ -26,7 +26,7 @@ from jobs.study.estimate.rows import typed
 from jobs.study.investment_gap import best_respondents, channel_rows, stopping, taken_for_granted
 from tests.support import study_lake
 
-ASSUMED = reference("ref.investment_assumption")
+ASSUMED = reference_table("ref.investment_assumption")
 
 
 def chosen(given: Gap, settings: Gap) -> list[tuple[str, str, float, str]]:
@@ -217,7 +217,9 @@ def test_only_the_targets_that_are_wanted_are_held_against() -> None:
              "estimate_low": 50.0, "estimate_high": 900.0, "conf_status_code": "C"}
         ]
     )  # fmt: skip
-    members = classified(reference("ref.country"), reference("ref.country_group"), dt.date(2026, 12, 31))
+    members = classify_countries(
+        reference_table("ref.country"), reference_table("ref.country_group"), dt.date(2026, 12, 31)
+    )
     prices = {("FJI", 2025): Price("FJD", 100, 1, 2, None)}
     rows = channel_rows(spending, members, prices, ASSUMED, {"norm": (0.8, "the command line")}, None)
     assert {row["target_code"] for row in rows} == {"norm"}

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import conform, reference
+from jobs.core.contracts import conform_frame, reference_table
 from jobs.core.csv_tables import read_table
 from jobs.study import mirror
 from jobs.study.estimate.rows import MEASURES
@@ -56,8 +56,8 @@ BY = ["respondent_id", "period_code", "channel_code", "unit_code", "definition_c
 REFERENCE = Reference(
     read_table(FOLDER, "ref.operator_frame"),
     read_table(FOLDER, "ref.denominator"),
-    reference("ref.country"),
-    reference("ref.country_group"),
+    reference_table("ref.country"),
+    reference_table("ref.country_group"),
 )
 
 
@@ -202,7 +202,7 @@ def test_routes_add_up_to_volumes() -> None:
 def test_grey_routes_show_in_the_mirror() -> None:
     """Messages that come in by bulk senders never left their country by one; hubs have both sides."""
     routes, frame = (read_table(FOLDER, table) for table in (ROUTE, "ref.operator_frame"))
-    found = conform(mirror.transform(routes, frame), "study.mirror")
+    found = conform_frame(mirror.transform(routes, frame), "study.mirror")
     for side in ("sent", "received"):
         assert found[f"{side}_coverage_pct"].is_between(0, 100, closed="right").all()
     all_, hub, aggregator = (

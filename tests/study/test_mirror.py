@@ -14,7 +14,7 @@ import pytest
 
 from expectations import native
 from jobs.cli.study_results import mirror_table as printed
-from jobs.core.contracts import conform, contract, rows_frame
+from jobs.core.contracts import conform_frame, read_contract, rows_frame
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
 from jobs.questionnaire.respondents import Respondent
@@ -138,8 +138,8 @@ def test_a_mirror_that_tells_more_than_was_given_is_not_written(
     before = lake.version("study.mirror") if lake.exists("study.mirror") else None
 
     def doubled(table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
-        route, frame = (have[name] for name in contract(table).reads)
-        return conform(mirror.transform(pl.concat([route, route]), frame), table)
+        route, frame = (have[name] for name in read_contract(table).reads)
+        return conform_frame(mirror.transform(pl.concat([route, route]), frame), table)
 
     monkeypatch.setattr(study_stage, "compute", doubled)
     with pytest.raises(ValidationHeld, match="counted_within_given"):

@@ -12,8 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.special import betaincinv
 
-from jobs.core.contracts import reference
-from jobs.core.periods import days_of
+from jobs.core.contracts import reference_table
+from jobs.core.periods import count_days
 from jobs.core.shares import CALLS, ENDS, SHARES
 from jobs.stats.estimation import SMALLEST, Array, seed_of, weight_respondents
 from jobs.stats.intervals import Figures, estimate_figures
@@ -47,7 +47,7 @@ def month(
         "respondent_id": who, "period_code": period, "channel_code": "EMAIL", "unit_code": "recipient",
         "definition_code": "OPERATOR", "units": before + sum(counts), "spam_certain": before + flagged,
         "spam_possible": before + flagged + undecided, "subscriptions": 100, "answer_status_code": None,
-        "day_count": days_of(period), "certain_before": before, "undecided_before": 0,
+        "day_count": count_days(period), "certain_before": before, "undecided_before": 0,
         "content_seen": sum(counts),
         "quality_method_code": None, **NOTHING, **dict(zip(CALLS, counts, strict=True)), **told,
     }  # fmt: skip
@@ -200,7 +200,7 @@ def test_labels_speak_for_definitions_that_ask_what_measures_did() -> None:
     }  # fmt: skip
     rows = {"definition_code": list(predicates), "predicate": list(predicates.values())}
     assert labelled_definitions(pl.DataFrame(rows)) == {"OPERATOR", "BLOCKED"}
-    assert labelled_definitions(reference("ref.definition")) == {"OPERATOR"}
+    assert labelled_definitions(reference_table("ref.definition")) == {"OPERATOR"}
 
 
 # --- whole cells ----------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def known_countries() -> Reference:
     ).with_columns(valid_from=pl.date(2020, 1, 1), valid_to=pl.lit(None, pl.Date))  # fmt: skip
     known = {"country_code": "FRA", "period_code": "2026", "channel_code": "EMAIL"}
     denominator = pl.DataFrame([known | {"subscriptions": 200 * PEOPLE}])
-    return Reference(frame, denominator, reference("ref.country"), reference("ref.country_group"))
+    return Reference(frame, denominator, reference_table("ref.country"), reference_table("ref.country_group"))
 
 
 def estimated(rows: list[Row]) -> dict[tuple[str, str], Row]:

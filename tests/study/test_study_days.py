@@ -39,9 +39,9 @@ def test_days_of_periods_are_those_of_python() -> None:
     frame = pl.DataFrame({"code": codes})
     found = frame.select("code", last=last_day(pl.col("code")), days=days_of(pl.col("code")))
     assert {row[0]: row[1:] for row in found.rows()} == {
-        code: (periods.last_day(code), periods.days_of(code)) for code in codes
+        code: (periods.last_day(code), periods.count_days(code)) for code in codes
     }
-    assert [periods.days_of(code) for code in ("2024", "2024-Q1", "2026-02")] == [366, 91, 28]
+    assert [periods.count_days(code) for code in ("2024", "2024-Q1", "2026-02")] == [366, 91, 28]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_days_of_periods_are_those_of_python() -> None:
      ("2026-02", 26, True), ("2026-02", 25, False), ("2026-11", 4, False)],
 )  # fmt: skip
 def test_a_tenth_of_the_days_may_be_missing(period: str, days: int, is_there: bool) -> None:
-    assert periods.is_whole(days, periods.days_of(period)) == is_there
+    assert periods.is_whole(days, periods.count_days(period)) == is_there
 
 
 def test_counts_are_scaled_to_all_days_and_half_a_month_is_none() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import reference, rows_frame
+from jobs.core.contracts import reference_table, rows_frame
 from jobs.core.csv_tables import read_table
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
@@ -53,7 +53,7 @@ def listed(who: str, channel: str = "EMAIL", since: str = "2020-01-01", until: s
 def have(
     given: list[dict[str, Any]], answers: list[dict[str, Any]], frame: list[dict[str, Any]]
 ) -> dict[str, pl.DataFrame]:
-    return {name: reference(name) for name in SMALL} | {
+    return {name: reference_table(name) for name in SMALL} | {
         "study.submission": rows_frame(given, "study.submission"),
         "study.questionnaire_answer": rows_frame(answers, "study.questionnaire_answer"),
         "ref.operator_frame": rows_frame(frame, "ref.operator_frame"),

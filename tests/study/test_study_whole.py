@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from jobs.cli import main as command_line
-from jobs.core.periods import edges
+from jobs.core.periods import period_bounds
 from jobs.core.shares import SHARES
 from jobs.engine.lake import Lake
 from jobs.questionnaire.definition import form_for
@@ -62,7 +62,7 @@ def answers(respondent: str, period: str, given: dict[str, Any], role: str = "O"
     asked = ("sp201", "sp202", "sp205.EMAIL", "sp301.EMAIL", "sp303.EMAIL.attempted", "sp305.SMS.attempted",
              "sp306.VOICE_CS.attempted", "sp401.EMAIL.UNK", "sp501.EMAIL.unknown", "sp601.EMAIL.filtering",
              "sp701._T", "sp705._T", "sp706", "sp801.EMAIL", "sp901.EMAIL", "sp904")  # fmt: skip
-    days = zip(("sp105.first", "sp105.last"), map(str, edges(period)), strict=True)
+    days = zip(("sp105.first", "sp105.last"), map(str, period_bounds(period)), strict=True)
     given = given | {"sp101": respondent, "sp102": role, "sp103": "NPL"} | dict(days)
     lines: list[dict[str, Any]] = [{"indicator": name, "answer": value} for name, value in given.items()]
     lines += [

@@ -22,7 +22,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import conform, polars_schema, reference
+from jobs.core.contracts import conform_frame, polars_schema, reference_table
 from jobs.formats import LINES, Source, kannel
 from jobs.gold import campaign_daily
 from jobs.protect import signatures
@@ -199,14 +199,14 @@ def as_messages(rows: pl.DataFrame) -> pl.DataFrame:
     missing = [
         pl.lit(given.get(name), kind).alias(name) for name, kind in kinds.items() if name not in rows.columns
     ]
-    return conform(rows.with_columns(missing).select(list(kinds)), "silver.message")
+    return conform_frame(rows.with_columns(missing).select(list(kinds)), "silver.message")
 
 
 def thresholds(**changed: float) -> pl.DataFrame:
     value = pl.col("parameter_value")
     for name, number in changed.items():
         value = pl.when(pl.col("parameter_code") == name).then(float(number)).otherwise(value)
-    return reference("ref.campaign_parameter").with_columns(value.alias("parameter_value"))
+    return reference_table("ref.campaign_parameter").with_columns(value.alias("parameter_value"))
 
 
 def found(seeds: tuple[int, ...], **changed: float) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import contract, polars_schema, reference
+from jobs.core.contracts import polars_schema, read_contract, reference_table
 from jobs.costs import simulation
 from jobs.costs.prices import FixedCost
 from jobs.costs.simulation import simulate_costs
@@ -81,7 +81,7 @@ def effort() -> pl.DataFrame:
 def write_lake(folder: Path) -> Path:
     """The lake and its settings file, which is returned."""
     rows = effort()
-    parameters, rates = reference("ref.cost_parameter"), reference("ref.exchange_rate")
+    parameters, rates = reference_table("ref.cost_parameter"), reference_table("ref.exchange_rate")
     own = {"alp-mail": ([LICENCE], "CHF"), "isle-mobile": ([], "FJD")}
     costs = [
         simulate_costs(rows.filter(operator_id=whose), parameters, fixed, rates, currency)
@@ -89,7 +89,7 @@ def write_lake(folder: Path) -> Path:
     ]
     lake = folder / "lake"
     for table, frame in ((EFFORT, rows), (COST, pl.concat(costs))):
-        write_delta(lake / table.replace(".", "/"), frame, list(contract(table).partition_by))
+        write_delta(lake / table.replace(".", "/"), frame, list(read_contract(table).partition_by))
     run = {
         "run_id": "r1",
         "stage_name": "gold",
@@ -98,7 +98,7 @@ def write_lake(folder: Path) -> Path:
     write_delta(lake / "meta" / "run", pl.DataFrame([run], schema=polars_schema("meta.run")), [])
     # What came after the last finished run is not looked at.
     late = rows.with_columns(units_examined=pl.lit(0, pl.Int64), filter_us=pl.lit(10**15, pl.Int64))
-    write_delta(lake / "gold" / "countermeasure_effort_daily", late, list(contract(EFFORT).partition_by))
+    write_delta(lake / "gold" / "countermeasure_effort_daily", late, list(read_contract(EFFORT).partition_by))
     settings = folder / "observatory.toml"
     settings.write_text(SETTINGS, encoding="utf-8")
     return settings

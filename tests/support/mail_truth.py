@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import conform, contract, polars_schema, reference
+from jobs.core.contracts import conform_frame, polars_schema, read_contract, reference_table
 from jobs.formats import LINES, Source, exim, rspamd
 from jobs.gold import campaign_daily
 from jobs.protect import pseudonyms
@@ -219,7 +219,7 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
         ("silver.verdict", "verdict_hash", pseudonyms.verdicts(pl.concat(said), door)),
     ]:
         named = rows.with_columns(pl.col("offset").cast(pl.String).alias(hashed))
-        frames[table] = conform(named.select(contract(table).columns), table)
+        frames[table] = conform_frame(named.select(read_contract(table).columns), table)
     knowledge = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
     sent, said = frames["silver.transmission"], frames["silver.verdict"]
     made = make_messages_in_memory(sent, said, knowledge).table(MESSAGE)
@@ -230,7 +230,7 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
 def found(seeds: tuple[int, ...]) -> pl.DataFrame:
     """Each mail with its campaign, true and found (null: in none), its seed and what its logs tell."""
     made, truth = traffic(seeds)
-    member = members_of(campaign_daily.transform(made, reference("ref.campaign_parameter")))
+    member = members_of(campaign_daily.transform(made, reference_table("ref.campaign_parameter")))
     # A mail has so many lines in the server's log; its message is at one of them.
     number = (pl.col("offset") // LINES_OF_A_MAIL).cast(pl.Int64).alias("number")
     rows = made.select("operator_id", number, "signature_hash").join(

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.core.areas import COUNTRY, GROUPS, areas, members, on_day
-from jobs.core.contracts import reference, rows_frame
+from jobs.core.areas import COUNTRY, GROUPS, are_in_area, list_areas, rows_on_day
+from jobs.core.contracts import reference_table, rows_frame
 from jobs.core.shares import SHARES
 from jobs.costs.investment_assumptions import draw_parameters
 from jobs.stats.estimation import REPLICATES, Array, Operators, seed_of, weight_respondents
@@ -44,7 +44,7 @@ from sample_data.membership import (
 )
 
 BANDS = ("acceptable", "caution", "unreliable")
-AREAS = areas(countries())
+AREAS = list_areas(countries())
 DAY = dt.date(int(YEAR), 12, 31)
 KEY = ("respondent_id", "period_code")
 # Replicates of weights: intervals of countries use draws of their own, others have rougher errors. Where
@@ -102,14 +102,14 @@ def sample_of_people(people: Population, answered: Array, replicates: int, *key:
         people.subscriptions,
         answered,
     )
-    member = np.array([members(area, people.country) for area in AREAS])
+    member = np.array([are_in_area(area, people.country) for area in AREAS])
     groups = {area.code: member[place] for place, area in enumerate(AREAS) if area.code in GROUPS}
     drawn = weight_respondents(operators, groups, seed_of(*key), replicates)
     return Sample(drawn, AREAS, member, member @ people.subscriptions, people.respondent)
 
 
 def of_areas(people: Population, figure: Array) -> dict[str, float]:
-    return {area.code: float(figure[members(area, people.country)].sum()) for area in AREAS}
+    return {area.code: float(figure[are_in_area(area, people.country)].sum()) for area in AREAS}
 
 
 def spam_held(
@@ -204,8 +204,10 @@ def spending_of(channel: str, seed: int) -> tuple[Any, dict[str, float]]:
         ],
         "ref.price_level",
     )  # fmt: skip
-    known = [reference(f"ref.{name}") for name in ("cost_parameter", "investment_assumption", "budget_band")]
-    places = [reference(f"ref.{name}") for name in ("country", "country_group")]
+    known = [
+        reference_table(f"ref.{name}") for name in ("cost_parameter", "investment_assumption", "budget_band")
+    ]
+    places = [reference_table(f"ref.{name}") for name in ("country", "country_group")]
     whole = accounts_of(people, told, frame, levels, [*known, *places])
     amounts = dict(whole.group_by("respondent_id").agg(pl.col("market_amount").cast(pl.Float64).sum()).rows())
     truth = of_areas(people, np.array([amounts[name] for name in people.respondent]))
@@ -229,7 +231,7 @@ def spending_of(channel: str, seed: int) -> tuple[Any, dict[str, float]]:
     )  # fmt: skip
     of_reference = Reference(frame, denominator, *places)
     parity = {name: of.ppp / of.market for (name, year), of in prices_of(levels).items() if year == BASE}
-    drawn = draw_parameters(on_day(known[0], DAY))
+    drawn = draw_parameters(rows_on_day(known[0], DAY))
 
     def found_of(samples: int) -> Iterator[list[dict[str, object]]]:
         for number in range(samples):

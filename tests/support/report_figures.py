@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.core.contracts import conform, contract, reference, rows_frame
+from jobs.core.contracts import conform_frame, read_contract, reference_table, rows_frame
 from jobs.core.shares import CALL_SHARES, CALLS
 from jobs.gold import spam_corrected_monthly
 from jobs.gold.correcting import estimate_whole
@@ -397,10 +397,10 @@ def with_corrected(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[di
     """Rows of gold tables with those that gold computes of them: what audits and tests correct."""
     table = "gold.spam_corrected_monthly"
     given = [
-        reference(name) if name.startswith("ref.") else rows_frame(tables.get(name, []), name)
-        for name in contract(table).reads
+        reference_table(name) if name.startswith("ref.") else rows_frame(tables.get(name, []), name)
+        for name in read_contract(table).reads
     ]
-    return tables | {table: conform(spam_corrected_monthly.transform(*given), table).to_dicts()}
+    return tables | {table: conform_frame(spam_corrected_monthly.transform(*given), table).to_dicts()}
 
 
 def errors(quality: pl.DataFrame, types: pl.DataFrame | None = None) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import sqlglot
 from sqlglot import exp
 
 from expectations.rules import CONDITION, NOT_NULL, UNIQUE, rules_of
-from jobs.core.contracts import Field, codes, contract, polars_schema
+from jobs.core.contracts import Field, list_codes, polars_schema, read_contract
 from jobs.public.contracts import public_contract
 
 NO_CODE = "no_code"
@@ -26,7 +26,7 @@ NULLS = 5
 def fields_of(table: str) -> list[Field]:
     if table.startswith("public."):
         return [each.field for each in public_contract(table).columns]
-    return list(contract(table).fields)
+    return list(read_contract(table).fields)
 
 
 def schema_of(table: str) -> Mapping[str, Any]:
@@ -46,7 +46,7 @@ def literals(table: str) -> list[exp.Literal]:
 def pool(field: Field, texts: list[str], numbers: list[float]) -> list[Any]:
     """Values of a column."""
     if field.type == "string":
-        listed = list(codes(field.codelist)[:3]) if field.codelist else ["a", "b", "2026-11", "2026"]
+        listed = list(list_codes(field.codelist)[:3]) if field.codelist else ["a", "b", "2026-11", "2026"]
         return [*listed, *texts, "", "_T", NO_CODE]
     return value_pool(field.type, numbers)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from jobs.core.contracts import conform, polars_schema, reference
-from jobs.core.periods import days_of, months_of
+from jobs.core.contracts import conform_frame, polars_schema, reference_table
+from jobs.core.periods import count_days, months_of
 from jobs.public.cells import Basis
 from jobs.study import contribution, spam_volume
 from jobs.study.estimate.rows import MEASURES, typed
@@ -124,10 +124,10 @@ def basis(small: Small, release: str) -> Basis:
         source=pl.lit("made up"),
     )
     tables = {
-        "ref.operator_frame": conform(frame, "ref.operator_frame"),
-        "ref.denominator": conform(denominator, "ref.denominator"),
-        "ref.country": reference("ref.country"),
-        "ref.country_group": reference("ref.country_group"),
+        "ref.operator_frame": conform_frame(frame, "ref.operator_frame"),
+        "ref.denominator": conform_frame(denominator, "ref.denominator"),
+        "ref.country": reference_table("ref.country"),
+        "ref.country_group": reference_table("ref.country_group"),
     }
     known = Reference(*tables.values())
     given = answers(small)
@@ -156,7 +156,7 @@ def answers(small: Small) -> pl.DataFrame:
                 dict(zip(MEASURES, (figure // len(periods) for figure in each.figures), strict=True))
                 | {"respondent_id": each.name, "period_code": period, "channel_code": CHANNEL}
                 | {"unit_code": small.unit, "definition_code": "OPERATOR"}
-                | {"day_count": None if each.only_answers else days_of(period)}
+                | {"day_count": None if each.only_answers else count_days(period)}
                 | {"answer_status_code": "A" if each.only_answers else None}
                 | {"subscriptions": each.subscriptions}
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import conform, contract, polars_schema, reference
+from jobs.core.contracts import conform_frame, polars_schema, read_contract, reference_table
 from jobs.costs.cost_model import figures_in_force
 from jobs.study.cost import row_of
 from tests.support.delta import write_delta
@@ -137,7 +137,7 @@ def public() -> list[dict[str, Any]]:
 
 def write_study(folder: Path, settings: str = "") -> Path:
     """The lake with its study tables, the study's files, and the settings file, which is returned."""
-    models = figures_in_force(reference("ref.cost_model"), reference("ref.cost_model_parameter"))
+    models = figures_in_force(reference_table("ref.cost_model"), reference_table("ref.cost_model_parameter"))
     rows = {
         "study.investment": investment(),
         "study.investment_gap": [*gap(), untold()],
@@ -149,8 +149,8 @@ def write_study(folder: Path, settings: str = "") -> Path:
         schema = polars_schema(table)
         numbers = {name: pl.Float64 for name, kind in schema.items() if isinstance(kind, pl.Decimal)}
         plain = schema | numbers if table != "study.cost" else schema
-        frame = conform(pl.DataFrame(found, schema=plain), table)
-        write_delta(folder / "lake" / table.replace(".", "/"), frame, list(contract(table).partition_by))
+        frame = conform_frame(pl.DataFrame(found, schema=plain), table)
+        write_delta(folder / "lake" / table.replace(".", "/"), frame, list(read_contract(table).partition_by))
     named = [*rows, "study.submission", "study.investment_account", "study.questionnaire_answer"]
     run = {
         "run_id": "s1", "stage_name": "study", "finished_at": AT, "code_revision": "abc1234",

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import contract, polars_schema
+from jobs.core.contracts import polars_schema, read_contract
 from jobs.submission.counts import GOLD
 from jobs.submission.smallcounts import MEASURES
 from tests.support.delta import write_delta
@@ -74,7 +74,9 @@ def put_gold(
         schema = polars_schema(gold)
         extra = [name for name in schema if name not in both.columns]
         unknown = {
-            name: "_U" if schema[name] == pl.String else 0 for name in contract(gold).key if name in extra
+            name: "_U" if schema[name] == pl.String else 0
+            for name in read_contract(gold).key
+            if name in extra
         }
         table = both.with_columns(pl.lit(unknown.get(name), schema[name]).alias(name) for name in extra)
         keep = [name for name in schema if name not in MEASURES]

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 
-from jobs.core.contracts import contract, tables
-from jobs.core.patterns import masked
+from jobs.core.contracts import list_tables, read_contract
+from jobs.core.patterns import mask_lines
 from jobs.engine.lake import Lake
 from jobs.formats import Source
 from jobs.formats.format import SILVER
@@ -153,7 +153,7 @@ def test_whatever_stands_in_a_field_no_identifier_passes_the_door(log: Canaries)
 def test_no_canary_is_shown_of_a_line_that_nobody_understood(log: Canaries) -> None:
     lines = pl.Series([line for text, _ in log.entries() for line in text.splitlines()])
     for damaged in (lines, lines.str.slice(12), lines.str.replace_all("[<>]", "")):
-        assert found_in("\n".join(masked(damaged))) == set()
+        assert found_in("\n".join(mask_lines(damaged))) == set()
 
 
 # --- the whole way --------------------------------------------------------------------------------------
@@ -179,7 +179,9 @@ def test_all_that_was_planted_was_counted(in_slots: Left) -> None:
 @pytest.mark.long
 def test_no_canary_is_in_a_table_past_bronze(left: Left) -> None:
     read = [
-        table for table in tables() if contract(table).layer not in (*RAW, "ref") and left.lake.exists(table)
+        table
+        for table in list_tables()
+        if read_contract(table).layer not in (*RAW, "ref") and left.lake.exists(table)
     ]
     assert {"silver.transmission", "silver.message", "gold.spam_sender_domain_daily", "meta.run"} <= set(read)
     for table in read:
@@ -216,7 +218,7 @@ def contents(path: Path) -> Iterator[tuple[str, bytes]]:
 @pytest.mark.long
 def test_no_canary_is_in_what_a_held_rule_tells(left: Left) -> None:
     """A rule that every row breaks names a few keys."""
-    for table in tables():
-        if contract(table).layer in ("silver", "gold") and left.lake.exists(table):
+    for table in list_tables():
+        if read_contract(table).layer in ("silver", "gold") and left.lake.exists(table):
             for each in by_operator(table, "never", left.lake.read(table)):
                 assert found_in(message(table, each.rule, each.violations, each.examples)) == set()

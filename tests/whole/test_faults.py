@@ -262,7 +262,7 @@ def test_invalid_gold_leaves_gold_as_it_was(copied: Run, monkeypatch: pytest.Mon
     assert held.value.exit_code == 1
     message = str(held.value)
     rule = next(
-        name for name, text in contracts.contract("gold.spam_type_daily").checks if "possible" in text
+        name for name, text in contracts.read_contract("gold.spam_type_daily").checks if "possible" in text
     )
     assert f"gold.spam_type_daily: rule {rule} is broken on {broken.height} rows" in message
     assert "operator_id=lab-mail, period_date=2026-11-24" in message

@@ -9,7 +9,7 @@ import re
 import polars as pl
 import pytest
 
-from jobs.core.contracts import contract
+from jobs.core.contracts import read_contract
 from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
@@ -45,7 +45,7 @@ def test_every_table_is_held_to_its_contract(work: Run) -> None:
     absent = ("silver.operator_knowledge", "gold.bypass_indicator_daily")
     for table in (*SILVER, *GOLD):
         assert work.lake.exists(table) or table in absent, table
-        assert work.lake.read(table).columns == contract(table).columns
+        assert work.lake.read(table).columns == read_contract(table).columns
 
 
 def test_the_ledger_adds_up_and_knows_each_format(work: Run) -> None:

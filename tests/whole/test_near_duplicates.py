@@ -119,7 +119,7 @@ def test_subjects_and_fuzzy_hashes_stay_in_bronze(made: tuple[Lake, dict[str, An
     bronze = told(["bronze.exim", "bronze.rspamd"])
     # Of a logo's hash nothing is kept at all.
     assert [each for each in secrets if each not in bronze] == ["0a0a0a0a0a"]
-    later = [name for name in contracts.tables() if name.startswith(("silver.", "gold.", "meta."))]
+    later = [name for name in contracts.list_tables() if name.startswith(("silver.", "gold.", "meta."))]
     past = told(later)
     assert "shop7.example" in past
     assert [each for each in secrets if each in past] == []

@@ -20,7 +20,7 @@ import typer
 from deltalake import write_deltalake
 
 from jobs.cli import main as command_line
-from jobs.core.contracts import contract, polars_schema, rows_frame
+from jobs.core.contracts import polars_schema, read_contract, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
@@ -62,7 +62,7 @@ def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 def write_earlier(lake: Lake, table: str, frame: pl.DataFrame) -> None:
     """Write a table as an earlier version did, with the columns that the frame has."""
     lake.mark()
-    by = list(contract(table).partition_by)
+    by = list(read_contract(table).partition_by)
     write_deltalake(lake.path(table), frame.to_arrow(), partition_by=by)
 
 
@@ -75,7 +75,7 @@ def test_a_column_that_came_later_is_null_in_older_rows(tmp_path: Path) -> None:
     lake.append(rows_frame([EARLIER | {"offset": 9, "fuzzy": "00ff"}], RSPAMD), RSPAMD)
     assert lake.read(RSPAMD).sort("offset")["fuzzy"].to_list() == [None, "00ff"]
     # The version before is still read as it was, and a day is replaced as before.
-    assert lake.read(RSPAMD, 0).columns == contract(RSPAMD).columns
+    assert lake.read(RSPAMD, 0).columns == read_contract(RSPAMD).columns
     day = "operator_id = 'a' AND event_date = '2026-11-24'"
     lake.replace(rows_frame([EARLIER | {"fuzzy": "11ee"}], RSPAMD), RSPAMD, day)
     after = lake.read(RSPAMD)
@@ -101,7 +101,7 @@ def test_a_table_that_is_computed_as_a_whole_is_written_anew(tmp_path: Path) -> 
     earlier = earlier.with_columns(gone=1, necessary=pl.lit(1).cast(pl.Decimal(9, 1)))
     write_earlier(lake, table, earlier)
     lake.rewrite(rows_frame([row | {"gap": Decimal("1.25")}], table), table, {"run_id": "r2"})
-    assert lake.columns(table) == contract(table).columns
+    assert lake.columns(table) == read_contract(table).columns
     assert dict(lake.read(table).schema) == polars_schema(table)
     assert lake.read(table).select("period_code", "gap").rows() == [("2026", Decimal("1.25"))]
     assert lake.version(table) == 1

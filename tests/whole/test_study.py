@@ -18,8 +18,8 @@ from rich.console import Console
 
 from jobs.cli import main_figures
 from jobs.core import words
-from jobs.core.contracts import contract, reference
-from jobs.core.sql import expression
+from jobs.core.contracts import read_contract, reference_table
+from jobs.core.sql import parse_expression
 from jobs.costs import simulation
 from jobs.costs.prices import FixedCost
 from jobs.report.write import draw_report
@@ -60,7 +60,7 @@ def facts(truth: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def frame_of(study: Run, table: str, where: str = "TRUE") -> pl.DataFrame:
-    return study.lake.read(table, where=expression(where))
+    return study.lake.read(table, where=parse_expression(where))
 
 
 def rows_of(study: Run, table: str, where: str = "TRUE") -> list[SimpleNamespace]:
@@ -262,7 +262,7 @@ def test_costs_equal_those_of_the_true_effort(
         for key, effort in effort_of(truth, facts).items()
     ]
     effort = pl.DataFrame(rows).with_columns(pl.col("period_date").str.to_date())
-    parameters, rates = reference("ref.cost_parameter"), reference("ref.exchange_rate")
+    parameters, rates = reference_table("ref.cost_parameter"), reference_table("ref.exchange_rate")
     for operator in study.settings.operator:
         if operator.id.startswith("lab-"):
             continue
@@ -347,7 +347,7 @@ def test_tables_carry_their_contract(study: Run) -> None:
     absent = ("silver.authentication_report", "silver.operator_knowledge", "silver.copy_daily")
     tables = [table for table in (*SILVER, *GOLD) if table not in absent]
     for table in tables:
-        about = contract(table)
+        about = read_contract(table)
         delta = DeltaTable(study.lake.path(table))
         assert {field.name: field.metadata["comment"] for field in delta.schema().fields} == {
             field.name: field.description for field in about.fields
@@ -365,4 +365,4 @@ def test_the_readme_shows_what_the_demo_prints(study: Run) -> None:
 def test_the_readmes_picture_is_named_by_the_page_of_today(study: Run, tmp_path: Path) -> None:
     page = draw_report(study.lake, study.settings, tmp_path).read_text(encoding="utf-8")
     named = re.findall(r"!\[The report page: s(.*?)\]", README.read_text(encoding="utf-8"))
-    assert [words.unbroken(f"S{rest}") for rest in named] == re.findall(r"<h1>(.*?)</h1>", page)
+    assert [words.without_breaks(f"S{rest}") for rest in named] == re.findall(r"<h1>(.*?)</h1>", page)

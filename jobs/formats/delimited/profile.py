@@ -16,8 +16,8 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from jobs.core.channels import CALLS
-from jobs.core.choices import nearest, one_of
-from jobs.core.contracts import codes
+from jobs.core.choices import check_choice, nearest_hint
+from jobs.core.contracts import list_codes
 
 # Stands in a drafted profile where only the user can know what is meant.
 TO_FILL = "FILL IN"
@@ -86,7 +86,7 @@ class Target(Settings):
     def known_zone(cls, name: str | None) -> str | None:
         import zoneinfo
 
-        return name and one_of(name, zoneinfo.available_timezones(), "time zone")
+        return name and check_choice(name, zoneinfo.available_timezones(), "time zone")
 
     @model_validator(mode="after")
     def one_origin(self) -> Target:
@@ -144,7 +144,7 @@ class Targets(Settings):
             if kind == "code":
                 for code in [*target.codes.values(), target.default, target.value]:
                     if code is not None:
-                        one_of(refuse_unfilled(code), codes(name.removesuffix("_code")), name)
+                        check_choice(refuse_unfilled(code), list_codes(name.removesuffix("_code")), name)
                 if target.origins and target.default is None:
                     raise ValueError(f"{name} needs a default for values that are not among its codes")
             if kind == "integer" and target.value is not None and not target.value.isdigit():
@@ -197,7 +197,7 @@ class Decided(Settings):
     @field_validator("stage", "outcome", "grain")
     @classmethod
     def known_code(cls, code: str | None, info: Any) -> str | None:
-        return code and one_of(refuse_unfilled(code), codes(info.field_name), info.field_name)
+        return code and check_choice(refuse_unfilled(code), list_codes(info.field_name), info.field_name)
 
     def grain_code(self, channel: str) -> str:
         """A call is one, whatever became of it. Of messages an attempt is what was refused or put off before
@@ -241,7 +241,7 @@ class Outcome(Settings):
     @classmethod
     def check_default(cls, value: Any) -> Any:
         if isinstance(value, str):
-            return one_of(refuse_unfilled(value), ["quarantine", "ignore"], "default")
+            return check_choice(refuse_unfilled(value), ["quarantine", "ignore"], "default")
         return value
 
 
@@ -267,7 +267,7 @@ class Profile(Settings):
     @field_validator("channel")
     @classmethod
     def known_channel(cls, code: str) -> str:
-        return one_of(refuse_unfilled(code), codes("channel"), "channel")
+        return check_choice(refuse_unfilled(code), list_codes("channel"), "channel")
 
     @field_validator("delimiter", "quote")
     @classmethod
@@ -289,7 +289,7 @@ class Profile(Settings):
             if column == TO_FILL:
                 raise ValueError(f"{place}: this place is still to be filled in")
             if column not in self.columns:
-                raise ValueError(f"{place}: unknown column '{column}'{nearest(column, self.columns)}")
+                raise ValueError(f"{place}: unknown column '{column}'{nearest_hint(column, self.columns)}")
         for rule in (*self.outcome.rule, self.outcome.default):
             if isinstance(rule, Decided) and rule.grain is not None:
                 if self.channel in CALLS and rule.grain != "call":

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from jobs.core.choices import model_of, nearest
+from jobs.core.choices import nearest_hint, settings_class
 from jobs.core.errors import ObservatoryError
 from jobs.formats.delimited.profile import Profile
 
@@ -51,9 +51,9 @@ def describe_problem(problem: Any) -> str:
     if problem["type"] == "extra_forbidden":
         model: Any = Profile
         for step in steps[:-1]:
-            model = model if isinstance(step, int) else model_of(model, step)
+            model = model if isinstance(step, int) else settings_class(model, step)
         known = [info.alias or name for name, info in getattr(model, "model_fields", {}).items()]
-        return f"{path}: unknown key '{steps[-1]}'{nearest(str(steps[-1]), known)}"
+        return f"{path}: unknown key '{steps[-1]}'{nearest_hint(str(steps[-1]), known)}"
     if problem["type"] == "missing":
         return f"{path}: this key is missing"
     message = problem["msg"].removeprefix("Value error, ")
@@ -81,7 +81,7 @@ def embed_profile(options: dict[str, Any], base: Path) -> dict[str, Any]:
             why = getattr(error, "strerror", None) or "it is not UTF-8"
             raise ObservatoryError(f"profile: {file} cannot be read: {why}") from None
     else:
-        hint = nearest(str(given), list_shipped())
+        hint = nearest_hint(str(given), list_shipped())
         raise ObservatoryError(f"profile: unknown profile '{given}'{hint}; a path must end in .toml")
     return options | {"profile": profile.model_dump(mode="json", by_alias=True, exclude_none=True)}
 

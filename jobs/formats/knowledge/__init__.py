@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.core.attributes import ATTRIBUTES
-from jobs.core.contracts import codes, fields
+from jobs.core.contracts import list_codes, read_fields
 from jobs.formats import FACT, PLACE, TIMESTAMP, Document, Source
 from jobs.formats.format import DocumentFormat
 from jobs.formats.shared.documents import each_once, read_contents, refuse_document
@@ -170,7 +170,7 @@ def value_of(attribute: str, text: str) -> bool | str | None:
     """A cell as a value of the attribute; None where it can have no such value."""
     if ATTRIBUTES[attribute] == "boolean":
         return TRUTH.get(text)
-    return text if text in codes(str(fields()[attribute].codelist)) else None
+    return text if text in list_codes(str(read_fields()[attribute].codelist)) else None
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:

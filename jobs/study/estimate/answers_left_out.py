@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from jobs.core.areas import on_day
-from jobs.core.contracts import reference
-from jobs.core.periods import LEAST_DAYS_PCT, days_of, last_day
+from jobs.core.areas import rows_on_day
+from jobs.core.contracts import reference_table
+from jobs.core.periods import LEAST_DAYS_PCT, count_days, last_day
 from jobs.study.estimate.days import answered as with_days_enough
 from jobs.study.estimate.study_stage import ANSWERS, FRAME, SUBMISSION
 from jobs.study.questionnaire_answer import UNITS, counted, subscribed
@@ -35,7 +35,7 @@ def few_days(submission: pl.DataFrame) -> list[str]:
     lost = submission.join(has, on=by, how="anti").group_by(by).agg(pl.col("day_count").max()).sort(by)
     lines = shortened(
         [
-            f"{who}, {channel} in {period}: left out, since logs of {days} of {days_of(period)} days are"
+            f"{who}, {channel} in {period}: left out, since logs of {days} of {count_days(period)} days are"
             f" under {LEAST_DAYS_PCT}%"
             for who, channel, period, days in lost.rows()
         ]
@@ -50,11 +50,11 @@ def few_days(submission: pl.DataFrame) -> list[str]:
 
 def left_out(questionnaire_answer: pl.DataFrame) -> list[str]:
     """A line on the answers on spam that stand in no estimate, by the definition that they name."""
-    asked = reference("ref.indicator_measure").filter(
+    asked = reference_table("ref.indicator_measure").filter(
         pl.col("measure_code").is_in(list(UNIT)) & (pl.col("quantity_code") != UNITS)
     )
     lost = (
-        counted(questionnaire_answer, asked, reference("ref.definition"))
+        counted(questionnaire_answer, asked, reference_table("ref.definition"))
         .filter(pl.col("named_definition_code").is_null())
         .group_by(named=pl.col("named_code").fill_null("none"))
         .len()
@@ -76,7 +76,7 @@ def apart(questionnaire_answer: pl.DataFrame, frame: pl.DataFrame) -> list[str]:
     lines = []
     for answered in subscribed(questionnaire_answer).sort("period_code").partition_by("period_code"):
         period = answered["period_code"][0]
-        listed = on_day(frame, last_day(period)).select(
+        listed = rows_on_day(frame, last_day(period)).select(
             "respondent_id", "channel_code", known="subscriptions"
         )
         lines += [

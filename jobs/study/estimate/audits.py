@@ -27,7 +27,7 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
-from jobs.core.periods import divisions
+from jobs.core.periods import period_divisions
 from jobs.core.shares import CALLS, ENDS, SHARES, UNTOLD
 from jobs.stats.estimation import REPLICATES, SMALLEST, Array
 from jobs.stats.intervals import CONFIDENCE
@@ -71,7 +71,7 @@ def of_period(given: pl.DataFrame, period: str) -> pl.DataFrame:
 def rows_of(given: pl.DataFrame, period: str) -> pl.DataFrame:
     """Each respondent's rows of a period, whatever its filter's calls."""
     found = given.filter(pl.col("period_code") == period)
-    for parts in divisions(period):
+    for parts in period_divisions(period):
         each = [rows_of(given, part).with_columns(part=pl.lit(part)) for part in parts]
         whole = pl.col("part").n_unique().over("respondent_id") == len(parts)
         of_parts = pl.concat(each).filter(whole).drop("part")

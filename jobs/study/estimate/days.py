@@ -16,7 +16,7 @@ from jobs.study.estimate.rows import MEASURES, last_day
 
 
 def days_of(period: pl.Expr) -> pl.Expr:
-    """How many days a period has, as jobs.core.periods.days_of has it."""
+    """How many days a period has, as jobs.core.periods.count_days has it."""
     last = last_day(period)
     first = (
         pl.when(period.str.len_chars() == 4)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from jobs.core.contracts import conform, reference
+from jobs.core.contracts import conform_frame, reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
@@ -126,7 +126,7 @@ def decide(lake: Lake, finding_id: str, decision: str, reason: str, by: str, now
         reason_text=pl.lit(reason.strip()),
         decided_by=pl.lit(by.strip()),
     )
-    lake.append(conform(row, TABLE), TABLE)
+    lake.append(conform_frame(row, TABLE), TABLE)
 
 
 def left_out(
@@ -136,7 +136,7 @@ def left_out(
 
     A decision on what has been corrected since does nothing: its figures are taken again.
     """
-    indicators = reference("ref.indicator_measure")
+    indicators = reference_table("ref.indicator_measure")
     given, lines = dict(have), []
     for row in standing(decisions).filter(pl.col("decision_code") == LEFT_OUT).to_dicts():
         of = Given(*(row[name] for name in ("table_name", "period_code", "channel_code", "respondent_id")))

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.areas import classified, holds_on, on_day
+from jobs.core.areas import classify_countries, holds_on, rows_on_day
 from jobs.core.csv_tables import file_of
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day as day_of
@@ -247,8 +247,8 @@ def refuse_unplaced(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     )
     found = set()
     for day in sorted(days):
-        placed = classified(country, groups, day)
-        found |= set(on_day(frame, day)["country_code"]) - set(placed["country_code"])
+        placed = classify_countries(country, groups, day)
+        found |= set(rows_on_day(frame, day)["country_code"]) - set(placed["country_code"])
     if found:
         shown = sorted(found)[:SHOWN]
         more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""

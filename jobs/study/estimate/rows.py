@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import polars_schema
-from jobs.core.periods import divisions, months_of, periods_with, periods_within
+from jobs.core.periods import months_of, period_divisions, periods_with, periods_within
 
 MEASURES = ("units", "spam_certain", "spam_possible")
 # What adds up over the parts of a period.
@@ -80,7 +80,7 @@ def of_period(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataF
     """
     columns = [*by, *SUMMED, "subscriptions", "answer_status_code"]
     found = volumes.filter(pl.col("period_code") == period).select(columns)
-    for parts in divisions(period):
+    for parts in period_divisions(period):
         each = [of_period(volumes, part, by).with_columns(period_code=pl.lit(part)) for part in parts]
         whole = of_parts(pl.concat(each), parts, by).select(columns)
         found = pl.concat([found, whole.join(found, on=by, how="anti")])

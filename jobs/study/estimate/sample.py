@@ -12,7 +12,16 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from jobs.core.areas import COUNTRY, GROUPS, Area, areas, classified, members, on_day, with_classes
+from jobs.core.areas import (
+    COUNTRY,
+    GROUPS,
+    Area,
+    are_in_area,
+    classify_countries,
+    join_classes,
+    list_areas,
+    rows_on_day,
+)
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day, months_of
 from jobs.stats.estimation import (
@@ -100,7 +109,7 @@ def sample_of(
     """
     day = last_day(period)
     people = (
-        on_day(reference.operator_frame, day)
+        rows_on_day(reference.operator_frame, day)
         .filter(pl.col("channel_code") == channel)
         .select(
             "respondent_id", "holding_id", "country_code", "size_code", frame_subscriptions="subscriptions"
@@ -113,8 +122,8 @@ def sample_of(
             f"{', '.join(unknown[:5])} answered for {channel} in {period} and is not in the frame of"
             " operators: add it to operator_frame.csv with the day it started"
         )
-    countries = classified(reference.country, reference.country_group, day)
-    people = with_classes(people, countries).join(
+    countries = classify_countries(reference.country, reference.country_group, day)
+    people = join_classes(people, countries).join(
         answered.select("respondent_id", own="subscriptions", is_respondent=pl.lit(True)),
         on="respondent_id",
         how="left",
@@ -130,7 +139,7 @@ def sample_of(
     of_country = {name: float(stands[country == name].sum()) for name in sorted(set(country.tolist()))}
     # Operators that nobody listed have subscriptions too: areas count them.
     of_country |= {name: value for name, value in known.items() if value > of_country.get(name, 0.0)}
-    listed = areas(countries.filter(pl.col("country_code").is_in(list(of_country))))
+    listed = list_areas(countries.filter(pl.col("country_code").is_in(list(of_country))))
     operators = Operators(
         respondent=people["respondent_id"].to_numpy().astype(object),
         country=country,
@@ -140,7 +149,7 @@ def sample_of(
         subscriptions=stands,
         is_respondent=is_respondent,
     )
-    member = np.array([members(area, country) for area in listed])
+    member = np.array([are_in_area(area, country) for area in listed])
     groups = {area.code: member[place] for place, area in enumerate(listed) if area.code in GROUPS}
     drawn = weight_respondents(operators, groups, seed_of(*key, channel, period), replicates)
     totals = np.array([sum(of_country.get(name, 0.0) for name in area.countries) for area in listed])

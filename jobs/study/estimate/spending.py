@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from jobs.core.areas import on_day
+from jobs.core.areas import rows_on_day
 from jobs.costs.investment_assumptions import LIFE, SHARE, rate_code
 from jobs.stats.estimation import Array, one_hot
 from jobs.stats.formula import recovery_factor
@@ -33,7 +33,7 @@ def by_respondent(accounts: pl.DataFrame, frame: pl.DataFrame, day: dt.date) -> 
     the day."""
     whole = pl.col("share").sum()
     size = (
-        on_day(frame, day)
+        rows_on_day(frame, day)
         .group_by("respondent_id")
         .agg(pl.col("subscriptions").sum().alias("all_subscriptions"), pl.col("size_code").first())
         .sort("respondent_id")

@@ -20,7 +20,7 @@ import polars as pl
 
 from expectations.evaluation import evaluate
 from expectations.suite_files import suite_tables
-from jobs.core.contracts import conform, contract, reference
+from jobs.core.contracts import conform_frame, read_contract, reference_table
 from jobs.core.csv_tables import read_table, read_tables
 from jobs.core.errors import ObservatoryError
 from jobs.engine import embedded, record
@@ -108,7 +108,7 @@ def digest(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
 
 
 def chosen_targets(settings: Observatory, given: Gap) -> pl.DataFrame:
-    return investment_targets.targets(given, settings.study.gap, reference("ref.investment_assumption"))
+    return investment_targets.targets(given, settings.study.gap, reference_table("ref.investment_assumption"))
 
 
 def is_current(lake: Lake, settings: Observatory, folder: Path) -> bool:
@@ -187,7 +187,7 @@ def beside(
     if settings.engine.workers < 2 or APART not in TABLES or len(TABLES) < 2:
         yield {}
         return
-    inputs = {name: frame for name, frame in have.items() if name in contract(APART).reads}
+    inputs = {name: frame for name, frame in have.items() if name in read_contract(APART).reads}
     executor = embedded.started()
     try:
         yield {APART: executor.submit(perform, partial(compute, APART, inputs))}
@@ -197,16 +197,18 @@ def beside(
 
 def compute(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The table's rows: its job's transform over the tables that its contract reads."""
-    about = contract(table)
+    about = read_contract(table)
     job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
-    inputs = {name.split(".")[1]: have[name] if name in have else reference(name) for name in about.reads}
-    return conform(job.transform(**inputs), table).sort(about.key)
+    inputs = {
+        name.split(".")[1]: have[name] if name in have else reference_table(name) for name in about.reads
+    }
+    return conform_frame(job.transform(**inputs), table).sort(about.key)
 
 
 def refuse_unknown(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Raise ObservatoryError if the folder's files lack any that gave logs or answers, their prices or their
     regions, or have subscriptions far from those of the logs, or if an answer on spending is wrong."""
-    have = {**have, **{table: reference(table) for table in SMALL}}
+    have = {**have, **{table: reference_table(table) for table in SMALL}}
     refuse_missing(have, folder)
     refuse_unplaced(have, folder)
     refuse_unlikely(have, folder)
