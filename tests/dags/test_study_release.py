@@ -79,7 +79,7 @@ def shown(dag: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) == str(DAGS / "study_release.py"):
-            monkeypatch.setattr(module, "output", output)
+            monkeypatch.setattr(module, "command_output", output)
     # What Airflow's own operator does: ask, and wait.
     monkeypatch.setattr(ApprovalOperator, "execute", lambda self, context: self.body)
     return found

@@ -7,11 +7,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from jobs.core import key_names
-from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.mark import FORM, MARK
 from jobs.protect.pseudonym_keys import operator_key
@@ -109,27 +107,6 @@ def test_a_lake_can_be_computed_anew_under_another_key(
     assert rows_in(lake, [VOLUME]) == before
     assert lake.read("silver.transmission")["key_id"].n_unique() == 1
     assert observatory("run").code == 2
-
-
-def test_a_lake_of_before_is_known_by_its_silver(
-    tmp_path: Path, north: Path, observatory: Observatory
-) -> None:
-    (tmp_path / "lake" / MARK).write_text(json.dumps({"form": FORM}))
-    assert observatory("run", key=OTHER_KEY).code == 2
-    assert observatory("run").code == 0
-    assert "north" in json.loads((tmp_path / "lake" / MARK).read_text())["operators"]
-
-
-def test_a_lake_under_two_keys_is_refused(tmp_path: Path, north: Path, observatory: Observatory) -> None:
-    """As one was left whose key was changed before lakes remembered it."""
-    lake = Lake(str(tmp_path / "lake"))
-    is_first = pl.int_range(pl.len()) == 0
-    other = pl.when(is_first).then(pl.lit("0000abcd")).otherwise("key_id").alias("key_id")
-    lake.rewrite(lake.read("silver.transmission").with_columns(other), "silver.transmission")
-    record.add_stage(lake, "r", "silver", record.now(), ["silver.transmission"], [])
-    (tmp_path / "lake" / MARK).write_text(json.dumps({"form": FORM}))
-    told = observatory("run")
-    assert told.code == 2 and "are under the key with the id 0000abcd and " in plain(told)
 
 
 @pytest.mark.parametrize("shares", ["its name", "its logs"])
