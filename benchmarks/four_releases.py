@@ -20,12 +20,12 @@ import polars as pl
 
 from jobs.attack.known import Known
 from jobs.attack.search import Search
-from jobs.attack.system import systems
+from jobs.attack.system import build_systems
 from jobs.cli import demo_release
 from jobs.core.areas import COUNTRY
 from jobs.engine.lake import open_lake
 from jobs.public.contracts import public_contract, public_tables
-from jobs.public.knowledge import known, of_release, shape_of
+from jobs.public.knowledge import known_release, of_release, shape_of
 from jobs.public.revisions import REVISED, STANDS
 from jobs.public.secret import VALUE
 from jobs.release import making, publishing
@@ -109,9 +109,9 @@ def attacked(folder: Path) -> tuple[int, int, int]:
     for each in quarters.RELEASES:
         name = f"{each.period}/{each.version}"
         release = making.released_in(restricted / name, name)
-        releases.append(known(release.basis, of_release(release, guarded)))
+        releases.append(known_release(release.basis, of_release(release, guarded)))
     shapes = {name: shape_of(about) for name, about in guarded.items()}
-    searches = [Search(each, float(P_PCT)) for each in systems(releases, shapes)]
+    searches = [Search(each, float(P_PCT)) for each in build_systems(releases, shapes)]
     found = sum(len(each.findings()) for each in searches)
     counts = [each.count for each in searches]
     return found, sum(each.pairs for each in counts), sum(each.programs for each in counts)

@@ -57,7 +57,7 @@ class World:
     country_group: pl.DataFrame
 
 
-def coefficients(world: World, own: dict[str, float | None], channel: str, period: str) -> Linear:
+def compute_coefficients(world: World, own: dict[str, float | None], channel: str, period: str) -> Linear:
     """The coefficients of a channel and period. own: the respondents, with the subscriptions that each
     gave."""
     day = last_day(period)
@@ -76,8 +76,8 @@ def coefficients(world: World, own: dict[str, float | None], channel: str, perio
             for each, mine in zip(people, given, strict=True)
         ]
     )
-    known = denominators(world.denominator, channel, period)
-    x = filled(x, country, answers, known)
+    known = known_subscriptions(world.denominator, channel, period)
+    x = fill_silent(x, country, answers, known)
     total = {name: float(x[country == name].sum()) for name in sorted(set(country))}
     total |= {name: value for name, value in known.items() if value > total.get(name, 0.0)}
     found = list_areas(classes.filter(pl.col("country_code").is_in(list(total))))
@@ -86,17 +86,19 @@ def coefficients(world: World, own: dict[str, float | None], channel: str, perio
     region, development, size = (
         [each[name] for each in people] for name in ("region_code", "development_code", "size_code")
     )
-    strata = collapsed(region, development, size, answers)
-    weight = raked(strata, answers, x, [inside[at] for at, area in enumerate(found) if area.code in GROUPS])
+    strata = collapse_strata(region, development, size, answers)
+    weight = rake_weights(
+        strata, answers, x, [inside[at] for at, area in enumerate(found) if area.code in GROUPS]
+    )
     rows = [
-        row(area, inside[at], answers, x, weight, float(subscriptions[at]), strata)
+        area_coefficients(area, inside[at], answers, x, weight, float(subscriptions[at]), strata)
         for at, area in enumerate(found)
     ]
     respondents = tuple(name for name, answer in zip(names, answers, strict=True) if answer)
     return Linear(tuple(area.code for area in found), respondents, np.array(rows), inside[:, answers])
 
 
-def row(
+def area_coefficients(
     area: Area,
     inside: Array,
     answers: Array,
@@ -143,7 +145,7 @@ def no_less_than_one(weight: Array, x: Array, known: float) -> Array:
         fixed |= low
 
 
-def denominators(denominator: pl.DataFrame, channel: str, period: str) -> dict[str, float]:
+def known_subscriptions(denominator: pl.DataFrame, channel: str, period: str) -> dict[str, float]:
     """Known subscriptions by country: those of the period; else of the shortest period around it; else of the
     latest period that ended before."""
     months = set(months_of(period))
@@ -164,7 +166,7 @@ def denominators(denominator: pl.DataFrame, channel: str, period: str) -> dict[s
     return {name: value for name, (_, _, value) in best.items()}
 
 
-def filled(x: Array, country: Array, answers: Array, known: dict[str, float]) -> Array:
+def fill_silent(x: Array, country: Array, answers: Array, known: dict[str, float]) -> Array:
     """Silent operators' subscriptions scaled to what is known of their country beyond its respondents'."""
     found = x.copy()
     for name, total in known.items():
@@ -175,25 +177,25 @@ def filled(x: Array, country: Array, answers: Array, known: dict[str, float]) ->
     return found
 
 
-def collapsed(
+def collapse_strata(
     region: list[str], development: list[str], size: list[str], answers: Array
 ) -> list[tuple[str, ...]]:
     """The stratum of each operator: region, class and size, joined until each has FEW respondents."""
     place = list(range(len(region)))
-    regions = merged(region, answers, place)
+    regions = merge_codes(region, answers, place)
     kinds, sizes = [""] * len(region), [""] * len(region)
     for name in sorted(set(regions)):
         of_region = [at for at in place if regions[at] == name]
-        for at, kind in zip(of_region, merged(development, answers, of_region), strict=True):
+        for at, kind in zip(of_region, merge_codes(development, answers, of_region), strict=True):
             kinds[at] = kind
         for kind in sorted({kinds[at] for at in of_region}):
             of_kind = [at for at in of_region if kinds[at] == kind]
-            for at, group in zip(of_kind, merged(size, answers, of_kind), strict=True):
+            for at, group in zip(of_kind, merge_codes(size, answers, of_kind), strict=True):
                 sizes[at] = group
     return list(zip(regions, kinds, sizes, strict=True))
 
 
-def merged(code: list[str], answers: Array, place: list[int]) -> list[str]:
+def merge_codes(code: list[str], answers: Array, place: list[int]) -> list[str]:
     """Codes of operators at these places; the group with fewest respondents joins its smaller neighbour until
     each has FEW."""
     names = sorted({code[at] for at in place})
@@ -211,7 +213,7 @@ def merged(code: list[str], answers: Array, place: list[int]) -> list[str]:
     return [of[code[at]] for at in place]
 
 
-def raked(strata: list[tuple[str, ...]], answers: Array, x: Array, groups: list[Array]) -> Array:
+def rake_weights(strata: list[tuple[str, ...]], answers: Array, x: Array, groups: list[Array]) -> Array:
     """The weight of each operator: N/n of its stratum, raked to subscriptions of ratio groups and groups."""
     labels = np.array(["|".join(each) for each in strata], dtype=object)
     regions = np.array([each[0] for each in strata], dtype=object)
@@ -220,7 +222,7 @@ def raked(strata: list[tuple[str, ...]], answers: Array, x: Array, groups: list[
         stratum = labels == label
         count = (stratum & answers).sum()
         weight[stratum & answers] = stratum.sum() / count if count else 0.0
-    sets = [[labels == label for label in sorted(apart(labels, regions, answers))]]
+    sets = [[labels == label for label in sorted(separate_strata(labels, regions, answers))]]
     sets[0] += [
         (regions == name) & ~np.any([np.zeros(len(x), dtype=bool), *sets[0]], axis=0)
         for name in sorted(set(regions))
@@ -228,13 +230,13 @@ def raked(strata: list[tuple[str, ...]], answers: Array, x: Array, groups: list[
     sets[0] = [each for each in sets[0] if each.any()]
     sets += [[member] for member in groups if (member & answers).sum() >= FEW]
     while True:
-        found, off = fitted(weight, x, sets)
+        found, off = fit_weights(weight, x, sets)
         if off <= CONTRADICTED or len(sets) == 1:
             return found
         sets.pop()
 
 
-def apart(labels: Array, regions: Array, answers: Array) -> set[str]:
+def separate_strata(labels: Array, regions: Array, answers: Array) -> set[str]:
     """Strata with a ratio of their own: with MANY respondents, where FEW are left to the rest of the
     region."""
     found: set[str] = set()
@@ -247,7 +249,7 @@ def apart(labels: Array, regions: Array, answers: Array) -> set[str]:
     return found
 
 
-def fitted(weight: Array, x: Array, sets: list[list[Array]]) -> tuple[Array, float]:
+def fit_weights(weight: Array, x: Array, sets: list[list[Array]]) -> tuple[Array, float]:
     """Weights whose sums of w x are the sets' subscriptions, by iterative fitting and then Newton's method;
     and how far they are from it."""
     found = weight.copy()

@@ -21,7 +21,7 @@ class Program(highspy.Highs):
         highspy._core._Highs.__init__(self)
 
 
-def program(rows: Array, low: Array, high: Array, most: float) -> Program:
+def build_program(rows: Array, low: Array, high: Array, most: float) -> Program:
     """A program without costs: low <= rows @ x <= high, 0 <= x <= most."""
     count = rows.shape[1]
     lp = highspy.HighsLp()

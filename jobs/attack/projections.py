@@ -19,13 +19,13 @@ class Projection:
     wide: Array
 
 
-def projection(base: Array, wide: Array) -> Projection:
+def project_changes(base: Array, wide: Array) -> Projection:
     """base: an orthonormal basis of the narrow rows. wide: rows over the same atoms."""
     atoms = np.eye(base.shape[1]) - base.T @ base
     return Projection(atoms, wide @ atoms)
 
 
-def members(person: Array, people: Sequence[Sequence[int]]) -> Array:
+def place_atoms(person: Array, people: Sequence[Sequence[int]]) -> Array:
     """The places of the atoms of each group of operators: a row for each group, filled up with -1. person:
     of each atom its operator."""
     of_person: dict[int, list[int]] = defaultdict(list)

@@ -24,9 +24,9 @@ import highspy
 import numpy as np
 
 from jobs.attack.known import Cell, Finding, Known
-from jobs.attack.program import program
-from jobs.attack.projections import members, projection, smallest_changes
-from jobs.attack.system import Array, System, Target, systems
+from jobs.attack.program import build_program
+from jobs.attack.projections import place_atoms, project_changes, smallest_changes
+from jobs.attack.system import Array, System, Target, build_systems
 from jobs.core.series import Shape
 
 LOW, HIGH = "low", "high"
@@ -41,7 +41,7 @@ WORKERS = 2
 NARROW = 0.05
 
 
-def attack(
+def attack_releases(
     releases: Sequence[Known],
     shapes: Mapping[str, Shape],
     p_pct: float,
@@ -55,7 +55,7 @@ def attack(
     blocks = None if again is None else {(each.table_name, each.channel_code) for each in again}
     sought = {(each.channel_code, each.period_code, each.series, each.respondents) for each in again or ()}
     searches = []
-    for each in systems(releases, shapes, blocks):
+    for each in build_systems(releases, shapes, blocks):
         targets = [
             target
             for target in each.targets
@@ -160,8 +160,8 @@ class Search:
         names = {
             name: (
                 atoms,
-                projection(base, wide[:, atoms] * self.truth[atoms]),
-                members(self.person[atoms], people),
+                project_changes(base, wide[:, atoms] * self.truth[atoms]),
+                place_atoms(self.person[atoms], people),
             )
             for name, (atoms, base) in self.bases().items()
         }
@@ -356,7 +356,7 @@ class Search:
         """The block's linear program, built once: afterwards costs and bounds change alone."""
         if self.model is None:
             now = self.rows @ self.truth
-            self.model = program(self.rows, now - self.below, now + self.above, MOST)
+            self.model = build_program(self.rows, now - self.below, now + self.above, MOST)
         return self.model
 
     def finding(self, target: Target, side: str, attacker: str, cells: Iterable[Cell]) -> Finding:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from jobs.attack.coefficients import Linear, coefficients
+from jobs.attack.coefficients import Linear, compute_coefficients
 from jobs.attack.known import ESTIMATE, SILENT_PCT, Cell, Known
-from jobs.attack.unknowns import Codes, Unknowns, expressed
+from jobs.attack.unknowns import Codes, Unknowns, express_figures
 from jobs.core.periods import months_of, period_divisions
 from jobs.core.series import Shape
 
@@ -59,7 +59,7 @@ class System:
     targets: tuple[Target, ...]
 
 
-def systems(
+def build_systems(
     releases: Sequence[Known], shapes: Mapping[str, Shape], only: Container[object] | None = None
 ) -> Iterator[System]:
     """The system of each block that anything was published of; only: their tables and channels, all
@@ -73,11 +73,11 @@ def systems(
             table = str(row["table_name"])
             block = (table, str(row["channel_code"]), block_of(str(row["series"]), shapes[table]))
             blocks[block][number].append(row)
-    parts = [split(known.contribution, shapes) for known in releases]
+    parts = [split_contributions(known.contribution, shapes) for known in releases]
     for block, published in sorted(blocks.items()):
         if only is not None and block[:2] not in only:
             continue
-        yield system(
+        yield build_system(
             releases, [part.get(block, {}) for part in parts], block, published, shapes[block[0]], linear
         )
 
@@ -105,7 +105,7 @@ class Figures:
     waived: dict[Codes, bool]
 
 
-def split(
+def split_contributions(
     contribution: pl.DataFrame, shapes: Mapping[str, Shape]
 ) -> dict[object, dict[tuple[str, str], Figures]]:
     """Contributions by block, and in it by period and respondent."""
@@ -133,7 +133,7 @@ def split(
     return found
 
 
-def system(
+def build_system(
     releases: Sequence[Known],
     figures: Sequence[Mapping[tuple[str, str], Figures]],
     block: tuple[str, str, Codes],
@@ -145,7 +145,7 @@ def system(
     channel = block[1]
     unknowns = Unknowns()
     wanted = {str(row["period_code"]) for rows in published.values() for row in rows}
-    terms, links = versions(unknowns, figures, with_parts(wanted), shape)
+    terms, links = express_versions(unknowns, figures, with_parts(wanted), shape)
     matrix: list[Terms] = list(links)
     low, high = [0.0] * len(links), [0.0] * len(links)
     cells: list[Cell | None] = [None] * len(links)
@@ -159,7 +159,7 @@ def system(
             area = str(row["area_code"])
             weights, inside = model.of(area), model.inside(area)
             codes = tuple(series.split("/"))
-            for least, most, factors in equations(row, weights, inside):
+            for least, most, factors in write_equations(row, weights, inside):
                 mine: Terms = defaultdict(float)
                 for person, factor in zip(model.respondents, factors, strict=True):
                     if factor:
@@ -201,7 +201,7 @@ def system(
         tuple(cells),
         owners,
         tuple(frozenset(of_person[name]) for name in unknowns.owner),
-        targets(figures, terms, behind, groups, unknowns),
+        list_targets(figures, terms, behind, groups, unknowns),
     )
 
 
@@ -212,7 +212,7 @@ def with_parts(wanted: set[str]) -> set[str]:
     return wanted | quarters | {month for months in of_months if wanted & set(months) for month in months}
 
 
-def versions(
+def express_versions(
     unknowns: Unknowns,
     figures: Sequence[Mapping[tuple[str, str], Figures]],
     periods: Container[str],
@@ -232,7 +232,7 @@ def versions(
             before = seen[period, person]
             same = next((terms for values, terms in before if values == each.values), None)
             if same is None:
-                same = of_parts(found, number, period, person, each.values, unknowns) or expressed(
+                same = of_parts(found, number, period, person, each.values, unknowns) or express_figures(
                     unknowns, person, period, each.values, shape
                 )
                 for codes, value in each.values.items():
@@ -240,7 +240,7 @@ def versions(
                         (terms for values, terms in reversed(before) if values.get(codes) == value), None
                     )
                     if older is not None:
-                        links.append(difference(older[codes], same[codes]))
+                        links.append(subtract_terms(older[codes], same[codes]))
                 before.append((each.values, same))
             found[number, period, person] = same
     return found, [link for link in links if link]
@@ -272,7 +272,7 @@ def of_parts(
     return None
 
 
-def difference(one: Terms, other: Terms) -> Terms:
+def subtract_terms(one: Terms, other: Terms) -> Terms:
     found: Terms = defaultdict(float, one)
     for atom, factor in other.items():
         found[atom] -= factor
@@ -298,11 +298,13 @@ def model_of(
 ) -> Linear:
     key = (number, channel, period, frozenset(own.items()))
     if key not in linear:
-        linear[key] = coefficients(known.world, own, channel, period)
+        linear[key] = compute_coefficients(known.world, own, channel, period)
     return linear[key]
 
 
-def equations(row: Mapping[str, object], weights: Array, inside: Array) -> list[tuple[float, float, Array]]:
+def write_equations(
+    row: Mapping[str, object], weights: Array, inside: Array
+) -> list[tuple[float, float, Array]]:
     """What a published number says: low <= factors @ contributions <= high, divided by its size."""
     if row["form"] == ESTIMATE:
         value, digits = float(str(row["value"])), int(str(row["digits"]))
@@ -325,7 +327,7 @@ def equations(row: Mapping[str, object], weights: Array, inside: Array) -> list[
     return found
 
 
-def targets(
+def list_targets(
     figures: Sequence[Mapping[tuple[str, str], Figures]],
     terms: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
     behind: Mapping[tuple[int, str, str], set[str]],

@@ -44,25 +44,25 @@ class Unknowns:
         return sum(factor * self.truth[atom] for atom, factor in terms.items())
 
 
-def expressed(
+def express_figures(
     unknowns: Unknowns, respondent: str, period: str, values: Mapping[Codes, float], shape: Shape
 ) -> dict[Codes, dict[int, float]]:
     """Each of a respondent's contributions to a period as atoms with factors; adds the atoms."""
-    for relations, chains in attempts(shape):
-        found = tried(unknowns, respondent, period, values, relations, chains)
+    for relations, chains in list_relations(shape):
+        found = try_relations(unknowns, respondent, period, values, relations, chains)
         if found is not None:
             return found
     raise AssertionError("figures without any relation are always atoms of their own")
 
 
-def attempts(shape: Shape) -> list[tuple[Shape, dict[str, list[str]]]]:
+def list_relations(shape: Shape) -> list[tuple[Shape, dict[str, list[str]]]]:
     """The relations to try: all; the first chain alone; then none."""
     chains = list(shape.chains.items())
     some = [(shape, dict(chains[:count])) for count in range(len(chains), -1, -1)]
     return [*some, (Shape(shape.columns), {})]
 
 
-def tried(
+def try_relations(
     unknowns: Unknowns,
     respondent: str,
     period: str,
@@ -72,12 +72,12 @@ def tried(
 ) -> dict[Codes, dict[int, float]] | None:
     """The expressions under these chains; None where an operator's own figures break them."""
     values = with_shares(values, shape)
-    base = based(values, shape)
+    base = base_values(values, shape)
     sizes = max(map(abs, values.values()), default=0.0)
     atoms: dict[Codes, float] = {}
     for codes in base:
         total = 0.0
-        for sign, below in corners(codes, base, shape.columns, chains):
+        for sign, below in signed_corners(codes, base, shape.columns, chains):
             total += sign * base[below]
         if total < -NEAR * max(sizes, 1.0):
             return None
@@ -89,22 +89,22 @@ def tried(
     found: dict[Codes, dict[int, float]] = {}
     for codes in values:
         terms: dict[int, float] = {}
-        for part, factor in parts(codes, values, shape):
-            for below in under(part, base, shape.columns, chains):
+        for part, factor in split_figure(codes, values, shape):
+            for below in atoms_under(part, base, shape.columns, chains):
                 terms[number[below]] = terms.get(number[below], 0.0) + factor
         found[codes] = terms
-        if not near(unknowns.value(terms), values[codes]):
+        if not is_near(unknowns.value(terms), values[codes]):
             unknowns.forget(kept)
             return None
     return found
 
 
-def based(values: Mapping[Codes, float], shape: Shape) -> dict[Codes, float]:
+def base_values(values: Mapping[Codes, float], shape: Shape) -> dict[Codes, float]:
     """Of the values those that others do not follow from."""
     return {
         codes: value
         for codes, value in values.items()
-        if [each for each, _ in parts(codes, values, shape)] == [codes]
+        if [each for each, _ in split_figure(codes, values, shape)] == [codes]
     }
 
 
@@ -117,52 +117,52 @@ def with_shares(values: Mapping[Codes, float], shape: Shape) -> dict[Codes, floa
         for codes, value in values.items():
             if codes[at] not in mixtures:
                 continue
-            one, other = (values.get(replaced(codes, at, code), 0.0) for code in mixtures[codes[at]])
-            if one <= 0 or near(one, other):
+            one, other = (values.get(replace_code(codes, at, code), 0.0) for code in mixtures[codes[at]])
+            if one <= 0 or is_near(one, other):
                 continue
             first = (value - other) / (1 - other / one)
             if -NEAR * one <= first <= one * (1 + NEAR):
-                found[replaced(codes, at, FIRST)] = min(max(first, 0.0), one)
-                found[replaced(codes, at, SECOND)] = one - min(max(first, 0.0), one)
+                found[replace_code(codes, at, FIRST)] = min(max(first, 0.0), one)
+                found[replace_code(codes, at, SECOND)] = one - min(max(first, 0.0), one)
     return found
 
 
-def parts(codes: Codes, values: Mapping[Codes, float], shape: Shape) -> list[tuple[Codes, float]]:
+def split_figure(codes: Codes, values: Mapping[Codes, float], shape: Shape) -> list[tuple[Codes, float]]:
     """What a figure is the sum of: itself, or the parts of a total, or a multiple of another."""
     for column, totals in shape.sums.items():
         at = shape.columns.index(column)
         if codes[at] in totals:
-            of = [replaced(codes, at, part) for part in totals[codes[at]]]
+            of = [replace_code(codes, at, part) for part in totals[codes[at]]]
             of = [part for part in of if part in values]
-            if of and near(sum(values[part] for part in of), values[codes]):
-                return [each for part in of for each in parts(part, values, shape)]
+            if of and is_near(sum(values[part] for part in of), values[codes]):
+                return [each for part in of for each in split_figure(part, values, shape)]
     for column, mixtures in shape.between.items():
         at = shape.columns.index(column)
-        first, second = replaced(codes, at, FIRST), replaced(codes, at, SECOND)
+        first, second = replace_code(codes, at, FIRST), replace_code(codes, at, SECOND)
         for mixed, (one, other) in mixtures.items():
             if codes[at] in (one, other, mixed) and first in values:
-                by = values[replaced(codes, at, other)] / values[replaced(codes, at, one)]
+                by = values[replace_code(codes, at, other)] / values[replace_code(codes, at, one)]
                 factors = {one: (1.0, 1.0), other: (by, by), mixed: (1.0, by)}[codes[at]]
                 return list(zip((first, second), factors, strict=True))
     for column, multiples in shape.multiples.items():
         at = shape.columns.index(column)
         if codes[at] in multiples[1:]:
-            basis = replaced(codes, at, multiples[0])
+            basis = replace_code(codes, at, multiples[0])
             if basis in values and values[basis] > 0:
                 factor = values[codes] / values[basis]
-                return [(part, factor * by) for part, by in parts(basis, values, shape)]
+                return [(part, factor * by) for part, by in split_figure(basis, values, shape)]
     return [(codes, 1.0)]
 
 
-def replaced(codes: Codes, at: int, code: str) -> Codes:
+def replace_code(codes: Codes, at: int, code: str) -> Codes:
     return (*codes[:at], code, *codes[at + 1 :])
 
 
-def near(one: float, other: float) -> bool:
+def is_near(one: float, other: float) -> bool:
     return abs(one - other) <= NEAR * max(abs(one), abs(other), 1.0)
 
 
-def levels(
+def chain_levels(
     codes: Codes, base: Mapping[Codes, float], columns: Sequence[str], chains: Mapping[str, list[str]]
 ) -> list[list[str]]:
     """For each chain the codes that stand at or below this one's, as far as every combination has them."""
@@ -173,37 +173,37 @@ def levels(
             found.append([codes[at]])
             continue
         below = chain[: chain.index(codes[at]) + 1]
-        found.append([code for code in below if replaced(codes, at, code) in base])
+        found.append([code for code in below if replace_code(codes, at, code) in base])
     return found
 
 
-def under(
+def atoms_under(
     codes: Codes, base: Mapping[Codes, float], columns: Sequence[str], chains: Mapping[str, list[str]]
 ) -> list[Codes]:
     """The atoms that a figure is the sum of: its own and those of all figures below it."""
     places = [columns.index(column) for column in chains]
     found = []
-    for combination in itertools.product(*levels(codes, base, columns, chains)):
+    for combination in itertools.product(*chain_levels(codes, base, columns, chains)):
         other = codes
         for at, code in zip(places, combination, strict=True):
-            other = replaced(other, at, code)
+            other = replace_code(other, at, code)
         found.append(other)
     return [each for each in found if each in base]
 
 
-def corners(
+def signed_corners(
     codes: Codes, base: Mapping[Codes, float], columns: Sequence[str], chains: Mapping[str, list[str]]
 ) -> list[tuple[int, Codes]]:
     """The signed figures whose sum is an atom: what a figure has beyond those just below it in each chain."""
     places = [columns.index(column) for column in chains]
     choices = []
-    for at, mine in zip(places, levels(codes, base, columns, chains), strict=True):
+    for at, mine in zip(places, chain_levels(codes, base, columns, chains), strict=True):
         choices.append([(1, codes[at])] + ([(-1, mine[-2])] if len(mine) > 1 else []))
     found = []
     for combination in itertools.product(*choices):
         sign, other = 1, codes
         for at, (each, code) in zip(places, combination, strict=True):
-            sign, other = sign * each, replaced(other, at, code)
+            sign, other = sign * each, replace_code(other, at, code)
         if other in base:
             found.append((sign, other))
     return found

@@ -13,7 +13,7 @@ GRID = (
 )  # fmt: skip
 
 
-def significant(value: float, digits: int) -> float:
+def round_significant(value: float, digits: int) -> float:
     """The value with so many significant digits."""
     return float(f"{value:.{digits - 1}e}")
 

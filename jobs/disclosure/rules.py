@@ -24,7 +24,7 @@ import polars as pl
 HOLDINGS, MONEY_HOLDINGS, REVISED = 3, 5, 3
 # A country's own rate stands where its respondents have half of its subscriptions.
 OWN_RATE_PCT = 50
-# The columns that by_holding() and primary() add.
+# The columns that by_holding() and judge_cells() add.
 ENOUGH, UNDOMINATED = "has_enough_holdings", "is_undominated"
 
 
@@ -43,7 +43,9 @@ def by_holding(contribution: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def primary(contribution: pl.DataFrame, cell: Sequence[str], least: pl.Expr, p_pct: float) -> pl.DataFrame:
+def judge_cells(
+    contribution: pl.DataFrame, cell: Sequence[str], least: pl.Expr, p_pct: float
+) -> pl.DataFrame:
     """Whether each cell has enough holdings, and whether none of them dominates it.
 
     contribution: a row for each respondent in each cell that it is in. least: the threshold, of columns of
@@ -82,7 +84,7 @@ def has_own_rate(coverage_pct: pl.Expr) -> pl.Expr:
     return coverage_pct >= OWN_RATE_PCT
 
 
-def changed(before: pl.DataFrame, now: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:
+def count_changed(before: pl.DataFrame, now: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:
     """How many holdings changed in each cell: `changed`. One changed that joined or left, that bought or sold
     an operator, or of whose operators a contribution or the subscriptions are others.
 

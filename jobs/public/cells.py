@@ -40,7 +40,7 @@ class Released:
     public: Mapping[str, pl.DataFrame]
 
 
-def named(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+def name_cells(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     """Rows of a source or public table with CELL's columns."""
     assert about.protect is not None
     return rows.with_columns(
@@ -49,12 +49,12 @@ def named(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     )
 
 
-def candidates(about: PublicContract, basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
+def candidate_rows(about: PublicContract, basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
     """The rows of the source that the contract lets leave, but those of months, with CELL's columns."""
     rows = basis.tables[about.source].filter(
         pl.col("period_code").is_in(list(periods)) & ~rules.is_month(pl.col("period_code"))
     )
-    return named(rows.filter(pl.sql_expr(about.rows)), about).sort(CELL)
+    return name_cells(rows.filter(pl.sql_expr(about.rows)), about).sort(CELL)
 
 
 def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
@@ -71,7 +71,7 @@ def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def failing(about: PublicContract) -> dict[str, pl.Expr]:
+def primary_rules(about: PublicContract) -> dict[str, pl.Expr]:
     """The primary rules, in the order in which a row names the first that holds it back; each with the rows
     that it holds back by itself."""
     assert about.protect is not None
@@ -87,29 +87,31 @@ def failing(about: PublicContract) -> dict[str, pl.Expr]:
     }
 
 
-def together(rule: pl.Expr) -> pl.Expr:
+def hold_together(rule: pl.Expr) -> pl.Expr:
     """What holds one of a country's rows back holds all of its period and channel; but that a quantity leaves
     for areas alone holds no other back."""
     return pl.coalesce(rule, rule.filter(rule != "areas_only").first().over(GROUP))
 
 
-def refused(rows: pl.DataFrame, inside: pl.DataFrame, about: PublicContract, p_pct: float) -> pl.DataFrame:
+def refuse_rows(
+    rows: pl.DataFrame, inside: pl.DataFrame, about: PublicContract, p_pct: float
+) -> pl.DataFrame:
     """The rows that a primary rule holds back, each with the first rule that does: HELD's columns.
 
     A country's rows of a period and channel leave together or not at all.
     """
     assert about.protect is not None
     least = pl.lit(about.protect.least_holdings)
-    cells = rules.primary(
+    cells = rules.judge_cells(
         inside.filter(pl.col("table_name") == about.protect.contributions), CELL, least, p_pct
     )
-    first = pl.coalesce(pl.when(is_held).then(pl.lit(name)) for name, is_held in failing(about).items())
+    first = pl.coalesce(pl.when(is_held).then(pl.lit(name)) for name, is_held in primary_rules(about).items())
     rule = pl.col("rule")
     is_country = pl.col("area_kind_code") == COUNTRY
     return (
         rows.join(cells, on=CELL, how="left")
         .with_columns(rule=first)
-        .with_columns(rule=pl.when(is_country).then(together(rule)).otherwise(rule))
+        .with_columns(rule=pl.when(is_country).then(hold_together(rule)).otherwise(rule))
         .filter(pl.col("rule").is_not_null())
         .select(list(HELD))
     )

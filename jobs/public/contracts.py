@@ -125,16 +125,16 @@ def public_contract(table: str) -> PublicContract:
         raise ObservatoryError(
             f"unknown public table '{table}': there is no {file.relative_to(SCHEMAS.parent)}"
         )
-    return read(read_yaml(file), table, file.name)
+    return parse_contract(read_yaml(file), table, file.name)
 
 
-def read(raw: Mapping[str, Any], table: str, file_name: str) -> PublicContract:
+def parse_contract(raw: Mapping[str, Any], table: str, file_name: str) -> PublicContract:
     """A contract from its file's content."""
     wrong = [f"lacks {word}" for word in NEEDED if word not in raw]
     wrong += [f"has an unknown word '{word}'" for word in raw if word not in (*NEEDED, *OPTIONAL)]
     if wrong:
         raise ObservatoryError(f"{file_name} {' and '.join(wrong)}")
-    columns = tuple(column(name, dict(about), file_name) for name, about in raw["columns"].items())
+    columns = tuple(parse_column(name, dict(about), file_name) for name, about in raw["columns"].items())
     protect = protect_of(raw["protect"]) if "protect" in raw else None
     made = PublicContract(
         table=table,
@@ -174,7 +174,7 @@ def protect_of(raw: Mapping[str, Any]) -> Protect:
     return Protect(shape=shape, **others)
 
 
-def column(name: str, about: dict[str, Any], file_name: str) -> Column:
+def parse_column(name: str, about: dict[str, Any], file_name: str) -> Column:
     """A column of a contract."""
     role = about.pop("role", None)
     ways = list(about.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.public.contracts import PublicContract
-from jobs.public.tables import coarse
+from jobs.public.tables import coarsen_rows
 
 # Columns of study.cost, one for each quantity, and the points that each holds.
 QUANTITIES = ("investment", "operating_cost", "social_cost", "loss", "criminal_revenue", "transfer", "mixed")
@@ -18,4 +18,4 @@ def transform(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
         pl.coalesce(pl.col(quantity).struct.field(point) for quantity in QUANTITIES).alias(f"amount_{point}")
         for point in POINTS
     ]
-    return coarse(rows.with_columns(points), about)
+    return coarsen_rows(rows.with_columns(points), about)

@@ -1,8 +1,8 @@
 """The gate: which rows leave. Nothing else makes public tables.
 
-protect() decides by the primary rules, lets earlier figures stand where fewer than three holdings changed,
-and asks the attacker. Where that finds a contribution, the country with the fewest units among the figures
-that reveal it is dropped, and the attacker is asked again. If only areas reveal it, nothing leaves.
+protect_tables() decides by the primary rules, lets earlier figures stand where fewer than three holdings
+changed, and asks the attacker. Where that finds a contribution, the country with the fewest units among the
+figures that reveal it is dropped, and the attacker is asked again. If only areas reveal it, nothing leaves.
 """
 
 from __future__ import annotations
@@ -14,14 +14,24 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.attack.known import Finding
-from jobs.attack.search import attack
+from jobs.attack.search import attack_releases
 from jobs.core.areas import COUNTRY, REGION
 from jobs.core.areas import GROUP as GROUPED
 from jobs.core.errors import ObservatoryError
-from jobs.public.cells import CELL, GROUP, HELD, Basis, Released, candidates, in_areas, named, refused
+from jobs.public.cells import (
+    CELL,
+    GROUP,
+    HELD,
+    Basis,
+    Released,
+    candidate_rows,
+    in_areas,
+    name_cells,
+    refuse_rows,
+)
 from jobs.public.contracts import PublicContract, public_contract, public_tables
-from jobs.public.knowledge import known, of_release, said, shape_of
-from jobs.public.revisions import revised, with_earlier
+from jobs.public.knowledge import known_release, of_release, read_rows, shape_of
+from jobs.public.revisions import revise_rows, with_earlier
 
 FOUND_BY = ("attacker", "holding", "respondents", "period_code", "channel_code", "series", "side", "cells")
 FOUND = dict.fromkeys(FOUND_BY, pl.String)
@@ -57,7 +67,7 @@ class Unprotectable(ObservatoryError):
         self.held, self.found = held, found
 
 
-def protect(
+def protect_tables(
     basis: Basis,
     earlier: Sequence[Released],
     periods: Sequence[str],
@@ -72,23 +82,24 @@ def protect(
     guarded = {
         each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect
     }
-    rows = {name: candidates(about, basis, periods) for name, about in guarded.items()}
+    rows = {name: candidate_rows(about, basis, periods) for name, about in guarded.items()}
     inside = in_areas(basis, periods)
-    held = [*(refused(rows[name], inside, about, p_pct) for name, about in guarded.items())]
+    held = [*(refuse_rows(rows[name], inside, about, p_pct) for name, about in guarded.items())]
     leaving = {
-        name: revised(rows[name].join(refusal, on=CELL, how="anti"), inside, about, earlier)
+        name: revise_rows(rows[name].join(refusal, on=CELL, how="anti"), inside, about, earlier)
         for (name, about), refusal in zip(guarded.items(), held, strict=True)
     }
     shapes = {name: shape_of(about) for name, about in guarded.items()}
-    before = [known(each.basis, of_release(each, guarded)) for each in earlier]
+    before = [known_release(each.basis, of_release(each, guarded)) for each in earlier]
     found: list[Finding] = []
     again: list[Finding] | None = None
     while True:
-        made = {name: transformed(leaving[name], about) for name, about in guarded.items()}
-        now = known(
-            basis, pl.concat(said(named(made[name], about), about) for name, about in guarded.items())
+        made = {name: transform_rows(leaving[name], about) for name, about in guarded.items()}
+        now = known_release(
+            basis,
+            pl.concat(read_rows(name_cells(made[name], about), about) for name, about in guarded.items()),
         )
-        findings = attack([*before, now], shapes, p_pct, again)
+        findings = attack_releases([*before, now], shapes, p_pct, again)
         found += findings
         if not findings:
             break
@@ -102,7 +113,7 @@ def protect(
         )
         again = findings
     public = {about.table: with_earlier(made[name], about, earlier) for name, about in guarded.items()}
-    return Protected(public | unguarded(basis, public, periods), pl.concat(held), as_frame(found))
+    return Protected(public | unguarded_tables(basis, public, periods), pl.concat(held), as_frame(found))
 
 
 def to_drop(
@@ -148,14 +159,14 @@ def as_frame(findings: Sequence[Finding]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=FOUND, orient="row")
 
 
-def transformed(rows: pl.DataFrame, about: PublicContract, *beside: pl.DataFrame) -> pl.DataFrame:
+def transform_rows(rows: pl.DataFrame, about: PublicContract, *beside: pl.DataFrame) -> pl.DataFrame:
     """Rows that leave, by the transform of their public table."""
     job = importlib.import_module(f"jobs.public.{about.name}")
     found: pl.DataFrame = job.transform(rows, about, *beside)
     return found
 
 
-def unguarded(
+def unguarded_tables(
     basis: Basis, public: Mapping[str, pl.DataFrame], periods: Sequence[str]
 ) -> dict[str, pl.DataFrame]:
     """The public tables that no respondent is behind, and those that take their figures from another one."""
@@ -166,5 +177,5 @@ def unguarded(
             if about.beside is not None:
                 rows = rows.filter(pl.col("period_code").is_in(list(periods)))
             beside = () if about.beside is None else (public[about.beside],)
-            found[about.table] = transformed(rows, about, *beside).sort(about.key)
+            found[about.table] = transform_rows(rows, about, *beside).sort(about.key)
     return found

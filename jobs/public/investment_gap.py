@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.public.contracts import PublicContract
-from jobs.public.tables import coarse
+from jobs.public.tables import coarsen_rows
 
 WHOLE = {"strategy_code": "_T", "component_code": "_T", "conversion_code": "market"}
 ON = ["period_code", "area_code", "channel_code"]
@@ -30,7 +30,7 @@ def transform(rows: pl.DataFrame, about: PublicContract, investment: pl.DataFram
         spend_high="estimate_high",
     )
     made = ["spend", "spend_low", "spend_high", "gap", "gap_low", "gap_high", "assumptions"]
-    beside = coarse(rows.drop(*made, strict=False), about).drop("spend", "spend_low", "spend_high")
+    beside = coarsen_rows(rows.drop(*made, strict=False), about).drop("spend", "spend_low", "spend_high")
     beside = beside.drop("revision_code", "stands_from").join(whole, on=ON)
 
     def missing(spent: str) -> pl.Expr:

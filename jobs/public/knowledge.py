@@ -10,7 +10,7 @@ from jobs.attack.coefficients import World
 from jobs.attack.known import ESTIMATE, PUBLISHED, SILENT_PCT, Known
 from jobs.core.contracts import list_codes
 from jobs.core.series import Shape
-from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released, named
+from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released, name_cells
 from jobs.public.contracts import CLASSES, PublicContract
 
 
@@ -19,7 +19,7 @@ def shape_of(about: PublicContract) -> Shape:
     return about.protect.shape
 
 
-def known(basis: Basis, published_rows: pl.DataFrame) -> Known:
+def known_release(basis: Basis, published_rows: pl.DataFrame) -> Known:
     frame, denominator, country, country_group = (basis.tables[name] for name in WORLD)
     world = World(frame, denominator, country, country_group)
     return Known(basis.release, world, basis.tables[CONTRIBUTION], published_rows)
@@ -28,13 +28,13 @@ def known(basis: Basis, published_rows: pl.DataFrame) -> Known:
 def of_release(each: Released, guarded: Mapping[str, PublicContract]) -> pl.DataFrame:
     """What an earlier release said."""
     return pl.concat(
-        said(named(each.public[about.table], about), about)
+        read_rows(name_cells(each.public[about.table], about), about)
         for about in guarded.values()
         if about.table in each.public
     )
 
 
-def said(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+def read_rows(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     """Public rows as the attacker reads them: their figures, and the classes of the effect of
     non-response."""
     assert about.protect is not None
@@ -46,13 +46,13 @@ def said(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     parts = [cell.with_columns(form=pl.lit(ESTIMATE), low=none, high=none)]
     for each in about.columns:
         if each.by == "silent_pct":
-            parts.append(cell.with_columns(form=pl.lit(SILENT_PCT), **edges(each.field.name, each.by)))
+            parts.append(cell.with_columns(form=pl.lit(SILENT_PCT), **class_edges(each.field.name, each.by)))
     return pl.concat(
         part.select(pl.col(name).cast(kind) for name, kind in PUBLISHED.items()) for part in parts
     )
 
 
-def edges(column: str, number: str) -> dict[str, pl.Expr]:
+def class_edges(column: str, number: str) -> dict[str, pl.Expr]:
     """The edges of a class, null where it has none."""
     codelist, steps = CLASSES[number]
     names = list_codes(codelist)

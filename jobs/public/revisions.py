@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import polars as pl
 
 from jobs.disclosure import rules
-from jobs.public.cells import CELL, Released, in_areas, named
+from jobs.public.cells import CELL, Released, in_areas, name_cells
 from jobs.public.contracts import PublicContract
 
 NEW, SAME, REVISED, STANDS = "NEW", "SAME", "REVISED", "STANDS"
 
 
-def revised(
+def revise_rows(
     rows: pl.DataFrame, inside: pl.DataFrame, about: PublicContract, earlier: Sequence[Released]
 ) -> pl.DataFrame:
     """The rows with what the revision rule says: revision_code, and stands_from where an earlier figure
@@ -28,7 +28,7 @@ def revised(
     rows = rows.join(totals, on=CELL, how="left").with_columns(
         silent_pct=pl.when(figure > 0).then(100 * (1 - pl.col("given") / figure)).otherwise(0.0).clip(0, 100)
     )
-    origin = origins(about, earlier)
+    origin = find_origins(about, earlier)
     rows = rows.join(origin, on=CELL, how="left")
     parts = []
     for each in earlier:
@@ -36,7 +36,9 @@ def revised(
         if mine.is_empty():
             continue
         before = in_areas(each.basis, sorted(set(mine["period_code"])))
-        changes = rules.changed(before.filter(pl.col("table_name") == about.protect.contributions), own, CELL)
+        changes = rules.count_changed(
+            before.filter(pl.col("table_name") == about.protect.contributions), own, CELL
+        )
         parts.append(mine.join(changes, on=CELL, how="left").with_columns(pl.col("changed").fill_null(0)))
     fresh = rows.filter(pl.col("origin").is_null()).with_columns(changed=pl.lit(0, pl.UInt32))
     every = pl.concat([fresh, *(part.with_columns(pl.col("changed").cast(pl.UInt32)) for part in parts)])
@@ -47,19 +49,19 @@ def revised(
     )
 
 
-def origins(about: PublicContract, earlier: Sequence[Released]) -> pl.DataFrame:
+def find_origins(about: PublicContract, earlier: Sequence[Released]) -> pl.DataFrame:
     """Of each figure that was published before the release that it comes from: CELL and origin."""
     found = pl.DataFrame(schema={**dict.fromkeys(CELL, pl.String), "origin": pl.String})
     for each in earlier:
         if about.table in each.public:
-            now = named(each.public[about.table], about).select(
+            now = name_cells(each.public[about.table], about).select(
                 *CELL, origin=pl.coalesce("stands_from", pl.lit(each.basis.release))
             )
             found = pl.concat([found.join(now, on=CELL, how="anti"), now])
     return found
 
 
-def standing(about: PublicContract, earlier: Sequence[Released]) -> pl.DataFrame:
+def standing_rows(about: PublicContract, earlier: Sequence[Released]) -> pl.DataFrame:
     """The rows that were published last of each figure, with the release that each comes from."""
     found = pl.DataFrame(schema={**about.schema, "origin": pl.String})
     for each in earlier:
@@ -74,7 +76,7 @@ def with_earlier(rows: pl.DataFrame, about: PublicContract, earlier: Sequence[Re
     """Public rows with the earlier ones that stand, and what changed of the others."""
     assert about.protect is not None
     figure = about.protect.figure
-    before = standing(about, earlier)
+    before = standing_rows(about, earlier)
     stood = before.join(rows.filter(pl.col("revision_code") == STANDS), on=about.key, how="semi")
     stood = stood.with_columns(revision_code=pl.lit(STANDS), stands_from=pl.col("origin")).drop("origin")
     own = rows.filter(pl.col("revision_code").ne_missing(STANDS)).join(

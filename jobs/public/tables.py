@@ -6,19 +6,19 @@ import polars as pl
 
 from jobs.core.areas import COUNTRY
 from jobs.core.contracts import list_codes, polars_type
-from jobs.disclosure.coarse import class_of, on_grid, significant, unclamped_low
+from jobs.disclosure.coarse import class_of, on_grid, round_significant, unclamped_low
 from jobs.public.contracts import CLASSES, Column, PublicContract
 
 LOW, ESTIMATE, HIGH = "estimate_low", "estimate", "estimate_high"
 
 
-def coarse(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+def coarsen_rows(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     """The contract's columns of rows that leave; those that are made elsewhere are null, or what the rows
     have."""
     if {LOW, ESTIMATE, HIGH, "area_kind_code"} <= set(rows.columns):
         ends = rows.select("area_kind_code", pl.col(LOW, ESTIMATE, HIGH).cast(pl.Float64)).rows()
         rows = rows.with_columns(pl.Series(LOW, [lower_end(*each) for each in ends], dtype=pl.Float64))
-    return pl.DataFrame([series(rows, each) for each in about.columns])
+    return pl.DataFrame([coarsen_column(rows, each) for each in about.columns])
 
 
 def lower_end(kind: str, low: float | None, estimate: float, high: float | None) -> float | None:
@@ -31,7 +31,7 @@ def lower_end(kind: str, low: float | None, estimate: float, high: float | None)
     return min(free, low) if kind == COUNTRY else free
 
 
-def series(rows: pl.DataFrame, column: Column) -> pl.Series:
+def coarsen_column(rows: pl.DataFrame, column: Column) -> pl.Series:
     """A column of public rows. Raises for a column that the rows lack."""
     name, kind = column.field.name, polars_type(column.field.type)
     if column.way == "always":
@@ -57,7 +57,7 @@ def series(rows: pl.DataFrame, column: Column) -> pl.Series:
         digits = rows.select(pl.sql_expr(column.by).cast(pl.Int64).alias("digits"))
         count = digits["digits"].to_list() * (rows.height if digits.height == 1 else 1)
         made = [
-            None if value is None else significant(value, each)
+            None if value is None else round_significant(value, each)
             for value, each in zip(values, count[: rows.height], strict=True)
         ]
     return pl.Series(name, made, dtype=pl.Float64).cast(kind)

@@ -24,7 +24,7 @@ from jobs.engine.lake import Lake, open_lake
 from jobs.engine.lock import as_only_writer
 from jobs.public.cells import CONTRIBUTION, Basis, Released
 from jobs.public.contracts import public_contract, public_tables
-from jobs.public.gate import Protected, Unprotectable, protect
+from jobs.public.gate import Protected, Unprotectable, protect_tables
 from jobs.public.secret import p_pct
 from jobs.questionnaire.respondents import load_respondents
 from jobs.release import assembly, clearance, comparing, decisions, manifest, tidy
@@ -144,7 +144,9 @@ def protected_by(recipe: Recipe, restricted: Path, p: float) -> Protected:
         rows = tables[table.source]
         if recipe.left_out and "area_code" in rows.columns:
             tables[table.source] = rows.filter(~pl.col("area_code").is_in(list(recipe.left_out)))
-    return protect(Basis(recipe.about.name, tables), earlier, recipe.about.periods, p, recipe.leave_out_areas)
+    return protect_tables(
+        Basis(recipe.about.name, tables), earlier, recipe.about.periods, p, recipe.leave_out_areas
+    )
 
 
 def released_in(folder: Path, name: str) -> Released:

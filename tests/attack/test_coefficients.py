@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from jobs.attack.coefficients import World, coefficients
+from jobs.attack.coefficients import World, compute_coefficients
 from jobs.core.contracts import reference_table
 from jobs.core.csv_tables import read_table
 from jobs.study.estimate.sample import Reference, point_estimates, sample_of
@@ -21,7 +21,7 @@ def assert_same(tables: dict[str, pl.DataFrame], answered: pl.DataFrame, channel
     given = [tables[name] for name in NAMES]
     sample, those = sample_of(Reference(*given), answered, channel, period, ("any",))
     expected = point_estimates(sample, np.eye(answered.height))
-    found = coefficients(World(*given), dict(answered.rows()), channel, period)
+    found = compute_coefficients(World(*given), dict(answered.rows()), channel, period)
     assert list(found.respondents) == those["respondent_id"].to_list()
     for area, row in expected.items():
         if row[0] is not None:

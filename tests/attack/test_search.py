@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobs.attack.search import SIDES, Search
-from jobs.attack.system import systems
+from jobs.attack.system import build_systems
 from jobs.public.cells import Released
 from tests.public.test_gate_rules import P_PCT, SHAPES, knowledge, unattacked
 from tests.support.small_study import basis, drawn
@@ -18,7 +18,7 @@ def test_it_finds_what_asking_everything_finds(
     """By rules alone, so that there is something to find. Seed 54 once had a pair that no point cleared and
     that was taken for clear."""
     released: Released = unattacked(basis(drawn(seed), "r1"), [], monkeypatch)
-    for system in systems(knowledge([released]), SHAPES):
+    for system in build_systems(knowledge([released]), SHAPES):
         asked, search = Search(system, P_PCT), Search(system, P_PCT)
         expected = set()
         for target in system.targets:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.attack.unknowns import Codes, Unknowns, expressed
+from jobs.attack.unknowns import Codes, Unknowns, express_figures
 from jobs.core.series import Shape
 
 VOLUME = Shape(
@@ -23,7 +23,7 @@ NUMBERS = st.integers(0, 10**9)
 
 def made(values: dict[Codes, float], shape: Shape) -> tuple[Unknowns, dict[Codes, dict[int, float]]]:
     unknowns = Unknowns()
-    return unknowns, expressed(unknowns, "one", "2026-Q4", values, shape)
+    return unknowns, express_figures(unknowns, "one", "2026-Q4", values, shape)
 
 
 @given(st.lists(NUMBERS, min_size=6, max_size=6))

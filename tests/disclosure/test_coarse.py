@@ -8,14 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.disclosure.coarse import GRID, class_of, half_unit, on_grid, significant, silent_pct, unclamped_low
+from jobs.disclosure.coarse import (
+    GRID,
+    class_of,
+    half_unit,
+    on_grid,
+    round_significant,
+    silent_pct,
+    unclamped_low,
+)
 
 VALUES = st.floats(min_value=0.01, max_value=1e15)
 
 
 @given(VALUES, st.integers(1, 4))
 def test_digits_move_a_value_by_half_a_unit_at_most(value: float, digits: int) -> None:
-    shown = significant(value, digits)
+    shown = round_significant(value, digits)
     assert abs(shown - value) <= half_unit(shown, digits) * (1 + 1e-9)
     assert len(f"{shown:.15e}".split("e")[0].replace(".", "").rstrip("0")) <= digits
 

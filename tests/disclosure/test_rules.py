@@ -26,7 +26,7 @@ def contributions(*rows: tuple[str, str, float], waived: frozenset[str] = frozen
 
 
 def judged(rows: pl.DataFrame, p_pct: float, least: int = rules.HOLDINGS) -> dict[str, tuple[bool, bool]]:
-    found = rules.primary(rows, CELL, pl.lit(least), p_pct)
+    found = rules.judge_cells(rows, CELL, pl.lit(least), p_pct)
     return {row["cell"]: (row[rules.ENOUGH], row[rules.UNDOMINATED]) for row in found.to_dicts()}
 
 
@@ -95,18 +95,18 @@ def test_a_holding_waives_with_all_its_operators_or_not_at_all() -> None:
 
 def test_changes_are_counted_by_holding() -> None:
     before = contributions(("a", "x", 1), ("a", "y", 2), ("a", "z", 3), ("b", "x", 1))
-    assert rules.changed(before, before, CELL).is_empty()
+    assert rules.count_changed(before, before, CELL).is_empty()
     corrected = before.with_columns(
         contribution=pl.when(pl.col("holding_id") == "y").then(9.0).otherwise("contribution")
     )
-    assert rules.changed(before, corrected, CELL).rows() == [("a", 1)]
+    assert rules.count_changed(before, corrected, CELL).rows() == [("a", 1)]
     # z's operator is sold to x: both changed. One that is gone changed, too.
     sold = before.with_columns(
         holding_id=pl.when(pl.col("holding_id") == "z").then(pl.lit("x")).otherwise("holding_id")
     )
-    assert rules.changed(before, sold, CELL).rows() == [("a", 2)]
+    assert rules.count_changed(before, sold, CELL).rows() == [("a", 2)]
     gone = before.filter((pl.col("cell") == "b") | (pl.col("holding_id") != "z"))
-    assert rules.changed(before, gone, CELL).rows() == [("a", 1)]
+    assert rules.count_changed(before, gone, CELL).rows() == [("a", 1)]
     may = pl.DataFrame({"n": [0, 1, 2, 3, 4]}).select(rules.may_change(pl.col("n"))).to_series().to_list()
     assert may == [True, False, False, True, True]
 

@@ -11,8 +11,8 @@ import pytest
 
 from jobs.core.contracts import read_contract, read_yaml
 from jobs.core.errors import ObservatoryError
-from jobs.public.contracts import NEVER, PUBLIC, public_contract, public_tables, read
-from jobs.public.tables import coarse
+from jobs.public.contracts import NEVER, PUBLIC, parse_contract, public_contract, public_tables
+from jobs.public.tables import coarsen_rows
 
 
 def test_each_table_names_its_columns_and_none_that_never_leaves() -> None:
@@ -31,7 +31,7 @@ def test_each_table_names_its_columns_and_none_that_never_leaves() -> None:
 def test_what_a_contract_does_not_name_does_not_leave() -> None:
     about = public_contract("public.investment_gap")
     rows = pl.DataFrame(schema={field.name: pl.String for field in read_contract(about.source).fields})
-    assert coarse(rows.with_columns(secret=pl.lit("x")), about).columns == list(about.schema)
+    assert coarsen_rows(rows.with_columns(secret=pl.lit("x")), about).columns == list(about.schema)
 
 
 RAW = read_yaml(PUBLIC / "spam_volume.yaml")
@@ -58,4 +58,4 @@ def test_a_contract_that_says_too_much_is_refused(says: str) -> None:
     raw = copy.deepcopy(RAW)
     WRONG[says](raw)
     with pytest.raises(ObservatoryError, match=says):
-        read(raw, "public.spam_volume", "spam_volume.yaml")
+        parse_contract(raw, "public.spam_volume", "spam_volume.yaml")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from jobs.attack.search import attack
+from jobs.attack.search import attack_releases
 from jobs.core.areas import COUNTRY
 from jobs.public.cells import Released
 from jobs.public.contracts import public_contract, public_tables
-from jobs.public.gate import Protected, protect
-from jobs.public.knowledge import known, of_release, shape_of
+from jobs.public.gate import Protected, protect_tables
+from jobs.public.knowledge import known_release, of_release, shape_of
 from tests.support.small_study import PERIOD, basis, changed, drawn
 
 P_PCT = 13.7
@@ -24,7 +24,11 @@ GUARDED = {
 def found_in(releases: list[Released]) -> int:
     """How many contributions anyone finds in all that was published."""
     shapes = {name: shape_of(about) for name, about in GUARDED.items()}
-    return len(attack([known(each.basis, of_release(each, GUARDED)) for each in releases], shapes, P_PCT))
+    return len(
+        attack_releases(
+            [known_release(each.basis, of_release(each, GUARDED)) for each in releases], shapes, P_PCT
+        )
+    )
 
 
 def countries(protected: Protected) -> set[str]:
@@ -35,7 +39,7 @@ def countries(protected: Protected) -> set[str]:
 @pytest.mark.parametrize("seed", range(3))
 def test_nobody_finds_a_contribution_in_what_leaves(seed: int) -> None:
     study = basis(drawn(seed), "r1")
-    made = protect(study, [], [PERIOD], P_PCT, leave_out_areas=True)
+    made = protect_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True)
     assert found_in([Released(study, made.public)]) == 0
     rows = made.public["public.spam_volume"]
     assert rows.columns == list(public_contract("public.spam_volume").schema)
@@ -47,7 +51,7 @@ def test_a_chain_of_releases_is_attacked_as_a_whole() -> None:
     for number in range(2):
         study = basis(small, f"r{number}")
         releases.append(
-            Released(study, protect(study, releases, [PERIOD], P_PCT, leave_out_areas=True).public)
+            Released(study, protect_tables(study, releases, [PERIOD], P_PCT, leave_out_areas=True).public)
         )
         small = changed(small, number)
     assert found_in(releases) == 0

@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 
 from jobs.attack.known import Known
-from jobs.attack.search import attack
+from jobs.attack.search import attack_releases
 from jobs.disclosure import rules
 from jobs.public import gate
 from jobs.public.cells import Basis, Released
-from jobs.public.gate import protect
-from jobs.public.knowledge import known, of_release, shape_of
+from jobs.public.gate import protect_tables
+from jobs.public.knowledge import known_release, of_release, shape_of
 from tests.public.test_gate import GUARDED, P_PCT
 from tests.support.small_study import PERIOD, Operator, Small, basis, changed, drawn
 
@@ -27,12 +27,12 @@ SHAPES = {name: shape_of(about) for name, about in GUARDED.items()}
 def unattacked(study: Basis, earlier: list[Released], monkeypatch: pytest.MonkeyPatch) -> Released:
     """What would leave by the rules alone, without the attacker's last word."""
     with monkeypatch.context() as patch:
-        patch.setattr(gate, "attack", lambda *arguments: [])
-        return Released(study, protect(study, earlier, [PERIOD], P_PCT).public)
+        patch.setattr(gate, "attack_releases", lambda *arguments: [])
+        return Released(study, protect_tables(study, earlier, [PERIOD], P_PCT).public)
 
 
 def knowledge(releases: list[Released]) -> list[Known]:
-    return [known(each.basis, of_release(each, GUARDED)) for each in releases]
+    return [known_release(each.basis, of_release(each, GUARDED)) for each in releases]
 
 
 def country(name: str, *figures: tuple[int, int, int] | None, subscriptions: int = 1000) -> list[Operator]:
@@ -70,11 +70,13 @@ DOMINATED = country("KEN", plain(10000), plain(1100), plain(100))
 
 def without(rule: str, patch: pytest.MonkeyPatch) -> None:
     """Switch a primary rule off."""
-    old: Callable[..., pl.DataFrame] = rules.primary
+    old: Callable[..., pl.DataFrame] = rules.judge_cells
     column = {"threshold": rules.ENOUGH, "p_pct": rules.UNDOMINATED}
     off = [column[each] for each in rule.split("+")]
     patch.setattr(
-        rules, "primary", lambda *given: old(*given).with_columns(pl.lit(True).alias(name) for name in off)
+        rules,
+        "judge_cells",
+        lambda *given: old(*given).with_columns(pl.lit(True).alias(name) for name in off),
     )
 
 
@@ -92,22 +94,22 @@ def test_without_a_primary_rule_the_attacker_finds_who_is_behind_a_country(
     study = study_of(*kenya)
     held = unattacked(study, [], monkeypatch)
     assert kenyas(held) == 0
-    assert attack(knowledge([held]), SHAPES, P_PCT) == []
+    assert attack_releases(knowledge([held]), SHAPES, P_PCT) == []
     with monkeypatch.context() as patch:
         without(rule, patch)
         open_ = unattacked(study, [], monkeypatch)
     assert kenyas(open_) > 0
-    found = attack(knowledge([open_]), SHAPES, P_PCT)
+    found = attack_releases(knowledge([open_]), SHAPES, P_PCT)
     assert {each.holding for each in found} & {operator.holding for operator in kenya}
     # The gate's last word: without the rule the attacker still keeps the row back.
     with monkeypatch.context() as patch:
         without(rule, patch)
-        assert kenyas(Released(study, protect(study, [], [PERIOD], P_PCT).public)) == 0
+        assert kenyas(Released(study, protect_tables(study, [], [PERIOD], P_PCT).public)) == 0
 
 
 def test_a_safe_country_leaves() -> None:
     study = study_of(*SAFE)
-    made = protect(study, [], [PERIOD], P_PCT)
+    made = protect_tables(study, [], [PERIOD], P_PCT)
     assert made.found.is_empty() and kenyas(Released(study, made.public)) == 3
 
 
@@ -116,9 +118,9 @@ def test_who_waived_is_no_target_but_attacks() -> None:
     for waiving, leaves in ((0, False), (1, False), (2, True)):
         kenya = [replace(each, waives=at < waiving) for at, each in enumerate(TWO)]
         study = study_of(*kenya)
-        released = Released(study, protect(study, [], [PERIOD], P_PCT).public)
+        released = Released(study, protect_tables(study, [], [PERIOD], P_PCT).public)
         assert (kenyas(released) > 0) == leaves
-        assert attack(knowledge([released]), SHAPES, P_PCT) == []
+        assert attack_releases(knowledge([released]), SHAPES, P_PCT) == []
 
 
 def test_one_changed_holding_changes_no_area(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +145,7 @@ def test_three_changed_holdings_change_an_area(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_percentage_stands_in_nothing_that_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     study = study_of(*DOMINATED)
-    made = protect(study, [], [PERIOD], P_PCT)
+    made = protect_tables(study, [], [PERIOD], P_PCT)
     for frame in (*made.public.values(), made.held, made.found):
         assert "13.7" not in frame.write_json() and "0.137" not in frame.write_json()
 
@@ -168,8 +170,8 @@ def test_nothing_but_the_gate_makes_public_tables() -> None:
 @pytest.mark.parametrize("seed", range(100))
 def test_a_hundred_studies(seed: int) -> None:
     study = basis(drawn(seed), "r1")
-    made = protect(study, [], [PERIOD], P_PCT, leave_out_areas=True)
-    assert attack(knowledge([Released(study, made.public)]), SHAPES, P_PCT) == []
+    made = protect_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True)
+    assert attack_releases(knowledge([Released(study, made.public)]), SHAPES, P_PCT) == []
 
 
 @pytest.mark.long
@@ -179,7 +181,7 @@ def test_chains_of_four_releases(seed: int) -> None:
     for number in range(4):
         study = basis(small, f"r{number}")
         try:
-            made = protect(study, releases, [PERIOD], P_PCT, leave_out_areas=True)
+            made = protect_tables(study, releases, [PERIOD], P_PCT, leave_out_areas=True)
         except gate.Unprotectable:
             # Nothing was published; the next release is attacked all the same.
             small = changed(small, 10 * seed + number)
@@ -187,4 +189,4 @@ def test_chains_of_four_releases(seed: int) -> None:
         releases.append(Released(study, made.public))
         small = changed(small, 10 * seed + number)
     assert releases
-    assert attack(knowledge(releases), SHAPES, P_PCT) == []
+    assert attack_releases(knowledge(releases), SHAPES, P_PCT) == []

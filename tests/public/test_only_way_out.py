@@ -22,10 +22,10 @@ WORDS = ("study.", "public", "jobs.release")
 STUDY = frozenset(table for table in list_tables() if table.startswith("study."))
 # Which modules make public rows, by the call, and which write files of a release.
 MAKES_ROWS = {
-    "jobs.public.tables.coarse": {"jobs.public.cost", "jobs.public.investment_gap"},
-    "jobs.public.gate.transformed": {"jobs.public.gate"},
-    "jobs.public.gate.unguarded": {"jobs.public.gate"},
-    "jobs.public.gate.protect": {"jobs.release.making"},
+    "jobs.public.tables.coarsen_rows": {"jobs.public.cost", "jobs.public.investment_gap"},
+    "jobs.public.gate.transform_rows": {"jobs.public.gate"},
+    "jobs.public.gate.unguarded_tables": {"jobs.public.gate"},
+    "jobs.public.gate.protect_tables": {"jobs.release.making"},
     "jobs.release.assembly.files_of": {"jobs.release.making"},
     "jobs.release.folders.write_folder": {"jobs.release.making", "jobs.release.publishing"},
     "jobs.release.folders.write_release": {"jobs.release.making"},
@@ -222,12 +222,12 @@ def test_a_module_that_reads_a_study_table_is_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "from jobs.public.gate import protect\nprotect()",
-        "from jobs.public.gate import protect as other\nother()",
-        "from jobs.public import gate\ngate.protect()",
-        "import jobs.public.gate as way\nway.protect()",
-        "from jobs.public.gate import protect\nrun(protect)",
+        "from jobs.public.gate import protect_tables\nprotect_tables()",
+        "from jobs.public.gate import protect_tables as other\nother()",
+        "from jobs.public import gate\ngate.protect_tables()",
+        "import jobs.public.gate as way\nway.protect_tables()",
+        "from jobs.public.gate import protect_tables\nrun(protect_tables)",
     ],
 )
 def test_a_module_that_makes_public_rows_is_found(text: str) -> None:
-    assert "jobs.public.gate.protect" in calls(Module(ast.parse(text)), "jobs.report.page")
+    assert "jobs.public.gate.protect_tables" in calls(Module(ast.parse(text)), "jobs.report.page")

@@ -12,14 +12,14 @@ import polars as pl
 import pytest
 
 from jobs.attack.known import ESTIMATE, SILENT_PCT, Finding
-from jobs.attack.search import attack
+from jobs.attack.search import attack_releases
 from jobs.core.areas import COUNTRY
 from jobs.disclosure import rules
 from jobs.disclosure.coarse import half_unit, on_grid
 from jobs.public import cells, gate, tables
 from jobs.public.cells import Basis, Released
 from jobs.public.contracts import PublicContract
-from jobs.public.gate import protect
+from jobs.public.gate import protect_tables
 from tests.public.test_gate_rules import AROUND, P_PCT, SAFE, SHAPES, country, knowledge, plain
 from tests.support.small_study import PERIOD, Operator, Small, basis, drawn
 
@@ -30,14 +30,14 @@ MONTHS = ("2026-10", "2026-11", "2026-12")
 def by_rules(study: Basis, earlier: Sequence[Released] = (), periods: Sequence[str] = (PERIOD,)) -> Released:
     """What leaves by the rules alone, without the attacker's last word."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gate, "attack", lambda *arguments: [])
-        return Released(study, protect(study, list(earlier), periods, P_PCT).public)
+        patch.setattr(gate, "attack_releases", lambda *arguments: [])
+        return Released(study, protect_tables(study, list(earlier), periods, P_PCT).public)
 
 
 @contextmanager
 def without(rule: str) -> Iterator[None]:
     """One of the primary rules switched off."""
-    every = cells.failing
+    every = cells.primary_rules
 
     def others(about: PublicContract) -> dict[str, pl.Expr]:
         found = every(about)
@@ -45,12 +45,12 @@ def without(rule: str) -> Iterator[None]:
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cells, "failing", others)
+        patch.setattr(cells, "primary_rules", others)
         yield
 
 
 def found_in(*releases: Released) -> list[Finding]:
-    return attack(knowledge(list(releases)), SHAPES, P_PCT)
+    return attack_releases(knowledge(list(releases)), SHAPES, P_PCT)
 
 
 def holdings(findings: Sequence[Finding]) -> set[str]:
@@ -128,7 +128,7 @@ def test_a_countrys_quantities_leave_together() -> None:
     closed = by_rules(study)
     assert "TUN" not in countries(closed) and found_in(closed) == []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cells, "together", lambda rule: rule)
+        patch.setattr(cells, "hold_together", lambda rule: rule)
         opened = by_rules(study)
     assert opened.public[TABLE].filter(pl.col("area_code") == "TUN")["quantity_code"].to_list() == [
         "spam_certain"
@@ -141,11 +141,11 @@ def test_an_attacker_without_the_order_of_quantities_misses_it() -> None:
     figures leave."""
     study = basis(Small(tuple(HALF_SAFE)), "r1")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cells, "together", lambda rule: rule)
-        strict = protect(study, [], [PERIOD], P_PCT)
+        patch.setattr(cells, "hold_together", lambda rule: rule)
+        strict = protect_tables(study, [], [PERIOD], P_PCT)
         read = gate.shape_of
         patch.setattr(gate, "shape_of", lambda about: replace(read(about), chains={}))
-        loose = protect(study, [], [PERIOD], P_PCT)
+        loose = protect_tables(study, [], [PERIOD], P_PCT)
     assert strict.found.height and found_in(Released(study, strict.public)) == []
     assert loose.found.is_empty()
     assert holdings(found_in(Released(study, loose.public))) == {"jor-0"}
@@ -177,13 +177,13 @@ def test_the_studys_own_lower_end_shows_what_was_reported(monkeypatch: pytest.Mo
     """It is clamped at what an area's operators reported, and that is enough to find some of them; the lower
     end that leaves is made of estimate and upper end, and says nothing that these do not say."""
     study = basis(drawn(4, answering=0.9), "r1")
-    closed = Released(study, protect(study, [], [PERIOD], P_PCT, leave_out_areas=True).public)
+    closed = Released(study, protect_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True).public)
     assert found_in(closed) == []
     monkeypatch.setattr(tables, "lower_end", lambda kind, low, estimate, high: low)
-    opened = Released(study, protect(study, [], [PERIOD], P_PCT, leave_out_areas=True).public)
+    opened = Released(study, protect_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True).public)
     (known,) = knowledge([opened])
     read = replace(known, published=pl.concat([known.published, at_most(opened)]))
-    assert holdings(attack([read], SHAPES, P_PCT)) == {"mwi-0", "lao-0"}
+    assert holdings(attack_releases([read], SHAPES, P_PCT)) == {"mwi-0", "lao-0"}
 
 
 @pytest.mark.parametrize("late", [1, 2])
