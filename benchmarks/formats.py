@@ -43,8 +43,8 @@ from benchmarks.tools import FOLDER, KEY, ROOT, Report
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
 from jobs.formats.delimited import profile_of
-from jobs.ingest.manifest import landing
-from jobs.ingest.pull import pull
+from jobs.ingest.manifest import open_landing
+from jobs.ingest.pull import pull_operator
 from jobs.ingest.reading import read_ranges
 from jobs.settings import config
 from jobs.stages.batches import Ingest, landed
@@ -207,7 +207,7 @@ def land(name: str, log: Path, folder: Path) -> config.Observatory:
     settings = settings_of(name, log, folder)
     shutil.rmtree(settings.lake.root, ignore_errors=True)
     (operator,) = settings.operator
-    problems = pull(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems
+    problems = pull_operator(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems
     if problems:
         raise SystemExit("\n".join(problems))
     return settings
@@ -215,7 +215,7 @@ def land(name: str, log: Path, folder: Path) -> config.Observatory:
 
 def read_log(settings: config.Observatory) -> float:
     """Processor seconds from a landed log to bronze rows in memory."""
-    fs, area = landing(settings.lake.root)
+    fs, area = open_landing(settings.lake.root)
     ranges = ranges_of(list(landed(fs, area, settings, list(settings.operator))))
     disk = fsspec.filesystem("file")
 

@@ -51,7 +51,7 @@ GOAL = 2
 REST = "steering and the rest"
 # The functions of each step, as module:function or module:Class.method.
 STEPS = {
-    "pull": ["jobs.ingest.pull:pull"],
+    "pull": ["jobs.ingest.pull:pull_operator"],
     "parse": ["jobs.stages.bronze_tasks:parse"],
     "assemble": [f"jobs.silver.steps:{name}" for name in ("split", "settle", "assemble")],
     "protect": [

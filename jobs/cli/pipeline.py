@@ -58,7 +58,7 @@ def pull_all(
     from jobs.engine import access, embedded
     from jobs.engine.lake import open_lake
     from jobs.engine.lock import writing
-    from jobs.ingest.pull import pull
+    from jobs.ingest.pull import pull_operator
     from jobs.stages.identity import other_logs, refuse_others
 
     lake = open_lake(settings.lake.root)
@@ -70,7 +70,7 @@ def pull_all(
     pieces = size = 0
     with writing(settings.lake.root, "observatory pull"):
         for each in config.choose_operators(settings, operator):
-            pulled = pull(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
+            pulled = pull_operator(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
             pieces, size = pieces + pulled.pieces, size + pulled.bytes
             problems += pulled.problems
             if said is not None:

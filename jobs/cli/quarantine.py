@@ -39,9 +39,9 @@ def quarantine(
     check_choice("reason", reason, list_codes("quarantine_reason"))
     from jobs.core.patterns import escape_unseen, pattern_text
     from jobs.engine.lake import open_lake
-    from jobs.ingest.quarantine import patterns
+    from jobs.ingest.quarantine import read_patterns
 
-    found = patterns(open_lake(settings.lake.root), [each.id for each in chosen], source, reason)
+    found = read_patterns(open_lake(settings.lake.root), [each.id for each in chosen], source, reason)
     if found.is_empty():
         out.print("Nothing in quarantine: a rule matched every line.")
         return

@@ -15,7 +15,7 @@ from jobs.core.lines import rest_of_line
 from jobs.explain.assembled import PARTNERS, assembly_groups
 from jobs.explain.search import COMPLAINT, IDS, KNOWLEDGE, PLACE, TRANSMISSION, VERDICT, Match, Search
 from jobs.formats.registry import KERNELS
-from jobs.ingest.manifest import Unreadable, landing, read_manifest
+from jobs.ingest.manifest import Unreadable, open_landing, read_manifest
 from jobs.ingest.packed import open_landed
 from jobs.silver.hops import CLOCK_SLACK
 
@@ -131,7 +131,7 @@ def line_places(records: Mapping[str, pl.DataFrame]) -> list[Place]:
 
 def read_lines(search: Search, places: Iterable[Place]) -> list[Line]:
     """The lines at these places."""
-    fs, area = landing(search.lake.root)
+    fs, area = open_landing(search.lake.root)
     ledger = search.rows("bronze.file", pl.col("operator_id") == search.operator.id)
     pieces = {
         (row["source_id"], row["piece_id"]): row

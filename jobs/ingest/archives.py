@@ -63,7 +63,7 @@ class Damaged(Exception):
     """An archive or workbook that cannot be read; the text says why."""
 
 
-def opened(data: bytes) -> zipfile.ZipFile:
+def open_archive(data: bytes) -> zipfile.ZipFile:
     """The archive in a file's bytes. Raises Damaged if it is none, or names more files than LARGEST_LIST
     bytes hold."""
     place = end_of(data)
@@ -89,7 +89,7 @@ def end_of(data: bytes) -> int:
 
 def check_workbook(data: bytes, limits: Limits) -> list[str]:
     """The names of a workbook's parts. Raises TooLarge or Damaged; makes no cell."""
-    archive = opened(data)
+    archive = open_archive(data)
     try:
         parts = archive.infolist()
         if sum(part.file_size for part in parts) > limits.bytes:
@@ -97,7 +97,7 @@ def check_workbook(data: bytes, limits: Limits) -> list[str]:
         count = Count(limits)
         for part in parts:
             if part.filename.lower().endswith((".xml", ".rels")):
-                count.read(chunks(archive, part))
+                count.read(read_chunks(archive, part))
     except expat.ExpatError as error:
         raise Damaged(str(error)) from None
     except DAMAGED as error:
@@ -105,7 +105,7 @@ def check_workbook(data: bytes, limits: Limits) -> list[str]:
     return [part.filename for part in parts]
 
 
-def chunks(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
+def read_chunks(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
     """A part's bytes. zipfile reads no more than the size that the archive states."""
     with archive.open(part) as content:
         while data := content.read(CHUNK):
@@ -142,15 +142,15 @@ class Count:
         if space not in SPREADSHEET:
             return
         if name == "row":
-            self.row = number(attributes.get("r")) or self.row + 1
+            self.row = parse_number(attributes.get("r")) or self.row + 1
             self.column = 0
         elif name == "c":
             self.cell(attributes.get("r"))
         elif name == "comment":
-            self.extend(attributes.get("ref", ""), *edges(attributes.get("ref", ""))[1])
+            self.extend(attributes.get("ref", ""), *parse_range(attributes.get("ref", ""))[1])
         elif name in RANGES:
             reference = attributes.get("ref", "")
-            (top, left), (bottom, right) = edges(reference)
+            (top, left), (bottom, right) = parse_range(reference)
             self.cells += max(bottom - top + 1, 0) * max(right - left + 1, 0)
             self.check(reference)
 
@@ -159,7 +159,7 @@ class Count:
         if reference is None:
             self.column += 1
         else:
-            self.row, self.column = edges(reference)[1]
+            self.row, self.column = parse_range(reference)[1]
         self.extend(reference or "", self.row, self.column)
 
     def extend(self, reference: str, row: int, column: int) -> None:
@@ -174,7 +174,7 @@ class Count:
             raise TooLarge(reference)
 
 
-def edges(reference: str) -> tuple[tuple[int, int], tuple[int, int]]:
+def parse_range(reference: str) -> tuple[tuple[int, int], tuple[int, int]]:
     """Row and column of a range's first and last cell, as in A1:B7; those of a cell twice. Raises Damaged."""
     first, _, last = reference.partition(":")
     found = [CELL.fullmatch(each.strip()) for each in (first, last or first)]
@@ -192,7 +192,7 @@ def column_number(letters: str) -> int:
     return found
 
 
-def number(text: str | None) -> int:
+def parse_number(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 7 else 0
 
 

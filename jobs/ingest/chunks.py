@@ -36,7 +36,7 @@ class Chunks:
     """
 
     def __init__(self, raw: IO[bytes]) -> None:
-        self.file = decompressed(raw)
+        self.file = open_decompressed(raw)
         self.is_compressed = self.file is not raw
         self.ahead = b""
         self.damage: str | None = None
@@ -103,7 +103,7 @@ def is_json(line: bytes) -> bool:
     return True
 
 
-def decompressed(raw: IO[bytes]) -> Any:
+def open_decompressed(raw: IO[bytes]) -> Any:
     """The file, or a reader of what is compressed in it."""
     # From the end, so that no buffer answers for a file that was cut since.
     raw.seek(0, io.SEEK_END)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 
-def set_right(rows: pl.DataFrame, offset_s: int) -> pl.DataFrame:
+def correct_times(rows: pl.DataFrame, offset_s: int) -> pl.DataFrame:
     """The rows with all their times earlier by so many seconds, those in lists and structs, too."""
     if not offset_s:
         return rows
     return rows.with_columns(
-        moved(pl.col(name), kind, offset_s).alias(name)
+        shift_back(pl.col(name), kind, offset_s).alias(name)
         for name, kind in rows.schema.items()
         if has_time(kind)
     )
@@ -24,13 +24,13 @@ def has_time(kind: pl.DataType) -> bool:
     return isinstance(kind, pl.Datetime)
 
 
-def moved(value: pl.Expr, kind: pl.DataType, offset_s: int) -> pl.Expr:
+def shift_back(value: pl.Expr, kind: pl.DataType, offset_s: int) -> pl.Expr:
     """The value, earlier by so many seconds."""
     if isinstance(kind, pl.List):
-        return value.list.eval(moved(pl.element(), kind.inner, offset_s))  # type: ignore[arg-type]
+        return value.list.eval(shift_back(pl.element(), kind.inner, offset_s))  # type: ignore[arg-type]
     if isinstance(kind, pl.Struct):
         parts = [
-            moved(value.struct.field(field.name), field.dtype, offset_s)  # type: ignore[arg-type]
+            shift_back(value.struct.field(field.name), field.dtype, offset_s)  # type: ignore[arg-type]
             if has_time(field.dtype)  # type: ignore[arg-type]
             else value.struct.field(field.name)
             for field in kind.fields

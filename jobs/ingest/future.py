@@ -21,19 +21,19 @@ def set_apart(
 
     codes: offset, line_code and reason_code of each line. records: the rows that are records.
     """
-    late = offsets(records, source)
+    late = future_offsets(records, source)
     if late.is_empty():
         return codes, records
-    return refused(codes, late), records.filter(~pl.col("offset").is_in(late.implode()))
+    return quarantine_codes(codes, late), records.filter(~pl.col("offset").is_in(late.implode()))
 
 
-def quarantined(lines: pl.DataFrame, source: Source) -> pl.DataFrame:
+def quarantine_future(lines: pl.DataFrame, source: Source) -> pl.DataFrame:
     """What parse() gave of a block, with the records from the future quarantined."""
-    late = offsets(lines.filter(pl.col("line_code") == "record"), source)
-    return lines if late.is_empty() else refused(lines, late)
+    late = future_offsets(lines.filter(pl.col("line_code") == "record"), source)
+    return lines if late.is_empty() else quarantine_codes(lines, late)
 
 
-def refused(codes: pl.DataFrame, late: pl.Series) -> pl.DataFrame:
+def quarantine_codes(codes: pl.DataFrame, late: pl.Series) -> pl.DataFrame:
     """The codes of lines, of which those at these offsets are quarantined."""
     is_late = pl.col("offset").is_in(late.implode())
     return codes.with_columns(
@@ -42,12 +42,12 @@ def refused(codes: pl.DataFrame, late: pl.Series) -> pl.DataFrame:
     )
 
 
-def offsets(records: pl.DataFrame, source: Source) -> pl.Series:
+def future_offsets(records: pl.DataFrame, source: Source) -> pl.Series:
     """The offsets of records with a time after source.latest_at."""
     latest = source.latest_at
     late = [
         records["offset"].filter(times > latest)
-        for times in (times_of(records) if latest is not None and records.height else ())
+        for times in (read_times(records) if latest is not None and records.height else ())
         if is_after(times, latest)
     ]
     return pl.concat(late).unique() if late else pl.Series("offset", [], pl.Int64)
@@ -59,7 +59,7 @@ def is_after(times: pl.Series, latest: dt.datetime | None) -> bool:
     return isinstance(newest, dt.datetime) and latest is not None and newest > latest
 
 
-def times_of(records: pl.DataFrame) -> list[pl.Series]:
+def read_times(records: pl.DataFrame) -> list[pl.Series]:
     """All times of records; of a list of rows the latest of each column."""
     times = [records[name] for name, kind in records.schema.items() if isinstance(kind, pl.Datetime)]
     for name, kind in records.schema.items():

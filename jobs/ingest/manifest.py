@@ -88,7 +88,7 @@ class Unreadable(ObservatoryError):
     """A manifest that is no manifest."""
 
 
-def landing(root: str) -> tuple[Any, str]:
+def open_landing(root: str) -> tuple[Any, str]:
     """The file system and folder of the landing area of a lake."""
     fs, path = fsspec.core.url_to_fs(root.replace("s3a://", "s3://"))
     return fs, f"{path.rstrip('/')}/landing"

@@ -66,7 +66,7 @@ class Packer:
             del self.rest[:FRAME]
             if self.thread is None:
                 self.thread = ThreadPoolExecutor(1)
-            self.made.append((self.thread.submit(packed, frame), len(frame)))
+            self.made.append((self.thread.submit(pack_bytes, frame), len(frame)))
             if len(self.made) > AHEAD:
                 self.put(*self.made.popleft())
 
@@ -80,7 +80,7 @@ class Packer:
         while self.made:
             self.put(*self.made.popleft())
         if self.rest or not self.sizes:
-            self.put(packed(bytes(self.rest)), len(self.rest))
+            self.put(pack_bytes(bytes(self.rest)), len(self.rest))
         table = b"".join(itertools.starmap(ENTRY.pack, self.sizes))
         table += FOOTER.pack(len(self.sizes), 0, SEEKABLE)
         self.out.write(HEADER.pack(SKIPPED, len(table)) + table)
@@ -90,12 +90,12 @@ class Packer:
             self.thread.shutdown(cancel_futures=True)
 
 
-def packed(data: bytes) -> bytes:
+def pack_bytes(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(data)
 
 
 @contextlib.contextmanager
-def packing(out: IO[bytes]) -> Iterator[Packer]:
+def open_packer(out: IO[bytes]) -> Iterator[Packer]:
     """A packer that ends with its file's last block; on an error nothing more is written."""
     packer = Packer(out)
     try:

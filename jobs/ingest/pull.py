@@ -49,21 +49,21 @@ from jobs.ingest.manifest import (
     Unreadable,
     Waiting,
     has_manifest,
-    landing,
+    open_landing,
     read_manifest,
     read_waiting,
     write_manifest,
 )
-from jobs.ingest.packed import ENDING, packing
+from jobs.ingest.packed import ENDING, open_packer
 from jobs.ingest.source_files import (
     Times,
-    bounded,
-    faults,
+    bound_times,
+    classify_problem,
     is_closed,
     list_files,
     open_file,
     own_time,
-    passing,
+    source_errors,
     written_times,
 )
 from jobs.ingest.streams import SAMPLE, find_stream
@@ -91,20 +91,20 @@ def streams_of(fs: Any, folder: str, root: str, operator_id: str, source: Source
             return read_manifest(fs, folder)
         fs.mv(f"{folder}/manifest.json", f"{folder}/manifest.json.unreadable")
     # Polars and the lake take a moment to import, and are needed where there is no manifest alone.
-    from jobs.ingest.rebuilding import rebuilt
+    from jobs.ingest.rebuilding import rebuild_manifest
 
-    return rebuilt(fs, folder, root, operator_id, source.id, newest_line)
+    return rebuild_manifest(fs, folder, root, operator_id, source.id, newest_line)
 
 
-def adopted(fs: Any, folder: str, source: Source, known: Known, now: dt.datetime) -> list[Piece]:
+def adopt_orphans(fs: Any, folder: str, source: Source, known: Known, now: dt.datetime) -> list[Piece]:
     """The pieces that were landed before a manifest was lost, were never read, and that no file of the source
     holds any more."""
     if not fs.glob(f"{folder}/*.orphan"):
         return []
-    from jobs.ingest.rebuilding import continued, orphans
+    from jobs.ingest.rebuilding import continue_stream, find_orphans
 
     found = []
-    for orphan in sorted(orphans(fs, folder), key=lambda each: each.place):
+    for orphan in sorted(find_orphans(fs, folder), key=lambda each: each.place):
         stream_id, offset = orphan.place
         stream = next((each for each in known.streams if each.stream_id == stream_id), None)
         # The digest of a stream whose beginning was removed cannot go on without its log.
@@ -118,7 +118,7 @@ def adopted(fs: Any, folder: str, source: Source, known: Known, now: dt.datetime
                 continue
         else:
             before = (stream.bytes, stream.sha256) if stream else (0, "")
-            piece = continued(fs, stream, orphan, now) if stream else None
+            piece = continue_stream(fs, stream, orphan, now) if stream else None
             if stream and piece:
                 known.grown(stream, *before)
         if piece:
@@ -134,7 +134,7 @@ def remove_unfinished(fs: Any, folder: str) -> None:
         fs.rm(path)
 
 
-def pull(operator: Operator, root: str, now: dt.datetime) -> Pulled:
+def pull_operator(operator: Operator, root: str, now: dt.datetime) -> Pulled:
     """Land what is new in all sources of an operator. One bad source or file does not stop the rest."""
     pulled = Pulled()
     with writing(root, "observatory pull"):
@@ -144,7 +144,7 @@ def pull(operator: Operator, root: str, now: dt.datetime) -> Pulled:
 
 
 def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime, pulled: Pulled) -> None:
-    fs, area = landing(root)
+    fs, area = open_landing(root)
     folder = f"{area}/{operator.id}/{source.id}"
     fs.makedirs(folder, exist_ok=True)
     where = f"operator '{operator.id}', source '{source.id}'"
@@ -163,7 +163,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
     waited = read_waiting(fs, folder)
     waiting: dict[str, Waiting] = {}
     written = written_times(source_fs, names)
-    newest = bounded(names, written)
+    newest = bound_times(names, written)
     for name in names:
         try:
             times = Times(newest.get(name, now), written.get(name, now), now)
@@ -178,10 +178,10 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
                 f"{where}: {name} is of no known format ({formats}); name one with format = ..."
             )
             continue
-        except faults() as error:
+        except source_errors() as error:
             if is_full(error):
                 raise DiskFull(folder) from error
-            pulled.problems.append(passing(error, f"{where}: {name} cannot be read: {error}"))
+            pulled.problems.append(classify_problem(error, f"{where}: {name} cannot be read: {error}"))
             continue
         if end.waiting is not None:
             waiting[name] = end.waiting
@@ -196,7 +196,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
             pulled.bytes += piece.bytes
         if damage:
             pulled.problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
-    for piece in adopted(fs, folder, source, known, now):
+    for piece in adopt_orphans(fs, folder, source, known, now):
         pulled.pieces += 1
         pulled.bytes += piece.bytes
     write_manifest(fs, folder, known.streams, waiting)
@@ -282,7 +282,7 @@ def pull_file(
                 kind = find_host_log(kind, head + first)
             elif stream is None:
                 check_named(kind, head)
-            with room_for(fs, partial), fs.open(partial, "wb") as out, packing(out) as packer:
+            with room_for(fs, partial), fs.open(partial, "wb") as out, open_packer(out) as packer:
                 for block in itertools.chain([first], blocks):
                     packer.write(block)
                     digest.update(block)

@@ -16,7 +16,7 @@ GROUP = ["operator_id", "source_id", "format_code", "reason_code", "pattern"]
 BATCH = 200_000
 
 
-def patterns(
+def read_patterns(
     lake: Lake, operators: list[str], source: str | None = None, reason: str | None = None
 ) -> pl.DataFrame:
     """One row per operator, source, format, reason and pattern, the commonest first.
@@ -35,18 +35,18 @@ def patterns(
     )
     ledger = lake.read("bronze.file", columns=["operator_id", "piece_id", "file_name"])
     with naming_damage(TABLE, files):
-        groups = added(map(grouped, batches))
+        groups = add_patterns(map(group_lines, batches))
     return with_file_names(groups, ledger)
 
 
-def grouped(lines: pl.DataFrame) -> pl.DataFrame:
+def group_lines(lines: pl.DataFrame) -> pl.DataFrame:
     """Lines as patterns: one row per pattern and piece, with the offset of the first line."""
     named = lines.rename({"line_text": "line"}).with_columns(pl.col("line").fill_null(""))
     found = count_patterns(named, [*GROUP[:-1], "piece_id"], "offset")
     return found.select(*GROUP, "piece_id", "offset", line_count=pl.col("count").cast(pl.Int64))
 
 
-def added(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+def add_patterns(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """The patterns of all parts, added up; `piece_id` and `offset` are those of the first line."""
     kinds = dict.fromkeys([*GROUP, "piece_id"], pl.String) | dict.fromkeys(["offset", "line_count"], pl.Int64)
     whole = pl.DataFrame(schema=kinds)

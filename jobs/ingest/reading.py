@@ -117,7 +117,7 @@ def read_lines(fs: Any, parts: Iterable[Range], name: str, ingest_id: str) -> It
     from jobs.formats.registry import FORMATS
 
     limit = 0 if FORMATS[name].is_read_alone else SMALL
-    for small in small_together(((part, *each) for part in parts for each in blocks(fs, part)), limit):
+    for small in small_together(((part, *each) for part in parts for each in read_blocks(fs, part)), limit):
         try:
             yield parse_lines(*lines_of(small), name, ingest_id)
         except FilesDiffer:
@@ -132,7 +132,7 @@ def read_under_heads(fs: Any, part: Range, name: str, ingest_id: str) -> Iterato
     is_head = FORMATS[name].is_head
     assert is_head is not None
     head = head_before(fs, part, is_head) or part.source.head
-    for block, offset in blocks(fs, part):
+    for block, offset in read_blocks(fs, part):
         lines = frame_lines(block, offset)
         yield parse_block(lines, replace(part, source=replace(part.source, head=head)), name, ingest_id)
         head = last_head(lines, is_head) or head
@@ -152,7 +152,7 @@ def head_before(fs: Any, part: Range, is_head: Callable[[pl.Expr], pl.Expr]) -> 
             start = max(end - PART, 0)
             heads = [
                 last_head(frame_lines(block, offset), is_head)
-                for block, offset in blocks(fs, replace(part, path=path, start=start, end=end))
+                for block, offset in read_blocks(fs, replace(part, path=path, start=start, end=end))
             ]
             if found := [head for head in heads if head is not None]:
                 return found[-1]
@@ -160,7 +160,7 @@ def head_before(fs: Any, part: Range, is_head: Callable[[pl.Expr], pl.Expr]) -> 
     return None
 
 
-def blocks(fs: Any, part: Range) -> Iterator[tuple[bytes, int]]:
+def read_blocks(fs: Any, part: Range) -> Iterator[tuple[bytes, int]]:
     """The lines that start in the range, in blocks of some megabytes, each with its offset in the stream."""
     with open_landed(fs, part.path) as file:
         position = part.start
@@ -192,10 +192,10 @@ def parse_lines(lines: pl.DataFrame, place: Place, name: str, ingest_id: str) ->
     kernel, source = FORMATS[name], place.source
     fits = lines["line_bytes"] <= kernel.longest_line
     own_lines = lines if fits.all() else lines.filter(fits)
-    codes, records = set_apart(*records_of(kernel, own_lines, source), place)
+    codes, records = set_apart(*parse_records(kernel, own_lines, source), place)
     recorded = [records["offset"]]
     rows = {name: bronze_rows(kernel, place.placed(records), place, ingest_id)}
-    refused = [quarantined_of(codes, name)]
+    refused = [quarantine_columns(codes, name)]
     if not fits.all():
         too_long = lines.filter(~fits).select("offset", reason_code=pl.lit("too_long"))
         refused.append(too_long.with_columns(format_code=pl.lit(name)))
@@ -210,7 +210,7 @@ def parse_lines(lines: pl.DataFrame, place: Place, name: str, ingest_id: str) ->
         if not offered.height:
             continue
         told = companion.parse(offered.lazy(), source).collect()
-        said = clock.set_right(told, source.clock_offset)
+        said = clock.correct_times(told, source.clock_offset)
         own = said.filter(pl.col("line_code") != "ignored")
         if not own.height:
             continue
@@ -219,9 +219,9 @@ def parse_lines(lines: pl.DataFrame, place: Place, name: str, ingest_id: str) ->
         recorded.append(records["offset"])
         rows[companion.name] = bronze_rows(companion, place.placed(records), place, ingest_id)
         # What a companion knows as its own is no more what the host said of it.
-        refused = [without(each, own) for each in refused]
-        refused.append(quarantined_of(own, companion.name))
-        ignored, found = without(ignored, own), without(found, own)
+        refused = [remove_lines(each, own) for each in refused]
+        refused.append(quarantine_columns(own, companion.name))
+        ignored, found = remove_lines(ignored, own), remove_lines(found, own)
     quarantined = pl.concat(refused)
     of_quarantined = lines["offset"].is_in(quarantined["offset"].implode()).arg_true()
     texts = lines[of_quarantined].select(
@@ -234,7 +234,7 @@ def parse_lines(lines: pl.DataFrame, place: Place, name: str, ingest_id: str) ->
         "ignored_count": place.counts(ignored["offset"]),
         "quarantined_count": place.counts(quarantined["offset"]),
     }
-    return accounted(rows, place.placed(quarantined), counts, place, ingest_id)
+    return account_rows(rows, place.placed(quarantined), counts, place, ingest_id)
 
 
 def set_apart(codes: pl.DataFrame, records: pl.DataFrame, place: Place) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -246,22 +246,24 @@ def set_apart(codes: pl.DataFrame, records: pl.DataFrame, place: Place) -> tuple
     return codes, kept
 
 
-def records_of(kernel: LineFormat, lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
+def parse_records(
+    kernel: LineFormat, lines: pl.DataFrame, source: Source
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """offset, line_code and reason_code of each line, and what parse() gives of those that are records."""
     if kernel.records:
         codes, records = kernel.records(lines, source)
     else:
         told = kernel.parse(lines.select("offset", "line").lazy(), source).collect()
         codes, records = told.select(*PARSED), told.filter(pl.col("line_code") == "record")
-    return codes, clock.set_right(records, source.clock_offset)
+    return codes, clock.correct_times(records, source.clock_offset)
 
 
-def without(lines: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+def remove_lines(lines: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
     """The lines that are not among the others, in their order."""
     return lines.join(others, on="offset", how="anti", maintain_order="left")
 
 
-def quarantined_of(told: pl.DataFrame, name: str) -> pl.DataFrame:
+def quarantine_columns(told: pl.DataFrame, name: str) -> pl.DataFrame:
     """The lines that a kernel quarantined: their offset, reason and format."""
     return told.filter(pl.col("line_code") == "quarantined").select(
         "offset", pl.col("reason_code").cast(pl.String), format_code=pl.lit(name)
@@ -321,7 +323,7 @@ def of_documents(read: list[tuple[Range, list[Document]]], name: str, ingest_id:
     counts = {f"{code}_count": np.array([each[code] for each in codes]) for code in LINE_CODES}
     counts = {"line_count": np.array([len(documents) for _, documents in read])} | counts
     rows = {name: bronze_rows(kernel, told, place, ingest_id)}
-    return accounted(rows, refused, counts, place, ingest_id)
+    return account_rows(rows, refused, counts, place, ingest_id)
 
 
 def bronze_rows(kernel: Format, records: pl.DataFrame, place: Place, ingest_id: str) -> pl.DataFrame:
@@ -339,7 +341,7 @@ def bronze_rows(kernel: Format, records: pl.DataFrame, place: Place, ingest_id: 
     return frame
 
 
-def accounted(
+def account_rows(
     rows: dict[str, pl.DataFrame],
     refused: pl.DataFrame,
     counts: Mapping[str, np.ndarray],

@@ -42,7 +42,7 @@ class Landed:
         return stream_id, int(offset)
 
 
-def rebuilt(
+def rebuild_manifest(
     fs: Any,
     folder: str,
     root: str,
@@ -85,8 +85,8 @@ def rebuilt(
     for stream_id, pieces in of_stream.items():
         last = max((ledger[each.piece_id] for each in pieces), key=lambda row: row["ingest_id"])
         stream = Stream(stream_id, last["format_code"], 0, "", "", 0)
-        stream.pieces = [as_piece(each, ledger[each.piece_id]) for each in pieces]
-        head, tail = measure(fs, stream)
+        stream.pieces = [to_piece(each, ledger[each.piece_id]) for each in pieces]
+        head, tail = measure_stream(fs, stream)
         if pieces[0].is_document:
             stream.head, stream.head_bytes, stream.marks = stream.sha256, stream.bytes, {}
         else:
@@ -113,7 +113,7 @@ def refuse_grown(folder: str, begun: Mapping[str, Stream], ledger: Mapping[str, 
             )
 
 
-def measure(fs: Any, stream: Stream) -> tuple[bytes, bytes]:
+def measure_stream(fs: Any, stream: Stream) -> tuple[bytes, bytes]:
     """Set the bytes, digest and marks of a stream from its pieces; how it begins and ends."""
     digest, head, tail = Digest(), b"", b""
     for block in landed_bytes(fs, stream, sum(piece.bytes for piece in stream.pieces)):
@@ -124,12 +124,12 @@ def measure(fs: Any, stream: Stream) -> tuple[bytes, bytes]:
     return head, tail
 
 
-def orphans(fs: Any, folder: str) -> list[Landed]:
+def find_orphans(fs: Any, folder: str) -> list[Landed]:
     """Pieces that were landed before the manifest was lost, and never read."""
     return pieces_in(fs, folder, ORPHAN)
 
 
-def continued(fs: Any, stream: Stream, orphan: Landed, now: dt.datetime) -> Piece | None:
+def continue_stream(fs: Any, stream: Stream, orphan: Landed, now: dt.datetime) -> Piece | None:
     """The piece that an orphan makes of a stream that ends where it begins; None where the stream has gone on
     without it."""
     if stream.bytes != orphan.place[1]:
@@ -139,7 +139,7 @@ def continued(fs: Any, stream: Stream, orphan: Landed, now: dt.datetime) -> Piec
     at = now.isoformat()
     piece = Piece(orphan.piece_id, path, stream.bytes, orphan.bytes, at, at, orphan.piece_id)
     stream.pieces.append(piece)
-    measure(fs, stream)
+    measure_stream(fs, stream)
     return piece
 
 
@@ -153,7 +153,7 @@ def pieces_in(fs: Any, folder: str, aside: str = "") -> list[Landed]:
     ]
 
 
-def as_piece(each: Landed, row: dict[str, Any]) -> Piece:
+def to_piece(each: Landed, row: dict[str, Any]) -> Piece:
     """A piece that the ledger has."""
     landed_at = row["landed_at"].isoformat()
     name, damage = row["file_name"] or each.piece_id, row["damage_text"]

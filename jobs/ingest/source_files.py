@@ -48,9 +48,9 @@ def list_files(url: str, was_there: bool) -> Listed:
         return Listed(None, [], [missing])
     except ValueError as error:
         return Listed(None, [], [f"{url} cannot be listed: {error}"])
-    except faults() as error:
-        return Listed(None, [], [passing(error, f"{url} cannot be listed: {error}")])
-    if not names and (silence := unanswered(fs, pattern)):
+    except source_errors() as error:
+        return Listed(None, [], [classify_problem(error, f"{url} cannot be listed: {error}")])
+    if not names and (silence := find_failure(fs, pattern)):
         return Listed(fs, [], [Away(f"{url} is away: {silence}. The next pull tries again.")])
     if not names and was_there:
         away = f"{url} is away: an earlier pull found files there, and none is there now. Bring them back, or"
@@ -62,14 +62,14 @@ def list_files(url: str, was_there: bool) -> Listed:
     return Listed(fs, names, [f"{name} {why}" for name, why in left_out.items()])
 
 
-def faults() -> tuple[type[Exception], ...]:
+def source_errors() -> tuple[type[Exception], ...]:
     """What reading a source raises where it is away or does not give its files. Errors of aiohttp, which is
     loaded for HTTP alone, are not all of the operating system's kind."""
     aiohttp = sys.modules.get("aiohttp")
     return (OSError, aiohttp.ClientError) if aiohttp else (OSError,)
 
 
-def passing(error: Exception, problem: str) -> str:
+def classify_problem(error: Exception, problem: str) -> str:
     """A problem that an error makes: one that may pass by itself, unless access is denied or the server says
     that there is no such file."""
     is_lasting = (
@@ -78,7 +78,7 @@ def passing(error: Exception, problem: str) -> str:
     return problem if is_lasting else Away(problem)
 
 
-def unanswered(fs: Any, pattern: str) -> BaseException | None:
+def find_failure(fs: Any, pattern: str) -> BaseException | None:
     """Why a server did not answer, where a URL of one file seems to name none: fsspec takes both alike."""
     if not is_http(fs) or has_magic(pattern):
         return None
@@ -161,7 +161,7 @@ def newest_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
     The time in a gzip header, else the file's own; and no older rotation is newer than a younger one.
     `names` stand oldest first. A file that cannot be read, or whose time cannot be, has none.
     """
-    return bounded(names, written_times(fs, names))
+    return bound_times(names, written_times(fs, names))
 
 
 def written_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
@@ -174,14 +174,14 @@ def written_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
         except (ValueError, NotImplementedError):
             # A server names no time, or none that is one.
             continue
-        except faults():
+        except source_errors():
             continue
         if written >= OLDEST:
             times[name] = written
     return times
 
 
-def bounded(names: list[str], written: dict[str, dt.datetime]) -> dict[str, dt.datetime]:
+def bound_times(names: list[str], written: dict[str, dt.datetime]) -> dict[str, dt.datetime]:
     """The times of files, none later than that of a younger rotation. `names` stand oldest first."""
     times: dict[str, dt.datetime] = {}
     bound: dict[str, dt.datetime] = {}
@@ -198,10 +198,10 @@ def file_time(fs: Any, name: str) -> dt.datetime:
         start = file.read(8)
     if start[:2] == b"\x1f\x8b" and len(start) == 8 and (seconds := struct.unpack("<I", start[4:])[0]):
         return dt.datetime.fromtimestamp(seconds, dt.UTC)
-    return modified(fs, name)
+    return modified_at(fs, name)
 
 
-def modified(fs: Any, name: str) -> dt.datetime:
+def modified_at(fs: Any, name: str) -> dt.datetime:
     """The file's own time, UTC; over HTTP the one that the server names. NotImplementedError without one."""
     if is_http(fs):
         named = fs.info(name).get("Last-Modified")
@@ -215,7 +215,7 @@ def modified(fs: Any, name: str) -> dt.datetime:
 def own_time(fs: Any, name: str) -> dt.datetime | None:
     """The file's own time, if there is one that can be."""
     try:
-        at = modified(fs, name)
+        at = modified_at(fs, name)
     except (NotImplementedError, ValueError):
         return None
     return at if at >= OLDEST else None

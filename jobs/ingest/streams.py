@@ -22,7 +22,7 @@ def find_stream(fs: Any, known: Known, raw: IO[bytes], head: bytes) -> tuple[Str
     digest, chunks = Digest(), Chunks(raw)
     longest: Stream | None = None
     alike = known.beginning(head)
-    sizes = merged([each.sizes for each in alike])
+    sizes = merge_sizes([each.sizes for each in alike])
     if len(head) < SAMPLE and any(each.of(len(head), hashlib.sha256(head).hexdigest()) for each in alike):
         # A small file that is known is found in one look-up, however many begin alike.
         sizes = [len(head)]
@@ -48,7 +48,7 @@ def find_stream(fs: Any, known: Known, raw: IO[bytes], head: bytes) -> tuple[Str
     return longest, chunks, digest
 
 
-def merged(sizes: list[list[int]]) -> Iterable[int]:
+def merge_sizes(sizes: list[list[int]]) -> Iterable[int]:
     """Rising sizes of several rising lists, each once."""
     return sizes[0] if len(sizes) == 1 else sorted({size for each in sizes for size in each})
 

@@ -234,7 +234,7 @@ def _see_end(answer: Answer, kernel: LineFormat, source: Source) -> None:
     for sample in _ends(answer):
         parse = kernel.parse(frame_lines(sample, 0).select("offset", "line").lazy(), source).collect()
         lines = Lines()
-        see_times(lines, future.quarantined(parse, source))
+        see_times(lines, future.quarantine_future(parse, source))
         _widen(answer, lines)
 
 

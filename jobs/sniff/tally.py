@@ -132,7 +132,7 @@ class Tally:
         fits = lines["line_bytes"] <= self.kernel.longest_line
         short = lines if fits.all() else lines.filter(fits)
         parse = self.kernel.parse(short.select("offset", "line").lazy(), source).collect()
-        parse = future.quarantined(parse, source)
+        parse = future.quarantine_future(parse, source)
         code, reason = parse["line_code"], parse["reason_code"]
         self._keep(self.kernel, parse, source)
         left = self._offered(short, code)
@@ -143,7 +143,7 @@ class Tally:
             if not len(offered):
                 continue
             said = companion.parse(short.select("offset", "line")[offered].lazy(), source).collect()
-            said = future.quarantined(said, source)
+            said = future.quarantine_future(said, source)
             if records := int((said["line_code"] == "record").sum()):
                 self.files[file].companions[companion.name] += records
                 self._keep(companion, said, source)

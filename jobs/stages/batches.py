@@ -12,7 +12,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import NewFile
 from jobs.engine.tasks import Engine, Left
-from jobs.ingest.manifest import landing, read_manifest
+from jobs.ingest.manifest import open_landing, read_manifest
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
 
@@ -48,7 +48,7 @@ class Ingest:
 
 def pending_pieces(lake: Lake, settings: Observatory, operators: list[Operator]) -> dict[str, int]:
     """The landed pieces that the ledger lacks, by their key, with their bytes."""
-    fs, area = landing(lake.root)
+    fs, area = open_landing(lake.root)
     done = ledgered(lake)
     there = {key: piece.bytes for key, *_, piece in landed(fs, area, settings, operators)}
     for key, size in there.items():
@@ -82,7 +82,7 @@ def intend(fs: Any, area: str, ingest_id: str, keys: set[str], again: bool = Fal
 
 def intended(lake: Lake) -> bool:
     """Whether a batch was begun and is not finished."""
-    fs, area = landing(lake.root)
+    fs, area = open_landing(lake.root)
     fs.invalidate_cache()
     return bool(fs.glob(f"{intents_of(area)}/*.json"))
 

@@ -21,7 +21,7 @@ from jobs.core.contracts import conform_frame, list_tables, read_contract, rows_
 from jobs.engine.lake import Lake, any_of
 from jobs.engine.table_files import NewFile
 from jobs.formats.registry import DOCUMENTS, FORMATS
-from jobs.ingest.manifest import landing, read_manifest, write_manifest
+from jobs.ingest.manifest import open_landing, read_manifest, write_manifest
 from jobs.settings.config import Observatory
 from jobs.stages.batches import (
     Ingest,
@@ -44,7 +44,7 @@ def ingest(work: Ingest, ingest_id: str) -> Ingested:
 
     A batch that an earlier run left unfinished is finished first.
     """
-    fs, area = landing(work.lake.root)
+    fs, area = open_landing(work.lake.root)
     finish(work)
     pending = set(pending_pieces(work.lake, work.settings, work.operators))
     if pending:
@@ -55,7 +55,7 @@ def ingest(work: Ingest, ingest_id: str) -> Ingested:
 
 def finish(work: Ingest) -> None:
     """Write every batch that was intended and is not written."""
-    fs, area = landing(work.lake.root)
+    fs, area = open_landing(work.lake.root)
     fs.invalidate_cache()
     for name in sorted(fs.glob(f"{intents_of(area)}/*.json")):
         with fs.open(name, "r", encoding="utf-8") as file:
@@ -73,7 +73,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
     again: in place of what the batch wrote of these sources before, whatever table it is in.
     """
     lake, settings = work.lake, work.settings
-    fs, area = landing(lake.root)
+    fs, area = open_landing(lake.root)
     if again:
         correct_formats(fs, area, settings, keys)
     pieces = [row for row in landed(fs, area, settings, list(settings.operator)) if row[0] in keys]

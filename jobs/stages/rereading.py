@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from jobs.engine.lake import Lake
-from jobs.ingest.manifest import landing, read_manifest
+from jobs.ingest.manifest import open_landing, read_manifest
 from jobs.stages.batches import Ingest, Ingested, intend, landed, refuse_missing
 from jobs.stages.bronze_stage import finish
 
@@ -19,7 +19,7 @@ def requarantine(work: Ingest) -> Ingested:
     retention removed pieces. Raises ObservatoryError, before anything is written, where others are no longer
     there to be read.
     """
-    fs, area = landing(work.lake.root)
+    fs, area = open_landing(work.lake.root)
     finish(work)
     configured = {(operator.id, source.id) for operator in work.operators for source in operator.source}
     columns = ["ingest_id", "operator_id", "source_id", "piece_id", "quarantined_count"]

@@ -23,7 +23,7 @@ from jobs.engine import compaction
 from jobs.engine.lake import Lake, Partition, is_local
 from jobs.engine.table_files import query_files
 from jobs.formats.registry import KERNELS
-from jobs.ingest.manifest import Piece, Stream, landing, read_manifest
+from jobs.ingest.manifest import Piece, Stream, open_landing, read_manifest
 from jobs.ingest.removing import is_known_by_digest
 from jobs.settings.config import Observatory
 from jobs.silver.frames import SILVER
@@ -186,7 +186,7 @@ def plan_landing(
     today: dt.date,
 ) -> None:
     """Pieces that were pulled before a day."""
-    fs, area = landing(lake.root)
+    fs, area = open_landing(lake.root)
     limit = today - dt.timedelta(days=settings.retention.landing)
     closed = pl.DataFrame(
         [(operator, each.closed) for operator, each in found.items()],

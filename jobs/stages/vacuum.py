@@ -25,7 +25,7 @@ from jobs.engine import compaction, record
 from jobs.engine.lake import Lake, any_of
 from jobs.engine.lock import as_only_writer
 from jobs.engine.together import undo_unfinished
-from jobs.ingest.manifest import landing
+from jobs.ingest.manifest import open_landing
 from jobs.ingest.removing import remove_pieces
 from jobs.settings.config import Observatory
 from jobs.stages import removed
@@ -84,7 +84,7 @@ def finish(lake: Lake) -> None:
 
 
 def remove_landed(lake: Lake, made: Plan) -> None:
-    fs, area = landing(lake.root)
+    fs, area = open_landing(lake.root)
     for source, pieces in made.pieces.items():
         remove_pieces(fs, f"{area}/{source}", set(pieces))
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from jobs.ingest.file_formats import format_notes
-from jobs.ingest.manifest import Unreadable, landing, read_manifest
+from jobs.ingest.manifest import Unreadable, open_landing, read_manifest
 from jobs.ingest.packed import open_landed
 from jobs.settings.config import Observatory
 
@@ -45,7 +45,7 @@ def other_formats(
 
 def notes_on(settings: Observatory, operator: str, source: str, kind: str, has_options: bool) -> list[str]:
     """What the source's newest file looks like, if not like its format."""
-    fs, area = landing(settings.lake.root)
+    fs, area = open_landing(settings.lake.root)
     try:
         streams = read_manifest(fs, f"{area}/{operator}/{source}")
     except Unreadable:

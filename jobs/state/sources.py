@@ -15,7 +15,7 @@ from jobs.core.contracts import format_kind, read_contract
 from jobs.engine.lake import Lake
 from jobs.engine.record import now
 from jobs.engine.table_files import DataFile, query_files
-from jobs.ingest.manifest import Stream, Unreadable, has_manifest, landing, read_manifest, read_waiting
+from jobs.ingest.manifest import Stream, Unreadable, has_manifest, open_landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, Source
 from jobs.stages.validations import standing
@@ -89,7 +89,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
     held = held_rules(standing(lake.root, [each.id for each in chosen]))
     at = settings.lake.read_at or now()
     first_run: Any = lake.read("meta.run", columns=["finished_at"])["finished_at"].min()
-    fs, area = landing(lake.root)
+    fs, area = open_landing(lake.root)
     found = []
     for operator in chosen:
         for source in operator.source:

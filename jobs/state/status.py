@@ -15,7 +15,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import naming_damage, query_files, scan_files
 from jobs.ingest import future
-from jobs.ingest.manifest import Unreadable, has_manifest, landing, read_manifest, read_waiting
+from jobs.ingest.manifest import Unreadable, has_manifest, open_landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
 from jobs.state.clocks import join_problems, period_files
 from jobs.state.former_sources import former_sources
@@ -74,7 +74,7 @@ def join_rows(lake: Lake) -> list[dict[str, Any]]:
 
 def lost_manifests(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
     """The sources that were read and have no manifest that can be read."""
-    fs, area = landing(settings.lake.root)
+    fs, area = open_landing(settings.lake.root)
     read = set(lake.read("bronze.file", columns=["operator_id", "source_id"]).unique().rows())
     found = []
     for operator in (each for each in settings.operator if each.id in operators):
@@ -93,7 +93,7 @@ def lost_manifests(lake: Lake, settings: Observatory, operators: set[str]) -> li
 
 def unread_sources(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
     """The sources of which nothing was read, because their files have no line end."""
-    fs, area = landing(settings.lake.root)
+    fs, area = open_landing(settings.lake.root)
     read = set(lake.read("bronze.file", columns=["operator_id", "source_id"]).unique().rows())
     return [
         f"operator '{operator.id}', source '{source.id}': nothing was read: {min(waiting)} has no line end."

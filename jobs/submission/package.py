@@ -249,7 +249,7 @@ def unpacked(data: bytes) -> dict[str, bytes]:
     """The archive's files by name."""
     known = {MANIFEST, SIGNATURE, *FILES}
     try:
-        archive = archives.opened(data)
+        archive = archives.open_archive(data)
         entries = archive.infolist()
         names = [entry.filename for entry in entries]
         wrong = [f"it holds {name!r}, which no package has" for name in sorted(set(names) - known)]

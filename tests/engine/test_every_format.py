@@ -10,7 +10,7 @@ import pytest
 
 from jobs.engine.lake import Lake
 from jobs.formats.registry import KERNELS
-from jobs.ingest.pull import pull
+from jobs.ingest.pull import pull_operator
 from jobs.settings.config import Observatory
 from jobs.settings.node import Engine
 from jobs.silver.frames import SILVER
@@ -40,7 +40,7 @@ def test_both_engines_write_the_same_rows_of_every_format(tmp_path: Path) -> Non
     settings = canary_settings(tmp_path)
     assert {log.kernel for log in CANARIES} == set(KERNELS)
     (operator,) = settings.operator
-    assert pull(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems == []
+    assert pull_operator(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems == []
     landing = Path(settings.lake.root) / "landing"
     lakes = [
         computed(settings, landing, engine)

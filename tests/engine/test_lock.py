@@ -21,8 +21,8 @@ from jobs.core.errors import Locked
 from jobs.engine import lock
 from jobs.engine.lake import Lake
 from jobs.engine.lock import LOCK, writing
-from jobs.ingest.manifest import landing, read_manifest
-from jobs.ingest.pull import pull
+from jobs.ingest.manifest import open_landing, read_manifest
+from jobs.ingest.pull import pull_operator
 from jobs.questionnaire import loading as questionnaire
 from jobs.settings import config
 from jobs.stages import renew, runner
@@ -56,7 +56,7 @@ def pull_at_once(roots: list[Path], together: Any, codes: Any) -> None:
         settings = config.load_settings(root / "observatory.toml")
         together.wait()
         try:
-            pull(settings.operator[0], settings.lake.root, NOW)
+            pull_operator(settings.operator[0], settings.lake.root, NOW)
             codes.put(0)
         except Locked as error:
             codes.put(error.exit_code)
@@ -83,8 +83,8 @@ def test_two_pulls_at_once_lose_nothing(tmp_path: Path) -> None:
     assert told.count(0) >= TRIALS
     for root in roots:
         settings = config.load_settings(root / "observatory.toml")
-        assert pull(settings.operator[0], settings.lake.root, NOW).problems == []
-        fs, area = landing(settings.lake.root)
+        assert pull_operator(settings.operator[0], settings.lake.root, NOW).problems == []
+        fs, area = open_landing(settings.lake.root)
         streams = read_manifest(fs, f"{area}/a/mx1")
         texts = sorted(data_of(piece.path).decode() for stream in streams for piece in stream.pieces)
         assert texts == sorted(message(number, "2026-11-23") for number in range(LOGS))

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.formats import registry
-from jobs.ingest.pull import pull
+from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.silver.assembling import assembled
 from jobs.silver.frames import MESSAGE
@@ -118,7 +118,7 @@ def test_a_mail_log_that_is_named_rspamd_is_refused(tmp_path: Path) -> None:
     )
     (tmp_path / "observatory.toml").write_text('[lake]\nroot = "lake"\n\n' + toml)
     settings = config.load_settings(tmp_path / "observatory.toml", lake_root=str(tmp_path / "lake"))
-    pulled = pull(settings.operator[0], settings.lake.root, dt.datetime.now(dt.UTC))
+    pulled = pull_operator(settings.operator[0], settings.lake.root, dt.datetime.now(dt.UTC))
     assert pulled.pieces == 1
     (problem,) = pulled.problems
     assert f"{tmp_path}/mail.log is a log of postfix, and the source names rspamd: it is left out" in problem

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.formats.registry import FORMATS
-from jobs.ingest.clock import set_right
+from jobs.ingest.clock import correct_times
 from tests.support.examples import examples
 from tests.support.filter_logs import frame_of, placed, source
 from tests.support.samples import LOGS
@@ -24,13 +24,13 @@ def test_all_that_a_log_tells_is_earlier_by_the_offset_and_else_the_same(name: s
     kernel = FORMATS[log.format]
     told = kernel.parse(frame_of(log.lines[:400]).lazy(), source(options=log.options)).collect()
     records = told.filter(pl.col("line_code") == "record")
-    right, moved = (placed(rows) for rows in (records, set_right(records, offset)))
+    right, moved = (placed(rows) for rows in (records, correct_times(records, offset)))
     for view in (kernel.assemble, *filter(None, (kernel.transmissions, kernel.verdicts))):
         of = (lambda rows: rows) if view is kernel.assemble else kernel.assemble
         one, other = (view(of(rows)).collect() for rows in (right, moved))
         assert one.height or view is not kernel.assemble
         order = [name for name in ("stream_id", "offset", "recipient") if name in one.columns]
-        assert_frame_equal(by_place(set_right(other, -offset)).sort(order), by_place(one).sort(order))
+        assert_frame_equal(by_place(correct_times(other, -offset)).sort(order), by_place(one).sort(order))
 
 
 def by_place(rows: pl.DataFrame) -> pl.DataFrame:
@@ -55,10 +55,10 @@ def test_times_in_lists_and_structs_move_too(seconds: list[int], offset: int) ->
             "one": pl.Struct({"at": kind}),
         },
     )
-    moved = set_right(frame, offset)
+    moved = correct_times(frame, offset)
     assert [each["at"] for each in moved["events"][0]] == [
         each - dt.timedelta(seconds=offset) for each in times
     ]
     assert moved.schema == frame.schema
     assert (moved["at"].to_list(), moved["one"].to_list()) == ([None], [None])
-    assert_frame_equal(set_right(moved, -offset), frame)
+    assert_frame_equal(correct_times(moved, -offset), frame)

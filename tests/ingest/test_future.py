@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from jobs.engine.lake import Lake
-from jobs.ingest.pull import pull
+from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.stages.run import Run
 from jobs.stages.runner import run
@@ -62,7 +62,7 @@ class Site:
         with self.log.open("a") as file:
             file.write(text)
         os.utime(self.log, (self.written_at.timestamp(),) * 2)
-        assert pull(self.settings.operator[0], self.lake.root, now).problems == []
+        assert pull_operator(self.settings.operator[0], self.lake.root, now).problems == []
         self.run()
 
     def run(self) -> None:

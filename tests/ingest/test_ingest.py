@@ -26,7 +26,7 @@ from jobs.formats.options import complete_options
 from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
 from jobs.ingest import reading
 from jobs.ingest.manifest import Piece, Stream
-from jobs.ingest.reading import KEPT_OF_LINE, LONGEST_LINE, Range, blocks, frame_lines, read_ranges
+from jobs.ingest.reading import KEPT_OF_LINE, LONGEST_LINE, Range, frame_lines, read_blocks, read_ranges
 from jobs.settings.operator import Operator
 from jobs.settings.operator import Source as SourceSettings
 from jobs.stages.ranges import ranges_of
@@ -78,7 +78,7 @@ def cut(path: Path, data: bytes, step: int, part: int, offset: int = 0) -> pl.Da
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "PART", part)
         for each in ranges(path, len(data), step, offset):
-            frames += [frame_lines(block, start) for block, start in blocks(FS, each)]
+            frames += [frame_lines(block, start) for block, start in read_blocks(FS, each)]
     return pl.concat(frames)
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from jobs.cli import main as command_line
 from jobs.core.errors import ObservatoryError
-from jobs.ingest.manifest import Stream, landing, read_manifest
-from jobs.ingest.pull import pull
+from jobs.ingest.manifest import Stream, open_landing, read_manifest
+from jobs.ingest.pull import pull_operator
 from jobs.state import status
 from jobs.state.sources import source_rows
 from tests.ingest.test_future import NOW, Site, message
@@ -26,12 +26,12 @@ def folder_of(site: Site) -> Path:
 
 
 def streams_of(site: Site) -> list[Stream]:
-    fs, area = landing(site.lake.root)
+    fs, area = open_landing(site.lake.root)
     return read_manifest(fs, f"{area}/a/mx1")
 
 
 def problems_of(site: Site) -> list[str]:
-    return pull(site.settings.operator[0], site.lake.root, NOW).problems
+    return pull_operator(site.settings.operator[0], site.lake.root, NOW).problems
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from jobs.core.errors import ObservatoryError
 from jobs.ingest import packed
 from jobs.ingest.chunks import Chunks
-from jobs.ingest.packed import DamagedPiece, landed_size, open_landed, packing
+from jobs.ingest.packed import DamagedPiece, landed_size, open_landed, open_packer
 from tests.support.examples import examples
 
 LOCAL = fsspec.filesystem("file")
 
 
 def written(path: Path, blocks: list[bytes]) -> str:
-    with path.open("wb") as out, packing(out) as packer:
+    with path.open("wb") as out, open_packer(out) as packer:
         for block in blocks:
             packer.write(block)
     return str(path)
@@ -92,6 +92,6 @@ def test_nothing_is_left_running_where_writing_fails(tmp_path: Path) -> None:
         def write(self, data: object) -> int:
             raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space"), packing(Full()) as packer:
+    with pytest.raises(OSError, match="No space"), open_packer(Full()) as packer:
         for _ in range(9):
             packer.write(b"x" * packed.FRAME)

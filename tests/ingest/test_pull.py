@@ -35,7 +35,7 @@ from jobs.ingest import chunks, source_files, streams
 from jobs.ingest import pull as pulling
 from jobs.ingest.chunks import Chunks
 from jobs.ingest.manifest import Stream, read_manifest
-from jobs.ingest.pull import Pulled, pull
+from jobs.ingest.pull import Pulled, pull_operator
 from jobs.ingest.source_files import is_closed, newest_times, rotation_order
 from jobs.ingest.streams import SAMPLE
 from jobs.settings.operator import Operator, Source
@@ -92,7 +92,7 @@ class Site:
         (self.logs / old).rename(self.logs / new)
 
     def pull(self) -> Pulled:
-        return pull(self.operator, str(self.lake), NOW)
+        return pull_operator(self.operator, str(self.lake), NOW)
 
     @property
     def streams(self) -> list[Stream]:
@@ -248,11 +248,11 @@ def test_a_last_line_that_stays_as_it_is_is_read(site: Site) -> None:
         assert word in first.notes[0]
     # A line that still grows waits on.
     site.write("mail.log.other", text(7)[:-1] + b" more")
-    assert pull(site.operator, str(site.lake), NOW + day).bytes == len(text(2)) - 1
-    assert pull(site.operator, str(site.lake), NOW + day).bytes == 0
-    assert pull(site.operator, str(site.lake), NOW + 2 * day).bytes == len(text(7)) + 4
+    assert pull_operator(site.operator, str(site.lake), NOW + day).bytes == len(text(2)) - 1
+    assert pull_operator(site.operator, str(site.lake), NOW + day).bytes == 0
+    assert pull_operator(site.operator, str(site.lake), NOW + 2 * day).bytes == len(text(7)) + 4
     assert sorted(site.landed()) == sorted([text(1, 2)[:-1], text(7)[:-1] + b" more"])
-    assert pull(site.operator, str(site.lake), NOW + 3 * day).notes == []
+    assert pull_operator(site.operator, str(site.lake), NOW + 3 * day).notes == []
 
 
 def test_a_source_of_whole_files_is_read_to_the_end(site: Site) -> None:
@@ -379,7 +379,7 @@ def test_a_missing_source_is_named_and_the_next_one_is_pulled(site: Site) -> Non
     gone = Source(id="gone", url=f"{site.logs}/nothing*", format="postfix")
     unknown = Source(id="unknown", url="nosuch://host/mail.log", format="postfix")
     operator = site.operator.model_copy(update={"source": [gone, unknown, *site.operator.source]})
-    pulled = pull(operator, str(site.lake), NOW)
+    pulled = pull_operator(operator, str(site.lake), NOW)
     assert pulled.pieces == 1
     assert site.landed() == [text(1)]
     missing, unlisted = pulled.problems
@@ -728,7 +728,7 @@ def test_a_document_that_is_written_while_it_is_read_is_taken_later(
 ) -> None:
     site = Site(tmp_path, pattern="*", format="dmarc")
     file = site.write("report.xml", REPORT[:100])
-    modified = source_files.modified
+    modified = source_files.modified_at
 
     def meanwhile(fs: Any, name: str) -> dt.datetime:
         with file.open("ab") as out:
@@ -736,7 +736,7 @@ def test_a_document_that_is_written_while_it_is_read_is_taken_later(
         return modified(fs, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(source_files, "modified", meanwhile)
+        patch.setattr(source_files, "modified_at", meanwhile)
         patch.setattr(pulling, "written_times", lambda fs, names: {})
         (problem,) = site.pull().problems
     assert "written while it was read" in problem

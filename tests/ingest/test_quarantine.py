@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jobs.core.contracts import rows_frame
 from jobs.engine.lake import Lake
 from jobs.ingest import quarantine
-from jobs.ingest.quarantine import GROUP, added, grouped, patterns
+from jobs.ingest.quarantine import GROUP, add_patterns, group_lines, read_patterns
 from tests.support.examples import examples
 
 KINDS = dict.fromkeys([*GROUP[:-1], "line_text", "piece_id"], pl.String) | {"offset": pl.Int64}
@@ -37,15 +37,15 @@ def test_lines_are_counted_by_pattern_and_piece() -> None:
         row(None, 7),
         row("odd 1", 9, "bad_field"),
     ]
-    found = grouped(batch(*rows)).select("reason_code", "pattern", "line_count", "piece_id", "offset")
+    found = group_lines(batch(*rows)).select("reason_code", "pattern", "line_count", "piece_id", "offset")
     assert sorted(found.rows()) == [
         ("bad_field", "odd <n>", 1, "p-0", 9),
         ("unknown_shape", "", 1, "p-0", 7),
         ("unknown_shape", "odd <n>", 1, "p-1", 5),
         ("unknown_shape", "odd <n>", 2, "p-0", 20),
     ]
-    assert grouped(batch()).is_empty()
-    assert added([]).is_empty()
+    assert group_lines(batch()).is_empty()
+    assert add_patterns([]).is_empty()
 
 
 @examples(30)
@@ -56,7 +56,7 @@ def test_any_cut_into_batches_counts_the_same(rows: list[tuple[str, str]], cut: 
     lines = [row(text, place, reason) for place, (text, reason) in enumerate(rows)]
 
     def summed(*batches: pl.DataFrame) -> list[tuple[Any, ...]]:
-        return sorted(added(map(grouped, batches)).rows())
+        return sorted(add_patterns(map(group_lines, batches)).rows())
 
     assert summed(batch(*lines)) == summed(batch(*lines[:cut]), batch(*lines[cut:]))
     assert sum(each[-1] for each in summed(batch(*lines))) == len(lines)
@@ -90,12 +90,12 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
 
 
 def test_groups_of_all_batches_come_together_with_an_example(lake: Lake) -> None:
-    found = patterns(lake, ["a", "b"])
+    found = read_patterns(lake, ["a", "b"])
     assert found.rows() == [
         ("a", "mx1", "postfix", "unknown_shape", "odd <n>", 10, "mail.log.1", 0),
         ("a", "mx1", "postfix", "truncated", "cut", 1, "mail.log.1", 50),
         ("b", "mx1", "postfix", "unknown_shape", "odd <n>", 1, "other.log", 5),
     ]
-    assert patterns(lake, ["b"])["line_count"].to_list() == [1]
-    assert patterns(lake, ["a"], reason="truncated")["pattern"].to_list() == ["cut"]
-    assert patterns(lake, ["a"], source="mx2").is_empty()
+    assert read_patterns(lake, ["b"])["line_count"].to_list() == [1]
+    assert read_patterns(lake, ["a"], reason="truncated")["pattern"].to_list() == ["cut"]
+    assert read_patterns(lake, ["a"], source="mx2").is_empty()

@@ -20,7 +20,7 @@ from jobs.engine.lake import Lake
 from jobs.ingest.manifest import REMOVED, read_manifest, write_manifest
 from jobs.ingest.pull import Pulled
 from jobs.ingest.reading import read_ranges
-from jobs.ingest.rebuilding import rebuilt
+from jobs.ingest.rebuilding import rebuild_manifest
 from jobs.ingest.removing import remove_pieces
 from jobs.settings.config import Observatory
 from jobs.stages import batches
@@ -212,7 +212,7 @@ def test_a_lost_manifest_of_a_log_that_grew_since_is_refused(site: Site) -> None
     ledgered(site, [site.streams[0].pieces[-1].piece_id])
     Path(folder_of(site), "manifest.json").unlink()
     with pytest.raises(LandingLost, match="grown since"):
-        rebuilt(FS, folder_of(site), str(site.lake), "a", "mx1", lambda kind, tail, at: at)
+        rebuild_manifest(FS, folder_of(site), str(site.lake), "a", "mx1", lambda kind, tail, at: at)
 
 
 def test_what_was_landed_and_not_read_when_the_manifest_was_lost_is_kept(site: Site) -> None:

@@ -129,13 +129,13 @@ def test_a_kernel_is_called_for_many_small_files_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
-    own = reading.records_of
+    own = reading.parse_records
 
     def counted(kernel: Any, lines: pl.DataFrame, source: Source) -> Any:
         calls.append(lines.height)
         return own(kernel, lines, source)
 
-    monkeypatch.setattr(reading, "records_of", counted)
+    monkeypatch.setattr(reading, "parse_records", counted)
     lines = lab("postfix/mail.iso8601.log")
     ranges = [
         file_of(tmp_path, number, f"{line}\n".encode(), "postfix") for number, line in enumerate(lines[:200])

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.cli import main as command_line
 from jobs.engine.lake import Lake
-from jobs.ingest.pull import pull
+from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.silver.copies import TABLE
 from jobs.silver.frames import SILVER
@@ -57,7 +57,7 @@ def settings_of(folder: Path, *mail: str, sms: str = "sms/*.log") -> config.Obse
 def pulled_and_run(settings: config.Observatory) -> Run:
     now = dt.datetime.now(dt.UTC)
     for operator in settings.operator:
-        assert pull(operator, settings.lake.root, now).problems == []
+        assert pull_operator(operator, settings.lake.root, now).problems == []
     lake = Lake(settings.lake.root)
     name = dt.datetime.now(dt.UTC).isoformat()
     work = Run(lake, settings, list(settings.operator), name, say=lambda text: None)

@@ -15,7 +15,7 @@ from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
-from jobs.ingest.pull import Pulled, pull
+from jobs.ingest.pull import Pulled, pull_operator
 from jobs.protect.operators import Door
 from jobs.settings import config, node
 from jobs.settings.operator import Operator, Source
@@ -59,7 +59,7 @@ class Site:
         return config.Observatory(lake=node.Lake(root=self.lake.root), operator=[operator])
 
     def pull(self) -> Pulled:
-        return pull(self.settings.operator[0], self.lake.root, NOW)
+        return pull_operator(self.settings.operator[0], self.lake.root, NOW)
 
     def ingest(self, ingest_id: str) -> list[str]:
         return bronze_stage.ingest(self.work(), ingest_id).batches

@@ -15,7 +15,7 @@ import pytest
 from jobs.core.contracts import read_contract
 from jobs.engine import compaction, record
 from jobs.engine.lake import Lake
-from jobs.ingest.pull import pull
+from jobs.ingest.pull import pull_operator
 from jobs.silver.frames import SILVER
 from jobs.stages import retention, vacuum
 from jobs.stages.gold_steps import GOLD
@@ -49,7 +49,7 @@ class Often(Site):
             with log.open("a") as file:
                 file.write(message(10 + self.visits, str(day(0))) + "no line\n")
             os.utime(log, (at.timestamp(),) * 2)
-            assert pull(self.settings.operator[0], self.lake.root, at).problems == []
+            assert pull_operator(self.settings.operator[0], self.lake.root, at).problems == []
             self.run()
             self.visits += 1
 

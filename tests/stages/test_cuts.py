@@ -12,7 +12,7 @@ import pytest
 
 from jobs.engine.embedded import Inline
 from jobs.engine.tasks import Left, R, Task
-from jobs.ingest.pull import pull
+from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.silver import hops, refusals, steps
 from jobs.silver.frames import SILVER
@@ -69,7 +69,7 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
         settings = elsewhere(amavis, tmp_path / str(count))
         [operator] = settings.operator
         assert settings.lake.read_at is not None
-        pull(operator, settings.lake.root, settings.lake.read_at)
+        pull_operator(operator, settings.lake.root, settings.lake.read_at)
         rows: Counter[str] = Counter()
         with monkeypatch.context() as patch:
             patch.setattr(buckets, "bucket_count", lambda *arguments, count=count: count)

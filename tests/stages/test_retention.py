@@ -20,8 +20,8 @@ from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.lock import LOCK
-from jobs.ingest.manifest import Stream, landing, read_manifest
-from jobs.ingest.pull import pull
+from jobs.ingest.manifest import Stream, open_landing, read_manifest
+from jobs.ingest.pull import pull_operator
 from jobs.ingest.removing import remove_pieces
 from jobs.settings import config
 from jobs.settings.node import Retention
@@ -97,7 +97,7 @@ class Site:
         os.utime(Path(self.lake.root, "_validation", f"{self.run_id}.json"), (at.timestamp(),) * 2)
 
     def pull(self, number: int) -> list[str]:
-        return pull(self.settings.operator[0], self.lake.root, midnight(number)).problems
+        return pull_operator(self.settings.operator[0], self.lake.root, midnight(number)).problems
 
     def run(self, **how: Any) -> Outcome:
         self.run_id = f"r{len(self.lake.read('meta.run')):05d}"
@@ -110,7 +110,7 @@ class Site:
 
     @property
     def streams(self) -> list[Stream]:
-        fs, area = landing(self.lake.root)
+        fs, area = open_landing(self.lake.root)
         return read_manifest(fs, f"{area}/a/mx1")
 
     def days(self, table: str) -> list[dt.date]:
@@ -320,7 +320,7 @@ def test_a_sample_of_a_month_that_is_gone_is_refused(lived: Site) -> None:
 @pytest.mark.long
 def test_status_misses_nothing(site: Site) -> None:
     """A source all of whose pieces went is not lost."""
-    fs, area = landing(site.lake.root)
+    fs, area = open_landing(site.lake.root)
     remove_pieces(fs, f"{area}/a/mx1", {piece.piece_id for each in site.streams for piece in each.pieces})
     [row] = source_rows(site.lake, site.settings, site.settings.operator)
     assert row.landed == 0 and row.last_record is not None

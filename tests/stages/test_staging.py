@@ -26,7 +26,7 @@ from jobs.engine.embedded import Embedded, Inline
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import write_files
 from jobs.ingest import manifest
-from jobs.ingest.pull import pull
+from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.silver.frames import SILVER
 from jobs.stages import buckets, checks, runner, staged
@@ -66,7 +66,7 @@ def halves() -> tuple[bytes, bytes]:
 
 def pull_all(settings: config.Observatory) -> None:
     for operator in settings.operator:
-        assert pull(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems == []
+        assert pull_operator(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems == []
 
 
 def work_of(settings: config.Observatory, **more: Any) -> Run:
@@ -162,7 +162,7 @@ def test_what_a_dead_run_left_is_gone_after_the_next(
     (root / "_staging" / "dead" / "silver.message-1.arrow").write_bytes(b"half")
     (root / "_staging" / "dead" / "lock").touch()
     # It had begun a batch, too.
-    fs, area = manifest.landing(lake.root)
+    fs, area = manifest.open_landing(lake.root)
     pending = set(pending_pieces(lake, lake_copy, list(lake_copy.operator)))
     intend(fs, area, "20260101T000000.0", pending)
     assert run(work_of(lake_copy)).batches == ("20260101T000000.0",)

@@ -13,7 +13,7 @@ import polars as pl
 from jobs.core.contracts import polars_schema
 from jobs.formats import Source
 from jobs.formats.registry import FORMATS
-from jobs.ingest.clock import set_right
+from jobs.ingest.clock import correct_times
 from jobs.protect.operators import Door, Own
 from jobs.silver.assembling import assembled
 from jobs.silver.frames import MESSAGE
@@ -203,7 +203,7 @@ def bronze_of(log: Log, mails: Sequence[Mail], parts: int = 1) -> pl.DataFrame:
         newest = log.clock(some[-1].at).replace(tzinfo=UTC) + dt.timedelta(days=2)
         source = Source(OPERATOR, log.name, f"{log.name}{number}", newest, log.time_zone, log.clock_offset)
         told = kernel.parse(frame_of(lines_of(log, some)).lazy(), source).collect()
-        records = set_right(told.filter(pl.col("line_code") == "record"), log.clock_offset)
+        records = correct_times(told.filter(pl.col("line_code") == "record"), log.clock_offset)
         assert records.height
         placed = records.with_columns(
             operator_id=pl.lit(OPERATOR), source_id=pl.lit(log.name), stream_id=pl.lit(source.stream_id)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from jobs.engine.lake import Lake
-from jobs.ingest.pull import pull
+from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.stages.run import Run
 from jobs.stages.runner import run
@@ -114,7 +114,7 @@ def pull_mixed(settings: config.Observatory, may_miss: bool = False) -> None:
     """Pull everything. may_miss: a source may have no file yet."""
     now = dt.datetime.now(dt.UTC)
     for operator in settings.operator:
-        problems = pull(operator, settings.lake.root, now).problems
+        problems = pull_operator(operator, settings.lake.root, now).problems
         assert [each for each in problems if not (may_miss and "no file matches" in each)] == []
 
 

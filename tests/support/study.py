@@ -6,7 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 from jobs.engine.lake import Lake
-from jobs.ingest.pull import pull
+from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.stages.run import Run
 from jobs.stages.runner import run
@@ -23,7 +23,7 @@ def run_again(settings: config.Observatory, only: str | None = None) -> Run:
     now = dt.datetime.now(dt.UTC)
     operators = config.choose_operators(settings, only)
     for operator in operators:
-        assert pull(operator, settings.lake.root, now).problems == []
+        assert pull_operator(operator, settings.lake.root, now).problems == []
     work = Run(
         Lake(settings.lake.root), settings, operators, f"{now:%Y%m%dT%H%M%S.%f}", say=lambda text: None
     )

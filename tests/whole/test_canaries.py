@@ -20,7 +20,7 @@ from jobs.formats.format import SILVER
 from jobs.formats.options import complete_options
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.formats.shared.documents import frame_of as documents_of
-from jobs.ingest.pull import pull
+from jobs.ingest.pull import pull_operator
 from jobs.protect.operators import Door, Own
 from jobs.report.write import draw_report
 from jobs.silver.assembling import assembled
@@ -65,7 +65,7 @@ def left(request: pytest.FixtureRequest) -> Left:
 def left_by(folder: Path, everywhere: bool) -> Left:
     settings = canary_settings(folder, everywhere)
     (operator,) = settings.operator
-    said = pull(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems
+    said = pull_operator(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems
     assert everywhere or said == []
     lake = Lake(settings.lake.root)
     run(Run(lake, settings, [operator], "canaries", say=said.append))

@@ -20,7 +20,7 @@ import pytest
 from jobs.core import contracts
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
-from jobs.ingest.pull import pull
+from jobs.ingest.pull import pull_operator
 from jobs.protect.operators import Door
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings import config
@@ -105,7 +105,7 @@ def run_all(settings: config.Observatory) -> tuple[Run, list[str]]:
     """Pull and run everything; the run, and the problems that pull told."""
     problems = []
     for operator in settings.operator:
-        problems += pull(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems
+        problems += pull_operator(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems
     work = work_of(settings)
     run(work)
     return work, problems
@@ -203,7 +203,7 @@ def test_a_wrong_format_holds_its_operator_alone_and_says_why(
             name, url, format = added[each.id]
             new = Source(id=name, url=str(url), format=format)
             each = each.model_copy(update={"source": [new]})
-            assert pull(each, copied.lake.root, dt.datetime.now(dt.UTC)).problems == []
+            assert pull_operator(each, copied.lake.root, dt.datetime.now(dt.UTC)).problems == []
         operators.append(each)
     copied.operators = operators
     copied.settings = copied.settings.model_copy(update={"operator": operators})

@@ -29,7 +29,7 @@ from jobs.core.disk import DiskFull, is_full
 from jobs.engine import embedded
 from jobs.engine.embedded import Embedded, Inline
 from jobs.engine.lake import Lake
-from jobs.ingest.pull import pull
+from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.settings.operator import Operator, Source
 from jobs.silver.frames import SILVER
@@ -68,7 +68,7 @@ class Site:
         )
 
     def pull(self) -> None:
-        assert pull(self.operator, str(self.lake), NOW).problems == []
+        assert pull_operator(self.operator, str(self.lake), NOW).problems == []
 
     def landed(self) -> dict[str, bytes]:
         """Every file of the landing area; paths inside the manifests are made relative."""
@@ -277,7 +277,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (folder / "observatory.toml").write_text(text)
     [operator] = config.load_settings(folder / "observatory.toml").operator
-    assert pull(operator, str(folder / "lake"), NOW).problems == []
+    assert pull_operator(operator, str(folder / "lake"), NOW).problems == []
     return folder
 
 
