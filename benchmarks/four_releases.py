@@ -80,12 +80,12 @@ def released(
         study_stage.land(lake, files, run_id)
         study_stage.estimate(lake, now, files, run_id, say)
         started = time.process_time()
-        made = making.make(now, release.period, False, say, leave_out_areas=True)
+        made = making.make_release(now, release.period, False, say, leave_out_areas=True)
         own = Path(now.release.restricted) / made.about.name
         demo_release.clear_demo(now, own, made.digest)
         signers, public = Path(str(now.release.signers)), Path(str(now.release.public_root))
         demo_release.sign_demo(made.folder, signers)
-        publishing.publish(made.folder, own, public, signers, demo_release.BY, release.at)
+        publishing.publish_release(made.folder, own, public, signers, demo_release.BY, release.at)
         yield step(own, made.about.name, time.process_time() - started)
 
 

@@ -59,15 +59,15 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
     roots = settings.release
     assert roots.public_root is not None and roots.signers is not None, "the sample's settings name both"
     found = making.of_these_estimates(settings, PERIOD)
-    version = found or making.make(settings, PERIOD, False, say).about.version
+    version = found or making.make_release(settings, PERIOD, False, say).about.version
     folder, own = (Path(root) / PERIOD / version for root in (roots.root, roots.restricted))
     public_root = Path(roots.public_root)
     target = public_root / PERIOD / version
-    digest = manifest.verify(folder)
+    digest = manifest.verify_release(folder)
     asked = len(clear_demo(settings, own, digest).asked)
     if not (target.is_dir() and publishing.is_listed(public_root)) and shutil.which("gpg"):
         sign_demo(folder, Path(roots.signers))
-        publishing.publish(folder, own, public_root, Path(roots.signers), BY, AT)
+        publishing.publish_release(folder, own, public_root, Path(roots.signers), BY, AT)
     is_published = target.is_dir()
     return DemoRelease(target if is_published else folder, digest, found is None, asked, is_published)
 
@@ -106,11 +106,13 @@ def keep_secret(name: str, choose: Callable[[], str]) -> Path:
 
 def clear_demo(settings: Observatory, own: Path, digest: str) -> clearance.Clearance:
     """The clearance of the release: the demo agrees for every administration of the sample."""
-    before = clearance.read(own)
+    before = clearance.read_clearance(own)
     if before and before.digest == digest and not before.unanswered:
         return before
     about, tables = making.as_made(own)
-    asked = clearance.make(own, tables, about, digest, making.administrations(settings), DEADLINE)
+    asked = clearance.make_clearance(
+        own, tables, about, digest, making.list_administrations(settings), DEADLINE
+    )
     with tempfile.TemporaryDirectory() as returned:
         files = [Path(returned) / f"{country.lower()}.xlsx" for country in asked.asked]
         for file in files:
@@ -118,19 +120,19 @@ def clear_demo(settings: Observatory, own: Path, digest: str) -> clearance.Clear
             for row, text in enumerate(ANSWERED, clearance.FIRST + 1):
                 book[clearance.ANSWER].cell(row, 2, text)
             book.save(file)
-        return clearance.load(own, files, AT)
+        return clearance.load_answers(own, files, AT)
 
 
 def sign_demo(folder: Path, signers: Path) -> None:
     """Sign a release with the demo's own key, and add the public key to the signers."""
     with use_demo_keys():
-        if signing.gpg("--list-secret-keys", SIGNER).returncode:
+        if signing.run_gpg("--list-secret-keys", SIGNER).returncode:
             alone = ("--passphrase", "", "--pinentry-mode", "loopback")
-            signing.gpg(*alone, "--quick-generate-key", SIGNER, "ed25519", "sign", "never")
+            signing.run_gpg(*alone, "--quick-generate-key", SIGNER, "ed25519", "sign", "never")
         signers.mkdir(parents=True, exist_ok=True)
-        (signers / "made-up.asc").write_bytes(signing.gpg("--armor", "--export", SIGNER).stdout)
+        (signers / "made-up.asc").write_bytes(signing.run_gpg("--armor", "--export", SIGNER).stdout)
         if not signature_of(folder).is_file():
-            signatures.sign(folder, SIGNER)
+            signatures.sign_release(folder, SIGNER)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def make(
             folder = making.make_again(settings, period, again, to)
             out.print(f"made again: {folder}", soft_wrap=True)
             return
-        made = making.make(settings, period, is_major, status.update, leave_out_areas)
+        made = making.make_release(settings, period, is_major, status.update, leave_out_areas)
     if as_json:
         print(json.dumps({"name": made.about.name, "digest": made.digest}))
         return
@@ -104,16 +104,16 @@ def list_(config_file: Config = SETTINGS) -> None:
     settings = config.load_settings(config_file)
     public = {
         (each["period"], each["version"]): each
-        for each in (publishing.published(public_folder(settings)) if settings.release.public_root else [])
+        for each in (publishing.list_public(public_folder(settings)) if settings.release.public_root else [])
     }
     table = Table("period", "version", "state", "cleared", "reason", title="Releases", title_justify="left")
-    recorded = decisions.published(Path(settings.release.restricted))
+    recorded = decisions.list_published(Path(settings.release.restricted))
     for period, version in folders.all_in(Path(settings.release.root)):
         found = public.get((period, version))
         state = "made" if f"{period}/{version}" not in recorded else "publication broken off"
         if found:
             state = found["status"] + (", current" if found["is_current"] else "")
-        asked = clearance.read(restricted_folder(settings, period, version))
+        asked = clearance.read_clearance(restricted_folder(settings, period, version))
         answered = (
             f"{len(asked.asked) - len(asked.unanswered)} of {len(asked.asked)}" if asked else "not asked"
         )
@@ -143,7 +143,7 @@ def show(
         Path(settings.release.root) / period / version,
         restricted_folder(settings, period, version),
     )
-    digest = manifest.verify(folder)
+    digest = manifest.verify_release(folder)
     text = summary.text_of(folder, restricted, digest)
     if as_json:
         found = {"name": f"{period}/{version}", "digest": digest, "text": text}
@@ -151,7 +151,7 @@ def show(
         return
     out.print(text, markup=False, highlight=False)
     out.print("\n## Decisions\n", markup=False)
-    for each in decisions.recorded(restricted):
+    for each in decisions.read_decisions(restricted):
         about_it = f" {each.about}" if each.about else ""
         why = f": {each.reason}" if each.reason else ""
         done = f"- {each.at[:16].replace('T', ' ')} UTC: {each.what.replace('_', ' ')}{about_it}"
@@ -163,7 +163,7 @@ def diff(before: Folder, after: Annotated[Path, typer.Argument(metavar="FOLDER")
     """Print what differs between the folders of two releases; it needs no lake and no settings."""
     from jobs.release import comparing
 
-    found = comparing.changes(comparing.tables_in(before), comparing.tables_in(after))
+    found = comparing.compare_tables(comparing.tables_in(before), comparing.tables_in(after))
     table = Table("table", "row", "change", "before", "after", title_justify="left")
     for each in found[:SHOWN]:
         table.add_row(each.table, each.key, f"{each.kind} {each.column}".strip(), each.before, each.after)
@@ -184,8 +184,8 @@ def verify(
     """Check every file of a release against its manifest, and its signature. It needs no lake or settings."""
     from jobs.release import manifest, signatures
 
-    digest = manifest.verify(folder)
-    count = len(manifest.read(folder)["files"])
+    digest = manifest.verify_release(folder)
+    count = len(manifest.read_manifest(folder)["files"])
     out.print(f"All {count} files are as the manifest says.\ndigest {digest}", highlight=False)
     if signers is None:
         out.print("Who signed was not checked: name the publisher's public key with --signers.")
@@ -202,7 +202,7 @@ def sign(
     """Verify a release and sign it with your own key; it needs no lake and no settings."""
     from jobs.release import signatures
 
-    file = signatures.sign(folder, key)
+    file = signatures.sign_release(folder, key)
     out.print(f"Signature: {file}\nPut it beside the release's folder on the study node.", soft_wrap=True)
 
 
@@ -223,7 +223,7 @@ def publish(
     period, version = parse_name(name)
     if settings.release.signers is None:
         raise ObservatoryError("[release] signers is not set: name the folder with the signers' public keys")
-    target, signed = publishing.publish(
+    target, signed = publishing.publish_release(
         Path(settings.release.root) / period / version,
         restricted_folder(settings, period, version),
         public_folder(settings),
@@ -243,7 +243,7 @@ def withdraw(name: Name, by: By, reason: Reason, config_file: Config = SETTINGS)
     settings = config.load_settings(config_file)
     period, version = parse_name(name)
     restricted = restricted_folder(settings, period, version)
-    target = publishing.withdraw(
+    target = publishing.withdraw_release(
         period, version, restricted, public_folder(settings), by, reason, now_or_fixed(settings)
     )
     out.print(f"Withdrawn: {target}", soft_wrap=True)
@@ -273,7 +273,9 @@ def clear_make(
     except ValueError:
         raise ObservatoryError(f"--deadline {deadline}: write a day as 2027-03-01") from None
     about, tables = making.as_made(restricted)
-    found = clearance.make(restricted, tables, about, digest, making.administrations(settings), day)
+    found = clearance.make_clearance(
+        restricted, tables, about, digest, making.list_administrations(settings), day
+    )
     out.print(clearance_table(found))
     out.print(f"Sheets: {restricted / clearance.SHEETS}", soft_wrap=True)
 
@@ -290,7 +292,9 @@ def clear_load(
     settings = config.load_settings(config_file)
     out.print(
         clearance_table(
-            clearance.load(restricted_folder(settings, *parse_name(name)), files, now_or_fixed(settings))
+            clearance.load_answers(
+                restricted_folder(settings, *parse_name(name)), files, now_or_fixed(settings)
+            )
         )
     )
 
@@ -300,7 +304,7 @@ def clear_show(name: Name, config_file: Config = SETTINGS) -> None:
     """Show who was asked, and who answered what."""
     from jobs.release import clearance
 
-    found = clearance.read(restricted_folder(config.load_settings(config_file), *parse_name(name)))
+    found = clearance.read_clearance(restricted_folder(config.load_settings(config_file), *parse_name(name)))
     if found is None:
         raise ObservatoryError(f"no administration was asked about {name}: `observatory release clear make`")
     out.print(clearance_table(found))
@@ -324,7 +328,7 @@ def clear_decide(
     settings = config.load_settings(config_file)
     restricted, _ = verify_made(settings, name)
     decision = clearance.LEFT_OUT if as_ is Outcome.left_out else clearance.OVERRULED
-    found = clearance.decide(restricted, country, decision, by, reason, now_or_fixed(settings))
+    found = clearance.decide_objection(restricted, country, decision, by, reason, now_or_fixed(settings))
     out.print(clearance_table(found))
 
 
@@ -357,7 +361,7 @@ def verify_made(settings: Any, name: str) -> tuple[Path, str]:
 
     period, version = parse_name(name)
     restricted = restricted_folder(settings, period, version)
-    return restricted, manifest.verify(Path(settings.release.root) / period / version)
+    return restricted, manifest.verify_release(Path(settings.release.root) / period / version)
 
 
 def restricted_folder(settings: Any, period: str, version: str) -> Path:

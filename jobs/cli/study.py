@@ -145,8 +145,8 @@ def load(
     from jobs.engine import record
     from jobs.engine.lake import open_lake
     from jobs.questionnaire.respondents import load_respondents
-    from jobs.submission.judging import judge
-    from jobs.submission.loading import hold_to_lake, land
+    from jobs.submission.judging import judge_file
+    from jobs.submission.loading import hold_to_lake, land_packages
 
     settings = config.load_settings(config_file)
     respondents = load_respondents(settings)
@@ -156,13 +156,13 @@ def load(
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
     known = settings.study.files
     frame = read_table(Path(known), "ref.operator_frame", is_needed=False) if known else None
-    found = [judge(file, settings, respondents, to_utc(received), frame) for file in files]
+    found = [judge_file(file, settings, respondents, to_utc(received), frame) for file in files]
     lake = open_lake(settings.lake.root)
     if check:
         hold_to_lake(lake, found, accept_change)
     else:
         access.prepare(lake.root, settings.lake.group)
-        land(lake, found, record.new_run_id(), accept_change)
+        land_packages(lake, found, record.new_run_id(), accept_change)
     out.print(packages_table(found, check))
     for each in found:
         for line in each.noted if not each.wrong else ():

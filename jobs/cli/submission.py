@@ -35,14 +35,14 @@ def submit(
     The package is a zip of CSV files that you can read before you send it.
     """
     # Polars takes half a second to load.
-    from jobs.submission.making import package_of, validate_gold, written
+    from jobs.submission.making import package_of, validate_gold, write_package
 
     settings = config.load_settings(config_file)
     operators = config.choose_operators(settings, operator)
     for operator_id in [each.id for each in operators]:
         validate_gold(settings, operator_id, period)
     made = [package_of(settings, each, period, sign) for each in operators]
-    files = [written(each, output, encrypt_to) for each in made]
+    files = [write_package(each, output, encrypt_to) for each in made]
     table = Table("package", "month", "channel", title=f"Submission of {period}", title_justify="left")
     table.add_column("days with logs", justify="right")
     table.add_column("audit")

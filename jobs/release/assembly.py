@@ -10,7 +10,7 @@ from jobs.release import codebook, manifest, sdmx, tidy
 from jobs.release.about import About
 from jobs.release.comparing import Change
 from jobs.release.released import ReleasedTable
-from jobs.release.workbook import workbook
+from jobs.release.workbook import build_workbook
 
 HEADER = ("table", "key", "kind", "column", "before", "after")
 
@@ -35,19 +35,19 @@ def files_of(tables: Sequence[ReleasedTable], about: About, made: Made) -> dict[
     for table in tables:
         found[f"data/{about.file_name(table.name, 'csv')}"] = tidy.csv_of(table)
         found[f"data/{about.file_name(table.name, 'parquet')}"] = tidy.parquet_of(table, about)
-    found |= {f"sdmx/{name}": data for name, data in sdmx.files(tables, about).items()}
-    found[about.file_name(f"spam-{about.period}-{about.version}", "xlsx")] = workbook(tables, about)
+    found |= {f"sdmx/{name}": data for name, data in sdmx.build_files(tables, about).items()}
+    found[about.file_name(f"spam-{about.period}-{about.version}", "xlsx")] = build_workbook(tables, about)
     found["datapackage.json"] = codebook.data_package(tables, about)
     found[about.file_name("codebook", "csv")] = codebook.codebook_csv(tables)
-    found[about.file_name("revisions", "csv")] = revisions(made.changes)
+    found[about.file_name("revisions", "csv")] = format_revisions(made.changes)
     found["validation.json"] = codebook.json_bytes({"title": about.title, "results": list(made.validation)})
-    found["CITATION.cff"] = codebook.citation(about)
+    found["CITATION.cff"] = codebook.format_citation(about)
     found["README.md"] = codebook.read_me(tables, about, sorted([*found, "README.md", manifest.NAME]))
-    found[manifest.NAME] = manifest.manifest(about, found, made.references, made.inputs_seal)
+    found[manifest.NAME] = manifest.format_manifest(about, found, made.references, made.inputs_seal)
     return found
 
 
-def revisions(changes: Sequence[Change]) -> bytes:
+def format_revisions(changes: Sequence[Change]) -> bytes:
     """The revision log: what changed since the release before."""
     rows = [[each.table, each.key, each.kind, each.column, each.before, each.after] for each in changes]
     return tidy.csv_bytes(list(HEADER), rows)

@@ -72,7 +72,7 @@ class Clearance:
         return [each for each in self.asked.values() if each.answer == NONE]
 
 
-def read(restricted: Path) -> Clearance | None:
+def read_clearance(restricted: Path) -> Clearance | None:
     """The clearance of a release; None before anyone was asked."""
     file = restricted / FILE
     if not file.is_file():
@@ -82,7 +82,7 @@ def read(restricted: Path) -> Clearance | None:
     return Clearance(found["digest"], found["deadline"], asked)
 
 
-def write(restricted: Path, clearance: Clearance) -> None:
+def write_clearance(restricted: Path, clearance: Clearance) -> None:
     new = restricted / f"{FILE}.new"
     value = {
         "digest": clearance.digest,
@@ -94,7 +94,7 @@ def write(restricted: Path, clearance: Clearance) -> None:
     os.replace(new, restricted / FILE)
 
 
-def make(
+def make_clearance(
     restricted: Path,
     tables: Sequence[ReleasedTable],
     about: About,
@@ -104,7 +104,7 @@ def make(
 ) -> Clearance:
     """Write a sheet for each administration, and note who was asked. administrations: the name of each
     country's. Asked again, answers to the same release stay."""
-    before = read(restricted)
+    before = read_clearance(restricted)
     kept = before.asked if before and before.digest == digest else {}
     folder = restricted / SHEETS
     folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
@@ -113,13 +113,13 @@ def make(
         own = own_rows(tables, country)
         count = sum(rows.height for rows in own.values())
         file = folder / f"{country.lower()}.xlsx"
-        file.write_bytes(sheet(own, about, digest, country, name, deadline))
+        file.write_bytes(build_sheet(own, about, digest, country, name, deadline))
         file.chmod(PRIVATE_FILE)
         asked[country] = (
             replace(kept[country], rows=count) if country in kept else Cleared(country, name, count)
         )
     found = Clearance(digest, deadline.isoformat(), asked)
-    write(restricted, found)
+    write_clearance(restricted, found)
     return found
 
 
@@ -131,7 +131,7 @@ def own_rows(tables: Sequence[ReleasedTable], country: str) -> dict[str, pl.Data
     }
 
 
-def sheet(
+def build_sheet(
     own: Mapping[str, pl.DataFrame],
     about: About,
     digest: str,
@@ -192,9 +192,9 @@ def answer_in(file: Path) -> tuple[str, str, str, str, str]:
     return release.rpartition(" ")[2], answer.lower(), reason, who, day
 
 
-def load(restricted: Path, files: Sequence[Path], at: dt.datetime) -> Clearance:
+def load_answers(restricted: Path, files: Sequence[Path], at: dt.datetime) -> Clearance:
     """Record the answers in these sheets: all, or none if one is wrong."""
-    clearance = read(restricted)
+    clearance = read_clearance(restricted)
     if clearance is None:
         raise ObservatoryError("no administration was asked yet: `observatory release clear make` first")
     asked, wrong = dict(clearance.asked), []
@@ -219,26 +219,28 @@ def load(restricted: Path, files: Sequence[Path], at: dt.datetime) -> Clearance:
     if wrong:
         raise ObservatoryError("\n".join([*wrong, "nothing was recorded"]))
     found = replace(clearance, asked=asked)
-    write(restricted, found)
+    write_clearance(restricted, found)
     return found
 
 
-def decide(restricted: Path, country: str, decision: str, by: str, reason: str, at: dt.datetime) -> Clearance:
+def decide_objection(
+    restricted: Path, country: str, decision: str, by: str, reason: str, at: dt.datetime
+) -> Clearance:
     """Record what becomes of an objection: first who decided it and why, so that none counts without."""
-    clearance = read(restricted)
+    clearance = read_clearance(restricted)
     if clearance is None or country not in clearance.asked or clearance.asked[country].answer != OBJECTED:
         raise ObservatoryError(f"{country} has no objection to decide on")
     asked = dict(clearance.asked) | {country: replace(clearance.asked[country], decision=decision)}
     found = replace(clearance, asked=asked)
-    decisions.record(restricted, decision, by, clearance.digest, at, country, reason)
-    write(restricted, found)
+    decisions.record_decision(restricted, decision, by, clearance.digest, at, country, reason)
+    write_clearance(restricted, found)
     return found
 
 
 def refuse_uncleared(restricted: Path, digest: str, today: dt.date) -> None:
     """Raise ObservatoryError unless everyone was asked, the time to answer is over or all answered, and no
     objection is open or leaves rows out."""
-    clearance = read(restricted)
+    clearance = read_clearance(restricted)
     if clearance is None or clearance.digest != digest:
         raise ObservatoryError(
             "the administrations were not asked about this release: `observatory release clear make` first"

@@ -84,12 +84,12 @@ def data_package(tables: Sequence[ReleasedTable], about: About) -> bytes:
         "version": about.version.removeprefix("v"),
         "licenses": [{"name": about.licence}],
         "contributors": [{"title": about.agency_name, "role": "publisher"}],
-        "resources": [resource(table, about) for table in tables],
+        "resources": [describe_resource(table, about) for table in tables],
     }
     return json_bytes(found)
 
 
-def resource(table: ReleasedTable, about: About) -> dict[str, Any]:
+def describe_resource(table: ReleasedTable, about: About) -> dict[str, Any]:
     kinds = {each.field.name: each for each in table.columns}
     described = []
     for name, role, kind, _, text in columns_of(table):
@@ -118,7 +118,7 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
 
 
-def citation(about: About) -> bytes:
+def format_citation(about: About) -> bytes:
     """CITATION.cff of the release."""
     text = json.dumps
     return (
@@ -162,7 +162,7 @@ def read_me(tables: Sequence[ReleasedTable], about: About, names: Sequence[str])
     return ("\n\n".join(parts) + "\n").encode("utf-8")
 
 
-def flags(table: ReleasedTable) -> list[tuple[str, str, str]]:
+def list_flags(table: ReleasedTable) -> list[tuple[str, str, str]]:
     """The codes of the table's attributes with their meaning: column, code, name."""
     found = []
     for each in table.columns:

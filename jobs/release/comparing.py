@@ -30,7 +30,7 @@ class Change:
 
 def tables_in(folder: Path) -> dict[str, pl.DataFrame]:
     """The tables of a release, as texts, from its CSV files."""
-    is_made_up = manifest.read(folder)["is_made_up"]
+    is_made_up = manifest.read_manifest(folder)["is_made_up"]
     found = {}
     for table in public_tables():
         name = table.split(".")[1]
@@ -42,7 +42,7 @@ def tables_in(folder: Path) -> dict[str, pl.DataFrame]:
     return found
 
 
-def changes(before: dict[str, pl.DataFrame], after: dict[str, pl.DataFrame]) -> list[Change]:
+def compare_tables(before: dict[str, pl.DataFrame], after: dict[str, pl.DataFrame]) -> list[Change]:
     """Every row that came or went, and every value that changed; what a row says of revisions is none."""
     found: list[Change] = []
     for name in sorted({*before, *after}):

@@ -27,7 +27,9 @@ class Decision:
     reason: str = ""
 
 
-def line(what: str, by: str, digest: str, at: dt.datetime, about: str = "", reason: str = "") -> str:
+def format_decision(
+    what: str, by: str, digest: str, at: dt.datetime, about: str = "", reason: str = ""
+) -> str:
     """A decision as a line of the file. Raises ObservatoryError for one without a name."""
     if not by.strip():
         raise ObservatoryError("no name is given: state with --by who decides; it is kept with the release")
@@ -35,17 +37,17 @@ def line(what: str, by: str, digest: str, at: dt.datetime, about: str = "", reas
     return json.dumps(asdict(found), ensure_ascii=False) + "\n"
 
 
-def record(
+def record_decision(
     restricted: Path, what: str, by: str, digest: str, at: dt.datetime, about: str = "", reason: str = ""
 ) -> None:
     """Append a decision. Raises ObservatoryError for one without a name."""
-    append(restricted, line(what, by, digest, at, about, reason))
+    append_decision(restricted, format_decision(what, by, digest, at, about, reason))
 
 
-def append(restricted: Path, text: str) -> None:
+def append_decision(restricted: Path, text: str) -> None:
     """Append a decision that is a line already: all of it or nothing."""
     with (restricted / FILE).open("ab") as file:
-        whole = file.tell() if file.tell() == 0 else ends(restricted / FILE)
+        whole = file.tell() if file.tell() == 0 else find_last_end(restricted / FILE)
         try:
             file.truncate(whole)
             file.write(text.encode("utf-8"))
@@ -56,25 +58,27 @@ def append(restricted: Path, text: str) -> None:
             raise
 
 
-def recorded(restricted: Path) -> list[Decision]:
+def read_decisions(restricted: Path) -> list[Decision]:
     """The decisions on a release, in the order in which they were made."""
     file = restricted / FILE
     if not file.is_file():
         return []
     # A line without its end was broken off: what it says was not done.
-    return [Decision(**json.loads(line)) for line in file.read_bytes()[: ends(file)].split(b"\n")[:-1]]
+    return [
+        Decision(**json.loads(line)) for line in file.read_bytes()[: find_last_end(file)].split(b"\n")[:-1]
+    ]
 
 
-def ends(file: Path) -> int:
+def find_last_end(file: Path) -> int:
     """Where the last whole line of a file ends, in bytes."""
     return file.read_bytes().rfind(b"\n") + 1
 
 
-def published(restricted_root: Path) -> list[str]:
+def list_published(restricted_root: Path) -> list[str]:
     """The releases that were ever published, withdrawn ones too, in the order of publication: each once."""
     found = {}
     for period, version in all_in(restricted_root):
-        for each in recorded(restricted_root / period / version):
+        for each in read_decisions(restricted_root / period / version):
             if each.what == "published":
                 found[f"{period}/{version}"] = each.at
     return sorted(found, key=lambda name: (found[name], name))

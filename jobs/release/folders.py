@@ -44,8 +44,8 @@ def signature_of(folder: Path) -> Path:
 
 def write_folder(target: Path, files: Mapping[str, bytes], is_private: bool = False) -> None:
     """Write a folder of files at once or not at all. Raises ObservatoryError if it exists."""
-    with unfinished(target, files, is_private) as new:
-        put(new, target, is_private)
+    with stage_folder(target, files, is_private) as new:
+        put_in_place(new, target, is_private)
 
 
 def write_release(folder: Path, files: Mapping[str, bytes], own: Path, kept: Mapping[str, bytes]) -> None:
@@ -54,19 +54,19 @@ def write_release(folder: Path, files: Mapping[str, bytes], own: Path, kept: Map
     The restricted one comes first, because it has the record. Killed between the two, remove_unmade() finds
     it.
     """
-    with unfinished(own, kept, is_private=True) as new_own, unfinished(folder, files) as new:
-        put(new_own, own, is_private=True)
+    with stage_folder(own, kept, is_private=True) as new_own, stage_folder(folder, files) as new:
+        put_in_place(new_own, own, is_private=True)
         try:
-            put(new, folder)
+            put_in_place(new, folder)
         except BaseException:
             shutil.rmtree(own)
             raise
 
 
 @contextlib.contextmanager
-def unfinished(target: Path, files: Mapping[str, bytes], is_private: bool = False) -> Iterator[Path]:
-    """A folder of files beside the target, which only its owner can read; put() gives it the target's name,
-    or it is removed.
+def stage_folder(target: Path, files: Mapping[str, bytes], is_private: bool = False) -> Iterator[Path]:
+    """A folder of files beside the target, which only its owner can read; put_in_place() gives it the name of
+    the target, or it is removed.
 
     Raises ObservatoryError if the target exists or nothing can be written.
     """
@@ -77,7 +77,7 @@ def unfinished(target: Path, files: Mapping[str, bytes], is_private: bool = Fals
         make_folder(target.parent, folder_mode)
         remove_abandoned(target.parent)
         new.mkdir(PRIVATE_FOLDER)
-        with locked(new):
+        with hold_lock(new):
             for name, data in files.items():
                 file = new / name
                 make_folder(file.parent, folder_mode)
@@ -96,7 +96,7 @@ def unfinished(target: Path, files: Mapping[str, bytes], is_private: bool = Fals
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def hold_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder. Raises BlockingIOError where another process does."""
     number = os.open(folder, os.O_RDONLY)
     try:
@@ -109,7 +109,7 @@ def locked(folder: Path) -> Iterator[None]:
 def remove_abandoned(parent: Path) -> None:
     """Remove the unfinished folders of processes that were killed: those whose lock nobody holds."""
     for each in parent.glob(f"{UNFINISHED}*/"):
-        with contextlib.suppress(OSError), locked(each):
+        with contextlib.suppress(OSError), hold_lock(each):
             shutil.rmtree(each)
 
 
@@ -121,7 +121,7 @@ def make_folder(folder: Path, mode: int) -> None:
         folder.chmod(mode)
 
 
-def put(new: Path, target: Path, is_private: bool = False) -> None:
+def put_in_place(new: Path, target: Path, is_private: bool = False) -> None:
     """Give a finished folder its name. Raises ObservatoryError if another has it."""
     try:
         new.chmod(PRIVATE_FOLDER if is_private else OPEN_FOLDER)

@@ -36,12 +36,12 @@ from jobs.release.recipe import (
     files_folder,
     frames_in,
     idle_packages,
-    now,
+    read_time,
     recipe_in,
     recipe_of,
     tables_of,
 )
-from jobs.release.released import ReleasedTable, released
+from jobs.release.released import ReleasedTable, release_table
 from jobs.release.validation import validated
 from jobs.settings.config import Observatory
 
@@ -63,7 +63,7 @@ class MadeRelease:
 # --- making -----------------------------------------------------------------------------------------
 
 
-def make(
+def make_release(
     settings: Observatory,
     period: str,
     is_major: bool,
@@ -97,12 +97,16 @@ def made_from(
         error.args = (f"{error}. {keep_refusal(restricted, recipe, error)}",)
         raise
     say("release: writing")
-    files, tables = written(recipe, protected, restricted)
+    files, tables = build_release(recipe, protected, restricted)
     own = restricted / recipe.about.period / recipe.about.version
     folder = Path(settings.release.root) / recipe.about.period / recipe.about.version
-    digest = manifest.digest(files[manifest.NAME])
-    record_of = {decisions.FILE: decisions.line("made", PROGRAM, digest, now(settings)).encode("utf-8")}
-    write_release(folder, files, own, kept(recipe, protected) | record_of)
+    digest = manifest.compute_digest(files[manifest.NAME])
+    record_of = {
+        decisions.FILE: decisions.format_decision("made", PROGRAM, digest, read_time(settings)).encode(
+            "utf-8"
+        )
+    }
+    write_release(folder, files, own, build_kept(recipe, protected) | record_of)
     held = Counter(protected.held["table_name"].to_list())
     counts = [
         (table.name, table.rows.height, held[table.contract.source] if table.contract.protect else 0)
@@ -128,8 +132,8 @@ def remove_unmade(root: Path, restricted_root: Path, period: str) -> None:
     nobody decided on them or was asked about them."""
     for version in versions_in(restricted_root, period):
         own = restricted_root / period / version
-        is_only_made = [each.what for each in decisions.recorded(own)] == ["made"]
-        if is_only_made and clearance.read(own) is None and not (root / period / version).exists():
+        is_only_made = [each.what for each in decisions.read_decisions(own)] == ["made"]
+        if is_only_made and clearance.read_clearance(own) is None and not (root / period / version).exists():
             shutil.rmtree(own)
 
 
@@ -154,20 +158,22 @@ def released_in(folder: Path, name: str) -> Released:
     return Released(Basis(name, frames_in(folder / "basis")), frames_in(folder / "public"))
 
 
-def written(
+def build_release(
     recipe: Recipe, protected: Protected, restricted: Path
 ) -> tuple[dict[str, bytes], list[ReleasedTable]]:
     """The release's files and tables. Raises ValidationHeld if an expectation on public tables is broken."""
-    tables = [released(table, protected.public[table]) for table in public_tables()]
+    tables = [release_table(table, protected.public[table]) for table in public_tables()]
     results = validated(protected.public)
     before = [name for name in recipe.earlier if name.startswith(f"{recipe.about.period}/")]
     changes = []
     if before:
         public = frames_in(restricted / before[-1] / "public")
-        earlier = [released(table, rows) for table, rows in public.items()]
-        changes = comparing.changes(as_texts(earlier), as_texts(tables))
-    seal = manifest.sealed(inputs_of(recipe), seal_key(restricted))
-    references = {file.stem: manifest.digest(file.read_bytes()) for file in sorted(REFERENCE.glob("*.csv"))}
+        earlier = [release_table(table, rows) for table, rows in public.items()]
+        changes = comparing.compare_tables(as_texts(earlier), as_texts(tables))
+    seal = manifest.seal_inputs(inputs_of(recipe), seal_key(restricted))
+    references = {
+        file.stem: manifest.compute_digest(file.read_bytes()) for file in sorted(REFERENCE.glob("*.csv"))
+    }
     made = assembly.Made(references, seal, results, changes)
     return assembly.files_of(tables, recipe.about, made), tables
 
@@ -196,11 +202,11 @@ def seal_key(restricted: Path) -> bytes:
     return file.read_bytes()
 
 
-def kept(recipe: Recipe, protected: Protected) -> dict[str, bytes]:
+def build_kept(recipe: Recipe, protected: Protected) -> dict[str, bytes]:
     """The files of the restricted folder: what it takes to make the release again, which rule held which row
     back, and what the attack found."""
-    found = {f"basis/{table}.parquet": parquet(rows) for table, rows in recipe.basis.tables.items()}
-    found |= {f"public/{table}.parquet": parquet(rows) for table, rows in protected.public.items()}
+    found = {f"basis/{table}.parquet": encode_parquet(rows) for table, rows in recipe.basis.tables.items()}
+    found |= {f"public/{table}.parquet": encode_parquet(rows) for table, rows in protected.public.items()}
     found["held.csv"] = protected.held.write_csv().encode("utf-8")
     found["attack.csv"] = protected.found.write_csv().encode("utf-8")
     about = {
@@ -213,7 +219,7 @@ def kept(recipe: Recipe, protected: Protected) -> dict[str, bytes]:
     return found
 
 
-def parquet(rows: pl.DataFrame) -> bytes:
+def encode_parquet(rows: pl.DataFrame) -> bytes:
     out = io.BytesIO()
     rows.write_parquet(out)
     return out.getvalue()
@@ -263,11 +269,11 @@ def make_again(settings: Observatory, period: str, version: str, to: Path) -> Pa
     if not (own / ABOUT).is_file():
         raise ObservatoryError(f"{own} holds no release: `observatory release list` names those made here")
     recipe = recipe_in(own)
-    files, _ = written(recipe, protected_by(recipe, restricted, p_pct()), restricted)
+    files, _ = build_release(recipe, protected_by(recipe, restricted, p_pct()), restricted)
     target = to / period / version
     write_folder(target, files)
-    made = [each.digest for each in decisions.recorded(own) if each.what == "made"]
-    if made != [manifest.digest(files[manifest.NAME])]:
+    made = [each.digest for each in decisions.read_decisions(own) if each.what == "made"]
+    if made != [manifest.compute_digest(files[manifest.NAME])]:
         raise ObservatoryError(
             f"{target} differs from the release as it was made: the program, its reference tables or p are"
             " others. `observatory release diff` shows which figures differ"
@@ -279,9 +285,9 @@ def as_made(restricted: Path) -> tuple[About, list[ReleasedTable]]:
     """A release's own data and its tables, from its restricted folder."""
     recipe = recipe_in(restricted)
     public = frames_in(restricted / "public")
-    return recipe.about, [released(table, public[table]) for table in public_tables()]
+    return recipe.about, [release_table(table, public[table]) for table in public_tables()]
 
 
-def administrations(settings: Observatory) -> dict[str, str]:
+def list_administrations(settings: Observatory) -> dict[str, str]:
     """The administration of each country that has one in the list of respondents."""
     return {each.country: each.name for each in load_respondents(settings).values() if each.role == "A"}

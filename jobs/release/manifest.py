@@ -24,16 +24,18 @@ NAME = "manifest.json"
 FORM = "spam-observatory release 1"
 
 
-def digest(data: bytes) -> str:
+def compute_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def sealed(data: bytes, key: bytes) -> str:
+def seal_inputs(data: bytes, key: bytes) -> str:
     """A keyed digest (HMAC-SHA-256) of inputs."""
     return hmac.new(key, data, hashlib.sha256).hexdigest()
 
 
-def manifest(about: About, files: Mapping[str, bytes], references: Mapping[str, str], inputs: str) -> bytes:
+def format_manifest(
+    about: About, files: Mapping[str, bytes], references: Mapping[str, str], inputs: str
+) -> bytes:
     """The manifest of these files. references: the digest of each reference table. inputs: their seal."""
     return json_bytes(
         {
@@ -46,12 +48,14 @@ def manifest(about: About, files: Mapping[str, bytes], references: Mapping[str, 
             "software": about.code,
             "inputs_seal": inputs,
             "reference_tables": dict(references),
-            "files": {name: {"sha256": digest(data), "bytes": len(data)} for name, data in files.items()},
+            "files": {
+                name: {"sha256": compute_digest(data), "bytes": len(data)} for name, data in files.items()
+            },
         }
     )
 
 
-def read(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a release's folder. Raises ObservatoryError for a folder that has none."""
     file = folder / NAME
     try:
@@ -68,10 +72,10 @@ def read(folder: Path) -> dict[str, Any]:
     return found
 
 
-def verify(folder: Path) -> str:
+def verify_release(folder: Path) -> str:
     """The digest of a release whose files are all as its manifest says. Raises ObservatoryError with a line
     for each that is changed, missing or not named."""
-    found = read(folder)
+    found = read_manifest(folder)
     named: dict[str, dict[str, Any]] = found["files"]
     present = {
         os.path.join(os.path.relpath(at, folder), name).removeprefix("./")
@@ -82,9 +86,9 @@ def verify(folder: Path) -> str:
     wrong += [f"{name} is not in the manifest" for name in sorted(present - set(named))]
     for name in sorted(set(named) & present):
         data = (folder / name).read_bytes()
-        if digest(data) != named[name]["sha256"]:
-            wrong.append(f"{name} was changed: its SHA-256 is {digest(data)[:16]}…, the manifest has"
+        if compute_digest(data) != named[name]["sha256"]:
+            wrong.append(f"{name} was changed: its SHA-256 is {compute_digest(data)[:16]}…, the manifest has"
                          f" {named[name]['sha256'][:16]}…")  # fmt: skip
     if wrong:
         raise ObservatoryError("\n".join(f"{folder}: {each}" for each in wrong))
-    return digest((folder / NAME).read_bytes())
+    return compute_digest((folder / NAME).read_bytes())

@@ -18,9 +18,9 @@ from jobs.release.folders import (
     OPEN_FILE,
     UNFINISHED,
     all_in,
-    put,
+    put_in_place,
     signature_of,
-    unfinished,
+    stage_folder,
     write_folder,
 )
 from jobs.release.signatures import Signed, signer_of
@@ -30,7 +30,7 @@ INDEX, TOMBSTONE = "index.json", "WITHDRAWN.json"
 ABOUT = "about.json"
 
 
-def publish(
+def publish_release(
     folder: Path,
     restricted: Path,
     public_root: Path,
@@ -45,26 +45,26 @@ def publish(
     The record comes before the folder: whatever readers have seen, the next attack knows. Killed in between,
     a release counts as published, and the same command publishes it.
     """
-    digest = manifest.verify(folder)
+    digest = manifest.verify_release(folder)
     if approved is not None and digest != approved:
         raise ObservatoryError(
             f"{folder} is not the release that was approved: its digest is {digest}, and {approved} was"
             " approved. Nothing is published"
         )
-    about = manifest.read(folder)
+    about = manifest.read_manifest(folder)
     signed = signer_of(folder, signers)
-    made = [each for each in decisions.recorded(restricted) if each.what == "made"]
+    made = [each for each in decisions.read_decisions(restricted) if each.what == "made"]
     if not made or made[-1].digest != digest:
         raise ObservatoryError(f"{folder} is not the release that {restricted} has a record of")
     refuse_newer(restricted)
     clearance.refuse_uncleared(restricted, digest, at.date())
     target = public_root / about["period"] / about["version"]
-    event = decisions.line("published", by, digest, at, reason=f"signed by {signed.fingerprint}")
+    event = decisions.format_decision("published", by, digest, at, reason=f"signed by {signed.fingerprint}")
     if is_whole(target, digest):
-        is_recorded = any(each.what == "published" for each in decisions.recorded(restricted))
+        is_recorded = any(each.what == "published" for each in decisions.read_decisions(restricted))
         if not (is_recorded and is_listed(public_root)):
             if not is_recorded:
-                decisions.append(restricted, event)
+                decisions.append_decision(restricted, event)
             write_index(public_root)
             return target, signed
     files = {
@@ -72,29 +72,29 @@ def publish(
         for each in sorted(folder.rglob("*"))
         if each.is_file()
     }
-    with unfinished(target, files) as new:
-        if manifest.verify(new) != digest:
+    with stage_folder(target, files) as new:
+        if manifest.verify_release(new) != digest:
             raise ObservatoryError(f"{target}: what was copied differs from {folder}; nothing is published")
         signature = new / signature_of(target).name
         shutil.copyfile(signature_of(folder), signature)
         signature.chmod(OPEN_FILE)
-        decisions.append(restricted, event)
+        decisions.append_decision(restricted, event)
         os.replace(signature, signature_of(target))
-        put(new, target)
+        put_in_place(new, target)
     write_index(public_root)
     return target, signed
 
 
 def is_whole(target: Path, digest: str) -> bool:
     """Whether a published folder is there with all of its files, and is the release of this digest."""
-    return (target / manifest.NAME).is_file() and manifest.verify(target) == digest
+    return (target / manifest.NAME).is_file() and manifest.verify_release(target) == digest
 
 
 def refuse_unfinished(restricted_root: Path, public_root: Path) -> None:
     """Raise ObservatoryError if readers find a release without a record, or there is a record of one that
     they cannot find: what the attack on a later one must know is in doubt."""
     there = {"/".join(each) for each in all_in(public_root)}
-    recorded = set(decisions.published(restricted_root))
+    recorded = set(decisions.list_published(restricted_root))
     wrong = [
         f"{public_root / name} has no record of its publication: `observatory release publish {name}` adds it"
         for name in sorted(there - recorded)
@@ -114,7 +114,7 @@ def refuse_newer(restricted: Path) -> None:
     not know it."""
     own = f"{restricted.parent.name}/{restricted.name}"
     known = [*json.loads((restricted / ABOUT).read_bytes())["earlier"], own]
-    newer = [name for name in decisions.published(restricted.parents[1]) if name not in known]
+    newer = [name for name in decisions.list_published(restricted.parents[1]) if name not in known]
     if newer:
         raise ObservatoryError(
             f"{', '.join(newer)} was published after this release was made, so the attack did not know it:"
@@ -122,13 +122,13 @@ def refuse_newer(restricted: Path) -> None:
         )
 
 
-def withdraw(
+def withdraw_release(
     period: str, version: str, restricted: Path, public_root: Path, by: str, reason: str, at: dt.datetime
 ) -> Path:
     """Take a release back: a tombstone with the reason stands in place of its files. Killed in between, the
     same command goes on."""
     target = public_root / period / version
-    events = [each for each in decisions.recorded(restricted) if each.what == "published"]
+    events = [each for each in decisions.read_decisions(restricted) if each.what == "published"]
     if not events:
         raise ObservatoryError(f"{period}/{version} is not published under {public_root}")
     tombstone, signature = target / TOMBSTONE, signature_of(target)
@@ -143,7 +143,9 @@ def withdraw(
             {"period": period, "version": version, "sha256_of_manifest": digest, "reason": reason.strip(),
              "withdrawn_at": at.isoformat(timespec="seconds")}
         )  # fmt: skip
-        decisions.append(restricted, decisions.line("withdrawn", by, digest, at, reason=reason))
+        decisions.append_decision(
+            restricted, decisions.format_decision("withdrawn", by, digest, at, reason=reason)
+        )
         if target.is_dir():
             replace_file(tombstone, told)
         else:
@@ -158,7 +160,7 @@ def withdraw(
     return target
 
 
-def published(public_root: Path) -> list[dict[str, Any]]:
+def list_public(public_root: Path) -> list[dict[str, Any]]:
     """Every release under the public root: period, version, whether it is withdrawn and why, its digest, and
     whether it is the one to use of its period."""
     found: list[dict[str, Any]] = []
@@ -172,7 +174,7 @@ def published(public_root: Path) -> list[dict[str, Any]]:
                  "sha256_of_manifest": told["sha256_of_manifest"], "is_current": False}
             )  # fmt: skip
             continue
-        digest = manifest.digest((folder / manifest.NAME).read_bytes())
+        digest = manifest.compute_digest((folder / manifest.NAME).read_bytes())
         found.append(
             {"period": period, "version": version, "status": "published", "reason": "",
              "sha256_of_manifest": digest, "is_current": False}
@@ -186,13 +188,13 @@ def published(public_root: Path) -> list[dict[str, Any]]:
 
 def write_index(public_root: Path) -> None:
     """The list of releases that readers and feeds go by."""
-    replace_file(public_root / INDEX, json_bytes({"releases": published(public_root)}))
+    replace_file(public_root / INDEX, json_bytes({"releases": list_public(public_root)}))
 
 
 def is_listed(public_root: Path) -> bool:
     """Whether the list of releases names what is there."""
     file = public_root / INDEX
-    return file.is_file() and json.loads(file.read_bytes()) == {"releases": published(public_root)}
+    return file.is_file() and json.loads(file.read_bytes()) == {"releases": list_public(public_root)}
 
 
 def replace_file(file: Path, data: bytes) -> None:

@@ -51,14 +51,14 @@ def recipe_of(
     about = About(
         period=period,
         version=next_version(versions_in(Path(settings.release.restricted), period), is_major),
-        agency=agency(settings),
+        agency=require_agency(settings),
         agency_name=settings.release.agency_name,
         contact=settings.release.contact,
         licence=settings.release.licence,
         code=record.revision(),
         is_made_up=settings.release.is_made_up,
     )
-    today = now(settings).date()
+    today = read_time(settings).date()
     if about.day >= today:
         raise ObservatoryError(f"{period} ends on {about.day}, and today is {today}: it can be released then")
     folder = files_folder(settings)
@@ -79,11 +79,11 @@ def recipe_of(
     restricted = Path(settings.release.restricted)
     if settings.release.public_root is not None:
         refuse_unfinished(restricted, Path(settings.release.public_root))
-    before = decisions.published(restricted)
+    before = decisions.list_published(restricted)
     return Recipe(about, basis, before, left_out(restricted, period), leave_out_areas)
 
 
-def agency(settings: Observatory) -> str:
+def require_agency(settings: Observatory) -> str:
     if settings.release.agency is None:
         raise ObservatoryError(
             "[release] agency is not set: the id, in SDMX, of the agency that maintains the release's codes"
@@ -148,7 +148,7 @@ def left_out(restricted: Path, period: str) -> list[str]:
     """The countries that decisions on objections leave out of releases of a period."""
     found: set[str] = set()
     for version in versions_in(restricted, period):
-        cleared = clearance.read(restricted / period / version)
+        cleared = clearance.read_clearance(restricted / period / version)
         found |= set(cleared.left_out) if cleared else set()
     return sorted(found)
 
@@ -165,7 +165,7 @@ def frames_in(folder: Path) -> dict[str, pl.DataFrame]:
     return {file.stem: pl.read_parquet(file) for file in sorted(folder.glob("*.parquet"))}
 
 
-def now(settings: Observatory) -> dt.datetime:
+def read_time(settings: Observatory) -> dt.datetime:
     """The time, or the one that the settings fix."""
     fixed = settings.lake.read_at
     return fixed if fixed is not None else dt.datetime.now(dt.UTC)

@@ -68,7 +68,7 @@ def area_codes() -> dict[str, tuple[str, str]]:
     return found | dict(AREAS)
 
 
-def released(table: str, rows: pl.DataFrame) -> ReleasedTable:
+def release_table(table: str, rows: pl.DataFrame) -> ReleasedTable:
     """The table as it is released. Raises ObservatoryError for a row that a reader could not use: a code that
     is in no list, a key that stands twice, an empty dimension."""
     about = public_contract(table)
@@ -78,7 +78,7 @@ def released(table: str, rows: pl.DataFrame) -> ReleasedTable:
     rows = rows.with_columns(
         pl.col(name).list.join(" ") for name, kind in rows.schema.items() if kind == pl.List(pl.String)
     )
-    check(about, rows)
+    check_rows(about, rows)
     if AREA in rows.columns:
         mapped = rows[AREA].replace_strict({code: new for code, (new, _) in area_codes().items()})
         names = rows[AREA].replace_strict({code: name for code, (_, name) in area_codes().items()})
@@ -87,7 +87,7 @@ def released(table: str, rows: pl.DataFrame) -> ReleasedTable:
     return ReleasedTable(about, rows.sort(about.key))
 
 
-def check(about: PublicContract, rows: pl.DataFrame) -> None:
+def check_rows(about: PublicContract, rows: pl.DataFrame) -> None:
     """Refuse rows with unknown codes, empty or repeated keys, or a status that is not published, none of
     which pysdmx checks."""
     wrong = []
@@ -161,7 +161,7 @@ def is_number(text: str) -> bool:
     return text.replace(".", "", 1).removeprefix("-").isdigit()
 
 
-def texts(rows: pl.DataFrame) -> list[list[str]]:
+def format_rows(rows: pl.DataFrame) -> list[list[str]]:
     """All values of a frame as text, numbers by text_of()."""
     columns = [
         [text_of(value) for value in column.to_list()]

@@ -33,7 +33,7 @@ from pysdmx.model import (
 from pysdmx.model.message import Header
 
 from jobs.release.about import About
-from jobs.release.released import AREA, ReleasedTable, published_codes, texts
+from jobs.release.released import AREA, ReleasedTable, format_rows, published_codes
 
 VERSION, SCHEME = "1.0", "CS_SPAM"
 MEASURE, VALUE, TIME = "MEASURE", "OBS_VALUE", "TIME_PERIOD"
@@ -115,10 +115,10 @@ def components_of(
     )
 
 
-def observations(table: ReleasedTable, order: list[str]) -> pd.DataFrame:
+def list_observations(table: ReleasedTable, order: list[str]) -> pd.DataFrame:
     """A row for each measure that has a value. order: the ids of the structure's components."""
     rows = table.rows.select(each.field.name for each in table.columns)
-    written = pl.DataFrame(texts(rows), schema=dict.fromkeys(rows.columns, pl.String), orient="row")
+    written = pl.DataFrame(format_rows(rows), schema=dict.fromkeys(rows.columns, pl.String), orient="row")
     coded = [
         pl.col(each.field.name).str.replace_all(NO_ID.pattern, "_")
         for each in table.columns
@@ -135,7 +135,7 @@ def observations(table: ReleasedTable, order: list[str]) -> pd.DataFrame:
     return long.select(order).sort(order).to_pandas().replace("", None)
 
 
-def files(tables: Sequence[ReleasedTable], about: About) -> dict[str, bytes]:
+def build_files(tables: Sequence[ReleasedTable], about: About) -> dict[str, bytes]:
     """The files under sdmx/, by name."""
     concepts = concepts_of(tables, about.agency)
     lists = codelists_of(tables, about.agency)
@@ -160,17 +160,19 @@ def files(tables: Sequence[ReleasedTable], about: About) -> dict[str, bytes]:
         schema = Schema(
             context="dataflow", agency=about.agency, id=flow.id, version=VERSION, components=components
         )
-        data = PandasDataset(structure=schema, data=observations(table, [each.id for each in components]))
+        data = PandasDataset(
+            structure=schema, data=list_observations(table, [each.id for each in components])
+        )
         written = {
             "csv": write_sdmx(data, Format.DATA_SDMX_CSV_2_0_0),
-            "xml": write_sdmx(data, Format.DATA_SDMX_ML_2_1_STR, header=header(about, named)),
+            "xml": write_sdmx(data, Format.DATA_SDMX_ML_2_1_STR, header=build_header(about, named)),
         }
-        found |= {about.file_name(table.name, kind): encoded(text) for kind, text in written.items()}
-    text = write_sdmx(structures, Format.STRUCTURE_SDMX_ML_2_1, header=header(about, "STRUCTURE"))
-    return found | {about.file_name("structure", "xml"): encoded(text)}
+        found |= {about.file_name(table.name, kind): encode_text(text) for kind, text in written.items()}
+    text = write_sdmx(structures, Format.STRUCTURE_SDMX_ML_2_1, header=build_header(about, "STRUCTURE"))
+    return found | {about.file_name("structure", "xml"): encode_text(text)}
 
 
-def header(about: About, what: str) -> Header:
+def build_header(about: About, what: str) -> Header:
     """A message's header: no clock, no random id. Made-up figures are a test in the sense of SDMX."""
     day = about.day
     return Header(
@@ -181,6 +183,6 @@ def header(about: About, what: str) -> Header:
     )
 
 
-def encoded(text: str | None) -> bytes:
+def encode_text(text: str | None) -> bytes:
     assert text is not None
     return text.encode("utf-8")

@@ -23,11 +23,11 @@ class Signed:
     key_file: str
 
 
-def sign(folder: Path, key: str) -> Path:
+def sign_release(folder: Path, key: str) -> Path:
     """Verify a release and sign it. The signature's file, beside the folder."""
-    manifest.verify(folder)
+    manifest.verify_release(folder)
     file = signature_of(folder)
-    file.write_bytes(signing.signed((folder / manifest.NAME).read_bytes(), key))
+    file.write_bytes(signing.sign_data((folder / manifest.NAME).read_bytes(), key))
     return file
 
 
@@ -49,7 +49,7 @@ def signer_of(folder: Path, signers: Path) -> Signed:
     reasons = []
     for key in keys:
         try:
-            return Signed(signing.verified(data, signature, key), key.name)
+            return Signed(signing.verify_signature(data, signature, key), key.name)
         except ObservatoryError as error:
             reasons.append(str(error))
     raise ObservatoryError(

@@ -17,29 +17,29 @@ WORLD = AREAS["WORLD"][0]
 
 def text_of(folder: Path, restricted: Path, digest: str) -> str:
     """The summary as Markdown. digest: of the release's manifest."""
-    about = manifest.read(folder)
+    about = manifest.read_manifest(folder)
     tables = comparing.tables_in(folder)
     parts = [
         f"# {about['title']}",
         f"Release {about['period']}/{about['version']} of {about['agency']}, made by {about['software']}.",
         "## Headline figures",
-        "\n".join(headlines(tables)) or "None for the world.",
+        "\n".join(list_headlines(tables)) or "None for the world.",
         "## Tables",
         "\n".join(f"- {name}: {rows.height:,} rows" for name, rows in tables.items()),
         "## Changes since the last release of this period",
-        changes(folder),
+        count_changes(folder),
         "## Held back, by rule",
-        counted(restricted / "held.csv", "rule") or "No row.",
+        count_by(restricted / "held.csv", "rule") or "No row.",
         "## The attack",
-        found(restricted / "attack.csv"),
+        describe_findings(restricted / "attack.csv"),
         "## Clearance",
-        cleared(restricted, digest),
+        describe_clearance(restricted, digest),
         f"Digest: `{digest}`",
     ]
     return "\n\n".join(parts)
 
 
-def headlines(tables: dict[str, pl.DataFrame]) -> list[str]:
+def list_headlines(tables: dict[str, pl.DataFrame]) -> list[str]:
     """The world's figures: spam by the operators' own definition, and all spending."""
     found = []
     volume = tables.get("spam_volume")
@@ -51,7 +51,7 @@ def headlines(tables: dict[str, pl.DataFrame]) -> list[str]:
             found.append(
                 f"- {row['period_code']}, {words.code_name('channel', row['channel_code'])},"
                 f" {words.code_name('quantity', row['quantity_code']).lower()}, {row['unit_code']}:"
-                f" {amount(row['estimate'])}{interval(row)}"
+                f" {format_amount(row['estimate'])}{format_interval(row)}"
             )
     money = tables.get("investment")
     if money is not None:
@@ -64,22 +64,22 @@ def headlines(tables: dict[str, pl.DataFrame]) -> list[str]:
         for row in whole.to_dicts():
             found.append(
                 f"- {row['period_code']}, {words.code_name('channel', row['channel_code'])}, spending on it:"
-                f" {amount(row['estimate'])} US dollars{interval(row)}"
+                f" {format_amount(row['estimate'])} US dollars{format_interval(row)}"
             )
     return found
 
 
-def interval(row: dict[str, str | None]) -> str:
+def format_interval(row: dict[str, str | None]) -> str:
     if not row["estimate_low"] or not row["estimate_high"]:
         return ""
-    return f" (95% interval {amount(row['estimate_low'])} to {amount(row['estimate_high'])})"
+    return f" (95% interval {format_amount(row['estimate_low'])} to {format_amount(row['estimate_high'])})"
 
 
-def amount(text: str | None) -> str:
+def format_amount(text: str | None) -> str:
     return f"{float(text or 0):,.0f}"
 
 
-def changes(folder: Path) -> str:
+def count_changes(folder: Path) -> str:
     """How many rows came, went and changed, by the release's own revision log."""
     (file,) = folder.glob("revisions*.csv")
     rows = pl.read_csv(file, infer_schema=False)
@@ -90,14 +90,14 @@ def changes(folder: Path) -> str:
     )
 
 
-def counted(file: Path, column: str) -> str:
+def count_by(file: Path, column: str) -> str:
     rows = pl.read_csv(file, infer_schema=False)
     return "\n".join(
         f"- {name}: {count:,}" for name, count in sorted(Counter(rows[column].to_list()).items())
     )
 
 
-def found(file: Path) -> str:
+def describe_findings(file: Path) -> str:
     rows = pl.read_csv(file, infer_schema=False)
     if rows.is_empty():
         return "It found no contribution of any holding, and no row was dropped for it."
@@ -107,8 +107,8 @@ def found(file: Path) -> str:
     )
 
 
-def cleared(restricted: Path, digest: str) -> str:
-    asked = clearance.read(restricted)
+def describe_clearance(restricted: Path, digest: str) -> str:
+    asked = clearance.read_clearance(restricted)
     if asked is None or asked.digest != digest:
         return "The administrations were not asked yet."
     answers = Counter(

@@ -8,12 +8,12 @@ import io
 import polars as pl
 
 from jobs.release.about import About
-from jobs.release.released import ReleasedTable, texts
+from jobs.release.released import ReleasedTable, format_rows
 
 
 def csv_of(table: ReleasedTable) -> bytes:
     """The table as CSV in UTF-8 with a header; empty where there is no value."""
-    return csv_bytes(table.rows.columns, texts(table.rows))
+    return csv_bytes(table.rows.columns, format_rows(table.rows))
 
 
 def csv_bytes(header: list[str], rows: list[list[str]]) -> bytes:

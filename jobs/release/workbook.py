@@ -13,7 +13,7 @@ import polars as pl
 import xlsxwriter
 
 from jobs.release.about import About
-from jobs.release.codebook import NOTES, columns_of, flags
+from jobs.release.codebook import NOTES, columns_of, list_flags
 from jobs.release.released import AREA, AREA_NAME, ReleasedTable
 
 # Excel's limit on a sheet's name.
@@ -23,7 +23,7 @@ WIDTHS = {AREA: 12, AREA_NAME: 34}
 LINE = 15
 
 
-def workbook(tables: Sequence[ReleasedTable], about: About) -> bytes:
+def build_workbook(tables: Sequence[ReleasedTable], about: About) -> bytes:
     """The workbook's bytes."""
     out = io.BytesIO()
     book = xlsxwriter.Workbook(
@@ -43,26 +43,26 @@ def workbook(tables: Sequence[ReleasedTable], about: About) -> bytes:
         "wrap": book.add_format({"text_wrap": True, "valign": "top"}),
         "number": book.add_format({"num_format": "#,##0.########"}),
     }
-    contents(book, tables, about, style)
+    write_contents(book, tables, about, style)
     for table in tables:
         data_sheet(book, table, about, style)
-    listed(
+    write_list(
         book, "Codebook", "Every column", ("Table", "Column", "Role", "Type", "Unit", "Description"),
         [(table.name, *row) for table in tables for row in columns_of(table)], style, (16, 24, 11, 9, 14, 90),
     )  # fmt: skip
-    listed(
+    write_list(
         book, "Flags", "Flags: codes of attributes", ("Table", "Column", "Code", "Meaning"),
-        [(table.name, *row) for table in tables for row in flags(table)], style, (16, 24, 18, 60),
+        [(table.name, *row) for table in tables for row in list_flags(table)], style, (16, 24, 18, 60),
     )  # fmt: skip
     argued = [
         (f"{table.name}, {name}", text) for table in tables for name, text in table.contract.arguments.items()
     ]
-    listed(book, "Notes", "Notes", ("Subject", "Note"), [*NOTES, *argued], style, (34, 110))
+    write_list(book, "Notes", "Notes", ("Subject", "Note"), [*NOTES, *argued], style, (34, 110))
     book.close()
     return out.getvalue()
 
 
-def height(text: str, width: int) -> int:
+def compute_height(text: str, width: int) -> int:
     """The height of a row that holds a text in a column of this width."""
     return LINE * max(1, -(-len(text) // width))
 
@@ -74,7 +74,7 @@ def for_print(sheet: Any) -> None:
     sheet.fit_to_pages(1, 0)
 
 
-def contents(book: Any, tables: Sequence[ReleasedTable], about: About, style: dict[str, Any]) -> None:
+def write_contents(book: Any, tables: Sequence[ReleasedTable], about: About, style: dict[str, Any]) -> None:
     """The first sheet: what this is, and what is where."""
     sheet = book.add_worksheet("Contents")
     sheet.hide_gridlines(2)
@@ -99,7 +99,7 @@ def contents(book: Any, tables: Sequence[ReleasedTable], about: About, style: di
     rows += [("Codebook", "Every column with its role, type, unit and description")]
     rows += [("Flags", "The codes of attributes and their meaning"), ("Notes", "How to read the tables")]
     for row, (name, text) in enumerate(rows, first + 1):
-        sheet.set_row(row, height(text, 100))
+        sheet.set_row(row, compute_height(text, 100))
         sheet.write_url(row, 0, f"internal:'{name[:LONGEST_NAME]}'!A1", string=name)
         sheet.write(row, 1, text, style["wrap"])
 
@@ -138,7 +138,7 @@ def data_sheet(book: Any, table: ReleasedTable, about: About, style: dict[str, A
     sheet.freeze_panes(top + 1, 0)
 
 
-def listed(
+def write_list(
     book: Any,
     name: str,
     title: str,
@@ -155,7 +155,9 @@ def listed(
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width, style["wrap"])
     for row, texts in enumerate(rows, 3):
-        sheet.set_row(row, max(height(text, width) for text, width in zip(texts, widths, strict=True)))
+        sheet.set_row(
+            row, max(compute_height(text, width) for text, width in zip(texts, widths, strict=True))
+        )
         for at, text in enumerate(texts):
             sheet.write_string(row, at, text, style["wrap"])
     sheet.freeze_panes(3, 0)

@@ -9,7 +9,7 @@ import polars as pl
 
 from jobs.core.contracts import read_contract
 from jobs.core.periods import last_day
-from jobs.submission.counts import GOLD, VOLUME, totals
+from jobs.submission.counts import GOLD, VOLUME, compute_totals
 from jobs.submission.package import FILES, Coverage, Manifest
 
 EXAMPLES = 3
@@ -26,16 +26,16 @@ def false_claims(manifest: Manifest, tables: dict[str, pl.DataFrame], months: tu
         if manifest.files[name].rows != tables[table].height
     ]
     claimed = {tuple(each.model_dump().values()) for each in manifest.totals}
-    found = {tuple(each.values()) for each in totals(rows)}
+    found = {tuple(each.values()) for each in compute_totals(rows)}
     wrong += [
         f"manifest.json: totals has {', '.join(map(str, claim))}, and the rows of"
         f" {read_contract(VOLUME).name}.csv"
         " add up to something else"
-        for claim in some(claimed - found)
+        for claim in take_some(claimed - found)
     ]
     wrong += [
         f"manifest.json: totals lacks what the rows add up to: {', '.join(map(str, each))}"
-        for each in some(found - claimed)
+        for each in take_some(found - claimed)
     ]
     has = sorted(set(rows["definition_code"]))
     if sorted(manifest.definition_codes) != has:
@@ -46,7 +46,7 @@ def false_claims(manifest: Manifest, tables: dict[str, pl.DataFrame], months: tu
     surplus = sorted(set(manifest.subscriptions) - set(rows["channel_code"]))
     if surplus:
         wrong.append(f"manifest.json: subscriptions has {', '.join(surplus)}, of which no row is")
-    return wrong + kept_back(manifest, tables) + uncovered(manifest, rows, months)
+    return wrong + kept_back(manifest, tables) + find_uncovered(manifest, rows, months)
 
 
 def kept_back(manifest: Manifest, tables: dict[str, pl.DataFrame]) -> list[str]:
@@ -64,27 +64,30 @@ def kept_back(manifest: Manifest, tables: dict[str, pl.DataFrame]) -> list[str]:
     return wrong
 
 
-def uncovered(manifest: Manifest, rows: pl.DataFrame, months: tuple[str, ...]) -> list[str]:
+def find_uncovered(manifest: Manifest, rows: pl.DataFrame, months: tuple[str, ...]) -> list[str]:
     """Coverage that cannot be, and months and channels that stand in the coverage or the rows alone."""
     place = "manifest.json: coverage"
-    wrong = impossible(manifest.coverage, months, manifest.least_units)
+    wrong = find_impossible(manifest.coverage, months, manifest.least_units)
     covered = [(each.period_code, each.channel_code) for each in manifest.coverage.days]
     wrong += [
-        f"{place} has {' '.join(each)} more than once" for each in some(covered) if covered.count(each) > 1
+        f"{place} has {' '.join(each)} more than once"
+        for each in take_some(covered)
+        if covered.count(each) > 1
     ]
     has = set(rows.select("period_code", "channel_code").unique().iter_rows())
     withheld = {(each.period_code, each.channel_code) for each in manifest.withheld}
     wrong += [
-        f"{place} has no days of {' '.join(each)}, of which there are rows" for each in some(has - {*covered})
+        f"{place} has no days of {' '.join(each)}, of which there are rows"
+        for each in take_some(has - {*covered})
     ]
     wrong += [
         f"{place} has days of {' '.join(each)}, of which no row is and nothing is withheld"
-        for each in some({*covered} - has - withheld)
+        for each in take_some({*covered} - has - withheld)
     ]
     return wrong
 
 
-def impossible(coverage: Coverage, months: tuple[str, ...], least: int) -> list[str]:
+def find_impossible(coverage: Coverage, months: tuple[str, ...], least: int) -> list[str]:
     wrong = [
         f"manifest.json: coverage of {each.format_code}: {name} ({count}) is no multiple of least_units"
         f" ({least})"
@@ -110,6 +113,6 @@ def impossible(coverage: Coverage, months: tuple[str, ...], least: int) -> list[
     ]
 
 
-def some(found: Iterable[Told]) -> list[Told]:
+def take_some(found: Iterable[Told]) -> list[Told]:
     """The first of what was found, without repeats."""
     return sorted(set(found), key=str)[:EXAMPLES]

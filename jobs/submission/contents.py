@@ -12,7 +12,7 @@ from jobs.core.csv_tables import typed
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import months_of
 from jobs.submission.claims import false_claims
-from jobs.submission.counts import SUBMITTED, VOLUME, disagreements
+from jobs.submission.counts import SUBMITTED, VOLUME, find_disagreements
 from jobs.submission.package import (
     COUNTING,
     DECIDING,
@@ -25,10 +25,10 @@ from jobs.submission.package import (
     Package,
     columns_of,
     contract_digest,
-    references,
+    hash_references,
 )
 from jobs.submission.plausible import beyond_lines, beyond_subscriptions
-from jobs.submission.quality import QUALITY, contradictions
+from jobs.submission.quality import QUALITY, find_contradictions
 from jobs.submission.smallcounts import MEASURES
 
 EXAMPLES = 3
@@ -42,7 +42,7 @@ def problems_of(
     Rows are only checked if they are those that the manifest names, by the contract of this study.
     """
     manifest = package.manifest
-    wrong = altered(package)
+    wrong = find_altered(package)
     if manifest.form != FORM:
         wrong.append(
             f"it is of the form '{manifest.form}', and this study reads '{FORM}': bring both sides to the"
@@ -55,7 +55,7 @@ def problems_of(
             f"it was made by another version of the contracts ({manifest.contract_digest[:12]}, here"
             f" {contract_digest()[:12]}): bring both sides to the same release, and submit again"
         )
-    elif other := [table for table in DECIDING if manifest.references.get(table) != references()[table]]:
+    elif other := [table for table in DECIDING if manifest.references.get(table) != hash_references()[table]]:
         # Where the contracts differ the releases do, and with them these tables.
         wrong += [
             f"its {table} is not the study's: what it counts under a code is something else. Take the study's"
@@ -71,15 +71,15 @@ def problems_of(
     tables = {}
     for name, table in FILES.items():
         try:
-            tables[table] = read(package.files[name], table, manifest, respondent_id, holding_id)
+            tables[table] = read_rows(package.files[name], table, manifest, respondent_id, holding_id)
         except ObservatoryError as error:
             wrong += str(error).splitlines()
             continue
         wrong += broken_rules(name, tables[table], table, months, manifest.least_units)
     if not wrong:
         wrong = (
-            disagreements(tables)
-            + contradictions(tables[QUALITY], tables[VOLUME])
+            find_disagreements(tables)
+            + find_contradictions(tables[QUALITY], tables[VOLUME])
             + false_claims(manifest, tables, months)
             + beyond_lines(manifest, tables[VOLUME])
             + beyond_subscriptions(manifest, tables[VOLUME], manifest.subscriptions)
@@ -89,10 +89,10 @@ def problems_of(
 
 def other_rules(manifest: Manifest) -> list[str]:
     """The tables of COUNTING that the operator has otherwise than the study."""
-    return [table for table in COUNTING if manifest.references.get(table) != references()[table]]
+    return [table for table in COUNTING if manifest.references.get(table) != hash_references()[table]]
 
 
-def altered(package: Package) -> list[str]:
+def find_altered(package: Package) -> list[str]:
     """Files that are not those of the manifest."""
     told = package.manifest.files
     # Another form has other files.
@@ -105,7 +105,9 @@ def altered(package: Package) -> list[str]:
     ]
 
 
-def read(data: bytes, table: str, manifest: Manifest, respondent_id: str, holding_id: str) -> pl.DataFrame:
+def read_rows(
+    data: bytes, table: str, manifest: Manifest, respondent_id: str, holding_id: str
+) -> pl.DataFrame:
     """A file's rows, with what the manifest says once."""
     name = Path(f"{read_contract(table).name}.csv")
     # Before anything is made of it: some bytes a row are enough to fill the memory.

@@ -17,7 +17,7 @@ from jobs.engine.table_files import read_files
 from jobs.formats.registry import KERNELS
 from jobs.gold.origins import origin_code
 from jobs.submission.quality import GOLD_QUALITY, QUALITY, quality_of
-from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, nearest, protected
+from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protect_rows, round_to_multiple
 
 # Transit is other operators' inbound and outbound.
 SUBMITTED = ("inbound", "internal", "outbound")
@@ -72,7 +72,7 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
             f"gold has no volumes of operator '{operator_id}' in {period_code}: run its logs first"
         )
     daily[ROUTE] = as_seen_by(daily[ROUTE])
-    wrong = disagreements(daily)
+    wrong = find_disagreements(daily)
     if wrong:
         raise ObservatoryError(
             "\n".join(f"{operator_id}, {period_code}: {line}: compute gold again" for line in wrong)
@@ -81,7 +81,7 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
     tables = {}
     for table, rows in daily.items():
         cell, rest, within = CELL[table]
-        tables[table] = protected(rows, groups, cell, threshold, rest, within)
+        tables[table] = protect_rows(rows, groups, cell, threshold, rest, within)
     if not groups:
         raise ObservatoryError(
             f"operator '{operator_id}' has fewer than {threshold} units of each kind in {period_code}:"
@@ -96,8 +96,8 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
         tables,
         [dict(zip((*GROUP, "definition_code"), each, strict=True)) for each in withheld],
         {
-            "days": days(daily[VOLUME], files),
-            "sources": sources(files, months_of(period_code), threshold),
+            "days": count_days(daily[VOLUME], files),
+            "sources": count_sources(files, months_of(period_code), threshold),
         },
         partial_sources(daily[VOLUME], files),
         *last_gold(lake),
@@ -128,7 +128,7 @@ def as_seen_by(route: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def days(volume: pl.DataFrame, files: pl.DataFrame) -> list[dict[str, Any]]:
+def count_days(volume: pl.DataFrame, files: pl.DataFrame) -> list[dict[str, Any]]:
     """For each month and channel the days with logs: such on which something was counted, and such that lie
     within a log file of the channel. A small operator has quiet days, which are no gap."""
     by = ["period_code", "channel_code"]
@@ -195,7 +195,7 @@ def logged_days(files: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def sources(files: pl.DataFrame, months: tuple[str, ...], threshold: int) -> list[dict[str, Any]]:
+def count_sources(files: pl.DataFrame, months: tuple[str, ...], threshold: int) -> list[dict[str, Any]]:
     """For each log format the sources and their lines, of pieces of files with records of the period.
 
     Lines leave in multiples of the threshold, as counts do: a line of an SMS log is a message.
@@ -205,8 +205,8 @@ def sources(files: pl.DataFrame, months: tuple[str, ...], threshold: int) -> lis
     of_period = files.filter(first <= months[-1], last >= months[0])
     found = of_period.group_by("format_code").agg(
         pl.col("source_id").n_unique().alias("sources"),
-        nearest(pl.col("line_count").sum(), threshold).alias("lines"),
-        nearest(pl.col("quarantined_count").sum(), threshold).alias("quarantined"),
+        round_to_multiple(pl.col("line_count").sum(), threshold).alias("lines"),
+        round_to_multiple(pl.col("quarantined_count").sum(), threshold).alias("quarantined"),
     )
     return found.sort("format_code").to_dicts()
 
@@ -220,28 +220,30 @@ def last_gold(lake: Lake) -> tuple[dt.datetime, str]:
     return finished, str(gold["code_revision"][-1])
 
 
-def totals(volume: pl.DataFrame) -> list[dict[str, Any]]:
+def compute_totals(volume: pl.DataFrame) -> list[dict[str, Any]]:
     """Units of each group, under whichever definition: all count the same."""
     by_cell = volume.group_by(*GROUP, "stage_code", "outcome_code").agg(pl.col("units").max())
     return by_cell.group_by(GROUP).agg(pl.col("units").sum()).sort(GROUP).to_dicts()
 
 
-def sums(rows: pl.DataFrame) -> pl.DataFrame:
+def compute_sums(rows: pl.DataFrame) -> pl.DataFrame:
     """Sums by month, channel, direction, unit and definition: what all tables of a package agree in."""
     by = [*GROUP, "definition_code"]
     return rows.group_by(by).agg(pl.col(*MEASURES).sum()).sort(by)
 
 
-def disagreements(tables: dict[str, pl.DataFrame]) -> list[str]:
+def find_disagreements(tables: dict[str, pl.DataFrame]) -> list[str]:
     """Sums over types, sources or routes that are not those of the volumes."""
     by = [*GROUP, "definition_code"]
-    volume = sums(tables[VOLUME])
+    volume = compute_sums(tables[VOLUME])
     wrong = []
     for table, rows in tables.items():
         if table == QUALITY:
             continue
         both = (
-            volume.join(sums(rows), on=by, how="full", coalesce=True, suffix="_other").fill_null(0).sort(by)
+            volume.join(compute_sums(rows), on=by, how="full", coalesce=True, suffix="_other")
+            .fill_null(0)
+            .sort(by)
         )
         for measure in MEASURES:
             unequal = both.filter(pl.col(measure) != pl.col(f"{measure}_other"))

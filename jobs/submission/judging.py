@@ -19,9 +19,9 @@ from jobs.settings.config import Observatory
 from jobs.submission import signing
 from jobs.submission.contents import other_rules, problems_of
 from jobs.submission.counts import VOLUME
-from jobs.submission.package import LARGEST, Manifest, Package, opened
+from jobs.submission.package import LARGEST, Manifest, Package, open_package
 from jobs.submission.plausible import beyond_subscriptions
-from jobs.submission.subscriptions import framed, unlikely
+from jobs.submission.subscriptions import find_unlikely, list_framed
 
 SIGN_IT = (
     "have it sent again by `observatory submit --sign`; if the respondent lost its key, put its new one into"
@@ -82,7 +82,7 @@ class Judged:
         return set(self.tables[VOLUME]["channel_code"])
 
 
-def judge(
+def judge_file(
     file: Path,
     settings: Observatory,
     respondents: dict[str, Respondent],
@@ -97,8 +97,8 @@ def judge(
         # It stands in the receipt.
         found.wrong.append("its name holds an address or a number of a person: rename it")
     try:
-        found.package = opened(content_of(file))
-        hold(found, settings, respondents, frame)
+        found.package = open_package(content_of(file))
+        check_package(found, settings, respondents, frame)
     except ObservatoryError as error:
         found.wrong += str(error).splitlines()
     except UNREADABLE as error:
@@ -117,7 +117,7 @@ def reason_of(error: BaseException) -> str:
 def content_of(file: Path) -> bytes:
     """A package's bytes, decrypted: at most LARGEST, whatever the file says or grows to."""
     if file.suffix in ENCRYPTED:
-        return signing.decrypted(file, LARGEST)
+        return signing.decrypt_file(file, LARGEST)
     with file.open("rb") as opened_file:
         data = opened_file.read(LARGEST + 1)
     if len(data) > LARGEST:
@@ -125,7 +125,7 @@ def content_of(file: Path) -> bytes:
     return data
 
 
-def hold(
+def check_package(
     found: Judged, settings: Observatory, respondents: dict[str, Respondent], frame: pl.DataFrame | None
 ) -> None:
     """Hold an opened package to the study's list, keys, contracts and frame."""
@@ -146,7 +146,7 @@ def hold(
             )
         try:
             assert found.package is not None
-            found.signer = signer(found.package, whose.id, settings)
+            found.signer = verify_signer(found.package, whose.id, settings)
         except ObservatoryError as error:
             found.wrong += str(error).splitlines()
     latest = max(found.received_at, now()) + CLOCK
@@ -162,9 +162,9 @@ def hold(
     found.tables, wrong = problems_of(found.package, name, holding)
     found.wrong += wrong
     if found.tables and frame is not None:
-        found.wrong += unlikely(manifest.subscriptions, name, manifest.period_code, frame)
+        found.wrong += find_unlikely(manifest.subscriptions, name, manifest.period_code, frame)
         # Its own have been looked at.
-        known = framed(name, manifest.period_code, frame)
+        known = list_framed(name, manifest.period_code, frame)
         others = {channel: known[channel] for channel in known.keys() - manifest.subscriptions.keys()}
         found.wrong += beyond_subscriptions(manifest, found.tables[VOLUME], others)
 
@@ -185,7 +185,7 @@ def notes_of(manifest: Manifest) -> list[str]:
     return noted
 
 
-def signer(package: Package, respondent_id: str, settings: Observatory) -> str | None:
+def verify_signer(package: Package, respondent_id: str, settings: Observatory) -> str | None:
     """The fingerprint of the respondent's key by which the package is signed; None if none is asked for.
 
     The respondent's key is the one in the keyring's file of its name, and no other. A package has to be
@@ -215,4 +215,4 @@ def signer(package: Package, respondent_id: str, settings: Observatory) -> str |
         return None
     if not key.is_file():
         raise ObservatoryError(f"it is signed, and the keyring has no {key.name}: put the public key there")
-    return signing.verified(package.manifest_bytes, package.signature, key)
+    return signing.verify_signature(package.manifest_bytes, package.signature, key)

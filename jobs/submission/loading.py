@@ -24,7 +24,7 @@ from jobs.engine.together import together, undo_unfinished
 from jobs.submission.contents import other_rules
 from jobs.submission.counts import TABLES, VOLUME
 from jobs.submission.judging import SIGN_IT, UNREADABLE, Judged, Order, order_of, reason_of
-from jobs.submission.plausible import changed, counts_in
+from jobs.submission.plausible import counts_in, find_changes
 
 RECEIPT = "study.submission_receipt"
 
@@ -45,7 +45,7 @@ def refuse_same_time(found: list[Judged]) -> None:
 
 
 @as_only_writer("observatory study load")
-def land(lake: Lake, found: list[Judged], run_id: str, is_change_accepted: bool = False) -> None:
+def land_packages(lake: Lake, found: list[Judged], run_id: str, is_change_accepted: bool = False) -> None:
     """Put the good packages into the lake, the one computed last after the others. Each replaces what its
     operator gave of those months before; one whose receipt is there is not taken again.
 
@@ -57,14 +57,14 @@ def land(lake: Lake, found: list[Judged], run_id: str, is_change_accepted: bool 
     if not taken:
         return
     try:
-        write(lake, taken, run_id)
+        write_packages(lake, taken, run_id)
     except UNREADABLE as error:
         if len(taken) == 1 or isinstance(error, OSError):
             raise
         # One of them cannot be written: the others are, each by itself.
         for number, one in enumerate(taken):
             try:
-                write(lake, [one], f"{run_id}-{number}")
+                write_packages(lake, [one], f"{run_id}-{number}")
             except UNREADABLE as reason:
                 if isinstance(reason, OSError):
                     raise
@@ -82,15 +82,15 @@ def hold_to_lake(lake: Lake, found: list[Judged], is_change_accepted: bool = Fal
     taken: list[Taken] = []
     for each in good:
         if not is_change_accepted and not each.is_known:
-            each.wrong += jumps(each, receipts, volume)
-        for one in settled(each, receipts):
+            each.wrong += find_jumps(each, receipts, volume)
+        for one in settle_package(each, receipts):
             taken.append(one)
             is_own = pl.col("respondent_id") == each.respondent_id
             volume = pl.concat([volume.filter(~(is_own & one.is_replaced)), each.tables[VOLUME]])
     return taken
 
 
-def jumps(judged: Judged, receipts: list[dict[str, Any]], volume: pl.DataFrame) -> list[str]:
+def find_jumps(judged: Judged, receipts: list[dict[str, Any]], volume: pl.DataFrame) -> list[str]:
     """A line if its counts are far from those of its operator that it would replace. volume: what stands."""
     is_own = pl.col("respondent_id") == judged.respondent_id
     counts, before = counts_in(judged.tables[VOLUME]), counts_in(volume.filter(is_own))
@@ -102,7 +102,7 @@ def jumps(judged: Judged, receipts: list[dict[str, Any]], volume: pl.DataFrame) 
         for each in standing:
             of_month = {group: count for group, count in before.items() if group[0] == month}
             is_same = order_in(each)[0] == judged.order[0]
-            found += changed(counts, of_month, is_same, each["file_name"])
+            found += find_changes(counts, of_month, is_same, each["file_name"])
     return found
 
 
@@ -123,7 +123,7 @@ class Taken:
         )
 
 
-def settled(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken]:
+def settle_package(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken]:
     """The package if it is to be taken; its receipt is added to those there are.
 
     One that was loaded before is not taken again. Where someone says when it came in, that is another
@@ -138,8 +138,8 @@ def settled(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken]:
     last = {month: last_of(month, of_months) for month in sorted(judged.months)}
     standing = [each for each in of_months if any(each in of_month for of_month in last.values())]
     if not judged.is_known:
-        judged.wrong += against(judged, standing)
-        judged.wrong += unsigned(judged, of_respondent)
+        judged.wrong += compare_standing(judged, standing)
+        judged.wrong += refuse_unsigned(judged, of_respondent)
     elif not any(each in standing for each in same):
         newest = max(own, key=order_in)
         judged.noted.append(
@@ -148,7 +148,7 @@ def settled(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken]:
         )
     if judged.wrong or judged.is_known:
         return []
-    receipts.append(receipt(judged))
+    receipts.append(build_receipt(judged))
     replaced: dict[tuple[str, ...], list[str]] = {}
     for month, of_month in last.items():
         before = (each["channel_codes"] for each in of_month if each in own)
@@ -174,7 +174,7 @@ def last_of(month: str, receipts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(last.values())
 
 
-def unsigned(judged: Judged, receipts: list[dict[str, Any]]) -> list[str]:
+def refuse_unsigned(judged: Judged, receipts: list[dict[str, Any]]) -> list[str]:
     """A line if the respondent signed before, and this package has no signature that was verified."""
     signed = [each for each in receipts if each["signer_fingerprint"] is not None]
     if judged.signer is not None or not signed:
@@ -186,11 +186,11 @@ def unsigned(judged: Judged, receipts: list[dict[str, Any]]) -> list[str]:
     return [f"{before}, and this one is not signed: {SIGN_IT}"]
 
 
-def write(lake: Lake, taken: list[Taken], run_id: str) -> None:
+def write_packages(lake: Lake, taken: list[Taken], run_id: str) -> None:
     """Write all of the packages or none: each table, their receipts, and last the stage's row, which names
     the versions. Of two packages of the same months the later one in `taken` stands."""
     started = now()
-    receipts = rows_frame([receipt(each.judged) for each in taken], RECEIPT)
+    receipts = rows_frame([build_receipt(each.judged) for each in taken], RECEIPT)
     places = [
         f"({any_of('respondent_id', [each.judged.respondent_id])} AND {any_of('period_code', months)}"
         f" AND {any_of('channel_code', channels)})"
@@ -211,7 +211,7 @@ def write(lake: Lake, taken: list[Taken], run_id: str) -> None:
         add_stage(lake, run_id, "submission", started, (*TABLES, RECEIPT), [])
 
 
-def against(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:
+def compare_standing(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:
     """What receipts of the same respondent and months say against a package."""
     wrong = []
     for each in standing:
@@ -237,7 +237,7 @@ def against(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:
     return wrong
 
 
-def receipt(judged: Judged) -> dict[str, Any]:
+def build_receipt(judged: Judged) -> dict[str, Any]:
     """The package's row of study.submission_receipt."""
     assert judged.package is not None
     about = judged.manifest

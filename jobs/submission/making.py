@@ -15,16 +15,16 @@ from jobs.settings.operator import Operator
 from jobs.stages.evaluating import evaluate_lake, refuse_broken
 from jobs.submission import signing
 from jobs.submission.contents import problems_of
-from jobs.submission.counts import VOLUME, counts_of, totals
+from jobs.submission.counts import VOLUME, compute_totals, counts_of
 from jobs.submission.package import (
     MANIFEST,
     SIGNATURE,
     contract_digest,
     csv_of,
+    hash_references,
     manifest_bytes,
-    opened,
-    packed,
-    references,
+    open_package,
+    pack_files,
 )
 from jobs.submission.quality import QUALITY
 
@@ -66,10 +66,10 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
         "subscriptions": subscriptions_of(operator, sorted(set(volume["channel_code"]))),
         "waiver": operator.waiver,
         "definition_codes": sorted(set(volume["definition_code"])),
-        "totals": totals(volume),
+        "totals": compute_totals(volume),
         "contract_digest": contract_digest(),
         "reference_digest": reference_digest(),
-        "references": references(),
+        "references": hash_references(),
         "code_revision": counts.code_revision,
         "computed_at": counts.computed_at,
         "least_units": least,
@@ -79,9 +79,9 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
     manifest = manifest_bytes(about, tables)
     files = tables | {MANIFEST: manifest}
     if key is not None:
-        files[SIGNATURE] = signing.signed(manifest, key)
-    data = packed(files)
-    _, wrong = problems_of(opened(data), operator.id, operator.holding)
+        files[SIGNATURE] = signing.sign_data(manifest, key)
+    data = pack_files(files)
+    _, wrong = problems_of(open_package(data), operator.id, operator.holding)
     if wrong:
         raise ObservatoryError(
             "\n".join(f"{operator.id}, {period}: {line}: compute gold again" for line in wrong)
@@ -130,9 +130,9 @@ def subscriptions_of(operator: Operator, channels: list[str]) -> dict[str, int]:
     return {channel: by_channel[channel] for channel in channels}
 
 
-def written(made: Made, folder: Path, recipient: str | None) -> Path:
+def write_package(made: Made, folder: Path, recipient: str | None) -> Path:
     """The package's file, encrypted if there is a recipient."""
-    data = made.data if recipient is None else signing.encrypted(made.data, recipient)
+    data = made.data if recipient is None else signing.encrypt_data(made.data, recipient)
     file = folder / (made.file_name if recipient is None else f"{made.file_name}.gpg")
     try:
         folder.mkdir(parents=True, exist_ok=True)

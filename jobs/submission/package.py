@@ -175,7 +175,7 @@ def contract_digest() -> str:
 
 
 @cache
-def references() -> dict[str, str]:
+def hash_references() -> dict[str, str]:
     """The SHA-256 of each table of DECIDING and COUNTING as this release has it."""
     return {table: rows_digest(table) for table in (*DECIDING, *COUNTING)}
 
@@ -213,7 +213,7 @@ def manifest_bytes(about: dict[str, Any], tables: dict[str, bytes]) -> bytes:
     return (json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def packed(files: dict[str, bytes]) -> bytes:
+def pack_files(files: dict[str, bytes]) -> bytes:
     """A zip of the files, the same bytes for the same files."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
@@ -227,12 +227,12 @@ def packed(files: dict[str, bytes]) -> bytes:
     return made.getvalue()
 
 
-def opened(data: bytes) -> Package:
+def open_package(data: bytes) -> Package:
     """The package in a zip's bytes. Raises ObservatoryError, a line for each thing that is wrong.
 
     Nothing is written to a disk, no name of the archive is believed, and no more is unpacked than LARGEST.
     """
-    files = unpacked(data)
+    files = unpack_files(data)
     if MANIFEST not in files:
         raise ObservatoryError(f"it holds no {MANIFEST}: make it with `observatory submit`")
     raw = files.pop(MANIFEST)
@@ -245,7 +245,7 @@ def opened(data: bytes) -> Package:
     return Package(manifest, raw, files.pop(SIGNATURE, None), files)
 
 
-def unpacked(data: bytes) -> dict[str, bytes]:
+def unpack_files(data: bytes) -> dict[str, bytes]:
     """The archive's files by name."""
     known = {MANIFEST, SIGNATURE, *FILES}
     try:

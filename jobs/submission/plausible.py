@@ -13,7 +13,7 @@ import polars as pl
 
 from jobs.core.counting_rules import RECEIVED
 from jobs.core.words import join_words
-from jobs.submission.counts import totals
+from jobs.submission.counts import compute_totals
 from jobs.submission.package import Manifest
 from jobs.submission.smallcounts import GROUP
 from jobs.submission.subscriptions import WITHIN
@@ -41,7 +41,7 @@ def beyond_lines(manifest: Manifest, volume: pl.DataFrame) -> list[str]:
     # Lines leave rounded, too.
     most = MOST_PER_LINE * (lines + manifest.least_units * len(manifest.coverage.sources))
     found: dict[tuple[str, str], int] = {}
-    for each in totals(volume):
+    for each in compute_totals(volume):
         key = (each["channel_code"], each["unit_code"])
         found[key] = found.get(key, 0) + each["units"]
     return [
@@ -62,7 +62,7 @@ def beyond_subscriptions(
     """
     days = {(each.period_code, each.channel_code): each.days for each in manifest.coverage.days}
     wrong = []
-    for each in totals(volume.filter(pl.col("direction_code").is_in(RECEIVED))):
+    for each in compute_totals(volume.filter(pl.col("direction_code").is_in(RECEIVED))):
         month, channel = each["period_code"], each["channel_code"]
         of_days, subscriptions = days.get((month, channel)), subscriptions_of.get(channel)
         if of_days and subscriptions and each["units"] > MOST_PER_DAY * of_days * subscriptions:
@@ -84,11 +84,11 @@ def counts_in(rows: pl.DataFrame) -> Counts:
         tuple(each[name] for name in GROUP): (
             each["units"], days[each["period_code"], each["channel_code"]] or 0,
         )
-        for each in totals(rows)
+        for each in compute_totals(rows)
     }  # fmt: skip
 
 
-def changed(counts: Counts, before: Counts, is_one_computation: bool, name: str) -> list[str]:
+def find_changes(counts: Counts, before: Counts, is_one_computation: bool, name: str) -> list[str]:
     """A line if counts differ from those that they replace by more than another computation explains.
 
     Of one computation they are the same but for rounding, and so are the days. Of a later one they may be of

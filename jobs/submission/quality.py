@@ -18,7 +18,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.shares import CALLS, ENDS, SHARES, UNTOLD
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import read_files
-from jobs.submission.smallcounts import nearest
+from jobs.submission.smallcounts import round_to_multiple
 
 QUALITY, GOLD_QUALITY = "study.submission_quality", "gold.filter_quality_monthly"
 MONTH = ["period_code", "channel_code"]
@@ -47,18 +47,18 @@ def quality_of(
         .filter(pl.col("prevalence").is_not_null())
         .sort(*MONTH, "quality_method_code")
         .unique(MONTH, keep="first", maintain_order=True)
-        .join(seen(volume), on=MONTH)
+        .join(count_seen(volume), on=MONTH)
     )
     steps = [each for call in CALLS for each in in_steps(call, least)]
     labels = pl.col("labelled_count")
     # An audit has labels: few leave as the least.
-    some = pl.when(labels > 0).then(nearest(labels, least).clip(least)).otherwise(0)
+    some = pl.when(labels > 0).then(round_to_multiple(labels, least).clip(least)).otherwise(0)
     return told.with_columns(some.alias("labelled_count"), *steps).select(
         pl.col(name).cast(kind) for name, kind in schema.items()
     )
 
 
-def seen(volume: pl.DataFrame) -> pl.DataFrame:
+def count_seen(volume: pl.DataFrame) -> pl.DataFrame:
     """By month and channel the messages whose content the operator had, by its filter's call."""
     units, certain, possible = (pl.col(name).sum() for name in ("units", "spam_certain", "spam_possible"))
     return (
@@ -88,7 +88,7 @@ def in_steps(call: str, least: int) -> list[pl.Expr]:
     )
     near = ((value / step).round() * step).clip(0, 1)
     # Distances are rounded, not ends: exact ends would reveal where in its step the share is.
-    below, above = (widened(distance, step) for distance in (value - low, high - value))
+    below, above = (widen_distance(distance, step) for distance in (value - low, high - value))
     ends = (near, (near - below).clip(0, 1), (near + above).clip(0, 1))
     return [
         pl.when(has_any).then(each.round(DIGITS)).alias(f"{call}_spam_share{end}")
@@ -96,16 +96,16 @@ def in_steps(call: str, least: int) -> list[pl.Expr]:
     ]
 
 
-def widened(distance: pl.Expr, step: pl.Expr) -> pl.Expr:
+def widen_distance(distance: pl.Expr, step: pl.Expr) -> pl.Expr:
     """A distance in whole steps and half a step more, for the share itself moves by as much."""
     return ((distance / step - TINY).ceil().clip(0) + 0.5) * step
 
 
-def contradictions(quality: pl.DataFrame, volume: pl.DataFrame) -> list[str]:
+def find_contradictions(quality: pl.DataFrame, volume: pl.DataFrame) -> list[str]:
     """A line for each audit of what the package has no messages of, and each share that is there without
     messages of its call, or not there with them."""
     file, volumes = (f"{read_contract(table).name}.csv" for table in (QUALITY, "study.submission"))
-    both = quality.join(seen(volume), on=MONTH, how="left").sort(MONTH)
+    both = quality.join(count_seen(volume), on=MONTH, how="left").sort(MONTH)
     wrong = []
     for row in both.to_dicts():
         place = f"{row['period_code']}, {row['channel_code']}"

@@ -38,7 +38,7 @@ class Done:
     stderr: bytes
 
 
-def gpg(*words: str, data: bytes | BinaryIO = b"", most: int = LARGEST_ANSWER) -> Done:
+def run_gpg(*words: str, data: bytes | BinaryIO = b"", most: int = LARGEST_ANSWER) -> Done:
     """Run gpg without asking anyone anything. data: its input, or an open file that holds it.
 
     A few kilobytes of OpenPGP can unpack to gigabytes: gpg's output is read through a pipe, and gpg is ended
@@ -93,45 +93,46 @@ def read_within(process: subprocess.Popen[bytes], most: int) -> bytes:
     return bytes(found)
 
 
-def said(done: Done) -> str:
+def format_reason(done: Done) -> str:
     """What gpg gave as its reason."""
     lines = done.stderr.decode(errors="replace").splitlines()
     return "; ".join(line.removeprefix("gpg: ") for line in lines if line.strip()) or "no reason given"
 
 
-def signed(data: bytes, key: str) -> bytes:
+def sign_data(data: bytes, key: str) -> bytes:
     """A detached signature by the key."""
-    done = gpg("--armor", "--local-user", key, "--detach-sign", data=data)
+    done = run_gpg("--armor", "--local-user", key, "--detach-sign", data=data)
     if done.returncode:
-        raise ObservatoryError(f"--sign {key}: {said(done)}. See `gpg --list-secret-keys`.")
+        raise ObservatoryError(f"--sign {key}: {format_reason(done)}. See `gpg --list-secret-keys`.")
     return done.stdout
 
 
-def encrypted(data: bytes, recipient: str) -> bytes:
+def encrypt_data(data: bytes, recipient: str) -> bytes:
     """The data, to be read by the recipient alone. A whole fingerprint names a key beyond doubt and is
     trusted; of anything else GnuPG's own trust decides."""
     whole = recipient.replace(" ", "").upper()
     trust = ("--trust-model", "always") if FINGERPRINT.fullmatch(whole) else ()
     # A package is compressed already: encryption adds some hundred bytes, and armour would a third.
     most = 2 * len(data) + LARGEST_ANSWER
-    done = gpg(*trust, "--recipient", whole if trust else recipient, "--encrypt", data=data, most=most)
+    done = run_gpg(*trust, "--recipient", whole if trust else recipient, "--encrypt", data=data, most=most)
     if done.returncode:
         raise ObservatoryError(
-            f"--encrypt-to {recipient}: {said(done)}. Import the study's key, and give its whole fingerprint."
+            f"--encrypt-to {recipient}: {format_reason(done)}. Import the study's key, and give its whole"
+            " fingerprint."
         )
     return done.stdout
 
 
-def decrypted(file: Path, most: int) -> bytes:
+def decrypt_file(file: Path, most: int) -> bytes:
     """What a file holds that was encrypted to a key of the user's own: at most so many bytes."""
     with file.open("rb") as data:
-        done = gpg("--decrypt", data=data, most=most)
+        done = run_gpg("--decrypt", data=data, most=most)
     if done.returncode:
-        raise ObservatoryError(f"it cannot be decrypted: {said(done)}")
+        raise ObservatoryError(f"it cannot be decrypted: {format_reason(done)}")
     return done.stdout
 
 
-def verified(data: bytes, signature: bytes, key_file: Path) -> str:
+def verify_signature(data: bytes, signature: bytes, key_file: Path) -> str:
     """The fingerprint of the key that signed the data. Raises ObservatoryError unless it is the one in the
     file, not expired and not revoked."""
     with tempfile.TemporaryDirectory(prefix="keys-") as home:
@@ -139,13 +140,15 @@ def verified(data: bytes, signature: bytes, key_file: Path) -> str:
         (Path(home) / f"{SIGNED}.asc").write_bytes(signature)
         # No agent: there is nothing secret in this home.
         alone = ("--homedir", home, "--no-autostart")
-        taken = gpg(*alone, "--import", str(key_file))
+        taken = run_gpg(*alone, "--import", str(key_file))
         if taken.returncode:
-            raise ObservatoryError(f"{key_file}: it holds no public key: {said(taken)}")
+            raise ObservatoryError(f"{key_file}: it holds no public key: {format_reason(taken)}")
         files = (f"{home}/{SIGNED}.asc", f"{home}/{SIGNED}")
-        done = gpg(*alone, "--trust-model", "always", "--status-fd", "1", "--verify", *files)
+        done = run_gpg(*alone, "--trust-model", "always", "--status-fd", "1", "--verify", *files)
     states = {line[1]: line[2:] for row in done.stdout.decode().splitlines() if (line := row.split())[1:]}
     if done.returncode or "GOODSIG" not in states or "VALIDSIG" not in states:
-        raise ObservatoryError(f"the signature is not good by {key_file.name} of the keyring: {said(done)}")
+        raise ObservatoryError(
+            f"the signature is not good by {key_file.name} of the keyring: {format_reason(done)}"
+        )
     # The last word is the primary key's, whichever of its subkeys signed.
     return states["VALIDSIG"][-1]

@@ -60,7 +60,7 @@ def groups_of(volume: pl.DataFrame, least: int) -> tuple[dict[Cell, Group], list
     summed = volume.group_by(*GROUP, "definition_code").agg(pl.col(*MEASURES).sum())
     found: dict[Cell, dict[str, list[int]]] = {}
     for *codes, definition, units, certain, possible in summed.sort(*GROUP, "definition_code").iter_rows():
-        found.setdefault(tuple(codes), {})[definition] = classes(units, certain, possible)
+        found.setdefault(tuple(codes), {})[definition] = count_classes(units, certain, possible)
     groups: dict[Cell, Group] = {}
     withheld: list[Cell] = []
     for key, counts in found.items():
@@ -72,19 +72,19 @@ def groups_of(volume: pl.DataFrame, least: int) -> tuple[dict[Cell, Group], list
         whole = tuple(definition for definition, of in counts.items() if sum(of) == size)
         total = np.array([counts[definition] for definition in whole])
         told = told_as(total, least)
-        of_class = retold(total, told)
-        total_units = nearest(size, least) // least
-        rounded = np.array([least * apportioned(each, total_units, least) for each in of_class])
+        of_class = move_counts(total, told)
+        total_units = round_to_multiple(size, least) // least
+        rounded = np.array([least * apportion_counts(each, total_units, least) for each in of_class])
         groups[key] = Group(whole, told, of_class, rounded)
     return groups, withheld
 
 
-def nearest(count: Any, least: int) -> Any:
+def round_to_multiple(count: Any, least: int) -> Any:
     """The multiple of the threshold that is nearest to a count, or to each of a column's."""
     return (count + least // 2) // least * least
 
 
-def classes(units: int, certain: int, possible: int) -> list[int]:
+def count_classes(units: int, certain: int, possible: int) -> list[int]:
     return [certain, possible - certain, units - possible]
 
 
@@ -93,13 +93,13 @@ def told_as(counts: Array, least: int) -> Array:
     told = np.broadcast_to(np.arange(3), counts.shape).copy()
     for side in (CERTAIN, CLEAN):
         told[..., side][counts[..., side] < least] = UNDECIDED
-    of_class = retold(counts, told)
+    of_class = move_counts(counts, told)
     larger = np.where(of_class[..., CERTAIN] > of_class[..., CLEAN], CERTAIN, CLEAN)
     is_small = (of_class[..., UNDECIDED] > 0) & (of_class[..., UNDECIDED] < least)
     return np.where((told == UNDECIDED) & is_small[..., None], larger[..., None], told)
 
 
-def retold(counts: Array, told: Array) -> Array:
+def move_counts(counts: Array, told: Array) -> Array:
     """The counts under the classes that they count as."""
     return np.stack([(counts * (told == each)).sum(axis=-1) for each in range(3)], axis=-1)
 
@@ -109,7 +109,7 @@ def has_small(counts: Array, least: int) -> Array:
     return ((counts != 0) & (counts < least)).any(axis=-1)
 
 
-def protected(
+def protect_rows(
     rows: pl.DataFrame,
     groups: Mapping[Cell, Group],
     cell: list[str],
@@ -125,17 +125,17 @@ def protected(
     parts_by = within or []
     names = [*GROUP, "definition_code", *cell, *parts_by, *MEASURES]
     made: list[tuple[str | int, ...]] = []
-    for key, cells in counted(rows, groups, cell, parts_by).items():
+    for key, cells in count_cells(rows, groups, cell, parts_by).items():
         group = groups[key]
         wholes = {each: np.sum(list(parts.values()), axis=0) for each, parts in cells.items()}
-        target, told = settled(wholes, group.total, least, rest)
+        target, told = settle_cells(wholes, group.total, least, rest)
         rounded = in_multiples(told, group.rounded, least)
         for place, counts in told.items():
             parts: dict[Cell, Array] = {}
             for each, its_parts in cells.items():
                 for part, of in its_parts.items() if target[each] == place else ():
                     parts[part] = parts.get(part, 0) + of
-            of_parts = settled(parts, counts, least, None)[1]
+            of_parts = settle_cells(parts, counts, least, None)[1]
             for part, of in in_multiples(of_parts, rounded[place], least).items():
                 for definition, (certain, undecided, clean) in zip(
                     group.definitions, of.tolist(), strict=True
@@ -146,7 +146,7 @@ def protected(
     return pl.DataFrame(made, schema=schema, orient="row").filter(pl.col("units") > 0).sort(names)
 
 
-def counted(
+def count_cells(
     rows: pl.DataFrame, groups: Mapping[Cell, Group], cell: list[str], within: list[str]
 ) -> dict[Cell, dict[Cell, dict[Cell, Array]]]:
     """Of each group the cells and their parts, with classes as the group counts them."""
@@ -158,14 +158,14 @@ def counted(
         if group is not None and definition in group.definitions:
             parts = found.setdefault(key, {}).setdefault(place, {})
             part = parts.setdefault(tuple(codes[len(GROUP) + len(cell) :]), np.zeros_like(group.total))
-            part[group.definitions.index(definition)] = classes(units, certain, possible)
+            part[group.definitions.index(definition)] = count_classes(units, certain, possible)
     for key, cells in found.items():
         for parts in cells.values():
-            parts.update({each: retold(of, groups[key].told_as) for each, of in parts.items()})
+            parts.update({each: move_counts(of, groups[key].told_as) for each, of in parts.items()})
     return found
 
 
-def settled(
+def settle_cells(
     cells: Mapping[Cell, Array], total: Array, least: int, rest: Cell | None
 ) -> tuple[dict[Cell, Cell], dict[Cell, Array]]:
     """Where each cell is counted, and the counts of each that is left.
@@ -187,7 +187,7 @@ def settled(
     while len(left) > 1:
         small = [each for each in left if size(each)[0] < least]
         if not small:
-            told = balanced(left, total, least)
+            told = balance_cells(left, total, least)
             if told is not None:
                 return target, told
             small = [each for each, of in left.items() if has_small(of, least).any()]
@@ -197,12 +197,12 @@ def settled(
     return {each: sink if sink in left else each for each in target}, dict.fromkeys(left, total)
 
 
-def balanced(cells: Mapping[Cell, Array], total: Array, least: int) -> dict[Cell, Array] | None:
+def balance_cells(cells: Mapping[Cell, Array], total: Array, least: int) -> dict[Cell, Array] | None:
     """Counts of cells, so that no class is small and all add up to the total; None where no one cell of a
     definition can take what the others moved."""
     falling = sorted(cells, key=lambda each: (-int(cells[each].sum()), each))
     counts = np.stack([cells[each] for each in falling])
-    told = retold(counts, told_as(counts, least))
+    told = move_counts(counts, told_as(counts, least))
     moved = total - told.sum(axis=0)
     for definition in np.flatnonzero(moved.any(axis=-1)):
         tried = told[:, definition] + moved[definition]
@@ -213,7 +213,7 @@ def balanced(cells: Mapping[Cell, Array], total: Array, least: int) -> dict[Cell
     return dict(zip(falling, told, strict=True))
 
 
-def apportioned(counts: Array, total: int, least: int) -> Array:
+def apportion_counts(counts: Array, total: int, least: int) -> Array:
     """Counts as numbers of thresholds that add up to the total: each rounded down, then up those with the
     largest rest. total: no less than what all have rounded down."""
     found = counts // least
@@ -232,12 +232,12 @@ def in_multiples(cells: Mapping[Cell, Array], total: Array, least: int) -> dict[
     rounded = np.empty_like(counts)
     for definition in range(counts.shape[1]):
         of_cells = counts[:, definition]
-        units = apportioned(of_cells.sum(axis=1), int(wanted[definition].sum()), least)
-        rounded[:, definition] = least * matched(of_cells, units, wanted[definition], least)
+        units = apportion_counts(of_cells.sum(axis=1), int(wanted[definition].sum()), least)
+        rounded[:, definition] = least * match_sums(of_cells, units, wanted[definition], least)
     return dict(zip(falling, rounded, strict=True))
 
 
-def matched(counts: Array, of_cells: Array, of_classes: Array, least: int) -> Array:
+def match_sums(counts: Array, of_cells: Array, of_classes: Array, least: int) -> Array:
     """Cells x classes as numbers of thresholds, with these sums of each cell and class.
 
     All are rounded down; then those are raised that have the largest rest and whose cell and class both lack
@@ -268,7 +268,7 @@ def matched(counts: Array, of_cells: Array, of_classes: Array, least: int) -> Ar
     for cell in np.flatnonzero(lacks_cell > 0).tolist():
         while lacks_cell[cell] > 0:
             kind = largest_of(np.flatnonzero(lacks_class > 0).tolist(), counts[cell])
-            swap = None if counts[cell, kind] else exchange(counts, raised, cell, kind)
+            swap = None if counts[cell, kind] else find_exchange(counts, raised, cell, kind)
             if swap is not None:
                 other, through = swap
                 # The other cell is raised in the class that lacks, and this one in the other's.
@@ -287,7 +287,7 @@ def largest_of(kinds: list[int], counts: Array) -> int:
     return max(kinds, key=lambda each: int(counts[each]))
 
 
-def exchange(counts: Array, raised: Array, cell: int, kind: int) -> tuple[int, int] | None:
+def find_exchange(counts: Array, raised: Array, cell: int, kind: int) -> tuple[int, int] | None:
     """Another cell that can be raised in this class in place of one in which this cell has something, and
     that class; None without one."""
     for through in np.flatnonzero((counts[cell] > 0) & ~raised[cell]):

@@ -19,20 +19,20 @@ from jobs.core.periods import last_day
 WITHIN = 3
 
 
-def unlikely(given: dict[str, int], respondent_id: str, period: str, frame: pl.DataFrame) -> list[str]:
+def find_unlikely(given: dict[str, int], respondent_id: str, period: str, frame: pl.DataFrame) -> list[str]:
     """A line for each channel whose subscriptions are far from those of the frame on the period's last day.
 
     given: by channel. A channel that the frame does not have is not looked at: an estimate asks for it.
     """
-    known = framed(respondent_id, period, frame)
+    known = list_framed(respondent_id, period, frame)
     return [
-        far(channel, own, known[channel])
+        describe_distance(channel, own, known[channel])
         for channel, own in sorted(given.items())
         if channel in known and is_far(own, known[channel])
     ]
 
 
-def framed(respondent_id: str, period: str, frame: pl.DataFrame) -> dict[str, int]:
+def list_framed(respondent_id: str, period: str, frame: pl.DataFrame) -> dict[str, int]:
     """The respondent's subscriptions to each channel by the frame on the period's last day."""
     own = rows_on_day(frame, last_day(period)).filter(pl.col("respondent_id") == respondent_id)
     return dict(own.select("channel_code", "subscriptions").rows())
@@ -47,7 +47,7 @@ def far_apart(own: pl.Expr, framed: pl.Expr) -> pl.Expr:
     return pl.max_horizontal(own, framed) > WITHIN * pl.min_horizontal(own, framed)
 
 
-def far(channel: str, own: int, framed: int) -> str:
+def describe_distance(channel: str, own: int, framed: int) -> str:
     """What is said of subscriptions that are far apart: one of two is to be corrected."""
     return (
         f"it has {own:,} subscriptions to {channel}, and the study's frame has {framed:,}, more than {WITHIN}"

@@ -42,14 +42,16 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Observatory:
         version = next_version(versions_in(Path(settings.release.restricted), period), is_major)
         about = dataclasses.replace(MADE_UP, version=version)
         restricted = Path(settings.release.restricted) / about.name
-        kept = {f"basis/{name}.parquet": making.parquet(rows) for name, rows in BASIS.items()}
+        kept = {f"basis/{name}.parquet": making.encode_parquet(rows) for name, rows in BASIS.items()}
         write_folder(restricted, kept | {"about.json": b'{"earlier": []}'}, is_private=True)
         folder = Path(settings.release.root) / about.name
         write_folder(folder, made(about))
-        decisions.record(restricted, "made", "observatory", manifest.verify(folder), demo_release.AT)
+        decisions.record_decision(
+            restricted, "made", "observatory", manifest.verify_release(folder), demo_release.AT
+        )
         return SimpleNamespace(about=about)
 
-    monkeypatch.setattr(making, "make", make)
+    monkeypatch.setattr(making, "make_release", make)
     monkeypatch.setattr(making, "as_made", lambda restricted: (MADE_UP, tables()))
     monkeypatch.setattr(making, "tables_of", lambda lake, folder: dict(BASIS))
     return settings
@@ -66,11 +68,11 @@ def test_the_demo_publishes_once_and_says_what_it_played(
     told = said(sample, capsys)
     target = Path("build/public_root/2026-Q4/v1.0.0")
     assert f"Release of made-up figures: {target}\n" in told
-    assert manifest.verify(target) in told
+    assert manifest.verify_release(target) in told
     assert "The demo itself agreed for 7 made-up administrations." in told
     assert f"observatory release verify {target} --signers build/signers" in told
     assert signatures.signer_of(target, Path("build/signers")).key_file == "made-up.asc"
-    found = clearance.read(Path("build/restricted/2026-Q4/v1.0.0"))
+    found = clearance.read_clearance(Path("build/restricted/2026-Q4/v1.0.0"))
     assert found and {each.answer for each in found.asked.values()} == {clearance.AGREED}
     assert all("by the demo" in each.by and "made up" in each.by for each in found.asked.values())
 

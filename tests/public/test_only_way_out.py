@@ -29,8 +29,8 @@ MAKES_ROWS = {
     "jobs.release.assembly.files_of": {"jobs.release.making"},
     "jobs.release.folders.write_folder": {"jobs.release.making", "jobs.release.publishing"},
     "jobs.release.folders.write_release": {"jobs.release.making"},
-    "jobs.release.folders.unfinished": {"jobs.release.folders", "jobs.release.publishing"},
-    "jobs.release.folders.put": {"jobs.release.folders", "jobs.release.publishing"},
+    "jobs.release.folders.stage_folder": {"jobs.release.folders", "jobs.release.publishing"},
+    "jobs.release.folders.put_in_place": {"jobs.release.folders", "jobs.release.publishing"},
 }
 # What readers get: the workbook, SDMX, CSV and Parquet, codebook, and what a human approves.
 LEAVES = ("assembly", "codebook", "comparing", "released", "sdmx", "summary", "tidy", "workbook")

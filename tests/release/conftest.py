@@ -66,8 +66,8 @@ def place(tmp_path: Path) -> Place:
     folder = write(tmp_path / "releases")
     restricted = tmp_path / "restricted" / "2026-Q4" / "v1.0.0"
     restricted.mkdir(parents=True, mode=0o700)
-    digest = manifest.verify(folder)
-    decisions.record(restricted, "made", "observatory", digest, NOW)
+    digest = manifest.verify_release(folder)
+    decisions.record_decision(restricted, "made", "observatory", digest, NOW)
     (restricted / publishing.ABOUT).write_text('{"earlier": []}')
     public = tmp_path / "public"
     public.mkdir()

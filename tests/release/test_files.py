@@ -20,7 +20,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.public.contracts import public_contract
 from jobs.release import manifest
 from jobs.release.about import MADE_UP, About, next_version
-from jobs.release.released import area_codes, released, text_of
+from jobs.release.released import area_codes, release_table, text_of
 from tests.support.release import ABOUT, LIKE, VOLUME, made, tables, volume, write
 
 CSV = "data/spam_volume.csv"
@@ -34,7 +34,7 @@ def test_rows_in_another_order_give_the_same_bytes() -> None:
     (table,) = tables()
     mixed = volume(FJI={}, NPL={"estimate": 2_340_000}).reverse()
     straight = volume(FJI={}, NPL={"estimate": 2_340_000})
-    assert made(of=[released(VOLUME, mixed)]) == made(of=[released(VOLUME, straight)])
+    assert made(of=[release_table(VOLUME, mixed)]) == made(of=[release_table(VOLUME, straight)])
     assert table.rows["area_code"].to_list() == sorted(table.rows["area_code"])
 
 
@@ -172,19 +172,19 @@ def test_made_up_figures_say_so_in_every_file() -> None:
 )
 def test_a_row_that_no_reader_could_use_is_refused(own: dict[str, object], told: str) -> None:
     with pytest.raises(ObservatoryError, match=told):
-        released(VOLUME, volume(FJI=own))
+        release_table(VOLUME, volume(FJI=own))
 
 
 def test_a_key_that_stands_twice_is_refused() -> None:
     rows = pl.concat([volume(FJI={}), volume(FJI={})])
     with pytest.raises(ObservatoryError, match="2 rows share a key"):
-        released(VOLUME, rows)
+        release_table(VOLUME, rows)
 
 
 @pytest.mark.parametrize("name", ["reported", "at_050", "coverage_pct"])
 def test_a_column_that_the_contract_does_not_name_is_refused(name: str) -> None:
     with pytest.raises(ObservatoryError, match="its contract names"):
-        released(VOLUME, volume(FJI={}).with_columns(pl.lit(1).alias(name)))
+        release_table(VOLUME, volume(FJI={}).with_columns(pl.lit(1).alias(name)))
 
 
 def test_only_quarters_are_released_and_the_fourth_carries_its_year() -> None:

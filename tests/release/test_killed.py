@@ -39,7 +39,7 @@ def few_files() -> dict[str, bytes]:
     files = {
         name: data for name, data in made(ABOUT).items() if name in ("README.md", "data/spam_volume.csv")
     }
-    return files | {manifest.NAME: manifest.manifest(ABOUT, files, {}, "")}
+    return files | {manifest.NAME: manifest.format_manifest(ABOUT, files, {}, "")}
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def place(place: Place) -> Place:
     shutil.rmtree(place.folder)
     folders.write_folder(place.folder, few_files())
     (place.restricted / decisions.FILE).unlink()
-    digest = manifest.verify(place.folder)
-    decisions.record(place.restricted, "made", "observatory", digest, NOW)
+    digest = manifest.verify_release(place.folder)
+    decisions.record_decision(place.restricted, "made", "observatory", digest, NOW)
     return dataclasses.replace(place, digest=digest)
 
 
@@ -93,10 +93,10 @@ def test_publication_killed_at_any_point_leaves_nothing_that_no_record_names(
     target = place.public / NAME
     states = set()
     for number in kill_at_each(lambda: place.publish(Path("signers"))):
-        is_recorded = decisions.published(place.restricted.parents[1]) == [NAME]
+        is_recorded = decisions.list_published(place.restricted.parents[1]) == [NAME]
         assert is_recorded or seen(place.public) == [], number
         if target.exists():
-            assert manifest.verify(target) == place.digest
+            assert manifest.verify_release(target) == place.digest
             assert folders.signature_of(target).read_text() == "a signature"
         is_listed = publishing.is_listed(place.public)
         states.add((is_recorded, target.exists(), is_listed))
@@ -112,7 +112,7 @@ def test_publication_killed_at_any_point_leaves_nothing_that_no_record_names(
 def whole(place: Place) -> None:
     """The release is published, once, and nothing else is there."""
     publishing.refuse_unfinished(place.restricted.parents[1], place.public)
-    assert decisions.published(place.restricted.parents[1]) == [NAME]
+    assert decisions.list_published(place.restricted.parents[1]) == [NAME]
     index = json.loads((place.public / "index.json").read_bytes())
     assert [each["sha256_of_manifest"] for each in index["releases"]] == [place.digest]
     assert {each.name for each in (place.public / "2026-Q4").iterdir()} == {"v1.0.0", "v1.0.0.asc"}
@@ -125,16 +125,16 @@ def test_a_withdrawal_killed_at_any_point_can_be_finished(place: Place, signed: 
     shutil.copytree(place.folder.parents[2], kept, dirs_exist_ok=True)
 
     def take_back() -> Path:
-        return publishing.withdraw(
+        return publishing.withdraw_release(
             *NAME.split("/"), place.restricted, place.public, "A. Officer", "a package was wrong", NOW
         )
 
     target = place.public / NAME
     for number in kill_at_each(take_back):
-        (found,) = publishing.published(place.public)
+        (found,) = publishing.list_public(place.public)
         is_whole = (target / manifest.NAME).is_file() and (target / "README.md").is_file()
         assert found["status"] == "withdrawn" or is_whole, number
-        assert decisions.published(place.restricted.parents[1]) == [NAME]
+        assert decisions.list_published(place.restricted.parents[1]) == [NAME]
         take_back()
         assert [each.name for each in target.iterdir()] == ["WITHDRAWN.json"]
         assert not folders.signature_of(target).exists() and publishing.is_listed(place.public)
@@ -145,8 +145,10 @@ def test_a_withdrawal_killed_at_any_point_can_be_finished(place: Place, signed: 
 
 def test_a_publication_that_was_broken_off_can_be_withdrawn(place: Place, signed: None) -> None:
     place.clear()
-    decisions.record(place.restricted, "published", "A. Officer", place.digest, NOW)
-    publishing.withdraw(*NAME.split("/"), place.restricted, place.public, "A. Officer", "an objection", NOW)
+    decisions.record_decision(place.restricted, "published", "A. Officer", place.digest, NOW)
+    publishing.withdraw_release(
+        *NAME.split("/"), place.restricted, place.public, "A. Officer", "an objection", NOW
+    )
     assert [each.name for each in (place.public / NAME).iterdir()] == ["WITHDRAWN.json"]
     publishing.refuse_unfinished(place.restricted.parents[1], place.public)
     with pytest.raises(ObservatoryError, match="a release is never changed"):
@@ -160,19 +162,21 @@ def test_a_published_folder_without_a_record_gets_one(place: Place, signed: None
     with pytest.raises(ObservatoryError, match=f"`observatory release publish {NAME}` adds it"):
         publishing.refuse_unfinished(place.restricted.parents[1], place.public)
     place.publish(Path("signers"))
-    assert decisions.published(place.restricted.parents[1]) == [NAME]
+    assert decisions.list_published(place.restricted.parents[1]) == [NAME]
     publishing.refuse_unfinished(place.restricted.parents[1], place.public)
 
 
 def test_a_record_that_was_broken_off_does_not_count(place: Place) -> None:
-    line = decisions.line("published", "A. Officer", place.digest, NOW)
+    line = decisions.format_decision("published", "A. Officer", place.digest, NOW)
     file = place.restricted / decisions.FILE
     for end in (1, len(line) // 2, len(line) - 1):
         before = file.read_bytes()
         file.write_bytes(before + line.encode()[:end])
-        assert decisions.published(place.restricted.parents[1]) == []
-        decisions.record(place.restricted, "cleared", "A. Officer", place.digest, NOW, reason="a\u2028b")
-        assert [each.what for each in decisions.recorded(place.restricted)] == ["made", "cleared"]
+        assert decisions.list_published(place.restricted.parents[1]) == []
+        decisions.record_decision(
+            place.restricted, "cleared", "A. Officer", place.digest, NOW, reason="a\u2028b"
+        )
+        assert [each.what for each in decisions.read_decisions(place.restricted)] == ["made", "cleared"]
         file.write_bytes(before)
 
 
@@ -186,7 +190,7 @@ def test_a_record_without_room_leaves_the_file_as_it_was(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        decisions.record(place.restricted, "published", "A. Officer", place.digest, NOW)
+        decisions.record_decision(place.restricted, "published", "A. Officer", place.digest, NOW)
     assert (place.restricted / decisions.FILE).read_bytes() == before
 
 
@@ -195,7 +199,9 @@ def test_making_killed_at_any_point_leaves_a_release_or_none(tmp_path: Path) -> 
     root, restricted = tmp_path / "releases", tmp_path / "restricted"
     folder, own = root / NAME, restricted / NAME
     files = few_files()
-    record = decisions.line("made", "observatory", manifest.digest(files[manifest.NAME]), NOW).encode()
+    record = decisions.format_decision(
+        "made", "observatory", manifest.compute_digest(files[manifest.NAME]), NOW
+    ).encode()
     own_files = {decisions.FILE: record, publishing.ABOUT: b"{}", "basis/a.parquet": b"a"}
     states = set()
 
@@ -208,7 +214,7 @@ def test_making_killed_at_any_point_leaves_a_release_or_none(tmp_path: Path) -> 
         assert own.exists() == folder.exists()
         if not folder.exists():
             write_both()
-        assert manifest.verify(folder)
+        assert manifest.verify_release(folder)
         assert {each.name for each in (*folder.parent.iterdir(), *own.parent.iterdir())} == {"v1.0.0"}
         shutil.rmtree(tmp_path / "releases")
         shutil.rmtree(tmp_path / "restricted")
@@ -218,18 +224,20 @@ def test_making_killed_at_any_point_leaves_a_release_or_none(tmp_path: Path) -> 
 def test_a_decision_on_an_objection_that_is_killed_counts_with_its_record_or_not_at_all(
     place: Place, kept: Path
 ) -> None:
-    asked = clearance.read(place.restricted)
+    asked = clearance.read_clearance(place.restricted)
     assert asked is not None
     objects = dataclasses.replace(asked.asked["FJI"], answer=clearance.OBJECTED, reason="other figures")
-    clearance.write(place.restricted, dataclasses.replace(asked, asked={"FJI": objects}))
+    clearance.write_clearance(place.restricted, dataclasses.replace(asked, asked={"FJI": objects}))
     shutil.copytree(place.folder.parents[2], kept, dirs_exist_ok=True)
 
     def overrule() -> None:
-        clearance.decide(place.restricted, "FJI", clearance.OVERRULED, "A. Officer", "by letter", NOW)
+        clearance.decide_objection(
+            place.restricted, "FJI", clearance.OVERRULED, "A. Officer", "by letter", NOW
+        )
 
     for number in kill_at_each(overrule):
-        found = clearance.read(place.restricted)
-        is_recorded = decisions.recorded(place.restricted)[-1].what == clearance.OVERRULED
+        found = clearance.read_clearance(place.restricted)
+        is_recorded = decisions.read_decisions(place.restricted)[-1].what == clearance.OVERRULED
         assert found is not None and (found.open_objections or is_recorded), number
         overrule()
         again(place, kept)
@@ -242,6 +250,6 @@ def test_what_was_decided_on_or_asked_about_is_never_removed(place: Place) -> No
     remove_unmade(root, restricted, "2026-Q4")
     assert place.restricted.is_dir()
     (place.restricted / clearance.FILE).unlink()
-    decisions.record(place.restricted, "published", "A. Officer", place.digest, NOW)
+    decisions.record_decision(place.restricted, "published", "A. Officer", place.digest, NOW)
     remove_unmade(root, restricted, "2026-Q4")
-    assert decisions.published(restricted) == [NAME]
+    assert decisions.list_published(restricted) == [NAME]

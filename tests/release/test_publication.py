@@ -16,8 +16,8 @@ import pytest
 from jobs.core import disk
 from jobs.core.errors import ObservatoryError
 from jobs.release import clearance, comparing, decisions, folders, manifest, publishing
-from jobs.release.released import released
-from jobs.release.signatures import sign, signer_of
+from jobs.release.released import release_table
+from jobs.release.signatures import sign_release, signer_of
 from tests.support.release import ABOUT, ASKED, BEFORE, NOW, VOLUME, Place, made, tables, volume, write
 
 AFTER = dt.date(2027, 2, 20)
@@ -37,23 +37,23 @@ def answer(place: Place, country: str, said: str, reason: str = "", who: str = "
 
 def test_a_release_is_cleared_signed_published_and_found(place: Place, keys: SimpleNamespace) -> None:
     place.clear()
-    sign(place.folder, keys.officer)
+    sign_release(place.folder, keys.officer)
     target = place.publish(keys.signers)
-    assert manifest.verify(target) == place.digest
+    assert manifest.verify_release(target) == place.digest
     assert signer_of(target, keys.signers).fingerprint == keys.officer
     index = json.loads((place.public / "index.json").read_bytes())
     assert index["releases"] == [
         {"period": "2026-Q4", "version": "v1.0.0", "status": "published", "reason": "", "is_current": True,
          "sha256_of_manifest": place.digest}
     ]  # fmt: skip
-    assert [each.what for each in decisions.recorded(place.restricted)] == ["made", "published"]
+    assert [each.what for each in decisions.read_decisions(place.restricted)] == ["made", "published"]
     with pytest.raises(ObservatoryError, match="a release is never changed"):
         place.publish(keys.signers)
 
 
 def test_a_signature_by_another_key_publishes_nothing(place: Place, keys: SimpleNamespace) -> None:
     place.clear()
-    sign(place.folder, keys.stranger)
+    sign_release(place.folder, keys.stranger)
     with pytest.raises(ObservatoryError, match="is no signature of this release by any of the 1 key"):
         place.publish(keys.signers)
     assert list(place.public.iterdir()) == []
@@ -65,7 +65,7 @@ def test_gpg_alone_makes_a_signature_too(place: Place, keys: SimpleNamespace) ->
     signature, data = folders.signature_of(place.folder), place.folder / manifest.NAME
     gpg = ["gpg", "--quiet", "--armor", "--local-user", keys.officer, "--output", signature]
     subprocess.run([*gpg, "--detach-sign", data], check=True, timeout=60)
-    assert manifest.verify(place.publish(keys.signers)) == place.digest
+    assert manifest.verify_release(place.publish(keys.signers)) == place.digest
 
 
 def test_a_signature_of_another_release_publishes_nothing(
@@ -73,7 +73,7 @@ def test_a_signature_of_another_release_publishes_nothing(
 ) -> None:
     place.clear()
     other = write(tmp_path / "other", dataclasses.replace(ABOUT, version="v1.1.0"))
-    folders.signature_of(place.folder).write_bytes(sign(other, keys.officer).read_bytes())
+    folders.signature_of(place.folder).write_bytes(sign_release(other, keys.officer).read_bytes())
     with pytest.raises(ObservatoryError, match="is no signature of this release"):
         place.publish(keys.signers)
     assert list(place.public.iterdir()) == []
@@ -94,32 +94,32 @@ def test_a_changed_byte_of_any_file_is_found(place: Place, name: str) -> None:
     file.write_bytes(data)
     if name == manifest.NAME:
         with pytest.raises(ObservatoryError):
-            assert manifest.verify(place.folder) == place.digest, "another digest is another release"
+            assert manifest.verify_release(place.folder) == place.digest, "another digest is another release"
             raise ObservatoryError("the digest was the same")
         return
     with pytest.raises(ObservatoryError, match=f"{name} was changed"):
-        manifest.verify(place.folder)
+        manifest.verify_release(place.folder)
 
 
 def test_a_file_too_many_and_a_file_too_few_are_found(place: Place) -> None:
     (place.folder / "data" / "extra.csv").write_text("a\n")
     (place.folder / "README.md").unlink()
     with pytest.raises(ObservatoryError) as found:
-        manifest.verify(place.folder)
+        manifest.verify_release(place.folder)
     assert "README.md is missing" in str(found.value)
     assert "data/extra.csv is not in the manifest" in str(found.value)
 
 
 def test_a_signed_release_that_was_changed_is_not_published(place: Place, keys: SimpleNamespace) -> None:
     place.clear()
-    sign(place.folder, keys.officer)
+    sign_release(place.folder, keys.officer)
     file = place.folder / "data" / "spam_volume.csv"
     file.chmod(0o644)
     file.write_text(file.read_text().replace("1230000", "1230001"))
     with pytest.raises(ObservatoryError, match="spam_volume.csv was changed"):
         place.publish(keys.signers)
     with pytest.raises(ObservatoryError, match="spam_volume.csv was changed"):
-        sign(place.folder, keys.officer)
+        sign_release(place.folder, keys.officer)
     assert list(place.public.iterdir()) == []
 
 
@@ -127,7 +127,7 @@ def test_a_full_disk_leaves_no_half_release(
     place: Place, keys: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.clear()
-    sign(place.folder, keys.officer)
+    sign_release(place.folder, keys.officer)
     calls = iter(range(100))
 
     def full(_: int) -> None:
@@ -148,7 +148,7 @@ def test_two_that_write_one_folder_leave_one_whole(tmp_path: Path) -> None:
     new.mkdir()
     (new / "a").write_bytes(b"second")
     with pytest.raises(ObservatoryError, match="a release is never changed"):
-        folders.put(new, target)
+        folders.put_in_place(new, target)
     assert {each.read_bytes() for each in target.iterdir()} == {b"first"}
 
 
@@ -168,38 +168,42 @@ def test_an_administration_sees_its_own_rows_alone(place: Place) -> None:
 
 
 def test_nobody_asked_publishes_nothing(place: Place, keys: SimpleNamespace) -> None:
-    sign(place.folder, keys.officer)
+    sign_release(place.folder, keys.officer)
     with pytest.raises(ObservatoryError, match="were not asked about this release"):
         place.publish(keys.signers)
 
 
 def test_before_the_deadline_all_have_to_answer(place: Place, keys: SimpleNamespace) -> None:
     place.clear(AFTER)
-    sign(place.folder, keys.officer)
+    sign_release(place.folder, keys.officer)
     with pytest.raises(
         ObservatoryError, match=r"3 administration\(s\) have not answered and may until 2027-02-20"
     ):
         place.publish(keys.signers)
-    clearance.load(place.restricted, [answer(place, country, "agreed") for country in ASKED], NOW)
+    clearance.load_answers(place.restricted, [answer(place, country, "agreed") for country in ASKED], NOW)
     assert place.publish(keys.signers)
 
 
 def test_an_objection_waits_for_a_recorded_decision(place: Place, keys: SimpleNamespace) -> None:
     place.clear()
-    sign(place.folder, keys.officer)
-    found = clearance.load(place.restricted, [answer(place, "FJI", "Objected", "one of three left")], NOW)
+    sign_release(place.folder, keys.officer)
+    found = clearance.load_answers(
+        place.restricted, [answer(place, "FJI", "Objected", "one of three left")], NOW
+    )
     assert [each.country for each in found.open_objections] == ["FJI"]
     with pytest.raises(ObservatoryError, match="FJI objects: one of three left"):
         place.publish(keys.signers)
-    clearance.decide(place.restricted, "FJI", clearance.OVERRULED, "A. Officer", "agreed by letter", NOW)
+    clearance.decide_objection(
+        place.restricted, "FJI", clearance.OVERRULED, "A. Officer", "agreed by letter", NOW
+    )
     assert place.publish(keys.signers)
 
 
 def test_rows_that_a_decision_leaves_out_need_the_next_version(place: Place, keys: SimpleNamespace) -> None:
     place.clear()
-    sign(place.folder, keys.officer)
-    clearance.load(place.restricted, [answer(place, "FJI", "objected", "wrong")], NOW)
-    decided = clearance.decide(
+    sign_release(place.folder, keys.officer)
+    clearance.load_answers(place.restricted, [answer(place, "FJI", "objected", "wrong")], NOW)
+    decided = clearance.decide_objection(
         place.restricted, "FJI", clearance.LEFT_OUT, "A. Officer", "they are right", NOW
     )
     assert decided.left_out == ["FJI"]
@@ -221,27 +225,27 @@ def test_an_answer_that_cannot_stand_records_nothing(
     place.clear()
     good, wrong = answer(place, "NPL", "agreed"), answer(place, "FJI", said, reason, who)
     with pytest.raises(ObservatoryError, match=told):
-        clearance.load(place.restricted, [good, wrong], NOW)
-    stands = clearance.read(place.restricted)
+        clearance.load_answers(place.restricted, [good, wrong], NOW)
+    stands = clearance.read_clearance(place.restricted)
     assert stands is not None and {each.answer for each in stands.asked.values()} == {clearance.NONE}
 
 
 def test_an_answer_to_another_release_is_refused(place: Place) -> None:
     place.clear()
     file = answer(place, "FJI", "agreed")
-    clearance.make(place.restricted, tables(), ABOUT, "0" * 64, ASKED, BEFORE)
+    clearance.make_clearance(place.restricted, tables(), ABOUT, "0" * 64, ASKED, BEFORE)
     with pytest.raises(ObservatoryError, match="it answers another release"):
-        clearance.load(place.restricted, [file], NOW)
+        clearance.load_answers(place.restricted, [file], NOW)
     (place.restricted / "notes.xlsx").write_bytes(b"no workbook")
     with pytest.raises(ObservatoryError, match="is no clearance sheet"):
-        clearance.load(place.restricted, [place.restricted / "notes.xlsx"], NOW)
+        clearance.load_answers(place.restricted, [place.restricted / "notes.xlsx"], NOW)
 
 
 def test_answers_to_the_same_release_stay_when_it_is_asked_again(place: Place) -> None:
     place.clear()
-    clearance.load(place.restricted, [answer(place, "FJI", "agreed")], NOW)
+    clearance.load_answers(place.restricted, [answer(place, "FJI", "agreed")], NOW)
     place.clear(AFTER)
-    found = clearance.read(place.restricted)
+    found = clearance.read_clearance(place.restricted)
     assert (
         found is not None and found.asked["FJI"].answer == clearance.AGREED and found.deadline == "2027-02-20"
     )
@@ -254,45 +258,49 @@ def test_a_withdrawn_release_leaves_a_tombstone_and_the_earlier_one_stands(
     place: Place, keys: SimpleNamespace, tmp_path: Path
 ) -> None:
     place.clear()
-    sign(place.folder, keys.officer)
+    sign_release(place.folder, keys.officer)
     place.publish(keys.signers)
     about = dataclasses.replace(ABOUT, version="v1.1.0")
     later = Place(
         write(tmp_path / "releases", about), tmp_path / "restricted/2026-Q4/v1.1.0", place.public, ""
     )
     later.restricted.mkdir()
-    later.digest = manifest.verify(later.folder)
-    decisions.record(later.restricted, "made", "observatory", later.digest, NOW)
+    later.digest = manifest.verify_release(later.folder)
+    decisions.record_decision(later.restricted, "made", "observatory", later.digest, NOW)
     (later.restricted / publishing.ABOUT).write_text('{"earlier": []}')
     later.clear()
-    sign(later.folder, keys.officer)
+    sign_release(later.folder, keys.officer)
     with pytest.raises(ObservatoryError, match="2026-Q4/v1.0.0 was published after this release was made"):
         later.publish(keys.signers)
     (later.restricted / publishing.ABOUT).write_text('{"earlier": ["2026-Q4/v1.0.0"]}')
     later.publish(keys.signers)
-    current = {each["version"]: each["is_current"] for each in publishing.published(place.public)}
+    current = {each["version"]: each["is_current"] for each in publishing.list_public(place.public)}
     assert current == {"v1.0.0": False, "v1.1.0": True}
     with pytest.raises(ObservatoryError, match="why is it withdrawn"):
-        publishing.withdraw("2026-Q4", "v1.1.0", later.restricted, place.public, "A. Officer", " ", NOW)
+        publishing.withdraw_release(
+            "2026-Q4", "v1.1.0", later.restricted, place.public, "A. Officer", " ", NOW
+        )
     reason = "units of one channel were doubled"
-    target = publishing.withdraw(
+    target = publishing.withdraw_release(
         "2026-Q4", "v1.1.0", later.restricted, place.public, "A. Officer", reason, NOW
     )
     assert [each.name for each in target.iterdir()] == ["WITHDRAWN.json"]
-    found = {each["version"]: each for each in publishing.published(place.public)}
+    found = {each["version"]: each for each in publishing.list_public(place.public)}
     assert found["v1.0.0"]["is_current"] and found["v1.1.0"]["reason"] == reason
     assert found["v1.1.0"]["sha256_of_manifest"] == later.digest
-    assert manifest.verify(place.public / "2026-Q4" / "v1.0.0") == place.digest
+    assert manifest.verify_release(place.public / "2026-Q4" / "v1.0.0") == place.digest
     with pytest.raises(ObservatoryError, match="is withdrawn already"):
-        publishing.withdraw("2026-Q4", "v1.1.0", later.restricted, place.public, "A. Officer", reason, NOW)
+        publishing.withdraw_release(
+            "2026-Q4", "v1.1.0", later.restricted, place.public, "A. Officer", reason, NOW
+        )
     unknown = later.restricted.with_name("v9.0.0")
     with pytest.raises(ObservatoryError, match="is not published"):
-        publishing.withdraw("2026-Q4", "v9.0.0", unknown, place.public, "A. Officer", reason, NOW)
+        publishing.withdraw_release("2026-Q4", "v9.0.0", unknown, place.public, "A. Officer", reason, NOW)
 
 
 def test_a_decision_needs_a_name(place: Place) -> None:
     with pytest.raises(ObservatoryError, match="state with --by who decides"):
-        decisions.record(place.restricted, "published", " ", place.digest, NOW)
+        decisions.record_decision(place.restricted, "published", " ", place.digest, NOW)
 
 
 def test_what_differs_between_two_releases(place: Place, tmp_path: Path) -> None:
@@ -301,8 +309,8 @@ def test_what_differs_between_two_releases(place: Place, tmp_path: Path) -> None
     )
     about = dataclasses.replace(ABOUT, version="v1.1.0")
     folder = tmp_path / "releases" / "2026-Q4" / "v1.1.0"
-    folders.write_folder(folder, made(about, [released(VOLUME, rows)]))
-    found = comparing.changes(comparing.tables_in(place.folder), comparing.tables_in(folder))
+    folders.write_folder(folder, made(about, [release_table(VOLUME, rows)]))
+    found = comparing.compare_tables(comparing.tables_in(place.folder), comparing.tables_in(folder))
     assert {(each.kind, each.key.split("/")[1]) for each in found} == {
         ("gone", "524"), ("gone", "ITU_AFR"), ("changed", "001"),
     }  # fmt: skip
@@ -312,7 +320,7 @@ def test_what_differs_between_two_releases(place: Place, tmp_path: Path) -> None
 
 def test_what_is_no_release_says_what_to_name(tmp_path: Path) -> None:
     with pytest.raises(ObservatoryError, match="Name the folder of a version"):
-        manifest.verify(tmp_path)
+        manifest.verify_release(tmp_path)
     (tmp_path / manifest.NAME).write_text("{")
     with pytest.raises(ObservatoryError, match="is damaged"):
-        manifest.verify(tmp_path)
+        manifest.verify_release(tmp_path)

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from jobs.cli.main import app
 from jobs.engine.lake import open_lake
 from jobs.release import clearance
-from jobs.release.decisions import record
+from jobs.release.decisions import record_decision
 from jobs.release.recipe import idle_packages
 from tests.release.conftest import READ_AT, P
 from tests.support.in_process import Run, Told, command_line_of
@@ -348,7 +348,9 @@ def test_a_disk_that_is_full_when_publication_is_recorded_publishes_nothing(
 def test_a_publication_that_was_broken_off_is_listed_and_holds_up_the_next_release(
     node: Node, run: Run
 ) -> None:
-    record(node.restricted / NAME, "published", "A. Officer", "00", dt.datetime(2027, 2, 1, tzinfo=dt.UTC))
+    record_decision(
+        node.restricted / NAME, "published", "A. Officer", "00", dt.datetime(2027, 2, 1, tzinfo=dt.UTC)
+    )
     assert "publication broken off" in good(run("list", "--config", node.settings))
     refused(make(run, node), f"{NAME} is recorded as published and not in")
 

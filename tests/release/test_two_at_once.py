@@ -72,7 +72,7 @@ def is_whole(node: Node) -> bool:
     """One release is there, with its record, and nothing else."""
     for root in (node.releases, node.restricted):
         assert [each.name for each in (root / "2026-Q4").iterdir()] == ["v1.0.0"]
-    return len(manifest.verify(node.releases / NAME)) == 64
+    return len(manifest.verify_release(node.releases / NAME)) == 64
 
 
 def test_one_makes_the_release_and_the_other_is_refused(start: Start, node: Node) -> None:

@@ -14,7 +14,7 @@ from jobs.study import mirror
 from jobs.study.estimate.rows import MEASURES
 from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import cell_rows
-from jobs.submission.counts import ROUTE, VOLUME, disagreements
+from jobs.submission.counts import ROUTE, VOLUME, find_disagreements
 from jobs.submission.quality import QUALITY
 from sample_data.membership import FOLDER, write
 
@@ -194,7 +194,7 @@ def test_routes_add_up_to_volumes() -> None:
     """As the study holds a package to it."""
     texts = pl.col("channel_code") == "SMS"
     tables = {table: read_table(FOLDER, table).filter(texts) for table in (VOLUME, ROUTE)}
-    assert disagreements(tables) == []
+    assert find_disagreements(tables) == []
     assert set(tables[ROUTE]["respondent_id"]) == set(tables[VOLUME]["respondent_id"])
     assert set(tables[ROUTE]["direction_code"]) == {"inbound", "outbound"}
 

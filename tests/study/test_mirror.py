@@ -21,9 +21,9 @@ from jobs.questionnaire.respondents import Respondent
 from jobs.settings.config import Observatory
 from jobs.study import mirror
 from jobs.study.estimate import study_stage
-from jobs.submission.judging import judge
-from jobs.submission.loading import land
-from jobs.submission.making import package_of, written
+from jobs.submission.judging import judge_file
+from jobs.submission.loading import land_packages
+from jobs.submission.making import package_of, write_package
 from sample_data.membership import FOLDER
 from tests.support.submission_lake import AT, Rows, put_gold
 
@@ -70,15 +70,15 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     for operator, seen in zip(settings_of(folder).operator, (KENYA, UGANDA), strict=True):
         own = folder / operator.id
         put_gold(own, operator.id, "SMS", seen=seen)
-        package = written(package_of(settings_of(own), operator, "2026-11", None), own, None)
+        package = write_package(package_of(settings_of(own), operator, "2026-11", None), own, None)
         known = Respondent(
             operator.id, operator.name, "O", operator.country, operator.holding, (operator.id,), "en", "S1"
         )
         respondents[operator.id] = known
         found.append((package, own))
     study = Lake(str(folder / "study"))
-    judged = [judge(package, settings_of(own), respondents, AT) for package, own in found]
-    land(study, judged, "test")
+    judged = [judge_file(package, settings_of(own), respondents, AT) for package, own in found]
+    land_packages(study, judged, "test")
     assert [each.wrong for each in judged] == [[], []]
     return study
 

@@ -36,16 +36,16 @@ from jobs.submission.counts import (
     TYPE,
     VOLUME,
     as_seen_by,
-    days,
+    compute_sums,
+    count_days,
     logged_days,
     partial_sources,
-    sums,
 )
-from jobs.submission.judging import Judged, judge
-from jobs.submission.loading import RECEIPT, land, refuse_same_time
-from jobs.submission.making import package_of, subscriptions_of, written
-from jobs.submission.package import MANIFEST, SIGNATURE, packed, rows_digest
-from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protected
+from jobs.submission.judging import Judged, judge_file
+from jobs.submission.loading import RECEIPT, land_packages, refuse_same_time
+from jobs.submission.making import package_of, subscriptions_of, write_package
+from jobs.submission.package import MANIFEST, SIGNATURE, pack_files, rows_digest
+from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protect_rows
 from tests.support.delta import read_delta, write_delta
 from tests.support.examples import examples
 from tests.support.submission_lake import AT, SEEN, Rows, put_gold
@@ -75,7 +75,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made(root: Path, folder: Path, operator: Operator = OPERATOR, key: str | None = None) -> Path:
-    return written(package_of(settings_of(root), operator, "2026-Q4", key), folder, None)
+    return write_package(package_of(settings_of(root), operator, "2026-Q4", key), folder, None)
 
 
 @pytest.fixture
@@ -99,12 +99,12 @@ def again(file: Path, changes: dict[str, bytes], is_hashed: bool = True) -> Path
             rows = files[name].count(b"\n") - 1
             manifest["files"][name] = {"sha256": hashlib.sha256(files[name]).hexdigest(), "rows": rows}
         files[MANIFEST] = json.dumps(manifest).encode()
-    file.write_bytes(packed(files))
+    file.write_bytes(pack_files(files))
     return file
 
 
 def judged(file: Path, root: Path = Path("unused"), **study: Any) -> Judged:
-    return judge(file, settings_of(root, **study), RESPONDENTS, AT)
+    return judge_file(file, settings_of(root, **study), RESPONDENTS, AT)
 
 
 def told(file: Path, **study: Any) -> str:
@@ -125,7 +125,7 @@ def test_sums_are_those_of_gold(package: Path) -> None:
     ]
     by = ["period_code", "direction_code"]
     for table in (VOLUME, TYPE, SOURCE, ROUTE):
-        own = sums(found.tables[table]).filter(pl.col("definition_code") == "OPERATOR")
+        own = compute_sums(found.tables[table]).filter(pl.col("definition_code") == "OPERATOR")
         assert own.select(*by, *MEASURES).sort(by).rows() == expected
     assert set(found.tables[VOLUME]["subscriptions"]) == {1000}
     assert set(found.tables[VOLUME]["holding_id"]) == {"north"}
@@ -147,7 +147,7 @@ def test_a_waiver_goes_from_settings_to_the_studys_rows(
     assert [line[:9] for line in found.noted if "waiver" in line] == ([f"waiver {waiver}"] if waiver else [])
     assert set(found.tables[VOLUME]["waiver"]) == {waiver}
     lake = Lake(str(tmp_path / "study"))
-    land(lake, [found], "run")
+    land_packages(lake, [found], "run")
     assert set(lake.read(VOLUME)["waiver"]) == {waiver}
 
 
@@ -214,7 +214,7 @@ def daily(atoms: list[Any]) -> pl.DataFrame:
 def left_of(rows: pl.DataFrame, least: int) -> tuple[dict[str, pl.DataFrame], list[Any]]:
     groups, withheld = groups_of(rows, least)
     return {
-        name: protected(rows, groups, cell, least, rest, within)
+        name: protect_rows(rows, groups, cell, least, rest, within)
         for name, (cell, rest, within) in CUTS.items()
     }, withheld
 
@@ -344,7 +344,7 @@ def test_a_definition_of_half_a_month_stays() -> None:
     )
     groups, withheld = groups_of(rows, 5)
     assert withheld == [("x", "x", "x", "x", "B")]
-    found = protected(rows, groups, ["spam_type_code"], 5, ("UNK",))
+    found = protect_rows(rows, groups, ["spam_type_code"], 5, ("UNK",))
     assert found.select("definition_code", "spam_type_code", "units").rows() == [
         ("A", "AD", 50), ("A", "UNK", 10)
     ]  # fmt: skip
@@ -435,20 +435,22 @@ def test_quiet_days_are_no_gap_whatever_the_format(kind: str) -> None:
     """Traffic on 26 of 30 days: the four others lie in the file."""
     traffic = counted("SMS", *(day for day in range(1, 31) if day not in (7, 8, 14, 15)))
     files = ledger(("hub", "a", kind, "2026-11-01", "2026-11-30"))
-    assert days(traffic, files) == [{"period_code": "2026-11", "channel_code": "SMS", "days": 30, "of": 30}]
+    assert count_days(traffic, files) == [
+        {"period_code": "2026-11", "channel_code": "SMS", "days": 30, "of": 30}
+    ]
     # Whatever it carries is no channel that the log of another format tells of.
     both = ledger(("hub", "a", "delimited", "2026-11-01", "2026-11-30"),
                   ("gw", "b", "kannel", "2026-11-01", "2026-11-02"))  # fmt: skip
-    assert days(traffic, both)[0]["days"] == 26
+    assert count_days(traffic, both)[0]["days"] == 26
 
 
 def test_a_gap_of_more_than_four_days_in_a_file_is_no_quiet_time() -> None:
     """A record of the 1st, and then the 28th to the 30th; and four days that are quiet, and five that are
     not."""
     files = ledger(("mx", "a", "postfix", "2026-11-01", "2026-11-30"))
-    assert days(counted("EMAIL", 1, 28, 29, 30), files)[0]["days"] == 4
-    assert days(counted("EMAIL", *range(1, 11), *range(15, 31)), files)[0]["days"] == 30
-    assert days(counted("EMAIL", *range(1, 11), *range(16, 31)), files)[0]["days"] == 25
+    assert count_days(counted("EMAIL", 1, 28, 29, 30), files)[0]["days"] == 4
+    assert count_days(counted("EMAIL", *range(1, 11), *range(15, 31)), files)[0]["days"] == 30
+    assert count_days(counted("EMAIL", *range(1, 11), *range(16, 31)), files)[0]["days"] == 25
 
 
 def test_a_source_that_stopped_is_told_beside_one_that_did_not() -> None:
@@ -459,7 +461,7 @@ def test_a_source_that_stopped_is_told_beside_one_that_did_not() -> None:
         ("mx3", "c", "postfix", "2026-11-01", "2026-11-27"),
     )
     traffic = counted("EMAIL", *range(1, 31))
-    assert days(traffic, files)[0]["days"] == 30
+    assert count_days(traffic, files)[0]["days"] == 30
     assert partial_sources(traffic, files) == [
         {"period_code": "2026-11", "channel_code": "EMAIL", "source_id": "mx1", "days": 3, "most": 30}
     ]
@@ -576,7 +578,7 @@ def test_a_manifest_that_its_rows_contradict_is_refused(
     made_new = change(manifest[name])
     if name in ("least_units", "period_code"):
         manifest[name] = made_new
-    package.write_bytes(packed(contents(package) | {MANIFEST: json.dumps(manifest).encode()}))
+    package.write_bytes(pack_files(contents(package) | {MANIFEST: json.dumps(manifest).encode()}))
     assert message in told(package)
 
 
@@ -644,7 +646,7 @@ def with_reference(package: Path, table: str) -> Path:
     """The package of an operator that has its own rows in a reference table."""
     manifest = json.loads(contents(package)[MANIFEST])
     manifest["references"][table] = "0" * 64
-    package.write_bytes(packed(contents(package) | {MANIFEST: json.dumps(manifest).encode()}))
+    package.write_bytes(pack_files(contents(package) | {MANIFEST: json.dumps(manifest).encode()}))
     return package
 
 
@@ -659,7 +661,7 @@ def test_a_package_by_other_definitions_is_refused(package: Path, table: str) ->
 
 def test_a_package_that_tells_no_reference_tables_is_refused(package: Path) -> None:
     manifest = json.loads(contents(package)[MANIFEST]) | {"references": {}}
-    package.write_bytes(packed(contents(package) | {MANIFEST: json.dumps(manifest).encode()}))
+    package.write_bytes(pack_files(contents(package) | {MANIFEST: json.dumps(manifest).encode()}))
     assert "its ref.definition is not the study's" in told(package)
 
 
@@ -710,7 +712,7 @@ def test_subscriptions_far_from_the_frames_are_refused(
     root: Path, tmp_path: Path, subscribers: int, is_far: bool
 ) -> None:
     operator = Operator.model_validate(OPERATOR.model_dump() | {"subscribers": subscribers})
-    found = judge(made(root, tmp_path, operator), settings_of(root), RESPONDENTS, AT, FRAME)
+    found = judge_file(made(root, tmp_path, operator), settings_of(root), RESPONDENTS, AT, FRAME)
     expected = [
         f"it has {subscribers:,} subscriptions to EMAIL, and the study's frame has 1,000, more than 3 times"
         " as many or few: if the frame is wrong, correct subscriptions in its line of operator_frame.csv;"
@@ -753,7 +755,7 @@ def test_a_manifest_that_is_none_is_refused(package: Path) -> None:
 
 def test_an_archive_that_is_a_trap_is_refused(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = contents(package)
-    package.write_bytes(packed(good | {"../../outside.csv": b"x"}))
+    package.write_bytes(pack_files(good | {"../../outside.csv": b"x"}))
     assert told(package) == "it holds '../../outside.csv', which no package has"
     assert not (package.parent.parent.parent / "outside.csv").exists()
     with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(package, "w") as archive:
@@ -761,10 +763,10 @@ def test_an_archive_that_is_a_trap_is_refused(package: Path, monkeypatch: pytest
         archive.writestr(MANIFEST, b"{}")
     assert told(package) == "it holds manifest.json more than once"
     monkeypatch.setattr("jobs.submission.package.LARGEST", 2**20)
-    package.write_bytes(packed(good | {"submission.csv": b"0" * 2**22}))
+    package.write_bytes(pack_files(good | {"submission.csv": b"0" * 2**22}))
     assert package.stat().st_size < 2**16
     assert told(package) == "it unpacks to more than 1 MB"
-    whole = packed(good)
+    whole = pack_files(good)
     package.write_bytes(whole[: len(whole) // 2])
     assert "it is no zip archive that can be read" in told(package)
     package.write_bytes(whole[:60] + b"\xff\xff\xff" + whole[63:])
@@ -801,7 +803,7 @@ def fingerprint(name: str) -> str:
 
 def test_a_signed_and_encrypted_package_is_verified(root: Path, tmp_path: Path, keys: Path) -> None:
     signed = package_of(settings_of(root), OPERATOR, "2026-Q4", "north@north.example")
-    file = written(signed, tmp_path, fingerprint("other"))
+    file = write_package(signed, tmp_path, fingerprint("other"))
     assert file.name == "north-mail_2026-Q4.zip.gpg"
     assert b"manifest" not in file.read_bytes()
     found = judged(file, keyring=str(keys), require_signature=True)
@@ -821,7 +823,7 @@ def test_a_signature_that_is_not_the_respondents_is_refused(root: Path, tmp_path
     assert told(good, **study) == ""
     signed = contents(good)
     manifest = json.loads(signed[MANIFEST]) | {"subscriptions": {"EMAIL": 9}}
-    good.write_bytes(packed(signed | {MANIFEST: json.dumps(manifest).encode()}))
+    good.write_bytes(pack_files(signed | {MANIFEST: json.dumps(manifest).encode()}))
     assert "the signature is not good by north.asc" in told(good, **study)
     assert "BAD signature" in told(good, **study)
     assert "it is not signed, and [study] require_signature asks for it" in told(
@@ -840,12 +842,12 @@ def test_what_gpg_cannot_do_is_told(
         package_of(settings_of(root), OPERATOR, "2026-Q4", "nobody")
     plain = package_of(settings_of(root), OPERATOR, "2026-Q4", None)
     with pytest.raises(ObservatoryError, match="--encrypt-to nobody: .* whole fingerprint"):
-        written(plain, tmp_path, "nobody")
+        write_package(plain, tmp_path, "nobody")
     (tmp_path / "noise.zip.gpg").write_bytes(b"noise")
     assert "it cannot be decrypted: no valid OpenPGP data found" in told(tmp_path / "noise.zip.gpg")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ObservatoryError, match="gpg is not installed"):
-        written(plain, tmp_path, "nobody")
+        write_package(plain, tmp_path, "nobody")
 
 
 def test_the_settings_ask_for_no_signature_that_none_can_verify() -> None:
@@ -854,7 +856,7 @@ def test_the_settings_ask_for_no_signature_that_none_can_verify() -> None:
 
 
 def loaded(lake: Lake, *files: Judged) -> list[str]:
-    land(lake, list(files), "test")
+    land_packages(lake, list(files), "test")
     return [line for each in files for line in each.wrong]
 
 
@@ -872,7 +874,7 @@ def test_loading_replaces_the_operators_own_months(root: Path, tmp_path: Path) -
     first_root = tmp_path / "first"
     put_gold(first_root, "north-mail", seen=SEEN[:3])
     earlier = AT - dt.timedelta(days=1)
-    early = judge(made(first_root, tmp_path / "f"), settings_of(root), RESPONDENTS, earlier)
+    early = judge_file(made(first_root, tmp_path / "f"), settings_of(root), RESPONDENTS, earlier)
     assert loaded(lake, judged(mail), early, judged(sms)) == []
     expected = pl.concat([judged(mail).tables[VOLUME], judged(sms).tables[VOLUME]])
     by = [*GROUP, "definition_code", "stage_code", "outcome_code"]
@@ -889,7 +891,9 @@ def test_loading_replaces_the_operators_own_months(root: Path, tmp_path: Path) -
     # A newer one takes the place of October and November of mail, and of nothing else.
     newer_root = tmp_path / "newer"
     put_gold(newer_root, "north-mail", seen=[row for row in SEEN if row[0] != "2026-11-02"])
-    newer = judge(made(newer_root, tmp_path / "n"), settings_of(root), RESPONDENTS, AT + dt.timedelta(days=1))
+    newer = judge_file(
+        made(newer_root, tmp_path / "n"), settings_of(root), RESPONDENTS, AT + dt.timedelta(days=1)
+    )
     assert loaded(lake, newer) == []
     outbound = lake.read(VOLUME).filter(pl.col("direction_code") == "outbound")
     assert outbound["channel_code"].to_list() == ["SMS", "SMS"]
@@ -914,7 +918,7 @@ def sent(folder: Path, seen: Rows, day: int | None, name: str) -> Judged:
     file = made(folder / name / "lake", folder / name)
     received = None if day is None else dt.datetime(2027, 1, day, tzinfo=dt.UTC)
     os.utime(file, (AT.timestamp(), AT.timestamp()))
-    return judge(file, settings_of(Path("unused")), RESPONDENTS, received)
+    return judge_file(file, settings_of(Path("unused")), RESPONDENTS, received)
 
 
 def day_of(date: str, units: int) -> tuple[Any, ...]:
@@ -956,10 +960,10 @@ def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(tm
     assert loaded(lake, same) == [] and same.is_known
     # Of December the quarter's package said that there is nothing.
     put_gold(tmp_path / "month", "north-mail", seen=whole)
-    month = written(
+    month = write_package(
         package_of(settings_of(tmp_path / "month"), OPERATOR, "2026-12", None), tmp_path / "month", None
     )
-    (message,) = loaded(lake, judge(month, settings_of(Path("unused")), RESPONDENTS, AT))
+    (message,) = loaded(lake, judge_file(month, settings_of(Path("unused")), RESPONDENTS, AT))
     assert message.startswith("it was received 2027-01-10 00:00, and north-mail_2026-Q4.zip of 2027-01-13")
     assert months_in(lake) == {"2026-10": 40}
 
@@ -998,12 +1002,12 @@ def test_what_was_signed_is_not_replaced_by_what_is_not(tmp_path: Path, keys: Pa
     lake = Lake(str(tmp_path / "lake"))
     study = settings_of(Path("unused"), keyring=str(keys))
     signed = made_of(tmp_path / "signed", SEEN, "north@north.example")
-    good = judge(signed, study, RESPONDENTS, AT)
+    good = judge_file(signed, study, RESPONDENTS, AT)
     assert loaded(lake, good) == [] and good.signer == fingerprint("north")
     changed = made_of(tmp_path / "changed", SEEN[:2], None)
     assert SIGNATURE in contents(signed) and SIGNATURE not in contents(changed)
     later = AT + dt.timedelta(days=1)
-    with_key = judge(changed, study, RESPONDENTS, later)
+    with_key = judge_file(changed, study, RESPONDENTS, later)
     assert with_key.wrong == [
         "it is not signed, and the keyring has the respondent's key north.asc: have it sent again by"
         " `observatory submit --sign`; if the respondent lost its key, put its new one into the keyring"
@@ -1012,7 +1016,7 @@ def test_what_was_signed_is_not_replaced_by_what_is_not(tmp_path: Path, keys: Pa
     empty = tmp_path / "empty"
     empty.mkdir()
     for keyring in (None, str(empty)):
-        without = judge(changed, settings_of(Path("unused"), keyring=keyring), RESPONDENTS, later)
+        without = judge_file(changed, settings_of(Path("unused"), keyring=keyring), RESPONDENTS, later)
         (message,) = loaded(lake, without)
         assert message == (
             "north-mail_2026-Q4.zip of 2027-01-10 of the same respondent was signed by its key, and this one"
@@ -1020,11 +1024,11 @@ def test_what_was_signed_is_not_replaced_by_what_is_not(tmp_path: Path, keys: Pa
             " key, put its new one into the keyring"
         )
     of_key = made_of(tmp_path / "again", SEEN[:2], "north@north.example")
-    (message,) = loaded(lake, judge(of_key, settings_of(Path("unused")), RESPONDENTS, later))
+    (message,) = loaded(lake, judge_file(of_key, settings_of(Path("unused")), RESPONDENTS, later))
     assert message.endswith("this one's signature is not verified: name [study] keyring in the settings")
     assert lake.read(RECEIPT).height == 1
     # What it signs again is taken.
-    assert loaded(lake, judge(of_key, study, RESPONDENTS, later)) == []
+    assert loaded(lake, judge_file(of_key, study, RESPONDENTS, later)) == []
 
 
 def made_of(folder: Path, seen: Rows, key: str | None) -> Path:

@@ -26,10 +26,10 @@ from jobs.settings.config import Observatory
 from jobs.study.estimate import study_stage
 from jobs.submission import loading, signing
 from jobs.submission.counts import GOLD, TABLES, VOLUME
-from jobs.submission.judging import Judged, judge
-from jobs.submission.loading import RECEIPT, land
-from jobs.submission.making import package_of, written
-from jobs.submission.package import LARGEST, MANIFEST, MOST_LINES, MOST_UNITS, SIGNATURE, packed
+from jobs.submission.judging import Judged, judge_file
+from jobs.submission.loading import RECEIPT, land_packages
+from jobs.submission.making import package_of, write_package
+from jobs.submission.package import LARGEST, MANIFEST, MOST_LINES, MOST_UNITS, SIGNATURE, pack_files
 from jobs.submission.smallcounts import MEASURES
 from tests.submission.test_submission import (
     ATOM,
@@ -60,11 +60,11 @@ def sent(folder: Path, seen: Rows, computed: dt.datetime = COMPUTED, operator: A
     """A package of the quarter, from gold that was computed at a time."""
     channel = "EMAIL" if operator is OPERATOR else "SMS"
     put_gold(folder / "gold", operator.id, channel, seen, computed=computed)
-    return written(package_of(settings_of(folder / "gold"), operator, "2026-Q4", None), folder, None)
+    return write_package(package_of(settings_of(folder / "gold"), operator, "2026-Q4", None), folder, None)
 
 
 def received(file: Path, at: dt.datetime | None = AT) -> Judged:
-    return judge(file, settings_of(Path("unused")), RESPONDENTS, at)
+    return judge_file(file, settings_of(Path("unused")), RESPONDENTS, at)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def with_manifest(good: bytes, file: Path, place: Place, value: Any) -> Path:
     for step in place[:-1]:
         within = within[step]
     within[place[-1]] = value
-    file.write_bytes(packed(contents(file) | {MANIFEST: json.dumps(manifest).encode()}))
+    file.write_bytes(pack_files(contents(file) | {MANIFEST: json.dumps(manifest).encode()}))
     return file
 
 
@@ -123,7 +123,7 @@ def test_no_manifest_stops_another_package(
     for line in found.wrong:
         assert "cannot be read" not in line, line
     if not found.wrong:
-        loading.receipt(found)
+        loading.build_receipt(found)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_package_that_cannot_be_loaded_does_not_keep_the_others_from_it(
     other = sent(tmp_path / "other", [day_of("2026-10-02", 50)], operator=OTHER)
     lake = Lake(str(tmp_path / "lake"))
     refused, taken = received(bad), received(other)
-    land(lake, [refused, taken], "r")
+    land_packages(lake, [refused, taken], "r")
     assert refused.wrong and not taken.wrong
     assert lake.read(RECEIPT)["operator_id"].to_list() == ["north-sms"]
 
@@ -166,13 +166,13 @@ def test_a_package_is_loaded_whole_or_not_at_all(
     """Also for a reader of each table's latest version, as estimates are; after a kill once the next command
     has begun."""
     lake = Lake(str(tmp_path / "lake"))
-    land(lake, [received(sent(tmp_path / "1", [day_of("2026-10-02", 50)]))], "first")
+    land_packages(lake, [received(sent(tmp_path / "1", [day_of("2026-10-02", 50)]))], "first")
     before = {table: rows_of(lake, table) for table in (*TABLES, RECEIPT)}
     later = COMPUTED + dt.timedelta(days=1)
     second = received(sent(tmp_path / "2", [day_of("2026-10-02", 90)], later))
     stop_writing(monkeypatch, stops_at, is_killed)
     with pytest.raises(OSError if not is_killed else Killed):
-        land(lake, [second], "second")
+        land_packages(lake, [second], "second")
     monkeypatch.undo()
     if is_killed:
         together.undo_unfinished(lake)
@@ -187,7 +187,7 @@ def test_the_first_package_of_a_lake_is_undone_too(tmp_path: Path, monkeypatch: 
     lake = Lake(str(tmp_path / "lake"))
     stop_writing(monkeypatch, RECEIPT, False)
     with pytest.raises(OSError):
-        land(lake, [received(sent(tmp_path / "1", [day_of("2026-10-02", 50)]))], "first")
+        land_packages(lake, [received(sent(tmp_path / "1", [day_of("2026-10-02", 50)]))], "first")
     assert all(lake.read(table).is_empty() for table in (*TABLES, RECEIPT))
 
 
@@ -197,7 +197,7 @@ def test_estimating_undoes_what_a_killed_loading_left(
     lake = Lake(str(tmp_path / "lake"))
     stop_writing(monkeypatch, VOLUME, True)
     with pytest.raises(Killed):
-        land(lake, [received(sent(tmp_path / "1", [day_of("2026-10-02", 50)]))], "first")
+        land_packages(lake, [received(sent(tmp_path / "1", [day_of("2026-10-02", 50)]))], "first")
     monkeypatch.undo()
     assert not lake.read("study.submission_type").is_empty()
     with pytest.raises(ObservatoryError):
@@ -249,7 +249,7 @@ def test_one_that_cannot_be_written_is_named_and_the_others_are_loaded(
         return replace(self, frame, of, where, note)
 
     monkeypatch.setattr(Lake, "replace", fails)
-    land(lake, packages, "r")
+    land_packages(lake, packages, "r")
     assert [each.wrong for each in packages] == [
         ["it cannot be written: ComputeError: nobody thought of it"],
         [],
@@ -298,11 +298,11 @@ def test_signatures_are_required_unless_the_settings_say_otherwise(tmp_path: Pat
     plain = sent(tmp_path / "plain", [day_of("2026-10-02", 50)])
     put_gold(tmp_path / "gold", "north-mail", seen=[day_of("2026-10-02", 50)])
     made = package_of(settings_of(tmp_path / "gold"), OPERATOR, "2026-Q4", "north@north.example")
-    signed = written(made, tmp_path / "signed", None)
+    signed = write_package(made, tmp_path / "signed", None)
 
     def wrong(file: Path, **study: Any) -> list[str]:
         settings = Observatory.model_validate({"study": study})
-        return judge(file, settings, RESPONDENTS, AT).wrong
+        return judge_file(file, settings, RESPONDENTS, AT).wrong
 
     (message,) = wrong(plain)
     assert message.startswith("it is not signed, and [study] require_signature asks for it")
@@ -354,7 +354,7 @@ def test_nested_definitions_differ_by_nothing_or_enough(tmp_path: Path) -> None:
         shutil.rmtree(root / table.replace(".", "/"))
         write_delta(root / table.replace(".", "/"), rows, ["operator_id", "period_date"])
     made = package_of(settings_of(root), OPERATOR, "2026-Q4", None)
-    found = received(written(made, tmp_path, None))
+    found = received(write_package(made, tmp_path, None))
     assert found.wrong == []
     for table in GOLD:
         certain = dict(found.tables[table].select("definition_code", "spam_certain").rows())
@@ -376,8 +376,8 @@ JUDGE = """
 import sys
 from pathlib import Path
 from jobs.settings.config import Observatory
-from jobs.submission.judging import judge
-found = judge(Path(sys.argv[1]), Observatory(), {}, None)
+from jobs.submission.judging import judge_file
+found = judge_file(Path(sys.argv[1]), Observatory(), {}, None)
 print("\\n".join(found.wrong))
 """
 
@@ -402,7 +402,7 @@ def test_gpg_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(signing, "LONGEST", 0.3)
     with pytest.raises(ObservatoryError, match=r"gpg took longer than 0.3 seconds"):
-        signing.gpg("--decrypt")
+        signing.run_gpg("--decrypt")
 
 
 def zip_of(files: dict[str, bytes]) -> bytes:
@@ -438,7 +438,7 @@ def test_files_that_grow_are_refused_within_a_gigabyte(good: bytes, tmp_path: Pa
         for changed, data in changes.items():
             if changed in manifest["files"]:
                 manifest["files"][changed]["sha256"] = hashlib.sha256(data).hexdigest()
-        file.write_bytes(packed(files | {MANIFEST: json.dumps(manifest).encode()} | changes))
+        file.write_bytes(pack_files(files | {MANIFEST: json.dumps(manifest).encode()} | changes))
         assert file.stat().st_size < 10**6
         assert any(message in line for line in judged_in_a_gigabyte(file)), name
 

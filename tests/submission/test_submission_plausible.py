@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from jobs.engine.lake import Lake
 from jobs.submission.counts import GOLD
-from jobs.submission.loading import RECEIPT, land
-from jobs.submission.making import package_of, written
+from jobs.submission.loading import RECEIPT, land_packages
+from jobs.submission.making import package_of, write_package
 from jobs.submission.package import MANIFEST
-from jobs.submission.plausible import changed
+from jobs.submission.plausible import find_changes
 from jobs.submission.smallcounts import MEASURES
 from tests.submission.test_submission import OPERATOR, again, contents, judged, months_in, settings_of
 from tests.support.submission_lake import COMPUTED, Rows, put_gold
@@ -39,7 +39,7 @@ def days_of(count: int, units: int) -> Rows:
 def sent(folder: Path, seen: Rows, computed: dt.datetime = COMPUTED) -> Path:
     logs = ("2026-10-01", max(row[0] for row in seen))
     put_gold(folder / "gold", OPERATOR.id, seen=seen, logs=logs, computed=computed)
-    return written(package_of(settings_of(folder / "gold"), OPERATOR, "2026-Q4", None), folder, None)
+    return write_package(package_of(settings_of(folder / "gold"), OPERATOR, "2026-Q4", None), folder, None)
 
 
 def multiplied(file: Path, factor: int, **about: Any) -> Path:
@@ -93,9 +93,9 @@ def test_counts_beyond_what_subscriptions_can_get_are_refused(tmp_path: Path) ->
 
 def test_another_package_of_one_computation_has_its_counts(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
-    land(lake, [judged(sent(tmp_path / "1", days_of(4, 500)))], "1")
+    land_packages(lake, [judged(sent(tmp_path / "1", days_of(4, 500)))], "1")
     more = judged(sent(tmp_path / "2", days_of(30, 500)))
-    land(lake, [more], "2")
+    land_packages(lake, [more], "2")
     (line,) = more.wrong
     assert "2026-10 EMAIL inbound recipient: 15,000 on 30 days" in line and "2,000 on 4" in line
     assert "north-mail_2026-Q4.zip" in line and "computed at the same time" in line
@@ -105,24 +105,24 @@ def test_another_package_of_one_computation_has_its_counts(tmp_path: Path) -> No
 
 def test_whole_logs_take_the_place_of_a_few_days(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
-    land(lake, [judged(sent(tmp_path / "1", days_of(4, 500)))], "1")
+    land_packages(lake, [judged(sent(tmp_path / "1", days_of(4, 500)))], "1")
     whole = judged(sent(tmp_path / "2", days_of(30, 600), LATER))
-    land(lake, [whole], "2")
+    land_packages(lake, [whole], "2")
     assert whole.wrong == [] and months_in(lake) == {"2026-10": 18_000}
 
 
 @pytest.mark.parametrize("units", [2_000, 100])
 def test_counts_that_jump_are_taken_only_where_the_study_says_so(tmp_path: Path, units: int) -> None:
     lake = Lake(str(tmp_path / "lake"))
-    land(lake, [judged(sent(tmp_path / "1", days_of(20, 500)))], "1")
+    land_packages(lake, [judged(sent(tmp_path / "1", days_of(20, 500)))], "1")
     file = sent(tmp_path / "2", days_of(20, units), LATER)
     jump = judged(file)
-    land(lake, [jump], "2")
+    land_packages(lake, [jump], "2")
     (line,) = jump.wrong
     assert "more than 3 times as many or few a day" in line and "--accept-change" in line
     assert months_in(lake) == {"2026-10": 10_000}
     taken = judged(file)
-    land(lake, [taken], "3", is_change_accepted=True)
+    land_packages(lake, [taken], "3", is_change_accepted=True)
     assert taken.wrong == [] and months_in(lake) == {"2026-10": 20 * units}
 
 
@@ -141,11 +141,11 @@ def test_no_multiple_of_one_computation_replaces_it(
     """Up or down, and however many days it claims; days alone are enough. Of a later computation as many a
     day pass, whatever the days, and more than three times as many do not."""
     more, then = int(units * factor), {GROUP: (units, before)}
-    assert changed({GROUP: (more, days)}, then, True, "p.zip")
-    assert changed({GROUP: (units, before)}, {GROUP: (more, days)}, True, "p.zip")
-    assert bool(changed({GROUP: (units, days)}, then, True, "p.zip")) == (days != before)
+    assert find_changes({GROUP: (more, days)}, then, True, "p.zip")
+    assert find_changes({GROUP: (units, before)}, {GROUP: (more, days)}, True, "p.zip")
+    assert bool(find_changes({GROUP: (units, days)}, then, True, "p.zip")) == (days != before)
     alike = {GROUP: (units * days, days)}, {GROUP: (units * before, before)}
-    assert changed(*alike, False, "p.zip") == []
-    assert bool(changed({GROUP: (int(units * factor * days), days)}, alike[1], False, "p.zip")) == (
+    assert find_changes(*alike, False, "p.zip") == []
+    assert bool(find_changes({GROUP: (int(units * factor * days), days)}, alike[1], False, "p.zip")) == (
         int(units * factor * days) > 3 * units * days
     )

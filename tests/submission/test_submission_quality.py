@@ -17,7 +17,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.shares import ENDS, SHARES
 from jobs.engine.lake import Lake
 from jobs.submission.making import package_of
-from jobs.submission.package import FORM, MANIFEST, packed
+from jobs.submission.package import FORM, MANIFEST, pack_files
 from jobs.submission.quality import QUALITY, in_steps
 from tests.submission.test_submission import (
     OPERATOR,
@@ -226,7 +226,7 @@ def test_a_package_of_the_former_form_is_to_be_submitted_again(package: Path) ->
     manifest = json.loads(files[MANIFEST])
     del manifest["files"][FILE]
     manifest["form"] = "spam-observatory submission 2"
-    package.write_bytes(packed(files | {MANIFEST: json.dumps(manifest).encode()}))
+    package.write_bytes(pack_files(files | {MANIFEST: json.dumps(manifest).encode()}))
     assert told(package) == (
         f"it is of the form 'spam-observatory submission 2', and this study reads '{FORM}':"
         " bring both sides to the same release, and submit again"

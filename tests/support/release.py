@@ -14,7 +14,7 @@ import polars as pl
 from jobs.public.contracts import public_contract
 from jobs.release import assembly, clearance, folders, publishing
 from jobs.release.about import About
-from jobs.release.released import ReleasedTable, released
+from jobs.release.released import ReleasedTable, release_table
 
 VOLUME = "public.spam_volume"
 NOW, BEFORE = dt.datetime(2027, 2, 1, 12, tzinfo=dt.UTC), dt.date(2027, 1, 20)
@@ -58,7 +58,7 @@ def tables() -> list[ReleasedTable]:
         "estimate_low": 4e9,
         "estimate_high": 6.3e9,
     }
-    return [released(VOLUME, volume(WORLD=world, AFR=region, FJI={}, NPL={"estimate": 2_340_000}))]
+    return [release_table(VOLUME, volume(WORLD=world, AFR=region, FJI={}, NPL={"estimate": 2_340_000}))]
 
 
 def made(about: About = ABOUT, of: list[ReleasedTable] | None = None) -> dict[str, bytes]:
@@ -115,7 +115,9 @@ class Place:
     digest: str
 
     def clear(self, deadline: dt.date = BEFORE) -> None:
-        clearance.make(self.restricted, tables(), ABOUT, self.digest, ASKED, deadline)
+        clearance.make_clearance(self.restricted, tables(), ABOUT, self.digest, ASKED, deadline)
 
     def publish(self, signers: Path) -> Path:
-        return publishing.publish(self.folder, self.restricted, self.public, signers, "A. Officer", NOW)[0]
+        return publishing.publish_release(
+            self.folder, self.restricted, self.public, signers, "A. Officer", NOW
+        )[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
-from jobs.submission.making import package_of, written
+from jobs.submission.making import package_of, write_package
 from tests.support.questionnaire import SAVANNA, filled, saved
 from tests.support.submission_lake import put_gold
 
@@ -78,4 +78,4 @@ def write_node(folder: Path) -> Node:
     form = folder / "form.xlsx"
     assert SAVANNA.id == "savanna-mobile"
     form.write_bytes(saved(filled()))
-    return Node(settings, written(package, folder / "inbox", None), form)
+    return Node(settings, write_package(package, folder / "inbox", None), form)

@@ -23,7 +23,7 @@ from jobs.study.estimate.rows import last_day
 from jobs.study.investment_account import Known, accounts, operators_answers, standing
 from jobs.study.public_spending import public_answers
 from jobs.study.spam_volume import MEASURES, WHOSE, answered, logged
-from jobs.submission.subscriptions import far, far_apart
+from jobs.submission.subscriptions import describe_distance, far_apart
 
 # So many lines are printed; the rest is counted.
 SHOWN = 20
@@ -137,7 +137,7 @@ def refuse_unlikely(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
         .rows()
     )
     lines = [
-        f"{respondent}, {period}: {far(channel, own, listed)}"
+        f"{respondent}, {period}: {describe_distance(channel, own, listed)}"
         for respondent, channel, period, own, listed in found[:SHOWN]
     ]
     if len(found) > SHOWN:
