@@ -157,7 +157,7 @@ from pathlib import Path
 from jobs.audit import sheet
 from jobs.core.errors import ObservatoryError
 try:
-    print(len(sheet.read(Path(sys.argv[1]))))
+    print(len(sheet.read_sheet(Path(sys.argv[1]))))
 except ObservatoryError as error:
     print(error)
 """
