@@ -54,7 +54,7 @@ def index() -> str:
 def layer_page(layer: str) -> str:
     """The page of a layer as Markdown: what its tables are computed from, then each with its columns."""
     lines = [
-        f"# {layer.capitalize()} tables",
+        f"# {folder_of(layer).name.capitalize()} tables",
         "",
         f"{LAYERS[layer]} Derived by `make derived`; do not edit. [All layers](../README.md)",
         "",
