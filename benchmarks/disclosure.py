@@ -17,7 +17,7 @@ from jobs.core.csv_tables import read_table
 from jobs.public.cells import Basis, Released
 from jobs.public.gate import protect_tables
 from jobs.study import contribution, spam_volume
-from jobs.study.estimate.rows import typed
+from jobs.study.estimate.rows import typed_rows
 from jobs.study.estimate.sample import Reference
 from sample_data.membership import FOLDER
 
@@ -49,10 +49,12 @@ def basis(release: str, countries: list[str], left_out: list[str]) -> Basis:
     rows: list[dict[str, object]] = []
     for cell in given.sort(spam_volume.WHOSE).partition_by(spam_volume.CELL, maintain_order=True):
         rows += spam_volume.cell_rows(cell, known, frozenset())
-    behind = pl.DataFrame(contribution.volumes(given, known, frozenset()), infer_schema_length=None)
+    behind = pl.DataFrame(
+        contribution.volume_contributions(given, known, frozenset()), infer_schema_length=None
+    )
     owned = contribution.with_owners(behind, tables[FILES[0]]).with_columns(is_waived=pl.lit(False))
-    tables["study.spam_volume"] = typed(rows, "study.spam_volume")
-    tables["study.contribution"] = typed(owned.to_dicts(), "study.contribution")
+    tables["study.spam_volume"] = typed_rows(rows, "study.spam_volume")
+    tables["study.contribution"] = typed_rows(owned.to_dicts(), "study.contribution")
     tables |= {name: pl.DataFrame(schema=polars_schema(name)) for name in NOT_HERE}
     return Basis(release, tables)
 

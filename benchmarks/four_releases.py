@@ -77,8 +77,8 @@ def released(
         files, run_id = folder / "files", f"release-{number + 1}"
         quarters.write(files, number, countries)
         lake = open_lake(now.lake.root)
-        study_stage.land(lake, files, run_id)
-        study_stage.estimate(lake, now, files, run_id, say)
+        study_stage.land_submissions(lake, files, run_id)
+        study_stage.estimate_tables(lake, now, files, run_id, say)
         started = time.process_time()
         made = making.make_release(now, release.period, False, say, leave_out_areas=True)
         own = Path(now.release.restricted) / made.about.name

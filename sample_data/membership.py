@@ -24,7 +24,7 @@ from jobs.core.contracts import REFERENCE
 from jobs.core.periods import count_days
 from jobs.costs.investment_assumptions import account_assumptions, central_values
 from jobs.stats.prevalence import Stratum, estimate_stratum
-from jobs.study.estimate.accounts import DOLLARS, Price, account, rises_of
+from jobs.study.estimate.accounts import DOLLARS, Price, account_rows, rises_of
 
 FOLDER = Path(__file__).parent / "membership"
 SEED = 52
@@ -503,7 +503,7 @@ def write(folder: Path = FOLDER) -> None:
             of_year = price[country, int(YEAR)], price[country, BASE]
             taken = account_assumptions(parameters, assumed, people.development[place])
             since = rises_of(price, country, int(YEAR))
-            rows = account(money[place], {channel: 1.0}, of_year, taken, bands, since=since)
+            rows = account_rows(money[place], {channel: 1.0}, of_year, taken, bands, since=since)
             spent[place] = sum(float(str(row["market_amount"])) for row in rows)
             if not answered[place]:
                 continue

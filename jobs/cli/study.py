@@ -84,10 +84,10 @@ def estimate(
         access.prepare(lake.root, settings.lake.group)
         run_id = record.new_run_id()
         if with_answers:
-            study_stage.land(lake, files, run_id)
-        frames = study_stage.estimate(lake, settings, files, run_id, status.update, given)
-        checked = finding_decisions.notes(lake, settings.study.open_share)
-        notes = [*checked, *answers_left_out.notes(frames)]
+            study_stage.land_submissions(lake, files, run_id)
+        frames = study_stage.estimate_tables(lake, settings, files, run_id, status.update, given)
+        checked = finding_decisions.note_findings(lake, settings.study.open_share)
+        notes = [*checked, *answers_left_out.note_left_out(frames)]
         tables = [*map(Text, notes), *result_tables(frames)]
     for table in tables:
         out.print(table)

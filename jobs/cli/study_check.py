@@ -63,12 +63,12 @@ def check(
         raise ObservatoryError("a decision takes both --decide ID and --as confirmed or --as left_out")
     if decide is not None and decision is not None:
         now = dt.datetime.now(dt.UTC)
-        finding_decisions.decide(lake, decide, decision.value, reason, by, now)
+        finding_decisions.record_decision(lake, decide, decision.value, reason, by, now)
         out.print(f"{decide}: {decision.value.replace('_', ' ')}, by {by.strip()}", markup=False)
         if decision is Decision.left_out:
             out.print("Run `observatory study estimate` now: it leaves the figures out.")
         return
-    found = finding_decisions.findings(lake, period)
+    found = finding_decisions.list_findings(lake, period)
     share = settings.study.open_share
     out.print(findings_table(found, share))
     if questions is not None:
@@ -116,11 +116,11 @@ def write_questions(folder: Path, found: list[Finding], lake: object) -> None:
     from jobs.core.contracts import reference_table
     from jobs.engine.lake import Lake
     from jobs.study.estimate.given import ANSWERS
-    from jobs.study.finding_question import questions
+    from jobs.study.finding_question import respondents_questions
 
     assert isinstance(lake, Lake)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    texts = questions(found, lake.read(ANSWERS), reference_table("ref.indicator_measure"))
+    texts = respondents_questions(found, lake.read(ANSWERS), reference_table("ref.indicator_measure"))
     for respondent, text in texts.items():
         file = folder / f"{respondent}.txt"
         file.touch(mode=0o600)

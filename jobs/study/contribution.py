@@ -25,19 +25,19 @@ from jobs.core.periods import last_day, months_of
 from jobs.questionnaire.standing import standing_answers
 from jobs.stats.estimation import seed_of
 from jobs.study import spam_volume
-from jobs.study.estimate.rows import MEASURES, typed
+from jobs.study.estimate.rows import MEASURES, typed_rows
 from jobs.study.estimate.sample import Reference
 from jobs.study.estimate.spending import (
     ALL,
     NO_MONEY,
     POSTS,
     by_respondent,
-    factors,
-    measures,
-    named,
+    component_factors,
+    dollar_prices,
+    draw_spending,
+    measure_names,
     of_strategies,
-    prices,
-    spent,
+    spending_measures,
 )
 from jobs.study.investment_account import ASKED, prices_of
 
@@ -71,13 +71,15 @@ def transform(
     given = spam_volume.given_by(
         submission, submission_quality, questionnaire_answer, definition, measure, indicator_measure
     )
-    rows = volumes(given, reference, spam_volume.labelled_definitions(definition))
+    rows = volume_contributions(given, reference, spam_volume.labelled_definitions(definition))
     assumptions = dict(investment_assumption.select("assumption_code", "central").rows())
-    rows += amounts(investment_account, operator_frame, price_level, int(assumptions["base_year"]))
+    rows += spending_contributions(
+        investment_account, operator_frame, price_level, int(assumptions["base_year"])
+    )
     if not rows:
-        return typed([], TABLE)
+        return typed_rows([], TABLE)
     found = pl.DataFrame(rows, infer_schema_length=None)
-    waived = waivers(questionnaire_answer, indicator_measure, sorted(set(found["period_code"])))
+    waived = read_waivers(questionnaire_answer, indicator_measure, sorted(set(found["period_code"])))
     whose = [
         name
         for name in ("respondent_id", "period_code", "channel_code", "waived_by")
@@ -87,16 +89,18 @@ def transform(
         of_packages(submission, sorted(set(found["period_code"]))), on=whose, how="left"
     )
     found = found.with_columns(is_waived=pl.coalesce("of_packages", "is_waived", pl.lit(False)))
-    return typed(with_owners(found, operator_frame).to_dicts(), TABLE)
+    return typed_rows(with_owners(found, operator_frame).to_dicts(), TABLE)
 
 
-def volumes(given: pl.DataFrame, reference: Reference, labelled: frozenset[str]) -> list[dict[str, Any]]:
+def volume_contributions(
+    given: pl.DataFrame, reference: Reference, labelled: frozenset[str]
+) -> list[dict[str, Any]]:
     """The contributions to study.spam_volume. given: of spam_volume.given_by()."""
     rows: list[dict[str, Any]] = []
     for of_cell in given.sort(spam_volume.WHOSE).partition_by(spam_volume.CELL, maintain_order=True):
         cell = {name: of_cell[name][0] for name in spam_volume.CELL}
         for period in spam_volume.periods_of(of_cell):
-            people, who, found = spam_volume.behind(of_cell, period, reference, labelled, replicates=1)
+            people, who, found = spam_volume.cell_basis(of_cell, period, reference, labelled, replicates=1)
             corrected = {}
             if found:
                 corrected = dict(zip(who[spam_volume.CORRECTED], found.y[0, :, 0].tolist(), strict=True))
@@ -116,7 +120,7 @@ def volumes(given: pl.DataFrame, reference: Reference, labelled: frozenset[str])
     return rows
 
 
-def amounts(
+def spending_contributions(
     accounts: pl.DataFrame, frame: pl.DataFrame, price_level: pl.DataFrame, base: int
 ) -> list[dict[str, Any]]:
     """The contributions to study.investment: amounts, bands at their mean, and posts."""
@@ -133,12 +137,12 @@ def amounts(
         people = by_respondent(own, frame, last_day(period))
         respondents = people["respondent_id"].to_list()
         seed = seed_of("investment", channel, period, "bands")
-        found = spent(people, seed, np.ones((1, people.height)))
-        price = prices(np.array([dollars[name] for name in people["country_code"]]))
+        found = draw_spending(people, seed, np.ones((1, people.height)))
+        price = dollar_prices(np.array([dollars[name] for name in people["country_code"]]))
         share = of_strategies(own, "share", respondents, strategies)
-        y = measures(found.mean, share, factors(found.parts, price))
+        y = spending_measures(found.mean, share, component_factors(found.parts, price))
         beside = {"table_name": MONEY, "period_code": period, "channel_code": channel, "waived_by": MONEY}
-        rows += of_respondents(y, respondents, named(strategies), beside)
+        rows += of_respondents(y, respondents, measure_names(strategies), beside)
         told = people.filter("has_posts")["respondent_id"].to_list()
         filled = own.filter(pl.col("respondent_id").is_in(told)).with_columns(
             pl.col("posts").cast(pl.Float64)
@@ -161,7 +165,7 @@ def of_respondents(
     ]
 
 
-def waivers(
+def read_waivers(
     questionnaire_answer: pl.DataFrame, indicator_measure: pl.DataFrame, periods: Sequence[str]
 ) -> pl.DataFrame:
     """Who waived confidentiality, by respondent, period, channel and kind of contribution."""

@@ -41,8 +41,8 @@ def row_of(figure: Figure) -> dict[str, Any]:
     amounts = points | {"printed": figure.published}
     row = {name: figure.row[name] for name in SAME} | {
         # The column of its quantity: a sum over a column cannot mix two.
-        figure.row["estimand_code"]: {name: rounded(value, MONEY) for name, value in amounts.items()},
-        "deviation_pct": rounded(None if off is None else off * 100, PERCENT),
+        figure.row["estimand_code"]: {name: round_figure(value, MONEY) for name, value in amounts.items()},
+        "deviation_pct": round_figure(None if off is None else off * 100, PERCENT),
         "reproduction_code": code,
         "reproduction_text": text,
         "conf_status_code": "F",
@@ -52,16 +52,16 @@ def row_of(figure: Figure) -> dict[str, Any]:
     parts = [
         {
             "parameter_code": part.parameter_code,
-            "first_order": rounded(part.first_order, INDEX),
-            "total_order": rounded(part.total_order, INDEX),
-            "amount_low": rounded(part.low, MONEY),
-            "amount_high": rounded(part.high, MONEY),
+            "first_order": round_figure(part.first_order, INDEX),
+            "total_order": round_figure(part.total_order, INDEX),
+            "amount_low": round_figure(part.low, MONEY),
+            "amount_high": round_figure(part.high, MONEY),
         }
         for part in found.sensitivities
     ]
     return row | {"sensitivities": parts}
 
 
-def rounded(value: float | None, digits: Decimal) -> Decimal | None:
+def round_figure(value: float | None, digits: Decimal) -> Decimal | None:
     """A number as it is stored: the last bits of a double differ between machines."""
     return None if value is None else Decimal(value).quantize(digits)

@@ -23,7 +23,7 @@ from jobs.core.areas import COUNTRY, rows_on_day
 from jobs.core.counting_rules import OPERATOR
 from jobs.core.periods import count_days, last_day
 from jobs.study.estimate.given import ANSWERS, MONEY, SUBMISSION, Given, finding_id
-from jobs.study.estimate.rows import MEASURES, OWNERS, is_month, typed
+from jobs.study.estimate.rows import MEASURES, OWNERS, is_month, typed_rows
 from jobs.study.estimate.sample import Reference, Sample, point_estimates, sample_of
 from jobs.study.estimate.spending import ALL, POSTS
 
@@ -53,10 +53,10 @@ def transform(
     """A row for each respondent, period, channel and table with a suspicious figure."""
     reference = Reference(operator_frame, denominator, country, country_group)
     whole = contribution.filter(~is_month(pl.col("period_code")))
-    found = suspicious(whole, operator_frame, answer_bound)
+    found = find_suspicious(whole, operator_frame, answer_bound)
     if found.is_empty():
-        return typed([], TABLE)
-    moved = pl.DataFrame(list(influences(found, whole, reference)), infer_schema_length=None)
+        return typed_rows([], TABLE)
+    moved = pl.DataFrame(list(rank_influences(found, whole, reference)), infer_schema_length=None)
     have = {SUBMISSION: submission, ANSWERS: questionnaire_answer}
     of_account = pl.when(pl.col("table_name") == MONEY).then(pl.lit(ALL)).otherwise("channel_code")
     rows = (
@@ -69,18 +69,18 @@ def transform(
         given = Given(*(row[name] for name in (*CELL[:3], "respondent_id")))
         row["finding_id"] = finding_id(given, have, indicator_measure)
         row["rule_code"] = RULES[row["rule"]]
-    return typed(rows, TABLE)
+    return typed_rows(rows, TABLE)
 
 
-def suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
+def find_suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
     """A row for each figure and rule that it breaks, with what the rule expects. whole: contributions of
     quarters and years."""
-    rows = checked(with_subscriptions(whole, frame))
+    rows = checked_series(with_subscriptions(whole, frame))
     if rows.is_empty():
         return rows
     periods = sorted(set(rows["period_code"]))
     about = pl.DataFrame(
-        {"period_code": periods, "before": [before(each) for each in periods],
+        {"period_code": periods, "before": [period_before(each) for each in periods],
          "days": [count_days(each) for each in periods], "day": [last_day(each) for each in periods]}
     )  # fmt: skip
     rate = pl.col("contribution") / (pl.col("subscribed") * pl.col("days"))
@@ -116,7 +116,7 @@ def suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFrame) -
     return pl.concat(part.select(columns) for part in parts)
 
 
-def checked(rows: pl.DataFrame) -> pl.DataFrame:
+def checked_series(rows: pl.DataFrame) -> pl.DataFrame:
     """Of contributions the series that are checked: of each unit and quantity one, and of money all of it and
     the posts."""
     is_money = pl.col("table_name") == MONEY
@@ -150,8 +150,8 @@ def with_subscriptions(whole: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame
 
 
 def with_bounds(rows: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
-    """Rows of suspicious() whose channel and component have a bound, as their expected value; of a channel's
-    own before that of all."""
+    """Rows of find_suspicious() whose channel and component have a bound, as their expected value; of a
+    channel's own before that of all."""
     limits = bounds.select(
         *("table_name", "component_code", "high_per_subscription", "valid_from", "valid_to"),
         limited="channel_code",
@@ -172,7 +172,7 @@ def with_bounds(rows: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def before(period: str) -> str:
+def period_before(period: str) -> str:
     """The period of the same length that ends where this one begins: of 2026-Q1 it is 2025-Q4."""
     year, number = int(period[:4]), (int(period[6:]) if "Q" in period else 0)
     if not number:
@@ -180,7 +180,9 @@ def before(period: str) -> str:
     return f"{year}-Q{number - 1}" if number > 1 else f"{year - 1}-Q4"
 
 
-def influences(found: pl.DataFrame, whole: pl.DataFrame, reference: Reference) -> Iterator[dict[str, Any]]:
+def rank_influences(
+    found: pl.DataFrame, whole: pl.DataFrame, reference: Reference
+) -> Iterator[dict[str, Any]]:
     """found with the area that each moves most, and by how much of its estimate in percent."""
     samples: dict[tuple[object, ...], Sample] = {}
     known = whole.join(found.select(CELL).unique(), on=list(CELL), how="semi")
@@ -193,7 +195,7 @@ def influences(found: pl.DataFrame, whole: pl.DataFrame, reference: Reference) -
         if key not in samples:
             answered = people.select("respondent_id", subscriptions="own_subscriptions")
             samples[key], _ = sample_of(reference, answered, channel, period, ("influence",), replicates=0)
-        areas = published(samples[key], is_money=cell[0] == MONEY)
+        areas = published_areas(samples[key], is_money=cell[0] == MONEY)
         yield from moved_most(samples[key], areas, people, rows)
 
 
@@ -223,7 +225,7 @@ def moved_most(
         }
 
 
-def published(sample: Sample, is_money: bool) -> list[str]:
+def published_areas(sample: Sample, is_money: bool) -> list[str]:
     """The areas that may be published: the world, regions and groups where anyone answered, and but for money
     countries where three holdings did."""
     answering = sample.weighted.operators.is_respondent

@@ -17,7 +17,7 @@ from jobs.questionnaire.standing import standing_answers
 from jobs.study.estimate.finding_decisions import Finding
 from jobs.study.estimate.given import ANSWERS, Given
 from jobs.study.estimate.spending import POSTS
-from jobs.study.finding import before
+from jobs.study.finding import period_before
 
 # What a rule finds odd, said without anyone else's figure.
 WHY = {
@@ -33,40 +33,45 @@ period, and whether something was counted twice or left out. Then answer
 """
 
 
-def questions(findings: Iterable[Finding], answers: pl.DataFrame, indicators: pl.DataFrame) -> dict[str, str]:
+def respondents_questions(
+    findings: Iterable[Finding], answers: pl.DataFrame, indicators: pl.DataFrame
+) -> dict[str, str]:
     """The text for each respondent with findings, by respondent_id. answers: study.questionnaire_answer.
     indicators: ref.indicator_measure."""
     of: dict[str, list[Finding]] = {}
     for each in findings:
         of.setdefault(each.respondent_id, []).append(each)
-    return {name: question(name, given, answers, indicators) for name, given in sorted(of.items())}
+    return {name: write_question(name, given, answers, indicators) for name, given in sorted(of.items())}
 
 
-def question(
+def write_question(
     respondent: str, findings: Sequence[Finding], answers: pl.DataFrame, indicators: pl.DataFrame
 ) -> str:
     parts = [f"To {respondent}", "Before anything is published, we ask you to check what you gave."]
     for number, each in enumerate(findings, start=1):
         previous = each.previous_contribution
-        told = {"before": before(each.period_code), "previous": "" if previous is None else shown(previous)}
-        lines = [f"{figure(each)}, {each.period_code}: {shown(each.contribution)}."]
+        told = {
+            "before": period_before(each.period_code),
+            "previous": "" if previous is None else format_number(previous),
+        }
+        lines = [f"{describe_figure(each)}, {each.period_code}: {format_number(each.contribution)}."]
         lines.append(WHY[each.rule_code].format(**told))
         if previous is not None and each.rule_code != "previous":
             lines.append("For {before} you gave {previous}.".format(**told))
         in_form = given_in_form(each, answers, indicators)
         lines.append("In your form you answered:" if in_form else "It comes from the packages that you sent.")
-        parts.append(paragraph(f"{number}. {' '.join(lines)}", "   "))
+        parts.append(fill_paragraph(f"{number}. {' '.join(lines)}", "   "))
         if in_form:
             parts.append("\n".join(f"     {line}" for line in in_form))
         parts.append(f"   Reference: {each.finding_id}")
     return "\n\n".join([*parts, ASKED])
 
 
-def paragraph(text: str, indent: str = "") -> str:
+def fill_paragraph(text: str, indent: str = "") -> str:
     return textwrap.fill(text, 78, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def figure(found: Finding) -> str:
+def describe_figure(found: Finding) -> str:
     """What the figure is of, by the names of the code lists: `E-mail, Recipient: certain spam`."""
     channel = codelist_rows("channel")[found.channel_code]["name"]
     if Given(*given_of(found)).is_money:
@@ -81,7 +86,7 @@ def figure(found: Finding) -> str:
 
 
 def short_figure(found: Finding) -> str:
-    """figure() by codes: `EMAIL attempted units`, `SMS posts`."""
+    """describe_figure() by codes: `EMAIL attempted units`, `SMS posts`."""
     if Given(*given_of(found)).is_money:
         return f"{found.channel_code} {'posts' if POSTS in found.series.split('/') else 'spending'}"
     codes = [code for code in found.series.split("/") if code != OPERATOR]
@@ -105,6 +110,6 @@ def given_of(found: Finding) -> tuple[str, str, str, str]:
     return found.table_name, found.period_code, found.channel_code, found.respondent_id
 
 
-def shown(number: float) -> str:
+def format_number(number: float) -> str:
     """A number with separators: whole where it is large, else three digits."""
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"

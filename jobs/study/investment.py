@@ -14,9 +14,9 @@ from jobs.core.periods import last_day
 from jobs.costs.investment_assumptions import draw_parameters
 from jobs.stats.estimation import REPLICATES, Array, seed_of
 from jobs.stats.sampling import Samples
-from jobs.study.estimate.area_rows import estimates
+from jobs.study.estimate.area_rows import estimate_areas
 from jobs.study.estimate.days import of_all_days
-from jobs.study.estimate.rows import is_month, total, typed
+from jobs.study.estimate.rows import is_month, sum_or_null, typed_rows
 from jobs.study.estimate.sample import Reference, Sample, point_estimates, sample_of
 from jobs.study.estimate.spending import (
     ALL,
@@ -25,12 +25,12 @@ from jobs.study.estimate.spending import (
     by_respondent,
     capital_drawn,
     certain_factors,
-    factors,
-    measures,
-    named,
+    component_factors,
+    dollar_prices,
+    draw_spending,
+    measure_names,
     of_strategies,
-    prices,
-    spent,
+    spending_measures,
 )
 from jobs.study.investment_account import prices_of
 
@@ -67,7 +67,7 @@ def transform(
     for accounts in investment_account.sort(*by, "respondent_id", "strategy_code").partition_by(by):
         drawn = draw_parameters(rows_on_day(cost_parameter, last_day(str(accounts["period_code"][0]))))
         rows += channel_rows(accounts, traffic, reference, dollars, drawn)
-    return typed(rows, TABLE)
+    return typed_rows(rows, TABLE)
 
 
 def yearly_units(submission: pl.DataFrame) -> pl.DataFrame:
@@ -86,7 +86,7 @@ def yearly_units(submission: pl.DataFrame) -> pl.DataFrame:
             & (pl.col("unit_code") == unit)
         )
         .group_by(*by, "definition_code")
-        .agg(total(pl.col("units")), pl.col("subscriptions").max())
+        .agg(sum_or_null(pl.col("units")), pl.col("subscriptions").max())
         .group_by(by)
         .agg(pl.col("units").max(), pl.col("subscriptions").max())
         .sort(by)
@@ -112,13 +112,13 @@ def channel_rows(
     units = yearly_totals(traffic, reference, channel, period)
     beside = {"period_code": period, "channel_code": channel}
     rows = [
-        *money(accounts, people, reference, dollars, drawn, strategies, ("investment", channel, period)),
-        *posts(accounts, people, reference, strategies, ("posts", channel, period)),
+        *money_rows(accounts, people, reference, dollars, drawn, strategies, ("investment", channel, period)),
+        *post_rows(accounts, people, reference, strategies, ("posts", channel, period)),
     ]
     return [row | beside | {"per_thousand_units": per_thousand(row, units)} for row in rows]
 
 
-def money(
+def money_rows(
     accounts: pl.DataFrame,
     people: pl.DataFrame,
     reference: Reference,
@@ -135,26 +135,29 @@ def money(
         .rows()
     )
     capital = capital_drawn(answered, [class_of[name] for name in answered["country_code"]], drawn)
-    found = spent(answered, seed_of(*key, "bands"), capital)
+    found = draw_spending(answered, seed_of(*key, "bands"), capital)
     share = of_strategies(accounts, "share", answered["respondent_id"].to_list(), strategies)
-    price = prices(np.array([dollars[name] for name in answered["country_code"]]))
+    price = dollar_prices(np.array([dollars[name] for name in answered["country_code"]]))
     is_band = answered["is_band"].to_numpy()
-    own = factors(found.parts, price)
-    stands = y = measures(found.mean, share, own)
+    own = component_factors(found.parts, price)
+    stands = y = spending_measures(found.mean, share, own)
     freedom = None
     if is_band.any() or (capital != 1).any():
         # Else every replicate has the same amounts.
-        y = np.concatenate([y[None], measures(found.draws, share, factors(found.drawn_parts, price))])
+        y = np.concatenate(
+            [y[None], spending_measures(found.draws, share, component_factors(found.drawn_parts, price))]
+        )
         freedom = freedom_of(is_band)
-    least = measures(found.certain, share, certain_factors(found.certain_parts, price, is_band))
+    least = spending_measures(found.certain, share, certain_factors(found.certain_parts, price, is_band))
     # Parts of a multiplied whole differ from themselves in last digits: what is certain is so to the last.
     least = np.where(np.isclose(least, stands, rtol=1e-12, atol=0), stands, least)
-    rows = estimates(sample, y, least, freedom)
+    rows = estimate_areas(sample, y, least, freedom)
     lowest, highest = (
-        point_estimates(sample, measures(amounts, share, own)) for amounts in (found.lowest, found.highest)
+        point_estimates(sample, spending_measures(amounts, share, own))
+        for amounts in (found.lowest, found.highest)
     )
     banded = banded_in(sample, is_band)
-    names = named(strategies)
+    names = measure_names(strategies)
     for row in rows:
         area, measure = str(row["area_code"]), int(str(row["measure"]))
         strategy, component, conversion = names[measure]
@@ -175,7 +178,7 @@ def freedom_of(is_band: Array) -> float:
     return max(float(len(is_band) - 1), 1.0) if is_band.any() else float(REPLICATES - 1)
 
 
-def posts(
+def post_rows(
     accounts: pl.DataFrame,
     people: pl.DataFrame,
     reference: Reference,
@@ -199,7 +202,7 @@ def posts(
             "conversion_code": NO_MONEY,
             "band_count": banded[str(row["area_code"])],
         }
-        for row in estimates(sample, y)
+        for row in estimate_areas(sample, y)
     ]
 
 
@@ -228,5 +231,5 @@ def yearly_totals(traffic: pl.DataFrame, reference: Reference, channel: str, per
     if answered.is_empty():
         return {}
     sample, answered = sample_of(reference, answered, channel, period, ("units", channel, period))
-    rows = estimates(sample, answered.select("units").to_numpy())
+    rows = estimate_areas(sample, answered.select("units").to_numpy())
     return {str(row["area_code"]): row["estimate"] for row in rows}

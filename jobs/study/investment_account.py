@@ -13,8 +13,8 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
 from jobs.costs.investment_assumptions import account_assumptions, central_values
 from jobs.questionnaire.standing import standing_answers
-from jobs.study.estimate.accounts import BAND, Price, account, bands_of_base, rises_of
-from jobs.study.estimate.rows import typed
+from jobs.study.estimate.accounts import BAND, Price, account_rows, bands_of_base, rises_of
+from jobs.study.estimate.rows import typed_rows
 
 TABLE = "study.investment_account"
 # Questions on money, and on what divides it.
@@ -56,12 +56,14 @@ def transform(
         country_group,
     )
     rows: list[dict[str, object]] = []
-    for answers in standing(questionnaire_answer).sort("period_code").partition_by("period_code"):
-        rows += accounts(answers, known)
-    return typed(rows, TABLE)
+    for answers in (
+        standing_money_answers(questionnaire_answer).sort("period_code").partition_by("period_code")
+    ):
+        rows += account_all(answers, known)
+    return typed_rows(rows, TABLE)
 
 
-def standing(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
+def standing_money_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     """Operators' answers for a year on money and on what divides it, as they stand, and what they hold back
     or have none of (value null)."""
     yearly = pl.col("period_code").str.contains(r"^\d{4}$") & pl.col("indicator_code").str.contains(ASKED)
@@ -70,8 +72,8 @@ def standing(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
 
 
 def operators_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
-    """Of standing() what holds a value: an answer that was withdrawn supersedes the one before it."""
-    return standing(questionnaire_answer).filter(pl.col("value").is_not_null())
+    """Of standing_money_answers() what holds a value: a withdrawn answer supersedes the one before it."""
+    return standing_money_answers(questionnaire_answer).filter(pl.col("value").is_not_null())
 
 
 def prices_of(price_level: pl.DataFrame) -> dict[tuple[str, int], Price]:
@@ -84,7 +86,7 @@ def prices_of(price_level: pl.DataFrame) -> dict[tuple[str, int], Price]:
     }
 
 
-def accounts(answers: pl.DataFrame, known: Known) -> list[dict[str, object]]:
+def account_all(answers: pl.DataFrame, known: Known) -> list[dict[str, object]]:
     """The accounts of all respondents of a year. Raises ObservatoryError with a line for each answer that is
     wrong and who gave it."""
     period = str(answers["period_code"][0])
@@ -129,7 +131,7 @@ def accounts(answers: pl.DataFrame, known: Known) -> list[dict[str, object]]:
                     " region"
                 )
             now, base = (price_of(prices, name, year) for year in (int(period), int(assumed["base_year"])))
-            of_respondent = account(
+            of_respondent = account_rows(
                 given[respondent],
                 {row["channel_code"]: float(row["subscriptions"]) for row in listed[respondent]},
                 (now, base),

@@ -22,10 +22,10 @@ from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED, STOPPED
 from jobs.core.periods import last_day
 from jobs.core.shares import CALLS, UNTOLD
 from jobs.costs.investment_assumptions import account_assumptions, central_values
-from jobs.study.estimate.accounts import Asset, Price, capital
-from jobs.study.estimate.days import answered
+from jobs.study.estimate.accounts import Asset, Price, yearly_capital
+from jobs.study.estimate.days import keep_covered_months
 from jobs.study.estimate.investment_targets import of_channel, value_of
-from jobs.study.estimate.rows import confidentiality, is_month, typed
+from jobs.study.estimate.rows import conf_status_code, is_month, typed_rows
 from jobs.study.investment_account import price_of, prices_of
 
 TABLE = "study.investment_gap"
@@ -55,7 +55,7 @@ def transform(
     period_code and channel_code.
     """
     prices = prices_of(price_level)
-    audited = stopping(called(submission, submission_quality, measure))
+    audited = stopped_share(called_spam(submission, submission_quality, measure))
     whole = investment.filter(
         (pl.col("strategy_code") == "_T")
         & (pl.col("component_code") == "_T")
@@ -79,10 +79,12 @@ def transform(
             )
         found = channel_rows(spending, members, prices, investment_assumption, wanted, best)
         rows += [row | {"period_code": period, "channel_code": channel} for row in found]
-    return typed(rows, TABLE)
+    return typed_rows(rows, TABLE)
 
 
-def called(submission: pl.DataFrame, submission_quality: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFrame:
+def called_spam(
+    submission: pl.DataFrame, submission_quality: pl.DataFrame, measure: pl.DataFrame
+) -> pl.DataFrame:
     """Months of respondents whose filter was audited or tested: how many of their attempted messages were
     certain spam and stopped, before or with their content; the filter's calls of the rest, with the shares of
     spam in them."""
@@ -100,7 +102,7 @@ def called(submission: pl.DataFrame, submission_quality: pl.DataFrame, measure: 
     cells = measure.filter(pl.col("is_included") & (pl.col("measure_code") == "attempted"))
     by = ["respondent_id", "period_code", "channel_code"]
     return (
-        answered(submission)
+        keep_covered_months(submission)
         .filter(pl.col("direction_code").is_in(RECEIVED) & (pl.col("definition_code") == OPERATOR))
         .filter(is_month(pl.col("period_code")))
         .join(cells, on=["unit_code", "stage_code", "outcome_code"], how="semi")
@@ -110,9 +112,9 @@ def called(submission: pl.DataFrame, submission_quality: pl.DataFrame, measure: 
     )
 
 
-def stopping(months: pl.DataFrame) -> pl.DataFrame:
+def stopped_share(months: pl.DataFrame) -> pl.DataFrame:
     """Each respondent's year: the share of the spam sent to it that it stopped, and how much of what it
-    flagged was spam, over the months of called().
+    flagged was spam, over the months of called_spam().
 
     Spam is as jobs.study.estimate.audits estimates it: certain before content, half of what was undecided
     there, and of each call its share; half of a call without one. Stopped is of it what was refused before
@@ -152,9 +154,10 @@ def capital_costs(
     rows = []
     for respondent, country, told in owned.select("respondent_id", "country_code", "assets").rows():
         assets = [Asset(**each) for each in told]
-        own = capital(assets, priced[classes[country]])
+        own = yearly_capital(assets, priced[classes[country]])
         rows += [
-            (respondent, name, capital(assets, each) / own if own else 1.0) for name, each in priced.items()
+            (respondent, name, yearly_capital(assets, each) / own if own else 1.0)
+            for name, each in priced.items()
         ]
     schema = {"respondent_id": pl.String, "development_code": pl.String, "over_own": pl.Float64}
     return pl.DataFrame(rows, schema, orient="row")
@@ -249,7 +252,7 @@ def channel_rows(
             assets = best["capital"].get(classes[name], 0.0)
             targets["best"][name] = assets + best["rest"] + best["labour"] * price.ppp / price.market
     # A norm is nobody's spending.
-    few = {"best"} if "best" in targets and best and confidentiality(best["owners"]) == "C" else set()
+    few = {"best"} if "best" in targets and best and conf_status_code(best["owners"]) == "C" else set()
     listed = {
         area.code: area.countries
         for area in list_areas(members.filter(pl.col("country_code").is_in(list(of_country))))

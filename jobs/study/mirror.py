@@ -11,8 +11,8 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.core.areas import holds_on
-from jobs.study.estimate.days import answered
-from jobs.study.estimate.rows import OWNERS, decimal, last_day, total
+from jobs.study.estimate.days import keep_covered_months
+from jobs.study.estimate.rows import OWNERS, last_day, sum_or_null, to_decimal
 
 CELL = ["period_code", "channel_code", "measure_code", "definition_code"]
 PAIR = [*CELL, "origin_code", "destination_code", "link_code"]
@@ -35,19 +35,23 @@ def transform(submission_route: pl.DataFrame, operator_frame: pl.DataFrame) -> p
     In parts: a row needs all respondents of a cell, so the key is period_code, channel_code and
     definition_code.
     """
-    given = answered(submission_route)
-    sent = side(given, "outbound", SENT, "origin_code", "destination_code", "sent")
-    received = side(given, "inbound", RECEIVED, "destination_code", "origin_code", "received")
-    people = framed(operator_frame, submission_route)
+    given = keep_covered_months(submission_route)
+    sent = report_side(given, "outbound", SENT, "origin_code", "destination_code", "sent")
+    received = report_side(given, "inbound", RECEIVED, "destination_code", "origin_code", "received")
+    people = frame_by_month(operator_frame, submission_route)
     origin, destination = [*CELL, "origin_code"], [*CELL, "destination_code"]
     figures = [f"{name}_{each}" for name in ("sent", "received") for each in (*MEASURES, "unplaced_units")]
     beside = (
-        pairs(sent, "destination_code")
-        .join(pairs(received, "origin_code"), on=PAIR, how="full", coalesce=True)
-        .join(tellers(sent, people, "origin_code", "sent"), on=origin)
-        .join(tellers(received, people, "destination_code", "received"), on=destination)
-        .join(unplaced(sent, "origin_code", "destination_code", "sent"), on=origin, how="left")
-        .join(unplaced(received, "destination_code", "origin_code", "received"), on=destination, how="left")
+        sum_pairs(sent, "destination_code")
+        .join(sum_pairs(received, "origin_code"), on=PAIR, how="full", coalesce=True)
+        .join(reporting_countries(sent, people, "origin_code", "sent"), on=origin)
+        .join(reporting_countries(received, people, "destination_code", "received"), on=destination)
+        .join(unplaced_units(sent, "origin_code", "destination_code", "sent"), on=origin, how="left")
+        .join(
+            unplaced_units(received, "destination_code", "origin_code", "received"),
+            on=destination,
+            how="left",
+        )
         .with_columns(pl.col(figures).fill_null(0))
     )
     difference = pl.col("sent_units") - pl.col("received_units")
@@ -72,7 +76,7 @@ def transform(submission_route: pl.DataFrame, operator_frame: pl.DataFrame) -> p
     )
 
 
-def side(
+def report_side(
     route: pl.DataFrame, direction: str, measures: dict[str, str], own: str, partner: str, name: str
 ) -> pl.DataFrame:
     """The reports of one side, with the countries by their part in it; each row under its link and under all
@@ -93,7 +97,7 @@ def side(
     return pl.concat([rows, rows.with_columns(link_code=pl.lit(ALL))])
 
 
-def pairs(given: pl.DataFrame, partner: str) -> pl.DataFrame:
+def sum_pairs(given: pl.DataFrame, partner: str) -> pl.DataFrame:
     """Sums of a side over each pair of two countries."""
     names = [each for each in given.columns if each.endswith(tuple(MEASURES))]
     return (
@@ -103,12 +107,12 @@ def pairs(given: pl.DataFrame, partner: str) -> pl.DataFrame:
     )
 
 
-def tellers(given: pl.DataFrame, people: pl.DataFrame, own: str, name: str) -> pl.DataFrame:
+def reporting_countries(given: pl.DataFrame, people: pl.DataFrame, own: str, name: str) -> pl.DataFrame:
     """The countries that report a cell: how many of their operators do, and what share of subscriptions
     these have."""
     in_frame = people.rename({"country_code": own})
     by = ["period_code", "channel_code", own]
-    of_all = in_frame.group_by(by).agg(of_all=total(pl.col("subscriptions")))
+    of_all = in_frame.group_by(by).agg(of_all=sum_or_null(pl.col("subscriptions")))
     share = pl.col("of_tellers") * 100 / pl.when(pl.col("of_all") != 0).then(pl.col("of_all"))
     return (
         given.select(*CELL, own, "respondent_id")
@@ -117,15 +121,15 @@ def tellers(given: pl.DataFrame, people: pl.DataFrame, own: str, name: str) -> p
         .group_by(*CELL, own)
         .agg(
             pl.len().cast(pl.Int64).alias(f"{name}_respondent_count"),
-            of_tellers=total(pl.col("subscriptions")),
+            of_tellers=sum_or_null(pl.col("subscriptions")),
         )
         .join(of_all, on=by, how="left")
-        .with_columns(decimal(share, 2).alias(f"{name}_coverage_pct"))
+        .with_columns(to_decimal(share, 2).alias(f"{name}_coverage_pct"))
         .drop("of_tellers", "of_all")
     )
 
 
-def framed(operator_frame: pl.DataFrame, route: pl.DataFrame) -> pl.DataFrame:
+def frame_by_month(operator_frame: pl.DataFrame, route: pl.DataFrame) -> pl.DataFrame:
     """The operators of the frame in each month, as of its last day."""
     months = route.select("period_code").unique()
     return (
@@ -135,7 +139,7 @@ def framed(operator_frame: pl.DataFrame, route: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def unplaced(given: pl.DataFrame, own: str, partner: str, name: str) -> pl.DataFrame:
+def unplaced_units(given: pl.DataFrame, own: str, partner: str, name: str) -> pl.DataFrame:
     """Units to or from no known country that a country's operators report, by all links: who does not know
     the one may not know the other."""
     return (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.questionnaire.standing import question_code, standing_answers
-from jobs.study.estimate.rows import decimal
+from jobs.study.estimate.rows import to_decimal
 
 TABLE = "study.public_spending"
 MONEY, DAYS = ("sp701", "sp704", "sp705", "sp711"), "sp706"
@@ -37,11 +37,11 @@ def transform(
         price_currency="currency_code",
     )
     is_money = pl.col("question_code") != DAYS
-    number = decimal(pl.col("value"), 4)
+    number = to_decimal(pl.col("value"), 4)
     real = number.cast(pl.Float64) * pl.col("base_deflator") / pl.col("deflator_index")
 
     def money(amount: pl.Expr) -> pl.Expr:
-        return pl.when(is_money).then(decimal(amount, 2))
+        return pl.when(is_money).then(to_decimal(amount, 2))
 
     return (
         answers.join(now, on=["country_code", "period_code"], how="left")
@@ -59,7 +59,7 @@ def transform(
             real_amount=money(real),
             ppp_amount=money(real / pl.col("base_ppp")),
             market_amount=money(real / pl.col("base_market")),
-            person_days=pl.when(~is_money).then(decimal(number, 2)),
+            person_days=pl.when(~is_money).then(to_decimal(number, 2)),
             # One administration stands behind it.
             conf_status_code=pl.lit("C"),
         )

@@ -5,7 +5,7 @@ import polars as pl
 from jobs.core.areas import holds_on
 from jobs.core.counting_rules import OPERATOR
 from jobs.questionnaire.standing import RESPONDENT, last_part, question_code, standing_answers
-from jobs.study.estimate.rows import decimal, last_day
+from jobs.study.estimate.rows import last_day, to_decimal
 
 # The questions on the definition of spam and on how figures were obtained, by channel, and on their days.
 DEFINITION, BASIS, LAST = "sp301", "sp302", "sp105.last"
@@ -19,7 +19,7 @@ UNITS = "units"
 MAILBOXES, MOBILE, FIXED, OVER_IP = "sp201", "sp202", "sp203", "sp204"
 
 
-def counted(
+def countable_answers(
     questionnaire_answer: pl.DataFrame, indicator_measure: pl.DataFrame, definition: pl.DataFrame
 ) -> pl.DataFrame:
     """Answers that stand and are numbers that logs have too: a row for each respondent, period and indicator,
@@ -31,7 +31,7 @@ def counted(
     """
     standing = standing_answers(questionnaire_answer)
     figures = (
-        standing.with_columns(answer_value=decimal(pl.col("value"), 2))
+        standing.with_columns(answer_value=to_decimal(pl.col("value"), 2))
         .filter(pl.col("answer_value").is_not_null())
         .select(*RESPONDENT, "indicator_code", "country_code", "answer_status_code", "answer_value")
         .join(indicator_measure.drop("source", "valid_from", "valid_to"), on="indicator_code")
@@ -40,7 +40,11 @@ def counted(
     )
     is_estimate = (pl.col("basis_code") == JUDGED) | pl.col("is_shifted")
     status = pl.when(is_estimate).then(pl.lit("E")).otherwise("answer_status_code")
-    return named(figures, definition).with_columns(answer_status_code=status).drop("basis_code", "is_shifted")
+    return (
+        name_definitions(figures, definition)
+        .with_columns(answer_status_code=status)
+        .drop("basis_code", "is_shifted")
+    )
 
 
 def channels_bases(standing: pl.DataFrame) -> pl.DataFrame:
@@ -65,7 +69,7 @@ def shifted_periods(standing: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def named(figures: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+def name_definitions(figures: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     """figures with the definition of ref.definition that is the respondent's: the operator's own, what is
     unsolicited and bulk, or the law of its country, each where exactly one is of the channel and day."""
     code = pl.col("definition_code")
@@ -99,7 +103,7 @@ def named(figures: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     return distinct.join(one, on="row", how="left").drop("row")
 
 
-def subscribed(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
+def answered_subscriptions(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     """The subscriptions that respondents answered: a row for each respondent, period and channel.
 
     Those of circuit-switched calls are mobile and fixed ones without voice over IP, where all three were

@@ -7,7 +7,7 @@ import polars as pl
 from jobs.core.counting_rules import RECEIVED
 from jobs.study.estimate.days import of_all_days
 from jobs.study.estimate.rows import AT_LEAST, MEASURES, is_month
-from jobs.study.questionnaire_answer import UNITS, counted
+from jobs.study.questionnaire_answer import UNITS, countable_answers
 
 BY = ("respondent_id", "period_code", "channel_code", "definition_code", "measure_code", "quantity_code")
 
@@ -32,14 +32,14 @@ def transform(
         "measure_code", "unit_code", "stage_code", "outcome_code"
     )
     logs = (
-        logged(submission)
+        logged_figures(submission)
         .join(permitted, on=["unit_code", "stage_code", "outcome_code"])
         .group_by(BY)
         .agg(logs_value=pl.col("value").sum().cast(pl.Decimal(24, 2)))
     )
     is_spam = pl.col("quantity_code") != UNITS
     is_other = is_spam & pl.col("named_definition_code").is_null()
-    answers = counted(questionnaire_answer, indicator_measure, definition).with_columns(
+    answers = countable_answers(questionnaire_answer, indicator_measure, definition).with_columns(
         # A figure of a part is an estimate of the whole.
         obs_status_code=pl.when(is_other)
         .then(pl.lit("D"))
@@ -76,7 +76,7 @@ def transform(
     )
 
 
-def logged(submission: pl.DataFrame) -> pl.DataFrame:
+def logged_figures(submission: pl.DataFrame) -> pl.DataFrame:
     """Log figures of months, and of the quarters and years of which a respondent gave every month; one row a
     cell and quantity. Months that lack a few days are scaled, those that lack many are none."""
     period, month = pl.col("period_code"), is_month(pl.col("period_code"))

@@ -17,11 +17,19 @@ from jobs.core.periods import count_days, last_day
 from jobs.core.shares import CALLS, SHARES
 from jobs.stats.estimation import REPLICATES, Array, seed_of
 from jobs.study.estimate import audits
-from jobs.study.estimate.area_rows import estimates
+from jobs.study.estimate.area_rows import estimate_areas
 from jobs.study.estimate.days import of_all_days
-from jobs.study.estimate.rows import AT_LEAST, MEASURES, WEAKNESS, of_period, periods_of, total, typed
+from jobs.study.estimate.rows import (
+    AT_LEAST,
+    MEASURES,
+    WEAKNESS,
+    of_period,
+    periods_of,
+    sum_or_null,
+    typed_rows,
+)
 from jobs.study.estimate.sample import Reference, Sample, sample_of
-from jobs.study.questionnaire_answer import UNITS, counted, subscribed
+from jobs.study.questionnaire_answer import UNITS, answered_subscriptions, countable_answers
 from jobs.submission.subscriptions import far_apart
 
 TABLE = "study.spam_volume"
@@ -64,7 +72,7 @@ def transform(
     rows: list[dict[str, object]] = []
     for of_cell in given.sort(WHOSE).partition_by(CELL, maintain_order=True):
         rows += cell_rows(of_cell, reference, labelled)
-    return typed(rows, TABLE)
+    return typed_rows(rows, TABLE)
 
 
 def given_by(
@@ -77,8 +85,8 @@ def given_by(
 ) -> pl.DataFrame:
     """What respondents gave by logs and by answers, in GIVEN's columns."""
     months = of_all_days(submission)
-    logs = with_audits(logged(months, measure), months, submission_quality)
-    return pl.concat([logs, answered(questionnaire_answer, indicator_measure, definition)])
+    logs = with_audits(logged_figures(months, measure), months, submission_quality)
+    return pl.concat([logs, answered_figures(questionnaire_answer, indicator_measure, definition)])
 
 
 def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
@@ -87,7 +95,7 @@ def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
     return frozenset(code for code, texts in predicates if not asked_attributes(texts))
 
 
-def logged(submission: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFrame:
+def logged_figures(submission: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFrame:
     """Respondents' figures from logs: each unit, and the sum of two that the questionnaire asks for."""
     certain, possible = pl.col("spam_certain"), pl.col("spam_possible")
     had_content = pl.sql_expr(HAD_CONTENT)
@@ -103,7 +111,7 @@ def logged(submission: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFrame:
         .group_by(WHOSE)
         .agg(
             *(
-                total(pl.col(name)).alias(name)
+                sum_or_null(pl.col(name)).alias(name)
                 for name in (*MEASURES, "certain_before", "undecided_before", "content_seen")
             ),
             pl.col("day_count").max(),
@@ -119,7 +127,9 @@ def with_audits(
     """Rows of logged() in GIVEN's columns: with the filter's calls of the messages whose content respondents
     had, by month and channel, and the shares of spam that an audit or a test found in each call."""
     by = list(audits.BY)
-    certain, possible, units = (total(pl.col(name)) for name in ("spam_certain", "spam_possible", "units"))
+    certain, possible, units = (
+        sum_or_null(pl.col(name)) for name in ("spam_certain", "spam_possible", "units")
+    )
     calls = dict(zip(CALLS, (certain, possible - certain, units - possible), strict=True))
     called = (
         submission.filter(pl.col("direction_code").is_in(RECEIVED) & pl.sql_expr(HAD_CONTENT))
@@ -131,7 +141,7 @@ def with_audits(
     return logs.join(called, on=by, how="left").with_columns(pl.col(CALLS).fill_null(0)).select(GIVEN)
 
 
-def answered(
+def answered_figures(
     questionnaire_answer: pl.DataFrame, indicator_measure: pl.DataFrame, definition: pl.DataFrame
 ) -> pl.DataFrame:
     """Respondents' answers, in GIVEN's columns; null where one did not answer.
@@ -145,7 +155,7 @@ def answered(
     questions = indicator_measure.filter(pl.col("measure_code").is_in(list(UNIT))).with_columns(
         unit_code=pl.col("measure_code").replace_strict(UNIT, return_dtype=pl.String)
     )
-    answers = counted(questionnaire_answer, questions, definition)
+    answers = countable_answers(questionnaire_answer, questions, definition)
     named = answers.with_columns(definition_code=pl.col("named_definition_code"))
     of_units = answers.filter((pl.col("quantity_code") == UNITS) & pl.col("definition_code").is_not_null())
     value = pl.col("answer_value").round(mode="half_away_from_zero").cast(pl.Int64)
@@ -162,7 +172,7 @@ def answered(
             pl.col("answer_status_code").filter(weakness == weakness.max()).first(),
             is_least=((pl.col("answer_status_code") == AT_LEAST) & (pl.col("quantity_code") != UNITS)).any(),
         )
-        .join(subscribed(questionnaire_answer), on=[*WHOSE[:2], "channel_code"], how="left")
+        .join(answered_subscriptions(questionnaire_answer), on=[*WHOSE[:2], "channel_code"], how="left")
         .with_columns(
             spam_possible=pl.when("is_least")
             .then(pl.max_horizontal("units", "spam_certain"))
@@ -183,7 +193,7 @@ def cell_rows(given: pl.DataFrame, reference: Reference, labelled: frozenset[str
     cell = {name: given[name][0] for name in CELL}
     rows = []
     for period in periods_of(given):
-        people, who, found = behind(given, period, reference, labelled)
+        people, who, found = cell_basis(given, period, reference, labelled)
         for respondents in dict.fromkeys(filter(None, who.values())):
             quantities = [name for name in MEASURES if who[name] == respondents]
             sample, those = sample_of(
@@ -200,7 +210,7 @@ def cell_rows(given: pl.DataFrame, reference: Reference, labelled: frozenset[str
     return rows
 
 
-def behind(
+def cell_basis(
     given: pl.DataFrame,
     period: str,
     reference: Reference,
@@ -218,7 +228,7 @@ def behind(
     found = None
     if cell["unit_code"] in LABELLED and cell["definition_code"] in labelled:
         months = audits.of_period(given.filter(pl.col("answer_status_code").is_null()), period)
-        found = audits.corrected(months, seed_of(*cell.values(), period, CORRECTED), replicates)
+        found = audits.correct_spam(months, seed_of(*cell.values(), period, CORRECTED), replicates)
         who[CORRECTED] = tuple(months["respondent_id"].unique().sort()) if found else ()
     return people, who, found
 
@@ -252,7 +262,7 @@ def counted_rows(sample: Sample, those: pl.DataFrame, quantities: list[str]) -> 
     y = those.select(quantities).cast(pl.Float64).to_numpy()
     answers = by_answers(sample, y, those["answer_status_code"].to_numpy().astype(object))
     rows = []
-    for row in estimates(sample, y):
+    for row in estimate_areas(sample, y):
         place = row.pop("measure")
         assert isinstance(place, int)
         beside = dict(answers[str(row["area_code"]), place])
@@ -268,7 +278,7 @@ def corrected_rows(sample: Sample, found: audits.Corrected) -> list[dict[str, ob
     that was refused before there was content."""
     answering = sample.weighted.operators.is_respondent
     rows = []
-    for place, row in enumerate(estimates(sample, found.y, found.least, found.donors - 1)):
+    for place, row in enumerate(estimate_areas(sample, found.y, found.least, found.donors - 1)):
         inside = sample.member[place, answering]
         weights = inside * (1.0 if row["area_kind_code"] == COUNTRY else sample.weighted.weights[0])
         seen = float(weights @ found.seen)

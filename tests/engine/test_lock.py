@@ -170,7 +170,12 @@ def test_every_command_that_writes_waits_for_no_one(
     [
         runner.do_stages,
         *(audit.write_sample, audit.load_labels, renew.renew),
-        *(study_stage.land, study_stage.estimate, submission.land_packages, questionnaire.land_answers),
+        *(
+            study_stage.land_submissions,
+            study_stage.estimate_tables,
+            submission.land_packages,
+            questionnaire.land_answers,
+        ),
     ],
 )
 def test_every_function_that_writes_is_the_only_one(tmp_path: Path, writes: Any) -> None:

@@ -21,9 +21,9 @@ from jobs.engine.lock import writing
 from jobs.settings.config import Observatory
 from jobs.study import finding
 from jobs.study.estimate import finding_decisions, study_stage
-from jobs.study.estimate.given import ANSWERS, QUALITY, ROUTES, SUBMISSION, Given, without
+from jobs.study.estimate.given import ANSWERS, QUALITY, ROUTES, SUBMISSION, Given, leave_out
 from jobs.study.estimate.sample import Reference
-from jobs.study.finding_question import questions
+from jobs.study.finding_question import respondents_questions
 from sample_data.membership import FOLDER
 from tests.support.delta import write_delta
 from tests.support.examples import examples
@@ -50,7 +50,7 @@ def membership(channel: str | None = None) -> dict[str, pl.DataFrame]:
 
 def with_findings(have: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     for table in ("study.investment_account", "study.contribution", finding.TABLE):
-        have[table] = study_stage.compute(table, have)
+        have[table] = study_stage.compute_table(table, have)
     return have
 
 
@@ -138,7 +138,7 @@ def rules_of(*rows: dict[str, Any]) -> dict[str, set[int]]:
           "size_code": "SMALL", "subscriptions": 1000, "valid_from": dt.date(2020, 1, 1), "source": "x"}
          for name in names], "ref.operator_frame",
     )  # fmt: skip
-    found = finding.suspicious(contributions, frame, reference_table("ref.answer_bound"))
+    found = finding.find_suspicious(contributions, frame, reference_table("ref.answer_bound"))
     rules: dict[str, set[int]] = {}
     for name, rule in found.filter(pl.col("period_code") == "2026-Q4").select("respondent_id", "rule").rows():
         rules.setdefault(name, set()).add(rule)
@@ -200,7 +200,7 @@ def test_influence_is_how_far_the_estimate_really_moves(seed: int, factor: float
     )
     names = ("operator_frame", "denominator", "country", "country_group")
     known = Reference(*(now[f"ref.{name}"] for name in names))
-    (found,) = finding.influences(asked, rows, known)
+    (found,) = finding.rank_influences(asked, rows, known)
     moved = {}
     for area, before, after, holdings, kind in (
         volumes(was)
@@ -237,22 +237,24 @@ def lake(tmp_path: Path, odd: dict[str, pl.DataFrame]) -> Lake:
 
 
 def only_finding(lake: Lake) -> finding_decisions.Finding:
-    (found,) = finding_decisions.findings(lake)
+    (found,) = finding_decisions.list_findings(lake)
     return found
 
 
 def test_a_release_is_refused_while_a_finding_is_open(lake: Lake) -> None:
     (found,) = finding_decisions.open_findings(lake, ["2026-Q4"], 0.02)
-    (line,) = finding_decisions.notes(lake, 0.02)
+    (line,) = finding_decisions.note_findings(lake, 0.02)
     assert line == "Suspicious figures to be decided on before a release: 1; see `observatory study check`"
     assert finding_decisions.open_findings(lake, ["2026-Q3"], 0.02) == []
     assert finding_decisions.open_findings(lake, ["2026-Q4"], 1.0) == []
     with pytest.raises(ObservatoryError, match=f"{found.finding_id}: {ODD}, EMAIL") as told:
         finding_decisions.refuse_open(lake, ["2026-Q4", "2026"], 0.02)
     assert "observatory study check --decide ID --as confirmed|left_out" in str(told.value)
-    finding_decisions.decide(lake, found.finding_id, "confirmed", "botnet of October", "A. Officer", NOW)
+    finding_decisions.record_decision(
+        lake, found.finding_id, "confirmed", "botnet of October", "A. Officer", NOW
+    )
     finding_decisions.refuse_open(lake, ["2026-Q4", "2026"], 0.02)
-    assert finding_decisions.notes(lake, 0.02) == []
+    assert finding_decisions.note_findings(lake, 0.02) == []
     (row,) = lake.read(finding_decisions.TABLE).to_dicts()
     assert (row["decided_by"], row["decided_at"]) == ("A. Officer", NOW)
     assert row["reason_text"] == "botnet of October"
@@ -263,11 +265,11 @@ def test_a_figure_left_out_is_open_until_it_is_computed_and_decisions_change(lak
     found = only_finding(lake).finding_id
     for number, decision in enumerate(("confirmed", "left_out")):
         at = NOW + dt.timedelta(hours=number)
-        finding_decisions.decide(lake, found, decision, "as answered by telephone", "A. Officer", at)
+        finding_decisions.record_decision(lake, found, decision, "as answered by telephone", "A. Officer", at)
     with pytest.raises(ObservatoryError, match="run `observatory study estimate` first"):
         finding_decisions.refuse_open(lake, ["2026-Q4"], 0.02)
     assert (
-        finding_decisions.notes(lake, 1.0)[0]
+        finding_decisions.note_findings(lake, 1.0)[0]
         == f"{ODD}, EMAIL in 2026-Q4: left out by A. Officer: as answered by telephone"
     )
 
@@ -284,7 +286,9 @@ def test_a_decision_takes_a_finding_a_reason_and_a_name(
     lake: Lake, which: str | None, reason: str, by: str, says: str
 ) -> None:
     with pytest.raises(ObservatoryError, match=says):
-        finding_decisions.decide(lake, which or only_finding(lake).finding_id, "confirmed", reason, by, NOW)
+        finding_decisions.record_decision(
+            lake, which or only_finding(lake).finding_id, "confirmed", reason, by, NOW
+        )
     assert lake.read(finding_decisions.TABLE).is_empty()
 
 
@@ -311,7 +315,7 @@ def test_what_is_left_out_counts_as_if_it_had_never_come(odd: dict[str, pl.DataF
     assert never[ANSWERS].height < odd[ANSWERS].height
     for table, rows in remaining.items():
         assert rows.equals(never[table]), table
-    contributed = study_stage.compute("study.contribution", odd | remaining)
+    contributed = study_stage.compute_table("study.contribution", odd | remaining)
     assert ODD not in set(contributed["respondent_id"])
     others = odd["study.contribution"].filter(
         (pl.col("respondent_id") != ODD) & (pl.col("quantity_code") != "spam_corrected")
@@ -340,7 +344,7 @@ def test_a_quarter_by_logs_goes_with_its_months_routes_and_audits(channel: str, 
     have[ANSWERS] = rows_frame([], ANSWERS)
     who = have[table].filter(pl.col("channel_code") == channel)["respondent_id"].min()
     of = Given("study.spam_volume", "2026-Q4", channel, str(who))
-    remaining = without(of, have, INDICATORS)
+    remaining = leave_out(of, have, INDICATORS)
     for name in (SUBMISSION, table):
         is_own = (pl.col("respondent_id") == who) & (pl.col("channel_code") == channel)
         assert remaining[name].height < have[name].height
@@ -351,7 +355,7 @@ def test_an_account_is_left_out_in_all_channels() -> None:
     have = account_of("999999999999")
     (row,) = have[finding.TABLE].to_dicts()
     remaining, _ = finding_decisions.left_out(given_in(have), decided(row))
-    accounts = study_stage.compute("study.investment_account", have | remaining)
+    accounts = study_stage.compute_table("study.investment_account", have | remaining)
     assert set(accounts["respondent_id"]) == {f"ken-{number}" for number in range(2, 7)}
 
 
@@ -364,7 +368,7 @@ def numbers(text: str) -> set[str]:
 
 def test_a_question_holds_no_other_respondents_figure(lake: Lake, odd: dict[str, pl.DataFrame]) -> None:
     found = only_finding(lake)
-    ((who, text),) = questions([found], odd[ANSWERS], INDICATORS).items()
+    ((who, text),) = respondents_questions([found], odd[ANSWERS], INDICATORS).items()
     assert who == ODD and "E-mail" in text and "2026-Q4" in text and found.finding_id in text
     own = odd[ANSWERS].filter(pl.col("respondent_id") == ODD)
     known = {*own["value"].drop_nulls(), "1", f"{found.contribution:.0f}"}
@@ -377,7 +381,7 @@ def test_a_question_holds_no_other_respondents_figure(lake: Lake, odd: dict[str,
 
 def test_a_question_names_what_was_given_before(lake: Lake) -> None:
     found = replace(only_finding(lake), rule_code="previous", previous_contribution=1234.0)
-    ((_, text),) = questions([found], rows_frame([], ANSWERS), INDICATORS).items()
+    ((_, text),) = respondents_questions([found], rows_frame([], ANSWERS), INDICATORS).items()
     assert "what you gave for 2026-Q3: 1,234." in " ".join(text.split())
 
 
@@ -386,7 +390,7 @@ def test_money_is_asked_in_the_words_of_the_form() -> None:
     row = have[finding.TABLE].to_dicts()[0]
     names = finding_decisions.Finding.__dataclass_fields__
     found = finding_decisions.Finding(**{name: row.get(name) for name in names})
-    ((_, text),) = questions([found], have[ANSWERS], INDICATORS).items()
+    ((_, text),) = respondents_questions([found], have[ANSWERS], INDICATORS).items()
     assert "sp701.SERVER (2025): 999999999999" in text
 
 
@@ -441,18 +445,20 @@ def test_estimates_leave_out_what_was_decided(tmp_path: Path, monkeypatch: pytes
             lake.rewrite(have[table], table)
 
     def estimated(run_id: str) -> pl.DataFrame:
-        frames = study_stage.estimate(lake, setting, FOLDER, run_id, lambda text: None)
+        frames = study_stage.estimate_tables(lake, setting, FOLDER, run_id, lambda text: None)
         world = (pl.col("area_code") == "WORLD") & (pl.col("unit_code") == "attempted")
         return frames["study.spam_volume"].filter(world & (pl.col("period_code") == "2026-Q4"))
 
     with_odd = estimated("first")
     (found,) = finding_decisions.open_findings(lake, ["2026-Q4"], 0.02)
     assert study_stage.is_current(lake, setting, FOLDER)
-    finding_decisions.decide(lake, found.finding_id, "confirmed", "by telephone", "A. Officer", NOW)
+    finding_decisions.record_decision(lake, found.finding_id, "confirmed", "by telephone", "A. Officer", NOW)
     # It changes no estimate.
     assert study_stage.is_current(lake, setting, FOLDER)
     later = NOW + dt.timedelta(hours=1)
-    finding_decisions.decide(lake, found.finding_id, "left_out", "takes it back", "A. Officer", later)
+    finding_decisions.record_decision(
+        lake, found.finding_id, "left_out", "takes it back", "A. Officer", later
+    )
     assert not study_stage.is_current(lake, setting, FOLDER)
     left = estimated("second")
     finding_decisions.refuse_open(lake, ["2026-Q4"], 0.02)
@@ -462,7 +468,7 @@ def test_estimates_leave_out_what_was_decided(tmp_path: Path, monkeypatch: pytes
     with writing(lake.root, "test"):
         given_now = given_in(have)
         of = Given("study.spam_volume", "2026-Q4", "EMAIL", ODD)
-        for table, rows in without(of, given_now, INDICATORS).items():
+        for table, rows in leave_out(of, given_now, INDICATORS).items():
             lake.rewrite(rows, table)
     never = estimated("third")
     assert left.equals(never) and not left.equals(with_odd)

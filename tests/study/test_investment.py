@@ -23,16 +23,16 @@ from jobs.stats.formula import recovery_factor
 from jobs.stats.imputation import PARTS, impute_spending, multiply_capital
 from jobs.study.estimate.accounts import (
     Price,
-    account,
+    account_rows,
     annual_cost,
-    assets,
     bands_of_base,
-    capital,
-    converted,
-    posts,
+    convert_amounts,
+    count_posts,
+    list_assets,
     rises_of,
-    running,
-    split,
+    running_cost,
+    split_shares,
+    yearly_capital,
 )
 from jobs.study.estimate.sample import Reference, sample_of
 from jobs.study.estimate.spending import (
@@ -40,13 +40,13 @@ from jobs.study.estimate.spending import (
     by_respondent,
     capital_drawn,
     certain_factors,
-    factors,
-    measures,
-    named,
-    prices,
-    spent,
+    component_factors,
+    dollar_prices,
+    draw_spending,
+    measure_names,
+    spending_measures,
 )
-from jobs.study.investment import money
+from jobs.study.investment import money_rows
 from tests.support.examples import examples
 
 ASSUMED = {
@@ -79,7 +79,7 @@ def test_what_a_sum_holds_beside_its_parts_is_of_other_assets() -> None:
     """5 years at 7% is 0.243891 a year, of which half serves against spam."""
 
     def cost(answers: dict[str, str]) -> float:
-        return capital(assets(answers, ASSUMED, {0: 1.0}), ASSUMED)
+        return yearly_capital(list_assets(answers, ASSUMED, {0: 1.0}), ASSUMED)
 
     apart = {"sp701.SERVER": "1000"}
     assert cost(apart) == cost(apart | {"sp701._T": "1000"}) == pytest.approx(1000 * 0.243891 / 2, rel=1e-5)
@@ -96,7 +96,7 @@ def test_assets_bought_earlier_cost_what_they_would_at_the_prices_of_the_year() 
     since = {0: 1.0, 1: 1.5, 2: 2.336}
 
     def bought(answers: dict[str, str]) -> list[float]:
-        return [each.purchase for each in assets(answers, ASSUMED, since)]
+        return [each.purchase for each in list_assets(answers, ASSUMED, since)]
 
     assert bought({"sp701.SERVER": "100", "sp704.SERVER": "100"}) == pytest.approx([100, 233.6])
     assert bought({"sp704.SERVER": "100", "sp703.SERVER": "10"}) == pytest.approx([233.6])
@@ -111,14 +111,17 @@ def test_assets_bought_earlier_cost_what_they_would_at_the_prices_of_the_year() 
 
 
 def test_staff_days_do_not_count_beside_the_cost_of_staff() -> None:
-    assert running({"sp705.STAFF": "500", "sp706": "20"}, 100.0) == (500, 0)
-    assert running({"sp705.LICENCE": "70", "sp706": "20"}, 100.0) == (2000, 70)
-    assert running({"sp705._T": "5000", "sp706": "20"}, 100.0) == (2000, 3000)
+    assert running_cost({"sp705.STAFF": "500", "sp706": "20"}, 100.0) == (500, 0)
+    assert running_cost({"sp705.LICENCE": "70", "sp706": "20"}, 100.0) == (2000, 70)
+    assert running_cost({"sp705._T": "5000", "sp706": "20"}, 100.0) == (2000, 3000)
     # A sum is told, a wage is the country's: staff is no more than the sum leaves.
-    assert running({"sp705._T": "5000", "sp705.LICENCE": "4000", "sp706": "20"}, 100.0) == (1000, 4000)
-    assert running({"sp705._T": "5000", "sp705.LICENCE": "4000", "sp705.STAFF": "300"}, 1.0) == (300, 4700)
+    assert running_cost({"sp705._T": "5000", "sp705.LICENCE": "4000", "sp706": "20"}, 100.0) == (1000, 4000)
+    assert running_cost({"sp705._T": "5000", "sp705.LICENCE": "4000", "sp705.STAFF": "300"}, 1.0) == (
+        300,
+        4700,
+    )
     with pytest.raises(ObservatoryError, match="add wage_per_day"):
-        running({"sp706": "20"}, None)
+        running_cost({"sp706": "20"}, None)
 
 
 # Of 100,000 of servers over 5 years at 7%, half of which serves.
@@ -157,7 +160,7 @@ SERVERS = 100_000 * 0.2438907 / 2
 def test_what_is_told_in_part_is_a_band_and_no_amount(
     answers: dict[str, str], withheld: dict[str, str], low: float, high: float | None
 ) -> None:
-    (row,) = account(answers, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, withheld)
+    (row,) = account_rows(answers, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, withheld)
     assert row["is_band"] is True
     assert row["band_low"] == pytest.approx(low, rel=1e-6)
     assert row["band_high"] == high
@@ -196,31 +199,31 @@ PLAIN = (Price("FJD", 100.0, 1.0, 2.0, 150.0), Price("FJD", 100.0, 1.0, 2.0, 150
 def test_what_is_told_whole_is_exact(
     answers: dict[str, str], withheld: dict[str, str], amount: float
 ) -> None:
-    (row,) = account(answers, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, withheld)
+    (row,) = account_rows(answers, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, withheld)
     assert row["is_band"] is False
     assert row["amount"] == pytest.approx(amount, rel=1e-6)
 
 
 def test_who_refuses_all_is_no_respondent() -> None:
     refused = {"sp701._T": "R", "sp705._T": "R"}
-    assert account({"sp706": "0"}, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, refused) == []
-    assert account({"sp707.EMAIL": "100"}, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, refused) == []
-    assert account({}, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, dict.fromkeys(refused, "NP")) == []
+    assert account_rows({"sp706": "0"}, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, refused) == []
+    assert account_rows({"sp707.EMAIL": "100"}, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, refused) == []
+    assert account_rows({}, {"EMAIL": 1.0}, PLAIN, ASSUMED, BANDS, dict.fromkeys(refused, "NP")) == []
 
 
 def test_posts_are_days_or_else_staff_at_the_wage_and_unknown_without() -> None:
-    assert posts({"sp706": "440", "sp705.STAFF": "999"}, 100.0, 220.0) == 2
-    assert posts({"sp705.STAFF": "22000"}, 100.0, 220.0) == 1
-    assert posts({"sp705.STAFF": "0"}, 100.0, 220.0) == 0
-    assert posts({"sp705.STAFF": "22000"}, None, 220.0) is None
-    assert posts({"sp705.LICENCE": "22000"}, 100.0, 220.0) is None
+    assert count_posts({"sp706": "440", "sp705.STAFF": "999"}, 100.0, 220.0) == 2
+    assert count_posts({"sp705.STAFF": "22000"}, 100.0, 220.0) == 1
+    assert count_posts({"sp705.STAFF": "0"}, 100.0, 220.0) == 0
+    assert count_posts({"sp705.STAFF": "22000"}, None, 220.0) is None
+    assert count_posts({"sp705.LICENCE": "22000"}, 100.0, 220.0) is None
 
 
 def test_amounts_are_deflated_before_they_are_converted() -> None:
     """100 bn local and high inflation: 10.7 at parity by the right order, 8.8 and 3.3 by the others."""
     then, now = Price("XXX", 100.0, 4.0, 8.0, None), Price("XXX", 233.64486, 10.33, 27.55, None)
     us_deflator = 1.10
-    found = converted([0.0, 60.0, 40.0], 60.0, now, then)
+    found = convert_amounts([0.0, 60.0, 40.0], 60.0, now, then)
     assert found["ppp_amount"] == pytest.approx(10.7, abs=0.005)
     assert found["market_amount"] == pytest.approx(5.35, abs=0.005)
     assert found["mixed_amount"] == pytest.approx(0.6 * 10.7 + 0.4 * 5.35, abs=0.005)
@@ -229,10 +232,10 @@ def test_amounts_are_deflated_before_they_are_converted() -> None:
 
 
 def test_shares_that_do_not_add_up_to_a_hundred_are_scaled() -> None:
-    assert split({"sp707.EMAIL": "60", "sp707.SMS": "42"}, "sp707", {}) == pytest.approx(
+    assert split_shares({"sp707.EMAIL": "60", "sp707.SMS": "42"}, "sp707", {}) == pytest.approx(
         {"EMAIL": 60 / 102, "SMS": 42 / 102}
     )
-    assert split({}, "sp707", {"EMAIL": 30.0, "SMS": 10.0}) == {"EMAIL": 0.75, "SMS": 0.25}
+    assert split_shares({}, "sp707", {"EMAIL": 30.0, "SMS": 10.0}) == {"EMAIL": 0.75, "SMS": 0.25}
 
 
 @pytest.mark.parametrize(
@@ -245,7 +248,7 @@ def test_shares_that_do_not_add_up_to_a_hundred_are_scaled() -> None:
 )
 def test_a_wrong_answer_is_named(answers: dict[str, str], told: str) -> None:
     with pytest.raises(ObservatoryError, match=told):
-        account(answers, {"EMAIL": 1.0}, PRICES, ASSUMED, BANDS)
+        account_rows(answers, {"EMAIL": 1.0}, PRICES, ASSUMED, BANDS)
 
 
 def test_bands_are_of_the_base_years_dollars_as_amounts_are() -> None:
@@ -265,7 +268,7 @@ def test_bands_are_of_the_base_years_dollars_as_amounts_are() -> None:
 
 
 def test_recovered_revenue_alone_is_no_account() -> None:
-    assert account({"sp803.SMS": "1000"}, {"SMS": 1.0}, PRICES, ASSUMED, BANDS) == []
+    assert account_rows({"sp803.SMS": "1000"}, {"SMS": 1.0}, PRICES, ASSUMED, BANDS) == []
 
 
 POINTS = draw_parameters(contracts.reference_table("ref.cost_parameter"))
@@ -333,7 +336,9 @@ def test_capital_and_operating_cost_add_up_and_nobody_counts_for_less_than_it_sa
     accounts, people, countries = made_up(seed)
     strategies = ["_T", "filtering", "network"]
     dollars = dict.fromkeys(COUNTRIES, 0.5)
-    rows = money(accounts, people, countries, dollars, POINTS, strategies, ("investment", "EMAIL", "2026"))
+    rows = money_rows(
+        accounts, people, countries, dollars, POINTS, strategies, ("investment", "EMAIL", "2026")
+    )
     names = ("area_code", "strategy_code", "component_code", "conversion_code")
     found = {tuple(row[name] for name in names): row for row in rows}
     for (area, strategy, component, conversion), row in found.items():
@@ -359,7 +364,7 @@ def test_nobody_stands_for_less_than_itself_before_any_floor(seed: int) -> None:
     bands too."""
     accounts, people, countries = made_up(seed)
     sample, answered = sample_of(countries, people, "EMAIL", "2026", ("investment", "EMAIL", "2026"))
-    found = spent(answered, 1, np.ones((2, answered.height)))
+    found = draw_spending(answered, 1, np.ones((2, answered.height)))
     answering = sample.weighted.operators.is_respondent
     subscriptions = sample.weighted.operators.subscriptions[answering]
     for place, known in enumerate(sample.known):
@@ -460,7 +465,7 @@ def test_the_interval_holds_what_capital_takes_for_granted() -> None:
     key = ("investment", "EMAIL", "2026")
     found = {
         (row["area_code"], row["component_code"]): row
-        for row in money(accounts, people, of, {"FJI": 0.5}, POINTS, ["_T", "network"], key)
+        for row in money_rows(accounts, people, of, {"FJI": 0.5}, POINTS, ["_T", "network"], key)
         if row["strategy_code"] == "_T" and row["conversion_code"] == "ppp"
     }
     wall_only = bought(*[wall] * count)
@@ -595,9 +600,9 @@ def test_without_an_account_each_part_of_a_band_has_a_third() -> None:
 @given(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), st.floats(0.1, 3), st.floats(0, 1e9))
 def test_components_add_up_and_labour_is_at_parity(parts: list[float], dollar: float, amount: float) -> None:
     share = np.array([parts]) / sum(parts)
-    price = prices(np.array([dollar]))
-    places = {key: place for place, key in enumerate(named(["_T"]))}
-    found = measures(np.array([amount]), np.ones((1, 1)), factors(share, price))[0]
+    price = dollar_prices(np.array([dollar]))
+    places = {key: place for place, key in enumerate(measure_names(["_T"]))}
+    found = spending_measures(np.array([amount]), np.ones((1, 1)), component_factors(share, price))[0]
     for conversion in CONVERSIONS:
         whole, capital, operating = (
             found[places["_T", part, conversion]] for part in ("_T", "capital", "operating")
@@ -610,4 +615,4 @@ def test_components_add_up_and_labour_is_at_parity(parts: list[float], dollar: f
     # Of a band, whose division is not known, no more is certain than under any division.
     least = certain_factors(share, price, np.array([True]))[0]
     assert least.ravel().tolist() == pytest.approx([1, dollar, min(1, dollar)] + [0] * 6)
-    assert np.array_equal(certain_factors(share, price, np.array([False])), factors(share, price))
+    assert np.array_equal(certain_factors(share, price, np.array([False])), component_factors(share, price))

@@ -21,16 +21,16 @@ from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 from jobs.settings.study import Gap
 from jobs.study.estimate.accounts import Price
-from jobs.study.estimate.investment_targets import of_channel, targets
-from jobs.study.estimate.rows import typed
-from jobs.study.investment_gap import best_respondents, channel_rows, stopping, taken_for_granted
+from jobs.study.estimate.investment_targets import of_channel, read_targets
+from jobs.study.estimate.rows import typed_rows
+from jobs.study.investment_gap import best_respondents, channel_rows, stopped_share, taken_for_granted
 from tests.support import study_lake
 
 ASSUMED = reference_table("ref.investment_assumption")
 
 
 def chosen(given: Gap, settings: Gap) -> list[tuple[str, str, float, str]]:
-    rows = targets(given, settings, ASSUMED).rows()
+    rows = read_targets(given, settings, ASSUMED).rows()
     return [
         (target, channel, value, source.split(",")[0].split(" (")[0])
         for target, channel, value, source in rows
@@ -53,13 +53,13 @@ def test_the_command_line_comes_before_the_settings_and_these_before_what_is_ass
 
 
 def test_a_channel_has_its_own_norm_or_that_of_all_or_none() -> None:
-    given = targets(parse_gap(None, ["0.3", "SMS=0.1"], None), Gap(), ASSUMED)
+    given = read_targets(parse_gap(None, ["0.3", "SMS=0.1"], None), Gap(), ASSUMED)
     assert {code: value for code, (value, _) in of_channel(given, "EMAIL").items()} == {
         "norm": 0.3,
         "best": 0.25,
     }
     assert of_channel(given, "SMS")["norm"][0] == 0.1
-    assert "norm" not in of_channel(targets(parse_gap(None, ["SMS=0.1"], None), Gap(), ASSUMED), "EMAIL")
+    assert "norm" not in of_channel(read_targets(parse_gap(None, ["SMS=0.1"], None), Gap(), ASSUMED), "EMAIL")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_what_a_filter_misses_counts_against_it() -> None:
     second = {"certain_before": 50, "stopped_before": 40, "undecided_before": 20, "flagged": 100}
     second |= {"stopped_flagged": 80, "undecided": 10, "passed": 500}
     rows = [first | {"passed_spam_share": 0.1}, a_month("second", **second)]
-    found = stopping(pl.DataFrame(rows + [a_month("second", "2026-12", **second), a_month("none")]))
+    found = stopped_share(pl.DataFrame(rows + [a_month("second", "2026-12", **second), a_month("none")]))
     assert found.select("respondent_id", "year", "rate", "spam").rows() == [
         ("first", "2026", round(1 / 100.9, 9), 100.9),
         ("second", "2026", 112 / 160, 320),
@@ -261,13 +261,13 @@ def test_assumptions_stand_beside_the_estimate_each_once(width: int) -> None:
 
 def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing() -> None:
     frames = [
-        typed(rows, table)
+        typed_rows(rows, table)
         for table, rows in (
             ("study.investment", study_lake.investment()),
             ("study.investment_gap", [*study_lake.gap(), study_lake.untold()]),
         )
     ]
-    printed = printed_investment(*frames, targets(Gap(), Gap(), ASSUMED))
+    printed = printed_investment(*frames, read_targets(Gap(), Gap(), ASSUMED))
     assert max(map(len, printed.splitlines())) <= 80
     title = "EMAIL: spending in 2026, US dollars; and the gap to norm and best"
     assert title in " ".join(printed.split())
@@ -296,18 +296,18 @@ def printed_investment(*frames: pl.DataFrame) -> str:
 @pytest.mark.parametrize("others", [["norm"], ["norm", "best"]])
 def test_a_channel_that_the_norm_does_not_name_is_reported(others: list[str]) -> None:
     """--norm EMAIL=0.8 leaves the other channels without a gap to the norm, and says so."""
-    spending = typed(study_lake.investment(), "study.investment")
+    spending = typed_rows(study_lake.investment(), "study.investment")
     gaps = [each for each in study_lake.gap() if each["target_code"] in others]
-    chosen = targets(Gap.model_validate({"norm": {"EMAIL": 0.2}, "targets": others}), Gap(), ASSUMED)
+    chosen = read_targets(Gap.model_validate({"norm": {"EMAIL": 0.2}, "targets": others}), Gap(), ASSUMED)
     both = pl.concat([spending, spending.with_columns(channel_code=pl.lit("SMS"))])
-    printed = printed_investment(both, typed(gaps, "study.investment_gap"), chosen)
+    printed = printed_investment(both, typed_rows(gaps, "study.investment_gap"), chosen)
     assert (
         "No gap to the norm for SMS: the norm names only EMAIL. Add --norm SMS=AMOUNT, or SMS to [study.gap]"
         " norm."
     ) in " ".join(printed.split())
     assert "norm for EMAIL" not in printed
-    no_gaps = typed([], "study.investment_gap")
-    chosen = targets(Gap.model_validate({"norm": {"VOICE_IP": 1}, "targets": ["norm"]}), Gap(), ASSUMED)
+    no_gaps = typed_rows([], "study.investment_gap")
+    chosen = read_targets(Gap.model_validate({"norm": {"VOICE_IP": 1}, "targets": ["norm"]}), Gap(), ASSUMED)
     alone = " ".join(printed_investment(spending, no_gaps, chosen).split())
     assert "EMAIL: spending in 2026, US dollars area" in alone
     assert "No gap to the norm for EMAIL: the norm names only VOICE_IP." in alone

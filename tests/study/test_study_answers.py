@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 from jobs.core.contracts import rows_frame
-from jobs.study.estimate.answers_left_out import notes
+from jobs.study.estimate.answers_left_out import note_left_out
 from jobs.study.estimate.study_stage import ANSWERS, FRAME, SUBMISSION
 
 
@@ -27,7 +27,7 @@ def listed(who: str, channel: str, subscriptions: int) -> dict[str, Any]:
 
 def told(answers: list[dict[str, Any]], frame: list[dict[str, Any]]) -> list[str]:
     given = {SUBMISSION: [], ANSWERS: answers, FRAME: frame}
-    return notes({table: rows_frame(rows, table) for table, rows in given.items()})
+    return note_left_out({table: rows_frame(rows, table) for table, rows in given.items()})
 
 
 def test_answers_that_stand_in_no_estimate_are_counted() -> None:

@@ -17,7 +17,7 @@ from jobs.core.periods import count_days
 from jobs.core.shares import CALLS, ENDS, SHARES
 from jobs.stats.estimation import SMALLEST, Array, seed_of, weight_respondents
 from jobs.stats.intervals import Figures, estimate_figures
-from jobs.study.estimate.audits import AUDIT, audited, corrected, of_period
+from jobs.study.estimate.audits import AUDIT, correct_spam, count_audited, of_period
 from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import CELL, cell_rows, labelled_definitions
 from sample_data.membership import ERRORS, Population, answering, population
@@ -72,8 +72,8 @@ def test_fewer_than_five_audits_correct_nothing() -> None:
     """A test elsewhere is none of them."""
     tested = shares(1.0, 0.5, 0.0) | {"quality_method_code": "rogan_gladen"}
     few = table(*FIVE[1:], month("b", (1, 1, 1), **tested))
-    assert audited(few) == SMALLEST - 1 and corrected(few, 1) is None
-    enough = corrected(table(*FIVE, month("b", (1, 1, 1), **tested)), 1)
+    assert count_audited(few) == SMALLEST - 1 and correct_spam(few, 1) is None
+    enough = correct_spam(table(*FIVE, month("b", (1, 1, 1), **tested)), 1)
     assert enough is not None and enough.donors == SMALLEST and enough.told.all()
 
 
@@ -84,7 +84,7 @@ def test_a_month_without_an_audit_is_as_of_an_operator_without_one() -> None:
         month("a0", (200, 0, 800), "2026-11"),
     )
     others = [row | {"period_code": period} for row in FIVE[1:] for period in ("2026-10", "2026-11")]
-    found = corrected(table(*first, *others), 1)
+    found = correct_spam(table(*first, *others), 1)
     assert found is not None
     assert found.y[0, 0, 0] == pytest.approx(100 * 0.5 + 10 * 0.5 + 200 * (0.5 + 4 * 1.0) / 5)
     assert found.told.all() and found.told_seen[0] == 1000 and found.seen[0] == 2000
@@ -93,7 +93,7 @@ def test_a_month_without_an_audit_is_as_of_an_operator_without_one() -> None:
 def test_replicates_have_the_audits_interval_and_stay_shares() -> None:
     """Of the first, 0.97 from 0.92 to 0.98: the ends are those of the interval, on both sides."""
     ends = shares(0.97, 0.5, 0.0) | {"flagged_spam_share_low": 0.92, "flagged_spam_share_high": 0.98}
-    found = corrected(table(*FIVE[1:], month("a0", (1000, 0, 0), **ends)), 1, 20_000)
+    found = correct_spam(table(*FIVE[1:], month("a0", (1000, 0, 0), **ends)), 1, 20_000)
     assert found is not None
     share = found.y[1:, 0, 0] / 1000
     assert np.quantile(share, [0.025, 0.5, 0.975]) == pytest.approx([0.92, 0.97, 0.98], abs=0.003)
@@ -108,7 +108,7 @@ def test_a_test_elsewhere_errs_alike_in_all_months_and_calls() -> None:
     of_test = told | {"quality_method_code": "rogan_gladen"}
     rows = [month(who, (1000, 0, 2000), each, **told) for who in ("a0", *"bcde") for each in months]
     rows += [month(who, (1000, 0, 2000), each, **of_test) for who in ("t1", "t2") for each in months]
-    found = corrected(table(*rows), 1, 4000)
+    found = correct_spam(table(*rows), 1, 4000)
     assert found is not None
     spread = found.y[1:, :, 0].std(axis=0)
     assert spread[-2:] == pytest.approx(12 * 30, rel=0.03)
@@ -122,7 +122,7 @@ def test_what_was_undecided_before_content_may_be_all_spam_or_none() -> None:
     one = {"undecided_before": 40} | shares(1.0, 0.5, 0.0)
     rows = [month("a0", (10, 0, 0), "2026-10", 7, **one), month("a0", (10, 0, 0), "2026-11", 7, **one)]
     rows[1]["undecided_before"] = 60
-    found = corrected(table(*FIVE[1:], *rows), 1, 4000)
+    found = correct_spam(table(*FIVE[1:], *rows), 1, 4000)
     assert found is not None
     assert found.y[0, 0, 0] == 2 * (7 + 10) + 50 and found.least[0, 0] == 14
     ends = np.quantile(found.y[1:, 0, 0], [0, 0.025, 0.5, 0.975, 1])
@@ -136,7 +136,7 @@ def test_who_was_audited_is_part_of_the_interval() -> None:
         month(f"a{number}", (1000, 0, 0), **shares(0.8 + 0.05 * number, 0, 0)) for number in range(SMALLEST)
     ]
     silent = [month(f"b{number:03}", (1000, 0, 0)) for number in range(200)]
-    found = corrected(table(*different, *silent), 1, 4000)
+    found = correct_spam(table(*different, *silent), 1, 4000)
     assert found is not None
     spread = 1000 * np.std([0.8, 0.85, 0.9, 0.95, 1.0])
     taken = found.y[1:, SMALLEST:, 0]
@@ -149,12 +149,12 @@ def test_who_was_audited_is_part_of_the_interval() -> None:
 def test_a_call_of_which_no_audit_tells_may_be_all_spam_or_none() -> None:
     """No audited operator has undecided messages. One of another that has some shares the mean of these."""
     none_of_it = [row | {"undecided": 0, "content_seen": 990} | dict.fromkeys(SHARES[3:6]) for row in FIVE]
-    found = corrected(table(*none_of_it, month("b", (0, 1000, 0))), 1, 4000)
+    found = correct_spam(table(*none_of_it, month("b", (0, 1000, 0))), 1, 4000)
     assert found is not None
     assert found.y[0, -1, 0] == 500
     assert np.quantile(found.y[1:, -1, 0], [0.025, 0.975]) == pytest.approx([25, 975], abs=20)
     one_more = month("a9", (0, 100, 0), **shares(0, 0.2, 0))
-    found = corrected(table(*none_of_it, one_more, month("b", (0, 1000, 0))), 1)
+    found = correct_spam(table(*none_of_it, one_more, month("b", (0, 1000, 0))), 1)
     assert found is not None and found.y[0, -1, 0] == pytest.approx(200)
 
 
@@ -393,7 +393,7 @@ def held(channel: str, samples: int) -> None:
         answered = answering(people, random)
         months = with_audits(people, found, answered, random)
         seed = seed_of(channel, str(number))
-        told = corrected(months, seed, 100)
+        told = correct_spam(months, seed, 100)
         assert told is not None
         # In the order of ids, as respondents stand in a sample.
         order = np.argsort(people.respondent[answered].astype(str))

@@ -14,7 +14,7 @@ from jobs.study.estimate.answers_left_out import few_days
 from jobs.study.estimate.days import days_of, of_all_days
 from jobs.study.estimate.rows import last_day, of_period
 from jobs.study.investment import yearly_units
-from jobs.study.reconciliation import logged
+from jobs.study.reconciliation import logged_figures
 
 VOLUME = "study.submission"
 
@@ -92,7 +92,11 @@ def test_answers_are_held_against_whole_months() -> None:
         ("a", "2026-10", 3100, 31), ("a", "2026-11", 2900, 29), ("a", "2026-12", 3000, 30),
         ("b", "2026-10", 3100, 31), ("b", "2026-11", 3000, 30), ("b", "2026-12", 400, 4),
     )  # fmt: skip
-    rows = logged(given).filter(pl.col("quantity_code") == "units").group_by("respondent_id", "period_code")
+    rows = (
+        logged_figures(given)
+        .filter(pl.col("quantity_code") == "units")
+        .group_by("respondent_id", "period_code")
+    )
     found = {row[:2]: row[2] for row in rows.agg(pl.col("value").sum()).rows()}
     assert found == {
         ("a", "2026-10"): 3100, ("a", "2026-11"): 3000, ("a", "2026-12"): 3100, ("a", "2026-Q4"): 9200,

@@ -21,7 +21,7 @@ from jobs.study.estimate.frame import (
     refuse_unpriced,
     refuse_wrong,
 )
-from jobs.study.estimate.study_stage import GIVEN, SMALL, estimate
+from jobs.study.estimate.study_stage import GIVEN, SMALL, estimate_tables
 from sample_data.membership import FOLDER
 
 
@@ -270,7 +270,7 @@ def test_estimating_tells_it_before_any_table_is_computed(tmp_path: Path) -> Non
             lake.rewrite(frame, name)
     settings = Observatory.model_validate({"lake": {"root": lake.root}})
     with pytest.raises(ObservatoryError, match="stranger, EMAIL in 2026-11: add stranger,own,FJI,EMAIL"):
-        estimate(lake, settings, folder, "run", said.append)
+        estimate_tables(lake, settings, folder, "run", said.append)
     assert not any("spam_volume" in line for line in said)
 
 
@@ -281,7 +281,7 @@ def test_missing_files_are_told_at_once_with_their_columns(tmp_path: Path) -> No
         lake.rewrite(rows_frame([], name), name)
     settings = Observatory.model_validate({"lake": {"root": lake.root}})
     with pytest.raises(ObservatoryError) as found:
-        estimate(lake, settings, tmp_path / "files", "run", print)
+        estimate_tables(lake, settings, tmp_path / "files", "run", print)
     lines = str(found.value).splitlines()
     assert [line.partition(" (")[0].rpartition(" ")[2] for line in lines] == [
         "operator_frame.csv", "denominator.csv", "price_level.csv",

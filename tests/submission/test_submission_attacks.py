@@ -201,7 +201,7 @@ def test_estimating_undoes_what_a_killed_loading_left(
     monkeypatch.undo()
     assert not lake.read("study.submission_type").is_empty()
     with pytest.raises(ObservatoryError):
-        study_stage.estimate(lake, Observatory(), tmp_path, "r", lambda text: None)
+        study_stage.estimate_tables(lake, Observatory(), tmp_path, "r", lambda text: None)
     assert lake.read("study.submission_type").is_empty()
 
 

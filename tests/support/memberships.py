@@ -18,11 +18,11 @@ from jobs.core.shares import SHARES
 from jobs.costs.investment_assumptions import draw_parameters
 from jobs.stats.estimation import REPLICATES, Array, Operators, seed_of, weight_respondents
 from jobs.study import investment_account
-from jobs.study.estimate.area_rows import estimates
-from jobs.study.estimate.audits import corrected
+from jobs.study.estimate.area_rows import estimate_areas
+from jobs.study.estimate.audits import correct_spam
 from jobs.study.estimate.sample import Reference, Sample
 from jobs.study.estimate.spending import ALL, by_respondent
-from jobs.study.investment import money
+from jobs.study.investment import money_rows
 from jobs.study.investment_account import prices_of
 from sample_data.membership import (
     ACCOUNTS,
@@ -128,7 +128,7 @@ def spam_held(
         for number in range(samples):
             answered = answering(people, random, selective, response)
             sample = sample_of_people(people, answered, FEW, channel, str(seed), str(number))
-            found.add(estimates(sample, people.spam[answered][:, None]), truth)
+            found.add(estimate_areas(sample, people.spam[answered][:, None]), truth)
     return found
 
 
@@ -144,15 +144,15 @@ def corrected_held(channel: str, seeds: Iterable[int], samples: int) -> Held:
             answered = answering(people, random)
             those = months.filter(pl.col("respondent_id").is_in(people.respondent[answered].tolist()))
             key = ("corrected", channel, str(seed), str(number))
-            told = corrected(those, seed_of(*key))
+            told = correct_spam(those, seed_of(*key))
             if told:
                 sample = sample_of_people(people, answered, REPLICATES, *key)
-                found.add(estimates(sample, told.y, told.least, told.donors - 1), truth)
+                found.add(estimate_areas(sample, told.y, told.least, told.donors - 1), truth)
     return found
 
 
 def months_of(given: list[dict[str, object]], audited: list[dict[str, object]]) -> pl.DataFrame:
-    """Respondents' months in the columns that corrected() reads."""
+    """Respondents' months in the columns that correct_spam() reads."""
     units, certain, possible = (pl.col(name).sum() for name in ("units", "spam_certain", "spam_possible"))
     shares = dict.fromkeys(SHARES, pl.Float64) | {"quality_method_code": pl.String}
     quality = pl.DataFrame(audited, infer_schema_length=None).with_columns(
@@ -246,7 +246,7 @@ def spending_of(channel: str, seed: int) -> tuple[Any, dict[str, float]]:
             strategies = [ALL, *sorted(set(given["strategy_code"]))]
             asked = by_respondent(given, frame, DAY).with_columns(subscriptions=pl.lit(None, dtype=pl.Int64))
             key = (f"money {seed} {number}", channel, YEAR)
-            rows = money(given, asked, of_reference, parity, drawn, strategies, key)
+            rows = money_rows(given, asked, of_reference, parity, drawn, strategies, key)
             kind = ("strategy_code", "component_code", "conversion_code")
             yield [row for row in rows if [row[name] for name in kind] == [ALL, ALL, "market"]]
 

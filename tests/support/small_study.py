@@ -12,7 +12,7 @@ from jobs.core.contracts import conform_frame, polars_schema, reference_table
 from jobs.core.periods import count_days, months_of
 from jobs.public.cells import Basis
 from jobs.study import contribution, spam_volume
-from jobs.study.estimate.rows import MEASURES, typed
+from jobs.study.estimate.rows import MEASURES, typed_rows
 from jobs.study.estimate.sample import Reference
 
 COUNTRIES = ("KEN", "NPL", "FJI", "GHA", "PER", "UZB", "JOR", "TUN", "POL", "BOL", "LAO", "MWI")
@@ -132,12 +132,14 @@ def basis(small: Small, release: str) -> Basis:
     known = Reference(*tables.values())
     given = answers(small)
     volumes = spam_volume.cell_rows(given, known, frozenset())
-    rows = pl.DataFrame(contribution.volumes(given, known, frozenset()), infer_schema_length=None)
+    rows = pl.DataFrame(
+        contribution.volume_contributions(given, known, frozenset()), infer_schema_length=None
+    )
     waiving = {each.name for each in small.operators if each.waives}
     owned = contribution.with_owners(rows, tables["ref.operator_frame"])
     owned = owned.with_columns(is_waived=pl.col("respondent_id").is_in(sorted(waiving)))
-    tables["study.spam_volume"] = typed(volumes, "study.spam_volume")
-    tables["study.contribution"] = typed(owned.to_dicts(), "study.contribution")
+    tables["study.spam_volume"] = typed_rows(volumes, "study.spam_volume")
+    tables["study.contribution"] = typed_rows(owned.to_dicts(), "study.contribution")
     for name in ("study.investment", "study.investment_gap", "study.cost"):
         tables[name] = pl.DataFrame(schema=polars_schema(name))
     return Basis(release, tables)

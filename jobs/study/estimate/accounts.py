@@ -75,8 +75,12 @@ def annual_cost(purchase: float, share: float, life: float, rate: float) -> floa
 
 def parts_of(answers: Answers, question: str, names: Sequence[str]) -> tuple[dict[str, float], float]:
     """A question's parts that were given, and what its sum holds beside them."""
-    parts = {name: number(answers, f"{question}.{name}") for name in names if f"{question}.{name}" in answers}
-    return parts, max(number(answers, f"{question}._T") - sum(parts.values()), 0.0)
+    parts = {
+        name: answer_number(answers, f"{question}.{name}")
+        for name in names
+        if f"{question}.{name}" in answers
+    }
+    return parts, max(answer_number(answers, f"{question}._T") - sum(parts.values()), 0.0)
 
 
 def is_whole(question: str, answers: Answers, without: Mapping[str, str]) -> bool:
@@ -105,7 +109,7 @@ def is_whole(question: str, answers: Answers, without: Mapping[str, str]) -> boo
     return not held
 
 
-def rise(since: Mapping[int, float], age: float) -> float:
+def price_rise(since: Mapping[int, float], age: float) -> float:
     """How many times prices rose since a purchase of this age: since the whole years of it, or as far back
     as `since` (by years ago) reaches."""
     return since[max(years for years in since if years <= age)]
@@ -122,7 +126,9 @@ def rises_of(prices: dict[tuple[str, int], Price], country: str, year: int) -> d
     }
 
 
-def assets(answers: Answers, assumptions: Mapping[str, float], since: Mapping[int, float]) -> list[Asset]:
+def list_assets(
+    answers: Answers, assumptions: Mapping[str, float], since: Mapping[int, float]
+) -> list[Asset]:
     """All assets that were told. What a sum holds beside its parts is of other assets, of which neither life
     nor share was told."""
     found = []
@@ -136,16 +142,16 @@ def assets(answers: Answers, assumptions: Mapping[str, float], since: Mapping[in
             lasts = assumptions[f"life_{each.asset_code}"] if each.life is None else each.life
             age = assumptions["earlier_age"] * lasts if question == EARLIER else 0.0
             if each.purchase:
-                found.append(replace(each, purchase=each.purchase * rise(since, age)))
+                found.append(replace(each, purchase=each.purchase * price_rise(since, age)))
     return found
 
 
 def of_asset(answers: Answers, question: str, asset: str, unit: float = 1.0) -> float | None:
     name = f"{question}.{asset}"
-    return number(answers, name) / unit if name in answers else None
+    return answer_number(answers, name) / unit if name in answers else None
 
 
-def capital(bought: Sequence[Asset], assumptions: Mapping[str, float]) -> float:
+def yearly_capital(bought: Sequence[Asset], assumptions: Mapping[str, float]) -> float:
     """The yearly cost of all assets."""
     return sum(
         annual_cost(
@@ -158,10 +164,10 @@ def capital(bought: Sequence[Asset], assumptions: Mapping[str, float]) -> float:
     )
 
 
-def running(answers: Answers, wage: float | None) -> tuple[float, float]:
+def running_cost(answers: Answers, wage: float | None) -> tuple[float, float]:
     """Labour and other running cost of the year. Person days stand for staff, within what the sum leaves."""
     parts, rest = parts_of(answers, RUNNING, ITEMS)
-    days = number(answers, DAYS)
+    days = answer_number(answers, DAYS)
     if "STAFF" not in parts and days:
         if wage is None:
             raise ObservatoryError(
@@ -179,16 +185,16 @@ ITEMS = ("LICENCE", "STAFF", "HOSTING", "HELPDESK", "EDUCATION")
 LABOUR = ("STAFF", "HELPDESK", "EDUCATION")
 
 
-def posts(answers: Answers, wage: float | None, days_per_post: float) -> float | None:
+def count_posts(answers: Answers, wage: float | None, days_per_post: float) -> float | None:
     """Full-time posts of those who counter spam; None without days or a wage."""
     if "sp706" in answers:
-        return number(answers, "sp706") / days_per_post
+        return answer_number(answers, "sp706") / days_per_post
     if "sp705.STAFF" in answers and wage:
-        return number(answers, "sp705.STAFF") / wage / days_per_post
+        return answer_number(answers, "sp705.STAFF") / wage / days_per_post
     return None
 
 
-def number(answers: Answers, indicator: str, missing: float = 0.0) -> float:
+def answer_number(answers: Answers, indicator: str, missing: float = 0.0) -> float:
     """An answer as a number. Raises ObservatoryError for an answer that is none."""
     value = answers.get(indicator, missing)
     try:
@@ -200,10 +206,10 @@ def number(answers: Answers, indicator: str, missing: float = 0.0) -> float:
     return found
 
 
-def split(answers: Answers, question: str, otherwise: Mapping[str, float]) -> dict[str, float]:
+def split_shares(answers: Answers, question: str, otherwise: Mapping[str, float]) -> dict[str, float]:
     """Shares that add up to 1, by the question's percentages, or by other weights without them."""
     given = {
-        name.partition(".")[2]: number(answers, name)
+        name.partition(".")[2]: answer_number(answers, name)
         for name in sorted(answers)
         if name.startswith(f"{question}.")
     }
@@ -212,7 +218,7 @@ def split(answers: Answers, question: str, otherwise: Mapping[str, float]) -> di
     return {code: value / total for code, value in weights.items()}
 
 
-def converted(parts: Sequence[float], labour: float, now: Price, base: Price) -> dict[str, float]:
+def convert_amounts(parts: Sequence[float], labour: float, now: Price, base: Price) -> dict[str, float]:
     """Amounts of a year in base-year prices: local, at parity, at the market rate, and mixed."""
     real = sum(parts) * base.deflator / now.deflator
     real_labour = labour * base.deflator / now.deflator
@@ -250,7 +256,7 @@ def bands_of_base(
     return {code: (low * rise, None if high is None else high * rise) for code, (low, high) in bands.items()}
 
 
-def account(
+def account_rows(
     answers: Answers,
     subscriptions: Mapping[str, float],
     prices: tuple[Price, Price],
@@ -269,22 +275,25 @@ def account(
     has_amount = any(name.split(".")[0] in (*AMOUNTS, DAYS) for name in answers)
     if not has_amount and BAND not in answers:
         return []
-    bought = assets(answers, assumptions, since)
+    bought = list_assets(answers, assumptions, since)
     whole = has_amount and all(is_whole(question, answers, without or {}) for question in AMOUNTS)
     # The least of an amount can do without days that nothing prices.
-    parts = (capital(bought, assumptions), *running(answers, now.wage if whole else now.wage or 0.0))
+    parts = (
+        yearly_capital(bought, assumptions),
+        *running_cost(answers, now.wage if whole else now.wage or 0.0),
+    )
     labour = parts[1]
     beside: dict[str, object] = {"is_band": False}
     if not whole:
-        edges = censored(answers, converted(parts, labour, now, base)["ppp_amount"], bands)
+        edges = spending_bounds(answers, convert_amounts(parts, labour, now, base)["ppp_amount"], bands)
         if edges is None:
             return []
         beside = {"is_band": True, "band_low": edges[0], "band_high": edges[1]}
-    filled = posts(answers, now.wage, assumptions["days_per_post"])
+    filled = count_posts(answers, now.wage, assumptions["days_per_post"])
     rows = []
     listed = [asdict(each) for each in bought]
-    for channel, of_channel in split(answers, CHANNELS, subscriptions).items():
-        for strategy, of_strategy in split(answers, STRATEGIES, {UNKNOWN: 1.0}).items():
+    for channel, of_channel in split_shares(answers, CHANNELS, subscriptions).items():
+        for strategy, of_strategy in split_shares(answers, STRATEGIES, {UNKNOWN: 1.0}).items():
             share = of_channel * of_strategy
             row: dict[str, object] = {"channel_code": channel, "strategy_code": strategy, "share": share}
             row |= {"posts": None if filled is None else filled * share}
@@ -292,12 +301,12 @@ def account(
                 own = [part * share for part in parts]
                 row |= dict(zip(("capital_amount", "labour_amount", "other_amount"), own, strict=True))
                 row |= {"amount": sum(own), "assets": listed}
-                row |= converted(own, labour * share, now, base)
+                row |= convert_amounts(own, labour * share, now, base)
             rows.append(row | beside)
     return rows
 
 
-def censored(
+def spending_bounds(
     answers: Answers, told: float, bands: Mapping[str, tuple[float, float | None]]
 ) -> tuple[float, float | None] | None:
     """Between which amounts, in international dollars, a respondent spends that did not state all of it; None

@@ -9,9 +9,9 @@ import polars as pl
 from jobs.core.areas import rows_on_day
 from jobs.core.contracts import reference_table
 from jobs.core.periods import LEAST_DAYS_PCT, count_days, last_day
-from jobs.study.estimate.days import answered as with_days_enough
+from jobs.study.estimate.days import keep_covered_months as with_days_enough
 from jobs.study.estimate.study_stage import ANSWERS, FRAME, SUBMISSION
-from jobs.study.questionnaire_answer import UNITS, counted, subscribed
+from jobs.study.questionnaire_answer import UNITS, answered_subscriptions, countable_answers
 from jobs.study.spam_volume import UNIT
 from jobs.submission.subscriptions import WITHIN, far_apart
 
@@ -19,11 +19,11 @@ from jobs.submission.subscriptions import WITHIN, far_apart
 SHOWN = 8
 
 
-def notes(frames: Mapping[str, pl.DataFrame]) -> list[str]:
+def note_left_out(frames: Mapping[str, pl.DataFrame]) -> list[str]:
     """All lines. frames: logs and answers, and the frame of operators that answers are held against."""
     return [
         *few_days(frames[SUBMISSION]),
-        *apart(frames[ANSWERS], frames[FRAME]),
+        *note_subscriptions_apart(frames[ANSWERS], frames[FRAME]),
         *left_out(frames[ANSWERS]),
     ]
 
@@ -33,7 +33,7 @@ def few_days(submission: pl.DataFrame) -> list[str]:
     by = ["respondent_id", "channel_code", "period_code"]
     has = with_days_enough(submission)
     lost = submission.join(has, on=by, how="anti").group_by(by).agg(pl.col("day_count").max()).sort(by)
-    lines = shortened(
+    lines = shorten_lines(
         [
             f"{who}, {channel} in {period}: left out, since logs of {days} of {count_days(period)} days are"
             f" under {LEAST_DAYS_PCT}%"
@@ -54,7 +54,7 @@ def left_out(questionnaire_answer: pl.DataFrame) -> list[str]:
         pl.col("measure_code").is_in(list(UNIT)) & (pl.col("quantity_code") != UNITS)
     )
     lost = (
-        counted(questionnaire_answer, asked, reference_table("ref.definition"))
+        countable_answers(questionnaire_answer, asked, reference_table("ref.definition"))
         .filter(pl.col("named_definition_code").is_null())
         .group_by(named=pl.col("named_code").fill_null("none"))
         .len()
@@ -70,11 +70,13 @@ def left_out(questionnaire_answer: pl.DataFrame) -> list[str]:
     ]
 
 
-def apart(questionnaire_answer: pl.DataFrame, frame: pl.DataFrame) -> list[str]:
+def note_subscriptions_apart(questionnaire_answer: pl.DataFrame, frame: pl.DataFrame) -> list[str]:
     """A line for each respondent and channel whose answered subscriptions are far from those of the frame of
     operators, as jobs.submission.subscriptions has it: such an answer does not stand."""
     lines = []
-    for answered in subscribed(questionnaire_answer).sort("period_code").partition_by("period_code"):
+    for answered in (
+        answered_subscriptions(questionnaire_answer).sort("period_code").partition_by("period_code")
+    ):
         period = answered["period_code"][0]
         listed = rows_on_day(frame, last_day(period)).select(
             "respondent_id", "channel_code", known="subscriptions"
@@ -89,10 +91,10 @@ def apart(questionnaire_answer: pl.DataFrame, frame: pl.DataFrame) -> list[str]:
             .sort("respondent_id", "channel_code")
             .rows()
         ]
-    return shortened(lines)
+    return shorten_lines(lines)
 
 
-def shortened(lines: list[str]) -> list[str]:
+def shorten_lines(lines: list[str]) -> list[str]:
     """The first lines, and how many more there are."""
     more = [f"and {len(lines) - SHOWN} more like these"] if len(lines) > SHOWN else []
     return lines[:SHOWN] + more

@@ -8,14 +8,14 @@ from jobs.core.areas import COUNTRY
 from jobs.stats.estimation import Array
 from jobs.stats.intervals import BAND_FACTORS, ONE_RESPONDENT, at_factor, cv_band, estimate_figures
 from jobs.stats.prediction import Cell, Imputed, Multiples, draw_multiples, has_own_rate, predicted_figure
-from jobs.study.estimate.rows import confidentiality
+from jobs.study.estimate.rows import conf_status_code
 from jobs.study.estimate.sample import Sample, cell_totals, in_cell, subscriptions_of
 
 # Columns of a figure for each factor of the non-response band other than 1, which is the estimate itself.
 AT = {factor: f"at_{round(100 * factor):03d}" for factor in BAND_FACTORS if factor != 1.0}
 
 
-def estimates(
+def estimate_areas(
     sample: Sample, y: Array, least: Array | None = None, imputed_freedom: float | None = None
 ) -> list[dict[str, object]]:
     """A row for each area and measure, `measure` its place: estimate, interval, band, counts, nature, status.
@@ -42,12 +42,12 @@ def estimates(
     for place in range(len(sample.areas)):
         mine = sample.member[place, answering]
         if place not in four:
-            four[place] = predicted(sample, y, certain, place, cells, rates, imputed_freedom)
-        rows += described(sample, place, own[mine].sum(axis=0), is_certain[mine].all(axis=0), four[place])
+            four[place] = predict_area(sample, y, certain, place, cells, rates, imputed_freedom)
+        rows += describe_area(sample, place, own[mine].sum(axis=0), is_certain[mine].all(axis=0), four[place])
     return rows
 
 
-def described(
+def describe_area(
     sample: Sample,
     place: int,
     reported: Array,
@@ -69,11 +69,11 @@ def described(
         "holding_count": owners,
         "rate_holding_count": of_rate,
         # Where nobody answered the figure is its donors'.
-        "conf_status_code": confidentiality(owners or of_rate or 0),
+        "conf_status_code": conf_status_code(owners or of_rate or 0),
         "operator_count": int(inside.sum()),
     }
     is_complete = is_certain & (covered >= known * (1 - 1e-9))
-    natures = [nature(area.kind, count, each) for each in is_complete.tolist()]
+    natures = [nature_code(area.kind, count, each) for each in is_complete.tolist()]
     columns: dict[str, list[object]] = {
         "measure": list(range(len(reported))),
         "reported": reported.tolist(),
@@ -137,7 +137,7 @@ def obs_status(is_complete: bool, band: str) -> str:
     return "A" if is_complete else "U" if band in ("unreliable", ONE_RESPONDENT) else "E"
 
 
-def nature(kind: str, respondents: int, is_complete: bool) -> str:
+def nature_code(kind: str, respondents: int, is_complete: bool) -> str:
     """SDMX NATURE: C a country's operators all answered, CA they were scaled up, M none did, E of an area."""
     if kind != COUNTRY:
         return "E"
@@ -147,7 +147,7 @@ def nature(kind: str, respondents: int, is_complete: bool) -> str:
 
 
 def cells_of(sample: Sample, values: Array) -> dict[str, Cell]:
-    """Each region and class, and the world under ''. values: y of estimates()."""
+    """Each region and class, and the world under ''. values: y of estimate_areas()."""
     y = values[0] if values.ndim == 3 else values
     people, weights = sample.weighted.operators, sample.weighted.weights[:1]
     x = people.subscriptions[people.is_respondent]
@@ -172,7 +172,7 @@ def rates_of(sample: Sample, y: Array, places: Array) -> Multiples:
     return draw_multiples(sample.weighted, cell, y, max(silent, 1), answered)
 
 
-def predicted(
+def predict_area(
     sample: Sample,
     y: Array,
     certain: Array,

@@ -79,15 +79,15 @@ def rows_of(given: pl.DataFrame, period: str) -> pl.DataFrame:
     return found
 
 
-def audited(months: pl.DataFrame) -> int:
+def count_audited(months: pl.DataFrame) -> int:
     """How many respondents have an audit."""
     return months.filter(pl.col("quality_method_code") == AUDIT)["respondent_id"].n_unique()
 
 
-def corrected(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) -> Corrected | None:
+def correct_spam(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) -> Corrected | None:
     """Corrected spam of the respondents that have rows, in the order of their ids; None where fewer than
     SMALLEST are audited."""
-    if audited(months) < SMALLEST:
+    if count_audited(months) < SMALLEST:
         return None
     rows = months.sort(MONTH)
     random = np.random.default_rng(seed)
@@ -97,7 +97,7 @@ def corrected(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) -> 
     method = rows["quality_method_code"]
     is_told = method.is_not_null().to_numpy()
     is_audit = (method == AUDIT).fill_null(False).to_numpy()
-    rates = drawn(rows, index, is_audit, random, replicates)
+    rates = draw_audited_shares(rows, index, is_audit, random, replicates)
     donors = np.unique(index[is_audit])
     weights = of_person[:, donors] * is_audit[:, None]
     taken = hot_deck(donor_rates(rates, units, weights, random), len(people), random)
@@ -105,7 +105,7 @@ def corrected(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) -> 
         rows[name].cast(pl.Float64).to_numpy() for name in ("certain_before", "undecided_before")
     )
     used = np.where(is_told[:, None], rates, taken[:, index])
-    before = certain + untold(len(people), random, replicates)[:, index] * undecided
+    before = certain + draw_unknown_shares(len(people), random, replicates)[:, index] * undecided
     of_month = before + (used * units).sum(axis=2)
     return Corrected(
         y=(of_month @ of_person)[:, :, None],
@@ -117,7 +117,7 @@ def corrected(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) -> 
     )
 
 
-def drawn(
+def draw_audited_shares(
     rows: pl.DataFrame, person: Array, is_audit: Array, random: np.random.Generator, replicates: int
 ) -> Array:
     """Shares of spam, the estimate and its replicates x months x calls.
@@ -138,7 +138,7 @@ def drawn(
     return np.concatenate([value[None], np.clip(again, 0.0, 1.0)])
 
 
-def untold(people: int, random: np.random.Generator, replicates: int) -> Array:
+def draw_unknown_shares(people: int, random: np.random.Generator, replicates: int) -> Array:
     """Shares of spam in what nothing is known of, the estimate and its replicates x people."""
     otherwise, least, most = UNTOLD
     return np.concatenate(

@@ -28,7 +28,7 @@ def days_of(period: pl.Expr) -> pl.Expr:
     return (last - first).dt.total_days() + 1
 
 
-def answered(rows: pl.DataFrame) -> pl.DataFrame:
+def keep_covered_months(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of packages but those of months and channels with too few days. A row without day_count covers its
     whole period."""
     of = days_of(pl.col("period_code"))
@@ -45,4 +45,4 @@ def of_all_days(rows: pl.DataFrame) -> pl.DataFrame:
     """
     of, days = days_of(pl.col("period_code")), pl.col("day_count")
     # Whole numbers: halves go up.
-    return answered(rows).with_columns((pl.col(*MEASURES) * 2 * of + days) // (2 * days))
+    return keep_covered_months(rows).with_columns((pl.col(*MEASURES) * 2 * of + days) // (2 * days))

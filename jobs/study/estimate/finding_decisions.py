@@ -17,7 +17,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
 from jobs.study import finding
-from jobs.study.estimate.given import ANSWERS, SUBMISSION, Given, finding_id, without
+from jobs.study.estimate.given import ANSWERS, SUBMISSION, Given, finding_id, leave_out
 
 TABLE = "study.finding_decision"
 CONFIRMED, LEFT_OUT = "confirmed", "left_out"
@@ -49,23 +49,25 @@ class Finding:
         return self.decision_code != CONFIRMED and self.influence_pct > 100 * open_share
 
 
-def standing(decisions: pl.DataFrame) -> pl.DataFrame:
+def latest_decisions(decisions: pl.DataFrame) -> pl.DataFrame:
     """The latest decision on each finding, in the order in which they were made."""
     return decisions.sort("decided_at").unique("finding_id", keep="last", maintain_order=True)
 
 
 def ids_left_out(decisions: pl.DataFrame) -> list[str]:
     """The findings whose figures are to be left out, in the order in which that was decided."""
-    found: list[str] = standing(decisions).filter(pl.col("decision_code") == LEFT_OUT)["finding_id"].to_list()
+    found: list[str] = (
+        latest_decisions(decisions).filter(pl.col("decision_code") == LEFT_OUT)["finding_id"].to_list()
+    )
     return found
 
 
-def findings(lake: Lake, periods: Collection[str] | None = None) -> list[Finding]:
+def list_findings(lake: Lake, periods: Collection[str] | None = None) -> list[Finding]:
     """The findings of the last estimates with their decisions, those that move an area most first; of some
     periods alone where they are given."""
     if not lake.exists(finding.TABLE):
         raise ObservatoryError("nothing was checked yet: run `observatory study estimate` first")
-    decided = standing(lake.read(TABLE)).select("finding_id", "decision_code")
+    decided = latest_decisions(lake.read(TABLE)).select("finding_id", "decision_code")
     rows = lake.read(finding.TABLE).join(decided, on="finding_id", how="left")
     if periods is not None:
         rows = rows.filter(pl.col("period_code").is_in(list(periods)))
@@ -76,7 +78,7 @@ def findings(lake: Lake, periods: Collection[str] | None = None) -> list[Finding
 def open_findings(lake: Lake, periods: Collection[str], open_share: float) -> list[Finding]:
     """The findings of these periods on which a decision is due. A figure that was left out is open until the
     estimates are computed without it."""
-    return [each for each in findings(lake, periods) if each.is_open(open_share)]
+    return [each for each in list_findings(lake, periods) if each.is_open(open_share)]
 
 
 def refuse_open(lake: Lake, periods: Collection[str], open_share: float) -> None:
@@ -104,7 +106,9 @@ def refuse_open(lake: Lake, periods: Collection[str], open_share: float) -> None
 
 
 @as_only_writer(COMMAND)
-def decide(lake: Lake, finding_id: str, decision: str, reason: str, by: str, now: dt.datetime) -> None:
+def record_decision(
+    lake: Lake, finding_id: str, decision: str, reason: str, by: str, now: dt.datetime
+) -> None:
     """Record a decision. Raises ObservatoryError if there is no such finding, or no reason or name.
 
     A decision may be changed later, also on a figure that is left out, which has no finding any more.
@@ -138,21 +142,21 @@ def left_out(
     """
     indicators = reference_table("ref.indicator_measure")
     given, lines = dict(have), []
-    for row in standing(decisions).filter(pl.col("decision_code") == LEFT_OUT).to_dicts():
+    for row in latest_decisions(decisions).filter(pl.col("decision_code") == LEFT_OUT).to_dicts():
         of = Given(*(row[name] for name in ("table_name", "period_code", "channel_code", "respondent_id")))
-        whose = f"{of.respondent_id}, {what(of)} in {of.period_code}"
+        whose = f"{of.respondent_id}, {name_figure(of)} in {of.period_code}"
         # Of a quarter that was left out before, the year's figure was judged without it.
         if row["finding_id"] not in {finding_id(of, each, indicators) for each in (have, given)}:
             lines.append(f"{whose}: corrected since {row['decided_by']} left it out; it is taken again")
             continue
-        given = without(of, given, indicators)
+        given = leave_out(of, given, indicators)
         lines.append(f"{whose}: left out by {row['decided_by']}: {row['reason_text']}")
     return given, lines
 
 
-def notes(lake: Lake, open_share: float) -> list[str]:
+def note_findings(lake: Lake, open_share: float) -> list[str]:
     """For the reader of estimates: how many findings are open, and a line on each figure left out."""
-    due = sum(each.is_open(open_share) for each in findings(lake))
+    due = sum(each.is_open(open_share) for each in list_findings(lake))
     lines = [f"Suspicious figures to be decided on before a release: {due}; see `{COMMAND}`"] if due else []
     decisions = lake.read(TABLE)
     if decisions.is_empty():
@@ -160,5 +164,5 @@ def notes(lake: Lake, open_share: float) -> list[str]:
     return lines + left_out({table: lake.read(table) for table in (SUBMISSION, ANSWERS)}, decisions)[1]
 
 
-def what(given: Given) -> str:
+def name_figure(given: Given) -> str:
     return "its spending" if given.is_money else given.channel_code

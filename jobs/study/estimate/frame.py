@@ -20,9 +20,9 @@ from jobs.core.periods import last_day as day_of
 from jobs.questionnaire.standing import last_part, question_code
 from jobs.study.estimate.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
 from jobs.study.estimate.rows import last_day
-from jobs.study.investment_account import Known, accounts, operators_answers, standing
+from jobs.study.investment_account import Known, account_all, operators_answers, standing_money_answers
 from jobs.study.public_spending import public_answers
-from jobs.study.spam_volume import MEASURES, WHOSE, answered, logged
+from jobs.study.spam_volume import MEASURES, WHOSE, answered_figures, logged_figures
 from jobs.submission.subscriptions import describe_distance, far_apart
 
 # So many lines are printed; the rest is counted.
@@ -40,7 +40,7 @@ def asked_of_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """
     answers = have["study.questionnaire_answer"]
     columns = ("respondent_id", "channel_code", "period_code")
-    of_answers = answered(answers, have["ref.indicator_measure"], have["ref.definition"]).filter(
+    of_answers = answered_figures(answers, have["ref.indicator_measure"], have["ref.definition"]).filter(
         pl.max_horizontal(*MEASURES) > 0
     )
     spending = operators_answers(answers)
@@ -54,11 +54,11 @@ def asked_of_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         .join(with_sum, on=WHOSE[:2], how="semi")
     )
     of_any = spending.with_columns(channel_code=pl.lit(None, pl.String))
-    volumes = logged(have["study.submission"], have["ref.measure"])
+    volumes = logged_figures(have["study.submission"], have["ref.measure"])
     return pl.concat(each.select(columns) for each in (volumes, of_answers, by_channel, of_any)).unique()
 
 
-def missing(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def missing_in_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Of asked_of_frame() those that the frame of operators does not have on the last day of the period."""
     asked = asked_of_frame(have).with_columns(day=last_day(pl.col("period_code")))
     frame = have["ref.operator_frame"].select(
@@ -79,7 +79,7 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """
     whose = ["respondent_id", "channel_code"]
     found = (
-        missing(have)
+        missing_in_frame(have)
         .group_by(whose)
         .agg(periods=pl.col("period_code").unique().sort(), first_day=pl.col("day").min())
         .sort(whose)
@@ -92,7 +92,7 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     found = [row for row in found if row["channel_code"] is not None or row["respondent_id"] not in named]
     people = [row["respondent_id"] for row in found[:SHOWN]]
     frame = have["ref.operator_frame"].filter(pl.col("respondent_id").is_in(people)).to_dicts()
-    known = about(have, people)
+    known = describe_people(have, people)
     file = file_of(folder, "ref.operator_frame")
     lines = [f"{file} lacks {len(found)} that gave logs or answers:"]
     for row in found[:SHOWN]:
@@ -154,7 +154,7 @@ def refuse_unpriced(have: Mapping[str, pl.DataFrame], base_year: int, folder: Pa
 
     An answer without a currency is in that of its year's price levels.
     """
-    asked = priced(have)
+    asked = asked_prices(have)
     levels = have["ref.price_level"].select("country_code", "price_year", "currency_code").rows()
     known = {(country, year): currency for country, year, currency in levels}
     file = file_of(folder, "ref.price_level")
@@ -178,7 +178,7 @@ def refuse_unpriced(have: Mapping[str, pl.DataFrame], base_year: int, folder: Pa
         )
 
 
-def priced(have: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
+def asked_prices(have: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
     """A row for each country and year that spending was answered for: the currencies of the answers, and
     whether one is a band."""
     answered_for = (
@@ -266,11 +266,11 @@ def refuse_wrong(have: Mapping[str, pl.DataFrame]) -> None:
     are less than a second, and this error comes before other tables are computed.
     """
     known = Known(**{field.name: have[f"ref.{field.name}"] for field in fields(Known)})
-    answers = standing(have["study.questionnaire_answer"])
+    answers = standing_money_answers(have["study.questionnaire_answer"])
     wrong: list[str] = []
     for of_period in answers.sort("period_code").partition_by("period_code"):
         try:
-            accounts(of_period, known)
+            account_all(of_period, known)
         except ObservatoryError as error:
             wrong += str(error).splitlines()
     if wrong:
@@ -278,7 +278,7 @@ def refuse_wrong(have: Mapping[str, pl.DataFrame]) -> None:
         raise ObservatoryError("\n".join([*wrong[:SHOWN], *more]))
 
 
-def about(have: Mapping[str, pl.DataFrame], people: list[str]) -> dict[str, dict[str, str]]:
+def describe_people(have: Mapping[str, pl.DataFrame], people: list[str]) -> dict[str, dict[str, str]]:
     """Country and, from packages, owner of respondents, as they gave them."""
     found: dict[str, dict[str, str]] = {}
     for table, names in (

@@ -71,7 +71,7 @@ def finding_id(given: Given, have: Mapping[str, pl.DataFrame], indicators: pl.Da
     return found.hexdigest()[:DIGITS]
 
 
-def without(
+def leave_out(
     given: Given, have: Mapping[str, pl.DataFrame], indicators: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
     """Packages and answers without it."""

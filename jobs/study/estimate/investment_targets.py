@@ -18,7 +18,7 @@ GIVEN, SET = "the command line", "the settings, [study.gap]"
 ASSUMED = "investment_assumption.csv (a placeholder of this project, without authority)"
 
 
-def targets(given: Gap, settings: Gap, assumed: pl.DataFrame) -> pl.DataFrame:
+def read_targets(given: Gap, settings: Gap, assumed: pl.DataFrame) -> pl.DataFrame:
     """The targets in force. given: what the command line says; it comes before the settings."""
     rows: list[dict[str, Any]] = []
     wanted: list[str] = [*(given.targets or settings.targets or TARGETS)]

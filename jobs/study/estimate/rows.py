@@ -21,7 +21,7 @@ WEAKNESS = {"A": 0, "P": 1, "E": 2, AT_LEAST: 3}
 OWNERS = 3
 
 
-def confidentiality(owners: int) -> str:
+def conf_status_code(owners: int) -> str:
     """SDMX CONF_STATUS of a figure that operators of so many owners stand behind."""
     return "C" if owners < OWNERS else "N"
 
@@ -43,19 +43,19 @@ def is_month(period: pl.Expr) -> pl.Expr:
     return period.str.contains(r"^\d{4}-\d{2}$")
 
 
-def total(column: pl.Expr) -> pl.Expr:
+def sum_or_null(column: pl.Expr) -> pl.Expr:
     """SQL's sum: null where all values are null."""
     return pl.when(column.is_not_null().any()).then(column.sum())
 
 
-def decimal(number: pl.Expr, digits: int) -> pl.Expr:
+def to_decimal(number: pl.Expr, digits: int) -> pl.Expr:
     """A number, or a text that holds one, as decimal(24, digits), halves away from zero; null where it is no
     number or too large."""
     exact = number.cast(pl.String).str.strip_chars().cast(pl.Decimal(38, 10), strict=False)
     return exact.round(digits, mode="half_away_from_zero").cast(pl.Decimal(24, digits), strict=False)
 
 
-def typed(rows: Sequence[Mapping[str, Any]], table: str) -> pl.DataFrame:
+def typed_rows(rows: Sequence[Mapping[str, Any]], table: str) -> pl.DataFrame:
     """Rows with the columns of the table's contract; a column that no row has is null. Decimals are rounded
     to their digits."""
     columns = {}

@@ -94,7 +94,7 @@ def capital_drawn(answered: pl.DataFrame, classes: Sequence[str], points: Sample
     return np.divide(cost[1:], cost[0], out=np.ones_like(cost[1:]), where=cost[0] > 0)
 
 
-def spent(answered: pl.DataFrame, seed: int, capital: Array) -> Spending:
+def draw_spending(answered: pl.DataFrame, seed: int, capital: Array) -> Spending:
     """The respondents' amounts, with bands imputed. answered: as by_respondent() gives them. capital: of
     capital_drawn()."""
     is_band = answered["is_band"].to_numpy()
@@ -124,7 +124,7 @@ def of_strategies(
     return found
 
 
-def prices(to_dollars: Array) -> Array:
+def dollar_prices(to_dollars: Array) -> Array:
     """Respondents x PARTS x CONVERSIONS: what one international dollar of a part is in each.
 
     to_dollars: US dollars for one international dollar, of each respondent's country.
@@ -136,7 +136,7 @@ def prices(to_dollars: Array) -> Array:
     )
 
 
-def factors(parts: Array, price: Array) -> Array:
+def component_factors(parts: Array, price: Array) -> Array:
     """(… x) respondents x COMPONENTS x CONVERSIONS: what one international dollar of spending is in each."""
     return np.einsum("...rp,rpv,cp->...rcv", parts, price, np.array(list(COMPONENTS.values()), dtype=float))
 
@@ -144,20 +144,21 @@ def factors(parts: Array, price: Array) -> Array:
 def certain_factors(parts: Array, price: Array, is_band: Array) -> Array:
     """The same for what is certain: how a band divides is not known, so its least over all divisions."""
     one = np.eye(len(PARTS))[:, None, :].repeat(len(parts), axis=1)
-    least = factors(one, price).min(axis=0)
-    return np.where(is_band[:, None, None], least, factors(parts, price))
+    least = component_factors(one, price).min(axis=0)
+    return np.where(is_band[:, None, None], least, component_factors(parts, price))
 
 
-def measures(amounts: Array, share: Array, factor: Array) -> Array:
-    """(replicates x) respondents x measures, ordered as named() lists them.
+def spending_measures(amounts: Array, share: Array, factor: Array) -> Array:
+    """(replicates x) respondents x measures, ordered as measure_names() lists them.
 
-    amounts: (replicates x) respondents. share: respondents x strategies. factor: as factors() gives it.
+    amounts: (replicates x) respondents. share: respondents x strategies.
+    factor: as component_factors() gives it.
     """
     wide = amounts[..., None, None, None] * share[:, :, None, None] * factor[..., None, :, :]
     return wide.reshape(*amounts.shape, -1)
 
 
-def named(strategies: Sequence[str]) -> list[tuple[str, str, str]]:
+def measure_names(strategies: Sequence[str]) -> list[tuple[str, str, str]]:
     """Strategy, component and conversion of each measure."""
     return [
         (strategy, component, conversion)

@@ -76,7 +76,7 @@ FIRST = (TABLES[0], "_T", "_T")
 
 
 @as_only_writer("observatory study estimate")
-def land(lake: Lake, folder: Path, run_id: str) -> None:
+def land_submissions(lake: Lake, folder: Path, run_id: str) -> None:
     """Put the submissions and answers of a folder into the lake, in place of those of the same periods: all,
     or none."""
     found = {table: read_table(folder, table, is_needed=table != QUALITY) for table in GIVEN}
@@ -89,7 +89,7 @@ def land(lake: Lake, folder: Path, run_id: str) -> None:
                 lake.replace(rows, table, any_of("period_code", sorted(periods)), {"run_id": run_id})
 
 
-def digest(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
+def digest_inputs(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
     """SHA-256 of everything that the tables are computed from: the study's files, reference tables,
     contracts, code, the targets, which versions of submissions and answers the lake has, and what of them is
     left out."""
@@ -108,18 +108,20 @@ def digest(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
 
 
 def chosen_targets(settings: Observatory, given: Gap) -> pl.DataFrame:
-    return investment_targets.targets(given, settings.study.gap, reference_table("ref.investment_assumption"))
+    return investment_targets.read_targets(
+        given, settings.study.gap, reference_table("ref.investment_assumption")
+    )
 
 
 def is_current(lake: Lake, settings: Observatory, folder: Path) -> bool:
     """The study's tables are those of these files and targets, and of the submissions and answers in the
     lake."""
     targets = chosen_targets(settings, Gap())
-    return record.state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest(lake, folder, targets)
+    return record.state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest_inputs(lake, folder, targets)
 
 
 @as_only_writer("observatory study estimate")
-def estimate(
+def estimate_tables(
     lake: Lake,
     settings: Observatory,
     folder: Path,
@@ -136,7 +138,7 @@ def estimate(
     undo_unfinished(lake)
     started = record.now()
     targets = chosen_targets(settings, given or Gap())
-    inputs = digest(lake, folder, targets)
+    inputs = digest_inputs(lake, folder, targets)
     have = read_tables(folder, FROM_FILES)
     have[investment_targets.TABLE] = targets
     given_now = {table: lake.read(table) for table in GIVEN}
@@ -146,11 +148,11 @@ def estimate(
     if have["study.submission"].is_empty() and have[ANSWERS].is_empty():
         raise ObservatoryError("the lake holds no submission and no answer yet: load them first")
     refuse_unknown(have, folder)
-    with beside(settings, have) as computed_apart:
+    with compute_beside(settings, have) as computed_apart:
         for table in TABLES:
             if table not in computed_apart:
                 say(f"study: {table}")
-                have[table] = compute(table, have)
+                have[table] = compute_table(table, have)
         say("study: validating")
         evaluated = evaluate(study_tables(lake, have), results_folder(lake), run_id)
         for table, future in computed_apart.items():
@@ -179,7 +181,7 @@ def study_tables(lake: Lake, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.D
 
 
 @contextmanager
-def beside(
+def compute_beside(
     settings: Observatory, have: Mapping[str, pl.DataFrame]
 ) -> Iterator[dict[str, Future[pl.DataFrame]]]:
     """Compute the table that takes longest, and that no other reads, in a process of its own; none where the
@@ -190,12 +192,12 @@ def beside(
     inputs = {name: frame for name, frame in have.items() if name in read_contract(APART).reads}
     executor = embedded.started()
     try:
-        yield {APART: executor.submit(perform, partial(compute, APART, inputs))}
+        yield {APART: executor.submit(perform, partial(compute_table, APART, inputs))}
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-def compute(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def compute_table(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The table's rows: its job's transform over the tables that its contract reads."""
     about = read_contract(table)
     job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
