@@ -47,8 +47,8 @@ from jobs.ingest.manifest import open_landing
 from jobs.ingest.pull import pull_operator
 from jobs.ingest.reading import read_ranges
 from jobs.settings import config
-from jobs.stages.batches import Ingest, landed
-from jobs.stages.bronze_stage import ingest
+from jobs.stages.batches import Ingest, landed_pieces
+from jobs.stages.bronze_stage import ingest_pending
 from jobs.stages.ranges import ranges_of
 from sample_data.generate import generate
 from sample_data.generator.profiles import OPERATORS
@@ -216,7 +216,7 @@ def land(name: str, log: Path, folder: Path) -> config.Observatory:
 def read_log(settings: config.Observatory) -> float:
     """Processor seconds from a landed log to bronze rows in memory."""
     fs, area = open_landing(settings.lake.root)
-    ranges = ranges_of(list(landed(fs, area, settings, list(settings.operator))))
+    ranges = ranges_of(list(landed_pieces(fs, area, settings, list(settings.operator))))
     disk = fsspec.filesystem("file")
 
     def read() -> None:
@@ -231,7 +231,7 @@ def parse_log(name: str, settings: config.Observatory) -> float:
     """Processor seconds from a landed log to its bronze table, quarantine and ledger."""
     lake = Lake(settings.lake.root)
     taken = processor_seconds(
-        lambda: ingest(Ingest(lake, settings, list(settings.operator), Inline()), "benchmark")
+        lambda: ingest_pending(Ingest(lake, settings, list(settings.operator), Inline()), "benchmark")
     )
     row = lake.read("bronze.file").row(0, named=True)
     if row["quarantined_count"] or not row["record_count"]:

@@ -44,7 +44,7 @@ from jobs.settings import config
 from jobs.stages import gold_tasks, runner
 from jobs.stages.gold_steps import GOLD_DAILY
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from jobs.stages.settings_tables import read_reference
 
 GOAL = 2
@@ -52,8 +52,8 @@ REST = "steering and the rest"
 # The functions of each step, as module:function or module:Class.method.
 STEPS = {
     "pull": ["jobs.ingest.pull:pull_operator"],
-    "parse": ["jobs.stages.bronze_tasks:parse"],
-    "assemble": [f"jobs.silver.steps:{name}" for name in ("split", "settle", "assemble")],
+    "parse": ["jobs.stages.bronze_tasks:parse_ranges"],
+    "assemble": [f"jobs.silver.steps:{name}" for name in ("split_bronze", "settle_held", "assemble_bucket")],
     "protect": [
         f"jobs.protect.pseudonyms:{name}"
         for name in ("transmissions", "verdicts", "complaints", "authentication_reports", "facts")
@@ -74,27 +74,33 @@ STEPS = {
     ],
     "message": [
         f"jobs.silver.steps:{name}"
-        for name in ("link", "route", "forward", "open_messages", "follow", "refuse")
+        for name in (
+            *("link_hops", "route_verdicts", "forward_rows", "open_messages"),
+            *("follow_refusals", "keep_refusals"),
+        )
     ],
     "checks and checksums": ["jobs.stages.checks:check_rows", "jobs.core.checksum:fingerprint_periods"],
     "files and staging": [
         *(f"jobs.engine.table_files:{name}" for name in ("read_files", "write_files")),
-        *(f"jobs.engine.tasks:{name}" for name in ("leave", "take")),
+        *(f"jobs.engine.tasks:{name}" for name in ("leave_frame", "take_frames")),
     ],
     "commits": [
         f"jobs.engine.lake:Lake.{name}"
         for name in ("append", "replace", "rewrite", "add_files", "replace_periods")
     ],
     "gold: counts": [
-        *(f"jobs.stages.gold_tasks:{name}" for name in ("count", "finish", "store")),
+        *(f"jobs.stages.gold_tasks:{name}" for name in ("count_messages", "finish_table", "write_changed")),
         "jobs.stages.gold_steps:Steps.monthly",
     ],
     "gold: campaigns and bulk": [
         f"jobs.stages.gold_tasks:{name}"
-        for name in ("signatures", "members", "campaigns", "texts", "evidence")
+        for name in (
+            *("leave_signatures", "leave_members", "leave_campaigns"),
+            *("leave_texts", "leave_evidence"),
+        )
     ],
-    "gold: bypass": [f"jobs.stages.gold_tasks:{name}" for name in ("contacts", "behaviour")],
-    "validation": ["jobs.stages.gold_tasks:check"],
+    "gold: bypass": [f"jobs.stages.gold_tasks:{name}" for name in ("leave_contacts", "leave_behaviour")],
+    "validation": ["jobs.stages.gold_tasks:check_table"],
 }
 
 
@@ -171,7 +177,7 @@ def whole_run(folder: Path, megabytes: float) -> Run:
         )
         if problems:
             raise SystemExit("\n".join(problems))
-    run(work)
+    run_stages(work)
     return work
 
 
@@ -191,7 +197,7 @@ def counting_seconds(work: Run, definitions: pl.DataFrame) -> float:
 
     with mock.patch.object(gold_tasks, "reference_table", chosen), tempfile.TemporaryDirectory() as staging:
         start = time.process_time()
-        gold_tasks.count(
+        gold_tasks.count_messages(
             staging=staging, tables=tables, files=messages, proved=[], behaviours=[], operator=operator
         )
         return time.process_time() - start

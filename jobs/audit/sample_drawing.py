@@ -73,7 +73,7 @@ def draw_units(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[
     version = lake.versions().get("silver.message")
     if version is None:
         raise ObservatoryError("the lake has no silver.message yet: run `observatory run` first")
-    gone = removed.before(lake, removed.SILVER).get(plan.operator_id)
+    gone = removed.removed_before(lake, removed.SILVER).get(plan.operator_id)
     if gone is not None and plan.days[0] < gone:
         raise ObservatoryError(
             f"operator {plan.operator_id}: messages of days before {gone} are gone ([retention] silver). A"

@@ -57,7 +57,7 @@ def pull_all(
     from jobs.core.patterns import escape_unseen
     from jobs.engine import access, embedded
     from jobs.engine.lake import open_lake
-    from jobs.engine.lock import writing
+    from jobs.engine.lock import hold_lock
     from jobs.ingest.pull import pull_operator
     from jobs.stages.identity import other_logs, refuse_others
 
@@ -65,10 +65,10 @@ def pull_all(
     refuse_others(lake, settings, needs_key=False)
     for note in other_logs(lake, settings):
         err.print(Text(f"Warning: {escape_unseen(note)}."))
-    access.prepare(settings.lake.root, settings.lake.group)
+    access.prepare_folder(settings.lake.root, settings.lake.group)
     problems: list[str] = []
     pieces = size = 0
-    with writing(settings.lake.root, "observatory pull"):
+    with hold_lock(settings.lake.root, "observatory pull"):
         for each in config.choose_operators(settings, operator):
             pulled = pull_operator(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
             pieces, size = pieces + pulled.pieces, size + pulled.bytes
@@ -78,7 +78,7 @@ def pull_all(
             for note in pulled.notes:
                 err.print(Text(escape_unseen(note)))
             if is_followed and settings.engine.name != "spark" and size > embedded.LITTLE:
-                embedded.begin()
+                embedded.start_server()
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
     return problems
 
@@ -130,7 +130,7 @@ def run(
     from jobs.core.contracts import stage_tables
     from jobs.engine import access, record
     from jobs.engine.lake import open_lake
-    from jobs.engine.lock import writing
+    from jobs.engine.lock import hold_lock
 
     if since and until and since > until:
         raise ObservatoryError(
@@ -139,8 +139,8 @@ def run(
     settings = config.load_settings(config_file)
     check_key()
     stages = [each.value for each in stage or Stage]
-    access.prepare(settings.lake.root, settings.lake.group)
-    with writing(settings.lake.root, "observatory run"):
+    access.prepare_folder(settings.lake.root, settings.lake.group)
+    with hold_lock(settings.lake.root, "observatory run"):
         said: list[str] = []
         problems = [] if stage else pull_all(settings, operator, is_followed=True, said=said)
         with name_problems_first(problems):
@@ -182,7 +182,7 @@ def run_stages(
     from jobs.engine import record
     from jobs.engine.lake import open_lake
     from jobs.stages.run import Run
-    from jobs.stages.runner import do_stages, refuse
+    from jobs.stages.runner import do_stages, refuse_broken
     from jobs.state.late_records import late_records
     from jobs.state.other_formats import other_formats
     from jobs.state.status import find_doubts, unfolded_hops
@@ -192,7 +192,7 @@ def run_stages(
     meter = Meter(err, [each.id for each in chosen])
     held: ValidationHeld | None = None
     # A stage that had nothing to do has no row of meta.run; one that has may not have come to its end.
-    with meter, interruptible(lambda: {*meter.finished, *record.finished(lake, run_id)}, stages):
+    with meter, interruptible(lambda: {*meter.finished, *record.finished_stages(lake, run_id)}, stages):
         work = Run(
             lake=lake,
             settings=settings,
@@ -206,7 +206,7 @@ def run_stages(
         )
         outcome = do_stages(work, stages)
         try:
-            refuse(outcome.results)
+            refuse_broken(outcome.results)
         except ValidationHeld as error:
             # The results of the other operators come first.
             found = other_formats(settings, list(outcome.results), said)

@@ -114,7 +114,7 @@ def load(
         from jobs.engine.lake import open_lake
 
         lake = open_lake(settings.lake.root)
-        access.prepare(lake.root, settings.lake.group)
+        access.prepare_folder(lake.root, settings.lake.group)
         loaded = land_answers(lake, outcomes, respondents, received is not None)
     print_outcomes(outcomes, loaded)
     refused = [each for each in outcomes if each.faults]

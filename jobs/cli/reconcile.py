@@ -42,10 +42,10 @@ def reconcile(
     Needs no settings, and stores nothing. If the other program is not installed, lines are counted by its
     definition. A difference that no counting rule explains is printed as unexplained.
     """
-    from jobs.reconcile.command import reconciled
+    from jobs.reconcile.command import reconcile_logs
 
     with err.status("Counting"):
-        found = reconciled(logs)
+        found = reconcile_logs(logs)
     if json:
         sys.stdout.write(found.as_json() + "\n")
     else:

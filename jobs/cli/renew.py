@@ -38,11 +38,11 @@ def renew(
     kept = renewal.to_keep(lake, settings, anew)
     out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")
     out.print("\n".join(f"  {table}" for table in kept) or "  (none)")
-    for each in renewal.lost(lake, settings):
+    for each in renewal.find_lost(lake, settings):
         err.print(Text(each))
     if not yes and not is_confirmed("Go on?"):
         raise ObservatoryError("nothing was changed; --yes goes on without asking")
-    renewal.renew(lake, settings, anew)
+    renewal.renew_lake(lake, settings, anew)
     out.print("The lake has this version's form. `observatory run` now computes bronze, silver and gold.")
 
 

@@ -45,9 +45,9 @@ def sniff(
 
     Needs no settings. Ends with exit code 2 if a file cannot be read or its format is unknown.
     """
-    from jobs.sniff.command import sniff
+    from jobs.sniff.command import sniff_files
 
     # What the start took is part of the wait.
     start = min(time.monotonic() - STARTED, LONGEST_START)
     until = time.monotonic() + seconds - start
-    sniff(files, until, format is TextFormat.json, wide_console(), err, profile, ignored, named)
+    sniff_files(files, until, format is TextFormat.json, wide_console(), err, profile, ignored, named)

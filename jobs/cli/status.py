@@ -68,7 +68,7 @@ def print_status(
     doubtful: Sequence[str],
 ) -> None:
     from jobs.core.patterns import escape_unseen
-    from jobs.stages.validations import rule_counts, standing
+    from jobs.stages.validations import latest_results, rule_counts
     from jobs.state.retained import describe_retained
     from jobs.state.sources import list_steps, quarantine_step
     from jobs.state.status import copy_rows, copy_steps, list_problems
@@ -79,7 +79,7 @@ def print_status(
     copies = copy_rows(lake, operators)
     show_copies(copies)
     show_list("Held back", list_held_rules(rows))
-    counts = rule_counts(standing(lake.root, operators))
+    counts = rule_counts(latest_results(lake.root, operators))
     if counts:
         rules, broken = (sum(each) for each in list(zip(*counts, strict=True))[1:])
         out.print(f"Last validation: {rules:,} rules on {len(counts)} tables, {broken:,} broken\n")

@@ -81,7 +81,7 @@ def estimate(
         from jobs.study.estimate import answers_left_out, finding_decisions, study_stage
 
         lake = open_lake(settings.lake.root)
-        access.prepare(lake.root, settings.lake.group)
+        access.prepare_folder(lake.root, settings.lake.group)
         run_id = record.new_run_id()
         if with_answers:
             study_stage.land_submissions(lake, files, run_id)
@@ -161,7 +161,7 @@ def load(
     if check:
         hold_to_lake(lake, found, accept_change)
     else:
-        access.prepare(lake.root, settings.lake.group)
+        access.prepare_folder(lake.root, settings.lake.group)
         land_packages(lake, found, record.new_run_id(), accept_change)
     out.print(packages_table(found, check))
     for each in found:

@@ -47,9 +47,9 @@ def vacuum(
     now = record.now()
     today = (settings.lake.read_at or now).date()
     if dry_run:
-        made = retention.plan(lake, settings, names, today)
+        made = retention.plan_retention(lake, settings, names, today)
     else:
-        made = removal.vacuum(lake, settings, names, record.new_run_id(now), today)
+        made = removal.vacuum_lake(lake, settings, names, record.new_run_id(now), today)
     show_removals(made.removals, dry_run, settings)
     if made.crowded:
         many = f"{len(made.crowded)} table{'s' if len(made.crowded) > 1 else ''}"

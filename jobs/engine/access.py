@@ -39,7 +39,7 @@ def is_shared(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def private(folder: Path | None) -> Iterator[None]:
+def keep_private(folder: Path | None) -> Iterator[None]:
     """What is made here is for those alone who may read the lake."""
     if folder is None:
         yield
@@ -51,7 +51,7 @@ def private(folder: Path | None) -> Iterator[None]:
         os.umask(before)
 
 
-def umask() -> int:
+def lake_umask() -> int:
     """The umask of this process."""
     mask = os.umask(OWNER)
     os.umask(mask)
@@ -63,13 +63,13 @@ def privately(function: Callable[P, T]) -> Callable[P, T]:
 
     @functools.wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> T:
-        with private(folder_of(str([*args, *kwargs.values()][-1]))):
+        with keep_private(folder_of(str([*args, *kwargs.values()][-1]))):
             return function(*args, **kwargs)
 
     return inside
 
 
-def close(folder: Path) -> None:
+def close_to_others(folder: Path) -> None:
     """Take access from all others. A folder of another owner stays as it is, such as a mounted volume."""
     mode = stat.S_IMODE(folder.stat().st_mode)
     closed = mode & ~(GROUP if is_shared(folder) else OWNER)
@@ -78,7 +78,7 @@ def close(folder: Path) -> None:
             os.chmod(folder, closed)
 
 
-def prepare(root: str, group: str | None) -> None:
+def prepare_folder(root: str, group: str | None) -> None:
     """Make the lake's folder as the settings say. Raises ObservatoryError where a group cannot have it."""
     folder = folder_of(root)
     if folder is None or (group is None and not is_shared(folder)):
@@ -95,9 +95,9 @@ def prepare(root: str, group: str | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         for path in folder.rglob("*"):
-            give(path, number)
+            give_to_group(path, number)
         # Last: a change that was broken off is made again.
-        give(folder, number)
+        give_to_group(folder, number)
     except PermissionError as error:
         raise ObservatoryError(
             f"[lake] group: {folder} cannot be given to group '{group}': {error.strerror}. Run as the owner"
@@ -105,7 +105,7 @@ def prepare(root: str, group: str | None) -> None:
         ) from None
 
 
-def give(path: Path, number: int) -> None:
+def give_to_group(path: Path, number: int) -> None:
     """Let a group read a file or folder."""
     os.chown(path, -1, number)
     os.chmod(path, 0o2750 if path.is_dir() else 0o640)

@@ -16,7 +16,7 @@ import fsspec
 from deltalake import DeltaTable, WriterProperties
 
 from jobs.core.contracts import read_contract
-from jobs.engine.access import folder_of, private
+from jobs.engine.access import folder_of, keep_private
 from jobs.engine.lake import Lake, Partition
 from jobs.engine.table_files import COMPRESSION
 
@@ -33,7 +33,7 @@ MOST_COMMITS = 20
 COMMIT, CHECKPOINT = re.compile(r"(\d{20})\.json$"), re.compile(r"(\d{20})\.checkpoint(?:\.[^/]*)?\.parquet$")
 
 
-def crowded(lake: Lake, table: str) -> list[Partition]:
+def crowded_partitions(lake: Lake, table: str) -> list[Partition]:
     """The partitions of a table whose small files are to be put together."""
     by, period = list(read_contract(table).partition_by), read_contract(table).period
     small: dict[tuple[str | None, ...], int] = {}
@@ -52,19 +52,19 @@ def crowded(lake: Lake, table: str) -> list[Partition]:
     return found
 
 
-def compact(lake: Lake, table: str) -> None:
+def compact_table(lake: Lake, table: str) -> None:
     """Put the small files of crowded partitions together: a transaction for each operator. A file is written
     after the other, so that memory does not grow with their number."""
     *whose, last = read_contract(table).partition_by or (None,)
     groups: dict[tuple[tuple[str, str | None], ...], list[str | None]] = {}
-    for partition in crowded(lake, table):
+    for partition in crowded_partitions(lake, table):
         groups.setdefault(tuple((name, partition[name]) for name in whose), []).append(
             partition[last] if last else None
         )
     for owner, values in groups.items():
         filters: list[Any] = [(name, "=", value) for name, value in owner]
         filters += [(last, "in", values)] if last else []
-        with private(folder_of(lake.root)):
+        with keep_private(folder_of(lake.root)):
             DeltaTable(lake.path(table)).optimize.compact(
                 partition_filters=filters or None,
                 target_size=WHOLE_BYTES,
@@ -91,7 +91,7 @@ def shorten_log(lake: Lake, table: str, named: int | None, readers: dt.timedelta
     commits, checkpoints = versions_of(fs, folder, COMMIT), versions_of(fs, folder, CHECKPOINT)
     last = max(checkpoints, default=-1)
     if sum(version > last for version in commits) > MOST_COMMITS:
-        with private(folder_of(lake.root)):
+        with keep_private(folder_of(lake.root)):
             log.create_checkpoint()
         checkpoints = versions_of(fs, folder, CHECKPOINT)
     until = dt.datetime.now(dt.UTC) - readers

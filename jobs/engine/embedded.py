@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from multiprocessing import forkserver
 
 from jobs.engine import access
-from jobs.engine.tasks import PRELOAD, R, Task, TaskDied, TaskFailed, perform
+from jobs.engine.tasks import PRELOAD, R, Task, TaskDied, TaskFailed, perform_call
 
 # Measured as PSS on 2 GB of logs: a worker between tasks, and what steers them: the program's own process and
 # the server that workers are forked from.
@@ -71,7 +71,7 @@ class Embedded:
         if kind is not None:
             # What the others are at does not count any more.
             for executor in self._executors:
-                kill(executor)
+                kill_process(executor)
         self.rest()
 
     def rest(self) -> None:
@@ -83,7 +83,7 @@ class Embedded:
     def warm(self) -> None:
         """Start the workers, so that they are there when the first tasks are."""
         while len(self._executors) < self.workers:
-            self._executors.append(started())
+            self._executors.append(start_executor())
 
     def run(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None) -> list[R]:
         self.warm()
@@ -107,7 +107,7 @@ class Embedded:
                 except (BrokenProcessPool, TaskDied):
                     self._replace(worker)
                     if len(place) > 1:
-                        raise TaskDied(died(task.about)) from None
+                        raise TaskDied(format_death(task.about)) from None
                     self.has_lost = True
                     waiting.extendleft(
                         ((*place, number), piece)
@@ -121,35 +121,37 @@ class Embedded:
 
     def _start(self, worker: int, task: Task[R]) -> Future[R]:
         try:
-            return self._executors[worker].submit(perform, task.call)
+            return self._executors[worker].submit(perform_call, task.call)
         except BrokenProcessPool:
             # It died while it had nothing to do.
             self._replace(worker)
-            return self._executors[worker].submit(perform, task.call)
+            return self._executors[worker].submit(perform_call, task.call)
 
     def _replace(self, worker: int) -> None:
         self._executors[worker].shutdown(wait=False)
-        self._executors[worker] = started()
+        self._executors[worker] = start_executor()
 
 
-def begin() -> None:
+def start_server() -> None:
     """Start the server that workers are forked from, without waiting for its imports."""
     multiprocessing.get_context("forkserver").set_forkserver_preload([PRELOAD])
-    with environment():
+    with worker_environment():
         forkserver.ensure_running()
 
 
-def started() -> ProcessPoolExecutor:
+def start_executor() -> ProcessPoolExecutor:
     """An executor with one process, which has what tasks need once the server that it is forked from has."""
-    begin()
+    start_server()
     context = multiprocessing.get_context("forkserver")
-    executor = ProcessPoolExecutor(1, mp_context=context, initializer=attach, initargs=(access.umask(),))
-    with environment():
+    executor = ProcessPoolExecutor(
+        1, mp_context=context, initializer=attach_worker, initargs=(access.lake_umask(),)
+    )
+    with worker_environment():
         executor.submit(int)
     return executor
 
 
-def attach(umask: int) -> None:
+def attach_worker(umask: int) -> None:
     """Tie a worker to the process that started it: it ends with that one, however that ends, leaves an
     interrupt from the keyboard to it, and writes files for those who may read that one's."""
     os.umask(umask)
@@ -166,13 +168,13 @@ def end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def kill(executor: ProcessPoolExecutor) -> None:
+def kill_process(executor: ProcessPoolExecutor) -> None:
     """End an executor's process at once."""
     for process in list((executor._processes or {}).values()):
         process.kill()
 
 
-def died(about: str) -> str:
+def format_death(about: str) -> str:
     return (
         f"{about}: its process ended twice before it was done. Most often its memory was not enough: give"
         " [engine] memory less than the machine has, or look into the system's log for a process that was"
@@ -181,7 +183,7 @@ def died(about: str) -> str:
 
 
 @contextmanager
-def environment() -> Iterator[None]:
+def worker_environment() -> Iterator[None]:
     """What workers start with: their own settings, and an empty main module, for the program's own module is
     not theirs to run; this process keeps what it has."""
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
@@ -226,9 +228,9 @@ class Inline:
             if stop_at and stop_at in task.about:
                 breakpoint()
             try:
-                found.append(perform(task.call))
+                found.append(perform_call(task.call))
             except TaskDied:
-                raise TaskDied(died(task.about)) from None
+                raise TaskDied(format_death(task.about)) from None
             except TaskFailed as error:
                 raise TaskFailed(f"{task.about}: {error}") from None
             done(len(found))

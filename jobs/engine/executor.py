@@ -29,7 +29,7 @@ from jobs.core.merge import merge_parts
 from jobs.engine.finished import finish_rows, is_of
 from jobs.engine.lake import Periods
 from jobs.engine.table_files import rows_of
-from jobs.engine.tasks import PRELOAD, TaskDied, TaskFailed, perform
+from jobs.engine.tasks import PRELOAD, TaskDied, TaskFailed, perform_call
 from jobs.protect.pseudonym_keys import master_key
 
 PROJECT = "spam-observatory"
@@ -79,7 +79,7 @@ def project_files() -> list[tuple[str, Path]]:
     return sorted((str(file.relative_to(HOME)), file) for file in wanted)
 
 
-def seal(nonce: bytes) -> str:
+def seal_nonce(nonce: bytes) -> str:
     """The HMAC of a nonce by this process's pseudonym key."""
     return hmac.new(master_key(), nonce, hashlib.sha256).hexdigest()
 
@@ -97,7 +97,7 @@ def refuse_unlike(expected: Expected) -> None:
             f"worker {platform.node()} does not see {expected.shared}: every worker must mount the lake's"
             " folder at the same path as the driver"
         )
-    if seal(expected.nonce) != expected.seal:
+    if seal_nonce(expected.nonce) != expected.seal:
         raise ObservatoryError(
             f"worker {platform.node()} has another pseudonym key than the driver: give both the same file in"
             " OBSERVATORY_PSEUDONYM_KEY_FILE (`spark.executorEnv.` sets it for workers)"
@@ -105,7 +105,7 @@ def refuse_unlike(expected: Expected) -> None:
 
 
 @cache
-def prepare() -> None:
+def import_modules() -> None:
     """Import what most tasks need, once for each process.
 
     After each task Spark looks for garbage among all objects that there are, for 50 ms. Those of modules
@@ -115,15 +115,15 @@ def prepare() -> None:
     gc.freeze()
 
 
-def outcome(call: bytes, expected: Expected) -> tuple[str, Any]:
+def report_outcome(call: bytes, expected: Expected) -> tuple[str, Any]:
     """What came of a task: ("value", …), ("error", an error for a person), ("failed", text) or ("died", "").
 
     Spark would try a task that raises again, and would wrap its error.
     """
     try:
         refuse_unlike(expected)
-        prepare()
-        return "value", perform(pickle.loads(call))
+        import_modules()
+        return "value", perform_call(pickle.loads(call))
     except ObservatoryError as error:
         return "error", error
     except TaskFailed as error:
@@ -141,7 +141,12 @@ def parts_by_period(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
             frame = pl.read_ipc(row["path"])
             cut = frame.partition_by(["operator_id", period], as_dict=True)
             found = [
-                {"table": row["table"], "operator_id": operator, "period": str(when), "rows": packed(part)}
+                {
+                    "table": row["table"],
+                    "operator_id": operator,
+                    "period": str(when),
+                    "rows": pack_frame(part),
+                }
                 for (operator, when), part in cut.items()
             ]
             yield from pa.Table.from_pylist(found, PARTS).to_batches() if found else ()
@@ -156,10 +161,10 @@ def finished_period(parts: pa.Table) -> pa.Table:
     """The rows of one operator-period of one table, from all parts of it: merged by the contract's rules, and
     finished."""
     table = parts["table"][0].as_py()
-    frame = pl.concat([unpacked(each) for each in parts["rows"].to_pylist()], rechunk=True)
+    frame = pl.concat([unpack_frame(each) for each in parts["rows"].to_pylist()], rechunk=True)
     made = finish_rows(merge_parts(frame, table), table)
     first = {name: parts[name][0].as_py() for name in ("table", "operator_id", "period")}
-    return pa.Table.from_pylist([first | {"rows": packed(made)}], PARTS)
+    return pa.Table.from_pylist([first | {"rows": pack_frame(made)}], PARTS)
 
 
 def table_rows(
@@ -179,11 +184,11 @@ def as_sets(periods: Periods) -> Mapping[str, set[str]]:
     return {operator: set(of_operator) for operator, of_operator in periods.items()}
 
 
-def packed(frame: pl.DataFrame) -> bytes:
+def pack_frame(frame: pl.DataFrame) -> bytes:
     data = io.BytesIO()
     frame.write_ipc(data, compression="lz4")
     return data.getvalue()
 
 
-def unpacked(data: bytes) -> pl.DataFrame:
+def unpack_frame(data: bytes) -> pl.DataFrame:
     return pl.read_ipc(io.BytesIO(data))

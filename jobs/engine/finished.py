@@ -12,7 +12,7 @@ import polars as pl
 
 from jobs.core.checksum import Fingerprints, fingerprint_periods
 from jobs.core.contracts import conform_frame, read_contract
-from jobs.engine.tasks import Left, leave
+from jobs.engine.tasks import Left, leave_frame
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Finished:
     fingerprints: Fingerprints
 
 
-def finished(staging: str, table: str, rows: pl.DataFrame) -> Finished:
-    return Finished(table, leave(rows, table, staging), fingerprint_periods(rows, table))
+def leave_finished(staging: str, table: str, rows: pl.DataFrame) -> Finished:
+    return Finished(table, leave_frame(rows, table, staging), fingerprint_periods(rows, table))
 
 
 def finish_rows(merged: pl.DataFrame, table: str) -> pl.DataFrame:

@@ -127,7 +127,7 @@ def spark_env() -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def jars() -> list[Path]:
+def find_jars() -> list[Path]:
     """The Delta jars, fetched before by fetch_jars().
 
     Raises ObservatoryError when they are not there.

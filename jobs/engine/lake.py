@@ -155,7 +155,7 @@ class Lake:
             mode="overwrite",
             predicate=where,
             schema_mode="merge",
-            commit_properties=noted(note),
+            commit_properties=commit_note(note),
         )
         return self.version(table)
 
@@ -170,7 +170,7 @@ class Lake:
             schema_mode="overwrite",
             partition_by=list(read_contract(table).partition_by),
             configuration=PROPERTIES,
-            commit_properties=noted(note),
+            commit_properties=commit_note(note),
         )
         return self.version(table)
 
@@ -342,7 +342,7 @@ class Lake:
             arrow_schema(table),
             partition_by=list(read_contract(table).partition_by),
             partition_filters=where,
-            commit_properties=noted(note),
+            commit_properties=commit_note(note),
         )
 
 
@@ -353,7 +353,7 @@ def open_lake(root: str) -> Lake:
     return lake
 
 
-def noted(note: Mapping[str, Any] | None) -> CommitProperties | None:
+def commit_note(note: Mapping[str, Any] | None) -> CommitProperties | None:
     return (
         CommitProperties(custom_metadata={"userMetadata": json.dumps(note, sort_keys=True)}) if note else None
     )

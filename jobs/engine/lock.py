@@ -21,7 +21,7 @@ from typing import IO, Any, ParamSpec, TypeVar
 
 from jobs.core.disk import DiskFull, is_full
 from jobs.core.errors import Locked, ObservatoryError
-from jobs.engine.access import close, folder_of, private
+from jobs.engine.access import close_to_others, folder_of, keep_private
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +31,7 @@ _held: set[str] = set()
 
 
 @contextlib.contextmanager
-def writing(root: str, what: str) -> Iterator[None]:
+def hold_lock(root: str, what: str) -> Iterator[None]:
     """Be the lake's only writer. what: the command, for those who must wait.
 
     Raises Locked, which names the writer, where another process writes.
@@ -40,11 +40,11 @@ def writing(root: str, what: str) -> Iterator[None]:
     if folder is None or str(folder) in _held:
         yield
         return
-    with private(folder), opened(folder) as file:
-        take(file.fileno(), folder)
+    with keep_private(folder), open_lock(folder) as file:
+        take_lock(file.fileno(), folder)
         _held.add(str(folder))
         try:
-            tell(file.fileno(), what)
+            write_holder(file.fileno(), what)
             yield
         finally:
             _held.discard(str(folder))
@@ -53,12 +53,12 @@ def writing(root: str, what: str) -> Iterator[None]:
                 os.ftruncate(file.fileno(), 0)
 
 
-def opened(folder: Path) -> IO[str]:
+def open_lock(folder: Path) -> IO[str]:
     """The file of a lake's lock, in a folder that is closed to others. Raises ObservatoryError where there
     can be no such folder or nothing can be written to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        close(folder)
+        close_to_others(folder)
         return open(folder / LOCK, "a+", encoding="utf-8")
     except FileExistsError:
         raise ObservatoryError(f"[lake] root: {folder} is a file, not a folder. Name a folder") from None
@@ -71,14 +71,14 @@ def opened(folder: Path) -> IO[str]:
         ) from None
 
 
-def take(number: int, folder: Path) -> None:
+def take_lock(number: int, folder: Path) -> None:
     """Take the lock of an open file. Raises Locked."""
     try:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise Locked(
-            f"{folder}: the lake is locked: {holder(folder)}. Nothing was changed; run the same command again"
-            " when the other one has ended"
+            f"{folder}: the lake is locked: {read_holder(folder)}. Nothing was changed; run the same command"
+            " again when the other one has ended"
         ) from None
     except OSError as error:
         raise ObservatoryError(
@@ -87,7 +87,7 @@ def take(number: int, folder: Path) -> None:
         ) from None
 
 
-def tell(number: int, what: str) -> None:
+def write_holder(number: int, what: str) -> None:
     """Write into the lock's file who holds it."""
     since = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
     about = {"command": what, "host": socket.gethostname(), "process": os.getpid(), "since": since}
@@ -96,7 +96,7 @@ def tell(number: int, what: str) -> None:
         os.pwrite(number, json.dumps(about).encode(), 0)
 
 
-def holder(folder: Path) -> str:
+def read_holder(folder: Path) -> str:
     """Who holds a lake's lock, as far as its file says."""
     try:
         about = json.loads((folder / LOCK).read_text(encoding="utf-8"))
@@ -115,7 +115,7 @@ def as_only_writer(what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
         @functools.wraps(function)
         def inside(*args: P.args, **kwargs: P.kwargs) -> T:
             lake: Any = args[0]
-            with writing(getattr(lake, "lake", lake).root, what):
+            with hold_lock(getattr(lake, "lake", lake).root, what):
                 return function(*args, **kwargs)
 
         return inside

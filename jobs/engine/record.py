@@ -38,7 +38,7 @@ class Stage:
     partitions: list[dict[str, Any]] = field(default_factory=list)
 
 
-def state(lake: Lake, tables: Iterable[str], ahead: Stage | None = None) -> State:
+def read_state(lake: Lake, tables: Iterable[str], ahead: Stage | None = None) -> State:
     """The last record of each operator-period of the tables. ahead: a stage whose row is still to come."""
     wanted = list(tables)
     names = ("table_name", "operator_id", "period", "row_count", "checksum", "input_checksum")
@@ -64,7 +64,7 @@ def state(lake: Lake, tables: Iterable[str], ahead: Stage | None = None) -> Stat
     }
 
 
-def differing(
+def find_differing(
     table: str,
     fingerprints: Fingerprints,
     known: State,
@@ -114,7 +114,7 @@ def add_stage(
         "stage_name": stage,
         "started_at": started,
         "finished_at": now(),
-        "code_revision": revision(),
+        "code_revision": code_revision(),
         "ingest_ids": list(batches),
         "table_versions": [{"table_name": table, "version": version} for table, version in versions],
         "partitions": partitions,
@@ -122,7 +122,7 @@ def add_stage(
     lake.append(rows_frame([row], "meta.run"), "meta.run")
 
 
-def finished(lake: Lake, run_id: str) -> list[str]:
+def finished_stages(lake: Lake, run_id: str) -> list[str]:
     """The stages of a run whose tables readers see. A row that names no table only gives batches back."""
     rows = lake.read("meta.run", columns=["run_id", "stage_name", "table_versions"])
     is_done = (pl.col("run_id") == run_id) & (pl.col("table_versions").list.len() > 0)
@@ -145,7 +145,7 @@ def has_changed(lake: Lake, tables: Iterable[str], since: dt.datetime) -> bool:
 
 
 @cache
-def revision() -> str:
+def code_revision() -> str:
     """The code's revision, if it runs from a clone."""
     git = subprocess.run(
         ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
@@ -155,7 +155,7 @@ def revision() -> str:
     return git.stdout.strip() or "unknown"
 
 
-def digest(text: str) -> str:
+def digest_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

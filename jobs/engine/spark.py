@@ -31,21 +31,21 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY_FILE
 from jobs.engine import embedded, executor
 from jobs.engine.embedded import BASE_BYTES, LEAST_TASK_BYTES, RESERVE_BYTES, STEERING_BYTES
-from jobs.engine.finished import Finished, finished
+from jobs.engine.finished import Finished, leave_finished
 from jobs.engine.lake import Lake, Periods
 from jobs.engine.mark import MARK
 from jobs.engine.spark_session import (
     DEFAULTS,
     ON_ONE_MACHINE,
     as_text,
-    environment,
     is_submitted,
     java_bytes,
-    pack,
+    java_environment,
+    pack_project,
     refuse_missing,
-    submitted,
+    submitted_settings,
 )
-from jobs.engine.spark_worker import bringing, by_place, died_in, performing
+from jobs.engine.spark_worker import by_place, died_in, make_bring, make_perform
 from jobs.engine.tasks import Left, R, Task, TaskDied, TaskFailed
 from jobs.settings.node import Engine
 
@@ -139,7 +139,7 @@ class Spark:
                 elif kind == "unfinished":
                     again[place] = task
                 elif len(place) > 1:
-                    raise TaskDied(embedded.died(task.about))
+                    raise TaskDied(embedded.format_death(task.about))
                 else:
                     again |= {(*place, number): piece for number, piece in enumerate(task.pieces())}
             waiting = again
@@ -154,7 +154,7 @@ class Spark:
         ]
         made: dict[str, list[pl.DataFrame]] = {table: [] for table in parts}
         if paths:
-            bring = bringing(UNPACKED)
+            bring = make_bring(UNPACKED)
 
             def cut(batches: Iterator[Any]) -> Iterator[Any]:
                 bring()
@@ -172,7 +172,7 @@ class Spark:
             cuts = self._spread(paths, "table string, path string").mapInArrow(cut, columns)
             whole = cuts.groupBy("table", "operator_id", "period").applyInArrow(merge, columns)
             for row in self._told(whole.collect):
-                made[row["table"]].append(executor.unpacked(bytes(row["rows"])))
+                made[row["table"]].append(executor.unpack_frame(bytes(row["rows"])))
         return [finished_table(table, frames, staging) for table, frames in made.items()]
 
     def replace_periods(
@@ -194,7 +194,7 @@ class Spark:
 
     def _rows(self, table: str, left: Sequence[Left], periods: dict[str, list[str]] | None) -> DataFrame:
         """The rows of frames in staging as Spark's, of the contract's types."""
-        bring = bringing(UNPACKED)
+        bring = make_bring(UNPACKED)
 
         def read(batches: Iterator[Any]) -> Iterator[Any]:
             bring()
@@ -220,7 +220,7 @@ class Spark:
         """
         context = self.session.sparkContext
         outcomes = context.accumulator({}, by_place())
-        perform = performing(bringing(UNPACKED), outcomes, pickle.dumps(self._expected))
+        perform = make_perform(make_bring(UNPACKED), outcomes, pickle.dumps(self._expected))
         job = self._thread.submit(context.parallelize(list(enumerate(tasks)), len(tasks)).foreach, perform)
         dead: set[int] = set()
         found: dict[int, tuple[str, Any]] = {}
@@ -279,7 +279,7 @@ class Spark:
     def _start(self) -> SparkSession:
         from jobs.engine import java
 
-        jars = [str(jar) for jar in java.jars()]
+        jars = [str(jar) for jar in java.find_jars()]
         conf = dict(DEFAULTS)
         if self.is_local:
             conf |= ON_ONE_MACHINE | {"spark.driver.extraClassPath": ":".join(jars)}
@@ -292,7 +292,7 @@ class Spark:
         conf["spark.pyspark.python"] = os.environ.get("PYSPARK_PYTHON") or sys.executable
         conf["spark.sql.warehouse.dir"] = str(Path(self._folder.name, "warehouse"))
         conf["spark.sql.shuffle.partitions"] = str(self.settings.workers)
-        conf |= submitted() | {name: as_text(value) for name, value in self.settings.conf.items()}
+        conf |= submitted_settings() | {name: as_text(value) for name, value in self.settings.conf.items()}
         if self.master:
             conf["spark.master"] = self.master
         quiet = Path(self._folder.name, "log4j2.properties")
@@ -312,7 +312,7 @@ class Spark:
         builder = SparkSession.builder
         for name, value in conf.items():
             builder = builder.config(name, value)
-        with environment(own):
+        with java_environment(own):
             session = builder.getOrCreate()
         session.sparkContext.setLogLevel("OFF")
         # Under this name Spark unpacks it.
@@ -321,12 +321,12 @@ class Spark:
             wheel.write_bytes(Path(self.settings.wheel).read_bytes())
             project = executor.own_project()
         else:
-            project = pack(wheel)
+            project = pack_project(wheel)
         session.sparkContext.addArchive(f"{wheel}#{UNPACKED}")
         # A file of the lake that every worker must see.
         Lake(self.root).mark()
         nonce = secrets.token_bytes(16)
-        self._expected = executor.Expected(project, nonce, executor.seal(nonce), f"{self.root}/{MARK}")
+        self._expected = executor.Expected(project, nonce, executor.seal_nonce(nonce), f"{self.root}/{MARK}")
         return session
 
 
@@ -334,4 +334,4 @@ def finished_table(table: str, frames: Sequence[pl.DataFrame], staging: str) -> 
     if not frames:
         return Finished(table, [], {})
     rows = pl.concat(frames, rechunk=True)
-    return finished(staging, table, rows)
+    return leave_finished(staging, table, rows)

@@ -49,7 +49,7 @@ ON_ONE_MACHINE = {
 
 
 @contextmanager
-def environment(own: Mapping[str, str]) -> Iterator[None]:
+def java_environment(own: Mapping[str, str]) -> Iterator[None]:
     """What Java starts with; this process keeps its own."""
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
@@ -74,7 +74,7 @@ def is_submitted() -> bool:
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
-def submitted() -> dict[str, str]:
+def submitted_settings() -> dict[str, str]:
     """What spark-submit was given: it comes before our own defaults."""
     if not is_submitted():
         return {}
@@ -84,7 +84,7 @@ def submitted() -> dict[str, str]:
     return dict(SparkConf().getAll())
 
 
-def pack(file: Path) -> str:
+def pack_project(file: Path) -> str:
     """Write the project's packages, and what names their version, as its wheel has them; the version."""
     files = [(name, path.read_bytes()) for name, path in executor.project_files()]
     number = executor.project_number()

@@ -21,7 +21,7 @@ OTHER_PYTHON = "PYTHON_VERSION_MISMATCH"
 LIBRARIES = ("polars", "pyarrow", "deltalake")
 
 
-def bringing(folder: str) -> Callable[[], None]:
+def make_bring(folder: str) -> Callable[[], None]:
     """What makes the project importable on an executor. Spark sends it as code, for it must run before
     anything of the project is imported there."""
 
@@ -38,7 +38,7 @@ def bringing(folder: str) -> Callable[[], None]:
     return bring
 
 
-def performing(
+def make_perform(
     bring: Callable[[], None], outcomes: Any, expected: bytes
 ) -> Callable[[tuple[int, bytes]], None]:
     """What runs a task on an executor; sent as code, too."""
@@ -70,7 +70,7 @@ def performing(
             text = f"Spark's workers differ from the driver: {'; '.join(unlike)}. Install the same on both"
             outcomes.add({place: pickle.dumps(("unlike", text))})
         else:
-            outcomes.add({place: pickle.dumps(executor.outcome(task, pickle.loads(expected)))})
+            outcomes.add({place: pickle.dumps(executor.report_outcome(task, pickle.loads(expected)))})
 
     return perform
 

@@ -154,7 +154,9 @@ def naming_damage(table: str, files: Sequence[DataFile]) -> Iterator[None]:
     except (pl.exceptions.PolarsError, OSError) as error:
         for file in files:
             if why := damage_of(file.path):
-                raise ObservatoryError(f"{table}: {file.path} is damaged ({why}). {remedy(table)}") from error
+                raise ObservatoryError(
+                    f"{table}: {file.path} is damaged ({why}). {file_remedy(table)}"
+                ) from error
         raise
 
 
@@ -174,10 +176,10 @@ def refuse_missing(table: str, files: Iterable[DataFile]) -> None:
     """Raise ObservatoryError for a file that the table's log names and that is not there."""
     for file in files:
         if "://" not in file.path and not os.path.exists(file.path):
-            raise ObservatoryError(f"{table}: {file.path} is missing. {remedy(table)}")
+            raise ObservatoryError(f"{table}: {file.path} is missing. {file_remedy(table)}")
 
 
-def remedy(table: str) -> str:
+def file_remedy(table: str) -> str:
     """What brings a file of a table back."""
     about = read_contract(table)
     if about.layer in ("bronze", "gold") or table == "meta.run" or about.reads:

@@ -103,7 +103,7 @@ class TaskFailed(Exception):
     """A task raised an error that is none of the project's: a fault of the program."""
 
 
-def perform(call: Callable[[], R]) -> R:
+def perform_call(call: Callable[[], R]) -> R:
     """Run a task's call. Errors that a person can act on pass as they are. All else becomes TaskFailed with
     the error and its traceback as text, for not every exception can be sent between processes."""
     try:
@@ -139,7 +139,7 @@ class Left:
             return pl.read_ipc(file.read(self.bytes))
 
 
-def leave(frame: pl.DataFrame, name: str, staging: str) -> list[Left]:
+def leave_frame(frame: pl.DataFrame, name: str, staging: str) -> list[Left]:
     """Write a frame for later tasks, in a file of its own; nothing for a frame without rows."""
     return leave_buckets([(0, frame)], name, staging, 1)
 
@@ -164,18 +164,18 @@ def leave_buckets(
     return left
 
 
-def take(left: Iterable[Left]) -> pl.DataFrame | None:
+def take_frames(left: Iterable[Left]) -> pl.DataFrame | None:
     """The rows of frames that tasks left; None where there are none."""
     frames = [each.read() for each in left]
     # One chunk: some functions of Polars 2.1 fail where an empty chunk stands before another.
     return pl.concat(frames, rechunk=True) if frames else None
 
 
-def named(left: Iterable[Left], name: str) -> list[Left]:
+def select_named(left: Iterable[Left], name: str) -> list[Left]:
     return [each for each in left if each.name == name]
 
 
-def chunks(items: Sequence[Any], limit: int) -> list[list[Any]]:
+def group_by_bytes(items: Sequence[Any], limit: int) -> list[list[Any]]:
     """The items in groups of so many bytes, and of not too many items."""
     found: list[list[Any]] = []
     size = 0
@@ -197,7 +197,7 @@ class Staging:
 
 
 @contextmanager
-def staging(root: str) -> Iterator[Staging]:
+def open_staging(root: str) -> Iterator[Staging]:
     """A new staging folder, gone when this ends; where the lake is on this machine, beside it.
 
     What runs that died have left is removed first. A run that is alive holds a lock on its folder, which ends

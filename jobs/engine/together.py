@@ -21,7 +21,7 @@ NOTE = "_together/load.json"
 
 
 @contextmanager
-def together(lake: Lake, tables: Iterable[str], run_id: str) -> Iterator[None]:
+def commit_together(lake: Lake, tables: Iterable[str], run_id: str) -> Iterator[None]:
     """Within it all writes to these tables count, or none. They count once meta.run has a row of the run."""
     undo_unfinished(lake)
     before = {table: lake.version(table) if lake.exists(table) else None for table in tables}

@@ -17,7 +17,7 @@ from jobs.explain.search import MESSAGE, Match, Search
 from jobs.gold import bulk, bypass, bypass_indicator_daily
 from jobs.stages.gold_stage import VOLUME
 from jobs.stages.gold_steps import GOLD_DAILY
-from jobs.stages.gold_tasks import BULK, BYPASS, CAMPAIGN, partials
+from jobs.stages.gold_tasks import BULK, BYPASS, CAMPAIGN, count_partials
 from jobs.stages.settings_tables import read_reference
 
 DOMAIN = "gold.spam_sender_domain_daily"
@@ -52,7 +52,7 @@ def find_cells(search: Search, match: Match) -> list[Cell]:
     has_links = bypass_indicator_daily.has_links(operator)
     tables = [table for table in COUNTED if has_links or table != BYPASS]
     known = sender_behaviour(search, message) if has_links else None
-    parts = partials(proved, tables, operator, known)
+    parts = count_partials(proved, tables, operator, known)
     found = [cell for table, part in parts for cell in table_cells(search, table, part)]
     return [*found, *campaign_cells(search, message), *month_cells(search, found)]
 

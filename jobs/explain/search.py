@@ -21,7 +21,7 @@ from jobs.explain.names import Names, search_names
 from jobs.formats.registry import KERNELS
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
-from jobs.silver.keys import digests
+from jobs.silver.keys import digest_rows
 
 TRANSMISSION, VERDICT, MESSAGE = "silver.transmission", "silver.verdict", "silver.message"
 COMPLAINT, KNOWLEDGE = "silver.complaint", "silver.operator_knowledge"
@@ -207,4 +207,4 @@ def with_message_hash(sent: pl.DataFrame) -> pl.DataFrame:
     """The transmissions, each with the key of the message that would begin with it."""
     place = pl.concat_str(*PLACE, separator=":", ignore_nulls=True)
     parts = (pl.coalesce("queue_key", place), pl.col("first_at").dt.epoch("us"))
-    return sent.with_columns(digests(sent, *parts, separator="|").alias("message_hash"))
+    return sent.with_columns(digest_rows(sent, *parts, separator="|").alias("message_hash"))

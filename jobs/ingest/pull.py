@@ -29,7 +29,7 @@ from typing import IO, Any
 from jobs.core.disk import DiskFull, is_full, room_for
 from jobs.core.errors import LandingLost
 from jobs.core.lines import first_line
-from jobs.engine.lock import writing
+from jobs.engine.lock import hold_lock
 from jobs.formats.registry import DOCUMENTS, KERNELS, find_host_log
 from jobs.ingest.chunks import CHUNK, Chunks, is_json
 from jobs.ingest.file_formats import (
@@ -137,7 +137,7 @@ def remove_unfinished(fs: Any, folder: str) -> None:
 def pull_operator(operator: Operator, root: str, now: dt.datetime) -> Pulled:
     """Land what is new in all sources of an operator. One bad source or file does not stop the rest."""
     pulled = Pulled()
-    with writing(root, "observatory pull"):
+    with hold_lock(root, "observatory pull"):
         for source in operator.source:
             pull_source(operator, source, root, now, pulled)
     return pulled

@@ -208,7 +208,7 @@ def changed_since(context: Any) -> list[str]:
 def delta_jars() -> list[Path]:
     from jobs.engine import java
 
-    return java.jars()
+    return java.find_jars()
 
 
 def spark_environment() -> dict[str, str]:

@@ -25,9 +25,9 @@ from jobs.silver.pipeline import count_once
 from jobs.sniff.clocks import Times, clocks_of, times_of
 from jobs.sniff.files import Log, Problem, logs_of
 from jobs.sniff.proposal import source_id
-from jobs.sniff.recognising import Recognised, separated
+from jobs.sniff.recognising import Recognised, separate_files
 from jobs.sniff.silver import NETWORKS
-from jobs.sniff.survey import Answer, look
+from jobs.sniff.survey import Answer, survey_log
 
 # Bytes that are read of each log, and seconds for all logs together.
 SAMPLE_BYTES = 8 << 20
@@ -97,7 +97,7 @@ def propose_from_logs(arguments: list[str]) -> Proposal:
         if log.url == "-" or any(file.kept is not None for file in log.files):
             found.problems.append(Problem(log.name, "a pipe can be read only once. Name files"))
             continue
-        parts, wrong = separated(log)
+        parts, wrong = separate_files(log)
         known += parts
         found.problems += wrong
     numbers: list[pl.Series] = []
@@ -124,7 +124,7 @@ def add_known(found: Proposal, log: Log, recognised: list[Recognised]) -> None:
 
 def sample_log(log: Log, recognised: list[Recognised], until: float) -> Answer:
     """The answer of a sample of the log, without totals."""
-    found = look(log, recognised, until, has_totals=False)
+    found = survey_log(log, recognised, until, has_totals=False)
     answer = next(found)
     for answer in found:
         if sum(each.read for each in answer.progress) >= SAMPLE_BYTES:

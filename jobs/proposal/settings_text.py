@@ -10,7 +10,7 @@ from jobs.ingest.source_files import is_closed
 from jobs.proposal.domains import Domains
 from jobs.proposal.from_logs import FoundSource, Proposal, country_row
 from jobs.sniff.files import is_pattern
-from jobs.sniff.proposal import quoted
+from jobs.sniff.proposal import quote_toml
 
 ASSUMED = "assumed: check it"
 COMMENT_AT, WIDTH = 28, 80
@@ -60,8 +60,8 @@ def settings_text(
         "# Paths are relative to this file. Settings after a # are not in use.",
         "",
         "[lake]",
-        with_comment(f"root = {quoted(root)}", "where tables lie; made with the first run"),
-        with_comment(f"key_file = {quoted(key_file)}", "keep it: another key makes other pseudonyms"),
+        with_comment(f"root = {quote_toml(root)}", "where tables lie; made with the first run"),
+        with_comment(f"key_file = {quote_toml(key_file)}", "keep it: another key makes other pseudonyms"),
         with_comment("# open_days = 35", "a day takes late lines for so many days"),
         "",
         "# [engine]",
@@ -82,11 +82,11 @@ def settings_text(
         with_comment('# number_ranges = "numbers.csv"', "prefix,mcc_mnc"),
         "",
         "[[operator]]",
-        with_comment(f"id = {quoted(answers.operator_id)}", f"keep it for good{assumed}"),
-        with_comment(f"name = {quoted(answers.name)}", ASSUMED if answers.is_assumed else ""),
-        with_comment(f"country = {quoted(answers.country)}", f"{country}{by}{assumed}"),
-        with_comment(f"holding = {quoted(answers.holding)}", f"the group that owns it{assumed}"),
-        with_comment(f"currency = {quoted(answers.currency)}", f"costs are in it{assumed}"),
+        with_comment(f"id = {quote_toml(answers.operator_id)}", f"keep it for good{assumed}"),
+        with_comment(f"name = {quote_toml(answers.name)}", ASSUMED if answers.is_assumed else ""),
+        with_comment(f"country = {quote_toml(answers.country)}", f"{country}{by}{assumed}"),
+        with_comment(f"holding = {quote_toml(answers.holding)}", f"the group that owns it{assumed}"),
+        with_comment(f"currency = {quote_toml(answers.currency)}", f"costs are in it{assumed}"),
         with_comment(f"subscribers = {answers.subscribers}", "for rates per 1,000")
         if answers.subscribers
         else with_comment("# subscribers = 1200", "or { EMAIL = 900, SMS = 1200 }; rates need it"),
@@ -140,7 +140,7 @@ def explain_own(domains: Domains, has_own: bool, assumed: str) -> list[str]:
     if domains.others:
         # A line that is valid once it is uncommented.
         shown = [
-            f"# domains = [{', '.join(map(quoted, list(domains.others)[:count]))}]" for count in EXAMPLES
+            f"# domains = [{', '.join(map(quote_toml, list(domains.others)[:count]))}]" for count in EXAMPLES
         ]
         told.append("# Recipients are in these; name those that are yours.")
         told.append([each for each in shown if len(each) <= WIDTH or each is shown[0]][-1])
@@ -159,9 +159,11 @@ def prefix_lines(answers: Answers) -> list[str]:
 
 def format_array(name: str, values: tuple[str, ...]) -> list[str]:
     """An array of texts, on one line where it fits."""
-    line = f"{name} = [{', '.join(map(quoted, values))}]"
+    line = f"{name} = [{', '.join(map(quote_toml, values))}]"
     return (
-        [line] if len(line) <= WIDTH else [f"{name} = [", *(f"    {quoted(each)}," for each in values), "]"]
+        [line]
+        if len(line) <= WIDTH
+        else [f"{name} = [", *(f"    {quote_toml(each)}," for each in values), "]"]
     )
 
 
@@ -176,7 +178,7 @@ def link_lines(found: Proposal) -> list[str]:
     for link, count in list(found.links.items())[:20]:
         lines += [
             "# [[operator.link]]",
-            with_comment(f"# name = {quoted(link)}", f"{count:,} times"),
+            with_comment(f"# name = {quote_toml(link)}", f"{count:,} times"),
             '# kind = "peer"',
         ]
     return [*lines, ""]
@@ -190,14 +192,14 @@ def is_alone(source: FoundSource) -> bool:
 def source_lines(source: FoundSource) -> list[str]:
     lines = [
         "[[operator.source]]",
-        with_comment(f"id = {quoted(source.id)}", "keep it: what was read is under it"),
+        with_comment(f"id = {quote_toml(source.id)}", "keep it: what was read is under it"),
         *(["# Only this file: end url in * to read its rotations, too"] if is_alone(source) else []),
-        f"url = {quoted(source.url)}",
-        f"format = {quoted(source.format)}",
+        f"url = {quote_toml(source.url)}",
+        f"format = {quote_toml(source.format)}",
     ]
     if source.options:
         told = ", ".join(
-            f"{name} = {quoted(value) if isinstance(value, str) else str(value).lower()}"
+            f"{name} = {quote_toml(value) if isinstance(value, str) else str(value).lower()}"
             for name, value in source.options.items()
         )
         if source.assumed:
@@ -205,7 +207,7 @@ def source_lines(source: FoundSource) -> list[str]:
             lines += [f"#   {each}" for line in source.assumed for each in textwrap.wrap(line, WIDTH - 4)]
         lines.append(f"options = {{ {told} }}")
     about = source.zone_by or "not in the log: name its place, as Europe/Paris"
-    lines.append(with_comment(f"time_zone = {quoted(source.time_zone)}", about))
+    lines.append(with_comment(f"time_zone = {quote_toml(source.time_zone)}", about))
     if source.clock_offset:
         lines.append(with_comment(f"clock_offset = {source.clock_offset}", source.clock_by))
     return [*lines, ""]

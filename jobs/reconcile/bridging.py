@@ -205,7 +205,7 @@ class About:
         stands = is_unit & (pl.col("rank") == pl.col("rank").max().over(UNIT))
         deepest = pl.col("depth").max().over(UNIT)
         rule = (
-            fated()
+            fate_rules()
             .when(stands)
             .then(None)
             .when(is_unit & (pl.col("depth") < deepest))
@@ -238,7 +238,7 @@ class About:
         is_unit = pl.col("is_unit").fill_null(False)
         first = pl.col("line") == pl.col("line").min().over("unit_hash", is_unit)
         rule = (
-            fated()
+            fate_rules()
             .when(is_unit & first)
             .then(None)
             .when(is_unit | pl.col("is_handoff").fill_null(False))
@@ -278,7 +278,7 @@ class About:
             *("unit_stage", "stage_code", "raw_queue", *UNIT),
         )
         lines = self.of_kind(kind, "refusals", "deliveries")
-        here = attributed(lines, sent)
+        here = attribute_lines(lines, sent)
         units = self.units.filter(which)
         here = here.join(
             units.select(*UNIT, is_unit=pl.lit(True)), on=UNIT, how="left", maintain_order="left"
@@ -319,7 +319,7 @@ class About:
         return self.bridge(kind, counts, here, units, self.labelled(alone_refusals(self, alone)))
 
 
-def fated() -> ChainedThen:
+def fate_rules() -> ChainedThen:
     """The rules that leave out a line, whatever its unit: the beginning of a when()."""
     return (
         pl.when(pl.col("row").is_null() | pl.col("fate").is_null())
@@ -331,7 +331,7 @@ def fated() -> ChainedThen:
     )
 
 
-def attributed(lines: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
+def attribute_lines(lines: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
     """Refusal lines with the transmission that each is part of: that of its recipient and sender, else of its
     recipient, else the one of its session that names none."""
     ways = (

@@ -11,8 +11,8 @@ import polars as pl
 from jobs.core.errors import ObservatoryError
 from jobs.reconcile import bridging, eximstats, pflogsumm
 from jobs.reconcile.counts import Bridge
-from jobs.reconcile.reading import read
-from jobs.reconcile.units import counted
+from jobs.reconcile.reading import read_logs
+from jobs.reconcile.units import count_log
 
 # The formats of mail servers that can be compared, each with the program that counts its log, and what is
 # compared.
@@ -36,12 +36,12 @@ class Reconciled:
         return json.dumps(about, indent=1)
 
 
-def reconciled(arguments: list[str], printed: str | None = None) -> Reconciled:
+def reconcile_logs(arguments: list[str], printed: str | None = None) -> Reconciled:
     """Count logs. printed: what the other program printed of them, in place of running it.
 
     Raises ObservatoryError where no log is of a mail server that can be compared.
     """
-    logs = read(arguments, tuple(PROGRAMS))
+    logs = read_logs(arguments, tuple(PROGRAMS))
     if logs.format is None:
         known = " or ".join(sorted(PROGRAMS))
         raise ObservatoryError(
@@ -53,12 +53,14 @@ def reconciled(arguments: list[str], printed: str | None = None) -> Reconciled:
             )
         )
     program = PROGRAMS[logs.format]
-    version = program.version() if printed is None else program.PROGRAM
+    version = program.read_version() if printed is None else program.PROGRAM
     if version is not None and printed is None:
-        printed = program.run(logs.blocks())
-    figures = None if printed is None else program.figures(printed)
-    lines = [program.read(frame).with_columns(stream_id=pl.lit(stream)) for stream, frame in logs.lines()]
-    found = counted(logs.bronze, logs.format)
+        printed = program.run_program(logs.blocks())
+    figures = None if printed is None else program.read_figures(printed)
+    lines = [
+        program.read_lines(frame).with_columns(stream_id=pl.lit(stream)) for stream, frame in logs.lines()
+    ]
+    found = count_log(logs.bronze, logs.format)
     about = bridging.About(found, pl.concat(lines), figures, program.PROGRAM, program.SERVICES)
     bridges = COMPARED[logs.format](about)
     return Reconciled(program.PROGRAM, program.PACKAGE, version, bridges, logs.problems)

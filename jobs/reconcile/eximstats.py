@@ -30,7 +30,7 @@ STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?(?: \[\d+\])? 
 ID = r"^([0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2}(?:[0-9A-Za-z]{2})?) (.*)$"
 
 
-def version() -> str | None:
+def read_version() -> str | None:
     """Its name and version; None where it is not installed."""
     if shutil.which(PROGRAM) is None:
         return None
@@ -39,7 +39,7 @@ def version() -> str | None:
     return f"{PROGRAM} {found[0]}" if found else PROGRAM
 
 
-def run(data: Iterable[bytes]) -> str:
+def run_program(data: Iterable[bytes]) -> str:
     """What it prints of a log."""
     done = subprocess.run([PROGRAM, "-nr", "-t0"], input=b"".join(data), capture_output=True)
     if done.returncode:
@@ -48,7 +48,7 @@ def run(data: Iterable[bytes]) -> str:
     return done.stdout.decode(errors="replace")
 
 
-def figures(printed: str) -> Figures:
+def read_figures(printed: str) -> Figures:
     """The figures in what it prints; it leaves out rows that are nothing."""
     found = {name: pattern.search(printed) for name, pattern in TOTALS.items()}
     if "Grand total summary" not in printed:
@@ -56,7 +56,7 @@ def figures(printed: str) -> Figures:
     return Figures({name: int(match[1]) if match else 0 for name, match in found.items()})
 
 
-def read(lines: pl.DataFrame) -> pl.DataFrame:
+def read_lines(lines: pl.DataFrame) -> pl.DataFrame:
     """For each line (offset, line) what it counts it for: kind, queue_id; is_read: whether it reads the line
     at all. A line that it counts twice is there twice. is_outgoing: it is no refusal of the server's."""
     text = pl.col("line").str.extract(STAMP)

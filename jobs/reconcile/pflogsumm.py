@@ -58,7 +58,7 @@ KINDS = {
 SERVICES = ("smtpd", "postscreen", "cleanup", "pickup")
 
 
-def version() -> str | None:
+def read_version() -> str | None:
     """Its name and version; None where it is not installed."""
     if shutil.which(PROGRAM) is None:
         return None
@@ -66,7 +66,7 @@ def version() -> str | None:
     return said.stdout.strip() or PROGRAM
 
 
-def run(data: Iterable[bytes]) -> str:
+def run_program(data: Iterable[bytes]) -> str:
     """What it prints of a log."""
     with subprocess.Popen(
         [PROGRAM, "--detail", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -81,7 +81,7 @@ def run(data: Iterable[bytes]) -> str:
     return printed.decode(errors="replace")
 
 
-def figures(printed: str) -> Figures:
+def read_figures(printed: str) -> Figures:
     """The figures in what it prints. Above 524,288 it prints them in units of 1,024, and 2^20."""
     counts: dict[str, int] = {}
     rounding: dict[str, int] = {}
@@ -99,7 +99,7 @@ def figures(printed: str) -> Figures:
     return Figures(counts, rounding)
 
 
-def read(lines: pl.DataFrame) -> pl.DataFrame:
+def read_lines(lines: pl.DataFrame) -> pl.DataFrame:
     """For each line (offset, line) what it counts it for: kind, queue_id; null for a line that it counts for
     nothing. service: the name of the daemon. is_read: whether it reads the line at all. is_outgoing: a line
     that it counts for a refusal is none of the server's."""

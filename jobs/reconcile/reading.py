@@ -11,8 +11,8 @@ import polars as pl
 from jobs.core.lines import frame_lines
 from jobs.sniff import reading
 from jobs.sniff.files import File, logs_of
-from jobs.sniff.recognising import separated
-from jobs.sniff.survey import look
+from jobs.sniff.recognising import separate_files
+from jobs.sniff.survey import survey_log
 
 NEVER = math.inf
 
@@ -30,27 +30,27 @@ class Logs:
     def blocks(self) -> Iterator[bytes]:
         """The whole lines of the mail server's log, decompressed, in the order of its files."""
         for _, file in self.files:
-            found = reading.blocks(file, reading.Progress(), lambda: NEVER)
+            found = reading.read_blocks(file, reading.Progress(), lambda: NEVER)
             for block in sorted(found, key=lambda block: block.offset):
                 yield block.data
 
     def lines(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """The same as frames of offset and line, each with its stream."""
         for stream, file in self.files:
-            for block in reading.blocks(file, reading.Progress(), lambda: NEVER):
+            for block in reading.read_blocks(file, reading.Progress(), lambda: NEVER):
                 yield stream, frame_lines(block.data, block.offset).select("offset", "line")
 
 
-def read(arguments: list[str], servers: tuple[str, ...]) -> Logs:
+def read_logs(arguments: list[str], servers: tuple[str, ...]) -> Logs:
     """Read logs whole. servers: the formats of mail servers that can be compared."""
     found, problems = logs_of(arguments, NEVER)
     logs = Logs(problems=[str(problem) for problem in problems])
     frames: dict[str, list[pl.DataFrame]] = {}
     for log in found:
-        parts, wrong = separated(log, None)
+        parts, wrong = separate_files(log, None)
         logs.problems += map(str, wrong)
         for part, recognised in parts:
-            *_, answer = look(part, recognised, NEVER, has_totals=False)
+            *_, answer = survey_log(part, recognised, NEVER, has_totals=False)
             logs.problems += map(str, answer.problems)
             if answer.tally is None:
                 continue

@@ -12,7 +12,7 @@ from jobs.explain.assembled import assemble_groups
 from jobs.explain.search import with_message_hash
 from jobs.formats.registry import KERNELS
 from jobs.silver import hops, pipeline, refusals
-from jobs.silver.assembling import settled
+from jobs.silver.assembling import settle_rows
 from jobs.silver.frames import MESSAGE, TRANSMISSION, VERDICT, Frame
 from jobs.silver.steps import no_links
 from jobs.sniff.silver import DOOR
@@ -40,14 +40,14 @@ class Counted:
     copies: pl.DataFrame
 
 
-def counted(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
+def count_log(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
     """The bronze rows of a mail server's log, and of what else was read beside it. server: its format."""
     formats, copied = pipeline.count_once(bronze)
     rows = KERNELS[server].assemble(formats[server].lazy()).collect()
     events = EVENTS_OF[server](rows)
     copies = events.clear()
     if copied.height:
-        every = KERNELS[server].assemble(settled(server, bronze[server]).lazy()).collect()
+        every = KERNELS[server].assemble(settle_rows(server, bronze[server]).lazy()).collect()
         copies = EVENTS_OF[server](every).join(events, on=["stream_id", "offset"], how="anti")
     parts = [
         (raw, shielded) for raw, shielded, _ in assemble_groups(DOOR, TRANSMISSION, {server: formats[server]})
@@ -61,7 +61,7 @@ def counted(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
     said = pl.concat(verdicts).select(read_contract(VERDICT).columns) if verdicts else none_of(VERDICT)
     memory = pipeline.make_messages_in_memory(sent, said)
     units, links = memory.table(MESSAGE), memory.left(Frame.LINKS)
-    whole = placed(
+    whole = place_units(
         with_rows(sent.hstack(raw), rows, events, server), units, no_links() if links is None else links
     )
     return Counted(events, whole, units, copies.select("stream_id", "offset").unique())
@@ -73,7 +73,7 @@ def none_of(table: str) -> pl.DataFrame:
 
 def of_postfix(rows: pl.DataFrame) -> pl.DataFrame:
     """The lines of Postfix's bronze rows: elements of their lists."""
-    return pl.concat(elements(rows.with_columns(row=postfix_row()), name) for name in LISTS)
+    return pl.concat(list_elements(rows.with_columns(row=postfix_row()), name) for name in LISTS)
 
 
 def postfix_row() -> pl.Expr:
@@ -84,7 +84,7 @@ def postfix_row() -> pl.Expr:
     return pl.coalesce(queue, pl.concat_str("stream_id", pl.lit("|"), "offset", pl.lit("|"), "assembly_key"))
 
 
-def elements(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+def list_elements(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     event = pl.col(name).struct
     fields = {field.name for field in rows.schema[name].inner.fields}  # type: ignore[attr-defined]
     listed = rows.select("row", "row_code", name, own_stream="stream_id").filter(pl.col(name).list.len() > 0)
@@ -149,10 +149,10 @@ def with_rows(sent: pl.DataFrame, rows: pl.DataFrame, events: pl.DataFrame, serv
     )
 
 
-def placed(sent: pl.DataFrame, units: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+def place_units(sent: pl.DataFrame, units: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     """The transmissions with the unit that each belongs to, and its fate."""
     here = with_message_hash(sent).with_row_index("number")
-    hop = hops.placed(here).select("number", "file")
+    hop = hops.place_files(here).select("number", "file")
     depth = hop.join(links.select("file", "root", "depth"), on="file", how="left").select(
         "number", "depth", root=pl.coalesce("root", "file")
     )
@@ -175,10 +175,10 @@ def placed(sent: pl.DataFrame, units: pl.DataFrame, links: pl.DataFrame) -> pl.D
     joined = here.join(known, on=["unit_hash", "unit_recipient"], how="left")
     of_message = units.select(unit_hash="message_hash", is_message=pl.lit(True)).unique()
     joined = joined.join(of_message, on="unit_hash", how="left")
-    return joined.with_columns(fate=fate())
+    return joined.with_columns(fate=fate_code())
 
 
-def fate() -> pl.Expr:
+def fate_code() -> pl.Expr:
     """What became of a transmission: counted, or why it is not."""
     return (
         pl.when(pl.col("entry_code").is_in(hops.NOT_COUNTED).fill_null(False))

@@ -55,7 +55,7 @@ def recipe_of(
         agency_name=settings.release.agency_name,
         contact=settings.release.contact,
         licence=settings.release.licence,
-        code=record.revision(),
+        code=record.code_revision(),
         is_made_up=settings.release.is_made_up,
     )
     today = read_time(settings).date()

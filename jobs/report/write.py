@@ -15,10 +15,10 @@ import polars as pl
 from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
-from jobs.engine.record import state
+from jobs.engine.record import read_state
 from jobs.report.operators import reported_operator
 from jobs.settings.config import Observatory
-from jobs.stages.validations import standing
+from jobs.stages.validations import latest_results
 from jobs.state.status import find_doubts, open_periods
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -54,7 +54,7 @@ def draw_report(lake: Lake, settings: Observatory, folder: Path, domains: Iterab
     record.unlink(missing_ok=True)
     versions = given["about"]["versions"]
     # Where nothing came in there is nothing to correct, and the table has no row.
-    if VOLUME in versions and CORRECTED not in versions and not state(lake, [CORRECTED]):
+    if VOLUME in versions and CORRECTED not in versions and not read_state(lake, [CORRECTED]):
         raise ObservatoryError(
             f"{lake.root}: gold is of an earlier version, without {CORRECTED}, which the page reads: the next"
             " `observatory run` computes it"
@@ -98,7 +98,7 @@ def page_inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
     return {
         "about": about,
         "operators": [reported_operator(each) for each in settings.operator],
-        "validation": standing(lake.root, [each.id for each in settings.operator]),
+        "validation": latest_results(lake.root, [each.id for each in settings.operator]),
         "code": code_digest(),
     }
 

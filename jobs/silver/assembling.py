@@ -20,7 +20,7 @@ from jobs.protect import pseudonyms
 from jobs.protect.operators import Door
 from jobs.silver import copies, file_order
 from jobs.silver.file_order import Order
-from jobs.silver.keys import digests
+from jobs.silver.keys import digest_rows
 
 PLACE = ("source_id", "stream_id", "offset")
 # For each silver table the column of its key that is made here, its separator and parts.
@@ -48,12 +48,12 @@ def settled_formats() -> list[str]:
 
 
 def is_held(format_name: str) -> pl.Expr:
-    """Whether a bronze row of the format waits for settled()."""
+    """Whether a bronze row of the format waits for settle_rows()."""
     held = KERNELS[format_name].held
     return pl.lit(False) if held is None else held.fill_null(False)
 
 
-def settled(format_name: str, bronze: pl.DataFrame) -> pl.DataFrame:
+def settle_rows(format_name: str, bronze: pl.DataFrame) -> pl.DataFrame:
     """The bronze rows with held rows settled: each has the key of its queue file or session.
 
     The held rows of an assembly_key must be together; all other rows pass as they are and need not be there.
@@ -69,7 +69,7 @@ def settled(format_name: str, bronze: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rest, found.select(pl.col(name).cast(kind) for name, kind in rest.schema.items())])
 
 
-def assembled(
+def assemble_rows(
     table: str, formats: Mapping[str, pl.DataFrame], door: Door, order: Order | None = None
 ) -> pl.DataFrame:
     """Rows of a silver table from the bronze rows of each format, of which no row is held.
@@ -92,7 +92,7 @@ def assembled(
 def with_key(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of a silver table with the column of its key."""
     column, separator, identity = KEYS[table]
-    return rows.with_columns(digests(rows, *identity, separator=separator).alias(column))
+    return rows.with_columns(digest_rows(rows, *identity, separator=separator).alias(column))
 
 
 def of_format(
@@ -110,15 +110,15 @@ def raw_rows(
     order = order_of(formats) if order is None else order
     kernel = KERNELS[name]
     # Kernels collect their rows more than once.
-    rows = kernel.assemble(file_order.ordered(formats[name], order).lazy()).collect().lazy()
+    rows = kernel.assemble(file_order.name_streams(formats[name], order).lazy()).collect().lazy()
     found = getattr(kernel, SILVER[table])(rows)
     other = KERNELS.get(kernel.completed_by or "")
     records = formats.get(other.name) if other else None
     if table == "silver.transmission" and other and other.complete and records is not None and len(records):
-        beside = other.assemble(file_order.ordered(records, order).lazy())
+        beside = other.assemble(file_order.name_streams(records, order).lazy())
         found = other.complete(found, beside)
     raw: pl.DataFrame = found.collect()
-    return file_order.plain(raw, order)
+    return file_order.restore_streams(raw, order)
 
 
 def order_of(formats: Mapping[str, pl.DataFrame]) -> Order:
@@ -128,4 +128,4 @@ def order_of(formats: Mapping[str, pl.DataFrame]) -> Order:
 
 def extents_of(formats: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     found = [pl.DataFrame(schema=copies.EXTENT)]
-    return pl.concat([*found, *(copies.extents(rows, name) for name, rows in formats.items())])
+    return pl.concat([*found, *(copies.file_extents(rows, name) for name, rows in formats.items())])

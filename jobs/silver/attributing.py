@@ -15,28 +15,28 @@ NO_START = dt.date(1990, 1, 1)
 KINDS: dict[str, Any] = {"boolean": pl.Boolean, "string": pl.String}
 
 
-def attributes(attribute_rule: pl.DataFrame) -> list[pl.Expr]:
+def attribute_columns(attribute_rule: pl.DataFrame) -> list[pl.Expr]:
     """Each attribute of a message on its day; null where no rule matches."""
     rules = attribute_rule.sort(pl.col("priority").cast(pl.Int64), "pattern").to_dicts()
     return [
-        attribute(name, KINDS[kind], [rule for rule in rules if rule["attribute"] == name])
+        attribute_column(name, KINDS[kind], [rule for rule in rules if rule["attribute"] == name])
         for name, kind in ATTRIBUTES.items()
     ]
 
 
-def attribute(name: str, kind: Any, rules: list[dict[str, Any]]) -> pl.Expr:
+def attribute_column(name: str, kind: Any, rules: list[dict[str, Any]]) -> pl.Expr:
     """The value of the first rule that matches."""
     found = pl.lit(None, dtype=kind)
     for rule in reversed(rules):
         value = rule["value"].upper() == "TRUE" if kind == pl.Boolean else rule["value"]
-        found = pl.when(matches(rule)).then(pl.lit(value, dtype=kind)).otherwise(found)
+        found = pl.when(rule_matches(rule)).then(pl.lit(value, dtype=kind)).otherwise(found)
     return found.alias(name)
 
 
-def matches(rule: dict[str, Any]) -> pl.Expr:
+def rule_matches(rule: dict[str, Any]) -> pl.Expr:
     """Whether the rule holds on a row's day and the row has its symbol, a type by a strong rule, or its
     measure. A pattern that ends in * matches every value with that beginning."""
-    found = fits(rule["match_on"], rule["pattern"], rule["value"])
+    found = pattern_fits(rule["match_on"], rule["pattern"], rule["value"])
     # Most rules have no start and no end: they cost no comparison.
     if rule["valid_from"] is not None and rule["valid_from"] > NO_START:
         found &= pl.col("period_date") >= rule["valid_from"]
@@ -45,7 +45,7 @@ def matches(rule: dict[str, Any]) -> pl.Expr:
     return found
 
 
-def fits(match_on: str, pattern: str, value: str) -> pl.Expr:
+def pattern_fits(match_on: str, pattern: str, value: str) -> pl.Expr:
     """Whether a row has the pattern.
 
     Of types, only those by a strong rule on the server's or a filter's evidence: a weak keyword may name a

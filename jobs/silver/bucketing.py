@@ -17,7 +17,7 @@ from jobs.formats.shared.fields import place_of_queue
 SEED = 1
 
 
-def bucket(place: pl.Expr, count: int) -> pl.Expr:
+def bucket_number(place: pl.Expr, count: int) -> pl.Expr:
     return (place.hash(seed=SEED) % count).cast(pl.Int32).alias("bucket")
 
 
@@ -34,11 +34,11 @@ def place_of_row(bronze: pl.DataFrame, format_name: str) -> pl.Expr:
 
 def bucket_of(bronze: pl.DataFrame, format_name: str, count: int) -> pl.Series:
     """The bucket of each bronze row. No row is held: settled() comes before."""
-    return bronze.select(bucket(place_of_row(bronze, format_name), count)).to_series()
+    return bronze.select(bucket_number(place_of_row(bronze, format_name), count)).to_series()
 
 
 def home_of(rows: pl.DataFrame, count: int) -> pl.Series:
     """The bucket that a transmission or verdict belongs to; null: any, so it stays where it is."""
     queue_id = pl.col("queue_id")
-    home = pl.when(queue_id.is_not_null()).then(bucket(place_of_queue(queue_id), count))
+    home = pl.when(queue_id.is_not_null()).then(bucket_number(place_of_queue(queue_id), count))
     return rows.select(home.alias("bucket")).to_series()

@@ -94,8 +94,8 @@ class Apart:
         """`1:00:00 ahead of`, `1:00:00, then 2:00:00 behind`"""
         steps = [each.ahead_s for each in self.steps]
         if all(step <= 0 for step in steps):
-            return f"{', then '.join(signed(-step) for step in steps)} behind"
-        return f"{', then '.join(signed(step) for step in steps)} ahead of"
+            return f"{', then '.join(format_offset(-step) for step in steps)} behind"
+        return f"{', then '.join(format_offset(step) for step in steps)} ahead of"
 
     @property
     def turned(self) -> Apart:
@@ -108,7 +108,7 @@ class Apart:
         return replace(self, log=self.other, other=self.log, steps=steps, before_s=before, after_s=after)
 
 
-def signed(seconds: int) -> str:
+def format_offset(seconds: int) -> str:
     """1:00:00; a quarter of an hour and some seconds, which a message takes, is a quarter."""
     near = round(seconds / QUARTER) * QUARTER
     shown = near if abs(seconds - near) <= NEARLY_S else seconds
@@ -171,7 +171,7 @@ def marks_of_sms(bronze: pl.LazyFrame, is_sms: pl.Expr) -> pl.LazyFrame:
     return rows.select("operator_id", "log", id, "first_at", "last_at")
 
 
-def compared(
+def compare_logs(
     homes: pl.DataFrame,
     seen: pl.DataFrame,
     before: dt.timedelta = CLOCK_SLACK,
@@ -226,7 +226,7 @@ def steps_of(pairs: pl.DataFrame) -> tuple[Step, ...]:
     return tuple(Step(*row) for row in found.select("ahead_s", "ids", "first", "last").iter_rows())
 
 
-def answered(homes: pl.DataFrame, seen: pl.DataFrame) -> list[tuple[str, str, int, int]]:
+def count_answered(homes: pl.DataFrame, seen: pl.DataFrame) -> list[tuple[str, str, int, int]]:
     """For each log of what belongs to messages: operator, log, ids, and those that any log's message has."""
     has = seen.join(homes.select("operator_id", "id").unique(), on=["operator_id", "id"], how="semi")
     by = ["operator_id", "log"]
@@ -236,7 +236,7 @@ def answered(homes: pl.DataFrame, seen: pl.DataFrame) -> list[tuple[str, str, in
     return [(str(row[0]), str(row[1]), row[2], row[3]) for row in counts.sort(by).iter_rows()]
 
 
-def blamed(found: Sequence[Apart], absolute: Collection[tuple[str, str]] = ()) -> list[Apart]:
+def find_wrong_logs(found: Sequence[Apart], absolute: Collection[tuple[str, str]] = ()) -> list[Apart]:
     """The logs whose clocks disagree, each beside the one that shares most ids with it: the log of what
     belongs to messages, such as verdicts, unless its times are absolute; then that of the messages.
 
@@ -249,7 +249,7 @@ def blamed(found: Sequence[Apart], absolute: Collection[tuple[str, str]] = ()) -
     return [best[key] for key in sorted(best)]
 
 
-def remedy(
+def find_remedy(
     steps: Sequence[Step],
     time_zone: str,
     clock_offset: int = 0,

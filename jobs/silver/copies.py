@@ -28,7 +28,7 @@ from jobs.formats.format import Events, Format
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.silver import repeats
 from jobs.silver.bucketing import SEED
-from jobs.silver.event_identity import PLACE, contents, is_line, place_of_event, scope_of, time_of
+from jobs.silver.event_identity import PLACE, hash_contents, is_line, place_of_event, scope_of, time_of
 
 TABLE = "silver.copy_daily"
 OWNER = ["format_code", "operator_id", "scope"]
@@ -55,7 +55,7 @@ LOGS: dict[str, Any] = {
 EVENT = ["row", "moment", "log", "second", "is_fine", "weight"]
 
 
-def extents(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
+def file_extents(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
     """Rows per file and host: EXTENT of bronze rows."""
     if format_name in DOCUMENTS or rows.is_empty():
         return pl.DataFrame(schema=EXTENT)
@@ -65,7 +65,7 @@ def extents(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
     return (
         rows.group_by(whose)
         .agg(pl.col("first_at").min(), pl.col(last).max().alias("until"))
-        .join(repeats.runs(rows, format_name), on=whose, how="left", nulls_equal=True)
+        .join(repeats.find_runs(rows, format_name), on=whose, how="left", nulls_equal=True)
         .with_columns(scope_of(rows, format_name), stream.alias("stream_id"), format_code=pl.lit(format_name))
         .select(
             *FILE,
@@ -89,13 +89,13 @@ def logs_of(found: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("first_at").min(), pl.col("last_at").max(), scope=pl.lit("alike"), stream_id=pl.lit(""))
     )
     parts = [
-        overlapping(files).with_columns(is_alike=pl.lit(is_alike))
+        overlapping_files(files).with_columns(is_alike=pl.lit(is_alike))
         for files, is_alike in ((whole, False), (sources.select(whole.columns), True))
     ]
     return pl.concat(parts).select(list(LOGS))
 
 
-def overlapping(files: pl.DataFrame) -> pl.DataFrame:
+def overlapping_files(files: pl.DataFrame) -> pl.DataFrame:
     """The files whose times overlap those of another of their owner, numbered, each with the file that it
     goes on from.
 
@@ -150,14 +150,18 @@ def counted_once(
         copies, alike = own.filter(~pl.col("is_alike")), own.filter("is_alike")
         if copies.height:
             kept[name], dropped = without_copies(kept[name], name, copies)
-            found.append(counted(dropped, name, copies, "copied_line_count"))
+            found.append(count_copied(dropped, name, copies, "copied_line_count"))
         if alike.height:
-            events = placed(kept[name], name, alike)
-            found.append(counted(copied(events, contents(kept[name], name)), name, alike, "alike_line_count"))
-    return kept, summed(pl.concat(found))
+            events = place_events(kept[name], name, alike)
+            found.append(
+                count_copied(
+                    find_copied(events, hash_contents(kept[name], name)), name, alike, "alike_line_count"
+                )
+            )
+    return kept, sum_counts(pl.concat(found))
 
 
-def summed(found: pl.DataFrame) -> pl.DataFrame:
+def sum_counts(found: pl.DataFrame) -> pl.DataFrame:
     """Counts of several parts as one row per key."""
     key = ["operator_id", "period_date", "format_code", "kept_source_id", "source_id"]
     return found.group_by(key).agg(pl.col("copied_line_count", "alike_line_count").sum()).sort(key)
@@ -170,7 +174,7 @@ def without_copies(
     kernel = KERNELS[format_name]
     if kernel.copies.events:
         return without_copied_events(rows, format_name, kernel.copies.events, logs)
-    dropped = copied(placed(rows, format_name, logs), contents(rows, format_name))
+    dropped = find_copied(place_events(rows, format_name, logs), hash_contents(rows, format_name))
     if dropped.is_empty():
         return rows, dropped
     mask = pl.Series([True]).new_from_index(0, rows.height).scatter(dropped["row"], False)
@@ -187,9 +191,11 @@ def without_copied_events(
     many = pl.col("log").n_unique().over(of.key) > 1
     is_asked = of_logs.select(many & pl.col("log").is_not_null()).to_series() | is_several
     if not is_asked.any():
-        return rows, copied(placed(rows.clear(), format_name, logs), contents(rows, format_name))
+        return rows, find_copied(
+            place_events(rows.clear(), format_name, logs), hash_contents(rows, format_name)
+        )
     events = of.taken_apart(rows.filter(is_asked))
-    dropped = copied(placed(events, format_name, logs), contents(events, format_name))
+    dropped = find_copied(place_events(events, format_name, logs), hash_contents(events, format_name))
     if dropped.is_empty():
         return rows, dropped
     mask = pl.Series([True]).new_from_index(0, events.height).scatter(dropped["row"], False)
@@ -197,7 +203,7 @@ def without_copied_events(
     return pl.concat([rows.filter(~is_asked).select(joined.columns), joined]), dropped
 
 
-def placed(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> pl.DataFrame:
+def place_events(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> pl.DataFrame:
     """EVENT and PLACE of the events that are in these logs."""
     time = pl.col(time_of(events))
     second = time.dt.truncate("1s")
@@ -243,7 +249,7 @@ def is_named(events: pl.DataFrame, name: str) -> pl.Series:
     return events.select(pl.col(name).is_not_null()).to_series()
 
 
-def copied(events: pl.DataFrame, same: Callable[[pl.Series], pl.Series]) -> pl.DataFrame:
+def find_copied(events: pl.DataFrame, same: Callable[[pl.Series], pl.Series]) -> pl.DataFrame:
     """The events that are copies, with `kept_log`: the log whose events of the same content stay."""
     pairs = events.select("moment", "log").unique()
     many = pairs.filter(pl.col("moment").is_duplicated()).select("moment").unique()
@@ -265,7 +271,7 @@ def copied(events: pl.DataFrame, same: Callable[[pl.Series], pl.Series]) -> pl.D
     )
 
 
-def counted(dropped: pl.DataFrame, format_name: str, logs: pl.DataFrame, count: str) -> pl.DataFrame:
+def count_copied(dropped: pl.DataFrame, format_name: str, logs: pl.DataFrame, count: str) -> pl.DataFrame:
     """Rows of silver.copy_daily of the events that are copies, of which `count` has the lines."""
     lines = dropped.filter("is_line").unique(list(PLACE), keep="any")
     of_log = logs.select("operator_id", kept_source_id="source_id", kept_log="log")

@@ -6,10 +6,10 @@ import polars as pl
 
 from jobs.formats import PRECEDENCE
 from jobs.protect.shapes import VERIFIED
-from jobs.silver.keys import digests
+from jobs.silver.keys import digest_rows
 from jobs.silver.standing import UNKNOWN
-from jobs.silver.transit import transit
-from jobs.silver.type_evidence import evidence, is_pure, is_strong, strong_type, type_of
+from jobs.silver.transit import transit_code
+from jobs.silver.type_evidence import is_pure, is_strong, row_evidence, strong_type, type_of
 
 UNDELIVERED = ["bounced", "deferred", "expired"]
 MESSAGE = ["place", "message_hash"]
@@ -59,7 +59,7 @@ def name_all_recipients(rows: pl.DataFrame) -> pl.DataFrame:
     ).drop("v_named")
 
 
-def decide(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+def decide_outcome(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     """The outcome, the measure that acted, and the type, from the server's rows and the filters' verdicts.
 
     Of the server's and the filter's measure the filter's acted, unless the server's says more: that it was
@@ -84,7 +84,7 @@ def decide(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         is_marked=by_mark | (pl.col("outcome_code") == "tagged"),
         is_by_verdict=by_verdict,
         is_verified=pl.col("symbols").list.set_intersection([*VERIFIED]).list.len() > 0,
-        told_best=pl.min_horizontal("filters_told", evidence(names)),
+        told_best=pl.min_horizontal("filters_told", row_evidence(names)),
     )
 
     def acting(name: str) -> pl.Expr:
@@ -92,7 +92,7 @@ def decide(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
 
     none = pl.lit([], dtype=pl.List(pl.String))
     place = pl.concat_str("source_id", "stream_id", "offset", separator=":", ignore_nulls=True)
-    key = digests(rows, pl.coalesce("queue_key", place), pl.col("first_at").dt.epoch("us"), separator="|")
+    key = digest_rows(rows, pl.coalesce("queue_key", place), pl.col("first_at").dt.epoch("us"), separator="|")
     kind, signature = best_signature()
     return rows.with_columns(
         key.alias("message_hash"),
@@ -104,7 +104,7 @@ def decide(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         outcome_code=pl.when("is_tagged").then(pl.lit("tagged")).otherwise("outcome_code"),
         origin_verified_code=pl.when("is_verified").then("origin_claimed_code"),
         is_origin_verified=pl.col("is_verified").fill_null(False),
-        transit_code=transit(),
+        transit_code=transit_code(),
         countermeasure_code=acting("countermeasure_code"),
         strategy_code=acting("strategy_code"),
         # What no measure acted on was not blocked: that is known, not unknown.
@@ -160,7 +160,7 @@ def best_signature() -> tuple[pl.Expr, pl.Expr]:
     return pl.coalesce(*kinds), pl.coalesce(*known.values())
 
 
-def direction() -> pl.Expr:
+def decide_direction() -> pl.Expr:
     """Inbound, outbound, internal or transit, by whose client and whose recipient it is."""
     own_client, own_recipient = pl.col("is_own_client"), pl.col("is_own_recipient")
     return (

@@ -41,7 +41,7 @@ def is_line(events: pl.DataFrame, format_name: str) -> pl.Expr:
     return pl.lit(True) if second is None else pl.col("event_code") != second
 
 
-def contents(events: pl.DataFrame, format_name: str) -> Callable[[pl.Series], pl.Series]:
+def hash_contents(events: pl.DataFrame, format_name: str) -> Callable[[pl.Series], pl.Series]:
     """A function that hashes the contents of some events, by their rows."""
     of_place = {"operator_id", *PLACE, time_of(events), "ingest_id", "event_date"}
     about = KERNELS[format_name].copies

@@ -30,17 +30,17 @@ def order_of(extents: pl.DataFrame) -> Order:
     return {stream: f"{number:07}{SIGN}{stream}" for number, stream in enumerate(times["stream_id"])}
 
 
-def ordered(rows: pl.DataFrame, order: Order) -> pl.DataFrame:
+def name_streams(rows: pl.DataFrame, order: Order) -> pl.DataFrame:
     """Bronze rows with the names of their streams."""
-    return named(rows, lambda stream: stream.replace(order)) if order else rows
+    return rename_streams(rows, lambda stream: stream.replace(order)) if order else rows
 
 
-def plain(rows: pl.DataFrame, order: Order) -> pl.DataFrame:
+def restore_streams(rows: pl.DataFrame, order: Order) -> pl.DataFrame:
     """Rows with the ids of their streams."""
-    return named(rows, lambda stream: stream.str.replace(f"^.*{SIGN}", "")) if order else rows
+    return rename_streams(rows, lambda stream: stream.str.replace(f"^.*{SIGN}", "")) if order else rows
 
 
-def named(rows: pl.DataFrame, name: Callable[[pl.Expr], pl.Expr]) -> pl.DataFrame:
+def rename_streams(rows: pl.DataFrame, name: Callable[[pl.Expr], pl.Expr]) -> pl.DataFrame:
     """Rows with other names of streams, also of the events in their lists that are of other streams."""
     renamed = rows.with_columns(name(pl.col("stream_id")))
     lists = [column for column, kind in rows.schema.items() if holds_streams(kind)]

@@ -13,8 +13,8 @@ SILVER = (*ASSEMBLED, COPY, MESSAGE)
 
 
 class Frame(StrEnum):
-    """What a frame holds. Frames of bronze rows are named by bronze() and held(); frames of rows that belong
-    to another bucket than the one that assembled them are named by their table."""
+    """What a frame holds. Frames of bronze rows are named by bronze_name() and held_name(); frames of rows
+    that belong to another bucket than the one that assembled them are named by their table."""
 
     EXTENT = "extent"  # from when to when each file has rows
     ORDER = "order"  # the order of files
@@ -42,11 +42,11 @@ class Frame(StrEnum):
 MOVING = {Frame.LATER_LEAVES: Frame.LATER, Frame.BY_ID_LEAVES: Frame.BY_ID}
 
 
-def bronze(format_name: str) -> str:
+def bronze_name(format_name: str) -> str:
     """The bronze table of a format, and the frames with its rows by bucket."""
     return f"bronze.{format_name}"
 
 
-def held(format_name: str) -> str:
+def held_name(format_name: str) -> str:
     """The frames with a format's bronze rows that have no key yet."""
     return f"held.{format_name}"

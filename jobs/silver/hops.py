@@ -2,7 +2,7 @@
 
 The queue files of one message may lie in several buckets. Link ends find each other by hashes: a few numbers
 per queue file that was handed off or may follow one (ends, candidates, roots). The rows of later hops then
-move to the bucket of the first (later_rows), and fold() puts their outcome on the first's rows.
+move to the bucket of the first (later_rows), and fold_hops() puts their outcome on the first's rows.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ENDS = pl.Schema(
 )
 
 
-def placed(transmission: pl.DataFrame) -> pl.DataFrame:
+def place_files(transmission: pl.DataFrame) -> pl.DataFrame:
     """The transmissions that count, with the hash of their queue file: an attempt is a file of its own."""
     is_counted = ~pl.col("entry_code").is_in(NOT_COUNTED).fill_null(False)
     keys = [
@@ -53,7 +53,7 @@ def placed(transmission: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def ends(rows: pl.DataFrame, bucket: int) -> pl.DataFrame:
+def link_ends(rows: pl.DataFrame, bucket: int) -> pl.DataFrame:
     """Ends of possible links of placed transmissions: `link`, of which two ends have the same, and the file.
 
     A hop is recognised by the queue id that the re-injecting client names, by the queue id that the filter
@@ -104,7 +104,7 @@ def may_follow() -> pl.Expr:
     return pl.col("previous_queue_key").is_not_null() | pl.col("is_own_client") | is_again
 
 
-def unfolded(transmission: pl.LazyFrame) -> pl.DataFrame:
+def find_unfolded(transmission: pl.LazyFrame) -> pl.DataFrame:
     """Messages that came back from a filter and count twice, because the address of the filter, or of the
     client that it came back by, is not own: a row per operator, source and network of the client.
 
@@ -162,10 +162,10 @@ def unfolded(transmission: pl.LazyFrame) -> pl.DataFrame:
     )
 
 
-def candidates(found: pl.DataFrame) -> pl.DataFrame:
+def find_parents(found: pl.DataFrame) -> pl.DataFrame:
     """For each file that may be a later hop the best parent, by the ends that share links.
 
-    The rows of one `link` must be together. Of the candidates of several cuts earliest() chooses.
+    The rows of one `link` must be together. Of the candidates of several cuts choose_earliest() chooses.
     """
     parents = found.filter("is_parent").drop("is_parent").rename(lambda name: f"parent_{name}")
     children = found.filter(~pl.col("is_parent")).select("link", "file", "key", "bucket", "first_at")
@@ -174,22 +174,22 @@ def candidates(found: pl.DataFrame) -> pl.DataFrame:
         pl.col("key") != pl.col("parent_key"),
     )
     columns = ["file", "bucket", "parent_file", "parent_bucket", "parent_first_at", "parent_file_key"]
-    return earliest(pairs.select(columns))
+    return choose_earliest(pairs.select(columns))
 
 
-def earliest(pairs: pl.DataFrame) -> pl.DataFrame:
+def choose_earliest(pairs: pl.DataFrame) -> pl.DataFrame:
     """Of a file's parents the one that came first."""
     order = ["parent_first_at", "parent_file_key", "parent_file"]
     return pairs.sort(order).unique("file", keep="first", maintain_order=True)
 
 
-def roots(found: pl.DataFrame) -> pl.DataFrame:
+def find_roots(found: pl.DataFrame) -> pl.DataFrame:
     """From all candidates, for each file that is a later hop: the first hop's file and its depth."""
-    step = earliest(found)
-    return rooted(step, step)
+    step = choose_earliest(found)
+    return join_roots(step, step)
 
 
-def rooted(step: pl.DataFrame, parents: pl.DataFrame) -> pl.DataFrame:
+def join_roots(step: pl.DataFrame, parents: pl.DataFrame) -> pl.DataFrame:
     """The first hop's file and the depth of files with their parents.
 
     parents: of those parents that are later hops, too. A parent's parent is the first hop; there is no third.
@@ -211,7 +211,7 @@ def later_rows(rows: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     return rows.join(decided, on="file").select("root", "bucket", "depth", *columns)
 
 
-def fold(rows: pl.DataFrame, links: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
+def fold_hops(rows: pl.DataFrame, links: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
     """One row per recipient of the message that came in, with the outcome of its last hop.
 
     A recipient that only a later hop has is an alias that was expanded there: not counted.

@@ -20,7 +20,7 @@ KEYS = (
 )
 
 
-def known(message: pl.DataFrame, operator_knowledge: pl.DataFrame) -> pl.DataFrame:
+def fill_known(message: pl.DataFrame, operator_knowledge: pl.DataFrame) -> pl.DataFrame:
     """The messages with each attribute from the operator's facts, else from rules.
 
     A more specific fact comes before a general one.
@@ -34,7 +34,7 @@ def known(message: pl.DataFrame, operator_knowledge: pl.DataFrame) -> pl.DataFra
         if facts.is_empty():
             continue
         on = [*WHOSE, *key]
-        agreed = [agreement(name).alias(f"{place}_{name}") for name in ATTRIBUTES]
+        agreed = [agreed_value(name).alias(f"{place}_{name}") for name in ATTRIBUTES]
         joined = joined.join(facts.group_by(on).agg(agreed), on=on, how="left", maintain_order="left")
         told.append(place)
     if not told:
@@ -45,7 +45,7 @@ def known(message: pl.DataFrame, operator_knowledge: pl.DataFrame) -> pl.DataFra
     )
 
 
-def agreement(attribute: str) -> pl.Expr:
+def agreed_value(attribute: str) -> pl.Expr:
     """The value that all facts on the same messages give; null where they differ."""
     value = pl.col(attribute)
     return pl.when(value.min() == value.max()).then(value.min())

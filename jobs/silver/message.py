@@ -11,11 +11,11 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.core.contracts import read_contract
-from jobs.silver.attributing import attributes
-from jobs.silver.deciding import decide, direction, mark_message_rows, name_all_recipients
-from jobs.silver.hops import fold, placed
-from jobs.silver.known_attributes import known
-from jobs.silver.standing import standing
+from jobs.silver.attributing import attribute_columns
+from jobs.silver.deciding import decide_direction, decide_outcome, mark_message_rows, name_all_recipients
+from jobs.silver.hops import fold_hops, place_files
+from jobs.silver.known_attributes import fill_known
+from jobs.silver.standing import choose_standing
 from jobs.silver.type_evidence import type_names
 
 # Columns of silver.transmission that nothing after the hops needs.
@@ -25,7 +25,7 @@ NOT_NEEDED = [
 ]
 
 
-def opened(
+def open_rows(
     transmission: pl.DataFrame,
     verdict: pl.DataFrame,
     links: pl.DataFrame,
@@ -38,10 +38,12 @@ def opened(
     exact = verdict.filter(pl.col("queue_id").is_not_null())
     spoken = exact if by_id.is_empty() else pl.concat([exact, by_id.select(exact.columns)])
     names = type_names(transmission, spoken)
-    folded = fold(placed(transmission), links, later)
+    folded = fold_hops(place_files(transmission), links, later)
     # What only links and files needed goes before rows become wide.
     narrow_rows = folded.drop(NOT_NEEDED)
-    told = narrow_rows.join(standing(folded, spoken, names), on="file", how="left", maintain_order="left")
-    marked = mark_message_rows(decide(name_all_recipients(told), names))
-    attributed = marked.with_columns(*attributes(attribute_rule), direction_code=direction())
-    return known(attributed, operator_knowledge).select(read_contract("silver.message").columns)
+    told = narrow_rows.join(
+        choose_standing(folded, spoken, names), on="file", how="left", maintain_order="left"
+    )
+    marked = mark_message_rows(decide_outcome(name_all_recipients(told), names))
+    attributed = marked.with_columns(*attribute_columns(attribute_rule), direction_code=decide_direction())
+    return fill_known(attributed, operator_knowledge).select(read_contract("silver.message").columns)

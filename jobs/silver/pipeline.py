@@ -5,19 +5,19 @@ frames stay in memory.
 The work is cut into buckets, each small enough for memory; what needs rows of several buckets passes narrow
 frames between them, in cuts, and a few wide rows.
 
-    split          bronze rows by bucket; those without a key of their own are held
-    compare        narrow rows of all files: which of them may hold copies, and in which order they are
-    settle         held rows get their keys
-    assemble       each bucket: copies left out; transmissions, verdicts, complaints, reports, facts
-    sum_copies     the counts of copies
-    narrow         each bucket: the ends of links between hops, and message-ids
-    link … root    in cuts: later hops, and their first hops
-    route          in cuts: where verdicts without a queue id belong
-    forward        rows that another bucket needs move there, by way of its cut
-    spread         they arrive
-    open_messages  each bucket: silver.message, but for temporary refusals
-    follow         in cuts: refusals that were followed up
-    refuse         the others are messages, too
+    split_bronze     bronze rows by bucket; those without a key of their own are held
+    compare_files    narrow rows of all files: which of them may hold copies, and in which order they are
+    settle_held      held rows get their keys
+    assemble_bucket  each bucket: copies left out; transmissions, verdicts, complaints, reports, facts
+    sum_copies       the counts of copies
+    narrow_bucket    each bucket: the ends of links between hops, and message-ids
+    link_hops, choose_parents, root_hops    in cuts: later hops, and their first hops
+    route_verdicts   in cuts: where verdicts without a queue id belong
+    forward_rows     rows that another bucket needs move there, by way of its cut
+    spread_rows      they arrive
+    open_messages    each bucket: silver.message, but for temporary refusals
+    follow_refusals  in cuts: refusals that were followed up
+    keep_refusals    the others are messages, too
 
 A frame may hold rows of several operators.
 """
@@ -41,38 +41,40 @@ from jobs.silver.frames import (
     TRANSMISSION,
     VERDICT,
     Frame,
-    bronze,
-    held,
+    bronze_name,
+    held_name,
 )
 from jobs.silver.memory import Memory
 
 OF_FILES = (Frame.LOGS, Frame.TURNS, Frame.ORDER)
 # What needs no identifier protected.
 NOBODY = Door((), None)
-BRONZE = tuple(bronze(format_name) for format_name in KERNELS)
+BRONZE = tuple(bronze_name(format_name) for format_name in KERNELS)
 
 
-def compute(exchange: Exchange) -> None:
-    """All tables of silver, from bronze rows that split() left."""
-    prepare(exchange)
-    assemble(exchange)
+def compute_silver(exchange: Exchange) -> None:
+    """All tables of silver, from bronze rows that split_bronze() left."""
+    prepare_bronze(exchange)
+    assemble_tables(exchange)
     make_messages(exchange)
 
 
-def prepare(exchange: Exchange) -> None:
+def prepare_bronze(exchange: Exchange) -> None:
     """The order of files and which may hold copies; each bronze row in its bucket."""
     if exchange.has(Frame.EXTENT):
-        exchange.once(steps.compare, [Frame.EXTENT], "files' times")
+        exchange.once(steps.compare_files, [Frame.EXTENT], "files' times")
     for format_name in assembling.settled_formats():
-        if exchange.has(held(format_name)):
-            settle = partial(steps.settle, format_name=format_name)
-            takes = [held(format_name), Frame.ORDER]
-            exchange.once(settle, takes, f"held rows of {bronze(format_name)}")
+        if exchange.has(held_name(format_name)):
+            settle = partial(steps.settle_held, format_name=format_name)
+            takes = [held_name(format_name), Frame.ORDER]
+            exchange.once(settle, takes, f"held rows of {bronze_name(format_name)}")
 
 
-def assemble(exchange: Exchange) -> None:
+def assemble_tables(exchange: Exchange) -> None:
     """All tables but silver.message."""
-    exchange.in_buckets(steps.assemble, [*BRONZE, *OF_FILES], needs=BRONZE, until=0.55, halves=Halves.BUCKETS)
+    exchange.in_buckets(
+        steps.assemble_bucket, [*BRONZE, *OF_FILES], needs=BRONZE, until=0.55, halves=Halves.BUCKETS
+    )
     if exchange.has(Frame.COPIES):
         exchange.once(steps.sum_copies, [Frame.COPIES], "copies")
 
@@ -81,19 +83,19 @@ def make_messages(exchange: Exchange) -> None:
     """silver.message, from the other tables."""
     if not exchange.terms.is_narrowed:
         takes = [TRANSMISSION, VERDICT]
-        exchange.in_buckets(steps.narrow, takes, needs=takes, until=0.55, what="narrow rows")
-    exchange.in_cuts(steps.link, [Frame.ENDS], needs=[Frame.ENDS], until=0.57)
-    exchange.in_cuts(steps.choose, [Frame.CANDIDATES], needs=[Frame.CANDIDATES], until=0.58)
-    exchange.in_cuts(steps.root, [Frame.CHILDREN, Frame.PARENTS], needs=[Frame.CHILDREN], until=0.59)
-    exchange.in_cuts(steps.route, [Frame.ASKED, Frame.IDS], needs=[Frame.ASKED], until=0.6)
+        exchange.in_buckets(steps.narrow_bucket, takes, needs=takes, until=0.55, what="narrow rows")
+    exchange.in_cuts(steps.link_hops, [Frame.ENDS], needs=[Frame.ENDS], until=0.57)
+    exchange.in_cuts(steps.choose_parents, [Frame.CANDIDATES], needs=[Frame.CANDIDATES], until=0.58)
+    exchange.in_cuts(steps.root_hops, [Frame.CHILDREN, Frame.PARENTS], needs=[Frame.CHILDREN], until=0.59)
+    exchange.in_cuts(steps.route_verdicts, [Frame.ASKED, Frame.IDS], needs=[Frame.ASKED], until=0.6)
     exchange.in_buckets(
-        steps.forward,
+        steps.forward_rows,
         [TRANSMISSION, VERDICT, Frame.LINKS, Frame.ROUTES],
         needs=[Frame.LINKS, Frame.ROUTES],
         until=0.64,
         what="rows that move",
     )
-    exchange.in_cuts(steps.spread, [*MOVING], needs=[*MOVING], until=0.65)
+    exchange.in_cuts(steps.spread_rows, [*MOVING], needs=[*MOVING], until=0.65)
     exchange.in_buckets(
         steps.open_messages,
         [TRANSMISSION, VERDICT, Frame.LINKS, Frame.LATER, Frame.BY_ID, KNOWLEDGE],
@@ -102,8 +104,8 @@ def make_messages(exchange: Exchange) -> None:
         what="messages",
         halves=Halves.FILES,
     )
-    exchange.in_cuts(steps.follow, [Frame.TRIPLES], needs=[Frame.TRIPLES], until=0.97)
-    exchange.in_groups(steps.refuse, Frame.TEMPORARY, [Frame.FOLLOWED], until=0.98, what="refusals")
+    exchange.in_cuts(steps.follow_refusals, [Frame.TRIPLES], needs=[Frame.TRIPLES], until=0.97)
+    exchange.in_groups(steps.keep_refusals, Frame.TEMPORARY, [Frame.FOLLOWED], until=0.98, what="refusals")
 
 
 # --- in memory ----------------------------------------------------------------------------------------------
@@ -114,8 +116,8 @@ def read_bronze(formats: Mapping[str, pl.DataFrame], terms: Terms) -> Memory:
     memory = Memory(terms)
     for format_name, rows in formats.items():
         if not rows.is_empty():
-            steps.split(memory, rows, format_name, terms.buckets)
-    prepare(memory)
+            steps.split_bronze(memory, rows, format_name, terms.buckets)
+    prepare_bronze(memory)
     return memory
 
 
@@ -123,7 +125,7 @@ def count_once(formats: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFr
     """All bronze rows of each format, with their keys and without copies; the counts of the copies."""
     found, counts, order = steps.count_once(read_bronze(formats, Terms(NOBODY)).place(0))
     rows = {
-        name: file_order.plain(found[name], order) if name in found else frame
+        name: file_order.restore_streams(found[name], order) if name in found else frame
         for name, frame in formats.items()
     }
     return rows, counts
@@ -134,7 +136,7 @@ def assemble_in_memory(
 ) -> dict[str, pl.DataFrame]:
     """Rows of these silver tables, and of silver.copy_daily, from all bronze rows of each format."""
     memory = read_bronze(formats, Terms(door, tables=tuple(tables)))
-    assemble(memory)
+    assemble_tables(memory)
     return {table: memory.table(table) for table in (*tables, COPY)}
 
 

@@ -20,7 +20,7 @@ IS_TEMPORARY = (
 ORDER = pl.col("message_hash").str.head(15).str.to_integer(base=16).alias("order")
 
 
-def triples(message: pl.DataFrame) -> pl.DataFrame:
+def hash_triples(message: pl.DataFrame) -> pl.DataFrame:
     """Each message with a client network: `triple`, a hash of network, sender and recipient, and its time."""
     named = message.select(*TRIPLE, "first_at", "message_hash", is_temporary=IS_TEMPORARY)
     return named.filter(pl.col("client_network").is_not_null()).select(
@@ -28,7 +28,7 @@ def triples(message: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def followed(found: pl.DataFrame) -> pl.DataFrame:
+def find_followed(found: pl.DataFrame) -> pl.DataFrame:
     """The temporary refusals that the same network, sender and recipient followed up within 24 hours.
 
     The rows of one `triple` must be together.
@@ -42,7 +42,7 @@ def followed(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def without_followed(message: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
-    """The messages without the temporary refusals that followed() found."""
+    """The messages without the temporary refusals that find_followed() found."""
     if dropped.is_empty():
         return message
     rows = message.with_row_index("nr")

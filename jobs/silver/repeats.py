@@ -20,7 +20,7 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP
 from jobs.formats.registry import KERNELS
-from jobs.silver.event_identity import PLACE, contents, is_line, place_of_event, time_of
+from jobs.silver.event_identity import PLACE, hash_contents, is_line, place_of_event, time_of
 
 # Whose lines are in order of time: those of one host in one file.
 WHOSE = ["operator_id", "source_id", "stream_id", "host"]
@@ -36,7 +36,7 @@ TURNS: dict[str, Any] = {
 SECOND = [*WHOSE, "second"]
 
 
-def runs(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
+def find_runs(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
     """The runs of each file and host of bronze rows."""
     about = KERNELS[format_name].copies
     whose = [name for name in WHOSE if name in rows.columns]
@@ -70,7 +70,7 @@ def marks_of_rows(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
     return rows.select(of_file, "offset", at="first_at")
 
 
-def turns(extents: pl.DataFrame) -> pl.DataFrame:
+def find_turns(extents: pl.DataFrame) -> pl.DataFrame:
     """TURNS of the runs of all parts of all files, whatever the formats of their lines."""
     found = extents.select("format_code", *WHOSE, "runs").explode("runs").drop_nulls("runs").unnest("runs")
     seconds = found.group_by(*WHOSE, "second").agg(pl.col("low").min(), pl.col("high").max())
@@ -81,11 +81,11 @@ def turns(extents: pl.DataFrame) -> pl.DataFrame:
     if behind.is_empty():
         return pl.DataFrame(schema=TURNS)
     found = found.join(behind.select(WHOSE).unique(), on=WHOSE, how="semi", nulls_equal=True)
-    whole = pl.concat([behind.select(*SECOND, "behind"), tails(found)], how="diagonal")
+    whole = pl.concat([behind.select(*SECOND, "behind"), find_tails(found)], how="diagonal")
     return whole.select(pl.col(name).cast(kind) for name, kind in TURNS.items())
 
 
-def tails(found: pl.DataFrame) -> pl.DataFrame:
+def find_tails(found: pl.DataFrame) -> pl.DataFrame:
     """Where lines of the newest second follow lines that are behind, as far after others of it as those are
     after their originals: by the runs of one format, in bytes that hold for the lines of all."""
     file = ["format_code", *WHOSE]
@@ -138,8 +138,8 @@ def without_repeats(
     else:
         asked = turned.select(SECOND).unique()
         lines = lines.join(asked, on=SECOND, how="semi", nulls_equal=True, maintain_order="left")
-        lines = lines.with_columns(contents(events, format_name)(lines["row"]).alias("same"))
-        dropped = repeated(lines, turned)
+        lines = lines.with_columns(hash_contents(events, format_name)(lines["row"]).alias("same"))
+        dropped = find_repeated(lines, turned)
     if dropped.is_empty():
         return rows, dropped
     is_kept = pl.Series([True]).new_from_index(0, events.height).scatter(dropped["row"], False)
@@ -161,7 +161,7 @@ def named_before(lines: pl.DataFrame, events: pl.DataFrame, naming: tuple[str, .
     return named.filter(~pl.col("row").is_in(kept["row"].implode())).select(lines.columns)
 
 
-def repeated(lines: pl.DataFrame, turned: pl.DataFrame) -> pl.DataFrame:
+def find_repeated(lines: pl.DataFrame, turned: pl.DataFrame) -> pl.DataFrame:
     """The lines that are copies inside their file.
 
     lines: those of the seconds of TURNS; `moment` and `same` are equal where the lines are.

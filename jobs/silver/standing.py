@@ -12,7 +12,7 @@ import polars as pl
 from jobs.formats.registry import ENGINES_OF_ORIGIN
 from jobs.silver.bucketing import SEED
 from jobs.silver.hops import CLOCK_SLACK
-from jobs.silver.type_evidence import evidence, is_pure, is_strong, strong_type, type_of
+from jobs.silver.type_evidence import is_pure, is_strong, row_evidence, strong_type, type_of
 
 IDS = pl.Schema({"id": pl.UInt64, "bucket": pl.Int32})
 ENGINE_TYPES = pl.List(
@@ -46,16 +46,16 @@ def message_ids(rows: pl.DataFrame, bucket: int) -> pl.DataFrame:
     return named.select(id_of(), pl.lit(bucket).alias("bucket")).unique().cast(IDS)
 
 
-def asked(verdict: pl.DataFrame, bucket: int) -> pl.DataFrame:
+def ids_asked_for(verdict: pl.DataFrame, bucket: int) -> pl.DataFrame:
     """The message-ids of verdicts that name no queue id, and `bucket`, where the verdicts lie."""
-    return unplaced(verdict).select(id_of(), pl.lit(bucket).alias("bucket")).unique().cast(IDS)
+    return unplaced_verdicts(verdict).select(id_of(), pl.lit(bucket).alias("bucket")).unique().cast(IDS)
 
 
-def unplaced(verdict: pl.DataFrame) -> pl.DataFrame:
+def unplaced_verdicts(verdict: pl.DataFrame) -> pl.DataFrame:
     return verdict.filter(pl.col("queue_id").is_null(), pl.col("message_id_hash").is_not_null())
 
 
-def routes(questions: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
+def find_routes(questions: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
     """For each message-id that a bucket asks for, each bucket with a file of it: id, bucket, to_bucket.
 
     The rows of one `id` must be together.
@@ -63,14 +63,14 @@ def routes(questions: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
     return questions.join(ids.rename({"bucket": "to_bucket"}), on="id")
 
 
-def routed(verdict: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+def route_verdicts(verdict: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """The verdicts that name no queue id, once for each `bucket` that they go to."""
     # Several buckets may ask for one message-id.
     to = found.select("id", bucket="to_bucket").unique()
-    return unplaced(verdict).with_columns(id_of()).join(to, on="id").drop("id")
+    return unplaced_verdicts(verdict).with_columns(id_of()).join(to, on="id").drop("id")
 
 
-def standing(rows: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+def choose_standing(rows: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     """For each file with verdicts the one that stands (STANDS), found by queue id or message-id, and what all
     verdicts contribute.
 
@@ -113,17 +113,17 @@ def standing(rows: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.
     is_one = pairs.select(~pl.col("file").is_duplicated()).to_series()
     one = pairs.filter(is_one)
     several = pairs.filter(~is_one)
-    alone, grouped = contributions()
+    alone, grouped = contribution_columns()
     order = ["is_of_spam", "is_acting", "is_against_spam", "is_known", "is_last", "verdict_at", "engine_code"]
-    one = said(one.with_columns(is_last=pl.lit(True)), verdict, names)
-    several = said(counting(several, verdict), verdict, names)
+    one = read_verdicts(one.with_columns(is_last=pl.lit(True)), verdict, names)
+    several = read_verdicts(counting_pairs(several, verdict), verdict, names)
     return pl.concat(
         [one.select("file", *alone), several.sort(order).group_by("file").agg(grouped)],
         how="vertical_relaxed",
     )
 
 
-def counting(pairs: pl.DataFrame, verdict: pl.DataFrame) -> pl.DataFrame:
+def counting_pairs(pairs: pl.DataFrame, verdict: pl.DataFrame) -> pl.DataFrame:
     """The pairs that count, each engine's in order: its last verdict, or its last one that does not call the
     message spam and all that do since. is_last: whether it is the engine's last."""
     ordered = pairs.with_columns(
@@ -139,14 +139,14 @@ def counting(pairs: pl.DataFrame, verdict: pl.DataFrame) -> pl.DataFrame:
     return ordered.filter(later == 0)
 
 
-def said(pairs: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+def read_verdicts(pairs: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     """The verdicts of pairs that count."""
     columns = [*STANDS.values(), "symbols", "spam_type_codes", "digest_hash", "fuzzy_hash", "subject_hash"]
     columns += ["filter_us", "verdict_at", "spam_type_code", "is_type_strong", "type_priority"]
     columns += ["action_name", "named_recipients"]
     rows = verdict.select(columns)[pairs["nr"]].with_columns(pairs["file", "is_exact", "is_last"])
     rows = rows.with_columns(
-        evidence(names).alias("evidence"),
+        row_evidence(names).alias("evidence"),
         strong=strong_type(),
         pure=pl.when(is_pure()).then(strong_type()),
         is_marked=pl.col("action_name").is_in(TAGGING).fill_null(False),
@@ -171,7 +171,7 @@ def said(pairs: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.Dat
     )
 
 
-def contributions() -> tuple[list[pl.Expr], list[pl.Expr]]:
+def contribution_columns() -> tuple[list[pl.Expr], list[pl.Expr]]:
     """Columns of a file from its only verdict, and from its verdicts in order, the one that stands last."""
 
     def quality(is_exact: pl.Expr) -> pl.Expr:

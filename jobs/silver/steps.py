@@ -18,55 +18,65 @@ from jobs.core.contracts import polars_schema, read_contract, reference_table
 from jobs.formats.registry import KERNELS
 from jobs.silver import assembling, bucketing, copies, file_order, hops, refusals, repeats, standing
 from jobs.silver.exchange import Place, Shelf, Stored
-from jobs.silver.frames import COPY, KNOWLEDGE, MESSAGE, MOVING, TRANSMISSION, VERDICT, Frame, bronze, held
-from jobs.silver.message import opened
+from jobs.silver.frames import (
+    COPY,
+    KNOWLEDGE,
+    MESSAGE,
+    MOVING,
+    TRANSMISSION,
+    VERDICT,
+    Frame,
+    bronze_name,
+    held_name,
+)
+from jobs.silver.message import open_rows
 
 # Columns of bronze tables that silver does not read.
 NOT_READ = ("ingest_id", "event_date")
 
 
-def split(shelf: Shelf, frame: pl.DataFrame, format_name: str, count: int) -> None:
+def split_bronze(shelf: Shelf, frame: pl.DataFrame, format_name: str, count: int) -> None:
     """Leave bronze rows by bucket; those that have no key yet apart. Beside them from when to when each file
     has rows."""
     rows = frame.drop(NOT_READ, strict=False)
-    shelf.leave(Frame.EXTENT, copies.extents(rows, format_name))
+    shelf.leave(Frame.EXTENT, copies.file_extents(rows, format_name))
     if KERNELS[format_name].settle:
         waits = rows.select(assembling.is_held(format_name)).to_series()
         if waits.any():
-            shelf.leave(held(format_name), rows.filter(waits))
+            shelf.leave(held_name(format_name), rows.filter(waits))
             rows = rows.filter(~waits)
     leave_bronze(shelf, rows, format_name, count)
 
 
 def leave_bronze(shelf: Shelf, rows: pl.DataFrame, format_name: str, count: int) -> None:
     if count == 1:
-        shelf.leave(bronze(format_name), rows)
+        shelf.leave(bronze_name(format_name), rows)
     else:
         numbers = bucketing.bucket_of(rows, format_name, count)
-        shelf.leave_by(bronze(format_name), rows, numbers, count)
+        shelf.leave_by(bronze_name(format_name), rows, numbers, count)
 
 
-def compare(place: Place) -> None:
+def compare_files(place: Place) -> None:
     """The files that may hold copies, and the order of all, by their times in all bronze rows."""
     found = place.take_all(Frame.EXTENT)
     names = pl.DataFrame([*file_order.order_of(found).items()], schema=["stream_id", "name"], orient="row")
     place.leave(Frame.LOGS, copies.logs_of(found))
-    place.leave(Frame.TURNS, repeats.turns(found))
+    place.leave(Frame.TURNS, repeats.find_turns(found))
     place.leave(Frame.ORDER, names)
 
 
 def order_of(place: Place) -> file_order.Order:
-    """The names of streams by which files are in order, as compare() left them."""
+    """The names of streams by which files are in order, as compare_files() left them."""
     found = place.take(Frame.ORDER)
     return {} if found is None else dict(found.iter_rows())
 
 
-def settle(place: Place, format_name: str) -> None:
+def settle_held(place: Place, format_name: str) -> None:
     """Give the held rows of a format their keys, and leave them by bucket."""
-    rows, order = place.take_all(held(format_name)), order_of(place)
+    rows, order = place.take_all(held_name(format_name)), order_of(place)
     inside = select_rows(rows, place.terms.is_read(rows, pl.col("first_at").dt.date()))
-    found = assembling.settled(format_name, file_order.ordered(inside, order))
-    leave_bronze(place, file_order.plain(found, order), format_name, place.terms.buckets)
+    found = assembling.settle_rows(format_name, file_order.name_streams(inside, order))
+    leave_bronze(place, file_order.restore_streams(found, order), format_name, place.terms.buckets)
 
 
 def count_once(place: Place) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, file_order.Order]:
@@ -75,12 +85,12 @@ def count_once(place: Place) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, fil
     order = order_of(place)
     formats = {}
     for format_name in sorted(KERNELS):
-        if found := place.named(bronze(format_name)):
+        if found := place.named(bronze_name(format_name)):
             rows = bucket_rows(found, format_name, place.bucket)
             rows = select_rows(rows, place.terms.is_read(rows, pl.col("first_at").dt.date()))
-            formats[format_name] = file_order.ordered(rows, order)
-    logs = file_order.ordered(place.take_or(Frame.LOGS, copies.LOGS), order)
-    turned = file_order.ordered(place.take_or(Frame.TURNS, repeats.TURNS), order)
+            formats[format_name] = file_order.name_streams(rows, order)
+    logs = file_order.name_streams(place.take_or(Frame.LOGS, copies.LOGS), order)
+    turned = file_order.name_streams(place.take_or(Frame.TURNS, repeats.TURNS), order)
     formats, found_copies = copies.counted_once(formats, logs, turned)
     return formats, found_copies, order
 
@@ -96,14 +106,14 @@ def bucket_rows(frames: Iterable[Stored], format_name: str, bucket: Bucket) -> p
     return pl.concat(found, rechunk=True)
 
 
-def assemble(place: Place) -> None:
+def assemble_bucket(place: Place) -> None:
     """Keep the rows of silver tables that a bucket's bronze rows are assembled to. Rows of days that are not
     computed, and rows that belong to another bucket, are left for the bucket that they belong to."""
     terms = place.terms
     formats, found, order = count_once(place)
     place.leave(Frame.COPIES, select_rows(found, terms.is_computed(found, pl.col("period_date"))))
     for table in terms.tables:
-        rows = assembling.assembled(table, formats, terms.door, order)
+        rows = assembling.assemble_rows(table, formats, terms.door, order)
         if rows.is_empty():
             continue
         is_computed = terms.is_computed(rows, pl.col(str(read_contract(table).period)))
@@ -119,7 +129,7 @@ def assemble(place: Place) -> None:
 
 def sum_copies(place: Place) -> None:
     """The copies that all buckets found, as rows of silver.copy_daily."""
-    place.keep(COPY, copies.summed(place.take_all(Frame.COPIES)))
+    place.keep(COPY, copies.sum_counts(place.take_all(Frame.COPIES)))
 
 
 def home_of(place: Place, rows: pl.DataFrame) -> pl.Series:
@@ -142,7 +152,7 @@ def leave_home(place: Place, table: str, rows: pl.DataFrame) -> None:
         place.leave_parts(table, by_home(place, rows), place.terms.buckets)
 
 
-def narrow(place: Place) -> None:
+def narrow_bucket(place: Place) -> None:
     """Leave what other buckets need of the transmissions and verdicts that belong here."""
     for table in (TRANSMISSION, VERDICT):
         rows = rows_at_home(place, table)
@@ -156,13 +166,13 @@ def leave_narrow(place: Place, table: str, rows: pl.DataFrame) -> None:
     cuts = place.terms.cuts
     parts = by_home(place, rows)
     if table == VERDICT:
-        asked = pl.concat(standing.asked(part, number) for number, part in parts)
+        asked = pl.concat(standing.ids_asked_for(part, number) for number, part in parts)
         place.leave_modulo(Frame.ASKED, asked, "id", cuts)
         return
     ends, ids = [], []
     for number, part in parts:
-        placed = hops.placed(part)
-        ends.append(hops.ends(placed, number))
+        placed = hops.place_files(part)
+        ends.append(hops.link_ends(placed, number))
         ids.append(standing.message_ids(placed, number))
     place.leave_modulo(Frame.ENDS, pl.concat(ends), "link", cuts)
     place.leave_modulo(Frame.IDS, pl.concat(ids), "id", cuts)
@@ -173,48 +183,48 @@ def rows_at_home(place: Place, table: str) -> pl.DataFrame:
     return place.take_kept(table, lambda rows: home_of(place, rows))
 
 
-def link(place: Place) -> None:
+def link_hops(place: Place) -> None:
     """The possible parents of later hops, by the cut that the later hop's bucket is in."""
-    found = hops.candidates(place.take_all(Frame.ENDS))
+    found = hops.find_parents(place.take_all(Frame.ENDS))
     place.leave_modulo(Frame.CANDIDATES, found, "bucket", place.terms.cuts)
 
 
-def choose(place: Place) -> None:
+def choose_parents(place: Place) -> None:
     """The parent of each later hop: for the cut of the hop, and for that of its parent."""
-    chosen = hops.earliest(place.take_all(Frame.CANDIDATES))
+    chosen = hops.choose_earliest(place.take_all(Frame.CANDIDATES))
     place.leave_modulo(Frame.PARENTS, chosen, "bucket", place.terms.cuts)
     place.leave_modulo(Frame.CHILDREN, chosen, "parent_bucket", place.terms.cuts)
 
 
-def root(place: Place) -> None:
+def root_hops(place: Place) -> None:
     """The first hops of files whose parents are in this cut, by the bucket of each file."""
     rows, above = place.take_all(Frame.CHILDREN), place.take(Frame.PARENTS)
-    links = hops.rooted(rows, rows.clear() if above is None else above)
+    links = hops.join_roots(rows, rows.clear() if above is None else above)
     place.leave_modulo(Frame.LINKS, links, "bucket", place.terms.buckets)
 
 
-def route(place: Place) -> None:
+def route_verdicts(place: Place) -> None:
     """The buckets that verdicts without a queue id go to, by the bucket that each verdict is in."""
     questions, answers = place.take_all(Frame.ASKED), place.take(Frame.IDS)
     if answers is not None:
-        found = standing.routes(questions, answers).unique()
+        found = standing.find_routes(questions, answers).unique()
         place.leave_modulo(Frame.ROUTES, found, "bucket", place.terms.buckets)
 
 
-def forward(place: Place) -> None:
+def forward_rows(place: Place) -> None:
     """A bucket's rows of later hops, and its verdicts without a queue id, by the cut of the bucket that each
     goes to. Straight from bucket to bucket they would be as many frames as the square of their number."""
     cuts = place.terms.cuts
     links, routes = place.take(Frame.LINKS), place.take(Frame.ROUTES)
     if links is not None:
-        later = hops.later_rows(hops.placed(rows_at_home(place, TRANSMISSION)), links)
+        later = hops.later_rows(hops.place_files(rows_at_home(place, TRANSMISSION)), links)
         place.leave_modulo(Frame.LATER_LEAVES, later, "bucket", cuts)
     if routes is not None:
-        by_id = standing.routed(rows_at_home(place, VERDICT), routes)
+        by_id = standing.route_verdicts(rows_at_home(place, VERDICT), routes)
         place.leave_modulo(Frame.BY_ID_LEAVES, by_id, "bucket", cuts)
 
 
-def spread(place: Place) -> None:
+def spread_rows(place: Place) -> None:
     """Rows that move to buckets of a cut, by the bucket that each goes to."""
     for name, arrives in MOVING.items():
         rows = place.take(name)
@@ -231,18 +241,18 @@ def open_messages(place: Place) -> None:
     if place.parts > 1:
         key = pl.struct("operator_id", pl.coalesce("queue_id", "transmission_hash")).hash(bucketing.SEED)
         transmission = transmission.filter(key % place.parts == place.part)
-    message = opened(
+    message = open_rows(
         transmission,
         verdict,
         links,
-        hops.later_rows(hops.placed(transmission.clear()), links) if later is None else later,
+        hops.later_rows(hops.place_files(transmission.clear()), links) if later is None else later,
         verdict.clear() if by_id is None else by_id,
         place.take_or(KNOWLEDGE, polars_schema(KNOWLEDGE)),
         reference_table("ref.attribute_rule") if terms.attribute_rule is None else terms.attribute_rule,
     )
     if terms.message_columns is not None:
         message = message.select(terms.message_columns)
-    triples = refusals.triples(message).with_columns(bucket=pl.lit(place.home, pl.Int32))
+    triples = refusals.hash_triples(message).with_columns(bucket=pl.lit(place.home, pl.Int32))
     place.leave_modulo(Frame.TRIPLES, triples, "triple", terms.cuts)
     inside = select_rows(message, terms.is_computed(message, pl.col("period_date")))
     waits = inside.select(refusals.IS_TEMPORARY.fill_null(False)).to_series()
@@ -252,16 +262,16 @@ def open_messages(place: Place) -> None:
 
 @cache
 def no_links() -> pl.DataFrame:
-    return hops.roots(hops.candidates(pl.DataFrame(schema=hops.ENDS)))
+    return hops.find_roots(hops.find_parents(pl.DataFrame(schema=hops.ENDS)))
 
 
-def follow(place: Place) -> None:
+def follow_refusals(place: Place) -> None:
     """The temporary refusals that were followed up, by the bucket of each."""
-    found = refusals.followed(place.take_all(Frame.TRIPLES))
+    found = refusals.find_followed(place.take_all(Frame.TRIPLES))
     place.leave_modulo(Frame.FOLLOWED, found, "bucket", place.terms.buckets)
 
 
-def refuse(place: Place) -> None:
+def keep_refusals(place: Place) -> None:
     """Keep the temporary refusals that nothing followed up: they are messages, too."""
     rows, dropped = place.take_all(Frame.TEMPORARY), place.take(Frame.FOLLOWED)
     place.keep(MESSAGE, rows if dropped is None else refusals.without_followed(rows, dropped))

@@ -8,7 +8,7 @@ import polars as pl
 CARRIERS = ["hub", "aggregator", "roaming", "sim-farm"]
 
 
-def transit() -> pl.Expr:
+def transit_code() -> pl.Expr:
     """The kind of network in between; on-net where there is none; null where the log does not record it.
 
     A link to a carrier shows it: the inbound one before the outbound one. A call that a gateway signed

@@ -24,14 +24,14 @@ WEAK = 1 << (NAME_BITS + HARM_BITS + PRIORITY_BITS)
 
 
 def type_names(*frames: pl.DataFrame) -> list[str]:
-    """The types in the frames and UNK, in order: a type's place is its number in evidence()."""
+    """The types in the frames and UNK, in order: a type's place is its number in row_evidence()."""
     found = {UNKNOWN_TYPE}
     for frame in frames:
         found.update(frame["spam_type_code"].unique().drop_nulls().to_list())
     return sorted(found)
 
 
-def evidence(names: list[str]) -> pl.Expr:
+def row_evidence(names: list[str]) -> pl.Expr:
     """The evidence of one row of a server or a filter; null without a type."""
     told = pl.col("spam_type_code")
     groups = [name.split(".")[0] for name in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.sniff.proposal import profile, shape, source_block
+from jobs.sniff.proposal import describe_shape, propose_profile, source_block
 from jobs.sniff.survey import Answer
 from jobs.sniff.tally import OTHER, REFUSAL
 
@@ -24,8 +24,8 @@ def as_json(answer: Answer) -> dict[str, Any]:
     }
     if answer.format is None:
         sample = answer.recognised[0].head
-        seen = shape(sample)
-        return out | {"looks_like": seen, "profile": profile(sample) if seen["delimiter"] else None}
+        seen = describe_shape(sample)
+        return out | {"looks_like": seen, "profile": propose_profile(sample) if seen["delimiter"] else None}
     out["source"] = source_block(answer)
     if answer.documents is not None:
         documents = answer.documents

@@ -129,7 +129,7 @@ def clocks_of(logs: Sequence[Times], likely: Sequence[str] = ()) -> list[Clock]:
     found: dict[str, Clock] = {}
     while pair := next_of(list(left.values()), known, set(found)):
         log = left[pair.log]
-        clock = judged(pair, log, pair.other in sure, [this_machines_zone(), *likely])
+        clock = judge_clock(pair, log, pair.other in sure, [this_machines_zone(), *likely])
         found[log.name], left[log.name] = clock, set_right(log, clock)
         known.append(log.name)
         sure |= {log.name} if clock.is_sure else set()
@@ -141,7 +141,7 @@ def next_of(logs: Sequence[Times], known: Sequence[str], done: set[str]) -> cloc
     known, then of those that disagree all the same."""
     places = {name: place for place, name in enumerate(known)}
     pairs = []
-    for each in compared(logs):
+    for each in compare_clocks(logs):
         for pair in (each, each.turned):
             if pair.other not in places or pair.log in done or pair.ids < clocks.LEAST_IDS:
                 continue
@@ -151,26 +151,26 @@ def next_of(logs: Sequence[Times], known: Sequence[str], done: set[str]) -> cloc
     return max(pairs, key=lambda one: one[:2])[2] if pairs else None
 
 
-def compared(logs: Sequence[Times]) -> list[clocks.Apart]:
+def compare_clocks(logs: Sequence[Times]) -> list[clocks.Apart]:
     """What each two logs show."""
 
     def marks(kind: str) -> pl.DataFrame:
         return pl.concat([each.of(kind) for each in logs])
 
-    found = clocks.compared(marks("mails"), marks("verdicts"))
+    found = clocks.compare_logs(marks("mails"), marks("verdicts"))
     for name, requests in REQUESTS.items():
         submitted, asked = marks(f"submitted {name}"), marks(f"asked {name}")
-        found += clocks.compared(submitted, asked, requests.within, requests.slack)
+        found += clocks.compare_logs(submitted, asked, requests.within, requests.slack)
     return found
 
 
-def judged(pair: clocks.Apart, log: Times, is_sure: bool, likely: Sequence[str | None]) -> Clock:
+def judge_clock(pair: clocks.Apart, log: Times, is_sure: bool, likely: Sequence[str | None]) -> Clock:
     """What a log shows beside one whose times are right. is_sure: they are."""
     clock = Clock(log.name, pair.other, pair.ids, pair.is_wrong, is_sure)
     if not pair.is_wrong:
         return clock
     clock = replace(clock, ahead=pair.by_how_much.removesuffix(" of"))
-    made = clocks.remedy(pair.steps, log.zone.name or "UTC", 0, not log.is_known, likely)
+    made = clocks.find_remedy(pair.steps, log.zone.name or "UTC", 0, not log.is_known, likely)
     return replace(clock, time_zone=made.time_zone, clock_offset=made.clock_offset)
 
 

@@ -18,11 +18,11 @@ from jobs.sniff import drawing
 from jobs.sniff.as_json import as_json
 from jobs.sniff.clocks import Clock, clocks_of, times_of
 from jobs.sniff.files import Log, Problem, logs_of
-from jobs.sniff.recognising import Recognised, separated
-from jobs.sniff.survey import Answer, look
+from jobs.sniff.recognising import Recognised, separate_files
+from jobs.sniff.survey import Answer, survey_log
 
 
-def sniff(
+def sniff_files(
     arguments: list[str],
     end: float,
     is_json: bool,
@@ -48,15 +48,15 @@ def sniff(
     logs, problems = logs_of(arguments, end)
     known: list[tuple[Log, list[Recognised]]] = []
     for log in logs:
-        parts, wrong = separated(log, profile, kind)
+        parts, wrong = separate_files(log, profile, kind)
         known += parts
         problems += wrong
     unknown = 0
     answers = []
     for number, (log, recognised) in enumerate(known):
         now = time.monotonic()
-        until = now + max(end - now, 0.5) * share([files for _, files in known[number:]])
-        answer = told(log, recognised, until, out, err, is_json, has_ignored)
+        until = now + max(end - now, 0.5) * share_of_time([files for _, files in known[number:]])
+        answer = print_log(log, recognised, until, out, err, is_json, has_ignored)
         unknown += answer.format is None
         problems += answer.problems
         answers.append(answer)
@@ -97,13 +97,13 @@ def found_clocks(answers: list[Answer]) -> list[Clock]:
     return clocks_of([times for each in answers if (times := times_of(each, each.log.url))])
 
 
-def share(logs: list[list[Recognised]]) -> float:
+def share_of_time(logs: list[list[Recognised]]) -> float:
     """The first log's part of the time that is left, by size."""
     sizes = [sum(each.file.size or len(each.file.kept or b"") for each in files) + 1 for files in logs]
     return sizes[0] / sum(sizes)
 
 
-def told(
+def print_log(
     log: Log,
     recognised: list[Recognised],
     until: float,
@@ -113,7 +113,7 @@ def told(
     has_ignored: bool,
 ) -> Answer:
     """Look at one log: print the first answer at once, the totals when they are there."""
-    answers = look(log, recognised, until, has_ignored=has_ignored)
+    answers = survey_log(log, recognised, until, has_ignored=has_ignored)
     answer = next(answers)
     told_range = None if is_json else drawing.draw_first(out, answer)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())

@@ -30,7 +30,7 @@ class Documents:
     examples: dict[str, str] = field(default_factory=dict)
 
 
-def count(kernel: DocumentFormat, file: File, source: Source, into: Documents) -> None:
+def count_documents(kernel: DocumentFormat, file: File, source: Source, into: Documents) -> None:
     """Add the documents of one file."""
     with file.open() as raw:
         data = raw.read(LARGEST)

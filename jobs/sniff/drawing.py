@@ -21,9 +21,9 @@ from jobs.formats.registry import MAPPED, REQUESTS
 from jobs.protect.shapes import OTHER
 from jobs.sniff.clocks import Clock
 from jobs.sniff.documents import Documents
-from jobs.sniff.figures import amount, bytes_of, duration, percent, stamp
-from jobs.sniff.kinds import draw_ignored, draw_patterns, heading
-from jobs.sniff.proposal import DELIMITERS, profile, shape, source_block
+from jobs.sniff.figures import bytes_of, format_amount, format_duration, format_percent, format_stamp
+from jobs.sniff.kinds import draw_ignored, draw_patterns, print_heading
+from jobs.sniff.proposal import DELIMITERS, describe_shape, propose_profile, source_block
 from jobs.sniff.survey import Answer
 
 # The first and the last time of a log's lines.
@@ -51,7 +51,7 @@ def draw_first(console: Console, answer: Answer) -> Range | None:
     console.print(Rule(Text(escape_unseen(answer.log.name), "bold"), align="left", style="dim"))
     rows: list[tuple[str, RenderableType]] = [("files", files_line(answer))]
     if answer.format is None:
-        console.print(facts(rows))
+        console.print(facts_table(rows))
         return None
     rows.append(("format", format_line(answer)))
     if assumed := answer.recognised[0].assumed:
@@ -63,7 +63,7 @@ def draw_first(console: Console, answer: Answer) -> Range | None:
         rows.append(("covers", range_line(answer)))
     if answer.tally is not None:
         rows.append(("zone", zone_line(answer)))
-    console.print(facts(rows))
+    console.print(facts_table(rows))
     return told
 
 
@@ -73,15 +73,15 @@ def draw_rest(console: Console, answer: Answer, told: Range | None) -> None:
         draw_unknown(console, answer)
         return
     if answer.documents is not None:
-        console.print(facts(document_lines(answer.documents, len(answer.recognised))))
+        console.print(facts_table(document_lines(answer.documents, len(answer.recognised))))
     else:
         covers = [] if told == range_of(answer) else [("covers", range_line(answer))]
-        console.print(facts([*covers, *line_lines(answer)]))
+        console.print(facts_table([*covers, *line_lines(answer)]))
         draw_patterns(console, answer)
         if answer.tally is not None and answer.tally.has_ignored:
             draw_ignored(console, answer)
         draw_totals(console, answer)
-    heading(console, "for observatory.toml")
+    print_heading(console, "for observatory.toml")
     console.print(Text(source_block(answer), "green"), soft_wrap=True)
 
 
@@ -117,7 +117,7 @@ def draw_next(console: Console, urls: list[str]) -> None:
             console.print(Text(f"{'':<5} {about}"))
 
 
-def facts(rows: Iterable[tuple[str, RenderableType]]) -> Table:
+def facts_table(rows: Iterable[tuple[str, RenderableType]]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", width=11, justify="right", no_wrap=True)
     table.add_column(overflow="fold")
@@ -171,8 +171,8 @@ def range_line(answer: Answer) -> Text:
     if answer.first_at is None or answer.last_at is None:
         return Text("no line contains a time", "yellow")
     length = answer.last_at - answer.first_at
-    text = Text(f"{stamp(answer.first_at)} → {stamp(answer.last_at)} UTC")
-    text.append(f", {duration(length)}", "dim")
+    text = Text(f"{format_stamp(answer.first_at)} → {format_stamp(answer.last_at)} UTC")
+    text.append(f", {format_duration(length)}", "dim")
     if not is_range_known(answer):
         text.append(", as far as it was read", "yellow")
     return text
@@ -198,24 +198,25 @@ def line_lines(answer: Answer) -> list[tuple[str, RenderableType]]:
     quarantined = answer.estimate(lambda each: each.quarantined)
     refusals = answer.estimate(lambda each: each.refusals)
     share = 1 - (quarantined + refusals) / lines if lines else 1.0
-    told = ", ".join(f"{reason} {amount(answer, count)}" for reason, count in answer.reasons().items())
+    told = ", ".join(f"{reason} {format_amount(answer, count)}" for reason, count in answer.reasons().items())
     text = Text.assemble(
-        f"{amount(answer, answer.estimate(lambda each: each.records))} records, "
-        f"{amount(answer, answer.estimate(lambda each: each.ignored))} ignored, ",
-        (f"{amount(answer, quarantined)} quarantined", "yellow" if quarantined else ""),
+        f"{format_amount(answer, answer.estimate(lambda each: each.records))} records, "
+        f"{format_amount(answer, answer.estimate(lambda each: each.ignored))} ignored, ",
+        (f"{format_amount(answer, quarantined)} quarantined", "yellow" if quarantined else ""),
         f" ({told})" if told else "",
     )
     for name, count in answer.companions().items():
         if count:
-            text.append(f"\nof them {amount(answer, count)} records of {name}")
+            text.append(f"\nof them {format_amount(answer, count)} records of {name}")
     style = "green" if share >= 0.99 else "yellow" if share >= 0.9 else "red"
     full = round(share * BAR)
     bar = Text.assemble(("━" * full, style), ("━" * (BAR - full), "dim"))
-    bar.append(f" {percent(share)}", f"bold {style}")
-    bar.append(f" of {amount(answer, lines)} lines")
+    bar.append(f" {format_percent(share)}", f"bold {style}")
+    bar.append(f" of {format_amount(answer, lines)} lines")
     rows: list[tuple[str, RenderableType]] = [("read", read_line(answer)), ("understood", bar)]
     if refusals:
-        told = f"{amount(answer, refusals)} ignored lines ({percent(refusals / lines)}) look like refusals"
+        part = format_percent(refusals / lines)
+        told = f"{format_amount(answer, refusals)} ignored lines ({part}) look like refusals"
         told += "" if tally.has_ignored else "; --ignored shows them"
         rows.append(("in doubt", Text(told, "yellow")))
     return [*rows, ("lines", text)]
@@ -230,7 +231,7 @@ def read_line(answer: Answer) -> Text:
     else:
         total = sum(each.total for each in answer.progress)
         about = "about " if any(each.is_estimated for each in answer.progress) else ""
-        text.append(f"{percent(answer.share_read)} of {about}{bytes_of(total)}: ", "yellow")
+        text.append(f"{format_percent(answer.share_read)} of {about}{bytes_of(total)}: ", "yellow")
         text.append("totals are estimates (≈), scaled to the whole", "yellow")
     for each, progress in zip(answer.recognised, answer.progress, strict=True):
         if progress.compression and each.file.size and progress.total > BOMB * each.file.size:
@@ -246,9 +247,9 @@ def read_line(answer: Answer) -> Text:
 
 def draw_totals(console: Console, answer: Answer) -> None:
     if not answer.transmissions and not answer.verdicts:
-        heading(console, "ingesting it would give nothing to count")
+        print_heading(console, "ingesting it would give nothing to count")
         return
-    heading(console, f"ingesting it would give{' these transmissions' if answer.transmissions else ''}")
+    print_heading(console, f"ingesting it would give{' these transmissions' if answer.transmissions else ''}")
     if answer.transmissions:
         channels = sorted({channel for channel, _, _ in answer.transmissions})
         for channel in channels:
@@ -268,13 +269,13 @@ def transmission_table(answer: Answer, channel: str) -> Table:
     table.add_column(f"{channel}, decided at", footer="all", no_wrap=True)
     for stage in stages:
         number = sum(count for (name, _), count in counts.items() if name == stage)
-        table.add_column(stage, amount(answer, number), justify="right", no_wrap=True)
-    total = amount(answer, sum(counts.values()))
+        table.add_column(stage, format_amount(answer, number), justify="right", no_wrap=True)
+    total = format_amount(answer, sum(counts.values()))
     table.add_column("all", total, justify="right", style="bold", footer_style="bold", no_wrap=True)
     for outcome in in_order({outcome for _, outcome in counts}, PRECEDENCE):
         of_outcome = [counts.get((stage, outcome), 0.0) for stage in stages]
-        cells = [amount(answer, count) if count else "·" for count in of_outcome]
-        table.add_row(outcome, *cells, amount(answer, sum(of_outcome)))
+        cells = [format_amount(answer, count) if count else "·" for count in of_outcome]
+        table.add_row(outcome, *cells, format_amount(answer, sum(of_outcome)))
     return table
 
 
@@ -290,21 +291,29 @@ def unit_lines(answer: Answer) -> Group:
     messages, recipients = units.total("message"), units.total("recipient")
     if messages:
         parts.append(
-            f"{amount(answer, messages)} messages to {amount(answer, recipients)} recipients"
-            + (f" ({amount(answer, units.total('segment'))} segments)" if units.total("segment") else "")
+            f"{format_amount(answer, messages)} messages to {format_amount(answer, recipients)} recipients"
+            + (
+                f" ({format_amount(answer, units.total('segment'))} segments)"
+                if units.total("segment")
+                else ""
+            )
         )
     if units.total("attempt"):
-        parts.append(f"{amount(answer, units.total('attempt'))} attempts refused before a message existed")
+        parts.append(
+            f"{format_amount(answer, units.total('attempt'))} attempts refused before a message existed"
+        )
     if units.total("call"):
-        parts.append(f"{amount(answer, units.total('call'))} calls")
+        parts.append(f"{format_amount(answer, units.total('call'))} calls")
     lines = [Text.assemble("\nCounted in all directions: ", ("; ".join(parts) or "nothing", "bold"), ".")]
     if units.left_out:
         told = "; ".join(
-            f"{amount(answer, count)} {LEFT_OUT[name]}" for name, count in units.left_out.items()
+            f"{format_amount(answer, count)} {LEFT_OUT[name]}" for name, count in units.left_out.items()
         )
         lines.append(Text(f"Left out by the counting rules: {told}.", "dim"))
     if round(units.named):
-        told = f"{amount(answer, units.named)} of the recipients are named by a filter's verdict alone."
+        told = (
+            f"{format_amount(answer, units.named)} of the recipients are named by a filter's verdict alone."
+        )
         lines.append(Text(told, "dim"))
     told = "Another log, such as a filter's, may add recipients of refused messages and say what is spam."
     if any(channel == "EMAIL" for channel, _, _ in answer.transmissions):
@@ -322,15 +331,15 @@ def verdict_table(answer: Answer) -> Table:
     table.add_column("verdicts", footer="all")
     table.add_column("action")
     table.add_column("spam")
-    table.add_column("count", amount(answer, whole), justify="right", footer_style="bold")
+    table.add_column("count", format_amount(answer, whole), justify="right", footer_style="bold")
     table.add_column("share", justify="right")
     for (engine, action, is_spam), count in sorted(answer.verdicts.items(), key=lambda pair: -pair[1]):
         table.add_row(
             escape_unseen(str(engine)),
             escape_unseen("other" if action == OTHER else action or "none"),
             Text("?" if is_spam is None else "spam" if is_spam else "", "yellow"),
-            amount(answer, count),
-            percent(count / whole),
+            format_amount(answer, count),
+            format_percent(count / whole),
         )
     return table
 
@@ -354,7 +363,7 @@ def document_lines(documents: Documents, files: int) -> list[tuple[str, Renderab
 
 def draw_unknown(console: Console, answer: Answer) -> None:
     sample = answer.recognised[0].head
-    seen = shape(sample)
+    seen = describe_shape(sample)
     nearest = [f"{name} {score:.0%}" for name, score in answer.recognised[0].scores[:3] if score > 0]
     rows: list[tuple[str, RenderableType]] = [("format", Text("none that is known here", "yellow"))]
     if nearest:
@@ -377,10 +386,10 @@ def draw_unknown(console: Console, answer: Answer) -> None:
         text = pattern_text(line)
         text.truncate(max(console.width - 15, 20), overflow="ellipsis")
         rows.append((f"line {number}", text))
-    console.print(facts(rows))
-    draft = profile(sample) if seen["delimiter"] else None
+    console.print(facts_table(rows))
+    draft = propose_profile(sample) if seen["delimiter"] else None
     if draft:
-        heading(console, "a mapping profile to start from")
+        print_heading(console, "a mapping profile to start from")
         console.print(Text(visible_lines(draft).rstrip() + "\n", "green"), soft_wrap=True)
     elif seen["delimiter"]:
         told = f'Map its columns in a profile (format = "{MAPPED}"), or add a format: CONTRIBUTING.md.'

@@ -7,14 +7,14 @@ import datetime as dt
 from jobs.sniff.survey import Answer
 
 
-def amount(answer: Answer, count: float) -> str:
+def format_amount(answer: Answer, count: float) -> str:
     """An exact count, or an estimate in three figures."""
     if answer.is_exact:
         return f"{count:,.0f}"
-    return "≈" + rounded(count)
+    return "≈" + format_rounded(count)
 
 
-def rounded(count: float) -> str:
+def format_rounded(count: float) -> str:
     """Three figures: 1,230,000."""
     if count < 1000:
         return f"{count:,.0f}"
@@ -22,7 +22,7 @@ def rounded(count: float) -> str:
     return f"{round(count, -digits):,.0f}"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """100% and 0% only where it is so."""
     if share in (0.0, 1.0):
         return f"{share:.0%}"
@@ -36,11 +36,11 @@ def bytes_of(size: int) -> str:
     return f"{size} bytes"
 
 
-def stamp(at: dt.datetime) -> str:
+def format_stamp(at: dt.datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}"
 
 
-def duration(length: dt.timedelta) -> str:
+def format_duration(length: dt.timedelta) -> str:
     for unit, name in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
         if length.total_seconds() >= 1.5 * unit:
             return f"{length.total_seconds() / unit:,.1f} {name}".replace(".0 ", " ")

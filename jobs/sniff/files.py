@@ -95,7 +95,7 @@ def logs_of(arguments: list[str], until: float) -> tuple[list[Log], list[Problem
                 continue
             seen.add(place)
             logs.setdefault(key, Log(key)).files.append(file)
-    wildcards = {absolute(each) for each in arguments if not os.path.lexists(each)}
+    wildcards = {absolute_path(each) for each in arguments if not os.path.lexists(each)}
     for log in logs.values():
         log.files.sort(key=lambda file: rotation_order(file.name))
         if len(log.files) == 1 and log.url not in wildcards:
@@ -103,7 +103,7 @@ def logs_of(arguments: list[str], until: float) -> tuple[list[Log], list[Problem
     return list(logs.values()), problems
 
 
-def absolute(argument: str) -> str:
+def absolute_path(argument: str) -> str:
     return argument if "://" in argument or argument == "-" else os.path.abspath(argument)
 
 
@@ -114,7 +114,7 @@ def is_pattern(url: str) -> bool:
 def files_of(argument: str, until: float, problems: list[Problem]) -> list[tuple[str, File]]:
     """Files of one argument, each with the url of its log."""
     if argument == "-":
-        return [("-", pipe("-", sys.stdin.buffer, until))]
+        return [("-", read_pipe("-", sys.stdin.buffer, until))]
     is_local = "://" not in argument
     if is_local and is_there(argument):
         file = local_file(argument, until, problems)
@@ -139,7 +139,7 @@ def files_of(argument: str, until: float, problems: list[Problem]) -> list[tuple
         # A FIFO among them may be another program's: what is read from it is gone.
         files = (local_file(name, None, problems) for name in names)
         found = [file for file in files if file is not None]
-    return [(absolute(argument), file) for file in found]
+    return [(absolute_path(argument), file) for file in found]
 
 
 def is_there(path: str) -> bool:
@@ -166,7 +166,7 @@ def local_file(argument: str, until: float | None, problems: list[Problem]) -> F
         if stat.S_ISFIFO(mode) and until is not None:
             # Opening it for reading would otherwise wait for a writer.
             with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
-                file = pipe(argument, stream, until)
+                file = read_pipe(argument, stream, until)
             if file.kept:
                 return file
             told = "a FIFO, and nothing was written to it in time. Name a log file, or pipe the log into"
@@ -187,7 +187,7 @@ def local_file(argument: str, until: float | None, problems: list[Problem]) -> F
         return None
 
 
-def pipe(name: str, stream: Any, until: float) -> File:
+def read_pipe(name: str, stream: Any, until: float) -> File:
     """What a pipe holds, up to a limit and a time: it is read once and kept in memory."""
     blocks: list[bytes] = []
     have = 0
@@ -221,7 +221,7 @@ def without_compression(name: str) -> str:
     return name
 
 
-def foreign(head: bytes) -> str | None:
+def foreign_kind(head: bytes) -> str | None:
     """What a file is by its first bytes, if it is surely no log; None for what may be text."""
     for start, told in FOREIGN:
         if head.startswith(start):
@@ -238,6 +238,6 @@ def foreign(head: bytes) -> str | None:
     return None
 
 
-def compression(head: bytes) -> str | None:
+def compression_kind(head: bytes) -> str | None:
     """gz, bz2, xz, zst or None, by the first bytes."""
     return next((kind for start, kind in COMPRESSED.items() if head.startswith(start)), None)

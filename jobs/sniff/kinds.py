@@ -15,7 +15,7 @@ COMMONEST = 10
 BEFORE_PATTERN = ("count", "reason", "for example")
 
 
-def heading(console: Console, text: str) -> None:
+def print_heading(console: Console, text: str) -> None:
     console.print(Text(f"\n{text}", "bold"))
 
 
@@ -25,7 +25,7 @@ def draw_patterns(console: Console, answer: Answer) -> None:
     rows = tally.refused.commonest(COMMONEST)
     if not rows:
         return
-    heading(console, f"commonest lines not understood{'' if answer.is_exact else ', in what was read'}")
+    print_heading(console, f"commonest lines not understood{'' if answer.is_exact else ', in what was read'}")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("count", justify="right", no_wrap=True)
     table.add_column("reason", no_wrap=True)
@@ -70,7 +70,7 @@ def draw_ignored(console: Console, answer: Answer) -> None:
         rows = tally.ignored.commonest(COMMONEST, reason)
         if not rows:
             continue
-        heading(console, told + where)
+        print_heading(console, told + where)
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
         table.add_column("count", justify="right", no_wrap=True)
         table.add_column("looks like", overflow="fold")

@@ -26,19 +26,19 @@ def source_block(answer: Answer) -> str:
     zone = answer.zone
     lines = [
         "[[operator.source]]",
-        f"id = {quoted(source_id(answer.log.url))}",
-        f"url = {quoted(answer.log.url)}",
-        f"format = {quoted(answer.format or 'auto')}",
+        f"id = {quote_toml(source_id(answer.log.url))}",
+        f"url = {quote_toml(answer.log.url)}",
+        f"format = {quote_toml(answer.format or 'auto')}",
     ]
     if answer.options:
-        told = ", ".join(f"{name} = {quoted(str(value))}" for name, value in answer.options.items())
+        told = ", ".join(f"{name} = {quote_toml(str(value))}" for name, value in answer.options.items())
         comment = "  # assumed: check it" if answer.recognised[0].assumed else ""
         lines.append(f"options = {{ {told} }}{comment}")
     if answer.documents is None and zone is not None and not zone.is_explicit:
         if zone.by == "ids" and zone.name:
-            lines.append(f"time_zone = {quoted(zone.name)}{zone_hint(zone.fitting, zone.name)}")
+            lines.append(f"time_zone = {quote_toml(zone.name)}{zone_hint(zone.fitting, zone.name)}")
         elif zone.name:
-            lines.append(f"time_zone = {quoted(zone.name)}  # a guess: check it")
+            lines.append(f"time_zone = {quote_toml(zone.name)}  # a guess: check it")
         else:
             told = f"perhaps {format_offset(zone.offsets[0])}" if zone.offsets else "the log does not say"
             lines.append(f'time_zone = "UTC"  # {told}; set a place, as "Europe/Paris"')
@@ -63,7 +63,7 @@ def source_id(url: str) -> str:
     return "source"
 
 
-def quoted(text: str) -> str:
+def quote_toml(text: str) -> str:
     """A basic string of TOML, which has JSON's escapes and forbids DEL as well."""
     return json.dumps(text).replace("\x7f", "\\u007f")
 
@@ -71,12 +71,12 @@ def quoted(text: str) -> str:
 # --- formats that are not known ------------------------------------------------------------------------
 
 
-def profile(sample: bytes) -> str:
+def propose_profile(sample: bytes) -> str:
     """The mapping profile to start from."""
     return PROFILES.draft(sample)
 
 
-def shape(sample: bytes) -> dict[str, Any]:
+def describe_shape(sample: bytes) -> dict[str, Any]:
     """What can be said of a file of no known format: its delimiter, its columns, how its lines look."""
     cut = sample[: sample.rfind(b"\n") + 1] or sample
     lines = frame_lines(cut, 0).filter(pl.col("line").str.strip_chars() != "")
@@ -86,7 +86,7 @@ def shape(sample: bytes) -> dict[str, Any]:
     starts = texts.str.strip_chars_start()
     is_json = bool(starts.str.starts_with("{").all())
     # The commas of objects part no columns.
-    found = None if is_json else delimiter(texts.to_list())
+    found = None if is_json else find_delimiter(texts.to_list())
     first = [escape_unseen(text) for text in mask_lines(texts.head(SHOWN)).to_list()]
     return {
         "lines": lines.height,
@@ -98,11 +98,11 @@ def shape(sample: bytes) -> dict[str, Any]:
     }
 
 
-def delimiter(texts: list[str]) -> tuple[str, int] | None:
+def find_delimiter(texts: list[str]) -> tuple[str, int] | None:
     """The sign that cuts most lines into equally many columns, three at least; and how many."""
     best: tuple[float, int, str] = (0.0, 0, "")
     for sign in DELIMITERS:
-        widths = [columns(text, sign) for text in texts]
+        widths = [count_columns(text, sign) for text in texts]
         (width, lines), *_ = Counter(widths).most_common(1)
         share = lines / len(texts)
         if width >= 3 and share >= 0.8:
@@ -110,7 +110,7 @@ def delimiter(texts: list[str]) -> tuple[str, int] | None:
     return (best[2], best[1]) if best[2] else None
 
 
-def columns(text: str, sign: str) -> int:
+def count_columns(text: str, sign: str) -> int:
     """Columns of a line. One that csv refuses, such as a field without end, has none."""
     try:
         return len(next(csv.reader([text], delimiter=sign), []))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from jobs.core.lines import LINE_END, LONGEST_LINE, last_line_start, line_count, rest_of_line
 from jobs.ingest.chunks import CHUNK, Chunks, is_json
-from jobs.sniff.files import File, compression
+from jobs.sniff.files import File, compression_kind
 
 BLOCK = 2 << 20
 # The first answer comes from this much.
@@ -62,7 +62,7 @@ class Progress:
 def head_and_tail(file: File) -> tuple[bytes, bytes, str | None]:
     """The first bytes, decompressed; the last, where they can be reached at once; and the compression."""
     with file.open() as raw:
-        kind = compression(raw.read(6))
+        kind = compression_kind(raw.read(6))
         head = Chunks(raw).peek(HEAD)
         if kind:
             return head, b"", kind
@@ -93,7 +93,7 @@ def _exactly(chunks: Chunks, size: int) -> bytes:
     return b"".join(parts)
 
 
-def blocks(
+def read_blocks(
     file: File, progress: Progress, until: Callable[[], float], longest: int = LONGEST_LINE
 ) -> Iterator[Block]:
     """Blocks of a file until the time is over, or the file is; at least one, if it has a line.
@@ -102,7 +102,7 @@ def blocks(
     longest: bytes that a line of the format may have.
     """
     with file.open() as raw:
-        progress.compression = compression(raw.read(6))
+        progress.compression = compression_kind(raw.read(6))
         if progress.compression:
             yield from _decompressed(file, raw, progress, until)
         else:
@@ -123,13 +123,13 @@ def _plain(file: File, raw, progress: Progress, until: Callable[[], float], long
     progress.total = end
     starts = [0, *range(FIRST, end, BLOCK)] if end > FIRST else [0]
     bounds = [*starts, end]
-    order = spread(len(starts))
+    order = spread_order(len(starts))
     lines_before = 1  # lines in the blocks from the start on that were read without a gap
     reached = 0
     for count, place in enumerate(order):
         if count and time.monotonic() >= until():
             break
-        data, offset = owned(raw, bounds[place], bounds[place + 1], end, longest)
+        data, offset = owned_lines(raw, bounds[place], bounds[place + 1], end, longest)
         progress.read += bounds[place + 1] - bounds[place]
         first_line = lines_before if place == reached else None
         if place == reached:
@@ -141,7 +141,7 @@ def _plain(file: File, raw, progress: Progress, until: Callable[[], float], long
             yield Block(data, offset, first_line)
 
 
-def spread(count: int) -> list[int]:
+def spread_order(count: int) -> list[int]:
     """0 … count-1: the first, the last, then each where the gap is wide (van der Corput's sequence)."""
     order = [0, count - 1][:count]
     seen = set(order)
@@ -157,7 +157,7 @@ def spread(count: int) -> list[int]:
     return order + [place for place in range(count) if place not in seen]
 
 
-def owned(raw, start: int, stop: int, end: int, longest: int) -> tuple[bytes, int]:
+def owned_lines(raw, start: int, stop: int, end: int, longest: int) -> tuple[bytes, int]:
     """The lines that start in [start, stop), and the offset of the first. Too long a line is cut."""
     if start:
         # A line that starts exactly here is found by looking at the byte before.
@@ -202,7 +202,7 @@ def _decompressed(file: File, raw, progress: Progress, until: Callable[[], float
     offset, line, passed = 0, 1, 0
     progress.is_estimated = True
     is_over = False
-    for data in gathered(chunks, progress):
+    for data in gather_blocks(chunks, progress):
         now = time.monotonic()
         share = min(raw.tell() / max(size, 1), 1.0)
         # Behind: less of the file is read than of the time is used.
@@ -230,7 +230,7 @@ def _decompressed(file: File, raw, progress: Progress, until: Callable[[], float
     progress.damage = chunks.damage
 
 
-def gathered(chunks: Chunks, progress: Progress) -> Iterator[bytes]:
+def gather_blocks(chunks: Chunks, progress: Progress) -> Iterator[bytes]:
     """Blocks of whole lines: a first small one, then larger ones."""
     wanted = FIRST
     have: list[bytes] = []

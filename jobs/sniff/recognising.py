@@ -11,7 +11,7 @@ from jobs.formats.registry import DOCUMENTS, FORMATS, LAID_OUT, MAPPED, PROFILES
 from jobs.ingest.chunks import DAMAGE
 from jobs.ingest.source_files import ROTATED
 from jobs.sniff import reading
-from jobs.sniff.files import File, Log, Problem, foreign
+from jobs.sniff.files import File, Log, Problem, foreign_kind
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Recognised:
         self.is_named = True
 
 
-def recognise(file: File) -> Recognised | Problem:
+def recognise_file(file: File) -> Recognised | Problem:
     """How sure each format is of a file, or what is wrong with it."""
     try:
         with file.open() as raw:
@@ -58,7 +58,7 @@ def recognise(file: File) -> Recognised | Problem:
         return Problem(file.name, f"cannot be read: {error}")
     if not start:
         return Problem(file.name, "empty. There is nothing to count yet")
-    scores, options = scored(head, start)
+    scores, options = score_formats(head, start)
     found = Recognised(file, head, tail, compression, scores, options)
     if found.format is None:
         guess_layout(found)
@@ -66,7 +66,7 @@ def recognise(file: File) -> Recognised | Problem:
         if not head:
             told = f"damaged: nothing of its {compression} data can be read. Fetch it again"
             return Problem(file.name, told)
-        what = foreign(head) or (None if compression else foreign(start))
+        what = foreign_kind(head) or (None if compression else foreign_kind(start))
         if what is not None:
             return Problem(file.name, what)
     return found
@@ -81,7 +81,7 @@ def guess_layout(found: Recognised) -> None:
             return
 
 
-def scored(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str, Any]]:
+def score_formats(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str, Any]]:
     """How sure each format is, best first, and the options that the best one needs.
 
     head: the first bytes, decompressed; start: as they lie, for formats that unpack by themselves.
@@ -96,7 +96,7 @@ def scored(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str
     return ordered, {"profile": profile} if is_mapped and ordered[0][0] == MAPPED else {}
 
 
-def separated(
+def separate_files(
     log: Log, profile: str | None = None, kind: str | None = None
 ) -> tuple[list[tuple[Log, list[Recognised]]], list[Problem]]:
     """The log's files by format and options: those of one wildcard may be of several.
@@ -107,7 +107,7 @@ def separated(
     problems: list[Problem] = []
     alike: dict[tuple[str | None, str], list[Recognised]] = {}
     for file in log.files:
-        found = recognise(file)
+        found = recognise_file(file)
         if isinstance(found, Problem):
             problems.append(found)
         else:

@@ -67,7 +67,7 @@ class Silver:
     units: Units | None
 
 
-def totals(bronze: dict[str, pl.DataFrame], scales: dict[str, float], sampled: list[str]) -> Silver:
+def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], sampled: list[str]) -> Silver:
     """Totals of the bronze rows of each format.
 
     scales: how many rows of the whole each row of a stream stands for. sampled: streams that were not read
@@ -76,7 +76,7 @@ def totals(bronze: dict[str, pl.DataFrame], scales: dict[str, float], sampled: l
     count = 1 + sum(rows.height for rows in bronze.values()) // BUCKET_ROWS
     terms = Terms(DOOR, count, tables=TABLES, message_columns=COUNTED)
     memory = pipeline.read_bronze(bronze, terms)
-    pipeline.assemble(memory)
+    pipeline.assemble_tables(memory)
     sent, said = (at_home(memory, table) for table in TABLES)
     begun = begun_in_sample(sent, sampled)
     if begun is not sent:
@@ -85,8 +85,8 @@ def totals(bronze: dict[str, pl.DataFrame], scales: dict[str, float], sampled: l
     if has_sent:
         pipeline.make_messages(memory)
     return Silver(
-        weighed(begun, OUTCOME, scales),
-        weighed(said, ACTION, scales),
+        weigh_rows(begun, OUTCOME, scales),
+        weigh_rows(said, ACTION, scales),
         units_of(memory, begun, scales) if has_sent else None,
     )
 
@@ -119,26 +119,29 @@ def units_of(memory: Memory, sent: Frames, scales: dict[str, float]) -> Units:
     followed_up = 0.0
     if refused is not None and dropped is not None:
         kept = refusals.without_followed(refused, dropped)
-        followed_up = weight([refused], scales) - weight([kept], scales)
+        followed_up = total_weight([refused], scales) - total_weight([kept], scales)
     later_hops = (
-        [] if links is None else [hops.placed(rows).join(links, on="file", how="semi") for rows in sent]
+        [] if links is None else [hops.place_files(rows).join(links, on="file", how="semi") for rows in sent]
     )
     not_counted = {
-        code: weight([rows.filter(pl.col("entry_code") == code) for rows in sent], scales)
+        code: total_weight([rows.filter(pl.col("entry_code") == code) for rows in sent], scales)
         for code in hops.NOT_COUNTED
-    } | {"hop": weight(later_hops, scales)}
+    } | {"hop": total_weight(later_hops, scales)}
     left_out = not_counted | {"followed_up": followed_up}
     return Units(
-        units(message, scales),
+        count_units(message, scales),
         {reason: number for reason, number in left_out.items() if number},
-        weight([message], scales) + followed_up - weight(sent, scales) + sum(not_counted.values()),
+        total_weight([message], scales)
+        + followed_up
+        - total_weight(sent, scales)
+        + sum(not_counted.values()),
     )
 
 
-def units(counted: pl.DataFrame, scales: dict[str, float]) -> dict[tuple[str, str, str, str], float]:
+def count_units(counted: pl.DataFrame, scales: dict[str, float]) -> dict[tuple[str, str, str, str], float]:
     """Units of messages by channel, unit, stage and outcome."""
     sums = counted.group_by(OUTCOME).agg(
-        (value * scale(scales)).sum().alias(unit) for unit, value in UNITS.items()
+        (value * row_scale(scales)).sum().alias(unit) for unit, value in UNITS.items()
     )
     return {
         (channel, unit, stage, outcome): count
@@ -148,17 +151,17 @@ def units(counted: pl.DataFrame, scales: dict[str, float]) -> dict[tuple[str, st
     }
 
 
-def weighed(frames: Frames, by: tuple[str, ...], scales: dict[str, float]) -> dict[Any, float]:
+def weigh_rows(frames: Frames, by: tuple[str, ...], scales: dict[str, float]) -> dict[Any, float]:
     """How many rows of the whole there are, by columns."""
     rows = pl.concat(each.select("stream_id", *by) for each in frames)
-    sums = rows.group_by(by).agg(scale(scales).sum().alias("weight"))
+    sums = rows.group_by(by).agg(row_scale(scales).sum().alias("weight"))
     return {row[:-1]: row[-1] for row in sums.sort(by).iter_rows()}
 
 
-def weight(frames: Frames, scales: dict[str, float]) -> float:
-    return float(sum(rows.select(scale(scales).sum()).item() for rows in frames))
+def total_weight(frames: Frames, scales: dict[str, float]) -> float:
+    return float(sum(rows.select(row_scale(scales).sum()).item() for rows in frames))
 
 
-def scale(scales: dict[str, float]) -> pl.Expr:
+def row_scale(scales: dict[str, float]) -> pl.Expr:
     """How many rows of the whole a row stands for."""
     return pl.col("stream_id").replace_strict(scales, default=1.0, return_dtype=pl.Float64)

@@ -19,7 +19,7 @@ from jobs.ingest.file_formats import newest_line
 from jobs.ingest.source_files import newest_times
 from jobs.settings import config
 from jobs.sniff import reading
-from jobs.sniff.documents import Documents, count
+from jobs.sniff.documents import Documents, count_documents
 from jobs.sniff.files import Log, Problem
 from jobs.sniff.recognising import Recognised
 from jobs.sniff.tally import OPERATOR, SOURCE, Lines, Tally, see_times
@@ -100,7 +100,7 @@ class Answer:
         )
 
 
-def look(
+def survey_log(
     log: Log,
     recognised: list[Recognised],
     until: float,
@@ -136,7 +136,7 @@ def _look_at_documents(answer: Answer, kernel: DocumentFormat, until: float) -> 
     answer.documents = Documents()
     sources, _ = _sources(answer)
     for number, each in enumerate(answer.recognised):
-        count(kernel, each.file, sources[number], answer.documents)
+        count_documents(kernel, each.file, sources[number], answer.documents)
         if number == 0:
             yield answer
         if time.monotonic() >= until:
@@ -160,7 +160,7 @@ def _look_at_lines(answer: Answer, tally: Tally, until: float, has_totals: bool)
         progress = answer.progress[number]
         tally.begin(number)
         clock.share(number)
-        for block in reading.blocks(each.file, progress, clock.until, longest):
+        for block in reading.read_blocks(each.file, progress, clock.until, longest):
             tally.add(number, block, sources[number])
             _see_times(answer)
             if has_totals:
@@ -170,7 +170,7 @@ def _look_at_lines(answer: Answer, tally: Tally, until: float, has_totals: bool)
             told = f"damaged, {progress.damage}. What came before is counted; fetch it again"
             answer.problems.append(Problem(each.file.name, told))
     if has_totals:
-        summarise(answer, sources)
+        summarise_answer(answer, sources)
     answer.is_final = True
     yield answer
 
@@ -277,7 +277,7 @@ class _Clock:
         if self._rows() < self.measured_at:
             return
         begun = time.monotonic()
-        summarise(self.answer, self.sources)
+        summarise_answer(self.answer, self.sources)
         self.row_s = CAUTION * (time.monotonic() - begun) / self._rows()
         self.measured_at = 4 * self._rows()
 
@@ -292,7 +292,7 @@ def _weight(each: Recognised) -> int:
     return max(size, 1) * (10 if each.compression else 1)
 
 
-def summarise(answer: Answer, sources: list[Source]) -> None:
+def summarise_answer(answer: Answer, sources: list[Source]) -> None:
     """Totals of what was read, each file's scaled to the whole of it."""
     # The first answer does not wait for silver's kernels to be imported.
     from jobs.sniff import silver
@@ -301,5 +301,5 @@ def summarise(answer: Answer, sources: list[Source]) -> None:
     pairs = list(zip(sources, answer.progress, strict=True))
     scales = {source.stream_id: progress.scale for source, progress in pairs}
     sampled = [source.stream_id for source, progress in pairs if not progress.is_whole]
-    found = silver.totals(answer.tally.bronze_rows(), scales, sampled)
+    found = silver.count_silver(answer.tally.bronze_rows(), scales, sampled)
     answer.transmissions, answer.verdicts, answer.units = found.transmissions, found.verdicts, found.units

@@ -49,8 +49,8 @@ class Ingest:
 def pending_pieces(lake: Lake, settings: Observatory, operators: list[Operator]) -> dict[str, int]:
     """The landed pieces that the ledger lacks, by their key, with their bytes."""
     fs, area = open_landing(lake.root)
-    done = ledgered(lake)
-    there = {key: piece.bytes for key, *_, piece in landed(fs, area, settings, operators)}
+    done = ledgered_pieces(lake)
+    there = {key: piece.bytes for key, *_, piece in landed_pieces(fs, area, settings, operators)}
     for key, size in there.items():
         if done.get(key, size) != size:
             operator, source, piece_id = key.split("/", 2)
@@ -71,7 +71,7 @@ def refuse_missing(ingest_id: str, keys: set[str]) -> None:
         )
 
 
-def intend(fs: Any, area: str, ingest_id: str, keys: set[str], again: bool = False) -> None:
+def record_intent(fs: Any, area: str, ingest_id: str, keys: set[str], again: bool = False) -> None:
     """Record what a batch is to be made of, so that the next run can finish it.
 
     again: the ledger has these pieces, and they are to be read once more.
@@ -80,7 +80,7 @@ def intend(fs: Any, area: str, ingest_id: str, keys: set[str], again: bool = Fal
     replace_file(fs, f"{intents_of(area)}/{ingest_id}.json", json.dumps(intent).encode())
 
 
-def intended(lake: Lake) -> bool:
+def has_intent(lake: Lake) -> bool:
     """Whether a batch was begun and is not finished."""
     fs, area = open_landing(lake.root)
     fs.invalidate_cache()
@@ -92,13 +92,13 @@ def intents_of(area: str) -> str:
     return f"{area.removesuffix('/landing')}/_intent"
 
 
-def ledgered(lake: Lake) -> dict[str, int]:
+def ledgered_pieces(lake: Lake) -> dict[str, int]:
     """Operator, source and piece of all that the ledger has, as one key each, with the piece's bytes."""
     rows = lake.read("bronze.file", columns=["operator_id", "source_id", "piece_id", "piece_bytes"]).rows()
     return {"/".join(row[:3]): row[3] for row in rows}
 
 
-def landed(
+def landed_pieces(
     fs: Any, area: str, settings: Observatory, operators: list[Operator]
 ) -> Iterator[tuple[str, Any, Any, Any, Any]]:
     """Every landed piece: its key, operator, source, stream and the piece itself."""

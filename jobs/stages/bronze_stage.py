@@ -26,11 +26,11 @@ from jobs.settings.config import Observatory
 from jobs.stages.batches import (
     Ingest,
     Ingested,
-    intend,
     intents_of,
-    landed,
-    ledgered,
+    landed_pieces,
+    ledgered_pieces,
     pending_pieces,
+    record_intent,
     refuse_missing,
 )
 from jobs.stages.bronze_tasks import Parsed
@@ -39,7 +39,7 @@ from jobs.stages.ranges import latest_of, range_bytes, ranges_of, tasks_of
 COUNTS = ("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
 
 
-def ingest(work: Ingest, ingest_id: str) -> Ingested:
+def ingest_pending(work: Ingest, ingest_id: str) -> Ingested:
     """Bring all pieces that the ledger lacks into bronze.
 
     A batch that an earlier run left unfinished is finished first.
@@ -48,7 +48,7 @@ def ingest(work: Ingest, ingest_id: str) -> Ingested:
     finish(work)
     pending = set(pending_pieces(work.lake, work.settings, work.operators))
     if pending:
-        intend(fs, area, ingest_id, pending)
+        record_intent(fs, area, ingest_id, pending)
         finish(work)
     return work.made
 
@@ -61,7 +61,7 @@ def finish(work: Ingest) -> None:
         with fs.open(name, "r", encoding="utf-8") as file:
             intent = json.load(file)
         ingest_id, keys, again = intent["ingest_id"], set(intent["pieces"]), intent.get("again", False)
-        if again or not keys <= ledgered(work.lake).keys():
+        if again or not keys <= ledgered_pieces(work.lake).keys():
             write_batch(work, ingest_id, keys, again)
             work.made.batches.append(ingest_id)
         fs.rm(name)
@@ -76,7 +76,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
     fs, area = open_landing(lake.root)
     if again:
         correct_formats(fs, area, settings, keys)
-    pieces = [row for row in landed(fs, area, settings, list(settings.operator)) if row[0] in keys]
+    pieces = [row for row in landed_pieces(fs, area, settings, list(settings.operator)) if row[0] in keys]
     if again:
         refuse_missing(ingest_id, keys - {key for key, *_ in pieces})
     if not pieces:
@@ -109,7 +109,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
         if table in files:
             lake.add_files(table, files[table], note)
     counted = [frame for each in parsed for frame in each.counts]
-    lake.replace(ledger(pieces, counted, ingest_id, settings.lake.read_at), "bronze.file", where, note)
+    lake.replace(ledger_rows(pieces, counted, ingest_id, settings.lake.read_at), "bronze.file", where, note)
 
 
 def is_written(lake: Lake, table: str, ingest_id: str) -> bool:
@@ -156,7 +156,7 @@ def correct_formats(fs: Any, area: str, settings: Observatory, keys: set[str]) -
                 write_manifest(fs, folder, streams)
 
 
-def ledger(
+def ledger_rows(
     pieces: list[Any], counted: list[pl.DataFrame], ingest_id: str, read_at: dt.datetime | None = None
 ) -> pl.DataFrame:
     """One row per piece of the batch: what was landed, beside what the kernel counted."""

@@ -24,12 +24,14 @@ class Parsed:
     counts: list[pl.DataFrame] = field(default_factory=list)
 
 
-def parse(*, root: str, staging: str | None, ranges: list[Range], ingest_id: str, buckets: int) -> Parsed:
+def parse_ranges(
+    *, root: str, staging: str | None, ranges: list[Range], ingest_id: str, buckets: int
+) -> Parsed:
     """Parse ranges of pieces.
 
     staging: where to leave the rows for silver, by bucket; None where nobody will take them from there.
     """
-    fs = fsspec.filesystem(protocol(root))
+    fs = fsspec.filesystem(protocol_of(root))
     made = Parsed()
     folder = None if staging is None else Folder(staging)
     rows: dict[str, list[pl.DataFrame]] = {}
@@ -45,7 +47,7 @@ def parse(*, root: str, staging: str | None, ranges: list[Range], ingest_id: str
         frame = pl.concat(rows.pop(name), rechunk=True)
         made.files += write_files(frame, f"bronze.{name}", root)
         if folder is not None:
-            steps.split(folder, frame, name, buckets)
+            steps.split_bronze(folder, frame, name, buckets)
     if folder is not None:
         made.left = folder.left
     if refused:
@@ -53,5 +55,5 @@ def parse(*, root: str, staging: str | None, ranges: list[Range], ingest_id: str
     return made
 
 
-def protocol(root: str) -> str:
+def protocol_of(root: str) -> str:
     return root.split("://", 1)[0].replace("s3a", "s3") if "://" in root else "file"

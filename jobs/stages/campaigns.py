@@ -25,7 +25,7 @@ def window_to(day: str) -> list[str]:
     return [(last - dt.timedelta(days=ago)).isoformat() for ago in reversed(range(LONGEST_DAYS))]
 
 
-def checksums(
+def campaign_checksums(
     known: Mapping[tuple[str, str, str], tuple[str, str]], due: Periods, found: Fingerprints
 ) -> dict[Day, str]:
     """The checksum of the campaigns of each operator-day that has any: as just found for the days that were
@@ -58,7 +58,7 @@ def with_history(
     return found
 
 
-def history(stale: Periods, due: Periods) -> Periods:
+def days_on_record(stale: Periods, due: Periods) -> Periods:
     """The operator-days that the stale ones look at and that are on record; those due are found anew."""
     days = {operator: {each for day in days for each in window_to(day)} for operator, days in stale.items()}
     return {

@@ -74,15 +74,15 @@ def repeated_rows(frame: pl.DataFrame, about: Contract) -> pl.DataFrame:
     return suspects.filter(~suspects.select(pl.struct(names).is_first_distinct()).to_series())
 
 
-def refuse(broken: Sequence[Broken]) -> None:
+def refuse_broken(broken: Sequence[Broken]) -> None:
     """Raise ValidationHeld, naming table, rule, rows and a few keys, if a rule is broken."""
     if broken:
         raise ValidationHeld(
-            "\n".join(message(each.table, each.rule, each.violations, each.examples) for each in broken)
+            "\n".join(format_broken(each.table, each.rule, each.violations, each.examples) for each in broken)
         )
 
 
-def message(
+def format_broken(
     table: str,
     rule: str,
     count: int,

@@ -24,7 +24,7 @@ from jobs.settings.config import Observatory
 from jobs.stages import campaigns, removed
 from jobs.stages.gold_steps import GOLD, GOLD_MONTHLY, Steps, check_rules, replace_changed
 from jobs.stages.gold_tasks import CAMPAIGN, MESSAGE
-from jobs.stages.run import Outcome, Run, keep
+from jobs.stages.run import Outcome, Run, keep_results
 from jobs.stages.settings_tables import read_reference
 
 VOLUME = "gold.spam_volume_daily"
@@ -64,7 +64,7 @@ class Computed:
         return {of: {day[:7] for day in of_operator} for of, of_operator in self.stale.items()}
 
 
-def gold(work: Run, before: Outcome) -> tuple[Outcome, record.Stage]:
+def run_gold(work: Run, before: Outcome) -> tuple[Outcome, record.Stage]:
     """Commit what changed; what the stage's row of meta.run is to record, once jobs/stages/quality.py has
     computed what depends on it. before: what came of the stages before."""
     stage = record.Stage("gold", record.now())
@@ -79,14 +79,14 @@ def gold(work: Run, before: Outcome) -> tuple[Outcome, record.Stage]:
     results = check_rules(work, computed.tables)
     work.reach("gold", 0.9)
     found += Outcome(tuple(results), frozenset(native.holders(results)))
-    keep(work, before.results + found.results)
+    keep_results(work, before.results + found.results)
     changed = commit_gold(work, plan, computed, before.held | found.held, stage)
     return found + Outcome(changed=changed), stage
 
 
 def plan_gold(work: Run, held: Collection[str]) -> Plan:
     """The operator-days that may have to be counted again, of operators that are not held back."""
-    known = record.state(work.lake, (MESSAGE, *GOLD))
+    known = record.read_state(work.lake, (MESSAGE, *GOLD))
     mine = {each.id for each in work.operators} - set(held)
     wanted = {
         (operator, day): found
@@ -113,7 +113,7 @@ def compute_gold(work: Run, plan: Plan) -> Computed | None:
     """The tables of the days that must be counted again; None where there are no such days."""
     step = Steps(work, plan.versions)
     campaign = step.campaigns(plan.due)
-    recorded = campaigns.checksums(plan.known, plan.due, campaign.fingerprints)
+    recorded = campaigns.campaign_checksums(plan.known, plan.due, campaign.fingerprints)
     inputs = campaigns.with_history(plan.own, recorded, messages_of(plan.known), plan.texts)
     stale = due_periods(VOLUME, plan.compared, inputs)
     if not stale:
@@ -122,7 +122,7 @@ def compute_gold(work: Run, plan: Plan) -> Computed | None:
     work.say(f"gold: {days:,} operator-day{'' if days == 1 else 's'}")
     # Shares of the stage's time, as measured.
     work.reach("gold", 0.2)
-    history = campaigns.history(stale, plan.due)
+    history = campaigns.days_on_record(stale, plan.due)
     campaigns_seen = [*campaign.left, *step.stored(CAMPAIGN, history)]
     proved = step.proof(stale, plan.texts, campaigns_seen, plan.operator)
     work.reach("gold", 0.35)
@@ -155,7 +155,7 @@ def commit_gold(
         found = computed.tables[table].fingerprints
         prints = {key: each for key, each in found.items() if key[0] not in held}
         inputs = plan.own if table == CAMPAIGN else computed.inputs
-        changed[table], rows = record.differing(table, prints, plan.known, candidates, inputs)
+        changed[table], rows = record.find_differing(table, prints, plan.known, candidates, inputs)
         stage.partitions += rows
     undone = [table for table in GOLD if work.lake.undo(table, plan.versions.get(table))]
     replace_changed(work, computed.tables, changed)
@@ -166,15 +166,15 @@ def commit_gold(
 
 def own_inputs(settings: Observatory, known: State) -> dict[campaigns.Day, str]:
     """For each operator-day of silver a checksum of its messages, of reference tables and of settings."""
-    digest = definitions(settings)
+    digest = describe_definitions(settings)
     return {
-        (operator, day): record.digest(f"{checksum}/{digest}")
+        (operator, day): record.digest_text(f"{checksum}/{digest}")
         for (table, operator, day), (checksum, _) in known.items()
         if table == MESSAGE
     }
 
 
-def definitions(settings: Observatory) -> str:
+def describe_definitions(settings: Observatory) -> str:
     """What all days are counted by: reference tables, and what the settings say of operators."""
     # How sources are read changes silver, or nothing.
     given = [each.model_dump(exclude={"source", "former_sources"}) for each in settings.operator]
@@ -201,15 +201,15 @@ def messages_of(known: State) -> dict[campaigns.Day, str]:
 def stale_days(settings: Observatory, known: State, own: dict[campaigns.Day, str]) -> Periods:
     """Of these operator-days those that were counted from something else than is on record now."""
     due = due_periods(CAMPAIGN, known, own)
-    recorded = campaigns.checksums(known, {}, {})
+    recorded = campaigns.campaign_checksums(known, {}, {})
     inputs = campaigns.with_history(own, recorded, messages_of(known), days_of_texts(settings))
     stale = due_periods(VOLUME, known, inputs)
     return {each: due.get(each, set()) | stale.get(each, set()) for each in due.keys() | stale.keys()}
 
 
-def unfinished(lake: Lake, settings: Observatory) -> dict[str, str]:
+def first_uncounted_days(lake: Lake, settings: Observatory) -> dict[str, str]:
     """By operator the first day that gold is still to count, of days that it can count."""
-    known = record.state(lake, (MESSAGE, *GOLD))
+    known = record.read_state(lake, (MESSAGE, *GOLD))
     mine, settled_before = {each.id for each in settings.operator}, removed.settled_in_gold(lake)
     own = {
         key: found
@@ -234,7 +234,7 @@ def name_settled(work: Run, settled: dict[campaigns.Day, str], known: State) -> 
             days.setdefault(operator, set()).add(day)
     elif settled:
         days = stale_days(work.settings, known, settled)
-    by = record.digest(definitions(work.settings))
+    by = record.digest_text(describe_definitions(work.settings))
     if not days or (not is_asked and work.lake.about().get("settled_by") == by):
         return ()
     notes = [

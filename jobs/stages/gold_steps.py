@@ -14,11 +14,11 @@ from jobs.core.contracts import list_tables, read_contract
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, read_files
-from jobs.engine.tasks import Left, Task, chunks, leave, named, take
+from jobs.engine.tasks import Left, Task, group_by_bytes, leave_frame, select_named, take_frames
 from jobs.gold import bypass_indicator_daily
 from jobs.stages import campaigns, gold_tasks
 from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, MESSAGE, Finished, is_of
-from jobs.stages.run import Run, compute
+from jobs.stages.run import Run, compute_table
 
 # Counted from parts of the messages; then what reads such tables and nothing of silver.
 GOLD_DAILY = tuple(
@@ -114,7 +114,7 @@ class Steps:
         """Parts of a table that one task can merge: more than that are merged group by group before."""
         limit = max(self.work.engine.task_bytes // PART_EXPANSION, 1)
         while len(parts) > 2 and sum(each.bytes for each in parts) > limit:
-            groups = chunks(parts, limit)
+            groups = group_by_bytes(parts, limit)
             if len(groups) == len(parts):
                 # Each alone is large: two by two, or they never become fewer.
                 groups = [parts[place : place + 2] for place in range(0, len(parts), 2)]
@@ -122,7 +122,7 @@ class Steps:
                 [
                     Task(
                         f"gold, parts of {table}",
-                        gold_tasks.merge,
+                        gold_tasks.merge_parts,
                         staging=self.work.staging,
                         table=table,
                         parts=group,
@@ -140,7 +140,7 @@ class Steps:
         tasks = [
             Task(
                 "gold",
-                gold_tasks.finish,
+                gold_tasks.finish_table,
                 staging=self.work.staging,
                 table=table,
                 parts=self.folded(table, of_table),
@@ -158,7 +158,7 @@ class Steps:
             due,
             lambda files: Task(
                 "gold, signatures of messages",
-                gold_tasks.signatures,
+                gold_tasks.leave_signatures,
                 staging=staging,
                 files=files,
                 count=count,
@@ -167,7 +167,7 @@ class Steps:
         member = self.of_buckets(
             signature,
             lambda parts: Task(
-                "gold, members of campaigns", gold_tasks.members, staging=staging, parts=parts
+                "gold, members of campaigns", gold_tasks.leave_members, staging=staging, parts=parts
             ),
         )
         if not member:
@@ -176,7 +176,7 @@ class Steps:
             due,
             lambda files: Task(
                 "gold, campaigns of messages",
-                gold_tasks.campaigns,
+                gold_tasks.leave_campaigns,
                 staging=staging,
                 files=files,
                 member=member,
@@ -195,7 +195,7 @@ class Steps:
             self.versions[table],
             lambda partition: partition[str(period)] in periods.get(str(partition["operator_id"]), ()),
         )
-        return leave(read_files(table, files), table, self.work.staging)
+        return leave_frame(read_files(table, files), table, self.work.staging)
 
     def proof(
         self, stale: Periods, texts: Mapping[str, int], campaign: Sequence[Left], operator: pl.DataFrame
@@ -205,7 +205,9 @@ class Steps:
         text: dict[str, list[Left]] = {}
         for each in self.over(
             campaigns.with_texts(stale, texts),
-            lambda files: Task("gold, texts of messages", gold_tasks.texts, staging=staging, files=files),
+            lambda files: Task(
+                "gold, texts of messages", gold_tasks.leave_texts, staging=staging, files=files
+            ),
         ):
             text.setdefault(each.name, []).append(each)
         days = pl.DataFrame(
@@ -217,7 +219,7 @@ class Steps:
             [
                 Task(
                     "gold, bulk",
-                    gold_tasks.evidence,
+                    gold_tasks.leave_evidence,
                     staging=staging,
                     parts=parts,
                     campaign=list(campaign),
@@ -238,7 +240,7 @@ class Steps:
                 stale,
                 lambda files: Task(
                     "gold, contacts of messages",
-                    gold_tasks.contacts,
+                    gold_tasks.leave_contacts,
                     staging=staging,
                     files=files,
                     count=count,
@@ -247,7 +249,7 @@ class Steps:
             behaviours = self.of_buckets(
                 contact,
                 lambda parts: Task(
-                    "gold, behaviour of numbers", gold_tasks.behaviour, staging=staging, parts=parts
+                    "gold, behaviour of numbers", gold_tasks.leave_behaviour, staging=staging, parts=parts
                 ),
             )
         else:
@@ -256,7 +258,7 @@ class Steps:
             stale,
             lambda files: Task(
                 "gold, count of messages",
-                gold_tasks.count,
+                gold_tasks.count_messages,
                 staging=staging,
                 tables=tables,
                 files=files,
@@ -265,7 +267,7 @@ class Steps:
                 operator=operator,
             ),
         )
-        made = self.finished({table: named(parts, table) for table in tables})
+        made = self.finished({table: select_named(parts, table) for table in tables})
         there = {each.table for each in made}
         return made + [Finished(table, [], {}) for table in GOLD_DAILY if table not in there | {CAMPAIGN}]
 
@@ -277,7 +279,7 @@ class Steps:
         for name in read_contract(table).reads:
             if name not in GOLD_DAILY:
                 continue
-            fresh = take(tables[name].left)
+            fresh = take_frames(tables[name].left)
             files = (
                 self.work.lake.files(
                     name,
@@ -291,8 +293,8 @@ class Steps:
             )
             kept = read_files(name, files).filter(~is_of(stale, name))
             have[name] = kept if fresh is None else pl.concat([kept, fresh])
-        rows = compute(self.work, table, have)
-        return Finished(table, leave(rows, table, self.work.staging), fingerprint_periods(rows, table))
+        rows = compute_table(self.work, table, have)
+        return Finished(table, leave_frame(rows, table, self.work.staging), fingerprint_periods(rows, table))
 
 
 def check_rules(work: Run, tables: Mapping[str, Finished]) -> list[native.Result]:
@@ -303,7 +305,7 @@ def check_rules(work: Run, tables: Mapping[str, Finished]) -> list[native.Result
     tasks = [
         Task(
             f"gold, rules on {table}",
-            gold_tasks.check,
+            gold_tasks.check_table,
             table=table,
             left={name: tables[name].left for name in (table, *sorted(others))},
         )
@@ -323,7 +325,7 @@ def replace_changed(work: Run, tables: Mapping[str, Finished], changed: Mapping[
     tasks = [
         Task(
             f"gold, files of {table}",
-            gold_tasks.store,
+            gold_tasks.write_changed,
             root=work.lake.root,
             table=table,
             left=tables[table].left,

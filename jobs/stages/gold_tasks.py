@@ -14,10 +14,10 @@ import polars as pl
 from expectations import native
 from jobs.core.contracts import polars_schema, read_contract, reference_table
 from jobs.core.merge import merge_rows
-from jobs.engine.finished import Finished, finish_rows, finished, is_of, module_of
+from jobs.engine.finished import Finished, finish_rows, is_of, leave_finished, module_of
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, NewFile, read_files, write_files
-from jobs.engine.tasks import Left, leave, leave_buckets, take
+from jobs.engine.tasks import Left, leave_buckets, leave_frame, take_frames
 from jobs.gold import bulk, bulk_daily, bypass, campaign_daily, counting
 from jobs.gold.similarity import SIGNED
 
@@ -42,7 +42,7 @@ class Frame(StrEnum):
 def leave_cut(frame: pl.DataFrame, bucket: pl.Expr, name: str, staging: str, count: int) -> list[Left]:
     """Leave a frame in as many buckets."""
     if count == 1:
-        return leave(frame, name, staging)
+        return leave_frame(frame, name, staging)
     parts = frame.with_columns(bucket.alias("_bucket")).partition_by(
         "_bucket", as_dict=True, include_key=False
     )
@@ -63,32 +63,32 @@ def taken_for(left: Sequence[Left], rows: pl.DataFrame, on: Sequence[str]) -> pl
     return pl.concat(found, rechunk=True)
 
 
-def signatures(*, staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
+def leave_signatures(*, staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
     """The signatures of some messages, by bucket."""
     message = read_files(MESSAGE, files, campaign_daily.SIGNATURE_COLUMNS)
     found = campaign_daily.count_signatures(message)
     return leave_cut(found, campaign_daily.signature_bucket(count), Frame.SIGNATURES, staging, count)
 
 
-def members(*, staging: str, parts: Sequence[Left]) -> list[Left]:
+def leave_members(*, staging: str, parts: Sequence[Left]) -> list[Left]:
     """The members of campaigns, of the signatures of a bucket."""
-    rows = take(parts)
+    rows = take_frames(parts)
     assert rows is not None
     signature = merge_rows(rows, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES)
     found = campaign_daily.find_members(signature, reference_table("ref.campaign_parameter"))
-    return leave(found, Frame.MEMBERS, staging)
+    return leave_frame(found, Frame.MEMBERS, staging)
 
 
-def campaigns(*, staging: str, files: Sequence[DataFile], member: Sequence[Left]) -> list[Left]:
+def leave_campaigns(*, staging: str, files: Sequence[DataFile], member: Sequence[Left]) -> list[Left]:
     """The campaigns of some messages."""
     message = read_files(MESSAGE, files, campaign_daily.COUNTED_COLUMNS)
     known = taken_for(member, message, SIGNED)
     if known is None:
         return []
-    return leave(campaign_daily.partial(message, known), CAMPAIGN, staging)
+    return leave_frame(campaign_daily.partial(message, known), CAMPAIGN, staging)
 
 
-def contacts(*, staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
+def leave_contacts(*, staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
     """The contacts of the numbers of some messages, by bucket."""
     message = read_files(MESSAGE, files, bypass.CONTACT_COLUMNS)
     return leave_cut(
@@ -96,19 +96,21 @@ def contacts(*, staging: str, files: Sequence[DataFile], count: int) -> list[Lef
     )
 
 
-def behaviour(*, staging: str, parts: Sequence[Left]) -> list[Left]:
+def leave_behaviour(*, staging: str, parts: Sequence[Left]) -> list[Left]:
     """The behaviour of numbers, of the contacts of a bucket."""
-    rows = take(parts)
+    rows = take_frames(parts)
     assert rows is not None
     contact = merge_rows(rows, bypass.CONTACT_KEY, bypass.CONTACT_RULES)
     found = bypass.numbers_behaviour(contact, reference_table("ref.bypass_parameter"))
-    return leave(found, Frame.BEHAVIOUR, staging)
+    return leave_frame(found, Frame.BEHAVIOUR, staging)
 
 
-def texts(*, staging: str, files: Sequence[DataFile]) -> list[Left]:
+def leave_texts(*, staging: str, files: Sequence[DataFile]) -> list[Left]:
     """The texts of some messages, by operator and channel."""
     found = bulk.count_texts(read_files(MESSAGE, files, bulk.TEXT_COLUMNS))
-    return [left for part in found.partition_by(OF_TEXTS) for left in leave(part, texts_name(part), staging)]
+    return [
+        left for part in found.partition_by(OF_TEXTS) for left in leave_frame(part, texts_name(part), staging)
+    ]
 
 
 def texts_name(part: pl.DataFrame) -> str:
@@ -116,7 +118,7 @@ def texts_name(part: pl.DataFrame) -> str:
     return ".".join((Frame.TEXTS, *part.select(OF_TEXTS).row(0)))
 
 
-def evidence(
+def leave_evidence(
     *,
     staging: str,
     parts: Sequence[Left],
@@ -125,7 +127,7 @@ def evidence(
     days: pl.DataFrame,
 ) -> list[Left]:
     """What is proved of bulk on the days, from the texts of one operator and channel."""
-    rows = take(parts)
+    rows = take_frames(parts)
     assert rows is not None
     text = merge_rows(rows, bulk.TEXT_KEY, bulk.TEXT_RULES)
     whose = text.select(OF_TEXTS).unique()
@@ -136,10 +138,10 @@ def evidence(
     campaigns = pl.concat(listed, rechunk=True) if listed else pl.DataFrame(schema=schema)
     presets = bulk.presets_by_operator(reference_table("ref.bulk_preset"), operator)
     found = bulk.collect_evidence(text, campaigns, reference_table("ref.campaign_parameter"), presets, days)
-    return leave(found, Frame.EVIDENCE, staging)
+    return leave_frame(found, Frame.EVIDENCE, staging)
 
 
-def count(
+def count_messages(
     *,
     staging: str,
     tables: Sequence[str],
@@ -153,15 +155,15 @@ def count(
     proof = taken_for(proved, message, SIGNED)
     if proof is None:
         proof = bulk.no_evidence()
-    bases = leave(bulk_daily.partial(message, proof), BULK, staging) if BULK in tables else []
+    bases = leave_frame(bulk_daily.partial(message, proof), BULK, staging) if BULK in tables else []
     message = bulk.fill_bulk(message, proof)
     known = taken_for(behaviours, message, [*bypass.NUMBER, "sender_hash"])
     others = [table for table in tables if table != BULK]
-    parts = partials(message, others, operator, known)
-    return bases + [left for table, part in parts for left in leave(part, table, staging)]
+    parts = count_partials(message, others, operator, known)
+    return bases + [left for table, part in parts for left in leave_frame(part, table, staging)]
 
 
-def partials(
+def count_partials(
     message: pl.DataFrame, tables: Iterable[str], operator: pl.DataFrame, known: pl.DataFrame | None
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """The part of each daily table that messages make, in which is filled in what is proved of bulk.
@@ -184,27 +186,27 @@ def partials(
         yield table, module_of(table).partial(*inputs)
 
 
-def merge(*, staging: str, table: str, parts: Sequence[Left]) -> list[Left]:
+def merge_parts(*, staging: str, table: str, parts: Sequence[Left]) -> list[Left]:
     """Parts of a table as one part."""
-    rows = take(parts)
+    rows = take_frames(parts)
     about = read_contract(table)
-    return [] if rows is None else leave(merge_rows(rows, about.key, dict(about.merge)), table, staging)
+    return [] if rows is None else leave_frame(merge_rows(rows, about.key, dict(about.merge)), table, staging)
 
 
-def finish(*, staging: str, table: str, parts: Sequence[Left]) -> Finished:
+def finish_table(*, staging: str, table: str, parts: Sequence[Left]) -> Finished:
     """A table's rows of whole operator-days, from the parts of it."""
     about = read_contract(table)
-    rows = take(parts)
+    rows = take_frames(parts)
     if rows is None:
         return Finished(table, [], {})
-    return finished(staging, table, finish_rows(merge_rows(rows, about.key, dict(about.merge)), table))
+    return leave_finished(staging, table, finish_rows(merge_rows(rows, about.key, dict(about.merge)), table))
 
 
-def check(*, table: str, left: Mapping[str, Sequence[Left]]) -> list[native.Result]:
+def check_table(*, table: str, left: Mapping[str, Sequence[Left]]) -> list[native.Result]:
     """How the rules on a table fare, by its rows and those of the tables that it is compared with."""
     frames = {}
     for name, parts in left.items():
-        rows = take(parts)
+        rows = take_frames(parts)
         frames[name] = pl.DataFrame(schema=polars_schema(name)) if rows is None else rows
     between = [rule for rule in native.cross_rules_of(frames) if rule.table == table]
     results = [native.check_table(table, frames[table])]
@@ -212,9 +214,9 @@ def check(*, table: str, left: Mapping[str, Sequence[Left]]) -> list[native.Resu
     return [each for of_rules in results for each in of_rules]
 
 
-def store(*, root: str, table: str, left: Sequence[Left], changed: Periods) -> list[NewFile]:
+def write_changed(*, root: str, table: str, left: Sequence[Left], changed: Periods) -> list[NewFile]:
     """Write the rows of the operator-periods that changed as files of the table."""
-    rows = take(left)
+    rows = take_frames(left)
     if rows is None:
         return []
     return write_files(rows.filter(is_of(changed, table)), table, root)

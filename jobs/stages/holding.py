@@ -68,7 +68,7 @@ def new_of(
     operators of parts that were read again since silver took them."""
     if broken.is_empty():
         return broken, set()
-    taken = windows.taken(lake)
+    taken = windows.taken_parts(lake)
     parts = files.join(broken, on=PART[:2], how="semi").select(PART).unique(maintain_order=True)
     parts = parts.filter(~taken.is_latest(pl.struct(PART)))
     before = taken.is_ever(pl.struct(PART))

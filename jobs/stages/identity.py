@@ -24,7 +24,7 @@ SILVER = "silver.transmission"
 Known = dict[str, dict[str, Any]]
 
 
-def admit(lake: Lake, settings: Observatory, operators: list[Operator], has_silver: bool) -> None:
+def admit_operators(lake: Lake, settings: Observatory, operators: list[Operator], has_silver: bool) -> None:
     """Refuse a run that would mix keys or operators, as refuse_others() does; then remember the operators of
     the run. has_silver: it makes pseudonyms."""
     lake.refuse_other_form()
@@ -48,7 +48,7 @@ def admit(lake: Lake, settings: Observatory, operators: list[Operator], has_silv
 def refuse_others(lake: Lake, settings: Observatory, needs_key: bool = True) -> None:
     """Raise ObservatoryError, with what to do, where an operator of the lake has another key now, or another
     id. needs_key: a key that is none is an error, too; a pull makes no pseudonyms and leaves that to runs."""
-    wrong = renamed(lake, settings) + renamed_sources(lake, settings)
+    wrong = find_renamed(lake, settings) + renamed_sources(lake, settings)
     if needs_key or is_key_usable():
         wrong += other_keys(lake, settings)
     if wrong:
@@ -63,7 +63,7 @@ def is_key_usable() -> bool:
     return True
 
 
-def renamed(lake: Lake, settings: Observatory) -> list[str]:
+def find_renamed(lake: Lake, settings: Observatory) -> list[str]:
     """A line for each operator of the settings that is new to the lake, and has the name or a source of one
     of the lake's that the settings no longer have."""
     known = known_operators(lake)

@@ -19,7 +19,7 @@ from jobs.core.contracts import read_contract, reference_digest, rows_frame
 from jobs.engine import record
 from jobs.engine.record import Periods
 from jobs.engine.table_files import read_files
-from jobs.stages.run import Outcome, Run, compute, keep, write
+from jobs.stages.run import Outcome, Run, compute_table, keep_results, write_changed
 
 TABLE = "gold.filter_quality_monthly"
 AUDIT = ("silver.audit_sample", "silver.audit_label")
@@ -27,7 +27,7 @@ VOLUME = "gold.spam_volume_daily"
 CORRECTED = "gold.spam_corrected_monthly"
 
 
-def refresh(work: Run, before: Outcome | None = None, stage: record.Stage | None = None) -> Outcome:
+def refresh_quality(work: Run, before: Outcome | None = None, stage: record.Stage | None = None) -> Outcome:
     """Compute the operator-months whose audit, test or counts changed, replace what differs, and add the
     stage's row to meta.run.
 
@@ -35,8 +35,8 @@ def refresh(work: Run, before: Outcome | None = None, stage: record.Stage | None
     before: what came of the stages before. stage: what gold has committed and meta.run does not name yet.
     """
     before, stage = before or Outcome(), stage or record.Stage("quality", record.now())
-    found = estimate(work, before, stage)
-    found += correct(work, before + found, stage)
+    found = estimate_quality(work, before, stage)
+    found += correct_counts(work, before + found, stage)
     if stage.tables:
         record.add_stage(
             work.lake, work.run_id, stage.name, stage.started, sorted(stage.tables), stage.partitions
@@ -44,13 +44,13 @@ def refresh(work: Run, before: Outcome | None = None, stage: record.Stage | None
     return found
 
 
-def estimate(work: Run, before: Outcome, stage: record.Stage) -> Outcome:
+def estimate_quality(work: Run, before: Outcome, stage: record.Stage) -> Outcome:
     """Filters' quality."""
     lake = work.lake
     has_tests = any(each.filter_quality for each in work.operators)
     if not has_tests and not lake.exists(AUDIT[0]) and not lake.exists(TABLE):
         return Outcome()
-    known = record.state(lake, (*AUDIT, VOLUME, TABLE), stage)
+    known = record.read_state(lake, (*AUDIT, VOLUME, TABLE), stage)
     own = {each.id: [test.model_dump() for test in each.filter_quality] for each in work.operators}
     counted = {key: each for key, each in known.items() if key[0] != VOLUME or own.get(key[1])}
     inputs = inputs_of(TABLE, counted, own)
@@ -59,14 +59,14 @@ def estimate(work: Run, before: Outcome, stage: record.Stage) -> Outcome:
         return Outcome()
     work.say("gold: quality of filters")
     have = {name: read_months(work, name, stale, stage) for name in (*AUDIT, VOLUME)}
-    have["ref.filter_quality"] = rows_frame(tests(work), "ref.filter_quality")
-    return store(work, TABLE, compute(work, TABLE, have), before, stage, known, stale, inputs)
+    have["ref.filter_quality"] = rows_frame(list_tests(work), "ref.filter_quality")
+    return store_changed(work, TABLE, compute_table(work, TABLE, have), before, stage, known, stale, inputs)
 
 
-def correct(work: Run, before: Outcome, stage: record.Stage) -> Outcome:
+def correct_counts(work: Run, before: Outcome, stage: record.Stage) -> Outcome:
     """What that quality corrects, of every month that was counted. A month at a time is in memory."""
     reads = [name for name in read_contract(CORRECTED).reads if not name.startswith("ref.")]
-    known = record.state(work.lake, (*reads, CORRECTED), stage)
+    known = record.read_state(work.lake, (*reads, CORRECTED), stage)
     inputs = inputs_of(CORRECTED, known, {each.id: None for each in work.operators})
     stale = stale_months(CORRECTED, known, inputs)
     if not stale:
@@ -76,8 +76,8 @@ def correct(work: Run, before: Outcome, stage: record.Stage) -> Outcome:
     for month in sorted(set().union(*stale.values())):
         of_month = {operator: {month} for operator, found in stale.items() if month in found}
         have = {name: read_months(work, name, of_month, stage) for name in reads}
-        made.append(compute(work, CORRECTED, have))
-    return store(work, CORRECTED, pl.concat(made), before, stage, known, stale, inputs)
+        made.append(compute_table(work, CORRECTED, have))
+    return store_changed(work, CORRECTED, pl.concat(made), before, stage, known, stale, inputs)
 
 
 def stale_months(table: str, known: record.State, inputs: Mapping[tuple[str, str], str]) -> Periods:
@@ -109,7 +109,7 @@ def read_months(work: Run, table: str, wanted: Periods, stage: record.Stage) -> 
     return read_files(table, files, [field.name for field in about.fields if field.type != "binary"])
 
 
-def store(
+def store_changed(
     work: Run,
     table: str,
     frame: pl.DataFrame,
@@ -122,7 +122,7 @@ def store(
     """Validate the rows, replace what differs, and add it to what the stage is to record, but for operators
     whose rows break a rule, for which the caller raises ValidationHeld."""
     results = native.check_table(table, frame)
-    keep(work, [*before.results, *results])
+    keep_results(work, [*before.results, *results])
     held = frozenset(native.holders(results))
     frame = frame.filter(~pl.col("operator_id").is_in(sorted(held)))
     candidates = [
@@ -131,8 +131,8 @@ def store(
         for period in found
         if operator not in held
     ]
-    changed, rows = record.differing(table, fingerprint_periods(frame, table), known, candidates, inputs)
-    undone = write(work, table, frame, changed)
+    changed, rows = record.find_differing(table, fingerprint_periods(frame, table), known, candidates, inputs)
+    undone = write_changed(work, table, frame, changed)
     if rows or undone:
         stage.tables.add(table)
         stage.partitions += rows
@@ -151,10 +151,12 @@ def inputs_of(table: str, known: record.State, own: Mapping[str, object]) -> dic
         if name != table and not checksum.startswith("0:"):
             parts.append(f"{name}|{period}|{checksum}")
     digest = reference_digest()
-    return {key: record.digest(f"{digest}/{own[key[0]]}/{parts}") for key, parts in sorted(made_of.items())}
+    return {
+        key: record.digest_text(f"{digest}/{own[key[0]]}/{parts}") for key, parts in sorted(made_of.items())
+    }
 
 
-def tests(work: Run) -> list[dict[str, Any]]:
+def list_tests(work: Run) -> list[dict[str, Any]]:
     return [
         {"operator_id": operator.id, **test.model_dump()}
         for operator in work.operators

@@ -13,7 +13,7 @@ from jobs.formats.registry import DOCUMENTS
 from jobs.ingest.manifest import Piece
 from jobs.ingest.reading import Range
 from jobs.stages.batches import Ingest
-from jobs.stages.bronze_tasks import Parsed, parse
+from jobs.stages.bronze_tasks import Parsed, parse_ranges
 
 # A task parses a range of so many bytes, or as many small files; less where memory or work is little.
 LARGEST_RANGE = 16 << 20
@@ -37,11 +37,11 @@ def tasks_of(work: Ingest, ranges: list[Range], ingest_id: str) -> list[Task[Par
     size = 0
     for part in ranges:
         if group and (size + part.end - part.start > limit or len(group) == FILES_OF_A_TASK):
-            tasks.append(task(work, group, ingest_id))
+            tasks.append(parse_task(work, group, ingest_id))
             group, size = [], 0
         group.append(part)
         size += part.end - part.start
-    return [*tasks, task(work, group, ingest_id)]
+    return [*tasks, parse_task(work, group, ingest_id)]
 
 
 def bytes_of_a_task(work: Ingest, sizes: list[int]) -> int:
@@ -56,20 +56,20 @@ def bytes_of_a_task(work: Ingest, sizes: list[int]) -> int:
     return max(longest, min(work.buckets * SMALLEST_FRAME, several, shared))
 
 
-def task(work: Ingest, group: list[Range], ingest_id: str) -> Task[Parsed]:
+def parse_task(work: Ingest, group: list[Range], ingest_id: str) -> Task[Parsed]:
     first = group[0]
     about = f"{first.source.operator_id}/{first.source.source_id}, {first.file_name}"
     about += f" from byte {first.start:,}" if len(group) == 1 else f" and {len(group) - 1} more"
     whole = Task(
         about,
-        parse,
+        parse_ranges,
         root=work.lake.root,
         staging=work.staging,
         ranges=group,
         ingest_id=ingest_id,
         buckets=work.buckets,
     )
-    return whole.cut_by(lambda: [task(work, each, ingest_id) for each in cut_group(group)])
+    return whole.cut_by(lambda: [parse_task(work, each, ingest_id) for each in cut_group(group)])
 
 
 def cut_group(group: list[Range]) -> list[list[Range]]:

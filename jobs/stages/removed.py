@@ -16,13 +16,13 @@ LANDING, BRONZE, SILVER = "landing", "bronze", "silver"
 Days = dict[str, dt.date]
 
 
-def before(lake: Lake, layer: str) -> Days:
+def removed_before(lake: Lake, layer: str) -> Days:
     """By operator, the day before which a layer's rows were removed."""
     found = lake.about().get("removed", {}).get(layer, {})
     return {operator: dt.date.fromisoformat(day) for operator, day in found.items()}
 
 
-def remember(lake: Lake, layers: Mapping[str, Days]) -> None:
+def remember_removal(lake: Lake, layers: Mapping[str, Days]) -> None:
     """Remember what is about to be removed; a day never goes back."""
     removed = dict(lake.about().get("removed", {}))
     for layer, days in layers.items():
@@ -34,7 +34,7 @@ def remember(lake: Lake, layers: Mapping[str, Days]) -> None:
 
 def settled_in_gold(lake: Lake) -> Days:
     """By operator, the day before which gold keeps its rows: messages that these days look at are gone."""
-    found = before(lake, SILVER)
+    found = removed_before(lake, SILVER)
     return {operator: day + looks_back() for operator, day in found.items()} if found else {}
 
 
@@ -50,7 +50,7 @@ def settled_in_silver(lake: Lake, lookback_days: Mapping[str, int]) -> Days:
     """By operator, the day before which silver keeps its rows: records that these days look at are gone, or
     gold could not follow them. lookback_days: of each operator the longest life of a message."""
     settled = settled_in_gold(lake)
-    for operator, day in before(lake, BRONZE).items():
+    for operator, day in removed_before(lake, BRONZE).items():
         first = day + dt.timedelta(days=lookback_days.get(operator, 0) + 1)
         settled[operator] = max(first, settled.get(operator, first))
     return settled

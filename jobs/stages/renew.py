@@ -31,13 +31,13 @@ def is_kept(table: str) -> bool:
     return table == vacuum.TABLE or (about.layer in ("silver", "study") and not about.reads)
 
 
-def lost(lake: Lake, settings: Observatory) -> list[str]:
+def find_lost(lake: Lake, settings: Observatory) -> list[str]:
     """A line for each operator of whose logs landing no longer holds the first: what a renewal loses."""
     kept = settings.retention.landing
     return [
         f"operator '{operator}': landing no longer holds what was pulled before {day} ([retention] landing"
         f" = {kept}). Figures of the days before are lost, and those of the first days after are too low."
-        for operator, day in sorted(removed.before(lake, removed.LANDING).items())
+        for operator, day in sorted(removed.removed_before(lake, removed.LANDING).items())
     ]
 
 
@@ -63,7 +63,7 @@ def to_keep(lake: Lake, settings: Observatory | None = None, is_anew: bool = Fal
 
 
 @as_only_writer("observatory renew")
-def renew(lake: Lake, settings: Observatory | None = None, is_anew: bool = False) -> list[str]:
+def renew_lake(lake: Lake, settings: Observatory | None = None, is_anew: bool = False) -> list[str]:
     """Remove what can be computed again, and mark the lake with this version's form; the tables that stay.
 
     Killed at any point, it can be run again. The mark comes after all else but the row of meta.run that names
@@ -73,7 +73,9 @@ def renew(lake: Lake, settings: Observatory | None = None, is_anew: bool = False
     undo_unfinished(lake)
     vacuum.finish(lake)
     # What is computed anew is whole again, as far as landing goes.
-    landed = {operator: day.isoformat() for operator, day in removed.before(lake, removed.LANDING).items()}
+    landed = {
+        operator: day.isoformat() for operator, day in removed.removed_before(lake, removed.LANDING).items()
+    }
     for table in list_tables():
         if read_contract(table).layer != "ref" and table not in kept:
             shutil.rmtree(lake.path(table), ignore_errors=True)
@@ -86,7 +88,7 @@ def renew(lake: Lake, settings: Observatory | None = None, is_anew: bool = False
         partitions = []
         for table in kept:
             if read_contract(table).period is not None and "operator_id" in read_contract(table).columns:
-                partitions += record.differing(
+                partitions += record.find_differing(
                     table, fingerprint_periods(lake.read(table), table), {}, (), {}
                 )[1]
         record.add_stage(lake, record.new_run_id(now), "renew", now, kept, partitions)

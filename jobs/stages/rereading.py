@@ -7,11 +7,11 @@ from typing import Any
 
 from jobs.engine.lake import Lake
 from jobs.ingest.manifest import open_landing, read_manifest
-from jobs.stages.batches import Ingest, Ingested, intend, landed, refuse_missing
+from jobs.stages.batches import Ingest, Ingested, landed_pieces, record_intent, refuse_missing
 from jobs.stages.bronze_stage import finish
 
 
-def requarantine(work: Ingest) -> Ingested:
+def read_quarantined(work: Ingest) -> Ingested:
     """Read again what has quarantined lines, by the present parsers, formats and options.
 
     Of each batch, every source with such lines is read again as a whole, under the batch's id, and replaces
@@ -38,11 +38,11 @@ def requarantine(work: Ingest) -> Ingested:
     for row in rows:
         if row[:3] in spoilt:
             batches.setdefault(row[0], set()).add("/".join(row[1:4]))
-    there = {key for key, *_ in landed(fs, area, work.settings, work.operators)}
+    there = {key for key, *_ in landed_pieces(fs, area, work.settings, work.operators)}
     for ingest_id, keys in sorted(batches.items()):
         refuse_missing(ingest_id, keys - there)
     for ingest_id, keys in sorted(batches.items()):
-        intend(fs, area, ingest_id, keys, again=True)
+        record_intent(fs, area, ingest_id, keys, again=True)
     finish(work)
     work.made.batches = list(dict.fromkeys(work.made.batches))
     return work.made

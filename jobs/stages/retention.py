@@ -28,7 +28,7 @@ from jobs.ingest.removing import is_known_by_digest
 from jobs.settings.config import Observatory
 from jobs.silver.frames import SILVER
 from jobs.stages import gold_stage, removed, validations, windows
-from jobs.stages.batches import intended
+from jobs.stages.batches import has_intent
 from jobs.stages.holding import held_back
 
 LEDGER, QUARANTINE = "bronze.file", "bronze.quarantine"
@@ -94,7 +94,7 @@ class Needed:
     silver: dt.date
 
 
-def plan(
+def plan_retention(
     lake: Lake,
     settings: Observatory,
     operators: Iterable[str],
@@ -104,10 +104,10 @@ def plan(
     """What may go of these operators, and of all tables' history."""
     made = Plan()
     names = set(operators)
-    found = {operator: each for operator, each in needed(lake, settings).items() if operator in names}
+    found = {operator: each for operator, each in needed_days(lake, settings).items() if operator in names}
     kept, ledger = settings.retention, lake.read(LEDGER, where=pl.col("operator_id").is_in(sorted(names)))
     unnamed = unnamed_tables(lake)
-    if intended(lake):
+    if has_intent(lake):
         made.waiting.append("landing and bronze: a batch is unfinished, `observatory run` finishes it")
     else:
         plan_landing(made, lake, settings, ledger, found, today)
@@ -125,7 +125,7 @@ def plan(
     for table in list_tables():
         if table not in unnamed and lake.exists(table):
             plan_history(made, lake, table, named.get(table), readers)
-            if read_contract(table).layer in COMPACTED and compaction.crowded(lake, table):
+            if read_contract(table).layer in COMPACTED and compaction.crowded_partitions(lake, table):
                 made.crowded.append(table)
     made.waiting += [f"{table}: a run was broken off, `observatory run` ends it" for table in sorted(unnamed)]
     return made
@@ -136,7 +136,7 @@ def operators_of(lake: Lake) -> list[str]:
     return sorted(lake.read(LEDGER, columns=["operator_id"])["operator_id"].unique())
 
 
-def needed(lake: Lake, settings: Observatory) -> dict[str, Needed]:
+def needed_days(lake: Lake, settings: Observatory) -> dict[str, Needed]:
     """By operator the first days that are still needed, of operators with records."""
     columns = ["operator_id", "format_code", "last_event_date"]
     ledger = lake.read(LEDGER, columns=columns)
@@ -148,8 +148,8 @@ def needed(lake: Lake, settings: Observatory) -> dict[str, Needed]:
     open_days = dt.timedelta(days=settings.lake.open_days)
     # A source that is held back for good keeps no older days than others do.
     waiting = held_back(lake, settings.limits, set(newest)).parts
-    _, pending = windows.pending(lake, newest, settings.lake.open_days, None, None, waiting=waiting)
-    uncounted = gold_stage.unfinished(lake, settings)
+    _, pending = windows.pending_parts(lake, newest, settings.lake.open_days, None, None, waiting=waiting)
+    uncounted = gold_stage.first_uncounted_days(lake, settings)
     found = {}
     for operator, last in newest.items():
         closed = last - open_days
@@ -197,7 +197,7 @@ def plan_landing(
     waiting = held_back(lake, settings.limits, names).parts.with_columns(waits=True)
     ledger = ledger.join(waiting, on=windows.PART, how="left")
     may_go = ledger.join(closed, on="operator_id", how="left").filter(
-        windows.taken(lake).is_latest(pl.struct(windows.PART)) | pl.col("waits").is_not_null(),
+        windows.taken_parts(lake).is_latest(pl.struct(windows.PART)) | pl.col("waits").is_not_null(),
         (pl.col("last_event_date") < pl.col("closed_date")) | pl.col("last_event_date").is_null(),
         pl.col("landed_at").dt.date() < limit,
     )
@@ -286,7 +286,7 @@ def plan_validations(made: Plan, lake: Lake, limit: dt.date) -> None:
         return
     found = []
     own = Path(lake.root, validations.FOLDER)
-    for file in (*validations.superseded(lake.root), *validations.superseded_evaluations(lake.root)):
+    for file in (*validations.superseded_files(lake.root), *validations.superseded_evaluations(lake.root)):
         about = file.stat()
         day = dt.datetime.fromtimestamp(about.st_mtime, dt.UTC).date()
         found += [(day, file.relative_to(own).as_posix(), about.st_size)] if day < limit else []

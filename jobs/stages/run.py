@@ -85,7 +85,7 @@ class Outcome:
         )
 
 
-def compute(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
+def compute_table(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """The table's rows: its job's transform over the tables that its contract reads."""
     about = read_contract(table)
     job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
@@ -96,7 +96,7 @@ def compute(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.DataFram
     return contracts.conform_frame(job.transform(**inputs), table)
 
 
-def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
+def write_changed(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
     """Replace exactly the operator-periods that changed by the frame's rows of them; whether there was
     something to undo of a run that died."""
     # The record of what periods hold is of the version that it names.
@@ -114,7 +114,7 @@ def write(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
     return undone
 
 
-def keep(work: Run, results: Iterable[native.Result], folder: str = FOLDER) -> None:
+def keep_results(work: Run, results: Iterable[native.Result], folder: str = FOLDER) -> None:
     """Keep the results of the run's rules so far in a folder of the lake."""
     from expectations import native
 

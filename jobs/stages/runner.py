@@ -24,7 +24,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
 from jobs.stages import bronze_stage, buckets, checks, identity, silver_settings
 from jobs.stages.batches import Ingest, Ingested, pending_pieces
-from jobs.stages.rereading import requarantine
+from jobs.stages.rereading import read_quarantined
 from jobs.stages.run import Outcome, Run
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 STAGES = ("bronze", "silver", "gold")
 
 
-def run(work: Run, stages: Iterable[str] = STAGES) -> Outcome:
+def run_stages(work: Run, stages: Iterable[str] = STAGES) -> Outcome:
     """Do the stages in order, and return what came of them. Raises ValidationHeld, after all else was done,
     when a rule holds an operator back."""
     found = do_stages(work, stages)
-    refuse(found.results)
+    refuse_broken(found.results)
     return found
 
 
@@ -46,40 +46,40 @@ def run(work: Run, stages: Iterable[str] = STAGES) -> Outcome:
 def do_stages(given: Run, stages: Iterable[str] = STAGES) -> Outcome:
     """The same without the error."""
     from jobs.stages import quality, vacuum
-    from jobs.stages.gold_stage import gold
-    from jobs.stages.silver_stage import silver
+    from jobs.stages.gold_stage import run_gold
+    from jobs.stages.silver_stage import run_silver
 
     lake, settings = given.lake, given.settings
     wanted = [stage for stage in STAGES if stage in set(stages)]
     has_silver = "silver" in wanted
-    identity.admit(lake, settings, given.operators, has_silver)
+    identity.admit_operators(lake, settings, given.operators, has_silver)
     vacuum.finish(lake)
     again, found = changed_settings(given) if has_silver and not given.is_asked else ({}, Outcome())
     started = time.time()
     log_bytes = logs_to_do(given, wanted, is_again=bool(again))
-    with tasks.staging(lake.root) as staging, engine_of(given, log_bytes) as engine:
+    with tasks.open_staging(lake.root) as staging, engine_of(given, log_bytes) as engine:
         # What a stage on its own goes through, it finds out itself.
         known_bytes = log_bytes if "bronze" in wanted else 0
         work = replace(given, engine=engine, staging=staging.folder, log_bytes=known_bytes)
         if staging.others_died:
-            sweep(lake, started)
+            sweep_tables(lake, started)
         ingested = Ingested()
         if "bronze" in wanted:
             count = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
-            ingested = bronze(work, count if has_silver else None)
+            ingested = run_bronze(work, count if has_silver else None)
             found += Outcome(notes=tuple(ingested.unreadable), batches=tuple(ingested.batches))
             end_stage(work, "bronze")
         if has_silver:
-            found += silver(work, ingested, again)
+            found += run_silver(work, ingested, again)
             end_stage(work, "silver")
         if "gold" in wanted:
-            counted, stage = gold(work, found)
+            counted, stage = run_gold(work, found)
             found += counted
-            found += quality.refresh(work, found, stage)
+            found += quality.refresh_quality(work, found, stage)
             end_stage(work, "gold")
         # A task that died, though it was done again, may have written files before.
         if engine.has_lost:
-            sweep(lake, time.time())
+            sweep_tables(lake, time.time())
     return found
 
 
@@ -92,11 +92,11 @@ def end_stage(work: Run, stage: str) -> None:
 def changed_settings(work: Run) -> tuple[dict[str, list[str]], Outcome]:
     """By operator, the settings that changed since its open days were computed; notes on changed sources."""
     mine = {each.id for each in work.operators}
-    again = silver_settings.changed(work.lake, work.settings, mine)
+    again = silver_settings.changed_settings(work.lake, work.settings, mine)
     return again, Outcome(notes=tuple(silver_settings.changed_sources(work.lake, work.settings, mine)))
 
 
-def sweep(lake: Lake, before: float) -> None:
+def sweep_tables(lake: Lake, before: float) -> None:
     """Remove the files that runs which died wrote for tables and did not commit."""
     for table in contracts.list_tables():
         if read_contract(table).layer in STAGES:
@@ -130,7 +130,7 @@ def logs_to_do(work: Run, stages: list[str], is_again: bool) -> int:
     return new + int(work.lake.read("bronze.file", columns=["piece_bytes"])["piece_bytes"].sum())
 
 
-def bronze(work: Run, count: int | None) -> Ingested:
+def run_bronze(work: Run, count: int | None) -> Ingested:
     """What was landed as bronze rows. count: the buckets in which they are left for silver, too; None where
     silver does not follow."""
     started = record.now()
@@ -146,10 +146,10 @@ def bronze(work: Run, count: int | None) -> Ingested:
         done=lambda done, of: work.reach("bronze", 0.95 * done / of),
     )
     work.say("bronze: looking for what is new")
-    ingested = bronze_stage.ingest(todo, ingest_id)
+    ingested = bronze_stage.ingest_pending(todo, ingest_id)
     if work.requarantine:
         work.say("bronze: reading what was quarantined again")
-        ingested = requarantine(todo)
+        ingested = read_quarantined(todo)
     if not ingested.batches:
         work.say("bronze: nothing new")
     tables = [table for table in contracts.list_tables() if read_contract(table).layer == "bronze"]
@@ -161,13 +161,13 @@ def bronze(work: Run, count: int | None) -> Ingested:
     return ingested
 
 
-def refuse(results: Iterable[native.Result]) -> None:
+def refuse_broken(results: Iterable[native.Result]) -> None:
     """Raise ValidationHeld, with all rules that were broken, if one was."""
     broken = [result for result in results if not result.is_held]
     if broken:
         raise ValidationHeld(
             "\n".join(
-                checks.message(
+                checks.format_broken(
                     each.table, each.rule, each.violations, list(each.examples), each.says, each.sources
                 )
                 for each in broken

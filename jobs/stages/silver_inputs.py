@@ -10,9 +10,9 @@ from jobs.core.contracts import list_tables, read_contract
 from jobs.core.days import Days
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import DataFile, read_files
-from jobs.engine.tasks import Engine, Left, Task, chunks
+from jobs.engine.tasks import Engine, Left, Task, group_by_bytes
 from jobs.silver import steps
-from jobs.silver.frames import SILVER, bronze
+from jobs.silver.frames import SILVER, bronze_name
 from jobs.stages import windows
 from jobs.stages.batches import Ingested
 from jobs.stages.buckets import LARGEST_BUCKET
@@ -38,8 +38,8 @@ def split_bronze(
     for table in bronze_tables():
         if table not in versions:
             continue
-        files = lake.files(table, versions[table], lambda partition: windows.holds(days, partition))
-        for part in chunks([file for file in files if file.path not in staged], LARGEST_BUCKET // 8):
+        files = lake.files(table, versions[table], lambda partition: windows.holds_partition(days, partition))
+        for part in group_by_bytes([file for file in files if file.path not in staged], LARGEST_BUCKET // 8):
             tasks.append(
                 Task(
                     f"silver, files of {table}",
@@ -64,9 +64,9 @@ def split_files(
     *, staging: str, files: Sequence[DataFile], format_name: str, count: int, waiting: pl.DataFrame
 ) -> list[Left]:
     """Read files of a bronze table and leave their rows by bucket, but for those of parts that wait."""
-    rows = read_files(bronze(format_name), files)
+    rows = read_files(bronze_name(format_name), files)
     if waiting.height:
         rows = rows.join(waiting, on=windows.PART, how="anti", maintain_order="left")
     folder = Folder(staging)
-    steps.split(folder, rows, format_name, count)
+    steps.split_bronze(folder, rows, format_name, count)
     return folder.left

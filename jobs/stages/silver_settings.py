@@ -35,34 +35,34 @@ HAS_ONE = ("ranges_url", "number_ranges_url")
 OF_SOURCES = ("time_zone", "clock_offset", "numbers", "options")
 
 
-def digests(settings: Observatory) -> dict[str, dict[str, str]]:
+def settings_digests(settings: Observatory) -> dict[str, dict[str, str]]:
     """By operator, a digest of each of its settings that silver reads."""
     return {
-        str(row["operator_id"]): {name: digest(column, row[column]) for column, name in NAMES.items()}
+        str(row["operator_id"]): {name: digest_setting(column, row[column]) for column, name in NAMES.items()}
         for row in rows_of_operators(settings)
     }
 
 
-def digest(column: str, value: Any) -> str:
+def digest_setting(column: str, value: Any) -> str:
     if column in HAS_ONE:
         value = value is not None
     elif isinstance(value, list):
         value = sorted(json.dumps(each, sort_keys=True) for each in value)
-    return record.digest(json.dumps(value))
+    return record.digest_text(json.dumps(value))
 
 
 def digests_of_sources(operator: Operator) -> dict[str, dict[str, str]]:
     """By source, a digest of each of its settings that bronze depends on."""
     return {
-        each.id: {name: record.digest(repr(getattr(each, name))) for name in OF_SOURCES}
+        each.id: {name: record.digest_text(repr(getattr(each, name))) for name in OF_SOURCES}
         for each in operator.source
     }
 
 
-def changed(lake: Lake, settings: Observatory, operators: Collection[str]) -> dict[str, list[str]]:
+def changed_settings(lake: Lake, settings: Observatory, operators: Collection[str]) -> dict[str, list[str]]:
     """By operator, the settings that changed since its open days were computed; nothing of an operator
     that none was computed of."""
-    known, now = lake.about().get("operators", {}), digests(settings)
+    known, now = lake.about().get("operators", {}), settings_digests(settings)
     found = {}
     for operator in sorted(operators):
         before = known.get(operator, {}).get("settings", {})
@@ -97,7 +97,7 @@ def changed_of(known: dict[str, Any], operator: Operator) -> dict[str, list[str]
     return found
 
 
-def outdated(lake: Lake, known: dict[str, Any], operator: Operator) -> dict[str, list[str]]:
+def outdated_sources(lake: Lake, known: dict[str, Any], operator: Operator) -> dict[str, list[str]]:
     """By source, the settings that changed after lines were read; a renewal forgets them."""
     found = {source: set(names) for source, names in known.get("outdated", {}).items()}
     if changed := changed_of(known, operator):
@@ -109,15 +109,15 @@ def outdated(lake: Lake, known: dict[str, Any], operator: Operator) -> dict[str,
     return {source: sorted(names) for source, names in sorted(found.items())}
 
 
-def remember(lake: Lake, settings: Observatory, operators: Collection[str]) -> None:
+def remember_settings(lake: Lake, settings: Observatory, operators: Collection[str]) -> None:
     """Remember by which settings the logs of operators are read and all their open days are computed."""
-    known, now = lake.about().get("operators", {}), digests(settings)
+    known, now = lake.about().get("operators", {}), settings_digests(settings)
     own = {
         each.id: known.get(each.id, {})
         | {
             "settings": now[each.id],
             "source_settings": digests_of_sources(each),
-            "outdated": outdated(lake, known.get(each.id, {}), each),
+            "outdated": outdated_sources(lake, known.get(each.id, {}), each),
         }
         for each in settings.operator
         if each.id in operators

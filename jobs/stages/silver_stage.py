@@ -24,7 +24,7 @@ from jobs.silver.frames import MESSAGE, SILVER
 from jobs.stages import buckets, checks, silver_settings, windows
 from jobs.stages.batches import Ingested
 from jobs.stages.holding import Holding, held_back
-from jobs.stages.run import Outcome, Run, keep
+from jobs.stages.run import Outcome, Run, keep_results
 from jobs.stages.settings_tables import read_reference
 from jobs.stages.silver_inputs import split_bronze
 from jobs.stages.staged import Made, Staging
@@ -49,7 +49,7 @@ class Plan:
         return {of: each for of, each in self.found.items() if of not in self.holding.operators}
 
 
-def silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) -> Outcome:
+def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) -> Outcome:
     """Compute the days that new batches may touch, and commit what changed.
 
     ingested: what lies in staging already. again: by operator, the settings that changed since its open days
@@ -60,10 +60,10 @@ def silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) -> Out
     holding = plan.holding
     if not (plan.batches or plan.found or holding.parts.height):
         work.say("silver: nothing new")
-        remember(work, frozenset())
+        remember_computed(work, frozenset())
         return Outcome(notes=plan.notes)
     held = Outcome(tuple(holding.results), frozenset(holding.operators), plan.notes)
-    keep(work, held.results)
+    keep_results(work, held.results)
     for operator in sorted(holding.operators):
         work.say(f"silver: {operator} waits, for its ledger broke a rule")
     if holding.parts.height:
@@ -74,15 +74,15 @@ def silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) -> Out
         if batches := not_held(plan.batches, held.held):
             work.say("silver: no records in what is new")
             record.add_stage(work.lake, work.run_id, "silver", started, (), [], batches)
-        remember(work, held.held)
+        remember_computed(work, held.held)
         return held
     work.say(f"silver: {', '.join(sorted(plan.computed))}")
-    made = compute(work, plan, ingested)
+    made = compute_silver(work, plan, ingested)
     found = held + broken_rules(made)
     if made.broken:
-        keep(work, found.results)
-    changed = commit(work, started, made, plan, found.held)
-    remember(work, found.held)
+        keep_results(work, found.results)
+    changed = commit_silver(work, started, made, plan, found.held)
+    remember_computed(work, found.held)
     return found + Outcome(changed=changed)
 
 
@@ -90,7 +90,7 @@ def plan_silver(work: Run, again: Mapping[str, list[str]]) -> Plan:
     """Which batches are new, which days they may touch, and what waits."""
     operators = {each.id for each in work.operators}
     holding = held_back(work.lake, work.settings.limits, operators)
-    batches, found = windows.pending(
+    batches, found = windows.pending_parts(
         *(work.lake, operators, work.settings.lake.open_days, work.since, work.until),
         again,
         holding.parts,
@@ -105,23 +105,23 @@ def plan_silver(work: Run, again: Mapping[str, list[str]]) -> Plan:
     return Plan(batches, found, holding, tuple(notes))
 
 
-def compute(work: Run, plan: Plan, ingested: Ingested) -> Made:
+def compute_silver(work: Run, plan: Plan, ingested: Ingested) -> Made:
     """The rows of all tables of silver, of the days of the windows."""
     lake, engine = work.lake, work.engine
-    days = windows.reads(plan.computed)
+    days = windows.read_days(plan.computed)
     count = buckets.bucket_count(windows.log_bytes(lake, plan.computed), engine.task_bytes, engine.workers)
     terms = Terms(
         door=Door.of(read_reference(work.settings, "ref.operator")),
         buckets=count,
         cuts=buckets.cut_count(count),
         read=days,
-        computed=windows.computes(plan.computed),
+        computed=windows.computed_days(plan.computed),
         is_narrowed=True,
     )
     exchange = Staging(lake.root, work.staging, engine, terms, lambda share: work.reach("silver", share))
     waiting = plan.holding.parts
     exchange.put(split_bronze(lake, engine, work.staging, days, count, ingested, waiting))
-    pipeline.compute(exchange)
+    pipeline.compute_silver(exchange)
     return exchange.made
 
 
@@ -142,22 +142,22 @@ def broken_rules(made: Made) -> Outcome:
     return Outcome(results, frozenset(each.operator_id for each in made.broken))
 
 
-def remember(work: Run, held: Collection[str]) -> None:
+def remember_computed(work: Run, held: Collection[str]) -> None:
     """Remember by which settings the open days are computed, unless a part of them was asked for."""
     if not work.is_asked:
         mine = [each.id for each in work.operators if each.id not in held]
-        silver_settings.remember(work.lake, work.settings, mine)
+        silver_settings.remember_settings(work.lake, work.settings, mine)
 
 
 def kept_days(work: Run, found: Mapping[str, windows.Window], mine: Collection[str]) -> list[str]:
     """Notes on which of the operators' days that are to be computed stay as they are: what they come from is
     gone, or they are closed."""
     notes = []
-    settled, newest = windows.settled(work.lake), windows.newest_days(work.lake)
+    settled, newest = windows.settled_days(work.lake), windows.newest_days(work.lake)
     open_days = work.settings.lake.open_days
     days: dict[str, set[str]] = {}
     closed: dict[str, set[str]] = {}
-    for (_, operator, day), (rows, _) in record.state(work.lake, (MESSAGE,)).items():
+    for (_, operator, day), (rows, _) in record.read_state(work.lake, (MESSAGE,)).items():
         date = dt.date.fromisoformat(day)
         is_asked = (work.since or date) <= date <= (work.until or date)
         if operator not in mine or operator not in newest or not is_asked or rows.startswith("0:"):
@@ -193,15 +193,15 @@ def not_held(batches: Sequence[str], held: Collection[str]) -> list[str]:
     return [batch for batch in batches if batch.split("/", 1)[0] not in held]
 
 
-def commit(
+def commit_silver(
     work: Run, started: dt.datetime, made: Made, plan: Plan, held: Collection[str]
 ) -> dict[str, Periods]:
     """Replace the operator-days whose rows changed, and add the stage's row to meta.run; by table, the
     operator-days."""
-    computed = windows.computes(plan.computed)
+    computed = windows.computed_days(plan.computed)
     replaced: dict[str, Periods] = {}
     lake = work.lake
-    known, named = record.state(lake, SILVER), lake.versions()
+    known, named = record.read_state(lake, SILVER), lake.versions()
     files: dict[str, list[NewFile]] = {}
     for file in made.files:
         files.setdefault(file.table, []).append(file)
@@ -217,12 +217,12 @@ def commit(
         candidates = {
             key
             for key in known
-            if key[0] == table and key[1] not in held and windows.within(computed, key[1], key[2])
+            if key[0] == table and key[1] not in held and windows.is_within(computed, key[1], key[2])
         }
-        changed, rows = record.differing(table, prints, known, candidates, {})
+        changed, rows = record.find_differing(table, prints, known, candidates, {})
         partitions += rows
         replaced[table] = changed
-        kept, rest = parted(files.get(table, []), changed)
+        kept, rest = split_files_by_change(files.get(table, []), changed)
         if changed:
             lake.replace_periods(table, changed, kept, {"run_id": work.run_id})
         remove_files(rest, lake.root)
@@ -231,7 +231,7 @@ def commit(
     return replaced
 
 
-def parted(files: Sequence[NewFile], changed: Periods) -> tuple[list[NewFile], list[NewFile]]:
+def split_files_by_change(files: Sequence[NewFile], changed: Periods) -> tuple[list[NewFile], list[NewFile]]:
     """The files of operator-periods that changed, and the others."""
     kept: list[NewFile] = []
     rest: list[NewFile] = []

@@ -14,7 +14,7 @@ import polars as pl
 from jobs.core.buckets import Bucket, ByBucket
 from jobs.core.checksum import Fingerprints, fingerprint_periods
 from jobs.engine.table_files import DataFile, NewFile, folder_of, read_files, write_files
-from jobs.engine.tasks import Engine, Left, Task, chunks, leave_buckets
+from jobs.engine.tasks import Engine, Left, Task, group_by_bytes, leave_buckets
 from jobs.silver.exchange import Exchange, Halves, Place, Shelf, Step, Terms
 from jobs.silver.frames import TRANSMISSION, VERDICT
 from jobs.stages import buckets
@@ -171,7 +171,7 @@ class Staging(Exchange):
     def in_groups(self, step: Step, name: str, takes: Sequence[str], *, until: float, what: str) -> None:
         frames = sorted(self._left[name].all(), key=lambda each: each.bucket) if self.has(name) else []
         tasks = []
-        for group in chunks(frames, buckets.largest_bucket(self.engine.task_bytes)):
+        for group in group_by_bytes(frames, buckets.largest_bucket(self.engine.task_bytes)):
             numbers = dict.fromkeys(each.bucket for each in group)
             others = [
                 each

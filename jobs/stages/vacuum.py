@@ -29,7 +29,17 @@ from jobs.ingest.manifest import open_landing
 from jobs.ingest.removing import remove_pieces
 from jobs.settings.config import Observatory
 from jobs.stages import removed
-from jobs.stages.retention import AGE, COMPACTED, HISTORY, QUARANTINE, READERS, Plan, Removal, old_files, plan
+from jobs.stages.retention import (
+    AGE,
+    COMPACTED,
+    HISTORY,
+    QUARANTINE,
+    READERS,
+    Plan,
+    Removal,
+    old_files,
+    plan_retention,
+)
 from jobs.stages.validations import FOLDER
 
 PLAN = "_vacuum/plan.json"
@@ -37,7 +47,7 @@ TABLE = "meta.retention"
 
 
 @as_only_writer("observatory vacuum")
-def vacuum(
+def vacuum_lake(
     lake: Lake,
     settings: Observatory,
     operators: Iterable[str],
@@ -51,7 +61,7 @@ def vacuum(
     """
     undo_unfinished(lake)
     finish(lake)
-    made = plan(lake, settings, operators, today, readers)
+    made = plan_retention(lake, settings, operators, today, readers)
     if made.removals or made.crowded:
         planned = {"run_id": run_id, "readers": readers.total_seconds(), **as_json(made)}
         replace_file(*lake.own_file(PLAN), json.dumps(planned, default=str).encode())
@@ -69,12 +79,12 @@ def finish(lake: Lake) -> None:
     made, run_id = from_json(planned), planned["run_id"]
     started = record.now()
     if made.before:
-        removed.remember(lake, made.before)
+        removed.remember_removal(lake, made.before)
     remove_landed(lake, made)
     remove_validations(lake, made)
     remove_rows(lake, made)
     for table in made.crowded:
-        compaction.compact(lake, table)
+        compaction.compact_table(lake, table)
     name_versions(lake, made, run_id, started)
     named = lake.versions()
     for table in made.tables(HISTORY):

@@ -12,7 +12,7 @@ FOLDER = "_validation"
 EVALUATED = f"{FOLDER}/great_expectations"
 
 
-def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
+def latest_results(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
     """One result a rule, as native.Result: of each operator's rows the last one that was checked of them.
 
     operators: in a result, those whose rows break the rule. sources: of them those that wait alone.
@@ -23,7 +23,11 @@ def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
     for _, run in newest_first(root):
         checked = mine & set(run["operators"])
         for each in run["results"]:
-            breaks = {name for name in breakers(each, mine) & checked if (name, part(each)) not in settled}
+            breaks = {
+                name
+                for name in breaking_operators(each, mine) & checked
+                if (name, checked_part(each)) not in settled
+            }
             if not each["is_held"] and not breaks:
                 continue
             known = found.setdefault((each["table"], each["rule"]), {**each, "operators": [], "sources": []})
@@ -34,17 +38,17 @@ def standing(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
                     "operators": sorted({*known["operators"], *breaks}),
                     "sources": sorted({*known["sources"], *sources}),
                 }
-        settled |= {(name, part(each)) for name in checked for each in run["results"]}
+        settled |= {(name, checked_part(each)) for name in checked for each in run["results"]}
     return list(found.values())
 
 
-def superseded(root: str) -> list[Path]:
+def superseded_files(root: str) -> list[Path]:
     """The files in which nothing stands any more: all that they say was checked again since. See decision
     100."""
     settled: set[tuple[str, str]] = set()
     found = []
     for file, run in newest_first(root):
-        checked = {(name, part(each)) for name in run["operators"] for each in run["results"]}
+        checked = {(name, checked_part(each)) for name in run["operators"] for each in run["results"]}
         found += [file] if checked <= settled else []
         settled |= checked
     return found
@@ -66,14 +70,14 @@ def newest_first(root: str) -> Iterator[tuple[Path, dict[str, Any]]]:
         yield file, json.loads(file.read_text(encoding="utf-8"))
 
 
-def part(result: dict[str, Any]) -> str:
+def checked_part(result: dict[str, Any]) -> str:
     """What is checked as a whole, whichever of its rules are kept: a table of gold, or all of silver, whose
     rules are kept where they are broken, beside those of the ledger."""
     table: str = result["table"]
     return table if table.startswith("gold.") else "silver"
 
 
-def breakers(result: dict[str, Any], operators: set[str]) -> set[str]:
+def breaking_operators(result: dict[str, Any], operators: set[str]) -> set[str]:
     """The operators whose rows break a rule; all of them where the rows have none."""
     if result["is_held"]:
         return set()

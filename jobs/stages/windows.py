@@ -52,7 +52,7 @@ class Window:
         return self.first - 2 * self.lookback - dt.timedelta(days=1), self.last + self.lookback
 
 
-def pending(
+def pending_parts(
     lake: Lake,
     operators: Iterable[str],
     open_days: int,
@@ -68,7 +68,7 @@ def pending(
     range holds all of its days. Days whose records retention removed are closed. again: operators all of
     whose open days are computed again. waiting: parts that are left out for now.
     """
-    done = taken(lake)
+    done = taken_parts(lake)
     rows = (
         lake.read("bronze.file", lake.versions().get("bronze.file"))
         .group_by(PART)
@@ -139,7 +139,7 @@ def newest_days(lake: Lake) -> dict[str, dt.date]:
     return dict(ledger.agg(pl.col("last_event_date").max()).drop_nulls().rows())
 
 
-def settled(lake: Lake) -> dict[str, dt.date]:
+def settled_days(lake: Lake) -> dict[str, dt.date]:
     """By operator the day before which silver stays as it is, for retention removed what it comes from."""
     formats = lake.read("bronze.file", columns=["operator_id", "format_code"]).unique().rows()
     return removed.settled_in_silver(lake, longest_lives(formats))
@@ -148,16 +148,16 @@ def settled(lake: Lake) -> dict[str, dt.date]:
 def log_bytes(lake: Lake, found: dict[str, Window]) -> int:
     """How many bytes of logs stand in the windows' days, about."""
     ledger = lake.read("bronze.file", columns=["operator_id", "last_event_date", "piece_bytes"])
-    inside = [within(reads(found), operator, str(day)) for operator, day, _ in ledger.rows()]
+    inside = [is_within(read_days(found), operator, str(day)) for operator, day, _ in ledger.rows()]
     return int(ledger["piece_bytes"].filter(pl.Series(inside, dtype=pl.Boolean)).sum())
 
 
-def reads(found: dict[str, Window]) -> Days:
+def read_days(found: dict[str, Window]) -> Days:
     """The days whose records the windows need, by operator."""
     return {operator: window.read for operator, window in found.items()}
 
 
-def computes(found: dict[str, Window]) -> Days:
+def computed_days(found: dict[str, Window]) -> Days:
     """The days that the windows compute, by operator."""
     return {operator: window.computed for operator, window in found.items()}
 
@@ -191,7 +191,7 @@ def no_parts() -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(PART, pl.String))
 
 
-def taken(lake: Lake) -> Taken:
+def taken_parts(lake: Lake) -> Taken:
     """What finished silver runs have taken. A batch that was written again since is to be taken again."""
     latest = (
         lake.read("meta.run", columns=["stage_name", "finished_at", "ingest_ids"])
@@ -208,13 +208,13 @@ def taken(lake: Lake) -> Taken:
     )
 
 
-def holds(days: Days, partition: Partition) -> bool:
+def holds_partition(days: Days, partition: Partition) -> bool:
     """Whether the rows of a partition by operator and day are of one of the operators' days."""
     operator, day = partition.values()
-    return operator is not None and day is not None and within(days, operator, day)
+    return operator is not None and day is not None and is_within(days, operator, day)
 
 
-def within(days: Days, operator: str, day: str) -> bool:
+def is_within(days: Days, operator: str, day: str) -> bool:
     """Whether a day is one of the operator's."""
     if operator not in days or day == "None":
         return False

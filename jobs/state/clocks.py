@@ -66,13 +66,13 @@ def compare_logs(
         part = is_sampled(sent + verdict)
         homes = query_files(TRANSMISSION, sent, lambda rows: clocks.marks_of_mails(rows).filter(part))
         seen = query_files(VERDICT, verdict, lambda rows: clocks.marks_of_verdicts(rows).filter(part))
-        found += clocks.compared(homes, seen)
-        alone = [row for row in clocks.answered(homes, seen) if lacks_messages(*row[2:])]
+        found += clocks.compare_logs(homes, seen)
+        alone = [row for row in clocks.count_answered(homes, seen) if lacks_messages(*row[2:])]
     for name, requests in REQUESTS.items():
         asked, submitted = (period_files(lake, f"bronze.{each}", periods) for each in (name, requests.format))
         if asked and submitted:
             found += compared_requests(name, requests, asked, submitted)
-    return clocks.blamed(found, absolute_logs(lake) if found else ()), alone
+    return clocks.find_wrong_logs(found, absolute_logs(lake) if found else ()), alone
 
 
 def absolute_logs(lake: Lake) -> set[tuple[str, str]]:
@@ -104,7 +104,7 @@ def compared_requests(
 
     homes = marks(requests.format, submitted, requests.is_message)
     seen = marks(name, asked, requests.is_request)
-    return clocks.compared(homes, seen, requests.within, requests.slack)
+    return clocks.compare_logs(homes, seen, requests.within, requests.slack)
 
 
 def is_sampled(files: list[DataFile]) -> pl.Expr:
@@ -150,13 +150,15 @@ def format_step(lake: Lake, settings: Observatory, found: Apart) -> str:
             " `observatory run` read all that landing holds by the present setting."
         )
     likely = [this_machines_zone(), *country_zones(operator.country)]
-    made = clocks.remedy(found.steps, source.time_zone, source.clock_offset, likely=likely)
+    made = clocks.find_remedy(found.steps, source.time_zone, source.clock_offset, likely=likely)
     if made.time_zone:
         is_place = "/" in made.time_zone and not made.time_zone.startswith("Etc/")
         places = [name for name in made.fitting if name != made.time_zone]
         place = "" if is_place or not places else f" (or its place, such as {example_zones(places)})"
         what = f"Set time_zone = \"{made.time_zone}\"{place} for '{found.log}'"
-        ahead = clocks.remedy(found.steps, source.time_zone, source.clock_offset, has_zone=False).clock_offset
+        ahead = clocks.find_remedy(
+            found.steps, source.time_zone, source.clock_offset, has_zone=False
+        ).clock_offset
         if ahead:
             what += f"; if its lines state their offset, or its zone is right, clock_offset = {ahead}"
     elif made.clock_offset is not None:

@@ -31,13 +31,13 @@ def late_records(
     elif late.height:
         counted = {
             (operator, dt.date.fromisoformat(day))
-            for (_, operator, day), (rows, _) in record.state(lake, stage_tables("silver")).items()
+            for (_, operator, day), (rows, _) in record.read_state(lake, stage_tables("silver")).items()
             if not rows.startswith("0:")
         }
         days = late.select("operator_id", "first_event_date").rows()
         late = late.filter(pl.Series([day not in counted for day in days], dtype=pl.Boolean))
     by = ["operator_id", "source_id"]
-    gone, newest = removed.before(lake, removed.BRONZE), newest_days(lake)
+    gone, newest = removed.removed_before(lake, removed.BRONZE), newest_days(lake)
     rows = (
         late.filter(pl.col("operator_id").is_in(list(newest)))
         .sort("first_event_date", "file_name")

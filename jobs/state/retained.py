@@ -11,7 +11,7 @@ import polars as pl
 from jobs.engine.lake import Lake
 from jobs.engine.record import now
 from jobs.settings.config import Observatory
-from jobs.stages.retention import ALL_OPERATORS, needed, plan
+from jobs.stages.retention import ALL_OPERATORS, needed_days, plan_retention
 from jobs.stages.vacuum import TABLE
 
 LAYERS = ("landing", "bronze", "silver")
@@ -38,7 +38,7 @@ class Retained:
 def read_retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -> dict[str, Retained]:
     """By operator what is kept of it."""
     chosen, days = list(operators), settings.retention
-    found = needed(lake, settings)
+    found = needed_days(lake, settings)
     open_days = settings.lake.open_days
 
     def back_to(operator: str, layer: str) -> int:
@@ -50,7 +50,7 @@ def read_retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -
     removed = lake.read(TABLE, columns=["operator_id", "removed_at"])
     last = dict(removed.group_by("operator_id").agg(pl.col("removed_at").max()).rows())
     due: dict[str, int] = {}
-    for each in plan(lake, settings, chosen, (settings.lake.read_at or now()).date()).removals:
+    for each in plan_retention(lake, settings, chosen, (settings.lake.read_at or now()).date()).removals:
         due[each.operator_id] = due.get(each.operator_id, 0) + each.bytes
     return {
         name: Retained(

@@ -18,7 +18,7 @@ from jobs.engine.table_files import DataFile, query_files
 from jobs.ingest.manifest import Stream, Unreadable, has_manifest, open_landing, read_manifest, read_waiting
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, Source
-from jobs.stages.validations import standing
+from jobs.stages.validations import latest_results
 from jobs.state.missing_days import Span, missing_days
 from jobs.state.retained import Retained, read_retained
 
@@ -86,7 +86,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
     chosen = list(operators)
     kept = read_retained(lake, settings, [each.id for each in chosen])
     read = read_ledger(lake)
-    held = held_rules(standing(lake.root, [each.id for each in chosen]))
+    held = held_rules(latest_results(lake.root, [each.id for each in chosen]))
     at = settings.lake.read_at or now()
     first_run: Any = lake.read("meta.run", columns=["finished_at"])["finished_at"].min()
     fs, area = open_landing(lake.root)

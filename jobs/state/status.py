@@ -113,10 +113,10 @@ def unfolded_hops(lake: Lake, periods: Periods) -> list[str]:
     if not files:
         return []
     # Kernels take long to import, for a command that finds nothing to look at.
-    from jobs.silver.hops import unfolded
+    from jobs.silver.hops import find_unfolded
 
     with naming_damage(table, files):
-        found = unfolded(scan_files(table, files))
+        found = find_unfolded(scan_files(table, files))
     return [format_counted_twice(**row) for row in found.iter_rows(named=True)]
 
 
@@ -254,7 +254,7 @@ def wrong_clocks(lake: Lake, operators: set[str]) -> list[str]:
     """Operators with records of days more than a year before all others: a host that starts without its clock
     stamps its lines so."""
     days: dict[str, list[dt.date]] = {}
-    for (_, operator, day), (rows, _) in sorted(record.state(lake, ["silver.message"]).items()):
+    for (_, operator, day), (rows, _) in sorted(record.read_state(lake, ["silver.message"]).items()):
         if operator in operators and not rows.startswith("0:"):
             days.setdefault(operator, []).append(dt.date.fromisoformat(day))
     found = []

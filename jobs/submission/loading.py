@@ -20,7 +20,7 @@ from jobs.core.periods import months_of
 from jobs.engine.lake import Lake, any_of
 from jobs.engine.lock import as_only_writer
 from jobs.engine.record import add_stage, now
-from jobs.engine.together import together, undo_unfinished
+from jobs.engine.together import commit_together, undo_unfinished
 from jobs.submission.contents import other_rules
 from jobs.submission.counts import TABLES, VOLUME
 from jobs.submission.judging import SIGN_IT, UNREADABLE, Judged, Order, order_of, reason_of
@@ -197,7 +197,7 @@ def write_packages(lake: Lake, taken: list[Taken], run_id: str) -> None:
         for each in taken
         for months, channels in each.places
     ]
-    with together(lake, (*TABLES, RECEIPT), run_id):
+    with commit_together(lake, (*TABLES, RECEIPT), run_id):
         for table in reversed(TABLES):
             parts: dict[str, pl.DataFrame] = {}
             for each in taken:

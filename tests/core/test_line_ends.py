@@ -60,7 +60,7 @@ def test_blocks_of_sniff_own_each_line_once(data: bytes, cuts: list[int]) -> Non
     bounds = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     found: list[tuple[int, str]] = []
     for start, end in zip(bounds, bounds[1:], strict=False):
-        block, offset = reading.owned(io.BytesIO(data), start, end, len(data), lines.LONGEST_LINE)
+        block, offset = reading.owned_lines(io.BytesIO(data), start, end, len(data), lines.LONGEST_LINE)
         if block:
             frame = lines.frame_lines(block, offset)
             found += zip(frame["offset"], frame["line"], strict=True)

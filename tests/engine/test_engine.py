@@ -40,10 +40,10 @@ from jobs.engine.tasks import (
     Task,
     TaskDied,
     TaskFailed,
-    leave,
     leave_buckets,
-    perform,
-    take,
+    leave_frame,
+    perform_call,
+    take_frames,
 )
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
@@ -51,7 +51,7 @@ from jobs.silver.frames import SILVER
 from jobs.stages import runner
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from tests.conftest import KEY, ROOT
 from tests.support.memory_of import tree_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
@@ -359,7 +359,7 @@ class Deadly(Embedded):
 
 def work_and_die(call: Callable[[], Any], is_late: bool) -> None:
     if is_late:
-        perform(call)
+        perform_call(call)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -391,7 +391,7 @@ def run_on(settings: config.Observatory, root: Path, engine: Any, monkeypatch: p
     lake = Lake(str(root))
     with monkeypatch.context() as patch:
         patch.setattr(runner, "engine_of", lambda work, log_bytes: engine)
-        run(Run(lake, settings, list(settings.operator), "r", say=lambda text: None))
+        run_stages(Run(lake, settings, list(settings.operator), "r", say=lambda text: None))
     return lake
 
 
@@ -478,11 +478,11 @@ def test_a_task_that_keeps_dying_is_a_short_message_and_exit_code_4(
 
 def test_frames_come_back_from_staging_as_they_were(tmp_path: Path) -> None:
     frame = pl.DataFrame({"a": [1, None], "b": [["x"], []], "c": [b"\x00", None]})
-    left = leave(frame, "some", str(tmp_path))
+    left = leave_frame(frame, "some", str(tmp_path))
     assert left[0].rows == 2 and left[0].bytes == Path(left[0].path).stat().st_size
-    found = take([*left, *leave(frame, "some", str(tmp_path))])
+    found = take_frames([*left, *leave_frame(frame, "some", str(tmp_path))])
     assert found is not None and found.equals(pl.concat([frame, frame]))
-    assert leave(frame.clear(), "none", str(tmp_path)) == [] and take([]) is None
+    assert leave_frame(frame.clear(), "none", str(tmp_path)) == [] and take_frames([]) is None
 
 
 def test_frames_of_many_buckets_share_a_file(tmp_path: Path) -> None:
@@ -525,6 +525,6 @@ def test_the_debugger_begins_before_the_named_task_alone(monkeypatch: pytest.Mon
 
     monkeypatch.setenv("OBSERVATORY_STOP_AT", "bucket 2")
     monkeypatch.setattr(sys, "breakpointhook", stop)
-    tasks = [Task(f"silver, bucket {number} of 2", take, left=[]) for number in (1, 2)]
+    tasks = [Task(f"silver, bucket {number} of 2", take_frames, left=[]) for number in (1, 2)]
     assert Inline().run(tasks) == [None, None]
-    assert seen == [("silver, bucket 2 of 2", "take", {"left": []})]
+    assert seen == [("silver, bucket 2 of 2", "take_frames", {"left": []})]

@@ -16,7 +16,7 @@ from jobs.settings.node import Engine
 from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from tests.support.canary_logs import canary_settings
 from tests.support.samples import CANARIES
 from tests.support.whole_runs import rows_in
@@ -31,7 +31,7 @@ def computed(settings: Observatory, landing: Path, engine: Engine) -> Lake:
     there = settings.lake.model_copy(update={"root": str(root)})
     work = settings.model_copy(update={"engine": engine, "lake": there})
     lake = Lake(str(root))
-    run(Run(lake, work, list(work.operator), "every-format", say=lambda text: None))
+    run_stages(Run(lake, work, list(work.operator), "every-format", say=lambda text: None))
     return lake
 
 

@@ -158,7 +158,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         "spark.master": "local[1]",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraClassPath": ":".join(str(jar) for jar in java.jars()),
+        "spark.driver.extraClassPath": ":".join(str(jar) for jar in java.find_jars()),
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -202,7 +202,7 @@ def test_both_engines_go_on_with_tables_that_vacuum_put_together(
     whole = Lake(str(tmp_path / "lake"))
     shutil.copytree(lake.root, whole.root)
     for table in [table for table in TABLES if read_contract(table).layer in COMPACTED]:
-        compaction.compact(whole, table)
+        compaction.compact_table(whole, table)
         compaction.shorten_log(whole, table, whole.version(table), dt.timedelta(0))
         assert len(whole.files(table)) == 1, table
         assert [file.rows for file in whole.files(table)] == [8], table

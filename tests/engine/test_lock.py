@@ -20,7 +20,7 @@ from jobs.cli import main as command_line
 from jobs.core.errors import Locked
 from jobs.engine import lock
 from jobs.engine.lake import Lake
-from jobs.engine.lock import LOCK, writing
+from jobs.engine.lock import LOCK, hold_lock
 from jobs.ingest.manifest import open_landing, read_manifest
 from jobs.ingest.pull import pull_operator
 from jobs.questionnaire import loading as questionnaire
@@ -149,7 +149,7 @@ def test_every_command_that_writes_waits_for_no_one(
     tmp_path: Path, words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = site(tmp_path)
-    with writing(settings.lake.root, "observatory study load"):
+    with hold_lock(settings.lake.root, "observatory study load"):
         before = sorted(tmp_path.rglob("*"))
         # As in another process: this one holds no lock.
         monkeypatch.setattr(lock, "_held", set())
@@ -169,7 +169,7 @@ def test_every_command_that_writes_waits_for_no_one(
     "writes",
     [
         runner.do_stages,
-        *(audit.write_sample, audit.load_labels, renew.renew),
+        *(audit.write_sample, audit.load_labels, renew.renew_lake),
         *(
             study_stage.land_submissions,
             study_stage.estimate_tables,
@@ -189,14 +189,14 @@ def test_every_function_that_writes_is_the_only_one(tmp_path: Path, writes: Any)
 
 
 def hold(root: str) -> None:
-    with writing(root, "observatory run"):
+    with hold_lock(root, "observatory run"):
         print("held", flush=True)
         time.sleep(60)
 
 
 def test_reading_needs_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = site(tmp_path)
-    with writing(settings.lake.root, "observatory run"):
+    with hold_lock(settings.lake.root, "observatory run"):
         monkeypatch.setattr(lock, "_held", set())
         assert Lake(settings.lake.root).read("silver.message").is_empty()
         for words in (["status"], ["show", "gold.spam_volume_daily"]):
@@ -214,14 +214,14 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     assert other.stdout is not None and other.stdout.readline() == "held\n"
     about = json.loads((root / LOCK).read_text())
     assert about["process"] == other.pid
-    with pytest.raises(Locked, match=f"process {other.pid}"), writing(str(root), "observatory pull"):
+    with pytest.raises(Locked, match=f"process {other.pid}"), hold_lock(str(root), "observatory pull"):
         pass
     other.send_signal(signal.SIGKILL)
     other.wait()
-    with writing(str(root), "observatory pull"):
+    with hold_lock(str(root), "observatory pull"):
         assert json.loads((root / LOCK).read_text())["process"] == os.getpid()
         # A command that pulls and runs holds it once.
-        with writing(str(root), "observatory run"):
+        with hold_lock(str(root), "observatory run"):
             pass
         assert json.loads((root / LOCK).read_text())["command"] == "observatory pull"
     assert (root / LOCK).read_text() == ""

@@ -132,9 +132,9 @@ def test_a_folder_of_another_owner_stays_as_it_is(tmp_path: Path, monkeypatch: p
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "chmod", denied)
-    with access.private(root):
-        access.close(root)
+    with access.keep_private(root):
+        access.close_to_others(root)
         (root / "file").touch()
     assert stat.S_IMODE((root / "file").stat().st_mode) == 0o600
     with pytest.raises(ObservatoryError, match="group"):
-        access.prepare(str(root), grp.getgrgid(os.getgid()).gr_name)
+        access.prepare_folder(str(root), grp.getgrgid(os.getgid()).gr_name)

@@ -37,7 +37,7 @@ from jobs.settings.node import Engine
 from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from tests.conftest import KEY, ROOT
 from tests.support.cluster import Cluster, end, standalone
 from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed
@@ -58,7 +58,7 @@ def with_engine(settings: config.Observatory, engine: Engine) -> config.Observat
 def mixed_run(settings: config.Observatory, run_id: str) -> Run:
     pull_mixed(settings, may_miss=True)
     work = Run(Lake(settings.lake.root), settings, list(settings.operator), run_id, say=lambda text: None)
-    run(work)
+    run_stages(work)
     return work
 
 
@@ -172,7 +172,7 @@ def test_the_job_of_the_docs_joins_gold_with_a_table_of_ones_own(tmp_path: Path,
     )
     command = [
         *(str(java.spark_home() / "bin" / "spark-submit"), "--master", "local[1]"),
-        *("--jars", ",".join(str(jar) for jar in java.jars()), "job.py"),
+        *("--jars", ",".join(str(jar) for jar in java.find_jars()), "job.py"),
         *(embedded_lake.root, "regions.csv", "found"),
     ]
     env = java.spark_env() | {"SPARK_LOCAL_IP": "127.0.0.1"}
@@ -241,7 +241,7 @@ def test_two_workers_run_the_mix_by_wheel_and_one_may_be_killed(
             killers[0].start()
 
     work = Run(Lake(settings.lake.root), settings, list(settings.operator), "killed", say=say)
-    run(work)
+    run_stages(work)
     killers[0].join()
     assert cluster.workers[0].poll() is not None and cluster.workers[1].poll() is None
     assert differing(work.lake, embedded_lake) == []

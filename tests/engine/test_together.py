@@ -11,7 +11,7 @@ import pytest
 
 from jobs.core.disk import DiskFull
 from jobs.engine.lake import Lake
-from jobs.engine.together import NOTE, together, undo_unfinished
+from jobs.engine.together import NOTE, commit_together, undo_unfinished
 
 
 @contextmanager
@@ -27,10 +27,14 @@ def files_of(size: int) -> Iterator[None]:
 
 def test_a_note_without_room_leaves_nothing_that_stops_the_next_command(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
-    with files_of(10), pytest.raises(DiskFull, match="load.json"), together(lake, ["study.submission"], "r"):
+    with (
+        files_of(10),
+        pytest.raises(DiskFull, match="load.json"),
+        commit_together(lake, ["study.submission"], "r"),
+    ):
         raise AssertionError("nothing may be written without a note")
     undo_unfinished(lake)
     assert [each.name for each in (tmp_path / "lake").rglob("*") if each.is_file()] == []
-    with together(lake, ["study.submission"], "r"):
+    with commit_together(lake, ["study.submission"], "r"):
         assert (tmp_path / "lake" / NOTE).is_file()
     assert not (tmp_path / "lake" / NOTE).exists()

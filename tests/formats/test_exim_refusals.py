@@ -11,7 +11,7 @@ from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from jobs.formats import Source, exim
-from jobs.silver.assembling import settled
+from jobs.silver.assembling import settle_rows
 from tests.support.examples import examples
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
@@ -36,7 +36,7 @@ def bronze(lines: list[str], offset: int = 0, stream: str = "main") -> pl.DataFr
 
 
 def counted(rows: pl.DataFrame) -> list[dict[str, Any]]:
-    found = exim.transmissions(exim.assemble(settled("exim", rows).lazy())).collect()
+    found = exim.transmissions(exim.assemble(settle_rows("exim", rows).lazy())).collect()
     return found.sort("first_at", "queue", "recipient", nulls_last=True).to_dicts()
 
 

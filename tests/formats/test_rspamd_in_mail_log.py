@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jobs.formats import registry
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
-from jobs.silver.assembling import assembled
+from jobs.silver.assembling import assemble_rows
 from jobs.silver.frames import MESSAGE
 from jobs.silver.pipeline import count_once, make_messages_in_memory
 from jobs.sniff.silver import DOOR
@@ -57,7 +57,7 @@ def silver(*files: dict[str, pl.DataFrame]) -> tuple[Counter[str], pl.DataFrame]
     """Rspamd's verdicts without their place and fractions of a second, and the messages."""
     formats, _ = count_once(together(*files))
     tables = [f"silver.{name}" for name in ("transmission", "verdict", "operator_knowledge")]
-    transmission, verdict, knowledge = (assembled(table, formats, DOOR) for table in tables)
+    transmission, verdict, knowledge = (assemble_rows(table, formats, DOOR) for table in tables)
     message = make_messages_in_memory(transmission, verdict, knowledge).table(MESSAGE)
     said = verdict.filter(engine_code="rspamd").drop("verdict_hash", "source_id", "stream_id", "offset")
     said = said.drop("period_date", "verdict_at")

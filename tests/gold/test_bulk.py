@@ -542,7 +542,9 @@ def test_a_day_without_campaigns_is_as_one_that_was_never_computed() -> None:
         (campaigns.TABLE, "a", "2026-01-03"): ("5:0b", "x"),
         ("gold.spam_volume_daily", "a", "2026-01-04"): ("5:0c", "x"),
     }
-    told = campaigns.checksums(known, {"a": {"2026-01-03"}}, {("a", "2026-01-05"): Fingerprint(7, "0d")})
+    told = campaigns.campaign_checksums(
+        known, {"a": {"2026-01-03"}}, {("a", "2026-01-05"): Fingerprint(7, "0d")}
+    )
     assert told == {("a", "2026-01-02"): "5:0a", ("a", "2026-01-05"): "7:0d"}
 
 

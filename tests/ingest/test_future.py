@@ -14,7 +14,7 @@ from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from jobs.state import status
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
@@ -67,7 +67,7 @@ class Site:
 
     def run(self) -> None:
         self.runs += 1
-        run(
+        run_stages(
             Run(
                 self.lake,
                 self.settings,

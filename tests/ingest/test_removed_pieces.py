@@ -239,7 +239,7 @@ def test_lines_after_a_removed_heading_keep_their_columns(tmp_path: Path) -> Non
     asked = Observatory(operator=[made.operator])
 
     def last_piece() -> pl.DataFrame:
-        *_, piece = batches.landed(FS, f"{made.lake}/landing", asked, [made.operator])
+        *_, piece = batches.landed_pieces(FS, f"{made.lake}/landing", asked, [made.operator])
         [part] = ranges_of([piece])
         [parsed] = read_ranges(FS, [part], "1")
         return parsed.rows["rspamd_clickhouse"]

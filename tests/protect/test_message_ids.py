@@ -56,7 +56,7 @@ def test_each_verdict_of_spamd_is_joined_to_its_message() -> None:
         )
         bronze[kernel.NAME] = kernel.assemble(rows).collect()
     sent, said = (
-        assembling.assembled(f"silver.{name}", bronze, DOOR) for name in ("transmission", "verdict")
+        assembling.assemble_rows(f"silver.{name}", bronze, DOOR) for name in ("transmission", "verdict")
     )
     assert said.height == 21
     assert set(said["message_id_hash"]) <= set(sent["message_id_hash"])

@@ -14,11 +14,11 @@ import pytest
 from rich.cells import cell_len
 
 from jobs.reconcile import eximstats, pflogsumm
-from jobs.reconcile.command import Reconciled, reconciled
+from jobs.reconcile.command import Reconciled, reconcile_logs
 from jobs.reconcile.counts import Bridge, Step
 from jobs.sniff.files import logs_of
-from jobs.sniff.recognising import separated
-from jobs.sniff.survey import look
+from jobs.sniff.recognising import separate_files
+from jobs.sniff.survey import survey_log
 from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of
 
@@ -66,25 +66,25 @@ def steps(bridge: Bridge) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def lab() -> Reconciled:
     """The lab's log, beside what pflogsumm printed of it."""
-    return reconciled([str(MAIL)], PRINTED)
+    return reconcile_logs([str(MAIL)], PRINTED)
 
 
 # --- the other programs' figures -------------------------------------------------------------------------
 
 
 def test_pflogsumms_totals_are_read() -> None:
-    assert pflogsumm.figures(PRINTED).counts == FIGURES
+    assert pflogsumm.read_figures(PRINTED).counts == FIGURES
 
 
 def test_pflogsumm_itself_says_the_same_where_it_is_installed() -> None:
     """Elsewhere what it printed once stands for it."""
-    printed = pflogsumm.run([MAIL.read_bytes()]) if pflogsumm.version() else PRINTED
-    assert pflogsumm.figures(printed).counts == FIGURES
+    printed = pflogsumm.run_program([MAIL.read_bytes()]) if pflogsumm.read_version() else PRINTED
+    assert pflogsumm.read_figures(printed).counts == FIGURES
 
 
 def test_large_totals_are_rounded() -> None:
     text = "Grand Totals\n\n   1234k  received\n     12m  delivered\n    600k  deferred  (700k deferrals)\n"
-    found = pflogsumm.figures(text)
+    found = pflogsumm.read_figures(text)
     assert found.counts == {
         "received": 1234 << 10,
         "delivered": 12 << 20,
@@ -100,13 +100,13 @@ def test_large_totals_are_rounded() -> None:
 
 def test_eximstats_totals_are_read() -> None:
     wanted = {"received": 20, "delivered": 24, "rejected": 16, "temp_rejected": 1}
-    assert eximstats.figures(EXIMSTATS).counts == wanted
+    assert eximstats.read_figures(EXIMSTATS).counts == wanted
 
 
 @pytest.mark.parametrize("program", [pflogsumm, eximstats])
 def test_what_has_no_totals_is_refused(program: object) -> None:
     with pytest.raises(Exception, match="printed no totals that could be read"):
-        program.figures("something else\n")  # type: ignore[attr-defined]
+        program.read_figures("something else\n")  # type: ignore[attr-defined]
 
 
 def test_each_kind_of_line_is_counted_as_pflogsumm_counts_it() -> None:
@@ -131,7 +131,7 @@ def test_each_kind_of_line_is_counted_as_pflogsumm_counts_it() -> None:
         "2026-11-24T14:16:28.1+00:00 mx1 postfix/smtpd[7]: 4jYl: client=x[192.0.2.1]": "received",
     }
     frame = pl.DataFrame({"offset": range(len(lines)), "line": list(lines)})
-    assert dict(zip(lines, pflogsumm.read(frame)["kind"], strict=True)) == lines
+    assert dict(zip(lines, pflogsumm.read_lines(frame)["kind"], strict=True)) == lines
 
 
 # --- from one count to the other -------------------------------------------------------------------------
@@ -163,8 +163,8 @@ def test_this_projects_counts_are_those_of_sniff(log: Path) -> None:
     """Which are those of a run (tests/whole/test_sniff_equals_run.py)."""
     until = time.monotonic() + 600
     logs, _ = logs_of([str(log)], until)
-    ((one, recognised),) = separated(logs[0])[0]
-    *_, last = look(one, recognised, until)
+    ((one, recognised),) = separate_files(logs[0])[0]
+    *_, last = survey_log(one, recognised, until)
     assert last.units is not None
     outcomes = {key[3]: 0 for key in last.units.units}
     for (_, unit, stage, outcome), count in last.units.units.items():
@@ -172,7 +172,7 @@ def test_this_projects_counts_are_those_of_sniff(log: Path) -> None:
         outcomes[f"{outcome} early"] = outcomes.get(f"{outcome} early", 0) + (
             round(count) if unit in ("recipient", "attempt") and stage != "delivery" else 0
         )
-    found = by_kind(reconciled([str(log)]))
+    found = by_kind(reconcile_logs([str(log)]))
     assert found["received"].ours == last.units.total("message")
     assert found["delivered"].ours == outcomes.get("delivered", 0) + outcomes.get("tagged", 0)
     early = outcomes.get("rejected early", 0), outcomes.get("deferred early", 0)
@@ -202,7 +202,7 @@ def test_a_log_with_holes_is_explained_as_well(seed: int, tmp_path: Path) -> Non
     lines = text_of("lagoon-mail") if seed % 2 else MAIL.read_text().splitlines(keepends=True)
     file = tmp_path / "mail.log"
     file.write_text("".join(line for line in lines if choose.random() < choose.choice([0.5, 0.7, 0.9])))
-    found = reconciled([str(file)])
+    found = reconcile_logs([str(file)])
     assert [bridge.kind for bridge in found.bridges if bridge.unexplained] == []
     assert all(bridge.theirs in (None, bridge.lines) for bridge in found.bridges)
 
@@ -210,7 +210,7 @@ def test_a_log_with_holes_is_explained_as_well(seed: int, tmp_path: Path) -> Non
 def test_a_copy_of_the_log_counts_once_here(tmp_path: Path) -> None:
     (tmp_path / "mail.log").write_bytes(MAIL.read_bytes())
     (tmp_path / "syslog").write_bytes(b"Nov 24 14:16:12 mx1 kernel: up\n" + MAIL.read_bytes())
-    found = reconciled([str(tmp_path / "mail.log"), str(tmp_path / "syslog")])
+    found = reconcile_logs([str(tmp_path / "mail.log"), str(tmp_path / "syslog")])
     delivered = by_kind(found)["delivered"]
     assert (delivered.lines, delivered.ours) == (2 * 182, 118)
     assert steps(delivered)["lines that another file holds, too, count once"] == -182
@@ -218,13 +218,13 @@ def test_a_copy_of_the_log_counts_once_here(tmp_path: Path) -> None:
 
 
 def test_a_form_that_pflogsumm_does_not_read() -> None:
-    found = by_kind(reconciled([str(LAB / "postfix" / "mail.rfc5424.log")]))
+    found = by_kind(reconcile_logs([str(LAB / "postfix" / "mail.rfc5424.log")]))
     assert steps(found["delivered"]) == {"lines in a form that pflogsumm does not read": 118}
     assert not any(bridge.unexplained for bridge in found.values())
 
 
 def test_what_the_filters_log_names_is_told(lab: Reconciled) -> None:
-    beside = reconciled([str(MAIL), str(LAB / "postfix" / "rspamd.log")], PRINTED)
+    beside = reconcile_logs([str(MAIL), str(LAB / "postfix" / "rspamd.log")], PRINTED)
     refused = by_kind(beside)["rejected"]
     assert refused.ours == by_kind(lab)["rejected"].ours + 2
     assert steps(refused)["recipients that the filter's log names, and the server's does not"] == 2
@@ -232,7 +232,7 @@ def test_what_the_filters_log_names_is_told(lab: Reconciled) -> None:
 
 
 def test_exims_log_beside_eximstats() -> None:
-    found = by_kind(reconciled([str(LAB / "exim" / "mainlog")], EXIMSTATS))
+    found = by_kind(reconcile_logs([str(LAB / "exim" / "mainlog")], EXIMSTATS))
     assert {kind: (bridge.theirs, bridge.lines) for kind, bridge in found.items()} == {
         "received": (20, 20),
         "delivered": (24, 24),
@@ -249,7 +249,7 @@ def test_exims_log_beside_eximstats() -> None:
 
 def test_a_difference_without_a_rule_is_unexplained() -> None:
     wrong = PRINTED.replace("    182   delivered", "    189   delivered")
-    found = by_kind(reconciled([str(MAIL)], wrong))
+    found = by_kind(reconcile_logs([str(MAIL)], wrong))
     assert {kind: bridge.unexplained for kind, bridge in found.items() if bridge.unexplained} == {
         "delivered": -7
     }
@@ -267,7 +267,7 @@ def test_the_command_on_80_columns(observatory: Command) -> None:
     words = " ".join(told.out.split())
     assert "delivered 182 118 recipients, delivered or tagged" in words
     assert "delivered: from 182 to 118 -42 hops fold: to a filter and back is one message" in words
-    assert told.out.splitlines()[-1 if pflogsumm.version() else -3] == "unexplained: 0"
+    assert told.out.splitlines()[-1 if pflogsumm.read_version() else -3] == "unexplained: 0"
 
 
 @pytest.mark.usefixtures("absent")

@@ -19,7 +19,7 @@ from jobs.gold import (
     spam_volume_daily,
 )
 from jobs.report.gather import gather_figures
-from jobs.silver.transit import CARRIERS, transit
+from jobs.silver.transit import CARRIERS, transit_code
 from tests.gold.test_merge_law import OPERATORS, row_of
 from tests.support.examples import examples
 
@@ -51,7 +51,7 @@ def figures_of(rows: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
     """The figures of a page on these messages."""
     own = pl.Series([row.pop("is_own_recipient") for row in rows], dtype=pl.Boolean)
     message = rows_frame(rows, "silver.message").with_columns(is_own_recipient=own)
-    message = message.with_columns(transit_code=transit()).drop("is_own_recipient")
+    message = message.with_columns(transit_code=transit_code()).drop("is_own_recipient")
     given_ = {"message": message, "definition": reference_table("ref.definition")}
     source = spam_source_daily.transform(**given_)
     made = {

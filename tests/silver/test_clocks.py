@@ -11,7 +11,15 @@ import polars as pl
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
-from jobs.silver.clocks import Apart, Step, blamed, compared, marks_of_mails, marks_of_verdicts, remedy
+from jobs.silver.clocks import (
+    Apart,
+    Step,
+    compare_logs,
+    find_remedy,
+    find_wrong_logs,
+    marks_of_mails,
+    marks_of_verdicts,
+)
 from tests.support import clock_layouts
 from tests.support.clock_layouts import FILTERS, KINDS, SERVERS, Log, Mail, counts, silver_of
 from tests.support.examples import examples
@@ -62,8 +70,8 @@ def found_in(
 ) -> tuple[list[Apart], list[tuple[object, ...]]]:
     """The clocks that are wrong, and the counts."""
     sent, said, messages = silver_of(logs, mails, parts)
-    pairs = compared(marks_of_mails(sent.lazy()).collect(), marks_of_verdicts(said.lazy()).collect())
-    return blamed(pairs), counts(messages)
+    pairs = compare_logs(marks_of_mails(sent.lazy()).collect(), marks_of_verdicts(said.lazy()).collect())
+    return find_wrong_logs(pairs), counts(messages)
 
 
 def shift_of(log: Log, mail: Mail) -> float:
@@ -94,7 +102,7 @@ def test_the_ids_show_by_how_much_clocks_disagree(layout: tuple[list[Log], list[
             mended.append(log if far == 0 else replace(log, time_zone=log.zone, clock_offset=log.ahead_s))
             continue
         each = named[log.name]
-        made = remedy(each.steps, log.time_zone, log.clock_offset, has_zone=KINDS[log.kind][2])
+        made = find_remedy(each.steps, log.time_zone, log.clock_offset, has_zone=KINDS[log.kind][2])
         zone = made.time_zone or log.time_zone
         offset = log.clock_offset if made.clock_offset is None else made.clock_offset
         mended.append(replace(log, time_zone=zone, clock_offset=offset))
@@ -111,7 +119,7 @@ def test_the_order_of_marks_changes_nothing(layout: tuple[list[Log], list[Mail]]
     sent, said, _ = silver_of(logs, mails)
     homes, seen = marks_of_mails(sent.lazy()).collect(), marks_of_verdicts(said.lazy()).collect()
     shuffled = (frame.sample(fraction=1, shuffle=True, seed=seed) for frame in (homes, seen))
-    assert compared(*shuffled) == compared(homes, seen)
+    assert compare_logs(*shuffled) == compare_logs(homes, seen)
 
 
 def test_ids_that_come_again_by_chance_are_no_clock() -> None:
@@ -124,19 +132,19 @@ def test_ids_that_come_again_by_chance_are_no_clock() -> None:
     kept = pl.col("nr") % 12 > 0
     moved = pl.col("first_at") + pl.duration(minutes=97 * pl.col("nr"))
     mixed = seen.with_row_index("nr").with_columns(first_at=pl.when(kept).then("first_at").otherwise(moved))
-    (pair,) = compared(homes, mixed.drop("nr"))
+    (pair,) = compare_logs(homes, mixed.drop("nr"))
     assert (pair.is_wrong, pair.ids, pair.apart) == (False, 200, 16)
 
 
 def test_a_zone_of_the_operators_country_goes_before_others() -> None:
     winter, summer = (dt.datetime(2026, month, 5, tzinfo=dt.UTC) for month in (1, 7))
     steps = [Step(3601, 50, winter, winter), Step(7202, 50, summer, summer)]
-    assert remedy(steps, "UTC", likely=["Europe/Zurich"]).time_zone == "Europe/Zurich"
-    assert "Europe/Paris" in remedy(steps, "UTC").fitting
-    assert remedy(steps[:1], "UTC").time_zone == "Etc/GMT-1"
+    assert find_remedy(steps, "UTC", likely=["Europe/Zurich"]).time_zone == "Europe/Zurich"
+    assert "Europe/Paris" in find_remedy(steps, "UTC").fitting
+    assert find_remedy(steps[:1], "UTC").time_zone == "Etc/GMT-1"
     # An offset that is no zone's, and one that its stamps state, are the clock's.
-    assert remedy([Step(1800, 50, winter, winter)], "UTC").clock_offset == 1800
-    assert remedy(steps[:1], "UTC", 30, has_zone=False).clock_offset == 3631
+    assert find_remedy([Step(1800, 50, winter, winter)], "UTC").clock_offset == 1800
+    assert find_remedy(steps[:1], "UTC", 30, has_zone=False).clock_offset == 3631
     # A clock that jumped has no remedy.
-    jumped = remedy([Step(4000, 50, winter, winter), Step(-3000, 50, summer, summer)], "UTC")
+    jumped = find_remedy([Step(4000, 50, winter, winter), Step(-3000, 50, summer, summer)], "UTC")
     assert (jumped.time_zone, jumped.clock_offset) == (None, None)

@@ -23,11 +23,11 @@ from jobs.formats.format import SILVER
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.ingest.reading import Range, parse_block, read_documents
 from jobs.silver import copies, repeats
-from jobs.silver.assembling import assembled, settled
+from jobs.silver.assembling import assemble_rows, settle_rows
 from jobs.silver.bucketing import bucket_of
 from jobs.silver.event_identity import is_line
 from jobs.silver.pipeline import count_once
-from jobs.sniff.silver import DOOR, totals
+from jobs.sniff.silver import DOOR, count_silver
 from jobs.sniff.tally import OPERATOR
 from tests.support.examples import examples
 from tests.support.mixed import PROFILE
@@ -76,7 +76,7 @@ def together(*files: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
 
 def times_of(rows: dict[str, pl.DataFrame]) -> tuple[dt.datetime, dt.datetime]:
     """The first and last second of a file; of one without rows a time of its own."""
-    found = pl.concat(copies.extents(frame, name) for name, frame in rows.items())
+    found = pl.concat(copies.file_extents(frame, name) for name, frame in rows.items())
     if found.is_empty():
         return (NEWEST, NEWEST)
     return found["first_at"].min(), found["last_at"].max()  # type: ignore[return-value]
@@ -89,7 +89,7 @@ def silver(bronze: dict[str, pl.DataFrame]) -> tuple[Counter[str], pl.DataFrame]
     # A call without an id has its place for one.
     of_place = [*OF_PLACE, *(["queue_key"] if "asterisk" in bronze else [])]
     for table in SILVER:
-        frame = assembled(table, formats, DOOR).drop(of_place, strict=False)
+        frame = assemble_rows(table, formats, DOOR).drop(of_place, strict=False)
         rows.update(f"{table} {sorted(row.items())}" for row in frame.to_dicts())
     return rows, found
 
@@ -191,9 +191,9 @@ def test_buckets_change_nothing(name: str) -> None:
     lines = lines_of(log, 3)
     files = [read(log, "a", *each) for each in (("1", lines[: len(lines) * 3 // 4]), ("2", lines))]
     files.append(read(log, "b", lines=lines))
-    bronze = {each: settled(each, rows) for each, rows in together(*files).items()}
-    extents = pl.concat(copies.extents(rows, each) for each, rows in bronze.items())
-    logs, turned = copies.logs_of(extents), repeats.turns(extents)
+    bronze = {each: settle_rows(each, rows) for each, rows in together(*files).items()}
+    extents = pl.concat(copies.file_extents(rows, each) for each, rows in bronze.items())
+    logs, turned = copies.logs_of(extents), repeats.find_turns(extents)
     kept, counts = copies.counted_once(bronze, logs, turned)
     assert counts.height
     parts = []
@@ -204,17 +204,17 @@ def test_buckets_change_nothing(name: str) -> None:
         in_parts = pl.concat(part[each] for part, _ in parts)
         order = ["source_id", "stream_id", "offset", "first_at", "assembly_key"]
         assert_frame_equal(in_parts.sort(order), rows.sort(order).select(in_parts.columns))
-    assert_frame_equal(copies.summed(pl.concat(found for _, found in parts)), counts)
+    assert_frame_equal(copies.sum_counts(pl.concat(found for _, found in parts)), counts)
 
 
 def test_sniff_counts_as_a_run_does() -> None:
     for name in ("kannel", "postfix, ISO", "exim"):
         log = LOGS[name]
         lines = lines_of(log, 5)
-        whole = totals(read(log, lines=lines), {}, [])
+        whole = count_silver(read(log, lines=lines), {}, [])
         assert whole.transmissions
         files = [read(log, "a", *each) for each in (("1", lines), ("2", lines[len(lines) // 3 :]))]
-        assert totals(together(*files), {}, []) == whole
+        assert count_silver(together(*files), {}, []) == whole
 
 
 def test_two_hosts_stay_apart() -> None:

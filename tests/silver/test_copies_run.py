@@ -17,7 +17,7 @@ from jobs.silver.copies import TABLE
 from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from tests.support.filter_logs import lab
 from tests.support.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, operator_toml, rows_in, source_toml
 
@@ -61,7 +61,7 @@ def pulled_and_run(settings: config.Observatory) -> Run:
     lake = Lake(settings.lake.root)
     name = dt.datetime.now(dt.UTC).isoformat()
     work = Run(lake, settings, list(settings.operator), name, say=lambda text: None)
-    run(work)
+    run_stages(work)
     return work
 
 

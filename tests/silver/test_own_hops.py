@@ -19,8 +19,8 @@ from jobs.protect.addresses import is_own_address
 from jobs.protect.operators import Door
 from jobs.settings import config
 from jobs.sniff.files import logs_of
-from jobs.sniff.recognising import separated
-from jobs.sniff.survey import look
+from jobs.sniff.recognising import separate_files
+from jobs.sniff.survey import survey_log
 from jobs.stages.settings_tables import rows_of_operators
 from tests.support.whole_runs import operator_toml, source_toml
 
@@ -201,8 +201,8 @@ def test_sniff_counts_what_a_run_counts(site: Site, name: str) -> None:
     """It takes private addresses as own, which nobody set for `half-set`."""
     until = time.monotonic() + 3600
     logs, problems = logs_of([str(site.folder / f"{name}.log")], until)
-    ((log, recognised),) = separated(logs[0])[0]
-    *_, last = look(log, recognised, until)
+    ((log, recognised),) = separate_files(logs[0])[0]
+    *_, last = survey_log(log, recognised, until)
     assert not problems and last.units is not None
     without = site.recipients[name.removesuffix("-set")] if name.removesuffix("-set") in HOPS else None
     assert last.units.total("recipient") == (site.recipients[name] if without is None else without)

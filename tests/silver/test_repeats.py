@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.silver import copies, repeats
-from jobs.silver.assembling import assembled, settled
+from jobs.silver.assembling import assemble_rows, settle_rows
 from jobs.silver.bucketing import bucket_of
 from jobs.silver.pipeline import count_once
 from jobs.sniff.silver import DOOR
@@ -82,7 +82,7 @@ def test_a_file_that_was_appended_to_itself_counts_once(name: str) -> None:
         assert found == whole
         assert counts["copied_line_count"].sum() > 0
         formats, _ = count_once(read(LOGS[name], lines=lines * times))
-        keys = assembled("silver.transmission", formats, DOOR)["transmission_hash"]
+        keys = assemble_rows("silver.transmission", formats, DOOR)["transmission_hash"]
         assert keys.is_unique().all()
 
 
@@ -100,15 +100,17 @@ def test_pieces_and_buckets_change_nothing() -> None:
     for name in FEW:
         lines = LOGS[name].lines[:200]
         file = [*lines, *lines[20:180]]
-        bronze = {each: settled(each, rows) for each, rows in read(LOGS[name], lines=file).items()}
+        bronze = {each: settle_rows(each, rows) for each, rows in read(LOGS[name], lines=file).items()}
         third = pl.col("offset") * 3 // (sum(len(line) + 1 for line in file) + 1)
         extents = pl.concat(
-            copies.extents(rows.filter(third == n), each) for each, rows in bronze.items() for n in range(3)
+            copies.file_extents(rows.filter(third == n), each)
+            for each, rows in bronze.items()
+            for n in range(3)
         )
-        logs, turned = copies.logs_of(extents), repeats.turns(extents)
-        whole = pl.concat(copies.extents(rows, each) for each, rows in bronze.items())
+        logs, turned = copies.logs_of(extents), repeats.find_turns(extents)
+        whole = pl.concat(copies.file_extents(rows, each) for each, rows in bronze.items())
         order = turned.columns
-        assert_frame_equal(turned.sort(order), repeats.turns(whole).sort(order))
+        assert_frame_equal(turned.sort(order), repeats.find_turns(whole).sort(order))
         kept, counts = copies.counted_once(bronze, logs, turned)
         assert counts.height
         buckets = [
@@ -120,7 +122,7 @@ def test_pieces_and_buckets_change_nothing() -> None:
             in_parts = pl.concat(part[each].select(rows.columns) for part, _ in found)
             order = ["source_id", "stream_id", "offset", "first_at", "assembly_key"]
             assert_frame_equal(in_parts.sort(order), rows.sort(order).select(in_parts.columns))
-        assert_frame_equal(copies.summed(pl.concat(each for _, each in found)), counts)
+        assert_frame_equal(copies.sum_counts(pl.concat(each for _, each in found)), counts)
 
 
 def test_two_hosts_clocks_turn_nothing_back() -> None:

@@ -20,7 +20,7 @@ from jobs.gold.counting import count_units
 from jobs.protect import pseudonym_keys, pseudonyms
 from jobs.protect.operators import Door, Own
 from jobs.protect.rules import load_rules
-from jobs.silver.assembling import assembled
+from jobs.silver.assembling import assemble_rows
 from jobs.silver.pipeline import make_messages_in_memory
 from tests.support.examples import examples
 
@@ -58,7 +58,7 @@ def of_logs(**logs: list[str]) -> pl.DataFrame:
     kernels = {"exim": exim, "spamassassin": spamassassin}
     rows = {name: bronze(kernels[name], lines, name) for name, lines in logs.items()}
     transmission, verdict = (
-        assembled(table, rows, DOOR) for table in ("silver.transmission", "silver.verdict")
+        assemble_rows(table, rows, DOOR) for table in ("silver.transmission", "silver.verdict")
     )
     knowledge = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
     return make_messages_in_memory(transmission, verdict, knowledge).table("silver.message")

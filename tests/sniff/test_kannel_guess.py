@@ -14,7 +14,7 @@ from jobs.formats.kannel import own_layouts as kannel
 from jobs.proposal.from_logs import propose_from_logs
 from jobs.proposal.settings_text import ASSUMED, proposed_answers, settings_text
 from jobs.sniff.files import logs_of
-from jobs.sniff.recognising import separated
+from jobs.sniff.recognising import separate_files
 from tests.support.examples import examples
 from tests.support.in_process import command_line_of
 
@@ -109,7 +109,7 @@ def test_fields_that_a_format_leaves_in_the_text_are_no_format(tmp_path: Path) -
     found = propose_from_logs([str(file)])
     assert (found.sources, len(found.unknown)) == ([], 1)
     logs, _ = logs_of([str(file)], 1e9)
-    ((_, recognised),), _ = separated(logs[0])
+    ((_, recognised),), _ = separate_files(logs[0])
     assert recognised[0].format is None
 
 

@@ -34,10 +34,10 @@ from jobs.formats.format import DocumentFormat, LineFormat, Profiles
 from jobs.ingest import reading as pieces
 from jobs.settings import config
 from jobs.sniff import documents, figures, proposal, reading, tally, zones
-from jobs.sniff.command import sniff
+from jobs.sniff.command import sniff_files
 from jobs.sniff.files import File, Problem, logs_of
-from jobs.sniff.recognising import separated
-from jobs.sniff.survey import Answer, look
+from jobs.sniff.recognising import separate_files
+from jobs.sniff.survey import Answer, survey_log
 from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.in_process import command_line_of
@@ -57,10 +57,10 @@ def answers(*files: object, seconds: float = FOREVER) -> list[Answer]:
     assert problems == []
     found = []
     for log in logs:
-        parts, problems = separated(log)
+        parts, problems = separate_files(log)
         assert problems == []
         for part, recognised in parts:
-            *_, last = look(part, recognised, until)
+            *_, last = survey_log(part, recognised, until)
             assert last.is_final
             found.append(last)
     return found
@@ -85,7 +85,7 @@ class Told:
         out, err = io.StringIO(), io.StringIO()
         self.error = ""
         try:
-            sniff(
+            sniff_files(
                 [str(file) for file in files],
                 time.monotonic() + seconds,
                 is_json,
@@ -236,10 +236,10 @@ def test_units_are_those_of_silver(log: Path, monkeypatch: pytest.MonkeyPatch) -
     read = answer(log)
     assert read.tally is not None
     bronze = {
-        name: assembling.settled(name, part_rows) for name, part_rows in read.tally.bronze_rows().items()
+        name: assembling.settle_rows(name, part_rows) for name, part_rows in read.tally.bronze_rows().items()
     }
     rows, verdict = (
-        assembling.assembled(f"silver.{name}", bronze, DOOR) for name in ("transmission", "verdict")
+        assembling.assemble_rows(f"silver.{name}", bronze, DOOR) for name in ("transmission", "verdict")
     )
     knowledge = rows_frame([], "silver.operator_knowledge")
     found = (
@@ -288,7 +288,7 @@ def test_a_filter_between_the_lines_names_the_recipients_of_a_refused_message(tm
 
 def blocks_of(file: File, until: float = FOREVER) -> tuple[list[reading.Block], reading.Progress]:
     progress = reading.Progress()
-    return list(reading.blocks(file, progress, lambda: time.monotonic() + until)), progress
+    return list(reading.read_blocks(file, progress, lambda: time.monotonic() + until)), progress
 
 
 @examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -325,7 +325,7 @@ def test_blocks_are_the_file_each_line_once(
 
 @given(st.integers(1, 400))
 def test_the_order_of_blocks_is_everyone_once_and_spread_whenever_it_stops(count: int) -> None:
-    order = reading.spread(count)
+    order = reading.spread_order(count)
     assert sorted(order) == list(range(count))
     for size in range(3, count):
         places = sorted(order[:size])
@@ -402,8 +402,8 @@ def test_the_time_is_kept_and_the_first_answer_comes_from_the_first_block(tmp_pa
     path = tmp_path / "mail.log"
     path.write_bytes(many(40_000))
     logs, _ = logs_of([str(path)], FOREVER)
-    ((log, recognised),), _ = separated(logs[0])
-    steps = look(log, recognised, time.monotonic())
+    ((log, recognised),), _ = separate_files(logs[0])
+    steps = survey_log(log, recognised, time.monotonic())
     first = next(steps)
     assert (first.format, first.is_final) == ("postfix", False)
     # Both ends are known before anything between them is read.
@@ -752,16 +752,16 @@ def test_lines_of_json_are_drafted_no_profile(tmp_path: Path) -> None:
 
 
 def test_figures_say_no_more_than_is_known() -> None:
-    assert [figures.rounded(count) for count in (0.4, 999, 1234.5, 99_960, 1_234_567)] == [
+    assert [figures.format_rounded(count) for count in (0.4, 999, 1234.5, 99_960, 1_234_567)] == [
         "0", "999", "1,230", "100,000", "1,230,000"
     ]  # fmt: skip
     # All and nothing are said only where it is so.
-    assert [figures.percent(share) for share in (1.0, 0.99999, 0.5, 0.0000001, 0.0)] == [
+    assert [figures.format_percent(share) for share in (1.0, 0.99999, 0.5, 0.0000001, 0.0)] == [
         "100%", "99.9%", "50.0%", "0.1%", "0%"
     ]  # fmt: skip
     assert figures.bytes_of(999) == "999 bytes" and figures.bytes_of(1_500_000) == "1.5 MB"
-    assert figures.duration(dt.timedelta(hours=40)) == "1.7 days"
-    assert figures.duration(dt.timedelta(seconds=7)) == "7 seconds"
+    assert figures.format_duration(dt.timedelta(hours=40)) == "1.7 days"
+    assert figures.format_duration(dt.timedelta(seconds=7)) == "7 seconds"
 
 
 @pytest.mark.parametrize(
@@ -790,7 +790,7 @@ def test_a_source_is_named_by_its_file_or_folder(url: str, name: str) -> None:
     ],
 )
 def test_delimiters(texts: list[str], found: tuple[str, int] | None) -> None:
-    assert proposal.delimiter(texts) == found
+    assert proposal.find_delimiter(texts) == found
 
 
 # --- bad input -----------------------------------------------------------------------------------------
@@ -1099,7 +1099,7 @@ def test_a_kernel_may_tell_the_offset_of_its_ids_itself() -> None:
 
 
 def test_calls_are_a_unit_of_their_own() -> None:
-    from jobs.sniff.silver import units
+    from jobs.sniff.silver import count_units
 
     calls = [("t", "rejected"), ("t", "rejected"), ("u", "delivered")]
     rows = pl.DataFrame(
@@ -1109,7 +1109,7 @@ def test_calls_are_a_unit_of_their_own() -> None:
             for stream, outcome in calls
         ]
     )  # fmt: skip
-    assert units(rows, {"t": 2.0, "u": 1.0}) == {
+    assert count_units(rows, {"t": 2.0, "u": 1.0}) == {
         ("VOICE_IP", "call", "envelope", "rejected"): 4.0,
         ("VOICE_IP", "call", "envelope", "delivered"): 1.0,
     }

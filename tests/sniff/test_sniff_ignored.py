@@ -19,9 +19,9 @@ from jobs.core.lines import frame_lines
 from jobs.formats import Source, exim, jasmin, postfix, rspamd, sendmail
 from jobs.formats.sip import kamailio
 from jobs.ingest.reading import Range, parse_block
-from jobs.silver.assembling import assembled
+from jobs.silver.assembling import assemble_rows
 from jobs.silver.pipeline import count_once
-from jobs.sniff.command import sniff
+from jobs.sniff.command import sniff_files
 from jobs.sniff.ignored import look_like_refusals
 from jobs.sniff.silver import DOOR
 from jobs.sniff.tally import OPERATOR
@@ -36,14 +36,14 @@ NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 def told(path: Path, has_ignored: bool = True, width: int = 80) -> str:
     out = io.StringIO()
     console = Console(file=out, width=width)
-    sniff([str(path)], time.monotonic() + 3600, False, console, console, has_ignored=has_ignored)
+    sniff_files([str(path)], time.monotonic() + 3600, False, console, console, has_ignored=has_ignored)
     return out.getvalue()
 
 
 def as_json(path: Path, has_ignored: bool = True) -> dict[str, Any]:
     out = io.StringIO()
     console = Console(file=out)
-    sniff([str(path)], time.monotonic() + 3600, True, console, console, has_ignored=has_ignored)
+    sniff_files([str(path)], time.monotonic() + 3600, True, console, console, has_ignored=has_ignored)
     (log,) = json.loads(out.getvalue())["logs"]
     return dict(log)
 
@@ -162,7 +162,7 @@ def test_refusals_of_policy_services_are_the_servers_alone(tmp_path: Path, prefi
     part = Range("", 0, path.stat().st_size, "piece", 0, about, format="postfix")
     rows = parse_block(frame_lines(path.read_bytes(), 0), part, "postfix", "batch").rows
     formats, _ = count_once(rows)
-    found = assembled("silver.transmission", formats, DOOR).sort("first_at")
+    found = assemble_rows("silver.transmission", formats, DOOR).sort("first_at")
     assert found.select("outcome_code", "countermeasure_code").rows() == [each[3] for each in SERVICES]
     assert found["is_antispam"].all()
 

@@ -47,7 +47,7 @@ def test_a_broken_rule_holds_with_table_rule_count_and_keys() -> None:
     days = [{"period_date": dt.date(2026, 11, day)} for day in range(1, 6)]
     (found,) = checks.check_rows(frame(ROW, *({"spam_possible": 11} | day for day in days)), TABLE)
     with pytest.raises(ValidationHeld) as error:
-        checks.refuse([found])
+        checks.refuse_broken([found])
     first, *examples = str(error.value).splitlines()
     assert first == (
         "gold.spam_volume_daily: rule possible_within_units is broken on 5 rows; the table stays as it was."
@@ -56,7 +56,7 @@ def test_a_broken_rule_holds_with_table_rule_count_and_keys() -> None:
     assert all("operator_id=a, period_date=2026-11-0" in example for example in examples)
     assert all("definition_code=OPERATOR" in example for example in examples)
     assert error.value.exit_code == 1
-    checks.refuse([])
+    checks.refuse_broken([])
 
 
 def test_broken_rows_hold_back_their_operator_alone() -> None:
@@ -91,7 +91,7 @@ def test_a_key_that_occurs_twice_holds() -> None:
     rows = frame(ROW, {"units": 8}, {"units": 9}, {"stage_code": "connect"})
     (found,) = checks.check_rows(rows, TABLE)
     assert (found.rule, found.violations) == ("key_unique", 2)
-    assert checks.message(TABLE, found.rule, 2, found.examples).splitlines()[0] == (
+    assert checks.format_broken(TABLE, found.rule, 2, found.examples).splitlines()[0] == (
         "gold.spam_volume_daily: rule key_unique is broken on 2 rows; the table stays as it was."
     )
     assert (found.examples[0]["stage_code"], found.examples[0]["outcome_code"]) == ("content", "rejected")
@@ -109,7 +109,7 @@ def test_a_key_may_occur_once_in_each_period() -> None:
 def test_who_is_held_back_reads_what_the_rule_says_and_what_to_do() -> None:
     *_, rule = ledger.ledger_rules(5, 10)
     examples = [{"operator_id": "lab", "source_id": "mx1"}]
-    told = checks.message("bronze.file", rule.name, 1, examples, rule.says)
+    told = checks.format_broken("bronze.file", rule.name, 1, examples, rule.says)
     assert told.splitlines() == [
         "bronze.file: rule quarantine_within_limit is broken on 1 row; the table stays as it was.",
         "  It says: at most 5% of a source's lines are quarantined (limits.quarantined_pct), or fewer than 10"

@@ -202,12 +202,12 @@ def test_a_table_that_a_dead_run_wrote_is_left_alone(site: Often) -> None:
 @pytest.mark.long
 def test_the_records_of_many_runs_are_read_from_few_files(site: Often) -> None:
     runs = site.lake.read("meta.run").sort("finished_at")
-    state = record.state(site.lake, (*SILVER, *GOLD))
+    state = record.read_state(site.lake, (*SILVER, *GOLD))
     site.vacuum(1)
     assert len(site.lake.files("meta.run")) <= 2
     again = site.lake.read("meta.run").sort("finished_at")
     assert again.filter(pl.col("stage_name") != "vacuum").equals(runs)
-    assert record.state(site.lake, (*SILVER, *GOLD)) == state
+    assert record.read_state(site.lake, (*SILVER, *GOLD)) == state
     assert read_contract("meta.run").partition_by == ()
 
 
@@ -221,9 +221,9 @@ def recorded(root: Path, count: int) -> Lake:
 def test_small_files_become_one_and_a_log_begins_anew(tmp_path: Path) -> None:
     lake = recorded(tmp_path / "lake", 8)
     runs, log = lake.read("meta.run").sort("run_id"), Path(lake.path("meta.run"), "_delta_log")
-    assert compaction.crowded(lake, "meta.run") == [{}]
-    compaction.compact(lake, "meta.run")
-    assert compaction.crowded(lake, "meta.run") == []
+    assert compaction.crowded_partitions(lake, "meta.run") == [{}]
+    compaction.compact_table(lake, "meta.run")
+    assert compaction.crowded_partitions(lake, "meta.run") == []
     [whole] = lake.files("meta.run")
     assert whole.rows == runs.height
     assert oct(os.stat(whole.path).st_mode & 0o777) == oct(0o600)

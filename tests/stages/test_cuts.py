@@ -73,9 +73,9 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
         rows: Counter[str] = Counter()
         with monkeypatch.context() as patch:
             patch.setattr(buckets, "bucket_count", lambda *arguments, count=count: count)
-            counted(patch, rows, hops, "candidates", 0)
-            counted(patch, rows, steps, "opened", 2)
-            counted(patch, rows, refusals, "followed", 0)
+            counted(patch, rows, hops, "find_parents", 0)
+            counted(patch, rows, steps, "open_rows", 2)
+            counted(patch, rows, refusals, "find_followed", 0)
             counted(patch, rows, refusals, "without_followed", 1)
             shares: list[float] = []
             engine = Noting()

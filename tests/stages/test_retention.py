@@ -29,7 +29,7 @@ from jobs.silver.frames import SILVER
 from jobs.stages import removed, renew, retention, vacuum, validations
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Outcome, Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from jobs.state.sources import source_rows
 from tests.ingest.test_future import message
 from tests.state.test_status import kept
@@ -102,11 +102,11 @@ class Site:
     def run(self, **how: Any) -> Outcome:
         self.run_id = f"r{len(self.lake.read('meta.run')):05d}"
         operators = list(self.settings.operator)
-        return run(Run(self.lake, self.settings, operators, self.run_id, say=lambda text: None, **how))
+        return run_stages(Run(self.lake, self.settings, operators, self.run_id, say=lambda text: None, **how))
 
     def vacuum(self, number: int, readers: dt.timedelta = NO_TIME) -> retention.Plan:
         run_id = f"v{number:03d}"
-        return vacuum.vacuum(self.lake, self.settings, ["a"], run_id, midnight(number).date(), readers)
+        return vacuum.vacuum_lake(self.lake, self.settings, ["a"], run_id, midnight(number).date(), readers)
 
     @property
     def streams(self) -> list[Stream]:
@@ -229,7 +229,7 @@ def test_every_removal_has_a_row(lived: Site) -> None:
     history = rows.filter(removal_code="history")
     assert set(history["operator_id"]) == {"_T"} and history["before_date"].null_count() == len(history)
     assert len(rows.select("run_id", "operator_id", "removed_from", "removal_code").unique()) == len(rows)
-    assert removed.before(lived.lake, "bronze") == {"a": day(38)}
+    assert removed.removed_before(lived.lake, "bronze") == {"a": day(38)}
     assert lived.lake.versions()[BRONZE] == lived.lake.version(BRONZE)
 
 
@@ -300,13 +300,13 @@ def test_quarantined_lines_whose_logs_are_gone_are_named(site: Site) -> None:
 
 @pytest.mark.long
 def test_renewing_says_what_is_lost(site: Site) -> None:
-    [told] = renew.lost(site.lake, site.settings)
+    [told] = renew.find_lost(site.lake, site.settings)
     for word in ("'a'", str(day(50)), "landing = 3"):
         assert word in told
-    renew.renew(site.lake, site.settings, is_anew=True)
+    renew.renew_lake(site.lake, site.settings, is_anew=True)
     assert site.lake.read("meta.retention").height
-    assert removed.before(site.lake, "silver") == {}
-    assert renew.lost(site.lake, site.settings) == [told]
+    assert removed.removed_before(site.lake, "silver") == {}
+    assert renew.find_lost(site.lake, site.settings) == [told]
     site.run()
     assert site.counted() == dict.fromkeys(LEFT, 2)
 
@@ -424,7 +424,7 @@ def test_what_an_unfinished_batch_needs_stays(again: Site, monkeypatch: pytest.M
     (again.logs / "mail.log").write_text(log_of(54))
     assert again.pull(54) == []
     with monkeypatch.context() as killed:
-        killed.setattr("jobs.stages.bronze_stage.ledger", lambda *given: 1 / 0)
+        killed.setattr("jobs.stages.bronze_stage.ledger_rows", lambda *given: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             again.run()
     before = again.days(BRONZE), [len(stream.pieces) for stream in again.streams]
@@ -440,7 +440,9 @@ def test_what_an_unfinished_batch_needs_stays(again: Site, monkeypatch: pytest.M
 @pytest.mark.long
 def test_what_silver_and_gold_have_not_taken_stays(again: Site) -> None:
     def stage(*names: str) -> None:
-        run(Run(again.lake, again.settings, list(again.settings.operator), "s", say=lambda text: None), names)
+        run_stages(
+            Run(again.lake, again.settings, list(again.settings.operator), "s", say=lambda text: None), names
+        )
 
     (again.logs / "mail.log").write_text(log_of(54))
     assert again.pull(54) == []
@@ -476,12 +478,12 @@ def test_results_of_rules_go_once_they_were_checked_again(tmp_path: Path) -> Non
     ):
         kept(folder, f"r{number}", operators, *((table, "rule", operators) for table in tables))
         os.utime(folder / "_validation" / f"r{number}.json", (midnight(number).timestamp(),) * 2)
-    before = validations.standing(site.lake.root, ["a", "b"])
+    before = validations.latest_results(site.lake.root, ["a", "b"])
     made = site.vacuum(10)
     found = {path.stem for path in (folder / "_validation").iterdir()}
     # The first three days are old; of the second nobody has checked the types since.
     assert found == {"r1", "r8", "r9"}
-    assert validations.standing(site.lake.root, ["a", "b"]) == before
+    assert validations.latest_results(site.lake.root, ["a", "b"]) == before
     (row,) = made.removals
     assert (row.table_name, row.files, row.first, row.last) == ("_validation", 3, day(1), day(4))
     assert site.lake.read("meta.retention")["removed_from"].to_list() == ["_validation"]
@@ -521,7 +523,7 @@ def test_the_command(again: Site, observatory: Observatory, monkeypatch: pytest.
     told = observatory("vacuum", "--config", again.file)
     assert (told.code, "Nothing to remove" in told.out) == (0, True)
     assert "[retention] landing " in told.out and "[lake] open_days " in told.out
-    later = retention.plan(again.lake, again.settings, ["a"], midnight(53).date(), NO_TIME)
+    later = retention.plan_retention(again.lake, again.settings, ["a"], midnight(53).date(), NO_TIME)
     assert {each.reason for each in later.removals} == {"history"}
     assert observatory("vacuum", "--config", again.file, "--operator", "b").code == 2
 

@@ -30,10 +30,10 @@ from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.silver.frames import SILVER
 from jobs.stages import buckets, checks, runner, staged
-from jobs.stages.batches import intend, pending_pieces
+from jobs.stages.batches import pending_pieces, record_intent
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
-from jobs.stages.runner import STAGES, run
+from jobs.stages.runner import STAGES, run_stages
 from tests.conftest import ROOT
 from tests.engine.test_engine import files_of_no_version
 from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed
@@ -77,7 +77,7 @@ def work_of(settings: config.Observatory, **more: Any) -> Run:
 
 def run_all(settings: config.Observatory, stages: Any = STAGES, **more: Any) -> Run:
     work = work_of(settings, **more)
-    run(work, stages)
+    run_stages(work, stages)
     return work
 
 
@@ -164,8 +164,8 @@ def test_what_a_dead_run_left_is_gone_after_the_next(
     # It had begun a batch, too.
     fs, area = manifest.open_landing(lake.root)
     pending = set(pending_pieces(lake, lake_copy, list(lake_copy.operator)))
-    intend(fs, area, "20260101T000000.0", pending)
-    assert run(work_of(lake_copy)).batches == ("20260101T000000.0",)
+    record_intent(fs, area, "20260101T000000.0", pending)
+    assert run_stages(work_of(lake_copy)).batches == ("20260101T000000.0",)
     assert not any(path.exists() for path in orphans)
     assert list((root / "_staging").iterdir()) == [] and list((root / "_intent").iterdir()) == []
     assert files_of_no_version(lake) == []
@@ -222,7 +222,7 @@ def test_a_run_that_fails_gives_back_its_room(
 
 
 def test_staging_is_its_owners_alone(tmp_path: Path) -> None:
-    with tasks.staging(str(tmp_path)) as staging:
+    with tasks.open_staging(str(tmp_path)) as staging:
         assert Path(staging.folder).stat().st_mode & 0o77 == 0
         assert Path(staging.folder).parent.stat().st_mode & 0o77 == 0
         assert tasks.is_locked(Path(staging.folder)) and not staging.others_died
@@ -263,7 +263,7 @@ def run_and_die(settings: config.Observatory, step: int, more: dict[str, Any]) -
 
 def killed(settings: config.Observatory, step: int, **more: Any) -> bool:
     """Run in a process of its own that is killed at a commit; whether it came to that."""
-    executor = embedded.started()
+    executor = embedded.start_executor()
     [process] = executor._processes.values()
     try:
         executor.submit(run_and_die, settings, step, more).result()
@@ -493,7 +493,7 @@ def test_a_rule_that_one_operator_breaks_in_silver_holds_it_alone(
     counted = lake.read("gold.spam_volume_daily")
     assert counted["units"].sum() > 0
     # What was held is done when it breaks no rule any more; the other operator's days stay as they are.
-    found = run(work_of(two))
+    found = run_stages(work_of(two))
     assert operators_in(lake, SILVER) == {"lab-sms", "lab-mail"} == operators_in(lake, GOLD)
     assert {name for table in TABLES for name in found.changed.get(table, {})} == {"lab-mail"}
     assert lake.read("gold.spam_volume_daily").filter(operator_id="lab-sms").equals(counted)
@@ -517,7 +517,7 @@ def test_a_rule_that_one_operator_breaks_in_gold_holds_it_alone(
         run_on(Inline(), two)
     assert operators_in(lake, SILVER) == {"lab-sms", "lab-mail"}
     assert operators_in(lake, GOLD) == {"lab-sms"}
-    assert {row[1] for row in record.state(lake, GOLD)} == {"lab-sms"}
-    found = run(work_of(two))
+    assert {row[1] for row in record.read_state(lake, GOLD)} == {"lab-sms"}
+    found = run_stages(work_of(two))
     assert operators_in(lake, GOLD) == {"lab-sms", "lab-mail"}
     assert {name for table in TABLES for name in found.changed.get(table, {})} == {"lab-mail"}

@@ -22,7 +22,7 @@ from jobs.engine.lake import Lake
 from jobs.formats import registry
 from jobs.settings import config
 from jobs.stages import checks
-from jobs.stages.validations import rule_counts, standing
+from jobs.stages.validations import latest_results, rule_counts
 from jobs.state import sources
 from jobs.state.late_records import format_remedy
 from jobs.state.sources import source_rows
@@ -394,7 +394,9 @@ def kept(folder: Path, name: str, operators: list[str], *results: tuple[str, str
 
 def breaking(folder: Path) -> set[tuple[str, str]]:
     """Each operator with a rule that its rows break."""
-    return {(who, each["rule"]) for each in standing(str(folder), ["a", "b"]) for who in each["operators"]}
+    return {
+        (who, each["rule"]) for each in latest_results(str(folder), ["a", "b"]) for who in each["operators"]
+    }
 
 
 def test_each_operators_rules_stand_as_they_were_last_checked(tmp_path: Path) -> None:
@@ -407,7 +409,7 @@ def test_each_operators_rules_stand_as_they_were_last_checked(tmp_path: Path) ->
     assert breaking(tmp_path) == {("a", "sum"), ("a", "key")}
     kept(tmp_path, "3", both, ("bronze.file", "ledger", []), (message, "code", ["a"]))
     assert breaking(tmp_path) == {("a", "sum"), ("a", "key"), ("a", "code")}
-    assert rule_counts(standing(str(tmp_path), ["a"])) == [
+    assert rule_counts(latest_results(str(tmp_path), ["a"])) == [
         ("bronze.file", 1, 0),
         (types, 1, 1),
         (volume, 1, 1),

@@ -17,7 +17,7 @@ from jobs.core.contracts import read_contract, reference_table, rows_frame
 from jobs.core.csv_tables import read_table, read_tables
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake, open_lake
-from jobs.engine.lock import writing
+from jobs.engine.lock import hold_lock
 from jobs.settings.config import Observatory
 from jobs.study import finding
 from jobs.study.estimate import finding_decisions, study_stage
@@ -440,7 +440,7 @@ def test_estimates_leave_out_what_was_decided(tmp_path: Path, monkeypatch: pytes
     setting = Observatory.model_validate({"lake": {"root": str(tmp_path / "lake")}})
     have = thousandfold(membership("EMAIL"))
     lake = open_lake(setting.lake.root)
-    with writing(lake.root, "test"):
+    with hold_lock(lake.root, "test"):
         for table in study_stage.GIVEN:
             lake.rewrite(have[table], table)
 
@@ -465,7 +465,7 @@ def test_estimates_leave_out_what_was_decided(tmp_path: Path, monkeypatch: pytes
     assert lake.versions()[finding_decisions.TABLE] == lake.version(finding_decisions.TABLE)
     # What was loaded stays; it is the estimates that leave it out.
     assert ODD in set(lake.read(ANSWERS)["respondent_id"])
-    with writing(lake.root, "test"):
+    with hold_lock(lake.root, "test"):
         given_now = given_in(have)
         of = Given("study.spam_volume", "2026-Q4", "EMAIL", ODD)
         for table, rows in leave_out(of, given_now, INDICATORS).items():

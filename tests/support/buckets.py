@@ -18,7 +18,7 @@ def assembled_in_buckets(
 ) -> Sequence[pl.DataFrame]:
     """The rows of a silver table in each bucket, before those that belong elsewhere move."""
     memory = pipeline.read_bronze(formats, Terms(door, count, tables=(table,)))
-    pipeline.assemble(memory)
+    pipeline.assemble_tables(memory)
     return [memory.kept(table, number) for number in range(count)]
 
 

@@ -15,7 +15,7 @@ from jobs.formats import Source
 from jobs.formats.registry import FORMATS
 from jobs.ingest.clock import correct_times
 from jobs.protect.operators import Door, Own
-from jobs.silver.assembling import assembled
+from jobs.silver.assembling import assemble_rows
 from jobs.silver.frames import MESSAGE
 from jobs.silver.pipeline import count_once, make_messages_in_memory
 from tests.support.filter_logs import frame_of
@@ -220,7 +220,7 @@ def silver_of(
     for log in logs:
         formats.setdefault(log.format, []).append(bronze_of(log, mails, parts))
     whole, _ = count_once({name: pl.concat(frames) for name, frames in formats.items()})
-    sent, said = (assembled(table, whole, DOOR) for table in ("silver.transmission", "silver.verdict"))
+    sent, said = (assemble_rows(table, whole, DOOR) for table in ("silver.transmission", "silver.verdict"))
     facts = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
     return sent, said, make_messages_in_memory(sent, said, facts).table(MESSAGE)
 

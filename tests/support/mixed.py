@@ -10,7 +10,7 @@ from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from tests.conftest import ROOT
 from tests.support.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, operator_toml, source_toml
 
@@ -123,5 +123,5 @@ def run_mixed(settings: config.Observatory) -> Run:
     pull_mixed(settings)
     lake, operators = Lake(settings.lake.root), list(settings.operator)
     work = Run(lake, settings, operators, "mixed", say=lambda text: None)
-    run(work)
+    run_stages(work)
     return work

@@ -9,7 +9,7 @@ from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from tests.conftest import ROOT
 
 
@@ -27,5 +27,5 @@ def run_again(settings: config.Observatory, only: str | None = None) -> Run:
     work = Run(
         Lake(settings.lake.root), settings, operators, f"{now:%Y%m%dT%H%M%S.%f}", say=lambda text: None
     )
-    run(work)
+    run_stages(work)
     return work

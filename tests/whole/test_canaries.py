@@ -23,10 +23,10 @@ from jobs.formats.shared.documents import frame_of as documents_of
 from jobs.ingest.pull import pull_operator
 from jobs.protect.operators import Door, Own
 from jobs.report.write import draw_report
-from jobs.silver.assembling import assembled
-from jobs.stages.checks import by_operator, message
+from jobs.silver.assembling import assemble_rows
+from jobs.stages.checks import by_operator, format_broken
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from jobs.submission.making import package_of
 from tests.support.canary_logs import canary_settings, source_of
 from tests.support.filter_logs import frame_of
@@ -68,7 +68,7 @@ def left_by(folder: Path, everywhere: bool) -> Left:
     said = pull_operator(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems
     assert everywhere or said == []
     lake = Lake(settings.lake.root)
-    run(Run(lake, settings, [operator], "canaries", say=said.append))
+    run_stages(Run(lake, settings, [operator], "canaries", say=said.append))
     draw_report(lake, settings, folder / "page")
     (folder / "package.zip").write_bytes(package_of(settings, operator, "2026-11", None).data)
     return Left(lake, folder, said)
@@ -113,7 +113,7 @@ def bronze_of(log: Canaries, entries: list[str]) -> tuple[pl.DataFrame, int]:
 def past_the_door(log: Canaries, bronze: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The rows of each silver table that the log has some for."""
     return {
-        table: assembled(table, {log.kernel: bronze}, DOOR)
+        table: assemble_rows(table, {log.kernel: bronze}, DOOR)
         for table, rows in SILVER.items()
         if getattr(KERNELS[log.kernel], rows)
     }
@@ -221,4 +221,4 @@ def test_no_canary_is_in_what_a_held_rule_tells(left: Left) -> None:
     for table in list_tables():
         if read_contract(table).layer in ("silver", "gold") and left.lake.exists(table):
             for each in by_operator(table, "never", left.lake.read(table)):
-                assert found_in(message(table, each.rule, each.violations, each.examples)) == set()
+                assert found_in(format_broken(table, each.rule, each.violations, each.examples)) == set()

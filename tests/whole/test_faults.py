@@ -29,7 +29,7 @@ from jobs.silver.frames import SILVER
 from jobs.stages import quality, runner
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from jobs.stages.settings_tables import read_reference
 from tests.conftest import KEY, ROOT
 from tests.support.whole_runs import (
@@ -107,7 +107,7 @@ def run_all(settings: config.Observatory) -> tuple[Run, list[str]]:
     for operator in settings.operator:
         problems += pull_operator(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems
     work = work_of(settings)
-    run(work)
+    run_stages(work)
     return work, problems
 
 
@@ -210,7 +210,7 @@ def test_a_wrong_format_holds_its_operator_alone_and_says_why(
     shown = ("silver.message", "gold.spam_volume_daily")
     before = {name: rows_in(copied.lake, shown, where=pl.col("operator_id") == name) for name in added}
     with pytest.raises(ValidationHeld) as held:
-        run(copied)
+        run_stages(copied)
     assert held.value.exit_code == 1
     message = str(held.value)
     for word in ("bronze.file", "quarantine_within_limit", "1 row", "operator_id=faulty", "source_id=wrong"):
@@ -234,7 +234,7 @@ def test_a_wrong_format_holds_its_operator_alone_and_says_why(
     ]
     again = work_of(copied.settings.model_copy(update={"operator": right}))
     again.requarantine = True
-    run(again, ["bronze", "silver"])
+    run_stages(again, ["bronze", "silver"])
     verdicts = again.lake.read("silver.verdict").filter(source_id="wrong").height
     assert verdicts == work.lake.read("silver.verdict").filter(source_id="filter").height > 0
 
@@ -258,7 +258,7 @@ def test_invalid_gold_leaves_gold_as_it_was(copied: Run, monkeypatch: pytest.Mon
     types = copied.lake.read("gold.spam_type_daily")
     broken = types.filter(pl.col("operator_id") == "lab-mail", pl.col("spam_possible") > 0)
     with pytest.raises(ValidationHeld) as held:
-        run(copied, ["gold"])
+        run_stages(copied, ["gold"])
     assert held.value.exit_code == 1
     message = str(held.value)
     rule = next(
@@ -423,14 +423,14 @@ def test_counts_and_what_corrects_them_are_named_together(
     before = counted_and_corrected(lake)
     assert before[0] == before[1] > 0
     log.write_bytes(b"".join(lines))
-    store = quality.store
+    store = quality.store_changed
 
     def dying(*given: Any) -> None:
         store(*given)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as killed:
-        killed.setattr(quality, "store", dying)
+        killed.setattr(quality, "store_changed", dying)
         with pytest.raises(KeyboardInterrupt):
             run_all(settings)
     assert counted_and_corrected(lake) == before

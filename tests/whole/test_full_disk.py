@@ -36,7 +36,7 @@ from jobs.silver.frames import SILVER
 from jobs.stages import runner
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.whole_runs import CYPRIOT_MOBILE, operator_toml, rows_in, source_toml
@@ -262,7 +262,7 @@ ROOM = 11_000
 
 
 def attach_with_little_room(umask: int) -> None:
-    embedded.attach(umask)
+    embedded.attach_worker(umask)
     limit(ROOM)
 
 
@@ -289,7 +289,7 @@ def run_in(folder: Path, root: Path, engine: Any) -> Lake:
     lake = Lake(str(root))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "engine_of", lambda work, log_bytes: engine)
-        run(Run(lake, settings, list(settings.operator), "r", say=lambda text: None))
+        run_stages(Run(lake, settings, list(settings.operator), "r", say=lambda text: None))
     return lake
 
 
@@ -321,7 +321,7 @@ def test_a_worker_without_room_for_staging_says_which_file(
     landed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(embedded, "attach", attach_with_little_room)
+        patch.setattr(embedded, "attach_worker", attach_with_little_room)
         with pytest.raises(DiskFull, match=r"_staging/.*arrow: the disk is full.*Make room"):
             run_in(landed, tmp_path / "lake", Embedded(2, 2_000_000_000))
     lake = run_in(landed, tmp_path / "lake", Inline())

@@ -19,10 +19,10 @@ from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
 from jobs.silver.frames import SILVER
 from jobs.stages.batches import Ingest
-from jobs.stages.bronze_stage import ingest
+from jobs.stages.bronze_stage import ingest_pending
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed, run_mixed
 from tests.support.whole_runs import killed_when, rows_in
 
@@ -68,7 +68,7 @@ def test_a_disk_that_fills_in_bronze(whole: Run, tmp_path: Path) -> None:
     work = Ingest(lake, settings, list(settings.operator), Inline())
     for number, size in enumerate((4_000, 8_000, 30_000)):
         with files_no_longer_than(size), pytest.raises(Exception) as failed:  # noqa: PT011
-            ingest(work, f"batch{number}")
+            ingest_pending(work, f"batch{number}")
         assert isinstance(failed.value, DiskFull) or is_full(failed.value), failed.value
         assert not lake.exists("bronze.file")
         # The batch is the first one's until it is written whole.
@@ -141,5 +141,5 @@ def test_any_interleaving_of_the_files_over_runs_gives_the_same_tables(whole: Ru
             f"run{number}",
             say=lambda _: None,
         )
-        run(work)
+        run_stages(work)
     assert rows_in(work.lake, TABLES) == rows_in(whole.lake, TABLES)

@@ -30,7 +30,7 @@ from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.quality import AUDIT
 from jobs.stages.quality import TABLE as QUALITY
-from jobs.stages.renew import renew
+from jobs.stages.renew import renew_lake
 from tests.audit.test_audit import xlsx
 from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of
@@ -315,11 +315,11 @@ def test_renewing_that_is_killed_can_be_done_again(tmp_path: Path, monkeypatch: 
             patch.setattr(record, "add_stage", dying(record.add_stage))
             patch.setattr(Path, "rename", dying(Path.rename))
             try:
-                renew(lake)
+                renew_lake(lake)
             except KeyboardInterrupt:
                 is_killed = True
         if is_killed:
-            assert renew(lake) == ["silver.audit_label"]
+            assert renew_lake(lake) == ["silver.audit_label"]
         assert lake.form() == FORM and not lake.exists(RSPAMD)
         assert lake.read("silver.audit_label").equals(labels)
         assert lake.versions() == {"silver.audit_label": 0}
@@ -330,4 +330,4 @@ def test_renewing_that_is_killed_can_be_done_again(tmp_path: Path, monkeypatch: 
 
 def test_a_lake_elsewhere_is_not_renewed_by_this_machine() -> None:
     with pytest.raises(ObservatoryError, match="works on a folder of this machine"):
-        renew(Lake("s3://bucket/lake"))
+        renew_lake(Lake("s3://bucket/lake"))

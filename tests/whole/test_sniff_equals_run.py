@@ -17,11 +17,11 @@ from jobs.formats.registry import KERNELS
 from jobs.settings import config
 from jobs.sniff.files import logs_of
 from jobs.sniff.proposal import source_block
-from jobs.sniff.recognising import separated
+from jobs.sniff.recognising import separate_files
 from jobs.sniff.silver import NETWORKS
-from jobs.sniff.survey import Answer, look
+from jobs.sniff.survey import Answer, survey_log
 from jobs.stages.run import Run
-from jobs.stages.runner import run
+from jobs.stages.runner import run_stages
 from tests.conftest import ROOT
 from tests.formats.test_every_kernel import LOGS as IN_LAB
 from tests.silver.test_own_hops import HOPS, log_of
@@ -42,10 +42,10 @@ def answers(arguments: Iterable[object], profile: str | None = None) -> list[Ans
     logs, problems = logs_of([str(each) for each in arguments], until)
     found = []
     for log in logs:
-        parts, wrong = separated(log, profile)
+        parts, wrong = separate_files(log, profile)
         problems += wrong
         for part, recognised in parts:
-            *_, last = look(part, recognised, until)
+            *_, last = survey_log(part, recognised, until)
             assert last.is_exact
             # Some of the reports are broken on purpose.
             assert last.format is not None or part.name.endswith((".eml", ".xml")), part.name
@@ -81,7 +81,7 @@ def others_than(logs: Iterable[Path]) -> list[str]:
         and file.name not in NO_LOGS
     ]
     found, _ = logs_of([str(file) for file in files], time.monotonic() + 3600)
-    parts = [part for log in found for part in separated(log)[0]]
+    parts = [part for log in found for part in separate_files(log)[0]]
     return [log.name for log, recognised in parts if recognised[0].format is not None]
 
 
@@ -152,7 +152,9 @@ def test_totals_are_those_of_a_run(tmp_path: Path) -> None:
     settings = settings_of(found, tmp_path)
     pull_mixed(settings)
     lake = Lake(settings.lake.root)
-    run(Run(lake, settings, list(settings.operator), "equal", say=lambda text: None), ("bronze", "silver"))
+    run_stages(
+        Run(lake, settings, list(settings.operator), "equal", say=lambda text: None), ("bronze", "silver")
+    )
 
     ledger = lake.read("bronze.file").group_by("operator_id").agg(pl.col(LEDGER).sum())
     lines = {operator: tuple(counts) for operator, *counts in ledger.iter_rows()}

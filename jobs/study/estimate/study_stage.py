@@ -26,8 +26,8 @@ from jobs.core.errors import ObservatoryError
 from jobs.engine import embedded, record
 from jobs.engine.lake import Lake, any_of
 from jobs.engine.lock import as_only_writer
-from jobs.engine.tasks import perform
-from jobs.engine.together import together, undo_unfinished
+from jobs.engine.tasks import perform_call
+from jobs.engine.together import commit_together, undo_unfinished
 from jobs.settings.config import Observatory
 from jobs.settings.study import Gap
 from jobs.stages.evaluating import refuse_broken, results_folder
@@ -81,7 +81,7 @@ def land_submissions(lake: Lake, folder: Path, run_id: str) -> None:
     or none."""
     found = {table: read_table(folder, table, is_needed=table != QUALITY) for table in GIVEN}
     periods: set[str] = set()
-    with together(lake, GIVEN, run_id):
+    with commit_together(lake, GIVEN, run_id):
         for table, rows in found.items():
             # Routes and audits belong to submissions: periods that bring none have none.
             periods = set(rows["period_code"]) | (periods if table in (ROUTES, QUALITY) else set())
@@ -117,7 +117,7 @@ def is_current(lake: Lake, settings: Observatory, folder: Path) -> bool:
     """The study's tables are those of these files and targets, and of the submissions and answers in the
     lake."""
     targets = chosen_targets(settings, Gap())
-    return record.state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest_inputs(lake, folder, targets)
+    return record.read_state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest_inputs(lake, folder, targets)
 
 
 @as_only_writer("observatory study estimate")
@@ -190,9 +190,9 @@ def compute_beside(
         yield {}
         return
     inputs = {name: frame for name, frame in have.items() if name in read_contract(APART).reads}
-    executor = embedded.started()
+    executor = embedded.start_executor()
     try:
-        yield {APART: executor.submit(perform, partial(compute_table, APART, inputs))}
+        yield {APART: executor.submit(perform_call, partial(compute_table, APART, inputs))}
     finally:
         executor.shutdown(cancel_futures=True)
 
