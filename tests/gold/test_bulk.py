@@ -25,8 +25,9 @@ from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, count_neighbours, un
 from jobs.protect import signatures
 from jobs.settings import config
 from jobs.stages import campaigns
+from jobs.stages.runner import run_stages
 from tests.support.examples import examples
-from tests.support.study import run_again
+from tests.support.study import pull_again, run_again
 
 DAY = dt.date(2026, 11, 24)
 MESSAGE = {
@@ -607,7 +608,7 @@ def test_a_late_line_makes_a_message_of_20_days_later_bulk(
         return frame.filter(is_ours | (pl.col("definition_code") == "OPERATOR")).with_columns(changed)
 
     # Logs of so few bytes are counted in this process.
-    monkeypatch.setattr("jobs.stages.gold_tasks.reference", with_a_definition_of_bulk)
+    monkeypatch.setattr("jobs.stages.gold_tasks.reference_table", with_a_definition_of_bulk)
     observatory = config.load_settings(tmp_path / "observatory.toml")
     last = FIRST + dt.timedelta(days=20)
 
@@ -626,7 +627,7 @@ def test_a_late_line_makes_a_message_of_20_days_later_bulk(
     assert counted(last) == (95, 0, 95)
     assert counted(FIRST) == (20, 0, 20)
     (tmp_path / "access2.log").write_text(copies(0, 75, start=20), encoding="utf-8")
-    again = run_again(observatory)
+    again = run_stages(pull_again(observatory))
     assert counted(last) == (95, 95, 95)
     assert counted(FIRST) == (95, 0, 95)
     # The day before has 950: still open.
@@ -637,4 +638,4 @@ def test_a_late_line_makes_a_message_of_20_days_later_bulk(
     bases = Lake(observatory.lake.root).read("gold.bulk_daily").filter(pl.col("period_date") == last)
     (basis,) = bases.select("basis_code", "preset_code", "bulk_copy_count", "message_row_count").rows()
     assert basis == ("copies", "SG_SCA_MONTH", 1_045, 95)
-    assert not any(run_again(observatory).changed.values())
+    assert not any(run_stages(pull_again(observatory)).changed.values())

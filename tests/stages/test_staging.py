@@ -398,7 +398,7 @@ def test_stages_that_run_alone_give_what_one_run_gives(
         work = run_on(engine, settings, [stage])
         assert list((tmp_path / "lake" / "_staging").iterdir()) == []
     assert rows_in(work.lake, TABLES) == mixed[1]
-    assert run_all(settings).changed == {}
+    assert run_stages(work_of(settings)).changed == {}
 
 
 @pytest.mark.long

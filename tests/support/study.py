@@ -20,12 +20,16 @@ def run_study(root: Path, only: str | None = None) -> Run:
 
 
 def run_again(settings: config.Observatory, only: str | None = None) -> Run:
+    work = pull_again(settings, only)
+    run_stages(work)
+    return work
+
+
+def pull_again(settings: config.Observatory, only: str | None = None) -> Run:
+    """Pull what is new; the run that is to compute it."""
     now = dt.datetime.now(dt.UTC)
     operators = config.choose_operators(settings, only)
     for operator in operators:
         assert pull_operator(operator, settings.lake.root, now).problems == []
-    work = Run(
-        Lake(settings.lake.root), settings, operators, f"{now:%Y%m%dT%H%M%S.%f}", say=lambda text: None
-    )
-    run_stages(work)
-    return work
+    lake, run_id = Lake(settings.lake.root), f"{now:%Y%m%dT%H%M%S.%f}"
+    return Run(lake, settings, operators, run_id, say=lambda text: None)
