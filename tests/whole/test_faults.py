@@ -10,6 +10,7 @@ import pickle
 import re
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -252,13 +253,13 @@ def test_invalid_gold_leaves_gold_as_it_was(copied: Run, monkeypatch: pytest.Mon
     # Workers have the module as it is: the tasks run in this process.
     monkeypatch.setattr(runner, "LITTLE", 1 << 40)
     # Nothing that gold is computed from is new but its code: it is asked for.
-    copied.since = dt.date(2026, 11, 1)
+    asked = replace(copied, since=dt.date(2026, 11, 1))
     before = copied.lake.versions()
     rows = rows_of(copied.lake, GOLD)
     types = copied.lake.read("gold.spam_type_daily")
     broken = types.filter(pl.col("operator_id") == "lab-mail", pl.col("spam_possible") > 0)
     with pytest.raises(ValidationHeld) as held:
-        run_stages(copied, ["gold"])
+        run_stages(asked, ["gold"])
     assert held.value.exit_code == 1
     message = str(held.value)
     rule = next(

@@ -27,9 +27,10 @@ from jobs.silver.frames import SILVER
 from jobs.stages import quality
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
+from jobs.stages.runner import run_stages
 from tests.conftest import ROOT
 from tests.support.documents import README, is_shown, sessions
-from tests.support.study import run_again, run_study
+from tests.support.study import pull_again, run_study
 
 FIRST = ("operator_id", "period_date", "channel_code", "countermeasure_code")
 VOLUME = ("operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code")
@@ -335,7 +336,7 @@ def test_what_bulk_stands_on_accounts_for_every_message(study: Run) -> None:
 
 def test_running_again_writes_nothing(study: Run) -> None:
     before = study.lake.versions()
-    again = run_again(study.settings)
+    again = run_stages(pull_again(study.settings))
     assert study.lake.versions() == before
     assert not any(again.changed.values())
 
