@@ -77,7 +77,7 @@ def pull_all(
                 said += pulled.notes
             for note in pulled.notes:
                 err.print(Text(escape_unseen(note)))
-            if is_followed and settings.engine.name != "spark" and size > embedded.LITTLE:
+            if is_followed and settings.engine.name == "embedded" and size > embedded.LITTLE:
                 embedded.start_server()
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
     return problems
@@ -216,7 +216,7 @@ def run_stages(
     sent = outcome.changed.get("silver.transmission", {})
     for note in (*outcome.notes, *late, *unfolded_hops(lake, sent)):
         err.print(Text(escape_unseen(note)))
-    for note in find_doubts(lake, settings, mine, read_periods(outcome)):
+    for note in find_doubts(lake, settings, mine, written_days(outcome)):
         err.print(Text(f"Warning: {escape_unseen(note)}", "bold red"))
     if held is not None:
         if any(outcome.changed.values()):
@@ -225,7 +225,7 @@ def run_stages(
     return work, outcome
 
 
-def read_periods(outcome: Outcome) -> Periods:
+def written_days(outcome: Outcome) -> Periods:
     """The days of operators for which the run wrote transmissions or verdicts."""
     tables = ("silver.transmission", "silver.verdict")
     days: dict[str, set[str]] = {}

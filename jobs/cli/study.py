@@ -146,7 +146,7 @@ def load(
     from jobs.engine.lake import open_lake
     from jobs.questionnaire.respondents import load_respondents
     from jobs.submission.judging import judge_file
-    from jobs.submission.loading import hold_to_lake, land_packages
+    from jobs.submission.loading import choose_taken, land_packages
 
     settings = config.load_settings(config_file)
     respondents = load_respondents(settings)
@@ -159,7 +159,7 @@ def load(
     found = [judge_file(file, settings, respondents, to_utc(received), frame) for file in files]
     lake = open_lake(settings.lake.root)
     if check:
-        hold_to_lake(lake, found, accept_change)
+        choose_taken(lake, found, accept_change)
     else:
         access.prepare_folder(lake.root, settings.lake.group)
         land_packages(lake, found, record.new_run_id(), accept_change)

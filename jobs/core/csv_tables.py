@@ -51,7 +51,7 @@ def read_table(folder: Path, table: str, is_needed: bool = True) -> pl.DataFrame
         text = pl.read_csv(io.BytesIO(data), infer_schema=False)
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         raise ObservatoryError(f"{file} is no CSV file in UTF-8: {error}") from None
-    return typed(text, table, file)
+    return parse_columns(text, table, file)
 
 
 def file_of(folder: Path, table: str) -> Path | None:
@@ -61,7 +61,7 @@ def file_of(folder: Path, table: str) -> Path | None:
     return next((each for each in named if each.is_file()), None)
 
 
-def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
+def parse_columns(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
     """The columns as the contract types them, with its rules on nulls, codes and key checked.
 
     Raises ObservatoryError with a line for each column and rule that rows break.
@@ -86,9 +86,9 @@ def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
             made = given.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
         else:
             made = given.cast(kind, strict=False)
-        wrong += told(file, name, given, made.is_null() & given.is_not_null(), f"is no {kind}")
+        wrong += describe_wrong_rows(file, name, given, made.is_null() & given.is_not_null(), f"is no {kind}")
         if name in about.not_null:
-            wrong += told(file, name, given, given.is_null(), "is empty and has to be given")
+            wrong += describe_wrong_rows(file, name, given, given.is_null(), "is empty and has to be given")
         columns[name] = made
     frame = pl.DataFrame(columns)
     for field in about.fields:
@@ -97,16 +97,16 @@ def typed(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
             unknown = ~frame[field.name].is_in(list(known)) & frame[field.name].is_not_null()
             shown = ", ".join(known[:SHOWN]) + (", …" if len(known) > SHOWN else "")
             says = f"is not in the list {field.codelist}: {shown}"
-            wrong += told(file, field.name, frame[field.name], unknown, says)
+            wrong += describe_wrong_rows(file, field.name, frame[field.name], unknown, says)
     again = frame.select(pl.struct(*about.key).is_duplicated()).to_series()
     key = frame[about.key[0]].cast(pl.String)
-    wrong += told(file, " and ".join(about.key), key, again, "stands more than once")
+    wrong += describe_wrong_rows(file, " and ".join(about.key), key, again, "stands more than once")
     if wrong:
         raise ObservatoryError("\n".join(wrong))
     return frame
 
 
-def told(file: Path, column: str, given: pl.Series, wrong: pl.Series, says: str) -> list[str]:
+def describe_wrong_rows(file: Path, column: str, given: pl.Series, wrong: pl.Series, says: str) -> list[str]:
     """A line on the rows that are wrong, if any are; the header is row 1."""
     rows = wrong.arg_true().to_list()
     shown = "; ".join(f"row {row + 2}: '{given[row] or ''}'" for row in rows[:EXAMPLES])

@@ -13,7 +13,7 @@ NO_GROUP = "_T"
 
 
 def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
-    """message: before bulk.filled(). proof: bulk.collect_evidence() of its days."""
+    """message: before bulk.fill_bulk(). proof: bulk.collect_evidence() of its days."""
     told = bulk.join_evidence(message.select(COLUMNS), proof, bulk.REACHED).with_columns(
         is_bulk=bulk.BULK, basis_code=bulk_basis()
     )

@@ -245,7 +245,8 @@ def pull_file(
     end: LastLine,
     notes: Notes,
 ) -> tuple[Piece | None, str | None]:
-    """Land what a file holds beyond its stream, or None when that is nothing; and what damage it has.
+    """Land what a file holds beyond its stream: the piece, None where there is nothing; and the damage that
+    it has, None where it has none.
 
     notes: gets what a person should know of a file that is new.
     """

@@ -162,7 +162,7 @@ def pipeline_task(task_id: str, words: Words, **options: Any) -> BashOperator:
 
 
 def choose_task(settings: dict[str, Any]) -> Callable[..., BashOperator | SparkSubmitOperator]:
-    """How a stage becomes a task: `command`, or `submitted` where the engine is Spark."""
+    """How a stage becomes a task: pipeline_task, or spark_task where the engine is Spark."""
     engine = read_engine(settings)
     return partial(spark_task, master=engine["master"]) if engine["name"] == "spark" else pipeline_task
 

@@ -69,8 +69,8 @@ class About:
         program: str,
         services: Sequence[str],
     ) -> None:
-        """lines: from the program's read(), with stream_id, of all lines. services: the names of services
-        that it knows; none where its log has no such names."""
+        """lines: from the program's read_lines(), with stream_id, of all lines. services: the names of
+        services that it knows; none where its log has no such names."""
         self.found, self.lines, self.theirs = found, lines, theirs
         self.program, self.services = program, services
         self.units = found.units.rename({"message_hash": "unit_hash", "recipient_hash": "unit_recipient"})

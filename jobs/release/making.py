@@ -42,7 +42,7 @@ from jobs.release.recipe import (
     tables_of,
 )
 from jobs.release.released import ReleasedTable, release_table
-from jobs.release.validation import validated
+from jobs.release.validation import validate_public
 from jobs.settings.config import Observatory
 
 SEAL = "seal.key"
@@ -75,11 +75,11 @@ def make_release(
     Raises ObservatoryError for a period that is not over or has no estimates, estimates that are not of the
     inputs as they are now, and findings that are open; Unprotectable where areas reveal a contribution.
     """
-    return made_from(open_lake(settings.lake.root), settings, period, is_major, say, leave_out_areas)
+    return make_from_lake(open_lake(settings.lake.root), settings, period, is_major, say, leave_out_areas)
 
 
 @as_only_writer("observatory release make")
-def made_from(
+def make_from_lake(
     lake: Lake,
     settings: Observatory,
     period: str,
@@ -163,7 +163,7 @@ def build_release(
 ) -> tuple[dict[str, bytes], list[ReleasedTable]]:
     """The release's files and tables. Raises ValidationHeld if an expectation on public tables is broken."""
     tables = [release_table(table, protected.public[table]) for table in public_tables()]
-    results = validated(protected.public)
+    results = validate_public(protected.public)
     before = [name for name in recipe.earlier if name.startswith(f"{recipe.about.period}/")]
     changes = []
     if before:

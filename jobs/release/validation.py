@@ -14,7 +14,7 @@ from jobs.stages.evaluating import refuse_broken
 PASSING = ("id", "result_url", "meta", "suite_parameters", "exception_info")
 
 
-def validated(public: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
+def validate_public(public: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
     """The results of the suites of the public tables. Raises ValidationHeld if an expectation is broken."""
     found = evaluate(dict(sorted(public.items())))
     refuse_broken(found, "No release was made.")
@@ -24,7 +24,7 @@ def validated(public: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
 def published(found: Sequence[Evaluated]) -> list[dict[str, Any]]:
     """Results as a release holds them, without clocks and what only this machine has."""
     return [
-        without(each.result) | {"results": [expectation_of(one) for one in each.result["results"]]}
+        drop_passing(each.result) | {"results": [expectation_of(one) for one in each.result["results"]]}
         for each in found
     ]
 
@@ -33,8 +33,8 @@ def expectation_of(result: Mapping[str, Any]) -> dict[str, Any]:
     """The result of one expectation."""
     about = result["expectation_config"]
     arguments = {name: value for name, value in about["kwargs"].items() if name != "batch_id"}
-    return without(result) | {"expectation_config": without(about) | {"kwargs": arguments}}
+    return drop_passing(result) | {"expectation_config": drop_passing(about) | {"kwargs": arguments}}
 
 
-def without(about: Mapping[str, Any]) -> dict[str, Any]:
+def drop_passing(about: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in about.items() if name not in PASSING}

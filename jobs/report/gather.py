@@ -1,4 +1,4 @@
-"""The figures of a lake: a few small frames, counted from its gold tables."""
+"""The figures of a lake: a few small frames, counted from its gold tables, complaints and ledger."""
 
 from __future__ import annotations
 

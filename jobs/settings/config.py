@@ -63,9 +63,8 @@ class Observatory(Settings):
 def load_settings(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) -> Observatory:
     """Read the settings file.
 
-    Paths in it are relative to the file. `overrides` are arguments: `lake_root`, `read_at`, `memory`,
-    `workers`. The environment may set OBSERVATORY_LAKE_ROOT, OBSERVATORY_READ_AT, OBSERVATORY_ENGINE_MEMORY
-    and OBSERVATORY_ENGINE_WORKERS.
+    Paths in it are relative to the file. `overrides`: arguments, which come before variables of the
+    environment, as OVERRIDES names both; these come before the file.
 
     Raises ObservatoryError that names the file, the setting and the nearest right name.
     """

@@ -56,7 +56,7 @@ class Lake(Settings):
 class Engine(Settings):
     """The engine that computes tables.
 
-    name: embedded, with processes of this machine; inline, without any other process, to debug; spark.
+    name: embedded, with processes of this machine; inline, with all tasks in one, to debug; spark.
     memory: what all of its processes together may use, as text with a unit ("2GB", "1.5 GiB") or in bytes.
     Without it half of the memory that the machine, or the container, gives, and not more than 4 GB a worker.
     workers: processes that work at the same time; without it one for each usable core.

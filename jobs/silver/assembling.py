@@ -1,4 +1,4 @@
-"""bronze → silver, the first step: the rows of one key become transmissions, verdicts, complaints or facts.
+"""bronze → silver: the rows of one key become transmissions, verdicts, complaints, reports or facts.
 
 Bronze rows that may belong together share (operator_id, assembly_key). The kernel that assembled each piece
 of a log assembles the rows of all pieces, and protect turns raw identifiers into pseudonyms.
@@ -43,7 +43,7 @@ KEYS: dict[str, tuple[str, str, tuple[str | pl.Expr, ...]]] = {
 
 
 def settled_formats() -> list[str]:
-    """The formats with rows that wait for settled()."""
+    """The formats with rows that wait for settle_rows()."""
     return [name for name, kernel in KERNELS.items() if kernel.settle]
 
 

@@ -22,7 +22,7 @@ def bucket_number(place: pl.Expr, count: int) -> pl.Expr:
 
 
 def place_of_row(bronze: pl.DataFrame, format_name: str) -> pl.Expr:
-    """The place of each bronze row. No row is held: settled() comes before."""
+    """The place of each bronze row. No row is held: settle_rows() comes before."""
     key = pl.col("assembly_key")
     place = KERNELS[format_name].place
     if place is not None:
@@ -33,7 +33,7 @@ def place_of_row(bronze: pl.DataFrame, format_name: str) -> pl.Expr:
 
 
 def bucket_of(bronze: pl.DataFrame, format_name: str, count: int) -> pl.Series:
-    """The bucket of each bronze row. No row is held: settled() comes before."""
+    """The bucket of each bronze row. No row is held: settle_rows() comes before."""
     return bronze.select(bucket_number(place_of_row(bronze, format_name), count)).to_series()
 
 

@@ -1,8 +1,9 @@
 """Hops: a message that a filter takes and gives back leaves several queue files, and counts once.
 
 The queue files of one message may lie in several buckets. Link ends find each other by hashes: a few numbers
-per queue file that was handed off or may follow one (ends, candidates, roots). The rows of later hops then
-move to the bucket of the first (later_rows), and fold_hops() puts their outcome on the first's rows.
+per queue file that was handed off or may follow one (link_ends, find_parents, find_roots). The rows of
+later hops then move to the bucket of the first (later_rows), and fold_hops() puts their outcome on the
+first's rows.
 """
 
 from __future__ import annotations

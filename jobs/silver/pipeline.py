@@ -123,7 +123,7 @@ def read_bronze(formats: Mapping[str, pl.DataFrame], terms: Terms) -> Memory:
 
 def count_once(formats: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
     """All bronze rows of each format, with their keys and without copies; the counts of the copies."""
-    found, counts, order = steps.count_once(read_bronze(formats, Terms(NOBODY)).place(0))
+    found, counts, order = steps.drop_copies(read_bronze(formats, Terms(NOBODY)).place(0))
     rows = {
         name: file_order.restore_streams(found[name], order) if name in found else frame
         for name, frame in formats.items()

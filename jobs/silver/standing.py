@@ -1,8 +1,8 @@
 """Verdicts of filters on messages: which of them stands, and what all of them contribute.
 
 A verdict belongs to the queue file that it names, or to those with the message-id that it names. The former
-lie in its bucket; the latter may lie anywhere: message_ids, asked and routes decide, from two numbers each,
-which buckets such a verdict goes to.
+lie in its bucket; the latter may lie anywhere: message_ids, ids_asked_for and find_routes decide, from two
+numbers each, which buckets such a verdict goes to.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def settle_held(place: Place, format_name: str) -> None:
     leave_bronze(place, file_order.restore_streams(found, order), format_name, place.terms.buckets)
 
 
-def count_once(place: Place) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, file_order.Order]:
+def drop_copies(place: Place) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, file_order.Order]:
     """The bronze rows of a bucket by format, without copies and with the names of their streams; the counts
     of the copies; and those names."""
     order = order_of(place)
@@ -110,7 +110,7 @@ def assemble_bucket(place: Place) -> None:
     """Keep the rows of silver tables that a bucket's bronze rows are assembled to. Rows of days that are not
     computed, and rows that belong to another bucket, are left for the bucket that they belong to."""
     terms = place.terms
-    formats, found, order = count_once(place)
+    formats, found, order = drop_copies(place)
     place.leave(Frame.COPIES, select_rows(found, terms.is_computed(found, pl.col("period_date"))))
     for table in terms.tables:
         rows = assembling.assemble_rows(table, formats, terms.door, order)

@@ -61,7 +61,7 @@ def is_strong(told: str) -> pl.Expr:
 def strong_type() -> pl.Expr:
     """The type of one row of a server or a filter by a strong rule, as `,FRAUD.loan,`; else null.
 
-    Those of several rows are joined: strong_types() asks for one of them.
+    Those of several rows are joined: tells_strongly() asks for one of them.
     """
     return pl.when("is_type_strong").then(pl.concat_str(pl.lit(","), "spam_type_code", pl.lit(",")))
 

@@ -105,7 +105,7 @@ def plan_gold(work: Run, held: Collection[str]) -> Plan:
         due=due_periods(CAMPAIGN, compared, own),
         operator=read_reference(work.settings, "ref.operator"),
         texts=days_of_texts(work.settings),
-        notes=name_settled(work, {key: found for key, found in wanted.items() if key not in own}, known),
+        notes=note_settled_days(work, {key: found for key, found in wanted.items() if key not in own}, known),
     )
 
 
@@ -223,7 +223,7 @@ def is_before(days: Mapping[str, dt.date], operator: str, day: str) -> bool:
     return operator in days and dt.date.fromisoformat(day) < days[operator]
 
 
-def name_settled(work: Run, settled: dict[campaigns.Day, str], known: State) -> tuple[str, ...]:
+def note_settled_days(work: Run, settled: dict[campaigns.Day, str], known: State) -> tuple[str, ...]:
     """Notes on which days keep their figures although they should be counted again: their messages, or
     messages that they look at, are gone. A change of definitions or settings is noted once; days that were
     asked for, always."""

@@ -101,7 +101,7 @@ def plan_silver(work: Run, again: Mapping[str, list[str]]) -> Plan:
         for operator, names in again.items()
     ]
     if work.is_asked or again:
-        notes += kept_days(work, found, operators if work.is_asked else set(again))
+        notes += note_kept_days(work, found, operators if work.is_asked else set(again))
     return Plan(batches, found, holding, tuple(notes))
 
 
@@ -149,7 +149,7 @@ def remember_computed(work: Run, held: Collection[str]) -> None:
         silver_settings.remember_settings(work.lake, work.settings, mine)
 
 
-def kept_days(work: Run, found: Mapping[str, windows.Window], mine: Collection[str]) -> list[str]:
+def note_kept_days(work: Run, found: Mapping[str, windows.Window], mine: Collection[str]) -> list[str]:
     """Notes on which of the operators' days that are to be computed stay as they are: what they come from is
     gone, or they are closed."""
     notes = []

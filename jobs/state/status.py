@@ -310,7 +310,7 @@ def find_doubts(lake: Lake, settings: Observatory, operators: set[str], periods:
 
 
 def list_problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
-    """What is wrong with what was read, beside doubts(), each with what to do."""
+    """What is wrong with what was read, beside find_doubts(), each with what to do."""
     mine = pl.col("operator_id").is_in(sorted(operators))
     found = lost_manifests(lake, settings, operators)
     by = ["operator_id", "source_id"]

@@ -15,7 +15,7 @@ from jobs.costs.investment_assumptions import draw_parameters
 from jobs.stats.estimation import REPLICATES, Array, seed_of
 from jobs.stats.sampling import Samples
 from jobs.study.estimate.area_rows import estimate_areas
-from jobs.study.estimate.days import of_all_days
+from jobs.study.estimate.days import scale_to_all_days
 from jobs.study.estimate.rows import is_month, sum_or_null, typed_rows
 from jobs.study.estimate.sample import Reference, Sample, point_estimates, sample_of
 from jobs.study.estimate.spending import (
@@ -79,7 +79,7 @@ def yearly_units(submission: pl.DataFrame) -> pl.DataFrame:
     unit = pl.when(pl.col("channel_code").is_in(CALLS)).then(pl.lit("call")).otherwise(pl.lit("recipient"))
     by = ["respondent_id", "channel_code", "period_code"]
     return (
-        of_all_days(submission)
+        scale_to_all_days(submission)
         .filter(
             pl.col("direction_code").is_in(RECEIVED)
             & is_month(pl.col("period_code"))

@@ -144,7 +144,7 @@ def capital_costs(
     """What each respondent's assets would cost in a year in a country of each development class, over what
     they cost in its own: a row for each respondent with assets and each class.
 
-    members: of jobs.core.areas.classified(). parameters: ref.cost_parameter of the day.
+    members: of jobs.core.areas.classify_countries(). parameters: ref.cost_parameter of the day.
     """
     classes = dict(members.select("country_code", "development_code").rows())
     chosen = dict(assumed.select("assumption_code", "central").rows())

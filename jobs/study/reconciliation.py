@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.core.counting_rules import RECEIVED
-from jobs.study.estimate.days import of_all_days
+from jobs.study.estimate.days import scale_to_all_days
 from jobs.study.estimate.rows import AT_LEAST, MEASURES, is_month
 from jobs.study.questionnaire_answer import UNITS, countable_answers
 
@@ -80,7 +80,7 @@ def logged_figures(submission: pl.DataFrame) -> pl.DataFrame:
     """Log figures of months, and of the quarters and years of which a respondent gave every month; one row a
     cell and quantity. Months that lack a few days are scaled, those that lack many are none."""
     period, month = pl.col("period_code"), is_month(pl.col("period_code"))
-    inside = of_all_days(submission).filter(pl.col("direction_code").is_in(RECEIVED))
+    inside = scale_to_all_days(submission).filter(pl.col("direction_code").is_in(RECEIVED))
     quarter = (period.str.slice(5, 2).cast(pl.Int32) + 2) // 3
     months = inside.filter(month)
     spread = pl.concat(

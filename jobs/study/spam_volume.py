@@ -18,7 +18,7 @@ from jobs.core.shares import CALLS, SHARES
 from jobs.stats.estimation import REPLICATES, Array, seed_of
 from jobs.study.estimate import audits
 from jobs.study.estimate.area_rows import estimate_areas
-from jobs.study.estimate.days import of_all_days
+from jobs.study.estimate.days import scale_to_all_days
 from jobs.study.estimate.rows import (
     AT_LEAST,
     MEASURES,
@@ -41,7 +41,7 @@ GIVEN = (*WHOSE, *MEASURES, "day_count", "subscriptions", "answer_status_code", 
 # The unit that is labelled, and the permitted sum that holds it.
 LABELLED = ("recipient", "attempted")
 CORRECTED = "spam_corrected"
-# The columns of study_audits.TOLD, which no answer has.
+# The columns of audits.TOLD, which no answer has.
 AUDITED = {name: polars_schema("study.submission_quality").get(name, pl.Int64) for name in audits.TOLD}
 # Statuses of an answer that is weaker than a figure that was reported.
 WEAKER = {status for status, rank in WEAKNESS.items() if rank}
@@ -84,7 +84,7 @@ def given_by(
     indicator_measure: pl.DataFrame,
 ) -> pl.DataFrame:
     """What respondents gave by logs and by answers, in GIVEN's columns."""
-    months = of_all_days(submission)
+    months = scale_to_all_days(submission)
     logs = with_audits(logged_figures(months, measure), months, submission_quality)
     return pl.concat([logs, answered_figures(questionnaire_answer, indicator_measure, definition)])
 
@@ -124,8 +124,9 @@ def logged_figures(submission: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFr
 def with_audits(
     logs: pl.DataFrame, submission: pl.DataFrame, submission_quality: pl.DataFrame
 ) -> pl.DataFrame:
-    """Rows of logged() in GIVEN's columns: with the filter's calls of the messages whose content respondents
-    had, by month and channel, and the shares of spam that an audit or a test found in each call."""
+    """Rows of logged_figures() in GIVEN's columns: with the filter's calls of the messages whose content
+    respondents had, by month and channel, and the shares of spam that an audit or a test found in
+    each call."""
     by = list(audits.BY)
     certain, possible, units = (
         sum_or_null(pl.col(name)) for name in ("spam_certain", "spam_possible", "units")

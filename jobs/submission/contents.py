@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.core.contracts import polars_schema, read_contract
-from jobs.core.csv_tables import typed
+from jobs.core.csv_tables import parse_columns
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import months_of
 from jobs.submission.claims import false_claims
@@ -139,7 +139,7 @@ def read_rows(
         text = text.with_columns(
             of_month.replace_strict(days, default=None, return_dtype=pl.String).alias("day_count")
         )
-    return typed(text, table, name)
+    return parse_columns(text, table, name)
 
 
 def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, ...], least: int) -> list[str]:

@@ -53,7 +53,7 @@ def land_packages(lake: Lake, found: list[Judged], run_id: str, is_change_accept
     is_change_accepted: counts may be far from those that they replace.
     """
     undo_unfinished(lake)
-    taken = hold_to_lake(lake, found, is_change_accepted)
+    taken = choose_taken(lake, found, is_change_accepted)
     if not taken:
         return
     try:
@@ -71,7 +71,7 @@ def land_packages(lake: Lake, found: list[Judged], run_id: str, is_change_accept
                 one.judged.wrong.append(f"it cannot be written: {reason_of(reason)}")
 
 
-def hold_to_lake(lake: Lake, found: list[Judged], is_change_accepted: bool = False) -> list[Taken]:
+def choose_taken(lake: Lake, found: list[Judged], is_change_accepted: bool = False) -> list[Taken]:
     """The packages that are to be taken, in this order; what is wrong with the others is added to them."""
     refuse_same_time(found)
     good = sorted((each for each in found if not each.wrong), key=lambda each: each.order)

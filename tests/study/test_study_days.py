@@ -11,7 +11,7 @@ import pytest
 from jobs.core import periods
 from jobs.core.contracts import rows_frame
 from jobs.study.estimate.answers_left_out import few_days
-from jobs.study.estimate.days import days_of, of_all_days
+from jobs.study.estimate.days import days_of, scale_to_all_days
 from jobs.study.estimate.rows import last_day, of_period
 from jobs.study.investment import yearly_units
 from jobs.study.reconciliation import logged_figures
@@ -65,7 +65,9 @@ def test_counts_are_scaled_to_all_days_and_half_a_month_is_none() -> None:
         ("quarter", "2026-Q4", 9100, 91),
         ("year", "2026", 300, 300),
     )
-    found = of_all_days(given).select("respondent_id", "units", "spam_certain", "spam_possible", "day_count")
+    found = scale_to_all_days(given).select(
+        "respondent_id", "units", "spam_certain", "spam_possible", "day_count"
+    )
     assert {row[0]: row[1:] for row in found.rows()} == {
         "whole": (2999, 999, 1999, 30),
         # 2,900, 966 and 1,933 by 30 / 29: 3,000, 999.3 and 1,999.7.

@@ -2,7 +2,7 @@
 
 The XML is read by defusedxml, which refuses document types, entities and external references. Reporters
 write XML that no parser takes: stray xs:schema tags around the report, bytes that are not UTF-8, `<email>`
-with the angle brackets of a mail header, bare ampersands. mended() repairs these in the text, and only when
+with the angle brackets of a mail header, bare ampersands. mend_xml() repairs these in the text, and only when
 the report cannot be read as it is. What the elements hold is taken as leniently: names in any namespace or
 none, words in any case.
 """

@@ -85,7 +85,7 @@ def sniff(sample: bytes) -> float:
 def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Iterator[Document]:
     """The complaints of a file. Mails that bring aggregate reports belong to the format dmarc: ignored here.
 
-    Quarantine reasons: those of contents(); too_large; unknown_shape (no mail); no_report (a mail without
+    Quarantine reasons: those of unpack_file(); too_large; unknown_shape (no mail); no_report (a mail without
     the part that reports); bad_field (no type, or a number that cannot be); bad_timestamp (no date);
     from_the_future (a date after the file was written and landed).
     """

@@ -75,9 +75,9 @@ def sniff(sample: bytes) -> float:
 def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Iterator[Document]:
     """The rows of a file, each a document.
 
-    Quarantine reasons: those of contents(); too_large; empty; bad_encoding (not UTF-8); unknown_shape (no CSV
-    or Parquet, or a row of more or fewer cells than the header); bad_field (an unknown column, a value that
-    it cannot have, or messages named in no way of KEYS); bad_timestamp (no day);
+    Quarantine reasons: those of unpack_file(); too_large; empty; bad_encoding (not UTF-8); unknown_shape (no
+    CSV or Parquet, or a row of more or fewer cells than the header); bad_field (an unknown column, a
+    value that it cannot have, or messages named in no way of KEYS); bad_timestamp (no day);
     from_the_future (a day after the file was written and landed).
     Rows without any attribute are ignored.
     """

@@ -128,7 +128,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     return (
         lines.select(
             "offset",
-            # The line end counts as one byte; runs() forgives a second one.
+            # The line end counts as one byte; _merge_runs() forgives a second one.
             end_offset=pl.col("offset") + pl.col("line").fill_null("").str.len_bytes().cast(pl.Int64) + 1,
             field=cut.field("field_0"),
             value=cut.field("field_1"),

@@ -37,8 +37,9 @@ def keep_covered_months(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def of_all_days(rows: pl.DataFrame) -> pl.DataFrame:
-    """answered() with counts of all days: each row's times days of the period over days with logs, rounded.
+def scale_to_all_days(rows: pl.DataFrame) -> pl.DataFrame:
+    """keep_covered_months() with counts of all days: each row's times days of the period over days with
+    logs, rounded.
 
     Rounding keeps certain spam within possible, and possible within units; what is computed from the rows
     adds them up, and so agrees.

@@ -160,7 +160,7 @@ def sample_of(
 
 
 def point_estimates(sample: Sample, y: Array) -> dict[str, list[float | None]]:
-    """Each area's estimates alone, one for each measure, as area_rows.estimates() has them.
+    """Each area's estimates alone, one for each measure, as area_rows.estimate_areas() has them.
 
     y: respondents x measures.
     """
