@@ -84,6 +84,8 @@ def make(
             return
         made = making.make_release(settings, period, is_major, status.update, leave_out_areas)
     if as_json:
+        for line in made.notes:
+            err.print(line, markup=False, highlight=False)
         print(json.dumps({"name": made.about.name, "digest": made.digest}))
         return
     table = Table("table", "rows", "held back", title=f"Release {made.about.name}", title_justify="left")

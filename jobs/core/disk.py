@@ -13,7 +13,7 @@ from jobs.core.errors import TryAgain
 
 NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What libraries that are not Python's say in place of a number.
-WORDS = ("No space left on device", "Disk quota exceeded", "File too large")
+WORDS = ("No space left on device", "Disk quota exceeded", "File too large", "database or disk is full")
 
 
 class DiskFull(TryAgain):

@@ -204,8 +204,6 @@ def worker_environment() -> Iterator[None]:
 class Inline:
     """An engine of no process but this one: for so little work that starting workers would take longer, and
     for debugging, where it stops before the tasks that OBSERVATORY_STOP_AT names (docs/debugging.md).
-
-    What is to be done beside the work still gets a process of its own.
     """
 
     workers = 1

@@ -1056,7 +1056,7 @@ def test_a_profile_that_ships_is_named_and_used(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(formats.FORMATS, "delimited", kernel_of("delimited", parse=parse))
     profiles = Profiles(recognise=lambda sample: ("own", 0.9), draft=lambda sample: "")
     monkeypatch.setattr("jobs.sniff.recognising.PROFILES", profiles)
-    monkeypatch.setattr("jobs.settings.operator.codes", lambda codelist: {"delimited"})
+    monkeypatch.setattr("jobs.settings.operator.list_codes", lambda codelist: {"delimited"})
     path = tmp_path / "cdr.csv"
     path.write_text(CDR, encoding="utf-8")
     (log,) = Told(path, is_json=True).logs

@@ -185,8 +185,9 @@ def compute_beside(
     settings: Observatory, have: Mapping[str, pl.DataFrame]
 ) -> Iterator[dict[str, Future[pl.DataFrame]]]:
     """Compute the table that takes longest, and that no other reads, in a process of its own; none where the
-    settings allow one worker alone."""
-    if settings.engine.workers < 2 or APART not in TABLES or len(TABLES) < 2:
+    settings allow no other process."""
+    is_alone = settings.engine.workers < 2 or settings.engine.name == "inline"
+    if is_alone or APART not in TABLES or len(TABLES) < 2:
         yield {}
         return
     inputs = {name: frame for name, frame in have.items() if name in read_contract(APART).reads}
