@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 
 from expectations import between, native
-from jobs.core.contracts import read_contract, rows_frame
+from jobs.core.contracts import read_contract
 from jobs.stages.gold_steps import GOLD_DAILY
-
-TABLE = "gold.spam_volume_daily"
-ROW: dict[str, Any] = {
-    "operator_id": "a",
-    "period_date": dt.date(2026, 11, 24),
-    "channel_code": "EMAIL",
-    "direction_code": "inbound",
-    "stage_code": "content",
-    "outcome_code": "rejected",
-    "unit_code": "recipient",
-    "definition_code": "OPERATOR",
-    "units": 10,
-    "spam_certain": 4,
-    "spam_possible": 6,
-}
-
-
-def frame(*rows: dict[str, Any], table: str = TABLE) -> pl.DataFrame:
-    base = ROW if table == TABLE else {}
-    return rows_frame([base | row for row in rows], table)
+from tests.support.volume_rows import ROW, TABLE, frame
 
 
 def rules_on(table: str) -> list[between.CrossRule]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -13,27 +11,8 @@ import pytest
 from expectations import native
 from expectations.native import Result
 from expectations.rules import rules_of
-from jobs.core.contracts import list_tables, polars_schema, read_contract, rows_frame
-
-TABLE = "gold.spam_volume_daily"
-ROW: dict[str, Any] = {
-    "operator_id": "a",
-    "period_date": dt.date(2026, 11, 24),
-    "channel_code": "EMAIL",
-    "direction_code": "inbound",
-    "stage_code": "content",
-    "outcome_code": "rejected",
-    "unit_code": "recipient",
-    "definition_code": "OPERATOR",
-    "units": 10,
-    "spam_certain": 4,
-    "spam_possible": 6,
-}
-
-
-def frame(*rows: dict[str, Any], table: str = TABLE) -> pl.DataFrame:
-    base = ROW if table == TABLE else {}
-    return rows_frame([base | row for row in rows], table)
+from jobs.core.contracts import list_tables, polars_schema, read_contract
+from tests.support.volume_rows import ROW, TABLE, frame
 
 
 def test_every_table_has_rules_that_polars_reads() -> None:

@@ -5,35 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-import polars as pl
 import pytest
 
 from expectations import ledger
-from jobs.core.contracts import rows_frame
 from jobs.core.errors import ValidationHeld
 from jobs.stages import checks
+from tests.support.volume_rows import ROW, TABLE, frame
 
-TABLE = "gold.spam_volume_daily"
 MESSAGE = "silver.message"
-DAY = dt.date(2026, 11, 24)
-ROW: dict[str, Any] = {
-    "operator_id": "a",
-    "period_date": DAY,
-    "channel_code": "EMAIL",
-    "direction_code": "inbound",
-    "stage_code": "content",
-    "outcome_code": "rejected",
-    "unit_code": "recipient",
-    "definition_code": "OPERATOR",
-    "units": 10,
-    "spam_certain": 4,
-    "spam_possible": 6,
-}
-
-
-def frame(*rows: dict[str, Any], table: str = TABLE) -> pl.DataFrame:
-    base = ROW if table == TABLE else {}
-    return rows_frame([base | row for row in rows], table)
 
 
 def test_rows_that_hold_all_rules_break_none() -> None:
