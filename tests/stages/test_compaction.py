@@ -123,7 +123,7 @@ def test_closed_days_have_one_file_and_open_ones_a_few(site: Often) -> None:
 
 STEPS: dict[str, tuple[Any, str]] = {
     "plan": (vacuum, "remove_landed"),
-    "together": (compaction, "compact"),
+    "together": (compaction, "compact_table"),
     "name": (record, "add_stage"),
     "history": (vacuum, "remove_old_files"),
     "log": (compaction, "shorten_log"),

@@ -330,7 +330,7 @@ def test_status_misses_nothing(site: Site) -> None:
 # --- killed, unfinished, locked ---------------------------------------------------------------------------
 
 STEPS: dict[str, tuple[Any, str]] = {
-    "remember": (removed, "remember"),
+    "remember_removal": (removed, "remember_removal"),
     "landing": (vacuum, "remove_landed"),
     "validations": (vacuum, "remove_validations"),
     "rows": (vacuum, "remove_rows"),
