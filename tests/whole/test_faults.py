@@ -206,8 +206,8 @@ def test_a_wrong_format_holds_its_operator_alone_and_says_why(
             each = each.model_copy(update={"source": [new]})
             assert pull_operator(each, copied.lake.root, dt.datetime.now(dt.UTC)).problems == []
         operators.append(each)
-    copied.operators = operators
-    copied.settings = copied.settings.model_copy(update={"operator": operators})
+    settings = copied.settings.model_copy(update={"operator": operators})
+    copied = replace(copied, operators=operators, settings=settings)
     shown = ("silver.message", "gold.spam_volume_daily")
     before = {name: rows_in(copied.lake, shown, where=pl.col("operator_id") == name) for name in added}
     with pytest.raises(ValidationHeld) as held:
@@ -233,8 +233,7 @@ def test_a_wrong_format_holds_its_operator_alone_and_says_why(
         else each
         for each in operators
     ]
-    again = work_of(copied.settings.model_copy(update={"operator": right}))
-    again.requarantine = True
+    again = replace(work_of(copied.settings.model_copy(update={"operator": right})), requarantine=True)
     run_stages(again, ["bronze", "silver"])
     verdicts = again.lake.read("silver.verdict").filter(source_id="wrong").height
     assert verdicts == work.lake.read("silver.verdict").filter(source_id="filter").height > 0
