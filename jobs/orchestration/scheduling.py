@@ -220,7 +220,8 @@ def spark_environment() -> dict[str, str]:
 
 
 def command_output(words: Sequence[str], may_end_with: Collection[int] = ()) -> Any:
-    """What a command of the pipeline prints as JSON. Raises CommandFailed, with what the command says.
+    """What a command of the pipeline prints as JSON; what it says beside goes to the log. Raises
+    CommandFailed, with what it says.
 
     may_end_with: exit codes other than 0 with which it has done its work.
     """
@@ -232,6 +233,8 @@ def command_output(words: Sequence[str], may_end_with: Collection[int] = ()) -> 
     )
     if done.returncode not in {0, *may_end_with}:
         raise CommandFailed(done.returncode, f"observatory {words[0]}", done.stderr.strip())
+    for line in done.stderr.splitlines():
+        log.info("%s", line)
     return json.loads(done.stdout)
 
 

@@ -1,0 +1,23 @@
+"""What a DAG takes of a command of the pipeline: its JSON, and beside it what a human should read."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from jobs.orchestration import scheduling
+
+
+def test_what_a_command_says_beside_its_json_is_in_the_tasks_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the notes of `release make --json`: waivers without effect, figures left out by decision."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'No effect of a waiver' >&2\necho '{\"name\": \"2026-Q4\"}'\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(scheduling, "pipeline_python", lambda: str(python))
+    with caplog.at_level(logging.INFO):
+        assert scheduling.command_output(["release", "make", "--json"]) == {"name": "2026-Q4"}
+    assert "No effect of a waiver" in caplog.text
