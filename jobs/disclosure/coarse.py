@@ -18,11 +18,6 @@ def round_significant(value: float, digits: int) -> float:
     return float(f"{value:.{digits - 1}e}")
 
 
-def half_unit(value: float, digits: int) -> float:
-    """Half of the last of so many significant digits of a value; of 0 nothing."""
-    return 0.5 * 10.0 ** (math.floor(math.log10(abs(value))) - digits + 1) if value else 0.0
-
-
 def on_grid(value: float, outward: int) -> float:
     """The nearest number of the grid that is not above the value (outward -1) or not below it (outward 1)."""
     if value <= 0:

@@ -28,13 +28,6 @@ OWN_RATE_PCT = 50
 ENOUGH, UNDOMINATED = "has_enough_holdings", "is_undominated"
 
 
-def is_unsafe(contributions: Sequence[float], p_pct: float) -> bool:
-    """Whether a cell fails the p% rule; contributions are holdings' sums, all of them protected."""
-    first, second, *_ = [*sorted(contributions, reverse=True), 0.0, 0.0]
-    rest = sum(contributions) - first - second
-    return first <= 0 or rest < p_pct / 100 * first
-
-
 def by_holding(contribution: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:
     """The sum of each holding in each cell, and whether it is protected: a holding waives with all of its
     contributions to the cell or not at all."""

@@ -34,7 +34,6 @@ NOTES = (
     ("Earlier releases", "An area's figure changes only if no holding or at least three changed. Otherwise"
      " the earlier figure stands, and stands_from names its release."),
 )  # fmt: skip
-PREPARED = "the maintenance agency"
 
 
 def columns_of(table: ReleasedTable) -> list[tuple[str, str, str, str, str]]:

@@ -24,7 +24,7 @@ A frame may hold rows of several operators.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 import polars as pl
@@ -34,8 +34,6 @@ from jobs.protect.operators import Door
 from jobs.silver import assembling, file_order, steps
 from jobs.silver.exchange import Exchange, Halves, Terms
 from jobs.silver.frames import (
-    ASSEMBLED,
-    COPY,
     KNOWLEDGE,
     MOVING,
     TRANSMISSION,
@@ -129,15 +127,6 @@ def count_once(formats: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFr
         for name, frame in formats.items()
     }
     return rows, counts
-
-
-def assemble_in_memory(
-    formats: Mapping[str, pl.DataFrame], door: Door, tables: Sequence[str] = ASSEMBLED
-) -> dict[str, pl.DataFrame]:
-    """Rows of these silver tables, and of silver.copy_daily, from all bronze rows of each format."""
-    memory = read_bronze(formats, Terms(door, tables=tuple(tables)))
-    assemble_tables(memory)
-    return {table: memory.table(table) for table in (*tables, COPY)}
 
 
 def make_messages_in_memory(

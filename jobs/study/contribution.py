@@ -43,8 +43,7 @@ from jobs.study.investment_account import ASKED, prices_of
 
 TABLE = "study.contribution"
 VOLUME, MONEY = "study.spam_volume", "study.investment"
-# The codes of a series, in the order of the key of its table.
-OF_VOLUME = ("unit_code", "definition_code", "quantity_code")
+# The codes of a series of money, in the order of the key of its table.
 OF_MONEY = ("strategy_code", "component_code", "conversion_code")
 GENERAL, NO_WAIVER = "sp904", "W0"
 # Whose waiver holds for a contribution.

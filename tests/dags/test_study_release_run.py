@@ -20,7 +20,7 @@ import pytest
 from jobs.release import clearance
 from tests.support.airflow import new_airflow
 from tests.support.commands import BIN, ROOT, run
-from tests.support.release import new_key
+from tests.support.release import signing_keys
 from tests.support.release_study import P_PCT, TODAY, Node, copied, write_node
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
@@ -74,11 +74,8 @@ def estimated(tmp_path_factory: pytest.TempPathFactory) -> Node:
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """The keys of an officer and of a stranger, on the officer's own machine."""
-    folder = tmp_path_factory.mktemp("keys")
-    home = folder / "home"
-    officer, stranger = new_key(home, "officer"), new_key(home, "stranger")
-    yield SimpleNamespace(folder=folder, home=home, officer=officer, stranger=stranger)
-    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
+    with signing_keys(tmp_path_factory.mktemp("keys")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from jobs.disclosure.coarse import (
     GRID,
     class_of,
-    half_unit,
     on_grid,
     round_significant,
     silent_pct,
     unclamped_low,
 )
+from tests.support.digits import half_unit
 
 VALUES = st.floats(min_value=0.01, max_value=1e15)
 

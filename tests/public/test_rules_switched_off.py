@@ -15,12 +15,13 @@ from jobs.attack.known import ESTIMATE, SILENT_PCT, Finding
 from jobs.attack.search import attack_releases
 from jobs.core.areas import COUNTRY
 from jobs.disclosure import rules
-from jobs.disclosure.coarse import half_unit, on_grid
+from jobs.disclosure.coarse import on_grid
 from jobs.public import cells, gate, tables
 from jobs.public.cells import Basis, Released
 from jobs.public.contracts import PublicContract
 from jobs.public.gate import protect_tables
 from tests.public.test_gate_rules import AROUND, P_PCT, SAFE, SHAPES, country, knowledge, plain
+from tests.support.digits import half_unit
 from tests.support.small_study import PERIOD, Operator, Small, basis, drawn
 
 TABLE = "public.spam_volume"

@@ -9,7 +9,6 @@ import fcntl
 import os
 import shutil
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +25,7 @@ from jobs.release.decisions import record_decision
 from jobs.release.recipe import idle_packages
 from tests.release.conftest import READ_AT, P
 from tests.support.in_process import Run, Told, command_line_of
-from tests.support.release import ABOUT, new_key
+from tests.support.release import ABOUT, signing_keys
 from tests.support.release_study import COUNTRIES, P_PCT, TODAY, Node, copied, write_node
 
 NAME = "2026-Q4/v1.0.0"
@@ -38,11 +37,8 @@ BY = ("--by", "A. Officer")
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """The keys of an officer and of a stranger, in a home of their own, and their public parts."""
-    folder = tmp_path_factory.mktemp("keys")
-    home = folder / "home"
-    officer, stranger = new_key(home, "officer"), new_key(home, "stranger")
-    yield SimpleNamespace(folder=folder, home=home, officer=officer, stranger=stranger)
-    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
+    with signing_keys(tmp_path_factory.mktemp("keys")) as found:
+        yield found
 
 
 @pytest.fixture

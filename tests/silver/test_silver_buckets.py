@@ -18,7 +18,7 @@ from jobs.formats.registry import FORMATS
 from jobs.protect.operators import Door, Own
 from jobs.silver.bucketing import home_of
 from jobs.silver.frames import MESSAGE
-from jobs.silver.pipeline import assemble_in_memory, make_messages_in_memory
+from jobs.silver.pipeline import make_messages_in_memory
 from tests.formats.test_every_kernel import LOGS
 from tests.golden.test_golden import CASES, inputs, is_alone
 from tests.support.buckets import assembled_in_buckets, message_in_buckets
@@ -199,7 +199,7 @@ def test_assembly_in_buckets(name: str) -> None:
         if not getattr(FORMATS[name], rows_of):
             continue
         by = read_contract(table).key
-        whole = assemble_in_memory(formats, DOOR, [table])[table]
+        (whole,) = assembled_in_buckets(table, formats, DOOR, 1)
         for count in (2, 7):
             parts = assembled_in_buckets(table, formats, DOOR, count)
             in_order = [*by, "stream_id", "offset"] if "offset" in whole.columns else by

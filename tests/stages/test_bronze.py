@@ -19,11 +19,11 @@ from jobs.ingest.pull import Pulled, pull_operator
 from jobs.protect.operators import Door
 from jobs.settings import config, node
 from jobs.settings.operator import Operator, Source
-from jobs.silver.pipeline import assemble_in_memory
 from jobs.stages import bronze_stage, rereading
 from jobs.stages.batches import Ingest
 from jobs.stages.settings_tables import read_reference
 from tests.conftest import ROOT
+from tests.support.buckets import assembled_in_buckets
 from tests.support.delta import read_delta
 from tests.support.held_log import held_log
 
@@ -245,8 +245,8 @@ def test_what_is_held_before_a_pull_and_named_after_it_is_one_message(tmp_path: 
             assert site.ingest(f"batch{end}") == [f"batch{end}"]
         operator = read_reference(site.settings, "ref.operator")
         bronze = site.lake.read("bronze.postfix")
-        rows = assemble_in_memory({"postfix": bronze}, Door.of(operator))["silver.transmission"].rows()
-        found.append((bronze.filter(row_code="held").height, sorted(map(str, rows))))
+        (rows,) = assembled_in_buckets("silver.transmission", {"postfix": bronze}, Door.of(operator), 1)
+        found.append((bronze.filter(row_code="held").height, sorted(map(str, rows.rows()))))
     (few, whole), (many, grown) = found
     assert many > few
     assert grown == whole

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import datetime as dt
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -121,3 +124,12 @@ class Place:
         return publishing.publish_release(
             self.folder, self.restricted, self.public, signers, "A. Officer", NOW
         )[0]
+
+
+@contextmanager
+def signing_keys(folder: Path) -> Iterator[SimpleNamespace]:
+    """The keys of an officer and of a stranger, in a home of their own in a folder."""
+    home = folder / "home"
+    officer, stranger = new_key(home, "officer"), new_key(home, "stranger")
+    yield SimpleNamespace(folder=folder, home=home, officer=officer, stranger=stranger)
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
