@@ -19,7 +19,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
 from jobs.stages import checks, quality, run
 from jobs.stages.run import Run
-from jobs.stages.runner import refuse_broken
+from jobs.stages.runner import refuse_broken_results
 
 SAMPLE, LABEL = quality.AUDIT
 # So many problems of a sheet are reported at once.
@@ -50,7 +50,7 @@ def write_sample(
         drawn = {"drawn_at": started, "code_revision": record.code_revision()}
         design = [{**row, **drawn} for row in design]
         replace_months(work, started, {SAMPLE: design, LABEL: units})
-        refuse_broken(quality.refresh_quality(work).results)
+        refuse_broken_results(quality.refresh_quality(work).results)
     units = read_month(work.lake, LABEL, plan.operator_id, plan.month)
     named = file_names(work.lake, plan.operator_id, units)
     rows = [
@@ -112,7 +112,7 @@ def load_labels(work: Run, file: Path) -> Rows:
         more = f"\n… and {len(problems) - TOLD:,} more" if len(problems) > TOLD else ""
         raise ObservatoryError("\n".join(problems[:TOLD]) + more + "\nNothing was loaded.")
     replace_months(work, started, {LABEL: [row for units in tables.values() for row in units]})
-    refuse_broken(quality.refresh_quality(work).results)
+    refuse_broken_results(quality.refresh_quality(work).results)
     return [row for operator, month in tables for row in channel_totals(work.lake, operator, month)]
 
 
@@ -159,7 +159,7 @@ def read_month(lake: Lake, table: str, operator: str, month: str) -> Rows:
 def replace_months(work: Run, started: dt.datetime, tables: dict[str, Rows]) -> None:
     """Replace the operators' months that these rows belong to, and record it in meta.run."""
     frames = {table: rows_frame(rows, table) for table, rows in tables.items()}
-    checks.refuse_broken(
+    checks.refuse_broken_rows(
         [each for table, frame in frames.items() for each in checks.check_rows(frame, table)]
     )
     known = record.read_state(work.lake, tables)

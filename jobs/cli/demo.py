@@ -11,7 +11,7 @@ import typer
 
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
-from jobs.cli.pipeline import Stage, pull_all, run_stages
+from jobs.cli.pipeline import Stage, pull_all, run_with_progress
 from jobs.cli.report import write_report
 from jobs.core.errors import raise_problems
 from jobs.settings import config
@@ -36,7 +36,7 @@ def demo(
     use_demo_key()
     settings = config.load_settings(config_file)
     problems = pull_all(settings, None, is_followed=True)
-    work, _ = run_stages(settings, None, [each.value for each in Stage])
+    work, _ = run_with_progress(settings, None, [each.value for each in Stage])
     estimate_demo(work, membership)
     for table in (*main_tables(work.lake), *world_tables(read_estimates(work.lake), read_truth(membership))):
         out.print(table)

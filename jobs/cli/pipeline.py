@@ -144,7 +144,7 @@ def run(
         said: list[str] = []
         problems = [] if stage else pull_all(settings, operator, is_followed=True, said=said)
         with name_problems_first(problems):
-            _, outcome = run_stages(settings, operator, stages, since, until, requarantine, said)
+            _, outcome = run_with_progress(settings, operator, stages, since, until, requarantine, said)
             show_changes(outcome)
     if not stage:
         show_next(config_file)
@@ -163,7 +163,7 @@ def check_key() -> None:
     master_key()
 
 
-def run_stages(
+def run_with_progress(
     settings: config.Observatory,
     operator: str | None,
     stages: list[str],
@@ -182,7 +182,7 @@ def run_stages(
     from jobs.engine import record
     from jobs.engine.lake import open_lake
     from jobs.stages.run import Run
-    from jobs.stages.runner import do_stages, refuse_broken
+    from jobs.stages.runner import do_stages, refuse_broken_results
     from jobs.state.late_records import late_records
     from jobs.state.other_formats import other_formats
     from jobs.state.status import find_doubts, unfolded_hops
@@ -206,7 +206,7 @@ def run_stages(
         )
         outcome = do_stages(work, stages)
         try:
-            refuse_broken(outcome.results)
+            refuse_broken_results(outcome.results)
         except ValidationHeld as error:
             # The results of the other operators come first.
             found = other_formats(settings, list(outcome.results), said)
@@ -261,5 +261,5 @@ def run_all(settings: config.Observatory) -> list[str]:
     """Pull and run all stages; return the problems of sources."""
     problems = pull_all(settings, None, is_followed=True)
     with name_problems_first(problems):
-        run_stages(settings, None, [each.value for each in Stage])
+        run_with_progress(settings, None, [each.value for each in Stage])
     return problems

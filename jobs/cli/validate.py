@@ -32,7 +32,7 @@ def validate(
     from jobs.core.errors import ObservatoryError
     from jobs.engine import record
     from jobs.engine.lake import open_lake
-    from jobs.stages.evaluating import evaluate_lake, refuse_broken, results_folder
+    from jobs.stages.evaluating import evaluate_lake, refuse_broken_expectations, results_folder
 
     settings = config.load_settings(config_file)
     operators = [each.id for each in config.choose_operators(settings, operator)] if settings.operator else []
@@ -56,4 +56,6 @@ def validate(
         with err.status("Great Expectations writes its Data Docs"):
             index = build_data_docs(folder, docs)
         out.print(f"Data Docs: {index}", soft_wrap=True, markup=False)
-    refuse_broken(found, "The tables stay as they are: correct what is wrong, and compute the days again.")
+    refuse_broken_expectations(
+        found, "The tables stay as they are: correct what is wrong, and compute the days again."
+    )

@@ -378,11 +378,11 @@ def reference_table(table: str) -> pl.DataFrame:
         rows = text.select(typed_text(name, kind) for name, kind in polars_schema(table).items())
     except pl.exceptions.PolarsError as error:
         raise ObservatoryError(f"{file.name} is not as its contract says: {error}") from None
-    refuse_broken(rows, read_contract(table), file.name)
+    refuse_broken_reference(rows, read_contract(table), file.name)
     return rows
 
 
-def refuse_broken(rows: pl.DataFrame, about: Contract, file_name: str) -> None:
+def refuse_broken_reference(rows: pl.DataFrame, about: Contract, file_name: str) -> None:
     """Raise ObservatoryError that names the first row of a reference table that breaks a check or the key.
     Rows are numbered as in the file, whose first has the names of columns."""
     import polars as pl

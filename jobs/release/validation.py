@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from expectations.evaluation import Evaluated, evaluate
-from jobs.stages.evaluating import refuse_broken
+from jobs.stages.evaluating import refuse_broken_expectations
 
 # What differs from one evaluation to the next: a release made twice has the same bytes.
 PASSING = ("id", "result_url", "meta", "suite_parameters", "exception_info")
@@ -17,7 +17,7 @@ PASSING = ("id", "result_url", "meta", "suite_parameters", "exception_info")
 def validate_public(public: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
     """The results of the suites of the public tables. Raises ValidationHeld if an expectation is broken."""
     found = evaluate(dict(sorted(public.items())))
-    refuse_broken(found, "No release was made.")
+    refuse_broken_expectations(found, "No release was made.")
     return published(found)
 
 

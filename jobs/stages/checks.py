@@ -74,7 +74,7 @@ def repeated_rows(frame: pl.DataFrame, about: Contract) -> pl.DataFrame:
     return suspects.filter(~suspects.select(pl.struct(names).is_first_distinct()).to_series())
 
 
-def refuse_broken(broken: Sequence[Broken]) -> None:
+def refuse_broken_rows(broken: Sequence[Broken]) -> None:
     """Raise ValidationHeld, naming table, rule, rows and a few keys, if a rule is broken."""
     if broken:
         raise ValidationHeld(

@@ -66,7 +66,7 @@ def gold_rows(
         yield read_files(table, files[start : start + FILES], columns)
 
 
-def refuse_broken(found: Sequence[Evaluated], consequence: str) -> None:
+def refuse_broken_expectations(found: Sequence[Evaluated], consequence: str) -> None:
     """Raise ValidationHeld that names each broken expectation, if one is broken.
 
     consequence: what does not happen therefore.

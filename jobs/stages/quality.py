@@ -31,7 +31,8 @@ def refresh_quality(work: Run, before: Outcome | None = None, stage: record.Stag
     """Compute the operator-months whose audit, test or counts changed, replace what differs, and add the
     stage's row to meta.run.
 
-    An operator whose rows break a rule keeps what it has: refuse_broken() of jobs/stages/runner.py says so.
+    An operator whose rows break a rule keeps what it has: refuse_broken_results() of jobs/stages/runner.py
+    says so.
     before: what came of the stages before. stage: what gold has committed and meta.run does not name yet.
     """
     before, stage = before or Outcome(), stage or record.Stage("quality", record.now())

@@ -38,7 +38,7 @@ def run_stages(work: Run, stages: Iterable[str] = STAGES) -> Outcome:
     """Do the stages in order, and return what came of them. Raises ValidationHeld, after all else was done,
     when a rule holds an operator back."""
     found = do_stages(work, stages)
-    refuse_broken(found.results)
+    refuse_broken_results(found.results)
     return found
 
 
@@ -161,7 +161,7 @@ def run_bronze(work: Run, count: int | None) -> Ingested:
     return ingested
 
 
-def refuse_broken(results: Iterable[native.Result]) -> None:
+def refuse_broken_results(results: Iterable[native.Result]) -> None:
     """Raise ValidationHeld, with all rules that were broken, if one was."""
     broken = [result for result in results if not result.is_held]
     if broken:

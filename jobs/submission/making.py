@@ -12,7 +12,7 @@ from jobs.core.periods import months_of
 from jobs.engine.lake import open_lake
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
-from jobs.stages.evaluating import evaluate_lake, refuse_broken
+from jobs.stages.evaluating import evaluate_lake, refuse_broken_expectations
 from jobs.submission import signing
 from jobs.submission.contents import problems_of
 from jobs.submission.counts import VOLUME, compute_totals, counts_of
@@ -50,7 +50,7 @@ def validate_gold(settings: Observatory, operator_id: str, period: str) -> None:
     found = evaluate_lake(
         open_lake(settings.lake.root), [operator_id], f"submit {operator_id} {period}", months
     )
-    refuse_broken(found, f"{operator_id}, {period}: no package was made.")
+    refuse_broken_expectations(found, f"{operator_id}, {period}: no package was made.")
 
 
 def package_of(settings: Observatory, operator: Operator, period: str, key: str | None) -> Made:

@@ -29,7 +29,7 @@ from jobs.report.report import Report
 from jobs.settings.config import Observatory
 from jobs.stages import quality
 from jobs.stages.run import Run
-from jobs.stages.runner import refuse_broken
+from jobs.stages.runner import refuse_broken_results
 
 UNIT = {
     "operator_id": "north-mail",
@@ -490,7 +490,7 @@ def test_rows_that_break_a_rule_hold_back_their_operator_and_no_other(tmp_path: 
     found = quality.refresh_quality(work)
     assert found.held == {"south-mail"}
     with pytest.raises(ValidationHeld, match="certain_within_possible"):
-        refuse_broken(found.results)
+        refuse_broken_results(found.results)
     assert set(lake.read(quality.CORRECTED)["operator_id"]) == {"north-mail"}
     # The next run tries it again.
     again = dataclasses.replace(work, run_id="run 2")

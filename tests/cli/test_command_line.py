@@ -263,7 +263,7 @@ def test_a_validation_that_holds_ends_with_exit_code_1(
     def hold(*arguments: object) -> None:
         raise ValidationHeld(text)
 
-    monkeypatch.setattr(pipeline, "run_stages", hold)
+    monkeypatch.setattr(pipeline, "run_with_progress", hold)
     found = observatory("run", "--config", study, "--stage", "gold")
     assert found.code == 1
     assert text in found.err

@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from jobs.cli.interrupt import Interrupted, catch_interrupts, interruptible
-from jobs.cli.pipeline import pull_all, run_stages
+from jobs.cli.pipeline import pull_all, run_with_progress
 from jobs.cli.progress import Meter
 from jobs.engine import record
 from jobs.engine.lake import Lake
@@ -125,7 +125,7 @@ def test_a_stage_that_has_its_row_is_said_to_be_kept(
 
     monkeypatch.setattr(record, "add_stage", add_and_stop)
     with pytest.raises(Interrupted, match=what):
-        run_stages(settings, None, ["bronze", "silver", "gold"])
+        run_with_progress(settings, None, ["bronze", "silver", "gold"])
 
 
 @pytest.fixture

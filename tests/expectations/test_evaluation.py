@@ -16,7 +16,7 @@ import pytest
 from expectations.evaluation import build_data_docs, evaluate, store
 from jobs.core.contracts import rows_frame
 from jobs.core.errors import ValidationHeld
-from jobs.stages.evaluating import refuse_broken
+from jobs.stages.evaluating import refuse_broken_expectations
 from jobs.stages.validations import EVALUATED, superseded_evaluations
 from tests.conftest import ROOT
 from tests.expectations.test_native import ROW, TABLE, frame
@@ -98,13 +98,13 @@ def test_results_with_observed_values_are_kept_and_shown(tmp_path: Path) -> None
 def test_a_broken_expectation_is_named_with_its_rows() -> None:
     found = evaluate({TABLE: frame(ROW, {"unit_code": "message", "spam_certain": 9})})
     with pytest.raises(ValidationHeld) as error:
-        refuse_broken(found, "Nothing was made.")
+        refuse_broken_expectations(found, "Nothing was made.")
     assert str(error.value).splitlines() == [
         f"{TABLE}: expectation certain_within_possible is broken on 1 row. It says: spam_certain <="
         " spam_possible.",
         "Nothing was made.",
     ]
-    refuse_broken(evaluate({TABLE: frame(ROW)}), "")
+    refuse_broken_expectations(evaluate({TABLE: frame(ROW)}), "")
 
 
 def test_a_run_imports_neither_great_expectations_nor_sqlalchemy() -> None:

@@ -26,7 +26,7 @@ def test_a_broken_rule_holds_with_table_rule_count_and_keys() -> None:
     days = [{"period_date": dt.date(2026, 11, day)} for day in range(1, 6)]
     (found,) = checks.check_rows(frame(ROW, *({"spam_possible": 11} | day for day in days)), TABLE)
     with pytest.raises(ValidationHeld) as error:
-        checks.refuse_broken([found])
+        checks.refuse_broken_rows([found])
     first, *examples = str(error.value).splitlines()
     assert first == (
         "gold.spam_volume_daily: rule possible_within_units is broken on 5 rows; the table stays as it was."
@@ -35,7 +35,7 @@ def test_a_broken_rule_holds_with_table_rule_count_and_keys() -> None:
     assert all("operator_id=a, period_date=2026-11-0" in example for example in examples)
     assert all("definition_code=OPERATOR" in example for example in examples)
     assert error.value.exit_code == 1
-    checks.refuse_broken([])
+    checks.refuse_broken_rows([])
 
 
 def test_broken_rows_hold_back_their_operator_alone() -> None:

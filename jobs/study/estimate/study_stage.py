@@ -30,7 +30,7 @@ from jobs.engine.tasks import perform_call
 from jobs.engine.together import commit_together, undo_unfinished
 from jobs.settings.config import Observatory
 from jobs.settings.study import Gap
-from jobs.stages.evaluating import refuse_broken, results_folder
+from jobs.stages.evaluating import refuse_broken_expectations, results_folder
 from jobs.study.estimate import finding_decisions, investment_targets
 from jobs.study.estimate.frame import (
     refuse_missing,
@@ -159,7 +159,7 @@ def estimate_tables(
             say(f"study: {table}")
             have[table] = future.result()
             evaluated += evaluate({table: have[table]}, results_folder(lake), run_id)
-    refuse_broken(evaluated, "The study's tables stay as they were.")
+    refuse_broken_expectations(evaluated, "The study's tables stay as they were.")
     say("study: writing")
     for table in TABLES:
         lake.rewrite(have[table], table, {"run_id": run_id})
