@@ -39,7 +39,7 @@ LAYERS = {
 }
 # The words of a contract's file.
 NEEDED = ("table", "description", "key", "fields")
-OPTIONAL = ("reads", "partition_by", "required", "checks", "merge")
+OPTIONAL = ("reads", "partition_by", "required", "checks", "merge", "meanings")
 # How the values of two parts of a table become one; jobs/core/merge.py applies them.
 MERGES = ("sum", "min", "max", "first", "union", "sketch", "any", "all")
 
@@ -68,7 +68,8 @@ class Contract:
     """One table: a row is what `description` says; `key` is unique in it.
 
     reads: the tables that its job takes. required: columns beside the key that are never null.
-    checks: SQL conditions that hold in every row, by name.
+    checks: SQL conditions that hold in every row, by name. meanings: what columns hold in this table, where
+    their description says less.
     """
 
     table: str
@@ -80,6 +81,7 @@ class Contract:
     required: tuple[str, ...] = ()
     checks: tuple[tuple[str, str], ...] = ()
     merge: tuple[tuple[str, str], ...] = ()
+    meanings: tuple[tuple[str, str], ...] = ()
 
     @property
     def layer(self) -> str:
@@ -145,6 +147,7 @@ def read_contract(table: str) -> Contract:
         required=tuple(raw.get("required", ())),
         checks=tuple(raw.get("checks", {}).items()),
         merge=merge,
+        meanings=tuple(raw.get("meanings", {}).items()),
     )
 
 
@@ -196,6 +199,8 @@ def refuse_words(file_name: str, raw: Mapping[str, Any]) -> None:
     `partition_by` would make a table that no run can replace."""
     told = [f"lacks {word}" for word in NEEDED if word not in raw]
     told += [f"has an unknown word '{word}'" for word in raw if word not in (*NEEDED, *OPTIONAL)]
+    meant = [column for column in raw.get("meanings", ()) if column not in raw.get("fields", ())]
+    told += [f"has a meaning of {column}, which its fields do not list" for column in meant]
     if told:
         known = ", ".join((*NEEDED, *OPTIONAL))
         raise ObservatoryError(f"{file_name} {' and '.join(told)}; a contract's words are: {known}")
@@ -337,6 +342,13 @@ def arrow_schema(table: str) -> pa.Schema:
 def polars_schema(table: str) -> dict[str, Any]:
     """The table's columns and Polars types."""
     return {field.name: polars_type(field.type) for field in read_contract(table).fields}
+
+
+def bronze_columns(format_name: str) -> dict[str, Any]:
+    """The columns of a format's bronze rows: those of its table but for the day and the batch, which ingest
+    adds."""
+    added = ("event_date", "ingest_id")
+    return {name: kind for name, kind in polars_schema(f"bronze.{format_name}").items() if name not in added}
 
 
 def conform_frame(frame: pl.DataFrame, table: str) -> pl.DataFrame:

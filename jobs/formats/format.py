@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.contracts import bronze_columns
 from jobs.core.lines import LONGEST_LINE
 from jobs.formats import Document, Source
 
@@ -137,8 +138,7 @@ class OwnLayouts:
 class Format:
     """What every format has. A kernel module ends with its FORMAT, a LineFormat or a DocumentFormat.
 
-    name: as settings write it; the bronze table is bronze.<name>, its columns are `bronze` and what ingest
-        adds.
+    name: as settings write it; the bronze table is bronze.<name>.
     title, description: as the list of formats has them (schemas/codelists/format.csv).
     channels: those that its transmissions may have; () for filters, reports, and where a profile decides.
     lookback_days: how long after its first event a message may still have events.
@@ -183,7 +183,6 @@ class Format:
     title: str
     description: str
     lookback_days: int
-    bronze: dict[str, Any]
     sniff: Callable[[bytes], float]
     assemble: RowsToRows
     channels: tuple[str, ...] = ()
@@ -217,6 +216,11 @@ class Format:
         """How its files are read, a value of the column `kind` of the list of formats: as whole documents, as
         lines, or as lines by a profile that the source names."""
         raise NotImplementedError
+
+    @property
+    def bronze(self) -> dict[str, Any]:
+        """The columns of its bronze rows, and their types."""
+        return bronze_columns(self.name)
 
     @property
     def silver(self) -> tuple[str, ...]:

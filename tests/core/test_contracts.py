@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import csv
-import dataclasses
 import importlib
 import inspect
 from pathlib import Path
@@ -28,13 +27,11 @@ from jobs.core.contracts import (
     rows_frame,
 )
 from jobs.core.errors import ObservatoryError
-from jobs.formats import registry
 from jobs.formats.registry import KERNELS
 from jobs.public.contracts import public_contract, public_tables
 from jobs.silver.frames import SILVER
 from jobs.stages import quality
 from jobs.stages.gold_steps import GOLD
-from schemas import dictionary
 from tests.conftest import ROOT
 
 # What commands write (answers, labels, packages) is no run's: those contracts read nothing.
@@ -309,7 +306,11 @@ def test_a_contract_in_other_words_is_an_error_that_names_the_right_ones(
 ) -> None:
     text = (SCHEMAS / "gold" / "spam_type_daily.yaml").read_text(encoding="utf-8")
     (tmp_path / "schemas" / "gold").mkdir(parents=True)
-    words = {"columns": ("fields:", "columns:"), "partitions": ("partition_by:", "partitions:")}
+    words = {
+        "columns": ("fields:", "columns:"),
+        "partitions": ("partition_by:", "partitions:"),
+        "meant": ("partition_by:", "meanings: {unitz: each}\npartition_by:"),
+    }
     for name, change in words.items():
         changed = text.replace("gold.spam_type_daily", f"gold.{name}").replace(*change)
         (tmp_path / "schemas" / "gold" / f"{name}.yaml").write_text(changed, encoding="utf-8")
@@ -321,6 +322,8 @@ def test_a_contract_in_other_words_is_an_error_that_names_the_right_ones(
     # Without this it is a table that a run computes and then cannot write.
     with pytest.raises(ObservatoryError, match="unknown word 'partitions'; .* key, fields, reads, partition"):
         read_contract("gold.partitions")
+    with pytest.raises(ObservatoryError, match="meant.yaml has a meaning of unitz, which its fields do not"):
+        read_contract("gold.meant")
 
 
 def test_an_unknown_merge_rule_is_an_error_that_names_the_known_ones(
@@ -354,21 +357,10 @@ def test_arrow_and_polars_schemas_have_the_contracts_columns(table: str) -> None
 
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
-def test_a_kernels_bronze_is_its_contract(name: str) -> None:
-    """By name, type and order: what comes back from the lake must be what the kernel gave."""
-    *wanted, event_date, ingest_id = polars_schema(f"bronze.{name}").items()
-    assert (event_date[0], ingest_id[0]) == ("event_date", "ingest_id")
-    assert wanted == list(KERNELS[name].bronze.items()), f"`fields` of schemas/bronze/{name}.yaml"
+def test_ingest_adds_the_day_and_the_batch_to_a_formats_rows(name: str) -> None:
+    assert [*KERNELS[name].bronze, "event_date", "ingest_id"] == read_contract(f"bronze.{name}").columns
 
 
-def test_a_format_without_a_contract_is_an_error_that_names_its_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Else the format is in its list and in no table of the dictionary."""
-    petrel = dataclasses.replace(KERNELS["exim"], name="petrel")
-    monkeypatch.setattr(registry, "KERNELS", {**KERNELS, "petrel": petrel})
-    monkeypatch.setattr(dictionary, "FORMATS", tmp_path / "format.csv")
-    monkeypatch.setattr(dictionary, "SCHEMAS", tmp_path)
-    assert dictionary.main([]) == 1
-    assert capsys.readouterr().err == "format petrel has no schemas/bronze/petrel.yaml\n"
-    assert not list(tmp_path.iterdir())
+def test_a_format_without_a_contract_is_an_error_that_names_its_file() -> None:
+    with pytest.raises(ObservatoryError, match="there is no schemas/bronze/petrel.yaml"):
+        contracts.bronze_columns("petrel")

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.core.contracts import list_codes, polars_schema
+from jobs.core.contracts import list_codes
 from jobs.formats import COMPLAINT, Document, Source, feedback
 from jobs.formats.shared.documents import frame_of
 from tests.support.examples import examples
@@ -381,12 +381,6 @@ def test_any_order_and_any_pieces_give_the_same(random: Any, cut: int) -> None:
 
 
 # --- the rest of the interface ---
-
-
-def test_bronze_is_its_contract() -> None:
-    schema = polars_schema("bronze.feedback")
-    assert [*feedback.BRONZE, "event_date", "ingest_id"] == list(schema)
-    assert all(schema[name] == kind for name, kind in feedback.BRONZE.items())
 
 
 def test_complaints_have_a_known_type_and_subject_with_text() -> None:

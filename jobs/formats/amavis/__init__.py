@@ -21,7 +21,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import PLACE, TIMESTAMP, Source
+from jobs.core.contracts import bronze_columns
+from jobs.formats import Source
 from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, line_code, none_if_empty, place_of_queue, typed_columns
 from jobs.formats.shared.verdicts import (
@@ -58,16 +59,7 @@ _VERDICT: dict[str, Any] = {
     "filter_us": pl.Int64,
 }
 # bronze.amavis: one row per verdict line, and per piece of a line that was broken.
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,
-    "event_code": pl.String,  # verdict; begin, a verdict's first piece; rest, a piece of some line
-    "host": pl.String,
-    "task_tag": pl.String,  # the AM-ID, unique while its process lives
-    "piece_text": pl.String,  # of begin and rest; null for a verdict
-    **_VERDICT,
-}
+BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
 
 LITERALS = [") Passed ", ") Blocked ", ") ..."]
@@ -253,7 +245,6 @@ FORMAT = LineFormat(
     title="Amavis",
     description="Verdict lines of Amavis in a mail log",
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

@@ -15,11 +15,11 @@ where there is none) are its tries: the last one decides. Parts then count toget
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import polars as pl
 
-from jobs.formats import LINES, PLACE, TIMESTAMP, Source
+from jobs.core.contracts import bronze_columns
+from jobs.formats import LINES, Source
 from jobs.formats.delimited.draft import draft_profile
 from jobs.formats.delimited.fold import transmissions as transmissions
 from jobs.formats.delimited.profile import KINDS, Profile
@@ -44,39 +44,7 @@ NAME = "delimited"
 LOOKBACK_DAYS = 4
 
 # bronze.delimited: one row per line about a message, a part of one, or a try.
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,
-    "last_at": TIMESTAMP,
-    "profile_name": pl.String,
-    "channel_code": pl.String,
-    "grain_code": pl.String,
-    "entry_code": pl.String,
-    "stage_code": pl.String,
-    "outcome_code": pl.String,
-    "message_key": pl.String,  # rows of one message share it; null where each row is a message
-    "part_key": pl.String,  # rows of one part of a message share it
-    "is_part": pl.Boolean,  # the row tells of one segment of a longer message
-    "sender": pl.String,
-    "recipient": pl.String,
-    "client_ip": pl.String,
-    "client_name": pl.String,
-    "inbound_link": pl.String,
-    "outbound_link": pl.String,
-    "account": pl.String,
-    "cell_id": pl.String,
-    "message_id": pl.String,
-    "message_bytes": pl.Int64,
-    "segment_count": pl.Int32,
-    "try_count": pl.Int64,
-    "text": pl.String,
-    "display_name": pl.String,
-    "category": pl.String,
-    "event": pl.String,
-    "reply_code": pl.String,
-    "reply_text": pl.String,
-}
+BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
 # What the profile decides, beside its targets.
 _DECIDED = ["stage_code", "outcome_code", "grain_code", "is_part"]
@@ -216,7 +184,6 @@ FORMAT = LineFormat(
     title="Delimited",
     description="CSV, TSV or semicolons of an SMSC or SMS firewall, read through a mapping profile",
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     profiles=Profiles(recognise=recognise_profile, draft=draft_profile),
     parse=parse,

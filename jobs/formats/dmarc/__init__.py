@@ -15,17 +15,13 @@ import re
 import zlib
 from collections.abc import Iterator
 from email.message import Message
-from typing import Any
 
 import polars as pl
 
+from jobs.core.contracts import bronze_columns
 from jobs.formats import (
     AUTHENTICATION_REPORT,
-    DKIM_RESULTS,
-    OVERRIDES,
     PLACE,
-    SPF_RESULTS,
-    TIMESTAMP,
     Document,
     Source,
 )
@@ -51,38 +47,7 @@ NAME = "dmarc"
 LOOKBACK_DAYS = 1
 
 # bronze.dmarc: one row per record of a report.
-BRONZE: dict[str, Any] = {
-    **PLACE,  # offset: number of the report in its file, from 0
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,  # begin of the reported time
-    "last_at": TIMESTAMP,  # end of it
-    "report_org": pl.String,
-    "report_email": pl.String,
-    "report_id": pl.String,  # as given, or a digest where it is missing
-    "report_digest": pl.String,  # of what the report says, whatever it was packed in
-    "report_record_count": pl.Int64,
-    "record_number": pl.Int64,
-    "policy_domain": pl.String,
-    "policy": pl.String,
-    "subdomain_policy": pl.String,
-    "nonexistent_policy": pl.String,
-    "policy_percent": pl.Int32,
-    "policy_test": pl.String,
-    "dkim_mode": pl.String,
-    "spf_mode": pl.String,
-    "discovery_method": pl.String,
-    "client_ip": pl.String,
-    "message_count": pl.Int64,
-    "disposition": pl.String,
-    "dkim_evaluated": pl.String,
-    "spf_evaluated": pl.String,
-    "overrides": OVERRIDES,
-    "header_from": pl.String,
-    "envelope_from": pl.String,
-    "envelope_to": pl.String,
-    "dkim_results": DKIM_RESULTS,
-    "spf_results": SPF_RESULTS,
-}
+BRONZE = bronze_columns(NAME)
 
 _FEEDBACK = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?feedback[\s>]")
 _METADATA = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?report_metadata[\s>]")
@@ -217,7 +182,6 @@ FORMAT = DocumentFormat(
     title="DMARC reports",
     description="DMARC aggregate reports: XML, gzip, zip, mails",
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     read=read,
     assemble=assemble,

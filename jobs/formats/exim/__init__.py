@@ -369,7 +369,6 @@ FORMAT = LineFormat(
     description="Mainlog and rejectlog of Exim",
     channels=("EMAIL",),
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     is_mail_log=True,

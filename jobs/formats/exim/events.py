@@ -9,11 +9,10 @@ syslog, for what was refused without an id.
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
-from jobs.formats import PLACE, TIMESTAMP, VERDICT
+from jobs.core.contracts import bronze_columns
+from jobs.formats import PLACE, VERDICT
 from jobs.formats.exim.headers import with_open
 from jobs.formats.exim.times import zone_error
 
@@ -21,49 +20,7 @@ from jobs.formats.exim.times import zone_error
 LOOKBACK_DAYS = 8
 
 # bronze.exim: one row per line about a message, a refusal or a verdict.
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,  # in the source's zone; see __init__.py on ids
-    "host": pl.String,  # from syslog, or the source's option `host`
-    "log_stamp": pl.String,  # the stamp as Exim wrote it
-    "pid": pl.String,
-    "queue_id": pl.String,  # Exim's message id; null for what was refused before there was one
-    # arrival, delivery, refusal, verdict, completed, frozen, cancelled; of a refused message's envelope:
-    # envelope, and open for what one may go on after in the next block
-    "event_code": pl.String,
-    "status_code": pl.String,  # of a delivery: sent, discarded, deferred, waiting, bounced, expired; of a
-    # refusal: rejected, temporarily, discarded
-    "step_code": pl.String,  # of a refusal: what was refused, as logged; of an envelope: from, to, more
-    "sender": pl.String,
-    "recipient": pl.String,
-    "original_recipient": pl.String,
-    "recipients": pl.List(pl.String),
-    "client_name": pl.String,
-    "client_ip": pl.String,
-    "client_port": pl.String,
-    "helo": pl.String,
-    "protocol": pl.String,
-    "own_port": pl.String,
-    "account": pl.String,
-    "is_authenticated": pl.Boolean,
-    "linked_queue_id": pl.String,  # R= of an arrival: the message that this one reports on
-    "message_id": pl.String,
-    "subject": pl.String,  # T= of an arrival, its first 100 bytes
-    "message_bytes": pl.Int64,
-    "transport": pl.String,
-    "relay": pl.String,
-    "reply_code": pl.String,
-    "dsn_code": pl.String,
-    "reply_text": pl.String,
-    "log_text": pl.String,
-    "dnsbl_zone": pl.String,
-    "action": pl.String,
-    "score": pl.Float64,
-    "required_score": pl.Float64,
-    "filter_us": pl.Int64,
-    "end_offset": pl.Int64,  # of what an envelope may go on after, or goes on after
-}
+BRONZE = bronze_columns("exim")
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:

@@ -18,11 +18,11 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import parseaddr, parsedate_to_datetime
 from html.parser import HTMLParser
-from typing import Any
 
 import polars as pl
 
-from jobs.formats import COMPLAINT, PLACE, TIMESTAMP, Document, Source
+from jobs.core.contracts import bronze_columns
+from jobs.formats import COMPLAINT, Document, Source
 from jobs.formats.dmarc import is_report_mail
 from jobs.formats.format import DocumentFormat
 from jobs.formats.shared.documents import (
@@ -49,26 +49,7 @@ DEEPEST = 8
 LONGEST_FIELD = 998
 
 # bronze.feedback: one row per complaint.
-BRONZE: dict[str, Any] = {
-    **PLACE,  # offset: number of the complaint in its file, from 0
-    "assembly_key": pl.String,  # digest of what the complaint says
-    "first_at": TIMESTAMP,  # date of the mail that brought it
-    "arrival_at": TIMESTAMP,
-    "feedback_type": pl.String,  # as given, in lower case
-    "agent": pl.String,
-    "reporter": pl.String,
-    "sender": pl.String,
-    "header_from": pl.String,
-    "recipients": pl.List(pl.String),
-    "client_ip": pl.String,
-    "message_id": pl.String,
-    "incident_count": pl.Int64,
-    "delivery_result": pl.String,
-    "auth_failure": pl.String,
-    "reported_domains": pl.List(pl.String),
-    "subject": pl.String,
-    "text": pl.String,  # of the message, its first 4,096 signs
-}
+BRONZE = bronze_columns(NAME)
 
 _REPORT = "message/feedback-report"
 _ORIGINAL = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers")
@@ -354,7 +335,6 @@ FORMAT = DocumentFormat(
     title="Feedback reports",
     description="Complaints by mail: ARF and DMARC failure reports",
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     read=read,
     assemble=assemble,

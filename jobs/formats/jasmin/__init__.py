@@ -31,11 +31,10 @@ or by `data lost`; what is `not an instance of SubmitSm` is no SMS; a DLR that i
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
-from jobs.formats import PLACE, TIMESTAMP, Source
+from jobs.core.contracts import bronze_columns
+from jobs.formats import PLACE, Source
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.jasmin.join import UNSENT
 from jobs.formats.jasmin.join import transmissions as transmissions
@@ -48,25 +47,7 @@ NAME = "jasmin"
 LOOKBACK_DAYS = 4
 
 # bronze.jasmin: one row per line about an SMS or a DLR; what was accepted is kept under two keys.
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,
-    "event": pl.String,  # SMS-MT, SMS-MO or DLR
-    # sent, failed (to be tried again), rejected, received, refused, report; expired and dropped: given up
-    "event_code": pl.String,
-    "smsc": pl.String,  # cid: the connector, which is the link
-    "queue_message_id": pl.String,  # Jasmin's own id of an SMS
-    "foreign_id": pl.String,  # the SMSC's id of an SMS, as its DLRs give it: capitals, no leading zeros
-    "status": pl.String,  # SMPP status as logged, without the names around it; of a DLR its state
-    "error_code": pl.String,  # err of a DLR
-    "sender": pl.String,  # digits without + or 00, or an alphanumeric sender
-    "recipient": pl.String,
-    "wants_report": pl.Boolean,  # a report of the delivery was asked for
-    "text": pl.String,  # decoded; null where the log hides it or it is binary
-    "message_bytes": pl.Int64,
-    "segment_count": pl.Int32,  # null for DLRs
-}
+BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
 
 # All that a failed try must know of what followed it.
@@ -296,7 +277,6 @@ FORMAT = LineFormat(
     description="Message log of the Jasmin SMS gateway",
     channels=("SMS",),
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

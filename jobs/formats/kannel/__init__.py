@@ -14,12 +14,11 @@ all events of a number side by side, so bronze keeps the events and transmission
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
+from jobs.core.contracts import bronze_columns
 from jobs.core.matching import by_distinct
-from jobs.formats import PLACE, TIMESTAMP, Source
+from jobs.formats import Source
 from jobs.formats.format import LineFormat
 from jobs.formats.kannel.access_log_format import OPTIONS, STAMP, SYSLOG, check_options, log_format, split_own
 from jobs.formats.kannel.join import transmissions as transmissions
@@ -33,28 +32,7 @@ NAME = "kannel"
 LOOKBACK_DAYS = 4
 
 # bronze.kannel: one row per line about an SMS or a DLR.
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,
-    "event": pl.String,  # the event words as logged
-    "event_code": pl.String,  # what they mean here: a value of _EVENT_CODES, refused, or other
-    "smsc": pl.String,  # SMSC id, the link; null where none was chosen
-    "service": pl.String,  # SVC: who submitted it
-    "account": pl.String,  # ACT
-    "foreign_id": pl.String,  # FID: the SMSC's own message id
-    "sender": pl.String,  # digits without + or 00, or an alphanumeric sender
-    "recipient": pl.String,
-    "coding": pl.Int32,  # 0 GSM 7-bit, 1 8-bit, 2 UCS-2; -1 not said
-    "dlr_mask": pl.Int32,  # of an SMS: the reports asked for; of a DLR: what it reports
-    "text": pl.String,  # decoded; null for binary content. For a DLR the report itself
-    "message_bytes": pl.Int64,  # LEN
-    "udh": pl.String,  # user data header in hex; null when empty
-    "part_reference": pl.String,  # concatenation: reference number in hex, as many digits as it was sent in
-    "part_total": pl.Int32,  # concatenation: parts of the message
-    "part_number": pl.Int32,  # concatenation: which part this is, from 1
-    "segment_count": pl.Int32,  # segments of this row on the air; null for DLRs
-}
+BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
 
 _STAMP = rf"^{SYSLOG}(?P<stamp>{STAMP}) "
@@ -371,7 +349,6 @@ FORMAT = LineFormat(
     description="Access log of the Kannel bearerbox",
     channels=("SMS",),
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     own_layouts=LAYOUTS,

@@ -23,8 +23,9 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.contracts import bronze_columns
 from jobs.core.errors import ObservatoryError
-from jobs.formats import OF_CALLS, PLACE, TIMESTAMP, TRANSMISSION, Source
+from jobs.formats import OF_CALLS, TRANSMISSION, Source
 from jobs.formats.format import LineFormat, Requests
 from jobs.formats.kannel.access_log_format import STAMP, SYSLOG
 from jobs.formats.kannel.join import SUBMITTED
@@ -44,21 +45,7 @@ LOOKBACK_DAYS = 1
 OPTIONS = ("bearerbox",)
 
 # bronze.kannel_smsbox: one row per request line.
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,
-    "event": pl.String,  # the event words as logged
-    "event_code": pl.String,  # added, refused
-    "is_counted": pl.Boolean,  # the line is a row of its own: no bearerbox log tells of it
-    "account": pl.String,  # user name of the customer
-    "sender": pl.String,
-    "recipient": pl.String,
-    "client_ip": pl.String,  # where the request came from
-    "text": pl.String,  # null where it has a user data header
-    "message_bytes": pl.Int64,
-    "reply_text": pl.String,
-}
+BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
 # How long after a request its SMS may reach bearerbox's log: it waits in queues while links are down.
 SUBMITTED_WITHIN = dt.timedelta(hours=1)
@@ -243,7 +230,6 @@ FORMAT = LineFormat(
     description="Access log of the Kannel smsbox",
     channels=("SMS",),
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

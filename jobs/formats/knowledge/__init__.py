@@ -27,8 +27,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.core.attributes import ATTRIBUTES
-from jobs.core.contracts import list_codes, read_fields
-from jobs.formats import FACT, PLACE, TIMESTAMP, Document, Source
+from jobs.core.contracts import bronze_columns, list_codes, read_fields
+from jobs.formats import FACT, Document, Source
 from jobs.formats.format import DocumentFormat
 from jobs.formats.shared.documents import each_once, read_contents, refuse_document
 
@@ -56,13 +56,7 @@ PARQUET = b"PAR1"
 BYTES_OF_ROW = 16
 
 # bronze.knowledge: one row per row of a file.
-BRONZE: dict[str, Any] = {
-    **PLACE,  # offset: number of the row in its file, from 0
-    "assembly_key": pl.String,  # digest of what the row says
-    "first_at": TIMESTAMP,  # start of the day that it is about
-    **dict.fromkeys(NAMING, pl.String),
-    **{name: pl.Boolean if kind == "boolean" else pl.String for name, kind in ATTRIBUTES.items()},
-}
+BRONZE = bronze_columns(NAME)
 
 
 def sniff(sample: bytes) -> float:
@@ -189,7 +183,6 @@ FORMAT = DocumentFormat(
     description="What the operator knows beside its logs: registers of consent, preferences,"
     " senders, as CSV or Parquet",
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     read=read,
     assemble=assemble,

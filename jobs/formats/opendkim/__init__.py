@@ -22,11 +22,11 @@ tests, so that one set of rules reads them:
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import polars as pl
 
-from jobs.formats import PLACE, TIMESTAMP, Source
+from jobs.core.contracts import bronze_columns
+from jobs.formats import Source
 from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, line_code, typed_columns
 from jobs.formats.shared.verdicts import (
@@ -42,16 +42,7 @@ NAME = "opendkim"
 LOOKBACK_DAYS = 1
 
 # bronze.opendkim: one row per line with a result.
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,
-    "event_code": pl.String,  # dkim, spf or dmarc
-    "host": pl.String,
-    "queue_id": pl.String,
-    "domain": pl.String,  # whose result it is; null for dkim
-    "result": pl.String,  # pass, fail, none, tempfail, permerror
-}
+BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
 
 _DKIM = {
@@ -186,7 +177,6 @@ FORMAT = LineFormat(
     title="OpenDKIM",
     description="Lines of OpenDKIM and OpenDMARC in a mail log",
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

@@ -31,7 +31,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import PLACE, TIMESTAMP, Source
+from jobs.core.contracts import bronze_columns
+from jobs.formats import TIMESTAMP, Source
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.shared.fields import none_if_empty
 from jobs.formats.shared.verdicts import as_verdicts, share_of_lines, to_whole
@@ -51,17 +52,7 @@ _NUMBERS = {
 _DKIM: dict[str, Any] = {"offset": pl.Int64, "domain": pl.String, "result": pl.Int32}
 
 # bronze.opendmarc_history: one row per run of lines, a block or a part of one.
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,  # received_at; where that line is not there, no later than the file can be
-    "end_offset": pl.Int64,  # where the run ends, without the last line's return sign
-    "is_closed": pl.Boolean,  # the next block begins where this run ends
-    "received_at": TIMESTAMP,
-    **dict.fromkeys(_TEXTS.values(), pl.String),
-    **dict.fromkeys(_NUMBERS.values(), pl.Int32),
-    "signatures": pl.List(pl.Struct(_DKIM)),
-}
+BRONZE = bronze_columns(NAME)
 # What parse() gives of a line.
 _LINE: dict[str, Any] = {
     "end_offset": pl.Int64,
@@ -270,7 +261,6 @@ FORMAT = LineFormat(
     title="OpenDMARC history",
     description="History file of OpenDMARC",
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

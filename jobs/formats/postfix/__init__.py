@@ -294,7 +294,6 @@ FORMAT = LineFormat(
     description="Mail log of Postfix and postscreen",
     channels=("EMAIL",),
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     is_mail_log=True,

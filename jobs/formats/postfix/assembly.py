@@ -19,81 +19,33 @@ passed since its first event. Postfix reuses short queue ids as soon as a file i
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 
+from jobs.core.contracts import bronze_columns
 from jobs.formats import TIMESTAMP
 
 LOOKBACK_DAYS = 6
 _SESSION_HOURS = 6
 
-_PLACE: dict[str, Any] = {"at": TIMESTAMP, "source_id": pl.String, "stream_id": pl.String, "offset": pl.Int64}
-
-# The lists of a bronze row and the fields of their events. source_id and stream_id of an event are
-# null where they are the row's own.
-EVENTS: dict[str, tuple[str, list[str]]] = {
-    "entry": (
-        "entries",
-        ["status_code", "service_name", "client_name", "client_ip", "account", "linked_queue_id", "sender"],
-    ),
-    "message_id": ("message_ids", ["message_id"]),
-    "subject": ("subjects", ["subject"]),
-    "queued": ("queueings", ["sender", "message_bytes", "recipient_count", "status_code"]),
-    "delivery": (
-        "deliveries",
-        ["recipient", "original_recipient", "relay", "dsn_code", "status_code", "reply_text"],
-    ),
-    "refusal": (
-        "refusals",
-        [
-            "status_code",
-            "step_code",
-            "client_name",
-            "client_ip",
-            "sender",
-            "recipient",
-            "helo",
-            "reply_code",
-            "dsn_code",
-            "reply_text",
-            "log_text",
-            "dnsbl_zone",
-            "dnsbl_code",
-        ],
-    ),
-    "removal": ("removals", ["status_code"]),
-    "notice": ("notices", ["linked_queue_id"]),
-}
-_INTEGERS = {"message_bytes": pl.Int64, "recipient_count": pl.Int32}
+BRONZE = bronze_columns("postfix")
 KEY = ["operator_id", "host", "instance", "row_key"]
-_ROW = [
-    "operator_id",
-    "source_id",
-    "stream_id",
-    "offset",
-    "assembly_key",
-    "row_code",
-    "row_key",
-    "host",
-    "instance",
-    "queue_id",
-    "first_at",
-    "last_at",
-]
-
-
-def _struct_type(fields: list[str]) -> pl.Struct:
-    return pl.Struct({**_PLACE, **{name: _INTEGERS.get(name, pl.String) for name in fields}})
-
-
-BRONZE: dict[str, Any] = {
-    **dict.fromkeys(_ROW, pl.String),
-    "offset": pl.Int64,
-    "first_at": TIMESTAMP,
-    "last_at": TIMESTAMP,
-    **{column: pl.List(_struct_type(fields)) for column, fields in EVENTS.values()},
+# Where an event's line stands. source_id and stream_id are null where they are the row's own.
+_PLACE = ("at", "source_id", "stream_id", "offset")
+# The list of a bronze row that holds the events of a code, and their fields beside the place.
+EVENTS = {
+    "entry": "entries",
+    "message_id": "message_ids",
+    "subject": "subjects",
+    "queued": "queueings",
+    "delivery": "deliveries",
+    "refusal": "refusals",
+    "removal": "removals",
+    "notice": "notices",
+}
+_FIELDS = {
+    column: [field.name for field in BRONZE[column].inner.fields if field.name not in _PLACE]
+    for column in EVENTS.values()
 }
 
 
@@ -235,7 +187,7 @@ def _are_apart(frame: pl.DataFrame, many: pl.Series) -> pl.Series:
 def taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
     """The events that the rows were made of."""
     parts = []
-    for code, (column, _) in EVENTS.items():
+    for code, column in EVENTS.items():
         some = rows.filter(pl.col(column).list.len() > 0)
         some = some.select(
             *KEY, pl.col("source_id").alias("_source"), pl.col("stream_id").alias("_stream"), column
@@ -254,7 +206,7 @@ def taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
 def marks(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
     """file, at and offset of the events that rows have of their own file. of_file: each row's number."""
     parts = []
-    for column, _ in EVENTS.values():
+    for column in EVENTS.values():
         event = pl.col(column).list.explode(keep_nulls=False, empty_as_null=False)
         found = rows.select(event.alias("event")).unnest("event").select("at", "offset", "stream_id")
         counts = rows[column].list.len().fill_null(0)
@@ -270,14 +222,14 @@ def marks(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
 def is_at(seconds: pl.Series) -> pl.Expr:
     """Whether a row has an event in one of these seconds."""
     at = pl.element().struct.field("at").dt.truncate("1s").is_in(seconds.implode())
-    return pl.any_horizontal(pl.col(name).list.eval(at).list.any() for name, _ in EVENTS.values())
+    return pl.any_horizontal(pl.col(name).list.eval(at).list.any() for name in EVENTS.values())
 
 
 def is_of_several(rows: pl.DataFrame) -> pl.Series:
     """Whether a row has events of other streams than its own."""
     is_other = pl.element().struct.field("stream_id").is_not_null()
     return rows.select(
-        pl.any_horizontal(pl.col(name).list.eval(is_other).list.any() for name, _ in EVENTS.values())
+        pl.any_horizontal(pl.col(name).list.eval(is_other).list.any() for name in EVENTS.values())
     ).to_series()
 
 
@@ -348,7 +300,7 @@ def _event_aggregates(*, is_alone: bool) -> list[pl.Expr]:
     first = [pl.col(name).first() for name in ("source_id", "stream_id", "offset")]
     times = [pl.col("at").min().alias("first_at"), pl.col("at").max().alias("last_at")]
     lists = []
-    for code, (column, fields) in EVENTS.items():
+    for code, column in EVENTS.items():
         if is_alone:
             owner = [pl.lit(None, pl.String).alias("source_id"), pl.lit(None, pl.String).alias("stream_id")]
         else:
@@ -356,7 +308,7 @@ def _event_aggregates(*, is_alone: bool) -> list[pl.Expr]:
                 pl.when(pl.col(name) != pl.col(name).first()).then(pl.col(name)).alias(name)
                 for name in ("source_id", "stream_id")
             ]
-        event = pl.struct(pl.col("at"), *owner, pl.col("offset"), *fields)
+        event = pl.struct(pl.col("at"), *owner, pl.col("offset"), *_FIELDS[column])
         lists.append(event.filter(pl.col("event_code") == code).alias(column))
     return first + times + lists
 

@@ -17,11 +17,10 @@ own or into the mail log.
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
-from jobs.formats import PARSED, PLACE, TIMESTAMP, VERDICT, Source
+from jobs.core.contracts import bronze_columns
+from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.rspamd.symbols import are_plain, cut_weights, fuzzy_hash_in_list, symbol_names
 from jobs.formats.rspamd.times import ANY_STAMP, OWN_STAMP, SYSLOG_STAMP, own_time
@@ -35,28 +34,7 @@ NAME = "rspamd"
 LOOKBACK_DAYS = 1
 
 # bronze.rspamd: one row per verdict.
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,
-    "task_tag": pl.String,  # Rspamd's own name of the scan, unique among those in flight
-    "message_id": pl.String,  # one outer pair of angle brackets taken off; null when undefined
-    "queue_id": pl.String,  # as the MTA gave it by milter; null for scans over HTTP
-    "client_ip": pl.String,
-    "account": pl.String,  # authenticated user
-    "sender": pl.String,  # '' where the log names none: the null sender
-    "recipients": pl.List(pl.String),  # envelope recipients; null where the log names none
-    "action": pl.String,
-    "is_spam": pl.Boolean,
-    "score": pl.Float64,
-    "required_score": pl.Float64,
-    "symbols": pl.List(pl.String),
-    "forced_text": pl.String,  # action, message and module of a forced result
-    "digest": pl.String,
-    "fuzzy": pl.String,  # the hash of a fuzzy storage that the text is most like
-    "message_bytes": pl.Int64,
-    "filter_us": pl.Int64,
-}
+BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
 
 _MARK = "rspamd_task_write_log: "
@@ -348,7 +326,6 @@ FORMAT = LineFormat(
     title="Rspamd",
     description="Task log of Rspamd, in a file of its own or in a mail log",
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

@@ -32,7 +32,8 @@ from urllib.parse import unquote_plus
 
 import polars as pl
 
-from jobs.formats import PLACE, TIMESTAMP, Source
+from jobs.core.contracts import bronze_columns
+from jobs.formats import Source
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id
 from jobs.formats.shared.fields import as_assembled, clock_to_utc, none_if_empty, typed_columns
@@ -50,25 +51,7 @@ LOOKBACK_DAYS = 1
 OPTIONS = ("columns",)
 
 # bronze.rspamd_clickhouse: one row per verdict.
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,
-    "message_id": pl.String,
-    "client_ip": pl.String,  # null where it was masked
-    "account": pl.String,
-    "sender": pl.String,
-    "recipients": pl.List(pl.String),
-    "action": pl.String,
-    "is_spam": pl.Boolean,
-    "score": pl.Float64,
-    "symbols": pl.List(pl.String),
-    "digest": pl.String,
-    "fuzzy": pl.String,  # the hash of a fuzzy storage that the text is most like
-    "subject": pl.String,
-    "message_bytes": pl.Int64,
-    "filter_us": pl.Int64,
-}
+BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
 
 # Schema 9 (Rspamd 2.7 to 3.13), in the order of Rspamd's INSERT; symbols and groups if enabled.
@@ -386,7 +369,6 @@ FORMAT = LineFormat(
     title="Rspamd ClickHouse",
     description="Rows that Rspamd sends to ClickHouse",
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

@@ -18,11 +18,11 @@ are one verdict. A document that is spread over several lines is not read: `jq -
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import polars as pl
 
-from jobs.formats import PLACE, TIMESTAMP, Source
+from jobs.core.contracts import bronze_columns
+from jobs.formats import Source
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id
 from jobs.formats.shared.fields import line_code, none_if_empty, typed_columns
@@ -35,25 +35,7 @@ LOOKBACK_DAYS = 1
 LONGEST_LINE = 64 << 20
 
 # bronze.rspamd_history: one row per verdict.
-BRONZE: dict[str, Any] = {
-    **PLACE,  # offset: of the line, plus the row's place in it
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,
-    "message_id": pl.String,
-    "client_ip": pl.String,
-    "account": pl.String,
-    "sender": pl.String,  # '' for the null sender; null where the row does not tell it
-    "recipients": pl.List(pl.String),
-    "action": pl.String,
-    "is_spam": pl.Boolean,
-    "score": pl.Float64,
-    "required_score": pl.Float64,
-    "symbols": pl.List(pl.String),
-    "fuzzy": pl.String,  # the hash of a fuzzy storage that the text is most like
-    "subject": pl.String,
-    "message_bytes": pl.Int64,
-    "filter_us": pl.Int64,
-}
+BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
 
 # Values of any plain kind become text, so that few lines cannot be decoded.
@@ -258,7 +240,6 @@ FORMAT = LineFormat(
     title="Rspamd history",
     description="History of Rspamd as JSON, from Redis or over HTTP",
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

@@ -169,7 +169,6 @@ FORMAT = LineFormat(
     description="Mail log of Sendmail",
     channels=("EMAIL",),
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     is_mail_log=True,

@@ -6,11 +6,10 @@ notice stands twice where two processes made the message that it is about and th
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
-from jobs.formats import PLACE, TIMESTAMP
+from jobs.core.contracts import bronze_columns
+from jobs.formats import PLACE
 
 # Timeout.queuereturn is five days by default, and one of slack.
 LOOKBACK_DAYS = 6
@@ -18,42 +17,7 @@ LOOKBACK_DAYS = 6
 # Year, month, day, hour, minute, second and sequence, then the process; before 8.10 three letters.
 QUEUE_ID = r"^(?:[0-9A-Za-z]{8}|[A-Z]{3})\d{5,10}$"
 
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,
-    "host": pl.String,
-    "pid": pl.String,
-    "queue_id": pl.String,
-    # arrival, delivery, refusal, notice, carrier, login, quarantined, discarded; aborted: its client broke
-    # off before it was taken; lost: its queue file was put aside
-    "event_code": pl.String,
-    "status_code": pl.String,  # of a delivery: sent, deferred, bounced, queued, quarantined, discarded; of a
-    # refusal: reject, temporarily, discard, quarantine; of a notice: expired
-    "step_code": pl.String,  # of a refusal: ruleset, or milter and step, as logged
-    "service_name": pl.String,  # daemon=
-    "sender": pl.String,
-    "recipient": pl.String,
-    "original_recipient": pl.String,  # ctladdr=: whose alias it is, or who sent it from this machine
-    "recipients": pl.List(pl.String),
-    "recipient_count": pl.Int32,
-    "client_name": pl.String,
-    "client_ip": pl.String,
-    "protocol": pl.String,
-    "is_local": pl.Boolean,
-    "is_authenticated": pl.Boolean,
-    "account": pl.String,
-    "linked_queue_id": pl.String,
-    "message_id": pl.String,
-    "message_bytes": pl.Int64,
-    "transport": pl.String,
-    "relay": pl.String,
-    "reply_code": pl.String,
-    "dsn_code": pl.String,
-    "reply_text": pl.String,
-    "log_text": pl.String,
-    "dnsbl_zone": pl.String,
-}
+BRONZE = bronze_columns("sendmail")
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:

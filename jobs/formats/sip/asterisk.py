@@ -31,11 +31,11 @@ driver refuses by address or password have none.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import polars as pl
 
-from jobs.formats import PARSED, PLACE, TIMESTAMP, TRANSMISSION, Source
+from jobs.core.contracts import bronze_columns
+from jobs.formats import PARSED, TRANSMISSION, Source
 from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import (
     as_assembled,
@@ -54,28 +54,7 @@ LOOKBACK_DAYS = 2
 OPTIONS = ("columns", "rejected_pattern", "usegmtime")
 
 # bronze.asterisk: one row per leg.
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,  # start
-    "event_code": pl.String,  # answered, unanswered, or rejected: the dialplan says so
-    "answered_at": TIMESTAMP,
-    "ended_at": TIMESTAMP,
-    "call_id": pl.String,  # linkedid, else uniqueid, else null
-    "channel_code": pl.String,
-    "sender": pl.String,
-    "recipient": pl.String,  # null for the dialplan's own extensions, such as s
-    "client_ip": pl.String,  # where the channel is named after its peer's address
-    "inbound_link": pl.String,  # the peer of the channel
-    "outbound_link": pl.String,
-    "account": pl.String,
-    "display_name": pl.String,  # the name in clid
-    "dial_context": pl.String,
-    "application": pl.String,  # lastapp(lastdata)
-    "disposition": pl.String,
-    "user_field": pl.String,
-    "talk_us": pl.Int64,  # billsec
-}
+BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
 # RFC 4180. Only such lines are given to the CSV reader, so none can swallow the next or make it fail.
 _CSV = r'^(?:"(?:[^"\r\n]|"")*"|[^",\r\n]*)(?:,(?:"(?:[^"\r\n]|"")*"|[^",\r\n]*))*$'
@@ -314,7 +293,6 @@ FORMAT = LineFormat(
     description="Call detail records of Asterisk (Master.csv)",
     channels=("VOICE_IP", "VOICE_CS"),
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

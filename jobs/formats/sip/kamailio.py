@@ -344,7 +344,6 @@ FORMAT = LineFormat(
     description="Accounting lines of SIP proxies by syslog: acc, CDR, acc_json",
     channels=("VOICE_IP", "IM"),
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

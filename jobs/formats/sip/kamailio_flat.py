@@ -169,7 +169,6 @@ FORMAT = LineFormat(
     description="Accounting rows of SIP proxies in flat files (db_flatstore)",
     channels=("VOICE_IP", "IM"),
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

@@ -17,41 +17,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import polars as pl
 
-from jobs.formats import PLACE, TIMESTAMP, Source
+from jobs.core.contracts import bronze_columns
+from jobs.formats import TIMESTAMP, Source
 from jobs.formats.shared.fields import as_assembled, none_if_empty, typed_columns
 from jobs.protect.numbering import to_e164, without_trunk
 
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,  # the Call-ID
-    "first_at": TIMESTAMP,
-    "event_code": pl.String,  # a value of EVENTS
-    "method": pl.String,  # INVITE, BYE or MESSAGE; null for CDRs and script lines
-    "call_id": pl.String,
-    "from_tag": pl.String,  # '' where the request had none
-    "to_tag": pl.String,
-    "reply_code": pl.String,  # three digits
-    "reply_text": pl.String,  # the reason phrase
-    "sender": pl.String,  # digits of a number without +, else user@domain
-    "recipient": pl.String,
-    "client_ip": pl.String,
-    "inbound_link": pl.String,
-    "outbound_link": pl.String,
-    "account": pl.String,
-    "display_name": pl.String,  # the caller's; a name that the network asserts before the one in From
-    "user_agent": pl.String,
-    "verstat": pl.String,  # a value of VERSTAT
-    "attestation_code": pl.String,  # claimed in the PASSporT; see passport.py
-    "origid": pl.String,
-    "answered_at": TIMESTAMP,  # of CDRs; else the time of the answer's row counts
-    "talk_us": pl.Int64,  # of CDRs
-    "log_text": pl.String,  # of script lines
-    "text": pl.String,  # of script lines that log a MESSAGE's body
-}
+BRONZE = bronze_columns("kamailio")
 TYPED = typed_columns(BRONZE)
 
 # The words of acc (`ACC: transaction answered: ...`), the name of a flat file's row, CDRs, script lines.

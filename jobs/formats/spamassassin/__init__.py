@@ -21,11 +21,11 @@ callers wait.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import polars as pl
 
-from jobs.formats import PLACE, TIMESTAMP, Source
+from jobs.core.contracts import bronze_columns
+from jobs.formats import PLACE, Source
 from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, clock_to_utc, line_code, none_if_empty, typed_columns
 from jobs.formats.shared.verdicts import (
@@ -45,23 +45,7 @@ NAME = "spamassassin"
 LOOKBACK_DAYS = 1
 
 # bronze.spamassassin: one row per `result` line and one per line with the exact score.
-BRONZE: dict[str, Any] = {
-    **PLACE,
-    "assembly_key": pl.String,
-    "first_at": TIMESTAMP,
-    "event_code": pl.String,  # result, or score: the line before it, with the exact score
-    "host": pl.String,  # null in spamd's own file
-    "process_id": pl.String,  # the child that checked the message; one message at a time
-    "message_id": pl.String,  # null where spamd knew none
-    "account": pl.String,  # the user that it was checked for
-    "action": pl.String,  # identified spam, clean message
-    "is_spam": pl.Boolean,
-    "score": pl.Float64,  # of a result: cut to an integer
-    "required_score": pl.Float64,
-    "symbols": pl.List(pl.String),  # names of the tests that hit
-    "message_bytes": pl.Int64,
-    "filter_us": pl.Int64,  # spamd tells tenths of a second
-}
+BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
 
 LITERALS = ["result: ", "identified spam (", "clean message ("]
@@ -221,7 +205,6 @@ FORMAT = LineFormat(
     title="SpamAssassin",
     description="Lines of spamd, in a mail log or its own file",
     lookback_days=LOOKBACK_DAYS,
-    bronze=BRONZE,
     sniff=sniff,
     parse=parse,
     assemble=assemble,
