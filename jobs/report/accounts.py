@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
+from expectations.native import Result
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
-from jobs.report.blocks import (
+from jobs.page.blocks import (
     SHARES,
     Block,
     Cell,
@@ -26,7 +28,7 @@ from jobs.report.report import Report, channel_name, share_bar, spam_range
 
 
 def coverage_section(report: Report) -> Section:
-    table = report.figures["coverage"].sort("operator_id", "format_code")
+    table = report.figures.coverage.sort("operator_id", "format_code")
     rows = [
         [
             Cell(
@@ -71,7 +73,7 @@ def coverage_section(report: Report) -> Section:
 
 def countermeasures_section(report: Report) -> Section:
     blocks, findings = [], []
-    for channel, table in report.per_channel("effort"):
+    for channel, table in report.per_channel(report.figures.effort):
         name = channel_name(channel)
         acting = table.filter(~pl.col("countermeasure_code").is_in(["NONE", "DELIVERY_FAILURE"]))
         rows = acting.sort([-pl.col("units_acted"), "countermeasure_code"]).to_dicts()
@@ -128,7 +130,7 @@ def countermeasures_section(report: Report) -> Section:
         "What countermeasures did",
         "\n".join(findings),
         blocks,
-        report.missing("effort"),
+        report.missing(report.figures.effort),
         notes if blocks else [],
     )
 
@@ -142,7 +144,7 @@ MISSING_AND_TOO_HIGH = (
 
 
 def costs_section(report: Report) -> Section:
-    table = report.figures["costs"]
+    table = report.figures.costs
     blocks, without = [], []
     totals: list[dict[str, Any]] = []
     bounds: defaultdict[str, list[str]] = defaultdict(list)
@@ -279,14 +281,14 @@ def cost_subtitle(row: dict[str, Any]) -> str:
 
 
 def operators_section(report: Report) -> Section:
-    volume = report.figures["volume"].filter(pl.col("definition_code") == OPERATOR)
+    volume = report.figures.volume.filter(pl.col("definition_code") == OPERATOR)
     is_mine = pl.col("direction_code").is_in(RECEIVED)
     keys = ["operator_id", "channel_code"]
     summed = volume.filter(is_mine).group_by(keys).agg(pl.col(list(SUMS)).sum())
     elsewhere = volume.filter(~is_mine).group_by(keys).agg(pl.col("units").sum().alias("elsewhere"))
     rows = (
         summed.join(elsewhere, on=keys, how="full", coalesce=True)
-        .join(report.figures["days"], on=keys, how="left")
+        .join(report.figures.days, on=keys, how="left")
         .with_columns(pl.col("elsewhere", *SUMS).fill_null(0))
         .sort(keys)
         .to_dicts()
@@ -335,14 +337,14 @@ def operator_subtitle(report: Report, row: dict[str, Any]) -> str:
 # --- validation -----------------------------------------------------------------------------------
 
 
-def validation_section(results: list[dict[str, Any]]) -> Section:
-    by_table: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def validation_section(results: Sequence[Result]) -> Section:
+    by_table: dict[str, list[Result]] = defaultdict(list)
     for result in results:
-        by_table[result["table"]].append(result)
+        by_table[result.table].append(result)
     lines = []
     for table, rules in sorted(by_table.items()):
-        broken = [rule for rule in rules if not rule["is_held"]]
-        rows = sum(rule["violations"] for rule in broken)
+        broken = [rule for rule in rules if not rule.is_held]
+        rows = sum(rule.violations for rule in broken)
         lines.append(
             [
                 Cell(table),
@@ -352,7 +354,7 @@ def validation_section(results: list[dict[str, Any]]) -> Section:
                 Cell("held" if not broken else "broken", tone="bad" if broken else "good"),
             ]
         )
-    failed = sum(not result["is_held"] for result in results)
+    failed = sum(not result.is_held for result in results)
     total = words.format_count(len(results))
     held = f"All {total} rules hold."
     if failed:

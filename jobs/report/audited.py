@@ -25,9 +25,8 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.attributes import asked_attributes
-from jobs.core.shares import CALL_SHARES
 from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES, SIDES, squared_distances
-from jobs.report.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, range_bar
+from jobs.page.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, range_bar
 from jobs.report.figures import ENDS_OF_SPAM, SUMS
 from jobs.report.report import Report, channel_name
 
@@ -126,7 +125,7 @@ def errors_of(report: Report, channel: str, spam_type: str) -> pl.DataFrame:
     """The results of audits and tests for a type of a channel, or for the channel: a row per operator and
     month."""
     is_mine = (pl.col("channel_code") == channel) & (pl.col("spam_type_code") == spam_type)
-    return report.figures["errors"].filter(is_mine)
+    return report.figures.errors.filter(is_mine)
 
 
 def spam_bounds(row: dict[str, Any]) -> tuple[int, int]:
@@ -164,7 +163,7 @@ def has_audit(rows: list[dict[str, Any]]) -> bool:
     return any(row["audited_units"] for row in rows)
 
 
-def part_notes(report: Report, figure: str, assumed: str) -> list[str]:
+def part_notes(report: Report, figure: pl.DataFrame, assumed: str) -> list[str]:
     """Notes on a figure by parts: how it was corrected, what that assumes, and which channels were not."""
     partly: list[str] = []
     silent: defaultdict[str, list[str]] = defaultdict(list)
@@ -188,21 +187,13 @@ def explain_no_audit(report: Report, channel: str, seen: int) -> str:
 
     seen: how many of the channel's units had content.
     """
-    known = report.figures["quality"].filter(
+    known = report.figures.quality.filter(
         pl.col("channel_code") == channel, pl.col("prevalence").is_not_null()
     )
     if not len(known):
         return "Not audited, so shown as filters saw it: {}."
     if not seen:
-        return (
-            "Shown as filters saw it: {}. What is counted here had no content, or comes from an earlier"
-            " version until gold is computed again."
-        )
-    if not sum(known[name].count() for name in CALL_SHARES):
-        return (
-            "Shown as filters saw it until gold is computed again, because rows of an earlier version do not"
-            " record content: {}."
-        )
+        return "Shown as filters saw it, because what is counted here had no content: {}."
     return "Shown as filters saw it, because no audit covers what is counted here: {}."
 
 
@@ -255,7 +246,7 @@ def audit_note(report: Report) -> str:
 def filters_section(report: Report) -> Section:
     """How often filters err: a block for each channel, a row for each operator and month."""
     blocks, missing, findings = [], [], []
-    for channel, table in report.per_channel("quality"):
+    for channel, table in report.per_channel(report.figures.quality):
         name = channel_name(channel)
         rows = table.filter(pl.col("prevalence").is_not_null()).sort("operator_id", "period_code").to_dicts()
         total = next(each for each in report.totals if each["channel_code"] == channel)
@@ -296,7 +287,7 @@ def filters_section(report: Report) -> Section:
 
 def part_blocks(report: Report, channel: str) -> list[Block]:
     """Where a channel's filters err: a row for each part that was audited."""
-    table = report.figures["quality_parts"].filter(pl.col("channel_code") == channel)
+    table = report.figures.quality_parts.filter(pl.col("channel_code") == channel)
     if not len(table):
         return []
     name = channel_name(channel)

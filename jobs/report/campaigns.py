@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import polars as pl
-from markupsafe import Markup
 
 from jobs.core import words
-from jobs.report.blocks import Block, Cell, Column, Section, Table, number_cell, stack_parts
+from jobs.page.bars import draw_sparkline
+from jobs.page.blocks import Block, Cell, Column, Section, Table, number_cell, stack_parts
 from jobs.report.figures import CAMPAIGN
 from jobs.report.report import Report, channel_name
 
@@ -21,12 +20,11 @@ CAPPED = (
     " than each is compared with (bucket_cap of ref.campaign_parameter): the campaign may be larger, or two"
     " that are listed may be one."
 )
-ACCENT, EMPTY = "#b23a1e", "#d9dde1"
 
 
 def campaigns_section(report: Report) -> Section:
     blocks, findings = [], []
-    for channel, table in report.per_channel("campaigns"):
+    for channel, table in report.per_channel(report.figures.campaigns):
         order = [-pl.col("copy_count"), "first_time", *CAMPAIGN]
         rows = table.sort(order).to_dicts()
         name = channel_name(channel)
@@ -51,7 +49,7 @@ def campaigns_section(report: Report) -> Section:
                     words.format_count(row["distinct_network_count"]) if row["distinct_network_count"] else ""
                 ),
                 number_cell(f"{row['first_time']}{words.DASH}{row['last_time']}"),
-                draw_sparkline(days[row["operator_id"], row["campaign_hash"]], row["period_date"]),
+                sparkline_cell(days[row["operator_id"], row["campaign_hash"]], row["period_date"]),
             ]
             for row in rows
         ]
@@ -73,10 +71,10 @@ def campaigns_section(report: Report) -> Section:
         " identify it on its day and reveal no content; the days before count messages that share a signature"
         " with it. Not every campaign is spam. Times are UTC.",
     ]
-    if report.figures["campaigns"]["is_bucket_capped"].any():
+    if report.figures.campaigns["is_bucket_capped"].any():
         notes.append(CAPPED)
     legend = [("certain", "blocked or marked"), ("other", "let pass or not decided")]
-    missing = report.missing("campaigns")
+    missing = report.missing(report.figures.campaigns)
     return Section(
         "campaigns",
         "Campaigns of the day",
@@ -113,27 +111,16 @@ def copies_by_day(report: Report, channel: str) -> dict[tuple[str, str], dict[dt
     """Copies per day of each campaign of a channel."""
     found: dict[tuple[str, str], dict[dt.date, int]] = defaultdict(dict)
     mine = pl.col("channel_code") == channel
-    for row in report.figures["campaign_days"].filter(mine).to_dicts():
+    for row in report.figures.campaign_days.filter(mine).to_dicts():
         found[row["operator_id"], row["campaign_hash"]][row["period_date"]] = row["copy_count"]
     return found
 
 
-def draw_sparkline(by_day: dict[dt.date, int], last: dt.date) -> Cell:
-    """A bar for each day up to the last, a low grey one where there was nothing."""
+def sparkline_cell(by_day: dict[dt.date, int], last: dt.date) -> Cell:
+    """Copies on each day up to the last."""
     copies = [by_day.get(last - dt.timedelta(days=back), 0) for back in reversed(range(DAYS_DRAWN))]
-    top, step, high = max([*copies, 1]), 6, 22
-    bars = []
-    for place, count in enumerate(copies):
-        tall = max(high * count / top, 2) if count else 1
-        bars.append(
-            f'<rect x="{place * step}" y="{high - tall:.1f}" width="4" height="{tall:.1f}"'
-            f' fill="{ACCENT if count else EMPTY}"/>'
-        )
-    run = sum(count > 0 for count in copies)
     title = (
-        f"Seen on {words.with_noun(run, 'day')} of {DAYS_DRAWN} to {words.format_day(last)}, at most"
-        f" {words.format_count(top)} copies a day"
+        f"Seen on {words.with_noun(sum(count > 0 for count in copies), 'day')} of {DAYS_DRAWN} to"
+        f" {words.format_day(last)}, at most {words.format_count(max([*copies, 1]))} copies a day"
     )
-    size = f'viewBox="0 0 {len(copies) * step - 2} {high}"'
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label={quoteattr(title)}>'
-    return Cell("", picture=Markup(head + "".join(bars) + "</svg>"))
+    return Cell("", picture=draw_sparkline(copies, title))

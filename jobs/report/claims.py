@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
-from jobs.report.blocks import Cell, number_cell
+from jobs.page.blocks import Cell, number_cell
 from jobs.report.report import Report
 
 # What claims an origin, of mail or not.
@@ -22,7 +22,7 @@ SIGNS = ("SPOOFED_CLI", "HOME_MISMATCH")
 def claimed_by_country(report: Report, channel: str) -> dict[str, tuple[int, int]]:
     """By country: its certain spam whose origin is only claimed, and all its certain spam; empty if no origin
     is only claimed."""
-    table = report.figures["origins"].filter(pl.col("channel_code") == channel)
+    table = report.figures.origins.filter(pl.col("channel_code") == channel)
     is_claimed = pl.col("origin_kind") == "claimed"
     sums = table.group_by("origin_code").agg(
         claimed=pl.col("spam_certain").filter(is_claimed).sum(), total=pl.col("spam_certain").sum()
@@ -55,7 +55,7 @@ def claimed_share_cell(
 
 def describe_flagged(report: Report, channel: str) -> str:
     """How many of the numbers that were examined are flagged; a unit may show several signs."""
-    table = report.figures["bypass"].filter(pl.col("channel_code") == channel)
+    table = report.figures.bypass.filter(pl.col("channel_code") == channel)
     told = []
     for sign in SIGNS:
         rows = table.filter(pl.col("bypass_code") == sign)

@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
+from jobs.page.blocks import SHARES, Block, Cell, Column, Part, Section, Table, number_cell, stack_parts
 from jobs.report import audited
-from jobs.report.blocks import SHARES, Block, Cell, Column, Part, Section, Table, number_cell, stack_parts
 from jobs.report.figures import SUMS
 from jobs.report.report import Report, channel_name
 
@@ -20,8 +20,8 @@ LEGEND = [
 
 
 def types_section(report: Report) -> Section:
-    blocks, findings, missing = [], [], report.missing("types")
-    for channel, table in report.per_channel("types"):
+    blocks, findings, missing = [], [], report.missing(report.figures.types)
+    for channel, table in report.per_channel(report.figures.types):
         name = channel_name(channel, inside=True)
         # Spam that is only possible has no type of its own: it counts under the unknown type.
         known = table.filter(pl.col("spam_possible") > 0).with_columns(
@@ -79,7 +79,7 @@ def types_section(report: Report) -> Section:
 
 def types_from_labels(report: Report, channel: str, known: set[str]) -> pl.DataFrame:
     """Types that only labels name: filters assigned all such messages to another type."""
-    table = report.figures["type_quality"]
+    table = report.figures.type_quality
     is_new = (pl.col("channel_code") == channel) & (pl.col("prevalence") > 0)
     told = table.filter(is_new & ~pl.col("spam_type_code").is_in(sorted(known)))
     return told.select("spam_type_code", *(pl.lit(0, pl.Int64).alias(name) for name in SUMS)).unique()
@@ -96,7 +96,7 @@ def error_cell(found: audited.Corrected) -> Cell:
 def engine_blocks(report: Report) -> list[Block]:
     """The share of marked messages that have a type: by each filter alone, and by all of them."""
     blocks = []
-    for channel, table in report.per_channel("type_coverage"):
+    for channel, table in report.per_channel(report.figures.type_coverage):
         rows = table.filter(pl.col("units_marked") > 0)
         if not len(rows):
             continue

@@ -8,8 +8,8 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
+from jobs.page.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, stack_parts
 from jobs.report import audited
-from jobs.report.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, stack_parts
 from jobs.report.figures import SUMS
 from jobs.report.report import (
     CERTAIN_LEGEND,
@@ -36,7 +36,7 @@ def shares_section(report: Report) -> Section:
         " it."
     )
     findings += describe_treatment(report)
-    for channel, bases in report.per_channel("bases"):
+    for channel, bases in report.per_channel(report.figures.bases):
         lines = own_lines(report, channel, bases)
         if len(lines) < 2:
             continue
@@ -147,7 +147,7 @@ def describe_treatment(report: Report) -> list[str]:
     about = words.definition_rows(report.last_day)
     for row in report.totals:
         channel, name = row["channel_code"], channel_name(row["channel_code"], inside=True)
-        bases = report.figures["bases"].filter(pl.col("channel_code") == channel)
+        bases = report.figures.bases.filter(pl.col("channel_code") == channel)
         accepted = sum_measure(bases, "recipients")
         more = f", {spam_range(accepted)} of accepted {name}" if accepted["units"] else ""
         findings.append(f"Operators treated {spam_range(row)} of {name} as spam{more}.")
@@ -168,7 +168,7 @@ def describe_treatment(report: Report) -> list[str]:
 def sum_by_definition(report: Report, channel: str) -> dict[str, dict[str, Any]]:
     """Units and spam of a channel under each definition, by the definition's code."""
     is_mine = pl.col("direction_code").is_in(RECEIVED) & (pl.col("channel_code") == channel)
-    table = report.figures["volume"].filter(is_mine)
+    table = report.figures.volume.filter(is_mine)
     rows = table.group_by("definition_code").agg(pl.col(list(SUMS)).sum()).to_dicts()
     return {row["definition_code"]: row for row in rows if row["units"]}
 
@@ -207,7 +207,7 @@ def definitions_section(report: Report) -> Section:
         "Annex: the same traffic under each definition of spam",
         finding if blocks else "",
         blocks,
-        report.missing("volume"),
+        report.missing(report.figures.volume),
         legend=[CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")],
         is_annex=True,
     )

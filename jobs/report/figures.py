@@ -1,4 +1,4 @@
-"""The few figures that the report is drawn from, and their columns.
+"""The few figures that the report is drawn from, their columns, and where each comes from.
 
 Figures are of inbound and internal traffic, in units of the measure `attempted`, where nothing else is said.
 What a lake may hold many of (networks, routes, campaigns) is cut to the largest, by certain spam or copies;
@@ -7,8 +7,15 @@ the rest of the countries of a route stands as `_O`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import partial
+from typing import Any
+
 import polars as pl
 
+from jobs.core.contracts import polars_type, read_fields
+from jobs.core.counting_rules import OPERATOR
 from jobs.core.shares import CALL_SHARES
 from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES
 from jobs.gold.traffic_hourly_daily import WITHIN
@@ -17,211 +24,224 @@ TOP_NETWORKS, TOP_ORIGINS, TOP_DESTINATIONS, TOP_CAMPAIGNS = 10, 7, 7, 8
 # Measures whose share of spam is set side by side.
 BASES = ("recipients", "attempted", "maawg_abusive", "maawg_unaltered_delivered")
 CAMPAIGN = ("operator_id", "channel_code", "campaign_hash")
-
-TEXT, WHOLE, MONEY = pl.String, pl.Int64, pl.Decimal(20, 4)
-EXACT, FINE = pl.Decimal(20, 4), pl.Decimal(38, 6)
-Kinds = dict[str, pl.DataType | type[pl.DataType]]
-SUMS = {"units": WHOLE, "spam_certain": WHOLE, "spam_possible": WHOLE}
+SUMS = ("units", "spam_certain", "spam_possible")
 # Of the units, those whose content was seen and those that an audit speaks for, with the spam in these; and
 # the ends of all spam with the filters' errors in them: see jobs/gold/correcting.py.
-ENDS_OF_SPAM: Kinds = {
-    "seen_units": WHOLE,
-    "audited_units": WHOLE,
-    "audited_spam": EXACT,
-    "spam_low": EXACT,
-    "spam_high": EXACT,
+ENDS_OF_SPAM = ("seen_units", "audited_units", "audited_spam", "spam_low", "spam_high")
+# Columns that no table has, or that a figure has in another type.
+OWN_TYPES: Mapping[str, Any] = {
+    **dict.fromkeys(("first_date", "last_date"), pl.Date),
+    **dict.fromkeys(("origin_kind", "first_time", "last_time"), pl.String),
+    **dict.fromkeys(("complaint_count", "hour_of_day"), pl.Int64),
+    "audited_spam": pl.Decimal(20, 4),
 }
-# The columns of each figure that gather_figures() returns and write_page() draws.
-FIGURES: dict[str, Kinds] = {
-    # Operators, channels, directions and definitions: all traffic, outbound and transit too.
-    "volume": {
-        "operator_id": TEXT,
-        "channel_code": TEXT,
-        "direction_code": TEXT,
-        "definition_code": TEXT,
-        **SUMS,
-    },
-    # All traffic, to see whether most of it is nobody's.
-    "directions": {
-        "operator_id": TEXT,
-        "channel_code": TEXT,
-        "direction_code": TEXT,
-        "unit_code": TEXT,
-        "units": WHOLE,
-    },
-    # Of other measures too: the same spam, of other things.
-    "bases": {"channel_code": TEXT, "measure_code": TEXT, "unit_code": TEXT, **SUMS},
-    "days": {
-        "operator_id": TEXT,
-        "channel_code": TEXT,
-        "first_date": pl.Date,
-        "last_date": pl.Date,
-        "day_count": WHOLE,
-    },
-    "daily": {"channel_code": TEXT, "period_date": pl.Date, **SUMS, **ENDS_OF_SPAM},
+# Definitions of spam that figures rest on.
+MINE, EACH, NONE = f"definition {OPERATOR}", "each definition as named", "independent of any definition"
+VOLUME, CORRECTED = "gold.spam_volume_daily", "gold.spam_corrected_monthly"
+QUALITY = "gold.filter_quality_monthly"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How a figure is made and cited.
+
+    columns: names and types, in order. content: what its CSV file holds; empty if it has no file. table,
+    definition: those that the source line below its chart names; empty if no chart shows it.
+    """
+
+    columns: Mapping[str, Any]
+    content: str = ""
+    table: str = ""
+    definition: str = MINE
+
+
+def with_types(*names: str) -> dict[str, Any]:
+    """Columns with their types in schemas/fields.yaml; shares as floating-point numbers."""
+    kinds = {name: OWN_TYPES.get(name) or polars_type(read_fields()[name].type) for name in names}
+    return {name: pl.Float64 if kind == pl.Decimal(9, 8) else kind for name, kind in kinds.items()}
+
+
+def with_ends(*names: str) -> list[str]:
+    """Estimates, each with the ends of its 95% interval."""
+    return [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
+
+
+def describe(
+    *columns: str, content: str = "", table: str = "", definition: str = MINE, **types: pl.DataType
+) -> Any:
+    """A field of Figures: a frame, empty where none is given. types: of columns, in place of their own."""
+    about = Figure(with_types(*columns) | types, content, table, definition)
+    return field(default_factory=partial(pl.DataFrame, schema=about.columns), metadata={"figure": about})
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of a page, each a frame with the columns that FIGURES has for it."""
+
+    # All directions, outbound and transit too.
+    volume: pl.DataFrame = describe(
+        *("operator_id", "channel_code", "direction_code", "definition_code", *SUMS),
+        content="Volume by operator, channel, direction and definition of spam",
+        table=VOLUME,
+        definition=EACH,
+    )
+    # The same spam in units of several measures.
+    bases: pl.DataFrame = describe(
+        *("channel_code", "measure_code", "unit_code", *SUMS),
+        content="The same spam, of recipients, of attempts too, and by M3AAWG's metrics",
+        table=VOLUME,
+        definition=f"{MINE}, unless a row names another",
+    )
+    daily: pl.DataFrame = describe(
+        *("channel_code", "period_date", *SUMS, *ENDS_OF_SPAM),
+        content="Volume and spam per day and channel",
+        table=CORRECTED,
+    )
     # The same days by operator, to compare days that have the same operators.
-    "operator_days": {"operator_id": TEXT, "channel_code": TEXT, "period_date": pl.Date, **SUMS},
-    "types": {"channel_code": TEXT, "spam_type_code": TEXT, **SUMS},
-    # What was marked as spam, by the filter that spoke, and by which kind of rule it has a type.
-    "type_coverage": {
-        "channel_code": TEXT,
-        "engine_code": TEXT,
-        "units_marked": WHOLE,
-        "units_strong": WHOLE,
-        "units_weak": WHOLE,
-        "units_untyped": WHOLE,
-    },
-    # origin_kind says which origins a channel has: observed, claimed, or both (jobs/gold/origins.py).
-    "routes": {
-        "channel_code": TEXT,
-        "origin_kind": TEXT,
-        "origin_code": TEXT,
-        "inbound_link_code": TEXT,
-        "destination_code": TEXT,
-        **SUMS,
-        **ENDS_OF_SPAM,
-    },
-    # Each country by what its origin rests on: observed, or only claimed; null where neither is known.
-    "origins": {"channel_code": TEXT, "origin_code": TEXT, "origin_kind": TEXT, **SUMS},
-    "transits": {"channel_code": TEXT, "transit_code": TEXT, **SUMS, **ENDS_OF_SPAM},
-    # Of all directions, calls too. A unit may show several signs.
-    "bypass": {
-        "channel_code": TEXT,
-        "bypass_code": TEXT,
-        "inbound_link_code": TEXT,
-        "units_examined": WHOLE,
-        "units_flagged": WHOLE,
-    },
-    "countries": {"channel_code": TEXT, "source_country_code": TEXT, **SUMS, **ENDS_OF_SPAM},
-    "networks": {
-        "channel_code": TEXT,
-        "source_network": TEXT,
-        "source_asn": WHOLE,
-        "source_country_code": TEXT,
-        **SUMS,
-        **ENDS_OF_SPAM,
-    },
-    # The largest of a channel, each operator's of its last day that has any; times are in UTC.
-    "campaigns": {
-        "operator_id": TEXT,
-        "channel_code": TEXT,
-        "campaign_hash": TEXT,
-        "period_date": pl.Date,
-        "signature_kind_code": TEXT,
-        "copy_count": WHOLE,
-        "distinct_recipient_count": WHOLE,
-        "distinct_sender_count": WHOLE,
-        "distinct_network_count": WHOLE,
-        "first_time": TEXT,
-        "last_time": TEXT,
-        "spam_type_code": TEXT,
-        "blocked_count": WHOLE,
-        "delivered_count": WHOLE,
-        "is_bucket_capped": pl.Boolean,
-    },
-    # The same campaigns on every day that has them: a campaign's hash is of one day, so what shares a
+    operator_days: pl.DataFrame = describe(
+        *("operator_id", "channel_code", "period_date", *SUMS),
+        content="Volume and spam per day, channel and operator",
+        table=VOLUME,
+    )
+    days: pl.DataFrame = describe(
+        *("operator_id", "channel_code", "first_date", "last_date", "day_count"),
+        content="Days with data by operator and channel",
+    )
+    types: pl.DataFrame = describe(
+        *("channel_code", "spam_type_code", *SUMS),
+        content="Spam by content type",
+        table="gold.spam_type_daily",
+    )
+    # Messages that a filter marked as spam, by filter and by the kind of rule that gave them a type.
+    type_coverage: pl.DataFrame = describe(
+        *("channel_code", "engine_code", "units_marked", "units_strong", "units_weak", "units_untyped"),
+        content="How much of what filters marked has a type",
+        table="gold.type_coverage_daily",
+        definition=NONE,
+    )
+    # The largest of a channel on each operator's last day that has any; times are in UTC.
+    campaigns: pl.DataFrame = describe(
+        *(*CAMPAIGN, "period_date", "signature_kind_code", "copy_count", "distinct_recipient_count"),
+        *("distinct_sender_count", "distinct_network_count", "first_time", "last_time", "spam_type_code"),
+        *("blocked_count", "delivered_count", "is_bucket_capped"),
+        content="The largest campaigns of the operators' last days",
+        table="gold.campaign_daily",
+        definition=NONE,
+    )
+    # The same campaigns on every day that has them. A campaign's hash is of one day: a campaign that shares a
     # signature with it has its hash here.
-    "campaign_days": {
-        "operator_id": TEXT,
-        "channel_code": TEXT,
-        "campaign_hash": TEXT,
-        "period_date": pl.Date,
-        "copy_count": WHOLE,
-    },
-    "stages": {"channel_code": TEXT, "stage_code": TEXT, "outcome_code": TEXT, **SUMS, **ENDS_OF_SPAM},
-    "effort": {
-        "channel_code": TEXT,
-        "countermeasure_code": TEXT,
-        "strategy_code": TEXT,
-        "units_examined": WHOLE,
-        "units_acted": WHOLE,
-        "is_examined_derived": pl.Boolean,
-        "filter_us": WHOLE,
-    },
-    # What receivers complained about; messages that a complaint is about may be counted above, or not.
-    "complaints": {"channel_code": TEXT, "feedback_type_code": TEXT, "complaint_count": WHOLE},
-    # Messages whose content was seen, and what an audit or a test says of them: null where there is none.
-    "quality": {
-        "operator_id": TEXT,
-        "period_code": TEXT,
-        "channel_code": TEXT,
-        **SUMS,
-        "quality_method_code": TEXT,
-        "sampled_count": WHOLE,
-        "labelled_count": WHOLE,
-        **{
-            f"{name}{end}": pl.Float64 for name in (*ESTIMATES, *CALL_SHARES) for end in ("", "_low", "_high")
-        },
-    },
-    # What that makes of channels (_T) and types: rows of gold.spam_corrected_monthly.
-    "errors": {
-        "operator_id": TEXT,
-        "period_code": TEXT,
-        "channel_code": TEXT,
-        "spam_type_code": TEXT,
-        "quality_method_code": TEXT,
-        "seen_units": WHOLE,
-        **dict.fromkeys(AUDITED, WHOLE),
-        "audited_spam": FINE,
-        **dict.fromkeys(DISTANCES, FINE),
-    },
-    # How often filters err in a part of a channel, as a band of the score: only where there is an audit.
-    "quality_parts": {
-        "operator_id": TEXT,
-        "period_code": TEXT,
-        "channel_code": TEXT,
-        "stratum_code": TEXT,
-        "units": WHOLE,
-        "labelled_count": WHOLE,
-        **{f"{name}{end}": pl.Float64 for name in ESTIMATES for end in ("", "_low", "_high")},
-    },
-    # Of the same messages, those that may be spam of a type, and what share of all of them an audit says is
-    # of it: units are those of all types.
-    "type_quality": {
-        "operator_id": TEXT,
-        "period_code": TEXT,
-        "channel_code": TEXT,
-        "spam_type_code": TEXT,
-        **SUMS,
-        "quality_method_code": TEXT,
-        **{f"prevalence{end}": pl.Float64 for end in ("", "_low", "_high")},
-    },
-    # Of all directions, by UTC hour of the day; delays are those of recipients that were delivered.
-    "hours": {
-        "operator_id": TEXT,
-        "channel_code": TEXT,
-        "direction_code": TEXT,
-        "hour_of_day": WHOLE,
-        "unit_code": TEXT,
-        "units": WHOLE,
-        "sized_units": WHOLE,
-        "bytes": WHOLE,
-        "delay_units": WHOLE,
-        **{f"within_{seconds}s": WHOLE for seconds in WITHIN},
-        "longest_delay_us": WHOLE,
-    },
+    campaign_days: pl.DataFrame = describe(
+        *(*CAMPAIGN, "period_date", "copy_count"), content="Copies of these campaigns per day"
+    )
+    # origin_kind: which origins a channel has: observed, claimed, or both (jobs/gold/origins.py).
+    routes: pl.DataFrame = describe(
+        *("channel_code", "origin_kind", "origin_code", "inbound_link_code", "destination_code"),
+        *(*SUMS, *ENDS_OF_SPAM),
+        content="Spam by origin, inbound link and destination",
+        table="gold.spam_route_daily",
+    )
+    # origin_kind: of the country: observed, or only claimed; null if neither is known.
+    origins: pl.DataFrame = describe(
+        *("channel_code", "origin_code", "origin_kind", *SUMS),
+        content="Spam by country of origin, observed or only claimed",
+    )
+    transits: pl.DataFrame = describe(
+        *("channel_code", "transit_code", *SUMS, *ENDS_OF_SPAM), content="Spam by transit", table=CORRECTED
+    )
+    # All directions, calls too. A unit may show several signs.
+    bypass: pl.DataFrame = describe(
+        *("channel_code", "bypass_code", "inbound_link_code", "units_examined", "units_flagged"),
+        content="Signs of bypass by inbound link",
+        table="gold.bypass_indicator_daily",
+        definition=NONE,
+    )
+    countries: pl.DataFrame = describe(
+        *("channel_code", "source_country_code", *SUMS, *ENDS_OF_SPAM),
+        content="Spam by country of origin",
+        table=CORRECTED,
+    )
+    networks: pl.DataFrame = describe(
+        *("channel_code", "source_network", "source_asn", "source_country_code", *SUMS, *ENDS_OF_SPAM),
+        content="Networks that sent most spam",
+        table="gold.spam_source_daily",
+    )
+    stages: pl.DataFrame = describe(
+        *("channel_code", "stage_code", "outcome_code", *SUMS, *ENDS_OF_SPAM),
+        content="Volume and spam by stage and outcome",
+        table=CORRECTED,
+    )
+    # All directions, by UTC hour of the day. Delays are of delivered recipients.
+    hours: pl.DataFrame = describe(
+        *("operator_id", "channel_code", "direction_code", "hour_of_day", "unit_code", "units"),
+        *("sized_units", "bytes", "delay_units", *(f"within_{seconds}s" for seconds in WITHIN)),
+        "longest_delay_us",
+        content="Units, bytes and delays by operator, channel, direction and hour of the day",
+        table="gold.traffic_hourly_daily",
+        definition=NONE,
+    )
+    # All directions.
+    effort: pl.DataFrame = describe(
+        *("channel_code", "countermeasure_code", "strategy_code", "units_examined", "units_acted"),
+        *("is_examined_derived", "filter_us"),
+        content="What countermeasures examined and acted on",
+        table="gold.countermeasure_effort_daily",
+        definition=NONE,
+    )
+    # The messages that complaints are about may be counted above, or not.
+    complaints: pl.DataFrame = describe(
+        *("channel_code", "feedback_type_code", "complaint_count"), content="What receivers complained about"
+    )
+    # Messages whose content was seen, and what an audit or a test says of them; null without one.
+    quality: pl.DataFrame = describe(
+        *("operator_id", "period_code", "channel_code", *SUMS, "quality_method_code", "sampled_count"),
+        *("labelled_count", *with_ends(*ESTIMATES, *CALL_SHARES)),
+        content="What filters saw, and what audits and tests say of it",
+        table=QUALITY,
+    )
+    # Error rates of filters in a part of a channel, as a band of the score; audited parts only.
+    quality_parts: pl.DataFrame = describe(
+        *("operator_id", "period_code", "channel_code", "stratum_code", "units", "labelled_count"),
+        *with_ends(*ESTIMATES),
+        content="How often filters err by band of the score and by what has a type",
+        table=QUALITY,
+    )
+    # Of the same messages, those that may be spam of a type, and the share of all of them that an audit says
+    # is spam of this type: units are those of all types.
+    type_quality: pl.DataFrame = describe(
+        *("operator_id", "period_code", "channel_code", "spam_type_code", *SUMS, "quality_method_code"),
+        *with_ends("prevalence"),
+        content="What filters saw of each type, and what audits say of it",
+    )
     # The last month of each operator: points of a simulated total cannot be added over months.
-    "costs": {
-        "operator_id": TEXT,
-        "period_code": TEXT,
-        "channel_code": TEXT,
-        "countermeasure_code": TEXT,
-        "cost_component_code": TEXT,
-        "currency_code": TEXT,
-        "amount_p05": MONEY,
-        "amount_p50": MONEY,
-        "amount_p95": MONEY,
-        "bound_code": TEXT,
-        "day_count": WHOLE,
-    },
-    "coverage": {
-        "operator_id": TEXT,
-        "format_code": TEXT,
-        "file_count": WHOLE,
-        "line_count": WHOLE,
-        "record_count": WHOLE,
-        "ignored_count": WHOLE,
-        "quarantined_count": WHOLE,
-        "late_count": WHOLE,
-    },
-}
+    costs: pl.DataFrame = describe(
+        *("operator_id", "period_code", "channel_code", "countermeasure_code", "cost_component_code"),
+        *("currency_code", "amount_p05", "amount_p50", "amount_p95", "bound_code", "day_count"),
+        content="Cost by countermeasure: 5, 50 and 95% points",
+        table="gold.countermeasure_cost_monthly",
+        definition=NONE,
+    )
+    coverage: pl.DataFrame = describe(
+        *("operator_id", "format_code", "file_count", "line_count", "record_count", "ignored_count"),
+        *("quarantined_count", "late_count"),
+        content="Files and lines read, by operator and format",
+        table="bronze.file",
+        definition=NONE,
+    )
+    # All directions, to find operators most of whose traffic is nobody's.
+    directions: pl.DataFrame = describe("operator_id", "channel_code", "direction_code", "unit_code", "units")
+    # Channels (_T) and types as audits and tests correct them: rows of gold.spam_corrected_monthly.
+    errors: pl.DataFrame = describe(
+        *("operator_id", "period_code", "channel_code", "spam_type_code", "quality_method_code"),
+        *("seen_units", *AUDITED, "audited_spam", *DISTANCES),
+        audited_spam=pl.Decimal(38, 6),
+    )
+
+
+FIGURES: dict[str, Figure] = {each.name: each.metadata["figure"] for each in fields(Figures)}
+# The results of validation as a file, cited like a figure.
+VALIDATION = Figure(
+    {"table": pl.String, "rule": pl.String, "says": pl.String, "is_held": pl.Boolean, "violations": pl.Int64},
+    "Results of every validation rule",
+    "the lake's validation results",
+    NONE,
+)

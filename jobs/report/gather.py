@@ -18,35 +18,39 @@ from jobs.report import unclaimed
 from jobs.report.figures import (
     BASES,
     CAMPAIGN,
+    CORRECTED,
     ENDS_OF_SPAM,
     FIGURES,
+    QUALITY,
     SUMS,
     TOP_CAMPAIGNS,
     TOP_DESTINATIONS,
     TOP_NETWORKS,
     TOP_ORIGINS,
+    VOLUME,
+    Figures,
 )
 
 SPAM = pl.col(list(SUMS)).sum()
+Read = Callable[[str], pl.DataFrame]
 
 
-def gather_figures(
-    read: Callable[[str], pl.DataFrame], operators: Collection[str] | None = None
-) -> dict[str, pl.DataFrame]:
-    """All figures of FIGURES, from the tables that `read` returns by name.
+def gather_figures(read: Read, operators: Collection[str] | None = None) -> Figures:
+    """All figures, from the tables that `read` returns by name.
 
     operators: ids of the operators whose rows count; None for all.
     """
     if operators is not None:
         read = select_operators(read, operators)
-    volume, estimated = read("gold.spam_volume_daily"), read("gold.filter_quality_monthly")
+    volume, estimated = read(VOLUME), read(QUALITY)
     known = correcting.error_rates(estimated)
-    figures = volume_figures(volume, known)
-    figures |= type_figures(read("gold.spam_type_daily"), volume, estimated)
-    figures |= corrected_figures(read("gold.spam_corrected_monthly"))
-    figures |= campaign_figures(read("gold.campaign_daily"))
+    types = read("gold.spam_type_daily")
     route = counted_rows(read("gold.spam_route_daily"), has_stage=False)
-    figures |= {
+    made = volume_figures(volume, known)
+    made |= corrected_figures(read(CORRECTED))
+    made |= campaign_figures(read("gold.campaign_daily"))
+    made |= {
+        "type_quality": type_quality(volume.filter(is_measured()), types.filter(is_measured()), estimated),
         "type_coverage": type_coverage(read("gold.type_coverage_daily")),
         "bypass": sum_bypass(read("gold.bypass_indicator_daily")),
         "routes": sum_routes(route, known),
@@ -61,12 +65,17 @@ def gather_figures(
         .agg(complaint_count=pl.len()),
         "coverage": sum_files(read("bronze.file")),
     }
-    return {name: order_figure(name, figures[name]) for name in FIGURES}
+    return Figures(
+        **{name: order_figure(name, made[name] if name in made else sum_spam(read, name)) for name in FIGURES}
+    )
 
 
-def select_operators(
-    read: Callable[[str], pl.DataFrame], operators: Collection[str]
-) -> Callable[[str], pl.DataFrame]:
+def sum_spam(read: Read, figure: str) -> pl.DataFrame:
+    """A figure without a function of its own: units and spam of its table, by its other columns."""
+    return counted_rows(read(FIGURES[figure].table)).group_by(figure_keys(figure)).agg(SPAM)
+
+
+def select_operators(read: Read, operators: Collection[str]) -> Read:
     """The same tables with the rows of these operators."""
     return lambda table: read(table).filter(pl.col("operator_id").is_in(sorted(operators)))
 
@@ -78,19 +87,8 @@ def volume_figures(volume: pl.DataFrame, known: pl.DataFrame) -> dict[str, pl.Da
         "volume": in_measure.group_by(figure_keys("volume")).agg(SPAM),
         "directions": unclaimed.sum_by_direction(in_measure),
         "days": count_days(volume),
-        "operator_days": counted_rows(volume).group_by(figure_keys("operator_days")).agg(SPAM),
         "bases": sum_by_measure(volume),
         "quality": filter_quality(in_measure, known),
-    }
-
-
-def type_figures(
-    types: pl.DataFrame, volume: pl.DataFrame, estimated: pl.DataFrame
-) -> dict[str, pl.DataFrame]:
-    """The figures of gold.spam_type_daily."""
-    return {
-        "types": counted_rows(types).group_by(figure_keys("types")).agg(SPAM),
-        "type_quality": type_quality(volume.filter(is_measured()), types.filter(is_measured()), estimated),
     }
 
 
@@ -124,12 +122,13 @@ def campaign_figures(campaign: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def figure_keys(figure: str) -> list[str]:
-    return [column for column in FIGURES[figure] if column not in (*SUMS, *ENDS_OF_SPAM)]
+    """The columns of a figure that name its rows."""
+    return [column for column in FIGURES[figure].columns if column not in (*SUMS, *ENDS_OF_SPAM)]
 
 
 def order_figure(figure: str, frame: pl.DataFrame) -> pl.DataFrame:
     """The figure with its columns and types, in a fixed order."""
-    kinds = FIGURES[figure]
+    kinds = FIGURES[figure].columns
     return frame.select(pl.col(name).cast(kind) for name, kind in kinds.items()).sort(pl.all())
 
 
@@ -287,7 +286,7 @@ def sum_effort(table: pl.DataFrame) -> pl.DataFrame:
 
 def sum_hours(table: pl.DataFrame) -> pl.DataFrame:
     keys = ["operator_id", "channel_code", "direction_code", "hour_of_day", "unit_code"]
-    sums = [name for name in FIGURES["hours"] if name not in (*keys, "longest_delay_us")]
+    sums = [name for name in FIGURES["hours"].columns if name not in (*keys, "longest_delay_us")]
     return table.group_by(keys).agg(pl.col(sums).sum(), pl.col("longest_delay_us").max())
 
 
@@ -302,7 +301,7 @@ def type_quality(volume: pl.DataFrame, types: pl.DataFrame, estimated: pl.DataFr
     A row for each type that any operator of the channel has. A test elsewhere gives no estimate by type.
     """
     kind = "spam_type_code"
-    told = [name for name in FIGURES["type_quality"] if name not in (*CHANNEL, kind, *SUMS)]
+    told = [name for name in FIGURES["type_quality"].columns if name not in (*CHANNEL, kind, *SUMS)]
     # An unknown type is one type, whatever its code.
     is_known = pl.col(kind).fill_null(UNKNOWN) != UNKNOWN
     named = types.with_columns(pl.when(is_known).then(kind).otherwise(pl.lit("UNK")).alias(kind))

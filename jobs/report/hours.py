@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import polars as pl
-from markupsafe import Markup, escape
 
 from jobs.core import words
 from jobs.gold.traffic_hourly_daily import WITHIN
-from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number_cell
+from jobs.page.bars import draw_bars
+from jobs.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell
 from jobs.report.report import Report, channel_name
 
 # The widths of a picture beside others and alone.
 NARROW, WIDE = 420, 920
-BAR, INK, MUTED = "#5b636b", "#1d2126", "#5b636b"
+HOURS = {hour: f"{hour:02d}" for hour in (0, 6, 12, 18)}
 # Names of the upper bounds of delays, in seconds.
 NAMES = {1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 86400: "1 day"}
 POINTS = {0.5: "Half within", 0.9: "90% within", 0.99: "99% within"}
@@ -25,7 +24,7 @@ SUMMED = ["units", "sized_units", "bytes", "delay_units", *(f"within_{n}s" for n
 
 
 def hours_section(report: Report) -> Section:
-    table = report.figures["hours"]
+    table = report.figures.hours
     blocks, findings = [], []
     for channel in [code for code in words.codelist_rows("channel") if code in set(table["channel_code"])]:
         mine = table.filter(pl.col("channel_code") == channel)
@@ -75,8 +74,9 @@ def hour_block(report: Report, name: str, mine: pl.DataFrame, hours: pl.DataFram
         own = sum_by_hour(mine.filter(pl.col("operator_id") == operator))
         heading = report.operator_name(operator)
         title = f"{heading}, {words.lower_first(name)}: units by hour of the day, UTC"
-        svg = Markup(draw_hours(own["units"].to_list(), title, NARROW))
-        wide = Markup(draw_hours(own["units"].to_list(), title, WIDE)) if len(operators) == 1 else None
+        units = own["units"].to_list()
+        svg = draw_bars(units, HOURS, title, NARROW)
+        wide = draw_bars(units, HOURS, title, WIDE) if len(operators) == 1 else None
         pictures.append(Picture(wide or svg, svg if wide else None, heading))
     total = int(hours["units"].sum())
     lines = [
@@ -148,23 +148,3 @@ def delay_percentiles(row: dict[str, Any] | None, longest: Any) -> list[str]:
         ends = [n for n in WITHIN if row[f"within_{n}s"] >= point * row["delay_units"]]
         found.append(NAMES[ends[0]] if ends else f"over {NAMES[WITHIN[-1]]}")
     return [*found, words.format_duration(longest)]
-
-
-def draw_hours(units: list[int], title: str, width: int) -> str:
-    """24 bars from zero, with the hours below and the largest hour beside its line."""
-    high, left, top = 110, 8, 16
-    step, most = (width - left) / 24, max([*units, 1])
-    body = [
-        f'<rect x="{left + hour * step:.1f}" y="{top + high * (1 - count / most):.1f}" width="{step - 2:.1f}"'
-        f' height="{high * count / most:.1f}" fill="{BAR}"/>'
-        for hour, count in enumerate(units)
-    ]
-    body.append(f'<path d="M{left},{top + high + 0.5}H{width}" stroke="{MUTED}" stroke-width="1"/>')
-    body.append(f'<path d="M{left},{top - 0.5}H{width}" stroke="#dfe2e5" stroke-width="1"/>')
-    body.append(f'<text x="{left}" y="{top - 4}" fill="{MUTED}">{escape(words.format_compact(most))}</text>')
-    body += [
-        f'<text x="{left + hour * step:.1f}" y="{top + high + 16}" fill="{INK}">{hour:02d}</text>'
-        for hour in (0, 6, 12, 18)
-    ]
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {high + top + 20}" role="img"'
-    return f'{head} aria-label={quoteattr(title)} font-size="12">' + "".join(body) + "</svg>"

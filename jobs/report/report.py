@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
+from jobs.page.blocks import Part, stack_parts
 from jobs.report import unclaimed
-from jobs.report.blocks import Part, stack_parts
-from jobs.report.figures import SUMS
+from jobs.report.figures import SUMS, Figures
 from jobs.report.operators import ReportedOperator
 from jobs.report.unclaimed import Unclaimed
 
@@ -24,17 +24,41 @@ UNDECIDED_LEGEND = ("undecided", "the logs cannot decide")
 
 
 @dataclass(frozen=True)
-class Report:
-    """The figures by name, the operators by id, and the name of the table that located addresses."""
+class About:
+    """The run that a page was drawn from, and what limits its figures.
 
-    figures: dict[str, pl.DataFrame]
+    generated_at: when the run finished, in UTC as 2026-11-24T23:30:00Z; empty without a run. versions: of the
+    tables of the lake. location_name: the table that located addresses. left_out: operators of the lake that
+    no figure has. doubts: sentences on what makes figures doubtful. domains: those of the recipients, if the
+    operator's own domains are not known.
+    """
+
+    run_id: str
+    code_revision: str
+    generated_at: str = ""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    location_name: str | None = None
+    left_out: Sequence[str] = ()
+    doubts: Sequence[str] = ()
+    domains: Sequence[str] = ()
+
+    @property
+    def generated(self) -> str:
+        return words.format_time(self.generated_at) if self.generated_at else ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures, the operators by id, and the name of the table that located addresses."""
+
+    figures: Figures
     operators: dict[str, ReportedOperator]
     location_name: str | None
 
     @property
     def totals(self) -> list[dict[str, Any]]:
         """A row per channel: its units and the spam in them by the operators' own definition."""
-        volume = self.figures["volume"].filter(
+        volume = self.figures.volume.filter(
             pl.col("direction_code").is_in(RECEIVED), pl.col("definition_code") == OPERATOR
         )
         return sum_by_channel(volume)
@@ -42,22 +66,21 @@ class Report:
     @property
     def unclaimed(self) -> list[Unclaimed]:
         """Channels of operators in which most traffic belongs to no operator of the settings."""
-        return unclaimed.find_unclaimed(self.figures["directions"], self.operators.values())
+        return unclaimed.find_unclaimed(self.figures.directions, self.operators.values())
 
     @property
     def channels(self) -> list[str]:
         return [row["channel_code"] for row in self.totals]
 
-    def per_channel(self, figure: str) -> Iterator[tuple[str, pl.DataFrame]]:
-        table = self.figures[figure]
+    def per_channel(self, figure: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
         for channel in self.channels:
-            rows = table.filter(pl.col("channel_code") == channel)
+            rows = figure.filter(pl.col("channel_code") == channel)
             if len(rows):
                 yield channel, rows
 
-    def missing(self, figure: str) -> list[str]:
+    def missing(self, figure: pl.DataFrame) -> list[str]:
         """A sentence for each expected channel that a figure does not have."""
-        there = set(self.figures[figure]["channel_code"])
+        there = set(figure["channel_code"])
         return [
             f"There is no {channel_name(code, inside=True)} in this figure."
             for code in EXPECTED
@@ -67,7 +90,7 @@ class Report:
     @property
     def last_day(self) -> dt.date:
         """The last day with figures; without figures, the latest date there is."""
-        last = self.figures["daily"]["period_date"].max()
+        last = self.figures.daily["period_date"].max()
         return last if isinstance(last, dt.date) else dt.date.max
 
     def definition_name(self, code: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import polars as pl
-from markupsafe import Markup
 
 from jobs.core import words
-from jobs.report import audited, claims, sankey
-from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
+from jobs.page import sankey
+from jobs.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
+from jobs.report import audited, claims
 from jobs.report.report import Report, channel_name
 
 ROUTES_SHOWN = 12
@@ -58,8 +58,8 @@ def origin_claim(report: Report, channel: str, flow: sankey.Flow) -> str:
 
 def routes_section(report: Report) -> Section:
     blocks, findings = [], []
-    missing = report.missing("routes")
-    for channel, rows in report.per_channel("routes"):
+    missing = report.missing(report.figures.routes)
+    for channel, rows in report.per_channel(report.figures.routes):
         name = channel_name(channel)
         flows = flows_of(rows)
         if not flows:
@@ -85,8 +85,8 @@ def routes_section(report: Report) -> Section:
                 heading=name,
                 pictures=[
                     Picture(
-                        Markup(sankey.draw_sankey(flows, names, title, 920, 185)),
-                        Markup(sankey.draw_sankey(flows, names, title, 390, 0)),
+                        sankey.draw_sankey(flows, names, title, 920, 185),
+                        sankey.draw_sankey(flows, names, title, 390, 0),
                         heading=f"{origin_heading(channel, kind)} → inbound link → country of the recipient",
                     )
                 ],
@@ -128,8 +128,8 @@ def routes_section(report: Report) -> Section:
             )
         )
     blocks += [*transit_blocks(report), *bypass_blocks(report, findings)]
-    notes = audited.part_notes(report, "routes", audited.ALIKE)
-    if len(report.figures["bypass"]):
+    notes = audited.part_notes(report, report.figures.routes, audited.ALIKE)
+    if len(report.figures.bypass):
         notes.append(SIGNS)
     notes += [
         f"Not examined, because no log records it: {words.join_words(unrecorded_bypass())}.",
@@ -141,7 +141,7 @@ def routes_section(report: Report) -> Section:
 def transit_blocks(report: Report) -> list[Block]:
     """Spam by the kind of network in between, for channels whose logs record one."""
     blocks = []
-    for channel, table in report.per_channel("transits"):
+    for channel, table in report.per_channel(report.figures.transits):
         order = [pl.col("transit_code") == words.UNKNOWN, -pl.col("spam_certain"), "transit_code"]
         rows = table.filter(pl.col("spam_certain") > 0).sort(order).to_dicts()
         if not any(row["transit_code"] not in (words.UNKNOWN, NONE) for row in rows):
@@ -175,7 +175,7 @@ def transit_blocks(report: Report) -> list[Block]:
 
 def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
     """Signs of bypass by inbound link. Channels of calls are shown too: a SIM box is one of them."""
-    table = report.figures["bypass"]
+    table = report.figures.bypass
     blocks = []
     for channel in [code for code in words.codelist_rows("channel") if code in set(table["channel_code"])]:
         name = channel_name(channel)

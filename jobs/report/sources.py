@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
-from markupsafe import Markup
 
 from jobs.core import words
-from jobs.report import audited, claims, world
-from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
+from jobs.page import world_map
+from jobs.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
+from jobs.report import audited, claims
 from jobs.report.figures import ENDS_OF_SPAM, SUMS
 from jobs.report.report import CERTAIN_LEGEND, UNDECIDED_LEGEND, Report, channel_name, spam_range
 
@@ -17,8 +17,8 @@ COUNTRIES_SHOWN = 12
 
 
 def sources_section(report: Report) -> Section:
-    blocks, findings, missing = [], [], report.missing("countries")
-    for channel, table in report.per_channel("countries"):
+    blocks, findings, missing = [], [], report.missing(report.figures.countries)
+    for channel, table in report.per_channel(report.figures.countries):
         order = [
             pl.col("source_country_code") == words.UNKNOWN,
             -pl.col("spam_certain"),
@@ -31,7 +31,7 @@ def sources_section(report: Report) -> Section:
         if total and first["source_country_code"] != words.UNKNOWN:
             findings.append(source_finding(report, channel, first, total))
         blocks.append(country_block(report, channel, rows, total))
-    for channel, table in report.per_channel("networks"):
+    for channel, table in report.per_channel(report.figures.networks):
         name = channel_name(channel)
         rows = table.sort(
             [-pl.col("spam_certain"), -pl.col("units"), pl.all().exclude("spam_certain", "units")]
@@ -86,7 +86,7 @@ def sources_section(report: Report) -> Section:
         notes.append(
             f"Addresses are located by {report.location_name}. Databases disagree on some 4–7% of addresses."
         )
-    notes += audited.part_notes(report, "countries", audited.ALIKE)
+    notes += audited.part_notes(report, report.figures.countries, audited.ALIKE)
     return Section(
         "sources", "Sources", "\n".join(findings), blocks, missing, notes, [CERTAIN_LEGEND, UNDECIDED_LEGEND]
     )
@@ -148,9 +148,9 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
         Column("Spam in its traffic", is_minor=True),
         *([Column(audited.HEADING)] if has_audit else []),
     ]
-    known = world.load_positions()
+    known = world_map.load_positions()
     places = [
-        world.Place(
+        world_map.Place(
             words.country_name(row["source_country_code"]),
             *known[row["source_country_code"]],
             row["spam_certain"],
@@ -161,8 +161,8 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
     title = f"World map: {name} spam by country it came from, as in the table below"
     pictures = [
         Picture(
-            Markup(world.draw_map(places, title, 920, 12)),
-            Markup(world.draw_map(places, title, 390, 5)),
+            world_map.draw_map(places, title, 920, 12),
+            world_map.draw_map(places, title, 390, 5),
             heading=map_heading(rows, total, bool(claimed)),
         )
     ]
@@ -173,7 +173,7 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
         Table(caption, columns, lines, axis=("0", words.format_count(scale))),
         "countries.csv",
         pictures if any(place.value for place in places) else [],
-        world.NOTE,
+        world_map.NOTE.format("certain spam"),
         is_table_open=True,
     )
 

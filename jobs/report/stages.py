@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
+from jobs.page.blocks import Block, Cell, Column, Part, Section, Table, number_cell, stack_parts
 from jobs.report import audited
-from jobs.report.blocks import Block, Cell, Column, Part, Section, Table, number_cell, stack_parts
 from jobs.report.report import Report, channel_name
 
 ASSUMED = (
@@ -29,7 +29,7 @@ def delivered_outcomes() -> set[str]:
 def stages_section(report: Report) -> Section:
     blocks, findings = [], []
     totals = {total["channel_code"]: total for total in report.totals}
-    for channel, table in report.per_channel("stages"):
+    for channel, table in report.per_channel(report.figures.stages):
         name, has_audit = channel_name(channel), audited.has_audit(table.to_dicts())
         total = int(table["units"].sum())
         stopped = table.filter(~pl.col("outcome_code").is_in(sorted(delivered_outcomes())))
@@ -106,9 +106,15 @@ def stages_section(report: Report) -> Section:
         ("rest", "went on"),
         ("undecided", "marked as spam, delivered"),
     ]
-    notes = audited.part_notes(report, "stages", ASSUMED)
+    notes = audited.part_notes(report, report.figures.stages, ASSUMED)
     return Section(
-        "stages", "Where it was decided", "\n".join(findings), blocks, report.missing("stages"), notes, legend
+        "stages",
+        "Where it was decided",
+        "\n".join(findings),
+        blocks,
+        report.missing(report.figures.stages),
+        notes,
+        legend,
     )
 
 

@@ -9,8 +9,10 @@ import polars as pl
 from markupsafe import Markup
 
 from jobs.core import words
-from jobs.report import audited, charts
-from jobs.report.blocks import Block, Cell, Column, Picture, Section, Table, number_cell
+from jobs.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell
+from jobs.page.colours import ACCENT, MUTED
+from jobs.page.line_chart import Axis, Line, draw_lines, fill_gaps, nice_top
+from jobs.report import audited
 from jobs.report.figures import SUMS
 from jobs.report.report import (
     UNDECIDED_LEGEND,
@@ -25,7 +27,7 @@ HEADING = "Of these, spam: the line as counted, the band corrected for filter er
 
 def time_section(report: Report) -> Section:
     blocks, findings = [], []
-    for channel, rows in report.per_channel("daily"):
+    for channel, rows in report.per_channel(report.figures.daily):
         daily = rows.sort("period_date")
         name, has_audit = channel_name(channel), audited.has_audit(daily.to_dicts())
         findings.append(time_finding(report, channel))
@@ -36,15 +38,11 @@ def time_section(report: Report) -> Section:
                 heading=name,
                 pictures=[
                     Picture(
-                        Markup(
-                            charts.volume_chart(daily, f"{name}: all and spam per day, as in the table below")
-                        ),
+                        volume_chart(daily, f"{name}: all and spam per day, as in the table below"),
                         heading="Recipients and attempts per day",
                     ),
                     Picture(
-                        Markup(
-                            charts.share_chart(daily, f"{name}: spam share per day, as in the table below")
-                        ),
+                        share_chart(daily, f"{name}: spam share per day, as in the table below"),
                         heading=HEADING if has_audit else "Of these, spam",
                     ),
                 ],
@@ -82,21 +80,68 @@ def time_section(report: Report) -> Section:
         "Volume over time",
         "\n".join(findings),
         blocks,
-        report.missing("daily"),
-        audited.part_notes(report, "daily", audited.ALIKE),
+        report.missing(report.figures.daily),
+        audited.part_notes(report, report.figures.daily, audited.ALIKE),
         [UNDECIDED_LEGEND],
     )
 
 
+def volume_chart(daily: pl.DataFrame, title: str) -> Markup:
+    """All units and certain spam per day, with the band up to possible spam."""
+    is_there = pl.col("units") > 0
+    days = fill_gaps(daily).select(
+        "period_date",
+        all=pl.when(is_there).then("units"),
+        low=pl.when(is_there).then("spam_certain"),
+        high=pl.when(is_there).then("spam_possible"),
+    )
+    last = days.drop_nulls().tail(1)
+    lines = [
+        Line(column, colour, f"{name} {words.format_compact(height)}", height)
+        for column, colour, name in (("all", MUTED, "All"), ("low", ACCENT, "Spam"))
+        for height in last[column]
+    ]
+    return draw_lines(days, lines, Axis(nice_top(days["all"].max())), title)
+
+
+def share_chart(daily: pl.DataFrame, title: str) -> Markup:
+    """Certain spam as a share of all units per day, with the band up to possible spam, or, of audited days,
+    the band that holds the filters' errors."""
+    is_audited = pl.col("audited_units") > 0
+    certain, low, high = (
+        pl.when(pl.col("units") > 0).then(
+            pl.when(is_audited).then(pl.col(audited_column).cast(pl.Float64)).otherwise(counted)
+            / pl.col("units")
+        )
+        for audited_column, counted in (
+            ("spam_certain", "spam_certain"),
+            ("spam_low", "spam_certain"),
+            ("spam_high", "spam_possible"),
+        )
+    )
+    days = fill_gaps(daily).select("period_date", certain=certain, low=low, high=high, is_audited=is_audited)
+    top = days.select(pl.max_horizontal("certain", "high").max()).item()
+    lines = [
+        Line(
+            "certain",
+            ACCENT,
+            words.format_percents(day["low"], day["high"]),
+            (day["low"] + day["high"]) / 2 if day["is_audited"] else day["low"],
+        )
+        for day in days.drop_nulls().tail(1).to_dicts()
+    ]
+    return draw_lines(days, lines, Axis(min(1.0, nice_top(top or 0.1)), "%"), title)
+
+
 def count_operators(report: Report, channel: str) -> dict[dt.date, int]:
     """How many operators have traffic of a channel, by day."""
-    mine = report.figures["operator_days"].filter(pl.col("channel_code") == channel, pl.col("units") > 0)
+    mine = report.figures.operator_days.filter(pl.col("channel_code") == channel, pl.col("units") > 0)
     return dict(mine.group_by("period_date").agg(pl.col("operator_id").n_unique()).rows())
 
 
 def gap_note(daily: pl.DataFrame) -> list[str]:
     """A note on the dashed lines of a chart; none if every day has data."""
-    days = charts.fill_gaps(daily)
+    days = fill_gaps(daily)
     without = days.filter(pl.col("units").is_null()).height
     return [f"Dashed: {words.with_noun(without, 'day')} without data."] if without else []
 
@@ -132,7 +177,7 @@ def choose_panel(days: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:
 def time_finding(report: Report, channel: str) -> str:
     """How far the share of certain spam ranged over days that have the same operators."""
     name = channel_name(channel)
-    there = report.figures["operator_days"].filter(pl.col("channel_code") == channel, pl.col("units") > 0)
+    there = report.figures.operator_days.filter(pl.col("channel_code") == channel, pl.col("units") > 0)
     count = there["period_date"].n_unique()
     if count < 2:
         return f"{name}: one day only, so nothing to compare yet."

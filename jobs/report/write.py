@@ -6,27 +6,26 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
+from expectations.native import Result
 from jobs.core.contracts import read_contract
-from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
-from jobs.engine.record import read_state
-from jobs.report.operators import reported_operator
+from jobs.report.figures import VOLUME
+from jobs.report.operators import ReportedOperator, reported_operator
+from jobs.report.report import About
 from jobs.settings.config import Observatory
 from jobs.stages.validations import latest_results
 from jobs.state.status import find_doubts, open_periods
 
 PROJECT = Path(__file__).resolve().parents[2]
-VOLUME, CORRECTED = "gold.spam_volume_daily", "gold.spam_corrected_monthly"
 # The digest of a page's inputs, beside it.
 INPUTS = "inputs.sha256"
 # The code and reference data that a page depends on.
-SOURCES = ("jobs/**/*.py", "jobs/report/**/*", "schemas/**/*.csv", "schemas/**/*.yaml")
+SOURCES = ("jobs/**/*.py", "jobs/page/**/*", "jobs/report/**/*", "schemas/**/*.csv", "schemas/**/*.yaml")
 
 
 def location_name(settings: Observatory) -> str | None:
@@ -43,27 +42,21 @@ def draw_report(lake: Lake, settings: Observatory, folder: Path, domains: Iterab
     domains: those of the recipients, if the settings name none.
     A page that was drawn from the same tables, settings and code is not drawn again.
     """
-    given = page_inputs(lake, settings)
-    given["about"]["domains"] = list(domains)
-    digest = hashlib.sha256(json.dumps(given, sort_keys=True, default=asdict).encode()).hexdigest()
+    given = page_inputs(lake, settings, domains)
+    digest = hashlib.sha256(json.dumps(asdict(given), sort_keys=True).encode()).hexdigest()
     index, record = folder / "index.html", folder / INPUTS
     if record.is_file() and record.read_text(encoding="utf-8").strip() == digest and is_whole(folder):
         return index
-    from jobs.report import page
+    from jobs.report.gather import gather_figures
+    from jobs.report.page import write_page
 
     record.unlink(missing_ok=True)
-    versions = given["about"]["versions"]
-    # Where nothing came in there is nothing to correct, and the table has no row.
-    if VOLUME in versions and CORRECTED not in versions and not read_state(lake, [CORRECTED]):
-        raise ObservatoryError(
-            f"{lake.root}: gold is of an earlier version, without {CORRECTED}, which the page reads: the next"
-            " `observatory run` computes it"
-        )
-    figures = page.gather_figures(
+    versions = given.about.versions
+    figures = gather_figures(
         lambda table: lake.read(table, versions.get(table), columns_without_sketches(table)),
         [each.id for each in settings.operator],
     )
-    page.write_page(figures, given["operators"], given["validation"], given["about"], folder)
+    write_page(figures, given.operators, given.validation, given.about, folder)
     record.write_text(f"{digest}\n", encoding="utf-8")
     return index
 
@@ -82,25 +75,44 @@ def is_whole(folder: Path) -> bool:
     return all((folder / name).is_file() and digest_of(folder / name) == digest for digest, name in files)
 
 
-def page_inputs(lake: Lake, settings: Observatory) -> dict[str, Any]:
-    """The inputs of a page: versions of tables, settings, validation results, code."""
-    versions = lake.versions()
+@dataclass(frozen=True)
+class LastRun:
+    """The run that was finished last. finished_at: in UTC as 2026-11-24T23:30:00Z; empty without a run."""
+
+    run_id: str = "none"
+    code_revision: str = "unknown"
+    finished_at: str = ""
+
+
+@dataclass(frozen=True)
+class PageInputs:
+    """All that a page depends on. validation: the last result of each rule. code: the digest of code and
+    reference data."""
+
+    about: About
+    operators: list[ReportedOperator]
+    validation: list[Result]
+    code: str
+
+
+def page_inputs(lake: Lake, settings: Observatory, domains: Iterable[str] = ()) -> PageInputs:
     last = last_run(lake)
-    about = {
-        "run_id": last["run_id"],
-        "generated_at": last["finished_at"],
-        "code_revision": last["code_revision"],
-        "versions": versions,
-        "location_name": location_name(settings),
-        "left_out": list_left_out(lake, settings),
-        "doubts": list_doubts(lake, settings),
-    }
-    return {
-        "about": about,
-        "operators": [reported_operator(each) for each in settings.operator],
-        "validation": latest_results(lake.root, [each.id for each in settings.operator]),
-        "code": code_digest(),
-    }
+    about = About(
+        run_id=last.run_id,
+        code_revision=last.code_revision,
+        generated_at=last.finished_at,
+        versions=lake.versions(),
+        location_name=location_name(settings),
+        left_out=list_left_out(lake, settings),
+        doubts=list_doubts(lake, settings),
+        domains=list(domains),
+    )
+    return PageInputs(
+        about,
+        [reported_operator(each) for each in settings.operator],
+        latest_results(lake.root, [each.id for each in settings.operator]),
+        code_digest(),
+    )
 
 
 def list_left_out(lake: Lake, settings: Observatory) -> list[str]:
@@ -117,18 +129,14 @@ def list_doubts(lake: Lake, settings: Observatory) -> list[str]:
     return find_doubts(lake, settings, operators, periods)
 
 
-def last_run(lake: Lake) -> dict[str, str]:
-    """The row of meta.run that was finished last, its time in UTC as text."""
+def last_run(lake: Lake) -> LastRun:
+    """The row of meta.run that was finished last."""
     runs = lake.read("meta.run", columns=["run_id", "stage_name", "finished_at", "code_revision"])
     if runs.is_empty():
-        return {"run_id": "none", "finished_at": "", "code_revision": "unknown"}
+        return LastRun()
     row = runs.sort("finished_at", "run_id", "stage_name").row(-1, named=True)
     finished: dt.datetime = row["finished_at"]
-    return {
-        "run_id": row["run_id"],
-        "finished_at": finished.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "code_revision": row["code_revision"] or "unknown",
-    }
+    return LastRun(row["run_id"], row["code_revision"] or "unknown", finished.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def code_digest() -> str:

@@ -4,41 +4,44 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+
+from expectations.native import Result
 
 FOLDER = "_validation"
 # The results that Great Expectations keeps: validations/<layer>/<table>/<run>/<time>/<batch>.json.
 EVALUATED = f"{FOLDER}/great_expectations"
 
 
-def latest_results(root: str, operators: Iterable[str]) -> list[dict[str, Any]]:
-    """One result a rule, as native.Result: of each operator's rows the last one that was checked of them.
+def latest_results(root: str, operators: Iterable[str]) -> list[Result]:
+    """One result a rule: of each operator's rows the last one that was checked of them.
 
-    operators: in a result, those whose rows break the rule. sources: of them those that wait alone.
+    A result's operators are those whose rows break the rule, its sources those of them that wait alone.
     """
     mine = set(operators)
     settled: set[tuple[str, str]] = set()
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str], Result] = {}
     for _, run in newest_first(root):
-        checked = mine & set(run["operators"])
-        for each in run["results"]:
+        checked = mine & set(run.operators)
+        for each in run.results:
             breaks = {
                 name
                 for name in breaking_operators(each, mine) & checked
                 if (name, checked_part(each)) not in settled
             }
-            if not each["is_held"] and not breaks:
+            if not each.is_held and not breaks:
                 continue
-            known = found.setdefault((each["table"], each["rule"]), {**each, "operators": [], "sources": []})
+            rule = (each.table, each.rule)
+            known = found.setdefault(rule, replace(each, operators=[], sources=[]))
             if breaks:
-                sources = {name for name in each.get("sources", ()) if name.split("/", 1)[0] in breaks}
-                known |= {
-                    **each,
-                    "operators": sorted({*known["operators"], *breaks}),
-                    "sources": sorted({*known["sources"], *sources}),
-                }
-        settled |= {(name, checked_part(each)) for name in checked for each in run["results"]}
+                sources = {name for name in each.sources if name.split("/", 1)[0] in breaks}
+                found[rule] = replace(
+                    each,
+                    operators=sorted({*known.operators, *breaks}),
+                    sources=sorted({*known.sources, *sources}),
+                )
+        settled |= {(name, checked_part(each)) for name in checked for each in run.results}
     return list(found.values())
 
 
@@ -48,7 +51,7 @@ def superseded_files(root: str) -> list[Path]:
     settled: set[tuple[str, str]] = set()
     found = []
     for file, run in newest_first(root):
-        checked = {(name, checked_part(each)) for name in run["operators"] for each in run["results"]}
+        checked = {(name, checked_part(each)) for name in run.operators for each in run.results}
         found += [file] if checked <= settled else []
         settled |= checked
     return found
@@ -64,31 +67,39 @@ def superseded_evaluations(root: str) -> list[Path]:
     return [file for files in ordered for file in files[:-1]]
 
 
-def newest_first(root: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+@dataclass(frozen=True)
+class Checked:
+    """A file of results: the operators whose rows were checked, and the results."""
+
+    operators: list[str]
+    results: list[Result]
+
+
+def newest_first(root: str) -> Iterator[tuple[Path, Checked]]:
     """The files of runs with what they hold, the newest first."""
     for file in sorted(Path(root, FOLDER).glob("*.json"), reverse=True):
-        yield file, json.loads(file.read_text(encoding="utf-8"))
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        yield file, Checked(kept["operators"], [Result(**each) for each in kept["results"]])
 
 
-def checked_part(result: dict[str, Any]) -> str:
+def checked_part(result: Result) -> str:
     """What is checked as a whole, whichever of its rules are kept: a table of gold, or all of silver, whose
     rules are kept where they are broken, beside those of the ledger."""
-    table: str = result["table"]
-    return table if table.startswith("gold.") else "silver"
+    return result.table if result.table.startswith("gold.") else "silver"
 
 
-def breaking_operators(result: dict[str, Any], operators: set[str]) -> set[str]:
+def breaking_operators(result: Result, operators: set[str]) -> set[str]:
     """The operators whose rows break a rule; all of them where the rows have none."""
-    if result["is_held"]:
+    if result.is_held:
         return set()
-    named = set(result.get("operators", ())) - {""}
+    named = set(result.operators) - {""}
     return named or operators
 
 
-def rule_counts(results: Iterable[dict[str, Any]]) -> list[tuple[str, int, int]]:
+def rule_counts(results: Iterable[Result]) -> list[tuple[str, int, int]]:
     """By table: how many rules were checked, and how many of them are broken."""
     counts: dict[str, tuple[int, int]] = {}
     for each in results:
-        rules, broken = counts.get(each["table"], (0, 0))
-        counts[each["table"]] = rules + 1, broken + (not each["is_held"])
+        rules, broken = counts.get(each.table, (0, 0))
+        counts[each.table] = rules + 1, broken + (not each.is_held)
     return [(table, *both) for table, both in sorted(counts.items())]

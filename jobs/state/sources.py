@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from expectations.native import Result
 from jobs.core.contracts import format_kind, read_contract
 from jobs.engine.lake import Lake
 from jobs.engine.record import now
@@ -217,15 +218,16 @@ def newest_time(table: str, files: list[DataFile], source: str) -> dt.datetime |
 # --- what holds back ------------------------------------------------------------------------------------
 
 
-def held_rules(results: Iterable[dict[str, Any]]) -> dict[tuple[str, str | None], list[HeldRule]]:
+def held_rules(results: Iterable[Result]) -> dict[tuple[str, str | None], list[HeldRule]]:
     """The rules that rows broke when they were last checked: by operator and source those that hold back
     one source, and by operator and None those that hold back all of it."""
     found: dict[tuple[str, str | None], list[HeldRule]] = {}
     for each in results:
-        alone = {tuple(name.split("/", 1)) for name in each.get("sources", ())}
-        whole = [(operator, None) for operator in each["operators"] if operator not in dict(alone)]
-        for place in (*sorted(alone), *whole):
-            rule = HeldRule(each["table"], each["rule"], each["says"], each["violations"], place in alone)
+        alone = {(operator, source) for operator, _, source in (name.partition("/") for name in each.sources)}
+        whole = [(operator, None) for operator in each.operators if operator not in dict(alone)]
+        places: list[tuple[str, str | None]] = [*sorted(alone), *whole]
+        for place in places:
+            rule = HeldRule(each.table, each.rule, each.says, each.violations, place in alone)
             found.setdefault(place, []).append(rule)
     return found
 

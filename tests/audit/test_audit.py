@@ -456,7 +456,7 @@ def test_a_figure_of_the_page_is_a_row_that_sql_reads(tmp_path: Path) -> None:
     found = audited.correct_channel(report, total)
     assert (found.low, found.high) == (math.floor(low), math.ceil(high))
     assert low < 300 < high
-    (drawn,) = report.figures["daily"].to_dicts()
+    (drawn,) = report.figures.daily.to_dicts()
     assert (str(drawn["period_date"]), drawn["spam_low"], drawn["spam_high"]) == (day[0], *day[2:4])
     # Nothing new is nothing done; without the test it says why nothing is corrected.
     version = lake.version(quality.CORRECTED)

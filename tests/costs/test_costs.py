@@ -27,7 +27,7 @@ from jobs.costs.parameter import explain_parameter, parameters_in_force
 from jobs.costs.published import explain_published, matching_figures, published_figures
 from jobs.engine.lake import Lake
 from jobs.report import accounts
-from jobs.report.figures import FIGURES
+from jobs.report.figures import FIGURES, Figures
 from jobs.report.operators import reported_operator
 from jobs.report.report import Report
 from jobs.settings import config
@@ -137,7 +137,7 @@ def test_gold_the_command_and_the_page_mark_every_cost_alike(
     costs = Lake(loaded.lake.root).read(COST)
     names = {each.id: each.name for each in loaded.operator}
     last = costs.filter(pl.col("period_code") == pl.col("period_code").max().over("operator_id"))
-    figures = {"costs": last.select(list(FIGURES["costs"]))}
+    figures = Figures(costs=last.select(list(FIGURES["costs"].columns)))
     report = Report(figures, {each.id: reported_operator(each) for each in loaded.operator}, None)
     blocks = {block.heading: block for block in accounts.costs_section(report).blocks}
     told = set()

@@ -46,7 +46,7 @@ OTHERS = {
     "jobs.cli.study_results": "prints for the study's own team",
     "jobs.cli.study_check": "prints for the study's own team",
     "jobs.cli.cost": "costs by published models, of which every row is free",
-    "jobs.report.page": "names the command that prints them, and reads none",
+    "jobs.report.header": "names the command that prints them, and reads none",
     "dags.study_monthly": "assets of what it writes",
 }
 

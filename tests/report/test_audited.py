@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
 import re
@@ -18,7 +19,7 @@ from jobs.core import words
 from jobs.core.attributes import ATTRIBUTES
 from jobs.core.shares import CALL_SHARES
 from jobs.report import audited, content_types
-from jobs.report.figures import FIGURES
+from jobs.report.figures import FIGURES, Figures
 from jobs.report.page import write_page
 from jobs.report.report import Report
 from tests.report.test_report import plain, read
@@ -52,7 +53,7 @@ def seen(*rows: tuple[int, int, int, tuple[float, float, float] | None]) -> pl.D
         }
         for place, (units, certain, possible, ends) in enumerate(rows)
     ]
-    return errors(pl.DataFrame(made, schema=FIGURES["quality"]))
+    return errors(pl.DataFrame(made, schema=FIGURES["quality"].columns))
 
 
 def test_an_audited_part_stands_in_place_of_what_was_counted() -> None:
@@ -124,7 +125,7 @@ def test_labels_speak_for_what_asks_only_what_measures_did() -> None:
 # --- the page -----------------------------------------------------------------------------------------------
 
 
-def page_of(tables: dict[str, pl.DataFrame], folder: Path) -> Any:
+def page_of(tables: Figures, folder: Path) -> Any:
     write_page(tables, OPERATORS, validation(), ABOUT, folder)
     return read(folder / "index.html")
 
@@ -204,14 +205,15 @@ def test_parts_of_an_audited_channel_hold_the_errors_of_filters(tmp_path: Path) 
     # By hand, of the last day: from 2,000 to 5,000 of 10,000.
     is_last = (pl.col("channel_code") == "EMAIL") & (pl.col("period_date") == pl.col("period_date").max())
     ends_ = {"units": 10_000, "spam_low": Decimal(2_000), "spam_high": Decimal(5_000)}
-    tables["daily"] = tables["daily"].with_columns(
-        pl.when(is_last).then(pl.lit(value)).otherwise(name).cast(FIGURES["daily"][name]).alias(name)
+    daily = tables.daily.with_columns(
+        pl.when(is_last).then(pl.lit(value)).otherwise(name).cast(FIGURES["daily"].columns[name]).alias(name)
         for name, value in ends_.items()
     )
+    tables = dataclasses.replace(tables, daily=daily)
     page = page_of(tables, tmp_path)
-    stages_ = tables["stages"].filter(pl.col("channel_code") == "EMAIL")
+    stages_ = tables.stages.filter(pl.col("channel_code") == "EMAIL")
     for figure in PARTS:
-        named = tables[figure]
+        named = getattr(tables, figure)
         assert (named["spam_low"] <= named["spam_high"]).all(), figure
         texts = named.filter(pl.col("channel_code") == "SMS")
         assert texts["audited_units"].sum() == 0, figure
@@ -282,8 +284,8 @@ def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tm
     (first, second) = rows[words.type_name("PHISH.mail")], rows[words.type_name("FRAUD.romance")]
     # By hand: what was refused before content stays, and of the rest that audits tell of half is spam.
     of_type = pl.col("spam_type_code") == "PHISH.mail"
-    counted = tables["types"].filter(of_type, pl.col("channel_code") == "EMAIL")
-    seen = tables["type_quality"].filter(of_type, pl.col("channel_code") == "EMAIL")
+    counted = tables.types.filter(of_type, pl.col("channel_code") == "EMAIL")
+    seen = tables.type_quality.filter(of_type, pl.col("channel_code") == "EMAIL")
     known = seen.filter(pl.col("prevalence").is_not_null())
     stays = [counted[end].sum() - known[end].sum() for end in ("spam_certain", "spam_possible")]
     half = known["spam_certain"] / 2
@@ -334,7 +336,7 @@ def test_months_of_one_test_add_up_and_those_of_audits_as_squares() -> None:
             quality_row(**month) | {"operator_id": operator, "quality_method_code": method}
             for operator, month in zip(operators, months, strict=True)
         ]
-        found = audited.correct_spam(total, errors(pl.DataFrame(rows, schema=FIGURES["quality"])))
+        found = audited.correct_spam(total, errors(pl.DataFrame(rows, schema=FIGURES["quality"].columns)))
         widths[method, operators] = (found.low, found.high)
     # 30 below and 40 above in each month.
     apart = (math.floor(400 - 30 * 2**0.5), math.ceil(400 + 40 * 2**0.5))
@@ -349,7 +351,7 @@ def test_a_call_without_a_share_stays_as_counted_in_the_channel() -> None:
     shares = dict(zip(CALL_SHARES, (0.9, None, 0.1), strict=True))
     row = quality_row(units=100, spam_certain=30, spam_possible=40, **shares)
     row |= {"prevalence": 0.5, "prevalence_low": 0.5, "prevalence_high": 0.5}
-    found = audited.correct_spam(row, errors(pl.DataFrame([row], schema=FIGURES["quality"])))
+    found = audited.correct_spam(row, errors(pl.DataFrame([row], schema=FIGURES["quality"].columns)))
     assert (found.low, found.high, found.share) == (27 + 6, 27 + 6 + 10, 0.9)
 
 
@@ -368,11 +370,16 @@ def test_a_part_without_content_is_no_want_of_an_audit() -> None:
 def studied(rows: list[dict[str, Any]], quality: list[dict[str, Any]]) -> Report:
     """A study of e-mail with these days."""
     day = {"channel_code": "EMAIL", "period_date": dt.date(2026, 11, 1)}
-    tables = figures() | {
-        "daily": pl.DataFrame([day | row for row in rows], schema=FIGURES["daily"]),
-        "quality": pl.DataFrame(quality, schema=FIGURES["quality"]),
-    }
+    tables = dataclasses.replace(
+        figures(),
+        daily=pl.DataFrame([day | row for row in rows], schema=FIGURES["daily"].columns),
+        quality=pl.DataFrame(quality, schema=FIGURES["quality"].columns),
+    )
     return Report(tables, {each.id: each for each in OPERATORS}, None)
+
+
+def daily_notes(report: Report) -> list[str]:
+    return audited.part_notes(report, report.figures.daily, "as is.")
 
 
 def test_why_parts_have_no_errors_is_said_by_what_there_is() -> None:
@@ -380,30 +387,24 @@ def test_why_parts_have_no_errors_is_said_by_what_there_is() -> None:
     shared = known | dict.fromkeys(CALL_SHARES, 0.5)
     silent, empty = part(audited_units=0), part(audited_units=0, seen_units=0)
     said = [
-        audited.part_notes(studied([rows], [quality]), "daily", "as is.")
+        daily_notes(studied([rows], [quality]))
         for rows, quality in (
             (silent, quality_row(units=80, spam_certain=40, spam_possible=40)),
-            (silent, known),
             (empty, shared),
             (silent, shared),
         )
     ]
     assert said == [
         ["Not audited, so shown as filters saw it: e-mail."],
-        ["Shown as filters saw it until gold is computed again, because rows of an earlier version do not"
-         " record content: e-mail."],
-        ["Shown as filters saw it: e-mail. What is counted here had no content, or comes from an earlier"
-         " version until gold is computed again."],
+        ["Shown as filters saw it, because what is counted here had no content: e-mail."],
         ["Shown as filters saw it, because no audit covers what is counted here: e-mail."],
     ]  # fmt: skip
 
 
 def test_parts_that_are_audited_in_part_are_said_to_be() -> None:
     known = [quality_row(units=80, spam_certain=40, spam_possible=40, prevalence=0.5)]
-    assert audited.part_notes(studied([part()], known), "daily", "as is.") == [
-        "Corrected for filter error as is."
-    ]
+    assert daily_notes(studied([part()], known)) == ["Corrected for filter error as is."]
     half = [part(), part(audited_units=0, seen_units=120)]
-    assert audited.part_notes(studied(half, known), "daily", "as is.") == [
+    assert daily_notes(studied(half, known)) == [
         "Corrected for filter error as is. It covers 40.0% of the e-mail whose content filters saw."
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import re
 from pathlib import Path
@@ -11,11 +10,11 @@ import polars as pl
 import pytest
 
 from jobs.core import words
-from jobs.report import campaigns, charts, definitions, routes, sources, volumes
-from jobs.report.blocks import Section
+from jobs.page.blocks import Section
+from jobs.report import campaigns, definitions, routes, sources, volumes
 from jobs.report.page import list_sections, write_page
 from jobs.report.report import Report
-from tests.support.report_figures import ABOUT, OPERATORS, audited_figures, figures, validation
+from tests.support.report_figures import ABOUT, OPERATORS, audited_figures, figures, validation, with_figure
 
 DAY = dt.date(2026, 11, 2)
 
@@ -23,10 +22,6 @@ DAY = dt.date(2026, 11, 2)
 @pytest.fixture(scope="module")
 def report() -> Report:
     return Report(figures(), {each.id: each for each in OPERATORS}, None)
-
-
-def with_figure(report: Report, name: str, table: pl.DataFrame) -> Report:
-    return dataclasses.replace(report, figures=report.figures | {name: table})
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +52,9 @@ def test_a_claimed_origin_is_not_said_to_have_sent(report: Report) -> None:
 
 
 def test_a_source_that_is_claimed_in_part_says_how_much(report: Report) -> None:
-    origins = report.figures["origins"].filter(pl.col("channel_code") == "SMS")
+    origins = report.figures.origins.filter(pl.col("channel_code") == "SMS")
     half = origins.with_columns(origin_kind=pl.lit("observed"))
-    both = with_figure(report, "origins", pl.concat([report.figures["origins"], half]))
+    both = with_figure(report, origins=pl.concat([report.figures.origins, half]))
     _, sms = sources.sources_section(both).finding.splitlines()
     shares = [float(each) for each in re.findall(r"([\d.]+)%", sms)]
     assert shares[1] == pytest.approx(shares[0] / 2, abs=0.06)
@@ -75,7 +70,7 @@ def test_a_source_that_is_claimed_in_part_says_how_much(report: Report) -> None:
 def of_days(rows: list[tuple[str, int, int, int]]) -> pl.DataFrame:
     return pl.DataFrame(
         [(who, "SMS", DAY + dt.timedelta(days=day), units, spam, spam) for who, day, units, spam in rows],
-        schema=figures()["operator_days"].schema,
+        schema=figures().operator_days.schema,
         orient="row",
     )
 
@@ -84,7 +79,7 @@ def test_a_range_over_days_is_of_the_same_operators(report: Report) -> None:
     """A small operator without spam is alone on the last day: that day compares operators, not days."""
     rows = [("alp", day, 1000, 400 + 10 * day) for day in range(4)]
     rows += [("lab", day, 10, 0) for day in range(5)]
-    found = volumes.time_finding(with_figure(report, "operator_days", of_days(rows)), "SMS")
+    found = volumes.time_finding(with_figure(report, operator_days=of_days(rows)), "SMS")
     low, high = words.format_percent(400 / 1010), words.format_percent(430 / 1010)
     assert f"from {low} on" in found and f"to {high} on" in found
     assert "certain spam at the same 2 operators ranged" in found and found.endswith("(4 of 5 days).")
@@ -92,13 +87,13 @@ def test_a_range_over_days_is_of_the_same_operators(report: Report) -> None:
 
 def test_days_without_a_common_operator_are_not_compared(report: Report) -> None:
     apart = of_days([("alp", 0, 1000, 400), ("lab", 1, 10, 0)])
-    found = volumes.time_finding(with_figure(report, "operator_days", apart), "SMS")
+    found = volumes.time_finding(with_figure(report, operator_days=apart), "SMS")
     assert found == "SMS: no two days have the same operators, so days cannot be compared."
 
 
 def test_the_days_of_a_chart_say_how_many_operators_they_have(report: Report) -> None:
     rows = [("alp", day, 1000, 400) for day in range(4)] + [("lab", 0, 10, 0)]
-    (_, sms) = volumes.time_section(with_figure(report, "operator_days", of_days(rows))).blocks
+    (_, sms) = volumes.time_section(with_figure(report, operator_days=of_days(rows))).blocks
     assert "A day has the data of 1 to 2 operators" in sms.note
     (_, same) = volumes.time_section(report).blocks
     assert same.note == ""
@@ -145,11 +140,11 @@ def test_copies_that_were_let_pass_are_no_empty_bar(report: Report) -> None:
 
 
 def test_a_day_alone_after_a_gap_is_joined_by_a_dashed_line(report: Report) -> None:
-    daily = report.figures["daily"].filter(pl.col("channel_code") == "SMS").sort("period_date")
-    assert "stroke-dasharray" not in charts.share_chart(daily, "t")
+    daily = report.figures.daily.filter(pl.col("channel_code") == "SMS").sort("period_date")
+    assert "stroke-dasharray" not in volumes.share_chart(daily, "t")
     gap = daily.filter(pl.col("period_date") != daily["period_date"][3])
-    assert "stroke-dasharray" in charts.share_chart(gap, "t")
-    assert charts.volume_chart(gap, "t").count("stroke-dasharray") == 2
+    assert "stroke-dasharray" in volumes.share_chart(gap, "t")
+    assert volumes.volume_chart(gap, "t").count("stroke-dasharray") == 2
     assert volumes.gap_note(gap) == ["Dashed: 1\u00a0day without data."] and volumes.gap_note(daily) == []
 
 
@@ -164,7 +159,7 @@ def test_each_figure_has_a_source_line(page: str) -> None:
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", page, re.DOTALL)
     assert len(captions) > 15
     for caption in captions:
-        assert re.search(rf"Source: [a-z].*; .+; .+; run {ABOUT['run_id']}\.", caption), caption
+        assert re.search(rf"Source: [a-z].*; .+; .+; run {ABOUT.run_id}\.", caption), caption
     assert "gold.spam_route_daily; definition OPERATOR; 2–6" in page.replace("\u202f", " ")
 
 

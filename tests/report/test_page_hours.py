@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import polars as pl
@@ -11,7 +10,7 @@ import pytest
 from jobs.gold.traffic_hourly_daily import WITHIN
 from jobs.report import hours
 from jobs.report.report import Report
-from tests.support.report_figures import OPERATORS, figures
+from tests.support.report_figures import OPERATORS, figures, with_figure
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def rows_of(block: Any) -> dict[str, list[str]]:
 
 def test_hours_are_those_of_the_figures(report: Report) -> None:
     section = hours.hours_section(report)
-    mail = figures()["hours"].filter(pl.col("channel_code") == "EMAIL")
+    mail = figures().hours.filter(pl.col("channel_code") == "EMAIL")
     recipients, messages = (mail.filter(pl.col("unit_code") == unit) for unit in ("recipient", "message"))
     rows = rows_of(section.blocks[0])
     assert len(rows) == 24
@@ -67,6 +66,6 @@ def test_a_log_of_one_line_a_message_has_no_delay() -> None:
 
 
 def test_a_lake_without_hours_says_so(report: Report) -> None:
-    none = dataclasses.replace(report, figures=report.figures | {"hours": figures()["hours"].clear()})
+    none = with_figure(report, hours=figures().hours.clear())
     section = hours.hours_section(none)
     assert section.blocks == [] and "the next run computes them" in section.missing[0]

@@ -18,6 +18,7 @@ from jobs.gold import (
     spam_type_daily,
     spam_volume_daily,
 )
+from jobs.report.figures import Figures
 from jobs.report.gather import gather_figures
 from jobs.silver.transit import CARRIERS, transit_code
 from tests.gold.test_merge_law import OPERATORS, row_of
@@ -47,7 +48,7 @@ def message_of(seed: int) -> dict[str, Any]:
     }
 
 
-def figures_of(rows: list[dict[str, Any]]) -> dict[str, pl.DataFrame]:
+def figures_of(rows: list[dict[str, Any]]) -> Figures:
     """The figures of a page on these messages."""
     own = pl.Series([row.pop("is_own_recipient") for row in rows], dtype=pl.Boolean)
     message = rows_frame(rows, "silver.message").with_columns(is_own_recipient=own)
@@ -81,12 +82,12 @@ def by(table: pl.DataFrame, *keys: str) -> dict[Any, tuple[int, ...]]:
 @example(seeds=list(range(300)))
 def test_the_sections_of_a_page_agree(seeds: list[int]) -> None:
     figures = figures_of([message_of(seed) for seed in seeds])
-    totals = {name: by(figures[name], "channel_code") for name in WHOLE}
+    totals = {name: by(getattr(figures, name), "channel_code") for name in WHOLE}
     assert all(total == totals["daily"] for total in totals.values())
-    origins = by(figures["routes"], "channel_code", "origin_code")
-    assert origins == by(figures["countries"], "channel_code", "source_country_code")
-    links = by(figures["routes"], "channel_code", "inbound_link_code")
-    crossed = by(figures["transits"], "channel_code", "transit_code")
+    origins = by(figures.routes, "channel_code", "origin_code")
+    assert origins == by(figures.countries, "channel_code", "source_country_code")
+    links = by(figures.routes, "channel_code", "inbound_link_code")
+    crossed = by(figures.transits, "channel_code", "transit_code")
     nothing = (0, 0, 0)
     for channel in totals["daily"]:
         for kind in ("on-net", *CARRIERS):
@@ -107,8 +108,6 @@ def test_what_stays_in_one_network_crossed_none() -> None:
     rows = [row_of(1) | text | placed for _ in range(37)]
     rows += [row_of(1) | text | placed | abroad for _ in range(5)]
     figures = figures_of(rows)
-    crossed = by(figures["transits"], "transit_code")
+    crossed = by(figures.transits, "transit_code")
     assert {code: counts[0] for (code,), counts in crossed.items()} == {"on-net": 37, "hub": 5}
-    assert {code: counts[0] for (code,), counts in by(figures["routes"], "origin_code").items()} == {
-        "GBR": 42
-    }
+    assert {code: counts[0] for (code,), counts in by(figures.routes, "origin_code").items()} == {"GBR": 42}

@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.report.figures import FIGURES
+from jobs.report.figures import FIGURES, Figures
 from jobs.report.operators import ReportedOperator
 from jobs.report.page import write_page
 from jobs.report.unclaimed import describe_unclaimed, find_unclaimed, unclaimed_channels
 from tests.support.examples import examples
-from tests.support.report_figures import ABOUT, OPERATORS, figures, validation
+from tests.support.report_figures import ABOUT, OPERATORS, change_figures, figures, of_channel, validation
 
 Row = tuple[str, str, str, str, int]
 
 
 def frame(rows: list[Row]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=FIGURES["directions"], orient="row")
+    return pl.DataFrame(rows, schema=FIGURES["directions"].columns, orient="row")
 
 
 def operator(name: str, has_links: bool, has_domains: bool) -> ReportedOperator:
@@ -78,15 +78,11 @@ def gateway(operator: ReportedOperator) -> ReportedOperator:
 def test_a_gateway_without_domains_has_no_share_but_is_asked_for_them(
     tmp_path: Path, has_text_messages: bool
 ) -> None:
-    mail = pl.col("channel_code") == "EMAIL"
-    given = {
-        name: rows.filter(~mail) if "channel_code" in rows.columns else rows
-        for name, rows in figures().items()
-    }
+    given = change_figures(figures(), lambda table: of_channel(table, "SMS"))
     if not has_text_messages:
-        given = {name: rows.clear() for name, rows in given.items()}
-    given["directions"] = frame(GATEWAY)
-    about = ABOUT | {"domains": ["isp.example", "post.example"]}
+        given = Figures()
+    given = dataclasses.replace(given, directions=frame(GATEWAY))
+    about = dataclasses.replace(ABOUT, domains=["isp.example", "post.example"])
     file = write_page(given, [gateway(each) for each in OPERATORS], validation(), about, tmp_path)
     page = html.unescape(file.read_text("utf-8")).replace("\u2011", "-")
     title = page[page.index("<h1>") : page.index("</h1>")]

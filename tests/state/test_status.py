@@ -394,9 +394,7 @@ def kept(folder: Path, name: str, operators: list[str], *results: tuple[str, str
 
 def breaking(folder: Path) -> set[tuple[str, str]]:
     """Each operator with a rule that its rows break."""
-    return {
-        (who, each["rule"]) for each in latest_results(str(folder), ["a", "b"]) for who in each["operators"]
-    }
+    return {(who, each.rule) for each in latest_results(str(folder), ["a", "b"]) for who in each.operators}
 
 
 def test_each_operators_rules_stand_as_they_were_last_checked(tmp_path: Path) -> None:

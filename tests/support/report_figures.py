@@ -4,7 +4,8 @@ are sums of the same cells, and deterministic."""
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from itertools import product
@@ -13,13 +14,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from expectations.native import Result
 from jobs.core.contracts import conform_frame, read_contract, reference_table, rows_frame
 from jobs.core.shares import CALL_SHARES, CALLS
 from jobs.gold import spam_corrected_monthly
 from jobs.gold.correcting import estimate_whole
 from jobs.gold.traffic_hourly_daily import WITHIN
-from jobs.report.figures import ENDS_OF_SPAM, FIGURES, SUMS
+from jobs.report.figures import ENDS_OF_SPAM, FIGURES, SUMS, Figures
 from jobs.report.operators import ReportedOperator
+from jobs.report.report import About, Report
 
 OPERATORS = [
     ReportedOperator("alp-mail", "Alp Mail", "CHE", "alp", "CHF"),
@@ -104,6 +107,24 @@ def kinds(channel: str, kind: str) -> pl.DataFrame:
     )
 
 
+def typed(figure: str, table: pl.DataFrame) -> pl.DataFrame:
+    """A figure with its columns and their types."""
+    return table.select(list(FIGURES[figure].columns)).cast(FIGURES[figure].columns)
+
+
+def change_figures(made: Figures, change: Callable[[pl.DataFrame], pl.DataFrame]) -> Figures:
+    """The figures, each changed in the same way."""
+    return Figures(**{name: change(getattr(made, name)) for name in FIGURES})
+
+
+def with_figure(report: Report, **tables: pl.DataFrame) -> Report:
+    return replace(report, figures=replace(report.figures, **tables))
+
+
+def of_channel(table: pl.DataFrame, channel: str) -> pl.DataFrame:
+    return table.filter(pl.col("channel_code") == channel) if "channel_code" in table.columns else table
+
+
 def cells() -> pl.DataFrame:
     """The smallest cells, all by the operators' own definition."""
     rng = np.random.default_rng(52)
@@ -139,7 +160,7 @@ SHARES = {"flagged": (0.93, 0.9, 0.96), "undecided": (0.5, 0.0, 1.0), "passed": 
 
 def with_ends(figure: str, table: pl.DataFrame, operators: tuple[str, ...]) -> pl.DataFrame:
     """Sums of cells by the keys of a figure, with the errors of these operators' filters by their calls."""
-    keys = [column for column in FIGURES[figure] if column not in (*SUMS, *ENDS_OF_SPAM)]
+    keys = [column for column in FIGURES[figure].columns if column not in (*SUMS, *ENDS_OF_SPAM)]
     is_seen = pl.col("stage_code").is_in(["content", "delivery"])
     is_audited = is_seen & pl.col("operator_id").is_in(operators)
     counts = {
@@ -183,17 +204,21 @@ def parts(*operators: str) -> dict[str, pl.DataFrame]:
     made["transits"] = with_ends("transits", passed, operators)
     made["countries"] = countries(with_ends("countries", mine, operators))
     made["networks"] = networks(made["countries"])
-    return {name: made[name].select(list(FIGURES[name])).cast(FIGURES[name]) for name in PARTS}
+    return {
+        name: made[name].select(list(FIGURES[name].columns)).cast(FIGURES[name].columns) for name in PARTS
+    }
 
 
 @cache
-def figures() -> dict[str, pl.DataFrame]:
+def figures() -> Figures:
     """The study's figures, as gather() would give them."""
     every = cells()
     mine = every.filter(pl.col("direction_code") != "outbound")
 
     def summed(figure: str, table: pl.DataFrame) -> pl.DataFrame:
-        keys = [column for column in FIGURES[figure] if column not in SUMS and column in table.columns]
+        keys = [
+            column for column in FIGURES[figure].columns if column not in SUMS and column in table.columns
+        ]
         return table.group_by(keys).agg(pl.col(list(SUMS)).sum())
 
     volume = summed("volume", every)
@@ -223,9 +248,9 @@ def figures() -> dict[str, pl.DataFrame]:
         "effort": effort(),
         "quality": quality(mine),
         "type_quality": type_quality(mine),
-        "quality_parts": pl.DataFrame(schema=FIGURES["quality_parts"]),
+        "quality_parts": pl.DataFrame(schema=FIGURES["quality_parts"].columns),
         "costs": costs(),
-        "complaints": pl.DataFrame(COMPLAINTS, schema=list(FIGURES["complaints"]), orient="row"),
+        "complaints": pl.DataFrame(COMPLAINTS, schema=list(FIGURES["complaints"].columns), orient="row"),
         "coverage": coverage(),
     }
     made |= {
@@ -235,7 +260,7 @@ def figures() -> dict[str, pl.DataFrame]:
         **parts(),
         "errors": errors(made["quality"], made["type_quality"]),
     }
-    return {name: made[name].select(list(schema)).cast(schema) for name, schema in FIGURES.items()}
+    return Figures(**{name: typed(name, made[name]) for name in FIGURES})
 
 
 def bases(mine: pl.DataFrame) -> pl.DataFrame:
@@ -270,7 +295,7 @@ def type_coverage() -> pl.DataFrame:
         ("SMS", "sms_firewall", 38_200, 21_500, 9_100, 7_600),
         ("SMS", "_T", 38_200, 21_500, 9_100, 7_600),
     ]
-    return pl.DataFrame(rows, schema=list(FIGURES["type_coverage"]), orient="row")
+    return pl.DataFrame(rows, schema=list(FIGURES["type_coverage"].columns), orient="row")
 
 
 def bypass() -> pl.DataFrame:
@@ -280,7 +305,7 @@ def bypass() -> pl.DataFrame:
         ("SMS", "SIMBOX", "on-net", 42_700, 910),
         ("VOICE_IP", "SPOOFED_CLI", "sip-trunk", 18_400, 2_260),
     ]
-    return pl.DataFrame(rows, schema=list(FIGURES["bypass"]), orient="row")
+    return pl.DataFrame(rows, schema=list(FIGURES["bypass"].columns), orient="row")
 
 
 def countries(summed: pl.DataFrame) -> pl.DataFrame:
@@ -356,7 +381,7 @@ def campaigns() -> pl.DataFrame:
         rows.append(
             (operator, channel, f"{rank + 10:x}" * 16, day, "text", copies, *spread, *ends, is_capped)
         )
-    return pl.DataFrame(rows, schema=list(FIGURES["campaigns"]), orient="row")
+    return pl.DataFrame(rows, schema=list(FIGURES["campaigns"].columns), orient="row")
 
 
 def campaign_days() -> pl.DataFrame:
@@ -366,7 +391,7 @@ def campaign_days() -> pl.DataFrame:
         for back in range(day_count):
             day = FIRST + dt.timedelta(days=4 - back)
             rows.append((operator, channel, f"{rank + 10:x}" * 16, day, copies // (back + 1)))
-    return pl.DataFrame(rows, schema=list(FIGURES["campaign_days"]), orient="row")
+    return pl.DataFrame(rows, schema=list(FIGURES["campaign_days"].columns), orient="row")
 
 
 def quality(mine: pl.DataFrame) -> pl.DataFrame:
@@ -374,7 +399,7 @@ def quality(mine: pl.DataFrame) -> pl.DataFrame:
     seen = mine.filter(pl.col("stage_code").is_in(["content", "delivery"]))
     of_month = seen.with_columns(period_code=pl.lit("2026-11"))
     summed = of_month.group_by("operator_id", "period_code", "channel_code").agg(pl.col(list(SUMS)).sum())
-    absent = [pl.lit(None).alias(name) for name in FIGURES["quality"] if name not in summed.columns]
+    absent = [pl.lit(None).alias(name) for name in FIGURES["quality"].columns if name not in summed.columns]
     return summed.with_columns(absent)
 
 
@@ -389,7 +414,9 @@ def type_quality(mine: pl.DataFrame) -> pl.DataFrame:
     of_type = seen.group_by(key).agg(pl.col(spam).sum()).filter(pl.col("spam_possible") > 0)
     every = whole.join(of_type.select(key[1:]).unique(), on="channel_code")
     summed = every.join(of_type, on=key, how="left").with_columns(pl.col(spam).fill_null(0))
-    absent = [pl.lit(None).alias(name) for name in FIGURES["type_quality"] if name not in summed.columns]
+    absent = [
+        pl.lit(None).alias(name) for name in FIGURES["type_quality"].columns if name not in summed.columns
+    ]
     return summed.with_columns(absent)
 
 
@@ -405,13 +432,15 @@ def with_corrected(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[di
 
 def errors(quality: pl.DataFrame, types: pl.DataFrame | None = None) -> pl.DataFrame:
     """What the errors of filters make of channels, and of types, of which no share of a call is known."""
-    channels = estimate_whole(quality.cast({name: FIGURES["quality"][name] for name in quality.columns}))
+    channels = estimate_whole(
+        quality.cast({name: FIGURES["quality"].columns[name] for name in quality.columns})
+    )
     found = [channels.with_columns(spam_type_code=pl.lit("_T"))]
     if types is not None:
         unknown = [pl.lit(None, pl.Float64).alias(name) for name in CALL_SHARES]
-        kinds = {name: FIGURES["type_quality"][name] for name in types.columns}
+        kinds = {name: FIGURES["type_quality"].columns[name] for name in types.columns}
         found.append(estimate_whole(types.cast(kinds).with_columns(unknown)))
-    schema = FIGURES["errors"]
+    schema = FIGURES["errors"].columns
     return pl.concat(each.select(pl.col(name).cast(kind) for name, kind in schema.items()) for each in found)
 
 
@@ -428,14 +457,14 @@ class Estimated:
 def estimated(row: dict[str, Any]) -> Estimated:
     """row: what filters saw of a channel, with what an audit or a test says of it."""
     seen = pl.DataFrame(
-        [{"quality_method_code": "audit", "prevalence": 0.0} | row], schema=FIGURES["quality"]
+        [{"quality_method_code": "audit", "prevalence": 0.0} | row], schema=FIGURES["quality"].columns
     )
     (found,) = estimate_whole(seen).to_dicts()
     counts = (found[f"audited_{name}"] for name in ("units", "certain", "possible"))
     return Estimated(*counts, float(found["audited_spam"]))
 
 
-def audited_figures(*operators: str) -> dict[str, pl.DataFrame]:
+def audited_figures(*operators: str) -> Figures:
     """The figures with an audit of these operators, and a test elsewhere of the first one's filter."""
     of_operators = pl.col("operator_id").is_in(operators)
     estimates = {"prevalence": (0.31, 0.27, 0.36), "sensitivity": (0.88, 0.82, 0.93)}
@@ -452,12 +481,12 @@ def audited_figures(*operators: str) -> dict[str, pl.DataFrame]:
         pl.when(of_operators & ~is_first).then(pl.lit(400)),
         pl.when(of_operators & ~is_first).then(pl.lit(371)),
     )
-    table = figures()["quality"].with_columns(
+    table = figures().quality.with_columns(
         *columns, method.alias("quality_method_code"), counts[0].alias("sampled_count"),
         counts[1].alias("labelled_count"),
     )  # fmt: skip
     # Half of the spam of each type is spam of it, and of a type that no filter knew there is some.
-    by_type = figures()["type_quality"]
+    by_type = figures().type_quality
     new = by_type.unique(["operator_id", "channel_code"]).with_columns(
         spam_type_code=pl.lit("FRAUD.romance"),
         spam_certain=pl.lit(0, pl.Int64),
@@ -468,7 +497,7 @@ def audited_figures(*operators: str) -> dict[str, pl.DataFrame]:
         pl.col("spam_certain") / pl.col("units") / 2
     )  # fmt: skip
     ends = {"": share, "_low": share * 0.9, "_high": share * 1.2}
-    typed = pl.concat([by_type, new]).with_columns(
+    by_labels = pl.concat([by_type, new]).with_columns(
         *(pl.when(is_audited).then(end).alias(f"prevalence{name}") for name, end in ends.items()),
         pl.when(is_audited).then(pl.lit("audit")).alias("quality_method_code"),
     )
@@ -488,16 +517,13 @@ def audited_figures(*operators: str) -> dict[str, pl.DataFrame]:
             ("untyped._T", 80_000, 90, of_one_call),
         ]
     ]
-    made = {"quality": table, "type_quality": typed}
-    made["quality_parts"] = pl.DataFrame(of_parts, schema=FIGURES["quality_parts"])
-    made["errors"] = errors(table, typed)
-    return (
-        figures()
-        | parts(*operators)
-        | {
-            name: each.select(list(FIGURES[name])).cast(FIGURES[name])  # type: ignore[arg-type]
-            for name, each in made.items()
-        }
+    return replace(
+        figures(),
+        **parts(*operators),
+        quality=typed("quality", table),
+        type_quality=typed("type_quality", by_labels),
+        quality_parts=pl.DataFrame(of_parts, schema=FIGURES["quality_parts"].columns),
+        errors=errors(table, by_labels),
     )
 
 
@@ -534,7 +560,7 @@ def effort() -> pl.DataFrame:
         ("SMS", "RATE_LIMIT", "network", 530_200, 940, True, 0),
         ("SMS", "DELIVERY_FAILURE", None, 490_000, 14_200, True, 0),
     ]
-    return pl.DataFrame(rows, schema=list(FIGURES["effort"]), orient="row")
+    return pl.DataFrame(rows, schema=list(FIGURES["effort"].columns), orient="row")
 
 
 COSTS = {
@@ -592,10 +618,10 @@ def coverage() -> pl.DataFrame:
             ignored = lines // 9
             counts = (5, lines, lines - ignored - bad, ignored, bad, rank)
             rows.append((operator, format_code, *counts))
-    return pl.DataFrame(rows, schema=list(FIGURES["coverage"]), orient="row")
+    return pl.DataFrame(rows, schema=list(FIGURES["coverage"].columns), orient="row")
 
 
-def validation(is_broken: bool = False) -> list[dict[str, Any]]:
+def validation(is_broken: bool = False) -> list[Result]:
     rules = [
         ("columns", "the columns are those of the contract"),
         ("key_unique", "the key is unique"),
@@ -609,19 +635,19 @@ def validation(is_broken: bool = False) -> list[dict[str, Any]]:
         "gold.spam_route_daily",
     ]
     results = [
-        {"table": table, "rule": rule, "says": says, "is_held": True, "violations": 0, "examples": []}
+        Result(table, rule, says, is_held=True, violations=0)
         for table, (rule, says) in product(tables, rules)
     ]
     if is_broken:
         example = {"operator_id": "alp-mail", "period_date": "2026-11-03"}
-        results[2] |= {"is_held": False, "violations": 3, "examples": [example]}
+        results[2] = replace(results[2], is_held=False, violations=3, examples=[example])
     return results
 
 
-ABOUT = {
-    "run_id": "20261107T060000Z-3f9c",
-    "generated_at": "2026-11-07T06:12:44+00:00",
-    "code_revision": "4be1c0d",
-    "versions": {"gold.spam_volume_daily": 4, "gold.spam_route_daily": 4, "bronze.file": 9},
-    "location_name": "Example Ranges, October 2026",
-}
+ABOUT = About(
+    run_id="20261107T060000Z-3f9c",
+    code_revision="4be1c0d",
+    generated_at="2026-11-07T06:12:44+00:00",
+    versions={"gold.spam_volume_daily": 4, "gold.spam_route_daily": 4, "bronze.file": 9},
+    location_name="Example Ranges, October 2026",
+)

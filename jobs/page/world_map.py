@@ -15,18 +15,19 @@ from functools import cache
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 from jobs.core.contracts import read_csv_rows
 from jobs.core.words import format_compact, round_to
+from jobs.page.colours import ACCENT, INK, MUTED
 
 FILES = Path(__file__).parent / "world"
-ACCENT, INK, MUTED, LAND = "#b23a1e", "#1d2126", "#5b636b", "#cfd5da"
+LAND = "#cfd5da"
 ALWAYS = 3
 NORTH = 83.7  # the latitude of the upper edge
 FACTORS = (1.340264, -0.081106, 0.000893, 0.003796)
 NOTE = (
-    "A circle's area is certain spam; its place is the middle of the country's largest part, to the degree."
+    "A circle's area is {}; its place is the middle of the country's largest part, to the degree."
     " Positions are approximate: neither they nor the dots of land imply any position on borders or on the"
     " status of a territory. Land and positions: Natural Earth and tz database, public domain."
 )
@@ -83,7 +84,7 @@ def to_pixels(latitude: float, longitude: float, width: float, size: float = 0) 
     return min(max(x, size + 1), width - size - 1), min(max(y, size + 1), height - size - 1)
 
 
-def draw_map(places: list[Place], title: str, width: int, labels: int) -> str:
+def draw_map(places: list[Place], title: str, width: int, labels: int) -> Markup:
     """The map as SVG. labels: how many of the largest places are named, where there is room."""
     pitch = width / len(load_land()[0])
     height = len(load_land()) * pitch
@@ -111,10 +112,8 @@ def draw_map(places: list[Place], title: str, width: int, labels: int) -> str:
         )
     body += draw_scale(largest, radius, height)
     body += place_names(sizes, width, labels, scale_box(radius, height))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:.0f}" role="img"'
-        f' aria-label={quoteattr(title)} font-size="13">' + "".join(body) + "</svg>"
-    )
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:.0f}" role="img"'
+    return Markup(f'{head} aria-label={quoteattr(title)} font-size="13">' + "".join(body) + "</svg>")
 
 
 def place_names(sizes: list[tuple[Place, float]], width: float, labels: int, taken: Box) -> list[str]:

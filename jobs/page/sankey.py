@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import quoteattr
+
+from markupsafe import Markup, escape
 
 from jobs.core.words import OTHER, UNKNOWN, format_percent
+from jobs.page.colours import ACCENT, INK, MUTED
 
-ACCENT, INK, MUTED = "#b23a1e", "#1d2126", "#5b636b"
 FLOW, PALE, NODE, PALE_NODE = "#b8c2cc", "#e6e7e8", "#4b5661", "#b4b7ba"
 BAR, GAP, SLOT = 9, 9, 19
 
@@ -95,7 +97,9 @@ def add_ribbons(flows: list[Flow], columns: list[dict[str, Node]], shown: Flow |
     return [Ribbon(columns[k[0]][k[1]], columns[k[0] + 1][k[2]], added[k], k[3]) for k in order]
 
 
-def draw_sankey(flows: list[Flow], names: list[dict[str, str]], title: str, width: int, margin: int) -> str:
+def draw_sankey(
+    flows: list[Flow], names: list[dict[str, str]], title: str, width: int, margin: int
+) -> Markup:
     """The diagram as SVG. names: by code, for each column. With a margin the outer labels stand beside the
     diagram, without one on it."""
     flows = [flow for flow in flows if flow.value > 0]
@@ -128,10 +132,8 @@ def draw_sankey(flows: list[Flow], names: list[dict[str, str]], title: str, widt
             body.append(
                 draw_label(node, names[column].get(node.code, node.code), xs[column], total, margin > 0)
             )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -8 {width} {height + 16:.0f}" role="img"'
-        f' aria-label="{escape(title, {chr(34): "&quot;"})}" font-size="13">' + "".join(body) + "</svg>"
-    )
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 -8 {width} {height + 16:.0f}" role="img"'
+    return Markup(f'{head} aria-label={quoteattr(title)} font-size="13">' + "".join(body) + "</svg>")
 
 
 def ribbon_path(x0: float, y0: float, x1: float, y1: float, thick: float) -> str:
