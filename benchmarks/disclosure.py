@@ -40,14 +40,14 @@ def basis(release: str, countries: list[str], left_out: list[str]) -> Basis:
     tables = {name: have[name] for name in FILES}
     tables |= {name: reference_table(name) for name in ("ref.country", "ref.country_group")}
     known = Reference(*tables.values())
-    given = spam_volume.given_by(
+    given = spam_volume.collect_figures(
         *(have[name] for name in GIVEN),
         reference_table("ref.definition"),
         reference_table("ref.measure"),
         reference_table("ref.indicator_measure"),
     ).filter(pl.col("channel_code") == CHANNEL, pl.col("definition_code") == "OPERATOR")
     rows: list[dict[str, object]] = []
-    for cell in given.sort(spam_volume.WHOSE).partition_by(spam_volume.CELL, maintain_order=True):
+    for cell in given.sort(spam_volume.RESPONDENT_CELL).partition_by(spam_volume.CELL, maintain_order=True):
         rows += spam_volume.cell_rows(cell, known, frozenset())
     behind = pl.DataFrame(
         contribution.volume_contributions(given, known, frozenset()), infer_schema_length=None

@@ -39,12 +39,12 @@ from jobs.study.estimate.spending import (
     of_strategies,
     spending_measures,
 )
-from jobs.study.investment_account import ASKED, prices_of
+from jobs.study.investment_account import SPENDING_INDICATORS, prices_of
 
 TABLE = "study.contribution"
 VOLUME, MONEY = "study.spam_volume", "study.investment"
 # The codes of a series of money, in the order of the key of its table.
-OF_MONEY = ("strategy_code", "component_code", "conversion_code")
+MONEY_CODES = ("strategy_code", "component_code", "conversion_code")
 GENERAL, NO_WAIVER = "sp904", "W0"
 # Whose waiver holds for a contribution.
 LOGS, ANSWERS = "logs", "answers"
@@ -67,10 +67,10 @@ def transform(
     """A row for each respondent that an estimate of a series rests on."""
     # The estimator's denominators change weights, and no contribution.
     reference = Reference(operator_frame, pl.DataFrame(), country, country_group)
-    given = spam_volume.given_by(
+    figures = spam_volume.collect_figures(
         submission, submission_quality, questionnaire_answer, definition, measure, indicator_measure
     )
-    rows = volume_contributions(given, reference, spam_volume.labelled_definitions(definition))
+    rows = volume_contributions(figures, reference, spam_volume.labelled_definitions(definition))
     assumptions = dict(investment_assumption.select("assumption_code", "central").rows())
     rows += spending_contributions(
         investment_account, operator_frame, price_level, int(assumptions["base_year"])
@@ -79,30 +79,36 @@ def transform(
         return typed_rows([], TABLE)
     found = pl.DataFrame(rows, infer_schema_length=None)
     waived = read_waivers(questionnaire_answer, indicator_measure, sorted(set(found["period_code"])))
-    whose = [
+    respondent_columns = [
         name
         for name in ("respondent_id", "period_code", "channel_code", "waived_by")
         if name in found.columns
     ]
-    found = found.join(waived, on=whose, how="left").join(
-        of_packages(submission, sorted(set(found["period_code"]))), on=whose, how="left"
+    found = found.join(waived, on=respondent_columns, how="left").join(
+        of_packages(submission, sorted(set(found["period_code"]))), on=respondent_columns, how="left"
     )
     found = found.with_columns(is_waived=pl.coalesce("of_packages", "is_waived", pl.lit(False)))
     return typed_rows(with_owners(found, operator_frame).to_dicts(), TABLE)
 
 
 def volume_contributions(
-    given: pl.DataFrame, reference: Reference, labelled: frozenset[str]
+    figures: pl.DataFrame, reference: Reference, labelled: frozenset[str]
 ) -> list[dict[str, Any]]:
-    """The contributions to study.spam_volume. given: of spam_volume.given_by()."""
+    """The contributions to study.spam_volume. figures: of spam_volume.collect_figures()."""
     rows: list[dict[str, Any]] = []
-    for of_cell in given.sort(spam_volume.WHOSE).partition_by(spam_volume.CELL, maintain_order=True):
+    for of_cell in figures.sort(spam_volume.RESPONDENT_CELL).partition_by(
+        spam_volume.CELL, maintain_order=True
+    ):
         cell = {name: of_cell[name][0] for name in spam_volume.CELL}
         for period in spam_volume.periods_of(of_cell):
-            people, who, found = spam_volume.cell_basis(of_cell, period, reference, labelled, replicates=1)
+            people, respondents_of, found = spam_volume.cell_basis(
+                of_cell, period, reference, labelled, replicates=1
+            )
             corrected = {}
             if found:
-                corrected = dict(zip(who[spam_volume.CORRECTED], found.y[0, :, 0].tolist(), strict=True))
+                corrected = dict(
+                    zip(respondents_of[spam_volume.CORRECTED], found.y[0, :, 0].tolist(), strict=True)
+                )
             for person in people.to_dicts():
                 known = {name: person[name] for name in MEASURES}
                 known[spam_volume.CORRECTED] = corrected.get(person["respondent_id"])
@@ -142,12 +148,12 @@ def spending_contributions(
         y = spending_measures(found.mean, share, component_factors(found.parts, price))
         beside = {"table_name": MONEY, "period_code": period, "channel_code": channel, "waived_by": MONEY}
         rows += of_respondents(y, respondents, measure_names(strategies), beside)
-        told = people.filter("has_posts")["respondent_id"].to_list()
-        filled = own.filter(pl.col("respondent_id").is_in(told)).with_columns(
+        with_posts = people.filter("has_posts")["respondent_id"].to_list()
+        filled = own.filter(pl.col("respondent_id").is_in(with_posts)).with_columns(
             pl.col("posts").cast(pl.Float64)
         )
-        counted = of_strategies(filled, "posts", told, strategies)
-        rows += of_respondents(counted, told, [(name, POSTS, NO_MONEY) for name in strategies], beside)
+        counted = of_strategies(filled, "posts", with_posts, strategies)
+        rows += of_respondents(counted, with_posts, [(name, POSTS, NO_MONEY) for name in strategies], beside)
     return rows
 
 
@@ -158,7 +164,7 @@ def of_respondents(
     return [
         beside
         | {"respondent_id": respondent, "series": "/".join(codes), "contribution": float(value)}
-        | dict(zip(OF_MONEY, codes, strict=True))
+        | dict(zip(MONEY_CODES, codes, strict=True))
         for respondent, values in zip(respondents, y, strict=True)
         for codes, value in zip(series, values, strict=True)
     ]
@@ -176,7 +182,7 @@ def read_waivers(
         standing.filter(pl.col("indicator_code") == GENERAL).with_columns(
             waived_by=pl.lit(LOGS), waiver=pl.col("value"), channel=pl.lit(None, pl.String)
         ),
-        standing.filter(pl.col("indicator_code").str.contains(ASKED)).with_columns(
+        standing.filter(pl.col("indicator_code").str.contains(SPENDING_INDICATORS)).with_columns(
             waived_by=pl.lit(MONEY), channel=pl.lit(None, pl.String)
         ),
         counted.with_columns(waived_by=pl.lit(ANSWERS)),
@@ -226,10 +232,10 @@ def of_packages(submission: pl.DataFrame, periods: Sequence[str]) -> pl.DataFram
     )
 
 
-def with_owners(found: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+def with_owners(contributions: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     """Contributions with the holding and country of each respondent on the last day of the period."""
     parts = []
-    for (period,), rows in found.partition_by("period_code", as_dict=True).items():
+    for (period,), rows in contributions.partition_by("period_code", as_dict=True).items():
         owners = (
             rows_on_day(frame, last_day(str(period)))
             .select("respondent_id", "holding_id", "country_code")

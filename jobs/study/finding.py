@@ -144,9 +144,9 @@ def with_subscriptions(whole: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame
     if not listed:
         return whole.clear().with_columns(size_code=pl.lit(""), subscribed=pl.lit(1.0))
     by = ["respondent_id", "channel_code", "period_code"]
-    own = pl.coalesce("own_subscriptions", "framed", 1).clip(lower_bound=1).cast(pl.Float64)
+    subscriptions = pl.coalesce("own_subscriptions", "framed", 1).clip(lower_bound=1).cast(pl.Float64)
     known = pl.concat(listed).unique(by, keep="first", maintain_order=True)
-    return whole.join(known, on=by, how="left").with_columns(subscribed=own)
+    return whole.join(known, on=by, how="left").with_columns(subscribed=subscriptions)
 
 
 def with_bounds(rows: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
@@ -204,10 +204,10 @@ def moved_most(
 ) -> Iterator[dict[str, Any]]:
     """Of the suspicious figures of one series. people: all contributions of it, by respondent_id."""
     place = {name: at for at, name in enumerate(people["respondent_id"])}
-    told = rows.to_dicts()
-    y = np.zeros((people.height, 1 + len(told)))
+    candidates = rows.to_dicts()
+    y = np.zeros((people.height, 1 + len(candidates)))
     y[:, 0] = people["contribution"].to_numpy()
-    for column, row in enumerate(told, start=1):
+    for column, row in enumerate(candidates, start=1):
         y[place[row["respondent_id"]], column] = abs(row["contribution"] - row["expected_value"])
     # The estimate, and how far each figure moves it: estimates are linear in what was given. Of nothing below
     # zero, since no estimate is below what was reported.
@@ -215,7 +215,7 @@ def moved_most(
     estimates = np.array([found[area] for area in areas], dtype=float)
     moved, whole = estimates[:, 1:], estimates[:, :1]
     share = np.divide(moved, whole, out=np.where(moved > 0, 1.0, 0.0), where=whole > 0)
-    for column, row in enumerate(told):
+    for column, row in enumerate(candidates):
         at = int(share[:, column].argmax())
         expected = row["expected_value"]
         yield row | {

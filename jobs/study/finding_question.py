@@ -26,7 +26,7 @@ WHY = {
     "size_class": "For each subscription this is far from what is usual for an operator of your size.",
     "bound": "For each subscription this is more than we take to be possible.",
 }
-ASKED = """Please check the unit (thousands or millions, local currency or dollars), the
+CLOSING = """Please check the unit (thousands or millions, local currency or dollars), the
 period, and whether something was counted twice or left out. Then answer
   - that the figure is right, with the reason if you know it, or
   - with a corrected form or package, which replaces the one that you sent.
@@ -64,20 +64,20 @@ def write_question(
         if in_form:
             parts.append("\n".join(f"     {line}" for line in in_form))
         parts.append(f"   Reference: {each.finding_id}")
-    return "\n\n".join([*parts, ASKED])
+    return "\n\n".join([*parts, CLOSING])
 
 
 def fill_paragraph(text: str, indent: str = "") -> str:
     return textwrap.fill(text, 78, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def describe_figure(found: Finding) -> str:
+def describe_figure(finding: Finding) -> str:
     """What the figure is of, by the names of the code lists: `E-mail, Recipient: certain spam`."""
-    channel = codelist_rows("channel")[found.channel_code]["name"]
-    if Given(*given_of(found)).is_money:
-        what = "full-time posts" if POSTS in found.series.split("/") else "yearly cost in US dollars"
+    channel = codelist_rows("channel")[finding.channel_code]["name"]
+    if Given(*given_of(finding)).is_money:
+        what = "full-time posts" if POSTS in finding.series.split("/") else "yearly cost in US dollars"
         return f"{channel}: {what} against spam, as computed from your form"
-    unit, definition, quantity = found.series.split("/")
+    unit, definition, quantity = finding.series.split("/")
     counted = (
         codelist_rows("unit")[unit]["name"] if unit in codelist_rows("unit") else "Recipients and attempts"
     )
@@ -85,17 +85,17 @@ def describe_figure(found: Finding) -> str:
     return f"{channel}, {counted.lower()}: {codelist_rows('quantity')[quantity]['name'].lower()}{named}"
 
 
-def short_figure(found: Finding) -> str:
+def short_figure(finding: Finding) -> str:
     """describe_figure() by codes: `EMAIL attempted units`, `SMS posts`."""
-    if Given(*given_of(found)).is_money:
-        return f"{found.channel_code} {'posts' if POSTS in found.series.split('/') else 'spending'}"
-    codes = [code for code in found.series.split("/") if code != OPERATOR]
-    return " ".join([found.channel_code, *codes]).replace("_", " ")
+    if Given(*given_of(finding)).is_money:
+        return f"{finding.channel_code} {'posts' if POSTS in finding.series.split('/') else 'spending'}"
+    codes = [code for code in finding.series.split("/") if code != OPERATOR]
+    return " ".join([finding.channel_code, *codes]).replace("_", " ")
 
 
-def given_in_form(found: Finding, answers: pl.DataFrame, indicators: pl.DataFrame) -> list[str]:
+def given_in_form(finding: Finding, answers: pl.DataFrame, indicators: pl.DataFrame) -> list[str]:
     """The respondent's answers that the figure rests on: `sp701.SERVER: 1200 KES`."""
-    given = Given(*given_of(found))
+    given = Given(*given_of(finding))
     rows = standing_answers(answers.filter(given.of_table(ANSWERS, answers, indicators)))
     return [
         f"{indicator} ({period}): {value}" + (f" {currency}" if currency else "")
@@ -106,8 +106,8 @@ def given_in_form(found: Finding, answers: pl.DataFrame, indicators: pl.DataFram
     ]
 
 
-def given_of(found: Finding) -> tuple[str, str, str, str]:
-    return found.table_name, found.period_code, found.channel_code, found.respondent_id
+def given_of(finding: Finding) -> tuple[str, str, str, str]:
+    return finding.table_name, finding.period_code, finding.channel_code, finding.respondent_id
 
 
 def format_number(number: float) -> str:

@@ -23,10 +23,10 @@ from jobs.study.estimate.spending import (
     NO_MONEY,
     POSTS,
     by_respondent,
-    capital_drawn,
     certain_factors,
     component_factors,
     dollar_prices,
+    draw_capital,
     draw_spending,
     measure_names,
     of_strategies,
@@ -134,7 +134,7 @@ def money_rows(
         .select("country_code", "development_code")
         .rows()
     )
-    capital = capital_drawn(answered, [class_of[name] for name in answered["country_code"]], drawn)
+    capital = draw_capital(answered, [class_of[name] for name in answered["country_code"]], drawn)
     found = draw_spending(answered, seed_of(*key, "bands"), capital)
     share = of_strategies(accounts, "share", answered["respondent_id"].to_list(), strategies)
     price = dollar_prices(np.array([dollars[name] for name in answered["country_code"]]))
@@ -186,11 +186,11 @@ def post_rows(
     key: tuple[str, str, str],
 ) -> list[dict[str, object]]:
     """Posts by strategy, from the respondents of which they are known; none where they are of nobody."""
-    told = people.filter("has_posts")
-    if told.is_empty():
+    with_posts = people.filter("has_posts")
+    if with_posts.is_empty():
         return []
-    sample, answered = sample_of(reference, told, key[1], key[2], key)
-    own = accounts.filter(pl.col("respondent_id").is_in(told["respondent_id"].to_list()))
+    sample, answered = sample_of(reference, with_posts, key[1], key[2], key)
+    own = accounts.filter(pl.col("respondent_id").is_in(with_posts["respondent_id"].to_list()))
     filled = own.with_columns(pl.col("posts").cast(pl.Float64))
     y = of_strategies(filled, "posts", answered["respondent_id"].to_list(), strategies)
     banded = banded_in(sample, answered["is_band"].to_numpy())

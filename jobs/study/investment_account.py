@@ -18,7 +18,7 @@ from jobs.study.estimate.rows import typed_rows
 
 TABLE = "study.investment_account"
 # Questions on money, and on what divides it.
-ASKED = r"^sp70[1-9](\.|$)"
+SPENDING_INDICATORS = r"^sp70[1-9](\.|$)"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ def transform(
 def standing_money_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     """Operators' answers for a year on money and on what divides it, as they stand, and what they hold back
     or have none of (value null)."""
-    yearly = pl.col("period_code").str.contains(r"^\d{4}$") & pl.col("indicator_code").str.contains(ASKED)
+    yearly = pl.col("period_code").str.contains(r"^\d{4}$") & pl.col("indicator_code").str.contains(
+        SPENDING_INDICATORS
+    )
     # What administrations spend is no operator's, and they stand in no frame of operators.
     return standing_answers(questionnaire_answer.filter(yearly & (pl.col("role_code") == "O")))
 
@@ -86,38 +88,39 @@ def prices_of(price_level: pl.DataFrame) -> dict[tuple[str, int], Price]:
     }
 
 
-def account_all(answers: pl.DataFrame, known: Known) -> list[dict[str, object]]:
+def account_all(answers: pl.DataFrame, reference: Known) -> list[dict[str, object]]:
     """The accounts of all respondents of a year. Raises ObservatoryError with a line for each answer that is
     wrong and who gave it."""
     period = str(answers["period_code"][0])
     day = last_day(period)
-    prices = prices_of(known.price_level)
+    prices = prices_of(reference.price_level)
     listed: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows_on_day(known.operator_frame, day).to_dicts():
+    for row in rows_on_day(reference.operator_frame, day).to_dicts():
         listed[row["respondent_id"]].append(row)
-    assumed = dict(known.investment_assumption.select("assumption_code", "central").rows())
-    parameters = central_values(rows_on_day(known.cost_parameter, day))
+    assumed = dict(reference.investment_assumption.select("assumption_code", "central").rows())
+    parameters = central_values(rows_on_day(reference.cost_parameter, day))
     classes = dict(
-        classify_countries(known.country, known.country_group, day)
+        classify_countries(reference.country, reference.country_group, day)
         .select("country_code", "development_code")
         .rows()
     )
     bands = {
-        code: (low, high) for code, low, high in known.budget_band.select("band_code", "low", "high").rows()
+        code: (low, high)
+        for code, low, high in reference.budget_band.select("band_code", "low", "high").rows()
     }
-    given: dict[str, dict[str, Any]] = defaultdict(dict)
+    answers_of: dict[str, dict[str, Any]] = defaultdict(dict)
     without: dict[str, dict[str, str]] = defaultdict(dict)
     columns = ("respondent_id", "indicator_code", "value", "answer_status_code")
     for respondent, indicator, value, status in answers.select(columns).rows():
         if value is not None:
-            given[respondent][indicator] = value
+            answers_of[respondent][indicator] = value
         else:
             without[respondent][indicator] = status
-    if any(BAND in each for each in given.values()):
+    if any(BAND in each for each in answers_of.values()):
         bands = bands_of_base(bands, prices, int(period), int(assumed["base_year"]))
     rows: list[dict[str, object]] = []
     wrong = []
-    for respondent in sorted(given):
+    for respondent in sorted(answers_of):
         try:
             if respondent not in listed:
                 raise ObservatoryError(
@@ -132,7 +135,7 @@ def account_all(answers: pl.DataFrame, known: Known) -> list[dict[str, object]]:
                 )
             now, base = (price_of(prices, name, year) for year in (int(period), int(assumed["base_year"])))
             of_respondent = account_rows(
-                given[respondent],
+                answers_of[respondent],
                 {row["channel_code"]: float(row["subscriptions"]) for row in listed[respondent]},
                 (now, base),
                 account_assumptions(parameters, assumed, classes[name]),

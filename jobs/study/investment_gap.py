@@ -121,11 +121,11 @@ def stopped_share(months: pl.DataFrame) -> pl.DataFrame:
     content, and the flagged share of what was stopped with it.
     """
     share = {call: pl.col(f"{call}_spam_share").cast(pl.Float64).fill_null(UNTOLD[0]) for call in CALLS}
-    seen = sum((share[call] * pl.col(call) for call in CALLS), pl.lit(0.0))
+    scanned = sum((share[call] * pl.col(call) for call in CALLS), pl.lit(0.0))
     return (
         months.with_columns(
             year=pl.col("period_code").str.slice(0, 4),
-            spam=pl.col("certain_before") + UNTOLD[0] * pl.col("undecided_before") + seen,
+            spam=pl.col("certain_before") + UNTOLD[0] * pl.col("undecided_before") + scanned,
             stopped=pl.col("stopped_before") + share["flagged"] * pl.col("stopped_flagged"),
             right=share["flagged"] * pl.col("flagged"),
         )
@@ -257,7 +257,7 @@ def channel_rows(
         area.code: area.countries
         for area in list_areas(members.filter(pl.col("country_code").is_in(list(of_country))))
     }
-    told = {code: taken_for_granted(code, assumed, wanted[code], best) for code in wanted}
+    assumptions = {code: taken_for_granted(code, assumed, wanted[code], best) for code in wanted}
     rows = []
     for spend in spending.filter(pl.col("estimate").is_not_null()).sort("area_code").to_dicts():
         for code in wanted:
@@ -278,7 +278,7 @@ def channel_rows(
                 "spend": spent,
                 "spend_low": low,
                 "spend_high": high,
-                "assumptions": told[code],
+                "assumptions": assumptions[code],
             }
             if code in targets:
                 necessary = sum(of_country[name] * targets[code][name] for name in listed[spend["area_code"]])
@@ -299,14 +299,16 @@ def taken_for_granted(
     """The assumptions that a gap depends on, as sentences with their values."""
     value, source = wanted
     base = int(value_of(assumed, "base_year"))
-    told: list[str] = []
+    assumptions: list[str] = []
     if target == "norm":
-        told.append(f"Norm: {value:g} US dollars of {base} for each subscription and year, set by {source}.")
+        assumptions.append(
+            f"Norm: {value:g} US dollars of {base} for each subscription and year, set by {source}."
+        )
     if target == "best" and (best is None or "rest" not in best):
         return [too_few(best["of"] if best else 0)]
     if target == "best" and best:
         right = "" if best["right"] is None else f"; {100 * best['right']:.1f}% of what they flagged was spam"
-        told += [
+        assumptions += [
             f"The best are {100 * value:g}% of the respondents with an account in amounts and an audit or"
             f" test of their filter, set by {source}: {best['count']} of {best['of']}, with those that tie"
             f" with the last. Each stopped at least {100 * best['least']:.1f}% of the spam sent to it,"
@@ -321,7 +323,7 @@ def taken_for_granted(
             "Labour costs the paying country's own wages (purchasing power parity). Assets have the same"
             " price everywhere and are annualised at the paying country's discount rate.",
         ]
-    return told + [
+    return assumptions + [
         "All assumptions of study.investment apply.",
         "The target is taken as exact: the interval of the gap is that of spending alone.",
         "An area whose total spending exceeds the target has no gap, even if some of its operators have one.",

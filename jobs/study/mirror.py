@@ -77,7 +77,7 @@ def transform(submission_route: pl.DataFrame, operator_frame: pl.DataFrame) -> p
 
 
 def report_side(
-    route: pl.DataFrame, direction: str, measures: dict[str, str], own: str, partner: str, name: str
+    route: pl.DataFrame, direction: str, measures: dict[str, str], home: str, partner: str, name: str
 ) -> pl.DataFrame:
     """The reports of one side, with the countries by their part in it; each row under its link and under all
     links."""
@@ -90,35 +90,35 @@ def report_side(
         "respondent_id",
         "link_code",
         pl.col("unit_code").replace_strict(measures, return_dtype=pl.String).alias("measure_code"),
-        pl.col("country_code").alias(own),
+        pl.col("country_code").alias(home),
         pl.col("partner_country_code").alias(partner),
         *(pl.col(each).alias(f"{name}_{each}") for each in MEASURES),
     )
     return pl.concat([rows, rows.with_columns(link_code=pl.lit(ALL))])
 
 
-def sum_pairs(given: pl.DataFrame, partner: str) -> pl.DataFrame:
+def sum_pairs(routes: pl.DataFrame, partner: str) -> pl.DataFrame:
     """Sums of a side over each pair of two countries."""
-    names = [each for each in given.columns if each.endswith(tuple(MEASURES))]
+    names = [each for each in routes.columns if each.endswith(tuple(MEASURES))]
     return (
-        given.filter((pl.col("origin_code") != pl.col("destination_code")) & (pl.col(partner) != UNKNOWN))
+        routes.filter((pl.col("origin_code") != pl.col("destination_code")) & (pl.col(partner) != UNKNOWN))
         .group_by(PAIR)
         .agg(pl.col(names).sum())
     )
 
 
-def reporting_countries(given: pl.DataFrame, people: pl.DataFrame, own: str, name: str) -> pl.DataFrame:
+def reporting_countries(routes: pl.DataFrame, people: pl.DataFrame, home: str, name: str) -> pl.DataFrame:
     """The countries that report a cell: how many of their operators do, and what share of subscriptions
     these have."""
-    in_frame = people.rename({"country_code": own})
-    by = ["period_code", "channel_code", own]
+    in_frame = people.rename({"country_code": home})
+    by = ["period_code", "channel_code", home]
     of_all = in_frame.group_by(by).agg(of_all=sum_or_null(pl.col("subscriptions")))
     share = pl.col("of_tellers") * 100 / pl.when(pl.col("of_all") != 0).then(pl.col("of_all"))
     return (
-        given.select(*CELL, own, "respondent_id")
+        routes.select(*CELL, home, "respondent_id")
         .unique()
         .join(in_frame, on=[*by, "respondent_id"], how="left")
-        .group_by(*CELL, own)
+        .group_by(*CELL, home)
         .agg(
             pl.len().cast(pl.Int64).alias(f"{name}_respondent_count"),
             of_tellers=sum_or_null(pl.col("subscriptions")),
@@ -139,11 +139,11 @@ def frame_by_month(operator_frame: pl.DataFrame, route: pl.DataFrame) -> pl.Data
     )
 
 
-def unplaced_units(given: pl.DataFrame, own: str, partner: str, name: str) -> pl.DataFrame:
+def unplaced_units(routes: pl.DataFrame, home: str, partner: str, name: str) -> pl.DataFrame:
     """Units to or from no known country that a country's operators report, by all links: who does not know
     the one may not know the other."""
     return (
-        given.filter((pl.col(partner) == UNKNOWN) & (pl.col("link_code") == ALL))
-        .group_by(*CELL, own)
+        routes.filter((pl.col(partner) == UNKNOWN) & (pl.col("link_code") == ALL))
+        .group_by(*CELL, home)
         .agg(pl.col(f"{name}_units").sum().alias(f"{name}_unplaced_units"))
     )

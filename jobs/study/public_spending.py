@@ -40,7 +40,7 @@ def transform(
     number = to_decimal(pl.col("value"), 4)
     real = number.cast(pl.Float64) * pl.col("base_deflator") / pl.col("deflator_index")
 
-    def money(amount: pl.Expr) -> pl.Expr:
+    def money_column(amount: pl.Expr) -> pl.Expr:
         return pl.when(is_money).then(to_decimal(amount, 2))
 
     return (
@@ -55,10 +55,10 @@ def transform(
             "part_code",
             "answer_status_code",
             currency_code=pl.when(is_money).then(pl.coalesce("currency_code", "price_currency")),
-            told_amount=money(number),
-            real_amount=money(real),
-            ppp_amount=money(real / pl.col("base_ppp")),
-            market_amount=money(real / pl.col("base_market")),
+            told_amount=money_column(number),
+            real_amount=money_column(real),
+            ppp_amount=money_column(real / pl.col("base_ppp")),
+            market_amount=money_column(real / pl.col("base_market")),
             person_days=pl.when(~is_money).then(to_decimal(number, 2)),
             # One administration stands behind it.
             conf_status_code=pl.lit("C"),
@@ -68,10 +68,10 @@ def transform(
 
 def public_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     """What administrations answered for a year on money and days, as it stands."""
-    own = questionnaire_answer.filter(
+    regulator_answers = questionnaire_answer.filter(
         (pl.col("role_code") == "A") & pl.col("period_code").str.contains(r"^\d{4}$")
     ).with_columns(question_code=question_code(pl.col("indicator_code")))
     # An answer that was withdrawn supersedes the one before it.
-    return standing_answers(own.filter(pl.col("question_code").is_in([*MONEY, DAYS]))).filter(
+    return standing_answers(regulator_answers.filter(pl.col("question_code").is_in([*MONEY, DAYS]))).filter(
         pl.col("value").is_not_null()
     )

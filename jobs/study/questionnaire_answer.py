@@ -114,12 +114,14 @@ def answered_subscriptions(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
         .then(0)
         .otherwise(pl.col("value").str.strip_chars().cast(pl.Int64, strict=False))
     )
-    asked = [MAILBOXES, MOBILE, FIXED, OVER_IP]
-    given = (
-        standing_answers(questionnaire_answer.filter(pl.col("indicator_code").is_in(asked)))
+    indicators = [MAILBOXES, MOBILE, FIXED, OVER_IP]
+    answers = (
+        standing_answers(questionnaire_answer.filter(pl.col("indicator_code").is_in(indicators)))
         .with_columns(number=number)
         .group_by(*RESPONDENT)
-        .agg(pl.col("number").filter(pl.col("indicator_code") == name).max().alias(name) for name in asked)
+        .agg(
+            pl.col("number").filter(pl.col("indicator_code") == name).max().alias(name) for name in indicators
+        )
     )
     channels = {
         "EMAIL": pl.col(MAILBOXES),
@@ -129,6 +131,6 @@ def answered_subscriptions(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
         "VOICE_IP": pl.col(OVER_IP),
     }
     return pl.concat(
-        given.select(*RESPONDENT, channel_code=pl.lit(name), subscriptions=count)
+        answers.select(*RESPONDENT, channel_code=pl.lit(name), subscriptions=count)
         for name, count in channels.items()
     ).filter(pl.col("subscriptions") > 0)

@@ -91,7 +91,7 @@ def logged_figures(submission: pl.DataFrame) -> pl.DataFrame:
         ]
     )
     by = ["respondent_id", "channel_code", "whole"]
-    given = period.filter(month).n_unique().over(by)
+    month_count = period.filter(month).n_unique().over(by)
     needed = (
         pl.when(pl.col("whole").str.contains("Q", literal=True))
         .then(3)
@@ -101,7 +101,7 @@ def logged_figures(submission: pl.DataFrame) -> pl.DataFrame:
     )
     # A respondent's own figure of the whole period stands for the sum of its months.
     is_own = period == pl.col("whole")
-    kept = pl.when(is_own.any().over(by)).then(is_own).otherwise(given == needed)
+    kept = pl.when(is_own.any().over(by)).then(is_own).otherwise(month_count == needed)
     return (
         spread.filter(kept)
         .with_columns(period_code=pl.col("whole"))

@@ -34,15 +34,24 @@ from jobs.submission.subscriptions import far_apart
 
 TABLE = "study.spam_volume"
 CELL = ("channel_code", "unit_code", "definition_code")
-WHOSE = ("respondent_id", "period_code", *CELL)
+RESPONDENT_CELL = ("respondent_id", "period_code", *CELL)
 # The measures that a respondent is asked for and that are all of a unit; others are a part of one.
 UNIT = {"attempted": "attempted", "calls": "call"}
-GIVEN = (*WHOSE, *MEASURES, "day_count", "subscriptions", "answer_status_code", *audits.TOLD)
+FIGURE_COLUMNS = (
+    *RESPONDENT_CELL,
+    *MEASURES,
+    "day_count",
+    "subscriptions",
+    "answer_status_code",
+    *audits.QUALITY_COLUMNS,
+)
 # The unit that is labelled, and the permitted sum that holds it.
 LABELLED = ("recipient", "attempted")
 CORRECTED = "spam_corrected"
-# The columns of audits.TOLD, which no answer has.
-AUDITED = {name: polars_schema("study.submission_quality").get(name, pl.Int64) for name in audits.TOLD}
+# The columns of audits.QUALITY_COLUMNS, which no answer has.
+AUDITED = {
+    name: polars_schema("study.submission_quality").get(name, pl.Int64) for name in audits.QUALITY_COLUMNS
+}
 # Statuses of an answer that is weaker than a figure that was reported.
 WEAKER = {status for status, rank in WEAKNESS.items() if rank}
 
@@ -66,16 +75,16 @@ def transform(
     """
     reference = Reference(operator_frame, denominator, country, country_group)
     labelled = labelled_definitions(definition)
-    given = given_by(
+    figures = collect_figures(
         submission, submission_quality, questionnaire_answer, definition, measure, indicator_measure
     )
     rows: list[dict[str, object]] = []
-    for of_cell in given.sort(WHOSE).partition_by(CELL, maintain_order=True):
+    for of_cell in figures.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
         rows += cell_rows(of_cell, reference, labelled)
     return typed_rows(rows, TABLE)
 
 
-def given_by(
+def collect_figures(
     submission: pl.DataFrame,
     submission_quality: pl.DataFrame,
     questionnaire_answer: pl.DataFrame,
@@ -83,7 +92,7 @@ def given_by(
     measure: pl.DataFrame,
     indicator_measure: pl.DataFrame,
 ) -> pl.DataFrame:
-    """What respondents gave by logs and by answers, in GIVEN's columns."""
+    """Respondents' figures from logs and answers, in FIGURE_COLUMNS."""
     months = scale_to_all_days(submission)
     logs = with_audits(logged_figures(months, measure), months, submission_quality)
     return pl.concat([logs, answered_figures(questionnaire_answer, indicator_measure, definition)])
@@ -108,7 +117,7 @@ def logged_figures(submission: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFr
     summed = inside.join(cells, on=["unit_code", "stage_code", "outcome_code"], how="semi")
     return (
         pl.concat([inside, summed.with_columns(unit_code=pl.lit("attempted"))])
-        .group_by(WHOSE)
+        .group_by(RESPONDENT_CELL)
         .agg(
             *(
                 sum_or_null(pl.col(name)).alias(name)
@@ -124,9 +133,9 @@ def logged_figures(submission: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFr
 def with_audits(
     logs: pl.DataFrame, submission: pl.DataFrame, submission_quality: pl.DataFrame
 ) -> pl.DataFrame:
-    """Rows of logged_figures() in GIVEN's columns: with the filter's calls of the messages whose content
-    respondents had, by month and channel, and the shares of spam that an audit or a test found in
-    each call."""
+    """Rows of logged_figures() in FIGURE_COLUMNS: with the filter's calls of the messages whose content
+    respondents had, by month and channel, and the shares of spam that an audit or a test found in each
+    call."""
     by = list(audits.BY)
     certain, possible, units = (
         sum_or_null(pl.col(name)) for name in ("spam_certain", "spam_possible", "units")
@@ -139,19 +148,21 @@ def with_audits(
         .agg(**calls)
         .join(submission_quality.select(*by, "quality_method_code", *SHARES), on=by, how="left")
     )
-    return logs.join(called, on=by, how="left").with_columns(pl.col(CALLS).fill_null(0)).select(GIVEN)
+    return (
+        logs.join(called, on=by, how="left").with_columns(pl.col(CALLS).fill_null(0)).select(FIGURE_COLUMNS)
+    )
 
 
 def answered_figures(
     questionnaire_answer: pl.DataFrame, indicator_measure: pl.DataFrame, definition: pl.DataFrame
 ) -> pl.DataFrame:
-    """Respondents' answers, in GIVEN's columns; null where one did not answer.
+    """Respondents' answers, in FIGURE_COLUMNS; null where one did not answer.
 
     An answer decides what is spam: it is certain and possible alike, by the definition that it names. Where
     it is the least that there is, all other traffic that was answered is possible, for it is undecided. Spam
     by another definition than those of ref.definition is left out. All traffic has no definition: it stands
     beside spam by the operators' own and by the one named. Subscriptions are those that the respondent
-    answered; of_logs_or_answers() leaves out what is far from the frame's.
+    answered; choose_logs_or_answers() leaves out what is far from the frame's.
     """
     questions = indicator_measure.filter(pl.col("measure_code").is_in(list(UNIT))).with_columns(
         unit_code=pl.col("measure_code").replace_strict(UNIT, return_dtype=pl.String)
@@ -164,7 +175,7 @@ def answered_figures(
     lost = {name: pl.lit(None, kind) for name, kind in AUDITED.items()}
     return (
         pl.concat([named.filter(pl.col("definition_code").is_not_null()), of_units.select(named.columns)])
-        .group_by(WHOSE)
+        .group_by(RESPONDENT_CELL)
         .agg(
             *(
                 value.filter(pl.col("quantity_code") == name).max().alias(name)
@@ -173,7 +184,11 @@ def answered_figures(
             pl.col("answer_status_code").filter(weakness == weakness.max()).first(),
             is_least=((pl.col("answer_status_code") == AT_LEAST) & (pl.col("quantity_code") != UNITS)).any(),
         )
-        .join(answered_subscriptions(questionnaire_answer), on=[*WHOSE[:2], "channel_code"], how="left")
+        .join(
+            answered_subscriptions(questionnaire_answer),
+            on=[*RESPONDENT_CELL[:2], "channel_code"],
+            how="left",
+        )
         .with_columns(
             spam_possible=pl.when("is_least")
             .then(pl.max_horizontal("units", "spam_certain"))
@@ -181,87 +196,95 @@ def answered_figures(
             day_count=pl.lit(None, pl.Int64),
             **lost,
         )
-        .select(GIVEN)
+        .select(FIGURE_COLUMNS)
     )
 
 
-def cell_rows(given: pl.DataFrame, reference: Reference, labelled: frozenset[str]) -> list[dict[str, object]]:
+def cell_rows(
+    figures: pl.DataFrame, reference: Reference, labelled: frozenset[str]
+) -> list[dict[str, object]]:
     """The rows of one channel, unit and definition, of every period that logs or answers give.
 
-    given: rows of GIVEN. labelled: the definitions that labels speak for. Quantities that different
-    respondents gave have weights of their own.
+    figures: rows in FIGURE_COLUMNS. labelled: the definitions that labels of an audit apply to. Quantities
+    that different respondents reported have weights of their own.
     """
-    cell = {name: given[name][0] for name in CELL}
+    cell = {name: figures[name][0] for name in CELL}
     rows = []
-    for period in periods_of(given):
-        people, who, found = cell_basis(given, period, reference, labelled)
-        for respondents in dict.fromkeys(filter(None, who.values())):
-            quantities = [name for name in MEASURES if who[name] == respondents]
-            sample, those = sample_of(
+    for period in periods_of(figures):
+        people, respondents_of, corrected = cell_basis(figures, period, reference, labelled)
+        for respondents in dict.fromkeys(filter(None, respondents_of.values())):
+            quantities = [name for name in MEASURES if respondents_of[name] == respondents]
+            sample, reported = sample_of(
                 reference,
                 people.filter(pl.col("respondent_id").is_in(respondents)),
                 cell["channel_code"],
                 period,
                 tuple(cell.values()),
             )
-            made = counted_rows(sample, those, quantities) if quantities else []
-            if found and who[CORRECTED] == respondents:
-                made += corrected_rows(sample, found)
-            rows += [row | cell | {"period_code": period} for row in with_days(made, sample, those, period)]
+            estimates = counted_rows(sample, reported, quantities) if quantities else []
+            if corrected and respondents_of[CORRECTED] == respondents:
+                estimates += corrected_rows(sample, corrected)
+            rows += [
+                row | cell | {"period_code": period} for row in with_days(estimates, sample, reported, period)
+            ]
     return rows
 
 
 def cell_basis(
-    given: pl.DataFrame,
+    figures: pl.DataFrame,
     period: str,
     reference: Reference,
     labelled: frozenset[str],
     replicates: int = REPLICATES,
 ) -> tuple[pl.DataFrame, dict[str, tuple[str, ...]], audits.Corrected | None]:
-    """What the estimates of one cell and period rest on: the figures of of_logs_or_answers(), which of its
-    respondents stand behind each quantity, and their corrected spam where enough of them audited.
+    """The input of the estimates of one cell and period: the figures of choose_logs_or_answers(), the
+    respondents that reported each quantity, and their corrected spam where enough of them have audited.
 
-    given, labelled: as cell_rows() has them.
+    figures, labelled: as cell_rows() has them.
     """
-    cell = {name: given[name][0] for name in CELL}
-    people = of_logs_or_answers(given, period, reference, cell["channel_code"])
-    who = {name: tuple(people.filter(pl.col(name).is_not_null())["respondent_id"]) for name in MEASURES}
-    found = None
+    cell = {name: figures[name][0] for name in CELL}
+    people = choose_logs_or_answers(figures, period, reference, cell["channel_code"])
+    respondents_of = {
+        name: tuple(people.filter(pl.col(name).is_not_null())["respondent_id"]) for name in MEASURES
+    }
+    corrected = None
     if cell["unit_code"] in LABELLED and cell["definition_code"] in labelled:
-        months = audits.of_period(given.filter(pl.col("answer_status_code").is_null()), period)
-        found = audits.correct_spam(months, seed_of(*cell.values(), period, CORRECTED), replicates)
-        who[CORRECTED] = tuple(months["respondent_id"].unique().sort()) if found else ()
-    return people, who, found
+        months = audits.select_period_with_calls(
+            figures.filter(pl.col("answer_status_code").is_null()), period
+        )
+        corrected = audits.correct_spam(months, seed_of(*cell.values(), period, CORRECTED), replicates)
+        respondents_of[CORRECTED] = tuple(months["respondent_id"].unique().sort()) if corrected else ()
+    return people, respondents_of, corrected
 
 
 def with_days(
-    rows: list[dict[str, object]], sample: Sample, those: pl.DataFrame, period: str
+    rows: list[dict[str, object]], sample: Sample, reported: pl.DataFrame, period: str
 ) -> list[dict[str, object]]:
-    """The rows with the days of the period that the logs of an area's respondents have, in percent, by
-    subscriptions; null where none answered by logs. A country's figure for which days were made up is an
-    estimate."""
-    share = those["day_count"].cast(pl.Float64).to_numpy() / count_days(period)
+    """The rows with the share of the period's days that the logs of an area's respondents cover, in percent,
+    weighted by subscriptions; null where none reported from logs. A country's figure that was scaled up to
+    all days is an estimate."""
+    share = reported["day_count"].cast(pl.Float64).to_numpy() / count_days(period)
     people = sample.weighted.operators
     by_logs = ~np.isnan(share)
     # Who has no subscriptions yet weighs next to nothing.
     weights = np.maximum(people.subscriptions[people.is_respondent], 1e-9)
     inside = sample.member[:, people.is_respondent] & by_logs
-    found: dict[object, float | None] = {}
+    day_share_of: dict[object, float | None] = {}
     for area, own in zip(sample.areas, inside, strict=True):
-        found[area.code] = float(np.average(share[own], weights=weights[own])) if own.any() else None
-    made = []
+        day_share_of[area.code] = float(np.average(share[own], weights=weights[own])) if own.any() else None
+    with_share = []
     for row in rows:
-        days = found[row["area_code"]]
+        days = day_share_of[row["area_code"]]
         is_scaled = days is not None and days < 1 - 1e-9
         status = "E" if is_scaled and row["obs_status_code"] == "A" else row["obs_status_code"]
-        made.append(row | {"day_pct": None if days is None else 100 * days, "obs_status_code": status})
-    return made
+        with_share.append(row | {"day_pct": None if days is None else 100 * days, "obs_status_code": status})
+    return with_share
 
 
-def counted_rows(sample: Sample, those: pl.DataFrame, quantities: list[str]) -> list[dict[str, object]]:
+def counted_rows(sample: Sample, reported: pl.DataFrame, quantities: list[str]) -> list[dict[str, object]]:
     """A row for each area and quantity that respondents counted or answered."""
-    y = those.select(quantities).cast(pl.Float64).to_numpy()
-    answers = by_answers(sample, y, those["answer_status_code"].to_numpy().astype(object))
+    y = reported.select(quantities).cast(pl.Float64).to_numpy()
+    answers = count_answers(sample, y, reported["answer_status_code"].to_numpy().astype(object))
     rows = []
     for row in estimate_areas(sample, y):
         place = row.pop("measure")
@@ -274,30 +297,33 @@ def counted_rows(sample: Sample, those: pl.DataFrame, quantities: list[str]) -> 
     return rows
 
 
-def corrected_rows(sample: Sample, found: audits.Corrected) -> list[dict[str, object]]:
+def corrected_rows(sample: Sample, corrected: audits.Corrected) -> list[dict[str, object]]:
     """A row for each area, corrected for filter error. The reported part needs no audit: it is certain spam
     that was refused before there was content."""
     answering = sample.weighted.operators.is_respondent
     rows = []
-    for place, row in enumerate(estimate_areas(sample, found.y, found.least, found.donors - 1)):
+    for place, row in enumerate(estimate_areas(sample, corrected.y, corrected.least, corrected.donors - 1)):
         inside = sample.member[place, answering]
         weights = inside * (1.0 if row["area_kind_code"] == COUNTRY else sample.weighted.weights[0])
-        seen = float(weights @ found.seen)
+        seen = float(weights @ corrected.content_seen)
+        with_quality = float(weights @ corrected.content_seen_with_quality)
         rows.append(
             {name: value for name, value in row.items() if name != "measure"}
             | {
                 "quantity_code": CORRECTED,
-                "reported": float(found.least[inside].sum()),
+                "reported": float(corrected.least[inside].sum()),
                 "answer_count": 0,
                 "answer_pct": 0.0,
-                "audit_count": int((inside & found.told).sum()),
-                "audit_pct": 100 * float(weights @ found.told_seen) / seen if seen > 0 else None,
+                "audit_count": int((inside & corrected.has_quality).sum()),
+                "audit_pct": 100 * with_quality / seen if seen > 0 else None,
             }
         )
     return rows
 
 
-def of_logs_or_answers(given: pl.DataFrame, period: str, reference: Reference, channel: str) -> pl.DataFrame:
+def choose_logs_or_answers(
+    figures: pl.DataFrame, period: str, reference: Reference, channel: str
+) -> pl.DataFrame:
     """Each respondent's figures of a period: by its logs, else as it answered, of it or of all its parts.
 
     So nobody counts twice. An answer of nothing by one that is not in the channel's frame on the last day is
@@ -305,15 +331,15 @@ def of_logs_or_answers(given: pl.DataFrame, period: str, reference: Reference, c
     frame's stand.
     """
     is_log = pl.col("answer_status_code").is_null()
-    logs, answers = (of_period(given.filter(each), period, ["respondent_id"]) for each in (is_log, ~is_log))
+    logs, answers = (of_period(figures.filter(each), period, ["respondent_id"]) for each in (is_log, ~is_log))
     frame = rows_on_day(reference.operator_frame, last_day(period))
     listed = frame.filter(pl.col("channel_code") == channel).select("respondent_id", framed="subscriptions")
     # That is asked of what it answered for the period itself: of parts that it answered, each has been asked.
-    own = given.filter(~is_log, pl.col("period_code") == period, pl.max_horizontal(*MEASURES) > 0)
-    named = pl.col("respondent_id").is_in([*listed["respondent_id"], *own["respondent_id"]])
+    answered = figures.filter(~is_log, pl.col("period_code") == period, pl.max_horizontal(*MEASURES) > 0)
+    is_in_channel = pl.col("respondent_id").is_in([*listed["respondent_id"], *answered["respondent_id"]])
     is_far = far_apart(pl.col("subscriptions"), pl.col("framed"))
     near = (
-        answers.filter(named)
+        answers.filter(is_in_channel)
         .join(listed, on="respondent_id", how="left")
         .with_columns(subscriptions=pl.when(is_far).then(None).otherwise(pl.col("subscriptions")))
         .drop("framed")
@@ -321,7 +347,7 @@ def of_logs_or_answers(given: pl.DataFrame, period: str, reference: Reference, c
     return pl.concat([logs, near.join(logs, on="respondent_id", how="anti")]).sort("respondent_id")
 
 
-def by_answers(sample: Sample, y: Array, status: Array) -> dict[tuple[str, int], dict[str, object]]:
+def count_answers(sample: Sample, y: Array, status: Array) -> dict[tuple[str, int], dict[str, object]]:
     """For each area and quantity how many respondents answered in place of logs, their part, and the weakest
     status of these answers where it is not A.
 
@@ -334,13 +360,13 @@ def by_answers(sample: Sample, y: Array, status: Array) -> dict[tuple[str, int],
     for place, area in enumerate(sample.areas):
         weights = 1.0 if area.kind == COUNTRY else sample.weighted.weights[0]
         of_area = inside[place] * weights
-        told = set(status[inside[place] & is_answer])
+        statuses = set(status[inside[place] & is_answer])
         for quantity in range(y.shape[1]):
             whole = float((of_area * y[:, quantity]).sum())
             answered = float((of_area * y[:, quantity])[is_answer].sum())
             found[area.code, quantity] = {
                 "answer_count": int((inside[place] & is_answer).sum()),
                 "answer_pct": 100 * answered / whole if whole > 0 else None,
-                "weakest": max(told & WEAKER, key=WEAKNESS.__getitem__, default=None),
+                "weakest": max(statuses & WEAKER, key=WEAKNESS.__getitem__, default=None),
             }
     return found

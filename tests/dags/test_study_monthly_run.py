@@ -12,7 +12,7 @@ import pytest
 from jobs.core.contracts import list_tables, read_contract
 from jobs.engine.lake import Lake
 from jobs.stages.validations import EVALUATED
-from jobs.study.estimate.study_stage import GIVEN, TABLES
+from jobs.study.estimate.study_stage import SUBMITTED_TABLES, TABLES
 from tests.support.airflow import new_airflow
 from tests.support.commands import ROOT, call, run
 from tests.support.study_node import Node, write_node
@@ -85,11 +85,11 @@ def test_a_run_leaves_every_table_of_the_study(airflow: dict[str, str], node: No
 def test_nothing_is_written_that_no_rule_was_asked_of(airflow: dict[str, str], node: Node) -> None:
     files = (Path(lake_of(node)) / EVALUATED / "validations").glob("*/*/*/*/*.json")
     results = [json.loads(file.read_text()) for file in files]
-    assert {*GIVEN, *TABLES} <= {result["suite_name"] for result in results}
+    assert {*SUBMITTED_TABLES, *TABLES} <= {result["suite_name"] for result in results}
     assert all(result["success"] for result in results)
     runs = Lake(lake_of(node)).read("meta.run").filter(pl.col("stage_name") == "study")
     named = {each["table_name"] for each in runs.row(-1, named=True)["table_versions"]}
-    assert named == {*GIVEN, *TABLES}
+    assert named == {*SUBMITTED_TABLES, *TABLES}
 
 
 def test_a_refused_package_fails_the_run_and_nothing_is_estimated(

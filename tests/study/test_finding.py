@@ -40,7 +40,7 @@ INDICATORS = reference_table("ref.indicator_measure")
 def membership(channel: str | None = None) -> dict[str, pl.DataFrame]:
     """What the made-up membership gave; of one channel its volumes alone."""
     have = read_tables(FOLDER, study_stage.FROM_FILES)
-    have |= {table: read_table(FOLDER, table, is_needed=False) for table in study_stage.GIVEN}
+    have |= {table: read_table(FOLDER, table, is_needed=False) for table in study_stage.SUBMITTED_TABLES}
     if channel:
         have[SUBMISSION] = have[SUBMISSION].filter(pl.col("channel_code") == channel)
         indicator = pl.col("indicator_code")
@@ -99,7 +99,7 @@ def account_of(server: str) -> dict[str, pl.DataFrame]:
           "size_code": "LARGE", "subscriptions": 2_000_000} for name in names]
     )  # fmt: skip
     frame = frame.with_columns(valid_from=dt.date(2020, 1, 1), source=pl.lit("x"))
-    have = {table: rows_frame([], table) for table in study_stage.GIVEN} | {
+    have = {table: rows_frame([], table) for table in study_stage.SUBMITTED_TABLES} | {
         ANSWERS: rows_frame(rows, ANSWERS),
         "ref.operator_frame": rows_frame(frame.to_dicts(), "ref.operator_frame"),
         "ref.denominator": rows_frame([], "ref.denominator"),
@@ -299,7 +299,7 @@ def decided(found: dict[str, Any], decision: str = "left_out") -> pl.DataFrame:
 
 
 def given_in(have: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    return {table: have[table] for table in study_stage.GIVEN}
+    return {table: have[table] for table in study_stage.SUBMITTED_TABLES}
 
 
 def test_what_is_left_out_counts_as_if_it_had_never_come(odd: dict[str, pl.DataFrame]) -> None:
@@ -441,7 +441,7 @@ def test_estimates_leave_out_what_was_decided(tmp_path: Path, monkeypatch: pytes
     have = thousandfold(membership("EMAIL"))
     lake = open_lake(setting.lake.root)
     with hold_lock(lake.root, "test"):
-        for table in study_stage.GIVEN:
+        for table in study_stage.SUBMITTED_TABLES:
             lake.rewrite(have[table], table)
 
     def estimated(run_id: str) -> pl.DataFrame:

@@ -38,10 +38,10 @@ from jobs.study.estimate.sample import Reference, sample_of
 from jobs.study.estimate.spending import (
     CONVERSIONS,
     by_respondent,
-    capital_drawn,
     certain_factors,
     component_factors,
     dollar_prices,
+    draw_capital,
     draw_spending,
     measure_names,
     spending_measures,
@@ -409,7 +409,7 @@ def test_rate_life_and_share_are_drawn_once_for_all_and_what_is_told_is_not() ->
     told = {"share": 0.5, "life": 7.0}
     answered = bought(wall, wall | {"purchase": 7.0}, wall | told, wall | {"life": 7.0}, {}, wall)
     classes = ["LDC", "DEVELOPING", "LDC", "LDC", "LDC", "DEVELOPED"]
-    times = capital_drawn(answered, classes, POINTS)
+    times = draw_capital(answered, classes, POINTS)
     assert times.shape == (REPLICATES, 6)
     assert times[:, 0] == pytest.approx(times[:, 1])
     assert (times[:, 4] == 1).all()
@@ -469,7 +469,7 @@ def test_the_interval_holds_what_capital_takes_for_granted() -> None:
         if row["strategy_code"] == "_T" and row["conversion_code"] == "ppp"
     }
     wall_only = bought(*[wall] * count)
-    times = capital_drawn(wall_only, ["DEVELOPING"] * count, POINTS)[:, 0]
+    times = draw_capital(wall_only, ["DEVELOPING"] * count, POINTS)[:, 0]
     for area in ("FJI", "WORLD", "SIDS"):
         running, capital_, whole = (found[area, part] for part in ("operating", "capital", "_T"))
         assert running["estimate"] == pytest.approx(1600)

@@ -113,7 +113,7 @@ def only_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("only_mirror")
 def test_two_packages_become_rows_of_the_pair(lake: Lake, folder: Path) -> None:
     settings = settings_of(Path(lake.root))
-    frames = study_stage.estimate_tables(lake, settings, folder, "test", say=lambda text: None)
+    frames = study_stage.estimate_tables(lake, settings, folder, "test", report_step=lambda text: None)
     shown = lake.read("study.mirror").filter(definition_code="OPERATOR").sort(LABELS)
     # What was too few is with Uganda's largest link and with what has no place; counts are multiples of five.
     assert shown.select(*LABELS, *FIGURES, "is_within_unplaced").rows() == [
@@ -143,7 +143,9 @@ def test_a_mirror_that_tells_more_than_was_given_is_not_written(
 
     monkeypatch.setattr(study_stage, "compute_table", doubled)
     with pytest.raises(ValidationHeld, match="counted_within_given"):
-        study_stage.estimate_tables(lake, settings_of(Path(lake.root)), folder, "held", say=lambda text: None)
+        study_stage.estimate_tables(
+            lake, settings_of(Path(lake.root)), folder, "held", report_step=lambda text: None
+        )
     assert (lake.version("study.mirror") if lake.exists("study.mirror") else None) == before
 
 

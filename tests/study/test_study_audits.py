@@ -17,7 +17,7 @@ from jobs.core.periods import count_days
 from jobs.core.shares import CALLS, ENDS, SHARES
 from jobs.stats.estimation import SMALLEST, Array, seed_of, weight_respondents
 from jobs.stats.intervals import Figures, estimate_figures
-from jobs.study.estimate.audits import AUDIT, correct_spam, count_audited, of_period
+from jobs.study.estimate.audits import AUDIT, correct_spam, count_audited, select_period_with_calls
 from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import CELL, cell_rows, labelled_definitions
 from sample_data.membership import ERRORS, Population, answering, population
@@ -74,7 +74,7 @@ def test_fewer_than_five_audits_correct_nothing() -> None:
     few = table(*FIVE[1:], month("b", (1, 1, 1), **tested))
     assert count_audited(few) == SMALLEST - 1 and correct_spam(few, 1) is None
     enough = correct_spam(table(*FIVE, month("b", (1, 1, 1), **tested)), 1)
-    assert enough is not None and enough.donors == SMALLEST and enough.told.all()
+    assert enough is not None and enough.donors == SMALLEST and enough.has_quality.all()
 
 
 def test_a_month_without_an_audit_is_as_of_an_operator_without_one() -> None:
@@ -87,7 +87,8 @@ def test_a_month_without_an_audit_is_as_of_an_operator_without_one() -> None:
     found = correct_spam(table(*first, *others), 1)
     assert found is not None
     assert found.y[0, 0, 0] == pytest.approx(100 * 0.5 + 10 * 0.5 + 200 * (0.5 + 4 * 1.0) / 5)
-    assert found.told.all() and found.told_seen[0] == 1000 and found.seen[0] == 2000
+    assert found.has_quality.all()
+    assert found.content_seen_with_quality[0] == 1000 and found.content_seen[0] == 2000
 
 
 def test_replicates_have_the_audits_interval_and_stay_shares() -> None:
@@ -164,7 +165,7 @@ def test_a_period_needs_all_of_its_months_and_the_filters_own_calls() -> None:
     part = [month("c", (1, 1, 1), "2026-10"), month("c", (1, 1, 1), "2026-11")]
     # Of d the calls by OPERATOR are not there.
     other = [row | {"respondent_id": "d", "flagged": 0, "undecided": 0, "passed": 0} for row in whole]
-    found = of_period(table(*whole, *own, *part, *other), "2026-Q4")
+    found = select_period_with_calls(table(*whole, *own, *part, *other), "2026-Q4")
     assert found.select("respondent_id", "period_code").rows() == [
         ("a", "2026-10"), ("a", "2026-11"), ("a", "2026-12"), ("b", "2026-Q4")
     ]  # fmt: skip
@@ -172,7 +173,7 @@ def test_a_period_needs_all_of_its_months_and_the_filters_own_calls() -> None:
 
 def test_a_year_is_its_quarters_where_months_are_not_all_there() -> None:
     rows = [month("a", (1, 1, 1), f"2026-Q{number}") for number in range(1, 5)]
-    found = of_period(
+    found = select_period_with_calls(
         table(*rows, month("a", (1, 1, 1), "2026-11"), rows[0] | {"respondent_id": "b"}), "2026"
     )
     assert found["period_code"].to_list() == [f"2026-Q{number}" for number in range(1, 5)]
@@ -181,7 +182,7 @@ def test_a_year_is_its_quarters_where_months_are_not_all_there() -> None:
 def test_a_year_may_be_of_quarters_and_months() -> None:
     rows = [month("a", (1, 1, 1), f"2026-Q{number}") for number in range(1, 4)]
     last = [month("a", (1, 1, 1), period) for period in ("2026-10", "2026-11", "2026-12")]
-    found = of_period(table(*rows, *last), "2026")
+    found = select_period_with_calls(table(*rows, *last), "2026")
     assert found["period_code"].to_list() == [
         "2026-10",
         "2026-11",
@@ -190,7 +191,7 @@ def test_a_year_may_be_of_quarters_and_months() -> None:
         "2026-Q2",
         "2026-Q3",
     ]
-    assert of_period(table(*rows, *last[1:]), "2026").is_empty()
+    assert select_period_with_calls(table(*rows, *last[1:]), "2026").is_empty()
 
 
 def test_labels_speak_for_definitions_that_ask_what_measures_did() -> None:

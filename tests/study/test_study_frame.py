@@ -21,7 +21,7 @@ from jobs.study.estimate.frame import (
     refuse_unpriced,
     refuse_wrong,
 )
-from jobs.study.estimate.study_stage import GIVEN, SMALL, estimate_tables
+from jobs.study.estimate.study_stage import SMALL, SUBMITTED_TABLES, estimate_tables
 from sample_data.membership import FOLDER
 
 
@@ -266,7 +266,7 @@ def test_estimating_tells_it_before_any_table_is_computed(tmp_path: Path) -> Non
         folder.mkdir(exist_ok=True)
         frame = rows_frame(rows, name)
         frame.write_csv(folder / f"{name.split('.')[1]}.csv")
-        if name in GIVEN:
+        if name in SUBMITTED_TABLES:
             lake.rewrite(frame, name)
     settings = Observatory.model_validate({"lake": {"root": lake.root}})
     with pytest.raises(ObservatoryError, match="stranger, EMAIL in 2026-11: add stranger,own,FJI,EMAIL"):
@@ -277,7 +277,7 @@ def test_estimating_tells_it_before_any_table_is_computed(tmp_path: Path) -> Non
 def test_missing_files_are_told_at_once_with_their_columns(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     lake = Lake(str(tmp_path / "lake"))
-    for name in GIVEN:
+    for name in SUBMITTED_TABLES:
         lake.rewrite(rows_frame([], name), name)
     settings = Observatory.model_validate({"lake": {"root": lake.root}})
     with pytest.raises(ObservatoryError) as found:

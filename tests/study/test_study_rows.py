@@ -12,7 +12,7 @@ from jobs.core.contracts import polars_schema
 from jobs.study.estimate.area_rows import obs_status
 from jobs.study.estimate.rows import MEASURES, periods_of
 from jobs.study.estimate.sample import Reference
-from jobs.study.spam_volume import of_logs_or_answers
+from jobs.study.spam_volume import choose_logs_or_answers
 
 QUARTERS = [f"2026-Q{number}" for number in range(1, 5)]
 SCHEMA: dict[str, Any] = {
@@ -39,7 +39,7 @@ def year_of(*rows: tuple[Any, ...], ended: str = "") -> dict[str, tuple[Any, ...
         schema=polars_schema("ref.operator_frame"),
     )  # fmt: skip
     none = pl.DataFrame()
-    found = of_logs_or_answers(given, "2026", Reference(frame, none, none, none), "EMAIL")
+    found = choose_logs_or_answers(given, "2026", Reference(frame, none, none, none), "EMAIL")
     return {
         row["respondent_id"]: (row["units"], row["spam_certain"], row["answer_status_code"])
         for row in found.to_dicts()

@@ -1173,7 +1173,7 @@ def test_estimates_stand_until_something_that_they_rest_on_changes(
     lake = Lake(str(tmp_path / "lake"))
     settings = Observatory()
     assert not study_stage.is_current(lake, settings, folder)
-    for table in study_stage.GIVEN:
+    for table in study_stage.SUBMITTED_TABLES:
         lake.append(rows_frame([{"period_code": "2026-11"}], table), table)
     inputs = study_stage.digest_inputs(lake, folder, study_stage.chosen_targets(settings, Gap()))
     part = dict(zip(("table_name", "operator_id", "period"), study_stage.FIRST, strict=True))

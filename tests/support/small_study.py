@@ -162,9 +162,9 @@ def answers(small: Small) -> pl.DataFrame:
                 | {"answer_status_code": "A" if each.only_answers else None}
                 | {"subscriptions": each.subscriptions}
             )
-    empty = dict.fromkeys(spam_volume.GIVEN)
+    empty = dict.fromkeys(spam_volume.FIGURE_COLUMNS)
     kinds = dict.fromkeys((*MEASURES, "day_count", "subscriptions"), pl.Int64) | spam_volume.AUDITED
     return pl.DataFrame(
         [empty | row for row in rows],
-        schema={name: kinds.get(name, pl.String) for name in spam_volume.GIVEN},
+        schema={name: kinds.get(name, pl.String) for name in spam_volume.FIGURE_COLUMNS},
     )

@@ -134,11 +134,11 @@ def list_assets(
     found = []
     for question in (BOUGHT, EARLIER):
         parts, rest = parts_of(answers, question, ASSETS)
-        told = [
+        answered = [
             Asset(asset, purchase, of_asset(answers, "sp702", asset, 100), of_asset(answers, "sp703", asset))
             for asset, purchase in parts.items()
         ]
-        for each in [*told, Asset("OTHER", rest, None, None)]:
+        for each in [*answered, Asset("OTHER", rest, None, None)]:
             lasts = assumptions[f"life_{each.asset_code}"] if each.life is None else each.life
             age = assumptions["earlier_age"] * lasts if question == EARLIER else 0.0
             if each.purchase:
@@ -307,13 +307,14 @@ def account_rows(
 
 
 def spending_bounds(
-    answers: Answers, told: float, bands: Mapping[str, tuple[float, float | None]]
+    answers: Answers, answered: float, bands: Mapping[str, tuple[float, float | None]]
 ) -> tuple[float, float | None] | None:
-    """Between which amounts, in international dollars, a respondent spends that did not state all of it; None
-    where nothing is known. A band below what was stated is not believed: it has no upper edge then.
+    """The lower and upper bound, in international dollars, of what a respondent spends that did not state all
+    of it; None where nothing is known. A band below the amount stated is ignored: the range then has no upper
+    bound.
 
-    told: its capital at central rate, lives and shares. So the lower edge is certain but for these: with the
-    least that jobs/stats/imputation.py takes of exact amounts' capital, it would be lower.
+    answered: its capital at central rate, lives and shares. The lower bound depends on these three: with the
+    lowest that jobs/stats/imputation.py draws for capital, it would be lower.
     """
     low, high = 0.0, None
     if BAND in answers:
@@ -323,8 +324,8 @@ def spending_bounds(
                 f"{BAND}: '{code}' is no budget band; known are {', '.join(sorted(bands))}"
             )
         low, high = bands[code]
-        if high is not None and told >= high and told > 0:
+        if high is not None and answered >= high and answered > 0:
             high = None
-    elif told <= 0:
+    elif answered <= 0:
         return None
-    return max(low, told), high
+    return max(low, answered), high

@@ -32,10 +32,17 @@ from jobs.core.shares import CALLS, ENDS, SHARES, UNTOLD
 from jobs.stats.estimation import REPLICATES, SMALLEST, Array
 from jobs.stats.intervals import CONFIDENCE
 
-# What is known of a respondent's month beside its counts. certain_before, undecided_before: certain spam, and
-# what logs leave undecided, that was refused before there was content; content_seen: messages whose content
-# was seen, which the calls add up to.
-TOLD = ("certain_before", "undecided_before", "content_seen", *CALLS, "quality_method_code", *SHARES)
+# Columns of a respondent's month beside its counts. certain_before, undecided_before: messages refused
+# before content, certainly spam or undecided by the logs; content_seen: messages whose content the filter
+# had, the sum of its calls.
+QUALITY_COLUMNS = (
+    "certain_before",
+    "undecided_before",
+    "content_seen",
+    *CALLS,
+    "quality_method_code",
+    *SHARES,
+)
 MONTH = ("respondent_id", "period_code")
 BY = (*MONTH, "channel_code")
 AUDIT = "audit"
@@ -45,34 +52,35 @@ AUDIT = "audit"
 class Corrected:
     """Corrected spam of respondents, in their order.
 
-    y: the estimate and its replicates x respondents x 1. least: what is certain of it, respondents x 1. told:
-    whether an own audit or test speaks for any month. seen: messages whose content was seen; told_seen: those
-    of months that one speaks for. donors: how many operators were audited.
+    y: the estimate and its replicates x respondents x 1. least: what is certain of it, respondents x 1.
+    has_quality: whether an own audit or test covers any month. content_seen: messages whose content the
+    filter had. content_seen_with_quality: those of months that an audit or test covers. donors: how many
+    operators were audited.
     """
 
     y: Array
     least: Array
-    told: Array
-    seen: Array
-    told_seen: Array
+    has_quality: Array
+    content_seen: Array
+    content_seen_with_quality: Array
     donors: int
 
 
-def of_period(given: pl.DataFrame, period: str) -> pl.DataFrame:
+def select_period_with_calls(figures: pl.DataFrame, period: str) -> pl.DataFrame:
     """Each respondent's rows of a period: its own, else all its months, else, of a year, its quarters, each
     its own or its months.
 
     Left out is who reported a part under another definition alone: the filter's calls are those of OPERATOR.
     """
     has_calls = (pl.col("content_seen") == pl.sum_horizontal(*CALLS)).all().over("respondent_id")
-    return rows_of(given, period).filter(has_calls).sort(MONTH)
+    return select_period(figures, period).filter(has_calls).sort(MONTH)
 
 
-def rows_of(given: pl.DataFrame, period: str) -> pl.DataFrame:
+def select_period(figures: pl.DataFrame, period: str) -> pl.DataFrame:
     """Each respondent's rows of a period, whatever its filter's calls."""
-    found = given.filter(pl.col("period_code") == period)
+    found = figures.filter(pl.col("period_code") == period)
     for parts in period_divisions(period):
-        each = [rows_of(given, part).with_columns(part=pl.lit(part)) for part in parts]
+        each = [select_period(figures, part).with_columns(part=pl.lit(part)) for part in parts]
         whole = pl.col("part").n_unique().over("respondent_id") == len(parts)
         of_parts = pl.concat(each).filter(whole).drop("part")
         found = pl.concat([found, of_parts.join(found, on="respondent_id", how="anti")])
@@ -95,7 +103,7 @@ def correct_spam(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) 
     of_person = (index[:, None] == np.arange(len(people))).astype(float)
     units = rows.select(CALLS).cast(pl.Float64).to_numpy()
     method = rows["quality_method_code"]
-    is_told = method.is_not_null().to_numpy()
+    has_quality = method.is_not_null().to_numpy()
     is_audit = (method == AUDIT).fill_null(False).to_numpy()
     rates = draw_audited_shares(rows, index, is_audit, random, replicates)
     donors = np.unique(index[is_audit])
@@ -104,15 +112,15 @@ def correct_spam(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) 
     certain, undecided = (
         rows[name].cast(pl.Float64).to_numpy() for name in ("certain_before", "undecided_before")
     )
-    used = np.where(is_told[:, None], rates, taken[:, index])
+    used = np.where(has_quality[:, None], rates, taken[:, index])
     before = certain + draw_unknown_shares(len(people), random, replicates)[:, index] * undecided
     of_month = before + (used * units).sum(axis=2)
     return Corrected(
         y=(of_month @ of_person)[:, :, None],
         least=(certain @ of_person)[:, None],
-        told=is_told @ of_person > 0,
-        seen=units.sum(axis=1) @ of_person,
-        told_seen=(units.sum(axis=1) * is_told) @ of_person,
+        has_quality=has_quality @ of_person > 0,
+        content_seen=units.sum(axis=1) @ of_person,
+        content_seen_with_quality=(units.sum(axis=1) * has_quality) @ of_person,
         donors=len(donors),
     )
 

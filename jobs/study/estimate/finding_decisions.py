@@ -23,7 +23,7 @@ TABLE = "study.finding_decision"
 CONFIRMED, LEFT_OUT = "confirmed", "left_out"
 COMMAND = "observatory study check"
 # So many findings are named in a refusal.
-NAMED = 8
+MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ def refuse_open(lake: Lake, periods: Collection[str], open_share: float) -> None
     lines = [
         f"  {each.finding_id}: {each.respondent_id}, {each.channel_code} in {each.period_code}, moves"
         f" {each.area_code} by {each.influence_pct:.1f}%"
-        for each in found[:NAMED]
+        for each in found[:MOST_NAMED]
     ]
-    if len(found) > NAMED:
-        lines.append(f"  and {len(found) - NAMED} more")
+    if len(found) > MOST_NAMED:
+        lines.append(f"  and {len(found) - MOST_NAMED} more")
     left_out = any(each.decision_code == LEFT_OUT for each in found)
     again = "\nFigures that were left out: run `observatory study estimate` first" if left_out else ""
     figures = f"{len(found)} suspicious figures move" if len(found) > 1 else "1 suspicious figure moves"
@@ -164,5 +164,5 @@ def note_findings(lake: Lake, open_share: float) -> list[str]:
     return lines + left_out({table: lake.read(table) for table in (SUBMISSION, ANSWERS)}, decisions)[1]
 
 
-def name_figure(given: Given) -> str:
-    return "its spending" if given.is_money else given.channel_code
+def name_figure(figure: Given) -> str:
+    return "its spending" if figure.is_money else figure.channel_code

@@ -22,7 +22,7 @@ from jobs.study.estimate.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
 from jobs.study.estimate.rows import last_day
 from jobs.study.investment_account import Known, account_all, operators_answers, standing_money_answers
 from jobs.study.public_spending import public_answers
-from jobs.study.spam_volume import MEASURES, WHOSE, answered_figures, logged_figures
+from jobs.study.spam_volume import MEASURES, RESPONDENT_CELL, answered_figures, logged_figures
 from jobs.submission.subscriptions import describe_distance, far_apart
 
 # So many lines are printed; the rest is counted.
@@ -51,7 +51,7 @@ def asked_of_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     by_channel = (
         spending.filter((question == CHANNELS) & (share > 0))
         .with_columns(channel_code=last_part(pl.col("indicator_code")))
-        .join(with_sum, on=WHOSE[:2], how="semi")
+        .join(with_sum, on=RESPONDENT_CELL[:2], how="semi")
     )
     of_any = spending.with_columns(channel_code=pl.lit(None, pl.String))
     volumes = logged_figures(have["study.submission"], have["ref.measure"])
@@ -77,12 +77,12 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     It names each respondent and channel with its periods, and the line that the frame lacks, or that the
     frame's own line for it is of other days.
     """
-    whose = ["respondent_id", "channel_code"]
+    respondent_channel = ["respondent_id", "channel_code"]
     found = (
         missing_in_frame(have)
-        .group_by(whose)
+        .group_by(respondent_channel)
         .agg(periods=pl.col("period_code").unique().sort(), first_day=pl.col("day").min())
-        .sort(whose)
+        .sort(respondent_channel)
         .to_dicts()
     )
     if not found:
@@ -96,20 +96,20 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     file = file_of(folder, "ref.operator_frame")
     lines = [f"{file} lacks {len(found)} that gave logs or answers:"]
     for row in found[:SHOWN]:
-        who, channel = row["respondent_id"], row["channel_code"]
+        respondent, channel = row["respondent_id"], row["channel_code"]
         periods = ", ".join(row["periods"][:4]) + (", …" if len(row["periods"]) > 4 else "")
         spans = sorted(
             f"{each['valid_from']} to {each['valid_to'] or 'now'}"
             for each in frame
-            if each["respondent_id"] == who and channel in (None, each["channel_code"])
+            if each["respondent_id"] == respondent and channel in (None, each["channel_code"])
         )
         if spans:
             says = f"it stands there from {', '.join(spans)}: correct valid_from or valid_to"
         else:
-            given = known.get(who, {}) | {"channel_code": channel}
+            given = known.get(respondent, {}) | {"channel_code": channel}
             line = ",".join(given.get(name) or f"<{name}>" for name in LINE)
             says = f"add {line},{row['first_day'].replace(day=1)} with the day it started, if earlier"
-        lines.append(f"  {who}, {channel or 'spending'} in {periods}: {says}")
+        lines.append(f"  {respondent}, {channel or 'spending'} in {periods}: {says}")
     if len(found) > SHOWN:
         lines.append(f"  and {len(found) - SHOWN} more")
     lines.append(f"columns of these lines: {','.join((*LINE, 'valid_from'))}")
@@ -120,20 +120,22 @@ def refuse_unlikely(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Raise ObservatoryError if subscriptions of logs are far from the frame's on the last day of their
     period, as jobs.submission.subscriptions has it: packages are checked when they are loaded, but the
     frame may have come later, and rows from a folder are of no package."""
-    whose = ["respondent_id", "channel_code"]
-    own = (
+    respondent_channel = ["respondent_id", "channel_code"]
+    reported = (
         have["study.submission"]
         .filter(pl.col("subscriptions").is_not_null())
-        .select(*whose, "period_code", "subscriptions")
+        .select(*respondent_channel, "period_code", "subscriptions")
         .unique()
     )
-    framed = have["ref.operator_frame"].select(*whose, "valid_from", "valid_to", framed="subscriptions")
+    framed = have["ref.operator_frame"].select(
+        *respondent_channel, "valid_from", "valid_to", framed="subscriptions"
+    )
     found = (
-        own.join(framed, on=whose)
+        reported.join(framed, on=respondent_channel)
         .filter(holds_on(last_day(pl.col("period_code"))))
         .filter(far_apart(pl.col("subscriptions"), pl.col("framed")))
-        .sort(*whose, "period_code")
-        .select(*whose, "period_code", "subscriptions", "framed")
+        .sort(*respondent_channel, "period_code")
+        .select(*respondent_channel, "period_code", "subscriptions", "framed")
         .rows()
     )
     lines = [
@@ -214,15 +216,15 @@ def asked_prices(have: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
 
 
 def mixed_currencies(
-    asked: Mapping[str, Any], known: Mapping[tuple[str, int], str], base_year: int
+    prices: Mapping[str, Any], known: Mapping[tuple[str, int], str], base_year: int
 ) -> list[str]:
     """What to do where a country's answers of a year, and its price levels, are in two currencies."""
-    country, year = asked["country_code"], asked["price_year"]
+    country, year = prices["country_code"], prices["price_year"]
     now, base = known[country, year], known[country, base_year]
     lines = [
         f"  {country}: answers for {year} are in {given}, its row of {year} is in {now}: put parity, market"
         f" rate and wage of that row into {given}, or ask for these answers in {now}"
-        for given in asked["currencies"]
+        for given in prices["currencies"]
         if given != now
     ]
     if base != now:

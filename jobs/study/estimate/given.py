@@ -14,14 +14,14 @@ import polars as pl
 
 from jobs.core.periods import months_of
 from jobs.questionnaire.standing import standing_answers
-from jobs.study.investment_account import ASKED
+from jobs.study.investment_account import SPENDING_INDICATORS
 
 SUBMISSION, ROUTES, QUALITY = "study.submission", "study.submission_route", "study.submission_quality"
 ANSWERS = "study.questionnaire_answer"
 MONEY = "study.investment"
 # What is judged of an answer and of a package's row.
-OF_ANSWER = ("period_code", "indicator_code", "value", "answer_status_code")
-OF_PACKAGE = (
+ANSWER_COLUMNS = ("period_code", "indicator_code", "value", "answer_status_code")
+PACKAGE_COLUMNS = (
     *("period_code", "direction_code", "stage_code", "outcome_code", "unit_code", "definition_code"),
     *("units", "spam_certain", "spam_possible", "subscriptions", "day_count"),
 )
@@ -46,7 +46,11 @@ class Given:
         is_own = pl.col("respondent_id") == self.respondent_id
         if self.is_money:
             is_account = pl.col("period_code") == self.period_code
-            is_asked = pl.col("indicator_code").str.contains(ASKED) if table == ANSWERS else pl.lit(False)
+            is_asked = (
+                pl.col("indicator_code").str.contains(SPENDING_INDICATORS)
+                if table == ANSWERS
+                else pl.lit(False)
+            )
             return is_own & is_account & is_asked
         whole = set(months_of(self.period_code))
         within = [each for each in sorted(set(rows["period_code"])) if set(months_of(each)) <= whole]
@@ -58,21 +62,21 @@ class Given:
         return is_own & is_channel & pl.col("period_code").is_in(within)
 
 
-def finding_id(given: Given, have: Mapping[str, pl.DataFrame], indicators: pl.DataFrame) -> str:
+def finding_id(figure: Given, have: Mapping[str, pl.DataFrame], indicators: pl.DataFrame) -> str:
     """A hash of whose, when and what: of another figure it is another one. have: packages and answers."""
-    channel = "_T" if given.is_money else given.channel_code
+    channel = "_T" if figure.is_money else figure.channel_code
     found = hashlib.sha256(
-        "\x1f".join((given.respondent_id, given.period_code, channel, given.table_name)).encode()
+        "\x1f".join((figure.respondent_id, figure.period_code, channel, figure.table_name)).encode()
     )
-    counts = have[SUBMISSION].filter(given.of_table(SUBMISSION, have[SUBMISSION], indicators))
-    answers = standing_answers(have[ANSWERS].filter(given.of_table(ANSWERS, have[ANSWERS], indicators)))
-    for rows in (counts.select(OF_PACKAGE), answers.select(OF_ANSWER)):
+    counts = have[SUBMISSION].filter(figure.of_table(SUBMISSION, have[SUBMISSION], indicators))
+    answers = standing_answers(have[ANSWERS].filter(figure.of_table(ANSWERS, have[ANSWERS], indicators)))
+    for rows in (counts.select(PACKAGE_COLUMNS), answers.select(ANSWER_COLUMNS)):
         found.update(rows.sort(pl.all()).write_csv().encode())
     return found.hexdigest()[:DIGITS]
 
 
 def leave_out(
-    given: Given, have: Mapping[str, pl.DataFrame], indicators: pl.DataFrame
+    figure: Given, have: Mapping[str, pl.DataFrame], indicators: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
     """Packages and answers without it."""
-    return {table: rows.filter(~given.of_table(table, rows, indicators)) for table, rows in have.items()}
+    return {table: rows.filter(~figure.of_table(table, rows, indicators)) for table, rows in have.items()}

@@ -14,18 +14,18 @@ from jobs.settings.study import Gap
 TABLE = "ref.investment_target"
 # Each target with its setting, and the assumption that holds without one.
 TARGETS = {"norm": ("norm", "norm_per_subscription"), "best": ("best_share", "best_share")}
-GIVEN, SET = "the command line", "the settings, [study.gap]"
+COMMAND_LINE, SETTINGS = "the command line", "the settings, [study.gap]"
 ASSUMED = "investment_assumption.csv (a placeholder of this project, without authority)"
 
 
-def read_targets(given: Gap, settings: Gap, assumed: pl.DataFrame) -> pl.DataFrame:
-    """The targets in force. given: what the command line says; it comes before the settings."""
+def read_targets(options: Gap, settings: Gap, assumed: pl.DataFrame) -> pl.DataFrame:
+    """The targets in force. options: what the command line says; it comes before the settings."""
     rows: list[dict[str, Any]] = []
-    wanted: list[str] = [*(given.targets or settings.targets or TARGETS)]
+    wanted: list[str] = [*(options.targets or settings.targets or TARGETS)]
     for target in wanted:
         name, code = TARGETS[target]
         chosen, source = value_of(assumed, code), ASSUMED
-        for gap, said in ((settings, SET), (given, GIVEN)):
+        for gap, said in ((settings, SETTINGS), (options, COMMAND_LINE)):
             if getattr(gap, name) is not None:
                 chosen, source = getattr(gap, name), said
         of_channel = chosen if isinstance(chosen, dict) else {"_T": chosen}
@@ -45,10 +45,10 @@ def of_channel(chosen: pl.DataFrame, channel: str) -> dict[str, tuple[float, str
         ).rows()
         if of == "_T"
     }
-    own = chosen.filter(pl.col("channel_code") == channel)
+    of_this_channel = chosen.filter(pl.col("channel_code") == channel)
     return found | {
         target: (value, source)
-        for target, value, source in own.select("target_code", "target_value", "source").rows()
+        for target, value, source in of_this_channel.select("target_code", "target_value", "source").rows()
     }
 
 

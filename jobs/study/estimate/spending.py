@@ -62,7 +62,7 @@ def by_respondent(accounts: pl.DataFrame, frame: pl.DataFrame, day: dt.date) -> 
     )
 
 
-def capital_drawn(answered: pl.DataFrame, classes: Sequence[str], points: Samples) -> Array:
+def draw_capital(answered: pl.DataFrame, classes: Sequence[str], points: Samples) -> Array:
     """Replicates x respondents: each one's capital cost with the drawn rate, lives and shares over that with
     the central ones, which is 1 for those of whom no asset is known. What it stated itself is not drawn.
 
@@ -79,16 +79,16 @@ def capital_drawn(answered: pl.DataFrame, classes: Sequence[str], points: Sample
     place = told["place"].to_numpy()
     rates = [rate_code(classes[each]) for each in place]
 
-    def drawn(codes: Sequence[str], own: Array) -> Array:
+    def draw_codes(codes: Sequence[str], own: Array) -> Array:
         stands = np.array([points[code] for code in codes]).reshape(len(codes), len(points[SHARE])).T
         return np.where(np.isnan(own), stands, own)
 
-    share = drawn([SHARE] * len(place), told["share"].cast(pl.Float64).fill_null(np.nan).to_numpy())
-    life = drawn(
+    share = draw_codes([SHARE] * len(place), told["share"].cast(pl.Float64).fill_null(np.nan).to_numpy())
+    life = draw_codes(
         [LIFE[code] for code in told["asset_code"]],
         told["life"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
     )
-    rate = drawn(rates, np.full(len(place), np.nan))
+    rate = draw_codes(rates, np.full(len(place), np.nan))
     each = told["purchase"].cast(pl.Float64).to_numpy() * share * recovery_factor(rate, life)
     cost = each @ one_hot(place, answered.height)
     return np.divide(cost[1:], cost[0], out=np.ones_like(cost[1:]), where=cost[0] > 0)
@@ -96,7 +96,7 @@ def capital_drawn(answered: pl.DataFrame, classes: Sequence[str], points: Sample
 
 def draw_spending(answered: pl.DataFrame, seed: int, capital: Array) -> Spending:
     """The respondents' amounts, with bands imputed. answered: as by_respondent() gives them. capital: of
-    capital_drawn()."""
+    draw_capital()."""
     is_band = answered["is_band"].to_numpy()
     high = pl.when(pl.col("is_band")).then(pl.col("band_high").fill_null(np.inf)).otherwise(0.0)
     return impute_spending(

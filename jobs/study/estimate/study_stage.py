@@ -44,7 +44,7 @@ CODE = Path(__file__).resolve().parents[3]
 ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
 ANSWERS, FRAME = "study.questionnaire_answer", "ref.operator_frame"
 SUBMISSION = "study.submission"
-GIVEN = (SUBMISSION, ROUTES, QUALITY, ANSWERS)
+SUBMITTED_TABLES = (SUBMISSION, ROUTES, QUALITY, ANSWERS)
 DECISIONS = finding_decisions.TABLE
 SMALL = (
     "ref.measure",
@@ -79,9 +79,9 @@ FIRST = (TABLES[0], "_T", "_T")
 def land_submissions(lake: Lake, folder: Path, run_id: str) -> None:
     """Put the submissions and answers of a folder into the lake, in place of those of the same periods: all,
     or none."""
-    found = {table: read_table(folder, table, is_needed=table != QUALITY) for table in GIVEN}
+    found = {table: read_table(folder, table, is_needed=table != QUALITY) for table in SUBMITTED_TABLES}
     periods: set[str] = set()
-    with commit_together(lake, GIVEN, run_id):
+    with commit_together(lake, SUBMITTED_TABLES, run_id):
         for table, rows in found.items():
             # Routes and audits belong to submissions: periods that bring none have none.
             periods = set(rows["period_code"]) | (periods if table in (ROUTES, QUALITY) else set())
@@ -101,15 +101,15 @@ def digest_inputs(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
     names = {file.name: file for file in given} | {str(file.relative_to(CODE)): file for file in project}
     for name, file in sorted(names.items()):
         found.update(f"{name}:{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    for table in GIVEN:
+    for table in SUBMITTED_TABLES:
         found.update(f"{table}:{lake.version(table) if lake.exists(table) else None}\n".encode())
     found.update(f"without:{finding_decisions.ids_left_out(lake.read(DECISIONS))}\n".encode())
     return found.hexdigest()
 
 
-def chosen_targets(settings: Observatory, given: Gap) -> pl.DataFrame:
+def chosen_targets(settings: Observatory, options: Gap) -> pl.DataFrame:
     return investment_targets.read_targets(
-        given, settings.study.gap, reference_table("ref.investment_assumption")
+        options, settings.study.gap, reference_table("ref.investment_assumption")
     )
 
 
@@ -126,22 +126,23 @@ def estimate_tables(
     settings: Observatory,
     folder: Path,
     run_id: str,
-    say: Callable[[str], None] = print,
-    given: Gap | None = None,
+    report_step: Callable[[str], None] = print,
+    gap_options: Gap | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Compute, validate and write the study's tables; the frames that were written.
 
-    folder: holds the frame of operators, denominators and price levels. given: the targets of spending on the
-    command line, which come before those of the settings. Raises ObservatoryError if the folder's files lack
-    anyone that gave something, and ValidationHeld if a rule is broken: then no table is written.
+    folder: holds the frame of operators, denominators and price levels. gap_options: the targets of spending
+    on the command line, which override those of the settings. Raises ObservatoryError if the folder's files
+    lack a respondent of a package or answer, and ValidationHeld if a rule is broken: no table is written
+    then.
     """
     undo_unfinished(lake)
     started = record.now()
-    targets = chosen_targets(settings, given or Gap())
+    targets = chosen_targets(settings, gap_options or Gap())
     inputs = digest_inputs(lake, folder, targets)
     have = read_tables(folder, FROM_FILES)
     have[investment_targets.TABLE] = targets
-    given_now = {table: lake.read(table) for table in GIVEN}
+    given_now = {table: lake.read(table) for table in SUBMITTED_TABLES}
     have[DECISIONS] = lake.read(DECISIONS)
     remaining, _ = finding_decisions.left_out(given_now, have[DECISIONS])
     have |= remaining
@@ -151,21 +152,23 @@ def estimate_tables(
     with compute_beside(settings, have) as computed_apart:
         for table in TABLES:
             if table not in computed_apart:
-                say(f"study: {table}")
+                report_step(f"study: {table}")
                 have[table] = compute_table(table, have)
-        say("study: validating")
+        report_step("study: validating")
         evaluated = evaluate(study_tables(lake, have), results_folder(lake), run_id)
         for table, future in computed_apart.items():
-            say(f"study: {table}")
+            report_step(f"study: {table}")
             have[table] = future.result()
             evaluated += evaluate({table: have[table]}, results_folder(lake), run_id)
     refuse_broken_expectations(evaluated, "The study's tables stay as they were.")
-    say("study: writing")
+    report_step("study: writing")
     for table in TABLES:
         lake.rewrite(have[table], table, {"run_id": run_id})
     computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
     counted = {"row_count": have[TABLES[0]].height, "checksum": "", "input_checksum": inputs}
-    record.add_stage(lake, run_id, "study", started, (*GIVEN, DECISIONS, *TABLES), [computed | counted])
+    record.add_stage(
+        lake, run_id, "study", started, (*SUBMITTED_TABLES, DECISIONS, *TABLES), [computed | counted]
+    )
     used = (SUBMISSION, QUALITY, ANSWERS, FRAME, investment_targets.TABLE)
     return {table: have[table] for table in (*TABLES, *used)}
 
