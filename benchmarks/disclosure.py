@@ -15,6 +15,7 @@ import polars as pl
 from jobs.core.contracts import polars_schema, reference_table
 from jobs.core.csv_tables import read_table
 from jobs.public.cells import Basis, Released
+from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import protect_tables
 from jobs.study import contribution, spam_volume
 from jobs.study.estimate.rows import typed_rows
@@ -25,7 +26,6 @@ CHANNEL, PERIOD, P_PCT = "EMAIL", "2026-Q4", 13.7
 COUNTRIES, RELEASES, LATE = (24, 48, 96, 193), 4, 4
 GIVEN = ("study.submission", "study.submission_quality", "study.questionnaire_answer")
 FILES = ("ref.operator_frame", "ref.denominator")
-NOT_HERE = ("study.investment", "study.investment_gap", "study.cost")
 
 
 def basis(release: str, countries: list[str], left_out: list[str]) -> Basis:
@@ -55,8 +55,8 @@ def basis(release: str, countries: list[str], left_out: list[str]) -> Basis:
     owned = contribution.with_owners(behind, tables[FILES[0]]).with_columns(is_waived=pl.lit(False))
     tables["study.spam_volume"] = typed_rows(rows, "study.spam_volume")
     tables["study.contribution"] = typed_rows(owned.to_dicts(), "study.contribution")
-    tables |= {name: pl.DataFrame(schema=polars_schema(name)) for name in NOT_HERE}
-    return Basis(release, tables)
+    empty = {each.source for each in map(public_contract, public_tables())} - set(tables)
+    return Basis(release, tables | {name: pl.DataFrame(schema=polars_schema(name)) for name in empty})
 
 
 def timed(study: Basis, earlier: list[Released]) -> tuple[float, Released]:

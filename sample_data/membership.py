@@ -25,6 +25,7 @@ from jobs.core.periods import count_days
 from jobs.costs.investment_assumptions import account_assumptions, central_values
 from jobs.stats.prevalence import Stratum, estimate_stratum
 from jobs.study.estimate.accounts import DOLLARS, Price, account_rows, rises_of
+from sample_data.forms import administration_answers
 
 FOLDER = Path(__file__).parent / "membership"
 SEED = 52
@@ -566,7 +567,7 @@ def write(folder: Path = FOLDER) -> None:
         "submission": with_package_waivers(submissions),
         "submission_route": routed,
         "submission_quality": audited,
-        "questionnaire_answer": with_waivers(answers),
+        "questionnaire_answer": [*with_waivers(answers), *public_answers()],
         "operator_frame": frame,
         "denominator": known,
         "price_level": levels,
@@ -728,6 +729,14 @@ def answer(respondent: str, country: str, period: str, indicator: str, value: st
         "waiver": "W0",
         "received_at": "2027-02-01T00:00:00Z",
     }
+
+
+def public_answers() -> list[dict[str, str]]:
+    """The answers of administrations."""
+    given = administration_answers(countries(), SEED)
+    return [
+        answer(who, country, YEAR, line, value) | {"role_code": "A"} for who, country, line, value in given
+    ]
 
 
 def holdings(people: Population, random: np.random.Generator) -> list[str]:

@@ -39,7 +39,7 @@ LAYERS = {
 }
 # The words of a contract's file.
 NEEDED = ("table", "description", "key", "fields")
-OPTIONAL = ("reads", "partition_by", "required", "checks", "merge", "meanings")
+OPTIONAL = ("reads", "questions", "partition_by", "required", "checks", "merge", "meanings")
 # How the values of two parts of a table become one; jobs/core/merge.py applies them.
 MERGES = ("sum", "min", "max", "first", "union", "sketch", "any", "all")
 
@@ -67,7 +67,8 @@ class Field:
 class Contract:
     """One table: a row is what `description` says; `key` is unique in it.
 
-    reads: the tables that its job takes. required: columns beside the key that are never null.
+    reads: the tables that its job takes. questions: the questions of the questionnaire whose answers it
+    takes; it sees no other answer. required: columns beside the key that are never null.
     checks: SQL conditions that hold in every row, by name. meanings: what columns hold in this table, where
     their description says less.
     """
@@ -77,6 +78,7 @@ class Contract:
     fields: tuple[Field, ...]
     key: tuple[str, ...]
     reads: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
     partition_by: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     checks: tuple[tuple[str, str], ...] = ()
@@ -143,6 +145,7 @@ def read_contract(table: str) -> Contract:
         fields=tuple(read_fields()[column] for column in raw["fields"]),
         key=tuple(raw["key"]),
         reads=tuple(each for given in raw.get("reads", ()) for each in expand_reads(given, table)),
+        questions=tuple(each for given in raw.get("questions", ()) for each in expand_questions(given)),
         partition_by=tuple(raw.get("partition_by", ())),
         required=tuple(raw.get("required", ())),
         checks=tuple(raw.get("checks", {}).items()),
@@ -159,6 +162,15 @@ def expand_reads(given: str, table: str) -> list[str]:
     return [
         f"bronze.{code}" for code, row in codelist_rows("format").items() if table in row["silver"].split()
     ]
+
+
+def expand_questions(given: str) -> list[str]:
+    """The questions that an entry of `questions` names: a reference table stands for those of its rows."""
+    if not given.startswith("ref."):
+        return [given]
+    rows = reference_rows(given.partition(".")[2])
+    codes = (row.get("question_code") or row["indicator_code"].partition(".")[0] for row in rows)
+    return list(dict.fromkeys(codes))
 
 
 def format_kind(name: str) -> str:

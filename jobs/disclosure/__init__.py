@@ -2,5 +2,5 @@
 
 Pure functions that import core alone. p of the p% rule is an argument everywhere, and stands in no message.
 
-Only public imports it.
+Only public and study import it.
 """

@@ -35,6 +35,7 @@ from typing import Any
 from jobs.core.contracts import SCHEMAS, Field, list_codes, polars_type, read_contract, read_fields, read_yaml
 from jobs.core.errors import ObservatoryError
 from jobs.core.series import Shape
+from jobs.disclosure import shares
 
 PUBLIC = SCHEMAS / "public"
 ROLES = ("dimension", "measure", "attribute")
@@ -47,13 +48,16 @@ CLASSES: Mapping[str, tuple[str, tuple[float, ...]]] = {
     "coverage_pct": ("coverage_class", (25, 50, 75, 90)),
     "holding_count": ("holdings_class", (3, 6, 11)),
     "silent_pct": ("silent_class", (10, 25, 50, 75)),
+    "chosen_pct": ("share_class", shares.EDGES),
+    "answered_count": ("answered_class", (shares.LEAST, 20, 50, 100)),
 }
 # Whatever a contract says, these do not leave as they are.
 NEVER = (
     "reported", "subscriptions", "coverage_pct", "respondent_count", "holding_count", "operator_count",
     "answer_count", "answer_pct", "audit_count", "audit_pct", "band_count", "day_pct", "bands_lowest",
     "bands_highest", "cv_pct", "per_subscription", "per_thousand_units", "respondent_id", "holding_id",
-    "contribution", "own_subscriptions", "is_waived",
+    "contribution", "own_subscriptions", "is_waived", "administration_count", "returned_count",
+    "answered_count", "chosen_count", "chosen_pct", "chosen_low_pct", "chosen_high_pct",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from jobs.attack.known import Finding
 from jobs.attack.search import attack_releases
 from jobs.core.areas import COUNTRY, REGION
 from jobs.core.areas import GROUP as GROUPED
+from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.public.cells import (
     CELL,
@@ -113,7 +114,9 @@ def protect_tables(
         )
         again = findings
     public = {about.table: with_earlier(made[name], about, earlier) for name, about in guarded.items()}
-    return Protected(public | unguarded_tables(basis, public, periods), pl.concat(held), as_frame(found))
+    return Protected(
+        public | unguarded_tables(basis, public, periods, earlier), pl.concat(held), as_frame(found)
+    )
 
 
 def to_drop(
@@ -167,15 +170,34 @@ def transform_rows(rows: pl.DataFrame, about: PublicContract, *beside: pl.DataFr
 
 
 def unguarded_tables(
-    basis: Basis, public: Mapping[str, pl.DataFrame], periods: Sequence[str]
+    basis: Basis, public: Mapping[str, pl.DataFrame], periods: Sequence[str], earlier: Sequence[Released]
 ) -> dict[str, pl.DataFrame]:
-    """The public tables that no respondent is behind, and those that take their figures from another one."""
+    """The public tables that the attack does not read: those that no respondent is behind, that take their
+    figures from another one, or whose source marks the rows that may leave."""
     found = {}
     for about in map(public_contract, public_tables()):
-        if about.protect is None:
-            rows = basis.tables[about.source].filter(pl.sql_expr(about.rows))
-            if about.beside is not None:
-                rows = rows.filter(pl.col("period_code").is_in(list(periods)))
-            beside = () if about.beside is None else (public[about.beside],)
-            found[about.table] = transform_rows(rows, about, *beside).sort(about.key)
+        if about.protect is not None:
+            continue
+        rows = basis.tables[about.source].filter(pl.sql_expr(about.rows))
+        # Published models have years of their own.
+        is_of_study = "period_code" in read_contract(about.source).partition_by
+        if is_of_study:
+            rows = rows.filter(pl.col("period_code").is_in(list(periods)))
+        beside = () if about.beside is None else (public[about.beside],)
+        made = transform_rows(rows, about, *beside)
+        if is_of_study and about.beside is None:
+            made = published_once(made, about, periods, earlier)
+        found[about.table] = made.sort(about.key)
     return found
+
+
+def published_once(
+    rows: pl.DataFrame, about: PublicContract, periods: Sequence[str], earlier: Sequence[Released]
+) -> pl.DataFrame:
+    """Rows, but of a period that was published before those of its first release: what changes would reveal
+    what a respondent gave that came late."""
+    for each in reversed(earlier):
+        before = each.public.get(about.table, rows.clear())
+        before = before.filter(pl.col("period_code").is_in(list(periods)))
+        rows = pl.concat([before, rows.join(before, on="period_code", how="anti")])
+    return rows

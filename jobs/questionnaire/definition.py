@@ -153,6 +153,11 @@ def form_for(role: str, core: bool = False) -> Form:
     return Form(tuple(each for each in all_questions() if role in each.who and (each.core or not core)))
 
 
+def list_options(question: Question) -> tuple[str, ...]:
+    """The codes that a question's answer is one of; none where it is a number, a text or a date."""
+    return tuple(load_definition()["lists"].get(question.options, ()))
+
+
 def parse_question(entry: dict[str, Any], section: str) -> Question:
     limits = load_definition()["limits"]
     indicators = tuple(expand_indicators(entry["id"], entry.get("by", [{}])))

@@ -320,7 +320,9 @@ def test_a_contract_in_other_words_is_an_error_that_names_the_right_ones(
     with pytest.raises(ObservatoryError, match="columns.yaml lacks fields and has an unknown word 'columns'"):
         read_contract("gold.columns")
     # Without this it is a table that a run computes and then cannot write.
-    with pytest.raises(ObservatoryError, match="unknown word 'partitions'; .* key, fields, reads, partition"):
+    with pytest.raises(
+        ObservatoryError, match="unknown word 'partitions'; .* key, fields, reads, questions, partition"
+    ):
         read_contract("gold.partitions")
     with pytest.raises(ObservatoryError, match="meant.yaml has a meaning of unitz, which its fields do not"):
         read_contract("gold.meant")

@@ -22,7 +22,11 @@ WORDS = ("study.", "public", "jobs.release")
 STUDY = frozenset(table for table in list_tables() if table.startswith("study."))
 # Which modules make public rows, by the call, and which write files of a release.
 MAKES_ROWS = {
-    "jobs.public.tables.coarsen_rows": {"jobs.public.cost", "jobs.public.investment_gap"},
+    "jobs.public.tables.coarsen_rows": {
+        "jobs.public.cost",
+        "jobs.public.investment_gap",
+        "jobs.public.policy",
+    },
     "jobs.public.gate.transform_rows": {"jobs.public.gate"},
     "jobs.public.gate.unguarded_tables": {"jobs.public.gate"},
     "jobs.public.gate.protect_tables": {"jobs.release.making"},

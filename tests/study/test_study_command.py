@@ -17,13 +17,11 @@ from jobs.cli.study_tables import estimates_table, format_interval
 from jobs.cli.study_volume import CORRECTED_HEADS, VOLUME_HEADS, corrected_tables, volume_tables
 from jobs.core.contracts import rows_frame
 from jobs.costs.drawing import draw_sentences
+from jobs.study.estimate import study_stage
 
 TABLE = "study.spam_volume"
 # What result_tables() prints of.
-STUDY = (
-    TABLE, "study.submission_quality", "study.investment", "study.investment_gap", "ref.investment_target",
-    "study.public_spending", "study.reconciliation", "study.mirror",
-)  # fmt: skip
+STUDY = (*study_stage.TABLES, "study.submission_quality", "ref.investment_target")
 
 
 def row(period: str, unit: str, estimate: int, respondents: int, answers: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import polars as pl
 from jobs.core.contracts import conform_frame, polars_schema, reference_table
 from jobs.core.periods import count_days, months_of
 from jobs.public.cells import Basis
+from jobs.public.contracts import public_contract, public_tables
 from jobs.study import contribution, spam_volume
 from jobs.study.estimate.rows import MEASURES, typed_rows
 from jobs.study.estimate.sample import Reference
@@ -140,9 +141,8 @@ def basis(small: Small, release: str) -> Basis:
     owned = owned.with_columns(is_waived=pl.col("respondent_id").is_in(sorted(waiving)))
     tables["study.spam_volume"] = typed_rows(volumes, "study.spam_volume")
     tables["study.contribution"] = typed_rows(owned.to_dicts(), "study.contribution")
-    for name in ("study.investment", "study.investment_gap", "study.cost"):
-        tables[name] = pl.DataFrame(schema=polars_schema(name))
-    return Basis(release, tables)
+    empty = {each.source for each in map(public_contract, public_tables())} - set(tables)
+    return Basis(release, tables | {name: pl.DataFrame(schema=polars_schema(name)) for name in empty})
 
 
 def answers(small: Small) -> pl.DataFrame:

@@ -66,6 +66,7 @@ TABLES = (
     "study.investment",
     "study.investment_gap",
     "study.public_spending",
+    "study.policy",
     "study.cost",
     "study.contribution",
     "study.finding",

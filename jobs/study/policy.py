@@ -1,0 +1,191 @@
+"""study.policy: how administrations answered the questions on policy, by group.
+
+Administrations are the contributors: what operators answer to the same questions is not counted here. The
+answers are a census of states with silent members, not a sample of a population: no rate is scaled up, and
+the two ends of the share of all administrations assume nothing of the silent ones.
+
+Groups overlap, and a share of 0 or 100% tells each member's answer. Rows that would tell one, alone or with
+others, are confidential (jobs.disclosure.shares); only classes of the others leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from jobs.core.areas import COUNTRY, classify_countries, list_areas, rows_on_day
+from jobs.core.contracts import polars_schema
+from jobs.core.periods import last_day
+from jobs.disclosure.shares import find_hidden
+from jobs.questionnaire.definition import Indicator, Question, all_questions, list_options
+from jobs.questionnaire.standing import question_code, standing_answers
+from jobs.questionnaire.texts import line_label, translate_key
+from jobs.study.estimate.rows import to_decimal
+
+TABLE = "study.policy"
+ADMINISTRATION = "A"
+# Answers that are numbers are told as these.
+NOTHING, SOME = "zero", "some"
+# What a line's answers are counted by; and the areas that have them.
+LINE = ["period_code", "indicator_code"]
+CELL = [*LINE, "area_code"]
+
+
+def transform(
+    questionnaire_answer: pl.DataFrame,
+    policy_question: pl.DataFrame,
+    country: pl.DataFrame,
+    country_group: pl.DataFrame,
+) -> pl.DataFrame:
+    """A row for each line that any administration answered, area and answer that the form offers."""
+    answers = coded_answers(questionnaire_answer, policy_question)
+    parts = [
+        count_period(str(period), rows, country, country_group)
+        for (period,), rows in sorted(answers.partition_by("period_code", as_dict=True).items())
+    ]
+    if not parts:
+        return pl.DataFrame(schema=polars_schema(TABLE))
+    counted = pl.concat(parts)
+    pillars = pillars_of(policy_question, sorted(set(counted["period_code"])))
+    answered = pl.col("answered_count")
+    share = pl.col("chosen_count") * 100 / pl.when(answered > 0).then(answered)
+    silent = pl.col("administration_count") - answered
+    of_all = 100 / pl.col("administration_count")
+    return counted.join(pillars, on=["period_code", "question_code"]).with_columns(
+        chosen_pct=to_decimal(share, 2),
+        chosen_low_pct=to_decimal(pl.col("chosen_count") * of_all, 2),
+        chosen_high_pct=to_decimal((pl.col("chosen_count") + silent) * of_all, 2),
+    )
+
+
+def coded_answers(questionnaire_answer: pl.DataFrame, policy_question: pl.DataFrame) -> pl.DataFrame:
+    """What administrations answered to the questions on policy, as it stands: a row for each period, line and
+    country. Of two respondents of a country the answer that was received last counts."""
+    asked = policy_question["question_code"].unique().to_list()
+    own = questionnaire_answer.filter(
+        (pl.col("role_code") == ADMINISTRATION) & question_code(pl.col("indicator_code")).is_in(asked)
+    )
+    standing = standing_answers(own).filter(pl.col("value").is_not_null())
+    of_country = standing.sort("received_at", "file_sha256", "respondent_id").unique(
+        [*LINE, "country_code"], keep="last", maintain_order=True
+    )
+    options = offered_answers()
+    number = pl.col("value").cast(pl.Float64, strict=False)
+    told = pl.when(number > 0).then(pl.lit(SOME)).otherwise(pl.lit(NOTHING))
+    code = pl.when(number.is_null()).then("value").otherwise(told)
+    return (
+        of_country.with_columns(answer_code=code)
+        .join(options.select("indicator_code", "answer_code").unique(), on=["indicator_code", "answer_code"])
+        .select(*LINE, "country_code", "answer_code")
+    )
+
+
+def offered_answers() -> pl.DataFrame:
+    """A row for each line of the form and answer that it offers, with its texts."""
+    rows = [
+        {
+            "question_code": question.id,
+            "indicator_code": line.code,
+            "channel_code": line.channel,
+            "part_code": line.part,
+            "answer_code": answer,
+            "indicator_text": text_of(question, line),
+        }
+        for question in all_questions()
+        for line in question.indicators
+        for answer in answers_of(question)
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def answers_of(question: Question) -> tuple[str, ...]:
+    """The answers that rows are told apart by."""
+    if question.kind == "number":
+        return (NOTHING, SOME)
+    return list_options(question)
+
+
+def text_of(question: Question, line: Indicator) -> str:
+    asked = translate_key("en", "question", question.id)
+    return f"{asked}: {line_label('en', line)}" if line.parts else asked
+
+
+def pillars_of(policy_question: pl.DataFrame, periods: Sequence[str]) -> pl.DataFrame:
+    """The pillar of each question on the last day of each period."""
+    return pl.concat(
+        rows_on_day(policy_question, last_day(period)).select(
+            "question_code", "pillar_code", period_code=pl.lit(period)
+        )
+        for period in periods
+    )
+
+
+def count_period(
+    period: str, answers: pl.DataFrame, country: pl.DataFrame, country_group: pl.DataFrame
+) -> pl.DataFrame:
+    """The counts of one period: a row for each line that was answered, area and answer."""
+    listed = list_areas(classify_countries(country, country_group, last_day(period)))
+    areas = [area for area in listed if area.kind != COUNTRY]
+    inside = pl.DataFrame(
+        [(area.code, area.kind, name) for area in areas for name in area.countries],
+        schema=["area_code", "area_kind_code", "country_code"],
+        orient="row",
+    )
+    placed = answers.join(inside, on="country_code")
+    returned = pl.col("returned_by").fill_null(0)
+    of_area = (
+        inside.group_by("area_code", "area_kind_code")
+        .agg(administration_count=pl.len().cast(pl.Int64))
+        .join(
+            placed.group_by("area_code").agg(returned_by=pl.col("country_code").n_unique().cast(pl.Int64)),
+            on="area_code",
+            how="left",
+        )
+        .with_columns(returned_count=returned)
+        .drop("returned_by")
+    )
+    answered = placed.group_by(*CELL).agg(answered_count=pl.len().cast(pl.Int64))
+    chosen = placed.group_by(*CELL, "answer_code").agg(chosen_count=pl.len().cast(pl.Int64))
+    return (
+        answers.select(*LINE)
+        .unique()
+        .join(offered_answers(), on="indicator_code")
+        .join(of_area, how="cross")
+        .join(answered, on=CELL, how="left")
+        .join(chosen, on=[*CELL, "answer_code"], how="left")
+        .with_columns(pl.col("answered_count", "chosen_count").fill_null(0))
+        .join(judge_rows(answers, inside), on=[*CELL, "answer_code"], how="left")
+        .with_columns(
+            conf_status_code=pl.when(pl.col("is_hidden").fill_null(True))
+            .then(pl.lit("C"))
+            .otherwise(pl.lit("N"))
+        )
+        .drop("is_hidden")
+    )
+
+
+def judge_rows(answers: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
+    """Whether each row's class would reveal an administration's answer: CELL, answer_code and is_hidden."""
+    codes = sorted(set(inside["area_code"]))
+    place = {code: at for at, code in enumerate(codes)}
+    # Countries that are in the same areas are one set.
+    of_country = inside.group_by("country_code").agg(areas=pl.col("area_code").sort()).sort("areas")
+    sets = of_country.select("areas").unique(maintain_order=True).with_row_index("set")
+    member = np.zeros((len(codes), sets.height), dtype=bool)
+    for at, areas in sets.rows():
+        member[[place[code] for code in areas], at] = True
+    in_set = dict(of_country.join(sets, on="areas").select("country_code", "set").rows())
+    rows: list[tuple[object, ...]] = []
+    offered = offered_answers().select("indicator_code", "answer_code")
+    known = answers.filter(pl.col("country_code").is_in(list(in_set)))
+    for (period, line), own in known.partition_by(LINE, as_dict=True, maintain_order=True).items():
+        at = np.array([in_set[name] for name in own["country_code"]])
+        answered = np.bincount(at, minlength=sets.height)
+        for code in offered.filter(pl.col("indicator_code") == line)["answer_code"]:
+            chosen = np.bincount(at[(own["answer_code"] == code).to_numpy()], minlength=sets.height)
+            hidden = find_hidden(member, chosen, answered).tolist()
+            rows += [(period, line, area, code, each) for area, each in zip(codes, hidden, strict=True)]
+    schema = {**dict.fromkeys((*CELL, "answer_code"), pl.String), "is_hidden": pl.Boolean}
+    return pl.DataFrame(rows, schema=schema, orient="row")
