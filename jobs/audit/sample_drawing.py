@@ -17,6 +17,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import rows_frame
 from jobs.core.counting_rules import CONTENT_SEEN, RECEIVED
 from jobs.core.errors import ObservatoryError
@@ -138,14 +139,11 @@ def select_population(message: pl.DataFrame, is_spam: pl.Expr, plan: Plan) -> pl
         & pl.col("direction_code").is_in(RECEIVED)
         & pl.col("stage_code").is_in(CONTENT_SEEN)
     )
-    call = (
-        pl.when(is_spam & (pl.col("outcome_code") == "tagged"))
-        .then(pl.lit("tagged"))
-        .when(is_spam)
-        .then(pl.lit("blocked"))
-        .when(is_spam.is_null())
-        .then(pl.lit("undecided"))
-        .otherwise(pl.lit("passed"))
+    call = choose_code(
+        tagged=is_spam & (pl.col("outcome_code") == "tagged"),
+        blocked=is_spam,
+        undecided=is_spam.is_null(),
+        otherwise="passed",
     )
     is_typed = pl.col("spam_type_code") != "UNK"
     typed = pl.when("is_typed").then(pl.lit("typed")).otherwise(pl.lit("untyped"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.errors import ObservatoryError
 
 WORLD = "WORLD"
@@ -59,12 +60,12 @@ def classify_countries(country: pl.DataFrame, country_group: pl.DataFrame, day: 
         .join(groups, on="country_code", how="left")
         .with_columns(held.fill_null([]))
         .with_columns(
-            pl.when(held.list.contains("LDC"))
-            .then(pl.lit("LDC"))
-            .when(held.list.contains("WB_HIGH") & (held.list.set_intersection(list(GROUPS)).list.len() == 0))
-            .then(pl.lit("DEVELOPED"))
-            .otherwise(pl.lit("DEVELOPING"))
-            .alias("development_code")
+            choose_code(
+                LDC=held.list.contains("LDC"),
+                DEVELOPED=held.list.contains("WB_HIGH")
+                & (held.list.set_intersection(list(GROUPS)).list.len() == 0),
+                otherwise="DEVELOPING",
+            ).alias("development_code")
         )
         .sort("country_code")
     )

@@ -172,9 +172,6 @@ TRANSMISSION: dict[str, Any] = {
     "join_quality": pl.String,  # exact, by_message_id, by_numbers, none: an SMS and its report, a call's rows
 }
 
-# What only logs of calls record.
-OF_CALLS = ("display_name", "user_agent", "verstat", "attestation", "origid", "talk_us")
-
 # One row per verdict of a filter on a message: what verdicts() gives.
 VERDICT: dict[str, Any] = {
     **PLACE,

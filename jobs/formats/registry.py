@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-import polars as pl
-
 from jobs import formats
 from jobs.formats.format import DocumentFormat, Format, LineFormat
 from jobs.formats.rspamd.times import ANY_STAMP
+from jobs.formats.shared.sampling import sample_lines
 
 
 def find_formats() -> dict[str, Format]:
@@ -71,8 +70,7 @@ def score_by_shape(shares: dict[str, float], sample: bytes) -> dict[str, float]:
     more they have."""
     if max(shares.values()) >= SURE_ENOUGH or not any(shares.values()):
         return shares
-    lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
-    lines = lines.filter(lines.str.strip_chars() != "")
+    lines = sample_lines(sample)
     if lines.str.contains(ANY_STAMP).sum() < MOSTLY_STAMPED * len(lines):
         return shares
     return {name: SURE_ENOUGH + (1 - SURE_ENOUGH) * share if share else 0.0 for name, share in shares.items()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.core.attributes import asked_attributes
+from jobs.core.codes import choose_code
 from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.gold import correcting
 from jobs.gold.correcting import ADDED, AUDITED, DISTANCES, END, SUMS, TOLD
@@ -153,16 +154,11 @@ def add_ends(rows: pl.DataFrame, changed: dict[str, pl.Expr]) -> pl.DataFrame:
 def correction_code(told: list[str]) -> pl.Expr:
     """How far an audit or a test corrects a row, or why none does."""
     audited, seen = pl.col("audited_units"), pl.col("seen_units")
-    return (
-        pl.when(~pl.col("definition_code").is_in(told))
-        .then(pl.lit("labels_silent"))
-        .when(seen == 0)
-        .then(pl.lit("no_content"))
-        .when(pl.col("quality_method_code").is_null())
-        .then(pl.lit("no_audit"))
-        .when(audited == 0)
-        .then(pl.lit("no_share"))
-        .when(audited < seen)
-        .then(pl.lit("part"))
-        .otherwise(pl.lit("whole"))
+    return choose_code(
+        labels_silent=~pl.col("definition_code").is_in(told),
+        no_content=seen == 0,
+        no_audit=pl.col("quality_method_code").is_null(),
+        no_share=audited == 0,
+        part=audited < seen,
+        otherwise="whole",
     )

@@ -6,7 +6,6 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from jobs.core.lines import frame_lines
-from jobs.formats import Source as LogSource
 from jobs.formats.registry import (
     DOCUMENTS,
     FORMATS,
@@ -17,6 +16,7 @@ from jobs.formats.registry import (
     hosts_of,
     recognise_format,
 )
+from jobs.formats.shared.sampling import ANY_SOURCE
 from jobs.settings.operator import Source
 
 # So many files of a source that do not look like its format are held against all others.
@@ -81,8 +81,7 @@ def check_named(kind: str, block: bytes) -> None:
         return
     # Filters that ignore the server's lines may be named for its log: then they count no mail.
     lines = frame_lines(block[:LOOKED_AT], 0).select("offset", "line").lazy()
-    source = LogSource("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC))
-    code = FORMATS[kind].parse(lines, source).select("line_code").collect().to_series()
+    code = FORMATS[kind].parse(lines, ANY_SOURCE).select("line_code").collect().to_series()
     if (code == "quarantined").sum() * 20 > len(code):
         raise OtherLog(host, kind)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.matching import Matcher, by_distinct, match_lists, split_places
 from jobs.protect.rules import (
     ACTION,
@@ -154,12 +155,11 @@ def find_acting_rules(
     unnamed = pl.col("place").is_null() & pl.col("is_refusal")
     return named.select(
         "__row",
-        pl.when(unnamed & pl.col("is_expired"))
-        .then(pl.lit("DELIVERY_FAILURE"))
-        .when(unnamed)
-        .then(pl.lit("UNKNOWN"))
-        .otherwise("countermeasure_code")
-        .alias("countermeasure_code"),
+        choose_code(
+            DELIVERY_FAILURE=unnamed & pl.col("is_expired"),
+            UNKNOWN=unnamed,
+            otherwise=pl.col("countermeasure_code"),
+        ).alias("countermeasure_code"),
         "x1231_strategy_code",
         pl.when(unnamed & pl.col("is_expired")).then(False).otherwise("is_antispam").alias("is_antispam"),
         "rule_id",

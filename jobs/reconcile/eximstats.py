@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.errors import ObservatoryError
 from jobs.reconcile.counts import Figures
 
@@ -68,15 +69,11 @@ def read_lines(lines: pl.DataFrame) -> pl.DataFrame:
     flag = said.str.extract(r"^(<=|=>|->|>>|\*\*|==|\*>|SA)")
     is_reject = flag.is_null() & said.str.contains(r"rejected|refused|dropped")
     is_for_now = said.str.contains(r"temporarily (?:rejected|refused connection)")
-    kind = (
-        pl.when(flag == "<=")
-        .then(pl.lit("received"))
-        .when(flag.is_in(["=>", "->"]))
-        .then(pl.lit("delivered"))
-        .when(is_reject & is_for_now)
-        .then(pl.lit("temp_rejected"))
-        .when(is_reject)
-        .then(pl.lit("rejected"))
+    kind = choose_code(
+        received=flag == "<=",
+        delivered=flag.is_in(["=>", "->"]),
+        temp_rejected=is_reject & is_for_now,
+        rejected=is_reject,
     )
     is_outgoing = pl.col("queue_id").is_not_null() & said.str.contains(
         r"^(?:H=\S+ )?\[.*\].* Connection refused"

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.errors import ObservatoryError
 from jobs.reconcile.counts import Figures
 
@@ -110,15 +111,11 @@ def read_lines(lines: pl.DataFrame) -> pl.DataFrame:
     at, service, queue_id = pl.col("rest"), pl.col("service"), pl.col("queue_id")
     status = at.str.extract(DELIVERY)
     is_forwarded = at.str.contains("forwarded as ", literal=True)
-    of_delivery = (
-        pl.when((status == "sent") & is_forwarded)
-        .then(pl.lit("forwarded"))
-        .when(status == "sent")
-        .then(pl.lit("delivered"))
-        .when(status == "deferred")
-        .then(pl.lit("deferral"))
-        .when(status == "bounced")
-        .then(pl.lit("bounced"))
+    of_delivery = choose_code(
+        forwarded=(status == "sent") & is_forwarded,
+        delivered=status == "sent",
+        deferral=status == "deferred",
+        bounced=status == "bounced",
     )
     of_cleanup = (
         pl.when(service == "cleanup").then(at.str.extract(CLEANUP)).replace_strict(KINDS, default=None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import polars_schema, read_contract
 from jobs.explain.assembled import assemble_groups
 from jobs.explain.search import with_message_hash
@@ -180,16 +181,11 @@ def place_units(sent: pl.DataFrame, units: pl.DataFrame, links: pl.DataFrame) ->
 
 def fate_code() -> pl.Expr:
     """What became of a transmission: counted, or why it is not."""
-    return (
-        pl.when(pl.col("entry_code").is_in(hops.NOT_COUNTED).fill_null(False))
-        .then(pl.lit("own"))
-        .when(pl.col("unit_outcome").is_not_null())
-        .then(pl.lit("counted"))
-        .when(pl.col("depth") > 0)
-        .then(pl.lit("alias"))
-        .when(pl.col("is_message").fill_null(False))
-        .then(pl.lit("named"))
-        .when(refusals.IS_TEMPORARY)
-        .then(pl.lit("followed"))
-        .otherwise(pl.lit("none"))
+    return choose_code(
+        own=pl.col("entry_code").is_in(hops.NOT_COUNTED).fill_null(False),
+        counted=pl.col("unit_outcome").is_not_null(),
+        alias=pl.col("depth") > 0,
+        named=pl.col("is_message").fill_null(False),
+        followed=refusals.IS_TEMPORARY,
+        otherwise="none",
     )

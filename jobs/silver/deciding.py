@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats import PRECEDENCE
 from jobs.protect.shapes import VERIFIED
 from jobs.silver.keys import digest_rows
@@ -163,14 +164,8 @@ def best_signature() -> tuple[pl.Expr, pl.Expr]:
 def decide_direction() -> pl.Expr:
     """Inbound, outbound, internal or transit, by whose client and whose recipient it is."""
     own_client, own_recipient = pl.col("is_own_client"), pl.col("is_own_recipient")
-    return (
-        pl.when(own_client & own_recipient)
-        .then(pl.lit("internal"))
-        .when(own_client)
-        .then(pl.lit("outbound"))
-        .when(own_recipient)
-        .then(pl.lit("inbound"))
-        .otherwise(pl.lit("transit"))
+    return choose_code(
+        internal=own_client & own_recipient, outbound=own_client, inbound=own_recipient, otherwise="transit"
     )
 
 

@@ -21,15 +21,16 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import Source
 from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, line_code, none_if_empty, place_of_queue, typed_columns
+from jobs.formats.shared.sampling import share_of_lines
 from jobs.formats.shared.verdicts import (
     as_verdicts,
     in_mail_log,
     one_row_per_line,
-    share_of_lines,
     to_finite,
     to_microseconds,
     to_whole,
@@ -120,12 +121,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(_whole=pl.when(~pl.col("_is_rest") & ~pl.col("_is_cut")).then("_text"))
     )
     events = with_fields(events, "_whole").with_columns(
-        event_code=pl.when("_is_rest")
-        .then(pl.lit("rest"))
-        .when("_is_cut")
-        .then(pl.lit("begin"))
-        .when(pl.col("action").is_not_null())
-        .then(pl.lit("verdict"))
+        event_code=choose_code(rest="_is_rest", begin="_is_cut", verdict=pl.col("action").is_not_null())
     )
     # Without an envelope, `body` is the whole line.
     is_stray = (pl.col("reason_code") == "bad_timestamp") & pl.col("line").str.contains(
@@ -134,12 +130,11 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     is_head = pl.col("_text").str.contains(r"^(?:Passed|Blocked) (?:" + _CATEGORIES + ")(?:[-, ({]|$)")
     is_own = pl.col("event_code").is_not_null()
     events = events.with_columns(
-        reason_code=pl.when((is_own & pl.col("first_at").is_null()) | is_stray)
-        .then(pl.lit("bad_timestamp"))
-        .when(~is_own & is_head & pl.col("_text").str.contains(", Hits: ", literal=True))
-        .then(pl.lit("bad_field"))
-        .when(~is_own & is_head)
-        .then(pl.lit("truncated")),
+        reason_code=choose_code(
+            bad_timestamp=(is_own & pl.col("first_at").is_null()) | is_stray,
+            bad_field=~is_own & is_head & pl.col("_text").str.contains(", Hits: ", literal=True),
+            truncated=~is_own & is_head,
+        ),
     ).with_columns(
         line_code=line_code(is_own),
         piece_text=pl.when(pl.col("event_code").is_in(["begin", "rest"])).then("_text"),

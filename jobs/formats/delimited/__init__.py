@@ -18,6 +18,7 @@ import datetime as dt
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import LINES, Source
 from jobs.formats.delimited.draft import draft_profile
@@ -37,7 +38,7 @@ from jobs.formats.delimited.read import (
 )
 from jobs.formats.delimited.splitting import split_lines
 from jobs.formats.format import LineFormat, Profiles
-from jobs.formats.shared.fields import as_assembled, of_records, place_of_event, typed_columns
+from jobs.formats.shared.fields import as_assembled, as_parsed, place_of_event, typed_columns
 
 NAME = "delimited"
 # As of SMS: up to three days in the SMSC, and a report after that.
@@ -126,31 +127,21 @@ def _type_fields(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.La
         .when(pl.any_horizontal(pl.col("_rule") == QUARANTINED, *unreadable))
         .then(pl.lit("bad_field"))
     )
-    line_code = (
-        pl.when(pl.col("_is_ignored") | ((pl.col("_rule") == NO_RULE) & pl.col("_reason").is_null()))
-        .then(pl.lit("ignored"))
-        .when(pl.col("_why").is_not_null())
-        .then(pl.lit("quarantined"))
-        .otherwise(pl.lit("record"))
+    line_code = choose_code(
+        ignored=pl.col("_is_ignored") | ((pl.col("_rule") == NO_RULE) & pl.col("_reason").is_null()),
+        quarantined=pl.col("_why").is_not_null(),
+        otherwise="record",
     )
     given = {*read, *_DECIDED, "entry_code", "profile_name", "channel_code", "message_key", "part_key"}
-    return (
-        table.with_columns(_why=reason)
-        .with_columns(
-            *(pl.lit(None, dtype=BRONZE[name]).alias(name) for name in _TYPED if name not in given),
-            line_code=line_code,
-            profile_name=pl.lit(profile.name),
-            channel_code=pl.lit(profile.channel),
-            message_key=join_key(profile.message_key),
-            part_key=join_key(profile.part_key),
-        )
-        .select(
-            "offset",
-            "line_code",
-            pl.when(pl.col("line_code") == "quarantined").then("_why").alias("reason_code"),
-            *of_records(_TYPED),
-        )
+    parsed = table.with_columns(_why=reason).with_columns(
+        *(pl.lit(None, dtype=BRONZE[name]).alias(name) for name in _TYPED if name not in given),
+        line_code=line_code,
+        profile_name=pl.lit(profile.name),
+        channel_code=pl.lit(profile.channel),
+        message_key=join_key(profile.message_key),
+        part_key=join_key(profile.part_key),
     )
+    return as_parsed(parsed, pl.col("_why"), _TYPED)
 
 
 def _blank_fields(profile: Profile) -> list[pl.Expr]:

@@ -6,17 +6,15 @@ import datetime as dt
 
 import polars as pl
 
-from jobs.formats import OF_CALLS, TRANSMISSION
+from jobs.core.codes import choose_code
+from jobs.formats import TRANSMISSION
+from jobs.formats.shared.fields import fill_rows
 
 # Message ids come round: rows of one key further apart than this are of two messages.
 MESSAGE_WITHIN = dt.timedelta(days=4)
 # The outcome of a message in parts is that of its worst part: without it, the message cannot be read.
 _SEVERITY = ["delivered", "tagged", "queued", "deferred", "expired", "bounced"]
 _SEVERITY += ["quarantined", "discarded", "rejected"]
-# What no delimited log records.
-_ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "helo", "dsn_code"]
-_ABSENT += ["log_text", "dnsbl_zone", "dnsbl_code"]
-_ABSENT += ["subject", *(name for name in OF_CALLS if name != "display_name")]
 _OWN_USERS = ["box", "submission"]
 
 _SAME = ["operator_id", "source_id", "profile_name", "message_key"]
@@ -37,20 +35,15 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
         join_quality=pl.lit("none"),
     )
     folded = _fold_parts(_fold_tries(rows.filter(pl.col("message_key").is_not_null())))
-    columns = [name for name in TRANSMISSION if name not in (*_ABSENT, *_FIXED)]
-    return (
-        pl.concat([alone.select(columns), folded.select(columns)])
-        .with_columns(*(pl.lit(None, dtype=TRANSMISSION[name]).alias(name) for name in _ABSENT), **_FIXED)
-        .select(*TRANSMISSION)
+    columns = [name for name in folded.collect_schema().names() if name in TRANSMISSION]
+    return fill_rows(
+        pl.concat([alone.select(columns), folded.select(columns)]),
+        TRANSMISSION,
+        format_code=pl.lit("delimited"),
+        is_handoff=pl.lit(False),
+        is_authenticated=pl.col("entry_code").is_in(_OWN_USERS),
+        is_partial=pl.lit(False),
     )
-
-
-_FIXED = {
-    "format_code": pl.lit("delimited"),
-    "is_handoff": pl.lit(False),
-    "is_authenticated": pl.col("entry_code").is_in(_OWN_USERS),
-    "is_partial": pl.lit(False),
-}
 
 
 def _fold_tries(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -111,9 +104,9 @@ def _fold_parts(parts: pl.LazyFrame) -> pl.LazyFrame:
             _segments=pl.when(pl.col("segment_count").count() > 0).then(pl.col("segment_count").sum()),
             _parts=pl.when(pl.col("part_key").is_not_null().any()).then(pl.len()),
             try_count=pl.col("try_count").max(),
-            join_quality=pl.when((pl.len() > 1) | (pl.col("join_quality") == "exact").any())
-            .then(pl.lit("exact"))
-            .otherwise(pl.lit("none")),
+            join_quality=choose_code(
+                exact=(pl.len() > 1) | (pl.col("join_quality") == "exact").any(), otherwise="none"
+            ),
         )
         .with_columns(
             segment_count=pl.max_horizontal("_segments", "_parts").cast(pl.Int32),

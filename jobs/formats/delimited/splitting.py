@@ -12,6 +12,8 @@ import re
 
 import polars as pl
 
+from jobs.core.codes import choose_code
+
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -54,11 +56,9 @@ def _line_checks(columns: int, delimiter: str, quote: str, extra: bool) -> tuple
         quoted = pl.when(is_quoted).then(line)
         sign, end = re.escape(quote), re.escape(delimiter)
         field = f"(?:{sign}(?:[^{sign}]|{sign}{sign})*{sign}|[^{end}{sign}]*)"
-        wrong = (
-            pl.when(quoted.str.count_matches(quote, literal=True) % 2 == 1)
-            .then(pl.lit("truncated"))
-            .when(~quoted.str.contains(f"^{field}(?:{end}{field})*$"))
-            .then(pl.lit("bad_field"))
+        wrong = choose_code(
+            truncated=quoted.str.count_matches(quote, literal=True) % 2 == 1,
+            bad_field=~quoted.str.contains(f"^{field}(?:{end}{field})*$"),
         )
         bare = pl.when(is_quoted).then(quoted.str.replace_all(f"{sign}[^{sign}]*{sign}", "")).otherwise(line)
     found = bare.str.count_matches(delimiter, literal=True).cast(pl.Int64) + 1

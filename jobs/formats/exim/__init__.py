@@ -15,12 +15,12 @@ where a file was cut; offset_from_ids() tells whoever configures the source.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.exim import lines as read
 from jobs.formats.exim import refusals as refused
@@ -30,6 +30,7 @@ from jobs.formats.exim.times import ID, offset_from_ids
 from jobs.formats.exim.transmission import transmissions
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.shared.fields import typed_columns
+from jobs.formats.shared.sampling import ANY_SOURCE
 from jobs.formats.shared.syslog import COMPANIONS, split_envelope
 from jobs.formats.shared.syslog_times import to_utc
 
@@ -101,7 +102,7 @@ def sniff(sample: bytes) -> float:
     Other programs stamp their lines the same, so that a message id or Exim's own words decide.
     """
     lines = pl.Series("line", sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
-    frame = _open_lines(lines, Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC)))
+    frame = _open_lines(lines, ANY_SOURCE)
     stamped = frame["at"].is_not_null() | lines.str.contains(_SYSLOG_STAMP)
     is_sure = frame["queue_id"].is_not_null() | frame["text"].str.contains(_SURE_WORDS)
     own = frame["at"].is_not_null() & is_sure & ~frame["is_other"]
@@ -351,13 +352,10 @@ def _read_events(opened: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 def _read_states(rest: pl.DataFrame) -> pl.DataFrame:
     """What became of a message as a whole: completed, frozen by an ACL, or given up while frozen."""
     text = pl.col("text")
-    state = (
-        pl.when(text.str.contains("^Completed(?: |$)"))
-        .then(pl.lit("completed"))
-        .when(text.str.starts_with("no immediate delivery: frozen by "))
-        .then(pl.lit("frozen"))
-        .when(text.str.starts_with("cancelled by timeout_frozen_after"))
-        .then(pl.lit("cancelled"))
+    state = choose_code(
+        completed=text.str.contains("^Completed(?: |$)"),
+        frozen=text.str.starts_with("no immediate delivery: frozen by "),
+        cancelled=text.str.starts_with("cancelled by timeout_frozen_after"),
     )
     return rest.select("row", state.alias("event_code")).filter(pl.col("event_code").is_not_null())
 

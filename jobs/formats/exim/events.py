@@ -15,6 +15,7 @@ from jobs.core.contracts import bronze_columns
 from jobs.formats import PLACE, VERDICT
 from jobs.formats.exim.headers import with_open
 from jobs.formats.exim.times import zone_error
+from jobs.formats.shared.fields import fill_rows
 
 # Exim's default retry rule gives up after four days, bounces are frozen and dropped after seven.
 LOOKBACK_DAYS = 8
@@ -42,18 +43,14 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per verdict that SA-Exim, or an ACL in its manner, logged."""
     said = in_order(bronze.filter(pl.col("event_code") == "verdict").collect())
-    return (
-        said.lazy()
-        .with_columns(
-            format_code=pl.lit("exim"),
-            engine_code=pl.lit("spamassassin"),
-            verdict_at=pl.col("first_at") - zone_error(pl.col("first_at"), pl.col("queue_id")),
-            is_spam=pl.col("score") >= pl.col("required_score"),
-            symbols=pl.lit([], pl.List(pl.String)),
-            digest=pl.lit(None),
-            fuzzy=pl.lit(None),
-        )
-        .select(pl.col(name).cast(kind) for name, kind in VERDICT.items())
+    return fill_rows(
+        said.lazy(),
+        VERDICT,
+        format_code=pl.lit("exim"),
+        engine_code=pl.lit("spamassassin"),
+        verdict_at=pl.col("first_at") - zone_error(pl.col("first_at"), pl.col("queue_id")),
+        is_spam=pl.col("score") >= pl.col("required_score"),
+        symbols=pl.lit([], pl.List(pl.String)),
     )
 
 

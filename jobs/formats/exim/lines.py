@@ -13,6 +13,7 @@ import re
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats.shared.fields import extract_groups
 
 # A quoted part, and text in which quoted parts count as one.
@@ -175,10 +176,7 @@ def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("delivery").alias("event_code"),
-        pl.when(dropped | (flag == "*>"))
-        .then(pl.lit("discarded"))
-        .otherwise(pl.lit("sent"))
-        .alias("status_code"),
+        choose_code(discarded=dropped | (flag == "*>"), otherwise="sent").alias("status_code"),
         pl.when(~by_acl).then(address).alias("recipient"),
         pl.when(~by_acl).then(top).alias("original_recipient"),
         way["transport"].alias("transport"),
@@ -221,14 +219,9 @@ def read_failures(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("delivery").alias("event_code"),
-        pl.when(is_failed & given_up)
-        .then(pl.lit("expired"))
-        .when(is_failed)
-        .then(pl.lit("bounced"))
-        .when(untried)
-        .then(pl.lit("waiting"))
-        .otherwise(pl.lit("deferred"))
-        .alias("status_code"),
+        choose_code(
+            expired=is_failed & given_up, bounced=is_failed, waiting=untried, otherwise="deferred"
+        ).alias("status_code"),
         address.alias("recipient"),
         top.alias("original_recipient"),
         way["transport"].alias("transport"),

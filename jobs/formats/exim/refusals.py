@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats.exim.lines import ACCOUNT, AUTHENTICATED, HOST, QUOTED, reply_codes, strip_brackets
 from jobs.formats.shared.fields import extract_groups
 
@@ -78,12 +79,7 @@ def _read_client(where: pl.Series) -> list[pl.Series]:
 
 def _refusal_status(soft: pl.Series) -> pl.Expr:
     """The status of a refusal; temporary where the line says so."""
-    return (
-        pl.when(soft.is_not_null())
-        .then(pl.lit("temporarily"))
-        .otherwise(pl.lit("rejected"))
-        .alias("status_code")
-    )
+    return choose_code(temporarily=soft.is_not_null(), otherwise="rejected").alias("status_code")
 
 
 def read_refusals(some: pl.DataFrame) -> pl.DataFrame:
@@ -177,16 +173,10 @@ def read_closed_doors(some: pl.DataFrame) -> pl.DataFrame:
         "row",
         pl.lit("refusal").alias("event_code"),
         # Exim answers 421 where it is busy, 554 where it does not want the host.
-        pl.when(busy & (start != "smtp"))
-        .then(pl.lit("temporarily"))
-        .otherwise(pl.lit("rejected"))
-        .alias("status_code"),
-        pl.when(start == "smtp")
-        .then(pl.lit("command"))
-        .when(start.is_in(["over", "ridi"]))
-        .then(pl.lit("DATA"))
-        .otherwise(pl.lit("connection"))
-        .alias("step_code"),
+        choose_code(temporarily=busy & (start != "smtp"), otherwise="rejected").alias("status_code"),
+        choose_code(
+            command=start == "smtp", DATA=start.is_in(["over", "ridi"]), otherwise="connection"
+        ).alias("step_code"),
         *_read_client(where.set(~where.str.contains("[", literal=True), None)),
         reason.alias("reply_text"),
         pl.col("text").alias("log_text"),
@@ -205,10 +195,9 @@ def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
-        pl.when(is_scanner | many["soft"].is_not_null())
-        .then(pl.lit("temporarily"))
-        .otherwise(pl.lit("rejected"))
-        .alias("status_code"),
+        choose_code(temporarily=is_scanner | many["soft"].is_not_null(), otherwise="rejected").alias(
+            "status_code"
+        ),
         pl.when(is_scanner)
         .then(pl.lit("by local_scan()"))
         .when(is_sender)

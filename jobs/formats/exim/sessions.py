@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
+
 # What a client goes on with in one session, in seconds: as separated by its process or port (Exim's own limit
 # between commands is five minutes), or by its address alone.
 _GAP = pl.duration(minutes=5)
@@ -58,32 +60,23 @@ def of_sessions(events: pl.DataFrame) -> pl.DataFrame:
         pl.col("is_authenticated").any(),
         pl.col("status_code", "step_code", *REFUSAL).last(),
     )
-    outcome = (
-        pl.when(pl.col("status_code") == "discarded")
-        .then(pl.lit("discarded"))
-        .when(is_later())
-        .then(pl.lit("deferred"))
-        .otherwise(pl.lit("rejected"))
+    outcome = choose_code(
+        discarded=pl.col("status_code") == "discarded", deferred=is_later(), otherwise="rejected"
     )
-    stage = (
-        pl.when(pl.col("step_code") == "connection")
-        .then(pl.lit("connect"))
-        .when(
-            pl.col("step_code").is_in(["DATA"])
-            | pl.col("step_code").str.contains("DATA|MIME|DKIM|SMTP|local_scan|^from$")
-        )
-        .then(pl.lit("content"))
-        .otherwise(pl.lit("envelope"))
+    stage = choose_code(
+        connect=pl.col("step_code") == "connection",
+        content=pl.col("step_code").is_in(["DATA"])
+        | pl.col("step_code").str.contains("DATA|MIME|DKIM|SMTP|local_scan|^from$"),
+        otherwise="envelope",
     )
     is_discarded = pl.col("status_code") == "discarded"
     return rows.with_columns(
         outcome.alias("outcome_code"),
         stage.alias("stage_code"),
         pl.when(is_discarded).then(pl.lit("recipient")).otherwise(pl.lit("attempt")).alias("grain_code"),
-        pl.when(pl.col("is_authenticated").fill_null(False))
-        .then(pl.lit("submission"))
-        .otherwise(pl.lit("smtp"))
-        .alias("entry_code"),
+        choose_code(submission=pl.col("is_authenticated").fill_null(False), otherwise="smtp").alias(
+            "entry_code"
+        ),
         pl.concat_str(
             pl.col("host").fill_null(""),
             pl.col("client_ip").fill_null(""),

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats import PRECEDENCE
 from jobs.formats.exim.events import in_order
 from jobs.formats.exim.headers import MORE, is_cut, settle
@@ -138,18 +139,12 @@ def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
     )
     moved = zone_error(pl.col("came_at"), pl.col("queue_id")).fill_null(pl.duration())
     protocol = pl.col("protocol").fill_null("")
-    entry = (
-        pl.when((pl.col("sender") == "") & pl.col("linked_queue_id").is_not_null())
-        .then(pl.lit("dsn"))
-        .when(
-            pl.col("client_ip").is_null()
-            & (pl.col("has_arrival") | pl.col("refused_step_code").str.contains("non-SMTP"))
-        )
-        .then(pl.lit("pickup"))
-        .when(pl.col("is_authenticated").fill_null(False) | pl.col("own_port").is_in(["465", "587"]))
-        .then(pl.lit("submission"))
-        .when(pl.col("client_ip").is_not_null() | (protocol != "") | pl.col("has_refused"))
-        .then(pl.lit("smtp"))
+    entry = choose_code(
+        dsn=(pl.col("sender") == "") & pl.col("linked_queue_id").is_not_null(),
+        pickup=pl.col("client_ip").is_null()
+        & (pl.col("has_arrival") | pl.col("refused_step_code").str.contains("non-SMTP")),
+        submission=pl.col("is_authenticated").fill_null(False) | pl.col("own_port").is_in(["465", "587"]),
+        smtp=pl.col("client_ip").is_not_null() | (protocol != "") | pl.col("has_refused"),
     )
     by_rcpt = pl.col("dropped_reply_text").str.contains(r"^\((?:RCPT|MAIL) ACL ")
     return files.with_row_index("file").with_columns(
@@ -196,10 +191,7 @@ def _refused_messages(files: pl.DataFrame) -> pl.DataFrame:
     files = files.filter(pl.col("refused_status_code").is_not_null())
     return files.with_columns(
         pl.lit("content").alias("stage_code"),
-        pl.when(is_later("refused_"))
-        .then(pl.lit("deferred"))
-        .otherwise(pl.lit("rejected"))
-        .alias("outcome_code"),
+        choose_code(deferred=is_later("refused_"), otherwise="rejected").alias("outcome_code"),
     )
 
 
@@ -261,14 +253,11 @@ def _gather_deliveries(events: pl.DataFrame) -> pl.DataFrame:
     cancelled = events.filter(pl.col("event_code") == "cancelled").select("file").unique()
     last = last.join(cancelled.with_columns(is_cancelled=True), on="file", how="left")
     state = pl.col("status_code")
-    outcome = (
-        pl.when(state == "sent")
-        .then(pl.lit("delivered"))
-        .when(state.is_in(["deferred", "waiting"]) & pl.col("is_cancelled").fill_null(False))
-        .then(pl.lit("expired"))
-        .when(state == "waiting")
-        .then(pl.lit("deferred"))
-        .otherwise(state)
+    outcome = choose_code(
+        delivered=state == "sent",
+        expired=state.is_in(["deferred", "waiting"]) & pl.col("is_cancelled").fill_null(False),
+        deferred=state == "waiting",
+        otherwise=state,
     )
     relay, reply = pl.col("relay").fill_null(""), pl.col("reply_text").fill_null("")
     own_id = reply.str.extract_groups(_OWN_ID).struct

@@ -33,14 +33,16 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import PLACE, Source
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.jasmin.join import UNSENT
 from jobs.formats.jasmin.join import transmissions as transmissions
 from jobs.formats.jasmin.python_repr import CONTENT, decode_contents, unquote_repr
-from jobs.formats.shared.fields import clock_to_utc, none_if_empty, of_records, place_of_event, typed_columns
+from jobs.formats.shared.fields import as_parsed, clock_to_utc, none_if_empty, place_of_event, typed_columns
 from jobs.formats.shared.mobile import count_segments, normalise_number
+from jobs.formats.shared.sampling import sample_lines, share_of
 
 NAME = "jasmin"
 # An SMSC holds a message for up to three days, and its DLR comes after that.
@@ -87,11 +89,10 @@ _HIDDEN = r"^\*\* (\d+) byte content \*\*$"
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's lines that Jasmin wrote, if any of them is about an SMS or DLR; else 0."""
-    lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
-    lines = lines.filter(lines.str.strip_chars() != "")
+    lines = sample_lines(sample)
     if not lines.str.contains(_EVENT).any():
         return 0.0
-    return int(lines.str.contains(_STAMP).sum()) / len(lines)
+    return share_of(lines.str.contains(_STAMP), lines)
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
@@ -140,17 +141,16 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         )
     )
     is_record = pl.col("_fits") & pl.col("first_at").is_not_null()
-    line_code = (
-        pl.when(is_record)
-        .then(pl.lit("record"))
-        .when(pl.col("event").is_not_null() | ~pl.col("_line").str.contains(_STAMP))
-        .then(pl.lit("quarantined"))
-        .otherwise(pl.lit("ignored"))
+    line_code = choose_code(
+        record=is_record,
+        quarantined=pl.col("event").is_not_null() | ~pl.col("_line").str.contains(_STAMP),
+        otherwise="ignored",
     )
     line_code = pl.when(pl.col("_line").str.strip_chars() == "").then(pl.lit("ignored")).otherwise(line_code)
     octets = pl.coalesce(pl.col("_octets").struct.field("octets"), "_hidden")
     is_wide = pl.col("_octets").struct.field("is_wide").fill_null(False)
-    return frame.with_columns(
+    reason = choose_code(bad_field=pl.col("first_at").is_not_null(), otherwise="bad_timestamp")
+    parsed = frame.with_columns(
         event_code=_event_code(),
         smsc=none_if_empty(
             pl.coalesce(pl.col("_head").struct.field("smsc"), _rest_field("down"), _rest_field("by"))
@@ -180,18 +180,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         message_bytes=octets,
         segment_count=pl.when(pl.col("event") != "DLR").then(count_segments(octets, ~is_wide)),
         line_code=line_code,
-    ).select(
-        "offset",
-        "line_code",
-        pl.when(pl.col("line_code") == "quarantined")
-        .then(
-            pl.when(pl.col("first_at").is_not_null())
-            .then(pl.lit("bad_field"))
-            .otherwise(pl.lit("bad_timestamp"))
-        )
-        .alias("reason_code"),
-        *of_records(_TYPED),
     )
+    return as_parsed(parsed, reason, _TYPED)
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
@@ -247,22 +237,15 @@ def _rest_field(name: str) -> pl.Expr:
 
 def _event_code() -> pl.Expr:
     is_error = _sms_field("status").str.starts_with("ERROR/")
-    return (
-        pl.when(pl.coalesce(_rest_field("expired"), _rest_field("aged")).is_not_null())
-        .then(pl.lit("expired"))
-        .when(_rest_field("stamp").is_not_null())
-        .then(pl.lit("dropped"))
-        .when(pl.col("event") == "DLR")
-        .then(pl.lit("report"))
-        .when((pl.col("event") == "SMS-MO") & (_sms_field("status_kind") != "status"))
-        .then(pl.lit("refused"))
-        .when(pl.col("event") == "SMS-MO")
-        .then(pl.lit("received"))
-        .when(is_error & (_sms_field("retry") == "True"))
-        .then(pl.lit("failed"))
-        .when(is_error)
-        .then(pl.lit("rejected"))
-        .otherwise(pl.lit("sent"))
+    return choose_code(
+        expired=pl.coalesce(_rest_field("expired"), _rest_field("aged")).is_not_null(),
+        dropped=_rest_field("stamp").is_not_null(),
+        report=pl.col("event") == "DLR",
+        refused=(pl.col("event") == "SMS-MO") & (_sms_field("status_kind") != "status"),
+        received=pl.col("event") == "SMS-MO",
+        failed=is_error & (_sms_field("retry") == "True"),
+        rejected=is_error,
+        otherwise="sent",
     )
 
 

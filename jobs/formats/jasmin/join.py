@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats import OF_CALLS, TRANSMISSION
+from jobs.core.codes import choose_code
+from jobs.formats import TRANSMISSION
+from jobs.formats.shared.fields import fill_rows
 from jobs.formats.shared.mobile import entry_code
 
 _FINAL = ["DELIVRD", "EXPIRED", "REJECTD", "UNDELIV", "DELETED", "UNKNOWN"]
@@ -70,9 +72,6 @@ _STATUS = {
 }
 _NAMES = {f"ESME_{name}": f"0x{code:08x}" for name, code in _STATUS.items()}
 # What this log does not record.
-_ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "client_ip", "client_name"]
-_ABSENT += ["helo", "account", "dsn_code", "log_text", "dnsbl_zone", "dnsbl_code"]
-_ABSENT += ["subject", "category", "cell_id", *OF_CALLS]
 _ORDER = ["first_at", "source_id", "stream_id", "offset"]
 _INBOUND = ["received", "refused"]
 _TRIES = ["failed", "rejected"]
@@ -138,9 +137,7 @@ def _add_reports(sent: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame:
     both = pl.concat([matched, again]).filter(pl.col("_unit").is_not_null()).sort("_order")
     said = both.group_by("_unit").agg(
         _last=pl.col("first_at").max(),
-        _state=pl.when((pl.col("status") == "DELIVRD").any())
-        .then(pl.lit("DELIVRD"))
-        .otherwise(pl.col("status").last()),
+        _state=choose_code(DELIVRD=(pl.col("status") == "DELIVRD").any(), otherwise=pl.col("status").last()),
         _error=pl.col("error_code").last(),
     )
     return (
@@ -166,34 +163,26 @@ def _describe_units(units: pl.LazyFrame) -> pl.LazyFrame:
     code, state = pl.col("event_code"), pl.col("_state")
     is_inbound = pl.col("event") == "SMS-MO"
     is_refused = code.is_in(["refused", "rejected", "failed"])
-    outcome = (
-        pl.when(code.is_in(["refused", "rejected"]) | (state == "REJECTD"))
-        .then(pl.lit("rejected"))
-        .when(code == "failed")
-        .then(pl.lit("deferred"))
-        .when((code == "expired") | (state == "EXPIRED"))
-        .then(pl.lit("expired"))
-        .when((code == "dropped") | state.is_in(["UNDELIV", "DELETED", "UNKNOWN"]))
-        .then(pl.lit("bounced"))
-        .when((code == "sent") & state.is_null() & pl.col("wants_report").fill_null(False))
-        .then(pl.lit("queued"))
-        .otherwise(pl.lit("delivered"))
+    outcome = choose_code(
+        rejected=code.is_in(["refused", "rejected"]) | (state == "REJECTD"),
+        deferred=code == "failed",
+        expired=(code == "expired") | (state == "EXPIRED"),
+        bounced=(code == "dropped") | state.is_in(["UNDELIV", "DELETED", "UNKNOWN"]),
+        queued=(code == "sent") & state.is_null() & pl.col("wants_report").fill_null(False),
+        otherwise="delivered",
     )
-    stage = (
-        # An interceptor sees the whole message.
-        pl.when(code == "refused")
-        .then(pl.lit("content"))
-        .when(is_refused | (state == "REJECTD"))
-        .then(pl.lit("envelope"))
-        .otherwise(pl.lit("delivery"))
+    # An interceptor sees the whole message.
+    stage = choose_code(
+        content=code == "refused", envelope=is_refused | (state == "REJECTD"), otherwise="delivery"
     )
     digits = pl.when(pl.col("status").str.contains(r"^\d{1,9}$")).then(pl.col("status")).cast(pl.Int64)
     hexadecimal = pl.lit("0x") + _hex_number(digits)
     smpp = pl.coalesce(pl.col("status").replace_strict(_NAMES, default=None), hexadecimal)
     is_bad_state = state.is_not_null() & (state != "DELIVRD")
     report = pl.concat_str(pl.lit("stat:"), state, pl.lit(" err:"), pl.col("_error").fill_null(""))
-    return units.with_columns(
-        *(pl.lit(None, dtype=TRANSMISSION[name]).alias(name) for name in _ABSENT),
+    return fill_rows(
+        units,
+        TRANSMISSION,
         format_code=pl.lit("jasmin"),
         channel_code=pl.lit("SMS"),
         grain_code=pl.when(is_refused).then(pl.lit("attempt")).otherwise(pl.lit("recipient")),
@@ -209,7 +198,7 @@ def _describe_units(units: pl.LazyFrame) -> pl.LazyFrame:
         reply_text=pl.when(is_refused).then("status").when(is_bad_state).then(report),
         is_partial=code.is_in(["expired", "dropped"]) & pl.col("recipient").is_null(),
         join_quality=pl.when(state.is_not_null()).then(pl.lit("exact")).otherwise(pl.lit("none")),
-    ).select(pl.col(name).cast(kind) for name, kind in TRANSMISSION.items())
+    )
 
 
 def _hex_number(number: pl.Expr) -> pl.Expr:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.core.matching import by_distinct
 from jobs.formats import Source
@@ -24,8 +25,9 @@ from jobs.formats.kannel.access_log_format import OPTIONS, STAMP, SYSLOG, check_
 from jobs.formats.kannel.join import transmissions as transmissions
 from jobs.formats.kannel.own_layouts import LAYOUTS
 from jobs.formats.kannel.reports import complaints as complaints
-from jobs.formats.shared.fields import as_assembled, clock_to_utc, none_if_empty, of_records, typed_columns
+from jobs.formats.shared.fields import as_assembled, as_parsed, clock_to_utc, none_if_empty, typed_columns
 from jobs.formats.shared.mobile import normalise_number
+from jobs.formats.shared.sampling import share_of_lines
 
 NAME = "kannel"
 # An SMSC holds a message for up to three days (validity period), and its DLR comes after that.
@@ -89,9 +91,7 @@ _EVENT_CODES = {
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's lines, log markers aside, that bearerbox wrote; 0 where none did."""
-    lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
-    lines = lines.filter((lines.str.strip_chars() != "") & ~lines.str.contains(_MARKER))
-    return int(lines.str.contains(_MESSAGE).sum()) / max(len(lines), 1)
+    return share_of_lines(sample, _MESSAGE, aside=_MARKER)
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
@@ -119,14 +119,12 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         _is_report=pl.col("event").str.ends_with("DLR").fill_null(False),
     )
     is_complete = pl.col("_fits")
-    line_code = (
-        pl.when(is_complete & pl.col("first_at").is_not_null())
-        .then(pl.lit("record"))
-        .when(pl.col("_line").str.contains(_MARKER) | (pl.col("_line").str.strip_chars() == ""))
-        .then(pl.lit("ignored"))
-        .otherwise(pl.lit("quarantined"))
+    line_code = choose_code(
+        record=is_complete & pl.col("first_at").is_not_null(),
+        ignored=pl.col("_line").str.contains(_MARKER) | (pl.col("_line").str.strip_chars() == ""),
+        otherwise="quarantined",
     )
-    return frame.with_columns(
+    parsed = frame.with_columns(
         smsc=none_if_empty(pl.col("_smsc")),
         service=none_if_empty(pl.col("_service")),
         account=none_if_empty(pl.col("_account")),
@@ -142,14 +140,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         part_number=_hex_digits("number", "number2"),
         segment_count=pl.when(~pl.col("_is_report")).then(_segment_count()),
         line_code=line_code,
-    ).select(
-        "offset",
-        "line_code",
-        pl.when(pl.col("line_code") == "quarantined")
-        .then(pl.when(is_complete).then(pl.lit("bad_timestamp")).otherwise(reason))
-        .alias("reason_code"),
-        *of_records(_TYPED),
     )
+    return as_parsed(parsed, choose_code(bad_timestamp=is_complete, otherwise=reason), _TYPED)
 
 
 def _split_default(frame: pl.LazyFrame, time_zone: str) -> pl.LazyFrame:
@@ -210,12 +202,10 @@ def _split_default(frame: pl.LazyFrame, time_zone: str) -> pl.LazyFrame:
 
 def _quarantine_reason() -> pl.Expr:
     """Why a line that is no whole event of the default format is none."""
-    return (
-        pl.when(pl.col("_line").str.contains(_MESSAGE))
-        .then(pl.lit("bad_field"))
-        .when(pl.col("_line").str.contains(_STAMP))
-        .then(pl.lit("unknown_shape"))
-        .otherwise(pl.lit("bad_timestamp"))
+    return choose_code(
+        bad_field=pl.col("_line").str.contains(_MESSAGE),
+        unknown_shape=pl.col("_line").str.contains(_STAMP),
+        otherwise="bad_timestamp",
     )
 
 
@@ -256,9 +246,7 @@ def _event_code(event: pl.Expr) -> pl.Expr:
     known = event.replace_strict(_EVENT_CODES, default=None, return_dtype=pl.String)
     # "REJECTED - black-listed SMS" and its like refuse what an SMSC delivers.
     return known.fill_null(
-        pl.when(event.str.contains(r"^REJECTED (?:- |Receive)"))
-        .then(pl.lit("refused"))
-        .otherwise(pl.lit("other"))
+        choose_code(refused=event.str.contains(r"^REJECTED (?:- |Receive)"), otherwise="other")
     )
 
 

@@ -21,8 +21,10 @@ import datetime as dt
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.counting_rules import RETRIED_WITHIN
-from jobs.formats import OF_CALLS, TRANSMISSION
+from jobs.formats import TRANSMISSION
+from jobs.formats.shared.fields import fill_rows
 from jobs.formats.shared.mobile import entry_code
 
 INBOUND = ["received", "refused", "dropped"]
@@ -34,10 +36,6 @@ DELIVERED, UNDELIVERED, ASKS_DELIVERED, REFUSED = 1, 2, 1, 16
 
 # Words by which an SMSC says that it was the content that it refused.
 _CONTENT = r"(?i)spam|firewall|content|keyword|phish|smish|fraud|malicious|fingerprint|duplicate|\burl\b"
-# What this log does not record.
-_ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "message_id", "client_ip"]
-_ABSENT += ["client_name", "helo", "dsn_code", "log_text", "dnsbl_zone", "dnsbl_code"]
-_ABSENT += ["subject", "category", "cell_id", *OF_CALLS]
 _NUMBERS = ["operator_id", "sender", "recipient"]
 _ORDER = ["first_at", "source_id", "stream_id", "offset"]
 # The outcome of a message in parts is that of its worst part: without it, the message cannot be read.
@@ -52,7 +50,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     reports = _collect_once(_read_reports(events.filter(pl.col("event_code") == "report")))
     matched = _collect_once(_match_reports(reports, units.filter(pl.col("event_code").is_in(SUBMITTED))))
     decided = _collect_once(_decide_outcomes(units, matched))
-    return _join_parts(decided).select(*TRANSMISSION)
+    return _join_parts(decided)
 
 
 def _collect_once(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -249,14 +247,12 @@ def _decide_outcomes(units: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame
         .with_columns(
             outcome_code=outcome,
             last_at=pl.max_horizontal("last_at", "_reported_at"),
-            join_quality=pl.when("_is_exact")
-            .then(pl.lit("exact"))
-            .when(pl.col("_is_exact").is_not_null())
-            .then(pl.lit("by_numbers"))
-            .otherwise(pl.lit("none")),
-            grain_code=pl.when(code.is_in(["refused", "dropped", "rejected", "failed"]))
-            .then(pl.lit("attempt"))
-            .otherwise(pl.lit("recipient")),
+            join_quality=choose_code(
+                exact="_is_exact", by_numbers=pl.col("_is_exact").is_not_null(), otherwise="none"
+            ),
+            grain_code=choose_code(
+                attempt=code.is_in(["refused", "dropped", "rejected", "failed"]), otherwise="recipient"
+            ),
             reply_code=pl.when(is_refused).then(
                 pl.coalesce(refusal.field("_status"), refusal.field("_state"))
             ),
@@ -264,14 +260,12 @@ def _decide_outcomes(units: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame
             _is_inbound=is_inbound,
         )
         .with_columns(
-            stage_code=pl.when(pl.col("outcome_code").is_in(["delivered", "queued", "bounced", "expired"]))
-            .then(pl.lit("delivery"))
-            .when(
-                (pl.col("outcome_code") == "rejected")
-                & pl.col("reply_text").str.contains(_CONTENT).fill_null(False)
-            )
-            .then(pl.lit("content"))
-            .otherwise(pl.lit("envelope")),
+            stage_code=choose_code(
+                delivery=pl.col("outcome_code").is_in(["delivered", "queued", "bounced", "expired"]),
+                content=(pl.col("outcome_code") == "rejected")
+                & pl.col("reply_text").str.contains(_CONTENT).fill_null(False),
+                otherwise="envelope",
+            ),
         )
     )
 
@@ -298,24 +292,9 @@ def _join_parts(units: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(_copy=pl.col("_order").cum_count().over([*same, "_session", "part_number"]))
     )
     key = [*same, "_session", "_copy"]
-    constant = [
-        name
-        for name in TRANSMISSION
-        if name
-        not in (
-            *same,
-            *worst,
-            *placed,
-            "last_at",
-            "text",
-            "message_bytes",
-            "try_count",
-            "segment_count",
-            "grain_code",
-        )
-    ]
+    described = ["entry_code", "is_authenticated", "inbound_link", "account", "join_quality"]
     joined = parts.group_by(key).agg(
-        *(pl.col(name).sort_by(_ORDER).first() for name in [*placed, *constant]),
+        *(pl.col(name).sort_by(_ORDER).first() for name in [*placed, *described]),
         *(pl.col(name).sort_by(["_severity", "_order"], descending=[True, False]).first() for name in worst),
         pl.col("last_at").max(),
         pl.col("grain_code").max(),  # recipient after attempt: one accepted part makes a message
@@ -327,22 +306,27 @@ def _join_parts(units: pl.LazyFrame) -> pl.LazyFrame:
         .alias("text"),
         segment_count=pl.len().cast(pl.Int32),
     )
-    return pl.concat([rows.filter(~is_part).select(*TRANSMISSION), joined.select(*TRANSMISSION)])
+    return pl.concat(
+        fill_rows(
+            each,
+            TRANSMISSION,
+            format_code=pl.lit("kannel"),
+            channel_code=pl.lit("SMS"),
+            is_handoff=pl.lit(False),
+            is_partial=pl.lit(False),
+        )
+        for each in (rows.filter(~is_part), joined)
+    )
 
 
 def _describe_units(units: pl.LazyFrame) -> pl.LazyFrame:
-    """The columns of TRANSMISSION, beside those that joining parts needs."""
+    """The units with the two sides of each."""
     is_inbound = pl.col("_is_inbound")
     account = pl.concat_str(["service", "account"], separator="/", ignore_nulls=True)
     return units.with_columns(
-        *(pl.lit(None, dtype=TRANSMISSION[name]).alias(name) for name in _ABSENT),
-        format_code=pl.lit("kannel"),
-        channel_code=pl.lit("SMS"),
         entry_code=entry_code(is_inbound),
-        is_handoff=pl.lit(False),
         is_authenticated=~is_inbound,
         inbound_link=pl.when(is_inbound).then(pl.col("smsc")),
         outbound_link=pl.when(~is_inbound).then(pl.col("smsc")),
         account=pl.when(~is_inbound & (account != "")).then(account),
-        is_partial=pl.lit(False),
     )

@@ -17,6 +17,7 @@ import polars as pl
 
 from jobs.formats import COMPLAINT, PLACE
 from jobs.formats.kannel.join import transmissions
+from jobs.formats.shared.fields import fill_rows
 from jobs.protect.numbering import REPORT_SHORT_CODE, SHORTEST_NUMBER, without_trunk
 
 FEEDBACK_TYPE = "sms-7726"
@@ -76,8 +77,9 @@ def complaints(
     said = said.with_columns(_is_answer=is_number | (pl.col("_is_named") & (place % 2 == 1)))
     paired = _pair_answers(said.collect().lazy(), dialogue)
     reported = pl.coalesce("_leading", "_answered")
-    return paired.with_columns(
-        *(pl.lit(None, dtype=COMPLAINT[name]).alias(name) for name in _ABSENT),
+    return fill_rows(
+        paired,
+        COMPLAINT,
         format_code=pl.lit("kannel"),
         channel_code=pl.lit("SMS"),
         feedback_type_code=pl.lit(FEEDBACK_TYPE),
@@ -88,10 +90,7 @@ def complaints(
         reported_domains=pl.lit([], dtype=pl.List(pl.String)),
         incident_count=pl.lit(1, dtype=pl.Int64),
         text=pl.when("_is_answer").then(None).otherwise(pl.coalesce("_rest", "text")),
-    ).select(*COMPLAINT)
-
-
-_ABSENT = ["arrival_at", "agent", "header_from", "client_ip", "message_id", "delivery_result", "auth_failure"]
+    )
 
 
 def _pair_answers(said: pl.LazyFrame, dialogue: list[str]) -> pl.LazyFrame:

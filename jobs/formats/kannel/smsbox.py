@@ -23,21 +23,24 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.core.errors import ObservatoryError
-from jobs.formats import OF_CALLS, TRANSMISSION, Source
+from jobs.formats import TRANSMISSION, Source
 from jobs.formats.format import LineFormat, Requests
 from jobs.formats.kannel.access_log_format import STAMP, SYSLOG
 from jobs.formats.kannel.join import SUBMITTED
 from jobs.formats.shared.fields import (
     as_assembled,
+    as_parsed,
     clock_to_utc,
+    fill_rows,
     none_if_empty,
-    of_records,
     place_of_event,
     typed_columns,
 )
 from jobs.formats.shared.mobile import normalise_number
+from jobs.formats.shared.sampling import share_of_lines
 
 NAME = "kannel_smsbox"
 # An SMS leaves smsbox at once; an added line and bearerbox's stand within minutes.
@@ -59,10 +62,6 @@ _ADDED = (
 )
 _REFUSED = _BEGIN + r"(?P<event>send-SMS request failed) - (?P<reply_text>.*)$"
 _OTHERS = _BEGIN + r"(?:Log (?:begins|ends)|SMS (?:HTTP-)?request )"
-_ABSENT = ["session", "queue", "queue_id", "previous_queue", "next_queue_id", "message_id", "client_name"]
-_ABSENT += ["helo", "inbound_link", "outbound_link", "reply_code", "dsn_code", "log_text", "dnsbl_zone"]
-_ABSENT += ["dnsbl_code", "segment_count"]
-_ABSENT += ["subject", "category", "cell_id", *OF_CALLS, "join_quality"]
 
 
 def check_options(options: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -74,9 +73,7 @@ def check_options(options: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's lines, log markers aside, that record requests to smsbox."""
-    lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
-    lines = lines.filter((lines.str.strip_chars() != "") & ~lines.str.contains(_OTHERS))
-    return int(lines.str.contains(_BEGIN + "send-SMS request ").sum()) / max(len(lines), 1)
+    return share_of_lines(sample, _BEGIN + "send-SMS request ", aside=_OTHERS)
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
@@ -108,22 +105,18 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         )
     )
     is_text = pl.col("_text") != "<< UDH >>"
-    line_code = (
-        pl.when(pl.col("event").is_not_null() & pl.col("first_at").is_not_null())
-        .then(pl.lit("record"))
-        .when(pl.col("_line").str.contains(_OTHERS) | (pl.col("_line").str.strip_chars() == ""))
-        .then(pl.lit("ignored"))
-        .otherwise(pl.lit("quarantined"))
+    line_code = choose_code(
+        record=pl.col("event").is_not_null() & pl.col("first_at").is_not_null(),
+        ignored=pl.col("_line").str.contains(_OTHERS) | (pl.col("_line").str.strip_chars() == ""),
+        otherwise="quarantined",
     )
-    reason = (
-        pl.when(pl.col("event").is_not_null() | ~pl.col("_line").str.contains(_BEGIN))
-        .then(pl.lit("bad_timestamp"))
-        .when(is_added | is_refused)
-        .then(pl.lit("bad_field"))
-        .otherwise(pl.lit("unknown_shape"))
+    reason = choose_code(
+        bad_timestamp=pl.col("event").is_not_null() | ~pl.col("_line").str.contains(_BEGIN),
+        bad_field=is_added | is_refused,
+        otherwise="unknown_shape",
     )
     is_refused = _refused_field("event").is_not_null()
-    return frame.with_columns(
+    parsed = frame.with_columns(
         event_code=pl.when(is_refused).then(pl.lit("refused")).otherwise(pl.lit("added")),
         is_counted=is_refused | pl.lit(source.options.get("bearerbox", True) is False),
         account=none_if_empty(_added_field("account")),
@@ -134,12 +127,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         message_bytes=pl.when(is_text).then(pl.col("_text").str.len_bytes()),
         reply_text=_refused_field("reply_text").str.strip_chars_end(),
         line_code=line_code,
-    ).select(
-        "offset",
-        "line_code",
-        pl.when(pl.col("line_code") == "quarantined").then(reason).alias("reason_code"),
-        *of_records(_TYPED),
     )
+    return as_parsed(parsed, reason, _TYPED)
 
 
 def _added_field(name: str) -> pl.Expr:
@@ -166,25 +155,22 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     def by_event(refused: str, added: str) -> pl.Expr:
         return pl.when(is_refused).then(pl.lit(refused)).otherwise(pl.lit(added))
 
-    return (
-        bronze.filter("is_counted")
-        .with_columns(
-            *(pl.lit(None, dtype=TRANSMISSION[name]).alias(name) for name in _ABSENT),
-            format_code=pl.lit(NAME),
-            channel_code=pl.lit("SMS"),
-            grain_code=by_event("attempt", "recipient"),
-            entry_code=pl.lit("box"),
-            is_handoff=pl.lit(False),
-            # smsbox looks at a request only after its customer has logged in.
-            is_authenticated=pl.lit(True),
-            last_at=pl.col("first_at"),
-            stage_code=by_event("envelope", "delivery"),
-            outcome_code=by_event("rejected", "queued"),
-            try_count=pl.lit(1),
-            # The request may have had any number of recipients.
-            is_partial=is_refused,
-        )
-        .select(pl.col(name).cast(kind) for name, kind in TRANSMISSION.items())
+    return fill_rows(
+        bronze.filter("is_counted"),
+        TRANSMISSION,
+        format_code=pl.lit(NAME),
+        channel_code=pl.lit("SMS"),
+        grain_code=by_event("attempt", "recipient"),
+        entry_code=pl.lit("box"),
+        is_handoff=pl.lit(False),
+        # smsbox looks at a request only after its customer has logged in.
+        is_authenticated=pl.lit(True),
+        last_at=pl.col("first_at"),
+        stage_code=by_event("envelope", "delivery"),
+        outcome_code=by_event("rejected", "queued"),
+        try_count=pl.lit(1),
+        # The request may have had any number of recipients.
+        is_partial=is_refused,
     )
 
 
@@ -216,9 +202,10 @@ def add_submitters(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
         .with_columns(
             client_ip=pl.coalesce("client_ip", "_address"),
             # By numbers and text; a report that was matched by its id is the better join.
-            join_quality=pl.when((pl.col("join_quality") == "none") & pl.col("_address").is_not_null())
-            .then(pl.lit("by_numbers"))
-            .otherwise("join_quality"),
+            join_quality=choose_code(
+                by_numbers=(pl.col("join_quality") == "none") & pl.col("_address").is_not_null(),
+                otherwise=pl.col("join_quality"),
+            ),
         )
     )
     return pl.concat([known.select(*TRANSMISSION), rows.filter(~is_ours).select(*TRANSMISSION)])

@@ -25,16 +25,17 @@ import re
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import Source
 from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, line_code, typed_columns
+from jobs.formats.shared.sampling import share_of_lines
 from jobs.formats.shared.verdicts import (
     as_verdicts,
     in_mail_log,
     one_row_per_line,
     reason_of_event,
-    share_of_lines,
 )
 
 NAME = "opendkim"
@@ -156,12 +157,11 @@ def _typed_fields() -> dict[str, pl.Expr]:
     dkim, spf, dmarc = (pl.col(name).struct for name in ("_dkim", "_spf", "_dmarc"))
     return {
         "first_at": pl.col("at"),
-        "event_code": pl.when(dkim.field("queue").is_not_null())
-        .then(pl.lit("dkim"))
-        .when(spf.field("queue").is_not_null())
-        .then(pl.lit("spf"))
-        .when(dmarc.field("queue").is_not_null() & pl.col("at").is_not_null())
-        .then(pl.lit("dmarc")),
+        "event_code": choose_code(
+            dkim=dkim.field("queue").is_not_null(),
+            spf=spf.field("queue").is_not_null(),
+            dmarc=dmarc.field("queue").is_not_null() & pl.col("at").is_not_null(),
+        ),
         "queue_id": pl.coalesce(dkim.field("queue"), spf.field("queue"), dmarc.field("queue")),
         "domain": pl.coalesce(spf.field("domain"), dmarc.field("domain")),
         "result": pl.coalesce(

@@ -31,11 +31,13 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.shared.fields import none_if_empty
-from jobs.formats.shared.verdicts import as_verdicts, share_of_lines, to_whole
+from jobs.formats.shared.sampling import share_of_lines
+from jobs.formats.shared.verdicts import as_verdicts, to_whole
 
 NAME = "opendmarc_history"
 # A block is written at once; a day of slack for clocks and rotation.
@@ -128,11 +130,9 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         )
         .with_columns(reason_code=reason, received_at=received)
         .with_columns(
-            line_code=pl.when("_is_empty")
-            .then(pl.lit("ignored"))
-            .when(pl.col("reason_code").is_not_null())
-            .then(pl.lit("quarantined"))
-            .otherwise(pl.lit("record")),
+            line_code=choose_code(
+                ignored="_is_empty", quarantined=pl.col("reason_code").is_not_null(), otherwise="record"
+            ),
             # A run whose `received` line is in another piece still needs a day.
             first_at=pl.lit(source.newest_at).cast(TIMESTAMP),
         )

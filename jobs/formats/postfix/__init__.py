@@ -22,6 +22,7 @@ import re
 import numpy as np
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats import Source
 from jobs.formats.format import Copies, Events, LineFormat
 from jobs.formats.postfix.assembly import (
@@ -47,6 +48,7 @@ from jobs.formats.postfix.queue_lines import (
 )
 from jobs.formats.postfix.refusals import NOT_IDS, read_refusals, read_session_events
 from jobs.formats.postfix.transmission import transmissions
+from jobs.formats.shared.sampling import ANY_SOURCE
 from jobs.formats.shared.syslog import split_at_first, split_envelope
 
 __all__ = [
@@ -128,8 +130,7 @@ def sniff(sample: bytes) -> float:
     lines = [line for line in text.split("\n")[:2000] if line.strip()]
     if not lines:
         return 0.0
-    source = Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC))
-    envelope = split_envelope(pl.Series("line", lines), source)
+    envelope = split_envelope(pl.Series("line", lines), ANY_SOURCE)
     good = envelope.filter(pl.col("reason_code").is_null())
     return good.filter(pl.col("tag").str.contains(_PROGRAM)).height / len(lines)
 
@@ -201,14 +202,9 @@ def _read_lines(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.D
         reason = reason.scatter(unread["row"].to_numpy(), unread["reason_code"])
     is_record = np.zeros(lines.height, dtype=bool)
     is_record[events["row"].to_numpy()] = True
-    code = (
-        pl.when(pl.col("reason_code").is_not_null())
-        .then(pl.lit("quarantined"))
-        .when("is_record")
-        .then(pl.lit("record"))
-        .otherwise(pl.lit("ignored"))
-        .alias("line_code")
-    )
+    code = choose_code(
+        quarantined=pl.col("reason_code").is_not_null(), record="is_record", otherwise="ignored"
+    ).alias("line_code")
     codes = pl.DataFrame([lines["offset"], reason.alias("reason_code"), pl.Series("is_record", is_record)])
     return codes.select("offset", code, "reason_code"), events, envelope
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import TIMESTAMP
 
@@ -317,12 +318,8 @@ def _finish_rows(rows: pl.DataFrame) -> pl.DataFrame:
     key = pl.col("row_key")
     kind = key.str.splitn("|", 2).struct.field("field_0")
     is_queue = ~key.str.contains("|", literal=True)
-    row_code = (
-        pl.when(is_queue)
-        .then(pl.lit("queue"))
-        .when(key.str.ends_with("|") & (kind == "screen"))
-        .then(pl.lit("listing"))
-        .otherwise(kind)
+    row_code = choose_code(
+        queue=is_queue, listing=key.str.ends_with("|") & (kind == "screen"), otherwise=kind
     )
     # postscreen's sessions and dnsblog's answers are joined by address.
     shared = pl.when(kind == "screen").then(key.str.replace(r"\|\d*$", "")).otherwise(key)

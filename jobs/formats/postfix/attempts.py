@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats.postfix.deliveries import META, REFUSAL, decide_refusals, rows_of
 
 # The last failed test of a postscreen session that stands for it.
@@ -234,10 +235,10 @@ def _attempts_of_screens(screens: pl.DataFrame) -> pl.DataFrame:
         (~is_test).any().over("screen").alias("has_recipient"),
         pl.when(is_test).then(pl.lit("connect")).otherwise("stage_code").alias("stage_code"),
         # postscreen answers 421 to a client that it has no process for (psc_smtpd.c).
-        pl.when(is_test & (pl.col("status_code") == "reject") & pl.col("reply_code").is_null())
-        .then(pl.lit("deferred"))
-        .otherwise("outcome_code")
-        .alias("outcome_code"),
+        choose_code(
+            deferred=is_test & (pl.col("status_code") == "reject") & pl.col("reply_code").is_null(),
+            otherwise=pl.col("outcome_code"),
+        ).alias("outcome_code"),
         pl.when(~is_test).then("sender").alias("sender"),
     )
     rows = rows.filter(~is_test | ~pl.col("has_recipient")).sort("rank", maintain_order=True)

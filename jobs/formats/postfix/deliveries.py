@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats import PRECEDENCE
 from jobs.formats.postfix.assembly import pick_rows
 from jobs.formats.postfix.refusals import subject_of
@@ -116,17 +117,12 @@ def _queue_file_facts(files: pl.DataFrame) -> list[pl.Expr]:
     made_here = (pl.col("message_ids").list.len() > 0) & (
         (sender == "") | sender.str.starts_with("double-bounce@") | (pl.col("notices").list.len() > 0)
     )
-    entry = (
-        pl.when(is_client & pl.col("entry_linked_queue_id").is_not_null() | is_forwarded)
-        .then(pl.lit("reinjection"))
-        .when(is_client & is_submission)
-        .then(pl.lit("submission"))
-        .when(is_client)
-        .then(pl.lit("smtp"))
-        .when(pl.col("entry_status_code") == "pickup")
-        .then(pl.lit("pickup"))
-        .when(made_here)
-        .then(pl.lit("dsn"))
+    entry = choose_code(
+        reinjection=is_client & pl.col("entry_linked_queue_id").is_not_null() | is_forwarded,
+        submission=is_client & is_submission,
+        smtp=is_client,
+        pickup=pl.col("entry_status_code") == "pickup",
+        dsn=made_here,
     )
     place = pl.col("host").fill_null("")
     return [
@@ -180,16 +176,12 @@ def _gather_deliveries(files: pl.DataFrame) -> pl.DataFrame:
             relay.str.extract(_FILTER_RELAY), refused.str.extract(r"^connect to \S*" + _FILTER_RELAY)
         ).alias("port"),
     )
-    outcome = (
-        pl.when((pl.col("status_code") == "sent") & pl.col("is_discarded"))
-        .then(pl.lit("discarded"))
-        .when(pl.col("status_code") == "sent")
-        .then(pl.lit("delivered"))
-        .when(pl.col("status_code") == "bounced")
-        .then(pl.lit("bounced"))
-        .when((pl.col("status_code") == "expired") | pl.col("is_expired"))
-        .then(pl.lit("expired"))
-        .otherwise(pl.lit("deferred"))
+    outcome = choose_code(
+        discarded=(pl.col("status_code") == "sent") & pl.col("is_discarded"),
+        delivered=pl.col("status_code") == "sent",
+        bounced=pl.col("status_code") == "bounced",
+        expired=(pl.col("status_code") == "expired") | pl.col("is_expired"),
+        otherwise="deferred",
     )
     last = last.with_columns(outcome.alias("outcome_code"))
     has_address = relay.str.contains("[", literal=True)
@@ -241,10 +233,9 @@ def _gather_deliveries(files: pl.DataFrame) -> pl.DataFrame:
         "recipient",
         pl.col("at").alias("last_at"),
         # A filter that answers 250 and drops the message decided on its content.
-        pl.when((pl.col("outcome_code") == "discarded") & ~pl.col("is_sunk"))
-        .then(pl.lit("content"))
-        .otherwise(pl.lit("delivery"))
-        .alias("stage_code"),
+        choose_code(
+            content=(pl.col("outcome_code") == "discarded") & ~pl.col("is_sunk"), otherwise="delivery"
+        ).alias("stage_code"),
         "outcome_code",
         "is_handoff",
         "next_queue_id",
@@ -263,21 +254,16 @@ def decide_refusals(refusals: pl.DataFrame) -> pl.DataFrame:
     is_later = (pl.col("reply_code").str.starts_with("4")) | (
         pl.col("reply_code").is_null() & pl.col("dsn_code").str.starts_with("4")
     )
-    stage = (
-        pl.when(step == "CONNECT")
-        .then(pl.lit("connect"))
-        .when(step.is_in(["DATA", "END-OF-MESSAGE", "size"]) | ~step.str.contains("^[A-Z]"))
-        .then(pl.lit("content"))
-        .otherwise(pl.lit("envelope"))
+    stage = choose_code(
+        connect=step == "CONNECT",
+        content=step.is_in(["DATA", "END-OF-MESSAGE", "size"]) | ~step.str.contains("^[A-Z]"),
+        otherwise="envelope",
     )
-    outcome = (
-        pl.when(verb.str.ends_with("discard"))
-        .then(pl.lit("discarded"))
-        .when(verb.str.ends_with("hold"))
-        .then(pl.lit("quarantined"))
-        .when(is_later)
-        .then(pl.lit("deferred"))
-        .otherwise(pl.lit("rejected"))
+    outcome = choose_code(
+        discarded=verb.str.ends_with("discard"),
+        quarantined=verb.str.ends_with("hold"),
+        deferred=is_later,
+        otherwise="rejected",
     )
     return refusals.with_columns(
         stage.fill_null("content").alias("stage_code"), outcome.alias("outcome_code")

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
 from jobs.formats.format import Copies, LineFormat
@@ -219,12 +220,8 @@ def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
         ),
         **_typed_fields(),
     ).with_columns(reason_code=reason)
-    line_code = (
-        pl.when(pl.col("reason_code").is_not_null())
-        .then(pl.lit("quarantined"))
-        .when(pl.col("_is_plain"))
-        .then(pl.lit("ignored"))
-        .otherwise(pl.lit("record"))
+    line_code = choose_code(
+        quarantined=pl.col("reason_code").is_not_null(), ignored=pl.col("_is_plain"), otherwise="record"
     )
     return typed.with_columns(line_code=line_code).select(*PARSED, *_TYPED).collect()
 

@@ -32,15 +32,16 @@ from urllib.parse import unquote_plus
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import Source
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id
 from jobs.formats.shared.fields import as_assembled, clock_to_utc, none_if_empty, typed_columns
+from jobs.formats.shared.sampling import share_of_lines
 from jobs.formats.shared.verdicts import (
     as_verdicts,
     one_row_per_line,
-    share_of_lines,
     to_finite,
     to_whole,
 )
@@ -189,12 +190,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .then(pl.lit("unknown_shape"))
     )
     verdict = verdict.with_columns(reason_code=reason)
-    code = (
-        pl.when("_is_foreign")
-        .then(pl.lit("ignored"))
-        .when(pl.col("reason_code").is_not_null())
-        .then(pl.lit("quarantined"))
-        .otherwise(pl.lit("record"))
+    code = choose_code(
+        ignored="_is_foreign", quarantined=pl.col("reason_code").is_not_null(), otherwise="record"
     )
     read = verdict.with_columns(line_code=code).select("row", "line_code", "reason_code", *_TYPED)
     is_idle = (text.str.strip_chars() == "") | text.str.contains(_STATEMENT) | text.str.contains(_NAMES)

@@ -15,18 +15,19 @@ logins; clients that left (`lost input channel`, `timeout waiting for input`, `d
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats import Source
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.sendmail import lines as read
 from jobs.formats.sendmail.events import BRONZE, LOOKBACK_DAYS, QUEUE_ID, assemble
 from jobs.formats.sendmail.transmission import transmissions
-from jobs.formats.shared.fields import of_records, typed_columns
+from jobs.formats.shared.fields import as_parsed, typed_columns
+from jobs.formats.shared.sampling import ANY_SOURCE, sample_lines, share_of
 from jobs.formats.shared.syslog import COMPANIONS, split_envelope
 
 __all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions"]
@@ -54,11 +55,10 @@ _HELD = r"^(?:milter=[^,]*, )?quarantine="
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's lines that Sendmail wrote."""
-    lines = pl.Series("line", sample[:262_144].decode("utf-8", "replace").splitlines(), dtype=pl.String)
-    lines = lines.filter(lines.str.strip_chars() != "").head(2000)
-    opened = _open_lines(lines, Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC)))
+    lines = sample_lines(sample[:262_144]).head(2000)
+    opened = _open_lines(lines, ANY_SOURCE)
     good = opened["reason_code"].is_null()
-    return int((good & opened["is_ours"]).sum()) / max(len(lines), 1)
+    return share_of(good & opened["is_ours"], lines)
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
@@ -87,23 +87,13 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     whole = opened.with_columns(reason_code=reason, first_at="at").join(
         events, on="row", how="left", maintain_order="left"
     )
-    line_code = (
-        pl.when(pl.col("reason_code").is_not_null())
-        .then(pl.lit("quarantined"))
-        .when(pl.col("event_code").is_not_null())
-        .then(pl.lit("record"))
-        .otherwise(pl.lit("ignored"))
+    line_code = choose_code(
+        quarantined=pl.col("reason_code").is_not_null(),
+        record=pl.col("event_code").is_not_null(),
+        otherwise="ignored",
     )
-    return (
-        whole.lazy()
-        .with_columns(frame["offset"], line_code=line_code)
-        .select(
-            "offset",
-            "line_code",
-            "reason_code",
-            *of_records(_TYPED),
-        )
-    )
+    whole = whole.with_columns(frame["offset"], line_code=line_code)
+    return as_parsed(whole.lazy(), pl.col("reason_code"), _TYPED)
 
 
 def _open_lines(line: pl.Series, source: Source) -> pl.DataFrame:
@@ -141,15 +131,11 @@ def _read_events(ours: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     other = ours.filter(rest & has_id)
     parts.append(read.read_unknown_users(other.filter(other["text"].str.contains(">... ", literal=True))))
     parts.append(read.read_notices(other))
-    state = (
-        pl.when(pl.col("text").str.contains(_HELD))
-        .then(pl.lit("quarantined"))
-        .when(pl.col("text").str.contains("^discarded?(?:$|,)"))
-        .then(pl.lit("discarded"))
-        .when(pl.col("text").str.contains("^collect: .* on connection from "))
-        .then(pl.lit("aborted"))
-        .when(pl.col("text").str.starts_with("Losing "))
-        .then(pl.lit("lost"))
+    state = choose_code(
+        quarantined=pl.col("text").str.contains(_HELD),
+        discarded=pl.col("text").str.contains("^discarded?(?:$|,)"),
+        aborted=pl.col("text").str.contains("^collect: .* on connection from "),
+        lost=pl.col("text").str.starts_with("Losing "),
     )
     parts.append(other.select("row", state.alias("event_code")).filter(pl.col("event_code").is_not_null()))
     schema: dict[str, Any] = {"row": pl.Int64, **_TYPED}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats.shared.fields import extract_groups, smtp_reply
 
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
@@ -107,18 +108,14 @@ def read_deliveries(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("delivery").alias("event_code"),
-        pl.when(stat.str.contains("(?i)^quarantine"))
-        .then(pl.lit("quarantined"))
-        .when(stat.str.contains("(?i)^discard") | (dropped & (kind == "2")))
-        .then(pl.lit("discarded"))
-        .when(stat.str.starts_with("Sent") | (kind == "2"))
-        .then(pl.lit("sent"))
-        .when(stat.str.starts_with("queued"))
-        .then(pl.lit("queued"))
-        .when(stat.str.contains("(?i)^deferred") | (kind == "4"))
-        .then(pl.lit("deferred"))
-        .otherwise(pl.lit("bounced"))
-        .alias("status_code"),
+        choose_code(
+            quarantined=stat.str.contains("(?i)^quarantine"),
+            discarded=stat.str.contains("(?i)^discard") | (dropped & (kind == "2")),
+            sent=stat.str.starts_with("Sent") | (kind == "2"),
+            queued=stat.str.starts_with("queued"),
+            deferred=stat.str.contains("(?i)^deferred") | (kind == "4"),
+            otherwise="bounced",
+        ).alias("status_code"),
         fields["to"].str.extract_all(_RECIPIENT).alias("recipients"),
         strip_brackets(fields["owner"]).alias("original_recipient"),
         mailer.alias("transport"),
@@ -204,17 +201,10 @@ def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
-        pl.when(later | is_space)
-        .then(pl.lit("temporarily"))
-        .otherwise(pl.lit("reject"))
-        .alias("status_code"),
-        pl.when(is_size)
-        .then(pl.lit("size"))
-        .when(is_space)
-        .then(pl.lit("check_mail"))
-        .when(later | found["ip"].is_not_null())
-        .then(pl.lit("check_relay"))
-        .alias("step_code"),
+        choose_code(temporarily=later | is_space, otherwise="reject").alias("status_code"),
+        choose_code(size=is_size, check_mail=is_space, check_relay=later | found["ip"].is_not_null()).alias(
+            "step_code"
+        ),
         *_read_client(wrapped.zip_with(found["ip"].is_not_null(), found["relay"])),
         pl.when(is_size).then(pl.lit("552")).when(is_space).then(pl.lit("452")).alias("reply_code"),
         pl.when(is_size).then(pl.lit("5.2.3")).when(is_space).then(pl.lit("4.4.5")).alias("dsn_code"),

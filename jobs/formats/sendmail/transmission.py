@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats import PRECEDENCE
 from jobs.formats.sendmail.events import BRONZE
 from jobs.formats.shared.fields import FACTS_OF_FILE, as_transmissions
@@ -62,13 +63,10 @@ def _number_lives(bronze: pl.DataFrame) -> pl.DataFrame:
     events = events.sort(*_KEY, "queue_id", "second", "stream_id", "offset", "source_id", nulls_last=True)
     # A message is too big at MAIL, by what its client says of it, or after its from=, by what came.
     has_come = ((code == "arrival") & (pl.col("recipient_count") > 0)).cum_sum().over(owner) > 0
-    stage = (
-        pl.when(step.is_in(_CONNECT))
-        .then(pl.lit("connect"))
-        .when(step.is_in(_ENVELOPE) | ((step == "size") & ~has_come.fill_null(False)))
-        .then(pl.lit("envelope"))
-        .when(step.is_not_null())
-        .then(pl.lit("content"))
+    stage = choose_code(
+        connect=step.is_in(_CONNECT),
+        envelope=step.is_in(_ENVELOPE) | ((step == "size") & ~has_come.fill_null(False)),
+        content=step.is_not_null(),
     )
     events = events.with_columns(stage_code=stage)
     # What a transaction goes through: refusals, its from=, then everything else.
@@ -144,15 +142,11 @@ def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
     files = _with_accounts(files.join(made, on=[*_KEY, "queue_id"], how="left"), events)
     authenticated = pl.col("is_authenticated").fill_null(False) | pl.col("account").is_not_null()
     is_made = ~pl.col("has_arrival") & (pl.col("is_carrier") | pl.col("is_made").fill_null(False))
-    entry = (
-        pl.when(is_made)
-        .then(pl.lit("dsn"))
-        .when(pl.col("is_local").fill_null(False))
-        .then(pl.lit("pickup"))
-        .when(authenticated | pl.col("service_name").str.contains(r"(?i)^(?:MSA|MSP|submission|smtps)"))
-        .then(pl.lit("submission"))
-        .when(pl.col("has_arrival"))
-        .then(pl.lit("smtp"))
+    entry = choose_code(
+        dsn=is_made,
+        pickup=pl.col("is_local").fill_null(False),
+        submission=authenticated | pl.col("service_name").str.contains(r"(?i)^(?:MSA|MSP|submission|smtps)"),
+        smtp=pl.col("has_arrival"),
     )
     return files.with_columns(
         entry.alias("entry_code"),
@@ -218,14 +212,11 @@ def _decided_messages(files: pl.DataFrame, tries: pl.DataFrame) -> pl.DataFrame:
     later = (pl.col("refused_status_code") == "temporarily") | pl.col("refused_reply_code").str.starts_with(
         "4"
     )
-    outcome = (
-        pl.when(pl.col("is_refused") & later.fill_null(False))
-        .then(pl.lit("deferred"))
-        .when(pl.col("is_refused"))
-        .then(pl.lit("rejected"))
-        .when(pl.col("is_discarded"))
-        .then(pl.lit("discarded"))
-        .otherwise(pl.lit("quarantined"))
+    outcome = choose_code(
+        deferred=pl.col("is_refused") & later.fill_null(False),
+        rejected=pl.col("is_refused"),
+        discarded=pl.col("is_discarded"),
+        otherwise="quarantined",
     )
     rows = files.join(named, on="life", how="left")
     of_life = pl.len().over("life") < pl.col("recipient_count").fill_null(1)
@@ -234,10 +225,9 @@ def _decided_messages(files: pl.DataFrame, tries: pl.DataFrame) -> pl.DataFrame:
         "life",
         "recipient",
         last.alias("last_at"),
-        pl.when(pl.col("is_refused"))
-        .then(pl.lit("content"))
-        .otherwise(pl.col("decided_code").fill_null("content"))
-        .alias("stage_code"),
+        choose_code(
+            content=pl.col("is_refused"), otherwise=pl.col("decided_code").fill_null("content")
+        ).alias("stage_code"),
         outcome.alias("outcome_code"),
         *[pl.col("refused_" + name).alias(name) for name in _REFUSAL],
         pl.lit(0, pl.Int32).alias("try_count"),
@@ -256,14 +246,11 @@ def _gather_deliveries(tries: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame
     )
     last = last.join(files.select("life", "is_expired", "is_lost", "recipient_count"), on="life", how="left")
     state, relay = pl.col("status_code"), pl.col("relay").fill_null("")
-    outcome = (
-        pl.when(state == "sent")
-        .then(pl.lit("delivered"))
-        .when(state.is_in(["deferred", "queued"]) & pl.col("is_expired"))
-        .then(pl.lit("expired"))
-        .when(state.is_in(["deferred", "queued"]) & pl.col("is_lost"))
-        .then(pl.lit("bounced"))
-        .otherwise(state)
+    outcome = choose_code(
+        delivered=state == "sent",
+        expired=state.is_in(["deferred", "queued"]) & pl.col("is_expired"),
+        bounced=state.is_in(["deferred", "queued"]) & pl.col("is_lost"),
+        otherwise=state,
     )
     next_id = pl.col("reply_text").str.extract_groups(_NEXT_ID).struct
     last = last.with_columns(
@@ -344,14 +331,11 @@ def _of_sessions(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     later = (status == "temporarily") | pl.coalesce("reply_code", "dsn_code").str.starts_with("4").fill_null(
         False
     )
-    outcome = (
-        pl.when(status == "discard")
-        .then(pl.lit("discarded"))
-        .when(status == "quarantine")
-        .then(pl.lit("quarantined"))
-        .when(later)
-        .then(pl.lit("deferred"))
-        .otherwise(pl.lit("rejected"))
+    outcome = choose_code(
+        discarded=status == "discard",
+        quarantined=status == "quarantine",
+        deferred=later,
+        otherwise="rejected",
     )
     is_kept = status.is_in(["discard", "quarantine"])
     return rows.with_columns(

@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.formats import PLACE, TRANSMISSION
+from jobs.core.codes import choose_code
+from jobs.formats import PARSED, PLACE, TRANSMISSION
 
 # A Sendmail queue id ends in the number of the process that made it; one process's messages share a key.
 SENDMAIL_ID = r"^(?:.{8}|[A-Z]{3})(\d{5,10})$"
@@ -54,6 +55,15 @@ def of_records(typed: Mapping[str, Any]) -> list[pl.Expr]:
     return [pl.when(is_record).then(pl.col(name)).cast(kind).alias(name) for name, kind in typed.items()]
 
 
+def as_parsed(lines: pl.LazyFrame, reason: pl.Expr, typed: Mapping[str, Any]) -> pl.LazyFrame:
+    """What parse() gives of lines that have their `line_code`: PARSED, and the typed columns of records.
+
+    reason: why a line is quarantined, of those that are.
+    """
+    reason_code = pl.when(pl.col("line_code") == "quarantined").then(reason)
+    return lines.with_columns(reason_code=reason_code).select(*PARSED, *of_records(typed))
+
+
 def typed_columns(bronze: dict[str, Any]) -> dict[str, Any]:
     """The columns of a bronze table that parse() gives; the others are a row's owner and key."""
     return {name: kind for name, kind in bronze.items() if name not in (*PLACE, "assembly_key")}
@@ -61,13 +71,7 @@ def typed_columns(bronze: dict[str, Any]) -> dict[str, Any]:
 
 def line_code(is_record: pl.Expr) -> pl.Expr:
     """What a line counts as: quarantined where it has a `reason_code`, else record or ignored."""
-    return (
-        pl.when(pl.col("reason_code").is_not_null())
-        .then(pl.lit("quarantined"))
-        .when(is_record)
-        .then(pl.lit("record"))
-        .otherwise(pl.lit("ignored"))
-    )
+    return choose_code(quarantined=pl.col("reason_code").is_not_null(), record=is_record, otherwise="ignored")
 
 
 def as_assembled(records: pl.LazyFrame, bronze: dict[str, Any], assembly_key: pl.Expr) -> pl.LazyFrame:
@@ -80,11 +84,18 @@ def as_assembled(records: pl.LazyFrame, bronze: dict[str, Any], assembly_key: pl
 def as_transmissions(parts: Sequence[pl.DataFrame], format_code: str, channel_code: str) -> pl.LazyFrame:
     """The rows of all parts with the columns of TRANSMISSION, null where no part has one."""
     whole = pl.concat([part for part in parts if part.height] or parts[:1], how="diagonal")
-    fixed = {"format_code": pl.lit(format_code), "channel_code": pl.lit(channel_code)}
-    return whole.select(
-        fixed.get(name, pl.col(name) if name in whole.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in TRANSMISSION.items()
-    ).lazy()
+    return fill_rows(
+        whole.lazy(), TRANSMISSION, format_code=pl.lit(format_code), channel_code=pl.lit(channel_code)
+    )
+
+
+def fill_rows(rows: pl.LazyFrame, wanted: Mapping[str, Any], **known: pl.Expr) -> pl.LazyFrame:
+    """The rows with the columns that are wanted: as known, else as the rows have them, else null."""
+    columns = rows.collect_schema().names()
+    return rows.select(
+        known.get(name, pl.col(name) if name in columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in wanted.items()
+    )
 
 
 def smtp_reply(reply: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:

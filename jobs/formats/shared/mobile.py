@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats import Source
 from jobs.protect.numbering import REPORT_SHORT_CODE, to_e164, without_trunk
 
@@ -41,13 +42,7 @@ def _normalise_numbers(texts: pl.Series) -> pl.Series:
 
 def entry_code(is_inbound: pl.Expr) -> pl.Expr:
     """How an SMS came in: from a box, as a subscriber's report of spam, or over a link."""
-    return (
-        pl.when(~is_inbound)
-        .then(pl.lit("box"))
-        .when(pl.col("recipient") == REPORT_SHORT_CODE)
-        .then(pl.lit("report"))
-        .otherwise(pl.lit("link"))
-    )
+    return choose_code(box=~is_inbound, report=pl.col("recipient") == REPORT_SHORT_CODE, otherwise="link")
 
 
 def count_segments(units: pl.Expr, is_septets: pl.Expr) -> pl.Expr:

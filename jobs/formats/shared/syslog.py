@@ -22,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.shared.syslog_times import (
     MONTHS,
@@ -195,19 +196,14 @@ def _build_envelope(at: pl.Series, host: pl.Series, tag: pl.Series, body: pl.Ser
 
 
 def _with_reason(frame: pl.DataFrame) -> pl.DataFrame:
-    reason = (
-        pl.when(pl.col("at").is_null())
-        .then(pl.lit("bad_timestamp"))
-        .when(pl.col("body").is_null())
-        .then(pl.lit("truncated"))
-    )
+    reason = choose_code(bad_timestamp=pl.col("at").is_null(), truncated=pl.col("body").is_null())
     return frame.select(
         pl.col("at").cast(TIMESTAMP),
         "host",
         pl.col("tag").fill_null(""),
         "pid",
         pl.col("body").fill_null(""),
-        reason.otherwise(None).alias("reason_code"),
+        reason.alias("reason_code"),
     )
 
 

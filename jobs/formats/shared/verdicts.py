@@ -12,15 +12,10 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats import VERDICT, Source
+from jobs.formats.shared.fields import fill_rows, of_records
 from jobs.formats.shared.syslog import split_envelope
-
-
-def share_of_lines(sample: bytes, pattern: str) -> float:
-    """Share of a sample's lines, empty ones aside, that a pattern is found in; 0 where there are none."""
-    lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
-    lines = lines.filter(lines.str.strip_chars() != "")
-    return int(lines.str.contains(pattern).sum()) / max(len(lines), 1)
 
 
 def in_mail_log(
@@ -45,13 +40,8 @@ def one_row_per_line(frame: pl.DataFrame, events: pl.DataFrame, typed: dict[str,
 
     Typed columns are null for whatever is no record.
     """
-    is_record = pl.col("line_code") == "record"
-    known = events.lazy().select(
-        "row",
-        pl.col("line_code").cast(pl.String),
-        pl.col("reason_code").cast(pl.String),
-        *(pl.when(is_record).then(pl.col(name)).cast(kind).alias(name) for name, kind in typed.items()),
-    )
+    codes = pl.col("line_code", "reason_code").cast(pl.String)
+    known = events.lazy().select("row", codes, *of_records(typed))
     return (
         frame.lazy()
         .select("offset", row=pl.int_range(pl.len(), dtype=pl.Int64))
@@ -63,11 +53,8 @@ def one_row_per_line(frame: pl.DataFrame, events: pl.DataFrame, typed: dict[str,
 def reason_of_event(is_cut: str) -> pl.Expr:
     """Why a line is quarantined: its event has no time, or it begins as an event and is none (is_cut)."""
     has_event = pl.col("event_code").is_not_null()
-    return (
-        pl.when(has_event & pl.col("first_at").is_null())
-        .then(pl.lit("bad_timestamp"))
-        .when(~has_event & pl.col(is_cut))
-        .then(pl.lit("truncated"))
+    return choose_code(
+        bad_timestamp=has_event & pl.col("first_at").is_null(), truncated=~has_event & pl.col(is_cut)
     )
 
 
@@ -76,12 +63,9 @@ def as_verdicts(rows: pl.LazyFrame, format_code: str, engine_code: str | None = 
 
     engine_code: None where the rows have it themselves.
     """
-    rows = rows.with_columns(format_code=pl.lit(format_code), verdict_at=pl.col("first_at"))
     if engine_code is not None:
         rows = rows.with_columns(engine_code=pl.lit(engine_code))
-    have = rows.collect_schema().names()
-    missing = [pl.lit(None, dtype=kind).alias(name) for name, kind in VERDICT.items() if name not in have]
-    return rows.with_columns(missing).select(*(pl.col(name).cast(kind) for name, kind in VERDICT.items()))
+    return fill_rows(rows, VERDICT, format_code=pl.lit(format_code), verdict_at=pl.col("first_at"))
 
 
 def to_finite(text: pl.Expr) -> pl.Expr:

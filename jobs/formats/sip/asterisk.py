@@ -30,21 +30,22 @@ driver refuses by address or password have none.
 
 from __future__ import annotations
 
-import datetime as dt
-
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
-from jobs.formats import PARSED, TRANSMISSION, Source
+from jobs.formats import TRANSMISSION, Source
 from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import (
     as_assembled,
+    as_parsed,
     clock_to_utc,
+    fill_rows,
     none_if_empty,
-    of_records,
     place_of_event,
     typed_columns,
 )
+from jobs.formats.shared.sampling import ANY_SOURCE, sample_lines, share_of
 from jobs.formats.sip.asterisk_columns import DISPOSITION, SECONDS, read_rows, under_names
 from jobs.formats.sip.records import find_sides, parse_epoch, read_party, shown_name, to_microseconds
 
@@ -76,11 +77,10 @@ _DISPOSITIONS = ["ANSWERED", "BUSY", "NO ANSWER", "CONGESTION", "FAILED"]
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's lines that are read as call detail records; 0 where none is."""
-    lines = pl.Series("line", sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
-    lines = lines.filter(lines.str.strip_chars() != "")
+    lines = sample_lines(sample)
     rows = lines.filter(lines.str.contains(_ROW)).to_frame().with_row_index("offset").lazy()
-    read = parse(rows, Source("", "", "", dt.datetime(2200, 1, 1, tzinfo=dt.UTC))).collect()
-    return int((read["line_code"] == "record").sum()) / max(len(lines), 1)
+    read = parse(rows, ANY_SOURCE).collect()
+    return share_of(read["line_code"] == "record", lines)
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
@@ -108,31 +108,18 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     ).fill_null(False)
     has_time = pl.col("first_at").is_not_null()
     is_header = ((pl.col("_start") == "start") & (pl.col("_src") == "src")).fill_null(False)
-    line_code = (
-        pl.when(is_shaped & is_complete & has_time)
-        .then(pl.lit("record"))
-        .when((is_shaped & is_header) | (pl.col("_line").str.strip_chars() == ""))
-        .then(pl.lit("ignored"))
-        .otherwise(pl.lit("quarantined"))
+    line_code = choose_code(
+        record=is_shaped & is_complete & has_time,
+        ignored=(is_shaped & is_header) | (pl.col("_line").str.strip_chars() == ""),
+        otherwise="quarantined",
     )
-    reason = (
-        pl.when(pl.col("_line").str.count_matches('"', literal=True) % 2 == 1)
-        .then(pl.lit("truncated"))
-        .when(~is_shaped)
-        .then(pl.lit("unknown_shape"))
-        .when(~has_time)
-        .then(pl.lit("bad_timestamp"))
-        .otherwise(pl.lit("bad_field"))
+    reason = choose_code(
+        truncated=pl.col("_line").str.count_matches('"', literal=True) % 2 == 1,
+        unknown_shape=~is_shaped,
+        bad_timestamp=~has_time,
+        otherwise="bad_field",
     )
-    return (
-        frame.lazy()
-        .with_columns(line_code=line_code)
-        .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
-        .select(
-            *PARSED,
-            *of_records(_TYPED),
-        )
-    )
+    return as_parsed(frame.lazy().with_columns(line_code=line_code), reason, _TYPED)
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
@@ -179,13 +166,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
         _talk_us=talk,
         join_quality=pl.when(pl.len() > 1).then(pl.lit("exact")).otherwise(pl.lit("none")),
     )
-    outcome = (
-        pl.when("_is_answered")
-        .then(pl.lit("delivered"))
-        .when("_is_rejected")
-        .then(pl.lit("rejected"))
-        .otherwise(pl.lit("bounced"))
-    )
+    outcome = choose_code(delivered="_is_answered", rejected="_is_rejected", otherwise="bounced")
     calls = calls.with_columns(outcome_code=outcome)
     is_refused = pl.col("outcome_code") == "rejected"
     known = {
@@ -201,11 +182,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
         "is_partial": pl.lit(False),
         "talk_us": pl.when("_is_answered").then("_talk_us"),
     }
-    names = calls.collect_schema().names()
-    return calls.select(
-        known.get(name, pl.col(name) if name in names else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in TRANSMISSION.items()
-    )
+    return fill_rows(calls, TRANSMISSION, **known)
 
 
 def _side_columns() -> dict[str, pl.Expr]:
@@ -232,9 +209,9 @@ def _typed_fields(source: Source) -> dict[str, pl.Expr]:
         "answered_at": stamp_time("_answer"),
         "ended_at": stamp_time("_end"),
         "call_id": pl.coalesce(none_if_empty(pl.col("_linkedid")), none_if_empty(pl.col("_uniqueid"))),
-        "channel_code": pl.when(pl.col("_channel").str.contains(_CIRCUIT_CHANNEL))
-        .then(pl.lit("VOICE_CS"))
-        .otherwise(pl.lit("VOICE_IP")),
+        "channel_code": choose_code(
+            VOICE_CS=pl.col("_channel").str.contains(_CIRCUIT_CHANNEL), otherwise="VOICE_IP"
+        ),
         "sender": read_party("_caller_uri", source),
         "recipient": read_party("_called_uri", source),
         "client_ip": _peer_name("_channel").str.extract(r"^(\d{1,3}(?:\.\d{1,3}){3})$"),
@@ -262,12 +239,8 @@ def _event_code(pattern: str) -> pl.Expr:
         ignore_nulls=True,
     )
     is_rejected = words.str.contains(pattern) | (pl.col("application") == "Hangup(21)").fill_null(False)
-    return (
-        pl.when(is_rejected)
-        .then(pl.lit("rejected"))
-        .when(pl.col("disposition") == "ANSWERED")
-        .then(pl.lit("answered"))
-        .otherwise(pl.lit("unanswered"))
+    return choose_code(
+        rejected=is_rejected, answered=pl.col("disposition") == "ANSWERED", otherwise="unanswered"
     )
 
 

@@ -32,7 +32,9 @@ import hashlib
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats import TRANSMISSION
+from jobs.formats.shared.fields import fill_rows
 
 # Timer C of RFC 3261 gives a branch three minutes and more; who rings several in a row is done by now.
 REUSED_AFTER = dt.timedelta(minutes=10)
@@ -65,7 +67,7 @@ def join_calls(bronze: pl.LazyFrame, format_code: str) -> pl.LazyFrame:
     rest = rows.filter(pl.col("method").is_null() | (pl.col("method") == "BYE"))
     between_tags = opened.select(*rows.columns, "_call", _is_by_id=pl.lit(False))
     whole = pl.concat([between_tags, _attach_to_calls(rest, opened, pairs)])
-    return _describe_calls(_decide_calls(whole), format_code).lazy()
+    return _describe_calls(_decide_calls(whole), format_code)
 
 
 def _order_tags(rows: pl.DataFrame) -> pl.DataFrame:
@@ -197,37 +199,29 @@ def _decide_calls(whole: pl.DataFrame) -> pl.DataFrame:
         _ended=pl.coalesce(pl.col("_good_bye").max(), pl.col("_bye").max()),
         _told_us=pl.col("talk_us").max(),
         # A Call-ID alone is what its caller chose, as a message-id is.
-        join_quality=pl.when(pl.col("_is_by_id").any())
-        .then(pl.lit("by_message_id"))
-        .when(pl.len() > 1)
-        .then(pl.lit("exact"))
-        .otherwise(pl.lit("none")),
+        join_quality=choose_code(
+            by_message_id=pl.col("_is_by_id").any(), exact=pl.len() > 1, otherwise="none"
+        ),
     )
     decision = deciding.select("_call", "_rank", "reply_code", "reply_text")
     return facts.join(decision, on="_call", maintain_order="left")
 
 
-def _describe_calls(decided: pl.DataFrame, format_code: str) -> pl.DataFrame:
+def _describe_calls(decided: pl.DataFrame, format_code: str) -> pl.LazyFrame:
     """The columns of TRANSMISSION."""
     is_call = pl.col("method") == "INVITE"
-    outcome = (
-        pl.when(pl.col("_rank") == 5)
-        .then(pl.lit("delivered"))
-        .when(pl.col("_rank") == 1)
-        .then(pl.lit("queued"))
-        .when(pl.col("reply_code").is_in(CALL_REFUSALS))
-        .then(pl.lit("rejected"))
-        .otherwise(pl.lit("bounced"))
+    outcome = choose_code(
+        delivered=pl.col("_rank") == 5,
+        queued=pl.col("_rank") == 1,
+        rejected=pl.col("reply_code").is_in(CALL_REFUSALS),
+        otherwise="bounced",
     )
     is_refused = pl.col("outcome_code") == "rejected"
-    stage = (
-        pl.when(~is_refused)
-        .then(pl.lit("delivery"))
-        .when(is_call)
-        .then(pl.lit("connect"))
-        .when(pl.col("log_text").str.contains(_CONTENT).fill_null(False))
-        .then(pl.lit("content"))
-        .otherwise(pl.lit("envelope"))
+    stage = choose_code(
+        delivery=~is_refused,
+        connect=is_call,
+        content=pl.col("log_text").str.contains(_CONTENT).fill_null(False),
+        otherwise="envelope",
     )
     passed = pl.col("outcome_code").is_in(["delivered", "queued"])
     span = (pl.col("_ended") - pl.col("_answered")).dt.total_microseconds()
@@ -237,11 +231,7 @@ def _describe_calls(decided: pl.DataFrame, format_code: str) -> pl.DataFrame:
         "format_code": pl.lit(format_code),
         "channel_code": pl.when(is_call).then(pl.lit("VOICE_IP")).otherwise(pl.lit("IM")),
         # An instant message is counted as an SMS is: taken over, or refused before that.
-        "grain_code": pl.when(is_call)
-        .then(pl.lit("call"))
-        .when(passed)
-        .then(pl.lit("recipient"))
-        .otherwise(pl.lit("attempt")),
+        "grain_code": choose_code(call=is_call, recipient=passed, otherwise="attempt"),
         "entry_code": pl.when(pl.col("account").is_null()).then(pl.lit("link")).otherwise(pl.lit("box")),
         "is_handoff": pl.lit(False),
         "is_authenticated": pl.col("account").is_not_null(),
@@ -253,10 +243,7 @@ def _describe_calls(decided: pl.DataFrame, format_code: str) -> pl.DataFrame:
         "attestation": pl.col("attestation_code"),
         "talk_us": pl.when(is_call & (pl.col("outcome_code") == "delivered")).then(talk),
     }
-    return keyed.select(
-        known.get(name, pl.col(name) if name in keyed.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in TRANSMISSION.items()
-    )
+    return fill_rows(keyed.lazy(), TRANSMISSION, **known)
 
 
 def _digest_keys(decided: pl.DataFrame) -> pl.Series:

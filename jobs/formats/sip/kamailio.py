@@ -26,9 +26,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats import PARSED, TRANSMISSION, Source
+from jobs.core.codes import choose_code
+from jobs.formats import TRANSMISSION, Source
 from jobs.formats.format import Copies, LineFormat
-from jobs.formats.shared.fields import of_records
+from jobs.formats.shared.fields import as_parsed
+from jobs.formats.shared.sampling import sample_lines, share_of
 from jobs.formats.shared.syslog import split_envelope
 from jobs.formats.sip import passport
 from jobs.formats.sip import records as sip
@@ -89,9 +91,9 @@ _STAMPED = r"^(?:<\d{1,3}>(?:1 )?)?(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d|[A-Z][a-z]{2}
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's stamped lines that a SIP proxy wrote; 0 where none did."""
-    lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
+    lines = sample_lines(sample)
     lines = lines.filter(lines.str.contains(_STAMPED))
-    return int(lines.str.contains(_OWN).sum()) / max(len(lines), 1)
+    return share_of(lines.str.contains(_OWN), lines)
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
@@ -124,34 +126,21 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     ).is_not_null()
     is_counted = is_complete & pl.col("method").is_in(COUNTED) & pl.col("event_code").is_not_null()
     has_time = pl.col("first_at").is_not_null()
-    line_code = (
-        pl.when((is_counted | is_of_call) & has_time)
-        .then(pl.lit("record"))
-        .when(is_counted | is_of_call | (is_told & ~is_complete))
-        .then(pl.lit("quarantined"))
-        .when(is_told | pl.col("_reason").is_null() | (pl.col("line").str.strip_chars() == ""))
-        .then(pl.lit("ignored"))
-        .otherwise(pl.lit("quarantined"))
+    line_code = choose_code(
+        record=(is_counted | is_of_call) & has_time,
+        quarantined=is_counted | is_of_call | (is_told & ~is_complete),
+        ignored=is_told | pl.col("_reason").is_null() | (pl.col("line").str.strip_chars() == ""),
+        otherwise="quarantined",
     )
     is_cut = ~pl.coalesce(
         pl.col("_acc").str.contains(r"[; ](?:reason|code)="), pl.col("_json").str.ends_with("}")
     )
-    reason = (
-        pl.when(is_told & is_cut)
-        .then(pl.lit("truncated"))
-        .when(is_told & ~is_complete)
-        .then(pl.lit("bad_field"))
-        .otherwise(pl.col("_reason").fill_null("bad_timestamp"))
+    reason = choose_code(
+        truncated=is_told & is_cut,
+        bad_field=is_told & ~is_complete,
+        otherwise=pl.col("_reason").fill_null("bad_timestamp"),
     )
-    return (
-        frame.lazy()
-        .with_columns(line_code=line_code)
-        .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
-        .select(
-            *PARSED,
-            *of_records(TYPED),
-        )
-    )
+    return as_parsed(frame.lazy().with_columns(line_code=line_code), reason, TYPED)
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -259,13 +248,12 @@ def _core_fields(frame: pl.DataFrame) -> pl.DataFrame:
     ended = pl.col("_words") == "call ended"
     ms = head.str.extract(r"(?:^|;)ms_duration=(\d{1,12});").cast(pl.Int64, strict=False)
     return frame.with_columns(
-        event_code=pl.when(pl.col("_json").is_not_null())
-        .then(pl.lit("answered"))
-        .when(pl.col("_cdr").is_not_null())
-        .then(pl.lit("cdr"))
-        .when(pl.col("_script").is_not_null())
-        .then(pl.lit("script"))
-        .otherwise(event),
+        event_code=choose_code(
+            answered=pl.col("_json").is_not_null(),
+            cdr=pl.col("_cdr").is_not_null(),
+            script=pl.col("_script").is_not_null(),
+            otherwise=event,
+        ),
         first_at=pl.coalesce(parse_epoch(stamp), "at"),
         method=pl.coalesce(usual[1], odd.field("method"), _old_value(["method"]), _json_value(["method"])),
         from_tag=from_tag,

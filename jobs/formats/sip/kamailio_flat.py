@@ -22,9 +22,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats import PARSED, Source
+from jobs.core.codes import choose_code
+from jobs.formats import Source
 from jobs.formats.format import Copies, LineFormat
-from jobs.formats.shared.fields import clock_to_utc, of_records
+from jobs.formats.shared.fields import as_parsed, clock_to_utc
+from jobs.formats.shared.sampling import share_of_lines
 from jobs.formats.sip import passport
 from jobs.formats.sip import records as sip
 from jobs.formats.sip.join import join_calls
@@ -45,9 +47,7 @@ _ESCAPED = "\x1f"
 
 def sniff(sample: bytes) -> float:
     """Share of the sample's lines that begin as accounting rows do; 0 where none does."""
-    lines = pl.Series(sample.decode("utf-8", "replace").splitlines(), dtype=pl.String)
-    lines = lines.filter(lines.str.strip_chars() != "")
-    return int(lines.str.contains(_ROW).sum()) / max(len(lines), 1)
+    return share_of_lines(sample, _ROW)
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
@@ -128,29 +128,17 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         & pl.col("reply_code").str.contains(r"^\d{3}$")
         & pl.col("first_at").is_not_null()
     ).fill_null(False)
-    line_code = (
-        pl.when(is_row & is_good & pl.col("method").is_in(COUNTED))
-        .then(pl.lit("record"))
-        .when((is_row & is_good) | (pl.col("_line").str.strip_chars() == ""))
-        .then(pl.lit("ignored"))
-        .otherwise(pl.lit("quarantined"))
+    line_code = choose_code(
+        record=is_row & is_good & pl.col("method").is_in(COUNTED),
+        ignored=(is_row & is_good) | (pl.col("_line").str.strip_chars() == ""),
+        otherwise="quarantined",
     )
-    reason = (
-        pl.when(~is_row)
-        .then(pl.lit("unknown_shape"))
-        .when((is_core | is_fit | is_wide) & pl.col("first_at").is_null())
-        .then(pl.lit("bad_timestamp"))
-        .otherwise(pl.lit("bad_field"))
+    reason = choose_code(
+        unknown_shape=~is_row,
+        bad_timestamp=(is_core | is_fit | is_wide) & pl.col("first_at").is_null(),
+        otherwise="bad_field",
     )
-    return (
-        frame.lazy()
-        .with_columns(line_code=line_code.fill_null("quarantined"))
-        .with_columns(reason_code=pl.when(pl.col("line_code") == "quarantined").then(reason))
-        .select(
-            *PARSED,
-            *of_records(TYPED),
-        )
-    )
+    return as_parsed(frame.lazy().with_columns(line_code=line_code.fill_null("quarantined")), reason, TYPED)
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:

@@ -24,16 +24,17 @@ import datetime as dt
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import PLACE, Source
 from jobs.formats.format import LineFormat
 from jobs.formats.shared.fields import as_assembled, clock_to_utc, line_code, none_if_empty, typed_columns
+from jobs.formats.shared.sampling import share_of_lines
 from jobs.formats.shared.verdicts import (
     as_verdicts,
     in_mail_log,
     one_row_per_line,
     reason_of_event,
-    share_of_lines,
     to_finite,
     to_microseconds,
     to_whole,
@@ -175,10 +176,9 @@ def _typed_fields() -> dict[str, pl.Expr]:
     is_spam = pl.when(is_result).then(result.field("flag") == "Y").otherwise(score.field("words") == _SPAM)
     user = pl.coalesce(rest.str.extract(r"^user=([^,]*)"), score.field("user").str.replace(r":\d+$", ""))
     return {
-        "event_code": pl.when(is_result)
-        .then(pl.lit("result"))
-        .when(is_score & to_finite(score.field("score")).is_not_null())
-        .then(pl.lit("score")),
+        "event_code": choose_code(
+            result=is_result, score=is_score & to_finite(score.field("score")).is_not_null()
+        ),
         "process_id": pl.col("_pid"),
         "message_id": none_if_empty(without_brackets(mid), "(unknown)"),
         "account": none_if_empty(user, "(unknown)"),
