@@ -30,6 +30,7 @@ from jobs.silver.pipeline import count_once
 from jobs.sniff.silver import DOOR, count_silver
 from jobs.sniff.tally import OPERATOR
 from tests.support.examples import examples
+from tests.support.filter_logs import lab
 from tests.support.mixed import PROFILE
 from tests.support.samples import LOGS as MADE
 from tests.support.samples.forms import Log
@@ -228,13 +229,15 @@ def test_two_hosts_stay_apart() -> None:
         assert (found.total(), counts.height) == (2 * whole.total(), 0)
 
 
-def test_two_renderings_of_a_log_count_once_and_the_finer_stays() -> None:
-    iso, bsd = LOGS["postfix, ISO"], LOGS["postfix, RFC 3164"]
+@pytest.mark.parametrize("rendering", ["rfc3164", "rfc5424"])
+def test_two_renderings_of_a_log_count_once_and_the_finer_stays(rendering: str) -> None:
+    """RFC 3164 leaves out fractions of a second, RFC 5424 the daemon after the name of the instance."""
+    iso, other = LOGS["postfix, ISO"], Log("postfix", lab(f"postfix/mail.{rendering}.log"))
     whole, _ = silver(read(iso))
-    found, counts = silver(together(read(bsd, "a"), read(iso, "b")))
+    found, counts = silver(together(read(iso, "a"), read(other, "b")))
     assert found == whole
-    lines = read(iso, "b")
-    assert set(counts["source_id"]) == {"a"}
+    lines = read(iso, "a")
+    assert set(counts["source_id"]) == {"b"}
     # Formats of one line a row.
     for name in ("amavis", "opendkim", "spamassassin"):
         assert counts.filter(format_code=name)["copied_line_count"].sum() == lines[name].height

@@ -210,12 +210,15 @@ def _read_lines(lines: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.D
 
 
 def _split_service_names(tag: pl.Series) -> pl.DataFrame:
-    """instance and service_name of each line: the first and all parts of the name before the daemon."""
+    """instance and service_name of each line: the first and all parts of the name before the daemon.
+
+    RFC 5424 may leave out the daemon: what is left of `postfix-out/smtpd` names the instance.
+    """
     names = tag.unique()
     code = tag.cast(pl.Enum(names)).to_physical()
     return pl.DataFrame(
         {
-            "instance": names.str.extract(r"^([^/]+)/").gather(code),
+            "instance": names.str.extract(r"^([^/]+)").gather(code),
             "service_name": names.str.extract(r"^(.+)/[^/]*$").gather(code),
         }
     )
