@@ -9,9 +9,9 @@ import fsspec
 
 from jobs.core.errors import ObservatoryError
 
-# How sketches, checksums, transactions and the columns of silver are written; a lake of an earlier form is
-# computed anew.
-FORM = 4
+# How sketches, checksums, transactions and the columns of bronze and silver are written; a lake of an earlier
+# form is computed anew.
+FORM = 5
 MARK = "observatory.json"
 # The package that fsspec reads a kind of place with, where it is not fsspec's own.
 PACKAGES = {"s3": "s3fs", "s3a": "s3fs"}

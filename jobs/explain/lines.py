@@ -60,7 +60,7 @@ def find_records(search: Search, match: Match) -> Records:
     groups = assembly_groups(search, anchors)
     of_format = {name: anchors[name] if name in anchors else anchors[PARTNERS[name]] for name in groups}
     return Records(
-        {name: rows_of_match(rows, of_format[name], silver) for name, rows in groups.items()}, groups
+        {name: rows_of_match(name, rows, of_format[name], silver) for name, rows in groups.items()}, groups
     )
 
 
@@ -80,11 +80,14 @@ def is_list_of_lines(kind: Any) -> bool:
     return isinstance(inner, pl.Struct) and "offset" in {field.name for field in inner.fields}
 
 
-def rows_of_match(rows: pl.DataFrame, anchors: pl.DataFrame, silver: list[pl.DataFrame]) -> pl.DataFrame:
+def rows_of_match(
+    format_name: str, rows: pl.DataFrame, anchors: pl.DataFrame, silver: list[pl.DataFrame]
+) -> pl.DataFrame:
     """The rows of this match among all rows of an assembly key, which may be a number with many messages.
 
-    These are the rows at the match's places, and those with the same ids within its time; rows without ids
-    need the same numbers. anchors: the rows at its places, of this format or of the one that it completes.
+    These are the rows at the match's places, and those with the same ids within its time, or of the same key
+    where rows hold several events; other rows without ids need the same numbers. anchors: the rows at its
+    places, of this format or of the one that it completes.
     """
     place = ["stream_id", "offset", "assembly_key"]
     here = rows.join(anchors, on=place, how="semi")
@@ -95,16 +98,19 @@ def rows_of_match(rows: pl.DataFrame, anchors: pl.DataFrame, silver: list[pl.Dat
         for row in frame.select("first_at", "last_at").rows()
     ]
     both = [name for name in rows.columns if name in anchors.columns]
-    ids = [name for name in (*IDS, "row_key") if name in both and anchors[name].null_count() < anchors.height]
+    ids = [name for name in IDS if name in both and anchors[name].null_count() < anchors.height]
     names = ids or [name for name in ("sender", "recipient") if name in both]
-    slack = CLOCK_SLACK if ids else dt.timedelta(0)
+    events = KERNELS[format_name].copies.events
+    slack = CLOCK_SLACK if ids or events else dt.timedelta(0)
     during = [pl.col("first_at").is_between(begin - slack, end + slack) for begin, end in times]
     same = [
         pl.col(name).is_in(anchors[name].drop_nulls().unique().implode()).fill_null(False) for name in names
     ]
+    if events:
+        same.append(pl.struct(events.key).is_in(anchors.select(pl.struct(events.key)).to_series().implode()))
     if not during or not same:
         return here
-    alike = pl.any_horizontal(same) if ids else pl.all_horizontal(same)
+    alike = pl.any_horizontal(same) if ids or events else pl.all_horizontal(same)
     whole = pl.concat([here, rows.filter(pl.any_horizontal(during) & alike)]).unique(place)
     return whole.sort("first_at", "source_id", "stream_id", "offset")
 

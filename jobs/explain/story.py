@@ -33,7 +33,7 @@ SHARED = {"operator_id", "period_date", "period_code", "channel_code", "definiti
 # Columns of bronze rows that are printed elsewhere, or do not describe the message.
 PLUMBING = {
     *("operator_id", "source_id", "stream_id", "offset", "ingest_id", "event_date"),
-    *("assembly_key", "row_key"),
+    "assembly_key",
 }
 STATES = ("certainly spam under", "possibly spam under", "not spam under")
 

@@ -27,8 +27,8 @@ from jobs.formats import TIMESTAMP
 from jobs.formats.format import Events, Format
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.silver import repeats
-from jobs.silver.bucketing import SEED
-from jobs.silver.event_identity import PLACE, hash_contents, is_line, place_of_event, scope_of, time_of
+from jobs.silver.bucketing import SEED, place_of_row
+from jobs.silver.event_identity import PLACE, hash_contents, is_line, scope_of, time_of
 
 TABLE = "silver.copy_daily"
 OWNER = ["format_code", "operator_id", "scope"]
@@ -213,7 +213,7 @@ def place_events(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> 
     is_alike = logs["is_alike"].any()
     scope = pl.lit("alike").alias("scope") if is_alike else scope_of(events, format_name)
     of_file = is_alike or about.is_snapshot
-    place = people_of(events) if is_alike else place_of_event(events, format_name)
+    place = people_of(events) if is_alike else place_of_row(events, format_name)
     weight = pl.col("end_offset") - pl.col("offset") if about.naming else pl.lit(0)
     narrow = events.select(
         "operator_id",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import polars as pl
 
 from jobs.formats.registry import KERNELS
-from jobs.silver.bucketing import SEED, place_of_row
+from jobs.silver.bucketing import SEED
 
 PLACE = ("source_id", "stream_id", "offset")
 
@@ -26,13 +26,6 @@ def scope_of(rows: pl.DataFrame, format_name: str) -> pl.Expr:
 
 def time_of(events: pl.DataFrame) -> str:
     return "at" if "at" in events.columns else "first_at"
-
-
-def place_of_event(events: pl.DataFrame, format_name: str) -> pl.Expr:
-    """What copies of an event have in common, and few other events of its second."""
-    if "row_key" in events.columns:
-        return pl.col("row_key")
-    return place_of_row(events, format_name)
 
 
 def is_line(events: pl.DataFrame, format_name: str) -> pl.Expr:

@@ -20,7 +20,8 @@ import polars as pl
 
 from jobs.formats import TIMESTAMP
 from jobs.formats.registry import KERNELS
-from jobs.silver.event_identity import PLACE, hash_contents, is_line, place_of_event, time_of
+from jobs.silver.bucketing import place_of_row
+from jobs.silver.event_identity import PLACE, hash_contents, is_line, time_of
 
 # Whose lines are in order of time: those of one host in one file.
 WHOSE = ["operator_id", "source_id", "stream_id", "host"]
@@ -130,7 +131,7 @@ def without_repeats(
         host,
         pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
         pl.col(time_of(events)).dt.truncate("1s").cast(TIMESTAMP).alias("second"),
-        place_of_event(events, format_name).alias("moment"),
+        place_of_row(events, format_name).alias("moment"),
         is_line(events, format_name).alias("is_line"),
     )
     if about.naming:

@@ -249,6 +249,28 @@ def test_postscreen_sessions(lab: pl.DataFrame) -> None:
     }
 
 
+def test_what_a_row_is_of_stands_in_columns() -> None:
+    text = log(
+        "smtpd[7]: NOQUEUE: reject: RCPT from a.example[192.0.2.1]: 550 5.1.1 no; from=<a@a.example>"
+        " to=<b@example.test> proto=ESMTP helo=<a>",
+        "smtpd[7]: 1A2B3C4D5E: client=a.example[192.0.2.1]",
+        "postscreen[8]: PREGREET 11 after 0.1 from [192.0.2.2]:4711: EHLO a",
+        "dnsblog[9]: addr 192.0.2.2 listed by domain zen.list.example as 127.0.0.2",
+        "smtpd[10]: NOQUEUE: hold: RCPT from a.example[192.0.2.1]: held; from=<a@a.example>"
+        " to=<b@example.test> proto=ESMTP helo=<a>",
+    )
+    names = ("row_code", "queue_id", "process_id", "client_port")
+    found = assembled(records(text)).select(*names, pl.col("assembly_key").str.split("mx1|postfix|").list[1])
+    assert sorted(found.rows(), key=str) == [
+        ("held", None, "10", None, "held|10|192.0.2.1"),
+        ("held", None, "7", None, "held|7|192.0.2.1"),
+        ("listing", None, None, None, "screen|192.0.2.2"),
+        ("queue", "1A2B3C4D5E", None, None, "1A2B3C4D5E"),
+        ("screen", None, None, "4711", "screen|192.0.2.2"),
+        ("session", None, "7", None, "session|7"),
+    ]
+
+
 def test_columns_are_those_of_the_interface(lab: pl.DataFrame) -> None:
     assert dict(lab.schema) == {name: pl.Schema({name: kind})[name] for name, kind in TRANSMISSION.items()}
 

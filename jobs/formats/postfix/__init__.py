@@ -73,7 +73,12 @@ NAME = "postfix"
 # What a parsed line can carry besides offset, codes, time and place; which of them are set
 # depends on event_code.
 FIELDS: dict[str, pl.DataType | type[pl.DataType]] = {
-    "row_key": pl.String,  # queue id; session|pid; held|pid|ip; screen|ip|port
+    # What the row is of, and what names it beside client_ip: those of a session its process, of a postscreen
+    # session its port.
+    "row_code": pl.String,
+    "queue_id": pl.String,
+    "process_id": pl.String,
+    "client_port": pl.String,
     "client_name": pl.String,
     "client_ip": pl.String,
     "account": pl.String,
@@ -95,7 +100,7 @@ FIELDS: dict[str, pl.DataType | type[pl.DataType]] = {
     "log_text": pl.String,
     "dnsbl_zone": pl.String,
     "dnsbl_code": pl.String,
-    "process": pl.String,  # of smtpd, where what opened the queue file may stand in another piece
+    "opener_id": pl.String,  # process of smtpd, where what opened the queue file may stand in another piece
 }
 
 _BASE52 = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"
@@ -283,7 +288,8 @@ def _read_events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFra
         if events
         else pl.DataFrame(schema=schema)
     )
-    whole = link_held(whole.select(list(schema)), envelope)
+    whole = whole.select(list(schema)).with_columns(pl.col("row_code").fill_null("queue"))
+    whole = link_held(whole, envelope)
     return whole, pl.concat([unread, *cut])
 
 

@@ -22,7 +22,6 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import TIMESTAMP
 
@@ -30,7 +29,10 @@ LOOKBACK_DAYS = 6
 _SESSION_HOURS = 6
 
 BRONZE = bronze_columns("postfix")
-KEY = ["operator_id", "host", "instance", "row_key"]
+# The rows of a key are one row, or lifetimes after each other.
+KEY = ["operator_id", "assembly_key", "client_port"]
+_PLACE_OF_OWNER = ["operator_id", "host", "instance"]
+_OWNER = [*_PLACE_OF_OWNER, "row_code", "queue_id", "process_id", "client_port"]
 # Where an event's line stands. source_id and stream_id are null where they are the row's own.
 _PLACE = ("at", "source_id", "stream_id", "offset")
 # The list of a bronze row that holds the events of a code, and their fields beside the place.
@@ -66,35 +68,52 @@ def _from_records(frame: pl.DataFrame) -> pl.DataFrame:
     owners = events.select(pl.struct("operator_id", "source_id", "stream_id").n_unique()).item()
     if owners > 1 or not events["offset"].is_sorted():
         return by_lifetime(_with_openings(events))
-    events = _with_openings(events)
-    # An smtpd process serves one session after another, so its key is never one lifetime.
-    key = pl.col("row_key")
-    is_session = events.select(key.str.starts_with("session|") | key.str.starts_with("held|")).to_series()
+    events = _with_owners(_with_openings(events))
+    owner = [*_PLACE_OF_OWNER, "owner"]
+    # An smtpd process serves one session after another, so its events are never one lifetime.
+    is_session = events["row_code"].is_in(["session", "held"])
     second = pl.col("at").dt.truncate("1s")
-    lives = events.select(*KEY, "event_code", "at").filter(~is_session)
+    lives = events.select(*owner, "event_code", "at").filter(~is_session)
     lives = lives.with_columns((second < second.cum_max()).alias("is_behind"))
-    others = lives.group_by(KEY).agg(_is_plain(lives).alias("is_plain")).filter(~pl.col("is_plain"))
-    others = others.select(KEY)
+    others = lives.group_by(owner).agg(_is_plain(lives).alias("is_plain")).filter(~pl.col("is_plain"))
+    others = others.select(owner)
     if others.height:
         listed = others.with_columns(pl.lit(True).alias("is_listed"))
-        found = events.select(KEY).join(listed, on=KEY, how="left", nulls_equal=True, maintain_order="left")
+        found = events.select(owner)
+        found = found.join(listed, on=owner, how="left", nulls_equal=True, maintain_order="left")
         is_slow = is_session | found["is_listed"].fill_null(False)
     else:
         is_slow = is_session
     if not is_slow.any():
-        return _rows_of_keys(events)
-    return pl.concat([_rows_of_keys(events.filter(~is_slow)), by_lifetime(events.filter(is_slow))])
+        return _rows_of_owners(events)
+    return pl.concat([_rows_of_owners(events.filter(~is_slow)), by_lifetime(events.filter(is_slow))])
 
 
-def _rows_of_keys(events: pl.DataFrame) -> pl.DataFrame:
-    """One row for each key, from its events in order."""
-    # Most pieces are of one host and instance: one column then tells the keys apart in half the time.
-    place = [name for name in KEY if name != "row_key"]
-    if events.height and events.select(pl.col(place).n_unique()).row(0) == (1,) * len(place):
-        rows = events.group_by("row_key").agg(pl.col(place).first(), *_event_aggregates(is_alone=True))
-    else:
-        rows = events.group_by(KEY).agg(*_event_aggregates(is_alone=True))
-    return _finish_rows(rows)
+def _rows_of_owners(events: pl.DataFrame) -> pl.DataFrame:
+    """One row for each owner, from its events in order."""
+    # Most pieces are of one host and instance: one column then separates the owners in half the time.
+    place = _PLACE_OF_OWNER
+    is_one = events.height and events.select(pl.col(place).n_unique()).row(0) == (1,) * len(place)
+    owner = ["owner"] if is_one else [*place, "owner"]
+    about = pl.col(name for name in (*_OWNER, "client_ip") if name not in owner).first()
+    return _finish_rows(events.group_by(owner).agg(about, *_event_aggregates(is_alone=True)))
+
+
+def _name_owner(*more: str) -> pl.Expr:
+    """A name for what an event or row belongs to that is no queue file; nothing reads it again."""
+    client = pl.when(pl.col("row_code") != "session").then("client_ip")
+    # postscreen's sessions and dnsblog's answers are joined by address.
+    kind = pl.col("row_code").replace("listing", "screen")
+    return pl.concat_str(kind, "process_id", client, *more, separator="|", ignore_nulls=True)
+
+
+def _with_owners(events: pl.DataFrame) -> pl.DataFrame:
+    """The events with `owner`, the name of what each belongs to on its host and instance."""
+    if "owner" in events.columns:
+        return events
+    others = events["queue_id"].is_null().arg_true()
+    names = events[others].select(_name_owner("client_port")).to_series()
+    return events.with_columns(events["queue_id"].scatter(others, names).alias("owner"))
 
 
 def _is_plain(events: pl.DataFrame) -> pl.Expr:
@@ -114,12 +133,14 @@ def _is_plain(events: pl.DataFrame) -> pl.Expr:
 
 def _with_openings(events: pl.DataFrame) -> pl.DataFrame:
     """The events, and beside each queue file whose held or discarded RCPT may stand elsewhere its opening."""
-    openings = events.filter(pl.col("process").is_not_null())
+    openings = events.filter(pl.col("opener_id").is_not_null())
     if openings.is_empty():
         return events
     openings = openings.with_columns(
-        pl.concat_str(pl.lit("held|"), "process", pl.lit("|"), "client_ip").alias("row_key"),
-        pl.col("row_key").alias("linked_queue_id"),
+        pl.lit("held").alias("row_code"),
+        pl.lit(None, pl.String).alias("queue_id"),
+        pl.col("opener_id").alias("process_id"),
+        pl.col("queue_id").alias("linked_queue_id"),
     )
     return pl.concat([events, openings])
 
@@ -149,7 +170,7 @@ def _are_apart(frame: pl.DataFrame, many: pl.Series) -> pl.Series:
     several streams are left to by_lifetime(), since which comes first depends on all rows, and so are keys
     with events that name no client, since theirs is that of events before.
     """
-    is_session = many & frame["row_key"].str.starts_with("session|")
+    is_session = many & (frame["row_code"] == "session")
     if not is_session.any():
         return ~many
     event = pl.element().struct
@@ -191,7 +212,11 @@ def taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
     for code, column in EVENTS.items():
         some = rows.filter(pl.col(column).list.len() > 0)
         some = some.select(
-            *KEY, pl.col("source_id").alias("_source"), pl.col("stream_id").alias("_stream"), column
+            *_OWNER,
+            "assembly_key",
+            pl.col("source_id").alias("_source"),
+            pl.col("stream_id").alias("_stream"),
+            column,
         )
         some = some.explode(column).unnest(column)
         parts.append(
@@ -235,9 +260,11 @@ def is_of_several(rows: pl.DataFrame) -> pl.Series:
 
 
 def by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
-    """Sort the events of each key, cut them into lifetimes, and make one row of each."""
-    keys = events.select(KEY).unique().with_row_index("key")
-    events = events.join(keys, on=KEY, how="left", nulls_equal=True, maintain_order="left")
+    """Sort the events of each owner, cut them into lifetimes, and make one row of each."""
+    events = _with_owners(events)
+    owner = [*_PLACE_OF_OWNER, "owner"]
+    keys = events.select(owner).unique().with_row_index("key")
+    events = events.join(keys, on=owner, how="left", nulls_equal=True, maintain_order="left")
     events = events.with_columns(pl.col("at").dt.truncate("1s").alias("second"))
     # Of two files that meet in a second, the one that began first: it was rotated.
     begins = pl.lit(None, TIMESTAMP)
@@ -260,9 +287,9 @@ def by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
         told = pl.concat([told, notices]).sort(order, nulls_last=True)
     events = told
     limit = (
-        pl.when(pl.col("row_key").str.contains("|", literal=True))
-        .then(pl.duration(hours=_SESSION_HOURS))
-        .otherwise(pl.duration(days=LOOKBACK_DAYS))
+        pl.when(pl.col("row_code") == "queue")
+        .then(pl.duration(days=LOOKBACK_DAYS))
+        .otherwise(pl.duration(hours=_SESSION_HOURS))
     )
     is_first = pl.col("key").cast(pl.Int64).diff().fill_null(1) != 0
     events = events.with_columns(pl.col("starts") | is_first)
@@ -277,22 +304,22 @@ def by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
         is_next = pl.col("late") & (pl.col("late").cast(pl.Int32).cum_sum().over("life") == 1)
         events = events.with_columns((pl.col("starts") | late.select(is_next).to_series()).alias("starts"))
     is_alone = events.select(pl.col("source_id", "stream_id").n_unique()).row(0) == (1, 1)
-    rows = events.group_by("life").agg(pl.col(KEY).first(), *_event_aggregates(is_alone=is_alone))
-    return _finish_rows(rows)
+    about = pl.col(*_OWNER, "client_ip").first()
+    return _finish_rows(events.group_by("life").agg(about, *_event_aggregates(is_alone=is_alone)))
 
 
 def _opens_lifetime() -> pl.Expr:
     """Whether an event, in order within its key and notices apart, begins a lifetime."""
     code, before = pl.col("event_code"), pl.col("event_code").shift(1)
-    is_queue = ~pl.col("row_key").str.contains("|", literal=True)
+    is_queue = pl.col("row_code") == "queue"
     # smtpd logs a hold or discard of the first RCPT just before it opens the queue file.
     early = is_queue & (code == "refusal") & pl.col("log_text").str.starts_with("NOQUEUE: ").fill_null(False)
     opening = (((code == "entry") & is_queue) | early) & ~early.shift(1, fill_value=False)
     # A message that a filter refuses before the queue has its client in the line before alone.
     client = pl.when(code.is_in(["refusal", "entry"])).then("client_ip").forward_fill().over("key")
-    changed = (client != client.shift(1)).fill_null(False) & pl.col("row_key").str.starts_with("session|")
+    changed = (client != client.shift(1)).fill_null(False) & (pl.col("row_code") == "session")
     # A long queue id holds its time and is never used again, whatever a clock that jumps back makes of it.
-    is_long = is_queue & pl.col("row_key").str.contains("z", literal=True)
+    is_long = pl.col("queue_id").str.contains("z", literal=True).fill_null(False)
     return (opening | (before == "removal").fill_null(False) | changed) & ~is_long
 
 
@@ -315,18 +342,10 @@ def _event_aggregates(*, is_alone: bool) -> list[pl.Expr]:
 
 
 def _finish_rows(rows: pl.DataFrame) -> pl.DataFrame:
-    key = pl.col("row_key")
-    kind = key.str.splitn("|", 2).struct.field("field_0")
-    is_queue = ~key.str.contains("|", literal=True)
-    row_code = choose_code(
-        queue=is_queue, listing=key.str.ends_with("|") & (kind == "screen"), otherwise=kind
-    )
-    # postscreen's sessions and dnsblog's answers are joined by address.
-    shared = pl.when(kind == "screen").then(key.str.replace(r"\|\d*$", "")).otherwise(key)
+    place = [pl.col(name).fill_null("") for name in ("host", "instance")]
+    owner = pl.coalesce("queue_id", _name_owner())
     return rows.with_columns(
-        row_code.alias("row_code"),
-        pl.concat_str(
-            pl.col("host").fill_null(""), pl.lit("|"), pl.col("instance").fill_null(""), pl.lit("|"), shared
-        ).alias("assembly_key"),
-        pl.when(is_queue).then(key).alias("queue_id"),
+        pl.concat_str(*place, owner, separator="|").alias("assembly_key"),
+        # An event that settle() or link_held() gave to a queue file has that of its session.
+        pl.when(pl.col("queue_id").is_null()).then("process_id").alias("process_id"),
     ).select(pl.col(name).cast(kind) for name, kind in BRONZE.items())

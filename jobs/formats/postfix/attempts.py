@@ -22,7 +22,7 @@ _LISTING_SLACK = pl.duration(minutes=1)
 
 
 def of_sessions(bronze: pl.DataFrame) -> pl.DataFrame:
-    sessions = rows_of(bronze, "session", *META, "assembly_key", "row_key", "host", "refusals", "entries")
+    sessions = rows_of(bronze, "session", *META, "assembly_key", "process_id", "host", "refusals", "entries")
     sessions = sessions.filter(pl.col("refusals").list.len() > 0)
     sessions = sessions.sort(
         "operator_id", "assembly_key", "first_at", "stream_id", "offset", nulls_last=True
@@ -31,8 +31,9 @@ def of_sessions(bronze: pl.DataFrame) -> pl.DataFrame:
         pl.int_range(pl.len()).over("operator_id", "assembly_key", "second").alias("ordinal")
     )
     ordinal = pl.when(pl.col("ordinal") > 0).then(pl.concat_str(pl.lit("|"), "ordinal")).otherwise(pl.lit(""))
-    process = pl.col("row_key").str.strip_prefix("session|")
-    name = pl.concat_str(pl.col("host").fill_null(""), pl.lit("|"), process, pl.lit("|"), "second", ordinal)
+    name = pl.concat_str(
+        pl.col("host").fill_null(""), pl.lit("|"), "process_id", pl.lit("|"), "second", ordinal
+    )
     return _gather_attempts(sessions.with_columns(name.alias("session")))
 
 
@@ -145,13 +146,14 @@ def _explode_refusals(rows: pl.DataFrame) -> pl.DataFrame:
 
 def of_screens(bronze: pl.DataFrame) -> pl.DataFrame:
     """postscreen: refused RCPTs, else the session's failed test; with the list that named the client."""
-    screens = rows_of(bronze, "screen", *META, "last_at", "assembly_key", "row_key", "host", "refusals")
+    screens = rows_of(bronze, "screen", *META, "last_at", "assembly_key", "client_port", "host", "refusals")
     screens = screens.with_row_index("screen")
     verbs = pl.col("refusals").list.eval(pl.element().struct.field("status_code"))
     screens = screens.filter(verbs.list.contains("reject") | ~verbs.list.contains("PASS"))
     session = pl.concat_str(
         pl.col("host").fill_null(""),
-        pl.col("row_key").str.strip_prefix("screen|"),
+        pl.col("refusals").list.first().struct.field("client_ip"),
+        "client_port",
         pl.col("first_at").dt.epoch("s"),
         separator="|",
     )

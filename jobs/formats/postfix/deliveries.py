@@ -59,7 +59,8 @@ def _first_event_fields(column: str, fields: list[str], prefix: str) -> list[pl.
 
 
 def of_queue_files(bronze: pl.DataFrame) -> pl.DataFrame:
-    files = rows_of(bronze, "queue", pl.exclude("removals", "assembly_key", "row_key", "instance"))
+    not_read = ("removals", "assembly_key", "instance", "process_id", "client_port")
+    files = rows_of(bronze, "queue", pl.exclude(not_read))
     files = files.with_row_index("file")
     files = files.with_columns(
         *_first_event_fields(

@@ -3,15 +3,16 @@
 access(5) may HOLD or DISCARD at RCPT, and so may a milter. smtpd then logs `NOQUEUE: hold: RCPT from
 name[ip]: …`, and the queue file that it opens in the same command by the next line of the same process and
 client, `QID: client=name[ip]`. Within a piece the two are joined as they are read. Where a piece may have
-been cut between them, what is at its edges is kept under a key of its own, held|pid|ip: the refusals that
-found no queue file, and copies of the lines that open one and may be the answer to a piece before. When
-all pieces are there, settle() joins them by the same rule, and gives the rest to their sessions.
+been cut between them, what is at its edges is kept in a row of its own for each process and client: the
+refusals that found no queue file, and copies of the lines that open one and may be the answer to a piece
+before. When all pieces are there, settle() joins them by the same rule, and gives the rest to their sessions.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats.postfix.assembly import BRONZE, KEY, by_lifetime, taken_apart
 
 # smtpd opens the queue file in the RCPT command that a hold or discard was logged for.
@@ -27,25 +28,24 @@ def link_held(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     """
     whose = [name for name in _SMTPD if name in envelope.columns]
     verb = pl.col("status_code")
-    columns = events.select("row", "event_code", "status_code", "step_code", "row_key", "client_ip")
-    columns = columns.with_row_index("event")
+    names = ["row", "event_code", "status_code", "step_code", "row_code", "queue_id", "client_ip"]
+    columns = events.select(names).with_row_index("event")
     refusals = columns.filter(pl.col("event_code") == "refusal")
     held = refusals.filter(
         verb.str.contains(r"(?:hold|discard)$")
-        & pl.col("row_key").str.starts_with("session|")
+        & (pl.col("row_code") == "session")
         # A filter before the queue discards what never gets a queue file.
         & (pl.col("step_code") != "END-OF-MESSAGE")
     )["event"]
     entries = columns.filter((pl.col("event_code") == "entry") & (verb == "client"))
-    entries = entries.filter(~pl.col("row_key").str.contains("|", literal=True))
-    entries = entries.select("event", "row", "client_ip", "row_key")
+    entries = entries.filter(pl.col("row_code") == "queue").select("event", "row", "client_ip", "queue_id")
     entries = pl.concat([entries, envelope.select("at", *whose)[entries["row"]]], how="horizontal")
     answers = [_first_of_piece(entries, envelope)["event"]]
     if len(held):
         waiting = events[held].select("row", "client_ip", held.alias("event"))
         waiting = pl.concat([waiting, envelope.select("at", *whose)[waiting["row"]]], how="horizontal")
         found = waiting.sort("row").join_asof(
-            entries.sort("row").rename({"at": "entry_at", "event": "entry", "row_key": "queue_id"}),
+            entries.sort("row").rename({"at": "entry_at", "event": "entry"}),
             on="row",
             by=[*whose, "client_ip"],
             strategy="forward",
@@ -53,14 +53,17 @@ def link_held(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
         )
         is_near = (pl.col("entry_at") - pl.col("at")).abs() <= _ADJACENT
         found = found.with_columns(pl.when(is_near).then(pl.col("queue_id", "entry")))
-        key = pl.coalesce("queue_id", pl.concat_str(pl.lit("held|"), "pid", pl.lit("|"), "client_ip"))
-        keys = found.select("event", key.alias("key")).drop_nulls()
-        events = events.with_columns(events["row_key"].scatter(keys["event"], keys["key"]))
+        of_file = found.drop_nulls("queue_id")
+        unknown = found.filter(pl.col("queue_id").is_null()).drop_nulls(["pid", "client_ip"])["event"]
+        events = events.with_columns(
+            events["row_code"].scatter(of_file["event"], "queue").scatter(unknown, "held"),
+            events["queue_id"].scatter(of_file["event"], of_file["queue_id"]),
+        )
         answers.append(found["entry"].drop_nulls().cast(pl.UInt32))
     marked = entries.filter(pl.col("event").is_in(pl.concat(answers).implode()), pl.col("pid").is_not_null())
     if marked.is_empty():
         return events
-    return events.with_columns(events["process"].scatter(marked["event"], marked["pid"]))
+    return events.with_columns(events["opener_id"].scatter(marked["event"], marked["pid"]))
 
 
 def _first_of_piece(entries: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
@@ -83,7 +86,7 @@ def settle(bronze: pl.LazyFrame) -> pl.LazyFrame:
     is_held = frame["row_code"] == "held"
     if not is_held.any():
         return frame.lazy()
-    events = taken_apart(frame.filter(is_held)).with_row_index("event")
+    events = taken_apart(frame.filter(is_held)).drop("queue_id").with_row_index("event")
     second = pl.col("at").dt.truncate("1s")
     waiting = events.filter(pl.col("event_code") == "refusal")
     entries = events.filter(pl.col("event_code") == "entry").select(
@@ -113,10 +116,9 @@ def settle(bronze: pl.LazyFrame) -> pl.LazyFrame:
         .unique("event", keep="first", maintain_order=True)
         .select("event", "queue_id")
     )
-    process = pl.col("row_key").str.extract(r"^held\|(\d*)\|")
-    settled = waiting.join(found, on="event", how="left").with_columns(
-        pl.coalesce("queue_id", pl.concat_str(pl.lit("session|"), process)).alias("row_key")
-    )
-    if settled.is_empty():
+    if waiting.is_empty():
         return frame.filter(~is_held).lazy()
-    return pl.concat([frame.filter(~is_held), by_lifetime(settled.drop("event", "queue_id"))]).lazy()
+    row_code = choose_code(session=pl.col("queue_id").is_null(), otherwise="queue")
+    settled = waiting.join(found, on="event", how="left")
+    settled = settled.with_columns(row_code.alias("row_code")).drop("event")
+    return pl.concat([frame.filter(~is_held), by_lifetime(settled)]).lazy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.formats.postfix.refusals import NOT_IDS, subject_of
+from jobs.formats.postfix.refusals import NOT_IDS, session_of, subject_of
 
 # Queue-file lines by the first four characters of what follows `QID: `.
 KINDS = {
@@ -51,7 +51,7 @@ def _read_client(some: pl.DataFrame) -> pl.DataFrame:
     typed = some.select(
         "row",
         pl.lit("entry").alias("event_code"),
-        pl.col("head").alias("row_key"),
+        pl.col("head").alias("queue_id"),
         pl.lit("client").alias("status_code"),
         who["field_0"].alias("client_name"),
         address["field_0"].alias("client_ip"),
@@ -78,12 +78,8 @@ def _read_client(some: pl.DataFrame) -> pl.DataFrame:
 
 def read_proxied(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     """`NOQUEUE: client=name[ip]`: smtpd hands what this client sends to a filter before the queue."""
-    pid = envelope["pid"].gather(some["row"]).fill_null("")
-    return (
-        _read_client(some.with_columns(pl.concat_str(pl.lit("session|"), pid).alias("head")))
-        .filter(~pl.col("is_cut"))
-        .drop("is_cut")
-    )
+    client = _read_client(some).with_columns(*session_of(some, envelope))
+    return client.filter(~pl.col("is_cut")).drop("is_cut", "queue_id")
 
 
 def _read_pickup(some: pl.DataFrame) -> pl.DataFrame:
@@ -91,7 +87,7 @@ def _read_pickup(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("entry").alias("event_code"),
-        pl.col("head").alias("row_key"),
+        pl.col("head").alias("queue_id"),
         pl.lit("pickup").alias("status_code"),
         pl.col("text").str.extract(r"(?s) from=<(.*)>").alias("sender"),
     )
@@ -102,7 +98,7 @@ def _message_id(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("message_id").alias("event_code"),
-        pl.col("head").alias("row_key"),
+        pl.col("head").alias("queue_id"),
         pl.when(bare != "").then(bare).alias("message_id"),
     )
 
@@ -116,7 +112,7 @@ def read_subject(some: pl.DataFrame) -> pl.DataFrame:
         .select(
             "row",
             pl.lit("subject").alias("event_code"),
-            pl.col("head").alias("row_key"),
+            pl.col("head").alias("queue_id"),
             subject_of(pl.col("text")).alias("subject"),
         )
         .filter(pl.col("subject").is_not_null())
@@ -131,7 +127,7 @@ def _read_queued(some: pl.DataFrame) -> pl.DataFrame:
     typed = some.select(
         "row",
         pl.lit("queued").alias("event_code"),
-        pl.col("head").alias("row_key"),
+        pl.col("head").alias("queue_id"),
         pieces["field_0"].alias("sender"),
         numbers["field_0"].cast(pl.Int64, strict=False).alias("message_bytes"),
         count.alias("recipient_count"),
@@ -158,7 +154,7 @@ def _read_delivery(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("delivery").alias("event_code"),
-        pl.col("head").alias("row_key"),
+        pl.col("head").alias("queue_id"),
         names["field_0"].alias("recipient"),
         names["field_1"].alias("original_recipient"),
         ways["field_1"].str.splitn(", ", 2).struct.field("field_0").alias("relay"),
@@ -173,7 +169,7 @@ def _read_removal(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("removal").alias("event_code"),
-        pl.col("head").alias("row_key"),
+        pl.col("head").alias("queue_id"),
         pl.col("text").str.extract(r"^removed \((\w+)\)").alias("status_code"),
     )
 
@@ -183,7 +179,7 @@ def _read_notice(some: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("notice").alias("event_code"),
-        pl.col("text").str.extract(r": ([0-9A-Za-z]+)$").alias("row_key"),
+        pl.col("text").str.extract(r": ([0-9A-Za-z]+)$").alias("queue_id"),
         pl.col("head").alias("linked_queue_id"),
     )
 

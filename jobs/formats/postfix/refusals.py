@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.formats.shared.fields import smtp_reply
 
 # What stands where a queue id would.
@@ -63,6 +64,12 @@ _SUBJECT = (
 # smtpd_proxy_filter: a filter before the queue answered. The line names no client, and one recipient.
 _PROXY = r"^(?:NOQUEUE: )?proxy-(reject|accept): ([A-Z-]+): (?s)(.*)$"
 _ZONE = r"(?i)blocked using ([A-Za-z0-9._-]+)"
+
+
+def session_of(some: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.Series]:
+    """row_code and process_id of lines that belong to the SMTP session of the process that wrote them."""
+    process = envelope["pid"].gather(some["row"]).fill_null("")
+    return [pl.Series("row_code", ["session"]).new_from_index(0, some.height), process.alias("process_id")]
 
 
 def subject_of(text: pl.Expr) -> pl.Expr:
@@ -211,16 +218,15 @@ def read_refusals(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
         & ~pl.col("step_code").is_in(["DATA", "END-OF-MESSAGE"])
     )
     screen = pl.col("port").is_not_null() & pl.col("client_name").is_null()
-    key = (
-        pl.when(screen)
-        .then(pl.concat_str(pl.lit("screen|"), "client_ip", pl.lit("|"), "port"))
-        .when(in_session)
-        .then(pl.concat_str(pl.lit("session|"), "pid"))
-        .otherwise("head")
-    )
+    row_code = choose_code(screen=screen, session=in_session, otherwise="queue")
     return (
         frame.filter(pl.col("step_code").is_not_null() | pl.col("status_code").str.starts_with("milter"))
-        .with_columns(key.alias("row_key"))
+        .with_columns(row_code.alias("row_code"))
+        .with_columns(
+            pl.when(pl.col("row_code") == "queue").then("head").alias("queue_id"),
+            pl.when(pl.col("row_code") == "session").then("pid").alias("process_id"),
+            pl.when(pl.col("row_code") == "screen").then("port").alias("client_port"),
+        )
         .drop("head", "port", "pid")
     )
 
@@ -246,9 +252,7 @@ def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.D
     )
     if failed.any():
         ends = ends.filter(failed)
-        ends = ends.with_columns(envelope["pid"].gather(ends["row"]).fill_null("").alias("pid"))
-        key = pl.concat_str(pl.lit("session|"), "pid").alias("row_key")
-        events.append(ends.select("row", pl.lit("removal").alias("event_code"), key))
+        events.append(ends.select("row", pl.lit("removal").alias("event_code"), *session_of(ends, envelope)))
     tests = rest.filter(start.is_in(_TESTS) & ~rest["body"].str.starts_with("PASS OLD"))
     if tests.height:
         found = tests["body"].str.extract_groups(_SCREEN).struct.unnest()
@@ -258,7 +262,8 @@ def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.D
                 pl.lit("refusal").alias("event_code"),
                 found["1"].alias("status_code"),
                 found["2"].alias("client_ip"),
-                pl.concat_str(pl.lit("screen|"), found["2"], pl.lit("|"), found["3"]).alias("row_key"),
+                pl.lit("screen").alias("row_code"),
+                found["3"].alias("client_port"),
                 pl.col("body").alias("log_text"),
             ).filter(pl.col("status_code").is_not_null())
         )
@@ -271,7 +276,7 @@ def read_session_events(rest: pl.DataFrame, envelope: pl.DataFrame) -> list[pl.D
                 pl.lit("refusal").alias("event_code"),
                 pl.lit("listed").alias("status_code"),
                 found["1"].alias("client_ip"),
-                pl.concat_str(pl.lit("screen|"), found["1"], pl.lit("|")).alias("row_key"),
+                pl.lit("listing").alias("row_code"),
                 found["2"].str.strip_chars_end(".").str.to_lowercase().alias("dnsbl_zone"),
                 found["3"].alias("dnsbl_code"),
             ).filter(pl.col("client_ip").is_not_null())
@@ -302,12 +307,13 @@ def _read_limits(warned: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     def limit_value(values: list[str | None]) -> pl.Expr:
         return pl.col("what").replace_strict(list(_LIMITS), values, default=None, return_dtype=pl.String)
 
-    pid = envelope["pid"].gather(some["row"]).fill_null("")
+    found = found.with_columns(*session_of(some, envelope))
     frame = pl.concat([some.select("row", "body"), found], how="horizontal")
     return frame.filter(pl.col("what").is_in(list(_LIMITS))).select(
         "row",
         pl.lit("refusal").alias("event_code"),
-        pl.concat_str(pl.lit("session|"), pid).alias("row_key"),
+        "row_code",
+        "process_id",
         pl.lit("reject").alias("status_code"),
         pl.coalesce("verb", limit_value(steps)).alias("step_code"),
         pl.when(pl.col("client") != "").then("client").alias("client_name"),
@@ -331,7 +337,7 @@ def _read_refused_whole(warned: pl.DataFrame) -> pl.DataFrame:
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
-        found["1"].alias("row_key"),
+        found["1"].alias("queue_id"),
         pl.lit("reject").alias("status_code"),
         pl.lit("size").alias("step_code"),
         found["2"].str.strip_prefix("message rejected: ").alias("reply_text"),
@@ -349,11 +355,10 @@ def _read_proxied(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     verb = pl.select(
         pl.when(found["1"] == "reject").then(pl.lit("reject")).when(is_discarded).then(pl.lit("discard"))
     ).to_series()
-    pid = envelope["pid"].gather(some["row"]).fill_null("")
     return some.select(
         "row",
         pl.lit("refusal").alias("event_code"),
-        pl.concat_str(pl.lit("session|"), pid).alias("row_key"),
+        *session_of(some, envelope),
         verb.alias("status_code"),
         found["2"].alias("step_code"),
         tail["2"].alias("sender"),
