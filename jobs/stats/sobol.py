@@ -1,18 +1,19 @@
 """Scrambled Sobol points: those of scipy.stats.qmc.Sobol, bit for bit.
 
-The import of scipy.stats takes longer than most commands; it is needed only for more dimensions than
-jobs/core/sobol_directions.py has.
+The import of scipy.stats takes longer than most commands. SciPy's table of direction numbers (Joe and Kuo,
+SIAM J. Sci. Comput. 30, 2008) is read without it; where SciPy has no such file, it makes the points itself.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
-
-from jobs.core.sobol_directions import NUMBERS
+import scipy
 
 BITS = 30
+TABLE = Path(scipy.__file__).with_name("stats") / "_sobol_direction_numbers.npz"
 
 
 def sobol_points(dimensions: int, count: int, rng: np.random.Generator, bits: int = BITS) -> np.ndarray:
@@ -20,7 +21,7 @@ def sobol_points(dimensions: int, count: int, rng: np.random.Generator, bits: in
     matrix and a random shift (Matousek 1998)."""
     if count < 1 or count & (count - 1):
         raise ValueError(f"{count} points: Sobol points are balanced for powers of two only")
-    if dimensions > len(read_directions()):
+    if not TABLE.is_file():
         from scipy.stats import qmc
 
         return np.asarray(qmc.Sobol(dimensions, scramble=True, bits=bits, rng=rng).random(count))
@@ -38,18 +39,15 @@ def sobol_points(dimensions: int, count: int, rng: np.random.Generator, bits: in
 
 
 @cache
-def read_directions() -> list[list[int]]:
-    """For each dimension its polynomial and first direction numbers."""
-    return [[int(word) for word in each.split()] for each in NUMBERS.split(",")]
-
-
-@cache
 def direction_numbers(dimensions: int, bits: int) -> np.ndarray:
     """The direction numbers of each dimension, as integers of `bits` bits."""
+    with np.load(TABLE) as known:
+        polynomials, starts = known["poly"][:dimensions].tolist(), known["vinit"][:dimensions].tolist()
     table = np.empty((dimensions, bits), dtype=np.uint64)
-    for row, (polynomial, *first) in enumerate(read_directions()[:dimensions]):
-        degree = len(first)
-        found = list(first) if degree else [1] * bits
+    for row, (polynomial, start) in enumerate(zip(polynomials, starts, strict=True)):
+        # A polynomial as the number that its coefficients write in binary, and as many numbers as its degree.
+        degree = polynomial.bit_length() - 1
+        found = start[:degree] if degree else [1] * bits
         for place in range(len(found), bits):
             value = found[place - degree]
             for step in range(1, degree + 1):
