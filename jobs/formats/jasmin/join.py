@@ -11,67 +11,19 @@ Those after which Jasmin gave the SMS up are one row with that end.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 
 from jobs.core.codes import choose_code
+from jobs.core.contracts import read_csv_rows
 from jobs.formats import TRANSMISSION
 from jobs.formats.shared.fields import fill_rows
 from jobs.formats.shared.mobile import entry_code
 
 _FINAL = ["DELIVRD", "EXPIRED", "REJECTD", "UNDELIV", "DELETED", "UNKNOWN"]
-# SMPP 3.4, 5.1.3: the names of command_status without ESME_.
-_STATUS = {
-    "ROK": 0x00,
-    "RINVMSGLEN": 0x01,
-    "RINVCMDLEN": 0x02,
-    "RINVCMDID": 0x03,
-    "RINVBNDSTS": 0x04,
-    "RALYBND": 0x05,
-    "RINVPRTFLG": 0x06,
-    "RINVREGDLVFLG": 0x07,
-    "RSYSERR": 0x08,
-    "RINVSRCADR": 0x0A,
-    "RINVDSTADR": 0x0B,
-    "RINVMSGID": 0x0C,
-    "RBINDFAIL": 0x0D,
-    "RINVPASWD": 0x0E,
-    "RINVSYSID": 0x0F,
-    "RCANCELFAIL": 0x11,
-    "RREPLACEFAIL": 0x13,
-    "RMSGQFUL": 0x14,
-    "RINVSERTYP": 0x15,
-    "RINVNUMDESTS": 0x33,
-    "RINVDLNAME": 0x34,
-    "RINVDESTFLAG": 0x40,
-    "RINVSUBREP": 0x42,
-    "RINVESMCLASS": 0x43,
-    "RCNTSUBDL": 0x44,
-    "RSUBMITFAIL": 0x45,
-    "RINVSRCTON": 0x48,
-    "RINVSRCNPI": 0x49,
-    "RINVDSTTON": 0x50,
-    "RINVDSTNPI": 0x51,
-    "RINVSYSTYP": 0x53,
-    "RINVREPFLAG": 0x54,
-    "RINVNUMMSGS": 0x55,
-    "RTHROTTLED": 0x58,
-    "RINVSCHED": 0x61,
-    "RINVEXPIRY": 0x62,
-    "RINVDFTMSGID": 0x63,
-    "RX_T_APPN": 0x64,
-    "RX_P_APPN": 0x65,
-    "RX_R_APPN": 0x66,
-    "RQUERYFAIL": 0x67,
-    "RINVOPTPARSTREAM": 0xC0,
-    "ROPTPARNOTALLWD": 0xC1,
-    "RINVPARLEN": 0xC2,
-    "RMISSINGOPTPARAM": 0xC3,
-    "RINVOPTPARAMVAL": 0xC4,
-    "RDELIVERYFAILURE": 0xFE,
-    "RUNKNOWNERR": 0xFF,
-}
-_NAMES = {f"ESME_{name}": f"0x{code:08x}" for name, code in _STATUS.items()}
-# What this log does not record.
+# SMPP 3.4, 5.1.3: command_status by name.
+_STATUS = {row["name"]: row["status"] for row in read_csv_rows(Path(__file__).with_name("smpp_status.csv"))}
 _ORDER = ["first_at", "source_id", "stream_id", "offset"]
 _INBOUND = ["received", "refused"]
 _TRIES = ["failed", "rejected"]
@@ -177,7 +129,7 @@ def _describe_units(units: pl.LazyFrame) -> pl.LazyFrame:
     )
     digits = pl.when(pl.col("status").str.contains(r"^\d{1,9}$")).then(pl.col("status")).cast(pl.Int64)
     hexadecimal = pl.lit("0x") + _hex_number(digits)
-    smpp = pl.coalesce(pl.col("status").replace_strict(_NAMES, default=None), hexadecimal)
+    smpp = pl.coalesce(pl.col("status").replace_strict(_STATUS, default=None), hexadecimal)
     is_bad_state = state.is_not_null() & (state != "DELIVRD")
     report = pl.concat_str(pl.lit("stat:"), state, pl.lit(" err:"), pl.col("_error").fill_null(""))
     return fill_rows(
