@@ -9,7 +9,7 @@ FROM python:3.11.14-slim-bookworm AS base
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONPATH=/opt/observatory \
-    PATH=/opt/pipeline/bin:/usr/local/bin:/usr/bin:/bin \
+    PATH=/opt/pipeline/bin:$PATH \
     OBSERVATORY_HOME=/opt/observatory/build \
     OBSERVATORY_LAKE_ROOT=/lake
 

@@ -14,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.support.images import (
+    BASE_PATH,
     BIN,
     COMPOSE,
     DOCKER,
@@ -100,6 +101,13 @@ def test_an_image_installs_what_is_locked_in_a_stage_of_its_own(image: tuple[str
 def test_an_image_does_not_run_as_root_and_holds_no_secret(image: tuple[str, Image]) -> None:
     assert image[1].last("USER") == "50000:0"
     assert not [name for name in image[1].environment if re.search("KEY|SECRET|PASSWORD", name)]
+
+
+def test_an_image_finds_the_programs_of_its_base(image: tuple[str, Image]) -> None:
+    """useradd is in /usr/sbin: a PATH without it ends the build."""
+    for each in (image[1], packages_of(image[1])):
+        folders = each.environment.get("PATH", BASE_PATH).split(":")
+        assert set(BASE_PATH.split(":")) <= set(folders)
 
 
 def test_only_the_image_of_spark_has_java(services: dict[str, Any]) -> None:

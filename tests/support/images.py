@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
 BIN = Path(sys.executable).parent
 COMPOSE = DOCKER / "compose.yaml"
+# PATH of Debian's Python images.
+BASE_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Folders of images that a test lays out below a folder of its own.
 LAID_OUT = re.compile(
     r"(?<![\w/.])/(?=(?:opt/observatory|opt/pipeline|lake|report|etc/observatory|run/secrets|tmp/spark)(?![\w.-]))"
@@ -64,7 +66,9 @@ class Image:
     @property
     def environment(self) -> dict[str, str]:
         words = " ".join(self.all("ENV")).split()
-        return dict(word.split("=", 1) for word in words)
+        return {
+            name: value.replace("$PATH", BASE_PATH) for name, value in (word.split("=", 1) for word in words)
+        }
 
     @property
     def copied(self) -> list[tuple[str | None, str, str]]:
@@ -149,6 +153,7 @@ def lay_out(image: Image, folder: Path) -> LaidOut:
     (folder / "etc" / "observatory").symlink_to(ROOT / "sample_data")
     key = folder / "run" / "secrets" / "pseudonym_key"
     key.write_text("0123456789abcdef" * 4)
+    key.chmod(0o600)
     return found
 
 
