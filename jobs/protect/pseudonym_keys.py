@@ -15,6 +15,7 @@ import polars as pl
 
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY, KEY_FILE, key_setting
+from jobs.core.secret_file import read_secret
 from jobs.protect.keyed_hashes import keyed_hashes
 from jobs.protect.operators import Own
 
@@ -31,13 +32,13 @@ def master_key() -> bytes:
     if os.environ.get(KEY):
         key = os.environ[KEY].encode()
     elif os.environ.get(KEY_FILE):
-        file = Path(os.environ[KEY_FILE])
-        if not file.is_file():
-            raise ObservatoryError(
-                f"{key_setting()} names {file}, which is not there. Put the key back from its backup, or"
-                " name the file that holds it."
-            )
-        key = file.read_bytes().strip()
+        key = read_secret(
+            Path(os.environ[KEY_FILE]),
+            key_setting(),
+            "pseudonym key",
+            if_lost="Put the key back from its backup, or name the file that holds it.",
+            if_read="make another key",
+        ).strip()
     else:
         raise ObservatoryError(
             f"no pseudonym key: set {KEY_FILE}, or [lake] key_file in the settings, to a file with at least"

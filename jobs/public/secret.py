@@ -7,10 +7,10 @@ Whoever knew it could compute how near a published cell is to its limit.
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 from jobs.core.errors import ObservatoryError
+from jobs.core.secret_file import read_secret
 
 VALUE, FILE = "OBSERVATORY_P_PCT", "OBSERVATORY_P_PCT_FILE"
 LEAST, MOST = 1.0, 100.0
@@ -25,17 +25,19 @@ def p_pct() -> float:
     if os.environ.get(VALUE):
         text, source = os.environ[VALUE], VALUE
     elif os.environ.get(FILE):
-        file, source = Path(os.environ[FILE]), FILE
-        if not file.is_file():
-            raise ObservatoryError(
-                f"{FILE} names {file}, which is not there: name the file that holds the percentage"
-            )
-        refuse_others(file)
-        text = file.read_text(encoding="utf-8")
+        source = FILE
+        data = read_secret(
+            Path(os.environ[FILE]),
+            FILE,
+            "percentage",
+            if_lost="Name the file that holds the percentage",
+            if_read="choose another percentage",
+        )
+        text = data.decode("utf-8", "replace")
     else:
         raise ObservatoryError(
             f"no percentage for the p% rule: set {FILE} to a file that holds it, readable by its owner alone."
-            " Choose a number, for instance between 5 and 20, and tell it to nobody"
+            " Choose a number, for instance between 5 and 12, and tell it to nobody"
         )
     try:
         found = float(text.strip())
@@ -46,14 +48,3 @@ def p_pct() -> float:
             f"{source} does not hold a number from {LEAST:g} to below {MOST:g}: correct it"
         )
     return found
-
-
-def refuse_others(file: Path) -> None:
-    """Raise ObservatoryError for a file that anyone but its owner may read or change."""
-    mode = stat.S_IMODE(file.stat().st_mode)
-    if mode & 0o077:
-        raise ObservatoryError(
-            f"{FILE} names {file}, which others than its owner may read or change (its mode is {mode:04o}):"
-            f" the percentage has to be secret. Run `chmod 600 {file}`, and choose another percentage if"
-            " somebody may have read this one"
-        )

@@ -231,6 +231,7 @@ def test_a_key_that_can_be_guessed_is_refused(
 ) -> None:
     monkeypatch.delenv("OBSERVATORY_PSEUDONYM_KEY")
     (tmp_path / "key").write_text(key)
+    (tmp_path / "key").chmod(0o600)
     monkeypatch.setenv("OBSERVATORY_PSEUDONYM_KEY_FILE", str(tmp_path / "key"))
     found = observatory("run", "--config", study)
     assert found.code == 2

@@ -207,6 +207,10 @@ def test_a_key_file_of_the_settings_is_named_with_its_setting(
     assert told.code == 2
     assert f"{file}: [lake] key_file names {tmp_path / 'own.key'}, which is not there." in plain(told)
     (tmp_path / "own.key").write_text("short", encoding="ascii")
+    assert f"{file}: [lake] key_file names {tmp_path / 'own.key'}, which others than its owner may" in plain(
+        observatory("run", key=None)
+    )
+    (tmp_path / "own.key").chmod(0o600)
     assert f"{file}: [lake] key_file: the pseudonym key has 5 characters" in plain(
         observatory("run", key=None)
     )

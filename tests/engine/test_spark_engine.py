@@ -287,6 +287,7 @@ def test_workers_that_differ_are_refused_before_the_first_task(tmp_path: Path, c
         engine.run(tasks)
     other_key = tmp_path / "other_key"
     other_key.write_text("another key of this test, 0123456789abcdef")
+    other_key.chmod(0o600)
     key = {f"spark.executorEnv.{KEY_FILE}": str(other_key)}
     with (
         Spark(cluster.engine(**key), str(tmp_path / "lake")) as engine,

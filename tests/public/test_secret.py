@@ -44,20 +44,3 @@ def test_without_one_nothing_is_published(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv(FILE, str(tmp_path / "gone"))
     with pytest.raises(ObservatoryError, match="is not there"):
         p_pct()
-
-
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o602, 0o777])
-def test_a_file_that_others_may_read_or_change_is_refused(
-    mode: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(VALUE, raising=False)
-    file = tmp_path / "p"
-    write_secret(file, "13.7", mode)
-    monkeypatch.setenv(FILE, str(file))
-    with pytest.raises(
-        ObservatoryError, match=rf"{FILE} names {file}, .* mode is {mode:04o}.*`chmod 600 {file}`"
-    ) as error:
-        p_pct()
-    assert "13.7" not in str(error.value)
-    file.chmod(0o400)
-    assert p_pct() == 13.7

@@ -56,6 +56,7 @@ def standalone(folder: Path, wheel: Path, key: str, workers: int = 2) -> Iterato
     folder.mkdir()
     key_file = folder / "key"
     key_file.write_text(key)
+    key_file.chmod(0o600)
     python = bare_python(folder / "python")
     without = {"OBSERVATORY_PSEUDONYM_KEY", "PYTHONPATH", "SPARK_SUBMIT_OPTS"}
     env = {name: value for name, value in java.spark_env().items() if name not in without}
