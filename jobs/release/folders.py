@@ -22,6 +22,8 @@ from jobs.release.about import PERIOD, VERSION, parts_of
 
 PRIVATE_FOLDER, PRIVATE_FILE, OPEN_FOLDER, OPEN_FILE = 0o700, 0o600, 0o755, 0o444
 UNFINISHED = ".unfinished-"
+# A file of a restricted folder whose release is not yet in its place.
+UNMADE = "unmade"
 
 
 def versions_in(root: Path, period: str) -> list[str]:
@@ -52,8 +54,9 @@ def write_release(folder: Path, files: Mapping[str, bytes], own: Path, kept: Map
     """Write a release's folder and its restricted one: both, or none.
 
     The restricted one comes first, because it has the record. Killed between the two, remove_unmade() finds
-    it.
+    it by the file UNMADE, which goes when both are there.
     """
+    kept = {**kept, UNMADE: b""}
     with stage_folder(own, kept, is_private=True) as new_own, stage_folder(folder, files) as new:
         put_in_place(new_own, own, is_private=True)
         try:
@@ -61,6 +64,7 @@ def write_release(folder: Path, files: Mapping[str, bytes], own: Path, kept: Map
         except BaseException:
             shutil.rmtree(own)
             raise
+    (own / UNMADE).unlink()
 
 
 @contextlib.contextmanager

@@ -27,9 +27,9 @@ from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Protected, Unprotectable, protect_tables
 from jobs.public.secret import p_pct
 from jobs.questionnaire.respondents import load_respondents
-from jobs.release import assembly, clearance, comparing, decisions, manifest, tidy
+from jobs.release import assembly, comparing, decisions, manifest, tidy
 from jobs.release.about import About
-from jobs.release.folders import versions_in, write_folder, write_release
+from jobs.release.folders import UNMADE, versions_in, write_folder, write_release
 from jobs.release.publishing import ABOUT
 from jobs.release.recipe import (
     Recipe,
@@ -129,12 +129,14 @@ def of_these_estimates(settings: Observatory, period: str) -> str | None:
 
 def remove_unmade(root: Path, restricted_root: Path, period: str) -> None:
     """Remove the restricted folders of a period whose releases were never written, because `make` was killed:
-    nobody decided on them or was asked about them."""
+    UNMADE is in them. A restricted folder without it is never removed, wherever its release lies."""
     for version in versions_in(restricted_root, period):
         own = restricted_root / period / version
-        is_only_made = [each.what for each in decisions.read_decisions(own)] == ["made"]
-        if is_only_made and clearance.read_clearance(own) is None and not (root / period / version).exists():
-            shutil.rmtree(own)
+        if (own / UNMADE).is_file():
+            if (root / period / version).exists():
+                (own / UNMADE).unlink()
+            else:
+                shutil.rmtree(own)
 
 
 # --- protected, written, kept -----------------------------------------------------------------------
@@ -227,7 +229,7 @@ def encode_parquet(rows: pl.DataFrame) -> bytes:
 
 def keep_refusal(restricted: Path, recipe: Recipe, error: Unprotectable) -> str:
     """Name the figures that reveal a contribution where only the study's own team reads it; where that is,
-    and what to do."""
+    and the officer's choices."""
     folder = restricted / "refused"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     of_period = f"{recipe.about.period}-{recipe.about.version}"
@@ -237,10 +239,17 @@ def keep_refusal(restricted: Path, recipe: Recipe, error: Unprotectable) -> str:
         file = folder / f"{of_period}-{name}.csv"
         file.write_text(rows.write_csv(), encoding="utf-8")
         file.chmod(0o600)
-    areas = "the world's alone: more holdings have to answer"
-    if not recipe.leave_out_areas:
-        areas = "`observatory release make --leave-out-areas` leaves out the groups and regions that do"
-    return f"{folder / of_period}-attack.csv names the figures; {areas}"
+    left_out = (
+        "\n- leave out the groups and regions with the fewest units that reveal one: `observatory release"
+        f" make --period {recipe.about.period} --leave-out-areas`"
+    )
+    return (
+        f"{folder / of_period}-attack.csv names the figures. Choose one of these:"
+        "\n- load more answers and packages, and run `observatory study estimate`"
+        + ("" if recipe.leave_out_areas else left_out)
+        + "\n- a smaller p, which lets others know each contribution more closely: decide on it before you"
+        " look at what it lets leave, and keep it for later releases (docs/tsb.md, Releases)"
+    )
 
 
 def notes_of(recipe: Recipe, protected: Protected) -> list[str]:

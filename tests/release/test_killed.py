@@ -215,10 +215,21 @@ def test_making_killed_at_any_point_leaves_a_release_or_none(tmp_path: Path) -> 
         if not folder.exists():
             write_both()
         assert manifest.verify_release(folder)
+        assert {each.name for each in own.iterdir()} == {Path(name).parts[0] for name in own_files}
         assert {each.name for each in (*folder.parent.iterdir(), *own.parent.iterdir())} == {"v1.0.0"}
         shutil.rmtree(tmp_path / "releases")
         shutil.rmtree(tmp_path / "restricted")
-    assert states == {(False, False), (True, False)}
+    assert states == {(False, False), (True, False), (True, True)}
+
+
+def test_a_release_whose_folder_lies_elsewhere_is_never_removed(tmp_path: Path) -> None:
+    """`[release] root` names another folder now, or the release was moved to the officer's machine."""
+    root, restricted = tmp_path / "releases", tmp_path / "restricted"
+    files = few_files()
+    record = decisions.format_decision("made", "observatory", "0" * 64, NOW).encode()
+    folders.write_release(root / NAME, files, restricted / NAME, {decisions.FILE: record})
+    remove_unmade(tmp_path / "other", restricted, "2026-Q4")
+    assert [each.what for each in decisions.read_decisions(restricted / NAME)] == ["made"]
 
 
 def test_a_decision_on_an_objection_that_is_killed_counts_with_its_record_or_not_at_all(
@@ -241,15 +252,3 @@ def test_a_decision_on_an_objection_that_is_killed_counts_with_its_record_or_not
         assert found is not None and (found.open_objections or is_recorded), number
         overrule()
         again(place, kept)
-
-
-def test_what_was_decided_on_or_asked_about_is_never_removed(place: Place) -> None:
-    root, restricted = place.folder.parents[1], place.restricted.parents[1]
-    shutil.rmtree(place.folder)
-    place.clear()
-    remove_unmade(root, restricted, "2026-Q4")
-    assert place.restricted.is_dir()
-    (place.restricted / clearance.FILE).unlink()
-    decisions.record_decision(place.restricted, "published", "A. Officer", place.digest, NOW)
-    remove_unmade(root, restricted, "2026-Q4")
-    assert decisions.list_published(restricted) == [NAME]
