@@ -10,7 +10,6 @@ import gc
 import hashlib
 import hmac
 import importlib
-import importlib.metadata
 import io
 import pickle
 import platform
@@ -26,15 +25,12 @@ import pyarrow as pa
 from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merge_parts
+from jobs.core.program import own_project
 from jobs.engine.finished import finish_rows, is_of
 from jobs.engine.lake import Periods
 from jobs.engine.table_files import rows_of
 from jobs.engine.tasks import PRELOAD, TaskDied, TaskFailed, perform_call
 from jobs.protect.pseudonym_keys import master_key
-
-PROJECT = "spam-observatory"
-PACKAGES = ("jobs", "schemas", "expectations")
-HOME = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -49,34 +45,6 @@ class Expected:
     nonce: bytes
     seal: str
     shared: str
-
-
-@cache
-def own_project() -> str:
-    """The version of the project that runs here."""
-    return project_version((name, file.read_bytes()) for name, file in project_files())
-
-
-def project_version(files: Iterable[tuple[str, bytes]]) -> str:
-    """The project's version, and a digest of its files: a clone changes more often than its number does."""
-    found = hashlib.sha256()
-    for name, data in files:
-        found.update(f"{name}:{hashlib.sha256(data).hexdigest()}\n".encode())
-    return f"{project_number()} ({found.hexdigest()[:12]})"
-
-
-def project_number() -> str:
-    try:
-        return importlib.metadata.version(PROJECT)
-    except importlib.metadata.PackageNotFoundError:
-        return "0"
-
-
-def project_files() -> list[tuple[str, Path]]:
-    """The files of the project's packages, as its wheel names them, in the order of their names."""
-    files = (file for package in PACKAGES for file in (HOME / package).rglob("*"))
-    wanted = [file for file in files if file.is_file() and "__pycache__" not in file.parts]
-    return sorted((str(file.relative_to(HOME)), file) for file in wanted)
 
 
 def seal_nonce(nonce: bytes) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ import polars as pl
 
 from jobs.core.checksum import Fingerprint
 from jobs.core.contracts import rows_frame
+from jobs.core.program import digest_files, read_project
 from jobs.engine.lake import Lake
 
 Periods = dict[str, set[str]]
@@ -146,13 +148,12 @@ def has_changed(lake: Lake, tables: Iterable[str], since: dt.datetime) -> bool:
 
 @cache
 def code_revision() -> str:
-    """The code's revision, if it runs from a clone."""
-    git = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-    )
-    return git.stdout.strip() or "unknown"
+    """The revision of the clone that the code runs from; without git or a clone, as in an image, a digest of
+    the program's files."""
+    words = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    git = subprocess.run(words, capture_output=True, text=True) if shutil.which("git") else None
+    found = git.stdout.strip() if git else ""
+    return found or f"files-{digest_files(read_project())}"
 
 
 def digest_text(text: str) -> str:

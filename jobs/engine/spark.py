@@ -29,6 +29,7 @@ import polars as pl
 from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY_FILE
+from jobs.core.program import own_project
 from jobs.engine import embedded, executor
 from jobs.engine.embedded import BASE_BYTES, LEAST_TASK_BYTES, RESERVE_BYTES, STEERING_BYTES
 from jobs.engine.finished import Finished, leave_finished
@@ -319,7 +320,7 @@ class Spark:
         wheel = Path(self._folder.name, "project.zip")
         if self.settings.wheel:
             wheel.write_bytes(Path(self.settings.wheel).read_bytes())
-            project = executor.own_project()
+            project = own_project()
         else:
             project = pack_project(wheel)
         session.sparkContext.addArchive(f"{wheel}#{UNPACKED}")

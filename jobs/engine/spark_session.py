@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from jobs.core import program
 from jobs.core.errors import ObservatoryError
-from jobs.engine import executor
 from jobs.engine.embedded import ENVIRONMENT
 
 MISSING = (
@@ -86,14 +86,14 @@ def submitted_settings() -> dict[str, str]:
 
 def pack_project(file: Path) -> str:
     """Write the project's packages, and what names their version, as its wheel has them; the version."""
-    files = [(name, path.read_bytes()) for name, path in executor.project_files()]
-    number = executor.project_number()
-    about = f"Metadata-Version: 2.1\nName: {executor.PROJECT}\nVersion: {number}\n"
+    files = program.read_project()
+    number = program.project_number()
+    about = f"Metadata-Version: 2.1\nName: {program.PROJECT}\nVersion: {number}\n"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
         for name, data in files:
             made.writestr(name, data)
-        made.writestr(f"{executor.PROJECT.replace('-', '_')}-{number}.dist-info/METADATA", about)
-    return executor.project_version(files)
+        made.writestr(f"{program.PROJECT.replace('-', '_')}-{number}.dist-info/METADATA", about)
+    return program.project_version(files)
 
 
 def as_text(value: str | int | float | bool) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
 
+from jobs.core import program
 from jobs.core.contracts import rows_frame, stage_tables
 from jobs.engine import record
 from jobs.engine.lake import Lake
@@ -60,3 +62,19 @@ def test_what_a_stage_writes_is_what_its_layer_has_but_for_audits() -> None:
     assert {"silver.audit_label", "silver.audit_sample"}.isdisjoint(stage_tables("silver"))
     assert {MESSAGE, "silver.complaint"} <= set(stage_tables("silver"))
     assert {VOLUME, "gold.spam_corrected_monthly"} <= set(stage_tables("gold"))
+
+
+def test_without_git_the_code_is_named_by_a_digest_of_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in an image, which has neither git nor a clone."""
+    revision = record.code_revision.__wrapped__
+    of_clone = revision()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    of_files = revision()
+    assert of_files == revision() != of_clone
+    assert re.fullmatch("files-[0-9a-f]{12}", of_files)
+    monkeypatch.setattr(program, "HOME", tmp_path)
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "jobs" / "one.py").write_text("a = 1")
+    assert revision() != of_files

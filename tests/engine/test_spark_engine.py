@@ -24,6 +24,7 @@ import pytest
 from deltalake import DeltaTable
 
 from benchmarks.tools import generate
+from jobs.core import program
 from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY_FILE
@@ -295,4 +296,4 @@ def test_workers_that_differ_are_refused_before_the_first_task(tmp_path: Path, c
     ):
         engine.run(tasks)
     with Spark(cluster.engine(), str(tmp_path / "lake")) as engine:
-        assert engine.run([Task("where", executor.own_project)]) == [executor.own_project()]
+        assert engine.run([Task("where", program.own_project)]) == [program.own_project()]
