@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from expectations.between import sql_name
+from expectations.data_docs import make_local
 from expectations.native import EXAMPLES, Result
 from expectations.suite_files import FOLDER, file_of
 
@@ -254,11 +255,13 @@ def in_order(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def build_data_docs(kept: Path, docs: Path) -> Path:
-    """Write Great Expectations' Data Docs of the suites and of the results in a folder; their index."""
+    """Write Great Expectations' Data Docs of the suites and of the results in a folder; their index. No page
+    loads anything from the network."""
     import great_expectations as gx
 
     context = context_of(kept, docs)
     for file in sorted(FOLDER.glob("*.json")):
         context.suites.add(gx.ExpectationSuite(**suite_in(file.stem)))
     context.build_data_docs()
+    make_local(docs)
     return docs / "index.html"

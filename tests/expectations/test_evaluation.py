@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -93,6 +94,10 @@ def test_results_with_observed_values_are_kept_and_shown(tmp_path: Path) -> None
     assert "Great Expectations" in index.read_text(encoding="utf-8")
     page = next(docs.glob("validations/gold/*/second/*/*.html")).read_text(encoding="utf-8")
     assert "outcome_code is in the list outcome" in page and "rejectd" in page
+    loaded = re.compile(r"<(?:link|script|img)\b[^>]*https?:|url\(['\"]?https?:|@import")
+    for file in docs.rglob("*"):
+        if file.suffix in (".html", ".css"):
+            assert loaded.search(file.read_text(encoding="utf-8")) is None, file
 
 
 def test_a_broken_expectation_is_named_with_its_rows() -> None:
