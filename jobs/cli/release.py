@@ -274,6 +274,11 @@ def clear_make(
         day = dt.date.fromisoformat(deadline)
     except ValueError:
         raise ObservatoryError(f"--deadline {deadline}: write a day as 2027-03-01") from None
+    today = now_or_fixed(settings).date()
+    if day < today:
+        raise ObservatoryError(
+            f"--deadline {deadline} is over: today is {today}. Give the administrations time to answer"
+        )
     about, tables = making.as_made(restricted)
     found = clearance.make_clearance(
         restricted, tables, about, digest, making.list_administrations(settings), day
@@ -330,7 +335,8 @@ def clear_decide(
     settings = config.load_settings(config_file)
     restricted, _ = verify_made(settings, name)
     decision = clearance.LEFT_OUT if as_ is Outcome.left_out else clearance.OVERRULED
-    found = clearance.decide_objection(restricted, country, decision, by, reason, now_or_fixed(settings))
+    at = now_or_fixed(settings)
+    found = clearance.decide_objection(restricted, country.upper(), decision, by, reason, at)
     out.print(clearance_table(found))
 
 

@@ -154,6 +154,8 @@ def build_sheet(
     form.write(1, 0, "Release")
     form.write(1, 1, f"{about.name} {digest}")
     form.write(2, 0, "What is asked")
+    form.write(3, 0, "Country")
+    form.write(3, 1, country)
     form.write(
         2, 1,
         f"{count} row(s) of your country would be published as the other sheets show them. Please answer by"
@@ -176,7 +178,7 @@ def build_sheet(
 
 
 def answer_in(file: Path) -> tuple[str, str, str, str, str]:
-    """What a sheet that came back says: release's digest, answer, reason, who, and the day as written."""
+    """What a sheet that came back says: the release's digest, country, answer, reason and who."""
     try:
         page = openpyxl.load_workbook(file, read_only=True, data_only=True)[ANSWER]
         cells = {
@@ -186,10 +188,10 @@ def answer_in(file: Path) -> tuple[str, str, str, str, str]:
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, InvalidFileException) as error:
         raise ObservatoryError(f"{file} is no clearance sheet: {error}") from None
     written = [
-        str((cells.get(row) or [None, None])[1] or "").strip() for row in (1, *range(FIRST, FIRST + 4))
+        str((cells.get(row) or [None, None])[1] or "").strip() for row in (1, *range(FIRST - 1, FIRST + 3))
     ]
-    release, answer, reason, who, day = written
-    return release.rpartition(" ")[2], answer.lower(), reason, who, day
+    release, country, answer, reason, who = written
+    return release.rpartition(" ")[2], country, answer.lower(), reason, who
 
 
 def load_answers(restricted: Path, files: Sequence[Path], at: dt.datetime) -> Clearance:
@@ -198,11 +200,13 @@ def load_answers(restricted: Path, files: Sequence[Path], at: dt.datetime) -> Cl
     if clearance is None:
         raise ObservatoryError("no administration was asked yet: `observatory release clear make` first")
     asked, wrong = dict(clearance.asked), []
+    answered: set[str] = set()
     for file in files:
-        country = file.stem.upper()
-        digest, answer, reason, who, _ = answer_in(file)
+        digest, country, answer, reason, who = answer_in(file)
         if country not in asked:
-            wrong.append(f"{file}: no administration of '{country}' was asked; keep the sheet's file name")
+            wrong.append(f"{file}: no administration of '{country}' was asked")
+        elif country in answered:
+            wrong.append(f"{file}: the sheet of {country} is there twice; keep the one that counts")
         elif digest != clearance.digest:
             wrong.append(f"{file}: it answers another release than this one")
         elif answer not in (AGREED, OBJECTED):
@@ -212,6 +216,7 @@ def load_answers(restricted: Path, files: Sequence[Path], at: dt.datetime) -> Cl
         elif not who:
             wrong.append(f"{file}: who answered? Name and office are empty")
         else:
+            answered.add(country)
             asked[country] = replace(
                 asked[country], answer=answer, reason=reason, by=who,
                 answered_at=at.isoformat(timespec="seconds"), decision="",
@@ -230,6 +235,8 @@ def decide_objection(
     clearance = read_clearance(restricted)
     if clearance is None or country not in clearance.asked or clearance.asked[country].answer != OBJECTED:
         raise ObservatoryError(f"{country} has no objection to decide on")
+    if not reason.strip():
+        raise ObservatoryError("--reason is empty: a decision on an objection is recorded with its reason")
     asked = dict(clearance.asked) | {country: replace(clearance.asked[country], decision=decision)}
     found = replace(clearance, asked=asked)
     decisions.record_decision(restricted, decision, by, clearance.digest, at, country, reason)
@@ -245,9 +252,10 @@ def refuse_uncleared(restricted: Path, digest: str, today: dt.date) -> None:
         raise ObservatoryError(
             "the administrations were not asked about this release: `observatory release clear make` first"
         )
+    name = f"{restricted.parent.name}/{restricted.name}"
     wrong = [
-        f"{each.country} objects: {each.reason}. Record a decision: `observatory release clear decide"
-        f" {each.country}`"
+        f"{each.country} objects: {each.reason}. Record a decision: `observatory release clear decide {name}"
+        f" {each.country} --as published|left_out --by NAME --reason TEXT`"
         for each in clearance.open_objections
     ]
     if clearance.left_out:

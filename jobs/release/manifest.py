@@ -22,6 +22,7 @@ from jobs.release.codebook import json_bytes
 
 NAME = "manifest.json"
 FORM = "spam-observatory release 1"
+TEXTS = ("title", "period", "version", "agency", "software")
 
 
 def compute_digest(data: bytes) -> str:
@@ -69,7 +70,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ObservatoryError(f"{file} is damaged: {error}") from None
     if not isinstance(found, dict) or found.get("form") != FORM:
         raise ObservatoryError(f"{file} is not of the form '{FORM}': a newer program made it, or none did")
+    is_named = all(isinstance(found.get(name), str) for name in TEXTS)
+    if not (is_named and is_list_of_files(found.get("files"))):
+        raise ObservatoryError(f"{file} is damaged: it lacks the release's name or the digests of its files")
     return found
+
+
+def is_list_of_files(value: object) -> bool:
+    """Whether this is what `files` of a manifest holds: a SHA-256 for each name."""
+    return isinstance(value, dict) and all(
+        isinstance(each, dict) and isinstance(each.get("sha256"), str) for each in value.values()
+    )
 
 
 def verify_release(folder: Path) -> str:

@@ -62,11 +62,12 @@ def publish_release(
     event = decisions.format_decision("published", by, digest, at, reason=f"signed by {signed.fingerprint}")
     if is_whole(target, digest):
         is_recorded = any(each.what == "published" for each in decisions.read_decisions(restricted))
-        if not (is_recorded and is_listed(public_root)):
-            if not is_recorded:
-                decisions.append_decision(restricted, event)
-            write_index(public_root)
-            return target, signed
+        if is_recorded and is_listed(public_root):
+            raise ObservatoryError(f"{about['period']}/{about['version']} is published already: {target}")
+        if not is_recorded:
+            decisions.append_decision(restricted, event)
+        write_index(public_root)
+        return target, signed
     files = {
         str(each.relative_to(folder)): each.read_bytes()
         for each in sorted(folder.rglob("*"))

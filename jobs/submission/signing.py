@@ -103,7 +103,9 @@ def sign_data(data: bytes, key: str) -> bytes:
     """A detached signature by the key."""
     done = run_gpg("--armor", "--local-user", key, "--detach-sign", data=data)
     if done.returncode:
-        raise ObservatoryError(f"--sign {key}: {format_reason(done)}. See `gpg --list-secret-keys`.")
+        raise ObservatoryError(
+            f"no signature by the key '{key}': {format_reason(done)}. `gpg --list-secret-keys` lists yours."
+        )
     return done.stdout
 
 

@@ -21,7 +21,7 @@ from jobs.release import clearance
 from tests.support.airflow import new_airflow
 from tests.support.commands import BIN, ROOT, run
 from tests.support.release import signing_keys
-from tests.support.release_study import P_PCT, TODAY, Node, copied, write_node
+from tests.support.release_study import ASKED, P_PCT, TODAY, Node, copied, write_node
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
 
@@ -106,6 +106,20 @@ class Waiting:
         words = ("release", "sign", str(self.node.releases / NAME), "--key", key)
         run("observatory", *words, GNUPGHOME=str(keys.home))
 
+    def load_answers(self, **objections: str) -> None:
+        """The administrations' answers: objections with their reasons, and agreed from all others."""
+        returned = self.node.folder / "returned"
+        returned.mkdir()
+        for country in ASKED:
+            name, reason = f"{country.lower()}.xlsx", objections.get(country, "")
+            book = openpyxl.load_workbook(self.node.restricted / NAME / clearance.SHEETS / name)
+            filled = ("objected" if reason else "agreed", reason, "Ms. A", "30 Jan 2027")
+            for row, value in enumerate(filled, clearance.FIRST + 1):
+                book[clearance.ANSWER].cell(row, 2).value = value
+            book.save(returned / name)
+        words = ("release", "clear", "load", NAME, *map(str, sorted(returned.iterdir())))
+        run("observatory", *words, "--config", str(self.node.settings), OBSERVATORY_READ_AT=TODAY)
+
     def answer(self, chosen: str) -> None:
         run("python", "-c", ANSWER, self.run_id, chosen, **self.environment)
 
@@ -132,7 +146,7 @@ def start(estimated: Node, airflow: dict[str, str], keys: SimpleNamespace, tmp_p
         node = copied(estimated, tmp_path / "node")
         (node.folder / "signers" / "officer.asc").write_bytes((keys.folder / "officer.asc").read_bytes())
         environment = airflow | {"OBSERVATORY_CONFIG": str(node.settings)}
-        given = json.dumps({"period": "2026-Q4", "deadline": "2027-01-31", "by": "A. Officer"})
+        given = json.dumps({"period": "2026-Q4", "deadline": "2027-03-01", "by": "A. Officer"})
         said = tmp_path / "said"
         with said.open("w") as out:
             process = subprocess.Popen(
@@ -176,6 +190,7 @@ def test_an_approved_and_signed_release_is_published(start: Start, keys: SimpleN
     waiting = start("2027-02-01")
     assert not waiting.node.public.exists()
     assert "Headline figures" in body_of(waiting) and P_PCT not in body_of(waiting)
+    waiting.load_answers()
     waiting.sign(keys, keys.officer)
     waiting.answer("Approve")
     states = waiting.states()
@@ -191,6 +206,7 @@ def test_the_approved_release_is_published_though_a_newer_one_was_made(
     config = ("--config", str(waiting.node.settings))
     run("observatory", "release", "make", "--period", "2026-Q4", *config, **waiting.environment)
     assert (waiting.node.releases / "2026-Q4" / "v1.1.0").is_dir()
+    waiting.load_answers()
     waiting.sign(keys, keys.officer)
     waiting.answer("Approve")
     states = waiting.states()
@@ -224,16 +240,10 @@ def test_a_release_that_a_stranger_signed_is_red_and_not_published(
 
 
 def test_a_release_with_an_open_objection_is_red_and_not_published(
-    start: Start, keys: SimpleNamespace, tmp_path: Path
+    start: Start, keys: SimpleNamespace
 ) -> None:
     waiting = start("2027-02-05")
-    sheet = waiting.node.restricted / NAME / clearance.SHEETS / "ken.xlsx"
-    book = openpyxl.load_workbook(sheet)
-    for row, value in enumerate(("objected", "figures differ", "Ms. A", "30 Jan 2027"), clearance.FIRST + 1):
-        book[clearance.ANSWER].cell(row, 2).value = value
-    book.save(tmp_path / "ken.xlsx")
-    words = ("release", "clear", "load", NAME, str(tmp_path / "ken.xlsx"))
-    run("observatory", *words, "--config", str(waiting.node.settings), OBSERVATORY_READ_AT=TODAY)
+    waiting.load_answers(KEN="figures differ")
     waiting.sign(keys, keys.officer)
     waiting.answer("Approve")
     red(waiting, "publish", "KEN objects: figures differ")

@@ -47,7 +47,7 @@ def test_a_release_is_cleared_signed_published_and_found(place: Place, keys: Sim
          "sha256_of_manifest": place.digest}
     ]  # fmt: skip
     assert [each.what for each in decisions.read_decisions(place.restricted)] == ["made", "published"]
-    with pytest.raises(ObservatoryError, match="a release is never changed"):
+    with pytest.raises(ObservatoryError, match=r"2026-Q4/v1\.0\.0 is published already"):
         place.publish(keys.signers)
 
 
@@ -85,20 +85,42 @@ def test_an_unsigned_release_is_refused(place: Place, keys: SimpleNamespace) -> 
         place.publish(keys.signers)
 
 
-@pytest.mark.parametrize("name", sorted(made()))
+@pytest.mark.parametrize("name", sorted({*made()} - {manifest.NAME}))
 def test_a_changed_byte_of_any_file_is_found(place: Place, name: str) -> None:
     file = place.folder / name
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.chmod(0o644)
     file.write_bytes(data)
-    if name == manifest.NAME:
-        with pytest.raises(ObservatoryError):
-            assert manifest.verify_release(place.folder) == place.digest, "another digest is another release"
-            raise ObservatoryError("the digest was the same")
-        return
     with pytest.raises(ObservatoryError, match=f"{name} was changed"):
         manifest.verify_release(place.folder)
+
+
+def test_a_manifest_with_any_changed_bit_is_refused_or_has_another_digest(place: Place) -> None:
+    """And its signature is not good: that is of the digest. No change ends the program."""
+    file = place.folder / manifest.NAME
+    whole = file.read_bytes()
+    file.chmod(0o644)
+    refused = 0
+    for bit in range(0, 8 * len(whole), 3):
+        data = bytearray(whole)
+        data[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(data)
+        try:
+            assert manifest.verify_release(place.folder) != place.digest
+        except ObservatoryError:
+            refused += 1
+    assert refused > len(whole)
+
+
+@pytest.mark.parametrize("files", [[], "none", {"README.md": None}, {"README.md": {"sha256": 1}}])
+def test_a_manifest_of_another_form_is_refused(place: Place, files: object) -> None:
+    found = manifest.read_manifest(place.folder)
+    for wrong in (found | {"files": files}, {k: v for k, v in found.items() if k != "period"}):
+        (place.folder / manifest.NAME).chmod(0o644)
+        (place.folder / manifest.NAME).write_text(json.dumps(wrong))
+        with pytest.raises(ObservatoryError, match=r"manifest\.json is damaged"):
+            manifest.verify_release(place.folder)
 
 
 def test_a_file_too_many_and_a_file_too_few_are_found(place: Place) -> None:
@@ -191,8 +213,14 @@ def test_an_objection_waits_for_a_recorded_decision(place: Place, keys: SimpleNa
         place.restricted, [answer(place, "FJI", "Objected", "one of three left")], NOW
     )
     assert [each.country for each in found.open_objections] == ["FJI"]
-    with pytest.raises(ObservatoryError, match="FJI objects: one of three left"):
+    with pytest.raises(ObservatoryError, match="FJI objects: one of three left") as told:
         place.publish(keys.signers)
+    command = "clear decide 2026-Q4/v1.0.0 FJI --as published|left_out --by NAME --reason TEXT`"
+    assert command in str(told.value)
+    with pytest.raises(ObservatoryError, match="--reason"):
+        clearance.decide_objection(place.restricted, "FJI", clearance.OVERRULED, "A. Officer", " ", NOW)
+    stands = clearance.read_clearance(place.restricted)
+    assert stands is not None and [each.country for each in stands.open_objections] == ["FJI"]
     clearance.decide_objection(
         place.restricted, "FJI", clearance.OVERRULED, "A. Officer", "agreed by letter", NOW
     )
@@ -239,6 +267,18 @@ def test_an_answer_to_another_release_is_refused(place: Place) -> None:
     (place.restricted / "notes.xlsx").write_bytes(b"no workbook")
     with pytest.raises(ObservatoryError, match="is no clearance sheet"):
         clearance.load_answers(place.restricted, [place.restricted / "notes.xlsx"], NOW)
+
+
+def test_a_sheet_counts_for_its_country_whatever_its_file_is_called(place: Place) -> None:
+    """Mail programs and browsers rename files."""
+    place.clear()
+    file = answer(place, "FJI", "agreed")
+    renamed = file.rename(file.with_name("npl (1).xlsx"))
+    found = clearance.load_answers(place.restricted, [renamed], NOW)
+    assert [each.country for each in found.asked.values() if each.answer == clearance.AGREED] == ["FJI"]
+    again = answer(place, "FJI", "objected", "wrong")
+    with pytest.raises(ObservatoryError, match=rf"{again}: the sheet of FJI is there twice"):
+        clearance.load_answers(place.restricted, [renamed, again], NOW)
 
 
 def test_answers_to_the_same_release_stay_when_it_is_asked_again(place: Place) -> None:

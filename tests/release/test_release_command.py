@@ -9,7 +9,7 @@ import fcntl
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,6 +32,7 @@ NAME = "2026-Q4/v1.0.0"
 
 DEADLINE = ("--deadline", "2027-01-31")
 BY = ("--by", "A. Officer")
+Ask = Callable[[Node], None]
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,18 @@ def filled(node: Node, country: str, said: str, reason: str = "") -> Path:
     return returned / file.name
 
 
+@pytest.fixture
+def ask(run: Run, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Ask the administrations, who may answer until the day before the release's."""
+
+    def clear(node: Node) -> None:
+        monkeypatch.setenv(READ_AT, "2027-01-15T12:00:00Z")
+        good(run("clear", "make", NAME, *DEADLINE, "--config", node.settings))
+        monkeypatch.setenv(READ_AT, TODAY)
+
+    return clear
+
+
 def files_under(folder: Path) -> dict[str, bytes]:
     return {str(each.relative_to(folder)): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
 
@@ -112,18 +125,18 @@ def test_the_gate_lets_areas_and_some_countries_leave(made: SimpleNamespace) -> 
 
 
 def test_a_release_goes_from_estimates_to_readers_and_back(
-    node: Node, run: Run, signing: SimpleNamespace
+    node: Node, run: Run, ask: Ask, signing: SimpleNamespace
 ) -> None:
     config = ("--config", node.settings)
     assert "│ 2026-Q4 │ v1.0.0 │ made │ not asked │ │" in good(run("list", *config))
-    good(run("clear", "make", NAME, *DEADLINE, *config))
+    ask(node)
     sheets = [filled(node, "KEN", "agreed"), filled(node, "FJI", "objected", "our own figures differ")]
     good(run("clear", "load", NAME, *sheets, *config))
     good(run("sign", node.releases / NAME, "--key", signing.officer))
     refused(run("publish", NAME, *BY, *config), "FJI objects: our own figures differ. Record a decision")
     assert not node.public.exists()
     decided = ("--as", "published", "--reason", "agreed by letter", *BY)
-    assert "overruled" in good(run("clear", "decide", NAME, "FJI", *decided, *config))
+    assert "overruled" in good(run("clear", "decide", NAME, "fji", *decided, *config))
     refused(run("publish", NAME, "--by", " ", *config), "no name is given: state with --by who decides")
     assert not node.public.exists()
     assert "Published: " in good(run("publish", NAME, *BY, *config))
@@ -146,11 +159,11 @@ def test_a_release_goes_from_estimates_to_readers_and_back(
 
 @pytest.mark.parametrize("mask", [0o022, 0o077])
 def test_readers_can_read_what_is_published_and_nobody_else_what_is_not(
-    node: Node, run: Run, signing: SimpleNamespace, mask: int
+    node: Node, run: Run, ask: Ask, signing: SimpleNamespace, mask: int
 ) -> None:
     before = os.umask(mask)
     try:
-        good(run("clear", "make", NAME, *DEADLINE, "--config", node.settings))
+        ask(node)
         good(run("sign", node.releases / NAME, "--key", signing.officer))
         good(run("publish", NAME, *BY, "--config", node.settings))
     finally:
@@ -172,8 +185,8 @@ def test_a_release_made_again_on_another_day_elsewhere_has_the_same_bytes(
     refused(run(*words, "--to", tmp_path / "elsewhere"), "a release is never changed")
 
 
-def test_two_administrations_see_their_own_rows_alone(node: Node, run: Run) -> None:
-    good(run("clear", "make", NAME, *DEADLINE, "--config", node.settings))
+def test_two_administrations_see_their_own_rows_alone(node: Node, run: Run, ask: Ask) -> None:
+    ask(node)
     for country, name, count in (("ken", "Kenya", 6), ("fji", "Fiji", 0)):
         book = openpyxl.load_workbook(node.restricted / NAME / clearance.SHEETS / f"{country}.xlsx")
         rows = list(book["spam_volume"].iter_rows(min_row=2, values_only=True))
@@ -313,8 +326,8 @@ def test_publishing_without_clearance_signature_or_signers_is_refused(
     assert not node.public.exists()
 
 
-def test_a_tampered_byte_is_refused(node: Node, run: Run, signing: SimpleNamespace) -> None:
-    good(run("clear", "make", NAME, *DEADLINE, "--config", node.settings))
+def test_a_tampered_byte_is_refused(node: Node, run: Run, ask: Ask, signing: SimpleNamespace) -> None:
+    ask(node)
     good(run("sign", node.releases / NAME, "--key", signing.officer))
     file = node.releases / NAME / "data" / "spam_volume.csv"
     file.chmod(0o644)
@@ -327,10 +340,10 @@ def test_a_tampered_byte_is_refused(node: Node, run: Run, signing: SimpleNamespa
 
 @pytest.mark.parametrize("missing", [1, 0])
 def test_a_disk_that_is_full_when_publication_is_recorded_publishes_nothing(
-    node: Node, run: Run, signing: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, missing: int
+    node: Node, run: Run, ask: Ask, signing: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, missing: int
 ) -> None:
     """What no record names, no later attack would know of."""
-    good(run("clear", "make", NAME, *DEADLINE, "--config", node.settings))
+    ask(node)
     good(run("sign", node.releases / NAME, "--key", signing.officer))
     count = len(files_under(node.releases / NAME))
     full_after(count - missing, monkeypatch)
@@ -359,6 +372,8 @@ def test_names_that_are_no_release_are_refused(node: Node, run: Run) -> None:
     refused(run("verify", node.folder), "is no release: it has no manifest.json")
     refused(run("withdraw", NAME, *BY, "--reason", "x", *config), f"{NAME} is not published under")
     refused(run("clear", "make", NAME, "--deadline", "soon", *config), "--deadline soon: write a day as")
+    over = run("clear", "make", NAME, "--deadline", "2027-01-31", *config)
+    refused(over, "--deadline 2027-01-31 is over: today is 2027-02-01")
     decided = ("--as", "published", *BY, "--reason", "x")
     refused(run("clear", "decide", NAME, "KEN", *decided, *config), "KEN has no objection to decide on")
 

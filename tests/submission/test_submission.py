@@ -838,7 +838,7 @@ def test_a_signature_that_is_not_the_respondents_is_refused(root: Path, tmp_path
 def test_what_gpg_cannot_do_is_told(
     root: Path, tmp_path: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ObservatoryError, match=r"--sign nobody: .*gpg --list-secret-keys"):
+    with pytest.raises(ObservatoryError, match=r"no signature by the key 'nobody': .*gpg --list-secret-keys"):
         package_of(settings_of(root), OPERATOR, "2026-Q4", "nobody")
     plain = package_of(settings_of(root), OPERATOR, "2026-Q4", None)
     with pytest.raises(ObservatoryError, match="--encrypt-to nobody: .* whole fingerprint"):
