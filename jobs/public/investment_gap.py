@@ -12,7 +12,7 @@ ON = ["period_code", "area_code", "channel_code"]
 # Of study.investment_gap's sentences those without a count of respondents, and written for public figures.
 ASSUMPTIONS = (
     "The norm is an amount for each subscription and year, set by the study.",
-    "Spending is that of public.investment, at market rates of the base year; its assumptions apply.",
+    "Spending is that of the table investment, at market rates of the base year; its assumptions apply.",
     "The norm is taken as exact: the interval of the gap is that of spending alone.",
     "An area whose total spending exceeds the norm has no gap, even if some of its operators have one.",
     "The need for each subscription is the same in all countries.",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jobs.core.contracts import reference_rows
 from jobs.public.contracts import Column
 from jobs.release.about import About
 from jobs.release.released import (
@@ -13,12 +14,15 @@ from jobs.release.released import (
     AREA_NAME,
     ReleasedTable,
     description_of,
-    names_of,
+    meanings_of,
     published_codes,
 )
 from jobs.release.tidy import csv_bytes
 
 # As readers of a published table ask them.
+BASE_YEAR = next(
+    row["central"] for row in reference_rows("investment_assumption") if row["assumption_code"] == "base_year"
+)
 NOTES = (
     ("What is counted", "Each row has its unit and its definition of spam. Units are never added to each"
      " other; definitions count the same traffic in different ways."),
@@ -31,6 +35,9 @@ NOTES = (
      " dominates the total, and its silent operators are estimated at the country's own rate. Money is"
      " published for the world, regions and groups with five holdings. A row that is missing says nothing"
      " about its size."),
+    ("Money", f"Amounts are in prices of {BASE_YEAR}. With the conversion market they are US dollars, at the"
+     " market rates of that year; with ppp they are international dollars, at purchasing power parity. Costs"
+     " by published models are in the currency and prices of their source."),
     ("Earlier releases", "An area's figure changes only if no holding or at least three changed. Otherwise"
      " the earlier figure stands, and stands_from names its release."),
 )  # fmt: skip
@@ -45,7 +52,7 @@ def columns_of(table: ReleasedTable) -> list[tuple[str, str, str, str, str]]:
             rows.append((name, "label", "string", "", description_of(name)))
             continue
         each = kinds[name]
-        rows.append((name, each.role, type_of(each), each.field.unit or "", each.field.description))
+        rows.append((name, each.role, type_of(each), each.field.unit or "", description_of(name)))
     return rows
 
 
@@ -64,7 +71,7 @@ def codebook_csv(tables: Sequence[ReleasedTable]) -> bytes:
         kinds = {each.field.name: each for each in table.columns}
         for name, role, kind, unit, described in columns_of(table):
             rows.append([table.name, name, role, kind, unit, "", described])
-            listed = published_codes(kinds[name]) if name in kinds else None
+            listed = meanings_of(kinds[name]) if name in kinds else None
             used = set(table.rows[name].drop_nulls().to_list()) if listed else set()
             rows += [
                 [table.name, name, "", "", "", code, label]
@@ -161,15 +168,13 @@ def read_me(tables: Sequence[ReleasedTable], about: About, names: Sequence[str])
     return ("\n\n".join(parts) + "\n").encode("utf-8")
 
 
-def list_flags(table: ReleasedTable) -> list[tuple[str, str, str]]:
-    """The codes of the table's attributes with their meaning: column, code, name."""
+def list_used_codes(table: ReleasedTable) -> list[tuple[str, str, str]]:
+    """The codes that stand in the table with their meaning: column, code, meaning. Areas have their names
+    beside them."""
     found = []
     for each in table.columns:
-        if each.role == "attribute" and each.field.codelist and not each.field.codelist.startswith("ref."):
+        listed = meanings_of(each) if each.role != "measure" and each.field.name != AREA else None
+        if listed is not None:
             used = set(table.rows[each.field.name].drop_nulls().to_list())
-            found += [
-                (each.field.name, code, name)
-                for code, name in names_of(each.field.codelist).items()
-                if code in used
-            ]
+            found += [(each.field.name, code, told) for code, told in listed.items() if code in used]
     return found

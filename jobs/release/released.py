@@ -14,7 +14,7 @@ from functools import cache
 import polars as pl
 
 from jobs.core.areas import WORLD
-from jobs.core.contracts import CODELISTS, list_codes, read_fields, reference_table
+from jobs.core.contracts import CODELISTS, read_fields, reference_rows, reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.public.contracts import Column, PublicContract, public_contract
 
@@ -35,6 +35,13 @@ AREAS: Mapping[str, tuple[str, str]] = {
 }
 # CONF_STATUS of what is published: free, or confidential where a cell is named without its value.
 PUBLISHED_STATUS = ("F", "C")
+# What published columns hold, where the study's tables hold something else.
+PUBLISHED = {
+    AREA: "Area: countries, the world, LDC, LLDC and SIDS by their code of M49; ITU regions and economies in"
+    " transition, which M49 does not have, by codes of their own",
+    "period_code": "Period: a quarter as 2026-Q4, or a year",
+    "conf_status_code": "SDMX CONF_STATUS: F, free to publish; C, confidential and without its value",
+}
 # Codes that every list has beside its own, as in SDMX.
 COMMON = {"_T": "Total", "_U": "Unknown"}
 NUMBER = (pl.Decimal, pl.Float64, pl.Int64, pl.Int32)
@@ -120,16 +127,33 @@ def list_of(column: Column) -> dict[str, str] | None:
     codelist = column.field.codelist
     if codelist is None:
         return None
-    if codelist.startswith("ref."):
-        return {code: code for code in list_codes(codelist)}
     return names_of(codelist)
 
 
 @cache
 def names_of(codelist: str) -> dict[str, str]:
-    """The codes of a list with their names."""
-    rows = pl.read_csv(CODELISTS / f"{codelist}.csv", infer_schema=False, columns=["code", "name"]).rows()
-    return dict(rows) | COMMON
+    """The codes of a list, or of a reference table's column, with their names."""
+    if codelist.startswith("ref."):
+        _, table, column = codelist.split(".")
+        return {row[column]: row.get("name") or row[column] for row in reference_rows(table)}
+    return {code: name for code, name, _ in rows_of(codelist)} | COMMON
+
+
+def meanings_of(column: Column) -> dict[str, str] | None:
+    """The published codes of a column with what they mean; None where it has no list."""
+    found, codelist = published_codes(column), column.field.codelist
+    if found is None or codelist is None or codelist.startswith("ref."):
+        return found
+    return found | {
+        code: f"{name}. {told}" if told and told != name else name for code, name, told in rows_of(codelist)
+    }
+
+
+@cache
+def rows_of(codelist: str) -> list[tuple[str, str, str | None]]:
+    """Code, name and description of each code of a list."""
+    columns = ["code", "name", "description"]
+    return pl.read_csv(CODELISTS / f"{codelist}.csv", infer_schema=False, columns=columns).rows()
 
 
 def published_codes(column: Column) -> dict[str, str] | None:
@@ -142,7 +166,7 @@ def published_codes(column: Column) -> dict[str, str] | None:
 def description_of(column: str) -> str:
     if column == AREA_NAME:
         return "Name of the area"
-    return read_fields()[column].description
+    return PUBLISHED.get(column) or read_fields()[column].description
 
 
 def text_of(value: object) -> str:

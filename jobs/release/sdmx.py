@@ -33,7 +33,7 @@ from pysdmx.model import (
 from pysdmx.model.message import Header
 
 from jobs.release.about import About
-from jobs.release.released import AREA, ReleasedTable, format_rows, published_codes
+from jobs.release.released import AREA, ReleasedTable, description_of, format_rows, published_codes
 
 VERSION, SCHEME = "1.0", "CS_SPAM"
 MEASURE, VALUE, TIME = "MEASURE", "OBS_VALUE", "TIME_PERIOD"
@@ -57,7 +57,7 @@ def concepts_of(tables: Sequence[ReleasedTable], agency: str) -> dict[str, Conce
     """Every concept of the release, by id."""
     named = {MEASURE: "Which measure an observation is", VALUE: "Value of the measure"}
     for table in tables:
-        named |= {concept_of(each.field.name): each.field.description for each in table.columns}
+        named |= {concept_of(each.field.name): description_of(each.field.name) for each in table.columns}
     for table in tables:
         for name in table.measures:
             named.pop(concept_of(name), None)

@@ -13,7 +13,7 @@ import polars as pl
 import xlsxwriter
 
 from jobs.release.about import About
-from jobs.release.codebook import NOTES, columns_of, list_flags
+from jobs.release.codebook import NOTES, columns_of, list_used_codes
 from jobs.release.released import AREA, AREA_NAME, ReleasedTable
 
 # Excel's limit on a sheet's name.
@@ -41,6 +41,7 @@ def build_workbook(tables: Sequence[ReleasedTable], about: About) -> bytes:
         "title": book.add_format({"bold": True, "font_size": 15}),
         "head": book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1}),
         "wrap": book.add_format({"text_wrap": True, "valign": "top"}),
+        "link": book.add_format({"font_color": "blue", "underline": 1, "valign": "top"}),
         "number": book.add_format({"num_format": "#,##0.########"}),
     }
     write_contents(book, tables, about, style)
@@ -51,8 +52,8 @@ def build_workbook(tables: Sequence[ReleasedTable], about: About) -> bytes:
         [(table.name, *row) for table in tables for row in columns_of(table)], style, (16, 24, 11, 9, 14, 90),
     )  # fmt: skip
     write_list(
-        book, "Flags", "Flags: codes of attributes", ("Table", "Column", "Code", "Meaning"),
-        [(table.name, *row) for table in tables for row in list_flags(table)], style, (16, 24, 18, 60),
+        book, "Codes", "Codes that stand in the tables", ("Table", "Column", "Code", "Meaning"),
+        [(table.name, *row) for table in tables for row in list_used_codes(table)], style, (16, 24, 18, 90),
     )  # fmt: skip
     argued = [
         (f"{table.name}, {name}", text) for table in tables for name, text in table.contract.arguments.items()
@@ -97,10 +98,11 @@ def write_contents(book: Any, tables: Sequence[ReleasedTable], about: About, sty
     sheet.write_row(first, 0, ("Sheet", "Contents"), style["head"])
     rows = [(table.name, table.contract.description) for table in tables]
     rows += [("Codebook", "Every column with its role, type, unit and description")]
-    rows += [("Flags", "The codes of attributes and their meaning"), ("Notes", "How to read the tables")]
+    rows += [("Codes", "The codes that stand in the tables and their meaning")]
+    rows += [("Notes", "How to read the tables")]
     for row, (name, text) in enumerate(rows, first + 1):
         sheet.set_row(row, compute_height(text, 100))
-        sheet.write_url(row, 0, f"internal:'{name[:LONGEST_NAME]}'!A1", string=name)
+        sheet.write_url(row, 0, f"internal:'{name[:LONGEST_NAME]}'!A1", style["link"], string=name)
         sheet.write(row, 1, text, style["wrap"])
 
 
@@ -111,7 +113,7 @@ def data_sheet(book: Any, table: ReleasedTable, about: About, style: dict[str, A
     sheet.write(0, 0, f"{table.name}: {about.title}", style["title"])
     sheet.write(1, 0, table.contract.description)
     sheet.write(
-        2, 0, "This sheet has one table. Empty cells have no value; the sheet Flags explains the codes."
+        2, 0, "This sheet has one table. Empty cells have no value; the sheet Codes explains the codes."
     )
     top = 4
     names = table.rows.columns
@@ -136,6 +138,7 @@ def data_sheet(book: Any, table: ReleasedTable, about: About, style: dict[str, A
              "columns": [{"header": name, "header_format": style["head"]} for name in names]},
         )  # fmt: skip
     sheet.freeze_panes(top + 1, 0)
+    sheet.repeat_rows(top)
 
 
 def write_list(
@@ -161,3 +164,4 @@ def write_list(
         for at, text in enumerate(texts):
             sheet.write_string(row, at, text, style["wrap"])
     sheet.freeze_panes(3, 0)
+    sheet.repeat_rows(2)

@@ -17,10 +17,10 @@ from frictionless import Package
 from pysdmx.io import read_sdmx
 
 from jobs.core.errors import ObservatoryError
-from jobs.public.contracts import public_contract
+from jobs.public.contracts import public_contract, public_tables
 from jobs.release import manifest
 from jobs.release.about import MADE_UP, About, next_version
-from jobs.release.released import area_codes, release_table, text_of
+from jobs.release.released import AREA, area_codes, release_table, text_of
 from tests.support.release import ABOUT, LIKE, VOLUME, made, tables, volume, write
 
 CSV = "data/spam_volume.csv"
@@ -124,14 +124,42 @@ def test_the_workbook_has_one_table_a_sheet_and_flags_in_columns() -> None:
     files = made()
     (name,) = [name for name in files if name.endswith(".xlsx")]
     book = openpyxl.load_workbook(io.BytesIO(files[name]))
-    assert book.sheetnames == ["Contents", "spam_volume", "Codebook", "Flags", "Notes"]
+    assert book.sheetnames == ["Contents", "spam_volume", "Codebook", "Codes", "Notes"]
     sheet = book["spam_volume"]
     assert not sheet.merged_cells.ranges
     assert [cell.value for cell in sheet[5]] == tables()[0].rows.columns
     assert sheet["H6"].value == "world" and sheet["I6"].value == 17_200_000_000
     assert sheet["A5"].font.bold and len(sheet.tables) == 1
-    codes = {tuple(cell.value for cell in row[:3]) for row in book["Flags"].iter_rows(min_row=4)}
-    assert ("spam_volume", "holdings_class_code", "3_5") in codes
+    assert sheet.print_title_rows == "$5:$5"
+    codes = {tuple(cell.value for cell in row[:3]) for row in book["Codes"].iter_rows(min_row=4)}
+    used = {
+        ("spam_volume", each.field.name, code)
+        for each in tables()[0].columns
+        if each.field.codelist and each.field.name != AREA
+        for code in tables()[0].rows[each.field.name].drop_nulls()
+    }
+    assert codes == used and ("spam_volume", "unit_code", "recipient") in used
+    contents = book["Contents"]
+    assert contents["A9"].value == "spam_volume" and contents["A9"].alignment.vertical == "top"
+
+
+def test_a_reader_learns_what_each_code_and_amount_means() -> None:
+    """From the release alone, without the program's internal names."""
+    codebook = made()["codebook.csv"].decode()
+    for line in (
+        "spam_volume,definition_code,,,,OPERATOR,Blocked or tagged by the operator",
+        "spam_volume,quantity_code,,,,spam_possible,Possible spam. Units that are spam or that",
+        'spam_volume,conf_status_code,attribute,string,,,"SDMX CONF_STATUS: F, free to publish; C',
+    ):
+        assert line in codebook, line
+    area = next(line for line in codebook.splitlines() if line.startswith("spam_volume,area_code,dim"))
+    assert "M49" in area and "alpha-3" not in area
+    notes = made()["README.md"].decode()
+    assert "Amounts are in prices of 2025" in notes and "US dollars" in notes
+    for table in public_tables():
+        about = public_contract(table)
+        for text in (about.description, *about.arguments.values()):
+            assert "public." not in text, text
 
 
 @pytest.mark.site
