@@ -26,7 +26,7 @@ from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merge_parts
 from jobs.core.program import own_project
-from jobs.engine.finished import finish_rows, is_of
+from jobs.engine.finished import is_of
 from jobs.engine.lake import Periods
 from jobs.engine.table_files import rows_of
 from jobs.engine.tasks import PRELOAD, TaskDied, TaskFailed, perform_call
@@ -125,12 +125,12 @@ PARTS = pa.schema(
 )
 
 
-def finished_period(parts: pa.Table) -> pa.Table:
+def finished_period(parts: pa.Table, finish: bytes) -> pa.Table:
     """The rows of one operator-period of one table, from all parts of it: merged by the contract's rules, and
-    finished."""
+    finished by a pickled function of merged rows and the table."""
     table = parts["table"][0].as_py()
     frame = pl.concat([unpack_frame(each) for each in parts["rows"].to_pylist()], rechunk=True)
-    made = finish_rows(merge_parts(frame, table), table)
+    made = pickle.loads(finish)(merge_parts(frame, table), table)
     first = {name: parts[name][0].as_py() for name in ("table", "operator_id", "period")}
     return pa.Table.from_pylist([first | {"rows": pack_frame(made)}], PARTS)
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from types import ModuleType
 
 import polars as pl
 
 from jobs.core.checksum import Fingerprints, fingerprint_periods
-from jobs.core.contracts import conform_frame, read_contract
+from jobs.core.contracts import read_contract
 from jobs.engine.tasks import Left, leave_frame
 
 
@@ -28,12 +25,6 @@ def leave_finished(staging: str, table: str, rows: pl.DataFrame) -> Finished:
     return Finished(table, leave_frame(rows, table, staging), fingerprint_periods(rows, table))
 
 
-def finish_rows(merged: pl.DataFrame, table: str) -> pl.DataFrame:
-    """A table's rows of whole operator-periods, from merged parts: what finish() of its module returns."""
-    job = module_of(table)
-    return conform_frame(job.finish(merged) if hasattr(job, "finish") else merged, table)
-
-
 def is_of(periods: Mapping[str, set[str]], table: str) -> pl.Expr:
     """Whether a row of a table belongs to one of the operator-periods."""
     period = read_contract(table).period
@@ -43,9 +34,3 @@ def is_of(periods: Mapping[str, set[str]], table: str) -> pl.Expr:
         for operator, of_operator in sorted(periods.items())
     ]
     return pl.any_horizontal(parts) if parts else pl.lit(False)
-
-
-@cache
-def module_of(table: str) -> ModuleType:
-    about = read_contract(table)
-    return importlib.import_module(f"jobs.{about.layer}.{about.name}")

@@ -146,10 +146,14 @@ class Spark:
             waiting = again
         return [found[place] for place in sorted(found)]
 
-    def finished(self, staging: str, parts: Mapping[str, Sequence[Left]]) -> list[Finished]:
-        """The rows of whole tables, from parts of them that tasks left: executors merge and finish each
-        operator-period."""
+    def finished(
+        self, staging: str, parts: Mapping[str, Sequence[Left]], finish: Callable[..., pl.DataFrame]
+    ) -> list[Finished]:
+        """The rows of whole tables, from parts of them that tasks left: executors merge each operator-period,
+        and finish its rows by a function of merged rows and their table."""
         self._check()
+        # Executors find the function once they have the project.
+        by = pickle.dumps(finish)
         paths = [
             {"table": table, "path": left.path} for table, of_table in parts.items() for left in of_table
         ]
@@ -167,7 +171,7 @@ class Spark:
                 bring()
                 from jobs.engine import executor
 
-                return executor.finished_period(group)
+                return executor.finished_period(group, by)
 
             columns = "table string, operator_id string, period string, rows binary"
             cuts = self._spread(paths, "table string, path string").mapInArrow(cut, columns)

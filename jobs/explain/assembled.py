@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from jobs.core.matching import match_lists, split_places
-from jobs.formats.format import SILVER
 from jobs.formats.registry import KERNELS
 from jobs.protect import pseudonyms, refusal_types, rules, signatures
 from jobs.protect.countermeasures import NO_MEASURE, acting_rule, is_passed, refusals_with_rules
@@ -78,12 +77,12 @@ def assemble_groups(
     whole, _ = count_once(groups)
     parts = []
     for name, bronze in whole.items():
-        if bronze.is_empty() or not getattr(KERNELS[name], SILVER[table]):
+        if bronze.is_empty() or table not in KERNELS[name].to_silver:
             continue
         raw = raw_rows(table, name, whole)
         for loaded, of_time in rules.split_by_rules(raw, TIME[table]):
             for part in of_time.partition_by("format_code", kind):
-                shielded = getattr(pseudonyms, SILVER[table])(part, door)
+                shielded = pseudonyms.PROTECT[table](part, door)
                 parts.append((part, with_key(table, shielded), loaded))
     return parts
 

@@ -12,9 +12,9 @@ import polars as pl
 
 from jobs.core.contracts import conform_frame, read_contract, reference_table
 from jobs.core.merge import merge_parts
-from jobs.engine.finished import finish_rows
 from jobs.explain.search import MESSAGE, Match, Search
 from jobs.gold import bulk, bypass, bypass_indicator_daily
+from jobs.gold.kernels import finish_rows
 from jobs.stages.gold_stage import VOLUME
 from jobs.stages.gold_steps import GOLD_DAILY
 from jobs.stages.gold_tasks import BULK, BYPASS, CAMPAIGN, count_partials

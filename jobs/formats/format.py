@@ -15,14 +15,6 @@ from jobs.core.contracts import bronze_columns
 from jobs.core.lines import LONGEST_LINE
 from jobs.formats import Document, Source
 
-# For each silver table that bronze rows become, the function of a kernel that returns them.
-SILVER = {
-    "silver.transmission": "transmissions",
-    "silver.verdict": "verdicts",
-    "silver.complaint": "complaints",
-    "silver.authentication_report": "authentication_reports",
-    "silver.operator_knowledge": "facts",
-}
 # Tables that take rows of every format.
 OF_ALL = ("silver.copy_daily",)
 # Functions of a kernel: of bronze rows, of the lines of a block, of a file. The package's docstring says
@@ -223,9 +215,21 @@ class Format:
         return bronze_columns(self.name)
 
     @property
+    def to_silver(self) -> dict[str, RowsToRows]:
+        """For each silver table that its bronze rows become, the function that returns those rows."""
+        hooks = {
+            "silver.transmission": self.transmissions,
+            "silver.verdict": self.verdicts,
+            "silver.complaint": self.complaints,
+            "silver.authentication_report": self.authentication_reports,
+            "silver.operator_knowledge": self.facts,
+        }
+        return {table: rows_of for table, rows_of in hooks.items() if rows_of}
+
+    @property
     def silver(self) -> tuple[str, ...]:
         """The silver tables that take rows of it."""
-        return (*(table for table, rows in SILVER.items() if getattr(self, rows)), *OF_ALL)
+        return (*self.to_silver, *OF_ALL)
 
 
 @dataclass(frozen=True, kw_only=True)

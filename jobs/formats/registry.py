@@ -1,4 +1,7 @@
-"""The formats there are, by name: each module of this room that holds a FORMAT."""
+"""The formats there are, by name: each module of this room that holds a FORMAT.
+
+They are found, not listed, so that a new format touches its own folder alone and none is forgotten.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ Keys are in jobs/protect/pseudonym_keys.py, complaints and DMARC reports in jobs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -235,3 +235,13 @@ def authentication_reports(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     """silver.authentication_report from what a kernel's authentication_reports() gave."""
     done = by_operator(raw, door, protect_authentication_reports)
     return select_shaped([done], "silver.authentication_report", "record_hash", door)
+
+
+# What protects the rows of each silver table that bronze rows become.
+PROTECT: dict[str, Callable[[pl.DataFrame, Door], pl.DataFrame]] = {
+    "silver.transmission": transmissions,
+    "silver.verdict": verdicts,
+    "silver.complaint": complaints,
+    "silver.authentication_report": authentication_reports,
+    "silver.operator_knowledge": facts,
+}

@@ -7,8 +7,7 @@ figures that reveal it is dropped, and the attacker is asked again. If only area
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,6 +18,7 @@ from jobs.core.areas import COUNTRY, REGION
 from jobs.core.areas import GROUP as GROUPED
 from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
+from jobs.public import cost, investment_gap, policy
 from jobs.public.cells import (
     CELL,
     GROUP,
@@ -33,7 +33,16 @@ from jobs.public.cells import (
 from jobs.public.contracts import PublicContract, public_contract, public_tables
 from jobs.public.knowledge import known_release, of_release, read_rows, shape_of
 from jobs.public.revisions import revise_rows, with_earlier
+from jobs.public.tables import coarsen_rows
 
+# How rows that leave become rows of each public table, by its name without the layer.
+TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
+    "cost": cost.transform,
+    "investment": coarsen_rows,
+    "investment_gap": investment_gap.transform,
+    "policy": policy.transform,
+    "spam_volume": coarsen_rows,
+}
 FOUND_BY = ("attacker", "holding", "respondents", "period_code", "channel_code", "series", "side", "cells")
 FOUND = dict.fromkeys(FOUND_BY, pl.String)
 
@@ -164,9 +173,7 @@ def as_frame(findings: Sequence[Finding]) -> pl.DataFrame:
 
 def transform_rows(rows: pl.DataFrame, about: PublicContract, *beside: pl.DataFrame) -> pl.DataFrame:
     """Rows that leave, by the transform of their public table."""
-    job = importlib.import_module(f"jobs.public.{about.name}")
-    found: pl.DataFrame = job.transform(rows, about, *beside)
-    return found
+    return TRANSFORMS[about.name](rows, about, *beside)
 
 
 def unguarded_tables(

@@ -14,10 +14,9 @@ from collections.abc import Mapping
 import polars as pl
 
 from jobs.core.contracts import polars_schema, read_contract
-from jobs.formats.format import SILVER
 from jobs.formats.registry import KERNELS
-from jobs.protect import pseudonyms
 from jobs.protect.operators import Door
+from jobs.protect.pseudonyms import PROTECT
 from jobs.silver import copies, file_order
 from jobs.silver.file_order import Order
 from jobs.silver.keys import digest_rows
@@ -80,9 +79,9 @@ def assemble_rows(
     """
     order = order_of(formats) if order is None else order
     parts = [
-        of_format(table, name, formats, door, order)
+        PROTECT[table](raw_rows(table, name, formats, order), door)
         for name, bronze in formats.items()
-        if getattr(KERNELS[name], SILVER[table]) and not bronze.is_empty()
+        if table in KERNELS[name].to_silver and not bronze.is_empty()
     ]
     if not parts:
         return pl.DataFrame(schema=polars_schema(table))
@@ -95,23 +94,15 @@ def with_key(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(digest_rows(rows, *identity, separator=separator).alias(column))
 
 
-def of_format(
-    table: str, name: str, formats: Mapping[str, pl.DataFrame], door: Door, order: Order
-) -> pl.DataFrame:
-    """Rows of a silver table from the bronze rows of one format, without their key."""
-    protected: pl.DataFrame = getattr(pseudonyms, SILVER[table])(raw_rows(table, name, formats, order), door)
-    return protected
-
-
 def raw_rows(
     table: str, name: str, formats: Mapping[str, pl.DataFrame], order: Order | None = None
 ) -> pl.DataFrame:
-    """The same before protect: as the kernel of the format gives them, with raw identifiers."""
+    """Rows of a silver table from the bronze rows of one format, with raw identifiers and without a key."""
     order = order_of(formats) if order is None else order
     kernel = KERNELS[name]
     # Kernels collect their rows more than once.
     rows = kernel.assemble(file_order.name_streams(formats[name], order).lazy()).collect().lazy()
-    found = getattr(kernel, SILVER[table])(rows)
+    found = kernel.to_silver[table](rows)
     other = KERNELS.get(kernel.completed_by or "")
     records = formats.get(other.name) if other else None
     if table == "silver.transmission" and other and other.complete and records is not None and len(records):

@@ -15,7 +15,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, read_files
 from jobs.engine.tasks import Left, Task, group_by_bytes, leave_frame, select_named, take_frames
-from jobs.gold import bypass_indicator_daily
+from jobs.gold import bypass_indicator_daily, kernels
 from jobs.stages import campaigns, gold_tasks
 from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, MESSAGE, Finished, is_of
 from jobs.stages.run import Run, compute_table
@@ -51,7 +51,9 @@ def bucket_count(rows: int, task_bytes: int) -> int:
 class TableEngine(Protocol):
     """An engine that merges and commits gold's tables itself. For the others tasks do."""
 
-    def finished(self, staging: str, parts: Mapping[str, Sequence[Left]]) -> list[Finished]: ...
+    def finished(
+        self, staging: str, parts: Mapping[str, Sequence[Left]], finish: Callable[..., pl.DataFrame]
+    ) -> list[Finished]: ...
 
     def replace_periods(
         self, lake: Lake, table: str, periods: Periods, left: Sequence[Left], note: Mapping[str, Any]
@@ -136,7 +138,7 @@ class Steps:
         """Whole tables, from parts of them that tasks left."""
         engine = self.work.engine
         if isinstance(engine, TableEngine):
-            return engine.finished(self.work.staging, parts)
+            return engine.finished(self.work.staging, parts, kernels.finish_rows)
         tasks = [
             Task(
                 "gold",

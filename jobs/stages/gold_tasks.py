@@ -14,11 +14,12 @@ import polars as pl
 from expectations import native
 from jobs.core.contracts import polars_schema, read_contract, reference_table
 from jobs.core.merge import merge_rows
-from jobs.engine.finished import Finished, finish_rows, is_of, leave_finished, module_of
+from jobs.engine.finished import Finished, is_of, leave_finished
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, NewFile, read_files, write_files
 from jobs.engine.tasks import Left, leave_buckets, leave_frame, take_frames
 from jobs.gold import bulk, bulk_daily, bypass, campaign_daily, counting
+from jobs.gold.kernels import PARTIALS, finish_rows
 from jobs.gold.similarity import SIGNED
 
 MESSAGE = "silver.message"
@@ -183,7 +184,7 @@ def count_partials(
                 bypass.count_contacts(message.clear()), frames["bypass_parameter"]
             )
             inputs.append(nobody if known is None else known)
-        yield table, module_of(table).partial(*inputs)
+        yield table, PARTIALS[table](*inputs)
 
 
 def merge_parts(*, staging: str, table: str, parts: Sequence[Left]) -> list[Left]:

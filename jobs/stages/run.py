@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake, is_local
 from jobs.engine.record import Periods
 from jobs.engine.table_files import write_files
+from jobs.gold.kernels import TRANSFORMS
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
 from jobs.stages.settings_tables import read_reference
@@ -86,14 +86,13 @@ class Outcome:
 
 
 def compute_table(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """The table's rows: its job's transform over the tables that its contract reads."""
+    """The rows of a table of gold that is computed from whole tables, those that its contract reads."""
     about = read_contract(table)
-    job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
     inputs = {
         name.split(".")[1]: have[name] if name in have else read_reference(work.settings, name)
         for name in about.reads
     }
-    return contracts.conform_frame(job.transform(**inputs), table)
+    return contracts.conform_frame(TRANSFORMS[table](**inputs), table)
 
 
 def write_changed(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:

@@ -28,10 +28,12 @@ from jobs.core.contracts import (
 )
 from jobs.core.errors import ObservatoryError
 from jobs.formats.registry import KERNELS
+from jobs.gold import kernels
 from jobs.public.contracts import public_contract, public_tables
 from jobs.silver.frames import SILVER
 from jobs.stages import quality
 from jobs.stages.gold_steps import GOLD
+from jobs.study.estimate import study_stage
 from tests.conftest import ROOT
 
 # What commands write (answers, labels, packages) is no run's: those contracts read nothing.
@@ -92,6 +94,9 @@ def test_what_merges_is_counted_in_parts(table: str) -> None:
     job = importlib.import_module(f"jobs.gold.{about.name}")
     rules = dict(about.merge)
     assert bool(rules) == ("silver.message" in about.reads) == hasattr(job, "partial")
+    assert kernels.PARTIALS.get(table) == getattr(job, "partial", None)
+    assert kernels.FINISHERS.get(table) == getattr(job, "finish", None)
+    assert kernels.TRANSFORMS.get(table) == (None if rules else job.transform)
     assert not set(rules) & set(about.key)
     if rules and not hasattr(job, "finish"):
         assert set(rules) == set(about.columns) - set(about.key)
@@ -182,6 +187,7 @@ def test_a_run_computes_every_job_of_silver_and_gold() -> None:
     # Computed after gold, and when labels are loaded.
     of_audits = {quality.TABLE, quality.CORRECTED}
     assert {table for table in JOBS if table.startswith("gold.")} == {*GOLD} | of_audits
+    assert {table for table in JOBS if table.startswith("study.")} == {*study_stage.TRANSFORMS}
     # What people say of samples comes from files, and reads no table.
     silver = {table for table in list_tables() if table.startswith("silver.") and read_contract(table).reads}
     assert silver == {*SILVER}

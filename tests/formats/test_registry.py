@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
 import inspect
 import pkgutil
 import re
@@ -72,6 +73,14 @@ def texts_of(tree: ast.Module) -> Iterator[str]:
             yield from (f"{node.module}.{each.name}" for each in node.names)
         elif isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
+
+
+def test_every_folder_of_formats_has_one() -> None:
+    """`shared` has what families share."""
+    modules = [each.name for each in pkgutil.walk_packages(formats.__path__, "jobs.formats.")]
+    found = {name.split(".")[2] for name in modules if hasattr(importlib.import_module(name), "FORMAT")}
+    folders = {each.name for each in pkgutil.iter_modules(formats.__path__) if each.ispkg}
+    assert folders - {"shared"} == found
 
 
 def test_no_other_room_names_a_format() -> None:

@@ -150,22 +150,6 @@ def test_the_percentage_stands_in_nothing_that_comes_out(monkeypatch: pytest.Mon
         assert "13.7" not in frame.write_json() and "0.137" not in frame.write_json()
 
 
-def test_nothing_but_the_gate_makes_public_tables() -> None:
-    """Transforms of public tables are called by the gate alone, and no other room writes public tables."""
-    import re
-
-    from tests.conftest import ROOT
-
-    callers = {
-        str(file.relative_to(ROOT))
-        for file in (ROOT / "jobs").rglob("*.py")
-        if re.search(
-            r"jobs\.public\.(spam_volume|investment|investment_gap|cost)\b|jobs\.public\.\{", file.read_text()
-        )
-    }
-    assert callers == {"jobs/public/gate.py"}
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(100))
 def test_a_hundred_studies(seed: int) -> None:

@@ -19,13 +19,13 @@ from polars.testing import assert_frame_equal
 from jobs.core.contracts import read_contract
 from jobs.core.lines import frame_lines
 from jobs.formats import Source
-from jobs.formats.format import SILVER
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.ingest.reading import Range, parse_block, read_documents
 from jobs.silver import copies, repeats
 from jobs.silver.assembling import assemble_rows, settle_rows
 from jobs.silver.bucketing import bucket_of
 from jobs.silver.event_identity import is_line
+from jobs.silver.frames import ASSEMBLED
 from jobs.silver.pipeline import count_once
 from jobs.sniff.silver import DOOR, count_silver
 from jobs.sniff.tally import OPERATOR
@@ -89,7 +89,7 @@ def silver(bronze: dict[str, pl.DataFrame]) -> tuple[Counter[str], pl.DataFrame]
     rows: Counter[str] = Counter()
     # A call without an id has its place for one.
     of_place = [*OF_PLACE, *(["queue_key"] if "asterisk" in bronze else [])]
-    for table in SILVER:
+    for table in ASSEMBLED:
         frame = assemble_rows(table, formats, DOOR).drop(of_place, strict=False)
         rows.update(f"{table} {sorted(row.items())}" for row in frame.to_dicts())
     return rows, found

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import conform_frame, read_contract, reference_table, rows_frame
-from jobs.formats.format import SILVER
 from jobs.formats.registry import FORMATS
 from jobs.protect.operators import Door, Own
 from jobs.silver.bucketing import home_of
@@ -195,9 +194,7 @@ def test_assembly_in_buckets(name: str) -> None:
     formats = {name: bronze_of(name)}
     if other := FORMATS[name].completed_by:
         formats[other] = bronze_of(other)
-    for table, rows_of in SILVER.items():
-        if not getattr(FORMATS[name], rows_of):
-            continue
+    for table in FORMATS[name].to_silver:
         by = read_contract(table).key
         (whole,) = assembled_in_buckets(table, formats, DOOR, 1)
         assert not whole.select(by).is_duplicated().any()

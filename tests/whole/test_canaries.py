@@ -16,7 +16,6 @@ from jobs.core.contracts import list_tables, read_contract
 from jobs.core.patterns import mask_lines
 from jobs.engine.lake import Lake
 from jobs.formats import Source
-from jobs.formats.format import SILVER
 from jobs.formats.options import complete_options
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.formats.shared.documents import frame_of as documents_of
@@ -113,9 +112,7 @@ def bronze_of(log: Canaries, entries: list[str]) -> tuple[pl.DataFrame, int]:
 def past_the_door(log: Canaries, bronze: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The rows of each silver table that the log has some for."""
     return {
-        table: assemble_rows(table, {log.kernel: bronze}, DOOR)
-        for table, rows in SILVER.items()
-        if getattr(KERNELS[log.kernel], rows)
+        table: assemble_rows(table, {log.kernel: bronze}, DOOR) for table in KERNELS[log.kernel].to_silver
     }
 
 

@@ -8,7 +8,6 @@ the columns of an earlier contract.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -31,6 +30,19 @@ from jobs.engine.together import commit_together, undo_unfinished
 from jobs.settings.config import Observatory
 from jobs.settings.study import Gap
 from jobs.stages.evaluating import refuse_broken_expectations, results_folder
+from jobs.study import (
+    contribution,
+    cost,
+    finding,
+    investment,
+    investment_account,
+    investment_gap,
+    mirror,
+    policy,
+    public_spending,
+    reconciliation,
+    spam_volume,
+)
 from jobs.study.estimate import finding_decisions, investment_targets
 from jobs.study.estimate.frame import (
     refuse_missing,
@@ -57,20 +69,21 @@ SMALL = (
     "ref.budget_band",
 )
 FROM_FILES = (FRAME, "ref.denominator", "ref.price_level")
-# In this order: the later read the earlier.
-TABLES = (
-    "study.spam_volume",
-    "study.reconciliation",
-    "study.mirror",
-    "study.investment_account",
-    "study.investment",
-    "study.investment_gap",
-    "study.public_spending",
-    "study.policy",
-    "study.cost",
-    "study.contribution",
-    "study.finding",
-)
+# In this order: the later read the earlier. Parameters are the tables that the contract reads.
+TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
+    "study.spam_volume": spam_volume.transform,
+    "study.reconciliation": reconciliation.transform,
+    "study.mirror": mirror.transform,
+    "study.investment_account": investment_account.transform,
+    "study.investment": investment.transform,
+    "study.investment_gap": investment_gap.transform,
+    "study.public_spending": public_spending.transform,
+    "study.policy": policy.transform,
+    "study.cost": cost.transform,
+    "study.contribution": contribution.transform,
+    "study.finding": finding.transform,
+}
+TABLES = tuple(TRANSFORMS)
 APART = "study.spam_volume"
 # Its row in meta.run stands for all: they are computed together.
 FIRST = (TABLES[0], "_T", "_T")
@@ -203,13 +216,12 @@ def compute_beside(
 
 
 def compute_table(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """The table's rows: its job's transform over the tables that its contract reads."""
+    """The table's rows: its transform over the tables that its contract reads."""
     about = read_contract(table)
-    job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
     inputs = {
         name.split(".")[1]: have[name] if name in have else reference_table(name) for name in about.reads
     }
-    return conform_frame(job.transform(**inputs), table).sort(about.key)
+    return conform_frame(TRANSFORMS[table](**inputs), table).sort(about.key)
 
 
 def refuse_unknown(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
