@@ -11,8 +11,8 @@ import datetime as dt
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,18 @@ Fingerprints = Mapping[tuple[str, str], Fingerprint]
 State = dict[tuple[str, str, str], tuple[str, str]]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Stage:
     """What a stage has committed, and what its row of meta.run is to record: tables, and operator-periods."""
 
     name: str
     started: dt.datetime
-    tables: set[str] = field(default_factory=set)
-    partitions: list[dict[str, Any]] = field(default_factory=list)
+    tables: frozenset[str] = frozenset()
+    partitions: tuple[dict[str, Any], ...] = ()
+
+    def with_tables(self, tables: Iterable[str], partitions: Iterable[dict[str, Any]]) -> Stage:
+        """The same stage, which has committed these tables, too."""
+        return replace(self, tables=self.tables.union(tables), partitions=(*self.partitions, *partitions))
 
 
 def read_state(lake: Lake, tables: Iterable[str], ahead: Stage | None = None) -> State:
@@ -106,7 +110,7 @@ def add_stage(
     stage: str,
     started: dt.datetime,
     tables: Iterable[str],
-    partitions: list[dict[str, Any]],
+    partitions: Sequence[dict[str, Any]],
     batches: Iterable[str] = (),
 ) -> None:
     """Add a finished stage's row: from here on its tables are what readers see."""
@@ -119,7 +123,7 @@ def add_stage(
         "code_revision": code_revision(),
         "ingest_ids": list(batches),
         "table_versions": [{"table_name": table, "version": version} for table, version in versions],
-        "partitions": partitions,
+        "partitions": list(partitions),
     }
     lake.append(rows_frame([row], "meta.run"), "meta.run")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from jobs.core.disk import replace_file
@@ -17,7 +17,7 @@ from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
 
 
-@dataclass
+@dataclass(frozen=True)
 class Ingested:
     """The batches that were written, and what of their rows lies in staging for silver: frames by bucket, and
     the files of bronze tables that hold the same rows.
@@ -25,16 +25,27 @@ class Ingested:
     unreadable: what cannot be read again, for a person.
     """
 
-    batches: list[str] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
-    files: list[NewFile] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
+    batches: tuple[str, ...] = ()
+    left: tuple[Left, ...] = ()
+    files: tuple[NewFile, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+    def __add__(self, later: Ingested) -> Ingested:
+        """Both; a batch that was read again is named once."""
+        return Ingested(
+            tuple(dict.fromkeys(self.batches + later.batches)),
+            self.left + later.left,
+            self.files + later.files,
+            self.unreadable + later.unreadable,
+        )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Ingest:
-    """One bronze stage. staging: where tasks leave rows for silver, by one of so many buckets; None where no
-    silver stage follows."""
+    """What a bronze stage is given.
+
+    staging: where tasks leave rows for silver, by one of so many buckets; None where no silver stage follows.
+    """
 
     lake: Lake
     settings: Observatory
@@ -43,7 +54,6 @@ class Ingest:
     staging: str | None = None
     buckets: int = 1
     done: Any = lambda count, of: None
-    made: Ingested = field(default_factory=Ingested)
 
 
 def pending_pieces(lake: Lake, settings: Observatory, operators: list[Operator]) -> dict[str, int]:

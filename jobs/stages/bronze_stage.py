@@ -45,16 +45,17 @@ def ingest_pending(work: Ingest, ingest_id: str) -> Ingested:
     A batch that an earlier run left unfinished is finished first.
     """
     fs, area = open_landing(work.lake.root)
-    finish(work)
+    found = finish_batches(work)
     pending = set(pending_pieces(work.lake, work.settings, work.operators))
     if pending:
         record_intent(fs, area, ingest_id, pending)
-        finish(work)
-    return work.made
+        found += finish_batches(work)
+    return found
 
 
-def finish(work: Ingest) -> None:
+def finish_batches(work: Ingest) -> Ingested:
     """Write every batch that was intended and is not written."""
+    found = Ingested()
     fs, area = open_landing(work.lake.root)
     fs.invalidate_cache()
     for name in sorted(fs.glob(f"{intents_of(area)}/*.json")):
@@ -62,12 +63,12 @@ def finish(work: Ingest) -> None:
             intent = json.load(file)
         ingest_id, keys, again = intent["ingest_id"], set(intent["pieces"]), intent.get("again", False)
         if again or not keys <= ledgered_pieces(work.lake).keys():
-            write_batch(work, ingest_id, keys, again)
-            work.made.batches.append(ingest_id)
+            found += write_batch(work, ingest_id, keys, again)
         fs.rm(name)
+    return found
 
 
-def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = False) -> None:
+def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = False) -> Ingested:
     """Write one batch: the formats' tables, the quarantine, and last the ledger.
 
     again: in place of what the batch wrote of these sources before, whatever table it is in.
@@ -80,7 +81,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
     if again:
         refuse_missing(ingest_id, keys - {key for key, *_ in pieces})
     if not pieces:
-        return
+        return Ingested((ingest_id,))
     where = of_sources(ingest_id, keys) if again else any_of("ingest_id", [ingest_id])
     closed = open_since(lake, settings, ingest_id)
     ranges = ranges_of(
@@ -95,11 +96,8 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
     parsed: list[Parsed] = work.engine.run(grouped, lambda count: work.done(count, total))
     note = {"ingest_id": ingest_id}
     files: dict[str, list[NewFile]] = {}
-    for each in parsed:
-        work.made.left += each.left
-        work.made.files += each.files
-        for file in each.files:
-            files.setdefault(file.table, []).append(file)
+    for file in (file for each in parsed for file in each.files):
+        files.setdefault(file.table, []).append(file)
     bronze = [
         name for name in list_tables() if read_contract(name).layer == "bronze" and name != "bronze.file"
     ]
@@ -110,6 +108,11 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
             lake.add_files(table, files[table], note)
     counted = [frame for each in parsed for frame in each.counts]
     lake.replace(ledger_rows(pieces, counted, ingest_id, settings.lake.read_at), "bronze.file", where, note)
+    return Ingested(
+        (ingest_id,),
+        tuple(left for each in parsed for left in each.left),
+        tuple(file for each in parsed for file in each.files),
+    )
 
 
 def is_written(lake: Lake, table: str, ingest_id: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import fsspec
 import polars as pl
@@ -14,14 +15,14 @@ from jobs.silver import steps
 from jobs.stages.staged import Folder
 
 
-@dataclass
+@dataclass(frozen=True)
 class Parsed:
     """What a task made of its ranges: files that no transaction names yet, frames in staging, and the
     counts of each piece for the ledger."""
 
-    files: list[NewFile] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
-    counts: list[pl.DataFrame] = field(default_factory=list)
+    files: Sequence[NewFile]
+    left: Sequence[Left]
+    counts: Sequence[pl.DataFrame]
 
 
 def parse_ranges(
@@ -32,12 +33,12 @@ def parse_ranges(
     staging: where to leave the rows for silver, by bucket; None where nobody will take them from there.
     """
     fs = fsspec.filesystem(protocol_of(root))
-    made = Parsed()
     folder = None if staging is None else Folder(staging)
     rows: dict[str, list[pl.DataFrame]] = {}
-    refused: list[pl.DataFrame] = []
+    files: list[NewFile] = []
+    refused, counts = [], []
     for parsed in read_ranges(fs, ranges, ingest_id):
-        made.counts.append(parsed.count)
+        counts.append(parsed.count)
         if parsed.quarantined.height:
             refused.append(parsed.quarantined)
         for each, frame in parsed.rows.items():
@@ -45,14 +46,12 @@ def parse_ranges(
                 rows.setdefault(each, []).append(frame)
     for name in sorted(rows):
         frame = pl.concat(rows.pop(name), rechunk=True)
-        made.files += write_files(frame, f"bronze.{name}", root)
+        files += write_files(frame, f"bronze.{name}", root)
         if folder is not None:
             steps.split_bronze(folder, frame, name, buckets)
-    if folder is not None:
-        made.left = folder.left
     if refused:
-        made.files += write_files(pl.concat(refused), "bronze.quarantine", root)
-    return made
+        files += write_files(pl.concat(refused), "bronze.quarantine", root)
+    return Parsed(files, [] if folder is None else folder.left, counts)
 
 
 def protocol_of(root: str) -> str:

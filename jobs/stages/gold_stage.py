@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -65,8 +66,8 @@ class Computed:
 
 
 def run_gold(work: Run, before: Outcome) -> tuple[Outcome, record.Stage]:
-    """Commit what changed; what the stage's row of meta.run is to record, once jobs/stages/quality.py has
-    computed what depends on it. before: what came of the stages before."""
+    """Commit what changed; what came of it, and what the stage's row of meta.run is to record once
+    jobs/stages/quality.py has computed what depends on it. before: what came of the stages before."""
     stage = record.Stage("gold", record.now())
     plan = plan_gold(work, before.held)
     found = Outcome(notes=plan.notes)
@@ -80,7 +81,7 @@ def run_gold(work: Run, before: Outcome) -> tuple[Outcome, record.Stage]:
     work.reach("gold", 0.9)
     found += Outcome(tuple(results), frozenset(native.holders(results)))
     keep_results(work, before.results + found.results)
-    changed = commit_gold(work, plan, computed, before.held | found.held, stage)
+    changed, stage = commit_gold(work, plan, computed, before.held | found.held, stage)
     return found + Outcome(changed=changed), stage
 
 
@@ -136,10 +137,11 @@ def compute_gold(work: Run, plan: Plan) -> Computed | None:
 
 def commit_gold(
     work: Run, plan: Plan, computed: Computed, held: Collection[str], stage: record.Stage
-) -> dict[str, Periods]:
-    """Replace the operator-periods whose rows changed, but for operators that are held back, and add them to
-    what the stage is to record; by table, the operator-periods."""
+) -> tuple[dict[str, Periods], record.Stage]:
+    """Replace the operator-periods whose rows changed, but for operators that are held back; by table, the
+    operator-periods, and the stage with what it is to record of them."""
     changed: dict[str, Periods] = {}
+    partitions: list[dict[str, Any]] = []
     for table in GOLD:
         periods = computed.stale
         if table in GOLD_MONTHLY:
@@ -156,12 +158,10 @@ def commit_gold(
         prints = {key: each for key, each in found.items() if key[0] not in held}
         inputs = plan.own if table == CAMPAIGN else computed.inputs
         changed[table], rows = record.find_differing(table, prints, plan.known, candidates, inputs)
-        stage.partitions += rows
+        partitions += rows
     undone = [table for table in GOLD if work.lake.undo(table, plan.versions.get(table))]
     replace_changed(work, computed.tables, changed)
-    if stage.partitions or undone:
-        stage.tables |= set(GOLD)
-    return changed
+    return changed, stage.with_tables(GOLD, partitions) if partitions or undone else stage
 
 
 def own_inputs(settings: Observatory, known: State) -> dict[campaigns.Day, str]:

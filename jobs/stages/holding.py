@@ -11,7 +11,7 @@ again after silver had taken it: bronze no longer holds the rows that silver has
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -22,14 +22,14 @@ from jobs.stages import windows
 from jobs.stages.windows import PART
 
 
-@dataclass
+@dataclass(frozen=True)
 class Holding:
     """What waits. operators: as a whole. parts: of other operators, one row for each part. results: of the
     ledger's rules."""
 
-    operators: set[str] = field(default_factory=set)
-    parts: pl.DataFrame = field(default_factory=windows.no_parts)
-    results: list[native.Result] = field(default_factory=list)
+    operators: frozenset[str]
+    parts: pl.DataFrame
+    results: tuple[native.Result, ...]
 
 
 def held_back(lake: Lake, limits: Limits, operators: set[str]) -> Holding:
@@ -37,16 +37,15 @@ def held_back(lake: Lake, limits: Limits, operators: set[str]) -> Holding:
     where = pl.col("operator_id").is_in(sorted(operators))
     files = lake.read(ledger.TABLE, lake.versions().get(ledger.TABLE), where=where)
     shares = ledger.quarantine_share(files)
-    found = Holding()
+    waits, parts, results = frozenset[str](), windows.no_parts(), []
     for each in ledger.ledger_rules(limits.quarantined_pct, limits.quarantined_lines):
         broken = shares.filter(~native.holds(each)).sort(ledger.KEY)
         if each.name == ledger.WITHIN_LIMIT:
-            broken, rewritten = new_of(lake, files, broken, found)
-            found.operators |= rewritten
+            broken, parts, rewritten = new_of(lake, files, broken)
+            waits |= rewritten
         else:
-            found.operators |= set(broken["operator_id"])
-        waiting = found.parts.filter(~pl.col("operator_id").is_in(sorted(found.operators)))
-        found.parts = waiting
+            waits |= set(broken["operator_id"])
+        parts = parts.filter(~pl.col("operator_id").is_in(sorted(waits)))
         result = native.Result(
             ledger.TABLE,
             each.name,
@@ -55,22 +54,22 @@ def held_back(lake: Lake, limits: Limits, operators: set[str]) -> Holding:
             broken.height,
             broken.select(ledger.KEY).head(native.EXAMPLES).cast(pl.String).to_dicts(),
             sorted(set(broken["operator_id"])),
-            sorted(f"{operator}/{source}" for operator, source in waiting.select(PART[:2]).unique().rows()),
+            sorted(f"{operator}/{source}" for operator, source in parts.select(PART[:2]).unique().rows()),
         )
-        found.results.append(result)
-    return found
+        results.append(result)
+    return Holding(waits, parts, tuple(results))
 
 
 def new_of(
-    lake: Lake, files: pl.DataFrame, broken: pl.DataFrame, found: Holding
-) -> tuple[pl.DataFrame, set[str]]:
-    """Of sources over the limit those with something that silver has not taken, which found gets; and the
-    operators of parts that were read again since silver took them."""
+    lake: Lake, files: pl.DataFrame, broken: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, set[str]]:
+    """Of sources over the limit those with something that silver has not taken; the parts that are new; and
+    the operators of parts that were read again since silver took them."""
     if broken.is_empty():
-        return broken, set()
+        return broken, windows.no_parts(), set()
     taken = windows.taken_parts(lake)
     parts = files.join(broken, on=PART[:2], how="semi").select(PART).unique(maintain_order=True)
     parts = parts.filter(~taken.is_latest(pl.struct(PART)))
     before = taken.is_ever(pl.struct(PART))
-    found.parts = parts.filter(~before)
-    return broken.join(parts, on=PART[:2], how="semi"), set(parts.filter(before)["operator_id"])
+    rewritten = set(parts.filter(before)["operator_id"])
+    return broken.join(parts, on=PART[:2], how="semi"), parts.filter(~before), rewritten

@@ -36,42 +36,42 @@ def refresh_quality(work: Run, before: Outcome | None = None, stage: record.Stag
     before: what came of the stages before. stage: what gold has committed and meta.run does not name yet.
     """
     before, stage = before or Outcome(), stage or record.Stage("quality", record.now())
-    found = estimate_quality(work, before, stage)
-    found += correct_counts(work, before + found, stage)
+    found, stage = estimate_quality(work, before, stage)
+    corrected, stage = correct_counts(work, before + found, stage)
     if stage.tables:
         record.add_stage(
             work.lake, work.run_id, stage.name, stage.started, sorted(stage.tables), stage.partitions
         )
-    return found
+    return found + corrected
 
 
-def estimate_quality(work: Run, before: Outcome, stage: record.Stage) -> Outcome:
-    """Filters' quality."""
+def estimate_quality(work: Run, before: Outcome, stage: record.Stage) -> tuple[Outcome, record.Stage]:
+    """Filters' quality: what came of it, and the stage with what it has committed."""
     lake = work.lake
     has_tests = any(each.filter_quality for each in work.operators)
     if not has_tests and not lake.exists(AUDIT[0]) and not lake.exists(TABLE):
-        return Outcome()
+        return Outcome(), stage
     known = record.read_state(lake, (*AUDIT, VOLUME, TABLE), stage)
     own = {each.id: [test.model_dump() for test in each.filter_quality] for each in work.operators}
     counted = {key: each for key, each in known.items() if key[0] != VOLUME or own.get(key[1])}
     inputs = inputs_of(TABLE, counted, own)
     stale = stale_months(TABLE, known, inputs)
     if not stale:
-        return Outcome()
+        return Outcome(), stage
     work.say("gold: quality of filters")
     have = {name: read_months(work, name, stale, stage) for name in (*AUDIT, VOLUME)}
     have["ref.filter_quality"] = rows_frame(list_tests(work), "ref.filter_quality")
     return store_changed(work, TABLE, compute_table(work, TABLE, have), before, stage, known, stale, inputs)
 
 
-def correct_counts(work: Run, before: Outcome, stage: record.Stage) -> Outcome:
-    """What that quality corrects, of every month that was counted. A month at a time is in memory."""
+def correct_counts(work: Run, before: Outcome, stage: record.Stage) -> tuple[Outcome, record.Stage]:
+    """The same of what that quality corrects, of every month that was counted. One month is in memory."""
     reads = [name for name in read_contract(CORRECTED).reads if not name.startswith("ref.")]
     known = record.read_state(work.lake, (*reads, CORRECTED), stage)
     inputs = inputs_of(CORRECTED, known, {each.id: None for each in work.operators})
     stale = stale_months(CORRECTED, known, inputs)
     if not stale:
-        return Outcome()
+        return Outcome(), stage
     work.say("gold: errors of filters")
     made = []
     for month in sorted(set().union(*stale.values())):
@@ -119,25 +119,23 @@ def store_changed(
     known: record.State,
     stale: Periods,
     inputs: Mapping[tuple[str, str], str],
-) -> Outcome:
-    """Validate the rows, replace what differs, and add it to what the stage is to record, but for operators
-    whose rows break a rule, for which the caller raises ValidationHeld."""
+) -> tuple[Outcome, record.Stage]:
+    """Validate the rows and replace what differs, but for operators whose rows break a rule, for which the
+    caller raises ValidationHeld; what came of it, and the stage with what it has committed."""
     results = native.check_table(table, frame)
     keep_results(work, [*before.results, *results])
     held = frozenset(native.holders(results))
     frame = frame.filter(~pl.col("operator_id").is_in(sorted(held)))
     candidates = [
         (table, operator, period)
-        for operator, found in stale.items()
-        for period in found
+        for operator, of_operator in stale.items()
+        for period in of_operator
         if operator not in held
     ]
     changed, rows = record.find_differing(table, fingerprint_periods(frame, table), known, candidates, inputs)
     undone = write_changed(work, table, frame, changed)
-    if rows or undone:
-        stage.tables.add(table)
-        stage.partitions += rows
-    return Outcome(tuple(results), held, changed={table: changed})
+    found = Outcome(tuple(results), held, changed={table: changed})
+    return found, stage.with_tables([table], rows) if rows or undone else stage
 
 
 def inputs_of(table: str, known: record.State, own: Mapping[str, object]) -> dict[tuple[str, str], str]:

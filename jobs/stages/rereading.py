@@ -8,7 +8,7 @@ from typing import Any
 from jobs.engine.lake import Lake
 from jobs.ingest.manifest import open_landing, read_manifest
 from jobs.stages.batches import Ingest, Ingested, landed_pieces, record_intent, refuse_missing
-from jobs.stages.bronze_stage import finish
+from jobs.stages.bronze_stage import finish_batches
 
 
 def read_quarantined(work: Ingest) -> Ingested:
@@ -20,7 +20,7 @@ def read_quarantined(work: Ingest) -> Ingested:
     there to be read.
     """
     fs, area = open_landing(work.lake.root)
-    finish(work)
+    found = finish_batches(work)
     configured = {(operator.id, source.id) for operator in work.operators for source in operator.source}
     columns = ["ingest_id", "operator_id", "source_id", "piece_id", "quarantined_count"]
     rows = work.lake.read("bronze.file", columns=columns).rows()
@@ -29,12 +29,12 @@ def read_quarantined(work: Ingest) -> Ingested:
     removed = removed_pieces(fs, area, work.lake)
     gone = spoilt & {row[:3] for row in rows if row[:4] in removed}
     spoilt -= gone
-    for (operator, source), count in sorted(Counter(each[1:] for each in gone).items()):
-        work.made.unreadable.append(
-            f"operator '{operator}', source '{source}': quarantined lines of {count:,} batch"
-            f"{'es' if count > 1 else ''} cannot be read again: landing no longer holds their logs"
-            f" ([retention] landing = {work.settings.retention.landing}). They stay as they were read."
-        )
+    unreadable = tuple(
+        f"operator '{operator}', source '{source}': quarantined lines of {count:,} batch"
+        f"{'es' if count > 1 else ''} cannot be read again: landing no longer holds their logs"
+        f" ([retention] landing = {work.settings.retention.landing}). They stay as they were read."
+        for (operator, source), count in sorted(Counter(each[1:] for each in gone).items())
+    )
     for row in rows:
         if row[:3] in spoilt:
             batches.setdefault(row[0], set()).add("/".join(row[1:4]))
@@ -43,9 +43,7 @@ def read_quarantined(work: Ingest) -> Ingested:
         refuse_missing(ingest_id, keys - there)
     for ingest_id, keys in sorted(batches.items()):
         record_intent(fs, area, ingest_id, keys, again=True)
-    finish(work)
-    work.made.batches = list(dict.fromkeys(work.made.batches))
-    return work.made
+    return found + finish_batches(work) + Ingested(unreadable=unreadable)
 
 
 def removed_pieces(fs: Any, area: str, lake: Lake) -> set[tuple[str, str, str, str]]:

@@ -59,7 +59,7 @@ class Removal:
     bytes: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plan:
     """What may go. pieces: by operator/source. batches: whose quarantined lines go. validations: files of
     results. before: by layer and operator the first day that stays. crowded: tables whose small files are put
@@ -72,6 +72,20 @@ class Plan:
     before: dict[str, removed.Days] = field(default_factory=dict)
     crowded: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Plan) -> Plan:
+        return Plan(
+            self.removals + other.removals,
+            self.pieces | other.pieces,
+            self.batches + other.batches,
+            self.validations + other.validations,
+            {
+                layer: self.before.get(layer, {}) | other.before.get(layer, {})
+                for layer in {**self.before, **other.before}
+            },
+            self.crowded + other.crowded,
+            self.waiting + other.waiting,
+        )
 
     def tables(self, reason: str) -> list[str]:
         """The tables that something goes from."""
@@ -102,33 +116,32 @@ def plan_retention(
     readers: dt.timedelta = READERS,
 ) -> Plan:
     """What may go of these operators, and of all tables' history."""
-    made = Plan()
     names = set(operators)
     found = {operator: each for operator, each in needed_days(lake, settings).items() if operator in names}
     kept, ledger = settings.retention, lake.read(LEDGER, where=pl.col("operator_id").is_in(sorted(names)))
     unnamed = unnamed_tables(lake)
     if has_intent(lake):
-        made.waiting.append("landing and bronze: a batch is unfinished, `observatory run` finishes it")
+        made = Plan(waiting=["landing and bronze: a batch is unfinished, `observatory run` finishes it"])
     else:
-        plan_landing(made, lake, settings, ledger, found, today)
         limit = today - dt.timedelta(days=kept.bronze)
         bronze = [
             table for table in list_tables() if table.startswith("bronze.") and read_contract(table).period
         ]
         before = {name: min(limit, each.bronze) for name, each in found.items()}
-        plan_days(made, lake, bronze, before, unnamed)
-        plan_quarantine(made, lake, ledger, limit, unnamed)
+        made = plan_landing(lake, settings, ledger, found, today)
+        made += plan_days(lake, bronze, before, unnamed)
+        made += plan_quarantine(lake, ledger, limit, unnamed)
     limit = today - dt.timedelta(days=kept.silver)
-    plan_days(made, lake, SILVER, {name: min(limit, each.silver) for name, each in found.items()}, unnamed)
-    plan_validations(made, lake, today - dt.timedelta(days=kept.bronze))
+    made += plan_days(lake, SILVER, {name: min(limit, each.silver) for name, each in found.items()}, unnamed)
+    made += plan_validations(lake, today - dt.timedelta(days=kept.bronze))
     named = lake.versions()
     for table in list_tables():
         if table not in unnamed and lake.exists(table):
-            plan_history(made, lake, table, named.get(table), readers)
+            made += plan_history(lake, table, named.get(table), readers)
             if read_contract(table).layer in COMPACTED and compaction.crowded_partitions(lake, table):
-                made.crowded.append(table)
-    made.waiting += [f"{table}: a run was broken off, `observatory run` ends it" for table in sorted(unnamed)]
-    return made
+                made += Plan(crowded=[table])
+    waiting = [f"{table}: a run was broken off, `observatory run` ends it" for table in sorted(unnamed)]
+    return made + Plan(waiting=waiting)
 
 
 def operators_of(lake: Lake) -> list[str]:
@@ -178,14 +191,14 @@ def unnamed_tables(lake: Lake) -> set[str]:
 
 
 def plan_landing(
-    made: Plan,
     lake: Lake,
     settings: Observatory,
     ledger: pl.DataFrame,
     found: Mapping[str, Needed],
     today: dt.date,
-) -> None:
+) -> Plan:
     """Pieces that were pulled before a day."""
+    made = Plan()
     fs, area = open_landing(lake.root)
     limit = today - dt.timedelta(days=settings.retention.landing)
     closed = pl.DataFrame(
@@ -214,11 +227,13 @@ def plan_landing(
         # Packed, as they lie there.
         sizes = {each["name"].rsplit("/", 1)[-1]: each["size"] for each in fs.ls(folder, detail=True)}
         size = sum(sizes.get(piece.path.rsplit("/", 1)[-1], 0) for piece in going)
-        made.pieces[f"{operator}/{source}"] = [piece.piece_id for piece in going]
-        made.removals.append(
-            Removal(operator, f"landing/{source}", AGE, limit, min(days), max(days), len(going), size)
+        removal = Removal(operator, f"landing/{source}", AGE, limit, min(days), max(days), len(going), size)
+        made += Plan(
+            [removal],
+            {f"{operator}/{source}": [piece.piece_id for piece in going]},
+            before={removed.LANDING: {operator: limit}},
         )
-        made.before.setdefault(removed.LANDING, {})[operator] = limit
+    return made
 
 
 def first_pieces(stream: Stream, may_go: set[str]) -> Iterator[Piece]:
@@ -229,8 +244,9 @@ def first_pieces(stream: Stream, may_go: set[str]) -> Iterator[Piece]:
         yield piece
 
 
-def plan_days(made: Plan, lake: Lake, names: Iterable[str], before: removed.Days, unnamed: set[str]) -> None:
+def plan_days(lake: Lake, names: Iterable[str], before: removed.Days, unnamed: set[str]) -> Plan:
     """Rows of days before each operator's first that stays."""
+    made = Plan()
     for table in names:
         if table in unnamed:
             continue
@@ -240,12 +256,10 @@ def plan_days(made: Plan, lake: Lake, names: Iterable[str], before: removed.Days
             days.setdefault(operator, []).append((dt.date.fromisoformat(day), file.bytes))
         for operator, files in sorted(days.items()):
             dates, sizes = zip(*files, strict=True)
-            made.removals.append(
-                Removal(
-                    operator, table, AGE, before[operator], min(dates), max(dates), len(files), sum(sizes)
-                )
-            )
-            made.before.setdefault(read_contract(table).layer, {})[operator] = before[operator]
+            first = before[operator]
+            removal = Removal(operator, table, AGE, first, min(dates), max(dates), len(files), sum(sizes))
+            made += Plan([removal], before={read_contract(table).layer: {operator: first}})
+    return made
 
 
 def is_old(before: removed.Days, partition: Partition) -> bool:
@@ -254,13 +268,14 @@ def is_old(before: removed.Days, partition: Partition) -> bool:
     return is_dated and dt.date.fromisoformat(str(day)) < before[str(operator)]
 
 
-def plan_quarantine(made: Plan, lake: Lake, ledger: pl.DataFrame, limit: dt.date, unnamed: set[str]) -> None:
+def plan_quarantine(lake: Lake, ledger: pl.DataFrame, limit: dt.date, unnamed: set[str]) -> Plan:
     """Quarantined lines of batches that were pulled before a day: lines themselves have no day."""
     if QUARANTINE in unnamed or not lake.exists(QUARANTINE):
-        return
+        return Plan()
     pulled = pl.col("landed_at").dt.date()
     batches = ledger.group_by("operator_id", "ingest_id").agg(first=pulled.min(), last=pulled.max())
     old = {(row[0], row[1]): row[2:] for row in batches.filter(pl.col("last") < limit).rows()}
+    going: set[str] = set()
     days: dict[str, list[tuple[dt.date, dt.date, int]]] = {}
     for file in lake.files(QUARANTINE):
         operator = str(file.value("operator_id"))
@@ -271,44 +286,44 @@ def plan_quarantine(made: Plan, lake: Lake, ledger: pl.DataFrame, limit: dt.date
             if (operator, ingest_id) in old:
                 share = file.bytes * count // max(file.rows, count)
                 days.setdefault(operator, []).append((*old[operator, ingest_id], share))
-                made.batches.append(f"{operator}/{ingest_id}")
-    made.batches = sorted(set(made.batches))
+                going.add(f"{operator}/{ingest_id}")
+    removals = []
     for operator, batches_of_files in sorted(days.items()):
         first, last, sizes = zip(*batches_of_files, strict=True)
-        made.removals.append(
+        removals.append(
             Removal(operator, QUARANTINE, AGE, limit, min(first), max(last), len(sizes), sum(sizes))
         )
+    return Plan(removals, batches=sorted(going))
 
 
-def plan_validations(made: Plan, lake: Lake, limit: dt.date) -> None:
+def plan_validations(lake: Lake, limit: dt.date) -> Plan:
     """Results of runs before a day, once all that they say was checked again."""
     if not is_local(lake.root):
-        return
+        return Plan()
     found = []
     own = Path(lake.root, validations.FOLDER)
     for file in (*validations.superseded_files(lake.root), *validations.superseded_evaluations(lake.root)):
         about = file.stat()
         day = dt.datetime.fromtimestamp(about.st_mtime, dt.UTC).date()
         found += [(day, file.relative_to(own).as_posix(), about.st_size)] if day < limit else []
-    if found:
-        days, names, sizes = zip(*found, strict=True)
-        made.validations = sorted(names)
-        made.removals.append(
-            Removal(
-                ALL_OPERATORS, validations.FOLDER, AGE, limit, min(days), max(days), len(found), sum(sizes)
-            )
-        )
+    if not found:
+        return Plan()
+    days, names, sizes = zip(*found, strict=True)
+    removal = Removal(
+        ALL_OPERATORS, validations.FOLDER, AGE, limit, min(days), max(days), len(found), sum(sizes)
+    )
+    return Plan([removal], validations=sorted(names))
 
 
 # --- history --------------------------------------------------------------------------------------------
 
 
-def plan_history(made: Plan, lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> None:
+def plan_history(lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> Plan:
     """Files of earlier versions of a table."""
     files = old_files(lake, table, named, readers)
-    if files:
-        size = sum(files.values())
-        made.removals.append(Removal(ALL_OPERATORS, table, HISTORY, None, None, None, len(files), size))
+    size = sum(files.values())
+    removal = Removal(ALL_OPERATORS, table, HISTORY, None, None, None, len(files), size)
+    return Plan([removal] if files else [])
 
 
 def old_files(lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> dict[str, int]:

@@ -67,7 +67,7 @@ def do_stages(given: Run, stages: Iterable[str] = STAGES) -> Outcome:
         if "bronze" in wanted:
             count = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
             ingested = run_bronze(work, count if has_silver else None)
-            found += Outcome(notes=tuple(ingested.unreadable), batches=tuple(ingested.batches))
+            found += Outcome(notes=ingested.unreadable, batches=ingested.batches)
             end_stage(work, "bronze")
         if has_silver:
             found += run_silver(work, ingested, again)
@@ -149,7 +149,7 @@ def run_bronze(work: Run, count: int | None) -> Ingested:
     ingested = bronze_stage.ingest_pending(todo, ingest_id)
     if work.requarantine:
         work.say("bronze: reading what was quarantined again")
-        ingested = read_quarantined(todo)
+        ingested += read_quarantined(todo)
     if not ingested.batches:
         work.say("bronze: nothing new")
     tables = [table for table in contracts.list_tables() if read_contract(table).layer == "bronze"]

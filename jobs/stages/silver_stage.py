@@ -62,7 +62,7 @@ def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) ->
         work.say("silver: nothing new")
         remember_computed(work, frozenset())
         return Outcome(notes=plan.notes)
-    held = Outcome(tuple(holding.results), frozenset(holding.operators), plan.notes)
+    held = Outcome(holding.results, holding.operators, plan.notes)
     keep_results(work, held.results)
     for operator in sorted(holding.operators):
         work.say(f"silver: {operator} waits, for its ledger broke a rule")

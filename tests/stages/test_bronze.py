@@ -62,10 +62,10 @@ class Site:
         return pull_operator(self.settings.operator[0], self.lake.root, NOW)
 
     def ingest(self, ingest_id: str) -> list[str]:
-        return bronze_stage.ingest_pending(self.work(), ingest_id).batches
+        return list(bronze_stage.ingest_pending(self.work(), ingest_id).batches)
 
     def requarantine(self) -> list[str]:
-        return rereading.read_quarantined(self.work()).batches
+        return list(rereading.read_quarantined(self.work()).batches)
 
     def work(self) -> Ingest:
         return Ingest(self.lake, self.settings, list(self.settings.operator), Inline())
