@@ -644,7 +644,7 @@ def test_without_offset_and_ids_only_the_files_own_time_may_tell(tmp_path: Path)
 
 def kernel_of(name: str, kind: Any = LineFormat, **parts: Any) -> Any:
     """A format of nothing but these parts."""
-    given: dict[str, Any] = {"title": "", "description": "", "lookback_days": 1, "bronze": {}}
+    given: dict[str, Any] = {"title": "", "description": "", "lookback_days": 1}
     given |= {"sniff": lambda sample: 0.0, "assemble": lambda frame: frame}
     return kind(name=name, **given | parts)
 
