@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, TRANSMISSION, Source
 from jobs.formats.sip import asterisk
 from jobs.protect.countermeasures import countermeasure_of_refusals
+from tests.support.closure import assert_closed_under_cuts
 from tests.support.examples import examples
 from tests.support.samples.asterisk import CUSTOM, DAY, NAMES, custom, leg
 
@@ -343,21 +343,8 @@ LEGS = st.builds(
 @examples(40)
 @given(st.lists(LEGS, min_size=1, max_size=12), st.randoms(use_true_random=False), st.data())
 def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.DataObject) -> None:
-    parsed = placed(parse(lines)).collect()
-    whole = asterisk.assemble(parsed.lazy()).collect().sort("offset")
-    assert dict(whole.schema) == asterisk.BRONZE
-    order = shuffler.sample(range(len(lines)), len(lines))
-    cut = data.draw(st.integers(0, len(lines)))
-    overlap = data.draw(st.integers(0, len(lines)))
-    pieces = [parsed[order[: cut + overlap]], parsed[order[cut:]]]
-    again = asterisk.assemble(pl.concat([asterisk.assemble(piece.lazy()) for piece in pieces])).collect()
-    assert_frame_equal(again.sort("offset"), whole)
-    rows = asterisk.transmissions(whole.lazy()).collect()
-    assert_frame_equal(asterisk.transmissions(again.lazy()).collect(), rows)
-    apart = [asterisk.transmissions(group.lazy()).collect() for group in whole.partition_by("assembly_key")]
-    assert_frame_equal(pl.concat(apart).sort("offset"), rows.sort("offset"))
+    whole, rows = assert_closed_under_cuts(asterisk, placed(parse(lines)).collect(), shuffler, data)
     assert rows["try_count"].sum() == len(whole) == len(lines)
-    assert rows["offset"].is_unique().all()
 
 
 FIELD = st.text(alphabet='a1é",; \\\t<>#', max_size=6)

@@ -12,7 +12,6 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 
 from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, TRANSMISSION, Source, delimited
@@ -21,6 +20,7 @@ from jobs.formats.delimited.profile_files import list_shipped, validate_profile
 from jobs.formats.delimited.splitting import split_lines
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from jobs.protect.refusal_types import type_of_transmissions
+from tests.support.closure import assert_closed_under_cuts
 from tests.support.examples import examples
 from tests.support.samples.delimited import cdr, columns_of, verdict
 
@@ -497,19 +497,7 @@ SEGMENTS = st.builds(
 def test_assemble_is_closed(log: tuple[str, list[str]], shuffler: random.Random, data: st.DataObject) -> None:
     name, lines = log
     parsed = placed(parse(lines, {"profile": name})).collect()
-    whole = delimited.assemble(parsed.lazy()).collect().sort("offset")
-    order = shuffler.sample(range(len(lines)), len(lines))
-    cut = data.draw(st.integers(0, len(lines)))
-    overlap = data.draw(st.integers(0, len(lines)))
-    pieces = [parsed[order[: cut + overlap]], parsed[order[cut:]]]
-    again = delimited.assemble(pl.concat([delimited.assemble(piece.lazy()) for piece in pieces])).collect()
-    assert_frame_equal(again.sort("offset"), whole)
-    rows = delimited.transmissions(whole.lazy()).collect().sort("offset")
-    assert_frame_equal(delimited.transmissions(again.lazy()).collect().sort("offset"), rows)
-    # Keys part the rows into groups that need nothing of one another.
-    apart = [delimited.transmissions(group.lazy()).collect() for group in whole.partition_by("assembly_key")]
-    assert_frame_equal(pl.concat(apart).sort("offset"), rows)
-    assert rows["offset"].is_unique().all()
+    _, rows = assert_closed_under_cuts(delimited, parsed, shuffler, data)
     assert 0 < len(rows) <= len(lines)
 
 

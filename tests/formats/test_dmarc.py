@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.core.contracts import list_codes, polars_schema
+from jobs.core.contracts import list_codes
 from jobs.formats import AUTHENTICATION_REPORT, Document, Source, dmarc
 from jobs.formats.dmarc import report_xml as dmarc_xml
 from jobs.formats.shared.documents import frame_of, mask_start
@@ -522,12 +522,6 @@ def test_any_order_and_any_pieces_give_the_same(random: Any, cut: int) -> None:
 
 
 # --- the rest of the interface ---
-
-
-def test_bronze_is_its_contract() -> None:
-    schema = polars_schema("bronze.dmarc")
-    assert [*dmarc.BRONZE, "event_date", "ingest_id"] == list(schema)
-    assert all(schema[name] == kind for name, kind in dmarc.BRONZE.items())
 
 
 def test_authentication_reports_are_the_records() -> None:

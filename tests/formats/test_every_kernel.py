@@ -109,6 +109,8 @@ def test_any_text_is_accounted_for(name: str, data: st.DataObject) -> None:
     rows = kernel.assemble(placed(parsed)).collect()
     records = int((parsed["line_code"] == "record").sum())
     assert len(rows) == records or SAMPLES[name].joins_records
+    assert rows.schema == pl.Schema(kernel.bronze)
+    assert rows.select("operator_id", "stream_id", "offset", "assembly_key").is_unique().all()
     for view, schema in (("transmissions", TRANSMISSION), ("verdicts", VERDICT)):
         if getattr(kernel, view):
             assert getattr(kernel, view)(rows.lazy()).collect().schema == pl.Schema(schema)

@@ -15,8 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.core.contracts import polars_schema
-from jobs.formats import LINES, PARSED, TRANSMISSION, VERDICT, Source, exim, kannel, postfix, rspamd
+from jobs.formats import LINES, TRANSMISSION, VERDICT, Source, exim, kannel, postfix, rspamd
 from jobs.formats.registry import recognise_format
 from jobs.silver.pipeline import count_once
 from tests.support.examples import examples
@@ -877,12 +876,6 @@ def test_another_programs_log_is_quarantined() -> None:
         assert (parsed["line_code"] == "quarantined").sum() > parsed.height / 2
 
 
-def test_bronze_has_its_contracts_columns() -> None:
-    schema = dict(polars_schema("bronze.exim"))
-    assert {name: schema.pop(name) for name in ("event_date", "ingest_id")}
-    assert schema == exim.BRONZE
-
-
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -951,20 +944,6 @@ WORDS = st.sampled_from(
         ": ",
     ]
 )
-
-
-@examples(50)
-@given(st.lists(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=8).map("".join)), max_size=12))
-def test_any_text_gives_one_row_per_line(lines: list[str]) -> None:
-    parsed = parse(lines)
-    assert parsed.height == len(lines)
-    assert parsed["offset"].to_list() == list(range(len(lines)))
-    assert set(parsed["line_code"]) <= {"record", "ignored", "quarantined"}
-    assert (parsed["reason_code"].is_not_null() == (parsed["line_code"] == "quarantined")).all()
-    assert set(PARSED) <= set(parsed.columns)
-    rows = exim.assemble(placed(parsed))
-    assert exim.transmissions(rows).collect().schema == pl.Schema(TRANSMISSION)
-    assert exim.verdicts(rows).collect().schema == pl.Schema(VERDICT)
 
 
 @pytest.mark.long

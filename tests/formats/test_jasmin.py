@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, TRANSMISSION, Source, jasmin
 from jobs.formats.jasmin.python_repr import decode_content
 from jobs.protect.countermeasures import countermeasure_of_refusals
+from tests.support.closure import assert_closed_under_cuts
 from tests.support.examples import examples
 from tests.support.samples.jasmin import BROKEN, LOST_PART, NO_TLVS, aged, dlr, error, expired, line, mo, mt
 
@@ -307,21 +307,7 @@ EVENTS = st.one_of(
 @examples(40)
 @given(st.lists(EVENTS, min_size=1, max_size=25), st.randoms(use_true_random=False), st.data())
 def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.DataObject) -> None:
-    parsed = placed(parse(lines)).collect()
-    order_by = ["offset", "assembly_key"]
-    whole = jasmin.assemble(parsed.lazy()).collect().sort(order_by)
-    order = shuffler.sample(range(len(lines)), len(lines))
-    cut = data.draw(st.integers(0, len(lines)))
-    overlap = data.draw(st.integers(0, len(lines)))
-    pieces = [parsed[order[: cut + overlap]], parsed[order[cut:]]]
-    again = jasmin.assemble(pl.concat([jasmin.assemble(piece.lazy()) for piece in pieces])).collect()
-    assert_frame_equal(again.sort(order_by), whole)
-    rows = jasmin.transmissions(whole.lazy()).collect().sort("offset")
-    assert_frame_equal(jasmin.transmissions(again.lazy()).collect().sort("offset"), rows)
-    # Keys part the events into groups that need nothing of one another.
-    apart = [jasmin.transmissions(group.lazy()).collect() for group in whole.partition_by("assembly_key")]
-    assert_frame_equal(pl.concat(apart).sort("offset"), rows)
-    assert rows["offset"].is_unique().all()
+    _, rows = assert_closed_under_cuts(jasmin, placed(parse(lines)).collect(), shuffler, data)
     told = [text for text in lines if " DLR " not in text]
     assert (len(rows) > 0) == (len(told) > 0) and len(rows) <= len(told)
 

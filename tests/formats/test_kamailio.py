@@ -20,6 +20,7 @@ from jobs.formats import LINES, TRANSMISSION, Source
 from jobs.formats.sip import kamailio, kamailio_flat
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.formats.test_passport import UUID, shaken, token
+from tests.support.closure import assert_closed_under_cuts
 from tests.support.examples import examples
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab" / "kamailio"
@@ -815,24 +816,9 @@ EVENTS = st.one_of(
 @examples(40)
 @given(st.lists(EVENTS, min_size=1, max_size=20), st.randoms(use_true_random=False), st.data())
 def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.DataObject) -> None:
-    parsed = placed(parse(lines)).collect()
-    whole = kamailio.assemble(parsed.lazy()).collect().sort("offset")
-    assert dict(whole.schema) == kamailio.BRONZE
-    order = shuffler.sample(range(len(lines)), len(lines))
-    cut = data.draw(st.integers(0, len(lines)))
-    overlap = data.draw(st.integers(0, len(lines)))
-    pieces = [parsed[order[: cut + overlap]], parsed[order[cut:]]]
-    again = kamailio.assemble(pl.concat([kamailio.assemble(piece.lazy()) for piece in pieces])).collect()
-    assert_frame_equal(again.sort("offset"), whole)
-    rows = kamailio.transmissions(whole.lazy()).collect()
-    assert_frame_equal(kamailio.transmissions(again.lazy()).collect(), rows)
-    # Keys part the events into groups that need nothing of one another.
-    apart = [kamailio.transmissions(group.lazy()).collect() for group in whole.partition_by("assembly_key")]
-    if apart:
-        assert_frame_equal(pl.concat(apart).sort("offset"), rows.sort("offset"))
+    whole, rows = assert_closed_under_cuts(kamailio, placed(parse(lines)).collect(), shuffler, data)
     requests = whole.filter(pl.col("method").is_in(["INVITE", "MESSAGE"]))
     assert len(rows) <= len(requests) and (len(rows) > 0) == (len(requests) > 0)
-    assert rows["offset"].is_unique().all()
     assert (rows["talk_us"].fill_null(0) >= 0).all()
 
 

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, TRANSMISSION, Source, kannel
+from tests.support.closure import assert_closed_under_cuts
 from tests.support.examples import examples
 
 LOG = Path(__file__).parents[2] / "sample_data" / "lab" / "kannel" / "bearerbox-access.log"
@@ -547,22 +547,8 @@ REPORTS = st.builds(
     st.data(),
 )
 def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.DataObject) -> None:
-    parsed = placed(parse(lines)).collect()
-    whole = kannel.assemble(parsed.lazy()).collect().sort("offset")
-    assert dict(whole.schema) == kannel.BRONZE
-    order = shuffler.sample(range(len(lines)), len(lines))
-    cut = data.draw(st.integers(0, len(lines)))
-    overlap = data.draw(st.integers(0, len(lines)))
-    pieces = [parsed[order[: cut + overlap]], parsed[order[cut:]]]
-    again = kannel.assemble(pl.concat([kannel.assemble(piece.lazy()) for piece in pieces])).collect()
-    assert_frame_equal(again.sort("offset"), whole)
-    rows = kannel.transmissions(whole.lazy()).collect()
-    assert_frame_equal(kannel.transmissions(again.lazy()).collect().sort("offset"), rows.sort("offset"))
-    # Keys part the events into groups that need nothing of one another.
-    apart = [kannel.transmissions(group.lazy()).collect() for group in whole.partition_by("assembly_key")]
-    assert_frame_equal(pl.concat(apart).sort("offset"), rows.sort("offset"))
+    whole, rows = assert_closed_under_cuts(kannel, placed(parse(lines)).collect(), shuffler, data)
     submitted = whole.filter(
         pl.col("event_code").is_in(["sent", "failed", "rejected", "received", "discarded"])
     )
     assert len(rows) <= len(submitted) and (len(rows) > 0) == (len(submitted) > 0)
-    assert rows["offset"].is_unique().all()

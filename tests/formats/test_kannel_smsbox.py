@@ -18,6 +18,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.formats import LINES, TRANSMISSION, Source, kannel
 from jobs.formats.kannel import smsbox as kannel_smsbox
 from jobs.protect.countermeasures import countermeasure_of_refusals
+from tests.support.closure import assert_closed_under_cuts
 from tests.support.examples import examples
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab" / "kannel"
@@ -30,11 +31,12 @@ def parse(lines: list[str], kernel: Any = kannel_smsbox, zone: str = "UTC", **op
     return kernel.parse(frame, Source("lab", "box1", "a", NEWEST, zone, options=options)).collect()
 
 
+def placed(parsed: pl.DataFrame) -> pl.DataFrame:
+    return parsed.with_columns(operator_id=pl.lit("lab"), source_id=pl.lit("box1"), stream_id=pl.lit("a"))
+
+
 def bronze(parsed: pl.DataFrame, kernel: Any = kannel_smsbox) -> pl.DataFrame:
-    placed = parsed.lazy().with_columns(
-        operator_id=pl.lit("lab"), source_id=pl.lit("box1"), stream_id=pl.lit("a")
-    )
-    return kernel.assemble(placed).collect()
+    return kernel.assemble(placed(parsed).lazy()).collect()
 
 
 def transmissions(lines: list[str], **options: Any) -> pl.DataFrame:
@@ -209,13 +211,7 @@ def test_sniff() -> None:
 def test_assemble_is_closed(
     lines: list[str], has_bearerbox: bool, shuffler: random.Random, data: st.DataObject
 ) -> None:
-    parsed = parse(lines, bearerbox=has_bearerbox)
-    whole = bronze(parsed).sort("offset")
-    order = shuffler.sample(range(len(lines)), len(lines))
-    cut, overlap = data.draw(st.integers(0, len(lines))), data.draw(st.integers(0, len(lines)))
-    pieces = [bronze(parsed[order[: cut + overlap]]), bronze(parsed[order[cut:]])]
-    again = kannel_smsbox.assemble(pl.concat(pieces).lazy()).collect()
-    assert_frame_equal(again.sort("offset"), whole)
-    rows = kannel_smsbox.transmissions(again.lazy()).collect()
+    lines_in_place = placed(parse(lines, bearerbox=has_bearerbox))
+    _, rows = assert_closed_under_cuts(kannel_smsbox, lines_in_place, shuffler, data)
     counted = sum(1 for line in lines if "failed" in line or not has_bearerbox)
     assert len(rows) == counted

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from jobs.formats import TRANSMISSION, Source, postfix
+from jobs.formats import Source, postfix
 from jobs.formats.postfix.assembly import BRONZE
 from tests.support.examples import examples
 from tests.support.filter_logs import tasks_of
@@ -269,10 +269,6 @@ def test_what_a_row_is_of_stands_in_columns() -> None:
         ("screen", None, None, "4711", "screen|192.0.2.2"),
         ("session", None, "7", None, "session|7"),
     ]
-
-
-def test_columns_are_those_of_the_interface(lab: pl.DataFrame) -> None:
-    assert dict(lab.schema) == {name: pl.Schema({name: kind})[name] for name, kind in TRANSMISSION.items()}
 
 
 def test_renderings_agree() -> None:
@@ -944,17 +940,6 @@ def test_what_is_held_before_it_is_named_joins_over_any_cut(cuts: list[int], str
 def test_a_piece_read_twice_counts_once(whole: pl.DataFrame) -> None:
     once = assembled(whole)
     assert canonical(assembled(once, once)) == canonical(once)
-
-
-@examples(60)
-@given(st.lists(st.text(max_size=60) | st.sampled_from(log(REFUSED, REFUSED).splitlines()), max_size=20))
-def test_any_text_is_conserved(texts: list[str]) -> None:
-    frame = pl.DataFrame(
-        {"offset": range(len(texts)), "line": texts}, schema={"offset": pl.Int64, "line": pl.String}
-    )
-    out = postfix.parse(frame.lazy(), source()).collect()
-    assert out["offset"].to_list() == list(range(len(texts)))
-    assert set(out["line_code"]) <= {"record", "ignored", "quarantined"}
 
 
 @examples(25)

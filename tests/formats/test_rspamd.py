@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import random
 from pathlib import Path
 from typing import Any
 
@@ -319,20 +318,6 @@ def test_sniff() -> None:
     assert rspamd.sniff(log[:20_000]) == 1
     assert rspamd.sniff(b"Nov 24 14:16:12 mx1 postfix/smtpd[1]: connect\n" * 9 + log[:99]) < 0.5
     assert rspamd.sniff(b"") == rspamd.sniff(b"\x00\xff\x1f\x8b") == 0
-
-
-def test_assemble_is_closed() -> None:
-    parsed = placed(parse(LOG.read_text("utf-8").splitlines())).collect()
-    whole = rspamd.assemble(parsed.lazy()).collect().sort("offset")
-    assert dict(whole.schema) == rspamd.BRONZE
-    assert whole["assembly_key"].null_count() == whole["first_at"].null_count() == 0
-    shuffler = random.Random(3)
-    for _ in range(5):
-        order = shuffler.sample(range(len(parsed)), len(parsed))
-        cut, overlap = shuffler.randrange(len(parsed)), shuffler.randrange(50)
-        pieces = [parsed[order[: cut + overlap]], parsed[order[cut:]]]
-        again = rspamd.assemble(pl.concat([rspamd.assemble(piece.lazy()) for piece in pieces])).collect()
-        assert_frame_equal(again.sort("offset"), whole)
 
 
 def test_plain_lines_read_as_those_of_any_form() -> None:

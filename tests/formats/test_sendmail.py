@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.core.contracts import polars_schema
-from jobs.formats import LINES, PARSED, TRANSMISSION, Source, exim, kannel, postfix, rspamd, sendmail
+from jobs.formats import LINES, TRANSMISSION, Source, exim, kannel, postfix, rspamd, sendmail
 from jobs.formats.registry import recognise_format
 from tests.support.examples import examples
 from tests.support.samples.sendmail import LOG, RELAY, Q, R, came, line, rcpt, went
@@ -611,12 +610,6 @@ def test_another_programs_log_is_quarantined() -> None:
         assert (parsed["line_code"] == "quarantined").sum() > parsed.height / 2
 
 
-def test_bronze_has_its_contracts_columns() -> None:
-    schema = dict(polars_schema("bronze.sendmail"))
-    assert {name: schema.pop(name) for name in ("event_date", "ingest_id")}
-    assert schema == sendmail.BRONZE
-
-
 @pytest.mark.parametrize(
     "head",
     [
@@ -688,21 +681,6 @@ WORDS = st.sampled_from(
     ]
     + ["nrcpts=", "size=", '"', "\0", "\x1b[31m", "é", "😀", "\r", "Nov 24 14:01:53 mx1 sm-mta[27713]: "]
 )
-
-
-@examples(50)
-@given(st.lists(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=8).map("".join)), max_size=12))
-def test_any_text_gives_one_row_per_line(lines: list[str]) -> None:
-    parsed = parse(lines)
-    assert parsed["offset"].to_list() == list(range(len(lines)))
-    assert set(parsed["line_code"]) <= {"record", "ignored", "quarantined"}
-    assert (parsed["reason_code"].is_not_null() == (parsed["line_code"] == "quarantined")).all()
-    assert set(PARSED) <= set(parsed.columns)
-    rows = sendmail.assemble(placed(parsed)).collect()
-    assert not rows.select(
-        pl.struct("operator_id", "stream_id", "offset", "assembly_key").is_duplicated().any()
-    ).item()
-    assert sendmail.transmissions(rows.lazy()).collect().schema == pl.Schema(TRANSMISSION)
 
 
 def test_totals_of_the_log() -> None:
