@@ -1,10 +1,13 @@
-"""Made-up forms of administrations: what they answer on law, measures, exchange, complaints and help needed.
+"""Made-up forms: what administrations answer on law, measures, exchange, complaints and help needed, and what
+operators answer in shares.
 
 They have numbers of their own and change nothing of the rest. The shares are invented and say nothing of any
 country: developed countries have laws and measures more often, the others need help more often.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -62,3 +65,87 @@ def administration_answers(countries: pl.DataFrame, seed: int) -> list[tuple[str
                 value = ("yes" if is_yes else "no") if question.kind == "yesno" else str(number * is_yes)
             found.append((f"{country.lower()}-gov", country, line.code, value))
     return found
+
+
+# Of the operators that answer those that fill in the shares; concentration of shares around their mean.
+FILLED, ALIKE = 0.3, 12
+# What divides a whole, by channel: mean shares.
+DIVIDED = {
+    "sp401": {
+        "EMAIL": {"AD": 45, "FRAUD": 12, "PHISH": 18, "MALWARE": 8, "OTHER": 5, "UNK": 12},
+        "SMS": {"AD": 40, "FRAUD": 20, "PHISH": 25, "PHONE": 5, "UNK": 10},
+    },
+    "sp501": {
+        "EMAIL": {"on-net": 4, "peer": 10, "internet": 80, "unknown": 6},
+        "SMS": {"on-net": 10, "peer": 15, "hub": 15, "aggregator": 35, "sim-farm": 15, "unknown": 10},
+    },
+    "sp602": {
+        "EMAIL": {"equipment": 4, "network": 61, "service": 10, "filtering": 22, "feedback": 3},
+        "SMS": {"equipment": 10, "network": 30, "service": 15, "filtering": 35, "feedback": 10},
+    },
+}
+# Of the strategies how many operators have measures of each, by size.
+DEPLOYED = {
+    "equipment": {"SMALL": 0.2, "MEDIUM": 0.4, "LARGE": 0.6},
+    "network": {"SMALL": 0.8, "MEDIUM": 0.9, "LARGE": 0.98},
+    "service": {"SMALL": 0.4, "MEDIUM": 0.7, "LARGE": 0.9},
+    "filtering": {"SMALL": 0.6, "MEDIUM": 0.85, "LARGE": 0.95},
+    "feedback": {"SMALL": 0.1, "MEDIUM": 0.35, "LARGE": 0.7},
+}
+RECOMMENDATIONS = {"EMAIL": ("X1231", "X1240", "X1241"), "SMS": ("X1231", "X1242", "X1247")}
+# Single shares: mean in percent.
+SINGLE = {"sp308": 0.4, "sp402": 15.0}
+OF_CHANNEL = {"EMAIL": {"sp603": 70.0, "sp802": 4.0}, "SMS": {"sp507.SMS": 8.0, "sp802": 6.0}}
+NAMED = ("USA", "CHN", "IND", "BRA", "RUS", "VNM", "DEU", "NGA")
+
+
+def operator_answers(
+    respondents: Sequence[tuple[str, str, str]], channel: str, seed: int
+) -> list[tuple[str, str, str, str]]:
+    """What operators answer in shares that fill them in: respondent, country, line and answer.
+
+    respondents: who answers, with country and size class.
+    """
+    random = np.random.default_rng([seed, *b"shares", *channel.encode()])
+    found = []
+    for respondent, country, size in respondents:
+        told: dict[str, str] = {}
+        is_filled = random.random() < FILLED
+        has = {name: bool(random.random() < of_size[size]) for name, of_size in DEPLOYED.items()}
+        for name, is_there in has.items():
+            told[f"sp601.{channel}.{name}"] = "yes" if is_there else "no"
+        for question, of_channel in DIVIDED.items():
+            mean = {
+                name: share for name, share in of_channel[channel].items() if question != "sp602" or has[name]
+            }
+            if mean:
+                told |= divided(f"{question}.{channel}", mean, random)
+        for question, share in SINGLE.items():
+            told[f"{question}.{channel}"] = drawn_share(share, random)
+        for line, share in OF_CHANNEL[channel].items():
+            told[line] = drawn_share(share, random)
+        for code in RECOMMENDATIONS[channel]:
+            told[f"sp605.{code}"] = "yes" if random.random() < 0.4 else "no"
+        for code in ("NATIONAL", "INDUSTRY", "CERT", "FOREIGN"):
+            told[f"sp606.{code}"] = "yes" if random.random() < 0.5 else "no"
+        told[f"sp504.{channel}"] = str(random.choice(["OBSERVED", "CLAIMED"], p=[0.7, 0.3]))
+        shares = np.round(np.sort(random.dirichlet(np.full(8, 1.5)))[::-1][:3] * 80, 1)
+        for rank, (name, part) in enumerate(
+            zip(random.choice(NAMED, 3, replace=False), shares, strict=True), start=1
+        ):
+            told[f"sp502.{channel}.{rank}"], told[f"sp503.{channel}.{rank}"] = str(name), str(part)
+        if is_filled:
+            found += [(respondent, country, line, value) for line, value in told.items()]
+    return found
+
+
+def divided(line: str, mean: dict[str, int], random: np.random.Generator) -> dict[str, str]:
+    """Shares of a line that add up to 100."""
+    weights = np.array(list(mean.values()), dtype=float)
+    shares = np.round(100 * random.dirichlet(ALIKE * weights / weights.sum() + 0.05), 1)
+    shares[np.argmax(shares)] += 100 - shares.sum()
+    return {f"{line}.{name}": f"{share:.1f}" for name, share in zip(mean, shares, strict=True)}
+
+
+def drawn_share(mean: float, random: np.random.Generator) -> str:
+    return f"{100 * random.beta(ALIKE * mean / 100, ALIKE * (1 - mean / 100)):.2f}"

@@ -25,7 +25,7 @@ from jobs.core.periods import count_days
 from jobs.costs.investment_assumptions import account_assumptions, central_values
 from jobs.stats.prevalence import Stratum, estimate_stratum
 from jobs.study.estimate.accounts import DOLLARS, Price, account_rows, rises_of
-from sample_data.forms import administration_answers
+from sample_data.forms import administration_answers, operator_answers
 
 FOLDER = Path(__file__).parent / "membership"
 SEED = 52
@@ -470,9 +470,11 @@ def write(folder: Path = FOLDER) -> None:
     }
     submissions, answers, frame, known, truth, audited = [], [], [], [], [], []
     routed: list[dict[str, object]] = []
+    shares: list[dict[str, str]] = []
     for channel in ("EMAIL", "SMS"):
         people = population(channel)
         answered = answering(people, random)
+        shares += shares_answered(people, channel, answered)
         given, money = volumes(people, channel, random), spending(people, channel, price, random)
         holding = holdings(people, random)
         # Before outbound traffic joins: audits are of what came in.
@@ -567,7 +569,7 @@ def write(folder: Path = FOLDER) -> None:
         "submission": with_package_waivers(submissions),
         "submission_route": routed,
         "submission_quality": audited,
-        "questionnaire_answer": [*with_waivers(answers), *public_answers()],
+        "questionnaire_answer": [*with_waivers(answers), *public_answers(), *shares],
         "operator_frame": frame,
         "denominator": known,
         "price_level": levels,
@@ -737,6 +739,16 @@ def public_answers() -> list[dict[str, str]]:
     return [
         answer(who, country, YEAR, line, value) | {"role_code": "A"} for who, country, line, value in given
     ]
+
+
+def shares_answered(people: Population, channel: str, answered: np.ndarray) -> list[dict[str, str]]:
+    """What operators answer in shares, for the year."""
+    whose = [
+        (str(people.respondent[at]), str(people.country[at]), str(people.size[at]))
+        for at in np.flatnonzero(answered)
+    ]
+    given = operator_answers(whose, channel, SEED)
+    return [answer(who, country, YEAR, line, value) for who, country, line, value in given]
 
 
 def holdings(people: Population, random: np.random.Generator) -> list[str]:

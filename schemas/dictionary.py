@@ -94,6 +94,8 @@ def described(about: Contract) -> list[str]:
     """One table: what a row is, its key, its columns."""
     lines = [f"## {about.table}", "", about.description, ""]
     lines.append(f"Key: {', '.join(f'`{name}`' for name in about.key)}.")
+    if about.questions:
+        lines.append(f"Questions: {', '.join(f'`{code}`' for code in about.questions)}.")
     if about.partition_by:
         lines.append(f"Replaced by {', '.join(f'`{name}`' for name in about.partition_by)}.")
     lines += [f"Check `{name}`: `{condition}`." for name, condition in about.checks]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import polars as pl
 
 RESPONDENT = ("respondent_id", "period_code")
@@ -16,6 +18,11 @@ def standing_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     return questionnaire_answer.sort("received_at", "file_sha256").unique(
         [*RESPONDENT, "indicator_code"], keep="last", maintain_order=True
     )
+
+
+def keep_asked(questionnaire_answer: pl.DataFrame, questions: Collection[str]) -> pl.DataFrame:
+    """The answers to some questions: those that a table's contract names."""
+    return questionnaire_answer.filter(question_code(pl.col("indicator_code")).is_in(list(questions)))
 
 
 def question_code(indicator: pl.Expr) -> pl.Expr:

@@ -33,6 +33,7 @@ from jobs.core.contracts import (
     read_contract,
     reference_table,
 )
+from jobs.questionnaire.standing import keep_asked
 from jobs.silver.frames import COPY, MESSAGE
 from jobs.silver.pipeline import count_once, make_messages_in_memory
 
@@ -116,6 +117,8 @@ def computed(table: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """The rows of a table, from the tables that it reads."""
     about = read_contract(table)
     short = {name.split(".")[1]: frame for name, frame in frames.items()}
+    if "questionnaire_answer" in short:
+        short["questionnaire_answer"] = keep_asked(short["questionnaire_answer"], about.questions)
     if table == MESSAGE:
         return make_messages_in_memory(**short).table(MESSAGE)
     if table == COPY:

@@ -267,8 +267,8 @@ def test_bands_are_of_the_base_years_dollars_as_amounts_are() -> None:
         bands_of_base(bands, {("USA", 2026): prices["USA", 2026]}, 2026, 2025)
 
 
-def test_recovered_revenue_alone_is_no_account() -> None:
-    assert account_rows({"sp803.SMS": "1000"}, {"SMS": 1.0}, PRICES, ASSUMED, BANDS) == []
+def test_public_money_alone_is_no_account() -> None:
+    assert account_rows({"sp711.REGISTER": "1000"}, {"SMS": 1.0}, PRICES, ASSUMED, BANDS) == []
 
 
 POINTS = draw_parameters(contracts.reference_table("ref.cost_parameter"))

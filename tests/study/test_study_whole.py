@@ -70,7 +70,7 @@ def answers(respondent: str, period: str, given: dict[str, Any], role: str = "O"
         for name in asked
         if name not in given and name in form_for(role).indicators
     ]
-    about = {"respondent": respondent, "period": period, "language": "en", "version": "0.3"}
+    about = {"respondent": respondent, "period": period, "language": "en", "version": "0.4"}
     return json.dumps(about | {"answers": lines})
 
 

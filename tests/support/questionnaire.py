@@ -47,7 +47,6 @@ GOOD: dict[str, Any] = {
     "sp701._T": 4000000.5,
     "sp705.STAFF": 900000,
     "sp706": 440,
-    "sp801.EMAIL": 5300,
     "sp904": ("waiver", "W1"),
 }
 

@@ -8,7 +8,7 @@
 - other: licences, hosting, and what a sum holds beside its parts.
 - posts: person days (706) over the days of a post, or, where they are not given, the cost of staff over the
   country's wage; unknown without either. They are no amount of money, and part of none.
-- revenue that blocking recovers (803) is a transfer between operators, and left out.
+- revenue that blocking recovers is a transfer between operators, and not asked for.
 
 An account is exact only if each question is answered completely: by its sum, or by parts of which none is
 withheld. "Not applicable" is an answer of none; it is no sum of the parts beside it, and no days. A

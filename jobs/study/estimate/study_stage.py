@@ -27,10 +27,12 @@ from jobs.engine.lake import Lake, any_of
 from jobs.engine.lock import as_only_writer
 from jobs.engine.tasks import perform_call
 from jobs.engine.together import commit_together, undo_unfinished
+from jobs.questionnaire.standing import keep_asked
 from jobs.settings.config import Observatory
 from jobs.settings.study import Gap
 from jobs.stages.evaluating import refuse_broken_expectations, results_folder
 from jobs.study import (
+    answered_share,
     contribution,
     cost,
     finding,
@@ -79,6 +81,7 @@ TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "study.investment_gap": investment_gap.transform,
     "study.public_spending": public_spending.transform,
     "study.policy": policy.transform,
+    "study.answered_share": answered_share.transform,
     "study.cost": cost.transform,
     "study.contribution": contribution.transform,
     "study.finding": finding.transform,
@@ -216,11 +219,14 @@ def compute_beside(
 
 
 def compute_table(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """The table's rows: its transform over the tables that its contract reads."""
+    """The table's rows: its transform over the tables that its contract reads, and of answers over those to
+    the questions that it names."""
     about = read_contract(table)
     inputs = {
         name.split(".")[1]: have[name] if name in have else reference_table(name) for name in about.reads
     }
+    if ANSWERS in about.reads:
+        inputs[ANSWERS.split(".")[1]] = keep_asked(have[ANSWERS], about.questions)
     return conform_frame(TRANSFORMS[table](**inputs), table).sort(about.key)
 
 
