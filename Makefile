@@ -21,10 +21,12 @@ export PYTHONDONTWRITEBYTECODE :=
 # In a lake of its own, or it would find that everything is done.
 ON_SPARK := OBSERVATORY_ENGINE_NAME=spark OBSERVATORY_LAKE_ROOT=$(CURDIR)/build/lake-spark
 
-# What `make test` runs.
-SHORT := not site and not airflow and not long
+VERSITYGW := v1.8.0
 
-.PHONY: help demo test test-long test-random test-site check setup setup-dev setup-spark airflow notebook benchmark docs \
+# What `make test` runs.
+SHORT := not site and not remote and not airflow and not long
+
+.PHONY: help demo test test-long test-random test-site test-remote check setup setup-dev setup-spark setup-sources airflow notebook benchmark docs \
 	test-one format derived lock clean
 
 help:  ## Show the targets
@@ -45,10 +47,13 @@ test-long: setup-dev setup-spark  ## The rest: kill -9, whole runs with the real
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and $(SHORT)" --hypothesis-profile thorough
 
 test-random: setup-dev  ## Property tests with other examples than `make test` tries
-	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and not site and not airflow" --hypothesis-profile random
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and not site and not remote and not airflow" --hypothesis-profile random
 
 test-site: setup-dev  ## Look at the report in a real browser (needs Chromium)
 	@$(BIN)/python -m pytest -q -m site
+
+test-remote: setup-dev $(BIN)/versitygw  ## Pull logs from real SSH and S3 servers (needs OpenSSH's server and Go)
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m remote
 
 check: setup-dev  ## Lint, types, and drift of derived files
 	@$(BIN)/ruff check .
@@ -62,6 +67,8 @@ setup: $(VENV)/run.stamp  ## Make the environment, once
 setup-dev: $(VENV)/dev.stamp
 
 setup-spark: $(VENV)/spark.stamp
+
+setup-sources: $(VENV)/sources.stamp  ## Add what reads logs over SFTP and from S3
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "No Python of 3.11 or later found: name one with PYTHON=..."; exit 2; }
@@ -93,10 +100,21 @@ $(VENV)/spark.stamp: requirements/spark.lock $(VENV)/run.stamp
 	@$(BIN)/python -m jobs.engine.java
 	@touch $@
 
+$(VENV)/sources.stamp: requirements/sources.lock $(VENV)/run.stamp
+	@echo "Installing what reads logs over SFTP and from S3 ..."
+	@$(INSTALL) --require-hashes -r $<
+	@rm -rf $(CACHE)
+	@touch $@
+
+# A server that speaks S3, for tests.
+$(BIN)/versitygw: | $(BIN)/python
+	@GOBIN=$(abspath $(BIN)) go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW)
+
 lock: $(VENV)/tools.stamp  ## Resolve the requirement files of all install sets from pyproject.toml
-	@$(LOCK) --extra dev --extra airflow -o requirements/dev.lock
+	@$(LOCK) --extra dev --extra airflow --extra sftp --extra s3 -o requirements/dev.lock
 	@$(LOCK) -c requirements/dev.lock -o requirements/run.lock
-	@$(LOCK) --extra spark -c requirements/dev.lock -o requirements/spark.lock
+	@$(LOCK) --extra spark --extra sftp --extra s3 -c requirements/dev.lock -o requirements/spark.lock
+	@$(LOCK) --extra sftp --extra s3 -c requirements/dev.lock -o requirements/sources.lock
 	@$(filter-out pyproject.toml,$(LOCK)) --group pyproject.toml:tools -o requirements/tools.lock
 	@$(filter-out pyproject.toml,$(LOCK)) --group pyproject.toml:java -o requirements/java.lock
 	@rm -rf $(CACHE)

@@ -5,10 +5,10 @@ USER 0
 RUN mkdir /opt/pipeline && chown 50000:0 /opt/pipeline
 USER 50000:0
 WORKDIR /opt/observatory
-COPY requirements/run.lock requirements/run.lock
+COPY requirements/sources.lock requirements/sources.lock
 RUN python -m venv /opt/pipeline \
     && PIP_USER=false /opt/pipeline/bin/python -m pip install --no-cache-dir --require-hashes \
-        -r requirements/run.lock
+        -r requirements/sources.lock
 
 FROM apache/airflow:3.3.2-python3.11
 ENV PYTHONPATH=/opt/observatory \

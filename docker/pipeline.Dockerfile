@@ -22,9 +22,9 @@ RUN useradd --uid 50000 --gid 0 --create-home observatory \
     && mkdir build /lake /report && chown 50000:0 build /lake /report
 
 FROM base AS packages
-COPY requirements/run.lock requirements/run.lock
+COPY requirements/sources.lock requirements/sources.lock
 RUN python -m venv /opt/pipeline \
-    && /opt/pipeline/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/run.lock
+    && /opt/pipeline/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/sources.lock
 
 FROM base AS java
 # hadolint ignore=DL3008

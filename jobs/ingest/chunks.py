@@ -28,11 +28,16 @@ MEMBERS: dict[str, Callable[[], Any]] = {
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
+class SourceLost(Exception):
+    """The connection to a source's host ended while a file was read: what came of it is whole, and more may
+    follow. No OSError: that is damage of the file."""
+
+
 class Chunks:
     """A file's bytes from its start, decompressed by what they are, not by what the file is called.
 
-    After lines() ended, `waiting` is how many bytes came after the last line end, and `damage` what
-    stopped the reading before the file's end.
+    After lines() ended, `waiting` is how many bytes came after the last line end, `damage` what stopped the
+    reading before the file's end, and `lost` that the connection did.
     """
 
     def __init__(self, raw: IO[bytes]) -> None:
@@ -40,6 +45,7 @@ class Chunks:
         self.is_compressed = self.file is not raw
         self.ahead = b""
         self.damage: str | None = None
+        self.lost: SourceLost | None = None
         self.waiting = 0
 
     def read(self, size: int) -> bytes:
@@ -73,11 +79,18 @@ class Chunks:
             read += len(block)
         return read
 
+    def read_or_lose(self, size: int) -> bytes:
+        try:
+            return self.read(size)
+        except SourceLost as error:
+            self.lost = error
+            return b""
+
     def lines(self, closed: bool | Callable[[bytes], bool]) -> Iterator[bytes]:
         """Blocks of whole lines; of a closed and undamaged file also a last line without its end. closed may
         decide by that line."""
         rest = bytearray()
-        while block := self.read(CHUNK):
+        while block := self.read_or_lose(CHUNK):
             begin = max(len(rest) - 1, 0)
             rest += block
             cut = last_line_start(rest, begin)
@@ -86,7 +99,12 @@ class Chunks:
             if cut:
                 yield bytes(rest[:cut])
                 del rest[:cut]
-        if rest and not self.damage and (closed(bytes(rest)) if callable(closed) else closed):
+        if (
+            rest
+            and not self.damage
+            and not self.lost
+            and (closed(bytes(rest)) if callable(closed) else closed)
+        ):
             yield bytes(rest)
             rest.clear()
         self.waiting = len(rest)

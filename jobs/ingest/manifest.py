@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import datetime as dt
 import hashlib
 import json
 from collections import Counter
@@ -84,6 +85,24 @@ class Waiting:
     since: str
 
 
+@dataclass(frozen=True)
+class Seen:
+    """How another host's listing showed a file that a pull read whole: while it shows it so, nothing is new.
+
+    version: what the host calls this state of it, or when it was written. format: of its source. written_at:
+    as written_times() has it.
+    """
+
+    size: int
+    version: str
+    format: str
+    written_at: str | None
+
+    @property
+    def at(self) -> dt.datetime | None:
+        return dt.datetime.fromisoformat(self.written_at) if self.written_at else None
+
+
 class Unreadable(ObservatoryError):
     """A manifest that is no manifest."""
 
@@ -118,26 +137,33 @@ def read_manifest(fs: Any, folder: str, name: str = MANIFEST) -> list[Stream]:
         ) from None
 
 
-def read_waiting(fs: Any, folder: str) -> dict[str, Waiting]:
-    """By file, the last line that waited for its end at the last pull; none where nothing can be read."""
+@dataclass(frozen=True)
+class Files:
+    """What the last pull knew of a source's files, by their names."""
+
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
+
+
+def read_files(fs: Any, folder: str) -> Files:
+    """Of the last pull; nothing where it cannot be read."""
     try:
-        with fs.open(f"{folder}/manifest.json", "r", encoding="utf-8") as file:
-            return {name: Waiting(**each) for name, each in json.load(file).get("waiting", {}).items()}
+        with fs.open(f"{folder}/{MANIFEST}", "r", encoding="utf-8") as file:
+            found = json.load(file)
+        return Files(
+            {name: Waiting(**each) for name, each in found.get("waiting", {}).items()},
+            {name: Seen(**each) for name, each in found.get("seen", {}).items()},
+        )
     except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+        return Files()
 
 
 def write_manifest(
-    fs: Any,
-    folder: str,
-    streams: list[Stream],
-    waiting: dict[str, Waiting] | None = None,
-    name: str = MANIFEST,
+    fs: Any, folder: str, streams: list[Stream], files: Files | None = None, name: str = MANIFEST
 ) -> None:
     """Replace the manifest in one step."""
-    waits = {name: asdict(each) for name, each in (waiting or {}).items()}
-    text = json.dumps({"streams": [asdict(stream) for stream in streams], "waiting": waits}, indent=1)
-    replace_file(fs, f"{folder}/{name}", text.encode())
+    found = {"streams": [asdict(stream) for stream in streams], **asdict(files or Files())}
+    replace_file(fs, f"{folder}/{name}", json.dumps(found, indent=1).encode())
 
 
 class Digest:
@@ -207,6 +233,10 @@ class Alike:
         self._begun[stream.stream_id] = stream
         for size, sha256 in stream.removed.items():
             self._beginnings[int(size), sha256] = stream
+
+    def streams(self) -> Iterator[Stream]:
+        for by_digest in self._by_size.values():
+            yield from by_digest.values()
 
     def grown(self, stream: Stream, size: int, sha256: str) -> None:
         """A stream that had so many bytes with this digest has more."""

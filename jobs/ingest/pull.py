@@ -27,11 +27,11 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from jobs.core.disk import DiskFull, is_full, room_for
-from jobs.core.errors import LandingLost
+from jobs.core.errors import Away, LandingLost
 from jobs.core.lines import first_line
 from jobs.engine.lock import hold_lock
 from jobs.formats.registry import DOCUMENTS, KERNELS, find_host_log
-from jobs.ingest.chunks import CHUNK, Chunks, is_json
+from jobs.ingest.chunks import CHUNK, Chunks, SourceLost, is_json
 from jobs.ingest.file_formats import (
     Archive,
     LeftOut,
@@ -43,6 +43,7 @@ from jobs.ingest.file_formats import (
     newest_line,
 )
 from jobs.ingest.manifest import (
+    Files,
     Known,
     Piece,
     Stream,
@@ -50,11 +51,12 @@ from jobs.ingest.manifest import (
     Waiting,
     has_manifest,
     open_landing,
+    read_files,
     read_manifest,
-    read_waiting,
     write_manifest,
 )
 from jobs.ingest.packed import ENDING, open_packer
+from jobs.ingest.remote import RemoteFile, skip_landed
 from jobs.ingest.source_files import (
     Times,
     bound_times,
@@ -148,7 +150,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
     folder = f"{area}/{operator.id}/{source.id}"
     fs.makedirs(folder, exist_ok=True)
     where = f"operator '{operator.id}', source '{source.id}'"
-    listed = list_files(source.url, has_manifest(fs, folder))
+    listed = list_files(source, has_manifest(fs, folder))
     source_fs, names = listed.fs, listed.names
     pulled.problems += [type(each)(f"{where}: {each}") for each in listed.problems]
     if not names:
@@ -160,14 +162,17 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         pulled.problems.append(f"{where}: {error}")
         return
     notes = Notes(source)
-    waited = read_waiting(fs, folder)
-    waiting: dict[str, Waiting] = {}
-    written = written_times(source_fs, names)
+    before, after = read_files(fs, folder), Files()
+    unchanged = listed.unchanged(before, source)
+    written = written_times(source_fs, names, listed.times(unchanged))
     newest = bound_times(names, written)
+    after.seen.update(unchanged)
     for name in names:
+        if name in unchanged:
+            continue
         try:
             times = Times(newest.get(name, now), written.get(name, now), now)
-            end = LastLine(waited.get(name), now, source.whole or is_closed(name))
+            end = LastLine(before.waiting.get(name), now, source.whole or is_closed(name))
             piece, damage = pull_file(fs, folder, source_fs, name, times, source, known, end, notes)
         except LeftOut as error:
             pulled.problems.append(f"{where}: {name} {error}")
@@ -184,7 +189,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
             pulled.problems.append(classify_problem(error, f"{where}: {name} cannot be read: {error}"))
             continue
         if end.waiting is not None:
-            waiting[name] = end.waiting
+            after.waiting[name] = end.waiting
         if end.is_stuck:
             notes.texts.append(
                 f"the last line of {name} has {end.waiting_bytes:,} bytes and no line end. It waits"
@@ -194,12 +199,17 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         if piece is not None:
             pulled.pieces += 1
             pulled.bytes += piece.bytes
-        if damage:
+        if isinstance(damage, SourceLost):
+            lost = f"{where}: {name} was lost while it was read: {damage}. The next pull goes on from there."
+            pulled.problems.append(Away(lost))
+        elif damage:
             pulled.problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
+        elif seen := listed.seen(name, source, written.get(name)):
+            after.seen[name] = seen
     for piece in adopt_orphans(fs, folder, source, known, now):
         pulled.pieces += 1
         pulled.bytes += piece.bytes
-    write_manifest(fs, folder, known.streams, waiting)
+    write_manifest(fs, folder, known.streams, after)
     pulled.notes += [f"{where}: {note}" for note in notes.texts]
 
 
@@ -244,13 +254,15 @@ def pull_file(
     known: Known,
     end: LastLine,
     notes: Notes,
-) -> tuple[Piece | None, str | None]:
+) -> tuple[Piece | None, str | SourceLost | None]:
     """Land what a file holds beyond its stream: the piece, None where there is nothing; and the damage that
-    it has, None where it has none.
+    it has or the loss of its host, None where it has none.
 
     notes: gets what a person should know of a file that is new.
     """
     with open_file(source_fs, name, folder if "file" in fs.protocol else None) as raw:
+        if isinstance(raw, RemoteFile):
+            skip_landed(raw, fs, known)
         start = Chunks(raw)
         head = start.peek(SAMPLE)
         if source.format in DOCUMENTS:
@@ -289,14 +301,14 @@ def pull_file(
                     digest.update(block)
                     size += len(block)
                     tail = (tail + block)[-SAMPLE:]
-        if Chunks(raw).peek(len(head)) != head:
+        if not chunks.lost and Chunks(raw).peek(len(head)) != head:
             if size:
                 fs.rm(partial)
             raise OSError("it was replaced while it was read; the next pull takes it")
         if size == 0:
             if stream:
                 stream.waiting_bytes = chunks.waiting
-            return None, chunks.damage
+            return None, chunks.lost or chunks.damage
         if stream is None:
             begin = first_line(head)
             stream = Stream(
@@ -334,7 +346,7 @@ def pull_file(
             known.add(stream)
         else:
             known.grown(stream, *before)
-        return piece, chunks.damage
+        return piece, chunks.lost or chunks.damage
 
 
 def land_document(

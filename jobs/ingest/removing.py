@@ -19,8 +19,8 @@ from jobs.ingest.manifest import (
     Piece,
     Stream,
     landed_bytes,
+    read_files,
     read_manifest,
-    read_waiting,
     write_manifest,
 )
 from jobs.ingest.packed import ENDINGS
@@ -37,7 +37,7 @@ def remove_pieces(fs: Any, folder: str, piece_ids: Collection[str]) -> None:
         for stream in streams:
             forget_pieces(fs, stream, [each for each in stream.pieces if each.piece_id in piece_ids])
         write_manifest(fs, folder, [each for each in streams if each.removed], name=REMOVED)
-        write_manifest(fs, folder, streams, read_waiting(fs, folder))
+        write_manifest(fs, folder, streams, read_files(fs, folder))
     for path in files_of(fs, folder, piece_ids):
         fs.rm(path)
 

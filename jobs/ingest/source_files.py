@@ -11,14 +11,26 @@ import stat
 import struct
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import IO, Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-import fsspec
 from fsspec.core import has_magic
 
 from jobs.core.errors import Away, ObservatoryError
+from jobs.ingest.manifest import Files, Seen
+from jobs.ingest.remote import (
+    RemoteFile,
+    connection_errors,
+    describe_lasting,
+    find_missing_bucket,
+    is_remote,
+    needed_extra,
+    open_place,
+    version_of,
+    written_at,
+)
+from jobs.settings.operator import Source
 
 # No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.
 OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
@@ -30,22 +42,58 @@ ROTATED = re.compile(r"(?:[-.](?P<date>\d{8}(?:[-.T]?\d+)?)|\.(?P<number>\d+))(?
 
 @dataclass
 class Listed:
-    """The files of a source, oldest first, in their file system; and what was left out, each with what to
-    do."""
+    """The files of a source, oldest first, in their file system; what was left out, each with what to do;
+    and, of files on another host, how its listing shows them."""
 
     fs: Any
     names: list[str]
     problems: list[str]
+    shown: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def seen(self, name: str, source: Source, written: dt.datetime | None) -> Seen | None:
+        """How a file is shown; None on this machine, and where a listing says too little."""
+        info = self.shown.get(name)
+        if info is None or info.get("size") is None or version_of(info) is None:
+            return None
+        at = written.isoformat() if written else None
+        return Seen(int(info["size"]), str(version_of(info)), source.format, at)
+
+    def unchanged(self, before: Files, source: Source) -> dict[str, Seen]:
+        """The files that are shown as at the last pull, which read all of them: no line waits there."""
+        found = {}
+        for name in self.shown:
+            seen = before.seen.get(name)
+            if seen and name not in before.waiting and seen == self.seen(name, source, seen.at):
+                found[name] = seen
+        return found
+
+    def times(self, unchanged: Mapping[str, Seen]) -> dict[str, dt.datetime]:
+        """When files were written, as far as it is known without a look into them: only a gzip header knows
+        better than a listing."""
+        found = {name: seen.at for name, seen in unchanged.items()}
+        for name, info in self.shown.items():
+            if name not in unchanged and not name.endswith(".gz"):
+                found[name] = written_at(info)
+        return {name: at for name, at in found.items() if at is not None and at >= OLDEST}
 
 
-def list_files(url: str, was_there: bool) -> Listed:
-    """The files that a url matches. was_there: an earlier pull found some, so that they are away now."""
+def list_files(source: Source, was_there: bool) -> Listed:
+    """The files that a source's url matches. was_there: an earlier pull found some, so that they are away
+    now."""
+    url = source.url
     try:
-        fs, pattern = fsspec.core.url_to_fs(url)
-        names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
+        fs, pattern = open_place(url, source.access)
+        if is_remote(url):
+            found = list_remote(fs, pattern)
+            shown = {name: info for name, info in found.items() if info["type"] != "directory"}
+            names = list(shown)
+            if not names and (wrong := find_missing_bucket(fs, pattern)):
+                return Listed(fs, [], [f"{url} cannot be listed: {wrong}"])
+        else:
+            shown = {}
+            names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
     except ImportError as error:
-        missing = f"{url} cannot be listed: {error}. The default installation does not contain it"
-        return Listed(None, [], [missing])
+        return Listed(None, [], [f"{url} cannot be listed: {error}. {needed_extra(url)}"])
     except ValueError as error:
         return Listed(None, [], [f"{url} cannot be listed: {error}"])
     except source_errors() as error:
@@ -59,22 +107,25 @@ def list_files(url: str, was_there: bool) -> Listed:
         return Listed(fs, [], [f"no file matches {url}. Check the url, and who may read it."])
     left_out = {name: why for name in names if (why := no_file(fs, name))}
     names = sorted((name for name in names if name not in left_out), key=rotation_order)
-    return Listed(fs, names, [f"{name} {why}" for name, why in left_out.items()])
+    return Listed(fs, names, [f"{name} {why}" for name, why in left_out.items()], shown)
 
 
 def source_errors() -> tuple[type[Exception], ...]:
     """What reading a source raises where it is away or does not give its files. Errors of aiohttp, which is
     loaded for HTTP alone, are not all of the operating system's kind."""
     aiohttp = sys.modules.get("aiohttp")
-    return (OSError, aiohttp.ClientError) if aiohttp else (OSError,)
+    return (OSError, *([aiohttp.ClientError] if aiohttp else ()), *connection_errors())
 
 
 def classify_problem(error: Exception, problem: str) -> str:
     """A problem that an error makes: one that may pass by itself, unless access is denied or the server says
     that there is no such file."""
+    advice = describe_lasting(error)
     is_lasting = (
         isinstance(error, PermissionError | ObservatoryError) or getattr(error, "status", None) in REFUSED
     )
+    if advice:
+        return f"{problem}. {advice}."
     return problem if is_lasting else Away(problem)
 
 
@@ -90,12 +141,23 @@ def find_failure(fs: Any, pattern: str) -> BaseException | None:
     return None
 
 
+def list_remote(fs: Any, pattern: str) -> dict[str, Mapping[str, Any]]:
+    """What another host says of each name that a pattern matches, by one listing of its folder. Nothing where
+    the folder is not there."""
+    try:
+        found: dict[str, Mapping[str, Any]] = fs.glob(pattern, detail=True)
+    except FileNotFoundError:
+        return {}
+    # Of links a listing says what they are, and not what they lead to.
+    return {name: fs.info(name) if info["type"] == "link" else info for name, info in found.items()}
+
+
 def is_http(fs: Any) -> bool:
     return "https" in fs.protocol
 
 
 @contextlib.contextmanager
-def open_file(fs: Any, name: str, folder: str | None) -> Iterator[IO[bytes]]:
+def open_file(fs: Any, name: str, folder: str | None) -> Iterator[Any]:
     """A file of a source, to be read from any place in it.
 
     What comes over HTTP is copied first, to a file in a folder that ends with it: not all servers give a part
@@ -103,12 +165,17 @@ def open_file(fs: Any, name: str, folder: str | None) -> Iterator[IO[bytes]]:
     """
     if not is_http(fs):
         with fs.open(name, "rb") as file:
-            yield file
+            yield RemoteFile(file) if is_connected(fs) else file
         return
     with tempfile.TemporaryFile(dir=folder) as copy:
         fs.get_file(name, copy)
         copy.seek(0)
         yield copy
+
+
+def is_connected(fs: Any) -> bool:
+    """Whether files come from another host as they are read."""
+    return "file" not in fs.protocol and "memory" not in fs.protocol
 
 
 def no_file(fs: Any, name: str) -> str | None:
@@ -164,13 +231,15 @@ def newest_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
     return bound_times(names, written_times(fs, names))
 
 
-def written_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
+def written_times(
+    fs: Any, names: list[str], known: Mapping[str, dt.datetime] | None = None
+) -> dict[str, dt.datetime]:
     """When each file was written. Left out are files that cannot be read, and times before OLDEST: archives
-    that are made to be reproducible give their files such a time."""
+    that are made to be reproducible give their files such a time. known: times that need no look."""
     times: dict[str, dt.datetime] = {}
     for name in names:
         try:
-            written = file_time(fs, name)
+            written = (known or {}).get(name) or file_time(fs, name)
         except (ValueError, NotImplementedError):
             # A server names no time, or none that is one.
             continue

@@ -165,7 +165,18 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
                 operator.model_copy(
                     update={
                         "source": [
-                            source.model_copy(update={"url": absolute(source.url)})
+                            source.model_copy(
+                                update={
+                                    "url": absolute(source.url),
+                                    "access": source.access.model_copy(
+                                        update={
+                                            name: place and absolute(place)
+                                            for name in ("key", "known_hosts")
+                                            for place in (getattr(source.access, name),)
+                                        }
+                                    ),
+                                }
+                            )
                             for source in operator.source
                         ]
                     }

@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from jobs.core.choices import check_choice
 from jobs.core.contracts import format_kind, list_codes
 from jobs.core.mobile_networks import is_mcc_mnc
+from jobs.settings.access import Access, check_access
 from jobs.settings.base import Code, Settings, StaleDays
 from jobs.settings.countries import check_country, currency_codes
 from jobs.settings.values import check_network, refuse_control_characters, refuse_repeats
@@ -140,11 +141,13 @@ class Source(Settings):
     0: e164, with the country's code, or national, of the operator's own country. All of them hold for what is
     read from then on; of the numbers that subscribers report, when silver is computed.
     whole: no file grows, so that a last line without its end is read at once.
+    access: how another host is reached, where its URL and the usual files do not say it.
     stale_days: in place of [lake] stale_days, for a source that gets lines more rarely or more often.
     """
 
     id: Code
     url: str
+    access: Access = Access()
     format: str = "auto"
     time_zone: str = "UTC"
     clock_offset: int = Field(default=0, ge=-MOST_OFFSET_S, le=MOST_OFFSET_S)
@@ -174,6 +177,11 @@ class Source(Settings):
     @classmethod
     def known_zone(cls, name: str) -> str:
         return check_choice(name, zoneinfo.available_timezones(), "time zone")
+
+    @model_validator(mode="after")
+    def with_access(self) -> Source:
+        check_access(self.url, self.access)
+        return self
 
     @model_validator(mode="after")
     def with_clock(self) -> Source:

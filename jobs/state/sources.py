@@ -16,7 +16,7 @@ from jobs.core.contracts import format_kind, read_contract
 from jobs.engine.lake import Lake
 from jobs.engine.record import now
 from jobs.engine.table_files import DataFile, query_files
-from jobs.ingest.manifest import Stream, Unreadable, has_manifest, open_landing, read_manifest, read_waiting
+from jobs.ingest.manifest import Stream, Unreadable, has_manifest, open_landing, read_files, read_manifest
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, Source
 from jobs.stages.validations import latest_results
@@ -120,7 +120,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
             )
             # Retention may have removed all pieces: the manifest still has their streams.
             is_lost = bool(of_source.pieces) and not streams
-            unended = sorted(read_waiting(fs, folder)) if not of_source.pieces else []
+            unended = sorted(read_files(fs, folder).waiting) if not of_source.pieces else []
             step = next_step(row, source, unread, is_lost, unended, has_manifest(fs, folder), at)
             found.append(SourceStatus(**{**vars(row), "next_step": step}))
     return found

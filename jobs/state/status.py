@@ -15,7 +15,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import naming_damage, query_files, scan_files
 from jobs.ingest import future
-from jobs.ingest.manifest import Unreadable, has_manifest, open_landing, read_manifest, read_waiting
+from jobs.ingest.manifest import Unreadable, has_manifest, open_landing, read_files, read_manifest
 from jobs.settings.config import Observatory
 from jobs.state.clocks import join_problems, period_files
 from jobs.state.former_sources import former_sources
@@ -101,7 +101,7 @@ def unread_sources(lake: Lake, settings: Observatory, operators: set[str]) -> li
         for operator in settings.operator
         for source in operator.source
         if operator.id in operators and (operator.id, source.id) not in read
-        if (waiting := read_waiting(fs, f"{area}/{operator.id}/{source.id}"))
+        if (waiting := read_files(fs, f"{area}/{operator.id}/{source.id}").waiting)
     ]
 
 

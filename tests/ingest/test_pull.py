@@ -737,7 +737,7 @@ def test_a_document_that_is_written_while_it_is_read_is_taken_later(
 
     with monkeypatch.context() as patch:
         patch.setattr(source_files, "modified_at", meanwhile)
-        patch.setattr(pulling, "written_times", lambda fs, names: {})
+        patch.setattr(pulling, "written_times", lambda fs, names, known: {})
         (problem,) = site.pull().problems
     assert "written while it was read" in problem
     assert site.streams == []

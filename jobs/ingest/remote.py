@@ -1,0 +1,258 @@
+"""Logs of other hosts: by SFTP, and from object stores that speak S3.
+
+A connection serves one pull. The key of an SSH host must be known already: none is added. Of a file that
+grew only its beginning, what joins on to the bytes that landing has, and what is new are sent.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import io
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import fsspec
+
+from jobs.core.errors import ObservatoryError
+from jobs.ingest.chunks import SourceLost
+from jobs.ingest.manifest import Known, Stream, landed_bytes
+from jobs.ingest.packed import open_landed
+from jobs.settings.access import S3, SFTP, Access
+
+# Seconds: a host that does not answer, or a connection on which nothing moves, is away.
+CONNECT, SILENT = 20, 60
+TRIES = 3
+# One request for ranges of a file; a log's tail is seldom longer.
+BLOCK = 1 << 20
+# So much of both ends of what landing has is compared with the file.
+COMPARED = 64 << 10
+
+
+def open_place(url: str, access: Access) -> tuple[Any, str]:
+    """The file system of a URL, and the pattern of names in it. Raises ImportError, ValueError,
+    source_errors()."""
+    scheme = url.partition("://")[0] if "://" in url else ""
+    if scheme in SFTP:
+        from sshfs import SSHFileSystem
+
+        place = fsspec.utils.infer_storage_options(url)
+        user = {"username": place["username"]} if place.get("username") else {}
+        fs = SSHFileSystem(
+            place["host"],
+            **user,
+            **({"port": place["port"]} if place.get("port") else {}),
+            **({"client_keys": [access.key]} if access.key else {}),
+            # sshfs asks for no check at all; () stands for the files of OpenSSH.
+            known_hosts=access.known_hosts or (),
+            connect_timeout=CONNECT,
+            login_timeout=SILENT,
+            keepalive_interval=SILENT // 4,
+            keepalive_count_max=3,
+            skip_instance_cache=True,
+        )
+        return fs, place["path"]
+    if scheme in S3:
+        from s3fs import S3FileSystem
+
+        style = (
+            {}
+            if access.path_style is None
+            else {"addressing_style": "path" if access.path_style else "virtual"}
+        )
+        fs = S3FileSystem(
+            endpoint_url=access.endpoint,
+            profile=access.profile,
+            client_kwargs={"region_name": access.region} if access.region else {},
+            config_kwargs={
+                "s3": style,
+                "connect_timeout": CONNECT,
+                "read_timeout": SILENT,
+                "retries": {"mode": "standard", "total_max_attempts": TRIES},
+            },
+            default_block_size=BLOCK,
+            default_fill_cache=False,
+            skip_instance_cache=True,
+        )
+        # botocore tries again, with longer and longer pauses.
+        fs.retries = 1
+        return fs, fs._strip_protocol(url)
+    return fsspec.core.url_to_fs(url)
+
+
+def is_remote(url: str) -> bool:
+    return url.partition("://")[0] in (*SFTP, *S3)
+
+
+def needed_extra(url: str) -> str:
+    """What installs a package that a URL needs."""
+    extra = "sftp" if url.partition("://")[0] in SFTP else "s3"
+    return f"Install it with `make setup-sources`, or with pip as spam-observatory[{extra}]"
+
+
+def connection_errors() -> tuple[type[Exception], ...]:
+    """What connections raise beside errors of the operating system. Their libraries are loaded where they are
+    used alone."""
+    found: list[type[Exception]] = [SourceLost]
+    if asyncssh := sys.modules.get("asyncssh"):
+        found.append(asyncssh.Error)
+    if botocore := sys.modules.get("botocore.exceptions"):
+        found += [botocore.BotoCoreError, botocore.ClientError]
+    return tuple(found)
+
+
+def find_missing_bucket(fs: Any, pattern: str) -> str | None:
+    """What is wrong with the bucket of a pattern that no object matches: a listing does not tell."""
+    if "s3" not in fs.protocol:
+        return None
+    bucket = pattern.partition("/")[0]
+    try:
+        fs.call_s3("head_bucket", Bucket=bucket)
+    except (FileNotFoundError, PermissionError) as error:
+        return f"bucket '{bucket}' is not there, or not for these credentials: {error}"
+    return None
+
+
+def describe_lasting(error: Exception) -> str | None:
+    """What to do about an error that does not pass by itself; None where it may."""
+    asyncssh, botocore = sys.modules.get("asyncssh"), sys.modules.get("botocore.exceptions")
+    if asyncssh and isinstance(error, asyncssh.HostKeyNotVerifiable):
+        return (
+            "The host's key is not among the known ones, or it is another than before. Compare its"
+            " fingerprint with the one that the host's administrator names, then write it to known_hosts, as"
+            " `ssh` does at the first login"
+        )
+    if asyncssh and isinstance(error.__cause__ or error, asyncssh.PermissionDenied):
+        return "The host refuses the user or its key. `ssh -v` to the same host says which keys it offers"
+    if botocore and isinstance(error, botocore.NoCredentialsError | botocore.PartialCredentialsError):
+        return "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write a profile to ~/.aws/credentials"
+    return None
+
+
+def version_of(info: Mapping[str, Any]) -> str | None:
+    """What a listing says that differs once a file is another one."""
+    found = info.get("ETag") or info.get("mtime")
+    return None if found is None else str(found)
+
+
+def written_at(info: Mapping[str, Any]) -> dt.datetime | None:
+    """When a listing says that a file was written, UTC."""
+    at = info.get("LastModified") or info.get("mtime")
+    return at.astimezone(dt.UTC) if isinstance(at, dt.datetime) else None
+
+
+class RemoteFile(io.RawIOBase):
+    """A file on another host. Its first `landed` bytes come from landing, from where `again` reads them."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.landed = 0
+        self.again: Callable[[], Iterator[bytes]] = lambda: iter(())
+        self.blocks: Iterator[bytes] | None = None
+        self.rest = b""
+        self.at = 0
+
+    def take_landed(self, size: int, again: Callable[[], Iterator[bytes]]) -> None:
+        self.landed, self.again = size, again
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.blocks = None
+        if whence == io.SEEK_END:
+            with lost_connection():
+                self.file.seek(0, io.SEEK_END)
+                self.at = self.file.tell() + offset
+        else:
+            self.at = offset + (self.at if whence == io.SEEK_CUR else 0)
+        return self.at
+
+    def readinto(self, buffer: Any) -> int:
+        size = len(buffer)
+        block = self.from_landing(size) if COMPARED <= self.at < self.landed else self.from_host(size)
+        buffer[: len(block)] = block
+        self.at += len(block)
+        return len(block)
+
+    def from_host(self, size: int) -> bytes:
+        if self.at < self.landed:
+            size = min(size, COMPARED - self.at)
+        with lost_connection():
+            self.file.seek(self.at)
+            return bytes(self.file.read(size))
+
+    def from_landing(self, size: int) -> bytes:
+        if self.blocks is None:
+            self.blocks, self.rest, skip = self.again(), b"", self.at
+            while skip >= len(self.rest):
+                skip -= len(self.rest)
+                self.rest = next(self.blocks)
+            self.rest = self.rest[skip:]
+        if not self.rest:
+            self.rest = next(self.blocks)
+        block, self.rest = self.rest[:size], self.rest[size:]
+        return block
+
+
+class lost_connection:  # noqa: N801
+    """Errors of a connection become SourceLost, so that none is taken for damage of the file."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, (OSError, *connection_errors())):
+            raise SourceLost(f"{type(error).__name__}: {error}") from error
+
+
+def skip_landed(file: RemoteFile, fs: Any, known: Known) -> None:
+    """Let a file that grew be read from landing as far as a stream holds it.
+
+    A stream is the file's beginning if its first and last 64 KiB are the file's. One of which retention
+    removed pieces, or a short one, is not taken: then the file is read whole.
+    """
+    head = read_range(file, 0, COMPARED)
+    alike = [stream for each in known.beginning(head) for stream in each.streams()]
+    for stream in sorted(alike, key=lambda each: -each.bytes):
+        if stream.removed or stream.bytes < 4 * COMPARED:
+            continue
+        last = stream.bytes - COMPARED
+        if landed_range(fs, stream, 0) == head and landed_range(fs, stream, last) == read_range(
+            file, last, COMPARED
+        ):
+            file.take_landed(stream.bytes, functools.partial(landed_bytes, fs, stream, stream.bytes))
+            break
+    file.seek(0)
+
+
+def read_range(file: RemoteFile, start: int, size: int) -> bytes:
+    file.seek(start)
+    blocks, left = [], size
+    while left and (block := file.read(left)):
+        blocks.append(block)
+        left -= len(block)
+    return b"".join(blocks)
+
+
+def landed_range(fs: Any, stream: Stream, start: int) -> bytes:
+    """64 KiB that landing has of a stream from this byte on."""
+    found = b""
+    for piece in stream.pieces:
+        end = piece.offset + piece.bytes
+        while start < end and len(found) < COMPARED:
+            with open_landed(fs, piece.path) as file:
+                file.seek(start - piece.offset)
+                block = file.read(min(COMPARED - len(found), end - start))
+            if not block:
+                raise ObservatoryError(f"{piece.path} is shorter than its manifest says")
+            found += block
+            start += len(block)
+    return found

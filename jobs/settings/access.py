@@ -1,0 +1,46 @@
+"""How the logs of another host are reached."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from jobs.settings.base import Settings
+
+SFTP, S3 = ("sftp", "ssh"), ("s3", "s3a")
+
+
+class Access(Settings):
+    """What a host asks for, where the usual files and variables do not say it.
+
+    sftp: key, the file of a private key; known_hosts, the file of the hosts whose keys are known. Without
+    them ~/.ssh holds, with its config and agent. s3: endpoint, a URL; region; path_style: whether the bucket
+    is a part of the path and not of the host's name; profile, of AWS' own files. Credentials come from AWS'
+    usual chain: variables, ~/.aws, the machine's role.
+    """
+
+    key: str | None = None
+    known_hosts: str | None = None
+    endpoint: str | None = None
+    region: str | None = None
+    path_style: bool | None = None
+    profile: str | None = None
+
+
+OF_SCHEME = {
+    **dict.fromkeys(SFTP, frozenset({"key", "known_hosts"})),
+    **dict.fromkeys(S3, frozenset({"endpoint", "region", "path_style", "profile"})),
+}
+
+
+def check_access(url: str, access: Access) -> None:
+    """Raises ValueError where a URL has a password, or the access says what the URL's kind does not take."""
+    scheme = url.partition("://")[0] if "://" in url else ""
+    if scheme in OF_SCHEME and urlsplit(url).password is not None:
+        # Before pydantic repeats the input: messages and logs show a URL.
+        raise ValueError(
+            "a URL with a password is refused, since messages and logs show it. Use a key or an agent"
+        )
+    wrong = sorted(access.model_fields_set - OF_SCHEME.get(scheme, frozenset()))
+    if wrong:
+        takers = [f"{each}://" for each, names in OF_SCHEME.items() if wrong[0] in names]
+        raise ValueError(f"access: {wrong[0]} is for {' and '.join(takers)}")
