@@ -6,15 +6,20 @@ from typing import Any
 
 import polars as pl
 
+# An expression, or the name of a column; null does not hold.
+Condition = pl.Expr | pl.Series | str
+# A code as text, an expression, or null.
+Code = pl.Expr | str | None
 
-def choose_code(
-    *, otherwise: str | pl.Expr | None = None, **conditions: pl.Expr | pl.Series | str
-) -> pl.Expr:
-    """The name of the first condition that holds in a row, in the order given; where none does, `otherwise`.
 
-    A condition is an expression or the name of a column. Where it is null, it does not hold.
-    """
+def choose_code(*, otherwise: Code = None, **conditions: Condition) -> pl.Expr:
+    """The name of the first condition that holds in a row, in the order given; else `otherwise`."""
+    return choose_case(*((condition, code) for code, condition in conditions.items()), otherwise=otherwise)
+
+
+def choose_case(*cases: tuple[Condition, Code], otherwise: Code = None) -> pl.Expr:
+    """The code of the first case whose condition holds in a row; where none does, `otherwise`."""
     chain: Any = pl
-    for code, condition in conditions.items():
-        chain = chain.when(condition).then(pl.lit(code))
+    for condition, code in cases:
+        chain = chain.when(condition).then(pl.lit(code) if isinstance(code, str) else code)
     return chain.otherwise(pl.lit(otherwise) if isinstance(otherwise, str) else otherwise)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from jobs.core.codes import choose_case
 from jobs.core.merge import merge_rows
 from jobs.gold import bulk
 from jobs.gold.similarity import WHOSE
@@ -34,16 +35,12 @@ def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
 def bulk_basis() -> pl.Expr:
     """Evidence for is_bulk of a message without copies: what the operator stated comes first."""
     told = pl.when("is_bulk").then(pl.lit("told_bulk")).otherwise(pl.lit("told_not_bulk"))
-    return (
-        pl.when(pl.col("is_bulk").is_not_null())
-        .then(told)
-        .when("proved")
-        .then(pl.lit("copies"))
-        .when("is_found")
-        .then(pl.lit("alike"))
-        .when(bulk.IS_LOOKED_UP & pl.col("disproved").is_not_null())
-        .then(pl.lit("texts"))
-        .otherwise(pl.lit("unknown"))
+    return choose_case(
+        (pl.col("is_bulk").is_not_null(), told),
+        ("proved", "copies"),
+        ("is_found", "alike"),
+        (bulk.IS_LOOKED_UP & pl.col("disproved").is_not_null(), "texts"),
+        otherwise="unknown",
     )
 
 

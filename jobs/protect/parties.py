@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from jobs.core.codes import choose_case
 from jobs.protect.domains import registered_domains
 from jobs.protect.location import map_texts
 from jobs.protect.numbering import LONGEST_NUMBER, SHORTEST_NUMBER
@@ -25,15 +26,14 @@ def sender_kinds(senders: pl.Series) -> pl.Series:
     """What each sender is (list `sender_kind`); null for what is none of these, such as the null sender."""
     sender = pl.col("sender")
     digits = sender.str.strip_prefix("+").str.replace(r"^00", "")
-    kind = (
-        pl.when(sender.str.contains("@"))
-        .then(pl.lit("address"))
-        .when(digits.str.contains(rf"^[0-9]{{{SHORTEST_NUMBER},{LONGEST_NUMBER}}}$"))
-        .then(pl.lit("number"))
-        .when(digits.str.contains(r"^[0-9]+$"))
-        .then(pl.when(digits.str.len_bytes() < SHORTEST_NUMBER).then(pl.lit("short_code")))
-        .when(sender.str.contains(r"\p{L}"))
-        .then(pl.lit("name"))
+    kind = choose_case(
+        (sender.str.contains("@"), "address"),
+        (digits.str.contains(rf"^[0-9]{{{SHORTEST_NUMBER},{LONGEST_NUMBER}}}$"), "number"),
+        (
+            digits.str.contains(r"^[0-9]+$"),
+            pl.when(digits.str.len_bytes() < SHORTEST_NUMBER).then(pl.lit("short_code")),
+        ),
+        (sender.str.contains(r"\p{L}"), "name"),
     )
     return senders.cast(pl.String).to_frame("sender").select(kind.alias(senders.name)).to_series()
 

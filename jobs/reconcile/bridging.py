@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import polars as pl
-from polars.expr.whenthen import ChainedThen
 
+from jobs.core.codes import choose_case
 from jobs.reconcile import reasons
 from jobs.reconcile.counts import Bridge, Figures, steps_of
 from jobs.reconcile.units import Counted
@@ -23,6 +23,12 @@ IS_EARLY = pl.col("stage_code").is_in(["connect", "envelope", "content"])
 IS_REFUSED, IS_TEMPORARY = OUTCOME == "rejected", OUTCOME == "deferred"
 GOT = OUTCOME.is_in(["delivered", "tagged"])
 WAITS = (pl.col("stage_code") == "delivery") & IS_TEMPORARY
+# The rules that leave out a line, whatever its unit.
+LEFT_OUT = (
+    (pl.col("row").is_null() | pl.col("fate").is_null(), pl.col("missing")),
+    (pl.col("fate") == "own", reasons.OWN),
+    (pl.col("fate") == "alias", reasons.ALIAS),
+)
 
 
 def of_postfix(about: About) -> list[Bridge]:
@@ -88,14 +94,11 @@ class About:
     def unread(self) -> pl.Expr:
         """Why the other program does not count the line of an event."""
         knows = pl.col("service").is_in(self.services).fill_null(False) if self.services else pl.lit(True)
-        return (
-            pl.when(pl.col("is_read").is_null())
-            .then(pl.lit(reasons.UNKNOWN))
-            .when(~pl.col("is_read"))
-            .then(pl.lit(reasons.FORM))
-            .when(~knows)
-            .then(pl.lit(reasons.SERVICE))
-            .otherwise(pl.lit(reasons.UNKNOWN))
+        return choose_case(
+            (pl.col("is_read").is_null(), reasons.UNKNOWN),
+            (~pl.col("is_read"), reasons.FORM),
+            (~knows, reasons.SERVICE),
+            otherwise=reasons.UNKNOWN,
         )
 
     def labelled(self, rows: pl.DataFrame) -> dict[str, int]:
@@ -133,20 +136,14 @@ class About:
         )
         here = lines.join(of_row, on="row", how="left", maintain_order="left")
         stands = pl.col("is_message").fill_null(False) & (pl.col("depth") == 0)
-        rule = (
-            pl.when(pl.col("row").is_null())
-            .then("missing")
-            .when(pl.col("is_own").fill_null(False))
-            .then(pl.lit(reasons.OWN))
-            .when(pl.col("depth") > 0)
-            .then(pl.lit(reasons.HOP))
-            .when(stands & (pl.col("line") == pl.col("line").min().over("unit_hash", stands)))
-            .then(None)
-            .when(stands)
-            .then(pl.lit(reasons.ONCE))
-            .when(pl.col("is_followed").fill_null(False))
-            .then(pl.lit(reasons.FOLLOWED))
-            .otherwise(pl.lit(reasons.NO_MESSAGE))
+        rule = choose_case(
+            (pl.col("row").is_null(), pl.col("missing")),
+            (pl.col("is_own").fill_null(False), reasons.OWN),
+            (pl.col("depth") > 0, reasons.HOP),
+            (stands & (pl.col("line") == pl.col("line").min().over("unit_hash", stands)), None),
+            (stands, reasons.ONCE),
+            (pl.col("is_followed").fill_null(False), reasons.FOLLOWED),
+            otherwise=reasons.NO_MESSAGE,
         )
         here = here.with_columns(rule=rule)
         units = self.units.filter("is_message_row")
@@ -157,14 +154,11 @@ class About:
         with_line = alone.join(roots, on="unit_hash", how="left").join(entries, on="row", how="left")
         row_codes = self.found.events.select("row", "row_code").unique("row")
         with_line = with_line.drop("row_code", strict=False).join(row_codes, on="row", how="left")
-        why = (
-            pl.when(pl.col("is_read").is_null() & (pl.col("row_code") != "queue"))
-            .then(pl.lit(reasons.KEPT))
-            .when(pl.col("is_read").is_null() & IS_EARLY)
-            .then(pl.lit(reasons.NOT_TAKEN))
-            .when(pl.col("is_read").is_null())
-            .then(pl.lit(reasons.NOT_BEGUN))
-            .otherwise(self.unread())
+        why = choose_case(
+            (pl.col("is_read").is_null() & (pl.col("row_code") != "queue"), reasons.KEPT),
+            (pl.col("is_read").is_null() & IS_EARLY, reasons.NOT_TAKEN),
+            (pl.col("is_read").is_null(), reasons.NOT_BEGUN),
+            otherwise=self.unread(),
         )
         return self.bridge(
             "received", "messages", here, units, self.labelled(with_line.with_columns(rule=why))
@@ -204,20 +198,14 @@ class About:
         here = here.with_columns(rank=pl.when(is_unit).then(rank))
         stands = is_unit & (pl.col("rank") == pl.col("rank").max().over(UNIT))
         deepest = pl.col("depth").max().over(UNIT)
-        rule = (
-            fate_rules()
-            .when(stands)
-            .then(None)
-            .when(is_unit & (pl.col("depth") < deepest))
-            .then(pl.lit(reasons.HOP))
-            .when(is_unit)
-            .then(pl.lit(reasons.ONCE))
-            .when(pl.col("is_handoff").fill_null(False))
-            .then(pl.lit(reasons.HOP))
-            .otherwise(
-                pl.lit(f"{reasons.LATER if kind == 'deferral' else ''}{reasons.COUNTS_AS}")
-                + pl.col("unit_outcome")
-            )
+        counts_as = f"{reasons.LATER if kind == 'deferral' else ''}{reasons.COUNTS_AS}"
+        rule = choose_case(
+            *LEFT_OUT,
+            (stands, None),
+            (is_unit & (pl.col("depth") < deepest), reasons.HOP),
+            (is_unit, reasons.ONCE),
+            (pl.col("is_handoff").fill_null(False), reasons.HOP),
+            otherwise=pl.lit(counts_as) + pl.col("unit_outcome"),
         )
         here = here.with_columns(rule=rule)
         stood = here.filter(pl.col("rule").is_null()).select(UNIT)
@@ -237,13 +225,11 @@ class About:
         )
         is_unit = pl.col("is_unit").fill_null(False)
         first = pl.col("line") == pl.col("line").min().over("unit_hash", is_unit)
-        rule = (
-            fate_rules()
-            .when(is_unit & first)
-            .then(None)
-            .when(is_unit | pl.col("is_handoff").fill_null(False))
-            .then(pl.lit(reasons.HOP))
-            .otherwise(pl.lit(f"{reasons.LATER}{reasons.COUNTS_AS}") + pl.col("unit_outcome"))
+        rule = choose_case(
+            *LEFT_OUT,
+            (is_unit & first, None),
+            (is_unit | pl.col("is_handoff").fill_null(False), reasons.HOP),
+            otherwise=pl.lit(f"{reasons.LATER}{reasons.COUNTS_AS}") + pl.col("unit_outcome"),
         )
         here = here.with_columns(rule=rule)
         alone = units.join(
@@ -286,49 +272,26 @@ class About:
         is_unit = pl.col("is_unit").fill_null(False)
         first = pl.col("line") == pl.col("line").min().over(*UNIT, is_unit)
         has_sent = pl.col("row").is_in(sent["row"].drop_nulls().unique().implode())
-        nothing = (
-            pl.when((pl.col("row_code") == "screen") & ~has_sent)
-            .then(pl.lit(reasons.PASSED))
-            .when((pl.col("row_code") == "queue") & has_sent)
-            .then(pl.lit(reasons.LET_THROUGH))
-            .when(pl.col("row_code") == "queue")
-            .then(pl.lit(reasons.NO_MESSAGE))
-            .otherwise(pl.lit(reasons.WITH_RCPT))
+        nothing = choose_case(
+            ((pl.col("row_code") == "screen") & ~has_sent, reasons.PASSED),
+            ((pl.col("row_code") == "queue") & has_sent, reasons.LET_THROUGH),
+            (pl.col("row_code") == "queue", reasons.NO_MESSAGE),
+            otherwise=reasons.WITH_RCPT,
         )
-        rule = (
-            pl.when("is_outgoing")
-            .then(pl.lit(reasons.OUTGOING))
-            .when(pl.col("row").is_null())
-            .then("missing")
-            .when(pl.col("fate").is_null())
-            .then(nothing)
-            .when(pl.col("fate") == "own")
-            .then(pl.lit(reasons.OWN))
-            .when(is_unit & first)
-            .then(None)
-            .when(is_unit)
-            .then(pl.lit(reasons.SESSION))
-            .when(pl.col("fate") == "followed")
-            .then(pl.lit(reasons.FOLLOWED))
-            .when(pl.col("fate") == "named")
-            .then(pl.lit(reasons.NAMED))
-            .otherwise(pl.lit(reasons.COUNTS_AS) + pl.col("unit_outcome"))
+        rule = choose_case(
+            ("is_outgoing", reasons.OUTGOING),
+            (pl.col("row").is_null(), pl.col("missing")),
+            (pl.col("fate").is_null(), nothing),
+            (pl.col("fate") == "own", reasons.OWN),
+            (is_unit & first, None),
+            (is_unit, reasons.SESSION),
+            (pl.col("fate") == "followed", reasons.FOLLOWED),
+            (pl.col("fate") == "named", reasons.NAMED),
+            otherwise=pl.lit(reasons.COUNTS_AS) + pl.col("unit_outcome"),
         )
         here = here.with_columns(rule=rule)
         alone = units.join(here.filter(pl.col("rule").is_null()).select(UNIT), on=UNIT, how="anti")
         return self.bridge(kind, counts, here, units, self.labelled(alone_refusals(self, alone)))
-
-
-def fate_rules() -> ChainedThen:
-    """The rules that leave out a line, whatever its unit: the beginning of a when()."""
-    return (
-        pl.when(pl.col("row").is_null() | pl.col("fate").is_null())
-        .then("missing")
-        .when(pl.col("fate") == "own")
-        .then(pl.lit(reasons.OWN))
-        .when(pl.col("fate") == "alias")
-        .then(pl.lit(reasons.ALIAS))
-    )
 
 
 def attribute_lines(lines: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
@@ -376,23 +339,15 @@ def alone_refusals(about: About, alone: pl.DataFrame) -> pl.DataFrame:
     is_read = pl.coalesce("is_read", "row_is_read")
     service = pl.coalesce("service", "row_service")
     knows = service.is_in(about.services).fill_null(False) if about.services else pl.lit(True)
-    why = (
-        pl.when(pl.col("row").is_null())
-        .then(pl.lit(reasons.NAMED))
-        .when(verb.is_null())
-        .then(pl.lit(reasons.BY_FILTER))
-        .when(is_read.is_null())
-        .then(pl.lit(reasons.UNKNOWN))
-        .when(~is_read)
-        .then(pl.lit(reasons.FORM))
-        .when(verb.is_in(list(reasons.NO_REJECT)))
-        .then(verb.replace_strict(reasons.NO_REJECT, default=None))
-        .when(~knows)
-        .then(pl.lit(reasons.SERVICE))
-        .when(pl.coalesce("kind", "row_kind").is_null())
-        .then(pl.lit(reasons.NO_LINE))
-        .when(pl.col("raw_queue").is_not_null())
-        .then(pl.lit(reasons.ALL_OF))
-        .otherwise(pl.lit(reasons.UNKNOWN))
+    why = choose_case(
+        (pl.col("row").is_null(), reasons.NAMED),
+        (verb.is_null(), reasons.BY_FILTER),
+        (is_read.is_null(), reasons.UNKNOWN),
+        (~is_read, reasons.FORM),
+        (verb.is_in(list(reasons.NO_REJECT)), verb.replace_strict(reasons.NO_REJECT, default=None)),
+        (~knows, reasons.SERVICE),
+        (pl.coalesce("kind", "row_kind").is_null(), reasons.NO_LINE),
+        (pl.col("raw_queue").is_not_null(), reasons.ALL_OF),
+        otherwise=reasons.UNKNOWN,
     )
     return with_event.with_columns(rule=why)

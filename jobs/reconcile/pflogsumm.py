@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from jobs.core.codes import choose_code
+from jobs.core.codes import choose_case, choose_code
 from jobs.core.errors import ObservatoryError
 from jobs.reconcile.counts import Figures
 
@@ -123,21 +123,17 @@ def read_lines(lines: pl.DataFrame) -> pl.DataFrame:
     of_refusal = at.str.extract(REFUSAL).replace_strict(KINDS, default=None)
     of_name = pl.when(queue_id.is_in([*KINDS])).then(queue_id.replace_strict(KINDS, default=None))
     is_size = at.str.contains(r"from=<[^>]*>, size=\d+")
-    kind = (
-        pl.when(of_cleanup.is_not_null())
-        .then(of_cleanup)
-        .when(queue_id.is_in(["warning", "fatal", "panic"]) | (service == "master"))
-        .then(None)
-        .when(queue_id.is_in(["reject", "reject_warning", "hold", "discard"]))
-        .then(of_name)
-        .when(service.is_in(["smtpd", "postscreen"]))
-        .then(pl.when(at.str.contains(CLIENT)).then(pl.lit("received")).otherwise(of_refusal))
-        .when(is_size)
-        .then(None)
-        .when(of_delivery.is_not_null() | status.is_not_null())
-        .then(of_delivery)
-        .when((service == "pickup") & at.str.contains(r": (?:sender|uid)="))
-        .then(pl.lit("received"))
+    kind = choose_case(
+        (of_cleanup.is_not_null(), of_cleanup),
+        (queue_id.is_in(["warning", "fatal", "panic"]) | (service == "master"), None),
+        (queue_id.is_in(["reject", "reject_warning", "hold", "discard"]), of_name),
+        (
+            service.is_in(["smtpd", "postscreen"]),
+            pl.when(at.str.contains(CLIENT)).then(pl.lit("received")).otherwise(of_refusal),
+        ),
+        (is_size, None),
+        (of_delivery.is_not_null() | status.is_not_null(), of_delivery),
+        ((service == "pickup") & at.str.contains(r": (?:sender|uid)="), "received"),
     )
     return rest.select(
         "offset",

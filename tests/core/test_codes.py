@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.core.codes import choose_code
+from jobs.core.codes import choose_case, choose_code
 
 ROWS = pl.DataFrame({"sent": [True, True, None, False], "seen": [False, True, True, None]})
 
@@ -20,3 +20,8 @@ def test_without_another_code_the_rest_is_null_or_an_expression() -> None:
         ["sent", "sent", None, None],
         ["sent", "sent", "seen", "seen"],
     ]
+
+
+def test_cases_may_share_a_code_or_have_none() -> None:
+    chosen = choose_case(("sent", None), ("seen", "later"), otherwise=pl.lit("else"))
+    assert ROWS.select(chosen).to_series().to_list() == [None, None, "later", "else"]

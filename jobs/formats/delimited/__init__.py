@@ -18,7 +18,7 @@ import datetime as dt
 
 import polars as pl
 
-from jobs.core.codes import choose_code
+from jobs.core.codes import choose_case, choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import LINES, Source
 from jobs.formats.delimited.draft import draft_profile
@@ -119,13 +119,10 @@ def _type_fields(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.La
         for name in read
         if KINDS.get(name) in ("integer", "ip", "time")
     ]
-    reason = (
-        pl.when(pl.col("_reason").is_not_null())
-        .then("_reason")
-        .when(pl.col("first_at").is_null())
-        .then(pl.lit("bad_timestamp"))
-        .when(pl.any_horizontal(pl.col("_rule") == QUARANTINED, *unreadable))
-        .then(pl.lit("bad_field"))
+    reason = choose_case(
+        (pl.col("_reason").is_not_null(), pl.col("_reason")),
+        (pl.col("first_at").is_null(), "bad_timestamp"),
+        (pl.any_horizontal(pl.col("_rule") == QUARANTINED, *unreadable), "bad_field"),
     )
     line_code = choose_code(
         ignored=pl.col("_is_ignored") | ((pl.col("_rule") == NO_RULE) & pl.col("_reason").is_null()),

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.core.codes import choose_code
+from jobs.core.codes import choose_case, choose_code
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.exim import lines as read
 from jobs.formats.exim import refusals as refused
@@ -150,14 +150,12 @@ def _read_lines(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.S
     is_cut = np.zeros(opened.height, dtype=bool)
     is_cut[cut.to_numpy()] = True
     reason = opened.select(
-        pl.when(pl.col("is_piece") | (pl.col("text").str.strip_chars() == "") & ~pl.col("is_stamped"))
-        .then(None)
-        .when(pl.col("at").is_null())
-        .then(pl.lit("bad_timestamp"))
-        .when(pl.Series(is_cut) | (pl.col("text") == ""))
-        .then(pl.lit("truncated"))
-        .when(~pl.col("is_known"))
-        .then(pl.lit("unknown_shape"))
+        choose_case(
+            (pl.col("is_piece") | (pl.col("text").str.strip_chars() == "") & ~pl.col("is_stamped"), None),
+            (pl.col("at").is_null(), "bad_timestamp"),
+            (pl.Series(is_cut) | (pl.col("text") == ""), "truncated"),
+            (~pl.col("is_known"), "unknown_shape"),
+        )
     ).to_series()
     rows = events["row"]
     host = source.options.get("host")

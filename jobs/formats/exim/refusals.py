@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.core.codes import choose_code
+from jobs.core.codes import choose_case, choose_code
 from jobs.formats.exim.lines import ACCOUNT, AUTHENTICATED, HOST, QUOTED, reply_codes, strip_brackets
 from jobs.formats.shared.fields import extract_groups
 
@@ -198,13 +198,11 @@ def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
         choose_code(temporarily=is_scanner | many["soft"].is_not_null(), otherwise="rejected").alias(
             "status_code"
         ),
-        pl.when(is_scanner)
-        .then(pl.lit("by local_scan()"))
-        .when(is_sender)
-        .then(pl.lit("MAIL"))
-        .when(is_many | unqualified["what"].is_not_null())
-        .then(pl.lit("RCPT"))
-        .alias("step_code"),
+        choose_case(
+            (is_scanner, "by local_scan()"),
+            (is_sender, "MAIL"),
+            (is_many | unqualified["what"].is_not_null(), "RCPT"),
+        ).alias("step_code"),
         *_read_client(where),
         pl.when(is_sender)
         .then(unqualified["address"])

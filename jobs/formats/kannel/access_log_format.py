@@ -26,6 +26,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.codes import choose_case
 from jobs.core.errors import ObservatoryError
 from jobs.formats import TIMESTAMP
 from jobs.formats.shared.fields import clock_to_utc
@@ -233,16 +234,11 @@ def split_own(frame: pl.LazyFrame, form: LogFormat, time_zone: str) -> pl.LazyFr
 def _mask_by_words(text: pl.Expr) -> pl.Expr:
     """What a DLR reports, where the format has no %d: the mask that its words stand for."""
     state = text.str.extract(r"\bstat:(\w+)").str.to_uppercase()
-    told = (
-        pl.when(text.str.starts_with("NACK"))
-        .then(pl.lit("16"))
-        .when(text.str.starts_with("ACK"))
-        .then(pl.lit("8"))
-        .when(state == "DELIVRD")
-        .then(pl.lit("1"))
-        .when(state.is_in(["ACCEPTD", "ENROUTE"]))
-        .then(pl.lit("4"))
-        .when(state.is_not_null())
-        .then(pl.lit("2"))
+    told = choose_case(
+        (text.str.starts_with("NACK"), "16"),
+        (text.str.starts_with("ACK"), "8"),
+        (state == "DELIVRD", "1"),
+        (state.is_in(["ACCEPTD", "ENROUTE"]), "4"),
+        (state.is_not_null(), "2"),
     )
     return pl.when(pl.col("_event").str.ends_with("DLR")).then(told)

@@ -21,7 +21,7 @@ import datetime as dt
 
 import polars as pl
 
-from jobs.core.codes import choose_code
+from jobs.core.codes import choose_case, choose_code
 from jobs.core.counting_rules import RETRIED_WITHIN
 from jobs.formats import TRANSMISSION
 from jobs.formats.shared.fields import fill_rows
@@ -210,28 +210,21 @@ def _decide_outcomes(units: pl.LazyFrame, reports: pl.LazyFrame) -> pl.LazyFrame
     is_delivered = pl.col("_is_delivered").fill_null(False)
     is_refused = refusal.field("dlr_mask").is_not_null() & ~is_delivered
     wants_report = (pl.col("dlr_mask") > 0) & ((pl.col("dlr_mask") & ASKS_DELIVERED) != 0)
-    outcome = (
-        pl.when(code == "received")
-        .then(pl.lit("delivered"))
-        .when(code.is_in(["refused", "rejected"]))
-        .then(pl.lit("rejected"))
-        .when(code == "dropped")
-        .then(pl.lit("deferred"))
-        .when(code == "failed")
-        .then(pl.when(is_refused).then(pl.lit("rejected")).otherwise(pl.lit("deferred")))
-        .when(code.is_in(["discarded", "expired"]))
-        .then(code)
-        .when(is_delivered)
-        .then(pl.lit("delivered"))
-        .when(is_refused & (refusal.field("_state") == "EXPIRED"))
-        .then(pl.lit("expired"))
-        .when(is_refused & ((refusal.field("_state") == "REJECTD") | (refusal.field("dlr_mask") == REFUSED)))
-        .then(pl.lit("rejected"))
-        .when(is_refused)
-        .then(pl.lit("bounced"))
-        .when(wants_report)
-        .then(pl.lit("queued"))
-        .otherwise(pl.lit("delivered"))
+    outcome = choose_case(
+        (code == "received", "delivered"),
+        (code.is_in(["refused", "rejected"]), "rejected"),
+        (code == "dropped", "deferred"),
+        (code == "failed", pl.when(is_refused).then(pl.lit("rejected")).otherwise(pl.lit("deferred"))),
+        (code.is_in(["discarded", "expired"]), code),
+        (is_delivered, "delivered"),
+        (is_refused & (refusal.field("_state") == "EXPIRED"), "expired"),
+        (
+            is_refused & ((refusal.field("_state") == "REJECTD") | (refusal.field("dlr_mask") == REFUSED)),
+            "rejected",
+        ),
+        (is_refused, "bounced"),
+        (wants_report, "queued"),
+        otherwise="delivered",
     )
     note = refusal.field("_note")
     # The message's own first signs are not the SMSC's reason.

@@ -31,7 +31,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.codes import choose_code
+from jobs.core.codes import choose_case, choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import TIMESTAMP, Source
 from jobs.formats.format import Copies, LineFormat
@@ -108,15 +108,11 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     in_range = pl.when(seconds.is_between(0, 7_258_118_400)).then(seconds * 1_000_000)
     received = in_range.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     is_number = pl.col("field").is_in([*_NUMBERS]) & value.cast(pl.Int32, strict=False).is_null()
-    reason = (
-        pl.when(pl.col("_is_empty"))
-        .then(None)
-        .when(~pl.col("_is_field"))
-        .then(pl.lit("unknown_shape"))
-        .when((pl.col("field") == "received") & received.is_null())
-        .then(pl.lit("bad_timestamp"))
-        .when(is_number | ((pl.col("field") == "job") & (value.fill_null("") == "")))
-        .then(pl.lit("bad_field"))
+    reason = choose_case(
+        (pl.col("_is_empty"), None),
+        (~pl.col("_is_field"), "unknown_shape"),
+        ((pl.col("field") == "received") & received.is_null(), "bad_timestamp"),
+        (is_number | ((pl.col("field") == "job") & (value.fill_null("") == "")), "bad_field"),
     )
     return (
         lines.select(

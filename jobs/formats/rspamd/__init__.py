@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from jobs.core.codes import choose_code
+from jobs.core.codes import choose_case, choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
 from jobs.formats.format import Copies, LineFormat
@@ -198,14 +198,11 @@ def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
         )
     )
     is_record = pl.col("first_at").is_not_null() & pl.col("action").is_not_null()
-    reason = (
-        pl.when(is_record | pl.col("_is_plain"))
-        .then(None)
-        .when(pl.col("_task").is_not_null() & pl.col("action").is_null())
-        .then(pl.lit("bad_field"))
-        .when(pl.col("_task").is_null() & pl.col("_line").str.contains(ANY_STAMP))
-        .then(pl.lit("unknown_shape"))
-        .otherwise(pl.lit("bad_timestamp"))
+    reason = choose_case(
+        (is_record | pl.col("_is_plain"), None),
+        (pl.col("_task").is_not_null() & pl.col("action").is_null(), "bad_field"),
+        (pl.col("_task").is_null() & pl.col("_line").str.contains(ANY_STAMP), "unknown_shape"),
+        otherwise="bad_timestamp",
     )
     typed = cut.select(
         "offset",

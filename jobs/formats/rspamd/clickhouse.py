@@ -32,7 +32,7 @@ from urllib.parse import unquote_plus
 
 import polars as pl
 
-from jobs.core.codes import choose_code
+from jobs.core.codes import choose_case, choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import Source
 from jobs.formats.format import Copies, LineFormat
@@ -172,22 +172,18 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     laid_out = _with_cells(rows, source)
     verdict = laid_out.lazy().with_columns(**_typed_fields(source))
     known = pl.col("_Action").is_in([*_ACTIONS, "custom"])
-    reason = (
-        pl.when(pl.col("_is_foreign"))
-        .then(None)
-        .when(pl.any_horizontal(pl.col(f"_{name}").is_null() for name in _REQUIRED))
-        .then(pl.lit("truncated"))
-        .when(pl.col("first_at").is_null())
-        .then(pl.lit("bad_timestamp"))
-        .when(
+    reason = choose_case(
+        (pl.col("_is_foreign"), None),
+        (pl.any_horizontal(pl.col(f"_{name}").is_null() for name in _REQUIRED), "truncated"),
+        (pl.col("first_at").is_null(), "bad_timestamp"),
+        (
             ~known
             | pl.col("action").is_null()
             | pl.col("score").is_null()
-            | pl.col("message_bytes").is_null()
-        )
-        .then(pl.lit("bad_field"))
-        .when(pl.col("_is_other"))
-        .then(pl.lit("unknown_shape"))
+            | pl.col("message_bytes").is_null(),
+            "bad_field",
+        ),
+        (pl.col("_is_other"), "unknown_shape"),
     )
     verdict = verdict.with_columns(reason_code=reason)
     code = choose_code(

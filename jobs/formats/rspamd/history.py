@@ -21,6 +21,7 @@ import json
 
 import polars as pl
 
+from jobs.core.codes import choose_case
 from jobs.core.contracts import bronze_columns
 from jobs.formats import Source
 from jobs.formats.format import Copies, LineFormat
@@ -109,16 +110,12 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         )
     )
     good = pl.col("is_good").fill_null(pl.col("is_empty_document"))
-    reason = (
-        pl.when((text == "") | good)
-        .then(None)
-        .when(~text.str.contains(r"^[\[{]"))
-        .then(pl.lit("unknown_shape"))
-        .when(~pl.col("is_json"))
-        .then(pl.lit("truncated"))
-        .when(pl.col("is_timeless").fill_null(False))
-        .then(pl.lit("bad_timestamp"))
-        .otherwise(pl.lit("bad_field"))
+    reason = choose_case(
+        ((text == "") | good, None),
+        (~text.str.contains(r"^[\[{]"), "unknown_shape"),
+        (~pl.col("is_json"), "truncated"),
+        (pl.col("is_timeless").fill_null(False), "bad_timestamp"),
+        otherwise="bad_field",
     )
     events = (
         placed.lazy()

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.core.codes import choose_code
+from jobs.core.codes import choose_case, choose_code
 from jobs.formats import Source
 from jobs.formats.format import Copies, LineFormat
 from jobs.formats.sendmail import lines as read
@@ -74,15 +74,11 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     events, cut = _read_events(opened.filter(good & opened["is_ours"]))
     is_cut = np.zeros(frame.height, dtype=bool)
     is_cut[cut.to_numpy()] = True
-    reason = (
-        pl.when(line.str.strip_chars() == "")
-        .then(None)
-        .when(pl.col("reason_code").is_not_null())
-        .then("reason_code")
-        .when(pl.Series(is_cut))
-        .then(pl.lit("truncated"))
-        .when(~pl.col("is_ours") & ~pl.col("tag").str.contains(COMPANIONS))
-        .then(pl.lit("unknown_shape"))
+    reason = choose_case(
+        (line.str.strip_chars() == "", None),
+        (pl.col("reason_code").is_not_null(), pl.col("reason_code")),
+        (pl.Series(is_cut), "truncated"),
+        (~pl.col("is_ours") & ~pl.col("tag").str.contains(COMPANIONS), "unknown_shape"),
     )
     whole = opened.with_columns(reason_code=reason, first_at="at").join(
         events, on="row", how="left", maintain_order="left"
