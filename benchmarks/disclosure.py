@@ -16,7 +16,7 @@ from jobs.core.contracts import polars_schema, reference_table
 from jobs.core.csv_tables import read_table
 from jobs.public.cells import Basis, Released
 from jobs.public.contracts import public_contract, public_tables
-from jobs.public.gate import protect_tables
+from jobs.public.gate import make_public_tables
 from jobs.study import contribution, spam_volume
 from jobs.study.estimate.rows import typed_rows
 from jobs.study.estimate.sample import Reference
@@ -61,7 +61,7 @@ def basis(release: str, countries: list[str], left_out: list[str]) -> Basis:
 
 def timed(study: Basis, earlier: list[Released]) -> tuple[float, Released]:
     started = time.process_time()
-    made = protect_tables(study, earlier, [PERIOD], P_PCT, leave_out_areas=True)
+    made = make_public_tables(study, earlier, [PERIOD], P_PCT, leave_out_areas=True)
     return time.process_time() - started, Released(study, made.public)
 
 

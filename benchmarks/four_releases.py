@@ -18,8 +18,8 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.attack.known import Known
-from jobs.attack.search import Search
+from jobs.attack.known import KnownRelease
+from jobs.attack.search import BlockSearch
 from jobs.attack.system import build_systems
 from jobs.cli import demo_release
 from jobs.core.areas import COUNTRY
@@ -105,13 +105,13 @@ def attacked(folder: Path) -> tuple[int, int, int]:
     guarded = {
         each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect
     }
-    releases: list[Known] = []
+    releases: list[KnownRelease] = []
     for each in quarters.RELEASES:
         name = f"{each.period}/{each.version}"
         release = making.released_in(restricted / name, name)
         releases.append(known_release(release.basis, of_release(release, guarded)))
     shapes = {name: shape_of(about) for name, about in guarded.items()}
-    searches = [Search(each, float(P_PCT)) for each in build_systems(releases, shapes)]
+    searches = [BlockSearch(each, float(P_PCT)) for each in build_systems(releases, shapes)]
     found = sum(len(each.findings()) for each in searches)
     counts = [each.count for each in searches]
     return found, sum(each.pairs for each in counts), sum(each.programs for each in counts)

@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.speed import Runs, figure, run_command
 from benchmarks.speed import margin as margin_of
 from benchmarks.tools import FOLDER, KEY, Report, Timed, generate, logs, size, spread, timed
-from jobs.settings.node import Engine
+from jobs.settings.node import EngineSettings
 from tests.support.cluster import standalone
 from tests.support.wheels import built_wheel
 
@@ -27,17 +27,17 @@ EMBEDDED, LOCAL, ONE, TWO = "embedded", "Spark, local[2]", "Spark, one worker", 
 [PSEUDONYM_KEY] = KEY.values()
 
 
-def engines(folder: Path) -> Iterator[tuple[str, Engine]]:
+def engines(folder: Path) -> Iterator[tuple[str, EngineSettings]]:
     """The engines that are compared; a cluster runs while its engine is the last one given."""
-    yield EMBEDDED, Engine()
-    yield LOCAL, Engine(name="spark", master="local[2]")
+    yield EMBEDDED, EngineSettings()
+    yield LOCAL, EngineSettings(name="spark", master="local[2]")
     wheel = built_wheel(folder / "project")
     for name, workers in ((ONE, 1), (TWO, 2)):
         with standalone(folder / f"cluster-{workers}", wheel, PSEUDONYM_KEY, workers) as cluster:
             yield name, cluster.engine()
 
 
-def as_toml(engine: Engine) -> str:
+def as_toml(engine: EngineSettings) -> str:
     """The table [engine] of a settings file. A text or number of JSON is one of TOML."""
     given = engine.model_dump(exclude_none=True, exclude_defaults=True)
     conf = given.pop("conf", {})
@@ -46,7 +46,7 @@ def as_toml(engine: Engine) -> str:
     return "\n".join(["[engine]", *lines, ""])
 
 
-def measure(name: str, engine: Engine, folders: dict[float, Path], rounds: int) -> dict[float, Runs]:
+def measure(name: str, engine: EngineSettings, folders: dict[float, Path], rounds: int) -> dict[float, Runs]:
     """Runs of the pipeline by an engine on each size of logs; one on the least before them is not timed."""
     run(name, engine, folders[min(folders)])
     return {
@@ -55,7 +55,7 @@ def measure(name: str, engine: Engine, folders: dict[float, Path], rounds: int) 
     }
 
 
-def run(name: str, engine: Engine, folder: Path) -> Timed:
+def run(name: str, engine: EngineSettings, folder: Path) -> Timed:
     """The pipeline once, onto an empty lake."""
     settings = folder / "engine.toml"
     settings.write_text((folder / "observatory.toml").read_text() + as_toml(engine))

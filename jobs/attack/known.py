@@ -27,7 +27,7 @@ PUBLISHED = {
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownRelease:
     """One release: what was published, and the truth behind it, which each holding has of itself.
 
     contribution: rows of study.contribution. published: columns of PUBLISHED, without figures that stand from
@@ -41,7 +41,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Cell:
+class PublishedCell:
     """A published figure, as a finding names it."""
 
     release: str
@@ -68,4 +68,4 @@ class Finding:
     channel_code: str
     series: str
     side: str
-    cells: tuple[Cell, ...]
+    cells: tuple[PublishedCell, ...]

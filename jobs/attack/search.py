@@ -23,10 +23,10 @@ from dataclasses import dataclass, replace
 import highspy
 import numpy as np
 
-from jobs.attack.known import Cell, Finding, Known
+from jobs.attack.known import Finding, KnownRelease, PublishedCell
 from jobs.attack.program import build_program
 from jobs.attack.projections import place_atoms, project_changes, smallest_changes
-from jobs.attack.system import Array, System, Target, build_systems
+from jobs.attack.system import Array, ProtectedTarget, System, build_systems
 from jobs.core.series import Shape
 
 LOW, HIGH = "low", "high"
@@ -42,7 +42,7 @@ NARROW = 0.05
 
 
 def attack_releases(
-    releases: Sequence[Known],
+    releases: Sequence[KnownRelease],
     shapes: Mapping[str, Shape],
     p_pct: float,
     again: Collection[Finding] | None = None,
@@ -62,14 +62,14 @@ def attack_releases(
             if again is None
             or (each.channel, target.period_code, target.series, target.respondents) in sought
         ]
-        searches.append(Search(replace(each, targets=tuple(targets)), p_pct))
+        searches.append(BlockSearch(replace(each, targets=tuple(targets)), p_pct))
     # Solver and linear algebra leave the interpreter free; blocks have nothing in common.
     with ThreadPoolExecutor(WORKERS) as pool:
-        return [finding for found in pool.map(Search.findings, searches) for finding in found]
+        return [finding for found in pool.map(BlockSearch.findings, searches) for finding in found]
 
 
 @dataclass
-class Count:
+class SearchCount:
     """What a search did: pairs of attacker, target and side, and the programs that they took."""
 
     targets: int = 0
@@ -77,7 +77,7 @@ class Count:
     programs: int = 0
 
 
-class Search:
+class BlockSearch:
     """The search in one block. Numbers are divided by the size of their atom."""
 
     def __init__(self, system: System, p_pct: float) -> None:
@@ -101,7 +101,7 @@ class Search:
         self.place = {person: at for at, person in enumerate(self.people)}
         self.person = np.array([self.place[person] for person, _, _ in system.keys], dtype=int)
         self.knowers = self.known_by()
-        self.count = Count()
+        self.count = SearchCount()
         self.model: highspy.Highs | None = None
 
     def known_by(self) -> list[frozenset[str]]:
@@ -227,7 +227,7 @@ class Search:
         found: Array = self.rows @ of
         return found
 
-    def one_more(self, target: Target) -> Array:
+    def one_more(self, target: ProtectedTarget) -> Array:
         """What a unit more of a target makes of each row. Of a contribution of nothing an attacker must not
         find that it is less than one."""
         atom, factor = max(target.terms, key=lambda term: term[1])
@@ -300,7 +300,7 @@ class Search:
         people = np.unique(self.person[np.abs(point - self.truth) > CHANGED])
         return set[str]().union(*(self.knowers[at] for at in people))
 
-    def is_clear(self, target: Target, side: str, point: Array) -> bool:
+    def is_clear(self, target: ProtectedTarget, side: str, point: Array) -> bool:
         atoms = [atom for atom, _ in target.terms]
         value = float(np.array([by for _, by in target.terms]) @ (point * self.size)[atoms])
         if target.value <= 0:
@@ -316,7 +316,9 @@ class Search:
                 if not attackers:
                     del pending[number, side]
 
-    def end(self, target: Target, side: str, attacker: str) -> tuple[tuple[Cell, ...], Array]:
+    def end(
+        self, target: ProtectedTarget, side: str, attacker: str
+    ) -> tuple[tuple[PublishedCell, ...], Array]:
         """The end of the target's interval, as the point where it is, and the figures that hold it there."""
         model = self.program()
         own = self.system.owners[attacker] if attacker else np.array([], dtype=int)
@@ -359,7 +361,9 @@ class Search:
             self.model = build_program(self.rows, now - self.below, now + self.above, MOST)
         return self.model
 
-    def finding(self, target: Target, side: str, attacker: str, cells: Iterable[Cell]) -> Finding:
+    def finding(
+        self, target: ProtectedTarget, side: str, attacker: str, cells: Iterable[PublishedCell]
+    ) -> Finding:
         return Finding(
             attacker, target.holding, target.respondents, self.system.table, target.period_code,
             self.system.channel, target.series, side, tuple(cells),

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from jobs.attack.coefficients import Linear, compute_coefficients
-from jobs.attack.known import ESTIMATE, SILENT_PCT, Cell, Known
+from jobs.attack.known import ESTIMATE, SILENT_PCT, KnownRelease, PublishedCell
 from jobs.attack.unknowns import Codes, Unknowns, express_figures
 from jobs.core.periods import months_of, period_divisions
 from jobs.core.series import Shape
@@ -27,7 +27,7 @@ LAST = 0.01
 
 
 @dataclass(frozen=True)
-class Target:
+class ProtectedTarget:
     """A contribution that is to be protected: of one operator, or of a holding's operators together."""
 
     holding: str
@@ -53,14 +53,14 @@ class System:
     matrix: Array
     low: Array
     high: Array
-    rows: tuple[Cell | None, ...]
+    rows: tuple[PublishedCell | None, ...]
     owners: Mapping[str, Array]
     holding: tuple[frozenset[str], ...]
-    targets: tuple[Target, ...]
+    targets: tuple[ProtectedTarget, ...]
 
 
 def build_systems(
-    releases: Sequence[Known], shapes: Mapping[str, Shape], only: Container[object] | None = None
+    releases: Sequence[KnownRelease], shapes: Mapping[str, Shape], only: Container[object] | None = None
 ) -> Iterator[System]:
     """The system of each block that anything was published of; only: their tables and channels, all
     without."""
@@ -96,7 +96,7 @@ def block_of(series: str, shape: Shape) -> Codes:
 
 
 @dataclass
-class Figures:
+class Contributions:
     """A respondent's contributions to a period of a block, by codes."""
 
     holding: str
@@ -107,9 +107,9 @@ class Figures:
 
 def split_contributions(
     contribution: pl.DataFrame, shapes: Mapping[str, Shape]
-) -> dict[object, dict[tuple[str, str], Figures]]:
+) -> dict[object, dict[tuple[str, str], Contributions]]:
     """Contributions by block, and in it by period and respondent."""
-    found: dict[object, dict[tuple[str, str], Figures]] = defaultdict(dict)
+    found: dict[object, dict[tuple[str, str], Contributions]] = defaultdict(dict)
     columns = (
         "table_name", "channel_code", "series", "period_code", "respondent_id", "holding_id", "contribution",
         "own_subscriptions", "is_waived",
@@ -125,7 +125,7 @@ def split_contributions(
         if (table, series) not in blocks:
             continue
         of_block = found[table, channel, blocks[table, series]]
-        figures = of_block.setdefault((period, person), Figures(holding, {}, {}, {}))
+        figures = of_block.setdefault((period, person), Contributions(holding, {}, {}, {}))
         codes = tuple(series.split("/"))
         figures.values[codes] = float(value)
         figures.own[codes] = own
@@ -134,8 +134,8 @@ def split_contributions(
 
 
 def build_system(
-    releases: Sequence[Known],
-    figures: Sequence[Mapping[tuple[str, str], Figures]],
+    releases: Sequence[KnownRelease],
+    figures: Sequence[Mapping[tuple[str, str], Contributions]],
     block: tuple[str, str, Codes],
     published: Mapping[int, list[dict[str, object]]],
     shape: Shape,
@@ -148,7 +148,7 @@ def build_system(
     terms, links = express_versions(unknowns, figures, with_parts(wanted), shape)
     matrix: list[Terms] = list(links)
     low, high = [0.0] * len(links), [0.0] * len(links)
-    cells: list[Cell | None] = [None] * len(links)
+    cells: list[PublishedCell | None] = [None] * len(links)
     behind: dict[tuple[int, str, str], set[str]] = defaultdict(set)
     groups: set[tuple[int, str, str, tuple[str, ...]]] = set()
     for number, rows in published.items():
@@ -169,7 +169,7 @@ def build_system(
                 matrix.append(dict(mine))
                 low.append(least)
                 high.append(most)
-                cells.append(Cell(releases[number].release, block[0], period, channel, series, area))
+                cells.append(PublishedCell(releases[number].release, block[0], period, channel, series, area))
             members = tuple(name for name, is_in in zip(model.respondents, inside, strict=True) if is_in)
             groups.add((number, period, series, members))
     dense = np.zeros((len(matrix), len(unknowns.truth)))
@@ -214,7 +214,7 @@ def with_parts(wanted: set[str]) -> set[str]:
 
 def express_versions(
     unknowns: Unknowns,
-    figures: Sequence[Mapping[tuple[str, str], Figures]],
+    figures: Sequence[Mapping[tuple[str, str], Contributions]],
     periods: Container[str],
     shape: Shape,
 ) -> tuple[dict[tuple[int, str, str], dict[Codes, Terms]], list[Terms]]:
@@ -279,7 +279,9 @@ def subtract_terms(one: Terms, other: Terms) -> Terms:
     return {atom: factor for atom, factor in found.items() if factor}
 
 
-def own_of(figures: Mapping[tuple[str, str], Figures], period: str, codes: Codes) -> dict[str, float | None]:
+def own_of(
+    figures: Mapping[tuple[str, str], Contributions], period: str, codes: Codes
+) -> dict[str, float | None]:
     """The respondents of a series and period with the subscriptions that each gave."""
     return {
         person: each.own[codes]
@@ -289,7 +291,7 @@ def own_of(figures: Mapping[tuple[str, str], Figures], period: str, codes: Codes
 
 
 def model_of(
-    known: Known,
+    known: KnownRelease,
     number: int,
     own: dict[str, float | None],
     channel: str,
@@ -328,15 +330,15 @@ def write_equations(
 
 
 def list_targets(
-    figures: Sequence[Mapping[tuple[str, str], Figures]],
+    figures: Sequence[Mapping[tuple[str, str], Contributions]],
     terms: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
     behind: Mapping[tuple[int, str, str], set[str]],
     groups: set[tuple[int, str, str, tuple[str, ...]]],
     unknowns: Unknowns,
-) -> tuple[Target, ...]:
+) -> tuple[ProtectedTarget, ...]:
     """Whose contributions are sought: of each operator behind a published figure, and of each holding's
     operators in an area together. Who waived is no target."""
-    found: dict[tuple[object, ...], Target] = {}
+    found: dict[tuple[object, ...], ProtectedTarget] = {}
 
     def add(number: int, period: str, series: str, holding: str, people: tuple[str, ...]) -> None:
         codes = tuple(series.split("/"))
@@ -347,7 +349,7 @@ def list_targets(
             for atom, factor in terms[number, period, person][codes].items():
                 whole[atom] += factor
         key = tuple(sorted(whole.items()))
-        found[key] = Target(holding, people, period, series, key, unknowns.value(whole))
+        found[key] = ProtectedTarget(holding, people, period, series, key, unknowns.value(whole))
 
     for (number, period, series), people in behind.items():
         for person in sorted(people):

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from jobs.audit import sheet
-from jobs.audit.sample_drawing import Plan, draw_units, file_names
+from jobs.audit.sample_drawing import SamplePlan, draw_units, file_names
 from jobs.core.checksum import fingerprint_periods
 from jobs.core.contracts import read_contract, rows_frame
 from jobs.core.errors import ObservatoryError
@@ -29,7 +29,7 @@ Rows = list[dict[str, Any]]
 
 @as_only_writer("observatory audit sample")
 def write_sample(
-    work: Run, plan: Plan, folder: Path, formats: list[str], is_replaced: bool
+    work: Run, plan: SamplePlan, folder: Path, formats: list[str], is_replaced: bool
 ) -> tuple[Rows, list[Path]]:
     """Draw a month's sample, or take the existing one, and write its sheets; the strata, and the files.
 
@@ -69,7 +69,7 @@ def write_sample(
     return design, files
 
 
-def differs_from_plan(row: dict[str, Any], plan: Plan) -> bool:
+def differs_from_plan(row: dict[str, Any], plan: SamplePlan) -> bool:
     return any(row[name] != value for name, value in plan.columns().items())
 
 
@@ -167,7 +167,7 @@ def replace_months(work: Run, started: dt.datetime, tables: dict[str, Rows]) -> 
     for table, frame in frames.items():
         changed, rows = record.find_differing(table, fingerprint_periods(frame, table), known, [], {})
         recorded += rows
-        run.write_changed(work, table, frame, changed)
+        run.commit_changed(work, table, frame, changed)
     if recorded:
         record.add_stage(work.lake, work.run_id, "audit", started, tables, recorded)
 

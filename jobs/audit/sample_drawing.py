@@ -42,7 +42,7 @@ ORDER = ["place_hash", "message_hash", "recipient_hash"]
 
 
 @dataclass(frozen=True)
-class Plan:
+class SamplePlan:
     """The design of a sample. month: as 2026-11. cuts: scores at which a band begins."""
 
     operator_id: str
@@ -69,7 +69,7 @@ class Plan:
         }
 
 
-def draw_units(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def draw_units(lake: Lake, plan: SamplePlan) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of silver.audit_sample, without time and code revision, and rows of silver.audit_label."""
     version = lake.versions().get("silver.message")
     if version is None:
@@ -107,14 +107,14 @@ def draw_units(lake: Lake, plan: Plan) -> tuple[list[dict[str, Any]], list[dict[
     return design, [{**whose, **row} for row in rows]
 
 
-def operator_definition(lake: Lake, plan: Plan) -> pl.Expr:
+def operator_definition(lake: Lake, plan: SamplePlan) -> pl.Expr:
     """Whether a unit is spam under the definition OPERATOR, by the operator's own measures."""
     _, last = plan.days
     (rule,) = operator_definitions(lake.read("ref.definition"), last)
     return rule.spam
 
 
-def read_population(lake: Lake, version: int, is_spam: pl.Expr, plan: Plan) -> Iterator[pl.DataFrame]:
+def read_population(lake: Lake, version: int, is_spam: pl.Expr, plan: SamplePlan) -> Iterator[pl.DataFrame]:
     """The population of a month, file by file, because a month of messages may not fit in memory."""
     first, last = (day.isoformat() for day in plan.days)
     files = lake.files(
@@ -129,7 +129,7 @@ def read_population(lake: Lake, version: int, is_spam: pl.Expr, plan: Plan) -> I
         yield select_population(read_files("silver.message", [file], columns), is_spam, plan)
 
 
-def select_population(message: pl.DataFrame, is_spam: pl.Expr, plan: Plan) -> pl.DataFrame:
+def select_population(message: pl.DataFrame, is_spam: pl.Expr, plan: SamplePlan) -> pl.DataFrame:
     """The units of an operator's month whose content was seen, with their stratum."""
     first, last = plan.days
     there = message.filter(

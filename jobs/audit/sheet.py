@@ -33,7 +33,7 @@ GIVEN = {
 FILLED = ("label", "type", "note")
 # Of a sheet of some hundred thousand units.
 LARGEST = 256 * 2**20
-LIMITS = archives.Limits(bytes=LARGEST, elements=10_000_000, cells=5_000_000)
+LIMITS = archives.WorkbookLimits(bytes=LARGEST, elements=10_000_000, cells=5_000_000)
 COLUMNS = (*GIVEN, *FILLED)
 # Columns that a sheet must have.
 NEEDED = ("operator", "sample id", "day", "label", "type")

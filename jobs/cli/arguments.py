@@ -12,7 +12,7 @@ Config = Annotated[Path, typer.Option("--config", help="The settings file.")]
 OperatorId = Annotated[str | None, typer.Option("--operator", help="One operator, by its id. Default: all.")]
 
 
-class Target(StrEnum):
+class SpendingTarget(StrEnum):
     """A target that spending is compared with."""
 
     norm = "norm"

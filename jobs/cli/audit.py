@@ -52,14 +52,14 @@ def audit_sample(
     formats = [each.value for each in format or [SheetFormat.xlsx]]
     work = audit_run(settings, chosen)
     from jobs.audit.command import write_sample
-    from jobs.audit.sample_drawing import Plan
+    from jobs.audit.sample_drawing import SamplePlan
 
     table = Table("operator", "stratum", title=f"Audit sample of {month:%Y-%m}", title_justify="left")
     table.add_column("units", justify="right")
     table.add_column("drawn", justify="right")
     written: list[Path] = []
     for each in chosen:
-        plan = Plan(each.id, f"{month:%Y-%m}", size, seed, least, cuts)
+        plan = SamplePlan(each.id, f"{month:%Y-%m}", size, seed, least, cuts)
         with err.status(f"Drawing for {each.id}"):
             strata, files = write_sample(work, plan, output, formats, replace)
         written += files

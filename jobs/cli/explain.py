@@ -87,11 +87,11 @@ def explain(
 
 def describe_search(lake: Lake, settings: config.Observatory, asked: Asked) -> str:
     """The message if nothing was found: where the search looked, and what to do."""
-    from jobs.explain.search import Search
+    from jobs.explain.search import LakeSearch
 
     lines = []
     for operator in asked.operators:
-        search = Search(lake, settings, operator, asked)
+        search = LakeSearch(lake, settings, operator, asked)
         days = search.days_in_lake()
         where = f"silver and bronze of {days[0]} to {days[1]}" if days else "a lake without its records"
         lines.append(f"  operator '{operator.id}': {where}")

@@ -30,9 +30,9 @@ from jobs.proposal.from_logs import Proposal, add_known, country_row, name_few, 
 from jobs.proposal.settings_text import EXAMPLES, Answers, proposed_answers, settings_text
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings import config, countries
-from jobs.settings.operator import Operator, Source
+from jobs.settings.operator import Operator, SourceSettings
 from jobs.sniff.figures import bytes_of
-from jobs.sniff.files import Problem
+from jobs.sniff.files import FileProblem
 
 KEY_NAME = "pseudonym.key"
 # Settings of another name get a lake of another name: two files must not fill one lake by mistake.
@@ -54,7 +54,7 @@ def refuse_none(found: Proposal) -> None:
 
 def list_problems(found: Proposal) -> list[str]:
     """A line for each log that cannot be used."""
-    unknown = [Problem(log.name, f"of no known format. {STARTERS}") for log, _ in found.unknown]
+    unknown = [FileProblem(log.name, f"of no known format. {STARTERS}") for log, _ in found.unknown]
     return [str(each) for each in (*found.problems, *unknown)]
 
 
@@ -372,7 +372,7 @@ def parse_currency(text: str) -> str:
 
 
 def parse_zone(text: str) -> str:
-    return Source.known_zone(text.strip())
+    return SourceSettings.known_zone(text.strip())
 
 
 def parse_count(text: str) -> int:

@@ -22,7 +22,7 @@ MB = 1e6
 
 
 @dataclass
-class Stage:
+class StageProgress:
     """A stage at work. done: of `size` bytes of logs, where the size is known; share: of the work."""
 
     name: str
@@ -53,7 +53,7 @@ class Meter:
     operators: Sequence[str]
     clock: Callable[[], float] = time.monotonic
     finished: list[str] = field(default_factory=list)
-    stage: Stage | None = None
+    stage: StageProgress | None = None
     _live: Live | None = None
     _printed: float = 0.0
 
@@ -92,13 +92,13 @@ class Meter:
         if self._live is None and now - self._printed > QUIET_S:
             self.print(stage, now)
 
-    def begin(self, name: str, about: str = "") -> Stage:
+    def begin(self, name: str, about: str = "") -> StageProgress:
         """The stage of this name; the one before it is done."""
         stop_if_pressed()
         now = self.clock()
         if self.stage is None or self.stage.name != name:
             self.end()
-            self.stage = Stage(name, now, self.whose(), moved=now)
+            self.stage = StageProgress(name, now, self.whose(), moved=now)
             self._printed = now
         if about:
             names = about.split(", ")
@@ -120,7 +120,7 @@ class Meter:
     def whose(self) -> str:
         return name_operators(self.operators)
 
-    def print(self, stage: Stage, now: float, is_done: bool = False) -> None:
+    def print(self, stage: StageProgress, now: float, is_done: bool = False) -> None:
         self._printed = now
         line = format_line(stage, now, self.width(), is_done)
         self.console.print(Text(line), soft_wrap=True, highlight=False)
@@ -138,7 +138,7 @@ def name_operators(operators: Sequence[str]) -> str:
     return operators[0] if len(operators) == 1 else f"{len(operators)} operators"
 
 
-def format_line(stage: Stage, now: float, width: int, is_done: bool = False) -> str:
+def format_line(stage: StageProgress, now: float, width: int, is_done: bool = False) -> str:
     """A line such as `silver  lab-mail      120.3 of 202.6 MB   38.2 MB/s   0:03 left`."""
     spent = max(now - stage.began, 0.001)
     parts = []

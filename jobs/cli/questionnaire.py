@@ -19,7 +19,7 @@ from jobs.core.periods import period_bounds
 from jobs.engine import access
 from jobs.questionnaire.definition import form_for, load_definition
 from jobs.questionnaire.filing import Fault
-from jobs.questionnaire.loading import Outcome, form_cells, land_answers, read_files
+from jobs.questionnaire.loading import FileOutcome, form_cells, land_answers, read_files
 from jobs.questionnaire.reading import PERIOD
 from jobs.questionnaire.received import Received, to_utc
 from jobs.questionnaire.respondents import load_respondents
@@ -124,10 +124,10 @@ def load(
         raise ObservatoryError(f"{len(refused)} of {len(outcomes)} files were refused and not loaded")
 
 
-def refuse_same_time(outcomes: list[Outcome]) -> None:
+def refuse_same_time(outcomes: list[FileOutcome]) -> None:
     """Raise ObservatoryError if two forms of one respondent came in at the same time: either could be the
     later one."""
-    seen: dict[tuple[str, str, dt.datetime], Outcome] = {}
+    seen: dict[tuple[str, str, dt.datetime], FileOutcome] = {}
     for each in outcomes:
         if each.assessment is None:
             continue
@@ -140,7 +140,7 @@ def refuse_same_time(outcomes: list[Outcome]) -> None:
             )
 
 
-def print_outcomes(outcomes: list[Outcome], loaded: int | None) -> None:
+def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
     """Print the result of each file, then every error to correct."""
     table = Table(
         "file", "respondent", "period", "received (UTC)", "answers", "result", title="Questionnaires"
@@ -168,7 +168,7 @@ def print_outcomes(outcomes: list[Outcome], loaded: int | None) -> None:
             show_faults(each)
 
 
-def show_faults(outcome: Outcome) -> None:
+def show_faults(outcome: FileOutcome) -> None:
     table = Table(
         "sheet", "cell", "question", "what to do", title=Text(outcome.file.name), title_justify="left"
     )
@@ -195,7 +195,7 @@ def name_some(names: Iterable[str]) -> str:
     return ", ".join(each[:NAMED]) + more
 
 
-def show_readings(outcome: Outcome) -> None:
+def show_readings(outcome: FileOutcome) -> None:
     """Print the answers that were not read exactly as written, such as numbers with units."""
     from jobs.questionnaire.texts import translate_key
 
@@ -206,7 +206,7 @@ def show_readings(outcome: Outcome) -> None:
         out.print(Text(f"{outcome.file.name}, {cell.place}: {words}"), soft_wrap=True)
 
 
-def write_back(outcome: Outcome, folder: Path) -> None:
+def write_back(outcome: FileOutcome, folder: Path) -> None:
     """Write the form to send back: the respondent's own answers, a list of all errors, and a comment on each
     cell to correct. If the file could not be read, write the reason as text."""
     from jobs.questionnaire.order import Order

@@ -29,7 +29,7 @@ By = Annotated[str, typer.Option("--by", help="Who decides: a name, kept with th
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 
 
-class Outcome(StrEnum):
+class ObjectionOutcome(StrEnum):
     """What becomes of the rows that an administration objects to."""
 
     published = "published"
@@ -324,7 +324,7 @@ def clear_decide(
     by: By,
     reason: Reason,
     as_: Annotated[
-        Outcome,
+        ObjectionOutcome,
         typer.Option("--as", help="Publish the rows all the same, or leave them out of the next version."),
     ],
     config_file: Config = SETTINGS,
@@ -334,7 +334,7 @@ def clear_decide(
 
     settings = config.load_settings(config_file)
     restricted, _ = verify_made(settings, name)
-    decision = clearance.LEFT_OUT if as_ is Outcome.left_out else clearance.OVERRULED
+    decision = clearance.LEFT_OUT if as_ is ObjectionOutcome.left_out else clearance.OVERRULED
     at = now_or_fixed(settings)
     found = clearance.decide_objection(restricted, country.upper(), decision, by, reason, at)
     out.print(clearance_table(found))

@@ -63,11 +63,11 @@ def draw_page(settings: config.Observatory, folder: Path, domains: Sequence[str]
     from jobs.cli.main_figures import main_tables, unclaimed_channels
     from jobs.engine.lake import open_lake
     from jobs.report.unclaimed import describe_unclaimed
-    from jobs.report.write import draw_report
+    from jobs.report.write import update_page
 
     lake = open_lake(settings.lake.root)
     with err.status("Drawing the report"):
-        page = draw_report(lake, settings, folder, domains)
+        page = update_page(lake, settings, folder, domains)
     found = unclaimed_channels(lake, settings)
     volume, types, *_ = main_tables(lake, [each.channel_code for each in found])
     for table in (volume, types):
@@ -79,10 +79,10 @@ def draw_page(settings: config.Observatory, folder: Path, domains: Sequence[str]
 
 
 def write_report(lake: Lake, settings: config.Observatory, folder: Path) -> None:
-    from jobs.report.write import draw_report, list_left_out
+    from jobs.report.write import list_left_out, update_page
 
     with err.status("Drawing the report"):
-        page = draw_report(lake, settings, folder)
+        page = update_page(lake, settings, folder)
     for operator_id in list_left_out(lake, settings):
         err.print(
             f"Operator '{operator_id}' is in the lake, but not in the settings: the report leaves it out."

@@ -32,7 +32,7 @@ LONGEST = 40
 EDGE = 3
 
 
-class Format(enum.StrEnum):
+class OutputFormat(enum.StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
@@ -112,7 +112,7 @@ def parse_columns(text: str | None, table: str) -> list[str]:
 def write_rows(
     frame: pl.DataFrame,
     table: str,
-    format: Format,
+    format: OutputFormat,
     output: Path | None,
     out: Console,
     err: Console,
@@ -127,16 +127,16 @@ def write_rows(
 
     from jobs.core.safe_text import to_safe_csv, to_safe_json
 
-    if format is not Format.parquet:
+    if format is not OutputFormat.parquet:
         frame = frame.with_columns(pl.selectors.binary().bin.encode("hex"))
-    if format is Format.table and output is None:
+    if format is OutputFormat.table and output is None:
         print_table(frame, table, out, frame.height if count is None else count, first)
         return
     text = (
         ""
-        if format is Format.parquet
+        if format is OutputFormat.parquet
         else to_safe_json(frame)
-        if format is Format.json
+        if format is OutputFormat.json
         else to_safe_csv(nested_to_json(frame))
     )
     if output is None:
@@ -144,7 +144,7 @@ def write_rows(
         sys.stdout.flush()
         return
     try:
-        if format is Format.parquet:
+        if format is OutputFormat.parquet:
             frame.write_parquet(output)
         else:
             output.write_text(text, encoding="utf-8")

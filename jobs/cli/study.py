@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.cli import study_check
-from jobs.cli.arguments import Config, Target
+from jobs.cli.arguments import Config, SpendingTarget
 from jobs.cli.console import err, out
 from jobs.core.errors import ObservatoryError
 from jobs.engine import access
@@ -48,7 +48,7 @@ def estimate(
         ),
     ] = False,
     target: Annotated[
-        list[Target] | None,
+        list[SpendingTarget] | None,
         typer.Option(help="Target to compare spending with. Default: both.", show_default=False),
     ] = None,
     norm: Annotated[
@@ -93,7 +93,7 @@ def estimate(
         out.print(table)
 
 
-def parse_gap(target: list[Target] | None, norm: list[str] | None, best_share: float | None) -> Gap:
+def parse_gap(target: list[SpendingTarget] | None, norm: list[str] | None, best_share: float | None) -> Gap:
     """The targets, norms and share of the command line, that spending is compared with."""
     amounts = {}
     for each in norm or []:

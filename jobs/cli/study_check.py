@@ -17,10 +17,10 @@ from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 
 if TYPE_CHECKING:
-    from jobs.study.estimate.finding_decisions import Finding
+    from jobs.study.estimate.finding_decisions import DecidedFinding
 
 
-class Decision(StrEnum):
+class FindingChoice(StrEnum):
     """What may be decided on a finding."""
 
     confirmed = "confirmed"
@@ -45,7 +45,7 @@ def check(
         str | None, typer.Option(help="Decide on this finding.", metavar="ID", show_default=False)
     ] = None,
     decision: Annotated[
-        Decision | None, typer.Option("--as", help="What is decided.", show_default=False)
+        FindingChoice | None, typer.Option("--as", help="What is decided.", show_default=False)
     ] = None,
     reason: Annotated[str, typer.Option(help="Why, in a sentence.", show_default=False)] = "",
     by: Annotated[str, typer.Option(help="Who decides.", show_default=False)] = "",
@@ -65,7 +65,7 @@ def check(
         now = dt.datetime.now(dt.UTC)
         finding_decisions.record_decision(lake, decide, decision.value, reason, by, now)
         out.print(f"{decide}: {decision.value.replace('_', ' ')}, by {by.strip()}", markup=False)
-        if decision is Decision.left_out:
+        if decision is FindingChoice.left_out:
             out.print("Run `observatory study estimate` now: it leaves the figures out.")
         return
     found = finding_decisions.list_findings(lake, period)
@@ -75,7 +75,7 @@ def check(
         write_questions(questions, [each for each in found if each.is_open(share)], lake)
 
 
-def findings_table(found: list[Finding], share: float) -> Table | Text:
+def findings_table(found: list[DecidedFinding], share: float) -> Table | Text:
     """A row for each finding, in the order given."""
     if not found:
         return Text("No figure is suspicious.")
@@ -95,7 +95,7 @@ def findings_table(found: list[Finding], share: float) -> Table | Text:
     return table
 
 
-def finding_cells(found: Finding, share: float) -> list[str]:
+def finding_cells(found: DecidedFinding, share: float) -> list[str]:
     from jobs.cli.study_tables import format_short
     from jobs.study.finding_question import short_figure
 
@@ -111,7 +111,7 @@ def finding_cells(found: Finding, share: float) -> list[str]:
     ]
 
 
-def write_questions(folder: Path, found: list[Finding], lake: object) -> None:
+def write_questions(folder: Path, found: list[DecidedFinding], lake: object) -> None:
     """Write a text for each respondent, readable by their owner alone."""
     from jobs.core.contracts import reference_table
     from jobs.engine.lake import Lake

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from jobs.cli.arguments import Target
+from jobs.cli.arguments import SpendingTarget
 from jobs.cli.study_tables import (
     estimates_table,
     explain_signs,
@@ -52,7 +52,7 @@ def investment_tables(
         for row in held
         if row.gap is not None
     }
-    targets = [each.value for each in Target if any(row.target_code == each for row in held)]
+    targets = [each.value for each in SpendingTarget if any(row.target_code == each for row in held)]
     and_gap = f"; and the gap to {' and '.join(targets)}" if targets else ""
     tables: list[RenderableType] = []
     channels = list(dict.fromkeys(row.channel_code for row in found))

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
-from jobs.cli.rows import Format, parse_columns, read_rows, write_rows
+from jobs.cli.rows import OutputFormat, parse_columns, read_rows, write_rows
 from jobs.core import contracts
 from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
@@ -44,7 +44,7 @@ def show(
         int | None,
         typer.Option(min=1, help="Most rows to print: by default 20 on a terminal, all in a file."),
     ] = None,
-    format: Annotated[Format, typer.Option(help="Format of the output.")] = Format.table,
+    format: Annotated[OutputFormat, typer.Option(help="Format of the output.")] = OutputFormat.table,
     output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
 ) -> None:
     """Print rows of a table, as the last finished run left it.
@@ -55,14 +55,14 @@ def show(
         raise ObservatoryError("--sql goes without a table, --columns and --where: the query names them")
     if table is not None and table not in contracts.list_tables():
         raise ObservatoryError(f"unknown table '{table}'{nearest_hint(table, contracts.list_tables())}")
-    if format is Format.parquet and output is None:
+    if format is OutputFormat.parquet and output is None:
         raise ObservatoryError("--format parquet needs a file: add --output FILE")
-    if output is not None and format is Format.table:
-        format = Format.csv
+    if output is not None and format is OutputFormat.table:
+        format = OutputFormat.csv
     from jobs.engine.lake import open_lake
 
     lake = open_lake(config.load_settings(config_file).lake.root)
-    limit = limit or (20 if format is Format.table else None)
+    limit = limit or (20 if format is OutputFormat.table else None)
     if sql is not None:
         from jobs.cli.query import run_sql
 
@@ -76,9 +76,9 @@ def show(
         return
     about = contracts.read_contract(table)
     chosen = parse_columns(columns, table)
-    if not chosen and format is Format.table:
+    if not chosen and format is OutputFormat.table:
         chosen = key_first(about)
-    rows, count = read_rows(lake, table, where, limit, format is Format.parquet, chosen)
+    rows, count = read_rows(lake, table, where, limit, format is OutputFormat.parquet, chosen)
     write_rows(rows, table, format, output, out, err, count, measures_first(about))
 
 

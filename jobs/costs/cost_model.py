@@ -31,7 +31,7 @@ SCHEMA = {"parameter_code": pl.String, "low": pl.Float64, "central": pl.Float64,
 
 
 @dataclass(frozen=True)
-class Figure:
+class ModelFigure:
     """One figure of a published model: its row of ref.cost_model, and the parameters that its formula takes,
     rows of ref.cost_model_parameter by their names."""
 
@@ -71,7 +71,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class EvaluatedFigure:
     """A figure evaluated: at central values, as 5, 50 and 95% points, and what dominates it."""
 
     central: float
@@ -81,7 +81,7 @@ class Estimate:
     sensitivities: list[Sensitivity]
 
 
-def figures_in_force(models: pl.DataFrame, parameters: pl.DataFrame) -> dict[str, Figure]:
+def figures_in_force(models: pl.DataFrame, parameters: pl.DataFrame) -> dict[str, ModelFigure]:
     """Every figure in force, by its name `model/output`, in the order of the table.
 
     Raises ObservatoryError for a row whose formula is not allowed, takes a name that its model does not
@@ -91,14 +91,14 @@ def figures_in_force(models: pl.DataFrame, parameters: pl.DataFrame) -> dict[str
     for row in in_force(parameters).rows(named=True):
         check_parameter(row)
         declared.setdefault(row["model_code"], {})[row["parameter_code"]] = row
-    found: dict[str, Figure] = {}
+    found: dict[str, ModelFigure] = {}
     for row in in_force(models).rows(named=True):
         named = f"{row['model_code']}/{row['output_code']}"
         if named in found:
             raise ObservatoryError(f"ref.cost_model, row {named}: stands twice with an open valid_to")
         try:
             known = declared.get(row["model_code"], {})
-            found[named] = Figure(row, parameters_of(row, known))
+            found[named] = ModelFigure(row, parameters_of(row, known))
         except ObservatoryError as error:
             raise ObservatoryError(f"ref.cost_model, row {named}: {error}") from None
     return found
@@ -145,7 +145,7 @@ def currency_of(unit: str) -> str | None:
     return found.group(1) if found else None
 
 
-def evaluate_figure(figure: Figure, count: int = COUNT, seed: int = SEED) -> Estimate | None:
+def evaluate_figure(figure: ModelFigure, count: int = COUNT, seed: int = SEED) -> EvaluatedFigure | None:
     """The figure with its interval; None where no formula was published."""
     if not figure.formula:
         return None
@@ -157,24 +157,24 @@ def evaluate_figure(figure: Figure, count: int = COUNT, seed: int = SEED) -> Est
         parts = rank_parameters(figure.total, figure.points, seed=seed)
     except (ObservatoryError, ValueError) as error:
         raise ObservatoryError(f"ref.cost_model, row {figure.name}: {error}") from None
-    return Estimate(central, p05, p50, p95, parts)
+    return EvaluatedFigure(central, p05, p50, p95, parts)
 
 
-def central_values(figure: Figure) -> dict[str, float]:
+def central_values(figure: ModelFigure) -> dict[str, float]:
     return {name: float(row["central"]) for name, row in figure.parameters.items()}
 
 
 # --- does it give the printed figure? -------------------------------------------------------------------
 
 
-def relative_deviation(figure: Figure, found: Estimate | None) -> float | None:
+def relative_deviation(figure: ModelFigure, found: EvaluatedFigure | None) -> float | None:
     """How far the formula at central values is from the printed figure, as a share of it."""
     if found is None or figure.published is None:
         return None
     return found.central / figure.published - 1
 
 
-def judge_reproduction(figure: Figure, found: Estimate | None) -> tuple[str, str]:
+def judge_reproduction(figure: ModelFigure, found: EvaluatedFigure | None) -> tuple[str, str]:
     """Whether the formula gives the printed figure, as a code of its list, and the reason.
 
     No tolerance is chosen by hand: a figure is printed to its last digit, and so are its inputs.
@@ -213,7 +213,7 @@ def rounding_range(printed: float) -> tuple[float, float]:
     return printed - half, printed + half
 
 
-def range_before_rounding(figure: Figure) -> tuple[float, float]:
+def range_before_rounding(figure: ModelFigure) -> tuple[float, float]:
     """The least and the greatest value of the formula over what published inputs may have been before they
     were rounded. Formulas rise or fall with each input alone, so the corners of that box suffice."""
     ends = [
@@ -231,7 +231,7 @@ def with_note(text: str, note: str | None) -> str:
     return f"{text}. {note}" if note else text
 
 
-def judge_match(figure: Figure) -> tuple[str, str]:
+def judge_match(figure: ModelFigure) -> tuple[str, str]:
     """The value of a match, by the weakest input, as a code and in words."""
     weak: dict[str, list[str]] = {}
     for name, row in figure.parameters.items():
@@ -249,7 +249,7 @@ def judge_match(figure: Figure) -> tuple[str, str]:
     return "exact", "which is rounding"
 
 
-def is_identity(figure: Figure) -> bool:
+def is_identity(figure: ModelFigure) -> bool:
     """Whether the formula only adds, compares or divides amounts of one kind: parts to their total, two
     years to a growth rate, a year to a day. Such a match checks the arithmetic, not a model."""
     published = [row for row in figure.parameters.values() if row["source_kind"] == "published"]

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from jobs.core import words
 from jobs.costs.adding import Sum
-from jobs.costs.figure import Explained, Input, Part, format_number, with_address
+from jobs.costs.figure import Explained, Input, TotalPart, format_number, with_address
 
 BAR = 24
 # Parts that add up to more or less of an estimate than its rounding are not parts of it alone.
@@ -200,7 +200,7 @@ def draw_tornado(figure: Explained) -> RenderableType:
     return Group(table, note)
 
 
-def draw_division(title: str, rows: list[Part], estimate: float) -> RenderableType:
+def draw_division(title: str, rows: list[TotalPart], estimate: float) -> RenderableType:
     """An estimate by its parts: each with its share, and with its share of the error where it has one."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
     table.add_column(title, overflow="fold", min_width=26)

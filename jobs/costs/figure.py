@@ -21,7 +21,7 @@ from jobs.stats.sensitivity import Sensitivity
 
 
 @dataclass(frozen=True)
-class Step:
+class FormulaStep:
     """One formula on the way to a figure. numbers: with central values put in; result: what that gives."""
 
     what: str
@@ -84,7 +84,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Part:
+class TotalPart:
     """A part of an estimated total. error: its standard error; None where it has none of its own."""
 
     name: str
@@ -118,14 +118,14 @@ class Explained:
     printed: float | None = None
     verdict: str | None = None
     bound_code: str = "estimate"
-    steps: list[Step] = field(default_factory=list)
+    steps: list[FormulaStep] = field(default_factory=list)
     inputs: list[Input] = field(default_factory=list)
     measured: list[tuple[str, str]] = field(default_factory=list)
     versions: list[tuple[str, str]] = field(default_factory=list)
     sensitivities: list[Sensitivity] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     estimate: Estimate | None = None
-    divided: list[tuple[str, list[Part]]] = field(default_factory=list)
+    divided: list[tuple[str, list[TotalPart]]] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
 
 

@@ -12,8 +12,8 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.contracts import reference_table
-from jobs.costs.figure import Input, Step, format_number, formula_number, input_of
-from jobs.costs.prices import FixedCost, Line, Prices
+from jobs.costs.figure import FormulaStep, Input, format_number, formula_number, input_of
+from jobs.costs.prices import FixedCost, PriceLine, Prices
 from jobs.costs.simulation import (
     Bound,
     Simulated,
@@ -82,12 +82,12 @@ def fill_with_central(values: Samples, month: Month) -> Samples:
     } | values
 
 
-def steps_of(month: Month) -> tuple[list[Step], set[str]]:
+def steps_of(month: Month) -> tuple[list[FormulaStep], set[str]]:
     """Each formula that adds to the figure, with numbers, and the parameters that they take."""
     central = {name: float(each[0]) for name, each in central_samples(month.priced.table).items()}
     rates = conversion_rates(central_samples(month.priced.table), month.priced.shown)
     to_shown = {code: float(each[0]) for code, each in rates.items()}
-    steps: list[Step] = []
+    steps: list[FormulaStep] = []
     used: set[str] = set()
     for row in sum_effort(month.effort):
         if month.covers(row["channel_code"], row["countermeasure_code"]):
@@ -104,11 +104,11 @@ def steps_of(month: Month) -> tuple[list[Step], set[str]]:
 
 def price_step(
     row: Mapping[str, Any],
-    line: Line,
+    line: PriceLine,
     central: Mapping[str, float],
     to_shown: Mapping[str, float],
     shown: str,
-) -> tuple[Step, set[str]]:
+) -> tuple[FormulaStep, set[str]]:
     """One price charged to a measure's effort, and the names that its whole formula takes."""
     known = driver_formulas(row)
     texts = {name: f"({known[name]})" if name in known else name for name in names_in(line.formula)}
@@ -118,17 +118,17 @@ def price_step(
     numbers = with_values(formula, {name: formula_number(values[name]) for name in names})
     result = format_converted(evaluate_formula(formula, values), line.currency_code, shown, to_shown)
     what = f"{words.code_name('countermeasure', row['countermeasure_code'])}: {line.code}"
-    return Step(what, formula, numbers, result), names
+    return FormulaStep(what, formula, numbers, result), names
 
 
-def fixed_step(month: Month, item: FixedCost, to_shown: Mapping[str, float]) -> Step:
+def fixed_step(month: Month, item: FixedCost, to_shown: Mapping[str, float]) -> FormulaStep:
     """One of the operator's own figures, as far as the month has data."""
     year, number_of_month = map(int, month.period_code.split("-"))
     days = calendar.monthrange(year, number_of_month)[1]
     months = 12 if item.per == "month" else 1
     amount = item.central * months * share_of_year(month.period_code, month.days)
     over = "" if item.per == "month" else "/12"
-    return Step(
+    return FormulaStep(
         item.name,
         f"own figure*days with data/days of the month{over}",
         f"{formula_number(item.central)}*{month.days}/{days}{over}",

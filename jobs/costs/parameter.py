@@ -8,7 +8,7 @@ from typing import Any
 from jobs.core import words
 from jobs.core.contracts import reference_table
 from jobs.core.reference_version import reference_version
-from jobs.costs.figure import Explained, Scope, Step, input_of
+from jobs.costs.figure import Explained, FormulaStep, Scope, input_of
 from jobs.costs.published import channel_names
 
 TABLE = "ref.cost_parameter"
@@ -64,7 +64,7 @@ def explain_parameter(code: str) -> Explained:
         compared="",
         central=row["central"],
         points=(row["low"], row["central"], row["high"]),
-        steps=[Step("A year's cost", formula, formula, "")] if formula else [],
+        steps=[FormulaStep("A year's cost", formula, formula, "")] if formula else [],
         inputs=[input_of(row, code)],
         versions=[(TABLE, f"file {reference_version(TABLE)}")],
     )

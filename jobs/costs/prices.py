@@ -34,7 +34,7 @@ class Prices:
     """
 
     table: pl.DataFrame
-    lines: list[Line]
+    lines: list[PriceLine]
     fixed: Sequence[FixedCost]
     shown: str
     biases: Mapping[str, str]
@@ -100,7 +100,7 @@ def with_distribution(low: float, central: float, high: float) -> tuple[float, f
 
 
 @dataclass(frozen=True)
-class Line:
+class PriceLine:
     """A price: what its formula gives, in currency_code, is the cost of a driver."""
 
     code: str
@@ -113,14 +113,14 @@ class Line:
         return bool(self.countermeasures & {countermeasure, "_T"}) and bool(self.channels & {channel, "_T"})
 
 
-def priced_lines(parameters: pl.DataFrame) -> list[Line]:
+def priced_lines(parameters: pl.DataFrame) -> list[PriceLine]:
     """The parameters that price what logs show: those with `countermeasures`, counted as investment."""
     chosen = parameters.filter(
         (pl.col("countermeasures").fill_null("") != "") & (pl.col("counts_as_investment") == "yes")
     )
     columns = ("parameter_code", "driver_formula", "currency_code", "countermeasures", "channels")
     return [
-        Line(code, formula, currency, frozenset(measures.split("|")), frozenset(channels.split("|")))
+        PriceLine(code, formula, currency, frozenset(measures.split("|")), frozenset(channels.split("|")))
         for code, formula, currency, measures, channels in chosen.select(columns)
         .sort("parameter_code")
         .rows()

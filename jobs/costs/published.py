@@ -8,7 +8,7 @@ from jobs.core import words
 from jobs.core.contracts import reference_table
 from jobs.core.reference_version import reference_version
 from jobs.costs.cost_model import (
-    Figure,
+    ModelFigure,
     central_values,
     evaluate_figure,
     figures_in_force,
@@ -16,9 +16,9 @@ from jobs.costs.cost_model import (
 )
 from jobs.costs.figure import (
     Explained,
+    FormulaStep,
     Scope,
     Simulation,
-    Step,
     format_number,
     formula_number,
     input_of,
@@ -36,7 +36,7 @@ READ = {
 
 
 @cache
-def published_figures() -> dict[str, Figure]:
+def published_figures() -> dict[str, ModelFigure]:
     """Every figure of ref.cost_model in force, by its name `model/output`."""
     return figures_in_force(*(reference_table(table) for table in TABLES))
 
@@ -82,10 +82,12 @@ def explain_published(name: str) -> Explained:
     )
 
 
-def step_of(figure: Figure, central: float) -> Step:
+def step_of(figure: ModelFigure, central: float) -> FormulaStep:
     formula = figure.formula or ""
     texts = {name: formula_number(value) for name, value in central_values(figure).items()}
-    return Step(figure.row["description"], formula, with_values(formula, texts), format_number(central))
+    return FormulaStep(
+        figure.row["description"], formula, with_values(formula, texts), format_number(central)
+    )
 
 
 def area_name(code: str, short: bool = False) -> str:

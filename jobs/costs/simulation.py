@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.costs.prices import FixedCost, Line, Prices, collect_prices
+from jobs.costs.prices import FixedCost, PriceLine, Prices, collect_prices
 from jobs.stats.formula import evaluate_formula, names_in
 from jobs.stats.sampling import COUNT, SEED, Samples, sample_parameters, three_quantiles
 
@@ -126,7 +126,7 @@ def driver_formulas(row: Mapping[str, Any]) -> dict[str, str]:
     return known
 
 
-def prices_for(row: Mapping[str, Any], lines: Sequence[Line], known: Collection[str]) -> list[Line]:
+def prices_for(row: Mapping[str, Any], lines: Sequence[PriceLine], known: Collection[str]) -> list[PriceLine]:
     """The prices that are charged to a measure: those that cover it and whose every name has a value."""
     return [
         line

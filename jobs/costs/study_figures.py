@@ -10,7 +10,7 @@ from jobs.core.areas import COUNTRY
 from jobs.core.contracts import reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
-from jobs.costs.figure import Estimate, Explained, Scope, Step, format_number, formula_number
+from jobs.costs.figure import Estimate, Explained, FormulaStep, Scope, format_number, formula_number
 from jobs.costs.investment_assumptions import PARAMETERS, list_assumptions
 from jobs.costs.published import area_name as published_area
 from jobs.costs.published import explain_published, matching_figures
@@ -102,7 +102,7 @@ RESPONSE = [
 ]
 
 
-def money_steps(of: Found) -> list[Step]:
+def money_steps(of: Found) -> list[FormulaStep]:
     """What a respondent spends, and how it comes to dollars of the base year."""
     base = int(assumed_value("base_year"))
     component, conversion = of.row["component_code"], of.row["conversion_code"]
@@ -114,23 +114,23 @@ def money_steps(of: Found) -> list[Step]:
         "mixed": f"(labour/ppp_rate_{base}+rest/market_rate_{base})*deflator_{base}/deflator_of_year",
     }[conversion]
     steps = [
-        Step("Each respondent, in its own currency, summed over assets", parts, parts, "y"),
-        Step(f"In prices and at rates of {base}: deflated first, then converted", price, price, "y"),
+        FormulaStep("Each respondent, in its own currency, summed over assets", parts, parts, "y"),
+        FormulaStep(f"In prices and at rates of {base}: deflated first, then converted", price, price, "y"),
     ]  # fmt: skip
     whole = {each["component_code"]: each for each in rows_beside(of, "component_code").rows(named=True)}
     if component == "_T" and {"capital", "operating"} <= whole.keys():
         amounts = [float(whole[each]["estimate"]) for each in ("capital", "operating")]
         formula = "+".join(formula_number(round(each)) for each in amounts)
-        steps.append(Step("Its components", "capital+operating", formula, format_number(sum(amounts))))
+        steps.append(FormulaStep("Its components", "capital+operating", formula, format_number(sum(amounts))))
     return steps
 
 
-def posts_step() -> Step:
+def posts_step() -> FormulaStep:
     days = formula_number(assumed_value("days_per_post"))
-    return Step("Each respondent", "person_days/days_per_post", f"person_days/{days}", "y")
+    return FormulaStep("Each respondent", "person_days/days_per_post", f"person_days/{days}", "y")
 
 
-def total_steps(row: dict[str, Any], unit: str) -> list[Step]:
+def total_steps(row: dict[str, Any], unit: str) -> list[FormulaStep]:
     """How what respondents reported stands for all operators."""
     estimate, reported = float(row["estimate"]), float(row["reported"])
     steps = []
@@ -147,7 +147,7 @@ def total_steps(row: dict[str, Any], unit: str) -> list[Step]:
             numbers = formula
         elif row["area_kind_code"] == COUNTRY:
             numbers = f"{formula_number(round(reported, 2))}+{formula_number(round(estimate - reported, 2))}"
-        steps.append(Step("All operators", formula, numbers, f"{format_number(estimate)} {unit}"))
+        steps.append(FormulaStep("All operators", formula, numbers, f"{format_number(estimate)} {unit}"))
     return steps
 
 
@@ -164,11 +164,19 @@ def explain_gap(of: Found) -> Explained:
     norm = f"{row['subscriptions']}*{formula_number(float(row['target_per_subscription']))}"
     spent = formula_number(round(spend, 2))
     steps = [
-        Step("What the target costs", "subscriptions*target_per_subscription", norm,
-             f"{format_number(necessary)} USD per year"),
-        Step("The gap", "max(necessary-spend,0)", f"max({formula_number(round(necessary, 2))}-{spent},0)",
-             f"{format_number(missing)} USD per year"),
-    ]  # fmt: skip
+        FormulaStep(
+            "What the target costs",
+            "subscriptions*target_per_subscription",
+            norm,
+            f"{format_number(necessary)} USD per year",
+        ),
+        FormulaStep(
+            "The gap",
+            "max(necessary-spend,0)",
+            f"max({formula_number(round(necessary, 2))}-{spent},0)",
+            f"{format_number(missing)} USD per year",
+        ),
+    ]
     tables = ("study.investment", "study.investment_account", "study.submission")
     return Explained(
         name=of.name,
@@ -233,7 +241,7 @@ def explain_public_spending(of: Found) -> Explained:
         compared=computed_when(of),
         estimate=Estimate(dollars, dollars, dollars),
         steps=[
-            Step("In dollars", f"stated*deflator_{base}/deflator_of_year/market_rate_{base}",
+            FormulaStep("In dollars", f"stated*deflator_{base}/deflator_of_year/market_rate_{base}",
                  f"{formula_number(told)}*{formula_number(dollars / told if told else 0.0)}",
                  f"{format_number(dollars)} USD"),
         ],
@@ -288,14 +296,14 @@ AUDITED = [
 ]
 
 
-def counted_step() -> Step:
+def counted_step() -> FormulaStep:
     formula = "sum(units*days/days_with_logs)"
-    return Step("Each respondent, inbound and internal, months added up", formula, formula, "y")
+    return FormulaStep("Each respondent, inbound and internal, months added up", formula, formula, "y")
 
 
-def corrected_step() -> Step:
+def corrected_step() -> FormulaStep:
     formula = "certain_before+undecided_before/2+flagged*F+undecided*U+passed*P"
-    return Step("Each respondent, inbound and internal, months added up", formula, formula, "y")
+    return FormulaStep("Each respondent, inbound and internal, months added up", formula, formula, "y")
 
 
 # --- what published models say ----------------------------------------------------------------------

@@ -9,7 +9,7 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.areas import ALL, COUNTRY, REGION
-from jobs.costs.figure import Part
+from jobs.costs.figure import TotalPart
 from jobs.costs.study import Found, area_name, countries_of
 
 # The number of parts that are shown by name; the others are shown as one.
@@ -27,7 +27,7 @@ def rows_beside(of: Found, but: str) -> pl.DataFrame:
     return of.beside.filter(pl.col(name) == of.row[name] for name in same)
 
 
-def by_area(of: Found, column: str = "estimate") -> list[tuple[str, list[Part]]]:
+def by_area(of: Found, column: str = "estimate") -> list[tuple[str, list[TotalPart]]]:
     """The world by region, other areas by country; countries have none."""
     kind = of.row["area_kind_code"]
     if kind == COUNTRY:
@@ -40,7 +40,7 @@ def by_area(of: Found, column: str = "estimate") -> list[tuple[str, list[Part]]]
     if wanted == COUNTRY:
         rows = rows.filter(pl.col("area_code").is_in(list(inside)))
     parts = [
-        Part(area_name(row["area_code"]).removeprefix("the "), float(row[column]), error_of(row, column))
+        TotalPart(area_name(row["area_code"]).removeprefix("the "), float(row[column]), error_of(row, column))
         for row in rows.rows(named=True)
     ]
     return [("By region" if kind == ALL else "By country", group_smallest(parts))] if parts else []
@@ -52,39 +52,39 @@ def error_of(row: dict[str, Any], column: str) -> float | None:
     return float(row["cv_pct"]) / 100 * float(row["estimate"])
 
 
-def by_strategy(of: Found) -> list[tuple[str, list[Part]]]:
+def by_strategy(of: Found) -> list[tuple[str, list[TotalPart]]]:
     if of.row["strategy_code"] != "_T":
         return []
     rows = rows_beside(of, "strategy_code").filter(pl.col("strategy_code") != "_T", pl.col("estimate") > 0)
     parts = [
-        Part(words.code_name("strategy", row["strategy_code"]), float(row["estimate"]))
+        TotalPart(words.code_name("strategy", row["strategy_code"]), float(row["estimate"]))
         for row in rows.rows(named=True)
     ]
     return [("By strategy", group_smallest(parts))] if parts else []
 
 
-def by_component(of: Found) -> list[tuple[str, list[Part]]]:
+def by_component(of: Found) -> list[tuple[str, list[TotalPart]]]:
     if of.row["component_code"] != "_T":
         return []
     rows = rows_beside(of, "component_code").filter(pl.col("component_code").is_in(["capital", "operating"]))
     parts = [
-        Part(words.code_name("investment_component", row["component_code"]), float(row["estimate"]))
+        TotalPart(words.code_name("investment_component", row["component_code"]), float(row["estimate"]))
         for row in rows.rows(named=True)
     ]
     return [("By component", group_smallest(parts))] if parts else []
 
 
-def parts_by_source(row: dict[str, Any]) -> tuple[str, list[Part]]:
+def parts_by_source(row: dict[str, Any]) -> tuple[str, list[TotalPart]]:
     """An estimate in two parts: what respondents reported, and what is estimated for the others."""
     estimate, reported = float(row["estimate"]), float(row["reported"])
     names = "reported by respondents", "estimated for the others"
     if row.get("audit_count") is not None:
         names = "refused before content, as counted", "by audits, and estimated for the others"
     parts = zip(names, (reported, max(estimate - reported, 0.0)), strict=True)
-    return "By what is known", [Part(*part) for part in parts]
+    return "By what is known", [TotalPart(*part) for part in parts]
 
 
-def group_smallest(parts: Iterable[Part]) -> list[Part]:
+def group_smallest(parts: Iterable[TotalPart]) -> list[TotalPart]:
     """The largest parts by name, and the others together; errors of different parts as if independent."""
     ordered = sorted(parts, key=lambda part: (-part.value, part.name))
     if len(ordered) <= SHOWN + 1:
@@ -92,4 +92,4 @@ def group_smallest(parts: Iterable[Part]) -> list[Part]:
     rest = ordered[SHOWN:]
     squares = [part.error**2 for part in rest if part.error is not None]
     error = sum(squares) ** 0.5 if len(squares) == len(rest) else None
-    return [*ordered[:SHOWN], Part(f"{len(rest)} others", sum(part.value for part in rest), error)]
+    return [*ordered[:SHOWN], TotalPart(f"{len(rest)} others", sum(part.value for part in rest), error)]

@@ -31,7 +31,7 @@ State = dict[tuple[str, str, str], tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Stage:
+class StageRecord:
     """What a stage has committed, and what its row of meta.run is to record: tables, and operator-periods."""
 
     name: str
@@ -39,12 +39,12 @@ class Stage:
     tables: frozenset[str] = frozenset()
     partitions: tuple[dict[str, Any], ...] = ()
 
-    def with_tables(self, tables: Iterable[str], partitions: Iterable[dict[str, Any]]) -> Stage:
+    def with_tables(self, tables: Iterable[str], partitions: Iterable[dict[str, Any]]) -> StageRecord:
         """The same stage, which has committed these tables, too."""
         return replace(self, tables=self.tables.union(tables), partitions=(*self.partitions, *partitions))
 
 
-def read_state(lake: Lake, tables: Iterable[str], ahead: Stage | None = None) -> State:
+def read_state(lake: Lake, tables: Iterable[str], ahead: StageRecord | None = None) -> State:
     """The last record of each operator-period of the tables. ahead: a stage whose row is still to come."""
     wanted = list(tables)
     names = ("table_name", "operator_id", "period", "row_count", "checksum", "input_checksum")

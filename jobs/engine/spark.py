@@ -48,7 +48,7 @@ from jobs.engine.spark_session import (
 )
 from jobs.engine.spark_worker import by_place, died_in, make_bring, make_perform
 from jobs.engine.tasks import Left, R, Task, TaskDied, TaskFailed
-from jobs.settings.node import Engine
+from jobs.settings.node import EngineSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -77,7 +77,7 @@ class Spark:
     # Spark repeats tasks by itself: any run may have lost one.
     has_lost = True
 
-    def __init__(self, settings: Engine, root: str) -> None:
+    def __init__(self, settings: EngineSettings, root: str) -> None:
         refuse_missing()
         self.settings = settings
         self.root = root

@@ -189,7 +189,7 @@ def group_by_bytes(items: Sequence[Any], limit: int) -> list[list[Any]]:
 
 
 @dataclass
-class Staging:
+class StagingFolder:
     """A run's private folder for the frames that tasks leave; others_died: runs before it have died."""
 
     folder: str
@@ -197,7 +197,7 @@ class Staging:
 
 
 @contextmanager
-def open_staging(root: str) -> Iterator[Staging]:
+def open_staging(root: str) -> Iterator[StagingFolder]:
     """A new staging folder, gone when this ends; where the lake is on this machine, beside it.
 
     What runs that died have left is removed first. A run that is alive holds a lock on its folder, which ends
@@ -207,7 +207,7 @@ def open_staging(root: str) -> Iterator[Staging]:
 
     if not is_local(root):
         with tempfile.TemporaryDirectory(prefix="observatory-") as folder:
-            yield Staging(folder)
+            yield StagingFolder(folder)
         return
     whole = Path(root, "_staging")
     whole.mkdir(parents=True, exist_ok=True)
@@ -219,7 +219,7 @@ def open_staging(root: str) -> Iterator[Staging]:
     with open(own / LOCK, "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            yield Staging(str(own), bool(dead))
+            yield StagingFolder(str(own), bool(dead))
         except BaseException:
             for frame in own.glob("*.arrow"):
                 frame.unlink(missing_ok=True)

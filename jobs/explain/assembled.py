@@ -23,7 +23,7 @@ from jobs.silver.pipeline import count_once
 from jobs.stages.settings_tables import read_reference
 
 if TYPE_CHECKING:
-    from jobs.explain.search import Search
+    from jobs.explain.search import LakeSearch
 
 KEY = {TRANSMISSION: "transmission_hash", VERDICT: "verdict_hash"}
 TIME = {TRANSMISSION: "first_at", VERDICT: "verdict_at"}
@@ -34,7 +34,7 @@ Formats = Mapping[str, pl.DataFrame]
 
 
 @dataclass(frozen=True)
-class Decided:
+class DecidingRules:
     """The rules that decided on a row of silver.
 
     measure: the rule of the measure that acted. type: the rule that gave the type. Both None without a rule.
@@ -46,7 +46,7 @@ class Decided:
     types: tuple[TypeRule, ...]
 
 
-def assembly_groups(search: Search, bronze: Formats) -> dict[str, pl.DataFrame]:
+def assembly_groups(search: LakeSearch, bronze: Formats) -> dict[str, pl.DataFrame]:
     """By format, the bronze rows that share an assembly key with these, which are assembled together."""
     found: dict[str, list[pl.DataFrame]] = {}
     for name, rows in bronze.items():
@@ -87,7 +87,7 @@ def assemble_groups(
     return parts
 
 
-def silver_keys(search: Search, table: str, bronze: Formats) -> list[str]:
+def silver_keys(search: LakeSearch, table: str, bronze: Formats) -> list[str]:
     """The keys of the silver rows that these bronze rows are assembled to: of their groups' rows those whose
     time contains the time of one of the bronze rows."""
     groups = assembly_groups(search, bronze)
@@ -101,10 +101,10 @@ def silver_keys(search: Search, table: str, bronze: Formats) -> list[str]:
     return found
 
 
-def find_decisions(search: Search, groups: Formats) -> dict[str, Decided]:
+def find_decisions(search: LakeSearch, groups: Formats) -> dict[str, DecidingRules]:
     """The rules that decided on each transmission and verdict, by its key."""
     door = operator_door(search)
-    found: dict[str, Decided] = {}
+    found: dict[str, DecidingRules] = {}
     for raw, rows, loaded in assemble_groups(door, TRANSMISSION, groups):
         found.update(zip(rows[KEY[TRANSMISSION]], decide_transmissions(search, raw, loaded), strict=True))
     for raw, rows, loaded in assemble_groups(door, VERDICT, groups):
@@ -112,11 +112,11 @@ def find_decisions(search: Search, groups: Formats) -> dict[str, Decided]:
     return found
 
 
-def operator_door(search: Search) -> Door:
+def operator_door(search: LakeSearch) -> Door:
     return Door.of(read_reference(search.settings, "ref.operator"))
 
 
-def decide_transmissions(search: Search, raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
+def decide_transmissions(search: LakeSearch, raw: pl.DataFrame, loaded: Rules) -> list[DecidingRules]:
     engine, channel = str(raw["format_code"][0]), str(raw["channel_code"][0])
     own = next(each for each in operator_door(search).own if each.operator_id == search.operator.id)
     frame = with_e164(raw, own, "sender", "recipient")
@@ -129,7 +129,7 @@ def decide_transmissions(search: Search, raw: pl.DataFrame, loaded: Rules) -> li
     ]
 
 
-def decide_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
+def decide_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[DecidingRules]:
     engine = str(raw["engine_code"][0])
     subject = signatures.decode_subjects(raw["subject"])
     typed = places_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
@@ -148,8 +148,8 @@ def decide_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[Decided]:
     return found
 
 
-def to_decided(measure: MeasureRule | None, types: list[TypeRule]) -> Decided:
+def to_decided(measure: MeasureRule | None, types: list[TypeRule]) -> DecidingRules:
     if measure is not None and measure.countermeasure_code == NO_MEASURE:
         measure = None
     unique = tuple(dict.fromkeys(types))
-    return Decided(measure, primary_rule(types), unique)
+    return DecidingRules(measure, primary_rule(types), unique)

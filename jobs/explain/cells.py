@@ -12,7 +12,7 @@ import polars as pl
 
 from jobs.core.contracts import conform_frame, read_contract, reference_table
 from jobs.core.merge import merge_parts
-from jobs.explain.search import MESSAGE, Match, Search
+from jobs.explain.search import MESSAGE, LakeSearch, Match
 from jobs.gold import bulk, bypass, bypass_indicator_daily
 from jobs.gold.kernels import finish_rows
 from jobs.stages.gold_stage import VOLUME
@@ -29,7 +29,7 @@ OTHERS = "_O"
 
 
 @dataclass(frozen=True)
-class Cell:
+class GoldCell:
     """A row of a gold table that the message counts in.
 
     counts: how much the message adds to each measure. totals: the lake's values of these measures; empty if
@@ -42,7 +42,7 @@ class Cell:
     totals: dict[str, Any]
 
 
-def find_cells(search: Search, match: Match) -> list[Cell]:
+def find_cells(search: LakeSearch, match: Match) -> list[GoldCell]:
     """The cells that a match counts in, by its rows of silver.message."""
     message = match.rows(MESSAGE)
     if message.is_empty():
@@ -63,7 +63,7 @@ def days_before(message: pl.DataFrame, count: int) -> tuple[dt.date, dt.date]:
     return first - dt.timedelta(days=count - 1), last
 
 
-def prove_bulk(search: Search, message: pl.DataFrame) -> pl.DataFrame:
+def prove_bulk(search: LakeSearch, message: pl.DataFrame) -> pl.DataFrame:
     """The evidence of bulk for the messages, as the gold stage computes it from campaigns and texts of the
     days before."""
     operator = read_reference(search.settings, "ref.operator")
@@ -77,7 +77,7 @@ def prove_bulk(search: Search, message: pl.DataFrame) -> pl.DataFrame:
     return bulk.collect_evidence(bulk.count_texts(beside), campaign, parameter, presets, days)
 
 
-def sender_behaviour(search: Search, message: pl.DataFrame) -> pl.DataFrame:
+def sender_behaviour(search: LakeSearch, message: pl.DataFrame) -> pl.DataFrame:
     """The behaviour of the numbers that sent the messages, on their days."""
     senders = message["sender_hash"].drop_nulls().unique().implode()
     near = pl.col("sender_hash").is_in(senders) | pl.col("recipient_hash").is_in(senders)
@@ -85,7 +85,7 @@ def sender_behaviour(search: Search, message: pl.DataFrame) -> pl.DataFrame:
     return bypass.numbers_behaviour(bypass.count_contacts(rows), reference_table("ref.bypass_parameter"))
 
 
-def table_cells(search: Search, table: str, parts: pl.DataFrame) -> list[Cell]:
+def table_cells(search: LakeSearch, table: str, parts: pl.DataFrame) -> list[GoldCell]:
     """The cells of a table. parts: partial rows of the table, counted from the messages."""
     about = read_contract(table)
     merged = merge_parts(parts, table)
@@ -103,7 +103,7 @@ def table_cells(search: Search, table: str, parts: pl.DataFrame) -> list[Cell]:
         key = {name: row[name] for name in about.key}
         total = totals.get(tuple(key.values()), {})
         counts = {name: row[name] for name in measures if row[name]}
-        found.append(Cell(table, key, counts, {name: total[name] for name in measures if total}))
+        found.append(GoldCell(table, key, counts, {name: total[name] for name in measures if total}))
     return found
 
 
@@ -111,7 +111,7 @@ def is_count(kind: str) -> bool:
     return kind in ("bigint", "int")
 
 
-def lake_rows(search: Search, table: str, rows: pl.DataFrame) -> pl.DataFrame:
+def lake_rows(search: LakeSearch, table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """The lake's rows of a table on the days of these rows."""
     days = rows["period_date"]
     first, last = days.min(), days.max()
@@ -127,7 +127,7 @@ def group_others(rows: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
     return named.with_columns(sender_domain=domain.otherwise(pl.lit(OTHERS))).drop("is_there")
 
 
-def campaign_cells(search: Search, message: pl.DataFrame) -> list[Cell]:
+def campaign_cells(search: LakeSearch, message: pl.DataFrame) -> list[GoldCell]:
     """The cells of campaigns that list a signature of the messages."""
     signed = message.filter(pl.col("signature_hash").is_not_null())
     if signed.is_empty():
@@ -143,7 +143,7 @@ def campaign_cells(search: Search, message: pl.DataFrame) -> list[Cell]:
         )
         if count:
             key = {name: row[name] for name in about.key}
-            found.append(Cell(CAMPAIGN, key, {"copy_count": count}, {"copy_count": row["copy_count"]}))
+            found.append(GoldCell(CAMPAIGN, key, {"copy_count": count}, {"copy_count": row["copy_count"]}))
     return found
 
 
@@ -158,9 +158,9 @@ MONTHS = {
 }
 
 
-def month_cells(search: Search, cells: list[Cell]) -> list[Cell]:
+def month_cells(search: LakeSearch, cells: list[GoldCell]) -> list[GoldCell]:
     """The monthly cells that daily cells count in."""
-    found: dict[tuple[Any, ...], Cell] = {}
+    found: dict[tuple[Any, ...], GoldCell] = {}
     for table, daily in MONTHS.items():
         key_columns = read_contract(table).key
         measures = [
@@ -171,7 +171,7 @@ def month_cells(search: Search, cells: list[Cell]) -> list[Cell]:
         for cell in (each for each in cells if each.table == daily):
             key = cell.key | {"period_code": f"{cell.key['period_date']:%Y-%m}"}
             kept = {name: key[name] for name in key_columns if name in key}
-            one = found.setdefault((table, *kept.values()), Cell(table, kept, {}, {}))
+            one = found.setdefault((table, *kept.values()), GoldCell(table, kept, {}, {}))
             for name in measures:
                 if name in cell.counts:
                     one.counts[name] = one.counts.get(name, 0) + cell.counts[name]
@@ -183,5 +183,5 @@ def month_cells(search: Search, cells: list[Cell]) -> list[Cell]:
         where = pl.all_horizontal(pl.col(name).eq_missing(pl.lit(value)) for name, value in cell.key.items())
         rows = search.rows(cell.table, where).to_dicts()
         totals = {name: rows[0][name] for name in cell.counts} if rows else {}
-        with_totals.append(Cell(cell.table, cell.key, cell.counts, totals))
+        with_totals.append(GoldCell(cell.table, cell.key, cell.counts, totals))
     return with_totals

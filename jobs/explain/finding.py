@@ -9,7 +9,7 @@ import polars as pl
 from jobs.engine.lake import Lake
 from jobs.explain.assembled import silver_keys
 from jobs.explain.same_message import group_matches
-from jobs.explain.search import PLACE, TRANSMISSION, VERDICT, Asked, Match, Search, day_span
+from jobs.explain.search import PLACE, TRANSMISSION, VERDICT, Asked, LakeSearch, Match, day_span
 from jobs.formats.registry import KERNELS
 from jobs.settings.config import Observatory
 
@@ -18,7 +18,7 @@ def find_matches(lake: Lake, settings: Observatory, asked: Asked) -> list[Match]
     """All matches, the earliest first."""
     found: list[Match] = []
     for operator in asked.operators:
-        search = Search(lake, settings, operator, asked)
+        search = LakeSearch(lake, settings, operator, asked)
         silver = search.in_silver()
         bronze: dict[str, pl.DataFrame] = {}
         if all(frame.is_empty() for frame in silver.values()):
@@ -37,7 +37,7 @@ def is_asked(match: Match, asked: Asked) -> bool:
     )
 
 
-def silver_from_bronze(search: Search, bronze: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+def silver_from_bronze(search: LakeSearch, bronze: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """The rows of silver that bronze rows were assembled to.
 
     Most silver rows begin at the place of one of the bronze rows. If none does, the bronze rows are assembled

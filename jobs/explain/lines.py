@@ -13,9 +13,9 @@ import polars as pl
 from jobs.core.contracts import polars_schema
 from jobs.core.lines import rest_of_line
 from jobs.explain.assembled import PARTNERS, assembly_groups
-from jobs.explain.search import COMPLAINT, IDS, KNOWLEDGE, PLACE, TRANSMISSION, VERDICT, Match, Search
+from jobs.explain.search import COMPLAINT, IDS, KNOWLEDGE, PLACE, TRANSMISSION, VERDICT, LakeSearch, Match
 from jobs.formats.registry import KERNELS
-from jobs.ingest.manifest import Unreadable, open_landing, read_manifest
+from jobs.ingest.manifest import UnreadableManifest, open_landing, read_manifest
 from jobs.ingest.packed import open_landed
 from jobs.silver.hops import CLOCK_SLACK
 
@@ -25,7 +25,7 @@ Place = tuple[str, str, int]
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """A line of a log. file_name: when it was pulled. offset: the line's first byte in the decompressed file.
     text: None if landing no longer holds the line."""
 
@@ -44,7 +44,7 @@ class Records:
     groups: dict[str, pl.DataFrame]
 
 
-def find_records(search: Search, match: Match) -> Records:
+def find_records(search: LakeSearch, match: Match) -> Records:
     """The bronze rows that the silver rows of a match were assembled from."""
     tables = (TRANSMISSION, VERDICT, COMPLAINT, KNOWLEDGE)
     silver = [match.rows(table) for table in tables if match.rows(table).height]
@@ -135,7 +135,7 @@ def line_places(records: Mapping[str, pl.DataFrame]) -> list[Place]:
     return sorted(found)
 
 
-def read_lines(search: Search, places: Iterable[Place]) -> list[Line]:
+def read_lines(search: LakeSearch, places: Iterable[Place]) -> list[LogLine]:
     """The lines at these places."""
     fs, area = open_landing(search.lake.root)
     ledger = search.rows("bronze.file", pl.col("operator_id") == search.operator.id)
@@ -145,7 +145,7 @@ def read_lines(search: Search, places: Iterable[Place]) -> list[Line]:
     }
     paths: dict[tuple[str, str], str] = {}
     for source in {source for source, *_ in places}:
-        with contextlib.suppress(Unreadable):
+        with contextlib.suppress(UnreadableManifest):
             for landed in read_manifest(fs, f"{area}/{search.operator.id}/{source}"):
                 paths |= {(source, piece.piece_id): piece.path for piece in landed.pieces}
     found = []
@@ -159,7 +159,7 @@ def read_lines(search: Search, places: Iterable[Place]) -> list[Line]:
         name = piece["file_name"] if piece else "?"
         path = paths.get((source, piece["piece_id"])) if piece else None
         text = read_line(fs, path, offset - piece["offset"]) if piece and path else None
-        found.append(Line(source, stream, offset, name, text))
+        found.append(LogLine(source, stream, offset, name, text))
     return found
 
 

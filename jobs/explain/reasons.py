@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.explain.assembled import Decided
+from jobs.explain.assembled import DecidingRules
 from jobs.explain.search import COMPLAINT, KNOWLEDGE, MESSAGE, TRANSMISSION, VERDICT, Match
 from jobs.protect.rules import MeasureRule, TypeRule
 from jobs.protect.shapes import OTHER
@@ -33,7 +33,7 @@ class Reason:
     because: list[str]
 
 
-def list_reasons(match: Match, decisions: Mapping[str, Decided]) -> list[Reason]:
+def list_reasons(match: Match, decisions: Mapping[str, DecidingRules]) -> list[Reason]:
     """The reasons for each silver row of a match, the transmissions first."""
     found = []
     for row in match.rows(TRANSMISSION).to_dicts():
@@ -61,7 +61,7 @@ def describe_recipient(row: Mapping[str, Any]) -> str:
     return f"to {row['recipient_hash'][:SHORT]}{domain}"
 
 
-def explain_transmission(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
+def explain_transmission(row: Mapping[str, Any], decided: DecidingRules | None) -> list[str]:
     codes = " ".join(each for each in (row["reply_code"], row["dsn_code"]) if each)
     tries = f" after {row['try_count']} tries" if (row["try_count"] or 0) > 1 else ""
     said = [f"{row['outcome_code']} at stage {row['stage_code']}{f' ({codes})' if codes else ''}{tries}"]
@@ -78,7 +78,7 @@ def describe_direction(own_client: bool | None, own_recipient: bool | None) -> s
     return f"the client is {client}, the recipient is {recipient}"
 
 
-def explain_verdict(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
+def explain_verdict(row: Mapping[str, Any], decided: DecidingRules | None) -> list[str]:
     score = "" if row["score"] is None else f", score {row['score']:g}"
     needed = "" if row["required_score"] is None else f" of {row['required_score']:g}"
     action = f"action '{row['action_name']}'" if row["action_name"] else "no action logged"
@@ -91,7 +91,7 @@ def explain_complaint(row: Mapping[str, Any]) -> list[str]:
     return [f"{row['feedback_type_code']}, reported {row['reported_at']:%Y-%m-%d %H:%M}"]
 
 
-def describe_measure(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
+def describe_measure(row: Mapping[str, Any], decided: DecidingRules | None) -> list[str]:
     code = row["countermeasure_code"]
     if code is None:
         return []
@@ -101,7 +101,7 @@ def describe_measure(row: Mapping[str, Any], decided: Decided | None) -> list[st
     return [f"measure {code}, {purpose}{describe_rule(decided.measure if decided else None)}"]
 
 
-def describe_type(row: Mapping[str, Any], decided: Decided | None) -> list[str]:
+def describe_type(row: Mapping[str, Any], decided: DecidingRules | None) -> list[str]:
     code = row["spam_type_code"]
     if code is None:
         return []

@@ -15,8 +15,8 @@ from jobs.explain.search import (
     PLACE,
     TRANSMISSION,
     VERDICT,
+    LakeSearch,
     Match,
-    Search,
     day_span,
     with_message_hash,
 )
@@ -27,7 +27,7 @@ HOPS = 2
 
 
 def group_matches(
-    search: Search, silver: Mapping[str, pl.DataFrame], bronze: Mapping[str, pl.DataFrame]
+    search: LakeSearch, silver: Mapping[str, pl.DataFrame], bronze: Mapping[str, pl.DataFrame]
 ) -> list[Match]:
     """The matches that rows of silver tables belong to, each with its transmissions and messages.
 
@@ -66,7 +66,7 @@ def group_matches(
     return found + [Match(search.operator, {silver_table(part): part}) for part in alone]
 
 
-def read_messages(search: Search, sent: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
+def read_messages(search: LakeSearch, sent: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
     """The rows of silver.message of these transmissions."""
     hashes = with_message_hash(sent)["message_hash"].unique().implode()
     return search.rows(MESSAGE, pl.col("message_hash").is_in(hashes), days)
@@ -103,7 +103,9 @@ def split_by(rows: pl.DataFrame, *names: str) -> list[pl.DataFrame]:
     return rows.with_columns(_key=key).partition_by("_key", include_key=False, maintain_order=True)
 
 
-def judged_transmissions(search: Search, said: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
+def judged_transmissions(
+    search: LakeSearch, said: pl.DataFrame, days: tuple[dt.date, dt.date]
+) -> pl.DataFrame:
     """The transmissions that these verdicts judge."""
     named = pl.col("queue_id").is_in(said["queue_id"].drop_nulls().implode())
     named |= pl.col("message_id_hash").is_in(said["message_id_hash"].drop_nulls().implode())
@@ -119,7 +121,7 @@ def judged_transmissions(search: Search, said: pl.DataFrame, days: tuple[dt.date
     return pairs.select(sent.columns).unique("transmission_hash")
 
 
-def add_hops(search: Search, sent: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
+def add_hops(search: LakeSearch, sent: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
     """The transmissions with their earlier and later hops, and with all recipients of their queue files."""
     for _ in range(HOPS + 1):
         keys = pl.concat(sent[name] for name in ("queue_key", "next_queue_key", "previous_queue_key"))
@@ -171,7 +173,7 @@ def split_messages(sent: pl.DataFrame) -> list[pl.DataFrame]:
     ]
 
 
-def complete_match(search: Search, match: Match) -> Match:
+def complete_match(search: LakeSearch, match: Match) -> Match:
     """The match with the rows of all silver tables that belong to its transmissions."""
     sent = match.rows(TRANSMISSION)
     if sent.is_empty():

@@ -97,7 +97,7 @@ def time_column(frame: pl.DataFrame) -> str:
     return next(name for name in TIMES if name in frame.columns)
 
 
-class Search:
+class LakeSearch:
     """One operator's part of a lake, as the last finished run left it."""
 
     def __init__(self, lake: Lake, settings: Observatory, operator: Operator, asked: Asked) -> None:

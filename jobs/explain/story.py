@@ -12,8 +12,8 @@ import polars as pl
 
 from jobs.engine.lake import Lake
 from jobs.explain.assembled import find_decisions
-from jobs.explain.cells import Cell, find_cells
-from jobs.explain.lines import Line, find_records, line_places, read_lines
+from jobs.explain.cells import GoldCell, find_cells
+from jobs.explain.lines import LogLine, find_records, line_places, read_lines
 from jobs.explain.names import KEY_SHOWN
 from jobs.explain.reasons import Reason, list_reasons, why_not_counted
 from jobs.explain.same_message import complete_match
@@ -21,8 +21,8 @@ from jobs.explain.search import (
     MESSAGE,
     TRANSMISSION,
     Asked,
+    LakeSearch,
     Match,
-    Search,
 )
 from jobs.gold.units import UNITS
 from jobs.settings.config import Observatory
@@ -41,11 +41,11 @@ STATES = ("certainly spam under", "possibly spam under", "not spam under")
 @dataclass(frozen=True)
 class Story:
     match: Match
-    lines: list[Line]
+    lines: list[LogLine]
     bronze: dict[str, pl.DataFrame]
     reasons: list[Reason]
     not_counted: str | None
-    cells: list[Cell]
+    cells: list[GoldCell]
 
     @property
     def title(self) -> str:
@@ -100,7 +100,7 @@ class Story:
 
 
 def make_story(lake: Lake, settings: Observatory, asked: Asked, match: Match) -> Story:
-    search = Search(lake, settings, match.operator, asked)
+    search = LakeSearch(lake, settings, match.operator, asked)
     whole = complete_match(search, match)
     records = find_records(search, whole)
     lines = read_lines(search, line_places(records.rows))
@@ -108,7 +108,7 @@ def make_story(lake: Lake, settings: Observatory, asked: Asked, match: Match) ->
     return Story(whole, lines, records.rows, reasons, why_not_counted(whole), find_cells(search, whole))
 
 
-def format_counts(cell: Cell) -> Iterator[tuple[str, str]]:
+def format_counts(cell: GoldCell) -> Iterator[tuple[str, str]]:
     """The counts that a match adds to a cell, by unit or measure, each with the lake's total.
 
     Spam under a definition is left out: definitions() has it.

@@ -206,7 +206,7 @@ def seen_counts(names: list[str]) -> dict[str, pl.Expr]:
 
 
 @dataclass(frozen=True)
-class Part:
+class CorrectedPart:
     """An estimate of some units of one operator's month: spam; below and above it, the square of chance; and
     for each rate at its end, how far the estimate moves down and up."""
 
@@ -220,13 +220,13 @@ def sum_values(values: Iterable[pl.Expr]) -> pl.Expr:
     return reduce(add, values)
 
 
-def add_parts(*parts: Part) -> Part:
+def add_parts(*parts: CorrectedPart) -> CorrectedPart:
     below, above = (sum_values(part.chance[side] for part in parts) for side in (0, 1))
     moved = {name: distance for part in parts for name, distance in part.moved.items()}
-    return Part(sum_values(part.spam for part in parts), (below, above), moved)
+    return CorrectedPart(sum_values(part.spam for part in parts), (below, above), moved)
 
 
-def choose_part(condition: pl.Expr, one: Part, other: Part) -> Part:
+def choose_part(condition: pl.Expr, one: CorrectedPart, other: CorrectedPart) -> CorrectedPart:
     def chosen(first: pl.Expr, second: pl.Expr) -> pl.Expr:
         return pl.when(condition).then(first).otherwise(second)
 
@@ -236,7 +236,7 @@ def choose_part(condition: pl.Expr, one: Part, other: Part) -> Part:
         first, second = one.moved.get(name, none), other.moved.get(name, none)
         moved[name] = (chosen(first[0], second[0]), chosen(first[1], second[1]))
     below, above = (chosen(one.chance[side], other.chance[side]) for side in (0, 1))
-    return Part(chosen(one.spam, other.spam), (below, above), moved)
+    return CorrectedPart(chosen(one.spam, other.spam), (below, above), moved)
 
 
 def is_test() -> pl.Expr:
@@ -300,7 +300,7 @@ def month_population(*names: str) -> pl.Expr:
     return sum_values(pl.col(f"{name}_population") for name in names)
 
 
-def estimate_by_call(call: str, units: pl.Expr) -> Part:
+def estimate_by_call(call: str, units: pl.Expr) -> CorrectedPart:
     """By the share of spam in a call. Its variance by chance is the larger of those at the share and at its
     end: a share of zero in a sample need not be zero."""
     name = f"{call}_spam_share"
@@ -310,25 +310,27 @@ def estimate_by_call(call: str, units: pl.Expr) -> Part:
     below, above = (
         drawn * pl.max_horizontal(value * (1 - value), other * (1 - other)) for other in (low, high)
     )
-    return Part(units * value, (below, above), {call: (units * (value - low), units * (high - value))})
+    return CorrectedPart(
+        units * value, (below, above), {call: (units * (value - low), units * (high - value))}
+    )
 
 
-def estimate_by_audit(units: dict[str, pl.Expr]) -> Part:
+def estimate_by_audit(units: dict[str, pl.Expr]) -> CorrectedPart:
     """By sensitivity and specificity, which an audit has of what was flagged or passed."""
     alike = estimate_by_rates(units["flagged"], units["passed"], month_population("flagged", "passed"))
     return add_parts(alike, estimate_by_call("undecided", units["undecided"]))
 
 
-def estimate_by_test(units: dict[str, pl.Expr]) -> Part:
+def estimate_by_test(units: dict[str, pl.Expr]) -> CorrectedPart:
     """By sensitivity and specificity of a test: half of the undecided counts as flagged, as in the prevalence
     that a test gives (jobs/stats/prevalence_by_test.py), and in the interval all of it or none."""
     half = units["undecided"] / 2
     alike = estimate_by_rates(units["flagged"] + half, units["passed"] + half, month_population(*CALLS))
     away = divide_or_null(half, pl.col("sensitivity") + pl.col("specificity") - 1)
-    return add_parts(alike, Part(half * 0, (half * 0, half * 0), {"undecided": (away, away)}))
+    return add_parts(alike, CorrectedPart(half * 0, (half * 0, half * 0), {"undecided": (away, away)}))
 
 
-def estimate_by_rates(flagged: pl.Expr, passed: pl.Expr, whole: pl.Expr) -> Part:
+def estimate_by_rates(flagged: pl.Expr, passed: pl.Expr, whole: pl.Expr) -> CorrectedPart:
     """By sensitivity and specificity. A distance is how far the estimate moves if one of them is at its end:
     spam × (Se' - Se) / (Se' + Sp - 1), and the rest × (Sp' - Sp) / (Se + Sp' - 1). By chance, as many of this
     spam were caught, and of the rest flagged, as of so many drawn from the whole."""
@@ -354,7 +356,7 @@ def estimate_by_rates(flagged: pl.Expr, passed: pl.Expr, whole: pl.Expr) -> Part
         "caught": (by_caught("_high"), by_caught("_low")),
         "clean": (by_clean("_low"), by_clean("_high")),
     }
-    return Part(spam, (chance, chance), moved)
+    return CorrectedPart(spam, (chance, chance), moved)
 
 
 def call_counts(units: str, certain: str, possible: str) -> dict[str, pl.Expr]:

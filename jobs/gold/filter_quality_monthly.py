@@ -19,7 +19,7 @@ from jobs.core.contracts import rows_frame
 from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.core.sql import parse_expression
 from jobs.stats import prevalence
-from jobs.stats.prevalence import Figure, Stratum
+from jobs.stats.prevalence import IntervalEstimate, Stratum
 from jobs.stats.prevalence_by_test import correct_calls, correct_prevalence, estimate_rate
 
 TABLE = "gold.filter_quality_monthly"
@@ -209,7 +209,7 @@ def tested_quality(row: Row) -> Row:
     apparent = row["spam_certain"] / row["units"], row["spam_possible"] / row["units"]
     found, is_clipped = correct_prevalence(apparent, spam, ham, seed)
     wrong = estimate_rate(ham, seed, "ham")
-    passed = Figure(1 - wrong.value, 1 - wrong.high, 1 - wrong.low)
+    passed = IntervalEstimate(1 - wrong.value, 1 - wrong.high, 1 - wrong.low)
     made = {name: row[name] for name in (*CHANNEL, "units", "spam_certain", "spam_possible")}
     made |= {"stratum_code": ALL, "spam_type_code": ALL, "is_clipped": is_clipped}
     made |= {"quality_method_code": "rogan_gladen", "sampled_count": 0, "unsure_count": 0}
@@ -219,7 +219,7 @@ def tested_quality(row: Row) -> Row:
     return made | figure_columns("sensitivity", estimate_rate(spam, seed, "spam"))
 
 
-def figure_columns(name: str, figure: Figure | None) -> dict[str, Decimal]:
+def figure_columns(name: str, figure: IntervalEstimate | None) -> dict[str, Decimal]:
     """An estimate and its interval, as columns."""
     if figure is None:
         return {}

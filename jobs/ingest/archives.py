@@ -42,7 +42,7 @@ SPREADSHEET = {
 
 
 @dataclass(frozen=True)
-class Limits:
+class WorkbookLimits:
     """What a workbook may have: bytes when it is unpacked, XML elements in all of its parts, and cells from
     A1 to the last one of each sheet together."""
 
@@ -87,14 +87,14 @@ def end_of(data: bytes) -> int:
     return place if place + END_SIZE <= len(data) else -1
 
 
-def check_workbook(data: bytes, limits: Limits) -> list[str]:
+def check_workbook(data: bytes, limits: WorkbookLimits) -> list[str]:
     """The names of a workbook's parts. Raises TooLarge or Damaged; makes no cell."""
     archive = open_archive(data)
     try:
         parts = archive.infolist()
         if sum(part.file_size for part in parts) > limits.bytes:
             raise TooLarge
-        count = Count(limits)
+        count = WorkbookSize(limits)
         for part in parts:
             if part.filename.lower().endswith((".xml", ".rels")):
                 count.read(read_chunks(archive, part))
@@ -112,10 +112,10 @@ def read_chunks(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[byt
             yield data
 
 
-class Count:
+class WorkbookSize:
     """Elements and cells of a workbook's parts so far."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: WorkbookLimits) -> None:
         self.limits = limits
         self.elements = self.cells = 0
         self.row = self.column = 0

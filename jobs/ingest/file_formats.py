@@ -17,7 +17,7 @@ from jobs.formats.registry import (
     recognise_format,
 )
 from jobs.formats.shared.sampling import ANY_SOURCE
-from jobs.settings.operator import Source
+from jobs.settings.operator import SourceSettings
 
 # So many files of a source that do not look like its format are held against all others.
 MOST_UNLIKE = 10
@@ -60,7 +60,7 @@ class OtherLog(LeftOut):
         )
 
 
-def format_of(source: Source, head: bytes) -> str:
+def format_of(source: SourceSettings, head: bytes) -> str:
     """The format that the source names, or the one that recognises the file."""
     if source.format != "auto":
         return source.format
@@ -100,7 +100,7 @@ class Notes:
     unlike: how many do not look like the format that the source names. is_noted: whether a note says so.
     """
 
-    source: Source
+    source: SourceSettings
     texts: list[str] = field(default_factory=list)
     unlike: int = 0
     is_noted: bool = False

@@ -103,7 +103,7 @@ class Seen:
         return dt.datetime.fromisoformat(self.written_at) if self.written_at else None
 
 
-class Unreadable(ObservatoryError):
+class UnreadableManifest(ObservatoryError):
     """A manifest that is no manifest."""
 
 
@@ -131,7 +131,7 @@ def read_manifest(fs: Any, folder: str, name: str = MANIFEST) -> list[Stream]:
             for stream in json.loads(text)["streams"]
         ]
     except (ValueError, KeyError, TypeError):
-        raise Unreadable(
+        raise UnreadableManifest(
             f"{folder}/{name} cannot be read: it was cut or changed. `observatory pull` makes it again"
             " from what was landed"
         ) from None
@@ -278,7 +278,7 @@ class Alike:
             yield self._read[name][1]
 
 
-class Known:
+class KnownStreams:
     """The streams of one source, found by what a file holds.
 
     is_document: whether the files of a format are documents.

@@ -44,10 +44,10 @@ from jobs.ingest.file_formats import (
 )
 from jobs.ingest.manifest import (
     Files,
-    Known,
+    KnownStreams,
     Piece,
     Stream,
-    Unreadable,
+    UnreadableManifest,
     Waiting,
     has_manifest,
     open_landing,
@@ -58,7 +58,7 @@ from jobs.ingest.manifest import (
 from jobs.ingest.packed import ENDING, open_packer
 from jobs.ingest.remote import RemoteFile, skip_landed
 from jobs.ingest.source_files import (
-    Times,
+    FileTimes,
     bound_times,
     classify_problem,
     is_closed,
@@ -69,7 +69,7 @@ from jobs.ingest.source_files import (
     written_times,
 )
 from jobs.ingest.streams import SAMPLE, find_stream
-from jobs.settings.operator import Operator, Source
+from jobs.settings.operator import Operator, SourceSettings
 
 # A last line without its end that stayed the same for so long is read: it is so at the second daily pull.
 IDLE = dt.timedelta(hours=20)
@@ -86,10 +86,10 @@ class Pulled:
     notes: list[str] = field(default_factory=list, compare=False)
 
 
-def streams_of(fs: Any, folder: str, root: str, operator_id: str, source: Source) -> list[Stream]:
+def streams_of(fs: Any, folder: str, root: str, operator_id: str, source: SourceSettings) -> list[Stream]:
     """The streams of a source by its manifest; where that is lost or cannot be read, by what was landed."""
     if has_manifest(fs, folder):
-        with contextlib.suppress(Unreadable):
+        with contextlib.suppress(UnreadableManifest):
             return read_manifest(fs, folder)
         fs.mv(f"{folder}/manifest.json", f"{folder}/manifest.json.unreadable")
     # Polars and the lake take a moment to import, and are needed where there is no manifest alone.
@@ -98,7 +98,9 @@ def streams_of(fs: Any, folder: str, root: str, operator_id: str, source: Source
     return rebuild_manifest(fs, folder, root, operator_id, source.id, newest_line)
 
 
-def adopt_orphans(fs: Any, folder: str, source: Source, known: Known, now: dt.datetime) -> list[Piece]:
+def adopt_orphans(
+    fs: Any, folder: str, source: SourceSettings, known: KnownStreams, now: dt.datetime
+) -> list[Piece]:
     """The pieces that were landed before a manifest was lost, were never read, and that no file of the source
     holds any more."""
     if not fs.glob(f"{folder}/*.orphan"):
@@ -112,7 +114,7 @@ def adopt_orphans(fs: Any, folder: str, source: Source, known: Known, now: dt.da
         # The digest of a stream whose beginning was removed cannot go on without its log.
         if offset == 0 or (stream and stream.removed and stream.bytes == offset):
             end = LastLine(None, now, is_closed=True)
-            times = Times(now, now, now)
+            times = FileTimes(now, now, now)
             try:
                 piece, _ = pull_file(fs, folder, fs, orphan.path, times, source, known, end, Notes(source))
             except (UnknownFormat, LeftOut):
@@ -145,7 +147,9 @@ def pull_operator(operator: Operator, root: str, now: dt.datetime) -> Pulled:
     return pulled
 
 
-def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime, pulled: Pulled) -> None:
+def pull_source(
+    operator: Operator, source: SourceSettings, root: str, now: dt.datetime, pulled: Pulled
+) -> None:
     fs, area = open_landing(root)
     folder = f"{area}/{operator.id}/{source.id}"
     fs.makedirs(folder, exist_ok=True)
@@ -157,7 +161,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         return
     remove_unfinished(fs, folder)
     try:
-        known = Known(streams_of(fs, folder, root, operator.id, source), DOCUMENTS.__contains__)
+        known = KnownStreams(streams_of(fs, folder, root, operator.id, source), DOCUMENTS.__contains__)
     except LandingLost as error:
         pulled.problems.append(f"{where}: {error}")
         return
@@ -171,7 +175,7 @@ def pull_source(operator: Operator, source: Source, root: str, now: dt.datetime,
         if name in unchanged:
             continue
         try:
-            times = Times(newest.get(name, now), written.get(name, now), now)
+            times = FileTimes(newest.get(name, now), written.get(name, now), now)
             end = LastLine(before.waiting.get(name), now, source.whole or is_closed(name))
             piece, damage = pull_file(fs, folder, source_fs, name, times, source, known, end, notes)
         except LeftOut as error:
@@ -249,9 +253,9 @@ def pull_file(
     folder: str,
     source_fs: Any,
     name: str,
-    times: Times,
-    source: Source,
-    known: Known,
+    times: FileTimes,
+    source: SourceSettings,
+    known: KnownStreams,
     end: LastLine,
     notes: Notes,
 ) -> tuple[Piece | None, str | SourceLost | None]:
@@ -356,7 +360,7 @@ def land_document(
     name: str,
     raw: IO[bytes],
     kind: str,
-    known: Known,
+    known: KnownStreams,
     now: dt.datetime,
 ) -> Piece | None:
     """Land a file of documents as it came, or nothing when it is empty or its bytes are landed already.

@@ -24,7 +24,7 @@ from jobs.formats import PARSED, Document, FilesDiffer, Source
 from jobs.formats.format import Format, LineFormat
 from jobs.ingest import clock, future
 from jobs.ingest.packed import open_landed
-from jobs.ingest.together import SMALL, Place, lines_of, small_together
+from jobs.ingest.together import SMALL, RowPlace, lines_of, small_together
 
 PART = 16 << 20
 KEPT_OF_LINE = 4096
@@ -181,10 +181,10 @@ def read_blocks(fs: Any, part: Range) -> Iterator[tuple[bytes, int]]:
 
 def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> Parsed:
     """What the format's kernel, and then its companions, made of one block of a range's lines."""
-    return parse_lines(lines, Place([part], [0], [0]), name, ingest_id)
+    return parse_lines(lines, RowPlace([part], [0], [0]), name, ingest_id)
 
 
-def parse_lines(lines: pl.DataFrame, place: Place, name: str, ingest_id: str) -> Parsed:
+def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str) -> Parsed:
     """The same of a block of lines wherever they stand. Raises FilesDiffer for lines of several files that
     must be read file by file."""
     from jobs.formats.registry import COMPANIONS, FORMATS, hosts_of
@@ -237,7 +237,9 @@ def parse_lines(lines: pl.DataFrame, place: Place, name: str, ingest_id: str) ->
     return account_rows(rows, place.placed(quarantined), counts, place, ingest_id)
 
 
-def set_apart(codes: pl.DataFrame, records: pl.DataFrame, place: Place) -> tuple[pl.DataFrame, pl.DataFrame]:
+def set_apart(
+    codes: pl.DataFrame, records: pl.DataFrame, place: RowPlace
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """codes and records with the records from the future quarantined. Raises FilesDiffer where lines of
     several files are after the earliest of the times that each of them has for that."""
     codes, kept = future.set_apart(codes, records, place.source)
@@ -304,7 +306,7 @@ def of_documents(read: list[tuple[Range, list[Document]]], name: str, ingest_id:
     from jobs.formats.shared.documents import frame_of as rows_of
 
     kernel = DOCUMENTS[name]
-    place = Place([part for part, _ in read], [0] * len(read), [0] * len(read))
+    place = RowPlace([part for part, _ in read], [0] * len(read), [0] * len(read))
     told = pl.concat(
         rows_of(enumerate(documents), part.source, kernel.bronze).with_columns(part=pl.lit(number, pl.Int64))
         for number, (part, documents) in enumerate(read)
@@ -326,7 +328,7 @@ def of_documents(read: list[tuple[Range, list[Document]]], name: str, ingest_id:
     return account_rows(rows, refused, counts, place, ingest_id)
 
 
-def bronze_rows(kernel: Format, records: pl.DataFrame, place: Place, ingest_id: str) -> pl.DataFrame:
+def bronze_rows(kernel: Format, records: pl.DataFrame, place: RowPlace, ingest_id: str) -> pl.DataFrame:
     """The rows of bronze.<format> that records make, of each file by itself; with `part`, its number."""
     # Rows of two operators are never joined: here each file has an operator of its own.
     several = len(place.parts) > 1
@@ -345,7 +347,7 @@ def account_rows(
     rows: dict[str, pl.DataFrame],
     refused: pl.DataFrame,
     counts: Mapping[str, np.ndarray],
-    place: Place,
+    place: RowPlace,
     ingest_id: str,
 ) -> Parsed:
     """Rows and quarantine, with what the ledger must know of them.

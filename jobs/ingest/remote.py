@@ -17,7 +17,7 @@ import fsspec
 
 from jobs.core.errors import ObservatoryError
 from jobs.ingest.chunks import SourceLost
-from jobs.ingest.manifest import Known, Stream, landed_bytes
+from jobs.ingest.manifest import KnownStreams, Stream, landed_bytes
 from jobs.ingest.packed import open_landed
 from jobs.settings.access import S3, SFTP, Access
 
@@ -213,7 +213,7 @@ class lost_connection:  # noqa: N801
             raise SourceLost(f"{type(error).__name__}: {error}") from error
 
 
-def skip_landed(file: RemoteFile, fs: Any, known: Known) -> None:
+def skip_landed(file: RemoteFile, fs: Any, known: KnownStreams) -> None:
     """Let a file that grew be read from landing as far as a stream holds it.
 
     A stream is the file's beginning if its first and last 64 KiB are the file's. One of which retention

@@ -30,7 +30,7 @@ from jobs.ingest.remote import (
     version_of,
     written_at,
 )
-from jobs.settings.operator import Source
+from jobs.settings.operator import SourceSettings
 
 # No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.
 OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
@@ -50,7 +50,7 @@ class Listed:
     problems: list[str]
     shown: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def seen(self, name: str, source: Source, written: dt.datetime | None) -> Seen | None:
+    def seen(self, name: str, source: SourceSettings, written: dt.datetime | None) -> Seen | None:
         """How a file is shown; None on this machine, and where a listing says too little."""
         info = self.shown.get(name)
         if info is None or info.get("size") is None or version_of(info) is None:
@@ -58,7 +58,7 @@ class Listed:
         at = written.isoformat() if written else None
         return Seen(int(info["size"]), str(version_of(info)), source.format, at)
 
-    def unchanged(self, before: Files, source: Source) -> dict[str, Seen]:
+    def unchanged(self, before: Files, source: SourceSettings) -> dict[str, Seen]:
         """The files that are shown as at the last pull, which read all of them: no line waits there."""
         found = {}
         for name in self.shown:
@@ -77,7 +77,7 @@ class Listed:
         return {name: at for name, at in found.items() if at is not None and at >= OLDEST}
 
 
-def list_files(source: Source, was_there: bool) -> Listed:
+def list_files(source: SourceSettings, was_there: bool) -> Listed:
     """The files that a source's url matches. was_there: an earlier pull found some, so that they are away
     now."""
     url = source.url
@@ -200,7 +200,7 @@ def no_file(fs: Any, name: str) -> str | None:
 
 
 @dataclass(frozen=True)
-class Times:
+class FileTimes:
     """When a file was written, UTC, the bound that it and its rotations set for its lines, and when it is
     pulled."""
 

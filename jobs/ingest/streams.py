@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from typing import IO, Any
 
 from jobs.ingest.chunks import Chunks
-from jobs.ingest.manifest import Digest, Known, Stream, landed_bytes
+from jobs.ingest.manifest import Digest, KnownStreams, Stream, landed_bytes
 
 SAMPLE = 64 << 10
 
 
-def find_stream(fs: Any, known: Known, raw: IO[bytes], head: bytes) -> tuple[Stream | None, Chunks, Digest]:
+def find_stream(
+    fs: Any, known: KnownStreams, raw: IO[bytes], head: bytes
+) -> tuple[Stream | None, Chunks, Digest]:
     """The longest stream that the file continues, or that already holds all of the file.
 
     Also the file read up to there, and the digest of what was read. All is read from the one open file: by

@@ -54,7 +54,7 @@ def is_near(one: Range, other: Range) -> bool:
 
 
 @dataclass(frozen=True)
-class Place:
+class RowPlace:
     """Where rows of a block stand: in one range, or in ranges of several files, one after another.
 
     begins: the offset that the first line of each has in the block. starts: that which it has in its stream.
@@ -109,16 +109,16 @@ class Place:
         )
 
 
-def lines_of(blocks: list[Block]) -> tuple[pl.DataFrame, Place]:
+def lines_of(blocks: list[Block]) -> tuple[pl.DataFrame, RowPlace]:
     """The lines of blocks, one after another, and where they stand. Lines of several have `piece`, too: which
     of the blocks each is of."""
     parts, data, starts = (list(each) for each in zip(*blocks, strict=True))
     frames = [frame_lines(block, start) for block, start in zip(data, starts, strict=True)]
     if len(frames) == 1:
-        return frames[0], Place(parts, starts, starts)
+        return frames[0], RowPlace(parts, starts, starts)
     begins = [0, *itertools.accumulate(map(len, data))][:-1]
     moved = [
         frame.with_columns(pl.col("offset") + (begin - start), piece=pl.lit(number, pl.Int64))
         for number, (frame, begin, start) in enumerate(zip(frames, begins, starts, strict=True))
     ]
-    return pl.concat(moved, rechunk=True), Place(parts, begins, starts)
+    return pl.concat(moved, rechunk=True), RowPlace(parts, begins, starts)

@@ -22,7 +22,7 @@ POINTS = 31  # up to so many days each is marked
 
 
 @dataclass(frozen=True)
-class Line:
+class ChartLine:
     """A line: its column, and the label at its last day. label_at: the label's height, as a value."""
 
     column: str
@@ -39,7 +39,7 @@ class Axis:
     unit: str = ""
 
 
-def draw_lines(days: pl.DataFrame, lines: Sequence[Line], axis: Axis, title: str) -> Markup:
+def draw_lines(days: pl.DataFrame, lines: Sequence[ChartLine], axis: Axis, title: str) -> Markup:
     """Lines over days, with a band between the columns `low` and `high`.
 
     days: a row for each day, period_date and columns of numbers; null where there is no value, so that no
@@ -106,7 +106,7 @@ def band_layer(values: list[dict[str, Any]], axis: Axis) -> alt.Chart:
     return alt.Chart(chart_data(values)).mark_area(color=BAND).encode(x=x, y=y, y2="high:Q")
 
 
-def line_layers(values: list[dict[str, Any]], line: Line, axis: Axis, count: int) -> list[alt.Chart]:
+def line_layers(values: list[dict[str, Any]], line: ChartLine, axis: Axis, count: int) -> list[alt.Chart]:
     """A line, and a point for each of its days if they are few."""
     x, y = chart_axes(axis, line.column)
     base = alt.Chart(chart_data(values)).encode(x=x, y=y)
@@ -126,7 +126,7 @@ def gap_layers(values: list[dict[str, Any]], column: str, axis: Axis) -> list[al
     return [line.encode(x=x, y=y)]
 
 
-def label_layers(lines: Sequence[Line], day: dt.date, axis: Axis) -> list[alt.Chart]:
+def label_layers(lines: Sequence[ChartLine], day: dt.date, axis: Axis) -> list[alt.Chart]:
     """Text at the lines' ends, moved apart where two would overlap."""
     gap = APART / HEIGHT * axis.top
     ordered = sorted(lines, key=lambda line: -line.label_at)

@@ -34,7 +34,7 @@ NOTE = (
 
 
 @dataclass(frozen=True)
-class Place:
+class MapCountry:
     """A country on the map: its name, its middle in degrees, and its spam."""
 
     name: str
@@ -84,7 +84,7 @@ def to_pixels(latitude: float, longitude: float, width: float, size: float = 0) 
     return min(max(x, size + 1), width - size - 1), min(max(y, size + 1), height - size - 1)
 
 
-def draw_map(places: list[Place], title: str, width: int, labels: int) -> Markup:
+def draw_map(places: list[MapCountry], title: str, width: int, labels: int) -> Markup:
     """The map as SVG. labels: how many of the largest places are named, where there is room."""
     pitch = width / len(load_land()[0])
     height = len(load_land()) * pitch
@@ -116,7 +116,7 @@ def draw_map(places: list[Place], title: str, width: int, labels: int) -> Markup
     return Markup(f'{head} aria-label={quoteattr(title)} font-size="13">' + "".join(body) + "</svg>")
 
 
-def place_names(sizes: list[tuple[Place, float]], width: float, labels: int, taken: Box) -> list[str]:
+def place_names(sizes: list[tuple[MapCountry, float]], width: float, labels: int, taken: Box) -> list[str]:
     """Names beside the largest circles: on the right, the left, above or below, where nothing is yet."""
     circles = []
     for place, size in sizes:

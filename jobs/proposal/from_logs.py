@@ -22,12 +22,12 @@ from jobs.formats.registry import KERNELS, REQUESTS
 from jobs.proposal.domains import Domains, find_domains
 from jobs.protect.location import country_of_numbers
 from jobs.silver.pipeline import count_once
-from jobs.sniff.clocks import Times, clocks_of, times_of
-from jobs.sniff.files import Log, Problem, logs_of
+from jobs.sniff.clocks import IdTimes, clocks_of, times_of
+from jobs.sniff.files import FileProblem, Log, logs_of
 from jobs.sniff.proposal import source_id
 from jobs.sniff.recognising import Recognised, separate_files
 from jobs.sniff.silver import NETWORKS
-from jobs.sniff.survey import Answer, survey_log
+from jobs.sniff.survey import LogSurvey, survey_log
 
 # Bytes that are read of each log, and seconds for all logs together.
 SAMPLE_BYTES = 8 << 20
@@ -79,8 +79,8 @@ class Proposal:
     has_mail: bool = False
     has_numbers: bool = False
     unknown: list[tuple[Log, list[Recognised]]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    times: list[Times] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
+    times: list[IdTimes] = field(default_factory=list)
 
     @property
     def currency(self) -> str:
@@ -95,7 +95,7 @@ def propose_from_logs(arguments: list[str]) -> Proposal:
     known: list[tuple[Log, list[Recognised]]] = []
     for log in logs:
         if log.url == "-" or any(file.kept is not None for file in log.files):
-            found.problems.append(Problem(log.name, "a pipe can be read only once. Name files"))
+            found.problems.append(FileProblem(log.name, "a pipe can be read only once. Name files"))
             continue
         parts, wrong = separate_files(log)
         known += parts
@@ -122,7 +122,7 @@ def add_known(found: Proposal, log: Log, recognised: list[Recognised]) -> None:
         conclude_proposal(found, numbers)
 
 
-def sample_log(log: Log, recognised: list[Recognised], until: float) -> Answer:
+def sample_log(log: Log, recognised: list[Recognised], until: float) -> LogSurvey:
     """The answer of a sample of the log, without totals."""
     found = survey_log(log, recognised, until, has_totals=False)
     answer = next(found)
@@ -132,7 +132,7 @@ def sample_log(log: Log, recognised: list[Recognised], until: float) -> Answer:
     return answer
 
 
-def add_answer(found: Proposal, answer: Answer, numbers: list[pl.Series]) -> None:
+def add_answer(found: Proposal, answer: LogSurvey, numbers: list[pl.Series]) -> None:
     """Add the source, domains, links and numbers of one log."""
     assert answer.format is not None
     zone = answer.zone
@@ -188,7 +188,7 @@ def set_clocks(found: Proposal) -> None:
             source.clock_offset, source.clock_by = clock.clock_offset, clock.told
         elif clock.is_wrong:
             told = f"its times jump, {clock.told}: no one setting mends that"
-            found.problems.append(Problem(source.url, told))
+            found.problems.append(FileProblem(source.url, told))
         elif clock.is_sure:
             source.zone_by = source.zone_by or clock.told
 

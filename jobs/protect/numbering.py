@@ -29,7 +29,7 @@ ABROAD = rf"([1-9][0-9]{{{SHORTEST_NUMBER - 1},}})$"
 
 
 @dataclass(frozen=True)
-class Plan:
+class NumberingPlan:
     """How numbers are written inside a country.
 
     code: its country code. prefixes: what is dialled there before another country's code, the longest first.
@@ -48,7 +48,7 @@ class Plan:
 
 
 @cache
-def numbering_plan(country: str) -> Plan | None:
+def numbering_plan(country: str) -> NumberingPlan | None:
     """The plan of a country, ISO 3166-1 alpha-3; None for one without numbers, such as an empty island."""
     regions = {iso3: iso2 for iso2, iso3 in iso3_codes().items()}
     about = phonenumbers.PhoneMetadata.metadata_for_region(regions.get(country, ""), None)
@@ -58,7 +58,7 @@ def numbering_plan(country: str) -> Plan | None:
     # Where a caller chooses a carrier, too, digits do not show the prefix.
     own = (about.preferred_international_prefix or about.international_prefix or "").replace("~", "")
     prefixes = {own, INTERNATIONAL_PREFIX} if own.isdigit() else {INTERNATIONAL_PREFIX}
-    return Plan(
+    return NumberingPlan(
         str(about.country_code),
         tuple(sorted(prefixes, key=len, reverse=True)),
         about.national_prefix,
@@ -148,14 +148,14 @@ def codes_before_trunk() -> str:
     return "|".join(found)
 
 
-def may_be_short(text: pl.Expr, digits: pl.Expr, plan: Plan | None, is_national: bool) -> pl.Expr:
+def may_be_short(text: pl.Expr, digits: pl.Expr, plan: NumberingPlan | None, is_national: bool) -> pl.Expr:
     """Whether fewer than SHORTEST_NUMBER digits may be a national number: no short code is."""
     if plan is None or not plan.is_short or not is_national:
         return pl.lit(False)
     return ~text.str.starts_with("+") & ~digits.str.contains(f"^{plan.short_codes}$")
 
 
-def possible_numbers(digits: pl.Expr, plan: Plan | None, is_national: bool) -> list[pl.Expr]:
+def possible_numbers(digits: pl.Expr, plan: NumberingPlan | None, is_national: bool) -> list[pl.Expr]:
     """What digits without + may be, the likeliest first; each null where they are not that."""
     if plan is None:
         return [digits.str.extract(rf"^{INTERNATIONAL_PREFIX}{ABROAD}")]

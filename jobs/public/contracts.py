@@ -62,7 +62,7 @@ NEVER = (
 
 
 @dataclass(frozen=True)
-class Column:
+class PublicColumn:
     """A published column. way: how it is made coarse, one of WAYS, '' as it is; by: the way's argument."""
 
     field: Field
@@ -94,7 +94,7 @@ class PublicContract:
     description: str
     source: str
     rows: str
-    columns: tuple[Column, ...]
+    columns: tuple[PublicColumn, ...]
     arguments: Mapping[str, str]
     beside: str | None = None
     protect: Protect | None = None
@@ -178,7 +178,7 @@ def protect_of(raw: Mapping[str, Any]) -> Protect:
     return Protect(shape=shape, **others)
 
 
-def parse_column(name: str, about: dict[str, Any], file_name: str) -> Column:
+def parse_column(name: str, about: dict[str, Any], file_name: str) -> PublicColumn:
     """A column of a contract."""
     role = about.pop("role", None)
     ways = list(about.items())
@@ -200,4 +200,4 @@ def parse_column(name: str, about: dict[str, Any], file_name: str) -> Column:
     codelist = read_fields()[name].codelist
     if way == "always" and (codelist is None or str(by) not in list_codes(codelist)):
         raise ObservatoryError(f"{file_name}: '{by}' is no code of {name}")
-    return Column(read_fields()[name], role, way, str(by))
+    return PublicColumn(read_fields()[name], role, way, str(by))

@@ -1,6 +1,6 @@
 """The gate: which rows leave. Nothing else makes public tables.
 
-protect_tables() decides by the primary rules, lets earlier figures stand where fewer than three holdings
+make_public_tables() decides by the primary rules, lets earlier figures stand where fewer than three holdings
 changed, and asks the attacker. Where that finds a contribution, the country with the fewest units among the
 figures that reveal it is dropped, and the attacker is asked again. If only areas reveal it, nothing leaves.
 """
@@ -77,7 +77,7 @@ class Unprotectable(ObservatoryError):
         self.held, self.found = held, found
 
 
-def protect_tables(
+def make_public_tables(
     basis: Basis,
     earlier: Sequence[Released],
     periods: Sequence[str],

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from jobs.attack.coefficients import World
-from jobs.attack.known import ESTIMATE, PUBLISHED, SILENT_PCT, Known
+from jobs.attack.known import ESTIMATE, PUBLISHED, SILENT_PCT, KnownRelease
 from jobs.core.contracts import list_codes
 from jobs.core.series import Shape
 from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released, name_cells
@@ -19,10 +19,10 @@ def shape_of(about: PublicContract) -> Shape:
     return about.protect.shape
 
 
-def known_release(basis: Basis, published_rows: pl.DataFrame) -> Known:
+def known_release(basis: Basis, published_rows: pl.DataFrame) -> KnownRelease:
     frame, denominator, country, country_group = (basis.tables[name] for name in WORLD)
     world = World(frame, denominator, country, country_group)
-    return Known(basis.release, world, basis.tables[CONTRIBUTION], published_rows)
+    return KnownRelease(basis.release, world, basis.tables[CONTRIBUTION], published_rows)
 
 
 def of_release(each: Released, guarded: Mapping[str, PublicContract]) -> pl.DataFrame:

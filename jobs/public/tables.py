@@ -7,7 +7,7 @@ import polars as pl
 from jobs.core.areas import COUNTRY
 from jobs.core.contracts import list_codes, polars_type
 from jobs.disclosure.coarse import class_of, on_grid, round_significant, unclamped_low
-from jobs.public.contracts import CLASSES, Column, PublicContract
+from jobs.public.contracts import CLASSES, PublicColumn, PublicContract
 
 LOW, ESTIMATE, HIGH = "estimate_low", "estimate", "estimate_high"
 
@@ -31,7 +31,7 @@ def lower_end(kind: str, low: float | None, estimate: float, high: float | None)
     return min(free, low) if kind == COUNTRY else free
 
 
-def coarsen_column(rows: pl.DataFrame, column: Column) -> pl.Series:
+def coarsen_column(rows: pl.DataFrame, column: PublicColumn) -> pl.Series:
     """A column of public rows. Raises for a column that the rows lack."""
     name, kind = column.field.name, polars_type(column.field.type)
     if column.way == "always":

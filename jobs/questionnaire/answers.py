@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from jobs.questionnaire.definition import WITHOUT_ANSWER, Question, load_definition
-from jobs.questionnaire.filing import Cell, Fault, Line
+from jobs.questionnaire.filing import Fault, FormCell, FormLine
 from jobs.questionnaire.number_formats import number_in_format
-from jobs.questionnaire.numbers import Number, Problem, format_number, read_number
+from jobs.questionnaire.numbers import Number, NumberProblem, format_number, read_number
 from jobs.questionnaire.texts import (
     codes_by_label,
     fold_words,
@@ -56,10 +56,10 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Reading:
+class AnswerReading:
     """An answer that was not read exactly as written, to show to the respondent. key: of group `reading`."""
 
-    line: Line
+    line: FormLine
     key: str
     read: str
 
@@ -75,11 +75,11 @@ class Asker:
 
 
 def read_answer(
-    line: Line, question: Question, asker: Asker
-) -> tuple[Answer | None, list[Fault], list[Reading]]:
+    line: FormLine, question: Question, asker: Asker
+) -> tuple[Answer | None, list[Fault], list[AnswerReading]]:
     """The answer of a line (None if it is empty or wrong), its faults, and notes on how it was read."""
     faults: list[Fault] = []
-    readings: list[Reading] = []
+    readings: list[AnswerReading] = []
     answer, status_cell = line.cells.get("answer"), line.cells.get("status")
     note = read_note(line, faults)
     waiver = read_waiver(line, question, asker, faults)
@@ -94,7 +94,7 @@ def read_answer(
     unavailable = read_unavailable(answer)
     if unavailable:
         if status is None:
-            readings.append(Reading(line, "status", status_label(asker, unavailable)))
+            readings.append(AnswerReading(line, "status", status_label(asker, unavailable)))
         kept = status if status in WITHOUT_ANSWER else unavailable
         return Answer(line.indicator, status=kept, waiver=waiver, note=note), faults, readings
     if status in WITHOUT_ANSWER:
@@ -103,12 +103,12 @@ def read_answer(
         )
         return None, faults, readings
     read = read_cell(answer, question, asker)
-    if isinstance(read, Problem):
+    if isinstance(read, NumberProblem):
         faults.append(cell_fault(line, read.key, "answer", **read.values))
         return None, faults, readings
     if isinstance(read, Number):
         if not read.is_plain:
-            readings.append(Reading(line, "number", format_number(read.value)))
+            readings.append(AnswerReading(line, "number", format_number(read.value)))
         given = {"value": read.value}
     else:
         given = {"text" if question.kind in ("text", "date") else "code": read}  # type: ignore[dict-item]
@@ -119,7 +119,7 @@ def read_answer(
     )
 
 
-def cell_fault(line: Line, key: str, column: str, **values: object) -> Fault:
+def cell_fault(line: FormLine, key: str, column: str, **values: object) -> Fault:
     cell = line.cells.get(column) or next(iter(line.cells.values()))
     return Fault(cell.place, line.indicator, cell.written, "message", key, values)
 
@@ -128,7 +128,7 @@ def status_label(asker: Asker, status: str) -> str:
     return translate_key(asker.language, "status", status)
 
 
-def read_unavailable(cell: Cell) -> str | None:
+def read_unavailable(cell: FormCell) -> str | None:
     """NA or NP if the cell only says that there is no answer; else None."""
     if not isinstance(cell.value, str) or cell.is_formula:
         return None
@@ -155,7 +155,7 @@ def is_ip_address(word: str) -> bool:
         return False
 
 
-def read_note(line: Line, faults: list[Fault]) -> str | None:
+def read_note(line: FormLine, faults: list[Fault]) -> str | None:
     cell = line.cells.get("note")
     if cell is None or cell.is_empty:
         return None
@@ -173,7 +173,7 @@ def escape_formula(words: str) -> str:
     return f"'{words}" if words.startswith(FORMULA_STARTS) else words
 
 
-def read_waiver(line: Line, question: Question, asker: Asker, faults: list[Fault]) -> str | None:
+def read_waiver(line: FormLine, question: Question, asker: Asker, faults: list[Fault]) -> str | None:
     cell = line.cells.get("waiver")
     if cell is None or cell.is_empty or fold_words(str(cell.value)) in NOT_AVAILABLE:
         return None
@@ -184,7 +184,12 @@ def read_waiver(line: Line, question: Question, asker: Asker, faults: list[Fault
 
 
 def read_choice(
-    cell: Cell | None, codelist: str, line: Line, asker: Asker, faults: list[Fault], column: str = "status"
+    cell: FormCell | None,
+    codelist: str,
+    line: FormLine,
+    asker: Asker,
+    faults: list[Fault],
+    column: str = "status",
 ) -> str | None:
     """The code of a list that a cell holds, as a code or as a label."""
     if cell is None or cell.is_empty:
@@ -202,12 +207,12 @@ def read_choice(
     return code
 
 
-def read_cell(cell: Cell, question: Question, asker: Asker) -> Number | str | Problem:
+def read_cell(cell: FormCell, question: Question, asker: Asker) -> Number | str | NumberProblem:
     """The value of an answer's cell, read by the question's kind."""
     if cell.is_formula:
-        return Problem("formula")
+        return NumberProblem("formula")
     if cell.is_error:
-        return Problem("cell_error")
+        return NumberProblem("cell_error")
     if question.kind in ("number", "money", "percent"):
         return read_measure(cell, question, asker)
     if question.kind == "date":
@@ -216,77 +221,77 @@ def read_cell(cell: Cell, question: Question, asker: Asker) -> Number | str | Pr
     if question.kind == "text":
         limit = question.length
         if len(words) > limit:
-            return Problem("text_long", {"length": len(words), "limit": limit})
-        return Problem("personal") if has_identifier(words) else escape_formula(words)
+            return NumberProblem("text_long", {"length": len(words), "limit": limit})
+        return NumberProblem("personal") if has_identifier(words) else escape_formula(words)
     if question.kind == "country":
         code = fold_words(words).upper()
-        return code if code in country_codes() else Problem("country", {"example": asker.country})
+        return code if code in country_codes() else NumberProblem("country", {"example": asker.country})
     assert question.options is not None
     if isinstance(cell.value, bool):
         words = "yes" if cell.value else "no"
     found = codes_by_label(question.options).get(fold_words(words))
     listed = "; ".join(option_labels(asker.language, question.options).values())
-    return found if found is not None else Problem("choice", {"options": listed})
+    return found if found is not None else NumberProblem("choice", {"options": listed})
 
 
-def read_date(cell: Cell) -> str | Problem:
+def read_date(cell: FormCell) -> str | NumberProblem:
     if isinstance(cell.value, dt.date):
         return cell.value.isoformat()[:10]
     digits = re.fullmatch(r"(\d{4})[-./年]?(\d{2})[-./月]?(\d{2})日?", fold_words(str(cell.value)))
     try:
-        return dt.date(*map(int, digits.groups())).isoformat() if digits else Problem("not_a_date")
+        return dt.date(*map(int, digits.groups())).isoformat() if digits else NumberProblem("not_a_date")
     except ValueError:
-        return Problem("not_a_date")
+        return NumberProblem("not_a_date")
 
 
-def read_measure(cell: Cell, question: Question, asker: Asker) -> Number | Problem:
+def read_measure(cell: FormCell, question: Question, asker: Asker) -> Number | NumberProblem:
     """A number within the question's limits."""
     currency = asker.currency if question.kind == "money" else None
     is_percent = question.kind == "percent"
     if isinstance(cell.value, bool):
-        return Problem("not_a_number")
+        return NumberProblem("not_a_number")
     if isinstance(cell.value, dt.date):
-        return Problem("date_in_number")
-    read: Number | Problem
+        return NumberProblem("date_in_number")
+    read: Number | NumberProblem
     own = unit_words(question.unit, question.kind)
     if isinstance(cell.value, int | float):
         value = Decimal(repr(cell.value))
         if not value.is_finite():
-            return Problem("cell_error")
+            return NumberProblem("cell_error")
         read = number_in_format(value, cell.number_format, currency, is_percent, own)
     elif str(cell.value).lstrip().startswith("="):
         # In CSV a formula is text.
-        return Problem("formula")
+        return NumberProblem("formula")
     else:
         read = read_number(str(cell.value), currency, is_percent, own)
-    if isinstance(read, Problem):
+    if isinstance(read, NumberProblem):
         if read.key == "unit":
             expected = unit_label(asker.language, question, asker.currency)
-            return Problem("unit", {**read.values, "expected": expected})
+            return NumberProblem("unit", {**read.values, "expected": expected})
         return read
     wrong = out_of_bounds(read.value, question)
     if wrong:
         return wrong
     if is_percent and 0 < read.value < 1 and "%" not in f"{cell.written}{cell.number_format}":
-        return Problem(
+        return NumberProblem(
             "fraction", {"value": format_number(read.value), "meant": format_number(read.value * 100)}
         )
     return read
 
 
-def out_of_bounds(value: Decimal, question: Question) -> Problem | None:
+def out_of_bounds(value: Decimal, question: Question) -> NumberProblem | None:
     figures = {"value": format_number(value)}
     if value < 0:
-        return Problem("negative", figures)
+        return NumberProblem("negative", figures)
     if question.kind == "percent" and value > 100:
-        return Problem("over_hundred", figures)
+        return NumberProblem("over_hundred", figures)
     if not question.low <= value <= question.high:
-        return Problem(
+        return NumberProblem(
             "out_of_range",
             {**figures, "low": format_number(question.low), "high": format_number(question.high)},
         )
     if not question.fractions and value != value.to_integral_value():
-        return Problem("not_whole", figures)
+        return NumberProblem("not_whole", figures)
     if value != round(value, DECIMALS):
-        return Problem("decimals", figures)
+        return NumberProblem("decimals", figures)
     return None

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from jobs.core.periods import period_bounds
-from jobs.questionnaire.answers import Answer, Asker, Reading, has_identifier, read_answer
+from jobs.questionnaire.answers import Answer, AnswerReading, Asker, has_identifier, read_answer
 from jobs.questionnaire.checks import (
     broken_relations,
     changed_givens,
@@ -15,7 +15,7 @@ from jobs.questionnaire.checks import (
     missing_answers,
 )
 from jobs.questionnaire.definition import form_for, load_definition
-from jobs.questionnaire.filing import Fault, Filing, Line, Place, file_refusal
+from jobs.questionnaire.filing import Fault, FilePlace, Filing, FormLine, file_refusal
 from jobs.questionnaire.reading import PERIOD
 from jobs.questionnaire.respondents import Respondent
 
@@ -28,9 +28,9 @@ class Assessment:
     respondent: Respondent
     language: str
     answers: dict[str, Answer]
-    lines: dict[str, Line]
+    lines: dict[str, FormLine]
     faults: list[Fault]
-    readings: list[Reading]
+    readings: list[AnswerReading]
 
 
 def assess_filing(
@@ -59,15 +59,15 @@ def assess_filing(
     asker = Asker(respondent.role, language, respondent.currency_of(filing.period), respondent.country)
     asked = form_for(respondent.role)
     faults = list(filing.faults)
-    readings: list[Reading] = []
+    readings: list[AnswerReading] = []
     answers: dict[str, Answer] = {}
-    lines: dict[str, Line] = {}
+    lines: dict[str, FormLine] = {}
     filled: set[str] = set()
     for line in filing.lines:
         question = asked.indicators.get(line.indicator)
         if question is None:
             if any(not cell.is_empty for cell in line.cells.values()):
-                place = Place(line.cells["answer"].place.sheet, line.cells["answer"].place.cell)
+                place = FilePlace(line.cells["answer"].place.sheet, line.cells["answer"].place.cell)
                 faults.append(Fault(place, line.indicator, line.indicator, "message", "unknown_code"))
             continue
         lines[line.indicator] = line

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from jobs.core.periods import period_bounds
-from jobs.questionnaire.answers import Answer, Asker, Reading, status_label
+from jobs.questionnaire.answers import Answer, AnswerReading, Asker, status_label
 from jobs.questionnaire.definition import Form, Question, Relation
-from jobs.questionnaire.filing import Fault, Line, Place
+from jobs.questionnaire.filing import Fault, FilePlace, FormLine
 from jobs.questionnaire.numbers import format_number
 from jobs.questionnaire.respondents import Respondent
 from jobs.questionnaire.texts import line_label
@@ -23,7 +23,7 @@ OWN_YEAR = range(364, 372)
 
 
 def broken_relations(
-    form: Form, answers: dict[str, Answer], lines: dict[str, Line], asker: Asker
+    form: Form, answers: dict[str, Answer], lines: dict[str, FormLine], asker: Asker
 ) -> list[Fault]:
     """A fault for each relation that the answers break, such as a sum, or delivered ≤ accepted ≤ attempted.
 
@@ -38,7 +38,7 @@ def broken_relations(
 
 
 def check_relation(
-    relation: Relation, form: Form, answers: dict[str, Answer], lines: dict[str, Line], asker: Asker
+    relation: Relation, form: Form, answers: dict[str, Answer], lines: dict[str, FormLine], asker: Asker
 ) -> Fault | None:
     """The fault of a broken relation; None if the relation holds or cannot be judged.
 
@@ -80,14 +80,14 @@ def check_relation(
     )
 
 
-def is_unread(code: str, answers: dict[str, Answer], lines: dict[str, Line]) -> bool:
+def is_unread(code: str, answers: dict[str, Answer], lines: dict[str, FormLine]) -> bool:
     """Whether a cell has a value that is no answer. It has its own fault, and the sum may be right."""
     cell = lines[code].cells.get("answer") if code in lines else None
     return code not in answers and cell is not None and not cell.is_empty
 
 
 def check_dates(
-    relation: Relation, form: Form, answers: dict[str, Answer], lines: dict[str, Line], asker: Asker
+    relation: Relation, form: Form, answers: dict[str, Answer], lines: dict[str, FormLine], asker: Asker
 ) -> Fault | None:
     first, last = answers.get(relation.parts[0]), answers.get(str(relation.target))
     if first is None or last is None or not first.text or not last.text:
@@ -99,8 +99,8 @@ def check_dates(
 
 
 def check_days(
-    answers: dict[str, Answer], lines: dict[str, Line], period: str
-) -> tuple[list[Fault], list[Reading]]:
+    answers: dict[str, Answer], lines: dict[str, FormLine], period: str
+) -> tuple[list[Fault], list[AnswerReading]]:
     """A fault if the figures cover other days than the form's period. A respondent's own year, such as a
     fiscal year, is accepted for the calendar year that holds most of its days, with a note."""
     given = [answers[code].text for code in DAYS if code in answers]
@@ -113,7 +113,7 @@ def check_days(
     days = (own[1] - own[0]).days + 1
     shared = (min(own[1], last) - max(own[0], first)).days + 1
     if len(period) == 4 and days in OWN_YEAR and 2 * shared > days:
-        return [], [Reading(lines[DAYS[1]], "own_year", period)]
+        return [], [AnswerReading(lines[DAYS[1]], "own_year", period)]
     wrong = DAYS[0] if own[0] != first else DAYS[1]
     values = {"period": period, "first": first.isoformat(), "last": last.isoformat()}
     return [relation_fault(lines[wrong], "other_days", **values)], []
@@ -125,7 +125,7 @@ def name_indicator(indicator: str, form: Form, asker: Asker) -> str:
     return f"{indicator}, {line_label(asker.language, found)}" if found.parts else indicator
 
 
-def relation_fault(line: Line, key: str, **values: object) -> Fault:
+def relation_fault(line: FormLine, key: str, **values: object) -> Fault:
     cell = line.cells["answer"]
     return Fault(cell.place, line.indicator, cell.written, "message", key, values)
 
@@ -134,7 +134,7 @@ def missing_answers(
     form: Form,
     answered: set[str],
     answers: dict[str, Answer],
-    lines: dict[str, Line],
+    lines: dict[str, FormLine],
     asker: Asker,
     file_name: str,
 ) -> list[Fault]:
@@ -169,14 +169,14 @@ def missing_answers(
             wanting, key = own, "definition_needed"
         for code in wanting:
             cell = lines[code].cells["answer"] if code in lines else None
-            place, written = (cell.place, cell.written) if cell else (Place(file_name, ""), "")
+            place, written = (cell.place, cell.written) if cell else (FilePlace(file_name, ""), "")
             values = {"status": status_label(asker, "NA"), "other": needed.get(code, "")}
             faults.append(Fault(place, code, written, "message", key, values))
     return faults
 
 
 def changed_givens(
-    form: Form, answers: dict[str, Answer], lines: dict[str, Line], respondent: Respondent
+    form: Form, answers: dict[str, Answer], lines: dict[str, FormLine], respondent: Respondent
 ) -> list[Fault]:
     """A fault if the role or the country differs from the list of respondents."""
     expected = {"role": respondent.role, "country": respondent.country}
@@ -191,7 +191,7 @@ def changed_givens(
 
 def foreign_claims(
     answers: dict[str, Answer],
-    lines: dict[str, Line],
+    lines: dict[str, FormLine],
     respondent: Respondent,
     respondents: Mapping[str, Respondent],
 ) -> list[Fault]:
@@ -218,7 +218,7 @@ def split_operators(text: str | None) -> list[str]:
 
 
 def double_claims(
-    claims: dict[str, tuple[Line, list[str]]], standing: dict[str, list[str]], names: dict[str, str]
+    claims: dict[str, tuple[FormLine, list[str]]], standing: dict[str, list[str]], names: dict[str, str]
 ) -> dict[str, list[Fault]]:
     """By respondent, a fault for each operator that another respondent answers for too.
 

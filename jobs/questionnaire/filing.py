@@ -15,7 +15,7 @@ SHOWN = 80
 
 
 @dataclass(frozen=True)
-class Place:
+class FilePlace:
     """A place in a file: a sheet and a cell, or the file's name and a line."""
 
     sheet: str
@@ -26,11 +26,11 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Cell:
+class FormCell:
     """The content of a cell. number_format: the spreadsheet's format, which may contain the unit."""
 
     value: str | int | float | bool | dt.date | None
-    place: Place
+    place: FilePlace
     is_formula: bool = False
     is_error: bool = False
     number_format: str = ""
@@ -49,18 +49,18 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
+class FormLine:
     """One line of a form: an indicator, and the cells that the respondent fills in."""
 
     indicator: str
-    cells: dict[str, Cell]
+    cells: dict[str, FormCell]
 
 
 @dataclass(frozen=True)
 class Fault:
     """An error that a respondent is asked to correct: its place, the text there, and the message's key."""
 
-    place: Place
+    place: FilePlace
     indicator: str
     written: str
     group: str
@@ -81,7 +81,7 @@ class Filing:
     period: str
     language: str
     version: str
-    lines: list[Line]
+    lines: list[FormLine]
     faults: list[Fault]
 
 
@@ -94,4 +94,4 @@ class Refused(Exception):
 
 
 def file_refusal(file_name: str, key: str, group: str = "file", **values: object) -> Refused:
-    return Refused(Fault(Place(file_name, ""), "", str(values.get("value", "")), group, key, values))
+    return Refused(Fault(FilePlace(file_name, ""), "", str(values.get("value", "")), group, key, values))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Outcome:
+class FileOutcome:
     """The result for one file. assessment: None if nothing in the file could be read."""
 
     file: Path
@@ -52,12 +52,12 @@ class Standing:
 
 def read_files(
     files: list[Path], respondents: dict[str, Respondent], received: dt.datetime | None
-) -> list[Outcome]:
+) -> list[FileOutcome]:
     """Read and assess every file. received: when the files came in; without it, when each was last saved."""
     outcomes = []
     for file in files:
         at = received or dt.datetime.fromtimestamp(int(file.stat().st_mtime), dt.UTC)
-        outcome = Outcome(file, at, guess_language(file.name))
+        outcome = FileOutcome(file, at, guess_language(file.name))
         try:
             filing = read_filing(file)
             whose = respondents.get(filing.respondent_id)
@@ -70,7 +70,7 @@ def read_files(
     return outcomes
 
 
-def check_claims(outcomes: list[Outcome], standing: Standing, respondents: dict[str, Respondent]) -> None:
+def check_claims(outcomes: list[FileOutcome], standing: Standing, respondents: dict[str, Respondent]) -> None:
     """Add a fault to each form that answers for an operator of another respondent's form of that period."""
     names = {each.id: each.name for each in respondents.values()}
     read = [each.assessment for each in outcomes if each.assessment]
@@ -87,7 +87,7 @@ def check_claims(outcomes: list[Outcome], standing: Standing, respondents: dict[
                 outcome.assessment = replace(about, faults=[*about.faults, *faults[about.respondent.id]])
 
 
-def new_rows(outcomes: list[Outcome], standing: Standing, is_dated: bool) -> list[dict[str, Any]]:
+def new_rows(outcomes: list[FileOutcome], standing: Standing, is_dated: bool) -> list[dict[str, Any]]:
     """The rows of files without faults that the lake does not hold yet.
 
     is_dated: the time of receipt was given. Such a file is loaded again under another time; without a given
@@ -112,7 +112,7 @@ def new_rows(outcomes: list[Outcome], standing: Standing, is_dated: bool) -> lis
     return rows
 
 
-def read_standing(lake: Lake, outcomes: list[Outcome]) -> Standing:
+def read_standing(lake: Lake, outcomes: list[FileOutcome]) -> Standing:
     """The lake's receipts and claims of the files' periods."""
     import polars as pl
 
@@ -135,7 +135,7 @@ def read_standing(lake: Lake, outcomes: list[Outcome]) -> Standing:
 
 @as_only_writer("observatory questionnaire load")
 def land_answers(
-    lake: Lake, outcomes: list[Outcome], respondents: dict[str, Respondent], is_dated: bool
+    lake: Lake, outcomes: list[FileOutcome], respondents: dict[str, Respondent], is_dated: bool
 ) -> int:
     """Append the answers of the files without faults; the number of rows."""
     check_claims(outcomes, Standing(), respondents)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
-from jobs.questionnaire.numbers import Number, Problem, strip_own_unit, wrong_unit
+from jobs.questionnaire.numbers import Number, NumberProblem, strip_own_unit, wrong_unit
 
 # A number format in pieces (ECMA-376 part 1, 18.8.31): a currency in brackets, a colour or condition, quoted
 # text, an escaped character, room as wide as a character, one that fills the cell, an exponent, the general
@@ -51,25 +51,25 @@ def parse_format(number_format: str, value: Decimal) -> Style:
 
 def number_in_format(
     value: Decimal, number_format: str, currency: str | None, is_percent: bool, own: Collection[str] = ()
-) -> Number | Problem:
+) -> Number | NumberProblem:
     """The number that a spreadsheet shows: 12% is stored as 0.12, and a currency is only in the format.
 
     Formats with words or hidden thousands show another number than is stored: the respondent is asked.
     """
     style = parse_format(number_format, value)
     if SCALED.search(style.codes):
-        return Problem("format", {"format": number_format})
+        return NumberProblem("format", {"format": number_format})
     words = strip_own_unit(style.words, currency, own)
     money = MONEY.findall(words)
     wrong = wrong_unit(money[0], currency, is_percent) if money else None
     if wrong:
-        return Problem("unit", {"unit": wrong})
+        return NumberProblem("unit", {"unit": wrong})
     if "%" in words and not is_percent:
-        return Problem("unit", {"unit": "%"})
+        return NumberProblem("unit", {"unit": "%"})
     if any(character.isalpha() for character in MONEY.sub("", words)):
-        return Problem("format", {"format": number_format})
+        return NumberProblem("format", {"format": number_format})
     if "%" not in style.codes:
         return Number(value, is_plain=True)
     if not is_percent:
-        return Problem("unit", {"unit": "%"})
+        return NumberProblem("unit", {"unit": "%"})
     return Number((value * 100).normalize(), is_plain=False)

@@ -61,7 +61,7 @@ RANGE = re.compile(r"\d\s*(?:[-\u2012-\u2014~]|\.\.\.?|…)\s*\d")
 
 
 @dataclass(frozen=True)
-class Problem:
+class NumberProblem:
     """Why a text could not be read: the message's key, and the values to fill in."""
 
     key: str
@@ -78,31 +78,31 @@ class Number:
 
 def read_number(
     written: str, currency: str | None = None, is_percent: bool = False, own: Collection[str] = ()
-) -> Number | Problem:
+) -> Number | NumberProblem:
     """The number in a text.
 
     currency: of a cell for money; its code and its signs may stand beside the number.
     is_percent: a percent sign may stand there. own: words for the cell's own unit, which may stand there.
     """
     if len(written) > LONGEST:
-        return Problem("not_a_number")
+        return NumberProblem("not_a_number")
     text = strip_dash(plain_characters(written), currency)
     if INEXACT.search(text.casefold()) or RANGE.search(text):
-        return Problem("inexact")
+        return NumberProblem("inexact")
     parts = split_unit(text)
     if parts is None:
-        return Problem("not_a_number")
+        return NumberProblem("not_a_number")
     sign, figures, unit = parts
     power, unit, is_short = split_multiplier(strip_own_unit(unit, currency, own))
     wrong = wrong_unit(unit, currency, is_percent)
     if wrong:
-        return Problem("unit", {"unit": wrong})
+        return NumberProblem("unit", {"unit": wrong})
     number = parse_grouped(figures)
-    if isinstance(number, Problem):
+    if isinstance(number, NumberProblem):
         return number
     value = sign * number * Decimal(10) ** power
     if is_short:
-        return Problem("shortened", {"meant": format_number(value)})
+        return NumberProblem("shortened", {"meant": format_number(value)})
     return Number(value, is_plain=bool(re.fullmatch(r"-?\d+", written.strip(), re.ASCII)))
 
 
@@ -194,7 +194,7 @@ def wrong_unit(unit: str, currency: str | None, is_percent: bool) -> str | None:
     return None
 
 
-def parse_grouped(figures: str) -> Decimal | Problem:
+def parse_grouped(figures: str) -> Decimal | NumberProblem:
     """The number that figures with separators mean."""
     whole, _, arabic_fraction = figures.partition("\u066b")
     if arabic_fraction or "\u066b" in figures:
@@ -208,20 +208,20 @@ def parse_grouped(figures: str) -> Decimal | Problem:
     if others:
         # The last separator is the decimal point if it occurs once, after groups with the other separator.
         if marks.count(last) > 1 or not after.isdigit():
-            return Problem("separators")
+            return NumberProblem("separators")
         return join_groups(before, after)
     if len(marks) > 1:
         return join_groups(figures, "")
     if len(after) == 3 and 1 <= len(before) <= 3 and not before.startswith("0"):
-        return Problem("ambiguous", {"first": before + after, "second": f"{before}.{after}"})
+        return NumberProblem("ambiguous", {"first": before + after, "second": f"{before}.{after}"})
     return Decimal(f"{before or 0}.{after}")
 
 
-def join_groups(whole: str, fraction: str) -> Decimal | Problem:
+def join_groups(whole: str, fraction: str) -> Decimal | NumberProblem:
     """The number of grouped figures: groups of three, or of two before the last three (lakh and crore)."""
     separators = {character for character in whole if not character.isdigit()}
     if fraction and not fraction.isdigit():
-        return Problem("separators")
+        return NumberProblem("separators")
     if not separators:
         return Decimal(f"{whole or 0}.{fraction or 0}") if fraction else Decimal(whole or 0)
     one_kind = any(separators <= set(kind) for kind in (*GROUPERS, ".", ","))
@@ -230,7 +230,7 @@ def join_groups(whole: str, fraction: str) -> Decimal | Problem:
     threes = 1 <= first <= 3 and all(length == 3 for length in rest)
     lakhs = 1 <= first <= 2 and rest[-1] == 3 and all(length == 2 for length in rest[:-1])
     if not one_kind or not (threes or lakhs):
-        return Problem("separators")
+        return NumberProblem("separators")
     return Decimal("".join(groups) + (f".{fraction}" if fraction else ""))
 
 

@@ -22,11 +22,11 @@ from jobs.questionnaire.definition import all_questions, load_definition
 from jobs.questionnaire.filing import (
     COLUMNS,
     FILLED,
-    Cell,
     Fault,
+    FilePlace,
     Filing,
-    Line,
-    Place,
+    FormCell,
+    FormLine,
     file_refusal,
 )
 from jobs.questionnaire.texts import load_translations
@@ -34,7 +34,7 @@ from jobs.questionnaire.texts import load_translations
 # A form unpacks to less than a megabyte and 16,000 elements; other software writes several times as much. A
 # larger one is no form, or an archive made to fill the memory.
 LARGEST = 32 * 2**20
-LIMITS = archives.Limits(bytes=LARGEST, elements=200_000, cells=400_000)
+LIMITS = archives.WorkbookLimits(bytes=LARGEST, elements=200_000, cells=400_000)
 # Of the same answers as CSV or JSON, which take some fifteen times as much in memory.
 LARGEST_TEXT = 8 * 2**20
 # Lines of such a CSV; a whole form has some 600.
@@ -89,7 +89,7 @@ def read_book(name: str, digest: str, book: Any) -> Filing:
     identity = read_identity(book)
     if identity is None:
         raise file_refusal(name, "damaged", "message")
-    lines: list[Line] = []
+    lines: list[FormLine] = []
     faults: list[Fault] = []
     for sheet in book.worksheets:
         found, wrong = sheet_lines(sheet)
@@ -126,14 +126,14 @@ def read_identity(book: Any) -> dict[str, str] | None:
     return None
 
 
-def sheet_lines(sheet: Any) -> tuple[list[Line], list[Fault]]:
+def sheet_lines(sheet: Any) -> tuple[list[FormLine], list[Fault]]:
     """The lines of a sheet that carry an indicator's code, and its merged cells among the answers."""
     column_of = key_columns(sheet)
     if column_of is None:
         return [], []
     known = {indicator.code for question in all_questions() for indicator in question.indicators}
     header = set(load_translations()["column"]["code"].values())
-    lines: list[Line] = []
+    lines: list[FormLine] = []
     faults: list[Fault] = []
     rows: dict[int, str] = {}
     # Reading a row makes its cells: none behind the last column that is read.
@@ -151,15 +151,15 @@ def sheet_lines(sheet: Any) -> tuple[list[Line], list[Fault]]:
         filled = [cell for cell in cells.values() if not cell.is_empty]
         if code in known and "answer" in cells:
             rows[row[0].row] = code
-            lines.append(Line(code, cells))
+            lines.append(FormLine(code, cells))
         elif filled and code not in header:
-            place = Place(sheet.title, by_column[column_of["code"]].coordinate)
+            place = FilePlace(sheet.title, by_column[column_of["code"]].coordinate)
             faults.append(Fault(place, code, code, "message", "unknown_code"))
     for merged in sheet.merged_cells.ranges:
         hit = [rows[row] for row in range(merged.min_row, merged.max_row + 1) if row in rows]
         columns = {column_of[name] for name in FILLED}
         if hit and columns & set(range(merged.min_col, merged.max_col + 1)):
-            place = Place(sheet.title, str(merged).split(":")[0])
+            place = FilePlace(sheet.title, str(merged).split(":")[0])
             faults.append(Fault(place, hit[0], "", "message", "merged", {"range": str(merged)}))
     return lines, faults
 
@@ -172,7 +172,7 @@ def key_columns(sheet: Any) -> dict[str, int] | None:
     return None
 
 
-def to_cell(sheet: Any, cell: Any) -> Cell:
+def to_cell(sheet: Any, cell: Any) -> FormCell:
     """A cell as it was written. A text that looks like a formula stays a text."""
     is_formula = cell.data_type == "f"
     value = cell.value
@@ -184,9 +184,9 @@ def to_cell(sheet: Any, cell: Any) -> Cell:
         value = value.isoformat()
     elif value is not None and not isinstance(value, str | int | float | bool) and not hasattr(value, "year"):
         value = str(value)
-    return Cell(
+    return FormCell(
         value,
-        Place(sheet.title, cell.coordinate),
+        FilePlace(sheet.title, cell.coordinate),
         is_formula,
         cell.data_type == "e",
         cell.number_format or "",
@@ -225,9 +225,10 @@ def read_csv(name: str, digest: str, content: bytes) -> Filing:
             if (row[key] or "").strip() != identity[key]:
                 raise file_refusal(name, "shape", value=f"{number}: {key} {row[key]} ≠ {identity[key]}")
         cells = {
-            column: Cell(row.get(column) or None, Place(name, f"{number}: {column}")) for column in FILLED
+            column: FormCell(row.get(column) or None, FilePlace(name, f"{number}: {column}"))
+            for column in FILLED
         }
-        lines.append(Line((row["indicator"] or "").strip(), cells))
+        lines.append(FormLine((row["indicator"] or "").strip(), cells))
     return make_filing(name, digest, identity, lines, [])
 
 
@@ -253,16 +254,16 @@ def read_json(name: str, digest: str, content: bytes) -> Filing:
             if isinstance(value, float) and not math.isfinite(value):
                 # Python's reader takes NaN and 1e400, which are no number: a text, at which a check stops.
                 value = str(value)
-            cells[column] = Cell(value, Place(name, f"answers {number}: {column}"))
-        lines.append(Line(entry["indicator"].strip(), cells))
+            cells[column] = FormCell(value, FilePlace(name, f"answers {number}: {column}"))
+        lines.append(FormLine(entry["indicator"].strip(), cells))
     return make_filing(name, digest, identity, lines, [])
 
 
 def make_filing(
-    name: str, digest: str, identity: dict[str, str], lines: Iterable[Line], faults: list[Fault]
+    name: str, digest: str, identity: dict[str, str], lines: Iterable[FormLine], faults: list[Fault]
 ) -> Filing:
     """The filing, with a fault for each indicator that two lines answer differently."""
-    first: dict[str, Line] = {}
+    first: dict[str, FormLine] = {}
     for line in lines:
         cells = {column: cell.written for column, cell in line.cells.items()}
         if line.indicator not in first:

@@ -13,7 +13,7 @@ import polars as pl
 
 from jobs.core.codes import choose_case
 from jobs.reconcile import reasons
-from jobs.reconcile.counts import Bridge, Figures, steps_of
+from jobs.reconcile.counts import Bridge, OtherCounts, steps_of
 from jobs.reconcile.units import Counted
 
 PLACE = ["stream_id", "offset"]
@@ -31,7 +31,7 @@ LEFT_OUT = (
 )
 
 
-def of_postfix(about: About) -> list[Bridge]:
+def of_postfix(about: ComparedLog) -> list[Bridge]:
     """All that pflogsumm counts."""
     return [
         about.received(),
@@ -49,7 +49,7 @@ def of_postfix(about: About) -> list[Bridge]:
     ]
 
 
-def of_exim(about: About) -> list[Bridge]:
+def of_exim(about: ComparedLog) -> list[Bridge]:
     """All that eximstats counts."""
     discarded = OUTCOME == "discarded"
     return [
@@ -64,14 +64,14 @@ def of_exim(about: About) -> list[Bridge]:
     ]
 
 
-class About:
+class ComparedLog:
     """One log, counted by both."""
 
     def __init__(
         self,
         found: Counted,
         lines: pl.DataFrame,
-        theirs: Figures | None,
+        theirs: OtherCounts | None,
         program: str,
         services: Sequence[str],
     ) -> None:
@@ -321,7 +321,7 @@ def attribute_lines(lines: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([*parts, left.with_columns(none)]).sort("line")
 
 
-def alone_refusals(about: About, alone: pl.DataFrame) -> pl.DataFrame:
+def alone_refusals(about: ComparedLog, alone: pl.DataFrame) -> pl.DataFrame:
     """Units that were refused, held or discarded and of which pflogsumm counts no line, with why."""
     sent = about.found.sent.filter(pl.col("fate") == "counted").unique(UNIT, keep="last")
     with_row = alone.join(sent.select(*UNIT, "row", "raw_recipient", "raw_queue"), on=UNIT, how="left")

@@ -61,6 +61,6 @@ def reconcile_logs(arguments: list[str], printed: str | None = None) -> Reconcil
         program.read_lines(frame).with_columns(stream_id=pl.lit(stream)) for stream, frame in logs.lines()
     ]
     found = count_log(logs.bronze, logs.format)
-    about = bridging.About(found, pl.concat(lines), figures, program.PROGRAM, program.SERVICES)
+    about = bridging.ComparedLog(found, pl.concat(lines), figures, program.PROGRAM, program.SERVICES)
     bridges = COMPARED[logs.format](about)
     return Reconciled(program.PROGRAM, program.PACKAGE, version, bridges, logs.problems)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Figures:
+class OtherCounts:
     """What the other program counted, by kind. rounding: by how much it may be less than the true count."""
 
     counts: dict[str, int]
@@ -15,7 +15,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Step:
+class BridgeStep:
     """A rule of this project, and how many lines or units it accounts for: added to the other's count, or
     taken from it where it is less than zero."""
 
@@ -33,7 +33,7 @@ class Bridge:
     theirs: int | None
     lines: int
     ours: int
-    steps: tuple[Step, ...]
+    steps: tuple[BridgeStep, ...]
     rounding: int = 0
 
     @property
@@ -44,9 +44,11 @@ class Bridge:
         return 0 if self.theirs is not None and -self.rounding <= left <= self.rounding else left
 
 
-def steps_of(less: Iterable[tuple[str, int]], more: Iterable[tuple[str, int]]) -> tuple[Step, ...]:
+def steps_of(less: Iterable[tuple[str, int]], more: Iterable[tuple[str, int]]) -> tuple[BridgeStep, ...]:
     """The rules that take lines away, and those that add units, the largest first."""
-    found = [Step(rule, -count) for rule, count in less] + [Step(rule, count) for rule, count in more]
+    found = [BridgeStep(rule, -count) for rule, count in less] + [
+        BridgeStep(rule, count) for rule, count in more
+    ]
     return tuple(
         sorted((step for step in found if step.count), key=lambda step: (-abs(step.count), step.rule))
     )

@@ -15,7 +15,7 @@ import polars as pl
 
 from jobs.core.codes import choose_code
 from jobs.core.errors import ObservatoryError
-from jobs.reconcile.counts import Figures
+from jobs.reconcile.counts import OtherCounts
 
 PROGRAM = "eximstats"
 PACKAGE = "exim4-base"
@@ -49,12 +49,12 @@ def run_program(data: Iterable[bytes]) -> str:
     return done.stdout.decode(errors="replace")
 
 
-def read_figures(printed: str) -> Figures:
+def read_figures(printed: str) -> OtherCounts:
     """The figures in what it prints; it leaves out rows that are nothing."""
     found = {name: pattern.search(printed) for name, pattern in TOTALS.items()}
     if "Grand total summary" not in printed:
         raise ObservatoryError(f"{PROGRAM} printed no totals that could be read. Run it by hand to see why")
-    return Figures({name: int(match[1]) if match else 0 for name, match in found.items()})
+    return OtherCounts({name: int(match[1]) if match else 0 for name, match in found.items()})
 
 
 def read_lines(lines: pl.DataFrame) -> pl.DataFrame:

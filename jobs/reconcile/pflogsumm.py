@@ -14,7 +14,7 @@ import polars as pl
 
 from jobs.core.codes import choose_case, choose_code
 from jobs.core.errors import ObservatoryError
-from jobs.reconcile.counts import Figures
+from jobs.reconcile.counts import OtherCounts
 
 PROGRAM = "pflogsumm"
 PACKAGE = "pflogsumm"
@@ -82,7 +82,7 @@ def run_program(data: Iterable[bytes]) -> str:
     return printed.decode(errors="replace")
 
 
-def read_figures(printed: str) -> Figures:
+def read_figures(printed: str) -> OtherCounts:
     """The figures in what it prints. Above 524,288 it prints them in units of 1,024, and 2^20."""
     counts: dict[str, int] = {}
     rounding: dict[str, int] = {}
@@ -97,7 +97,7 @@ def read_figures(printed: str) -> Figures:
             rounding["deferral"] = UNITS[found[5] or " "] - 1
     if not counts:
         raise ObservatoryError(f"{PROGRAM} printed no totals that could be read. Run it by hand to see why")
-    return Figures(counts, rounding)
+    return OtherCounts(counts, rounding)
 
 
 def read_lines(lines: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,7 @@ import polars as pl
 
 from jobs.core.lines import frame_lines
 from jobs.sniff import reading
-from jobs.sniff.files import File, logs_of
+from jobs.sniff.files import LogFile, logs_of
 from jobs.sniff.recognising import separate_files
 from jobs.sniff.survey import survey_log
 
@@ -23,7 +23,7 @@ class Logs:
     all files. problems: of files that could not be read."""
 
     format: str | None = None
-    files: list[tuple[str, File]] = field(default_factory=list)
+    files: list[tuple[str, LogFile]] = field(default_factory=list)
     bronze: dict[str, pl.DataFrame] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 

@@ -16,7 +16,7 @@ HEADER = ("table", "key", "kind", "column", "before", "after")
 
 
 @dataclass(frozen=True)
-class Made:
+class ReleaseEvidence:
     """What stands behind a release beside its tables.
 
     references: the digest of each reference table. inputs_seal: the keyed digest of the inputs. validation:
@@ -29,7 +29,7 @@ class Made:
     changes: Sequence[Change]
 
 
-def files_of(tables: Sequence[ReleasedTable], about: About, made: Made) -> dict[str, bytes]:
+def files_of(tables: Sequence[ReleasedTable], about: About, made: ReleaseEvidence) -> dict[str, bytes]:
     """The release's files, by their path in its folder."""
     found: dict[str, bytes] = {}
     for table in tables:

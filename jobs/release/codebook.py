@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobs.core.contracts import reference_rows
-from jobs.public.contracts import Column
+from jobs.public.contracts import PublicColumn
 from jobs.release.about import About
 from jobs.release.released import (
     AREA,
@@ -56,7 +56,7 @@ def columns_of(table: ReleasedTable) -> list[tuple[str, str, str, str, str]]:
     return rows
 
 
-def type_of(column: Column) -> str:
+def type_of(column: PublicColumn) -> str:
     """The type of a column in a data package."""
     kind = column.field.type
     if kind.startswith(("decimal", "double")):

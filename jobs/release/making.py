@@ -24,7 +24,7 @@ from jobs.engine.lake import Lake, open_lake
 from jobs.engine.lock import as_only_writer
 from jobs.public.cells import CONTRIBUTION, Basis, Released
 from jobs.public.contracts import public_contract, public_tables
-from jobs.public.gate import Protected, Unprotectable, protect_tables
+from jobs.public.gate import Protected, Unprotectable, make_public_tables
 from jobs.public.secret import p_pct
 from jobs.questionnaire.respondents import load_respondents
 from jobs.release import assembly, comparing, decisions, manifest, tidy
@@ -150,7 +150,7 @@ def protected_by(recipe: Recipe, restricted: Path, p: float) -> Protected:
         rows = tables[table.source]
         if recipe.left_out and "area_code" in rows.columns:
             tables[table.source] = rows.filter(~pl.col("area_code").is_in(list(recipe.left_out)))
-    return protect_tables(
+    return make_public_tables(
         Basis(recipe.about.name, tables), earlier, recipe.about.periods, p, recipe.leave_out_areas
     )
 
@@ -176,7 +176,7 @@ def build_release(
     references = {
         file.stem: manifest.compute_digest(file.read_bytes()) for file in sorted(REFERENCE.glob("*.csv"))
     }
-    made = assembly.Made(references, seal, results, changes)
+    made = assembly.ReleaseEvidence(references, seal, results, changes)
     return assembly.files_of(tables, recipe.about, made), tables
 
 

@@ -16,7 +16,7 @@ import polars as pl
 from jobs.core.areas import WORLD
 from jobs.core.contracts import CODELISTS, read_fields, reference_rows, reference_table
 from jobs.core.errors import ObservatoryError
-from jobs.public.contracts import Column, PublicContract, public_contract
+from jobs.public.contracts import PublicColumn, PublicContract, public_contract
 
 AREA, AREA_NAME = "area_code", "area_name"
 # Areas that are no country: the published code and the name.
@@ -59,7 +59,7 @@ class ReleasedTable:
         return self.contract.name
 
     @property
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[PublicColumn, ...]:
         return self.contract.columns
 
     @property
@@ -119,7 +119,7 @@ def check_rows(about: PublicContract, rows: pl.DataFrame) -> None:
         raise ObservatoryError("\n".join(f"{about.table}: {each}" for each in wrong))
 
 
-def list_of(column: Column) -> dict[str, str] | None:
+def list_of(column: PublicColumn) -> dict[str, str] | None:
     """The codes of a column with their names; None where it has no list."""
     name = column.field.name
     if name == AREA:
@@ -139,7 +139,7 @@ def names_of(codelist: str) -> dict[str, str]:
     return {code: name for code, name, _ in rows_of(codelist)} | COMMON
 
 
-def meanings_of(column: Column) -> dict[str, str] | None:
+def meanings_of(column: PublicColumn) -> dict[str, str] | None:
     """The published codes of a column with what they mean; None where it has no list."""
     found, codelist = published_codes(column), column.field.codelist
     if found is None or codelist is None or codelist.startswith("ref."):
@@ -156,7 +156,7 @@ def rows_of(codelist: str) -> list[tuple[str, str, str | None]]:
     return pl.read_csv(CODELISTS / f"{codelist}.csv", infer_schema=False, columns=columns).rows()
 
 
-def published_codes(column: Column) -> dict[str, str] | None:
+def published_codes(column: PublicColumn) -> dict[str, str] | None:
     """As list_of(), with the codes that are published."""
     if column.field.name == AREA:
         return dict(area_codes().values())

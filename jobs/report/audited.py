@@ -53,7 +53,7 @@ UNTOLD = {
 
 
 @dataclass(frozen=True)
-class Corrected:
+class CorrectedChannel:
     """A channel's spam corrected for filter error.
 
     low, high: bounds in whole units. share: the part of the messages with seen content that an audit or a
@@ -66,7 +66,9 @@ class Corrected:
     methods: tuple[str, ...]
 
 
-def correct_spam(total: dict[str, Any], errors: pl.DataFrame, seen_units: int | None = None) -> Corrected:
+def correct_spam(
+    total: dict[str, Any], errors: pl.DataFrame, seen_units: int | None = None
+) -> CorrectedChannel:
     """Spam corrected for filter error.
 
     total: units, spam_certain and spam_possible of a channel or a type. errors: its rows of that figure.
@@ -78,7 +80,7 @@ def correct_spam(total: dict[str, Any], errors: pl.DataFrame, seen_units: int | 
     # An audit is of its own month; a test elsewhere is one for all months of an operator.
     of_operators = errors.group_by("operator_id").agg(pl.col(DISTANCES).sum()).select(**squared_distances())
     below, above = (math.sqrt(float(of_operators[side].sum())) for side in SIDES)
-    return Corrected(
+    return CorrectedChannel(
         low=max(math.floor(certain + spam - below), 0),
         high=min(math.ceil(possible + spam + above), total["units"]),
         share=words.share_of(sums["audited_units"], seen_units or sums["seen_units"]),
@@ -111,7 +113,7 @@ def share_cell(report: Report, row: dict[str, Any]) -> Cell:
     )
 
 
-def correct_type(report: Report, row: dict[str, Any]) -> Corrected:
+def correct_type(report: Report, row: dict[str, Any]) -> CorrectedChannel:
     """Spam of a type corrected for filter error.
 
     row: channel_code, spam_type_code, spam_certain and spam_possible of the type; units of all types.
@@ -204,7 +206,7 @@ ALIKE = (
 )
 
 
-def correct_channel(report: Report, total: dict[str, Any]) -> Corrected:
+def correct_channel(report: Report, total: dict[str, Any]) -> CorrectedChannel:
     return correct_spam(total, errors_of(report, total["channel_code"], words.TOTAL))
 
 
@@ -214,7 +216,7 @@ def with_filter_error(report: Report, total: dict[str, Any]) -> dict[str, Any]:
     return total | {"spam_certain": found.low, "spam_possible": found.high}
 
 
-def describe_error(found: Corrected) -> str:
+def describe_error(found: CorrectedChannel) -> str:
     """Whether a channel's interval includes filter error, and by what."""
     if not found.share:
         return "Not audited: the range does not include filter error."

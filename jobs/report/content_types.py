@@ -85,7 +85,7 @@ def types_from_labels(report: Report, channel: str, known: set[str]) -> pl.DataF
     return told.select("spam_type_code", *(pl.lit(0, pl.Int64).alias(name) for name in SUMS)).unique()
 
 
-def error_cell(found: audited.Corrected) -> Cell:
+def error_cell(found: audited.CorrectedChannel) -> Cell:
     return (
         number_cell(words.format_range(found.low, found.high))
         if found.share

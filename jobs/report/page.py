@@ -27,7 +27,7 @@ from jobs.report import (
 )
 from jobs.report.figures import Figures
 from jobs.report.operators import ReportedOperator
-from jobs.report.report import About, Report
+from jobs.report.report import PageOrigin, Report
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -36,7 +36,7 @@ def write_page(
     figures: Figures,
     operators: Sequence[ReportedOperator],
     validation: Sequence[Result],
-    about: About,
+    about: PageOrigin,
     folder: Path,
 ) -> Path:
     """Write index.html, validation.html, a CSV for each figure and SHA256SUMS; the path of index.html.
@@ -53,7 +53,7 @@ def write_page(
         sources=downloads.source_lines(report, about.run_id),
         headline=header.write_headline(report, about.versions, about.domains),
         sections=[
-            *list_sections(report),
+            *make_sections(report),
             accounts.validation_section(validation),
             definitions.definitions_section(report),
         ],
@@ -73,7 +73,7 @@ def write_page(
     return folder / "index.html"
 
 
-def list_sections(report: Report) -> list[Section]:
+def make_sections(report: Report) -> list[Section]:
     """The sections, in the order of the page."""
     return [
         definitions.shares_section(report),

@@ -24,7 +24,7 @@ UNDECIDED_LEGEND = ("undecided", "the logs cannot decide")
 
 
 @dataclass(frozen=True)
-class About:
+class PageOrigin:
     """The run that a page was drawn from, and what limits its figures.
 
     generated_at: when the run finished, in UTC as 2026-11-24T23:30:00Z; empty without a run. versions: of the

@@ -150,7 +150,7 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
     ]
     known = world_map.load_positions()
     places = [
-        world_map.Place(
+        world_map.MapCountry(
             words.country_name(row["source_country_code"]),
             *known[row["source_country_code"]],
             row["spam_certain"],

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from jobs.core import words
 from jobs.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell
 from jobs.page.colours import ACCENT, MUTED
-from jobs.page.line_chart import Axis, Line, draw_lines, fill_gaps, nice_top
+from jobs.page.line_chart import Axis, ChartLine, draw_lines, fill_gaps, nice_top
 from jobs.report import audited
 from jobs.report.figures import SUMS
 from jobs.report.report import (
@@ -97,7 +97,7 @@ def volume_chart(daily: pl.DataFrame, title: str) -> Markup:
     )
     last = days.drop_nulls().tail(1)
     lines = [
-        Line(column, colour, f"{name} {words.format_compact(height)}", height)
+        ChartLine(column, colour, f"{name} {words.format_compact(height)}", height)
         for column, colour, name in (("all", MUTED, "All"), ("low", ACCENT, "Spam"))
         for height in last[column]
     ]
@@ -122,7 +122,7 @@ def share_chart(daily: pl.DataFrame, title: str) -> Markup:
     days = fill_gaps(daily).select("period_date", certain=certain, low=low, high=high, is_audited=is_audited)
     top = days.select(pl.max_horizontal("certain", "high").max()).item()
     lines = [
-        Line(
+        ChartLine(
             "certain",
             ACCENT,
             words.format_percents(day["low"], day["high"]),

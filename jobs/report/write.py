@@ -16,7 +16,7 @@ from jobs.core.contracts import read_contract
 from jobs.engine.lake import Lake
 from jobs.report.figures import VOLUME
 from jobs.report.operators import ReportedOperator, reported_operator
-from jobs.report.report import About
+from jobs.report.report import PageOrigin
 from jobs.settings.config import Observatory
 from jobs.stages.validations import latest_results
 from jobs.state.status import find_doubts, open_periods
@@ -36,7 +36,7 @@ def location_name(settings: Observatory) -> str | None:
     return location.name or Path(location.ranges).name
 
 
-def draw_report(lake: Lake, settings: Observatory, folder: Path, domains: Iterable[str] = ()) -> Path:
+def update_page(lake: Lake, settings: Observatory, folder: Path, domains: Iterable[str] = ()) -> Path:
     """Draw the page from the gold tables as the last finished stage left them; its path.
 
     domains: those of the recipients, if the settings name none.
@@ -89,7 +89,7 @@ class PageInputs:
     """All that a page depends on. validation: the last result of each rule. code: the digest of code and
     reference data."""
 
-    about: About
+    about: PageOrigin
     operators: list[ReportedOperator]
     validation: list[Result]
     code: str
@@ -97,7 +97,7 @@ class PageInputs:
 
 def page_inputs(lake: Lake, settings: Observatory, domains: Iterable[str] = ()) -> PageInputs:
     last = last_run(lake)
-    about = About(
+    about = PageOrigin(
         run_id=last.run_id,
         code_revision=last.code_revision,
         generated_at=last.finished_at,

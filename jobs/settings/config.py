@@ -20,8 +20,8 @@ from jobs.core.contracts import format_kind
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import BY_SETTINGS, KEY, KEY_FILE, is_by_settings
 from jobs.settings.base import Settings
-from jobs.settings.node import Engine, Lake, Limits, Location, Retention
-from jobs.settings.operator import BY_CHANNEL, IN_ALL, Operator, Source
+from jobs.settings.node import EngineSettings, LakeSettings, LimitSettings, Location, Retention
+from jobs.settings.operator import BY_CHANNEL, IN_ALL, Operator, SourceSettings
 from jobs.settings.release import Release
 from jobs.settings.study import Study, Submission
 from jobs.settings.values import refuse_repeats
@@ -44,10 +44,10 @@ SPARK_TABLE = (
 class Observatory(Settings):
     """The whole of observatory.toml."""
 
-    lake: Lake = Lake()
-    engine: Engine = Field(default_factory=Engine)
+    lake: LakeSettings = LakeSettings()
+    engine: EngineSettings = Field(default_factory=EngineSettings)
     location: Location | None = None
-    limits: Limits = Limits()
+    limits: LimitSettings = LimitSettings()
     retention: Retention = Retention()
     study: Study = Study()
     submission: Submission = Submission()
@@ -113,7 +113,7 @@ def use_key_file(key_file: str | None, settings: Path) -> None:
 def fixed_time() -> dt.datetime | None:
     """The time at which logs are read where the environment fixes it, for commands without settings."""
     text = os.environ.get("OBSERVATORY_READ_AT")
-    return Lake(read_at=text).read_at if text else None
+    return LakeSettings(read_at=text).read_at if text else None
 
 
 def resolve_paths(settings: Observatory, base: Path) -> Observatory:
@@ -194,7 +194,7 @@ def check_options(settings: Observatory, file: Path) -> Observatory:
     """
     wrong: list[str] = []
 
-    def whole(operator: Operator, source: Source) -> Source:
+    def whole(operator: Operator, source: SourceSettings) -> SourceSettings:
         if not source.options and format_kind(source.format) != "profile":
             return source
         # The kernels' own libraries take half a second to load.

@@ -18,7 +18,7 @@ WORKER_MEMORY = 4_000_000_000
 MOST_WORKERS = 1024
 
 
-class Lake(Settings):
+class LakeSettings(Settings):
     """root: a folder or an s3a: URL. open_days: days after which a day is closed to late lines.
 
     key_file: the file that holds the key of pseudonyms; OBSERVATORY_PSEUDONYM_KEY and
@@ -53,7 +53,7 @@ class Lake(Settings):
         return at
 
 
-class Engine(Settings):
+class EngineSettings(Settings):
     """The engine that computes tables.
 
     name: embedded, with processes of this machine; inline, with all tasks in one, to debug; spark.
@@ -127,7 +127,7 @@ class Location(Settings):
         return check_suffix(file, (".csv", ".parquet"))
 
 
-class Limits(Settings):
+class LimitSettings(Settings):
     """quarantined_pct: the share of a source's quarantined lines, in percent, above which what is new of the
     source waits. quarantined_lines: with fewer quarantined lines no source waits.
 

@@ -86,7 +86,7 @@ class Link(Settings):
         return self.traffic or TRAFFIC_OF_KIND.get(self.kind)
 
 
-class FixedCost(Settings):
+class FixedCostSettings(Settings):
     """A cost of the operator's own that no log shows, with its 5, 50 and 95% points.
 
     countermeasure: a code of its list, or `_T` for what serves all of the channel's measures.
@@ -106,7 +106,7 @@ class FixedCost(Settings):
         return check_choice(code, {*list_codes("countermeasure"), "_T"}, "countermeasure")
 
     @model_validator(mode="after")
-    def ordered(self) -> FixedCost:
+    def ordered(self) -> FixedCostSettings:
         if not self.low <= self.central <= self.high:
             raise ValueError(f"low, central and high of cost '{self.name}' must not fall")
         return self
@@ -133,7 +133,7 @@ class FilterQuality(Settings):
         return self
 
 
-class Source(Settings):
+class SourceSettings(Settings):
     """Logs of one kind: a URL with wildcards, read by one format.
 
     time_zone: of stamps without an offset. clock_offset: seconds by which the host's clock was ahead; of logs
@@ -179,18 +179,18 @@ class Source(Settings):
         return check_choice(name, zoneinfo.available_timezones(), "time zone")
 
     @model_validator(mode="after")
-    def with_access(self) -> Source:
+    def with_access(self) -> SourceSettings:
         check_access(self.url, self.access)
         return self
 
     @model_validator(mode="after")
-    def with_clock(self) -> Source:
+    def with_clock(self) -> SourceSettings:
         if self.clock_offset and format_kind(self.format) == "documents":
             raise ValueError(f"clock_offset is for logs of lines; {self.format} is a format of whole reports")
         return self
 
     @model_validator(mode="after")
-    def with_numbers(self) -> Source:
+    def with_numbers(self) -> SourceSettings:
         if self.numbers == "national":
             from jobs.formats.registry import KERNELS
 
@@ -222,9 +222,9 @@ class Operator(Settings):
     networks: list[str] = []
     number_prefixes: list[str] = []
     link: list[Link] = []
-    source: list[Source] = []
+    source: list[SourceSettings] = []
     former_sources: list[Code] = []
-    fixed_cost: list[FixedCost] = []
+    fixed_cost: list[FixedCostSettings] = []
     filter_quality: list[FilterQuality] = []
 
     @field_validator("country")

@@ -49,7 +49,7 @@ MAIN_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Step:
+class ClockStep:
     """So many ids at one distance. ahead_s: seconds by which the log's times are later than the other's.
 
     first_at, last_at: of the first and the last of them, by the other log.
@@ -79,7 +79,7 @@ class Apart:
     other: str
     ids: int
     apart: int
-    steps: tuple[Step, ...]
+    steps: tuple[ClockStep, ...]
     before_s: float
     after_s: float
 
@@ -101,7 +101,9 @@ class Apart:
     def turned(self) -> Apart:
         """The same, of the other log."""
         steps = tuple(
-            Step(-each.ahead_s, each.ids, *(at + dt.timedelta(seconds=each.ahead_s) for at in each.times))
+            ClockStep(
+                -each.ahead_s, each.ids, *(at + dt.timedelta(seconds=each.ahead_s) for at in each.times)
+            )
             for each in self.steps
         )
         before, after = self.after_s, self.before_s
@@ -207,7 +209,7 @@ def compare_logs(
     return found
 
 
-def steps_of(pairs: pl.DataFrame) -> tuple[Step, ...]:
+def steps_of(pairs: pl.DataFrame) -> tuple[ClockStep, ...]:
     """The distances at which many ids lie: neighbouring minutes with enough of them."""
     binned = pairs.with_columns(bin=(pl.col("ahead_s") // BIN_S).cast(pl.Int64))
     kept = binned.filter(pl.len().over("bin") >= LEAST_SHARE * pairs.height).sort("bin")
@@ -223,7 +225,7 @@ def steps_of(pairs: pl.DataFrame) -> tuple[Step, ...]:
         )
         .sort("first", "ahead_s")
     )
-    return tuple(Step(*row) for row in found.select("ahead_s", "ids", "first", "last").iter_rows())
+    return tuple(ClockStep(*row) for row in found.select("ahead_s", "ids", "first", "last").iter_rows())
 
 
 def count_answered(homes: pl.DataFrame, seen: pl.DataFrame) -> list[tuple[str, str, int, int]]:
@@ -250,7 +252,7 @@ def find_wrong_logs(found: Sequence[Apart], absolute: Collection[tuple[str, str]
 
 
 def find_remedy(
-    steps: Sequence[Step],
+    steps: Sequence[ClockStep],
     time_zone: str,
     clock_offset: int = 0,
     has_zone: bool = True,
@@ -271,7 +273,7 @@ def find_remedy(
     return Remedy()
 
 
-def by_zone(steps: Sequence[Step], time_zone: str, likely: Sequence[str | None]) -> Remedy | None:
+def by_zone(steps: Sequence[ClockStep], time_zone: str, likely: Sequence[str | None]) -> Remedy | None:
     """The zone of a log that is ahead by these steps when it is read as of another zone; None if there is
     none."""
     quarters = [round(each.ahead_s / QUARTER) * QUARTER for each in steps]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.sniff.proposal import describe_shape, propose_profile, source_block
-from jobs.sniff.survey import Answer
+from jobs.sniff.survey import LogSurvey
 from jobs.sniff.tally import OTHER, REFUSAL
 
 COMMONEST = 10
 
 
-def as_json(answer: Answer) -> dict[str, Any]:
+def as_json(answer: LogSurvey) -> dict[str, Any]:
     """The answer for a machine: counts as numbers, rounded to whole ones where they are estimates."""
     out: dict[str, Any] = {
         "log": answer.log.url,

@@ -21,7 +21,7 @@ from jobs.silver import clocks
 from jobs.sniff.zones import Zone
 
 if TYPE_CHECKING:
-    from jobs.sniff.survey import Answer
+    from jobs.sniff.survey import LogSurvey
 
 # So many bronze rows of each format are looked at.
 LOOKED_AT = 50_000
@@ -29,7 +29,7 @@ NONE = pl.DataFrame(schema=clocks.MARKS)
 
 
 @dataclass(frozen=True)
-class Times:
+class IdTimes:
     """A log's ids with their times, as it was read.
 
     zone: the zone that was found; the log was read as of its name, or else as of UTC. marks: by kind, those
@@ -72,14 +72,14 @@ class Clock:
         return f"by {self.ids:,} ids shared with {self.other}{apart}"
 
 
-def times_of(answer: Answer, name: str) -> Times | None:
+def times_of(answer: LogSurvey, name: str) -> IdTimes | None:
     """The times of a log that was looked at; None of documents, and where nothing was read."""
     if answer.tally is None or answer.zone is None:
         return None
     return times_in(answer.tally.bronze_rows(), name, answer.zone)
 
 
-def times_in(formats: Mapping[str, pl.DataFrame], name: str, zone: Zone) -> Times:
+def times_in(formats: Mapping[str, pl.DataFrame], name: str, zone: Zone) -> IdTimes:
     """The times of a log, by its bronze rows of each format."""
     found: dict[str, list[pl.DataFrame]] = {}
     for format_name, rows in formats.items():
@@ -102,7 +102,7 @@ def times_in(formats: Mapping[str, pl.DataFrame], name: str, zone: Zone) -> Time
         kind: pl.concat(frames).with_columns(log=pl.lit(name)).select(list(clocks.MARKS))
         for kind, frames in found.items()
     }
-    return Times(name, zone, marks)
+    return IdTimes(name, zone, marks)
 
 
 def in_form(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -111,7 +111,7 @@ def in_form(rows: pl.LazyFrame) -> pl.LazyFrame:
     return frame.with_columns(normalise_ids(frame["message_id"]).alias("message_id")).lazy()
 
 
-def clocks_of(logs: Sequence[Times], likely: Sequence[str] = ()) -> list[Clock]:
+def clocks_of(logs: Sequence[IdTimes], likely: Sequence[str] = ()) -> list[Clock]:
     """What the logs show of each other's clocks, a row for each log that shares ids with another.
 
     likely: zones that go before others that would do.
@@ -136,7 +136,7 @@ def clocks_of(logs: Sequence[Times], likely: Sequence[str] = ()) -> list[Clock]:
     return [found[each.name] for each in logs if each.name in found]
 
 
-def next_of(logs: Sequence[Times], known: Sequence[str], done: set[str]) -> clocks.Apart | None:
+def next_of(logs: Sequence[IdTimes], known: Sequence[str], done: set[str]) -> clocks.Apart | None:
     """The log that shares most ids with one that is known, beside that one: first of those whose zone is not
     known, then of those that disagree all the same."""
     places = {name: place for place, name in enumerate(known)}
@@ -151,7 +151,7 @@ def next_of(logs: Sequence[Times], known: Sequence[str], done: set[str]) -> cloc
     return max(pairs, key=lambda one: one[:2])[2] if pairs else None
 
 
-def compare_clocks(logs: Sequence[Times]) -> list[clocks.Apart]:
+def compare_clocks(logs: Sequence[IdTimes]) -> list[clocks.Apart]:
     """What each two logs show."""
 
     def marks(kind: str) -> pl.DataFrame:
@@ -164,7 +164,7 @@ def compare_clocks(logs: Sequence[Times]) -> list[clocks.Apart]:
     return found
 
 
-def judge_clock(pair: clocks.Apart, log: Times, is_sure: bool, likely: Sequence[str | None]) -> Clock:
+def judge_clock(pair: clocks.Apart, log: IdTimes, is_sure: bool, likely: Sequence[str | None]) -> Clock:
     """What a log shows beside one whose times are right. is_sure: they are."""
     clock = Clock(log.name, pair.other, pair.ids, pair.is_wrong, is_sure)
     if not pair.is_wrong:
@@ -174,7 +174,7 @@ def judge_clock(pair: clocks.Apart, log: Times, is_sure: bool, likely: Sequence[
     return replace(clock, time_zone=made.time_zone, clock_offset=made.clock_offset)
 
 
-def set_right(log: Times, clock: Clock) -> Times:
+def set_right(log: IdTimes, clock: Clock) -> IdTimes:
     """The log with its times as its settings would have them."""
     read = log.zone.name or "UTC"
 

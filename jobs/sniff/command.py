@@ -17,9 +17,9 @@ from jobs.formats.registry import KERNELS, MAPPED
 from jobs.sniff import drawing
 from jobs.sniff.as_json import as_json
 from jobs.sniff.clocks import Clock, clocks_of, times_of
-from jobs.sniff.files import Log, Problem, logs_of
+from jobs.sniff.files import FileProblem, Log, logs_of
 from jobs.sniff.recognising import Recognised, separate_files
-from jobs.sniff.survey import Answer, survey_log
+from jobs.sniff.survey import LogSurvey, survey_log
 
 
 def sniff_files(
@@ -73,12 +73,14 @@ def sniff_files(
         drawing.draw_next(out, [answer.log.url for answer in answers])
     if unknown:
         names = ", ".join(answer.log.name for answer in answers if answer.format is None)
-        problems.append(Problem(names, "the format is unknown. Start from the lines or the profile above"))
+        problems.append(
+            FileProblem(names, "the format is unknown. Start from the lines or the profile above")
+        )
     if problems:
         raise ObservatoryError("\n".join(map(str, problems)))
 
 
-def settings_fit(answers: list[Answer]) -> bool:
+def settings_fit(answers: list[LogSurvey]) -> bool:
     """Whether `init` and `report` can use the logs: files of formats that they recognise by themselves, not
     read through a profile."""
     return bool(answers) and all(
@@ -90,7 +92,7 @@ def settings_fit(answers: list[Answer]) -> bool:
     )
 
 
-def found_clocks(answers: list[Answer]) -> list[Clock]:
+def found_clocks(answers: list[LogSurvey]) -> list[Clock]:
     """What the ids that several logs share show of their clocks."""
     if len(answers) < 2:
         return []
@@ -111,7 +113,7 @@ def print_log(
     err: Console,
     is_json: bool,
     has_ignored: bool,
-) -> Answer:
+) -> LogSurvey:
     """Look at one log: print the first answer at once, the totals when they are there."""
     answers = survey_log(log, recognised, until, has_ignored=has_ignored)
     answer = next(answers)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from jobs.formats import Source
 from jobs.formats.format import DocumentFormat
-from jobs.sniff.files import File
+from jobs.sniff.files import LogFile
 
 # No report is larger; what unpacks to more is refused by the format.
 LARGEST = 64 << 20
@@ -30,7 +30,7 @@ class Documents:
     examples: dict[str, str] = field(default_factory=dict)
 
 
-def count_documents(kernel: DocumentFormat, file: File, source: Source, into: Documents) -> None:
+def count_documents(kernel: DocumentFormat, file: LogFile, source: Source, into: Documents) -> None:
     """Add the documents of one file."""
     with file.open() as raw:
         data = raw.read(LARGEST)

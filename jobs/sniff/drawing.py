@@ -24,7 +24,7 @@ from jobs.sniff.documents import Documents
 from jobs.sniff.figures import bytes_of, format_amount, format_duration, format_percent, format_stamp
 from jobs.sniff.kinds import draw_ignored, draw_patterns, print_heading
 from jobs.sniff.proposal import DELIMITERS, describe_shape, propose_profile, source_block
-from jobs.sniff.survey import Answer
+from jobs.sniff.survey import LogSurvey
 
 # The first and the last time of a log's lines.
 Range = tuple[dt.datetime | None, dt.datetime | None]
@@ -46,7 +46,7 @@ def in_sentence(text: str) -> str:
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
-def draw_first(console: Console, answer: Answer) -> Range | None:
+def draw_first(console: Console, answer: LogSurvey) -> Range | None:
     """The quick answer: what it is and when. Returns the range that was printed, if it is known already."""
     console.print(Rule(Text(escape_unseen(answer.log.name), "bold"), align="left", style="dim"))
     rows: list[tuple[str, RenderableType]] = [("files", files_line(answer))]
@@ -67,7 +67,7 @@ def draw_first(console: Console, answer: Answer) -> Range | None:
     return told
 
 
-def draw_rest(console: Console, answer: Answer, told: Range | None) -> None:
+def draw_rest(console: Console, answer: LogSurvey, told: Range | None) -> None:
     """The totals, and what to do next. told: the range that draw_first() told."""
     if answer.format is None:
         draw_unknown(console, answer)
@@ -129,7 +129,7 @@ def facts_table(rows: Iterable[tuple[str, RenderableType]]) -> Table:
 # --- the first answer ----------------------------------------------------------------------------------
 
 
-def files_line(answer: Answer) -> Text:
+def files_line(answer: LogSurvey) -> Text:
     files = [each.file for each in answer.recognised]
     size = sum(file.size if file.size is not None else len(file.kept or b"") for file in files)
     kinds = sorted({KINDS[each.compression] for each in answer.recognised if each.compression})
@@ -142,7 +142,7 @@ def files_line(answer: Answer) -> Text:
     return text
 
 
-def format_line(answer: Answer) -> Text:
+def format_line(answer: LogSurvey) -> Text:
     assert answer.format is not None
     about = code_description("format", answer.format)
     text = Text.assemble((answer.format, "bold cyan"), f", {in_sentence(about)}" if about else "")
@@ -158,16 +158,16 @@ def format_line(answer: Answer) -> Text:
     return text
 
 
-def range_of(answer: Answer) -> Range:
+def range_of(answer: LogSurvey) -> Range:
     return answer.first_at, answer.last_at
 
 
-def is_range_known(answer: Answer) -> bool:
+def is_range_known(answer: LogSurvey) -> bool:
     """Whether both ends of the log were seen: a compressed file is read from its beginning alone."""
     return not answer.recognised[-1].compression or all(each.sees_end for each in answer.progress)
 
 
-def range_line(answer: Answer) -> Text:
+def range_line(answer: LogSurvey) -> Text:
     if answer.first_at is None or answer.last_at is None:
         return Text("no line contains a time", "yellow")
     length = answer.last_at - answer.first_at
@@ -178,7 +178,7 @@ def range_line(answer: Answer) -> Text:
     return text
 
 
-def zone_line(answer: Answer) -> Text:
+def zone_line(answer: LogSurvey) -> Text:
     zone = answer.zone
     assert zone is not None
     if zone.is_explicit:
@@ -191,7 +191,7 @@ def zone_line(answer: Answer) -> Text:
 # --- lines ---------------------------------------------------------------------------------------------
 
 
-def line_lines(answer: Answer) -> list[tuple[str, RenderableType]]:
+def line_lines(answer: LogSurvey) -> list[tuple[str, RenderableType]]:
     tally = answer.tally
     assert tally is not None
     lines = answer.estimate(lambda each: each.lines)
@@ -222,7 +222,7 @@ def line_lines(answer: Answer) -> list[tuple[str, RenderableType]]:
     return [*rows, ("lines", text)]
 
 
-def read_line(answer: Answer) -> Text:
+def read_line(answer: LogSurvey) -> Text:
     read = sum(each.read for each in answer.progress)
     waiting = sum(each.waiting for each in answer.progress)
     text = Text()
@@ -245,7 +245,7 @@ def read_line(answer: Answer) -> Text:
 # --- totals --------------------------------------------------------------------------------------------
 
 
-def draw_totals(console: Console, answer: Answer) -> None:
+def draw_totals(console: Console, answer: LogSurvey) -> None:
     if not answer.transmissions and not answer.verdicts:
         print_heading(console, "ingesting it would give nothing to count")
         return
@@ -261,7 +261,7 @@ def draw_totals(console: Console, answer: Answer) -> None:
         console.print(Padding(verdict_table(answer), (0, 0, 0, 2)))
 
 
-def transmission_table(answer: Answer, channel: str) -> Table:
+def transmission_table(answer: LogSurvey, channel: str) -> Table:
     """Transmissions: a row per outcome, a column per stage; those that there are."""
     counts = {key[1:]: count for key, count in answer.transmissions.items() if key[0] == channel}
     stages = in_order({stage for stage, _ in counts}, STAGES)
@@ -284,7 +284,7 @@ def in_order(found: set[str], known: list[str]) -> list[str]:
     return [code for code in known if code in found] + sorted(found - set(known))
 
 
-def unit_lines(answer: Answer) -> Group:
+def unit_lines(answer: LogSurvey) -> Group:
     units = answer.units
     assert units is not None
     parts = []
@@ -325,7 +325,7 @@ def unit_lines(answer: Answer) -> Group:
     return Group(*lines)
 
 
-def verdict_table(answer: Answer) -> Table:
+def verdict_table(answer: LogSurvey) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_footer=True)
     whole = sum(answer.verdicts.values())
     table.add_column("verdicts", footer="all")
@@ -361,7 +361,7 @@ def document_lines(documents: Documents, files: int) -> list[tuple[str, Renderab
 # --- formats that are not known ------------------------------------------------------------------------
 
 
-def draw_unknown(console: Console, answer: Answer) -> None:
+def draw_unknown(console: Console, answer: LogSurvey) -> None:
     sample = answer.recognised[0].head
     seen = describe_shape(sample)
     nearest = [f"{name} {score:.0%}" for name, score in answer.recognised[0].scores[:3] if score > 0]

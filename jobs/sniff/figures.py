@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from jobs.sniff.survey import Answer
+from jobs.sniff.survey import LogSurvey
 
 
-def format_amount(answer: Answer, count: float) -> str:
+def format_amount(answer: LogSurvey, count: float) -> str:
     """An exact count, or an estimate in three figures."""
     if answer.is_exact:
         return f"{count:,.0f}"

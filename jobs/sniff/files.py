@@ -42,7 +42,7 @@ FOREIGN: tuple[tuple[bytes, str], ...] = (
 
 
 @dataclass
-class File:
+class LogFile:
     """One file of a log. `size` in bytes as it lies there; None of a pipe."""
 
     name: str
@@ -65,7 +65,7 @@ class Log:
     """Files that one source would read. `url` is what the source would name."""
 
     url: str
-    files: list[File] = field(default_factory=list)
+    files: list[LogFile] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -73,7 +73,7 @@ class Log:
 
 
 @dataclass(frozen=True)
-class Problem:
+class FileProblem:
     """What is wrong with a file, and what to do."""
 
     name: str
@@ -83,10 +83,10 @@ class Problem:
         return f"{escape_unseen(self.name)}: {self.text}"
 
 
-def logs_of(arguments: list[str], until: float) -> tuple[list[Log], list[Problem]]:
+def logs_of(arguments: list[str], until: float) -> tuple[list[Log], list[FileProblem]]:
     """The logs that the arguments name. `until`: when a pipe is no longer waited for (monotonic)."""
     logs: dict[str, Log] = {}
-    problems: list[Problem] = []
+    problems: list[FileProblem] = []
     seen: set[str] = set()
     for argument in arguments:
         for key, file in files_of(argument, until, problems):
@@ -111,7 +111,7 @@ def is_pattern(url: str) -> bool:
     return glob.has_magic(url)
 
 
-def files_of(argument: str, until: float, problems: list[Problem]) -> list[tuple[str, File]]:
+def files_of(argument: str, until: float, problems: list[FileProblem]) -> list[tuple[str, LogFile]]:
     """Files of one argument, each with the url of its log."""
     if argument == "-":
         return [("-", read_pipe("-", sys.stdin.buffer, until))]
@@ -127,14 +127,14 @@ def files_of(argument: str, until: float, problems: list[Problem]) -> list[tuple
             names = [pattern] if fs.exists(pattern) else []
         sizes = {} if is_local else {name: fs.size(name) for name in names}
     except (OSError, ImportError, ValueError) as error:
-        problems.append(Problem(argument, f"cannot be listed: {escape_unseen(str(error))}"))
+        problems.append(FileProblem(argument, f"cannot be listed: {escape_unseen(str(error))}"))
         return []
     if not names:
         told = "no file matches. Quote a wildcard, and check who may read the folder"
         if not is_pattern(pattern):
             told = "no such file. Check the path, or name a wildcard in quotes, such as 'mail.log*'"
-        problems.append(Problem(argument, told))
-    found = [File(name, fs, size) for name, size in sizes.items()]
+        problems.append(FileProblem(argument, told))
+    found = [LogFile(name, fs, size) for name, size in sizes.items()]
     if is_local:
         # A FIFO among them may be another program's: what is read from it is gone.
         files = (local_file(name, None, problems) for name in names)
@@ -153,7 +153,7 @@ def is_there(path: str) -> bool:
     return True
 
 
-def local_file(argument: str, until: float | None, problems: list[Problem]) -> File | None:
+def local_file(argument: str, until: float | None, problems: list[FileProblem]) -> LogFile | None:
     """The file of that name. until: when a FIFO is no longer waited for; None leaves a FIFO out."""
     path = os.path.abspath(argument)
     try:
@@ -161,7 +161,7 @@ def local_file(argument: str, until: float | None, problems: list[Problem]) -> F
         if stat.S_ISDIR(mode):
             logs = sorted(each for each in os.listdir(path) if not each.startswith("."))
             example = f", such as {escape_unseen(os.path.join(argument, logs[0]))}" if logs else ""
-            problems.append(Problem(argument, f"a folder. Name the files in it{example} or a wildcard"))
+            problems.append(FileProblem(argument, f"a folder. Name the files in it{example} or a wildcard"))
             return None
         if stat.S_ISFIFO(mode) and until is not None:
             # Opening it for reading would otherwise wait for a writer.
@@ -170,24 +170,24 @@ def local_file(argument: str, until: float | None, problems: list[Problem]) -> F
             if file.kept:
                 return file
             told = "a FIFO, and nothing was written to it in time. Name a log file, or pipe the log into"
-            problems.append(Problem(argument, f"{told} `observatory sniff -`"))
+            problems.append(FileProblem(argument, f"{told} `observatory sniff -`"))
             return None
         if not stat.S_ISREG(mode):
             told = "a FIFO, a socket or a device, not a file"
             hint = ". Give a wildcard that does not match it" if until is None else ""
-            problems.append(Problem(argument, told + hint))
+            problems.append(FileProblem(argument, told + hint))
             return None
         with open(path, "rb"):
             pass
-        return File(path, fsspec.filesystem("file"), os.path.getsize(path))
+        return LogFile(path, fsspec.filesystem("file"), os.path.getsize(path))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         hint = ": run as one who may read it" if isinstance(error, PermissionError) else ""
-        problems.append(Problem(argument, f"cannot be read, {reason}{hint}"))
+        problems.append(FileProblem(argument, f"cannot be read, {reason}{hint}"))
         return None
 
 
-def read_pipe(name: str, stream: Any, until: float) -> File:
+def read_pipe(name: str, stream: Any, until: float) -> LogFile:
     """What a pipe holds, up to a limit and a time: it is read once and kept in memory."""
     blocks: list[bytes] = []
     have = 0
@@ -196,7 +196,7 @@ def read_pipe(name: str, stream: Any, until: float) -> File:
         blocks.append(block)
         have += len(block)
     is_cut = have >= LONGEST_PIPE or time.monotonic() >= until
-    return File(name, None, None, b"".join(blocks), is_cut)
+    return LogFile(name, None, None, b"".join(blocks), is_cut)
 
 
 def is_ready(stream: Any, until: float) -> bool:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.core.patterns import escape_unseen, pattern_text
-from jobs.sniff.survey import Answer
+from jobs.sniff.survey import LogSurvey
 from jobs.sniff.tally import OTHER, REFUSAL
 
 COMMONEST = 10
@@ -19,7 +19,7 @@ def print_heading(console: Console, text: str) -> None:
     console.print(Text(f"\n{text}", "bold"))
 
 
-def draw_patterns(console: Console, answer: Answer) -> None:
+def draw_patterns(console: Console, answer: LogSurvey) -> None:
     tally = answer.tally
     assert tally is not None
     rows = tally.refused.commonest(COMMONEST)
@@ -57,7 +57,7 @@ def draw_rest_of(console: Console, more: int, unmasked: int) -> None:
         console.print(Padding(Text("; ".join(parts), "dim"), (0, 0, 0, 2)))
 
 
-def draw_ignored(console: Console, answer: Answer) -> None:
+def draw_ignored(console: Console, answer: LogSurvey) -> None:
     """The commonest ignored lines: first those that look like refusals, then all others."""
     tally = answer.tally
     assert tally is not None

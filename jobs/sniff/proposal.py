@@ -15,13 +15,13 @@ from jobs.core.patterns import escape_unseen, mask_lines
 from jobs.core.time_zones import example_zones, format_offset
 from jobs.formats.registry import PROFILES
 from jobs.sniff.files import without_compression
-from jobs.sniff.survey import Answer
+from jobs.sniff.survey import LogSurvey
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SHOWN = 3
 
 
-def source_block(answer: Answer) -> str:
+def source_block(answer: LogSurvey) -> str:
     """A [[operator.source]] table of observatory.toml."""
     zone = answer.zone
     lines = [

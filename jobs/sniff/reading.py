@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from jobs.core.lines import LINE_END, LONGEST_LINE, last_line_start, line_count, rest_of_line
 from jobs.ingest.chunks import CHUNK, Chunks, is_json
-from jobs.sniff.files import File, compression_kind
+from jobs.sniff.files import LogFile, compression_kind
 
 BLOCK = 2 << 20
 # The first answer comes from this much.
@@ -28,7 +28,7 @@ COMPARED = 32 << 20
 
 
 @dataclass(frozen=True)
-class Block:
+class LineBlock:
     """Whole lines, and where they stand in the decompressed file; `first_line` counts from 1, if known."""
 
     data: bytes
@@ -59,7 +59,7 @@ class Progress:
         return 1.0 if self.is_whole or not self.read else max(self.total / self.read, 1.0)
 
 
-def head_and_tail(file: File) -> tuple[bytes, bytes, str | None]:
+def head_and_tail(file: LogFile) -> tuple[bytes, bytes, str | None]:
     """The first bytes, decompressed; the last, where they can be reached at once; and the compression."""
     with file.open() as raw:
         kind = compression_kind(raw.read(6))
@@ -71,7 +71,7 @@ def head_and_tail(file: File) -> tuple[bytes, bytes, str | None]:
         return head, raw.read(HEAD), None
 
 
-def begins_with(whole: File, part: File) -> bool:
+def begins_with(whole: LogFile, part: LogFile) -> bool:
     """Whether a file begins with all of another, both decompressed. Very large ones are not compared."""
     if max(whole.size or 0, part.size or 0) > COMPARED:
         return False
@@ -94,8 +94,8 @@ def _exactly(chunks: Chunks, size: int) -> bytes:
 
 
 def read_blocks(
-    file: File, progress: Progress, until: Callable[[], float], longest: int = LONGEST_LINE
-) -> Iterator[Block]:
+    file: LogFile, progress: Progress, until: Callable[[], float], longest: int = LONGEST_LINE
+) -> Iterator[LineBlock]:
     """Blocks of a file until the time is over, or the file is; at least one, if it has a line.
 
     until: the time (monotonic) at which reading should end. It may change while the reading goes on.
@@ -112,7 +112,9 @@ def read_blocks(
 # --- plain files ---------------------------------------------------------------------------------------
 
 
-def _plain(file: File, raw, progress: Progress, until: Callable[[], float], longest: int) -> Iterator[Block]:
+def _plain(
+    file: LogFile, raw, progress: Progress, until: Callable[[], float], longest: int
+) -> Iterator[LineBlock]:
     size = raw.seek(0, os.SEEK_END)
     end = size if file.is_closed else _last_line_end(raw, size)
     if 0 < size - end <= LONGEST_LINE:
@@ -138,7 +140,7 @@ def _plain(file: File, raw, progress: Progress, until: Callable[[], float], long
         progress.is_whole = count + 1 == len(starts)
         progress.sees_end = progress.sees_end or place == len(starts) - 1
         if data:
-            yield Block(data, offset, first_line)
+            yield LineBlock(data, offset, first_line)
 
 
 def spread_order(count: int) -> list[int]:
@@ -195,7 +197,7 @@ def _last_line_end(raw, size: int) -> int:
 # --- compressed files ----------------------------------------------------------------------------------
 
 
-def _decompressed(file: File, raw, progress: Progress, until: Callable[[], float]) -> Iterator[Block]:
+def _decompressed(file: LogFile, raw, progress: Progress, until: Callable[[], float]) -> Iterator[LineBlock]:
     size = file.size if file.size is not None else len(file.kept or b"")
     chunks = Chunks(raw)
     begun = time.monotonic()
@@ -217,7 +219,7 @@ def _decompressed(file: File, raw, progress: Progress, until: Callable[[], float
         offset += len(data)
         progress.total = max(int(offset / max(share, 1e-9)), offset)
         if not is_behind:
-            yield Block(data, offset - len(data), line)
+            yield LineBlock(data, offset - len(data), line)
         line += lines
         if time.monotonic() >= until():
             is_over = True

@@ -11,7 +11,7 @@ from jobs.formats.registry import DOCUMENTS, FORMATS, LAID_OUT, MAPPED, PROFILES
 from jobs.ingest.chunks import DAMAGE
 from jobs.ingest.source_files import ROTATED
 from jobs.sniff import reading
-from jobs.sniff.files import File, Log, Problem, foreign_kind
+from jobs.sniff.files import FileProblem, Log, LogFile, foreign_kind
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Recognised:
     assumed: where the options are a guess, lines as they decode them, masked.
     """
 
-    file: File
+    file: LogFile
     head: bytes
     tail: bytes
     compression: str | None
@@ -48,16 +48,16 @@ class Recognised:
         self.is_named = True
 
 
-def recognise_file(file: File) -> Recognised | Problem:
+def recognise_file(file: LogFile) -> Recognised | FileProblem:
     """How sure each format is of a file, or what is wrong with it."""
     try:
         with file.open() as raw:
             start = raw.read(reading.HEAD)
         head, tail, compression = reading.head_and_tail(file)
     except (*DAMAGE, ValueError) as error:
-        return Problem(file.name, f"cannot be read: {error}")
+        return FileProblem(file.name, f"cannot be read: {error}")
     if not start:
-        return Problem(file.name, "empty. There is nothing to count yet")
+        return FileProblem(file.name, "empty. There is nothing to count yet")
     scores, options = score_formats(head, start)
     found = Recognised(file, head, tail, compression, scores, options)
     if found.format is None:
@@ -65,10 +65,10 @@ def recognise_file(file: File) -> Recognised | Problem:
     if found.format is None:
         if not head:
             told = f"damaged: nothing of its {compression} data can be read. Fetch it again"
-            return Problem(file.name, told)
+            return FileProblem(file.name, told)
         what = foreign_kind(head) or (None if compression else foreign_kind(start))
         if what is not None:
-            return Problem(file.name, what)
+            return FileProblem(file.name, what)
     return found
 
 
@@ -98,17 +98,17 @@ def score_formats(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], d
 
 def separate_files(
     log: Log, profile: str | None = None, kind: str | None = None
-) -> tuple[list[tuple[Log, list[Recognised]]], list[Problem]]:
+) -> tuple[list[tuple[Log, list[Recognised]]], list[FileProblem]]:
     """The log's files by format and options: those of one wildcard may be of several.
 
     profile: of a mapping profile to read all of them through, whatever they look like. kind: a format to read
     all of them as.
     """
-    problems: list[Problem] = []
+    problems: list[FileProblem] = []
     alike: dict[tuple[str | None, str], list[Recognised]] = {}
     for file in log.files:
         found = recognise_file(file)
-        if isinstance(found, Problem):
+        if isinstance(found, FileProblem):
             problems.append(found)
         else:
             if profile is not None:

@@ -20,7 +20,7 @@ from jobs.ingest.source_files import newest_times
 from jobs.settings import config
 from jobs.sniff import reading
 from jobs.sniff.documents import Documents, count_documents
-from jobs.sniff.files import Log, Problem
+from jobs.sniff.files import FileProblem, Log
 from jobs.sniff.recognising import Recognised
 from jobs.sniff.tally import OPERATOR, SOURCE, Lines, Tally, see_times
 from jobs.sniff.zones import Zone, zone_of
@@ -39,7 +39,7 @@ MEASURED_FROM = 2000
 
 
 @dataclass
-class Answer:
+class LogSurvey:
     """All that is printed of one log. `is_final` once the totals are there."""
 
     log: Log
@@ -55,7 +55,7 @@ class Answer:
     transmissions: dict[tuple[str, str, str], float] = field(default_factory=dict)
     verdicts: dict[tuple[str, str, bool | None], float] = field(default_factory=dict)
     units: Units | None = None
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
     copies: list[tuple[str, str]] = field(default_factory=list)
     # Of each file that was read, the stream that its rows name.
     streams: list[str] = field(default_factory=list)
@@ -106,14 +106,14 @@ def survey_log(
     until: float,
     has_totals: bool = True,
     has_ignored: bool = False,
-) -> Iterator[Answer]:
+) -> Iterator[LogSurvey]:
     """The first answer, the same with what was read since, again and again, and the final one.
 
     until: when to be done (monotonic). One answer object is yielded all along. has_totals: join and count
     what was read; without it the answer has the rows alone. has_ignored: sort ignored lines by their kind.
     """
     best = max(recognised, key=lambda each: each.scores[0][1] if each.scores else 0.0)
-    answer = Answer(log, recognised, best.format)
+    answer = LogSurvey(log, recognised, best.format)
     if best.scores:
         answer.confidence = min(
             (score for each in recognised for name, score in each.scores if name == best.format),
@@ -132,7 +132,7 @@ def survey_log(
     yield from _look_at_lines(answer, Tally(FORMATS[best.format], has_ignored), until, has_totals)
 
 
-def _look_at_documents(answer: Answer, kernel: DocumentFormat, until: float) -> Iterator[Answer]:
+def _look_at_documents(answer: LogSurvey, kernel: DocumentFormat, until: float) -> Iterator[LogSurvey]:
     answer.documents = Documents()
     sources, _ = _sources(answer)
     for number, each in enumerate(answer.recognised):
@@ -145,7 +145,7 @@ def _look_at_documents(answer: Answer, kernel: DocumentFormat, until: float) -> 
     yield answer
 
 
-def _look_at_lines(answer: Answer, tally: Tally, until: float, has_totals: bool) -> Iterator[Answer]:
+def _look_at_lines(answer: LogSurvey, tally: Tally, until: float, has_totals: bool) -> Iterator[LogSurvey]:
     kernel, answer.tally = tally.kernel, tally
     _leave_out_copies(answer)
     sources, written_at = _sources(answer)
@@ -168,14 +168,14 @@ def _look_at_lines(answer: Answer, tally: Tally, until: float, has_totals: bool)
             yield answer
         if progress.damage:
             told = f"damaged, {progress.damage}. What came before is counted; fetch it again"
-            answer.problems.append(Problem(each.file.name, told))
+            answer.problems.append(FileProblem(each.file.name, told))
     if has_totals:
         summarise_answer(answer, sources)
     answer.is_final = True
     yield answer
 
 
-def _leave_out_copies(answer: Answer) -> None:
+def _leave_out_copies(answer: LogSurvey) -> None:
     """Leave out files that hold nothing but what another one begins with: a pull lands that once."""
     kept: list[Recognised] = []
     by_line: dict[bytes, list[Recognised]] = {}
@@ -193,7 +193,7 @@ def _leave_out_copies(answer: Answer) -> None:
     answer.recognised = kept
 
 
-def _sources(answer: Answer) -> tuple[list[Source], dt.datetime | None]:
+def _sources(answer: LogSurvey) -> tuple[list[Source], dt.datetime | None]:
     """What the kernel must know of each file, as a pull finds it; and when the last one was written."""
     newest: dict[str, dt.datetime] = {}
     on_disk = [each.file for each in answer.recognised if each.file.fs is not None]
@@ -220,7 +220,7 @@ def _sources(answer: Answer) -> tuple[list[Source], dt.datetime | None]:
     return sources, newest.get(last.file.name) if is_growing else None
 
 
-def _ends(answer: Answer) -> list[bytes]:
+def _ends(answer: LogSurvey) -> list[bytes]:
     """Whole lines from the beginning of the oldest file and the end of the youngest."""
     first, last = answer.recognised[0], answer.recognised[-1]
     end = last.tail.partition(b"\n")[2] if len(last.tail) == reading.HEAD else last.tail
@@ -229,7 +229,7 @@ def _ends(answer: Answer) -> list[bytes]:
     return samples if samples[0] != samples[1] else samples[:1]
 
 
-def _see_end(answer: Answer, kernel: LineFormat, source: Source) -> None:
+def _see_end(answer: LogSurvey, kernel: LineFormat, source: Source) -> None:
     """The time range by both ends, before anything between them is read."""
     for sample in _ends(answer):
         parse = kernel.parse(frame_lines(sample, 0).select("offset", "line").lazy(), source).collect()
@@ -238,13 +238,13 @@ def _see_end(answer: Answer, kernel: LineFormat, source: Source) -> None:
         _widen(answer, lines)
 
 
-def _see_times(answer: Answer) -> None:
+def _see_times(answer: LogSurvey) -> None:
     assert answer.tally is not None
     for lines in answer.tally.files:
         _widen(answer, lines)
 
 
-def _widen(answer: Answer, lines: Lines) -> None:
+def _widen(answer: LogSurvey, lines: Lines) -> None:
     if lines.first_at is not None and lines.last_at is not None:
         answer.first_at = min(answer.first_at or lines.first_at, lines.first_at)
         answer.last_at = max(answer.last_at or lines.last_at, lines.last_at)
@@ -256,7 +256,7 @@ class _Clock:
     The time left is shared among the files by their size. What a row costs to join is measured as rows come.
     """
 
-    def __init__(self, end: float, answer: Answer, sources: list[Source]) -> None:
+    def __init__(self, end: float, answer: LogSurvey, sources: list[Source]) -> None:
         self.end, self.answer, self.sources = end, answer, sources
         self.row_s = 0.0
         self.measured_at = MEASURED_FROM
@@ -292,7 +292,7 @@ def _weight(each: Recognised) -> int:
     return max(size, 1) * (10 if each.compression else 1)
 
 
-def summarise_answer(answer: Answer, sources: list[Source]) -> None:
+def summarise_answer(answer: LogSurvey, sources: list[Source]) -> None:
     """Totals of what was read, each file's scaled to the whole of it."""
     # The first answer does not wait for silver's kernels to be imported.
     from jobs.sniff import silver

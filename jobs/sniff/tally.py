@@ -19,7 +19,7 @@ from jobs.formats.format import Format, LineFormat
 from jobs.formats.registry import FORMATS, hosts_of
 from jobs.ingest import future
 from jobs.sniff.ignored import look_like_refusals
-from jobs.sniff.reading import Block
+from jobs.sniff.reading import LineBlock
 
 OPERATOR, SOURCE = "sniff", "sniff"
 # Of one block, at most so many lines are made patterns of.
@@ -65,7 +65,7 @@ class Kinds:
     first_lines: dict[tuple[int, int], int] = field(default_factory=dict)
     unmasked: int = 0
 
-    def see(self, file: int, some: pl.DataFrame, block: Block, lines: pl.DataFrame) -> None:
+    def see(self, file: int, some: pl.DataFrame, block: LineBlock, lines: pl.DataFrame) -> None:
         """Count lines of a block that have a `reason_code`; `lines` are all lines of the block."""
         if some.is_empty():
             return
@@ -125,7 +125,7 @@ class Tally:
         while len(self.files) <= file:
             self.files.append(Lines())
 
-    def add(self, file: int, block: Block, source: Source) -> None:
+    def add(self, file: int, block: LineBlock, source: Source) -> None:
         """Count a block of a file; `source` has the file's own stream."""
         lines = frame_lines(block.data, block.offset)
         source = self._headed(file, lines, block, source)
@@ -168,7 +168,7 @@ class Tally:
             self.refused.see(file, refused, block, lines)
         self._see_ignored(file, short.filter(code == "ignored"), block, lines)
 
-    def _headed(self, file: int, lines: pl.DataFrame, block: Block, source: Source) -> Source:
+    def _headed(self, file: int, lines: pl.DataFrame, block: LineBlock, source: Source) -> Source:
         """The source with the last line before a block that names columns, as far as the file was read."""
         is_head = self.kernel.is_head
         if is_head is None:
@@ -198,7 +198,7 @@ class Tally:
         )
         self.bronze.setdefault(kernel.name, []).append(kernel.assemble(placed.lazy()).collect())
 
-    def _see_ignored(self, file: int, ignored: pl.DataFrame, block: Block, lines: pl.DataFrame) -> None:
+    def _see_ignored(self, file: int, ignored: pl.DataFrame, block: LineBlock, lines: pl.DataFrame) -> None:
         is_refusal = look_like_refusals(ignored["line"], self.kernel)
         self.files[file].refusals += int(is_refusal.sum())
         if self.has_ignored:

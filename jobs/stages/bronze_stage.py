@@ -33,7 +33,7 @@ from jobs.stages.batches import (
     record_intent,
     refuse_missing,
 )
-from jobs.stages.bronze_tasks import Parsed
+from jobs.stages.bronze_tasks import ParsedRanges
 from jobs.stages.ranges import latest_of, range_bytes, ranges_of, tasks_of
 
 COUNTS = ("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
@@ -93,7 +93,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
     )
     grouped = tasks_of(work, ranges, ingest_id)
     total = len(grouped)
-    parsed: list[Parsed] = work.engine.run(grouped, lambda count: work.done(count, total))
+    parsed: list[ParsedRanges] = work.engine.run(grouped, lambda count: work.done(count, total))
     note = {"ingest_id": ingest_id}
     files: dict[str, list[NewFile]] = {}
     for file in (file for each in parsed for file in each.files):

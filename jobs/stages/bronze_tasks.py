@@ -12,11 +12,11 @@ from jobs.engine.table_files import NewFile, write_files
 from jobs.engine.tasks import Left
 from jobs.ingest.reading import Range, read_ranges
 from jobs.silver import steps
-from jobs.stages.staged import Folder
+from jobs.stages.staged import StagedShelf
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedRanges:
     """What a task made of its ranges: files that no transaction names yet, frames in staging, and the
     counts of each piece for the ledger."""
 
@@ -27,13 +27,13 @@ class Parsed:
 
 def parse_ranges(
     *, root: str, staging: str | None, ranges: list[Range], ingest_id: str, buckets: int
-) -> Parsed:
+) -> ParsedRanges:
     """Parse ranges of pieces.
 
     staging: where to leave the rows for silver, by bucket; None where nobody will take them from there.
     """
     fs = fsspec.filesystem(protocol_of(root))
-    folder = None if staging is None else Folder(staging)
+    folder = None if staging is None else StagedShelf(staging)
     rows: dict[str, list[pl.DataFrame]] = {}
     files: list[NewFile] = []
     refused, counts = [], []
@@ -51,7 +51,7 @@ def parse_ranges(
             steps.split_bronze(folder, frame, name, buckets)
     if refused:
         files += write_files(pl.concat(refused), "bronze.quarantine", root)
-    return Parsed(files, [] if folder is None else folder.left, counts)
+    return ParsedRanges(files, [] if folder is None else folder.left, counts)
 
 
 def protocol_of(root: str) -> str:

@@ -32,7 +32,7 @@ VOLUME = "gold.spam_volume_daily"
 
 
 @dataclass(frozen=True)
-class Plan:
+class GoldPlan:
     """Which operator-days gold looks at, and what they are counted from.
 
     known: what is on record. versions: of the tables, that the last finished stages left. compared: what days
@@ -65,10 +65,10 @@ class Computed:
         return {of: {day[:7] for day in of_operator} for of, of_operator in self.stale.items()}
 
 
-def run_gold(work: Run, before: Outcome) -> tuple[Outcome, record.Stage]:
+def run_gold(work: Run, before: Outcome) -> tuple[Outcome, record.StageRecord]:
     """Commit what changed; what came of it, and what the stage's row of meta.run is to record once
     jobs/stages/quality.py has computed what depends on it. before: what came of the stages before."""
-    stage = record.Stage("gold", record.now())
+    stage = record.StageRecord("gold", record.now())
     plan = plan_gold(work, before.held)
     found = Outcome(notes=plan.notes)
     computed = compute_gold(work, plan)
@@ -85,7 +85,7 @@ def run_gold(work: Run, before: Outcome) -> tuple[Outcome, record.Stage]:
     return found + Outcome(changed=changed), stage
 
 
-def plan_gold(work: Run, held: Collection[str]) -> Plan:
+def plan_gold(work: Run, held: Collection[str]) -> GoldPlan:
     """The operator-days that may have to be counted again, of operators that are not held back."""
     known = record.read_state(work.lake, (MESSAGE, *GOLD))
     mine = {each.id for each in work.operators} - set(held)
@@ -98,7 +98,7 @@ def plan_gold(work: Run, held: Collection[str]) -> Plan:
     own = {key: found for key, found in wanted.items() if not is_before(settled_before, *key)}
     # Days that were asked for are computed whatever they were computed from: the code may have changed.
     compared: State = {} if work.is_asked else known
-    return Plan(
+    return GoldPlan(
         known=known,
         versions=work.lake.versions(),
         compared=compared,
@@ -110,7 +110,7 @@ def plan_gold(work: Run, held: Collection[str]) -> Plan:
     )
 
 
-def compute_gold(work: Run, plan: Plan) -> Computed | None:
+def compute_gold(work: Run, plan: GoldPlan) -> Computed | None:
     """The tables of the days that must be counted again; None where there are no such days."""
     step = Steps(work, plan.versions)
     campaign = step.campaigns(plan.due)
@@ -136,8 +136,8 @@ def compute_gold(work: Run, plan: Plan) -> Computed | None:
 
 
 def commit_gold(
-    work: Run, plan: Plan, computed: Computed, held: Collection[str], stage: record.Stage
-) -> tuple[dict[str, Periods], record.Stage]:
+    work: Run, plan: GoldPlan, computed: Computed, held: Collection[str], stage: record.StageRecord
+) -> tuple[dict[str, Periods], record.StageRecord]:
     """Replace the operator-periods whose rows changed, but for operators that are held back; by table, the
     operator-periods, and the stage with what it is to record of them."""
     changed: dict[str, Periods] = {}

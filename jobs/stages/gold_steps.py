@@ -42,7 +42,7 @@ PART_EXPANSION = 10
 FEW, MANY = 20_000, 100_000
 
 
-def bucket_count(rows: int, task_bytes: int) -> int:
+def narrow_bucket_count(rows: int, task_bytes: int) -> int:
     """The number of buckets for so many narrow rows: a power of two."""
     return 1 << (max(-(-rows * NARROW_BYTES // task_bytes), 1) - 1).bit_length()
 
@@ -103,7 +103,7 @@ class Steps:
     def cuts(self, periods: Periods) -> int:
         """The number of buckets in which narrow rows of all messages of the operator-days fit a task each."""
         rows = sum(file.rows for file in self.of(periods))
-        return bucket_count(rows, self.work.engine.task_bytes)
+        return narrow_bucket_count(rows, self.work.engine.task_bytes)
 
     def of_buckets(self, left: Sequence[Left], task: Callable[[list[Left]], Task[list[Left]]]) -> list[Left]:
         """What tasks leave that take the frames of one bucket each."""
@@ -124,7 +124,7 @@ class Steps:
                 [
                     Task(
                         f"gold, parts of {table}",
-                        gold_tasks.merge_parts,
+                        gold_tasks.fold_parts,
                         staging=self.work.staging,
                         table=table,
                         parts=group,
@@ -327,7 +327,7 @@ def replace_changed(work: Run, tables: Mapping[str, Finished], changed: Mapping[
     tasks = [
         Task(
             f"gold, files of {table}",
-            gold_tasks.write_changed,
+            gold_tasks.write_periods,
             root=work.lake.root,
             table=table,
             left=tables[table].left,

@@ -29,7 +29,7 @@ BULK = "gold.bulk_daily"
 OF_TEXTS = ["operator_id", "channel_code"]
 
 
-class Frame(StrEnum):
+class GoldFrame(StrEnum):
     """What frames in staging hold, beside rows of gold tables. Texts lie by operator and channel."""
 
     SIGNATURES = "signatures"
@@ -68,7 +68,7 @@ def leave_signatures(*, staging: str, files: Sequence[DataFile], count: int) -> 
     """The signatures of some messages, by bucket."""
     message = read_files(MESSAGE, files, campaign_daily.SIGNATURE_COLUMNS)
     found = campaign_daily.count_signatures(message)
-    return leave_cut(found, campaign_daily.signature_bucket(count), Frame.SIGNATURES, staging, count)
+    return leave_cut(found, campaign_daily.signature_bucket(count), GoldFrame.SIGNATURES, staging, count)
 
 
 def leave_members(*, staging: str, parts: Sequence[Left]) -> list[Left]:
@@ -77,7 +77,7 @@ def leave_members(*, staging: str, parts: Sequence[Left]) -> list[Left]:
     assert rows is not None
     signature = merge_rows(rows, campaign_daily.SIGNATURE_KEY, campaign_daily.SIGNATURE_RULES)
     found = campaign_daily.find_members(signature, reference_table("ref.campaign_parameter"))
-    return leave_frame(found, Frame.MEMBERS, staging)
+    return leave_frame(found, GoldFrame.MEMBERS, staging)
 
 
 def leave_campaigns(*, staging: str, files: Sequence[DataFile], member: Sequence[Left]) -> list[Left]:
@@ -93,7 +93,7 @@ def leave_contacts(*, staging: str, files: Sequence[DataFile], count: int) -> li
     """The contacts of the numbers of some messages, by bucket."""
     message = read_files(MESSAGE, files, bypass.CONTACT_COLUMNS)
     return leave_cut(
-        bypass.count_contacts(message), bypass.contact_bucket(count), Frame.CONTACTS, staging, count
+        bypass.count_contacts(message), bypass.contact_bucket(count), GoldFrame.CONTACTS, staging, count
     )
 
 
@@ -103,7 +103,7 @@ def leave_behaviour(*, staging: str, parts: Sequence[Left]) -> list[Left]:
     assert rows is not None
     contact = merge_rows(rows, bypass.CONTACT_KEY, bypass.CONTACT_RULES)
     found = bypass.numbers_behaviour(contact, reference_table("ref.bypass_parameter"))
-    return leave_frame(found, Frame.BEHAVIOUR, staging)
+    return leave_frame(found, GoldFrame.BEHAVIOUR, staging)
 
 
 def leave_texts(*, staging: str, files: Sequence[DataFile]) -> list[Left]:
@@ -116,7 +116,7 @@ def leave_texts(*, staging: str, files: Sequence[DataFile]) -> list[Left]:
 
 def texts_name(part: pl.DataFrame) -> str:
     """The name in staging of texts of one operator and channel."""
-    return ".".join((Frame.TEXTS, *part.select(OF_TEXTS).row(0)))
+    return ".".join((GoldFrame.TEXTS, *part.select(OF_TEXTS).row(0)))
 
 
 def leave_evidence(
@@ -139,7 +139,7 @@ def leave_evidence(
     campaigns = pl.concat(listed, rechunk=True) if listed else pl.DataFrame(schema=schema)
     presets = bulk.presets_by_operator(reference_table("ref.bulk_preset"), operator)
     found = bulk.collect_evidence(text, campaigns, reference_table("ref.campaign_parameter"), presets, days)
-    return leave_frame(found, Frame.EVIDENCE, staging)
+    return leave_frame(found, GoldFrame.EVIDENCE, staging)
 
 
 def count_messages(
@@ -187,7 +187,7 @@ def count_partials(
         yield table, PARTIALS[table](*inputs)
 
 
-def merge_parts(*, staging: str, table: str, parts: Sequence[Left]) -> list[Left]:
+def fold_parts(*, staging: str, table: str, parts: Sequence[Left]) -> list[Left]:
     """Parts of a table as one part."""
     rows = take_frames(parts)
     about = read_contract(table)
@@ -215,7 +215,7 @@ def check_table(*, table: str, left: Mapping[str, Sequence[Left]]) -> list[nativ
     return [each for of_rules in results for each in of_rules]
 
 
-def write_changed(*, root: str, table: str, left: Sequence[Left], changed: Periods) -> list[NewFile]:
+def write_periods(*, root: str, table: str, left: Sequence[Left], changed: Periods) -> list[NewFile]:
     """Write the rows of the operator-periods that changed as files of the table."""
     rows = take_frames(left)
     if rows is None:

@@ -17,7 +17,7 @@ import polars as pl
 
 from expectations import ledger, native
 from jobs.engine.lake import Lake
-from jobs.settings.node import Limits
+from jobs.settings.node import LimitSettings
 from jobs.stages import windows
 from jobs.stages.windows import PART
 
@@ -32,7 +32,7 @@ class Holding:
     results: tuple[native.Result, ...]
 
 
-def held_back(lake: Lake, limits: Limits, operators: set[str]) -> Holding:
+def held_back(lake: Lake, limits: LimitSettings, operators: set[str]) -> Holding:
     """What of these operators waits, by the ledger that the last finished stage named."""
     where = pl.col("operator_id").is_in(sorted(operators))
     files = lake.read(ledger.TABLE, lake.versions().get(ledger.TABLE), where=where)

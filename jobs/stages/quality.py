@@ -19,7 +19,7 @@ from jobs.core.contracts import read_contract, reference_digest, rows_frame
 from jobs.engine import record
 from jobs.engine.record import Periods
 from jobs.engine.table_files import read_files
-from jobs.stages.run import Outcome, Run, compute_table, keep_results, write_changed
+from jobs.stages.run import Outcome, Run, commit_changed, compute_table, keep_results
 
 TABLE = "gold.filter_quality_monthly"
 AUDIT = ("silver.audit_sample", "silver.audit_label")
@@ -27,7 +27,9 @@ VOLUME = "gold.spam_volume_daily"
 CORRECTED = "gold.spam_corrected_monthly"
 
 
-def refresh_quality(work: Run, before: Outcome | None = None, stage: record.Stage | None = None) -> Outcome:
+def refresh_quality(
+    work: Run, before: Outcome | None = None, stage: record.StageRecord | None = None
+) -> Outcome:
     """Compute the operator-months whose audit, test or counts changed, replace what differs, and add the
     stage's row to meta.run.
 
@@ -35,7 +37,7 @@ def refresh_quality(work: Run, before: Outcome | None = None, stage: record.Stag
     says so.
     before: what came of the stages before. stage: what gold has committed and meta.run does not name yet.
     """
-    before, stage = before or Outcome(), stage or record.Stage("quality", record.now())
+    before, stage = before or Outcome(), stage or record.StageRecord("quality", record.now())
     found, stage = estimate_quality(work, before, stage)
     corrected, stage = correct_counts(work, before + found, stage)
     if stage.tables:
@@ -45,7 +47,9 @@ def refresh_quality(work: Run, before: Outcome | None = None, stage: record.Stag
     return found + corrected
 
 
-def estimate_quality(work: Run, before: Outcome, stage: record.Stage) -> tuple[Outcome, record.Stage]:
+def estimate_quality(
+    work: Run, before: Outcome, stage: record.StageRecord
+) -> tuple[Outcome, record.StageRecord]:
     """Filters' quality: what came of it, and the stage with what it has committed."""
     lake = work.lake
     has_tests = any(each.filter_quality for each in work.operators)
@@ -64,7 +68,9 @@ def estimate_quality(work: Run, before: Outcome, stage: record.Stage) -> tuple[O
     return store_changed(work, TABLE, compute_table(work, TABLE, have), before, stage, known, stale, inputs)
 
 
-def correct_counts(work: Run, before: Outcome, stage: record.Stage) -> tuple[Outcome, record.Stage]:
+def correct_counts(
+    work: Run, before: Outcome, stage: record.StageRecord
+) -> tuple[Outcome, record.StageRecord]:
     """The same of what that quality corrects, of every month that was counted. One month is in memory."""
     reads = [name for name in read_contract(CORRECTED).reads if not name.startswith("ref.")]
     known = record.read_state(work.lake, (*reads, CORRECTED), stage)
@@ -90,7 +96,7 @@ def stale_months(table: str, known: record.State, inputs: Mapping[tuple[str, str
     return stale
 
 
-def read_months(work: Run, table: str, wanted: Periods, stage: record.Stage) -> pl.DataFrame:
+def read_months(work: Run, table: str, wanted: Periods, stage: record.StageRecord) -> pl.DataFrame:
     """The rows of a table of operator-months, without its sketches, which are most of its bytes."""
     about = read_contract(table)
     period, versions = str(about.period), work.lake.versions()
@@ -115,11 +121,11 @@ def store_changed(
     table: str,
     frame: pl.DataFrame,
     before: Outcome,
-    stage: record.Stage,
+    stage: record.StageRecord,
     known: record.State,
     stale: Periods,
     inputs: Mapping[tuple[str, str], str],
-) -> tuple[Outcome, record.Stage]:
+) -> tuple[Outcome, record.StageRecord]:
     """Validate the rows and replace what differs, but for operators whose rows break a rule, for which the
     caller raises ValidationHeld; what came of it, and the stage with what it has committed."""
     results = native.check_table(table, frame)
@@ -133,7 +139,7 @@ def store_changed(
         if operator not in held
     ]
     changed, rows = record.find_differing(table, fingerprint_periods(frame, table), known, candidates, inputs)
-    undone = write_changed(work, table, frame, changed)
+    undone = commit_changed(work, table, frame, changed)
     found = Outcome(tuple(results), held, changed={table: changed})
     return found, stage.with_tables([table], rows) if rows or undone else stage
 

@@ -13,7 +13,7 @@ from jobs.formats.registry import DOCUMENTS
 from jobs.ingest.manifest import Piece
 from jobs.ingest.reading import Range
 from jobs.stages.batches import Ingest
-from jobs.stages.bronze_tasks import Parsed, parse_ranges
+from jobs.stages.bronze_tasks import ParsedRanges, parse_ranges
 
 # A task parses a range of so many bytes, or as many small files; less where memory or work is little.
 LARGEST_RANGE = 16 << 20
@@ -29,10 +29,10 @@ SMALLEST_FRAME = 256 << 10
 RANGES_OF_A_TASK = 4
 
 
-def tasks_of(work: Ingest, ranges: list[Range], ingest_id: str) -> list[Task[Parsed]]:
+def tasks_of(work: Ingest, ranges: list[Range], ingest_id: str) -> list[Task[ParsedRanges]]:
     """The ranges as tasks: short ones together, and long ones where there are many buckets."""
     limit = bytes_of_a_task(work, [part.end - part.start for part in ranges])
-    tasks: list[Task[Parsed]] = []
+    tasks: list[Task[ParsedRanges]] = []
     group: list[Range] = []
     size = 0
     for part in ranges:
@@ -56,7 +56,7 @@ def bytes_of_a_task(work: Ingest, sizes: list[int]) -> int:
     return max(longest, min(work.buckets * SMALLEST_FRAME, several, shared))
 
 
-def parse_task(work: Ingest, group: list[Range], ingest_id: str) -> Task[Parsed]:
+def parse_task(work: Ingest, group: list[Range], ingest_id: str) -> Task[ParsedRanges]:
     first = group[0]
     about = f"{first.source.operator_id}/{first.source.source_id}, {first.file_name}"
     about += f" from byte {first.start:,}" if len(group) == 1 else f" and {len(group) - 1} more"

@@ -60,7 +60,7 @@ class Removal:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RetentionPlan:
     """What may go. pieces: by operator/source. batches: whose quarantined lines go. validations: files of
     results. before: by layer and operator the first day that stays. crowded: tables whose small files are put
     together. waiting: what stays for now, and why."""
@@ -73,8 +73,8 @@ class Plan:
     crowded: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
 
-    def __add__(self, other: Plan) -> Plan:
-        return Plan(
+    def __add__(self, other: RetentionPlan) -> RetentionPlan:
+        return RetentionPlan(
             self.removals + other.removals,
             self.pieces | other.pieces,
             self.batches + other.batches,
@@ -114,14 +114,16 @@ def plan_retention(
     operators: Iterable[str],
     today: dt.date,
     readers: dt.timedelta = READERS,
-) -> Plan:
+) -> RetentionPlan:
     """What may go of these operators, and of all tables' history."""
     names = set(operators)
     found = {operator: each for operator, each in needed_days(lake, settings).items() if operator in names}
     kept, ledger = settings.retention, lake.read(LEDGER, where=pl.col("operator_id").is_in(sorted(names)))
     unnamed = unnamed_tables(lake)
     if has_intent(lake):
-        made = Plan(waiting=["landing and bronze: a batch is unfinished, `observatory run` finishes it"])
+        made = RetentionPlan(
+            waiting=["landing and bronze: a batch is unfinished, `observatory run` finishes it"]
+        )
     else:
         limit = today - dt.timedelta(days=kept.bronze)
         bronze = [
@@ -139,9 +141,9 @@ def plan_retention(
         if table not in unnamed and lake.exists(table):
             made += plan_history(lake, table, named.get(table), readers)
             if read_contract(table).layer in COMPACTED and compaction.crowded_partitions(lake, table):
-                made += Plan(crowded=[table])
+                made += RetentionPlan(crowded=[table])
     waiting = [f"{table}: a run was broken off, `observatory run` ends it" for table in sorted(unnamed)]
-    return made + Plan(waiting=waiting)
+    return made + RetentionPlan(waiting=waiting)
 
 
 def operators_of(lake: Lake) -> list[str]:
@@ -161,7 +163,7 @@ def needed_days(lake: Lake, settings: Observatory) -> dict[str, Needed]:
     open_days = dt.timedelta(days=settings.lake.open_days)
     # A source that is held back for good keeps no older days than others do.
     waiting = held_back(lake, settings.limits, set(newest)).parts
-    _, pending = windows.pending_parts(lake, newest, settings.lake.open_days, None, None, waiting=waiting)
+    _, pending = windows.plan_windows(lake, newest, settings.lake.open_days, None, None, waiting=waiting)
     uncounted = gold_stage.first_uncounted_days(lake, settings)
     found = {}
     for operator, last in newest.items():
@@ -196,9 +198,9 @@ def plan_landing(
     ledger: pl.DataFrame,
     found: Mapping[str, Needed],
     today: dt.date,
-) -> Plan:
+) -> RetentionPlan:
     """Pieces that were pulled before a day."""
-    made = Plan()
+    made = RetentionPlan()
     fs, area = open_landing(lake.root)
     limit = today - dt.timedelta(days=settings.retention.landing)
     closed = pl.DataFrame(
@@ -228,7 +230,7 @@ def plan_landing(
         sizes = {each["name"].rsplit("/", 1)[-1]: each["size"] for each in fs.ls(folder, detail=True)}
         size = sum(sizes.get(piece.path.rsplit("/", 1)[-1], 0) for piece in going)
         removal = Removal(operator, f"landing/{source}", AGE, limit, min(days), max(days), len(going), size)
-        made += Plan(
+        made += RetentionPlan(
             [removal],
             {f"{operator}/{source}": [piece.piece_id for piece in going]},
             before={removed.LANDING: {operator: limit}},
@@ -244,9 +246,9 @@ def first_pieces(stream: Stream, may_go: set[str]) -> Iterator[Piece]:
         yield piece
 
 
-def plan_days(lake: Lake, names: Iterable[str], before: removed.Days, unnamed: set[str]) -> Plan:
+def plan_days(lake: Lake, names: Iterable[str], before: removed.Days, unnamed: set[str]) -> RetentionPlan:
     """Rows of days before each operator's first that stays."""
-    made = Plan()
+    made = RetentionPlan()
     for table in names:
         if table in unnamed:
             continue
@@ -258,7 +260,7 @@ def plan_days(lake: Lake, names: Iterable[str], before: removed.Days, unnamed: s
             dates, sizes = zip(*files, strict=True)
             first = before[operator]
             removal = Removal(operator, table, AGE, first, min(dates), max(dates), len(files), sum(sizes))
-            made += Plan([removal], before={read_contract(table).layer: {operator: first}})
+            made += RetentionPlan([removal], before={read_contract(table).layer: {operator: first}})
     return made
 
 
@@ -268,10 +270,10 @@ def is_old(before: removed.Days, partition: Partition) -> bool:
     return is_dated and dt.date.fromisoformat(str(day)) < before[str(operator)]
 
 
-def plan_quarantine(lake: Lake, ledger: pl.DataFrame, limit: dt.date, unnamed: set[str]) -> Plan:
+def plan_quarantine(lake: Lake, ledger: pl.DataFrame, limit: dt.date, unnamed: set[str]) -> RetentionPlan:
     """Quarantined lines of batches that were pulled before a day: lines themselves have no day."""
     if QUARANTINE in unnamed or not lake.exists(QUARANTINE):
-        return Plan()
+        return RetentionPlan()
     pulled = pl.col("landed_at").dt.date()
     batches = ledger.group_by("operator_id", "ingest_id").agg(first=pulled.min(), last=pulled.max())
     old = {(row[0], row[1]): row[2:] for row in batches.filter(pl.col("last") < limit).rows()}
@@ -293,13 +295,13 @@ def plan_quarantine(lake: Lake, ledger: pl.DataFrame, limit: dt.date, unnamed: s
         removals.append(
             Removal(operator, QUARANTINE, AGE, limit, min(first), max(last), len(sizes), sum(sizes))
         )
-    return Plan(removals, batches=sorted(going))
+    return RetentionPlan(removals, batches=sorted(going))
 
 
-def plan_validations(lake: Lake, limit: dt.date) -> Plan:
+def plan_validations(lake: Lake, limit: dt.date) -> RetentionPlan:
     """Results of runs before a day, once all that they say was checked again."""
     if not is_local(lake.root):
-        return Plan()
+        return RetentionPlan()
     found = []
     own = Path(lake.root, validations.FOLDER)
     for file in (*validations.superseded_files(lake.root), *validations.superseded_evaluations(lake.root)):
@@ -307,23 +309,23 @@ def plan_validations(lake: Lake, limit: dt.date) -> Plan:
         day = dt.datetime.fromtimestamp(about.st_mtime, dt.UTC).date()
         found += [(day, file.relative_to(own).as_posix(), about.st_size)] if day < limit else []
     if not found:
-        return Plan()
+        return RetentionPlan()
     days, names, sizes = zip(*found, strict=True)
     removal = Removal(
         ALL_OPERATORS, validations.FOLDER, AGE, limit, min(days), max(days), len(found), sum(sizes)
     )
-    return Plan([removal], validations=sorted(names))
+    return RetentionPlan([removal], validations=sorted(names))
 
 
 # --- history --------------------------------------------------------------------------------------------
 
 
-def plan_history(lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> Plan:
+def plan_history(lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> RetentionPlan:
     """Files of earlier versions of a table."""
     files = old_files(lake, table, named, readers)
     size = sum(files.values())
     removal = Removal(ALL_OPERATORS, table, HISTORY, None, None, None, len(files), size)
-    return Plan([removal] if files else [])
+    return RetentionPlan([removal] if files else [])
 
 
 def old_files(lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> dict[str, int]:

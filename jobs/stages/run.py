@@ -95,7 +95,7 @@ def compute_table(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.Da
     return contracts.conform_frame(TRANSFORMS[table](**inputs), table)
 
 
-def write_changed(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
+def commit_changed(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
     """Replace exactly the operator-periods that changed by the frame's rows of them; whether there was
     something to undo of a run that died."""
     # The record of what periods hold is of the version that it names.

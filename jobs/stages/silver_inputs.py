@@ -16,10 +16,10 @@ from jobs.silver.frames import SILVER, bronze_name
 from jobs.stages import windows
 from jobs.stages.batches import Ingested
 from jobs.stages.buckets import LARGEST_BUCKET
-from jobs.stages.staged import Folder
+from jobs.stages.staged import StagedShelf
 
 
-def split_bronze(
+def stage_bronze(
     lake: Lake,
     engine: Engine,
     staging: str,
@@ -67,6 +67,6 @@ def split_files(
     rows = read_files(bronze_name(format_name), files)
     if waiting.height:
         rows = rows.join(waiting, on=windows.PART, how="anti", maintain_order="left")
-    folder = Folder(staging)
+    folder = StagedShelf(staging)
     steps.split_bronze(folder, rows, format_name, count)
     return folder.left

@@ -26,12 +26,12 @@ from jobs.stages.batches import Ingested
 from jobs.stages.holding import Holding, held_back
 from jobs.stages.run import Outcome, Run, keep_results
 from jobs.stages.settings_tables import read_reference
-from jobs.stages.silver_inputs import split_bronze
-from jobs.stages.staged import Made, Staging
+from jobs.stages.silver_inputs import stage_bronze
+from jobs.stages.staged import StagedExchange, StepOutput
 
 
 @dataclass(frozen=True)
-class Plan:
+class SilverPlan:
     """What a silver stage is to compute.
 
     batches: the parts that it takes, as operator/batch/source. found: each operator's window. holding: the
@@ -77,7 +77,7 @@ def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) ->
         remember_computed(work, held.held)
         return held
     work.say(f"silver: {', '.join(sorted(plan.computed))}")
-    made = compute_silver(work, plan, ingested)
+    made = compute_windows(work, plan, ingested)
     found = held + broken_rules(made)
     if made.broken:
         keep_results(work, found.results)
@@ -86,11 +86,11 @@ def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) ->
     return found + Outcome(changed=changed)
 
 
-def plan_silver(work: Run, again: Mapping[str, list[str]]) -> Plan:
+def plan_silver(work: Run, again: Mapping[str, list[str]]) -> SilverPlan:
     """Which batches are new, which days they may touch, and what waits."""
     operators = {each.id for each in work.operators}
     holding = held_back(work.lake, work.settings.limits, operators)
-    batches, found = windows.pending_parts(
+    batches, found = windows.plan_windows(
         *(work.lake, operators, work.settings.lake.open_days, work.since, work.until),
         again,
         holding.parts,
@@ -102,10 +102,10 @@ def plan_silver(work: Run, again: Mapping[str, list[str]]) -> Plan:
     ]
     if work.is_asked or again:
         notes += note_kept_days(work, found, operators if work.is_asked else set(again))
-    return Plan(batches, found, holding, tuple(notes))
+    return SilverPlan(batches, found, holding, tuple(notes))
 
 
-def compute_silver(work: Run, plan: Plan, ingested: Ingested) -> Made:
+def compute_windows(work: Run, plan: SilverPlan, ingested: Ingested) -> StepOutput:
     """The rows of all tables of silver, of the days of the windows."""
     lake, engine = work.lake, work.engine
     days = windows.read_days(plan.computed)
@@ -118,14 +118,16 @@ def compute_silver(work: Run, plan: Plan, ingested: Ingested) -> Made:
         computed=windows.computed_days(plan.computed),
         is_narrowed=True,
     )
-    exchange = Staging(lake.root, work.staging, engine, terms, lambda share: work.reach("silver", share))
+    exchange = StagedExchange(
+        lake.root, work.staging, engine, terms, lambda share: work.reach("silver", share)
+    )
     waiting = plan.holding.parts
-    exchange.put(split_bronze(lake, engine, work.staging, days, count, ingested, waiting))
+    exchange.put(stage_bronze(lake, engine, work.staging, days, count, ingested, waiting))
     pipeline.compute_silver(exchange)
     return exchange.made
 
 
-def broken_rules(made: Made) -> Outcome:
+def broken_rules(made: StepOutput) -> Outcome:
     """The rules that rows break, and the operators that they hold back."""
     results = tuple(
         native.Result(
@@ -194,7 +196,7 @@ def not_held(batches: Sequence[str], held: Collection[str]) -> list[str]:
 
 
 def commit_silver(
-    work: Run, started: dt.datetime, made: Made, plan: Plan, held: Collection[str]
+    work: Run, started: dt.datetime, made: StepOutput, plan: SilverPlan, held: Collection[str]
 ) -> dict[str, Periods]:
     """Replace the operator-days whose rows changed, and add the stage's row to meta.run; by table, the
     operator-days."""

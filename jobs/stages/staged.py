@@ -22,7 +22,7 @@ from jobs.stages.checks import Broken, check_rows
 
 
 @dataclass
-class Made:
+class StepOutput:
     """What a step made for tables: files, the fingerprints of their rows, the rules that rows break; and
     frames in staging for later steps. bucket: the one that it was called for."""
 
@@ -40,7 +40,7 @@ class Made:
         self.fingerprints.setdefault(table, []).append(fingerprint_periods(rows, table))
         self.files += write_files(rows, table, root)
 
-    def add(self, part: Made) -> None:
+    def add(self, part: StepOutput) -> None:
         """Add what another step made for tables."""
         self.files += part.files
         self.broken += part.broken
@@ -48,7 +48,7 @@ class Made:
             self.fingerprints.setdefault(table, []).extend(prints)
 
 
-class Folder(Shelf):
+class StagedShelf(Shelf):
     """A staging folder; left: the frames that were left in it."""
 
     def __init__(self, staging: str) -> None:
@@ -60,7 +60,7 @@ class Folder(Shelf):
 
 
 @dataclass
-class Staged(Place):
+class StagedPlace(Place):
     """A bucket or cut whose frames lie in staging, and what a step makes of it. files: those of tables that
     steps before this one wrote for the bucket."""
 
@@ -72,7 +72,7 @@ class Staged(Place):
     files: Sequence[DataFile] = ()
     part: int = 0
     parts: int = 1
-    made: Made = field(default_factory=Made)
+    made: StepOutput = field(default_factory=StepOutput)
 
     def leave_parts(self, name: str, parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> None:
         self.made.left += leave_buckets(parts, name, self.staging, count)
@@ -85,21 +85,21 @@ class Staged(Place):
         return read_files(table, [file for file in self.files if file.path.startswith(folder)])
 
     @property
-    def halves(self) -> list[Staged]:
+    def halves(self) -> list[StagedPlace]:
         """The same bucket in two parts of its queue files."""
         return [
             replace(self, part=part, parts=self.parts * 2) for part in (self.part, self.part + self.parts)
         ]
 
 
-def run_step(*, step: Step, place: Staged) -> Made:
+def run_step(*, step: Step, place: StagedPlace) -> StepOutput:
     """A step as a task."""
     place.made.bucket = place.bucket
     step(place)
     return place.made
 
 
-class Staging(Exchange):
+class StagedExchange(Exchange):
     """Calls steps as tasks of an engine. made: what they made for tables.
 
     reach: takes the share of silver's time that is over.
@@ -109,7 +109,7 @@ class Staging(Exchange):
         self, root: str, staging: str, engine: Engine, terms: Terms, reach: Callable[[float], None]
     ) -> None:
         self.root, self.staging, self.engine, self.terms, self.reach = root, staging, engine, terms, reach
-        self.made = Made()
+        self.made = StepOutput()
         self._left: dict[str, ByBucket[Left]] = {}
         self._buckets = [Bucket(number, terms.buckets) for number in range(terms.buckets)]
         self._files: dict[Bucket, list[DataFile]] = {}
@@ -137,7 +137,7 @@ class Staging(Exchange):
         what: str = "",
         halves: Halves = Halves.NONE,
     ) -> None:
-        def task(place: Staged) -> Task[Made]:
+        def task(place: StagedPlace) -> Task[StepOutput]:
             about = f"silver, {what} of {place.bucket}" if what else f"silver, {place.bucket}"
             whole = Task(about, run_step, step=step, place=place)
             if halves is Halves.BUCKETS:
@@ -179,17 +179,17 @@ class Staging(Exchange):
                 for other in takes
                 for each in self._named(other, Bucket(number, self.terms.buckets))
             ]
-            place = Staged(self.root, self.staging, self.terms, Bucket(0, 1), [*group, *others])
+            place = StagedPlace(self.root, self.staging, self.terms, Bucket(0, 1), [*group, *others])
             tasks.append(Task(f"silver, {what}", run_step, step=step, place=place))
         self._run(tasks, until)
 
     def _named(self, name: str, bucket: Bucket) -> list[Left]:
         return self._left[name].of(bucket) if name in self._left else []
 
-    def _place(self, bucket: Bucket, takes: Sequence[str]) -> Staged:
+    def _place(self, bucket: Bucket, takes: Sequence[str]) -> StagedPlace:
         frames = [each for name in takes for each in self._named(name, bucket)]
         files = [file for table in takes for file in self._files_of(bucket, table)]
-        return Staged(self.root, self.staging, self.terms, bucket, frames, files)
+        return StagedPlace(self.root, self.staging, self.terms, bucket, frames, files)
 
     def _files_of(self, bucket: Bucket, table: str) -> list[DataFile]:
         folder = f"{folder_of(self.root, table)}/"
@@ -198,7 +198,7 @@ class Staging(Exchange):
     def _has_some(self, bucket: Bucket, names: Sequence[str]) -> bool:
         return any(self._named(name, bucket) or self._files_of(bucket, name) for name in names)
 
-    def _run(self, tasks: Sequence[Task[Made]], until: float) -> list[Made]:
+    def _run(self, tasks: Sequence[Task[StepOutput]], until: float) -> list[StepOutput]:
         """Run tasks that take the stage to a share of its time, and add what they made."""
         begin, step = self._reached, (until - self._reached) / max(len(tasks), 1)
         found = self.engine.run(tasks, lambda count: self.reach(min(begin + count * step, until)))

@@ -35,8 +35,8 @@ from jobs.stages.retention import (
     HISTORY,
     QUARANTINE,
     READERS,
-    Plan,
     Removal,
+    RetentionPlan,
     old_files,
     plan_retention,
 )
@@ -54,7 +54,7 @@ def vacuum_lake(
     run_id: str,
     today: dt.date,
     readers: dt.timedelta = READERS,
-) -> Plan:
+) -> RetentionPlan:
     """Remove what these operators' settings no longer keep; what went.
 
     readers: how long a file stays that no version needs any more.
@@ -93,18 +93,18 @@ def finish(lake: Lake) -> None:
     fs.rm(file)
 
 
-def remove_landed(lake: Lake, made: Plan) -> None:
+def remove_landed(lake: Lake, made: RetentionPlan) -> None:
     fs, area = open_landing(lake.root)
     for source, pieces in made.pieces.items():
         remove_pieces(fs, f"{area}/{source}", set(pieces))
 
 
-def remove_validations(lake: Lake, made: Plan) -> None:
+def remove_validations(lake: Lake, made: RetentionPlan) -> None:
     for name in made.validations:
         Path(lake.root, FOLDER, name).unlink(missing_ok=True)
 
 
-def remove_rows(lake: Lake, made: Plan) -> None:
+def remove_rows(lake: Lake, made: RetentionPlan) -> None:
     """Take out the rows, a transaction for each table."""
     for table in made.tables(AGE):
         about = read_contract(table)
@@ -124,7 +124,7 @@ def remove_rows(lake: Lake, made: Plan) -> None:
         lake.delete(table, " OR ".join(parts))
 
 
-def name_versions(lake: Lake, made: Plan, run_id: str, started: dt.datetime) -> None:
+def name_versions(lake: Lake, made: RetentionPlan, run_id: str, started: dt.datetime) -> None:
     """Name the versions of the tables that rows or small files went from, unless meta.run does."""
     changed = {*made.tables(AGE), *made.crowded}
     written = [table for table in list_tables() if table in changed and read_contract(table).layer != "meta"]
@@ -148,7 +148,7 @@ def remove_old_files(lake: Lake, table: str, named: int | None, readers: dt.time
         fs.rm(path)
 
 
-def keep_record(lake: Lake, made: Plan, run_id: str) -> None:
+def keep_record(lake: Lake, made: RetentionPlan, run_id: str) -> None:
     """Add a row of meta.retention for each removal, all at once, unless it has those of this vacuum."""
     if not made.removals or lake.read(TABLE, columns=["run_id"], where=pl.col("run_id") == run_id).height:
         return
@@ -173,11 +173,11 @@ def keep_record(lake: Lake, made: Plan, run_id: str) -> None:
 # --- the plan on disk -----------------------------------------------------------------------------------
 
 
-def as_json(made: Plan) -> dict[str, Any]:
+def as_json(made: RetentionPlan) -> dict[str, Any]:
     return {**asdict(made), "removals": [asdict(each) for each in made.removals]}
 
 
-def from_json(planned: dict[str, Any]) -> Plan:
+def from_json(planned: dict[str, Any]) -> RetentionPlan:
     def day(text: str | None) -> dt.date | None:
         return None if text is None else dt.date.fromisoformat(text)
 
@@ -189,7 +189,7 @@ def from_json(planned: dict[str, Any]) -> Plan:
         layer: {operator: dt.date.fromisoformat(text) for operator, text in days.items()}
         for layer, days in planned["before"].items()
     }
-    return Plan(
+    return RetentionPlan(
         removals,
         planned["pieces"],
         planned["batches"],

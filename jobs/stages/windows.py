@@ -52,7 +52,7 @@ class Window:
         return self.first - 2 * self.lookback - dt.timedelta(days=1), self.last + self.lookback
 
 
-def pending_parts(
+def plan_windows(
     lake: Lake,
     operators: Iterable[str],
     open_days: int,
@@ -163,7 +163,7 @@ def computed_days(found: dict[str, Window]) -> Days:
 
 
 @dataclass(frozen=True)
-class Taken:
+class TakenParts:
     """What finished silver runs have taken, as operator/batch/source.
 
     latest: as it is in bronze. ever: also what was written again since.
@@ -191,7 +191,7 @@ def no_parts() -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(PART, pl.String))
 
 
-def taken_parts(lake: Lake) -> Taken:
+def taken_parts(lake: Lake) -> TakenParts:
     """What finished silver runs have taken. A batch that was written again since is to be taken again."""
     latest = (
         lake.read("meta.run", columns=["stage_name", "finished_at", "ingest_ids"])
@@ -202,7 +202,7 @@ def taken_parts(lake: Lake) -> Taken:
     )
     written = {name: at for stage, name, at in latest if stage == "bronze"}
     silver = [(name, at) for stage, name, at in latest if stage == "silver" and name is not None]
-    return Taken(
+    return TakenParts(
         frozenset(name for name, at in silver if at >= written.get(name.split("/", 2)[1], at)),
         frozenset(name for name, _ in silver),
     )

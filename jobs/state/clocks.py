@@ -19,7 +19,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, query_files
 from jobs.settings.config import Observatory
-from jobs.settings.operator import Operator, Source
+from jobs.settings.operator import Operator, SourceSettings
 
 if TYPE_CHECKING:
     from jobs.formats.format import Requests
@@ -174,7 +174,9 @@ def country_zones(country: str) -> list[str]:
     return [zone for zone, code in zones_by_country() if code == iso2]
 
 
-def find_source(settings: Observatory, operator: str, source: str) -> tuple[Operator | None, Source | None]:
+def find_source(
+    settings: Observatory, operator: str, source: str
+) -> tuple[Operator | None, SourceSettings | None]:
     about = next((each for each in settings.operator if each.id == operator), None)
     return about, next((each for each in about.source if each.id == source), None) if about else None
 

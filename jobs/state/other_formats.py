@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from jobs.ingest.file_formats import format_notes
-from jobs.ingest.manifest import Unreadable, open_landing, read_manifest
+from jobs.ingest.manifest import UnreadableManifest, open_landing, read_manifest
 from jobs.ingest.packed import open_landed
 from jobs.settings.config import Observatory
 
@@ -48,7 +48,7 @@ def notes_on(settings: Observatory, operator: str, source: str, kind: str, has_o
     fs, area = open_landing(settings.lake.root)
     try:
         streams = read_manifest(fs, f"{area}/{operator}/{source}")
-    except Unreadable:
+    except UnreadableManifest:
         return []
     pieces = [each.pieces[0] for each in streams if each.pieces and each.format == kind and not each.removed]
     if not pieces:

@@ -16,9 +16,16 @@ from jobs.core.contracts import format_kind, read_contract
 from jobs.engine.lake import Lake
 from jobs.engine.record import now
 from jobs.engine.table_files import DataFile, query_files
-from jobs.ingest.manifest import Stream, Unreadable, has_manifest, open_landing, read_files, read_manifest
+from jobs.ingest.manifest import (
+    Stream,
+    UnreadableManifest,
+    has_manifest,
+    open_landing,
+    read_files,
+    read_manifest,
+)
 from jobs.settings.config import Observatory
-from jobs.settings.operator import Operator, Source
+from jobs.settings.operator import Operator, SourceSettings
 from jobs.stages.validations import latest_results
 from jobs.state.missing_days import Span, missing_days
 from jobs.state.retained import Retained, read_retained
@@ -126,7 +133,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
     return found
 
 
-def stale_days(settings: Observatory, source: Source, formats: frozenset[str]) -> float | None:
+def stale_days(settings: Observatory, source: SourceSettings, formats: frozenset[str]) -> float | None:
     """The age in days from which the source's last record is stale; None for what has no new lines."""
     from jobs.formats.registry import KERNELS
 
@@ -141,7 +148,7 @@ def read_streams(fs: Any, folder: str) -> list[Stream] | None:
     """The streams in a source's landing; None where its manifest cannot be read."""
     try:
         return read_manifest(fs, folder)
-    except Unreadable:
+    except UnreadableManifest:
         return None
 
 
@@ -237,7 +244,7 @@ def held_rules(results: Iterable[Result]) -> dict[tuple[str, str | None], list[H
 
 def next_step(
     row: SourceStatus,
-    source: Source,
+    source: SourceSettings,
     unread: int,
     is_lost: bool,
     unended: list[str],

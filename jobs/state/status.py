@@ -15,7 +15,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import naming_damage, query_files, scan_files
 from jobs.ingest import future
-from jobs.ingest.manifest import Unreadable, has_manifest, open_landing, read_files, read_manifest
+from jobs.ingest.manifest import UnreadableManifest, has_manifest, open_landing, read_files, read_manifest
 from jobs.settings.config import Observatory
 from jobs.state.clocks import join_problems, period_files
 from jobs.state.former_sources import former_sources
@@ -81,7 +81,7 @@ def lost_manifests(lake: Lake, settings: Observatory, operators: set[str]) -> li
         for source in operator.source:
             folder = f"{area}/{operator.id}/{source.id}"
             is_lost = (operator.id, source.id) in read and not has_manifest(fs, folder)
-            with contextlib.suppress(Unreadable):
+            with contextlib.suppress(UnreadableManifest):
                 if read_manifest(fs, folder) or not is_lost:
                     continue
             found.append(

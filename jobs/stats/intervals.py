@@ -33,7 +33,7 @@ FARTHEST = 1000.0
 
 
 @dataclass(frozen=True)
-class Figures:
+class EstimateTable:
     """Estimates as areas x measures, with errors and intervals."""
 
     estimate: Array
@@ -49,7 +49,7 @@ def estimate_figures(
     known: Array,
     least: Array | None = None,
     imputed_freedom: float | None = None,
-) -> Figures:
+) -> EstimateTable:
     """Totals of areas by the ratio to subscriptions.
 
     y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
@@ -83,7 +83,9 @@ def estimate_figures(
     low, high = log_interval(estimate, error, free, reported)
     # The wider of two intervals, not one of the larger error: that may have more degrees of freedom.
     lower, higher = log_interval(estimate, hidden, free_of_hidden, reported)
-    return Figures(estimate, np.maximum(error, hidden), np.minimum(low, lower), np.maximum(high, higher))
+    return EstimateTable(
+        estimate, np.maximum(error, hidden), np.minimum(low, lower), np.maximum(high, higher)
+    )
 
 
 def estimated_totals(

@@ -44,7 +44,7 @@ class Multiples:
 
 
 @dataclass(frozen=True)
-class Cell:
+class RateCell:
     """A region and class: the ratio of each measure to subscriptions, and the sum of its respondents' squared
     shares of the subscriptions that they stand for. imputed: replicates of the ratio at the estimate's
     weights, where values were imputed."""
@@ -55,7 +55,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Reading:
+class RateReading:
     """A rate that silent operators may have: level for each measure, its replicates where values were
     imputed, their mean rate as a multiple of it in draws x measures, and the relative variance of that."""
 
@@ -111,7 +111,7 @@ def predicted_figure(
     y: Array,
     answered: Array,
     silent: Array,
-    cell: Cell,
+    cell: RateCell,
     rates: Multiples,
     least: Array,
     imputed: Imputed | None = None,
@@ -143,25 +143,25 @@ def predicted_figure(
 
 
 def list_readings(
-    reported: Array, answered: Array, silent: Array, cell: Cell, rates: Multiples, imputed: Imputed | None
-) -> list[Reading]:
+    reported: Array, answered: Array, silent: Array, cell: RateCell, rates: Multiples, imputed: Imputed | None
+) -> list[RateReading]:
     """Silent operators at their cell's rate and, where anybody answered, at the area's own."""
     left, of_answered, variance = float(silent.sum()), float(answered.sum()), rates.variance
     drawn = cell.imputed if imputed is not None else None
     if not left > 0:
-        return [Reading(0 * cell.ratio, drawn, np.zeros((DRAWS, len(reported))), 0 * variance)]
+        return [RateReading(0 * cell.ratio, drawn, np.zeros((DRAWS, len(reported))), 0 * variance)]
     if not of_answered > 0:
         multiple, squares = rates.silent[:, 0], 1.0
     else:
         multiple, squares = mean_multiple(silent, rates.silent)
     off = np.exp(np.sqrt(np.log1p(variance * cell.concentration)) * rates.normal)
-    found = [Reading(cell.ratio, drawn, multiple * off, variance * (squares + cell.concentration))]
+    found = [RateReading(cell.ratio, drawn, multiple * off, variance * (squares + cell.concentration))]
     if of_answered > 0:
         own, of_own = mean_multiple(answered, rates.answered)
         # Draws in which the respondents have nothing cannot be the area's: they reported some.
         over_own = np.divide(multiple, own, out=multiple.copy(), where=own > 0)
         drawn = imputed.reported / of_answered if imputed is not None else None
-        found.append(Reading(reported / of_answered, drawn, over_own, variance * (squares + of_own)))
+        found.append(RateReading(reported / of_answered, drawn, over_own, variance * (squares + of_own)))
     return found
 
 

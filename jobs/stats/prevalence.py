@@ -51,7 +51,7 @@ class Stratum:
 
 
 @dataclass(frozen=True)
-class Figure:
+class IntervalEstimate:
     """An estimate with the ends of its 95% interval."""
 
     value: float
@@ -70,9 +70,9 @@ class Quality:
     three, weighted by their units, are the prevalence.
     """
 
-    prevalence: Figure
-    sensitivity: Figure | None
-    specificity: Figure | None
+    prevalence: IntervalEstimate
+    sensitivity: IntervalEstimate | None
+    specificity: IntervalEstimate | None
     least: float
     most: float
     calls: Calls
@@ -82,9 +82,9 @@ class Quality:
 class Calls:
     """The share of spam among what a filter flagged, what logs leave undecided, and what it let pass."""
 
-    flagged: Figure | None
-    undecided: Figure | None
-    passed: Figure | None
+    flagged: IntervalEstimate | None
+    undecided: IntervalEstimate | None
+    passed: IntervalEstimate | None
 
 
 def allocate_sample(units: Sequence[int], spread: Sequence[float], size: int, least: int) -> list[int]:
@@ -135,7 +135,7 @@ def estimate_quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
         ends = known[places].sum(), possible[places].sum()
         return float(value[places].sum()), np.clip(drawn[:, places].sum(axis=1), *ends)
 
-    def of_call(places: Array) -> Figure | None:
+    def of_call(places: Array) -> IntervalEstimate | None:
         """The share of spam in these strata; None where they hold no units."""
         here = units[places].sum()
         spam, drawn = within(places)
@@ -211,7 +211,7 @@ def has_enough_labels(side: Sequence[Stratum]) -> bool:
     return labelled >= min(LEAST_OF_SIDE, units)
 
 
-def estimate_stratum(stratum: Stratum, seed: str) -> Figure | None:
+def estimate_stratum(stratum: Stratum, seed: str) -> IntervalEstimate | None:
     """The prevalence of one stratum alone; its interval is that of Jeffreys for what was not labelled."""
     if not stratum.labelled:
         return None
@@ -223,7 +223,7 @@ def estimate_stratum(stratum: Stratum, seed: str) -> Figure | None:
     # With no spam among the labels there may be none, with nothing else there may be nothing else.
     low = stratum.spam / stratum.units if not stratum.spam else found.low
     high = (stratum.units - clean) / stratum.units if not clean else found.high
-    return Figure(found.value, low, high)
+    return IntervalEstimate(found.value, low, high)
 
 
 def collapse_strata(strata: Sequence[Stratum]) -> list[Stratum]:
@@ -283,7 +283,7 @@ def draw_totals(cells: list[Stratum], rng: np.random.Generator) -> tuple[Array, 
     return values, drawn
 
 
-def ratio_figure(part: float, other: float, part_drawn: Array, other_drawn: Array) -> Figure | None:
+def ratio_figure(part: float, other: float, part_drawn: Array, other_drawn: Array) -> IntervalEstimate | None:
     """part / (part + other), with its interval; None of nothing."""
     if part + other <= 0:
         return None
@@ -292,11 +292,11 @@ def ratio_figure(part: float, other: float, part_drawn: Array, other_drawn: Arra
     return to_figure(part / (part + other), part_drawn[there] / whole[there])
 
 
-def to_figure(value: float, drawn: Array) -> Figure:
+def to_figure(value: float, drawn: Array) -> IntervalEstimate:
     """The estimate with the points of its replicates: never outside of them, never outside of 0 to 1."""
     value = min(max(float(value), 0.0), 1.0)
     low, high = (float(end) for end in np.quantile(drawn, ENDS)) if len(drawn) else (0.0, 1.0)
-    return Figure(value, max(min(low, value), 0.0), min(max(high, value), 1.0))
+    return IntervalEstimate(value, max(min(low, value), 0.0), min(max(high, value), 1.0))
 
 
 def share_or(part: int, whole: int, otherwise: float) -> float:

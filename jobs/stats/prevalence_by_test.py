@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from jobs.stats.prevalence import ENDS, REPLICATES, Array, Calls, Figure, seeded_generator, to_figure
+from jobs.stats.prevalence import (
+    ENDS,
+    REPLICATES,
+    Array,
+    Calls,
+    IntervalEstimate,
+    seeded_generator,
+    to_figure,
+)
 
 
 def rogan_gladen(apparent: float, sensitivity: float, specificity: float) -> tuple[float, bool]:
@@ -22,7 +30,7 @@ def rogan_gladen(apparent: float, sensitivity: float, specificity: float) -> tup
 
 def correct_prevalence(
     apparent: tuple[float, float], spam: tuple[int, int], ham: tuple[int, int], seed: str
-) -> tuple[Figure, bool]:
+) -> tuple[IntervalEstimate, bool]:
     """Prevalence where the filter flagged a share between two ends, and whether any of it was cut.
 
     spam: how many were tested and how many of them flagged; ham: likewise. The interval holds both the ends
@@ -39,7 +47,7 @@ def correct_prevalence(
         for each, otherwise in zip(apparent, (0.0, 1.0), strict=True)
     )
     value = (ends[0][0] + ends[1][0]) / 2
-    found = Figure(
+    found = IntervalEstimate(
         value,
         min(value, float(np.quantile(low, ENDS[0]))),
         max(value, float(np.quantile(high, ENDS[1]))),
@@ -73,7 +81,7 @@ def correct_calls(
         of_sides = [spam_share(rate, *sides) for sides in ((caught, 1 - passed), (1 - caught, passed))]
         ends.append([np.where(power > 0, one, otherwise) for one in of_sides])
     flagged, let_pass = (
-        Figure(
+        IntervalEstimate(
             value,
             min(value, float(np.quantile(low, ENDS[0]))),
             max(value, float(np.quantile(high, ENDS[1]))),
@@ -82,7 +90,7 @@ def correct_calls(
     )
     return Calls(
         flagged=flagged if apparent[0] > 0 else None,
-        undecided=Figure((flagged.value + let_pass.value) / 2, 0.0, 1.0)
+        undecided=IntervalEstimate((flagged.value + let_pass.value) / 2, 0.0, 1.0)
         if apparent[0] < apparent[1]
         else None,
         passed=let_pass if apparent[1] < 1 else None,
@@ -96,7 +104,7 @@ def spam_share(rate: Array, of_spam: Array, of_ham: Array) -> Array:
     return np.divide(spam, spam + ham, out=np.zeros_like(spam + ham), where=spam + ham > 0)
 
 
-def estimate_rate(count: tuple[int, int], seed: str, name: str) -> Figure:
+def estimate_rate(count: tuple[int, int], seed: str, name: str) -> IntervalEstimate:
     """A rate of a test, flagged of tested, with its interval (Jeffreys)."""
     return to_figure(count[1] / count[0], draw_rates(count, seed, name))
 

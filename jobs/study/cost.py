@@ -9,7 +9,7 @@ import polars as pl
 
 from jobs.core.contracts import rows_frame
 from jobs.costs.cost_model import (
-    Figure,
+    ModelFigure,
     evaluate_figure,
     figures_in_force,
     judge_reproduction,
@@ -33,7 +33,7 @@ def transform(cost_model: pl.DataFrame, cost_model_parameter: pl.DataFrame) -> p
     return rows_frame([row_of(figure) for figure in found.values() if figure.is_cost], TABLE)
 
 
-def row_of(figure: Figure) -> dict[str, Any]:
+def row_of(figure: ModelFigure) -> dict[str, Any]:
     found = evaluate_figure(figure)
     code, text = judge_reproduction(figure, found)
     off = relative_deviation(figure, found)

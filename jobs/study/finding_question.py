@@ -14,7 +14,7 @@ import polars as pl
 from jobs.core.contracts import codelist_rows
 from jobs.core.counting_rules import OPERATOR
 from jobs.questionnaire.standing import standing_answers
-from jobs.study.estimate.finding_decisions import Finding
+from jobs.study.estimate.finding_decisions import DecidedFinding
 from jobs.study.estimate.given import ANSWERS, Given
 from jobs.study.estimate.spending import POSTS
 from jobs.study.finding import period_before
@@ -34,18 +34,18 @@ period, and whether something was counted twice or left out. Then answer
 
 
 def respondents_questions(
-    findings: Iterable[Finding], answers: pl.DataFrame, indicators: pl.DataFrame
+    findings: Iterable[DecidedFinding], answers: pl.DataFrame, indicators: pl.DataFrame
 ) -> dict[str, str]:
     """The text for each respondent with findings, by respondent_id. answers: study.questionnaire_answer.
     indicators: ref.indicator_measure."""
-    of: dict[str, list[Finding]] = {}
+    of: dict[str, list[DecidedFinding]] = {}
     for each in findings:
         of.setdefault(each.respondent_id, []).append(each)
     return {name: write_question(name, given, answers, indicators) for name, given in sorted(of.items())}
 
 
 def write_question(
-    respondent: str, findings: Sequence[Finding], answers: pl.DataFrame, indicators: pl.DataFrame
+    respondent: str, findings: Sequence[DecidedFinding], answers: pl.DataFrame, indicators: pl.DataFrame
 ) -> str:
     parts = [f"To {respondent}", "Before anything is published, we ask you to check what you gave."]
     for number, each in enumerate(findings, start=1):
@@ -71,7 +71,7 @@ def fill_paragraph(text: str, indent: str = "") -> str:
     return textwrap.fill(text, 78, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def describe_figure(finding: Finding) -> str:
+def describe_figure(finding: DecidedFinding) -> str:
     """What the figure is of, by the names of the code lists: `E-mail, Recipient: certain spam`."""
     channel = codelist_rows("channel")[finding.channel_code]["name"]
     if Given(*given_of(finding)).is_money:
@@ -85,7 +85,7 @@ def describe_figure(finding: Finding) -> str:
     return f"{channel}, {counted.lower()}: {codelist_rows('quantity')[quantity]['name'].lower()}{named}"
 
 
-def short_figure(finding: Finding) -> str:
+def short_figure(finding: DecidedFinding) -> str:
     """describe_figure() by codes: `EMAIL attempted units`, `SMS posts`."""
     if Given(*given_of(finding)).is_money:
         return f"{finding.channel_code} {'posts' if POSTS in finding.series.split('/') else 'spending'}"
@@ -93,7 +93,7 @@ def short_figure(finding: Finding) -> str:
     return " ".join([finding.channel_code, *codes]).replace("_", " ")
 
 
-def given_in_form(finding: Finding, answers: pl.DataFrame, indicators: pl.DataFrame) -> list[str]:
+def given_in_form(finding: DecidedFinding, answers: pl.DataFrame, indicators: pl.DataFrame) -> list[str]:
     """The respondent's answers that the figure rests on: `sp701.SERVER: 1200 KES`."""
     given = Given(*given_of(finding))
     rows = standing_answers(answers.filter(given.of_table(ANSWERS, answers, indicators)))
@@ -106,7 +106,7 @@ def given_in_form(finding: Finding, answers: pl.DataFrame, indicators: pl.DataFr
     ]
 
 
-def given_of(finding: Finding) -> tuple[str, str, str, str]:
+def given_of(finding: DecidedFinding) -> tuple[str, str, str, str]:
     return finding.table_name, finding.period_code, finding.channel_code, finding.respondent_id
 
 

@@ -22,7 +22,7 @@ SPENDING_INDICATORS = r"^sp70[1-9](\.|$)"
 
 
 @dataclass(frozen=True)
-class Known:
+class AccountTables:
     """What accounts are made with; small tables."""
 
     operator_frame: pl.DataFrame
@@ -46,7 +46,7 @@ def transform(
 ) -> pl.DataFrame:
     """A row for each respondent, year, channel and strategy. In parts: an account needs all answers of its
     respondent and year, so the key is respondent_id and period_code."""
-    known = Known(
+    known = AccountTables(
         operator_frame,
         price_level,
         cost_parameter,
@@ -88,7 +88,7 @@ def prices_of(price_level: pl.DataFrame) -> dict[tuple[str, int], Price]:
     }
 
 
-def account_all(answers: pl.DataFrame, reference: Known) -> list[dict[str, object]]:
+def account_all(answers: pl.DataFrame, reference: AccountTables) -> list[dict[str, object]]:
     """The accounts of all respondents of a year. Raises ObservatoryError with a line for each answer that is
     wrong and who gave it."""
     period = str(answers["period_code"][0])

@@ -71,7 +71,7 @@ def land_packages(lake: Lake, found: list[Judged], run_id: str, is_change_accept
                 one.judged.wrong.append(f"it cannot be written: {reason_of(reason)}")
 
 
-def choose_taken(lake: Lake, found: list[Judged], is_change_accepted: bool = False) -> list[Taken]:
+def choose_taken(lake: Lake, found: list[Judged], is_change_accepted: bool = False) -> list[TakenPackage]:
     """The packages that are to be taken, in this order; what is wrong with the others is added to them."""
     refuse_same_time(found)
     good = sorted((each for each in found if not each.wrong), key=lambda each: each.order)
@@ -79,7 +79,7 @@ def choose_taken(lake: Lake, found: list[Judged], is_change_accepted: bool = Fal
         return []
     receipts = lake.read(RECEIPT).to_dicts()
     volume = lake.read(VOLUME, where=pl.col("respondent_id").is_in([each.respondent_id for each in good]))
-    taken: list[Taken] = []
+    taken: list[TakenPackage] = []
     for each in good:
         if not is_change_accepted and not each.is_known:
             each.wrong += find_jumps(each, receipts, volume)
@@ -107,7 +107,7 @@ def find_jumps(judged: Judged, receipts: list[dict[str, Any]], volume: pl.DataFr
 
 
 @dataclass(frozen=True)
-class Taken:
+class TakenPackage:
     """A package that is taken, and of which months it replaces which channels: its own, and those of the
     package of its operator that stood there. Months of the same channels go together."""
 
@@ -123,7 +123,7 @@ class Taken:
         )
 
 
-def settle_package(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken]:
+def settle_package(judged: Judged, receipts: list[dict[str, Any]]) -> list[TakenPackage]:
     """The package if it is to be taken; its receipt is added to those there are.
 
     One that was loaded before is not taken again. Where someone says when it came in, that is another
@@ -153,7 +153,7 @@ def settle_package(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken
     for month, of_month in last.items():
         before = (each["channel_codes"] for each in of_month if each in own)
         replaced.setdefault(tuple(sorted(judged.channels.union(*before))), []).append(month)
-    return [Taken(judged, [(months, list(channels)) for channels, months in replaced.items()])]
+    return [TakenPackage(judged, [(months, list(channels)) for channels, months in replaced.items()])]
 
 
 def in_utc(receipt: dict[str, Any]) -> dt.datetime:
@@ -186,7 +186,7 @@ def refuse_unsigned(judged: Judged, receipts: list[dict[str, Any]]) -> list[str]
     return [f"{before}, and this one is not signed: {SIGN_IT}"]
 
 
-def write_packages(lake: Lake, taken: list[Taken], run_id: str) -> None:
+def write_packages(lake: Lake, taken: list[TakenPackage], run_id: str) -> None:
     """Write all of the packages or none: each table, their receipts, and last the stage's row, which names
     the versions. Of two packages of the same months the later one in `taken` stands."""
     started = now()

@@ -30,7 +30,7 @@ from jobs.submission.quality import QUALITY
 
 
 @dataclass(frozen=True)
-class Made:
+class MadePackage:
     """A package as bytes, and what is printed of it. audits: by month and channel what shows how often the
     filter errs. partial: sources with fewer days than others, as counts have them."""
 
@@ -53,7 +53,7 @@ def validate_gold(settings: Observatory, operator_id: str, period: str) -> None:
     refuse_broken_expectations(found, f"{operator_id}, {period}: no package was made.")
 
 
-def package_of(settings: Observatory, operator: Operator, period: str, key: str | None) -> Made:
+def package_of(settings: Observatory, operator: Operator, period: str, key: str | None) -> MadePackage:
     """The package of one operator. Raises ObservatoryError if the study would refuse it."""
     least = settings.submission.least_units
     counts = counts_of(settings.lake.root, operator.id, period, least)
@@ -86,7 +86,7 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
         raise ObservatoryError(
             "\n".join(f"{operator.id}, {period}: {line}: compute gold again" for line in wrong)
         )
-    return Made(
+    return MadePackage(
         f"{operator.id}_{period}.zip",
         data,
         {table: rows.height for table, rows in counts.tables.items()},
@@ -130,7 +130,7 @@ def subscriptions_of(operator: Operator, channels: list[str]) -> dict[str, int]:
     return {channel: by_channel[channel] for channel in channels}
 
 
-def write_package(made: Made, folder: Path, recipient: str | None) -> Path:
+def write_package(made: MadePackage, folder: Path, recipient: str | None) -> Path:
     """The package's file, encrypted if there is a recipient."""
     data = made.data if recipient is None else signing.encrypt_data(made.data, recipient)
     file = folder / (made.file_name if recipient is None else f"{made.file_name}.gpg")

@@ -56,7 +56,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2099
 TIME = (1980, 1, 1, 0, 0, 0)
 
 
-class Part(BaseModel):
+class PackagePart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -70,31 +70,31 @@ Lines = Annotated[int, Field(ge=0, le=MOST_LINES)]
 Some = Field(max_length=10_000)
 
 
-class Days(Part):
+class Days(PackagePart):
     period_code: Month
     channel_code: Text
     days: int = Field(ge=0, le=31)
     of: int = Field(ge=28, le=31)
 
 
-class Source(Part):
+class PackageSource(PackagePart):
     format_code: Text
     sources: int = Field(ge=0, le=10**6)
     lines: Lines
     quarantined: Lines
 
 
-class Coverage(Part):
+class Coverage(PackagePart):
     days: list[Days] = Some
-    sources: list[Source] = Field(max_length=1000)
+    sources: list[PackageSource] = Field(max_length=1000)
 
 
-class File(Part):
+class PackageFile(PackagePart):
     sha256: Digest
     rows: int = Field(ge=0, le=MOST_ROWS)
 
 
-class Withheld(Part):
+class Withheld(PackagePart):
     period_code: Month
     channel_code: Text
     direction_code: Text
@@ -102,7 +102,7 @@ class Withheld(Part):
     definition_code: Text
 
 
-class Total(Part):
+class Total(PackagePart):
     period_code: Month
     channel_code: Text
     direction_code: Text
@@ -110,7 +110,7 @@ class Total(Part):
     units: int = Field(ge=0, le=100 * MOST_UNITS)
 
 
-class Manifest(Part):
+class Manifest(PackagePart):
     """What a package says of itself.
 
     computed_at: when the counts were computed; of two packages of a period the one computed later stands.
@@ -135,7 +135,7 @@ class Manifest(Part):
     totals: list[Total] = Some
     withheld: list[Withheld] = Some
     coverage: Coverage
-    files: dict[Text, File] = Field(max_length=100)
+    files: dict[Text, PackageFile] = Field(max_length=100)
 
     @field_validator("computed_at")
     @classmethod

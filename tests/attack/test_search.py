@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.attack.search import SIDES, Search
+from jobs.attack.search import SIDES, BlockSearch
 from jobs.attack.system import build_systems
 from jobs.public.cells import Released
 from tests.public.test_gate_rules import P_PCT, SHAPES, knowledge, unattacked
@@ -19,7 +19,7 @@ def test_it_finds_what_asking_everything_finds(
     that was taken for clear."""
     released: Released = unattacked(basis(drawn(seed), "r1"), [], monkeypatch)
     for system in build_systems(knowledge([released]), SHAPES):
-        asked, search = Search(system, P_PCT), Search(system, P_PCT)
+        asked, search = BlockSearch(system, P_PCT), BlockSearch(system, P_PCT)
         expected = set()
         for target in system.targets:
             knowers = {holder for name in target.respondents for holder in asked.knowers[asked.place[name]]}

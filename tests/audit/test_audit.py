@@ -17,7 +17,7 @@ import pytest
 
 from jobs.audit import sheet
 from jobs.audit.command import load_labels, read_month, write_sample
-from jobs.audit.sample_drawing import Plan, band_names, draw_units, score_band
+from jobs.audit.sample_drawing import SamplePlan, band_names, draw_units, score_band
 from jobs.cli.query import run_sql
 from jobs.core.contracts import rows_frame
 from jobs.core.errors import ObservatoryError, ValidationHeld
@@ -167,7 +167,7 @@ def test_columns_are_named_as_spreadsheets_do() -> None:
 
 # --- a lake -------------------------------------------------------------------------------------------------
 
-PLAN = Plan("north-mail", "2026-11", size=150, seed=5, least=8, cuts=(0.0, 4.0))
+PLAN = SamplePlan("north-mail", "2026-11", size=150, seed=5, least=8, cuts=(0.0, 4.0))
 OTHER = {"country": "CHE", "holding": "h", "currency": "CHF"}
 
 

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from jobs.cli.interrupt import describe_stop
-from jobs.cli.progress import Meter, Stage, format_clock, format_line
+from jobs.cli.progress import Meter, StageProgress, format_clock, format_line
 
 
 class Clock:
@@ -88,13 +88,15 @@ def test_a_stage_that_fails_is_not_finished() -> None:
 
 
 def test_the_time_left_falls_while_nothing_is_reported_and_never_lies() -> None:
-    stage = Stage("silver", 0.0, "a", share=0.5, moved=10.0)
+    stage = StageProgress("silver", 0.0, "a", share=0.5, moved=10.0)
     assert [stage.seconds_left(now) for now in (10.0, 14.0, 30.0)] == [10.0, 6.0, None]
-    assert Stage("silver", 0.0, "a", share=0.0, moved=10.0).seconds_left(10.0) is None
+    assert StageProgress("silver", 0.0, "a", share=0.0, moved=10.0).seconds_left(10.0) is None
 
 
 def test_no_line_is_wider_than_the_terminal() -> None:
-    stage = Stage("bronze", 0.0, "a-very-long-operator-name-indeed" * 3, 10**13, 2 * 10**13, 0.5, 100_000.0)
+    stage = StageProgress(
+        "bronze", 0.0, "a-very-long-operator-name-indeed" * 3, 10**13, 2 * 10**13, 0.5, 100_000.0
+    )
     for width in (80, 60, 40):
         assert len(format_line(stage, 100_000.0, width)) <= width
     assert "27:46:40 left" in format_line(stage, 100_000.0, 80)

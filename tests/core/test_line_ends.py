@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jobs.core import lines
 from jobs.ingest.chunks import Chunks
 from jobs.sniff import reading
-from jobs.sniff.files import File
+from jobs.sniff.files import LogFile
 from tests.support.examples import examples
 
 texts = st.lists(
@@ -77,4 +77,4 @@ def test_the_last_line_end_is_found_from_behind(texts: list[str], end: str) -> N
     assert reading._last_line_end(io.BytesIO(data), len(data)) == len(data) - 4
     assert lines.last_line_start(data) == len(data) - 4
     assert lines.line_count(data) == len(texts)
-    assert File("-", kept=data).is_closed
+    assert LogFile("-", kept=data).is_closed

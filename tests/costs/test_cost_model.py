@@ -18,7 +18,7 @@ from jobs.core.contracts import list_codes, polars_schema, read_contract, refere
 from jobs.core.errors import ObservatoryError
 from jobs.costs.cost_model import (
     NO_COST,
-    Figure,
+    ModelFigure,
     evaluate_figure,
     figures_in_force,
     judge_reproduction,
@@ -373,7 +373,7 @@ def test_a_wrong_price_is_named_by_its_row(
 
 
 def test_an_estimate_is_the_same_each_time() -> None:
-    figure: Figure = FIGURES["fcc_2019/total"]
+    figure: ModelFigure = FIGURES["fcc_2019/total"]
     assert evaluate_figure(figure) == evaluate_figure(figure)
 
 

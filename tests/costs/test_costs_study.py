@@ -15,7 +15,7 @@ from jobs.core.contracts import conform_frame, polars_schema, read_contract, ref
 from jobs.core.errors import ObservatoryError
 from jobs.costs.adding import add_figures, reason_against_adding
 from jobs.costs.drawing import draw_division, draw_pairs
-from jobs.costs.figure import Explained, Part
+from jobs.costs.figure import Explained, TotalPart
 from jobs.costs.investment_assumptions import PARAMETERS, list_assumptions
 from jobs.costs.study import TABLES
 from jobs.costs.study_figures import explain_study
@@ -401,7 +401,7 @@ def printed(part: RenderableType) -> str:
 
 def test_countries_that_do_not_add_up_to_their_area_are_no_riddle() -> None:
     """Each area is estimated by itself."""
-    countries = [Part("Comoros", 60.0), Part("Nepal", 44.0)]
+    countries = [TotalPart("Comoros", 60.0), TotalPart("Nepal", 44.0)]
     assert printed(draw_division("By country", countries, 100.0)).endswith(
         "Each is estimated by itself: together 104, and the estimate is 100."
     )

@@ -12,7 +12,7 @@ from jobs.engine.lake import Lake
 from jobs.formats.registry import KERNELS
 from jobs.ingest.pull import pull_operator
 from jobs.settings.config import Observatory
-from jobs.settings.node import Engine
+from jobs.settings.node import EngineSettings
 from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
@@ -24,7 +24,7 @@ from tests.support.whole_runs import rows_in
 BRONZE = tuple(f"bronze.{name}" for name in sorted(KERNELS))
 
 
-def computed(settings: Observatory, landing: Path, engine: Engine) -> Lake:
+def computed(settings: Observatory, landing: Path, engine: EngineSettings) -> Lake:
     """A lake of the landed logs, computed by an engine."""
     root = landing.parent.parent / engine.name
     shutil.copytree(landing.parent, root)
@@ -44,7 +44,7 @@ def test_both_engines_write_the_same_rows_of_every_format(tmp_path: Path) -> Non
     landing = Path(settings.lake.root) / "landing"
     lakes = [
         computed(settings, landing, engine)
-        for engine in (settings.engine, Engine(name="spark", master="local[2]"))
+        for engine in (settings.engine, EngineSettings(name="spark", master="local[2]"))
     ]
     # A batch of bronze has an id of its own in each lake.
     embedded, spark = (

@@ -13,7 +13,7 @@ from jobs.engine.embedded import Embedded
 from jobs.engine.lake import Lake
 from jobs.stages import buckets
 from jobs.stages.buckets import EXPANSION
-from jobs.stages.gold_steps import bucket_count
+from jobs.stages.gold_steps import narrow_bucket_count
 from tests.conftest import KEY, ROOT
 from tests.support.memory_of import peak_of
 
@@ -49,8 +49,8 @@ def test_less_memory_or_more_logs_make_more_buckets(workers: int) -> None:
             # A bucket's share of the logs, as it is in memory, fits the task.
             least = 1 << 20
             assert log_bytes / count <= max(size / EXPANSION, least)
-    assert [bucket_count(rows, sizes[0]) for rows in (0, 1, 10_000, 10_000_000)] == sorted(
-        bucket_count(rows, sizes[0]) for rows in (0, 1, 10_000, 10_000_000)
+    assert [narrow_bucket_count(rows, sizes[0]) for rows in (0, 1, 10_000, 10_000_000)] == sorted(
+        narrow_bucket_count(rows, sizes[0]) for rows in (0, 1, 10_000, 10_000_000)
     )
 
 

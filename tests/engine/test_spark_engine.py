@@ -34,7 +34,7 @@ from jobs.engine.spark import Spark
 from jobs.engine.spark_session import java_bytes
 from jobs.engine.tasks import Task, TaskDied, TaskFailed
 from jobs.settings import config
-from jobs.settings.node import Engine
+from jobs.settings.node import EngineSettings
 from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Run
@@ -47,12 +47,12 @@ from tests.support.wheels import built_wheel
 from tests.support.whole_runs import rows_in
 
 TABLES = (*SILVER, *GOLD)
-HERE = Engine(name="spark", master="local[2]")
+HERE = EngineSettings(name="spark", master="local[2]")
 # Enough for several ranges and buckets.
 BENCHMARK_MB = 10
 
 
-def with_engine(settings: config.Observatory, engine: Engine) -> config.Observatory:
+def with_engine(settings: config.Observatory, engine: EngineSettings) -> config.Observatory:
     return settings.model_copy(update={"engine": engine})
 
 

@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from jobs.explain.assembled import find_decisions
 from jobs.explain.cells import COUNTED, find_cells
 from jobs.explain.finding import find_matches
-from jobs.explain.search import MESSAGE, TRANSMISSION, VERDICT, Asked, Match, Search
+from jobs.explain.search import MESSAGE, TRANSMISSION, VERDICT, Asked, LakeSearch, Match
 from jobs.explain.story import Story, make_story
 from jobs.settings.operator import Operator
 from jobs.stages.run import Run
@@ -125,9 +125,9 @@ def test_the_lines_are_those_of_the_message_and_no_others(mixed_run: Run) -> Non
     assert sorted(filter(None, (line.text for line in story.lines))) == sorted(known)
 
 
-def whole(work: Run, operator: Operator) -> tuple[Search, Match]:
+def whole(work: Run, operator: Operator) -> tuple[LakeSearch, Match]:
     """All rows of an operator, as one match."""
-    search = Search(work.lake, work.settings, operator, Asked("", [operator]))
+    search = LakeSearch(work.lake, work.settings, operator, Asked("", [operator]))
     tables = (TRANSMISSION, MESSAGE, VERDICT)
     return search, Match(operator, {table: search.rows(table, pl.lit(True)) for table in tables})
 

@@ -207,7 +207,7 @@ def test_a_report_of_no_mail_is_no_record_and_no_error() -> None:
 def test_stray_tags_of_a_schema(name: str, id: str) -> None:
     (row,) = only(sample(f"{name}.xml")).rows
     assert (row["report_id"], row["client_ip"], row["message_count"]) == (id, "192.0.2.2", 1)
-    with pytest.raises(dmarc_xml.Unreadable):
+    with pytest.raises(dmarc_xml.UnreadableReport):
         dmarc_xml._read_rows(sample("stray_schema.xml"))
 
 

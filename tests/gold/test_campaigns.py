@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from jobs.cli.rows import Format, write_rows
+from jobs.cli.rows import OutputFormat, write_rows
 from jobs.core.contracts import read_contract, reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merge_rows
@@ -356,10 +356,10 @@ def test_each_day_has_the_thresholds_that_hold_on_it() -> None:
 def test_rows_with_sketches_can_be_shown(tmp_path: Path) -> None:
     console = Console()
     rows = pl.DataFrame({"campaign_hash": ["a", "b"], "recipient_sketch": [b"\x01\xff", None]})
-    for kind, told in ((Format.csv, "a,01ff\n"), (Format.json, '"recipient_sketch":"01ff"')):
+    for kind, told in ((OutputFormat.csv, "a,01ff\n"), (OutputFormat.json, '"recipient_sketch":"01ff"')):
         write_rows(rows, "gold.campaign_daily", kind, tmp_path / "shown", console, console)
         assert told in (tmp_path / "shown").read_text()
-    write_rows(rows, "gold.campaign_daily", Format.parquet, tmp_path / "kept", console, console)
+    write_rows(rows, "gold.campaign_daily", OutputFormat.parquet, tmp_path / "kept", console, console)
     assert pl.read_parquet(tmp_path / "kept")["recipient_sketch"].to_list() == [b"\x01\xff", None]
 
 

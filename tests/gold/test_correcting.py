@@ -497,7 +497,7 @@ def trial(of_country: tuple[float, ...], evading: float) -> dict[str, list[tuple
     return told_
 
 
-def share(figure: prevalence.Figure | None) -> Share:
+def share(figure: prevalence.IntervalEstimate | None) -> Share:
     return (figure.value, figure.low, figure.high) if figure else (0.0, 0.0, 0.0)
 
 

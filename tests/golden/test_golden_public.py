@@ -19,7 +19,7 @@ import pytest
 from jobs.core.contracts import REFERENCE, polars_schema, read_contract, reference_table
 from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released
 from jobs.public.contracts import public_contract, public_tables
-from jobs.public.gate import Protected, protect_tables
+from jobs.public.gate import Protected, make_public_tables
 from tests.golden.test_golden import GOLDEN, found_in, rows_of
 
 CASES = sorted(file.parent for file in GOLDEN.glob("public.*/*/expected.csv"))
@@ -46,8 +46,8 @@ def protected_of(case: Path) -> Protected:
     earlier = []
     if (case / "before").is_dir():
         before = basis_of(case / "before", "2026-Q4/v1.0.0")
-        earlier = [Released(before, protect_tables(before, [], PERIODS, P_PCT).public)]
-    return protect_tables(basis_of(case, "2026-Q4/v1.1.0"), earlier, PERIODS, P_PCT)
+        earlier = [Released(before, make_public_tables(before, [], PERIODS, P_PCT).public)]
+    return make_public_tables(basis_of(case, "2026-Q4/v1.1.0"), earlier, PERIODS, P_PCT)
 
 
 def named(file: Path, table: str, kinds: dict[str, Any]) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from jobs.ingest import reading
 from jobs.ingest.manifest import Piece, Stream
 from jobs.ingest.reading import KEPT_OF_LINE, LONGEST_LINE, Range, frame_lines, read_blocks, read_ranges
 from jobs.settings.operator import Operator
-from jobs.settings.operator import Source as SourceSettings
+from jobs.settings.operator import SourceSettings as SourceSettings
 from jobs.stages.ranges import ranges_of
 from tests.conftest import ROOT
 from tests.support.examples import examples

@@ -38,7 +38,7 @@ from jobs.ingest.manifest import Stream, read_manifest
 from jobs.ingest.pull import Pulled, pull_operator
 from jobs.ingest.source_files import is_closed, newest_times, rotation_order
 from jobs.ingest.streams import SAMPLE
-from jobs.settings.operator import Operator, Source
+from jobs.settings.operator import Operator, SourceSettings
 from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.landed import data_of, unpack
@@ -79,7 +79,7 @@ class Site:
         self.logs = root / "logs"
         self.logs.mkdir()
         self.lake = root / "lake"
-        source = Source(id="mx1", url=f"{self.logs}/{pattern}", format=format, options=options)
+        source = SourceSettings(id="mx1", url=f"{self.logs}/{pattern}", format=format, options=options)
         self.operator = Operator(
             id="a", name="A", country="CHE", holding="a", currency="CHF", source=[source]
         )
@@ -376,8 +376,8 @@ def test_a_flipped_byte_in_gzip_is_named_and_no_broken_line_is_closed(site: Site
 
 def test_a_missing_source_is_named_and_the_next_one_is_pulled(site: Site) -> None:
     site.write("mail.log", text(1))
-    gone = Source(id="gone", url=f"{site.logs}/nothing*", format="postfix")
-    unknown = Source(id="unknown", url="nosuch://host/mail.log", format="postfix")
+    gone = SourceSettings(id="gone", url=f"{site.logs}/nothing*", format="postfix")
+    unknown = SourceSettings(id="unknown", url="nosuch://host/mail.log", format="postfix")
     operator = site.operator.model_copy(update={"source": [gone, unknown, *site.operator.source]})
     pulled = pull_operator(operator, str(site.lake), NOW)
     assert pulled.pieces == 1

@@ -27,8 +27,8 @@ def test_a_place_on_the_mainland_is_on_land() -> None:
 
 
 def test_a_circle_is_as_large_as_its_spam_and_whole() -> None:
-    places = [world_map.Place("Fiji", -18, 178, 400), world_map.Place("Nepal", 28, 84, 100)]
-    svg = world_map.draw_map([*places, world_map.Place("Nauru", 0, 167, 0)], "t", 920, 5)
+    places = [world_map.MapCountry("Fiji", -18, 178, 400), world_map.MapCountry("Nepal", 28, 84, 100)]
+    svg = world_map.draw_map([*places, world_map.MapCountry("Nauru", 0, 167, 0)], "t", 920, 5)
     circles = re.findall(r'<circle cx="([\d.]+)" cy="[\d.]+" r="([\d.]+)" fill="#', svg)
     assert len(circles) == 2
     (x, large), (_, small) = [(float(x), float(r)) for x, r in circles]
@@ -40,7 +40,7 @@ def test_a_circle_is_as_large_as_its_spam_and_whole() -> None:
 def test_names_on_the_map_do_not_meet() -> None:
     boxes = [world_map.Box(0, 0, 10, 10), world_map.Box(9, 9, 20, 20), world_map.Box(10, 0, 20, 9)]
     assert boxes[0].meets(boxes[1]) and not boxes[0].meets(boxes[2])
-    crowd = [world_map.Place(f"Country {n}", 47 + n % 3, 8 + n // 3, 100 - n) for n in range(12)]
+    crowd = [world_map.MapCountry(f"Country {n}", 47 + n % 3, 8 + n // 3, 100 - n) for n in range(12)]
     svg = world_map.draw_map(crowd, "t", 920, 12)
     texts = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)" fill="#1d', svg)
     assert 3 <= len(texts) < 12

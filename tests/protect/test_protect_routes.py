@@ -18,7 +18,7 @@ from jobs.protect.operators import Door, Own
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.protect.pseudonyms import complaints
 from jobs.settings import config
-from jobs.settings.operator import Operator, Source
+from jobs.settings.operator import Operator, SourceSettings
 from jobs.stages.settings_tables import rows_of_operators
 from tests.protect.test_range_tables import BUILT, csv_file, maxmind_file
 
@@ -274,8 +274,8 @@ def test_a_report_in_a_log_of_national_numbers_names_a_national_one(
 
 def test_the_door_knows_the_sources_of_national_numbers_from_the_settings() -> None:
     sources = [
-        Source(id="smsc", url="a", format="kannel", numbers="national"),
-        Source(id="hub", url="b", format="kannel"),
+        SourceSettings(id="smsc", url="a", format="kannel", numbers="national"),
+        SourceSettings(id="hub", url="b", format="kannel"),
     ]
     operator = Operator(id="op", name="A", country="USA", holding="a", currency="USD", source=sources)
     rows = rows_of_operators(config.Observatory(operator=[operator]))

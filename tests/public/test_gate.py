@@ -9,7 +9,7 @@ from jobs.attack.search import attack_releases
 from jobs.core.areas import COUNTRY
 from jobs.public.cells import Released
 from jobs.public.contracts import public_contract, public_tables
-from jobs.public.gate import Protected, protect_tables
+from jobs.public.gate import Protected, make_public_tables
 from jobs.public.knowledge import known_release, of_release, shape_of
 from tests.support.small_study import PERIOD, basis, changed, drawn
 
@@ -39,7 +39,7 @@ def countries(protected: Protected) -> set[str]:
 @pytest.mark.parametrize("seed", range(3))
 def test_nobody_finds_a_contribution_in_what_leaves(seed: int) -> None:
     study = basis(drawn(seed), "r1")
-    made = protect_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True)
+    made = make_public_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True)
     assert found_in([Released(study, made.public)]) == 0
     rows = made.public["public.spam_volume"]
     assert rows.columns == list(public_contract("public.spam_volume").schema)
@@ -51,7 +51,7 @@ def test_a_chain_of_releases_is_attacked_as_a_whole() -> None:
     for number in range(2):
         study = basis(small, f"r{number}")
         releases.append(
-            Released(study, protect_tables(study, releases, [PERIOD], P_PCT, leave_out_areas=True).public)
+            Released(study, make_public_tables(study, releases, [PERIOD], P_PCT, leave_out_areas=True).public)
         )
         small = changed(small, number)
     assert found_in(releases) == 0

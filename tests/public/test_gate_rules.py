@@ -11,12 +11,12 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from jobs.attack.known import Known
+from jobs.attack.known import KnownRelease
 from jobs.attack.search import attack_releases
 from jobs.disclosure import rules
 from jobs.public import gate
 from jobs.public.cells import Basis, Released
-from jobs.public.gate import protect_tables
+from jobs.public.gate import make_public_tables
 from jobs.public.knowledge import known_release, of_release, shape_of
 from tests.public.test_gate import GUARDED, P_PCT
 from tests.support.small_study import PERIOD, Operator, Small, basis, changed, drawn
@@ -28,10 +28,10 @@ def unattacked(study: Basis, earlier: list[Released], monkeypatch: pytest.Monkey
     """What would leave by the rules alone, without the attacker's last word."""
     with monkeypatch.context() as patch:
         patch.setattr(gate, "attack_releases", lambda *arguments: [])
-        return Released(study, protect_tables(study, earlier, [PERIOD], P_PCT).public)
+        return Released(study, make_public_tables(study, earlier, [PERIOD], P_PCT).public)
 
 
-def knowledge(releases: list[Released]) -> list[Known]:
+def knowledge(releases: list[Released]) -> list[KnownRelease]:
     return [known_release(each.basis, of_release(each, GUARDED)) for each in releases]
 
 
@@ -104,12 +104,12 @@ def test_without_a_primary_rule_the_attacker_finds_who_is_behind_a_country(
     # The gate's last word: without the rule the attacker still keeps the row back.
     with monkeypatch.context() as patch:
         without(rule, patch)
-        assert kenyas(Released(study, protect_tables(study, [], [PERIOD], P_PCT).public)) == 0
+        assert kenyas(Released(study, make_public_tables(study, [], [PERIOD], P_PCT).public)) == 0
 
 
 def test_a_safe_country_leaves() -> None:
     study = study_of(*SAFE)
-    made = protect_tables(study, [], [PERIOD], P_PCT)
+    made = make_public_tables(study, [], [PERIOD], P_PCT)
     assert made.found.is_empty() and kenyas(Released(study, made.public)) == 3
 
 
@@ -118,7 +118,7 @@ def test_who_waived_is_no_target_but_attacks() -> None:
     for waiving, leaves in ((0, False), (1, False), (2, True)):
         kenya = [replace(each, waives=at < waiving) for at, each in enumerate(TWO)]
         study = study_of(*kenya)
-        released = Released(study, protect_tables(study, [], [PERIOD], P_PCT).public)
+        released = Released(study, make_public_tables(study, [], [PERIOD], P_PCT).public)
         assert (kenyas(released) > 0) == leaves
         assert attack_releases(knowledge([released]), SHAPES, P_PCT) == []
 
@@ -145,7 +145,7 @@ def test_three_changed_holdings_change_an_area(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_percentage_stands_in_nothing_that_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     study = study_of(*DOMINATED)
-    made = protect_tables(study, [], [PERIOD], P_PCT)
+    made = make_public_tables(study, [], [PERIOD], P_PCT)
     for frame in (*made.public.values(), made.held, made.found):
         assert "13.7" not in frame.write_json() and "0.137" not in frame.write_json()
 
@@ -154,7 +154,7 @@ def test_the_percentage_stands_in_nothing_that_comes_out(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("seed", range(100))
 def test_a_hundred_studies(seed: int) -> None:
     study = basis(drawn(seed), "r1")
-    made = protect_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True)
+    made = make_public_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True)
     assert attack_releases(knowledge([Released(study, made.public)]), SHAPES, P_PCT) == []
 
 
@@ -165,7 +165,7 @@ def test_chains_of_four_releases(seed: int) -> None:
     for number in range(4):
         study = basis(small, f"r{number}")
         try:
-            made = protect_tables(study, releases, [PERIOD], P_PCT, leave_out_areas=True)
+            made = make_public_tables(study, releases, [PERIOD], P_PCT, leave_out_areas=True)
         except gate.Unprotectable:
             # Nothing was published; the next release is attacked all the same.
             small = changed(small, 10 * seed + number)

@@ -30,7 +30,7 @@ MAKES_ROWS = {
     },
     "jobs.public.gate.transform_rows": {"jobs.public.gate"},
     "jobs.public.gate.unguarded_tables": {"jobs.public.gate"},
-    "jobs.public.gate.protect_tables": {"jobs.release.making"},
+    "jobs.public.gate.make_public_tables": {"jobs.release.making"},
     "jobs.release.assembly.files_of": {"jobs.release.making"},
     "jobs.release.folders.write_folder": {"jobs.release.making", "jobs.release.publishing"},
     "jobs.release.folders.write_release": {"jobs.release.making"},
@@ -228,12 +228,12 @@ def test_a_module_that_reads_a_study_table_is_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "from jobs.public.gate import protect_tables\nprotect_tables()",
-        "from jobs.public.gate import protect_tables as other\nother()",
-        "from jobs.public import gate\ngate.protect_tables()",
-        "import jobs.public.gate as way\nway.protect_tables()",
-        "from jobs.public.gate import protect_tables\nrun(protect_tables)",
+        "from jobs.public.gate import make_public_tables\nmake_public_tables()",
+        "from jobs.public.gate import make_public_tables as other\nother()",
+        "from jobs.public import gate\ngate.make_public_tables()",
+        "import jobs.public.gate as way\nway.make_public_tables()",
+        "from jobs.public.gate import make_public_tables\nrun(make_public_tables)",
     ],
 )
 def test_a_module_that_makes_public_rows_is_found(text: str) -> None:
-    assert "jobs.public.gate.protect_tables" in calls(Module(ast.parse(text)), "jobs.report.page")
+    assert "jobs.public.gate.make_public_tables" in calls(Module(ast.parse(text)), "jobs.report.page")

@@ -19,7 +19,7 @@ from jobs.disclosure.coarse import on_grid
 from jobs.public import cells, gate, tables
 from jobs.public.cells import Basis, Released
 from jobs.public.contracts import PublicContract
-from jobs.public.gate import protect_tables
+from jobs.public.gate import make_public_tables
 from tests.public.test_gate_rules import AROUND, P_PCT, SAFE, SHAPES, country, knowledge, plain
 from tests.support.digits import half_unit
 from tests.support.small_study import PERIOD, Operator, Small, basis, drawn
@@ -32,7 +32,7 @@ def by_rules(study: Basis, earlier: Sequence[Released] = (), periods: Sequence[s
     """What leaves by the rules alone, without the attacker's last word."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gate, "attack_releases", lambda *arguments: [])
-        return Released(study, protect_tables(study, list(earlier), periods, P_PCT).public)
+        return Released(study, make_public_tables(study, list(earlier), periods, P_PCT).public)
 
 
 @contextmanager
@@ -143,10 +143,10 @@ def test_an_attacker_without_the_order_of_quantities_misses_it() -> None:
     study = basis(Small(tuple(HALF_SAFE)), "r1")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cells, "hold_together", lambda rule: rule)
-        strict = protect_tables(study, [], [PERIOD], P_PCT)
+        strict = make_public_tables(study, [], [PERIOD], P_PCT)
         read = gate.shape_of
         patch.setattr(gate, "shape_of", lambda about: replace(read(about), chains={}))
-        loose = protect_tables(study, [], [PERIOD], P_PCT)
+        loose = make_public_tables(study, [], [PERIOD], P_PCT)
     assert strict.found.height and found_in(Released(study, strict.public)) == []
     assert loose.found.is_empty()
     assert holdings(found_in(Released(study, loose.public))) == {"jor-0"}
@@ -178,10 +178,10 @@ def test_the_studys_own_lower_end_shows_what_was_reported(monkeypatch: pytest.Mo
     """It is clamped at what an area's operators reported, and that is enough to find some of them; the lower
     end that leaves is made of estimate and upper end, and says nothing that these do not say."""
     study = basis(drawn(4, answering=0.9), "r1")
-    closed = Released(study, protect_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True).public)
+    closed = Released(study, make_public_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True).public)
     assert found_in(closed) == []
     monkeypatch.setattr(tables, "lower_end", lambda kind, low, estimate, high: low)
-    opened = Released(study, protect_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True).public)
+    opened = Released(study, make_public_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True).public)
     (known,) = knowledge([opened])
     read = replace(known, published=pl.concat([known.published, at_most(opened)]))
     assert holdings(attack_releases([read], SHAPES, P_PCT)) == {"mwi-0", "lao-0"}

@@ -20,9 +20,9 @@ from jobs.core.contracts import rows_frame
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
 from jobs.questionnaire.checks import CLAIMS
-from jobs.questionnaire.filing import Place
+from jobs.questionnaire.filing import FilePlace
 from jobs.questionnaire.landing import TABLE, answer_rows
-from jobs.questionnaire.loading import Outcome, append_validated, check_claims, read_standing
+from jobs.questionnaire.loading import FileOutcome, append_validated, check_claims, read_standing
 from jobs.questionnaire.standing import standing_answers
 from jobs.submission.loading import RECEIPT
 from tests.conftest import ROOT
@@ -88,7 +88,7 @@ def test_an_operator_that_was_sold_is_answered_for_by_its_buyer(tmp_path: Path) 
     }  # fmt: skip
     lake.append(rows_frame([sent], RECEIPT), RECEIPT)
     form = assessed(filled())
-    outcome = Outcome(tmp_path, FIRST, "en", form)
+    outcome = FileOutcome(tmp_path, FIRST, "en", form)
     check_claims([outcome], read_standing(lake, [outcome]), RESPONDENTS)
     assert form.filing.period == "2025" and "savanna-mail" in str(form.answers[CLAIMS].text)
     assert not outcome.faults
@@ -198,7 +198,7 @@ def test_errors_with_one_message_are_one_line() -> None:
     assert len({each.message("en") for each in faults}) < len(faults)
     rows = [(sheet, cells, words) for sheet, cells, _, words in group_faults(faults, "en")]
     assert len({(sheet, words) for sheet, _, words in rows}) == len(rows) < len(faults)
-    many = [replace(faults[0], place=Place("Volume", f"F{row}")) for row in range(4, 22)]
+    many = [replace(faults[0], place=FilePlace("Volume", f"F{row}")) for row in range(4, 22)]
     ((sheet, cells, indicators, _),) = group_faults(many, "en")
     assert (sheet, cells) == ("Volume", "F4, F5, F6 and 15 more")
     assert indicators == faults[0].indicator

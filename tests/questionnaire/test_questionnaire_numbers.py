@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.questionnaire.number_formats import number_in_format
-from jobs.questionnaire.numbers import Number, Problem, read_number
+from jobs.questionnaire.numbers import Number, NumberProblem, read_number
 from jobs.questionnaire.texts import unit_words
 
 READ = {
@@ -65,7 +65,7 @@ def test_what_has_one_reading_is_read(written: str) -> None:
 )
 def test_what_has_two_readings_is_asked_about(written: str, readings: set[str]) -> None:
     found = read_number(written)
-    assert isinstance(found, Problem) and found.key == "ambiguous"
+    assert isinstance(found, NumberProblem) and found.key == "ambiguous"
     assert set(found.values.values()) == readings
 
 
@@ -96,7 +96,7 @@ def test_what_has_two_readings_is_asked_about(written: str, readings: set[str]) 
 )
 def test_what_cannot_be_read_says_why(written: str, key: str) -> None:
     found = read_number(written)
-    assert isinstance(found, Problem) and found.key == key, found
+    assert isinstance(found, NumberProblem) and found.key == key, found
 
 
 def test_a_unit_may_stand_where_it_is_asked_for() -> None:
@@ -106,9 +106,9 @@ def test_a_unit_may_stand_where_it_is_asked_for() -> None:
     assert read_number("3 million KES", currency="KES") == Number(Decimal(3000000), is_plain=False)
     assert read_number("€ 12,5", currency="EUR") == Number(Decimal("12.5"), is_plain=False)
     # Many countries have dollars.
-    assert read_number("$ 12", currency="USD") == Problem("unit", {"unit": "$"})
-    assert read_number("3 M USD", currency="KES") == Problem("unit", {"unit": "USD"})
-    assert read_number("3 M KES", currency="KES") == Problem("shortened", {"meant": "3000000"})
+    assert read_number("$ 12", currency="USD") == NumberProblem("unit", {"unit": "$"})
+    assert read_number("3 M USD", currency="KES") == NumberProblem("unit", {"unit": "USD"})
+    assert read_number("3 M KES", currency="KES") == NumberProblem("shortened", {"meant": "3000000"})
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_cells_own_unit_is_read_in_any_language(written: str, unit: str, val
 
 
 def test_another_unit_is_told_without_the_cells_own() -> None:
-    assert read_number("5 GB mailboxes", own=unit_words("mailboxes", "number")) == Problem(
+    assert read_number("5 GB mailboxes", own=unit_words("mailboxes", "number")) == NumberProblem(
         "unit", {"unit": "GB"}
     )
     assert read_number("5 mailboxesful", own=unit_words("mailboxes", "number")).key == "unit"  # type: ignore[union-attr]
@@ -157,7 +157,7 @@ def test_another_unit_is_told_without_the_cells_own() -> None:
 def test_the_signs_of_the_cells_own_currency_are_read(written: str, currency: str) -> None:
     assert read_number(written, currency) == Number(Decimal(1250000), is_plain=False)
     other = read_number(written, "KES")
-    assert isinstance(other, Problem) and other.key == "unit"
+    assert isinstance(other, NumberProblem) and other.key == "unit"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_the_signs_of_the_cells_own_currency_are_read(written: str, currency: st
 )
 def test_another_dash_is_asked_about(written: str, key: str) -> None:
     found = read_number(written, "CHF")
-    assert isinstance(found, Problem) and found.key == key, found
+    assert isinstance(found, NumberProblem) and found.key == key, found
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_plus_and_a_point_at_the_end_are_no_unit(written: str, value: str) -> 
 )
 def test_a_format_that_shows_another_number_is_asked_about(number_format: str, key: str | None) -> None:
     found = number_in_format(Decimal(820), number_format, "KES", is_percent=False)
-    assert (found.key if isinstance(found, Problem) else None) == key
+    assert (found.key if isinstance(found, NumberProblem) else None) == key
 
 
 def test_a_format_may_show_the_cells_own_unit_and_percent() -> None:
@@ -279,4 +279,4 @@ def test_a_number_of_any_style_is_read_as_itself_or_asked_about(
 
 @given(st.text(max_size=30))
 def test_no_text_makes_the_reader_fall_over(written: str) -> None:
-    assert isinstance(read_number(written, "EUR", True), Number | Problem)
+    assert isinstance(read_number(written, "EUR", True), Number | NumberProblem)

@@ -15,7 +15,7 @@ from rich.cells import cell_len
 
 from jobs.reconcile import eximstats, pflogsumm
 from jobs.reconcile.command import Reconciled, reconcile_logs
-from jobs.reconcile.counts import Bridge, Step
+from jobs.reconcile.counts import Bridge, BridgeStep
 from jobs.sniff.files import logs_of
 from jobs.sniff.recognising import separate_files
 from jobs.sniff.survey import survey_log
@@ -253,7 +253,7 @@ def test_a_difference_without_a_rule_is_unexplained() -> None:
     assert {kind: bridge.unexplained for kind, bridge in found.items() if bridge.unexplained} == {
         "delivered": -7
     }
-    none = Bridge("held", "recipients", None, 4, 1, (Step("a rule", -2),))
+    none = Bridge("held", "recipients", None, 4, 1, (BridgeStep("a rule", -2),))
     assert none.unexplained == -1
 
 

@@ -12,7 +12,7 @@ import pytest
 from jobs.core import words
 from jobs.page.blocks import Section
 from jobs.report import campaigns, definitions, routes, sources, volumes
-from jobs.report.page import list_sections, write_page
+from jobs.report.page import make_sections, write_page
 from jobs.report.report import Report
 from tests.support.report_figures import ABOUT, OPERATORS, audited_figures, figures, validation, with_figure
 
@@ -32,7 +32,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def sections(report: Report) -> list[Section]:
-    return [*list_sections(report), definitions.definitions_section(report)]
+    return [*make_sections(report), definitions.definitions_section(report)]
 
 
 # --- origins that are only claimed ------------------------------------------------------------------

@@ -37,7 +37,7 @@ from jobs.report import (
 from jobs.report.figures import FIGURES, Figures
 from jobs.report.gather import gather_figures
 from jobs.report.page import write_page
-from jobs.report.report import About, Report
+from jobs.report.report import PageOrigin, Report
 from jobs.settings import config
 from tests.conftest import ROOT
 from tests.support.report_figures import (
@@ -267,7 +267,7 @@ def test_what_is_left_after_each_stage_adds_up() -> None:
 
 
 def test_a_page_without_any_figure(tmp_path: Path) -> None:
-    write_page(Figures(), [], [], About("none", "unknown"), tmp_path)
+    write_page(Figures(), [], [], PageOrigin("none", "unknown"), tmp_path)
     page = read(tmp_path / "index.html")
     assert page.all("h1")[0]["text"] == "No traffic has been counted yet"
     assert not page.all("figure")
@@ -883,7 +883,7 @@ def test_a_page_is_drawn_again_only_when_its_inputs_changed(
 
     def write_again() -> int:
         """How often the page has been drawn."""
-        assert write.draw_report(lake, settings, tmp_path) == tmp_path / "index.html"
+        assert write.update_page(lake, settings, tmp_path) == tmp_path / "index.html"
         return len(drawn)
 
     assert (write_again(), write_again()) == (1, 1)
@@ -899,7 +899,7 @@ def test_a_page_is_drawn_again_only_when_its_inputs_changed(
     assert files_of(tmp_path) == before
     # Other settings, other code, another run.
     other = settings.model_copy(update={"location": None})
-    write.draw_report(lake, other, tmp_path)
+    write.update_page(lake, other, tmp_path)
     assert len(drawn) == 4
     assert write_again() == 5
     monkeypatch.setattr(write, "code_digest", lambda: "other code")
@@ -917,7 +917,7 @@ def test_a_page_is_drawn_again_only_when_its_inputs_changed(
 def test_a_page_that_could_not_be_finished_is_drawn_again(
     lake: Lake, settings: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write.draw_report(lake, settings, tmp_path)
+    write.update_page(lake, settings, tmp_path)
     before = files_of(tmp_path)
     monkeypatch.setattr(write, "code_digest", lambda: "other code")
 
@@ -926,16 +926,16 @@ def test_a_page_that_could_not_be_finished_is_drawn_again(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(page_module, "write_page", killed)
-        write.draw_report(lake, settings, tmp_path)
+        write.update_page(lake, settings, tmp_path)
     assert not (tmp_path / write.INPUTS).exists()
-    write.draw_report(lake, settings, tmp_path)
+    write.update_page(lake, settings, tmp_path)
     assert {name: data for name, data in files_of(tmp_path).items() if name != write.INPUTS} == {
         name: data for name, data in before.items() if name != write.INPUTS
     }
 
 
 def test_a_lake_that_nothing_was_written_to_has_a_page(settings: config.Observatory, tmp_path: Path) -> None:
-    page = write.draw_report(Lake(str(tmp_path / "lake")), settings, tmp_path / "report")
+    page = write.update_page(Lake(str(tmp_path / "lake")), settings, tmp_path / "report")
     assert read(page).all("h1")[0]["text"] == "No traffic has been counted yet"
 
 

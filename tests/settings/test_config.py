@@ -10,7 +10,7 @@ import pytest
 from jobs.core import machine
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
-from jobs.settings.node import Engine
+from jobs.settings.node import EngineSettings
 from jobs.settings.operator import Link
 from tests.conftest import ROOT
 
@@ -462,7 +462,7 @@ def test_memory_is_half_of_what_there_is_up_to_a_bound(
     monkeypatch: pytest.MonkeyPatch, workers: int, has: int, gives: int
 ) -> None:
     monkeypatch.setattr(machine, "usable_memory", lambda: has)
-    assert Engine(workers=workers).memory_bytes == gives
+    assert EngineSettings(workers=workers).memory_bytes == gives
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jobs.silver.clocks import (
     Apart,
-    Step,
+    ClockStep,
     compare_logs,
     find_remedy,
     find_wrong_logs,
@@ -141,13 +141,13 @@ def test_ids_that_come_again_by_chance_are_no_clock() -> None:
 
 def test_a_zone_of_the_operators_country_goes_before_others() -> None:
     winter, summer = (dt.datetime(2026, month, 5, tzinfo=dt.UTC) for month in (1, 7))
-    steps = [Step(3601, 50, winter, winter), Step(7202, 50, summer, summer)]
+    steps = [ClockStep(3601, 50, winter, winter), ClockStep(7202, 50, summer, summer)]
     assert find_remedy(steps, "UTC", likely=["Europe/Zurich"]).time_zone == "Europe/Zurich"
     assert "Europe/Paris" in find_remedy(steps, "UTC").fitting
     assert find_remedy(steps[:1], "UTC").time_zone == "Etc/GMT-1"
     # An offset that is no zone's, and one that its stamps state, are the clock's.
-    assert find_remedy([Step(1800, 50, winter, winter)], "UTC").clock_offset == 1800
+    assert find_remedy([ClockStep(1800, 50, winter, winter)], "UTC").clock_offset == 1800
     assert find_remedy(steps[:1], "UTC", 30, has_zone=False).clock_offset == 3631
     # A clock that jumped has no remedy.
-    jumped = find_remedy([Step(4000, 50, winter, winter), Step(-3000, 50, summer, summer)], "UTC")
+    jumped = find_remedy([ClockStep(4000, 50, winter, winter), ClockStep(-3000, 50, summer, summer)], "UTC")
     assert (jumped.time_zone, jumped.clock_offset) == (None, None)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from jobs.formats.registry import FORMATS
 from jobs.settings import config
-from jobs.sniff.clocks import Times, clocks_of, times_in
+from jobs.sniff.clocks import IdTimes, clocks_of, times_in
 from jobs.sniff.zones import Zone
 from sample_data.generate import generate
 from sample_data.generator.profiles import LAGOON
@@ -71,7 +71,7 @@ def layouts(draw: st.DrawFn) -> tuple[list[Log], list[Mail]]:
     return logs, mails
 
 
-def times(log: Log, mails: list[Mail]) -> Times:
+def times(log: Log, mails: list[Mail]) -> IdTimes:
     zone = UNKNOWN if KINDS[log.kind][2] else EXPLICIT
     return times_in({log.format: bronze_of(log, mails)}, log.name, zone)
 

@@ -35,9 +35,9 @@ from jobs.ingest import reading as pieces
 from jobs.settings import config
 from jobs.sniff import documents, figures, proposal, reading, tally, zones
 from jobs.sniff.command import sniff_files
-from jobs.sniff.files import File, Problem, logs_of
+from jobs.sniff.files import FileProblem, LogFile, logs_of
 from jobs.sniff.recognising import separate_files
-from jobs.sniff.survey import Answer, survey_log
+from jobs.sniff.survey import LogSurvey, survey_log
 from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.in_process import command_line_of
@@ -50,7 +50,7 @@ KANNEL = LAB / "kannel" / "bearerbox-access.log"
 FOREVER = 3600.0
 
 
-def answers(*files: object, seconds: float = FOREVER) -> list[Answer]:
+def answers(*files: object, seconds: float = FOREVER) -> list[LogSurvey]:
     """The final answers on some files; none of them may have a problem."""
     until = time.monotonic() + seconds
     logs, problems = logs_of([str(file) for file in files], until)
@@ -66,7 +66,7 @@ def answers(*files: object, seconds: float = FOREVER) -> list[Answer]:
     return found
 
 
-def answer(*files: object, seconds: float = FOREVER) -> Answer:
+def answer(*files: object, seconds: float = FOREVER) -> LogSurvey:
     (found,) = answers(*files, seconds=seconds)
     return found
 
@@ -286,7 +286,7 @@ def test_a_filter_between_the_lines_names_the_recipients_of_a_refused_message(tm
 # --- reading -------------------------------------------------------------------------------------------
 
 
-def blocks_of(file: File, until: float = FOREVER) -> tuple[list[reading.Block], reading.Progress]:
+def blocks_of(file: LogFile, until: float = FOREVER) -> tuple[list[reading.LineBlock], reading.Progress]:
     progress = reading.Progress()
     return list(reading.read_blocks(file, progress, lambda: time.monotonic() + until)), progress
 
@@ -1005,7 +1005,7 @@ def test_a_fifo_that_nobody_writes_to_is_named_in_time(tmp_path: Path) -> None:
 
 
 def test_problems_show_no_control_characters() -> None:
-    assert str(Problem("a\x1b[31m.log", "empty")) == "a\\x1b[31m.log: empty"
+    assert str(FileProblem("a\x1b[31m.log", "empty")) == "a\\x1b[31m.log: empty"
 
 
 def test_times_are_seen_by_any_kernels_column() -> None:

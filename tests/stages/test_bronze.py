@@ -18,7 +18,7 @@ from jobs.engine.lake import Lake
 from jobs.ingest.pull import Pulled, pull_operator
 from jobs.protect.operators import Door
 from jobs.settings import config, node
-from jobs.settings.operator import Operator, Source
+from jobs.settings.operator import Operator, SourceSettings
 from jobs.stages import bronze_stage, rereading
 from jobs.stages.batches import Ingest
 from jobs.stages.settings_tables import read_reference
@@ -40,7 +40,8 @@ class Site:
     def __init__(self, root: Path, **formats: str) -> None:
         self.root, self.lake = root, Lake(str(root / "lake"))
         self.sources = {
-            name: Source(id=name, url=f"{root}/{name}/*", format=format) for name, format in formats.items()
+            name: SourceSettings(id=name, url=f"{root}/{name}/*", format=format)
+            for name, format in formats.items()
         }
         for name in formats:
             (root / name).mkdir()
@@ -56,7 +57,7 @@ class Site:
         operator = Operator(
             id="a", name="A", country="CHE", holding="a", currency="CHF", source=list(self.sources.values())
         )
-        return config.Observatory(lake=node.Lake(root=self.lake.root), operator=[operator])
+        return config.Observatory(lake=node.LakeSettings(root=self.lake.root), operator=[operator])
 
     def pull(self) -> Pulled:
         return pull_operator(self.settings.operator[0], self.lake.root, NOW)

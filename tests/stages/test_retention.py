@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.audit.sample_drawing import Plan, draw_units
+from jobs.audit.sample_drawing import SamplePlan, draw_units
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
@@ -104,7 +104,7 @@ class Site:
         operators = list(self.settings.operator)
         return run_stages(Run(self.lake, self.settings, operators, self.run_id, say=lambda text: None, **how))
 
-    def vacuum(self, number: int, readers: dt.timedelta = NO_TIME) -> retention.Plan:
+    def vacuum(self, number: int, readers: dt.timedelta = NO_TIME) -> retention.RetentionPlan:
         run_id = f"v{number:03d}"
         return vacuum.vacuum_lake(self.lake, self.settings, ["a"], run_id, midnight(number).date(), readers)
 
@@ -314,7 +314,7 @@ def test_renewing_says_what_is_lost(site: Site) -> None:
 @pytest.mark.long
 def test_a_sample_of_a_month_that_is_gone_is_refused(lived: Site) -> None:
     with pytest.raises(ObservatoryError, match=rf"before {day(22)} are gone .*2026-10"):
-        draw_units(lived.lake, Plan("a", "2026-10", 10, 1, 2, (0.0,)))
+        draw_units(lived.lake, SamplePlan("a", "2026-10", 10, 1, 2, (0.0,)))
 
 
 @pytest.mark.long

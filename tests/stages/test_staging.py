@@ -411,7 +411,7 @@ def test_any_number_of_buckets_and_workers_gives_the_same_tables(
     monkeypatch.setattr("jobs.stages.buckets.BUCKETS_OF_A_CUT", 4)
     monkeypatch.setattr("jobs.stages.ranges.SMALLEST_RANGE", 20_000)
     monkeypatch.setattr("jobs.stages.ranges.LARGEST_RANGE", 20_000)
-    monkeypatch.setattr("jobs.stages.gold_steps.bucket_count", lambda *arguments: count)
+    monkeypatch.setattr("jobs.stages.gold_steps.narrow_bucket_count", lambda *arguments: count)
     monkeypatch.setattr("jobs.stages.gold_steps.FEW", 50)
     # Parts are merged two by two before they are merged as a whole.
     monkeypatch.setattr("jobs.stages.gold_steps.PART_EXPANSION", 1 << 40)

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.contracts import polars_schema
-from jobs.stages.windows import pending_parts
+from jobs.stages.windows import plan_windows
 
 RUN = ["stage_name", "finished_at", "ingest_ids"]
 FILE = ["operator_id", "ingest_id", "format_code", "first_event_date", "last_event_date"]
@@ -45,19 +45,19 @@ def test_a_batch_is_taken_per_operator_and_only_as_a_whole() -> None:
         ("b", "2", "exim", day(8), day(9)),
     ]
     lake: Any = Tables(rows)
-    batches, windows = pending_parts(lake, ["a"], 35, None, None)
+    batches, windows = plan_windows(lake, ["a"], 35, None, None)
     assert batches == ["a/1/postfix", "a/2/rspamd"]
     assert (windows["a"].first, windows["a"].last) == (day(1), day(9))
     assert "b" not in windows
     # A message lives as long as the longest-lived of the operator's formats lets it.
     assert windows["a"].computed == (dt.date(2026, 10, 26), day(15))
-    assert pending_parts(lake, ["b"], 35, None, None)[1]["b"].computed == (dt.date(2026, 10, 31), day(17))
+    assert plan_windows(lake, ["b"], 35, None, None)[1]["b"].computed == (dt.date(2026, 10, 31), day(17))
     # A range that cuts through a new batch computes its days, but leaves the batch to a later run.
-    batches, windows = pending_parts(lake, ["a"], 35, day(1), day(8))
+    batches, windows = plan_windows(lake, ["a"], 35, day(1), day(8))
     assert batches == ["a/1/postfix"]
     assert (windows["a"].first, windows["a"].last) == (day(1), day(8))
     # Closed days are counted from what came before, so history that comes in order stays open.
-    batches, windows = pending_parts(lake, ["a"], 1, None, None)
+    batches, windows = plan_windows(lake, ["a"], 1, None, None)
     assert batches == ["a/1/postfix", "a/2/rspamd"]
 
 
@@ -78,7 +78,7 @@ def test_a_batch_that_was_written_again_is_taken_again() -> None:
 
     def waiting() -> list[str]:
         lake: Any = Tables(ledger, runs)
-        return pending_parts(lake, ["a"], 35, None, None)[0]
+        return plan_windows(lake, ["a"], 35, None, None)[0]
 
     assert waiting() == []
     runs.append(("bronze", at(5), ["1"]))

@@ -9,9 +9,9 @@ from scipy.special import ndtri
 from jobs.stats.estimation import Array
 from jobs.stats.prediction import (
     DRAWS,
-    Cell,
     Imputed,
     Multiples,
+    RateCell,
     draw_multiples,
     interval_ends,
     predicted_figure,
@@ -35,8 +35,8 @@ def rates(variance: float, freedom: float = 9.0, drawn: Array | None = None) -> 
     return Multiples(silent, answered, np.zeros((DRAWS, 1)), np.array([variance]), freedom)
 
 
-def cell(ratio: float, imputed: Array | None = None) -> Cell:
-    return Cell(np.array([ratio]), 0.0, imputed)
+def cell(ratio: float, imputed: Array | None = None) -> RateCell:
+    return RateCell(np.array([ratio]), 0.0, imputed)
 
 
 def test_a_country_is_predicted_at_its_own_rate_and_at_its_cells() -> None:

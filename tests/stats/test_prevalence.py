@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from jobs.stats.prevalence import (
     Calls,
-    Figure,
+    IntervalEstimate,
     Quality,
     Stratum,
     allocate_sample,
@@ -92,7 +92,7 @@ def audited(rng: np.random.Generator, truth: Truth, size: int, least: int, respo
     return strata
 
 
-def holds(figure: Figure | None, value: float) -> bool:
+def holds(figure: IntervalEstimate | None, value: float) -> bool:
     return figure is not None and figure.low <= value <= figure.high
 
 
@@ -258,8 +258,10 @@ def test_worked_by_hand() -> None:
     ]
     found = estimate_quality(strata, "x")
     # 170 of 500; of 120 spam whose flag is known 90 were caught; of 280 others 270 were let pass.
-    exact = [Figure(each, each, each) for each in (170 / 500, 90 / 120, 270 / 280)]
-    calls = Calls(Figure(0.9, 0.9, 0.9), Figure(0.5, 0.5, 0.5), Figure(0.1, 0.1, 0.1))
+    exact = [IntervalEstimate(each, each, each) for each in (170 / 500, 90 / 120, 270 / 280)]
+    calls = Calls(
+        IntervalEstimate(0.9, 0.9, 0.9), IntervalEstimate(0.5, 0.5, 0.5), IntervalEstimate(0.1, 0.1, 0.1)
+    )
     assert found == Quality(*exact, least=170 / 500, most=170 / 500, calls=calls)
 
 
@@ -283,10 +285,12 @@ def test_what_nobody_labelled_may_be_all_spam_or_none() -> None:
     ]
     found = estimate_quality(strata, "x")
     assert found is not None
-    assert found.prevalence == Figure(110 / 200, 100 / 200, 120 / 200)
+    assert found.prevalence == IntervalEstimate(110 / 200, 100 / 200, 120 / 200)
     assert (found.least, found.most) == (100 / 200, 120 / 200)
-    assert found.sensitivity == Figure(1, 1, 1)
-    assert found.calls == Calls(Figure(1, 1, 1), Figure(0.5, 0, 1), Figure(0, 0, 0))
+    assert found.sensitivity == IntervalEstimate(1, 1, 1)
+    assert found.calls == Calls(
+        IntervalEstimate(1, 1, 1), IntervalEstimate(0.5, 0, 1), IntervalEstimate(0, 0, 0)
+    )
     assert estimate_quality([dataclasses.replace(each, labelled=0, spam=0) for each in strata], "x") is None
 
 

@@ -236,7 +236,7 @@ def lake(tmp_path: Path, odd: dict[str, pl.DataFrame]) -> Lake:
     return Lake(str(root))
 
 
-def only_finding(lake: Lake) -> finding_decisions.Finding:
+def only_finding(lake: Lake) -> finding_decisions.DecidedFinding:
     (found,) = finding_decisions.list_findings(lake)
     return found
 
@@ -388,8 +388,8 @@ def test_a_question_names_what_was_given_before(lake: Lake) -> None:
 def test_money_is_asked_in_the_words_of_the_form() -> None:
     have = account_of("999999999999")
     row = have[finding.TABLE].to_dicts()[0]
-    names = finding_decisions.Finding.__dataclass_fields__
-    found = finding_decisions.Finding(**{name: row.get(name) for name in names})
+    names = finding_decisions.DecidedFinding.__dataclass_fields__
+    found = finding_decisions.DecidedFinding(**{name: row.get(name) for name in names})
     ((_, text),) = respondents_questions([found], have[ANSWERS], INDICATORS).items()
     assert "sp701.SERVER (2025): 999999999999" in text
 

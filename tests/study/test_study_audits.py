@@ -16,7 +16,7 @@ from jobs.core.contracts import reference_table
 from jobs.core.periods import count_days
 from jobs.core.shares import CALLS, ENDS, SHARES
 from jobs.stats.estimation import SMALLEST, Array, seed_of, weight_respondents
-from jobs.stats.intervals import Figures, estimate_figures
+from jobs.stats.intervals import EstimateTable, estimate_figures
 from jobs.study.estimate.audits import AUDIT, correct_spam, count_audited, select_period_with_calls
 from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import CELL, cell_rows, labelled_definitions
@@ -363,7 +363,7 @@ def with_audits(
     return pl.DataFrame(columns).filter(pl.Series(answered)).with_columns(told)
 
 
-def of_world(people: Population, answered: Array, y: Array, donors: int | None, seed: int) -> Figures:
+def of_world(people: Population, answered: Array, y: Array, donors: int | None, seed: int) -> EstimateTable:
     sample = weight_respondents(operators(people, answered), {}, seed, len(y) - 1 if y.ndim == 3 else 50)
     everyone = np.ones((1, len(answered)), dtype=bool)
     least = None if donors is None else 0 * y[0]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from jobs.core.key_names import KEY_FILE
 from jobs.engine import java
-from jobs.settings.node import Engine
+from jobs.settings.node import EngineSettings
 from tests.support.memory_of import tree_of
 
 
@@ -33,7 +33,7 @@ class Cluster:
     key_file: Path
     wheel: Path
 
-    def engine(self, wheel: Path | None = None, **conf: str) -> Engine:
+    def engine(self, wheel: Path | None = None, **conf: str) -> EngineSettings:
         own = {
             "spark.pyspark.python": str(self.python),
             "spark.driver.host": "127.0.0.1",
@@ -41,7 +41,7 @@ class Cluster:
             "spark.executor.memory": "512m",
             f"spark.executorEnv.{KEY_FILE}": str(self.key_file),
         }
-        return Engine(
+        return EngineSettings(
             name="spark",
             master=self.master,
             workers=len(self.workers),

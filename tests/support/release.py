@@ -65,7 +65,9 @@ def tables() -> list[ReleasedTable]:
 
 
 def made(about: About = ABOUT, of: list[ReleasedTable] | None = None) -> dict[str, bytes]:
-    return assembly.files_of(of or tables(), about, assembly.Made({"ref.country": "00"}, "11", [], []))
+    return assembly.files_of(
+        of or tables(), about, assembly.ReleaseEvidence({"ref.country": "00"}, "11", [], [])
+    )
 
 
 def write(root: Path, about: About = ABOUT) -> Path:

@@ -22,7 +22,7 @@ from jobs.gold.correcting import estimate_whole
 from jobs.gold.traffic_hourly_daily import WITHIN
 from jobs.report.figures import ENDS_OF_SPAM, FIGURES, SUMS, Figures
 from jobs.report.operators import ReportedOperator
-from jobs.report.report import About, Report
+from jobs.report.report import PageOrigin, Report
 
 OPERATORS = [
     ReportedOperator("alp-mail", "Alp Mail", "CHE", "alp", "CHF"),
@@ -644,7 +644,7 @@ def validation(is_broken: bool = False) -> list[Result]:
     return results
 
 
-ABOUT = About(
+ABOUT = PageOrigin(
     run_id="20261107T060000Z-3f9c",
     code_revision="4be1c0d",
     generated_at="2026-11-07T06:12:44+00:00",

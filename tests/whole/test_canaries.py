@@ -21,7 +21,7 @@ from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.formats.shared.documents import frame_of as documents_of
 from jobs.ingest.pull import pull_operator
 from jobs.protect.operators import Door, Own
-from jobs.report.write import draw_report
+from jobs.report.write import update_page
 from jobs.silver.assembling import assemble_rows
 from jobs.stages.checks import by_operator, format_broken
 from jobs.stages.run import Run
@@ -68,7 +68,7 @@ def left_by(folder: Path, everywhere: bool) -> Left:
     assert everywhere or said == []
     lake = Lake(settings.lake.root)
     run_stages(Run(lake, settings, [operator], "canaries", say=said.append))
-    draw_report(lake, settings, folder / "page")
+    update_page(lake, settings, folder / "page")
     (folder / "package.zip").write_bytes(package_of(settings, operator, "2026-11", None).data)
     return Left(lake, folder, said)
 

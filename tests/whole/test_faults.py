@@ -25,7 +25,7 @@ from jobs.ingest.pull import pull_operator
 from jobs.protect.operators import Door
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings import config
-from jobs.settings.operator import Source
+from jobs.settings.operator import SourceSettings
 from jobs.silver.frames import SILVER
 from jobs.stages import quality, runner
 from jobs.stages.gold_steps import GOLD
@@ -202,7 +202,7 @@ def test_a_wrong_format_holds_its_operator_alone_and_says_why(
     for each in copied.operators:
         if each.id in added:
             name, url, format = added[each.id]
-            new = Source(id=name, url=str(url), format=format)
+            new = SourceSettings(id=name, url=str(url), format=format)
             each = each.model_copy(update={"source": [new]})
             assert pull_operator(each, copied.lake.root, dt.datetime.now(dt.UTC)).problems == []
         operators.append(each)

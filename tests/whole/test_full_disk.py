@@ -31,7 +31,7 @@ from jobs.engine.embedded import Embedded, Inline
 from jobs.engine.lake import Lake
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
-from jobs.settings.operator import Operator, Source
+from jobs.settings.operator import Operator, SourceSettings
 from jobs.silver.frames import SILVER
 from jobs.stages import runner
 from jobs.stages.gold_steps import GOLD
@@ -61,8 +61,8 @@ class Site:
         for name, data in LOGS.items():
             (self.logs / name).write_bytes(data)
             os.utime(self.logs / name, (NOW.timestamp(), NOW.timestamp()))
-        one = Source(id="all", url=f"{self.logs}/*log*")
-        other = Source(id="reports", url=f"{self.logs}/*.xml", format="dmarc")
+        one = SourceSettings(id="all", url=f"{self.logs}/*log*")
+        other = SourceSettings(id="reports", url=f"{self.logs}/*.xml", format="dmarc")
         self.operator = Operator(
             id="a", name="A", country="CHE", holding="a", currency="CHF", source=[one, other]
         )

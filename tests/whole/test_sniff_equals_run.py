@@ -19,7 +19,7 @@ from jobs.sniff.files import logs_of
 from jobs.sniff.proposal import source_block
 from jobs.sniff.recognising import separate_files
 from jobs.sniff.silver import NETWORKS
-from jobs.sniff.survey import Answer, survey_log
+from jobs.sniff.survey import LogSurvey, survey_log
 from jobs.stages.run import Run
 from jobs.stages.runner import run_stages
 from tests.conftest import ROOT
@@ -36,7 +36,7 @@ NOT_COUNTED = ("dsn", "report")
 LEDGER = ("line_count", "record_count", "ignored_count", "quarantined_count")
 
 
-def answers(arguments: Iterable[object], profile: str | None = None) -> list[Answer]:
+def answers(arguments: Iterable[object], profile: str | None = None) -> list[LogSurvey]:
     """The final answers on logs, each read whole."""
     until = time.monotonic() + 3600
     logs, problems = logs_of([str(each) for each in arguments], until)
@@ -85,7 +85,7 @@ def others_than(logs: Iterable[Path]) -> list[str]:
     return [log.name for log, recognised in parts if recognised[0].format is not None]
 
 
-def settings_of(found: list[Answer], folder: Path) -> config.Observatory:
+def settings_of(found: list[LogSurvey], folder: Path) -> config.Observatory:
     """One operator for each log, whose only source is the one that sniff proposes."""
     networks = f"networks = {list(NETWORKS)}\n"
     operators = [
@@ -120,7 +120,7 @@ def units_of(message: pl.DataFrame) -> dict[str, Counter[Any]]:
     return found
 
 
-def of_ledger(answer: Answer) -> tuple[float, ...]:
+def of_ledger(answer: LogSurvey) -> tuple[float, ...]:
     if answer.documents is not None:
         read = answer.documents
         return read.documents, read.records, read.ignored, sum(read.reasons.values())

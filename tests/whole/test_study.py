@@ -22,7 +22,7 @@ from jobs.core.contracts import read_contract, reference_table
 from jobs.core.sql import parse_expression
 from jobs.costs import simulation
 from jobs.costs.prices import FixedCost
-from jobs.report.write import draw_report
+from jobs.report.write import update_page
 from jobs.silver.frames import SILVER
 from jobs.stages import quality
 from jobs.stages.gold_steps import GOLD
@@ -364,6 +364,6 @@ def test_the_readme_shows_what_the_demo_prints(study: Run) -> None:
 
 
 def test_the_readmes_picture_is_named_by_the_page_of_today(study: Run, tmp_path: Path) -> None:
-    page = draw_report(study.lake, study.settings, tmp_path).read_text(encoding="utf-8")
+    page = update_page(study.lake, study.settings, tmp_path).read_text(encoding="utf-8")
     named = re.findall(r"!\[The report page: s(.*?)\]", README.read_text(encoding="utf-8"))
     assert [words.without_breaks(f"S{rest}") for rest in named] == re.findall(r"<h1>(.*?)</h1>", page)

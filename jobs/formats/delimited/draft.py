@@ -14,7 +14,7 @@ import re
 from jobs.core.patterns import mask_value
 from jobs.formats.delimited.guess import (
     OUTCOMES,
-    Column,
+    GuessedColumn,
     column_of,
     delimiter_of,
     has_header,
@@ -42,11 +42,11 @@ def draft_profile(sample: bytes) -> str:
 
 
 def _draft_toml(
-    columns: list[Column],
+    columns: list[GuessedColumn],
     delimiter: str,
     quote: str,
     is_headed: bool,
-    targets: dict[str, list[Column]],
+    targets: dict[str, list[GuessedColumn]],
     rows: int,
 ) -> str:
     """The draft as TOML."""
@@ -91,7 +91,7 @@ def _draft_toml(
     return "\n".join(lines) + "\n"
 
 
-def _time_lines(name: str, found: list[Column]) -> list[str]:
+def _time_lines(name: str, found: list[GuessedColumn]) -> list[str]:
     if not found:
         return [f"{name} = {{ column = {_quote_toml(TO_FILL)}, formats = [{_quote_toml(TO_FILL)}] }}"]
     formats = found[0].formats
@@ -110,7 +110,7 @@ def _time_lines(name: str, found: list[Column]) -> list[str]:
     return [*lines, f"{name} = {{ {origin}, formats = [{told}] }}"]
 
 
-def _outcome_lines(found: list[Column]) -> list[str]:
+def _outcome_lines(found: list[GuessedColumn]) -> list[str]:
     """The rules: one for each value of the column with the outcome, if one is known."""
     name = found[0].name if found else TO_FILL
     lines = [
@@ -142,7 +142,7 @@ def _outcome_lines(found: list[Column]) -> list[str]:
     return lines
 
 
-def _describe_column(column: Column) -> str:
+def _describe_column(column: GuessedColumn) -> str:
     """A column's type, how often it is filled, and what its values look like."""
     filled = "" if column.filled > 0.995 else f", {column.filled:.0%} filled"
     if column.kind == "empty":

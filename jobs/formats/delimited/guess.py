@@ -84,7 +84,7 @@ OUTCOMES: list[tuple[str, str, str | None]] = [
 
 
 @dataclass
-class Column:
+class GuessedColumn:
     """One column of the file as far as it can be known from some lines."""
 
     name: str
@@ -166,12 +166,12 @@ def names_of(header: list[str], count: int) -> list[str]:
     return names
 
 
-def column_of(name: str, values: list[str]) -> Column:
+def column_of(name: str, values: list[str]) -> GuessedColumn:
     held = [value.strip() for value in values if value.strip() not in ("", "null", "NULL", "\\N", "-")]
     counts = Counter(held)
     distinct = [value for value, _ in counts.most_common()]
     kind, formats = _guess_kind(held, distinct)
-    return Column(name, kind, formats, distinct, len(held) / max(len(values), 1))
+    return GuessedColumn(name, kind, formats, distinct, len(held) / max(len(values), 1))
 
 
 def _guess_kind(held: list[str], distinct: list[str]) -> tuple[str, list[str]]:
@@ -233,7 +233,7 @@ def _guess_formats(distinct: list[str], kind: str, candidates: list[str]) -> lis
     return both if len(set().union(*(read[form] for form in both))) >= SURE * len(some) else []
 
 
-def _earliest_time(column: Column) -> dt.datetime:
+def _earliest_time(column: GuessedColumn) -> dt.datetime:
     """The earliest time in a column of times."""
     value = pl.DataFrame({"value": column.values})
     times = value.select(
@@ -242,17 +242,17 @@ def _earliest_time(column: Column) -> dt.datetime:
     return times.item() or dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
-def targets_of(columns: list[Column]) -> dict[str, list[Column]]:
+def targets_of(columns: list[GuessedColumn]) -> dict[str, list[GuessedColumn]]:
     """Which columns are likely which property of a message; each column is taken once."""
-    taken: dict[str, list[Column]] = {}
+    taken: dict[str, list[GuessedColumn]] = {}
     free = [column for column in columns if column.kind != "empty"]
 
-    def assign_columns(name: str, found: list[Column]) -> None:
+    def assign_columns(name: str, found: list[GuessedColumn]) -> None:
         taken[name] = found
         for column in found:
             free.remove(column)
 
-    def find_hinted(name: str) -> list[Column]:
+    def find_hinted(name: str) -> list[GuessedColumn]:
         fits = [column for column in free if column.kind in _KINDS[name]]
         named = [column for column in fits if re.search(rf"\b(?:{_HINTS[name]})\b", column.words)]
         loose = [column for column in fits if re.search(_HINTS[name], column.words)]

@@ -38,7 +38,7 @@ KINDS: dict[str, Kind] = {
 }
 
 
-class Settings(BaseModel):
+class ProfileSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
@@ -49,7 +49,7 @@ def refuse_unfilled(value: Any) -> Any:
     return value
 
 
-class Target(Settings):
+class Target(ProfileSection):
     """Where one column of a transmission comes from: one column, the first of several that holds anything,
     or a fixed value. join: of several, all of them with this between, such as a date and a time.
 
@@ -102,7 +102,7 @@ class Target(Settings):
         return [self.column] if self.column is not None else self.columns
 
 
-class Targets(Settings):
+class Targets(ProfileSection):
     """Columns of a transmission that a profile may fill (jobs/formats/__init__.py says what each is)."""
 
     first_at: Target
@@ -156,7 +156,7 @@ class Targets(Settings):
         return {name: target for name, target in found.items() if target is not None}
 
 
-class Match(Settings):
+class ValueMatch(ProfileSection):
     """Which values are meant: those equal to one in `is`, or beginning with one in `starts_with`."""
 
     equals: list[str] = Field([], alias="is")
@@ -168,7 +168,7 @@ class Match(Settings):
         return [refuse_unfilled(values)] if isinstance(values, str) else values
 
 
-class Ignored(Match):
+class Ignored(ValueMatch):
     """Rows that are no message: the column's value matches, or is none of `is_not`."""
 
     column: str
@@ -186,7 +186,7 @@ class Ignored(Match):
         return self
 
 
-class Decided(Settings):
+class Decided(ProfileSection):
     """stage and outcome of a row. grain: attempt where it was refused before a message existed; call on
     channels of calls, which need not be said."""
 
@@ -208,7 +208,7 @@ class Decided(Settings):
         return self.grain or ("attempt" if is_refused else "recipient")
 
 
-class Rule(Match, Decided):
+class Rule(ValueMatch, Decided):
     """What some values of the outcome's columns stand for.
 
     is_part: such a row is one segment of a longer message (see message_key).
@@ -223,7 +223,7 @@ class Rule(Match, Decided):
         return self
 
 
-class Outcome(Settings):
+class OutcomeMapping(ProfileSection):
     """Which columns have the outcome (several are joined by /), what their values stand for, and what
     all other values do: a stage and outcome, or "quarantine", or "ignore".
     """
@@ -245,7 +245,7 @@ class Outcome(Settings):
         return value
 
 
-class Profile(Settings):
+class Profile(ProfileSection):
     """The whole of a profile. profiles/sms_firewall.toml explains each key."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
@@ -261,7 +261,7 @@ class Profile(Settings):
     message_key: list[str] = []
     part_key: list[str] = []
     field: Targets
-    outcome: Outcome
+    outcome: OutcomeMapping
     ignore: list[Ignored] = []
 
     @field_validator("channel")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from jobs.formats import TIMESTAMP, Source
-from jobs.formats.delimited.profile import EPOCHS, KINDS, Decided, Match, Profile, Target
+from jobs.formats.delimited.profile import EPOCHS, KINDS, Decided, Profile, Target, ValueMatch
 from jobs.formats.shared.fields import clock_to_utc
 from jobs.formats.shared.mobile import normalise_number
 from jobs.protect.numbering import REPORT_SHORT_CODE
@@ -179,7 +179,7 @@ def is_ignored(profile: Profile) -> pl.Expr:
     return pl.any_horizontal(tests).fill_null(False)
 
 
-def _begins_with(text: pl.Expr, about: Match) -> pl.Expr:
+def _begins_with(text: pl.Expr, about: ValueMatch) -> pl.Expr:
     return pl.any_horizontal(pl.lit(False), *(text.str.starts_with(begin) for begin in about.starts_with))
 
 

@@ -25,7 +25,7 @@ from jobs.formats import (
     Document,
     Source,
 )
-from jobs.formats.dmarc.report_xml import Unreadable, rows_of
+from jobs.formats.dmarc.report_xml import UnreadableReport, rows_of
 from jobs.formats.format import DocumentFormat
 from jobs.formats.shared.documents import (
     GZIP,
@@ -141,8 +141,8 @@ def _read_report(content: Content, source: Source, whole: bytes) -> Document:
     try:
         rows = rows_of(content.data)
         if rows and rows[0]["first_at"] > source.bound_at:
-            raise Unreadable("from_the_future")
-    except Unreadable as error:
+            raise UnreadableReport("from_the_future")
+    except UnreadableReport as error:
         return refuse_document(error.reason_code, content.data)
     digest = hashlib.sha256(repr(rows).encode("utf-8", "replace")).hexdigest()
     for row in rows:

@@ -36,7 +36,7 @@ _AMPERSAND = re.compile(r"&(?!#\d{1,7};|#x[0-9A-Fa-f]{1,6};|(?:amp|lt|gt|quot|ap
 _NO_XML_SIGN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class Unreadable(Exception):
+class UnreadableReport(Exception):
     """Why a report cannot be read: a code of quarantine_reason."""
 
     def __init__(self, reason_code: str) -> None:
@@ -51,10 +51,10 @@ def rows_of(data: bytes) -> list[dict[str, Any]]:
     bad_timestamp, bad_field.
     """
     if not data.strip():
-        raise Unreadable("empty")
+        raise UnreadableReport("empty")
     try:
         return _read_rows(data)
-    except Unreadable as first:
+    except UnreadableReport as first:
         if first.reason_code not in ("bad_xml", "truncated"):
             raise
         again = mend_xml(data)
@@ -88,11 +88,11 @@ def _read_rows(data: bytes) -> list[dict[str, Any]]:
         return list(_walk_records(data))
     except ParseError as error:
         # expat's code 3 is "no element found": the text ends before its elements do.
-        raise Unreadable("truncated" if error.code == 3 else "bad_xml") from None
+        raise UnreadableReport("truncated" if error.code == 3 else "bad_xml") from None
     except DefusedXmlException:
-        raise Unreadable("unsafe_xml") from None
+        raise UnreadableReport("unsafe_xml") from None
     except (LookupError, ValueError):  # an encoding that Python or expat does not have
-        raise Unreadable("bad_xml") from None
+        raise UnreadableReport("bad_xml") from None
 
 
 def _walk_records(data: bytes) -> Iterator[dict[str, Any]]:
@@ -108,7 +108,7 @@ def _walk_records(data: bytes) -> Iterator[dict[str, Any]]:
         if event == "start":
             depth, elements = depth + 1, elements + 1
             if depth > DEEPEST or elements > MOST_ELEMENTS:
-                raise Unreadable("unsafe_xml")
+                raise UnreadableReport("unsafe_xml")
             found = found or name == "feedback"
             above.append(element)
             continue
@@ -123,9 +123,9 @@ def _walk_records(data: bytes) -> Iterator[dict[str, Any]]:
         if name == "record" and above:
             above[-1].remove(element)
     if not found:
-        raise Unreadable("unknown_shape")
+        raise UnreadableReport("unknown_shape")
     if not records and "report_metadata" not in seen:
-        raise Unreadable("bad_field")
+        raise UnreadableReport("bad_field")
     report = _read_report(
         children_by_name(seen.get("report_metadata")), children_by_name(seen.get("policy_published"))
     )
@@ -138,12 +138,12 @@ def _read_report(metadata: dict[str, Element], policy: dict[str, Element]) -> di
     spans = children_by_name(metadata.get("date_range"))
     begin, end = time_of(text_of(spans.get("begin"))), time_of(text_of(spans.get("end")))
     if begin is None or end is None or end < begin:
-        raise Unreadable("bad_timestamp")
+        raise UnreadableReport("bad_timestamp")
     email = text_of(metadata.get("email"))
     org = text_of(metadata.get("org_name")) or (email or "").rpartition("@")[2].strip("<> ")
     domain = word_of(policy.get("domain"))
     if not org or not domain:
-        raise Unreadable("bad_field")
+        raise UnreadableReport("bad_field")
     return {
         "first_at": begin,
         "last_at": end,
@@ -214,7 +214,7 @@ def _parse_percent(text: str | None) -> int | None:
 
 def _parse_count(text: str | None) -> int:
     if text is None or not re.fullmatch(r"\d{1,15}", text, re.ASCII) or int(text) > MOST_MESSAGES:
-        raise Unreadable("bad_field")
+        raise UnreadableReport("bad_field")
     return int(text)
 
 
@@ -223,7 +223,7 @@ def address_of(text: str | None) -> str:
     try:
         return str(ipaddress.ip_address((text or "").strip("[] ").removeprefix("IPv6:")))
     except ValueError:
-        raise Unreadable("bad_field") from None
+        raise UnreadableReport("bad_field") from None
 
 
 def time_of(text: str | None) -> dt.datetime | None:

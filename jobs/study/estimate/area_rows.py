@@ -7,7 +7,7 @@ import numpy as np
 from jobs.core.areas import COUNTRY
 from jobs.stats.estimation import Array
 from jobs.stats.intervals import BAND_FACTORS, ONE_RESPONDENT, at_factor, cv_band, estimate_figures
-from jobs.stats.prediction import Cell, Imputed, Multiples, draw_multiples, has_own_rate, predicted_figure
+from jobs.stats.prediction import Imputed, Multiples, RateCell, draw_multiples, has_own_rate, predicted_figure
 from jobs.study.estimate.rows import conf_status_code
 from jobs.study.estimate.sample import Sample, cell_totals, in_cell, subscriptions_of
 
@@ -146,7 +146,7 @@ def nature_code(kind: str, respondents: int, is_complete: bool) -> str:
     return "C" if is_complete else "CA"
 
 
-def cells_of(sample: Sample, values: Array) -> dict[str, Cell]:
+def cells_of(sample: Sample, values: Array) -> dict[str, RateCell]:
     """Each region and class, and the world under ''. values: y of estimate_areas()."""
     y = values[0] if values.ndim == 3 else values
     people, weights = sample.weighted.operators, sample.weighted.weights[:1]
@@ -160,7 +160,7 @@ def cells_of(sample: Sample, values: Array) -> dict[str, Cell]:
         imputed = None
         if values.ndim == 3:
             imputed = (weights[0, inside] / below if below > 0 else 0 * stands) @ values[1:, inside]
-        found[label] = Cell(ratio[0], float(share @ share), imputed)
+        found[label] = RateCell(ratio[0], float(share @ share), imputed)
     return found
 
 
@@ -177,7 +177,7 @@ def predict_area(
     y: Array,
     certain: Array,
     place: int,
-    cells: dict[str, Cell],
+    cells: dict[str, RateCell],
     rates: Multiples,
     imputed_freedom: float | None,
 ) -> tuple[Array, Array, Array, Array] | None:

@@ -27,7 +27,7 @@ MOST_NAMED = 8
 
 
 @dataclass(frozen=True)
-class Finding:
+class DecidedFinding:
     """A row of study.finding and the decision that stands for it, None without one."""
 
     finding_id: str
@@ -62,7 +62,7 @@ def ids_left_out(decisions: pl.DataFrame) -> list[str]:
     return found
 
 
-def list_findings(lake: Lake, periods: Collection[str] | None = None) -> list[Finding]:
+def list_findings(lake: Lake, periods: Collection[str] | None = None) -> list[DecidedFinding]:
     """The findings of the last estimates with their decisions, those that move an area most first; of some
     periods alone where they are given."""
     if not lake.exists(finding.TABLE):
@@ -72,10 +72,12 @@ def list_findings(lake: Lake, periods: Collection[str] | None = None) -> list[Fi
     if periods is not None:
         rows = rows.filter(pl.col("period_code").is_in(list(periods)))
     rows = rows.sort("influence_pct", "finding_id", descending=[True, False])
-    return [Finding(**row) for row in rows.select(list(Finding.__dataclass_fields__)).to_dicts()]
+    return [
+        DecidedFinding(**row) for row in rows.select(list(DecidedFinding.__dataclass_fields__)).to_dicts()
+    ]
 
 
-def open_findings(lake: Lake, periods: Collection[str], open_share: float) -> list[Finding]:
+def open_findings(lake: Lake, periods: Collection[str], open_share: float) -> list[DecidedFinding]:
     """The findings of these periods on which a decision is due. A figure that was left out is open until the
     estimates are computed without it."""
     return [each for each in list_findings(lake, periods) if each.is_open(open_share)]

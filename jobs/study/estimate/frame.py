@@ -20,7 +20,12 @@ from jobs.core.periods import last_day as day_of
 from jobs.questionnaire.standing import last_part, question_code
 from jobs.study.estimate.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
 from jobs.study.estimate.rows import last_day
-from jobs.study.investment_account import Known, account_all, operators_answers, standing_money_answers
+from jobs.study.investment_account import (
+    AccountTables,
+    account_all,
+    operators_answers,
+    standing_money_answers,
+)
 from jobs.study.public_spending import public_answers
 from jobs.study.spam_volume import MEASURES, RESPONDENT_CELL, answered_figures, logged_figures
 from jobs.submission.subscriptions import describe_distance, far_apart
@@ -267,7 +272,7 @@ def refuse_wrong(have: Mapping[str, pl.DataFrame]) -> None:
     It makes all accounts once, and the table makes them again: some dozen answers of some hundred respondents
     are less than a second, and this error comes before other tables are computed.
     """
-    known = Known(**{field.name: have[f"ref.{field.name}"] for field in fields(Known)})
+    known = AccountTables(**{field.name: have[f"ref.{field.name}"] for field in fields(AccountTables)})
     answers = standing_money_answers(have["study.questionnaire_answer"])
     wrong: list[str] = []
     for of_period in answers.sort("period_code").partition_by("period_code"):
