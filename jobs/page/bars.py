@@ -14,8 +14,9 @@ from jobs.page.colours import ACCENT, GRID, INK, MUTED
 EMPTY = "#d9dde1"
 
 
-def draw_bars(values: Sequence[int], names: Mapping[int, str], title: str, width: int) -> Markup:
-    """A bar for each value, the largest value beside its line. names: by the place of a bar, below it."""
+def draw_bars(values: Sequence[int], unit: str, names: Mapping[int, str], title: str, width: int) -> Markup:
+    """A bar for each value, the largest value with its unit at its line. names: by the place of a bar, below
+    it."""
     high, left, top = 110, 8, 16
     step, most = (width - left) / len(values), max([*values, 1])
     body = [
@@ -25,7 +26,8 @@ def draw_bars(values: Sequence[int], names: Mapping[int, str], title: str, width
     ]
     body.append(f'<path d="M{left},{top + high + 0.5}H{width}" stroke="{MUTED}" stroke-width="1"/>')
     body.append(f'<path d="M{left},{top - 0.5}H{width}" stroke="{GRID}" stroke-width="1"/>')
-    body.append(f'<text x="{left}" y="{top - 4}" fill="{MUTED}">{escape(format_compact(most))}</text>')
+    label = escape(f"{format_compact(most)} {unit}")
+    body.append(f'<text x="{left}" y="{top - 4}" fill="{MUTED}">{label}</text>')
     body += [
         f'<text x="{left + place * step:.1f}" y="{top + high + 16}" fill="{INK}">{escape(name)}</text>'
         for place, name in names.items()

@@ -220,7 +220,7 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
     days = words.with_noun(max(row["day_count"] for row in rows), "day")
     caption = f"{first['currency_code']}, {words.format_period(first['period_code'])}, {days} with data"
     columns = [Column("Measure", "text"), Column("5%"), Column("Median"), Column("95%")]
-    axis = ("0", f"{words.format_money(scale)} {first['currency_code']}")
+    axis = ("0", f"{words.format_money(scale)} {first['currency_code']}") if scale > 0 else ()
     return Block(name, Table(caption, columns, lines, axis=axis), "costs.csv", half=True)
 
 
@@ -235,20 +235,23 @@ def percentile_cell(row: dict[str, Any], point: str) -> Cell:
     """A percentile of a cost. If a part of the cost is missing, only the median is shown, as a bound."""
     if point != "p50" and words.has_missing_part(row["bound_code"]):
         return number_cell("")
-    sign = words.bound_sign(row["bound_code"])
-    return number_cell(sign + words.format_money(row[f"amount_{point}"]), "" if point == "p50" else "muted")
+    sign, text = words.bound_sign(row["bound_code"]), words.format_money(row[f"amount_{point}"])
+    # A bound on “<0.01” says nothing.
+    if sign and text.startswith("<"):
+        sign, text = ("", text) if row["bound_code"] == "upper" else (sign, "0")
+    return number_cell(sign + text, "" if point == "p50" else "muted")
 
 
 def describe_totals(totals: list[dict[str, Any]], names: dict[str, str]) -> str:
     """How to read the operators' totals: as ranges, or as bounds where a part of the cost is missing."""
     whole = [names[row["operator_id"]] for row in totals if row["bound_code"] == "estimate"]
     if not whole:
-        return "Every total is a bound: a part of the cost is missing or an input is too high."
+        return "Every total is marked ≥, ≤ or ~: a part of the cost is missing or an input is too high."
     text = (
         "Nine simulations of ten lie between the two ends, half of them below the median"
         f"{'' if len(whole) == len(totals) else f', of {words.join_words(whole)}'}."
     )
-    return text if len(whole) == len(totals) else f"{text} Every other total is a bound."
+    return text if len(whole) == len(totals) else f"{text} Every other total is marked ≥, ≤ or ~."
 
 
 def is_total(row: dict[str, Any]) -> bool:
@@ -314,18 +317,20 @@ def operators_section(report: Report) -> Section:
     without = [each.name for code, each in report.operators.items() if code not in there]
     missing = [f"No traffic was read of {words.join_words(without)}."] if without else []
     blocks = [Block("", Table("Operators", columns, lines, axis=SHARES), "volume.csv")] if lines else []
-    ranked = sorted(
-        (row for row in rows if row["units"]),
-        key=lambda row: words.share_of(row["spam_certain"], row["units"]),
-    )
-    finding = ""
-    if len(ranked) > 1:
-        low, high = ranked[0], ranked[-1]
-        finding = (
-            f"From {spam_range(low)} at {report.operator_name(low['operator_id'])} to {spam_range(high)} at"
-            f" {report.operator_name(high['operator_id'])}."
+    findings = []
+    for channel in report.channels:
+        ranked = sorted(
+            (row for row in rows if row["units"] and row["channel_code"] == channel),
+            key=lambda row: words.share_of(row["spam_certain"], row["units"]),
         )
-    return Section("operators", "Operator by operator", finding, blocks, missing)
+        if len(ranked) > 1:
+            low, high = ranked[0], ranked[-1]
+            findings.append(
+                f"{channel_name(channel)}: the spam share ranges from {spam_range(low)} at"
+                f" {report.operator_name(low['operator_id'])} to {spam_range(high)} at"
+                f" {report.operator_name(high['operator_id'])}."
+            )
+    return Section("operators", "Operator by operator", "\n".join(findings), blocks, missing)
 
 
 def operator_subtitle(report: Report, row: dict[str, Any]) -> str:

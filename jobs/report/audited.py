@@ -95,6 +95,11 @@ def list_unlabelled(definition: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(UNTOLD[name] for name in asked_attributes(row["predicate"] for row in rows)))
 
 
+def is_audited(report: Report, channel: str) -> bool:
+    """Whether an audit or a test covers any of a channel's spam."""
+    return int(errors_of(report, channel, words.TOTAL)["audited_units"].sum()) > 0
+
+
 def definition_cell(report: Report, row: dict[str, Any]) -> Cell:
     """The share of spam under a definition, corrected for filter error, or why it is not corrected."""
     asks = list_unlabelled(row["definition_code"])
@@ -254,7 +259,10 @@ def filters_section(report: Report) -> Section:
         total = next(each for each in report.totals if each["channel_code"] == channel)
         found = correct_channel(report, total)
         if not rows:
-            missing.append(f"{name} is not audited: its figures are as filters saw it.")
+            missing.append(
+                f"{name} is not audited: its figures are as filters saw it. “observatory audit sample” draws"
+                " messages for people to label."
+            )
             continue
         counted = words.format_percents(
             *(words.share_of(total[end], total["units"]) for end in ("spam_certain", "spam_possible"))

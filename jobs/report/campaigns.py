@@ -31,6 +31,7 @@ def campaigns_section(report: Report) -> Section:
         findings.append(campaign_finding(name, rows[0]))
         scale = max(row["copy_count"] for row in rows)
         days = copies_by_day(report, channel)
+        has_networks = any(row["distinct_network_count"] for row in rows)
         lines = [
             [
                 Cell(
@@ -45,9 +46,7 @@ def campaigns_section(report: Report) -> Section:
                 number_cell(words.format_count(row["copy_count"])),
                 number_cell(words.format_percent(words.share_of(row["blocked_count"], row["copy_count"]))),
                 number_cell(words.format_count(row["distinct_sender_count"])),
-                number_cell(
-                    words.format_count(row["distinct_network_count"]) if row["distinct_network_count"] else ""
-                ),
+                *([number_cell(words.format_count(row["distinct_network_count"]))] if has_networks else []),
                 number_cell(f"{row['first_time']}{words.DASH}{row['last_time']}"),
                 sparkline_cell(days[row["operator_id"], row["campaign_hash"]], row["period_date"]),
             ]
@@ -58,7 +57,7 @@ def campaigns_section(report: Report) -> Section:
             Column("Copies"),
             Column("Blocked"),
             Column("Senders", is_minor=True),
-            Column("Networks", is_minor=True),
+            *([Column("Networks", is_minor=True)] if has_networks else []),
             Column("First and last seen", is_minor=True),
             Column(f"{DAYS_DRAWN} days", is_minor=True),
         ]
@@ -88,16 +87,17 @@ def campaigns_section(report: Report) -> Section:
 
 def campaign_finding(name: str, row: dict[str, Any]) -> str:
     kind = words.type_name(row["spam_type_code"])
-    what = "of no known type" if row["spam_type_code"] == "UNK" else f"({words.lower_first(kind)})"
+    what = "of no known type" if row["spam_type_code"] == "UNK" else f"“{kind}”"
     spread = [
         words.with_noun(row[f"distinct_{noun}_count"], noun)
         for noun in ("recipient", "sender", "network")
         if row[f"distinct_{noun}_count"]
     ]
-    to = f": {words.join_words(spread)}" if spread else ""
+    to = f" ({words.join_words(spread)})" if spread else ""
     blocked = words.format_percent(words.share_of(row["blocked_count"], row["copy_count"]))
     copies = words.with_noun(row["copy_count"], "copy", "copies")
-    return f"{name}: the largest campaign {what} had {copies}{to}. {blocked} of it was stopped or marked."
+    part = f"{blocked} of them were" if row["blocked_count"] else "none of them was"
+    return f"{name}: the largest campaign, {what}, had {copies}{to}; {part} stopped or marked."
 
 
 def campaign_subtitle(report: Report, row: dict[str, Any]) -> str:

@@ -42,6 +42,7 @@ def types_section(report: Report) -> Section:
         errors = [
             audited.correct_type(report, row | {"channel_code": channel, "units": units}) for row in rows
         ]
+        has_audit = any(error.share for error in errors)
         lines = [
             [
                 Cell(
@@ -52,7 +53,7 @@ def types_section(report: Report) -> Section:
                 number_cell(words.format_percent(words.share_of(row["spam_certain"], total))),
                 number_cell(words.format_count(row["spam_certain"])),
                 number_cell(words.format_count(row["spam_possible"] - row["spam_certain"])),
-                error_cell(error),
+                *([error_cell(error)] if has_audit else []),
             ]
             for row, error in zip(rows, errors, strict=True)
         ]
@@ -61,7 +62,7 @@ def types_section(report: Report) -> Section:
             Column("Share"),
             Column("Spam, certain"),
             Column("Undecided", is_minor=True),
-            Column(audited.HEADING, is_minor=True),
+            *([Column(audited.HEADING, is_minor=True)] if has_audit else []),
         ]
         caption = f"Types of {name} spam"
         note = audited.describe_error(max(errors, key=lambda error: error.share))
@@ -150,9 +151,9 @@ def type_finding(name: str, rows: list[dict[str, Any]], total: int) -> str:
     first = rows[0]
     if first["spam_type_code"] == "UNK" or not first["spam_certain"]:
         return f"Of {name} spam, {untyped}."
-    largest = words.lower_first(words.type_name(first["spam_type_code"]))
+    largest = words.type_name(first["spam_type_code"])
     share = words.format_percent(words.share_of(first["spam_certain"], total))
-    return f"The largest type of {name} spam is {largest}, {share}; {untyped}."
+    return f"The largest known type of {name} spam is “{largest}”, with {share}; {untyped}."
 
 
 def type_bar(row: dict[str, Any], scale: int) -> tuple[Part, ...]:

@@ -28,55 +28,51 @@ MAAWG = (4.0, 5.6)
 
 def shares_section(report: Report) -> Section:
     """The same traffic, several shares: what is counted, and by whose definition, decides the figure."""
-    blocks, findings = [], []
-    low, high = (words.format_percent(ratio / (ratio + 1)) for ratio in MAAWG)
-    findings.append(
-        f"In 2005, {low} of nine operators' mail was abusive if messages are counted, and {high} if each"
-        " dropped connection counts as one more. Both were right: a share of spam needs its definition beside"
-        " it."
-    )
-    findings += describe_treatment(report)
+    blocks, findings = [], describe_treatment(report)
     for channel, bases in report.per_channel(report.figures.bases):
+        has_audit = audited.is_audited(report, channel)
         lines = own_lines(report, channel, bases)
         if len(lines) < 2:
             continue
-        published = [
-            published_line(
-                "MAAWG 2005: messages blocked or tagged",
-                "published, nine operators, last quarter of 2005",
-                MAAWG[0],
-            ),
-            published_line(
-                "MAAWG 2005: with dropped connections",
-                "published, nine operators, last quarter of 2005",
-                MAAWG[1],
-            ),
-        ]
-        rows = [*(published if channel == "EMAIL" else []), *lines]
+        rows = [*lines, *(published_lines() if channel == "EMAIL" else [])]
         name = channel_name(channel)
-        columns = [Column("What counts as spam, of what", "text"), Column("Spam share")]
-        columns += [Column("Units", is_minor=True), Column(audited.HEADING, "text", is_minor=True)]
+        columns = [Column("What counts as spam, and of what", "text"), Column("Spam share")]
+        columns += [Column("Units", is_minor=True)]
+        if has_audit:
+            columns.append(Column(audited.HEADING, "text", is_minor=True))
+        rows = [row[: len(columns)] for row in rows]
         caption = f"The same {words.lower_first(name)}, counted in several ways"
         blocks.append(Block(name, Table(caption, columns, rows, axis=SHARES), "bases.csv"))
+    if blocks:
+        low, high = (words.format_percent(ratio / (ratio + 1)) for ratio in MAAWG)
+        findings.append(
+            f"A share of spam needs its definition beside it: in 2005, {low} of nine operators' mail was"
+            f" abusive if messages are counted, and {high} if each dropped connection counts as one more."
+        )
     legend = [CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")]
     return Section(
         "shares",
         "The same traffic, counted in several ways",
-        "\n".join(findings if blocks else findings[1:]),
+        "\n".join(findings),
         blocks,
         legend=legend,
     )
 
 
-def published_line(name: str, says: str, ratio: float) -> list[Cell]:
-    share = ratio / (ratio + 1)
-    bar = stack_parts(("certain", share), ("rest", 1 - share), scale=1)
-    figures = [
-        number_cell(words.format_percent(share)),
-        number_cell("not published"),
-        number_cell("not published"),
-    ]
-    return [Cell(name, says, bar, "muted"), *figures]
+def published_lines() -> list[list[Cell]]:
+    """What MAAWG published: the share, without units and intervals."""
+    says, lines = "published, nine operators, last quarter of 2005", []
+    for name, ratio in zip(("messages blocked or tagged", "with dropped connections"), MAAWG, strict=True):
+        share = ratio / (ratio + 1)
+        head = Cell(
+            f"MAAWG 2005: {name}",
+            says,
+            stack_parts(("certain", share), ("rest", 1 - share), scale=1),
+            "muted",
+        )
+        unpublished = number_cell("not published")
+        lines.append([head, number_cell(words.format_percent(share)), unpublished, unpublished])
+    return lines
 
 
 def sum_measure(bases: pl.DataFrame, measure: str, unit: str | None = None) -> dict[str, Any]:
@@ -99,10 +95,10 @@ def own_lines(report: Report, channel: str, bases: pl.DataFrame) -> list[list[Ce
         sum_measure(bases, measure) | {"channel_code": channel, "definition_code": OPERATOR}
         for measure in ("recipients", "attempted")
     )
-    rows = [("As operators act, of recipients", "of accepted messages", recipients)]
+    rows = [("Treated as spam by operators, of recipients", "of accepted messages", recipients)]
     if sum_measure(bases, "attempted", "attempt")["units"]:
         says = "with what was refused before a message existed"
-        rows.append(("As operators act, of recipients and attempts", says, attempted))
+        rows.append(("Treated as spam by operators, of recipients and attempts", says, attempted))
         if channel == "EMAIL":
             says = "all that was blocked or marked, for whatever reason"
             rows = [
@@ -149,7 +145,7 @@ def describe_treatment(report: Report) -> list[str]:
         channel, name = row["channel_code"], channel_name(row["channel_code"], inside=True)
         bases = report.figures.bases.filter(pl.col("channel_code") == channel)
         accepted = sum_measure(bases, "recipients")
-        more = f", {spam_range(accepted)} of accepted {name}" if accepted["units"] else ""
+        more = f"; of accepted {name}, {spam_range(accepted)}" if accepted["units"] else ""
         findings.append(f"Operators treated {spam_range(row)} of {name} as spam{more}.")
         laws += [
             spam_shares(sums)
@@ -157,10 +153,10 @@ def describe_treatment(report: Report) -> list[str]:
             if code != OPERATOR and code in about and about[code]["jurisdiction"] != words.TOTAL
         ]
     if any(low < high for low, high in laws):
-        some = "" if max(low for low, _ in laws) < 0.005 else "in full "
+        some = "" if max(low for low, _ in laws) < 0.005 else " in full"
         findings.append(
-            f"Whether it was unlawful, logs cannot say {some}without consent records; the annex has each"
-            " definition."
+            f"Logs alone cannot decide{some} whether it was unlawful, because they do not record consent; the"
+            " annex has each definition."
         )
     return findings
 
@@ -201,7 +197,9 @@ def definitions_section(report: Report) -> Section:
         note = f"Not for {name}: {words.join_words(absent)}." if absent else ""
         table = Table(caption, columns, lines, axis=SHARES)
         blocks.append(Block(channel_name(channel), table, "volume.csv", note=note))
-    finding = "Logs rarely record consent: the wider a bar, the more a definition needs what logs lack."
+    finding = (
+        "Logs rarely record consent: the longer the pale part of a bar, the more a definition depends on it."
+    )
     return Section(
         "definitions",
         "Annex: the same traffic under each definition of spam",

@@ -75,8 +75,8 @@ def hour_block(report: Report, name: str, mine: pl.DataFrame, hours: pl.DataFram
         heading = report.operator_name(operator)
         title = f"{heading}, {words.lower_first(name)}: units by hour of the day, UTC"
         units = own["units"].to_list()
-        svg = draw_bars(units, HOURS, title, NARROW)
-        wide = draw_bars(units, HOURS, title, WIDE) if len(operators) == 1 else None
+        svg = draw_bars(units, "units", HOURS, title, NARROW)
+        wide = draw_bars(units, "units", HOURS, title, WIDE) if len(operators) == 1 else None
         pictures.append(Picture(wide or svg, svg if wide else None, heading))
     total = int(hours["units"].sum())
     lines = [

@@ -79,11 +79,11 @@ class Report:
                 yield channel, rows
 
     def missing(self, figure: pl.DataFrame) -> list[str]:
-        """A sentence for each expected channel that a figure does not have."""
+        """A sentence for each channel of the page that a figure does not have."""
         there = set(figure["channel_code"])
         return [
             f"There is no {channel_name(code, inside=True)} in this figure."
-            for code in EXPECTED
+            for code in self.channels
             if code not in there
         ]
 

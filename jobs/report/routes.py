@@ -185,7 +185,7 @@ def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
         if first["units_flagged"]:
             findings.append(
                 f"{name}: {words.format_rounded(first['units_flagged'])} of"
-                f" {words.format_rounded(first['units_examined'])}"
+                f" {words.format_rounded(first['units_examined'])} examined"
                 f" that came by {words.lower_first(words.code_name('route', first['inbound_link_code']))}"
                 " show the sign"
                 f" “{words.lower_first(words.code_name('bypass', first['bypass_code']))}”."

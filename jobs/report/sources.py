@@ -29,7 +29,10 @@ def sources_section(report: Report) -> Section:
         name, total = channel_name(channel), sum(row["spam_certain"] for row in rows)
         first = rows[0]
         if total and first["source_country_code"] != words.UNKNOWN:
-            findings.append(source_finding(report, channel, first, total))
+            has_unknown = any(
+                row["spam_certain"] for row in rows if row["source_country_code"] == words.UNKNOWN
+            )
+            findings.append(source_finding(report, channel, first, total, has_unknown))
         blocks.append(country_block(report, channel, rows, total))
     for channel, table in report.per_channel(report.figures.networks):
         name = channel_name(channel)
@@ -92,13 +95,16 @@ def sources_section(report: Report) -> Section:
     )
 
 
-def source_finding(report: Report, channel: str, row: dict[str, Any], total: int) -> str:
+def source_finding(
+    report: Report, channel: str, row: dict[str, Any], total: int, has_unknown: bool = False
+) -> str:
     """The largest source, and the share of its spam whose origin is only claimed. Only an observed source is
     said to have sent it."""
     name, place = channel_name(channel), words.country_name(row["source_country_code"])
     share = row["spam_certain"] / total
     claimed = claims.claimed_share(report, channel, row["source_country_code"])
-    text, traffic = f"{name}: the largest source, {place}, ", "what it sent"
+    known = "known " if has_unknown else ""
+    text, traffic = f"{name}: the largest {known}source, {place}, ", "what it sent"
     if not claimed:
         text += f"sent {words.format_percent(share)} of the spam"
     else:
@@ -144,7 +150,7 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
         Column("Country", "text"),
         Column("Spam, certain"),
         Column("Of all spam"),
-        *([Column("Of it, only claimed")] if claimed else []),
+        *([Column("Origin only claimed")] if claimed else []),
         Column("Spam in its traffic", is_minor=True),
         *([Column(audited.HEADING)] if has_audit else []),
     ]
@@ -198,5 +204,7 @@ def map_heading(rows: list[dict[str, Any]], total: int, is_claimed: bool) -> str
 
 
 def network_subtitle(row: dict[str, Any]) -> str:
-    system = f"AS{row['source_asn']}" if row["source_asn"] else "system unknown"
+    system = f"AS{row['source_asn']}" if row["source_asn"] else "AS unknown"
+    if row["source_country_code"] == words.UNKNOWN:
+        return f"{system}, country unknown" if row["source_asn"] else "AS and country unknown"
     return f"{system}, {words.country_name(row['source_country_code'])}"

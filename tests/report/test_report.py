@@ -294,7 +294,8 @@ def test_a_page_without_sms_and_without_costs(tmp_path: Path) -> None:
     write_page(dataclasses.replace(mail, costs=mail.costs.clear()), OPERATORS, validation(), ABOUT, tmp_path)
     page = read(tmp_path / "index.html")
     assert "By these logs, no SMS came in." in page.seen
-    assert "There is no SMS in this figure." in page.seen
+    # The card has said so; sections do not repeat it.
+    assert "There is no SMS in this figure." not in page.seen
     assert "No cost could be computed for Alp Mail, Alp Poste, Everest Net," in page.seen
     assert "No traffic was read of Isle Mobile, Lagoon Mobile and Thames Text." in page.seen
     assert "of SMS" not in page.all("h1")[0]["text"]
@@ -373,11 +374,32 @@ def test_a_total_with_missing_parts_has_no_percentile() -> None:
             assert (row[1].text, row[3].text, row[0].bar) == ("", "", ())
             assert row[2].text[0] in "≥~"
     report = Report(figures(), {each.id: each for each in OPERATORS}, None)
-    assert "Every other total is a bound." in accounts.costs_section(report).finding
+    assert "Every other total is marked ≥, ≤ or ~." in accounts.costs_section(report).finding
     bounds = dataclasses.replace(figures(), costs=table.with_columns(bound_code=pl.lit("lower")))
     section = accounts.costs_section(Report(bounds, {each.id: each for each in OPERATORS}, None))
-    assert section.finding.startswith("Every total is a bound")
+    assert section.finding.startswith("Every total is marked ≥, ≤ or ~")
     assert "nine" not in section.finding.lower() and "likely" not in section.finding
+
+
+@pytest.mark.parametrize(
+    ("bound", "amount", "text"),
+    [("lower", 0.004, "≥ 0"), ("neither", 0.004, "~ 0"), ("upper", 0.004, "<0.01"), ("upper", 0.4, "≤ 0.40")],
+)
+def test_a_bound_below_a_cent_has_one_sign(bound: str, amount: float, text: str) -> None:
+    row = {"bound_code": bound, "amount_p50": Decimal(str(amount))}
+    assert plain(accounts.percentile_cell(row, "p50").text) == text
+
+
+def test_spam_shares_of_operators_are_compared_within_a_channel(report: Report) -> None:
+    mail, sms = accounts.operators_section(report).finding.splitlines()
+    assert mail.startswith("E-mail: the spam share ranges from") and "Everest Net" in mail
+    assert sms.startswith("SMS: the spam share ranges from") and "Lagoon Mobile" in sms
+
+
+def test_a_largest_source_is_called_known_beside_unknown_ones(report: Report) -> None:
+    known = report.figures.countries.filter(pl.col("source_country_code") != "_U")
+    assert "the largest known source," in sources.sources_section(report).finding
+    assert "known" not in sources.sources_section(with_figure(report, countries=known)).finding
 
 
 def test_a_total_stands_once_for_one_channel_and_by_channel_for_two() -> None:
@@ -419,7 +441,9 @@ def test_one_stream_has_several_shares(report: Report) -> None:
     assert blocked[0] == words.format_percent(messages / (messages + passed))
     assert rows["Blocked or marked, with refused attempts"][0] == words.format_percent(both / (both + passed))
     (total,) = [each for each in report.totals if each["channel_code"] == "EMAIL"]
-    assert rows["As operators act, of recipients and attempts"][1] == words.format_count(total["units"])
+    assert rows["Treated as spam by operators, of recipients and attempts"][1] == words.format_count(
+        total["units"]
+    )
     # Of the two other definitions, the logs tell most of this one.
     assert rows["Unsolicited bulk e-mail (Spamhaus)"][0] == "21.0–79.0%"
 
