@@ -6,6 +6,7 @@ import polars as pl
 from rich.console import RenderableType
 from rich.table import Table
 
+from jobs.cli.study_measures import measure_tables
 from jobs.cli.study_policy import policy_table
 from jobs.cli.study_spending import investment_tables, public_spending_table
 from jobs.cli.study_tables import format_short, is_of_period, latest_period, to_objects
@@ -25,6 +26,7 @@ def result_tables(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
             frames["study.investment"], frames["study.investment_gap"], frames["ref.investment_target"]
         ),
         *public_spending_table(frames["study.public_spending"]),
+        *measure_tables(frames["study.countermeasure"]),
         *policy_table(frames["study.policy"]),
         *reconciliation_table(frames["study.reconciliation"]),
         *mirror_table(frames["study.mirror"]),

@@ -57,7 +57,9 @@ NEVER = (
     "answer_count", "answer_pct", "audit_count", "audit_pct", "band_count", "day_pct", "bands_lowest",
     "bands_highest", "cv_pct", "per_subscription", "per_thousand_units", "respondent_id", "holding_id",
     "contribution", "own_subscriptions", "is_waived", "administration_count", "returned_count",
-    "answered_count", "chosen_count", "chosen_pct", "chosen_low_pct", "chosen_high_pct",
+    "answered_count", "chosen_count", "chosen_pct", "chosen_low_pct", "chosen_high_pct", "deployed_pct",
+    "stopped_pct", "stopped_low_pct", "stopped_high_pct", "spend_per_subscription",
+    "spend_per_thousand_stopped",
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from jobs.core.areas import COUNTRY, REGION
 from jobs.core.areas import GROUP as GROUPED
 from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
-from jobs.public import cost, investment_gap, policy
+from jobs.public import cost, investment_gap, shares
 from jobs.public.cells import (
     CELL,
     GROUP,
@@ -38,9 +38,10 @@ from jobs.public.tables import coarsen_rows
 # How rows that leave become rows of each public table, by its name without the layer.
 TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "cost": cost.transform,
+    "countermeasure": shares.transform_shares,
     "investment": coarsen_rows,
     "investment_gap": investment_gap.transform,
-    "policy": policy.transform,
+    "policy": shares.transform_shares,
     "spam_volume": coarsen_rows,
 }
 FOUND_BY = ("attacker", "holding", "respondents", "period_code", "channel_code", "series", "side", "cells")

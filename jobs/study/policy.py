@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
 from jobs.core.areas import COUNTRY, classify_countries, list_areas, rows_on_day
 from jobs.core.contracts import polars_schema
 from jobs.core.periods import last_day
-from jobs.disclosure.shares import find_hidden
 from jobs.questionnaire.definition import Indicator, Question, all_questions, list_options
 from jobs.questionnaire.standing import question_code, standing_answers
 from jobs.questionnaire.texts import line_label, translate_key
+from jobs.study.estimate.hidden import MEMBER, hidden_rows
 from jobs.study.estimate.rows import to_decimal
 
 TABLE = "study.policy"
@@ -146,46 +145,23 @@ def count_period(
         .with_columns(returned_count=returned)
         .drop("returned_by")
     )
+    offered = offered_answers()
+    codes = dict(offered.group_by("indicator_code").agg("answer_code").rows())
+    renamed = {"country_code": MEMBER}
+    hidden = hidden_rows(inside.rename(renamed), answers.rename(renamed), LINE, lambda line: codes[line[1]])
+    # Where none of an area's administrations answered.
+    is_hidden = pl.col("is_hidden").fill_null(True)
     answered = placed.group_by(*CELL).agg(answered_count=pl.len().cast(pl.Int64))
     chosen = placed.group_by(*CELL, "answer_code").agg(chosen_count=pl.len().cast(pl.Int64))
     return (
         answers.select(*LINE)
         .unique()
-        .join(offered_answers(), on="indicator_code")
+        .join(offered, on="indicator_code")
         .join(of_area, how="cross")
         .join(answered, on=CELL, how="left")
         .join(chosen, on=[*CELL, "answer_code"], how="left")
         .with_columns(pl.col("answered_count", "chosen_count").fill_null(0))
-        .join(judge_rows(answers, inside), on=[*CELL, "answer_code"], how="left")
-        .with_columns(
-            conf_status_code=pl.when(pl.col("is_hidden").fill_null(True))
-            .then(pl.lit("C"))
-            .otherwise(pl.lit("N"))
-        )
+        .join(hidden, on=[*CELL, "answer_code"], how="left")
+        .with_columns(conf_status_code=pl.when(is_hidden).then(pl.lit("C")).otherwise(pl.lit("N")))
         .drop("is_hidden")
     )
-
-
-def judge_rows(answers: pl.DataFrame, inside: pl.DataFrame) -> pl.DataFrame:
-    """Whether each row's class would reveal an administration's answer: CELL, answer_code and is_hidden."""
-    codes = sorted(set(inside["area_code"]))
-    place = {code: at for at, code in enumerate(codes)}
-    # Countries that are in the same areas are one set.
-    of_country = inside.group_by("country_code").agg(areas=pl.col("area_code").sort()).sort("areas")
-    sets = of_country.select("areas").unique(maintain_order=True).with_row_index("set")
-    member = np.zeros((len(codes), sets.height), dtype=bool)
-    for at, areas in sets.rows():
-        member[[place[code] for code in areas], at] = True
-    in_set = dict(of_country.join(sets, on="areas").select("country_code", "set").rows())
-    rows: list[tuple[object, ...]] = []
-    offered = offered_answers().select("indicator_code", "answer_code")
-    known = answers.filter(pl.col("country_code").is_in(list(in_set)))
-    for (period, line), own in known.partition_by(LINE, as_dict=True, maintain_order=True).items():
-        at = np.array([in_set[name] for name in own["country_code"]])
-        answered = np.bincount(at, minlength=sets.height)
-        for code in offered.filter(pl.col("indicator_code") == line)["answer_code"]:
-            chosen = np.bincount(at[(own["answer_code"] == code).to_numpy()], minlength=sets.height)
-            hidden = find_hidden(member, chosen, answered).tolist()
-            rows += [(period, line, area, code, each) for area, each in zip(codes, hidden, strict=True)]
-    schema = {**dict.fromkeys((*CELL, "answer_code"), pl.String), "is_hidden": pl.Boolean}
-    return pl.DataFrame(rows, schema=schema, orient="row")

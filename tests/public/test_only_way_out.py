@@ -26,7 +26,7 @@ MAKES_ROWS = {
         "jobs.public.cost",
         "jobs.public.gate",
         "jobs.public.investment_gap",
-        "jobs.public.policy",
+        "jobs.public.shares",
     },
     "jobs.public.gate.transform_rows": {"jobs.public.gate"},
     "jobs.public.gate.unguarded_tables": {"jobs.public.gate"},

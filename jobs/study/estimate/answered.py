@@ -107,7 +107,7 @@ def place_shares(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The shares with each respondent's areas, holding, size and subscriptions; and all operators of the
     frame by area. A line without a channel has the subscriptions of all channels, and the size of the
-    largest."""
+    largest. Shares are weighted by these, where they have no weight of their own."""
     placed, people = [], []
     for period in sorted(set(shares["period_code"])):
         day = last_day(period)
@@ -133,10 +133,12 @@ def place_shares(
         ).with_columns(pl.all().cast(pl.String))
         everyone = listed.join(inside, on="country_code")
         people.append(everyone)
+        given = shares.filter(pl.col("period_code") == period).rename({"of_channel": "channel_code"})
+        whose = ["respondent_id", "period_code", "channel_code"]
         placed.append(
-            shares.filter(pl.col("period_code") == period)
-            .rename({"of_channel": "channel_code"})
-            .join(everyone, on=["respondent_id", "period_code", "channel_code"], nulls_equal=True)
+            given.join(everyone, on=whose, nulls_equal=True).with_columns(
+                weight=pl.col("weight" if "weight" in given.columns else "subscriptions")
+            )
         )
     return pl.concat(placed), pl.concat(people)
 
@@ -144,18 +146,17 @@ def place_shares(
 def summarise_shares(placed: pl.DataFrame, people: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """A row for each item and area (and what else is in `by`): mean with its 95% interval, median, and who
     answered. placed, people: of place_shares()."""
-    weight, share = pl.col("subscriptions").cast(pl.Float64), pl.col("share")
+    weight, share = pl.col("weight").cast(pl.Float64), pl.col("share")
     of_all = people.group_by("period_code", "channel_code", *by).agg(of_all=pl.col("subscriptions").sum())
     cell = ["period_code", "channel_code", *ITEM, *by]
     mean = (weight * share).sum() / weight.sum()
     found = placed.group_by(cell).agg(
         respondent_count=pl.len().cast(pl.Int64),
         holding_count=pl.col("holding_id").n_unique().cast(pl.Int64),
-        chosen_count=(share > 0).sum().cast(pl.Int64),
         mean=mean,
         median=share.median(),
         squares=((weight * (share - mean)) ** 2).sum() / weight.sum() ** 2,
-        told=weight.sum(),
+        told=pl.col("subscriptions").sum(),
     )
     count = found["respondent_count"].to_numpy().astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):

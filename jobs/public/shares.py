@@ -1,4 +1,4 @@
-"""public.policy: classes of the shares of administrations that gave an answer, with each class's edges."""
+"""Classes of shares of yes-or-no answers, with the edges of each class as figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jobs.public.contracts import CLASSES, PublicContract
 from jobs.public.tables import coarsen_rows
 
 
-def transform(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+def transform_shares(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     """A row for each line, area and answer that leaves."""
     codelist, steps = CLASSES["chosen_pct"]
     edges = dict(zip(list_codes(codelist), pairwise((0, *steps, 100)), strict=True))
