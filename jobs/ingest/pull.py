@@ -75,7 +75,7 @@ from jobs.settings.operator import Operator, SourceSettings
 IDLE = dt.timedelta(hours=20)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Pulled:
     """What a pull did: pieces and bytes landed, what could not be read, each with what to do, and what a
     person may want to know beside."""
@@ -84,6 +84,14 @@ class Pulled:
     bytes: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list, compare=False)
+
+    def __add__(self, later: Pulled) -> Pulled:
+        return Pulled(
+            self.pieces + later.pieces,
+            self.bytes + later.bytes,
+            self.problems + later.problems,
+            self.notes + later.notes,
+        )
 
 
 def streams_of(fs: Any, folder: str, root: str, operator_id: str, source: SourceSettings) -> list[Stream]:
@@ -143,28 +151,27 @@ def pull_operator(operator: Operator, root: str, now: dt.datetime) -> Pulled:
     pulled = Pulled()
     with hold_lock(root, "observatory pull"):
         for source in operator.source:
-            pull_source(operator, source, root, now, pulled)
+            pulled += pull_source(operator, source, root, now)
     return pulled
 
 
-def pull_source(
-    operator: Operator, source: SourceSettings, root: str, now: dt.datetime, pulled: Pulled
-) -> None:
+def pull_source(operator: Operator, source: SourceSettings, root: str, now: dt.datetime) -> Pulled:
+    """Land what is new in a source."""
     fs, area = open_landing(root)
     folder = f"{area}/{operator.id}/{source.id}"
     fs.makedirs(folder, exist_ok=True)
     where = f"operator '{operator.id}', source '{source.id}'"
     listed = list_files(source, has_manifest(fs, folder))
     source_fs, names = listed.fs, listed.names
-    pulled.problems += [type(each)(f"{where}: {each}") for each in listed.problems]
+    problems: list[str] = [type(each)(f"{where}: {each}") for each in listed.problems]
     if not names:
-        return
+        return Pulled(problems=problems)
     remove_unfinished(fs, folder)
     try:
         known = KnownStreams(streams_of(fs, folder, root, operator.id, source), DOCUMENTS.__contains__)
     except LandingLost as error:
-        pulled.problems.append(f"{where}: {error}")
-        return
+        return Pulled(problems=[*problems, f"{where}: {error}"])
+    pieces: list[Piece] = []
     notes = Notes(source)
     before, after = read_files(fs, folder), Files()
     unchanged = listed.unchanged(before, source)
@@ -179,18 +186,16 @@ def pull_source(
             end = LastLine(before.waiting.get(name), now, source.whole or is_closed(name))
             piece, damage = pull_file(fs, folder, source_fs, name, times, source, known, end, notes)
         except LeftOut as error:
-            pulled.problems.append(f"{where}: {name} {error}")
+            problems.append(f"{where}: {name} {error}")
             continue
         except UnknownFormat:
             formats = ", ".join(sorted(KERNELS))
-            pulled.problems.append(
-                f"{where}: {name} is of no known format ({formats}); name one with format = ..."
-            )
+            problems.append(f"{where}: {name} is of no known format ({formats}); name one with format = ...")
             continue
         except source_errors() as error:
             if is_full(error):
                 raise DiskFull(folder) from error
-            pulled.problems.append(classify_problem(error, f"{where}: {name} cannot be read: {error}"))
+            problems.append(classify_problem(error, f"{where}: {name} cannot be read: {error}"))
             continue
         if end.waiting is not None:
             after.waiting[name] = end.waiting
@@ -201,20 +206,18 @@ def pull_source(
                 " for a day. If nothing more is written to such files, set whole = true for the source."
             )
         if piece is not None:
-            pulled.pieces += 1
-            pulled.bytes += piece.bytes
+            pieces.append(piece)
         if isinstance(damage, SourceLost):
             lost = f"{where}: {name} was lost while it was read: {damage}. The next pull goes on from there."
-            pulled.problems.append(Away(lost))
+            problems.append(Away(lost))
         elif damage:
-            pulled.problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
+            problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
         elif seen := listed.seen(name, source, written.get(name)):
             after.seen[name] = seen
-    for piece in adopt_orphans(fs, folder, source, known, now):
-        pulled.pieces += 1
-        pulled.bytes += piece.bytes
+    pieces += adopt_orphans(fs, folder, source, known, now)
     write_manifest(fs, folder, known.streams, after)
-    pulled.notes += [f"{where}: {note}" for note in notes.texts]
+    size = sum(piece.bytes for piece in pieces)
+    return Pulled(len(pieces), size, problems, [f"{where}: {note}" for note in notes.texts])
 
 
 @dataclass

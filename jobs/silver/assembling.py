@@ -77,7 +77,7 @@ def assemble_rows(
     rows of the table may be there. The columns are those of the table's contract. order: of the files
     (jobs/silver/file_order.py), if the rows are not all; streams may have their names already.
     """
-    order = order_of(formats) if order is None else order
+    order = order_formats(formats) if order is None else order
     parts = [
         PROTECT[table](raw_rows(table, name, formats, order), door)
         for name, bronze in formats.items()
@@ -98,7 +98,7 @@ def raw_rows(
     table: str, name: str, formats: Mapping[str, pl.DataFrame], order: Order | None = None
 ) -> pl.DataFrame:
     """Rows of a silver table from the bronze rows of one format, with raw identifiers and without a key."""
-    order = order_of(formats) if order is None else order
+    order = order_formats(formats) if order is None else order
     kernel = KERNELS[name]
     # Kernels collect their rows more than once.
     rows = kernel.assemble(file_order.name_streams(formats[name], order).lazy()).collect().lazy()
@@ -112,9 +112,9 @@ def raw_rows(
     return file_order.restore_streams(raw, order)
 
 
-def order_of(formats: Mapping[str, pl.DataFrame]) -> Order:
+def order_formats(formats: Mapping[str, pl.DataFrame]) -> Order:
     """The order of the files that these bronze rows are of."""
-    return file_order.order_of(extents_of(formats))
+    return file_order.order_files(extents_of(formats))
 
 
 def extents_of(formats: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

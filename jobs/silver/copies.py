@@ -141,7 +141,7 @@ def counted_once(
         if rows.is_empty():
             continue
         if name in DOCUMENTS:
-            found.append(of_documents(rows, KERNELS[name]))
+            found.append(count_copied_documents(rows, KERNELS[name]))
             continue
         own = logs.filter(pl.col("format_code") == name)
         kept[name], dropped = repeats.without_repeats(rows, name, turned)
@@ -290,7 +290,7 @@ def counted_inside(dropped: pl.DataFrame, format_name: str) -> pl.DataFrame:
     return as_counts(rows.with_columns(kept_source_id="source_id"), format_name)
 
 
-def of_documents(rows: pl.DataFrame, kernel: Format) -> pl.DataFrame:
+def count_copied_documents(rows: pl.DataFrame, kernel: Format) -> pl.DataFrame:
     """Rows of silver.copy_daily of documents that came in several files; assemble() keeps one of them."""
     key = ["operator_id", "assembly_key"]
     kept = kernel.assemble(rows.lazy()).collect().select(*key, *PLACE).unique(key)

@@ -18,7 +18,7 @@ SIGN = "~"
 Order = dict[str, str]
 
 
-def order_of(extents: pl.DataFrame) -> Order:
+def order_files(extents: pl.DataFrame) -> Order:
     """The name of each stream, from when to when its files have rows (EXTENT of jobs/silver/copies.py); none
     where no two files share a second."""
     # Of snapshots, which repeat each other, files are one.

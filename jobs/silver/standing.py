@@ -63,7 +63,7 @@ def find_routes(questions: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
     return questions.join(ids.rename({"bucket": "to_bucket"}), on="id")
 
 
-def route_verdicts(verdict: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+def join_routes(verdict: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """The verdicts that name no queue id, once for each `bucket` that they go to."""
     # Several buckets may ask for one message-id.
     to = found.select("id", bucket="to_bucket").unique()

@@ -59,13 +59,13 @@ def leave_bronze(shelf: Shelf, rows: pl.DataFrame, format_name: str, count: int)
 def compare_files(place: Place) -> None:
     """The files that may hold copies, and the order of all, by their times in all bronze rows."""
     found = place.take_all(Frame.EXTENT)
-    names = pl.DataFrame([*file_order.order_of(found).items()], schema=["stream_id", "name"], orient="row")
+    names = pl.DataFrame([*file_order.order_files(found).items()], schema=["stream_id", "name"], orient="row")
     place.leave(Frame.LOGS, copies.logs_of(found))
     place.leave(Frame.TURNS, repeats.find_turns(found))
     place.leave(Frame.ORDER, names)
 
 
-def order_of(place: Place) -> file_order.Order:
+def take_order(place: Place) -> file_order.Order:
     """The names of streams by which files are in order, as compare_files() left them."""
     found = place.take(Frame.ORDER)
     return {} if found is None else dict(found.iter_rows())
@@ -73,7 +73,7 @@ def order_of(place: Place) -> file_order.Order:
 
 def settle_held(place: Place, format_name: str) -> None:
     """Give the held rows of a format their keys, and leave them by bucket."""
-    rows, order = place.take_all(held_name(format_name)), order_of(place)
+    rows, order = place.take_all(held_name(format_name)), take_order(place)
     inside = select_rows(rows, place.terms.is_read(rows, pl.col("first_at").dt.date()))
     found = assembling.settle_rows(format_name, file_order.name_streams(inside, order))
     leave_bronze(place, file_order.restore_streams(found, order), format_name, place.terms.buckets)
@@ -82,7 +82,7 @@ def settle_held(place: Place, format_name: str) -> None:
 def drop_copies(place: Place) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, file_order.Order]:
     """The bronze rows of a bucket by format, without copies and with the names of their streams; the counts
     of the copies; and those names."""
-    order = order_of(place)
+    order = take_order(place)
     formats = {}
     for format_name in sorted(KERNELS):
         if found := place.named(bronze_name(format_name)):
@@ -121,7 +121,7 @@ def assemble_bucket(place: Place) -> None:
         if table == KNOWLEDGE:
             place.leave(KNOWLEDGE, rows)
         if table in (TRANSMISSION, VERDICT):
-            is_home = (home_of(place, rows) == place.bucket.number).fill_null(True)
+            is_home = (bucketing.home_of(rows, place.bucket.count) == place.bucket.number).fill_null(True)
             leave_home(place, table, rows.filter(~(is_computed & is_home)))
             if terms.is_narrowed:
                 leave_narrow(place, table, rows)
@@ -130,11 +130,6 @@ def assemble_bucket(place: Place) -> None:
 def sum_copies(place: Place) -> None:
     """The copies that all buckets found, as rows of silver.copy_daily."""
     place.keep(COPY, copies.sum_counts(place.take_all(Frame.COPIES)))
-
-
-def home_of(place: Place, rows: pl.DataFrame) -> pl.Series:
-    """The bucket that each transmission or verdict belongs to; null: to any."""
-    return bucketing.home_of(rows, place.bucket.count)
 
 
 def by_home(place: Place, rows: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:
@@ -180,7 +175,7 @@ def leave_narrow(place: Place, table: str, rows: pl.DataFrame) -> None:
 
 def rows_at_home(place: Place, table: str) -> pl.DataFrame:
     """The transmissions or verdicts that belong to the bucket."""
-    return place.take_kept(table, lambda rows: home_of(place, rows))
+    return place.take_kept(table, lambda rows: bucketing.home_of(rows, place.bucket.count))
 
 
 def link_hops(place: Place) -> None:
@@ -220,7 +215,7 @@ def forward_rows(place: Place) -> None:
         later = hops.later_rows(hops.place_files(rows_at_home(place, TRANSMISSION)), links)
         place.leave_modulo(Frame.LATER_LEAVES, later, "bucket", cuts)
     if routes is not None:
-        by_id = standing.route_verdicts(rows_at_home(place, VERDICT), routes)
+        by_id = standing.join_routes(rows_at_home(place, VERDICT), routes)
         place.leave_modulo(Frame.BY_ID_LEAVES, by_id, "bucket", cuts)
 
 

@@ -54,7 +54,7 @@ def do_stages(given: Run, stages: Iterable[str] = STAGES) -> Outcome:
     has_silver = "silver" in wanted
     identity.admit_operators(lake, settings, given.operators, has_silver)
     vacuum.finish(lake)
-    again, found = changed_settings(given) if has_silver and not given.is_asked else ({}, Outcome())
+    again, found = find_changed_settings(given) if has_silver and not given.is_asked else ({}, Outcome())
     started = time.time()
     log_bytes = logs_to_do(given, wanted, is_again=bool(again))
     with tasks.open_staging(lake.root) as staging, engine_of(given, log_bytes) as engine:
@@ -89,7 +89,7 @@ def end_stage(work: Run, stage: str) -> None:
     work.engine.rest()
 
 
-def changed_settings(work: Run) -> tuple[dict[str, list[str]], Outcome]:
+def find_changed_settings(work: Run) -> tuple[dict[str, list[str]], Outcome]:
     """By operator, the settings that changed since its open days were computed; notes on changed sources."""
     mine = {each.id for each in work.operators}
     again = silver_settings.changed_settings(work.lake, work.settings, mine)
