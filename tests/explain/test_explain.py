@@ -299,7 +299,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     file = folder / "observatory.toml"
     file.write_text(f'[lake]\nroot = "lake"\n{about}', encoding="utf-8")
-    from tests.silver.test_own_hops import run_command
+    from tests.silver.test_hops import run_command
 
     run_command("pull", "--config", str(file))
     run_command("run", "--config", str(file), "--stage", "bronze", "--stage", "silver")

@@ -24,7 +24,7 @@ from jobs.stages.run import Run
 from jobs.stages.runner import run_stages
 from tests.conftest import ROOT
 from tests.formats.test_every_kernel import LOGS as IN_LAB
-from tests.silver.test_own_hops import HOPS, log_of
+from tests.silver.test_hops import HOPS, log_of
 from tests.support.mixed import LAB, REPORTS, mixed_logs, mixed_settings, pull_mixed
 from tests.support.samples import SAMPLES, files_of
 from tests.support.whole_runs import operator_toml
