@@ -6,15 +6,17 @@ Polars checks them on every run (expectations/native.py), and Great Expectations
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from jobs.core.contracts import Contract, Field, list_codes, read_contract
+from jobs.core.series import ALL, PARTS
 from jobs.public.contracts import PublicContract, public_contract
 
 NOT_NULL, IN_SET, UNIQUE, CONDITION = "not_null", "in_set", "unique", "condition"
 KEY_UNIQUE = "key_unique"
 # Codes that every list has: unknown, and in aggregates the row of all.
-UNKNOWN, ALL = "_U", "_T"
+UNKNOWN = "_U"
 LOW, FIGURE, HIGH = "estimate_low", "estimate", "estimate_high"
 
 
@@ -40,10 +42,15 @@ def rules_of(table: str) -> list[Rule]:
         return public_rules(public_contract(table))
     about = read_contract(table)
     rules = [not_null(name) for name in about.not_null]
-    more = (UNKNOWN,) if about.layer in ("bronze", "silver") else (UNKNOWN, ALL)
+    more = (UNKNOWN,) if about.layer in ("bronze", "silver") else (UNKNOWN, *wholes_of(about.columns))
     rules += [known(each, more) for each in about.fields if each.codelist]
     rules += [condition(name, text, text) for name, text in about.checks]
     return [*rules, unique(key_and_period(about))]
+
+
+def wholes_of(columns: Collection[str]) -> tuple[str, ...]:
+    """The codes of wholes that a column may have in a table of these columns."""
+    return (ALL, PARTS) if "part_factor" in columns else (ALL,)
 
 
 def public_rules(about: PublicContract) -> list[Rule]:
@@ -58,7 +65,7 @@ def public_rules(about: PublicContract) -> list[Rule]:
                 Rule(f"{field.name}_known", f"{field.name} is F or C", IN_SET, (field.name,), ("F", "C"))
             )
         elif field.codelist:
-            rules.append(known(field, (UNKNOWN, ALL)))
+            rules.append(known(field, (UNKNOWN, *wholes_of(names))))
     if {LOW, FIGURE, HIGH} <= set(names):
         inside = f"{LOW} <= {FIGURE} AND {FIGURE} <= {HIGH}"
         rules.append(

@@ -26,6 +26,7 @@ from jobs.costs.investment_assumptions import account_assumptions, central_value
 from jobs.stats.prevalence import Stratum, estimate_stratum
 from jobs.study.estimate.accounts import DOLLARS, Price, account_rows, rises_of
 from sample_data.forms import administration_answers, operator_answers
+from sample_data.parts import rows_in_parts, source_shares, type_shares
 
 FOLDER = Path(__file__).parent / "membership"
 SEED = 52
@@ -548,6 +549,7 @@ def write(folder: Path = FOLDER) -> None:
     of_calls = calls()
     for rows, name in ((submissions, "submission"), (answers, "questionnaire_answer")):
         rows += of_calls[name]
+    typed, sourced = in_parts(submissions)
     frame += of_calls["operator_frame"]
     known += of_calls["denominator"]
     truth += of_calls["truth"]
@@ -568,6 +570,8 @@ def write(folder: Path = FOLDER) -> None:
     tables = {
         "submission": with_package_waivers(submissions),
         "submission_route": routed,
+        "submission_type": typed,
+        "submission_source": sourced,
         "submission_quality": audited,
         "questionnaire_answer": [*with_waivers(answers), *public_answers(), *shares],
         "operator_frame": frame,
@@ -579,6 +583,20 @@ def write(folder: Path = FOLDER) -> None:
         text = pl.DataFrame(rows).write_csv().encode()
         # Without a time stamp: the same sample is the same bytes.
         (folder / f"{name}.csv.gz").write_bytes(gzip.compress(text, mtime=0))
+
+
+def in_parts(
+    submissions: list[dict[str, object]],
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Types and sources of what operators of all channels sent."""
+    typed: list[dict[str, object]] = []
+    sourced: list[dict[str, object]] = []
+    for channel in RATE:
+        people = population(channel)
+        of_types, of_sources = (shares(people, channel, SEED) for shares in (type_shares, source_shares))
+        typed += rows_in_parts(submissions, people, of_types, "spam_type_code", False)
+        sourced += rows_in_parts(submissions, people, of_sources, "source_country_code", True)
+    return typed, sourced
 
 
 def framed(people: Population, channel: str, holding: Sequence[str]) -> list[dict[str, object]]:

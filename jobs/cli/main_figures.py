@@ -131,9 +131,8 @@ def format_money(amount: Decimal) -> str:
     return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"
 
 
-def read_estimates(lake: Lake) -> pl.DataFrame:
-    """The estimates of the study."""
-    table = "study.spam_volume"
+def read_estimates(lake: Lake, table: str) -> pl.DataFrame:
+    """A table of the study's estimates."""
     return lake.read(table, lake.versions().get(table))
 
 

@@ -43,8 +43,8 @@ def estimate(
         bool,
         typer.Option(
             "--with-answers",
-            help="First load submission, submission_route, submission_quality and questionnaire_answer from"
-            " that folder.",
+            help="First load packages' tables (submission, submission_type and so on) and"
+            " questionnaire_answer from that folder.",
         ),
     ] = False,
     target: Annotated[

@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from jobs.cli.study_measures import measure_tables
+from jobs.cli.study_parts import source_tables, type_tables
 from jobs.cli.study_policy import policy_table
 from jobs.cli.study_spending import investment_tables, public_spending_table
 from jobs.cli.study_tables import format_short, is_of_period, latest_period, to_objects
@@ -22,6 +23,8 @@ def result_tables(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
     return [
         *corrected_tables(frames["study.spam_volume"], frames["study.submission_quality"]),
         *volume_tables(frames["study.spam_volume"]),
+        *type_tables(frames["study.spam_type"]),
+        *source_tables(frames["study.spam_source"]),
         *investment_tables(
             frames["study.investment"], frames["study.investment_gap"], frames["ref.investment_target"]
         ),

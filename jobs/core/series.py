@@ -6,6 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# The code of a whole; and of all its parts together, which differ from the whole where some respondents have
+# no parts.
+ALL, PARTS = "_T", "_S"
+
 
 @dataclass(frozen=True)
 class Shape:

@@ -19,6 +19,8 @@
     figure          the column that is a linear function of contributions
     least_holdings  the threshold
     countries       a SQL condition: the rows of countries that may leave
+    leave_out       a SQL condition: the rows that are left out one by one where the attack finds something;
+                    none without it
     chains          of a column the codes in order: each holding's figures of a code are at most the next's
     sums            of a column the codes that add up to another
     multiples       of a column the codes whose figures are known multiples of the first, for each respondent
@@ -47,19 +49,20 @@ RELATIONS = ("chains", "sums", "multiples", "between")
 CLASSES: Mapping[str, tuple[str, tuple[float, ...]]] = {
     "coverage_pct": ("coverage_class", (25, 50, 75, 90)),
     "holding_count": ("holdings_class", (3, 6, 11)),
+    "part_holding_count": ("holdings_class", (3, 6, 11)),
     "silent_pct": ("silent_class", (10, 25, 50, 75)),
     "chosen_pct": ("share_class", shares.EDGES),
     "answered_count": ("answered_class", (shares.LEAST, 20, 50, 100)),
 }
 # Whatever a contract says, these do not leave as they are.
 NEVER = (
-    "reported", "subscriptions", "coverage_pct", "respondent_count", "holding_count", "operator_count",
-    "answer_count", "answer_pct", "audit_count", "audit_pct", "band_count", "day_pct", "bands_lowest",
-    "bands_highest", "cv_pct", "per_subscription", "per_thousand_units", "respondent_id", "holding_id",
-    "contribution", "own_subscriptions", "is_waived", "administration_count", "returned_count",
-    "answered_count", "chosen_count", "chosen_pct", "chosen_low_pct", "chosen_high_pct", "deployed_pct",
-    "stopped_pct", "stopped_low_pct", "stopped_high_pct", "spend_per_subscription",
-    "spend_per_thousand_stopped",
+    "reported", "subscriptions", "coverage_pct", "respondent_count", "holding_count", "part_holding_count",
+    "other_holding_count", "operator_count", "seeing_count", "answer_count", "answer_pct", "audit_count",
+    "audit_pct", "band_count", "day_pct", "bands_lowest", "bands_highest", "cv_pct", "per_subscription",
+    "per_thousand_units", "respondent_id", "holding_id", "contribution", "own_subscriptions", "is_waived",
+    "administration_count", "returned_count", "answered_count", "chosen_count", "chosen_pct",
+    "chosen_low_pct", "chosen_high_pct", "deployed_pct", "stopped_pct", "stopped_low_pct",
+    "stopped_high_pct", "spend_per_subscription", "spend_per_thousand_stopped",
 )  # fmt: skip
 
 
@@ -82,6 +85,7 @@ class Protect:
     figure: str
     least_holdings: int
     countries: str
+    leave_out: str = "FALSE"
 
     @property
     def series(self) -> tuple[str, ...]:

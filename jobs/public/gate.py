@@ -2,13 +2,15 @@
 
 make_public_tables() decides by the primary rules, lets earlier figures stand where fewer than three holdings
 changed, and asks the attacker. Where that finds a contribution, the country with the fewest units among the
-figures that reveal it is dropped, and the attacker is asked again. If only areas reveal it, nothing leaves.
+figures that reveal it is dropped, else the smallest of the rows that their contract lets drop one by one, and
+the attacker is asked again. If only other areas reveal it, nothing leaves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -18,7 +20,7 @@ from jobs.core.areas import COUNTRY, REGION
 from jobs.core.areas import GROUP as GROUPED
 from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
-from jobs.public import cost, investment_gap, shares
+from jobs.public import cost, investment_gap, parts, shares
 from jobs.public.cells import (
     CELL,
     GROUP,
@@ -42,6 +44,8 @@ TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "investment": coarsen_rows,
     "investment_gap": investment_gap.transform,
     "policy": shares.transform_shares,
+    "spam_source": parts.coarsen_parts,
+    "spam_type": parts.coarsen_parts,
     "spam_volume": coarsen_rows,
 }
 FOUND_BY = ("attacker", "holding", "respondents", "period_code", "channel_code", "series", "side", "cells")
@@ -114,14 +118,14 @@ def make_public_tables(
         found += findings
         if not findings:
             break
-        dropped = to_drop(findings, leaving, basis.release, leave_out_areas)
+        dropped = to_drop(findings, leaving, guarded, basis.release, leave_out_areas)
         if dropped.is_empty():
             raise Unprotectable(held=pl.concat(held), found=as_frame(found))
+        # Without a series all rows of a table, period, channel and area.
+        whole, single = dropped.filter(pl.col("series").is_null()), dropped.drop_nulls("series")
         for name in leaving:
-            leaving[name] = leaving[name].join(dropped, on=GROUP, how="anti", nulls_equal=True)
-        held.append(
-            dropped.with_columns(series=pl.lit(None, pl.String), rule=pl.lit("attack")).select(list(HELD))
-        )
+            leaving[name] = leaving[name].join(whole, on=GROUP, how="anti").join(single, on=CELL, how="anti")
+        held.append(dropped.with_columns(rule=pl.lit("attack")).select(list(HELD)))
         again = findings
     public = {about.table: with_earlier(made[name], about, earlier) for name, about in guarded.items()}
     return Protected(
@@ -130,35 +134,63 @@ def make_public_tables(
 
 
 def to_drop(
-    findings: Sequence[Finding], leaving: Mapping[str, pl.DataFrame], release: str, leave_out_areas: bool
+    findings: Sequence[Finding],
+    leaving: Mapping[str, pl.DataFrame],
+    guarded: Mapping[str, PublicContract],
+    release: str,
+    leave_out_areas: bool,
 ) -> pl.DataFrame:
-    """For each finding the country with the fewest units among the figures that reveal it: GROUP's columns.
-    Nothing if all findings rest on areas alone; with leave_out_areas then the group or region with the
-    fewest."""
+    """For each finding the smallest of the figures that reveal it: CELL's columns.
+
+    Countries first, with all their rows of a table, period and channel, series null; then single rows that
+    their contract lets drop; with leave_out_areas then groups and regions, as countries. Nothing if all
+    findings rest on others alone.
+    """
     columns = (*CELL, "area_kind_code", "estimate")
     figures = {
         row[:5]: (str(row[5]), float(row[6]))
         for each in leaving.values()
         for row in each.select(columns).rows()
     }
-    for kinds in ((COUNTRY,), (GROUPED, REGION) if leave_out_areas else ()):
-        chosen: set[tuple[str, ...]] = set()
-        for finding in findings:
-            cells = [
-                (each.table_name, each.period_code, each.channel_code, each.series, each.area_code)
-                for each in finding.cells
-                if each.release == release
-            ]
+    single = {
+        row
+        for name, about in guarded.items()
+        if about.protect is not None
+        for row in leaving[name].filter(pl.sql_expr(about.protect.leave_out)).select(CELL).rows()
+    }
+    cells = [
+        [
+            cell
+            for each in finding.cells
+            if each.release == release
+            and (cell := (each.table_name, each.period_code, each.channel_code, each.series, each.area_code))
+            in figures
+        ]
+        for finding in findings
+    ]
+    rank = {GROUPED: 0, REGION: 1}
+    steps: list[tuple[Callable[[Any], bool], bool]] = [
+        (lambda cell: figures[cell][0] == COUNTRY, False),
+        (lambda cell: cell in single, True),
+        (lambda cell: leave_out_areas and figures[cell][0] in rank, False),
+    ]
+    for may_go, is_single in steps:
+        chosen: set[tuple[str | None, ...]] = set()
+        for mine in cells:
             of = [
-                (kinds.index(figures[cell][0]), figures[cell][1], (*cell[:3], cell[4]))
-                for cell in cells
-                if cell in figures and figures[cell][0] in kinds
+                (
+                    0 if is_single else rank.get(figures[cell][0], 0),
+                    figures[cell][1],
+                    cell if is_single else (*cell[:3], None, cell[4]),
+                )
+                for cell in mine
+                if may_go(cell)
             ]
-            if of and not any(group in chosen for *_, group in of):
-                chosen.add(min(of)[2])
+            if of and not any(each in chosen for *_, each in of):
+                chosen.add(min(of, key=lambda each: (each[:2], repr(each[2])))[2])
         if chosen:
-            return pl.DataFrame(sorted(chosen), schema=dict.fromkeys(GROUP, pl.String), orient="row")
-    return pl.DataFrame(schema=dict.fromkeys(GROUP, pl.String))
+            return pl.DataFrame(sorted(chosen, key=repr), schema=dict.fromkeys(CELL, pl.String), orient="row")
+    return pl.DataFrame(schema=dict.fromkeys(CELL, pl.String))
 
 
 def as_frame(findings: Sequence[Finding]) -> pl.DataFrame:

@@ -5,6 +5,8 @@ denominators and the list of respondents. Disclosure control works on them, and 
 
 - Volumes: what the estimate took of a respondent, by its logs or else by its answers. Corrected spam of an
   operator without an audit is imputed, so its contribution is the imputed figure.
+- Parts of volumes: what packages say of each type, nothing included; and the whole's own contributions, so
+  that the attack knows of each respondent that its parts add up to its volume.
 - Money: a respondent's amount; of a budget band its mean, which depends on other respondents' amounts.
 - Waiver: of a figure from logs that of all its packages, or where they give none the form's for all answers
   (sp904); of an answer that of its own lines, of money that of all its lines. A form's waivers hold for its
@@ -20,11 +22,12 @@ import numpy as np
 import polars as pl
 
 from jobs.core.areas import rows_on_day
-from jobs.core.contracts import list_codes
+from jobs.core.contracts import list_codes, polars_schema
 from jobs.core.periods import last_day, months_of
 from jobs.questionnaire.standing import standing_answers
 from jobs.stats.estimation import seed_of
-from jobs.study import spam_volume
+from jobs.study import spam_source, spam_type, spam_volume
+from jobs.study.estimate.parts import LOGS, part_contributions, split_volumes
 from jobs.study.estimate.rows import MEASURES, typed_rows
 from jobs.study.estimate.sample import Reference
 from jobs.study.estimate.spending import (
@@ -40,18 +43,21 @@ from jobs.study.estimate.spending import (
     spending_measures,
 )
 from jobs.study.investment_account import SPENDING_INDICATORS, prices_of
+from jobs.study.spam_source import with_region
 
 TABLE = "study.contribution"
 VOLUME, MONEY = "study.spam_volume", "study.investment"
 # The codes of a series of money, in the order of the key of its table.
 MONEY_CODES = ("strategy_code", "component_code", "conversion_code")
 GENERAL, NO_WAIVER = "sp904", "W0"
-# Whose waiver holds for a contribution.
-LOGS, ANSWERS = "logs", "answers"
+# Whose waiver holds for a contribution: that of an answer, or of LOGS.
+ANSWERS = "answers"
 
 
 def transform(
     submission: pl.DataFrame,
+    submission_type: pl.DataFrame,
+    submission_source: pl.DataFrame,
     submission_quality: pl.DataFrame,
     questionnaire_answer: pl.DataFrame,
     investment_account: pl.DataFrame,
@@ -78,6 +84,14 @@ def transform(
     if not rows:
         return typed_rows([], TABLE)
     found = pl.DataFrame(rows, infer_schema_length=None)
+    volume = found.filter(pl.col("table_name") == VOLUME)
+    for job, part in ((spam_type, submission_type), (spam_source, with_region(submission_source, country))):
+        if volume.height and part.height:
+            parted = split_volumes(submission, part, submission_quality, measure, job.BY)
+            parts = part_contributions(
+                job.TABLE, parted, volume, definition, job.QUANTITIES, job.published_codes
+            )
+            found = pl.concat([found, parts], how="diagonal_relaxed")
     waived = read_waivers(questionnaire_answer, indicator_measure, sorted(set(found["period_code"])))
     respondent_columns = [
         name
@@ -88,7 +102,13 @@ def transform(
         of_packages(submission, sorted(set(found["period_code"]))), on=respondent_columns, how="left"
     )
     found = found.with_columns(is_waived=pl.coalesce("of_packages", "is_waived", pl.lit(False)))
-    return typed_rows(with_owners(found, operator_frame).to_dicts(), TABLE)
+    # A study without money has none of its columns.
+    kinds = polars_schema(TABLE)
+    owned = with_owners(found, operator_frame)
+    return owned.select(
+        (pl.col(name) if name in owned.columns else pl.lit(None).alias(name)).cast(kind)
+        for name, kind in kinds.items()
+    )
 
 
 def volume_contributions(

@@ -22,7 +22,7 @@ import polars as pl
 from jobs.core.areas import COUNTRY, rows_on_day
 from jobs.core.counting_rules import OPERATOR
 from jobs.core.periods import count_days, last_day
-from jobs.study.estimate.given import ANSWERS, MONEY, SUBMISSION, Given, finding_id
+from jobs.study.estimate.given import ANSWERS, MONEY, SUBMISSION, VOLUMES, Given, finding_id
 from jobs.study.estimate.rows import MEASURES, OWNERS, is_month, typed_rows
 from jobs.study.estimate.sample import Reference, Sample, point_estimates, sample_of
 from jobs.study.estimate.spending import ALL, POSTS
@@ -125,7 +125,7 @@ def checked_series(rows: pl.DataFrame) -> pl.DataFrame:
         | (pl.col("component_code") == POSTS)
     )
     volumes = (
-        rows.filter(~is_money & pl.col("quantity_code").is_in(MEASURES))
+        rows.filter(pl.col("table_name") == VOLUMES, pl.col("quantity_code").is_in(MEASURES))
         .sort(pl.col("definition_code") != OPERATOR, "definition_code")
         .unique([*CELL[:3], "unit_code", "quantity_code", "respondent_id"], keep="first", maintain_order=True)
     )

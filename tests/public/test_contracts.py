@@ -19,7 +19,7 @@ from jobs.public.tables import coarsen_rows
 def test_each_table_names_its_columns_and_none_that_never_leaves() -> None:
     assert set(public_tables()) == {f"public.{name}" for name in gate.TRANSFORMS} == {
         "public.spam_volume", "public.investment", "public.investment_gap", "public.cost",
-        "public.policy", "public.countermeasure",
+        "public.policy", "public.countermeasure", "public.spam_type", "public.spam_source",
     }  # fmt: skip
     for about in map(public_contract, public_tables()):
         names = set(about.schema)

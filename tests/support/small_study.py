@@ -146,7 +146,7 @@ def basis(small: Small, release: str) -> Basis:
 
 
 def answers(small: Small) -> pl.DataFrame:
-    """What the operators gave by logs, in the columns of spam_volume.GIVEN; or by answers alone."""
+    """What the operators gave by logs, in the columns of spam_volume.FIGURE_COLUMNS; or by answers alone."""
     rows = []
     for each in small.operators:
         if each.figures is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from jobs.core.areas import COUNTRY
@@ -19,6 +21,17 @@ def estimate_areas(
     sample: Sample, y: Array, least: Array | None = None, imputed_freedom: float | None = None
 ) -> list[dict[str, object]]:
     """A row for each area and measure, `measure` its place: estimate, interval, band, counts, nature, status.
+    Arguments: see estimate_columns()."""
+    rows: list[dict[str, object]] = []
+    for columns in estimate_columns(sample, y, least, imputed_freedom):
+        rows += [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return rows
+
+
+def estimate_columns(
+    sample: Sample, y: Array, least: Array | None = None, imputed_freedom: float | None = None
+) -> Iterator[dict[str, list[object]]]:
+    """The rows of each area in turn, as columns with a value for each measure.
 
     y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
     is certain of imputed ones, respondents x measures; imputed_freedom: see estimate_figures(). Areas with
@@ -38,13 +51,11 @@ def estimate_areas(
         for number, place in enumerate(np.flatnonzero(enough))
     }
     cells, rates = cells_of(sample, y), rates_of(sample, own, np.flatnonzero(~enough))
-    rows = []
     for place in range(len(sample.areas)):
         mine = sample.member[place, answering]
         if place not in four:
             four[place] = predict_area(sample, y, certain, place, cells, rates, imputed_freedom)
-        rows += describe_area(sample, place, own[mine].sum(axis=0), is_certain[mine].all(axis=0), four[place])
-    return rows
+        yield describe_area(sample, place, own[mine].sum(axis=0), is_certain[mine].all(axis=0), four[place])
 
 
 def describe_area(
@@ -53,9 +64,9 @@ def describe_area(
     reported: Array,
     is_certain: Array,
     four: tuple[Array, Array, Array, Array] | None,
-) -> list[dict[str, object]]:
-    """The rows of an area, one for each measure. four: estimate, error and interval, the last three not a
-    number where nothing shows them; None where no operator is known."""
+) -> dict[str, list[object]]:
+    """The rows of an area as columns, with a value for each measure. four: estimate, error and interval, the
+    last three not a number where nothing shows them; None where no operator is known."""
     people, inside, known = sample.weighted.operators, sample.member[place], float(sample.known[place])
     area, answered = sample.areas[place], inside & people.is_respondent
     covered, count = float(people.subscriptions[answered].sum()), int(answered.sum())
@@ -103,9 +114,7 @@ def describe_area(
                 obs_status(each == "C", band) for each, band in zip(natures, bands, strict=True)
             ],
         }
-    return [
-        beside | dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
-    ]
+    return {name: [value] * len(reported) for name, value in beside.items()} | columns
 
 
 def owners_of(sample: Sample, chosen: Array) -> int:

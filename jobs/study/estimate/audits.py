@@ -92,9 +92,64 @@ def count_audited(months: pl.DataFrame) -> int:
     return months.filter(pl.col("quality_method_code") == AUDIT)["respondent_id"].n_unique()
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What audits say of months: rows, of respondents in the order of their ids; index: the place of each
+    month's respondent. rates: shares of spam in each call, the estimate and its replicates x months x calls;
+    before: of what logs leave undecided before there was content, x months. has_quality: whether an audit
+    or a test covers the month. donors: how many operators were audited."""
+
+    rows: pl.DataFrame
+    index: Array
+    rates: Array
+    before: Array
+    has_quality: Array
+    donors: int
+
+    @property
+    def units(self) -> Array:
+        """Messages of each call, months x calls."""
+        found: Array = self.rows.select(CALLS).cast(pl.Float64).to_numpy()
+        return found
+
+    def corrected(self) -> Array:
+        """Corrected spam in what the filter flagged, left undecided and passed, with what was refused before
+        there was content: the estimate and its replicates x months x calls."""
+        certain, undecided = before_content(self.rows)
+        found = self.rates * self.units
+        found[:, :, 0] += certain
+        found[:, :, 1] += self.before * undecided
+        return found
+
+
+def before_content(rows: pl.DataFrame) -> tuple[Array, Array]:
+    """Certain spam, and what logs leave undecided, that was refused before there was content."""
+    certain, undecided = (
+        rows[name].cast(pl.Float64).to_numpy() for name in ("certain_before", "undecided_before")
+    )
+    return certain, undecided
+
+
 def correct_spam(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) -> Corrected | None:
     """Corrected spam of the respondents that have rows, in the order of their ids; None where fewer than
     SMALLEST are audited."""
+    drawn = draw_corrections(months, seed, replicates)
+    if drawn is None:
+        return None
+    of_person = (drawn.index[:, None] == np.arange(drawn.index.max() + 1)).astype(float)
+    units = drawn.units.sum(axis=1)
+    return Corrected(
+        y=(drawn.corrected().sum(axis=2) @ of_person)[:, :, None],
+        least=(before_content(drawn.rows)[0] @ of_person)[:, None],
+        has_quality=drawn.has_quality @ of_person > 0,
+        content_seen=units @ of_person,
+        content_seen_with_quality=(units * drawn.has_quality) @ of_person,
+        donors=drawn.donors,
+    )
+
+
+def draw_corrections(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) -> Drawn | None:
+    """What audits say of these months; None where fewer than SMALLEST respondents are audited."""
     if count_audited(months) < SMALLEST:
         return None
     rows = months.sort(MONTH)
@@ -109,20 +164,26 @@ def correct_spam(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) 
     donors = np.unique(index[is_audit])
     weights = of_person[:, donors] * is_audit[:, None]
     taken = hot_deck(donor_rates(rates, units, weights, random), len(people), random)
-    certain, undecided = (
-        rows[name].cast(pl.Float64).to_numpy() for name in ("certain_before", "undecided_before")
-    )
     used = np.where(has_quality[:, None], rates, taken[:, index])
-    before = certain + draw_unknown_shares(len(people), random, replicates)[:, index] * undecided
-    of_month = before + (used * units).sum(axis=2)
-    return Corrected(
-        y=(of_month @ of_person)[:, :, None],
-        least=(certain @ of_person)[:, None],
-        has_quality=has_quality @ of_person > 0,
-        content_seen=units.sum(axis=1) @ of_person,
-        content_seen_with_quality=(units.sum(axis=1) * has_quality) @ of_person,
-        donors=len(donors),
-    )
+    before = draw_unknown_shares(len(people), random, replicates)[:, index]
+    return Drawn(rows, index, used, before, has_quality, len(donors))
+
+
+def correct_parts(drawn: Drawn, parts: Array) -> Array:
+    """Corrected spam of respondents in parts: the estimate and its replicates x respondents x parts.
+
+    parts: months x parts x calls, counts whose sums over parts are the month's certain, undecided and other
+    units. No label says of which part a message is, so a call's share of spam is that of all its parts, and
+    corrected spam of all parts together is that of the whole, in each replicate.
+    """
+    whole = parts.sum(axis=1)
+    share = drawn.corrected() / np.where(whole > 0, whole, 1.0)
+    starts = np.flatnonzero(np.diff(drawn.index, prepend=-1))
+    found = [
+        np.add.reduceat((share * parts[:, place]).sum(axis=2), starts, axis=1)
+        for place in range(parts.shape[1])
+    ]
+    return np.stack(found, axis=2)
 
 
 def draw_audited_shares(

@@ -18,7 +18,7 @@ from jobs.study.investment_account import SPENDING_INDICATORS
 
 SUBMISSION, ROUTES, QUALITY = "study.submission", "study.submission_route", "study.submission_quality"
 ANSWERS = "study.questionnaire_answer"
-MONEY = "study.investment"
+MONEY, VOLUMES = "study.investment", "study.spam_volume"
 # What is judged of an answer and of a package's row.
 ANSWER_COLUMNS = ("period_code", "indicator_code", "value", "answer_status_code")
 PACKAGE_COLUMNS = (

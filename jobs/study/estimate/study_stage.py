@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
@@ -44,6 +44,8 @@ from jobs.study import (
     policy,
     public_spending,
     reconciliation,
+    spam_source,
+    spam_type,
     spam_volume,
 )
 from jobs.study.estimate import finding_decisions, investment_targets
@@ -59,7 +61,9 @@ CODE = Path(__file__).resolve().parents[3]
 ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
 ANSWERS, FRAME = "study.questionnaire_answer", "ref.operator_frame"
 SUBMISSION = "study.submission"
-SUBMITTED_TABLES = (SUBMISSION, ROUTES, QUALITY, ANSWERS)
+# The parts of packages.
+PARTED = ("study.submission_type", "study.submission_source")
+SUBMITTED_TABLES = (SUBMISSION, *PARTED, ROUTES, QUALITY, ANSWERS)
 DECISIONS = finding_decisions.TABLE
 SMALL = (
     "ref.measure",
@@ -75,6 +79,8 @@ FROM_FILES = (FRAME, "ref.denominator", "ref.price_level")
 # In this order: the later read the earlier. Parameters are the tables that the contract reads.
 TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "study.spam_volume": spam_volume.transform,
+    "study.spam_type": spam_type.transform,
+    "study.spam_source": spam_source.transform,
     "study.reconciliation": reconciliation.transform,
     "study.mirror": mirror.transform,
     "study.investment_account": investment_account.transform,
@@ -89,7 +95,8 @@ TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "study.finding": finding.transform,
 }
 TABLES = tuple(TRANSFORMS)
-APART = "study.spam_volume"
+# Those that take longest, and that no other reads.
+APART = ("study.spam_volume", "study.spam_type", "study.spam_source")
 # Its row in meta.run stands for all: they are computed together.
 FIRST = (TABLES[0], "_T", "_T")
 
@@ -98,12 +105,14 @@ FIRST = (TABLES[0], "_T", "_T")
 def land_submissions(lake: Lake, folder: Path, run_id: str) -> None:
     """Put the submissions and answers of a folder into the lake, in place of those of the same periods: all,
     or none."""
-    found = {table: read_table(folder, table, is_needed=table != QUALITY) for table in SUBMITTED_TABLES}
+    needed = (SUBMISSION, ROUTES, ANSWERS)
+    found = {table: read_table(folder, table, is_needed=table in needed) for table in SUBMITTED_TABLES}
     periods: set[str] = set()
     with commit_together(lake, SUBMITTED_TABLES, run_id):
         for table, rows in found.items():
-            # Routes and audits belong to submissions: periods that bring none have none.
-            periods = set(rows["period_code"]) | (periods if table in (ROUTES, QUALITY) else set())
+            # Parts and audits belong to submissions: periods that bring none have none.
+            belongs = table not in (SUBMISSION, ANSWERS)
+            periods = set(rows["period_code"]) | (periods if belongs else set())
             if periods:
                 lake.replace(rows, table, any_of("period_code", sorted(periods)), {"run_id": run_id})
 
@@ -170,15 +179,16 @@ def estimate_tables(
     refuse_unknown(have, folder)
     with compute_beside(settings, have) as computed_apart:
         for table in TABLES:
-            if table not in computed_apart:
+            if computed_apart is None or table not in APART:
                 report_step(f"study: {table}")
                 have[table] = compute_table(table, have)
         report_step("study: validating")
         evaluated = evaluate(study_tables(lake, have), results_folder(lake), run_id)
-        for table, future in computed_apart.items():
-            report_step(f"study: {table}")
-            have[table] = future.result()
-            evaluated += evaluate({table: have[table]}, results_folder(lake), run_id)
+        if computed_apart is not None:
+            report_step(f"study: {', '.join(APART)}")
+            made = computed_apart.result()
+            have |= made
+            evaluated += evaluate(made, results_folder(lake), run_id)
     refuse_broken_expectations(evaluated, "The study's tables stay as they were.")
     report_step("study: writing")
     for table in TABLES:
@@ -205,19 +215,27 @@ def study_tables(lake: Lake, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.D
 @contextmanager
 def compute_beside(
     settings: Observatory, have: Mapping[str, pl.DataFrame]
-) -> Iterator[dict[str, Future[pl.DataFrame]]]:
-    """Compute the table that takes longest, and that no other reads, in a process of its own; none where the
-    settings allow no other process."""
+) -> Iterator[Future[dict[str, pl.DataFrame]] | None]:
+    """Compute APART in a process of its own; None where the settings allow no other process."""
     is_alone = settings.engine.workers < 2 or settings.engine.name == "inline"
-    if is_alone or APART not in TABLES or len(TABLES) < 2:
-        yield {}
+    if is_alone or not set(APART) < set(TABLES):
+        yield None
         return
-    inputs = {name: frame for name, frame in have.items() if name in read_contract(APART).reads}
+    read = {name for table in APART for name in read_contract(table).reads}
+    inputs = {name: frame for name, frame in have.items() if name in read}
     executor = embedded.start_executor()
     try:
-        yield {APART: executor.submit(perform_call, partial(compute_table, APART, inputs))}
+        yield executor.submit(perform_call, partial(compute_tables, APART, inputs))
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def compute_tables(tables: Sequence[str], have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Tables of which the later may read the earlier."""
+    made: dict[str, pl.DataFrame] = {}
+    for table in tables:
+        made[table] = compute_table(table, {**have, **made})
+    return made
 
 
 def compute_table(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

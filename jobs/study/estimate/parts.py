@@ -1,0 +1,427 @@
+"""Parts of the volumes that study.spam_volume estimates: by type, by source, by route.
+
+One estimator makes all of them:
+
+- Who has parts: respondents by logs whose package has them. An operator that only answered the questionnaire
+  gave none; it is a non-respondent of the parts, and the weights of the others stand for it.
+- A part is estimated as a volume is, by the weights of all that have parts, whether they saw any of it or
+  not. So each figure is a linear function of respondents' parts, and in each replicate the parts add up to
+  PARTS, what all of them have together.
+- What logs could not place, and counts too small to leave an operator, stand under the code for unknown.
+- Parts by two columns have rows for the codes of the first, with ALL of the second; where codes of the second
+  are in several of the first, for these too, with PARTS of the first.
+- The whole, ALL, is the figure of study.spam_volume. It rests on answers, too, and so differs from PARTS;
+  part_factor is their ratio, one for all parts of a whole. Parts times part_factor add up to the whole.
+- Corrected spam: a call's share of spam is taken to be that of all its parts (audits.correct_parts()).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from jobs.core.areas import COUNTRY
+from jobs.core.contracts import polars_schema
+from jobs.core.counting_rules import OPERATOR, RECEIVED
+from jobs.core.periods import months_of
+from jobs.core.series import ALL, PARTS
+from jobs.stats.estimation import REPLICATES, Array, seed_of
+from jobs.study.estimate import audits
+from jobs.study.estimate.area_rows import estimate_columns
+from jobs.study.estimate.days import keep_covered_months, scale_to_all_days
+from jobs.study.estimate.rows import MEASURES, OWNERS, is_month, of_period, periods_of
+from jobs.study.estimate.sample import Reference, Sample, sample_of
+from jobs.study.spam_volume import (
+    CELL,
+    CORRECTED,
+    LABELLED,
+    RESPONDENT_CELL,
+    UNIT,
+    labelled_definitions,
+    logged_figures,
+    with_audits,
+)
+
+# A package's units as figures have them: the one permitted sum of two, and calls.
+COUNTED = {"recipient": "attempted", "attempt": "attempted", "call": "call"}
+# What a part is where logs do not place it: no known type, source or link.
+UNKNOWN = "_U"
+UNPLACED = ("UNK", UNKNOWN, "unknown")
+# Whose waiver holds for what packages say: that of logs.
+LOGS = "logs"
+# What parts add up to in each month, so that certain <= possible <= units in each part.
+CLASSES = ("certain", "undecided", "clean")
+
+
+@dataclass(frozen=True)
+class Parted:
+    """Respondents' months in parts.
+
+    by: the columns that name a part. months: rows of spam_volume.FIGURE_COLUMNS, of respondents whose
+    parts are known. parts: for each of them and each part (columns by, RESPONDENT_CELL) the counts of
+    CLASSES, which add up to the month's.
+    """
+
+    by: tuple[str, ...]
+    months: pl.DataFrame
+    parts: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The parts of one channel, unit, definition and period.
+
+    names: the codes of each part and of their sums, all together last. people: a row for each respondent,
+    with its volumes. values: of each quantity respondents x parts, with replicates before where they were
+    imputed; least: what is certain of it. freedom: of what was imputed. sees: which respondents place any
+    units.
+    """
+
+    names: tuple[tuple[str, ...], ...]
+    people: pl.DataFrame
+    values: dict[str, Array]
+    least: dict[str, Array]
+    freedom: float | None
+    sees: Array
+
+
+def split_volumes(
+    submission: pl.DataFrame,
+    part: pl.DataFrame,
+    submission_quality: pl.DataFrame,
+    measure: pl.DataFrame,
+    by: Sequence[str],
+) -> Parted:
+    """Volumes of packages with their parts. part: a package's table of parts; by: the columns that name one.
+
+    Counts are of all days of a month, as study.spam_volume has them. A month whose parts do not add up to its
+    volumes has no parts.
+    """
+    units = list(UNIT.values())
+    scaled = scale_to_all_days(submission)
+    months = with_audits(logged_figures(scaled, measure), scaled, submission_quality)
+    months = months.filter(pl.col("unit_code").is_in(units))
+    whole = count_classes(keep_covered_months(submission), ())
+    parts = count_classes(part, by)
+    both = (
+        parts.group_by(RESPONDENT_CELL)
+        .agg(pl.col(CLASSES).sum().name.suffix("_parts"))
+        .join(whole, on=RESPONDENT_CELL)
+        .filter(pl.all_horizontal(pl.col(f"{name}_parts") == pl.col(name) for name in CLASSES))
+    )
+    certain, possible, units_seen = (pl.col(name) for name in ("spam_certain", "spam_possible", "units"))
+    goal = dict(zip(CLASSES, (certain, possible - certain, units_seen - possible), strict=True))
+    factors = months.join(both, on=RESPONDENT_CELL).select(
+        *RESPONDENT_CELL,
+        *(
+            pl.when(pl.col(f"{name}_parts") > 0).then(goal[name] / pl.col(f"{name}_parts")).otherwise(1.0)
+            .alias(f"{name}_factor")
+            for name in CLASSES
+        ),
+    )  # fmt: skip
+    found = parts.join(factors, on=RESPONDENT_CELL).select(
+        *RESPONDENT_CELL, *by, *(pl.col(name) * pl.col(f"{name}_factor") for name in CLASSES)
+    )
+    return Parted(tuple(by), months.join(both, on=RESPONDENT_CELL, how="semi"), found)
+
+
+def count_classes(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """Certain spam, undecided and other units of a package's rows, by RESPONDENT_CELL and by."""
+    certain, possible, units = (pl.col(name) for name in ("spam_certain", "spam_possible", "units"))
+    return (
+        rows.filter(
+            pl.col("direction_code").is_in(RECEIVED) & pl.col("unit_code").is_in(list(COUNTED)),
+        )
+        .with_columns(pl.col("unit_code").replace(COUNTED))
+        .group_by(*RESPONDENT_CELL, *by)
+        .agg(certain=certain.sum(), undecided=(possible - certain).sum(), clean=(units - possible).sum())
+    )
+
+
+def list_cells(
+    given: Parted,
+    labelled: frozenset[str],
+    quantities: Sequence[str],
+    replicates: int = REPLICATES,
+    with_months: bool = True,
+) -> Iterator[tuple[dict[str, str], str, Cell]]:
+    """Each channel, unit and definition with parts, and each period that they can be estimated for."""
+    for of_cell in given.months.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
+        key = {name: str(of_cell[name][0]) for name in CELL}
+        parts = given.parts.filter(pl.col(name) == code for name, code in key.items())
+        for period in periods_of(of_cell):
+            if not with_months and len(months_of(period)) == 1:
+                continue
+            found = read_cell(given.by, of_cell, parts, period, key, labelled, quantities, replicates)
+            if found is not None:
+                yield key, period, found
+
+
+def read_cell(
+    by: Sequence[str],
+    months: pl.DataFrame,
+    parts: pl.DataFrame,
+    period: str,
+    key: dict[str, str],
+    labelled: frozenset[str],
+    quantities: Sequence[str],
+    replicates: int,
+) -> Cell | None:
+    """The parts of one cell and period; None where nobody has any."""
+    people = of_period(months, period, ["respondent_id"]).sort("respondent_id")
+    # The months that the period's figures are the sums of.
+    rows = audits.select_period(months, period).sort(audits.MONTH)
+    own = parts.join(rows.select(audits.MONTH), on=list(audits.MONTH), how="semi")
+    if people.is_empty() or own.is_empty():
+        return None
+    codes = own.select(by).unique().sort(by)
+    names, sums = list_sums(codes.rows())
+    counts = count_parts(rows, own, codes, by)
+    starts = np.flatnonzero(np.diff(rows["respondent_id"].rle_id().to_numpy(), prepend=-1))
+    certain, undecided, clean = np.moveaxis(np.add.reduceat(counts, starts), 2, 0)
+    measured = dict(zip(MEASURES, (certain + undecided + clean, certain, certain + undecided), strict=True))
+    values = {name: measured[name] @ sums for name in MEASURES if name in quantities}
+    least = dict(values)
+    freedom = None
+    if CORRECTED in quantities and key["unit_code"] in LABELLED and key["definition_code"] in labelled:
+        corrected = correct_cell(rows, counts, key, period, replicates)
+        if corrected is not None:
+            found, freedom = corrected
+            values[CORRECTED] = found @ sums
+            least[CORRECTED] = np.zeros_like(values[CORRECTED][0])
+    placed = [not is_unknown(each) for each in codes.rows()]
+    return Cell(names, people, values, least, freedom, measured["units"][:, placed].sum(axis=1) > 0)
+
+
+def count_parts(rows: pl.DataFrame, own: pl.DataFrame, codes: pl.DataFrame, by: Sequence[str]) -> Array:
+    """Counts of months x parts x CLASSES."""
+    placed = own.join(rows.select(audits.MONTH).with_row_index("month"), on=list(audits.MONTH)).join(
+        codes.with_row_index("part"), on=list(by)
+    )
+    counts = np.zeros((rows.height, codes.height, len(CLASSES)))
+    counts[placed["month"].to_numpy(), placed["part"].to_numpy()] = placed.select(CLASSES).to_numpy()
+    return counts
+
+
+def correct_cell(
+    rows: pl.DataFrame, counts: Array, key: dict[str, str], period: str, replicates: int
+) -> tuple[Array, float] | None:
+    """Corrected spam in parts, and its degrees of freedom; None where too few audited, or where the filter's
+    calls of a month are not those of its definition."""
+    if (
+        key["definition_code"] != OPERATOR
+        or audits.select_period_with_calls(rows, period).height < rows.height
+    ):
+        return None
+    drawn = audits.draw_corrections(rows, seed_of(*key.values(), period, CORRECTED), replicates)
+    return None if drawn is None else (audits.correct_parts(drawn, counts), drawn.donors - 1)
+
+
+def list_sums(parts: Sequence[tuple[str, ...]]) -> tuple[tuple[tuple[str, ...], ...], Array]:
+    """The rows of a table with these parts, and which parts each is the sum of, parts x rows."""
+    rows: dict[tuple[str, ...], list[int]] = {part: [place] for place, part in enumerate(parts)}
+    if len(parts[0]) == 2:
+        firsts: dict[str, set[str]] = {}
+        for place, (first, second) in enumerate(parts):
+            rows.setdefault((first, ALL), []).append(place)
+            rows.setdefault((PARTS, second), []).append(place)
+            firsts.setdefault(second, set()).add(first)
+        if all(len(each) == 1 for each in firsts.values()):
+            # Each code is within one of the first column: its row is the part's own.
+            rows = {name: of for name, of in rows.items() if name[0] != PARTS}
+        rows.pop((UNKNOWN, UNKNOWN), None)
+    rows[sum_of(len(parts[0]))] = list(range(len(parts)))
+    sums = np.zeros((len(parts), len(rows)))
+    for place, of in enumerate(rows.values()):
+        sums[of, place] = 1.0
+    return tuple(rows), sums
+
+
+def sum_of(columns: int) -> tuple[str, ...]:
+    """The codes of all parts together."""
+    return (PARTS, *[ALL] * (columns - 1))
+
+
+def is_unknown(part: tuple[str, ...]) -> bool:
+    """Whether logs did not place a part."""
+    return part[-1] in UNPLACED
+
+
+# --- rows --------------------------------------------------------------------------------------------
+
+
+def estimate_parts(
+    table: str,
+    given: Parted,
+    spam_volume: pl.DataFrame,
+    definition: pl.DataFrame,
+    reference: Reference,
+    quantities: Sequence[str],
+    countries: bool = True,
+) -> pl.DataFrame:
+    """The rows of a table of parts, with PARTS and ALL for each area, channel, unit, definition and quantity.
+
+    Left out are parts of which an area has none, but that nobody is known of. countries: with their rows.
+    """
+    schema = polars_schema(table)
+    found = []
+    for key, period, cell in list_cells(given, labelled_definitions(definition), quantities):
+        sample, _ = sample_of(reference, cell.people, key["channel_code"], period, tuple(key.values()))
+        sample = sample if countries else without_countries(sample)
+        columns: dict[str, list[object]] = {}
+        for each in cell_columns(sample, cell, given.by):
+            for name, values in each.items():
+                columns.setdefault(name, []).extend(values)
+        codes = {name: pl.lit(code) for name, code in (key | {"period_code": period}).items()}
+        found.append(typed_columns(columns, schema).with_columns(**codes))
+    if not found:
+        return pl.DataFrame(schema=schema)
+    return join_wholes(pl.concat(found), spam_volume, given.by, table)
+
+
+def without_countries(sample: Sample) -> Sample:
+    """The sample with the figures of regions, groups and the world alone."""
+    kept = np.array([area.kind != COUNTRY for area in sample.areas])
+    return replace(
+        sample,
+        areas=[area for area in sample.areas if area.kind != COUNTRY],
+        member=sample.member[kept],
+        known=sample.known[kept],
+    )
+
+
+def cell_columns(sample: Sample, cell: Cell, by: Sequence[str]) -> Iterator[dict[str, list[object]]]:
+    """The rows of a cell as columns, those of each area and batch of quantities in turn."""
+    answering = sample.weighted.operators.is_respondent
+    counted = [name for name in cell.values if name != CORRECTED]
+    corrected = [name for name in cell.values if name == CORRECTED]
+    for names in filter(None, (counted, corrected)):
+        y = np.concatenate([cell.values[name] for name in names], axis=-1)
+        least = np.concatenate([cell.least[name] for name in names], axis=-1)
+        codes = [(quantity, *part) for quantity in names for part in cell.names]
+        own = y[0] if y.ndim == 3 else y
+        freedom = cell.freedom if names == corrected else None
+        for place, columns in enumerate(estimate_columns(sample, y, least, freedom)):
+            inside = sample.member[place, answering]
+            owners = count_owners(own[inside], sample.holding[answering][inside])
+            if names == corrected:
+                # Of no part is anything known without audits.
+                columns["reported"] = [0.0] * len(codes)
+            columns["part_holding_count"] = owners.tolist()
+            columns["seeing_count"] = [int((inside & cell.sees).sum())] * len(codes)
+            for name, values in zip(("quantity_code", *by), zip(*codes, strict=True), strict=True):
+                columns[name] = list(values)
+            yield columns
+
+
+def count_owners(own: Array, holding: Array) -> Array:
+    """How many owners have any of each measure. own: respondents x measures."""
+    names, place = np.unique(holding.astype(str), return_inverse=True)
+    given = np.zeros((len(names), own.shape[1]))
+    np.add.at(given, place, own)
+    found: Array = (given > 0).sum(axis=0)
+    return found
+
+
+def typed_columns(columns: dict[str, list[object]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Columns as the contract types them; those that it lacks are left out. Decimals are rounded."""
+    found = {}
+    for name, values in columns.items():
+        kind = schema.get(name)
+        if isinstance(kind, pl.Decimal):
+            found[name] = pl.Series(name, values, dtype=pl.Float64).round(kind.scale).cast(kind)
+        elif kind is not None:
+            found[name] = pl.Series(name, values, dtype=kind)
+    return pl.DataFrame(found)
+
+
+def join_wholes(
+    parts: pl.DataFrame, spam_volume: pl.DataFrame, by: Sequence[str], table: str
+) -> pl.DataFrame:
+    """Parts that an area has any of, with the row of their whole, and with part_factor."""
+    whose = ["period_code", "area_code", *CELL, "quantity_code"]
+    is_sum = pl.all_horizontal(pl.col(name) == code for name, code in zip(by, sum_of(len(by)), strict=True))
+    together = parts.filter(is_sum).select(
+        *whose,
+        "seeing_count",
+        together="estimate",
+        with_parts="respondent_count",
+        owners_with_parts="holding_count",
+    )
+    has_others = pl.col("respondent_count") > pl.col("with_parts")
+    others = pl.max_horizontal(pl.col("holding_count") - pl.col("owners_with_parts"), 1)
+    wholes = (
+        spam_volume.filter(pl.col("estimate").is_not_null())
+        .join(together, on=whose)
+        .with_columns(
+            *(pl.lit(ALL).alias(name) for name in by),
+            part_holding_count=pl.col("holding_count"),
+            other_holding_count=pl.when(has_others).then(others).otherwise(0),
+            part_factor=pl.when(pl.col("together") > 0).then(
+                (pl.col("estimate").cast(pl.Float64) / pl.col("together").cast(pl.Float64)).round(10)
+            ),
+        )
+    )
+    factors = wholes.select(*whose, "part_factor", "other_holding_count")
+    few = pl.col("part_holding_count") < OWNERS
+    own = (
+        parts.filter(is_sum | (pl.col("estimate") > 0), pl.col("estimate").is_not_null())
+        .join(factors, on=whose)
+        .with_columns(conf_status_code=pl.when(few).then(pl.lit("C")).otherwise("conf_status_code"))
+    )
+    return pl.concat([fill_columns(each, table) for each in (own, wholes)])
+
+
+def fill_columns(rows: pl.DataFrame, table: str) -> pl.DataFrame:
+    """Rows with the columns of the table's contract, null where they have none."""
+    return rows.select(
+        (pl.col(name) if name in rows.columns else pl.lit(None).alias(name)).cast(kind)
+        for name, kind in polars_schema(table).items()
+    )
+
+
+# --- contributions -----------------------------------------------------------------------------------
+
+
+def part_contributions(
+    table: str,
+    given: Parted,
+    whole: pl.DataFrame,
+    definition: pl.DataFrame,
+    quantities: Sequence[str],
+    published: Callable[[tuple[str, ...]], tuple[str, ...] | None],
+) -> pl.DataFrame:
+    """What each respondent contributed to the figures of a table of parts, nothing included, but those of
+    months: no month leaves. whole: the contributions to study.spam_volume. published: the
+    codes of a part that are in its series; None for one whose figures never leave."""
+    found = [whole.clear()]
+    labelled = labelled_definitions(definition)
+    for key, period, cell in list_cells(given, labelled, quantities, replicates=1, with_months=False):
+        people = cell.people.select("respondent_id", own_subscriptions="subscriptions")
+        for quantity, values in cell.values.items():
+            own = values[0] if values.ndim == 3 else values
+            for place, part in enumerate(cell.names):
+                own_codes = published(part)
+                if own_codes is None:
+                    continue
+                codes = key | {"quantity_code": quantity}
+                series = "/".join((key["unit_code"], key["definition_code"], quantity, *own_codes))
+                found.append(
+                    people.with_columns(
+                        **{name: pl.lit(code) for name, code in codes.items()},
+                        period_code=pl.lit(period),
+                        series=pl.lit(series),
+                        contribution=pl.Series(own[:, place]),
+                        waived_by=pl.lit(LOGS),
+                    )
+                )
+    last = "/".join(["", *(published((ALL,) * len(given.by)) or ())])
+    wholes = whole.filter(
+        ~is_month(pl.col("period_code")),
+        pl.col("unit_code").is_in(list(UNIT.values())),
+        pl.col("quantity_code").is_in(quantities),
+    ).with_columns(series=pl.col("series") + last)
+    return pl.concat([*found, wholes], how="diagonal_relaxed").with_columns(table_name=pl.lit(table))
