@@ -4,6 +4,7 @@ One DAG, where the settings have operators:
 
     status ─┬► stale_sources
             ├► missing_days
+            ├► jumps
             └► held_validations
 
 `status` runs `observatory status --json`. Each of the others **fails if something is wrong**: the grid shows
@@ -11,6 +12,7 @@ what it is, and the task's log names each source or rule with what to do.
 
 - `stale_sources`: a source's last record is older than its `stale_days`.
 - `missing_days`: a source has no records of a day within the week before its last record.
+- `jumps`: a day's traffic or share of spam is far from that of the same weekday before.
 - `held_validations`: a rule was broken when it was last checked, and the operator's tables stay as they were.
 
 **Who is told.** A task that fails calls back with its text. `OBSERVATORY_ALERT` is a shell command that reads

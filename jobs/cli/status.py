@@ -31,12 +31,17 @@ def status(
     config_file: Config = Path("observatory.toml"),
     operator: OperatorId = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each source.")] = False,
+    metrics: Annotated[
+        Path | None,
+        typer.Option(help="Write Prometheus' text format to this file, as *.prom.", metavar="FILE"),
+    ] = None,
 ) -> None:
     r"""Each source: landed, waiting, last record, quarantine, what holds it back, and what to do next.
 
     Ends with exit code 3 if a source is stale: its last record is older than stale_days of its source or
-    of \[lake], 2 days without a setting; or if figures are doubtful, because clocks disagree, joins fall or a
-    source left the settings.
+    of \[lake], 2 days without a setting; if a day's traffic or share of spam is far from that of the same
+    weekday before; or if figures are doubtful, because clocks disagree, joins fall or a source left the
+    settings.
     """
     from jobs.core.patterns import escape_unseen
     from jobs.engine.lake import open_lake
@@ -50,13 +55,17 @@ def status(
     operators = {each.id for each in chosen}
     periods = open_periods(lake, operators, settings.lake.open_days)
     doubtful = [escape_unseen(each) for each in find_doubts(lake, settings, operators, periods)]
+    if metrics is not None:
+        from jobs.state.metrics import write_metrics
+
+        write_metrics(metrics, rows, len(doubtful))
     if json:
         sys.stdout.write(as_json(rows) + "\n")
         for each in doubtful:
             err.print(Text(each), soft_wrap=True)
     else:
         print_status(lake, settings, operators, rows, doubtful)
-    if doubtful or any(row.is_stale for row in rows):
+    if doubtful or any(row.is_stale or row.jumps for row in rows):
         raise typer.Exit(STALE)
 
 
@@ -84,7 +93,8 @@ def print_status(
         rules, broken = (sum(each) for each in list(zip(*counts, strict=True))[1:])
         out.print(f"Last validation: {rules:,} rules on {len(counts)} tables, {broken:,} broken\n")
     wrong = map(escape_unseen, list_problems(lake, settings, operators))
-    show_list("Problems", [("", each) for each in (*wrong, *doubtful)])
+    jumps = dict.fromkeys(f"operator '{row.operator}': {each.text}." for row in rows for each in row.jumps)
+    show_list("Problems", [("", each) for each in (*wrong, *jumps, *doubtful)])
     of_operator = {row.operator: row.retention for row in rows}
     if of_operator:
         show_list("Kept", [("", each) for each in describe_retained(list(of_operator.values()), settings)])

@@ -52,10 +52,20 @@ def held_validations(rows: Sequence[Row]) -> list[str]:
     ]
 
 
+def jumps(rows: Sequence[Row]) -> list[str]:
+    """A line for each day of an operator whose traffic or share of spam is far from what is usual."""
+    found = {(row["operator"], *jump.values()): (row, jump) for row in rows for jump in row["jumps"]}
+    return [
+        f"{row['operator']}: {jump['text']}. If its logs are complete, `observatory report` shows why."
+        for row, jump in found.values()
+    ]
+
+
 # By the name of its task: the check, and the heading of its text.
 CHECKS: dict[str, tuple[Callable[[Sequence[Row]], list[str]], str]] = {
     "stale_sources": (stale_sources, "Sources that send nothing new"),
     "missing_days": (missing_days, "Days without records"),
+    "jumps": (jumps, "Days unlike the same weekdays before"),
     "held_validations": (held_validations, "Validations that hold tables back"),
 }
 

@@ -27,6 +27,7 @@ from jobs.ingest.manifest import (
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, SourceSettings
 from jobs.stages.validations import latest_results
+from jobs.state.jumps import Jump, find_jumps
 from jobs.state.missing_days import Span, missing_days
 from jobs.state.retained import Retained, read_retained
 
@@ -56,7 +57,7 @@ class SourceStatus:
 
     landed: bytes in landing. landed_at: when the last of them came. waiting: bytes that are not read yet.
     last_record: time of the newest record. missing_days: days without records in the week before it.
-    quarantined: lines that no rule matched.
+    quarantined: lines that no rule matched. jumps: of all its operator's sources together.
     """
 
     operator: str
@@ -70,6 +71,7 @@ class SourceStatus:
     missing_days: list[str]
     quarantined: int
     held_rules: list[HeldRule]
+    jumps: list[Jump]
     retention: Retained
     next_step: str | None
 
@@ -95,6 +97,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
     kept = read_retained(lake, settings, [each.id for each in chosen])
     read = read_ledger(lake)
     held = held_rules(latest_results(lake.root, [each.id for each in chosen]))
+    jumps = find_jumps(lake, {each.id for each in chosen})
     at = settings.lake.read_at or now()
     first_run: Any = lake.read("meta.run", columns=["finished_at"])["finished_at"].min()
     fs, area = open_landing(lake.root)
@@ -122,6 +125,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
                 missing_days=[str(day) for day in days_without_records(lake, operator.id, of_source)],
                 quarantined=of_source.quarantined,
                 held_rules=held.get((operator.id, source.id), []) + held.get((operator.id, None), []),
+                jumps=jumps[operator.id],
                 retention=kept[operator.id],
                 next_step=None,
             )

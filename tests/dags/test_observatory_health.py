@@ -32,6 +32,7 @@ WELL: dict[str, Any] = {
     "is_stale": False,
     "missing_days": [],
     "held_rules": [],
+    "jumps": [],
     "next_step": None,
 }
 RULE = {

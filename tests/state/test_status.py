@@ -32,7 +32,7 @@ from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
 KEYS = [
     *("operator", "source", "landed", "landed_at", "waiting", "last_record", "stale_days", "is_stale"),
-    *("missing_days", "quarantined", "held_rules", "retention", "next_step"),
+    *("missing_days", "quarantined", "held_rules", "jumps", "retention", "next_step"),
 ]
 LAST = dt.datetime(2026, 11, 24, 23, 30, tzinfo=dt.UTC)
 Command = Callable[..., Told]
@@ -57,6 +57,9 @@ def test_a_held_source_is_said_once_in_each_run_to_look_like_another_format(
         assert (told.code, "rule quarantine_within_limit is broken" in told.err) == (1, True)
         said = " ".join(told.err.split())
         assert said.count("mainlog looks like exim, and the source names postfix") == 1
+    metrics = tmp_path / "observatory.prom"
+    observatory("status", "--config", file, "--metrics", metrics)
+    assert 'observatory_source_held_rules{operator="a",source="mx1"} 1.0' in metrics.read_text().splitlines()
 
 
 def written(folder: Path, read_at: dt.datetime, *sources: str, more: str = "") -> Path:

@@ -1,0 +1,57 @@
+"""The rows of `observatory status` in Prometheus' text format, for node_exporter's textfile collector."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+
+from jobs.core.errors import ObservatoryError
+from jobs.state.sources import SourceStatus
+
+# By name what a metric of a source is, and its value; none is written where there is none.
+OF_SOURCE: dict[str, tuple[str, Callable[[SourceStatus], float | None]]] = {
+    "landed_bytes": ("Bytes of logs in landing, unpacked.", lambda row: row.landed),
+    "waiting_bytes": ("Bytes that are landed and not read.", lambda row: row.waiting),
+    "quarantined_lines": ("Lines that no rule matched.", lambda row: row.quarantined),
+    "last_record_timestamp_seconds": (
+        "Time of the newest record.",
+        lambda row: row.last_record.timestamp() if row.last_record else None,
+    ),
+    "stale": ("1 if the newest record is older than stale_days.", lambda row: row.is_stale),
+    "missing_days": ("Days of the last week without records.", lambda row: len(row.missing_days)),
+    "held_rules": (
+        "Broken rules that hold this source back, alone or with its operator.",
+        lambda row: len(row.held_rules),
+    ),
+}
+
+
+def write_metrics(file: Path, rows: Sequence[SourceStatus], doubts: int) -> None:
+    """Replace the file in one step. doubts: how many of the things that make figures doubtful were found."""
+    if file.suffix != ".prom":
+        raise ObservatoryError(f"--metrics {file}: the collector reads files that end in .prom; name one")
+    registry = CollectorRegistry()
+    for name, (text, value) in OF_SOURCE.items():
+        gauge = Gauge(f"observatory_source_{name}", text, ["operator", "source"], registry=registry)
+        for row in rows:
+            if (number := value(row)) is not None:
+                gauge.labels(row.operator, row.source).set(number)
+    jumps = Gauge(
+        "observatory_jumps",
+        "Days of the last week unlike the same weekdays before.",
+        ["operator"],
+        registry=registry,
+    )
+    for row in rows:
+        jumps.labels(row.operator).set(len(row.jumps))
+    Gauge("observatory_doubts", "Things that make figures doubtful.", registry=registry).set(doubts)
+    Gauge("observatory_status_timestamp_seconds", "When this was written.", registry=registry).set(
+        time.time()
+    )
+    try:
+        write_to_textfile(str(file), registry)
+    except OSError as error:
+        raise ObservatoryError(f"--metrics {file} cannot be written: {error}") from None
