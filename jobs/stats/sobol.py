@@ -7,13 +7,17 @@ SIAM J. Sci. Comput. 30, 2008) is read without it; where SciPy has no such file,
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-import scipy
 
 BITS = 30
-TABLE = Path(scipy.__file__).with_name("stats") / "_sobol_direction_numbers.npz"
+# Of commands that read, some import this module and none needs SciPy, whose import they would wait for.
+SCIPY = find_spec("scipy")
+TABLE = (
+    Path(SCIPY.origin if SCIPY and SCIPY.origin else "").with_name("stats") / "_sobol_direction_numbers.npz"
+)
 
 
 def sobol_points(dimensions: int, count: int, rng: np.random.Generator, bits: int = BITS) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -207,14 +208,16 @@ def test_a_root_that_can_be_no_lake_is_named(
         ("reference://a", "reference: is no place that logs are read from"),
         ("simplecache::http://host.example/mail.log", "is no place that logs are read from"),
         ("nothing://mail.log", "Protocol not known: nothing"),
-        ("s3://bucket/mail.log", "Install s3fs to access S3. The default installation does not contain it"),
-        (
-            "sftp://host.example/mail.log",
-            'requires "paramiko" to be installed. The default installation does not contain it',
-        ),
+        ("s3://bucket/mail.log", "with `make setup-sources`, or with pip as spam-observatory[s3]"),
+        ("sftp://host.example/mail.log", "with `make setup-sources`, or with pip as spam-observatory[sftp]"),
     ],
 )
-def test_a_source_that_can_be_none_is_named(observatory: Run, tmp_path: Path, url: str, said: str) -> None:
+def test_a_source_that_can_be_none_is_named(
+    observatory: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, said: str
+) -> None:
+    # The default installation has neither.
+    for name in ("s3fs", "sshfs"):
+        monkeypatch.setitem(sys.modules, name, None)
     told = observatory("pull", "--config", settings_of(tmp_path, url=url))
     assert told.code == 2, told
     assert said in words(told.err) and "mx1" in told.err
