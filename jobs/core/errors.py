@@ -35,6 +35,11 @@ class SourceAway(TryAgain):
     """A source cannot be reached now. All others were pulled."""
 
 
+class SourceLost(Exception):
+    """The connection to a source's host ended while a file was read: what came of it is whole, and more may
+    follow. No OSError: that is damage of the file."""
+
+
 class Away(str):
     """A pull's problem that may pass by itself: the source is away, its settings may be right."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import fsspec
 
+from jobs.core.connections import connection_errors, describe_lasting
 from jobs.core.errors import ObservatoryError
 
 # How sketches, checksums, transactions and the columns of bronze and silver are written; a lake of an earlier
@@ -25,7 +26,7 @@ def own_file(folder: str, name: str) -> tuple[fsspec.AbstractFileSystem, str]:
         scheme = folder.partition("://")[0]
         raise ObservatoryError(
             f"[lake] root: {scheme}:// needs the package {PACKAGES.get(scheme, scheme)}, which the default"
-            " installation does not contain. Install it beside the program, or name a folder"
+            " installation does not contain. `make setup-sources` installs it. Or name a folder"
         ) from None
     if "file" in fs.protocol and fs.exists(path) and not fs.isdir(path):
         raise ObservatoryError(f"[lake] root: {path} is a file, not a folder. Name a folder")
@@ -39,6 +40,9 @@ def read_mark(fs: Any, file: str) -> dict[str, Any]:
             return {}
         found = json.loads(fs.cat_file(file))
         form = found["form"]
+    except connection_errors() as error:
+        what = describe_lasting(error) or "Try again, or correct [lake] root"
+        raise ObservatoryError(f"[lake] root: {file} cannot be read: {error}. {what}") from None
     except (ValueError, KeyError, TypeError):
         form = None
     if not isinstance(form, int):

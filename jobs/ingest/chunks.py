@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import zstandard
 
+from jobs.core.errors import SourceLost
 from jobs.core.lines import last_line_start
 
 CHUNK = 4 << 20
@@ -26,11 +27,6 @@ MEMBERS: dict[str, Callable[[], Any]] = {
     "zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
 }
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
-
-
-class SourceLost(Exception):
-    """The connection to a source's host ended while a file was read: what came of it is whole, and more may
-    follow. No OSError: that is damage of the file."""
 
 
 class Chunks:

@@ -27,11 +27,11 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from jobs.core.disk import DiskFull, is_full, room_for
-from jobs.core.errors import Away, LandingLost
+from jobs.core.errors import Away, LandingLost, SourceLost
 from jobs.core.lines import first_line
 from jobs.engine.lock import hold_lock
 from jobs.formats.registry import DOCUMENTS, KERNELS, find_host_log
-from jobs.ingest.chunks import CHUNK, Chunks, SourceLost, is_json
+from jobs.ingest.chunks import CHUNK, Chunks, is_json
 from jobs.ingest.file_formats import (
     Archive,
     LeftOut,

@@ -9,14 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import io
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import fsspec
 
-from jobs.core.errors import ObservatoryError
-from jobs.ingest.chunks import SourceLost
+from jobs.core.connections import connection_errors
+from jobs.core.errors import ObservatoryError, SourceLost
 from jobs.ingest.manifest import KnownStreams, Stream, landed_bytes
 from jobs.ingest.packed import open_landed
 from jobs.settings.access import S3, SFTP, Access
@@ -91,17 +90,6 @@ def needed_extra(url: str) -> str:
     return f"Install it with `make setup-sources`, or with pip as spam-observatory[{extra}]"
 
 
-def connection_errors() -> tuple[type[Exception], ...]:
-    """What connections raise beside errors of the operating system. Their libraries are loaded where they are
-    used alone."""
-    found: list[type[Exception]] = [SourceLost]
-    if asyncssh := sys.modules.get("asyncssh"):
-        found.append(asyncssh.Error)
-    if botocore := sys.modules.get("botocore.exceptions"):
-        found += [botocore.BotoCoreError, botocore.ClientError]
-    return tuple(found)
-
-
 def find_missing_bucket(fs: Any, pattern: str) -> str | None:
     """What is wrong with the bucket of a pattern that no object matches: a listing does not tell."""
     if "s3" not in fs.protocol:
@@ -111,22 +99,6 @@ def find_missing_bucket(fs: Any, pattern: str) -> str | None:
         fs.call_s3("head_bucket", Bucket=bucket)
     except (FileNotFoundError, PermissionError) as error:
         return f"bucket '{bucket}' is not there, or not for these credentials: {error}"
-    return None
-
-
-def describe_lasting(error: Exception) -> str | None:
-    """What to do about an error that does not pass by itself; None where it may."""
-    asyncssh, botocore = sys.modules.get("asyncssh"), sys.modules.get("botocore.exceptions")
-    if asyncssh and isinstance(error, asyncssh.HostKeyNotVerifiable):
-        return (
-            "The host's key is not among the known ones, or it is another than before. Compare its"
-            " fingerprint with the one that the host's administrator names, then write it to known_hosts, as"
-            " `ssh` does at the first login"
-        )
-    if asyncssh and isinstance(error.__cause__ or error, asyncssh.PermissionDenied):
-        return "The host refuses the user or its key. `ssh -v` to the same host says which keys it offers"
-    if botocore and isinstance(error, botocore.NoCredentialsError | botocore.PartialCredentialsError):
-        return "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write a profile to ~/.aws/credentials"
     return None
 
 

@@ -17,12 +17,11 @@ from typing import Any
 
 from fsspec.core import has_magic
 
+from jobs.core.connections import connection_errors, describe_lasting
 from jobs.core.errors import Away, ObservatoryError
 from jobs.ingest.manifest import Files, Seen
 from jobs.ingest.remote import (
     RemoteFile,
-    connection_errors,
-    describe_lasting,
     find_missing_bucket,
     is_remote,
     needed_extra,

@@ -129,3 +129,18 @@ def test_small_reports_in_a_bucket_are_listed_once(observatory: Run, tmp_path: P
     assert relay.count < 40_000
     assert count_landed(tmp_path) == 300
     relay.close()
+
+
+def test_a_lake_in_a_store_that_refuses_is_named(
+    observatory: Run, tmp_path: Path, store: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("mail.log", mail_lines(0, 10).encode())
+    file = write_settings(tmp_path, "s3://logs/mail.log", store.access())
+    file.write_text(file.read_text().replace('root = "lake"', 'root = "s3a://logs/lake"'))
+    for name in store.credentials():
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    told = observatory("run", "--config", file)
+    assert (told.code, "[lake] root" in told.err, "AWS_ACCESS_KEY_ID" in told.err) == (WRONG, True, True), (
+        told
+    )
