@@ -7,10 +7,10 @@ that fails where one of them did:
 
 Each task is a command: `observatory pull --operator <id>` lands what is new in the operator's logs,
 `observatory run --stage <stage> --operator <id>` computes a stage, validates its tables and writes them,
-`observatory validate --operator <id>` has Great Expectations evaluate its suites on gold and keeps the
-results, `observatory report` draws the page of the whole lake, and `observatory vacuum --operator <id>`
-removes what is older than `[retention]` keeps. The tables of a stage are the assets that its task updates
-(outlets).
+`observatory validate --changed --operator <id>` has Great Expectations evaluate its suites on the months of
+gold that changed and keeps the results, `observatory report` draws the page of the whole lake, and
+`observatory vacuum --operator <id>` removes what is older than `[retention]` keeps. The tables of a stage
+are the assets that its task updates (outlets).
 
 **When nothing is new.** A stage that changed none of its tables since its task's last success ends as
 *skipped*, and updates no asset: what is scheduled on the tables does not start. The next tasks run all the
@@ -126,7 +126,7 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
             )
             for name in STAGES
         ]
-        suites = ["validate", "--config", str(CONFIG), "--operator", operator_id]
+        suites = ["validate", "--changed", "--config", str(CONFIG), "--operator", operator_id]
         page = ["report", "--config", str(CONFIG), "--output", str(report_folder(settings))]
         remove = ["vacuum", "--config", str(CONFIG), "--operator", operator_id]
         # In the pool, so that no two tasks draw the page or write to the lake at once.

@@ -23,6 +23,10 @@ def validate(
         Path | None,
         typer.Option(help="Write Great Expectations' Data Docs to this folder.", show_default=False),
     ] = None,
+    is_changed: Annotated[
+        bool,
+        typer.Option("--changed", help="Only months of gold that changed since they were found to hold."),
+    ] = False,
 ) -> None:
     """Evaluate Great Expectations' suites on gold, and on a study node's tables, and keep its results.
 
@@ -32,7 +36,14 @@ def validate(
     from jobs.core.errors import ObservatoryError
     from jobs.engine import record
     from jobs.engine.lake import open_lake
-    from jobs.stages.evaluating import evaluate_lake, refuse_broken_expectations, results_folder
+    from jobs.stages.evaluating import (
+        changed_months,
+        evaluate_lake,
+        month_digests,
+        note_held,
+        refuse_broken_expectations,
+        results_folder,
+    )
 
     settings = config.load_settings(config_file)
     operators = [each.id for each in config.choose_operators(settings, operator)] if settings.operator else []
@@ -40,8 +51,14 @@ def validate(
     folder = results_folder(lake)
     if docs is not None and folder is None:
         raise ObservatoryError(NO_FOLDER)
+    digests = month_digests(lake, operators)
+    months = changed_months(lake, digests) if is_changed else {month for _, month in digests}
+    if is_changed and not months:
+        out.print("No month of gold changed since all were found to hold.")
+        return
     with err.status("Great Expectations evaluates the suites"):
-        found = evaluate_lake(lake, operators, record.new_run_id(dt.datetime.now(dt.UTC)))
+        run = record.new_run_id(dt.datetime.now(dt.UTC))
+        found = evaluate_lake(lake, operators, run, months if is_changed else ())
     table = Table("table", title="Great Expectations", title_justify="left")
     for name in ("rows", "expectations", "broken"):
         table.add_column(name, justify="right")
@@ -59,3 +76,4 @@ def validate(
     refuse_broken_expectations(
         found, "The tables stay as they are: correct what is wrong, and compute the days again."
     )
+    note_held(lake, digests, months)

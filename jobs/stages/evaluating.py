@@ -5,11 +5,16 @@ Ordinary runs check the same rules natively and never import it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from expectations import suite_files
 from expectations.evaluation import Evaluated, evaluate
 from expectations.suite_files import suite_tables
 from jobs.core.contracts import read_contract
@@ -20,6 +25,8 @@ from jobs.stages.validations import EVALUATED
 
 # So many files of a table are in memory at once.
 FILES = 64
+# A file beside the results: of each operator and month that held, the digest of what held.
+HELD = "held_months.json"
 
 
 def results_folder(lake: Lake) -> Path | None:
@@ -64,6 +71,56 @@ def gold_rows(
     # A table without rows is there for its rules, too.
     for start in range(0, max(len(files), 1), FILES):
         yield read_files(table, files[start : start + FILES], columns)
+
+
+def month_digests(lake: Lake, operators: Collection[str]) -> dict[tuple[str, str], str]:
+    """For each operator and month of gold a digest of the suites and of the names of the files that hold its
+    rows: another one if a row or a rule may be another."""
+    suites = hashlib.sha256()
+    for suite in sorted(suite_files.FOLDER.glob("gold.*.json")):
+        suites.update(suite.read_bytes())
+    found: dict[tuple[str, str], Any] = {}
+    versions = lake.versions()
+    for table in suite_tables():
+        if not table.startswith("gold.") or table not in versions:
+            continue
+        period = str(read_contract(table).period)
+        for file in lake.files(table, versions[table], lambda of: of["operator_id"] in operators):
+            month = str(file.value("operator_id")), str(file.value(period))[:7]
+            found.setdefault(month, suites.copy()).update(f"{table} {file.path}\n".encode())
+    return {month: digest.hexdigest() for month, digest in found.items()}
+
+
+def changed_months(lake: Lake, now: Mapping[tuple[str, str], str]) -> set[str]:
+    """The months of which something changed since note_held(), of any operator. now: of month_digests()."""
+    held = read_held(lake)
+    return {month for (operator, month), digest in now.items() if held.get(f"{operator} {month}") != digest}
+
+
+def note_held(lake: Lake, now: Mapping[tuple[str, str], str], months: Collection[str]) -> None:
+    """Note that no expectation is broken in these months. A lake in an object store keeps no note."""
+    folder = results_folder(lake)
+    if folder is None:
+        return
+    held = read_held(lake) | {
+        f"{operator} {month}": digest for (operator, month), digest in now.items() if month in months
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    new = folder / f"{HELD}.new"
+    new.write_text(json.dumps(held, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(new, folder / HELD)
+
+
+def read_held(lake: Lake) -> dict[str, str]:
+    """What note_held() noted; nothing where that cannot be read."""
+    folder = results_folder(lake)
+    if folder is None or not (folder / HELD).is_file():
+        return {}
+    try:
+        found: dict[str, str] = json.loads((folder / HELD).read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return found
 
 
 def refuse_broken_expectations(found: Sequence[Evaluated], consequence: str) -> None:
