@@ -19,10 +19,10 @@ from jobs.release.released import (
 )
 from jobs.release.tidy import csv_bytes
 
-# As readers of a published table ask them.
 BASE_YEAR = next(
     row["central"] for row in reference_rows("investment_assumption") if row["assumption_code"] == "base_year"
 )
+# As readers of a published table ask them.
 NOTES = (
     ("What is counted", "Each row has its unit and its definition of spam. Units are never added to each"
      " other; definitions count the same traffic in different ways."),
@@ -32,9 +32,9 @@ NOTES = (
      " under the model that operators that answered are like those that did not; silent_class_code shows how"
      " much rests on it."),
     ("Rows that are missing", "A row of a country is published if three holdings reported, none of them"
-     " dominates the total, and its silent operators are estimated at the country's own rate. Money is"
-     " published for the world, regions and groups with five holdings. A row that is missing says nothing"
-     " about its size."),
+     " dominates the total, and its silent operators are estimated at the country's own rate; holdings that"
+     " agreed to publication need no such protection. Money is published for the world, regions and groups"
+     " with five holdings. A row that is missing says nothing about its size."),
     ("Money", f"Amounts are in prices of {BASE_YEAR}. With the conversion market they are US dollars, at the"
      " market rates of that year; with ppp they are international dollars, at purchasing power parity. Costs"
      " by published models are in the currency and prices of their source."),

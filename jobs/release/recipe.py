@@ -60,7 +60,10 @@ def recipe_of(
     )
     today = read_time(settings).date()
     if about.day >= today:
-        raise ObservatoryError(f"{period} ends on {about.day}, and today is {today}: it can be released then")
+        raise ObservatoryError(
+            f"{period} ends on {about.day}, and today is {today}: it can be released from"
+            f" {about.day + dt.timedelta(1)} on"
+        )
     folder = files_folder(settings)
     if not study_stage.is_current(lake, settings, folder):
         raise ObservatoryError(
