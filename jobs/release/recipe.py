@@ -22,7 +22,7 @@ from jobs.public.cells import CONTRIBUTION, WORLD, Basis
 from jobs.public.contracts import public_contract, public_tables
 from jobs.release import clearance, decisions
 from jobs.release.about import About, next_version
-from jobs.release.folders import versions_in
+from jobs.release.folders import all_in, versions_in
 from jobs.release.publishing import ABOUT, refuse_unfinished
 from jobs.settings.config import Observatory
 from jobs.study.estimate import study_stage
@@ -58,6 +58,7 @@ def recipe_of(
         code=record.code_revision(),
         is_made_up=settings.release.is_made_up,
     )
+    refuse_unkept(Path(settings.release.root), Path(settings.release.restricted))
     today = read_time(settings).date()
     if about.day >= today:
         raise ObservatoryError(
@@ -84,6 +85,16 @@ def recipe_of(
         refuse_unfinished(restricted, Path(settings.release.public_root))
     before = decisions.list_published(restricted)
     return Recipe(about, basis, before, left_out(restricted, period), leave_out_areas)
+
+
+def refuse_unkept(root: Path, restricted: Path) -> None:
+    """Raise ObservatoryError if a release has no restricted folder: the attack would not know it."""
+    unkept = ["/".join(each) for each in all_in(root) if not (restricted / Path(*each)).is_dir()]
+    if unkept:
+        raise ObservatoryError(
+            f"{root / unkept[0]} has no folder under {restricted}, which keeps what it was made from and who"
+            " decided on it. Name the folder that has it in [release] restricted, or move the release away"
+        )
 
 
 def require_agency(settings: Observatory) -> str:

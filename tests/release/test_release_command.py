@@ -278,6 +278,15 @@ def test_without_p_nothing_is_made(spoilt: Node, run: Run, monkeypatch: pytest.M
     assert spoilt.left() == []
 
 
+def test_a_release_without_its_restricted_folder_is_refused_at_once(node: Node, run: Run) -> None:
+    """`[release] restricted` names another folder: the attack would not know the releases before."""
+    node.restricted.rename(node.folder / "elsewhere")
+    before = node.left()
+    text = f"{node.releases / NAME} has no folder under {node.restricted}"
+    refused(make(run, node), text, "[release] restricted")
+    assert node.left() == before
+
+
 def test_a_second_make_waits_for_the_first(spoilt: Node, run: Run) -> None:
     with (spoilt.folder / "lake" / "lock.json").open("a+") as file:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX)
