@@ -19,6 +19,8 @@ from jobs.questionnaire.received import Received, to_utc
 from jobs.settings import config
 from jobs.settings.study import Gap
 
+PACKAGES = (".zip", ".zip.gpg")
+
 app = typer.Typer(
     help="Estimates across operators: volume, investment, reconciliation.", no_args_is_help=True
 )
@@ -150,7 +152,13 @@ def load(
 
     settings = config.load_settings(config_file)
     respondents = load_respondents(settings)
-    files = files or list_inbox(settings)
+    if not files:
+        files, others = list_inbox(settings)
+        for file in others:
+            err.print(Text(f"{file}: no package, whose name ends in {' or '.join(PACKAGES)}"))
+        if not files:
+            out.print(f"No package in {settings.study.inbox}.", soft_wrap=True, markup=False)
+            return
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
@@ -179,14 +187,18 @@ def load(
         raise ObservatoryError("\n".join(wrong))
 
 
-def list_inbox(settings: config.Observatory) -> list[Path]:
-    """The packages in the inbox, by name."""
+def list_inbox(settings: config.Observatory) -> tuple[list[Path], list[Path]]:
+    """The packages in the inbox, by name, and what else lies there."""
     if settings.study.inbox is None:
         raise ObservatoryError("name the packages to load, or the folder that holds them as [study] inbox")
     inbox = Path(settings.study.inbox)
     if not inbox.is_dir():
-        raise ObservatoryError(f"[study] inbox: {inbox} is no folder")
-    return sorted(file for file in inbox.iterdir() if file.name.endswith((".zip", ".zip.gpg")))
+        raise ObservatoryError(
+            f"[study] inbox: {inbox} is no folder. Make it, or name the folder of the packages there"
+        )
+    files = sorted(file for file in inbox.iterdir() if not file.name.startswith("."))
+    packages = [file for file in files if file.name.endswith(PACKAGES)]
+    return packages, [file for file in files if file not in packages]
 
 
 def packages_table(found: list[Any], is_check: bool) -> Table:

@@ -1147,6 +1147,18 @@ def test_the_command_line_submits_and_checks(node: Path) -> None:
     assert str(refused.exception).endswith("1 in order, 1 refused; nothing was loaded")
 
 
+def test_an_inbox_without_a_package_says_so_and_names_what_else_is_there(node: Path) -> None:
+    """A package that a mail program renamed would wait there unseen."""
+    inbox = node.parent / "inbox"
+    inbox.mkdir(exist_ok=True)
+    assert f"No package in {inbox}." in run("study", "load", "--config", node).output
+    (inbox / "north-mail_2026-Q4.zip.asc").write_bytes(b"mail")
+    told = run("study", "load", "--config", node, "--check")
+    assert told.exit_code == 0 and f"No package in {inbox}." in told.output
+    said = "".join(told.stderr.splitlines())
+    assert f"{inbox / 'north-mail_2026-Q4.zip.asc'}: no package, whose name ends in .zip or .zip.gpg" in said
+
+
 def test_what_is_missing_for_loading_is_told(node: Path) -> None:
     (node.parent / "respondents.csv").rename(node.parent / "others.csv")
     message = str(run("study", "load", "--config", node).exception)
