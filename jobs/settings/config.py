@@ -22,7 +22,7 @@ from jobs.core.key_names import BY_SETTINGS, KEY, KEY_FILE, is_by_settings
 from jobs.settings.base import Settings
 from jobs.settings.node import EngineSettings, LakeSettings, LimitSettings, Location, Retention
 from jobs.settings.operator import BY_CHANNEL, IN_ALL, Operator, SourceSettings
-from jobs.settings.release import Release
+from jobs.settings.release import Release, refuse_shared
 from jobs.settings.study import Study, Submission
 from jobs.settings.values import refuse_repeats
 
@@ -95,6 +95,7 @@ def load_settings(path: str | os.PathLike[str] = "observatory.toml", **overrides
             "\n".join(f"{file}: {format_error(problem, raw)}" for problem in error.errors())
         ) from None
     settings = resolve_paths(settings, file.resolve().parent)
+    refuse_shared(settings.release, file)
     use_key_file(settings.lake.key_file, file)
     return check_options(settings, file)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+from pathlib import Path
+
 from pydantic import Field
 
+from jobs.core.errors import ObservatoryError
 from jobs.settings.base import Settings
 
 
@@ -27,3 +31,16 @@ class Release(Settings):
     public_root: str | None = None
     signers: str | None = None
     is_made_up: bool = False
+
+
+def refuse_shared(release: Release, file: Path) -> None:
+    """Raise ObservatoryError if two of the folders of releases are one, or one is within another: readers would
+    see what nobody has cleared, or what is kept for the study alone."""
+    named = {name: getattr(release, name) for name in ("public_root", "root", "restricted")}
+    for one, other in combinations(named, 2):
+        places = [Path(named[name]) for name in (one, other) if named[name]]
+        if len(places) == 2 and (places[0].is_relative_to(places[1]) or places[1].is_relative_to(places[0])):
+            raise ObservatoryError(
+                f"{file}: [release] {one} and {other} are one folder or one within the other ({places[0]},"
+                f" {places[1]}): give each a folder of its own"
+            )

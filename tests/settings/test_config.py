@@ -489,3 +489,22 @@ def test_the_limits_of_a_container_bind(
     monkeypatch.setattr(machine, "LISTED", listed)
     assert machine.usable_memory() == 700_000_000
     assert machine.usable_cores() == 1
+
+
+@pytest.mark.parametrize(
+    ("folders", "told"),
+    [
+        ('public_root = "releases"', "public_root and root"),
+        ('public_root = "out"\nroot = "./out/made"', "public_root and root"),
+        ('public_root = "out"\nrestricted = "out/kept"', "public_root and restricted"),
+        ('root = "restricted/made"', "root and restricted"),
+    ],
+)
+def test_folders_of_releases_lie_apart(folders: str, told: str, tmp_path: Path) -> None:
+    """Or readers would see what nobody has cleared, or what is kept for the study alone."""
+    file = tmp_path / "observatory.toml"
+    file.write_text(f"[release]\n{folders}\n")
+    with pytest.raises(ObservatoryError, match=rf"observatory.toml: \[release\] {told} are one folder or one"):
+        config.load_settings(file)
+    file.write_text('[release]\nroot = "out"\nrestricted = "out-kept"\npublic_root = "public"\n')
+    assert config.load_settings(file).release.public_root == str(tmp_path / "public")
