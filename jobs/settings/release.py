@@ -34,8 +34,8 @@ class Release(Settings):
 
 
 def refuse_shared(release: Release, file: Path) -> None:
-    """Raise ObservatoryError if two of the folders of releases are one, or one is within another: readers would
-    see what nobody has cleared, or what is kept for the study alone."""
+    """Raise ObservatoryError if two of the folders of releases are one, or one is within another: readers
+    would see what nobody has cleared, or what is kept for the study alone."""
     named = {name: getattr(release, name) for name in ("public_root", "root", "restricted")}
     for one, other in combinations(named, 2):
         places = [Path(named[name]) for name in (one, other) if named[name]]

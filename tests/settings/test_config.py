@@ -504,7 +504,7 @@ def test_folders_of_releases_lie_apart(folders: str, told: str, tmp_path: Path) 
     """Or readers would see what nobody has cleared, or what is kept for the study alone."""
     file = tmp_path / "observatory.toml"
     file.write_text(f"[release]\n{folders}\n")
-    with pytest.raises(ObservatoryError, match=rf"observatory.toml: \[release\] {told} are one folder or one"):
+    with pytest.raises(ObservatoryError, match=rf"toml: \[release\] {told} are one folder or one"):
         config.load_settings(file)
     file.write_text('[release]\nroot = "out"\nrestricted = "out-kept"\npublic_root = "public"\n')
     assert config.load_settings(file).release.public_root == str(tmp_path / "public")
