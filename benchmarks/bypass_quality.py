@@ -4,8 +4,6 @@ The thresholds of the SIM box are chosen on seed 1, for each of the two those wi
 messages or calls; benchmarks/detection_quality.py reports other seeds. Each counts once for each sign.
 """
 
-from __future__ import annotations
-
 import collections
 import datetime as dt
 import itertools

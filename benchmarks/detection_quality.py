@@ -15,8 +15,6 @@ such figures, each on the seed that is named; --choose goes through the choices 
 minutes). All other thresholds are judgement: no seed chose them. Figures are reported of other seeds.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 from collections.abc import Iterator

@@ -6,8 +6,6 @@ E-mail of the sample membership, 2026-Q4, all units and quantities. In each late
 answer that had not. Processor seconds of this process; nothing is asserted.
 """
 
-from __future__ import annotations
-
 import time
 
 import polars as pl

@@ -7,8 +7,6 @@ types of rejected or tagged mail, sources by network, and what each measure did.
 filters, late files, the ledger, pseudonyms and validation.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

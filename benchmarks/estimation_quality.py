@@ -8,8 +8,6 @@ half to one and a half times the respondents' rate for all others), and the mean
 countries, corrected figures and spending by band of the coefficient of variation, over several memberships.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable
 

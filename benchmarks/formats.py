@@ -18,8 +18,6 @@ of real servers (sample_data/lab) repeated through a day, with other ids, number
 time; the delimited log is drawn at random, in the columns of the profile sms_firewall.
 """
 
-from __future__ import annotations
-
 import argparse
 import datetime as dt
 import itertools

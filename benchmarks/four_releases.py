@@ -7,8 +7,6 @@ one. Each attack knows all releases before it and takes each holding as attacker
 each release, and what an attack on all four finds.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import time

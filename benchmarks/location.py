@@ -8,8 +8,6 @@ row. Once no address comes twice, once each comes ten times, as in logs. Rates a
 processor second: on a shared machine the second means more. A worker has one core, and so do both here.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import statistics

@@ -12,8 +12,6 @@ less than twice). How many addresses a second are placed, beside DuckDB, comes l
 (benchmarks/location.py).
 """
 
-from __future__ import annotations
-
 import argparse
 import datetime as dt
 import importlib

@@ -8,8 +8,6 @@ from pull to gold. The rate at the margin is the difference in megabytes between
 difference in wall seconds: it leaves out what a run costs however small its log is. Needs `make setup-spark`.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import shutil

@@ -17,8 +17,6 @@ its log is. Memory is the PSS of all of a program's processes together, sampled 
 Processor seconds are those of all its processes (benchmarks/tools.py).
 """
 
-from __future__ import annotations
-
 import argparse
 import math
 import resource

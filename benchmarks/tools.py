@@ -1,7 +1,5 @@
 """What the benchmarks share: logs, timed processes, a description of the machine, tables."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import datetime as dt

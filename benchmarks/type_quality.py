@@ -5,8 +5,6 @@ subjects (EMAIL), in six languages, with the type that a person gives it; none w
 was made to fit a rule. It is small: a text more or less is two points of a language's figure.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from pathlib import Path

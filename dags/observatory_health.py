@@ -25,8 +25,6 @@ this DAG needs no slot of the pool `lake`.
 **What it needs.** What `operator_daily` needs, but the pseudonym key.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

@@ -46,8 +46,6 @@ Airflow's provider apache-airflow-providers-apache-spark, what `make setup-spark
 environment, and `JAVA_HOME` where no Java from 17 to 25 is on the path.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from functools import partial
 from typing import Any

@@ -23,8 +23,6 @@ is always safe: a package that was loaded before is not taken again.
 encrypted, with the study's secret key in the GnuPG home of the user that runs the tasks.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from functools import partial
 from typing import Any

@@ -26,8 +26,6 @@ again, `publish` after the signature was mended.
 environment of the worker that runs `make`.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from typing import Any

@@ -4,8 +4,6 @@
 build/lake, or the one that OBSERVATORY_LAKE names. The page needs no script and nothing from elsewhere.
 """
 
-from __future__ import annotations
-
 import html
 import os
 from pathlib import Path

@@ -4,8 +4,6 @@ Each is a query that lays the tables' totals side by side, and conditions on its
 Polars and SQLite read alike; a table stands in it as `gold_spam_volume_daily`, the rule's own as `{batch}`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Its templates name style sheets, scripts and pictures of other hosts, and its in
 These pages have a style sheet and a script of our own in their place, inside the page.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

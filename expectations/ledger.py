@@ -1,7 +1,5 @@
 """Rules on the ledger, bronze.file: it accounts for every line, and few enough were beyond understanding."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from expectations.rules import Rule, condition

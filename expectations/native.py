@@ -1,7 +1,5 @@
 """Rules checked by Polars: they guard every run, and tell which operators' rows break one."""
 
-from __future__ import annotations
-
 import json
 import os
 import uuid

@@ -4,8 +4,6 @@ A condition on one or two columns that are never null becomes the expectation th
 a query for the rows that break it, in the SQL of SQLite, which expectations/evaluation.py puts tables into.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

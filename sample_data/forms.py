@@ -5,8 +5,6 @@ They have numbers of their own and change nothing of the rest. The shares are in
 country: developed countries have laws and measures more often, the others need help more often.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

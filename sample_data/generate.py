@@ -60,8 +60,6 @@ several parts is one message of several segments; `delivered` for an SMS is a po
 SMSC's acceptance where no report was asked for; without a final report it is queued.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import dataclasses

@@ -7,8 +7,6 @@ invented, and say nothing of any country. Three sizes, six regions, rates of spa
 medium and small operators 75, 50 and 30% answer.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import gzip
 import hashlib

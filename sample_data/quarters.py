@@ -11,8 +11,6 @@ Texts are counted by two more definitions, one within the other: bulk without co
 advertises. Who sells an operator and who buys it have others in several countries.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass

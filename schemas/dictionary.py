@@ -5,8 +5,6 @@ python -m schemas.dictionary            writes them
 python -m schemas.dictionary --check    exits 1 if one is stale
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

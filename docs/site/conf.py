@@ -1,7 +1,5 @@
 """The documentation as a site: `make docs` reads the same Markdown files that a clone shows."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

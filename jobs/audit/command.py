@@ -1,7 +1,5 @@
 """The work of `observatory audit sample` and `observatory audit load`."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import Counter
 from pathlib import Path

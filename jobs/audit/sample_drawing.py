@@ -6,8 +6,6 @@ a stratum the units with the smallest SHA-256 of seed and unit are drawn, so tha
 units, however the table's files are arranged.
 """
 
-from __future__ import annotations
-
 import calendar
 import datetime as dt
 import hashlib

@@ -6,8 +6,6 @@ which makes sensitivity and specificity too high. Notes in the last column are n
 name a person.
 """
 
-from __future__ import annotations
-
 import csv
 import zipfile
 from collections.abc import Iterator

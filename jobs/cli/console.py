@@ -4,8 +4,6 @@ No word of a table is broken: a table that is too wide for the longest word of e
 as lists, one for each row.
 """
 
-from __future__ import annotations
-
 import os
 from copy import copy
 from typing import Any

@@ -4,8 +4,6 @@ The demo plays every part: it chooses p, answers for the administrations, and ma
 that is kept under build/, and each step is taken once.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import os
 import secrets

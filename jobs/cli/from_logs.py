@@ -1,7 +1,5 @@
 """`observatory report LOG…` and `observatory init LOG…`."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

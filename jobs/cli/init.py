@@ -1,7 +1,5 @@
 """The command `observatory init`: write a settings file and a key from logs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

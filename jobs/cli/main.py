@@ -5,8 +5,6 @@ figures are doubtful (`status`), 4 the program or its engine crashed, 5 try agai
 the lake, a source is away, or the disk is full.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import tempfile

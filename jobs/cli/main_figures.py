@@ -1,7 +1,5 @@
 """The main figures of a lake as tables on the terminal: the demo and the report of logs print them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any

@@ -1,7 +1,5 @@
 """The command `observatory quarantine`: lines that no rule matched, by pattern."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from typing import Annotated, Any

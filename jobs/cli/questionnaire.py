@@ -1,7 +1,5 @@
 """The commands `observatory questionnaire make` and `load`."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The command `observatory renew`: bring a lake into this version's form."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 

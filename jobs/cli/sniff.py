@@ -3,8 +3,6 @@
 Its work is in the room `sniff`, which is imported when the command runs.
 """
 
-from __future__ import annotations
-
 import enum
 import time
 from typing import Annotated

@@ -1,7 +1,5 @@
 """The commands `observatory study estimate` and `load`: packages in, estimates out."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

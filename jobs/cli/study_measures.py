@@ -1,7 +1,5 @@
 """Measures against spam on a terminal: what is in operation, what each stopped, and what it cost."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -1,7 +1,5 @@
 """What administrations answered on policy, on a terminal: some lines, the world beside the groups."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

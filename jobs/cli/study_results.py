@@ -1,7 +1,5 @@
 """The main figures of the study on a terminal, and where its sources disagree."""
 
-from __future__ import annotations
-
 import polars as pl
 from rich.console import RenderableType
 from rich.table import Table

@@ -1,7 +1,5 @@
 """Estimated spending against spam on a terminal, the gaps to its targets, and public money."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

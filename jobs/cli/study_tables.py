@@ -1,7 +1,5 @@
 """Rows, columns and number formats that the printed tables of the study share."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Estimated volumes of spam on a terminal: as filters saw it, and corrected for filter error."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -1,7 +1,5 @@
 """The command `observatory submit`: an operator's package for the study."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The commands `observatory show` and `observatory tables`: rows of a table, and the catalogue."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

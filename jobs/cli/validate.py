@@ -1,7 +1,5 @@
 """The command `observatory validate`: Great Expectations' suites on the lake's tables, and its Data Docs."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import Annotated

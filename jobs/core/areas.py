@@ -3,8 +3,6 @@
 Memberships are dated: a figure is for the groups as they were on the last day of its period.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 

@@ -7,8 +7,6 @@ A label of an audit states none of them, only whether the operator takes the mes
 to definitions without attributes only, which depend on what the operator's measures did.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 ATTRIBUTES = {

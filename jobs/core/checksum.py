@@ -16,8 +16,6 @@ A row's hash is our own arithmetic on 64-bit numbers, for a checksum is stored a
 - The row's hash is mix_bits of the sum over its columns.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

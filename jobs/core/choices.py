@@ -1,7 +1,5 @@
 """Values that a person writes from a list: which are allowed, and which is nearest to a wrong one."""
 
-from __future__ import annotations
-
 import difflib
 from typing import Any
 

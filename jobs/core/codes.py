@@ -1,7 +1,5 @@
 """Codes by conditions, such as a line's fate or a message's outcome."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Rules of counting that several rooms apply; docs/counting.md has all of them."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 # The operators' own definition of spam: what their measures against it stopped or marked.

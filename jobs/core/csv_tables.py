@@ -4,8 +4,6 @@ A table is <name>.csv or <name>.csv.gz with the columns of its contract, in any 
 null may be left out. Nothing else is guessed: what does not fit names the file, the row and what to do.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 from collections.abc import Sequence

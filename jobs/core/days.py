@@ -1,7 +1,5 @@
 """The days of each operator that a stage reads or computes."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import polars as pl

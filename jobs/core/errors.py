@@ -1,7 +1,5 @@
 """Errors that a person is meant to read: what is wrong, where, and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 # No error: the exit code of a run that left all tables as they were, where `--changed-since` asks for it.

@@ -1,7 +1,5 @@
 """Where the key of pseudonyms comes from: environment variables, or a setting."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A line ends in LF, in CR LF, or in a CR that neither CR nor LF follows, as on th
 next one show whether the byte ends a line, so that a file may be cut anywhere.
 """
 
-from __future__ import annotations
-
 import io
 import re
 from typing import IO

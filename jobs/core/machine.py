@@ -1,7 +1,5 @@
 """This machine: the memory and cores that this process may use, and the folder for what is made on it."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Iterator

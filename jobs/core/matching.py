@@ -5,8 +5,6 @@ read a pattern and a text alike: the pattern is ASCII and RE2 accepts it unchang
 ASCII. Elsewhere RE2's filter selects the patterns whose literals the text holds, and Python's re decides.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

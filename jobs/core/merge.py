@@ -4,8 +4,6 @@ A table that is computed in parts is finish(merge_rows(partial(messages))). The 
 whatever the cut: merge_rows(partial(a) + partial(b)) == merge_rows(partial(a + b)), as sets of rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 
 import polars as pl

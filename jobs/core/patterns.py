@@ -9,8 +9,6 @@ escape_unseen(),
 too: a log can hold what drives a terminal.
 """
 
-from __future__ import annotations
-
 import re
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Period codes: a month as 2026-11, a quarter as 2026-Q4, a year as 2026."""
 
-from __future__ import annotations
-
 import calendar
 import datetime as dt
 import re

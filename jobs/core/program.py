@@ -1,7 +1,5 @@
 """The program's own files, and the version that they have together."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 from collections.abc import Iterable

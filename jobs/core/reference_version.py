@@ -1,7 +1,5 @@
 """Which state of a reference table a figure was computed from."""
 
-from __future__ import annotations
-
 import hashlib
 
 from jobs.core.contracts import REFERENCE, read_contract

@@ -4,8 +4,6 @@ Whoever sends a message decides what logs contain: escape sequences, signs that 
 Parquet keeps every value as it is.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.patterns import UNSEEN, escape_unseen

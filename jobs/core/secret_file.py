@@ -1,7 +1,5 @@
 """Files that hold a secret: read only where nobody but their owner may read or change them."""
 
-from __future__ import annotations
-
 import stat
 from pathlib import Path
 

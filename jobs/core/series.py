@@ -1,8 +1,6 @@
 """How the series of a table hang together: its contract states it, and an attacker knows it from the
 published codebook."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Shares of spam in a filter's calls: what it flagged, what logs leave undecided, what it let pass."""
 
-from __future__ import annotations
-
 CALLS = ("flagged", "undecided", "passed")
 ENDS = ("", "_low", "_high")
 # The column with the share of spam in each call.

@@ -6,8 +6,6 @@ the standard error is about 1 / sqrt(SIZE - 2), 1.6%. In frames a sketch is a so
 below 2**60, in tables their bytes, 8 each, the lowest first (little-endian), whatever library reads them.
 """
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

@@ -10,8 +10,6 @@ them; each node becomes a Polars expression:
 - Anything that this module does not list raises ObservatoryError and names it.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping

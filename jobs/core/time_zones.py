@@ -1,7 +1,5 @@
 """Zones of the world by the offsets that were seen in them, and how offsets are written."""
 
-from __future__ import annotations
-
 import datetime as dt
 import importlib.resources
 import os

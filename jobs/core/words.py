@@ -1,7 +1,5 @@
 """How figures are put into words: numbers, shares, money and dates for people, and names for codes."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterable
 from decimal import Decimal

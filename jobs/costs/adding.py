@@ -9,8 +9,6 @@ so are amounts of different years, currencies or overlapping scopes. A sum is si
 points are never sums of points.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ figure: whether it does is found here by rule, not declared. Its 5, 50 and 95% p
 through the parameters' distributions, and so do the indices that say which parameter dominates.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

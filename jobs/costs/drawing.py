@@ -1,7 +1,5 @@
 """How an explained cost figure looks on a terminal."""
 
-from __future__ import annotations
-
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule

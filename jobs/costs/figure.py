@@ -4,8 +4,6 @@ Figures of published models, of an operator's month and of the study's estimates
 they are shown and compared in the same way.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

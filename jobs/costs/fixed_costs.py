@@ -1,7 +1,5 @@
 """An operator's own costs that no log shows: rows of ref.fixed_cost from its settings, and their figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -6,8 +6,6 @@ points; all other assumptions are rows of ref.investment_assumption. An error in
 respondent alike, so a replicate draws each parameter once for all respondents.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -5,8 +5,6 @@ effort is read from the lake at the versions that the last finished run named; i
 the reference tables and the settings as they are now, and held against the points that the lake has.
 """
 
-from __future__ import annotations
-
 import calendar
 from collections.abc import Sequence
 from typing import Any

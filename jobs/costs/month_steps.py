@@ -1,7 +1,5 @@
 """The formulas behind what countermeasures cost in a month: steps, inputs, effort."""
 
-from __future__ import annotations
-
 import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass

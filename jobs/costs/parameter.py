@@ -1,7 +1,5 @@
 """A price or quantity of ref.cost_parameter, explained: its points, its source, and where it is used."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Figures of published cost models, explained."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from jobs.core import words

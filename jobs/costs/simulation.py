@@ -4,8 +4,6 @@ A total is added up point by point; its percentiles are those of the sums, never
 known to be missing from an amount, and what is known to be too high in it, says which bound it is, if any.
 """
 
-from __future__ import annotations
-
 import calendar
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A figure is named by its table and the parts of its key, in order: study.investm
 that strategy, component and conversion. Parts at the end may be left out where one is the usual.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

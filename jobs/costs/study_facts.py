@@ -1,7 +1,5 @@
 """What explanations of the study's figures share: scope, coverage and quality, parameters and assumptions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Figures of the study's tables, explained: what was answered, and how it was scaled to all operators."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

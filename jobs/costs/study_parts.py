@@ -1,7 +1,5 @@
 """The parts of an estimate of the study: by area, strategy, component, and by reported or estimated."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How figures are made coarse before they leave: digits, a fixed grid for intervals, and classes."""
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_right
 from collections.abc import Sequence

@@ -15,8 +15,6 @@ What the estimate adds for silent operators protects nobody, since whoever has t
   published. Otherwise the difference of two figures would show one or two holdings' change.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import polars as pl

@@ -8,8 +8,6 @@ set of members that are in the same areas, and that all but at most one answered
 have answered otherwise, with every published class as it is, by itself or with one member of another set.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 
 import numpy as np

@@ -5,8 +5,6 @@ and 0640, where the folders' setgid bit gives the group to all that is made in t
 says which holds: whoever writes to it goes by it, in whichever process.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import grp

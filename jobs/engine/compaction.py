@@ -6,8 +6,6 @@ changes no row: readers see the old files or the new one. It makes a version of 
 to name before it counts.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from typing import Any

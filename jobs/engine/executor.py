@@ -4,8 +4,6 @@ Only driver and executors of Spark import this module. Frames travel as Arrow fi
 bytes in one column: Spark never converts a wide row.
 """
 
-from __future__ import annotations
-
 import gc
 import hashlib
 import hmac

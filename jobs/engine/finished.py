@@ -1,7 +1,5 @@
 """Tables as stages leave them for a commit: their rows in staging, finished from merged parts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ Only an environment with the extra `spark` uses this module; nothing else needs 
 outside the clone: jars, Ivy's cache and the Java wrapper lie under build/.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re

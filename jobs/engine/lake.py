@@ -7,8 +7,6 @@ replace differ from operator to operator, it is one for each operator. Readers t
 the versions that the last row of meta.run names: what is written and not named there does not count.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import time

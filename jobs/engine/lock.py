@@ -6,8 +6,6 @@ and never judged by. A lake in an object store has no such lock: its writers mus
 other, as Airflow's pool does.
 """
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import fcntl

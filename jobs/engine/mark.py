@@ -1,7 +1,5 @@
 """observatory.json, the mark of a lake: the form in which it is written, and what it remembers of itself."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

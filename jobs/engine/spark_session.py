@@ -1,7 +1,5 @@
 """What a Spark session starts with: settings, what spark-submit gave, and the project as a wheel."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re

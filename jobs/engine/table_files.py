@@ -1,7 +1,5 @@
 """The Parquet files of tables: how tasks write them, and how their rows are read."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -5,8 +5,6 @@ each table has; the note goes when all is written. Where a write fails, each tab
 version again; where the program is killed, whoever opens the tables next does that first.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

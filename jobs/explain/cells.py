@@ -1,8 +1,6 @@
 """The cells of gold that a message counts in, computed from its rows alone by gold's own kernels, each beside
 the lake's value."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass

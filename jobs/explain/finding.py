@@ -1,7 +1,5 @@
 """Find a message: first in silver, by pseudonyms, then in bronze, as the log has it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import polars as pl

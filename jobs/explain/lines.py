@@ -1,7 +1,5 @@
 """The bronze rows of a match, and the log lines in landing that they were read from."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """The forms in which tables may hold an id, number or address: as in the log, and as pseudonyms."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

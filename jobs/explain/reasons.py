@@ -1,8 +1,6 @@
 """The reasons for rows of silver, in sentences: stage, outcome, direction, measure and type, each with the
 rule or the row that decided it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

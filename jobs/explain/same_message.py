@@ -1,7 +1,5 @@
 """Group rows by message: the transmissions of one message, and the rows that name them."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 

@@ -5,8 +5,6 @@ its rows of silver.message. Only files of the days in question are read, and onl
 until a row meets it.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The explanation of one match, in the order of the pipeline: lines, bronze, silver, gold."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Iterator, Mapping

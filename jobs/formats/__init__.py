@@ -14,8 +14,6 @@ number in the file, from 0; frame_of() of jobs/formats/shared/documents.py place
 CONTRIBUTING.md lists what else to touch when a format is added.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any

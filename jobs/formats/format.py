@@ -1,7 +1,5 @@
 """What a kernel states about its format. The registry finds it; settings, tables and docs derive from it."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@ A task on another machine must need no file of this one, so an option that names
 the file holds. A format without a check takes what its options name as it is, and nothing else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any

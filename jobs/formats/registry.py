@@ -3,8 +3,6 @@
 They are found, not listed, so that a new format touches its own folder alone and none is forgotten.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 

@@ -39,8 +39,6 @@ collect_evidence() of gold.campaign_daily CAMPAIGN_COLUMNS. collect_evidence() m
 operator, or each operator and channel, alone.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass

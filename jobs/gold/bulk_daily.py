@@ -1,7 +1,5 @@
 """gold.bulk_daily: messages of each day by their is_bulk, and by the evidence for it."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_case

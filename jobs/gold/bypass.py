@@ -13,8 +13,6 @@ A number's behaviour needs all of its messages of a day, so that a narrow pass o
 first (jobs/gold/bypass_indicator_daily.py has the steps).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -14,8 +14,6 @@ may be cut by contact_bucket() before they are merged; the behaviour of all buck
 Without links in ref.operator nothing is examined, and these steps may be left out (has_links).
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core import sketch

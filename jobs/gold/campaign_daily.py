@@ -13,8 +13,6 @@ count_signatures() reads the columns SIGNATURE_COLUMNS only, partial() COUNTED_C
 by signature_bucket() before they are merged; the members of all buckets together are the members.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core import sketch

@@ -41,8 +41,6 @@ If the spam of one country gets through more often, no estimate here shows it: d
 the size of the error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce

@@ -1,7 +1,5 @@
 """gold.countermeasure_cost_monthly: what each countermeasure cost, with its 5, 50 and 95% points."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.contracts import conform_frame

@@ -1,7 +1,5 @@
 """Counting messages under every definition of spam at once, in one pass."""
 
-from __future__ import annotations
-
 from functools import reduce
 
 import polars as pl

@@ -7,8 +7,6 @@ The channel also has the share of spam of each call: by it jobs/gold/correcting.
 by something finer than a channel's month.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any

@@ -5,8 +5,6 @@ what is done with merged rows of whole operator-days, where that is more than th
 of tables that are computed from whole tables. Their parameters are the tables that the contract reads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Which rows of a gold table a sum may take: cells that ref.measure names, and traffic that counts."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import defaultdict
 from typing import Any

@@ -6,8 +6,6 @@ Where a log records none, it takes the claimed one: the country of the calling n
 domain.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 UNKNOWN = "_U"

@@ -6,8 +6,6 @@ function. The expression is read from a text that is written anew from the check
 row's own text.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from dataclasses import dataclass, field

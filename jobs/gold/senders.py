@@ -1,7 +1,5 @@
 """Distinct senders of spam, as sketches that add up over days, sources and operators' parts."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core import sketch

@@ -5,8 +5,6 @@ outcome, a country, a transit, a type. jobs/gold/correcting.py estimates both, a
 months and operators add up.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.attributes import asked_attributes

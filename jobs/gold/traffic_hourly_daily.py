@@ -1,7 +1,5 @@
 """gold.traffic_hourly_daily: units and bytes of each hour of the day, and how long deliveries took."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.gold.units import UNITS

@@ -1,7 +1,5 @@
 """The units that messages are counted in. Units are never added to each other."""
 
-from __future__ import annotations
-
 import polars as pl
 
 

@@ -5,8 +5,6 @@ with one cell in its last row and column, one merged range over a whole sheet. N
 word; what is over a limit is refused before rows or cells are made.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import struct

@@ -1,7 +1,5 @@
 """Reading a log from its start, whatever it is compressed with, and up to where it is damaged."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import io

@@ -1,7 +1,5 @@
 """Stamps of a host whose clock was ahead or behind, set right: the setting clock_offset of a source."""
 
-from __future__ import annotations
-
 import polars as pl
 
 

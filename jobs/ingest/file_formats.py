@@ -1,7 +1,5 @@
 """The format of a file that is pulled, and files that are no log of it: archives and unknown ones."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 

@@ -3,8 +3,6 @@
 They are quarantined: a day in the far future would close all days before it.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 
 import polars as pl

@@ -1,7 +1,5 @@
 """What pull knows of a source: its streams, kept in one manifest.json, and found again by what files hold."""
 
-from __future__ import annotations
-
 import bisect
 import datetime as dt
 import hashlib

@@ -1,7 +1,5 @@
 """The figures of `observatory quarantine`: lines that no rule matched, as patterns, the commonest first."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import polars as pl

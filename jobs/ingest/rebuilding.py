@@ -5,8 +5,6 @@ its growth for read. What a rebuilt manifest cannot have is when files were writ
 they were landed.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping

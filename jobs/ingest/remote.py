@@ -4,8 +4,6 @@ A connection serves one pull. The key of an SSH host must be known already: none
 grew only its beginning, what joins on to the bytes that landing has, and what is new are sent.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import functools
 import io

@@ -5,8 +5,6 @@ known again wherever they turn up. A copy of the streams concerned stands in rem
 lost is made again from the pieces that are there, and these are not.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 from collections.abc import Collection

@@ -1,7 +1,5 @@
 """Files of a source by their names and times: rotations in order, which are closed, when each was written."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import email.utils

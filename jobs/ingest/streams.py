@@ -1,7 +1,5 @@
 """The stream that a file continues: the longest one whose landed bytes it begins with."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 from typing import IO, Any

@@ -1,7 +1,5 @@
 """A stage as a job of Spark that can end as skipped, as BashOperator's tasks can."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator

@@ -1,7 +1,5 @@
 """Bars from zero as SVG: one for each value, with names below, or small ones for a cell of a table."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import quoteattr
 

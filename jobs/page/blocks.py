@@ -1,7 +1,5 @@
 """The parts of a page: sections of blocks; a block is a picture or bars, with its table and its CSV."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from markupsafe import Markup

@@ -1,7 +1,5 @@
 """A line chart over days, as SVG that is the same for the same values."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ Flows are (origin, link, destination, value). A node is as tall as what flows th
 enters a node in the middle leaves it. One flow is highlighted; what is unknown is grey.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr

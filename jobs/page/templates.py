@@ -1,7 +1,5 @@
 """The templates of a page: those of templates/, which pages share, and those of the page's own folder."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any

@@ -5,8 +5,6 @@ The country is that of most own domains or of most numbers, else that of this ma
 proposal states its evidence, so that a person can judge it.
 """
 
-from __future__ import annotations
-
 import re
 import time
 from collections import Counter

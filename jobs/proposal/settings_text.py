@@ -1,7 +1,5 @@
 """The text of observatory.toml for a proposal: complete, with a comment for each setting."""
 
-from __future__ import annotations
-
 import textwrap
 from dataclasses import dataclass
 

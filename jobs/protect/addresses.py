@@ -1,7 +1,5 @@
 """IP addresses: pseudonym, network, country and autonomous system, and which are the operator's own."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 

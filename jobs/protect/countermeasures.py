@@ -1,7 +1,5 @@
 """Countermeasures by ref.countermeasure_rule: which one refused a message, or acted on a verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from typing import Any
 

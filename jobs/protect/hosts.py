@@ -1,7 +1,5 @@
 """Hosts and domains: the country that a host's last label names, and which are the operator's own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 

@@ -1,7 +1,5 @@
 """Keyed hashes: HMAC-SHA256, cut to 128 bits."""
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Links of an operator: which one a row came in or went out by, its kind, and handoffs to a filter."""
 
-from __future__ import annotations
-
 import ipaddress
 
 import polars as pl

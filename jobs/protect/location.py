@@ -5,8 +5,6 @@ smallest decides. Numbers are looked up in libphonenumber's metadata: the countr
 which portability does not change. What is malformed or not listed is null, never an error.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import heapq
 import socket

@@ -1,7 +1,5 @@
 """Message-ids as programs write them into logs: one form, so that what names the same message joins."""
 
-from __future__ import annotations
-
 import polars as pl
 
 # All but the printable signs of ASCII that every program writes as they are, and the same with brackets of

@@ -1,7 +1,5 @@
 """Types of spam by ref.type_rule: from symbols, actions, subjects and texts."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Any

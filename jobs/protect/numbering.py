@@ -5,8 +5,6 @@ not be placed in a country that its digits only look like. So numbers are brough
 is made of them. What the national formats are is libphonenumber's metadata.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 

@@ -5,8 +5,6 @@ its range was given to, whatever portability did since; a registered domain is w
 who sent.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 from pathlib import Path
 

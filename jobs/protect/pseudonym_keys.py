@@ -3,8 +3,6 @@
 The key is read in the worker from the environment or a mounted file, never passed through a query plan.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import os

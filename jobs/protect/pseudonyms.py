@@ -7,8 +7,6 @@ Silver keeps registered domains (jobs/protect/domains.py), the countries of numb
 Keys are in jobs/protect/pseudonym_keys.py, complaints and DMARC reports in jobs/protect/reports.py.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any

@@ -4,8 +4,6 @@ Address ranges come as CSV, Parquet or MaxMind DB, by the file's suffix; number 
 Nothing is bundled: such tables carry licences, age within weeks, and no two of them agree.
 """
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import ipaddress

@@ -10,8 +10,6 @@ Rules on texts are not tried on replies, which are about full mailboxes and how 
 words are those of advertising and phishing. Refusals have rules of their own (reject_text_regex).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 

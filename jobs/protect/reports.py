@@ -1,7 +1,5 @@
 """Reports that others send, made pseudonymous: complaints, and aggregate reports of authentication."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import polars as pl

@@ -13,8 +13,6 @@ formats). Where a row of an engine and a row of `any` have the same pattern, the
 Everything is worked out once for each distinct value (jobs/core/matching.py).
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

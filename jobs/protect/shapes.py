@@ -6,8 +6,6 @@ id. Queue ids that no mail server makes pass as pseudonyms, so that they still j
 have its column's shape is left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any

@@ -31,8 +31,6 @@ they are few. Digits, codes and links are masked before, so that one-time codes,
 links and numbers never enter it, and that a host for each recipient parts no campaign.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from email.errors import HeaderParseError

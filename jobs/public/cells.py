@@ -1,7 +1,5 @@
 """Published figures as the gate sees them: which rows may leave at all, and who contributed to each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -27,8 +27,6 @@
     between         of a column a code whose figures mix those of two others
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """public.cost: costs of spam by published models, each figure of one quantity in columns of its own."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.public.contracts import PublicContract

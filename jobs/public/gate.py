@@ -6,8 +6,6 @@ figures that reveal it is dropped, else the smallest of the rows that their cont
 the attacker is asked again. If only other areas reveal it, nothing leaves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """public.investment_gap: public spending of an area against a norm, computed from public figures alone."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.public.contracts import PublicContract

@@ -1,7 +1,5 @@
 """What a release says, as the attacker reads it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Figures that were published before: which may change, and which stand."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import polars as pl

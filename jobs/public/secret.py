@@ -4,8 +4,6 @@ message.
 Whoever knew it could compute how near a published cell is to its limit.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

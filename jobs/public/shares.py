@@ -1,7 +1,5 @@
 """Classes of shares of yes-or-no answers, with the edges of each class as figures."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import polars as pl

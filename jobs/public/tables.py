@@ -1,7 +1,5 @@
 """Public rows as their contract makes them coarse. The contract does the work of every table's transform."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.areas import COUNTRY

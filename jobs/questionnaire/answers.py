@@ -1,7 +1,5 @@
 """Read a line of a form: an answer, or the faults that the respondent is asked to correct."""
 
-from __future__ import annotations
-
 import datetime as dt
 import ipaddress
 import re

@@ -1,7 +1,5 @@
 """Assess a whole filing: its answers, or everything that the respondent is asked to correct."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Checks between the answers of a form, and between the forms of several respondents."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The questionnaire as schemas/questionnaire/ defines it: questions by role, and relations of answers."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 from decimal import Decimal

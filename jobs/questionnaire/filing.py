@@ -1,7 +1,5 @@
 """The content of a respondent's file: lines of cells, each with its place."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field

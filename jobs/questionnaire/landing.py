@@ -1,7 +1,5 @@
 """Answers as rows of study.questionnaire_answer."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

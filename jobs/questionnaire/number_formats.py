@@ -1,7 +1,5 @@
 """Read a spreadsheet's number format: its unit, its words, and the thousands that it hides."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection
 from dataclasses import dataclass

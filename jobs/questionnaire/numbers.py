@@ -3,8 +3,6 @@
 A text that can be read in one way only is read. If it can be read in two ways, the respondent is asked.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Collection, Mapping

@@ -1,7 +1,5 @@
 """The inputs of a workbook, and the places of its cells."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

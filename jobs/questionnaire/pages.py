@@ -1,7 +1,5 @@
 """The pages of a workbook beside the questions: instructions, lists of codes, and errors to correct."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from jobs.questionnaire import styles

@@ -4,8 +4,6 @@ A workbook is read by the codes in its lines, not by the place of its sheets and
 hide or move them, and other software may have saved the file.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """The option `--received` of the commands that load packages and forms."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Annotated
 

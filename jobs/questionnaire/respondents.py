@@ -1,7 +1,5 @@
 """The list of respondents: a CSV file that the settings name, one row for each."""
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 from dataclasses import dataclass

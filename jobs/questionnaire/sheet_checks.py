@@ -1,7 +1,5 @@
 """The formulas by which a form checks itself: they show ✓, or ✗ and what is required."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from jobs.core.periods import period_bounds

@@ -1,7 +1,5 @@
 """The latest answers of respondents, and the parts of an indicator's code."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 import polars as pl

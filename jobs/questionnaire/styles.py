@@ -1,7 +1,5 @@
 """The layout of the workbook: styles, widths, print set-up, drop-downs."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 import unicodedata

@@ -1,7 +1,5 @@
 """The words of the questionnaire in the six languages, from schemas/questionnaire/translations.yaml."""
 
-from __future__ import annotations
-
 import unicodedata
 from functools import cache
 

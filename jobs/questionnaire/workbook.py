@@ -4,8 +4,6 @@ The same input gives the same bytes. A form that goes back has the respondent's 
 comment on each cell to correct.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import io
 from typing import Any

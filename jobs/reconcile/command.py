@@ -1,7 +1,5 @@
 """Logs in, two counts and the way between them out."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from types import ModuleType

@@ -1,7 +1,5 @@
 """Two counts of the same thing, and the way from one to the other, rule by rule."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 

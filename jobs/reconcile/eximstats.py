@@ -4,8 +4,6 @@ It takes for a reject every line without an arrow that has rejected, refused or 
 delivery without a transport.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -3,8 +3,6 @@
 The lines are found by its own patterns, so that a difference to its figures is a difference in reading.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

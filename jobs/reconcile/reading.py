@@ -1,7 +1,5 @@
 """Logs as both programs read them: bronze rows by this project's kernels, and the lines for the other."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What this project counts of a mail server's log, and which line of the log each count comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What a release says of itself: period, version, agency, licence."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """All files of a release, from its tables: the same bytes from the same tables."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -5,8 +5,6 @@ stays open until a decision on it is recorded: the rows leave all the same, or t
 without them.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import io
 import json

@@ -1,7 +1,5 @@
 """What a reader needs beside the figures: codebook, notes, citation, data package."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any

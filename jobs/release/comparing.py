@@ -1,7 +1,5 @@
 """What differs between two releases: rows that came, went and changed."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

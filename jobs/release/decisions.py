@@ -1,7 +1,5 @@
 """Who decided what about a release, and when: a file of lines in its restricted folder, appended to."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import os

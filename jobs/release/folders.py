@@ -6,8 +6,6 @@
 <public_root>/2026-Q4/v1.0.0/ the release once it is published
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

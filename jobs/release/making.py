@@ -3,8 +3,6 @@
 What it was made from is kept beside it, restricted: with that it can be made again, to the byte.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import json

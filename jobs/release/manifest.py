@@ -6,8 +6,6 @@ by whoever knows all but one number, so they are named by one keyed digest, whos
 folder.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

@@ -1,7 +1,5 @@
 """Publishing a release and withdrawing it: each at once or not at all, and recorded."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import os

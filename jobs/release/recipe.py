@@ -1,8 +1,6 @@
 """What a release is made from: the study's tables as they are, with all that refuses a release before it is
 made; and the same from what a restricted folder kept."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Sequence

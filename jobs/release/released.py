@@ -5,8 +5,6 @@ world, 199 LDC, 432 LLDC, 722 SIDS; ITU's regions and economies in transition ar
 codes of their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache

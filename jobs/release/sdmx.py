@@ -5,8 +5,6 @@ TIME_PERIOD among them, and MEASURE, which says which of the table's measures an
 stand with each observation. pysdmx checks neither codes nor keys: released() did.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ The officer signs on her own machine, where her key is: the signature is a detac
 digests cover every file.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What a human decides on: headline figures, changes, what was held back and found, and the digest."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

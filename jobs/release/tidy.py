@@ -1,7 +1,5 @@
 """Tables as CSV and Parquet: a row each, a column each, nothing else."""
 
-from __future__ import annotations
-
 import csv
 import io
 

@@ -1,7 +1,5 @@
 """What Great Expectations finds on the public tables; its results are published with them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -2,8 +2,6 @@
 table a sheet from its first column, no merged cells, flags in columns of their own, no colour that means
 something, and the same bytes each time."""
 
-from __future__ import annotations
-
 import datetime as dt
 import io
 from collections.abc import Sequence

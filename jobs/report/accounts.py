@@ -1,7 +1,5 @@
 """The sections on coverage, countermeasures, costs, operators and validation."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any

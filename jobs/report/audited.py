@@ -13,8 +13,6 @@ err alike in all of them (jobs/gold/correcting.py). Units without content (attem
 and are never corrected.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from dataclasses import dataclass

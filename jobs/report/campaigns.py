@@ -1,7 +1,5 @@
 """The section on campaigns: the largest of the operators' last days, with the days on which they ran."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import defaultdict
 from typing import Any

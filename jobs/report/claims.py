@@ -3,8 +3,6 @@
 A claimed origin can be forged, so that no sentence says that its country sent the traffic.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -1,7 +1,5 @@
 """The section on types of spam, and on how much of it has one."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

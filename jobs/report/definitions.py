@@ -1,7 +1,5 @@
 """The sections on what spam is: one share counted in several ways, and every definition side by side."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

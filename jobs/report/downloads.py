@@ -1,7 +1,5 @@
 """The files beside the page, one for each figure, and the source line under each chart."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass

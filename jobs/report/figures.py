@@ -5,8 +5,6 @@ What a lake may hold many of (networks, routes, campaigns) is cut to the largest
 the rest of the countries of a route stands as `_O`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial

@@ -1,7 +1,5 @@
 """The figures of a lake: a few small frames, counted from its gold tables, complaints and ledger."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 
 import polars as pl

@@ -1,7 +1,5 @@
 """The top of the page: headline, a card for each channel, and the report in five numbers."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass

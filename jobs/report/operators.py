@@ -1,7 +1,5 @@
 """The operators that a report page is about, as the settings describe them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from jobs.settings.operator import Operator

@@ -3,8 +3,6 @@
 The page loads nothing from other servers and runs no script. The same figures give the same bytes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

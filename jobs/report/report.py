@@ -1,7 +1,5 @@
 """The figures of a report page, and the values and names that its sections share."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

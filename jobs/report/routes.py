@@ -1,7 +1,5 @@
 """The section on routes: by which ways spam came, and signs that a way was used to get round another."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core import words

@@ -1,7 +1,5 @@
 """The section on sources: countries on a map and in a table, and networks."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

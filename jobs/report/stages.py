@@ -1,7 +1,5 @@
 """The section on where it was decided: at which stage traffic ended."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

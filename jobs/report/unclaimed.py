@@ -4,8 +4,6 @@ Settings without the operator's domains or numbers make all its traffic transit,
 rest does not represent the operator, so its share of spam must not be a headline.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The section on how much spam there is over time."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

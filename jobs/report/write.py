@@ -1,7 +1,5 @@
 """Write the report page of a lake, unless it is up to date."""
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import json

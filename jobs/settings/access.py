@@ -1,7 +1,5 @@
 """How the logs of another host are reached."""
 
-from __future__ import annotations
-
 from urllib.parse import urlsplit
 
 from jobs.settings.base import Settings

@@ -1,7 +1,5 @@
 """What all tables of settings share: unknown settings are refused, and none changes once it is read."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field

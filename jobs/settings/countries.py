@@ -1,7 +1,5 @@
 """Codes of countries and currencies, and the nearest right one for a wrong one."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from jobs.core.choices import nearest_hint

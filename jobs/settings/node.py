@@ -1,7 +1,5 @@
 """Settings of the machine that computes: lake, engine, tables of places, limits and retention."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any, Literal
 

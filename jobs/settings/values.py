@@ -1,7 +1,5 @@
 """Checks of single values: networks, paths, file suffixes, amounts of memory, repeats."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 

@@ -7,8 +7,6 @@ The work can be cut into buckets (jobs/silver/bucketing.py). Held rows, which ha
 are settled before that, over all rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import polars as pl

@@ -1,7 +1,5 @@
 """The attributes of a message that ref.attribute_rule gives: from its type, symbols or acting measure."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

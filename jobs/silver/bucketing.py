@@ -7,8 +7,6 @@ is already in the bucket it belongs to. The exceptions are few: home_of() finds 
 The hash is Polars' own: the same in all processes of one version, and never stored.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.formats.registry import KERNELS

@@ -15,8 +15,6 @@ with fractions of a second, then the first by source and stream: no other day, b
 changes the choice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Outcome, measure and type of a message, from its transmissions and the verdicts on it."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

@@ -1,7 +1,5 @@
 """What an event of a log is known by: whose file it stands in, its time, its key and its contents."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import polars as pl

@@ -5,8 +5,6 @@ each bucket or cut; a Place is what the step sees of it. jobs/silver/memory.py k
 jobs/stages/staged.py keeps them in files, and gives steps to workers.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

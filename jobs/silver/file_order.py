@@ -6,8 +6,6 @@ its first line, so here streams get names that sort by when their files begin an
 second, end. Two files that lie in one and the same second have no order that is known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Names of frames that silver's steps leave for each other."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 TRANSMISSION, VERDICT, KNOWLEDGE = "silver.transmission", "silver.verdict", "silver.operator_knowledge"

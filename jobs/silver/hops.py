@@ -6,8 +6,6 @@ later hops then move to the bucket of the first (later_rows), and fold_hops() pu
 first's rows.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Keys of silver rows that have none of their own: MD5 of what identifies a row."""
 
-from __future__ import annotations
-
 from hashlib import md5
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Facts that the operator states about its messages; they take precedence over attributes from rules."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.attributes import ATTRIBUTES

@@ -1,7 +1,5 @@
 """An exchange between the steps of silver whose frames stay in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ verdicts joined, attributes derived. Counting rules: docs/counting.md.
 The steps, and what they pass to each other, are in jobs/silver/pipeline.py.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.contracts import read_contract

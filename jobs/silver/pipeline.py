@@ -22,8 +22,6 @@ frames between them, in cuts, and a few wide rows.
 A frame may hold rows of several operators.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 

@@ -3,8 +3,6 @@
 What follows a refusal may lie in any bucket: narrow rows of all buckets (triples) decide (followed).
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.counting_rules import RETRIED_WITHIN

@@ -12,8 +12,6 @@ Where time does not go back, as in a stretch of one second that is repeated with
 are compared with those of their host, whose clock puts them in order.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -5,8 +5,6 @@ lie in its bucket; the latter may lie anywhere: message_ids, ids_asked_for and f
 numbers each, which buckets such a verdict goes to.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.formats.registry import ENGINES_OF_ORIGIN

@@ -1,7 +1,5 @@
 """The kind of network that a message or call crossed between its origin and this network."""
 
-from __future__ import annotations
-
 import polars as pl
 
 # Links whose other end carries the traffic of third parties.

@@ -8,8 +8,6 @@ place.
 Evidence is a number of which the least is the best. Its lowest bits number the type.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.protect.message_types import HARM, UNKNOWN_TYPE

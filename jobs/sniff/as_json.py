@@ -1,7 +1,5 @@
 """An answer for a machine: the same figures as the terminal's view, as JSON."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from jobs.sniff.proposal import describe_shape, propose_profile, source_block

@@ -1,7 +1,5 @@
 """`observatory sniff FILE…`: the command itself, from arguments to what is printed."""
 
-from __future__ import annotations
-
 import json
 import time
 from dataclasses import asdict

@@ -4,8 +4,6 @@ Such a format has read(data, file_name, source, limit_bytes), which yields docum
 that have either rows or a reason_code. It unpacks what it reads by itself: it is offered bytes as they lie.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 

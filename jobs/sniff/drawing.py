@@ -1,7 +1,5 @@
 """The terminal's view of an answer. Nothing of a log is drawn but masked, with controls made visible."""
 
-from __future__ import annotations
-
 import datetime as dt
 import shlex
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Figures as a person reads them: exact ones whole, estimates in three figures."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 from jobs.sniff.survey import LogSurvey

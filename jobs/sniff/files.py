@@ -4,8 +4,6 @@ Files of one wildcard are one log, and so are the rotations of one name that a s
 mail.log, mail.log.1 and mail.log.2.gz.
 """
 
-from __future__ import annotations
-
 import glob
 import io
 import math

@@ -5,8 +5,6 @@ refusals in words that no kernel has met yet: such a line would be called unders
 too much rather than too little; what is known to be no refusal of its own is named.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.formats.format import LineFormat

@@ -1,7 +1,5 @@
 """The terminal's view of kinds of lines: those not understood, and those ignored, masked."""
 
-from __future__ import annotations
-
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table

@@ -1,7 +1,5 @@
 """What to paste into the settings: a source for a log that is known, else a profile to start from."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -6,8 +6,6 @@ together are the file, each line once. A compressed file can be read from its st
 passed over, undecoded, while the reading is behind its time.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Which format a file is of, and which files of a log are of one format."""
 
-from __future__ import annotations
-
 import glob
 import os
 from dataclasses import dataclass, field

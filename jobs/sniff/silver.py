@@ -5,8 +5,6 @@ nothing else is. Nothing is stored, so that the key of the pseudonyms protects n
 and one log gives one answer.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

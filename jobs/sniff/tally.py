@@ -3,8 +3,6 @@
 The numbers of a whole log are those that ingest puts into its ledger: the same kernels see the same lines.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field, replace

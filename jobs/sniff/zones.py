@@ -5,8 +5,6 @@ message ids), beside the stamps of their own lines; the file's own time, if its 
 then. Otherwise the log does not record it, and only the operator knows.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, replace

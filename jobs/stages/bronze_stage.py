@@ -8,8 +8,6 @@ to a table is taken out first, so that nothing counts twice.
 A batch whose parser or settings were mended is read again in the same way, under its own id.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Iterable

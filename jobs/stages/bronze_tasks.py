@@ -1,7 +1,5 @@
 """What tasks of the bronze stage do: ranges of landed pieces in, files of bronze tables out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Into how many buckets and cuts silver is computed: as many as the memory of a task demands."""
 
-from __future__ import annotations
-
 # How many times the bytes of its logs a bucket takes in memory, and the most bytes that pay.
 EXPANSION = 14
 LARGEST_BUCKET = 48 << 20

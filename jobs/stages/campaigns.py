@@ -5,8 +5,6 @@ that disprove bulk: of the day before, or of 29 where a preset looks at so many.
 of these, so that a late line or a late day makes those days due that look at it, and no others.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The rules of contracts on the rows of bronze and silver, operator by operator."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ Then narrow passes over the messages for what needs rows together (texts alike, 
 that counts, and the months. All tables are validated before one is committed.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The steps of one gold stage: tasks over messages, their parts merged, and tables committed."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable

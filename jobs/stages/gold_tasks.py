@@ -4,8 +4,6 @@ A task takes any files of operator-days. What a measure needs of other parts com
 staging: the members of campaigns, what is proved of bulk, the behaviour of numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 

@@ -9,8 +9,6 @@ An operator waits as a whole where the ledger does not add up, and where a sourc
 again after silver had taken it: bronze no longer holds the rows that silver has.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import polars as pl

@@ -8,8 +8,6 @@ together, has a row only once a stage has finished, and goes when a lake is rene
 A source is remembered by its id and a hash of its URL, which may hold a password.
 """
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any
 

@@ -6,8 +6,6 @@ where that quality or a count has changed, month by month. Both are named in met
 that they are of, so that no reader finds one without the other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

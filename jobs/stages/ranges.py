@@ -1,7 +1,5 @@
 """Landed pieces cut into ranges of bytes, and ranges into tasks that fit the memory."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 from types import MappingProxyType

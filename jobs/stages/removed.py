@@ -5,8 +5,6 @@ What was computed from them stays as it is. A later run leaves these days out, w
 settings it has, for from what is left it would compute other figures, or none.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Mapping
 

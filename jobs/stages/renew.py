@@ -5,8 +5,6 @@ Tables that are computed from nothing, such as audits, answers, packages and the
 landing cannot give them back.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

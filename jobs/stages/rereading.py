@@ -1,7 +1,5 @@
 """Batches that are read again: what was quarantined."""
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reference tables as a run reads them: those that the settings give, and the dated ones."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -1,7 +1,5 @@
 """The bronze rows of a silver stage: those just parsed lie in staging already, others come from files."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import polars as pl

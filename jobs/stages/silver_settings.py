@@ -5,8 +5,6 @@ It holds those of sources that bronze depends on, too. Lines are read once: wher
 what keeps the former ones. See decision 102.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection
 from typing import Any

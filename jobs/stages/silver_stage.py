@@ -5,8 +5,6 @@ All tables are checked before one is committed. Exactly the operator-days whose 
 files of the others, and of an operator that broke a rule, are removed.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ the next vacuum or run: each step can be done again, and what is half done count
 (jobs/stages/removed.py). Last, logs of tables are shortened.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Iterable

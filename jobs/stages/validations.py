@@ -1,7 +1,5 @@
 """The rules as they were last checked: every run keeps its results, and some runs check only a part."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Sources that the settings no longer have: what was read of them stays in all figures. See decision 112."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 import polars as pl

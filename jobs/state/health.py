@@ -3,8 +3,6 @@
 Airflow imports this module in an environment that may have none of the pipeline's packages.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

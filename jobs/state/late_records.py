@@ -1,7 +1,5 @@
 """Records that came after their day was closed: the ledger has them, and no figure does."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Collection
 

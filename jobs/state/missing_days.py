@@ -1,7 +1,5 @@
 """Days of which a source has no records although it has some of days before and after."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Collection, Iterable
 

@@ -1,7 +1,5 @@
 """How long the settings keep logs and records, and what the next vacuum would remove."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

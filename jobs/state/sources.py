@@ -1,8 +1,6 @@
 """How each source of the settings fares: what is landed, what waits, how old its last record is, what holds
 it back, and what to do next."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Iterable

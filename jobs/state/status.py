@@ -1,7 +1,5 @@
 """The figures of `observatory status`: the ledger by source, and quality of joins."""
 
-from __future__ import annotations
-
 import contextlib
 import datetime as dt
 import itertools

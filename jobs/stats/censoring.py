@@ -7,8 +7,6 @@ exp(m + s^2/2) [P(B-s) - P(A-s)] / [P(B) - P(A)], A = (ln a - m)/s, B = (ln b - 
 and in each replicate a draw from the band.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import ndtr, ndtri

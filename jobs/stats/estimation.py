@@ -18,8 +18,6 @@ Arrays have one place for each operator. Rows of weights are the estimate's own,
 Nothing depends on the order of operators but the random draws: sort by id first.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ list, and evaluated here; nothing of it is ever run as Python. Numbers are doubl
 grow without end. An error names the formula and the character at fault.
 """
 
-from __future__ import annotations
-
 import ast
 import operator
 import warnings

@@ -10,8 +10,6 @@ part and no band has an amount with no upper edge; where nothing in its group ha
 is its amount.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

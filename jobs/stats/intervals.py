@@ -12,8 +12,6 @@
   never below what was reported. The wider of that of the first two errors and that of the third.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

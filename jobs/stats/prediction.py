@@ -16,8 +16,6 @@ Percentiles of draws become t's by stretching them around the median on the scal
 respondents, few multiples have been seen.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

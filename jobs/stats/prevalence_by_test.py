@@ -1,7 +1,5 @@
 """Prevalence from what a filter flagged, corrected by a test of the filter elsewhere."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from jobs.stats.prevalence import (

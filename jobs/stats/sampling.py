@@ -10,8 +10,6 @@
   can: its median stands between 35.6 and 64.4% of the way. Never below 0 where `low` is not.
 """
 
-from __future__ import annotations
-
 import math
 from functools import cache
 

@@ -1,7 +1,5 @@
 """What dominates a total: first-order and total Sobol indices of its parameters, and a tornado."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

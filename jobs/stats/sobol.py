@@ -4,8 +4,6 @@ The import of scipy.stats takes longer than most commands. SciPy's table of dire
 SIAM J. Sci. Comput. 30, 2008) is read without it; where SciPy has no such file, it makes the points itself.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path

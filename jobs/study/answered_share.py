@@ -1,7 +1,5 @@
 """study.answered_share: means of the shares that operators answered, by area, line of the form and item."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.contracts import polars_schema, read_contract

@@ -13,8 +13,6 @@ denominators and the list of respondents. Disclosure control works on them, and 
   period and for all periods within it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

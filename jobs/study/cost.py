@@ -1,7 +1,5 @@
 """study.cost: what published models say that spam costs, evaluated again and held against what they print."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Any
 

@@ -9,8 +9,6 @@
   over the strategy's share of that.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.contracts import polars_schema, read_contract

@@ -11,8 +11,6 @@ Of each unit and quantity one series is checked, under the operators' own defini
 Corrected spam is left out: it is made of the others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ It holds the respondent's own figures alone: neither an expected value nor an in
 other respondents' figures.
 """
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Iterable, Sequence
 

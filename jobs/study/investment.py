@@ -1,7 +1,5 @@
 """study.investment: estimated yearly spending against spam, and posts, per area, channel and strategy."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """study.investment_account: one respondent's yearly spending against spam, per channel and strategy."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any

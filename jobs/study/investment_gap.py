@@ -11,8 +11,6 @@ filter's errors in it (jobs.study.estimate.audits), what was stopped. Fewer than
 respondents with accounts give no target.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

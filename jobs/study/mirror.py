@@ -6,8 +6,6 @@ link, not an error to be spread over them. What leaves by a hub and comes in by 
 while the totals may agree.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.areas import holds_on

@@ -8,8 +8,6 @@ Groups overlap, and a share of 0 or 100% tells each member's answer. Rows that w
 others, are confidential (jobs.disclosure.shares); only classes of the others leave.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import polars as pl

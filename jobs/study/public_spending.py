@@ -4,8 +4,6 @@ Amounts are deflated in local currency to the base year, then converted at its r
 (jobs.study.estimate.accounts). Nothing is annualised, divided or scaled up: who did not answer is not in it.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.questionnaire.standing import question_code, standing_answers

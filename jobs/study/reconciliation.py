@@ -1,7 +1,5 @@
 """study.reconciliation: an operator's figure by its logs against its own by questionnaire."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.counting_rules import RECEIVED

@@ -4,8 +4,6 @@ Certain and possible spam are as filters decided. spam_corrected is corrected fo
 measure it: for recipients, alone or with attempts, under the definitions that labels apply to, from logs.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import polars as pl
 

@@ -1,7 +1,5 @@
 """What a package's manifest says of its rows, held against the rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """Whether what is in a package holds together: hashes, contract, rows, and the tables against each other."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 

@@ -1,8 +1,6 @@
 """The part of an operator's gold tables that goes into its package: monthly sums, and the share of the period
 that has logs."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """A package checked by everything that needs no lake: list, keys, contracts and frame."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Making a package: counts to files, held to everything that the study will hold it to, signed, encrypted."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

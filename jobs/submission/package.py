@@ -5,8 +5,6 @@ table, so that a signature of the manifest is one of the package. The same count
 same bytes; a signature adds the time of signing.
 """
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import hashlib

@@ -5,8 +5,6 @@ A signature shows whose counts they are, and no rule within a package shows that
 The bounds are wide: what they find is a slip of the operator's program, such as a factor of a thousand.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import polars as pl

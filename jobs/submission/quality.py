@@ -8,8 +8,6 @@ counts lie in one step leave as the same three numbers, if all was labelled. For
 nothing.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.contracts import polars_schema, read_contract

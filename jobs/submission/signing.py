@@ -5,8 +5,6 @@ package is verified by the key of its own respondent alone, in a GnuPG home made
 study's user trusts does not matter.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import select

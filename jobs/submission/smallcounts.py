@@ -27,8 +27,6 @@ Routes are cells of two levels: a partner country, and the kinds of link to it. 
 by the very rule that settles sources, so that a country has one count in both tables; then links within each.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -8,8 +8,6 @@ A package with such a figure is refused, since its operator sets it. An answer o
 one of many; then the frame's figure stands in place of it, and that is printed.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.areas import rows_on_day

@@ -1,7 +1,5 @@
 """Deliveries: what a mail server sends on, to whom, and what it is answered."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -6,8 +6,6 @@ A stamp is one of
     plain     `2026-11-20 05:45:01 `                 as Rspamd and Kannel write it, in the local zone
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import gzip
 import os

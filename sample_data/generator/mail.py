@@ -3,8 +3,6 @@
 sessions.py holds what comes before: who connects, what is refused.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 
 from sample_data.generator import rspamd

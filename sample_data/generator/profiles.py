@@ -4,8 +4,6 @@ Shares are of arrivals: a session of a mail client, or an SMS. All names, number
 from ranges kept for documentation and fiction.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 

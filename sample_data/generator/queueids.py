@@ -1,7 +1,5 @@
 """Queue ids and process ids, as Postfix gives them out."""
 
-from __future__ import annotations
-
 import random
 from collections import deque
 from heapq import heappop, heappush

@@ -1,7 +1,5 @@
 """Who connects to a mail server, and what is refused before a message exists."""
 
-from __future__ import annotations
-
 from sample_data.generator.deliveries import TLS_SERVER, Client
 from sample_data.generator.mail import MailServer
 from sample_data.generator.texts import FIRST_NAMES, WORDS

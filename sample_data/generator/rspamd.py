@@ -4,8 +4,6 @@ Spam that Rspamd acts on carries at most one symbol that tells a type; the other
 Spam that it misses and legitimate mail carry none at all.
 """
 
-from __future__ import annotations
-
 import random
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """SMTP sessions of a mail operator: spam, legitimate mail, and what its own customers send."""
 
-from __future__ import annotations
-
 from sample_data.generator.deliveries import Client
 from sample_data.generator.refusals import HELO_RDNS, POLICY_RELAY, RECIPIENT_CHECK, SENDER_VERIFY, Refusals
 from sample_data.generator.texts import FIRST_NAMES, LAST_NAMES, WORDS

@@ -4,8 +4,6 @@ Lines are those of the bearerbox access log in its default format. An SMS of sev
 `Sent SMS` line when it goes out, and one `Receive SMS` line for each part when it comes in.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator
 from itertools import count

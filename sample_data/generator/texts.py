@@ -4,8 +4,6 @@ Each spam text answers to the rules of exactly one type, or of none (UNK); ham a
 `{n}` is a small number, `{k}` one of six digits, `{c}` a short code. Texts of GSM coding are plain ASCII.
 """
 
-from __future__ import annotations
-
 SPAM_SMS: dict[str, dict[str, tuple[str, ...]]] = {
     "en": {
         "PHISH.smish": (

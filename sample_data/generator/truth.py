@@ -13,8 +13,6 @@ The rules, as applied here:
   line; the first line of an SMS).
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections import Counter

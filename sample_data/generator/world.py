@@ -1,7 +1,5 @@
 """The event loop, the networks of the world and the course of traffic over days and hours."""
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import ipaddress

@@ -1,7 +1,5 @@
 """The attacker's coefficients are the estimator's, computed by other code."""
 
-from __future__ import annotations
-
 import numpy as np
 import polars as pl
 import pytest

@@ -1,7 +1,5 @@
 """The search is a program for each pair of attacker and target, however many it need not ask."""
 
-from __future__ import annotations
-
 import pytest
 
 from jobs.attack.search import SIDES, BlockSearch

@@ -1,7 +1,5 @@
 """Contributions as sums of atoms: what is known of an operator's figures beside each other."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """An audit from the draw to the figure: sheets by themselves, then a small lake whose truth is known."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import datetime as dt

@@ -1,8 +1,6 @@
 """Floors of what campaigns of mail are found by, on seeds that chose no threshold; SMS and bypass have theirs
 beside the rest of their tests."""
 
-from __future__ import annotations
-
 import polars as pl
 import pytest
 

@@ -3,8 +3,6 @@
 A rule that is written for one of these texts makes the figures worthless: write other texts then.
 """
 
-from __future__ import annotations
-
 import polars as pl
 import pytest
 

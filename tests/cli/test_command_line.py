@@ -1,7 +1,5 @@
 """The command line: what it prints, what it says of mistakes, and its exit codes."""
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import io

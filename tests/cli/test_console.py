@@ -1,7 +1,5 @@
 """Tables on a narrow terminal: no word is broken."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

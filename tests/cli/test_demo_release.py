@@ -1,7 +1,5 @@
 """The release with which `observatory demo` ends; its figures are those of tests/support/release.py."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import re

@@ -1,7 +1,5 @@
 """Ctrl-C in the middle of a run, in a real process: what counts stays as it was, and the next run goes on."""
 
-from __future__ import annotations
-
 import io
 import os
 import signal

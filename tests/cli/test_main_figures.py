@@ -1,7 +1,5 @@
 """The tables that `demo` and `report LOG…` print."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

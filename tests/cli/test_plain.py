@@ -1,7 +1,5 @@
 """What a log says is shown, and obeyed by nothing: no terminal, no spreadsheet."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

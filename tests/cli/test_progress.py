@@ -1,7 +1,5 @@
 """Progress of a run: what stands on a terminal of 80 columns, and what in a pipe; and Ctrl-C."""
 
-from __future__ import annotations
-
 import io
 
 from rich.console import Console

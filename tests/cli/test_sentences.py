@@ -1,7 +1,5 @@
 """What is broken, missing or out of reach is a sentence that says where and what to do, never a traceback."""
 
-from __future__ import annotations
-
 import errno
 import json
 import shutil

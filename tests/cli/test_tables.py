@@ -1,7 +1,5 @@
 """`observatory show`: tables on a narrow terminal, columns, SQL that reads the lake and nothing else."""
 
-from __future__ import annotations
-
 import datetime as dt
 import io
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a scheduler goes by: which failures end with the exit code for another try; the rest goes on."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import threading

@@ -1,7 +1,5 @@
 """The wheel is whole: it has every module, contract and table of the clone, and runs from any folder."""
 
-from __future__ import annotations
-
 import email
 import os
 import subprocess

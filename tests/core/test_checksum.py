@@ -1,7 +1,5 @@
 """Checksums: what the arithmetic gives, that it follows any change of a cell, and no order or cut."""
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import struct

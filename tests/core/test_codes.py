@@ -1,7 +1,5 @@
 """The code of the first condition that holds."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_case, choose_code

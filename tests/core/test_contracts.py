@@ -1,7 +1,5 @@
 """Contracts hold together, and jobs hold to them."""
 
-from __future__ import annotations
-
 import ast
 import csv
 import importlib

@@ -1,7 +1,5 @@
 """A disk without room, as libraries say it."""
 
-from __future__ import annotations
-
 import sqlite3
 from contextlib import closing
 

@@ -1,7 +1,5 @@
 """Lines end in LF, CR LF or a lone CR, wherever a file is cut."""
 
-from __future__ import annotations
-
 import io
 import re
 

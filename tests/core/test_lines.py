@@ -1,7 +1,5 @@
 """Bytes of a log as lines."""
 
-from __future__ import annotations
-
 import pytest
 
 from jobs.core.lines import frame_lines

@@ -1,7 +1,5 @@
 """Patterns: lines of one kind become one, and nobody's address, number, name or text is left in them."""
 
-from __future__ import annotations
-
 import re
 import string
 

@@ -1,7 +1,5 @@
 """A secret's file is read only where nobody but its owner may read or change it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """SQL conditions as Polars expressions give DuckDB's answer to the same text, nulls included."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

@@ -1,8 +1,6 @@
 """jobs.costs.cost_model and jobs.stats.sensitivity: every published figure, its verdict, and what dominates
 it."""
 
-from __future__ import annotations
-
 import csv
 import math
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """jobs.costs and `observatory cost`: how a figure came about, and which may be added."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """`observatory cost` on the study's tables: how an estimate came about, and which may be added."""
 
-from __future__ import annotations
-
 import io
 import shutil
 from collections.abc import Callable

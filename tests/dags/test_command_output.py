@@ -1,7 +1,5 @@
 """What a DAG takes of a command of the pipeline: its JSON, and beside it what a human should read."""
 
-from __future__ import annotations
-
 import logging
 from pathlib import Path
 

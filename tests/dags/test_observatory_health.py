@@ -1,7 +1,5 @@
 """dags/observatory_health.py as Airflow parses it, and the texts that it fails with. No database."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from pathlib import Path

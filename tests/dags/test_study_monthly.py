@@ -1,7 +1,5 @@
 """dags/study_monthly.py as Airflow parses it: edges, arguments, outlets. No database."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from pathlib import Path

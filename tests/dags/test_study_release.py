@@ -1,7 +1,5 @@
 """dags/study_release.py as Airflow parses it: edges, arguments, parameters. No database."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import sys

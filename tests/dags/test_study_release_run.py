@@ -1,8 +1,6 @@
 """The DAG of a release with the real Airflow: a run waits for a human, whose answer comes by Airflow's own
 REST API or never. Only one that is approved, signed and cleared publishes."""
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

@@ -1,7 +1,5 @@
 """How figures are made coarse: digits, the grid of intervals, classes."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

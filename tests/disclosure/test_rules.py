@@ -1,7 +1,5 @@
 """The primary rules: textbook cells, an independent program cell for cell, waivers, and changes."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Classes of shares reveal nobody's answer: every assignment of answers that agrees with them is tried."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -1,8 +1,6 @@
 """The entry points of docker/'s images, run outside of Docker: the same command lines, with the environment
 that image and compose file set and nothing else, on the same folders below a folder of the test."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

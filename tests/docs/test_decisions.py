@@ -1,7 +1,5 @@
 """docs/decisions: pages have a status and few words, the index lists them all, and links lead somewhere."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """README and docs: commands that exist, output as it is printed, settings that load, and none left out."""
 
-from __future__ import annotations
-
 import csv
 import re
 import sys

@@ -1,7 +1,5 @@
 """docs/economist.ipynb: it runs on a lake, and draws what the lake holds."""
 
-from __future__ import annotations
-
 import datetime as dt
 import importlib.util
 import re

@@ -1,7 +1,5 @@
 """What a visitor of the repository meets: hosted CI, hooks, citation, issue templates, security policy."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Docstrings of jobs/ and its rooms are true: the files that they name, and the rooms that import them."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

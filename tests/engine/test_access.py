@@ -1,7 +1,5 @@
 """A lake's files are for their owner alone, or for one group: the logs in it name people."""
 
-from __future__ import annotations
-
 import grp
 import os
 import stat

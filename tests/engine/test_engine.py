@@ -3,8 +3,6 @@
 Its tasks are functions of this module, which workers import.
 """
 
-from __future__ import annotations
-
 import importlib
 import os
 import pickle

@@ -1,7 +1,5 @@
 """Both engines write the same rows from a log of every format."""
 
-from __future__ import annotations
-
 import datetime as dt
 import shutil
 from pathlib import Path

@@ -1,8 +1,6 @@
 """A lake remembers its operators and the ids of their keys: another key, or an operator under another id, is
 refused before anything is written, and an operator that the settings lost is in no report."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -4,8 +4,6 @@ Every table gets rows with the edges of its types, half of them as a whole frame
 write, which the lake then commits.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import shutil
 from collections.abc import Iterator

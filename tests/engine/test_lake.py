@@ -1,7 +1,5 @@
 """The lake: what a transaction of files refuses and replaces, and versions that are gone or taken back."""
 
-from __future__ import annotations
-
 import datetime as dt
 import os
 import time

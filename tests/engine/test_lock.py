@@ -1,7 +1,5 @@
 """One writer per lake: whoever comes second is told who writes, changes nothing, and may try again."""
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os

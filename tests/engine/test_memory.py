@@ -1,7 +1,5 @@
 """Memory that a run takes, of all its processes together: what [engine] memory says, whatever the logs."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """meta.run: whether tables have changed since a time."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from pathlib import Path

@@ -5,8 +5,6 @@ project's wheel and the packages of this environment, and no clone. Nothing is s
 `spark` these tests fail.
 """
 
-from __future__ import annotations
-
 import gc
 import math
 import os

@@ -1,7 +1,5 @@
 """jobs.engine.together: writes to several tables that count together, or not at all."""
 
-from __future__ import annotations
-
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Rules between tables: what adds up, and what is found where it does not."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Great Expectations on tables: what it is given, what it keeps, and who does without it."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import re

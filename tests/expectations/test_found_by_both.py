@@ -1,8 +1,6 @@
 """Polars and Great Expectations find the same: how many rows break each rule of each table, on rows that are
 made to break them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Rules on the ledger."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from expectations import ledger, native

@@ -1,7 +1,5 @@
 """Rules checked by Polars: each kind of rule fails when it is broken."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

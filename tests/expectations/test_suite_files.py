@@ -1,7 +1,5 @@
 """Suites as JSON: each table that leaves has one, Great Expectations reads it, and it is as derived."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """`observatory explain`: what belongs to one message, the rules that decided, and the cells it counts in."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import shutil

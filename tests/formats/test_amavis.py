@@ -1,7 +1,5 @@
 """Amavis' verdicts against what was sent through it, and against misleading lines."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import Counter
 from typing import Any

@@ -1,7 +1,5 @@
 """Asterisk's call detail records: columns that come and go, legs that are one call, lines that mislead."""
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import io

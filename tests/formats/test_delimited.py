@@ -1,7 +1,5 @@
 """Delimited logs through mapping profiles: quoting, types, rules, and one message over several rows."""
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import io

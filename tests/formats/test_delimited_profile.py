@@ -1,7 +1,5 @@
 """Mapping profiles: every error names the key and the nearest right one; a draft loads once it is filled."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import re

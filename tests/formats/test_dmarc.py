@@ -1,7 +1,5 @@
 """DMARC aggregate reports: both standards, every container, what reporters get wrong, and what is hostile."""
 
-from __future__ import annotations
-
 import datetime as dt
 import gzip
 import io

@@ -1,7 +1,5 @@
 """What holds for every kernel whose logs the laboratory has, over all logs of a format at once."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Exim's logs: a real mainlog and rejectlog against eximstats, and lines that mislead a parser."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 import re

@@ -1,7 +1,5 @@
 """Exim's refusals that no `rejected RCPT` tells, and the envelopes in its rejectlog."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Complaints by mail: ARF, DMARC failure reports, mails that are neither, and what is hostile."""
 
-from __future__ import annotations
-
 import datetime as dt
 import gzip
 import io

@@ -1,7 +1,5 @@
 """What holds for the kernel of every filter, whatever it reads."""
 
-from __future__ import annotations
-
 import random
 from types import ModuleType
 

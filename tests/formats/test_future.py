@@ -1,7 +1,5 @@
 """Stamps from the future, in every format: the line is quarantined, and closes no day."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Logs of a log host: lines that it wrapped once more, and lines of several machines in one file."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from types import ModuleType

@@ -1,7 +1,5 @@
 """Jasmin's messages.log: one SMS over its tries and reports, and contents that mislead a parser."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 from typing import Any

@@ -1,7 +1,5 @@
 """SIP accounting by syslog and in flat files: real logs with every call worked out; lines that mislead."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 import re

@@ -1,7 +1,5 @@
 """Kannel's access log: a real one with every SMS worked out by hand, and lines that mislead a parser."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 from collections import Counter

@@ -1,7 +1,5 @@
 """Kannel's access log in formats of operators' own: the real log, written again in each of them."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reports of spam to 7726 in Kannel's log: those of a real server, and dialogues of text and sender."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 from pathlib import Path

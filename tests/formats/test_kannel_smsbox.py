@@ -1,7 +1,5 @@
 """Kannel's smsbox log beside bearerbox's: one SMS is counted once, and what smsbox refused is counted."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 from collections import Counter

@@ -1,7 +1,5 @@
 """What an operator knows beside its logs: read, refused row by row, and past the door as pseudonyms only."""
 
-from __future__ import annotations
-
 import datetime as dt
 import gzip
 from io import BytesIO

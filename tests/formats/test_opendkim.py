@@ -1,7 +1,5 @@
 """OpenDKIM's and OpenDMARC's results, by log line and by history, against what was sent."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from collections import Counter

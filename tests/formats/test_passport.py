@@ -1,7 +1,5 @@
 """PASSporTs: what they claim, and that no damage makes them claim or raise anything."""
 
-from __future__ import annotations
-
 import base64
 import json
 from typing import Any

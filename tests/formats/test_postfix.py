@@ -1,7 +1,5 @@
 """Postfix's log against what was really sent, and against lines that once misled a parser."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import random

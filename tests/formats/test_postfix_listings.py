@@ -1,7 +1,5 @@
 """Which list named a client of postscreen: the first in the session's time, without a look at all pairs."""
 
-from __future__ import annotations
-
 import datetime as dt
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Which format a log is of: by the shape of its lines, however few of them are records."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from functools import cache

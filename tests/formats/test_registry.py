@@ -1,7 +1,5 @@
 """The registry of formats, and what a format must state."""
 
-from __future__ import annotations
-
 import ast
 import dataclasses
 import importlib

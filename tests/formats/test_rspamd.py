@@ -1,7 +1,5 @@
 """Rspamd's task log against the history that the same server kept, and against misleading lines."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Rspamd's history and ClickHouse rows: the same verdicts as its task log, and misleading lines."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from typing import Any

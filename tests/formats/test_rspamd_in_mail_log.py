@@ -1,8 +1,6 @@
 """Rspamd's verdicts inside the mail log, as it writes them by syslog, with and without a log of its own: the
 same verdicts, each once, whatever the envelope of the lines."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 import re

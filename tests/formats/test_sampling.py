@@ -1,7 +1,5 @@
 """How much of a sample a format recognises."""
 
-from __future__ import annotations
-
 from jobs.formats.shared.sampling import share_of_lines
 
 

@@ -1,7 +1,5 @@
 """Sendmail's log: lines of every documented form, each trap with what must come of it."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 from collections import Counter

@@ -1,7 +1,5 @@
 """spamd's verdicts against what was sent through it, and against misleading lines."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from typing import Any

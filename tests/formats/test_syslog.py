@@ -1,7 +1,5 @@
 """The syslog envelope: four renderings, years that are not written, and clocks that change."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Bulk: presets over the day and the 29 before, and the days that a late line makes due again."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 import string

@@ -1,7 +1,5 @@
 """Signs of bypass against the truth of generated traffic, and what the rule needs."""
 
-from __future__ import annotations
-
 import collections
 import datetime as dt
 from pathlib import Path

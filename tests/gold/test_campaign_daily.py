@@ -1,7 +1,5 @@
 """Campaigns: what a signature tells and hides, that detection depends on no order, and how well it finds."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The filters' errors in counts by anything: days, stages, sources, routes."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Gold in parts: cutting the messages anywhere and merging gives the whole, for every table that merges."""
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import importlib

@@ -1,7 +1,5 @@
 """Definitions of spam: what a predicate may hold, and that three-valued logic counts as it should."""
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import itertools

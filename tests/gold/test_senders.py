@@ -1,7 +1,5 @@
 """Distinct senders: sketches add up, whatever the order and the parts."""
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 

@@ -8,8 +8,6 @@ cases of a table run as one, and one that touched another operator's rows would 
 runner of their own: test_golden_public.py.
 """
 
-from __future__ import annotations
-
 import collections
 import csv
 import datetime as dt

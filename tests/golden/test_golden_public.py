@@ -6,8 +6,6 @@ case with a folder `before` has an earlier release, made of the tables there. Wh
 empty, but for lists of countries. Figures are such that the attack finds nothing; p is 13.7.
 """
 
-from __future__ import annotations
-
 import csv
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """clock_offset moves all times of a log, those in lists and structs too, and nothing else."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import polars as pl

@@ -1,7 +1,5 @@
 """A host with a wrong clock: its lines are quarantined, later ones count."""
 
-from __future__ import annotations
-
 import datetime as dt
 import os
 from pathlib import Path

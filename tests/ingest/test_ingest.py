@@ -1,7 +1,5 @@
 """Ingest: ranges of bytes own each line once, and each line is accounted for."""
 
-from __future__ import annotations
-
 import datetime as dt
 import io
 import random

@@ -1,7 +1,5 @@
 """Pieces of landing: smaller than their logs, and read from any byte on, earlier versions' pieces too."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Pull: each byte of a log lands once, whatever happens to the file's name, and damage is named."""
 
-from __future__ import annotations
-
 import bz2
 import contextlib
 import datetime as dt

@@ -1,7 +1,5 @@
 """The quarantine by pattern: lines counted batch by batch, and the counts added up."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A manifest of landing that is lost or broken: it is rebuilt, or the source is refused with what to do."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Landing whose first pieces retention removed: their logs are still known, and nothing lands twice."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import tempfile

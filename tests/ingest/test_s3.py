@@ -1,7 +1,5 @@
 """Logs in an object store: each line once, whatever happens to the store. The server is Versity's gateway."""
 
-from __future__ import annotations
-
 import gzip
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Logs of another host by SFTP, from OpenSSH's own server: each line once, whatever happens to the host."""
 
-from __future__ import annotations
-
 import gzip
 import os
 from collections.abc import Iterator

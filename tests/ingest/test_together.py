@@ -1,7 +1,5 @@
 """Small files that are parsed together give what each gives alone."""
 
-from __future__ import annotations
-
 import datetime as dt
 import tempfile
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """The colours of pictures are those of the style, and can be read."""
 
-from __future__ import annotations
-
 import re
 
 from jobs.page import colours

@@ -1,7 +1,5 @@
 """The route picture: what enters a node leaves it, and one route is highlighted."""
 
-from __future__ import annotations
-
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,7 +1,5 @@
 """The map: places on land, circles as large as their values, names that do not meet."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Which domains are proposed as the operator's own: gateways and other layouts, made with their truth."""
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 

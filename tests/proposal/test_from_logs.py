@@ -1,7 +1,5 @@
 """The first five minutes: `report LOG…` and `init LOG…` on the lab's logs."""
 
-from __future__ import annotations
-
 import os
 import re
 import stat

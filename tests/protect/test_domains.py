@@ -1,7 +1,5 @@
 """jobs.protect.domains: of a host only the registered domain passes, and of an address only its host."""
 
-from __future__ import annotations
-
 import re
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Keyword rules in the six languages of the United Nations, on texts written for these tests."""
 
-from __future__ import annotations
-
 import polars as pl
 import pytest
 

@@ -1,7 +1,5 @@
 """Message-ids that no program writes as another does: what names one message joins."""
 
-from __future__ import annotations
-
 import polars as pl
 import pytest
 from hypothesis import given

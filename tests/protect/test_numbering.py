@@ -1,7 +1,5 @@
 """jobs.protect.numbering: numbers as E.164, however a log writes them."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 from typing import Any

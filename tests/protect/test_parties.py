@@ -1,7 +1,5 @@
 """jobs.protect.parties: who sends and who receives, beyond a country."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import polars as pl

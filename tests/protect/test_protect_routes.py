@@ -1,7 +1,5 @@
 """jobs.protect on transmissions: networks, domains and the table that located them."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 from functools import partial

@@ -1,7 +1,5 @@
 """jobs.protect.range_tables: one table of ranges, whatever file it comes in."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 from pathlib import Path

@@ -1,7 +1,5 @@
 """jobs.protect.refusal_types: what block lists, replies, codes and numbers tell of a transmission's type."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

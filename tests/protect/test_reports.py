@@ -1,7 +1,5 @@
 """jobs.protect on complaints and DMARC reports: what passes the door, and what must not."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from pathlib import Path

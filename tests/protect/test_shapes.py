@@ -1,7 +1,5 @@
 """jobs.protect.shapes: what has its column's shape passes the door, and nothing else does."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Contracts of published tables fail closed."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from typing import Any

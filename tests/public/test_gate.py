@@ -1,7 +1,5 @@
 """The gate on generated studies: what leaves, and that nobody finds a contribution in it."""
 
-from __future__ import annotations
-
 import polars as pl
 import pytest
 

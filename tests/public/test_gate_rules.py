@@ -3,8 +3,6 @@
 The other rules are switched off in test_rules_switched_off.py.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

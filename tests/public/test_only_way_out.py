@@ -1,8 +1,6 @@
 """Public tables come from the gate alone, and what leaves is made from them alone: over all modules, by what
 they import, call and name."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field

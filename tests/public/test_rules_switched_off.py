@@ -1,8 +1,6 @@
 """Each rule of the gate switched off alone: what the attacker then finds, and that with the rule nobody finds
 anything. Three holdings and p% are in test_gate_rules.py."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

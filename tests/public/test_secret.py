@@ -1,7 +1,5 @@
 """The percentage of the p% rule comes from outside and never stands in a message."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

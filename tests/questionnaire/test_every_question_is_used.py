@@ -1,7 +1,5 @@
 """Every question of the form is read by a table of the study; the contracts say which."""
 
-from __future__ import annotations
-
 from jobs.core.contracts import list_tables, read_contract
 from jobs.questionnaire.definition import all_questions
 from jobs.study.estimate.study_stage import ANSWERS

@@ -1,7 +1,5 @@
 """Answers in the lake: appended, never overwritten; the latest is the same whatever the order of loading."""
 
-from __future__ import annotations
-
 import datetime as dt
 import itertools
 import os

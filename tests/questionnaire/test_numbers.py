@@ -1,7 +1,5 @@
 """Numbers as people write them: read where there is one reading, asked about where there are two."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 import pytest

@@ -1,7 +1,5 @@
 """The questionnaire kit: what is asked, the form, what comes back, and what the respondent then reads."""
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import io

@@ -1,8 +1,6 @@
 """Forms and sheets of labels that are small and grow: they are refused before their rows are made, within a
 gigabyte."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from pathlib import Path

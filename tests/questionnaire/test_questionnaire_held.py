@@ -1,8 +1,6 @@
 """Forms that may not be loaded: of a period that has not ended, or with people's addresses and numbers in
 them; and figures that are the least."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`observatory reconcile`: both programs' counts of a log, and a rule for each difference."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import random

@@ -1,7 +1,5 @@
 """A study node that can be released, and the same with its first release, for all tests of the room."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Iterator

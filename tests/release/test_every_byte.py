@@ -1,7 +1,5 @@
 """Every byte of what leaves, searched: no respondent, no operator, no holding, no figure of one, no p."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from pathlib import Path

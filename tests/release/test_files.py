@@ -1,7 +1,5 @@
 """jobs.release: the files of a release, read back by other programs, and made again to the byte."""
 
-from __future__ import annotations
-
 import dataclasses
 import io
 import json

@@ -1,8 +1,6 @@
 """A release whose making, publication or withdrawal is killed at any point: whatever readers have seen has a
 record that the next attack reads, no half release is there, and the same command finishes it."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

@@ -1,7 +1,5 @@
 """jobs.release: verified, signed, cleared, published, withdrawn; and what is refused on the way."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import json

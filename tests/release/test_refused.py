@@ -1,8 +1,6 @@
 """What the officer reads where areas alone reveal a contribution: the file that names the figures, and her
 choices."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import polars as pl

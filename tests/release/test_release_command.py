@@ -1,8 +1,6 @@
 """`observatory release` on a study node: from estimates to a published and a withdrawn release, made again to
 the byte, and what each step refuses without leaving half a release."""
 
-from __future__ import annotations
-
 import datetime as dt
 import errno
 import fcntl

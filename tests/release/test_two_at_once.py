@@ -1,7 +1,5 @@
 """Two `release make` of one period in processes of their own: one is stopped or killed while it writes."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -4,8 +4,6 @@ The messages are made after a publication's own ratios; what is tested is that u
 ref.measure keep apart what the publications keep apart.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How the error of filters comes into the figures of the page."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import math

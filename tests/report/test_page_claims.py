@@ -1,7 +1,5 @@
 """Sentences and drawings of the page that readers would take for more than the figures hold."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from pathlib import Path

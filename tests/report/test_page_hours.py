@@ -1,7 +1,5 @@
 """The section on hours of the day, bytes and delays."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -1,7 +1,5 @@
 """The sections of one page agree: where spam came from and what it crossed are the same in all of them."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

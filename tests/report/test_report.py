@@ -1,7 +1,5 @@
 """The report page: what stands on it, that it is whole, and that it is the same for the same figures."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import datetime as dt

@@ -1,7 +1,5 @@
 """No headline of what is left where most traffic is nobody's."""
 
-from __future__ import annotations
-
 import dataclasses
 import html
 from pathlib import Path

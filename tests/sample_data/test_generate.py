@@ -1,7 +1,5 @@
 """The generator of sample data: the same seed gives the same bytes, and the truth holds together."""
 
-from __future__ import annotations
-
 import datetime as dt
 import gzip
 import hashlib

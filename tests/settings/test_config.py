@@ -1,7 +1,5 @@
 """Settings: every error names the file, the setting and the nearest right one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

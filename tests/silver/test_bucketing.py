@@ -1,7 +1,5 @@
 """The number of buckets that silver is computed in changes no row."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 """Clocks of logs that disagree: over generated layouts the ids show by how much, and under the settings that
 follow from them the counts are those of logs that agree."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import replace
 from zoneinfo import ZoneInfo

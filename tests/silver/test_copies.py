@@ -1,8 +1,6 @@
 """An event that several files hold counts once, in every format: files that overlap, copies without their
 beginning, another rendering of the same log. Within a file, and over rotation, twins are real."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 from collections import Counter

@@ -1,7 +1,5 @@
 """Whole runs over the same mail in two files: the figures of one, whatever came first, and what is told."""
 
-from __future__ import annotations
-
 import datetime as dt
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Messages that a filter gives back: once, whatever address they come back by; what counts twice is named."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time

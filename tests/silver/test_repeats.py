@@ -1,8 +1,6 @@
 """A stretch of a log that stands in the same file once more counts once, in every format and wherever it was
 pasted; twins beside each other stay."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 

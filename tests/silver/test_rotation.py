@@ -1,8 +1,6 @@
 """A log that is cut into several files counts as the log does, wherever the cuts are and in whatever order
 the files come: where stamps are equal, the order of the files decides."""
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Callable

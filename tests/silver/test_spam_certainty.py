@@ -4,8 +4,6 @@ What a server and its filters say of a message is brought together in jobs/silve
 twice under every definition of ref.definition, without and with one more verdict that calls it spam.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

@@ -3,8 +3,6 @@
 Needs chromium (`apt-get install chromium`) and fails where there is none.
 """
 
-from __future__ import annotations
-
 import html
 import json
 import re

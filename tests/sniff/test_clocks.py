@@ -1,8 +1,6 @@
 """Zones and clocks of several logs, by the ids that they share: `init`, `report` and `sniff` find them, and
 the counts are those of logs that agree."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import json

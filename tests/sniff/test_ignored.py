@@ -1,7 +1,5 @@
 """Ignored lines: which look like refusals, and what `sniff --ignored` shows of them."""
 
-from __future__ import annotations
-
 import datetime as dt
 import io
 import json

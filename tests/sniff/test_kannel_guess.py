@@ -1,7 +1,5 @@
 """Access logs of Kannel in formats of operators' own: what is proposed, and that it is marked as a guess."""
 
-from __future__ import annotations
-
 import random
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`observatory sniff`: what it tells is what ingesting gives, it stores nothing, and no input breaks it."""
 
-from __future__ import annotations
-
 import bz2
 import dataclasses
 import datetime as dt

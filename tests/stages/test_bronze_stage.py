@@ -1,7 +1,5 @@
 """Pull and ingest into a lake: filters in mail logs, reports, and what is read again after a mend."""
 
-from __future__ import annotations
-
 import datetime as dt
 import os
 import zipfile

@@ -1,7 +1,5 @@
 """What silver takes from an operator's settings: days are computed again once they changed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Rules on rows of bronze and silver: who breaks one, on how many rows, and what a person reads."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

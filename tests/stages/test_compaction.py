@@ -1,7 +1,5 @@
 """A lake that is written every few minutes: files do not grow with the number of runs, and no row changes."""
 
-from __future__ import annotations
-
 import datetime as dt
 import os
 import shutil

@@ -1,7 +1,5 @@
 """What the buckets of silver need of each other is read and joined once, however many buckets there are."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path

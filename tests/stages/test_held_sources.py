@@ -1,7 +1,5 @@
 """A source with too many quarantined lines: what is new of it waits, all else goes on, nothing is lost."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 

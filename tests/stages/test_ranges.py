@@ -1,7 +1,5 @@
 """Ranges of logs as tasks: few and large frames in staging, and work for every worker."""
 
-from __future__ import annotations
-
 import pytest
 
 from jobs.engine.embedded import Inline

@@ -1,7 +1,5 @@
 """A lake that keeps what it needs: old logs, records and pseudonyms go, and no figure changes."""
 
-from __future__ import annotations
-
 import datetime as dt
 import fcntl
 import gzip

@@ -1,7 +1,5 @@
 """What a run leaves when it dies, and how stages, buckets, workers and kills do not change a table."""
 
-from __future__ import annotations
-
 import datetime as dt
 import os
 import random

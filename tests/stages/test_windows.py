@@ -1,7 +1,5 @@
 """Which batches a silver run takes: none is lost to a range of days or to another operator's run."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,8 +1,6 @@
 """Clocks and zones of logs that disagree: run, status and page say so, and the setting that they name gives
 the figures of logs that agree. The sample generator shifts one log, and nothing else differs."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import json

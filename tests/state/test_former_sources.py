@@ -1,8 +1,6 @@
 """A source that the settings no longer have: its records stay, run, status and page say so, and both ways out
 of it work."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

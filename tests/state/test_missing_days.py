@@ -1,7 +1,5 @@
 """Days without records between days with records."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import pytest

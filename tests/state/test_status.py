@@ -1,7 +1,5 @@
 """`observatory status`: freshness, what waits, what is held back, what to do next, as text and as JSON."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import io

@@ -1,7 +1,5 @@
 """Totals from operators that answered: against svy, known truths, and under selective non-response."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Figures of countries and small areas: silent operators at the area's own rate and at its cell's."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy.special import ndtri

@@ -1,7 +1,5 @@
 """jobs.stats.prevalence: what a labelled sample says of a population whose truth is known."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 

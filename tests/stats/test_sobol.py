@@ -1,7 +1,5 @@
 """jobs.stats.sobol: the points of scipy, without its statistics."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Suspicious figures: what is found, how far it moves an area, and what is decided on it."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 from dataclasses import replace

@@ -4,8 +4,6 @@ An acceptable coefficient must not choose estimates that are too high: where the
 estimate, they have the smallest.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from sample_data.membership import RESPONSE, World

@@ -1,7 +1,5 @@
 """What operators spend: annualisation, the order of deflation and conversion, and budget bands."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What spending is held against: the targets chosen, and what a gap takes for granted."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from types import SimpleNamespace

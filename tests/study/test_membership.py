@@ -1,7 +1,5 @@
 """The made-up membership: the same bytes each time, and estimates that know its truth."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

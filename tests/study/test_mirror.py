@@ -3,8 +3,6 @@
 What counts on which side is in tests/golden/study.mirror/.
 """
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The made-up membership over four releases: what happens between them, and that nobody finds anything."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import polars as pl

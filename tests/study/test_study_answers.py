@@ -1,7 +1,5 @@
 """What an estimate says of answers that it leaves out."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

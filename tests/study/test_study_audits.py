@@ -1,7 +1,5 @@
 """Spam with the filters' errors in it: what audits make of respondents' counts, and how often it is right."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What `observatory study estimate` prints of its tables."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any

@@ -1,8 +1,6 @@
 """Months of which logs lack days: scaled, or no answer. What comes of one is in
 tests/golden/study.spam_volume/days_that_logs_lack."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Who gave logs or answers and is not in the frame of operators is named before any table is computed."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Study tables computed in parts, each by its key: together they are the whole."""
 
-from __future__ import annotations
-
 import importlib
 from functools import cache
 

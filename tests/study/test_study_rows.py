@@ -1,7 +1,5 @@
 """Figures of whole periods from those of their parts."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

@@ -5,8 +5,6 @@ quarter; the fifth of Nepal answers the questionnaire, and so does the first, be
 each country is silent. The administration of Nepal tells of public money.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Counts of a package held against the lines of its logs, its subscriptions and the package it replaces."""
 
-from __future__ import annotations
-
 import datetime as dt
 import io
 import json

@@ -1,7 +1,5 @@
 """Operators' audits in their packages: what leaves, and what the study takes of it."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from decimal import Decimal

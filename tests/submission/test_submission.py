@@ -1,7 +1,5 @@
 """Submissions: what leaves an operator, and what the study takes of it."""
 
-from __future__ import annotations
-
 import datetime as dt
 import functools
 import json

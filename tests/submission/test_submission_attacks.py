@@ -1,8 +1,6 @@
 """Packages that do harm, on purpose or by accident: numbers without bounds, old packages sent again, unsigned
 ones, small differences, and files that grow."""
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import io

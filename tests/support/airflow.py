@@ -1,7 +1,5 @@
 """An Airflow of its own, for tests that run DAGs."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Small files that unpack to more than a machine holds, and programs that run under a memory limit."""
 
-from __future__ import annotations
-
 import io
 import os
 import resource

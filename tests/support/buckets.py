@@ -1,7 +1,5 @@
 """Rows of silver in buckets, in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import polars as pl

@@ -7,8 +7,6 @@ are and are called back, call centres on trunks and on SIM cards, boxes that sta
 cell to cell, or that use the peer's SIM cards.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import json

@@ -6,8 +6,6 @@ and get few answers, numbers that moved to another network, subscribers abroad w
 boxes that stay small.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import json

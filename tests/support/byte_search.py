@@ -1,7 +1,5 @@
 """Whatever a file holds, also packed: archives opened, columns of Parquet unpacked."""
 
-from __future__ import annotations
-
 import io
 import re
 import struct

@@ -8,8 +8,6 @@ The likeness from which texts are of one campaign was chosen on one seed;
 benchmarks/detection_quality.py reports others.
 """
 
-from __future__ import annotations
-
 import collections
 import dataclasses
 import datetime as dt

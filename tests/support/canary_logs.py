@@ -1,7 +1,5 @@
 """A log of each format with an identifier in each field that may hold one, as sources of one operator."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The same mail in the logs of a server and of its filters, each by a clock and in a zone of its own."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Closure under cuts: bronze rows do not depend on the pieces in which a log came."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

@@ -3,8 +3,6 @@
 Its workers see the project's wheel and the packages of this environment, and no clone.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """A small lake with costs in it, written by delta-rs: two operators, two months."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Reading and writing a Delta table without the project's own code for it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

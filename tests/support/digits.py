@@ -1,7 +1,5 @@
 """Significant digits."""
 
-from __future__ import annotations
-
 import math
 
 

@@ -1,7 +1,5 @@
 """What README and docs show: code blocks, commands, and output with parts left out."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from collections.abc import Iterator

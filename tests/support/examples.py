@@ -1,7 +1,5 @@
 """How many examples a property test tries: a share of what it asks for, by the profile of the run."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import hypothesis

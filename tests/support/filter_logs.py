@@ -1,7 +1,5 @@
 """What the tests of the filters' kernels share: reading lines as ingest does, and cutting them in pieces."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import random

@@ -3,8 +3,6 @@
 Addresses of strangers are of 240.0.0.0/4, which is reserved, so that they may come from everywhere.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from dataclasses import dataclass

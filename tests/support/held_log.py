@@ -1,7 +1,5 @@
 """A Postfix log of what is decided before a message has a queue file, line by line beside other sessions."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 # What ends a line of smtpd_proxy_filter, and the line before that names its client.

@@ -1,7 +1,5 @@
 """docker/'s images without an engine: what their Dockerfiles say, and their folders laid out on a machine."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

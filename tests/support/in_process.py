@@ -1,7 +1,5 @@
 """The command line run in the tests' own process, without another Python's start."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from pathlib import Path

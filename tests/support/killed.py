@@ -1,7 +1,5 @@
 """Work that is killed at each point: before its first change of a file, before its second, and so on."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

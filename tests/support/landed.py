@@ -1,7 +1,5 @@
 """What landing holds, as a test compares it with logs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import fsspec

@@ -10,8 +10,6 @@ storage, subjects alone, or no more than envelopes. A campaign is what one hand 
 - letters of people, each a campaign of its own, and threads that share a subject.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Format: a binary tree of records of 32 bits, sixteen null bytes, the data sectio
 (MaxMind DB File Format Specification 2.0).
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import ipaddress
 from pathlib import Path

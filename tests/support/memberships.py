@@ -1,8 +1,6 @@
 """Samples of made-up memberships whose truth is known: how often intervals contain it, by band of the
 coefficient of variation, for spam as filters saw it, corrected spam and spending."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping

@@ -7,8 +7,6 @@ over a tree of processes is the memory of the tree. The kernel has it in /proc/<
 samples memory may be higher: peaks are lower bounds.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Every format of lines or documents that the lab has, in one lake: four operators and their logs."""
 
-from __future__ import annotations
-
 import datetime as dt
 import shutil
 from pathlib import Path

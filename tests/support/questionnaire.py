@@ -1,7 +1,5 @@
 """Forms filled in, for the tests of the questionnaire."""
 
-from __future__ import annotations
-
 import io
 from functools import cache
 from pathlib import Path

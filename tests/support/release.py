@@ -1,8 +1,6 @@
 """A small release of public tables, for tests of what is written, signed and published; its figures are of
 nobody."""
 
-from __future__ import annotations
-
 import datetime as dt
 import subprocess
 from collections.abc import Iterator

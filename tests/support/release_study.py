@@ -4,8 +4,6 @@ packages as files, and two administrations.
 The figures are drawn, of nobody; each has many digits, so that it is found wherever it stands.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

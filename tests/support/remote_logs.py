@@ -1,7 +1,5 @@
 """Logs on another host, and what a lake landed of them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from jobs.ingest.manifest import landed_bytes, open_landing, read_manifest

@@ -1,8 +1,6 @@
 """A made-up study to draw: six operators, two channels, five days. The figures are consistent, since all
 are sums of the same cells, and deterministic."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, replace

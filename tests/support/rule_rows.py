@@ -1,8 +1,6 @@
 """Rows that break rules, made from the contracts: of each column the values that the table's checks name,
 codes of its list, and one that is in no list."""
 
-from __future__ import annotations
-
 import datetime as dt
 import random
 from collections.abc import Mapping

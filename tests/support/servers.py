@@ -1,8 +1,6 @@
 """Real servers of logs on this machine's loopback, and a relay before them that counts, and ends what a test
 wants ended."""
 
-from __future__ import annotations
-
 import contextlib
 import getpass
 import os

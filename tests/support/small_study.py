@@ -1,7 +1,5 @@
 """Generated studies of a few countries, estimated as the study does, with releases that follow each other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 

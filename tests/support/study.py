@@ -1,7 +1,5 @@
 """The sample study, run once for all tests that look at it."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 

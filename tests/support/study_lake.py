@@ -1,7 +1,5 @@
 """A small lake's study tables, with figures whose sums are known."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 """A small study node, as its own team has it: settings, respondents, an inbox with a package, a filled form,
 and the study's files. One of two operators answers, so that the other is estimated."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """An operator's lake as `observatory submit` reads it: gold, ledger and run."""
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Rows of gold.spam_volume_daily that hold every rule, to be changed by tests of rules."""
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import Any
 

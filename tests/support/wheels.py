@@ -1,7 +1,5 @@
 """The project's wheel, built from the clone."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

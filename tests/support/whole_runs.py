@@ -1,7 +1,5 @@
 """What tests of whole runs share: settings of operators, a run that is killed, and all rows of tables."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """No identifier passes bronze: canaries in every field of every format, sought in all that a run leaves."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import zipfile

@@ -1,7 +1,5 @@
 """Whole runs against damage, kills, orders and prying eyes, on the lab logs."""
 
-from __future__ import annotations
-
 import datetime as dt
 import gzip
 import importlib

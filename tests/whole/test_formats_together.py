@@ -1,8 +1,6 @@
 """The whole way for every format that the sample study does not have: what kernels say of the lab's logs
 arrives in silver and gold, counted once."""
 
-from __future__ import annotations
-
 import collections
 import re
 

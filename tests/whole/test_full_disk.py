@@ -3,8 +3,6 @@
 So are the tables of a run whose staging or lake has no room.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import errno
 import gzip

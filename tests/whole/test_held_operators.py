@@ -1,7 +1,5 @@
 """Sources and operators whose logs break a rule are held back by name; the others go on to gold."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import polars as pl

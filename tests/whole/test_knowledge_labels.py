@@ -1,7 +1,5 @@
 """Labels that an operator has from elsewhere, given as knowledge: they decide what definitions count."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import polars as pl

@@ -3,8 +3,6 @@
 The mix is that of tests/support/mixed.py: mail servers, filters, reports, calls, SMS and a profile.
 """
 
-from __future__ import annotations
-
 import random
 import resource
 import shutil

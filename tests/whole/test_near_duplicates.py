@@ -3,8 +3,6 @@
 One server writes Exim's log with subjects (`log_selector = +subject`), its filter Rspamd's.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path

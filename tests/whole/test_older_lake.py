@@ -1,8 +1,6 @@
 """Lakes of earlier versions: a table that lacks a column of its contract is read, and gets it; a lake of
 another form is refused, and renewed without losing what landing cannot give back."""
 
-from __future__ import annotations
-
 import datetime as dt
 import io
 import json

@@ -1,8 +1,6 @@
 """sniff computes what run computes: on every log of the sample data and of the tests, with the settings that
 sniff proposes."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """The whole way on the sample study: every gold figure equals what the generator says it wrote."""
 
-from __future__ import annotations
-
 import collections
 import gzip
 import io

@@ -15,8 +15,6 @@ Amavis breaks a line that is too long for syslog: a piece ends with `...`, and t
 AM-ID, starts with it. Bronze keeps the pieces; verdicts() puts them together.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -12,8 +12,6 @@ Rows that agree in the profile's `message_key` are one message. Rows of one part
 where there is none) are its tries: the last one decides. Parts then count together: the worst decides.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 
 import polars as pl

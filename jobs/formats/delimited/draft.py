@@ -6,8 +6,6 @@ once these places are filled. Values are shown as their shape only (35799000001 
 those of codes, which are few and must be mapped.
 """
 
-from __future__ import annotations
-
 import json
 import re
 

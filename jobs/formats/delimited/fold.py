@@ -1,7 +1,5 @@
 """Delimited logs: from the rows of bronze to one row per message."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import polars as pl

@@ -1,7 +1,5 @@
 """What can be guessed of an unknown delimited file from its first lines: for a drafted mapping profile."""
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import re

@@ -1,7 +1,5 @@
 """Mapping profiles as files: those that ship, those beside the settings, and what is wrong with one."""
 
-from __future__ import annotations
-
 import json
 import tomllib
 from functools import cache, lru_cache

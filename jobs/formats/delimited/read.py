@@ -3,8 +3,6 @@
 A field is the column `column_<name>`, null where it is empty, and `value_<name>` without blanks around it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import polars as pl

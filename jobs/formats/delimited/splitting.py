@@ -5,8 +5,6 @@ in it are doubled. A line is read by itself, so a line break inside quotes cuts 
 fit nothing: the first and the last have an odd number of quotes (truncated).
 """
 
-from __future__ import annotations
-
 import io
 import re
 

@@ -8,8 +8,6 @@ the same, and it counts once, whatever the files that it came in. Of reports tha
 the one with the most records stays, then the one whose digest is the smallest.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import zlib

@@ -7,8 +7,6 @@ the report cannot be read as it is. What the elements hold is taken as leniently
 none, words in any case.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import ipaddress
 import re

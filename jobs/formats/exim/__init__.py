@@ -13,8 +13,6 @@ an hour. Lines without an id keep the source's zone, since what other lines tell
 where a file was cut; offset_from_ids() tells whoever configures the source.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

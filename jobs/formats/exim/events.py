@@ -7,8 +7,6 @@ jobs/silver/copies.py. Two servers of one operator must be distinguished by the 
 syslog, for what was refused without an id.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.contracts import bronze_columns

@@ -12,8 +12,6 @@ to the message whose envelope the block before ended in, if there was one. Which
 last line of a block that an envelope may go on after, and those that a block begins with, share a key.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import polars as pl
 

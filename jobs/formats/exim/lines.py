@@ -7,8 +7,6 @@ Addresses and HELO names are the client's own text: each field is looked for onl
 and quoted local parts are stepped over.
 """
 
-from __future__ import annotations
-
 import re
 
 import polars as pl

@@ -4,8 +4,6 @@ Each reader takes the rows of its kind (`row`, `text` after stamp and message id
 forms are those of Exim's smtp_in.c, receive.c, acl.c and daemon.c, 4.x to 4.98.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_case, choose_code

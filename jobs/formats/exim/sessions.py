@@ -6,8 +6,6 @@ Else each line that names a recipient and each refused connection is a session o
 belong together while a client goes on within seconds and does not begin anew.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

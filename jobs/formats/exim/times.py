@@ -1,7 +1,5 @@
 """Exim's message ids as clocks: six digits of base 62 are the UTC second in which a message came."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 

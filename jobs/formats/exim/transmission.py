@@ -12,8 +12,6 @@ recipients)`, which names none, is not counted beside it.
 Rows of one assembly_key must come together; nothing else is needed.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

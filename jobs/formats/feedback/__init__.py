@@ -5,8 +5,6 @@ third part is the message or its headers. One such part is one complaint. A mail
 complaint that was merely forwarded, says in prose only what it is about: it is quarantined, not guessed at.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 import ipaddress

@@ -29,8 +29,6 @@ interceptor's error is followed by the [i-status:] line; `a part of a long messa
 or by `data lost`; what is `not an instance of SubmitSm` is no SMS; a DLR that is not found has its DLR line.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

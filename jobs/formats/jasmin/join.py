@@ -9,8 +9,6 @@ and make no row; its try_count does not tell them, since nothing but the id is k
 Those after which Jasmin gave the SMS up are one row with that end.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import polars as pl

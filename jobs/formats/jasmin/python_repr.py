@@ -1,7 +1,5 @@
 """Values that a Python program logged by repr(), and what the octets of an SMS say."""
 
-from __future__ import annotations
-
 import ast
 import string
 import unicodedata

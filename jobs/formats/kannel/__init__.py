@@ -12,8 +12,6 @@ One SMS is one row of transmissions(), whatever the number of its tries, parts a
 all events of a number side by side, so bronze keeps the events and transmissions() joins them.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

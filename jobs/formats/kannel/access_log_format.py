@@ -16,8 +16,6 @@ separator that fits, what stands after it begins at the last. So a separator sho
 senders or accounts have in them.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import lru_cache

@@ -15,8 +15,6 @@ A report that fits nothing (its SMS is older than the log, or it is one of the f
 SMS that bearerbox cut itself) makes no row.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 
 import polars as pl

@@ -4,8 +4,6 @@ Only a person can say what each field is, so that a format found here is assumed
 three lines as it decodes them. None is proposed that decodes any line to what cannot be.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

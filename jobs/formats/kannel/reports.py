@@ -9,8 +9,6 @@ answer goes with the first text that still lacks a sender, and so on; an answer 
 complaint of its own, without text.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 
 import polars as pl

@@ -15,8 +15,6 @@ services answered are ignored either way: they name no recipient.
 add_submitters() gives bearerbox's rows the address that their request came from, which only this log has.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 from typing import Any

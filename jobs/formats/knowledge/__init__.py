@@ -12,8 +12,6 @@ that is exported again with changes is read beside the one before: where two row
 neither tells.
 """
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import hashlib

@@ -19,8 +19,6 @@ tests, so that one set of rules reads them:
     DMARC_PASS, DMARC_FAIL, DMARC_MISSING (the domain publishes no policy)
 """
 
-from __future__ import annotations
-
 import re
 
 import polars as pl

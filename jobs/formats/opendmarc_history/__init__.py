@@ -25,8 +25,6 @@ the symbols of jobs/formats/opendkim, and for a failed message also DMARC_REJECT
 the policy of its domain, and DKIM_VALID_AU where a valid signature is the author domain's own.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -14,8 +14,6 @@ A message that a filter refuses before the queue (smtpd_proxy_filter) never has 
 `proxy-reject` line has its client from the `NOQUEUE: client=` line of the same process.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 

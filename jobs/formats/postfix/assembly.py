@@ -17,8 +17,6 @@ same queue id, when a session's client changes, and when LOOKBACK_DAYS (sessions
 passed since its first event. Postfix reuses short queue ids as soon as a file is removed.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import polars as pl
 

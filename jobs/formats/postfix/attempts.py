@@ -1,7 +1,5 @@
 """Attempts that Postfix refused: in sessions before there was a queue file, and in postscreen."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

@@ -1,7 +1,5 @@
 """Transmissions of Postfix's queue files: a row for each recipient, and for what was refused of a file."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

@@ -8,8 +8,6 @@ refusals that found no queue file, and copies of the lines that open one and may
 before. When all pieces are there, settle() joins them by the same rule, and gives the rest to their sessions.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

@@ -1,7 +1,5 @@
 """Lines of Postfix's queue files by their kind, each read into the fields of its event."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.formats.postfix.refusals import NOT_IDS, session_of, subject_of

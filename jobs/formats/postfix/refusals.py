@@ -4,8 +4,6 @@ The client's and the message's own text stands inside these lines, so that they 
 envelope must be, from the right.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

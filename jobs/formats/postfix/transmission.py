@@ -15,8 +15,6 @@ that it names. Two instances of one host may share a short queue id at one time;
 Rows of one assembly_key must come together; nothing else is needed.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.formats.postfix.assembly import assemble

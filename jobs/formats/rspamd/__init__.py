@@ -15,8 +15,6 @@ The same line may come by syslog, behind `rspamd[PID]: ` and without Rspamd's ow
 own or into the mail log.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_case, choose_code

@@ -24,8 +24,6 @@ for by default are known, and no fuzzy hash: the columns Fuzzy.* of schema 11 do
 message a hash is, which the symbols' options do. The subject is there if `insert_subject` is set.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 from urllib.parse import unquote_plus

@@ -15,8 +15,6 @@ again, so that rows repeat: rows that tell the same of the same scan, to the mic
 are one verdict. A document that is spread over several lines is not read: `jq -c '.rows[]'` makes lines.
 """
 
-from __future__ import annotations
-
 import json
 
 import polars as pl

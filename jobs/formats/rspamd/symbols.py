@@ -1,7 +1,5 @@
 """Lists of symbols in Rspamd's task log: `NAME(1.00){option;},NAME(0.50){}`."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.formats.rspamd.verdict import FUZZY, fuzzy_hash

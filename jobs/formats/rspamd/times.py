@@ -1,7 +1,5 @@
 """Stamps of Rspamd's lines: its own, and those that syslog puts before it."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.formats import Source

@@ -3,8 +3,6 @@
 All three are written by the same scan, so they must tell the same of it, as far as they tell it.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.formats.shared.fields import none_if_empty

@@ -13,8 +13,6 @@ Ignored although something is refused, since no line names an attempt to send: `
 logins; clients that left (`lost input channel`, `timeout waiting for input`, `did not issue MAIL`).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ Bronze keeps every line with an event, so that a cut anywhere leaves nothing to 
 notice stands twice where two processes made the message that it is about and the one that carries it.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.contracts import bronze_columns

@@ -6,8 +6,6 @@ are those of Sendmail's envelope.c (from=), deliver.c (to=), srvrsmtp.c (ruleset
 from the left up to it; the client's own text (addresses, message-id) is stepped over as a whole.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

@@ -18,8 +18,6 @@ was refused before RCPT. A session is a process until it is silent for ten minut
 Rows of one assembly_key must come together; nothing else is needed.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

@@ -5,8 +5,6 @@ against one limit for the file, archives inside archives are refused, and names 
 Damage is a reason and never an exception.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 import zipfile

@@ -1,7 +1,5 @@
 """What kernels of every channel do with a field: clean it, read its time, state its line's fate."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the SMS formats share: numbers, clocks, empty fields, and how many segments a text takes."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

@@ -1,7 +1,5 @@
 """How much of a sample a format recognises: what the sniff() of formats of lines share."""
 
-from __future__ import annotations
-
 import datetime as dt
 
 import polars as pl

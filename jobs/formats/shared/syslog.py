@@ -17,8 +17,6 @@ hold (RFC 3164 section 4.1.2 has no year). A stamp without an offset is in the s
 times the earlier, and one that the clock skipped moves forward.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import polars as pl
 

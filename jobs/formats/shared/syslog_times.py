@@ -1,7 +1,5 @@
 """Times of syslog's stamps, read from columns of bytes: many lines share a second, and few stamps differ."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Callable
 from zoneinfo import ZoneInfo

@@ -5,8 +5,6 @@ is given lines of which few are its own: it looks for them by literals first, ta
 the few that may be its own, and leaves all others ignored.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -28,8 +28,6 @@ No row is ignored but the line of column names: every call that has a record cou
 driver refuses by address or password have none.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

@@ -1,7 +1,5 @@
 """Columns of Asterisk's call detail records: the orders in which they come, row by row."""
 
-from __future__ import annotations
-
 import polars as pl
 
 FIXED = [

@@ -25,8 +25,6 @@ Outcome, by the code that the caller got (2xx before 6xx before others, challeng
     none from 200                    queued: only provisional replies are logged yet
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import hashlib
 

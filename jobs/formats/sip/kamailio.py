@@ -22,8 +22,6 @@ that tells of a block; the option `script_pattern` replaces the words. What it l
 up to the line's end is that message's text.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

@@ -18,8 +18,6 @@ and a refused call in both `acc` and `missed_calls`. Give all of them to one sou
 `missed_calls_*.log`. Do not also give the syslog of the same proxies: they are the same calls.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.codes import choose_code

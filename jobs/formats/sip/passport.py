@@ -12,8 +12,6 @@ Null where nothing is claimed: no Identity header, the compact form (RFC 8225, s
 left out), another extension such as div or rph, or a damaged token.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from typing import Any

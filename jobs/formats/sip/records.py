@@ -13,8 +13,6 @@ Where a name stands twice in a line, the first counts: proxies write extras in t
 configuration, so what a caller controls (User-Agent, Reason) should be configured last.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

@@ -18,8 +18,6 @@ calls by a mail server, whose log has the message, without a verdict; `server re
 callers wait.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 
 import polars as pl

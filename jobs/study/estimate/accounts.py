@@ -20,8 +20,6 @@ other order mixes two countries' inflation. Labour is priced at purchasing power
 at the market rate; the whole is given both ways, too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 

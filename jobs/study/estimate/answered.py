@@ -8,8 +8,6 @@ summarise_shares() takes means of those that answered, weighted by their subscri
 is scaled up: who did not answer may differ, and the interval has the spread between respondents alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from functools import cache
 

@@ -1,7 +1,5 @@
 """The logs and answers that an estimate leaves out, in lines for its reader."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import polars as pl

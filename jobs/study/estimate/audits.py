@@ -19,8 +19,6 @@ certain to possible.
 Months add up; a month without an audit of its own is as of an operator without. Numbers in, numbers out.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

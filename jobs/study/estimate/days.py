@@ -7,8 +7,6 @@ that nobody saw, and the operator is then a non-respondent of that month and cha
 nothing.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.periods import LEAST_DAYS_PCT

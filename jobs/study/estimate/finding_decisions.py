@@ -4,8 +4,6 @@ A decision counts for what was given when it was made. The finding of a correcte
 release asks about it anew, and `study estimate` takes it again.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

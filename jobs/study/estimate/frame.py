@@ -4,8 +4,6 @@ A table's own computation would raise for the first that is missing, after other
 one error names all of them, with the lines to write into each file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path

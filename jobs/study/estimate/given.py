@@ -4,8 +4,6 @@ Volumes of a period rest on packages' and answers' figures of the channel for it
 it; money rests on the account of the year, in all channels together.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass

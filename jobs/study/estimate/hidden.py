@@ -1,7 +1,5 @@
 """Which rows of yes-or-no answers would reveal a member's answer, over areas that overlap."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

@@ -1,8 +1,6 @@
 """What spending is held against: rows of ref.investment_target, from the command line, the settings, or else
 the values that this project assumes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Rows of the study's tables: whole periods from their parts, and rows as the contract types them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -3,8 +3,6 @@
 Frame, denominators and groups are hundreds of rows: they are collected, and the work is numpy's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

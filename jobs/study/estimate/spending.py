@@ -4,8 +4,6 @@ Capital and running costs are parts of one whole; the whole is estimated itself.
 purchasing power parity, all at the market rate, and labour at parity with the rest at the market rate.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Sequence
 

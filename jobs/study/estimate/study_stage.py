@@ -5,8 +5,6 @@ computed and written anew from all submissions and answers: a period that has no
 the columns of an earlier contract.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence

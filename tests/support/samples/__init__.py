@@ -1,8 +1,6 @@
 """Logs of every format, which many tests read: a module for each, which is named after it and holds SAMPLES
 (forms.py says what of). Tests of a format take their lines from its module."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 

@@ -1,7 +1,5 @@
 """Lines of Amavis."""
 
-from __future__ import annotations
-
 import re
 
 from tests.support.filter_logs import lab

@@ -1,7 +1,5 @@
 """Asterisk's records of calls."""
 
-from __future__ import annotations
-
 import csv
 import datetime as dt
 import io

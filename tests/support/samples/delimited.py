@@ -1,7 +1,5 @@
 """Delimited logs: Restcomm's SMS, a firewall's, and a switch's calls."""
 
-from __future__ import annotations
-
 from jobs.formats.delimited.profile_files import profile_of
 from tests.support.samples.forms import (
     ADDRESS,

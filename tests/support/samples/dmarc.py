@@ -1,7 +1,5 @@
 """DMARC aggregate reports."""
 
-from __future__ import annotations
-
 from tests.support.samples.forms import ADDRESS, HOST, ID, IP, NOON, NUMBER, TEXT, WORD, Canaries, Samples
 
 

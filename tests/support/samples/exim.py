@@ -1,7 +1,5 @@
 """Exim's logs."""
 
-from __future__ import annotations
-
 from tests.support.filter_logs import lab
 from tests.support.samples.forms import ADDRESS, HOST, IP, SENT, TEXT, Canaries, Log, Samples, at
 

@@ -1,7 +1,5 @@
 """Reports in ARF."""
 
-from __future__ import annotations
-
 from tests.support.samples.forms import ADDRESS, HOST, ID, IP, TEXT, Canaries, Samples, at
 
 

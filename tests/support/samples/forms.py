@@ -6,8 +6,6 @@ sender; each slot takes forms of some kinds, such as an address literal. There i
 each form that the slot takes, with that form in it; all other slots hold what is nobody's.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import tomllib

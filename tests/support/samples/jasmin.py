@@ -1,7 +1,5 @@
 """Jasmin's messages.log."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from tests.support.samples.forms import ID, LINK, NUMBER, SENDER, TEXT, Canaries, Log, Samples, at, times

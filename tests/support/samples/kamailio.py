@@ -1,7 +1,5 @@
 """Kamailio's accounting by syslog."""
 
-from __future__ import annotations
-
 import base64
 import json
 

@@ -1,7 +1,5 @@
 """Access logs of Kannel's bearerbox."""
 
-from __future__ import annotations
-
 from tests.support.filter_logs import lab
 from tests.support.samples.forms import ADDRESS, ID, LINK, NUMBER, SENDER, TEXT, Canaries, Log, Samples, at
 

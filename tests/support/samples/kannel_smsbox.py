@@ -1,7 +1,5 @@
 """Access logs of Kannel's smsbox."""
 
-from __future__ import annotations
-
 from tests.support.filter_logs import lab
 from tests.support.samples.forms import IPV4, LINK, NUMBER, TEXT, WORD, Canaries, Log, Samples, at
 

@@ -1,7 +1,5 @@
 """A register of consent, and what else an operator knows beside its logs."""
 
-from __future__ import annotations
-
 import csv
 import io
 

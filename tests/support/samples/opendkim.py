@@ -1,7 +1,5 @@
 """Lines of OpenDKIM and OpenDMARC."""
 
-from __future__ import annotations
-
 import re
 
 from tests.support.filter_logs import lab

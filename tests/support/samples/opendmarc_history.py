@@ -1,7 +1,5 @@
 """OpenDMARC's history."""
 
-from __future__ import annotations
-
 from tests.support.filter_logs import lab
 from tests.support.samples.forms import ADDRESS, HOST, IP, NOON, NUMBER, Canaries, Log, Samples
 

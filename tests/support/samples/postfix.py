@@ -1,7 +1,5 @@
 """Postfix's mail logs."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from tests.support.filter_logs import lab

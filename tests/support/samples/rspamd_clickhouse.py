@@ -1,7 +1,5 @@
 """Rspamd's rows for ClickHouse."""
 
-from __future__ import annotations
-
 from tests.support.filter_logs import lab
 from tests.support.samples.forms import (
     ADDRESS,

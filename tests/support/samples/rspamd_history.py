@@ -1,7 +1,5 @@
 """Rspamd's history."""
 
-from __future__ import annotations
-
 import json
 
 from tests.support.filter_logs import lab

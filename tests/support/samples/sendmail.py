@@ -1,7 +1,5 @@
 """Sendmail's mail log."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Logs of spamd."""
 
-from __future__ import annotations
-
 from tests.support.filter_logs import lab
 from tests.support.samples.forms import ADDRESS, HOST, ID, IP, NUMBER, WORD, Canaries, Log, Samples, at
 
