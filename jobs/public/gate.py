@@ -18,7 +18,7 @@ from jobs.core.areas import COUNTRY, REGION
 from jobs.core.areas import GROUP as GROUPED
 from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
-from jobs.public import cost, investment_gap, parts, shares
+from jobs.public import cost, investment_gap, parts, published_volume, shares
 from jobs.public.cells import (
     CELL,
     GROUP,
@@ -41,6 +41,7 @@ TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "countermeasure": shares.transform_shares,
     "investment": coarsen_rows,
     "investment_gap": investment_gap.transform,
+    "published_volume": published_volume.transform,
     "policy": shares.transform_shares,
     "spam_source": parts.coarsen_parts,
     "spam_type": parts.coarsen_parts,

@@ -25,6 +25,7 @@ MAKES_ROWS = {
         "jobs.public.gate",
         "jobs.public.investment_gap",
         "jobs.public.parts",
+        "jobs.public.published_volume",
         "jobs.public.shares",
     },
     "jobs.public.gate.transform_rows": {"jobs.public.gate"},

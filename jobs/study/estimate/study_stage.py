@@ -41,6 +41,7 @@ from jobs.study import (
     mirror,
     policy,
     public_spending,
+    published_volume,
     reconciliation,
     spam_source,
     spam_type,
@@ -91,10 +92,11 @@ TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "study.cost": cost.transform,
     "study.contribution": contribution.transform,
     "study.finding": finding.transform,
+    "study.published_volume": published_volume.transform,
 }
 TABLES = tuple(TRANSFORMS)
 # Those that take longest, and that no other reads.
-APART = ("study.spam_volume", "study.spam_type", "study.spam_source")
+APART = ("study.spam_volume", "study.spam_type", "study.spam_source", "study.published_volume")
 # Its row in meta.run stands for all: they are computed together.
 FIRST = (TABLES[0], "_T", "_T")
 
