@@ -71,10 +71,10 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
     settings = config.load_settings(folder / "observatory.toml")
     operator = read_reference(settings, "ref.operator")
     made = make_messages_in_memory(
-        transmission_of(lines, settings.operator[0], Door.of(operator)),
+        transmission_of(lines, settings.operator[0], Door.from_operators(operator)),
         pl.DataFrame(schema=polars_schema("silver.verdict")),
         pl.DataFrame(schema=polars_schema("silver.operator_knowledge")),
-    ).table(MESSAGE)
+    ).table_rows(MESSAGE)
     # A line's offset is its place in the list.
     truth = {place: each.signs for place, each in enumerate(sent)}
     return made, operator, truth

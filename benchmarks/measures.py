@@ -88,7 +88,7 @@ STEPS = {
     ],
     "gold: counts": [
         *(f"jobs.stages.gold_tasks:{name}" for name in ("count_messages", "finish_table", "write_changed")),
-        "jobs.stages.gold_steps:Steps.monthly",
+        "jobs.stages.gold_steps:Steps.compute_monthly",
     ],
     "gold: campaigns and bulk": [
         f"jobs.stages.gold_tasks:{name}"
@@ -168,7 +168,7 @@ def whole_run(folder: Path, megabytes: float) -> Run:
     settings = config.load_settings(folder / "observatory.toml", lake_root=str(folder / "lake"))
     now = dt.datetime.now(dt.UTC)
     lake, run_id = Lake(settings.lake.root), f"{now:%Y%m%dT%H%M%S.%f}"
-    work = Run(lake, settings, list(settings.operator), run_id, say=lambda text: None)
+    work = Run(lake, settings, list(settings.operator), run_id, report_step=lambda text: None)
     for operator in settings.operator:
         problems = (
             importlib.import_module("jobs.ingest.pull").pull(operator, settings.lake.root, now).problems

@@ -21,7 +21,7 @@ from jobs.stages.runner import refuse_broken_results
 
 SAMPLE, LABEL = quality.AUDIT
 # So many problems of a sheet are reported at once.
-TOLD = 20
+MOST_PROBLEMS = 20
 Rows = list[dict[str, Any]]
 
 
@@ -68,7 +68,7 @@ def write_sample(
 
 
 def differs_from_plan(row: dict[str, Any], plan: SamplePlan) -> bool:
-    return any(row[name] != value for name, value in plan.columns().items())
+    return any(row[name] != value for name, value in plan.to_columns().items())
 
 
 @as_only_writer("observatory audit load")
@@ -89,10 +89,12 @@ def load_labels(work: Run, file: Path) -> Rows:
         if operator not in operators:
             known = ", ".join(sorted(operators))
             problems.append(
-                f"{row.cell('operator')}: unknown operator '{operator}'; the settings name {known}"
+                f"{row.locate_cell('operator')}: unknown operator '{operator}'; the settings name {known}"
             )
         elif not is_day(day):
-            problems.append(f"{row.cell('day')}: '{day}' is no day as 2026-11-02; leave it as it was written")
+            problems.append(
+                f"{row.locate_cell('day')}: '{day}' is no day as 2026-11-02; leave it as it was written"
+            )
         else:
             of_month.setdefault((operator, day[:7]), []).append(row)
     started = record.now()
@@ -107,8 +109,8 @@ def load_labels(work: Run, file: Path) -> Rows:
             continue
         tables[operator, month] = apply_labels(units, filled, started, problems)
     if problems:
-        more = f"\n… and {len(problems) - TOLD:,} more" if len(problems) > TOLD else ""
-        raise ObservatoryError("\n".join(problems[:TOLD]) + more + "\nNothing was loaded.")
+        more = f"\n… and {len(problems) - MOST_PROBLEMS:,} more" if len(problems) > MOST_PROBLEMS else ""
+        raise ObservatoryError("\n".join(problems[:MOST_PROBLEMS]) + more + "\nNothing was loaded.")
     replace_months(work, started, {LABEL: [row for units in tables.values() for row in units]})
     refuse_broken_results(quality.refresh_quality(work).results)
     return [row for operator, month in tables for row in channel_totals(work.lake, operator, month)]
@@ -129,12 +131,13 @@ def apply_labels(units: Rows, filled: list[sheet.Row], at: dt.datetime, problems
         name = row.values["sample id"]
         if name not in by_id:
             problems.append(
-                f"{row.cell('sample id')}: '{name}' is not in the month's sample: the sheet is of another"
-                " draw, or the cell was changed; write the sheet again with `observatory audit sample`"
+                f"{row.locate_cell('sample id')}: '{name}' is not in the month's sample: the sheet is of"
+                " another draw, or the cell was changed; write the sheet again with"
+                " `observatory audit sample`"
             )
             continue
         if seen[name] > 1:
-            problems.append(f"{row.cell('sample id')}: '{name}' stands in {seen[name]} rows; keep one")
+            problems.append(f"{row.locate_cell('sample id')}: '{name}' stands in {seen[name]} rows; keep one")
             continue
         try:
             label = sheet.parse_label(row)

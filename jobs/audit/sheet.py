@@ -18,7 +18,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.ingest import archives
 
 LABELS, CODES = "Label", "Codes"
-GIVEN = {
+UNIT_COLUMNS = {
     "operator": "operator_id",
     "sample id": "sample_id",
     "day": "period_date",
@@ -32,7 +32,7 @@ FILLED = ("label", "type", "note")
 # Of a sheet of some hundred thousand units.
 LARGEST = 256 * 2**20
 LIMITS = archives.WorkbookLimits(bytes=LARGEST, elements=10_000_000, cells=5_000_000)
-COLUMNS = (*GIVEN, *FILLED)
+COLUMNS = (*UNIT_COLUMNS, *FILLED)
 # Columns that a sheet must have.
 NEEDED = ("operator", "sample id", "day", "label", "type")
 WIDTHS = {"operator": 16, "sample id": 20, "file": 24, "stream": 24, "note": 40}
@@ -56,7 +56,7 @@ class Row:
     # The reference of each column's cell, as B12.
     cells: dict[str, str]
 
-    def cell(self, column: str) -> str:
+    def locate_cell(self, column: str) -> str:
         return f"{self.where}, cell {self.cells[column]}"
 
 
@@ -109,7 +109,7 @@ def write_csv(units: list[dict[str, Any]], file: Path) -> None:
 
 def row_texts(unit: dict[str, Any]) -> list[str]:
     """The cells of a unit's row."""
-    given = ["" if unit.get(key) is None else str(unit[key]) for key in GIVEN.values()]
+    given = ["" if unit.get(key) is None else str(unit[key]) for key in UNIT_COLUMNS.values()]
     label = code_names("audit_label").get(unit.get("label_code") or "", "")
     return [*given, label, unit.get("labelled_type_code") or "", ""]
 
@@ -207,7 +207,7 @@ def parse_label(row: Row) -> str | None:
             return code
     choices = ", ".join(code_names("audit_label").values())
     raise ObservatoryError(
-        f"{row.cell('label')}: '{row.values['label']}' is no label; choose one of {choices}"
+        f"{row.locate_cell('label')}: '{row.values['label']}' is no label; choose one of {choices}"
     )
 
 
@@ -220,10 +220,11 @@ def parse_type(row: Row, label: str | None) -> str | None:
     known = {code.lower(): code for code in list_codes("type")}
     if said.lower() not in known:
         raise ObservatoryError(
-            f"{row.cell('type')}: '{said}' is no type; choose a code of the sheet '{CODES}' or empty the cell"
+            f"{row.locate_cell('type')}: '{said}' is no type; choose a code of the sheet '{CODES}'"
+            " or empty the cell"
         )
     if label != "spam":
         raise ObservatoryError(
-            f"{row.cell('type')}: only spam has a type; empty the cell or make the label spam"
+            f"{row.locate_cell('type')}: only spam has a type; empty the cell or make the label spam"
         )
     return known[said.lower()]

@@ -110,7 +110,7 @@ def audit_run(settings: config.Observatory, chosen: list[Operator]) -> Run:
         settings=settings,
         operators=chosen,
         run_id=record.new_run_id(),
-        say=lambda text: None,
+        report_step=lambda text: None,
     )
 
 

@@ -40,13 +40,13 @@ SIGNER = "Made-up signer of the sample study <signer@example.org>"
 
 @dataclass(frozen=True)
 class DemoRelease:
-    """folder: where the release is, published or as it was made. is_new: made just now. asked: how many
-    administrations were asked. is_published: False where there is no gpg to sign with."""
+    """folder: where the release is, published or as it was made. is_new: made just now. question_count: how
+    many administrations were asked. is_published: False where there is no gpg to sign with."""
 
     folder: Path
     digest: str
     is_new: bool
-    asked: int
+    question_count: int
     is_published: bool
 
 
@@ -102,23 +102,23 @@ def keep_secret(name: str, choose: Callable[[], str]) -> Path:
     return file
 
 
-def clear_demo(settings: Observatory, own: Path, digest: str) -> clearance.Clearance:
+def clear_demo(settings: Observatory, folder: Path, digest: str) -> clearance.Clearance:
     """The clearance of the release: the demo agrees for every administration of the sample."""
-    before = clearance.read_clearance(own)
+    before = clearance.read_clearance(folder)
     if before and before.digest == digest and not before.unanswered:
         return before
-    about, tables = making.as_made(own)
+    about, tables = making.as_made(folder)
     asked = clearance.make_clearance(
-        own, tables, about, digest, making.list_administrations(settings), DEADLINE
+        folder, tables, about, digest, making.list_administrations(settings), DEADLINE
     )
     with tempfile.TemporaryDirectory() as returned:
         files = [Path(returned) / f"{country.lower()}.xlsx" for country in asked.asked]
         for file in files:
-            book = openpyxl.load_workbook(own / clearance.SHEETS / file.name)
+            book = openpyxl.load_workbook(folder / clearance.SHEETS / file.name)
             for row, text in enumerate(ANSWERED, clearance.FIRST + 1):
                 book[clearance.ANSWER].cell(row, 2, text)
             book.save(file)
-        return clearance.load_answers(own, files, AT)
+        return clearance.load_answers(folder, files, AT)
 
 
 def sign_demo(folder: Path, signers: Path) -> None:

@@ -22,7 +22,7 @@ from jobs.settings import config
 # Polars, kernels and the lake take a second to import.
 if TYPE_CHECKING:
     from jobs.engine.lake import Lake
-    from jobs.explain.search import Asked, Match
+    from jobs.explain.search import Match, Question
     from jobs.explain.story import Story
 
 # So many matches are listed.
@@ -57,7 +57,7 @@ def explain(
     """
     from jobs.engine.lake import open_lake
     from jobs.explain.finding import find_matches
-    from jobs.explain.search import Asked
+    from jobs.explain.search import Question
     from jobs.protect.pseudonym_keys import master_key
     from jobs.stages import identity
 
@@ -69,7 +69,7 @@ def explain(
     master_key()
     lake = open_lake(settings.lake.root)
     identity.refuse_others(lake, settings)
-    asked = Asked(name, chosen, day.date() if day else None, source)
+    asked = Question(name, chosen, day.date() if day else None, source)
     matches = find_matches(lake, settings, asked)
     if not matches:
         raise ObservatoryError(describe_search(lake, settings, asked))
@@ -85,17 +85,17 @@ def explain(
         print_story(story)
 
 
-def describe_search(lake: Lake, settings: config.Observatory, asked: Asked) -> str:
+def describe_search(lake: Lake, settings: config.Observatory, question: Question) -> str:
     """The message if nothing was found: where the search looked, and what to do."""
     from jobs.explain.search import LakeSearch
 
     lines = []
-    for operator in asked.operators:
-        search = LakeSearch(lake, settings, operator, asked)
+    for operator in question.operators:
+        search = LakeSearch(lake, settings, operator, question)
         days = search.days_in_lake()
         where = f"silver and bronze of {days[0]} to {days[1]}" if days else "a lake without its records"
         lines.append(f"  operator '{operator.id}': {where}")
-        quarantined = search.quarantined()
+        quarantined = search.find_quarantined()
         if quarantined.height:
             row = quarantined.row(0, named=True)
             lines.append(
@@ -104,17 +104,19 @@ def describe_search(lake: Lake, settings: config.Observatory, asked: Asked) -> s
                 f" `observatory quarantine --operator {operator.id} --source {row['source_id']}`"
             )
     narrowed = [
-        f"--{option}" for option, value in (("day", asked.day), ("source", asked.source)) if value is not None
+        f"--{option}"
+        for option, value in (("day", question.day), ("source", question.source))
+        if value is not None
     ]
     hints = [f"Without {' and '.join(narrowed)} it looks further."] if narrowed else []
     hints += [
         "`observatory status` shows what no run has read yet.",
         "A number is best given with + and the country code; a queue id without the host or a colon.",
     ]
-    return "\n".join([f"nothing found for '{asked.text}'. It looked in", *lines, *hints])
+    return "\n".join([f"nothing found for '{question.text}'. It looked in", *lines, *hints])
 
 
-def show_matches(matches: Sequence[Match], asked: Asked, json: bool) -> None:
+def show_matches(matches: Sequence[Match], question: Question, json: bool) -> None:
     """Print the matches, each with the key that selects it alone."""
     from jobs.explain.story import match_summary
 
@@ -124,7 +126,7 @@ def show_matches(matches: Sequence[Match], asked: Asked, json: bool) -> None:
 
         sys.stdout.write(encoder.dumps(rows, indent=1) + "\n")
         return
-    out.print(Text(f"{len(rows):,} matches for {asked.text}", "bold"))
+    out.print(Text(f"{len(rows):,} matches for {question.text}", "bold"))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in ("time, UTC", "operator/source", "outcome", "key"):
         table.add_column(column, no_wrap=True, overflow="ellipsis")
@@ -161,7 +163,7 @@ def print_story(story: Story) -> None:
     if story.not_counted:
         print_indented(f"Counts in no cell: {story.not_counted}.", 2)
     print_heading("Gold")
-    for code, names in story.definitions().items():
+    for code, names in story.definitions_by_state().items():
         print_indented(f"{code}: {', '.join(names) or 'none'}", 2)
     for table, key, counts in story.gold_lines():
         print_indented(table, 2, "bold")

@@ -44,23 +44,23 @@ def propose_settings(logs: list[str], err: Console) -> Proposal:
         return propose_from_logs(logs)
 
 
-def refuse_none(found: Proposal) -> None:
+def refuse_none(proposal: Proposal) -> None:
     """Raise ObservatoryError where no log can be used."""
-    if not found.sources:
-        raise ObservatoryError("\n".join(list_problems(found)) or "no log was named")
+    if not proposal.sources:
+        raise ObservatoryError("\n".join(list_problems(proposal)) or "no log was named")
 
 
-def list_problems(found: Proposal) -> list[str]:
+def list_problems(proposal: Proposal) -> list[str]:
     """A line for each log that cannot be used."""
-    unknown = [FileProblem(log.name, f"of no known format. {STARTERS}") for log, _ in found.unknown]
-    return [str(each) for each in (*found.problems, *unknown)]
+    unknown = [FileProblem(log.name, f"of no known format. {STARTERS}") for log, _ in proposal.unknown]
+    return [str(each) for each in (*proposal.problems, *unknown)]
 
 
-def print_logs(out: Console, found: Proposal) -> None:
+def print_logs(out: Console, proposal: Proposal) -> None:
     """Print a line for each log."""
-    width = max(len(Path(each.url).name) for each in found.sources)
-    kind = max(len(each.format) for each in found.sources)
-    for each in found.sources:
+    width = max(len(Path(each.url).name) for each in proposal.sources)
+    kind = max(len(each.format) for each in proposal.sources)
+    for each in proposal.sources:
         files = f"{each.files} files, " if each.files > 1 else ""
         zone = f"{each.time_zone}, {each.zone_by}" if each.zone_by else "UTC assumed: the log does not say"
         name = escape_unseen(Path(each.url).name)
@@ -74,17 +74,17 @@ def print_logs(out: Console, found: Proposal) -> None:
                 out.print(Padding(Text(decoded), (0, 0, 0, 6)))
 
 
-def list_assumptions(found: Proposal, answers: Answers) -> list[tuple[str, str]]:
+def list_assumptions(proposal: Proposal, answers: Answers) -> list[tuple[str, str]]:
     """The assumptions of a report without settings, each with its name."""
     rows = []
-    if found.has_mail:
-        part = ", by a sample of the logs" if found.is_sampled else ""
-        rows.append(("own domains", describe_domains(found.domains, part)))
+    if proposal.has_mail:
+        part = ", by a sample of the logs" if proposal.is_sampled else ""
+        rows.append(("own domains", describe_domains(proposal.domains, part)))
         rows.append(("own networks", "loopback and private addresses"))
-    if found.has_numbers:
+    if proposal.has_numbers:
         rows.append(("own numbers", f"{name_few(answers.number_prefixes)}, all numbers of the country"))
     country = country_row(answers.country)["name_en"]
-    by = found.country_by or "a placeholder, for nothing names one"
+    by = proposal.country_by or "a placeholder, for nothing names one"
     rows.append(("country", f"{country}, {by}; costs in {answers.currency}"))
     rows.append(("places", "sources are not located: that needs a table of address ranges"))
     return rows
@@ -265,9 +265,9 @@ def write_settings(logs: list[str], output: Path, yes: bool, out: Console, err: 
         raise ObservatoryError("\n".join(problems))
 
 
-def ask_formats(found: Proposal, out: Console) -> None:
+def ask_formats(proposal: Proposal, out: Console) -> None:
     """Ask for the layout of logs that the operator laid out itself and that no known layout reads."""
-    for log, recognised in list(found.unknown):
+    for log, recognised in list(proposal.unknown):
         head = recognised[0].head
         for name, layouts in LAID_OUT.items():
             if not layouts.is_log(head):
@@ -279,7 +279,7 @@ def ask_formats(found: Proposal, out: Console) -> None:
             if options:
                 for each in recognised:
                     each.take_layout(name, options)
-                add_known(found, log, recognised)
+                add_known(proposal, log, recognised)
             break
 
 
@@ -289,31 +289,31 @@ def layout_reader(layouts: OwnLayouts, head: bytes) -> Callable[[str], dict[str,
     return lambda text: None if text == "-" else layouts.check_layout(head, text)
 
 
-def ask_settings(found: Proposal, given: Answers, out: Console) -> Answers:
+def ask_settings(proposal: Proposal, answers: Answers, out: Console) -> Answers:
     """Ask for each setting that the logs do not give; the return key takes the proposal."""
     out.print("Return takes what stands in brackets.")
-    name = ask_question("Name of the operator", given.name, str.strip, out)
+    name = ask_question("Name of the operator", answers.name, str.strip, out)
     operator_id = ask_question(
         "Its id, for good: small letters, digits, hyphens", to_slug(name), parse_id, out
     )
     country = ask_question(
-        f"Country, three letters ({found.country_by or 'nothing names one'})",
-        given.country, parse_country, out,
+        f"Country, three letters ({proposal.country_by or 'nothing names one'})",
+        answers.country, parse_country, out,
     )  # fmt: skip
     currency = ask_question(
-        "Currency", country_row(country)["currency"] or given.currency, parse_currency, out
+        "Currency", country_row(country)["currency"] or answers.currency, parse_currency, out
     )
     holding = ask_question("Holding that owns it, one word", operator_id, str.strip, out)
     subscribers = ask_question("Subscribers (0: not known)", "0", parse_count, out)
-    domains, networks, prefixes = given.domains, given.networks, given.number_prefixes
-    if found.has_mail:
+    domains, networks, prefixes = answers.domains, answers.networks, answers.number_prefixes
+    if proposal.has_mail:
         domains = ask_question("Own mail domains, with commas", ", ".join(domains) or "-", split_list, out)
         networks = ask_question("Own networks, with commas", ", ".join(networks), parse_networks, out)
-    if found.has_numbers:
+    if proposal.has_numbers:
         prefixes = ask_question(
             "Own numbers begin with, with commas", ", ".join(prefixes) or "-", parse_prefixes, out
         )
-    for source in found.sources:
+    for source in proposal.sources:
         if source.zone_by is None:
             source.time_zone = ask_question(f"Time zone of {source.id}", source.time_zone, parse_zone, out)
             source.zone_by = "as answered"

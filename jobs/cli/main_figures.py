@@ -9,9 +9,9 @@ from rich.table import Table
 
 from jobs.cli.study_tables import (
     CORRECTED,
-    COUNTED,
+    CORRECTION_LABELS,
+    MEASURE_LABELS,
     ORDER,
-    SEEN,
     estimates_table,
     format_interval,
     format_short,
@@ -47,12 +47,17 @@ def main_tables(lake: Lake, without: Collection[str] = ()) -> list[Table]:
     """Volume, types, sources and cost, each a small table. without: channels to leave out."""
     versions = lake.versions()
 
-    def rows(table: str, where: pl.Expr, by: list[str], *sums: str) -> list[dict[str, Any]]:
+    def sum_rows(table: str, where: pl.Expr, by: list[str], *sums: str) -> list[dict[str, Any]]:
         counted = where & ~pl.col("channel_code").is_in(list(without))
         found = lake.read(table, versions.get(table), where=counted)
         return found.group_by(by).agg(pl.col(*sums).sum()).sort(by).to_dicts()
 
-    return [volume_table(rows), types_table(rows), sources_table(rows), cost_table(lake, versions)]
+    return [
+        volume_table(sum_rows),
+        types_table(sum_rows),
+        sources_table(sum_rows),
+        cost_table(lake, versions),
+    ]
 
 
 def volume_table(rows: Rows) -> Table:
@@ -143,7 +148,7 @@ def world_tables(estimates: pl.DataFrame, truth: pl.DataFrame) -> list[Table]:
     rows = estimates.filter(
         pl.col("definition_code") == OPERATOR,
         pl.col("quantity_code").is_in(["spam_certain", "spam_corrected"]),
-        pl.col("unit_code").is_in(list(COUNTED)),
+        pl.col("unit_code").is_in(list(MEASURE_LABELS)),
         pl.col("area_kind_code").is_in(list(ORDER)),
         pl.col("estimate").is_not_null(),
     )
@@ -165,7 +170,7 @@ def world_tables(estimates: pl.DataFrame, truth: pl.DataFrame) -> list[Table]:
         leading = {area: corrected.get((channel, area), row) for area, row in listed.items()}
         is_corrected = any(of == channel for of, _ in corrected)
         unit = next(iter(listed.values()))["unit_code"]
-        title = spam_title(channel, period, CORRECTED if is_corrected else SEEN, unit)
+        title = spam_title(channel, period, CORRECTED if is_corrected else CORRECTION_LABELS, unit)
         table = estimates_table(f"{title}\nof a made-up membership", *WORLD_HEADS)
         for area, row in sorted(leading.items(), key=lambda of: (ORDER[of[1]["area_kind_code"]], of[0])):
             table.add_row(

@@ -47,11 +47,11 @@ def pull_all(
     settings: config.Observatory,
     operator: str | None,
     is_followed: bool = False,
-    said: list[str] | None = None,
+    notes: list[str] | None = None,
 ) -> list[str]:
     """Pull every source, and return the problems of sources that could not be read.
 
-    is_followed: a run follows, whose workers' server starts as soon as it is known to be needed. said: the
+    is_followed: a run follows, whose workers' server starts as soon as it is known to be needed. notes: the
     printed notes are added to it.
     """
     from jobs.core.patterns import escape_unseen
@@ -73,8 +73,8 @@ def pull_all(
             pulled = pull_operator(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
             pieces, size = pieces + pulled.pieces, size + pulled.bytes
             problems += pulled.problems
-            if said is not None:
-                said += pulled.notes
+            if notes is not None:
+                notes += pulled.notes
             for note in pulled.notes:
                 err.print(Text(escape_unseen(note)))
             if is_followed and settings.engine.name == "embedded" and size > embedded.LITTLE:
@@ -142,7 +142,7 @@ def run(
     access.prepare_folder(settings.lake.root, settings.lake.group)
     with hold_lock(settings.lake.root, "observatory run"):
         said: list[str] = []
-        problems = [] if stage else pull_all(settings, operator, is_followed=True, said=said)
+        problems = [] if stage else pull_all(settings, operator, is_followed=True, notes=said)
         with name_problems_first(problems):
             _, outcome = run_with_progress(settings, operator, stages, since, until, requarantine, said)
             show_changes(outcome)
@@ -170,12 +170,12 @@ def run_with_progress(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
     requarantine: bool = False,
-    said: Collection[str] = (),
+    notes: Collection[str] = (),
 ) -> tuple[Run, Outcome]:
     """Run the stages with a line of progress for each, print notes and warnings, and return the run and what
     came of it.
 
-    said: notes that a pull has printed just before.
+    notes: notes that a pull has printed just before.
     """
     from jobs.cli.progress import Meter
     from jobs.core.patterns import escape_unseen
@@ -201,15 +201,15 @@ def run_with_progress(
             since=since.date() if since else None,
             until=until.date() if until else None,
             requarantine=requarantine,
-            say=meter.say,
-            move=meter.move,
+            report_step=meter.report_step,
+            report_progress=meter.report_share,
         )
         outcome = do_stages(work, stages)
         try:
             refuse_broken_results(outcome.results)
         except ValidationHeld as error:
             # The results of the other operators come first.
-            found = other_formats(settings, list(outcome.results), said)
+            found = other_formats(settings, list(outcome.results), notes)
             held = ValidationHeld("\n".join([str(error), *(f"  {escape_unseen(each)}" for each in found)]))
     mine = {each.id for each in chosen}
     late = late_records(lake, settings, mine, list(outcome.batches)) if outcome.batches else []

@@ -44,7 +44,8 @@ class StageProgress:
 
 @dataclass
 class Meter:
-    """Prints the progress of a run. `say` takes texts as `silver: validating`, `move` a stage's progress.
+    """Prints the progress of a run. `report_step` takes texts as `silver: validating`, `report_share` a
+    stage's progress.
 
     operators: ids of the run's operators. finished: names of the stages that are done.
     """
@@ -60,7 +61,7 @@ class Meter:
     def __enter__(self) -> Meter:
         if self.console.is_terminal:
             self._live = Live(
-                console=self.console, refresh_per_second=1, transient=True, get_renderable=self.renderable
+                console=self.console, refresh_per_second=1, transient=True, get_renderable=self.render_line
             )
             self._live.start()
         return self
@@ -69,36 +70,36 @@ class Meter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self.end()
+            self.end_stage()
         if self._live is not None:
             self._live.stop()
 
-    def say(self, text: str) -> None:
+    def report_step(self, text: str) -> None:
         name, _, about = text.partition(": ")
-        self.begin(name, about)
+        self.begin_stage(name, about)
 
-    def move(self, name: str, share: float, size: int = 0) -> None:
+    def report_share(self, name: str, share: float, size: int = 0) -> None:
         """Set a stage's share of work done; 1 ends the stage. size: the bytes of logs that it reads."""
-        stage = self.begin(name)
+        stage = self.begin_stage(name)
         now = self.clock()
         if share >= 1:
-            self.end()
+            self.end_stage()
             return
         if not stage.share:
             # The text was about the preparation.
-            stage.about = self.whose()
+            stage.about = self.label_operators()
         stage.share, stage.size, stage.moved = share, size, now
         stage.done = round(stage.share * size)
         if self._live is None and now - self._printed > QUIET_S:
-            self.print(stage, now)
+            self.print_line(stage, now)
 
-    def begin(self, name: str, about: str = "") -> StageProgress:
+    def begin_stage(self, name: str, about: str = "") -> StageProgress:
         """The stage of this name; the one before it is done."""
         stop_if_pressed()
         now = self.clock()
         if self.stage is None or self.stage.name != name:
-            self.end()
-            self.stage = StageProgress(name, now, self.whose(), moved=now)
+            self.end_stage()
+            self.stage = StageProgress(name, now, self.label_operators(), moved=now)
             self._printed = now
         if about:
             names = about.split(", ")
@@ -106,7 +107,7 @@ class Meter:
             self.stage.about = name_operators(names) if is_whose else about
         return self.stage
 
-    def end(self) -> None:
+    def end_stage(self) -> None:
         """The stage is done: its line stays."""
         stage, self.stage = self.stage, None
         if stage is None:
@@ -114,23 +115,23 @@ class Meter:
         self.finished.append(stage.name)
         if stage.share:
             # A stage that is done shows its operators, not its last step.
-            stage.share, stage.done, stage.about = 1.0, stage.size, self.whose()
-        self.print(stage, self.clock(), is_done=True)
+            stage.share, stage.done, stage.about = 1.0, stage.size, self.label_operators()
+        self.print_line(stage, self.clock(), is_done=True)
 
-    def whose(self) -> str:
+    def label_operators(self) -> str:
         return name_operators(self.operators)
 
-    def print(self, stage: StageProgress, now: float, is_done: bool = False) -> None:
+    def print_line(self, stage: StageProgress, now: float, is_done: bool = False) -> None:
         self._printed = now
-        line = format_line(stage, now, self.width(), is_done)
+        line = format_line(stage, now, self.measure_width(), is_done)
         self.console.print(Text(line), soft_wrap=True, highlight=False)
 
-    def renderable(self) -> Text:
+    def render_line(self) -> Text:
         if self.stage is None:
             return Text("")
-        return Text(format_line(self.stage, self.clock(), self.width()), no_wrap=True)
+        return Text(format_line(self.stage, self.clock(), self.measure_width()), no_wrap=True)
 
-    def width(self) -> int:
+    def measure_width(self) -> int:
         return min(self.console.width, WIDTH) if self.console.is_terminal else WIDTH
 
 

@@ -24,7 +24,7 @@ from jobs.questionnaire.respondents import load_respondents
 from jobs.settings import config
 
 # So many cells with one message are named; the others are counted.
-NAMED = 3
+MOST_NAMED = 3
 
 app = typer.Typer(
     help="Make the questionnaire's forms, and load what respondents answered.", no_args_is_help=True
@@ -179,7 +179,7 @@ def group_faults(faults: Sequence[Fault], language: str) -> list[tuple[str, str,
     """Sheet, cells, questions and message, one row for all cells of a sheet with the same message."""
     found: dict[tuple[str, str], list[Fault]] = {}
     for fault in faults:
-        found.setdefault((fault.place.sheet, fault.message(language)), []).append(fault)
+        found.setdefault((fault.place.sheet, fault.format_message(language)), []).append(fault)
     return [
         (sheet, name_some(each.place.cell for each in of), name_some(each.indicator for each in of), words)
         for (sheet, words), of in found.items()
@@ -189,8 +189,8 @@ def group_faults(faults: Sequence[Fault], language: str) -> list[tuple[str, str,
 def name_some(names: Iterable[str]) -> str:
     """The first of these names, each once, and how many more there are."""
     each = list(dict.fromkeys(filter(None, names)))
-    more = f" and {len(each) - NAMED} more" if len(each) > NAMED else ""
-    return ", ".join(each[:NAMED]) + more
+    more = f" and {len(each) - MOST_NAMED} more" if len(each) > MOST_NAMED else ""
+    return ", ".join(each[:MOST_NAMED]) + more
 
 
 def show_readings(outcome: FileOutcome) -> None:
@@ -215,7 +215,8 @@ def write_back(outcome: FileOutcome, folder: Path) -> None:
     if about is None:
         file = folder / f"{outcome.file.name}.errors.txt"
         file.write_text(
-            "\n".join(each.message(outcome.language) for each in outcome.faults) + "\n", encoding="utf-8"
+            "\n".join(each.format_message(outcome.language) for each in outcome.faults) + "\n",
+            encoding="utf-8",
         )
     else:
         file = folder / f"{outcome.file.stem}.errors.xlsx"

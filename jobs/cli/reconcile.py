@@ -54,25 +54,25 @@ def reconcile(
         raise ObservatoryError("\n".join(found.problems))
 
 
-def print_counts(found: Reconciled) -> None:
-    theirs = found.version or f"by {found.program}'s definition"
-    out.print(Text(f"{found.program if found.version else theirs} beside this project", "bold"))
+def print_counts(reconciled: Reconciled) -> None:
+    theirs = reconciled.version or f"by {reconciled.program}'s definition"
+    out.print(Text(f"{reconciled.program if reconciled.version else theirs} beside this project", "bold"))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for name in ("", theirs if found.version else "lines", "here"):
+    for name in ("", theirs if reconciled.version else "lines", "here"):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     table.add_column("which counts")
-    for bridge in found.bridges:
+    for bridge in reconciled.bridges:
         first = bridge.lines if bridge.theirs is None else bridge.theirs
         table.add_row(kind_name(bridge.kind), f"{first:,}", f"{bridge.ours:,}", bridge.counts)
     out.print(table)
-    for bridge in found.bridges:
+    for bridge in reconciled.bridges:
         if bridge.steps or bridge.unexplained:
             print_bridge(bridge)
-    left = sum(abs(bridge.unexplained) for bridge in found.bridges)
+    left = sum(abs(bridge.unexplained) for bridge in reconciled.bridges)
     out.print()
     out.print(Text(f"unexplained: {left:,}", "bold red" if left else "bold"))
-    if found.version is None:
-        text = f"{found.program} is not installed: its Debian package is {found.package}."
+    if reconciled.version is None:
+        text = f"{reconciled.program} is not installed: its Debian package is {reconciled.package}."
         out.print(Text(text + " The lines are counted by its definition."))
 
 

@@ -231,7 +231,7 @@ def table_notes(
     frame: pl.DataFrame,
     cells: dict[str, list[str]],
     names: Sequence[str],
-    kept: Sequence[str],
+    columns: Sequence[str],
     constant: Sequence[str],
     count: int,
 ) -> list[str]:
@@ -244,9 +244,9 @@ def table_notes(
         empty = [name for name in constant if not cells[name][0]]
         lines += [f"In all of them: {', '.join(same)}"] if same else []
         lines += [f"Empty in all of them: {', '.join(empty)}"] if empty else []
-    if left := [name for name in names if name not in kept]:
+    if left := [name for name in names if name not in columns]:
         lines.append(f"Left out: {', '.join(left)}")
         lines.append("--columns chooses; --format csv has all.")
-    if any(cell.endswith("…") for name in kept for cell in cells[name]):
+    if any(cell.endswith("…") for name in columns for cell in cells[name]):
         lines.append("Values after … are cut; --format json has all of them.")
     return lines

@@ -75,43 +75,43 @@ def check(
         write_questions(questions, [each for each in found if each.is_open(share)], lake)
 
 
-def findings_table(found: list[DecidedFinding], share: float) -> Table | Text:
+def findings_table(findings: list[DecidedFinding], share: float) -> Table | Text:
     """A row for each finding, in the order given."""
-    if not found:
+    if not findings:
         return Text("No figure is suspicious.")
-    due = sum(each.is_open(share) for each in found)
+    due = sum(each.is_open(share) for each in findings)
     table = Table("finding", "respondent", "figure", title_justify="left", caption_justify="left")
     for head in ("given, expected", "moves"):
         table.add_column(head, justify="right")
     table.add_column("state")
-    table.title = f"Suspicious figures: {len(found)}, open {due}"
+    table.title = f"Suspicious figures: {len(findings)}, open {due}"
     table.caption = (
         "expected: at the rate of the period before, of the size class, or the bound. moves: the area that"
         " the figure moves most, and by how much of its estimate. open: by more than"
         f" {100 * share:g}%, undecided."
     )
-    for each in found:
+    for each in findings:
         table.add_row(*map(Text, (each.finding_id, each.respondent_id, *finding_cells(each, share))))
     return table
 
 
-def finding_cells(found: DecidedFinding, share: float) -> list[str]:
+def finding_cells(finding: DecidedFinding, share: float) -> list[str]:
     from jobs.cli.study_tables import format_short
     from jobs.study.finding_question import short_figure
 
-    state = "open" if found.is_open(share) else (found.decision_code or "small").replace("_", " ")
-    if found.is_open(share) and found.decision_code:
-        state = f"{found.decision_code.replace('_', ' ')}, not estimated yet"
+    state = "open" if finding.is_open(share) else (finding.decision_code or "small").replace("_", " ")
+    if finding.is_open(share) and finding.decision_code:
+        state = f"{finding.decision_code.replace('_', ' ')}, not estimated yet"
     return [
-        f"{found.period_code} {short_figure(found)}",
-        f"{format_short(found.contribution)}, {format_short(found.expected_value)}"
-        f" {found.rule_code.replace('_', ' ')}",
-        f"{found.area_code} {found.influence_pct:.3g}%",
+        f"{finding.period_code} {short_figure(finding)}",
+        f"{format_short(finding.contribution)}, {format_short(finding.expected_value)}"
+        f" {finding.rule_code.replace('_', ' ')}",
+        f"{finding.area_code} {finding.influence_pct:.3g}%",
         state,
     ]
 
 
-def write_questions(folder: Path, found: list[DecidedFinding], lake: object) -> None:
+def write_questions(folder: Path, findings: list[DecidedFinding], lake: object) -> None:
     """Write a text for each respondent, readable by their owner alone."""
     from jobs.core.contracts import reference_table
     from jobs.engine.lake import Lake
@@ -120,7 +120,7 @@ def write_questions(folder: Path, found: list[DecidedFinding], lake: object) -> 
 
     assert isinstance(lake, Lake)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    texts = respondents_questions(found, lake.read(ANSWERS), reference_table("ref.indicator_measure"))
+    texts = respondents_questions(findings, lake.read(ANSWERS), reference_table("ref.indicator_measure"))
     for respondent, text in texts.items():
         file = folder / f"{respondent}.txt"
         file.touch(mode=0o600)

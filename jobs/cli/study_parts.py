@@ -9,7 +9,7 @@ from rich.table import Table
 
 from jobs.cli.study_tables import (
     CORRECTED,
-    SEEN,
+    CORRECTION_LABELS,
     estimates_table,
     format_interval,
     format_share,
@@ -43,7 +43,7 @@ def type_tables(frame: pl.DataFrame) -> list[Table]:
         corrected = of_channel.filter(is_corrected)
         shown = of_channel.filter(pl.col("quantity_code") == "spam_certain")
         shown = corrected if corrected.height else shown
-        tables += [types_table(to_objects(shown), CORRECTED if corrected.height else SEEN)]
+        tables += [types_table(to_objects(shown), CORRECTED if corrected.height else CORRECTION_LABELS)]
     return tables
 
 
@@ -64,7 +64,7 @@ def source_tables(frame: pl.DataFrame) -> list[Table]:
     for channel in sorted(set(found["channel_code"])):
         rows = to_objects(found.filter(pl.col("channel_code") == channel))
         figures = {(row.area_code, row.source_region_code, row.source_country_code): row for row in rows}
-        title = spam_title(channel, rows[0].period_code, SEEN, rows[0].unit_code)
+        title = spam_title(channel, rows[0].period_code, CORRECTION_LABELS, rows[0].unit_code)
         basis = words.lower_first(words.code_name("source_basis", rows[0].source_basis_code))
         table = estimates_table(f"{title}\nby country of {basis}", *SOURCE_HEADS, first="source")
         of_world = [

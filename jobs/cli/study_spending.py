@@ -105,7 +105,9 @@ PUBLIC = {
     "sp711": "national means", "sp701": "own purchases", "sp704": "in use", "sp705": "running",
     "sp706": "days",
 }  # fmt: skip
-PUBLIC_TOLD = "As answered, not annualised. Answers may overlap: neither added to each other nor to spending."
+PUBLIC_SPENDING_NOTE = (
+    "As answered, not annualised. Answers may overlap: neither added to each other nor to spending."
+)
 
 
 def public_spending_table(frame: pl.DataFrame) -> list[RenderableType]:
@@ -124,7 +126,7 @@ def public_spending_table(frame: pl.DataFrame) -> list[RenderableType]:
         table.add_row(Text(whose), *(question_total(of.get(code, [])) for code in asked))
     more = len(told) - ADMINISTRATIONS
     rest = f" And {more} more: `observatory show study.public_spending`." if more > 0 else ""
-    table.caption, table.caption_justify = PUBLIC_TOLD + rest, "left"
+    table.caption, table.caption_justify = PUBLIC_SPENDING_NOTE + rest, "left"
     return [table]
 
 

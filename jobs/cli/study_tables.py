@@ -49,13 +49,13 @@ def estimates_table(title: str, *heads: str, first: str = "area") -> Table:
     return table
 
 
-CORRECTED, SEEN = "corrected for filter error", "as filters saw it"
-COUNTED = {"attempted": "Attempted (recipients and attempts)", "call": "Calls"}
+CORRECTED, CORRECTION_LABELS = "corrected for filter error", "as filters saw it"
+MEASURE_LABELS = {"attempted": "Attempted (recipients and attempts)", "call": "Calls"}
 
 
 def spam_title(channel: str, period: str | None, kind: str, unit: str) -> str:
     """The title of a table of estimated spam: channel, period, kind of correction, unit and definition."""
-    return f"{channel}: spam in {period}, {kind}\n{COUNTED[unit]}, definition {OPERATOR}"
+    return f"{channel}: spam in {period}, {kind}\n{MEASURE_LABELS[unit]}, definition {OPERATOR}"
 
 
 def format_share(pct: Any) -> str:

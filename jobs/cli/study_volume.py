@@ -9,7 +9,7 @@ from rich.text import Text
 
 from jobs.cli.study_tables import (
     CORRECTED,
-    SEEN,
+    CORRECTION_LABELS,
     estimates_table,
     explain_signs,
     format_cv,
@@ -53,7 +53,9 @@ def volume_tables(frame: pl.DataFrame) -> list[Table]:
     tables = []
     for channel in dict.fromkeys(row.channel_code for row in found):
         of_channel = [row for row in found if row.channel_code == channel]
-        table = estimates_table(spam_title(channel, period, SEEN, of_channel[0].unit_code), *VOLUME_HEADS)
+        table = estimates_table(
+            spam_title(channel, period, CORRECTION_LABELS, of_channel[0].unit_code), *VOLUME_HEADS
+        )
         for row in of_channel:
             table.add_row(
                 row.area_code, row.conf_status_code, format_short(row.estimate),

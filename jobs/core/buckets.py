@@ -44,13 +44,13 @@ class ByBucket(Generic[F]):
 
     def __init__(self, frames: Iterable[F] = ()) -> None:
         self._found: dict[int, dict[int, list[F]]] = {}
-        self.add(frames)
+        self.add_frames(frames)
 
-    def add(self, frames: Iterable[F]) -> None:
+    def add_frames(self, frames: Iterable[F]) -> None:
         for each in frames:
             self._found.setdefault(each.count, {}).setdefault(each.bucket, []).append(each)
 
-    def of(self, bucket: Bucket) -> list[F]:
+    def frames_of(self, bucket: Bucket) -> list[F]:
         """The frames that may hold rows of a bucket, whether there are more buckets of frames or fewer."""
         return [
             each
@@ -59,7 +59,7 @@ class ByBucket(Generic[F]):
             for each in found.get(number, ())
         ]
 
-    def all(self) -> list[F]:
+    def all_frames(self) -> list[F]:
         """All frames, bucket after bucket."""
         return [each for found in self._found.values() for _, of in sorted(found.items()) for each in of]
 

@@ -271,7 +271,7 @@ def build_type(
     """The type of a field's `type`, made by a library's own. Raises ObservatoryError for a type that no
     contract uses."""
 
-    def build(text: str) -> Any:
+    def parse_type(text: str) -> Any:
         text = text.strip()
         if text in simple:
             return simple[text]
@@ -279,13 +279,13 @@ def build_type(
             precision, scale = text[len("decimal(") : -1].split(",")
             return decimal(int(precision), int(scale))
         if text.startswith("array<"):
-            return array(build(text[len("array<") : -1]))
+            return array(parse_type(text[len("array<") : -1]))
         if text.startswith("struct<"):
             parts = [part.split(":", 1) for part in split_top(text[len("struct<") : -1])]
-            return struct({name.strip(): build(kind) for name, kind in parts})
+            return struct({name.strip(): parse_type(kind) for name, kind in parts})
         raise ObservatoryError(f"fields.yaml: unknown type '{text}'")
 
-    return build(text)
+    return parse_type(text)
 
 
 def arrow_type(text: str) -> pa.DataType:

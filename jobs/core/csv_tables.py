@@ -104,8 +104,8 @@ def parse_columns(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
     return frame
 
 
-def describe_wrong_rows(file: Path, column: str, given: pl.Series, wrong: pl.Series, says: str) -> list[str]:
+def describe_wrong_rows(file: Path, column: str, values: pl.Series, wrong: pl.Series, says: str) -> list[str]:
     """A line on the rows that are wrong, if any are; the header is row 1."""
     rows = wrong.arg_true().to_list()
-    shown = "; ".join(f"row {row + 2}: '{given[row] or ''}'" for row in rows[:EXAMPLES])
+    shown = "; ".join(f"row {row + 2}: '{values[row] or ''}'" for row in rows[:EXAMPLES])
     return [f"{file}, {column}: {shown} {says} ({len(rows)} row(s))"] if rows else []

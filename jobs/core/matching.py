@@ -70,7 +70,7 @@ class Numbered:
         self.numbers: list[int] = []
         self.is_compiled = False
 
-    def add(self, number: int, pattern: str) -> bool:
+    def add_pattern(self, number: int, pattern: str) -> bool:
         """Add a pattern; False where RE2 does not accept it."""
         try:
             self.filter.Add(pattern, QUIET)
@@ -79,7 +79,7 @@ class Numbered:
         self.numbers.append(number)
         return True
 
-    def found(self, text: str, potential: bool = False) -> list[int]:
+    def find_matches(self, text: str, potential: bool = False) -> list[int]:
         """The numbers of the patterns that match a text; potential: of those that may."""
         if not self.numbers:
             return []
@@ -99,34 +99,36 @@ def make_searcher(patterns: tuple[str, ...]) -> Callable[[str], list[int]]:
     always_odd: list[int] = []
     always_likely: list[int] = []
     for number, pattern in enumerate(patterns):
-        is_sure = is_read_alike(pattern) and sure.add(number, pattern.replace("(?iu)", "(?i)"))
+        is_sure = is_read_alike(pattern) and sure.add_pattern(number, pattern.replace("(?iu)", "(?i)"))
         can_filter = not READ_OTHERWISE.search(pattern)
-        if not is_sure and not (can_filter and odd.add(number, loosen_pattern(pattern))):
+        if not is_sure and not (can_filter and odd.add_pattern(number, loosen_pattern(pattern))):
             always_odd.append(number)
-        if BEYOND_ASCII.search(pattern) or not (can_filter and likely.add(number, loosen_pattern(pattern))):
+        if BEYOND_ASCII.search(pattern) or not (
+            can_filter and likely.add_pattern(number, loosen_pattern(pattern))
+        ):
             always_likely.append(number)
 
     @cache
-    def compiled(number: int) -> re.Pattern[str]:
+    def compile_pattern(number: int) -> re.Pattern[str]:
         """Most patterns are never tried: each is compiled when it first is."""
         return re.compile(patterns[number])
 
-    def search(text: str) -> list[int]:
+    def search_text(text: str) -> list[int]:
         if text.isascii() and text.isprintable():
-            found = sure.found(text)
+            found = sure.find_matches(text)
             if not is_odd:
                 return found
-            tried = always_odd + odd.found(text, potential=True)
+            tried = always_odd + odd.find_matches(text, potential=True)
         else:
             found = []
             # Python's re takes the Turkish capital for an i where case does not matter, RE2 does not.
-            tried = always_likely + likely.found(text.replace("\u0130", "i"), potential=True)
-        found += [number for number in tried if compiled(number).search(text)]
+            tried = always_likely + likely.find_matches(text.replace("\u0130", "i"), potential=True)
+        found += [number for number in tried if compile_pattern(number).search(text)]
         found.sort()
         return found
 
     is_odd = bool(always_odd or odd.numbers)
-    return search
+    return search_text
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ def match_lists(lists: pl.Series, match: Matcher, best: bool = False) -> pl.Seri
     """
     keys = lists.cast(pl.List(pl.String)).list.join(SEPARATOR)
 
-    def results(distinct: list[str]) -> pl.DataFrame:
+    def match_distinct(distinct: list[str]) -> pl.DataFrame:
         names = pl.DataFrame({"name": pl.Series(distinct, dtype=pl.String).str.split(SEPARATOR)})
         names = names.with_row_index("row").explode("name")
         pairs = [
@@ -215,7 +217,7 @@ def match_lists(lists: pl.Series, match: Matcher, best: bool = False) -> pl.Seri
         rows = names.select("row").unique(maintain_order=True)
         return rows.join(found, on="row", how="left", maintain_order="left").select("places")
 
-    return by_distinct(keys, results)["places"].fill_null("")
+    return by_distinct(keys, match_distinct)["places"].fill_null("")
 
 
 def split_places(joined: str) -> list[int]:

@@ -36,9 +36,9 @@ def last_day(period_code: str) -> dt.date:
     return dt.date(year, month, calendar.monthrange(year, month)[1])
 
 
-def is_whole(days: int, of: int) -> bool:
+def is_whole(days: int, part_count: int) -> bool:
     """Whether so many days of a month stand for all of it."""
-    return 100 * days >= LEAST_DAYS_PCT * of
+    return 100 * days >= LEAST_DAYS_PCT * part_count
 
 
 def count_days(period_code: str) -> int:

@@ -248,16 +248,16 @@ def take_remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
     return pl.when(right != 0).then(left.sign() * (left.abs() % right.abs()))
 
 
-def binary_reader(made: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> Callable[[exp.Expr, Types], pl.Expr]:
-    return lambda node, types: made(read_node(node.this, types), read_node(node.expression, types))
+def binary_reader(build: Callable[[pl.Expr, pl.Expr], pl.Expr]) -> Callable[[exp.Expr, Types], pl.Expr]:
+    return lambda node, types: build(read_node(node.this, types), read_node(node.expression, types))
 
 
-def unary_reader(made: Callable[[pl.Expr], pl.Expr]) -> Callable[[exp.Expr, Types], pl.Expr]:
-    return lambda node, types: made(read_node(node.this, types))
+def unary_reader(build: Callable[[pl.Expr], pl.Expr]) -> Callable[[exp.Expr, Types], pl.Expr]:
+    return lambda node, types: build(read_node(node.this, types))
 
 
-def variadic_reader(made: Callable[[list[pl.Expr]], pl.Expr]) -> Callable[[exp.Expr, Types], pl.Expr]:
-    return lambda node, types: made([read_node(each, types) for each in (node.this, *node.expressions)])
+def variadic_reader(build: Callable[[list[pl.Expr]], pl.Expr]) -> Callable[[exp.Expr, Types], pl.Expr]:
+    return lambda node, types: build([read_node(each, types) for each in (node.this, *node.expressions)])
 
 
 def read_element(node: exp.Expr, types: Types) -> pl.Expr:

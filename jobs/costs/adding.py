@@ -82,7 +82,7 @@ def add_figures(figures: Sequence[Explained]) -> Sum:
 
 def joint_name(simulation: Simulation, name: str) -> str:
     """A parameter's name among those of other figures: shared ones vary together."""
-    return f"{simulation.owner}/{name}" if name in simulation.own else name
+    return f"{simulation.owner}/{name}" if name in simulation.own_parameters else name
 
 
 def with_joint_names(simulation: Simulation) -> pl.DataFrame:

@@ -61,7 +61,7 @@ class ModelFigure:
         rows = [tuple(each[name] for name in columns) for _, each in sorted(self.parameters.items())]
         return pl.DataFrame(rows, schema=SCHEMA | {"distribution": pl.String}, orient="row")
 
-    def total(self, samples: Samples) -> np.ndarray:
+    def evaluate_samples(self, samples: Samples) -> np.ndarray:
         """The formula's value for each sample."""
         size = len(next(iter(samples.values()))) if samples else 1
         value: np.ndarray = np.broadcast_to(evaluate_formula(self.formula or "", samples), (size,))
@@ -149,10 +149,14 @@ def evaluate_figure(figure: ModelFigure, count: int = COUNT, seed: int = SEED) -
         return None
     try:
         central = float(
-            figure.total({name: np.array([row["central"]]) for name, row in figure.parameters.items()})[0]
+            figure.evaluate_samples(
+                {name: np.array([row["central"]]) for name, row in figure.parameters.items()}
+            )[0]
         )
-        p05, p50, p95 = three_quantiles(figure.total(sample_parameters(figure.points, count, seed)))
-        parts = rank_parameters(figure.total, figure.points, seed=seed)
+        p05, p50, p95 = three_quantiles(
+            figure.evaluate_samples(sample_parameters(figure.points, count, seed))
+        )
+        parts = rank_parameters(figure.evaluate_samples, figure.points, seed=seed)
     except (ObservatoryError, ValueError) as error:
         raise ObservatoryError(f"ref.cost_model, row {figure.name}: {error}") from None
     return EvaluatedFigure(central, p05, p50, p95, parts)
@@ -165,21 +169,21 @@ def central_values(figure: ModelFigure) -> dict[str, float]:
 # --- does it give the printed figure? -------------------------------------------------------------------
 
 
-def relative_deviation(figure: ModelFigure, found: EvaluatedFigure | None) -> float | None:
+def relative_deviation(figure: ModelFigure, estimate: EvaluatedFigure | None) -> float | None:
     """How far the formula at central values is from the printed figure, as a share of it."""
-    if found is None or figure.published is None:
+    if estimate is None or figure.published is None:
         return None
-    return found.central / figure.published - 1
+    return estimate.central / figure.published - 1
 
 
-def judge_reproduction(figure: ModelFigure, found: EvaluatedFigure | None) -> tuple[str, str]:
+def judge_reproduction(figure: ModelFigure, estimate: EvaluatedFigure | None) -> tuple[str, str]:
     """Whether the formula gives the printed figure, as a code of its list, and the reason.
 
     No tolerance is chosen by hand: a figure is printed to its last digit, and so are its inputs.
     """
     note = figure.row["note"]
-    off = relative_deviation(figure, found)
-    if found is None:
+    off = relative_deviation(figure, estimate)
+    if estimate is None:
         return "no_formula", with_note("The source gives the total alone", note)
     if off is None or figure.published is None:
         return "not_printed", with_note("No source prints this figure", note)
@@ -187,10 +191,10 @@ def judge_reproduction(figure: ModelFigure, found: EvaluatedFigure | None) -> tu
         return "shares_only", with_note("The printed total is itself an input", note)
     miss = f"{off:+.2%} from the printed figure"
     low, high = rounding_range(figure.published)
-    if low <= found.central <= high:
+    if low <= estimate.central <= high:
         code, why = judge_match(figure)
         return code, with_note(f"{miss}, {why}", note)
-    if found.p05 < found.p95 and found.p05 <= figure.published <= found.p95:
+    if estimate.p05 < estimate.p95 and estimate.p05 <= figure.published <= estimate.p95:
         return "band", with_note(f"{miss}, inside the 5 to 95% interval", note)
     least, most = range_before_rounding(figure)
     if least <= high and low <= most:
@@ -221,7 +225,7 @@ def range_before_rounding(figure: ModelFigure) -> tuple[float, float]:
         for row in figure.parameters.values()
     ]
     corners = np.array(list(product(*ends))).T
-    values = figure.total(dict(zip(figure.parameters, corners, strict=True)))
+    values = figure.evaluate_samples(dict(zip(figure.parameters, corners, strict=True)))
     return float(values.min()), float(values.max())
 
 

@@ -118,7 +118,7 @@ def draw_steps(figure: Explained) -> RenderableType:
     several = len(figure.steps) > 1
     for step in figure.steps:
         if several:
-            table.add_row(Text(step.what), "")
+            table.add_row(Text(step.name), "")
         formula, result = Text(space_formula(step.formula), style="cyan"), Text(step.result, style="bold")
         if step.numbers == step.formula:
             table.add_row(formula, result)

@@ -22,7 +22,7 @@ from jobs.stats.sensitivity import Sensitivity
 class FormulaStep:
     """One formula on the way to a figure. numbers: with central values put in; result: what that gives."""
 
-    what: str
+    name: str
     formula: str
     numbers: str
     result: str
@@ -61,14 +61,13 @@ class Scope:
 class Simulation:
     """How a figure comes from its parameters, so that several can be simulated together.
 
-    table: the parameters, as sampling.sample_parameters takes them. own: those of them that no other figure
-    shares.
-    owner: whose they are.
+    table: the parameters, as sampling.sample_parameters takes them. own_parameters: those of them that no
+    other figure shares. owner: whose they are.
     """
 
     table: pl.DataFrame
     total: Callable[[Samples], np.ndarray]
-    own: frozenset[str]
+    own_parameters: frozenset[str]
     owner: str
 
 

@@ -95,22 +95,23 @@ def list_assumptions(parameters: pl.DataFrame, assumed: pl.DataFrame) -> list[st
     }
     chosen = dict(assumed.select("assumption_code", "central").rows())
 
-    def told(code: str, times: float = 1.0) -> str:
+    def format_range(code: str, times: float = 1.0) -> str:
         low, middle, high = (times * each for each in points[code])
         return f"{middle:g} ({low:g}–{high:g})"
 
     of_life: dict[str, list[str]] = {}
     for asset, code in LIFE.items():
         of_life.setdefault(code, []).append(NAMES[asset])
-    lives = "; ".join(f"{', '.join(names)} {told(code)}" for code, names in of_life.items())
+    lives = "; ".join(f"{', '.join(names)} {format_range(code)}" for code, names in of_life.items())
     return [
         f"Amounts are in prices of {chosen['base_year']:g}: deflated in local currency, then converted at"
         " that year's rates.",
         "Assets are annualised at a real discount rate of"
-        f" {told(RATE_DEVELOPED, 100)}% in developed countries and {told(RATE_DEVELOPING, 100)}% in others.",
+        f" {format_range(RATE_DEVELOPED, 100)}% in developed countries and"
+        f" {format_range(RATE_DEVELOPING, 100)}% in others.",
         f"Assets without a stated life (sp703) last, in years: {lives}.",
-        f"Of an asset without a stated share (sp702), {told(SHARE, 100)}% of the cost counts as spent against"
-        " spam.",
+        f"Of an asset without a stated share (sp702), {format_range(SHARE, 100)}% of the cost counts as spent"
+        " against spam.",
         "Brackets hold 5% and 95% points. Every replicate draws rate, lives and share once for all"
         " respondents, so the interval includes their uncertainty.",
         "The age of assets bought earlier (sp704) is"

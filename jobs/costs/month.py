@@ -46,7 +46,7 @@ def explain_month(name: str, settings: Observatory) -> Explained:
     """The figure of this name. Raises ObservatoryError where the lake has none such, with the nearest."""
     month = read_month(name, settings)
     samples = sample_parameters(month.priced.table)
-    points = three_quantiles(month.total(samples))
+    points = three_quantiles(month.sum_covered_cost(samples))
     steps, used = steps_of(month)
     table = month.priced.table.filter(pl.col("parameter_code").is_in(sorted(used)))
     own = frozenset(each for each in month.priced.table["parameter_code"] if each.startswith("fixed:"))
@@ -60,15 +60,17 @@ def explain_month(name: str, settings: Observatory) -> Explained:
         scope=Scope("month", month.operator.id, month.period_code, (month.channel, month.measure)),
         facts=facts_of(month),
         compared=compare_with_lake(month, points),
-        central=float(month.total(central_samples(month.priced.table))[0]),
+        central=float(month.sum_covered_cost(central_samples(month.priced.table))[0]),
         points=points,
-        simulation=Simulation(month.priced.table, month.total, own, month.operator.id),
+        simulation=Simulation(month.priced.table, month.sum_covered_cost, own, month.operator.id),
         bound_code=month.bound.code,
         steps=steps,
         inputs=inputs_of(month, used),
         measured=effort_lines(month),
         versions=versions_of(month),
-        sensitivities=rank_parameters(lambda values: month.total(fill_with_central(values, month)), table),
+        sensitivities=rank_parameters(
+            lambda values: month.sum_covered_cost(fill_with_central(values, month)), table
+        ),
     )
 
 

@@ -48,22 +48,26 @@ class Month:
     def days(self) -> int:
         return int(self.stored["day_count"])
 
-    def covers(self, channel: str, measure: str) -> bool:
+    def covers_measure(self, channel: str, measure: str) -> bool:
         return self.channel in (channel, "_T") and self.measure in (measure, "_T")
 
-    def simulated(self, samples: Samples) -> Simulated:
+    def simulate_cost(self, samples: Samples) -> Simulated:
         """The whole month's cost, sample by sample."""
         return simulate_month(self.effort, self.priced, samples, share_of_year(self.period_code, self.days))
 
-    def total(self, samples: Samples) -> np.ndarray:
+    def sum_covered_cost(self, samples: Samples) -> np.ndarray:
         """The month's cost, sample by sample, of what this figure covers."""
-        amounts = [amount for key, amount in self.simulated(samples).amounts.items() if self.covers(*key[:2])]
+        amounts = [
+            amount
+            for key, amount in self.simulate_cost(samples).amounts.items()
+            if self.covers_measure(*key[:2])
+        ]
         return np.sum(amounts, axis=0)
 
     @property
     def bound(self) -> Bound:
         """Which way the figure is known to err."""
-        simulated = self.simulated(central_samples(self.priced.table))
+        simulated = self.simulate_cost(central_samples(self.priced.table))
         return bound_of(self.channel, self.measure, "total", simulated, self.priced.biases)
 
 
@@ -88,13 +92,13 @@ def steps_of(month: Month) -> tuple[list[FormulaStep], set[str]]:
     steps: list[FormulaStep] = []
     used: set[str] = set()
     for row in sum_effort(month.effort):
-        if month.covers(row["channel_code"], row["countermeasure_code"]):
+        if month.covers_measure(row["channel_code"], row["countermeasure_code"]):
             for line in prices_for(row, month.priced.lines, {*central, *driver_formulas(row)}):
                 step, names = price_step(row, line, central, to_shown, month.priced.shown)
                 steps.append(step)
                 used |= (names & central.keys()) | rates_between(line.currency_code, month.priced.shown)
     for place, item in enumerate(month.priced.fixed):
-        if month.covers(item.channel_code, item.countermeasure_code):
+        if month.covers_measure(item.channel_code, item.countermeasure_code):
             steps.append(fixed_step(month, item, to_shown))
             used |= {f"fixed:{place}"} | rates_between(item.currency_code, month.priced.shown)
     return steps, used
@@ -189,7 +193,7 @@ def effort_lines(month: Month) -> list[tuple[str, str]]:
     derived = dict(month.effort.select("countermeasure_code", "is_examined_derived").rows())
     found = []
     for row in sum_effort(month.effort):
-        if not month.covers(row["channel_code"], row["countermeasure_code"]):
+        if not month.covers_measure(row["channel_code"], row["countermeasure_code"]):
             continue
         code = row["countermeasure_code"]
         how = " (derived)" if derived.get(code) else ""

@@ -10,7 +10,7 @@ from jobs.costs.figure import Explained, FormulaStep, Scope, input_of
 from jobs.costs.published import channel_names
 
 TABLE = "ref.cost_parameter"
-COUNTED = {
+INVESTMENT_LABELS = {
     "yes": "counts as investment",
     "no": "does not count as investment: a social cost or a transfer",
     "input": "a quantity that prices are multiplied by",
@@ -45,7 +45,7 @@ def explain_parameter(code: str) -> Explained:
         facts.insert(0, ("prices of", f"{row['price_year']}, in {row['currency_code']}, not deflated"))
     else:
         facts.insert(0, ("as of", str(row["price_year"])))
-    facts += [("role", COUNTED[row["counts_as_investment"]]), ("borne by", row["cost_bearer"])]
+    facts += [("role", INVESTMENT_LABELS[row["counts_as_investment"]]), ("borne by", row["cost_bearer"])]
     if row["bias_code"]:
         facts.append(("known error", {"over": "too high", "under": "too low"}[row["bias_code"]]))
     if row["note"]:

@@ -109,7 +109,7 @@ class PriceLine:
     countermeasures: frozenset[str]
     channels: frozenset[str]
 
-    def covers(self, countermeasure: str, channel: str) -> bool:
+    def applies_to(self, countermeasure: str, channel: str) -> bool:
         return bool(self.countermeasures & {countermeasure, "_T"}) and bool(self.channels & {channel, "_T"})
 
 

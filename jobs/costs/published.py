@@ -53,7 +53,9 @@ def explain_published(name: str) -> Explained:
     found = evaluate_figure(figure)
     code, text = judge_reproduction(figure, found)
     area = area_name(row["geography_code"])
-    simulation = Simulation(figure.points, figure.total, frozenset(figure.parameters), row["model_code"])
+    simulation = Simulation(
+        figure.points, figure.evaluate_samples, frozenset(figure.parameters), row["model_code"]
+    )
     return Explained(
         name=chosen,
         title=row["description"],

@@ -129,7 +129,7 @@ def prices_for(row: Mapping[str, Any], lines: Sequence[PriceLine], known: Collec
     return [
         line
         for line in lines
-        if line.covers(row["countermeasure_code"], row["channel_code"])
+        if line.applies_to(row["countermeasure_code"], row["channel_code"])
         and not names_in(line.formula) - set(known)
     ]
 

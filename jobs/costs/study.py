@@ -53,7 +53,7 @@ FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")
 
 
 @dataclass(frozen=True)
-class Found:
+class StudyRow:
     """A row of a study's table: the row, all rows of its period and channel, and the versions read."""
 
     name: str
@@ -72,7 +72,7 @@ def area_name(code: str) -> str:
     return AREAS.get(code) or words.country_name(code)
 
 
-def read_figure(name: str, settings: Observatory) -> Found:
+def read_figure(name: str, settings: Observatory) -> StudyRow:
     """The row of this name. Raises ObservatoryError for an unknown name, with the nearest known one."""
     table, *parts = name.split("/")
     if table not in TABLES:
@@ -99,7 +99,7 @@ def read_figure(name: str, settings: Observatory) -> Found:
         raise ObservatoryError(f"figure '{name}': it is {row['person_days']} person days, and no amount")
     if row.get("gap", 0) is None:
         raise ObservatoryError(f"figure '{name}': {' '.join(row['assumptions'])}")
-    return Found("/".join([table, *chosen]), table, row, beside, versions, settings)
+    return StudyRow("/".join([table, *chosen]), table, row, beside, versions, settings)
 
 
 def read_table(name: str, table: str, lake: Lake, version: int | None) -> pl.DataFrame:
@@ -114,13 +114,13 @@ def read_table(name: str, table: str, lake: Lake, version: int | None) -> pl.Dat
     return rows
 
 
-def choose_value(name: str, column: str, given: str | None, known: list[str]) -> str:
+def choose_value(name: str, column: str, chosen: str | None, known: list[str]) -> str:
     """The value of a column that a name means."""
     of = column.removesuffix("_code")
-    if given is not None:
-        if given not in known:
-            raise ObservatoryError(f"figure '{name}': no {of} '{given}'{nearest_hint(given, known)}")
-        return given
+    if chosen is not None:
+        if chosen not in known:
+            raise ObservatoryError(f"figure '{name}': no {of} '{chosen}'{nearest_hint(chosen, known)}")
+        return chosen
     usual = [each for each in USUAL.get(column, ()) if each in known] or (known if len(known) == 1 else [])
     if not usual:
         shown = ", ".join(f"/{each}" for each in known[:12])
@@ -138,16 +138,18 @@ def countries_of(area: str, period: str) -> frozenset[str]:
     )
 
 
-def versions_of(of: Found, *tables: str) -> list[tuple[str, str]]:
+def versions_of(study_row: StudyRow, *tables: str) -> list[tuple[str, str]]:
     """What a figure was read and computed from: tables, reference files, and the study's own files."""
-    listed = [of.table, *tables]
-    lake = [(name, f"Delta version {of.versions[name]}") for name in listed if name in of.versions]
+    listed = [study_row.table, *tables]
+    lake = [
+        (name, f"Delta version {study_row.versions[name]}") for name in listed if name in study_row.versions
+    ]
     files = [
         (name, f"file {reference_version(name)}")
         for name in listed
         if name.startswith("ref.") and (REFERENCE / f"{read_contract(name).name}.csv").exists()
     ]
-    own = [(name, describe_own_file(of.settings, name)) for name in listed if name in FROM_FILES]
+    own = [(name, describe_own_file(study_row.settings, name)) for name in listed if name in FROM_FILES]
     return [*lake, *files, *own]
 
 
@@ -165,10 +167,10 @@ def describe_own_file(settings: Observatory, table: str) -> str:
     return f"file {hashlib.sha256(file.read_bytes()).hexdigest()[:12]}, by {told or 'nobody'}"
 
 
-def computed_when(of: Found) -> str:
+def computed_when(study_row: StudyRow) -> str:
     """When the lake's table was computed, and by which code."""
-    runs = open_lake(of.settings.lake.root).read("meta.run", where=pl.col("stage_name") == "study")
+    runs = open_lake(study_row.settings.lake.root).read("meta.run", where=pl.col("stage_name") == "study")
     last = runs.sort("finished_at").row(-1, named=True) if not runs.is_empty() else {}
     code = f" by code {last['code_revision']}" if last.get("code_revision") else ""
     at = words.format_time(last["finished_at"]) if last.get("finished_at") else "a run that is not named"
-    return f"{of.table}, estimated {at}{code}; unprotected"
+    return f"{study_row.table}, estimated {at}{code}; unprotected"

@@ -8,14 +8,14 @@ from jobs.core import words
 from jobs.core.contracts import reference_table
 from jobs.core.periods import LEAST_DAYS_PCT
 from jobs.costs.figure import Estimate, Input, Scope, format_number, input_of
-from jobs.costs.study import Found, countries_of
+from jobs.costs.study import StudyRow, countries_of
 
 ASSUMPTION, PARAMETER = "ref.investment_assumption", "ref.cost_parameter"
 
 
-def figure_scope(of: Found, part: tuple[str, str], quantity: tuple[str, ...]) -> Scope:
-    area, period = of.row["area_code"], of.row["period_code"]
-    return Scope(of.table, area, period, part, quantity, countries_of(area, period))
+def figure_scope(study_row: StudyRow, part: tuple[str, str], quantity: tuple[str, ...]) -> Scope:
+    area, period = study_row.row["area_code"], study_row.row["period_code"]
+    return Scope(study_row.table, area, period, part, quantity, countries_of(area, period))
 
 
 def channel_name(row: dict[str, Any]) -> str:
@@ -49,9 +49,9 @@ def rate_source(row: dict[str, Any]) -> str:
     return f"; rate of operators of {owners} owners" if owners and not row["respondent_count"] else ""
 
 
-def list_facts(of: Found, unit: str, thousand: str) -> list[tuple[str, str]]:
+def list_facts(study_row: StudyRow, unit: str, thousand: str) -> list[tuple[str, str]]:
     """Coverage, quality, the non-response band, bands of refused amounts, and rates."""
-    row = of.row
+    row = study_row.row
     told = [
         ("of", f"{row['respondent_count']} of {row['operator_count']} operators ({row['holding_count']}"
                f" owners{rate_source(row)}), {row['coverage_pct']:.0f}% of"

@@ -12,7 +12,7 @@ from jobs.costs.figure import Estimate, Explained, FormulaStep, Scope, format_nu
 from jobs.costs.investment_assumptions import PARAMETERS, list_assumptions
 from jobs.costs.published import area_name as published_area
 from jobs.costs.published import explain_published, matching_figures
-from jobs.costs.study import Found, computed_when, read_figure, read_table, versions_of
+from jobs.costs.study import StudyRow, computed_when, read_figure, read_table, versions_of
 from jobs.costs.study_facts import (
     ASSUMPTION,
     PARAMETER,
@@ -57,8 +57,8 @@ def explain_study(name: str, settings: Observatory) -> Explained:
 # --- what is spent ----------------------------------------------------------------------------------
 
 
-def explain_investment(of: Found) -> Explained:
-    row = of.row
+def explain_investment(study_row: StudyRow) -> Explained:
+    row = study_row.row
     component, conversion = row["component_code"], row["conversion_code"]
     is_money = component != "posts"
     unit = UNIT[conversion] if is_money else "full-time posts"
@@ -66,24 +66,29 @@ def explain_investment(of: Found) -> Explained:
         "_T": "Spending against spam", "capital": "Capital cost against spam, a year",
         "operating": "Running cost against spam", "posts": "Posts that counter spam",
     }[component]  # fmt: skip
-    steps = [*(money_steps(of) if is_money else [posts_step()]), *total_steps(row, unit)]
+    steps = [*(money_steps(study_row) if is_money else [posts_step()]), *total_steps(row, unit)]
     used = [parameter_input(code) for code in PARAMETERS] if is_money else [assumption_input("days_per_post")]
     tables = ("study.investment_account", "study.questionnaire_answer", "study.submission")
     return Explained(
-        name=of.name,
-        title=f"{what} in {of.area}, {words.format_period(row['period_code'])}: {channel_name(row)},"
+        name=study_row.name,
+        title=f"{what} in {study_row.area}, {words.format_period(row['period_code'])}: {channel_name(row)},"
         f" {strategy_name(row)}",
         estimand_code=ESTIMAND[component],
         unit=unit,
         currency_code=CURRENCY[conversion] if is_money else None,
-        scope=figure_scope(of, (row["channel_code"], row["strategy_code"]), (component, conversion)),
-        facts=list_facts(of, unit, "messages or calls"),
-        compared=computed_when(of),
+        scope=figure_scope(study_row, (row["channel_code"], row["strategy_code"]), (component, conversion)),
+        facts=list_facts(study_row, unit, "messages or calls"),
+        compared=computed_when(study_row),
         estimate=estimate_of(row),
         steps=steps,
         inputs=used,
-        versions=versions_of(of, *tables, *FRAME, "ref.price_level", PARAMETER, ASSUMPTION),
-        divided=[*by_area(of), *by_strategy(of), *by_component(of), parts_by_source(row)],
+        versions=versions_of(study_row, *tables, *FRAME, "ref.price_level", PARAMETER, ASSUMPTION),
+        divided=[
+            *by_area(study_row),
+            *by_strategy(study_row),
+            *by_component(study_row),
+            parts_by_source(row),
+        ],
         assumptions=figure_assumptions(is_money),
     )  # fmt: skip
 
@@ -100,10 +105,10 @@ RESPONSE = [
 ]
 
 
-def money_steps(of: Found) -> list[FormulaStep]:
+def money_steps(study_row: StudyRow) -> list[FormulaStep]:
     """What a respondent spends, and how it comes to dollars of the base year."""
     base = int(assumed_value("base_year"))
-    component, conversion = of.row["component_code"], of.row["conversion_code"]
+    component, conversion = study_row.row["component_code"], study_row.row["conversion_code"]
     parts = {"_T": f"{ANNUAL}+labour+other", "capital": ANNUAL, "operating": "labour+other"}[component]
     # Labour and the rest apart: they are priced differently.
     price = {
@@ -115,7 +120,9 @@ def money_steps(of: Found) -> list[FormulaStep]:
         FormulaStep("Each respondent, in its own currency, summed over assets", parts, parts, "y"),
         FormulaStep(f"In prices and at rates of {base}: deflated first, then converted", price, price, "y"),
     ]  # fmt: skip
-    whole = {each["component_code"]: each for each in rows_beside(of, "component_code").rows(named=True)}
+    whole = {
+        each["component_code"]: each for each in rows_beside(study_row, "component_code").rows(named=True)
+    }
     if component == "_T" and {"capital", "operating"} <= whole.keys():
         amounts = [float(whole[each]["estimate"]) for each in ("capital", "operating")]
         formula = "+".join(formula_number(round(each)) for each in amounts)
@@ -152,8 +159,8 @@ def total_steps(row: dict[str, Any], unit: str) -> list[FormulaStep]:
 # --- what is missing --------------------------------------------------------------------------------
 
 
-def explain_gap(of: Found) -> Explained:
-    row = of.row
+def explain_gap(study_row: StudyRow) -> Explained:
+    row = study_row.row
     spend, necessary = float(row["spend"]), float(row["necessary"])
     missing = max(necessary - spend, 0.0)
     again = "The lake holds the same." if abs(missing - float(row["gap"])) <= 0.02 else (
@@ -177,25 +184,27 @@ def explain_gap(of: Found) -> Explained:
     ]
     tables = ("study.investment", "study.investment_account", "study.submission")
     return Explained(
-        name=of.name,
-        title=f"Investment gap of {of.area}, {row['period_code']}: {channel_name(row)}, target"
+        name=study_row.name,
+        title=f"Investment gap of {study_row.area}, {row['period_code']}: {channel_name(row)}, target"
         f" {words.lower_first(words.code_name('investment_target', row['target_code']))}",
         estimand_code="investment",
         unit="USD per year",
         currency_code="USD",
-        scope=figure_scope(of, (row["channel_code"], "_T"), (row["target_code"],)),
+        scope=figure_scope(study_row, (row["channel_code"], "_T"), (row["target_code"],)),
         facts=[
             ("target", f"{format_number(float(row['target_per_subscription']))} USD for each subscription and"
                        " year"),
             ("spent", f"{format_number(spend)} USD, {spending_interval(row)}:"
                       f" study.investment/{row['period_code']}/{row['area_code']}/{row['channel_code']}"),
         ],
-        compared=f"{again} {computed_when(of)}",
+        compared=f"{again} {computed_when(study_row)}",
         estimate=estimate_in(row, "gap"),
         steps=steps,
         inputs=[parameter_input(code) for code in PARAMETERS],
-        versions=versions_of(of, *tables, "ref.operator_frame", "ref.price_level", PARAMETER, ASSUMPTION),
-        divided=by_area(of, "gap"),
+        versions=versions_of(
+            study_row, *tables, "ref.operator_frame", "ref.price_level", PARAMETER, ASSUMPTION
+        ),
+        divided=by_area(study_row, "gap"),
         assumptions=[*row["assumptions"], *figure_assumptions(is_money=True)],
     )  # fmt: skip
 
@@ -214,15 +223,15 @@ PUBLIC = {
 }  # fmt: skip
 
 
-def explain_public_spending(of: Found) -> Explained:
+def explain_public_spending(study_row: StudyRow) -> Explained:
     """An amount as it was answered: without an interval, since nothing of it is estimated."""
-    row = of.row
+    row = study_row.row
     told, dollars = float(row["told_amount"]), float(row["market_amount"])
     base, price = int(assumed_value("base_year")), f"{row['currency_code']} of {row['period_code']}"
     part = row["part_code"] or "_T"
     code = row["country_code"]
     return Explained(
-        name=of.name,
+        name=study_row.name,
         title=f"{PUBLIC[row['question_code']]} the administration {row['respondent_id']} of"
         f" {words.country_name(code)}, {row['period_code']}: {row['indicator_code']}",
         estimand_code="investment",
@@ -230,20 +239,21 @@ def explain_public_spending(of: Found) -> Explained:
         currency_code="USD",
         # A country is its own area: what two administrations of one answered may be the same money.
         scope=Scope(
-            of.table, code, row["period_code"], (part, "_T"), (row["question_code"],), frozenset({code})
+            study_row.table, code, row["period_code"], (part, "_T"), (row["question_code"],),
+            frozenset({code})
         ),
         facts=[
             ("stated", f"{format_number(told)} {price}"),
             ("also", f"{format_number(float(row['ppp_amount']))} international dollars of {base}"),
         ],
-        compared=computed_when(of),
+        compared=computed_when(study_row),
         estimate=Estimate(dollars, dollars, dollars),
         steps=[
             FormulaStep("In dollars", f"stated*deflator_{base}/deflator_of_year/market_rate_{base}",
                  f"{formula_number(told)}*{formula_number(dollars / told if told else 0.0)}",
                  f"{format_number(dollars)} USD"),
         ],
-        versions=versions_of(of, "study.questionnaire_answer", "ref.price_level", ASSUMPTION),
+        versions=versions_of(study_row, "study.questionnaire_answer", "ref.price_level", ASSUMPTION),
         assumptions=[
             "It is the stated amount, not annualised or scaled up. Other questions may cover the same money.",
             "It is not part of operators' spending and is never added to it.",
@@ -254,8 +264,8 @@ def explain_public_spending(of: Found) -> Explained:
 # --- how much spam ----------------------------------------------------------------------------------
 
 
-def explain_volume(of: Found) -> Explained:
-    row = of.row
+def explain_volume(study_row: StudyRow) -> Explained:
+    row = study_row.row
     unit = f"{row['unit_code']}s"
     # The unit last: two units may be added where a measure holds both.
     quantity = (row["definition_code"], row["quantity_code"], row["unit_code"])
@@ -263,20 +273,20 @@ def explain_volume(of: Found) -> Explained:
     sources = ("study.submission_quality",) if is_corrected else ()
     granted = AUDITED if is_corrected else []
     return Explained(
-        name=of.name,
-        title=f"{words.code_name('quantity', row['quantity_code'])} in {of.area},"
+        name=study_row.name,
+        title=f"{words.code_name('quantity', row['quantity_code'])} in {study_row.area},"
         f" {words.format_period(row['period_code'])}: {channel_name(row)},"
         f" {words.definition_name(row['definition_code'], last_day(row['period_code']))}",
         estimand_code="quantity",
         unit=unit,
         currency_code=None,
-        scope=figure_scope(of, (row["channel_code"], "_T"), quantity),
-        facts=list_facts(of, unit, ""),
-        compared=computed_when(of),
+        scope=figure_scope(study_row, (row["channel_code"], "_T"), quantity),
+        facts=list_facts(study_row, unit, ""),
+        compared=computed_when(study_row),
         estimate=estimate_of(row),
         steps=[corrected_step() if is_corrected else counted_step(), *total_steps(row, unit)],
-        versions=versions_of(of, "study.submission", *sources, *FRAME),
-        divided=[*by_area(of), parts_by_source(row)],
+        versions=versions_of(study_row, "study.submission", *sources, *FRAME),
+        divided=[*by_area(study_row), parts_by_source(row)],
         assumptions=[*(text.replace("spend", "have") for text in RESPONSE), *granted],
     )
 
@@ -307,16 +317,16 @@ def corrected_step() -> FormulaStep:
 # --- what published models say ----------------------------------------------------------------------
 
 
-def explain_cost(of: Found) -> Explained:
+def explain_cost(study_row: StudyRow) -> Explained:
     """The published figure, and whether the lake holds the same points of it."""
-    short = f"{of.row['model_code']}/{of.row['output_code']}"
+    short = f"{study_row.row['model_code']}/{study_row.row['output_code']}"
     if not matching_figures(short):
         raise ObservatoryError(
-            f"figure '{of.name}': ref.cost_model has no {short} any more: `observatory study estimate`"
+            f"figure '{study_row.name}': ref.cost_model has no {short} any more: `observatory study estimate`"
             " computes study.cost again"
         )
     told = explain_published(short)
-    stored = of.row[of.row["estimand_code"]]
+    stored = study_row.row[study_row.row["estimand_code"]]
     points = [stored[each] for each in ("p05", "p50", "p95")]
     same = told.points is None and points == [None] * 3 or (
         told.points is not None
@@ -328,9 +338,9 @@ def explain_cost(of: Found) -> Explained:
     )  # fmt: skip
     return replace(
         told,
-        name=of.name,
-        facts=[*told.facts, ("in the lake", f"study.cost, column {of.row['estimand_code']}, {held}")],
-        versions=[*told.versions, *versions_of(of)],
+        name=study_row.name,
+        facts=[*told.facts, ("in the lake", f"study.cost, column {study_row.row['estimand_code']}, {held}")],
+        versions=[*told.versions, *versions_of(study_row)],
         others=[],
     )
 

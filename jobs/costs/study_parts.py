@@ -8,7 +8,7 @@ import polars as pl
 from jobs.core import words
 from jobs.core.areas import ALL, COUNTRY, REGION
 from jobs.costs.figure import TotalPart
-from jobs.costs.study import Found, area_name, countries_of
+from jobs.costs.study import StudyRow, area_name, countries_of
 
 # The number of parts that are shown by name; the others are shown as one.
 SHOWN = 8
@@ -19,22 +19,22 @@ KEYS = {
 }
 
 
-def rows_beside(of: Found, but: str) -> pl.DataFrame:
+def rows_beside(study_row: StudyRow, but: str) -> pl.DataFrame:
     """Rows that differ from the figure in one column alone."""
-    same = [name for name in KEYS[of.table] if name != but]
-    return of.beside.filter(pl.col(name) == of.row[name] for name in same)
+    same = [name for name in KEYS[study_row.table] if name != but]
+    return study_row.beside.filter(pl.col(name) == study_row.row[name] for name in same)
 
 
-def by_area(of: Found, column: str = "estimate") -> list[tuple[str, list[TotalPart]]]:
+def by_area(study_row: StudyRow, column: str = "estimate") -> list[tuple[str, list[TotalPart]]]:
     """The world by region, other areas by country; countries have none."""
-    kind = of.row["area_kind_code"]
+    kind = study_row.row["area_kind_code"]
     if kind == COUNTRY:
         return []
     wanted = REGION if kind == ALL else COUNTRY
-    rows = rows_beside(of, "area_code").filter(
+    rows = rows_beside(study_row, "area_code").filter(
         pl.col("area_kind_code") == wanted, pl.col(column).is_not_null(), pl.col(column) > 0
     )
-    inside = countries_of(of.row["area_code"], of.row["period_code"])
+    inside = countries_of(study_row.row["area_code"], study_row.row["period_code"])
     if wanted == COUNTRY:
         rows = rows.filter(pl.col("area_code").is_in(list(inside)))
     parts = [
@@ -50,10 +50,12 @@ def error_of(row: dict[str, Any], column: str) -> float | None:
     return float(row["cv_pct"]) / 100 * float(row["estimate"])
 
 
-def by_strategy(of: Found) -> list[tuple[str, list[TotalPart]]]:
-    if of.row["strategy_code"] != "_T":
+def by_strategy(study_row: StudyRow) -> list[tuple[str, list[TotalPart]]]:
+    if study_row.row["strategy_code"] != "_T":
         return []
-    rows = rows_beside(of, "strategy_code").filter(pl.col("strategy_code") != "_T", pl.col("estimate") > 0)
+    rows = rows_beside(study_row, "strategy_code").filter(
+        pl.col("strategy_code") != "_T", pl.col("estimate") > 0
+    )
     parts = [
         TotalPart(words.code_name("strategy", row["strategy_code"]), float(row["estimate"]))
         for row in rows.rows(named=True)
@@ -61,10 +63,12 @@ def by_strategy(of: Found) -> list[tuple[str, list[TotalPart]]]:
     return [("By strategy", group_smallest(parts))] if parts else []
 
 
-def by_component(of: Found) -> list[tuple[str, list[TotalPart]]]:
-    if of.row["component_code"] != "_T":
+def by_component(study_row: StudyRow) -> list[tuple[str, list[TotalPart]]]:
+    if study_row.row["component_code"] != "_T":
         return []
-    rows = rows_beside(of, "component_code").filter(pl.col("component_code").is_in(["capital", "operating"]))
+    rows = rows_beside(study_row, "component_code").filter(
+        pl.col("component_code").is_in(["capital", "operating"])
+    )
     parts = [
         TotalPart(words.code_name("investment_component", row["component_code"]), float(row["estimate"]))
         for row in rows.rows(named=True)

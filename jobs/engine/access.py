@@ -60,11 +60,11 @@ def privately(function: Callable[P, T]) -> Callable[P, T]:
     """Decorate a function that writes files of a lake, whose root is its last argument."""
 
     @functools.wraps(function)
-    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+    def call_privately(*args: P.args, **kwargs: P.kwargs) -> T:
         with keep_private(folder_of(str([*args, *kwargs.values()][-1]))):
             return function(*args, **kwargs)
 
-    return inside
+    return call_privately
 
 
 def close_to_others(folder: Path) -> None:

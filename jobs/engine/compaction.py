@@ -40,7 +40,7 @@ def crowded_partitions(lake: Lake, table: str) -> list[Partition]:
         values = tuple(value for _, value in file.partition)
         small[values] = small.get(values, 0) + (file.bytes < SMALL_BYTES)
         if period in by:
-            newest.setdefault(values[0], set()).add(str(file.value(str(period))))
+            newest.setdefault(values[0], set()).add(str(file.partition_value(str(period))))
     is_written = {whose: set(sorted(periods)[-NEWEST_PERIODS:]) for whose, periods in newest.items()}
     found = []
     for values, count in sorted(small.items(), key=str):
@@ -74,15 +74,15 @@ def compact_table(lake: Lake, table: str) -> None:
             )
 
 
-def shorten_log(lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> None:
+def shorten_log(lake: Lake, table: str, named_version: int | None, readers: dt.timedelta) -> None:
     """Write a checkpoint where a table's log is long, and remove what is only needed to read versions that
     were not the latest any more so long ago.
 
-    named: the version that meta.run names. Where the table has another one, which a run that was broken off
-    wrote, the log stays: the next run goes back to the version that is named.
+    named_version: the version that meta.run names. Where the table has another one, which a run that was
+    broken off wrote, the log stays: the next run goes back to the version that is named.
     """
     log = DeltaTable(lake.path(table))
-    if named is not None and named != log.version():
+    if named_version is not None and named_version != log.version():
         return
     fs, folder = fsspec.core.url_to_fs(f"{lake.path(table)}/_delta_log")
     fs.invalidate_cache()

@@ -72,21 +72,23 @@ class Embedded:
             # What the others are at does not count any more.
             for executor in self._executors:
                 kill_process(executor)
-        self.rest()
+        self.release_workers()
 
-    def rest(self) -> None:
+    def release_workers(self) -> None:
         """End the workers; the next tasks start others."""
         for executor in self._executors:
             executor.shutdown(wait=True, cancel_futures=True)
         self._executors = []
 
-    def warm(self) -> None:
+    def start_workers(self) -> None:
         """Start the workers, so that they are there when the first tasks are."""
         while len(self._executors) < self.workers:
             self._executors.append(start_executor())
 
-    def run(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None) -> list[R]:
-        self.warm()
+    def run_tasks(
+        self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None
+    ) -> list[R]:
+        self.start_workers()
         # The place of a piece of a task is the task's place and its own.
         waiting: deque[tuple[tuple[int, ...], Task[R]]] = deque(
             ((place,), task) for place, task in enumerate(tasks)
@@ -98,20 +100,20 @@ class Embedded:
             while waiting and idle:
                 place, task = waiting.popleft()
                 worker = idle.pop()
-                running[self._start(worker, task)] = (worker, place, task)
+                running[self._submit_task(worker, task)] = (worker, place, task)
             for future in wait(running, INTERRUPTIBLE, FIRST_COMPLETED).done:
                 worker, place, task = running.pop(future)
                 idle.append(worker)
                 try:
                     found[place] = future.result()
                 except (BrokenProcessPool, TaskDied):
-                    self._replace(worker)
+                    self._replace_worker(worker)
                     if len(place) > 1:
                         raise TaskDied(format_death(task.about)) from None
                     self.has_lost = True
                     waiting.extendleft(
                         ((*place, number), piece)
-                        for number, piece in reversed(list(enumerate(task.pieces())))
+                        for number, piece in reversed(list(enumerate(task.split_task())))
                     )
                 except TaskFailed as error:
                     raise TaskFailed(f"{task.about}: {error}") from None
@@ -119,15 +121,15 @@ class Embedded:
                     done(len(found))
         return [found[place] for place in sorted(found)]
 
-    def _start(self, worker: int, task: Task[R]) -> Future[R]:
+    def _submit_task(self, worker: int, task: Task[R]) -> Future[R]:
         try:
             return self._executors[worker].submit(perform_call, task.call)
         except BrokenProcessPool:
             # It died while it had nothing to do.
-            self._replace(worker)
+            self._replace_worker(worker)
             return self._executors[worker].submit(perform_call, task.call)
 
-    def _replace(self, worker: int) -> None:
+    def _replace_worker(self, worker: int) -> None:
         self._executors[worker].shutdown(wait=False)
         self._executors[worker] = start_executor()
 
@@ -216,10 +218,12 @@ class Inline:
     def __exit__(self, *_: object) -> None:
         """Nothing is left to end."""
 
-    def rest(self) -> None:
+    def release_workers(self) -> None:
         """Nothing is there to end."""
 
-    def run(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None) -> list[R]:
+    def run_tasks(
+        self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None
+    ) -> list[R]:
         found = []
         stop_at = os.environ.get(STOP_AT)
         for task in tasks:

@@ -15,7 +15,7 @@ class Finished:
     """A whole table, or the periods of it that were computed: its rows in staging, and their fingerprints."""
 
     table: str
-    left: list[Left]
+    frames: list[Left]
     fingerprints: Fingerprints
 
 

@@ -63,13 +63,13 @@ class Lake:
 
     def version(self, table: str) -> int:
         """The table's latest version, whether meta.run names it or not."""
-        return self._table(table).version()
+        return self._open_table(table).version()
 
     def columns(self, table: str, version: int | None = None) -> list[str]:
         """The columns that the table was written with, which an earlier contract may have named; none for a
         table that was never written."""
         try:
-            return [field.name for field in self._table(table, version).schema().fields]
+            return [field.name for field in self._open_table(table, version).schema().fields]
         except TableNotFoundError:
             return []
 
@@ -91,7 +91,7 @@ class Lake:
         is_wanted: by the values of a file's partition columns, whether it is needed.
         """
         try:
-            log = self._table(table, version)
+            log = self._open_table(table, version)
         except TableNotFoundError:
             return []
         by = list(read_contract(table).partition_by)
@@ -129,7 +129,7 @@ class Lake:
             return frame if columns is None else frame.select(list(columns))
         return read_files(table, self.files(table, version), columns, where)
 
-    def query(
+    def query_table(
         self, table: str, version: int | None, query: Callable[[pl.LazyFrame], pl.LazyFrame]
     ) -> pl.DataFrame:
         """What a query finds in the table's rows, which need not fit in memory."""
@@ -137,7 +137,7 @@ class Lake:
 
     def append(self, frame: pl.DataFrame, table: str) -> int:
         """Add rows in one transaction; the new version."""
-        self.make(table)
+        self.make_table(table)
         write_deltalake(self.path(table), rows_of(frame, table), mode="append", schema_mode="merge")
         return self.version(table)
 
@@ -146,7 +146,7 @@ class Lake:
     ) -> int:
         """Put the frame's rows in place of those that a SQL condition selects, in one transaction; the new
         version. Rows of the frame that the condition does not select are refused."""
-        self.make(table)
+        self.make_table(table)
         write_deltalake(
             self.path(table),
             rows_of(frame, table),
@@ -160,7 +160,7 @@ class Lake:
     def rewrite(self, frame: pl.DataFrame, table: str, note: Mapping[str, Any] | None = None) -> int:
         """Write a table anew as a whole, in one transaction; the new version. It gets the columns of its
         contract, whatever an earlier contract gave it."""
-        self.make(table)
+        self.make_table(table)
         write_deltalake(
             self.path(table),
             rows_of(frame, table),
@@ -175,15 +175,15 @@ class Lake:
     def delete(self, table: str, where: str) -> None:
         """Take out the rows that a SQL condition selects, in one transaction."""
         if self.exists(table):
-            self._table(table).delete(where)
+            self._open_table(table).delete(where)
 
     def add_files(self, table: str, files: Iterable[NewFile], note: Mapping[str, Any] | None = None) -> int:
         """Add files that tasks wrote, in one transaction; the new version."""
         files = list(files)
-        self.check(files)
-        self.make(table)
+        self.check_files(files)
+        self.make_table(table)
         if files:
-            self._commit(table, files, "append", None, note)
+            self._commit_files(table, files, "append", None, note)
         return self.version(table)
 
     def replace_periods(
@@ -202,19 +202,19 @@ class Lake:
             if name not in of_operator or day not in periods[name]:
                 raise ObservatoryError(f"{table}: {file.path} lies outside of the periods to be replaced")
             of_operator[name].append(file)
-        self.check(file for of_one in of_operator.values() for file in of_one)
-        self.make(table)
+        self.check_files(file for of_one in of_operator.values() for file in of_one)
+        self.make_table(table)
         for name, of_one in sorted(of_operator.items()):
             where = [(operator, "=", name), (period, "in", sorted(periods[name]))]
-            self._commit(table, of_one, "overwrite", where, note)
+            self._commit_files(table, of_one, "overwrite", where, note)
         return self.version(table)
 
-    def undo(self, table: str, version: int | None) -> bool:
+    def undo_writes(self, table: str, version: int | None) -> bool:
         """Take back what was written to a table after a version, without one all that was written: that of a
         run that died before meta.run named it. Whether there was anything."""
         if not self.exists(table):
             return False
-        log = self._table(table)
+        log = self._open_table(table)
         if version is None:
             if not self.files(table):
                 return False
@@ -225,7 +225,7 @@ class Lake:
             log.restore(version)
         return True
 
-    def sweep(self, table: str, before: float) -> list[str]:
+    def sweep_files(self, table: str, before: float) -> list[str]:
         """Remove files of tasks that no transaction of the table's log names, written before a time; their
         names. For a lake on this machine.
 
@@ -249,9 +249,9 @@ class Lake:
             path.unlink(missing_ok=True)
         return [str(path.relative_to(folder)) for path in swept]
 
-    def make(self, table: str) -> None:
+    def make_table(self, table: str) -> None:
         """Make the table if it is not there, with the partitions, types and comments of its contract."""
-        self.mark()
+        self.record_form()
         if not self.exists(table):
             DeltaTable.create(
                 self.path(table),
@@ -261,35 +261,35 @@ class Lake:
                 configuration=PROPERTIES,
             )
 
-    def form(self) -> int | None:
+    def read_form(self) -> int | None:
         """The form in which the lake is written; None for a lake without tables. Lakes of before forms were
         counted have form 1."""
-        about = self.about()
+        about = self.read_notes()
         if about:
             return int(about["form"])
         fs, folder = self.own_file("")
         return 1 if any(fs.glob(f"{folder}{layer}/*/_delta_log") for layer in LAYERS) else None
 
-    def mark(self) -> None:
+    def record_form(self) -> None:
         """Record the form of a lake that has no table yet; raise ObservatoryError for one of another form."""
         self.refuse_other_form()
-        if self.form() is None:
-            self.remember({})
+        if self.read_form() is None:
+            self.add_notes({})
 
-    def about(self) -> dict[str, Any]:
+    def read_notes(self) -> dict[str, Any]:
         """What the lake remembers of itself: its form, and its operators (jobs/stages/identity.py)."""
         return read_mark(*self.own_file(MARK))
 
-    def remember(self, about: Mapping[str, Any]) -> None:
+    def add_notes(self, about: Mapping[str, Any]) -> None:
         """Add to what the lake remembers of itself, which is written as a whole or not at all."""
-        data = json.dumps({"form": FORM, **self.about(), **about}, sort_keys=True).encode()
+        data = json.dumps({"form": FORM, **self.read_notes(), **about}, sort_keys=True).encode()
         replace_file(*self.own_file(MARK), data)
 
     def refuse_other_form(self) -> None:
         """Raise ObservatoryError, with what to do, for a lake that another version wrote in another form."""
-        refuse_form(self.root, self.form())
+        refuse_form(self.root, self.read_form())
 
-    def check(self, files: Iterable[NewFile]) -> None:
+    def check_files(self, files: Iterable[NewFile]) -> None:
         """Raise ObservatoryError for a file whose columns and types are not those of its table's contract:
         a transaction of files takes whatever it is given."""
         for file in files:
@@ -307,7 +307,7 @@ class Lake:
                     f"{file.table}: {file.path} has other columns than the contract: {wrong}"
                 )
 
-    def _table(self, table: str, version: int | None = None) -> DeltaTable:
+    def _open_table(self, table: str, version: int | None = None) -> DeltaTable:
         try:
             return DeltaTable(self.path(table), version=version)
         except (DeltaError, TableNotFoundError):
@@ -319,7 +319,7 @@ class Lake:
                 f"{table}: its log does not have version {version} any more; the latest is {latest}"
             ) from None
 
-    def _commit(
+    def _commit_files(
         self,
         table: str,
         files: list[NewFile],
@@ -334,7 +334,7 @@ class Lake:
             )
             for file in files
         ]
-        self._table(table).create_write_transaction(
+        self._open_table(table).create_write_transaction(
             actions,
             mode,
             arrow_schema(table),

@@ -25,27 +25,27 @@ P = ParamSpec("P")
 T = TypeVar("T")
 LOCK = "lock.json"
 # The lakes that this process writes to: a command that pulls and runs takes the lock once.
-_held: set[str] = set()
+_locked_lakes: set[str] = set()
 
 
 @contextlib.contextmanager
-def hold_lock(root: str, what: str) -> Iterator[None]:
-    """Be the lake's only writer. what: the command, for those who must wait.
+def hold_lock(root: str, action: str) -> Iterator[None]:
+    """Be the lake's only writer. action: the command, for those who must wait.
 
     Raises Locked, which names the writer, where another process writes.
     """
     folder = folder_of(root)
-    if folder is None or str(folder) in _held:
+    if folder is None or str(folder) in _locked_lakes:
         yield
         return
     with keep_private(folder), open_lock(folder) as file:
         take_lock(file.fileno(), folder)
-        _held.add(str(folder))
+        _locked_lakes.add(str(folder))
         try:
-            write_holder(file.fileno(), what)
+            write_holder(file.fileno(), action)
             yield
         finally:
-            _held.discard(str(folder))
+            _locked_lakes.discard(str(folder))
             # The lock ends when the file is closed; a disk that is full must not hide what went wrong.
             with contextlib.suppress(OSError):
                 os.ftruncate(file.fileno(), 0)
@@ -85,10 +85,10 @@ def take_lock(number: int, folder: Path) -> None:
         ) from None
 
 
-def write_holder(number: int, what: str) -> None:
+def write_holder(number: int, action: str) -> None:
     """Write into the lock's file who holds it."""
     since = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
-    about = {"command": what, "host": socket.gethostname(), "process": os.getpid(), "since": since}
+    about = {"command": action, "host": socket.gethostname(), "process": os.getpid(), "since": since}
     with contextlib.suppress(OSError):
         os.ftruncate(number, 0)
         os.pwrite(number, json.dumps(about).encode(), 0)
@@ -106,16 +106,16 @@ def read_holder(folder: Path) -> str:
         return "another command writes to it"
 
 
-def as_only_writer(what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def as_only_writer(action: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorate a function that writes to a lake, its first argument or that of the run that it is given."""
 
-    def decorated(function: Callable[P, T]) -> Callable[P, T]:
+    def decorate_function(function: Callable[P, T]) -> Callable[P, T]:
         @functools.wraps(function)
-        def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        def call_locked(*args: P.args, **kwargs: P.kwargs) -> T:
             lake: Any = args[0]
-            with hold_lock(getattr(lake, "lake", lake).root, what):
+            with hold_lock(getattr(lake, "lake", lake).root, action):
                 return function(*args, **kwargs)
 
-        return inside
+        return call_locked
 
-    return decorated
+    return decorate_function

@@ -87,7 +87,7 @@ class Spark:
         self._thread = ThreadPoolExecutor(1)
         self._folder = tempfile.TemporaryDirectory(prefix="observatory-spark-")
         # Java starts while the stage looks for what is to be done.
-        self._session: Future[SparkSession] = self._thread.submit(self._start)
+        self._session: Future[SparkSession] = self._thread.submit(self._start_session)
         self._is_checked = False
         if local:
             cores = local.group(1)
@@ -96,7 +96,7 @@ class Spark:
             self.task_bytes = max(for_tasks // self.workers - BASE_BYTES, LEAST_TASK_BYTES)
         else:
             try:
-                self.workers = self._slots()
+                self.workers = self._count_slots()
                 self.task_bytes = max(self._executor_bytes(), LEAST_TASK_BYTES)
             except BaseException:
                 self.__exit__(Exception)
@@ -115,22 +115,24 @@ class Spark:
             self._thread.shutdown()
             self._folder.cleanup()
 
-    def rest(self) -> None:
+    def release_workers(self) -> None:
         """Executors keep their processes: others may wait for them."""
 
     @property
     def session(self) -> SparkSession:
         return self._session.result()
 
-    def run(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None) -> list[R]:
-        self._check()
+    def run_tasks(
+        self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None
+    ) -> list[R]:
+        self._check_workers()
         waiting: dict[tuple[int, ...], Task[R]] = {(place,): task for place, task in enumerate(tasks)}
         found: dict[tuple[int, ...], R] = {}
         while waiting:
             places = list(waiting)
             data = [pickle.dumps(waiting[place].call) for place in places]
             about = [waiting[place].about for place in places]
-            outcomes, dead = self._job(data, about, len(found), done)
+            outcomes, dead = self._run_job(data, about, len(found), done)
             again: dict[tuple[int, ...], Task[R]] = {}
             for number, place in enumerate(places):
                 task = waiting[place]
@@ -142,16 +144,16 @@ class Spark:
                 elif len(place) > 1:
                     raise TaskDied(embedded.format_death(task.about))
                 else:
-                    again |= {(*place, number): piece for number, piece in enumerate(task.pieces())}
+                    again |= {(*place, number): piece for number, piece in enumerate(task.split_task())}
             waiting = again
         return [found[place] for place in sorted(found)]
 
-    def finished(
+    def merge_tables(
         self, staging: str, parts: Mapping[str, Sequence[Left]], finish: Callable[..., pl.DataFrame]
     ) -> list[Finished]:
         """The rows of whole tables, from parts of them that tasks left: executors merge each operator-period,
         and finish its rows by a function of merged rows and their table."""
-        self._check()
+        self._check_workers()
         # Executors find the function once they have the project.
         by = pickle.dumps(finish)
         paths = [
@@ -161,22 +163,22 @@ class Spark:
         if paths:
             bring = make_bring(UNPACKED)
 
-            def cut(batches: Iterator[Any]) -> Iterator[Any]:
+            def cut_batches(batches: Iterator[Any]) -> Iterator[Any]:
                 bring()
                 from jobs.engine import executor
 
                 yield from executor.parts_by_period(batches)
 
-            def merge(group: Any) -> Any:
+            def merge_period(group: Any) -> Any:
                 bring()
                 from jobs.engine import executor
 
                 return executor.finished_period(group, by)
 
             columns = "table string, operator_id string, period string, rows binary"
-            cuts = self._spread(paths, "table string, path string").mapInArrow(cut, columns)
-            whole = cuts.groupBy("table", "operator_id", "period").applyInArrow(merge, columns)
-            for row in self._told(whole.collect):
+            cuts = self._spread_rows(paths, "table string, path string").mapInArrow(cut_batches, columns)
+            whole = cuts.groupBy("table", "operator_id", "period").applyInArrow(merge_period, columns)
+            for row in self._call_spark(whole.collect):
                 made[row["table"]].append(executor.unpack_frame(bytes(row["rows"])))
         return [finished_table(table, frames, staging) for table, frames in made.items()]
 
@@ -184,38 +186,44 @@ class Spark:
         self, lake: Lake, table: str, periods: Periods, left: Sequence[Left], note: Mapping[str, Any]
     ) -> int:
         """Put rows in staging in place of whole operator-periods, in one transaction; the new version."""
-        lake.make(table)
+        lake.make_table(table)
         operator, period = read_contract(table).partition_by
         condition = " OR ".join(
             f"({operator} = '{name}' AND {period} IN ({', '.join(repr(day) for day in sorted(of_operator))}))"
             for name, of_operator in sorted(periods.items())
         )
-        rows = self._rows(table, left, {name: sorted(days) for name, days in periods.items()})
+        rows = self._read_staged(table, left, {name: sorted(days) for name, days in periods.items()})
         writer = rows.repartition(operator, period).write.format("delta").mode("overwrite")
         writer = writer.option("userMetadata", json.dumps(dict(note), sort_keys=True))
         path = lake.path(table)
-        self._told(lambda: writer.option("replaceWhere", condition).option("mergeSchema", "true").save(path))
+        self._call_spark(
+            lambda: writer.option("replaceWhere", condition).option("mergeSchema", "true").save(path)
+        )
         return lake.version(table)
 
-    def _rows(self, table: str, left: Sequence[Left], periods: dict[str, list[str]] | None) -> DataFrame:
+    def _read_staged(
+        self, table: str, left: Sequence[Left], periods: dict[str, list[str]] | None
+    ) -> DataFrame:
         """The rows of frames in staging as Spark's, of the contract's types."""
         bring = make_bring(UNPACKED)
 
-        def read(batches: Iterator[Any]) -> Iterator[Any]:
+        def read_batches(batches: Iterator[Any]) -> Iterator[Any]:
             bring()
             from jobs.engine import executor
 
             yield from executor.table_rows(batches, table, periods)
 
         columns = ", ".join(f"`{field.name}` {field.type}" for field in read_contract(table).fields)
-        return self._spread([{"path": each.path} for each in left], "path string").mapInArrow(read, columns)
+        return self._spread_rows([{"path": each.path} for each in left], "path string").mapInArrow(
+            read_batches, columns
+        )
 
-    def _spread(self, rows: list[dict[str, Any]], schema: str) -> DataFrame:
+    def _spread_rows(self, rows: list[dict[str, Any]], schema: str) -> DataFrame:
         """A small frame, cut for all workers."""
         frame = self.session.createDataFrame([tuple(row.values()) for row in rows], schema)
         return frame.repartition(max(min(len(rows), self.workers), 1))
 
-    def _job(
+    def _run_job(
         self, tasks: Sequence[bytes], about: Sequence[str], before: int, done: Callable[[int], None]
     ) -> tuple[dict[int, tuple[str, Any]], set[int]]:
         """Run tasks as one job of Spark: what came of each by its place, and the places of those whose
@@ -252,25 +260,25 @@ class Spark:
                 done(before + len(found))
         return found, dead
 
-    def _told(self, work: Callable[[], Any]) -> Any:
+    def _call_spark(self, work: Callable[[], Any]) -> Any:
         """What Spark returns; an error of its own as a fault of the program, with its text."""
         try:
             return work()
         except Exception as error:
             raise TaskFailed(f"Spark: {error}") from None
 
-    def _check(self) -> None:
+    def _check_workers(self) -> None:
         """Refuse workers that differ from the driver, before the first task."""
         if self._is_checked:
             return
         self._is_checked = True
-        self.run([Task("Spark's workers", int) for _ in range(self.workers)])
+        self.run_tasks([Task("Spark's workers", int) for _ in range(self.workers)])
 
-    def _slots(self) -> int:
+    def _count_slots(self) -> int:
         """The tasks that a cluster runs at a time, once its executors are there."""
         if "workers" in self.settings.model_fields_set:
             return self.settings.workers
-        self._told(self.session.sparkContext.parallelize([0], 1).count)
+        self._call_spark(self.session.sparkContext.parallelize([0], 1).count)
         return max(self.session.sparkContext.defaultParallelism, 1)
 
     def _executor_bytes(self) -> int:
@@ -281,7 +289,7 @@ class Spark:
         cores = int(str(conf.get("spark.executor.cores", "1")))
         return whole // max(cores, 1) - BASE_BYTES
 
-    def _start(self) -> SparkSession:
+    def _start_session(self) -> SparkSession:
         from jobs.engine import java
 
         jars = [str(jar) for jar in java.find_jars()]
@@ -329,7 +337,7 @@ class Spark:
             project = pack_project(wheel)
         session.sparkContext.addArchive(f"{wheel}#{UNPACKED}")
         # A file of the lake that every worker must see.
-        Lake(self.root).mark()
+        Lake(self.root).record_form()
         nonce = secrets.token_bytes(16)
         self._expected = executor.Expected(project, nonce, executor.seal_nonce(nonce), f"{self.root}/{MARK}")
         return session

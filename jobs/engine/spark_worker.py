@@ -23,7 +23,7 @@ def make_bring(folder: str) -> Callable[[], None]:
     """What makes the project importable on an executor. Spark sends it as code, for it must run before
     anything of the project is imported there."""
 
-    def bring() -> None:
+    def add_to_path() -> None:
         import os
         import sys
 
@@ -33,7 +33,7 @@ def make_bring(folder: str) -> Callable[[], None]:
         if place not in sys.path:
             sys.path.insert(0, place)
 
-    return bring
+    return add_to_path
 
 
 def make_perform(
@@ -43,21 +43,21 @@ def make_perform(
 
     libraries = [(name, importlib.metadata.version(name)) for name in LIBRARIES]
 
-    def perform(numbered: tuple[int, bytes]) -> None:
+    def perform_task(numbered: tuple[int, bytes]) -> None:
         import importlib.metadata
         import pickle
         import platform
 
         place, task = numbered
 
-        def own(name: str) -> str:
+        def find_version(name: str) -> str:
             try:
                 return importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError:
                 return "missing"
 
-        unlike = [f"{name} is {version} on the driver and {own(name)} on worker {platform.node()}"
-                  for name, version in libraries if own(name) != version]  # fmt: skip
+        unlike = [f"{name} is {version} on the driver and {find_version(name)} on worker {platform.node()}"
+                  for name, version in libraries if find_version(name) != version]  # fmt: skip
         try:
             bring()
             if not unlike:
@@ -70,7 +70,7 @@ def make_perform(
         else:
             outcomes.add({place: pickle.dumps(executor.report_outcome(task, pickle.loads(expected)))})
 
-    return perform
+    return perform_task
 
 
 def by_place() -> Any:

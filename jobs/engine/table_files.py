@@ -31,7 +31,7 @@ class DataFile:
     bytes: int
     rows: int
 
-    def value(self, column: str) -> str | None:
+    def partition_value(self, column: str) -> str | None:
         return dict(self.partition)[column]
 
 

@@ -55,7 +55,7 @@ class Task(Generic[R]):
         self.smaller = smaller
         return self
 
-    def pieces(self) -> Sequence[Task[R]]:
+    def split_task(self) -> Sequence[Task[R]]:
         """The tasks that do its work after it died: smaller ones, or itself."""
         return self.smaller() if self.smaller else [self]
 
@@ -81,7 +81,7 @@ class Engine(Protocol):
     # Whether a task died that may have written files before.
     has_lost: bool
 
-    def run(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = ...) -> list[R]:
+    def run_tasks(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = ...) -> list[R]:
         """The values that the tasks returned, in their order; those of tasks that were cut, one after the
         other. done: called with the number of finished tasks after each.
 
@@ -90,7 +90,7 @@ class Engine(Protocol):
         """
         ...
 
-    def rest(self) -> None:
+    def release_workers(self) -> None:
         """Give back the memory of workers until the next tasks."""
         ...
 
@@ -133,7 +133,7 @@ class Left:
     count: int = 1
     offset: int = 0
 
-    def read(self) -> pl.DataFrame:
+    def read_rows(self) -> pl.DataFrame:
         with open(self.path, "rb") as file:
             file.seek(self.offset)
             return pl.read_ipc(file.read(self.bytes))
@@ -166,7 +166,7 @@ def leave_buckets(
 
 def take_frames(left: Iterable[Left]) -> pl.DataFrame | None:
     """The rows of frames that tasks left; None where there are none."""
-    frames = [each.read() for each in left]
+    frames = [each.read_rows() for each in left]
     # One chunk: some functions of Polars 2.1 fail where an empty chunk stands before another.
     return pl.concat(frames, rechunk=True) if frames else None
 

@@ -42,5 +42,5 @@ def undo_unfinished(lake: Lake) -> None:
     ran = lake.read("meta.run", columns=["run_id"], where=pl.col("run_id") == note["run_id"])
     if ran.is_empty():
         for table, version in note["versions"].items():
-            lake.undo(table, version)
+            lake.undo_writes(table, version)
     fs.rm_file(file)

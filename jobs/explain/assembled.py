@@ -53,7 +53,7 @@ def assembly_groups(search: LakeSearch, bronze: Formats) -> dict[str, pl.DataFra
         days = days_around(rows, KERNELS[name].lookback_days)
         keys = pl.col("assembly_key").is_in(rows["assembly_key"].unique().implode())
         for each in (name, *([PARTNERS[name]] if name in PARTNERS else ())):
-            found.setdefault(each, []).append(search.rows(f"bronze.{each}", keys, days))
+            found.setdefault(each, []).append(search.find_rows(f"bronze.{each}", keys, days))
     place = ["stream_id", "offset", "assembly_key"]
     return {name: pl.concat(parts).unique(place, maintain_order=True) for name, parts in found.items()}
 
@@ -113,12 +113,12 @@ def find_decisions(search: LakeSearch, groups: Formats) -> dict[str, DecidingRul
 
 
 def operator_door(search: LakeSearch) -> Door:
-    return Door.of(read_reference(search.settings, "ref.operator"))
+    return Door.from_operators(read_reference(search.settings, "ref.operator"))
 
 
 def decide_transmissions(search: LakeSearch, raw: pl.DataFrame, loaded: Rules) -> list[DecidingRules]:
     engine, channel = str(raw["format_code"][0]), str(raw["channel_code"][0])
-    own = next(each for each in operator_door(search).own if each.operator_id == search.operator.id)
+    own = next(each for each in operator_door(search).spaces if each.operator_id == search.operator.id)
     frame = with_e164(raw, own, "sender", "recipient")
     measured = refusals_with_rules(pseudonyms.with_whole_replies(frame), loaded)["rule_id"]
     measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}

@@ -21,7 +21,7 @@ from jobs.stages.settings_tables import read_reference
 DOMAIN = "gold.spam_sender_domain_daily"
 SOURCE = "gold.spam_source_daily"
 EFFORT = "gold.countermeasure_effort_daily"
-COUNTED = (VOLUME, *(table for table in GOLD_DAILY if table not in (VOLUME, BULK, CAMPAIGN)))
+COUNT_TABLES = (VOLUME, *(table for table in GOLD_DAILY if table not in (VOLUME, BULK, CAMPAIGN)))
 # Domains with few units are summed up under this code.
 OTHERS = "_O"
 
@@ -42,13 +42,13 @@ class GoldCell:
 
 def find_cells(search: LakeSearch, match: Match) -> list[GoldCell]:
     """The cells that a match counts in, by its rows of silver.message."""
-    message = match.rows(MESSAGE)
+    message = match.silver_rows(MESSAGE)
     if message.is_empty():
         return []
     proved = bulk.fill_bulk(message, prove_bulk(search, message))
     operator = read_reference(search.settings, "ref.operator")
     has_links = bypass_indicator_daily.has_links(operator)
-    tables = [table for table in COUNTED if has_links or table != BYPASS]
+    tables = [table for table in COUNT_TABLES if has_links or table != BYPASS]
     known = sender_behaviour(search, message) if has_links else None
     parts = count_partials(proved, tables, operator, known)
     found = [cell for table, part in parts for cell in table_cells(search, table, part)]
@@ -68,8 +68,10 @@ def prove_bulk(search: LakeSearch, message: pl.DataFrame) -> pl.DataFrame:
     presets = bulk.presets_by_operator(reference_table("ref.bulk_preset"), operator)
     of_texts = bulk.days_of_texts(presets, [search.operator.id])[search.operator.id]
     same = pl.col("channel_code").is_in(message["channel_code"].unique().implode())
-    beside = search.rows(MESSAGE, same, days_before(message, of_texts), bulk.TEXT_COLUMNS)
-    campaign = search.rows(CAMPAIGN, same, days_before(message, bulk.LONGEST_DAYS), bulk.CAMPAIGN_COLUMNS)
+    beside = search.find_rows(MESSAGE, same, days_before(message, of_texts), bulk.TEXT_COLUMNS)
+    campaign = search.find_rows(
+        CAMPAIGN, same, days_before(message, bulk.LONGEST_DAYS), bulk.CAMPAIGN_COLUMNS
+    )
     days = message.select("operator_id", "period_date").unique()
     parameter = reference_table("ref.campaign_parameter")
     return bulk.collect_evidence(bulk.count_texts(beside), campaign, parameter, presets, days)
@@ -79,7 +81,7 @@ def sender_behaviour(search: LakeSearch, message: pl.DataFrame) -> pl.DataFrame:
     """The behaviour of the numbers that sent the messages, on their days."""
     senders = message["sender_hash"].drop_nulls().unique().implode()
     near = pl.col("sender_hash").is_in(senders) | pl.col("recipient_hash").is_in(senders)
-    rows = search.rows(MESSAGE, near, days_before(message, 1), bypass.CONTACT_COLUMNS)
+    rows = search.find_rows(MESSAGE, near, days_before(message, 1), bypass.CONTACT_COLUMNS)
     return bypass.numbers_behaviour(bypass.count_contacts(rows), reference_table("ref.bypass_parameter"))
 
 
@@ -114,7 +116,7 @@ def lake_rows(search: LakeSearch, table: str, rows: pl.DataFrame) -> pl.DataFram
     days = rows["period_date"]
     first, last = days.min(), days.max()
     assert isinstance(first, dt.date) and isinstance(last, dt.date)
-    return search.rows(table, pl.lit(True), (first, last))
+    return search.find_rows(table, pl.lit(True), (first, last))
 
 
 def group_others(rows: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
@@ -132,7 +134,7 @@ def campaign_cells(search: LakeSearch, message: pl.DataFrame) -> list[GoldCell]:
         return []
     copies = {key: rows.height for key, rows in by_signature(signed).items()}
     listed = pl.col("signature_hashes").list.set_intersection(signed["signature_hash"].unique().to_list())
-    rows = search.rows(CAMPAIGN, listed.list.len() > 0, days_before(message, 1))
+    rows = search.find_rows(CAMPAIGN, listed.list.len() > 0, days_before(message, 1))
     about = read_contract(CAMPAIGN)
     found = []
     for row in rows.to_dicts():
@@ -179,7 +181,7 @@ def month_cells(search: LakeSearch, cells: list[GoldCell]) -> list[GoldCell]:
             with_totals.append(cell)
             continue
         where = pl.all_horizontal(pl.col(name).eq_missing(pl.lit(value)) for name, value in cell.key.items())
-        rows = search.rows(cell.table, where).to_dicts()
+        rows = search.find_rows(cell.table, where).to_dicts()
         totals = {name: rows[0][name] for name in cell.counts} if rows else {}
         with_totals.append(GoldCell(cell.table, cell.key, cell.counts, totals))
     return with_totals

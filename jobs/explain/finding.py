@@ -7,31 +7,31 @@ import polars as pl
 from jobs.engine.lake import Lake
 from jobs.explain.assembled import silver_keys
 from jobs.explain.same_message import group_matches
-from jobs.explain.search import PLACE, TRANSMISSION, VERDICT, Asked, LakeSearch, Match, day_span
+from jobs.explain.search import PLACE, TRANSMISSION, VERDICT, LakeSearch, Match, Question, day_span
 from jobs.formats.registry import KERNELS
 from jobs.settings.config import Observatory
 
 
-def find_matches(lake: Lake, settings: Observatory, asked: Asked) -> list[Match]:
+def find_matches(lake: Lake, settings: Observatory, question: Question) -> list[Match]:
     """All matches, the earliest first."""
     found: list[Match] = []
-    for operator in asked.operators:
-        search = LakeSearch(lake, settings, operator, asked)
+    for operator in question.operators:
+        search = LakeSearch(lake, settings, operator, question)
         silver = search.in_silver()
         bronze: dict[str, pl.DataFrame] = {}
         if all(frame.is_empty() for frame in silver.values()):
             bronze = search.in_bronze()
             silver |= silver_from_bronze(search, bronze)
         found += group_matches(search, silver, bronze)
-    kept = [match for match in found if is_asked(match, asked)]
+    kept = [match for match in found if is_asked(match, question)]
     return sorted(kept, key=lambda match: (match.at, match.operator.id, match.key))
 
 
-def is_asked(match: Match, asked: Asked) -> bool:
+def is_asked(match: Match, question: Question) -> bool:
     sources = {source for frame in match.silver.values() for source in frame["source_id"]}
     sources |= {source for frame in match.bronze.values() for source in frame["source_id"]}
-    return (asked.day is None or match.at.date() == asked.day) and (
-        asked.source is None or asked.source in sources
+    return (question.day is None or match.at.date() == question.day) and (
+        question.source is None or question.source in sources
     )
 
 
@@ -50,7 +50,7 @@ def silver_from_bronze(search: LakeSearch, bronze: Mapping[str, pl.DataFrame]) -
         rows = search.at_places(table, places, days)
         if rows.is_empty():
             hashes = silver_keys(search, table, bronze)
-            rows = search.rows(table, pl.col(key).is_in(hashes), days)
+            rows = search.find_rows(table, pl.col(key).is_in(hashes), days)
         found[table] = rows
     return found
 

@@ -45,14 +45,14 @@ class Records:
 def find_records(search: LakeSearch, match: Match) -> Records:
     """The bronze rows that the silver rows of a match were assembled from."""
     tables = (TRANSMISSION, VERDICT, COMPLAINT, KNOWLEDGE)
-    silver = [match.rows(table) for table in tables if match.rows(table).height]
+    silver = [match.silver_rows(table) for table in tables if match.silver_rows(table).height]
     if not silver:
         return Records(match.bronze, assembly_groups(search, match.bronze))
     places = pl.concat(rows.select(PLACE) for rows in [*silver, *match.bronze.values()]).unique()
     anchors = {}
     for name in search.formats:
         days = search.days_of(match, KERNELS[name].lookback_days)
-        rows = search.rows(f"bronze.{name}", holds_place(name, places), days)
+        rows = search.find_rows(f"bronze.{name}", holds_place(name, places), days)
         if rows.height:
             anchors[name] = rows
     groups = assembly_groups(search, anchors)
@@ -136,7 +136,7 @@ def line_places(records: Mapping[str, pl.DataFrame]) -> list[Place]:
 def read_lines(search: LakeSearch, places: Iterable[Place]) -> list[LogLine]:
     """The lines at these places."""
     fs, area = open_landing(search.lake.root)
-    ledger = search.rows("bronze.file", pl.col("operator_id") == search.operator.id)
+    ledger = search.find_rows("bronze.file", pl.col("operator_id") == search.operator.id)
     pieces = {
         (row["source_id"], row["piece_id"]): row
         for row in ledger.select("source_id", "stream_id", "piece_id", "offset", "file_name").to_dicts()

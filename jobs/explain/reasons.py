@@ -34,19 +34,19 @@ class Reason:
 def list_reasons(match: Match, decisions: Mapping[str, DecidingRules]) -> list[Reason]:
     """The reasons for each silver row of a match, the transmissions first."""
     found = []
-    for row in match.rows(TRANSMISSION).to_dicts():
+    for row in match.silver_rows(TRANSMISSION).to_dicts():
         decided = decisions.get(row["transmission_hash"])
         about = f"{row['transmission_hash'][:SHORT]} {row['queue_id'] or ''} {describe_recipient(row)}"
         found.append(Reason(TRANSMISSION, " ".join(about.split()), list(explain_transmission(row, decided))))
-    for row in match.rows(VERDICT).to_dicts():
+    for row in match.silver_rows(VERDICT).to_dicts():
         decided = decisions.get(row["verdict_hash"])
         about = f"{row['verdict_hash'][:SHORT]} {row['engine_code']} {row['verdict_at']:%H:%M:%S}"
         found.append(Reason(VERDICT, about, list(explain_verdict(row, decided))))
-    for row in match.rows(COMPLAINT).to_dicts():
+    for row in match.silver_rows(COMPLAINT).to_dicts():
         found.append(Reason(COMPLAINT, row["complaint_hash"][:SHORT], list(explain_complaint(row))))
-    for row in match.rows(KNOWLEDGE).to_dicts():
+    for row in match.silver_rows(KNOWLEDGE).to_dicts():
         found.append(Reason(KNOWLEDGE, row["knowledge_hash"][:SHORT], ["a fact that the operator gave"]))
-    for row in match.rows(MESSAGE).to_dicts():
+    for row in match.silver_rows(MESSAGE).to_dicts():
         about = f"{row['message_hash'][:SHORT]} {describe_recipient(row)}"
         found.append(Reason(MESSAGE, about, list(explain_message(row, match))))
     return found
@@ -135,7 +135,7 @@ def explain_message(row: Mapping[str, Any], match: Match) -> list[str]:
             "stands for its message" if row["is_message_row"] else "another recipient stands for its message"
         )
         said.append(f"counts as one recipient; {stands}")
-    hops = match.rows(TRANSMISSION)["queue_key"].n_unique()
+    hops = match.silver_rows(TRANSMISSION)["queue_key"].n_unique()
     if hops > 1:
         said.append(f"{hops} queue files are hops of one message: the outcome is that of the last")
     return said
@@ -143,13 +143,13 @@ def explain_message(row: Mapping[str, Any], match: Match) -> list[str]:
 
 def root_transmission(row: Mapping[str, Any], match: Match) -> dict[str, Any] | None:
     place = ("source_id", "stream_id", "offset")
-    sent = match.rows(TRANSMISSION).to_dicts()
+    sent = match.silver_rows(TRANSMISSION).to_dicts()
     return next((each for each in sent if all(each[name] == row[name] for name in place)), None)
 
 
 def describe_decider(row: Mapping[str, Any], match: Match) -> str:
     """Whether a filter's verdict or the server's log decided the outcome."""
-    said = match.rows(VERDICT)
+    said = match.silver_rows(VERDICT)
     if row["engine_code"] is None or said.is_empty():
         return "as the server logged it"
     if row["outcome_code"] == "tagged":
@@ -163,8 +163,8 @@ def describe_decider(row: Mapping[str, Any], match: Match) -> str:
 
 def why_not_counted(match: Match) -> str | None:
     """Why the transmissions have no row of silver.message; None if they have one, or if there are none."""
-    sent = match.rows(TRANSMISSION)
-    if sent.is_empty() or match.rows(MESSAGE).height:
+    sent = match.silver_rows(TRANSMISSION)
+    if sent.is_empty() or match.silver_rows(MESSAGE).height:
         return None
     entries = set(sent["entry_code"].drop_nulls()) & set(NOT_COUNTED)
     if entries:

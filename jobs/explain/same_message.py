@@ -67,7 +67,7 @@ def group_matches(
 def read_messages(search: LakeSearch, sent: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
     """The rows of silver.message of these transmissions."""
     hashes = with_message_hash(sent)["message_hash"].unique().implode()
-    return search.rows(MESSAGE, pl.col("message_hash").is_in(hashes), days)
+    return search.find_rows(MESSAGE, pl.col("message_hash").is_in(hashes), days)
 
 
 def messages_of_files(message: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
@@ -102,13 +102,13 @@ def split_by(rows: pl.DataFrame, *names: str) -> list[pl.DataFrame]:
 
 
 def judged_transmissions(
-    search: LakeSearch, said: pl.DataFrame, days: tuple[dt.date, dt.date]
+    search: LakeSearch, verdicts: pl.DataFrame, days: tuple[dt.date, dt.date]
 ) -> pl.DataFrame:
     """The transmissions that these verdicts judge."""
-    named = pl.col("queue_id").is_in(said["queue_id"].drop_nulls().implode())
-    named |= pl.col("message_id_hash").is_in(said["message_id_hash"].drop_nulls().implode())
-    sent = search.rows(TRANSMISSION, named, days)
-    when = said.select("verdict_at", said_id="queue_id", said_name="message_id_hash")
+    named = pl.col("queue_id").is_in(verdicts["queue_id"].drop_nulls().implode())
+    named |= pl.col("message_id_hash").is_in(verdicts["message_id_hash"].drop_nulls().implode())
+    sent = search.find_rows(TRANSMISSION, named, days)
+    when = verdicts.select("verdict_at", said_id="queue_id", said_name="message_id_hash")
     is_named = (pl.col("queue_id") == pl.col("said_id")) | (
         pl.col("said_id").is_null() & (pl.col("message_id_hash") == pl.col("said_name"))
     )
@@ -129,7 +129,7 @@ def add_hops(search: LakeSearch, sent: pl.DataFrame, days: tuple[dt.date, dt.dat
             return sent
         near = pl.col("queue_key").is_in(keys)
         near |= pl.col("next_queue_key").is_in(files) | pl.col("previous_queue_key").is_in(files)
-        found = search.rows(TRANSMISSION, near, days)
+        found = search.find_rows(TRANSMISSION, near, days)
         whole = pl.concat([sent, found]).unique("transmission_hash", maintain_order=True)
         if whole.height == sent.height:
             return whole
@@ -173,7 +173,7 @@ def split_messages(sent: pl.DataFrame) -> list[pl.DataFrame]:
 
 def complete_match(search: LakeSearch, match: Match) -> Match:
     """The match with the rows of all silver tables that belong to its transmissions."""
-    sent = match.rows(TRANSMISSION)
+    sent = match.silver_rows(TRANSMISSION)
     if sent.is_empty():
         return match
     days = day_span([sent])
@@ -182,9 +182,11 @@ def complete_match(search: LakeSearch, match: Match) -> Match:
     during = pl.col("verdict_at").is_between(begin - CLOCK_SLACK, end + CLOCK_SLACK)
     found = {
         TRANSMISSION: sent.sort("first_at", "offset"),
-        MESSAGE: match.rows(MESSAGE),
-        VERDICT: search.rows(VERDICT, names_transmission(sent, VERDICT) & during, days).sort("verdict_at"),
-        COMPLAINT: search.rows(COMPLAINT, names_transmission(sent, COMPLAINT)),
-        KNOWLEDGE: search.rows(KNOWLEDGE, names_transmission(sent, KNOWLEDGE), days),
+        MESSAGE: match.silver_rows(MESSAGE),
+        VERDICT: search.find_rows(VERDICT, names_transmission(sent, VERDICT) & during, days).sort(
+            "verdict_at"
+        ),
+        COMPLAINT: search.find_rows(COMPLAINT, names_transmission(sent, COMPLAINT)),
+        KNOWLEDGE: search.find_rows(KNOWLEDGE, names_transmission(sent, KNOWLEDGE), days),
     }
     return Match(match.operator, {table: rows for table, rows in found.items() if rows.height}, match.bronze)

@@ -36,7 +36,7 @@ DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Asked:
+class Question:
     """What a person asks for: an id, number or address. day: the UTC day of the first event."""
 
     text: str
@@ -54,7 +54,7 @@ class Match:
     silver: dict[str, pl.DataFrame] = field(default_factory=dict)
     bronze: dict[str, pl.DataFrame] = field(default_factory=dict)
 
-    def rows(self, table: str) -> pl.DataFrame:
+    def silver_rows(self, table: str) -> pl.DataFrame:
         return self.silver.get(table, pl.DataFrame(schema=polars_schema(table)))
 
     @cached_property
@@ -76,11 +76,11 @@ class Match:
     @cached_property
     def key(self) -> str:
         """The key of a row that selects this match alone; empty if only bronze has the match."""
-        sent = self.rows(TRANSMISSION)
+        sent = self.silver_rows(TRANSMISSION)
         if sent.is_empty():
             own = ("verdict_hash", "complaint_hash", "knowledge_hash")
             return str(next((self.first[name] for name in own if name in self.first), ""))
-        name = "message_hash" if self.rows(MESSAGE).height else "transmission_hash"
+        name = "message_hash" if self.silver_rows(MESSAGE).height else "transmission_hash"
         return str(with_message_hash(sent).sort("first_at", "offset", name)[name][0])
 
     @property
@@ -98,12 +98,12 @@ def time_column(frame: pl.DataFrame) -> str:
 class LakeSearch:
     """One operator's part of a lake, as the last finished run left it."""
 
-    def __init__(self, lake: Lake, settings: Observatory, operator: Operator, asked: Asked) -> None:
-        self.lake, self.settings, self.operator, self.asked = lake, settings, operator, asked
+    def __init__(self, lake: Lake, settings: Observatory, operator: Operator, question: Question) -> None:
+        self.lake, self.settings, self.operator, self.question = lake, settings, operator, question
         self.versions = lake.versions()
-        self.names: Names = search_names(asked.text, operator)
+        self.names: Names = search_names(question.text, operator)
 
-    def rows(
+    def find_rows(
         self,
         table: str,
         where: pl.Expr,
@@ -130,9 +130,9 @@ class LakeSearch:
         """The formats that have a bronze table in the lake."""
         return [name for name in KERNELS if f"bronze.{name}" in self.versions]
 
-    def days(self, after: int = 1) -> tuple[dt.date, dt.date] | None:
+    def days_to_read(self, after: int = 1) -> tuple[dt.date, dt.date] | None:
         """The days to read for the day that is asked for: later hops of a message may be on the next day."""
-        day = self.asked.day
+        day = self.question.day
         return None if day is None else (day - DAY, day + after * DAY)
 
     def days_of(self, match: Match, lookback: int) -> tuple[dt.date, dt.date]:
@@ -153,7 +153,7 @@ class LakeSearch:
                 for name in KEYS
                 if name in columns
             ]
-            found[table] = self.rows(table, pl.any_horizontal(parts), self.days())
+            found[table] = self.find_rows(table, pl.any_horizontal(parts), self.days_to_read())
         return found
 
     def in_bronze(self) -> dict[str, pl.DataFrame]:
@@ -163,33 +163,35 @@ class LakeSearch:
             table = f"bronze.{name}"
             columns = polars_schema(table)
             parts = [pl.col(each).is_in(self.names.texts) for each in IDS if each in columns]
-            if "message_ids" in columns and "@" in self.asked.text:
+            if "message_ids" in columns and "@" in self.question.text:
                 ids = pl.element().struct.field("message_id")
                 parts.append(pl.col("message_ids").list.eval(ids.is_in(self.names.texts)).list.any())
             if not parts:
                 continue
-            rows = self.rows(table, pl.any_horizontal(parts), self.days(KERNELS[name].lookback_days))
+            rows = self.find_rows(
+                table, pl.any_horizontal(parts), self.days_to_read(KERNELS[name].lookback_days)
+            )
             if not rows.is_empty():
                 found[name] = rows
         return found
 
     def days_in_lake(self) -> tuple[dt.date, dt.date] | None:
         """The first and last day of the operator's records."""
-        ledger = self.rows("bronze.file", pl.lit(True))
+        ledger = self.find_rows("bronze.file", pl.lit(True))
         first, last = ledger["first_event_date"].min(), ledger["last_event_date"].max()
         return (first, last) if isinstance(first, dt.date) and isinstance(last, dt.date) else None
 
-    def quarantined(self) -> pl.DataFrame:
+    def find_quarantined(self) -> pl.DataFrame:
         """The quarantined lines that contain the text."""
         holds = pl.col("line_text").str.contains(self.names.texts[0], literal=True)
-        return self.rows("bronze.quarantine", holds)
+        return self.find_rows("bronze.quarantine", holds)
 
     def at_places(self, table: str, places: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
         """The rows of a table that begin at one of these places of files."""
         near = pl.col("offset").is_in(places["offset"].implode()) & pl.col("stream_id").is_in(
             places["stream_id"].implode()
         )
-        return self.rows(table, near, days).join(places, on=PLACE, how="semi")
+        return self.find_rows(table, near, days).join(places, on=PLACE, how="semi")
 
 
 def day_span(frames: Iterable[pl.DataFrame], before: int = 1, after: int = 1) -> tuple[dt.date, dt.date]:

@@ -18,9 +18,9 @@ from jobs.explain.same_message import complete_match
 from jobs.explain.search import (
     MESSAGE,
     TRANSMISSION,
-    Asked,
     LakeSearch,
     Match,
+    Question,
 )
 from jobs.gold.units import UNITS
 from jobs.settings.config import Observatory
@@ -59,7 +59,7 @@ class Story:
             for row in rows.to_dicts()
         ]
 
-    def definitions(self) -> dict[str, list[str]]:
+    def definitions_by_state(self) -> dict[str, list[str]]:
         """The definitions of spam by their result for the match, a state of STATES."""
         found: dict[str, list[str]] = {state: [] for state in STATES}
         for cell in (each for each in self.cells if each.table == COUNTS):
@@ -97,8 +97,8 @@ class Story:
         return json.dumps(about, indent=1, default=str, ensure_ascii=False)
 
 
-def make_story(lake: Lake, settings: Observatory, asked: Asked, match: Match) -> Story:
-    search = LakeSearch(lake, settings, match.operator, asked)
+def make_story(lake: Lake, settings: Observatory, question: Question, match: Match) -> Story:
+    search = LakeSearch(lake, settings, match.operator, question)
     whole = complete_match(search, match)
     records = find_records(search, whole)
     lines = read_lines(search, line_places(records.rows))
@@ -145,10 +145,12 @@ def format_values(row: Mapping[str, Any]) -> str:
 def match_summary(match: Match) -> dict[str, Any]:
     """A match as a row of a list: operator, source, channel, time, outcome, and the key that selects it."""
     row = match.first
-    sent = match.rows(TRANSMISSION)
+    sent = match.silver_rows(TRANSMISSION)
     outcome = str(row.get("action_name") or row.get("feedback_type_code") or "")
     if sent.height:
-        outcome = ", ".join(sorted(set(match.rows(MESSAGE)["outcome_code"]) or set(sent["outcome_code"])))
+        outcome = ", ".join(
+            sorted(set(match.silver_rows(MESSAGE)["outcome_code"]) or set(sent["outcome_code"]))
+        )
     return {
         "operator": match.operator.id,
         "source": match.source,

@@ -14,7 +14,7 @@ from jobs.core.lines import LONGEST_LINE
 from jobs.formats import Document, Source
 
 # Tables that take rows of every format.
-OF_ALL = ("silver.copy_daily",)
+TABLES_OF_EVERY_FORMAT = ("silver.copy_daily",)
 # Functions of a kernel: of bronze rows, of the lines of a block, of a file. The package's docstring says
 # which rows they take and return.
 RowsToRows = Callable[[pl.LazyFrame], pl.LazyFrame]
@@ -150,7 +150,7 @@ class Format:
     place: what decides in which bucket of silver a row is, instead of its queue_id, or else its assembly_key.
         Copies of a row must share it. A format needs one if its keys hold the source or the place in a file
         (place_of_event() of jobs/formats/shared/fields.py), or if rows of a key have different queue ids.
-    held: which bronze rows get their key only when the rows of all pieces are there.
+    is_held: which bronze rows get their key only when the rows of all pieces are there.
     settle(bronze): those rows, with their keys.
     completed_by: the format whose records complete or repeat these transmissions; both have the same keys.
     complete(transmissions, records): of that other format, joins the two.
@@ -185,7 +185,7 @@ class Format:
     names_signatures: bool = False
     engines_of_origin: tuple[str, ...] = ()
     place: pl.Expr | None = None
-    held: pl.Expr | None = None
+    is_held: pl.Expr | None = None
     settle: RowsToRows | None = None
     completed_by: str | None = None
     complete: Callable[[pl.LazyFrame, pl.LazyFrame], pl.LazyFrame] | None = None
@@ -227,7 +227,7 @@ class Format:
     @property
     def silver(self) -> tuple[str, ...]:
         """The silver tables that take rows of it."""
-        return (*self.to_silver, *OF_ALL)
+        return (*self.to_silver, *TABLES_OF_EVERY_FORMAT)
 
 
 @dataclass(frozen=True, kw_only=True)

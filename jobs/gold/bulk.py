@@ -48,7 +48,7 @@ import polars as pl
 from jobs.core import sketch
 from jobs.core.errors import ObservatoryError
 from jobs.gold.predicates import parse_channels
-from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, count_neighbours, sum_windows
+from jobs.gold.similarity import CHANNEL_DAY, SIGNED, Thresholds, count_neighbours, sum_windows
 
 # No preset may look further back than this: each day further is read again for every day that is counted, and
 # makes one more day due again when a line comes late.
@@ -73,7 +73,7 @@ TEXT_RULES = {"signature_sketch": "first", "is_text_short": "first", "copies": "
 REACHED = ["group_hash", "preset_code", "bulk_copy_count"]
 # The columns of gold.campaign_daily that collect_evidence() reads.
 CAMPAIGN_COLUMNS = [
-    *(*WHOSE, "campaign_hash", "signature_kind_code", "signature_hashes"),
+    *(*CHANNEL_DAY, "campaign_hash", "signature_kind_code", "signature_hashes"),
     *("copy_count", "distinct_recipient_count", "sender_sketch"),
 ]
 
@@ -93,7 +93,7 @@ class Preset:
     valid_from: dt.date
     valid_to: dt.date | None
 
-    def holds(self) -> pl.Expr:
+    def is_in_force(self) -> pl.Expr:
         when = pl.col("period_date") >= self.valid_from
         if self.valid_to is not None:
             when &= pl.col("period_date") < self.valid_to
@@ -103,17 +103,17 @@ class Preset:
             when &= pl.col("channel_code").is_in(self.channels)
         return when
 
-    def certain(self) -> pl.Expr:
-        return self.holds() & (pl.col(f"copies_{self.window_days}") >= self.least_copies)
+    def is_certain(self) -> pl.Expr:
+        return self.is_in_force() & (pl.col(f"copies_{self.window_days}") >= self.least_copies)
 
-    def possible(self) -> pl.Expr:
+    def is_possible(self) -> pl.Expr:
         own, near = pl.col(f"own_{self.evidence_days}"), pl.col(f"near_{self.evidence_days}")
         is_near_enough = own + near * DOUBT >= self.least_copies
-        return self.holds() & (is_near_enough | (pl.col("is_text_short") & (near > 0)))
+        return self.is_in_force() & (is_near_enough | (pl.col("is_text_short") & (near > 0)))
 
-    def unseen(self) -> pl.Expr:
+    def has_unseen_days(self) -> pl.Expr:
         """Whether some of its days are not on record; a message's own day is."""
-        return self.holds() & (pl.col(f"days_{self.window_days}") < self.window_days)
+        return self.is_in_force() & (pl.col(f"days_{self.window_days}") < self.window_days)
 
     @property
     def evidence_days(self) -> int:
@@ -171,7 +171,7 @@ def count_texts(message: pl.DataFrame) -> pl.DataFrame:
     """How many copies there are of each text that has a sketch; one row without signature_hash, of all other
     messages, for each operator, day and channel that has any."""
     has_sketch = pl.col("signature_sketch").is_not_null()
-    others = message.filter(~has_sketch).select(WHOSE).unique()
+    others = message.filter(~has_sketch).select(CHANNEL_DAY).unique()
     return pl.concat(
         [
             message.select(TEXT_COLUMNS)
@@ -182,7 +182,7 @@ def count_texts(message: pl.DataFrame) -> pl.DataFrame:
                 copies=pl.len().cast(pl.Int64),
             ),
             others.select(
-                *WHOSE,
+                *CHANNEL_DAY,
                 signature_hash=pl.lit(None, pl.String),
                 signature_sketch=pl.lit(None, message.schema["signature_sketch"]),
                 is_text_short=pl.lit(None, pl.Boolean),
@@ -209,14 +209,15 @@ def collect_evidence(
     """
     sketched = text.filter(pl.col("signature_hash").is_not_null())
     doubted = [
-        possible_texts(sketched, thresholds, presets).filter(thresholds.hold())
-        for thresholds in Thresholds.of(campaign_parameter)
+        possible_texts(sketched, thresholds, presets).filter(thresholds.is_in_force())
+        for thresholds in Thresholds.list_thresholds(campaign_parameter)
     ]
     open_ = filter_days(pl.concat(doubted), days)
     bulky = reached_signatures(campaign_daily, presets, days)
     recorded = count_recorded_days(text, presets)
     ruled_out = recorded.filter(
-        any_holds(preset.holds() for preset in presets) & ~any_holds(preset.unseen() for preset in presets)
+        any_holds(preset.is_in_force() for preset in presets)
+        & ~any_holds(preset.has_unseen_days() for preset in presets)
     )
     nothing = pl.lit(None, pl.String)
     by_nothing = [pl.lit(None, bulky.schema[name]).alias(name) for name in REACHED]
@@ -227,7 +228,7 @@ def collect_evidence(
                 *SIGNED, *by_nothing, is_bulk=pl.lit(None, pl.Boolean)
             ),
             filter_days(ruled_out, days).select(
-                *WHOSE, nothing.alias("signature_hash"), *by_nothing, is_bulk=False
+                *CHANNEL_DAY, nothing.alias("signature_hash"), *by_nothing, is_bulk=False
             ),
         ]
     )
@@ -249,9 +250,9 @@ def join_evidence(message: pl.DataFrame, evidence: pl.DataFrame, more: Iterable[
     of_signature = evidence.filter(pl.col("signature_hash").is_not_null()).select(
         *SIGNED, *more, is_found=True, proved="is_bulk"
     )
-    of_others = evidence.filter(pl.col("signature_hash").is_null()).select(*WHOSE, disproved="is_bulk")
+    of_others = evidence.filter(pl.col("signature_hash").is_null()).select(*CHANNEL_DAY, disproved="is_bulk")
     return message.join(of_signature, on=SIGNED, how="left", maintain_order="left").join(
-        of_others, on=WHOSE, how="left", maintain_order="left"
+        of_others, on=CHANNEL_DAY, how="left", maintain_order="left"
     )
 
 
@@ -265,14 +266,14 @@ def possible_texts(text: pl.DataFrame, thresholds: Thresholds, presets: list[Pre
     windows = sorted({preset.evidence_days for preset in presets})
     return (
         count_neighbours(text, thresholds, windows)
-        .filter(any_holds(preset.possible() for preset in presets))
+        .filter(any_holds(preset.is_possible() for preset in presets))
         .select(SIGNED)
     )
 
 
 def count_recorded_days(text: pl.DataFrame, presets: list[Preset]) -> pl.DataFrame:
     """By operator, day and channel how many days of each window have messages."""
-    recorded = text.select(WHOSE).unique()
+    recorded = text.select(CHANNEL_DAY).unique()
     series = recorded.select(pl.struct("operator_id", "channel_code").rank("dense")).to_series().to_numpy()
     day = recorded["period_date"].to_physical().to_numpy().astype("int64")
     windows = sorted({preset.window_days for preset in presets})
@@ -286,7 +287,7 @@ def reached_signatures(
     """The signatures by operator, day and channel that reach a preset, with the first that each reaches."""
     is_subject = pl.col("signature_kind_code") == "subject"
     listed = campaign_daily.filter(pl.col("signature_kind_code").is_in(PROVES)).select(
-        *WHOSE,
+        *CHANNEL_DAY,
         "campaign_hash",
         "signature_hashes",
         copies=pl.min_horizontal("copy_count", "distinct_recipient_count"),
@@ -299,7 +300,7 @@ def reached_signatures(
     step = max(1, ROWS // max(rows, 1))
     parts = [reached_in_days(listed, presets, part) for part in asked.iter_slices(step)]
     nothing = listed.clear().select(
-        *WHOSE,
+        *CHANNEL_DAY,
         signature_hash="campaign_hash",
         group_hash="campaign_hash",
         preset_code=pl.lit(None, pl.String),
@@ -311,7 +312,7 @@ def reached_signatures(
 def reached_in_days(listed: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) -> pl.DataFrame:
     """The same, of a few days."""
     ago = (pl.col("period_date") - pl.col("copy_date")).dt.total_days()
-    is_asked = any_holds(preset.holds() & (ago < preset.window_days) for preset in presets)
+    is_asked = any_holds(preset.is_in_force() & (ago < preset.window_days) for preset in presets)
     looked_at = (
         days.join(listed.rename({"period_date": "copy_date"}), on="operator_id", how="inner")
         .filter(ago >= 0, is_asked)
@@ -321,20 +322,20 @@ def reached_in_days(listed: pl.DataFrame, presets: list[Preset], days: pl.DataFr
     # The campaign of the day, or the signature alone where the day itself has too few copies.
     today = (
         listed.join(days, on=["operator_id", "period_date"], how="semi")
-        .select(*WHOSE, "signature_hashes", own_hash="campaign_hash")
+        .select(*CHANNEL_DAY, "signature_hashes", own_hash="campaign_hash")
         .explode("signature_hashes")
         .rename({"signature_hashes": "signature_hash"})
     )
     named = (
-        looked_at.select(*WHOSE, "copy_date", "campaign_hash", "signature_hash")
+        looked_at.select(*CHANNEL_DAY, "copy_date", "campaign_hash", "signature_hash")
         .explode("signature_hash")
         .join(today, on=SIGNED, how="left")
         .with_columns(pl.coalesce("own_hash", "signature_hash").alias("own_hash"))
     )
-    of_campaign = [*WHOSE, "copy_date", "campaign_hash"]
+    of_campaign = [*CHANNEL_DAY, "copy_date", "campaign_hash"]
     once = named.select(*of_campaign, "own_hash").unique().join(campaign, on=of_campaign, how="inner")
     windows = sorted({preset.window_days for preset in presets})
-    own = [*WHOSE, "own_hash"]
+    own = [*CHANNEL_DAY, "own_hash"]
     counts = (
         once.group_by(own)
         .agg(pl.col("copies").filter(ago < days).sum().alias(f"copies_{days}") for days in windows)
@@ -362,13 +363,15 @@ def count_senders(subject: pl.DataFrame, windows: list[int]) -> pl.DataFrame:
     ago = (pl.col("period_date") - pl.col("copy_date")).dt.total_days()
     hashes = pl.col("senders").list.explode(keep_nulls=False, empty_as_null=False)
     each = subject.with_columns(sketch.from_bytes(pl.col("senders")))
-    whole = each.select(*WHOSE, "own_hash").unique()
+    whole = each.select(*CHANNEL_DAY, "own_hash").unique()
     for days in windows:
-        of_window = each.filter(ago < days).group_by(*WHOSE, "own_hash").agg(sketch.smallest_hashes(hashes))
-        counted = of_window.select(
-            *WHOSE, "own_hash", sketch.estimate_distinct(pl.col("senders")).alias(f"senders_{days}")
+        of_window = (
+            each.filter(ago < days).group_by(*CHANNEL_DAY, "own_hash").agg(sketch.smallest_hashes(hashes))
         )
-        whole = whole.join(counted, on=[*WHOSE, "own_hash"], how="left")
+        counted = of_window.select(
+            *CHANNEL_DAY, "own_hash", sketch.estimate_distinct(pl.col("senders")).alias(f"senders_{days}")
+        )
+        whole = whole.join(counted, on=[*CHANNEL_DAY, "own_hash"], how="left")
     return whole.with_columns(pl.col(f"senders_{days}").fill_null(0) for days in windows)
 
 
@@ -386,7 +389,7 @@ def filter_days(rows: pl.DataFrame, days: pl.DataFrame) -> pl.DataFrame:
 def first_reached(values: Iterable[tuple[Preset, pl.Expr]], kind: type[pl.DataType]) -> pl.Expr:
     """The value of the first preset that is reached for certain; null where none is."""
     return pl.coalesce(
-        *(pl.when(preset.certain()).then(value) for preset, value in values), pl.lit(None, kind)
+        *(pl.when(preset.is_certain()).then(value) for preset, value in values), pl.lit(None, kind)
     )
 
 

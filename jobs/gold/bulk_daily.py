@@ -5,7 +5,7 @@ import polars as pl
 from jobs.core.codes import choose_case
 from jobs.core.merge import merge_rows
 from jobs.gold import bulk
-from jobs.gold.similarity import WHOSE
+from jobs.gold.similarity import CHANNEL_DAY
 
 # The group of what no copies prove.
 NO_GROUP = "_T"
@@ -22,7 +22,7 @@ def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
     group = found["group_hash"].fill_null(NO_GROUP)
     return (
         told.with_columns(**found | {"group_hash": group})
-        .group_by(*WHOSE, "basis_code", "group_hash")
+        .group_by(*CHANNEL_DAY, "basis_code", "group_hash")
         .agg(
             pl.col("is_bulk", *bulk.REACHED[1:]).drop_nulls().first(),
             message_row_count=pl.len().cast(pl.Int64),

@@ -20,7 +20,7 @@ from jobs.core.contracts import read_contract
 from jobs.core.counting_rules import ACTED
 from jobs.core.merge import merge_rows
 from jobs.gold.origins import UNKNOWN, origin_code
-from jobs.gold.similarity import OF_CONTENT, SIGNED, WHOSE, Thresholds, unite_signatures
+from jobs.gold.similarity import CHANNEL_DAY, CONTENT_KINDS, SIGNED, Thresholds, unite_signatures
 
 SIGNATURE_COLUMNS = [*SIGNED, "signature_kind_code", "spam_type_code", "signature_sketch"]
 SIGNATURE_KEY = [*SIGNED, "signature_kind_code", "spam_type_code"]
@@ -31,8 +31,8 @@ COUNTED_COLUMNS = [
     *("grain_code", "outcome_code", "is_antispam", "is_marked", "first_at", "last_at", "spam_type_codes"),
     *("direction_code", "inbound_link_code", "origin_observed_code", "origin_claimed_code"),
 ]
-CAMPAIGN = [*WHOSE, "campaign_hash"]
-COUNTED = ("recipient", "sender", "network", "domain")
+CAMPAIGN = [*CHANNEL_DAY, "campaign_hash"]
+COUNTED_UNITS = ("recipient", "sender", "network", "domain")
 
 
 def transform(message: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.DataFrame:
@@ -56,14 +56,14 @@ def signature_bucket(count: int) -> pl.Expr:
     """The number of the bucket, of so many, that a row of count_signatures() belongs to: find_members() may
     take each bucket alone. A day's signatures with sketches stay together."""
     alone = pl.when(pl.col("signature_sketch").is_null()).then("signature_hash")
-    return pl.struct(*WHOSE, alone.alias("signature_hash")).hash(seed=0) % count
+    return pl.struct(*CHANNEL_DAY, alone.alias("signature_hash")).hash(seed=0) % count
 
 
 def find_members(signature: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.DataFrame:
     """The signatures of each campaign that is large enough to be one, with the campaign's commonest type."""
     parts = [
-        find_untyped_members(signature.filter(thresholds.hold()), thresholds)
-        for thresholds in Thresholds.of(campaign_parameter)
+        find_untyped_members(signature.filter(thresholds.is_in_force()), thresholds)
+        for thresholds in Thresholds.list_thresholds(campaign_parameter)
     ]
     whole = pl.concat(parts)
     typed = signature.join(whole, on=[*SIGNED, "signature_kind_code"], how="inner")
@@ -79,7 +79,7 @@ def find_untyped_members(signature: pl.DataFrame, thresholds: Thresholds) -> pl.
     )
     joined = unite_signatures(own, thresholds)
     least = (
-        pl.when(pl.col("signature_kind_code").is_in(OF_CONTENT))
+        pl.when(pl.col("signature_kind_code").is_in(CONTENT_KINDS))
         .then(thresholds.least_copies_content)
         .otherwise(thresholds.least_copies_behaviour)
     )
@@ -132,7 +132,7 @@ def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
             count_true(pl.col("is_antispam") & acted).alias("blocked_count"),
             pl.col("first_at").min(),
             pl.col("last_at").max(),
-            *(sketch.smallest_hashes(pl.col(name)).alias(f"{name}_sketch") for name in COUNTED),
+            *(sketch.smallest_hashes(pl.col(name)).alias(f"{name}_sketch") for name in COUNTED_UNITS),
             pl.col("spam_type_code").first(),
             sort_codes(pl.col("spam_type_codes").list.explode(keep_nulls=False, empty_as_null=False)).alias(
                 "spam_type_codes"
@@ -146,11 +146,11 @@ def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
 
 def finish(campaign: pl.DataFrame) -> pl.DataFrame:
     """The table's rows from the counts of whole operator-days."""
-    sketches = [f"{name}_sketch" for name in COUNTED]
+    sketches = [f"{name}_sketch" for name in COUNTED_UNITS]
     return campaign.with_columns(
         *(
             sketch.estimate_distinct(pl.col(f"{name}_sketch")).alias(f"distinct_{name}_count")
-            for name in COUNTED
+            for name in COUNTED_UNITS
         ),
         *(sketch.to_bytes(pl.col(name)).alias(name) for name in sketches),
         signature_count=pl.col("signature_hashes").list.len().cast(pl.Int64),

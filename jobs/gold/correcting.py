@@ -55,10 +55,10 @@ from jobs.gold.filter_quality_monthly import CHANNEL
 
 SUMS = ("units", "spam_certain", "spam_possible")
 # Counts of the units whose content the filter had, by the name of the count that each is part of.
-SEEN = {"units": "seen_units", "spam_certain": "seen_certain", "spam_possible": "seen_possible"}
+SEEN_COLUMNS = {"units": "seen_units", "spam_certain": "seen_certain", "spam_possible": "seen_possible"}
 ESTIMATES = ("prevalence", "sensitivity", "specificity")
 # What an audit or a test says of a channel's month.
-TOLD = (
+QUALITY_COLUMNS = (
     *("quality_method_code", "sampled_count", "labelled_count"),
     *(f"{name}{end}" for name in (*ESTIMATES, *CALL_SHARES) for end in ENDS),
 )
@@ -95,7 +95,7 @@ def error_rates(estimated: pl.DataFrame) -> pl.DataFrame:
     best = whole.sort("quality_method_code", maintain_order=True).unique(
         CHANNEL, keep="first", maintain_order=True
     )
-    return best.select(*CHANNEL, *TOLD, *of_calls)
+    return best.select(*CHANNEL, *QUALITY_COLUMNS, *of_calls)
 
 
 def estimate_whole(seen: pl.DataFrame) -> pl.DataFrame:
@@ -157,7 +157,9 @@ def correct_months(
     """
     month = pl.col("period_code") if "period_code" in rows.columns else to_month("period_date")
     of_month = rows.lazy().with_columns(period_code=month, **seen_counts(rows.columns))
-    cells = of_month.group_by(*dict.fromkeys([*CHANNEL, *keys])).agg(pl.col(*SUMS, *SEEN.values()).sum())
+    cells = of_month.group_by(*dict.fromkeys([*CHANNEL, *keys])).agg(
+        pl.col(*SUMS, *SEEN_COLUMNS.values()).sum()
+    )
     populations = [f"{call}_population" for call in CALLS]
     of_calls = known.lazy().select(
         *CHANNEL, "quality_method_code", pl.col(*rate_columns(), *populations).cast(pl.Float64)
@@ -198,9 +200,9 @@ def seen_counts(names: list[str]) -> dict[str, pl.Expr]:
     """The counts of the units whose content the filter had. Routes and months of a lake that was written
     before content was counted have nulls: nothing is corrected there."""
     if "stage_code" not in names:
-        return {own: pl.col(CONTENT_NAMES[name]).fill_null(0) for name, own in SEEN.items()}
+        return {own: pl.col(CONTENT_NAMES[name]).fill_null(0) for name, own in SEEN_COLUMNS.items()}
     had_content = (pl.col("unit_code") == "recipient") & pl.col("stage_code").is_in(CONTENT_SEEN)
-    return {own: pl.when(had_content).then(name).otherwise(0) for name, own in SEEN.items()}
+    return {own: pl.when(had_content).then(name).otherwise(0) for name, own in SEEN_COLUMNS.items()}
 
 
 @dataclass(frozen=True)
@@ -225,16 +227,16 @@ def add_parts(*parts: CorrectedPart) -> CorrectedPart:
 
 
 def choose_part(condition: pl.Expr, one: CorrectedPart, other: CorrectedPart) -> CorrectedPart:
-    def chosen(first: pl.Expr, second: pl.Expr) -> pl.Expr:
+    def choose_value(first: pl.Expr, second: pl.Expr) -> pl.Expr:
         return pl.when(condition).then(first).otherwise(second)
 
     none = (NOTHING, NOTHING)
     moved = {}
     for name in (*RATES_MOVED, *CALLS):
         first, second = one.moved.get(name, none), other.moved.get(name, none)
-        moved[name] = (chosen(first[0], second[0]), chosen(first[1], second[1]))
-    below, above = (chosen(one.chance[side], other.chance[side]) for side in (0, 1))
-    return CorrectedPart(chosen(one.spam, other.spam), (below, above), moved)
+        moved[name] = (choose_value(first[0], second[0]), choose_value(first[1], second[1]))
+    below, above = (choose_value(one.chance[side], other.chance[side]) for side in (0, 1))
+    return CorrectedPart(choose_value(one.spam, other.spam), (below, above), moved)
 
 
 def is_test() -> pl.Expr:
@@ -245,7 +247,7 @@ def is_test() -> pl.Expr:
 def estimate_parts(is_decided_by_call: bool) -> dict[str, pl.Expr]:
     """For one operator's month: what is audited and what stays as counted; squared distances of rates that
     were drawn for this month alone, and distances of the others."""
-    counts = call_counts(*SEEN.values())
+    counts = call_counts(*SEEN_COLUMNS.values())
     # A call without a share, because the sample had none of it, stays as counted.
     audited = {
         call: pl.when(pl.col(f"{call}_spam_share").is_not_null()).then(counts[call]).otherwise(0)

@@ -166,14 +166,14 @@ def type_rows(rows: list[Row], seed: str) -> list[Row]:
     return made
 
 
-def estimate_columns(found: prevalence.Quality | None) -> Row:
-    if found is None:
+def estimate_columns(quality: prevalence.Quality | None) -> Row:
+    if quality is None:
         return {}
     return {
-        **figure_columns("prevalence", found.prevalence),
-        **band_columns((found.least, found.most)),
-        **figure_columns("sensitivity", found.sensitivity),
-        **figure_columns("specificity", found.specificity),
+        **figure_columns("prevalence", quality.prevalence),
+        **band_columns((quality.least, quality.most)),
+        **figure_columns("sensitivity", quality.sensitivity),
+        **figure_columns("specificity", quality.specificity),
     }
 
 

@@ -27,9 +27,9 @@ from jobs.core.errors import ObservatoryError
 from jobs.protect.signatures import LANES
 
 # Kinds of signatures that are made from a message's content (jobs/protect/signatures.py).
-OF_CONTENT = ["text", "fuzzy", "digest"]
-WHOSE = ["operator_id", "period_date", "channel_code"]
-SIGNED = [*WHOSE, "signature_hash"]
+CONTENT_KINDS = ["text", "fuzzy", "digest"]
+CHANNEL_DAY = ["operator_id", "period_date", "channel_code"]
+SIGNED = [*CHANNEL_DAY, "signature_hash"]
 UNITED = {
     "operator_id": pl.String,
     "period_date": pl.Date,
@@ -60,17 +60,21 @@ class Thresholds:
     least_similarity: float
 
     @classmethod
-    def of(cls, campaign_parameter: pl.DataFrame) -> list[Thresholds]:
+    def list_thresholds(cls, campaign_parameter: pl.DataFrame) -> list[Thresholds]:
         """The thresholds of all times, one for each time in which none changes.
 
         Raises ObservatoryError that names what is missing or cannot be.
         """
         rows = campaign_parameter.to_dicts()
         changes = {row["valid_from"] for row in rows} | {row["valid_to"] for row in rows if row["valid_to"]}
-        return [cls.on(rows, *days) for days in pairwise([*sorted(changes), None]) if days[0] is not None]
+        return [
+            cls.from_parameters(rows, *days)
+            for days in pairwise([*sorted(changes), None])
+            if days[0] is not None
+        ]
 
     @classmethod
-    def on(cls, rows: list[dict[str, Any]], first: dt.date, end: dt.date | None) -> Thresholds:
+    def from_parameters(cls, rows: list[dict[str, Any]], first: dt.date, end: dt.date | None) -> Thresholds:
         value = {
             row["parameter_code"]: row["parameter_value"]
             for row in rows
@@ -91,7 +95,7 @@ class Thresholds:
             )
         return found
 
-    def hold(self) -> pl.Expr:
+    def is_in_force(self) -> pl.Expr:
         """Whether a row's day is one of theirs."""
         begun = pl.col("period_date") >= self.first_day
         return begun if self.end_day is None else begun & (pl.col("period_date") < self.end_day)
@@ -104,7 +108,7 @@ def unite_signatures(signature: pl.DataFrame, thresholds: Thresholds) -> pl.Data
     none. Signatures that are like no other are left out, unless a full bucket may have hidden it.
     """
     sketched = signature.filter(pl.col("signature_sketch").is_not_null()).select(*SIGNED, "signature_sketch")
-    parts = [unite_part(part, thresholds) for part in sketched.partition_by(WHOSE) if part.height > 1]
+    parts = [unite_part(part, thresholds) for part in sketched.partition_by(CHANNEL_DAY) if part.height > 1]
     return pl.concat([pl.DataFrame(schema=UNITED), *parts])
 
 

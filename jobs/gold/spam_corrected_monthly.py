@@ -11,7 +11,7 @@ from jobs.core.attributes import asked_attributes
 from jobs.core.codes import choose_code
 from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.gold import correcting
-from jobs.gold.correcting import ADDED, AUDITED, DISTANCES, END, SUMS, TOLD
+from jobs.gold.correcting import ADDED, AUDITED, DISTANCES, END, QUALITY_COLUMNS, SUMS
 from jobs.gold.filter_quality_monthly import CHANNEL, count_calls
 from jobs.gold.measures import is_counted, is_in_measure
 
@@ -84,16 +84,16 @@ def label_definitions(definition: pl.DataFrame) -> list[str]:
     return [code for code, texts in predicates.iter_rows() if not asked_attributes(texts)]
 
 
-def channel_rows(volume: pl.DataFrame, known: pl.DataFrame, told: list[str]) -> pl.DataFrame:
+def channel_rows(volume: pl.DataFrame, known: pl.DataFrame, methods: list[str]) -> pl.DataFrame:
     """A row for each channel and definition. An audit covers the same under all definitions of labels."""
     by = [*CHANNEL, "definition_code"]
     received = volume.filter(pl.col("direction_code").is_in(RECEIVED)).with_columns(
         period_code=correcting.to_month("period_date")
     )
     counts = received.group_by(by).agg(pl.col(SUMS).sum())
-    seen = count_calls(volume).join(known.select(*CHANNEL, *TOLD), on=CHANNEL, how="left")
+    seen = count_calls(volume).join(known.select(*CHANNEL, *QUALITY_COLUMNS), on=CHANNEL, how="left")
     audited = correcting.estimate_whole(seen).drop(SUMS)
-    is_told = pl.col("definition_code").is_in(told)
+    is_told = pl.col("definition_code").is_in(methods)
     silent = {
         name: pl.when(is_told).then(name).otherwise(0) for name in (*AUDITED, "audited_spam", *DISTANCES)
     }
@@ -111,7 +111,7 @@ def type_rows(
         pl.col("spam_type_code") != ALL,
         pl.col("quality_method_code") == "audit",
         pl.col("prevalence").is_not_null(),
-    ).select(*CHANNEL, *TOLD, part_code="spam_type_code")
+    ).select(*CHANNEL, *QUALITY_COLUMNS, part_code="spam_type_code")
     named = types.with_columns(
         part_code=pl.col("spam_type_code").fill_null(UNTYPED).replace(UNKNOWN, UNTYPED)
     )
@@ -149,11 +149,11 @@ def add_ends(rows: pl.DataFrame, changed: dict[str, pl.Expr]) -> pl.DataFrame:
     )
 
 
-def correction_code(told: list[str]) -> pl.Expr:
+def correction_code(methods: list[str]) -> pl.Expr:
     """How far an audit or a test corrects a row, or why none does."""
     audited, seen = pl.col("audited_units"), pl.col("seen_units")
     return choose_code(
-        labels_silent=~pl.col("definition_code").is_in(told),
+        labels_silent=~pl.col("definition_code").is_in(methods),
         no_content=seen == 0,
         no_audit=pl.col("quality_method_code").is_null(),
         no_share=audited == 0,

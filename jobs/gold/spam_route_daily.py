@@ -4,7 +4,7 @@ import polars as pl
 
 from jobs.gold.counting import count_units, fill_unknown, mark_messages
 
-WHOSE = ["operator_id", "period_date", "channel_code", "direction_code"]
+DIRECTION_DAY = ["operator_id", "period_date", "channel_code", "direction_code"]
 ROUTE = [
     "origin_claimed_code",
     "origin_verified_code",
@@ -20,7 +20,7 @@ ROUTE = [
 def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     # Definitions see a route as the log records it: first the marks, then _U.
     named = mark_messages(message, definition).with_columns(fill_unknown(*ROUTE))
-    return count_units(named, definition, [*WHOSE, *ROUTE], has_content=True)
+    return count_units(named, definition, [*DIRECTION_DAY, *ROUTE], has_content=True)
 
 
 transform = partial

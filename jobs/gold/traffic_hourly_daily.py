@@ -8,7 +8,7 @@ HOUR = ["operator_id", "period_date", "channel_code", "direction_code", "hour_of
 # What the units of a message depend on.
 KIND = ["grain_code", "is_message_row"]
 # Segments are parts of a message: they have no size of their own.
-COUNTED = ("recipient", "message", "attempt", "call")
+COUNTED_UNITS = ("recipient", "message", "attempt", "call")
 # Seconds that the columns of delays are named after: pflogsumm's users look for averages, which one message
 # that waited for days decides.
 WITHIN = (1, 10, 60, 600, 3600, 86400)
@@ -40,7 +40,7 @@ def partial(message: pl.DataFrame) -> pl.DataFrame:
     )
     delays = ["delay_units", *(f"within_{n}s" for n in WITHIN)]
     parts = []
-    for unit in COUNTED:
+    for unit in COUNTED_UNITS:
         # Delays are of recipients alone: the rows of other units have none.
         has_delays = unit == "recipient"
         parts.append(

@@ -95,7 +95,7 @@ def check_workbook(data: bytes, limits: WorkbookLimits) -> list[str]:
         count = WorkbookSize(limits)
         for part in parts:
             if part.filename.lower().endswith((".xml", ".rels")):
-                count.read(read_chunks(archive, part))
+                count.count_part(read_chunks(archive, part))
     except expat.ExpatError as error:
         raise Damaged(str(error)) from None
     except DAMAGED as error:
@@ -120,19 +120,19 @@ class WorkbookSize:
         self.last_row = self.last_column = 0
         self.where = ""
 
-    def read(self, part: Iterator[bytes]) -> None:
+    def count_part(self, part: Iterator[bytes]) -> None:
         """Add a part. Raises TooLarge as soon as a limit is passed."""
         self.row = self.column = self.last_row = self.last_column = 0
         parser = expat.ParserCreate(namespace_separator="}")
-        parser.StartElementHandler = self.start
+        parser.StartElementHandler = self.start_element
         parser.StartDoctypeDeclHandler = refuse_entities
         for data in part:
             parser.Parse(data)
         parser.Parse(b"", True)
         self.cells += self.last_row * self.last_column
-        self.check(self.where)
+        self.check_cells(self.where)
 
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
+    def start_element(self, tag: str, attributes: dict[str, str]) -> None:
         self.elements += 1
         if self.elements > self.limits.elements:
             raise TooLarge
@@ -143,31 +143,31 @@ class WorkbookSize:
             self.row = parse_number(attributes.get("r")) or self.row + 1
             self.column = 0
         elif name == "c":
-            self.cell(attributes.get("r"))
+            self.place_cell(attributes.get("r"))
         elif name == "comment":
-            self.extend(attributes.get("ref", ""), *parse_range(attributes.get("ref", ""))[1])
+            self.extend_sheet(attributes.get("ref", ""), *parse_range(attributes.get("ref", ""))[1])
         elif name in RANGES:
             reference = attributes.get("ref", "")
             (top, left), (bottom, right) = parse_range(reference)
             self.cells += max(bottom - top + 1, 0) * max(right - left + 1, 0)
-            self.check(reference)
+            self.check_cells(reference)
 
-    def cell(self, reference: str | None) -> None:
+    def place_cell(self, reference: str | None) -> None:
         """A cell's place; without one it stands behind the cell before."""
         if reference is None:
             self.column += 1
         else:
             self.row, self.column = parse_range(reference)[1]
-        self.extend(reference or "", self.row, self.column)
+        self.extend_sheet(reference or "", self.row, self.column)
 
-    def extend(self, reference: str, row: int, column: int) -> None:
+    def extend_sheet(self, reference: str, row: int, column: int) -> None:
         if row > self.last_row or column > self.last_column:
             self.where = reference
         self.last_row, self.last_column = max(row, self.last_row), max(column, self.last_column)
         if self.cells + self.last_row * self.last_column > self.limits.cells:
             raise TooLarge(reference)
 
-    def check(self, reference: str) -> None:
+    def check_cells(self, reference: str) -> None:
         if self.cells > self.limits.cells:
             raise TooLarge(reference)
 

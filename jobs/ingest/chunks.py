@@ -42,7 +42,7 @@ class Chunks:
         self.lost: SourceLost | None = None
         self.waiting = 0
 
-    def read(self, size: int) -> bytes:
+    def read_bytes(self, size: int) -> bytes:
         if self.ahead:
             block, self.ahead = self.ahead[:size], self.ahead[size:]
             return block
@@ -56,31 +56,31 @@ class Chunks:
             self.damage = f"{type(error).__name__}: {error}"
             return b""
 
-    def peek(self, size: int) -> bytes:
+    def peek_bytes(self, size: int) -> bytes:
         """Up to `size` bytes without moving on. Damage is found again, and reported, where it stands."""
         blocks, have = [], 0
-        while have < size and (block := self.read(min(4096, size - have))):
+        while have < size and (block := self.read_bytes(min(4096, size - have))):
             blocks.append(block)
             have += len(block)
         self.ahead = b"".join(blocks)
         return self.ahead
 
-    def skip(self, size: int, digest: Any) -> int:
+    def skip_bytes(self, size: int, digest: Any) -> int:
         """Read `size` bytes into the digest; how many there were."""
         read = 0
-        while read < size and (block := self.read(min(CHUNK, size - read))):
+        while read < size and (block := self.read_bytes(min(CHUNK, size - read))):
             digest.update(block)
             read += len(block)
         return read
 
     def read_or_lose(self, size: int) -> bytes:
         try:
-            return self.read(size)
+            return self.read_bytes(size)
         except SourceLost as error:
             self.lost = error
             return b""
 
-    def lines(self, closed: bool | Callable[[bytes], bool]) -> Iterator[bytes]:
+    def read_lines(self, closed: bool | Callable[[bytes], bool]) -> Iterator[bytes]:
         """Blocks of whole lines; of a closed and undamaged file also a last line without its end. closed may
         decide by that line."""
         rest = bytearray()

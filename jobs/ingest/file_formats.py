@@ -103,7 +103,7 @@ class Notes:
     unlike: int = 0
     is_noted: bool = False
 
-    def look(self, name: str, kind: str, head: bytes) -> None:
+    def note_mismatch(self, name: str, kind: str, head: bytes) -> None:
         """Note a file that does not look like the format that its source names.
 
         Its own format is asked first, and all others for the first such files alone: they take a tenth of a

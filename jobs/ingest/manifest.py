@@ -219,7 +219,7 @@ class Alike:
         self._beginnings: dict[tuple[int, str], Stream] = {}
         self._read: dict[str, tuple[bytes, Stream]] = {}
 
-    def add(self, stream: Stream) -> None:
+    def add_stream(self, stream: Stream) -> None:
         if stream.bytes not in self._by_size:
             bisect.insort(self.sizes, stream.bytes)
         self._by_size.setdefault(stream.bytes, {}).setdefault(stream.sha256, stream)
@@ -236,7 +236,7 @@ class Alike:
         for by_digest in self._by_size.values():
             yield from by_digest.values()
 
-    def grown(self, stream: Stream, size: int, sha256: str) -> None:
+    def record_growth(self, stream: Stream, size: int, sha256: str) -> None:
         """A stream that had so many bytes with this digest has more."""
         if self._by_size[size].get(sha256) is stream:
             del self._by_size[size][sha256]
@@ -246,16 +246,16 @@ class Alike:
         # Its marks of before are among those that it has now.
         for mark in stream.marks.items():
             self._by_mark[mark] = [each for each in self._by_mark.get(mark, ()) if each is not stream]
-        self.add(stream)
+        self.add_stream(stream)
 
-    def of(self, size: int, sha256: str) -> Stream | None:
+    def find_stream(self, size: int, sha256: str) -> Stream | None:
         return self._by_size.get(size, {}).get(sha256)
 
-    def removed(self, size: int, sha256: str) -> Stream | None:
+    def find_removed(self, size: int, sha256: str) -> Stream | None:
         """The stream of which retention removed these bytes, up to the end of a piece."""
         return self._beginnings.get((size, sha256))
 
-    def longer(self, fs: Any, digest: Digest, sample: bytes) -> Iterator[Stream]:
+    def find_longer(self, fs: Any, digest: Digest, sample: bytes) -> Iterator[Stream]:
         """Streams that may begin with all bytes of a file, of which these are the first, and go on."""
         mark = digest.last_mark
         if mark is not None:
@@ -289,26 +289,26 @@ class KnownStreams:
         self._count: Counter[str] = Counter()
         self._is_document = is_document
         for stream in streams:
-            self.add(stream)
+            self.add_stream(stream)
 
-    def add(self, stream: Stream) -> None:
+    def add_stream(self, stream: Stream) -> None:
         self.streams.append(stream)
         self._count[stream.head] += 1
         if self._is_document(stream.format):
             self.documents.add(stream.sha256)
         else:
             of_size = self._of_head.setdefault(stream.head_bytes, {})
-            of_size.setdefault(stream.head, Alike()).add(stream)
+            of_size.setdefault(stream.head, Alike()).add_stream(stream)
 
-    def grown(self, stream: Stream, size: int, sha256: str) -> None:
+    def record_growth(self, stream: Stream, size: int, sha256: str) -> None:
         """A stream that had so many bytes with this digest has more."""
-        self._of_head[stream.head_bytes][stream.head].grown(stream, size, sha256)
+        self._of_head[stream.head_bytes][stream.head].record_growth(stream, size, sha256)
 
-    def count(self, head: str) -> int:
+    def count_streams(self, head: str) -> int:
         """How many streams have this first line."""
         return self._count[head]
 
-    def beginning(self, sample: bytes) -> list[Alike]:
+    def find_beginnings(self, sample: bytes) -> list[Alike]:
         """The streams whose first line a file begins with."""
         line = len(first_line(sample))
         heads = ((size, by_head) for size, by_head in self._of_head.items() if size <= line)

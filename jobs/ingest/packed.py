@@ -68,9 +68,9 @@ class Packer:
                 self.thread = ThreadPoolExecutor(1)
             self.made.append((self.thread.submit(pack_bytes, frame), len(frame)))
             if len(self.made) > AHEAD:
-                self.put(*self.made.popleft())
+                self.put_frame(*self.made.popleft())
 
-    def put(self, frame: Future[bytes] | bytes, size: int) -> None:
+    def put_frame(self, frame: Future[bytes] | bytes, size: int) -> None:
         data = frame if isinstance(frame, bytes) else frame.result()
         self.sizes.append((len(data), size))
         self.out.write(data)
@@ -78,9 +78,9 @@ class Packer:
     def finish(self) -> None:
         """Write what is left, and the table."""
         while self.made:
-            self.put(*self.made.popleft())
+            self.put_frame(*self.made.popleft())
         if self.rest or not self.sizes:
-            self.put(pack_bytes(bytes(self.rest)), len(self.rest))
+            self.put_frame(pack_bytes(bytes(self.rest)), len(self.rest))
         table = b"".join(itertools.starmap(ENTRY.pack, self.sizes))
         table += FOOTER.pack(len(self.sizes), 0, SEEKABLE)
         self.out.write(HEADER.pack(SKIPPED, len(table)) + table)

@@ -132,7 +132,7 @@ def adopt_orphans(
             before = (stream.bytes, stream.sha256) if stream else (0, "")
             piece = continue_stream(fs, stream, orphan, now) if stream else None
             if stream and piece:
-                known.grown(stream, *before)
+                known.record_growth(stream, *before)
         if piece:
             found.append(piece)
         if fs.exists(orphan.path):
@@ -271,11 +271,11 @@ def pull_file(
         if isinstance(raw, RemoteFile):
             skip_landed(raw, fs, known)
         start = Chunks(raw)
-        head = start.peek(SAMPLE)
+        head = start.peek_bytes(SAMPLE)
         if source.format in DOCUMENTS:
             piece = land_document(fs, folder, source_fs, name, raw, source.format, known, times.now)
             if piece:
-                notes.look(name, source.format, head)
+                notes.note_mismatch(name, source.format, head)
             return piece, None
         if not head:
             notes.texts += [f"{name} is empty"] if not start.damage else ()
@@ -289,12 +289,12 @@ def pull_file(
         if stream is None and source.format != "auto":
             if archive := archive_of(head):
                 raise Archive(archive)
-            notes.look(name, kind, head)
+            notes.note_mismatch(name, kind, head)
         offset = stream.bytes if stream else 0
         partial = f"{folder}/partial.{uuid.uuid4().hex}.new"
         tail = b""
         size = 0
-        blocks = chunks.lines(lambda line: chunks.is_compressed or end.is_whole(digest.bytes, line))
+        blocks = chunks.read_lines(lambda line: chunks.is_compressed or end.is_whole(digest.bytes, line))
         first = next(blocks, None)
         if first is not None:
             # A mail log may begin with lines of its filters.
@@ -308,7 +308,7 @@ def pull_file(
                     digest.update(block)
                     size += len(block)
                     tail = (tail + block)[-SAMPLE:]
-        if not chunks.lost and Chunks(raw).peek(len(head)) != head:
+        if not chunks.lost and Chunks(raw).peek_bytes(len(head)) != head:
             if size:
                 fs.rm(partial)
             raise OSError("it was replaced while it was read; the next pull takes it")
@@ -326,7 +326,7 @@ def pull_file(
                 head=hashlib.sha256(begin).hexdigest(),
                 head_bytes=len(begin),
             )
-            alike = known.count(stream.head)
+            alike = known.count_streams(stream.head)
             stream.stream_id += f"-{alike + 1}" if alike else ""
         piece_id = f"{stream.stream_id}-{offset}"
         path = f"{folder}/{piece_id}.log{ENDING}"
@@ -350,9 +350,9 @@ def pull_file(
         stream.bytes, stream.sha256, stream.waiting_bytes = offset + size, digest.hexdigest(), chunks.waiting
         stream.marks = digest.marks
         if offset == 0:
-            known.add(stream)
+            known.add_stream(stream)
         else:
-            known.grown(stream, *before)
+            known.record_growth(stream, *before)
         return piece, chunks.lost or chunks.damage
 
 
@@ -398,5 +398,5 @@ def land_document(
     written_at = newest_at.isoformat()
     file_name = name.rsplit("/", 1)[-1]
     piece = Piece(piece_id, path, 0, size, now.isoformat(), written_at, file_name, written_at=written_at)
-    known.add(Stream(sha256[:16], kind, size, sha256, sha256, size, [piece]))
+    known.add_stream(Stream(sha256[:16], kind, size, sha256, sha256, size, [piece]))
     return piece

@@ -64,7 +64,7 @@ class Range:
     before: tuple[tuple[str, int], ...] = ()
     format: str = ""
 
-    def between(self, start: int, end: int) -> Range:
+    def cut_range(self, start: int, end: int) -> Range:
         """The part of the range that these bytes are."""
         return replace(self, start=start, end=end)
 
@@ -194,7 +194,7 @@ def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str)
     own_lines = lines if fits.all() else lines.filter(fits)
     codes, records = set_apart(*parse_records(kernel, own_lines, source), place)
     recorded = [records["offset"]]
-    rows = {name: bronze_rows(kernel, place.placed(records), place, ingest_id)}
+    rows = {name: bronze_rows(kernel, place.with_streams(records), place, ingest_id)}
     refused = [quarantine_columns(codes, name)]
     if not fits.all():
         too_long = lines.filter(~fits).select("offset", reason_code=pl.lit("too_long"))
@@ -217,7 +217,7 @@ def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str)
         records = own.filter(pl.col("line_code") == "record")
         own, records = set_apart(own.select(*PARSED), records, place)
         recorded.append(records["offset"])
-        rows[companion.name] = bronze_rows(companion, place.placed(records), place, ingest_id)
+        rows[companion.name] = bronze_rows(companion, place.with_streams(records), place, ingest_id)
         # What a companion knows as its own is no more what the host said of it.
         refused = [remove_lines(each, own) for each in refused]
         refused.append(quarantine_columns(own, companion.name))
@@ -229,12 +229,12 @@ def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str)
     )
     quarantined = quarantined.join(texts, on="offset", how="left", maintain_order="left")
     counts = {
-        "line_count": place.counts(lines["offset"]),
-        "record_count": place.counts(pl.concat(recorded)),
-        "ignored_count": place.counts(ignored["offset"]),
-        "quarantined_count": place.counts(quarantined["offset"]),
+        "line_count": place.count_in_ranges(lines["offset"]),
+        "record_count": place.count_in_ranges(pl.concat(recorded)),
+        "ignored_count": place.count_in_ranges(ignored["offset"]),
+        "quarantined_count": place.count_in_ranges(quarantined["offset"]),
     }
-    return account_rows(rows, place.placed(quarantined), counts, place, ingest_id)
+    return account_rows(rows, place.with_streams(quarantined), counts, place, ingest_id)
 
 
 def set_apart(

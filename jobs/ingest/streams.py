@@ -21,30 +21,32 @@ def find_stream(
     """
     digest, chunks = Digest(), Chunks(raw)
     longest: Stream | None = None
-    alike = known.beginning(head)
+    alike = known.find_beginnings(head)
     sizes = merge_sizes([each.sizes for each in alike])
-    if len(head) < SAMPLE and any(each.of(len(head), hashlib.sha256(head).hexdigest()) for each in alike):
+    if len(head) < SAMPLE and any(
+        each.find_stream(len(head), hashlib.sha256(head).hexdigest()) for each in alike
+    ):
         # A small file that is known is found in one look-up, however many begin alike.
         sizes = [len(head)]
     for size in sizes:
-        chunks.skip(size - digest.bytes, digest)
+        chunks.skip_bytes(size - digest.bytes, digest)
         if digest.bytes < size:
             break
-        found = [each.of(size, digest.hexdigest()) for each in alike]
+        found = [each.find_stream(size, digest.hexdigest()) for each in alike]
         longest = next((each for each in found if each is not None), longest)
     if longest is not None and longest.bytes == digest.bytes:
         return longest, chunks, digest
     # A shorter copy of what is landed already, such as a backup or a truncated download.
     for each in alike:
-        found_removed = each.removed(digest.bytes, digest.hexdigest())
+        found_removed = each.find_removed(digest.bytes, digest.hexdigest())
         if found_removed is not None:
             return found_removed, chunks, digest
-        for stream in each.longer(fs, digest, head):
+        for stream in each.find_longer(fs, digest, head):
             if stream.bytes > digest.bytes and is_beginning(fs, stream, raw, digest):
                 return stream, chunks, digest
     digest, chunks = Digest(), Chunks(raw)
     if longest is not None:
-        chunks.skip(longest.bytes, digest)
+        chunks.skip_bytes(longest.bytes, digest)
     return longest, chunks, digest
 
 
@@ -65,10 +67,10 @@ def is_beginning(fs: Any, stream: Stream, raw: IO[bytes], digest: Digest) -> boo
     if digest.bytes <= gone:
         return False
     chunks, first, rest = Chunks(raw), Digest(), Digest()
-    chunks.skip(gone, first)
+    chunks.skip_bytes(gone, first)
     if first.hexdigest() != stream.removed[str(gone)]:
         return False
-    chunks.skip(digest.bytes - gone, rest)
+    chunks.skip_bytes(digest.bytes - gone, rest)
     return rest.hexdigest() == landed_digest(fs, stream, rest.bytes)
 
 

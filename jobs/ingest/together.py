@@ -84,20 +84,20 @@ class RowPlace:
         """The columns that name the stream of rows of the first range."""
         return {name: pl.lit(value) for name, value in self.parts[0].stream.items()}
 
-    def numbers(self, offsets: pl.Series) -> pl.Series:
+    def number_ranges(self, offsets: pl.Series) -> pl.Series:
         """For each offset in the block, which of the ranges it lies in."""
         if len(self.parts) == 1:
             return pl.zeros(len(offsets), pl.Int64, eager=True).alias("part")
         return pl.Series("part", np.searchsorted(self.begins, offsets.to_numpy(), side="right") - 1)
 
-    def counts(self, offsets: pl.Series) -> np.ndarray:
+    def count_in_ranges(self, offsets: pl.Series) -> np.ndarray:
         """How many of these offsets lie in each range."""
-        return np.bincount(self.numbers(offsets).to_numpy(), minlength=len(self.parts))
+        return np.bincount(self.number_ranges(offsets).to_numpy(), minlength=len(self.parts))
 
-    def placed(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def with_streams(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows of the block with the columns that name their stream, the offset in it, and `part`, which of
         the ranges they lie in."""
-        number = self.numbers(rows["offset"])
+        number = self.number_ranges(rows["offset"])
         if len(self.parts) == 1:
             return rows.with_columns(number, **self.columns)
         moved = pl.Series([start - begin for begin, start in zip(self.begins, self.starts, strict=True)])

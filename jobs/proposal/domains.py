@@ -61,7 +61,7 @@ class Domains:
     def own(self) -> dict[str, int]:
         return most_first(self.local | self.relayed)
 
-    def add(self, more: Domains) -> None:
+    def add_domains(self, more: Domains) -> None:
         """Add the domains of another log of the same operator."""
         for name in ("local", "relayed", "others"):
             sums = getattr(self, name)
@@ -81,13 +81,13 @@ def find_domains(mails: pl.DataFrame) -> Domains:
     local = set(frequent_domains(count_recipients(rows.filter("is_local"))))
     relayed = set(relayed_domains(rows)) - local
 
-    def kept(some: Callable[[str], bool]) -> dict[str, int]:
+    def select_domains(some: Callable[[str], bool]) -> dict[str, int]:
         return dict([pair for pair in often.items() if some(pair[0])][:MOST_DOMAINS])
 
     return Domains(
-        kept(local.__contains__),
-        kept(relayed.__contains__),
-        kept(lambda domain: domain not in local | relayed),
+        select_domains(local.__contains__),
+        select_domains(relayed.__contains__),
+        select_domains(lambda domain: domain not in local | relayed),
     )
 
 
@@ -147,11 +147,11 @@ def count_recipients(rows: pl.DataFrame) -> dict[str, int]:
     return most_first(dict(found.iter_rows()))
 
 
-def frequent_domains(found: dict[str, int]) -> dict[str, int]:
+def frequent_domains(counts: dict[str, int]) -> dict[str, int]:
     """The domains with at least LEAST_SHARE of all recipients."""
-    least = LEAST_SHARE * sum(found.values())
-    return {domain: count for domain, count in found.items() if count >= least}
+    least = LEAST_SHARE * sum(counts.values())
+    return {domain: count for domain, count in counts.items() if count >= least}
 
 
-def most_first(found: dict[str, int]) -> dict[str, int]:
-    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+def most_first(counts: dict[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

@@ -92,7 +92,7 @@ def propose_from_logs(arguments: list[str]) -> Proposal:
     found.problems += problems
     known: list[tuple[Log, list[Recognised]]] = []
     for log in logs:
-        if log.url == "-" or any(file.kept is not None for file in log.files):
+        if log.url == "-" or any(file.content is not None for file in log.files):
             found.problems.append(FileProblem(log.name, "a pipe can be read only once. Name files"))
             continue
         parts, wrong = separate_files(log)
@@ -111,13 +111,13 @@ def propose_from_logs(arguments: list[str]) -> Proposal:
     return found
 
 
-def add_known(found: Proposal, log: Log, recognised: list[Recognised]) -> None:
+def add_known(proposal: Proposal, log: Log, recognised: list[Recognised]) -> None:
     """Add a log whose format a person named."""
-    found.unknown = [each for each in found.unknown if each[0] is not log]
+    proposal.unknown = [each for each in proposal.unknown if each[0] is not log]
     numbers: list[pl.Series] = []
-    add_answer(found, sample_log(log, recognised, time.monotonic() + 1.0), numbers)
-    if found.country_by is None:
-        conclude_proposal(found, numbers)
+    add_answer(proposal, sample_log(log, recognised, time.monotonic() + 1.0), numbers)
+    if proposal.country_by is None:
+        conclude_proposal(proposal, numbers)
 
 
 def sample_log(log: Log, recognised: list[Recognised], until: float) -> LogSurvey:
@@ -130,29 +130,29 @@ def sample_log(log: Log, recognised: list[Recognised], until: float) -> LogSurve
     return answer
 
 
-def add_answer(found: Proposal, answer: LogSurvey, numbers: list[pl.Series]) -> None:
+def add_answer(proposal: Proposal, answer: LogSurvey, numbers: list[pl.Series]) -> None:
     """Add the source, domains, links and numbers of one log."""
     assert answer.format is not None
     zone = answer.zone
     is_sure = zone is None or answer.documents is not None or zone.is_explicit or zone.by == "ids"
-    found.sources.append(
+    proposal.sources.append(
         FoundSource(
-            id=unique_id(source_id(answer.log.url), {each.id for each in found.sources}),
+            id=unique_id(source_id(answer.log.url), {each.id for each in proposal.sources}),
             url=answer.log.url,
             format=answer.format,
             options=answer.options,
             time_zone=(zone.name if zone else None) or "UTC",
-            zone_by=zone.told if zone and is_sure else None if zone else "reports carry their own",
+            zone_by=zone.evidence if zone and is_sure else None if zone else "reports carry their own",
             bytes=sum(each.file.size or 0 for each in answer.recognised),
             files=len(answer.recognised),
             is_by_ids=zone is not None and zone.by == "ids",
             assumed=answer.recognised[0].assumed,
         )
     )
-    found.problems += answer.problems
-    found.is_sampled |= not answer.is_exact
-    if times := times_of(answer, found.sources[-1].id):
-        found.times.append(times)
+    proposal.problems += answer.problems
+    proposal.is_sampled |= not answer.is_exact
+    if times := times_of(answer, proposal.sources[-1].id):
+        proposal.times.append(times)
     if answer.tally is None:
         return
     for name, rows in count_once(answer.tally.bronze_rows())[0].items():
@@ -163,32 +163,32 @@ def add_answer(found: Proposal, answer: LogSurvey, numbers: list[pl.Series]) -> 
         sent = kernel.transmissions(bronze.lazy()).collect()
         is_mail = pl.col("channel_code") == "EMAIL"
         mails, others = sent.filter(is_mail), sent.filter(~is_mail)
-        found.has_mail |= mails.height > 0
-        found.domains.add(find_domains(mails))
+        proposal.has_mail |= mails.height > 0
+        proposal.domains.add_domains(find_domains(mails))
         if others.height:
-            found.has_numbers = True
+            proposal.has_numbers = True
             numbers.append(pl.concat([others["sender"], others["recipient"]]).drop_nulls())
             for column in ("inbound_link", "outbound_link"):
                 for link, count in others[column].drop_nulls().value_counts().iter_rows():
-                    found.links[link] = found.links.get(link, 0) + count
+                    proposal.links[link] = proposal.links.get(link, 0) + count
 
 
-def set_clocks(found: Proposal) -> None:
+def set_clocks(proposal: Proposal) -> None:
     """Set time zones and clock offsets, as far as ids that several logs share reveal them."""
-    iso2 = country_row(found.country)["iso2"] if found.country_by else None
+    iso2 = country_row(proposal.country)["iso2"] if proposal.country_by else None
     likely = [zone for zone, country in zones_by_country() if country == iso2]
-    sources = {each.id: each for each in found.sources}
-    for clock in clocks_of(found.times, likely):
+    sources = {each.id: each for each in proposal.sources}
+    for clock in clocks_of(proposal.times, likely):
         source = sources[clock.name]
         if clock.time_zone:
-            source.time_zone, source.zone_by = clock.time_zone, clock.told
+            source.time_zone, source.zone_by = clock.time_zone, clock.evidence
         elif clock.clock_offset is not None:
-            source.clock_offset, source.clock_by = clock.clock_offset, clock.told
+            source.clock_offset, source.clock_by = clock.clock_offset, clock.evidence
         elif clock.is_wrong:
-            told = f"its times jump, {clock.told}: no one setting mends that"
-            found.problems.append(FileProblem(source.url, told))
+            told = f"its times jump, {clock.evidence}: no one setting mends that"
+            proposal.problems.append(FileProblem(source.url, told))
         elif clock.is_sure:
-            source.zone_by = source.zone_by or clock.told
+            source.zone_by = source.zone_by or clock.evidence
 
 
 def unique_id(name: str, taken: set[str]) -> str:
@@ -200,34 +200,34 @@ def unique_id(name: str, taken: set[str]) -> str:
     return found
 
 
-def conclude_proposal(found: Proposal, numbers: list[pl.Series]) -> None:
+def conclude_proposal(proposal: Proposal, numbers: list[pl.Series]) -> None:
     """Complete the proposal: time zones of neighbouring logs, the country, and own numbers."""
-    for each in found.sources:
+    for each in proposal.sources:
         # A filter beside its mail server has the same clock.
-        beside = next((other for other in found.sources if is_beside(each, other)), None)
+        beside = next((other for other in proposal.sources if is_beside(each, other)), None)
         if beside is not None:
             each.time_zone, each.zone_by = beside.time_zone, f"as in {beside.id}"
-    formats = {each.format for each in found.sources}
-    for each in found.sources:
+    formats = {each.format for each in proposal.sources}
+    for each in proposal.sources:
         requests = REQUESTS.get(each.format)
         if requests and requests.format not in formats:
             # No other log has the messages that came of its requests.
             each.options = {**each.options, requests.option: False}
-    found.links = dict(sorted(found.links.items(), key=lambda pair: (-pair[1], pair[0])))
+    proposal.links = dict(sorted(proposal.links.items(), key=lambda pair: (-pair[1], pair[0])))
     by_number = (
         Counter(country_of_numbers(pl.concat(numbers).unique()).drop_nulls().to_list()) if numbers else None
     )
     if by_number:
         country, count = by_number.most_common(1)[0]
         share = count / sum(by_number.values())
-        found.country, found.country_by = country, f"the country of {share:.0%} of the numbers"
-    elif ending := country_of_domains(found.domains.own):
-        found.country, found.country_by = ending
+        proposal.country, proposal.country_by = country, f"the country of {share:.0%} of the numbers"
+    elif ending := country_of_domains(proposal.domains.own):
+        proposal.country, proposal.country_by = ending
     elif place := country_of_zone(this_machines_zone()):
-        found.country, found.country_by = place, "the country of this machine's time zone"
-    if found.has_numbers:
-        code = country_row(found.country)["e164_codes"].split()
-        found.number_prefixes = [f"+{each}" for each in re.findall(r"\d+", " ".join(code))[:1]]
+        proposal.country, proposal.country_by = place, "the country of this machine's time zone"
+    if proposal.has_numbers:
+        code = country_row(proposal.country)["e164_codes"].split()
+        proposal.number_prefixes = [f"+{each}" for each in re.findall(r"\d+", " ".join(code))[:1]]
 
 
 def is_beside(one: FoundSource, other: FoundSource) -> bool:

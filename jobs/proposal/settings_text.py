@@ -32,27 +32,27 @@ class Answers:
     is_assumed: bool = True
 
 
-def proposed_answers(found: Proposal, operator_id: str = "own") -> Answers:
+def proposed_answers(proposal: Proposal, operator_id: str = "own") -> Answers:
     """The answers that the proposal implies."""
     return Answers(
         operator_id=operator_id,
         name="Own logs" if operator_id == "own" else f"Logs of {operator_id}",
-        country=found.country,
+        country=proposal.country,
         holding=operator_id,
-        currency=found.currency,
-        domains=tuple(found.domains.own),
-        networks=found.networks,
-        number_prefixes=tuple(found.number_prefixes),
+        currency=proposal.currency,
+        domains=tuple(proposal.domains.own),
+        networks=proposal.networks,
+        number_prefixes=tuple(proposal.number_prefixes),
     )
 
 
 def settings_text(
-    found: Proposal, answers: Answers, root: str = "lake", key_file: str = "pseudonym.key"
+    proposal: Proposal, answers: Answers, root: str = "lake", key_file: str = "pseudonym.key"
 ) -> str:
     """The settings file."""
     assumed = f"; {ASSUMED}" if answers.is_assumed else ""
     country = country_row(answers.country)["name_en"]
-    by = f", {found.country_by}" if found.country_by and answers.is_assumed else ""
+    by = f", {proposal.country_by}" if proposal.country_by and answers.is_assumed else ""
     lines = [
         "# Settings of the Spam Observatory, as `observatory init` wrote them from logs.",
         "# Paths are relative to this file. Settings after a # are not in use.",
@@ -88,14 +88,14 @@ def settings_text(
         with_comment(f"subscribers = {answers.subscribers}", "for rates per 1,000")
         if answers.subscribers
         else with_comment("# subscribers = 1200", "or { EMAIL = 900, SMS = 1200 }; rates need it"),
-        *domain_lines(found, answers),
+        *domain_lines(proposal, answers),
         "# Own servers, filters and customers: mail from them is outbound. Add yours.",
         f"# Loopback is own without a setting.{' Private networks are assumed.' if assumed else ''}",
         *format_array("networks", answers.networks),
         *prefix_lines(answers),
         "",
-        *link_lines(found),
-        *(line for source in found.sources for line in source_lines(source)),
+        *link_lines(proposal),
+        *(line for source in proposal.sources for line in source_lines(source)),
         "# What countermeasures cost beside the work in the logs; else a lower bound.",
         "# [[operator.fixed_cost]]",
         '# name = "mail filter staff, half a post"',
@@ -115,14 +115,14 @@ def with_comment(setting: str, comment: str) -> str:
     return line if len(line) <= WIDTH else f"# {comment}\n{setting}"
 
 
-def domain_lines(found: Proposal, answers: Answers) -> list[str]:
-    if not answers.domains and not found.has_mail:
+def domain_lines(proposal: Proposal, answers: Answers) -> list[str]:
+    if not answers.domains and not proposal.has_mail:
         return ["# domains = []  # own mail domains"]
     assumed = f"; {ASSUMED}" if answers.is_assumed else ""
     return [
         "# Own mail domains: mail to them is inbound.",
-        *explain_own(found.domains, bool(answers.domains), assumed),
-        *(format_array("domains", answers.domains) if answers.domains or not found.domains.others else []),
+        *explain_own(proposal.domains, bool(answers.domains), assumed),
+        *(format_array("domains", answers.domains) if answers.domains or not proposal.domains.others else []),
     ]
 
 
@@ -165,15 +165,15 @@ def format_array(name: str, values: tuple[str, ...]) -> list[str]:
     )
 
 
-def link_lines(found: Proposal) -> list[str]:
+def link_lines(proposal: Proposal) -> list[str]:
     """Links as comments, because logs do not record their kind."""
-    if not found.links:
+    if not proposal.links:
         return []
     lines = [
         "# Links that the logs name. Routes and signs of bypass need to know their kinds:",
         "# on-net, peer, aggregator, hub, roaming (schemas/codelists/route.csv).",
     ]
-    for link, count in list(found.links.items())[:20]:
+    for link, count in list(proposal.links.items())[:20]:
         lines += [
             "# [[operator.link]]",
             with_comment(f"# name = {quote_toml(link)}", f"{count:,} times"),

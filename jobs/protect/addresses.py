@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.protect import location
-from jobs.protect.operators import Door, Own
+from jobs.protect.operators import Door, OperatorSpace
 from jobs.protect.pseudonym_keys import make_pseudonyms, pseudonym_key
 
 # Own networks of every operator: the host itself, and the addresses that stand for none.
@@ -21,25 +21,25 @@ def ranges_database(door: Door) -> tuple[str | None, dt.date | None]:
     return door.ranges_name or table.name or Path(door.ranges).name, door.ranges_date or table.date
 
 
-def locate_clients(addresses: pl.Series, own: Own, door: Door) -> pl.DataFrame:
+def locate_clients(addresses: pl.Series, space: OperatorSpace, door: Door) -> pl.DataFrame:
     """Of each address its pseudonym, network, country and autonomous system, and whether it is the operator's
-    own: hash, network, country_code, asn, is_own. Each distinct address is looked up once."""
+    space: hash, network, country_code, asn, is_own. Each distinct address is looked up once."""
 
     def looked_up(distinct: pl.Series) -> pl.DataFrame:
         return pl.DataFrame(
             {
-                "hash": make_pseudonyms(distinct, pseudonym_key(own)),
+                "hash": make_pseudonyms(distinct, pseudonym_key(space)),
                 "network": location.to_networks(distinct),
-                "is_own": is_own_address(distinct, own),
+                "is_own": is_own_address(distinct, space),
             }
         ).hstack(locate_addresses(distinct, door.ranges).select("country_code", "asn"))
 
     return location.for_distinct(addresses.cast(pl.String), looked_up)
 
 
-def is_own_address(addresses: pl.Series, own: Own) -> pl.Series:
+def is_own_address(addresses: pl.Series, space: OperatorSpace) -> pl.Series:
     """Whether each address is in the operator's networks; null for what is no address."""
-    return location.in_networks(addresses, [*HOST_ITSELF, *own.networks])
+    return location.in_networks(addresses, [*HOST_ITSELF, *space.networks])
 
 
 def locate_addresses(addresses: pl.Series, ranges: str | None) -> pl.DataFrame:

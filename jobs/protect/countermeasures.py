@@ -169,11 +169,11 @@ def best_places(values: pl.Series, match: Matcher) -> pl.Series:
     if values.null_count() == len(values) or match.is_empty:
         return pl.Series(values.name, [None] * len(values), dtype=pl.Int32)
 
-    def results(distinct: list[str]) -> pl.DataFrame:
+    def match_distinct(distinct: list[str]) -> pl.DataFrame:
         best = [found[0] if (found := match(value)) else None for value in distinct]
         return pl.DataFrame({"place": pl.Series(best, dtype=pl.Int32)})
 
-    return by_distinct(values, results)["place"].alias(values.name)
+    return by_distinct(values, match_distinct)["place"].alias(values.name)
 
 
 def countermeasure_of_verdicts(
@@ -197,7 +197,7 @@ def countermeasure_of_verdicts(
     by_symbol = measure_matcher(rules, engine, "EMAIL", SYMBOL)
     by_action = measure_matcher(rules, engine, "EMAIL", ACTION)
 
-    def results(distinct: list[str]) -> pl.DataFrame:
+    def decide_distinct(distinct: list[str]) -> pl.DataFrame:
         rows = []
         for value in distinct:
             found, flag, name = value.split("|", 2)
@@ -215,7 +215,7 @@ def countermeasure_of_verdicts(
     found = match_lists(symbols, by_symbol, best=True)
     flag = pl.lit("") if is_spam is None else is_spam.cast(pl.String).fill_null("")
     keys = pl.select(pl.concat_str(found, flag, action.cast(pl.String).fill_null(""), separator="|"))
-    return by_distinct(keys.to_series(), results)
+    return by_distinct(keys.to_series(), decide_distinct)
 
 
 def verdict_measure(

@@ -7,7 +7,7 @@ import polars as pl
 
 from jobs.protect import location
 from jobs.protect.domains import extract_host, read_host, to_registered, written_forms
-from jobs.protect.operators import Own
+from jobs.protect.operators import OperatorSpace
 from jobs.protect.pseudonym_keys import make_pseudonyms
 
 
@@ -16,20 +16,20 @@ def field_domain(column: str) -> pl.Expr:
     return to_registered(read_host(pl.col(column)))
 
 
-def hosts_in_addresses(addresses: pl.Series, own: Own) -> pl.DataFrame:
+def hosts_in_addresses(addresses: pl.Series, space: OperatorSpace) -> pl.DataFrame:
     """What hosts_in_texts() returns for the hosts in addresses; null for numbers and names."""
     # Addresses differ, what stands behind their first @ does not.
     behind = addresses.to_frame("address").select(
         "@" + pl.col("address").str.splitn("@", 2).struct.field("field_1")
     )
-    return hosts_in_texts(behind.to_series(), own, extract_host)
+    return hosts_in_texts(behind.to_series(), space, extract_host)
 
 
 def hosts_in_texts(
-    texts: pl.Series, own: Own, host: Callable[[pl.Expr], pl.Expr] = read_host
+    texts: pl.Series, space: OperatorSpace, host: Callable[[pl.Expr], pl.Expr] = read_host
 ) -> pl.DataFrame:
     """Of the host in each text its registered domain, the country that its last label names, and whether it
-    is the operator's own: host, domain, country_code, is_own. Each distinct text is looked up once."""
+    is the operator's space: host, domain, country_code, is_own. Each distinct text is looked up once."""
 
     def looked_up(distinct: pl.Series) -> pl.DataFrame:
         return (
@@ -38,17 +38,17 @@ def hosts_in_texts(
             .with_columns(
                 domain=to_registered(pl.col("host")),
                 country_code=country_of_host("host"),
-                is_own=is_own_domain("host", own),
+                is_own=is_own_domain("host", space),
             )
         )
 
     return location.for_distinct(texts, looked_up)
 
 
-def is_own_domain(column: str, own: Own) -> pl.Expr:
+def is_own_domain(column: str, space: OperatorSpace) -> pl.Expr:
     """Whether a host's whole name is the operator's own domain or below one of its own."""
     column_or_empty = pl.col(column).fill_null("")
-    domains = sorted({form for domain in own.domains for form in written_forms(domain)})
+    domains = sorted({form for domain in space.domains for form in written_forms(domain)})
     below = [column_or_empty.str.ends_with("." + domain) for domain in domains]
     return pl.any_horizontal(column_or_empty.is_in(domains), *below)
 
@@ -70,12 +70,12 @@ def country_of_host(column: str) -> pl.Expr:
     return last.replace_strict(list(codes), list(codes.values()), default=None, return_dtype=pl.String)
 
 
-def recipient_structs(raw: pl.DataFrame, own: Own, key: bytes) -> pl.Series:
+def recipient_structs(raw: pl.DataFrame, space: OperatorSpace, key: bytes) -> pl.Series:
     """For each verdict its recipients as hash, domain and whether they are the operator's own."""
     listed = raw.select(pl.int_range(pl.len()).alias("row"), recipient=pl.col("recipients")).explode(
         "recipient"
     )
-    named = hosts_in_addresses(listed["recipient"], own)
+    named = hosts_in_addresses(listed["recipient"], space)
     listed = listed.with_columns(
         recipient_hash=make_pseudonyms(listed["recipient"].str.to_lowercase(), key),
         recipient_domain=named["domain"],

@@ -234,7 +234,7 @@ def network_ranges(networks: tuple[str, ...]) -> Ranges:
 def to_networks(ips: pl.Series) -> pl.Series:
     """The network of each address: /24 of IPv4, /48 of IPv6."""
 
-    def network(address: str) -> str | None:
+    def truncate_address(address: str) -> str | None:
         whole = pack_address(address)
         if whole is None:
             return None
@@ -248,16 +248,16 @@ def to_networks(ips: pl.Series) -> pl.Series:
         pl.when(is_v4).then(pl.col("ip").str.replace(r"[0-9]+$", "0/24")).alias("quick"),
         pl.when(~is_v4).then("ip").alias("odd"),
     )
-    return quick.zip_with(quick.is_not_null(), map_texts(odd, network)).alias(ips.name)
+    return quick.zip_with(quick.is_not_null(), map_texts(odd, truncate_address)).alias(ips.name)
 
 
 def map_texts(values: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
     """The function of each distinct text."""
 
-    def results(distinct: list[str]) -> pl.DataFrame:
+    def map_distinct(distinct: list[str]) -> pl.DataFrame:
         return pl.DataFrame({"result": pl.Series([function(value) for value in distinct], dtype=pl.String)})
 
-    return by_distinct(values.cast(pl.String), results)["result"].alias(values.name)
+    return by_distinct(values.cast(pl.String), map_distinct)["result"].alias(values.name)
 
 
 # --- numbers ---------------------------------------------------------------------------------------

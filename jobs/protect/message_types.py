@@ -92,11 +92,11 @@ def matching_places(values: pl.Series, match: Callable[[str], Collection[int]]) 
     if values.null_count() == len(values) or (isinstance(match, Matcher) and match.is_empty):
         return pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, len(values))
 
-    def results(distinct: list[str]) -> pl.DataFrame:
+    def match_distinct(distinct: list[str]) -> pl.DataFrame:
         joined = [",".join(map(str, found)) if (found := match(value)) else None for value in distinct]
         return pl.DataFrame({"places": pl.Series(joined, dtype=pl.String)})
 
-    return by_distinct(values.cast(pl.String), results)["places"]
+    return by_distinct(values.cast(pl.String), match_distinct)["places"]
 
 
 def decide_types(
@@ -105,7 +105,7 @@ def decide_types(
     """One row for each value, from the rules that match it."""
     decided: dict[frozenset[int], Primary] = {}
 
-    def results(distinct: list[str]) -> pl.DataFrame:
+    def decide_distinct(distinct: list[str]) -> pl.DataFrame:
         rows = []
         for value in distinct:
             found = frozenset(places(value))
@@ -120,7 +120,7 @@ def decide_types(
             }
         )
 
-    return by_distinct(values, results).with_columns(pl.col("spam_type_codes").fill_null([]))
+    return by_distinct(values, decide_distinct).with_columns(pl.col("spam_type_codes").fill_null([]))
 
 
 # A type, all types, whether the evidence of the first is strong, and its rule's priority: as TYPED.
@@ -145,7 +145,7 @@ def primary_rule(matched: Sequence[TypeRule]) -> TypeRule | None:
     then the type of most rules, then the more harmful group, then an engine's own rule."""
     told = Counter(rule.spam_type_code for rule in matched)
 
-    def order(rule: TypeRule) -> tuple[bool, bool, int, int, int, bool, str]:
+    def rank_rule(rule: TypeRule) -> tuple[bool, bool, int, int, int, bool, str]:
         code = rule.spam_type_code
         group = code.split(".")[0]
         harm = HARM.index(group) if group in HARM else len(HARM)
@@ -159,4 +159,4 @@ def primary_rule(matched: Sequence[TypeRule]) -> TypeRule | None:
             code,
         )
 
-    return min(matched, key=order, default=None)
+    return min(matched, key=rank_rule, default=None)

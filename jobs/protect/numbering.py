@@ -11,7 +11,7 @@ from functools import cache
 import phonenumbers
 import polars as pl
 
-from jobs.protect.operators import Own
+from jobs.protect.operators import OperatorSpace
 from jobs.protect.range_tables import iso3_codes
 
 # Shorter numbers are short codes or cannot be placed; longer ones are no E.164 numbers.
@@ -105,10 +105,10 @@ def to_e164(number: pl.Expr, country: str, is_national: bool = False) -> pl.Expr
     fit its plan and are no short code that is known: one that an operator gave out looks like a number.
     """
 
-    def told(numbers: pl.Series) -> pl.Series:
+    def convert_numbers(numbers: pl.Series) -> pl.Series:
         return _to_e164(numbers, country, is_national)
 
-    return number.map_batches(told, return_dtype=pl.String)
+    return number.map_batches(convert_numbers, return_dtype=pl.String)
 
 
 def _to_e164(numbers: pl.Series, country: str, is_national: bool) -> pl.Series:
@@ -168,23 +168,23 @@ def possible_numbers(digits: pl.Expr, plan: NumberingPlan | None, is_national: b
     return found
 
 
-def with_e164(raw: pl.DataFrame, own: Own, *columns: str) -> pl.DataFrame:
+def with_e164(raw: pl.DataFrame, space: OperatorSpace, *columns: str) -> pl.DataFrame:
     """The rows with numbers as E.164, before anything is made of them; what is of mail stays as it is."""
 
-    def told(name: str) -> pl.Expr:
+    def convert_column(name: str) -> pl.Expr:
         column = pl.when(pl.col("channel_code") != "EMAIL").then(name)
         if raw.schema[name] == pl.List(pl.String):
-            number = column.list.eval(to_e164(pl.element(), own.country))
+            number = column.list.eval(to_e164(pl.element(), space.country))
         else:
-            number = to_e164(column, own.country)
+            number = to_e164(column, space.country)
         return pl.when(pl.col("channel_code") == "EMAIL").then(name).otherwise(number).alias(name)
 
-    return raw.with_columns(map(told, columns))
+    return raw.with_columns(map(convert_column, columns))
 
 
-def is_own_number(column: str, own: Own) -> pl.Expr:
+def is_own_number(column: str, space: OperatorSpace) -> pl.Expr:
     """Whether a number starts with one of the operator's own prefixes."""
-    if not own.number_prefixes:
+    if not space.number_prefixes:
         return pl.lit(False)
     digits = pl.col(column).fill_null("").str.strip_chars_start("+")
-    return pl.any_horizontal(*(digits.str.starts_with(prefix) for prefix in own.number_prefixes))
+    return pl.any_horizontal(*(digits.str.starts_with(prefix) for prefix in space.number_prefixes))

@@ -10,7 +10,7 @@ import polars as pl
 
 
 @dataclass(frozen=True)
-class Own:
+class OperatorSpace:
     """What a worker must know of one operator: its country, address space and links (name, kind).
 
     national_sources: those whose subscribers write national numbers (numbers in jobs/settings/operator.py).
@@ -35,18 +35,18 @@ class Door:
     ranges_name, ranges_date: name and date of the address table, as the operator states them.
     """
 
-    own: tuple[Own, ...]
+    spaces: tuple[OperatorSpace, ...]
     ranges: str | None
     number_ranges: str | None = None
     ranges_name: str | None = None
     ranges_date: dt.date | None = None
 
     @classmethod
-    def of(cls, operators: pl.DataFrame) -> Door:
+    def from_operators(cls, operators: pl.DataFrame) -> Door:
         """The door for the rows of ref.operator."""
         rows = operators.to_dicts()
         own = tuple(
-            Own(
+            OperatorSpace(
                 operator_id=row["operator_id"],
                 country=row["country_code"],
                 domains=tuple(domain.lower() for domain in row["domains"]),
@@ -65,10 +65,10 @@ class Door:
 
 
 def by_operator(
-    frame: pl.DataFrame, door: Door, function: Callable[[pl.DataFrame, Own, Door], pl.DataFrame]
+    frame: pl.DataFrame, door: Door, function: Callable[[pl.DataFrame, OperatorSpace, Door], pl.DataFrame]
 ) -> pl.DataFrame:
     """Apply a function to each operator's rows."""
-    own = {each.operator_id: each for each in door.own}
+    own = {each.operator_id: each for each in door.spaces}
     parts = frame.partition_by("operator_id", as_dict=True)
     done = [
         function(part, own[str(operator)], door) for (operator,), part in parts.items() if operator in own

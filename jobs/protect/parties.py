@@ -48,12 +48,12 @@ def networks_of_numbers(numbers: pl.Series, file: str | None) -> pl.Series:
     path = Path(file)
     ranges = _number_ranges(path, path.stat().st_mtime_ns if path.is_file() else 0)
 
-    def network(number: str) -> str | None:
+    def find_network(number: str) -> str | None:
         digits = number.strip().removeprefix("+").removeprefix("00")
         is_number = digits.isascii() and digits.isdigit() and SHORTEST_NUMBER <= len(digits) <= LONGEST_NUMBER
         return ranges.network_of(digits) if is_number else None
 
-    return map_texts(numbers, network)
+    return map_texts(numbers, find_network)
 
 
 def destination_operators(

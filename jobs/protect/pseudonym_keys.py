@@ -15,7 +15,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY, KEY_FILE, key_setting
 from jobs.core.secret_file import read_secret
 from jobs.protect.keyed_hashes import keyed_hashes
-from jobs.protect.operators import Own
+from jobs.protect.operators import OperatorSpace
 
 SHORTEST_KEY = 32
 # Of 32 random hexadecimal digits fewer are different once in 10^12 keys.
@@ -66,14 +66,14 @@ def operator_key(operator_id: str) -> bytes:
     return hmac.digest(master_key(), b"operator\0" + operator_id.encode(), "sha256")
 
 
-def pseudonym_key(own: Own) -> bytes:
+def pseudonym_key(space: OperatorSpace) -> bytes:
     """The key of the operator's pseudonyms."""
-    return own.key or operator_key(own.operator_id)
+    return space.key or operator_key(space.operator_id)
 
 
-def key_id(own: Own) -> str:
+def key_id(space: OperatorSpace) -> str:
     """Names the operator's key without revealing it."""
-    return to_key_id(pseudonym_key(own))
+    return to_key_id(pseudonym_key(space))
 
 
 def derived_key_id(operator_id: str) -> str:

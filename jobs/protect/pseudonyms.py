@@ -22,7 +22,7 @@ from jobs.protect.links import find_handoffs, link_ids, link_kind
 from jobs.protect.message_ids import normalise_ids
 from jobs.protect.message_types import TYPED, type_of_verdicts
 from jobs.protect.numbering import is_own_number, with_e164
-from jobs.protect.operators import Door, Own, by_operator
+from jobs.protect.operators import Door, OperatorSpace, by_operator
 from jobs.protect.pseudonym_keys import key_id, make_pseudonyms, pseudonym_key
 from jobs.protect.refusal_types import type_of_transmissions
 from jobs.protect.reports import protect_authentication_reports, protect_complaints
@@ -48,19 +48,24 @@ def select_shaped(parts: Sequence[pl.DataFrame], table: str, later: str, door: D
     return shapes.enforce_shapes(pl.concat(done), table, door) if done else pl.DataFrame(schema=schema)
 
 
-def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
+def protect_transmissions(
+    raw: pl.DataFrame, space: OperatorSpace, door: Door, loaded: rules.Rules
+) -> pl.DataFrame:
     """One operator's transmissions of one format and channel, pseudonymous and classified."""
-    key = pseudonym_key(own)
-    raw = with_e164(raw, own, "sender", "recipient")
+    key = pseudonym_key(space)
+    raw = with_e164(raw, space, "sender", "recipient")
     is_mail = pl.col("channel_code") == "EMAIL"
-    client = locate_clients(raw["client_ip"], own, door)
+    client = locate_clients(raw["client_ip"], space, door)
     database, dated = ranges_database(door)
     caller = raw["sender"].set(raw["channel_code"] == "EMAIL", None)
     sender_country = location.country_of_numbers(caller)
     recipient_country = location.country_of_numbers(
         raw["recipient"].set(raw["channel_code"] == "EMAIL", None)
     )
-    senders, recipients = hosts_in_addresses(raw["sender"], own), hosts_in_addresses(raw["recipient"], own)
+    senders, recipients = (
+        hosts_in_addresses(raw["sender"], space),
+        hosts_in_addresses(raw["recipient"], space),
+    )
     frame = raw.with_columns(
         sender_domain=senders["domain"],
         recipient_domain=recipients["domain"],
@@ -70,15 +75,15 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         sender_country=sender_country,
         recipient_country=recipient_country,
         is_own_address=client["is_own"],
-        is_handoff=find_handoffs(raw, own),
+        is_handoff=find_handoffs(raw, space),
     )
     # Calls go to numbers or, as mails do, to names at a domain.
     own_recipient = (
         pl.when(is_mail | recipients["host"].is_not_null())
         .then(recipients["is_own"])
-        .otherwise(is_own_number("recipient", own))
+        .otherwise(is_own_number("recipient", space))
     )
-    own_sender = is_own_number("sender", own) | (~is_mail & senders["is_own"])
+    own_sender = is_own_number("sender", space) | (~is_mail & senders["is_own"])
     frame = frame.with_columns(
         is_own_client=(
             pl.col("is_authenticated").fill_null(False)
@@ -91,15 +96,15 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         is_own_recipient=pl.when(pl.col("recipient").is_null())
         .then(pl.col("entry_code").fill_null("") != "box")
         .otherwise(own_recipient),
-        inbound_link_id=link_ids(frame, "inbound_link", "client_ip", "client_name", own),
-        outbound_link_id=link_ids(frame, "outbound_link", None, None, own),
+        inbound_link_id=link_ids(frame, "inbound_link", "client_ip", "client_name", space),
+        outbound_link_id=link_ids(frame, "outbound_link", None, None, space),
     )
-    kinds = dict(own.links)
+    kinds = dict(space.links)
     frame = frame.with_columns(
         sender_kind_code=parties.sender_kinds(raw["sender"]),
         sender_network_code=parties.networks_of_numbers(caller, door.number_ranges),
         destination_operator_id=parties.destination_operators(
-            frame, own.operator_id, kinds, door.number_ranges
+            frame, space.operator_id, kinds, door.number_ranges
         ),
         location_database=pl.lit(database, dtype=pl.String),
         location_date=pl.lit(dated, dtype=pl.Date),
@@ -138,17 +143,17 @@ def protect_transmissions(raw: pl.DataFrame, own: Own, door: Door, loaded: rules
         ),
         origin_claimed_code=pl.when(is_mail).then(senders["country_code"]).otherwise("sender_country"),
         origin_observed_code=pl.when(pl.col("is_own_client") & pl.col("origin_located").is_null())
-        .then(pl.lit(own.country))
+        .then(pl.lit(space.country))
         .otherwise("origin_located"),
         destination_code=pl.when(pl.col("is_own_recipient"))
-        .then(pl.lit(own.country))
+        .then(pl.lit(space.country))
         .when(is_mail)
         .then(recipients["country_code"])
         .otherwise("recipient_country"),
         countermeasure_code=acted["countermeasure_code"],
         strategy_code=acted["x1231_strategy_code"],
         is_antispam=acted["is_antispam"],
-        key_id=pl.lit(key_id(own)),
+        key_id=pl.lit(key_id(space)),
     )
 
 
@@ -171,9 +176,11 @@ def verdicts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     return select_shaped(parts, "silver.verdict", "verdict_hash", door)
 
 
-def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
+def protect_verdicts(
+    raw: pl.DataFrame, space: OperatorSpace, door: Door, loaded: rules.Rules
+) -> pl.DataFrame:
     """One operator's verdicts of one engine, pseudonymous and classified."""
-    key = pseudonym_key(own)
+    key = pseudonym_key(space)
     engine = raw["engine_code"][0]
     acted = countermeasure_of_verdicts(raw["action"], raw["symbols"], engine, loaded, raw["is_spam"])
     subject = signatures.decode_subjects(raw["subject"])
@@ -188,13 +195,13 @@ def protect_verdicts(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rule
         digest_hash=make_pseudonyms(raw["digest"], key),
         fuzzy_hash=signatures.hash_kind(raw["fuzzy"], key, "fuzzy"),
         subject_hash=signatures.hash_subjects(raw, key),
-        named_recipients=recipient_structs(raw, own, key),
+        named_recipients=recipient_structs(raw, space, key),
         action_name=shapes.action_names(pl.col("action")),
         countermeasure_code=acted["countermeasure_code"],
         strategy_code=acted["x1231_strategy_code"],
         is_antispam=acted["is_antispam"],
         countermeasure_codes=acted["countermeasure_codes"],
-        key_id=pl.lit(key_id(own)),
+        key_id=pl.lit(key_id(space)),
     )
 
 
@@ -204,11 +211,11 @@ def facts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     return select_shaped([done], "silver.operator_knowledge", "knowledge_hash", door)
 
 
-def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
+def protect_facts(raw: pl.DataFrame, space: OperatorSpace, door: Door) -> pl.DataFrame:
     """One operator's facts, which name messages by the same pseudonyms as its logs."""
-    key = pseudonym_key(own)
+    key = pseudonym_key(space)
     raw = raw.with_columns(
-        numbering.to_e164(pl.col(name), own.country).alias(name) for name in ("sender", "recipient")
+        numbering.to_e164(pl.col(name), space.country).alias(name) for name in ("sender", "recipient")
     )
     return raw.with_columns(
         period_date=pl.col("first_at").dt.date(),
@@ -216,7 +223,7 @@ def protect_facts(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
         message_id_hash=make_pseudonyms(normalise_ids(raw["message_id"]), key),
         sender_hash=make_pseudonyms(raw["sender"].str.to_lowercase(), key),
         recipient_hash=make_pseudonyms(raw["recipient"].str.to_lowercase(), key),
-        key_id=pl.lit(key_id(own)),
+        key_id=pl.lit(key_id(space)),
     )
 
 

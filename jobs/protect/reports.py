@@ -13,24 +13,26 @@ from jobs.protect.links import link_ids
 from jobs.protect.message_ids import normalise_ids
 from jobs.protect.message_types import TYPED, UNKNOWN_TYPE, type_of_texts
 from jobs.protect.numbering import is_own_number, with_e164
-from jobs.protect.operators import Door, Own
+from jobs.protect.operators import Door, OperatorSpace
 from jobs.protect.pseudonym_keys import key_id, make_pseudonyms, pseudonym_key
 from jobs.protect.shapes import CHECK_RESULTS, OVERRIDES
 
 
-def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Rules) -> pl.DataFrame:
+def protect_complaints(
+    raw: pl.DataFrame, space: OperatorSpace, door: Door, loaded: rules.Rules
+) -> pl.DataFrame:
     """One operator's complaints, pseudonymous and typed.
 
     The type is that of the reported text; where that has none, that of the kind of feedback.
     """
-    key = pseudonym_key(own)
+    key = pseudonym_key(space)
     # What a log says of itself is E.164 since it was read; whom a subscriber names still is as it was typed.
-    national = numbering.to_e164(pl.col("sender"), own.country, is_national=True)
-    is_typed = (pl.col("channel_code") != "EMAIL") & pl.col("source_id").is_in(own.national_sources)
+    national = numbering.to_e164(pl.col("sender"), space.country, is_national=True)
+    is_typed = (pl.col("channel_code") != "EMAIL") & pl.col("source_id").is_in(space.national_sources)
     raw = raw.with_columns(sender=pl.when(is_typed).then(national).otherwise("sender"))
-    raw = with_e164(raw, own, "sender", "reporter", "recipients")
+    raw = with_e164(raw, space, "sender", "reporter", "recipients")
     is_mail = pl.col("channel_code") == "EMAIL"
-    client = locate_clients(raw["client_ip"], own, door)
+    client = locate_clients(raw["client_ip"], space, door)
     sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
     texts = type_of_texts(raw["text"], raw["format_code"][0], raw["channel_code"][0], loaded)
     kinds = type_of_texts(
@@ -41,7 +43,7 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
         match_on=rules.FEEDBACK,
     )
     told = texts["spam_type_code"].is_not_null() & (texts["spam_type_code"] != UNKNOWN_TYPE)
-    headers = hosts_in_texts(raw["header_from"], own)
+    headers = hosts_in_texts(raw["header_from"], space)
     typed = {name: texts[name].zip_with(told.fill_null(False), kinds[name]) for name in TYPED}
     frame = raw.with_columns(
         sender_domain=to_registered(read_host(pl.col("sender"))),
@@ -50,21 +52,21 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
         origin_located=client["country_code"],
     )
     frame = frame.with_columns(
-        is_own_client=pl.when(is_mail).then("is_own_address").otherwise(is_own_number("sender", own))
+        is_own_client=pl.when(is_mail).then("is_own_address").otherwise(is_own_number("sender", space))
     )
     return frame.with_columns(
         period_date=pl.col("reported_at").dt.date(),
         reporter_hash=make_pseudonyms(raw["reporter"].str.to_lowercase(), key),
         reporter_domain=to_registered(read_host(pl.col("reporter"))),
         sender_hash=make_pseudonyms(raw["sender"].str.to_lowercase(), key),
-        named_recipients=recipient_structs(raw, own, key),
+        named_recipients=recipient_structs(raw, space, key),
         client_hash=client["hash"],
         client_network=client["network"],
         source_asn=client["asn"],
-        inbound_link_id=link_ids(raw, "inbound_link", None, None, own),
+        inbound_link_id=link_ids(raw, "inbound_link", None, None, space),
         origin_claimed_code=pl.when(is_mail).then(headers["country_code"]).otherwise(sender_country),
         origin_observed_code=pl.when(pl.col("is_own_client") & pl.col("origin_located").is_null())
-        .then(pl.lit(own.country))
+        .then(pl.lit(space.country))
         .otherwise("origin_located"),
         message_id_hash=make_pseudonyms(normalise_ids(raw["message_id"]), key),
         delivery_result_code=known_or_other("delivery_result", list_codes("delivery_result")),
@@ -81,14 +83,14 @@ def protect_complaints(raw: pl.DataFrame, own: Own, door: Door, loaded: rules.Ru
             dtype=pl.List(pl.String),
         ),
         is_type_strong=typed["is_type_strong"],
-        key_id=pl.lit(key_id(own)),
+        key_id=pl.lit(key_id(space)),
     )
 
 
-def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> pl.DataFrame:
+def protect_authentication_reports(raw: pl.DataFrame, space: OperatorSpace, door: Door) -> pl.DataFrame:
     """One operator's DMARC records, without addresses and free text."""
-    key = pseudonym_key(own)
-    client = locate_clients(raw["client_ip"], own, door)
+    key = pseudonym_key(space)
+    client = locate_clients(raw["client_ip"], space, door)
     named = pl.concat_str(pl.col("report_org").str.to_lowercase(), pl.lit("|"), "report_id")
     frame = raw.with_columns(is_own_address=client["is_own"])
     return frame.with_columns(
@@ -109,7 +111,7 @@ def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> p
         client_network=client["network"],
         source_asn=client["asn"],
         origin_observed_code=pl.coalesce(
-            client["country_code"], pl.when("is_own_address").then(pl.lit(own.country))
+            client["country_code"], pl.when("is_own_address").then(pl.lit(space.country))
         ),
         is_own_client=pl.col("is_own_address"),
         disposition_code=known_or_other("disposition", list_codes("disposition")),
@@ -123,7 +125,7 @@ def protect_authentication_reports(raw: pl.DataFrame, own: Own, door: Door) -> p
         recipient_domain=field_domain("envelope_to"),
         dkim_checks=reported_checks("dkim_results"),
         spf_checks=reported_checks("spf_results"),
-        key_id=pl.lit(key_id(own)),
+        key_id=pl.lit(key_id(space)),
     )
 
 

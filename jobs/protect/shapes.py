@@ -77,11 +77,11 @@ def is_domain(value: pl.Expr, door: Door) -> pl.Expr:
 
 
 def is_link(value: pl.Expr, door: Door) -> pl.Expr:
-    return value.is_in([name for own in door.own for name, _ in own.links])
+    return value.is_in([name for own in door.spaces for name, _ in own.links])
 
 
 def is_party(value: pl.Expr, door: Door) -> pl.Expr:
-    is_own = value.is_in([own.operator_id for own in door.own]) | is_link(value, door)
+    is_own = value.is_in([own.operator_id for own in door.spaces]) | is_link(value, door)
     return is_own | value.str.contains(rf"^{NETWORK_CODE}$") | is_domain(value, door)
 
 

@@ -163,11 +163,11 @@ def decode_subjects(subjects: pl.Series) -> pl.Series:
     """Subjects whose MIME words are decoded; all others as they are, null stays null."""
     worded = subjects.set(~subjects.str.contains("=?", literal=True).fill_null(False), None)
 
-    def read(distinct: list[str]) -> pl.DataFrame:
+    def decode_distinct(distinct: list[str]) -> pl.DataFrame:
         plain = [decode_subject(subject) for subject in distinct]
         return pl.DataFrame({"subject": pl.Series(plain, dtype=pl.String)})
 
-    return by_distinct(worded, read)["subject"].fill_null(subjects)
+    return by_distinct(worded, decode_distinct)["subject"].fill_null(subjects)
 
 
 def plain_subjects(distinct: list[str]) -> pl.DataFrame:
@@ -210,13 +210,13 @@ def sketch_texts(values: pl.Series, key: bytes) -> pl.Series:
     """Keyed MinHash sketches of normalised texts of four characters or more; null stays null."""
     secret = sketch_secret(kind_key(key, "sketch"))
 
-    def sketched(distinct: list[str]) -> pl.DataFrame:
+    def sketch_distinct(distinct: list[str]) -> pl.DataFrame:
         parts = [sketch_part(distinct[at : at + AT_ONCE], secret) for at in range(0, len(distinct), AT_ONCE)]
         table = np.concatenate(parts) if parts else np.empty((0, LANES), np.int32)
         lists = pl.Series("sketch", table, dtype=pl.Array(pl.Int32, LANES))
         return pl.DataFrame({"sketch": lists.cast(pl.List(pl.Int32))})
 
-    return by_distinct(values, sketched)["sketch"]
+    return by_distinct(values, sketch_distinct)["sketch"]
 
 
 class Secret(NamedTuple):

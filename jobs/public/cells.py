@@ -16,7 +16,7 @@ WORLD = ("ref.operator_frame", "ref.denominator", "ref.country", "ref.country_gr
 # A figure; and what a country's rows leave or stay together by.
 CELL = ["table_name", "period_code", "channel_code", "series", "area_code"]
 GROUP = ["table_name", "period_code", "channel_code", "area_code"]
-HELD = dict.fromkeys((*CELL, "rule"), pl.String)
+HELD_SCHEMA = dict.fromkeys((*CELL, "rule"), pl.String)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def hold_together(rule: pl.Expr) -> pl.Expr:
 def refuse_rows(
     rows: pl.DataFrame, inside: pl.DataFrame, about: PublicContract, p_pct: float
 ) -> pl.DataFrame:
-    """The rows that a primary rule holds back, each with the first rule that does: HELD's columns.
+    """The rows that a primary rule holds back, each with the first rule that does: HELD_SCHEMA's columns.
 
     A country's rows of a period and channel leave together or not at all.
     """
@@ -111,5 +111,5 @@ def refuse_rows(
         .with_columns(rule=first)
         .with_columns(rule=pl.when(is_country).then(hold_together(rule)).otherwise(rule))
         .filter(pl.col("rule").is_not_null())
-        .select(list(HELD))
+        .select(list(HELD_SCHEMA))
     )

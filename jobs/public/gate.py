@@ -22,7 +22,7 @@ from jobs.public import cost, investment_gap, parts, published_volume, shares
 from jobs.public.cells import (
     CELL,
     GROUP,
-    HELD,
+    HELD_SCHEMA,
     Basis,
     Released,
     candidate_rows,
@@ -47,19 +47,28 @@ TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "spam_type": parts.coarsen_parts,
     "spam_volume": coarsen_rows,
 }
-FOUND_BY = ("attacker", "holding", "respondents", "period_code", "channel_code", "series", "side", "cells")
-FOUND = dict.fromkeys(FOUND_BY, pl.String)
+FINDING_COLUMNS = (
+    "attacker",
+    "holding",
+    "respondents",
+    "period_code",
+    "channel_code",
+    "series",
+    "side",
+    "cells",
+)
+FINDING_SCHEMA = dict.fromkeys(FINDING_COLUMNS, pl.String)
 
 
 @dataclass(frozen=True)
 class Protected:
-    """public: the tables that leave. held: HELD's columns, which rule held which row back; series is null
-    where a country's rows were held together. found: FOUND's columns, what the attacker found on the way.
-    Both are restricted."""
+    """public: the tables that leave. held_rows: HELD_SCHEMA's columns, which rule held which row back; series
+    is null where a country's rows were held together. findings: FINDING_SCHEMA's columns, what the attacker
+    found on the way. Both are restricted."""
 
     public: Mapping[str, pl.DataFrame]
-    held: pl.DataFrame
-    found: pl.DataFrame
+    held_rows: pl.DataFrame
+    findings: pl.DataFrame
 
 
 REVEALED = (
@@ -69,16 +78,19 @@ REVEALED = (
 
 
 class Unprotectable(ObservatoryError):
-    """Areas alone reveal a contribution: nothing leaves. held, found: as Protected has them, for the
+    """Areas alone reveal a contribution: nothing leaves. held_rows, findings: as Protected has them, for the
     restricted log; the message names no cell."""
 
     exit_code = 1
 
     def __init__(
-        self, says: str = REVEALED, held: pl.DataFrame | None = None, found: pl.DataFrame | None = None
+        self,
+        says: str = REVEALED,
+        held_rows: pl.DataFrame | None = None,
+        findings: pl.DataFrame | None = None,
     ) -> None:
         super().__init__(says)
-        self.held, self.found = held, found
+        self.held_rows, self.findings = held_rows, findings
 
 
 def make_public_tables(
@@ -119,12 +131,12 @@ def make_public_tables(
             break
         dropped = to_drop(findings, leaving, guarded, basis.release, leave_out_areas)
         if dropped.is_empty():
-            raise Unprotectable(held=pl.concat(held), found=as_frame(found))
+            raise Unprotectable(held_rows=pl.concat(held), findings=as_frame(found))
         # Without a series all rows of a table, period, channel and area.
         whole, single = dropped.filter(pl.col("series").is_null()), dropped.drop_nulls("series")
         for name in leaving:
             leaving[name] = leaving[name].join(whole, on=GROUP, how="anti").join(single, on=CELL, how="anti")
-        held.append(dropped.with_columns(rule=pl.lit("attack")).select(list(HELD)))
+        held.append(dropped.with_columns(rule=pl.lit("attack")).select(list(HELD_SCHEMA)))
         again = findings
     public = {about.table: with_earlier(made[name], about, earlier) for name, about in guarded.items()}
     return Protected(
@@ -195,12 +207,12 @@ def to_drop(
 def as_frame(findings: Sequence[Finding]) -> pl.DataFrame:
     """Findings as rows, for the restricted log."""
     rows = [
-        {name: getattr(each, name) for name in FOUND if name not in ("respondents", "cells")}
+        {name: getattr(each, name) for name in FINDING_SCHEMA if name not in ("respondents", "cells")}
         | {"respondents": " ".join(each.respondents)}
         | {"cells": "; ".join(f"{cell.release} {cell.area_code} {cell.series}" for cell in each.cells)}
         for each in findings
     ]
-    return pl.DataFrame(rows, schema=FOUND, orient="row")
+    return pl.DataFrame(rows, schema=FINDING_SCHEMA, orient="row")
 
 
 def transform_rows(rows: pl.DataFrame, about: PublicContract, *beside: pl.DataFrame) -> pl.DataFrame:

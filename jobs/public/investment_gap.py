@@ -31,13 +31,13 @@ def transform(rows: pl.DataFrame, about: PublicContract, investment: pl.DataFram
     beside = coarsen_rows(rows.drop(*made, strict=False), about).drop("spend", "spend_low", "spend_high")
     beside = beside.drop("revision_code", "stands_from").join(whole, on=ON)
 
-    def missing(spent: str) -> pl.Expr:
+    def missing_amount(spent: str) -> pl.Expr:
         return pl.max_horizontal(pl.col("necessary") - pl.col(spent), pl.lit(0).cast(pl.Decimal(24, 2)))
 
     found = beside.with_columns(
-        gap=missing("spend"),
-        gap_low=pl.when(pl.col("spend_high").is_not_null()).then(missing("spend_high")),
-        gap_high=pl.when(pl.col("spend_low").is_not_null()).then(missing("spend_low")),
+        gap=missing_amount("spend"),
+        gap_low=pl.when(pl.col("spend_high").is_not_null()).then(missing_amount("spend_high")),
+        gap_high=pl.when(pl.col("spend_low").is_not_null()).then(missing_amount("spend_low")),
         assumptions=pl.lit(list(ASSUMPTIONS)),
     )
     return found.select(pl.col(name).cast(kind) for name, kind in about.schema.items())

@@ -65,7 +65,7 @@ class Fault:
     key: str
     values: Mapping[str, object] = field(default_factory=dict)
 
-    def message(self, language: str) -> str:
+    def format_message(self, language: str) -> str:
         return translate_key(language, self.group, self.key, **{"value": self.written, **self.values})
 
 

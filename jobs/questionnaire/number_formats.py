@@ -48,7 +48,7 @@ def parse_format(number_format: str, value: Decimal) -> Style:
 
 
 def number_in_format(
-    value: Decimal, number_format: str, currency: str | None, is_percent: bool, own: Collection[str] = ()
+    value: Decimal, number_format: str, currency: str | None, is_percent: bool, units: Collection[str] = ()
 ) -> Number | NumberProblem:
     """The number that a spreadsheet shows: 12% is stored as 0.12, and a currency is only in the format.
 
@@ -57,7 +57,7 @@ def number_in_format(
     style = parse_format(number_format, value)
     if SCALED.search(style.codes):
         return NumberProblem("format", {"format": number_format})
-    words = strip_own_unit(style.words, currency, own)
+    words = strip_own_unit(style.words, currency, units)
     money = MONEY.findall(words)
     wrong = wrong_unit(money[0], currency, is_percent) if money else None
     if wrong:

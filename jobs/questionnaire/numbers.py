@@ -75,12 +75,12 @@ class Number:
 
 
 def read_number(
-    written: str, currency: str | None = None, is_percent: bool = False, own: Collection[str] = ()
+    written: str, currency: str | None = None, is_percent: bool = False, units: Collection[str] = ()
 ) -> Number | NumberProblem:
     """The number in a text.
 
     currency: of a cell for money; its code and its signs may stand beside the number.
-    is_percent: a percent sign may stand there. own: words for the cell's own unit, which may stand there.
+    is_percent: a percent sign may stand there. units: words for the cell's own unit, which may stand there.
     """
     if len(written) > LONGEST:
         return NumberProblem("not_a_number")
@@ -91,7 +91,7 @@ def read_number(
     if parts is None:
         return NumberProblem("not_a_number")
     sign, figures, unit = parts
-    power, unit, is_short = split_multiplier(strip_own_unit(unit, currency, own))
+    power, unit, is_short = split_multiplier(strip_own_unit(unit, currency, units))
     wrong = wrong_unit(unit, currency, is_percent)
     if wrong:
         return NumberProblem("unit", {"unit": wrong})
@@ -162,12 +162,12 @@ def split_multiplier(unit: str) -> tuple[int, str, bool]:
     return power, " ".join(rest), is_short
 
 
-def strip_own_unit(unit: str, currency: str | None, own: Collection[str]) -> str:
+def strip_own_unit(unit: str, currency: str | None, units: Collection[str]) -> str:
     """The unit without the cell's own unit: the longest of its names that it contains is removed.
 
     Chinese puts no spaces between words; other languages may leave them out.
     """
-    for words in sorted([*own, *SIGNS.get(currency or "", "").split()], key=len, reverse=True):
+    for words in sorted([*units, *SIGNS.get(currency or "", "").split()], key=len, reverse=True):
         letters = [character for character in plain_characters(words) if not character.isspace()]
         marks = "".join(APOSTROPHES)
         pattern = r"\s*".join(f"[{marks}]" if each in marks else re.escape(each) for each in letters)

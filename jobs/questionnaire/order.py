@@ -19,7 +19,9 @@ class Layout:
     row_of: dict[str, int] = field(default_factory=dict)
     list_range: dict[str, str] = field(default_factory=dict)
 
-    def cell(self, indicator: str, column: str, absolute: bool = False, seen_from: str | None = None) -> str:
+    def cell_reference(
+        self, indicator: str, column: str, absolute: bool = False, seen_from: str | None = None
+    ) -> str:
         """The reference of an indicator's cell; seen from another sheet, with its own sheet's name."""
         name = xl_rowcol_to_cell(self.row_of[indicator], COLUMNS.index(column), absolute, absolute)
         sheet = self.sheet_of[indicator]

@@ -9,7 +9,7 @@ from jobs.questionnaire.respondents import country_names
 from jobs.questionnaire.texts import group_keys, option_labels, translate_key
 
 
-def write_lists(sheet: Any, asked: Form, order: Order, layout: Layout, style: Any) -> None:
+def write_lists(sheet: Any, form: Form, order: Order, layout: Layout, style: Any) -> None:
     """Write every list that answers are chosen from, one below the other: code and label."""
     language = order.language
     styles.set_up_sheet(sheet, language, (), translate_key(language, "word", "page"))
@@ -19,7 +19,7 @@ def write_lists(sheet: Any, asked: Form, order: Order, layout: Layout, style: An
     sheet.write_blank(0, 1, None, style.title)
     sheet.set_row(0, 30)
     name = f"'{translate_key(language, 'sheet', 'codes')}'"
-    used = dict.fromkeys(["status", "waiver", *(each.options for each in asked.questions if each.options)])
+    used = dict.fromkeys(["status", "waiver", *(each.options for each in form.questions if each.options)])
     row = 2
     for codelist in used:
         sheet.write(row, 0, translate_key(language, "column", "code"), style.header)
@@ -42,7 +42,7 @@ def write_lists(sheet: Any, asked: Form, order: Order, layout: Layout, style: An
 
 
 def write_instructions(
-    sheet: Any, asked: Form, order: Order, counts: dict[str, tuple[str, int]], style: Any
+    sheet: Any, form: Form, order: Order, counts: dict[str, tuple[str, int]], style: Any
 ) -> None:
     """Write the respondent, the instructions, and the number of open points."""
     language, whose = order.language, order.respondent
@@ -66,7 +66,7 @@ def write_instructions(
         sheet.write(row, 0, translate_key(language, "word", key), style.fact)
         sheet.write(row, 1, value, style.fact_value)
         row += 1
-    row = write_progress(sheet, row + 1, asked, language, counts, style)
+    row = write_progress(sheet, row + 1, form, language, counts, style)
     sheet.write(row, 0, translate_key(language, "sheet", "instructions"), style.header)
     sheet.write_blank(row, 1, None, style.header)
     core = translate_key(language, "word", "core")
@@ -86,14 +86,14 @@ def instruction_keys(order: Order) -> list[str]:
 
 
 def write_progress(
-    sheet: Any, row: int, asked: Form, language: str, counts: dict[str, tuple[str, int]], style: Any
+    sheet: Any, row: int, form: Form, language: str, counts: dict[str, tuple[str, int]], style: Any
 ) -> int:
     """Write the number of open points of each section, as a formula; the next free row."""
     sheet.write(row, 0, translate_key(language, "word", "progress"), style.header)
     sheet.write(row, 1, translate_key(language, "word", "open"), style.header)
     first = row + 1
     ready = translate_key(language, "word", "ready")
-    for section, _ in asked.sections:
+    for section, _ in form.sections:
         row += 1
         checks, opened = counts[section]
         name = translate_key(language, "sheet", section)
@@ -115,7 +115,7 @@ def write_progress(
     return row + 2
 
 
-def write_errors(sheet: Any, order: Order, asked: Form, layout: Layout, style: Any) -> None:
+def write_errors(sheet: Any, order: Order, form: Form, layout: Layout, style: Any) -> None:
     """Write a line for each error, with a link to its cell in this workbook."""
     language = order.language
     styles.set_up_sheet(sheet, language, (), translate_key(language, "word", "page"))
@@ -129,7 +129,7 @@ def write_errors(sheet: Any, order: Order, asked: Form, layout: Layout, style: A
     sheet.set_row(0, 30)
     for row, fault in enumerate(order.faults, start=3):
         known = fault.indicator in layout.row_of
-        place = layout.cell(fault.indicator, fault_column(fault)) if known else ""
+        place = layout.cell_reference(fault.indicator, fault_column(fault)) if known else ""
         if known:
             sheet_name, cell = place.rsplit("!", 1)
             sheet.write(row, 0, sheet_name.strip("'"), style.label)
@@ -139,7 +139,7 @@ def write_errors(sheet: Any, order: Order, asked: Form, layout: Layout, style: A
             sheet.write_string(row, 1, fault.place.cell, style.label)
         sheet.write_string(row, 2, fault.indicator, style.code)
         sheet.write_string(row, 3, fault.written, style.label)
-        sheet.write_string(row, 4, fault.message(language), style.prose)
-        sheet.set_row(row, styles.row_height((fault.message(language), 90), (fault.written, 30)))
+        sheet.write_string(row, 4, fault.format_message(language), style.prose)
+        sheet.set_row(row, styles.row_height((fault.format_message(language), 90), (fault.written, 30)))
     sheet.freeze_panes(3, 0)
     sheet.protect("", styles.PROTECTION)

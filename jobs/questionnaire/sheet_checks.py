@@ -17,7 +17,7 @@ class Places(Protocol):
     list_range: dict[str, str]
     period: str
 
-    def cell(
+    def cell_reference(
         self, indicator: str, column: str, absolute: bool = False, seen_from: str | None = None
     ) -> str: ...
 
@@ -39,14 +39,14 @@ def required_key(question: Question) -> str:
     return "required" if len(question.indicators) == 1 or question.required == "each" else "required_any"
 
 
-def required_check(question: Question, asked: Form, places: Places, language: str) -> str | None:
+def required_check(question: Question, form: Form, places: Places, language: str) -> str | None:
     """The formula that checks whether a required question is answered; None for an optional one."""
     if question.required is None:
         return None
     answered = answered_count(question, places)
     wanted = len(question.indicators) if question.required == "each" else 1
     condition = f"{answered}<{wanted}"
-    instead = next((each for each in asked.questions if each.id == question.instead), None)
+    instead = next((each for each in form.questions if each.id == question.instead), None)
     if instead is not None:
         condition = f"AND({condition},{answered_count(instead, places)}=0)"
     return f'=IF({condition},{quoted_fault(language, required_key(question))},"✓")'
@@ -56,26 +56,28 @@ def answered_count(question: Question, places: Places) -> str:
     """The formula for the number of a question's lines with an answer or a status."""
     first, last = question.indicators[0].code, question.indicators[-1].code
     here = places.sheet_of[first]
-    answers = f"{places.cell(first, 'answer', True, here)}:{places.cell(last, 'answer', True, here)}"
-    statuses = f"{places.cell(first, 'status', True, here)}:{places.cell(last, 'status', True, here)}"
+    answers, statuses = (
+        ":".join(places.cell_reference(each, column, True, here) for each in (first, last))
+        for column in ("answer", "status")
+    )
     return f"SUMPRODUCT(--(LEN({answers})+LEN({statuses})>0))"
 
 
-def line_check(question: Question, indicator: Indicator, asked: Form, places: Places, language: str) -> str:
+def line_check(question: Question, indicator: Indicator, form: Form, places: Places, language: str) -> str:
     """The formula that checks a line: answer and status agree, and the answer is of its kind and within its
     limits."""
     here = places.sheet_of[indicator.code]
-    answer = places.cell(indicator.code, "answer", seen_from=here)
-    status = places.cell(indicator.code, "status", seen_from=here)
+    answer = places.cell_reference(indicator.code, "answer", seen_from=here)
+    status = places.cell_reference(indicator.code, "status", seen_from=here)
 
     def is_one_of(codes: str) -> str:
         labels = (quote_text(translate_key(language, "status", code)) for code in codes.split())
         return "OR(" + ",".join(f"{status}={label}" for label in labels) + ")"
 
-    inner = kind_check(question, indicator, answer, asked, places, language)
+    inner = kind_check(question, indicator, answer, form, places, language)
     empty = '""'
-    if needing := asked.needing.get(indicator.code):
-        cells = ",".join(places.cell(code, "answer", seen_from=here) for code in needing)
+    if needing := form.needing.get(indicator.code):
+        cells = ",".join(places.cell_reference(code, "answer", seen_from=here) for code in needing)
         empty = f'IF(COUNT({cells})>0,{quoted_fault(language, "definition_needed")},"")'
     return (
         f"=IF(AND(LEN({answer})=0,LEN({status})=0),{empty},"
@@ -100,10 +102,10 @@ def describe_wanted(question: Question, language: str) -> str:
 
 
 def kind_check(
-    question: Question, indicator: Indicator, answer: str, asked: Form, places: Places, language: str
+    question: Question, indicator: Indicator, answer: str, form: Form, places: Places, language: str
 ) -> str:
     wrong = quote_text(f"✗ {describe_wanted(question, language)}")
-    further = relation_check(indicator, answer, asked, places, language)
+    further = relation_check(indicator, answer, form, places, language)
     if question.kind == "text":
         condition = f"LEN({answer})<={question.length}"
     elif question.kind in ("choice", "yesno", "country"):
@@ -132,7 +134,7 @@ def kind_check(
 def days_check(question: Question, further: str, places: Places, language: str) -> str:
     """The formula that checks the days of the figures, as jobs.questionnaire.checks.check_days does."""
     here = places.sheet_of[question.indicators[0].code]
-    first, last = (places.cell(each.code, "answer", seen_from=here) for each in question.indicators)
+    first, last = (places.cell_reference(each.code, "answer", seen_from=here) for each in question.indicators)
     start, end = (f"DATE({day.year},{day.month},{day.day})" for day in period_bounds(places.period))
     holds = f"AND({first}={start},{last}={end})"
     if len(places.period) == 4:
@@ -145,14 +147,14 @@ def days_check(question: Question, further: str, places: Places, language: str) 
     return f"IF(COUNT({first},{last})<2,{further},IF({holds},{further},{wrong}))"
 
 
-def relation_check(indicator: Indicator, answer: str, asked: Form, places: Places, language: str) -> str:
+def relation_check(indicator: Indicator, answer: str, form: Form, places: Places, language: str) -> str:
     """The formula that checks a line against others: at most the whole, or the sum of its parts."""
     here = places.sheet_of[indicator.code]
     check = '"✓"'
-    for relation in reversed(asked.relations):
+    for relation in reversed(form.relations):
         if relation.place != indicator.code or relation.has_sum:
             continue
-        target = places.cell(str(relation.target), "answer", seen_from=here)
+        target = places.cell_reference(str(relation.target), "answer", seen_from=here)
         if relation.is_equal:
             parts, missing = group_range(relation, places)[0], missing_count(relation, places, language)
             total = quoted_fault(language, "equals", target=target)
@@ -172,11 +174,11 @@ def group_range(relation: Relation, places: Places) -> tuple[str, str]:
         f"{relation.parts[0]}: parts apart from each other"
     )
 
-    def ranged(column: str) -> str:
+    def range_reference(column: str) -> str:
         first, last = relation.parts[0], relation.parts[-1]
-        return f"{places.cell(first, column, seen_from=here)}:{places.cell(last, column, seen_from=here)}"
+        return ":".join(places.cell_reference(each, column, seen_from=here) for each in (first, last))
 
-    return ranged("answer"), ranged("status")
+    return range_reference("answer"), range_reference("status")
 
 
 def sum_check(relation: Relation, places: Places, language: str) -> tuple[str, str]:
@@ -185,7 +187,7 @@ def sum_check(relation: Relation, places: Places, language: str) -> tuple[str, s
     parts, _ = group_range(relation, places)
     missing = missing_count(relation, places, language)
     if isinstance(relation.target, str):
-        target = places.cell(relation.target, "answer", seen_from=here)
+        target = places.cell_reference(relation.target, "answer", seen_from=here)
         ready = f"AND(COUNT({parts})>0,ISNUMBER({target}))"
     else:
         target = format_number(relation.target)

@@ -53,7 +53,7 @@ class Styles:
         except KeyError:
             raise AttributeError(name) from None
 
-    def wrong(self, style: Any, is_wrong: bool) -> Any:
+    def choose_style(self, style: Any, is_wrong: bool) -> Any:
         return self.faulty.get(id(style), style) if is_wrong else style
 
 

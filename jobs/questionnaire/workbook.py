@@ -54,14 +54,14 @@ def make_workbook(order: Order) -> bytes:
     return stream.getvalue()
 
 
-def lay_out_form(asked: Form, language: str, period: str) -> Layout:
+def lay_out_form(form: Form, language: str, period: str) -> Layout:
     """The row of each line: a heading for each question, its lines, and a sum where one is shown."""
     layout = Layout(period)
-    for section, questions in asked.sections:
+    for section, questions in form.sections:
         row = styles.FIRST_ROW
         for question in questions:
             row += 1
-            sums = {relation.parts[-1] for relation in asked.relations if relation.has_sum}
+            sums = {relation.parts[-1] for relation in form.relations if relation.has_sum}
             for indicator in question.indicators:
                 layout.sheet_of[indicator.code] = translate_key(language, "sheet", section)
                 layout.row_of[indicator.code] = row
@@ -91,7 +91,7 @@ def prefill_line(question: Question, indicator: Indicator, order: Order) -> dict
 
 
 def write_section(
-    sheet: Any, section: str, questions: list[Question], asked: Form, order: Order, layout: Layout, style: Any
+    sheet: Any, section: str, questions: list[Question], form: Form, order: Order, layout: Layout, style: Any
 ) -> tuple[str, int]:
     """Write one sheet of questions; the range of its checks, and how many points are open at the start."""
     language = order.language
@@ -109,14 +109,14 @@ def write_section(
     opened = 0
     row = styles.FIRST_ROW
     for question in questions:
-        opened += write_heading(sheet, row, question, asked, order, layout, style)
+        opened += write_heading(sheet, row, question, form, order, layout, style)
         for indicator in question.indicators:
-            write_line(sheet, question, indicator, asked, order, layout, style)
+            write_line(sheet, question, indicator, form, order, layout, style)
             row = layout.row_of[indicator.code]
-            for relation in asked.relations:
+            for relation in form.relations:
                 if relation.has_sum and relation.parts[-1] == indicator.code:
                     row += 1
-                    write_sum(sheet, row, relation, asked, order, layout, style)
+                    write_sum(sheet, row, relation, form, order, layout, style)
         row += 1
     last = row - 1
     checks = f"H{styles.FIRST_ROW + 1}:H{last + 1}"
@@ -128,7 +128,7 @@ def write_section(
 
 
 def write_heading(
-    sheet: Any, row: int, question: Question, asked: Form, order: Order, layout: Layout, style: Any
+    sheet: Any, row: int, question: Question, form: Form, order: Order, layout: Layout, style: Any
 ) -> int:
     """Write a question with its help and the check for required answers; 1 if an answer is still open,
     else 0."""
@@ -149,7 +149,7 @@ def write_heading(
     sheet.set_row(row, styles.row_height((told, styles.WIDTHS[1]), *required_words(question, language)))
     for column in range(2, len(COLUMNS)):
         sheet.write_blank(row, column, None, style.heading)
-    formula = sheet_checks.required_check(question, asked, layout, language)
+    formula = sheet_checks.required_check(question, form, layout, language)
     if formula is None:
         return 0
     spared = any(prefill_line(question, each, order) for each in question.indicators)
@@ -169,7 +169,7 @@ def write_line(
     sheet: Any,
     question: Question,
     indicator: Indicator,
-    asked: Form,
+    form: Form,
     order: Order,
     layout: Layout,
     style: Any,
@@ -184,7 +184,7 @@ def write_line(
     wrong: dict[str, list[str]] = {}
     for fault in order.faults:
         if fault.indicator == indicator.code:
-            wrong.setdefault(fault_column(fault), []).append(fault.message(language))
+            wrong.setdefault(fault_column(fault), []).append(fault.format_message(language))
     locked = question.given in ("role", "country")
     may_waive = order.respondent.role in question.waiver
     made = {
@@ -195,7 +195,9 @@ def write_line(
     }
     for name in FILLED:
         column = COLUMNS.index(name)
-        styles.write_value(sheet, row, column, filled.get(name), style.wrong(made[name], name in wrong))
+        styles.write_value(
+            sheet, row, column, filled.get(name), style.choose_style(made[name], name in wrong)
+        )
         if name in wrong:
             sheet.write_comment(row, column, "\n".join(wrong[name]), styles.COMMENT)
     shown = [line_label(language, indicator), str(filled.get("note") or "")]
@@ -203,7 +205,7 @@ def write_line(
     unit = (unit_label(language, question, order.currency), styles.WIDTHS[2])
     long_answer = (str(filled.get("answer") or ""), styles.WIDTHS[3])
     sheet.set_row(row, styles.row_height(*zip(shown, widths, strict=True), unit, long_answer))
-    formula = sheet_checks.line_check(question, indicator, asked, layout, language)
+    formula = sheet_checks.line_check(question, indicator, form, layout, language)
     sheet.write_formula(
         row, 7, formula, style.check, "✓" if filled.get("answer") and not order.faults else ""
     )
@@ -246,11 +248,11 @@ def add_validation(sheet: Any, row: int, question: Question, layout: Layout, lan
 
 
 def write_sum(
-    sheet: Any, row: int, relation: Any, asked: Form, order: Order, layout: Layout, style: Any
+    sheet: Any, row: int, relation: Any, form: Form, order: Order, layout: Layout, style: Any
 ) -> None:
     """Write the sum of a group of lines, and its check."""
     language = order.language
-    question = asked.indicators[relation.parts[0]]
+    question = form.indicators[relation.parts[0]]
     sheet.write_blank(row, 0, None, style.code)
     sheet.write(row, 1, translate_key(language, "word", "sum"), style.sum_label)
     sheet.write(row, 2, unit_label(language, question, order.currency), style.unit)

@@ -26,7 +26,7 @@ WAITS = (pl.col("stage_code") == "delivery") & IS_TEMPORARY
 # The rules that leave out a line, whatever its unit.
 LEFT_OUT = (
     (pl.col("row").is_null() | pl.col("fate").is_null(), pl.col("missing")),
-    (pl.col("fate") == "own", reasons.OWN),
+    (pl.col("fate") == "own", reasons.OWN_NOTICES),
     (pl.col("fate") == "alias", reasons.ALIAS),
 )
 
@@ -34,11 +34,11 @@ LEFT_OUT = (
 def of_postfix(about: ComparedLog) -> list[Bridge]:
     """All that pflogsumm counts."""
     return [
-        about.received(),
+        about.bridge_received(),
         about.of_deliveries("delivered", "recipients, delivered or tagged", GOT),
         about.left_out("forwarded", reasons.FORWARDED),
         about.of_deliveries("deferral", "recipients that still wait", WAITS),
-        about.deferred(),
+        about.bridge_deferred(),
         about.of_deliveries("bounced", "recipients, bounced", OUTCOME == "bounced"),
         about.of_refusals(
             "rejected", "attempts and recipients, refused", IS_EARLY & (IS_REFUSED | IS_TEMPORARY)
@@ -53,7 +53,7 @@ def of_exim(about: ComparedLog) -> list[Bridge]:
     """All that eximstats counts."""
     discarded = OUTCOME == "discarded"
     return [
-        about.received(),
+        about.bridge_received(),
         about.of_deliveries("delivered", "recipients, delivered or tagged", GOT),
         about.of_refusals(
             "rejected", "attempts and recipients, refused or discarded", (IS_EARLY & IS_REFUSED) | discarded
@@ -81,17 +81,17 @@ class ComparedLog:
         self.program, self.services = program, services
         self.units = found.units.rename({"message_hash": "unit_hash", "recipient_hash": "unit_recipient"})
 
-    def bridge(
+    def make_bridge(
         self, kind: str, counts: str, lines: pl.DataFrame, units: pl.DataFrame, more: Mapping[str, int]
     ) -> Bridge:
         """lines: with their `rule`, null where a line stands for a unit. units: those that count."""
-        less = self.labelled(lines)
+        less = self.count_by_rule(lines)
         figure = None if self.theirs is None else self.theirs.counts.get(kind, 0)
         rounding = 0 if self.theirs is None else self.theirs.rounding.get(kind, 0)
         steps = steps_of(less.items(), more.items())
         return Bridge(kind, counts, figure, lines.height, units.height, steps, rounding)
 
-    def unread(self) -> pl.Expr:
+    def unread_reason(self) -> pl.Expr:
         """Why the other program does not count the line of an event."""
         knows = pl.col("service").is_in(self.services).fill_null(False) if self.services else pl.lit(True)
         return choose_case(
@@ -101,7 +101,7 @@ class ComparedLog:
             otherwise=reasons.UNKNOWN,
         )
 
-    def labelled(self, rows: pl.DataFrame) -> dict[str, int]:
+    def count_by_rule(self, rows: pl.DataFrame) -> dict[str, int]:
         """How many rows each rule accounts for; those without one stand for a unit, or are not explained."""
         named = rows.filter(pl.col("rule").is_not_null(), pl.col("rule") != reasons.UNKNOWN)
         counts = named.group_by("rule").len().sort("rule").rows()
@@ -124,7 +124,7 @@ class ComparedLog:
 
     # --- arrivals ---------------------------------------------------------------------------------------
 
-    def received(self) -> Bridge:
+    def bridge_received(self) -> Bridge:
         lines = self.of_kind("received", "entries")
         sent = self.found.sent
         of_row = sent.group_by("row").agg(
@@ -138,7 +138,7 @@ class ComparedLog:
         stands = pl.col("is_message").fill_null(False) & (pl.col("depth") == 0)
         rule = choose_case(
             (pl.col("row").is_null(), pl.col("missing")),
-            (pl.col("is_own").fill_null(False), reasons.OWN),
+            (pl.col("is_own").fill_null(False), reasons.OWN_NOTICES),
             (pl.col("depth") > 0, reasons.HOP),
             (stands & (pl.col("line") == pl.col("line").min().over("unit_hash", stands)), None),
             (stands, reasons.ONCE),
@@ -150,21 +150,21 @@ class ComparedLog:
         counted = here.filter(pl.col("rule").is_null())["unit_hash"]
         alone = units.filter(~pl.col("unit_hash").is_in(counted.implode()))
         roots = sent.filter(pl.col("depth") == 0).select("unit_hash", "row").unique("unit_hash")
-        entries = self.evidence("entries").unique("row", keep="first", maintain_order=True)
+        entries = self.read_evidence("entries").unique("row", keep="first", maintain_order=True)
         with_line = alone.join(roots, on="unit_hash", how="left").join(entries, on="row", how="left")
         row_codes = self.found.events.select("row", "row_code").unique("row")
         with_line = with_line.drop("row_code", strict=False).join(row_codes, on="row", how="left")
         why = choose_case(
-            (pl.col("is_read").is_null() & (pl.col("row_code") != "queue"), reasons.KEPT),
+            (pl.col("is_read").is_null() & (pl.col("row_code") != "queue"), reasons.HELD_BEFORE_QUEUE),
             (pl.col("is_read").is_null() & IS_EARLY, reasons.NOT_TAKEN),
             (pl.col("is_read").is_null(), reasons.NOT_BEGUN),
-            otherwise=self.unread(),
+            otherwise=self.unread_reason(),
         )
-        return self.bridge(
-            "received", "messages", here, units, self.labelled(with_line.with_columns(rule=why))
+        return self.make_bridge(
+            "received", "messages", here, units, self.count_by_rule(with_line.with_columns(rule=why))
         )
 
-    def evidence(self, name: str) -> pl.DataFrame:
+    def read_evidence(self, name: str) -> pl.DataFrame:
         """The events of a list, with what pflogsumm makes of the line of each."""
         events = self.found.events.filter(pl.col("list") == name)
         about = self.lines.select(*PLACE, "service", "is_read", "kind").unique(PLACE)
@@ -172,7 +172,7 @@ class ComparedLog:
 
     # --- deliveries -------------------------------------------------------------------------------------
 
-    def tries(self, kind: str) -> pl.DataFrame:
+    def list_tries(self, kind: str) -> pl.DataFrame:
         """The delivery lines of a kind, with the transmission that each is a try of."""
         sent = self.found.sent.select(
             "row", "raw_recipient", "fate", "depth", "is_handoff", "unit_outcome", "unit_stage", *UNIT
@@ -187,7 +187,7 @@ class ComparedLog:
         )
 
     def of_deliveries(self, kind: str, counts: str, which: pl.Expr) -> Bridge:
-        here = self.tries(kind)
+        here = self.list_tries(kind)
         units = self.units.filter(which)
         here = here.join(
             units.select(*UNIT, is_unit=pl.lit(True)), on=UNIT, how="left", maintain_order="left"
@@ -210,12 +210,12 @@ class ComparedLog:
         here = here.with_columns(rule=rule)
         stood = here.filter(pl.col("rule").is_null()).select(UNIT)
         alone = units.join(stood, on=UNIT, how="anti")
-        return self.bridge(kind, counts, here, units, self.without_delivery(alone))
+        return self.make_bridge(kind, counts, here, units, self.without_delivery(alone))
 
-    def deferred(self) -> Bridge:
+    def bridge_deferred(self) -> Bridge:
         """Messages, of which pflogsumm counts each queue file with a deferral once."""
         tries = (
-            self.tries("deferral")
+            self.list_tries("deferral")
             .sort(pl.col("row").is_null(), "line")
             .unique("queue_id", maintain_order=True)
         )
@@ -235,12 +235,16 @@ class ComparedLog:
         alone = units.join(
             here.filter(pl.col("rule").is_null()).select("unit_hash"), on="unit_hash", how="anti"
         )
-        return self.bridge("deferred", "messages that still wait", here, units, self.without_delivery(alone))
+        return self.make_bridge(
+            "deferred", "messages that still wait", here, units, self.without_delivery(alone)
+        )
 
     def without_delivery(self, alone: pl.DataFrame) -> dict[str, int]:
         """Why the other program counts no delivery line of units."""
         tried = self.found.sent.filter(pl.col("fate") == "counted").select(*UNIT, "row", "raw_recipient")
-        events = self.evidence("deliveries").unique(["row", "recipient"], keep="last", maintain_order=True)
+        events = self.read_evidence("deliveries").unique(
+            ["row", "recipient"], keep="last", maintain_order=True
+        )
         with_line = alone.join(tried.unique(UNIT, keep="last"), on=UNIT, how="left").join(
             events,
             left_on=["row", "raw_recipient"],
@@ -248,13 +252,15 @@ class ComparedLog:
             how="left",
             nulls_equal=True,
         )
-        why = pl.when(pl.col("row").is_null()).then(pl.lit(reasons.NAMED)).otherwise(self.unread())
-        return self.labelled(with_line.with_columns(rule=why))
+        why = (
+            pl.when(pl.col("row").is_null()).then(pl.lit(reasons.FILTER_ONLY)).otherwise(self.unread_reason())
+        )
+        return self.count_by_rule(with_line.with_columns(rule=why))
 
     def left_out(self, kind: str, rule: str) -> Bridge:
         """Lines that this project counts nothing for."""
         here = self.of_kind(kind, "refusals").with_columns(rule=pl.lit(rule))
-        return self.bridge(kind, "none", here, self.units.clear(), {})
+        return self.make_bridge(kind, "none", here, self.units.clear(), {})
 
     # --- refusals ---------------------------------------------------------------------------------------
 
@@ -282,16 +288,16 @@ class ComparedLog:
             ("is_outgoing", reasons.OUTGOING),
             (pl.col("row").is_null(), pl.col("missing")),
             (pl.col("fate").is_null(), nothing),
-            (pl.col("fate") == "own", reasons.OWN),
+            (pl.col("fate") == "own", reasons.OWN_NOTICES),
             (is_unit & first, None),
             (is_unit, reasons.SESSION),
             (pl.col("fate") == "followed", reasons.FOLLOWED),
-            (pl.col("fate") == "named", reasons.NAMED),
+            (pl.col("fate") == "named", reasons.FILTER_ONLY),
             otherwise=pl.lit(reasons.COUNTS_AS) + pl.col("unit_outcome"),
         )
         here = here.with_columns(rule=rule)
         alone = units.join(here.filter(pl.col("rule").is_null()).select(UNIT), on=UNIT, how="anti")
-        return self.bridge(kind, counts, here, units, self.labelled(alone_refusals(self, alone)))
+        return self.make_bridge(kind, counts, here, units, self.count_by_rule(alone_refusals(self, alone)))
 
 
 def attribute_lines(lines: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
@@ -325,7 +331,7 @@ def alone_refusals(about: ComparedLog, alone: pl.DataFrame) -> pl.DataFrame:
     """Units that were refused, held or discarded and of which pflogsumm counts no line, with why."""
     sent = about.found.sent.filter(pl.col("fate") == "counted").unique(UNIT, keep="last")
     with_row = alone.join(sent.select(*UNIT, "row", "raw_recipient", "raw_queue"), on=UNIT, how="left")
-    events = about.evidence("refusals")
+    events = about.read_evidence("refusals")
     own = events.filter(pl.col("recipient").is_not_null()).unique(["row", "recipient"], keep="last")
     rest = events.unique("row", keep="last")
     columns = ["verb", "service", "is_read", "kind"]
@@ -340,14 +346,14 @@ def alone_refusals(about: ComparedLog, alone: pl.DataFrame) -> pl.DataFrame:
     service = pl.coalesce("service", "row_service")
     knows = service.is_in(about.services).fill_null(False) if about.services else pl.lit(True)
     why = choose_case(
-        (pl.col("row").is_null(), reasons.NAMED),
+        (pl.col("row").is_null(), reasons.FILTER_ONLY),
         (verb.is_null(), reasons.BY_FILTER),
         (is_read.is_null(), reasons.UNKNOWN),
         (~is_read, reasons.FORM),
         (verb.is_in(list(reasons.NO_REJECT)), verb.replace_strict(reasons.NO_REJECT, default=None)),
         (~knows, reasons.SERVICE),
         (pl.coalesce("kind", "row_kind").is_null(), reasons.NO_LINE),
-        (pl.col("raw_queue").is_not_null(), reasons.ALL_OF),
+        (pl.col("raw_queue").is_not_null(), reasons.REFUSED_TOGETHER),
         otherwise=reasons.UNKNOWN,
     )
     return with_event.with_columns(rule=why)

@@ -53,10 +53,11 @@ def reconcile_logs(arguments: list[str], printed: str | None = None) -> Reconcil
     program = PROGRAMS[logs.format]
     version = program.read_version() if printed is None else program.PROGRAM
     if version is not None and printed is None:
-        printed = program.run_program(logs.blocks())
+        printed = program.run_program(logs.read_blocks())
     figures = None if printed is None else program.read_figures(printed)
     lines = [
-        program.read_lines(frame).with_columns(stream_id=pl.lit(stream)) for stream, frame in logs.lines()
+        program.read_lines(frame).with_columns(stream_id=pl.lit(stream))
+        for stream, frame in logs.read_lines()
     ]
     found = count_log(logs.bronze, logs.format)
     about = bridging.ComparedLog(found, pl.concat(lines), figures, program.PROGRAM, program.SERVICES)

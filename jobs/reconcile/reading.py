@@ -25,14 +25,14 @@ class Logs:
     bronze: dict[str, pl.DataFrame] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
-    def blocks(self) -> Iterator[bytes]:
+    def read_blocks(self) -> Iterator[bytes]:
         """The whole lines of the mail server's log, decompressed, in the order of its files."""
         for _, file in self.files:
             found = reading.read_blocks(file, reading.Progress(), lambda: NEVER)
             for block in sorted(found, key=lambda block: block.offset):
                 yield block.data
 
-    def lines(self) -> Iterator[tuple[str, pl.DataFrame]]:
+    def read_lines(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """The same as frames of offset and line, each with its stream."""
         for stream, file in self.files:
             for block in reading.read_blocks(file, reading.Progress(), lambda: NEVER):

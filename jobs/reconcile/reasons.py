@@ -3,7 +3,7 @@
 {} stands for the other program's name.
 """
 
-OWN = "the server's own bounces and notices count as no message"
+OWN_NOTICES = "the server's own bounces and notices count as no message"
 HOP = "hops fold: to a filter and back is one message"
 ALIAS = "an alias that a later hop expands is not counted again"
 ONCE = "all lines on one recipient count once: retries, aliases"
@@ -17,12 +17,12 @@ WARNING = "reject_warning refuses nothing"
 FORWARDED = "forwarded: what follows is another hop"
 LATER = "a later try decided: "
 COUNTS_AS = "the recipient counts as "
-NAMED = "recipients that the filter's log names, and the server's does not"
+FILTER_ONLY = "recipients that the filter's log names, and the server's does not"
 FORM = "lines in a form that {} does not read"
 SERVICE = "services under names that {} does not know"
 NOT_BEGUN = "messages that came in before these logs begin"
 NOT_TAKEN = "refused after DATA: the server logs no arrival of them"
-KEPT = "held or discarded before they had a queue file"
+HELD_BEFORE_QUEUE = "held or discarded before they had a queue file"
 BY_FILTER = "a filter discarded what the server handed it, which for {} is delivered"
 NO_REJECT = {
     "milter-reject": "refused by a milter outside of cleanup, which {} does not count",
@@ -31,7 +31,7 @@ NO_REJECT = {
     "proxy-reject": "refused by a filter before the queue, which {} does not count",
 }
 NO_LINE = "refused without a reject line: postscreen's tests, limits"
-ALL_OF = "refused after DATA in one line for all recipients"
+REFUSED_TOGETHER = "refused after DATA in one line for all recipients"
 OUTGOING = "another host refused the server's own connection: {} takes it for a reject"
 COPY = "lines that another file holds, too, count once"
 # A line that no rule accounts for.

@@ -59,7 +59,7 @@ def count_log(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
     verdicts = [shielded for _, shielded, _ in assemble_groups(DOOR, VERDICT, formats)]
     said = pl.concat(verdicts).select(read_contract(VERDICT).columns) if verdicts else none_of(VERDICT)
     memory = pipeline.make_messages_in_memory(sent, said)
-    units, links = memory.table(MESSAGE), memory.left(Frame.LINKS)
+    units, links = memory.table_rows(MESSAGE), memory.left_rows(Frame.LINKS)
     whole = place_units(
         with_rows(sent.hstack(raw), rows, events, server), units, no_links() if links is None else links
     )

@@ -27,7 +27,7 @@ class ReleaseEvidence:
     changes: Sequence[Change]
 
 
-def files_of(tables: Sequence[ReleasedTable], about: About, made: ReleaseEvidence) -> dict[str, bytes]:
+def files_of(tables: Sequence[ReleasedTable], about: About, release: ReleaseEvidence) -> dict[str, bytes]:
     """The release's files, by their path in its folder."""
     found: dict[str, bytes] = {}
     for table in tables:
@@ -37,11 +37,13 @@ def files_of(tables: Sequence[ReleasedTable], about: About, made: ReleaseEvidenc
     found[about.file_name(f"spam-{about.period}-{about.version}", "xlsx")] = build_workbook(tables, about)
     found["datapackage.json"] = codebook.data_package(tables, about)
     found[about.file_name("codebook", "csv")] = codebook.codebook_csv(tables)
-    found[about.file_name("revisions", "csv")] = format_revisions(made.changes)
-    found["validation.json"] = codebook.json_bytes({"title": about.title, "results": list(made.validation)})
+    found[about.file_name("revisions", "csv")] = format_revisions(release.changes)
+    found["validation.json"] = codebook.json_bytes(
+        {"title": about.title, "results": list(release.validation)}
+    )
     found["CITATION.cff"] = codebook.format_citation(about)
     found["README.md"] = codebook.read_me(tables, about, sorted([*found, "README.md", manifest.NAME]))
-    found[manifest.NAME] = manifest.format_manifest(about, found, made.references, made.inputs_seal)
+    found[manifest.NAME] = manifest.format_manifest(about, found, release.references, release.inputs_seal)
     return found
 
 

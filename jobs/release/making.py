@@ -105,7 +105,7 @@ def make_from_lake(
         )
     }
     write_release(folder, files, own, build_kept(recipe, protected) | record_of)
-    held = Counter(protected.held["table_name"].to_list())
+    held = Counter(protected.held_rows["table_name"].to_list())
     counts = [
         (table.name, table.rows.height, held[table.contract.source] if table.contract.protect else 0)
         for table in tables
@@ -207,8 +207,8 @@ def build_kept(recipe: Recipe, protected: Protected) -> dict[str, bytes]:
     back, and what the attack found."""
     found = {f"basis/{table}.parquet": encode_parquet(rows) for table, rows in recipe.basis.tables.items()}
     found |= {f"public/{table}.parquet": encode_parquet(rows) for table, rows in protected.public.items()}
-    found["held.csv"] = protected.held.write_csv().encode("utf-8")
-    found["attack.csv"] = protected.found.write_csv().encode("utf-8")
+    found["held.csv"] = protected.held_rows.write_csv().encode("utf-8")
+    found["attack.csv"] = protected.findings.write_csv().encode("utf-8")
     about = {
         "about": dataclasses.asdict(recipe.about),
         "earlier": list(recipe.earlier),
@@ -231,7 +231,7 @@ def keep_refusal(restricted: Path, recipe: Recipe, error: Unprotectable) -> str:
     folder = restricted / "refused"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     of_period = f"{recipe.about.period}-{recipe.about.version}"
-    for name, rows in (("held", error.held), ("attack", error.found)):
+    for name, rows in (("held", error.held_rows), ("attack", error.findings)):
         if rows is None:
             continue
         file = folder / f"{of_period}-{name}.csv"
@@ -255,12 +255,12 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
     notes = []
     if recipe.left_out:
         notes.append(f"Left out by decision on an objection: {', '.join(recipe.left_out)}.")
-    if protected.found.height:
+    if protected.findings.height:
         notes.append(
-            f"The attack found {protected.found.height} contribution(s); the rows that revealed them were"
+            f"The attack found {protected.findings.height} contribution(s); the rows that revealed them were"
             " dropped, and nothing is found in what is left."
         )
-    rules = protected.held.group_by("rule").len().sort("rule")
+    rules = protected.held_rows.group_by("rule").len().sort("rule")
     notes += [f"Held back by {rule}: {count:,} row(s)." for rule, count in rules.rows()]
     return notes
 

@@ -92,7 +92,7 @@ def components_of(
 ) -> Components:
     """Dimensions in the contract's order with MEASURE and TIME_PERIOD last, the value, and attributes."""
 
-    def component(
+    def make_component(
         name: str, role: Role, kind: DataType = DataType.STRING, is_needed: bool = True
     ) -> Component:
         level = "O" if role == Role.ATTRIBUTE else None
@@ -105,10 +105,10 @@ def components_of(
     attributes = [name for name, each in named if each.role == "attribute"]
     return Components(
         [
-            *(component(name, Role.DIMENSION) for name in [*dimensions, MEASURE]),
-            component(TIME, Role.DIMENSION, DataType.PERIOD),
-            component(VALUE, Role.MEASURE, DataType.DOUBLE),
-            *(component(name, Role.ATTRIBUTE, is_needed=False) for name in attributes),
+            *(make_component(name, Role.DIMENSION) for name in [*dimensions, MEASURE]),
+            make_component(TIME, Role.DIMENSION, DataType.PERIOD),
+            make_component(VALUE, Role.MEASURE, DataType.DOUBLE),
+            *(make_component(name, Role.ATTRIBUTE, is_needed=False) for name in attributes),
         ]
     )
 

@@ -8,7 +8,7 @@ from jobs.core.contracts import reference_table
 from jobs.core.counting_rules import ATTEMPTED, OPERATOR, RECEIVED
 from jobs.core.words import OTHER, TOTAL, UNKNOWN
 from jobs.gold import correcting, measures
-from jobs.gold.correcting import TOLD
+from jobs.gold.correcting import QUALITY_COLUMNS
 from jobs.gold.filter_quality_monthly import CHANNEL, count_calls
 from jobs.gold.origins import origin_code, origin_kind
 from jobs.gold.spam_corrected_monthly import BETWEEN, PARTS
@@ -290,7 +290,7 @@ def sum_hours(table: pl.DataFrame) -> pl.DataFrame:
 
 def filter_quality(volume: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """The messages that filters saw, by operator, month and channel, with the filters' error rates."""
-    return count_calls(volume).join(known, on=CHANNEL, how="left").select(*CHANNEL, *SUMS, *TOLD)
+    return count_calls(volume).join(known, on=CHANNEL, how="left").select(*CHANNEL, *SUMS, *QUALITY_COLUMNS)
 
 
 def type_quality(volume: pl.DataFrame, types: pl.DataFrame, estimated: pl.DataFrame) -> pl.DataFrame:

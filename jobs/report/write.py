@@ -116,7 +116,7 @@ def page_inputs(lake: Lake, settings: Observatory, domains: Iterable[str] = ()) 
 def list_left_out(lake: Lake, settings: Observatory) -> list[str]:
     """The operators that have volumes in the lake but not in the settings: no figure has them."""
     files = lake.files(VOLUME, lake.versions().get(VOLUME))
-    counted = {str(file.value("operator_id")) for file in files}
+    counted = {str(file.partition_value("operator_id")) for file in files}
     return sorted(counted - {each.id for each in settings.operator})
 
 

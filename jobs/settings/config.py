@@ -120,7 +120,7 @@ def fixed_time() -> dt.datetime | None:
 def resolve_paths(settings: Observatory, base: Path) -> Observatory:
     """Make relative paths absolute, from the folder of the settings file."""
 
-    def absolute(url: str) -> str:
+    def make_absolute(url: str) -> str:
         return (
             url
             if "://" in url or url.startswith("s3a:")
@@ -131,17 +131,17 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
         update={
             "lake": settings.lake.model_copy(
                 update={
-                    "root": absolute(settings.lake.root),
-                    "key_file": settings.lake.key_file and absolute(settings.lake.key_file),
+                    "root": make_absolute(settings.lake.root),
+                    "key_file": settings.lake.key_file and make_absolute(settings.lake.key_file),
                 }
             ),
             "engine": settings.engine.model_copy(
-                update={"wheel": settings.engine.wheel and absolute(settings.engine.wheel)}
+                update={"wheel": settings.engine.wheel and make_absolute(settings.engine.wheel)}
             ),
             "location": settings.location
             and settings.location.model_copy(
                 update={
-                    name: url and absolute(url)
+                    name: url and make_absolute(url)
                     for name, url in (
                         ("ranges", settings.location.ranges),
                         ("number_ranges", settings.location.number_ranges),
@@ -150,14 +150,14 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
             ),
             "study": settings.study.model_copy(
                 update={
-                    name: place and absolute(place)
+                    name: place and make_absolute(place)
                     for name in ("respondents", "inbox", "files", "keyring")
                     for place in (getattr(settings.study, name),)
                 }
             ),
             "release": settings.release.model_copy(
                 update={
-                    name: place and absolute(place)
+                    name: place and make_absolute(place)
                     for name in ("root", "restricted", "public_root", "signers")
                     for place in (getattr(settings.release, name),)
                 }
@@ -168,10 +168,10 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
                         "source": [
                             source.model_copy(
                                 update={
-                                    "url": absolute(source.url),
+                                    "url": make_absolute(source.url),
                                     "access": source.access.model_copy(
                                         update={
-                                            name: place and absolute(place)
+                                            name: place and make_absolute(place)
                                             for name in ("key", "known_hosts")
                                             for place in (getattr(source.access, name),)
                                         }
@@ -195,7 +195,7 @@ def check_options(settings: Observatory, file: Path) -> Observatory:
     """
     wrong: list[str] = []
 
-    def whole(operator: Operator, source: SourceSettings) -> SourceSettings:
+    def complete_source(operator: Operator, source: SourceSettings) -> SourceSettings:
         if not source.options and format_kind(source.format) != "profile":
             return source
         # The kernels' own libraries take half a second to load.
@@ -210,7 +210,9 @@ def check_options(settings: Observatory, file: Path) -> Observatory:
         return source.model_copy(update={"options": options})
 
     operators = [
-        operator.model_copy(update={"source": [whole(operator, source) for source in operator.source]})
+        operator.model_copy(
+            update={"source": [complete_source(operator, source) for source in operator.source]}
+        )
         for operator in settings.operator
     ]
     if wrong:

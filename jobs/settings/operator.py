@@ -106,7 +106,7 @@ class FixedCostSettings(Settings):
         return check_choice(code, {*list_codes("countermeasure"), "_T"}, "countermeasure")
 
     @model_validator(mode="after")
-    def ordered(self) -> FixedCostSettings:
+    def check_order(self) -> FixedCostSettings:
         if not self.low <= self.central <= self.high:
             raise ValueError(f"low, central and high of cost '{self.name}' must not fall")
         return self

@@ -60,7 +60,7 @@ class Study(Settings):
     gap: Gap = Gap()
 
     @model_validator(mode="after")
-    def verifiable(self) -> Study:
+    def check_keyring(self) -> Study:
         # By default a keyring is only asked for when a package comes in: few settings are those of a study.
         is_set = "require_signature" in self.model_fields_set
         if is_set and self.require_signature and self.keyring is None:

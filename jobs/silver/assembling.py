@@ -46,7 +46,7 @@ def settled_formats() -> list[str]:
 
 def is_held(format_name: str) -> pl.Expr:
     """Whether a bronze row of the format waits for settle_rows()."""
-    held = KERNELS[format_name].held
+    held = KERNELS[format_name].is_held
     return pl.lit(False) if held is None else held.fill_null(False)
 
 

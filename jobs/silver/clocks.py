@@ -175,19 +175,19 @@ def marks_of_sms(bronze: pl.LazyFrame, is_sms: pl.Expr) -> pl.LazyFrame:
 
 def compare_logs(
     homes: pl.DataFrame,
-    seen: pl.DataFrame,
+    marks: pl.DataFrame,
     before: dt.timedelta = CLOCK_SLACK,
     after: dt.timedelta = CLOCK_SLACK,
 ) -> list[Apart]:
     """What the ids of logs show, for each two logs that share ids, by their names.
 
-    homes: marks of messages. seen: marks of what belongs to them, such as verdicts. before, after: how long
+    homes: marks of messages. marks: marks of what belongs to them, such as verdicts. before, after: how long
     before or after its message it may be.
     """
     files = homes.group_by("operator_id", "log", "id").agg(pl.col("first_at").min(), pl.col("last_at").max())
     ahead = pl.col("first_at") - pl.col("first_at_home")
     pairs = (
-        seen.join(files, on=["operator_id", "id"], suffix="_home")
+        marks.join(files, on=["operator_id", "id"], suffix="_home")
         .filter(pl.col("log") != pl.col("log_home"))
         .with_columns(
             ahead_s=ahead.dt.total_milliseconds() / 1000,
@@ -238,14 +238,16 @@ def count_answered(homes: pl.DataFrame, seen: pl.DataFrame) -> list[tuple[str, s
     return [(str(row[0]), str(row[1]), row[2], row[3]) for row in counts.sort(by).iter_rows()]
 
 
-def find_wrong_logs(found: Sequence[Apart], absolute: Collection[tuple[str, str]] = ()) -> list[Apart]:
+def find_wrong_logs(differences: Sequence[Apart], absolute: Collection[tuple[str, str]] = ()) -> list[Apart]:
     """The logs whose clocks disagree, each beside the one that shares most ids with it: the log of what
     belongs to messages, such as verdicts, unless its times are absolute; then that of the messages.
 
     absolute: operators and logs whose stamps are seconds of UTC, whatever zone a host has.
     """
     named = [
-        each.turned if (each.operator_id, each.log) in absolute else each for each in found if each.is_wrong
+        each.turned if (each.operator_id, each.log) in absolute else each
+        for each in differences
+        if each.is_wrong
     ]
     best = {(each.operator_id, each.log): each for each in sorted(named, key=lambda each: each.ids)}
     return [best[key] for key in sorted(best)]

@@ -86,7 +86,7 @@ def decide_outcome(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         told_best=pl.min_horizontal("filters_told", row_evidence(names)),
     )
 
-    def acting(name: str) -> pl.Expr:
+    def acting_column(name: str) -> pl.Expr:
         return pl.when("is_by_verdict").then(f"v_{name}").when(~pl.col("is_passed")).then(name)
 
     none = pl.lit([], dtype=pl.List(pl.String))
@@ -104,10 +104,10 @@ def decide_outcome(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         origin_verified_code=pl.when("is_verified").then("origin_claimed_code"),
         is_origin_verified=pl.col("is_verified").fill_null(False),
         transit_code=transit_code(),
-        countermeasure_code=acting("countermeasure_code"),
-        strategy_code=acting("strategy_code"),
+        countermeasure_code=acting_column("countermeasure_code"),
+        strategy_code=acting_column("strategy_code"),
         # What no measure acted on was not blocked: that is known, not unknown.
-        is_antispam=pl.when("is_passed").then(False).otherwise(acting("is_antispam")),
+        is_antispam=pl.when("is_passed").then(False).otherwise(acting_column("is_antispam")),
         countermeasure_codes=pl.col("countermeasure_codes").fill_null(none),
         join_quality_code=pl.coalesce("said_quality", "join_quality_code", pl.lit("none")),
         spam_type_code=type_of("told_best", names),

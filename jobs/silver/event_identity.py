@@ -48,7 +48,7 @@ def hash_contents(events: pl.DataFrame, format_name: str) -> Callable[[pl.Series
         for name in names
     ]
 
-    def same(rows: pl.Series) -> pl.Series:
+    def hash_rows(rows: pl.Series) -> pl.Series:
         return events.select(pl.col(names).gather(rows)).select(pl.struct(second).hash(SEED)).to_series()
 
-    return same
+    return hash_rows

@@ -66,7 +66,7 @@ class Stored(Protocol):
     @property
     def count(self) -> int: ...
 
-    def read(self) -> pl.DataFrame: ...
+    def read_rows(self) -> pl.DataFrame: ...
 
 
 class Shelf(ABC):
@@ -76,7 +76,7 @@ class Shelf(ABC):
     def leave_parts(self, name: str, parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> None:
         """Leave rows of some of `count` buckets or cuts."""
 
-    def leave(self, name: str, rows: pl.DataFrame) -> None:
+    def leave_rows(self, name: str, rows: pl.DataFrame) -> None:
         """Leave rows for every bucket."""
         self.leave_parts(name, [(0, rows)], 1)
 
@@ -103,11 +103,11 @@ class Place(Shelf):
     parts: int = 1
 
     @abstractmethod
-    def keep(self, table: str, rows: pl.DataFrame) -> None:
+    def keep_rows(self, table: str, rows: pl.DataFrame) -> None:
         """Keep rows of a silver table."""
 
     @abstractmethod
-    def kept(self, table: str) -> pl.DataFrame:
+    def kept_rows(self, table: str) -> pl.DataFrame:
         """The rows of a table that the bucket's steps before this one kept."""
 
     @property
@@ -115,30 +115,30 @@ class Place(Shelf):
         """The bucket, of those that rows move between."""
         return self.bucket.number % self.terms.buckets
 
-    def named(self, name: str) -> list[Stored]:
+    def frames_named(self, name: str) -> list[Stored]:
         return [each for each in self.frames if each.name == name]
 
-    def take(self, name: str) -> pl.DataFrame | None:
+    def take_rows(self, name: str) -> pl.DataFrame | None:
         """The rows that were left under a name; None where none were."""
-        frames = [each.read() for each in self.named(name)]
+        frames = [each.read_rows() for each in self.frames_named(name)]
         # One chunk: some functions of Polars 2.1 fail where an empty chunk stands before another.
         return pl.concat(frames, rechunk=True) if frames else None
 
     def take_or(self, name: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
         """The same; a frame without rows where none were."""
-        found = self.take(name)
+        found = self.take_rows(name)
         return pl.DataFrame(schema=dict(schema)) if found is None else found
 
     def take_all(self, name: str) -> pl.DataFrame:
         """The same, where a step is called because there are some."""
-        found = self.take(name)
+        found = self.take_rows(name)
         assert found is not None, f"{name} of {self.bucket}"
         return found
 
     def take_kept(self, table: str, home: Callable[[pl.DataFrame], pl.Series]) -> pl.DataFrame:
         """The rows of a table that belong here: those kept here and those that moved here. home: the bucket
         that each belongs to, null where to any."""
-        own, moved = self.kept(table), self.take(table)
+        own, moved = self.kept_rows(table), self.take_rows(table)
         rows = own if moved is None else pl.concat([own, moved.select(own.columns)])
         return select_rows(rows, (home(rows) == self.bucket.number).fill_null(True))
 
@@ -160,11 +160,11 @@ class Exchange(ABC):
     terms: Terms
 
     @abstractmethod
-    def has(self, name: str) -> bool:
+    def has_frame(self, name: str) -> bool:
         """Whether some step left a frame of this name."""
 
     @abstractmethod
-    def once(self, step: Step, takes: Sequence[str], what: str) -> None:
+    def call_once(self, step: Step, takes: Sequence[str], what: str) -> None:
         """Call a step once, with all frames of these names. what: names it in messages."""
 
     @abstractmethod

@@ -64,7 +64,7 @@ def link_ends(rows: pl.DataFrame, bucket: int) -> pl.DataFrame:
     if handed.is_empty() and follows.is_empty():
         return pl.DataFrame(schema=ENDS)
 
-    def side(frame: pl.DataFrame, kind: str, value: str, slack: dt.timedelta | None) -> pl.DataFrame:
+    def make_side(frame: pl.DataFrame, kind: str, value: str, slack: dt.timedelta | None) -> pl.DataFrame:
         frame = frame.filter(pl.col(value).is_not_null())
         is_parent = slack is not None
         return frame.select(
@@ -82,12 +82,12 @@ def link_ends(rows: pl.DataFrame, bucket: int) -> pl.DataFrame:
     piped = follows.filter(pl.col("entry_code") == "pickup")
     found = pl.concat(
         [
-            side(handed, "name", "queue_key", CLOCK_SLACK),
-            side(handed, "answer", "next_queue_key", CLOCK_SLACK),
-            side(unnamed, "message", "message_id_hash", HANDOFF),
-            side(follows, "name", "previous_queue_key", None),
-            side(follows, "answer", "queue_key", None),
-            side(piped, "message", "message_id_hash", None),
+            make_side(handed, "name", "queue_key", CLOCK_SLACK),
+            make_side(handed, "answer", "next_queue_key", CLOCK_SLACK),
+            make_side(unnamed, "message", "message_id_hash", HANDOFF),
+            make_side(follows, "name", "previous_queue_key", None),
+            make_side(follows, "answer", "queue_key", None),
+            make_side(piped, "message", "message_id_hash", None),
         ]
     )
     # Recipients of one file have the same ends.

@@ -4,7 +4,7 @@ import polars as pl
 
 from jobs.core.attributes import ATTRIBUTES
 
-WHOSE = ["operator_id", "period_date"]
+OPERATOR_DAY = ["operator_id", "period_date"]
 NAMING = ["queue_id", "message_id_hash", "sender_hash", "recipient_hash"]
 # How facts name messages, the most specific first, as in jobs/formats/knowledge.
 KEYS = (
@@ -31,7 +31,7 @@ def fill_known(message: pl.DataFrame, operator_knowledge: pl.DataFrame) -> pl.Da
         )
         if facts.is_empty():
             continue
-        on = [*WHOSE, *key]
+        on = [*OPERATOR_DAY, *key]
         agreed = [agreed_value(name).alias(f"{place}_{name}") for name in ATTRIBUTES]
         joined = joined.join(facts.group_by(on).agg(agreed), on=on, how="left", maintain_order="left")
         told.append(place)

@@ -19,7 +19,7 @@ class Held:
     bucket: int
     count: int
 
-    def read(self) -> pl.DataFrame:
+    def read_rows(self) -> pl.DataFrame:
         return self.frame
 
 
@@ -34,47 +34,47 @@ class Memory(Exchange, Shelf):
     def leave_parts(self, name: str, parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> None:
         found = [Held(name, frame, int(number), count) for number, frame in parts if frame.height]
         if found:
-            self._left.setdefault(name, ByBucket()).add(found)
+            self._left.setdefault(name, ByBucket()).add_frames(found)
 
-    def keep(self, table: str, rows: pl.DataFrame, number: int = 0) -> None:
+    def keep_rows(self, table: str, rows: pl.DataFrame, number: int = 0) -> None:
         """Keep rows of a table in a bucket."""
         if rows.height:
             self._kept.setdefault((table, number), []).append(rows)
 
-    def kept(self, table: str, number: int) -> pl.DataFrame:
+    def kept_rows(self, table: str, number: int) -> pl.DataFrame:
         """The rows of a table that were kept in a bucket."""
         frames = self._kept.get((table, number))
         return pl.concat(frames) if frames else pl.DataFrame(schema=polars_schema(table))
 
-    def table(self, table: str) -> pl.DataFrame:
+    def table_rows(self, table: str) -> pl.DataFrame:
         """All rows of a table that were kept."""
         frames = [frame for (name, _), of in sorted(self._kept.items()) if name == table for frame in of]
         return pl.concat(frames) if frames else pl.DataFrame(schema=polars_schema(table))
 
-    def left(self, name: str) -> pl.DataFrame | None:
+    def left_rows(self, name: str) -> pl.DataFrame | None:
         """All rows that were left under a name; None where none were."""
-        frames = [each.frame for each in self._left[name].all()] if name in self._left else []
+        frames = [each.frame for each in self._left[name].all_frames()] if name in self._left else []
         return pl.concat(frames) if frames else None
 
-    def replace(self, table: str, rows: Sequence[pl.DataFrame]) -> None:
+    def replace_rows(self, table: str, rows: Sequence[pl.DataFrame]) -> None:
         """Put other rows in place of those of a table, kept or left: those of each bucket."""
         self._left.pop(table, None)
         self._kept = {key: of for key, of in self._kept.items() if key[0] != table}
         for number, of_bucket in enumerate(rows):
-            self.keep(table, of_bucket, number)
+            self.keep_rows(table, of_bucket, number)
 
-    def place(self, number: int, count: int | None = None, takes: Iterable[str] | None = None) -> Place:
+    def make_place(self, number: int, count: int | None = None, takes: Iterable[str] | None = None) -> Place:
         """A bucket, or one of so many cuts, with the frames of these names, or all."""
         bucket = Bucket(number, self.terms.buckets if count is None else count)
         names = self._left if takes is None else takes
-        frames = [each for name in names if name in self._left for each in self._left[name].of(bucket)]
+        frames = [each for name in names if name in self._left for each in self._left[name].frames_of(bucket)]
         return InMemory(self, bucket, frames)
 
-    def has(self, name: str) -> bool:
+    def has_frame(self, name: str) -> bool:
         return name in self._left
 
-    def once(self, step: Step, takes: Sequence[str], what: str) -> None:
-        step(self.place(0, 1, takes))
+    def call_once(self, step: Step, takes: Sequence[str], what: str) -> None:
+        step(self.make_place(0, 1, takes))
 
     def in_buckets(
         self,
@@ -87,19 +87,19 @@ class Memory(Exchange, Shelf):
         halves: Halves = Halves.NONE,
     ) -> None:
         for number in range(self.terms.buckets):
-            place = self.place(number, None, takes)
-            if any(place.named(name) or (name, number) in self._kept for name in needs):
+            place = self.make_place(number, None, takes)
+            if any(place.frames_named(name) or (name, number) in self._kept for name in needs):
                 step(place)
 
     def in_cuts(self, step: Step, takes: Sequence[str], *, needs: Sequence[str], until: float) -> None:
         for number in range(self.terms.cuts):
-            place = self.place(number, self.terms.cuts, takes)
-            if any(place.named(name) for name in needs):
+            place = self.make_place(number, self.terms.cuts, takes)
+            if any(place.frames_named(name) for name in needs):
                 step(place)
 
     def in_groups(self, step: Step, name: str, takes: Sequence[str], *, until: float, what: str) -> None:
-        if self.has(name):
-            self.once(step, [name, *takes], what)
+        if self.has_frame(name):
+            self.call_once(step, [name, *takes], what)
 
 
 class InMemory(Place):
@@ -112,8 +112,8 @@ class InMemory(Place):
     def leave_parts(self, name: str, parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> None:
         self.memory.leave_parts(name, parts, count)
 
-    def keep(self, table: str, rows: pl.DataFrame) -> None:
-        self.memory.keep(table, rows, self.home)
+    def keep_rows(self, table: str, rows: pl.DataFrame) -> None:
+        self.memory.keep_rows(table, rows, self.home)
 
-    def kept(self, table: str) -> pl.DataFrame:
-        return self.memory.kept(table, self.home)
+    def kept_rows(self, table: str) -> pl.DataFrame:
+        return self.memory.kept_rows(table, self.home)

@@ -42,7 +42,7 @@ from jobs.silver.frames import (
 )
 from jobs.silver.memory import Memory
 
-OF_FILES = (Frame.LOGS, Frame.TURNS, Frame.ORDER)
+FILE_FRAMES = (Frame.LOGS, Frame.TURNS, Frame.ORDER)
 # What needs no identifier protected.
 NOBODY = Door((), None)
 BRONZE = tuple(bronze_name(format_name) for format_name in KERNELS)
@@ -57,22 +57,22 @@ def compute_silver(exchange: Exchange) -> None:
 
 def prepare_bronze(exchange: Exchange) -> None:
     """The order of files and which may hold copies; each bronze row in its bucket."""
-    if exchange.has(Frame.EXTENT):
-        exchange.once(steps.compare_files, [Frame.EXTENT], "files' times")
+    if exchange.has_frame(Frame.EXTENT):
+        exchange.call_once(steps.compare_files, [Frame.EXTENT], "files' times")
     for format_name in assembling.settled_formats():
-        if exchange.has(held_name(format_name)):
+        if exchange.has_frame(held_name(format_name)):
             settle = partial(steps.settle_held, format_name=format_name)
             takes = [held_name(format_name), Frame.ORDER]
-            exchange.once(settle, takes, f"held rows of {bronze_name(format_name)}")
+            exchange.call_once(settle, takes, f"held rows of {bronze_name(format_name)}")
 
 
 def assemble_tables(exchange: Exchange) -> None:
     """All tables but silver.message."""
     exchange.in_buckets(
-        steps.assemble_bucket, [*BRONZE, *OF_FILES], needs=BRONZE, until=0.55, halves=Halves.BUCKETS
+        steps.assemble_bucket, [*BRONZE, *FILE_FRAMES], needs=BRONZE, until=0.55, halves=Halves.BUCKETS
     )
-    if exchange.has(Frame.COPIES):
-        exchange.once(steps.sum_copies, [Frame.COPIES], "copies")
+    if exchange.has_frame(Frame.COPIES):
+        exchange.call_once(steps.sum_copies, [Frame.COPIES], "copies")
 
 
 def make_messages(exchange: Exchange) -> None:
@@ -119,7 +119,7 @@ def read_bronze(formats: Mapping[str, pl.DataFrame], terms: Terms) -> Memory:
 
 def count_once(formats: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
     """All bronze rows of each format, with their keys and without copies; the counts of the copies."""
-    found, counts, order = steps.drop_copies(read_bronze(formats, Terms(NOBODY)).place(0))
+    found, counts, order = steps.drop_copies(read_bronze(formats, Terms(NOBODY)).make_place(0))
     rows = {
         name: file_order.restore_streams(found[name], order) if name in found else frame
         for name, frame in formats.items()
@@ -135,9 +135,9 @@ def make_messages_in_memory(
 ) -> Memory:
     """An exchange in memory with silver.message of these rows of silver."""
     memory = Memory(Terms(NOBODY, attribute_rule=attribute_rule))
-    memory.keep(TRANSMISSION, transmission)
-    memory.keep(VERDICT, verdict)
+    memory.keep_rows(TRANSMISSION, transmission)
+    memory.keep_rows(VERDICT, verdict)
     if operator_knowledge is not None:
-        memory.leave(KNOWLEDGE, operator_knowledge)
+        memory.leave_rows(KNOWLEDGE, operator_knowledge)
     make_messages(memory)
     return memory

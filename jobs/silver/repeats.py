@@ -22,23 +22,23 @@ from jobs.silver.bucketing import place_of_row
 from jobs.silver.event_identity import PLACE, hash_contents, is_line, time_of
 
 # Whose lines are in order of time: those of one host in one file.
-WHOSE = ["operator_id", "source_id", "stream_id", "host"]
+HOST_FILE = ["operator_id", "source_id", "stream_id", "host"]
 # The lines of one second that stand behind each other, and where the first and the last of them begin.
 RUNS = pl.List(pl.Struct({"second": TIMESTAMP, "low": pl.Int64, "high": pl.Int64}))
 # Seconds of which a file may hold copies. Either `behind`, the first byte at which a line of a later second
 # stands; or lines between the bytes low and high may be copies of lines that stand `distance` before them.
 TURNS: dict[str, Any] = {
-    **dict.fromkeys(WHOSE, pl.String),
+    **dict.fromkeys(HOST_FILE, pl.String),
     "second": TIMESTAMP,
     **dict.fromkeys(("behind", "low", "high", "distance"), pl.Int64),
 }
-SECOND = [*WHOSE, "second"]
+SECOND = [*HOST_FILE, "second"]
 
 
 def find_runs(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
     """The runs of each file and host of bronze rows."""
     about = KERNELS[format_name].copies
-    whose = [name for name in WHOSE if name in rows.columns]
+    whose = [name for name in HOST_FILE if name in rows.columns]
     # Lines of a snapshot repeat what was there, and need no order.
     if about.is_snapshot or rows.is_empty():
         return pl.DataFrame(schema={**dict.fromkeys(whose, pl.String), "runs": RUNS})
@@ -71,15 +71,17 @@ def marks_of_rows(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
 
 def find_turns(extents: pl.DataFrame) -> pl.DataFrame:
     """TURNS of the runs of all parts of all files, whatever the formats of their lines."""
-    found = extents.select("format_code", *WHOSE, "runs").explode("runs").drop_nulls("runs").unnest("runs")
-    seconds = found.group_by(*WHOSE, "second").agg(pl.col("low").min(), pl.col("high").max())
-    seconds = seconds.sort(*WHOSE, "second", descending=[*(False for _ in WHOSE), True])
-    later = pl.col("low").cum_min().shift(1).over(WHOSE)
+    found = (
+        extents.select("format_code", *HOST_FILE, "runs").explode("runs").drop_nulls("runs").unnest("runs")
+    )
+    seconds = found.group_by(*HOST_FILE, "second").agg(pl.col("low").min(), pl.col("high").max())
+    seconds = seconds.sort(*HOST_FILE, "second", descending=[*(False for _ in HOST_FILE), True])
+    later = pl.col("low").cum_min().shift(1).over(HOST_FILE)
     behind = seconds.with_columns(behind=later).filter(pl.col("high") > pl.col("behind"))
     # Most logs are in order.
     if behind.is_empty():
         return pl.DataFrame(schema=TURNS)
-    found = found.join(behind.select(WHOSE).unique(), on=WHOSE, how="semi", nulls_equal=True)
+    found = found.join(behind.select(HOST_FILE).unique(), on=HOST_FILE, how="semi", nulls_equal=True)
     whole = pl.concat([behind.select(*SECOND, "behind"), find_tails(found)], how="diagonal")
     return whole.select(pl.col(name).cast(kind) for name, kind in TURNS.items())
 
@@ -87,7 +89,7 @@ def find_turns(extents: pl.DataFrame) -> pl.DataFrame:
 def find_tails(found: pl.DataFrame) -> pl.DataFrame:
     """Where lines of the newest second follow lines that are behind, as far after others of it as those are
     after their originals: by the runs of one format, in bytes that hold for the lines of all."""
-    file = ["format_code", *WHOSE]
+    file = ["format_code", *HOST_FILE]
     found = found.sort(*file, "low")
     # A run that a part ends in may go on in the next.
     begins = (pl.struct(*file, "second") != pl.struct(*file, "second").shift(1)).fill_null(True)
@@ -155,7 +157,7 @@ def named_before(lines: pl.DataFrame, events: pl.DataFrame, naming: tuple[str, .
     named = named.drop_nulls(naming[0])
     order = ["weight", "offset"]
     kept = named.sort(order, descending=[True, False]).unique(
-        [*WHOSE, *naming], keep="first", maintain_order=True
+        [*HOST_FILE, *naming], keep="first", maintain_order=True
     )
     return named.filter(~pl.col("row").is_in(kept["row"].implode())).select(lines.columns)
 

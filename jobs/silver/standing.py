@@ -172,7 +172,7 @@ def read_verdicts(pairs: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) 
 def contribution_columns() -> tuple[list[pl.Expr], list[pl.Expr]]:
     """Columns of a file from its only verdict, and from its verdicts in order, the one that stands last."""
 
-    def quality(is_exact: pl.Expr) -> pl.Expr:
+    def quality_column(is_exact: pl.Expr) -> pl.Expr:
         return (
             pl.when(is_exact).then(pl.lit("exact")).otherwise(pl.lit("by_message_id")).alias("said_quality")
         )
@@ -191,7 +191,7 @@ def contribution_columns() -> tuple[list[pl.Expr], list[pl.Expr]]:
         .otherwise(pl.lit([], dtype=ENGINE_TYPES))
         .alias("engine_types"),
         pl.col(*hashes, "filter_us"),
-        quality(pl.col("is_exact")),
+        quality_column(pl.col("is_exact")),
     ]
     flat = {"keep_nulls": False, "empty_as_null": False}
     is_told = pl.col("is_of_spam") & pl.col("is_last")
@@ -210,6 +210,6 @@ def contribution_columns() -> tuple[list[pl.Expr], list[pl.Expr]]:
         .alias("engine_types"),
         pl.col(*hashes).max(),
         pl.when(pl.col("filter_us").count() > 0).then(pl.col("filter_us").sum()).alias("filter_us"),
-        quality(pl.col("is_exact").any()),
+        quality_column(pl.col("is_exact").any()),
     ]
     return alone, grouped

@@ -39,18 +39,18 @@ def split_bronze(shelf: Shelf, frame: pl.DataFrame, format_name: str, count: int
     """Leave bronze rows by bucket; those that have no key yet apart. Beside them from when to when each file
     has rows."""
     rows = frame.drop(NOT_READ, strict=False)
-    shelf.leave(Frame.EXTENT, copies.file_extents(rows, format_name))
+    shelf.leave_rows(Frame.EXTENT, copies.file_extents(rows, format_name))
     if KERNELS[format_name].settle:
         waits = rows.select(assembling.is_held(format_name)).to_series()
         if waits.any():
-            shelf.leave(held_name(format_name), rows.filter(waits))
+            shelf.leave_rows(held_name(format_name), rows.filter(waits))
             rows = rows.filter(~waits)
     leave_bronze(shelf, rows, format_name, count)
 
 
 def leave_bronze(shelf: Shelf, rows: pl.DataFrame, format_name: str, count: int) -> None:
     if count == 1:
-        shelf.leave(bronze_name(format_name), rows)
+        shelf.leave_rows(bronze_name(format_name), rows)
     else:
         numbers = bucketing.bucket_of(rows, format_name, count)
         shelf.leave_by(bronze_name(format_name), rows, numbers, count)
@@ -60,14 +60,14 @@ def compare_files(place: Place) -> None:
     """The files that may hold copies, and the order of all, by their times in all bronze rows."""
     found = place.take_all(Frame.EXTENT)
     names = pl.DataFrame([*file_order.order_files(found).items()], schema=["stream_id", "name"], orient="row")
-    place.leave(Frame.LOGS, copies.logs_of(found))
-    place.leave(Frame.TURNS, repeats.find_turns(found))
-    place.leave(Frame.ORDER, names)
+    place.leave_rows(Frame.LOGS, copies.logs_of(found))
+    place.leave_rows(Frame.TURNS, repeats.find_turns(found))
+    place.leave_rows(Frame.ORDER, names)
 
 
 def take_order(place: Place) -> file_order.Order:
     """The names of streams by which files are in order, as compare_files() left them."""
-    found = place.take(Frame.ORDER)
+    found = place.take_rows(Frame.ORDER)
     return {} if found is None else dict(found.iter_rows())
 
 
@@ -85,7 +85,7 @@ def drop_copies(place: Place) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, fi
     order = take_order(place)
     formats = {}
     for format_name in sorted(KERNELS):
-        if found := place.named(bronze_name(format_name)):
+        if found := place.frames_named(bronze_name(format_name)):
             rows = bucket_rows(found, format_name, place.bucket)
             rows = select_rows(rows, place.terms.is_read(rows, pl.col("first_at").dt.date()))
             formats[format_name] = file_order.name_streams(rows, order)
@@ -99,7 +99,7 @@ def bucket_rows(frames: Iterable[Stored], format_name: str, bucket: Bucket) -> p
     """The bronze rows of a bucket in frames that hold these and, where they were cut less finely, others."""
     found = []
     for each in frames:
-        rows = each.read()
+        rows = each.read_rows()
         if each.count < bucket.count:
             rows = rows.filter(bucketing.bucket_of(rows, format_name, bucket.count) == bucket.number)
         found.append(rows)
@@ -111,15 +111,15 @@ def assemble_bucket(place: Place) -> None:
     computed, and rows that belong to another bucket, are left for the bucket that they belong to."""
     terms = place.terms
     formats, found, order = drop_copies(place)
-    place.leave(Frame.COPIES, select_rows(found, terms.is_computed(found, pl.col("period_date"))))
+    place.leave_rows(Frame.COPIES, select_rows(found, terms.is_computed(found, pl.col("period_date"))))
     for table in terms.tables:
         rows = assembling.assemble_rows(table, formats, terms.door, order)
         if rows.is_empty():
             continue
         is_computed = terms.is_computed(rows, pl.col(str(read_contract(table).period)))
-        place.keep(table, select_rows(rows, is_computed))
+        place.keep_rows(table, select_rows(rows, is_computed))
         if table == KNOWLEDGE:
-            place.leave(KNOWLEDGE, rows)
+            place.leave_rows(KNOWLEDGE, rows)
         if table in (TRANSMISSION, VERDICT):
             is_home = (bucketing.home_of(rows, place.bucket.count) == place.bucket.number).fill_null(True)
             leave_home(place, table, rows.filter(~(is_computed & is_home)))
@@ -129,7 +129,7 @@ def assemble_bucket(place: Place) -> None:
 
 def sum_copies(place: Place) -> None:
     """The copies that all buckets found, as rows of silver.copy_daily."""
-    place.keep(COPY, copies.sum_counts(place.take_all(Frame.COPIES)))
+    place.keep_rows(COPY, copies.sum_counts(place.take_all(Frame.COPIES)))
 
 
 def by_home(place: Place, rows: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:
@@ -193,14 +193,14 @@ def choose_parents(place: Place) -> None:
 
 def root_hops(place: Place) -> None:
     """The first hops of files whose parents are in this cut, by the bucket of each file."""
-    rows, above = place.take_all(Frame.CHILDREN), place.take(Frame.PARENTS)
+    rows, above = place.take_all(Frame.CHILDREN), place.take_rows(Frame.PARENTS)
     links = hops.join_roots(rows, rows.clear() if above is None else above)
     place.leave_modulo(Frame.LINKS, links, "bucket", place.terms.buckets)
 
 
 def route_verdicts(place: Place) -> None:
     """The buckets that verdicts without a queue id go to, by the bucket that each verdict is in."""
-    questions, answers = place.take_all(Frame.ASKED), place.take(Frame.IDS)
+    questions, answers = place.take_all(Frame.ASKED), place.take_rows(Frame.IDS)
     if answers is not None:
         found = standing.find_routes(questions, answers).unique()
         place.leave_modulo(Frame.ROUTES, found, "bucket", place.terms.buckets)
@@ -210,7 +210,7 @@ def forward_rows(place: Place) -> None:
     """A bucket's rows of later hops, and its verdicts without a queue id, by the cut of the bucket that each
     goes to. Straight from bucket to bucket they would be as many frames as the square of their number."""
     cuts = place.terms.cuts
-    links, routes = place.take(Frame.LINKS), place.take(Frame.ROUTES)
+    links, routes = place.take_rows(Frame.LINKS), place.take_rows(Frame.ROUTES)
     if links is not None:
         later = hops.later_rows(hops.place_files(rows_at_home(place, TRANSMISSION)), links)
         place.leave_modulo(Frame.LATER_LEAVES, later, "bucket", cuts)
@@ -222,7 +222,7 @@ def forward_rows(place: Place) -> None:
 def spread_rows(place: Place) -> None:
     """Rows that move to buckets of a cut, by the bucket that each goes to."""
     for name, arrives in MOVING.items():
-        rows = place.take(name)
+        rows = place.take_rows(name)
         if rows is not None:
             place.leave_modulo(arrives, rows, "bucket", place.terms.buckets)
 
@@ -230,7 +230,7 @@ def spread_rows(place: Place) -> None:
 def open_messages(place: Place) -> None:
     """Keep the messages of a bucket. Temporary refusals wait: what follows them may lie elsewhere."""
     terms = place.terms
-    known, later, by_id = (place.take(name) for name in (Frame.LINKS, Frame.LATER, Frame.BY_ID))
+    known, later, by_id = (place.take_rows(name) for name in (Frame.LINKS, Frame.LATER, Frame.BY_ID))
     links = no_links() if known is None else known
     transmission, verdict = rows_at_home(place, TRANSMISSION), rows_at_home(place, VERDICT)
     if place.parts > 1:
@@ -251,7 +251,7 @@ def open_messages(place: Place) -> None:
     place.leave_modulo(Frame.TRIPLES, triples, "triple", terms.cuts)
     inside = select_rows(message, terms.is_computed(message, pl.col("period_date")))
     waits = inside.select(refusals.IS_TEMPORARY.fill_null(False)).to_series()
-    place.keep(MESSAGE, inside.filter(~waits))
+    place.keep_rows(MESSAGE, inside.filter(~waits))
     place.leave_parts(Frame.TEMPORARY, [(place.home, inside.filter(waits))], terms.buckets)
 
 
@@ -268,5 +268,5 @@ def follow_refusals(place: Place) -> None:
 
 def keep_refusals(place: Place) -> None:
     """Keep the temporary refusals that nothing followed up: they are messages, too."""
-    rows, dropped = place.take_all(Frame.TEMPORARY), place.take(Frame.FOLLOWED)
-    place.keep(MESSAGE, rows if dropped is None else refusals.without_followed(rows, dropped))
+    rows, dropped = place.take_all(Frame.TEMPORARY), place.take_rows(Frame.FOLLOWED)
+    place.keep_rows(MESSAGE, rows if dropped is None else refusals.without_followed(rows, dropped))

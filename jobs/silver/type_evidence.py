@@ -45,15 +45,15 @@ def row_evidence(names: list[str]) -> pl.Expr:
     return rank + weak + priority
 
 
-def type_of(told: str, names: list[str]) -> pl.Expr:
+def type_of(evidence: str, names: list[str]) -> pl.Expr:
     """The type that evidence names; UNK where there is none."""
-    number = pl.col(told) % (1 << NAME_BITS)
+    number = pl.col(evidence) % (1 << NAME_BITS)
     found = number.replace_strict(list(range(len(names))), names, return_dtype=pl.String)
     return found.fill_null(UNKNOWN_TYPE)
 
 
-def is_strong(told: str) -> pl.Expr:
-    return ((pl.col(told) // WEAK) % 2 == 0).fill_null(False)
+def is_strong(evidence: str) -> pl.Expr:
+    return ((pl.col(evidence) // WEAK) % 2 == 0).fill_null(False)
 
 
 def strong_type() -> pl.Expr:

@@ -39,17 +39,22 @@ def as_json(answer: LogSurvey) -> dict[str, Any]:
     return out | {
         "first_at": answer.first_at and answer.first_at.isoformat(),
         "last_at": answer.last_at and answer.last_at.isoformat(),
-        "zone": {"name": zone.name, "known_by": zone.by, "told": zone.told, "fitting": list(zone.fitting)},
+        "zone": {
+            "name": zone.name,
+            "known_by": zone.by,
+            "told": zone.evidence,
+            "fitting": list(zone.fitting),
+        },
         "is_exact": answer.is_exact,
         "share_read": round(answer.share_read, 6),
         "bytes": sum(each.total for each in answer.progress),
         "waiting_bytes": sum(each.waiting for each in answer.progress),
-        "lines": round(answer.estimate(lambda each: each.lines)),
-        "records": round(answer.estimate(lambda each: each.records)),
-        "ignored": round(answer.estimate(lambda each: each.ignored)),
-        "ignored_refusals": round(answer.estimate(lambda each: each.refusals)),
-        "quarantined": {reason: round(count) for reason, count in answer.reasons().items()},
-        "companions": {name: round(count) for name, count in answer.companions().items()},
+        "lines": round(answer.estimate_count(lambda each: each.lines)),
+        "records": round(answer.estimate_count(lambda each: each.records)),
+        "ignored": round(answer.estimate_count(lambda each: each.ignored)),
+        "ignored_refusals": round(answer.estimate_count(lambda each: each.refusals)),
+        "quarantined": {reason: round(count) for reason, count in answer.quarantined_by_reason().items()},
+        "companions": {name: round(count) for name, count in answer.records_by_companion().items()},
         "not_understood": [
             {
                 "pattern": row["pattern"],
@@ -59,7 +64,7 @@ def as_json(answer: LogSurvey) -> dict[str, Any]:
                 "line": row["line"],
                 "offset": row["offset"],
             }
-            for row in tally.refused.commonest(COMMONEST)
+            for row in tally.refused.list_commonest(COMMONEST)
         ],
         "ignored_lines": [
             {
@@ -71,7 +76,7 @@ def as_json(answer: LogSurvey) -> dict[str, Any]:
                 "offset": row["offset"],
             }
             for reason in (REFUSAL, OTHER)
-            for row in tally.ignored.commonest(COMMONEST, reason)
+            for row in tally.ignored.list_commonest(COMMONEST, reason)
         ],
         "transmissions": [
             dict(zip(("channel_code", "stage_code", "outcome_code"), key, strict=True))

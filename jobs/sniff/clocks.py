@@ -40,7 +40,7 @@ class IdTimes:
     zone: Zone
     marks: Mapping[str, pl.DataFrame]
 
-    def of(self, kind: str) -> pl.DataFrame:
+    def marks_of(self, kind: str) -> pl.DataFrame:
         return self.marks.get(kind, NONE)
 
     @property
@@ -66,7 +66,7 @@ class Clock:
     clock_offset: int | None = None
 
     @property
-    def told(self) -> str:
+    def evidence(self) -> str:
         """How it is known, for a person."""
         apart = f"; else {self.ahead}" if self.is_wrong else ""
         return f"by {self.ids:,} ids shared with {self.other}{apart}"
@@ -121,7 +121,7 @@ def clocks_of(logs: Sequence[IdTimes], likely: Sequence[str] = ()) -> list[Clock
     left = {each.name: each for each in logs}
     # Servers before filters: of two whose zones are known, the filter's clock is the one that is named.
     of_messages = ("mails", *(f"submitted {name}" for name in REQUESTS))
-    order = sorted(logs, key=lambda each: -sum(each.of(kind).height for kind in of_messages))
+    order = sorted(logs, key=lambda each: -sum(each.marks_of(kind).height for kind in of_messages))
     # Where no log shows its zone, the server's is taken as it was read.
     known = [each.name for each in order if each.is_known]
     sure = set(known)
@@ -154,12 +154,12 @@ def next_of(logs: Sequence[IdTimes], known: Sequence[str], done: set[str]) -> cl
 def compare_clocks(logs: Sequence[IdTimes]) -> list[clocks.Apart]:
     """What each two logs show."""
 
-    def marks(kind: str) -> pl.DataFrame:
-        return pl.concat([each.of(kind) for each in logs])
+    def join_marks(kind: str) -> pl.DataFrame:
+        return pl.concat([each.marks_of(kind) for each in logs])
 
-    found = clocks.compare_logs(marks("mails"), marks("verdicts"))
+    found = clocks.compare_logs(join_marks("mails"), join_marks("verdicts"))
     for name, requests in REQUESTS.items():
-        submitted, asked = marks(f"submitted {name}"), marks(f"asked {name}")
+        submitted, asked = join_marks(f"submitted {name}"), join_marks(f"asked {name}")
         found += clocks.compare_logs(submitted, asked, requests.within, requests.slack)
     return found
 
@@ -178,7 +178,7 @@ def set_right(log: IdTimes, clock: Clock) -> IdTimes:
     """The log with its times as its settings would have them."""
     read = log.zone.name or "UTC"
 
-    def moved(column: str) -> pl.Expr:
+    def move_column(column: str) -> pl.Expr:
         at = pl.col(column)
         if clock.time_zone:
             at = clock_to_utc(at.dt.convert_time_zone(read).dt.replace_time_zone(None), clock.time_zone)
@@ -187,6 +187,7 @@ def set_right(log: IdTimes, clock: Clock) -> IdTimes:
         return at.dt.convert_time_zone("UTC").alias(column)
 
     marks = {
-        kind: frame.with_columns(moved("first_at"), moved("last_at")) for kind, frame in log.marks.items()
+        kind: frame.with_columns(move_column("first_at"), move_column("last_at"))
+        for kind, frame in log.marks.items()
     }
     return replace(log, marks=marks)

@@ -99,7 +99,7 @@ def found_clocks(answers: list[LogSurvey]) -> list[Clock]:
 
 def share_of_time(logs: list[list[Recognised]]) -> float:
     """The first log's part of the time that is left, by size."""
-    sizes = [sum(each.file.size or len(each.file.kept or b"") for each in files) + 1 for files in logs]
+    sizes = [sum(each.file.size or len(each.file.content or b"") for each in files) + 1 for files in logs]
     return sizes[0] / sum(sizes)
 
 

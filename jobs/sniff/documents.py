@@ -30,7 +30,7 @@ class Documents:
 
 def count_documents(kernel: DocumentFormat, file: LogFile, source: Source, into: Documents) -> None:
     """Add the documents of one file."""
-    with file.open() as raw:
+    with file.open_file() as raw:
         data = raw.read(LARGEST)
     name = file.name.rsplit("/", 1)[-1]
     into.files_read += 1

@@ -83,12 +83,12 @@ def draw_rest(console: Console, answer: LogSurvey, told: Range | None) -> None:
     console.print(Text(source_block(answer), "green"), soft_wrap=True)
 
 
-def draw_clocks(console: Console, found: Sequence[Clock]) -> None:
+def draw_clocks(console: Console, clocks: Sequence[Clock]) -> None:
     """What several logs show of each other's clocks, a line each."""
-    if not found:
+    if not clocks:
         return
     console.print(Text("Clocks", "bold"))
-    for each in found:
+    for each in clocks:
         name = escape_unseen(Path(each.name).name)
         if each.time_zone:
             setting = f'set time_zone = "{each.time_zone}"'
@@ -96,7 +96,7 @@ def draw_clocks(console: Console, found: Sequence[Clock]) -> None:
             setting = f"set clock_offset = {each.clock_offset}"
         else:
             setting = "no one setting mends its clock" if each.is_wrong else "agrees"
-        told = each.told.replace(each.other, escape_unseen(Path(each.other).name))
+        told = each.evidence.replace(each.other, escape_unseen(Path(each.other).name))
         console.print(Text(f"  {name}: {setting}, {told}"))
     console.print()
 
@@ -129,7 +129,7 @@ def facts_table(rows: Iterable[tuple[str, RenderableType]]) -> Table:
 
 def files_line(answer: LogSurvey) -> Text:
     files = [each.file for each in answer.recognised]
-    size = sum(file.size if file.size is not None else len(file.kept or b"") for file in files)
+    size = sum(file.size if file.size is not None else len(file.content or b"") for file in files)
     kinds = sorted({KINDS[each.compression] for each in answer.recognised if each.compression})
     text = Text(f"{len(files)} file{'' if len(files) == 1 else 's'}, {bytes_of(size)}")
     if kinds:
@@ -180,10 +180,10 @@ def zone_line(answer: LogSurvey) -> Text:
     zone = answer.zone
     assert zone is not None
     if zone.is_explicit:
-        return Text(zone.told)
+        return Text(zone.evidence)
     if zone.name is None:
-        return Text(f"{zone.told}; until then read as UTC", "yellow")
-    return Text.assemble((zone.name, "bold"), f", {zone.told}")
+        return Text(f"{zone.evidence}; until then read as UTC", "yellow")
+    return Text.assemble((zone.name, "bold"), f", {zone.evidence}")
 
 
 # --- lines ---------------------------------------------------------------------------------------------
@@ -192,18 +192,20 @@ def zone_line(answer: LogSurvey) -> Text:
 def line_lines(answer: LogSurvey) -> list[tuple[str, RenderableType]]:
     tally = answer.tally
     assert tally is not None
-    lines = answer.estimate(lambda each: each.lines)
-    quarantined = answer.estimate(lambda each: each.quarantined)
-    refusals = answer.estimate(lambda each: each.refusals)
+    lines = answer.estimate_count(lambda each: each.lines)
+    quarantined = answer.estimate_count(lambda each: each.quarantined)
+    refusals = answer.estimate_count(lambda each: each.refusals)
     share = 1 - (quarantined + refusals) / lines if lines else 1.0
-    told = ", ".join(f"{reason} {format_amount(answer, count)}" for reason, count in answer.reasons().items())
+    told = ", ".join(
+        f"{reason} {format_amount(answer, count)}" for reason, count in answer.quarantined_by_reason().items()
+    )
     text = Text.assemble(
-        f"{format_amount(answer, answer.estimate(lambda each: each.records))} records, "
-        f"{format_amount(answer, answer.estimate(lambda each: each.ignored))} ignored, ",
+        f"{format_amount(answer, answer.estimate_count(lambda each: each.records))} records, "
+        f"{format_amount(answer, answer.estimate_count(lambda each: each.ignored))} ignored, ",
         (f"{format_amount(answer, quarantined)} quarantined", "yellow" if quarantined else ""),
         f" ({told})" if told else "",
     )
-    for name, count in answer.companions().items():
+    for name, count in answer.records_by_companion().items():
         if count:
             text.append(f"\nof them {format_amount(answer, count)} records of {name}")
     style = "green" if share >= 0.99 else "yellow" if share >= 0.9 else "red"
@@ -286,22 +288,22 @@ def unit_lines(answer: LogSurvey) -> Group:
     units = answer.units
     assert units is not None
     parts = []
-    messages, recipients = units.total("message"), units.total("recipient")
+    messages, recipients = units.count_units("message"), units.count_units("recipient")
     if messages:
         parts.append(
             f"{format_amount(answer, messages)} messages to {format_amount(answer, recipients)} recipients"
             + (
-                f" ({format_amount(answer, units.total('segment'))} segments)"
-                if units.total("segment")
+                f" ({format_amount(answer, units.count_units('segment'))} segments)"
+                if units.count_units("segment")
                 else ""
             )
         )
-    if units.total("attempt"):
+    if units.count_units("attempt"):
         parts.append(
-            f"{format_amount(answer, units.total('attempt'))} attempts refused before a message existed"
+            f"{format_amount(answer, units.count_units('attempt'))} attempts refused before a message existed"
         )
-    if units.total("call"):
-        parts.append(f"{format_amount(answer, units.total('call'))} calls")
+    if units.count_units("call"):
+        parts.append(f"{format_amount(answer, units.count_units('call'))} calls")
     lines = [Text.assemble("\nCounted in all directions: ", ("; ".join(parts) or "nothing", "bold"), ".")]
     if units.left_out:
         told = "; ".join(

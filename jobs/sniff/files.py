@@ -46,16 +46,16 @@ class LogFile:
     name: str
     fs: Any = None
     size: int | None = None
-    kept: bytes | None = None
+    content: bytes | None = None
     is_cut: bool = False  # a pipe that had more than is kept
 
-    def open(self) -> IO[bytes]:
-        return io.BytesIO(self.kept) if self.kept is not None else self.fs.open(self.name, "rb")
+    def open_file(self) -> IO[bytes]:
+        return io.BytesIO(self.content) if self.content is not None else self.fs.open(self.name, "rb")
 
     @property
     def is_closed(self) -> bool:
         """Whether no more lines will be written to it."""
-        return self.kept is not None or is_closed(self.name)
+        return self.content is not None or is_closed(self.name)
 
 
 @dataclass
@@ -88,7 +88,7 @@ def logs_of(arguments: list[str], until: float) -> tuple[list[Log], list[FilePro
     seen: set[str] = set()
     for argument in arguments:
         for key, file in files_of(argument, until, problems):
-            place = os.path.realpath(file.name) if file.kept is None else file.name
+            place = os.path.realpath(file.name) if file.content is None else file.name
             if place in seen:
                 continue
             seen.add(place)
@@ -165,7 +165,7 @@ def local_file(argument: str, until: float | None, problems: list[FileProblem]) 
             # Opening it for reading would otherwise wait for a writer.
             with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
                 file = read_pipe(argument, stream, until)
-            if file.kept:
+            if file.content:
                 return file
             told = "a FIFO, and nothing was written to it in time. Name a log file, or pipe the log into"
             problems.append(FileProblem(argument, f"{told} `observatory sniff -`"))

@@ -20,7 +20,7 @@ def print_heading(console: Console, text: str) -> None:
 def draw_patterns(console: Console, answer: LogSurvey) -> None:
     tally = answer.tally
     assert tally is not None
-    rows = tally.refused.commonest(COMMONEST)
+    rows = tally.refused.list_commonest(COMMONEST)
     if not rows:
         return
     print_heading(console, f"commonest lines not understood{'' if answer.is_exact else ', in what was read'}")
@@ -60,12 +60,12 @@ def draw_ignored(console: Console, answer: LogSurvey) -> None:
     tally = answer.tally
     assert tally is not None
     where = "" if answer.is_exact else ", in what was read"
-    refusals = tally.ignored.of(REFUSAL).height
+    refusals = tally.ignored.patterns_of(REFUSAL).height
     for reason, told in (
         (REFUSAL, "ignored lines that look like refusals"),
         (OTHER, f"commonest {'other ' if refusals else ''}ignored lines"),
     ):
-        rows = tally.ignored.commonest(COMMONEST, reason)
+        rows = tally.ignored.list_commonest(COMMONEST, reason)
         if not rows:
             continue
         print_heading(console, told + where)
@@ -79,6 +79,6 @@ def draw_ignored(console: Console, answer: LogSurvey) -> None:
         console.print(Padding(table, (0, 0, 0, 2)))
         draw_rest_of(
             console,
-            tally.ignored.of(reason).height - len(rows),
+            tally.ignored.patterns_of(reason).height - len(rows),
             tally.ignored.unmasked if reason == OTHER else 0,
         )

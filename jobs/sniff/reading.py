@@ -59,9 +59,9 @@ class Progress:
 
 def head_and_tail(file: LogFile) -> tuple[bytes, bytes, str | None]:
     """The first bytes, decompressed; the last, where they can be reached at once; and the compression."""
-    with file.open() as raw:
+    with file.open_file() as raw:
         kind = compression_kind(raw.read(6))
-        head = Chunks(raw).peek(HEAD)
+        head = Chunks(raw).peek_bytes(HEAD)
         if kind:
             return head, b"", kind
         size = raw.seek(0, os.SEEK_END)
@@ -73,7 +73,7 @@ def begins_with(whole: LogFile, part: LogFile) -> bool:
     """Whether a file begins with all of another, both decompressed. Very large ones are not compared."""
     if max(whole.size or 0, part.size or 0) > COMPARED:
         return False
-    with whole.open() as one, part.open() as other:
+    with whole.open_file() as one, part.open_file() as other:
         left, right = Chunks(one), Chunks(other)
         while True:
             data = _exactly(right, CHUNK)
@@ -85,7 +85,7 @@ def begins_with(whole: LogFile, part: LogFile) -> bool:
 
 def _exactly(chunks: Chunks, size: int) -> bytes:
     parts: list[bytes] = []
-    while size > 0 and (part := chunks.read(size)):
+    while size > 0 and (part := chunks.read_bytes(size)):
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
@@ -99,7 +99,7 @@ def read_blocks(
     until: the time (monotonic) at which reading should end. It may change while the reading goes on.
     longest: bytes that a line of the format may have.
     """
-    with file.open() as raw:
+    with file.open_file() as raw:
         progress.compression = compression_kind(raw.read(6))
         if progress.compression:
             yield from _decompressed(file, raw, progress, until)
@@ -196,7 +196,7 @@ def _last_line_end(raw, size: int) -> int:
 
 
 def _decompressed(file: LogFile, raw, progress: Progress, until: Callable[[], float]) -> Iterator[LineBlock]:
-    size = file.size if file.size is not None else len(file.kept or b"")
+    size = file.size if file.size is not None else len(file.content or b"")
     chunks = Chunks(raw)
     begun = time.monotonic()
     offset, line, passed = 0, 1, 0
@@ -235,7 +235,7 @@ def gather_blocks(chunks: Chunks, progress: Progress) -> Iterator[bytes]:
     wanted = FIRST
     have: list[bytes] = []
     size = 0
-    for block in chunks.lines(closed=True):
+    for block in chunks.read_lines(closed=True):
         have.append(block)
         size += len(block)
         if size >= wanted:

@@ -40,7 +40,7 @@ class Recognised:
         self.scores = [(name, 1.0), *(pair for pair in self.scores if pair[0] != name)]
         self.options = options
 
-    def name(self, kind: str) -> None:
+    def set_format(self, kind: str) -> None:
         """Read it as a format that a person named."""
         self.scores.sort(key=lambda pair: pair[0] != kind)
         self.is_named = True
@@ -49,7 +49,7 @@ class Recognised:
 def recognise_file(file: LogFile) -> Recognised | FileProblem:
     """How sure each format is of a file, or what is wrong with it."""
     try:
-        with file.open() as raw:
+        with file.open_file() as raw:
             start = raw.read(reading.HEAD)
         head, tail, compression = reading.head_and_tail(file)
     except (*DAMAGE, ValueError) as error:
@@ -70,12 +70,12 @@ def recognise_file(file: LogFile) -> Recognised | FileProblem:
     return found
 
 
-def guess_layout(found: Recognised) -> None:
+def guess_layout(recognised: Recognised) -> None:
     """Assume a layout in use that fits a log which an operator may have laid out itself."""
     for name, layouts in LAID_OUT.items():
-        if options := layouts.guess_options(found.head):
-            found.take_layout(name, options)
-            found.assumed = layouts.show_lines(found.head, options)
+        if options := layouts.guess_options(recognised.head):
+            recognised.take_layout(name, options)
+            recognised.assumed = layouts.show_lines(recognised.head, options)
             return
 
 
@@ -112,7 +112,7 @@ def separate_files(
             if profile is not None:
                 found.scores, found.options = [(MAPPED, 1.0)], {"profile": profile}
             elif kind is not None:
-                found.name(kind)
+                found.set_format(kind)
             alike.setdefault((found.format, repr(found.options)), []).append(found)
     if len(alike) <= 1:
         return [(log, some) for some in alike.values()], problems

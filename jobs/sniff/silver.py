@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from jobs.gold.units import UNITS
-from jobs.protect.operators import Door, Own
+from jobs.protect.operators import Door, OperatorSpace
 from jobs.silver import hops, pipeline, refusals, steps
 from jobs.silver.exchange import Terms
 from jobs.silver.frames import MESSAGE, TRANSMISSION, VERDICT, Frame
@@ -23,11 +23,11 @@ NETWORKS = (
     *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
     *("fc00::/7", "fe80::/10"),
 )
-DOOR = Door((Own(OPERATOR, "", (), NETWORKS, (), (), key=bytes(32)),), None)
+DOOR = Door((OperatorSpace(OPERATOR, "", (), NETWORKS, (), (), key=bytes(32)),), None)
 OUTCOME = ("channel_code", "stage_code", "outcome_code")
 TABLES = (TRANSMISSION, VERDICT)
 # What is needed of messages, to fold temporary refusals and to count.
-COUNTED = (
+COUNT_COLUMNS = (
     *(*OUTCOME, "stream_id", "grain_code", "is_message_row", "segment_count"),
     *(*refusals.TRIPLE, "first_at", "message_hash"),
 )
@@ -52,7 +52,7 @@ class Units:
     left_out: dict[str, float] = field(default_factory=dict)
     named: float = 0.0
 
-    def total(self, unit: str) -> float:
+    def count_units(self, unit: str) -> float:
         return sum(count for (_, name, _, _), count in self.units.items() if name == unit)
 
 
@@ -72,13 +72,13 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
     whole.
     """
     count = 1 + sum(rows.height for rows in bronze.values()) // BUCKET_ROWS
-    terms = Terms(DOOR, count, tables=TABLES, message_columns=COUNTED)
+    terms = Terms(DOOR, count, tables=TABLES, message_columns=COUNT_COLUMNS)
     memory = pipeline.read_bronze(bronze, terms)
     pipeline.assemble_tables(memory)
     sent, said = (at_home(memory, table) for table in TABLES)
     begun = begun_in_sample(sent, sampled)
     if begun is not sent:
-        memory.replace(TRANSMISSION, begun)
+        memory.replace_rows(TRANSMISSION, begun)
     has_sent = any(rows.height for rows in begun)
     if has_sent:
         pipeline.make_messages(memory)
@@ -91,7 +91,7 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
 
 def at_home(memory: Memory, table: str) -> Frames:
     """The rows of a table by the bucket that each belongs to."""
-    return [steps.rows_at_home(memory.place(number), table) for number in range(memory.terms.buckets)]
+    return [steps.rows_at_home(memory.make_place(number), table) for number in range(memory.terms.buckets)]
 
 
 def begun_in_sample(sent: Frames, sampled: list[str]) -> Frames:
@@ -111,9 +111,9 @@ def begun_in_sample(sent: Frames, sampled: list[str]) -> Frames:
 
 def units_of(memory: Memory, sent: Frames, scales: dict[str, float]) -> Units:
     """The units of silver.message, and what its steps (jobs/silver/pipeline.py) leave out."""
-    message = memory.table(MESSAGE)
-    links, refused = memory.left(Frame.LINKS), memory.left(Frame.TEMPORARY)
-    dropped = memory.left(Frame.FOLLOWED)
+    message = memory.table_rows(MESSAGE)
+    links, refused = memory.left_rows(Frame.LINKS), memory.left_rows(Frame.TEMPORARY)
+    dropped = memory.left_rows(Frame.FOLLOWED)
     followed_up = 0.0
     if refused is not None and dropped is not None:
         kept = refusals.without_followed(refused, dropped)

@@ -75,15 +75,15 @@ class LogSurvey:
         total = sum(each.total for each in self.progress)
         return sum(each.read for each in self.progress) / total if total else 1.0
 
-    def reasons(self) -> dict[str, float]:
+    def quarantined_by_reason(self) -> dict[str, float]:
         """Quarantined lines by reason, each file's scaled to the whole of it."""
-        return self._summed("reasons")
+        return self._sum_scaled("reasons")
 
-    def companions(self) -> dict[str, float]:
+    def records_by_companion(self) -> dict[str, float]:
         """Records of other formats between the lines, scaled likewise."""
-        return self._summed("companions")
+        return self._sum_scaled("companions")
 
-    def _summed(self, name: str) -> dict[str, float]:
+    def _sum_scaled(self, name: str) -> dict[str, float]:
         assert self.tally is not None
         sums: dict[str, float] = {}
         for lines, progress in zip(self.tally.files, self.progress, strict=False):
@@ -91,7 +91,7 @@ class LogSurvey:
                 sums[key] = sums.get(key, 0.0) + number * progress.scale
         return dict(sorted(sums.items()))
 
-    def estimate(self, counts: Callable[[Any], float]) -> float:
+    def estimate_count(self, counts: Callable[[Any], float]) -> float:
         """A count of all files' lines, each file by its own scale."""
         assert self.tally is not None
         return sum(
@@ -158,13 +158,13 @@ def _look_at_lines(answer: LogSurvey, tally: Tally, until: float, has_totals: bo
     longest = kernel.longest_line
     for number, each in enumerate(answer.recognised):
         progress = answer.progress[number]
-        tally.begin(number)
-        clock.share(number)
-        for block in reading.read_blocks(each.file, progress, clock.until, longest):
-            tally.add(number, block, sources[number])
+        tally.make_room(number)
+        clock.give_share(number)
+        for block in reading.read_blocks(each.file, progress, clock.find_deadline, longest):
+            tally.add_block(number, block, sources[number])
             _see_times(answer)
             if has_totals:
-                clock.measure()
+                clock.measure_joining()
             yield answer
         if progress.damage:
             told = f"damaged, {progress.damage}. What came before is counted; fetch it again"
@@ -262,33 +262,33 @@ class _Clock:
         self.measured_at = MEASURED_FROM
         self.file_end, self.rows_then = end, 0
 
-    def share(self, number: int) -> None:
+    def give_share(self, number: int) -> None:
         """Give the next file its part of the time that is left."""
         sizes = [_weight(each) for each in self.answer.recognised[number:]]
-        self.rows_then = self._rows()
+        self.rows_then = self._count_rows()
         left = self.end - time.monotonic() - RESERVE_S - self.row_s * self.rows_then
         self.file_end = time.monotonic() + max(left, 0.0) * sizes[0] / sum(sizes)
 
-    def until(self) -> float:
-        return self.file_end - self.row_s * (self._rows() - self.rows_then)
+    def find_deadline(self) -> float:
+        return self.file_end - self.row_s * (self._count_rows() - self.rows_then)
 
-    def measure(self) -> None:
+    def measure_joining(self) -> None:
         """Join and count what there is, whenever there is four times as much."""
-        if self._rows() < self.measured_at:
+        if self._count_rows() < self.measured_at:
             return
         begun = time.monotonic()
         summarise_answer(self.answer, self.sources)
-        self.row_s = CAUTION * (time.monotonic() - begun) / self._rows()
-        self.measured_at = 4 * self._rows()
+        self.row_s = CAUTION * (time.monotonic() - begun) / self._count_rows()
+        self.measured_at = 4 * self._count_rows()
 
-    def _rows(self) -> int:
+    def _count_rows(self) -> int:
         assert self.answer.tally is not None
         return self.answer.tally.rows
 
 
 def _weight(each: Recognised) -> int:
     """About how many bytes there are to read: text packs to a tenth."""
-    size = each.file.size if each.file.size is not None else len(each.file.kept or b"")
+    size = each.file.size if each.file.size is not None else len(each.file.content or b"")
     return max(size, 1) * (10 if each.compression else 1)
 
 

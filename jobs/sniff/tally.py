@@ -63,7 +63,7 @@ class Kinds:
     first_lines: dict[tuple[int, int], int] = field(default_factory=dict)
     unmasked: int = 0
 
-    def see(self, file: int, some: pl.DataFrame, block: LineBlock, lines: pl.DataFrame) -> None:
+    def count_lines(self, file: int, some: pl.DataFrame, block: LineBlock, lines: pl.DataFrame) -> None:
         """Count lines of a block that have a `reason_code`; `lines` are all lines of the block."""
         if some.is_empty():
             return
@@ -87,13 +87,13 @@ class Kinds:
                 number = int(lines["offset"].search_sorted(offset))
                 self.first_lines[file, offset] = block.first_line + number
 
-    def commonest(self, count: int, reason_code: str | None = None) -> list[dict[str, Any]]:
+    def list_commonest(self, count: int, reason_code: str | None = None) -> list[dict[str, Any]]:
         """The commonest patterns, of one reason or all, each with its file and a line's place there."""
-        rows = self.patterns if reason_code is None else self.of(reason_code)
+        rows = self.patterns if reason_code is None else self.patterns_of(reason_code)
         ordered = rows.sort("count", "pattern", descending=[True, False]).head(count).to_dicts()
         return [row | {"line": self.first_lines.get((row["stream"], row["offset"]))} for row in ordered]
 
-    def of(self, reason_code: str) -> pl.DataFrame:
+    def patterns_of(self, reason_code: str) -> pl.DataFrame:
         return self.patterns.filter(pl.col("reason_code") == reason_code)
 
 
@@ -118,22 +118,22 @@ class Tally:
         name = self.kernel.name
         self.companions = [each for each in FORMATS.values() if name in hosts_of(each)]
 
-    def begin(self, file: int) -> None:
+    def make_room(self, file: int) -> None:
         """Make room for a file's counts."""
         while len(self.files) <= file:
             self.files.append(Lines())
 
-    def add(self, file: int, block: LineBlock, source: Source) -> None:
+    def add_block(self, file: int, block: LineBlock, source: Source) -> None:
         """Count a block of a file; `source` has the file's own stream."""
         lines = frame_lines(block.data, block.offset)
-        source = self._headed(file, lines, block, source)
+        source = self._with_header(file, lines, block, source)
         fits = lines["line_bytes"] <= self.kernel.longest_line
         short = lines if fits.all() else lines.filter(fits)
         parse = self.kernel.parse(short.select("offset", "line").lazy(), source).collect()
         parse = future.quarantine_future(parse, source)
         code, reason = parse["line_code"], parse["reason_code"]
-        self._keep(self.kernel, parse, source)
-        left = self._offered(short, code)
+        self._keep_records(self.kernel, parse, source)
+        left = self._lines_to_offer(short, code)
         for companion in self.companions:
             if not len(left):
                 break
@@ -144,7 +144,7 @@ class Tally:
             said = future.quarantine_future(said, source)
             if records := int((said["line_code"] == "record").sum()):
                 self.files[file].companions[companion.name] += records
-                self._keep(companion, said, source)
+                self._keep_records(companion, said, source)
             # A line that a companion ignores is none of its own: it stays as the host left it.
             is_own = said["line_code"] != "ignored"
             places = offered.filter(is_own)
@@ -163,10 +163,10 @@ class Tally:
             refused = pl.concat([refused, too_long])
         if refused.height:
             about.reasons.update(dict(refused["reason_code"].value_counts().iter_rows()))
-            self.refused.see(file, refused, block, lines)
+            self.refused.count_lines(file, refused, block, lines)
         self._see_ignored(file, short.filter(code == "ignored"), block, lines)
 
-    def _headed(self, file: int, lines: pl.DataFrame, block: LineBlock, source: Source) -> Source:
+    def _with_header(self, file: int, lines: pl.DataFrame, block: LineBlock, source: Source) -> Source:
         """The source with the last line before a block that names columns, as far as the file was read."""
         is_head = self.kernel.is_head
         if is_head is None:
@@ -177,7 +177,7 @@ class Tally:
         heads.sort()
         return replace(source, head=before[-1] if before else None)
 
-    def _offered(self, lines: pl.DataFrame, code: pl.Series) -> pl.Series:
+    def _lines_to_offer(self, lines: pl.DataFrame, code: pl.Series) -> pl.Series:
         """The places of the lines that companions are offered: no record, and with a text of theirs."""
         left = (code != "record").arg_true()
         if not self.companions or not len(left):
@@ -185,7 +185,7 @@ class Tally:
         words = "|".join(companion.own_text for companion in self.companions)
         return left.filter(lines["line"][left].str.contains(words))
 
-    def _keep(self, kernel: Format, parse: pl.DataFrame, source: Source) -> None:
+    def _keep_records(self, kernel: Format, parse: pl.DataFrame, source: Source) -> None:
         records = parse.filter(pl.col("line_code") == "record")
         if records.is_empty():
             return
@@ -203,7 +203,7 @@ class Tally:
             reason = pl.when(is_refusal).then(pl.lit(REFUSAL)).otherwise(pl.lit(OTHER))
             is_empty = pl.col("line").str.strip_chars() == ""
             told = ignored.with_columns(reason.alias("reason_code")).filter(~is_empty)
-            self.ignored.see(file, told, block, lines)
+            self.ignored.count_lines(file, told, block, lines)
 
     def bronze_rows(self) -> dict[str, pl.DataFrame]:
         """The bronze rows of each format, of all blocks."""

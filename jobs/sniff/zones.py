@@ -29,14 +29,14 @@ FILE_LAG_S = 5
 
 @dataclass(frozen=True)
 class Zone:
-    """name: for time_zone, None where nothing shows it. told: how it is known, for a person.
+    """name: for time_zone, None where nothing shows it. evidence: how it is known, for a person.
 
     is_explicit: stamps say their offset, so that time_zone does not matter.
     offsets: seconds east of UTC that were seen. fitting: zones of the world that have them.
     """
 
     name: str | None
-    told: str
+    evidence: str
     by: str
     is_explicit: bool = False
     offsets: tuple[int, ...] = ()

@@ -26,7 +26,7 @@ class Ingested:
     """
 
     batches: tuple[str, ...] = ()
-    left: tuple[Left, ...] = ()
+    frames: tuple[Left, ...] = ()
     files: tuple[NewFile, ...] = ()
     unreadable: tuple[str, ...] = ()
 
@@ -34,7 +34,7 @@ class Ingested:
         """Both; a batch that was read again is named once."""
         return Ingested(
             tuple(dict.fromkeys(self.batches + later.batches)),
-            self.left + later.left,
+            self.frames + later.frames,
             self.files + later.files,
             self.unreadable + later.unreadable,
         )

@@ -91,7 +91,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
     )
     grouped = tasks_of(work, ranges, ingest_id)
     total = len(grouped)
-    parsed: list[ParsedRanges] = work.engine.run(grouped, lambda count: work.done(count, total))
+    parsed: list[ParsedRanges] = work.engine.run_tasks(grouped, lambda count: work.done(count, total))
     note = {"ingest_id": ingest_id}
     files: dict[str, list[NewFile]] = {}
     for file in (file for each in parsed for file in each.files):
@@ -108,7 +108,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
     lake.replace(ledger_rows(pieces, counted, ingest_id, settings.lake.read_at), "bronze.file", where, note)
     return Ingested(
         (ingest_id,),
-        tuple(left for each in parsed for left in each.left),
+        tuple(left for each in parsed for left in each.frames),
         tuple(file for each in parsed for file in each.files),
     )
 
@@ -118,7 +118,7 @@ def is_written(lake: Lake, table: str, ingest_id: str) -> bool:
     if not lake.exists(table):
         return False
     is_of_batch = (pl.col("ingest_id") == ingest_id).any()
-    return bool(lake.query(table, None, lambda rows: rows.select(is_of_batch)).item())
+    return bool(lake.query_table(table, None, lambda rows: rows.select(is_of_batch)).item())
 
 
 def of_sources(ingest_id: str, keys: Iterable[str]) -> str:

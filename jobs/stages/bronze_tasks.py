@@ -19,7 +19,7 @@ class ParsedRanges:
     counts of each piece for the ledger."""
 
     files: Sequence[NewFile]
-    left: Sequence[Left]
+    frames: Sequence[Left]
     counts: Sequence[pl.DataFrame]
 
 

@@ -86,7 +86,7 @@ def month_digests(lake: Lake, operators: Collection[str]) -> dict[tuple[str, str
             continue
         period = str(read_contract(table).period)
         for file in lake.files(table, versions[table], lambda of: of["operator_id"] in operators):
-            month = str(file.value("operator_id")), str(file.value(period))[:7]
+            month = str(file.partition_value("operator_id")), str(file.partition_value(period))[:7]
             found.setdefault(month, suites.copy()).update(f"{table} {file.path}\n".encode())
     return {month: digest.hexdigest() for month, digest in found.items()}
 
@@ -123,7 +123,7 @@ def read_held(lake: Lake) -> dict[str, str]:
     return found
 
 
-def refuse_broken_expectations(found: Sequence[Evaluated], consequence: str) -> None:
+def refuse_broken_expectations(evaluated: Sequence[Evaluated], consequence: str) -> None:
     """Raise ValidationHeld that names each broken expectation, if one is broken.
 
     consequence: what does not happen therefore.
@@ -131,7 +131,7 @@ def refuse_broken_expectations(found: Sequence[Evaluated], consequence: str) -> 
     lines = [
         f"{each.table}: expectation {each.rule} is broken on {each.violations:,}"
         f" row{'' if each.violations == 1 else 's'}. It says: {each.says}."
-        for suite in found
+        for suite in evaluated
         for each in suite.results()
         if not each.is_held
     ]

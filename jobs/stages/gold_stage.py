@@ -33,16 +33,16 @@ VOLUME = "gold.spam_volume_daily"
 class GoldPlan:
     """Which operator-days gold looks at, and what they are counted from.
 
-    known: what is on record. versions: of the tables, that the last finished stages left. compared: what days
-    were counted from; empty where days are computed again whatever they were counted from. own: by operator
-    and day the checksum of its messages, reference tables and settings. due: the days whose campaigns are
-    found anew. texts: by operator, how many days' texts a day looks at.
+    recorded: the state on record. versions: of the tables, as the last finished stages left them. compared:
+    what days were counted from; empty where days are computed again whatever they were counted from.
+    day_checksums: by operator and day the checksum of its messages, reference tables and settings. due: the
+    days whose campaigns are found anew. texts: by operator, how many days' texts a day looks at.
     """
 
-    known: State
+    recorded: State
     versions: Mapping[str, int]
     compared: State
-    own: dict[campaigns.Day, str]
+    day_checksums: dict[campaigns.Day, str]
     due: Periods
     operator: pl.DataFrame
     texts: dict[str, int]
@@ -67,26 +67,26 @@ def run_gold(work: Run, before: Outcome) -> tuple[Outcome, record.StageRecord]:
     """Commit what changed; what came of it, and what the stage's row of meta.run is to record once
     jobs/stages/quality.py has computed what depends on it. before: what came of the stages before."""
     stage = record.StageRecord("gold", record.now())
-    plan = plan_gold(work, before.held)
+    plan = plan_gold(work, before.held_operators)
     found = Outcome(notes=plan.notes)
     computed = compute_gold(work, plan)
     if computed is None:
-        work.say("gold: nothing new")
+        work.report_step("gold: nothing new")
         return found, stage
-    work.say("gold: validating")
-    work.reach("gold", 0.7)
+    work.report_step("gold: validating")
+    work.report_share("gold", 0.7)
     results = check_rules(work, computed.tables)
-    work.reach("gold", 0.9)
+    work.report_share("gold", 0.9)
     found += Outcome(tuple(results), frozenset(native.holders(results)))
     keep_results(work, before.results + found.results)
-    changed, stage = commit_gold(work, plan, computed, before.held | found.held, stage)
+    changed, stage = commit_gold(work, plan, computed, before.held_operators | found.held_operators, stage)
     return found + Outcome(changed=changed), stage
 
 
-def plan_gold(work: Run, held: Collection[str]) -> GoldPlan:
+def plan_gold(work: Run, held_operators: Collection[str]) -> GoldPlan:
     """The operator-days that may have to be counted again, of operators that are not held back."""
     known = record.read_state(work.lake, (MESSAGE, *GOLD))
-    mine = {each.id for each in work.operators} - set(held)
+    mine = {each.id for each in work.operators} - set(held_operators)
     wanted = {
         (operator, day): found
         for (operator, day), found in own_inputs(work.settings, known).items()
@@ -97,10 +97,10 @@ def plan_gold(work: Run, held: Collection[str]) -> GoldPlan:
     # Days that were asked for are computed whatever they were computed from: the code may have changed.
     compared: State = {} if work.is_asked else known
     return GoldPlan(
-        known=known,
+        recorded=known,
         versions=work.lake.versions(),
         compared=compared,
-        own=own,
+        day_checksums=own,
         due=due_periods(CAMPAIGN, compared, own),
         operator=read_reference(work.settings, "ref.operator"),
         texts=days_of_texts(work.settings),
@@ -111,30 +111,30 @@ def plan_gold(work: Run, held: Collection[str]) -> GoldPlan:
 def compute_gold(work: Run, plan: GoldPlan) -> Computed | None:
     """The tables of the days that must be counted again; None where there are no such days."""
     step = Steps(work, plan.versions)
-    campaign = step.campaigns(plan.due)
-    recorded = campaigns.campaign_checksums(plan.known, plan.due, campaign.fingerprints)
-    inputs = campaigns.with_history(plan.own, recorded, messages_of(plan.known), plan.texts)
+    campaign = step.compute_campaigns(plan.due)
+    recorded = campaigns.campaign_checksums(plan.recorded, plan.due, campaign.fingerprints)
+    inputs = campaigns.with_history(plan.day_checksums, recorded, messages_of(plan.recorded), plan.texts)
     stale = due_periods(VOLUME, plan.compared, inputs)
     if not stale:
         return None
     days = sum(map(len, stale.values()))
-    work.say(f"gold: {days:,} operator-day{'' if days == 1 else 's'}")
+    work.report_step(f"gold: {days:,} operator-day{'' if days == 1 else 's'}")
     # Shares of the stage's time, as measured.
-    work.reach("gold", 0.2)
+    work.report_share("gold", 0.2)
     history = campaigns.days_on_record(stale, plan.due)
-    campaigns_seen = [*campaign.left, *step.stored(CAMPAIGN, history)]
-    proved = step.proof(stale, plan.texts, campaigns_seen, plan.operator)
-    work.reach("gold", 0.35)
-    tables = {each.table: each for each in step.counted(stale, proved, plan.operator)}
+    campaigns_seen = [*campaign.frames, *step.read_stored(CAMPAIGN, history)]
+    proved = step.prove_bulk(stale, plan.texts, campaigns_seen, plan.operator)
+    work.report_share("gold", 0.35)
+    tables = {each.table: each for each in step.count_daily(stale, proved, plan.operator)}
     computed = Computed(tables | {CAMPAIGN: campaign}, inputs, stale)
-    work.reach("gold", 0.65)
+    work.report_share("gold", 0.65)
     for table in GOLD_MONTHLY:
-        computed.tables[table] = step.monthly(table, computed.tables, stale, computed.months)
+        computed.tables[table] = step.compute_monthly(table, computed.tables, stale, computed.months)
     return computed
 
 
 def commit_gold(
-    work: Run, plan: GoldPlan, computed: Computed, held: Collection[str], stage: record.StageRecord
+    work: Run, plan: GoldPlan, computed: Computed, held_operators: Collection[str], stage: record.StageRecord
 ) -> tuple[dict[str, Periods], record.StageRecord]:
     """Replace the operator-periods whose rows changed, but for operators that are held back; by table, the
     operator-periods, and the stage with what it is to record of them."""
@@ -150,24 +150,24 @@ def commit_gold(
             (table, of, period)
             for of, of_operator in periods.items()
             for period in of_operator
-            if of not in held
+            if of not in held_operators
         }
         found = computed.tables[table].fingerprints
-        prints = {key: each for key, each in found.items() if key[0] not in held}
-        inputs = plan.own if table == CAMPAIGN else computed.inputs
-        changed[table], rows = record.find_differing(table, prints, plan.known, candidates, inputs)
+        prints = {key: each for key, each in found.items() if key[0] not in held_operators}
+        inputs = plan.day_checksums if table == CAMPAIGN else computed.inputs
+        changed[table], rows = record.find_differing(table, prints, plan.recorded, candidates, inputs)
         partitions += rows
-    undone = [table for table in GOLD if work.lake.undo(table, plan.versions.get(table))]
+    undone = [table for table in GOLD if work.lake.undo_writes(table, plan.versions.get(table))]
     replace_changed(work, computed.tables, changed)
     return changed, stage.with_tables(GOLD, partitions) if partitions or undone else stage
 
 
-def own_inputs(settings: Observatory, known: State) -> dict[campaigns.Day, str]:
+def own_inputs(settings: Observatory, recorded: State) -> dict[campaigns.Day, str]:
     """For each operator-day of silver a checksum of its messages, of reference tables and of settings."""
     digest = describe_definitions(settings)
     return {
         (operator, day): record.digest_text(f"{checksum}/{digest}")
-        for (table, operator, day), (checksum, _) in known.items()
+        for (table, operator, day), (checksum, _) in recorded.items()
         if table == MESSAGE
     }
 
@@ -187,20 +187,20 @@ def days_of_texts(settings: Observatory) -> dict[str, int]:
     return bulk.days_of_texts(presets, {each.id for each in settings.operator})
 
 
-def messages_of(known: State) -> dict[campaigns.Day, str]:
+def messages_of(recorded: State) -> dict[campaigns.Day, str]:
     """The checksum of the messages of each operator-day that has any."""
     return {
         (operator, day): checksum
-        for (table, operator, day), (checksum, _) in known.items()
+        for (table, operator, day), (checksum, _) in recorded.items()
         if table == MESSAGE and not checksum.startswith("0:")
     }
 
 
-def stale_days(settings: Observatory, known: State, own: dict[campaigns.Day, str]) -> Periods:
+def stale_days(settings: Observatory, known: State, day_checksums: dict[campaigns.Day, str]) -> Periods:
     """Of these operator-days those that were counted from something else than is on record now."""
-    due = due_periods(CAMPAIGN, known, own)
+    due = due_periods(CAMPAIGN, known, day_checksums)
     recorded = campaigns.campaign_checksums(known, {}, {})
-    inputs = campaigns.with_history(own, recorded, messages_of(known), days_of_texts(settings))
+    inputs = campaigns.with_history(day_checksums, recorded, messages_of(known), days_of_texts(settings))
     stale = due_periods(VOLUME, known, inputs)
     return {each: due.get(each, set()) | stale.get(each, set()) for each in due.keys() | stale.keys()}
 
@@ -221,7 +221,7 @@ def is_before(days: Mapping[str, dt.date], operator: str, day: str) -> bool:
     return operator in days and dt.date.fromisoformat(day) < days[operator]
 
 
-def note_settled_days(work: Run, settled: dict[campaigns.Day, str], known: State) -> tuple[str, ...]:
+def note_settled_days(work: Run, settled: dict[campaigns.Day, str], recorded: State) -> tuple[str, ...]:
     """Notes on which days keep their figures although they should be counted again: their messages, or
     messages that they look at, are gone. A change of definitions or settings is noted once; days that were
     asked for, always."""
@@ -231,9 +231,9 @@ def note_settled_days(work: Run, settled: dict[campaigns.Day, str], known: State
         for operator, day in settled:
             days.setdefault(operator, set()).add(day)
     elif settled:
-        days = stale_days(work.settings, known, settled)
+        days = stale_days(work.settings, recorded, settled)
     by = record.digest_text(describe_definitions(work.settings))
-    if not days or (not is_asked and work.lake.about().get("settled_by") == by):
+    if not days or (not is_asked and work.lake.read_notes().get("settled_by") == by):
         return ()
     notes = [
         f"operator '{operator}': {len(of_operator):,} day{'s' if len(of_operator) > 1 else ''} of gold"
@@ -243,7 +243,7 @@ def note_settled_days(work: Run, settled: dict[campaigns.Day, str], known: State
         for operator, of_operator in sorted(days.items())
     ]
     if not is_asked:
-        work.lake.remember({"settled_by": by})
+        work.lake.add_notes({"settled_by": by})
     return tuple(notes)
 
 
@@ -252,10 +252,10 @@ def is_wanted(work: Run, day: str) -> bool:
     return (work.since or date) <= date <= (work.until or date)
 
 
-def due_periods(table: str, known: State, inputs: Mapping[tuple[str, str], str]) -> Periods:
+def due_periods(table: str, recorded: State, inputs: Mapping[tuple[str, str], str]) -> Periods:
     """The operator-days whose rows in the table were computed from something else than what there is now."""
     due: Periods = {}
     for (operator, day), checksum in inputs.items():
-        if known.get((table, operator, day), ("", ""))[1] != checksum:
+        if recorded.get((table, operator, day), ("", ""))[1] != checksum:
             due.setdefault(operator, set()).add(day)
     return due

@@ -49,7 +49,7 @@ def narrow_bucket_count(rows: int, task_bytes: int) -> int:
 class TableEngine(Protocol):
     """An engine that merges and commits gold's tables itself. For the others tasks do."""
 
-    def finished(
+    def merge_tables(
         self, staging: str, parts: Mapping[str, Sequence[Left]], finish: Callable[..., pl.DataFrame]
     ) -> list[Finished]: ...
 
@@ -66,25 +66,28 @@ class Steps:
         self.versions = versions
         self.files = work.lake.files(MESSAGE, versions[MESSAGE]) if MESSAGE in versions else []
 
-    def run(self, tasks: Sequence[Task[list[Left]]]) -> list[Left]:
+    def run_tasks(self, tasks: Sequence[Task[list[Left]]]) -> list[Left]:
         """What tasks leave."""
-        return [each for of_task in self.work.engine.run(tasks) for each in of_task] if tasks else []
+        return [each for of_task in self.work.engine.run_tasks(tasks) for each in of_task] if tasks else []
 
-    def over(self, periods: Periods, task: Callable[[list[DataFile]], Task[list[Left]]]) -> list[Left]:
+    def run_over_files(
+        self, periods: Periods, task: Callable[[list[DataFile]], Task[list[Left]]]
+    ) -> list[Left]:
         """What tasks over the messages of the operator-days leave. task: makes one for some of the files."""
-        return self.run([cut_by_files(part, task) for part in self.parts(periods)])
+        return self.run_tasks([cut_by_files(part, task) for part in self.cut_parts(periods)])
 
-    def of(self, periods: Periods) -> list[DataFile]:
+    def files_of(self, periods: Periods) -> list[DataFile]:
         """The files of the operator-days."""
         return [
             file
             for file in self.files
-            if file.value("period_date") in periods.get(str(file.value("operator_id")), ())
+            if file.partition_value("period_date")
+            in periods.get(str(file.partition_value("operator_id")), ())
         ]
 
-    def parts(self, periods: Periods) -> list[list[DataFile]]:
+    def cut_parts(self, periods: Periods) -> list[list[DataFile]]:
         """The files of the operator-days, cut into parts that fit a task."""
-        wanted = self.of(periods)
+        wanted = self.files_of(periods)
         total = sum(file.rows for file in wanted)
         fits = self.work.engine.task_bytes // MESSAGE_BYTES
         limit = min(max(-(-total // self.work.engine.workers), FEW), MANY, fits)
@@ -98,9 +101,9 @@ class Steps:
             rows += file.rows
         return parts
 
-    def cuts(self, periods: Periods) -> int:
+    def count_cuts(self, periods: Periods) -> int:
         """The number of buckets in which narrow rows of all messages of the operator-days fit a task each."""
-        rows = sum(file.rows for file in self.of(periods))
+        rows = sum(file.rows for file in self.files_of(periods))
         return narrow_bucket_count(rows, self.work.engine.task_bytes)
 
     def of_buckets(self, left: Sequence[Left], task: Callable[[list[Left]], Task[list[Left]]]) -> list[Left]:
@@ -108,9 +111,9 @@ class Steps:
         parts: dict[int, list[Left]] = {}
         for each in left:
             parts.setdefault(each.bucket, []).append(each)
-        return self.run([task(part) for _, part in sorted(parts.items())])
+        return self.run_tasks([task(part) for _, part in sorted(parts.items())])
 
-    def folded(self, table: str, parts: list[Left]) -> list[Left]:
+    def fold_parts(self, table: str, parts: list[Left]) -> list[Left]:
         """Parts of a table that one task can merge: more than that are merged group by group before."""
         limit = max(self.work.engine.task_bytes // PART_EXPANSION, 1)
         while len(parts) > 2 and sum(each.bytes for each in parts) > limit:
@@ -118,7 +121,7 @@ class Steps:
             if len(groups) == len(parts):
                 # Each alone is large: two by two, or they never become fewer.
                 groups = [parts[place : place + 2] for place in range(0, len(parts), 2)]
-            parts = self.run(
+            parts = self.run_tasks(
                 [
                     Task(
                         f"gold, parts of {table}",
@@ -132,29 +135,29 @@ class Steps:
             )
         return parts
 
-    def finished(self, parts: Mapping[str, list[Left]]) -> list[Finished]:
+    def merge_tables(self, parts: Mapping[str, list[Left]]) -> list[Finished]:
         """Whole tables, from parts of them that tasks left."""
         engine = self.work.engine
         if isinstance(engine, TableEngine):
-            return engine.finished(self.work.staging, parts, kernels.finish_rows)
+            return engine.merge_tables(self.work.staging, parts, kernels.finish_rows)
         tasks = [
             Task(
                 "gold",
                 gold_tasks.finish_table,
                 staging=self.work.staging,
                 table=table,
-                parts=self.folded(table, of_table),
+                parts=self.fold_parts(table, of_table),
             )
             for table, of_table in parts.items()
         ]
-        return engine.run(tasks) if tasks else []
+        return engine.run_tasks(tasks) if tasks else []
 
-    def campaigns(self, due: Periods) -> Finished:
+    def compute_campaigns(self, due: Periods) -> Finished:
         """The campaigns of the operator-days that are due."""
         if not due:
             return Finished(CAMPAIGN, [], {})
-        staging, count = self.work.staging, self.cuts(due)
-        signature = self.over(
+        staging, count = self.work.staging, self.count_cuts(due)
+        signature = self.run_over_files(
             due,
             lambda files: Task(
                 "gold, signatures of messages",
@@ -172,7 +175,7 @@ class Steps:
         )
         if not member:
             return Finished(CAMPAIGN, [], {})
-        parts = self.over(
+        parts = self.run_over_files(
             due,
             lambda files: Task(
                 "gold, campaigns of messages",
@@ -182,10 +185,10 @@ class Steps:
                 member=member,
             ),
         )
-        [found] = self.finished({CAMPAIGN: parts})
+        [found] = self.merge_tables({CAMPAIGN: parts})
         return found
 
-    def stored(self, table: str, periods: Periods) -> list[Left]:
+    def read_stored(self, table: str, periods: Periods) -> list[Left]:
         """The rows of a table on record, of operator-periods, in staging."""
         if table not in self.versions or not any(periods.values()):
             return []
@@ -197,13 +200,13 @@ class Steps:
         )
         return leave_frame(read_files(table, files), table, self.work.staging)
 
-    def proof(
+    def prove_bulk(
         self, stale: Periods, texts: Mapping[str, int], campaign: Sequence[Left], operator: pl.DataFrame
     ) -> list[Left]:
         """What is proved of bulk on the stale days."""
         staging = self.work.staging
         text: dict[str, list[Left]] = {}
-        for each in self.over(
+        for each in self.run_over_files(
             campaigns.with_texts(stale, texts),
             lambda files: Task(
                 "gold, texts of messages", gold_tasks.leave_texts, staging=staging, files=files
@@ -215,7 +218,7 @@ class Steps:
             schema={"operator_id": pl.String, "period_date": pl.Date},
             orient="row",
         )
-        return self.run(
+        return self.run_tasks(
             [
                 Task(
                     "gold, bulk",
@@ -230,13 +233,13 @@ class Steps:
             ]
         )
 
-    def counted(self, stale: Periods, proved: list[Left], operator: pl.DataFrame) -> list[Finished]:
+    def count_daily(self, stale: Periods, proved: list[Left], operator: pl.DataFrame) -> list[Finished]:
         """The daily tables of the stale days, but for campaigns."""
         tables = [table for table in GOLD_DAILY if table != CAMPAIGN]
-        staging, count = self.work.staging, self.cuts(stale)
+        staging, count = self.work.staging, self.count_cuts(stale)
         behaviours: list[Left] = []
         if bypass_indicator_daily.has_links(operator):
-            contact = self.over(
+            contact = self.run_over_files(
                 stale,
                 lambda files: Task(
                     "gold, contacts of messages",
@@ -254,7 +257,7 @@ class Steps:
             )
         else:
             tables.remove(BYPASS)
-        parts = self.over(
+        parts = self.run_over_files(
             stale,
             lambda files: Task(
                 "gold, count of messages",
@@ -267,11 +270,11 @@ class Steps:
                 operator=operator,
             ),
         )
-        made = self.finished({table: select_named(parts, table) for table in tables})
+        made = self.merge_tables({table: select_named(parts, table) for table in tables})
         there = {each.table for each in made}
         return made + [Finished(table, [], {}) for table in GOLD_DAILY if table not in there | {CAMPAIGN}]
 
-    def monthly(
+    def compute_monthly(
         self, table: str, tables: Mapping[str, Finished], stale: Periods, months: Periods
     ) -> Finished:
         """A table of whole months, from the days just counted and those on record."""
@@ -279,7 +282,7 @@ class Steps:
         for name in read_contract(table).reads:
             if name not in GOLD_DAILY:
                 continue
-            fresh = take_frames(tables[name].left)
+            fresh = take_frames(tables[name].frames)
             files = (
                 self.work.lake.files(
                     name,
@@ -307,11 +310,11 @@ def check_rules(work: Run, tables: Mapping[str, Finished]) -> list[native.Result
             f"gold, rules on {table}",
             gold_tasks.check_table,
             table=table,
-            left={name: tables[name].left for name in (table, *sorted(others))},
+            left={name: tables[name].frames for name in (table, *sorted(others))},
         )
         for table, others in between.items()
     ]
-    return [each for of_table in work.engine.run(tasks) for each in of_table]
+    return [each for of_table in work.engine.run_tasks(tasks) for each in of_table]
 
 
 def replace_changed(work: Run, tables: Mapping[str, Finished], changed: Mapping[str, Periods]) -> None:
@@ -320,7 +323,7 @@ def replace_changed(work: Run, tables: Mapping[str, Finished], changed: Mapping[
     if isinstance(work.engine, TableEngine):
         for table, periods in stored.items():
             note = {"run_id": work.run_id}
-            work.engine.replace_periods(work.lake, table, periods, tables[table].left, note)
+            work.engine.replace_periods(work.lake, table, periods, tables[table].frames, note)
         return
     tasks = [
         Task(
@@ -328,12 +331,12 @@ def replace_changed(work: Run, tables: Mapping[str, Finished], changed: Mapping[
             gold_tasks.write_periods,
             root=work.lake.root,
             table=table,
-            left=tables[table].left,
+            left=tables[table].frames,
             changed=periods,
         )
         for table, periods in stored.items()
     ]
-    for (table, periods), files in zip(stored.items(), work.engine.run(tasks), strict=True):
+    for (table, periods), files in zip(stored.items(), work.engine.run_tasks(tasks), strict=True):
         work.lake.replace_periods(table, periods, files, {"run_id": work.run_id})
 
 

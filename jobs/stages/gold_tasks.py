@@ -24,7 +24,7 @@ MESSAGE = "silver.message"
 CAMPAIGN = "gold.campaign_daily"
 BYPASS = "gold.bypass_indicator_daily"
 BULK = "gold.bulk_daily"
-OF_TEXTS = ["operator_id", "channel_code"]
+TEXT_KEY = ["operator_id", "channel_code"]
 
 
 class GoldFrame(StrEnum):
@@ -56,7 +56,7 @@ def taken_for(left: Sequence[Left], rows: pl.DataFrame, on: Sequence[str]) -> pl
     keys = rows.select(on).unique()
     found = []
     for each in left:
-        frame = each.read()
+        frame = each.read_rows()
         whole = frame.filter(pl.col(on[-1]).is_null())
         found.append(pl.concat([whole, frame.join(keys, on=on, how="semi")]))
     return pl.concat(found, rechunk=True)
@@ -108,13 +108,13 @@ def leave_texts(*, staging: str, files: Sequence[DataFile]) -> list[Left]:
     """The texts of some messages, by operator and channel."""
     found = bulk.count_texts(read_files(MESSAGE, files, bulk.TEXT_COLUMNS))
     return [
-        left for part in found.partition_by(OF_TEXTS) for left in leave_frame(part, texts_name(part), staging)
+        left for part in found.partition_by(TEXT_KEY) for left in leave_frame(part, texts_name(part), staging)
     ]
 
 
 def texts_name(part: pl.DataFrame) -> str:
     """The name in staging of texts of one operator and channel."""
-    return ".".join((GoldFrame.TEXTS, *part.select(OF_TEXTS).row(0)))
+    return ".".join((GoldFrame.TEXTS, *part.select(TEXT_KEY).row(0)))
 
 
 def leave_evidence(
@@ -129,9 +129,10 @@ def leave_evidence(
     rows = take_frames(parts)
     assert rows is not None
     text = merge_rows(rows, bulk.TEXT_KEY, bulk.TEXT_RULES)
-    whose = text.select(OF_TEXTS).unique()
+    whose = text.select(TEXT_KEY).unique()
     listed = [
-        each.read().select(bulk.CAMPAIGN_COLUMNS).join(whose, on=OF_TEXTS, how="semi") for each in campaign
+        each.read_rows().select(bulk.CAMPAIGN_COLUMNS).join(whose, on=TEXT_KEY, how="semi")
+        for each in campaign
     ]
     schema = {name: polars_schema(CAMPAIGN)[name] for name in bulk.CAMPAIGN_COLUMNS}
     campaigns = pl.concat(listed, rechunk=True) if listed else pl.DataFrame(schema=schema)

@@ -19,7 +19,7 @@ from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
 
 SILVER = "silver.transmission"
-Known = dict[str, dict[str, Any]]
+KnownOperators = dict[str, dict[str, Any]]
 
 
 def admit_operators(lake: Lake, settings: Observatory, operators: list[Operator], has_silver: bool) -> None:
@@ -40,7 +40,7 @@ def admit_operators(lake: Lake, settings: Observatory, operators: list[Operator]
         about = {"name": each.name, "key_ids": keys, "sources": sources, "source_urls": urls}
         now[each.id] = {**before, **about}
     if now != known:
-        lake.remember({"operators": now})
+        lake.add_notes({"operators": now})
 
 
 def refuse_others(lake: Lake, settings: Observatory, needs_key: bool = True) -> None:
@@ -137,9 +137,9 @@ def other_keys(lake: Lake, settings: Observatory) -> list[str]:
     return wrong
 
 
-def known_operators(lake: Lake) -> Known:
+def known_operators(lake: Lake) -> KnownOperators:
     """By id each operator that the lake was written for: its name, the ids of its keys, and its sources."""
-    found: Known = lake.about().get("operators", {})
+    found: KnownOperators = lake.read_notes().get("operators", {})
     return found
 
 

@@ -60,7 +60,7 @@ def estimate_quality(
     stale = stale_months(TABLE, known, inputs)
     if not stale:
         return Outcome(), stage
-    work.say("gold: quality of filters")
+    work.report_step("gold: quality of filters")
     have = {name: read_months(work, name, stale, stage) for name in (*AUDIT, VOLUME)}
     have["ref.filter_quality"] = rows_frame(list_tests(work), "ref.filter_quality")
     return store_changed(work, TABLE, compute_table(work, TABLE, have), before, stage, known, stale, inputs)
@@ -76,7 +76,7 @@ def correct_counts(
     stale = stale_months(CORRECTED, known, inputs)
     if not stale:
         return Outcome(), stage
-    work.say("gold: errors of filters")
+    work.report_step("gold: errors of filters")
     made = []
     for month in sorted(set().union(*stale.values())):
         of_month = {operator: {month} for operator, found in stale.items() if month in found}

@@ -78,7 +78,7 @@ def cut_group(group: list[Range]) -> list[list[Range]]:
     middle = (part.start + part.end) // 2
     if part.format in DOCUMENTS or middle == part.start:
         return [group]
-    return [[part.between(part.start, middle)], [part.between(middle, part.end)]]
+    return [[part.cut_range(part.start, middle)], [part.cut_range(middle, part.end)]]
 
 
 def latest_of(piece: Piece, read_at: dt.datetime | None) -> dt.datetime:

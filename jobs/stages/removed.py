@@ -16,18 +16,18 @@ Days = dict[str, dt.date]
 
 def removed_before(lake: Lake, layer: str) -> Days:
     """By operator, the day before which a layer's rows were removed."""
-    found = lake.about().get("removed", {}).get(layer, {})
+    found = lake.read_notes().get("removed", {}).get(layer, {})
     return {operator: dt.date.fromisoformat(day) for operator, day in found.items()}
 
 
 def remember_removal(lake: Lake, layers: Mapping[str, Days]) -> None:
     """Remember what is about to be removed; a day never goes back."""
-    removed = dict(lake.about().get("removed", {}))
+    removed = dict(lake.read_notes().get("removed", {}))
     for layer, days in layers.items():
         known = removed.get(layer, {})
         later = {operator: max(day.isoformat(), known.get(operator, "")) for operator, day in days.items()}
         removed[layer] = {**known, **later}
-    lake.remember({"removed": removed})
+    lake.add_notes({"removed": removed})
 
 
 def settled_in_gold(lake: Lake) -> Days:

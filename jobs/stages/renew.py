@@ -51,7 +51,7 @@ def to_keep(lake: Lake, settings: Observatory | None = None, is_anew: bool = Fal
     kept = [table for table in list_tables() if is_kept(table) and lake.exists(table)]
     # A renewal that was killed may have marked the lake and named no versions yet.
     is_half = bool(kept) and not lake.exists("meta.run")
-    form = lake.form()
+    form = lake.read_form()
     if form is not None and form > FORM:
         refuse_form(lake.root, form)
     is_other = form == FORM and settings is not None and bool(identity.other_keys(lake, settings))

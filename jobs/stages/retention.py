@@ -87,7 +87,7 @@ class RetentionPlan:
             self.waiting + other.waiting,
         )
 
-    def tables(self, reason: str) -> list[str]:
+    def tables_of(self, reason: str) -> list[str]:
         """The tables that something goes from."""
         return [
             table
@@ -196,15 +196,15 @@ def plan_landing(
     lake: Lake,
     settings: Observatory,
     ledger: pl.DataFrame,
-    found: Mapping[str, Needed],
+    needed: Mapping[str, Needed],
     today: dt.date,
 ) -> RetentionPlan:
     """Pieces that were pulled before a day."""
-    made = RetentionPlan()
+    plan = RetentionPlan()
     fs, area = open_landing(lake.root)
     limit = today - dt.timedelta(days=settings.retention.landing)
     closed = pl.DataFrame(
-        [(operator, each.closed) for operator, each in found.items()],
+        [(operator, each.closed) for operator, each in needed.items()],
         {"operator_id": pl.String, "closed_date": pl.Date},
         orient="row",
     )
@@ -230,12 +230,12 @@ def plan_landing(
         sizes = {each["name"].rsplit("/", 1)[-1]: each["size"] for each in fs.ls(folder, detail=True)}
         size = sum(sizes.get(piece.path.rsplit("/", 1)[-1], 0) for piece in going)
         removal = Removal(operator, f"landing/{source}", AGE, limit, min(days), max(days), len(going), size)
-        made += RetentionPlan(
+        plan += RetentionPlan(
             [removal],
             {f"{operator}/{source}": [piece.piece_id for piece in going]},
             before={removed.LANDING: {operator: limit}},
         )
-    return made
+    return plan
 
 
 def first_pieces(stream: Stream, may_go: set[str]) -> Iterator[Piece]:
@@ -248,7 +248,7 @@ def first_pieces(stream: Stream, may_go: set[str]) -> Iterator[Piece]:
 
 def plan_days(lake: Lake, names: Iterable[str], before: removed.Days, unnamed: set[str]) -> RetentionPlan:
     """Rows of days before each operator's first that stays."""
-    made = RetentionPlan()
+    plan = RetentionPlan()
     for table in names:
         if table in unnamed:
             continue
@@ -260,8 +260,8 @@ def plan_days(lake: Lake, names: Iterable[str], before: removed.Days, unnamed: s
             dates, sizes = zip(*files, strict=True)
             first = before[operator]
             removal = Removal(operator, table, AGE, first, min(dates), max(dates), len(files), sum(sizes))
-            made += RetentionPlan([removal], before={read_contract(table).layer: {operator: first}})
-    return made
+            plan += RetentionPlan([removal], before={read_contract(table).layer: {operator: first}})
+    return plan
 
 
 def is_old(before: removed.Days, partition: Partition) -> bool:
@@ -280,7 +280,7 @@ def plan_quarantine(lake: Lake, ledger: pl.DataFrame, limit: dt.date, unnamed: s
     going: set[str] = set()
     days: dict[str, list[tuple[dt.date, dt.date, int]]] = {}
     for file in lake.files(QUARANTINE):
-        operator = str(file.value("operator_id"))
+        operator = str(file.partition_value("operator_id"))
         lines = query_files(
             QUARANTINE, [file], lambda rows: rows.group_by("ingest_id").len().sort("ingest_id")
         )
@@ -320,15 +320,15 @@ def plan_validations(lake: Lake, limit: dt.date) -> RetentionPlan:
 # --- history --------------------------------------------------------------------------------------------
 
 
-def plan_history(lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> RetentionPlan:
+def plan_history(lake: Lake, table: str, named_version: int | None, readers: dt.timedelta) -> RetentionPlan:
     """Files of earlier versions of a table."""
-    files = old_files(lake, table, named, readers)
+    files = old_files(lake, table, named_version, readers)
     size = sum(files.values())
     removal = Removal(ALL_OPERATORS, table, HISTORY, None, None, None, len(files), size)
     return RetentionPlan([removal] if files else [])
 
 
-def old_files(lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> dict[str, int]:
+def old_files(lake: Lake, table: str, named_version: int | None, readers: dt.timedelta) -> dict[str, int]:
     """By path, with their bytes, the files of a table that neither its present version has nor the one that
     meta.run names, and that no version of the last hours had.
 
@@ -339,7 +339,7 @@ def old_files(lake: Lake, table: str, named: int | None, readers: dt.timedelta) 
         dry_run=True,
         enforce_retention_duration=False,
         full=True,
-        keep_versions=None if named is None else [named],
+        keep_versions=None if named_version is None else [named_version],
     )
     fs, folder = fsspec.core.url_to_fs(lake.path(table))
     # It names those, too, that were removed before.

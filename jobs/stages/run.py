@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class Run:
     """What a run is given: its lake, settings and operators, and what its stages work with.
 
-    since, until: the days that are computed again; None where those are that changed.
-    say: takes what a stage is at, as `silver: validating`. move: takes a stage, the share of its work that is
+    since, until: the days that are computed again; None where those are that changed. report_step: takes what
+    a stage is at, as `silver: validating`. report_progress: takes a stage, the share of its work that is
         done, and the bytes of logs that it goes through, 0 where they are not known.
     engine, staging, log_bytes: of the stages, set where a run begins (jobs/stages/runner.py).
     """
@@ -44,8 +44,8 @@ class Run:
     since: dt.date | None = None
     until: dt.date | None = None
     requarantine: bool = False
-    say: Callable[[str], None] = print
-    move: Callable[[str, float, int], None] = lambda stage, share, size: None
+    report_step: Callable[[str], None] = print
+    report_progress: Callable[[str, float, int], None] = lambda stage, share, size: None
     engine: tasks.Engine = field(default_factory=Inline)
     staging: str = ""
     log_bytes: int = 0
@@ -55,22 +55,22 @@ class Run:
         """Whether certain days were asked for, whatever changed."""
         return bool(self.since or self.until)
 
-    def reach(self, stage: str, share: float) -> None:
+    def report_share(self, stage: str, share: float) -> None:
         """Report that a stage has done this share of its work."""
-        self.move(stage, share, self.log_bytes)
+        self.report_progress(stage, share, self.log_bytes)
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What a stage found and wrote, or several together.
 
-    results: of the rules that were asked. held: the operators that a rule holds back.
+    results: of the rules that were asked. held_operators: the operators that a rule holds back.
     notes: what a person should know when the run has ended. changed: by table, the operator-periods that were
     replaced. batches: what was read.
     """
 
     results: tuple[native.Result, ...] = ()
-    held: frozenset[str] = frozenset()
+    held_operators: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
     changed: Mapping[str, Periods] = field(default_factory=dict)
     batches: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Outcome:
     def __add__(self, later: Outcome) -> Outcome:
         return Outcome(
             self.results + later.results,
-            self.held | later.held,
+            self.held_operators | later.held_operators,
             self.notes + later.notes,
             {**self.changed, **later.changed},
             self.batches + later.batches,
@@ -99,7 +99,7 @@ def commit_changed(work: Run, table: str, frame: pl.DataFrame, changed: Periods)
     """Replace exactly the operator-periods that changed by the frame's rows of them; whether there was
     something to undo of a run that died."""
     # The record of what periods hold is of the version that it names.
-    undone = work.lake.undo(table, work.lake.versions().get(table))
+    undone = work.lake.undo_writes(table, work.lake.versions().get(table))
     if not changed:
         return undone
     period = read_contract(table).period

@@ -43,24 +43,24 @@ def run_stages(work: Run, stages: Iterable[str] = STAGES) -> Outcome:
 
 
 @as_only_writer("observatory run")
-def do_stages(given: Run, stages: Iterable[str] = STAGES) -> Outcome:
+def do_stages(run: Run, stages: Iterable[str] = STAGES) -> Outcome:
     """The same without the error."""
     from jobs.stages import quality, vacuum
     from jobs.stages.gold_stage import run_gold
     from jobs.stages.silver_stage import run_silver
 
-    lake, settings = given.lake, given.settings
+    lake, settings = run.lake, run.settings
     wanted = [stage for stage in STAGES if stage in set(stages)]
     has_silver = "silver" in wanted
-    identity.admit_operators(lake, settings, given.operators, has_silver)
+    identity.admit_operators(lake, settings, run.operators, has_silver)
     vacuum.finish(lake)
-    again, found = find_changed_settings(given) if has_silver and not given.is_asked else ({}, Outcome())
+    again, found = find_changed_settings(run) if has_silver and not run.is_asked else ({}, Outcome())
     started = time.time()
-    log_bytes = logs_to_do(given, wanted, is_again=bool(again))
-    with tasks.open_staging(lake.root) as staging, engine_of(given, log_bytes) as engine:
+    log_bytes = logs_to_do(run, wanted, is_again=bool(again))
+    with tasks.open_staging(lake.root) as staging, engine_of(run, log_bytes) as engine:
         # What a stage on its own goes through, it finds out itself.
         known_bytes = log_bytes if "bronze" in wanted else 0
-        work = replace(given, engine=engine, staging=staging.folder, log_bytes=known_bytes)
+        work = replace(run, engine=engine, staging=staging.folder, log_bytes=known_bytes)
         if staging.others_died:
             sweep_tables(lake, started)
         ingested = Ingested()
@@ -84,9 +84,9 @@ def do_stages(given: Run, stages: Iterable[str] = STAGES) -> Outcome:
 
 
 def end_stage(work: Run, stage: str) -> None:
-    work.reach(stage, 1.0)
+    work.report_share(stage, 1.0)
     # What Python and its libraries keep of one stage's memory is not there for the next one's.
-    work.engine.rest()
+    work.engine.release_workers()
 
 
 def find_changed_settings(work: Run) -> tuple[dict[str, list[str]], Outcome]:
@@ -100,7 +100,7 @@ def sweep_tables(lake: Lake, before: float) -> None:
     """Remove the files that runs which died wrote for tables and did not commit."""
     for table in contracts.list_tables():
         if read_contract(table).layer in STAGES:
-            lake.sweep(table, before)
+            lake.sweep_files(table, before)
 
 
 def engine_of(work: Run, log_bytes: int) -> Embedded | Inline | Spark:
@@ -143,15 +143,15 @@ def run_bronze(work: Run, count: int | None) -> Ingested:
         work.staging if count else None,
         count or 1,
         # The rest is the ledger, and the commit.
-        done=lambda done, of: work.reach("bronze", 0.95 * done / of),
+        done=lambda done, of: work.report_share("bronze", 0.95 * done / of),
     )
-    work.say("bronze: looking for what is new")
+    work.report_step("bronze: looking for what is new")
     ingested = bronze_stage.ingest_pending(todo, ingest_id)
     if work.requarantine:
-        work.say("bronze: reading what was quarantined again")
+        work.report_step("bronze: reading what was quarantined again")
         ingested += read_quarantined(todo)
     if not ingested.batches:
-        work.say("bronze: nothing new")
+        work.report_step("bronze: nothing new")
     tables = [table for table in contracts.list_tables() if read_contract(table).layer == "bronze"]
     there = {table: work.lake.version(table) for table in tables if work.lake.exists(table)}
     named = work.lake.versions()

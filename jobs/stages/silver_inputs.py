@@ -31,7 +31,7 @@ def stage_bronze(
     ingested: what lies there already. waiting: parts of batches whose rows are left out.
     """
     versions = lake.versions()
-    staged = {f"{lake.path(file.table)}/{file.path}" for file in ingested.files} if ingested.left else set()
+    staged = {f"{lake.path(file.table)}/{file.path}" for file in ingested.files} if ingested.frames else set()
     tasks = []
     for table in bronze_tables():
         if table not in versions:
@@ -49,7 +49,7 @@ def stage_bronze(
                     waiting=waiting,
                 )
             )
-    return [*ingested.left, *(left for of_task in engine.run(tasks) for left in of_task)]
+    return [*ingested.frames, *(left for of_task in engine.run_tasks(tasks) for left in of_task)]
 
 
 def bronze_tables() -> list[str]:

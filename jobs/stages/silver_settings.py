@@ -29,8 +29,8 @@ NAMES = {
     "ranges_url": "[location] ranges",
     "number_ranges_url": "[location] number_ranges",
 }
-HAS_ONE = ("ranges_url", "number_ranges_url")
-OF_SOURCES = ("time_zone", "clock_offset", "numbers", "options")
+ONE_FOR_ALL = ("ranges_url", "number_ranges_url")
+SOURCE_SETTINGS = ("time_zone", "clock_offset", "numbers", "options")
 
 
 def settings_digests(settings: Observatory) -> dict[str, dict[str, str]]:
@@ -42,7 +42,7 @@ def settings_digests(settings: Observatory) -> dict[str, dict[str, str]]:
 
 
 def digest_setting(column: str, value: Any) -> str:
-    if column in HAS_ONE:
+    if column in ONE_FOR_ALL:
         value = value is not None
     elif isinstance(value, list):
         value = sorted(json.dumps(each, sort_keys=True) for each in value)
@@ -52,7 +52,7 @@ def digest_setting(column: str, value: Any) -> str:
 def digests_of_sources(operator: Operator) -> dict[str, dict[str, str]]:
     """By source, a digest of each of its settings that bronze depends on."""
     return {
-        each.id: {name: record.digest_text(repr(getattr(each, name))) for name in OF_SOURCES}
+        each.id: {name: record.digest_text(repr(getattr(each, name))) for name in SOURCE_SETTINGS}
         for each in operator.source
     }
 
@@ -60,7 +60,7 @@ def digests_of_sources(operator: Operator) -> dict[str, dict[str, str]]:
 def changed_settings(lake: Lake, settings: Observatory, operators: Collection[str]) -> dict[str, list[str]]:
     """By operator, the settings that changed since its open days were computed; nothing of an operator
     that none was computed of."""
-    known, now = lake.about().get("operators", {}), settings_digests(settings)
+    known, now = lake.read_notes().get("operators", {}), settings_digests(settings)
     found = {}
     for operator in sorted(operators):
         before = known.get(operator, {}).get("settings", {})
@@ -72,7 +72,7 @@ def changed_settings(lake: Lake, settings: Observatory, operators: Collection[st
 
 def changed_sources(lake: Lake, settings: Observatory, operators: Collection[str]) -> list[str]:
     """The sources whose lines were read by settings that changed since, each with what to do."""
-    known = lake.about().get("operators", {})
+    known = lake.read_notes().get("operators", {})
     return [
         f"operator '{operator.id}', source '{source}': {' and '.join(names)} changed. Lines that"
         " were read before keep the former setting; `observatory renew --anew` and `observatory"
@@ -109,7 +109,7 @@ def outdated_sources(lake: Lake, known: dict[str, Any], operator: Operator) -> d
 
 def remember_settings(lake: Lake, settings: Observatory, operators: Collection[str]) -> None:
     """Remember by which settings the logs of operators are read and all their open days are computed."""
-    known, now = lake.about().get("operators", {}), settings_digests(settings)
+    known, now = lake.read_notes().get("operators", {}), settings_digests(settings)
     own = {
         each.id: known.get(each.id, {})
         | {
@@ -121,4 +121,4 @@ def remember_settings(lake: Lake, settings: Observatory, operators: Collection[s
         if each.id in operators
     }
     if any(known.get(each) != about for each, about in own.items()):
-        lake.remember({"operators": {**known, **own}})
+        lake.add_notes({"operators": {**known, **own}})

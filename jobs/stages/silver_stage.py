@@ -32,19 +32,19 @@ from jobs.stages.staged import StagedExchange, StepOutput
 class SilverPlan:
     """What a silver stage is to compute.
 
-    batches: the parts that it takes, as operator/batch/source. found: each operator's window. holding: the
-    operators and parts that wait. notes: what a person should know of it.
+    batches: the parts that it takes, as operator/batch/source. window_of: each operator's window. holding:
+    the operators and parts that wait. notes: what a person should know of it.
     """
 
     batches: list[str]
-    found: dict[str, windows.Window]
+    window_of: dict[str, windows.Window]
     holding: Holding
     notes: tuple[str, ...]
 
     @property
     def computed(self) -> dict[str, windows.Window]:
         """The windows of the operators that do not wait."""
-        return {of: each for of, each in self.found.items() if of not in self.holding.operators}
+        return {of: each for of, each in self.window_of.items() if of not in self.holding.operators}
 
 
 def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) -> Outcome:
@@ -56,31 +56,31 @@ def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) ->
     started = record.now()
     plan = plan_silver(work, again)
     holding = plan.holding
-    if not (plan.batches or plan.found or holding.parts.height):
-        work.say("silver: nothing new")
+    if not (plan.batches or plan.window_of or holding.parts.height):
+        work.report_step("silver: nothing new")
         remember_computed(work, frozenset())
         return Outcome(notes=plan.notes)
     held = Outcome(holding.results, holding.operators, plan.notes)
     keep_results(work, held.results)
     for operator in sorted(holding.operators):
-        work.say(f"silver: {operator} waits, for its ledger broke a rule")
+        work.report_step(f"silver: {operator} waits, for its ledger broke a rule")
     if holding.parts.height:
-        work.say("silver: leaving out sources with too many quarantined lines")
+        work.report_step("silver: leaving out sources with too many quarantined lines")
         # Staging has the rows of all sources together.
         ingested = Ingested()
     if not plan.computed:
-        if batches := not_held(plan.batches, held.held):
-            work.say("silver: no records in what is new")
+        if batches := not_held(plan.batches, held.held_operators):
+            work.report_step("silver: no records in what is new")
             record.add_stage(work.lake, work.run_id, "silver", started, (), [], batches)
-        remember_computed(work, held.held)
+        remember_computed(work, held.held_operators)
         return held
-    work.say(f"silver: {', '.join(sorted(plan.computed))}")
+    work.report_step(f"silver: {', '.join(sorted(plan.computed))}")
     made = compute_windows(work, plan, ingested)
     found = held + broken_rules(made)
     if made.broken:
         keep_results(work, found.results)
-    changed = commit_silver(work, started, made, plan, found.held)
-    remember_computed(work, found.held)
+    changed = commit_silver(work, started, made, plan, found.held_operators)
+    remember_computed(work, found.held_operators)
     return found + Outcome(changed=changed)
 
 
@@ -109,7 +109,7 @@ def compute_windows(work: Run, plan: SilverPlan, ingested: Ingested) -> StepOutp
     days = windows.read_days(plan.computed)
     count = buckets.bucket_count(windows.log_bytes(lake, plan.computed), engine.task_bytes, engine.workers)
     terms = Terms(
-        door=Door.of(read_reference(work.settings, "ref.operator")),
+        door=Door.from_operators(read_reference(work.settings, "ref.operator")),
         buckets=count,
         cuts=buckets.cut_count(count),
         read=days,
@@ -117,10 +117,10 @@ def compute_windows(work: Run, plan: SilverPlan, ingested: Ingested) -> StepOutp
         is_narrowed=True,
     )
     exchange = StagedExchange(
-        lake.root, work.staging, engine, terms, lambda share: work.reach("silver", share)
+        lake.root, work.staging, engine, terms, lambda share: work.report_share("silver", share)
     )
     waiting = plan.holding.parts
-    exchange.put(stage_bronze(lake, engine, work.staging, days, count, ingested, waiting))
+    exchange.add_frames(stage_bronze(lake, engine, work.staging, days, count, ingested, waiting))
     pipeline.compute_silver(exchange)
     return exchange.made
 
@@ -142,10 +142,10 @@ def broken_rules(made: StepOutput) -> Outcome:
     return Outcome(results, frozenset(each.operator_id for each in made.broken))
 
 
-def remember_computed(work: Run, held: Collection[str]) -> None:
+def remember_computed(work: Run, held_operators: Collection[str]) -> None:
     """Remember by which settings the open days are computed, unless a part of them was asked for."""
     if not work.is_asked:
-        mine = [each.id for each in work.operators if each.id not in held]
+        mine = [each.id for each in work.operators if each.id not in held_operators]
         silver_settings.remember_settings(work.lake, work.settings, mine)
 
 
@@ -188,13 +188,13 @@ def note_kept_days(work: Run, found: Mapping[str, windows.Window], mine: Collect
     return notes
 
 
-def not_held(batches: Sequence[str], held: Collection[str]) -> list[str]:
+def not_held(batches: Sequence[str], held_operators: Collection[str]) -> list[str]:
     """The parts of operators that do not wait."""
-    return [batch for batch in batches if batch.split("/", 1)[0] not in held]
+    return [batch for batch in batches if batch.split("/", 1)[0] not in held_operators]
 
 
 def commit_silver(
-    work: Run, started: dt.datetime, made: StepOutput, plan: SilverPlan, held: Collection[str]
+    work: Run, started: dt.datetime, made: StepOutput, plan: SilverPlan, held_operators: Collection[str]
 ) -> dict[str, Periods]:
     """Replace the operator-days whose rows changed, and add the stage's row to meta.run; by table, the
     operator-days."""
@@ -208,16 +208,18 @@ def commit_silver(
     partitions: list[dict[str, Any]] = []
     for table in SILVER:
         # The record of what periods hold is of the version that it names.
-        lake.undo(table, named.get(table))
+        lake.undo_writes(table, named.get(table))
         prints = {
             key: each
             for key, each in checksum.add_fingerprints(made.fingerprints.get(table, ())).items()
-            if key[0] not in held
+            if key[0] not in held_operators
         }
         candidates = {
             key
             for key in known
-            if key[0] == table and key[1] not in held and windows.is_within(computed, key[1], key[2])
+            if key[0] == table
+            and key[1] not in held_operators
+            and windows.is_within(computed, key[1], key[2])
         }
         changed, rows = record.find_differing(table, prints, known, candidates, {})
         partitions += rows
@@ -226,7 +228,7 @@ def commit_silver(
         if changed:
             lake.replace_periods(table, changed, kept, {"run_id": work.run_id})
         remove_files(rest, lake.root)
-    batches = not_held(plan.batches, held)
+    batches = not_held(plan.batches, held_operators)
     record.add_stage(lake, work.run_id, "silver", started, SILVER, partitions, batches)
     return replaced
 

@@ -27,7 +27,7 @@ class StepOutput:
     frames in staging for later steps. bucket: the one that it was called for."""
 
     files: list[NewFile] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
+    frames: list[Left] = field(default_factory=list)
     fingerprints: dict[str, list[Fingerprints]] = field(default_factory=dict)
     broken: list[Broken] = field(default_factory=list)
     bucket: Bucket = Bucket(0, 1)
@@ -40,7 +40,7 @@ class StepOutput:
         self.fingerprints.setdefault(table, []).append(fingerprint_periods(rows, table))
         self.files += write_files(rows, table, root)
 
-    def add(self, part: StepOutput) -> None:
+    def add_part(self, part: StepOutput) -> None:
         """Add what another step made for tables."""
         self.files += part.files
         self.broken += part.broken
@@ -75,12 +75,12 @@ class StagedPlace(Place):
     made: StepOutput = field(default_factory=StepOutput)
 
     def leave_parts(self, name: str, parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> None:
-        self.made.left += leave_buckets(parts, name, self.staging, count)
+        self.made.frames += leave_buckets(parts, name, self.staging, count)
 
-    def keep(self, table: str, rows: pl.DataFrame) -> None:
+    def keep_rows(self, table: str, rows: pl.DataFrame) -> None:
         self.made.add_rows(rows, table, self.root)
 
-    def kept(self, table: str) -> pl.DataFrame:
+    def kept_rows(self, table: str) -> pl.DataFrame:
         folder = f"{folder_of(self.root, table)}/"
         return read_files(table, [file for file in self.files if file.path.startswith(folder)])
 
@@ -115,17 +115,17 @@ class StagedExchange(Exchange):
         self._files: dict[Bucket, list[DataFile]] = {}
         self._reached = 0.0
 
-    def put(self, left: Iterable[Left]) -> None:
+    def add_frames(self, left: Iterable[Left]) -> None:
         """Add frames that lie in staging."""
         for each in left:
-            self._left.setdefault(each.name, ByBucket()).add([each])
+            self._left.setdefault(each.name, ByBucket()).add_frames([each])
 
-    def has(self, name: str) -> bool:
+    def has_frame(self, name: str) -> bool:
         return name in self._left
 
-    def once(self, step: Step, takes: Sequence[str], what: str) -> None:
-        place = self._place(Bucket(0, 1), takes)
-        self._run([Task(f"silver, {what}", run_step, step=step, place=place)], self._reached)
+    def call_once(self, step: Step, takes: Sequence[str], what: str) -> None:
+        place = self._make_place(Bucket(0, 1), takes)
+        self._run_tasks([Task(f"silver, {what}", run_step, step=step, place=place)], self._reached)
 
     def in_buckets(
         self,
@@ -137,17 +137,21 @@ class StagedExchange(Exchange):
         what: str = "",
         halves: Halves = Halves.NONE,
     ) -> None:
-        def task(place: StagedPlace) -> Task[StepOutput]:
+        def make_task(place: StagedPlace) -> Task[StepOutput]:
             about = f"silver, {what} of {place.bucket}" if what else f"silver, {place.bucket}"
             whole = Task(about, run_step, step=step, place=place)
             if halves is Halves.BUCKETS:
-                return whole.cut_by(lambda: [task(self._place(half, takes)) for half in place.bucket.halves])
+                return whole.cut_by(
+                    lambda: [make_task(self._make_place(half, takes)) for half in place.bucket.halves]
+                )
             if halves is Halves.FILES:
-                return whole.cut_by(lambda: [task(half) for half in place.halves])
+                return whole.cut_by(lambda: [make_task(half) for half in place.halves])
             return whole
 
-        places = [self._place(bucket, takes) for bucket in self._buckets if self._has_some(bucket, needs)]
-        made = self._run([task(place) for place in places], until)
+        places = [
+            self._make_place(bucket, takes) for bucket in self._buckets if self._has_some(bucket, needs)
+        ]
+        made = self._run_tasks([make_task(place) for place in places], until)
         if halves is Halves.BUCKETS:
             done = {place.bucket for place in places}
             # What a bucket has none of may still move there.
@@ -161,15 +165,19 @@ class StagedExchange(Exchange):
                 f"silver, {step_name(step)}, cut {cut.number + 1} of {cut.count}",
                 run_step,
                 step=step,
-                place=self._place(cut, takes),
+                place=self._make_place(cut, takes),
             )
             for cut in cuts
-            if any(self._named(name, cut) for name in needs)
+            if any(self._frames_named(name, cut) for name in needs)
         ]
-        self._run(tasks, until)
+        self._run_tasks(tasks, until)
 
     def in_groups(self, step: Step, name: str, takes: Sequence[str], *, until: float, what: str) -> None:
-        frames = sorted(self._left[name].all(), key=lambda each: each.bucket) if self.has(name) else []
+        frames = (
+            sorted(self._left[name].all_frames(), key=lambda each: each.bucket)
+            if self.has_frame(name)
+            else []
+        )
         tasks = []
         for group in group_by_bytes(frames, buckets.largest_bucket(self.engine.task_bytes)):
             numbers = dict.fromkeys(each.bucket for each in group)
@@ -177,17 +185,17 @@ class StagedExchange(Exchange):
                 each
                 for number in numbers
                 for other in takes
-                for each in self._named(other, Bucket(number, self.terms.buckets))
+                for each in self._frames_named(other, Bucket(number, self.terms.buckets))
             ]
             place = StagedPlace(self.root, self.staging, self.terms, Bucket(0, 1), [*group, *others])
             tasks.append(Task(f"silver, {what}", run_step, step=step, place=place))
-        self._run(tasks, until)
+        self._run_tasks(tasks, until)
 
-    def _named(self, name: str, bucket: Bucket) -> list[Left]:
-        return self._left[name].of(bucket) if name in self._left else []
+    def _frames_named(self, name: str, bucket: Bucket) -> list[Left]:
+        return self._left[name].frames_of(bucket) if name in self._left else []
 
-    def _place(self, bucket: Bucket, takes: Sequence[str]) -> StagedPlace:
-        frames = [each for name in takes for each in self._named(name, bucket)]
+    def _make_place(self, bucket: Bucket, takes: Sequence[str]) -> StagedPlace:
+        frames = [each for name in takes for each in self._frames_named(name, bucket)]
         files = [file for table in takes for file in self._files_of(bucket, table)]
         return StagedPlace(self.root, self.staging, self.terms, bucket, frames, files)
 
@@ -196,16 +204,16 @@ class StagedExchange(Exchange):
         return [file for file in self._files.get(bucket, ()) if file.path.startswith(folder)]
 
     def _has_some(self, bucket: Bucket, names: Sequence[str]) -> bool:
-        return any(self._named(name, bucket) or self._files_of(bucket, name) for name in names)
+        return any(self._frames_named(name, bucket) or self._files_of(bucket, name) for name in names)
 
-    def _run(self, tasks: Sequence[Task[StepOutput]], until: float) -> list[StepOutput]:
+    def _run_tasks(self, tasks: Sequence[Task[StepOutput]], until: float) -> list[StepOutput]:
         """Run tasks that take the stage to a share of its time, and add what they made."""
         begin, step = self._reached, (until - self._reached) / max(len(tasks), 1)
-        found = self.engine.run(tasks, lambda count: self.reach(min(begin + count * step, until)))
+        found = self.engine.run_tasks(tasks, lambda count: self.reach(min(begin + count * step, until)))
         self._reached = until
         for each in found:
-            self.made.add(each)
-            self.put(each.left)
+            self.made.add_part(each)
+            self.add_frames(each.frames)
             of_bucket = self._files.setdefault(each.bucket, [])
             of_bucket += [data_file(self.root, file) for file in each.files if file.table in LATER_READ]
         return found

@@ -85,30 +85,30 @@ def finish(lake: Lake) -> None:
         compaction.compact_table(lake, table)
     name_versions(lake, made, run_id, started)
     named = lake.versions()
-    for table in made.tables(HISTORY):
+    for table in made.tables_of(HISTORY):
         remove_old_files(lake, table, named.get(table), dt.timedelta(seconds=planned["readers"]))
     keep_record(lake, made, run_id)
     fs.rm(file)
 
 
-def remove_landed(lake: Lake, made: RetentionPlan) -> None:
+def remove_landed(lake: Lake, plan: RetentionPlan) -> None:
     fs, area = open_landing(lake.root)
-    for source, pieces in made.pieces.items():
+    for source, pieces in plan.pieces.items():
         remove_pieces(fs, f"{area}/{source}", set(pieces))
 
 
-def remove_validations(lake: Lake, made: RetentionPlan) -> None:
-    for name in made.validations:
+def remove_validations(lake: Lake, plan: RetentionPlan) -> None:
+    for name in plan.validations:
         Path(lake.root, FOLDER, name).unlink(missing_ok=True)
 
 
-def remove_rows(lake: Lake, made: RetentionPlan) -> None:
+def remove_rows(lake: Lake, plan: RetentionPlan) -> None:
     """Take out the rows, a transaction for each table."""
-    for table in made.tables(AGE):
+    for table in plan.tables_of(AGE):
         about = read_contract(table)
         if table == QUARANTINE:
             of_operator: dict[str, list[str]] = {}
-            for operator, _, batch in (each.partition("/") for each in made.batches):
+            for operator, _, batch in (each.partition("/") for each in plan.batches):
                 of_operator.setdefault(operator, []).append(batch)
             parts = [
                 f"({any_of('operator_id', [operator])} AND {any_of('ingest_id', batches)})"
@@ -117,14 +117,14 @@ def remove_rows(lake: Lake, made: RetentionPlan) -> None:
         else:
             parts = [
                 f"({any_of('operator_id', [operator])} AND {about.period} < '{day}')"
-                for operator, day in sorted(made.before[about.layer].items())
+                for operator, day in sorted(plan.before[about.layer].items())
             ]
         lake.delete(table, " OR ".join(parts))
 
 
-def name_versions(lake: Lake, made: RetentionPlan, run_id: str, started: dt.datetime) -> None:
+def name_versions(lake: Lake, plan: RetentionPlan, run_id: str, started: dt.datetime) -> None:
     """Name the versions of the tables that rows or small files went from, unless meta.run does."""
-    changed = {*made.tables(AGE), *made.crowded}
+    changed = {*plan.tables_of(AGE), *plan.crowded}
     written = [table for table in list_tables() if table in changed and read_contract(table).layer != "meta"]
     named = lake.versions()
     if any(named.get(table) != lake.version(table) for table in written):
@@ -140,15 +140,15 @@ def shorten_logs(lake: Lake, readers: dt.timedelta) -> None:
             compaction.shorten_log(lake, table, named.get(table), readers)
 
 
-def remove_old_files(lake: Lake, table: str, named: int | None, readers: dt.timedelta) -> None:
+def remove_old_files(lake: Lake, table: str, named_version: int | None, readers: dt.timedelta) -> None:
     fs, _ = fsspec.core.url_to_fs(lake.path(table))
-    for path in old_files(lake, table, named, readers):
+    for path in old_files(lake, table, named_version, readers):
         fs.rm(path)
 
 
-def keep_record(lake: Lake, made: RetentionPlan, run_id: str) -> None:
+def keep_record(lake: Lake, plan: RetentionPlan, run_id: str) -> None:
     """Add a row of meta.retention for each removal, all at once, unless it has those of this vacuum."""
-    if not made.removals or lake.read(TABLE, columns=["run_id"], where=pl.col("run_id") == run_id).height:
+    if not plan.removals or lake.read(TABLE, columns=["run_id"], where=pl.col("run_id") == run_id).height:
         return
     rows = [
         {
@@ -163,7 +163,7 @@ def keep_record(lake: Lake, made: RetentionPlan, run_id: str) -> None:
             "file_count": each.files,
             "removed_bytes": each.bytes,
         }
-        for each in made.removals
+        for each in plan.removals
     ]
     lake.append(rows_frame(rows, TABLE), TABLE)
 
@@ -171,16 +171,16 @@ def keep_record(lake: Lake, made: RetentionPlan, run_id: str) -> None:
 # --- the plan on disk -----------------------------------------------------------------------------------
 
 
-def as_json(made: RetentionPlan) -> dict[str, Any]:
-    return {**asdict(made), "removals": [asdict(each) for each in made.removals]}
+def as_json(plan: RetentionPlan) -> dict[str, Any]:
+    return {**asdict(plan), "removals": [asdict(each) for each in plan.removals]}
 
 
 def from_json(planned: dict[str, Any]) -> RetentionPlan:
-    def day(text: str | None) -> dt.date | None:
+    def parse_day(text: str | None) -> dt.date | None:
         return None if text is None else dt.date.fromisoformat(text)
 
     removals = [
-        Removal(**{**each, **{name: day(each[name]) for name in ("before", "first", "last")}})
+        Removal(**{**each, **{name: parse_day(each[name]) for name in ("before", "first", "last")}})
         for each in planned["removals"]
     ]
     before = {

@@ -29,7 +29,7 @@ class Window:
     closed: dt.date
     lookback: dt.timedelta
 
-    def joined(self, other: Window | None) -> Window:
+    def join_window(self, other: Window | None) -> Window:
         if other is None:
             return self
         return Window(
@@ -116,7 +116,7 @@ def plan_windows(
                 parts.append(name)
             if first <= last:
                 lookback = dt.timedelta(days=longest[operator])
-                windows[operator] = Window(first, last, closed, lookback).joined(windows.get(operator))
+                windows[operator] = Window(first, last, closed, lookback).join_window(windows.get(operator))
     return parts, windows
 
 
@@ -145,21 +145,21 @@ def settled_days(lake: Lake) -> dict[str, dt.date]:
     return removed.settled_in_silver(lake, longest_lives(formats))
 
 
-def log_bytes(lake: Lake, found: dict[str, Window]) -> int:
+def log_bytes(lake: Lake, windows: dict[str, Window]) -> int:
     """How many bytes of logs stand in the windows' days, about."""
     ledger = lake.read("bronze.file", columns=["operator_id", "last_event_date", "piece_bytes"])
-    inside = [is_within(read_days(found), operator, str(day)) for operator, day, _ in ledger.rows()]
+    inside = [is_within(read_days(windows), operator, str(day)) for operator, day, _ in ledger.rows()]
     return int(ledger["piece_bytes"].filter(pl.Series(inside, dtype=pl.Boolean)).sum())
 
 
-def read_days(found: dict[str, Window]) -> Days:
+def read_days(windows: dict[str, Window]) -> Days:
     """The days whose records the windows need, by operator."""
-    return {operator: window.read for operator, window in found.items()}
+    return {operator: window.read for operator, window in windows.items()}
 
 
-def computed_days(found: dict[str, Window]) -> Days:
+def computed_days(windows: dict[str, Window]) -> Days:
     """The days that the windows compute, by operator."""
-    return {operator: window.computed for operator, window in found.items()}
+    return {operator: window.computed for operator, window in windows.items()}
 
 
 @dataclass(frozen=True)

@@ -97,13 +97,13 @@ def compared_requests(
 
     part = is_sampled(submitted + asked)
 
-    def marks(format_name: str, files: list[DataFile], is_sms: pl.Expr) -> pl.DataFrame:
+    def read_marks(format_name: str, files: list[DataFile], is_sms: pl.Expr) -> pl.DataFrame:
         return query_files(
             f"bronze.{format_name}", files, lambda rows: clocks.marks_of_sms(rows, is_sms).filter(part)
         )
 
-    homes = marks(requests.format, submitted, requests.is_message)
-    seen = marks(name, asked, requests.is_request)
+    homes = read_marks(requests.format, submitted, requests.is_message)
+    seen = read_marks(name, asked, requests.is_request)
     return clocks.compare_logs(homes, seen, requests.within, requests.slack)
 
 
@@ -126,46 +126,47 @@ def period_files(lake: Lake, table: str, periods: Periods) -> list[DataFile]:
 # --- sentences ------------------------------------------------------------------------------------------
 
 
-def format_disagreement(lake: Lake, settings: Observatory, found: Apart) -> str:
+def format_disagreement(lake: Lake, settings: Observatory, difference: Apart) -> str:
     """Whose clocks disagree, by how much, and what to do."""
     return (
-        f"operator '{found.operator_id}': the times of source '{found.log}' are {found.by_how_much} those of"
-        f" source '{found.other}', by {found.ids:,} ids that both have. {found.apart / found.ids:.0%} of what"
-        " belongs together is not joined, so that spam is counted too low."
-        f" {format_step(lake, settings, found)}"
+        f"operator '{difference.operator_id}': the times of source '{difference.log}' are"
+        f" {difference.by_how_much} those of source '{difference.other}', by {difference.ids:,} ids that both"
+        f" have. {difference.apart / difference.ids:.0%} of what belongs together is not joined, so that spam"
+        " is counted too low."
+        f" {format_step(lake, settings, difference)}"
     )
 
 
-def format_step(lake: Lake, settings: Observatory, found: Apart) -> str:
+def format_step(lake: Lake, settings: Observatory, difference: Apart) -> str:
     """The settings to set, and how all is read by them."""
     from jobs.silver import clocks
 
-    operator, source = find_source(settings, found.operator_id, found.log)
+    operator, source = find_source(settings, difference.operator_id, difference.log)
     if operator is None or source is None:
-        return f"Source '{found.log}' is no longer in the settings."
-    known = lake.about().get("operators", {}).get(found.operator_id, {})
-    if names := known.get("outdated", {}).get(found.log):
+        return f"Source '{difference.log}' is no longer in the settings."
+    known = lake.read_notes().get("operators", {}).get(difference.operator_id, {})
+    if names := known.get("outdated", {}).get(difference.log):
         return (
             f"Lines were read before {' and '.join(names)} changed: `observatory renew --anew` and"
             " `observatory run` read all that landing holds by the present setting."
         )
     likely = [this_machines_zone(), *country_zones(operator.country)]
-    made = clocks.find_remedy(found.steps, source.time_zone, source.clock_offset, likely=likely)
+    made = clocks.find_remedy(difference.steps, source.time_zone, source.clock_offset, likely=likely)
     if made.time_zone:
         is_place = "/" in made.time_zone and not made.time_zone.startswith("Etc/")
         places = [name for name in made.fitting if name != made.time_zone]
         place = "" if is_place or not places else f" (or its place, such as {example_zones(places)})"
-        what = f"Set time_zone = \"{made.time_zone}\"{place} for '{found.log}'"
+        what = f"Set time_zone = \"{made.time_zone}\"{place} for '{difference.log}'"
         ahead = clocks.find_remedy(
-            found.steps, source.time_zone, source.clock_offset, has_zone=False
+            difference.steps, source.time_zone, source.clock_offset, has_zone=False
         ).clock_offset
         if ahead:
             what += f"; if its lines state their offset, or its zone is right, clock_offset = {ahead}"
     elif made.clock_offset is not None:
-        what = f"Set clock_offset = {made.clock_offset} for '{found.log}'"
+        what = f"Set clock_offset = {made.clock_offset} for '{difference.log}'"
     else:
         return f"No one setting mends that: a host's clock jumped. See that both keep their time; {ANEW}."
-    return f"{what}. If it is '{found.other}' that is wrong, change its settings instead; {ANEW}."
+    return f"{what}. If it is '{difference.other}' that is wrong, change its settings instead; {ANEW}."
 
 
 def country_zones(country: str) -> list[str]:

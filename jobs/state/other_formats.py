@@ -18,11 +18,11 @@ HEAD = 64 << 10
 
 
 def other_formats(
-    settings: Observatory, results: Iterable[native.Result], said: Collection[str] = ()
+    settings: Observatory, results: Iterable[native.Result], noted: Collection[str] = ()
 ) -> list[str]:
     """The likely format of the newest file of each source over the limit, as when it was pulled.
 
-    said: notes of a pull, which name files by their whole paths; they are not repeated.
+    noted: notes of a pull, which name files by their whole paths; they are not repeated.
     """
     from expectations.ledger import WITHIN_LIMIT
 
@@ -39,7 +39,7 @@ def other_formats(
         if (operator.id, source.id) in over and source.format != "auto"
         for note in notes_on(settings, operator.id, source.id, source.format, bool(source.options))
         for where in (f"operator '{operator.id}', source '{source.id}': ",)
-        if not any(one.startswith(where) and one.endswith(note) for one in said)
+        if not any(one.startswith(where) and one.endswith(note) for one in noted)
     ]
 
 

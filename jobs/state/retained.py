@@ -63,10 +63,10 @@ def read_retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -
     }
 
 
-def describe_retained(found: Sequence[Retained], settings: Observatory) -> list[str]:
-    """What is kept of several operators, as sentences. found: one for each of them."""
-    one, own = found[0], settings.retention
-    kept = {name: max(getattr(each, name) for each in found) for name in LAYERS}
+def describe_retained(retained: Sequence[Retained], settings: Observatory) -> list[str]:
+    """What is kept of several operators, as sentences. retained: one for each of them."""
+    one, own = retained[0], settings.retention
+    kept = {name: max(getattr(each, name) for each in retained) for name in LAYERS}
     longer = [f"{name} {getattr(own, name)}" for name in LAYERS if kept[name] > getattr(own, name)]
     why = (
         f" [retention] says {', '.join(longer)}, but days that are open ([lake] open_days ="
@@ -74,8 +74,8 @@ def describe_retained(found: Sequence[Retained], settings: Observatory) -> list[
         if longer
         else ""
     )
-    times = [each.removed_at for each in found if each.removed_at]
-    due = sum(each.due_bytes for each in found) + one.due_of_all_bytes
+    times = [each.removed_at for each in retained if each.removed_at]
+    due = sum(each.due_bytes for each in retained) + one.due_of_all_bytes
     before = f"last removed something on {max(times):%Y-%m-%d}" if times else "has removed nothing yet"
     then = f"would now remove {due / 1e6:,.1f} MB" if due else "has nothing to remove now"
     return [

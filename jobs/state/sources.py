@@ -186,7 +186,7 @@ def days_without_records(lake: Lake, operator: str, read: Read) -> list[dt.date]
     if not read.spans or all(format_kind(name) == "documents" for name in read.formats):
         return []
     days = {
-        dt.date.fromisoformat(str(file.value("event_date")))
+        dt.date.fromisoformat(str(file.partition_value("event_date")))
         for name in read.formats
         for file in lake.files(f"bronze.{name}", None, lambda part: part["operator_id"] == operator)
     }

@@ -58,7 +58,7 @@ def join_rows(lake: Lake) -> list[dict[str, Any]]:
     table = "silver.message"
     by = ["operator_id", "source_id"]
     quality = pl.col("join_quality_code")
-    return lake.query(
+    return lake.query_table(
         table,
         lake.versions().get(table),
         lambda rows: (

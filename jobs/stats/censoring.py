@@ -38,7 +38,7 @@ def fit_lognormal(exact: Array, low: Array, high: Array) -> tuple[float, float]:
     if len(start) == 0:
         raise ValueError("a band that is open at both ends carries no information")
 
-    def unlikely(at: Array) -> tuple[float, Array]:
+    def negative_log_likelihood(at: Array) -> tuple[float, Array]:
         """Minus the log-likelihood of mean and log spread, and its slope."""
         mean, spread = at[0], np.exp(at[1])
         z, a, b = (logs - mean) / spread, (below - mean) / spread, (above - mean) / spread
@@ -56,7 +56,9 @@ def fit_lognormal(exact: Array, low: Array, high: Array) -> tuple[float, float]:
     first = np.array([start.mean(), np.log(max(start.std(), 0.5))])
     bounds = [(None, None), (np.log(LEAST_SPREAD), np.log(MOST_SPREAD))]
     tight = {"ftol": 1e-16, "gtol": 1e-11, "maxiter": 1000}
-    found = minimize(unlikely, first, jac=True, method="L-BFGS-B", bounds=bounds, options=tight)
+    found = minimize(
+        negative_log_likelihood, first, jac=True, method="L-BFGS-B", bounds=bounds, options=tight
+    )
     return float(found.x[0]), float(np.exp(found.x[1]))
 
 

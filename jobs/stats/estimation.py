@@ -71,13 +71,13 @@ def join_small(code: Array, is_respondent: Array, smallest: int) -> Array:
     groups: list[tuple[str, ...]] = [(name,) for name in names]
     count = {name: int(is_respondent[code == name].sum()) for name in names}
 
-    def respondents(group: tuple[str, ...]) -> int:
+    def count_respondents(group: tuple[str, ...]) -> int:
         return sum(count[name] for name in group)
 
-    while len(groups) > 1 and min(map(respondents, groups)) < smallest:
-        place = min(range(len(groups)), key=lambda at: (respondents(groups[at]), at))
+    while len(groups) > 1 and min(map(count_respondents, groups)) < smallest:
+        place = min(range(len(groups)), key=lambda at: (count_respondents(groups[at]), at))
         beside = [at for at in (place - 1, place + 1) if 0 <= at < len(groups)]
-        other = min(beside, key=lambda at: (respondents(groups[at]), at))
+        other = min(beside, key=lambda at: (count_respondents(groups[at]), at))
         first, second = sorted((place, other))
         groups[first : second + 1] = [groups[first] + groups[second]]
     label = {name: "+".join(group) for group in groups for name in group}

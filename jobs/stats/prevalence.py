@@ -24,13 +24,13 @@ REPLICATES = 2000
 ENDS = (0.025, 0.975)
 # Before labels are drawn again, a stratum's are joined by so many of its group's rate, and each group's by so
 # many of either kind, shared out over its strata by their units.
-OF_GROUP = 2
-OF_EITHER = 1
+LABELS_OF_GROUP_RATE = 2
+LABELS_OF_EACH_KIND = 1
 # Fewer labels than these say nothing of how a stratum varies.
 LEAST_LABELS = 2
 # Fewer labels than these of what the filter flagged, or of what it let pass, do not suffice for a part of a
 # channel or of a type.
-LEAST_OF_SIDE = 5
+LEAST_LABELS_OF_SIDE = 5
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def estimate_quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
     known = np.array([each.spam for each in cells], dtype=float)
     possible = units - np.array([each.labelled - each.spam for each in cells], dtype=float)
 
-    def within(places: Array) -> tuple[float, Array]:
+    def sum_strata(places: Array) -> tuple[float, Array]:
         """Spam in these strata, and its replicates, inside what the labels leave possible."""
         ends = known[places].sum(), possible[places].sum()
         return float(value[places].sum()), np.clip(drawn[:, places].sum(axis=1), *ends)
@@ -138,16 +138,16 @@ def estimate_quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
     def of_call(places: Array) -> IntervalEstimate | None:
         """The share of spam in these strata; None where they hold no units."""
         here = units[places].sum()
-        spam, drawn = within(places)
+        spam, drawn = sum_strata(places)
         return to_figure(spam / here, drawn / here) if here else None
 
     everything = np.ones(len(cells), dtype=bool)
     flagged, undecided, passed = (
         np.array([each.is_flagged is flag for each in cells]) for flag in (True, None, False)
     )
-    spam, spam_drawn = within(everything)
-    caught, caught_drawn = within(flagged)
-    missed, missed_drawn = within(passed)
+    spam, spam_drawn = sum_strata(everything)
+    caught, caught_drawn = sum_strata(flagged)
+    missed, missed_drawn = sum_strata(passed)
     ham_flagged, ham_passed = units[flagged].sum() - caught, units[passed].sum() - missed
     return Quality(
         prevalence=to_figure(spam / whole, spam_drawn / whole),
@@ -172,8 +172,8 @@ def estimate_part(strata: Sequence[Stratum], seed: str) -> Quality | None:
     """The estimates of a part of a channel, as a band of the score: of all strata that lie in it.
 
     A part is read by itself, where a channel's parts make up for each other: it has no estimate unless each
-    call that it has units of was labelled LEAST_OF_SIDE times, or whole. Where the filter made one call of
-    all of it, how often that was right is the prevalence, and there is no sensitivity or specificity.
+    call that it has units of was labelled LEAST_LABELS_OF_SIDE times, or whole. Where the filter made one
+    call of all of it, how often that was right is the prevalence, and there is no sensitivity or specificity.
     """
     if not all(
         has_enough_labels([each for each in strata if each.is_flagged is flag])
@@ -192,13 +192,13 @@ def estimate_type(strata: Sequence[Stratum], seed: str) -> Quality | None:
     A total over a domain of a stratified sample: other labels, spam of other types too, count as none of it,
     so that the estimates of all types add up to that of the channel. None where a call that has units was
     never labelled: what stands for it in a channel, half of it spam, would count for each type. Sensitivity
-    asks for LEAST_OF_SIDE labels of the type.
+    asks for LEAST_LABELS_OF_SIDE labels of the type.
     """
     calls = {each.call for each in strata if each.units}
     if not all(sum(each.labelled for each in strata if each.call == call) for call in calls):
         return None
     found = estimate_quality(strata, seed)
-    is_enough_spam = sum(each.spam for each in strata) >= LEAST_OF_SIDE
+    is_enough_spam = sum(each.spam for each in strata) >= LEAST_LABELS_OF_SIDE
     # Whoever was not labelled spam of the type may be spam of another: there is no share of what is none.
     return found and replace(
         found, sensitivity=found.sensitivity if is_enough_spam else None, specificity=None
@@ -208,7 +208,7 @@ def estimate_type(strata: Sequence[Stratum], seed: str) -> Quality | None:
 def has_enough_labels(side: Sequence[Stratum]) -> bool:
     """Whether enough of the units with one flag were labelled."""
     units, labelled = (sum(getattr(each, name) for each in side) for name in ("units", "labelled"))
-    return labelled >= min(LEAST_OF_SIDE, units)
+    return labelled >= min(LEAST_LABELS_OF_SIDE, units)
 
 
 def estimate_stratum(stratum: Stratum, seed: str) -> IntervalEstimate | None:
@@ -267,14 +267,14 @@ def draw_totals(cells: list[Stratum], rng: np.random.Generator) -> tuple[Array, 
     for place, cell in enumerate(cells):
         group = [each for each in cells if each.call == cell.call]
         labels = sum(each.labelled for each in group)
-        either = OF_EITHER * cell.units / sum(each.units for each in group)
+        either = LABELS_OF_EACH_KIND * cell.units / sum(each.units for each in group)
         if not labels:
             values[place] = cell.units / 2
             drawn[:, place] = np.tile((0.0, cell.units), REPLICATES // 2)
             continue
-        of_group = OF_GROUP * (sum(each.spam for each in group) + 0.5) / (labels + 1)
+        of_group = LABELS_OF_GROUP_RATE * (sum(each.spam for each in group) + 0.5) / (labels + 1)
         rate = cell.spam / cell.labelled
-        smoothed = (cell.spam + of_group + either) / (cell.labelled + OF_GROUP + 2 * either)
+        smoothed = (cell.spam + of_group + either) / (cell.labelled + LABELS_OF_GROUP_RATE + 2 * either)
         again = rng.binomial(cell.labelled, smoothed, REPLICATES) / cell.labelled
         correction = 1 - cell.labelled / cell.units
         scale = np.sqrt(correction * cell.labelled / max(cell.labelled - 1, 1))

@@ -11,7 +11,7 @@ from jobs.submission.counts import GOLD, VOLUME, compute_totals
 from jobs.submission.package import FILES, Coverage, Manifest
 
 EXAMPLES = 3
-Told = TypeVar("Told", bound=tuple[Any, ...])
+Claim = TypeVar("Claim", bound=tuple[Any, ...])
 
 
 def false_claims(manifest: Manifest, tables: dict[str, pl.DataFrame], months: tuple[str, ...]) -> list[str]:
@@ -111,6 +111,6 @@ def find_impossible(coverage: Coverage, months: tuple[str, ...], least: int) -> 
     ]
 
 
-def take_some(found: Iterable[Told]) -> list[Told]:
+def take_some(claims: Iterable[Claim]) -> list[Claim]:
     """The first of what was found, without repeats."""
-    return sorted(set(found), key=str)[:EXAMPLES]
+    return sorted(set(claims), key=str)[:EXAMPLES]

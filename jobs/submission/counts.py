@@ -152,7 +152,7 @@ def partial_sources(volume: pl.DataFrame, files: pl.DataFrame) -> list[dict[str,
     return each.filter(100 * pl.col("days") < ALIKE_PCT * pl.col("most")).sort(*by, "source_id").to_dicts()
 
 
-def logged_days(files: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
+def logged_days(files: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
     """The days of each source's log files, by channel: those with a record, and those between two such days
     of one file, at most QUIET_DAYS.
 
@@ -163,7 +163,7 @@ def logged_days(files: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
     carries = {
         name: list(each.channels) for name, each in KERNELS.items() if name in set(files["format_code"])
     }
-    rest = sorted(set(counted["channel_code"]).difference(*carries.values()))
+    rest = sorted(set(counts["channel_code"]).difference(*carries.values()))
     carries |= {name: rest for name in carries if KERNELS[name].kind == "profile"}
     by = ["source_id", "stream_id", "format_code", "channel_code"]
     pieces = (
@@ -177,7 +177,7 @@ def logged_days(files: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
         .drop_nulls("channel_code")
     )
     spans = pieces.group_by(by).agg(pl.col("first_event_date").min(), pl.col("last_event_date").max())
-    within = spans.join(counted.select("channel_code", "period_date"), on="channel_code").filter(
+    within = spans.join(counts.select("channel_code", "period_date"), on="channel_code").filter(
         pl.col("period_date").is_between("first_event_date", "last_event_date")
     )
     ends = (pieces.select(*by, pl.col(f"{end}_event_date").alias("period_date")) for end in ("first", "last"))

@@ -124,47 +124,47 @@ def content_of(file: Path) -> bytes:
 
 
 def check_package(
-    found: Judged, settings: Observatory, respondents: dict[str, Respondent], frame: pl.DataFrame | None
+    judged: Judged, settings: Observatory, respondents: dict[str, Respondent], frame: pl.DataFrame | None
 ) -> None:
     """Hold an opened package to the study's list, keys, contracts and frame."""
-    manifest = found.manifest
+    manifest = judged.manifest
     by_operator = {operator: each for each in respondents.values() for operator in each.operators}
     whose = by_operator.get(manifest.operator_id)
     if whose is None:
-        found.wrong.append(
+        judged.wrong.append(
             f"unknown operator '{manifest.operator_id}': no respondent of the study's list answers for it"
             f"{nearest_hint(manifest.operator_id, by_operator)}"
         )
     else:
-        found.respondent_id = whose.id
+        judged.respondent_id = whose.id
         if whose.country != manifest.country_code:
-            found.wrong.append(
+            judged.wrong.append(
                 f"it says that '{manifest.operator_id}' is in {manifest.country_code}; the study's list of"
                 f" respondents says {whose.country}"
             )
         try:
-            assert found.package is not None
-            found.signer = verify_signer(found.package, whose.id, settings)
+            assert judged.package is not None
+            judged.signer = verify_signer(judged.package, whose.id, settings)
         except ObservatoryError as error:
-            found.wrong += str(error).splitlines()
-    latest = max(found.received_at, now()) + CLOCK
+            judged.wrong += str(error).splitlines()
+    latest = max(judged.received_at, now()) + CLOCK
     if manifest.computed_at is not None and manifest.computed_at > latest:
-        found.wrong.append(
+        judged.wrong.append(
             f"its counts were computed {manifest.computed_at:%Y-%m-%d %H:%M}, which is to come: the operator"
             " corrects the clock, computes gold again, and submits again"
         )
     # Rows of an unknown operator are checked under its own name: that it is unknown is reported above.
     name = whose.id if whose else manifest.operator_id
     holding = (whose.holding or whose.id) if whose else name
-    assert found.package is not None
-    found.tables, wrong = problems_of(found.package, name, holding)
-    found.wrong += wrong
-    if found.tables and frame is not None:
-        found.wrong += find_unlikely(manifest.subscriptions, name, manifest.period_code, frame)
+    assert judged.package is not None
+    judged.tables, wrong = problems_of(judged.package, name, holding)
+    judged.wrong += wrong
+    if judged.tables and frame is not None:
+        judged.wrong += find_unlikely(manifest.subscriptions, name, manifest.period_code, frame)
         # Its own have been looked at.
         known = list_framed(name, manifest.period_code, frame)
         others = {channel: known[channel] for channel in known.keys() - manifest.subscriptions.keys()}
-        found.wrong += beyond_subscriptions(manifest, found.tables[VOLUME], others)
+        judged.wrong += beyond_subscriptions(manifest, judged.tables[VOLUME], others)
 
 
 def notes_of(manifest: Manifest) -> list[str]:

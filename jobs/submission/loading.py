@@ -29,10 +29,10 @@ from jobs.submission.plausible import counts_in, find_changes
 RECEIPT = "study.submission_receipt"
 
 
-def refuse_same_time(found: list[Judged]) -> None:
+def refuse_same_time(packages: list[Judged]) -> None:
     """Add what is wrong where two packages of the same months of one operator, from one computation, came in
     at the same time: which of them stands is not to be guessed."""
-    good = [each for each in found if each.package is not None and not each.wrong]
+    good = [each for each in packages if each.package is not None and not each.wrong]
     for place, one in enumerate(good):
         for other in good[:place]:
             is_same = one.manifest.operator_id == other.manifest.operator_id and one.months & other.months
@@ -45,7 +45,7 @@ def refuse_same_time(found: list[Judged]) -> None:
 
 
 @as_only_writer("observatory study load")
-def land_packages(lake: Lake, found: list[Judged], run_id: str, is_change_accepted: bool = False) -> None:
+def land_packages(lake: Lake, packages: list[Judged], run_id: str, is_change_accepted: bool = False) -> None:
     """Put the good packages into the lake, the one computed last after the others. Each replaces what its
     operator gave of those months before; one whose receipt is there is not taken again.
 
@@ -53,7 +53,7 @@ def land_packages(lake: Lake, found: list[Judged], run_id: str, is_change_accept
     is_change_accepted: counts may be far from those that they replace.
     """
     undo_unfinished(lake)
-    taken = choose_taken(lake, found, is_change_accepted)
+    taken = choose_taken(lake, packages, is_change_accepted)
     if not taken:
         return
     try:
@@ -71,10 +71,10 @@ def land_packages(lake: Lake, found: list[Judged], run_id: str, is_change_accept
                 one.judged.wrong.append(f"it cannot be written: {reason_of(reason)}")
 
 
-def choose_taken(lake: Lake, found: list[Judged], is_change_accepted: bool = False) -> list[TakenPackage]:
+def choose_taken(lake: Lake, packages: list[Judged], is_change_accepted: bool = False) -> list[TakenPackage]:
     """The packages that are to be taken, in this order; what is wrong with the others is added to them."""
-    refuse_same_time(found)
-    good = sorted((each for each in found if not each.wrong), key=lambda each: each.order)
+    refuse_same_time(packages)
+    good = sorted((each for each in packages if not each.wrong), key=lambda each: each.order)
     if not good:
         return []
     receipts = lake.read(RECEIPT).to_dicts()

@@ -97,9 +97,9 @@ def told_as(counts: Array, least: int) -> Array:
     return np.where((told == UNDECIDED) & is_small[..., None], larger[..., None], told)
 
 
-def move_counts(counts: Array, told: Array) -> Array:
+def move_counts(counts: Array, reported: Array) -> Array:
     """The counts under the classes that they count as."""
-    return np.stack([(counts * (told == each)).sum(axis=-1) for each in range(3)], axis=-1)
+    return np.stack([(counts * (reported == each)).sum(axis=-1) for each in range(3)], axis=-1)
 
 
 def has_small(counts: Array, least: int) -> Array:
@@ -173,17 +173,17 @@ def settle_cells(
     left = dict(cells)
     target = {each: each for each in cells}
 
-    def size(each: Cell) -> tuple[int, Cell]:
+    def measure_cell(each: Cell) -> tuple[int, Cell]:
         return int(left[each].sum(axis=1).max()), each
 
-    sink = max(left, key=size) if rest is None else rest
+    sink = max(left, key=measure_cell) if rest is None else rest
 
-    def join(each: Cell) -> None:
+    def join_cell(each: Cell) -> None:
         left[sink] = left.get(sink, 0) + left.pop(each)
         target.update({one: sink for one, now in target.items() if now == each})
 
     while len(left) > 1:
-        small = [each for each in left if size(each)[0] < least]
+        small = [each for each in left if measure_cell(each)[0] < least]
         if not small:
             told = balance_cells(left, total, least)
             if told is not None:
@@ -191,7 +191,7 @@ def settle_cells(
             small = [each for each, of in left.items() if has_small(of, least).any()]
         # The cell that takes the others cannot join itself.
         others = [each for each in left if each != sink]
-        join(min([each for each in others if each in small] or others, key=size))
+        join_cell(min([each for each in others if each in small] or others, key=measure_cell))
     return {each: sink if sink in left else each for each in target}, dict.fromkeys(left, total)
 
 
@@ -252,7 +252,7 @@ def match_sums(counts: Array, of_cells: Array, of_classes: Array, least: int) ->
             lacks_class[kind] += taken
             lacks_cell[cell] += taken
 
-    def add(cell: int, kind: int) -> None:
+    def raise_count(cell: int, kind: int) -> None:
         raised[cell, kind] = True
         found[cell, kind] += 1
         lacks_cell[cell] -= 1
@@ -262,7 +262,7 @@ def match_sums(counts: Array, of_cells: Array, of_classes: Array, least: int) ->
     for place in order[: np.count_nonzero(rest)].tolist():
         cell, kind = divmod(place, rest.shape[1])
         if lacks_cell[cell] > 0 and lacks_class[kind] > 0:
-            add(cell, kind)
+            raise_count(cell, kind)
     for cell in np.flatnonzero(lacks_cell > 0).tolist():
         while lacks_cell[cell] > 0:
             kind = largest_of(np.flatnonzero(lacks_class > 0).tolist(), counts[cell])
@@ -274,9 +274,9 @@ def match_sums(counts: Array, of_cells: Array, of_classes: Array, least: int) ->
                 found[other, through] -= 1
                 lacks_cell[other] += 1
                 lacks_class[through] += 1
-                add(other, kind)
+                raise_count(other, kind)
                 kind = through
-            add(cell, kind)
+            raise_count(cell, kind)
     return found
 
 

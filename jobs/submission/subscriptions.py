@@ -36,19 +36,19 @@ def list_framed(respondent_id: str, period: str, frame: pl.DataFrame) -> dict[st
     return dict(own.select("channel_code", "subscriptions").rows())
 
 
-def is_far(own: int, framed: int) -> bool:
-    return max(own, framed) > WITHIN * min(own, framed)
+def is_far(reported: int, framed: int) -> bool:
+    return max(reported, framed) > WITHIN * min(reported, framed)
 
 
-def far_apart(own: pl.Expr, framed: pl.Expr) -> pl.Expr:
+def far_apart(reported: pl.Expr, framed: pl.Expr) -> pl.Expr:
     """is_far() of columns; never of a null."""
-    return pl.max_horizontal(own, framed) > WITHIN * pl.min_horizontal(own, framed)
+    return pl.max_horizontal(reported, framed) > WITHIN * pl.min_horizontal(reported, framed)
 
 
-def describe_distance(channel: str, own: int, framed: int) -> str:
+def describe_distance(channel: str, reported: int, framed: int) -> str:
     """What is said of subscriptions that are far apart: one of two is to be corrected."""
     return (
-        f"it has {own:,} subscriptions to {channel}, and the study's frame has {framed:,}, more than {WITHIN}"
-        " times as many or few: if the frame is wrong, correct subscriptions in its line of"
+        f"it has {reported:,} subscriptions to {channel}, and the study's frame has {framed:,}, more than"
+        f" {WITHIN} times as many or few: if the frame is wrong, correct subscriptions in its line of"
         " operator_frame.csv; else the operator corrects `subscribers` in its settings and submits again"
     )

@@ -227,7 +227,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Run:
         {**piece, "piece_id": "p0", "offset": 0, "piece_bytes": 70_000, "file_name": "mail.log.1"},
         {**piece, "piece_id": "p1", "offset": 70_000, "piece_bytes": 80_000, "file_name": "mail.log"},
     ]
-    work = Run(lake, settings, list(settings.operator), "first", say=lambda text: None)
+    work = Run(lake, settings, list(settings.operator), "first", report_step=lambda text: None)
     lake.append(rows_frame(messages(), "silver.message"), "silver.message")
     lake.append(rows_frame(pieces, "bronze.file"), "bronze.file")
     record.add_stage(lake, "first", "silver", record.now(), ["silver.message"], [])
@@ -419,7 +419,7 @@ def counted_twice(lake: Lake) -> list[Run]:
     partitions = [day | {"checksum": "a", "input_checksum": "b"}]
     record.add_stage(lake, "run 0", "gold", record.now(), [quality.VOLUME], partitions)
     return [
-        Run(lake, each, list(each.operator), f"run {place}", say=lambda text: None)
+        Run(lake, each, list(each.operator), f"run {place}", report_step=lambda text: None)
         for place, each in enumerate(settings)
     ]
 
@@ -471,7 +471,7 @@ def test_rows_that_break_a_rule_hold_back_their_operator_and_no_other(tmp_path: 
     settings = Observatory.model_validate(
         {"operator": [{"id": name, "name": name, **OTHER} for name in ("north-mail", "south-mail")]}
     )
-    work = Run(lake, settings, list(settings.operator), "run 1", say=lambda text: None)
+    work = Run(lake, settings, list(settings.operator), "run 1", report_step=lambda text: None)
     base = {"period_date": dt.date(2026, 11, 2), "channel_code": "EMAIL", "direction_code": "inbound"}
     base |= {"unit_code": "recipient", "definition_code": "OPERATOR", "stage_code": "content"}
     base |= {"outcome_code": "rejected", "units": 9, "spam_certain": 4}
@@ -486,13 +486,13 @@ def test_rows_that_break_a_rule_hold_back_their_operator_and_no_other(tmp_path: 
     ]
     record.add_stage(lake, "run 0", "gold", record.now(), [quality.VOLUME], partitions)
     found = quality.refresh_quality(work)
-    assert found.held == {"south-mail"}
+    assert found.held_operators == {"south-mail"}
     with pytest.raises(ValidationHeld, match="certain_within_possible"):
         refuse_broken_results(found.results)
     assert set(lake.read(quality.CORRECTED)["operator_id"]) == {"north-mail"}
     # The next run tries it again.
     again = dataclasses.replace(work, run_id="run 2")
-    assert quality.refresh_quality(again).held == {"south-mail"}
+    assert quality.refresh_quality(again).held_operators == {"south-mail"}
 
 
 def test_scores_on_a_cut_belong_to_the_band_above() -> None:

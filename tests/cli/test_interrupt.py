@@ -160,7 +160,7 @@ def test_a_ctrl_c_that_is_lost_in_clean_up_stops_the_run_all_the_same(
     stages = ["bronze", "silver", "gold"]
     with pytest.raises(Interrupted, match="gold are as they were"), interruptible(lambda: ["bronze"], stages):
         Closing()
-        meter.say("silver: alp")
+        meter.report_step("silver: alp")
     # Also where nothing follows that asks.
     catch_interrupts()
     with (

@@ -24,13 +24,13 @@ def meter_in_a_pipe(*operators: str) -> tuple[Meter, Clock, io.StringIO]:
 def test_a_pipe_gets_a_plain_line_for_each_stage() -> None:
     meter, clock, out = meter_in_a_pipe("lab-mail")
     with meter:
-        meter.say("bronze: looking for what is new")
+        meter.report_step("bronze: looking for what is new")
         clock.now += 2
-        meter.move("bronze", 0.5, 200_000_000)
+        meter.report_share("bronze", 0.5, 200_000_000)
         clock.now += 2
-        meter.move("bronze", 1.0, 200_000_000)
+        meter.report_share("bronze", 1.0, 200_000_000)
         assert meter.finished == ["bronze"]
-        meter.say("silver: nothing new")
+        meter.report_step("silver: nothing new")
         clock.now += 0.25
     first, second = out.getvalue().splitlines()
     assert first.split() == ["bronze", "lab-mail", "200.0", "MB", "50.0", "MB/s", "in", "4.0", "s"]
@@ -43,10 +43,10 @@ def test_a_pipe_gets_a_plain_line_for_each_stage() -> None:
 def test_a_line_without_bytes_has_room_for_words_and_ends_with_no_step() -> None:
     meter, clock, out = meter_in_a_pipe("a")
     with meter:
-        meter.say("silver: a waits, for its ledger broke a rule")
+        meter.report_step("silver: a waits, for its ledger broke a rule")
         clock.now += 1
-        meter.move("gold", 0.5)
-        meter.say("gold: validating")
+        meter.report_share("gold", 0.5)
+        meter.report_step("gold: validating")
         clock.now += 1
     first, second = out.getvalue().splitlines()
     assert first.startswith("silver  a waits, for its ledger broke a rule  ")
@@ -57,10 +57,10 @@ def test_a_line_without_bytes_has_room_for_words_and_ends_with_no_step() -> None
 def test_a_long_stage_in_a_pipe_gets_a_line_now_and_then() -> None:
     meter, clock, out = meter_in_a_pipe("a", "b")
     with meter:
-        meter.say("bronze: looking for what is new")
+        meter.report_step("bronze: looking for what is new")
         for step in range(1, 5):
             clock.now += 20
-            meter.move("bronze", step / 4 - 0.01, 4_000_000_000)
+            meter.report_share("bronze", step / 4 - 0.01, 4_000_000_000)
     lines = [line.split() for line in out.getvalue().splitlines()]
     assert [line[:3] for line in lines] == [["bronze", "2", "operators"]] * 3
     assert lines[0][3:] == ["1,960.0", "of", "4,000.0", "MB", "49.0", "MB/s", "0:42", "left"]
@@ -70,7 +70,7 @@ def test_a_long_stage_in_a_pipe_gets_a_line_now_and_then() -> None:
 def test_operators_are_named_or_counted() -> None:
     meter, _, _ = meter_in_a_pipe("a", "b", "c")
     for text, about in {"b": "b", "a, c": "2 operators", "validating": "validating"}.items():
-        meter.say(f"silver: {text}")
+        meter.report_step(f"silver: {text}")
         assert meter.stage is not None and meter.stage.about == about
 
 
@@ -78,7 +78,7 @@ def test_a_stage_that_fails_is_not_finished() -> None:
     meter, _, out = meter_in_a_pipe("a")
     try:
         with meter:
-            meter.move("bronze", 0.5, 1000)
+            meter.report_share("bronze", 0.5, 1000)
             raise ValueError
     except ValueError:
         pass

@@ -42,8 +42,8 @@ def test_a_frame_has_every_line_and_every_byte(data: bytes) -> None:
 def test_what_is_landed_at_once_ends_in_a_line(data: bytes, size: int, is_closed: bool) -> None:
     """However the file comes in: nothing is lost, and no line of the whole is cut in two."""
     chunks = Chunks(io.BytesIO(data))
-    read, chunks.read = chunks.read, lambda _: read(size)  # type: ignore[method-assign]
-    landed = list(chunks.lines(is_closed))
+    read, chunks.read_bytes = chunks.read_bytes, lambda _: read(size)  # type: ignore[method-assign]
+    landed = list(chunks.read_lines(is_closed))
     assert len(b"".join(landed)) + chunks.waiting == len(data)
     assert b"".join(landed) == data[: len(data) - chunks.waiting]
     found = [line for block in landed for line in expected(block)]
@@ -75,4 +75,4 @@ def test_the_last_line_end_is_found_from_behind(texts: list[str], end: str) -> N
     assert reading._last_line_end(io.BytesIO(data), len(data)) == len(data) - 4
     assert lines.last_line_start(data) == len(data) - 4
     assert lines.line_count(data) == len(texts)
-    assert LogFile("-", kept=data).is_closed
+    assert LogFile("-", content=data).is_closed

@@ -84,7 +84,7 @@ def test_a_months_figure_is_the_one_that_the_lake_holds(settings: Path, month: E
 
 def test_the_steps_of_a_month_can_be_computed_again(month: Explain) -> None:
     found = month("alp-mail/2026-11/CONTENT_FILTER")
-    by_what = {step.what: step for step in found.steps}
+    by_what = {step.name: step for step in found.steps}
     cpu = by_what["Content filter: cpu_hour"]
     assert cpu.formula == "(filter_us/1e6)/3600*cpu_hour"
     # Two hours on each of two days, at 0.042 dollars.
@@ -97,7 +97,7 @@ def test_the_steps_of_a_month_can_be_computed_again(month: Explain) -> None:
     assert evaluate_formula(licence.numbers, {}) == pytest.approx(80)
     total = 0.0
     for step in found.steps:
-        total += evaluate_formula(step.numbers, {}) / (1 if step.what == "filter licence" else franc)
+        total += evaluate_formula(step.numbers, {}) / (1 if step.name == "filter licence" else franc)
     assert found.central == pytest.approx(total)
 
 

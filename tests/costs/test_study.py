@@ -94,10 +94,10 @@ def test_an_estimate_is_that_of_the_lake_with_its_interval(
 def test_the_steps_of_an_estimate_can_be_computed_again(explain: Explain) -> None:
     for name in ("study.investment/2026/WORLD/EMAIL", "study.investment/2026/FJI/EMAIL/_T/_T/mixed"):
         found = explain(name)
-        whole = next(step for step in found.steps if step.what == "All operators")
+        whole = next(step for step in found.steps if step.name == "All operators")
         assert found.estimate is not None
         assert evaluate_formula(whole.numbers, {}) == pytest.approx(found.estimate.value, rel=1e-5)
-        parts = next(step for step in found.steps if step.what == "Its components")
+        parts = next(step for step in found.steps if step.name == "Its components")
         assert evaluate_formula(parts.numbers, {}) == pytest.approx(found.estimate.value)
     gap = explain("study.investment_gap/2026/ASP/EMAIL/norm")
     assert [evaluate_formula(step.numbers, {}) for step in gap.steps] == [800, 400]

@@ -138,7 +138,7 @@ def test_a_task_whose_process_is_killed_is_done_again_in_smaller_ones(
     # The second of two in one task: the first kills the process, the second its half.
     (tmp_path / "die-7").unlink()
     counted: list[int] = []
-    found = engine.run(tasks, counted.append)
+    found = engine.run_tasks(tasks, counted.append)
     # In the order of the tasks, whichever was done first.
     assert [number for part in found for number in part] == list(range(20))
     assert counted == list(range(1, 8))
@@ -150,34 +150,34 @@ def test_a_task_whose_process_is_killed_is_done_again_in_smaller_ones(
 def test_a_task_that_dies_again_is_named(engine: Embedded, tmp_path: Path) -> None:
     (tmp_path / "die-5").write_text("always")
     with pytest.raises(TaskDied, match=r"^numbers from 4: its process ended twice.*\[engine\] memory"):
-        engine.run([numbers_of(start, start + 4, str(tmp_path)) for start in range(0, 20, 4)])
+        engine.run_tasks([numbers_of(start, start + 4, str(tmp_path)) for start in range(0, 20, 4)])
     # The engine goes on with other tasks.
     (tmp_path / "die-5").unlink()
-    assert engine.run([numbers_of(4, 8, str(tmp_path))]) == [[4, 5, 6, 7]]
+    assert engine.run_tasks([numbers_of(4, 8, str(tmp_path))]) == [[4, 5, 6, 7]]
 
 
 def test_a_task_that_cannot_be_cut_is_done_again_as_it_is(engine: Embedded, tmp_path: Path) -> None:
     (tmp_path / "die-1").write_text("once")
     whole = Task("numbers", numbers, start=0, end=3, folder=str(tmp_path))
-    assert engine.run([whole]) == [[0, 1, 2]]
+    assert engine.run_tasks([whole]) == [[0, 1, 2]]
 
 
 def test_a_worker_that_dies_between_tasks_is_replaced(engine: Embedded) -> None:
-    before = set(engine.run([Task("a process", pid)] * 8))
+    before = set(engine.run_tasks([Task("a process", pid)] * 8))
     for each in before:
         os.kill(each, signal.SIGKILL)
     while any(alive(each) for each in before):
         time.sleep(0.01)
-    after = set(engine.run([Task("a process", pid)] * 8))
+    after = set(engine.run_tasks([Task("a process", pid)] * 8))
     assert after and not after & before
 
 
 def test_no_memory_left_is_a_death(engine: Embedded) -> None:
     task = Task("silver, bucket 3 of 8", fails, kind="memory")
     with pytest.raises(TaskDied, match="^silver, bucket 3 of 8: its process ended twice"):
-        engine.run([task])
+        engine.run_tasks([task])
     with pytest.raises(TaskDied, match="^silver, bucket 3 of 8: "):
-        Inline().run([task])
+        Inline().run_tasks([task])
 
 
 # --- errors in workers --------------------------------------------------------------------------------------
@@ -187,13 +187,13 @@ def test_no_memory_left_is_a_death(engine: Embedded) -> None:
 def test_an_error_that_a_person_can_act_on_comes_through_as_it_is(engine: Embedded, which: Any) -> None:
     runs = which() if which else engine
     with pytest.raises(ObservatoryError, match="^mx1: the setting is wrong$") as wrong:
-        runs.run([Task("a task", fails, kind="settings")])
+        runs.run_tasks([Task("a task", fails, kind="settings")])
     assert type(wrong.value) is ObservatoryError and wrong.value.exit_code == 2
     with pytest.raises(ValidationHeld, match="^a rule is broken$") as held:
-        runs.run([Task("a task", fails, kind="held")])
+        runs.run_tasks([Task("a task", fails, kind="held")])
     assert held.value.exit_code == 1
     with pytest.raises(DiskFull, match="^/lake/staging/x: the disk is full"):
-        runs.run([Task("a task", fails, kind="full")])
+        runs.run_tasks([Task("a task", fails, kind="full")])
 
 
 @pytest.mark.parametrize("which", [Inline, None])
@@ -210,12 +210,12 @@ def test_a_fault_or_a_panic_is_named_with_its_task_and_traceback(
 ) -> None:
     runs = which() if which else engine
     with pytest.raises(TaskFailed) as failed:
-        runs.run([Task("mx1, mail.log from byte 0", fails, kind=kind)])
+        runs.run_tasks([Task("mx1, mail.log from byte 0", fails, kind=kind)])
     head, *trace = str(failed.value).splitlines()
     assert head.startswith(f"mx1, mail.log from byte 0: {first}")
     assert "Traceback" in trace[0] and any("test_engine.py" in line for line in trace)
     # The engine is whole.
-    assert runs.run([Task("a process", pid)])
+    assert runs.run_tasks([Task("a process", pid)])
 
 
 def test_every_error_of_the_project_can_be_sent_between_processes() -> None:
@@ -245,9 +245,9 @@ from jobs.protect.pseudonym_keys import master_key
 
 def late(*arguments):
     with Embedded(2, {MEMORY}) as engine:
-        engine.warm()
+        engine.start_workers()
         os.environ["OBSERVATORY_PSEUDONYM_KEY"] = "{KEY}"
-        engine.run([Task("silver, bucket 1 of 2", master_key)])
+        engine.run_tasks([Task("silver, bucket 1 of 2", master_key)])
 
 pipeline.pull_all = late
 sys.argv = ["observatory", "pull", "--config", "sample_data/observatory.toml"]
@@ -282,7 +282,9 @@ def until(holds: Callable[[], bool], seconds: float = 20) -> None:
 def test_an_error_ends_the_other_tasks_at_once(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(ObservatoryError, match="setting"), Embedded(2, MEMORY) as engine:
-        engine.run([Task("sleeps", sleeps, folder=str(tmp_path)), Task("fails", fails, kind="settings")])
+        engine.run_tasks(
+            [Task("sleeps", sleeps, folder=str(tmp_path)), Task("fails", fails, kind="settings")]
+        )
     assert time.monotonic() - start < 60
     for path in tmp_path.glob("pid-*"):
         until(lambda path=path: not alive(int(path.name.split("-")[1])))
@@ -299,7 +301,7 @@ from {HERE} import sleeps
 
 if __name__ == "__main__":
     with Embedded(2, {MEMORY}) as engine:
-        engine.run([Task("sleeps", sleeps, folder={str(tmp_path)!r})])
+        engine.run_tasks([Task("sleeps", sleeps, folder={str(tmp_path)!r})])
 """
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True
@@ -346,13 +348,13 @@ class Deadly(Embedded):
         super().__init__(*arguments)
         self.deaths: list[str] = []
 
-    def run(self, tasks: Any, done: Any = lambda count: None) -> list[Any]:
-        return super().run([self.deadly(task, place) for place, task in enumerate(tasks)], done)
+    def run_tasks(self, tasks: Any, done: Any = lambda count: None) -> list[Any]:
+        return super().run_tasks([self.deadly(task, place) for place, task in enumerate(tasks)], done)
 
     def deadly(self, task: Task[Any], place: int) -> Task[Any]:
         def smaller() -> Sequence[Task[Any]]:
             self.deaths.append(task.about)
-            return task.pieces()
+            return task.split_task()
 
         return Task(task.about, work_and_die, task.call, is_late=bool(place % 2)).cut_by(smaller)
 
@@ -391,7 +393,7 @@ def run_on(settings: config.Observatory, root: Path, engine: Any, monkeypatch: p
     lake = Lake(str(root))
     with monkeypatch.context() as patch:
         patch.setattr(runner, "engine_of", lambda work, log_bytes: engine)
-        run_stages(Run(lake, settings, list(settings.operator), "r", say=lambda text: None))
+        run_stages(Run(lake, settings, list(settings.operator), "r", report_step=lambda text: None))
     return lake
 
 
@@ -449,14 +451,14 @@ def test_a_task_that_keeps_dying_is_a_short_message_and_exit_code_4(
     names: str,
 ) -> None:
     class Doomed(Embedded):
-        def run(self, tasks: Any, done: Any = lambda count: None) -> list[Any]:
-            return super().run([doomed(each) for each in tasks], done)
+        def run_tasks(self, tasks: Any, done: Any = lambda count: None) -> list[Any]:
+            return super().run_tasks([doomed(each) for each in tasks], done)
 
     def doomed(task: Task[Any]) -> Task[Any]:
         if not task.about.startswith(names):
             return task
         made = Task(task.about, work_and_die, task.call, is_late=False)
-        return made.cut_by(lambda: [doomed(each) for each in task.pieces()])
+        return made.cut_by(lambda: [doomed(each) for each in task.split_task()])
 
     monkeypatch.setattr(runner, "engine_of", lambda work, log_bytes: Doomed(2, MEMORY))
     monkeypatch.setenv("COLUMNS", "500")
@@ -493,7 +495,7 @@ def test_frames_of_many_buckets_share_a_file(tmp_path: Path) -> None:
     # A frame without rows leaves nothing.
     assert [(each.bucket, each.count, each.rows) for each in left] == [(n, 16, n) for n in range(1, 9)]
     for each in reversed(left):
-        assert each.read().equals(frames[each.bucket][1])
+        assert each.read_rows().equals(frames[each.bucket][1])
 
 
 @pytest.mark.parametrize("count", [1, 2, 8])
@@ -508,10 +510,12 @@ def test_every_row_is_in_one_of_the_halves_of_its_bucket(count: int) -> None:
         cuts = (1, 2, 4, 16)
         left = ByBucket(Left("x", "p", 1, 1, number, cut) for cut in cuts for number in range(cut))
         own_frames = [("x", value % cut, cut) for cut in cuts]
-        found = [(each.name, each.bucket, each.count) for each in left.of(Bucket(own, count))]
+        found = [(each.name, each.bucket, each.count) for each in left.frames_of(Bucket(own, count))]
         assert set(own_frames) <= set(found) and len(set(found)) == len(found)
         assert all(bucket % min(cut, count) == own % min(cut, count) for _, bucket, cut in found)
-        of_halves = [(each.name, each.bucket, each.count) for half in halves_of for each in left.of(half)]
+        of_halves = [
+            (each.name, each.bucket, each.count) for half in halves_of for each in left.frames_of(half)
+        ]
         assert set(of_halves) == set(found)
 
 
@@ -526,5 +530,5 @@ def test_the_debugger_begins_before_the_named_task_alone(monkeypatch: pytest.Mon
     monkeypatch.setenv("OBSERVATORY_STOP_AT", "bucket 2")
     monkeypatch.setattr(sys, "breakpointhook", stop)
     tasks = [Task(f"silver, bucket {number} of 2", take_frames, left=[]) for number in (1, 2)]
-    assert Inline().run(tasks) == [None, None]
+    assert Inline().run_tasks(tasks) == [None, None]
     assert seen == [("silver, bucket 2 of 2", "take_frames", {"left": []})]

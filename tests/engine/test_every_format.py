@@ -29,7 +29,7 @@ def computed(settings: Observatory, landing: Path, engine: EngineSettings) -> La
     there = settings.lake.model_copy(update={"root": str(root)})
     work = settings.model_copy(update={"engine": engine, "lake": there})
     lake = Lake(str(root))
-    run_stages(Run(lake, work, list(work.operator), "every-format", say=lambda text: None))
+    run_stages(Run(lake, work, list(work.operator), "every-format", report_step=lambda text: None))
     return lake
 
 

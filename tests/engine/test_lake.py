@@ -171,7 +171,7 @@ def test_any_replacements_give_what_a_dictionary_gives(
     for name in OPERATORS:
         one = lake.files(TABLE, is_wanted=lambda each, name=name: each["operator_id"] == name)
         assert sum(file.rows for file in one) == sum(key[0] == name for key in expected)
-        assert {file.value("operator_id") for file in one} <= {name}
+        assert {file.partition_value("operator_id") for file in one} <= {name}
 
 
 # --- versions -----------------------------------------------------------------------------------------------
@@ -201,23 +201,23 @@ def test_a_table_that_was_never_written_is_empty(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     assert lake.read(TABLE).schema == pl.Schema(polars_schema(TABLE)) and lake.read(TABLE).is_empty()
     assert lake.files(TABLE) == [] and lake.columns(TABLE) == [] and not lake.exists(TABLE)
-    assert lake.versions() == {} and lake.form() is None
-    assert lake.undo(TABLE, None) is False and lake.sweep(TABLE, time.time()) == []
+    assert lake.versions() == {} and lake.read_form() is None
+    assert lake.undo_writes(TABLE, None) is False and lake.sweep_files(TABLE, time.time()) == []
 
 
 def test_what_a_dead_run_wrote_is_taken_back(lake: Lake) -> None:
     named = lake.version(TABLE)
     before = stored(lake)
-    assert lake.undo(TABLE, named) is False and lake.version(TABLE) == named
+    assert lake.undo_writes(TABLE, named) is False and lake.version(TABLE) == named
     lake.replace_periods(TABLE, {"a": {"2026-11-24"}, "b": {"2026-11-24"}}, [])
     lake.add_files(TABLE, write_files(frame_of(("c", DAY, 5)), TABLE, lake.root))
-    assert lake.undo(TABLE, named) is True
+    assert lake.undo_writes(TABLE, named) is True
     assert stored(lake) == before == stored(lake, named)
     protocol = DeltaTable(lake.path(TABLE)).protocol()
     assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2)
     # Of a table that no run ever named nothing counts.
-    assert lake.undo(TABLE, None) is True and stored(lake) == []
-    assert lake.undo(TABLE, None) is False
+    assert lake.undo_writes(TABLE, None) is True and stored(lake) == []
+    assert lake.undo_writes(TABLE, None) is False
 
 
 # --- files of no version ------------------------------------------------------------------------------------
@@ -240,16 +240,16 @@ def test_only_files_that_no_version_names_are_swept(lake: Lake) -> None:
         os.utime(folder / file.path, (start + 1, start + 1))
     versions = range(first, lake.version(TABLE) + 1)
     before = {version: stored(lake, version) for version in versions}
-    assert sorted(lake.sweep(TABLE, start)) == sorted(file.path for file in orphans)
+    assert sorted(lake.sweep_files(TABLE, start)) == sorted(file.path for file in orphans)
     # Each version that the log has is still read as it was; what was written since is not touched.
     assert {version: stored(lake, version) for version in versions} == before
     assert all((folder / file.path).exists() for file in running)
-    assert lake.sweep(TABLE, start) == []
+    assert lake.sweep_files(TABLE, start) == []
     lake.add_files(TABLE, running)
     # Files that only versions before the log's first have are of no version.
     for version in range(first, first + 3):
         (folder / "_delta_log" / f"{version:020}.json").unlink()
-    swept = lake.sweep(TABLE, start)
+    swept = lake.sweep_files(TABLE, start)
     assert len(swept) <= 2
     for version in versions[4:]:
         try:
@@ -263,6 +263,6 @@ def test_files_of_a_table_without_a_log_are_swept(tmp_path: Path) -> None:
     """A first run that died wrote files and made no table."""
     lake = Lake(str(tmp_path))
     files = write_files(frame_of(("a", DAY, 1), ("b", DAY, 1)), TABLE, lake.root)
-    assert lake.sweep(TABLE, time.time() - 3600) == []
-    assert len(lake.sweep(TABLE, time.time() + 1)) == len(files) == 2
+    assert lake.sweep_files(TABLE, time.time() - 3600) == []
+    assert len(lake.sweep_files(TABLE, time.time() + 1)) == len(files) == 2
     assert not list(Path(lake.path(TABLE)).rglob("*.parquet"))

@@ -150,7 +150,7 @@ def test_every_command_that_writes_waits_for_no_one(
     with hold_lock(settings.lake.root, "observatory study load"):
         before = sorted(tmp_path.rglob("*"))
         # As in another process: this one holds no lock.
-        monkeypatch.setattr(lock, "_held", set())
+        monkeypatch.setattr(lock, "_locked_lakes", set())
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", command_of(tmp_path, *words))
         with pytest.raises(SystemExit) as left:
@@ -195,7 +195,7 @@ def hold(root: str) -> None:
 def test_reading_needs_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = site(tmp_path)
     with hold_lock(settings.lake.root, "observatory run"):
-        monkeypatch.setattr(lock, "_held", set())
+        monkeypatch.setattr(lock, "_locked_lakes", set())
         assert Lake(settings.lake.root).read("silver.message").is_empty()
         for words in (["status"], ["show", "gold.spam_volume_daily"]):
             monkeypatch.setattr(sys, "argv", command_of(tmp_path, *words))

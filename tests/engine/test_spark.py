@@ -56,7 +56,9 @@ def with_engine(settings: config.Observatory, engine: EngineSettings) -> config.
 
 def mixed_run(settings: config.Observatory, run_id: str) -> Run:
     pull_mixed(settings, may_miss=True)
-    work = Run(Lake(settings.lake.root), settings, list(settings.operator), run_id, say=lambda text: None)
+    work = Run(
+        Lake(settings.lake.root), settings, list(settings.operator), run_id, report_step=lambda text: None
+    )
     run_stages(work)
     return work
 
@@ -115,21 +117,21 @@ def test_tasks_run_fail_and_die_as_with_the_embedded_engine(tmp_path: Path) -> N
 
     counts: list[int] = []
     with Spark(HERE, str(tmp_path)) as engine:
-        assert engine.run([]) == []
-        assert engine.run([root(4.0), root(16.0), root(25.0)], counts.append) == [2, 4, 5]
+        assert engine.run_tasks([]) == []
+        assert engine.run_tasks([root(4.0), root(16.0), root(25.0)], counts.append) == [2, 4, 5]
         assert counts[-1] == 3 and counts == sorted(counts)
         with pytest.raises(TaskFailed, match=r"root of -1.0: ValueError: math domain error"):
-            engine.run([root(4.0), root(-1.0)])
+            engine.run_tasks([root(4.0), root(-1.0)])
         with pytest.raises(ObservatoryError, match="unknown table 'nope'"):
-            engine.run([Task("a contract", read_contract, "nope")])
+            engine.run_tasks([Task("a contract", read_contract, "nope")])
         killed = dies().cut_by(lambda: [root(1.0), root(9.0)])
-        assert engine.run([root(4.0), killed, root(16.0)]) == [2, 1, 3, 4]
+        assert engine.run_tasks([root(4.0), killed, root(16.0)]) == [2, 1, 3, 4]
         with pytest.raises(TaskDied, match="what dies: its process ended twice"):
-            engine.run([root(4.0), dies()])
-        threads = engine.run([Task("threads", os.getenv, "POLARS_MAX_THREADS")])
+            engine.run_tasks([root(4.0), dies()])
+        threads = engine.run_tasks([Task("threads", os.getenv, "POLARS_MAX_THREADS")])
         assert threads == ["1"]
         # Spark collects garbage after each task; the objects of modules must not be looked through.
-        assert engine.run([Task("objects left out", gc.get_freeze_count)])[0] > 100_000
+        assert engine.run_tasks([Task("objects left out", gc.get_freeze_count)])[0] > 100_000
         assert not [value for _, value in engine.session.sparkContext.getConf().getAll() if KEY in value]
 
 
@@ -239,7 +241,7 @@ def test_two_workers_run_the_mix_by_wheel_and_one_may_be_killed(
             killers.append(threading.Timer(1.0, end, (cluster.workers[0],)))
             killers[0].start()
 
-    work = Run(Lake(settings.lake.root), settings, list(settings.operator), "killed", say=say)
+    work = Run(Lake(settings.lake.root), settings, list(settings.operator), "killed", report_step=say)
     run_stages(work)
     killers[0].join()
     assert cluster.workers[0].poll() is not None and cluster.workers[1].poll() is None
@@ -273,7 +275,7 @@ def test_workers_that_differ_are_refused_before_the_first_task(tmp_path: Path, c
         Spark(cluster.engine(other), str(tmp_path / "lake")) as engine,
         pytest.raises(ObservatoryError, match=r"spam-observatory is .* on the driver and .* on worker"),
     ):
-        engine.run(tasks)
+        engine.run_tasks(tasks)
     # Python reads a package's version from the first folder that names it.
     older = tmp_path / "older" / "polars-1.0.0.dist-info"
     older.mkdir(parents=True)
@@ -283,7 +285,7 @@ def test_workers_that_differ_are_refused_before_the_first_task(tmp_path: Path, c
         Spark(cluster.engine(**path), str(tmp_path / "lake")) as engine,
         pytest.raises(ObservatoryError, match=r"polars is \S+ on the driver and 1\.0\.0 on worker"),
     ):
-        engine.run(tasks)
+        engine.run_tasks(tasks)
     other_key = tmp_path / "other_key"
     other_key.write_text("another key of this test, 0123456789abcdef")
     other_key.chmod(0o600)
@@ -292,6 +294,6 @@ def test_workers_that_differ_are_refused_before_the_first_task(tmp_path: Path, c
         Spark(cluster.engine(**key), str(tmp_path / "lake")) as engine,
         pytest.raises(ObservatoryError, match="another pseudonym key"),
     ):
-        engine.run(tasks)
+        engine.run_tasks(tasks)
     with Spark(cluster.engine(), str(tmp_path / "lake")) as engine:
-        assert engine.run([Task("where", program.own_project)]) == [program.own_project()]
+        assert engine.run_tasks([Task("where", program.own_project)]) == [program.own_project()]

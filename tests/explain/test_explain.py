@@ -12,9 +12,9 @@ import pytest
 from rich.cells import cell_len
 
 from jobs.explain.assembled import find_decisions
-from jobs.explain.cells import COUNTED, find_cells
+from jobs.explain.cells import COUNT_TABLES, find_cells
 from jobs.explain.finding import find_matches
-from jobs.explain.search import MESSAGE, TRANSMISSION, VERDICT, Asked, LakeSearch, Match
+from jobs.explain.search import MESSAGE, TRANSMISSION, VERDICT, LakeSearch, Match, Question
 from jobs.explain.story import Story, make_story
 from jobs.settings.operator import Operator
 from jobs.stages.run import Run
@@ -35,7 +35,7 @@ def settings_file(work: Run) -> Path:
 
 
 def explained(work: Run, text: str) -> Story:
-    asked = Asked(text, list(work.settings.operator))
+    asked = Question(text, list(work.settings.operator))
     (match,) = find_matches(work.lake, work.settings, asked)
     return make_story(work.lake, work.settings, asked, match)
 
@@ -125,9 +125,9 @@ def test_the_lines_are_those_of_the_message_and_no_others(mixed_run: Run) -> Non
 
 def whole(work: Run, operator: Operator) -> tuple[LakeSearch, Match]:
     """All rows of an operator, as one match."""
-    search = LakeSearch(work.lake, work.settings, operator, Asked("", [operator]))
+    search = LakeSearch(work.lake, work.settings, operator, Question("", [operator]))
     tables = (TRANSMISSION, MESSAGE, VERDICT)
-    return search, Match(operator, {table: search.rows(table, pl.lit(True)) for table in tables})
+    return search, Match(operator, {table: search.find_rows(table, pl.lit(True)) for table in tables})
 
 
 @pytest.mark.long
@@ -137,24 +137,24 @@ def test_what_all_messages_add_is_what_gold_has(mixed_run: Run) -> None:
     for operator in mixed_run.settings.operator:
         search, match = whole(mixed_run, operator)
         for cell in find_cells(search, match):
-            if cell.table in COUNTED:
+            if cell.table in COUNT_TABLES:
                 assert {name: cell.totals[name] for name in cell.counts} == cell.counts, cell
                 assert not any(value for name, value in cell.totals.items() if name not in cell.counts)
                 seen.add((cell.table, operator.id))
-        for table in COUNTED:
-            rows = search.rows(table, pl.lit(True)).height
+        for table in COUNT_TABLES:
+            rows = search.find_rows(table, pl.lit(True)).height
             assert (rows > 0) == ((table, operator.id) in seen)
-    assert len({table for table, _ in seen}) == len(COUNTED) - 1
+    assert len({table for table, _ in seen}) == len(COUNT_TABLES) - 1
 
 
 def test_the_rules_that_are_named_say_what_silver_has(mixed_run: Run) -> None:
     measures = types = 0
     for operator in mixed_run.settings.operator:
         search, match = whole(mixed_run, operator)
-        groups = {name: search.rows(f"bronze.{name}", pl.lit(True)) for name in search.formats}
+        groups = {name: search.find_rows(f"bronze.{name}", pl.lit(True)) for name in search.formats}
         found = find_decisions(search, groups)
         for table, key in ((TRANSMISSION, "transmission_hash"), (VERDICT, "verdict_hash")):
-            for row in match.rows(table).to_dicts():
+            for row in match.silver_rows(table).to_dicts():
                 decided = found.get(row[key])
                 if decided is None:
                     continue

@@ -24,7 +24,7 @@ from jobs.formats import (
 from jobs.formats.rspamd import clickhouse as rspamd_clickhouse
 from jobs.formats.rspamd import history as rspamd_history
 from jobs.protect import pseudonyms
-from jobs.protect.operators import Door, Own
+from jobs.protect.operators import Door, OperatorSpace
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, assert_closed, codes, frame_of, lab, parse, placed, source
 
@@ -202,7 +202,7 @@ def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -
             *((companion, mail) for companion in COMPANIONS),
         )
     ]
-    own = Own("lab", "CYP", ("example.test",), (), (), ())
+    own = OperatorSpace("lab", "CYP", ("example.test",), (), (), ())
     rows = pseudonyms.verdicts(pl.concat(frames), Door((own,), None))
     acted = rows.group_by("engine_code", "countermeasure_code").len().sort("engine_code", "len")
     assert acted.filter(pl.col("countermeasure_code").is_not_null()).rows() == [

@@ -15,7 +15,7 @@ from jobs.core.contracts import polars_schema, read_contract
 from jobs.formats import Document, Source, knowledge
 from jobs.formats.shared.documents import frame_of
 from jobs.protect import pseudonym_keys, pseudonyms
-from jobs.protect.operators import Door, Own
+from jobs.protect.operators import Door, OperatorSpace
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.silver import known_attributes
 from tests.support.examples import examples
@@ -143,7 +143,7 @@ def test_assembly_is_closed_and_knows_a_row_that_came_twice(files: list[str], cu
 
 
 def test_only_pseudonyms_pass_the_door_and_they_are_those_of_the_logs() -> None:
-    own = Own("op", "CYP", ("isp.example",), (), (), ())
+    own = OperatorSpace("op", "CYP", ("isp.example",), (), (), ())
     raw = knowledge.facts(knowledge.assemble(bronze(REGISTER))).collect()
     done = pseudonyms.facts(raw, Door((own,), None))
     schema = polars_schema("silver.operator_knowledge")
@@ -171,7 +171,7 @@ def test_a_register_of_national_numbers_names_the_subscribers_of_a_log_of_such()
         source = Source("op", "register", "a", SOURCE.newest_at, numbers_of=country)
         rows = frame_of(enumerate(read(register)), source, knowledge.BRONZE)
         raw = knowledge.facts(knowledge.assemble(rows.lazy())).collect()
-        own = Own("op", "USA", (), (), (), ())
+        own = OperatorSpace("op", "USA", (), (), (), ())
         told[country] = pseudonyms.facts(raw, Door((own,), None)).select("sender_hash", "recipient_hash")
     key = operator_key("op")
     named = {

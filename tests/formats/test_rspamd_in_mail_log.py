@@ -56,7 +56,7 @@ def silver(*files: dict[str, pl.DataFrame]) -> tuple[Counter[str], pl.DataFrame]
     formats, _ = count_once(together(*files))
     tables = [f"silver.{name}" for name in ("transmission", "verdict", "operator_knowledge")]
     transmission, verdict, knowledge = (assemble_rows(table, formats, DOOR) for table in tables)
-    message = make_messages_in_memory(transmission, verdict, knowledge).table(MESSAGE)
+    message = make_messages_in_memory(transmission, verdict, knowledge).table_rows(MESSAGE)
     said = verdict.filter(engine_code="rspamd").drop("verdict_hash", "source_id", "stream_id", "offset")
     said = said.drop("period_date", "verdict_at")
     return Counter(map(str, said.rows())), message.sort("message_hash", "recipient_hash")

@@ -19,7 +19,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merge_rows
 from jobs.engine.lake import Lake
 from jobs.gold import bulk, bulk_daily, campaign_daily
-from jobs.gold.similarity import SIGNED, WHOSE, Thresholds, count_neighbours, unite_signatures
+from jobs.gold.similarity import CHANNEL_DAY, SIGNED, Thresholds, count_neighbours, unite_signatures
 from jobs.protect import signatures
 from jobs.settings import config
 from jobs.stages import campaigns
@@ -313,8 +313,8 @@ def test_a_text_with_another_host_for_each_recipient_is_one_campaign() -> None:
     write, _ = EVASIONS["a bare host each"]
     rng = random.Random(4)
     message = texts([("che", 0, write(rng, ""), 1) for _ in range(300)])
-    (thresholds,) = Thresholds.of(reference_table("ref.campaign_parameter"))
-    joined = unite_signatures(message.select(*WHOSE, "signature_hash", "signature_sketch"), thresholds)
+    (thresholds,) = Thresholds.list_thresholds(reference_table("ref.campaign_parameter"))
+    joined = unite_signatures(message.select(*CHANNEL_DAY, "signature_hash", "signature_sketch"), thresholds)
     assert joined["signature_hash"].n_unique() == 300
     assert joined["campaign_hash"].n_unique() == 1
 
@@ -475,7 +475,7 @@ def test_cutting_the_messages_anywhere_gives_the_same_bulk(
 def test_company_is_counted_as_it_says(message: pl.DataFrame) -> None:
     """Against counting one by one: own copies, and those of others in each bucket, in so many days."""
     text = bulk.count_texts(message).filter(pl.col("signature_hash").is_not_null())
-    (thresholds,) = Thresholds.of(reference_table("ref.campaign_parameter"))
+    (thresholds,) = Thresholds.list_thresholds(reference_table("ref.campaign_parameter"))
     made = count_neighbours(text, thresholds, [2, 4])
     rows = text.to_dicts()
 

@@ -17,7 +17,7 @@ from jobs.core.contracts import read_contract, reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merge_rows
 from jobs.gold import campaign_daily, similarity
-from jobs.gold.similarity import WHOSE, Thresholds, unite_signatures
+from jobs.gold.similarity import CHANNEL_DAY, Thresholds, unite_signatures
 from jobs.protect import signatures
 from tests.support import campaign_truth
 from tests.support.campaign_truth import CHOSEN_ON, REPORTED_ON, as_messages, found, thresholds
@@ -322,15 +322,15 @@ def parameters(*without: str, **changed: tuple[float, dt.date, dt.date | None]) 
 
 def test_thresholds_say_what_is_wrong() -> None:
     with pytest.raises(ObservatoryError, match="on 1990-01-01 for bucket_cap"):
-        Thresholds.of(parameters("bucket_cap"))
+        Thresholds.list_thresholds(parameters("bucket_cap"))
     with pytest.raises(ObservatoryError, match="64"):
-        Thresholds.of(parameters(band_count=(16.0, EVER, None)))
+        Thresholds.list_thresholds(parameters(band_count=(16.0, EVER, None)))
     # One that begins later than the others, and one that ended.
     day = dt.date(2026, 11, 24)
     with pytest.raises(ObservatoryError, match="on 1990-01-01 for bucket_cap"):
-        Thresholds.of(parameters(bucket_cap=(8.0, day, None)))
+        Thresholds.list_thresholds(parameters(bucket_cap=(8.0, day, None)))
     with pytest.raises(ObservatoryError, match="on 2026-11-24 for bucket_cap"):
-        Thresholds.of(parameters(bucket_cap=(8.0, EVER, day)))
+        Thresholds.list_thresholds(parameters(bucket_cap=(8.0, EVER, day)))
 
 
 def test_each_day_has_the_thresholds_that_hold_on_it() -> None:
@@ -520,8 +520,8 @@ def test_equal_texts_are_one_signature_however_many() -> None:
 
 def similar_pairs(message: pl.DataFrame) -> int:
     """How many signatures the comparison gives back as like others."""
-    signature = message.select(*WHOSE, "signature_hash", "signature_sketch").unique()
-    (of_all_times,) = Thresholds.of(thresholds())
+    signature = message.select(*CHANNEL_DAY, "signature_hash", "signature_sketch").unique()
+    (of_all_times,) = Thresholds.list_thresholds(thresholds())
     return unite_signatures(signature, of_all_times).height
 
 

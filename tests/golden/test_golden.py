@@ -118,7 +118,7 @@ def computed(table: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
     if "questionnaire_answer" in short:
         short["questionnaire_answer"] = keep_asked(short["questionnaire_answer"], about.questions)
     if table == MESSAGE:
-        return make_messages_in_memory(**short).table(MESSAGE)
+        return make_messages_in_memory(**short).table_rows(MESSAGE)
     if table == COPY:
         return count_once(short)[1]
     rows: pl.DataFrame = importlib.import_module(f"jobs.{about.layer}.{about.name}").transform(**short)

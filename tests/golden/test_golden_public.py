@@ -64,8 +64,8 @@ def test_golden(case: Path) -> None:
     columns = list(expected[0]) if expected else about.key
     assert found_in(rows.select(columns).to_dicts()) == found_in(expected)
     assert not rows.select(pl.struct(about.key).is_duplicated().any()).item()
-    held = named(case / "held.csv", "held", dict.fromkeys(made.held.columns, pl.String))
-    of_table = made.held.filter(pl.col("table_name") == about.source)
+    held = named(case / "held.csv", "held", dict.fromkeys(made.held_rows.columns, pl.String))
+    of_table = made.held_rows.filter(pl.col("table_name") == about.source)
     columns = list(held[0]) if held else ["rule"]
     assert found_in(of_table.select(columns).to_dicts()) == found_in(held)
 

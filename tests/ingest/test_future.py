@@ -71,7 +71,7 @@ class Site:
                 self.settings,
                 list(self.settings.operator),
                 f"2026112{self.runs}",
-                say=lambda text: None,
+                report_step=lambda text: None,
             )
         )
 

@@ -825,7 +825,7 @@ def test_a_wildcard_takes_all_logs_of_a_source(tmp_path: Path) -> None:
 
 def hook_reads(monkeypatch: pytest.MonkeyPatch, after: int, act: Callable[[], None]) -> None:
     """Do something to the files once so many blocks of a file were read."""
-    read = Chunks.read
+    read = Chunks.read_bytes
     seen = 0
 
     def hooked(self: Chunks, size: int) -> bytes:
@@ -835,7 +835,7 @@ def hook_reads(monkeypatch: pytest.MonkeyPatch, after: int, act: Callable[[], No
             act()
         return read(self, size)
 
-    monkeypatch.setattr(Chunks, "read", hooked)
+    monkeypatch.setattr(Chunks, "read_bytes", hooked)
 
 
 @pytest.mark.long
@@ -902,7 +902,7 @@ def test_a_pull_reads_each_file_once_however_many_begin_alike(
         site.write(f"mail.log.{number}", gzip.compress(day) if packed else day)
     size = sum(map(len, days))
     seen = {"read": 0, "opened": 0, "hashed": 0}
-    read = Chunks.read
+    read = Chunks.read_bytes
 
     def counted(self: Chunks, wanted: int) -> bytes:
         block = read(self, wanted)
@@ -914,7 +914,7 @@ def test_a_pull_reads_each_file_once_however_many_begin_alike(
         return landed_digest(*arguments)
 
     landed_digest = streams.landed_digest
-    monkeypatch.setattr(Chunks, "read", counted)
+    monkeypatch.setattr(Chunks, "read_bytes", counted)
     monkeypatch.setattr(streams, "landed_digest", landed)
     # A file's start is peeked at twice, and what is new is found after what is known.
     peeked = 3 * sum(min(len(day), SAMPLE) for day in days)

@@ -51,7 +51,7 @@ def test_domains_of_every_layout_are_its_operators(
 
 def test_logs_of_one_operator_are_added_up() -> None:
     found = Domains({"a.example": 2}, {"b.example": 9}, {"c.example": 1, "d.example": 1})
-    found.add(Domains({"b.example": 1, "c.example": 5}, {"d.example": 4}, {"a.example": 3}))
+    found.add_domains(Domains({"b.example": 1, "c.example": 5}, {"d.example": 4}, {"a.example": 3}))
     assert found.local == {"a.example": 5, "b.example": 10, "c.example": 6}
     assert (found.relayed, found.others) == ({"d.example": 5}, {})
     assert list(found.own) == ["b.example", "c.example", "a.example", "d.example"]

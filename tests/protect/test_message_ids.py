@@ -59,5 +59,5 @@ def test_each_verdict_of_spamd_is_joined_to_its_message() -> None:
     assert said.height == 21
     assert set(said["message_id_hash"]) <= set(sent["message_id_hash"])
     knowledge = rows_frame([], "silver.operator_knowledge")
-    messages = make_messages_in_memory(sent, said, knowledge).table(MESSAGE)
+    messages = make_messages_in_memory(sent, said, knowledge).table_rows(MESSAGE)
     assert messages.filter(pl.col("engine_code") == "spamassassin")["message_hash"].n_unique() == 21

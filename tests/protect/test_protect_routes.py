@@ -12,7 +12,7 @@ import pytest
 from jobs.core.contracts import read_contract, rows_frame
 from jobs.formats import COMPLAINT, FACT, TRANSMISSION
 from jobs.protect import pseudonym_keys, pseudonyms, rules
-from jobs.protect.operators import Door, Own
+from jobs.protect.operators import Door, OperatorSpace
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.protect.pseudonyms import complaints
 from jobs.settings import config
@@ -20,7 +20,7 @@ from jobs.settings.operator import Operator, SourceSettings
 from jobs.stages.settings_tables import rows_of_operators
 from tests.protect.test_range_tables import BUILT, csv_file, maxmind_file
 
-OWN = Own(
+OWN = OperatorSpace(
     operator_id="op",
     country="GBR",
     domains=("isp.example",),
@@ -258,7 +258,7 @@ def test_complaints_and_facts_name_the_same_subscriber() -> None:
 def test_a_report_in_a_log_of_national_numbers_names_a_national_one(
     source: str, typed: str, named: str
 ) -> None:
-    own = Own("op", "USA", (), (), (), (), national_sources=("s",))
+    own = OperatorSpace("op", "USA", (), (), (), (), national_sources=("s",))
     complaint = {
         **dict.fromkeys(COMPLAINT), "operator_id": "op", "source_id": source, "stream_id": "a", "offset": 0,
         "format_code": "kannel", "channel_code": "SMS", "feedback_type_code": "sms-7726", "incident_count": 1,
@@ -278,7 +278,7 @@ def test_the_door_knows_the_sources_of_national_numbers_from_the_settings() -> N
     operator = Operator(id="op", name="A", country="USA", holding="a", currency="USD", source=sources)
     rows = rows_of_operators(config.Observatory(operator=[operator]))
     assert set(rows[0]) == set(read_contract("ref.operator").columns)
-    (own,) = Door.of(rows_frame(rows, "ref.operator")).own
+    (own,) = Door.from_operators(rows_frame(rows, "ref.operator")).spaces
     assert own.national_sources == ("smsc",)
 
 

@@ -12,7 +12,7 @@ from jobs.core.contracts import list_codes, polars_schema, read_contract
 from jobs.formats import AUTHENTICATION_REPORT, COMPLAINT, Source, dmarc, feedback
 from jobs.formats.shared.documents import frame_of
 from jobs.protect import pseudonym_keys, pseudonyms
-from jobs.protect.operators import Door, Own
+from jobs.protect.operators import Door, OperatorSpace
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.protect.pseudonyms import authentication_reports
 
@@ -26,7 +26,7 @@ def door(tmp_path: Path) -> Door:
     ranges.write_text(
         "prefix,country_code,asn,as_name\n192.0.2.0/24,GRC,64500,Mailer\n2001:db8::/32,FRA,64501,Six\n"
     )
-    own = Own(
+    own = OperatorSpace(
         operator_id="op",
         country="CYP",
         domains=("isp.example",),

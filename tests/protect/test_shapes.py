@@ -7,10 +7,10 @@ import pytest
 
 from jobs.core.contracts import list_tables, polars_schema, read_contract, read_fields
 from jobs.protect import shapes
-from jobs.protect.operators import Door, Own
+from jobs.protect.operators import Door, OperatorSpace
 
 KEY = bytes(32)
-DOOR = Door((Own("op", "CHE", (), (), (), (("HUB", "hub"), ("203.0.113.0/28", "peer"))),), None)
+DOOR = Door((OperatorSpace("op", "CHE", (), (), (), (("HUB", "hub"), ("203.0.113.0/28", "peer"))),), None)
 # As Postfix (short and long), Exim (before and since 4.97) and Sendmail make them.
 QUEUE_IDS = (
     "3F2A11C0DE", "0A1B2C3D", "4jYlH071Srz1fPlf", "4jXRQg21Zzz1fPRf", "1tFabc-0001bC-2D",

@@ -108,7 +108,7 @@ def test_without_a_primary_rule_the_attacker_finds_who_is_behind_a_country(
 def test_a_safe_country_leaves() -> None:
     study = study_of(*SAFE)
     made = make_public_tables(study, [], [PERIOD], P_PCT)
-    assert made.found.is_empty() and kenyas(Released(study, made.public)) == 3
+    assert made.findings.is_empty() and kenyas(Released(study, made.public)) == 3
 
 
 def test_who_waived_is_no_target_but_attacks() -> None:
@@ -144,7 +144,7 @@ def test_three_changed_holdings_change_an_area(monkeypatch: pytest.MonkeyPatch) 
 def test_the_percentage_stands_in_nothing_that_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     study = study_of(*DOMINATED)
     made = make_public_tables(study, [], [PERIOD], P_PCT)
-    for frame in (*made.public.values(), made.held, made.found):
+    for frame in (*made.public.values(), made.held_rows, made.findings):
         assert "13.7" not in frame.write_json() and "0.137" not in frame.write_json()
 
 

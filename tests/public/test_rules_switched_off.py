@@ -145,8 +145,8 @@ def test_an_attacker_without_the_order_of_quantities_misses_it() -> None:
         read = gate.shape_of
         patch.setattr(gate, "shape_of", lambda about: replace(read(about), chains={}))
         loose = make_public_tables(study, [], [PERIOD], P_PCT)
-    assert strict.found.height and found_in(Released(study, strict.public)) == []
-    assert loose.found.is_empty()
+    assert strict.findings.height and found_in(Released(study, strict.public)) == []
+    assert loose.findings.is_empty()
     assert holdings(found_in(Released(study, loose.public))) == {"jor-0"}
 
 

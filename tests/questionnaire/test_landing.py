@@ -193,7 +193,7 @@ def test_a_mistake_is_a_message(
 def test_errors_with_one_message_are_one_line() -> None:
     """An unfilled form misses the same of every question."""
     faults = assessed(filled(dict.fromkeys(("sp201", "sp202", "sp303.EMAIL.attempted")))).faults
-    assert len({each.message("en") for each in faults}) < len(faults)
+    assert len({each.format_message("en") for each in faults}) < len(faults)
     rows = [(sheet, cells, words) for sheet, cells, _, words in group_faults(faults, "en")]
     assert len({(sheet, words) for sheet, _, words in rows}) == len(rows) < len(faults)
     many = [replace(faults[0], place=FilePlace("Volume", f"F{row}")) for row in range(4, 22)]

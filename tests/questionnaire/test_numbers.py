@@ -129,16 +129,16 @@ def test_a_unit_may_stand_where_it_is_asked_for() -> None:
 )
 def test_the_cells_own_unit_is_read_in_any_language(written: str, unit: str, value: str) -> None:
     kind = "percent" if unit.startswith("of_") else "number"
-    found = read_number(written, is_percent=kind == "percent", own=unit_words(unit, kind))
+    found = read_number(written, is_percent=kind == "percent", units=unit_words(unit, kind))
     assert found == Number(Decimal(value), is_plain=False)
 
 
 def test_another_unit_is_told_without_the_cells_own() -> None:
-    assert read_number("5 GB mailboxes", own=unit_words("mailboxes", "number")) == NumberProblem(
+    assert read_number("5 GB mailboxes", units=unit_words("mailboxes", "number")) == NumberProblem(
         "unit", {"unit": "GB"}
     )
-    assert read_number("5 mailboxesful", own=unit_words("mailboxes", "number")).key == "unit"  # type: ignore[union-attr]
-    assert read_number("50 % of spam", is_percent=True, own=unit_words("of_use", "percent")).key == "unit"  # type: ignore[union-attr]
+    assert read_number("5 mailboxesful", units=unit_words("mailboxes", "number")).key == "unit"  # type: ignore[union-attr]
+    assert read_number("50 % of spam", is_percent=True, units=unit_words("of_use", "percent")).key == "unit"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(

@@ -617,8 +617,8 @@ def test_each_mistake_has_a_message_that_names_the_cell_and_the_remedy(case: str
     # The same in the respondent's own language: another text, no blank left, the same figures.
     for fault in found.faults:
         for language in LANGUAGES[1:]:
-            assert fault.message(language) != fault.message("en")
-            assert "{" not in fault.message(language).replace(fault.written, "")
+            assert fault.format_message(language) != fault.format_message("en")
+            assert "{" not in fault.format_message(language).replace(fault.written, "")
 
 
 def test_all_errors_of_a_file_are_told_at_once(book: Any) -> None:
@@ -800,7 +800,7 @@ def test_what_is_no_form_is_refused_in_the_language_of_the_form(
     outcome = read_files([file], RESPONDENTS, AT)[0]
     assert [fault.key for fault in outcome.faults] == [key]
     assert outcome.language == "fr"
-    assert outcome.faults[0].message("fr") != outcome.faults[0].message("en")
+    assert outcome.faults[0].format_message("fr") != outcome.faults[0].format_message("en")
 
 
 @pytest.mark.parametrize(
@@ -840,7 +840,7 @@ def test_two_respondents_cannot_answer_for_one_operator(tmp_path: Path) -> None:
         written(tmp_path, "c.xlsx", "himal-mail", {}),
     ]
     outcomes = read_files(files, RESPONDENTS, AT)
-    assert [each.faults[0].message(each.language) if each.faults else None for each in outcomes] == [
+    assert [each.faults[0].format_message(each.language) if each.faults else None for each in outcomes] == [
         None,
         "Notre liste attribue l'exploitant savanna-mail à Savanna Mobile, qui répond pour lui. Retirez-le ici et écrivez-nous s'il a changé de propriétaire.",
         None,
@@ -848,7 +848,7 @@ def test_two_respondents_cannot_answer_for_one_operator(tmp_path: Path) -> None:
     check_claims(outcomes[:1], Standing(claims={("himal-mail", "2024"): ["savanna-mail"]}), RESPONDENTS)
     assert not outcomes[0].faults
     check_claims(outcomes[:1], Standing(claims={("himal-mail", "2025"): ["savanna-mail"]}), RESPONDENTS)
-    assert [each.message("en").partition(". ")[0] for each in outcomes[0].faults] == [
+    assert [each.format_message("en").partition(". ")[0] for each in outcomes[0].faults] == [
         f"The operator savanna-mail is also answered for by {RESPONDENTS['himal-mail'].name}"
     ]
     assert double_claims({}, {"a": ["x"], "b": ["x"]}, {}) == {}
@@ -875,8 +875,8 @@ def test_what_goes_back_is_the_respondents_own_form_with_each_fault_marked() -> 
         for row in back[translate_key("ar", "sheet", "errors")].iter_rows(min_row=4)
     ]
     assert [row[2] for row in listed] == ["sp201", "sp202", "sp705.STAFF"]
-    assert [row[4] for row in listed] == [fault.message("ar") for fault in found.faults]
-    assert cell(back, "sp201").comment.text == found.faults[0].message("ar")
+    assert [row[4] for row in listed] == [fault.format_message("ar") for fault in found.faults]
+    assert cell(back, "sp201").comment.text == found.faults[0].format_message("ar")
     assert cell(back, "sp201").value == "12.500" and cell(back, "sp706").value == 440
     # A formula goes back as the text that it was.
     assert cell(back, "sp705.STAFF").data_type == "s" and cell(back, "sp705.STAFF").value == "=2*450000"

@@ -35,7 +35,7 @@ def test_a_form_of_a_period_that_has_not_ended_is_not_complete(
     (outcome,) = read_files([file], RESPONDENTS, at)
     assert (outcome.refused is None) == is_complete
     if outcome.refused:
-        words = outcome.refused.message("en")
+        words = outcome.refused.format_message("en")
         assert f"The form is of {period}, which ends on" in words and "not complete" in words
 
 
@@ -90,7 +90,7 @@ def test_a_files_name_is_stored_and_names_no_person(tmp_path: Path) -> None:
     file = tmp_path / "anna@example.org form.csv"
     file.write_text("respondent,period,indicator,answer\nsavanna-mobile,2025,sp201,820000\n")
     (outcome,) = read_files([file], RESPONDENTS, None)
-    assert outcome.refused and "address or a number of a person" in outcome.refused.message("en")
+    assert outcome.refused and "address or a number of a person" in outcome.refused.format_message("en")
 
 
 def test_the_list_of_respondents_names_no_person(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.support.release import ABOUT
 def test_each_choice_is_named_with_its_command(is_left_out: bool, tmp_path: Path) -> None:
     recipe = Recipe(ABOUT, Basis(ABOUT.name, {}), (), (), is_left_out)
     found = pl.DataFrame({"attacker": ["outsider"]})
-    told = keep_refusal(tmp_path, recipe, Unprotectable(held=found, found=found))
+    told = keep_refusal(tmp_path, recipe, Unprotectable(held_rows=found, findings=found))
     name = f"{ABOUT.period}-{ABOUT.version}-attack.csv"
     assert (tmp_path / "refused" / name).is_file() and str(tmp_path / "refused" / name) in told
     _, *choices = told.split("\n- ")

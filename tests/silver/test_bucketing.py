@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import conform_frame, read_contract, reference_table, rows_frame
 from jobs.formats.registry import FORMATS
-from jobs.protect.operators import Door, Own
+from jobs.protect.operators import Door, OperatorSpace
 from jobs.silver.bucketing import home_of
 from jobs.silver.frames import MESSAGE
 from jobs.silver.pipeline import make_messages_in_memory
@@ -24,7 +24,7 @@ from tests.support.filter_logs import lab, parse, placed
 from tests.support.held_log import held_log
 from tests.support.samples.sendmail import LOG
 
-DOOR = Door((Own("lab", "CHE", ("own.test",), (), (), ()),), None)
+DOOR = Door((OperatorSpace("lab", "CHE", ("own.test",), (), (), ()),), None)
 # Logs beside those of the laboratory: their names and lines.
 MORE = {"postfix": {"held": held_log()}, "sendmail": {"mail.log": LOG}}
 TABLE = "silver.message"
@@ -52,7 +52,7 @@ def groups() -> list[list[Path]]:
 def test_all_golden_cases_in_buckets(count: int) -> None:
     for cases in groups():
         frames = {COLUMNS[name]: frame for name, frame in inputs(TABLE, cases).items()}
-        whole = make_messages_in_memory(**frames).table(MESSAGE)
+        whole = make_messages_in_memory(**frames).table_rows(MESSAGE)
         assert whole.height > len(cases)
         assert_frame_equal(in_order(message_in_buckets(**frames, count=count)), in_order(whole))
 
@@ -162,13 +162,13 @@ def test_the_number_of_buckets_does_not_matter(
         "operator_knowledge": rows_frame([], "silver.operator_knowledge"),
         "attribute_rule": reference_table("ref.attribute_rule"),
     }
-    whole = in_order(make_messages_in_memory(**frames).table(MESSAGE))
+    whole = in_order(make_messages_in_memory(**frames).table_rows(MESSAGE))
     assert_frame_equal(in_order(message_in_buckets(**frames, count=count)), whole)
     # Nor does the order in which rows come.
     turned = frames | {
         name: frames[name].sort("offset", descending=True) for name in ("transmission", "verdict")
     }
-    assert_frame_equal(in_order(make_messages_in_memory(**turned).table(MESSAGE)), whole)
+    assert_frame_equal(in_order(make_messages_in_memory(**turned).table_rows(MESSAGE)), whole)
 
 
 def bronze_of(name: str) -> pl.DataFrame:

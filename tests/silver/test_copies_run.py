@@ -58,7 +58,7 @@ def pulled_and_run(settings: config.Observatory) -> Run:
         assert pull_operator(operator, settings.lake.root, now).problems == []
     lake = Lake(settings.lake.root)
     name = dt.datetime.now(dt.UTC).isoformat()
-    work = Run(lake, settings, list(settings.operator), name, say=lambda text: None)
+    work = Run(lake, settings, list(settings.operator), name, report_step=lambda text: None)
     run_stages(work)
     return work
 

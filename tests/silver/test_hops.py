@@ -203,7 +203,7 @@ def test_sniff_counts_what_a_run_counts(site: Site, name: str) -> None:
     *_, last = survey_log(log, recognised, until)
     assert not problems and last.units is not None
     without = site.recipients[name.removesuffix("-set")] if name.removesuffix("-set") in HOPS else None
-    assert last.units.total("recipient") == (site.recipients[name] if without is None else without)
+    assert last.units.count_units("recipient") == (site.recipients[name] if without is None else without)
 
 
 def test_what_counts_twice_is_named_with_the_setting_that_mends_it(
@@ -251,7 +251,7 @@ def test_the_setting_that_a_warning_names_mends_it(
 def test_the_hosts_own_addresses_are_own_whatever_the_settings_say(networks: list[str]) -> None:
     about = {"id": "op", "name": "Op", "country": "CHE", "holding": "op", "currency": "CHF"}
     settings = config.Observatory.model_validate({"operator": [about | {"networks": networks}]})
-    (own,) = Door.of(rows_frame(rows_of_operators(settings), "ref.operator")).own
+    (own,) = Door.from_operators(rows_frame(rows_of_operators(settings), "ref.operator")).spaces
     is_own = {
         **dict.fromkeys(("127.0.0.1", "127.255.255.254", "::1", "0:0:0:0:0:0:0:1", "0.0.0.0", "::"), True),
         **dict.fromkeys(("::ffff:127.0.0.1", "::ffff:7f00:1", "::ffff:0.0.0.0"), True),

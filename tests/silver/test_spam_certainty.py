@@ -16,14 +16,14 @@ from jobs.core.contracts import polars_schema, reference_table, rows_frame
 from jobs.formats import TRANSMISSION, VERDICT, Source, exim, spamassassin
 from jobs.gold.counting import count_units
 from jobs.protect import pseudonym_keys, pseudonyms
-from jobs.protect.operators import Door, Own
+from jobs.protect.operators import Door, OperatorSpace
 from jobs.protect.rules import load_rules
 from jobs.silver.assembling import assemble_rows
 from jobs.silver.pipeline import make_messages_in_memory
 from tests.support.examples import examples
 
 OPERATOR = "lab"
-DOOR = Door((Own(OPERATOR, "CHE", ("own.example",), (), (), (), key=bytes(32)),), None)
+DOOR = Door((OperatorSpace(OPERATOR, "CHE", ("own.example",), (), (), (), key=bytes(32)),), None)
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 AT = dt.datetime(2026, 11, 24, 14, 1, 53, tzinfo=dt.UTC)
 ID = "1xVr5l-0000000001j-1Yd3"
@@ -59,7 +59,7 @@ def of_logs(**logs: list[str]) -> pl.DataFrame:
         assemble_rows(table, rows, DOOR) for table in ("silver.transmission", "silver.verdict")
     )
     knowledge = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
-    return make_messages_in_memory(transmission, verdict, knowledge).table("silver.message")
+    return make_messages_in_memory(transmission, verdict, knowledge).table_rows("silver.message")
 
 
 def line(text: str, at: str = "14:01:53") -> str:
@@ -333,7 +333,9 @@ def count(cases: list[Case], is_added: bool) -> dict[str, dict[str, int]]:
     transmission = pseudonyms.transmissions(transmissions(cases), DOOR)
     transmission = transmission.with_columns(place.alias("transmission_hash"))
     rules = reference_table("ref.attribute_rule")
-    rows = make_messages_in_memory(transmission, verdict, knowledge(cases), rules).table("silver.message")
+    rows = make_messages_in_memory(transmission, verdict, knowledge(cases), rules).table_rows(
+        "silver.message"
+    )
     found = spam(rows)
     for name, codes in spam(rows, "attempt").items():
         found.setdefault(name, codes)

@@ -87,7 +87,7 @@ def test_no_proposal_decodes_a_text_or_a_number_wrongly(
         assert numbers <= {line["sender"], line["recipient"]}
 
 
-@pytest.mark.parametrize("own", [own for own in kannel.KNOWN if "%t" in own])
+@pytest.mark.parametrize("own", [own for own in kannel.KNOWN_LAYOUTS if "%t" in own])
 def test_formats_in_use_are_proposed(own: str) -> None:
     chance = random.Random(7)
     rows = [row for row in (values(chance) for _ in range(200)) if not set(",;|") & set(row["b"])]

@@ -207,7 +207,7 @@ def test_the_lab_log_counts_as_its_truth_says() -> None:
     assert units.left_out["hop"] == 28 + 20
     # 25 refused at RCPT, postscreen's two at RCPT and two at connect, and a web browser, less the six that
     # were only told to come again and did; the other seven of these 13 were told so after DATA.
-    assert units.total("attempt") == 25 + 2 + 2 + 1 - 6
+    assert units.count_units("attempt") == 25 + 2 + 2 + 1 - 6
     assert units.left_out["followed_up"] == 6 + 7
 
 
@@ -215,9 +215,9 @@ def test_kannel_counts_as_worked_out_by_hand() -> None:
     found = answer(KANNEL)
     assert found.units is not None
     # 41 SMS, of which seven are reports to 7726; three refused.
-    assert found.units.total("recipient") == 34
-    assert found.units.total("message") == 34
-    assert found.units.total("attempt") == 3
+    assert found.units.count_units("recipient") == 34
+    assert found.units.count_units("message") == 34
+    assert found.units.count_units("attempt") == 3
     assert found.units.left_out == {"report": 7}
 
 
@@ -242,7 +242,7 @@ def test_units_are_those_of_silver(log: Path, monkeypatch: pytest.MonkeyPatch) -
     knowledge = rows_frame([], "silver.operator_knowledge")
     found = (
         make_messages_in_memory(rows, verdict, knowledge)
-        .table(MESSAGE)
+        .table_rows(MESSAGE)
         .group_by("grain_code", "stage_code", "outcome_code")
         .agg(units=pl.len(), messages=pl.col("is_message_row").sum())
     )
@@ -384,14 +384,14 @@ def test_a_sample_tells_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         looked = next(ticks)
         return 0.0 if looked > (10 if is_packed else 20) else 1e12
 
-    monkeypatch.setattr("jobs.sniff.survey._Clock.until", until)
+    monkeypatch.setattr("jobs.sniff.survey._Clock.find_deadline", until)
     found = answer(path)
     assert looked
     assert not found.is_exact
     assert 0.02 < found.share_read < 0.7
-    assert found.estimate(lambda each: each.lines) == pytest.approx(30_000, rel=0.1)
+    assert found.estimate_count(lambda each: each.lines) == pytest.approx(30_000, rel=0.1)
     assert found.units is not None
-    assert found.units.total("message") == pytest.approx(6000, rel=0.1)
+    assert found.units.count_units("message") == pytest.approx(6000, rel=0.1)
     told = Told(path)
     assert "totals are estimates (≈)" in told.out and "the totals are exact" not in told.out
 
@@ -424,7 +424,7 @@ def test_rotations_are_one_log_and_copies_count_once(tmp_path: Path) -> None:
     assert found.log.url == str(tmp_path / "mail.log*")
     assert found.units is not None
     # A message that the rotation cuts is one; mail.log.2.gz holds nothing that is not in mail.log.1.
-    assert found.units.total("message") == 300
+    assert found.units.count_units("message") == 300
     assert [copy for copy, _ in found.copies] == [str(tmp_path / "mail.log.2.gz")]
     assert "counted once" in Told(*tmp_path.glob("mail.log*")).out
 
@@ -590,7 +590,7 @@ def test_ids_tell_the_zone(
     begin = dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC)
     found = zone_of(with_long_ids(begin, 20, ZoneInfo(place)))
     assert (found.by, found.offsets) == ("ids", (offset,))
-    assert "40 ids" in found.told
+    assert "40 ids" in found.evidence
     if place != "UTC":
         assert place in found.fitting
     if name is not None:
@@ -1092,7 +1092,7 @@ def test_a_kernel_may_tell_the_offset_of_its_ids_itself() -> None:
     source = Source("a", "s", "t", dt.datetime(2026, 12, 31, tzinfo=dt.UTC))
     found = zones.zone_of([data.encode()], kernel, source, None)
     assert (found.by, found.offsets) == ("ids", (7200,))
-    assert "2 ids" in found.told
+    assert "2 ids" in found.evidence
     assert "Europe/Paris" in found.fitting
 
 

@@ -88,12 +88,12 @@ def test_an_older_lake_does_not_know_its_settings_and_is_not_computed_again(site
     site.add("2026-11-24")
     site.run()
     lake = Lake(str(site.folder / "lake"))
-    known = lake.about()["operators"]["a"]
+    known = lake.read_notes()["operators"]["a"]
     assert known.pop("settings")["domains"]
-    lake.remember({"operators": {"a": known}})
+    lake.add_notes({"operators": {"a": known}})
     site.settings("own.example")
     assert "Nothing new" in site.run()
-    assert lake.about()["operators"]["a"]["settings"]["domains"]
+    assert lake.read_notes()["operators"]["a"]["settings"]["domains"]
 
 
 def test_a_setting_that_lines_were_read_by_is_said_once_to_have_changed(site: Site) -> None:

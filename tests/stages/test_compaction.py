@@ -115,7 +115,7 @@ def test_closed_days_have_one_file_and_open_ones_a_few(site: Often) -> None:
     for number in (1, 2, 3):
         site.live(number, message(40 + number, str(day(number))))
     site.vacuum(3)
-    of_day = [file for file in site.lake.files(BRONZE) if file.value("event_date") == str(day(0))]
+    of_day = [file for file in site.lake.files(BRONZE) if file.partition_value("event_date") == str(day(0))]
     assert len(of_day) == 1
 
 

@@ -47,12 +47,14 @@ class Noting(Inline):
     def __init__(self) -> None:
         self.moving: list[Left] = []
 
-    def run(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None) -> list[R]:
+    def run_tasks(
+        self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None
+    ) -> list[R]:
         tasks = list(tasks)
-        found = super().run(tasks, done)
+        found = super().run_tasks(tasks, done)
         for task, left in zip(tasks, found, strict=True):
             if task.about.startswith("silver, rows that move"):
-                self.moving += left.left
+                self.moving += left.frames
         return found
 
 
@@ -78,7 +80,7 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
             shares: list[float] = []
             engine = Noting()
             move = lambda stage, share, size, to=shares: to.append(share)  # noqa: E731
-            work = run_on(engine, settings, runner.STAGES[:2], move=move)
+            work = run_on(engine, settings, runner.STAGES[:2], report_progress=move)
         # Each bucket leaves a frame for each cut, not for each bucket.
         assert {left.count for left in engine.moving} == {buckets.cut_count(count)}
         # The line of a long stage moves with each cut, and never back.

@@ -100,7 +100,9 @@ class Site:
     def run(self, **how: Any) -> Outcome:
         self.run_id = f"r{len(self.lake.read('meta.run')):05d}"
         operators = list(self.settings.operator)
-        return run_stages(Run(self.lake, self.settings, operators, self.run_id, say=lambda text: None, **how))
+        return run_stages(
+            Run(self.lake, self.settings, operators, self.run_id, report_step=lambda text: None, **how)
+        )
 
     def vacuum(self, number: int, readers: dt.timedelta = NO_TIME) -> retention.RetentionPlan:
         run_id = f"v{number:03d}"
@@ -371,7 +373,7 @@ def outcome(site: Site) -> dict[str, Any]:
             and "_delta_log" not in name
         ),
         "validations": sorted(path.name for path in Path(site.lake.root, "_validation").iterdir()),
-        "removed": site.lake.about()["removed"],
+        "removed": site.lake.read_notes()["removed"],
         "is_named": all(
             site.lake.versions()[table] == site.lake.version(table) for table in (BRONZE, "silver.message")
         ),
@@ -439,7 +441,10 @@ def test_what_an_unfinished_batch_needs_stays(again: Site, monkeypatch: pytest.M
 def test_what_silver_and_gold_have_not_taken_stays(again: Site) -> None:
     def stage(*names: str) -> None:
         run_stages(
-            Run(again.lake, again.settings, list(again.settings.operator), "s", say=lambda text: None), names
+            Run(
+                again.lake, again.settings, list(again.settings.operator), "s", report_step=lambda text: None
+            ),
+            names,
         )
 
     (again.logs / "mail.log").write_text(log_of(54))

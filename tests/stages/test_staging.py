@@ -70,7 +70,7 @@ def pull_all(settings: config.Observatory) -> None:
 def work_of(settings: config.Observatory, **more: Any) -> Run:
     now = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S.%f}"
     lake = Lake(settings.lake.root)
-    return Run(lake, settings, list(settings.operator), now, say=lambda text: None, **more)
+    return Run(lake, settings, list(settings.operator), now, report_step=lambda text: None, **more)
 
 
 def run_all(settings: config.Observatory, stages: Any = STAGES, **more: Any) -> Run:
@@ -253,7 +253,7 @@ def run_and_die(settings: config.Observatory, step: int, more: dict[str, Any]) -
         return append(self, frame, table)
 
     append = Lake.append
-    Lake._commit = counted(Lake._commit)  # type: ignore[method-assign]
+    Lake._commit_files = counted(Lake._commit_files)  # type: ignore[method-assign]
     Lake.append = appended  # type: ignore[method-assign]
     run_all(settings, **more)
     return commits
@@ -341,13 +341,13 @@ def test_a_reader_of_the_named_versions_never_sees_half(
     """After each transaction of a run, its reader sees stages as a whole."""
     lake = Lake(lake_copy.lake.root)
     states: list[tuple[str, dict[str, list[str]]]] = []
-    commit = Lake._commit
+    commit = Lake._commit_files
 
     def watched(self: Lake, table: str, *arguments: Any) -> None:
         commit(self, table, *arguments)
         states.append((table, by_versions(lake)))
 
-    monkeypatch.setattr(Lake, "_commit", watched)
+    monkeypatch.setattr(Lake, "_commit_files", watched)
     before = by_versions(lake)
     run_all(lake_copy)
     after = by_versions(lake)

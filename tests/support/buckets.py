@@ -17,7 +17,7 @@ def assembled_in_buckets(
     """The rows of a silver table in each bucket, before those that belong elsewhere move."""
     memory = pipeline.read_bronze(formats, Terms(door, count, tables=(table,)))
     pipeline.assemble_tables(memory)
-    return [memory.kept(table, number) for number in range(count)]
+    return [memory.kept_rows(table, number) for number in range(count)]
 
 
 def message_in_buckets(
@@ -32,7 +32,7 @@ def message_in_buckets(
     for table, rows in ((TRANSMISSION, transmission), (VERDICT, verdict)):
         anywhere = rows.hash_rows(7) % count if rows.height else pl.Series([], dtype=pl.UInt64)
         for number in range(count):
-            steps.leave_home(memory.place(number), table, rows.filter(anywhere == number))
-    memory.leave(KNOWLEDGE, operator_knowledge)
+            steps.leave_home(memory.make_place(number), table, rows.filter(anywhere == number))
+    memory.leave_rows(KNOWLEDGE, operator_knowledge)
     pipeline.make_messages(memory)
-    return memory.table(MESSAGE)
+    return memory.table_rows(MESSAGE)

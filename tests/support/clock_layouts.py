@@ -12,14 +12,14 @@ from jobs.core.contracts import polars_schema
 from jobs.formats import Source
 from jobs.formats.registry import FORMATS
 from jobs.ingest.clock import correct_times
-from jobs.protect.operators import Door, Own
+from jobs.protect.operators import Door, OperatorSpace
 from jobs.silver.assembling import assemble_rows
 from jobs.silver.frames import MESSAGE
 from jobs.silver.pipeline import count_once, make_messages_in_memory
 from tests.support.filter_logs import frame_of
 
 OPERATOR = "a"
-DOOR = Door((Own(OPERATOR, "", ("own.example",), ("127.0.0.0/8",), (), (), key=bytes(32)),), None)
+DOOR = Door((OperatorSpace(OPERATOR, "", ("own.example",), ("127.0.0.0/8",), (), (), key=bytes(32)),), None)
 UTC = ZoneInfo("UTC")
 
 
@@ -220,7 +220,7 @@ def silver_of(
     whole, _ = count_once({name: pl.concat(frames) for name, frames in formats.items()})
     sent, said = (assemble_rows(table, whole, DOOR) for table in ("silver.transmission", "silver.verdict"))
     facts = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
-    return sent, said, make_messages_in_memory(sent, said, facts).table(MESSAGE)
+    return sent, said, make_messages_in_memory(sent, said, facts).table_rows(MESSAGE)
 
 
 def counts(found: pl.DataFrame) -> list[tuple[object, ...]]:

@@ -194,7 +194,7 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """silver.message of the seeds' mail, through the kernels of both logs; and operator_id, number and
     campaign of each mail. An operator is a seed and what its logs tell."""
     names = [f"{tells}-{seed}" for tells in TELLS for seed in seeds]
-    door = Door.of(read_reference(settings_of(names, ""), "ref.operator"))
+    door = Door.from_operators(read_reference(settings_of(names, ""), "ref.operator"))
     sent, said, truth = [], [], []
     for operator in names:
         tells, _, seed = operator.partition("-")
@@ -220,7 +220,7 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
         frames[table] = conform_frame(named.select(read_contract(table).columns), table)
     knowledge = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
     sent, said = frames["silver.transmission"], frames["silver.verdict"]
-    made = make_messages_in_memory(sent, said, knowledge).table(MESSAGE)
+    made = make_messages_in_memory(sent, said, knowledge).table_rows(MESSAGE)
     columns = ["operator_id", "number", "campaign"]
     return made, pl.DataFrame(truth, schema=columns, orient="row")
 

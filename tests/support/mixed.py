@@ -120,6 +120,6 @@ def run_mixed(settings: config.Observatory) -> Run:
     """Pull and run everything."""
     pull_mixed(settings)
     lake, operators = Lake(settings.lake.root), list(settings.operator)
-    work = Run(lake, settings, operators, "mixed", say=lambda text: None)
+    work = Run(lake, settings, operators, "mixed", report_step=lambda text: None)
     run_stages(work)
     return work

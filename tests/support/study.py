@@ -30,4 +30,4 @@ def pull_again(settings: config.Observatory, only: str | None = None) -> Run:
     for operator in operators:
         assert pull_operator(operator, settings.lake.root, now).problems == []
     lake, run_id = Lake(settings.lake.root), f"{now:%Y%m%dT%H%M%S.%f}"
-    return Run(lake, settings, operators, run_id, say=lambda text: None)
+    return Run(lake, settings, operators, run_id, report_step=lambda text: None)

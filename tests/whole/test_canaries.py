@@ -18,7 +18,7 @@ from jobs.formats.options import complete_options
 from jobs.formats.registry import DOCUMENTS, KERNELS
 from jobs.formats.shared.documents import frame_of as documents_of
 from jobs.ingest.pull import pull_operator
-from jobs.protect.operators import Door, Own
+from jobs.protect.operators import Door, OperatorSpace
 from jobs.report.write import update_page
 from jobs.silver.assembling import assemble_rows
 from jobs.stages.checks import by_operator, format_broken
@@ -30,7 +30,9 @@ from tests.support.filter_logs import frame_of
 from tests.support.samples import CANARIES
 from tests.support.samples.forms import PLANTED, TOKEN, Canaries
 
-DOOR = Door((Own("op", "CHE", ("isp.example",), ("127.0.0.0/8",), ("35799",), (("HUB", "hub"),)),), None)
+DOOR = Door(
+    (OperatorSpace("op", "CHE", ("isp.example",), ("127.0.0.0/8",), ("35799",), (("HUB", "hub"),)),), None
+)
 # What may hold identifiers, readable by its owner alone.
 RAW = ("landing", "bronze")
 
@@ -65,7 +67,7 @@ def left_by(folder: Path, everywhere: bool) -> Left:
     said = pull_operator(operator, settings.lake.root, dt.datetime.now(dt.UTC)).problems
     assert everywhere or said == []
     lake = Lake(settings.lake.root)
-    run_stages(Run(lake, settings, [operator], "canaries", say=said.append))
+    run_stages(Run(lake, settings, [operator], "canaries", report_step=said.append))
     update_page(lake, settings, folder / "page")
     (folder / "package.zip").write_bytes(package_of(settings, operator, "2026-11", None).data)
     return Left(lake, folder, said)

@@ -97,7 +97,7 @@ quarantined_pct = 40
 def work_of(settings: config.Observatory) -> Run:
     now = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S.%f}"
     lake = Lake(settings.lake.root)
-    return Run(lake, settings, list(settings.operator), now, say=lambda text: None)
+    return Run(lake, settings, list(settings.operator), now, report_step=lambda text: None)
 
 
 def run_all(settings: config.Observatory) -> tuple[Run, list[str]]:
@@ -388,7 +388,7 @@ def test_the_key_is_nowhere(faulty: tuple[Run, list[str]]) -> None:
     for path in files:
         data = path.read_bytes()
         assert not any(key in data for key in keys), path
-    door = Door.of(read_reference(work.settings, "ref.operator"))
+    door = Door.from_operators(read_reference(work.settings, "ref.operator"))
     assert not any(key in pickle.dumps(door) for key in keys)
 
 

@@ -287,7 +287,7 @@ def run_in(folder: Path, root: Path, engine: Any) -> Lake:
     lake = Lake(str(root))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "engine_of", lambda work, log_bytes: engine)
-        run_stages(Run(lake, settings, list(settings.operator), "r", say=lambda text: None))
+        run_stages(Run(lake, settings, list(settings.operator), "r", report_step=lambda text: None))
     return lake
 
 

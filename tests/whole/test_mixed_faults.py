@@ -137,7 +137,7 @@ def test_any_interleaving_of_the_files_over_runs_gives_the_same_tables(whole: Ru
             settings,
             list(settings.operator),
             f"run{number}",
-            say=lambda _: None,
+            report_step=lambda _: None,
         )
         run_stages(work)
     assert rows_in(work.lake, TABLES) == rows_in(whole.lake, TABLES)

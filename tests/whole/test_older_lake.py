@@ -59,7 +59,7 @@ def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
 def write_earlier(lake: Lake, table: str, frame: pl.DataFrame) -> None:
     """Write a table as an earlier version did, with the columns that the frame has."""
-    lake.mark()
+    lake.record_form()
     by = list(read_contract(table).partition_by)
     write_deltalake(lake.path(table), frame.to_arrow(), partition_by=by)
 
@@ -122,7 +122,7 @@ def older_lake(root: Path) -> Lake:
 
 def test_a_lake_of_another_form_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
     lake = older_lake(tmp_path)
-    assert lake.form() == 1
+    assert lake.read_form() == 1
     for write in (
         lambda: lake.append(rows_frame([EARLIER], RSPAMD), RSPAMD),
         lambda: lake.rewrite(rows_frame([], "study.mirror"), "study.mirror"),
@@ -133,7 +133,7 @@ def test_a_lake_of_another_form_is_refused_and_says_what_to_do(tmp_path: Path) -
             write()
     (tmp_path / MARK).write_text(json.dumps({"form": FORM + 1}), encoding="utf-8")
     with pytest.raises(ObservatoryError, match=f"this lake has form {FORM + 1}"):
-        lake.mark()
+        lake.record_form()
 
 
 # Commands of an operator and of the study, each with what lets it come as far as the lake.
@@ -266,7 +266,7 @@ def test_renewing_computes_anew_and_keeps_what_landing_cannot_give_back(
     assert files_in(tmp_path / "lake") == state
     told = done("renew", "--yes")
     assert all(table in told.out for table in kept) and "silver.message" not in told.out
-    assert lake.form() == FORM
+    assert lake.read_form() == FORM
     assert lake.versions() == {table: lake.version(table) for table in kept}
     for table, frame in kept.items():
         assert lake.read(table).equals(frame)
@@ -318,7 +318,7 @@ def test_renewing_that_is_killed_can_be_done_again(tmp_path: Path, monkeypatch: 
                 is_killed = True
         if is_killed:
             assert renew_lake(lake) == ["silver.audit_label"]
-        assert lake.form() == FORM and not lake.exists(RSPAMD)
+        assert lake.read_form() == FORM and not lake.exists(RSPAMD)
         assert lake.read("silver.audit_label").equals(labels)
         assert lake.versions() == {"silver.audit_label": 0}
         if not is_killed:

@@ -151,7 +151,8 @@ def test_totals_are_those_of_a_run(tmp_path: Path) -> None:
     pull_mixed(settings)
     lake = Lake(settings.lake.root)
     run_stages(
-        Run(lake, settings, list(settings.operator), "equal", say=lambda text: None), ("bronze", "silver")
+        Run(lake, settings, list(settings.operator), "equal", report_step=lambda text: None),
+        ("bronze", "silver"),
     )
 
     ledger = lake.read("bronze.file").group_by("operator_id").agg(pl.col(LEDGER).sum())
@@ -170,7 +171,7 @@ def test_totals_are_those_of_a_run(tmp_path: Path) -> None:
         if each.documents is not None:
             assert each.documents.reasons == wanted_reasons, where
             continue
-        assert each.reasons() == wanted_reasons, where
+        assert each.quarantined_by_reason() == wanted_reasons, where
         assert each.transmissions == transmissions.get(name, {}), where
         assert each.verdicts == verdicts.get(name, {}), where
         wanted = units.get(name, Counter())

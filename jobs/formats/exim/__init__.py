@@ -375,7 +375,7 @@ FORMAT = LineFormat(
     transmissions=transmissions,
     verdicts=verdicts,
     rules_of=("spamassassin", "clamav"),
-    held=pl.col("assembly_key").str.starts_with("cut|"),
+    is_held=pl.col("assembly_key").str.starts_with("cut|"),
     settle=settle,
     # mainlog, rejectlog and syslog have options of their own.
     copies=Copies(

@@ -20,7 +20,7 @@ EVENT = re.compile(
     r" (?:SMS|DLR)"
 )
 # Formats that are in use: those of Kannel's guide, and what loaders of databases are given.
-KNOWN = (
+KNOWN_LAYOUTS = (
     "%t %l [SMSC:%i] [SVC:%n] [ACT:%A] [BINF:%B] [FID:%F] [META:%D] [from:%p] [to:%P]"
     " [flags:%m:%c:%M:%C:%d] [msg:%L:%b] [udh:%U:%u]",
     "%t %l [SMSC:%i] [SVC:%n] [ACT:%A] [BINF:%B] [FID:%F] [from:%p] [to:%P]"
@@ -56,7 +56,7 @@ def guess_options(head: bytes) -> dict[str, Any] | None:
     """The options of the known format that may be the log's; None without one."""
     if not is_access_log(head):
         return None
-    for own in KNOWN:
+    for own in KNOWN_LAYOUTS:
         for is_clean in (True, False):
             options = {"access_log_format": own} | ({} if is_clean else {"access_log_clean": False})
             try:

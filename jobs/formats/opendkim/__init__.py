@@ -61,7 +61,7 @@ _SPF_LINE = (
 )
 _DMARC_LINE = rf"^{_QUEUE_ID}: (?P<domain>[^\s:()]+) (?P<result>pass|fail|none)$"
 # An SPF line of OpenDMARC, whole or not.
-_OWN = rf"^{_QUEUE_ID}: SPF\((?:mailfrom|helo)\): "
+_SPF_TEXT = rf"^{_QUEUE_ID}: SPF\((?:mailfrom|helo)\): "
 _SYMBOLS = {
     ("dkim", "pass"): "DKIM_VALID",
     ("dkim", "fail"): "DKIM_INVALID",
@@ -98,7 +98,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(
             _dkim=body.str.extract_groups(_DKIM_LINE),
             _spf=body.str.extract_groups(_SPF_LINE),
-            _is_cut=body.str.contains(_OWN),
+            _is_cut=body.str.contains(_SPF_TEXT),
         )
         .with_columns(
             _dmarc=pl.when(~pl.col("_is_cut") & pl.col("_dkim").struct.field("queue").is_null())

@@ -60,9 +60,9 @@ _LINE: dict[str, Any] = {
     "value": pl.String,
     "first_at": TIMESTAMP,
 }
-_WHOSE = ["operator_id", "source_id", "stream_id"]
+_STREAM_COLUMNS = ["operator_id", "source_id", "stream_id"]
 _FIELD = r"^[a-z][a-z_]{0,30}(?: .*)?$"
-_KNOWN = (
+_KNOWN_FIELDS = (
     "job|reporter|received|ipaddr|from|mfrom|dkim|spf|pdomain|policy|rua|pct|adkim|aspf|p|sp|align_dkim"
     "|align_spf|arc|arc_policy|action"
 )
@@ -90,7 +90,7 @@ def sniff(sample: bytes) -> float:
     """Share of the sample's lines that are fields of a block, if there is a block; else 0."""
     if not share_of_lines(sample, r"^job \S+$") or not share_of_lines(sample, r"^policy \d+$"):
         return 0.0
-    return share_of_lines(sample, rf"^(?:{_KNOWN})(?: |$)")
+    return share_of_lines(sample, rf"^(?:{_KNOWN_FIELDS})(?: |$)")
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
@@ -222,16 +222,16 @@ def _rows_of_lines(lines: pl.LazyFrame) -> pl.LazyFrame:
 def _merge_runs(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Runs that touch or overlap become one; a first line always begins a new one."""
     is_begin = pl.col("queue_id").is_not_null()
-    reach = pl.col("end_offset").cum_max().shift(1).over(_WHOSE)
-    same_place = pl.col("offset") == pl.col("offset").shift(1).over(_WHOSE)
+    reach = pl.col("end_offset").cum_max().shift(1).over(_STREAM_COLUMNS)
+    same_place = pl.col("offset") == pl.col("offset").shift(1).over(_STREAM_COLUMNS)
     # One byte more for the return sign that a line may have had.
     is_apart = (pl.col("offset") > reach + 1).fill_null(True)
     scalars = ["received_at", *_TEXTS.values(), *_NUMBERS.values()]
     run = (
-        rows.sort(*_WHOSE, "offset", "end_offset")
+        rows.sort(*_STREAM_COLUMNS, "offset", "end_offset")
         .with_columns(_is_new=is_apart | (is_begin & ~same_place))
-        .with_columns(_run=pl.col("_is_new").cum_sum().over(_WHOSE))
-        .group_by(*_WHOSE, "_run", maintain_order=True)
+        .with_columns(_run=pl.col("_is_new").cum_sum().over(_STREAM_COLUMNS))
+        .group_by(*_STREAM_COLUMNS, "_run", maintain_order=True)
         .agg(
             pl.col("offset").first(),
             pl.col("end_offset").max(),
@@ -241,8 +241,8 @@ def _merge_runs(rows: pl.LazyFrame) -> pl.LazyFrame:
             pl.col("signatures").explode().drop_nulls().unique().sort(),
         )
     )
-    follows = (pl.col("offset").shift(-1) - pl.col("end_offset")).over(_WHOSE).is_between(0, 1)
-    next_begins = is_begin.shift(-1).over(_WHOSE)
+    follows = (pl.col("offset").shift(-1) - pl.col("end_offset")).over(_STREAM_COLUMNS).is_between(0, 1)
+    next_begins = is_begin.shift(-1).over(_STREAM_COLUMNS)
     return run.with_columns(
         is_closed=pl.col("is_closed") | (follows & next_begins).fill_null(False),
         first_at=pl.coalesce("received_at", "_latest"),
@@ -260,7 +260,7 @@ FORMAT = LineFormat(
     assemble=assemble,
     verdicts=verdicts,
     engines_of_origin=("opendmarc",),
-    held=pl.col("assembly_key").str.starts_with("cut|"),
+    is_held=pl.col("assembly_key").str.starts_with("cut|"),
     settle=settle,
     has_absolute_stamps=True,
     copies=Copies(names_hosts=True, naming=("queue_id", "received_at")),

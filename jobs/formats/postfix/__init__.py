@@ -307,7 +307,7 @@ FORMAT = LineFormat(
         r"|: warning: proxy |backwards-compatible|milter-"
     ),
     transmissions=transmissions,
-    held=pl.col("row_code") == "held",
+    is_held=pl.col("row_code") == "held",
     settle=settle,
     # A rendering may leave out the path before a daemon's name.
     copies=Copies(

@@ -63,7 +63,7 @@ _SCHEMA_9 = (
 )
 _SCHEMA_10 = _SCHEMA_9.replace(",Digest,IsSpf,", ",Digest,TaskUUID,IsSpf,")
 _SYMBOL_PLACE = _SCHEMA_9.split(",").index("Symbols.Names")
-_OF_SYMBOLS = ["Symbols.Names", "Symbols.Options"]
+_SYMBOL_COLUMNS = ["Symbols.Names", "Symbols.Options"]
 _UUID_PLACE = _SCHEMA_10.split(",").index("TaskUUID")
 
 _NEEDED = [
@@ -81,7 +81,7 @@ _NEEDED = [
     "AuthUser",
     "Digest",
     "Subject",
-    *_OF_SYMBOLS,
+    *_SYMBOL_COLUMNS,
     "IsDkim",
     "IsDmarc",
     "IsSpf",
@@ -103,7 +103,7 @@ _LISTS = [
     "Emails",
 ]
 _NUMBERS = ["NRcpt", "NUrls", "ScanTimeReal", "ASN"]
-_KNOWN = list(dict.fromkeys([*_NEEDED, *_LISTS, *_NUMBERS]))
+_KNOWN_COLUMNS = list(dict.fromkeys([*_NEEDED, *_LISTS, *_NUMBERS]))
 # The symbols that clickhouse.lua sets each column by, where it is one symbol.
 _MEANT = {
     "IsDkim": {"allow": "R_DKIM_ALLOW", "reject": "R_DKIM_REJECT", "na": "R_DKIM_NA"},
@@ -222,7 +222,7 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
         orient="row",
     ).with_columns(heads.alias("head"))
     usual = {
-        number: dict(zip(_KNOWN, _find_places(columns.split(","), _KNOWN), strict=True))
+        number: dict(zip(_KNOWN_COLUMNS, _find_places(columns.split(","), _KNOWN_COLUMNS), strict=True))
         for number, columns in ((9, _SCHEMA_9), (10, _SCHEMA_10))
     }
     cells = pl.col("_cells")
@@ -235,7 +235,7 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
         own: pl.Expr = pl.when(is_10).then(usual[10][name]).otherwise(usual[9][name])
         # Five columns of symbols and groups come last, if they come. Scores are numbers: others' lists, such
         # as hashes, are no names of symbols.
-        if name in _OF_SYMBOLS:
+        if name in _SYMBOL_COLUMNS:
             scores = cells.list.get(width + 1, null_on_oob=True)
             own = pl.when((count >= width + 5) & ~scores.str.contains("'", literal=True)).then(own)
         return pl.when(is_usual).then(own).otherwise(pl.col(f"_at_{name}")) if name in _NEEDED else own

@@ -48,7 +48,7 @@ _READERS = {
     "low on space (": read.read_other_refusals,
     "AUTH=server, ": read.read_logins,
 }
-_HELD = r"^(?:milter=[^,]*, )?quarantine="
+_QUARANTINE_TEXT = r"^(?:milter=[^,]*, )?quarantine="
 
 
 def sniff(sample: bytes) -> float:
@@ -126,7 +126,7 @@ def _read_events(ours: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     parts.append(read.read_unknown_users(other.filter(other["text"].str.contains(">... ", literal=True))))
     parts.append(read.read_notices(other))
     state = choose_code(
-        quarantined=pl.col("text").str.contains(_HELD),
+        quarantined=pl.col("text").str.contains(_QUARANTINE_TEXT),
         discarded=pl.col("text").str.contains("^discarded?(?:$|,)"),
         aborted=pl.col("text").str.contains("^collect: .* on connection from "),
         lost=pl.col("text").str.starts_with("Losing "),

@@ -41,7 +41,7 @@ _OTHER = (
     r"|low on space \((?:have -?\d+, )?(?P<space>\S+) needs )"
 )
 # Rulesets on servers that mail goes to; what becomes of it there, a to= line says.
-_OF_CLIENT = ["try_tls", "tls_server", "tls_rcpt", "authinfo", "clt_features"]
+_CLIENT_KEYS = ["try_tls", "tls_server", "tls_rcpt", "authinfo", "clt_features"]
 _UNKNOWN = rf"(?s)^(?P<recipient>{_PATH})\.\.\. (?P<reply>.+)$"
 _NOTICE = (
     r"^([0-9A-Za-z]{8,}): (?:DSN|return to sender|sender notify|postmaster notify|return receipt): (.*)$"
@@ -145,7 +145,7 @@ def read_rulesets(some: pl.DataFrame) -> pl.DataFrame:
         pl.when(step == "check_rcpt").then(first).alias("recipient"),
         *smtp_reply(found["reply"]),
         pl.col("text").alias("log_text"),
-    ).filter(pl.col("step_code").is_not_null() & ~pl.col("step_code").is_in(_OF_CLIENT))
+    ).filter(pl.col("step_code").is_not_null() & ~pl.col("step_code").is_in(_CLIENT_KEYS))
 
 
 def read_milters(some: pl.DataFrame) -> pl.DataFrame:

@@ -54,7 +54,7 @@ _NUMBER = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){5,}")
 class Budget:
     """How many bytes may still come out of the archives of a file."""
 
-    left: int
+    bytes_left: int
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ def _unpack_gzip(data: bytes, budget: Budget) -> Content:
     while data.startswith(GZIP):
         member = zlib.decompressobj(wbits=31)
         try:
-            part = member.decompress(data, budget.left + 1)
+            part = member.decompress(data, budget.bytes_left + 1)
         except zlib.error:
             return Content(reason_code="bad_archive")
-        if len(part) > budget.left:
+        if len(part) > budget.bytes_left:
             return Content(reason_code="too_large")
         if not member.eof:
             return Content(reason_code="truncated")
-        budget.left -= len(part)
+        budget.bytes_left -= len(part)
         parts.append(part)
         data = member.unused_data
     return Content(b"".join(parts), is_unpacked=True)
@@ -124,12 +124,12 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, budget: Budg
         return Content(reason_code="bad_archive")
     try:
         with archive.open(member) as file:
-            data = file.read(budget.left + 1)
+            data = file.read(budget.bytes_left + 1)
     except _ZIP_ERRORS:
         return Content(reason_code="bad_archive")
-    if len(data) > budget.left:
+    if len(data) > budget.bytes_left:
         return Content(reason_code="too_large")
-    budget.left -= len(data)
+    budget.bytes_left -= len(data)
     return Content(data, is_unpacked=True)
 
 

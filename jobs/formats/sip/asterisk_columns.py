@@ -36,16 +36,16 @@ def read_rows(lines: pl.Series) -> pl.DataFrame:
     return values
 
 
-def under_names(values: pl.DataFrame, told: list[str] | None) -> pl.DataFrame:
+def under_names(values: pl.DataFrame, names: list[str] | None) -> pl.DataFrame:
     """Each row's values under their names, as `_name`, and `_is_shaped`: it can have so many."""
     # An empty value without quotes is null, but only times can be that.
     count = pl.max_horizontal(
         pl.when(pl.col(name).is_not_null()).then(place + 1) for place, name in enumerate(values.columns)
     )
     values = values.with_columns(_count=count.fill_null(0).cast(pl.Int64))
-    if told is not None:
-        places = {name: pl.col(str(place)) for place, name in enumerate(told[: _MOST + 1])}
-        is_shaped = (pl.col("_count") == len(told)) & pl.lit(set(told) >= _NEEDED)
+    if names is not None:
+        places = {name: pl.col(str(place)) for place, name in enumerate(names[: _MOST + 1])}
+        is_shaped = (pl.col("_count") == len(names)) & pl.lit(set(names) >= _NEEDED)
     else:
         extra = [pl.col(str(len(FIXED) + place)) for place in range(5)]
         surplus = pl.col("_count") - len(FIXED)

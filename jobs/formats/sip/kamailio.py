@@ -35,7 +35,7 @@ from jobs.formats.sip import records as sip
 from jobs.formats.sip.join import REUSED_AFTER, join_calls
 from jobs.formats.sip.records import BRONZE as BRONZE
 from jobs.formats.sip.records import (
-    COUNTED,
+    COUNTED_METHODS,
     LOOKBACK_DAYS,
     TYPED,
     assemble,
@@ -79,10 +79,10 @@ _SCRIPT = (
     r"|blocklist|userblacklist|globalblacklist|denylist|ipban|bann|flood|pike|secfilter|stirshaken"
     r"|reject|refus|den(?:y|ied)|unwanted)"
 )
-_SAID = "(?:Kamailio|kamailio|opensips|openser|OpenSER|ser)"
-_OWN = (
+_PROGRAM = "(?:Kamailio|kamailio|opensips|openser|OpenSER|ser)"
+_OWN_TEXT = (
     rf"(?:\bACC: [a-z ]+: ?(?:timestamp|created|method)=|\blog_write_cdr\(\): |\bjson_acc(?:\[\d+\])?: \{{"
-    rf"|[ /]{_SAID}(?:\[\d+\])?: )"
+    rf"|[ /]{_PROGRAM}(?:\[\d+\])?: )"
 )
 _STAMPED = r"^(?:<\d{1,3}>(?:1 )?)?(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"
 
@@ -91,7 +91,7 @@ def sniff(sample: bytes) -> float:
     """Share of the sample's stamped lines that a SIP proxy wrote; 0 where none did."""
     lines = sample_lines(sample)
     lines = lines.filter(lines.str.contains(_STAMPED))
-    return share_of(lines.str.contains(_OWN), lines)
+    return share_of(lines.str.contains(_OWN_TEXT), lines)
 
 
 def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
@@ -122,7 +122,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     is_of_call = (pl.col("_cdr").is_not_null() | pl.col("_script").is_not_null()) & pl.col(
         "call_id"
     ).is_not_null()
-    is_counted = is_complete & pl.col("method").is_in(COUNTED) & pl.col("event_code").is_not_null()
+    is_counted = is_complete & pl.col("method").is_in(COUNTED_METHODS) & pl.col("event_code").is_not_null()
     has_time = pl.col("first_at").is_not_null()
     line_code = choose_code(
         record=(is_counted | is_of_call) & has_time,

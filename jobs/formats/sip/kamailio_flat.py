@@ -29,7 +29,14 @@ from jobs.formats.sip import passport
 from jobs.formats.sip import records as sip
 from jobs.formats.sip.join import join_calls
 from jobs.formats.sip.records import BRONZE as BRONZE
-from jobs.formats.sip.records import COUNTED, LOOKBACK_DAYS, TYPED, assemble, parse_epoch, to_microseconds
+from jobs.formats.sip.records import (
+    COUNTED_METHODS,
+    LOOKBACK_DAYS,
+    TYPED,
+    assemble,
+    parse_epoch,
+    to_microseconds,
+)
 
 __all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions"]
 
@@ -127,7 +134,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         & pl.col("first_at").is_not_null()
     ).fill_null(False)
     line_code = choose_code(
-        record=is_row & is_good & pl.col("method").is_in(COUNTED),
+        record=is_row & is_good & pl.col("method").is_in(COUNTED_METHODS),
         ignored=(is_row & is_good) | (pl.col("_line").str.strip_chars() == ""),
         otherwise="quarantined",
     )

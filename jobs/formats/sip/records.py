@@ -29,7 +29,7 @@ TYPED = typed_columns(BRONZE)
 # The words of acc (`ACC: transaction answered: ...`), the name of a flat file's row, CDRs, script lines.
 EVENTS = ("answered", "missed", "accounted", "ended", "row", "cdr", "script")
 # Other methods are no calls or messages, or are part of a call that its INVITE records.
-COUNTED = ["INVITE", "BYE", "MESSAGE"]
+COUNTED_METHODS = ["INVITE", "BYE", "MESSAGE"]
 # A call may last for hours and its BYE is a row of its own.
 LOOKBACK_DAYS = 2
 

@@ -63,7 +63,7 @@ _SCORE = (
     r" for (?P<user>.*) in (?P<scantime>[\d.]+) seconds?, (?P<size>\d+) bytes"
 )
 # What only spamd can have written, whether it can be read or not.
-_OWN = r"^spamd: (?:result: |identified spam \(|clean message \()"
+_OWN_TEXT = r"^spamd: (?:result: |identified spam \(|clean message \()"
 _SPAM, _CLEAN = "identified spam", "clean message"
 # The two lines of a verdict follow each other at once.
 _PAUSE = dt.timedelta(seconds=10)
@@ -93,7 +93,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(
             _result=pl.col("_text").str.extract_groups(_RESULT),
             _score=pl.col("_text").str.extract_groups(_SCORE),
-            _is_own=pl.col("_text").str.contains(_OWN)
+            _is_own=pl.col("_text").str.contains(_OWN_TEXT)
             | pl.col("line").str.contains(_SYSLOG_TAG + r"(?:result: |identified spam \(|clean message \()"),
         )
         .with_columns(**_typed_fields())
