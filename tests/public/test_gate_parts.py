@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.attack.known import Cell, Finding
+from jobs.attack.known import Finding, PublishedCell
 from jobs.public.cells import CELL
 from jobs.public.contracts import public_contract
 from jobs.public.gate import to_drop
@@ -30,7 +30,7 @@ ROWS = [
 
 
 def finding(*rows: dict[str, Any]) -> Finding:
-    cells = tuple(Cell(RELEASE, *(str(each[name]) for name in CELL)) for each in rows)
+    cells = tuple(PublishedCell(RELEASE, *(str(each[name]) for name in CELL)) for each in rows)
     return Finding("", "holding", ("one",), TABLE, PERIOD, "SMS", "series", "high", cells)
 
 
