@@ -6,7 +6,6 @@ Needs chromium (`apt-get install chromium`) and fails where there is none.
 import html
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -62,13 +61,6 @@ addEventListener("message", e => document.getElementById("told").textContent = J
 </script>
 <iframe src="PAGE" style="border:0;width:WIDTHpx;height:3000px"></iframe>
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert found, "chromium is not installed"
-    return found
 
 
 @pytest.fixture(scope="module")
