@@ -9,7 +9,6 @@ folder.
 import hashlib
 import hmac
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,13 +85,11 @@ def verify_release(folder: Path) -> str:
     for each that is changed, missing or not named."""
     found = read_manifest(folder)
     named: dict[str, dict[str, Any]] = found["files"]
-    present = {
-        os.path.join(os.path.relpath(at, folder), name).removeprefix("./")
-        for at, _, names in os.walk(folder)
-        for name in names
-    } - {NAME}
+    files = [each for each in folder.rglob("*") if each.is_symlink() or not each.is_dir()]
+    present = {each.relative_to(folder).as_posix() for each in files} - {NAME}
     wrong = [f"{name} is missing" for name in sorted(set(named) - present)]
     wrong += [f"{name} is not in the manifest" for name in sorted(present - set(named))]
+    wrong += [f"{each.relative_to(folder)} is a link" for each in sorted(files) if each.is_symlink()]
     for name in sorted(set(named) & present):
         data = (folder / name).read_bytes()
         if compute_digest(data) != named[name]["sha256"]:

@@ -130,6 +130,17 @@ def test_a_file_too_many_and_a_file_too_few_are_found(place: Place) -> None:
     assert "data/extra.csv is not in the manifest" in str(found.value)
 
 
+def test_a_link_in_a_release_is_found(place: Place, tmp_path: Path) -> None:
+    """What it leads to may change later."""
+    file = place.folder / "README.md"
+    file.rename(tmp_path / "README.md")
+    file.symlink_to(tmp_path / "README.md")
+    (place.folder / "more").symlink_to(tmp_path)
+    with pytest.raises(ObservatoryError) as found:
+        manifest.verify_release(place.folder)
+    assert "README.md is a link" in str(found.value) and "more is not in the manifest" in str(found.value)
+
+
 def test_a_signed_release_that_was_changed_is_not_published(place: Place, keys: SimpleNamespace) -> None:
     place.clear()
     sign_release(place.folder, keys.officer)
