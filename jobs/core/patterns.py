@@ -81,16 +81,16 @@ def mask_value(value: str) -> str:
     return shape if len(shape) <= 24 else shape[:24] + "…"
 
 
-def count_patterns(lines: pl.DataFrame, by: list[str], place: str) -> pl.DataFrame:
-    """`by`, pattern, count and the first `place` of each kind of line.
+def count_patterns(lines: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """`by`, pattern, count and the first `offset` of each kind of line.
 
     Equal lines are masked once. `lines` has `line` and the columns named.
     """
-    distinct = lines.group_by("line", *by).agg(pl.len().alias("count"), pl.col(place).min())
+    distinct = lines.group_by("line", *by).agg(pl.len().alias("count"), pl.col("offset").min())
     return (
         distinct.with_columns(mask_lines(distinct["line"]))
         .group_by(*by, "pattern")
-        .agg(pl.col("count").sum(), pl.col(place).min())
+        .agg(pl.col("count").sum(), pl.col("offset").min())
     )
 
 

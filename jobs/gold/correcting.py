@@ -155,7 +155,7 @@ def correct_months(
     these the ones that an audit or a test covers, and audited_spam, how much of it is spam by that; and
     DISTANCES.
     """
-    month = pl.col("period_code") if "period_code" in rows.columns else to_month("period_date")
+    month = pl.col("period_code") if "period_code" in rows.columns else to_month()
     of_month = rows.lazy().with_columns(period_code=month, **seen_counts(rows.columns))
     cells = of_month.group_by(*dict.fromkeys([*CHANNEL, *keys])).agg(
         pl.col(*SUMS, *SEEN_COLUMNS.values()).sum()
@@ -186,9 +186,9 @@ def add_months(months: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     return added.with_columns(pl.col("audited_spam").cast(END)).collect()
 
 
-def to_month(day: str) -> pl.Expr:
-    """The month of a day, as 2026-11."""
-    return pl.col(day).dt.strftime("%Y-%m")
+def to_month() -> pl.Expr:
+    """The month of a row's day, as 2026-11."""
+    return pl.col("period_date").dt.strftime("%Y-%m")
 
 
 def rate_columns() -> list[str]:

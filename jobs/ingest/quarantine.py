@@ -40,7 +40,7 @@ def read_patterns(
 def group_lines(lines: pl.DataFrame) -> pl.DataFrame:
     """Lines as patterns: one row per pattern and piece, with the offset of the first line."""
     named = lines.rename({"line_text": "line"}).with_columns(pl.col("line").fill_null(""))
-    found = count_patterns(named, [*GROUP[:-1], "piece_id"], "offset")
+    found = count_patterns(named, [*GROUP[:-1], "piece_id"])
     return found.select(*GROUP, "piece_id", "offset", line_count=pl.col("count").cast(pl.Int64))
 
 

@@ -263,8 +263,8 @@ def country_row(iso3: str) -> dict[str, str]:
     return next(row for row in reference_rows("country") if row["iso3"] == iso3)
 
 
-def name_few(parts: Iterable[str], most: int = 3) -> str:
-    """The first few, and the number of the others."""
+def name_few(parts: Iterable[str]) -> str:
+    """The first three, and the number of the others."""
     found = list(parts)
-    more = f" and {len(found) - most:,} more" if len(found) > most else ""
-    return ", ".join(found[:most]) + more
+    more = f" and {len(found) - 3:,} more" if len(found) > 3 else ""
+    return ", ".join(found[:3]) + more

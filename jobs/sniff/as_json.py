@@ -6,8 +6,6 @@ from jobs.sniff.proposal import describe_shape, propose_profile, source_block
 from jobs.sniff.survey import LogSurvey
 from jobs.sniff.tally import OTHER, REFUSAL
 
-COMMONEST = 10
-
 
 def as_json(answer: LogSurvey) -> dict[str, Any]:
     """The answer for a machine: counts as numbers, rounded to whole ones where they are estimates."""
@@ -64,7 +62,7 @@ def as_json(answer: LogSurvey) -> dict[str, Any]:
                 "line": row["line"],
                 "offset": row["offset"],
             }
-            for row in tally.refused.list_commonest(COMMONEST)
+            for row in tally.refused.list_commonest()
         ],
         "ignored_lines": [
             {
@@ -76,7 +74,7 @@ def as_json(answer: LogSurvey) -> dict[str, Any]:
                 "offset": row["offset"],
             }
             for reason in (REFUSAL, OTHER)
-            for row in tally.ignored.list_commonest(COMMONEST, reason)
+            for row in tally.ignored.list_commonest(reason)
         ],
         "transmissions": [
             dict(zip(("channel_code", "stage_code", "outcome_code"), key, strict=True))

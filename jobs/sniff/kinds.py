@@ -9,7 +9,6 @@ from jobs.core.patterns import escape_unseen, pattern_text
 from jobs.sniff.survey import LogSurvey
 from jobs.sniff.tally import OTHER, REFUSAL
 
-COMMONEST = 10
 BEFORE_PATTERN = ("count", "reason", "for example")
 
 
@@ -20,7 +19,7 @@ def print_heading(console: Console, text: str) -> None:
 def draw_patterns(console: Console, answer: LogSurvey) -> None:
     tally = answer.tally
     assert tally is not None
-    rows = tally.refused.list_commonest(COMMONEST)
+    rows = tally.refused.list_commonest()
     if not rows:
         return
     print_heading(console, f"commonest lines not understood{'' if answer.is_exact else ', in what was read'}")
@@ -65,7 +64,7 @@ def draw_ignored(console: Console, answer: LogSurvey) -> None:
         (REFUSAL, "ignored lines that look like refusals"),
         (OTHER, f"commonest {'other ' if refusals else ''}ignored lines"),
     ):
-        rows = tally.ignored.list_commonest(COMMONEST, reason)
+        rows = tally.ignored.list_commonest(reason)
         if not rows:
             continue
         print_heading(console, told + where)

@@ -24,6 +24,8 @@ OPERATOR, SOURCE = "sniff", "sniff"
 MASKED = 20_000
 # More kinds of lines than these are not separated any further.
 KINDS = 5_000
+# So many patterns are shown.
+COMMONEST = 10
 # Why an ignored line is shown.
 REFUSAL, OTHER = "refusal", "other"
 _PATTERNS = {
@@ -68,7 +70,7 @@ class Kinds:
         if some.is_empty():
             return
         self.unmasked += max(some.height - MASKED, 0)
-        found = count_patterns(some.head(MASKED), ["reason_code"], "offset").with_columns(
+        found = count_patterns(some.head(MASKED), ["reason_code"]).with_columns(
             pl.lit(file, pl.Int32).alias("stream"), pl.col("count").cast(pl.Int64)
         )
         whole = pl.concat([self.patterns, found.select(list(_PATTERNS))])
@@ -87,10 +89,10 @@ class Kinds:
                 number = int(lines["offset"].search_sorted(offset))
                 self.first_lines[file, offset] = block.first_line + number
 
-    def list_commonest(self, count: int, reason_code: str | None = None) -> list[dict[str, Any]]:
+    def list_commonest(self, reason_code: str | None = None) -> list[dict[str, Any]]:
         """The commonest patterns, of one reason or all, each with its file and a line's place there."""
         rows = self.patterns if reason_code is None else self.patterns_of(reason_code)
-        ordered = rows.sort("count", "pattern", descending=[True, False]).head(count).to_dicts()
+        ordered = rows.sort("count", "pattern", descending=[True, False]).head(COMMONEST).to_dicts()
         return [row | {"line": self.first_lines.get((row["stream"], row["offset"]))} for row in ordered]
 
     def patterns_of(self, reason_code: str) -> pl.DataFrame:

@@ -113,10 +113,10 @@ def commit_changed(work: Run, table: str, frame: pl.DataFrame, changed: Periods)
     return undone
 
 
-def keep_results(work: Run, results: Iterable[native.Result], folder: str = FOLDER) -> None:
-    """Keep the results of the run's rules so far in a folder of the lake."""
+def keep_results(work: Run, results: Iterable[native.Result]) -> None:
+    """Keep the results of the run's rules so far in the lake."""
     from expectations import native
 
     if is_local(work.lake.root):
         operators = [each.id for each in work.operators]
-        native.keep(list(results), Path(work.lake.root) / folder, work.run_id, operators)
+        native.keep(list(results), Path(work.lake.root) / FOLDER, work.run_id, operators)

@@ -93,7 +93,7 @@ def test_equal_patterns_count_together_and_the_first_line_stands_for_them() -> N
             "offset": [40, 30, 20, 10, 0],
         }
     )
-    found = count_patterns(lines, ["reason_code"], "offset").sort("reason_code", "pattern")
+    found = count_patterns(lines, ["reason_code"]).sort("reason_code", "pattern")
     assert found.select("reason_code", "pattern", "count", "offset").rows() == [
         ("x", "a <n>", 3, 10),
         ("x", "b", 1, 20),

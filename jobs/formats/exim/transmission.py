@@ -20,7 +20,7 @@ from jobs.formats.exim.events import in_order
 from jobs.formats.exim.headers import MORE, is_cut, settle
 from jobs.formats.exim.sessions import OWNER, REFUSAL, is_later, of_sessions
 from jobs.formats.exim.times import zone_error
-from jobs.formats.shared.fields import FACTS_OF_FILE, as_transmissions
+from jobs.formats.shared.fields import FACTS_OF_FILE, as_mail
 
 _TAGGED = "flagged as Spam but accepted"
 _OWN_ID = (
@@ -39,7 +39,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
         rows = pl.concat([rows.filter(~cut), settle(rows.filter(cut).lazy()).collect().select(rows.columns)])
     events = in_order(rows)
     parts = [_of_messages(events.filter(pl.col("queue_id").is_not_null())), of_sessions(events)]
-    return as_transmissions(parts, "exim", "EMAIL")
+    return as_mail(parts, "exim")
 
 
 def _of_messages(events: pl.DataFrame) -> pl.DataFrame:

@@ -21,7 +21,7 @@ from jobs.formats.postfix.assembly import assemble
 from jobs.formats.postfix.attempts import of_screens, of_sessions
 from jobs.formats.postfix.deliveries import of_queue_files
 from jobs.formats.postfix.held import settle
-from jobs.formats.shared.fields import as_transmissions
+from jobs.formats.shared.fields import as_mail
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -30,4 +30,4 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     if (frame["row_code"] == "held").any():
         frame = assemble(settle(frame.lazy())).collect()
     parts = [of_queue_files(frame), of_sessions(frame), of_screens(frame)]
-    return as_transmissions(parts, "postfix", "EMAIL")
+    return as_mail(parts, "postfix")

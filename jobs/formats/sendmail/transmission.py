@@ -23,7 +23,7 @@ import polars as pl
 from jobs.core.codes import choose_code
 from jobs.formats import PRECEDENCE
 from jobs.formats.sendmail.events import BRONZE
-from jobs.formats.shared.fields import FACTS_OF_FILE, as_transmissions
+from jobs.formats.shared.fields import FACTS_OF_FILE, as_mail
 
 _KEY = ["operator_id", "assembly_key"]
 _OWNER = ["operator_id", "source_id", "stream_id", "offset"]
@@ -50,7 +50,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     events = _number_lives(bronze.collect())
     files = _gather_messages(events)
     parts = [_of_messages(events, files), _of_sessions(events, files)]
-    return as_transmissions(parts, "sendmail", "EMAIL")
+    return as_mail(parts, "sendmail")
 
 
 def _number_lives(bronze: pl.DataFrame) -> pl.DataFrame:

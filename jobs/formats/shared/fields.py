@@ -79,11 +79,11 @@ def as_assembled(records: pl.LazyFrame, bronze: dict[str, Any], assembly_key: pl
     return records.select(*bronze).unique(subset=[*PLACE], keep="any", maintain_order=True)
 
 
-def as_transmissions(parts: Sequence[pl.DataFrame], format_code: str, channel_code: str) -> pl.LazyFrame:
-    """The rows of all parts with the columns of TRANSMISSION, null where no part has one."""
+def as_mail(parts: Sequence[pl.DataFrame], format_code: str) -> pl.LazyFrame:
+    """The rows of all parts of a mail log with the columns of TRANSMISSION, null where no part has one."""
     whole = pl.concat([part for part in parts if part.height] or parts[:1], how="diagonal")
     return fill_rows(
-        whole.lazy(), TRANSMISSION, format_code=pl.lit(format_code), channel_code=pl.lit(channel_code)
+        whole.lazy(), TRANSMISSION, format_code=pl.lit(format_code), channel_code=pl.lit("EMAIL")
     )
 
 

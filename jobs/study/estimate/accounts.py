@@ -192,9 +192,9 @@ def count_posts(answers: Answers, wage: float | None, days_per_post: float) -> f
     return None
 
 
-def answer_number(answers: Answers, indicator: str, missing: float = 0.0) -> float:
-    """An answer as a number. Raises ObservatoryError for an answer that is none."""
-    value = answers.get(indicator, missing)
+def answer_number(answers: Answers, indicator: str) -> float:
+    """An answer as a number, 0 without one. Raises ObservatoryError for an answer that is none."""
+    value = answers.get(indicator, 0.0)
     try:
         found = float(value)
     except ValueError:
