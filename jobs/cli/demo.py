@@ -32,20 +32,21 @@ def demo(
 ) -> None:
     """Run the sample study on this machine, from logs to the report page and a release of made-up figures."""
     from jobs.cli.main_figures import main_tables, read_estimates, world_tables
-    from jobs.cli.study_parts import source_tables, type_tables
+    from jobs.cli.study_parts import route_tables, source_tables, type_tables
 
     use_demo_key()
     settings = config.load_settings(config_file)
     problems = pull_all(settings, None, is_followed=True)
     work, _ = run_with_progress(settings, None, [each.value for each in Stage])
     estimate_demo(work, membership)
-    of_study = ("study.spam_volume", "study.spam_type", "study.spam_source")
-    volumes, types, sources = (read_estimates(work.lake, table) for table in of_study)
+    of_study = ("study.spam_volume", "study.spam_type", "study.spam_source", "study.spam_route")
+    volumes, types, sources, routes = (read_estimates(work.lake, table) for table in of_study)
     for table in (
         *main_tables(work.lake),
         *world_tables(volumes, read_truth(membership)),
         *type_tables(types),
         *source_tables(sources),
+        *route_tables(routes),
     ):
         out.print(table)
     raise_problems(problems)

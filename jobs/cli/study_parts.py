@@ -1,4 +1,4 @@
-"""Estimated spam by type and by source on a terminal."""
+"""Estimated spam by type, source and route on a terminal."""
 
 from __future__ import annotations
 
@@ -87,6 +87,39 @@ def source_tables(frame: pl.DataFrame) -> list[Table]:
             )
         tables.append(table)
     return tables
+
+
+ROUTE_HEADS = ("world", "95% interval", "of known", "LDC", "of known")
+
+
+def route_tables(frame: pl.DataFrame) -> list[Table]:
+    """The world's certain spam by kind of inbound link in the latest and longest period, a table for each
+    channel, with each link's share of what came by known links."""
+    found = of_world_and_poor(frame).filter(
+        pl.col("quantity_code") == "spam_certain", pl.col("origin_region_code") == PARTS
+    )
+    tables = []
+    for channel in sorted(set(found["channel_code"])):
+        rows = to_objects(found.filter(pl.col("channel_code") == channel))
+        figures = {(row.area_code, row.link_code): row for row in rows}
+        title = spam_title(channel, rows[0].period_code, CORRECTION_LABELS, rows[0].unit_code)
+        table = estimates_table(f"{title}\nby kind of inbound link", *ROUTE_HEADS, first="link")
+        whole = figures[WORLD, ALL]
+        table.caption = f"{whole.seeing_count} of {whole.respondent_count} operators know any link."
+        table.caption_justify = "left"
+        of_world = [row for row in rows if row.area_code == WORLD and row.link_code != ALL]
+        for row in sorted(of_world, key=lambda row: -row.estimate):
+            cells = [format_short(row.estimate), format_interval(row.estimate_low, row.estimate_high)]
+            poor = figures.get((LEAST_DEVELOPED, row.link_code))
+            cells += [share_of_known(row)]
+            cells += ["–", "–"] if poor is None else [format_short(poor.estimate), share_of_known(poor)]
+            table.add_row(words.code_name("route", row.link_code), *cells)
+        tables.append(table)
+    return tables
+
+
+def share_of_known(row: Any) -> str:
+    return "–" if row.base_share_pct is None else format_share(row.base_share_pct)
 
 
 def share_of_all(figures: dict[tuple[str, str, str], Any], row: Any) -> str:

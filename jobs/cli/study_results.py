@@ -5,7 +5,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from jobs.cli.study_measures import measure_tables
-from jobs.cli.study_parts import source_tables, type_tables
+from jobs.cli.study_parts import route_tables, source_tables, type_tables
 from jobs.cli.study_policy import policy_table
 from jobs.cli.study_published import published_table
 from jobs.cli.study_spending import investment_tables, public_spending_table
@@ -24,6 +24,7 @@ def result_tables(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
         *volume_tables(frames["study.spam_volume"]),
         *type_tables(frames["study.spam_type"]),
         *source_tables(frames["study.spam_source"]),
+        *route_tables(frames["study.spam_route"]),
         *published_table(frames["study.published_volume"]),
         *investment_tables(
             frames["study.investment"], frames["study.investment_gap"], frames["ref.investment_target"]

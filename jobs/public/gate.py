@@ -43,6 +43,7 @@ TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "investment_gap": investment_gap.transform,
     "published_volume": published_volume.transform,
     "policy": shares.transform_shares,
+    "spam_route": parts.coarsen_parts,
     "spam_source": parts.coarsen_parts,
     "spam_type": parts.coarsen_parts,
     "spam_volume": coarsen_rows,

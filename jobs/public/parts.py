@@ -13,12 +13,13 @@ def coarsen_parts(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     """coarsen_rows() with part_factor, the rounded whole over the rounded sum of its parts; null where one of
     them does not leave, or an earlier figure stands in its place."""
     made = coarsen_rows(rows.drop("part_factor", strict=False), about)
-    # The columns that name a part are the last of the key.
     whose = [name for name in about.key if name in WHOSE]
-    part = next(name for name in about.key if name not in WHOSE)
-    is_new = made["stands_from"].is_null()
+    first, *others = (name for name in about.key if name not in WHOSE)
+    is_whole = pl.all_horizontal(pl.col("stands_from").is_null(), *(pl.col(name) == ALL for name in others))
     whole, together = (
-        made.filter(is_new & (pl.col(part) == code)).select(*whose, value=pl.col("estimate").cast(pl.Float64))
+        made.filter(is_whole & (pl.col(first) == code)).select(
+            *whose, value=pl.col("estimate").cast(pl.Float64)
+        )
         for code in (ALL, PARTS)
     )
     factors = whole.join(together, on=whose, suffix="_parts").select(

@@ -24,7 +24,7 @@ from jobs.core.contracts import list_codes, polars_schema
 from jobs.core.periods import last_day, months_of
 from jobs.questionnaire.standing import standing_answers
 from jobs.stats.estimation import seed_of
-from jobs.study import spam_source, spam_type, spam_volume
+from jobs.study import spam_route, spam_source, spam_type, spam_volume
 from jobs.study.estimate.parts import LOGS, part_contributions, split_volumes
 from jobs.study.estimate.rows import MEASURES, typed_rows
 from jobs.study.estimate.sample import Reference
@@ -41,7 +41,6 @@ from jobs.study.estimate.spending import (
     spending_measures,
 )
 from jobs.study.investment_account import SPENDING_INDICATORS, prices_of
-from jobs.study.spam_source import with_region
 
 TABLE = "study.contribution"
 VOLUME, MONEY = "study.spam_volume", "study.investment"
@@ -56,6 +55,7 @@ def transform(
     submission: pl.DataFrame,
     submission_type: pl.DataFrame,
     submission_source: pl.DataFrame,
+    submission_route: pl.DataFrame,
     submission_quality: pl.DataFrame,
     questionnaire_answer: pl.DataFrame,
     investment_account: pl.DataFrame,
@@ -83,9 +83,14 @@ def transform(
         return typed_rows([], TABLE)
     found = pl.DataFrame(rows, infer_schema_length=None)
     volume = found.filter(pl.col("table_name") == VOLUME)
-    for job, part in ((spam_type, submission_type), (spam_source, with_region(submission_source, country))):
+    packages = (
+        (spam_type, submission_type, False),
+        (spam_source, spam_source.with_region(submission_source, country), True),
+        (spam_route, spam_route.with_region(submission_route, country), False),
+    )
+    for job, part, is_nested in packages:
         if volume.height and part.height:
-            parted = split_volumes(submission, part, submission_quality, measure, job.BY)
+            parted = split_volumes(submission, part, submission_quality, measure, job.BY, is_nested)
             parts = part_contributions(
                 job.TABLE, parted, volume, definition, job.QUANTITIES, job.published_codes
             )

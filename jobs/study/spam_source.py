@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.core.series import ALL
-from jobs.study.estimate.parts import UNKNOWN, estimate_parts, split_volumes
+from jobs.study.estimate.parts import UNKNOWN, estimate_parts, join_regions, split_volumes
 from jobs.study.estimate.rows import MEASURES
 from jobs.study.estimate.sample import Reference, known_subscriptions
 
@@ -42,7 +42,7 @@ def transform(
     In parts: all respondents of a channel, unit and definition and all periods of a year, as spam_volume.
     """
     part = with_region(submission_source, country)
-    given = split_volumes(submission, part, submission_quality, measure, BY)
+    given = split_volumes(submission, part, submission_quality, measure, BY, is_nested=True)
     reference = Reference(operator_frame, denominator, country, country_group)
     rows = estimate_parts(TABLE, given, spam_volume, definition, reference, QUANTITIES, countries=False)
     is_number = pl.col("channel_code").is_in(list(NUMBERED))
@@ -52,16 +52,8 @@ def transform(
 
 
 def with_region(submission_source: pl.DataFrame, country: pl.DataFrame) -> pl.DataFrame:
-    """Packages' sources with the ITU region of each country, as of its latest row; _U where it has none."""
-    regions = (
-        country.filter(pl.col("itu_region").is_not_null())
-        .sort("valid_from")
-        .unique("iso3", keep="last")
-        .select(pl.col("iso3").alias(COUNTRY), pl.col("itu_region").alias(REGION))
-    )
-    return submission_source.join(regions, on=COUNTRY, how="left").with_columns(
-        pl.col(REGION).fill_null(UNKNOWN)
-    )
+    """Packages' sources with the ITU region of each country."""
+    return join_regions(submission_source, country, COUNTRY, REGION)
 
 
 def with_rates(rows: pl.DataFrame, denominator: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""The tables of types and sources that `study estimate` and the demo print."""
+"""The tables of types, sources and routes that `study estimate` and the demo print."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from jobs.cli.study_parts import source_tables, type_tables
+from jobs.cli.study_parts import route_tables, source_tables, type_tables
 from jobs.core.contracts import rows_frame
 
 
@@ -59,3 +59,21 @@ def test_sources_have_the_rate_of_their_own_subscriptions() -> None:
     assert ["DEU", "300", "270–360", "75%", "9", "5", "25%"] in lines
     assert ["_U", "100", "90–120", "25%", "–", "–", "–"] in lines
     assert not any(line[:1] == ["EUR"] for line in lines)
+
+
+def test_links_have_their_share_of_known_links() -> None:
+    def of(area: str, value: float, link: str, share: float | None = None) -> dict[str, Any]:
+        return figure(
+            area, value, origin_region_code="_S", link_code=link, base_share_pct=share, seeing_count=3,
+            respondent_count=5,
+        )  # fmt: skip
+
+    rows = [
+        of("WORLD", 400, "_T"), of("WORLD", 100, "hub", 40.0), of("WORLD", 150, "sim-farm", 60.0),
+        of("WORLD", 150, "unknown"), of("LDC", 20, "_T"), of("LDC", 5, "hub", 0.5),
+    ]  # fmt: skip
+    text, lines = printed(route_tables(rows_frame(rows, "study.spam_route")))
+    assert "3 of 5 operators know any link" in text
+    assert ["Hub", "100", "90–120", "40%", "5", "<1%"] in lines
+    assert ["SIM", "farm", "150", "135–180", "60%", "–", "–"] in lines
+    assert ["Unknown", "150", "135–180", "–", "–", "–"] in lines

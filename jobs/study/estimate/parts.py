@@ -60,7 +60,8 @@ CLASSES = ("certain", "undecided", "clean")
 class Parted:
     """Respondents' months in parts.
 
-    by: the columns that name a part. months: rows of spam_volume.FIGURE_COLUMNS, of respondents whose
+    by: the columns that name a part. is_nested: whether each code of the second is in one
+    of the first. months: rows of spam_volume.FIGURE_COLUMNS, of respondents whose
     parts are known. parts: for each of them and each part (columns by, RESPONDENT_CELL) the counts of
     CLASSES, which add up to the month's.
     """
@@ -68,6 +69,7 @@ class Parted:
     by: tuple[str, ...]
     months: pl.DataFrame
     parts: pl.DataFrame
+    is_nested: bool
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,10 @@ def split_volumes(
     submission_quality: pl.DataFrame,
     measure: pl.DataFrame,
     by: Sequence[str],
+    is_nested: bool = False,
 ) -> Parted:
-    """Volumes of packages with their parts. part: a package's table of parts; by: the columns that name one.
+    """Volumes of packages with their parts. part: a package's table of parts; by: the columns that name one;
+    is_nested: as Parted has it.
 
     Counts are of all days of a month, as study.spam_volume has them. A month whose parts do not add up to its
     volumes has no parts.
@@ -125,7 +129,7 @@ def split_volumes(
     found = parts.join(factors, on=RESPONDENT_CELL).select(
         *RESPONDENT_CELL, *by, *(pl.col(name) * pl.col(f"{name}_factor") for name in CLASSES)
     )
-    return Parted(tuple(by), months.join(both, on=RESPONDENT_CELL, how="semi"), found)
+    return Parted(tuple(by), months.join(both, on=RESPONDENT_CELL, how="semi"), found, is_nested)
 
 
 def count_classes(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
@@ -155,13 +159,13 @@ def list_cells(
         for period in periods_of(of_cell):
             if not with_months and len(months_of(period)) == 1:
                 continue
-            found = read_cell(given.by, of_cell, parts, period, key, labelled, quantities, replicates)
+            found = read_cell(given, of_cell, parts, period, key, labelled, quantities, replicates)
             if found is not None:
                 yield key, period, found
 
 
 def read_cell(
-    by: Sequence[str],
+    given: Parted,
     months: pl.DataFrame,
     parts: pl.DataFrame,
     period: str,
@@ -177,9 +181,9 @@ def read_cell(
     own = parts.join(rows.select(audits.MONTH), on=list(audits.MONTH), how="semi")
     if people.is_empty() or own.is_empty():
         return None
-    codes = own.select(by).unique().sort(by)
-    names, sums = list_sums(codes.rows())
-    counts = count_parts(rows, own, codes, by)
+    codes = own.select(given.by).unique().sort(given.by)
+    names, sums = list_sums(codes.rows(), given.is_nested)
+    counts = count_parts(rows, own, codes, given.by)
     starts = np.flatnonzero(np.diff(rows["respondent_id"].rle_id().to_numpy(), prepend=-1))
     certain, undecided, clean = np.moveaxis(np.add.reduceat(counts, starts), 2, 0)
     measured = dict(zip(MEASURES, (certain + undecided + clean, certain, certain + undecided), strict=True))
@@ -220,19 +224,17 @@ def correct_cell(
     return None if drawn is None else (audits.correct_parts(drawn, counts), drawn.donors - 1)
 
 
-def list_sums(parts: Sequence[tuple[str, ...]]) -> tuple[tuple[tuple[str, ...], ...], Array]:
+def list_sums(parts: Sequence[tuple[str, ...]], is_nested: bool) -> tuple[tuple[tuple[str, ...], ...], Array]:
     """The rows of a table with these parts, and which parts each is the sum of, parts x rows."""
     rows: dict[tuple[str, ...], list[int]] = {part: [place] for place, part in enumerate(parts)}
     if len(parts[0]) == 2:
-        firsts: dict[str, set[str]] = {}
         for place, (first, second) in enumerate(parts):
             rows.setdefault((first, ALL), []).append(place)
-            rows.setdefault((PARTS, second), []).append(place)
-            firsts.setdefault(second, set()).add(first)
-        if all(len(each) == 1 for each in firsts.values()):
-            # Each code is within one of the first column: its row is the part's own.
-            rows = {name: of for name, of in rows.items() if name[0] != PARTS}
-        rows.pop((UNKNOWN, UNKNOWN), None)
+            if not is_nested:
+                rows.setdefault((PARTS, second), []).append(place)
+        if is_nested:
+            # Its row is the sum's.
+            rows.pop((UNKNOWN, UNKNOWN), None)
     rows[sum_of(len(parts[0]))] = list(range(len(parts)))
     sums = np.zeros((len(parts), len(rows)))
     for place, of in enumerate(rows.values()):
@@ -248,6 +250,18 @@ def sum_of(columns: int) -> tuple[str, ...]:
 def is_unknown(part: tuple[str, ...]) -> bool:
     """Whether logs did not place a part."""
     return part[-1] in UNPLACED
+
+
+def join_regions(part: pl.DataFrame, country: pl.DataFrame, of: str, region: str) -> pl.DataFrame:
+    """A package's parts with the ITU region of the country in column `of`, as of its latest row; unknown
+    where it has none."""
+    regions = (
+        country.filter(pl.col("itu_region").is_not_null())
+        .sort("valid_from")
+        .unique("iso3", keep="last")
+        .select(pl.col("iso3").alias(of), pl.col("itu_region").alias(region))
+    )
+    return part.join(regions, on=of, how="left").with_columns(pl.col(region).fill_null(UNKNOWN))
 
 
 # --- rows --------------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ from jobs.study import (
     public_spending,
     published_volume,
     reconciliation,
+    spam_route,
     spam_source,
     spam_type,
     spam_volume,
@@ -80,6 +81,7 @@ TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "study.spam_volume": spam_volume.transform,
     "study.spam_type": spam_type.transform,
     "study.spam_source": spam_source.transform,
+    "study.spam_route": spam_route.transform,
     "study.reconciliation": reconciliation.transform,
     "study.mirror": mirror.transform,
     "study.investment_account": investment_account.transform,
@@ -96,7 +98,13 @@ TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
 }
 TABLES = tuple(TRANSFORMS)
 # Those that take longest, and that no other reads.
-APART = ("study.spam_volume", "study.spam_type", "study.spam_source", "study.published_volume")
+APART = (
+    "study.spam_volume",
+    "study.spam_type",
+    "study.spam_source",
+    "study.spam_route",
+    "study.published_volume",
+)
 # Its row in meta.run stands for all: they are computed together.
 FIRST = (TABLES[0], "_T", "_T")
 
