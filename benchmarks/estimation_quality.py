@@ -1,6 +1,7 @@
 """How often the study's intervals hold the truth, and how far estimates are off, on the made-up membership.
 
     python -m benchmarks.estimation_quality [--samples 1000]      writes docs/estimates.md
+    python -m benchmarks.estimation_quality --parts               writes its section on parts alone
 
 Certain spam of a channel; samples differ in who answers. By area: the part of the largest operator, the bias
 of the estimate, how often its 95% interval holds the truth, how often the band of non-response does (from
@@ -11,6 +12,7 @@ countries, corrected figures and spending by band of the coefficient of variatio
 import argparse
 from collections.abc import Callable
 
+from benchmarks.parts_quality import PARTS_TITLE, describe_parts
 from sample_data.membership import World
 from tests.conftest import ROOT
 from tests.stats.test_estimation import DRAWN, Simulated, simulated
@@ -169,7 +171,13 @@ def section(title: str, found: Simulated) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=1000)
-    samples = parser.parse_args().samples
+    parser.add_argument("--parts", action="store_true")
+    asked = parser.parse_args()
+    samples = asked.samples
+    if asked.parts:
+        before = FILE.read_text(encoding="utf-8").partition(PARTS_TITLE)[0]
+        FILE.write_text(before + describe_parts(samples).lstrip("\n"), encoding="utf-8")
+        return
     text = HEAD.format(samples=samples, drawn=DRAWN)
     for title, channel, by_size, selective in SETTINGS:
         found = simulated(channel, samples, by_size, selective)
@@ -177,7 +185,7 @@ def main() -> None:
         print(section(title, found))
     of_bands = memberships(samples)
     print(of_bands)
-    FILE.write_text(text + of_bands, encoding="utf-8")
+    FILE.write_text(text + of_bands + describe_parts(samples), encoding="utf-8")
 
 
 if __name__ == "__main__":
