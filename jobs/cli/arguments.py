@@ -14,4 +14,6 @@ class SpendingTarget(StrEnum):
     """A target that spending is compared with."""
 
     norm = "norm"
+    middle = "middle"
+    top = "top"
     best = "best"

@@ -23,15 +23,16 @@ from jobs.core import words
 
 # So many administrations; the others are counted.
 ADMINISTRATIONS = 12
-SPENDING_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "each")
+# Dollars for each mailbox or subscription, and for 1,000 messages or calls of all traffic.
+SPENDING_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "each", "/1,000")
 PART_HEADS = ("CAPEX", "", "OPEX", "", "posts", "")
 
 
 def investment_tables(
     spending: pl.DataFrame, gaps: pl.DataFrame, chosen: pl.DataFrame
 ) -> list[RenderableType]:
-    """By channel: spending on all strategies at market rates, and the gaps to the targets; then the
-    assumptions.
+    """By channel: spending on all strategies at market rates, its parts, and what is missing to each target;
+    then the assumptions.
 
     chosen: ref.investment_target, the targets in force.
     """
@@ -45,29 +46,43 @@ def investment_tables(
     found = [row for row in every if row.component_code == "_T"]
     parts = {(row.channel_code, row.area_code, row.component_code): row for row in every}
     held = to_objects(gaps.filter(pl.col("area_kind_code") != "country", is_of_period(period)))
-    missing = {
-        (row.channel_code, row.area_code, row.target_code): format_short(row.gap)
-        for row in held
-        if row.gap is not None
-    }
+    gaps_of = {(row.channel_code, row.area_code, row.target_code): row for row in held}
     targets = [each.value for each in SpendingTarget if any(row.target_code == each for row in held)]
-    and_gap = f"; and the gap to {' and '.join(targets)}" if targets else ""
     tables: list[RenderableType] = []
     channels = list(dict.fromkeys(row.channel_code for row in found))
     for channel in channels:
-        title = f"{channel}: spending in {period}, US dollars{and_gap}"
-        table = estimates_table(title, *SPENDING_HEADS, *targets)
-        for row in found:
-            if row.channel_code == channel:
-                table.add_row(
-                    row.area_code, row.conf_status_code, format_short(row.estimate),
-                    format_interval(row.estimate_low, row.estimate_high), format_cv(row),
-                    f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
-                    *(missing.get((channel, row.area_code, target), "") for target in targets),
-                )  # fmt: skip
+        own = [row for row in found if row.channel_code == channel]
+        table = estimates_table(f"{channel}: spending in {period}, US dollars", *SPENDING_HEADS)
+        for row in own:
+            table.add_row(
+                row.area_code, row.conf_status_code, format_short(row.estimate),
+                format_interval(row.estimate_low, row.estimate_high), format_cv(row),
+                f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
+                "" if row.per_thousand_units is None else format_short(row.per_thousand_units),
+            )  # fmt: skip
         tables += [table, parts_table(channel, period, found, parts)]
+        if targets:
+            tables.append(targets_table(f"{channel}: targets in {period}", own, targets, gaps_of))
     notes = [*explain_signs(found), *note_missing_norms(channels, chosen)]
     return [*tables, *map(Text, notes), *spending_assumptions(found), *gap_assumptions(held)]
+
+
+def targets_table(
+    title: str, spent: list[Any], targets: list[str], gaps: dict[tuple[str, str, str], Any]
+) -> Table:
+    """The targets side by side: dollars for each subscription and year, and what an area lacks of them."""
+    heads = [head for target in targets for head in (target, "gap")]
+    table = estimates_table(f"{title}, dollars each, and what is missing in all", "spent", *heads)
+    for row in spent:
+        cells: list[str] = []
+        for target in targets:
+            gap = gaps.get((row.channel_code, row.area_code, target))
+            if gap is None or gap.gap is None:
+                cells += ["", ""]
+            else:
+                cells += [f"{gap.target_per_subscription:.2f}", format_short(gap.gap)]
+        table.add_row(row.area_code, f"{row.per_subscription:.2f}", *cells)
+    return table
 
 
 def note_missing_norms(channels: list[str], chosen: pl.DataFrame) -> list[str]:

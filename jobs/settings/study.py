@@ -14,14 +14,14 @@ from jobs.settings.base import Settings
 class Gap(Settings):
     """Targets that spending against spam is compared with.
 
-    targets: norm, an amount for each subscription and year; best, what the respondents spend that stop most
-        of their spam. Both without.
+    targets: norm, an amount for each subscription and year; middle and top, what the middle half and the
+        upper quarter of respondents spend; best, what those spend that stop most of their spam. All without.
     norm: US dollars of the base year, one for all channels or one for each that is listed.
     best_share: the share of respondents that are the best.
     Without them the values of schemas/reference/investment_assumption.csv hold, which have no authority.
     """
 
-    targets: list[Literal["norm", "best"]] | None = Field(None, min_length=1)
+    targets: list[Literal["norm", "middle", "top", "best"]] | None = Field(None, min_length=1)
     norm: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = Field(None, min_length=1)
     best_share: float | None = Field(None, gt=0, le=1)
 

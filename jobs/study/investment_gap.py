@@ -1,9 +1,10 @@
 """study.investment_gap: what an area spends in a year against what a chosen target would cost.
 
-Two targets, chosen in the settings or on the command line. `norm`: an amount for each subscription. `best`:
-what those respondents spend for each subscription that stop the greatest share of the spam that is sent to
-them, with labour at the parity of each country that would have to pay it, and their assets annualised at its
-discount rate.
+Four targets side by side, chosen in the settings or on the command line. `norm`: an amount for each
+subscription. `middle` and `top`: what the middle half and the upper quarter of respondents spend for each
+subscription. `best`: what those spend that stop the greatest share of the spam that is sent to them. Of the
+last three labour is at the parity of each country that would have to pay it, and assets are annualised at its
+discount rate (jobs.study.estimate.spending_groups).
 
 Logs alone do not show that share: what a filter misses is in no count of spam, so that whoever flags least
 would come first. It is ranked by an audit or a test of each respondent's own filter: of spam with the
@@ -15,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.areas import COUNTRY, classify_countries, list_areas, rows_on_day
+from jobs.core.areas import COUNTRY, WORLD, classify_countries, list_areas, rows_on_day
 from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED, STOPPED
 from jobs.core.periods import last_day
 from jobs.core.shares import CALLS, UNTOLD
@@ -24,11 +25,24 @@ from jobs.study.estimate.accounts import Asset, Price, yearly_capital
 from jobs.study.estimate.days import keep_covered_months
 from jobs.study.estimate.investment_targets import of_channel, value_of
 from jobs.study.estimate.rows import conf_status_code, is_month, typed_rows
+from jobs.study.estimate.spending_groups import (
+    LEAST,
+    PLACES,
+    exact_spending,
+    group_spending,
+    placed_spending,
+    spending_by_respondent,
+)
 from jobs.study.investment_account import price_of, prices_of
 
 TABLE = "study.investment_gap"
+NORM, BEST = "norm", "best"
 # A quarter of fewer is the one that happened to audit.
-LEAST_AUDITED = 5
+LEAST_AUDITED = LEAST
+PRICED = (
+    "Labour costs the paying country's own wages (purchasing power parity). Assets have the same price"
+    " everywhere and are annualised at the paying country's discount rate."
+)
 # Rates that differ by rounding alone are alike.
 DIGITS = 9
 
@@ -69,13 +83,16 @@ def transform(
         )
         protected = audited.filter((pl.col("channel_code") == channel) & (pl.col("year") == period))
         wanted = of_channel(investment_target, str(channel))
-        best = None
-        if "best" in wanted:
+        groups: dict[str, dict[str, Any]] = {}
+        if set(wanted) - {NORM}:
             costs = capital_costs(accounts, members, rows_on_day(cost_parameter, day), investment_assumption)
-            best = best_respondents(
-                accounts, costs, protected, rows_on_day(operator_frame, day), wanted["best"][0]
-            )
-        found = channel_rows(spending, members, prices, investment_assumption, wanted, best)
+            frame = rows_on_day(operator_frame, day)
+            groups = {
+                code: placed_spending(accounts, costs, frame, code) for code in wanted if code in PLACES
+            }
+            if BEST in wanted:
+                groups[BEST] = best_respondents(accounts, costs, protected, frame, wanted[BEST][0])
+        found = channel_rows(spending, members, prices, investment_assumption, wanted, groups)
         rows += [row | {"period_code": period, "channel_code": channel} for row in found]
     return typed_rows(rows, TABLE)
 
@@ -172,52 +189,21 @@ def best_respondents(
     share of their spam, at least one, and all that stop as much as the last of them. With fewer than
     LEAST_AUDITED to choose from nothing but their number, `of`, is known.
     """
-    real, amount = pl.col("real_amount").cast(pl.Float64), pl.col("amount").cast(pl.Float64)
-    labour, assets = (pl.col(f"{part}_amount").cast(pl.Float64) / amount for part in ("labour", "capital"))
-    market = pl.col("market_amount").cast(pl.Float64)
-    exact = accounts.filter(~pl.col("is_band") & (pl.col("amount") > 0) & (real > 0)).with_columns(
-        (labour * pl.col("ppp_amount").cast(pl.Float64)).alias("labour"),
-        (assets * market).alias("capital"),
-        ((1 - labour - assets) * market).alias("rest"),
-    )
+    exact = exact_spending(accounts)
     each = (
-        exact.group_by("respondent_id", "channel_code")
-        .agg(pl.col("labour", "capital", "rest").sum())
+        spending_by_respondent(exact, frame)
         .join(audited, on=["respondent_id", "channel_code"])
-        .join(
-            frame.select("respondent_id", "channel_code", "holding_id", "subscriptions"),
-            on=["respondent_id", "channel_code"],
-        )
         .sort(["rate", "respondent_id"], descending=[True, False])
     )
     if each.height < LEAST_AUDITED:
         return {"of": each.height}
     last = each["rate"][max(1, round(share * each.height)) - 1]
     best = each.filter(pl.col("rate") >= last)
-    subscriptions = float(best["subscriptions"].sum())
-    spent = exact.join(best, on="respondent_id", how="semi").select(
-        "strategy_code", amount=pl.sum_horizontal("labour", "capital", "rest")
-    )
-    by_class = (
-        best.join(costs, on="respondent_id")
-        .sort("respondent_id")
-        .group_by("development_code", maintain_order=True)
-        .agg((pl.col("capital") * pl.col("over_own")).sum() / subscriptions)
-    )
     right, flagged = float(best["right"].sum()), float(best["flagged"].sum())
-    return {
-        "labour": float(best["labour"].sum()) / subscriptions,
-        "capital": dict(by_class.rows()),
-        "rest": float(best["rest"].sum()) / subscriptions,
-        "count": best.height,
-        "owners": best["holding_id"].n_unique(),
+    return group_spending(best, exact, costs) | {
         "of": each.height,
         "least": float(last),
         "right": right / flagged if flagged else None,
-        "strategies": spent.group_by("strategy_code")
-        .agg(pl.col("amount").sum() / spent["amount"].sum())
-        .sort(["amount", "strategy_code"], descending=[True, False])
-        .rows(),
     }
 
 
@@ -227,35 +213,39 @@ def channel_rows(
     prices: dict[tuple[str, int], Price],
     assumed: pl.DataFrame,
     wanted: dict[str, tuple[float, str]],
-    best: dict[str, Any] | None,
+    groups: dict[str, dict[str, Any]],
 ) -> list[dict[str, Any]]:
     """The gap of each area, by each target. The target of an area adds up its countries'.
 
-    wanted: each target's value and who chose it. best: of best_respondents(); without their spending the rows
-    of that target have no gap, and say why in place of what they take for granted.
+    wanted: each target's value and who chose it. groups: of best_respondents() and placed_spending(); without
+    their spending the rows of a target have no gap, and say why in place of what they take for granted.
     """
     base = int(value_of(assumed, "base_year"))
     of_country = dict(
         spending.filter(pl.col("area_kind_code") == COUNTRY).select("area_code", "subscriptions").rows()
     )
     targets: dict[str, dict[str, float]] = {}
-    if "norm" in wanted:
-        targets["norm"] = dict.fromkeys(of_country, wanted["norm"][0])
-    if best and "rest" in best:
-        targets["best"] = {}
-        classes = dict(members.select("country_code", "development_code").rows())
+    if NORM in wanted:
+        targets[NORM] = dict.fromkeys(of_country, wanted[NORM][0])
+    classes = dict(members.select("country_code", "development_code").rows())
+    for code, group in groups.items():
+        if "rest" not in group:
+            continue
+        targets[code] = {}
         for name in of_country:
             price = price_of(prices, name, base)
-            # The best without any asset have none for any class.
-            assets = best["capital"].get(classes[name], 0.0)
-            targets["best"][name] = assets + best["rest"] + best["labour"] * price.ppp / price.market
+            # A group without any asset has none for any class.
+            assets = group["capital"].get(classes[name], 0.0)
+            targets[code][name] = assets + group["rest"] + group["labour"] * price.ppp / price.market
     # A norm is nobody's spending.
-    few = {"best"} if "best" in targets and best and conf_status_code(best["owners"]) == "C" else set()
+    few = {
+        code for code, group in groups.items() if code in targets and conf_status_code(group["owners"]) == "C"
+    }
     listed = {
         area.code: area.countries
         for area in list_areas(members.filter(pl.col("country_code").is_in(list(of_country))))
     }
-    assumptions = {code: taken_for_granted(code, assumed, wanted[code], best) for code in wanted}
+    assumptions = {code: taken_for_granted(code, assumed, wanted[code], groups.get(code)) for code in wanted}
     rows = []
     for spend in spending.filter(pl.col("estimate").is_not_null()).sort("area_code").to_dicts():
         for code in wanted:
@@ -276,7 +266,7 @@ def channel_rows(
                 "spend": spent,
                 "spend_low": low,
                 "spend_high": high,
-                "assumptions": assumptions[code],
+                "assumptions": [*assumptions[code], *too_low(code, targets, spending, of_country)],
             }
             if code in targets:
                 necessary = sum(of_country[name] * targets[code][name] for name in listed[spend["area_code"]])
@@ -291,35 +281,67 @@ def channel_rows(
     return rows
 
 
+def too_low(
+    code: str, targets: dict[str, dict[str, float]], spending: pl.DataFrame, of_country: dict[str, Any]
+) -> list[str]:
+    """Why a target shows no gap for the world, where it shows none."""
+    world = spending.filter((pl.col("area_code") == WORLD) & pl.col("estimate").is_not_null())
+    subscriptions = sum(of_country.values())
+    if code not in targets or code == NORM or world.is_empty() or not subscriptions:
+        return []
+    target = sum(of_country[name] * targets[code][name] for name in of_country) / subscriptions
+    spent = float(world["estimate"][0]) / subscriptions
+    if target >= spent:
+        return []
+    who = {BEST: "the best", "middle": "the middle half", "top": "the upper quarter"}[code]
+    why = (
+        "Those that stop most do not spend most here: the target shows that as much may be stopped for less,"
+        " and not that enough is spent."
+        if code == BEST
+        else "The mean of all includes the few that spend most."
+    )
+    return [
+        f"No gap for the world: {who} spend {target:.2f} US dollars for each subscription at all countries'"
+        f" prices, less than the {spent:.2f} of all operators. {why}"
+    ]
+
+
 def taken_for_granted(
-    target: str, assumed: pl.DataFrame, wanted: tuple[float, str], best: dict[str, Any] | None
+    target: str, assumed: pl.DataFrame, wanted: tuple[float, str], group: dict[str, Any] | None
 ) -> list[str]:
     """The assumptions that a gap depends on, as sentences with their values."""
     value, source = wanted
     base = int(value_of(assumed, "base_year"))
     assumptions: list[str] = []
-    if target == "norm":
+    if target == NORM:
         assumptions.append(
             f"Norm: {value:g} US dollars of {base} for each subscription and year, set by {source}."
         )
-    if target == "best" and (best is None or "rest" not in best):
-        return [too_few(best["of"] if best else 0)]
-    if target == "best" and best:
-        right = "" if best["right"] is None else f"; {100 * best['right']:.1f}% of what they flagged was spam"
+    elif group is None or "rest" not in group:
+        return [too_few(target, group["of"] if group else 0)]
+    elif target == BEST:
+        right = (
+            "" if group["right"] is None else f"; {100 * group['right']:.1f}% of what they flagged was spam"
+        )
         assumptions += [
             f"The best are {100 * value:g}% of the respondents with an account in amounts and an audit or"
-            f" test of their filter, set by {source}: {best['count']} of {best['of']}, with those that tie"
-            f" with the last. Each stopped at least {100 * best['least']:.1f}% of the spam sent to it,"
+            f" test of their filter, set by {source}: {group['count']} of {group['of']}, with those that tie"
+            f" with the last. Each stopped at least {100 * group['least']:.1f}% of the spam sent to it,"
             f" including the spam that its filter misses{right}.",
             "That share covers the months with an audit or test, under the respondents' own definition. The"
             " uncertainty of audits does not affect who is best.",
             "The target is the stated spending of the best, divided by their subscriptions: measures are not"
             " priced one by one. Others are assumed to stop as much for the same money.",
-            "The best spend on "
-            + ", ".join(f"{100 * share:.0f}% {name}" for name, share in best["strategies"])
-            + " (strategies of ITU-T X.1231; _U: not stated).",
-            "Labour costs the paying country's own wages (purchasing power parity). Assets have the same"
-            " price everywhere and are annualised at the paying country's discount rate.",
+            f"The best spend on {list_strategies(group)} (strategies of ITU-T X.1231; _U: not stated).",
+            PRICED,
+        ]
+    else:
+        part = {"middle": "middle half", "top": "upper quarter"}[target]
+        assumptions += [
+            f"The {part} of respondents with an account in amounts, in the order of what they spend for each"
+            f" subscription, by subscriptions: {group['count']} of {group['of']}, whatever they stop.",
+            f"The {part} spends on {list_strategies(group)} (strategies of ITU-T X.1231; _U: not stated).",
+            PRICED,
         ]
     return assumptions + [
         "All assumptions of study.investment apply.",
@@ -329,9 +351,15 @@ def taken_for_granted(
     ]
 
 
-def too_few(count: int) -> str:
-    """Why there is no target by the best."""
+def list_strategies(group: dict[str, Any]) -> str:
+    return ", ".join(f"{100 * share:.0f}% {name}" for name, share in group["strategies"])
+
+
+def too_few(target: str, count: int) -> str:
+    """Why there is no target by a group."""
     has = f"{count} respondent{'' if count == 1 else 's'}" if count else "no respondent"
+    if target in PLACES:
+        return f"No target by the {target} part: {has} with an account in amounts, and {LEAST} are needed."
     return (
         f"No target by the best: {has} with an account in amounts and an audit or test of its filter, and"
         f" {LEAST_AUDITED} are needed to rank them: counts do not include the spam that filters miss."

@@ -38,6 +38,8 @@ def chosen(given: Gap, settings: Gap) -> list[tuple[str, str, float, str]]:
 def test_the_command_line_comes_before_the_settings_and_these_before_what_is_assumed() -> None:
     assert chosen(Gap(), Gap()) == [
         ("norm", "_T", 0.5, "investment_assumption.csv"),
+        ("middle", "_T", 0.5, "investment_assumption.csv"),
+        ("top", "_T", 0.25, "investment_assumption.csv"),
         ("best", "_T", 0.25, "investment_assumption.csv"),
     ]
     settings = Gap.model_validate({"norm": 0.9, "best_share": 0.1, "targets": ["best"]})
@@ -54,6 +56,8 @@ def test_a_channel_has_its_own_norm_or_that_of_all_or_none() -> None:
     given = read_targets(parse_gap(None, ["0.3", "SMS=0.1"], None), Gap(), ASSUMED)
     assert {code: value for code, (value, _) in of_channel(given, "EMAIL").items()} == {
         "norm": 0.3,
+        "middle": 0.5,
+        "top": 0.25,
         "best": 0.25,
     }
     assert of_channel(given, "SMS")["norm"][0] == 0.1
@@ -219,7 +223,7 @@ def test_only_the_targets_that_are_wanted_are_held_against() -> None:
         reference_table("ref.country"), reference_table("ref.country_group"), dt.date(2026, 12, 31)
     )
     prices = {("FJI", 2025): Price("FJD", 100, 1, 2, None)}
-    rows = channel_rows(spending, members, prices, ASSUMED, {"norm": (0.8, "the command line")}, None)
+    rows = channel_rows(spending, members, prices, ASSUMED, {"norm": (0.8, "the command line")}, {})
     assert {row["target_code"] for row in rows} == {"norm"}
     (row,) = [row for row in rows if row["area_code"] == "FJI"]
     assert row["conf_status_code"] == "C"
@@ -267,13 +271,14 @@ def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing() -> None:
     ]
     printed = printed_investment(*frames, read_targets(Gap(), Gap(), ASSUMED))
     assert max(map(len, printed.splitlines())) <= 80
-    title = "EMAIL: spending in 2026, US dollars; and the gap to norm and best"
-    assert title in " ".join(printed.split())
+    assert "EMAIL: targets in 2026, dollars each, and what is missing in all" in " ".join(printed.split())
     lines = [" ".join(line.split()) for line in printed.splitlines()]
     wanted = [
-        "area estimate 95% interval CV cov. each norm best",
-        "WORLD 1k 800–1.25k 10% 50% 0.14 400 1.1k",
-        "LDC 100 80–125 10% 50% 0.03 500 800",
+        "area estimate 95% interval CV cov. each /1,000",
+        "WORLD 1k 800–1.25k 10% 50% 0.14 10",
+        "area spent norm gap best gap",
+        "WORLD 0.14 0.20 400 0.30 1.1k",
+        "LDC 0.03 0.20 500 0.30 800",
         "EMAIL: parts and posts in 2026, with 95% intervals",
         "area CAPEX OPEX posts",
         "LDC 30 24–37.5 70 56–87.5 2 1.6–2.5",

@@ -11,7 +11,12 @@ from jobs.settings.study import Gap
 
 TABLE = "ref.investment_target"
 # Each target with its setting, and the assumption that holds without one.
-TARGETS = {"norm": ("norm", "norm_per_subscription"), "best": ("best_share", "best_share")}
+TARGETS = {
+    "norm": ("norm", "norm_per_subscription"),
+    "middle": (None, "middle_share"),
+    "top": (None, "top_share"),
+    "best": ("best_share", "best_share"),
+}
 COMMAND_LINE, SETTINGS = "the command line", "the settings, [study.gap]"
 ASSUMED = "investment_assumption.csv (a placeholder of this project, without authority)"
 
@@ -24,7 +29,7 @@ def read_targets(options: Gap, settings: Gap, assumed: pl.DataFrame) -> pl.DataF
         name, code = TARGETS[target]
         chosen, source = value_of(assumed, code), ASSUMED
         for gap, said in ((settings, SETTINGS), (options, COMMAND_LINE)):
-            if getattr(gap, name) is not None:
+            if name and getattr(gap, name) is not None:
                 chosen, source = getattr(gap, name), said
         of_channel = chosen if isinstance(chosen, dict) else {"_T": chosen}
         rows += [
