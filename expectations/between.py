@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from expectations.rules import Rule, condition
 from jobs.core.contracts import list_tables, read_contract
+from jobs.core.counting_rules import RECEIVED_MEASURES, SENT_MEASURES
 
 VOLUME = "gold.spam_volume_daily"
 MEASURES = ("units", "spam_certain", "spam_possible")
@@ -142,13 +143,11 @@ def links_add_up() -> CrossRule:
 
 def counted_within_given() -> CrossRule:
     """That no country has more units in study.mirror than its operators gave."""
-    from jobs.study.mirror import RECEIVED, SENT
-
     by = (*CELL, "country_code", "side")
     parts = []
     for side, own, direction, measures in (
-        ("sent", "origin_code", "outbound", SENT),
-        ("received", "destination_code", "inbound", RECEIVED),
+        ("sent", "origin_code", "outbound", SENT_MEASURES),
+        ("received", "destination_code", "inbound", RECEIVED_MEASURES),
     ):
         # What has no other end stands in each of a country's rows.
         of_country = ", ".join([*CELL, own])

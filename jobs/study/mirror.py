@@ -9,17 +9,13 @@ while the totals may agree.
 import polars as pl
 
 from jobs.core.areas import holds_on
+from jobs.core.counting_rules import RECEIVED_MEASURES, SENT_MEASURES
 from jobs.study.estimate.days import keep_covered_months
 from jobs.study.estimate.rows import OWNERS, last_day, sum_or_null, to_decimal
 
 CELL = ["period_code", "channel_code", "measure_code", "definition_code"]
 PAIR = [*CELL, "origin_code", "destination_code", "link_code"]
 MEASURES = ["units", "spam_certain", "spam_possible"]
-# The measure of ref.measure that each side's unit belongs to. What a receiver refuses before a message exists
-# is an attempt to it and a recipient to the sender; an attempt of the sender's own client never left it.
-# Messages are left out: one with recipients in two countries is counted under one of them.
-SENT = {"recipient": "attempted", "segment": "segments", "call": "calls"}
-RECEIVED = SENT | {"attempt": "attempted"}
 # A country that a side does not know, and the row of all links.
 UNKNOWN, ALL = "_U", "_T"
 
@@ -34,8 +30,8 @@ def transform(submission_route: pl.DataFrame, operator_frame: pl.DataFrame) -> p
     definition_code.
     """
     given = keep_covered_months(submission_route)
-    sent = report_side(given, "outbound", SENT, "origin_code", "destination_code", "sent")
-    received = report_side(given, "inbound", RECEIVED, "destination_code", "origin_code", "received")
+    sent = report_side(given, "outbound", SENT_MEASURES, "origin_code", "destination_code", "sent")
+    received = report_side(given, "inbound", RECEIVED_MEASURES, "destination_code", "origin_code", "received")
     people = frame_by_month(operator_frame, submission_route)
     origin, destination = [*CELL, "origin_code"], [*CELL, "destination_code"]
     figures = [f"{name}_{each}" for name in ("sent", "received") for each in (*MEASURES, "unplaced_units")]
