@@ -8,9 +8,9 @@ OPERATOR = "OPERATOR"
 ATTEMPTED = "attempted"
 # What totals over operators add: messages to the operator's own. Outbound mail is another one's inbound.
 RECEIVED = ["inbound", "internal"]
-# The measure of ref.measure that each side's unit of traffic between two countries belongs to. An attempt that
-# a receiver refuses before there is a message is a recipient to the sender; an attempt of the sender's own
-# client never left it. Messages are left out: one with recipients in two countries is counted under one.
+# The measure of ref.measure that each side's unit of traffic between two countries belongs to. An attempt
+# that a receiver refuses before there is a message is a recipient to the sender; an attempt of the sender's
+# own client never left it. Messages are left out: one with recipients in two countries is counted under one.
 SENT_MEASURES = {"recipient": "attempted", "segment": "segments", "call": "calls"}
 RECEIVED_MEASURES = SENT_MEASURES | {"attempt": "attempted"}
 # Stages at which the content was there, so that a filter could look at it.

@@ -1,11 +1,12 @@
 """Golden cases: input rows as CSV and expected rows as CSV, one folder per table and case.
 
-tests/golden/<table>/<case>/ holds a CSV for each table that the case needs, named after it, and
-expected.csv. Columns that a file leaves out are null; an input table without a file is empty, a reference
-table is the real one. Arrays and structs are JSON. The columns that expected.csv names must match exactly,
-in any order. is_marked is false unless a file gives it, and operator_id is the name of the case: so the
-cases of a table run as one, and one that touched another operator's rows would show. Public tables have a
-runner of their own: test_golden_public.py.
+tests/golden/<table>/<case>/ holds a CSV for each table that the case needs, named after it, and expected.csv.
+Columns that a file leaves out are null; an input table without a file is empty, a reference table is the real
+one. A case of gold is counted under the definitions of spam that its expected rows name, so that a new one
+touches no case of others: the real ones, and HARM of tests/golden/ref.definition.csv. Arrays and structs are
+JSON. The columns that expected.csv names must match exactly, in any order. is_marked is false unless a file
+gives it, and operator_id is the name of the case: so the cases of a table run as one, and one that touched
+another operator's rows would show. Public tables have a runner of their own: test_golden_public.py.
 """
 
 import collections
@@ -17,6 +18,7 @@ import zoneinfo
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,9 @@ from jobs.silver.frames import COPY, MESSAGE
 from jobs.silver.pipeline import count_once, make_messages_in_memory
 
 GOLDEN = Path(__file__).parent
+DEFINITION = "ref.definition"
+# A definition of one attribute, for cases that are not about definitions.
+HARM = GOLDEN / f"{DEFINITION}.csv"
 CASES = sorted(
     file.parent
     for file in GOLDEN.glob("*/*/expected.csv")
@@ -92,12 +97,29 @@ def rows_of(
     return [{name: value_of(row.get(name, ""), kind) for name, kind in kinds.items()} for row in raw]
 
 
-def inputs(table: str, cases: Iterable[Path]) -> dict[str, pl.DataFrame]:
-    """What the table's job reads, for all of these cases together."""
+def definitions_named(case: Path) -> frozenset[str]:
+    """The definitions that a case of gold names in its expected rows; none of a case that brings its own."""
+    if not case.parent.name.startswith("gold.") or (case / f"{DEFINITION}.csv").exists():
+        return frozenset()
+    with (case / "expected.csv").open(newline="", encoding="utf-8") as lines:
+        return frozenset(filter(None, (row.get("definition_code") for row in csv.DictReader(lines))))
+
+
+def definition_rows(named: Iterable[str]) -> pl.DataFrame:
+    """The rows of ref.definition of these definitions."""
+    one = pl.DataFrame(rows_of(HARM, DEFINITION, ""), schema=polars_schema(DEFINITION), orient="row")
+    rows = pl.concat([reference_table(DEFINITION), one])
+    return rows.filter(pl.col("definition_code").is_in(list(named)))
+
+
+def inputs(table: str, cases: list[Path]) -> dict[str, pl.DataFrame]:
+    """What the table's job reads, for all of these cases together, which name the same definitions."""
     frames = {}
     for name in read_contract(table).reads:
         files = [case / f"{name}.csv" for case in cases if (case / f"{name}.csv").exists()]
-        if not files and (REFERENCE / f"{read_contract(name).name}.csv").exists():
+        if name == DEFINITION and (named := definitions_named(next(iter(cases)))):
+            frames[name] = definition_rows(named)
+        elif not files and (REFERENCE / f"{read_contract(name).name}.csv").exists():
             frames[name] = reference_table(name)
         else:
             rows = [row for file in files for row in rows_of(file, name, file.parent.name)]
@@ -133,8 +155,13 @@ def made(table: str) -> dict[Path, list[dict[str, Any]]]:
     of_table = [case for case in CASES if case.parent.name == table]
     # No column tells the cases of a table across operators apart: each is alone.
     alone = [case for case in of_table if is_alone(case) or "operator_id" not in about.columns]
-    groups = [[case for case in of_table if case not in alone], *([case] for case in alone)]
-    for group in filter(None, groups):
+    groups = [[case] for case in alone]
+    for _, together in groupby(
+        sorted(set(of_table) - set(alone), key=lambda each: sorted(definitions_named(each))),
+        definitions_named,
+    ):
+        groups.append([*together])
+    for group in groups:
         frames = inputs(table, group)
         rows = conform_frame(computed(table, frames), table)
         whole = rows.to_dicts()
