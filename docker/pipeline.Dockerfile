@@ -5,6 +5,8 @@
 #   docker run --rm -v /etc/observatory:/etc/observatory:ro -v /var/log:/logs:ro -v lake:/lake \
 #     -e OBSERVATORY_PSEUDONYM_KEY_FILE=/etc/observatory/pseudonym.key \
 #     spam-observatory run --config /etc/observatory/observatory.toml
+# The image's user, 50000, has to own the key, and nobody else may read it:
+#   chown 50000 /etc/observatory/pseudonym.key && chmod 600 /etc/observatory/pseudonym.key
 FROM python:3.11.14-slim-bookworm AS base
 
 ENV PYTHONUNBUFFERED=1 \
