@@ -16,6 +16,7 @@ A message that a filter refuses before the queue (smtpd_proxy_filter) never has 
 
 import datetime as dt
 import re
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -34,6 +35,7 @@ from jobs.formats.postfix.assembly import (
     marks,
     taken_apart,
 )
+from jobs.formats.postfix.assembly import FIELDS as EVENT_FIELDS
 from jobs.formats.postfix.held import link_held, settle
 from jobs.formats.postfix.queue_lines import (
     CODES,
@@ -70,34 +72,17 @@ NAME = "postfix"
 
 # What a parsed line can carry besides offset, codes, time and place; which of them are set
 # depends on event_code.
-FIELDS: dict[str, pl.DataType | type[pl.DataType]] = {
+FIELDS: dict[str, Any] = {
     # What the row is of, and what names it beside client_ip: those of a session its process, of a postscreen
     # session its port.
-    "row_code": pl.String,
-    "queue_id": pl.String,
-    "process_id": pl.String,
-    "client_port": pl.String,
-    "client_name": pl.String,
-    "client_ip": pl.String,
-    "account": pl.String,
-    "linked_queue_id": pl.String,
-    "message_id": pl.String,
-    "subject": pl.String,
-    "sender": pl.String,
-    "message_bytes": pl.Int64,
-    "recipient_count": pl.Int32,
-    "recipient": pl.String,
-    "original_recipient": pl.String,
-    "relay": pl.String,
-    "dsn_code": pl.String,
-    "status_code": pl.String,
-    "reply_code": pl.String,
-    "reply_text": pl.String,
-    "helo": pl.String,
-    "step_code": pl.String,
-    "log_text": pl.String,
-    "dnsbl_zone": pl.String,
-    "dnsbl_code": pl.String,
+    **dict.fromkeys(("row_code", "queue_id", "process_id", "client_port"), pl.String),
+    # The service, the name before the daemon's, has a column of its own.
+    **{
+        name: kind
+        for fields in EVENT_FIELDS.values()
+        for name, kind in fields.items()
+        if name != "service_name"
+    },
     "opener_id": pl.String,  # process of smtpd, where what opened the queue file may stand in another piece
 }
 

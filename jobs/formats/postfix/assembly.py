@@ -44,8 +44,8 @@ EVENTS = {
     "removal": "removals",
     "notice": "notices",
 }
-_FIELDS = {
-    column: [field.name for field in BRONZE[column].inner.fields if field.name not in _PLACE]
+FIELDS = {
+    column: {field.name: field.dtype for field in BRONZE[column].inner.fields if field.name not in _PLACE}
     for column in EVENTS.values()
 }
 
@@ -334,7 +334,7 @@ def _event_aggregates(*, is_alone: bool) -> list[pl.Expr]:
                 pl.when(pl.col(name) != pl.col(name).first()).then(pl.col(name)).alias(name)
                 for name in ("source_id", "stream_id")
             ]
-        event = pl.struct(pl.col("at"), *owner, pl.col("offset"), *_FIELDS[column])
+        event = pl.struct(pl.col("at"), *owner, pl.col("offset"), *FIELDS[column])
         lists.append(event.filter(pl.col("event_code") == code).alias(column))
     return first + times + lists
 
