@@ -4,8 +4,6 @@ Polars checks them on every run (expectations/native.py), and Great Expectations
 (expectations/evaluation.py), from suites that are derived from them (expectations/suite_files.py).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Estimated spam by type, source and route on a terminal."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Published volumes of others beside the study's on a terminal."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -1,7 +1,5 @@
 """Errors of connections to other hosts, whose libraries are loaded where they are used alone."""
 
-from __future__ import annotations
-
 import sys
 
 from jobs.core.errors import SourceLost

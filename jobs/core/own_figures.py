@@ -1,7 +1,5 @@
 """This study's figures of the kinds that others publish, from rows of estimated volumes."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.counting_rules import OPERATOR

@@ -1,7 +1,5 @@
 """Public tables of parts: the contract's columns, and part_factor from public figures alone."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.series import ALL, PARTS

@@ -1,7 +1,5 @@
 """public.published_volume: volumes that others published, beside public figures of this study."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.own_figures import OWN, WHERE, own_figures

@@ -1,7 +1,5 @@
 """Settings of releases: who publishes, where, and who may sign."""
 
-from __future__ import annotations
-
 from itertools import combinations
 from pathlib import Path
 

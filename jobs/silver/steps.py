@@ -6,8 +6,6 @@ value in common: the ends of a link, a message-id, the network, sender and recip
 a value lie in one cut, so each row is read and joined once, however many buckets there are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import cache
 

@@ -3,8 +3,6 @@
 Ordinary runs check the same rules natively and never import it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -7,8 +7,6 @@ so few weeks, so a jump is also one that matters: traffic that is doubled or hal
 as high or low.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 import statistics

@@ -1,7 +1,5 @@
 """The rows of `observatory status` in Prometheus' text format, for node_exporter's textfile collector."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path

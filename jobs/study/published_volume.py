@@ -1,7 +1,5 @@
 """study.published_volume: volumes of spam that others published, beside this study's."""
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.own_figures import WHERE, own_figures

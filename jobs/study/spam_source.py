@@ -4,8 +4,6 @@ The country of a package's row is that of the connecting address for mail, of th
 calls (jobs/gold/origins.py); how parts are estimated: jobs/study/estimate/parts.py.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.core.series import ALL

@@ -4,8 +4,6 @@ Types are the primary ones of messages as logs determine them (docs/counting.md)
 jobs/study/estimate/parts.py.
 """
 
-from __future__ import annotations
-
 import polars as pl
 
 from jobs.study.estimate.parts import estimate_parts, split_volumes

@@ -1,7 +1,5 @@
 """The tables of types, sources and routes that `study estimate` and the demo print."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rich.console import Console

@@ -1,7 +1,5 @@
 """Where the attack finds a contribution in figures of parts, single parts are left out, and never a whole."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import polars as pl

@@ -4,8 +4,6 @@ them, and nothing is missed.
 Needs chromium, as test_site.py does.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The months of gold that a daily validation evaluates: those that changed since they were found to hold."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Collection
 from pathlib import Path

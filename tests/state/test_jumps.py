@@ -1,7 +1,5 @@
 """Days unlike the same weekdays before: what is a jump, what is not, and what says so."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 import random

@@ -1,7 +1,5 @@
 """Parts of volumes add up: in what respondents gave, in each replicate, and in the table."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Figures of every area from a sample: a row for each area and measure, with interval, band and status."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -15,8 +15,6 @@ One estimator makes all of them:
 - Corrected spam: a call's share of spam is taken to be that of all its parts (audits.correct_parts()).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
