@@ -104,12 +104,10 @@ def read_figure(name: str, settings: Observatory) -> StudyRow:
 
 def read_table(name: str, table: str, lake: Lake, version: int | None) -> pl.DataFrame:
     """The table's rows, as the last finished run left them."""
-    rows, has = lake.read(table, version), lake.columns(table, version)
-    missing = [column for column in read_contract(table).columns if column not in has]
-    if rows.is_empty() or missing:
-        state = "is empty" if rows.is_empty() else f"is of an earlier version, without {', '.join(missing)}"
+    rows = lake.read(table, version)
+    if rows.is_empty():
         raise ObservatoryError(
-            f"figure '{name}': {table} in {lake.root} {state}: `observatory study estimate` writes it anew"
+            f"figure '{name}': {table} in {lake.root} is empty: `observatory study estimate` writes it anew"
         )
     return rows
 

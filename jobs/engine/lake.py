@@ -65,14 +65,6 @@ class Lake:
         """The table's latest version, whether meta.run names it or not."""
         return self._open_table(table).version()
 
-    def columns(self, table: str, version: int | None = None) -> list[str]:
-        """The columns that the table was written with, which an earlier contract may have named; none for a
-        table that was never written."""
-        try:
-            return [field.name for field in self._open_table(table, version).schema().fields]
-        except TableNotFoundError:
-            return []
-
     def versions(self) -> dict[str, int]:
         """For each table the version that the last finished stage named: versions that belong together."""
         rows = self.read("meta.run", columns=["table_versions"]).explode("table_versions").drop_nulls()

@@ -35,10 +35,6 @@ OVERRIDES = (
     ("memory", "OBSERVATORY_ENGINE_MEMORY", "engine", "memory"),
     ("workers", "OBSERVATORY_ENGINE_WORKERS", "engine", "workers"),
 )
-SPARK_TABLE = (
-    '[spark]: Spark no longer computes tables. Remove this table. [engine] replaces it: memory, as in "2GB", '
-    "in place of driver_memory, and workers in place of master; both have defaults"
-)
 
 
 class Observatory(Settings):
@@ -82,8 +78,6 @@ def load_settings(path: str | os.PathLike[str] = "observatory.toml", **overrides
         raise ObservatoryError(f"{file}: not TOML: {error}") from None
     except RecursionError:
         raise ObservatoryError(f"{file}: not TOML: lists or tables in it are nested too deep") from None
-    if "spark" in raw:
-        raise ObservatoryError(f"{file}: {SPARK_TABLE}.")
     for key, variable, table, name in OVERRIDES:
         value = overrides.get(key) or os.environ.get(variable)
         if value and isinstance(raw.setdefault(table, {}), dict):

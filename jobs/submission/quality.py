@@ -12,8 +12,7 @@ import polars as pl
 
 from jobs.core.contracts import polars_schema, read_contract
 from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
-from jobs.core.errors import ObservatoryError
-from jobs.core.shares import CALLS, ENDS, SHARES, UNTOLD
+from jobs.core.shares import CALLS, ENDS, UNTOLD
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import read_files
 from jobs.submission.smallcounts import round_to_multiple
@@ -32,13 +31,6 @@ def quality_of(
     schema = {name: kind for name, kind in polars_schema(QUALITY).items() if name != "respondent_id"}
     if not files:
         return pl.DataFrame(schema=schema)
-    has = lake.columns(GOLD_QUALITY, version)
-    missing = [name for name in SHARES if name not in has]
-    if missing:
-        raise ObservatoryError(
-            f"{GOLD_QUALITY} is of an earlier version, without {missing[0]}: the next `observatory run`"
-            " computes it again"
-        )
     told = (
         read_files(GOLD_QUALITY, files)
         .filter(stratum_code="_T", spam_type_code="_T")

@@ -233,17 +233,11 @@ def test_a_wrong_name_is_told_with_the_nearest_right_one(explain: Explain, name:
     assert told in str(found.value)
 
 
-def test_a_table_of_an_earlier_version_is_told_with_what_to_do(tmp_path: Path) -> None:
+def test_an_empty_table_is_named_with_what_to_do(tmp_path: Path) -> None:
     file = tmp_path / "observatory.toml"
     file.write_text('[lake]\nroot = "lake"\n')
     loaded = config.load_settings(file)
     with pytest.raises(ObservatoryError, match="is empty: `observatory study estimate` writes it anew"):
-        explain_study("study.investment/2026/WORLD/EMAIL", loaded)
-    table = "study.investment"
-    row = {"period_code": "2026", "area_code": "WORLD", "channel_code": "EMAIL", "strategy_code": "_T"}
-    earlier = pl.DataFrame([row], schema=polars_schema(table)).drop("component_code")
-    write_delta(tmp_path / "lake" / "study" / "investment", earlier, list(read_contract(table).partition_by))
-    with pytest.raises(ObservatoryError, match="is of an earlier version, without component_code: `obs"):
         explain_study("study.investment/2026/WORLD/EMAIL", loaded)
 
 

@@ -200,7 +200,7 @@ def test_a_version_that_is_gone_says_so(lake: Lake) -> None:
 def test_a_table_that_was_never_written_is_empty(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     assert lake.read(TABLE).schema == pl.Schema(polars_schema(TABLE)) and lake.read(TABLE).is_empty()
-    assert lake.files(TABLE) == [] and lake.columns(TABLE) == [] and not lake.exists(TABLE)
+    assert lake.files(TABLE) == [] and not lake.exists(TABLE)
     assert lake.versions() == {} and lake.read_form() is None
     assert lake.undo_writes(TABLE, None) is False and lake.sweep_files(TABLE, time.time()) == []
 

@@ -443,15 +443,6 @@ def test_a_wrong_engine_setting_is_named(tmp_path: Path, lines: str, told: str) 
     assert f"{tmp_path / 'observatory.toml'}: {told}" in str(error.value)
 
 
-@pytest.mark.parametrize("lines", ["", 'master = "local[2]"', 'conf = { "spark.ui.enabled" = true }'])
-def test_a_table_of_spark_settings_is_refused_with_what_replaces_it(tmp_path: Path, lines: str) -> None:
-    with pytest.raises(ObservatoryError) as error:
-        load(tmp_path, "[lake]", f"[spark]\n{lines}\n\n[lake]")
-    assert str(error.value).startswith(f"{tmp_path / 'observatory.toml'}: [spark]: ")
-    assert "[engine] replaces it" in str(error.value)
-    assert error.value.exit_code == 2
-
-
 @pytest.mark.parametrize(
     ("workers", "has", "gives"),
     [(2, 24_000_000_000, 8_000_000_000), (2, 6_000_000_000, 3_000_000_000), (64, 100_000_000, 256_000_000)],

@@ -1,7 +1,6 @@
 """Operators' audits in their packages: what leaves, and what the study takes of it."""
 
 import json
-import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,24 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.core.errors import ObservatoryError
 from jobs.core.shares import ENDS, SHARES
 from jobs.engine.lake import Lake
-from jobs.submission.making import package_of
 from jobs.submission.package import FORM, MANIFEST, pack_files
 from jobs.submission.quality import QUALITY, in_steps
 from tests.submission.test_submission import (
-    OPERATOR,
     again,
     contents,
     judged,
     loaded,
     made,
     run,
-    settings_of,
     told,
 )
-from tests.support.delta import read_delta, write_delta
 from tests.support.submission_lake import put_gold, put_quality
 
 Triple = tuple[float | None, float | None, float | None]
@@ -101,17 +95,6 @@ def test_a_package_without_audits_has_no_rows(tmp_path: Path) -> None:
     put_gold(tmp_path / "lake", "north-mail", seen=SEEN)
     file = made(tmp_path / "lake", tmp_path)
     assert judged(file).wrong == [] and judged(file).tables[QUALITY].is_empty()
-
-
-def test_gold_of_an_earlier_version_is_told(tmp_path: Path) -> None:
-    put_gold(tmp_path, "north-mail", seen=SEEN)
-    put_quality(tmp_path, "north-mail", AUDIT | {"period_code": "2026-10"})
-    folder = tmp_path / "gold/filter_quality_monthly"
-    rows = read_delta(folder)
-    shutil.rmtree(folder)
-    write_delta(folder, rows.drop(SHARES), ["operator_id", "period_code"])
-    with pytest.raises(ObservatoryError, match="earlier version, without flagged_spam_share: the next"):
-        package_of(settings_of(tmp_path), OPERATOR, "2026-Q4", None)
 
 
 def leaving(units: int, least: int, *given_shares: tuple[float, float, float] | None) -> list[Triple]:
