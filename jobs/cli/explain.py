@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,21 +119,20 @@ def describe_search(lake: Lake, settings: config.Observatory, question: Question
 
 def show_matches(matches: Sequence[Match], question: Question, json: bool) -> None:
     """Print the matches, each with the key that selects it alone."""
-    from jobs.explain.story import match_summary
+    from jobs.explain.story import summarise_match
 
-    rows = [match_summary(match) for match in matches]
+    rows = [summarise_match(match) for match in matches]
     if json:
         import json as encoder
 
-        sys.stdout.write(encoder.dumps(rows, indent=1) + "\n")
+        sys.stdout.write(encoder.dumps([asdict(row) for row in rows], indent=1) + "\n")
         return
     out.print(Text(f"{len(rows):,} matches for {question.text}", "bold"))
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in ("time, UTC", "operator/source", "outcome", "key"):
         table.add_column(column, no_wrap=True, overflow="ellipsis")
     for row in rows[:LISTED]:
-        whose = f"{row['operator']}/{row['source']}"
-        table.add_row(*map(Text, (row["at"][:19].replace("T", " "), whose, row["outcome"], row["key"])))
+        table.add_row(*map(Text, (row.time, f"{row.operator}/{row.source}", row.outcome, row.key)))
     out.print(table)
     if len(rows) > LISTED:
         out.print(f"The first {LISTED} are shown.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.cells import cell_len
@@ -20,6 +20,7 @@ from jobs.settings import config
 if TYPE_CHECKING:
     from jobs.engine.lake import Lake
     from jobs.state.sources import SourceStatus
+    from jobs.state.status import Copies
 
 STALE = 3
 STALE_TEXT = "stale"
@@ -80,12 +81,12 @@ def print_status(
     from jobs.stages.validations import latest_results, rule_counts
     from jobs.state.retained import describe_retained
     from jobs.state.sources import list_steps, quarantine_step
-    from jobs.state.status import copy_rows, copy_steps, list_problems
+    from jobs.state.status import copy_steps, count_copies, list_problems
 
     show_sources(rows)
     show_lines(lake, operators)
     show_joins(lake, operators)
-    copies = copy_rows(lake, operators)
+    copies = count_copies(lake, operators)
     show_copies(copies)
     show_list("Held back", list_held_rules(rows))
     counts = rule_counts(latest_results(lake.root, operators))
@@ -163,28 +164,27 @@ def show_sources(rows: Iterable[SourceStatus]) -> None:
 def show_lines(lake: Lake, operators: set[str]) -> None:
     """Print how many lines were read, became records, were ignored or quarantined, by operator, source and
     format."""
-    from jobs.state.status import ledger_rows
+    from jobs.state.status import count_lines
 
-    names, counts = ("operator_id", "source_id", "format_code"), ("lines", "records", "ignored")
     show_table(
         "Lines read",
         ("operator", "source", "format"),
-        (*counts, "quarantined"),
+        ("lines", "records", "ignored", "quarantined"),
         [
             (
-                *(row[name] for name in names),
-                *(f"{row[name]:,}" for name in counts),
-                with_share(row["quarantined"], row["lines"]),
+                *(row.operator_id, row.source_id, row.format_code),
+                *(f"{count:,}" for count in (row.lines, row.records, row.ignored)),
+                with_share(row.quarantined, row.lines),
             )
-            for row in ledger_rows(lake)
-            if row["operator_id"] in operators
+            for row in count_lines(lake)
+            if row.operator_id in operators
         ],
     )
 
 
 def show_joins(lake: Lake, operators: set[str]) -> None:
     """Print how verdicts were joined to mails, reports to SMS, and rows to calls, by operator and source."""
-    from jobs.state.status import JOIN_QUALITY, join_rows
+    from jobs.state.status import count_joins
 
     show_table(
         "Recipients and calls, by how verdicts, reports and rows were joined to them",
@@ -192,18 +192,18 @@ def show_joins(lake: Lake, operators: set[str]) -> None:
         ("units", "exact", "by message-id", "by numbers", "none"),
         [
             (
-                row["operator_id"],
-                row["source_id"],
-                f"{row['units']:,}",
-                *(f"{row[code] / row['units']:.1%}" for code in JOIN_QUALITY),
+                row.operator_id,
+                row.source_id,
+                f"{row.units:,}",
+                *(f"{part / row.units:.1%}" for part in row.parts),
             )
-            for row in join_rows(lake)
-            if row["operator_id"] in operators
+            for row in count_joins(lake)
+            if row.operator_id in operators
         ],
     )
 
 
-def show_copies(rows: Iterable[dict[str, Any]]) -> None:
+def show_copies(rows: Iterable[Copies]) -> None:
     """Print how many lines two files have in common, by operator and pair of sources."""
     show_table(
         "Lines that another file holds too, which count once",
@@ -211,15 +211,15 @@ def show_copies(rows: Iterable[dict[str, Any]]) -> None:
         ("lines", "first day", "last day"),
         [
             (
-                row["operator_id"],
-                row["source_id"],
-                row["kept_source_id"],
-                with_share(row["copied_line_count"], row["records"]),
-                str(row["first"]),
-                str(row["last"]),
+                row.operator_id,
+                row.source_id,
+                row.kept_source_id,
+                with_share(row.copied_line_count, row.records or 0),
+                str(row.first),
+                str(row.last),
             )
             for row in rows
-            if row["copied_line_count"]
+            if row.copied_line_count
         ],
     )
 

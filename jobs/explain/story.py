@@ -37,7 +37,30 @@ STATES = ("certainly spam under", "possibly spam under", "not spam under")
 
 
 @dataclass(frozen=True)
+class Summary:
+    """A match as a row of a list. at: the time of its first event, in ISO 8601. key: the beginning of the key
+    that selects it alone."""
+
+    operator: str
+    source: str
+    channel: str
+    at: str
+    outcome: str
+    key: str
+
+    @property
+    def time(self) -> str:
+        """The first event to the second, as 2026-11-24 14:16:03."""
+        return self.at[:19].replace("T", " ")
+
+
+@dataclass(frozen=True)
 class Story:
+    """A match with its log lines, its rows and its cells.
+
+    bronze: rows by format. not_counted: why no cell counts it; None if one does.
+    """
+
     match: Match
     lines: list[LogLine]
     bronze: dict[str, pl.DataFrame]
@@ -47,8 +70,8 @@ class Story:
 
     @property
     def title(self) -> str:
-        row = match_summary(self.match)
-        parts = (row["operator"], row["channel"], row["at"][:19].replace("T", " ") + " UTC", row["outcome"])
+        row = summarise_match(self.match)
+        parts = (row.operator, row.channel, f"{row.time} UTC", row.outcome)
         return "  ".join(part for part in parts if part)
 
     def bronze_lines(self) -> list[str]:
@@ -86,7 +109,7 @@ class Story:
         ]
 
     def as_json(self) -> str:
-        about = match_summary(self.match) | {
+        about = asdict(summarise_match(self.match)) | {
             "lines": [asdict(line) for line in self.lines],
             "bronze": {f"bronze.{name}": rows.to_dicts() for name, rows in self.bronze.items()},
             "silver": {table: rows.to_dicts() for table, rows in self.match.silver.items()},
@@ -142,8 +165,7 @@ def format_values(row: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
-def match_summary(match: Match) -> dict[str, Any]:
-    """A match as a row of a list: operator, source, channel, time, outcome, and the key that selects it."""
+def summarise_match(match: Match) -> Summary:
     row = match.first
     sent = match.silver_rows(TRANSMISSION)
     outcome = str(row.get("action_name") or row.get("feedback_type_code") or "")
@@ -151,11 +173,11 @@ def match_summary(match: Match) -> dict[str, Any]:
         outcome = ", ".join(
             sorted(set(match.silver_rows(MESSAGE)["outcome_code"]) or set(sent["outcome_code"]))
         )
-    return {
-        "operator": match.operator.id,
-        "source": match.source,
-        "channel": row.get("channel_code") or "",
-        "at": match.at.isoformat(),
-        "outcome": outcome,
-        "key": match.key[:KEY_SHOWN],
-    }
+    return Summary(
+        operator=match.operator.id,
+        source=match.source,
+        channel=str(row.get("channel_code") or ""),
+        at=match.at.isoformat(),
+        outcome=outcome,
+        key=match.key[:KEY_SHOWN],
+    )

@@ -4,10 +4,37 @@ Airflow imports this module in an environment that may have none of the pipeline
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypedDict
 
-# A row of `observatory status --json`: one source.
-Row = dict[str, Any]
+
+class HeldRule(TypedDict):
+    """A broken rule of a source, as jobs/state/sources.py has it. rows: how many break it."""
+
+    table: str
+    rule: str
+    text: str
+    rows: int
+    is_of_source: bool
+
+
+class Jump(TypedDict):
+    """A day unlike the same weekdays before, as far as messages need it. text: a sentence without its end."""
+
+    text: str
+
+
+class Row(TypedDict):
+    """One source of `observatory status --json`, as far as messages need it. Times are in ISO 8601."""
+
+    operator: str
+    source: str
+    last_record: str | None
+    stale_days: float
+    is_stale: bool
+    missing_days: list[str]
+    held_rules: list[HeldRule]
+    jumps: list[Jump]
+    next_step: str | None
 
 
 def stale_sources(rows: Sequence[Row]) -> list[str]:

@@ -1,10 +1,11 @@
-"""The figures of `observatory status`: the ledger by source, and quality of joins."""
+"""Lines read, joins, copies, and problems with what to do: what `observatory status` prints below sources."""
 
 import contextlib
 import datetime as dt
 import itertools
 import shlex
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 
 import polars as pl
 
@@ -25,49 +26,87 @@ COPIES = "silver.copy_daily"
 CHANCE = 10
 # A log of so many lines has records.
 SOME_LINES = 100
-# The codes of schemas/codelists/join_quality.csv, best first.
-JOIN_QUALITY = ("exact", "by_message_id", "by_numbers", "none")
 
 
-def ledger_rows(lake: Lake) -> list[dict[str, Any]]:
-    """One row per operator, source and format: files, lines by what became of them, newest day, last pull."""
+@dataclass(frozen=True)
+class LinesRead:
+    """The lines of a source and format that were read: how many became records, were ignored by a rule, or
+    wait in quarantine."""
+
+    operator_id: str
+    source_id: str
+    format_code: str
+    lines: int
+    records: int
+    ignored: int
+    quarantined: int
+
+
+@dataclass(frozen=True)
+class Joins:
+    """Recipients of messages and calls of a source, by how further records were joined to them: a filter's
+    verdict to a mail, a report to an SMS, rows to a call. The parts are codes of
+    schemas/codelists/join_quality.csv, best first."""
+
+    operator_id: str
+    source_id: str
+    units: int
+    exact: int
+    by_message_id: int
+    by_numbers: int
+    none: int
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        return self.exact, self.by_message_id, self.by_numbers, self.none
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Lines of a source that another one, whose lines count, holds too.
+
+    copied_line_count: those that count once. alike_line_count: equal lines that name no host and count twice.
+    first, last: their days. records: the source's records of all days; None if the ledger has none.
+    """
+
+    operator_id: str
+    source_id: str
+    kept_source_id: str
+    copied_line_count: int
+    alike_line_count: int
+    first: dt.date
+    last: dt.date
+    records: int | None
+
+
+def count_lines(lake: Lake) -> list[LinesRead]:
+    """The lines of each operator, source and format."""
     by = ["operator_id", "source_id", "format_code"]
-    return (
-        lake.read("bronze.file")
-        .group_by(by)
-        .agg(
-            files=pl.col("stream_id").n_unique(),
-            lines=pl.col("line_count").sum(),
-            records=pl.col("record_count").sum(),
-            ignored=pl.col("ignored_count").sum(),
-            quarantined=pl.col("quarantined_count").sum(),
-            newest=pl.col("last_event_date").max(),
-            landed=pl.col("landed_at").max(),
-        )
-        .sort(by)
-        .to_dicts()
-    )
+    counts = pl.col("line_count", "record_count", "ignored_count", "quarantined_count")
+    rows = lake.read("bronze.file").group_by(by).agg(counts.sum()).sort(by)
+    return [LinesRead(*row) for row in rows.rows()]
 
 
-def join_rows(lake: Lake) -> list[dict[str, Any]]:
-    """One row per operator and source, as the last finished run left it: recipients of messages and calls, by
-    how further records were joined to them: a filter's verdict to a mail, a report to an SMS, rows to a call.
+def count_joins(lake: Lake) -> list[Joins]:
+    """The joins of each operator and source, as the last finished run left them.
 
     Attempts are left out: they were refused before there was a further record.
     """
     table = "silver.message"
     by = ["operator_id", "source_id"]
     quality = pl.col("join_quality_code")
-    return lake.query_table(
+    codes = [each.name for each in fields(Joins)[3:]]
+    rows = lake.query_table(
         table,
         lake.versions().get(table),
         lambda rows: (
             rows.filter(pl.col("grain_code") != "attempt")
             .group_by(by)
-            .agg(units=pl.len(), **{code: (quality == code).sum() for code in JOIN_QUALITY})
+            .agg(units=pl.len(), **{code: (quality == code).sum() for code in codes})
             .sort(by)
         ),
-    ).to_dicts()
+    )
+    return [Joins(*row) for row in rows.rows()]
 
 
 def lost_manifests(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
@@ -138,13 +177,12 @@ def format_counted_twice(
     )
 
 
-def copy_rows(lake: Lake, operators: set[str]) -> list[dict[str, Any]]:
-    """One row per operator and pair of sources with lines that both hold, as the last finished run left it:
-    the lines, their days, and the source's records of all days."""
+def count_copies(lake: Lake, operators: set[str]) -> list[Copies]:
+    """The copies of each operator and pair of sources, as the last finished run left them."""
     found = lake.read(COPIES, lake.versions().get(COPIES), where=pl.col("operator_id").is_in(operators))
     by = ["operator_id", "source_id", "kept_source_id"]
     records = lake.read("bronze.file").group_by(by[:2]).agg(records=pl.col("record_count").sum())
-    return (
+    rows = (
         found.group_by(by)
         .agg(
             pl.col("copied_line_count", "alike_line_count").sum(),
@@ -153,34 +191,34 @@ def copy_rows(lake: Lake, operators: set[str]) -> list[dict[str, Any]]:
         )
         .join(records, on=by[:2], how="left")
         .sort(by)
-        .to_dicts()
     )
+    return [Copies(*row) for row in rows.rows()]
 
 
-def copy_steps(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def copy_steps(rows: Iterable[Copies]) -> list[tuple[str, str]]:
     """Sources of which most is copies of another source, each with what to do."""
     return [
         (
-            f"{row['operator_id']}/{row['source_id']}",
-            f"{row['copied_line_count']:,} of {row['records']:,} records are in source"
-            f" '{row['kept_source_id']}', too, and count once. If it is the same log, move this source's id"
-            f" to former_sources of [[operator]] '{row['operator_id']}': it only takes time to read.",
+            f"{row.operator_id}/{row.source_id}",
+            f"{row.copied_line_count:,} of {row.records:,} records are in source"
+            f" '{row.kept_source_id}', too, and count once. If it is the same log, move this source's id"
+            f" to former_sources of [[operator]] '{row.operator_id}': it only takes time to read.",
         )
         for row in rows
-        if row["source_id"] != row["kept_source_id"] and 2 * row["copied_line_count"] > (row["records"] or 0)
+        if row.source_id != row.kept_source_id and 2 * row.copied_line_count > (row.records or 0)
     ]
 
 
-def alike_sources(rows: list[dict[str, Any]]) -> list[str]:
+def alike_sources(rows: Iterable[Copies]) -> list[str]:
     """Sources that may be one log and count twice, each with what to do."""
     return [
-        f"operator '{row['operator_id']}', sources '{row['kept_source_id']}' and '{row['source_id']}':"
-        f" {row['alike_line_count']:,} equal lines from {row['first']} to {row['last']} count twice: they"
+        f"operator '{row.operator_id}', sources '{row.kept_source_id}' and '{row.source_id}':"
+        f" {row.alike_line_count:,} equal lines from {row.first} to {row.last} count twice: they"
         " name no host, and may be two servers'. If they are copies, remove one of the sources, or name all"
         " files in one (its url may have wildcards); then `observatory renew --anew` and `observatory run`"
         " count anew."
         for row in rows
-        if row["alike_line_count"] >= CHANCE
+        if row.alike_line_count >= CHANCE
     ]
 
 
@@ -188,15 +226,15 @@ def without_records(lake: Lake, settings: Observatory, operators: set[str]) -> l
     """Sources whose lines were all ignored: their format is another one."""
     urls = {(each.id, source.id): source.url for each in settings.operator for source in each.source}
     found = []
-    for row in ledger_rows(lake):
-        operator, source = row["operator_id"], row["source_id"]
-        is_silent = row["lines"] >= SOME_LINES and not row["records"] + row["quarantined"]
+    for row in count_lines(lake):
+        operator, source = row.operator_id, row.source_id
+        is_silent = row.lines >= SOME_LINES and not row.records + row.quarantined
         if not is_silent or operator not in operators or (operator, source) not in urls:
             continue
-        lines, name, url = row["lines"], row["format_code"], shlex.quote(urls[operator, source])
+        url = shlex.quote(urls[operator, source])
         found.append(
-            f"operator '{operator}', source '{source}': {lines:,} lines, and none of them is a record of"
-            f" {name}. `observatory sniff {url}` shows what the files look like."
+            f"operator '{operator}', source '{source}': {row.lines:,} lines, and none of them is a record of"
+            f" {row.format_code}. `observatory sniff {url}` shows what the files look like."
         )
     return found
 
@@ -327,5 +365,5 @@ def list_problems(lake: Lake, settings: Observatory, operators: set[str]) -> lis
     found += mostly_transit(lake, settings, periods)
     found += without_records(lake, settings, operators)
     found += uncounted_requests(settings, operators)
-    found += alike_sources(copy_rows(lake, operators))
+    found += alike_sources(count_copies(lake, operators))
     return found + unfolded_hops(lake, periods)
