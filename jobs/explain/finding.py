@@ -1,4 +1,4 @@
-"""Find a message: first in silver, by pseudonyms, then in bronze, as the log has it."""
+"""Find a message: first in silver by its pseudonyms, then in bronze by its ids as logged."""
 
 from collections.abc import Iterable, Mapping
 

@@ -80,7 +80,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """finding: what the figures say, in one or two sentences. missing: what there is no figure for.
+    """finding: sentences with the main figures. missing: sentences that name what has no figure.
 
     is_annex: its tables are folded away.
     """

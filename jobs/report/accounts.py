@@ -198,7 +198,7 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
 
     kept = [r for r in rows if r["cost_component_code"] != "total" or is_total(r)]
     if len(channels) == 1:
-        # With one channel its totals and those of all channels are the same; what is of all stays.
+        # With one channel its totals equal those of all channels, which stay.
         same = {r["cost_component_code"] for r in kept if is_grand(r)}
         kept = [r for r in kept if not (is_total(r) and not is_grand(r) and r["cost_component_code"] in same)]
     lines = [

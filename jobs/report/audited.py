@@ -30,8 +30,8 @@ from jobs.report.report import Report, channel_name
 
 # The heading of a column of corrected ranges.
 HEADING = "Corrected for filter error"
-# Attributes that a definition may depend on and no label records, each in a word.
-UNTOLD = {
+# Attributes that a definition may depend on and no label records, each with a word for it.
+UNLABELLED = {
     "is_bulk": "bulk",
     "commercial_code": "purpose",
     "consent_code": "consent",
@@ -75,7 +75,7 @@ def correct_spam(
     sums = errors.select(pl.col("seen_units", *AUDITED, "audited_spam").sum()).row(0, named=True)
     certain, possible = (total[f"spam_{end}"] - sums[f"audited_{end}"] for end in ("certain", "possible"))
     spam = float(sums["audited_spam"])
-    # An audit is of its own month; a test elsewhere is one for all months of an operator.
+    # An audit covers its own month; one test elsewhere covers all months of an operator.
     of_operators = errors.group_by("operator_id").agg(pl.col(DISTANCES).sum()).select(**squared_distances())
     below, above = (math.sqrt(float(of_operators[side].sum())) for side in SIDES)
     return CorrectedChannel(
@@ -88,9 +88,11 @@ def correct_spam(
 
 @cache
 def list_unlabelled(definition: str) -> tuple[str, ...]:
-    """What a definition depends on and labels do not record; empty if labels suffice."""
+    """Attributes that a definition depends on and labels do not record; empty if labels suffice."""
     rows = [row for row in words.reference("definition") if row["definition_code"] == definition]
-    return tuple(dict.fromkeys(UNTOLD[name] for name in asked_attributes(row["predicate"] for row in rows)))
+    return tuple(
+        dict.fromkeys(UNLABELLED[name] for name in asked_attributes(row["predicate"] for row in rows))
+    )
 
 
 def is_audited(report: Report, channel: str) -> bool:

@@ -1,4 +1,4 @@
-"""The section on types of spam, and on how much of it has one."""
+"""The section on types of spam, and on the share of spam that has a type."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The sections on what spam is: one share counted in several ways, and every definition side by side."""
+"""The sections on definitions: one share counted in several ways, and all definitions side by side."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ MAAWG = (4.0, 5.6)
 
 
 def shares_section(report: Report) -> Section:
-    """The same traffic, several shares: what is counted, and by whose definition, decides the figure."""
+    """Several spam shares of the same traffic: by what is counted, and by whose definition."""
     blocks, findings = [], describe_treatment(report)
     for channel, bases in report.per_channel(report.figures.bases):
         has_audit = audited.is_audited(report, channel)
@@ -81,7 +81,8 @@ def sum_measure(bases: pl.DataFrame, measure: str, unit: str | None = None) -> d
 
 
 def maawg_ratio(bases: pl.DataFrame, unit: str | None) -> dict[str, Any]:
-    """M3AAWG's share: abusive messages in abusive and unaltered delivered ones; of one unit or of all."""
+    """M3AAWG's metric: abusive units as a share of abusive and unaltered delivered ones. unit: abusive units
+    of this code alone."""
     abusive = sum_measure(bases, "maawg_abusive", unit)["units"]
     units = abusive + sum_measure(bases, "maawg_unaltered_delivered")["units"]
     return {"units": units, "spam_certain": abusive, "spam_possible": abusive}
@@ -124,7 +125,7 @@ def own_lines(report: Report, channel: str, bases: pl.DataFrame) -> list[list[Ce
 
 
 def most_decided(report: Report, channel: str) -> dict[str, Any] | None:
-    """The definition other than the operators' own under which most is certainly spam."""
+    """The definition, beside the operators' own, under which most units are certainly spam."""
     others = [
         row for row in sum_by_definition(report, channel).values() if row["definition_code"] != OPERATOR
     ]

@@ -1,8 +1,8 @@
-"""The few figures that the report is drawn from, their columns, and where each comes from.
+"""The figures that the report is drawn from: their columns, tables and definitions of spam.
 
-Figures are of inbound and internal traffic, in units of the measure `attempted`, where nothing else is said.
-What a lake may hold many of (networks, routes, campaigns) is cut to the largest, by certain spam or copies;
-the rest of the countries of a route stands as `_O`.
+Unless a comment says otherwise, a figure counts inbound and internal traffic, in units of the measure
+`attempted`. Networks, routes and campaigns, of which a lake may hold millions, are cut to the largest by
+certain spam or copies; other countries of a route have the code `_O`.
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ TOP_NETWORKS, TOP_ORIGINS, TOP_DESTINATIONS, TOP_CAMPAIGNS = 10, 7, 7, 8
 BASES = ("recipients", "attempted", "maawg_abusive", "maawg_unaltered_delivered")
 CAMPAIGN = ("operator_id", "channel_code", "campaign_hash")
 SUMS = ("units", "spam_certain", "spam_possible")
-# Of the units, those whose content was seen and those that an audit speaks for, with the spam in these; and
-# the ends of all spam with the filters' errors in them: see jobs/gold/correcting.py.
+# Units whose content was seen; of these, units that an audit covers, and the spam in them; bounds of all
+# spam, corrected for filter error: see jobs/gold/correcting.py.
 ENDS_OF_SPAM = ("seen_units", "audited_units", "audited_spam", "spam_low", "spam_high")
 # Columns that no table has, or that a figure has in another type.
 OWN_TYPES: Mapping[str, Any] = {

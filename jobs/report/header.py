@@ -22,7 +22,7 @@ UNITS_NAME = words.lower_first(
 
 @dataclass(frozen=True)
 class Headline:
-    """text: the first line of the page. base: the sentences below it, on what the shares are shares of."""
+    """text: the first line of the page. base: the sentences below it, with units, operators and days."""
 
     text: str
     base: str
@@ -56,7 +56,7 @@ class Tile:
 
 
 def write_headline(report: Report, versions: Collection[str], domains: Collection[str]) -> Headline:
-    """The headline: spam shares with their intervals; below it, what they are shares of.
+    """The headline: spam shares with their intervals; below it, their units, operators and days.
 
     versions: the lake's tables. domains: those of the recipients, if the operator's own are not known.
     """
@@ -101,7 +101,7 @@ def first_and_last_day(report: Report) -> tuple[dt.date, dt.date]:
 
 
 def channel_cards(report: Report) -> list[Card]:
-    """A card for each channel: its spam share, and the units that it is a share of."""
+    """A card for each channel: its spam share and its units."""
     nobodys = unclaimed_channels(report.unclaimed, report.figures.directions)
     made = [
         Card(

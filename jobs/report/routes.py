@@ -1,4 +1,4 @@
-"""The section on routes: by which ways spam came, and signs that a way was used to get round another."""
+"""The section on routes: origin, inbound link and destination of spam, transit, and signs of bypass."""
 
 import polars as pl
 
@@ -47,7 +47,7 @@ def origin_heading(channel: str, kind: str) -> str:
 
 
 def origin_claim(report: Report, channel: str, flow: sankey.Flow) -> str:
-    """The clause for a route whose origin is only claimed; empty for another."""
+    """A clause if the origin of a route is only claimed; empty otherwise."""
     origin, link, _ = flow.codes
     if link == NONE or not claims.claimed_share(report, channel, origin):
         return ""
@@ -172,7 +172,7 @@ def transit_blocks(report: Report) -> list[Block]:
 
 
 def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
-    """Signs of bypass by inbound link. Channels of calls are shown too: a SIM box is one of them."""
+    """Signs of bypass by inbound link, of calls too, because SIM boxes carry calls."""
     table = report.figures.bypass
     blocks = []
     for channel in [code for code in words.codelist_rows("channel") if code in set(table["channel_code"])]:

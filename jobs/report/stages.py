@@ -1,4 +1,4 @@
-"""The section on where it was decided: at which stage traffic ended."""
+"""The section on stages: where the final outcome of traffic was decided."""
 
 from typing import Any
 
@@ -117,7 +117,7 @@ def stages_section(report: Report) -> Section:
 
 
 def error_cell(here: pl.DataFrame, has_audit: bool) -> list[Cell]:
-    """The share of spam in what a stage stopped, or in what was delivered; no cell without an audit."""
+    """The share of spam in units that a stage stopped, or in delivered ones; no cell without an audit."""
     return [audited.part_share_cell(audited.add_parts(here.to_dicts()))] if has_audit else []
 
 

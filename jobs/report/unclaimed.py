@@ -19,7 +19,7 @@ TRANSIT = "transit"
 
 @dataclass(frozen=True)
 class Unclaimed:
-    """An operator's channel: how many of its units, of these codes, are transit."""
+    """A channel of an operator: its units, those of them in transit, and the codes of the units counted."""
 
     operator_id: str
     channel_code: str

@@ -1,4 +1,4 @@
-"""The section on how much spam there is over time."""
+"""The section on volume and spam per day."""
 
 import datetime as dt
 from typing import Any

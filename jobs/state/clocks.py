@@ -1,7 +1,7 @@
-"""Logs whose clocks disagree, verdicts whose messages no log has, and days on which joins fall: each makes
-spam look like less than it is.
+"""Clocks that disagree, verdicts without messages, and days on which fewer records are joined: each makes
+the spam share too low.
 
-Read from what a lake holds, and so the same however its logs came. See decision 111.
+Found in the lake alone, so the order in which logs arrived makes no difference. See decision 111.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ if TYPE_CHECKING:
     from jobs.silver.clocks import Apart
 
 TRANSMISSION, VERDICT, MESSAGE = "silver.transmission", "silver.verdict", "silver.message"
-# Of more rows than these, a sample by the hash of their ids is compared.
+# Above this number of rows, a sample by the hash of their ids is compared.
 LOOKED_AT = 200_000
-# Fewer verdicts or messages of a day may be chance.
+# Below this number, verdicts or messages of a day may be chance.
 LEAST_UNITS = 100
-# Of verdicts, the share whose messages should be in a log.
+# The least share of verdicts whose messages should be in a log.
 LEAST_FOUND = 0.5
-# Of the joins of the days before, the share that a day should have; where they are so many, on so many days.
+# A day's share of joined messages should be at least LEAST_OF_BEFORE of the median of the MOST_DAYS days
+# before it. Days with fewer than FEWEST_DAYS before them, or a median below LEAST_BEFORE, are not compared.
 LEAST_OF_BEFORE, LEAST_BEFORE, FEWEST_DAYS, MOST_DAYS = 0.5, 0.2, 3, 7
 ANEW = "`observatory renew --anew` and `observatory run` then count anew"
 
 
 def join_problems(lake: Lake, settings: Observatory, periods: Periods) -> list[str]:
-    """Why records of one message were not joined on these days of operators, each with what to do."""
+    """Reasons why records of one message were not joined on these days, each with what to do."""
     found, alone = compare_logs(lake, settings, periods)
     told = [format_disagreement(lake, settings, each) for each in found]
     told += [format_lacking(*row) for row in alone if row[0] not in {each.operator_id for each in found}]
@@ -53,8 +54,8 @@ def join_problems(lake: Lake, settings: Observatory, periods: Periods) -> list[s
 def compare_logs(
     lake: Lake, settings: Observatory, periods: Periods
 ) -> tuple[list[Apart], list[tuple[str, str, int, int]]]:
-    """The logs whose clocks disagree with another one's, and the sources most of whose verdicts name messages
-    that no log has: operator, source, verdicts, and those whose message a log has."""
+    """Logs whose clock disagrees with another log's; and sources most of whose verdicts have no message in
+    any log: operator, source, verdicts, and verdicts with a message."""
     # Kernels take long to import, for a command that finds nothing to look at.
     from jobs.formats.registry import REQUESTS
     from jobs.silver import clocks
@@ -92,7 +93,7 @@ def lacks_messages(verdicts: int, found: int) -> bool:
 def compared_requests(
     name: str, requests: Requests, asked: list[DataFile], submitted: list[DataFile]
 ) -> list[Apart]:
-    """What the SMS show that a log of requests and the log of what came of them both have."""
+    """Compare the clocks of a log of requests and of the log that counts their SMS, by SMS that both have."""
     from jobs.silver import clocks
 
     part = is_sampled(submitted + asked)
@@ -108,7 +109,7 @@ def compared_requests(
 
 
 def is_sampled(files: list[DataFile]) -> pl.Expr:
-    """Which marks are looked at: all, or of many rows a part."""
+    """Whether a mark is compared: all of few rows, a sample of many."""
     parts = sum(file.rows for file in files) // LOOKED_AT + 1
     return pl.col("id") % parts == 0
 
@@ -127,7 +128,7 @@ def period_files(lake: Lake, table: str, periods: Periods) -> list[DataFile]:
 
 
 def format_disagreement(lake: Lake, settings: Observatory, difference: Apart) -> str:
-    """Whose clocks disagree, by how much, and what to do."""
+    """A sentence: which clocks disagree, by how much, and what to do."""
     return (
         f"operator '{difference.operator_id}': the times of source '{difference.log}' are"
         f" {difference.by_how_much} those of source '{difference.other}', by {difference.ids:,} ids that both"
@@ -138,7 +139,7 @@ def format_disagreement(lake: Lake, settings: Observatory, difference: Apart) ->
 
 
 def format_step(lake: Lake, settings: Observatory, difference: Apart) -> str:
-    """The settings to set, and how all is read by them."""
+    """The settings to change, and how to read the logs again with them."""
     from jobs.silver import clocks
 
     operator, source = find_source(settings, difference.operator_id, difference.log)
@@ -194,7 +195,7 @@ def format_lacking(operator: str, source: str, verdicts: int, found: int) -> str
 
 
 def fallen_joins(lake: Lake, periods: Periods) -> list[str]:
-    """The sources of mail of which far fewer messages have verdicts than on the days before."""
+    """Mail sources with far fewer verdicts for their messages than on the days before, with what to do."""
     files = period_files(lake, MESSAGE, periods)
     if not files:
         return []

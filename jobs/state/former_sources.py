@@ -1,4 +1,4 @@
-"""Sources that the settings no longer have: what was read of them stays in all figures. See decision 112."""
+"""Sources that left the settings. Their records stay in all figures: see decision 112."""
 
 from collections.abc import Collection
 

@@ -1,9 +1,9 @@
-"""Days of which a source has no records although it has some of days before and after."""
+"""Days without records of a source that has records of days before and after."""
 
 import datetime as dt
 from collections.abc import Collection, Iterable
 
-# So many days before the newest one are looked at: an old gap is no news.
+# Days before the newest one that are looked at: an older gap is no news.
 LOOKED_AT = 7
 
 # The first and the last day of a piece of a log.

@@ -34,7 +34,7 @@ class Retained:
 
 
 def read_retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -> dict[str, Retained]:
-    """By operator what is kept of it."""
+    """By operator, how long its logs and records are kept, and how much a vacuum would remove."""
     chosen, days = list(operators), settings.retention
     found = needed_days(lake, settings)
     open_days = settings.lake.open_days

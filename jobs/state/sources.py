@@ -29,7 +29,7 @@ from jobs.state.jumps import Jump, find_jumps
 from jobs.state.missing_days import Span, missing_days
 from jobs.state.retained import Retained, read_retained
 
-# The times of a bronze row, of which the later one counts.
+# The times of a bronze row: the later one counts.
 TIMES = ("first_at", "last_at")
 # What to do about a stale source begins so.
 STALE_STEP = "Check that "
@@ -155,7 +155,7 @@ def read_streams(fs: Any, folder: str) -> list[Stream] | None:
 
 
 def read_ledger(lake: Lake) -> dict[tuple[str, str], Read]:
-    """By operator and source, what the ledger has."""
+    """The ledger's entries by operator and source."""
     rows = (
         lake.read("bronze.file")
         .group_by("operator_id", "source_id")

@@ -22,7 +22,7 @@ from jobs.state.late_records import format_files, late_records
 from jobs.state.sources import OTHER_YEAR
 
 COPIES = "silver.copy_daily"
-# Fewer equal lines of two sources that name no host may be chance; so may the direction of fewer messages.
+# Below this number, equal lines of two sources that name no host, or messages in transit, may be chance.
 CHANCE = 10
 # A log of so many lines has records.
 SOME_LINES = 100
@@ -129,7 +129,7 @@ def lost_manifests(lake: Lake, settings: Observatory, operators: set[str]) -> li
 
 
 def unread_sources(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
-    """The sources of which nothing was read, because their files have no line end."""
+    """Sources without a line read, because their files have no line end, each with what to do."""
     fs, area = open_landing(settings.lake.root)
     read = set(lake.read("bronze.file", columns=["operator_id", "source_id"]).unique().rows())
     return [
@@ -196,7 +196,7 @@ def count_copies(lake: Lake, operators: set[str]) -> list[Copies]:
 
 
 def copy_steps(rows: Iterable[Copies]) -> list[tuple[str, str]]:
-    """Sources of which most is copies of another source, each with what to do."""
+    """Sources whose lines are mostly copies of another source's, each with what to do."""
     return [
         (
             f"{row.operator_id}/{row.source_id}",
@@ -341,12 +341,12 @@ def open_periods(lake: Lake, operators: set[str], open_days: int) -> Periods:
 
 
 def find_doubts(lake: Lake, settings: Observatory, operators: set[str], periods: Periods) -> list[str]:
-    """What makes figures doubtful, each with what to do: a run, `status` and the page say it."""
+    """Reasons to doubt figures, each with what to do. A run, `status` and the page print them."""
     return former_sources(lake, settings, operators) + join_problems(lake, settings, periods)
 
 
 def list_problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
-    """What is wrong with what was read, beside find_doubts(), each with what to do."""
+    """Problems with logs, each with what to do; find_doubts() has those that make figures doubtful."""
     mine = pl.col("operator_id").is_in(sorted(operators))
     found = lost_manifests(lake, settings, operators)
     by = ["operator_id", "source_id"]

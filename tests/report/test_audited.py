@@ -110,7 +110,7 @@ def test_corrected_spam_is_between_none_and_all(rows: list[Any], rest: int) -> N
 
 
 def test_every_attribute_of_a_definition_has_a_word() -> None:
-    assert set(audited.UNTOLD) == set(ATTRIBUTES)
+    assert set(audited.UNLABELLED) == set(ATTRIBUTES)
 
 
 def test_labels_speak_for_what_asks_only_what_measures_did() -> None:
