@@ -22,7 +22,7 @@ from jobs.page.blocks import (
     stack_parts,
 )
 from jobs.report.figures import SUMS
-from jobs.report.report import Report, channel_name, share_bar, spam_range
+from jobs.report.report import Report, Spam, channel_name
 
 
 def coverage_section(report: Report) -> Section:
@@ -296,8 +296,8 @@ def operators_section(report: Report) -> Section:
     )
     lines = [
         [
-            Cell(report.operator_name(row["operator_id"]), operator_subtitle(report, row), share_bar(row)),
-            number_cell(spam_range(row) if row["units"] else "none"),
+            Cell(report.operator_name(row["operator_id"]), operator_subtitle(report, row), Spam.of(row).bar),
+            number_cell(Spam.of(row).range if row["units"] else "none"),
             number_cell(words.format_count(row["units"])),
             number_cell(words.format_count(row["elsewhere"])),
             number_cell(words.format_count(row["day_count"] or 0)),
@@ -324,8 +324,8 @@ def operators_section(report: Report) -> Section:
         if len(ranked) > 1:
             low, high = ranked[0], ranked[-1]
             findings.append(
-                f"{channel_name(channel)}: the spam share ranges from {spam_range(low)} at"
-                f" {report.operator_name(low['operator_id'])} to {spam_range(high)} at"
+                f"{channel_name(channel)}: the spam share ranges from {Spam.of(low).range} at"
+                f" {report.operator_name(low['operator_id'])} to {Spam.of(high).range} at"
                 f" {report.operator_name(high['operator_id'])}."
             )
     return Section("operators", "Operator by operator", "\n".join(findings), blocks, missing)

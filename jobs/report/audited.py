@@ -26,7 +26,7 @@ from jobs.core.attributes import asked_attributes
 from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES, SIDES, squared_distances
 from jobs.page.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, range_bar
 from jobs.report.figures import ENDS_OF_SPAM, SUMS
-from jobs.report.report import Report, channel_name
+from jobs.report.report import Report, Spam, channel_name
 
 # The heading of a column of corrected ranges.
 HEADING = "Corrected for filter error"
@@ -64,23 +64,21 @@ class CorrectedChannel:
     methods: tuple[str, ...]
 
 
-def correct_spam(
-    total: dict[str, Any], errors: pl.DataFrame, seen_units: int | None = None
-) -> CorrectedChannel:
+def correct_spam(counted: Spam, errors: pl.DataFrame, seen_units: int | None = None) -> CorrectedChannel:
     """Spam corrected for filter error.
 
-    total: units, spam_certain and spam_possible of a channel or a type. errors: its rows of that figure.
+    counted: of a channel or a type. errors: its rows of that figure.
     seen_units: messages with seen content, if `errors` has not the rows of all months.
     """
     sums = errors.select(pl.col("seen_units", *AUDITED, "audited_spam").sum()).row(0, named=True)
-    certain, possible = (total[f"spam_{end}"] - sums[f"audited_{end}"] for end in ("certain", "possible"))
+    certain, possible = counted.certain - sums["audited_certain"], counted.possible - sums["audited_possible"]
     spam = float(sums["audited_spam"])
     # An audit covers its own month; one test elsewhere covers all months of an operator.
     of_operators = errors.group_by("operator_id").agg(pl.col(DISTANCES).sum()).select(**squared_distances())
     below, above = (math.sqrt(float(of_operators[side].sum())) for side in SIDES)
     return CorrectedChannel(
         low=max(math.floor(certain + spam - below), 0),
-        high=min(math.ceil(possible + spam + above), total["units"]),
+        high=min(math.ceil(possible + spam + above), counted.units),
         share=words.share_of(sums["audited_units"], seen_units or sums["seen_units"]),
         methods=tuple(sorted(set(errors["quality_method_code"].drop_nulls()))),
     )
@@ -100,32 +98,28 @@ def is_audited(report: Report, channel: str) -> bool:
     return int(errors_of(report, channel, words.TOTAL)["audited_units"].sum()) > 0
 
 
-def definition_cell(report: Report, row: dict[str, Any]) -> Cell:
-    """The share of spam under a definition, corrected for filter error, or why it is not corrected."""
-    asks = list_unlabelled(row["definition_code"])
+def definition_cell(report: Report, channel: str, definition: str, counted: Spam) -> Cell:
+    """The share of a channel's spam under a definition, corrected for filter error, or why it is not."""
+    asks = list_unlabelled(definition)
     if asks:
         return number_cell(f"labels do not record {words.join_words(asks)}", "muted")
-    return share_cell(report, row)
+    return share_cell(report, channel, counted)
 
 
-def share_cell(report: Report, row: dict[str, Any]) -> Cell:
-    """The share of spam in an OPERATOR row of a channel, corrected for filter error."""
-    found = correct_channel(report, row)
+def share_cell(report: Report, channel: str, counted: Spam) -> Cell:
+    """The share of a channel's spam by the operators' own definition, corrected for filter error."""
+    found = correct_channel(report, channel, counted)
     if not found.share:
         return number_cell("not audited", "muted")
     return number_cell(
-        words.format_percents(*(words.share_of(end, row["units"]) for end in (found.low, found.high)))
+        words.format_percents(*(words.share_of(end, counted.units) for end in (found.low, found.high)))
     )
 
 
-def correct_type(report: Report, row: dict[str, Any]) -> CorrectedChannel:
-    """Spam of a type corrected for filter error.
-
-    row: channel_code, spam_type_code, spam_certain and spam_possible of the type; units of all types.
-    """
-    of_channel = errors_of(report, row["channel_code"], words.TOTAL)
-    errors = errors_of(report, row["channel_code"], row["spam_type_code"])
-    return correct_spam(row, errors, int(of_channel["seen_units"].sum()))
+def correct_type(report: Report, channel: str, spam_type: str, counted: Spam) -> CorrectedChannel:
+    """Spam of a type corrected for filter error. counted: spam of the type in units of all types."""
+    of_channel = errors_of(report, channel, words.TOTAL)
+    return correct_spam(counted, errors_of(report, channel, spam_type), int(of_channel["seen_units"].sum()))
 
 
 def errors_of(report: Report, channel: str, spam_type: str) -> pl.DataFrame:
@@ -211,14 +205,14 @@ ALIKE = (
 )
 
 
-def correct_channel(report: Report, total: dict[str, Any]) -> CorrectedChannel:
-    return correct_spam(total, errors_of(report, total["channel_code"], words.TOTAL))
+def correct_channel(report: Report, channel: str, counted: Spam) -> CorrectedChannel:
+    return correct_spam(counted, errors_of(report, channel, words.TOTAL))
 
 
-def with_filter_error(report: Report, total: dict[str, Any]) -> dict[str, Any]:
-    """The row of a channel with its spam corrected for filter error."""
-    found = correct_channel(report, total)
-    return total | {"spam_certain": found.low, "spam_possible": found.high}
+def with_filter_error(report: Report, channel: str, counted: Spam) -> Spam:
+    """A channel's spam with bounds that are corrected for filter error."""
+    found = correct_channel(report, channel, counted)
+    return Spam(counted.units, found.low, found.high)
 
 
 def describe_error(found: CorrectedChannel) -> str:
@@ -237,9 +231,9 @@ def audit_note(report: Report) -> str:
     whole: list[str] = []
     partly: list[str] = []
     never: list[str] = []
-    for total in report.totals:
-        name = channel_name(total["channel_code"], inside=True)
-        share = correct_channel(report, total).share
+    for channel, counted in report.totals.items():
+        name = channel_name(channel, inside=True)
+        share = correct_channel(report, channel, counted).share
         (whole if share == 1 else partly if share else never).append(name)
     parts = [f"The interval of {words.join_words(whole)} includes filter error."] if whole else []
     parts += [f"That of {words.join_words(partly)} includes it in part."] if partly and whole else []
@@ -256,21 +250,17 @@ def filters_section(report: Report) -> Section:
     for channel, table in report.per_channel(report.figures.quality):
         name = channel_name(channel)
         rows = table.filter(pl.col("prevalence").is_not_null()).sort("operator_id", "period_code").to_dicts()
-        total = next(each for each in report.totals if each["channel_code"] == channel)
-        found = correct_channel(report, total)
+        total = report.totals[channel]
+        corrected = with_filter_error(report, channel, total)
         if not rows:
             missing.append(
                 f"{name} is not audited: its figures are as filters saw it. “observatory audit sample” draws"
                 " messages for people to label."
             )
             continue
-        counted = words.format_percents(
-            *(words.share_of(total[end], total["units"]) for end in ("spam_certain", "spam_possible"))
+        findings.append(
+            f"{name}: {total.range} was spam as filters acted, {corrected.range} corrected for filter error."
         )
-        ends = words.format_percents(
-            *(words.share_of(end, total["units"]) for end in (found.low, found.high))
-        )
-        findings.append(f"{name}: {counted} was spam as filters acted, {ends} corrected for filter error.")
         lines = [
             [
                 Cell(

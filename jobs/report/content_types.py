@@ -8,7 +8,7 @@ from jobs.core import words
 from jobs.page.blocks import SHARES, Block, Cell, Column, Part, Section, Table, number_cell, stack_parts
 from jobs.report import audited
 from jobs.report.figures import SUMS
-from jobs.report.report import Report, channel_name
+from jobs.report.report import Report, Spam, channel_name
 
 LEGEND = [
     ("certain", "spam for certain, or a type by a strong rule"),
@@ -38,7 +38,13 @@ def types_section(report: Report) -> Section:
         scale = max(row["spam_certain"] for row in rows)
         units = int(table["units"].sum())
         errors = [
-            audited.correct_type(report, row | {"channel_code": channel, "units": units}) for row in rows
+            audited.correct_type(
+                report,
+                channel,
+                row["spam_type_code"],
+                Spam(units, row["spam_certain"], row["spam_possible"]),
+            )
+            for row in rows
         ]
         has_audit = any(error.share for error in errors)
         lines = [

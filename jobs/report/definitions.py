@@ -1,7 +1,5 @@
 """The sections on definitions: one share counted in several ways, and all definitions side by side."""
 
-from typing import Any
-
 import polars as pl
 
 from jobs.core import words
@@ -9,15 +7,7 @@ from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.page.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, stack_parts
 from jobs.report import audited
 from jobs.report.figures import SUMS
-from jobs.report.report import (
-    CERTAIN_LEGEND,
-    UNDECIDED_LEGEND,
-    Report,
-    channel_name,
-    share_bar,
-    spam_range,
-    spam_shares,
-)
+from jobs.report.report import CERTAIN_LEGEND, UNDECIDED_LEGEND, Report, Spam, channel_name, sum_spam_by
 
 # Blocked and tagged messages for each unaltered delivered one, and the same with one for each dropped
 # connection, as MAAWG published them for the last quarter of 2005.
@@ -73,81 +63,77 @@ def published_lines() -> list[list[Cell]]:
     return lines
 
 
-def sum_measure(bases: pl.DataFrame, measure: str, unit: str | None = None) -> dict[str, Any]:
+def sum_measure(bases: pl.DataFrame, measure: str, unit: str | None = None) -> Spam:
+    """A channel's units and spam in a measure. unit: units of this code alone."""
     rows = bases.filter(pl.col("measure_code") == measure)
     if unit is not None:
         rows = rows.filter(pl.col("unit_code") == unit)
-    return {name: int(rows[name].sum()) for name in SUMS}
+    return Spam(*(int(rows[name].sum()) for name in SUMS))
 
 
-def maawg_ratio(bases: pl.DataFrame, unit: str | None) -> dict[str, Any]:
+def maawg_ratio(bases: pl.DataFrame, unit: str | None) -> Spam:
     """M3AAWG's metric: abusive units as a share of abusive and unaltered delivered ones. unit: abusive units
     of this code alone."""
-    abusive = sum_measure(bases, "maawg_abusive", unit)["units"]
-    units = abusive + sum_measure(bases, "maawg_unaltered_delivered")["units"]
-    return {"units": units, "spam_certain": abusive, "spam_possible": abusive}
+    abusive = sum_measure(bases, "maawg_abusive", unit).units
+    units = abusive + sum_measure(bases, "maawg_unaltered_delivered").units
+    return Spam(units, abusive, abusive)
 
 
 def own_lines(report: Report, channel: str, bases: pl.DataFrame) -> list[list[Cell]]:
     """The operators' own traffic, from the narrowest count to the widest."""
-    recipients, attempted = (
-        sum_measure(bases, measure) | {"channel_code": channel, "definition_code": OPERATOR}
-        for measure in ("recipients", "attempted")
-    )
-    rows = [("Treated as spam by operators, of recipients", "of accepted messages", recipients)]
-    if sum_measure(bases, "attempted", "attempt")["units"]:
+    recipients, attempted = (sum_measure(bases, measure) for measure in ("recipients", "attempted"))
+    # Each with its definition; M3AAWG counts what operators did, right or wrong.
+    rows: list[tuple[str, str, Spam, str | None]] = [
+        ("Treated as spam by operators, of recipients", "of accepted messages", recipients, OPERATOR)
+    ]
+    if sum_measure(bases, "attempted", "attempt").units:
         says = "with what was refused before a message existed"
-        rows.append(("Treated as spam by operators, of recipients and attempts", says, attempted))
+        name = "Treated as spam by operators, of recipients and attempts"
+        rows.append((name, says, attempted, OPERATOR))
         if channel == "EMAIL":
-            says = "all that was blocked or marked, for whatever reason"
+            says, metric = "all that was blocked or marked, for whatever reason", "Blocked or marked"
             rows = [
-                ("Blocked or marked (M3AAWG's metric), of messages", says, maawg_ratio(bases, "recipient")),
-                ("Blocked or marked, with refused attempts", says, maawg_ratio(bases, None)),
+                (f"{metric} (M3AAWG's metric), of messages", says, maawg_ratio(bases, "recipient"), None),
+                (f"{metric}, with refused attempts", says, maawg_ratio(bases, None), None),
                 *rows,
             ]
     other = most_decided(report, channel)
     if other is not None:
-        name = report.definition_name(other["definition_code"])
-        rows.append((name, "another definition, of recipients and attempts", other))
+        code, spam = other
+        says = "another definition, of recipients and attempts"
+        rows.append((report.definition_name(code), says, spam, code))
     return [
         [
-            Cell(name, says, share_bar(row)),
-            number_cell(spam_range(row)),
-            number_cell(words.format_count(row["units"])),
-            # M3AAWG counts what operators did, right or wrong.
-            audited.definition_cell(report, row)
-            if "definition_code" in row
+            Cell(name, says, spam.bar),
+            number_cell(spam.range),
+            number_cell(words.format_count(spam.units)),
+            audited.definition_cell(report, channel, definition, spam)
+            if definition
             else number_cell("does not apply", "muted"),
         ]
-        for name, says, row in rows
-        if row["units"]
+        for name, says, spam, definition in rows
+        if spam.units
     ]
 
 
-def most_decided(report: Report, channel: str) -> dict[str, Any] | None:
+def most_decided(report: Report, channel: str) -> tuple[str, Spam] | None:
     """The definition, beside the operators' own, under which most units are certainly spam."""
-    others = [
-        row for row in sum_by_definition(report, channel).values() if row["definition_code"] != OPERATOR
-    ]
-    return max(
-        others,
-        key=lambda row: (row["spam_certain"], -undecided_share(row), row["definition_code"]),
-        default=None,
-    )
+    others = [each for each in sum_by_definition(report, channel).items() if each[0] != OPERATOR]
+    return max(others, key=lambda each: (each[1].certain, -each[1].undecided_share, each[0]), default=None)
 
 
 def describe_treatment(report: Report) -> list[str]:
     """The share that operators treated as spam, by channel, and whether logs can decide what was unlawful."""
     findings, laws = [], []
     about = words.definition_rows(report.last_day)
-    for row in report.totals:
-        channel, name = row["channel_code"], channel_name(row["channel_code"], inside=True)
+    for channel, spam in report.totals.items():
+        name = channel_name(channel, inside=True)
         bases = report.figures.bases.filter(pl.col("channel_code") == channel)
         accepted = sum_measure(bases, "recipients")
-        more = f"; of accepted {name}, {spam_range(accepted)}" if accepted["units"] else ""
-        findings.append(f"Operators treated {spam_range(row)} of {name} as spam{more}.")
+        more = f"; of accepted {name}, {accepted.range}" if accepted.units else ""
+        findings.append(f"Operators treated {spam.range} of {name} as spam{more}.")
         laws += [
-            spam_shares(sums)
+            sums.shares
             for code, sums in sum_by_definition(report, channel).items()
             if code != OPERATOR and code in about and about[code]["jurisdiction"] != words.TOTAL
         ]
@@ -160,12 +146,10 @@ def describe_treatment(report: Report) -> list[str]:
     return findings
 
 
-def sum_by_definition(report: Report, channel: str) -> dict[str, dict[str, Any]]:
+def sum_by_definition(report: Report, channel: str) -> dict[str, Spam]:
     """Units and spam of a channel under each definition, by the definition's code."""
     is_mine = pl.col("direction_code").is_in(RECEIVED) & (pl.col("channel_code") == channel)
-    table = report.figures.volume.filter(is_mine)
-    rows = table.group_by("definition_code").agg(pl.col(list(SUMS)).sum()).to_dicts()
-    return {row["definition_code"]: row for row in rows if row["units"]}
+    return sum_spam_by(report.figures.volume.filter(is_mine), "definition_code")
 
 
 def definitions_section(report: Report) -> Section:
@@ -175,18 +159,18 @@ def definitions_section(report: Report) -> Section:
         rows = sum_by_definition(report, channel)
         lines, absent = [], []
         for code, about in words.definition_rows(report.last_day).items():
-            row = rows.get(code)
+            spam = rows.get(code)
             place = "" if about["jurisdiction"] == words.TOTAL else words.country_name(about["jurisdiction"])
-            if row is None:
+            if spam is None:
                 absent.append(about["name"])
                 continue
-            head = Cell(about["name"], place, share_bar(row))
-            with_error = audited.definition_cell(report, row | {"channel_code": channel})
+            head = Cell(about["name"], place, spam.bar)
+            with_error = audited.definition_cell(report, channel, code, spam)
             lines.append(
                 [
                     head,
-                    number_cell(spam_range(row)),
-                    number_cell(words.format_percent(undecided_share(row))),
+                    number_cell(spam.range),
+                    number_cell(words.format_percent(spam.undecided_share)),
                     with_error,
                 ]
             )
@@ -208,8 +192,3 @@ def definitions_section(report: Report) -> Section:
         legend=[CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")],
         is_annex=True,
     )
-
-
-def undecided_share(row: dict[str, Any]) -> float:
-    low, high = spam_shares(row)
-    return high - low

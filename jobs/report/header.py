@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -11,7 +10,7 @@ from jobs.core import words
 from jobs.core.counting_rules import ATTEMPTED
 from jobs.page.blocks import Part
 from jobs.report import audited
-from jobs.report.report import EXPECTED, Report, channel_name, share_bar, spam_range
+from jobs.report.report import EXPECTED, Report, Spam, channel_name
 from jobs.report.unclaimed import describe_unclaimed, unclaimed_channels
 
 # The name of the units in the denominator of every share.
@@ -64,7 +63,7 @@ def write_headline(report: Report, versions: Collection[str], domains: Collectio
     told = " ".join(
         describe_unclaimed(each, domains) for each in report.unclaimed if each.channel_code in nobodys
     )
-    totals = [row for row in report.totals if row["channel_code"] not in nobodys]
+    totals = {code: spam for code, spam in report.totals.items() if code not in nobodys}
     if not totals and nobodys:
         names = words.join_words([channel_name(code, inside=True) for code in nobodys])
         what = "domains" if "EMAIL" in nobodys else "numbers"
@@ -75,13 +74,12 @@ def write_headline(report: Report, versions: Collection[str], domains: Collectio
             base += " Estimates are in the tables study.*: `observatory study estimate` prints them."
         return Headline("No traffic has been counted yet", base)
     parts = [
-        f"{spam_range(audited.with_filter_error(report, row))} of"
-        f" {channel_name(row['channel_code'], inside=True)}"
-        for row in totals
+        f"{audited.with_filter_error(report, code, spam).range} of {channel_name(code, inside=True)}"
+        for code, spam in totals.items()
     ]
     amounts = [
-        f"{words.format_rounded(row['units'])} {channel_name(row['channel_code'], inside=True)} {UNITS_NAME}"
-        for row in totals
+        f"{words.format_rounded(spam.units)} {channel_name(code, inside=True)} {UNITS_NAME}"
+        for code, spam in totals.items()
     ]
     first, last = first_and_last_day(report)
     there = set(report.figures.days["operator_id"])
@@ -105,20 +103,18 @@ def channel_cards(report: Report) -> list[Card]:
     nobodys = unclaimed_channels(report.unclaimed, report.figures.directions)
     made = [
         Card(
-            name=channel_name(row["channel_code"]),
-            share=spam_range(audited.with_filter_error(report, row)),
-            is_nobodys=row["channel_code"] in nobodys,
-            bar=share_bar(audited.with_filter_error(report, row)),
-            counted=counted_share(report, row),
-            error=audited.describe_error(audited.correct_channel(report, row)),
-            complaints=describe_complaints(report, row["channel_code"]),
-            spam=words.format_range(row["spam_certain"], row["spam_possible"]),
-            all=f"{words.format_rounded(row['units'])} {UNITS_NAME}",
-            undecided=words.format_percent(
-                words.share_of(row["spam_possible"] - row["spam_certain"], row["units"])
-            ),
+            name=channel_name(code),
+            share=audited.with_filter_error(report, code, spam).range,
+            is_nobodys=code in nobodys,
+            bar=audited.with_filter_error(report, code, spam).bar,
+            counted=counted_share(report, code, spam),
+            error=audited.describe_error(audited.correct_channel(report, code, spam)),
+            complaints=describe_complaints(report, code),
+            spam=words.format_range(spam.certain, spam.possible),
+            all=f"{words.format_rounded(spam.units)} {UNITS_NAME}",
+            undecided=words.format_percent(words.share_of(spam.undecided, spam.units)),
         )
-        for row in report.totals
+        for code, spam in report.totals.items()
     ]
     absent = [code for code in EXPECTED if code not in report.channels]
     return made + [Card(channel_name(code), is_nobodys=code in nobodys) for code in absent]
@@ -143,9 +139,9 @@ def describe_complaints(report: Report, channel: str) -> str:
     return f"Receivers complained {times} ({', '.join(kinds)}), which adds nothing to the share."
 
 
-def counted_share(report: Report, row: dict[str, Any]) -> str:
+def counted_share(report: Report, channel: str, spam: Spam) -> str:
     """The share before it is corrected for filter error; empty if it was not corrected."""
-    return f", {spam_range(row)}" if audited.correct_channel(report, row).share else ""
+    return f", {spam.range}" if audited.correct_channel(report, channel, spam).share else ""
 
 
 def number_tiles(report: Report) -> list[Tile]:

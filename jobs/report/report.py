@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
 
@@ -19,6 +19,45 @@ from jobs.report.unclaimed import Unclaimed
 EXPECTED = ("EMAIL", "SMS")
 CERTAIN_LEGEND = ("certain", "spam for certain")
 UNDECIDED_LEGEND = ("undecided", "the logs cannot decide")
+
+
+@dataclass(frozen=True)
+class Spam:
+    """A number of units, and the spam in them: certain, and possible, which is certain or undecided."""
+
+    units: int
+    certain: int
+    possible: int
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """The counts of a figure's row."""
+        return cls(row["units"], row["spam_certain"], row["spam_possible"])
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        return words.share_of(self.certain, self.units), words.share_of(self.possible, self.units)
+
+    @property
+    def range(self) -> str:
+        """The shares of certain and possible spam, as 51.0–51.3%."""
+        return words.format_percents(*self.shares)
+
+    @property
+    def undecided(self) -> int:
+        return self.possible - self.certain
+
+    @property
+    def undecided_share(self) -> float:
+        low, high = self.shares
+        return high - low
+
+    @property
+    def bar(self) -> tuple[Part, ...]:
+        """Certain and undecided spam in all units."""
+        rest = self.units - self.possible
+        parts = (("certain", self.certain), ("undecided", self.undecided), ("rest", rest))
+        return stack_parts(*parts, scale=self.units)
 
 
 @dataclass(frozen=True)
@@ -54,8 +93,8 @@ class Report:
     location_name: str | None
 
     @property
-    def totals(self) -> list[dict[str, Any]]:
-        """A row per channel: its units and the spam in them by the operators' own definition."""
+    def totals(self) -> dict[str, Spam]:
+        """By channel, in the order of their list: units, and spam by the operators' own definition."""
         volume = self.figures.volume.filter(
             pl.col("direction_code").is_in(RECEIVED), pl.col("definition_code") == OPERATOR
         )
@@ -68,7 +107,7 @@ class Report:
 
     @property
     def channels(self) -> list[str]:
-        return [row["channel_code"] for row in self.totals]
+        return list(self.totals)
 
     def per_channel(self, figure: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
         for channel in self.channels:
@@ -98,34 +137,17 @@ class Report:
         return self.operators[code].name if code in self.operators else code
 
 
-def sum_by_channel(volume: pl.DataFrame) -> list[dict[str, Any]]:
-    summed = volume.group_by("channel_code").agg(pl.col(list(SUMS)).sum())
-    rows = summed.filter(pl.col("units") > 0).to_dicts()
-    order = {code: rank for rank, code in enumerate(words.codelist_rows("channel"))}
-    return sorted(rows, key=lambda row: order.get(row["channel_code"], len(order)))
+def sum_by_channel(volume: pl.DataFrame) -> dict[str, Spam]:
+    found = sum_spam_by(volume, "channel_code")
+    return {code: found[code] for code in words.codelist_rows("channel") if code in found}
+
+
+def sum_spam_by(volume: pl.DataFrame, column: str) -> dict[str, Spam]:
+    """By each value of a column its units and spam; values without units are left out."""
+    rows = volume.group_by(column).agg(pl.col(list(SUMS)).sum()).to_dicts()
+    return {row[column]: Spam.of(row) for row in rows if row["units"]}
 
 
 def channel_name(code: str, inside: bool = False) -> str:
     text = words.code_name("channel", code)
     return words.lower_first(text) if inside else text
-
-
-def spam_shares(row: dict[str, Any]) -> tuple[float, float]:
-    return words.share_of(row["spam_certain"], row["units"]), words.share_of(
-        row["spam_possible"], row["units"]
-    )
-
-
-def spam_range(row: dict[str, Any]) -> str:
-    return words.format_percents(*spam_shares(row))
-
-
-def share_bar(row: dict[str, Any]) -> tuple[Part, ...]:
-    """Certain and undecided spam in all units."""
-    undecided = row["spam_possible"] - row["spam_certain"]
-    return stack_parts(
-        ("certain", row["spam_certain"]),
-        ("undecided", undecided),
-        ("rest", row["units"] - row["spam_possible"]),
-        scale=row["units"],
-    )

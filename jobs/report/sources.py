@@ -9,7 +9,7 @@ from jobs.page import world_map
 from jobs.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
 from jobs.report import audited, claims
 from jobs.report.figures import ENDS_OF_SPAM, SUMS
-from jobs.report.report import CERTAIN_LEGEND, UNDECIDED_LEGEND, Report, channel_name, spam_range
+from jobs.report.report import CERTAIN_LEGEND, UNDECIDED_LEGEND, Report, Spam, channel_name
 
 COUNTRIES_SHOWN = 12
 
@@ -50,7 +50,7 @@ def sources_section(report: Report) -> Section:
                     ),
                 ),
                 number_cell(words.format_count(row["spam_certain"])),
-                number_cell(spam_range(row)),
+                number_cell(Spam.of(row).range),
                 *([audited.part_share_cell(row)] if has_audit else []),
             ]
             for row in rows
@@ -116,7 +116,7 @@ def source_finding(
                 f" {by}"
             )
         text += f", which can be forged{claims.describe_flagged(report, channel)}"
-    return f"{text}; {spam_range(row)} of {traffic} is spam."
+    return f"{text}; {Spam.of(row).range} of {traffic} is spam."
 
 
 def country_block(report: Report, channel: str, rows: list[dict[str, Any]], total: int) -> Block:
@@ -140,7 +140,7 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
                 number_cell(words.format_count(row["spam_certain"])),
                 number_cell(words.format_percent(words.share_of(row["spam_certain"], total))),
                 *([claims.claimed_share_cell(claimed, rows, row)] if claimed else []),
-                number_cell(spam_range(row)),
+                number_cell(Spam.of(row).range),
                 *([audited.part_share_cell(row)] if has_audit else []),
             ]
         )

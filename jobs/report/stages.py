@@ -26,7 +26,6 @@ def delivered_outcomes() -> set[str]:
 
 def stages_section(report: Report) -> Section:
     blocks, findings = [], []
-    totals = {total["channel_code"]: total for total in report.totals}
     for channel, table in report.per_channel(report.figures.stages):
         name, has_audit = channel_name(channel), audited.has_audit(table.to_dicts())
         total = int(table["units"].sum())
@@ -39,7 +38,7 @@ def stages_section(report: Report) -> Section:
                     number_cell(""),
                     number_cell(""),
                     number_cell(words.format_count(total)),
-                    *([audited.share_cell(report, totals[channel])] if has_audit else []),
+                    *([audited.share_cell(report, channel, report.totals[channel])] if has_audit else []),
                 ]
             ],
         )

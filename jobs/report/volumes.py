@@ -15,8 +15,8 @@ from jobs.report.figures import SUMS
 from jobs.report.report import (
     UNDECIDED_LEGEND,
     Report,
+    Spam,
     channel_name,
-    spam_range,
 )
 
 DAYS_SHOWN = 31
@@ -61,7 +61,7 @@ def time_section(report: Report) -> Section:
                             number_cell(words.format_count(row["units"])),
                             number_cell(words.format_count(row["spam_certain"])),
                             number_cell(words.format_count(row["spam_possible"])),
-                            number_cell(spam_range(row)),
+                            number_cell(Spam.of(row).range),
                             number_cell(words.format_count(there.get(row["period_date"], 0))),
                             *([audited.part_share_cell(row)] if has_audit else []),
                         ]

@@ -450,8 +450,8 @@ def test_a_figure_of_the_page_is_a_row_that_sql_reads(tmp_path: Path) -> None:
     (part, whole, low, high, units), day = rows.rows()
     assert (part, whole, units) == ("_T", "whole", 1000)
     report = Report(gather_figures(lake.read), {}, None)
-    (total,) = report.totals
-    found = audited.correct_channel(report, total)
+    ((channel, total),) = report.totals.items()
+    found = audited.correct_channel(report, channel, total)
     assert (found.low, found.high) == (math.floor(low), math.ceil(high))
     assert low < 300 < high
     (drawn,) = report.figures.daily.to_dicts()

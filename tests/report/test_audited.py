@@ -19,7 +19,7 @@ from jobs.core.shares import CALL_SHARES
 from jobs.report import audited, content_types
 from jobs.report.figures import FIGURES, Figures
 from jobs.report.page import write_page
-from jobs.report.report import Report
+from jobs.report.report import Report, Spam
 from tests.report.test_report import plain, read
 from tests.support.report_figures import (
     ABOUT,
@@ -33,7 +33,7 @@ from tests.support.report_figures import (
     validation,
 )
 
-TOTAL = {"channel_code": "EMAIL", "units": 10_000, "spam_certain": 5_000, "spam_possible": 5_200}
+TOTAL = Spam(10_000, 5_000, 5_200)
 
 
 def seen(*rows: tuple[int, int, int, tuple[float, float, float] | None]) -> pl.DataFrame:
@@ -99,14 +99,10 @@ def test_corrected_spam_is_between_none_and_all(rows: list[Any], rest: int) -> N
         low, value, high = sorted(ends)
         counts = sorted((int(units * certain), int(units * possible)))
         made.append((units, counts[0], counts[1], (value, low, high)))
-    total = {
-        "channel_code": "EMAIL",
-        "units": rest + sum(each[0] for each in made),
-        "spam_certain": sum(each[1] for each in made),
-        "spam_possible": rest + sum(each[2] for each in made),
-    }
+    units, certain, possible = (sum(each[place] for each in made) for place in range(3))
+    total = Spam(rest + units, certain, rest + possible)
     found = audited.correct_spam(total, seen(*made))
-    assert 0 <= found.low <= found.high <= total["units"]
+    assert 0 <= found.low <= found.high <= total.units
 
 
 def test_every_attribute_of_a_definition_has_a_word() -> None:
@@ -165,14 +161,11 @@ def test_a_page_with_audits_holds_the_errors_of_filters(tmp_path: Path) -> None:
     tables = audited_figures(*MAIL)
     page = page_of(tables, tmp_path)
     report = Report(tables, {each.id: each for each in OPERATORS}, None)
-    (mail, sms) = report.totals
-    found = audited.correct_channel(report, mail)
-    assert found.share == 1 and (found.low, found.high) != (mail["spam_certain"], mail["spam_possible"])
-    ends = words.format_percents(found.low / mail["units"], found.high / mail["units"])
-    as_counted = words.format_percents(
-        sms["spam_certain"] / sms["units"], sms["spam_possible"] / sms["units"]
-    )
-    assert plain(page.all("h1")[0]["text"]) == f"Spam was {ends} of e-mail and {as_counted} of SMS"
+    mail, sms = report.totals["EMAIL"], report.totals["SMS"]
+    found = audited.correct_channel(report, "EMAIL", mail)
+    assert found.share == 1 and (found.low, found.high) != (mail.certain, mail.possible)
+    ends = words.format_percents(found.low / mail.units, found.high / mail.units)
+    assert plain(page.all("h1")[0]["text"]) == f"Spam was {ends} of e-mail and {sms.range} of SMS"
     seen_text = plain(page.seen)
     assert "The interval of e-mail includes filter error. Not audited: SMS, whose ranges" in seen_text
     assert "The interval includes filter error (by audit and by a test elsewhere)." in seen_text
@@ -322,7 +315,7 @@ def test_months_of_one_test_add_up_and_those_of_audits_as_squares() -> None:
     of_month = {"units": 1_000, "spam_certain": 0, "spam_possible": 0}
     of_month |= {"prevalence": 0.2, "prevalence_low": 0.17, "prevalence_high": 0.24}
     months = [of_month | {"period_code": f"2026-{month:02}"} for month in (10, 11)]
-    total = {"channel_code": "EMAIL", "units": 10_000, "spam_certain": 0, "spam_possible": 0}
+    total = Spam(10_000, 0, 0)
     widths = {}
     for method, operators in (("audit", "aa"), ("rogan_gladen", "aa"), ("rogan_gladen", "ab")):
         rows = [
@@ -344,7 +337,7 @@ def test_a_call_without_a_share_stays_as_counted_in_the_channel() -> None:
     shares = dict(zip(CALL_SHARES, (0.9, None, 0.1), strict=True))
     row = quality_row(units=100, spam_certain=30, spam_possible=40, **shares)
     row |= {"prevalence": 0.5, "prevalence_low": 0.5, "prevalence_high": 0.5}
-    found = audited.correct_spam(row, errors(pl.DataFrame([row], schema=FIGURES["quality"].columns)))
+    found = audited.correct_spam(Spam.of(row), errors(pl.DataFrame([row], schema=FIGURES["quality"].columns)))
     assert (found.low, found.high, found.share) == (27 + 6, 27 + 6 + 10, 0.9)
 
 

@@ -35,7 +35,7 @@ from jobs.report import (
 from jobs.report.figures import FIGURES, Figures
 from jobs.report.gather import gather_figures
 from jobs.report.page import write_page
-from jobs.report.report import PageOrigin, Report
+from jobs.report.report import PageOrigin, Report, Spam
 from jobs.settings import config
 from tests.conftest import ROOT
 from tests.support.report_figures import (
@@ -438,9 +438,8 @@ def test_one_stream_has_several_shares(report: Report) -> None:
     blocked = rows["Blocked or marked (M3AAWG's metric), of messages"]
     assert blocked[0] == words.format_percent(messages / (messages + passed))
     assert rows["Blocked or marked, with refused attempts"][0] == words.format_percent(both / (both + passed))
-    (total,) = [each for each in report.totals if each["channel_code"] == "EMAIL"]
     assert rows["Treated as spam by operators, of recipients and attempts"][1] == words.format_count(
-        total["units"]
+        report.totals["EMAIL"].units
     )
     # Of the two other definitions, the logs tell most of this one.
     assert rows["Unsolicited bulk e-mail (Spamhaus)"][0] == "21.0–79.0%"
@@ -763,12 +762,12 @@ def test_the_same_spam_is_measured_of_recipients_and_of_attempts_too(
 ) -> None:
     mail = gathered.bases.filter(pl.col("channel_code") == "EMAIL")
     refused = sum(range(100, 130)) + 7
-    assert definitions.sum_measure(mail, "recipients") == {"units": 15, "spam_certain": 0, "spam_possible": 2}
-    assert definitions.sum_measure(mail, "attempted")["units"] == 15 + refused
+    assert definitions.sum_measure(mail, "recipients") == Spam(15, 0, 2)
+    assert definitions.sum_measure(mail, "attempted").units == 15 + refused
     # Delivered without a mark: 15. Blocked or tagged: nothing of the recipients, all the attempts.
-    assert definitions.maawg_ratio(mail, "recipient") == {"units": 15, "spam_certain": 0, "spam_possible": 0}
+    assert definitions.maawg_ratio(mail, "recipient") == Spam(15, 0, 0)
     both = definitions.maawg_ratio(mail, None)
-    assert (both["spam_certain"], both["units"]) == (refused, refused + 15)
+    assert (both.certain, both.units) == (refused, refused + 15)
 
 
 def test_campaigns_are_the_largest_of_each_operators_last_day(gathered: Figures) -> None:
