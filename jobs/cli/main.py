@@ -10,6 +10,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, NoReturn
 
 import typer
@@ -37,21 +38,24 @@ from jobs.core.errors import ObservatoryError
 
 # Polars, the lake and the runner take seconds to import: a command imports what it needs when it runs.
 
-# The commands by step, in the order of --help.
-STEPS = {
-    "First steps": ("sniff", "init", "report", "demo"),
-    "Daily work": ("pull", "run", "validate", "status", "quarantine", "vacuum", "renew"),
-    "Look closer": ("show", "tables", "explain", "reconcile", "cost"),
-    "Study": ("submit", "audit", "questionnaire", "study", "release"),
+# The commands by step, in the order of --help: a function, or the module of a group of commands.
+STEPS: dict[str, tuple[Callable[..., None] | ModuleType, ...]] = {
+    "First steps": (sniff, init, report, demo),
+    "Daily work": (pull, run, validate, status, quarantine, vacuum, renew),
+    "Look closer": (show, tables, explain, reconcile, cost),
+    "Study": (submit, audit, questionnaire, study, release),
 }
-STEP_OF = {name: step for step, names in STEPS.items() for name in names}
 
 
 class BySteps(TyperGroup):
     """The command line, whose help lists commands by step."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(STEP_OF)
+        return [command_name(each) for commands in STEPS.values() for each in commands]
+
+
+def command_name(command: Callable[..., None] | ModuleType) -> str:
+    return command.__name__.rpartition(".")[2]
 
 
 app = typer.Typer(
@@ -61,17 +65,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for name, group in (
-    ("audit", audit.app), ("cost", cost.app), ("questionnaire", questionnaire.app), ("study", study.app),
-    ("release", release.app),
-):  # fmt: skip
-    app.add_typer(group, name=name, rich_help_panel=STEP_OF[name])
-COMMANDS: tuple[Callable[..., None], ...] = (
-    submit, vacuum, validate, status, explain, reconcile, pull, run, renew, show, tables, quarantine, sniff,
-    demo, report, init,
-)  # fmt: skip
-for each in COMMANDS:
-    app.command(rich_help_panel=STEP_OF[each.__name__])(each)
+for step, listed in STEPS.items():
+    for each in listed:
+        if isinstance(each, ModuleType):
+            app.add_typer(each.app, name=command_name(each), rich_help_panel=step)
+        else:
+            app.command(rich_help_panel=step)(each)
 # Exit codes; the second is the shell's own of a program that SIGPIPE ended.
 CRASHED, CLOSED_PIPE = 4, 141
 # So many characters of a crash's message are printed.

@@ -252,13 +252,12 @@ def figures() -> Figures:
         "coverage": coverage(),
     }
     made |= {
-        "types": summed("types", mine),
-        "operator_days": summed("operator_days", mine),
         "origins": origins(summed("origins", mine)),
         **parts(),
         "errors": errors(made["quality"], made["type_quality"]),
     }
-    return Figures(**{name: typed(name, made[name]) for name in FIGURES})
+    every_figure = {name: made[name] if name in made else summed(name, mine) for name in FIGURES}
+    return Figures(**{name: typed(name, table) for name, table in every_figure.items()})
 
 
 def bases(mine: pl.DataFrame) -> pl.DataFrame:
