@@ -23,6 +23,7 @@ from jobs.engine import embedded, record, tasks
 from jobs.engine.embedded import Embedded, Inline
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import write_files
+from jobs.gold import kernels
 from jobs.ingest import manifest
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
@@ -502,9 +503,7 @@ def test_a_rule_that_one_operator_breaks_in_silver_holds_it_alone(
 def test_a_rule_that_one_operator_breaks_in_gold_holds_it_alone(
     two: config.Observatory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jobs.gold import spam_type_daily
-
-    partial = spam_type_daily.partial
+    partial = kernels.PARTIALS["gold.spam_type_daily"]
 
     def wrong(*inputs: pl.DataFrame) -> pl.DataFrame:
         more = pl.when(operator_id="lab-mail").then(pl.col("spam_possible") + 1).otherwise("spam_certain")
@@ -512,7 +511,7 @@ def test_a_rule_that_one_operator_breaks_in_gold_holds_it_alone(
 
     lake = Lake(two.lake.root)
     with monkeypatch.context() as patch, pytest.raises(ValidationHeld, match="gold.spam_type_daily"):
-        patch.setattr(spam_type_daily, "partial", wrong)
+        patch.setitem(kernels.PARTIALS, "gold.spam_type_daily", wrong)
         run_on(Inline(), two)
     assert operators_in(lake, SILVER) == {"lab-sms", "lab-mail"}
     assert operators_in(lake, GOLD) == {"lab-sms"}

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import gzip
-import importlib
 import json
 import pickle
 import re
@@ -19,6 +18,7 @@ import pytest
 from jobs.core import contracts
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
+from jobs.gold import kernels
 from jobs.ingest.pull import pull_operator
 from jobs.protect.operators import Door
 from jobs.protect.pseudonym_keys import operator_key
@@ -238,15 +238,14 @@ def test_a_wrong_format_holds_its_operator_alone_and_says_why(
 
 
 def test_invalid_gold_leaves_gold_as_it_was(copied: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = importlib.import_module("jobs.gold.spam_type_daily")
-    partial = job.partial
+    partial = kernels.PARTIALS["gold.spam_type_daily"]
 
     def wrong(*inputs: pl.DataFrame) -> pl.DataFrame:
         is_one = (pl.col("operator_id") == "lab-mail") & (pl.col("spam_possible") > 0)
         broken = pl.when(is_one).then(pl.col("spam_possible") + 1).otherwise("spam_certain")
         return partial(*inputs).with_columns(spam_certain=broken)
 
-    monkeypatch.setattr(job, "partial", wrong)
+    monkeypatch.setitem(kernels.PARTIALS, "gold.spam_type_daily", wrong)
     # Workers have the module as it is: the tasks run in this process.
     monkeypatch.setattr(runner, "LITTLE", 1 << 40)
     # Nothing that gold is computed from is new but its code: it is asked for.
