@@ -95,7 +95,9 @@ def transmission_of(lines: list[str], operator: Operator, door: Door) -> pl.Data
             stream_id=pl.lit(source.stream_id),
         )
     )
-    rows = pseudonyms.transmissions(kernel.transmissions(kernel.assemble(placed)).collect(), door)
+    rows = pseudonyms.pseudonymise_transmissions(
+        kernel.transmissions(kernel.assemble(placed)).collect(), door
+    )
     named = rows.with_columns(transmission_hash=pl.col("offset").cast(pl.String))
     table = "silver.transmission"
     return conform_frame(named.select(read_contract(table).columns), table)

@@ -43,7 +43,7 @@ def write_sample(
             " or give --replace, which discards the sample and its labels"
         )
     if not design or is_replaced:
-        started = record.now()
+        started = record.utc_now()
         design, units = draw_units(work.lake, plan)
         drawn = {"drawn_at": started, "code_revision": record.code_revision()}
         design = [{**row, **drawn} for row in design]
@@ -97,7 +97,7 @@ def load_labels(work: Run, file: Path) -> Rows:
             )
         else:
             of_month.setdefault((operator, day[:7]), []).append(row)
-    started = record.now()
+    started = record.utc_now()
     tables: dict[tuple[str, str], Rows] = {}
     for (operator, month), filled in sorted(of_month.items()):
         units = read_month(work.lake, LABEL, operator, month)

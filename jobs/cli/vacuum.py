@@ -44,7 +44,7 @@ def vacuum(
     names = retention.operators_of(lake)
     if operator is not None:
         names = [operator] if operator in names else [config.choose_operators(settings, operator)[0].id]
-    now = record.now()
+    now = record.utc_now()
     today = (settings.lake.read_at or now).date()
     if dry_run:
         made = retention.plan_retention(lake, settings, names, today)

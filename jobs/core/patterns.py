@@ -96,7 +96,7 @@ def count_patterns(lines: pl.DataFrame, by: list[str]) -> pl.DataFrame:
 
 def escape_unseen(text: str) -> str:
     r"""The text with what a terminal would obey shown as it would be written in a program: \x1b, \u202e."""
-    return UNSEEN.sub(lambda sign: _escape(sign[0]), text)
+    return UNSEEN.sub(lambda sign: _escape_sign(sign[0]), text)
 
 
 def pattern_text(pattern: str) -> Text:
@@ -106,5 +106,5 @@ def pattern_text(pattern: str) -> Text:
     return text
 
 
-def _escape(sign: str) -> str:
+def _escape_sign(sign: str) -> str:
     return f"\\x{ord(sign):02x}" if ord(sign) < 0x100 else f"\\u{ord(sign):04x}"

@@ -56,7 +56,7 @@ def lake_umask() -> int:
     return mask
 
 
-def privately(function: Callable[P, T]) -> Callable[P, T]:
+def write_privately(function: Callable[P, T]) -> Callable[P, T]:
     """Decorate a function that writes files of a lake, whose root is its last argument."""
 
     @functools.wraps(function)

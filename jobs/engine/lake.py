@@ -93,7 +93,7 @@ class Lake:
         names, sizes = actions["path"].to_list(), actions["size_bytes"].to_list()
         # A writer that keeps no statistics leaves the number of rows out.
         rows = actions["num_records"].to_list() if "num_records" in actions.columns else [0] * len(names)
-        values = [[text(each) for each in actions[f"partition.{name}"].to_list()] for name in by]
+        values = [[as_text(each) for each in actions[f"partition.{name}"].to_list()] for name in by]
         found = []
         for name, size, count, *of_file in zip(names, sizes, rows, *values, strict=True):
             partition = dict(zip(by, of_file, strict=True))
@@ -349,7 +349,7 @@ def commit_note(note: Mapping[str, Any] | None) -> CommitProperties | None:
     )
 
 
-def text(value: Any) -> str | None:
+def as_text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 

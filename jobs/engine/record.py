@@ -119,7 +119,7 @@ def add_stage(
         "run_id": run_id,
         "stage_name": stage,
         "started_at": started,
-        "finished_at": now(),
+        "finished_at": utc_now(),
         "code_revision": code_revision(),
         "ingest_ids": list(batches),
         "table_versions": [{"table_name": table, "version": version} for table, version in versions],
@@ -166,8 +166,8 @@ def digest_text(text: str) -> str:
 
 def new_run_id(at: dt.datetime | None = None) -> str:
     """The name of a run that starts now, or then."""
-    return f"{at or now():%Y%m%dT%H%M%S.%fZ}"
+    return f"{at or utc_now():%Y%m%dT%H%M%S.%fZ}"
 
 
-def now() -> dt.datetime:
+def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)

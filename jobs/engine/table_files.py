@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from jobs.core.contracts import arrow_schema, polars_schema, read_contract
 from jobs.core.disk import write_whole
 from jobs.core.errors import ObservatoryError
-from jobs.engine.access import privately
+from jobs.engine.access import write_privately
 
 # Small, quick to read for every reader, and the same bytes for the same rows.
 COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "statistics": False}
@@ -54,7 +54,7 @@ def folder_of(root: str, table: str) -> str:
     return f"{root.replace('s3a://', 's3://').rstrip('/')}/{table.replace('.', '/')}"
 
 
-@privately
+@write_privately
 def write_files(frame: pl.DataFrame, table: str, root: str) -> list[NewFile]:
     """Write rows as Parquet files of a table, one for each partition, under names that no file has; no
     transaction names them yet."""

@@ -28,8 +28,8 @@ from jobs.protect.refusal_types import type_of_transmissions
 from jobs.protect.reports import protect_authentication_reports, protect_complaints
 
 
-def transmissions(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
-    """silver.transmission from what a kernel's transmissions() gave."""
+def pseudonymise_transmissions(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+    """silver.transmission from what a kernel's pseudonymise_transmissions() gave."""
     # Rules are of a format, a channel and a time; one log may hold calls beside messages, and two logs that
     # complete each other come together.
     parts = [
@@ -165,8 +165,8 @@ def with_whole_replies(raw: pl.DataFrame) -> pl.DataFrame:
     return raw.with_columns(reply_text=pl.when(is_mail_reply).then(whole).otherwise("reply_text"))
 
 
-def verdicts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
-    """silver.verdict from what a kernel's verdicts() gave."""
+def pseudonymise_verdicts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+    """silver.verdict from what a kernel's pseudonymise_verdicts() gave."""
     # Rules are of an engine and a time, and one log may hold the verdicts of several.
     parts = [
         by_operator(part, door, partial(protect_verdicts, loaded=loaded))
@@ -205,8 +205,8 @@ def protect_verdicts(
     )
 
 
-def facts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
-    """silver.operator_knowledge from what a kernel's facts() gave."""
+def pseudonymise_facts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+    """silver.operator_knowledge from what a kernel's pseudonymise_facts() gave."""
     done = by_operator(raw, door, protect_facts)
     return select_shaped([done], "silver.operator_knowledge", "knowledge_hash", door)
 
@@ -227,8 +227,8 @@ def protect_facts(raw: pl.DataFrame, space: OperatorSpace, door: Door) -> pl.Dat
     )
 
 
-def complaints(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
-    """silver.complaint from what a kernel's complaints() gave."""
+def pseudonymise_complaints(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+    """silver.complaint from what a kernel's pseudonymise_complaints() gave."""
     parts = [
         by_operator(rows, door, partial(protect_complaints, loaded=loaded))
         for loaded, rows in rules.split_by_rules(raw, "reported_at")
@@ -236,17 +236,17 @@ def complaints(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
     return select_shaped(parts, "silver.complaint", "complaint_hash", door)
 
 
-def authentication_reports(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
-    """silver.authentication_report from what a kernel's authentication_reports() gave."""
+def pseudonymise_authentication_reports(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+    """silver.authentication_report from what a kernel's pseudonymise_authentication_reports() gave."""
     done = by_operator(raw, door, protect_authentication_reports)
     return select_shaped([done], "silver.authentication_report", "record_hash", door)
 
 
 # What protects the rows of each silver table that bronze rows become.
 PROTECT: dict[str, Callable[[pl.DataFrame, Door], pl.DataFrame]] = {
-    "silver.transmission": transmissions,
-    "silver.verdict": verdicts,
-    "silver.complaint": complaints,
-    "silver.authentication_report": authentication_reports,
-    "silver.operator_knowledge": facts,
+    "silver.transmission": pseudonymise_transmissions,
+    "silver.verdict": pseudonymise_verdicts,
+    "silver.complaint": pseudonymise_complaints,
+    "silver.authentication_report": pseudonymise_authentication_reports,
+    "silver.operator_knowledge": pseudonymise_facts,
 }

@@ -139,7 +139,7 @@ def load_rules(folder: Path | str = REFERENCE, on: dt.date | None = None) -> Rul
 
     Without a day: today. Raises ObservatoryError that names a row of a kind that nothing matches.
     """
-    return _load(Path(folder), on or dt.datetime.now(dt.UTC).date())
+    return _load_rules(Path(folder), on or dt.datetime.now(dt.UTC).date())
 
 
 def split_by_rules(
@@ -167,7 +167,7 @@ def change_days(folder: Path) -> tuple[dt.date, ...]:
 
 
 @cache
-def _load(folder: Path, on: dt.date) -> Rules:
+def _load_rules(folder: Path, on: dt.date) -> Rules:
     return Rules(
         types=tuple(
             TypeRule(*shared_columns(row), row["spam_type_code"], row["is_strong"] == "true")

@@ -16,10 +16,10 @@ def validate_public(public: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
     """The results of the suites of the public tables. Raises ValidationHeld if an expectation is broken."""
     found = evaluate(dict(sorted(public.items())))
     refuse_broken_expectations(found, "No release was made.")
-    return published(found)
+    return strip_clocks(found)
 
 
-def published(found: Sequence[Evaluated]) -> list[dict[str, Any]]:
+def strip_clocks(found: Sequence[Evaluated]) -> list[dict[str, Any]]:
     """Results as a release holds them, without clocks and what only this machine has."""
     return [
         drop_passing(each.result) | {"results": [expectation_of(one) for one in each.result["results"]]}

@@ -76,14 +76,14 @@ def begins_with(whole: LogFile, part: LogFile) -> bool:
     with whole.open_file() as one, part.open_file() as other:
         left, right = Chunks(one), Chunks(other)
         while True:
-            data = _exactly(right, CHUNK)
-            if data != _exactly(left, len(data)):
+            data = _read_exactly(right, CHUNK)
+            if data != _read_exactly(left, len(data)):
                 return False
             if len(data) < CHUNK:
                 return not right.damage
 
 
-def _exactly(chunks: Chunks, size: int) -> bytes:
+def _read_exactly(chunks: Chunks, size: int) -> bytes:
     parts: list[bytes] = []
     while size > 0 and (part := chunks.read_bytes(size)):
         parts.append(part)
@@ -102,15 +102,15 @@ def read_blocks(
     with file.open_file() as raw:
         progress.compression = compression_kind(raw.read(6))
         if progress.compression:
-            yield from _decompressed(file, raw, progress, until)
+            yield from _read_compressed(file, raw, progress, until)
         else:
-            yield from _plain(file, raw, progress, until, longest)
+            yield from _read_plain(file, raw, progress, until, longest)
 
 
 # --- plain files ---------------------------------------------------------------------------------------
 
 
-def _plain(
+def _read_plain(
     file: LogFile, raw, progress: Progress, until: Callable[[], float], longest: int
 ) -> Iterator[LineBlock]:
     size = raw.seek(0, os.SEEK_END)
@@ -195,7 +195,9 @@ def _last_line_end(raw, size: int) -> int:
 # --- compressed files ----------------------------------------------------------------------------------
 
 
-def _decompressed(file: LogFile, raw, progress: Progress, until: Callable[[], float]) -> Iterator[LineBlock]:
+def _read_compressed(
+    file: LogFile, raw, progress: Progress, until: Callable[[], float]
+) -> Iterator[LineBlock]:
     size = file.size if file.size is not None else len(file.content or b"")
     chunks = Chunks(raw)
     begun = time.monotonic()

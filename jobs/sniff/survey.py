@@ -134,7 +134,7 @@ def survey_log(
 
 def _look_at_documents(answer: LogSurvey, kernel: DocumentFormat, until: float) -> Iterator[LogSurvey]:
     answer.documents = Documents()
-    sources, _ = _sources(answer)
+    sources, _ = _make_sources(answer)
     for number, each in enumerate(answer.recognised):
         count_documents(kernel, each.file, sources[number], answer.documents)
         if number == 0:
@@ -148,8 +148,8 @@ def _look_at_documents(answer: LogSurvey, kernel: DocumentFormat, until: float) 
 def _look_at_lines(answer: LogSurvey, tally: Tally, until: float, has_totals: bool) -> Iterator[LogSurvey]:
     kernel, answer.tally = tally.kernel, tally
     _leave_out_copies(answer)
-    sources, written_at = _sources(answer)
-    answer.zone = zone_of(_ends(answer), kernel, sources[-1], written_at)
+    sources, written_at = _make_sources(answer)
+    answer.zone = zone_of(_read_ends(answer), kernel, sources[-1], written_at)
     sources = [replace(source, time_zone=answer.zone.name or "UTC") for source in sources]
     answer.streams = [source.stream_id for source in sources]
     answer.progress = [reading.Progress() for _ in sources]
@@ -193,7 +193,7 @@ def _leave_out_copies(answer: LogSurvey) -> None:
     answer.recognised = kept
 
 
-def _sources(answer: LogSurvey) -> tuple[list[Source], dt.datetime | None]:
+def _make_sources(answer: LogSurvey) -> tuple[list[Source], dt.datetime | None]:
     """What the kernel must know of each file, as a pull finds it; and when the last one was written."""
     newest: dict[str, dt.datetime] = {}
     on_disk = [each.file for each in answer.recognised if each.file.fs is not None]
@@ -220,7 +220,7 @@ def _sources(answer: LogSurvey) -> tuple[list[Source], dt.datetime | None]:
     return sources, newest.get(last.file.name) if is_growing else None
 
 
-def _ends(answer: LogSurvey) -> list[bytes]:
+def _read_ends(answer: LogSurvey) -> list[bytes]:
     """Whole lines from the beginning of the oldest file and the end of the youngest."""
     first, last = answer.recognised[0], answer.recognised[-1]
     end = last.tail.partition(b"\n")[2] if len(last.tail) == reading.HEAD else last.tail
@@ -231,20 +231,20 @@ def _ends(answer: LogSurvey) -> list[bytes]:
 
 def _see_end(answer: LogSurvey, kernel: LineFormat, source: Source) -> None:
     """The time range by both ends, before anything between them is read."""
-    for sample in _ends(answer):
+    for sample in _read_ends(answer):
         parse = kernel.parse(frame_lines(sample, 0).select("offset", "line").lazy(), source).collect()
         lines = Lines()
         see_times(lines, future.quarantine_future(parse, source))
-        _widen(answer, lines)
+        _widen_sources(answer, lines)
 
 
 def _see_times(answer: LogSurvey) -> None:
     assert answer.tally is not None
     for lines in answer.tally.files:
-        _widen(answer, lines)
+        _widen_sources(answer, lines)
 
 
-def _widen(answer: LogSurvey, lines: Lines) -> None:
+def _widen_sources(answer: LogSurvey, lines: Lines) -> None:
     if lines.first_at is not None and lines.last_at is not None:
         answer.first_at = min(answer.first_at or lines.first_at, lines.first_at)
         answer.last_at = max(answer.last_at or lines.last_at, lines.last_at)
@@ -264,7 +264,7 @@ class _Clock:
 
     def give_share(self, number: int) -> None:
         """Give the next file its part of the time that is left."""
-        sizes = [_weight(each) for each in self.answer.recognised[number:]]
+        sizes = [_estimate_bytes(each) for each in self.answer.recognised[number:]]
         self.rows_then = self._count_rows()
         left = self.end - time.monotonic() - RESERVE_S - self.row_s * self.rows_then
         self.file_end = time.monotonic() + max(left, 0.0) * sizes[0] / sum(sizes)
@@ -286,7 +286,7 @@ class _Clock:
         return self.answer.tally.rows
 
 
-def _weight(each: Recognised) -> int:
+def _estimate_bytes(each: Recognised) -> int:
     """About how many bytes there are to read: text packs to a tenth."""
     size = each.file.size if each.file.size is not None else len(each.file.content or b"")
     return max(size, 1) * (10 if each.compression else 1)

@@ -47,7 +47,7 @@ def zone_of(samples: list[bytes], kernel: LineFormat, source: Source, written_at
     """The zone by the beginning and the end of a file. written_at: when the file was last written."""
     local, said, seen = [], 0, 0
     for sample in samples:
-        stamped, moved = _stamped(sample, kernel, source)
+        stamped, moved = _parse_stamps(sample, kernel, source)
         said += stamped.height - int(moved.sum())
         seen += stamped.height
         local.append(stamped.filter(moved))
@@ -67,7 +67,7 @@ def zone_of(samples: list[bytes], kernel: LineFormat, source: Source, written_at
     return Zone(None, "not said: set time_zone", "none")
 
 
-def _stamped(sample: bytes, kernel: LineFormat, source: Source) -> tuple[pl.DataFrame, pl.Series]:
+def _parse_stamps(sample: bytes, kernel: LineFormat, source: Source) -> tuple[pl.DataFrame, pl.Series]:
     """Lines with a time, as if in UTC, and which of them another zone moves."""
     lines = frame_lines(sample, 0).select("offset", "line")
     if lines.height > 2 * LOOKED_AT:

@@ -66,7 +66,7 @@ class Computed:
 def run_gold(work: Run, before: Outcome) -> tuple[Outcome, record.StageRecord]:
     """Commit what changed; what came of it, and what the stage's row of meta.run is to record once
     jobs/stages/quality.py has computed what depends on it. before: what came of the stages before."""
-    stage = record.StageRecord("gold", record.now())
+    stage = record.StageRecord("gold", record.utc_now())
     plan = plan_gold(work, before.held_operators)
     found = Outcome(notes=plan.notes)
     computed = compute_gold(work, plan)

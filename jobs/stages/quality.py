@@ -35,7 +35,7 @@ def refresh_quality(
     says so.
     before: what came of the stages before. stage: what gold has committed and meta.run does not name yet.
     """
-    before, stage = before or Outcome(), stage or record.StageRecord("quality", record.now())
+    before, stage = before or Outcome(), stage or record.StageRecord("quality", record.utc_now())
     found, stage = estimate_quality(work, before, stage)
     corrected, stage = correct_counts(work, before + found, stage)
     if stage.tables:

@@ -82,7 +82,7 @@ def renew_lake(lake: Lake, settings: Observatory | None = None, is_anew: bool = 
     about = {"form": FORM} | ({"removed": {removed.LANDING: landed}} if landed else {})
     replace_file(*lake.own_file(MARK), json.dumps(about).encode())
     if kept:
-        now = record.now()
+        now = record.utc_now()
         partitions = []
         for table in kept:
             if read_contract(table).period is not None and "operator_id" in read_contract(table).columns:

@@ -53,7 +53,7 @@ def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) ->
     ingested: what lies in staging already. again: by operator, the settings that changed since its open days
     were computed.
     """
-    started = record.now()
+    started = record.utc_now()
     plan = plan_silver(work, again)
     holding = plan.holding
     if not (plan.batches or plan.window_of or holding.parts.height):

@@ -75,7 +75,7 @@ def finish(lake: Lake) -> None:
         return
     planned = json.loads(fs.cat_file(file))
     made, run_id = from_json(planned), planned["run_id"]
-    started = record.now()
+    started = record.utc_now()
     if made.before:
         removed.remember_removal(lake, made.before)
     remove_landed(lake, made)
@@ -153,7 +153,7 @@ def keep_record(lake: Lake, plan: RetentionPlan, run_id: str) -> None:
     rows = [
         {
             "run_id": run_id,
-            "removed_at": record.now(),
+            "removed_at": record.utc_now(),
             "operator_id": each.operator_id,
             "removed_from": each.table_name,
             "removal_code": each.reason,

@@ -77,7 +77,7 @@ def held_validations(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def jumps(rows: Sequence[Row]) -> list[str]:
+def list_jumps(rows: Sequence[Row]) -> list[str]:
     """A line for each day of an operator whose traffic or share of spam is far from what is usual."""
     found = {(row["operator"], *jump.values()): (row, jump) for row in rows for jump in row["jumps"]}
     return [
@@ -90,7 +90,7 @@ def jumps(rows: Sequence[Row]) -> list[str]:
 CHECKS: dict[str, tuple[Callable[[Sequence[Row]], list[str]], str]] = {
     "stale_sources": (stale_sources, "Sources that send nothing new"),
     "missing_days": (missing_days, "Days without records"),
-    "jumps": (jumps, "Days unlike the same weekdays before"),
+    "jumps": (list_jumps, "Days unlike the same weekdays before"),
     "held_validations": (held_validations, "Validations that hold tables back"),
 }
 

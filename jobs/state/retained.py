@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.engine.lake import Lake
-from jobs.engine.record import now
+from jobs.engine.record import utc_now
 from jobs.settings.config import Observatory
 from jobs.stages.retention import ALL_OPERATORS, needed_days, plan_retention
 from jobs.stages.vacuum import TABLE
@@ -48,7 +48,7 @@ def read_retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -
     removed = lake.read(TABLE, columns=["operator_id", "removed_at"])
     last = dict(removed.group_by("operator_id").agg(pl.col("removed_at").max()).rows())
     due: dict[str, int] = {}
-    for each in plan_retention(lake, settings, chosen, (settings.lake.read_at or now()).date()).removals:
+    for each in plan_retention(lake, settings, chosen, (settings.lake.read_at or utc_now()).date()).removals:
         due[each.operator_id] = due.get(each.operator_id, 0) + each.bytes
     return {
         name: Retained(

@@ -12,7 +12,7 @@ import polars as pl
 from expectations.native import Result
 from jobs.core.contracts import format_kind, read_contract
 from jobs.engine.lake import Lake
-from jobs.engine.record import now
+from jobs.engine.record import utc_now
 from jobs.engine.table_files import DataFile, query_files
 from jobs.ingest.manifest import (
     Stream,
@@ -96,7 +96,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
     read = read_ledger(lake)
     held = held_rules(latest_results(lake.root, [each.id for each in chosen]))
     jumps = find_jumps(lake, {each.id for each in chosen})
-    at = settings.lake.read_at or now()
+    at = settings.lake.read_at or utc_now()
     first_run: Any = lake.read("meta.run", columns=["finished_at"])["finished_at"].min()
     fs, area = open_landing(lake.root)
     found = []

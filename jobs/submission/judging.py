@@ -10,7 +10,7 @@ from jobs.core import words
 from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import is_whole, months_of
-from jobs.engine.record import now
+from jobs.engine.record import utc_now
 from jobs.questionnaire.answers import has_identifier
 from jobs.questionnaire.respondents import Respondent
 from jobs.settings.config import Observatory
@@ -147,7 +147,7 @@ def check_package(
             judged.signer = verify_signer(judged.package, whose.id, settings)
         except ObservatoryError as error:
             judged.wrong += str(error).splitlines()
-    latest = max(judged.received_at, now()) + CLOCK
+    latest = max(judged.received_at, utc_now()) + CLOCK
     if manifest.computed_at is not None and manifest.computed_at > latest:
         judged.wrong.append(
             f"its counts were computed {manifest.computed_at:%Y-%m-%d %H:%M}, which is to come: the operator"

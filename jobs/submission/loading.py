@@ -19,7 +19,7 @@ from jobs.core.contracts import rows_frame
 from jobs.core.periods import months_of
 from jobs.engine.lake import Lake, any_of
 from jobs.engine.lock import as_only_writer
-from jobs.engine.record import add_stage, now
+from jobs.engine.record import add_stage, utc_now
 from jobs.engine.together import commit_together, undo_unfinished
 from jobs.submission.contents import other_rules
 from jobs.submission.counts import TABLES, VOLUME
@@ -189,7 +189,7 @@ def refuse_unsigned(judged: Judged, receipts: list[dict[str, Any]]) -> list[str]
 def write_packages(lake: Lake, taken: list[TakenPackage], run_id: str) -> None:
     """Write all of the packages or none: each table, their receipts, and last the stage's row, which names
     the versions. Of two packages of the same months the later one in `taken` stands."""
-    started = now()
+    started = utc_now()
     receipts = rows_frame([build_receipt(each.judged) for each in taken], RECEIPT)
     places = [
         f"({any_of('respondent_id', [each.judged.respondent_id])} AND {any_of('period_code', months)}"

@@ -230,7 +230,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Run:
     work = Run(lake, settings, list(settings.operator), "first", report_step=lambda text: None)
     lake.append(rows_frame(messages(), "silver.message"), "silver.message")
     lake.append(rows_frame(pieces, "bronze.file"), "bronze.file")
-    record.add_stage(lake, "first", "silver", record.now(), ["silver.message"], [])
+    record.add_stage(lake, "first", "silver", record.utc_now(), ["silver.message"], [])
     return work
 
 
@@ -261,7 +261,7 @@ def test_a_sample_is_of_what_had_content_and_the_same_for_the_same_seed(
     random.Random(1).shuffle(rows)
     for part in rows_frame(rows, "silver.message").iter_slices(400):
         lake.append(part, "silver.message")
-    record.add_stage(lake, "first", "silver", record.now(), ["silver.message"], [])
+    record.add_stage(lake, "first", "silver", record.utc_now(), ["silver.message"], [])
     same, again = draw_units(lake, PLAN)
     key = ("sample_id", "stratum_code", "message_hash", "recipient_hash", "offset")
     assert sorted(tuple(unit[name] for name in key) for unit in again) == sorted(
@@ -417,7 +417,7 @@ def counted_twice(lake: Lake) -> list[Run]:
     lake.append(rows_frame(rows, quality.VOLUME), quality.VOLUME)
     day = {"table_name": quality.VOLUME, "operator_id": "north-mail", "period": "2026-11-02", "row_count": 2}
     partitions = [day | {"checksum": "a", "input_checksum": "b"}]
-    record.add_stage(lake, "run 0", "gold", record.now(), [quality.VOLUME], partitions)
+    record.add_stage(lake, "run 0", "gold", record.utc_now(), [quality.VOLUME], partitions)
     return [
         Run(lake, each, list(each.operator), f"run {place}", report_step=lambda text: None)
         for place, each in enumerate(settings)
@@ -484,7 +484,7 @@ def test_rows_that_break_a_rule_hold_back_their_operator_and_no_other(tmp_path: 
     partitions = [
         day | {"operator_id": row["operator_id"], "checksum": "a", "input_checksum": "b"} for row in rows
     ]
-    record.add_stage(lake, "run 0", "gold", record.now(), [quality.VOLUME], partitions)
+    record.add_stage(lake, "run 0", "gold", record.utc_now(), [quality.VOLUME], partitions)
     found = quality.refresh_quality(work)
     assert found.held_operators == {"south-mail"}
     with pytest.raises(ValidationHeld, match="certain_within_possible"):

@@ -389,7 +389,7 @@ def run_on(settings: config.Observatory, root: Path, engine: Any, monkeypatch: p
     """Pull and run everything into a lake of its own, on an engine."""
     settings = settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": str(root)})})
     for operator in settings.operator:
-        assert pull_operator(operator, str(root), runner.record.now()).problems == []
+        assert pull_operator(operator, str(root), runner.record.utc_now()).problems == []
     lake = Lake(str(root))
     with monkeypatch.context() as patch:
         patch.setattr(runner, "engine_of", lambda work, log_bytes: engine)

@@ -203,7 +203,7 @@ def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -
         )
     ]
     own = OperatorSpace("lab", "CYP", ("example.test",), (), (), ())
-    rows = pseudonyms.verdicts(pl.concat(frames), Door((own,), None))
+    rows = pseudonyms.pseudonymise_verdicts(pl.concat(frames), Door((own,), None))
     acted = rows.group_by("engine_code", "countermeasure_code").len().sort("engine_code", "len")
     assert acted.filter(pl.col("countermeasure_code").is_not_null()).rows() == [
         ("amavis", "CONTENT_FILTER", 6),

@@ -14,7 +14,7 @@ from jobs.formats import COMPLAINT, FACT, TRANSMISSION
 from jobs.protect import pseudonym_keys, pseudonyms, rules
 from jobs.protect.operators import Door, OperatorSpace
 from jobs.protect.pseudonym_keys import operator_key
-from jobs.protect.pseudonyms import complaints
+from jobs.protect.pseudonyms import pseudonymise_complaints
 from jobs.settings import config
 from jobs.settings.operator import Operator, SourceSettings
 from jobs.stages.settings_tables import rows_of_operators
@@ -50,7 +50,11 @@ def row(**values: Any) -> dict[str, Any]:
 
 
 def protected(door: Door, *rows: dict[str, Any]) -> list[dict[str, Any]]:
-    return pseudonyms.transmissions(pl.DataFrame(rows, schema=TRANSMISSION), door).sort("offset").to_dicts()
+    return (
+        pseudonyms.pseudonymise_transmissions(pl.DataFrame(rows, schema=TRANSMISSION), door)
+        .sort("offset")
+        .to_dicts()
+    )
 
 
 @pytest.mark.parametrize(
@@ -232,7 +236,7 @@ def test_complaints_and_facts_name_the_same_subscriber() -> None:
         "reported_at": dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC), "sender": "07700900012",
         "reporter": "07700900012", "recipients": ["07700900012"], "reported_domains": [],
     }  # fmt: skip
-    (found,) = complaints(pl.DataFrame([complaint], schema=COMPLAINT), door).to_dicts()
+    (found,) = pseudonymise_complaints(pl.DataFrame([complaint], schema=COMPLAINT), door).to_dicts()
     assert (found["sender_hash"], found["reporter_hash"]) == (hashed, hashed)
     assert found["named_recipients"][0]["recipient_hash"] == hashed
     assert (found["origin_claimed_code"], found["is_own_client"]) == ("GBR", True)
@@ -241,7 +245,7 @@ def test_complaints_and_facts_name_the_same_subscriber() -> None:
         "first_at": dt.datetime(2026, 11, 24, tzinfo=dt.UTC), "sender": "+44 7700 900012",
         "recipient": "07700900012",
     }  # fmt: skip
-    (known,) = pseudonyms.facts(pl.DataFrame([fact], schema=FACT), door).to_dicts()
+    (known,) = pseudonyms.pseudonymise_facts(pl.DataFrame([fact], schema=FACT), door).to_dicts()
     assert (known["sender_hash"], known["recipient_hash"]) == (hashed, hashed)
 
 
@@ -265,7 +269,9 @@ def test_a_report_in_a_log_of_national_numbers_names_a_national_one(
         "reported_at": dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC), "sender": typed,
         "reporter": "4520123456", "recipients": ["4520123456"], "reported_domains": [],
     }  # fmt: skip
-    (found,) = complaints(pl.DataFrame([complaint], schema=COMPLAINT), Door((own,), None)).to_dicts()
+    (found,) = pseudonymise_complaints(
+        pl.DataFrame([complaint], schema=COMPLAINT), Door((own,), None)
+    ).to_dicts()
     told, other = pseudonym_keys.make_pseudonyms(pl.Series([named, "4520123456"]), operator_key("op"))
     assert (found["sender_hash"], found["reporter_hash"]) == (told, other)
 

@@ -14,7 +14,7 @@ from jobs.formats.shared.documents import frame_of
 from jobs.protect import pseudonym_keys, pseudonyms
 from jobs.protect.operators import Door, OperatorSpace
 from jobs.protect.pseudonym_keys import operator_key
-from jobs.protect.pseudonyms import authentication_reports
+from jobs.protect.pseudonyms import pseudonymise_authentication_reports
 
 SAMPLES = Path(__file__).parents[1] / "formats" / "reports"
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
@@ -55,7 +55,7 @@ def complaint(**values: Any) -> dict[str, Any]:
 
 
 def complaints(door: Door, *rows: dict[str, Any]) -> pl.DataFrame:
-    done = pseudonyms.complaints(pl.DataFrame(rows, schema=COMPLAINT), door)
+    done = pseudonyms.pseudonymise_complaints(pl.DataFrame(rows, schema=COMPLAINT), door)
     schema = polars_schema("silver.complaint")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "complaint_hash"}
     for name in read_contract("silver.complaint").required:
@@ -174,7 +174,7 @@ def test_another_operators_rows_and_no_rows(door: Door) -> None:
 
 
 def reports(door: Door, raw: pl.DataFrame) -> pl.DataFrame:
-    done = authentication_reports(raw, door)
+    done = pseudonymise_authentication_reports(raw, door)
     schema = polars_schema("silver.authentication_report")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "record_hash"}
     for name in read_contract("silver.authentication_report").required:

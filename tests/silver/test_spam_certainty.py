@@ -328,9 +328,9 @@ def names(cases: list[Case]) -> list[str]:
 def count(cases: list[Case], is_added: bool) -> dict[str, dict[str, int]]:
     raw = verdicts(cases, is_added)
     place = pl.concat_str("source_id", "offset", separator=":")
-    verdict = pseudonyms.verdicts(raw, DOOR).with_columns(place.alias("verdict_hash"))
+    verdict = pseudonyms.pseudonymise_verdicts(raw, DOOR).with_columns(place.alias("verdict_hash"))
     verdict = verdict if verdict.height else pl.DataFrame(schema=polars_schema("silver.verdict"))
-    transmission = pseudonyms.transmissions(transmissions(cases), DOOR)
+    transmission = pseudonyms.pseudonymise_transmissions(transmissions(cases), DOOR)
     transmission = transmission.with_columns(place.alias("transmission_hash"))
     rules = reference_table("ref.attribute_rule")
     rows = make_messages_in_memory(transmission, verdict, knowledge(cases), rules).table_rows(

@@ -212,7 +212,7 @@ def test_the_records_of_many_runs_are_read_from_few_files(site: Often) -> None:
 def recorded(root: Path, count: int) -> Lake:
     lake = Lake(str(root))
     for number in range(count):
-        record.add_stage(lake, f"r{number:03d}", "bronze", record.now(), (), [])
+        record.add_stage(lake, f"r{number:03d}", "bronze", record.utc_now(), (), [])
     return lake
 
 
@@ -235,5 +235,5 @@ def test_small_files_become_one_and_a_log_begins_anew(tmp_path: Path) -> None:
     compaction.shorten_log(lake, "meta.run", version, NO_TIME)
     assert sorted(path.name for path in log.glob("*.json")) == [f"{version:020d}.json"]
     assert lake.read("meta.run").sort("run_id").equals(runs)
-    record.add_stage(lake, "last", "bronze", record.now(), (), [])
+    record.add_stage(lake, "last", "bronze", record.utc_now(), (), [])
     assert (lake.version("meta.run"), lake.read("meta.run").height) == (version + 1, 9)

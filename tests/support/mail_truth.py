@@ -213,8 +213,12 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
             said.append(rspamd.verdicts(read(spoken, operator, rspamd, "filter")).collect())
     frames = {}
     for table, hashed, rows in [
-        ("silver.transmission", "transmission_hash", pseudonyms.transmissions(pl.concat(sent), door)),
-        ("silver.verdict", "verdict_hash", pseudonyms.verdicts(pl.concat(said), door)),
+        (
+            "silver.transmission",
+            "transmission_hash",
+            pseudonyms.pseudonymise_transmissions(pl.concat(sent), door),
+        ),
+        ("silver.verdict", "verdict_hash", pseudonyms.pseudonymise_verdicts(pl.concat(said), door)),
     ]:
         named = rows.with_columns(pl.col("offset").cast(pl.String).alias(hashed))
         frames[table] = conform_frame(named.select(read_contract(table).columns), table)

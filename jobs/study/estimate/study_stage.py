@@ -173,7 +173,7 @@ def estimate_tables(
     then.
     """
     undo_unfinished(lake)
-    started = record.now()
+    started = record.utc_now()
     targets = chosen_targets(settings, gap_options or Gap())
     inputs = digest_inputs(lake, folder, targets)
     have = read_tables(folder, FROM_FILES)
