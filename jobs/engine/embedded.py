@@ -186,8 +186,8 @@ def format_death(about: str) -> str:
 
 @contextmanager
 def worker_environment() -> Iterator[None]:
-    """What workers start with: their own settings, and an empty main module, for the program's own module is
-    not theirs to run; this process keeps what it has."""
+    """The environment in which workers start: their own variables, and an empty main module, so that they do
+    not run the program's. Both are put back in this process afterwards."""
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     main = sys.modules["__main__"]
     os.environ.update(ENVIRONMENT)
@@ -204,8 +204,8 @@ def worker_environment() -> Iterator[None]:
 
 
 class Inline:
-    """An engine of no process but this one: for so little work that starting workers would take longer, and
-    for debugging, where it stops before the tasks that OBSERVATORY_STOP_AT names (docs/debugging.md).
+    """Runs tasks in this process: for work that takes less time than starting workers, and for debugging. It
+    stops before the tasks that OBSERVATORY_STOP_AT names (docs/debugging.md).
     """
 
     workers = 1

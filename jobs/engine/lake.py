@@ -124,7 +124,7 @@ class Lake:
     def query_table(
         self, table: str, version: int | None, query: Callable[[pl.LazyFrame], pl.LazyFrame]
     ) -> pl.DataFrame:
-        """What a query finds in the table's rows, which need not fit in memory."""
+        """The result of a lazy query over the table's rows, which need not fit in memory."""
         return query_files(table, self.files(table, version), query)
 
     def append(self, frame: pl.DataFrame, table: str) -> int:

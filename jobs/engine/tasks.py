@@ -56,7 +56,7 @@ class Task(Generic[R]):
         return self
 
     def split_task(self) -> Sequence[Task[R]]:
-        """The tasks that do its work after it died: smaller ones, or itself."""
+        """The tasks to run after its process died: smaller ones, or the task itself."""
         return self.smaller() if self.smaller else [self]
 
 

@@ -151,5 +151,5 @@ def count_units(
 
 
 def fill_unknown(*columns: str) -> list[pl.Expr]:
-    """The columns with _U where a log does not record them."""
+    """The columns, with _U in place of nulls: the log does not record the value."""
     return [pl.col(name).fill_null("_U") for name in columns]

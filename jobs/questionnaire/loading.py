@@ -39,7 +39,7 @@ class FileOutcome:
 
 @dataclass(frozen=True)
 class Standing:
-    """What the lake holds already.
+    """The lake's earlier receipts and claims.
 
     receipts: respondent, period, SHA-256 and time of each loaded file. claims: the operators that a
     respondent answered for, by respondent and period. Only forms claim operators. Packages of a sold operator

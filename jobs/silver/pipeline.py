@@ -43,7 +43,7 @@ from jobs.silver.frames import (
 from jobs.silver.memory import Memory
 
 FILE_FRAMES = (Frame.LOGS, Frame.TURNS, Frame.ORDER)
-# What needs no identifier protected.
+# For steps that replace no identifier: no operator, no table of addresses.
 NOBODY = Door((), None)
 BRONZE = tuple(bronze_name(format_name) for format_name in KERNELS)
 

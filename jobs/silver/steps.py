@@ -34,8 +34,7 @@ NOT_READ = ("ingest_id", "event_date")
 
 
 def split_bronze(shelf: Shelf, frame: pl.DataFrame, format_name: str, count: int) -> None:
-    """Leave bronze rows by bucket; those that have no key yet apart. Beside them from when to when each file
-    has rows."""
+    """Leave bronze rows by bucket, held rows apart, and the first and last time of each file."""
     rows = frame.drop(NOT_READ, strict=False)
     shelf.leave_rows(Frame.EXTENT, copies.file_extents(rows, format_name))
     if KERNELS[format_name].settle:
@@ -206,7 +205,7 @@ def route_verdicts(place: Place) -> None:
 
 def forward_rows(place: Place) -> None:
     """A bucket's rows of later hops, and its verdicts without a queue id, by the cut of the bucket that each
-    goes to. Straight from bucket to bucket they would be as many frames as the square of their number."""
+    goes to. Sent straight from bucket to bucket, the frames would be the square of the number of buckets."""
     cuts = place.terms.cuts
     links, routes = place.take_rows(Frame.LINKS), place.take_rows(Frame.ROUTES)
     if links is not None:
@@ -265,6 +264,6 @@ def follow_refusals(place: Place) -> None:
 
 
 def keep_refusals(place: Place) -> None:
-    """Keep the temporary refusals that nothing followed up: they are messages, too."""
+    """Keep the temporary refusals that no later attempt followed up: each counts as a message."""
     rows, dropped = place.take_all(Frame.TEMPORARY), place.take_rows(Frame.FOLLOWED)
     place.keep_rows(MESSAGE, rows if dropped is None else refusals.without_followed(rows, dropped))

@@ -28,7 +28,7 @@ def parse_ranges(
 ) -> ParsedRanges:
     """Parse ranges of pieces.
 
-    staging: where to leave the rows for silver, by bucket; None where nobody will take them from there.
+    staging: the folder for silver's rows, by bucket; None if no silver stage follows.
     """
     fs = fsspec.filesystem(protocol_of(root))
     folder = None if staging is None else StagedShelf(staging)

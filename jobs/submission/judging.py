@@ -29,25 +29,25 @@ ENCRYPTED = (".gpg", ".pgp", ".asc")
 EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # How far a clock may be ahead.
 CLOCK = dt.timedelta(days=2)
-# What a package that nobody thought of may raise; a panic of Polars is no Exception.
+# Whatever an unforeseen package may raise; a panic of Polars is no Exception.
 UNREADABLE = (Exception, pl.exceptions.PanicException)
 
 
-# When its counts were computed, and when it was received: of two packages the higher stands.
+# The times at which a package was computed and received. The higher of two packages counts.
 Order = tuple[dt.datetime, dt.datetime]
 
 
 def order_of(computed: dt.datetime | None, received: dt.datetime) -> Order:
-    """A package of before that was recorded is lower than any other."""
+    """A package without a time of computation is lower than any other: early manifests had none."""
     return (computed or EARLIEST).astimezone(dt.UTC), received.astimezone(dt.UTC)
 
 
 @dataclass
 class Judged:
-    """One file and what was found: its rows for each table, or all that is wrong with it.
+    """One file and its verdict: its rows for each table, or the reasons to refuse it.
 
-    is_dated: someone says when it came in; else it is taken to be when it was saved. noted: what is to be
-    known of a package that is in order.
+    is_dated: the time of receipt was stated; otherwise it is the time at which the file was saved. noted:
+    notes on a package that is accepted.
     """
 
     file: Path

@@ -30,8 +30,8 @@ RECEIPT = "study.submission_receipt"
 
 
 def refuse_same_time(packages: list[Judged]) -> None:
-    """Add what is wrong where two packages of the same months of one operator, from one computation, came in
-    at the same time: which of them stands is not to be guessed."""
+    """Refuse two packages of the same months of one operator that differ, were computed at the same time and
+    came in at the same time: nothing decides which of them counts."""
     good = [each for each in packages if each.package is not None and not each.wrong]
     for place, one in enumerate(good):
         for other in good[:place]:
@@ -46,11 +46,11 @@ def refuse_same_time(packages: list[Judged]) -> None:
 
 @as_only_writer("observatory study load")
 def land_packages(lake: Lake, packages: list[Judged], run_id: str, is_change_accepted: bool = False) -> None:
-    """Put the good packages into the lake, the one computed last after the others. Each replaces what its
-    operator gave of those months before; one whose receipt is there is not taken again.
+    """Write the good packages to the lake, in the order in which they were computed. Each replaces its
+    operator's earlier rows of those months; a package that has a receipt is skipped.
 
-    Adds to `wrong` of the packages that what the lake holds contradicts, and of one that cannot be written.
-    is_change_accepted: counts may be far from those that they replace.
+    Packages that contradict the lake, or that cannot be written, get a reason in `wrong`. is_change_accepted:
+    counts may differ a lot from those that they replace.
     """
     undo_unfinished(lake)
     taken = choose_taken(lake, packages, is_change_accepted)

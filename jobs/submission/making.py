@@ -29,8 +29,8 @@ from jobs.submission.quality import QUALITY
 
 @dataclass(frozen=True)
 class MadePackage:
-    """A package as bytes, and what is printed of it. audits: by month and channel what shows how often the
-    filter errs. partial: sources with fewer days than others, as counts have them."""
+    """A package as bytes, and the figures that `submit` prints. audits: by month and channel the audit or
+    test that measures the filter's errors. partial: sources that have fewer days of logs than others."""
 
     file_name: str
     data: bytes
@@ -106,8 +106,8 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
 def subscriptions_of(operator: Operator, channels: list[str]) -> dict[str, int]:
     """The operator's subscriptions to each channel of its package; none if it says none.
 
-    Raises ObservatoryError where one number stands for several channels, or a channel's is missing: what is
-    estimated of a channel goes by its own.
+    Raises ObservatoryError if one number stands for several channels, or a channel has none: each channel's
+    estimate is weighted by its own subscriptions.
     """
     given = operator.subscribers
     if given is None:
