@@ -232,7 +232,7 @@ class Alike:
         for size, sha256 in stream.removed.items():
             self._beginnings[int(size), sha256] = stream
 
-    def streams(self) -> Iterator[Stream]:
+    def list_streams(self) -> Iterator[Stream]:
         for by_digest in self._by_size.values():
             yield from by_digest.values()
 

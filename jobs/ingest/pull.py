@@ -174,8 +174,8 @@ def pull_source(operator: Operator, source: SourceSettings, root: str, now: dt.d
     pieces: list[Piece] = []
     notes = Notes(source)
     before, after = read_files(fs, folder), Files()
-    unchanged = listed.unchanged(before, source)
-    written = written_times(source_fs, names, listed.times(unchanged))
+    unchanged = listed.find_unchanged(before, source)
+    written = written_times(source_fs, names, listed.list_times(unchanged))
     newest = bound_times(names, written)
     after.seen.update(unchanged)
     for name in names:
@@ -212,7 +212,7 @@ def pull_source(operator: Operator, source: SourceSettings, root: str, now: dt.d
             problems.append(Away(lost))
         elif damage:
             problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
-        elif seen := listed.seen(name, source, written.get(name)):
+        elif seen := listed.find_seen(name, source, written.get(name)):
             after.seen[name] = seen
     pieces += adopt_orphans(fs, folder, source, known, now)
     write_manifest(fs, folder, known.streams, after)

@@ -190,7 +190,7 @@ def skip_landed(file: RemoteFile, fs: Any, known: KnownStreams) -> None:
     removed pieces, or a short one, is not taken: then the file is read whole.
     """
     head = read_range(file, 0, COMPARED)
-    alike = [stream for each in known.find_beginnings(head) for stream in each.streams()]
+    alike = [stream for each in known.find_beginnings(head) for stream in each.list_streams()]
     for stream in sorted(alike, key=lambda each: -each.bytes):
         if stream.removed or stream.bytes < 4 * COMPARED:
             continue

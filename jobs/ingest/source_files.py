@@ -47,7 +47,7 @@ class Listed:
     problems: list[str]
     shown: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
-    def seen(self, name: str, source: SourceSettings, written: dt.datetime | None) -> Seen | None:
+    def find_seen(self, name: str, source: SourceSettings, written: dt.datetime | None) -> Seen | None:
         """How a file is shown; None on this machine, and where a listing says too little."""
         info = self.shown.get(name)
         if info is None or info.get("size") is None or version_of(info) is None:
@@ -55,16 +55,16 @@ class Listed:
         at = written.isoformat() if written else None
         return Seen(int(info["size"]), str(version_of(info)), source.format, at)
 
-    def unchanged(self, before: Files, source: SourceSettings) -> dict[str, Seen]:
+    def find_unchanged(self, before: Files, source: SourceSettings) -> dict[str, Seen]:
         """The files that are shown as at the last pull, which read all of them: no line waits there."""
         found = {}
         for name in self.shown:
             seen = before.seen.get(name)
-            if seen and name not in before.waiting and seen == self.seen(name, source, seen.at):
+            if seen and name not in before.waiting and seen == self.find_seen(name, source, seen.at):
                 found[name] = seen
         return found
 
-    def times(self, unchanged: Mapping[str, Seen]) -> dict[str, dt.datetime]:
+    def list_times(self, unchanged: Mapping[str, Seen]) -> dict[str, dt.datetime]:
         """When files were written, as far as it is known without a look into them: only a gzip header knows
         better than a listing."""
         found = {name: seen.at for name, seen in unchanged.items()}

@@ -50,7 +50,7 @@ class Box:
     right: float
     bottom: float
 
-    def meets(self, other: Box) -> bool:
+    def overlaps_box(self, other: Box) -> bool:
         is_beside = self.right <= other.left or other.right <= self.left
         return not (is_beside or self.bottom <= other.top or other.bottom <= self.top)
 
@@ -135,8 +135,8 @@ def place_names(sizes: list[tuple[MapCountry, float]], width: float, labels: int
         # Small circles may lie under a name; it is ringed in white.
         large = [box for _, _, _, r, box in circles if box is not own and r >= 5]
         inside = [s for s in spots if s[3].left >= 0 and s[3].right <= width and s[3].top >= 0]
-        free = [spot for spot in inside if not any(spot[3].meets(other) for other in used)]
-        clear = [spot for spot in free if not any(spot[3].meets(other) for other in large)]
+        free = [spot for spot in inside if not any(spot[3].overlaps_box(other) for other in used)]
+        clear = [spot for spot in free if not any(spot[3].overlaps_box(other) for other in large)]
         # The largest are named even if that means to write on another circle.
         for tx, ty, anchor, box in (clear or (free if len(drawn) < ALWAYS else []))[:1]:
             used.append(box)

@@ -110,7 +110,7 @@ class Drawn:
         found: Array = self.rows.select(CALLS).cast(pl.Float64).to_numpy()
         return found
 
-    def corrected(self) -> Array:
+    def correct_calls(self) -> Array:
         """Corrected spam in what the filter flagged, left undecided and passed, with what was refused before
         there was content: the estimate and its replicates x months x calls."""
         certain, undecided = before_content(self.rows)
@@ -137,7 +137,7 @@ def correct_spam(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) 
     of_person = (drawn.index[:, None] == np.arange(drawn.index.max() + 1)).astype(float)
     units = drawn.units.sum(axis=1)
     return Corrected(
-        y=(drawn.corrected().sum(axis=2) @ of_person)[:, :, None],
+        y=(drawn.correct_calls().sum(axis=2) @ of_person)[:, :, None],
         least=(before_content(drawn.rows)[0] @ of_person)[:, None],
         has_quality=drawn.has_quality @ of_person > 0,
         content_seen=units @ of_person,
@@ -175,7 +175,7 @@ def correct_parts(drawn: Drawn, parts: Array) -> Array:
     corrected spam of all parts together is that of the whole, in each replicate.
     """
     whole = parts.sum(axis=1)
-    share = drawn.corrected() / np.where(whole > 0, whole, 1.0)
+    share = drawn.correct_calls() / np.where(whole > 0, whole, 1.0)
     starts = np.flatnonzero(np.diff(drawn.index, prepend=-1))
     found = [
         np.add.reduceat((share * parts[:, place]).sum(axis=2), starts, axis=1)
