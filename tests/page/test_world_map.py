@@ -37,7 +37,7 @@ def test_a_circle_is_as_large_as_its_spam_and_whole() -> None:
 
 def test_names_on_the_map_do_not_meet() -> None:
     boxes = [world_map.Box(0, 0, 10, 10), world_map.Box(9, 9, 20, 20), world_map.Box(10, 0, 20, 9)]
-    assert boxes[0].overlaps_box(boxes[1]) and not boxes[0].meets(boxes[2])
+    assert boxes[0].overlaps_box(boxes[1]) and not boxes[0].overlaps_box(boxes[2])
     crowd = [world_map.MapCountry(f"Country {n}", 47 + n % 3, 8 + n // 3, 100 - n) for n in range(12)]
     svg = world_map.draw_map(crowd, "t", 920, 12)
     texts = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)" fill="#1d', svg)
