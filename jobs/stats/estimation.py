@@ -316,9 +316,10 @@ def ratio_totals(weights: Array, x: Array, y: Array, member: Array, known: Array
     """
     below = weights @ (member * x).T
     scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)
-    inside = (member.T[:, :, None] * y[:, None, :]).reshape(len(x), -1)
-    above = (weights @ inside).reshape(len(weights), len(member), y.shape[1])
-    return above * scale[:, :, None]
+    # Of each area its own respondents alone: most areas have few.
+    above = np.stack([weights[:, own] @ y[own] for own in member.astype(bool)], axis=1)
+    found: Array = above * scale[:, :, None]
+    return found
 
 
 def floor_at_one(weights: Array, x: Array, known: float) -> Array:
