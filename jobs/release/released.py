@@ -14,6 +14,7 @@ import polars as pl
 from jobs.core.areas import WORLD
 from jobs.core.contracts import CODELISTS, read_fields, reference_rows, reference_table
 from jobs.core.errors import ObservatoryError
+from jobs.core.series import PARTS
 from jobs.public.contracts import PublicColumn, PublicContract, public_contract
 
 AREA, AREA_NAME = "area_code", "area_name"
@@ -40,8 +41,8 @@ PUBLISHED = {
     "period_code": "Period: a quarter as 2026-Q4, or a year",
     "conf_status_code": "SDMX CONF_STATUS: F, free to publish; C, confidential and without its value",
 }
-# Codes that every list has beside its own, as in SDMX.
-COMMON = {"_T": "Total", "_U": "Unknown"}
+# Codes that every list has beside its own, as in SDMX; and all parts of a whole together.
+COMMON = {"_T": "Total", "_U": "Unknown", PARTS: "All parts together"}
 NUMBER = (pl.Decimal, pl.Float64, pl.Int64, pl.Int32)
 
 
