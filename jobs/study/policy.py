@@ -106,7 +106,7 @@ def answers_of(question: Question) -> tuple[str, ...]:
 
 def text_of(question: Question, line: Indicator) -> str:
     asked = translate_key("en", "question", question.id)
-    return f"{asked}: {line_label('en', line)}" if line.parts else asked
+    return f"{asked.removesuffix('?')}: {line_label('en', line)}" if line.parts else asked
 
 
 def pillars_of(policy_question: pl.DataFrame, periods: Sequence[str]) -> pl.DataFrame:

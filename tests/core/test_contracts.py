@@ -4,6 +4,7 @@ import ast
 import csv
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import polars as pl
@@ -370,3 +371,10 @@ def test_ingest_adds_the_day_and_the_batch_to_a_formats_rows(name: str) -> None:
 def test_a_format_without_a_contract_is_an_error_that_names_its_file() -> None:
     with pytest.raises(ObservatoryError, match="there is no schemas/bronze/petrel.yaml"):
         contracts.bronze_columns("petrel")
+
+
+def test_each_column_is_defined_once() -> None:
+    """Of two definitions the later would stand, and change what tables of the earlier hold."""
+    text = (SCHEMAS / "fields.yaml").read_text(encoding="utf-8")
+    names = re.findall(r"^(\w+):", text, re.MULTILINE)
+    assert sorted({name for name in names if names.count(name) > 1}) == []
