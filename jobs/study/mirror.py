@@ -52,7 +52,7 @@ def transform(submission_route: pl.DataFrame, operator_frame: pl.DataFrame) -> p
     larger = pl.max_horizontal("sent_units", "received_units")
     # Ten digits, then four: a decimal is divided to the digits that its numerator has.
     share = difference.cast(pl.Decimal(38, 10)) * 100 / pl.when(larger != 0).then(larger)
-    few = pl.min_horizontal("sent_respondent_count", "received_respondent_count") < OWNERS
+    few = pl.min_horizontal("sent_holding_count", "received_holding_count") < OWNERS
     return beside.select(
         *PAIR,
         *(f"{name}_{measure}" for name in ("sent", "received") for measure in MEASURES),
@@ -60,6 +60,8 @@ def transform(submission_route: pl.DataFrame, operator_frame: pl.DataFrame) -> p
         "received_unplaced_units",
         "sent_respondent_count",
         "received_respondent_count",
+        "sent_holding_count",
+        "received_holding_count",
         "sent_coverage_pct",
         "received_coverage_pct",
         discrepancy_units=difference,
@@ -115,6 +117,11 @@ def reporting_countries(routes: pl.DataFrame, people: pl.DataFrame, home: str, n
         .group_by(*CELL, home)
         .agg(
             pl.len().cast(pl.Int64).alias(f"{name}_respondent_count"),
+            # One that the frame does not list is an owner of its own.
+            pl.coalesce("holding_id", "respondent_id")
+            .n_unique()
+            .cast(pl.Int64)
+            .alias(f"{name}_holding_count"),
             of_tellers=sum_or_null(pl.col("subscriptions")),
         )
         .join(of_all, on=by, how="left")
@@ -129,7 +136,7 @@ def frame_by_month(operator_frame: pl.DataFrame, route: pl.DataFrame) -> pl.Data
     return (
         operator_frame.join(months, how="cross")
         .filter(holds_on(last_day(pl.col("period_code"))))
-        .select("period_code", "channel_code", "country_code", "respondent_id", "subscriptions")
+        .select("period_code", "channel_code", "country_code", "respondent_id", "holding_id", "subscriptions")
     )
 
 

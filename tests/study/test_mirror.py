@@ -155,6 +155,8 @@ def row(link: str, sent: int, received: int, **values: Any) -> dict[str, Any]:
         "sent_units": sent, "sent_spam_certain": 0, "sent_spam_possible": 0,
         "received_units": received, "received_spam_certain": 0, "received_spam_possible": 0,
         "discrepancy_units": sent - received, "sent_unplaced_units": 0, "received_unplaced_units": 0,
+        "sent_holding_count": 3, "received_holding_count": 3, "sent_respondent_count": 3,
+        "received_respondent_count": 3,
     } | values  # fmt: skip
 
 
