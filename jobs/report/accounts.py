@@ -128,7 +128,7 @@ def countermeasures_section(report: Report) -> Section:
         "What countermeasures did",
         "\n".join(findings),
         blocks,
-        report.missing(report.figures.effort),
+        report.list_missing(report.figures.effort),
         notes if blocks else [],
     )
 
@@ -187,7 +187,7 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
     channels = {row["channel_code"] for row in rows} - {words.TOTAL}
     order = {"marginal": 0, "fixed": 1, "total": 2}
 
-    def rank(row: dict[str, Any]) -> tuple[Any, ...]:
+    def rank_row(row: dict[str, Any]) -> tuple[Any, ...]:
         return (
             is_total(row),
             order[row["cost_component_code"]],
@@ -211,7 +211,7 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
             ),
             *(percentile_cell(row, point) for point in ("p05", "p50", "p95")),
         ]
-        for row in sorted(kept, key=rank)
+        for row in sorted(kept, key=rank_row)
         if row["amount_p95"] > 0 or row["countermeasure_code"] == words.TOTAL
     ]
     first = rows[0]
@@ -296,8 +296,12 @@ def operators_section(report: Report) -> Section:
     )
     lines = [
         [
-            Cell(report.operator_name(row["operator_id"]), operator_subtitle(report, row), Spam.of(row).bar),
-            number_cell(Spam.of(row).range if row["units"] else "none"),
+            Cell(
+                report.operator_name(row["operator_id"]),
+                operator_subtitle(report, row),
+                Spam.from_row(row).bar,
+            ),
+            number_cell(Spam.from_row(row).range if row["units"] else "none"),
             number_cell(words.format_count(row["units"])),
             number_cell(words.format_count(row["elsewhere"])),
             number_cell(words.format_count(row["day_count"] or 0)),
@@ -324,8 +328,8 @@ def operators_section(report: Report) -> Section:
         if len(ranked) > 1:
             low, high = ranked[0], ranked[-1]
             findings.append(
-                f"{channel_name(channel)}: the spam share ranges from {Spam.of(low).range} at"
-                f" {report.operator_name(low['operator_id'])} to {Spam.of(high).range} at"
+                f"{channel_name(channel)}: the spam share ranges from {Spam.from_row(low).range} at"
+                f" {report.operator_name(low['operator_id'])} to {Spam.from_row(high).range} at"
                 f" {report.operator_name(high['operator_id'])}."
             )
     return Section("operators", "Operator by operator", "\n".join(findings), blocks, missing)

@@ -71,7 +71,7 @@ def campaigns_section(report: Report) -> Section:
     if report.figures.campaigns["is_bucket_capped"].any():
         notes.append(CAPPED)
     legend = [("certain", "blocked or marked"), ("other", "let pass or not decided")]
-    missing = report.missing(report.figures.campaigns)
+    missing = report.list_missing(report.figures.campaigns)
     return Section(
         "campaigns",
         "Campaigns of the day",

@@ -18,7 +18,7 @@ LEGEND = [
 
 
 def types_section(report: Report) -> Section:
-    blocks, findings, missing = [], [], report.missing(report.figures.types)
+    blocks, findings, missing = [], [], report.list_missing(report.figures.types)
     for channel, table in report.per_channel(report.figures.types):
         name = channel_name(channel, inside=True)
         # Spam that is only possible has no type of its own: it counts under the unknown type.

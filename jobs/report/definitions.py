@@ -188,7 +188,7 @@ def definitions_section(report: Report) -> Section:
         "Annex: the same traffic under each definition of spam",
         finding if blocks else "",
         blocks,
-        report.missing(report.figures.volume),
+        report.list_missing(report.figures.volume),
         legend=[CERTAIN_LEGEND, UNDECIDED_LEGEND, ("rest", "not spam")],
         is_annex=True,
     )

@@ -64,7 +64,7 @@ def with_ends(*names: str) -> list[str]:
     return [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
 
 
-def describe(
+def describe_figure(
     *columns: str, content: str = "", table: str = "", definition: str = MINE, **types: pl.DataType
 ) -> Any:
     """A field of Figures: a frame, empty where none is given. types: of columns, in place of their own."""
@@ -77,48 +77,48 @@ class Figures:
     """The figures of a page, each a frame with the columns that FIGURES has for it."""
 
     # All directions, outbound and transit too.
-    volume: pl.DataFrame = describe(
+    volume: pl.DataFrame = describe_figure(
         *("operator_id", "channel_code", "direction_code", "definition_code", *SUMS),
         content="Volume by operator, channel, direction and definition of spam",
         table=VOLUME,
         definition=EACH,
     )
     # The same spam in units of several measures.
-    bases: pl.DataFrame = describe(
+    bases: pl.DataFrame = describe_figure(
         *("channel_code", "measure_code", "unit_code", *SUMS),
         content="The same spam, of recipients, of attempts too, and by M3AAWG's metrics",
         table=VOLUME,
         definition=f"{MINE}, unless a row names another",
     )
-    daily: pl.DataFrame = describe(
+    daily: pl.DataFrame = describe_figure(
         *("channel_code", "period_date", *SUMS, *ENDS_OF_SPAM),
         content="Volume and spam per day and channel",
         table=CORRECTED,
     )
     # The same days by operator, to compare days that have the same operators.
-    operator_days: pl.DataFrame = describe(
+    operator_days: pl.DataFrame = describe_figure(
         *("operator_id", "channel_code", "period_date", *SUMS),
         content="Volume and spam per day, channel and operator",
         table=VOLUME,
     )
-    days: pl.DataFrame = describe(
+    days: pl.DataFrame = describe_figure(
         *("operator_id", "channel_code", "first_date", "last_date", "day_count"),
         content="Days with data by operator and channel",
     )
-    types: pl.DataFrame = describe(
+    types: pl.DataFrame = describe_figure(
         *("channel_code", "spam_type_code", *SUMS),
         content="Spam by content type",
         table="gold.spam_type_daily",
     )
     # Messages that a filter marked as spam, by filter and by the kind of rule that gave them a type.
-    type_coverage: pl.DataFrame = describe(
+    type_coverage: pl.DataFrame = describe_figure(
         *("channel_code", "engine_code", "units_marked", "units_strong", "units_weak", "units_untyped"),
         content="How much of what filters marked has a type",
         table="gold.type_coverage_daily",
         definition=NONE,
     )
     # The largest of a channel on each operator's last day that has any; times are in UTC.
-    campaigns: pl.DataFrame = describe(
+    campaigns: pl.DataFrame = describe_figure(
         *(*CAMPAIGN, "period_date", "signature_kind_code", "copy_count", "distinct_recipient_count"),
         *("distinct_sender_count", "distinct_network_count", "first_time", "last_time", "spam_type_code"),
         *("blocked_count", "delivered_count", "is_bucket_capped"),
@@ -128,48 +128,48 @@ class Figures:
     )
     # The same campaigns on every day that has them. A campaign's hash is of one day: a campaign that shares a
     # signature with it has its hash here.
-    campaign_days: pl.DataFrame = describe(
+    campaign_days: pl.DataFrame = describe_figure(
         *(*CAMPAIGN, "period_date", "copy_count"), content="Copies of these campaigns per day"
     )
     # origin_kind: which origins a channel has: observed, claimed, or both (jobs/gold/origins.py).
-    routes: pl.DataFrame = describe(
+    routes: pl.DataFrame = describe_figure(
         *("channel_code", "origin_kind", "origin_code", "inbound_link_code", "destination_code"),
         *(*SUMS, *ENDS_OF_SPAM),
         content="Spam by origin, inbound link and destination",
         table="gold.spam_route_daily",
     )
     # origin_kind: of the country: observed, or only claimed; null if neither is known.
-    origins: pl.DataFrame = describe(
+    origins: pl.DataFrame = describe_figure(
         *("channel_code", "origin_code", "origin_kind", *SUMS),
         content="Spam by country of origin, observed or only claimed",
     )
-    transits: pl.DataFrame = describe(
+    transits: pl.DataFrame = describe_figure(
         *("channel_code", "transit_code", *SUMS, *ENDS_OF_SPAM), content="Spam by transit", table=CORRECTED
     )
     # All directions, calls too. A unit may show several signs.
-    bypass: pl.DataFrame = describe(
+    bypass: pl.DataFrame = describe_figure(
         *("channel_code", "bypass_code", "inbound_link_code", "units_examined", "units_flagged"),
         content="Signs of bypass by inbound link",
         table="gold.bypass_indicator_daily",
         definition=NONE,
     )
-    countries: pl.DataFrame = describe(
+    countries: pl.DataFrame = describe_figure(
         *("channel_code", "source_country_code", *SUMS, *ENDS_OF_SPAM),
         content="Spam by country of origin",
         table=CORRECTED,
     )
-    networks: pl.DataFrame = describe(
+    networks: pl.DataFrame = describe_figure(
         *("channel_code", "source_network", "source_asn", "source_country_code", *SUMS, *ENDS_OF_SPAM),
         content="Networks that sent most spam",
         table="gold.spam_source_daily",
     )
-    stages: pl.DataFrame = describe(
+    stages: pl.DataFrame = describe_figure(
         *("channel_code", "stage_code", "outcome_code", *SUMS, *ENDS_OF_SPAM),
         content="Volume and spam by stage and outcome",
         table=CORRECTED,
     )
     # All directions, by UTC hour of the day. Delays are of delivered recipients.
-    hours: pl.DataFrame = describe(
+    hours: pl.DataFrame = describe_figure(
         *("operator_id", "channel_code", "direction_code", "hour_of_day", "unit_code", "units"),
         *("sized_units", "bytes", "delay_units", *(f"within_{seconds}s" for seconds in WITHIN)),
         "longest_delay_us",
@@ -178,7 +178,7 @@ class Figures:
         definition=NONE,
     )
     # All directions.
-    effort: pl.DataFrame = describe(
+    effort: pl.DataFrame = describe_figure(
         *("channel_code", "countermeasure_code", "strategy_code", "units_examined", "units_acted"),
         *("is_examined_derived", "filter_us"),
         content="What countermeasures examined and acted on",
@@ -186,18 +186,18 @@ class Figures:
         definition=NONE,
     )
     # The messages that complaints are about may be counted above, or not.
-    complaints: pl.DataFrame = describe(
+    complaints: pl.DataFrame = describe_figure(
         *("channel_code", "feedback_type_code", "complaint_count"), content="What receivers complained about"
     )
     # Messages whose content was seen, and what an audit or a test says of them; null without one.
-    quality: pl.DataFrame = describe(
+    quality: pl.DataFrame = describe_figure(
         *("operator_id", "period_code", "channel_code", *SUMS, "quality_method_code", "sampled_count"),
         *("labelled_count", *with_ends(*ESTIMATES, *CALL_SHARES)),
         content="What filters saw, and what audits and tests say of it",
         table=QUALITY,
     )
     # Error rates of filters in a part of a channel, as a band of the score; audited parts only.
-    quality_parts: pl.DataFrame = describe(
+    quality_parts: pl.DataFrame = describe_figure(
         *("operator_id", "period_code", "channel_code", "stratum_code", "units", "labelled_count"),
         *with_ends(*ESTIMATES),
         content="How often filters err by band of the score and by what has a type",
@@ -205,20 +205,20 @@ class Figures:
     )
     # Of the same messages, those that may be spam of a type, and the share of all of them that an audit says
     # is spam of this type: units are those of all types.
-    type_quality: pl.DataFrame = describe(
+    type_quality: pl.DataFrame = describe_figure(
         *("operator_id", "period_code", "channel_code", "spam_type_code", *SUMS, "quality_method_code"),
         *with_ends("prevalence"),
         content="What filters saw of each type, and what audits say of it",
     )
     # The last month of each operator: points of a simulated total cannot be added over months.
-    costs: pl.DataFrame = describe(
+    costs: pl.DataFrame = describe_figure(
         *("operator_id", "period_code", "channel_code", "countermeasure_code", "cost_component_code"),
         *("currency_code", "amount_p05", "amount_p50", "amount_p95", "bound_code", "day_count"),
         content="Cost by countermeasure: 5, 50 and 95% points",
         table="gold.countermeasure_cost_monthly",
         definition=NONE,
     )
-    coverage: pl.DataFrame = describe(
+    coverage: pl.DataFrame = describe_figure(
         *("operator_id", "format_code", "file_count", "line_count", "record_count", "ignored_count"),
         *("quarantined_count", "late_count"),
         content="Files and lines read, by operator and format",
@@ -226,9 +226,11 @@ class Figures:
         definition=NONE,
     )
     # All directions, to find operators most of whose traffic is nobody's.
-    directions: pl.DataFrame = describe("operator_id", "channel_code", "direction_code", "unit_code", "units")
+    directions: pl.DataFrame = describe_figure(
+        "operator_id", "channel_code", "direction_code", "unit_code", "units"
+    )
     # Channels (_T) and types as audits and tests correct them: rows of gold.spam_corrected_monthly.
-    errors: pl.DataFrame = describe(
+    errors: pl.DataFrame = describe_figure(
         *("operator_id", "period_code", "channel_code", "spam_type_code", "quality_method_code"),
         *("seen_units", *AUDITED, "audited_spam", *DISTANCES),
         audited_spam=pl.Decimal(38, 6),

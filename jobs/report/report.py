@@ -30,7 +30,7 @@ class Spam:
     possible: int
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Self:
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
         """The counts of a figure's row."""
         return cls(row["units"], row["spam_certain"], row["spam_possible"])
 
@@ -115,7 +115,7 @@ class Report:
             if len(rows):
                 yield channel, rows
 
-    def missing(self, figure: pl.DataFrame) -> list[str]:
+    def list_missing(self, figure: pl.DataFrame) -> list[str]:
         """A sentence for each channel of the page that a figure does not have."""
         there = set(figure["channel_code"])
         return [
@@ -145,7 +145,7 @@ def sum_by_channel(volume: pl.DataFrame) -> dict[str, Spam]:
 def sum_spam_by(volume: pl.DataFrame, column: str) -> dict[str, Spam]:
     """By each value of a column its units and spam; values without units are left out."""
     rows = volume.group_by(column).agg(pl.col(list(SUMS)).sum()).to_dicts()
-    return {row[column]: Spam.of(row) for row in rows if row["units"]}
+    return {row[column]: Spam.from_row(row) for row in rows if row["units"]}
 
 
 def channel_name(code: str, inside: bool = False) -> str:

@@ -56,7 +56,7 @@ def origin_claim(report: Report, channel: str, flow: sankey.Flow) -> str:
 
 def routes_section(report: Report) -> Section:
     blocks, findings = [], []
-    missing = report.missing(report.figures.routes)
+    missing = report.list_missing(report.figures.routes)
     for channel, rows in report.per_channel(report.figures.routes):
         name = channel_name(channel)
         flows = flows_of(rows)

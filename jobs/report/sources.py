@@ -15,7 +15,7 @@ COUNTRIES_SHOWN = 12
 
 
 def sources_section(report: Report) -> Section:
-    blocks, findings, missing = [], [], report.missing(report.figures.countries)
+    blocks, findings, missing = [], [], report.list_missing(report.figures.countries)
     for channel, table in report.per_channel(report.figures.countries):
         order = [
             pl.col("source_country_code") == words.UNKNOWN,
@@ -50,7 +50,7 @@ def sources_section(report: Report) -> Section:
                     ),
                 ),
                 number_cell(words.format_count(row["spam_certain"])),
-                number_cell(Spam.of(row).range),
+                number_cell(Spam.from_row(row).range),
                 *([audited.part_share_cell(row)] if has_audit else []),
             ]
             for row in rows
@@ -116,7 +116,7 @@ def source_finding(
                 f" {by}"
             )
         text += f", which can be forged{claims.describe_flagged(report, channel)}"
-    return f"{text}; {Spam.of(row).range} of {traffic} is spam."
+    return f"{text}; {Spam.from_row(row).range} of {traffic} is spam."
 
 
 def country_block(report: Report, channel: str, rows: list[dict[str, Any]], total: int) -> Block:
@@ -140,7 +140,7 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
                 number_cell(words.format_count(row["spam_certain"])),
                 number_cell(words.format_percent(words.share_of(row["spam_certain"], total))),
                 *([claims.claimed_share_cell(claimed, rows, row)] if claimed else []),
-                number_cell(Spam.of(row).range),
+                number_cell(Spam.from_row(row).range),
                 *([audited.part_share_cell(row)] if has_audit else []),
             ]
         )

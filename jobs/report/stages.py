@@ -109,7 +109,7 @@ def stages_section(report: Report) -> Section:
         "Where it was decided",
         "\n".join(findings),
         blocks,
-        report.missing(report.figures.stages),
+        report.list_missing(report.figures.stages),
         notes,
         legend,
     )

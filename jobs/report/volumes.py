@@ -61,7 +61,7 @@ def time_section(report: Report) -> Section:
                             number_cell(words.format_count(row["units"])),
                             number_cell(words.format_count(row["spam_certain"])),
                             number_cell(words.format_count(row["spam_possible"])),
-                            number_cell(Spam.of(row).range),
+                            number_cell(Spam.from_row(row).range),
                             number_cell(words.format_count(there.get(row["period_date"], 0))),
                             *([audited.part_share_cell(row)] if has_audit else []),
                         ]
@@ -78,7 +78,7 @@ def time_section(report: Report) -> Section:
         "Volume over time",
         "\n".join(findings),
         blocks,
-        report.missing(report.figures.daily),
+        report.list_missing(report.figures.daily),
         audited.part_notes(report, report.figures.daily, audited.ALIKE),
         [UNDECIDED_LEGEND],
     )
