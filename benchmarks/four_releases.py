@@ -17,8 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.attack.known import KnownRelease
-from jobs.attack.search import BlockSearch
-from jobs.attack.system import build_systems
+from jobs.attack.search import Attack
 from jobs.cli import demo_release
 from jobs.core.areas import COUNTRY
 from jobs.engine.lake import open_lake
@@ -109,10 +108,10 @@ def attacked(folder: Path) -> tuple[int, int, int]:
         release = making.released_in(restricted / name, name)
         releases.append(known_release(release.basis, of_release(release, guarded)))
     shapes = {name: shape_of(about) for name, about in guarded.items()}
-    searches = [BlockSearch(each, float(P_PCT)) for each in build_systems(releases, shapes)]
-    found = sum(len(each.findings()) for each in searches)
-    counts = [each.count for each in searches]
-    return found, sum(each.pairs for each in counts), sum(each.programs for each in counts)
+    attack = Attack(releases, shapes, float(P_PCT))
+    found = len(attack.find_all())
+    pairs = sum(search.pairs for search in attack.searches)
+    return found, pairs, sum(search.program.count for search in attack.searches)
 
 
 def some(every: int) -> list[str]:

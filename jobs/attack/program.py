@@ -1,41 +1,77 @@
-"""Linear programs of an attack, solved by HiGHS."""
+"""Linear programs of an attack, solved by HiGHS.
 
-from __future__ import annotations
+Unknowns are changes of contributions from the truth, of each a rise and a fall. So every program has a point
+to start from, where nothing changes, and moves few contributions from there.
+"""
 
 import highspy
 import numpy as np
+from scipy.sparse import csc_array, hstack
 
 Array = np.ndarray
-# Costs and bounds change alone, so the primal simplex method starts where it ended; rows and columns are
-# scaled.
 OPTIONS: dict[str, bool | float | str] = {
-    "output_flag": False, "presolve": "off", "solver": "simplex", "simplex_strategy": 4,
-    "simplex_scale_strategy": 0, "threads": 1, "primal_feasibility_tolerance": 1e-9,
+    "output_flag": False, "presolve": "off", "solver": "simplex", "simplex_scale_strategy": 0, "threads": 1,
+    "primal_feasibility_tolerance": 1e-9, "small_matrix_value": 1e-12,
 }  # fmt: skip
+# Strategies of the simplex method.
+DUAL, PRIMAL = 1, 4
+# By how much of its size a row may be broken.
+FEASIBLE = 1e-7
 
 
-class Program(highspy.Highs):
-    """HiGHS without its banner, which it prints when callbacks are turned on; none is used here."""
+class Program:
+    """Changes with low <= rows @ change <= high, which no change at all fulfils."""
 
-    def __init__(self) -> None:
-        highspy._core._Highs.__init__(self)
+    def __init__(self, rows: csc_array, low: Array, high: Array) -> None:
+        self.rows, self.low, self.high = rows, low, high
+        both = csc_array(hstack([rows, -rows]))
+        lp = highspy.HighsLp()
+        lp.num_row_, lp.num_col_ = both.shape
+        lp.col_cost_ = lp.col_lower_ = lp.col_upper_ = np.zeros(lp.num_col_)
+        lp.row_lower_, lp.row_upper_ = low, high
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = both.indptr, both.indices, both.data
+        self.columns = np.arange(lp.num_col_, dtype=np.int32)
+        # Without the banner that highspy.Highs prints when callbacks are turned on; none is used here.
+        self.highs = highspy._core._Highs()
+        for name, value in OPTIONS.items():
+            self.highs.setOptionValue(name, value)
+        self.highs.passModel(lp)
+        self.count = 0
 
+    def solve(
+        self, gain: Array, most: Array, enough: float = np.inf, is_fresh: bool = True
+    ) -> tuple[Array, Array] | None:
+        """The change of greatest gain, and the price of each row; None if rounding errors break a row.
 
-def build_program(rows: Array, low: Array, high: Array, most: float) -> Program:
-    """A program without costs: low <= rows @ x <= high, 0 <= x <= most."""
-    count = rows.shape[1]
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = count, len(rows)
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = np.zeros(count), np.zeros(count), np.full(count, most)
-    lp.row_lower_, lp.row_upper_ = low, high
-    places = [np.flatnonzero(rows[:, at]) for at in range(count)]
-    starts = np.concatenate([[0], np.cumsum([len(each) for each in places])])
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_ = starts.astype(np.int32)
-    lp.a_matrix_.index_ = np.concatenate(places).astype(np.int32)
-    lp.a_matrix_.value_ = np.concatenate([rows[each, at] for at, each in enumerate(places)])
-    found = Program()
-    for name, value in OPTIONS.items():
-        found.setOptionValue(name, value)
-    found.passModel(lp)
-    return found
+        gain, most: of rises and then of falls. enough: a gain beyond which none is sought. is_fresh: start
+        where nothing changes, not where the last program ended.
+        """
+        highs, of = self.highs, np.flatnonzero(gain).astype(np.int32)
+        highs.changeColsBounds(len(most), self.columns, np.zeros(len(most)), most)
+        highs.changeColsCost(len(gain), self.columns, -gain)
+        highs.setOptionValue("simplex_strategy", PRIMAL if is_fresh else DUAL)
+        if is_fresh:
+            highs.clearSolver()
+        if enough < np.inf:
+            highs.addRow(-np.inf, enough, len(of), of, gain[of])
+        highs.run()
+        self.count += 1
+        is_solved = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        solution = highs.getSolution()
+        if enough < np.inf:
+            highs.deleteRows(1, np.array([len(self.low)], dtype=np.int32))
+        rise, fall = np.split(np.array(solution.col_value), 2)
+        if is_solved and self.is_inside(rise - fall):
+            return rise - fall, np.array(solution.row_dual)[: len(self.low)]
+        return None if is_fresh else self.solve(gain, most, enough)
+
+    def is_inside(self, change: Array) -> bool:
+        """Whether a change fulfils every row."""
+        found = self.rows @ change
+        return bool((found >= self.low - FEASIBLE).all() and (found <= self.high + FEASIBLE).all())
+
+    def relax_row(self, row: int) -> None:
+        """Let a row bound nothing any more."""
+        self.low[row], self.high[row] = -np.inf, np.inf
+        self.highs.changeRowBounds(row, -np.inf, np.inf)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from scipy.sparse import csc_array, csr_array, vstack
 
 from jobs.attack.coefficients import Linear, compute_coefficients
 from jobs.attack.known import ESTIMATE, SILENT_PCT, KnownRelease, PublishedCell
@@ -23,6 +24,8 @@ from jobs.core.series import Shape
 
 Array = np.ndarray
 Terms = dict[int, float]
+# A release by its number, a period and a series.
+Series = tuple[int, str, str]
 LAST = 0.01
 
 
@@ -50,7 +53,7 @@ class System:
     channel: str
     truth: Array
     keys: tuple[tuple[str, str, str], ...]
-    matrix: Array
+    matrix: csc_array
     low: Array
     high: Array
     rows: tuple[PublishedCell | None, ...]
@@ -59,24 +62,19 @@ class System:
     targets: tuple[ProtectedTarget, ...]
 
 
-def build_systems(
-    releases: Sequence[KnownRelease], shapes: Mapping[str, Shape], only: Container[object] | None = None
-) -> Iterator[System]:
-    """The system of each block that anything was published of; only: their tables and channels, all
-    without."""
+def build_systems(releases: Sequence[KnownRelease], shapes: Mapping[str, Shape]) -> Iterator[System]:
+    """The system of each block that anything was published of."""
     linear: dict[object, Linear] = {}
-    blocks: dict[tuple[str, str, Codes], dict[int, list[dict[str, object]]]] = defaultdict(
+    blocks: dict[tuple[str, str, Codes], dict[Series, list[dict[str, object]]]] = defaultdict(
         lambda: defaultdict(list)
     )
     for number, known in enumerate(releases):
         for row in known.published.sort(pl.all()).to_dicts():
-            table = str(row["table_name"])
-            block = (table, str(row["channel_code"]), block_of(str(row["series"]), shapes[table]))
-            blocks[block][number].append(row)
+            table, series = str(row["table_name"]), str(row["series"])
+            block = (table, str(row["channel_code"]), block_of(series, shapes[table]))
+            blocks[block][number, str(row["period_code"]), series].append(row)
     parts = [split_contributions(known.contribution, shapes) for known in releases]
     for block, published in sorted(blocks.items()):
-        if only is not None and block[:2] not in only:
-            continue
         yield build_system(
             releases, [part.get(block, {}) for part in parts], block, published, shapes[block[0]], linear
         )
@@ -137,72 +135,71 @@ def build_system(
     releases: Sequence[KnownRelease],
     figures: Sequence[Mapping[tuple[str, str], Contributions]],
     block: tuple[str, str, Codes],
-    published: Mapping[int, list[dict[str, object]]],
+    published: Mapping[Series, list[dict[str, object]]],
     shape: Shape,
     linear: dict[object, Linear],
 ) -> System:
     """The system of a block. figures: of each release. linear: coefficients that were computed before."""
     channel = block[1]
     unknowns = Unknowns()
-    wanted = {str(row["period_code"]) for rows in published.values() for row in rows}
-    terms, links = express_versions(unknowns, figures, with_parts(wanted), shape)
-    matrix: list[Terms] = list(links)
+    periods = with_parts({period for _, period, _ in published})
+    terms, links = express_versions(unknowns, figures, periods, shape)
+    count = len(unknowns.truth)
+    matrix = [gather_terms(links, count)]
     low, high = [0.0] * len(links), [0.0] * len(links)
     cells: list[PublishedCell | None] = [None] * len(links)
-    behind: dict[tuple[int, str, str], set[str]] = defaultdict(set)
-    groups: set[tuple[int, str, str, tuple[str, ...]]] = set()
-    for number, rows in published.items():
+    behind: dict[Series, list[str]] = {}
+    groups: set[tuple[Series, tuple[str, ...]]] = set()
+    for of, rows in published.items():
+        number, period, series = of
+        codes = tuple(series.split("/"))
+        model = model_of(
+            releases[number], number, own_of(figures[number], period, codes), channel, period, linear
+        )
+        equations = []
         for row in rows:
-            period, series = str(row["period_code"]), str(row["series"])
-            own = own_of(figures[number], period, tuple(series.split("/")))
-            model = model_of(releases[number], number, own, channel, period, linear)
             area = str(row["area_code"])
             weights, inside = model.of(area), model.inside(area)
-            codes = tuple(series.split("/"))
             for least, most, factors in write_equations(row, weights, inside):
-                mine: Terms = defaultdict(float)
-                for person, factor in zip(model.respondents, factors, strict=True):
-                    if factor:
-                        behind[number, period, series].add(person)
-                        for atom, by in terms[number, period, person][codes].items():
-                            mine[atom] += factor * by
-                matrix.append(dict(mine))
+                equations.append(factors)
                 low.append(least)
                 high.append(most)
                 cells.append(PublishedCell(releases[number].release, block[0], period, channel, series, area))
             members = tuple(name for name, is_in in zip(model.respondents, inside, strict=True) if is_in)
-            groups.add((number, period, series, members))
-    dense = np.zeros((len(matrix), len(unknowns.truth)))
-    for at, entries in enumerate(matrix):
-        dense[at, list(entries)] = list(entries.values())
-    owner = np.array(unknowns.owner, dtype=object)
+            groups.add((of, members))
+        own = [terms[number, period, person][codes] for person in model.respondents]
+        matrix.append(csr_array(np.reshape(equations, (-1, len(own)))) @ gather_terms(own, count))
+        is_behind = np.any(equations, axis=0)
+        behind[of] = [name for name, is_in in zip(model.respondents, is_behind, strict=True) if is_in]
     known_to: dict[str, set[str]] = defaultdict(set)
     for of_release in figures:
         for (_, person), each in of_release.items():
-            known_to[each.holding].add(person)
-    people = {person for person, _, _ in unknowns.key}
-    owners = {
-        holding: np.flatnonzero(np.isin(owner.astype(str), sorted(seen)))
-        for holding, seen in sorted(known_to.items())
-        if seen & people
-    }
-    of_person: dict[str, set[str]] = defaultdict(set)
-    for holding, seen in known_to.items():
-        for person in seen:
-            of_person[person].add(holding)
+            known_to[person].add(each.holding)
+    owners: dict[str, list[int]] = defaultdict(list)
+    for atom, person in enumerate(unknowns.owner):
+        for holding in known_to[person]:
+            owners[holding].append(atom)
     return System(
         block[0],
         channel,
         np.array(unknowns.truth),
         tuple(unknowns.key),
-        dense,
+        csc_array(vstack(matrix)),
         np.array(low),
         np.array(high),
         tuple(cells),
-        owners,
-        tuple(frozenset(of_person[name]) for name in unknowns.owner),
+        {holding: np.array(atoms) for holding, atoms in sorted(owners.items())},
+        tuple(frozenset(known_to[name]) for name in unknowns.owner),
         list_targets(figures, terms, behind, groups, unknowns),
     )
+
+
+def gather_terms(rows: Sequence[Terms], count: int) -> csr_array:
+    """Sums of atoms as rows of a matrix."""
+    starts = np.cumsum([0, *map(len, rows)])
+    entries = [entry for terms in rows for entry in terms.items()]
+    atoms, factors = zip(*entries, strict=True) if entries else ((), ())
+    return csr_array((np.array(factors, dtype=float), np.array(atoms, dtype=int), starts), (len(rows), count))
 
 
 def with_parts(wanted: set[str]) -> set[str]:
@@ -332,8 +329,8 @@ def write_equations(
 def list_targets(
     figures: Sequence[Mapping[tuple[str, str], Contributions]],
     terms: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
-    behind: Mapping[tuple[int, str, str], set[str]],
-    groups: set[tuple[int, str, str, tuple[str, ...]]],
+    behind: Mapping[Series, Sequence[str]],
+    groups: set[tuple[Series, tuple[str, ...]]],
     unknowns: Unknowns,
 ) -> tuple[ProtectedTarget, ...]:
     """Whose contributions are sought: of each operator behind a published figure, and of each holding's
@@ -352,9 +349,9 @@ def list_targets(
         found[key] = ProtectedTarget(holding, people, period, series, key, unknowns.value(whole))
 
     for (number, period, series), people in behind.items():
-        for person in sorted(people):
+        for person in people:
             add(number, period, series, figures[number][period, person].holding, (person,))
-    for number, period, series, members in sorted(groups):
+    for (number, period, series), members in sorted(groups):
         of_holding: dict[str, list[str]] = defaultdict(list)
         for person in members:
             of_holding[figures[number][period, person].holding].append(person)

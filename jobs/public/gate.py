@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from jobs.attack.known import Finding
-from jobs.attack.search import attack_releases
+from jobs.attack.search import Attack
 from jobs.core.areas import COUNTRY, REGION
 from jobs.core.areas import GROUP as GROUPED
 from jobs.core.contracts import read_contract
@@ -118,28 +118,30 @@ def make_public_tables(
     }
     shapes = {name: shape_of(about) for name, about in guarded.items()}
     before = [known_release(each.basis, of_release(each, guarded)) for each in earlier]
+    now = known_release(
+        basis,
+        pl.concat(
+            read_rows(name_cells(transform_rows(leaving[name], about), about), about)
+            for name, about in guarded.items()
+        ),
+    )
+    attack = Attack([*before, now], shapes, p_pct)
     found: list[Finding] = []
-    again: list[Finding] | None = None
-    while True:
-        made = {name: transform_rows(leaving[name], about) for name, about in guarded.items()}
-        now = known_release(
-            basis,
-            pl.concat(read_rows(name_cells(made[name], about), about) for name, about in guarded.items()),
-        )
-        findings = attack_releases([*before, now], shapes, p_pct, again)
+    while findings := attack.find_all():
         found += findings
-        if not findings:
-            break
         dropped = to_drop(findings, leaving, guarded, basis.release, leave_out_areas)
         if dropped.is_empty():
             raise Unprotectable(held_rows=pl.concat(held), findings=as_frame(found))
+        attack.drop_figures(basis.release, dropped.select(CELL).rows())
         # Without a series all rows of a table, period, channel and area.
         whole, single = dropped.filter(pl.col("series").is_null()), dropped.drop_nulls("series")
         for name in leaving:
             leaving[name] = leaving[name].join(whole, on=GROUP, how="anti").join(single, on=CELL, how="anti")
         held.append(dropped.with_columns(rule=pl.lit("attack")).select(list(HELD_SCHEMA)))
-        again = findings
-    public = {about.table: with_earlier(made[name], about, earlier) for name, about in guarded.items()}
+    public = {
+        about.table: with_earlier(transform_rows(leaving[name], about), about, earlier)
+        for name, about in guarded.items()
+    }
     return Protected(
         public | unguarded_tables(basis, public, periods, earlier), pl.concat(held), as_frame(found)
     )

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from jobs.attack.search import attack_releases
+from jobs.attack.search import Attack
 from jobs.core.areas import COUNTRY
 from jobs.public.cells import Released
 from jobs.public.contracts import public_contract, public_tables
@@ -22,11 +22,8 @@ GUARDED = {
 def found_in(releases: list[Released]) -> int:
     """How many contributions anyone finds in all that was published."""
     shapes = {name: shape_of(about) for name, about in GUARDED.items()}
-    return len(
-        attack_releases(
-            [known_release(each.basis, of_release(each, GUARDED)) for each in releases], shapes, P_PCT
-        )
-    )
+    known = [known_release(each.basis, of_release(each, GUARDED)) for each in releases]
+    return len(Attack(known, shapes, P_PCT).find_all())
 
 
 def countries(protected: Protected) -> set[str]:

@@ -9,8 +9,8 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from jobs.attack.known import KnownRelease
-from jobs.attack.search import attack_releases
+from jobs.attack.known import Finding, KnownRelease
+from jobs.attack.search import Attack
 from jobs.disclosure import rules
 from jobs.public import gate
 from jobs.public.cells import Basis, Released
@@ -25,12 +25,16 @@ SHAPES = {name: shape_of(about) for name, about in GUARDED.items()}
 def unattacked(study: Basis, earlier: list[Released], monkeypatch: pytest.MonkeyPatch) -> Released:
     """What would leave by the rules alone, without the attacker's last word."""
     with monkeypatch.context() as patch:
-        patch.setattr(gate, "attack_releases", lambda *arguments: [])
+        patch.setattr(Attack, "find_all", lambda attack: [])
         return Released(study, make_public_tables(study, earlier, [PERIOD], P_PCT).public)
 
 
 def knowledge(releases: list[Released]) -> list[KnownRelease]:
     return [known_release(each.basis, of_release(each, GUARDED)) for each in releases]
+
+
+def found_in(*releases: Released) -> list[Finding]:
+    return Attack(knowledge(list(releases)), SHAPES, P_PCT).find_all()
 
 
 def country(name: str, *figures: tuple[int, int, int] | None, subscriptions: int = 1000) -> list[Operator]:
@@ -92,12 +96,12 @@ def test_without_a_primary_rule_the_attacker_finds_who_is_behind_a_country(
     study = study_of(*kenya)
     held = unattacked(study, [], monkeypatch)
     assert kenyas(held) == 0
-    assert attack_releases(knowledge([held]), SHAPES, P_PCT) == []
+    assert found_in(held) == []
     with monkeypatch.context() as patch:
         without(rule, patch)
         open_ = unattacked(study, [], monkeypatch)
     assert kenyas(open_) > 0
-    found = attack_releases(knowledge([open_]), SHAPES, P_PCT)
+    found = found_in(open_)
     assert {each.holding for each in found} & {operator.holding for operator in kenya}
     # The gate's last word: without the rule the attacker still keeps the row back.
     with monkeypatch.context() as patch:
@@ -118,7 +122,7 @@ def test_who_waived_is_no_target_but_attacks() -> None:
         study = study_of(*kenya)
         released = Released(study, make_public_tables(study, [], [PERIOD], P_PCT).public)
         assert (kenyas(released) > 0) == leaves
-        assert attack_releases(knowledge([released]), SHAPES, P_PCT) == []
+        assert found_in(released) == []
 
 
 def test_one_changed_holding_changes_no_area(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +157,7 @@ def test_the_percentage_stands_in_nothing_that_comes_out(monkeypatch: pytest.Mon
 def test_a_hundred_studies(seed: int) -> None:
     study = basis(drawn(seed), "r1")
     made = make_public_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True)
-    assert attack_releases(knowledge([Released(study, made.public)]), SHAPES, P_PCT) == []
+    assert found_in(Released(study, made.public)) == []
 
 
 @pytest.mark.long
@@ -171,4 +175,4 @@ def test_chains_of_four_releases(seed: int) -> None:
         releases.append(Released(study, made.public))
         small = changed(small, 10 * seed + number)
     assert releases
-    assert attack_releases(knowledge(releases), SHAPES, P_PCT) == []
+    assert found_in(*releases) == []

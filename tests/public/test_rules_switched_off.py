@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from jobs.attack.known import ESTIMATE, SILENT_PCT, Finding
-from jobs.attack.search import attack_releases
+from jobs.attack.search import Attack
 from jobs.core.areas import COUNTRY
 from jobs.disclosure import rules
 from jobs.disclosure.coarse import on_grid
@@ -18,7 +18,16 @@ from jobs.public import cells, gate, tables
 from jobs.public.cells import Basis, Released
 from jobs.public.contracts import PublicContract
 from jobs.public.gate import make_public_tables
-from tests.public.test_gate_rules import AROUND, P_PCT, SAFE, SHAPES, country, knowledge, plain
+from tests.public.test_gate_rules import (
+    AROUND,
+    P_PCT,
+    SAFE,
+    SHAPES,
+    country,
+    found_in,
+    knowledge,
+    plain,
+)
 from tests.support.digits import half_unit
 from tests.support.small_study import PERIOD, Operator, Small, basis, drawn
 
@@ -29,7 +38,7 @@ MONTHS = ("2026-10", "2026-11", "2026-12")
 def by_rules(study: Basis, earlier: Sequence[Released] = (), periods: Sequence[str] = (PERIOD,)) -> Released:
     """What leaves by the rules alone, without the attacker's last word."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gate, "attack_releases", lambda *arguments: [])
+        patch.setattr(Attack, "find_all", lambda attack: [])
         return Released(study, make_public_tables(study, list(earlier), periods, P_PCT).public)
 
 
@@ -46,10 +55,6 @@ def without(rule: str) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cells, "primary_rules", others)
         yield
-
-
-def found_in(*releases: Released) -> list[Finding]:
-    return attack_releases(knowledge(list(releases)), SHAPES, P_PCT)
 
 
 def holdings(findings: Sequence[Finding]) -> set[str]:
@@ -182,7 +187,7 @@ def test_the_studys_own_lower_end_shows_what_was_reported(monkeypatch: pytest.Mo
     opened = Released(study, make_public_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True).public)
     (known,) = knowledge([opened])
     read = replace(known, published=pl.concat([known.published, at_most(opened)]))
-    assert holdings(attack_releases([read], SHAPES, P_PCT)) == {"mwi-0", "lao-0"}
+    assert holdings(Attack([read], SHAPES, P_PCT).find_all()) == {"mwi-0", "lao-0"}
 
 
 @pytest.mark.parametrize("late", [1, 2])

@@ -1,0 +1,109 @@
+"""Classes of contributions that have the same coefficients in every published figure.
+
+Only the sum of a class is an unknown of a program, since any contribution in it may be all of that sum. Sums
+are divided by the size of their class.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csc_array, diags_array
+
+from jobs.attack.system import Array, ProtectedTarget, System
+
+TINY = 1e-300
+
+
+@dataclass(frozen=True)
+class View:
+    """What some attackers have not seen: of each class the sum, and of how many contributions."""
+
+    mass: Array
+    count: Array
+
+
+class Classes:
+    """The classes of a block.
+
+    of_atom: the class of each atom. size: of each class. rows: the equations over classes, each times its
+    scale.
+    """
+
+    def __init__(self, system: System) -> None:
+        self.truth = system.truth
+        self.of_atom, first = group_columns(system.matrix)
+        of_person: dict[str, float] = defaultdict(float)
+        for (person, _, _), value in zip(system.keys, system.truth, strict=True):
+            of_person[person] = max(of_person[person], float(value))
+        # A class of nothing has a thousandth of the size of its operators, and at least that of one unit.
+        self.size = np.maximum(np.bincount(self.of_atom, self.truth), 1.0)
+        typical = np.array([of_person[person] for person, _, _ in system.keys])
+        np.maximum.at(self.size, self.of_atom, 1e-3 * typical)
+        rows = system.matrix[:, first] @ diags_array(self.size)
+        # Equations between versions have no size of their own.
+        largest = np.maximum(abs(rows).max(axis=1).toarray(), TINY)
+        self.scale = np.where([cell is None for cell in system.rows], 1 / largest, 1.0)
+        self.rows = csc_array(diags_array(self.scale) @ rows)
+
+    def build_view(self, seen: Array) -> View:
+        """What is left to those who have seen these atoms."""
+        unseen = np.ones(len(self.truth), dtype=bool)
+        unseen[seen] = False
+        of, count = self.of_atom[unseen], len(self.size)
+        mass = np.bincount(of, self.truth[unseen], count) / self.size
+        return View(mass, np.bincount(of, minlength=count))
+
+
+def group_columns(matrix: csc_array) -> tuple[Array, Array]:
+    """The class of each column, of columns with the same entries; and one column of each class."""
+    largest = np.maximum(abs(matrix).max(axis=1).toarray(), TINY)
+    entries = csc_array(diags_array(1 / largest) @ matrix)
+    entries.data = entries.data.round(10)
+    entries.eliminate_zeros()
+    entries.sort_indices()
+    classes: dict[tuple[bytes, bytes], list[int]] = defaultdict(list)
+    for at, (start, end) in enumerate(zip(entries.indptr, entries.indptr[1:], strict=False)):
+        classes[entries.indices[start:end].tobytes(), entries.data[start:end].tobytes()].append(at)
+    found = np.zeros(matrix.shape[1], dtype=int)
+    for number, columns in enumerate(classes.values()):
+        found[columns] = number
+    return found, np.array([columns[0] for columns in classes.values()], dtype=int)
+
+
+class Parts:
+    """What targets have in each class: a part for each of their classes, in the order of targets.
+
+    starts: of each target its first part. target, of_class: of each part. own: its true sum, in the size of
+    its class. least, most: the smallest and largest factor of its atoms times that size. count: how many
+    atoms.
+    """
+
+    def __init__(self, targets: Sequence[ProtectedTarget], classes: Classes) -> None:
+        parts = []
+        for number, target in enumerate(targets):
+            of_class: dict[int, list[tuple[int, float]]] = defaultdict(list)
+            for atom, factor in target.terms:
+                of_class[int(classes.of_atom[atom])].append((atom, factor))
+            for at, terms in of_class.items():
+                own = sum(float(classes.truth[atom]) for atom, _ in terms)
+                factors = [factor for _, factor in terms]
+                parts.append((number, at, own, min(factors), max(factors), len(terms)))
+        columns = np.array(parts, dtype=float).reshape(-1, 6).T
+        self.target, self.of_class, self.count = columns[[0, 1, 5]].astype(int)
+        size = classes.size[self.of_class]
+        self.own, self.least, self.most = columns[2] / size, columns[3] * size, columns[4] * size
+        self.starts = np.searchsorted(self.target, np.arange(len(targets) + 1))
+
+    def compute_ends(self, view: View, change: Array, of: slice) -> tuple[Array, Array]:
+        """The most and the least that targets are at a point. At most a target is all that is in its classes,
+        at least all of those that nobody else is in."""
+        starts = self.starts[of.start : of.stop + 1]
+        parts = slice(starts[0], starts[-1])
+        of_class = self.of_class[parts]
+        free = (view.mass + change)[of_class]
+        is_alone = view.count[of_class] == self.count[parts]
+        at = starts[:-1] - starts[0]
+        most = np.add.reduceat(self.most[parts] * free, at)
+        return most, np.add.reduceat(self.least[parts] * free * is_alone, at)
