@@ -316,9 +316,10 @@ def ratio_totals(weights: Array, x: Array, y: Array, member: Array, known: Array
     """
     below = weights @ (member * x).T
     scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)
-    # Of each area its own respondents alone: most areas have few.
-    above = np.stack([weights[:, own] @ y[own] for own in member.astype(bool)], axis=1)
-    found: Array = above * scale[:, :, None]
+    found = np.zeros((len(weights), len(member), y.shape[1]))
+    # Of each area its own respondents alone: most areas have few, and a channel may have no area.
+    for place, own in enumerate(member.astype(bool)):
+        found[:, place] = (weights[:, own] @ y[own]) * scale[:, place, None]
     return found
 
 

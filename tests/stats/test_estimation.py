@@ -96,6 +96,11 @@ def test_ratio_and_linearised_error_are_those_of_svy(channel: str, seed: int) ->
         assert np.sqrt(variance) == pytest.approx(told.se, rel=1e-9)
 
 
+def test_a_channel_without_any_area_has_no_totals() -> None:
+    found = ratio_totals(np.ones((3, 2)), np.ones(2), np.ones((2, 4)), np.zeros((0, 2)), np.zeros(0))
+    assert found.shape == (3, 0, 4)
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("channel", ["EMAIL", "SMS"])
 def test_raked_total_and_bootstrap_error_are_those_of_svy(channel: str, seed: int) -> None:
