@@ -108,7 +108,7 @@ def node(tmp_path: Path) -> Path:
     head = "country_code,price_year,currency_code,deflator_index,ppp_rate,market_rate,wage_per_day"
     (files / "price_level.csv").write_text("\n".join([head, *level]) + "\n")
     money = {"sp701._T": 0, "sp705.LICENCE": 1000, "sp706": 0}
-    money |= {"sp707.EMAIL": 100, "sp708.filtering": 100}
+    money |= {"sp707.EMAIL": 100, "sp708.filtering": 100, "sp401.EMAIL.AD": 100}
     (tmp_path / "first.json").write_text(
         answers("npl-1", "2026-Q4", {"sp301.EMAIL": "OPERATOR", "sp303.EMAIL.attempted": 210})
     )
@@ -118,7 +118,9 @@ def node(tmp_path: Path) -> Path:
         )
     )
     (tmp_path / "year.json").write_text(answers("npl-5", "2026", money))
-    (tmp_path / "public.json").write_text(answers("npl-gov", "2026", {"sp711._T": 700}, "A"))
+    (tmp_path / "public.json").write_text(
+        answers("npl-gov", "2026", {"sp711._T": 700, "sp901.EMAIL": "OPTIN"}, "A")
+    )
     return tmp_path
 
 
