@@ -24,7 +24,7 @@ from jobs.questionnaire.respondents import read_respondents
 respondents = read_respondents(Path("sample_data/study_node/respondents.csv"))
 (outcome,) = read_files([Path(sys.argv[1])], respondents, dt.datetime.now(dt.UTC))
 for fault in outcome.faults:
-    print(fault.key, fault.message("en"))
+    print(fault.key, fault.format_message("en"))
 """
 FAR_ROW = b'<row r="1048576"><c r="XFD1048576" t="inlineStr"><is><t>x</t></is></c></row>'
 

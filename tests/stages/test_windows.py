@@ -23,7 +23,7 @@ class Tables:
     def versions(self) -> dict[str, int]:
         return {"bronze.file": 0}
 
-    def about(self) -> dict[str, Any]:
+    def read_notes(self) -> dict[str, Any]:
         return {}
 
     def read(self, table: str, version: int | None = None, columns: Any = None) -> pl.DataFrame:
