@@ -85,7 +85,7 @@ def frame_lines(block: bytes, offset: int) -> pl.DataFrame:
         )
     lines = lines.str.strip_chars_end("\r\n")
     if offset == 0 and block.startswith(BYTE_ORDER_MARK.encode()):
-        lines = lines.str.strip_prefix(BYTE_ORDER_MARK)
+        lines = pl.concat([lines.head(1).str.strip_prefix(BYTE_ORDER_MARK), lines.slice(1)])
     return pl.DataFrame({"offset": starts + offset, "line": lines, "line_bytes": ends - starts})
 
 

@@ -87,7 +87,8 @@ def test_one_log_that_states_its_offset_shows_the_zones_of_all(
         clock = found.get(log.name)
         zone = (clock.time_zone if clock else None) or "UTC"
         mended.append(replace(log, time_zone=zone, clock_offset=(clock.clock_offset if clock else None) or 0))
-    assert found
+    # Of logs that all state their offset, clocks that are right are not named.
+    assert found or not any(KINDS[log.kind][2] or abs(log.ahead_s) > 1000 for log in logs)
     assert counts(silver_of(mended, mails)[2]) == counts(silver_of(list(map(unshifted, logs)), mails)[2])
     reverse = clocks_of([times(log, mails) for log in reversed(logs)])
     assert {each.name: (each.time_zone, each.clock_offset) for each in reverse} == {
