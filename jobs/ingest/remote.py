@@ -4,6 +4,7 @@ A connection serves one pull. The key of an SSH host must be known already: none
 grew only its beginning, what joins on to the bytes that landing has, and what is new are sent.
 """
 
+import contextlib
 import datetime as dt
 import functools
 import io
@@ -172,15 +173,14 @@ class RemoteFile(io.RawIOBase):
         return block
 
 
-class lost_connection:  # noqa: N801
+@contextlib.contextmanager
+def lost_connection() -> Iterator[None]:
     """Errors of a connection become SourceLost, so that none is taken for damage of the file."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, (OSError, *connection_errors())):
-            raise SourceLost(f"{type(error).__name__}: {error}") from error
+    errors: tuple[type[Exception], ...] = (OSError, *connection_errors())
+    try:
+        yield
+    except errors as error:
+        raise SourceLost(f"{type(error).__name__}: {error}") from error
 
 
 def skip_landed(file: RemoteFile, fs: Any, known: KnownStreams) -> None:

@@ -18,13 +18,12 @@ import polars as pl
 from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import query_files
+from jobs.state.missing_days import LOOKED_AT
 
 TABLE = "gold.spam_volume_daily"
 TRAFFIC, SHARE = "traffic", "share"
 # Weeks that are compared, and the fewest that say what is usual.
 WEEKS, LEAST_WEEKS = 8, 4
-# As the days that missing_days() looks at.
-LOOKED_AT = 7
 SCORE = 5.0
 # What matters, as a difference of logarithms.
 FACTOR = {TRAFFIC: math.log(2), SHARE: math.log(3)}
@@ -69,11 +68,9 @@ def find_jumps(lake: Lake, operators: set[str]) -> dict[str, list[Jump]]:
 def daily_traffic(lake: Lake, operators: set[str]) -> pl.DataFrame:
     """Received units and certain spam by the operators' own definition: a row for each operator, channel,
     unit and day of the weeks that are compared."""
-    files = [
-        file
-        for file in lake.files(TABLE, lake.versions().get(TABLE))
-        if str(dict(file.partition)["operator_id"]) in operators
-    ]
+    files = lake.files(
+        TABLE, lake.versions().get(TABLE), lambda partition: str(partition["operator_id"]) in operators
+    )
     newest: dict[str, str] = {}
     for file in files:
         of = dict(file.partition)
