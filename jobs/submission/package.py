@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import io
 import json
+import re
 import zipfile
 from dataclasses import dataclass
 from functools import cache
@@ -248,6 +249,7 @@ def unpack_files(data: bytes) -> dict[str, bytes]:
     known = {MANIFEST, SIGNATURE, *FILES}
     try:
         archive = archives.open_archive(data)
+        refuse_newer(archive)
         entries = archive.infolist()
         names = [entry.filename for entry in entries]
         wrong = [f"it holds {name!r}, which no package has" for name in sorted(set(names) - known)]
@@ -269,3 +271,22 @@ def unpack_files(data: bytes) -> dict[str, bytes]:
     except (archives.Damaged, *archives.DAMAGED) as error:
         raise ObservatoryError(f"it is no zip archive that can be read: {error}") from None
     return found
+
+
+def refuse_newer(archive: zipfile.ZipFile) -> None:
+    """Raise ObservatoryError for a package of a later form, before anything in it is found to be unknown."""
+    if MANIFEST not in archive.namelist():
+        return
+    with archive.open(MANIFEST) as content:
+        raw = content.read(LARGEST_OF[MANIFEST])
+    try:
+        form = str(json.loads(raw)["form"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        # What is wrong with it is found later.
+        return
+    number = re.fullmatch(rf"{re.escape(FORM.rpartition(' ')[0])} ([0-9]{{1,9}})", form)
+    if number and int(number[1]) > int(FORM.rpartition(" ")[2]):
+        raise ObservatoryError(
+            f"a newer version made it, in the form '{form}', and this study reads '{FORM}' and older: install"
+            " the newer version on the study node, then load it"
+        )

@@ -27,7 +27,7 @@ from jobs.submission.counts import GOLD, TABLES, VOLUME
 from jobs.submission.judging import Judged, judge_file
 from jobs.submission.loading import RECEIPT, land_packages
 from jobs.submission.making import package_of, write_package
-from jobs.submission.package import LARGEST, MANIFEST, MOST_LINES, MOST_UNITS, SIGNATURE, pack_files
+from jobs.submission.package import FORM, LARGEST, MANIFEST, MOST_LINES, MOST_UNITS, SIGNATURE, pack_files
 from jobs.submission.smallcounts import MEASURES
 from tests.submission.test_submission import (
     ATOM,
@@ -452,3 +452,23 @@ def test_an_archive_of_many_names_is_refused_before_it_is_listed(tmp_path: Path)
     assert file.stat().st_size < LARGEST
     (message,) = judged_in_a_gigabyte(file)
     assert message == "it is no zip archive that can be read: it names too many files"
+
+
+def test_a_package_of_a_newer_version_says_so_alone(good: bytes, tmp_path: Path) -> None:
+    """Whatever a later form holds besides: other files, other words in its manifest, other columns."""
+    file = tmp_path / "later.zip"
+    file.write_bytes(good)
+    files = contents(file)
+    later = f"{FORM.rpartition(' ')[0]} {int(FORM.rpartition(' ')[2]) + 1}"
+    manifest = json.loads(files[MANIFEST]) | {"form": later}
+    manifest |= {"what_is_new": {"a": 1}, "computed_at": 7}
+    newer = {
+        MANIFEST: json.dumps(manifest).encode(),
+        "submission_later.csv": b"a\n1\n",
+        "submission.csv": b"later\n",
+    }
+    file.write_bytes(pack_files(files | newer))
+    assert received(file).wrong == [
+        f"a newer version made it, in the form '{later}', and this study reads '{FORM}' and older: install"
+        " the newer version on the study node, then load it"
+    ]

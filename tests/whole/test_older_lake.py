@@ -181,11 +181,24 @@ def test_every_command_is_asked_here() -> None:
     assert commands(typer.main.get_command(command_line.app)) == known
 
 
-@pytest.mark.parametrize("command", READERS_AND_WRITERS, ids=" ".join)
-def test_every_command_that_reads_or_writes_refuses_an_older_lake(
-    observatory: Observatory, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("command", "is_newer"),
+    [
+        *((command, is_newer) for command in READERS_AND_WRITERS for is_newer in (False, True)),
+        (("renew",), True),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "newer" if each else "older",
+)
+def test_every_command_that_reads_or_writes_refuses_a_lake_of_another_form(
+    observatory: Observatory,
+    command: tuple[str, ...],
+    is_newer: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lake = older_lake(tmp_path / "lake")
+    if is_newer:
+        (tmp_path / "lake" / MARK).write_text(json.dumps({"form": FORM + 1, "later": [1]}), encoding="utf-8")
     before = files_in(tmp_path / "lake")
     (tmp_path / "file.csv").write_text("no,answer\n")
     given = {
@@ -194,10 +207,12 @@ def test_every_command_that_reads_or_writes_refuses_an_older_lake(
         "{membership}": ROOT / "sample_data" / "membership",
     }
     monkeypatch.setenv("OBSERVATORY_LAKE_ROOT", lake.root)
-    arguments = [given.get(each, each) for each in READERS_AND_WRITERS[command]]
+    arguments = [given.get(each, each) for each in READERS_AND_WRITERS.get(command, ["--yes"])]
     told = observatory(*command, *arguments, "--config", ROOT / "sample_data" / "observatory.toml")
     assert told.code == 2, told.err
     said = f"form 1; this version writes form {FORM}. Run `observatory renew` once"
+    if is_newer:
+        said = f"form {FORM + 1}, of a newer version; this one writes form {FORM}. Install the version"
     assert said in " ".join(told.err.split())
     assert "Traceback" not in told.err
     assert files_in(tmp_path / "lake") == before
