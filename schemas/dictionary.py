@@ -27,6 +27,8 @@ from jobs.core.contracts import (
 from jobs.formats import registry
 
 FORMATS = CODELISTS / "format.csv"
+# The roles of respondents, as the form calls them.
+ASKED = {"O": "operators", "A": "administrations"}
 
 
 def index() -> str:
@@ -92,8 +94,9 @@ def described(about: Contract) -> list[str]:
     """One table: what a row is, its key, its columns."""
     lines = [f"## {about.table}", "", about.description, ""]
     lines.append(f"Key: {', '.join(f'`{name}`' for name in about.key)}.")
-    if about.questions:
-        lines.append(f"Questions: {', '.join(f'`{code}`' for code in about.questions)}.")
+    for role in dict.fromkeys(role for role, _ in about.questions):
+        codes = ", ".join(f"`{code}`" for whose, code in about.questions if whose == role)
+        lines.append(f"Questions to {ASKED[role]}: {codes}.")
     if about.partition_by:
         lines.append(f"Replaced by {', '.join(f'`{name}`' for name in about.partition_by)}.")
     lines += [f"Check `{name}`: `{condition}`." for name, condition in about.checks]

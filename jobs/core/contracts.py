@@ -67,8 +67,8 @@ class Field:
 class Contract:
     """One table: a row is what `description` says; `key` is unique in it.
 
-    reads: the tables that its job takes. questions: the questions of the questionnaire whose answers it
-    takes; it sees no other answer. required: columns beside the key that are never null.
+    reads: the tables that its job takes. questions: a role and a question of the questionnaire for each
+    whose answers it takes; it sees no other answer. required: columns beside the key that are never null.
     checks: SQL conditions that hold in every row, by name. meanings: what columns hold in this table, where
     their description says less.
     """
@@ -78,7 +78,7 @@ class Contract:
     fields: tuple[Field, ...]
     key: tuple[str, ...]
     reads: tuple[str, ...] = ()
-    questions: tuple[str, ...] = ()
+    questions: tuple[tuple[str, str], ...] = ()
     partition_by: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     checks: tuple[tuple[str, str], ...] = ()
@@ -145,7 +145,12 @@ def read_contract(table: str) -> Contract:
         fields=tuple(read_fields()[column] for column in raw["fields"]),
         key=tuple(raw["key"]),
         reads=tuple(each for given in raw.get("reads", ()) for each in expand_reads(given, table)),
-        questions=tuple(each for given in raw.get("questions", ()) for each in expand_questions(given)),
+        questions=tuple(
+            (role, each)
+            for role, named in raw.get("questions", {}).items()
+            for given in named
+            for each in expand_questions(given)
+        ),
         partition_by=tuple(raw.get("partition_by", ())),
         required=tuple(raw.get("required", ())),
         checks=tuple(raw.get("checks", {}).items()),

@@ -151,6 +151,11 @@ def form_for(role: str, core: bool = False) -> Form:
     return Form(tuple(each for each in all_questions() if role in each.who and (each.core or not core)))
 
 
+def may_waive(role: str) -> bool:
+    """Whether a role may waive confidentiality of any of its answers."""
+    return any(role in question.waiver for question in all_questions())
+
+
 def list_options(question: Question) -> tuple[str, ...]:
     """The codes that a question's answer is one of; none where it is a number, a text or a date."""
     return tuple(load_definition()["lists"].get(question.options, ()))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from jobs.questionnaire import styles
-from jobs.questionnaire.definition import Form, load_definition
+from jobs.questionnaire.definition import Form, load_definition, may_waive
 from jobs.questionnaire.order import Layout, Order, fault_column
 from jobs.questionnaire.respondents import country_names
 from jobs.questionnaire.texts import group_keys, option_labels, translate_key
@@ -81,8 +81,10 @@ def write_instructions(
 
 
 def instruction_keys(order: Order) -> list[str]:
-    """The keys of the instructions; a form of the core set leaves out the one on the core set."""
-    return [key for key in sorted(group_keys("instruction")) if not (order.is_core and key == "10")]
+    """The keys of the instructions; a form of the core set leaves out the one on the core set, and a role
+    without a waiver the one that explains it."""
+    others = {"09A" if may_waive(order.respondent.role) else "09"} | ({"10"} if order.is_core else set())
+    return [key for key in sorted(group_keys("instruction")) if key not in others]
 
 
 def write_progress(

@@ -18,9 +18,10 @@ def standing_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def keep_asked(questionnaire_answer: pl.DataFrame, questions: Collection[str]) -> pl.DataFrame:
-    """The answers to some questions: those that a table's contract names."""
-    return questionnaire_answer.filter(question_code(pl.col("indicator_code")).is_in(list(questions)))
+def keep_asked(questionnaire_answer: pl.DataFrame, questions: Collection[tuple[str, str]]) -> pl.DataFrame:
+    """The answers of some roles to some questions: those that a table's contract names."""
+    asked = pl.concat_str(pl.col("role_code"), question_code(pl.col("indicator_code")), separator=" ")
+    return questionnaire_answer.filter(asked.is_in([f"{role} {question}" for role, question in questions]))
 
 
 def question_code(indicator: pl.Expr) -> pl.Expr:

@@ -12,7 +12,7 @@ import xlsxwriter
 
 from jobs.core.periods import period_bounds
 from jobs.questionnaire import sheet_checks, styles
-from jobs.questionnaire.definition import Form, Indicator, Question, form_for, load_definition
+from jobs.questionnaire.definition import Form, Indicator, Question, form_for, load_definition, may_waive
 from jobs.questionnaire.filing import COLUMNS, FILLED
 from jobs.questionnaire.order import Layout, Order, fault_column
 from jobs.questionnaire.pages import write_errors, write_instructions, write_lists
@@ -98,6 +98,9 @@ def write_section(
     styles.set_up_sheet(sheet, language, COLUMNS, translate_key(language, "word", "page"))
     sheet.write_row(0, 0, COLUMNS)
     sheet.set_row(0, None, None, {"hidden": True})
+    if not may_waive(order.respondent.role):
+        column = COLUMNS.index("waiver")
+        sheet.set_column(column, column, None, None, {"hidden": True})
     sheet.set_row(1, 30)
     sheet.write(1, 0, section, style.title)
     sheet.write(1, 1, translate_key(language, "section", section), style.title)
@@ -186,11 +189,11 @@ def write_line(
         if fault.indicator == indicator.code:
             wrong.setdefault(fault_column(fault), []).append(fault.format_message(language))
     locked = question.given in ("role", "country")
-    may_waive = order.respondent.role in question.waiver
+    is_waivable = order.respondent.role in question.waiver
     made = {
         "answer": style.given if locked else style.answer[question.kind],
         "status": style.choice,
-        "waiver": style.choice if may_waive else style.closed,
+        "waiver": style.choice if is_waivable else style.closed,
         "note": style.note,
     }
     for name in FILLED:
@@ -211,7 +214,7 @@ def write_line(
     )
     if not locked:
         add_validation(sheet, row, question, layout, language)
-    if may_waive:
+    if is_waivable:
         styles.add_dropdown(sheet, row, COLUMNS.index("waiver"), layout.list_range["waiver"], language)
     styles.add_dropdown(sheet, row, COLUMNS.index("status"), layout.list_range["status"], language)
     limit = load_definition()["limits"]["note_length"]

@@ -108,6 +108,17 @@ def test_the_core_set_is_small_and_each_role_has_its_own_questions() -> None:
     assert "sp711" not in form_for("O").indicators and "sp303.EMAIL.attempted" not in form_for("A").indicators
 
 
+def test_the_form_of_a_role_without_a_waiver_does_not_speak_of_one() -> None:
+    administration = next(each for each in RESPONDENTS.values() if each.role == "A")
+    assert "sp904" not in form_for("A").indicators
+    for whose, is_hidden in ((administration, True), (SAVANNA, False)):
+        book = opened(blank(whose, "en"))
+        assert book.worksheets[1].column_dimensions["F"].hidden == is_hidden
+        instructions = [str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row]
+        assert any("sp904" in each for each in instructions) != is_hidden
+        assert sum("nobody can be recognized" in each for each in instructions) == 1
+
+
 @pytest.mark.parametrize("role", ["O", "A"])
 @pytest.mark.parametrize("is_core", [False, True])
 def test_parts_of_a_sum_stand_together_and_every_relation_names_lines_of_the_form(

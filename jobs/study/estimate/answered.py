@@ -21,7 +21,6 @@ from jobs.questionnaire.definition import Question, all_questions
 from jobs.questionnaire.standing import RESPONDENT, keep_asked, standing_answers
 from jobs.study.estimate.rows import conf_status_code, to_decimal
 
-OPERATOR = "O"
 # An item of a line that has one.
 WHOLE = "_T"
 # Countries by rank, and the share of each of them.
@@ -57,11 +56,12 @@ def is_divided(question: Question) -> bool:
     return adds_up or question.kind == "choice" or question.id in (NAMED, SHARE)
 
 
-def answered_shares(questionnaire_answer: pl.DataFrame, questions: Collection[str]) -> pl.DataFrame:
+def answered_shares(
+    questionnaire_answer: pl.DataFrame, questions: Collection[tuple[str, str]]
+) -> pl.DataFrame:
     """A row for each respondent, period, line and item: its share, from 0 to 100."""
-    own = keep_asked(questionnaire_answer.filter(pl.col("role_code") == OPERATOR), questions)
     given = (
-        standing_answers(own)
+        standing_answers(keep_asked(questionnaire_answer, questions))
         .filter(pl.col("value").is_not_null())
         .select(*RESPONDENT, "indicator_code", "value")
         .join(form_lines(), on="indicator_code")
