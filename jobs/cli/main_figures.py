@@ -9,9 +9,9 @@ from rich.table import Table
 
 from jobs.cli.study_tables import (
     CORRECTED,
-    CORRECTION_LABELS,
     MEASURE_LABELS,
     ORDER,
+    UNCORRECTED,
     estimates_table,
     format_interval,
     format_short,
@@ -170,7 +170,7 @@ def world_tables(estimates: pl.DataFrame, truth: pl.DataFrame) -> list[Table]:
         leading = {area: corrected.get((channel, area), row) for area, row in listed.items()}
         is_corrected = any(of == channel for of, _ in corrected)
         unit = next(iter(listed.values()))["unit_code"]
-        title = spam_title(channel, period, CORRECTED if is_corrected else CORRECTION_LABELS, unit)
+        title = spam_title(channel, period, CORRECTED if is_corrected else UNCORRECTED, unit)
         table = estimates_table(f"{title}\nof a made-up membership", *WORLD_HEADS)
         for area, row in sorted(leading.items(), key=lambda of: (ORDER[of[1]["area_kind_code"]], of[0])):
             table.add_row(

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from jobs.cli.study_tables import (
     CORRECTED,
-    CORRECTION_LABELS,
+    UNCORRECTED,
     estimates_table,
     format_interval,
     format_share,
@@ -41,7 +41,7 @@ def type_tables(frame: pl.DataFrame) -> list[Table]:
         corrected = of_channel.filter(is_corrected)
         shown = of_channel.filter(pl.col("quantity_code") == "spam_certain")
         shown = corrected if corrected.height else shown
-        tables += [types_table(to_objects(shown), CORRECTED if corrected.height else CORRECTION_LABELS)]
+        tables += [types_table(to_objects(shown), CORRECTED if corrected.height else UNCORRECTED)]
     return tables
 
 
@@ -62,7 +62,7 @@ def source_tables(frame: pl.DataFrame) -> list[Table]:
     for channel in sorted(set(found["channel_code"])):
         rows = to_objects(found.filter(pl.col("channel_code") == channel))
         figures = {(row.area_code, row.source_region_code, row.source_country_code): row for row in rows}
-        title = spam_title(channel, rows[0].period_code, CORRECTION_LABELS, rows[0].unit_code)
+        title = spam_title(channel, rows[0].period_code, UNCORRECTED, rows[0].unit_code)
         basis = words.lower_first(words.code_name("source_basis", rows[0].source_basis_code))
         table = estimates_table(f"{title}\nby country of {basis}", *SOURCE_HEADS, first="source")
         of_world = [
@@ -100,10 +100,11 @@ def route_tables(frame: pl.DataFrame) -> list[Table]:
     for channel in sorted(set(found["channel_code"])):
         rows = to_objects(found.filter(pl.col("channel_code") == channel))
         figures = {(row.area_code, row.link_code): row for row in rows}
-        title = spam_title(channel, rows[0].period_code, CORRECTION_LABELS, rows[0].unit_code)
+        title = spam_title(channel, rows[0].period_code, UNCORRECTED, rows[0].unit_code)
         table = estimates_table(f"{title}\nby kind of inbound link", *ROUTE_HEADS, first="link")
         whole = figures[WORLD, ALL]
-        table.caption = f"{whole.seeing_count} of {whole.respondent_count} operators know any link."
+        seeing = f"{whole.seeing_count} of {whole.respondent_count} operators"
+        table.caption = f"{seeing} name the inbound link of some spam."
         table.caption_justify = "left"
         of_world = [row for row in rows if row.area_code == WORLD and row.link_code != ALL]
         for row in sorted(of_world, key=lambda row: -row.estimate):

@@ -49,7 +49,7 @@ def estimates_table(title: str, *heads: str, first: str = "area") -> Table:
     return table
 
 
-CORRECTED, CORRECTION_LABELS = "corrected for filter error", "as filters saw it"
+CORRECTED, UNCORRECTED = "corrected for filter error", "as filters saw it"
 MEASURE_LABELS = {"attempted": "Attempted (recipients and attempts)", "call": "Calls"}
 
 

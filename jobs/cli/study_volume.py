@@ -9,7 +9,7 @@ from rich.text import Text
 
 from jobs.cli.study_tables import (
     CORRECTED,
-    CORRECTION_LABELS,
+    UNCORRECTED,
     estimates_table,
     explain_signs,
     format_cv,
@@ -54,7 +54,7 @@ def volume_tables(frame: pl.DataFrame) -> list[Table]:
     for channel in dict.fromkeys(row.channel_code for row in found):
         of_channel = [row for row in found if row.channel_code == channel]
         table = estimates_table(
-            spam_title(channel, period, CORRECTION_LABELS, of_channel[0].unit_code), *VOLUME_HEADS
+            spam_title(channel, period, UNCORRECTED, of_channel[0].unit_code), *VOLUME_HEADS
         )
         for row in of_channel:
             table.add_row(

@@ -71,7 +71,7 @@ def test_links_have_their_share_of_known_links() -> None:
         of("WORLD", 150, "unknown"), of("LDC", 20, "_T"), of("LDC", 5, "hub", 0.5),
     ]  # fmt: skip
     text, lines = printed(route_tables(rows_frame(rows, "study.spam_route")))
-    assert "3 of 5 operators know any link" in text
+    assert "3 of 5 operators name the inbound link of some spam." in text
     assert ["Hub", "100", "90–120", "40%", "5", "<1%"] in lines
     assert ["SIM", "farm", "150", "135–180", "60%", "–", "–"] in lines
     assert ["Unknown", "150", "135–180", "–", "–", "–"] in lines
