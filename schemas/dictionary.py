@@ -1,5 +1,5 @@
-"""What derives from contracts and kernels: the data dictionary, by layer, the list of formats, and the suites
-of Great Expectations, expectations/suites/.
+"""What derives from contracts, kernels and settings: the data dictionary, by layer, the list of formats, the
+suites of Great Expectations, expectations/suites/, and the page of settings, docs/settings.md.
 
 python -m schemas.dictionary            writes them
 python -m schemas.dictionary --check    exits 1 if one is stale
@@ -25,10 +25,12 @@ from jobs.core.contracts import (
     read_contract,
 )
 from jobs.formats import registry
+from schemas import settings_page
 
 FORMATS = CODELISTS / "format.csv"
 # The roles of respondents, as the form calls them.
 ASKED = {"O": "operators", "A": "administrations"}
+SETTINGS = SCHEMAS.parent / "docs" / "settings.md"
 
 
 def index() -> str:
@@ -143,7 +145,8 @@ def derived_files() -> dict[Path, Callable[[], str]]:
         suite_files.file_of(table): partial(suite_files.suite_text, table)
         for table in suite_files.suite_tables()
     }
-    return {FORMATS: formats, SCHEMAS / "README.md": index, **pages, **suites}
+    own = {SCHEMAS / "README.md": index, SETTINGS: settings_page.write_page}
+    return {FORMATS: formats, **own, **pages, **suites}
 
 
 def main(arguments: list[str]) -> int:

@@ -28,6 +28,7 @@ CONTENTS = """
 
 docs/operator
 docs/operator-reference
+docs/settings
 docs/privacy
 docs/audit
 docs/audit-method

@@ -8,20 +8,21 @@ SFTP, S3 = ("sftp", "ssh"), ("s3", "s3a")
 
 
 class Access(Settings):
-    """What a host asks for, where the usual files and variables do not say it.
-
-    sftp: key, the file of a private key; known_hosts, the file of the hosts whose keys are known. Without
-    them ~/.ssh holds, with its config and agent. s3: endpoint, a URL; region; path_style: whether the bucket
-    is a part of the path and not of the host's name; profile, of AWS' own files. Credentials come from AWS'
-    usual chain: variables, ~/.aws, the machine's role.
-    """
+    """What a host asks for, where the usual files and variables do not say it: `~/.ssh` with its config and
+    agent; for S3, AWS' usual chain of variables, `~/.aws` and the machine's role."""
 
     key: str | None = None
+    """SFTP: the file of a private key."""
     known_hosts: str | None = None
+    """SFTP: the file of the hosts whose keys are known."""
     endpoint: str | None = None
+    """S3: the URL of the service."""
     region: str | None = None
+    """S3: the region."""
     path_style: bool | None = None
+    """S3: whether the bucket is a part of the path and not of the host's name."""
     profile: str | None = None
+    """S3: a profile of AWS' own files."""
 
 
 OF_SCHEME = {

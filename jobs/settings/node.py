@@ -17,22 +17,25 @@ MOST_WORKERS = 1024
 
 
 class LakeSettings(Settings):
-    """root: a folder or an s3a: URL. open_days: days after which a day is closed to late lines.
-
-    key_file: the file that holds the key of pseudonyms; OBSERVATORY_PSEUDONYM_KEY and
-        OBSERVATORY_PSEUDONYM_KEY_FILE come before it.
-    group: the group of users that may read the lake; without it its owner alone.
-    read_at: the time at which logs are read, in place of the clock's. Samples and tests fix it: a stamp more
-        than two days after it is from the future. Leave it out for logs that grow.
-    stale_days: how old a source's last record may be, in days, before `status` calls the source stale.
-    """
+    """Where the tables are."""
 
     root: str = "build/lake"
+    """A folder, or an `s3a://` URL. A lake in an object store has no lock: schedule its writers one after the
+    other."""
     key_file: str | None = None
+    """The file with the [pseudonym key](operator.md#keys). The variables `OBSERVATORY_PSEUDONYM_KEY`, the key
+    itself, and `OBSERVATORY_PSEUDONYM_KEY_FILE` come before it."""
     open_days: int = Field(35, ge=1, le=MOST_DAYS)
+    """A day takes late lines until the operator's newest day is this many days later. Then it is closed: a
+    late line is recorded in `bronze.file` and changes no figure, which the run and `status` report. Before
+    you add older logs, raise it."""
     group: str | None = None
+    """The Unix group that may read the lake. Without it only the owner can."""
     read_at: AwareDatetime | None = None
+    """A fixed time of reading in place of the clock's, for samples and tests: a stamp more than two days
+    after it is from the future. Leave it out for logs that grow."""
     stale_days: StaleDays = 2
+    """The age, in days, of a source's last record at which `status` calls the source stale."""
 
     @field_validator("root")
     @classmethod
@@ -52,25 +55,24 @@ class LakeSettings(Settings):
 
 
 class EngineSettings(Settings):
-    """The engine that computes tables.
-
-    name: embedded, with processes of this machine; inline, with all tasks in one, to debug; spark.
-    memory: what all of its processes together may use, as text with a unit ("2GB", "1.5 GiB") or in bytes.
-    Without it half of the memory that the machine, or the container, gives, and not more than 4 GB a worker.
-    workers: processes that work at the same time; without it one for each usable core.
-
-    Of Spark alone: master, as in "local[2]" or "spark://host:7077"; without it spark-submit's, or this
-    machine. conf: settings of Spark, which come before the engine's own. wheel: the project's wheel for
-    executors; without it they get the files that run here. On a cluster memory is what Python may use on an
-    executor, and workers are the cores to take: without them what executors have.
-    """
+    """What computes the tables, and what it may use. For Spark see [the pipeline on Spark](spark.md)."""
 
     name: Literal["embedded", "inline", "spark"] = "embedded"
+    """`embedded`, with processes of this machine; `inline`, in one process, to [debug](debugging.md);
+    `spark`."""
     memory: int | str | None = Field(None, validate_default=True)
+    """What all processes together use, as in `"2GB"` or `"1.5 GiB"`. Without it half of what the machine, or
+    the container, has, and not more than 4 GB a worker. With less memory a run takes longer. On a cluster:
+    what Python may use on an executor."""
     workers: int = Field(default_factory=machine.usable_cores, ge=1, le=MOST_WORKERS)
+    """Processes that work at the same time; without it one for each usable core. On a cluster: the cores to
+    take; without it what executors have."""
     master: str | None = None
+    """Of Spark alone: as in `local[2]` or `spark://host:7077`; without it spark-submit's, or this machine."""
     conf: dict[str, str | int | float | bool] = {}
+    """Of Spark alone: its settings, which come before the engine's own."""
     wheel: str | None = None
+    """Of Spark alone: the project's wheel for executors; without it they get the files that run here."""
 
     @field_validator("name", mode="before")
     @classmethod
@@ -100,19 +102,18 @@ class EngineSettings(Settings):
 
 
 class Location(Settings):
-    """Tables of the operator's own choice that locate addresses and numbers.
-
-    ranges: address ranges, a CSV or Parquet file with prefix,country_code,asn,as_name, or a MaxMind DB.
-    name, date: name and date of the address table, shown with every figure that uses it. A MaxMind DB
-        contains both.
-    number_ranges: number ranges with the network that each was given to, a CSV or Parquet file with
-        prefix,mcc_mnc. None is bundled: licences and portability forbid it.
-    """
+    """Where addresses and numbers belong. No table is bundled, because licences forbid it. Without one,
+    sources have no country and no network operator."""
 
     ranges: str | None = None
+    """Address ranges: CSV or Parquet with `prefix,country_code,asn,as_name`, or a MaxMind DB (`.mmdb`)."""
     name: str | None = None
+    """The name of that table, printed beside every figure that uses it. A MaxMind DB contains it."""
     date: dt.date | None = None
+    """The date of that table, printed, too. A MaxMind DB contains it."""
     number_ranges: str | None = None
+    """Number ranges with the network that each was given to: CSV or Parquet with `prefix,mcc_mnc`.
+    Portability is not considered."""
 
     @field_validator("ranges")
     @classmethod
@@ -126,24 +127,25 @@ class Location(Settings):
 
 
 class LimitSettings(Settings):
-    """quarantined_pct: the share of a source's quarantined lines, in percent, above which what is new of the
-    source waits. quarantined_lines: with fewer quarantined lines no source waits.
-
-    document_mb: megabytes (2^20 bytes) of a file of reports, as it came and unpacked; a larger one is
-    quarantined, so that no sender of reports can fill the memory.
-    """
+    """When what is new of a source waits, and when a file is too large."""
 
     quarantined_pct: float = Field(5.0, ge=0, le=100)
+    """The percentage of a source's lines in quarantine above which what is new of the source waits
+    ([quarantine](operator.md#what-is-read-and-when))."""
     quarantined_lines: int = Field(10, ge=1, le=10**9)
+    """So many lines, or reports, of a source are in quarantine before the percentage is judged."""
     document_mb: int = Field(64, ge=1, le=1024)
+    """The largest file of reports, packed and unpacked, in MiB; a larger one is quarantined, so that no
+    sender of reports can fill the memory."""
 
 
 class Retention(Settings):
-    """For how many days `observatory vacuum` keeps what a layer holds: landing from the day when a piece was
-    pulled, bronze and silver from the day of the records. Data that open days or unfinished batches need is
-    kept as long as they need it; gold is always kept.
-    """
+    """For how many days `observatory vacuum` keeps what a layer holds: see [privacy](privacy.md#how-long).
+    Data that open days or unfinished batches need is kept as long as they need it; gold is always kept."""
 
     landing: int = Field(35, ge=1, le=MOST_DAYS)
+    """Pieces of logs, from the day when they were pulled."""
     bronze: int = Field(35, ge=1, le=MOST_DAYS)
+    """Rows of logs, from the day of the records."""
     silver: int = Field(400, ge=1, le=MOST_DAYS)
+    """Messages, from the day of the records."""

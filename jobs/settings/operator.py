@@ -42,18 +42,19 @@ NO_PLACES = (
 
 
 class Link(Settings):
-    """What connects the operator to others: an SMSC id, a relay's name or an address range.
-
-    scope: whether it comes from inside the country. traffic: what its contract is for, messages of
-    applications to persons or of persons to persons. networks: MCC-MNC of the networks whose subscribers may
-    use it. Bypass detection uses them; scope and traffic follow from the kind where it leaves no choice.
-    """
+    """What connects the operator to others: see [links](operator.md#links). Bypass detection uses scope,
+    traffic and networks; the first two follow from the kind where it leaves no choice."""
 
     name: str
+    """An SMSC id, a relay's name or an address range, as logs have it."""
     kind: str
+    """A code of the list [`route`](../schemas/codelists/route.csv)."""
     scope: Literal["national", "international"] | None = None
+    """Whether it comes from inside the country."""
     traffic: Literal["a2p", "p2p"] | None = None
+    """What its contract is for: messages of applications to persons, or of persons to persons."""
     networks: list[str] = []
+    """MCC-MNC of the networks whose subscribers may use it, as in `234-15`."""
 
     @field_validator("name")
     @classmethod
@@ -87,18 +88,24 @@ class Link(Settings):
 
 
 class FixedCostSettings(Settings):
-    """A cost of the operator's own that no log shows, with its 5, 50 and 95% points.
-
-    countermeasure: a code of its list, or `_T` for what serves all of the channel's measures.
-    """
+    """A cost of the operator's own that no log shows: see [the economist's
+    guide](economist.md#fixed-costs)."""
 
     name: str
+    """What is paid for."""
     countermeasure: str
+    """A code of the list [`countermeasure`](../schemas/codelists/countermeasure.csv), or `_T` for what serves
+    all of the channel's measures."""
     channel: Literal["EMAIL", "SMS"]
+    """The channel that it serves."""
     low: Cost
+    """The 5% point, in the operator's currency."""
     central: Cost
+    """The 50% point."""
     high: Cost
+    """The 95% point."""
     per: Literal["year", "month"] = "year"
+    """The time that it is paid for."""
 
     @field_validator("countermeasure")
     @classmethod
@@ -113,15 +120,21 @@ class FixedCostSettings(Settings):
 
 
 class FilterQuality(Settings):
-    """How the operator's filter fared in a test elsewhere: how many messages of known kind it was given, and
-    how many of them it flagged. Corrects what was counted in months without an audit."""
+    """How the operator's filter fared in a test elsewhere, which corrects what was counted in months without
+    an audit: see [audits](audit.md#without-an-audit-a-test-elsewhere)."""
 
     channel: Literal["EMAIL", "SMS"]
+    """The filter's channel."""
     spam_tested: int = Field(ge=1)
+    """Messages known as spam that it was given."""
     spam_flagged: int = Field(ge=0)
+    """How many of them it flagged."""
     ham_tested: int = Field(ge=1)
+    """Messages known as wanted that it was given."""
     ham_flagged: int = Field(ge=0)
+    """How many of them it flagged."""
     source: str
+    """Who tested it, and when."""
 
     @model_validator(mode="after")
     def of_use(self) -> FilterQuality:
@@ -134,27 +147,34 @@ class FilterQuality(Settings):
 
 
 class SourceSettings(Settings):
-    """Logs of one kind: a URL with wildcards, read by one format.
-
-    time_zone: of stamps without an offset. clock_offset: seconds by which the host's clock was ahead; of logs
-    of lines only. numbers: what digits are that begin neither with +, nor with a prefix for abroad, nor with
-    0: e164, with the country's code, or national, of the operator's own country. All of them hold for what is
-    read from then on; of the numbers that subscribers report, when silver is computed.
-    whole: no file grows, so that a last line without its end is read at once.
-    access: how another host is reached, where its URL and the usual files do not say it.
-    stale_days: in place of [lake] stale_days, for a source that gets lines more rarely or more often.
-    """
+    """Logs of one kind. Time zone, offset and numbers hold for what is read from then on; of the numbers that
+    subscribers report, when silver is computed."""
 
     id: Code
+    """Never change it: what was read is stored under it, and a run refuses a renamed source."""
     url: str
+    """A path with wildcards, or a URL: `sftp://user@host/var/log/mail.log*`, `s3://bucket/logs/*`,
+    `https://…`. For the first two `make setup-sources` installs what they need: see [logs on other
+    hosts](operator.md#logs-on-other-hosts). Over HTTP wildcards need the server's list of files, and each
+    pull fetches a file whole."""
     access: Access = Access()
     format: str = "auto"
+    """A name from the table of formats in the [README](../README.md#formats); `auto` recognises each file by
+    its content."""
     time_zone: str = "UTC"
+    """IANA zone of time stamps without an offset: see [clocks](operator.md#clocks-and-time-zones)."""
     clock_offset: int = Field(default=0, ge=-MOST_OFFSET_S, le=MOST_OFFSET_S)
+    """Seconds by which the host's clock was ahead (negative: behind); a run takes them off all times. For
+    logs of lines."""
     numbers: Literal["e164", "national"] = "e164"
+    """What digits are that begin neither with `+`, nor with a prefix for abroad, nor with 0: `e164`, with the
+    country's code, or `national`, of the operator's own country: see [numbers](operator.md#numbers)."""
     whole: bool = False
+    """True if files do not grow: a last line without a line end is then read at once."""
     stale_days: StaleDays | None = None
+    """In place of `[lake] stale_days`, for a source that receives lines less or more often."""
     options: dict[str, Any] = {}
+    """By format: see [options](operator-reference.md#options-of-formats)."""
 
     @field_validator("url")
     @classmethod
@@ -201,29 +221,38 @@ class SourceSettings(Settings):
 
 
 class Operator(Settings):
-    """One operator: who it is, what is its own, how it is linked, where its logs are.
-
-    subscribers: how many subscribe, or how many to each channel, as in { EMAIL = 900, SMS = 1200 }. One
-    number is that of each channel in rates per 1,000; a package for the study takes it only from an operator
-    of one channel, since estimates go by a channel's own.
-    waiver: what of confidentiality its packages waive, a code of the list `waiver`; without it the operator's
-    form holds.
-    former_sources: ids of sources that were removed, and whose records are to stay in all figures.
-    """
+    """Who you are: one block for each operator. Several may share a lake; a broken rule holds back one of
+    them and no other."""
 
     id: Code
+    """Small letters, digits, hyphens. Never change it: a run refuses a renamed operator."""
     name: str
+    """Your name."""
     country: str
+    """ISO 3166-1 alpha-3, as in `CHE`."""
     holding: str
+    """The group that owns you."""
     currency: str
+    """ISO 4217. Costs are in this currency."""
     subscribers: AllSubscribers | None = None
+    """How many subscribe, or `{ EMAIL = 900, SMS = 1200 }`. Needed for rates per 1,000 and for the study,
+    where one number does only for an operator of one channel."""
     waiver: str | None = None
+    """What your package lets the study publish: `W0` protected totals alone, `W1` also a national total from
+    which your figure may be recognised, `W2` your figure by name. Without it your form's answer holds, and
+    without that `W0`. A holding waives with all of its operators. It stands in the signed manifest and holds
+    for the months of the package; a new package changes it."""
     domains: list[str] = []
+    """Your domains: see [directions](operator.md#directions)."""
     networks: list[str] = []
+    """Your address ranges."""
     number_prefixes: list[str] = []
+    """What your subscribers' numbers begin with, as in `+4477`."""
     link: list[Link] = []
     source: list[SourceSettings] = []
     former_sources: list[Code] = []
+    """Ids of [sources that you removed](operator.md#a-source-that-is-no-longer-in-the-settings), whose
+    records are to stay in all figures."""
     fixed_cost: list[FixedCostSettings] = []
     filter_quality: list[FilterQuality] = []
 

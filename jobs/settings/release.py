@@ -10,25 +10,26 @@ from jobs.settings.base import Settings
 
 
 class Release(Settings):
-    """How the study is published.
-
-    agency: the id of the maintenance agency in SDMX; it has no default, and is ITU's only if ITU publishes.
-    agency_name, contact, licence: what readers see.
-    root: the folder of releases as they are made. restricted: the folder with what it takes to make them
-        again, its owner's alone. public_root: the folder that readers see.
-    signers: a folder with the OpenPGP public keys (*.asc) of those who may sign a release.
-    is_made_up: the figures are of no real operator, which every file then says.
-    """
+    """How the study is published."""
 
     agency: str | None = Field(None, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")
+    """The id of the maintenance agency in SDMX: ITU's only if ITU publishes."""
     agency_name: str = "The study of spam"
+    """Who publishes, as readers see it."""
     contact: str = "the study that published it"
+    """Whom readers ask."""
     licence: str = "CC-BY-4.0"
+    """Under which readers may use the release."""
     root: str = "releases"
+    """The folder of releases as they are made."""
     restricted: str = "restricted"
+    """The folder with what it takes to make them again; its owner's alone."""
     public_root: str | None = None
+    """The folder that readers see."""
     signers: str | None = None
+    """The folder with the OpenPGP public keys (`<name>.asc`) of those who may sign a release."""
     is_made_up: bool = False
+    """Whether the figures are of no real operator, for exercises; every file then says so."""
 
 
 def refuse_shared(release: Release, file: Path) -> None:

@@ -12,18 +12,18 @@ from jobs.settings.base import Settings
 
 
 class Gap(Settings):
-    """Targets that spending against spam is compared with.
-
-    targets: norm, an amount for each subscription and year; middle and top, what the middle half and the
-        upper quarter of respondents spend; best, what those spend that stop most of their spam. All without.
-    norm: US dollars of the base year, one for all channels or one for each that is listed.
-    best_share: the share of respondents that are the best.
-    Without them the values of schemas/reference/investment_assumption.csv hold, which have no authority.
-    """
+    """Targets that spending against spam is compared with. Without a setting the value of
+    [`investment_assumption.csv`](../schemas/reference/README.md#refinvestment_assumption) holds, which has no
+    authority."""
 
     targets: list[Literal["norm", "middle", "top", "best"]] | None = Field(None, min_length=1)
+    """`norm`, an amount for each subscription and year; `middle` and `top`, what the middle half and the
+    upper quarter of respondents spend; `best`, what those spend that stop most of their spam. Without it
+    all."""
     norm: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = Field(None, min_length=1)
+    """US dollars of the base year: one number, or `{ EMAIL = 0.8, SMS = 0.2 }`."""
     best_share: float | None = Field(None, gt=0, le=1)
+    """The share of respondents that are the best."""
 
     @field_validator("norm", mode="before")
     @classmethod
@@ -39,24 +39,22 @@ class Gap(Settings):
 
 
 class Study(Settings):
-    """What the study node has.
-
-    respondents: the CSV file that lists who is asked.
-    inbox: a folder of operators' packages. files: a folder with operator_frame, denominator and price_level.
-    keyring: a folder with the OpenPGP public key of each respondent, <respondent_id>.asc, by which the
-        signatures of its packages are verified.
-    require_signature: refuse a package that its respondent did not sign, which is so unless this is false.
-    open_share: a suspicious figure that moves the estimate of an area by more than this share of it has to be
-        decided on before a release.
-    gap: the targets that spending is compared with.
-    """
+    """What the study node has: see [the TSB officer's guide](tsb.md#settings-of-the-study-node)."""
 
     respondents: str | None = None
+    """The CSV file that lists who is asked."""
     inbox: str | None = None
+    """The folder in which operators' packages arrive."""
     files: str | None = None
+    """The folder with the frame of operators, denominators and price levels."""
     keyring: str | None = None
+    """The folder with the OpenPGP public key of each respondent, `<respondent_id>.asc`, by which the
+    signatures of its packages are verified."""
     require_signature: bool = True
+    """Whether a package that its respondent did not sign is refused."""
     open_share: float = Field(0.02, gt=0, le=1)
+    """A suspicious figure that moves the estimate of an area by more than this share of it has to be decided
+    on before a release."""
     gap: Gap = Gap()
 
     @model_validator(mode="after")
@@ -69,7 +67,9 @@ class Study(Settings):
 
 
 class Submission(Settings):
-    """What leaves an operator. least_units: counts leave as multiples of it, so that neither a count below it
-    leaves nor a difference that would reveal one (X.1237)."""
+    """What leaves an operator."""
 
     least_units: int = Field(5, ge=1, le=10**6)
+    """Counts leave as multiples of this number, so that neither a count below it leaves nor a difference that
+    would reveal one (X.1237). Keep it for good: two packages under different values are not protected from
+    each other."""
