@@ -23,7 +23,7 @@ from jobs.settings import config
 # Polars, kernels and the lake take a second to import.
 if TYPE_CHECKING:
     from jobs.engine.lake import Lake
-    from jobs.explain.search import Match, Question
+    from jobs.explain.search import Match, SearchQuestion
     from jobs.explain.story import Story
 
 # So many matches are listed.
@@ -58,7 +58,7 @@ def explain(
     """
     from jobs.engine.lake import open_lake
     from jobs.explain.finding import find_matches
-    from jobs.explain.search import Question
+    from jobs.explain.search import SearchQuestion
     from jobs.protect.pseudonym_keys import master_key
     from jobs.stages import identity
 
@@ -70,7 +70,7 @@ def explain(
     master_key()
     lake = open_lake(settings.lake.root)
     identity.refuse_others(lake, settings)
-    asked = Question(name, chosen, day.date() if day else None, source)
+    asked = SearchQuestion(name, chosen, day.date() if day else None, source)
     matches = find_matches(lake, settings, asked)
     if not matches:
         raise ObservatoryError(describe_search(lake, settings, asked))
@@ -86,7 +86,7 @@ def explain(
         print_story(story)
 
 
-def describe_search(lake: Lake, settings: config.Observatory, question: Question) -> str:
+def describe_search(lake: Lake, settings: config.Observatory, question: SearchQuestion) -> str:
     """The message if nothing was found: where the search looked, and what to do."""
     from jobs.explain.search import LakeSearch
 
@@ -117,7 +117,7 @@ def describe_search(lake: Lake, settings: config.Observatory, question: Question
     return "\n".join([f"nothing found for '{question.text}'. It looked in", *lines, *hints])
 
 
-def show_matches(matches: Sequence[Match], question: Question, json: bool) -> None:
+def show_matches(matches: Sequence[Match], question: SearchQuestion, json: bool) -> None:
     """Print the matches, each with the key that selects it alone."""
     from jobs.explain.story import summarise_match
 

@@ -20,7 +20,7 @@ from jobs.settings import config
 if TYPE_CHECKING:
     from jobs.engine.lake import Lake
     from jobs.state.sources import SourceStatus
-    from jobs.state.status import Copies
+    from jobs.state.status import CopiedLines
 
 STALE = 3
 STALE_TEXT = "stale"
@@ -203,7 +203,7 @@ def show_joins(lake: Lake, operators: set[str]) -> None:
     )
 
 
-def show_copies(rows: Iterable[Copies]) -> None:
+def show_copies(rows: Iterable[CopiedLines]) -> None:
     """Print how many lines two files have in common, by operator and pair of sources."""
     show_table(
         "Lines that another file holds too, which count once",

@@ -7,12 +7,12 @@ import polars as pl
 from jobs.engine.lake import Lake
 from jobs.explain.assembled import silver_keys
 from jobs.explain.same_message import group_matches
-from jobs.explain.search import PLACE, TRANSMISSION, VERDICT, LakeSearch, Match, Question, day_span
+from jobs.explain.search import PLACE, TRANSMISSION, VERDICT, LakeSearch, Match, SearchQuestion, day_span
 from jobs.formats.registry import KERNELS
 from jobs.settings.config import Observatory
 
 
-def find_matches(lake: Lake, settings: Observatory, question: Question) -> list[Match]:
+def find_matches(lake: Lake, settings: Observatory, question: SearchQuestion) -> list[Match]:
     """All matches, the earliest first."""
     found: list[Match] = []
     for operator in question.operators:
@@ -27,7 +27,7 @@ def find_matches(lake: Lake, settings: Observatory, question: Question) -> list[
     return sorted(kept, key=lambda match: (match.at, match.operator.id, match.key))
 
 
-def is_asked(match: Match, question: Question) -> bool:
+def is_asked(match: Match, question: SearchQuestion) -> bool:
     sources = {source for frame in match.silver.values() for source in frame["source_id"]}
     sources |= {source for frame in match.bronze.values() for source in frame["source_id"]}
     return (question.day is None or match.at.date() == question.day) and (

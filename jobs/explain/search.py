@@ -36,7 +36,7 @@ DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Question:
+class SearchQuestion:
     """What a person asks for: an id, number or address. day: the UTC day of the first event."""
 
     text: str
@@ -98,7 +98,9 @@ def time_column(frame: pl.DataFrame) -> str:
 class LakeSearch:
     """One operator's part of a lake, as the last finished run left it."""
 
-    def __init__(self, lake: Lake, settings: Observatory, operator: Operator, question: Question) -> None:
+    def __init__(
+        self, lake: Lake, settings: Observatory, operator: Operator, question: SearchQuestion
+    ) -> None:
         self.lake, self.settings, self.operator, self.question = lake, settings, operator, question
         self.versions = lake.versions()
         self.names: Names = search_names(question.text, operator)

@@ -20,7 +20,7 @@ from jobs.explain.search import (
     TRANSMISSION,
     LakeSearch,
     Match,
-    Question,
+    SearchQuestion,
 )
 from jobs.gold.units import UNITS
 from jobs.settings.config import Observatory
@@ -120,7 +120,7 @@ class Story:
         return json.dumps(about, indent=1, default=str, ensure_ascii=False)
 
 
-def make_story(lake: Lake, settings: Observatory, question: Question, match: Match) -> Story:
+def make_story(lake: Lake, settings: Observatory, question: SearchQuestion, match: Match) -> Story:
     search = LakeSearch(lake, settings, match.operator, question)
     whole = complete_match(search, match)
     records = find_records(search, whole)

@@ -42,7 +42,7 @@ class Events:
 
 
 @dataclass(frozen=True)
-class Copies:
+class CopyRules:
     """How an event that several files hold is recognised (jobs/silver/copies.py).
 
     names_hosts: ids that no other host gives name an event: all sources are compared.
@@ -190,7 +190,7 @@ class Format:
     completed_by: str | None = None
     complete: Callable[[pl.LazyFrame, pl.LazyFrame], pl.LazyFrame] | None = None
     requests: Requests | None = None
-    copies: Copies = Copies()
+    copies: CopyRules = CopyRules()
     has_absolute_stamps: bool = False
     awaits_no_lines: bool = False
     options: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 
-class HeldRule(TypedDict):
+class HealthRule(TypedDict):
     """A broken rule of a source, as jobs/state/sources.py has it. rows: how many break it."""
 
     table: str
@@ -17,13 +17,13 @@ class HeldRule(TypedDict):
     is_of_source: bool
 
 
-class Jump(TypedDict):
+class HealthJump(TypedDict):
     """A day unlike the same weekdays before, as far as messages need it. text: a sentence without its end."""
 
     text: str
 
 
-class Row(TypedDict):
+class HealthRow(TypedDict):
     """One source of `observatory status --json`, as far as messages need it. Times are in ISO 8601."""
 
     operator: str
@@ -32,12 +32,12 @@ class Row(TypedDict):
     stale_days: float
     is_stale: bool
     missing_days: list[str]
-    held_rules: list[HeldRule]
-    jumps: list[Jump]
+    held_rules: list[HealthRule]
+    jumps: list[HealthJump]
     next_step: str | None
 
 
-def stale_sources(rows: Sequence[Row]) -> list[str]:
+def stale_sources(rows: Sequence[HealthRow]) -> list[str]:
     """A line for each source whose last record is too old."""
     return [
         f"{source_name(row)}: {last_record(row)}, and {format_days(row['stale_days'])} is the most that it"
@@ -48,7 +48,7 @@ def stale_sources(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def missing_days(rows: Sequence[Row]) -> list[str]:
+def missing_days(rows: Sequence[HealthRow]) -> list[str]:
     """A line for each source without records of days that lie between others with records."""
     return [
         f"{source_name(row)}: no record of {', '.join(row['missing_days'])}. Bring the logs of"
@@ -59,7 +59,7 @@ def missing_days(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def held_validations(rows: Sequence[Row]) -> list[str]:
+def held_validations(rows: Sequence[HealthRow]) -> list[str]:
     """A line for each broken rule: of each operator, or of each source that it holds back alone."""
     broken = {
         (source_name(row) if rule["is_of_source"] else row["operator"], rule["table"], rule["rule"]): (
@@ -77,7 +77,7 @@ def held_validations(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def list_jumps(rows: Sequence[Row]) -> list[str]:
+def list_jumps(rows: Sequence[HealthRow]) -> list[str]:
     """A line for each day of an operator whose traffic or share of spam is far from what is usual."""
     found = {(row["operator"], *jump.values()): (row, jump) for row in rows for jump in row["jumps"]}
     return [
@@ -87,7 +87,7 @@ def list_jumps(rows: Sequence[Row]) -> list[str]:
 
 
 # By the name of its task: the check, and the heading of its text.
-CHECKS: dict[str, tuple[Callable[[Sequence[Row]], list[str]], str]] = {
+CHECKS: dict[str, tuple[Callable[[Sequence[HealthRow]], list[str]], str]] = {
     "stale_sources": (stale_sources, "Sources that send nothing new"),
     "missing_days": (missing_days, "Days without records"),
     "jumps": (list_jumps, "Days unlike the same weekdays before"),
@@ -95,18 +95,18 @@ CHECKS: dict[str, tuple[Callable[[Sequence[Row]], list[str]], str]] = {
 }
 
 
-def format_check(check: str, rows: Sequence[Row]) -> str:
+def format_check(check: str, rows: Sequence[HealthRow]) -> str:
     """The text of a check: a heading and a line for each thing; empty where nothing is wrong."""
     look, heading = CHECKS[check]
     lines = look(rows)
     return "\n".join([f"{heading}: {len(lines)}", *(f"- {line}" for line in lines)]) if lines else ""
 
 
-def source_name(row: Row) -> str:
+def source_name(row: HealthRow) -> str:
     return f"{row['operator']}/{row['source']}"
 
 
-def last_record(row: Row) -> str:
+def last_record(row: HealthRow) -> str:
     """When the newest record was, to the minute: 2026-11-24T23:30:00+00:00 as 2026-11-24 23:30 UTC."""
     last = row["last_record"]
     return f"the last record is of {last[:16].replace('T', ' ')} UTC" if last else "there is no record"
@@ -116,6 +116,6 @@ def format_days(count: float) -> str:
     return f"{count:g} day{'' if count == 1 else 's'}"
 
 
-def format_next_step(row: Row) -> str:
+def format_next_step(row: HealthRow) -> str:
     """What to do next, as a sentence of its own."""
     return f" {row['next_step'].rstrip('.')}." if row["next_step"] else ""

@@ -62,7 +62,7 @@ class Joins:
 
 
 @dataclass(frozen=True)
-class Copies:
+class CopiedLines:
     """Lines of a source that another one, whose lines count, holds too.
 
     copied_line_count: those that count once. alike_line_count: equal lines that name no host and count twice.
@@ -177,7 +177,7 @@ def format_counted_twice(
     )
 
 
-def count_copies(lake: Lake, operators: set[str]) -> list[Copies]:
+def count_copies(lake: Lake, operators: set[str]) -> list[CopiedLines]:
     """The copies of each operator and pair of sources, as the last finished run left them."""
     found = lake.read(COPIES, lake.versions().get(COPIES), where=pl.col("operator_id").is_in(operators))
     by = ["operator_id", "source_id", "kept_source_id"]
@@ -192,10 +192,10 @@ def count_copies(lake: Lake, operators: set[str]) -> list[Copies]:
         .join(records, on=by[:2], how="left")
         .sort(by)
     )
-    return [Copies(*row) for row in rows.rows()]
+    return [CopiedLines(*row) for row in rows.rows()]
 
 
-def copy_steps(rows: Iterable[Copies]) -> list[tuple[str, str]]:
+def copy_steps(rows: Iterable[CopiedLines]) -> list[tuple[str, str]]:
     """Sources whose lines are mostly copies of another source's, each with what to do."""
     return [
         (
@@ -209,7 +209,7 @@ def copy_steps(rows: Iterable[Copies]) -> list[tuple[str, str]]:
     ]
 
 
-def alike_sources(rows: Iterable[Copies]) -> list[str]:
+def alike_sources(rows: Iterable[CopiedLines]) -> list[str]:
     """Sources that may be one log and count twice, each with what to do."""
     return [
         f"operator '{row.operator_id}', sources '{row.kept_source_id}' and '{row.source_id}':"

@@ -37,7 +37,7 @@ import polars as pl
 MEASURES = ["units", "spam_certain", "spam_possible"]
 GROUP = ["period_code", "channel_code", "direction_code", "unit_code"]
 CERTAIN, UNDECIDED, CLEAN = range(3)
-Cell = tuple[str, ...]
+CellKey = tuple[str, ...]
 # Whole numbers, the last two dimensions of which are definitions and classes.
 Array = np.ndarray
 
@@ -53,14 +53,14 @@ class Group:
     rounded: Array
 
 
-def groups_of(volume: pl.DataFrame, least: int) -> tuple[dict[Cell, Group], list[Cell]]:
+def groups_of(volume: pl.DataFrame, least: int) -> tuple[dict[CellKey, Group], list[CellKey]]:
     """The groups of a package by their code, and what is withheld: a group's code and a definition, or _T."""
     summed = volume.group_by(*GROUP, "definition_code").agg(pl.col(*MEASURES).sum())
-    found: dict[Cell, dict[str, list[int]]] = {}
+    found: dict[CellKey, dict[str, list[int]]] = {}
     for *codes, definition, units, certain, possible in summed.sort(*GROUP, "definition_code").iter_rows():
         found.setdefault(tuple(codes), {})[definition] = count_classes(units, certain, possible)
-    groups: dict[Cell, Group] = {}
-    withheld: list[Cell] = []
+    groups: dict[CellKey, Group] = {}
+    withheld: list[CellKey] = []
     for key, counts in found.items():
         size = max(map(sum, counts.values()))
         if size < least:
@@ -109,10 +109,10 @@ def has_small(counts: Array, least: int) -> Array:
 
 def protect_rows(
     rows: pl.DataFrame,
-    groups: Mapping[Cell, Group],
+    groups: Mapping[CellKey, Group],
     cell: list[str],
     least: int,
-    rest: Cell | None = None,
+    rest: CellKey | None = None,
     within: list[str] | None = None,
 ) -> pl.DataFrame:
     """The rows of a table as they leave.
@@ -129,7 +129,7 @@ def protect_rows(
         target, told = settle_cells(wholes, group.total, least, rest)
         rounded = in_multiples(told, group.rounded, least)
         for place, counts in told.items():
-            parts: dict[Cell, Array] = {}
+            parts: dict[CellKey, Array] = {}
             for each, its_parts in cells.items():
                 for part, of in its_parts.items() if target[each] == place else ():
                     parts[part] = parts.get(part, 0) + of
@@ -145,10 +145,10 @@ def protect_rows(
 
 
 def count_cells(
-    rows: pl.DataFrame, groups: Mapping[Cell, Group], cell: list[str], within: list[str]
-) -> dict[Cell, dict[Cell, dict[Cell, Array]]]:
+    rows: pl.DataFrame, groups: Mapping[CellKey, Group], cell: list[str], within: list[str]
+) -> dict[CellKey, dict[CellKey, dict[CellKey, Array]]]:
     """Of each group the cells and their parts, with classes as the group counts them."""
-    found: dict[Cell, dict[Cell, dict[Cell, Array]]] = {}
+    found: dict[CellKey, dict[CellKey, dict[CellKey, Array]]] = {}
     summed = rows.group_by(*GROUP, *cell, *within, "definition_code").agg(pl.col(*MEASURES).sum())
     for *codes, definition, units, certain, possible in summed.iter_rows():
         key, place = tuple(codes[: len(GROUP)]), tuple(codes[len(GROUP) : len(GROUP) + len(cell)])
@@ -164,8 +164,8 @@ def count_cells(
 
 
 def settle_cells(
-    cells: Mapping[Cell, Array], total: Array, least: int, rest: Cell | None
-) -> tuple[dict[Cell, Cell], dict[Cell, Array]]:
+    cells: Mapping[CellKey, Array], total: Array, least: int, rest: CellKey | None
+) -> tuple[dict[CellKey, CellKey], dict[CellKey, Array]]:
     """Where each cell is counted, and the counts of each that is left.
 
     total: what these add up to; it has no small class.
@@ -173,12 +173,12 @@ def settle_cells(
     left = dict(cells)
     target = {each: each for each in cells}
 
-    def measure_cell(each: Cell) -> tuple[int, Cell]:
+    def measure_cell(each: CellKey) -> tuple[int, CellKey]:
         return int(left[each].sum(axis=1).max()), each
 
     sink = max(left, key=measure_cell) if rest is None else rest
 
-    def join_cell(each: Cell) -> None:
+    def join_cell(each: CellKey) -> None:
         left[sink] = left.get(sink, 0) + left.pop(each)
         target.update({one: sink for one, now in target.items() if now == each})
 
@@ -195,7 +195,7 @@ def settle_cells(
     return {each: sink if sink in left else each for each in target}, dict.fromkeys(left, total)
 
 
-def balance_cells(cells: Mapping[Cell, Array], total: Array, least: int) -> dict[Cell, Array] | None:
+def balance_cells(cells: Mapping[CellKey, Array], total: Array, least: int) -> dict[CellKey, Array] | None:
     """Counts of cells, so that no class is small and all add up to the total; None where no one cell of a
     definition can take what the others moved."""
     falling = sorted(cells, key=lambda each: (-int(cells[each].sum()), each))
@@ -221,7 +221,7 @@ def apportion_counts(counts: Array, total: int, least: int) -> Array:
     return found
 
 
-def in_multiples(cells: Mapping[Cell, Array], total: Array, least: int) -> dict[Cell, Array]:
+def in_multiples(cells: Mapping[CellKey, Array], total: Array, least: int) -> dict[CellKey, Array]:
     """The cells in multiples of the threshold, which add up to the total: definitions x classes, multiples
     themselves. A cell's units are the same under every definition, as they were."""
     falling = sorted(cells, key=lambda each: (-int(cells[each].sum()), each))

@@ -59,3 +59,12 @@ def test_a_room_says_what_lives_there_and_who_imports_it(room: Path) -> None:
         (said,) = re.findall(r"Only ([\w, ]+) imports? it\.", text)
         whose = {NAMES.get(each, each) for each in re.split(r", | and ", said)}
     assert whose == importers(room.name)
+
+
+def test_no_two_classes_share_a_name() -> None:
+    places: dict[str, list[str]] = {}
+    for file in MODULES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(file.relative_to(ROOT)))
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}

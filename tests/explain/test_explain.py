@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from jobs.explain.assembled import find_decisions
 from jobs.explain.cells import COUNT_TABLES, find_cells
 from jobs.explain.finding import find_matches
-from jobs.explain.search import MESSAGE, TRANSMISSION, VERDICT, LakeSearch, Match, Question
+from jobs.explain.search import MESSAGE, TRANSMISSION, VERDICT, LakeSearch, Match, SearchQuestion
 from jobs.explain.story import Story, make_story
 from jobs.settings.operator import Operator
 from jobs.stages.run import Run
@@ -35,7 +35,7 @@ def settings_file(work: Run) -> Path:
 
 
 def explained(work: Run, text: str) -> Story:
-    asked = Question(text, list(work.settings.operator))
+    asked = SearchQuestion(text, list(work.settings.operator))
     (match,) = find_matches(work.lake, work.settings, asked)
     return make_story(work.lake, work.settings, asked, match)
 
@@ -125,7 +125,7 @@ def test_the_lines_are_those_of_the_message_and_no_others(mixed_run: Run) -> Non
 
 def whole(work: Run, operator: Operator) -> tuple[LakeSearch, Match]:
     """All rows of an operator, as one match."""
-    search = LakeSearch(work.lake, work.settings, operator, Question("", [operator]))
+    search = LakeSearch(work.lake, work.settings, operator, SearchQuestion("", [operator]))
     tables = (TRANSMISSION, MESSAGE, VERDICT)
     return search, Match(operator, {table: search.find_rows(table, pl.lit(True)) for table in tables})
 

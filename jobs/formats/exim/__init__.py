@@ -26,7 +26,7 @@ from jobs.formats.exim.events import BRONZE, LOOKBACK_DAYS, assemble, verdicts
 from jobs.formats.exim.headers import OWNING, is_cut, read_envelopes, settle
 from jobs.formats.exim.times import ID, offset_from_ids
 from jobs.formats.exim.transmission import transmissions
-from jobs.formats.format import Copies, LineFormat
+from jobs.formats.format import CopyRules, LineFormat
 from jobs.formats.shared.fields import typed_columns
 from jobs.formats.shared.sampling import ANY_SOURCE
 from jobs.formats.shared.syslog import COMPANIONS, split_envelope
@@ -378,7 +378,7 @@ FORMAT = LineFormat(
     is_held=pl.col("assembly_key").str.starts_with("cut|"),
     settle=settle,
     # mainlog, rejectlog and syslog have options of their own.
-    copies=Copies(
+    copies=CopyRules(
         names_hosts=True,
         differing=("host", "log_stamp", "pid", "client_port"),
         stamp="log_stamp",

@@ -34,7 +34,7 @@ import polars as pl
 from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import PLACE, Source
-from jobs.formats.format import Copies, LineFormat
+from jobs.formats.format import CopyRules, LineFormat
 from jobs.formats.jasmin.join import UNSENT
 from jobs.formats.jasmin.join import transmissions as transmissions
 from jobs.formats.jasmin.python_repr import CONTENT, decode_contents, unquote_repr
@@ -264,6 +264,6 @@ FORMAT = LineFormat(
     repeats=r"which is not an instance of SubmitSm",
     transmissions=transmissions,
     place=place_of_event(pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key")),
-    copies=Copies(second_row="followed"),
+    copies=CopyRules(second_row="followed"),
     has_numbers=True,
 )

@@ -32,7 +32,7 @@ import polars as pl
 from jobs.core.codes import choose_case, choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import TIMESTAMP, Source
-from jobs.formats.format import Copies, LineFormat
+from jobs.formats.format import CopyRules, LineFormat
 from jobs.formats.shared.fields import none_if_empty
 from jobs.formats.shared.sampling import share_of_lines
 from jobs.formats.shared.verdicts import as_verdicts, to_whole
@@ -263,5 +263,5 @@ FORMAT = LineFormat(
     is_held=pl.col("assembly_key").str.starts_with("cut|"),
     settle=settle,
     has_absolute_stamps=True,
-    copies=Copies(names_hosts=True, naming=("queue_id", "received_at")),
+    copies=CopyRules(names_hosts=True, naming=("queue_id", "received_at")),
 )

@@ -23,7 +23,7 @@ import polars as pl
 
 from jobs.core.codes import choose_code
 from jobs.formats import Source
-from jobs.formats.format import Copies, Events, LineFormat
+from jobs.formats.format import CopyRules, Events, LineFormat
 from jobs.formats.postfix.assembly import (
     BRONZE,
     KEY,
@@ -295,7 +295,7 @@ FORMAT = LineFormat(
     is_held=pl.col("row_code") == "held",
     settle=settle,
     # A rendering may leave out the path before a daemon's name.
-    copies=Copies(
+    copies=CopyRules(
         differing=("service_name",),
         last="last_at",
         events=Events(

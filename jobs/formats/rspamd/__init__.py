@@ -20,7 +20,7 @@ import polars as pl
 from jobs.core.codes import choose_case, choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
-from jobs.formats.format import Copies, LineFormat
+from jobs.formats.format import CopyRules, LineFormat
 from jobs.formats.rspamd.symbols import are_plain, cut_weights, fuzzy_hash_in_list, symbol_names
 from jobs.formats.rspamd.times import ANY_STAMP, OWN_STAMP, SYSLOG_STAMP, own_time
 from jobs.formats.rspamd.verdict import is_spam, message_id
@@ -326,5 +326,5 @@ FORMAT = LineFormat(
     verdicts=verdicts,
     rules_of=("clamav",),
     # Rspamd names each scan; it stamps the lines of its own log, syslog those of a mail log.
-    copies=Copies(names_hosts=True, is_timeless=True),
+    copies=CopyRules(names_hosts=True, is_timeless=True),
 )

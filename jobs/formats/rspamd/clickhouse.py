@@ -33,7 +33,7 @@ import polars as pl
 from jobs.core.codes import choose_case, choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.formats import Source
-from jobs.formats.format import Copies, LineFormat
+from jobs.formats.format import CopyRules, LineFormat
 from jobs.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id
 from jobs.formats.shared.fields import as_assembled, clock_to_utc, none_if_empty, typed_columns
 from jobs.formats.shared.sampling import share_of_lines
@@ -365,6 +365,6 @@ FORMAT = LineFormat(
     assemble=assemble,
     is_head=is_head,
     verdicts=verdicts,
-    copies=Copies(names_hosts=True),
+    copies=CopyRules(names_hosts=True),
     options=OPTIONS,
 )

@@ -22,7 +22,7 @@ import polars as pl
 from jobs.core.codes import choose_case
 from jobs.core.contracts import bronze_columns
 from jobs.formats import Source
-from jobs.formats.format import Copies, LineFormat
+from jobs.formats.format import CopyRules, LineFormat
 from jobs.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id
 from jobs.formats.shared.fields import line_code, none_if_empty, typed_columns
 from jobs.formats.shared.verdicts import as_verdicts, one_row_per_line, to_finite, to_microseconds
@@ -241,5 +241,5 @@ FORMAT = LineFormat(
     longest_line=LONGEST_LINE,
     verdicts=verdicts,
     has_absolute_stamps=True,
-    copies=Copies(names_hosts=True, is_snapshot=True),
+    copies=CopyRules(names_hosts=True, is_snapshot=True),
 )

@@ -20,7 +20,7 @@ import polars as pl
 
 from jobs.core.codes import choose_case, choose_code
 from jobs.formats import Source
-from jobs.formats.format import Copies, LineFormat
+from jobs.formats.format import CopyRules, LineFormat
 from jobs.formats.sendmail import lines as read
 from jobs.formats.sendmail.events import BRONZE, LOOKBACK_DAYS, QUEUE_ID, assemble
 from jobs.formats.sendmail.transmission import transmissions
@@ -161,5 +161,5 @@ FORMAT = LineFormat(
     transmissions=transmissions,
     # Host and process, as the key has them; queue ids do not contain the host.
     place=pl.col("assembly_key").str.extract(r"\|([^|]*)$"),
-    copies=Copies(second_row="carrier"),
+    copies=CopyRules(second_row="carrier"),
 )

@@ -26,7 +26,7 @@ import polars as pl
 
 from jobs.core.codes import choose_code
 from jobs.formats import TRANSMISSION, Source
-from jobs.formats.format import Copies, LineFormat
+from jobs.formats.format import CopyRules, LineFormat
 from jobs.formats.shared.fields import as_parsed
 from jobs.formats.shared.sampling import sample_lines, share_of
 from jobs.formats.shared.syslog import split_envelope
@@ -336,7 +336,7 @@ FORMAT = LineFormat(
     transmissions=transmissions,
     rules_of=("sip",),
     complete=drop_repeated_calls,
-    copies=Copies(names_hosts=True),
+    copies=CopyRules(names_hosts=True),
     options=OPTIONS,
     has_numbers=True,
 )

@@ -22,7 +22,7 @@ import polars as pl
 
 from jobs.core.codes import choose_code
 from jobs.formats import Source
-from jobs.formats.format import Copies, LineFormat
+from jobs.formats.format import CopyRules, LineFormat
 from jobs.formats.shared.fields import as_parsed, clock_to_utc
 from jobs.formats.shared.sampling import share_of_lines
 from jobs.formats.sip import passport
@@ -168,7 +168,7 @@ FORMAT = LineFormat(
     transmissions=transmissions,
     rules_of=("sip",),
     completed_by="kamailio",
-    copies=Copies(names_hosts=True),
+    copies=CopyRules(names_hosts=True),
     options=OPTIONS,
     has_numbers=True,
 )

@@ -71,7 +71,7 @@ class Parted:
 
 
 @dataclass(frozen=True)
-class Cell:
+class PartCell:
     """The parts of one channel, unit, definition and period.
 
     names: the codes of each part and of their sums, all together last. people: a row for each respondent,
@@ -149,7 +149,7 @@ def list_cells(
     quantities: Sequence[str],
     replicates: int = REPLICATES,
     with_months: bool = True,
-) -> Iterator[tuple[dict[str, str], str, Cell]]:
+) -> Iterator[tuple[dict[str, str], str, PartCell]]:
     """Each channel, unit and definition with parts, and each period that they can be estimated for."""
     for of_cell in given.months.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
         key = {name: str(of_cell[name][0]) for name in CELL}
@@ -171,7 +171,7 @@ def read_cell(
     labelled: frozenset[str],
     quantities: Sequence[str],
     replicates: int,
-) -> Cell | None:
+) -> PartCell | None:
     """The parts of one cell and period; None where nobody has any."""
     people = of_period(months, period, ["respondent_id"]).sort("respondent_id")
     # The months that the period's figures are the sums of.
@@ -195,7 +195,7 @@ def read_cell(
             values[CORRECTED] = found @ sums
             least[CORRECTED] = np.zeros_like(values[CORRECTED][0])
     placed = [not is_unknown(each) for each in codes.rows()]
-    return Cell(names, people, values, least, freedom, measured["units"][:, placed].sum(axis=1) > 0)
+    return PartCell(names, people, values, least, freedom, measured["units"][:, placed].sum(axis=1) > 0)
 
 
 def count_parts(rows: pl.DataFrame, own: pl.DataFrame, codes: pl.DataFrame, by: Sequence[str]) -> Array:
@@ -305,7 +305,7 @@ def without_countries(sample: Sample) -> Sample:
     )
 
 
-def cell_columns(sample: Sample, cell: Cell, by: Sequence[str]) -> Iterator[dict[str, list[object]]]:
+def cell_columns(sample: Sample, cell: PartCell, by: Sequence[str]) -> Iterator[dict[str, list[object]]]:
     """The rows of a cell as columns, those of each area and batch of quantities in turn."""
     answering = sample.weighted.operators.is_respondent
     counted = [name for name in cell.values if name != CORRECTED]
