@@ -119,12 +119,12 @@ def hours_equal_volume() -> CrossRule:
 # --- study ----------------------------------------------------------------------------------------------
 
 CELL = ("period_code", "channel_code", "measure_code", "definition_code")
-PAIR = (*CELL, "origin_code", "destination_code")
+PAIR = (*CELL, "origin_region_code", "destination_region_code")
 SIDES = ("sent", "received")
 
 
 def links_add_up() -> CrossRule:
-    """That what a pair of countries counts by kinds of link adds up to its row of all links."""
+    """That what a pair of regions counts by kinds of link adds up to its row of all links."""
     names = [f"{side}_{name}" for side in SIDES for name in MEASURES]
     sides = [
         ({f"{part}_{name}": name for name in names}, f"{{batch}} WHERE link_code {sign} '_T'")
@@ -142,24 +142,24 @@ def links_add_up() -> CrossRule:
 
 
 def counted_within_given() -> CrossRule:
-    """That no country has more units in study.mirror than its operators gave."""
-    by = (*CELL, "country_code", "side")
+    """That study.mirror has no more units of a cell than operators gave, as sent and as received."""
+    by = (*CELL, "side")
     parts = []
-    for side, own, direction, measures in (
-        ("sent", "origin_code", "outbound", SENT_MEASURES),
-        ("received", "destination_code", "inbound", RECEIVED_MEASURES),
+    for side, end, direction, measures in (
+        ("sent", "origin", "outbound", SENT_MEASURES),
+        ("received", "destination", "inbound", RECEIVED_MEASURES),
     ):
-        # What has no other end stands in each of a country's rows.
-        of_country = ", ".join([*CELL, own])
+        # What has no other end stands in each of a region's rows.
+        of_region = ", ".join([*CELL, f"{end}_region_code"])
         parts.append(
-            f"SELECT {', '.join(CELL)}, {own} AS country_code, '{side}' AS side, 1 AS row_count,"
+            f"SELECT {', '.join(CELL)}, '{side}' AS side, 1 AS row_count,"
             f" {total(f'{side}_units')} + MAX({side}_unplaced_units) AS counted_units, NULL AS given_units"
-            f" FROM {{batch}} WHERE link_code = '_T' GROUP BY {of_country}"
+            f" FROM {{batch}} WHERE link_code = '_T' GROUP BY {of_region}"
         )
         of_unit = " ".join(f"WHEN '{unit}' THEN '{measure}'" for unit, measure in measures.items())
         parts.append(
             f"SELECT period_code, channel_code, CASE unit_code {of_unit} END AS measure_code,"
-            f" definition_code, country_code, '{side}' AS side, 0 AS row_count, NULL AS counted_units,"
+            f" definition_code, '{side}' AS side, 0 AS row_count, NULL AS counted_units,"
             f" units AS given_units FROM study_submission WHERE direction_code = '{direction}'"
         )
     query = (
@@ -167,7 +167,7 @@ def counted_within_given() -> CrossRule:
         f" given_units FROM ({' UNION ALL '.join(parts)}) AS parts GROUP BY {', '.join(by)}"
         " HAVING SUM(row_count) > 0"
     )
-    says = "no country has more units in study.mirror than its operators gave in study.submission"
+    says = "study.mirror has no more units than operators gave in study.submission"
     rule = condition("counted_within_given", "counted_units <= given_units", says)
     return CrossRule("study.mirror", ("study.submission",), by, query, [rule])
 

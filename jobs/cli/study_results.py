@@ -37,7 +37,7 @@ def result_tables(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
     ]
 
 
-# So many pairs of countries are printed.
+# So many pairs of regions are printed.
 PAIRS = 8
 
 
@@ -59,7 +59,7 @@ def reconciliation_table(frame: pl.DataFrame) -> list[Table]:
 
 
 def mirror_table(frame: pl.DataFrame) -> list[Table]:
-    """The pairs of countries whose reports differ most in the last month: recipients, attempts and calls by
+    """The pairs of regions whose reports differ most in the last month: recipients, attempts and calls by
     the operators' own definition."""
     own = frame.filter(
         pl.col("definition_code") == OPERATOR, pl.col("measure_code").is_in(["attempted", "calls"])
@@ -78,11 +78,12 @@ def mirror_table(frame: pl.DataFrame) -> list[Table]:
     for head in ("sent", "received", "discrepancy", "coverage"):
         table.add_column(head, justify="right")
     for row in sorted(
-        found, key=lambda row: (-abs(row.discrepancy_units), row.origin_code, row.destination_code)
+        found,
+        key=lambda row: (-abs(row.discrepancy_units), row.origin_region_code, row.destination_region_code),
     )[:PAIRS]:
         table.add_row(
-            row.channel_code, row.origin_code, row.destination_code, format_short(row.sent_units),
-            format_short(row.received_units), f"{row.discrepancy_pct:+.0f}%",
+            row.channel_code, row.origin_region_code, row.destination_region_code,
+            format_short(row.sent_units), format_short(row.received_units), f"{row.discrepancy_pct:+.0f}%",
             ", ".join("?" if each is None else f"{each:.0f}%"
                       for each in (row.sent_coverage_pct, row.received_coverage_pct)),
         )  # fmt: skip

@@ -198,7 +198,7 @@ def test_from_gold_to_every_table_of_the_study(observatory: Any, node: Path) -> 
     (hub,) = (
         row for row in found["study.mirror"]
         if (row["period_code"], row["definition_code"], row["link_code"]) == ("2026-11", "OPERATOR", "hub")
-        and (row["origin_code"], row["destination_code"]) == ("NPL", "FJI")
+        and (row["origin_region_code"], row["destination_region_code"]) == ("ASP", "ASP")
     )  # fmt: skip
     assert (hub["sent_units"], hub["received_units"], hub["discrepancy_units"]) == (100, 20, 80)
     assert float(hub["discrepancy_pct"]) == 80
