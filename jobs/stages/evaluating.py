@@ -33,10 +33,15 @@ def results_folder(lake: Lake) -> Path | None:
 
 
 def evaluate_lake(
-    lake: Lake, operators: Collection[str], run_name: str, months: Collection[str] = ()
+    lake: Lake,
+    operators: Collection[str],
+    run_name: str,
+    months: Collection[str] = (),
+    is_kept: bool = True,
 ) -> list[Evaluated]:
     """Evaluate the suites of gold on the rows of operators, as the last finished stage left them, and of the
-    study's tables that the lake has. months: of gold only these, and nothing of the study."""
+    study's tables that the lake has. months: of gold only these, and nothing of the study. is_kept: results
+    are written to the lake."""
     versions = lake.versions()
     frames = {
         table: gold_rows(lake, table, versions[table], operators, months)
@@ -49,7 +54,7 @@ def evaluate_lake(
             for table in suite_tables()
             if table.startswith("study.") and lake.exists(table)
         }
-    return evaluate(frames, results_folder(lake), run_name)
+    return evaluate(frames, results_folder(lake) if is_kept else None, run_name)
 
 
 def gold_rows(

@@ -47,11 +47,14 @@ CELL: dict[str, tuple[list[str], tuple[str, ...] | None, list[str]]] = {
 @dataclass(frozen=True)
 class Counts:
     """An operator's counts of a period. withheld: the groups and definitions that are too small to leave.
+    cells: by table, how many cells of the groups that leave gold has, and how many leave; the others joined
+    one of these.
     partial: sources with few days, of partial_sources(); their names stay with the operator. computed_at:
     when gold was computed last, and code_revision by which code."""
 
     tables: dict[str, pl.DataFrame]
     withheld: list[dict[str, str]]
+    cells: dict[str, tuple[int, int]]
     coverage: dict[str, Any]
     partial: list[dict[str, Any]]
     computed_at: dt.datetime
@@ -76,10 +79,15 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
             "\n".join(f"{operator_id}, {period_code}: {line}: compute gold again" for line in wrong)
         )
     groups, withheld = groups_of(daily[VOLUME], threshold)
-    tables = {}
+    tables, cells = {}, {}
     for table, rows in daily.items():
         cell, rest, within = CELL[table]
         tables[table] = protect_rows(rows, groups, cell, threshold, rest, within)
+        of_group = tables[table].select(GROUP).unique()
+        cells[table] = (
+            count_distinct(rows.join(of_group, on=GROUP, how="semi"), [*GROUP, *cell, *within]),
+            count_distinct(tables[table], [*GROUP, *cell, *within]),
+        )
     if not groups:
         raise ObservatoryError(
             f"operator '{operator_id}' has fewer than {threshold} units of each kind in {period_code}:"
@@ -93,6 +101,7 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
     return Counts(
         tables,
         [dict(zip((*GROUP, "definition_code"), each, strict=True)) for each in withheld],
+        cells,
         {
             "days": count_days(daily[VOLUME], files),
             "sources": count_sources(files, months_of(period_code), threshold),
@@ -100,6 +109,10 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
         partial_sources(daily[VOLUME], files),
         *last_gold(lake),
     )
+
+
+def count_distinct(rows: pl.DataFrame, columns: list[str]) -> int:
+    return rows.select(columns).n_unique()
 
 
 def rows_of(lake: Lake, table: str, version: int | None, operator_id: str, period_code: str) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jobs.core.contracts import reference_digest
 from jobs.core.errors import ObservatoryError
@@ -13,7 +12,7 @@ from jobs.settings.operator import Operator
 from jobs.stages.evaluating import evaluate_lake, refuse_broken_expectations
 from jobs.submission import signing
 from jobs.submission.contents import problems_of
-from jobs.submission.counts import VOLUME, compute_totals, counts_of
+from jobs.submission.counts import VOLUME, Counts, compute_totals, counts_of
 from jobs.submission.package import (
     MANIFEST,
     SIGNATURE,
@@ -29,24 +28,45 @@ from jobs.submission.quality import QUALITY
 
 @dataclass(frozen=True)
 class MadePackage:
-    """A package as bytes, and the figures that `submit` prints. audits: by month and channel the audit or
-    test that measures the filter's errors. partial: sources that have fewer days of logs than others."""
+    """A package as bytes, its files before they were packed and signed, and the counts in them."""
 
     file_name: str
     data: bytes
-    rows: dict[str, int]
-    days: dict[tuple[str, str], tuple[int, int]]
-    withheld: int
-    audits: dict[tuple[str, str], str]
-    partial: list[dict[str, Any]]
+    files: dict[str, bytes]
+    counts: Counts
+
+    @property
+    def row_count(self) -> int:
+        return sum(rows.height for rows in self.counts.tables.values())
+
+    @property
+    def days(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """By month and channel the days with logs, and those of the month."""
+        return {
+            (each["period_code"], each["channel_code"]): (each["days"], each["of"])
+            for each in self.counts.coverage["days"]
+        }
+
+    @property
+    def audits(self) -> dict[tuple[str, str], str]:
+        """By month and channel the audit or test that measures the filter's errors."""
+        return {
+            (each["period_code"], each["channel_code"]): (
+                f"{each['labelled_count']:,} labels" if each["quality_method_code"] == "audit" else "a test"
+            )
+            for each in self.counts.tables[QUALITY].to_dicts()
+        }
 
 
-def validate_gold(settings: Observatory, operator_id: str, period: str) -> None:
+def validate_gold(settings: Observatory, operator_id: str, period: str, is_kept: bool = True) -> None:
     """Hold all gold tables of an operator's months to their suites. Raises ValidationHeld if an expectation
-    is broken."""
-    months = months_of(period)
+    is broken. is_kept: Great Expectations writes its results to the lake."""
     found = evaluate_lake(
-        open_lake(settings.lake.root), [operator_id], f"submit {operator_id} {period}", months
+        open_lake(settings.lake.root),
+        [operator_id],
+        f"submit {operator_id} {period}",
+        months_of(period),
+        is_kept,
     )
     refuse_broken_expectations(found, f"{operator_id}, {period}: no package was made.")
 
@@ -84,23 +104,7 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
         raise ObservatoryError(
             "\n".join(f"{operator.id}, {period}: {line}: compute gold again" for line in wrong)
         )
-    return MadePackage(
-        f"{operator.id}_{period}.zip",
-        data,
-        {table: rows.height for table, rows in counts.tables.items()},
-        {
-            (each["period_code"], each["channel_code"]): (each["days"], each["of"])
-            for each in counts.coverage["days"]
-        },
-        len(counts.withheld),
-        {
-            (each["period_code"], each["channel_code"]): (
-                f"{each['labelled_count']:,} labels" if each["quality_method_code"] == "audit" else "a test"
-            )
-            for each in counts.tables[QUALITY].to_dicts()
-        },
-        counts.partial,
-    )
+    return MadePackage(f"{operator.id}_{period}.zip", data, tables | {MANIFEST: manifest}, counts)
 
 
 def subscriptions_of(operator: Operator, channels: list[str]) -> dict[str, int]:
