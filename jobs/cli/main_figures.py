@@ -22,6 +22,7 @@ from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.core.periods import count_days, last_day, months_of
 from jobs.core.words import bound_sign
+from jobs.costs.figure import format_number
 from jobs.engine.lake import Lake
 from jobs.report.gather import is_measured
 from jobs.report.operators import reported_operator
@@ -31,6 +32,7 @@ from jobs.settings.config import Observatory
 # Messages that came to or stayed with an operator, by the operators' own definition of spam.
 STAYED = (pl.col("definition_code") == OPERATOR) & pl.col("direction_code").is_in(RECEIVED)
 UNITS = pl.col("unit_code").is_in(["recipient", "attempt"])
+RATES = "As if all days were like those with data. Each: mailbox or subscriber."
 SIGNS = "≥: a part is missing, such as staff. ≤: an input is too high. ~: both."
 WORLD_HEADS = ("estimate", "95% interval", "truth", "as seen", "coverage")
 Rows = Callable[..., list[dict[str, Any]]]
@@ -57,6 +59,7 @@ def main_tables(lake: Lake, without: Collection[str] = ()) -> list[Table]:
         types_table(sum_rows),
         sources_table(sum_rows),
         cost_table(lake, versions),
+        cost_rates_table(lake, versions),
     ]
 
 
@@ -126,6 +129,30 @@ def cost_table(lake: Lake, versions: dict[str, int]) -> Table:
         ]
         days = f"{row['day_count']} of {count_days(row['period_code'])}"
         table.add_row(row["operator_id"], row["period_code"], days, *points, row["currency_code"])
+    return table
+
+
+def cost_rates_table(lake: Lake, versions: dict[str, int]) -> Table:
+    """Medians of each operator's channels for whole months, for each subscriber or mailbox, for 1,000."""
+    heads = ("month", "channel", "whole month", "each", "/1,000", "currency")
+    table = estimates_table("Cost of whole months, medians", *heads, first="operator")
+    table.caption, table.caption_justify = RATES, "left"
+    name = "gold.countermeasure_cost_monthly"
+    totals = (
+        (pl.col("countermeasure_code") == "_T")
+        & (pl.col("channel_code") != "_T")
+        & (pl.col("cost_component_code") == "total")
+    )
+    found = lake.read(name, versions.get(name), where=totals)
+    for row in found.sort("operator_id", "period_code", "channel_code").to_dicts():
+        sign = bound_sign(row["bound_code"])
+        rates = [row[f"{rate}_p50"] for rate in ("per_subscriber", "per_thousand")]
+        table.add_row(
+            row["operator_id"], row["period_code"], row["channel_code"],
+            sign + format_money(row["whole_p50"]),
+            *("–" if rate is None else f"{sign}{format_number(float(rate))}" for rate in rates),
+            row["currency_code"],
+        )  # fmt: skip
     return table
 
 

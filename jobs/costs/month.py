@@ -92,7 +92,23 @@ def facts_of(month: Month) -> list[tuple[str, str]]:
         ("of", f"{month.operator.name}, {month.days} of {days} days with data"),
         ("borne by", "operator"),
     ]
-    return [*facts, *bound_facts(month)]
+    return [*facts, *rate_facts(month), *bound_facts(month)]
+
+
+def rate_facts(month: Month) -> list[tuple[str, str]]:
+    """The median as the lake has it: for the whole month, for each subscriber, for 1,000 of the traffic."""
+    row, unit = month.stored, month.priced.shown
+    if row["whole_p50"] is None:
+        # A lake that was written before these columns; `observatory run` computes them.
+        return []
+    facts = [("whole month", f"{format_number(float(row['whole_p50']))} {unit}, if all days were like these")]
+    if row["per_subscriber_p50"] is not None:
+        of = f"of {row['subscriber_count']:,} subscribers or mailboxes, for the whole month"
+        facts.append(("each", f"{format_number(float(row['per_subscriber_p50']))} {unit} {of}"))
+    if row["per_thousand_p50"] is not None:
+        of = f"for 1,000 of {row['traffic_units']:,} messages or calls received"
+        facts.append(("", f"{format_number(float(row['per_thousand_p50']))} {unit} {of}"))
+    return facts
 
 
 def bound_facts(month: Month) -> list[tuple[str, str]]:

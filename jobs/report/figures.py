@@ -214,7 +214,9 @@ class Figures:
     costs: pl.DataFrame = describe_figure(
         *("operator_id", "period_code", "channel_code", "countermeasure_code", "cost_component_code"),
         *("currency_code", "amount_p05", "amount_p50", "amount_p95", "bound_code", "day_count"),
-        content="Cost by countermeasure: 5, 50 and 95% points",
+        *("whole_p05", "whole_p50", "whole_p95", "subscriber_count", "per_subscriber_p50"),
+        *("traffic_units", "per_thousand_p50"),
+        content="Cost by countermeasure: 5, 50 and 95% points, whole months and rates",
         table="gold.countermeasure_cost_monthly",
         definition=NONE,
     )

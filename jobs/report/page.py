@@ -18,6 +18,7 @@ from jobs.report import (
     downloads,
     header,
     hours,
+    money,
     routes,
     sources,
     stages,
@@ -84,7 +85,7 @@ def make_sections(report: Report) -> list[Section]:
         audited.filters_section(report),
         accounts.coverage_section(report),
         accounts.countermeasures_section(report),
-        accounts.costs_section(report),
+        money.costs_section(report),
         accounts.operators_section(report),
         hours.hours_section(report),
     ]

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from jobs.cli.cost import explain
-from jobs.cli.main_figures import cost_table
+from jobs.cli.main_figures import cost_rates_table, cost_table
 from jobs.core import words
 from jobs.core.contracts import list_codes, read_contract, reference_table, rows_frame
 from jobs.core.errors import ObservatoryError
@@ -24,7 +24,7 @@ from jobs.costs.month import explain_month
 from jobs.costs.parameter import explain_parameter, parameters_in_force
 from jobs.costs.published import explain_published, matching_figures, published_figures
 from jobs.engine.lake import Lake
-from jobs.report import accounts
+from jobs.report import money
 from jobs.report.figures import FIGURES, Figures
 from jobs.report.operators import reported_operator
 from jobs.report.report import Report
@@ -137,7 +137,7 @@ def test_gold_the_command_and_the_page_mark_every_cost_alike(
     last = costs.filter(pl.col("period_code") == pl.col("period_code").max().over("operator_id"))
     figures = Figures(costs=last.select(list(FIGURES["costs"].columns)))
     report = Report(figures, {each.id: reported_operator(each) for each in loaded.operator}, None)
-    blocks = {block.heading: block for block in accounts.costs_section(report).blocks}
+    blocks = {block.heading: block for block in money.costs_section(report).blocks}
     told = set()
     for row in last.filter(cost_component_code="total").to_dicts():
         channel, code = row["channel_code"], row["countermeasure_code"]
@@ -184,6 +184,29 @@ def test_the_demos_costs_state_their_days_and_their_signs(settings: Path) -> Non
     for line, (period, days) in zip(shown, months, strict=True):
         assert period in line and f"{days} of {count_days(period)}" in line
     assert "≥: a part is missing, such as staff" in text
+
+
+def test_the_demo_and_explain_give_whole_months_and_rates(settings: Path, observatory: Run) -> None:
+    lake = Lake(str(settings.parent / "lake"))
+    total = lake.read(COST).filter(
+        countermeasure_code="_T", channel_code="EMAIL", cost_component_code="total", operator_id="alp-mail"
+    )
+    console = Console(width=80, record=True)
+    console.print(cost_rates_table(lake, lake.versions()))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    for row in total.to_dicts():
+        days = count_days(row["period_code"])
+        whole = float(row["amount_p50"]) * days / row["day_count"]
+        assert float(row["whole_p50"]) == pytest.approx(whole, abs=1e-3)
+        assert float(row["per_subscriber_p50"]) == pytest.approx(whole / row["subscriber_count"], abs=1e-6)
+        assert float(row["per_thousand_p50"]) == pytest.approx(
+            float(row["amount_p50"]) * 1000 / row["traffic_units"], abs=1e-6
+        )
+        [line] = [each for each in lines if "alp-mail" in each and row["period_code"] in each]
+        assert format_number(float(row["per_thousand_p50"])) in line
+        shown = " ".join(observatory("explain", f"alp-mail/{row['period_code']}/_T/EMAIL").out.split())
+        assert "whole month" in shown and f"{row['subscriber_count']:,} subscribers" in shown
 
 
 def test_no_code_of_a_parameter_is_broken_on_80_columns() -> None:

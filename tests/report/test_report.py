@@ -24,6 +24,7 @@ from jobs.report import (
     content_types,
     definitions,
     header,
+    money,
     routes,
     sources,
     stages,
@@ -354,11 +355,32 @@ def test_a_text_from_outside_cannot_become_markup(tmp_path: Path) -> None:
 
 def test_a_lower_bound_is_called_one() -> None:
     report = Report(figures(), {each.id: each for each in OPERATORS}, None)
-    section = accounts.costs_section(report)
+    section = money.costs_section(report)
     bounded = [b.heading for b in section.blocks if any("lower bound" in row[0].sub for row in b.table.rows)]
     assert bounded == ["Everest Net"]
     assert any("Lower bound: Everest Net" in note for note in section.notes)
     assert section.missing == ["No cost could be computed for Lagoon Mobile."]
+
+
+def test_costs_are_given_for_whole_months_and_for_each_subscriber_and_message() -> None:
+    report = Report(figures(), {each.id: each for each in OPERATORS}, None)
+    block = money.costs_section(report).blocks[-1]
+    (total,) = figures().costs.filter(
+        operator_id="alp-mail", channel_code="EMAIL", countermeasure_code="_T", cost_component_code="total"
+    ).to_dicts()  # fmt: skip
+    (line,) = [row for row in block.table.rows if row[0].text == "Alp Mail, e-mail"]
+    assert [cell.text for cell in line[1:3]] == ["5 of 30", words.format_money(total["amount_p50"])]
+    whole, each, thousand = (cell.text for cell in line[3:])
+    assert whole == words.format_money(6 * total["amount_p50"])
+    assert float(each) == pytest.approx(float(total["whole_p50"]) / 1000, rel=0.01)
+    assert float(thousand) == pytest.approx(float(total["amount_p50"]) / 50, rel=0.01)
+    # A lower bound stays one for each subscriber; what has no denominator has a dash.
+    table = figures().costs.with_columns(
+        bound_code=pl.lit("lower"), per_subscriber_p50=pl.lit(None, pl.Decimal(20, 8))
+    )
+    bounded = Report(dataclasses.replace(figures(), costs=table), report.operators, None)
+    cells = [row[3:] for row in money.costs_section(bounded).blocks[-1].table.rows]
+    assert all(row[0].text[0] == row[2].text[0] == "≥" and row[1].text == words.DASH for row in cells)
 
 
 def test_a_total_with_missing_parts_has_no_percentile() -> None:
@@ -368,13 +390,13 @@ def test_a_total_with_missing_parts_has_no_percentile() -> None:
         rows = (
             table.filter(pl.col("operator_id") == "alp-mail").with_columns(bound_code=pl.lit(code)).to_dicts()
         )
-        for row in accounts.cost_block("Alp Mail", rows).table.rows:
+        for row in money.cost_block("Alp Mail", rows).table.rows:
             assert (row[1].text, row[3].text, row[0].bar) == ("", "", ())
             assert row[2].text[0] in "≥~"
     report = Report(figures(), {each.id: each for each in OPERATORS}, None)
-    assert "Every other total is marked ≥, ≤ or ~." in accounts.costs_section(report).finding
+    assert "Every other total is marked ≥, ≤ or ~." in money.costs_section(report).finding
     bounds = dataclasses.replace(figures(), costs=table.with_columns(bound_code=pl.lit("lower")))
-    section = accounts.costs_section(Report(bounds, {each.id: each for each in OPERATORS}, None))
+    section = money.costs_section(Report(bounds, {each.id: each for each in OPERATORS}, None))
     assert section.finding.startswith("Every total is marked ≥, ≤ or ~")
     assert "nine" not in section.finding.lower() and "likely" not in section.finding
 
@@ -385,7 +407,7 @@ def test_a_total_with_missing_parts_has_no_percentile() -> None:
 )
 def test_a_bound_below_a_cent_has_one_sign(bound: str, amount: float, text: str) -> None:
     row = {"bound_code": bound, "amount_p50": Decimal(str(amount))}
-    assert plain(accounts.percentile_cell(row, "p50").text) == text
+    assert plain(money.percentile_cell(row, "p50").text) == text
 
 
 def test_spam_shares_of_operators_are_compared_within_a_channel(report: Report) -> None:
@@ -402,12 +424,12 @@ def test_a_largest_source_is_called_known_beside_unknown_ones(report: Report) ->
 
 def test_a_total_stands_once_for_one_channel_and_by_channel_for_two() -> None:
     table = figures().costs.filter(pl.col("operator_id") == "alp-mail")
-    names = [row[0].text for row in accounts.cost_block("Alp Mail", table.to_dicts()).table.rows]
+    names = [row[0].text for row in money.cost_block("Alp Mail", table.to_dicts()).table.rows]
     assert names[-3:] == ["Marginal, all measures", "Fixed, all measures", "Total"]
     assert len(names) == len(set(names)) + 1  # the content filter has a marginal and a fixed cost
     other = table.filter(pl.col("channel_code") == "EMAIL").with_columns(channel_code=pl.lit("SMS"))
     both = pl.concat([table, other]).to_dicts()
-    names = [row[0].text for row in accounts.cost_block("Alp Mail", both).table.rows]
+    names = [row[0].text for row in money.cost_block("Alp Mail", both).table.rows]
     assert {"Total, e-mail", "Total, SMS", "Total, all channels"} <= set(names)
 
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import polars_schema, read_contract, reference_table
+from jobs.core.contracts import polars_schema, read_contract, reference_table, rows_frame
 from jobs.costs import simulation
 from jobs.costs.prices import FixedCost
-from jobs.costs.simulation import simulate_costs
+from jobs.gold.countermeasure_cost_monthly import transform
+from jobs.settings.config import load_settings
+from jobs.stages.settings_tables import read_reference
 from tests.support.delta import write_delta
 
 SETTINGS = """
@@ -22,6 +24,7 @@ name = "Alp Mail"
 country = "CHE"
 holding = "alp"
 currency = "CHF"
+subscribers = { EMAIL = 4000 }
 
 [[operator.fixed_cost]]
 name = "filter licence"
@@ -76,17 +79,36 @@ def effort() -> pl.DataFrame:
     return pl.DataFrame(rows, schema=polars_schema(EFFORT))
 
 
+def volumes() -> pl.DataFrame:
+    """Alp Mail received 40,000 recipients' mail on each day of its effort."""
+    codes = ("OPERATOR", "RFC_5039")
+    row = {
+        "operator_id": "alp-mail", "channel_code": "EMAIL", "direction_code": "inbound",
+        "stage_code": "delivery", "outcome_code": "delivered", "unit_code": "recipient", "units": 40_000,
+        "spam_certain": 0, "spam_possible": 0,
+    }  # fmt: skip
+    days = effort().filter(operator_id="alp-mail")["period_date"].unique()
+    rows = [row | {"period_date": day, "definition_code": code} for day in days for code in codes]
+    return rows_frame(rows, "gold.spam_volume_daily")
+
+
 def write_lake(folder: Path) -> Path:
     """The lake and its settings file, which is returned."""
     rows = effort()
     parameters, rates = reference_table("ref.cost_parameter"), reference_table("ref.exchange_rate")
-    own = {"alp-mail": ([LICENCE], "CHF"), "isle-mobile": ([], "FJD")}
-    costs = [
-        simulate_costs(rows.filter(operator_id=whose), parameters, fixed, rates, currency)
-        for whose, (fixed, currency) in own.items()
-    ]
+    settings = folder / "observatory.toml"
+    settings.write_text(SETTINGS, encoding="utf-8")
+    loaded = load_settings(settings)
+    costs = transform(
+        rows,
+        volumes(),
+        parameters,
+        rates,
+        read_reference(loaded, "ref.operator"),
+        read_reference(loaded, "ref.fixed_cost"),
+    )
     lake = folder / "lake"
-    for table, frame in ((EFFORT, rows), (COST, pl.concat(costs))):
+    for table, frame in ((EFFORT, rows), (COST, costs)):
         write_delta(lake / table.replace(".", "/"), frame, list(read_contract(table).partition_by))
     run = {
         "run_id": "r1",
@@ -97,6 +119,4 @@ def write_lake(folder: Path) -> Path:
     # What came after the last finished run is not looked at.
     late = rows.with_columns(units_examined=pl.lit(0, pl.Int64), filter_us=pl.lit(10**15, pl.Int64))
     write_delta(lake / "gold" / "countermeasure_effort_daily", late, list(read_contract(EFFORT).partition_by))
-    settings = folder / "observatory.toml"
-    settings.write_text(SETTINGS, encoding="utf-8")
     return settings

@@ -599,6 +599,13 @@ def costs() -> pl.DataFrame:
                     "amount_p95": Decimal(f"{middle * high:.4f}"),
                     "bound_code": "lower" if component == "total" and not has_fixed else "estimate",
                     "day_count": 5,
+                    "whole_p05": Decimal(f"{6 * middle * low:.4f}"),
+                    "whole_p50": Decimal(f"{6 * middle:.4f}"),
+                    "whole_p95": Decimal(f"{6 * middle * high:.4f}"),
+                    "subscriber_count": 1000,
+                    "per_subscriber_p50": Decimal(f"{6 * middle / 1000:.8f}"),
+                    "traffic_units": None if of == "_T" else 50_000,
+                    "per_thousand_p50": None if of == "_T" else Decimal(f"{middle / 50:.8f}"),
                 }
             )
     return pl.DataFrame(rows)
