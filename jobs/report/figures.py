@@ -29,7 +29,7 @@ ENDS_OF_SPAM = ("seen_units", "audited_units", "audited_spam", "spam_low", "spam
 # Columns that no table has, or that a figure has in another type.
 OWN_TYPES: Mapping[str, Any] = {
     **dict.fromkeys(("first_date", "last_date"), pl.Date),
-    **dict.fromkeys(("origin_kind", "first_time", "last_time"), pl.String),
+    **dict.fromkeys(("origin_code", "origin_kind", "first_time", "last_time"), pl.String),
     **dict.fromkeys(("complaint_count", "hour_of_day"), pl.Int64),
     "audited_spam": pl.Decimal(20, 4),
 }
