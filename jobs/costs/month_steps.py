@@ -93,7 +93,7 @@ def steps_of(month: Month) -> tuple[list[FormulaStep], set[str]]:
     used: set[str] = set()
     for row in sum_effort(month.effort):
         if month.covers_measure(row["channel_code"], row["countermeasure_code"]):
-            for line in prices_for(row, month.priced.lines, {*central, *driver_formulas(row)}):
+            for line in prices_for(row, month.priced, {*central, *driver_formulas(row)}):
                 step, names = price_step(row, line, central, to_shown, month.priced.shown)
                 steps.append(step)
                 used |= (names & central.keys()) | rates_between(line.currency_code, month.priced.shown)

@@ -10,6 +10,9 @@ import polars as pl
 
 from jobs.core.errors import ObservatoryError
 
+# The kind of price of what is bought by use.
+SERVICE = "service"
+
 
 @dataclass(frozen=True)
 class FixedCost:
@@ -38,6 +41,13 @@ class Prices:
     fixed: Sequence[FixedCost]
     shown: str
     biases: Mapping[str, str]
+
+    def has_own(self, channel: str, measure: str) -> bool:
+        """Whether the operator states a fixed cost of the measure, or of all measures of the channel."""
+        return any(
+            each.channel_code == channel and each.countermeasure_code in (measure, "_T")
+            for each in self.fixed
+        )
 
 
 def collect_prices(
@@ -101,13 +111,15 @@ def with_distribution(low: float, central: float, high: float) -> tuple[float, f
 
 @dataclass(frozen=True)
 class PriceLine:
-    """A price: what its formula gives, in currency_code, is the cost of a driver."""
+    """A price: what its formula gives, in currency_code, is the cost of a driver. is_service: of a filter
+    that is bought by use, and so an alternative to one's own."""
 
     code: str
     formula: str
     currency_code: str
     countermeasures: frozenset[str]
     channels: frozenset[str]
+    is_service: bool
 
     def applies_to(self, countermeasure: str, channel: str) -> bool:
         return bool(self.countermeasures & {countermeasure, "_T"}) and bool(self.channels & {channel, "_T"})
@@ -120,8 +132,11 @@ def priced_lines(parameters: pl.DataFrame) -> list[PriceLine]:
     )
     columns = ("parameter_code", "driver_formula", "currency_code", "countermeasures", "channels")
     return [
-        PriceLine(code, formula, currency, frozenset(measures.split("|")), frozenset(channels.split("|")))
-        for code, formula, currency, measures, channels in chosen.select(columns)
+        PriceLine(
+            *(code, formula, currency, frozenset(measures.split("|")), frozenset(channels.split("|"))),
+            is_service=kind == SERVICE,
+        )
+        for code, formula, currency, measures, channels, kind in chosen.select(*columns, "cost_kind")
         .sort("parameter_code")
         .rows()
     ]

@@ -90,7 +90,7 @@ OVERSTATED = {
     "received_bytes": "spam is taken to be as large as other mail, and is smaller",
 }
 # Drivers that are a measure's own work. What it received and what it keeps are beside it.
-WORK = frozenset({"cpu_seconds", "dnsbl_lookups", "sms_reports", "calls_screened", "im_messages_screened"})
+WORK = frozenset({"cpu_seconds", "dnsbl_lookups", "sms_reports", "calls_screened", "messages_screened"})
 # Codes that are no measure of the operator's and cost it nothing.
 NO_MEASURE = ("NONE", "DELIVERY_FAILURE", "CALLEE_REJECT")
 
@@ -120,18 +120,29 @@ def driver_formulas(row: Mapping[str, Any]) -> dict[str, str]:
     if code == "CALL_ANALYTICS":
         known["calls_screened"] = "units_examined"
     if code == "CONTENT_FILTER":
-        known["im_messages_screened"] = "units_examined"
+        known["messages_screened"] = "units_examined"
     return known
 
 
-def prices_for(row: Mapping[str, Any], lines: Sequence[PriceLine], known: Collection[str]) -> list[PriceLine]:
-    """The prices that are charged to a measure: those that cover it and whose every name has a value."""
+def prices_for(row: Mapping[str, Any], priced: Prices, known: Collection[str]) -> list[PriceLine]:
+    """The prices that are charged to a measure: those that cover it and whose every name has a value.
+
+    A service's is left out where a filter of the operator's own is seen: logs have its time, or the operator
+    states a fixed cost.
+    """
+    measure = row["channel_code"], row["countermeasure_code"]
+    has_own = bool(row["filter_us"]) or priced.has_own(*measure)
     return [
         line
-        for line in lines
-        if line.applies_to(row["countermeasure_code"], row["channel_code"])
-        and not names_in(line.formula) - set(known)
+        for line in lines_for(measure, priced)
+        if not names_in(line.formula) - set(known) and not (line.is_service and has_own)
     ]
+
+
+def lines_for(measure: tuple[str, str], priced: Prices) -> list[PriceLine]:
+    """The prices that cover a measure of a channel."""
+    channel, code = measure
+    return [line for line in priced.lines if line.applies_to(code, channel)]
 
 
 def effort_values(row: Mapping[str, Any]) -> dict[str, int]:
@@ -162,12 +173,14 @@ class Simulated:
     """One month's cost, point by point, by (channel, countermeasure, component), in one currency.
 
     inputs: by measure, the drivers, efforts and parameters in the prices that are charged to it. fixed: the
-    measures, or `_T` of a channel, that the operator's own figures are of.
+    measures, or `_T` of a channel, that the operator's own figures are of. own: the measures whose work a
+    service would be paid for by use, but whose own figures stand.
     """
 
     amounts: dict[Key, np.ndarray]
     inputs: dict[Measure, frozenset[str]]
     fixed: frozenset[Measure]
+    own: frozenset[Measure] = frozenset()
 
 
 def simulate_month(month: pl.DataFrame, priced: Prices, samples: Samples, share: float) -> Simulated:
@@ -175,6 +188,7 @@ def simulate_month(month: pl.DataFrame, priced: Prices, samples: Samples, share:
     size = len(next(iter(samples.values())))
     amounts: dict[Key, np.ndarray] = {}
     inputs: dict[Measure, frozenset[str]] = {}
+    own_filters = set()
     to_shown = conversion_rates(samples, priced.shown)
     for row in sum_effort(month):
         measure = row["channel_code"], row["countermeasure_code"]
@@ -182,20 +196,22 @@ def simulate_month(month: pl.DataFrame, priced: Prices, samples: Samples, share:
         formulas = driver_formulas(row)
         known = {name: evaluate_formula(formula, values) for name, formula in formulas.items()}
         total = np.zeros(size)
-        for line in prices_for(row, priced.lines, {*samples, *known}):
+        for line in prices_for(row, priced, {*samples, *known}):
             total = total + evaluate_formula(line.formula, values | known) * to_shown[line.currency_code]
             names = names_in(line.formula)
             names |= {each for name in names & formulas.keys() for each in names_in(formulas[name])}
             inputs[measure] = inputs.get(measure, frozenset()) | names
         amounts[(*measure, "marginal")] = total
-    own = set()
+        if priced.has_own(*measure) and any(line.is_service for line in lines_for(measure, priced)):
+            own_filters.add(measure)
+    stated = set()
     for place, item in enumerate(priced.fixed):
         measure = item.channel_code, item.countermeasure_code
         yearly = samples[f"fixed:{place}"] * (MONTHS if item.per == "month" else 1)
         key = (*measure, "fixed")
         amounts[key] = amounts.get(key, np.zeros(size)) + yearly * share * to_shown[item.currency_code]
-        own.add(measure)
-    return Simulated(amounts, inputs, frozenset(own))
+        stated.add(measure)
+    return Simulated(amounts, inputs, frozenset(stated), frozenset(own_filters))
 
 
 def sum_by_component(
@@ -278,7 +294,11 @@ def bound_of(
     if component != "fixed":
         effort = {key[:2] for key in simulated.amounts if key[2] == "marginal"}
         priceless = [
-            each for each in within if each in effort and not WORK & simulated.inputs.get(each, frozenset())
+            each
+            for each in within
+            if each in effort
+            and each not in simulated.own
+            and not WORK & simulated.inputs.get(each, frozenset())
         ]
         used = {name for each in within for name in simulated.inputs.get(each, ())}
         over = {name for name in used if name in OVERSTATED or biases.get(name) == "over"}

@@ -86,6 +86,38 @@ def test_marginal_cost_is_effort_times_price():
     assert points(only(table, "_T", "_T", "total")) == pytest.approx([expected + 0.15] * 3, abs=2e-4)
 
 
+def test_texts_and_calls_are_priced_as_a_service_would_be():
+    """Managed filters of texts and of calls are bought by the million; nothing else prices such a filter."""
+    for channel, measure, price in (
+        ("SMS", "CONTENT_FILTER", 100.0),
+        ("MMS", "CONTENT_FILTER", 100.0),
+        ("VOICE_CS", "CALL_ANALYTICS", 30.0),
+        ("VOICE_IP", "CALL_ANALYTICS", 30.0),
+        ("RCS", "CONTENT_FILTER", 50.0),
+    ):
+        rows = effort({"channel_code": channel, "countermeasure_code": measure, "units_examined": 3_000_000})
+        table = simulation.simulate_costs(rows, certain(PARAMETERS), [], RATES, "USD")
+        row = only(table, channel, measure, "marginal")
+        assert points(row) == pytest.approx([3 * price] * 3), channel
+        assert row["bound_code"] == "estimate", "its work has a price"
+
+
+def test_a_service_is_not_charged_beside_a_filter_of_ones_own():
+    """One's own filter and a bought one are alternatives: logged time, or a fixed cost, shows one's own."""
+    texts = {"channel_code": "SMS", "units_examined": 3_000_000}
+    timed = simulation.simulate_costs(
+        effort(texts | {"filter_us": 3_600_000_000}), certain(PARAMETERS), [], RATES, "USD"
+    )
+    assert points(only(timed, "SMS", "CONTENT_FILTER", "marginal"))[1] == pytest.approx(0.042)
+    for code in ("CONTENT_FILTER", "_T"):
+        own = FixedCost("firewall", code, "SMS", 1200, 1200, 1200, "USD")
+        table = simulation.simulate_costs(effort(texts), certain(PARAMETERS), [own], RATES, "USD")
+        row = only(table, "SMS", "CONTENT_FILTER", "marginal")
+        # Nothing is missing: the own figure is of this filter.
+        assert (points(row)[1], row["bound_code"]) == (0, "estimate")
+        assert points(only(table, "SMS", "_T", "total"))[1] == pytest.approx(100 / 30, abs=1e-4)
+
+
 def test_power_and_servers_are_charged_once():
     """The price of an hour of computing includes them; a share for them on top counted them twice."""
     overhead = pl.col("parameter_code") == "infrastructure_overhead_rate"
