@@ -34,7 +34,7 @@ ID_DIGITS = 16
 STRATUM = ["stratum_code", "channel_code", "filter_call_code", "is_typed", "score_band"]
 # The columns of a drawn unit, and those that its stratum is computed from.
 UNIT = ["message_hash", "recipient_hash", "period_date", "channel_code", "spam_type_code"]
-UNIT += ["source_id", "stream_id", "offset"]
+UNIT += ["source_id", "stream_id", "offset", "key_id"]
 POPULATION = ["operator_id", "grain_code", "direction_code", "stage_code", "outcome_code", "score"]
 ORDER = ["place_hash", "message_hash", "recipient_hash"]
 

@@ -59,15 +59,15 @@ def explain(
     from jobs.engine.lake import open_lake
     from jobs.explain.finding import find_matches
     from jobs.explain.search import SearchQuestion
-    from jobs.protect.pseudonym_keys import master_key
     from jobs.stages import identity
+    from jobs.stages.lake_keys import check_keys
 
     settings = config.load_settings(config_file)
     chosen = config.choose_operators(settings, operator)
     known = {each.id for one in chosen for each in one.source}
     if source is not None and source not in known:
         raise ObservatoryError(f"--source: unknown '{source}'{nearest_hint(source, known)}")
-    master_key()
+    check_keys(settings)
     lake = open_lake(settings.lake.root)
     identity.refuse_others(lake, settings)
     asked = SearchQuestion(name, chosen, day.date() if day else None, source)

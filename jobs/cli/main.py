@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from jobs.cli import audit, cost, questionnaire, release, study
+from jobs.cli import audit, cost, key, questionnaire, release, study
 from jobs.cli.console import err
 from jobs.cli.demo import demo
 from jobs.cli.explain import explain
@@ -41,7 +41,7 @@ from jobs.core.errors import ObservatoryError
 # The commands by step, in the order of --help: a function, or the module of a group of commands.
 STEPS: dict[str, tuple[Callable[..., None] | ModuleType, ...]] = {
     "First steps": (sniff, init, report, demo),
-    "Daily work": (pull, run, validate, status, quarantine, vacuum, renew),
+    "Daily work": (pull, run, validate, status, quarantine, vacuum, renew, key),
     "Look closer": (show, tables, explain, reconcile, cost),
     "Study": (submit, audit, questionnaire, study, release),
 }

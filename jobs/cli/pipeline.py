@@ -131,13 +131,14 @@ def run(
     from jobs.engine import access, record
     from jobs.engine.lake import open_lake
     from jobs.engine.lock import hold_lock
+    from jobs.stages import lake_keys
 
     if since and until and since > until:
         raise ObservatoryError(
             f"--since {since:%Y-%m-%d} is after --until {until:%Y-%m-%d}: no day is computed. Swap them."
         )
     settings = config.load_settings(config_file)
-    check_key()
+    lake_keys.check_keys(settings)
     stages = [each.value for each in stage or Stage]
     access.prepare_folder(settings.lake.root, settings.lake.group)
     with hold_lock(settings.lake.root, "observatory run"):
@@ -154,13 +155,6 @@ def run(
         lake, at = open_lake(settings.lake.root), changed_since.replace(tzinfo=dt.UTC)
         if not record.has_changed(lake, tables, at):
             raise typer.Exit(NOTHING_CHANGED)
-
-
-def check_key() -> None:
-    """Fail before the work, not in the middle of it, if there is no pseudonym key."""
-    from jobs.protect.pseudonym_keys import master_key
-
-    master_key()
 
 
 def run_with_progress(

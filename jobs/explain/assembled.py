@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,12 +66,12 @@ def days_around(rows: pl.DataFrame, days: int) -> tuple[dt.date, dt.date]:
 
 
 def assemble_groups(
-    door: Door, table: str, groups: Formats
+    doors: Sequence[Door], table: str, groups: Formats
 ) -> list[tuple[pl.DataFrame, pl.DataFrame, Rules]]:
     """Assemble whole groups of bronze rows to rows of a silver table.
 
     For each format and channel or engine: the raw rows, the same rows protected and with their key, and the
-    rules that were in force.
+    rules that were in force. doors: one for each key; a row of the lake has the pseudonyms of one of them.
     """
     kind = "channel_code" if table == TRANSMISSION else "engine_code"
     whole, _ = count_once(groups)
@@ -82,8 +82,9 @@ def assemble_groups(
         raw = raw_rows(table, name, whole)
         for loaded, of_time in rules.split_by_rules(raw, TIME[table]):
             for part in of_time.partition_by("format_code", kind):
-                shielded = pseudonyms.PROTECT[table](part, door)
-                parts.append((part, with_key(table, shielded), loaded))
+                for door in doors:
+                    shielded = pseudonyms.PROTECT[table](part, door)
+                    parts.append((part, with_key(table, shielded), loaded))
     return parts
 
 
@@ -93,7 +94,7 @@ def silver_keys(search: LakeSearch, table: str, bronze: Formats) -> list[str]:
     groups = assembly_groups(search, bronze)
     found: list[str] = []
     times = pl.concat(rows["first_at"] for rows in bronze.values())
-    for _, rows, _ in assemble_groups(operator_door(search), table, groups):
+    for _, rows, _ in assemble_groups(operator_doors(search), table, groups):
         first, last = TIME[table], "last_at" if table == TRANSMISSION else TIME[table]
         for key, begin, end in rows.select(KEY[table], first, last).iter_rows():
             if times.is_between(begin, end).any():
@@ -103,22 +104,24 @@ def silver_keys(search: LakeSearch, table: str, bronze: Formats) -> list[str]:
 
 def find_decisions(search: LakeSearch, groups: Formats) -> dict[str, DecidingRules]:
     """The rules that decided on each transmission and verdict, by its key."""
-    door = operator_door(search)
+    doors = operator_doors(search)
     found: dict[str, DecidingRules] = {}
-    for raw, rows, loaded in assemble_groups(door, TRANSMISSION, groups):
+    for raw, rows, loaded in assemble_groups(doors, TRANSMISSION, groups):
         found.update(zip(rows[KEY[TRANSMISSION]], decide_transmissions(search, raw, loaded), strict=True))
-    for raw, rows, loaded in assemble_groups(door, VERDICT, groups):
+    for raw, rows, loaded in assemble_groups(doors, VERDICT, groups):
         found.update(zip(rows[KEY[VERDICT]], decide_verdicts(raw, loaded), strict=True))
     return found
 
 
-def operator_door(search: LakeSearch) -> Door:
-    return Door.from_operators(read_reference(search.settings, "ref.operator"))
+def operator_doors(search: LakeSearch) -> list[Door]:
+    """The door under each key."""
+    door = Door.from_operators(read_reference(search.settings, "ref.operator"))
+    return [door.under_key(period.key_file) for period in search.settings.key_periods]
 
 
 def decide_transmissions(search: LakeSearch, raw: pl.DataFrame, loaded: Rules) -> list[DecidingRules]:
     engine, channel = str(raw["format_code"][0]), str(raw["channel_code"][0])
-    own = next(each for each in operator_door(search).spaces if each.operator_id == search.operator.id)
+    own = next(each for each in operator_doors(search)[0].spaces if each.operator_id == search.operator.id)
     frame = with_e164(raw, own, "sender", "recipient")
     measured = refusals_with_rules(pseudonyms.with_whole_replies(frame), loaded)["rule_id"]
     measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}

@@ -1,10 +1,12 @@
 """The forms in which tables may hold an id, number or address: as in the log, and as pseudonyms."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
 
+from jobs.core.key_periods import KeyPeriod
 from jobs.protect import numbering
 from jobs.protect.message_ids import normalise_ids
 from jobs.protect.pseudonym_keys import make_pseudonyms, operator_key
@@ -25,8 +27,9 @@ class Names:
     keys: list[str]
 
 
-def search_names(text: str, operator: Operator) -> Names:
-    """The forms of a queue id, Message-ID, Call-ID, id of an SMSC, number or address at an operator."""
+def search_names(text: str, operator: Operator, periods: Iterable[KeyPeriod]) -> Names:
+    """The forms of a queue id, Message-ID, Call-ID, id of an SMSC, number or address at an operator, under
+    each of its keys."""
     text = text.strip()
     bare = text.removeprefix("<").removesuffix(">")
     texts = list(dict.fromkeys([bare, text]))
@@ -36,5 +39,7 @@ def search_names(text: str, operator: Operator) -> Names:
     )
     raw = {*texts, *(each.lower() for each in texts), *numbers.row(0)}
     raw |= set(normalise_ids(pl.Series(texts)))
-    hashed = make_pseudonyms(pl.Series(sorted(raw - {None}), dtype=pl.String), operator_key(operator.id))
-    return Names(texts, hashed.to_list(), [bare] if KEY.fullmatch(bare) else [])
+    series = pl.Series(sorted(raw - {None}), dtype=pl.String)
+    keys = [operator_key(operator.id, period.key_file) for period in periods]
+    hashed = [each for key in keys for each in make_pseudonyms(series, key)]
+    return Names(texts, hashed, [bare] if KEY.fullmatch(bare) else [])

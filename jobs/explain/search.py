@@ -103,7 +103,7 @@ class LakeSearch:
     ) -> None:
         self.lake, self.settings, self.operator, self.question = lake, settings, operator, question
         self.versions = lake.versions()
-        self.names: Names = search_names(question.text, operator)
+        self.names: Names = search_names(question.text, operator, settings.key_periods)
 
     def find_rows(
         self,

@@ -18,7 +18,8 @@ bulk only where no other shares a bucket with it; one with so few letters beside
 sketch is always open. Links are no part of likeness, for each recipient may have a host. Laws speak of any 24
 hours, which one UTC day may not hold: for a preset of one day the day before must not bring it over the line.
 A day of which nothing is on record in the channel may have held anything: a preset of more than one day
-disproves nothing until all its days are there.
+disproves nothing until all its days are there. Days under another key of pseudonyms disprove nothing, either:
+none of their texts is known again (decision 153). What copies of days under one key prove stays proved.
 
 All else stays as the operator set it, else unknown: no built-in rule sets is_bulk
 (docs/decisions/0064-attributes-only-where-implied.md).
@@ -42,6 +43,7 @@ operator, or each operator and channel, alone.
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -65,9 +67,9 @@ WITHOUT_TEXTS = "EMAIL"
 # So many signatures of campaigns are looked at together.
 ROWS = 1_000_000
 # The columns that count_texts() reads.
-TEXT_COLUMNS = [*SIGNED, "signature_sketch", "is_text_short"]
+TEXT_COLUMNS = [*SIGNED, "signature_sketch", "is_text_short", "key_id"]
 TEXT_KEY = SIGNED
-TEXT_RULES = {"signature_sketch": "first", "is_text_short": "first", "copies": "sum"}
+TEXT_RULES = {"signature_sketch": "first", "is_text_short": "first", "key_id": "first", "copies": "sum"}
 # What proves that a signature is bulk: the campaign of its day, or the signature alone; the preset, and the
 # copies that reach it.
 REACHED = ["group_hash", "preset_code", "bulk_copy_count"]
@@ -112,8 +114,10 @@ class Preset:
         return self.is_in_force() & (is_near_enough | (pl.col("is_text_short") & (near > 0)))
 
     def has_unseen_days(self) -> pl.Expr:
-        """Whether some of its days are not on record; a message's own day is."""
-        return self.is_in_force() & (pl.col(f"days_{self.window_days}") < self.window_days)
+        """Whether some of its days are not on record, or have another key: no text of theirs is known again.
+        A message's own day is."""
+        is_short = pl.col(f"days_{self.window_days}") < self.window_days
+        return self.is_in_force() & (is_short | pl.col(f"is_cut_{self.evidence_days}"))
 
     @property
     def evidence_days(self) -> int:
@@ -171,14 +175,14 @@ def count_texts(message: pl.DataFrame) -> pl.DataFrame:
     """How many copies there are of each text that has a sketch; one row without signature_hash, of all other
     messages, for each operator, day and channel that has any."""
     has_sketch = pl.col("signature_sketch").is_not_null()
-    others = message.filter(~has_sketch).select(CHANNEL_DAY).unique()
+    others = message.filter(~has_sketch).select(*CHANNEL_DAY, "key_id").unique(CHANNEL_DAY)
     return pl.concat(
         [
             message.select(TEXT_COLUMNS)
             .filter(has_sketch)
             .group_by(SIGNED)
             .agg(
-                pl.col("signature_sketch", "is_text_short").first(),
+                pl.col("signature_sketch", "is_text_short", "key_id").first(),
                 copies=pl.len().cast(pl.Int64),
             ),
             others.select(
@@ -186,6 +190,7 @@ def count_texts(message: pl.DataFrame) -> pl.DataFrame:
                 signature_hash=pl.lit(None, pl.String),
                 signature_sketch=pl.lit(None, message.schema["signature_sketch"]),
                 is_text_short=pl.lit(None, pl.Boolean),
+                key_id="key_id",
                 copies=pl.lit(None, pl.Int64),
             ),
         ]
@@ -272,13 +277,22 @@ def possible_texts(text: pl.DataFrame, thresholds: Thresholds, presets: list[Pre
 
 
 def count_recorded_days(text: pl.DataFrame, presets: list[Preset]) -> pl.DataFrame:
-    """By operator, day and channel how many days of each window have messages."""
-    recorded = text.select(CHANNEL_DAY).unique()
-    series = recorded.select(pl.struct("operator_id", "channel_code").rank("dense")).to_series().to_numpy()
+    """By operator, day and channel how many days of each window have messages under the day's key, and
+    whether days of it have messages under another (is_cut)."""
+    recorded = text.select(*CHANNEL_DAY, "key_id").unique(CHANNEL_DAY)
     day = recorded["period_date"].to_physical().to_numpy().astype("int64")
-    windows = sorted({preset.window_days for preset in presets})
-    counts = sum_windows(series, day, (day * 0) + 1, windows)
-    return recorded.with_columns(pl.Series(f"days_{days}", count) for days, count in counts.items())
+    windows = sorted({days for preset in presets for days in (preset.window_days, preset.evidence_days)})
+
+    def count_days(*names: str) -> dict[int, Any]:
+        series = recorded.select(pl.struct(names).rank("dense")).to_series().to_numpy()
+        return sum_windows(series, day, (day * 0) + 1, windows)
+
+    all_days = count_days("operator_id", "channel_code")
+    alike = count_days("operator_id", "channel_code", "key_id")
+    return recorded.with_columns(
+        *(pl.Series(f"days_{days}", count) for days, count in alike.items()),
+        *(pl.Series(f"is_cut_{days}", all_days[days] > count) for days, count in alike.items()),
+    )
 
 
 def reached_signatures(

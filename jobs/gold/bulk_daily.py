@@ -26,6 +26,7 @@ def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("is_bulk", *bulk.REACHED[1:]).drop_nulls().first(),
             message_row_count=pl.len().cast(pl.Int64),
+            key_id=pl.col("key_id").first(),
         )
     )
 

@@ -55,6 +55,7 @@ def partial(
             flagged_sender_sketch=sketch.smallest_hashes(pl.col("sender").filter(is_flagged)),
             origid_sketch=sketch.smallest_hashes(pl.col("origid")),
             flagged_origid_sketch=sketch.smallest_hashes(pl.col("origid").filter(is_flagged)),
+            key_id=pl.col("key_id").first(),
         )
     )
 

@@ -28,6 +28,7 @@ SIGNATURE_RULES = {"signature_sketch": "first", "copies": "sum"}
 # The columns that partial() reads.
 COUNTED_COLUMNS = [
     *(*SIGNED, "recipient_hash", "recipient_domain", "sender_hash", "client_network", "is_message_row"),
+    "key_id",
     *("grain_code", "outcome_code", "is_antispam", "is_marked", "first_at", "last_at", "spam_type_codes"),
     *("direction_code", "inbound_link_code", "origin_observed_code", "origin_claimed_code"),
 ]
@@ -125,6 +126,7 @@ def partial(message: pl.DataFrame, member: pl.DataFrame) -> pl.DataFrame:
             pl.col("signature_kind_code").min(),
             sort_codes(pl.col("signature_hash")).alias("signature_hashes"),
             pl.col("is_bucket_capped").any(),
+            pl.col("key_id").first(),
             pl.len().cast(pl.Int64).alias("copy_count"),
             count_true(pl.col("is_message_row")).alias("message_count"),
             count_true(pl.col("grain_code") == "attempt").alias("attempt_count"),

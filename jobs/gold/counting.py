@@ -22,7 +22,7 @@ READ = (
     *("spam_type_code", "is_type_strong", "spam_type_codes", "engine_types"),
     *ATTRIBUTES,
     *("signature_kind_code", "signature_hash", "signature_sketch", "is_text_short"),
-    *("attestation_code", "origid_hash", "cell_hash"),
+    *("attestation_code", "origid_hash", "cell_hash", "key_id"),
 )
 VOLUME = ["operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code"]
 

@@ -14,7 +14,7 @@ LOCATION = ["location_database", "location_date"]
 
 
 def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
-    """sender_sketch: a list of hashes."""
+    """sender_sketch: a list of hashes; key_id: the key of the pseudonyms that they are of."""
     located = mark_messages(message, definition).with_columns(
         source_country_code=origin_code(),
         source_network=pl.col("client_network").fill_null("_U"),

@@ -21,7 +21,11 @@ SENT = ["recipient", "attempt", "call"]
 
 
 def transform(spam_source_daily: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:
-    """Counts are summed, sketches united, and rates taken of the sums."""
+    """Counts are summed, sketches united, and rates taken of the sums.
+
+    Senders of days with different keys are not united: one sender has two pseudonyms. Their sketch is null,
+    and so is key_id, which names the key of the others. See decision 153.
+    """
     daily = spam_source_daily.with_columns(period_code=pl.col("period_date").dt.strftime("%Y-%m"))
     is_located = pl.col("location_database").is_not_null()
     had_content = parse_expression(HAD_CONTENT)
@@ -36,15 +40,20 @@ def transform(spam_source_daily: pl.DataFrame, operator: pl.DataFrame) -> pl.Dat
             *(pl.col(name).filter(is_located).last() for name in LOCATION),
             network_count=pl.col("source_network").filter(sends).n_unique().cast(pl.Int64),
             day_count=pl.col("period_date").n_unique().cast(pl.Int64),
+            key_ids=pl.col("key_id").drop_nulls().unique(),
             location_count=pl.struct(LOCATION).filter(is_located).n_unique().cast(pl.Int64),
         )
     )
     has_senders = (pl.col("spam_certain") > 0) & pl.col("unit_code").is_in(SENT)
     united = pl.col("sender_sketch").fill_null(pl.lit([], dtype=sketch.LIST))
-    rows = monthly.join(merge_sketches(daily), on=KEY, how="left", nulls_equal=True).with_columns(
-        sender_sketch=sketch.to_bytes(pl.when(has_senders).then(united))
+    joined = monthly.join(merge_sketches(daily), on=KEY, how="left", nulls_equal=True)
+    rows = joined.with_columns(sender_sketch=sketch.to_bytes(pl.when(has_senders).then(united)))
+    is_cut = pl.col("key_ids").list.len() > 1
+    rows = rows.with_columns(
+        sender_sketch=pl.when(~is_cut).then("sender_sketch"),
+        key_id=pl.when(~is_cut).then(pl.col("key_ids").list.first()),
     )
-    return join_subscribers(rows, operator).with_columns(
+    return join_subscribers(rows.drop("key_ids"), operator).with_columns(
         spam_certain_rate=per_thousand("spam_certain"), spam_possible_rate=per_thousand("spam_possible")
     )
 

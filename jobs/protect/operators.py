@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -15,6 +15,7 @@ class OperatorSpace:
 
     national_sources: those whose subscribers write national numbers (numbers in jobs/settings/operator.py).
     key: for a process that stores nothing, a key in place of the one that derives from the master key.
+    key_file, key_id: of a later key its file, and the id that its key must have.
     """
 
     operator_id: str
@@ -25,6 +26,8 @@ class OperatorSpace:
     links: tuple[tuple[str, str], ...]
     national_sources: tuple[str, ...] = ()
     key: bytes | None = field(default=None, repr=False)
+    key_file: str | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,21 @@ class Door:
     number_ranges: str | None = None
     ranges_name: str | None = None
     ranges_date: dt.date | None = None
+
+    def under_key(self, key_file: str | None) -> Door:
+        """The door with another key than the first: the one in this file, which a worker must have, too."""
+        if key_file is None:
+            return self
+        # Keys need Polars' arrays, which settings do without.
+        from jobs.protect.pseudonym_keys import derived_key_id
+
+        return replace(
+            self,
+            spaces=tuple(
+                replace(each, key_file=key_file, key_id=derived_key_id(each.operator_id, key_file))
+                for each in self.spaces
+            ),
+        )
 
     @classmethod
     def from_operators(cls, operators: pl.DataFrame) -> Door:

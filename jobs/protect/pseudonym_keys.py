@@ -1,6 +1,7 @@
 """The secret key, the key of each operator that derives from it, and pseudonyms under such a key.
 
-The key is read in the worker from the environment or a mounted file, never passed through a query plan.
+The key is read in the worker from the environment or a mounted file, never passed through a query plan. Later
+keys (jobs/core/key_periods.py) are read from their files.
 """
 
 import hashlib
@@ -22,21 +23,18 @@ SHORTEST_KEY = 32
 FEWEST_SIGNS = 6
 
 
-def master_key() -> bytes:
-    """The secret from which each operator's key derives.
+def master_key(key_file: str | None = None) -> bytes:
+    """The secret from which each operator's key derives. key_file: of a later key; None for the first.
 
     Raises ObservatoryError that says how to set it.
     """
-    if os.environ.get(KEY):
-        key = os.environ[KEY].encode()
+    if key_file is not None:
+        setting = f"[[key]] file = {key_file}"
+        key = read_key(key_file, "a [[key]] of the settings")
+    elif os.environ.get(KEY):
+        setting, key = key_setting(), os.environ[KEY].encode()
     elif os.environ.get(KEY_FILE):
-        key = read_secret(
-            Path(os.environ[KEY_FILE]),
-            key_setting(),
-            "pseudonym key",
-            if_lost="Put the key back from its backup, or name the file that holds it.",
-            if_read="make another key",
-        ).strip()
+        setting, key = key_setting(), read_key(os.environ[KEY_FILE], key_setting())
     else:
         raise ObservatoryError(
             f"no pseudonym key: set {KEY_FILE}, or [lake] key_file in the settings, to a file with at least"
@@ -45,14 +43,24 @@ def master_key() -> bytes:
         )
     if len(key) < SHORTEST_KEY:
         raise ObservatoryError(
-            f"{key_setting()}: the pseudonym key has {len(key)} characters; {SHORTEST_KEY} are the least."
+            f"{setting}: the pseudonym key has {len(key)} characters; {SHORTEST_KEY} are the least."
         )
     if len(set(key)) < FEWEST_SIGNS:
         raise ObservatoryError(
-            f"{key_setting()}: the pseudonym key has only {len(set(key))} different characters, and can be"
+            f"{setting}: the pseudonym key has only {len(set(key))} different characters, and can be"
             " guessed. Make one with `openssl rand -hex 32`."
         )
     return key
+
+
+def read_key(file: str, setting: str) -> bytes:
+    return read_secret(
+        Path(file),
+        setting,
+        "pseudonym key",
+        if_lost="Put the key back from its backup, or name the file that holds it.",
+        if_read="make another key",
+    ).strip()
 
 
 def has_key() -> bool:
@@ -61,14 +69,23 @@ def has_key() -> bool:
 
 
 @cache
-def operator_key(operator_id: str) -> bytes:
-    """The operator's own key, derived from the master key."""
-    return hmac.digest(master_key(), b"operator\0" + operator_id.encode(), "sha256")
+def operator_key(operator_id: str, key_file: str | None = None) -> bytes:
+    """The operator's own key, derived from the master key, or from a later one."""
+    return hmac.digest(master_key(key_file), b"operator\0" + operator_id.encode(), "sha256")
 
 
 def pseudonym_key(space: OperatorSpace) -> bytes:
-    """The key of the operator's pseudonyms."""
-    return space.key or operator_key(space.operator_id)
+    """The key of the operator's pseudonyms. Raises ObservatoryError if it is not the one that is expected."""
+    if space.key is not None:
+        return space.key
+    found = operator_key(space.operator_id, space.key_file)
+    if space.key_id is not None and to_key_id(found) != space.key_id:
+        raise ObservatoryError(
+            f"operator '{space.operator_id}': this worker has another pseudonym key than the run that began:"
+            f" {space.key_file or key_setting()} holds the key with the id {to_key_id(found)}, not"
+            f" {space.key_id}. Give every worker the same files"
+        )
+    return found
 
 
 def key_id(space: OperatorSpace) -> str:
@@ -76,9 +93,9 @@ def key_id(space: OperatorSpace) -> str:
     return to_key_id(pseudonym_key(space))
 
 
-def derived_key_id(operator_id: str) -> str:
-    """The id of the key that derives from the master key."""
-    return to_key_id(operator_key(operator_id))
+def derived_key_id(operator_id: str, key_file: str | None = None) -> str:
+    """The id of the key that derives from the master key, or from a later one."""
+    return to_key_id(operator_key(operator_id, key_file))
 
 
 def to_key_id(key: bytes) -> str:

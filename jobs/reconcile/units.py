@@ -49,14 +49,15 @@ def count_log(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
         every = KERNELS[server].assemble(settle_rows(server, bronze[server]).lazy()).collect()
         copies = EVENTS_OF[server](every).join(events, on=["stream_id", "offset"], how="anti")
     parts = [
-        (raw, shielded) for raw, shielded, _ in assemble_groups(DOOR, TRANSMISSION, {server: formats[server]})
+        (raw, shielded)
+        for raw, shielded, _ in assemble_groups([DOOR], TRANSMISSION, {server: formats[server]})
     ]
     raw = pl.concat(
         each.select(raw_queue="queue", raw_sender="sender", raw_recipient="recipient", raw_client="client_ip")
         for each, _ in parts
     )
     sent = pl.concat(shielded for _, shielded in parts).select(read_contract(TRANSMISSION).columns)
-    verdicts = [shielded for _, shielded, _ in assemble_groups(DOOR, VERDICT, formats)]
+    verdicts = [shielded for _, shielded, _ in assemble_groups([DOOR], VERDICT, formats)]
     said = pl.concat(verdicts).select(read_contract(VERDICT).columns) if verdicts else none_of(VERDICT)
     memory = pipeline.make_messages_in_memory(sent, said)
     units, links = memory.table_rows(MESSAGE), memory.left_rows(Frame.LINKS)

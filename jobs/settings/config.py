@@ -2,12 +2,13 @@
 
 The file names the lake and, for each operator, its own address space, its links and its sources.
 Secrets never stand in it: the pseudonym key comes from OBSERVATORY_PSEUDONYM_KEY, or from the file
-that OBSERVATORY_PSEUDONYM_KEY_FILE or else [lake] key_file names.
+that OBSERVATORY_PSEUDONYM_KEY_FILE or else [lake] key_file names. Later keys come from the files of [[key]].
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import os
 import tomllib
 from pathlib import Path
@@ -19,8 +20,9 @@ from jobs.core.choices import nearest_hint, settings_class
 from jobs.core.contracts import format_kind
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import BY_SETTINGS, KEY, KEY_FILE, is_by_settings
+from jobs.core.key_periods import KeyPeriod, periods_from
 from jobs.settings.base import Settings
-from jobs.settings.node import EngineSettings, LakeSettings, LimitSettings, Location, Retention
+from jobs.settings.node import EngineSettings, KeySettings, LakeSettings, LimitSettings, Location, Retention
 from jobs.settings.operator import BY_CHANNEL, IN_ALL, Operator, SourceSettings
 from jobs.settings.release import Release, refuse_shared
 from jobs.settings.study import Study, Submission
@@ -41,6 +43,7 @@ class Observatory(Settings):
     """The whole of observatory.toml."""
 
     lake: LakeSettings = LakeSettings()
+    key: list[KeySettings] = []
     engine: EngineSettings = Field(default_factory=EngineSettings)
     location: Location | None = None
     limits: LimitSettings = LimitSettings()
@@ -54,6 +57,20 @@ class Observatory(Settings):
     def distinct_operators(self) -> Observatory:
         refuse_repeats([operator.id for operator in self.operator], "operator id")
         return self
+
+    @model_validator(mode="after")
+    def keys_in_order(self) -> Observatory:
+        days = [each.valid_from for each in self.key]
+        for before, after in itertools.pairwise(days):
+            if after <= before:
+                raise ValueError(f"[[key]] valid_from = {after} is not after the one before it, {before}")
+        refuse_repeats([each.file for each in self.key], "[[key]] file")
+        return self
+
+    @property
+    def key_periods(self) -> list[KeyPeriod]:
+        """Which key makes the pseudonyms of which days, in order."""
+        return periods_from((each.valid_from, each.file) for each in self.key)
 
 
 def load_settings(path: str | os.PathLike[str] = "observatory.toml", **overrides: Any) -> Observatory:
@@ -129,6 +146,7 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
                     "key_file": settings.lake.key_file and make_absolute(settings.lake.key_file),
                 }
             ),
+            "key": [each.model_copy(update={"file": make_absolute(each.file)}) for each in settings.key],
             "engine": settings.engine.model_copy(
                 update={"wheel": settings.engine.wheel and make_absolute(settings.engine.wheel)}
             ),

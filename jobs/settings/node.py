@@ -54,6 +54,16 @@ class LakeSettings(Settings):
         return at
 
 
+class KeySettings(Settings):
+    """A later [key of pseudonyms](operator.md#keys), one block for each. The first key stays in `[lake]
+    key_file`."""
+
+    valid_from: dt.date
+    """The first UTC day whose rows are made with it. It is a day that has no rows yet."""
+    file: str
+    """The file that holds it."""
+
+
 class EngineSettings(Settings):
     """What computes the tables, and what it may use. For Spark see [the pipeline on Spark](spark.md)."""
 

@@ -1,25 +1,22 @@
 """Whose a lake is: the operators that it was written for, and the ids of their keys.
 
-A lake that was written under two keys has two pseudonyms for one subscriber, and one that has an operator
+A day that was written under two keys has two pseudonyms for one subscriber, and one that has an operator
 under two ids has its traffic twice; neither shows. So both are remembered in observatory.json, which is
 written before the first table is and read before any other: meta.run, the other place that names what belongs
 together, has a row only once a stage has finished, and goes when a lake is renewed.
 
-A source is remembered by its id and a hash of its URL, which may hold a password.
+A source is remembered by its id and a hash of its URL, which may hold a password. Keys are compared in
+jobs/stages/lake_keys.py.
 """
 
 import hashlib
-from typing import Any
 
 from jobs.core.errors import ObservatoryError
-from jobs.core.key_names import key_setting
 from jobs.engine.lake import Lake
-from jobs.protect.pseudonym_keys import derived_key_id, has_key, master_key
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
-
-SILVER = "silver.transmission"
-KnownOperators = dict[str, dict[str, Any]]
+from jobs.stages import lake_keys
+from jobs.stages.lake_keys import known_operators
 
 
 def admit_operators(lake: Lake, settings: Observatory, operators: list[Operator], has_silver: bool) -> None:
@@ -30,14 +27,14 @@ def admit_operators(lake: Lake, settings: Observatory, operators: list[Operator]
     known = known_operators(lake)
     now = dict(known)
     for each in operators:
-        before = known.get(each.id, {"key_ids": [], "sources": []})
-        keys = [derived_key_id(each.id)] if has_silver else before["key_ids"]
+        before = known.get(each.id, {"sources": []})
+        keys = lake_keys.describe_keys(settings, each.id) if has_silver else lake_keys.keys_of(before)
         sources = sorted({*before["sources"], *source_hashes(each)})
         urls = {
             **before.get("source_urls", {}),
             **{source.id: url_hash(source.url) for source in each.source},
         }
-        about = {"name": each.name, "key_ids": keys, "sources": sources, "source_urls": urls}
+        about = {"name": each.name, "keys": keys, "sources": sources, "source_urls": urls}
         now[each.id] = {**before, **about}
     if now != known:
         lake.add_notes({"operators": now})
@@ -47,18 +44,10 @@ def refuse_others(lake: Lake, settings: Observatory, needs_key: bool = True) -> 
     """Raise ObservatoryError, with what to do, where an operator of the lake has another key now, or another
     id. needs_key: a key that is none is an error, too; a pull makes no pseudonyms and leaves that to runs."""
     wrong = find_renamed(lake, settings) + renamed_sources(lake, settings)
-    if needs_key or is_key_usable():
-        wrong += other_keys(lake, settings)
+    if needs_key or lake_keys.is_key_usable(settings):
+        wrong += lake_keys.other_keys(lake, settings)
     if wrong:
         raise ObservatoryError("\n".join(wrong))
-
-
-def is_key_usable() -> bool:
-    try:
-        master_key()
-    except ObservatoryError:
-        return False
-    return True
 
 
 def find_renamed(lake: Lake, settings: Observatory) -> list[str]:
@@ -113,34 +102,6 @@ def other_logs(lake: Lake, settings: Observatory) -> list[str]:
         if (before := set(known.get(each.id, {}).get("sources", ())))
         if each.source and not before & source_hashes(each)
     ]
-
-
-def other_keys(lake: Lake, settings: Observatory) -> list[str]:
-    """A line for each operator whose pseudonyms in the lake are under another key than it has now; none where
-    no key is at hand."""
-    if not has_key():
-        return []
-    known = known_operators(lake)
-    wrong = []
-    for each in settings.operator:
-        before = known.get(each.id, {"key_ids": []})["key_ids"]
-        now = derived_key_id(each.id)
-        if before and before != [now]:
-            wrong.append(
-                f"{lake.root}: the pseudonyms of operator '{each.id}' are under the key with the id"
-                f" {' and '.join(before)}, and the key now has the id {now}: the new pseudonyms would match"
-                f" none in the lake, and senders and campaigns would count twice. The key comes from"
-                f" {key_setting()}: name the former key there. If it is lost, or must not be used any more,"
-                " `observatory renew` computes silver and gold anew from landing"
-                " under the new key; days that landing no longer holds are then lost"
-            )
-    return wrong
-
-
-def known_operators(lake: Lake) -> KnownOperators:
-    """By id each operator that the lake was written for: its name, the ids of its keys, and its sources."""
-    found: KnownOperators = lake.read_notes().get("operators", {})
-    return found
 
 
 def source_hashes(operator: Operator) -> set[str]:

@@ -19,7 +19,7 @@ from jobs.engine.lock import as_only_writer
 from jobs.engine.mark import FORM, MARK, refuse_form
 from jobs.engine.together import undo_unfinished
 from jobs.settings.config import Observatory
-from jobs.stages import identity, removed, vacuum
+from jobs.stages import lake_keys, removed, vacuum
 from jobs.stages.validations import FOLDER as VALIDATION
 
 
@@ -54,7 +54,7 @@ def to_keep(lake: Lake, settings: Observatory | None = None, is_anew: bool = Fal
     form = lake.read_form()
     if form is not None and form > FORM:
         refuse_form(lake.root, form)
-    is_other = form == FORM and settings is not None and bool(identity.other_keys(lake, settings))
+    is_other = form == FORM and settings is not None and bool(lake_keys.other_keys(lake, settings))
     if form is None or (form == FORM and not is_half and not is_other and not is_anew):
         raise ObservatoryError(f"{lake.root}: nothing to renew, the lake has the form of this version")
     return kept

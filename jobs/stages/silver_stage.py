@@ -6,9 +6,11 @@ files of the others, and of an operator that broke a rule, are removed.
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import polars as pl
 
 from expectations import native
 from jobs.core import checksum
@@ -104,23 +106,42 @@ def plan_silver(work: Run, again: Mapping[str, list[str]]) -> SilverPlan:
 
 
 def compute_windows(work: Run, plan: SilverPlan, ingested: Ingested) -> StepOutput:
-    """The rows of all tables of silver, of the days of the windows."""
+    """The rows of all tables of silver, of the days of the windows; the days of each key by themselves."""
+    parts = windows.split_by_key(plan.computed, work.settings.key_periods)
+    # Frames in staging are of all days, and may be taken once.
+    ingested = ingested if len(parts) == 1 else Ingested()
+    made = StepOutput()
+    for number, days in enumerate(parts):
+
+        def report_share(share: float, done: int = number) -> None:
+            work.report_share("silver", (done + share) / len(parts))
+
+        made.add_part(compute_days(work, days, ingested, plan.holding.parts, report_share))
+    return made
+
+
+def compute_days(
+    work: Run,
+    days: windows.KeyedDays,
+    ingested: Ingested,
+    waiting: pl.DataFrame,
+    report_share: Callable[[float], None],
+) -> StepOutput:
+    """The rows of all tables of silver, of days that have one key. waiting: parts that are left out."""
     lake, engine = work.lake, work.engine
-    days = windows.read_days(plan.computed)
-    count = buckets.bucket_count(windows.log_bytes(lake, plan.computed), engine.task_bytes, engine.workers)
+    log_bytes = windows.log_bytes(lake, days.read)
+    count = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
+    operator = read_reference(work.settings, "ref.operator")
     terms = Terms(
-        door=Door.from_operators(read_reference(work.settings, "ref.operator")),
+        door=Door.from_operators(operator).under_key(days.period.key_file),
         buckets=count,
         cuts=buckets.cut_count(count),
-        read=days,
-        computed=windows.computed_days(plan.computed),
+        read=days.read,
+        computed=days.computed,
         is_narrowed=True,
     )
-    exchange = StagedExchange(
-        lake.root, work.staging, engine, terms, lambda share: work.report_share("silver", share)
-    )
-    waiting = plan.holding.parts
-    exchange.add_frames(stage_bronze(lake, engine, work.staging, days, count, ingested, waiting))
+    exchange = StagedExchange(lake.root, work.staging, engine, terms, report_share)
+    exchange.add_frames(stage_bronze(lake, engine, work.staging, days.read, count, ingested, waiting))
     pipeline.compute_silver(exchange)
     return exchange.made
 

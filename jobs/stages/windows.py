@@ -10,6 +10,7 @@ from itertools import groupby
 import polars as pl
 
 from jobs.core.days import Days
+from jobs.core.key_periods import KeyPeriod
 from jobs.engine.lake import Lake, Partition
 from jobs.stages import removed
 
@@ -50,6 +51,35 @@ class Window:
         """The days whose records the computed days need: a message that began the day before the first of
         them must be seen to have done so."""
         return self.first - 2 * self.lookback - dt.timedelta(days=1), self.last + self.lookback
+
+
+@dataclass(frozen=True)
+class KeyedDays:
+    """The days that windows compute under one key, and those whose records they need, by operator."""
+
+    period: KeyPeriod
+    read: Days
+    computed: Days
+
+
+def split_by_key(windows: dict[str, Window], periods: Iterable[KeyPeriod]) -> list[KeyedDays]:
+    """The windows' days by their key. A day is computed under its own key, and so is what its messages need
+    of other days: a message that goes on past a change of keys is one message. See decision 153."""
+    found = []
+    for period in periods:
+        read: Days = {}
+        computed: Days = {}
+        for operator, window in windows.items():
+            days = period.cut_days(*window.computed)
+            if days is None:
+                continue
+            computed[operator] = days
+            life = 2 * window.lookback + dt.timedelta(days=1)
+            first, last = window.read
+            read[operator] = max(first, days[0] - life), min(last, days[1] + life)
+        if computed:
+            found.append(KeyedDays(period, read, computed))
+    return found
 
 
 def plan_windows(
@@ -145,16 +175,11 @@ def settled_days(lake: Lake) -> dict[str, dt.date]:
     return removed.settled_in_silver(lake, longest_lives(formats))
 
 
-def log_bytes(lake: Lake, windows: dict[str, Window]) -> int:
-    """How many bytes of logs stand in the windows' days, about."""
+def log_bytes(lake: Lake, days: Days) -> int:
+    """How many bytes of logs stand in these days of operators, about."""
     ledger = lake.read("bronze.file", columns=["operator_id", "last_event_date", "piece_bytes"])
-    inside = [is_within(read_days(windows), operator, str(day)) for operator, day, _ in ledger.rows()]
+    inside = [is_within(days, operator, str(day)) for operator, day, _ in ledger.rows()]
     return int(ledger["piece_bytes"].filter(pl.Series(inside, dtype=pl.Boolean)).sum())
-
-
-def read_days(windows: dict[str, Window]) -> Days:
-    """The days whose records the windows need, by operator."""
-    return {operator: window.read for operator, window in windows.items()}
 
 
 def computed_days(windows: dict[str, Window]) -> Days:

@@ -75,7 +75,7 @@ def test_another_key_is_refused_before_anything_is_written(
     tmp_path: Path, north: Path, observatory: Observatory
 ) -> None:
     about = json.loads((tmp_path / "lake" / MARK).read_text())
-    before_id = about["operators"]["north"]["key_ids"][0]
+    before_id = about["operators"]["north"]["keys"][0]["key_id"]
     assert about["form"] == FORM
     assert Lake(str(tmp_path / "lake")).read("silver.transmission")["key_id"].unique().to_list() == [
         before_id

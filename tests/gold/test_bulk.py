@@ -32,7 +32,7 @@ MESSAGE = {
     name: polars_schema("silver.message")[name]
     for name in (
         *("operator_id", "period_date", "channel_code", "signature_kind_code"),
-        *("signature_hash", "signature_sketch", "is_text_short", "is_bulk"),
+        *("signature_hash", "signature_sketch", "is_text_short", "is_bulk", "key_id"),
     )
 }
 CAMPAIGN: dict[str, Any] = {
@@ -164,7 +164,7 @@ def filled(
 
 def test_bulk_is_proved_disproved_or_left_open() -> None:
     rows = [
-        (operator, DAY, channel, kind, name, None, None, known)
+        (operator, DAY, channel, kind, name, None, None, known, "a")
         for operator, channel, kind, name, known, _, _ in CASES
     ]
     listed = [each for case in CASES for each in case[5]]
@@ -180,8 +180,8 @@ def test_bulk_is_proved_disproved_or_left_open() -> None:
 # --- texts, of which alone it can be told that they were not bulk ------------------------------------------
 
 
-def texts(rows: list[tuple[str, int, str, int]]) -> pl.DataFrame:
-    """SMS: operator, days ago, text and copies."""
+def texts(rows: list[tuple[str, int, str, int]], since: int = 999) -> pl.DataFrame:
+    """SMS: operator, days ago, text and copies. since: how many days ago the key changed."""
     sent = pl.DataFrame(rows, schema=["operator_id", "ago", "text", "copies"], orient="row")
     empty = pl.lit(None, pl.String)
     frame = sent.with_columns(
@@ -192,15 +192,19 @@ def texts(rows: list[tuple[str, int, str, int]]) -> pl.DataFrame:
     )
     signed = frame.with_columns(signatures.sign_transmissions(frame, b"a key of the tests' own, not real"))
     dated = signed.with_columns(
-        period_date=pl.lit(DAY) - pl.duration(days=pl.col("ago")), is_bulk=pl.lit(None, pl.Boolean)
-    )
+        period_date=pl.lit(DAY) - pl.duration(days=pl.col("ago")),
+        is_bulk=pl.lit(None, pl.Boolean),
+        key_id=pl.when(pl.col("ago") <= since).then(pl.lit("b")).otherwise(pl.lit("a")),
+    ).with_columns(pl.col("signature_hash") + pl.col("key_id"))
     copied = dated.select(pl.all().repeat_by("copies").explode())
     return copied.select(list(MESSAGE)).cast(pl.Schema(MESSAGE)).with_columns(copied["text"])
 
 
-def told(rows: list[tuple[str, int, str, int]], parts: int = 1) -> dict[str, dict[str, bool | None]]:
+def told(
+    rows: list[tuple[str, int, str, int]], parts: int = 1, since: int = 999
+) -> dict[str, dict[str, bool | None]]:
     """is_bulk of the texts of the day, by operator and text, where nothing was sent often enough."""
-    message = texts(rows)
+    message = texts(rows, since)
     today = pl.col("period_date") == DAY
     nothing = campaigns_of([campaign("none", 0, 1, "none")])
     made = filled(message.filter(today), nothing, message.filter(~today), parts)
@@ -325,6 +329,14 @@ def test_a_day_that_is_not_on_record_may_have_held_anything() -> None:
     assert told(rows) == {"che": {LETTER: False}, "sgp": {LETTER: None}}
     whole = [*rows, ("sgp", 7, LETTER, 1)]
     assert told(whole) == {"che": {LETTER: False}, "sgp": {LETTER: False}}
+
+
+@pytest.mark.parametrize("since", range(32))
+def test_days_under_another_key_may_have_held_anything(since: int) -> None:
+    """No text of theirs is known again. A preset of one day looks at the day before, too."""
+    rows = [(operator, day, LETTER, 1) for operator in ("che", "sgp") for day in range(30)]
+    wanted = {"che": {LETTER: None if since == 0 else False}, "sgp": {LETTER: None if since < 29 else False}}
+    assert told(rows, since=since) == wanted
 
 
 def test_as_many_days_of_texts_are_read_as_presets_of_texts_look_at() -> None:
