@@ -36,6 +36,7 @@ from jobs.orchestration.scheduling import config_file, pipeline_task, read_setti
 CONFIG = config_file()
 LOADED = [
     "study.submission",
+    "study.submission_cost",
     "study.submission_quality",
     "study.submission_receipt",
     "study.submission_route",

@@ -28,8 +28,8 @@ def print_leaving(made: MadePackage, least: int, notes: list[str]) -> None:
     say_line(f"What would leave of operator '{manifest.operator_id}', {country}, for {period}:", "bold")
     say_line(
         f"Monthly counts in multiples of {least}, rounded so that no count of fewer than {least} and no"
-        " difference reveals one. No address, number, domain, text or name of a host or partner. No transit:"
-        " other operators count it."
+        " difference reveals one. No address, number, domain, text or name of a host or partner. Traffic in"
+        " transit is not in it: other operators count it. Costs are of effort rounded likewise."
     )
     for each in describe_files(made):
         say_line(f"- {each}")

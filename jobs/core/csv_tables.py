@@ -1,7 +1,8 @@
 """The study's own files: denominators, frame of operators, price levels, and the sample membership.
 
 A table is <name>.csv or <name>.csv.gz with the columns of its contract, in any order; columns that may be
-null may be left out. Nothing else is guessed: what does not fit names the file, the row and what to do.
+null, and those that the table got later (`added` of its contract), may be left out. Nothing else is guessed:
+what does not fit names the file, the row and what to do.
 """
 
 import gzip
@@ -65,6 +66,9 @@ def parse_columns(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
     Raises ObservatoryError with a line for each column and rule that rows break.
     """
     about, schema = read_contract(table), polars_schema(table)
+    text = text.with_columns(
+        pl.lit(code).alias(name) for name, code in about.added if name not in text.columns
+    )
     missing = [name for name in about.not_null if name not in text.columns]
     surplus = sorted(set(text.columns) - set(schema))
     if missing or surplus:
@@ -91,7 +95,7 @@ def parse_columns(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
     frame = pl.DataFrame(columns)
     for field in about.fields:
         if field.codelist:
-            known = list_codes(field.codelist)
+            known = (*list_codes(field.codelist), *dict(about.also).get(field.name, ()))
             unknown = ~frame[field.name].is_in(list(known)) & frame[field.name].is_not_null()
             shown = ", ".join(known[:SHOWN]) + (", …" if len(known) > SHOWN else "")
             says = f"is not in the list {field.codelist}: {shown}"

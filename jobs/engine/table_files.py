@@ -91,7 +91,8 @@ def remove_files(files: Iterable[NewFile], root: str) -> None:
 
 
 def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
-    """The rows of files of a table, in the columns and types of its contract."""
+    """The rows of files of a table, in the columns and types of its contract; columns that it got later hold
+    what stands for them (`added`)."""
     kinds = polars_schema(table)
     by = list(read_contract(table).partition_by)
     stored = {name: kind for name, kind in kinds.items() if name not in by}
@@ -116,7 +117,8 @@ def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
     ]
     if not frames:
         return pl.LazyFrame(schema=kinds)
-    return pl.concat(frames).select(list(kinds))
+    added = (pl.col(name).fill_null(code) for name, code in read_contract(table).added)
+    return pl.concat(frames).with_columns(added).select(list(kinds))
 
 
 def read_files(

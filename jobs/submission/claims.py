@@ -8,19 +8,22 @@ import polars as pl
 from jobs.core.contracts import read_contract
 from jobs.core.periods import last_day
 from jobs.submission.counts import GOLD, VOLUME, compute_totals
-from jobs.submission.package import FILES, Coverage, Manifest
+from jobs.submission.forms import PackageForm
+from jobs.submission.package import Coverage, Manifest
 
 EXAMPLES = 3
 Claim = TypeVar("Claim", bound=tuple[Any, ...])
 
 
-def false_claims(manifest: Manifest, tables: dict[str, pl.DataFrame], months: tuple[str, ...]) -> list[str]:
+def false_claims(
+    manifest: Manifest, form: PackageForm, tables: dict[str, pl.DataFrame], months: tuple[str, ...]
+) -> list[str]:
     """A line for each thing that the manifest says otherwise than the rows."""
     rows = tables[VOLUME]
     wrong = [
         f"{name}: the manifest counts {manifest.files[name].rows:,} rows, and the file has"
         f" {tables[table].height:,}"
-        for name, table in FILES.items()
+        for name, table in form.name_files().items()
         if manifest.files[name].rows != tables[table].height
     ]
     claimed = {tuple(each.model_dump().values()) for each in manifest.totals}

@@ -1,28 +1,28 @@
 """Whether what is in a package holds together: hashes, contract, rows, and the tables against each other."""
 
 import hashlib
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
-from jobs.core.contracts import polars_schema, read_contract
+from jobs.core.contracts import polars_schema, read_contract, rows_frame
 from jobs.core.csv_tables import parse_columns
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import months_of
 from jobs.submission.claims import false_claims
+from jobs.submission.costs import COST, MOST_AMOUNT, find_odd_costs
 from jobs.submission.counts import SUBMITTED, VOLUME, find_disagreements
+from jobs.submission.forms import PackageForm, find_form
 from jobs.submission.package import (
     COUNTING,
     DECIDING,
-    FILES,
-    FORM,
     LARGEST_HEAD,
     MOST_ROWS,
     MOST_UNITS,
     Manifest,
     Package,
-    columns_of,
-    contract_digest,
     hash_references,
 )
 from jobs.submission.plausible import beyond_lines, beyond_subscriptions
@@ -40,18 +40,18 @@ def problems_of(
     Rows are only checked if they are those that the manifest names, by the contract of this study.
     """
     manifest = package.manifest
-    wrong = find_altered(package)
-    if manifest.form != FORM:
-        wrong.append(
-            f"it is of the form '{manifest.form}', and this study reads '{FORM}': bring both sides to the"
-            " same release, and submit again"
-        )
-    elif manifest.computed_at is None:
+    try:
+        form = find_form(manifest.form)
+    except ObservatoryError as error:
+        # Another form has other files.
+        return {}, [*find_altered(package, ()), *str(error).splitlines()]
+    wrong = find_altered(package, form.name_files())
+    if manifest.computed_at is None:
         wrong.append("manifest.json: computed_at is missing: make the package by `observatory submit`")
-    elif manifest.contract_digest != contract_digest():
+    elif manifest.contract_digest != form.digest:
         wrong.append(
             f"it was made by another version of the contracts ({manifest.contract_digest[:12]}, here"
-            f" {contract_digest()[:12]}): bring both sides to the same release, and submit again"
+            f" {form.digest[:12]}): bring both sides to the same release, and submit again"
         )
     elif other := [table for table in DECIDING if manifest.references.get(table) != hash_references()[table]]:
         # Where the contracts differ the releases do, and with them these tables.
@@ -66,10 +66,10 @@ def problems_of(
         wrong.append(f"period_code: {error}")
     if wrong:
         return {}, wrong
-    tables = {}
-    for name, table in FILES.items():
+    tables = {table: rows_frame([], table) for table in form.without}
+    for name, table in form.name_files().items():
         try:
-            tables[table] = read_rows(package.files[name], table, manifest, respondent_id, holding_id)
+            tables[table] = read_rows(package.files[name], table, form, manifest, respondent_id, holding_id)
         except ObservatoryError as error:
             wrong += str(error).splitlines()
             continue
@@ -78,7 +78,8 @@ def problems_of(
         wrong = (
             find_disagreements(tables)
             + find_contradictions(tables[QUALITY], tables[VOLUME])
-            + false_claims(manifest, tables, months)
+            + find_odd_costs(tables[COST], tables[VOLUME])
+            + false_claims(manifest, form, tables, months)
             + beyond_lines(manifest, tables[VOLUME])
             + beyond_subscriptions(manifest, tables[VOLUME], manifest.subscriptions)
         )
@@ -90,11 +91,9 @@ def other_rules(manifest: Manifest) -> list[str]:
     return [table for table in COUNTING if manifest.references.get(table) != hash_references()[table]]
 
 
-def find_altered(package: Package) -> list[str]:
-    """Files that are not those of the manifest."""
+def find_altered(package: Package, needed: Iterable[str]) -> list[str]:
+    """Files that are not those of the manifest, and those needed that are missing."""
     told = package.manifest.files
-    # Another form has other files.
-    needed = FILES if package.manifest.form == FORM else ()
     wrong = [f"{name} is missing" for name in needed if name not in package.files or name not in told]
     return wrong + [
         f"{name} was altered after the package was made: its SHA-256 is not that of the manifest"
@@ -104,15 +103,16 @@ def find_altered(package: Package) -> list[str]:
 
 
 def read_rows(
-    data: bytes, table: str, manifest: Manifest, respondent_id: str, holding_id: str
+    data: bytes, table: str, form: PackageForm, manifest: Manifest, respondent_id: str, holding_id: str
 ) -> pl.DataFrame:
-    """A file's rows, with what the manifest says once."""
+    """A file's rows as this form has them, with what the manifest says once."""
     name = Path(f"{read_contract(table).name}.csv")
     # Before anything is made of it: some bytes a row are enough to fill the memory.
     head = data[:LARGEST_HEAD].partition(b"\n")[0].decode(errors="replace").strip().split(",")
-    if sorted(head) != sorted(columns_of(table)):
+    columns = form.list_columns(table)
+    if sorted(head) != sorted(columns):
         shown = ", ".join(head)[:200]
-        raise ObservatoryError(f"{name} has the columns {shown} and needs {', '.join(columns_of(table))}")
+        raise ObservatoryError(f"{name} has the columns {shown} and needs {', '.join(columns)}")
     if data.count(b"\n") > MOST_ROWS + 1 or data.count(b"\r") > MOST_ROWS + 1:
         raise ObservatoryError(f"{name} has more than {MOST_ROWS:,} rows, which no package has")
     try:
@@ -144,12 +144,7 @@ def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, .
     """Rows that break a rule of the contract, are of no month or direction of a package, or have fewer
     units than it says that any of its counts has."""
     rules = {"period_code is no month of the package's period": pl.col("period_code").is_in(months)}
-    if table == QUALITY:
-        labels = pl.col("labelled_count")
-        rules[f"labelled_count is larger than {MOST_UNITS:,}"] = labels <= MOST_UNITS
-        rules[f"labelled_count is no multiple of the manifest's least_units ({least})"] = labels % least == 0
-    else:
-        rules |= rules_of_counts(table, least)
+    rules |= RULES.get(table, partial(rules_of_counts, table))(least)
     rules |= {f"it breaks {rule} ({text})": pl.sql_expr(text) for rule, text in read_contract(table).checks}
     wrong = []
     for says, holds in rules.items():
@@ -159,6 +154,23 @@ def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, .
             shown = ", ".join(map(str, numbers[:EXAMPLES]))
             wrong.append(f"{name}, row {shown}: {says} ({len(numbers)} row(s))")
     return wrong
+
+
+def rules_of_labels(least: int) -> dict[str, pl.Expr]:
+    """What holds in each row of an operator's audits, by what is said where it does not."""
+    labels = pl.col("labelled_count")
+    return {
+        f"labelled_count is larger than {MOST_UNITS:,}": labels <= MOST_UNITS,
+        f"labelled_count is no multiple of the manifest's least_units ({least})": labels % least == 0,
+    }
+
+
+def rules_of_amounts(least: int) -> dict[str, pl.Expr]:
+    """What holds in each row of an operator's costs, by what is said where it does not."""
+    return {f"an amount is larger than {MOST_AMOUNT:,}": pl.col("amount_p95") <= MOST_AMOUNT}
+
+
+RULES = {QUALITY: rules_of_labels, COST: rules_of_amounts}
 
 
 def rules_of_counts(table: str, least: int) -> dict[str, pl.Expr]:

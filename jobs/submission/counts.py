@@ -14,6 +14,8 @@ from jobs.engine.lake import Lake, Partition, open_lake
 from jobs.engine.table_files import read_files
 from jobs.formats.registry import KERNELS
 from jobs.gold.origins import origin_code
+from jobs.settings.operator import Operator
+from jobs.submission.costs import COST, EFFORT, costs_of
 from jobs.submission.quality import GOLD_QUALITY, QUALITY, quality_of
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protect_rows, round_to_multiple
 
@@ -28,19 +30,19 @@ GOLD = {
     ROUTE: "gold.spam_route_daily",
 }
 # What a package holds.
-TABLES = (*GOLD, QUALITY)
+TABLES = (*GOLD, QUALITY, COST)
 # So many days without a record may lie between two in one file and count as quiet: from Good Friday to Easter
 # Monday. What is longer is more likely a log that was lost.
 QUIET_DAYS = 4
 # A source with fewer days than this share of another's, in percent, is reported: its part of the traffic is
 # missing on days that the other has.
 ALIKE_PCT = 90
-# What distinguishes cells, the cell that takes small ones, and what distinguishes parts of a cell.
-CELL: dict[str, tuple[list[str], tuple[str, ...] | None, list[str]]] = {
-    VOLUME: (["stage_code", "outcome_code"], None, []),
-    TYPE: (["spam_type_code"], ("UNK",), []),
-    SOURCE: (["source_country_code"], ("_U",), []),
-    ROUTE: (["partner_country_code"], ("_U",), ["link_code"]),
+# What distinguishes cells, parts of a cell and so on, and the cell that takes small ones.
+CELL: dict[str, tuple[list[list[str]], tuple[str, ...] | None]] = {
+    VOLUME: ([["stage_code", "outcome_code"]], None),
+    TYPE: ([["spam_type_code"]], ("UNK",)),
+    SOURCE: ([["source_country_code"]], ("_U",)),
+    ROUTE: ([["partner_country_code"], ["link_code"], ["transit_code"]], ("_U",)),
 }
 
 
@@ -61,10 +63,11 @@ class Counts:
     code_revision: str
 
 
-def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> Counts:
+def counts_of(root: str, operator: Operator, period_code: str, threshold: int) -> Counts:
     """The counts, as the last finished run left gold. Raises ObservatoryError if there are none."""
     lake = open_lake(root)
     known = lake.versions()
+    operator_id = operator.id
     daily = {
         table: rows_of(lake, gold, known.get(gold), operator_id, period_code) for table, gold in GOLD.items()
     }
@@ -81,12 +84,13 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
     groups, withheld = groups_of(daily[VOLUME], threshold)
     tables, cells = {}, {}
     for table, rows in daily.items():
-        cell, rest, within = CELL[table]
-        tables[table] = protect_rows(rows, groups, cell, threshold, rest, within)
+        levels, rest = CELL[table]
+        tables[table] = protect_rows(rows, groups, levels, threshold, rest)
         of_group = tables[table].select(GROUP).unique()
+        columns = [*GROUP, *(name for level in levels for name in level)]
         cells[table] = (
-            count_distinct(rows.join(of_group, on=GROUP, how="semi"), [*GROUP, *cell, *within]),
-            count_distinct(tables[table], [*GROUP, *cell, *within]),
+            count_distinct(rows.join(of_group, on=GROUP, how="semi"), columns),
+            count_distinct(tables[table], columns),
         )
     if not groups:
         raise ObservatoryError(
@@ -94,6 +98,7 @@ def counts_of(root: str, operator_id: str, period_code: str, threshold: int) -> 
             " too few to leave it ([submission] least_units)"
         )
     tables[QUALITY] = quality_of(lake, known.get(GOLD_QUALITY), operator_id, tables[VOLUME], threshold)
+    tables[COST] = costs_of(lake, known.get(EFFORT), operator, period_code, tables[VOLUME], threshold)
     ledger = lake.files(
         "bronze.file", known.get("bronze.file"), lambda each: each["operator_id"] == operator_id
     )
@@ -130,12 +135,14 @@ def rows_of(lake: Lake, table: str, version: int | None, operator_id: str, perio
 
 def as_seen_by(route: pl.DataFrame) -> pl.DataFrame:
     """Routes with the country and the link at their other end: of outbound traffic where it went and what it
-    left by, of other where it came from, as all figures have it, and what it came in by."""
+    left by, of other where it came from, as all figures have it, and what it came in by; and with the kind of
+    network crossed in between."""
     is_outbound = pl.col("direction_code") == "outbound"
     link = pl.when(is_outbound).then("outbound_link_code").otherwise("inbound_link_code")
     return route.with_columns(
         pl.when(is_outbound).then("destination_code").otherwise(origin_code()).alias("partner_country_code"),
         link.replace("_U", "unknown").alias("link_code"),
+        pl.col("transit_code").replace("_U", "unknown"),
     )
 
 
@@ -249,7 +256,7 @@ def find_disagreements(tables: dict[str, pl.DataFrame]) -> list[str]:
     volume = compute_sums(tables[VOLUME])
     wrong = []
     for table, rows in tables.items():
-        if table == QUALITY:
+        if table not in GOLD:
             continue
         both = (
             volume.join(compute_sums(rows), on=by, how="full", coalesce=True, suffix="_other")

@@ -33,11 +33,11 @@ def describe_files(made: MadePackage) -> list[str]:
 
 def describe_cells(table: str, in_gold: int, leaving: int) -> str:
     """How many cells a table has, and where small ones went."""
-    _, rest, within = CELL[table]
+    levels, rest = CELL[table]
     if leaving == in_gold:
         return f"All of gold's {words.with_noun(in_gold, 'cell')} leave."
     # Parts of a cell, such as links, join the largest part.
-    into = "the largest of their kind" if rest is None or within else f"'{rest[0]}'"
+    into = "the largest of their kind" if rest is None or len(levels) > 1 else f"'{rest[0]}'"
     return (
         f"Of gold's {words.with_noun(in_gold, 'cell')} {leaving:,} leave;"
         f" {in_gold - leaving:,} held too few units of a kind and are counted in {into}."

@@ -74,7 +74,7 @@ def validate_gold(settings: Observatory, operator_id: str, period: str, is_kept:
 def package_of(settings: Observatory, operator: Operator, period: str, key: str | None) -> MadePackage:
     """The package of one operator. Raises ObservatoryError if the study would refuse it."""
     least = settings.submission.least_units
-    counts = counts_of(settings.lake.root, operator.id, period, least)
+    counts = counts_of(settings.lake.root, operator, period, least)
     tables = {f"{table.split('.')[1]}.csv": csv_of(rows, table) for table, rows in counts.tables.items()}
     volume = counts.tables[VOLUME]
     about = {

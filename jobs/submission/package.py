@@ -24,7 +24,8 @@ from jobs.core.errors import ObservatoryError
 from jobs.ingest import archives
 from jobs.submission.counts import SUBMITTED, TABLES
 
-FORM = "spam-observatory submission 6"
+# The form of packages that are made here; jobs/submission/forms.py has those that are read.
+FORM = "spam-observatory submission 7"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.asc"
 FILES = {f"{read_contract(table).name}.csv": table for table in TABLES}
 # What the study knows itself, or the manifest says once.

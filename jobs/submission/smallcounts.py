@@ -23,12 +23,14 @@ package and the one that the operator sends again when a late log has changed a 
 less than the threshold, seldom by twice as much. Two sendings under two thresholds are not protected from
 each other: an operator keeps to one.
 
-Routes are cells of two levels: a partner country, and the kinds of link to it. Countries are settled first,
-by the very rule that settles sources, so that a country has one count in both tables; then links within each.
+Routes are cells of three levels: a partner country, the kinds of link to it, and the kinds of network crossed
+in between. Countries are settled first, by the very rule that settles sources, so that a country has one
+count in both tables; then links within each, and networks within each link.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -38,6 +40,8 @@ MEASURES = ["units", "spam_certain", "spam_possible"]
 GROUP = ["period_code", "channel_code", "direction_code", "unit_code"]
 CERTAIN, UNDECIDED, CLEAN = range(3)
 CellKey = tuple[str, ...]
+# The codes of a cell, of a part of it, and so on.
+CellPath = tuple[CellKey, ...]
 # Whole numbers, the last two dimensions of which are definitions and classes.
 Array = np.ndarray
 
@@ -110,57 +114,74 @@ def has_small(counts: Array, least: int) -> Array:
 def protect_rows(
     rows: pl.DataFrame,
     groups: Mapping[CellKey, Group],
-    cell: list[str],
+    levels: Sequence[Sequence[str]],
     least: int,
     rest: CellKey | None = None,
-    within: list[str] | None = None,
 ) -> pl.DataFrame:
     """The rows of a table as they leave.
 
-    cell: the columns that distinguish cells of a group. rest: the cell that takes small ones; the group's
-    largest without it. within: the columns that distinguish parts of a cell; small parts join its largest.
+    levels: the columns that distinguish cells of a group, those that distinguish parts of a cell, and so on.
+    rest: the cell that takes small ones; the group's largest without it. Small parts join a cell's largest.
     """
-    parts_by = within or []
-    names = [*GROUP, "definition_code", *cell, *parts_by, *MEASURES]
+    columns = [name for level in levels for name in level]
+    names = [*GROUP, "definition_code", *columns, *MEASURES]
     made: list[tuple[str | int, ...]] = []
-    for key, cells in count_cells(rows, groups, cell, parts_by).items():
+    for key, cells in count_cells(rows, groups, levels).items():
         group = groups[key]
-        wholes = {each: np.sum(list(parts.values()), axis=0) for each, parts in cells.items()}
-        target, told = settle_cells(wholes, group.total, least, rest)
-        rounded = in_multiples(told, group.rounded, least)
-        for place, counts in told.items():
-            parts: dict[CellKey, Array] = {}
-            for each, its_parts in cells.items():
-                for part, of in its_parts.items() if target[each] == place else ():
-                    parts[part] = parts.get(part, 0) + of
-            of_parts = settle_cells(parts, counts, least, None)[1]
-            for part, of in in_multiples(of_parts, rounded[place], least).items():
-                for definition, (certain, undecided, clean) in zip(
-                    group.definitions, of.tolist(), strict=True
-                ):
-                    possible = certain + undecided
-                    made.append((*key, definition, *place, *part, possible + clean, certain, possible))
+        for codes, counts in place_counts(cells, group.total, group.rounded, least, rest):
+            for definition, (certain, undecided, clean) in zip(
+                group.definitions, counts.tolist(), strict=True
+            ):
+                possible = certain + undecided
+                made.append((*key, definition, *codes, possible + clean, certain, possible))
     schema = {name: pl.Int64 if name in MEASURES else pl.String for name in names}
     return pl.DataFrame(made, schema=schema, orient="row").filter(pl.col("units") > 0).sort(names)
 
 
 def count_cells(
-    rows: pl.DataFrame, groups: Mapping[CellKey, Group], cell: list[str], within: list[str]
-) -> dict[CellKey, dict[CellKey, dict[CellKey, Array]]]:
-    """Of each group the cells and their parts, with classes as the group counts them."""
-    found: dict[CellKey, dict[CellKey, dict[CellKey, Array]]] = {}
-    summed = rows.group_by(*GROUP, *cell, *within, "definition_code").agg(pl.col(*MEASURES).sum())
+    rows: pl.DataFrame, groups: Mapping[CellKey, Group], levels: Sequence[Sequence[str]]
+) -> dict[CellKey, dict[CellPath, Array]]:
+    """Of each group the smallest parts of cells, with classes as the group counts them."""
+    found: dict[CellKey, dict[CellPath, Array]] = {}
+    columns = [name for level in levels for name in level]
+    ends = np.cumsum([len(GROUP), *(len(level) for level in levels)]).tolist()
+    summed = rows.group_by(*GROUP, *columns, "definition_code").agg(pl.col(*MEASURES).sum())
     for *codes, definition, units, certain, possible in summed.iter_rows():
-        key, place = tuple(codes[: len(GROUP)]), tuple(codes[len(GROUP) : len(GROUP) + len(cell)])
+        key = tuple(codes[: len(GROUP)])
         group = groups.get(key)
         if group is not None and definition in group.definitions:
-            parts = found.setdefault(key, {}).setdefault(place, {})
-            part = parts.setdefault(tuple(codes[len(GROUP) + len(cell) :]), np.zeros_like(group.total))
+            path = tuple(tuple(codes[start:end]) for start, end in pairwise(ends))
+            part = found.setdefault(key, {}).setdefault(path, np.zeros_like(group.total))
             part[group.definitions.index(definition)] = count_classes(units, certain, possible)
-    for key, cells in found.items():
-        for parts in cells.values():
-            parts.update({each: move_counts(of, groups[key].told_as) for each, of in parts.items()})
-    return found
+    return {
+        key: {path: move_counts(of, groups[key].told_as) for path, of in cells.items()}
+        for key, cells in found.items()
+    }
+
+
+def place_counts(
+    cells: Mapping[CellPath, Array], total: Array, rounded: Array, least: int, rest: CellKey | None
+) -> Iterator[tuple[CellKey, Array]]:
+    """The codes of each part that leaves, and its counts in multiples of the threshold: cells first, then
+    parts within each.
+
+    total: what the cells add up to; rounded: the same as it leaves.
+    """
+    wholes: dict[CellKey, Array] = {}
+    for (cell, *_), of in cells.items():
+        wholes[cell] = wholes.get(cell, 0) + of
+    target, told = settle_cells(wholes, total, least, rest)
+    exact = in_multiples(told, rounded, least)
+    for place, counts in told.items():
+        parts: dict[CellPath, Array] = {}
+        for (cell, *within), of in cells.items():
+            if target[cell] == place:
+                parts[tuple(within)] = parts.get(tuple(within), 0) + of
+        if () in parts:
+            yield place, exact[place]
+            continue
+        for codes, of in place_counts(parts, counts, exact[place], least, None):
+            yield (*place, *codes), of
 
 
 def settle_cells(

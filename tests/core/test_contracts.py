@@ -329,7 +329,7 @@ def test_a_contract_in_other_words_is_an_error_that_names_the_right_ones(
         ObservatoryError, match="unknown word 'partitions'; .* key, fields, reads, questions, partition"
     ):
         read_contract("gold.partitions")
-    with pytest.raises(ObservatoryError, match="meant.yaml has a meaning of unitz, which its fields do not"):
+    with pytest.raises(ObservatoryError, match="meant.yaml has meanings of unitz, which its fields do not"):
         read_contract("gold.meant")
 
 

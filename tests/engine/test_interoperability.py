@@ -64,12 +64,16 @@ def partition_value(kind: Any, name: str) -> Any:
 
 
 def sample(about: Contract) -> pl.DataFrame:
-    """Four rows of a table: one of nulls and three of the edges of its types, in one partition."""
+    """Four rows of a table: one of nulls and three of the edges of its types, in one partition. For null in a
+    column that the table got later stands what its contract says."""
+    added = dict(about.added)
     return pl.DataFrame(
         {
             name: pl.Series(
                 [
-                    partition_value(kind, name) if name in about.partition_by else value(kind, row)
+                    partition_value(kind, name)
+                    if name in about.partition_by
+                    else (value(kind, row) if row else added.get(name))
                     for row in range(4)
                 ],
                 dtype=kind,

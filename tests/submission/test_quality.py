@@ -200,7 +200,7 @@ def test_an_audit_that_contradicts_itself_or_the_package_is_refused(
     assert message in found and FILE in found
 
 
-def test_a_package_of_the_former_form_is_to_be_submitted_again(package: Path) -> None:
+def test_a_package_of_an_early_form_is_to_be_submitted_again(package: Path) -> None:
     """One of form 2 has no audit's file: that is not what is wrong with it."""
     files = contents(package)
     files.pop(FILE)
@@ -209,8 +209,8 @@ def test_a_package_of_the_former_form_is_to_be_submitted_again(package: Path) ->
     manifest["form"] = "spam-observatory submission 2"
     package.write_bytes(pack_files(files | {MANIFEST: json.dumps(manifest).encode()}))
     assert told(package) == (
-        f"it is of the form 'spam-observatory submission 2', and this study reads '{FORM}':"
-        " bring both sides to the same release, and submit again"
+        f"it is of the form 'spam-observatory submission 2', and this study reads '{FORM}' and"
+        " 'spam-observatory submission 6': bring both sides to the same release, and submit again"
     )
 
 

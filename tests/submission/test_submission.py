@@ -180,27 +180,29 @@ ATOM = st.tuples(
     st.sampled_from([("content", "rejected"), ("content", "tagged"), ("delivery", "delivered")]),
     st.sampled_from(["AD", "PHISH", "UNK"]),
     st.sampled_from(["_U", "FRA", "KEN", "UGA", "TZA"]),
-    st.sampled_from(["hub", "peer", "sim-farm"]),
+    st.sampled_from([("hub", "hub"), ("hub", "roaming"), ("peer", "_U"), ("sim-farm", "hub")]),
     st.tuples(*[st.one_of(st.just(0), st.integers(0, 9), st.integers(0, 400))] * 3).filter(any),
     st.floats(0, 1),
     st.floats(0, 1),
 )
-CUTS: dict[str, tuple[list[str], Any, list[str]]] = {
-    "volume": (["stage_code", "outcome_code"], None, []),
-    "type": (["spam_type_code"], ("UNK",), []),
-    "source": (["country"], ("_U",), []),
-    "route": (["country"], ("_U",), ["link"]),
+HUB, PEER = ("hub", "hub"), ("peer", "_U")
+CUTS: dict[str, tuple[list[list[str]], Any]] = {
+    "volume": ([["stage_code", "outcome_code"]], None),
+    "type": ([["spam_type_code"]], ("UNK",)),
+    "source": ([["country"]], ("_U",)),
+    "link": ([["country"], ["link"]], ("_U",)),
+    "route": ([["country"], ["link"], ["transit"]], ("_U",)),
 }
 
 
 def daily(atoms: list[Any]) -> pl.DataFrame:
     """What happened on one day: all that tables of a package are sums of."""
     rows = []
-    for (stage, outcome), kind, country, link, (certain, undecided, clean), one, other in atoms:
+    for (stage, outcome), kind, country, (link, transit), (certain, undecided, clean), one, other in atoms:
         units = certain + undecided + clean
         row = dict.fromkeys(GROUP, "x") | {
             "stage_code": stage, "outcome_code": outcome, "spam_type_code": kind, "country": country,
-            "link": link, "units": units,
+            "link": link, "transit": transit, "units": units,
         }  # fmt: skip
         low, high = sorted((int(one * units), int(other * units)))
         for definition, bounds in (("A", (certain, certain + undecided)), ("B", (low, high))):
@@ -212,30 +214,29 @@ def daily(atoms: list[Any]) -> pl.DataFrame:
 def left_of(rows: pl.DataFrame, least: int) -> tuple[dict[str, pl.DataFrame], list[Any]]:
     groups, withheld = groups_of(rows, least)
     return {
-        name: protect_rows(rows, groups, cell, least, rest, within)
-        for name, (cell, rest, within) in CUTS.items()
+        name: protect_rows(rows, groups, levels, least, rest) for name, (levels, rest) in CUTS.items()
     }, withheld
 
 
 @examples(300)
 @given(st.lists(ATOM, min_size=1, max_size=9), st.integers(2, 8))
 # Three of a million, and three that are not.
-@example([(("delivery", "delivered"), "UNK", "KEN", "hub", (3, 0, 10**6), 0.0, 1.0)], 5)
-@example([(("content", "rejected"), "AD", "KEN", "hub", (10**6, 0, 3), 1.0, 1.0)], 5)
+@example([(("delivery", "delivered"), "UNK", "KEN", HUB, (3, 0, 10**6), 0.0, 1.0)], 5)
+@example([(("content", "rejected"), "AD", "KEN", HUB, (10**6, 0, 3), 1.0, 1.0)], 5)
 # What a cell tells otherwise another gives back, or no other can.
 @pytest.mark.long
 @example(
     [
-        (("content", "rejected"), "AD", "KEN", "hub", (2, 0, 60), 0.5, 1.0),
-        (("delivery", "delivered"), "UNK", "FRA", "peer", (40, 0, 900), 0.0, 1.0),
+        (("content", "rejected"), "AD", "KEN", HUB, (2, 0, 60), 0.5, 1.0),
+        (("delivery", "delivered"), "UNK", "FRA", PEER, (40, 0, 900), 0.0, 1.0),
     ],
     5,
 )
 @example(
     [
-        (("content", "rejected"), "AD", "KEN", "hub", (0, 0, 98), 1.0, 1.0),
-        (("content", "tagged"), "UNK", "KEN", "peer", (2, 0, 50), 1.0, 1.0),
-        (("delivery", "delivered"), "UNK", "FRA", "peer", (90, 0, 0), 0.0, 0.0),
+        (("content", "rejected"), "AD", "KEN", HUB, (0, 0, 98), 1.0, 1.0),
+        (("content", "tagged"), "UNK", "KEN", PEER, (2, 0, 50), 1.0, 1.0),
+        (("delivery", "delivered"), "UNK", "FRA", PEER, (90, 0, 0), 0.0, 0.0),
     ],
     5,
 )
@@ -264,6 +265,10 @@ def test_no_count_that_leaves_is_small_nor_is_a_difference(atoms: list[Any], lea
     by = ["definition_code", "country"]
     margin = tables["route"].group_by(by).agg(pl.col(*MEASURES).sum()).sort(by)
     assert margin.equals(tables["source"].select(*by, *MEASURES).sort(by))
+    # Networks crossed in between change nothing of links.
+    by.append("link")
+    margin = tables["route"].group_by(by).agg(pl.col(*MEASURES).sum()).sort(by)
+    assert margin.equals(tables["link"].select(*by, *MEASURES).sort(by))
 
 
 @given(st.lists(ATOM, min_size=1, max_size=9), st.integers(2, 8))
@@ -286,9 +291,9 @@ def test_what_is_large_leaves_as_it_is() -> None:
     multiple of the threshold."""
     rows = daily(
         [
-            (("content", "rejected"), "AD", "KEN", "hub", (2, 0, 60), 0.5, 1.0),
-            (("content", "tagged"), "AD", "UGA", "hub", (70, 9, 0), 0.5, 1.0),
-            (("delivery", "delivered"), "UNK", "FRA", "peer", (40, 10, 900), 0.2, 1.0),
+            (("content", "rejected"), "AD", "KEN", HUB, (2, 0, 60), 0.5, 1.0),
+            (("content", "tagged"), "AD", "UGA", HUB, (70, 9, 0), 0.5, 1.0),
+            (("delivery", "delivered"), "UNK", "FRA", PEER, (40, 10, 900), 0.2, 1.0),
         ]
     )
     of_a = left_of(rows, 5)[0]["source"].filter(pl.col("definition_code") == "A")
@@ -299,35 +304,39 @@ def test_what_is_large_leaves_as_it_is() -> None:
 
 def test_routes_have_the_other_end_and_what_led_there(tmp_path: Path) -> None:
     seen = [
-        ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "KEN", 40, 11, 22, "FJI", "hub"),
+        ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "KEN", 20, 6, 11, "FJI", "hub", "hub"),
+        ("2026-10-06", "inbound", "delivery", "delivered", "UNK", "KEN", 20, 5, 11, "FJI", "hub"),
         ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "KEN", 3, 1, 1, "FJI", "sim-farm"),
         ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "_U", 7, 0, 0, "FJI", "_U"),
-        ("2026-10-06", "outbound", "delivery", "delivered", "UNK", "FJI", 30, 5, 5, "TON", "peer"),
-        ("2026-10-07", "outbound", "delivery", "delivered", "UNK", "FJI", 20, 4, 9, "TON", "peer"),
-        ("2026-10-07", "outbound", "delivery", "delivered", "UNK", "FJI", 4, 0, 0, "WSM", "hub"),
+        ("2026-10-06", "outbound", "delivery", "delivered", "UNK", "FJI", 30, 5, 5, "TON", "peer", "roaming"),
+        ("2026-10-07", "outbound", "delivery", "delivered", "UNK", "FJI", 20, 5, 10, "TON", "peer"),
+        ("2026-10-07", "outbound", "delivery", "delivered", "UNK", "FJI", 4, 0, 0, "WSM", "hub", "hub"),
         ("2026-10-07", "outbound", "delivery", "delivered", "UNK", "FJI", 2, 0, 0, "_U", "hub"),
         ("2026-10-07", "internal", "delivery", "delivered", "UNK", "FJI", 9, 0, 0, "FJI", "on-net"),
     ]
     put_gold(tmp_path, "north-mail", seen=seen)
     rows = judged(made(tmp_path, tmp_path)).tables[ROUTE].filter(pl.col("definition_code") == "OPERATOR")
-    columns = ("direction_code", "partner_country_code", "link_code", *MEASURES)
+    columns = ("direction_code", "partner_country_code", "link_code", "transit_code", *MEASURES)
     assert sorted(rows.select(columns).rows()) == [
         # Three that came in by a SIM farm are too few to tell.
-        ("inbound", "KEN", "hub", 45, 15, 25),
-        ("inbound", "_U", "unknown", 5, 0, 0),
-        ("internal", "FJI", "on-net", 10, 0, 0),
-        ("outbound", "TON", "peer", 50, 10, 15),
-        ("outbound", "_U", "hub", 5, 0, 0),
+        ("inbound", "KEN", "hub", "hub", 20, 5, 10),
+        ("inbound", "KEN", "hub", "unknown", 25, 10, 15),
+        ("inbound", "_U", "unknown", "unknown", 5, 0, 0),
+        ("internal", "FJI", "on-net", "unknown", 10, 0, 0),
+        ("outbound", "TON", "peer", "roaming", 30, 5, 5),
+        ("outbound", "TON", "peer", "unknown", 20, 5, 10),
+        ("outbound", "_U", "hub", "hub", 5, 0, 0),
     ]
 
 
 def test_a_claim_stands_where_nothing_was_observed() -> None:
     """As in gold.spam_source_daily."""
     origin = {"origin_claimed_code": ["KEN", "KEN", "_U"], "origin_observed_code": ["FRA", "_U", "_U"]}
-    same = dict.fromkeys(("destination_code", "inbound_link_code", "outbound_link_code"), ["_U"] * 3)
+    columns = ("destination_code", "inbound_link_code", "transit_code", "outbound_link_code")
+    same = dict.fromkeys(columns, ["_U"] * 3)
     found = as_seen_by(pl.DataFrame(origin | same | {"direction_code": ["inbound"] * 3}))
     assert found["partner_country_code"].to_list() == ["FRA", "KEN", "_U"]
-    assert set(found["link_code"]) == {"unknown"}
+    assert set(found["link_code"]) == set(found["transit_code"]) == {"unknown"}
 
 
 def test_a_definition_of_half_a_month_stays() -> None:
@@ -342,7 +351,7 @@ def test_a_definition_of_half_a_month_stays() -> None:
     )
     groups, withheld = groups_of(rows, 5)
     assert withheld == [("x", "x", "x", "x", "B")]
-    found = protect_rows(rows, groups, ["spam_type_code"], 5, ("UNK",))
+    found = protect_rows(rows, groups, [["spam_type_code"]], 5, ("UNK",))
     assert found.select("definition_code", "spam_type_code", "units").rows() == [
         ("A", "AD", 50), ("A", "UNK", 10)
     ]  # fmt: skip

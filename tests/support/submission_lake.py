@@ -15,7 +15,7 @@ AT = dt.datetime(2027, 1, 10, tzinfo=dt.UTC)
 # Before any clock of a machine that runs the tests.
 COMPUTED = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 # Day, direction, stage, outcome, type, country of origin, units, certain, possible; and where it matters
-# country of destination and kind of link.
+# country of destination, kind of link, and kind of network crossed in between.
 Rows = list[tuple[Any, ...]]
 SEEN: Rows = [
     ("2026-10-05", "inbound", "delivery", "delivered", "UNK", "KEN", 400, 10, 12),
@@ -29,7 +29,7 @@ SEEN: Rows = [
 ]
 NAMES = ["period_date", "direction_code", "stage_code", "outcome_code", "spam_type_code",
          "source_country_code", *MEASURES]  # fmt: skip
-PLACE = {"destination_code": "FJI", "link": "hub"}
+PLACE = {"destination_code": "FJI", "link": "hub", "transit_code": "_U"}
 
 
 def put_gold(
@@ -53,7 +53,6 @@ def put_gold(
         origin_claimed_code=pl.lit("_U"),
         origin_verified_code=pl.lit("_U"),
         origin_observed_code="source_country_code",
-        transit_code=pl.lit("_U"),
         destination_operator_id=pl.lit("_U"),
         inbound_link_code=pl.when(~is_outbound).then("link").otherwise(pl.lit("_U")),
         outbound_link_code=pl.when(is_outbound).then("link").otherwise(pl.lit("_U")),

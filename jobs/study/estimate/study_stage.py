@@ -62,8 +62,9 @@ ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
 ANSWERS, FRAME = "study.questionnaire_answer", "ref.operator_frame"
 SUBMISSION = "study.submission"
 # The parts of packages.
+COSTS = "study.submission_cost"
 PARTED = ("study.submission_type", "study.submission_source")
-SUBMITTED_TABLES = (SUBMISSION, *PARTED, ROUTES, QUALITY, ANSWERS)
+SUBMITTED_TABLES = (SUBMISSION, *PARTED, ROUTES, QUALITY, COSTS, ANSWERS)
 DECISIONS = finding_decisions.TABLE
 SMALL = (
     "ref.measure",
