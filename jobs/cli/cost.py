@@ -17,7 +17,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 
 if TYPE_CHECKING:
-    from jobs.costs.figure import Explained
+    from jobs.costs.figure import Explained, ListedFigure
 
 app = typer.Typer(help="Explain cost figures, and add those that may be added.", no_args_is_help=True)
 Config = Annotated[Path, typer.Option("--config", help="The settings file; published figures do without.")]
@@ -65,11 +65,21 @@ def list_(
         str | None,
         typer.Argument(help="study.cost: the figures as the lake holds them.", metavar="[study.cost]"),
     ] = None,
+    prices: Annotated[
+        int | None,
+        typer.Option(help="Amounts in prices of this year, as 2025.", metavar="YEAR", show_default=False),
+    ] = None,
+    currency: Annotated[
+        str | None,
+        typer.Option(help="Amounts in this currency, as USD.", metavar="CODE", show_default=False),
+    ] = None,
     config_file: Config = Path("observatory.toml"),
 ) -> None:
     """List the published figures, with the computed and the printed value."""
     from jobs.costs.drawing import draw_list
+    from jobs.costs.price_year import read_basis
 
+    basis = read_basis(prices, currency)
     if table is None:
         found = published_rows()
     elif is_study(table):
@@ -83,7 +93,7 @@ def list_(
         )
     else:
         raise ObservatoryError(f"cost list: '{table}' is no table of the study; write study.cost or nothing")
-    draw_list(found, wide_console(highlight=False))
+    draw_list(found, wide_console(highlight=False), basis)
 
 
 def is_study(name: str) -> bool:
@@ -91,23 +101,25 @@ def is_study(name: str) -> bool:
     return name.startswith("study.")
 
 
-def published_rows() -> dict[str, list[tuple[str, ...]]]:
-    """The published figures by their quantity, computed now: name, of, computed, printed, unit, verdict."""
+def published_rows() -> dict[str, list[ListedFigure]]:
+    """The published figures by their quantity, computed now."""
     from jobs.core import words
     from jobs.costs.cost_model import evaluate_figure, judge_reproduction
-    from jobs.costs.figure import format_number
+    from jobs.costs.figure import ListedFigure
     from jobs.costs.published import area_name, published_figures
 
-    found: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.codelist_rows("estimand")}
+    found: dict[str, list[ListedFigure]] = {code: [] for code in words.codelist_rows("estimand")}
     for name, figure in published_figures().items():
         evaluated, row = evaluate_figure(figure), figure.row
         found[row["estimand_code"]].append(
-            (
+            ListedFigure(
                 name,
-                f"{area_name(row['geography_code'], short=True)} {row['period_code']}",
-                format_number(evaluated.central) if evaluated else "",
-                format_number(figure.published) if figure.published is not None else "",
+                area_name(row["geography_code"], short=True),
+                row["period_code"],
+                evaluated.central if evaluated else None,
+                figure.published,
                 row["unit_text"],
+                row["currency_code"],
                 judge_reproduction(figure, evaluated)[0],
             )
         )

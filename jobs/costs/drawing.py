@@ -1,5 +1,7 @@
 """How an explained cost figure looks on a terminal."""
 
+from dataclasses import replace
+
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -8,7 +10,8 @@ from rich.text import Text
 
 from jobs.core import words
 from jobs.costs.adding import Sum
-from jobs.costs.figure import Explained, Input, TotalPart, format_number, with_address
+from jobs.costs.figure import Explained, Input, ListedFigure, TotalPart, format_number, with_address
+from jobs.costs.price_year import PriceBasis
 
 BAR = 24
 # Parts that add up to more or less of an estimate than its rounding are not parts of it alone.
@@ -278,9 +281,14 @@ def draw_sum(total: Sum, console: Console) -> None:
 WIDE = 112
 
 
-def draw_list(found: dict[str, list[tuple[str, ...]]], console: Console) -> None:
+def draw_list(
+    found: dict[str, list[ListedFigure]], console: Console, basis: PriceBasis | None = None
+) -> None:
     """Print the published figures quantity by quantity: no two of these are ever added. On a narrow terminal
-    what a figure is of stands below its name."""
+    what a figure is of stands below its name. basis: of amounts, prices and currency; what is no amount of
+    money is left out then."""
+    restated = {code: [restate_figure(each, basis) for each in rows] for code, rows in found.items()}
+    shown = {code: [each for each in rows if each is not None] for code, rows in restated.items()}
     wide = console.width >= WIDE
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), show_edge=False)
     table.add_column("figure", overflow="fold")
@@ -289,19 +297,26 @@ def draw_list(found: dict[str, list[tuple[str, ...]]], console: Console) -> None
     table.add_column("reproduces", no_wrap=True)
     for name in ("of", "unit") if wide else ():
         table.add_column(name, overflow="fold")
-    for code, rows in found.items():
+    for code, rows in shown.items():
         if rows:
             table.add_row(Text(f"\n{words.code_name('estimand', code)}", style="bold"))
-        for name, of, computed, printed, unit, code_ in rows:
-            verdict = Text(words.code_name("reproduction", code_), style=VERDICT_STYLE.get(code_, ""))
-            figure = Text(name)
+        for row in rows:
+            verdict = words.code_name("reproduction", row.verdict)
+            figure, of = Text(row.name), f"{row.area} {row.period_code}"
             if not wide:
-                figure.append(f"\n  {of}, {unit}", style="dim")
-            table.add_row(figure, computed, printed, verdict, *((of, unit) if wide else ()))
+                figure.append(f"\n  {of}, {row.unit}", style="dim")
+            table.add_row(
+                figure,
+                *("" if value is None else format_number(value) for value in (row.computed, row.printed)),
+                Text(verdict, style=VERDICT_STYLE.get(row.verdict, "")),
+                *((of, row.unit) if wide else ()),
+            )
     console.print(table)
-    everything = [row for rows in found.values() for row in rows]
-    with_formula = [row for row in everything if row[2]]
-    compared = [row for row in with_formula if row[3]]
+    if basis is not None:
+        console.print(Text(f"\n{describe_restated(found, restated, basis)}"))
+    everything = [row for rows in shown.values() for row in rows]
+    with_formula = [row for row in everything if row.computed is not None]
+    compared = [row for row in with_formula if row.printed is not None]
     console.print(
         Text(
             f"\n{len(everything)} figures, {len(with_formula)} with a formula, {len(compared)} with both"
@@ -309,3 +324,39 @@ def draw_list(found: dict[str, list[tuple[str, ...]]], console: Console) -> None
             style="dim",
         )
     )
+
+
+def restate_figure(figure: ListedFigure, basis: PriceBasis | None) -> ListedFigure | None:
+    """The figure in prices and currency of the basis; None of what is no money, or cannot be restated."""
+    if basis is None:
+        return figure
+    if figure.currency_code is None:
+        return None
+    factor = basis.factor(figure.currency_code, int(figure.period_code))
+    if factor is None:
+        return None
+    return replace(
+        figure,
+        computed=None if figure.computed is None else factor * figure.computed,
+        printed=None if figure.printed is None else factor * figure.printed,
+        unit=basis.unit(figure.unit, figure.currency_code, int(figure.period_code)),
+    )
+
+
+def describe_restated(
+    found: dict[str, list[ListedFigure]], restated: dict[str, list[ListedFigure | None]], basis: PriceBasis
+) -> str:
+    """How amounts were restated, and which figures are not in the list, with the reason."""
+    pairs = [pair for code in found for pair in zip(found[code], restated[code], strict=True)]
+    missing = [old for old, new in pairs if new is None and old.currency_code is not None]
+    told = [basis.describe(), "Verdicts are of the amounts as printed."]
+    counted = sum(old.currency_code is None for old, _ in pairs)
+    if counted:
+        told.append(f"{counted} quantities that are no money are left out.")
+    if missing:
+        told.append(
+            "No index or rate: "
+            + ", ".join(f"{each.name} ({each.currency_code} of {each.period_code})" for each in missing)
+            + "."
+        )
+    return " ".join(told)

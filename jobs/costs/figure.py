@@ -151,6 +151,20 @@ def with_address(source: str) -> str:
     return f"{source}. {where}" if where else source
 
 
+@dataclass(frozen=True)
+class ListedFigure:
+    """A published figure as a list has it. verdict: a code of the list `reproduction`."""
+
+    name: str
+    area: str
+    period_code: str
+    computed: float | None
+    printed: float | None
+    unit: str
+    currency_code: str | None
+    verdict: str
+
+
 def format_number(value: float) -> str:
     """A number for people: 1,934.4; 0.009637; 71.38 bn; 2.5 M."""
     if value == 0:

@@ -8,7 +8,15 @@ from jobs.core.areas import COUNTRY
 from jobs.core.contracts import reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
-from jobs.costs.figure import Estimate, Explained, FormulaStep, Scope, format_number, formula_number
+from jobs.costs.figure import (
+    Estimate,
+    Explained,
+    FormulaStep,
+    ListedFigure,
+    Scope,
+    format_number,
+    formula_number,
+)
 from jobs.costs.investment_assumptions import PARAMETERS, list_assumptions
 from jobs.costs.published import area_name as published_area
 from jobs.costs.published import explain_published, matching_figures
@@ -345,23 +353,30 @@ def explain_cost(study_row: StudyRow) -> Explained:
     )
 
 
-def cost_rows(table: str, settings: Observatory) -> dict[str, list[tuple[str, ...]]]:
-    """The figures of study.cost as the lake holds them, by quantity: name, of, computed, printed, unit,
-    verdict."""
+def cost_rows(table: str, settings: Observatory) -> dict[str, list[ListedFigure]]:
+    """The figures of study.cost as the lake holds them, by quantity."""
     if table != "study.cost":
         raise ObservatoryError(
             f"cost list: figures of {table} are not listed: name one, as study.investment/2026/LDC/EMAIL"
         )
-    listed: dict[str, list[tuple[str, ...]]] = {code: [] for code in words.codelist_rows("estimand")}
+    listed: dict[str, list[ListedFigure]] = {code: [] for code in words.codelist_rows("estimand")}
     lake = open_lake(settings.lake.root)
     stored = read_table(table, table, lake, lake.versions().get(table))
     for row in stored.sort("model_code", "output_code").rows(named=True):
         figure = row[row["estimand_code"]]
-        amounts = (
-            "" if figure[each] is None else format_number(float(figure[each]))
-            for each in ("central", "printed")
+        computed, printed = (
+            None if figure[each] is None else float(figure[each]) for each in ("central", "printed")
         )
-        of = f"{published_area(row['geography_code'], short=True)} {row['period_code']}"
-        name = f"{table}/{row['model_code']}/{row['output_code']}"
-        listed[row["estimand_code"]].append((name, of, *amounts, row["unit_text"], row["reproduction_code"]))
+        listed[row["estimand_code"]].append(
+            ListedFigure(
+                f"{table}/{row['model_code']}/{row['output_code']}",
+                published_area(row["geography_code"], short=True),
+                row["period_code"],
+                computed,
+                printed,
+                row["unit_text"],
+                row["currency_code"],
+                row["reproduction_code"],
+            )
+        )
     return listed
