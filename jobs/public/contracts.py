@@ -32,7 +32,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from jobs.core.contracts import SCHEMAS, Field, list_codes, polars_type, read_contract, read_fields, read_yaml
+from jobs.core.column_types import polars_type
+from jobs.core.contracts import SCHEMAS, Field, list_codes, read_contract, read_fields, read_yaml
 from jobs.core.errors import ObservatoryError
 from jobs.core.series import Shape
 from jobs.disclosure import shares

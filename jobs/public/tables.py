@@ -3,7 +3,8 @@
 import polars as pl
 
 from jobs.core.areas import COUNTRY
-from jobs.core.contracts import list_codes, polars_type
+from jobs.core.column_types import polars_type
+from jobs.core.contracts import list_codes
 from jobs.disclosure.coarse import class_of, on_grid, round_significant, unclamped_low
 from jobs.public.contracts import CLASSES, PublicColumn, PublicContract
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import polars_type, read_fields
+from jobs.core.column_types import polars_type
+from jobs.core.contracts import read_fields
 from jobs.core.counting_rules import OPERATOR
 from jobs.core.shares import CALL_SHARES
 from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES

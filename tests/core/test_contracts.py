@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from jobs.core import contracts
+from jobs.core import column_types, contracts
 from jobs.core.contracts import (
     CODELISTS,
     REFERENCE,
@@ -351,8 +351,8 @@ def test_an_unknown_merge_rule_is_an_error_that_names_the_known_ones(
 
 def test_an_unknown_type_is_an_error() -> None:
     with pytest.raises(ObservatoryError, match="unknown type 'varchar'"):
-        contracts.arrow_type("varchar")
-    nested = contracts.arrow_type("array<struct<at:timestamp,cost:decimal(20,4)>>")
+        column_types.arrow_type("varchar")
+    nested = column_types.arrow_type("array<struct<at:timestamp,cost:decimal(20,4)>>")
     struct = pa.struct({"at": pa.timestamp("us", "UTC"), "cost": pa.decimal128(20, 4)})
     assert nested == pa.list_(pa.field("element", struct))
 
