@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csc_array, diags_array
+from scipy.sparse import csc_array, csr_array, diags_array
 
 from jobs.attack.system import Array, ProtectedTarget, System
 
@@ -95,6 +95,22 @@ class Parts:
         size = classes.size[self.of_class]
         self.own, self.least, self.most = columns[2] / size, columns[3] * size, columns[4] * size
         self.starts = np.searchsorted(self.target, np.arange(len(targets) + 1))
+
+    def find_touched(self, classes: Array) -> Array:
+        """Which targets are in any of these classes."""
+        found: Array = np.logical_or.reduceat(classes[self.of_class], self.starts[:-1])
+        return found
+
+    def list_factors(self, side: Array, target: Array, view: View) -> csr_array:
+        """With which factors targets are at most (side 0) or at least (side 1) what is in their classes:
+        pairs of side and target x classes."""
+        lengths = self.starts[target + 1] - self.starts[target]
+        starts = np.cumsum([0, *lengths])
+        parts = np.arange(starts[-1]) + np.repeat(self.starts[target] - starts[:-1], lengths)
+        of_class = self.of_class[parts]
+        least = self.least[parts] * (view.count[of_class] == self.count[parts])
+        factors = np.where(np.repeat(side, lengths) == 0, self.most[parts], least)
+        return csr_array((factors, of_class, starts), shape=(len(target), len(view.mass)))
 
     def compute_ends(self, view: View, change: Array, of: slice) -> tuple[Array, Array]:
         """The most and the least that targets are at a point. At most a target is all that is in its classes,

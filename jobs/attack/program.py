@@ -9,12 +9,12 @@ import numpy as np
 from scipy.sparse import csc_array, hstack
 
 Array = np.ndarray
+# Of the strategies of the simplex method the one that starts where nothing changes.
+PRIMAL = 4
 OPTIONS: dict[str, bool | float | str] = {
     "output_flag": False, "presolve": "off", "solver": "simplex", "simplex_scale_strategy": 0, "threads": 1,
-    "primal_feasibility_tolerance": 1e-9, "small_matrix_value": 1e-12,
+    "primal_feasibility_tolerance": 1e-9, "small_matrix_value": 1e-12, "simplex_strategy": PRIMAL,
 }  # fmt: skip
-# Strategies of the simplex method.
-DUAL, PRIMAL = 1, 4
 # By how much of its size a row may be broken.
 FEASIBLE = 1e-7
 
@@ -39,37 +39,31 @@ class Program:
         self.highs.passModel(lp)
         self.count = 0
 
-    def solve(
-        self, gain: Array, most: Array, enough: float = np.inf, is_fresh: bool = True
-    ) -> tuple[Array, Array] | None:
+    def solve(self, gain: Array, most: Array, enough: float) -> tuple[Array, Array] | None:
         """The change of greatest gain, and the price of each row; None if rounding errors break a row.
 
-        gain, most: of rises and then of falls. enough: a gain beyond which none is sought. is_fresh: start
-        where nothing changes, not where the last program ended.
+        gain, most: of rises and then of falls. enough: a gain beyond which none is sought.
         """
         highs, of = self.highs, np.flatnonzero(gain).astype(np.int32)
         highs.changeColsBounds(len(most), self.columns, np.zeros(len(most)), most)
         highs.changeColsCost(len(gain), self.columns, -gain)
-        highs.setOptionValue("simplex_strategy", PRIMAL if is_fresh else DUAL)
-        if is_fresh:
-            highs.clearSolver()
-        if enough < np.inf:
-            highs.addRow(-np.inf, enough, len(of), of, gain[of])
+        highs.clearSolver()
+        highs.addRow(-np.inf, enough, len(of), of, gain[of])
         highs.run()
         self.count += 1
         is_solved = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
         solution = highs.getSolution()
-        if enough < np.inf:
-            highs.deleteRows(1, np.array([len(self.low)], dtype=np.int32))
+        highs.deleteRows(1, np.array([len(self.low)], dtype=np.int32))
         rise, fall = np.split(np.array(solution.col_value), 2)
-        if is_solved and self.is_inside(rise - fall):
+        if is_solved and self.is_inside(rise - fall, most):
             return rise - fall, np.array(solution.row_dual)[: len(self.low)]
-        return None if is_fresh else self.solve(gain, most, enough)
+        return None
 
-    def is_inside(self, change: Array) -> bool:
-        """Whether a change fulfils every row."""
-        found = self.rows @ change
-        return bool((found >= self.low - FEASIBLE).all() and (found <= self.high + FEASIBLE).all())
+    def is_inside(self, change: Array, most: Array) -> bool:
+        """Whether a change fulfils every row and bound."""
+        found, both = self.rows @ change, np.concatenate([change, -change])
+        is_low, is_high = found >= self.low - FEASIBLE, found <= self.high + FEASIBLE
+        return bool(is_low.all() and is_high.all() and (both <= most + FEASIBLE).all())
 
     def relax_row(self, row: int) -> None:
         """Let a row bound nothing any more."""

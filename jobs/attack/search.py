@@ -2,16 +2,15 @@
 programs.
 
 A contribution is found if an end of its interval is within p% of the truth. Any other contributions that
-give the same published figures show that it is not: such a point clears all targets that it moves far
-enough, for all attackers whose own figures it leaves as they are. So programs first move random halves of all
-targets together, as anyone and as each attacker. Only what none of these points clears is asked alone.
-Nothing is cleared but by a point that was checked against every row.
+give the same published figures show that it is not. For nearly all pairs of attacker and target a projection
+shows that such contributions exist, and clears them (jobs/attack/projection.py). Only what is left is asked
+alone, by programs. The point where one ends was checked against every row, and clears all targets of the same
+operators that it moves far enough.
 
 An operator's figures may be anything that is not negative; no other belief is ascribed to an attacker.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy as np
 from jobs.attack.classes import Classes, Parts, View
 from jobs.attack.known import Finding, KnownRelease, PublishedCell
 from jobs.attack.program import FEASIBLE, Program
+from jobs.attack.projection import Moves, Projection
 from jobs.attack.system import Array, System, build_systems
 from jobs.core.series import Shape
 
@@ -26,10 +26,8 @@ SIDES = HIGH, LOW = "high", "low"
 NOBODY = ""
 # So many times its size a class may rise: it only keeps programs bounded.
 MOST = 1e6
-# How much farther than p% programs move targets; by how much of its size a class is as it was.
-MORE, SAME = 1.0001, 1e-9
-ROUNDS, SEED = 2, 52
-WORKERS = 2
+# How much farther than p% targets are to move.
+MORE = 1.0001
 
 
 class Attack:
@@ -40,9 +38,7 @@ class Attack:
 
     def find_all(self) -> list[Finding]:
         """Everything that anyone finds; asked again, what of that is still found."""
-        # The solver leaves the interpreter free; blocks have nothing in common.
-        with ThreadPoolExecutor(WORKERS) as pool:
-            return [finding for found in pool.map(BlockSearch.find_all, self.searches) for finding in found]
+        return [finding for search in self.searches for finding in search.find_all()]
 
     def drop_figures(self, release: str, cells: Collection[tuple[str | None, ...]]) -> None:
         """Drop figures of a release: nobody finds more then. cells: table, period, channel, series and area;
@@ -96,7 +92,7 @@ class BlockSearch:
         """What anyone finds of the pairs that are pending, which these are afterwards."""
         if not self.pending.any():
             return []
-        self.move_together()
+        self.clear_free()
         return list(self.ask_alone())
 
     def drop_figures(self, release: str, cells: Collection[tuple[str | None, ...]]) -> None:
@@ -108,63 +104,34 @@ class BlockSearch:
             if any((*names, series, cell.area_code) in cells for series in (cell.series, None)):
                 self.program.relax_row(row)
 
-    def clear_targets(self, change: Array, attackers: Iterable[int], of: slice) -> None:
-        """Clear the pairs of these attackers and targets for which a point shows that nothing is found: those
-        whose attacker has seen nothing that it changes, and whose target it moves far enough."""
-        for at in attackers:
-            view = self.views[at]
-            if (change >= -view.mass - SAME).all() and (abs(change[view.count == 0]) <= SAME).all():
-                most, least = self.parts.compute_ends(view, change, of)
-                self.pending[at, 0, of] &= most < self.goals[0, of]
-                self.pending[at, 1, of] &= least > self.goals[1, of]
+    # --- all targets together -------------------------------------------------------------------------
 
-    # --- many targets together ------------------------------------------------------------------------
+    def clear_free(self) -> None:
+        """Clear the pairs whose target surely moves far enough."""
+        anyone, asked = self.views[0], np.flatnonzero(self.pending.any(axis=0))
+        projection = Projection(self.program, anyone.mass)
+        of_anyone = self.measure_moves(projection, asked, anyone)
+        for pending, view in zip(self.pending, self.views, strict=True):
+            weights = projection.weigh_seen(view.mass)
+            is_short = np.zeros(pending.size, dtype=bool)
+            is_short[of_anyone.numbers] = of_anyone.find_short(weights)
+            # Who has seen nothing of a target's classes has the same factors and lacks as anyone.
+            is_touched = self.parts.find_touched(view.count < anyone.count)
+            own = asked[is_touched[asked % len(self.targets)]]
+            if len(own):
+                mine = self.measure_moves(projection, own, view)
+                is_short[own] = False
+                is_short[mine.numbers] = mine.find_short(weights)
+            pending &= is_short.reshape(pending.shape)
 
-    def move_together(self) -> None:
-        """Move random halves of what is pending, as anyone and then as each attacker."""
-        random = np.random.default_rng(SEED)
-        everyone, everything = range(len(self.attackers)), slice(0, len(self.targets))
-        self.clear_targets(np.zeros(len(self.classes.size)), everyone, everything)
-        for _ in range(ROUNDS):
-            wish = self.wish_moves(self.choose_sides(random))
-            gain = np.divide(1.0, wish, out=np.zeros(len(wish)), where=wish > 0)
-            for at in everyone:
-                if not self.pending[at].any() and at:
-                    continue
-                most = self.bound_moves(self.views[at])
-                most = np.where(wish > 0, np.minimum(wish, most), most)
-                solved = self.program.solve(gain, most, is_fresh=at == 0)
-                if solved is not None:
-                    self.clear_targets(solved[0], [at] if at else everyone, everything)
-
-    def choose_sides(self, random: np.random.Generator) -> Array:
-        """Sides x targets to move: each operator's either up or down, and no class both."""
-        pending = self.pending.any(axis=0)
-        rank = np.where(pending, random.random((2, len(self.targets)))[:, self.group], -1.0)
-        rank = rank[:, self.parts.target]
-        best = np.full((2, len(self.classes.size)), -1.0)
-        for side in range(2):
-            np.maximum.at(best[side], self.parts.of_class, rank[side])
-        is_best = np.array([best[0] > best[1], best[1] > best[0]])[:, self.parts.of_class]
-        found: Array = pending & np.logical_and.reduceat(is_best, self.parts.starts[:-1], axis=1)
-        return found
-
-    def wish_moves(self, sought: Array) -> Array:
-        """The rises and falls of classes that move these sides and targets far enough, even for those who
-        have seen all others in their classes."""
-        parts = self.parts
-        is_nothing = self.goals[1, parts.target] < 0
-        step = MORE * np.where(is_nothing, 1 / parts.most, self.p * parts.own)
-        found = np.zeros((2, len(self.classes.size)))
-        for side in range(2):
-            is_sought = sought[side, parts.target]
-            np.maximum.at(found[side], parts.of_class[is_sought], step[is_sought])
-        return np.concatenate(found)
-
-    @staticmethod
-    def bound_moves(view: View) -> Array:
-        """How far classes may rise and fall. Nobody has less than nothing."""
-        return np.concatenate([np.where(view.count > 0, MOST, 0.0), view.mass])
+    def measure_moves(self, projection: Projection, numbers: Array, view: View) -> Moves:
+        """How far targets surely move. numbers: of pairs of side and target; those that are at their goal
+        where nothing changes are left out."""
+        side, target = np.divmod(numbers, len(self.targets))
+        factors = self.parts.list_factors(side, target, view)
+        lack = (self.beyond[side, target] - factors @ view.mass) * np.where(side == SIDES.index(HIGH), 1, -1)
+        lacks = np.flatnonzero(lack > 0)
+        return Moves(numbers[lacks], lack[lacks], *projection.project_targets(factors[lacks], view.mass))
 
     # --- each target alone ----------------------------------------------------------------------------
 
@@ -182,7 +149,9 @@ class BlockSearch:
                     continue
                 view = self.classes.build_view(np.concatenate([self.seen[at] for at in some]))
                 point, cells = self.solve_end(side, target, view)
-                self.clear_targets(point, some, same)
+                most, least = self.parts.compute_ends(view, point, same)
+                self.pending[some, 0, same] &= most < self.goals[0, same]
+                self.pending[some, 1, same] &= least > self.goals[1, same]
                 left = some[self.pending[some, side, target]]
                 if len(some) > 1:
                     # As anyone first: what anyone finds is asked of nobody else.
@@ -195,6 +164,11 @@ class BlockSearch:
                     self.pending[also, side, target] = False
                     yield self.make_finding(side, target, some[0], cells)
         self.pending = found
+
+    @staticmethod
+    def bound_moves(view: View) -> Array:
+        """How far classes may rise and fall. Nobody has less than nothing."""
+        return np.concatenate([np.where(view.count > 0, MOST, 0.0), view.mass])
 
     def solve_end(self, side: int, target: int, view: View) -> tuple[Array, tuple[PublishedCell, ...]]:
         """A point where the target is at the end of its interval, or far enough from the truth; and the
