@@ -268,7 +268,7 @@ def write_settings(logs: list[str], output: Path, yes: bool, out: Console, err: 
 def ask_formats(proposal: Proposal, out: Console) -> None:
     """Ask for the layout of logs that the operator laid out itself and that no known layout reads."""
     for log, recognised in list(proposal.unknown):
-        head = recognised[0].head
+        head = recognised[0].text
         for name, layouts in LAID_OUT.items():
             if not layouts.is_log(head):
                 continue

@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from jobs.core.wrapped import unwrap_lines
+
 # A longer line is no log line; it is quarantined without being looked at.
 LONGEST_LINE = 1 << 20
 BYTE_ORDER_MARK = "\ufeff"
@@ -61,7 +63,7 @@ def frame_lines(block: bytes, offset: int) -> pl.DataFrame:
     """One row per line of the block: `offset` in the stream, `line` without its end, `line_bytes`.
 
     Lines that are not UTF-8 are read as Latin-1, so that nothing is lost. A byte order mark before a file's
-    first line is left out.
+    first line is left out. What wraps a line (jobs/core/wrapped.py) counts in `line_bytes` alone.
     """
     data = np.frombuffer(block, dtype=np.uint8)
     is_end = data == 10
@@ -86,7 +88,15 @@ def frame_lines(block: bytes, offset: int) -> pl.DataFrame:
     lines = lines.str.strip_chars_end("\r\n")
     if offset == 0 and block.startswith(BYTE_ORDER_MARK.encode()):
         lines = pl.concat([lines.head(1).str.strip_prefix(BYTE_ORDER_MARK), lines.slice(1)])
+    if len(starts) and may_be_wrapped(data, starts):
+        lines = unwrap_lines(lines, LONGEST_LINE)
     return pl.DataFrame({"offset": starts + offset, "line": lines, "line_bytes": ends - starts})
+
+
+def may_be_wrapped(data: np.ndarray, starts: np.ndarray) -> bool:
+    """Whether a line begins as an object does, or with the stamp that a container's runtime writes."""
+    tenth = data[np.minimum(starts + 10, len(data) - 1)]
+    return bool((data[starts] == ord("{")).any() or (tenth == ord("T")).any())
 
 
 def decode_line(line: bytes) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
 from jobs.core.lines import LONGEST_LINE
 from jobs.formats import Document, Source
@@ -246,6 +247,7 @@ class LineFormat(Format):
     own_layouts: of a format that operators may lay out themselves.
     repeats: a pattern of ignored lines that repeat what another line refuses, or remark what was let through.
 
+    is_json: its lines are objects of JSON; of another format such a line is one that is cut, or without text.
     is_mail_log: it is the log of a mail server, among whose lines filters write theirs.
 
     Lines of a filter:
@@ -265,6 +267,7 @@ class LineFormat(Format):
     longest_line: int = LONGEST_LINE
     is_read_alone: bool = False
     is_head: Callable[[pl.Expr], pl.Expr] | None = None
+    is_json: bool = False
     repeats: str | None = None
     literals: tuple[str, ...] = ()
     pattern: str | None = None
@@ -281,6 +284,13 @@ class LineFormat(Format):
         """A pattern that every line of its own contains, of a format that stands in the logs of others."""
         # contains_any() takes three times as long.
         return self.pattern or "|".join(map(re.escape, self.literals))
+
+    def refuse_lines(self, lines: pl.DataFrame) -> pl.Series:
+        """Why lines of frame_lines() are quarantined without being parsed; null for those that are parsed."""
+        is_long = pl.col("line_bytes") > self.longest_line
+        # What is still wrapped could not be unwrapped.
+        is_cut = pl.lit(False) if self.is_json else pl.col("line").str.starts_with('{"')
+        return lines.select(choose_code(too_long=is_long, bad_json=is_cut).alias("reason_code")).to_series()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 
 from jobs import formats
+from jobs.core.wrapped import unwrap_sample
 from jobs.formats.format import DocumentFormat, Format, LineFormat
 from jobs.formats.rspamd.times import ANY_STAMP
 from jobs.formats.shared.sampling import sample_lines
@@ -80,7 +81,7 @@ def score_by_shape(shares: dict[str, float], sample: bytes) -> dict[str, float]:
 def find_host_log(name: str, block: bytes) -> str:
     """The format of the log that lines of a filter stand in, as a block of lines shows it; without lines of a
     server, the filter's own."""
-    ends = (block[:LOOKED_AT], block[-LOOKED_AT:])
+    ends = (unwrap_sample(block[:LOOKED_AT]), unwrap_sample(block[-LOOKED_AT:]))
     scores = {host: max(map(KERNELS[host].sniff, ends)) for host in hosts_of(KERNELS[name])}
     best = max(scores, key=lambda host: scores[host], default=name)
     return best if scores.get(best, 0) > 0 else name
@@ -88,6 +89,7 @@ def find_host_log(name: str, block: bytes) -> str:
 
 def recognise_format(sample: bytes) -> tuple[str | None, float]:
     """The format that recognises the sample best, and how sure it is; None when none is sure enough."""
+    sample = unwrap_sample(sample)
     scores = score_whole_log({name: kernel.sniff(sample) for name, kernel in KERNELS.items()}, sample)
     name, confidence = max(scores.items(), key=lambda pair: pair[1])
     return (name, confidence) if confidence >= SURE_ENOUGH else (None, confidence)

@@ -13,6 +13,7 @@ import zstandard
 
 from jobs.core.errors import SourceLost
 from jobs.core.lines import last_line_start
+from jobs.ingest.journal import BEGIN, JournalExport
 
 CHUNK = 4 << 20
 # A line longer than this is landed in parts: memory stays bounded on a file without line ends.
@@ -41,6 +42,8 @@ class Chunks:
         self.damage: str | None = None
         self.lost: SourceLost | None = None
         self.waiting = 0
+        if self.peek_bytes(len(BEGIN)) == BEGIN:
+            self.file, self.ahead = JournalExport(self.file, self.ahead), b""
 
     def read_bytes(self, size: int) -> bytes:
         if self.ahead:

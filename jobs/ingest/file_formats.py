@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 
 from jobs.core.lines import frame_lines
+from jobs.core.wrapped import unwrap_sample
 from jobs.formats.registry import (
     DOCUMENTS,
     FORMATS,
@@ -109,6 +110,7 @@ class Notes:
         Its own format is asked first, and all others for the first such files alone: they take a tenth of a
         second.
         """
+        head = unwrap_sample(head)
         # What a log looks like that is read through a profile is for the profile to say.
         if KERNELS[kind].profiles or archive_of(head) or KERNELS[kind].sniff(head) >= SURE_ENOUGH:
             return
@@ -142,7 +144,7 @@ def newest_line(kind: str, tail: bytes, newest_at: dt.datetime) -> dt.datetime:
     An id tells when its message came, and lines may tell of it for as long as a message lives.
     """
     kernel = FORMATS[kind]
-    by_id = kernel.newest_from_ids(tail) if kernel.newest_from_ids else None
+    by_id = kernel.newest_from_ids(unwrap_sample(tail)) if kernel.newest_from_ids else None
     if by_id is None:
         return newest_at
     return max(by_id, min(newest_at, by_id + dt.timedelta(days=kernel.lookback_days)))

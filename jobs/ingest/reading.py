@@ -190,15 +190,16 @@ def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str)
     from jobs.formats.registry import COMPANIONS, FORMATS, hosts_of
 
     kernel, source = FORMATS[name], place.source
-    fits = lines["line_bytes"] <= kernel.longest_line
+    refusal = kernel.refuse_lines(lines)
+    fits = refusal.is_null()
     own_lines = lines if fits.all() else lines.filter(fits)
     codes, records = set_apart(*parse_records(kernel, own_lines, source), place)
     recorded = [records["offset"]]
     rows = {name: bronze_rows(kernel, place.with_streams(records), place, ingest_id)}
     refused = [quarantine_columns(codes, name)]
     if not fits.all():
-        too_long = lines.filter(~fits).select("offset", reason_code=pl.lit("too_long"))
-        refused.append(too_long.with_columns(format_code=pl.lit(name)))
+        unread = lines.select("offset", reason_code=refusal.cast(pl.String)).filter(~fits)
+        refused.append(unread.with_columns(format_code=pl.lit(name)))
     ignored = codes.filter(pl.col("line_code") == "ignored").select("offset")
     within = [companion for companion in COMPANIONS if name in hosts_of(companion)]
     if within:

@@ -30,7 +30,7 @@ STAGES = ["connect", "envelope", "content", "delivery"]
 BAR = 24
 # Logs pack to a tenth or a thirtieth; what unpacks to so much more was made to fill a disk.
 BOMB = 200
-KINDS = {"gz": "gzip", "bz2": "bzip2", "xz": "xz", "zst": "Zstandard"}
+KINDS = {"gz": "gzip", "bz2": "bzip2", "xz": "xz", "zst": "Zstandard", "journal": "journal export"}
 LEFT_OUT = {
     "hop": "folded into the message that came in (hops through filters)",
     "followed_up": "temporary refusals that were followed up within a day",

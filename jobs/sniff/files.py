@@ -19,6 +19,7 @@ import fsspec
 
 from jobs.core.patterns import escape_unseen
 from jobs.ingest.chunks import COMPRESSED
+from jobs.ingest.journal import BEGIN
 from jobs.ingest.source_files import ROTATED, is_closed, rotation_order
 
 # So much of a pipe is kept in memory: it can be read only once.
@@ -237,5 +238,7 @@ def foreign_kind(head: bytes) -> str | None:
 
 
 def compression_kind(head: bytes) -> str | None:
-    """gz, bz2, xz, zst or None, by the first bytes."""
+    """gz, bz2, xz, zst, journal or None, by the first bytes: what can be read from its start alone."""
+    if head.startswith(BEGIN[:6]):
+        return "journal"
     return next((kind for start, kind in COMPRESSED.items() if head.startswith(start)), None)

@@ -204,7 +204,7 @@ def _read_compressed(
     offset, line, passed = 0, 1, 0
     progress.is_estimated = True
     is_over = False
-    for data in gather_blocks(chunks, progress):
+    for data in gather_blocks(chunks, progress.compression != "journal" or file.is_closed):
         now = time.monotonic()
         share = min(raw.tell() / max(size, 1), 1.0)
         # Behind: less of the file is read than of the time is used.
@@ -232,12 +232,12 @@ def _read_compressed(
     progress.damage = chunks.damage
 
 
-def gather_blocks(chunks: Chunks, progress: Progress) -> Iterator[bytes]:
-    """Blocks of whole lines: a first small one, then larger ones."""
+def gather_blocks(chunks: Chunks, is_closed: bool) -> Iterator[bytes]:
+    """Blocks of whole lines: a first small one, then larger ones. is_closed: nothing more will be written."""
     wanted = FIRST
     have: list[bytes] = []
     size = 0
-    for block in chunks.read_lines(closed=True):
+    for block in chunks.read_lines(closed=is_closed):
         have.append(block)
         size += len(block)
         if size >= wanted:

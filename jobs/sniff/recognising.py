@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.core.wrapped import unwrap_sample
 from jobs.formats.registry import DOCUMENTS, FORMATS, LAID_OUT, MAPPED, PROFILES, SURE_ENOUGH, score_whole_log
 from jobs.ingest.chunks import DAMAGE
 from jobs.ingest.source_files import ROTATED
@@ -29,6 +30,11 @@ class Recognised:
     options: dict[str, Any] = field(default_factory=dict)
     is_named: bool = False
     assumed: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> bytes:
+        """Its first bytes with lines unwrapped."""
+        return unwrap_sample(self.head)
 
     @property
     def format(self) -> str | None:
@@ -73,9 +79,9 @@ def recognise_file(file: LogFile) -> Recognised | FileProblem:
 def guess_layout(recognised: Recognised) -> None:
     """Assume a layout in use that fits a log which an operator may have laid out itself."""
     for name, layouts in LAID_OUT.items():
-        if options := layouts.guess_options(recognised.head):
+        if options := layouts.guess_options(recognised.text):
             recognised.take_layout(name, options)
-            recognised.assumed = layouts.show_lines(recognised.head, options)
+            recognised.assumed = layouts.show_lines(recognised.text, options)
             return
 
 
@@ -84,13 +90,14 @@ def score_formats(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], d
 
     head: the first bytes, decompressed; start: as they lie, for formats that unpack by themselves.
     """
-    scores = {name: module.sniff(head) for name, module in FORMATS.items()}
+    text = unwrap_sample(head)
+    scores = {name: module.sniff(text) for name, module in FORMATS.items()}
     for name, module in DOCUMENTS.items():
         scores[name] = max(module.sniff(head), module.sniff(start))
-    profile, confidence = PROFILES.recognise(head) or ("", 0.0)
+    profile, confidence = PROFILES.recognise(text) or ("", 0.0)
     is_mapped = confidence > scores[MAPPED]
     scores[MAPPED] = max(confidence, scores[MAPPED])
-    ordered = sorted(score_whole_log(scores, head).items(), key=lambda pair: -pair[1])
+    ordered = sorted(score_whole_log(scores, text).items(), key=lambda pair: -pair[1])
     return ordered, {"profile": profile} if is_mapped and ordered[0][0] == MAPPED else {}
 
 

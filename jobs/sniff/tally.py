@@ -129,7 +129,8 @@ class Tally:
         """Count a block of a file; `source` has the file's own stream."""
         lines = frame_lines(block.data, block.offset)
         source = self._with_header(file, lines, block, source)
-        fits = lines["line_bytes"] <= self.kernel.longest_line
+        refusal = self.kernel.refuse_lines(lines)
+        fits = refusal.is_null()
         short = lines if fits.all() else lines.filter(fits)
         parse = self.kernel.parse(short.select("offset", "line").lazy(), source).collect()
         parse = future.quarantine_future(parse, source)
@@ -161,8 +162,7 @@ class Tally:
         is_refused = code == "quarantined"
         refused = short.filter(is_refused).with_columns(reason.filter(is_refused).alias("reason_code"))
         if short.height < lines.height:
-            too_long = lines.filter(~fits).with_columns(pl.lit("too_long").alias("reason_code"))
-            refused = pl.concat([refused, too_long])
+            refused = pl.concat([refused, lines.with_columns(refusal.cast(pl.String)).filter(~fits)])
         if refused.height:
             about.reasons.update(dict(refused["reason_code"].value_counts().iter_rows()))
             self.refused.count_lines(file, refused, block, lines)

@@ -40,6 +40,7 @@ from jobs.settings.operator import Operator, SourceSettings
 from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.landed import data_of, unpack
+from tests.support.wrapped_logs import EXPORT, WRAPPERS
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
 REPORT = (ROOT / "tests" / "formats" / "reports" / "rfc7489.xml").read_bytes()
@@ -151,6 +152,30 @@ def test_a_log_grows_on_after_pieces_that_an_earlier_version_left_unpacked(site:
     assert site.pull() == Pulled()
     assert site.landed() == [text(1, 2, 3)]
     assert [Path(piece.path).suffix for piece in site.streams[0].pieces] == [".log", ".zst"]
+
+
+@pytest.mark.parametrize("carrier", ["journal json", "export"])
+def test_a_log_in_what_carries_it_grows_and_is_rotated(site: Site, carrier: str) -> None:
+    lines = text(*range(9)).decode().splitlines()
+    wrap = EXPORT if carrier == "export" else WRAPPERS[carrier]
+    entries = [wrap(line) for line in lines]
+    # An export is unpacked, as what is compressed is; of lines of JSON the bytes are landed as they came.
+    landed = [f"{line}\n".encode() for line in lines] if carrier == "export" else entries
+    for count in (3, 5, 9):
+        # The last entry is still being written.
+        site.write("mail.log", b"".join(entries)[: sum(map(len, entries[:count])) + 20 * (count < 9)])
+        assert site.pull().problems == []
+        assert site.landed() == [b"".join(landed[:count])]
+        assert site.pull() == Pulled()
+    site.rename("mail.log", "mail.log.1")
+    site.write("mail.log", entries[0])
+    site.pull()
+    assert site.pull() == Pulled()
+    site.write("mail.log.2.gz", gzip.compress(b"".join(entries)))
+    (site.logs / "mail.log.1").unlink()
+    assert site.pull() == Pulled()
+    assert site.landed() == [b"".join(landed)]
+    assert [frame_lines(stream, 0)["line"].to_list() for stream in site.landed()] == [lines]
 
 
 def test_copytruncate(site: Site) -> None:

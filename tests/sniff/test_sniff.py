@@ -14,6 +14,7 @@ import sys
 import time
 import types
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ from jobs.sniff.survey import LogSurvey, survey_log
 from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.in_process import command_line_of
+from tests.support.wrapped_logs import EXPORT, WRAPPERS
 
 LAB = ROOT / "sample_data" / "lab"
 STUDY = ROOT / "sample_data" / "study"
@@ -185,6 +187,34 @@ def test_totals_are_what_ingesting_gives(name: str, kernel: Any, files: list[Pat
     } == dict(wanted["counts"])
     assert found.transmissions == wanted.get("transmissions", {})
     assert found.verdicts == wanted.get("verdicts", {})
+
+
+SYSTEM = ["sshd[9]: Connection closed by 192.0.2.7 port 4711 [preauth]", "kernel: eth0: link up"]
+
+
+def carried(lines: list[str]) -> Iterator[tuple[str, bytes]]:
+    """The files that carry these lines, by name."""
+    for name in ("docker", "kubernetes", "journal json", "rsyslog", "vector", "syslog-ng"):
+        yield f"{name}.log", b"".join(map(WRAPPERS[name], lines))
+    export = b"".join(map(EXPORT, lines))
+    yield from (("export.log", export), ("export.log.1.gz", gzip.compress(export)))
+
+
+def test_a_log_counts_as_itself_in_whatever_carries_it(tmp_path: Path) -> None:
+    lines = MAIL.read_text("utf-8").splitlines()[:250]
+    lines += [lines[-1].partition(" ")[0] + f" mx1 {text}" for text in SYSTEM]
+    plain = tmp_path / "plain.log"
+    plain.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    wanted = answer(plain)
+    for name, data in carried(lines):
+        path = tmp_path / name
+        path.write_bytes(data)
+        found = answer(path)
+        assert found.tally is not None and wanted.tally is not None
+        assert (found.format, found.is_exact) == ("postfix", True), name
+        assert found.tally.files == wanted.tally.files, name
+        assert (found.transmissions, found.verdicts) == (wanted.transmissions, wanted.verdicts)
+        assert (found.units, found.zone) == (wanted.units, wanted.zone)
 
 
 def test_the_lab_log_counts_as_its_truth_says() -> None:

@@ -34,7 +34,10 @@ OPTIONS = ("access_log_format", "access_log_clean")
 
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 # Some sites let syslog carry the access log.
-SYSLOG = rf"(?:[A-Z][a-z]{{2}} [ \d]?\d \d\d:\d\d:\d\d (?:{LEVEL_IN_BRACKETS} )?\S+ (?:{LEVEL} )?\S+ )?"
+SYSLOG = (
+    r"(?:(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+)"
+    rf" (?:{LEVEL_IN_BRACKETS} )?\S+ (?:{LEVEL} )?\S+ )?"
+)
 
 _FREE, _EVENT, _TEXT = "free", "event", "text"
 _NUMBER, _HEX, _ID = r"-?\d*", "[0-9A-Fa-f]*", "[0-9A-Fa-f-]*"

@@ -231,6 +231,7 @@ def _is_good() -> pl.Expr:
 
 
 FORMAT = LineFormat(
+    is_json=True,
     name=NAME,
     title="Rspamd history",
     description="History of Rspamd as JSON, from Redis or over HTTP",
