@@ -68,7 +68,7 @@ setup-dev: $(VENV)/dev.stamp
 
 setup-spark: $(VENV)/spark.stamp
 
-setup-sources: $(VENV)/sources.stamp  ## Add what reads logs over SFTP and from S3
+setup-sources: $(VENV)/sources.stamp  ## Add what reads logs over SFTP and from S3, and sends lineage
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "No Python of 3.11 or later found: name one with PYTHON=..."; exit 2; }
@@ -111,10 +111,10 @@ $(BIN)/versitygw: | $(BIN)/python
 	@GOBIN=$(abspath $(BIN)) go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW)
 
 lock: $(VENV)/tools.stamp  ## Resolve the requirement files of all install sets from pyproject.toml
-	@$(LOCK) --extra dev --extra airflow --extra sftp --extra s3 -o requirements/dev.lock
+	@$(LOCK) --extra dev --extra airflow --extra sftp --extra s3 --extra lineage -o requirements/dev.lock
 	@$(LOCK) -c requirements/dev.lock -o requirements/run.lock
-	@$(LOCK) --extra spark --extra sftp --extra s3 -c requirements/dev.lock -o requirements/spark.lock
-	@$(LOCK) --extra sftp --extra s3 -c requirements/dev.lock -o requirements/sources.lock
+	@$(LOCK) --extra spark --extra sftp --extra s3 --extra lineage -c requirements/dev.lock -o requirements/spark.lock
+	@$(LOCK) --extra sftp --extra s3 --extra lineage -c requirements/dev.lock -o requirements/sources.lock
 	@$(filter-out pyproject.toml,$(LOCK)) --group pyproject.toml:tools -o requirements/tools.lock
 	@$(filter-out pyproject.toml,$(LOCK)) --group pyproject.toml:java -o requirements/java.lock
 	@rm -rf $(CACHE)

@@ -22,7 +22,15 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import BY_SETTINGS, KEY, KEY_FILE, is_by_settings
 from jobs.core.key_periods import KeyPeriod, periods_from
 from jobs.settings.base import Settings
-from jobs.settings.node import EngineSettings, KeySettings, LakeSettings, LimitSettings, Location, Retention
+from jobs.settings.node import (
+    EngineSettings,
+    KeySettings,
+    LakeSettings,
+    LimitSettings,
+    Lineage,
+    Location,
+    Retention,
+)
 from jobs.settings.operator import BY_CHANNEL, IN_ALL, Operator, SourceSettings
 from jobs.settings.release import Release, refuse_shared
 from jobs.settings.study import Study, Submission
@@ -48,6 +56,7 @@ class Observatory(Settings):
     location: Location | None = None
     limits: LimitSettings = LimitSettings()
     retention: Retention = Retention()
+    lineage: Lineage = Lineage()
     study: Study = Study()
     submission: Submission = Submission()
     release: Release = Release()
@@ -149,6 +158,9 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
             "key": [each.model_copy(update={"file": make_absolute(each.file)}) for each in settings.key],
             "engine": settings.engine.model_copy(
                 update={"wheel": settings.engine.wheel and make_absolute(settings.engine.wheel)}
+            ),
+            "lineage": settings.lineage.model_copy(
+                update={"file": settings.lineage.file and make_absolute(settings.lineage.file)}
             ),
             "location": settings.location
             and settings.location.model_copy(

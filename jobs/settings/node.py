@@ -1,9 +1,9 @@
 """Settings of the machine that computes: lake, engine, tables of places, limits and retention."""
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from jobs.core import machine
 from jobs.core.choices import check_choice
@@ -147,6 +147,44 @@ class LimitSettings(Settings):
     document_mb: int = Field(64, ge=1, le=1024)
     """The largest file of reports, packed and unpacked, in MiB; a larger one is quarantined, so that no
     sender of reports can fill the memory."""
+
+
+class Lineage(Settings):
+    """Where events of OpenLineage go ([lineage](operator.md#lineage)). Without a place its own variables and
+    files decide."""
+
+    url: str | None = None
+    """An endpoint that takes them, such as Marquez's."""
+    file: str | None = None
+    """A file to which they are added, one a line."""
+    namespace: str = Field("spam-observatory", min_length=1, max_length=200)
+    """The namespace of jobs and tables in them."""
+
+    @field_validator("url")
+    @classmethod
+    def known_scheme(cls, url: str | None) -> str | None:
+        if url is not None:
+            refuse_control_characters(url)
+            if not url.startswith(("http://", "https://")):
+                raise ValueError(f"'{url}' takes no events: it must begin with http:// or https://")
+            if "@" in url.partition("://")[2].partition("/")[0]:
+                raise ValueError("a URL with a password is refused: give it as OPENLINEAGE_API_KEY")
+        return url
+
+    @model_validator(mode="after")
+    def has_one_place(self) -> Self:
+        if self.url and self.file:
+            raise ValueError("events go to a url or to a file, not to both")
+        return self
+
+    @property
+    def place(self) -> str | None:
+        return self.url or self.file
+
+    @property
+    def named_place(self) -> str:
+        """The place for a person."""
+        return self.place or "the place that OpenLineage's own settings name"
 
 
 class Retention(Settings):

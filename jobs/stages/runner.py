@@ -22,7 +22,7 @@ from jobs.engine import record, tasks
 from jobs.engine.embedded import LITTLE, Embedded, Inline
 from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
-from jobs.stages import bronze_stage, buckets, checks, identity, silver_settings
+from jobs.stages import bronze_stage, buckets, checks, identity, lineage, silver_settings
 from jobs.stages.batches import Ingest, Ingested, pending_pieces
 from jobs.stages.rereading import read_quarantined
 from jobs.stages.run import Outcome, Run
@@ -57,7 +57,11 @@ def do_stages(run: Run, stages: Iterable[str] = STAGES) -> Outcome:
     again, found = find_changed_settings(run) if has_silver and not run.is_asked else ({}, Outcome())
     started = time.time()
     log_bytes = logs_to_do(run, wanted, is_again=bool(again))
-    with tasks.open_staging(lake.root) as staging, engine_of(run, log_bytes) as engine:
+    with (
+        lineage.trace_run(run) as trace,
+        tasks.open_staging(lake.root) as staging,
+        engine_of(run, log_bytes) as engine,
+    ):
         # What a stage on its own goes through, it finds out itself.
         known_bytes = log_bytes if "bronze" in wanted else 0
         work = replace(run, engine=engine, staging=staging.folder, log_bytes=known_bytes)
@@ -66,21 +70,25 @@ def do_stages(run: Run, stages: Iterable[str] = STAGES) -> Outcome:
         ingested = Ingested()
         if "bronze" in wanted:
             count = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
-            ingested = run_bronze(work, count if has_silver else None)
+            with trace.stage("bronze"):
+                ingested = run_bronze(work, count if has_silver else None)
             found += Outcome(notes=ingested.unreadable, batches=ingested.batches)
             end_stage(work, "bronze")
         if has_silver:
-            found += run_silver(work, ingested, again)
+            with trace.stage("silver"):
+                found += run_silver(work, ingested, again)
             end_stage(work, "silver")
         if "gold" in wanted:
-            counted, stage = run_gold(work, found)
-            found += counted
-            found += quality.refresh_quality(work, found, stage)
+            with trace.stage("gold"):
+                counted, stage = run_gold(work, found)
+                found += counted
+                found += quality.refresh_quality(work, found, stage)
             end_stage(work, "gold")
         # A task that died, though it was done again, may have written files before.
         if engine.has_lost:
             sweep_tables(lake, time.time())
-    return found
+        trace.is_held = not all(result.is_held for result in found.results)
+    return found + Outcome(notes=(trace.note,) if trace.note else ())
 
 
 def end_stage(work: Run, stage: str) -> None:
