@@ -38,6 +38,10 @@ all the same, with what is there: one source that is away or held back stops nei
 others, nor the page, nor retention. `outcome` then fails, and the run with it. Clearing a task is always
 safe: a stage does no work twice.
 
+**When a run is late.** One that has not succeeded eight hours after it was queued, whatever the reason, calls
+back with a text, which the command of `OBSERVATORY_ALERT` gets, as in `observatory_health`.
+`OBSERVATORY_DEADLINE_HOURS` is another number of hours; 0 asks for none. Backfills have no deadline.
+
 **What it needs.** `OBSERVATORY_CONFIG`, the settings file; `OBSERVATORY_PYTHON`, the Python of the
 pipeline's environment, if that is not Airflow's own; the pseudonym key (`OBSERVATORY_PSEUDONYM_KEY_FILE`)
 where the tasks run; and the pool `lake` with one slot, because the lake has one writer at a time.
@@ -55,6 +59,7 @@ from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetabl
 from airflow.sdk.exceptions import AirflowFailException
 
 from jobs.core.contracts import stage_tables
+from jobs.orchestration.deadlines import make_deadline
 from jobs.orchestration.scheduling import (
     UnlessLasting,
     changed_since,
@@ -98,6 +103,7 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
         start_date=dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
         catchup=False,
         max_active_runs=1,
+        deadline=make_deadline(),
         params={"since": day, "until": day},
         default_args={"retries": 2, "retry_delay": dt.timedelta(minutes=1), "retry_exponential_backoff": 2.0},
         tags=["operator"],

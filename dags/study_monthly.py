@@ -19,6 +19,8 @@ estimated until it is mended, replaced by a newer one or taken out of the inbox:
 is wrong with it. Refusals, broken rules and wrong settings are not retried; anything else is. Clearing a task
 is always safe: a package that was loaded before is not taken again.
 
+**When a run is late.** As in `operator_daily`, after `OBSERVATORY_DEADLINE_HOURS`.
+
 **What it needs.** What `operator_daily` needs, but the pseudonym key; GnuPG where packages are signed or
 encrypted, with the study's secret key in the GnuPG home of the user that runs the tasks.
 """
@@ -31,6 +33,7 @@ from airflow.sdk import DAG, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
 from jobs.core.contracts import list_tables, read_contract
+from jobs.orchestration.deadlines import make_deadline
 from jobs.orchestration.scheduling import config_file, pipeline_task, read_settings, writer_options
 
 CONFIG = config_file()
@@ -65,6 +68,7 @@ def study_monthly(settings: dict[str, Any]) -> DAG:
         start_date=dt.datetime(2020, 1, 1, tzinfo=dt.UTC),
         catchup=False,
         max_active_runs=1,
+        deadline=make_deadline(),
         default_args={"retries": 2, "retry_delay": dt.timedelta(minutes=1), "retry_exponential_backoff": 2.0},
         tags=["study"],
     ) as dag:

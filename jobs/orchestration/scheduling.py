@@ -246,7 +246,11 @@ def alert_text(context: Any) -> str:
 
 def send_alert(context: Any) -> None:
     """Give the text of a failed task to the command of OBSERVATORY_ALERT, and to the log."""
-    text = alert_text(context)
+    pass_on(alert_text(context))
+
+
+def pass_on(text: str) -> None:
+    """Give a text to the command of OBSERVATORY_ALERT, and to the log."""
     log.error(text)
     if command := os.environ.get("OBSERVATORY_ALERT"):
         subprocess.run(command, shell=True, input=text, text=True, timeout=LONGEST_ALERT, check=True)
