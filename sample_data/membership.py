@@ -155,6 +155,7 @@ ROUTED, PARTNERS, SAME_REGION, SHARES, GREY, GREY_SHARE = "SMS", 2, 5, (0.6, 0.3
 PERIOD, YEAR, BASE = "2026-Q4", "2026", 2025
 AUDIT_MONTH = "2026-11"
 SAYS = "made up for the sample study"
+REVENUE_SAYS = "product as ref.economy; revenue made up for the sample study"
 # The question on spam of each channel.
 SPAM = {
     "EMAIL": "sp303.EMAIL.attempted",
@@ -564,6 +565,16 @@ def write(folder: Path = FOLDER) -> None:
         }
         for (country, year), of in price.items()
     ]
+    # Revenue of telecommunication is made up: ITU's own may not be handed on.
+    of_economies = np.random.default_rng([SEED, *b"economy"])
+    economies = [
+        row | {"telecom_revenue_amount": round(float(row["gdp_amount"]) * share), "source": REVENUE_SAYS}
+        for row, share in zip(
+            reference("economy").sort("country_code").to_dicts(),
+            of_economies.lognormal(np.log(0.02), 0.4, reference("economy").height),
+            strict=True,
+        )
+    ]
     folder.mkdir(exist_ok=True)
     tables = {
         "submission": with_package_waivers(submissions),
@@ -575,6 +586,7 @@ def write(folder: Path = FOLDER) -> None:
         "operator_frame": frame,
         "denominator": known,
         "price_level": levels,
+        "economy": economies,
         "truth": truth,
     }
     for name, rows in tables.items():

@@ -25,6 +25,8 @@ from jobs.core import words
 ADMINISTRATIONS = 12
 # Dollars for each mailbox or subscription, and for 1,000 messages or calls of all traffic.
 SPENDING_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "each", "/1,000")
+SHARE_HEADS = ("$ per million GDP", "year", "of telecom revenue", "year")
+SHARES_NOTE = "Dollars of the base year, over those of the year beside; – where a country has none."
 PART_HEADS = ("CAPEX", "", "OPEX", "", "posts", "")
 
 
@@ -60,11 +62,30 @@ def investment_tables(
                 f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
                 "" if row.per_thousand_units is None else format_short(row.per_thousand_units),
             )  # fmt: skip
-        tables += [table, parts_table(channel, period, found, parts)]
+        tables += [table, parts_table(channel, period, found, parts), *shares_table(channel, period, own)]
         if targets:
             tables.append(targets_table(f"{channel}: targets in {period}", own, targets, gaps_of))
     notes = [*explain_signs(found), *note_missing_norms(channels, chosen)]
     return [*tables, *map(Text, notes), *spending_assumptions(found), *gap_assumptions(held)]
+
+
+def shares_table(channel: str, period: str | None, rows: list[Any]) -> list[RenderableType]:
+    """Spending over gross domestic product and over telecommunication revenue; nothing where neither is
+    known of any area, and a dash where one is not known of each country."""
+    if all(row.per_million_gdp is None and row.telecom_revenue_pct is None for row in rows):
+        return []
+    table = estimates_table(f"{channel}: spending in {period}, held against economies", *SHARE_HEADS)
+    table.caption, table.caption_justify = SHARES_NOTE, "left"
+    for row in rows:
+        table.add_row(
+            row.area_code,
+            *("–" if row.per_million_gdp is None else f"{row.per_million_gdp:.3g}", str(row.gdp_year or "")),
+            *(
+                "–" if row.telecom_revenue_pct is None else f"{row.telecom_revenue_pct:.2g}%",
+                str(row.telecom_revenue_year or ""),
+            ),
+        )
+    return [table]
 
 
 def targets_table(

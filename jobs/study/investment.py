@@ -1,11 +1,12 @@
 """study.investment: estimated yearly spending against spam, and posts, per area, channel and strategy."""
 
+import datetime as dt
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from jobs.core.areas import classify_countries, rows_on_day
+from jobs.core.areas import COUNTRY, Area, classify_countries, list_areas, rows_on_day
 from jobs.core.channels import CALLS
 from jobs.core.counting_rules import RECEIVED
 from jobs.core.periods import last_day
@@ -14,6 +15,7 @@ from jobs.stats.estimation import REPLICATES, Array, seed_of
 from jobs.stats.sampling import Samples
 from jobs.study.estimate.area_rows import estimate_areas
 from jobs.study.estimate.days import scale_to_all_days
+from jobs.study.estimate.economy import Total, amounts_of_year, spending_shares, sum_areas
 from jobs.study.estimate.rows import is_month, sum_or_null, typed_rows
 from jobs.study.estimate.sample import Reference, Sample, point_estimates, sample_of
 from jobs.study.estimate.spending import (
@@ -33,6 +35,7 @@ from jobs.study.estimate.spending import (
 from jobs.study.investment_account import prices_of
 
 TABLE = "study.investment"
+AT_MARKET = "market"
 
 
 def transform(
@@ -43,6 +46,7 @@ def transform(
     country: pl.DataFrame,
     country_group: pl.DataFrame,
     price_level: pl.DataFrame,
+    economy: pl.DataFrame,
     cost_parameter: pl.DataFrame,
     investment_assumption: pl.DataFrame,
 ) -> pl.DataFrame:
@@ -59,12 +63,12 @@ def transform(
         for (name, year), price in prices_of(price_level).items()
         if year == base
     }
-    traffic = yearly_units(submission)
+    traffic, amounts = yearly_units(submission), amounts_of_year(economy, base)
     by = ["period_code", "channel_code"]
     rows: list[dict[str, object]] = []
     for accounts in investment_account.sort(*by, "respondent_id", "strategy_code").partition_by(by):
         drawn = draw_parameters(rows_on_day(cost_parameter, last_day(str(accounts["period_code"][0]))))
-        rows += channel_rows(accounts, traffic, reference, dollars, drawn)
+        rows += channel_rows(accounts, traffic, reference, dollars, drawn, amounts)
     return typed_rows(rows, TABLE)
 
 
@@ -99,9 +103,11 @@ def channel_rows(
     reference: Reference,
     dollars: dict[str, float],
     drawn: Samples,
+    amounts: dict[str, dict[str, Total]],
 ) -> list[dict[str, object]]:
     """The rows of one year and channel. dollars: US for one international dollar, by country. drawn: what
-    capital cost takes for granted, of investment_assumptions.points()."""
+    capital cost takes for granted, of investment_assumptions.points(). amounts: of the countries' economies,
+    of amounts_of_year()."""
     period, channel = str(accounts["period_code"][0]), str(accounts["channel_code"][0])
     strategies = [ALL, *sorted(set(accounts["strategy_code"]))]
     people = by_respondent(accounts, reference.operator_frame, last_day(period)).with_columns(
@@ -109,11 +115,25 @@ def channel_rows(
     )
     units = yearly_totals(traffic, reference, channel, period)
     beside = {"period_code": period, "channel_code": channel}
+    money = money_rows(
+        accounts, people, reference, dollars, drawn, strategies, ("investment", channel, period)
+    )
+    totals = sum_areas(amounts, areas_of(money, reference, last_day(period)))
+    for row in money:
+        if row["conversion_code"] == AT_MARKET:
+            row |= spending_shares(row["estimate"], totals.get(str(row["area_code"]), {}))
     rows = [
-        *money_rows(accounts, people, reference, dollars, drawn, strategies, ("investment", channel, period)),
+        *money,
         *post_rows(accounts, people, reference, strategies, ("posts", channel, period)),
     ]
     return [row | beside | {"per_thousand_units": per_thousand(row, units)} for row in rows]
+
+
+def areas_of(rows: list[dict[str, object]], reference: Reference, day: dt.date) -> list[Area]:
+    """The areas of these rows, with the countries that they are of."""
+    countries = [row["area_code"] for row in rows if row["area_kind_code"] == COUNTRY]
+    listed = classify_countries(reference.country, reference.country_group, day)
+    return list_areas(listed.filter(pl.col("country_code").is_in(countries)))
 
 
 def money_rows(
@@ -124,7 +144,7 @@ def money_rows(
     drawn: Samples,
     strategies: list[str],
     key: tuple[str, str, str],
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Spending by strategy, component and conversion."""
     sample, answered = sample_of(reference, people, key[1], key[2], key)
     class_of = dict(

@@ -18,7 +18,7 @@ import polars as pl
 from expectations.evaluation import evaluate
 from expectations.suite_files import suite_tables
 from jobs.core.contracts import conform_frame, read_contract, reference_table
-from jobs.core.csv_tables import read_table, read_tables
+from jobs.core.csv_tables import file_of, read_table, read_tables
 from jobs.core.errors import ObservatoryError
 from jobs.engine import embedded, record
 from jobs.engine.lake import Lake, any_of
@@ -77,6 +77,8 @@ SMALL = (
     "ref.budget_band",
 )
 FROM_FILES = (FRAME, "ref.denominator", "ref.price_level")
+# The study's own file replaces the project's, where it has one.
+REPLACED = "ref.economy"
 # In this order: the later read the earlier. Parameters are the tables that the contract reads.
 TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "study.spam_volume": spam_volume.transform,
@@ -178,6 +180,7 @@ def estimate_tables(
     targets = chosen_targets(settings, gap_options or Gap())
     inputs = digest_inputs(lake, folder, targets)
     have = read_tables(folder, FROM_FILES)
+    have[REPLACED] = read_table(folder, REPLACED) if file_of(folder, REPLACED) else reference_table(REPLACED)
     have[investment_targets.TABLE] = targets
     given_now = {table: lake.read(table) for table in SUBMITTED_TABLES}
     have[DECISIONS] = lake.read(DECISIONS)
