@@ -24,6 +24,7 @@ from jobs.cli.init import init
 from jobs.cli.interrupt import INTERRUPTED, Interrupted, catch_interrupts
 from jobs.cli.pipeline import pull, run
 from jobs.cli.quarantine import quarantine
+from jobs.cli.receipts import receipts
 from jobs.cli.reconcile import reconcile
 from jobs.cli.renew import renew
 from jobs.cli.report import report
@@ -43,7 +44,7 @@ STEPS: dict[str, tuple[Callable[..., None] | ModuleType, ...]] = {
     "First steps": (sniff, init, report, demo),
     "Daily work": (pull, run, validate, status, quarantine, vacuum, renew, key),
     "Look closer": (show, tables, explain, reconcile, cost),
-    "Study": (submit, audit, questionnaire, study, release),
+    "Study": (submit, receipts, audit, questionnaire, study, release),
 }
 
 

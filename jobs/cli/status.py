@@ -77,8 +77,11 @@ def print_status(
     rows: Sequence[SourceStatus],
     doubtful: Sequence[str],
 ) -> None:
+    from jobs.cli.receipts import show_deliveries
     from jobs.core.patterns import escape_unseen
+    from jobs.engine.record import utc_now
     from jobs.stages.validations import latest_results, rule_counts
+    from jobs.state.deliveries import last_deliveries, list_delivery_problems, list_delivery_steps
     from jobs.state.retained import describe_retained
     from jobs.state.sources import list_steps, quarantine_step
     from jobs.state.status import copy_steps, count_copies, list_problems
@@ -93,9 +96,15 @@ def print_status(
     if counts:
         rules, broken = (sum(each) for each in list(zip(*counts, strict=True))[1:])
         out.print(f"Last validation: {rules:,} rules on {len(counts)} tables, {broken:,} broken\n")
-    wrong = map(escape_unseen, list_problems(lake, settings, operators))
+    packages = last_deliveries(lake, operators)
+    if packages:
+        show_deliveries(packages)
+    wrong = [
+        *list_problems(lake, settings, operators),
+        *list_delivery_problems(packages, utc_now(), settings.submission.answer_days),
+    ]
     jumps = dict.fromkeys(f"operator '{row.operator}': {each.text}." for row in rows for each in row.jumps)
-    show_list("Problems", [("", each) for each in (*wrong, *jumps, *doubtful)])
+    show_list("Problems", [("", each) for each in (*map(escape_unseen, wrong), *jumps, *doubtful)])
     of_operator = {row.operator: row.retention for row in rows}
     if of_operator:
         show_list("Kept", [("", each) for each in describe_retained(list(of_operator.values()), settings)])
@@ -105,7 +114,7 @@ def print_status(
         for row in rows
         if row.quarantined and "observatory quarantine" not in (row.next_step or "")
     ]
-    steps += copy_steps(copies)
+    steps += copy_steps(copies) + list_delivery_steps(packages)
     show_list("Next", steps or [("", "Nothing to do.")])
 
 

@@ -17,8 +17,6 @@ from jobs.questionnaire.received import Received, to_utc
 from jobs.settings import config
 from jobs.settings.study import Gap
 
-PACKAGES = (".zip", ".zip.gpg")
-
 app = typer.Typer(
     help="Estimates across operators: volume, investment, reconciliation.", no_args_is_help=True
 )
@@ -139,41 +137,46 @@ def load(
 ) -> None:
     """Verify operators' packages and load them; one that is refused changes nothing.
 
+    Each package of the inbox is answered in `receipts` beside it: received, or refused and why.
+
     Ends with exit code 2 if any was refused; the others are loaded.
     """
     from jobs.core.csv_tables import read_table
     from jobs.engine import record
     from jobs.engine.lake import open_lake
     from jobs.questionnaire.respondents import load_respondents
+    from jobs.submission.answering import PACKAGES, answer_packages, open_inbox
     from jobs.submission.judging import judge_file
     from jobs.submission.loading import choose_taken, land_packages
 
     settings = config.load_settings(config_file)
     respondents = load_respondents(settings)
-    if not files:
-        files, others = list_inbox(settings)
-        for file in others:
-            err.print(Text(f"{file}: no package, whose name ends in {' or '.join(PACKAGES)}"))
-        if not files:
-            out.print(f"No package in {settings.study.inbox}.", soft_wrap=True, markup=False)
-            return
-    missing = [str(file) for file in files if not file.is_file()]
+    missing = [str(file) for file in files or () if not file.is_file()]
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
     known = settings.study.files
     frame = read_table(Path(known), "ref.operator_frame", is_needed=False) if known else None
-    found = [judge_file(file, settings, respondents, to_utc(received), frame) for file in files]
-    lake = open_lake(settings.lake.root)
-    if check:
-        choose_taken(lake, found, accept_change)
-    else:
-        access.prepare_folder(lake.root, settings.lake.group)
-        land_packages(lake, found, record.new_run_id(), accept_change)
+    with open_inbox(settings, files or ()) as inbox:
+        for name in inbox.others:
+            err.print(Text(f"{name}: no package, whose name ends in {' or '.join(PACKAGES)}"))
+        chosen = files or list(inbox.packages)
+        if not chosen:
+            out.print(f"No package in {settings.study.inbox}.", soft_wrap=True, markup=False)
+            return
+        found = [judge_file(file, settings, respondents, to_utc(received), frame) for file in chosen]
+        lake = open_lake(settings.lake.root)
+        failed: list[ObservatoryError] = []
+        if check:
+            choose_taken(lake, found, accept_change)
+        else:
+            access.prepare_folder(lake.root, settings.lake.group)
+            land_packages(lake, found, record.new_run_id(), accept_change)
+            failed = answer_packages(inbox, found, settings.study.receipt_key)
     out.print(packages_table(found, check))
     for each in found:
         for line in each.noted if not each.wrong else ():
             out.print(f"{each.file.name}: {line}", soft_wrap=True, markup=False, highlight=False)
-    wrong = [f"{each.file}: {line}" for each in found for line in each.wrong]
+    wrong = [f"{inbox.place_of(each.file)}: {line}" for each in found for line in each.wrong]
     if wrong:
         refused = sum(1 for each in found if each.wrong)
         taken = len(found) - refused
@@ -182,21 +185,9 @@ def load(
             if check
             else f"{taken} loaded, {refused} refused; of a refused one the study keeps what it had"
         )
-        raise ObservatoryError("\n".join(wrong))
-
-
-def list_inbox(settings: config.Observatory) -> tuple[list[Path], list[Path]]:
-    """The packages in the inbox, by name, and what else lies there."""
-    if settings.study.inbox is None:
-        raise ObservatoryError("name the packages to load, or the folder that holds them as [study] inbox")
-    inbox = Path(settings.study.inbox)
-    if not inbox.is_dir():
-        raise ObservatoryError(
-            f"[study] inbox: {inbox} is no folder. Make it, or name the folder of the packages there"
-        )
-    files = sorted(file for file in inbox.iterdir() if not file.name.startswith("."))
-    packages = [file for file in files if file.name.endswith(PACKAGES)]
-    return packages, [file for file in files if file not in packages]
+        raise ObservatoryError("\n".join([*wrong, *map(str, failed)]))
+    if failed:
+        raise type(failed[0])("\n".join(map(str, failed)))
 
 
 def packages_table(found: list[Any], is_check: bool) -> Table:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from jobs.cli.arguments import Config, OperatorId
-from jobs.cli.console import out
+from jobs.cli.console import err, out
 from jobs.core import words
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
@@ -33,6 +34,9 @@ def submit(
         str | None,
         typer.Option(help="Encrypt to this public key, named by its whole fingerprint.", show_default=False),
     ] = None,
+    no_send: Annotated[
+        bool, typer.Option("--no-send", help="Only make the package, although \\[submission] inbox is set.")
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Show every row that would leave; write, sign and send nothing."),
@@ -45,36 +49,65 @@ def submit(
         ),
     ] = None,
 ) -> None:
-    """Make an operator's package for the study: monthly counts, no personal data, counts rounded.
+    r"""Make an operator's package for the study, and deliver it: monthly counts, no personal data, rounded.
 
-    The package is a zip of CSV files that you can read before you send it.
+    The package is a zip of CSV files. With \[submission] inbox it is delivered there; the same counts are not
+    sent twice. `observatory receipts` then asks for the study's answer.
     """
     if csv is not None and not dry_run:
         raise ObservatoryError("--csv goes with --dry-run: the package itself is a zip of these files")
     # Polars takes half a second to load.
-    from jobs.submission.making import package_of, validate_gold, write_package
+    from jobs.submission.making import package_of, validate_gold
 
     settings = config.load_settings(config_file)
     operators = config.choose_operators(settings, operator)
+    sign = sign or settings.submission.sign
     for operator_id in [each.id for each in operators]:
         validate_gold(settings, operator_id, period, is_kept=not dry_run)
     made = [package_of(settings, each, period, None if dry_run else sign) for each in operators]
     if dry_run:
         show_leaving(settings, operators, made, csv)
-        return
-    files = [write_package(each, output, encrypt_to) for each in made]
-    show_packages(period, made, [file.name for file in files])
-    for whose, each, file in zip(operators, made, files, strict=True):
-        notes = list_notes(whose, each)
-        if withheld := len(each.counts.withheld):
-            notes.append(
-                f"{withheld} group{'s' if withheld > 1 else ''} withheld: fewer than"
-                f" {settings.submission.least_units} units, or a definition in force on a part of the month"
-                " only; the manifest names them, and --dry-run shows them"
-            )
-        for note in notes:
-            out.print(f"{file.name}: {note}", soft_wrap=True, markup=False)
-        out.print(f"To send: {file.resolve()}{'' if sign else UNSIGNED}", soft_wrap=True, markup=False)
+    elif settings.submission.inbox is None or no_send:
+        files = [write_made(settings, each, output, encrypt_to) for each in made]
+        show_packages(period, made, [file.name for file in files])
+        for whose, each, file in zip(operators, made, files, strict=True):
+            show_notes(settings, whose, each, file.name)
+            out.print(f"To send: {file.resolve()}{'' if sign else UNSIGNED}", soft_wrap=True, markup=False)
+    else:
+        show_packages(period, made, [each.file_name for each in made])
+        for whose, each in zip(operators, made, strict=True):
+            show_notes(settings, whose, each, each.file_name)
+            send_made(settings, each, output, encrypt_to, bool(sign))
+
+
+def write_made(settings: config.Observatory, made: MadePackage, output: Path, encrypt_to: str | None) -> Path:
+    from jobs.submission.making import write_package
+
+    return write_package(made, output, encrypt_to or settings.submission.encrypt_to)
+
+
+def send_made(
+    settings: config.Observatory, made: MadePackage, output: Path, encrypt_to: str | None, is_signed: bool
+) -> None:
+    """Deliver a package to the study's inbox, unless the same counts lie there or were received."""
+    from jobs.engine.lake import open_lake
+    from jobs.engine.record import utc_now
+    from jobs.submission.delivering import deliver_package, fetch_answers, find_sent, study_inbox
+
+    lake, inbox = open_lake(settings.lake.root), study_inbox(settings)
+    _, wrong = fetch_answers(lake, inbox, [made.manifest.operator_id], settings.submission.study_key)
+    for each in wrong:
+        err.print(Text(f"Warning: {each}"), soft_wrap=True)
+    if sent := find_sent(lake, inbox, made, is_signed):
+        text = (
+            f"{sent.file_name}: the same counts were sent {sent.sent_at:%Y-%m-%d}"
+            f" ({sent.describe_answer(utc_now())}); nothing was sent again"
+        )
+    else:
+        file = write_made(settings, made, output, encrypt_to)
+        deliver_package(lake, inbox, made, file, is_signed)
+        text = f"Sent: {file.resolve()} to {inbox.url}{'' if is_signed else UNSIGNED}"
+    out.print(text, soft_wrap=True, markup=False)
 
 
 def show_leaving(
@@ -104,6 +137,19 @@ def show_packages(period: str, made: list[MadePackage], names: list[str]) -> Non
             audit = each.audits.get((month, channel), "none")
             table.add_row(name[0], month, channel, f"{found} of {of}", audit, name[1])
     out.print(table)
+
+
+def show_notes(settings: config.Observatory, whose: Operator, made: MadePackage, name: str) -> None:
+    """Print what its operator should know of a package, a line each."""
+    notes = list_notes(whose, made)
+    if withheld := len(made.counts.withheld):
+        notes.append(
+            f"{withheld} group{'s' if withheld > 1 else ''} withheld: fewer than"
+            f" {settings.submission.least_units} units, or a definition in force on a part of the month"
+            " only; the manifest names them, and --dry-run shows them"
+        )
+    for note in notes:
+        out.print(f"{name}: {note}", soft_wrap=True, markup=False)
 
 
 def list_notes(whose: Operator, made: MadePackage) -> list[str]:

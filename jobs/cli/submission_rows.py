@@ -22,7 +22,7 @@ HEADS = {"spam_certain": "certain", "spam_possible": "possible"}
 def print_leaving(made: MadePackage, least: int, notes: list[str]) -> None:
     """Print what would leave of one package: in words, then all rows. notes: what its operator should know
     besides."""
-    manifest = Manifest.model_validate_json(made.files[MANIFEST])
+    manifest = made.manifest
     country = words.country_name(manifest.country_code)
     period = words.format_period(manifest.period_code)
     say_line(f"What would leave of operator '{manifest.operator_id}', {country}, for {period}:", "bold")

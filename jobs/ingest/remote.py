@@ -15,6 +15,7 @@ import fsspec
 
 from jobs.core.connections import connection_errors
 from jobs.core.errors import ObservatoryError, SourceLost
+from jobs.ingest.host_connections import HostConnection, read_connection
 from jobs.ingest.manifest import KnownStreams, Stream, landed_bytes
 from jobs.ingest.packed import open_landed
 from jobs.settings.access import S3, SFTP, Access
@@ -33,50 +34,63 @@ def open_place(url: str, access: Access) -> tuple[Any, str]:
     source_errors()."""
     scheme = url.partition("://")[0] if "://" in url else ""
     if scheme in SFTP:
-        from sshfs import SSHFileSystem
-
-        place = fsspec.utils.infer_storage_options(url)
-        user = {"username": place["username"]} if place.get("username") else {}
-        fs = SSHFileSystem(
-            place["host"],
-            **user,
-            **({"port": place["port"]} if place.get("port") else {}),
-            **({"client_keys": [access.key]} if access.key else {}),
-            # sshfs asks for no check at all; () stands for the files of OpenSSH.
-            known_hosts=access.known_hosts or (),
-            connect_timeout=CONNECT,
-            login_timeout=SILENT,
-            keepalive_interval=SILENT // 4,
-            keepalive_count_max=3,
-            skip_instance_cache=True,
-        )
-        return fs, place["path"]
+        return open_sftp(url, access)
     if scheme in S3:
-        from s3fs import S3FileSystem
-
-        style = (
-            {}
-            if access.path_style is None
-            else {"addressing_style": "path" if access.path_style else "virtual"}
-        )
-        fs = S3FileSystem(
-            endpoint_url=access.endpoint,
-            profile=access.profile,
-            client_kwargs={"region_name": access.region} if access.region else {},
-            config_kwargs={
-                "s3": style,
-                "connect_timeout": CONNECT,
-                "read_timeout": SILENT,
-                "retries": {"mode": "standard", "total_max_attempts": TRIES},
-            },
-            default_block_size=BLOCK,
-            default_fill_cache=False,
-            skip_instance_cache=True,
-        )
-        # botocore tries again, with longer and longer pauses.
-        fs.retries = 1
-        return fs, fs._strip_protocol(url)
+        return open_s3(url, access)
     return fsspec.core.url_to_fs(url)
+
+
+def open_sftp(url: str, access: Access) -> tuple[Any, str]:
+    from sshfs import SSHFileSystem
+
+    place = fsspec.utils.infer_storage_options(url)
+    named = read_connection(access.connection) if access.connection else HostConnection()
+    host, port = named.choose_host(place.get("host"), place.get("port"))
+    user = place.get("username") or named.login
+    keys = [access.key] if access.key else named.list_keys()
+    fs = SSHFileSystem(
+        host,
+        **({"username": user} if user else {}),
+        **({"port": port} if port else {}),
+        **({"client_keys": keys} if keys else {}),
+        **({"password": named.password} if named.password and not keys else {}),
+        # sshfs asks for no check at all; () stands for the files of OpenSSH.
+        known_hosts=access.known_hosts or named.find_known_host(host, port) or (),
+        connect_timeout=CONNECT,
+        login_timeout=SILENT,
+        keepalive_interval=SILENT // 4,
+        keepalive_count_max=3,
+        skip_instance_cache=True,
+    )
+    return fs, place["path"]
+
+
+def open_s3(url: str, access: Access) -> tuple[Any, str]:
+    from s3fs import S3FileSystem
+
+    named = read_connection(access.connection) if access.connection else HostConnection()
+    style = (
+        {} if access.path_style is None else {"addressing_style": "path" if access.path_style else "virtual"}
+    )
+    region = access.region or named.extra.get("region_name")
+    fs = S3FileSystem(
+        **named.list_credentials(),
+        endpoint_url=access.endpoint or named.extra.get("endpoint_url"),
+        profile=access.profile,
+        client_kwargs={"region_name": region} if region else {},
+        config_kwargs={
+            "s3": style,
+            "connect_timeout": CONNECT,
+            "read_timeout": SILENT,
+            "retries": {"mode": "standard", "total_max_attempts": TRIES},
+        },
+        default_block_size=BLOCK,
+        default_fill_cache=False,
+        skip_instance_cache=True,
+    )
+    # botocore tries again, with longer and longer pauses.
+    fs.retries = 1
+    return fs, fs._strip_protocol(url)
 
 
 def is_remote(url: str) -> bool:

@@ -2,6 +2,8 @@
 
 from urllib.parse import urlsplit
 
+from pydantic import Field
+
 from jobs.settings.base import Settings
 
 SFTP, S3 = ("sftp", "ssh"), ("s3", "s3a")
@@ -11,6 +13,9 @@ class Access(Settings):
     """What a host asks for, where the usual files and variables do not say it: `~/.ssh` with its config and
     agent; for S3, AWS' usual chain of variables, `~/.aws` and the machine's role."""
 
+    connection: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,250}$")
+    """The id of one of Airflow's connections, which has host, user and secrets. Airflow's tasks hand it on;
+    elsewhere the variable `AIRFLOW_CONN_<ID>` has it, as Airflow reads it."""
     key: str | None = None
     """SFTP: the file of a private key."""
     known_hosts: str | None = None
@@ -25,9 +30,22 @@ class Access(Settings):
     """S3: a profile of AWS' own files."""
 
 
+def check_drop_folder(url: str) -> str:
+    """The place of a folder through which files are exchanged. Raises ValueError where it can be none."""
+    scheme, there, rest = url.partition("://")
+    if there and scheme not in (*SFTP, *S3):
+        raise ValueError(f"'{url}' is no place for packages: name a folder, an sftp:// or an s3:// URL")
+    if there and "/" not in rest.strip("/"):
+        raise ValueError(
+            f"'{url}' names no folder: write it as in {scheme}://{rest.strip('/')}/inbox. Answers lie in"
+            " `receipts` beside it"
+        )
+    return url
+
+
 OF_SCHEME = {
-    **dict.fromkeys(SFTP, frozenset({"key", "known_hosts"})),
-    **dict.fromkeys(S3, frozenset({"endpoint", "region", "path_style", "profile"})),
+    **dict.fromkeys(SFTP, frozenset({"connection", "key", "known_hosts"})),
+    **dict.fromkeys(S3, frozenset({"connection", "endpoint", "region", "path_style", "profile"})),
 }
 
 

@@ -21,6 +21,7 @@ from jobs.core.contracts import format_kind
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import BY_SETTINGS, KEY, KEY_FILE, is_by_settings
 from jobs.core.key_periods import KeyPeriod, periods_from
+from jobs.settings.access import Access
 from jobs.settings.base import Settings
 from jobs.settings.node import (
     EngineSettings,
@@ -147,6 +148,11 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
             else str((base / os.path.expanduser(url.removeprefix("file:"))).resolve())
         )
 
+    def with_files(access: Access) -> Access:
+        """The access with absolute names of its files."""
+        files = {name: getattr(access, name) for name in ("key", "known_hosts")}
+        return access.model_copy(update={name: file and make_absolute(file) for name, file in files.items()})
+
     return settings.model_copy(
         update={
             "lake": settings.lake.model_copy(
@@ -178,6 +184,15 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
                     for name in ("respondents", "inbox", "files", "keyring")
                     for place in (getattr(settings.study, name),)
                 }
+                | {"access": with_files(settings.study.access)}
+            ),
+            "submission": settings.submission.model_copy(
+                update={
+                    name: place and make_absolute(place)
+                    for name in ("inbox", "study_key")
+                    for place in (getattr(settings.submission, name),)
+                }
+                | {"access": with_files(settings.submission.access)}
             ),
             "release": settings.release.model_copy(
                 update={
@@ -193,13 +208,7 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
                             source.model_copy(
                                 update={
                                     "url": make_absolute(source.url),
-                                    "access": source.access.model_copy(
-                                        update={
-                                            name: place and make_absolute(place)
-                                            for name in ("key", "known_hosts")
-                                            for place in (getattr(source.access, name),)
-                                        }
-                                    ),
+                                    "access": with_files(source.access),
                                 }
                             )
                             for source in operator.source

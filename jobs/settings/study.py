@@ -8,7 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from jobs.core.choices import check_choice
 from jobs.core.contracts import list_codes
-from jobs.settings.base import Settings
+from jobs.settings.access import Access, check_access, check_drop_folder
+from jobs.settings.base import MOST_DAYS, Settings
 
 
 class Gap(Settings):
@@ -44,7 +45,10 @@ class Study(Settings):
     respondents: str | None = None
     """The CSV file that lists who is asked."""
     inbox: str | None = None
-    """The folder in which operators' packages arrive."""
+    """The folder in which operators' packages arrive: a path, which may have wildcards where each operator
+    has a folder of its own, or an `sftp://` or `s3://` URL. Answers are put into `receipts` beside it."""
+    access: Access = Access()
+    """How the host of the inbox is reached, where its URL and the usual files do not say it."""
     files: str | None = None
     """The folder with the frame of operators, denominators and price levels."""
     keyring: str | None = None
@@ -52,10 +56,23 @@ class Study(Settings):
     signatures of its packages are verified."""
     require_signature: bool = True
     """Whether a package that its respondent did not sign is refused."""
+    receipt_key: str | None = None
+    """The study's secret key, as `gpg` names it, that signs its answers. Operators verify them by its public
+    key."""
     open_share: float = Field(0.02, gt=0, le=1)
     """A suspicious figure that moves the estimate of an area by more than this share of it has to be decided
     on before a release."""
     gap: Gap = Gap()
+
+    @field_validator("inbox")
+    @classmethod
+    def known_inbox(cls, inbox: str | None) -> str | None:
+        return inbox if inbox is None else check_drop_folder(inbox)
+
+    @model_validator(mode="after")
+    def with_access(self) -> Study:
+        check_access(self.inbox or "", self.access)
+        return self
 
     @model_validator(mode="after")
     def check_keyring(self) -> Study:
@@ -67,9 +84,35 @@ class Study(Settings):
 
 
 class Submission(Settings):
-    """What leaves an operator."""
+    """What leaves an operator, and where it goes: see [what leaves your
+    network](operator.md#what-leaves-your-network)."""
 
     least_units: int = Field(5, ge=1, le=10**6)
     """Counts leave as multiples of this number, so that neither a count below it leaves nor a difference that
     would reveal one (X.1237). Keep it for good: two packages under different values are not protected from
     each other."""
+    inbox: str | None = None
+    """The study's inbox, to which `observatory submit` delivers packages: an `sftp://` or `s3://` URL, or a
+    folder. The study's answers are read from `receipts` beside it. Without it nothing is sent."""
+    access: Access = Access()
+    """How the host of the inbox is reached, where its URL and the usual files do not say it."""
+    sign: str | None = None
+    """The secret key that signs packages, as `gpg` names it; `--sign` comes before it."""
+    encrypt_to: str | None = None
+    """The public key that packages are encrypted to, by its whole fingerprint; `--encrypt-to` comes before
+    it."""
+    study_key: str | None = None
+    """The file of the study's OpenPGP public key. With it an answer counts only if this key signed it."""
+    answer_days: int = Field(14, ge=1, le=MOST_DAYS)
+    """So many days after a package was sent `status` reports that the study has not answered, and
+    `operator_monthly` in Airflow gives up waiting."""
+
+    @field_validator("inbox")
+    @classmethod
+    def known_inbox(cls, inbox: str | None) -> str | None:
+        return inbox if inbox is None else check_drop_folder(inbox)
+
+    @model_validator(mode="after")
+    def with_access(self) -> Submission:
+        check_access(self.inbox or "", self.access)
+        return self

@@ -24,9 +24,9 @@ from jobs.stages.validations import FOLDER as VALIDATION
 
 
 def is_kept(table: str) -> bool:
-    """Whether a table is computed from nothing that is in the lake."""
+    """Whether a table is computed from nothing that is in the lake, and is no record of what was."""
     about = read_contract(table)
-    return table == vacuum.TABLE or (about.layer in ("silver", "study") and not about.reads)
+    return table != "meta.run" and about.layer in ("silver", "study", "meta") and not about.reads
 
 
 def find_lost(lake: Lake, settings: Observatory) -> list[str]:

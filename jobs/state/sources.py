@@ -25,6 +25,7 @@ from jobs.ingest.manifest import (
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, SourceSettings
 from jobs.stages.validations import latest_results
+from jobs.state.deliveries import Delivery, last_deliveries
 from jobs.state.jumps import Jump, find_jumps
 from jobs.state.missing_days import Span, missing_days
 from jobs.state.retained import Retained, read_retained
@@ -55,7 +56,7 @@ class SourceStatus:
 
     landed: bytes in landing. landed_at: when the last of them came. waiting: bytes that are not read yet.
     last_record: time of the newest record. missing_days: days without records in the week before it.
-    quarantined: lines that no rule matched. jumps: of all its operator's sources together.
+    quarantined: lines that no rule matched. jumps, packages: of all its operator's sources together.
     """
 
     operator: str
@@ -70,6 +71,7 @@ class SourceStatus:
     quarantined: int
     held_rules: list[HeldRule]
     jumps: list[Jump]
+    packages: list[Delivery]
     retention: Retained
     next_step: str | None
 
@@ -96,6 +98,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
     read = read_ledger(lake)
     held = held_rules(latest_results(lake.root, [each.id for each in chosen]))
     jumps = find_jumps(lake, {each.id for each in chosen})
+    packages = last_deliveries(lake, [each.id for each in chosen])
     at = settings.lake.read_at or utc_now()
     first_run: Any = lake.read("meta.run", columns=["finished_at"])["finished_at"].min()
     fs, area = open_landing(lake.root)
@@ -124,6 +127,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
                 quarantined=of_source.quarantined,
                 held_rules=held.get((operator.id, source.id), []) + held.get((operator.id, None), []),
                 jumps=jumps[operator.id],
+                packages=[each for each in packages if each.operator_id == operator.id],
                 retention=kept[operator.id],
                 next_step=None,
             )

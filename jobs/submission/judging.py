@@ -1,6 +1,7 @@
 """A package checked by everything that needs no lake: list, keys, contracts and frame."""
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,8 @@ SIGN_IT = (
     " the keyring"
 )
 ENCRYPTED = (".gpg", ".pgp", ".asc")
+# Bytes that encryption may add to a package.
+ENCRYPTION = 2**20
 EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # How far a clock may be ahead.
 CLOCK = dt.timedelta(days=2)
@@ -47,7 +50,8 @@ class Judged:
     """One file and its verdict: its rows for each table, or the reasons to refuse it.
 
     is_dated: the time of receipt was stated; otherwise it is the time at which the file was saved. noted:
-    notes on a package that is accepted.
+    notes on a package that is accepted. delivered_sha256: of the file as it came; empty for one that is too
+    large. doubts: what speaks against its being its operator's, which is all that an answer says then.
     """
 
     file: Path
@@ -60,6 +64,8 @@ class Judged:
     wrong: list[str] = field(default_factory=list)
     noted: list[str] = field(default_factory=list)
     is_known: bool = False
+    delivered_sha256: str = ""
+    doubts: list[str] = field(default_factory=list)
 
     @property
     def manifest(self) -> Manifest:
@@ -95,7 +101,9 @@ def judge_file(
         # It stands in the receipt.
         found.wrong.append("its name holds an address or a number of a person: rename it")
     try:
-        found.package = open_package(content_of(file))
+        data = read_bounded(file)
+        found.delivered_sha256 = hashlib.sha256(data).hexdigest()
+        found.package = open_package(content_of(file, data))
         check_package(found, settings, respondents, frame)
     except ObservatoryError as error:
         found.wrong += str(error).splitlines()
@@ -112,15 +120,25 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
 
 
-def content_of(file: Path) -> bytes:
-    """A package's bytes, decrypted: at most LARGEST, whatever the file says or grows to."""
-    if file.suffix in ENCRYPTED:
-        return signing.decrypt_file(file, LARGEST)
+def read_bounded(file: Path) -> bytes:
+    """A file's bytes: at most LARGEST, whatever it grows to, and what encryption adds."""
+    most = LARGEST + (ENCRYPTION if file.suffix in ENCRYPTED else 0)
     with file.open("rb") as opened_file:
-        data = opened_file.read(LARGEST + 1)
-    if len(data) > LARGEST:
+        data = opened_file.read(most + 1)
+    if len(data) > most:
         raise ObservatoryError(f"it is larger than {LARGEST // 2**20} MB")
     return data
+
+
+def content_of(file: Path, data: bytes) -> bytes:
+    """A package's bytes, decrypted: at most LARGEST, whatever the file says."""
+    return signing.decrypt_data(data, LARGEST) if file.suffix in ENCRYPTED else data
+
+
+def public_reasons(judged: Judged) -> list[str]:
+    """What an answer says of a refusal: whoever may not be the operator learns nothing else of it, nor of
+    what stands in its place."""
+    return judged.doubts or judged.wrong
 
 
 def check_package(
@@ -131,10 +149,11 @@ def check_package(
     by_operator = {operator: each for each in respondents.values() for operator in each.operators}
     whose = by_operator.get(manifest.operator_id)
     if whose is None:
-        judged.wrong.append(
+        unknown = (
             f"unknown operator '{manifest.operator_id}': no respondent of the study's list answers for it"
-            f"{nearest_hint(manifest.operator_id, by_operator)}"
         )
+        judged.doubts.append(unknown)
+        judged.wrong.append(f"{unknown}{nearest_hint(manifest.operator_id, by_operator)}")
     else:
         judged.respondent_id = whose.id
         if whose.country != manifest.country_code:
@@ -146,7 +165,8 @@ def check_package(
             assert judged.package is not None
             judged.signer = verify_signer(judged.package, whose.id, settings)
         except ObservatoryError as error:
-            judged.wrong += str(error).splitlines()
+            judged.doubts += str(error).splitlines()
+            judged.wrong += judged.doubts
     latest = max(judged.received_at, utc_now()) + CLOCK
     if manifest.computed_at is not None and manifest.computed_at > latest:
         judged.wrong.append(

@@ -5,7 +5,6 @@ from jobs.core.contracts import read_contract
 from jobs.core.periods import LEAST_DAYS_PCT, is_whole, months_of
 from jobs.submission.counts import CELL, VOLUME
 from jobs.submission.making import MadePackage
-from jobs.submission.package import Manifest
 from jobs.submission.smallcounts import GROUP
 
 # The codelist of each column of a group.
@@ -56,7 +55,7 @@ def describe_withheld(made: MadePackage, least: int) -> list[str]:
                 f"{group}: definition {each['definition_code']} withheld, for it was in force on a part of"
                 " the month only."
             )
-    period = Manifest.model_validate_json(made.files["manifest.json"]).period_code
+    period = made.manifest.period_code
     there = set(made.counts.tables[VOLUME]["period_code"])
     found += [
         f"{words.format_period(month)}: nothing leaves, for gold has no volumes of it but withheld ones."

@@ -1,5 +1,6 @@
 """Making a package: counts to files, held to everything that the study will hold it to, signed, encrypted."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from jobs.submission.counts import VOLUME, Counts, compute_totals, counts_of
 from jobs.submission.package import (
     MANIFEST,
     SIGNATURE,
+    Manifest,
     contract_digest,
     csv_of,
     hash_references,
@@ -34,6 +36,15 @@ class MadePackage:
     data: bytes
     files: dict[str, bytes]
     counts: Counts
+
+    @property
+    def manifest(self) -> Manifest:
+        return Manifest.model_validate_json(self.files[MANIFEST])
+
+    @property
+    def sha256(self) -> str:
+        """The package's digest: that of its manifest, whether or not it is signed."""
+        return hashlib.sha256(self.files[MANIFEST]).hexdigest()
 
     @property
     def row_count(self) -> int:

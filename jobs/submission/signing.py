@@ -13,7 +13,6 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from jobs.core.errors import ObservatoryError
 
@@ -36,21 +35,20 @@ class Done:
     stderr: bytes
 
 
-def run_gpg(*words: str, data: bytes | BinaryIO = b"", most: int = LARGEST_ANSWER) -> Done:
-    """Run gpg without asking anyone anything. data: its input, or an open file that holds it.
+def run_gpg(*words: str, data: bytes = b"", most: int = LARGEST_ANSWER) -> Done:
+    """Run gpg without asking anyone anything. data: its input.
 
     A few kilobytes of OpenPGP can unpack to gigabytes: gpg's output is read through a pipe, and gpg is ended
     as soon as it gives more than `most` bytes or takes longer than LONGEST seconds. Then ObservatoryError is
     raised.
     """
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as given:
-        if isinstance(data, bytes):
-            given.write(data)
-            given.seek(0)
+        given.write(data)
+        given.seek(0)
         try:
             process = subprocess.Popen(
                 ["gpg", "--batch", "--no-tty", *words],
-                stdin=given if isinstance(data, bytes) else data,
+                stdin=given,
                 stdout=subprocess.PIPE,
                 stderr=errors,
             )
@@ -123,10 +121,9 @@ def encrypt_data(data: bytes, recipient: str) -> bytes:
     return done.stdout
 
 
-def decrypt_file(file: Path, most: int) -> bytes:
-    """What a file holds that was encrypted to a key of the user's own: at most so many bytes."""
-    with file.open("rb") as data:
-        done = run_gpg("--decrypt", data=data, most=most)
+def decrypt_data(data: bytes, most: int) -> bytes:
+    """What was encrypted to a key of the user's own: at most so many bytes."""
+    done = run_gpg("--decrypt", data=data, most=most)
     if done.returncode:
         raise ObservatoryError(f"it cannot be decrypted: {format_reason(done)}")
     return done.stdout

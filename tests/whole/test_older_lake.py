@@ -140,6 +140,8 @@ def test_a_lake_of_another_form_is_refused_and_says_what_to_do(tmp_path: Path) -
 # Commands of an operator and of the study, each with what lets it come as far as the lake.
 READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("submit",): ["--period", "2026-11"],
+    ("receipts",): [],
+    ("key", "check"): [],
     ("pull",): [],
     ("run",): [],
     ("validate",): [],
