@@ -132,14 +132,14 @@ def store(connection: sqlite3.Connection, table: str, parts: Iterable[pl.DataFra
 
 def storable(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows with the types that SQLite has: days and times as ISO text, which sorts as they do, decimals as
-    doubles, arrays and structs as JSON. Sketches are left out: no expectation reads them."""
-    return rows.select(
-        storable_column(name, kind).alias(name) for name, kind in rows.schema.items() if kind != pl.Binary
-    )
+    doubles, arrays and structs as JSON. Of a sketch expectations ask whether it is there, and no more."""
+    return rows.select(storable_column(name, kind).alias(name) for name, kind in rows.schema.items())
 
 
 def storable_column(name: str, kind: pl.DataType) -> pl.Expr:
     column = pl.col(name)
+    if kind == pl.Binary:
+        return pl.when(column.is_not_null()).then(pl.lit(""))
     if kind == pl.Date:
         return column.dt.strftime("%Y-%m-%d")
     if isinstance(kind, pl.Datetime):
