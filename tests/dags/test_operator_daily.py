@@ -143,8 +143,8 @@ print("loaded", sorted(packages & sys.modules.keys() | own))
 """
     done = run_python("-c", code, OBSERVATORY_CONFIG=str(config))
     assert done.returncode == 0, done.stderr
-    own = ["core", "core.contracts", "core.errors", "orchestration", "orchestration.scheduling"]
-    own += ["state", "state.health"]
+    own = ["core", "core.column_types", "core.contracts", "core.errors", "orchestration"]
+    own += ["orchestration.deadlines", "orchestration.scheduling", "state", "state.health"]
     assert f"loaded {['jobs', *(f'jobs.{each}' for each in own)]}" in done.stdout
 
 
