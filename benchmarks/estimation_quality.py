@@ -2,6 +2,7 @@
 
     python -m benchmarks.estimation_quality [--samples 1000]      writes docs/estimates.md
     python -m benchmarks.estimation_quality --parts               writes its section on parts alone
+    python -m benchmarks.estimation_quality --change              writes its section on changes alone
 
 Certain spam of a channel; samples differ in who answers. By area: the part of the largest operator, the bias
 of the estimate, how often its 95% interval holds the truth, how often the band of non-response does (from
@@ -12,6 +13,7 @@ countries, corrected figures and spending by band of the coefficient of variatio
 import argparse
 from collections.abc import Callable
 
+from benchmarks.change_quality import CHANGE_TITLE, describe_change
 from benchmarks.parts_quality import PARTS_TITLE, describe_parts
 from sample_data.membership import World
 from tests.conftest import ROOT
@@ -168,15 +170,25 @@ def section(title: str, found: Simulated) -> str:
     return "\n".join(lines) + "\n"
 
 
+def replace_section(title: str, section: str) -> None:
+    """Write a section of the page in place of the one of this title."""
+    before, _, rest = FILE.read_text(encoding="utf-8").partition(f"\n{title}\n")
+    _, heading, after = rest.partition("\n## ")
+    FILE.write_text(before + section.rstrip("\n") + "\n" + heading + after, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--parts", action="store_true")
+    parser.add_argument("--change", action="store_true")
     asked = parser.parse_args()
     samples = asked.samples
     if asked.parts:
-        before = FILE.read_text(encoding="utf-8").partition(PARTS_TITLE)[0]
-        FILE.write_text(before + describe_parts(samples).lstrip("\n"), encoding="utf-8")
+        replace_section(PARTS_TITLE, describe_parts(samples))
+    if asked.change:
+        replace_section(CHANGE_TITLE, describe_change(samples))
+    if asked.parts or asked.change:
         return
     text = HEAD.format(samples=samples, drawn=DRAWN)
     for title, channel, by_size, selective in SETTINGS:
@@ -185,7 +197,7 @@ def main() -> None:
         print(section(title, found))
     of_bands = memberships(samples)
     print(of_bands)
-    FILE.write_text(text + of_bands + describe_parts(samples), encoding="utf-8")
+    FILE.write_text(text + of_bands + describe_change(samples) + describe_parts(samples), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import polars as pl
 from rich.console import RenderableType
 from rich.table import Table
 
+from jobs.cli.study_change import change_tables
 from jobs.cli.study_measures import measure_tables
 from jobs.cli.study_parts import route_tables, source_tables, type_tables
 from jobs.cli.study_policy import policy_table
@@ -22,6 +23,7 @@ def result_tables(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
     return [
         *corrected_tables(frames["study.spam_volume"], frames["study.submission_quality"]),
         *volume_tables(frames["study.spam_volume"]),
+        *change_tables(frames["study.volume_change"]),
         *type_tables(frames["study.spam_type"]),
         *source_tables(frames["study.spam_source"]),
         *route_tables(frames["study.spam_route"]),

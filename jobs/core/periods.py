@@ -69,6 +69,16 @@ def period_divisions(period_code: str) -> list[tuple[str, ...]]:
     return [months] if len(months) == 3 else [months, quarters]
 
 
+def period_before(period_code: str) -> str:
+    """The period of the same length that ends where this one begins."""
+    months = months_of(period_code)
+    year, number = int(period_code[:4]), int(months[0][5:])
+    if len(months) == 12:
+        return f"{year - 1}"
+    year, number = (year - 1, number + 12) if number == 1 else (year, number)
+    return f"{year}-Q{(number - 1) // 3}" if len(months) == 3 else f"{year}-{number - 1:02d}"
+
+
 def periods_within(periods: Iterable[str]) -> set[str]:
     """The periods, and the years of which all quarters are among them."""
     present = set(periods)

@@ -147,20 +147,25 @@ def weight_respondents(
     people = operators
     stratum = collapse_strata(people.region, people.development, people.size, people.is_respondent)
     index = np.unique(stratum.astype(str), return_inverse=True)[1]
-    margins = [ratio_groups(stratum, people.is_respondent, people.subscriptions)]
+    drawn = bootstrap_factors(index, people.is_respondent, replicates, seed)
+    return weight_by_factors(Weighted(operators, stratum, index, np.empty((0, 0))), groups, drawn)
+
+
+def weight_by_factors(sample: Weighted, groups: dict[str, Array], drawn: Array) -> Weighted:
+    """The sample with weights of its own, and of replicates by these factors, replicates x operators."""
+    people, index = sample.operators, sample.index
+    margins = [ratio_groups(sample.stratum, people.is_respondent, people.subscriptions)]
     for name, member in groups.items():
         if (member & people.is_respondent).sum() >= SMALLEST:
             total = people.subscriptions[member].sum()
             margins.append(Margins(name, np.where(member, 0, -1), np.array([total])))
-    factors = np.vstack(
-        [np.ones(len(index)), bootstrap_factors(index, people.is_respondent, replicates, seed)]
-    )
+    factors = np.vstack([np.ones(len(index)), drawn])
     weights = calibrate_weights(
         adjust_nonresponse(factors, index, people.is_respondent)[:, people.is_respondent],
         people.subscriptions[people.is_respondent],
         [Margins(each.name, each.place[people.is_respondent], each.totals) for each in margins],
     )
-    return Weighted(operators, stratum, index, weights)
+    return Weighted(people, sample.stratum, index, weights)
 
 
 def ratio_groups(

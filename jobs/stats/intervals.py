@@ -169,21 +169,33 @@ def rates_variance(sample: Weighted, x: Array, y: Array) -> tuple[Array, float]:
     rates of small ones scatter more where rates fall with size. With s the share of u in the cell, the sum of
     u (r/R - 1)^2 has the expectation v times the sum of u (1-s) if all rates have the relative variance v.
     """
+    over_ratio, stands, unit = relative_rates(sample, x, y)
+    return pool_variance(over_ratio - 1, stands, unit)
+
+
+def relative_rates(sample: Weighted, x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Each respondent's rate over the ratio of its cell, respondents x measures; the subscriptions that it
+    stands for, and these times what others of its cell stand for, as a share."""
     stands = sample.weights[0] * x
     labels = [label.rsplit("|", 1)[0] for label in sample.stratum[sample.operators.is_respondent]]
     cell = np.unique(np.array(labels), return_inverse=True)[1]
     below = np.bincount(cell, weights=stands)[cell]
     used = (x > 0) & (below > 0)
     unit = np.where(used, stands * (1 - stands / np.where(used, below, 1.0)), 0.0)
-    if unit.sum() <= 0:
-        return np.zeros(y.shape[1]), 1.0
     cells = one_hot(cell, cell.max() + 1)
     above = (cells.T @ (sample.weights[0][:, None] * y))[cell]
     # A cell without any has rates without deviation.
     varied = used[:, None] & (above > 0)
     over_ratio = np.divide(y * below[:, None], x[:, None] * above, out=np.ones_like(above), where=varied)
-    found = stands @ (over_ratio - 1) ** 2 / unit.sum()
-    return found, max(float(unit.sum() ** 2 / (unit**2).sum()), 1.0)
+    return over_ratio, stands, unit
+
+
+def pool_variance(deviation: Array, stands: Array, unit: Array) -> tuple[Array, float]:
+    """The variance of deviations, respondents x measures, and its degrees of freedom; stands and unit of
+    relative_rates()."""
+    if unit.sum() <= 0:
+        return np.zeros(deviation.shape[1]), 1.0
+    return stands @ deviation**2 / unit.sum(), max(float(unit.sum() ** 2 / (unit**2).sum()), 1.0)
 
 
 def area_concentration(sample: Weighted, member: Array, known: Array) -> Array:

@@ -5,6 +5,7 @@ denominators and the list of respondents. Disclosure control works on them, and 
 
 - Volumes: what the estimate took of a respondent, by its logs or else by its answers. Corrected spam of an
   operator without an audit is imputed, so its contribution is the imputed figure.
+- Changes: a matched respondent's volume in either period, which is its contribution to the volume, too.
 - Parts of volumes: what packages say of each type, nothing included; and the whole's own contributions, so
   that the attack knows of each respondent that its parts add up to its volume.
 - Money: a respondent's amount; of a budget band its mean, which depends on other respondents' amounts.
@@ -25,7 +26,7 @@ from jobs.core.periods import last_day, months_of
 from jobs.questionnaire.standing import standing_answers
 from jobs.stats.estimation import seed_of
 from jobs.study import spam_route, spam_source, spam_type, spam_volume
-from jobs.study.estimate.parts import LOGS, part_contributions, split_volumes
+from jobs.study.estimate.parts import ANSWERS, LOGS, part_contributions, split_volumes
 from jobs.study.estimate.rows import MEASURES, typed_rows
 from jobs.study.estimate.sample import Reference
 from jobs.study.estimate.spending import (
@@ -41,14 +42,13 @@ from jobs.study.estimate.spending import (
     spending_measures,
 )
 from jobs.study.investment_account import SPENDING_INDICATORS, prices_of
+from jobs.study.volume_change import matched_contributions
 
 TABLE = "study.contribution"
 VOLUME, MONEY = "study.spam_volume", "study.investment"
 # The codes of a series of money, in the order of the key of its table.
 MONEY_CODES = ("strategy_code", "component_code", "conversion_code")
 GENERAL, NO_WAIVER = "sp904", "W0"
-# Whose waiver holds for a contribution: that of an answer, or of LOGS.
-ANSWERS = "answers"
 
 
 def transform(
@@ -75,6 +75,7 @@ def transform(
         submission, submission_quality, questionnaire_answer, definition, measure, indicator_measure
     )
     rows = volume_contributions(figures, reference, spam_volume.labelled_definitions(definition))
+    rows += matched_contributions(figures, reference)
     assumptions = dict(investment_assumption.select("assumption_code", "central").rows())
     rows += spending_contributions(
         investment_account, operator_frame, price_level, int(assumptions["base_year"])

@@ -16,7 +16,7 @@ One estimator makes all of them:
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -31,7 +31,7 @@ from jobs.study.estimate import audits
 from jobs.study.estimate.area_rows import estimate_columns
 from jobs.study.estimate.days import keep_covered_months, scale_to_all_days
 from jobs.study.estimate.rows import MEASURES, OWNERS, is_month, of_period, periods_of
-from jobs.study.estimate.sample import Reference, Sample, sample_of
+from jobs.study.estimate.sample import Reference, Sample, sample_of, select_areas
 from jobs.study.spam_volume import (
     CELL,
     CORRECTED,
@@ -48,8 +48,8 @@ COUNTED = {"recipient": "attempted", "attempt": "attempted", "call": "call"}
 # What a part is where logs do not place it: no known type, source or link.
 UNKNOWN = "_U"
 UNPLACED = ("UNK", UNKNOWN, "unknown")
-# Whose waiver holds for what packages say: that of logs.
-LOGS = "logs"
+# Whose waiver holds for a contribution: that of logs for what packages say, that of an answer for it.
+LOGS, ANSWERS = "logs", "answers"
 # What parts add up to in each month, so that certain <= possible <= units in each part.
 CLASSES = ("certain", "undecided", "clean")
 
@@ -282,7 +282,8 @@ def estimate_parts(
     found = []
     for key, period, cell in list_cells(given, labelled_definitions(definition), quantities):
         sample, _ = sample_of(reference, cell.people, key["channel_code"], period, tuple(key.values()))
-        sample = sample if countries else without_countries(sample)
+        if not countries:
+            sample = select_areas(sample, [area.code for area in sample.areas if area.kind != COUNTRY])
         columns: dict[str, list[object]] = {}
         for each in cell_columns(sample, cell, given.by):
             for name, values in each.items():
@@ -292,17 +293,6 @@ def estimate_parts(
     if not found:
         return pl.DataFrame(schema=schema)
     return join_wholes(pl.concat(found), spam_volume, given.by, table)
-
-
-def without_countries(sample: Sample) -> Sample:
-    """The sample with the figures of regions, groups and the world alone."""
-    kept = np.array([area.kind != COUNTRY for area in sample.areas])
-    return replace(
-        sample,
-        areas=[area for area in sample.areas if area.kind != COUNTRY],
-        member=sample.member[kept],
-        known=sample.known[kept],
-    )
 
 
 def cell_columns(sample: Sample, cell: PartCell, by: Sequence[str]) -> Iterator[dict[str, list[object]]]:

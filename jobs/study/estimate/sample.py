@@ -4,7 +4,7 @@ Frame, denominators and groups are hundreds of rows: they are collected, and the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -67,6 +67,20 @@ class Sample:
         """Which areas have respondents enough for a ratio total; countries never."""
         answered = self.member[:, self.weighted.operators.is_respondent].sum(axis=1)
         return np.array([area.kind != COUNTRY for area in self.areas]) & (answered >= SMALLEST)
+
+    @cached_property
+    def groups(self) -> dict[str, Array]:
+        """Which operators are in each of the Resolution's groups."""
+        listed = zip(self.areas, self.member, strict=True)
+        return {area.code: member for area, member in listed if area.code in GROUPS}
+
+
+def select_areas(sample: Sample, codes: Sequence[str]) -> Sample:
+    """The sample with the figures of these areas alone, in this order."""
+    place = {area.code: at for at, area in enumerate(sample.areas)}
+    kept = [place[code] for code in codes]
+    areas = [sample.areas[at] for at in kept]
+    return replace(sample, areas=areas, member=sample.member[kept], known=sample.known[kept])
 
 
 def known_subscriptions(denominator: pl.DataFrame, channel: str, period: str) -> dict[str, float]:

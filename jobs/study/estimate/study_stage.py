@@ -47,6 +47,7 @@ from jobs.study import (
     spam_source,
     spam_type,
     spam_volume,
+    volume_change,
 )
 from jobs.study.estimate import finding_decisions, investment_targets
 from jobs.study.estimate.frame import (
@@ -82,6 +83,7 @@ REPLACED = "ref.economy"
 # In this order: the later read the earlier. Parameters are the tables that the contract reads.
 TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "study.spam_volume": spam_volume.transform,
+    "study.volume_change": volume_change.transform,
     "study.spam_type": spam_type.transform,
     "study.spam_source": spam_source.transform,
     "study.spam_route": spam_route.transform,
@@ -103,6 +105,7 @@ TABLES = tuple(TRANSFORMS)
 # Those that take longest, and that no other reads.
 APART = (
     "study.spam_volume",
+    "study.volume_change",
     "study.spam_type",
     "study.spam_source",
     "study.spam_route",
