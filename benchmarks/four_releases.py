@@ -25,6 +25,7 @@ from jobs.public.contracts import public_contract, public_tables
 from jobs.public.knowledge import known_release, of_release, shape_of
 from jobs.public.revisions import REVISED, STANDS
 from jobs.public.secret import VALUE
+from jobs.public.wholes import join_blocks
 from jobs.release import making, publishing
 from jobs.settings.config import Observatory, load_settings
 from jobs.study.estimate import study_stage
@@ -108,7 +109,7 @@ def attacked(folder: Path) -> tuple[int, int, int]:
         release = making.released_in(restricted / name, name)
         releases.append(known_release(release.basis, of_release(release, guarded)))
     shapes = {name: shape_of(about) for name, about in guarded.items()}
-    attack = Attack(releases, shapes, float(P_PCT))
+    attack = Attack(join_blocks(releases, guarded), shapes, float(P_PCT))
     found = len(attack.find_all())
     pairs = sum(search.pairs for search in attack.searches)
     return found, pairs, sum(search.program.count for search in attack.searches)

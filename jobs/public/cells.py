@@ -49,9 +49,9 @@ def name_cells(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
 
 def candidate_rows(about: PublicContract, basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
     """The rows of the source that the contract lets leave, but those of months, with CELL's columns."""
-    rows = basis.tables[about.source].filter(
-        pl.col("period_code").is_in(list(periods)) & ~rules.is_month(pl.col("period_code"))
-    )
+    assert about.protect is not None
+    is_released = pl.col(about.protect.released_by).is_in(list(periods))
+    rows = basis.tables[about.source].filter(is_released & ~rules.is_month(pl.col("period_code")))
     return name_cells(rows.filter(pl.sql_expr(about.rows)), about).sort(CELL)
 
 

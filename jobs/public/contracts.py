@@ -21,6 +21,11 @@
     countries       a SQL condition: the rows of countries that may leave
     leave_out       a SQL condition: the rows that are left out one by one where the attack finds something;
                     none without it
+    whole           the public table whose figures the attacker holds beside this table's: of the same
+                    respondents' contributions, under this table's series with _T for the columns that it has
+                    more
+    released_by     the column of the period that decides which release a row leaves with; without it that of
+                    the row
     chains          of a column the codes in order: each holding's figures of a code are at most the next's
     sums            of a column the codes that add up to another
     multiples       of a column the codes whose figures are known multiples of the first, for each respondent
@@ -85,6 +90,8 @@ class Protect:
     least_holdings: int
     countries: str
     leave_out: str = "FALSE"
+    whole: str | None = None
+    released_by: str = "period_code"
 
     @property
     def series(self) -> tuple[str, ...]:

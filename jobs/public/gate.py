@@ -18,7 +18,7 @@ from jobs.core.areas import COUNTRY, REGION
 from jobs.core.areas import GROUP as GROUPED
 from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
-from jobs.public import cost, investment_gap, parts, published_volume, shares
+from jobs.public import cost, investment_gap, parts, published_volume, shares, volume_change
 from jobs.public.cells import (
     CELL,
     GROUP,
@@ -34,6 +34,7 @@ from jobs.public.contracts import PublicContract, public_contract, public_tables
 from jobs.public.knowledge import known_release, of_release, read_rows, shape_of
 from jobs.public.revisions import revise_rows, with_earlier
 from jobs.public.tables import coarsen_rows
+from jobs.public.wholes import join_blocks, name_both, name_wholes, refuse_apart
 
 # How rows that leave become rows of each public table, by its name without the layer.
 TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
@@ -47,6 +48,7 @@ TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "spam_source": parts.coarsen_parts,
     "spam_type": parts.coarsen_parts,
     "spam_volume": coarsen_rows,
+    "volume_change": volume_change.transform,
 }
 FINDING_COLUMNS = (
     "attacker",
@@ -110,8 +112,12 @@ def make_public_tables(
         each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect
     }
     rows = {name: candidate_rows(about, basis, periods) for name, about in guarded.items()}
-    inside = in_areas(basis, periods)
-    held = [*(refuse_rows(rows[name], inside, about, p_pct) for name, about in guarded.items())]
+    concerned = {period for each in rows.values() for period in each["period_code"]}
+    inside = in_areas(basis, sorted({*periods, *concerned}))
+    held = [
+        refuse_apart(refuse_rows(rows[name], inside, about, p_pct), rows[name], inside, about, earlier)
+        for name, about in guarded.items()
+    ]
     leaving = {
         name: revise_rows(rows[name].join(refusal, on=CELL, how="anti"), inside, about, earlier)
         for (name, about), refusal in zip(guarded.items(), held, strict=True)
@@ -125,14 +131,14 @@ def make_public_tables(
             for name, about in guarded.items()
         ),
     )
-    attack = Attack([*before, now], shapes, p_pct)
+    attack = Attack(join_blocks([*before, now], guarded), shapes, p_pct)
     found: list[Finding] = []
-    while findings := attack.find_all():
+    while findings := name_wholes(attack.find_all(), guarded):
         found += findings
         dropped = to_drop(findings, leaving, guarded, basis.release, leave_out_areas)
         if dropped.is_empty():
             raise Unprotectable(held_rows=pl.concat(held), findings=as_frame(found))
-        attack.drop_figures(basis.release, dropped.select(CELL).rows())
+        attack.drop_figures(basis.release, name_both(dropped, leaving, guarded))
         # Without a series all rows of a table, period, channel and area.
         whole, single = dropped.filter(pl.col("series").is_null()), dropped.drop_nulls("series")
         for name in leaving:

@@ -27,6 +27,7 @@ MAKES_ROWS = {
         "jobs.public.parts",
         "jobs.public.published_volume",
         "jobs.public.shares",
+        "jobs.public.volume_change",
     },
     "jobs.public.gate.transform_rows": {"jobs.public.gate"},
     "jobs.public.gate.unguarded_tables": {"jobs.public.gate"},
