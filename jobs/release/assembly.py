@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.release import codebook, manifest, sdmx, tidy
+import polars as pl
+
+from jobs.release import codebook, manifest, sdmx, tidy, triangle
 from jobs.release.about import About
 from jobs.release.comparing import Change
 from jobs.release.released import ReleasedTable
@@ -18,13 +20,15 @@ class ReleaseEvidence:
     """What stands behind a release beside its tables.
 
     references: the digest of each reference table. inputs_seal: the keyed digest of the inputs. validation:
-    the results of the rules on public tables. changes: since the release before it.
+    the results of the rules on public tables. changes: since the release before it. revised: the figures of
+    all releases so far, of triangle.build_triangle().
     """
 
     references: Mapping[str, str]
     inputs_seal: str
     validation: Sequence[Mapping[str, Any]]
     changes: Sequence[Change]
+    revised: pl.DataFrame
 
 
 def files_of(tables: Sequence[ReleasedTable], about: About, release: ReleaseEvidence) -> dict[str, bytes]:
@@ -38,6 +42,7 @@ def files_of(tables: Sequence[ReleasedTable], about: About, release: ReleaseEvid
     found["datapackage.json"] = codebook.data_package(tables, about)
     found[about.file_name("codebook", "csv")] = codebook.codebook_csv(tables)
     found[about.file_name("revisions", "csv")] = format_revisions(release.changes)
+    found[about.file_name(triangle.NAME, "csv")] = triangle.format_triangle(release.revised)
     found["validation.json"] = codebook.json_bytes(
         {"title": about.title, "results": list(release.validation)}
     )

@@ -80,3 +80,12 @@ def list_published(restricted_root: Path) -> list[str]:
             if each.what == "published":
                 found[f"{period}/{version}"] = each.at
     return sorted(found, key=lambda name: (found[name], name))
+
+
+def list_withdrawn(restricted_root: Path) -> list[str]:
+    """The releases that are withdrawn, in order of their names."""
+    return [
+        f"{period}/{version}"
+        for period, version in all_in(restricted_root)
+        if any(each.what == "withdrawn" for each in read_decisions(restricted_root / period / version))
+    ]

@@ -25,7 +25,7 @@ from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Protected, Unprotectable, make_public_tables
 from jobs.public.secret import p_pct
 from jobs.questionnaire.respondents import load_respondents
-from jobs.release import assembly, comparing, decisions, manifest, tidy
+from jobs.release import assembly, comparing, decisions, manifest, tidy, triangle
 from jobs.release.about import About
 from jobs.release.folders import UNMADE, versions_in, write_folder, write_release
 from jobs.release.publishing import ABOUT
@@ -164,18 +164,32 @@ def build_release(
     """The release's files and tables. Raises ValidationHeld if an expectation on public tables is broken."""
     tables = [release_table(table, protected.public[table]) for table in public_tables()]
     results = validate_public(protected.public)
+    now = as_texts(tables)
+    known = {name: texts_of(restricted / name) for name in recipe.earlier if name not in recipe.withdrawn}
     before = [name for name in recipe.earlier if name.startswith(f"{recipe.about.period}/")]
     changes = []
     if before:
-        public = frames_in(restricted / before[-1] / "public")
-        earlier = [release_table(table, rows) for table, rows in public.items()]
-        changes = comparing.compare_tables(as_texts(earlier), as_texts(tables))
+        changes = comparing.compare_tables(known.get(before[-1]) or texts_of(restricted / before[-1]), now)
+    revised = triangle.build_triangle([*known.items(), (recipe.about.name, now)])
     seal = manifest.seal_inputs(inputs_of(recipe), seal_key(restricted))
     references = {
         file.stem: manifest.compute_digest(file.read_bytes()) for file in sorted(REFERENCE.glob("*.csv"))
     }
-    made = assembly.ReleaseEvidence(references, seal, results, changes)
+    made = assembly.ReleaseEvidence(references, seal, results, changes, revised)
     return assembly.files_of(tables, recipe.about, made), tables
+
+
+def texts_of(restricted: Path) -> dict[str, pl.DataFrame]:
+    """The tables of an earlier release as texts, from its restricted folder; without those whose contract
+    has other columns since."""
+    public = frames_in(restricted / "public")
+    return as_texts(
+        [
+            release_table(table, public[table])
+            for table in public_tables()
+            if table in public and public[table].columns == list(public_contract(table).schema)
+        ]
+    )
 
 
 def as_texts(tables: Sequence[ReleasedTable]) -> dict[str, pl.DataFrame]:
@@ -214,6 +228,7 @@ def build_kept(recipe: Recipe, protected: Protected) -> dict[str, bytes]:
         "earlier": list(recipe.earlier),
         "left_out": list(recipe.left_out),
         "leave_out_areas": recipe.leave_out_areas,
+        "withdrawn": list(recipe.withdrawn),
     }
     found[ABOUT] = (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
     return found

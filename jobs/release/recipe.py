@@ -32,6 +32,7 @@ FROM_FILES = ("ref.operator_frame", "ref.denominator")
 @dataclass(frozen=True)
 class Recipe:
     """All that a release is made from. earlier: the releases that were published before, in their order.
+    withdrawn: those of them that are withdrawn, which the revision triangle leaves out.
     left_out: countries whose rows a decision on an objection leaves out. leave_out_areas: groups and regions
     that reveal a contribution are left out, too."""
 
@@ -40,6 +41,7 @@ class Recipe:
     earlier: Sequence[str]
     left_out: Sequence[str]
     leave_out_areas: bool = False
+    withdrawn: Sequence[str] = ()
 
 
 def recipe_of(
@@ -82,7 +84,8 @@ def recipe_of(
     if settings.release.public_root is not None:
         refuse_unfinished(restricted, Path(settings.release.public_root))
     before = decisions.list_published(restricted)
-    return Recipe(about, basis, before, left_out(restricted, period), leave_out_areas)
+    withdrawn = decisions.list_withdrawn(restricted)
+    return Recipe(about, basis, before, left_out(restricted, period), leave_out_areas, withdrawn)
 
 
 def refuse_unkept(root: Path, restricted: Path) -> None:
@@ -170,7 +173,14 @@ def recipe_in(folder: Path) -> Recipe:
     found: dict[str, Any] = json.loads((folder / ABOUT).read_bytes())
     about = About(**found["about"])
     basis = Basis(about.name, frames_in(folder / "basis"))
-    return Recipe(about, basis, found["earlier"], found["left_out"], found.get("leave_out_areas", False))
+    return Recipe(
+        about,
+        basis,
+        found["earlier"],
+        found["left_out"],
+        found.get("leave_out_areas", False),
+        found.get("withdrawn", []),
+    )
 
 
 def frames_in(folder: Path) -> dict[str, pl.DataFrame]:

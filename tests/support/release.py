@@ -16,6 +16,7 @@ from jobs.public.contracts import public_contract
 from jobs.release import assembly, clearance, folders, publishing
 from jobs.release.about import About
 from jobs.release.released import ReleasedTable, release_table
+from jobs.release.triangle import build_triangle
 
 VOLUME = "public.spam_volume"
 NOW, BEFORE = dt.datetime(2027, 2, 1, 12, tzinfo=dt.UTC), dt.date(2027, 1, 20)
@@ -63,8 +64,9 @@ def tables() -> list[ReleasedTable]:
 
 
 def made(about: About = ABOUT, of: list[ReleasedTable] | None = None) -> dict[str, bytes]:
+    revised = build_triangle([])
     return assembly.files_of(
-        of or tables(), about, assembly.ReleaseEvidence({"ref.country": "00"}, "11", [], [])
+        of or tables(), about, assembly.ReleaseEvidence({"ref.country": "00"}, "11", [], [], revised)
     )
 
 
