@@ -16,13 +16,12 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.attack.known import KnownRelease
 from jobs.attack.search import Attack
 from jobs.cli import demo_release
 from jobs.core.areas import COUNTRY
 from jobs.engine.lake import open_lake
 from jobs.public.contracts import public_contract, public_tables
-from jobs.public.knowledge import known_release, of_release, shape_of
+from jobs.public.knowledge import known_release, list_shapes, of_release
 from jobs.public.revisions import REVISED, STANDS
 from jobs.public.secret import VALUE
 from jobs.public.wholes import join_blocks
@@ -103,12 +102,10 @@ def attacked(folder: Path) -> tuple[int, int, int]:
     guarded = {
         each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect
     }
-    releases: list[KnownRelease] = []
-    for each in quarters.RELEASES:
-        name = f"{each.period}/{each.version}"
-        release = making.released_in(restricted / name, name)
-        releases.append(known_release(release.basis, of_release(release, guarded)))
-    shapes = {name: shape_of(about) for name, about in guarded.items()}
+    names = [f"{each.period}/{each.version}" for each in quarters.RELEASES]
+    made = [making.released_in(restricted / name, name) for name in names]
+    releases = [known_release(each.basis, of_release(each, guarded)) for each in made]
+    shapes = list_shapes(guarded, [each.basis for each in made])
     attack = Attack(join_blocks(releases, guarded), shapes, float(P_PCT))
     found = len(attack.find_all())
     pairs = sum(search.pairs for search in attack.searches)

@@ -18,7 +18,14 @@ from scipy.sparse import csc_array, csr_array, vstack
 
 from jobs.attack.coefficients import Linear, compute_coefficients
 from jobs.attack.known import ESTIMATE, SILENT_PCT, KnownRelease, PublishedCell
-from jobs.attack.unknowns import Codes, Unknowns, express_figures
+from jobs.attack.unknowns import (
+    Codes,
+    Unknowns,
+    express_figures,
+    join_pairs,
+    replace_code,
+    shared_places,
+)
 from jobs.core.periods import months_of, period_divisions
 from jobs.core.series import Shape
 
@@ -68,16 +75,46 @@ def build_systems(releases: Sequence[KnownRelease], shapes: Mapping[str, Shape])
     blocks: dict[tuple[str, str, Codes], dict[Series, list[dict[str, object]]]] = defaultdict(
         lambda: defaultdict(list)
     )
+    homes = find_homes(releases, shapes)
+    is_own = set()
     for number, known in enumerate(releases):
         for row in known.published.sort(pl.all()).to_dicts():
             table, series = str(row["table_name"]), str(row["series"])
-            block = (table, str(row["channel_code"]), block_of(series, shapes[table]))
-            blocks[block][number, str(row["period_code"]), series].append(row)
-    parts = [split_contributions(known.contribution, shapes) for known in releases]
+            for codes in homes[table, series]:
+                block = (table, str(row["channel_code"]), codes)
+                blocks[block][number, str(row["period_code"]), series].append(row)
+            is_own.add((table, str(row["channel_code"]), homes[table, series][0]))
+    parts = [split_contributions(known.contribution, homes) for known in releases]
     for block, published in sorted(blocks.items()):
+        if block not in is_own:
+            continue
         yield build_system(
             releases, [part.get(block, {}) for part in parts], block, published, shapes[block[0]], linear
         )
+
+
+def find_homes(
+    releases: Sequence[KnownRelease], shapes: Mapping[str, Shape]
+) -> dict[tuple[str, str], list[Codes]]:
+    """The blocks of each table's series: its own, and where its figures are those of other codes, too, that
+    of each of them."""
+    every = {
+        pair
+        for known in releases
+        for rows in (known.published, known.contribution)
+        for pair in rows.select("table_name", "series").unique().rows()
+        if pair[0] in shapes
+    }
+    own = {(table, series): block_of(series, shapes[table]) for table, series in sorted(every)}
+    found = {}
+    for (table, series), block in own.items():
+        found[table, series] = [block]
+        for at in shared_places(tuple(series.split("/")), shapes[table]):
+            others = {other for (name, _), other in own.items() if name == table and other != block}
+            found[table, series] += sorted(
+                other for other in others if replace_code(other, at, block[at]) == block
+            )
+    return found
 
 
 def block_of(series: str, shape: Shape) -> Codes:
@@ -88,8 +125,9 @@ def block_of(series: str, shape: Shape) -> Codes:
         chained = shape.chains.get(column, [])
         summed = [each for total, of in shape.sums.get(column, {}).items() for each in (total, *of)]
         multiple = [*shape.multiples.get(column, []), *shape.between.get(column, {})]
-        together = next((each for each in (chained, summed, multiple) if code in each), None)
-        found.append("+".join(together) if together else code)
+        nested = join_pairs(code, shape.within.get(column, ()))
+        together = next((each for each in (chained, summed, multiple) if code in each), nested)
+        found.append("+".join(together))
     return tuple(found)
 
 
@@ -104,7 +142,7 @@ class Contributions:
 
 
 def split_contributions(
-    contribution: pl.DataFrame, shapes: Mapping[str, Shape]
+    contribution: pl.DataFrame, homes: Mapping[tuple[str, str], Sequence[Codes]]
 ) -> dict[object, dict[tuple[str, str], Contributions]]:
     """Contributions by block, and in it by period and respondent."""
     found: dict[object, dict[tuple[str, str], Contributions]] = defaultdict(dict)
@@ -112,22 +150,16 @@ def split_contributions(
         "table_name", "channel_code", "series", "period_code", "respondent_id", "holding_id", "contribution",
         "own_subscriptions", "is_waived",
     )  # fmt: skip
-    blocks = {
-        (table, series): block_of(series, shapes[table])
-        for table, series in contribution.select("table_name", "series").unique().rows()
-        if table in shapes
-    }
     for table, channel, series, period, person, holding, value, own, waived in contribution.select(
         columns
     ).rows():
-        if (table, series) not in blocks:
-            continue
-        of_block = found[table, channel, blocks[table, series]]
-        figures = of_block.setdefault((period, person), Contributions(holding, {}, {}, {}))
         codes = tuple(series.split("/"))
-        figures.values[codes] = float(value)
-        figures.own[codes] = own
-        figures.waived[codes] = bool(waived)
+        for block in homes.get((table, series), ()):
+            of_block = found[table, channel, block]
+            figures = of_block.setdefault((period, person), Contributions(holding, {}, {}, {}))
+            figures.values[codes] = float(value)
+            figures.own[codes] = own
+            figures.waived[codes] = bool(waived)
     return found
 
 

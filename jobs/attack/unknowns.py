@@ -1,20 +1,27 @@
 """Unknowns of an attack: contributions as sums of atoms, numbers of which only is known that none is
 negative.
 
-Certain spam, undecided and other messages are atoms, so that certain <= possible <= units needs no
-constraint. Codes that add up, known multiples and years that are the sum of their quarters become expressions
-over the same atoms. Whatever does not hold of an operator's own figures is not used for it.
+An atom is the traffic of one kind: what the same figures count, such as recipients that are undecided under a
+narrow definition of spam and certain under a wider one. Figures that count a kind are closed upwards: where
+certain spam counts a message, possible spam does, and all units. So certain <= possible <= units, and narrow
+<= wide, need no constraint. Codes that add up, known multiples, figures that do not depend on a code, and
+years that are the sum of their quarters become expressions over the same atoms. Whatever does not hold of an
+operator's own figures is not used for it.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TypeVar
 
 from jobs.core.series import Shape
 
 Codes = tuple[str, ...]
+T = TypeVar("T", str, tuple[str, ...])
 # Sums of amounts differ from their total by rounding.
 NEAR = 1e-6
 # Codes of the two shares of a mixture.
@@ -56,10 +63,11 @@ def express_figures(
 
 
 def list_relations(shape: Shape) -> list[tuple[Shape, dict[str, list[str]]]]:
-    """The relations to try: all; the first chain alone; then none."""
+    """The relations to try: all; without codes within others; the first chain alone; then none."""
     chains = list(shape.chains.items())
-    some = [(shape, dict(chains[:count])) for count in range(len(chains), -1, -1)]
-    return [*some, (Shape(shape.columns), {})]
+    plain = replace(shape, within={})
+    some = [(plain, dict(chains[:count])) for count in range(len(chains), -1, -1)]
+    return [*([(shape, dict(chains))] if shape.within else []), *some, (Shape(shape.columns), {})]
 
 
 def try_relations(
@@ -72,26 +80,36 @@ def try_relations(
 ) -> dict[Codes, dict[int, float]] | None:
     """The expressions under these chains; None where an operator's own figures break them."""
     values = with_shares(values, shape)
-    base = base_values(values, shape)
-    sizes = max(map(abs, values.values()), default=0.0)
-    atoms: dict[Codes, float] = {}
-    for codes in base:
-        total = 0.0
-        for sign, below in signed_corners(codes, base, shape.columns, chains):
-            total += sign * base[below]
-        if total < -NEAR * max(sizes, 1.0):
-            return None
-        atoms[codes] = total
-    kept = len(unknowns.truth)
-    number = {
-        codes: unknowns.add(respondent, value, period, "/".join(codes)) for codes, value in atoms.items()
+    parts = {codes: split_figure(codes, values, shape) for codes in values}
+    base = {codes: values[codes] for codes, of in parts.items() if of == [(codes, 1.0)]}
+    # The codes of the first chain, and those within others, order figures of one traffic. Each step of other
+    # chains is traffic of its own.
+    ordered, steps = dict(list(chains.items())[:1]), dict(list(chains.items())[1:])
+    own = {
+        codes: sum(sign * base[below] for sign, below in signed_corners(codes, base, shape.columns, steps))
+        for codes in base
     }
+    near = NEAR * max(max(map(abs, values.values()), default=0.0), 1.0)
+    stands = {codes: of[0][0] for codes, of in parts.items() if len(of) == 1 and of[0][1] == 1}
+    order = order_codes(base, stands, shape, ordered)
+    kept = len(unknowns.truth)
+    number: dict[Codes, list[int]] = defaultdict(list)
+    for joined in dict.fromkeys(join_pairs(codes, order) for codes in base):
+        amounts = split_amounts({codes: own[codes] for codes in joined}, order, near)
+        if amounts is None:
+            unknowns.forget(kept)
+            return None
+        for kind, amount in amounts.items():
+            atom = unknowns.add(respondent, amount, period, " ".join("/".join(codes) for codes in kind))
+            for codes in kind:
+                number[codes].append(atom)
     found: dict[Codes, dict[int, float]] = {}
     for codes in values:
         terms: dict[int, float] = {}
-        for part, factor in split_figure(codes, values, shape):
-            for below in atoms_under(part, base, shape.columns, chains):
-                terms[number[below]] = terms.get(number[below], 0.0) + factor
+        for part, factor in parts[codes]:
+            for below in codes_under(part, base, shape.columns, steps):
+                for atom in number[below]:
+                    terms[atom] = terms.get(atom, 0.0) + factor
         found[codes] = terms
         if not is_near(unknowns.value(terms), values[codes]):
             unknowns.forget(kept)
@@ -99,13 +117,68 @@ def try_relations(
     return found
 
 
-def base_values(values: Mapping[Codes, float], shape: Shape) -> dict[Codes, float]:
-    """Of the values those that others do not follow from."""
-    return {
-        codes: value
-        for codes, value in values.items()
-        if [each for each, _ in split_figure(codes, values, shape)] == [codes]
-    }
+def join_pairs(one: T, pairs: Iterable[tuple[T, T]]) -> tuple[T, ...]:
+    """What pairs join to one, itself included, in order."""
+    found, left = {one}, set(pairs)
+    while more := {pair for pair in left if found & set(pair)}:
+        found, left = found.union(*more), left - more
+    return tuple(sorted(found))
+
+
+def order_codes(
+    base: Collection[Codes], stands: Mapping[Codes, Codes], shape: Shape, chains: Mapping[str, list[str]]
+) -> frozenset[tuple[Codes, Codes]]:
+    """Pairs of codes of which the first has at most the second's figure. stands: of figures that are another
+    one's, whose."""
+    found = set()
+    for codes in base:
+        for column, chain in chains.items():
+            at = shape.columns.index(column)
+            above = [replace_code(codes, at, code) for code in after(codes[at], chain)]
+            found |= {(codes, stands[other]) for other in above if other in stands}
+        for column, pairs in shape.within.items():
+            at = shape.columns.index(column)
+            above = [replace_code(codes, at, wide) for narrow, wide in pairs if narrow == codes[at]]
+            found |= {(codes, stands[other]) for other in above if other in stands}
+    return frozenset(found)
+
+
+def after(code: str, chain: Sequence[str]) -> Sequence[str]:
+    return chain[chain.index(code) + 1 :] if code in chain else ()
+
+
+def split_amounts(
+    figures: Mapping[Codes, float], order: frozenset[tuple[Codes, Codes]], near: float
+) -> dict[tuple[Codes, ...], float] | None:
+    """How much there is of each kind of traffic, by the figures that count it. None where figures break their
+    order by more than rounding."""
+    mine = frozenset(pair for pair in order if pair[0] in figures)
+    if min(figures.values()) < -near or any(figures[one] > figures[other] + near for one, other in mine):
+        return None
+    amounts = dict.fromkeys(list_kinds(tuple(figures), mine), 0.0)
+    before = 0.0
+    for level in sorted({value for value in figures.values() if value > 0}):
+        kind = tuple(codes for codes, value in figures.items() if value >= level)
+        # Rounding alone makes a level that is no kind.
+        if kind in amounts:
+            amounts[kind] += level - before
+            before = level
+    return amounts
+
+
+@cache
+def list_kinds(
+    codes: tuple[Codes, ...], order: frozenset[tuple[Codes, Codes]]
+) -> tuple[tuple[Codes, ...], ...]:
+    """The sets of codes that have, with each code, those above it; but the empty one."""
+    above = {each: {each} for each in codes}
+    for _ in codes:
+        for one, other in order:
+            above[one] |= above[other]
+    found: set[frozenset[Codes]] = {frozenset()}
+    for each in codes:
+        found |= {kind | above[each] for kind in found}
+    return tuple(sorted(tuple(each for each in codes if each in kind) for kind in found if kind))
 
 
 def with_shares(values: Mapping[Codes, float], shape: Shape) -> dict[Codes, float]:
@@ -128,7 +201,13 @@ def with_shares(values: Mapping[Codes, float], shape: Shape) -> dict[Codes, floa
 
 
 def split_figure(codes: Codes, values: Mapping[Codes, float], shape: Shape) -> list[tuple[Codes, float]]:
-    """What a figure is the sum of: itself, or the parts of a total, or a multiple of another."""
+    """What a figure is the sum of: itself, or the parts of a total, or a multiple of another, or what stands
+    under another code."""
+    for at in shared_places(codes, shape):
+        others = sorted(other for other in values if replace_code(other, at, codes[at]) == codes)
+        first = next(other for other in others if is_near(values[other], values[codes]))
+        if first != codes:
+            return split_figure(first, values, shape)
     for column, totals in shape.sums.items():
         at = shape.columns.index(column)
         if codes[at] in totals:
@@ -154,6 +233,15 @@ def split_figure(codes: Codes, values: Mapping[Codes, float], shape: Shape) -> l
     return [(codes, 1.0)]
 
 
+def shared_places(codes: Codes, shape: Shape) -> list[int]:
+    """The places of a figure's codes that make no difference for it."""
+    return [
+        shape.columns.index(column)
+        for column, others in shape.same.items()
+        if any(codes[shape.columns.index(other)] in of for other, of in others.items())
+    ]
+
+
 def replace_code(codes: Codes, at: int, code: str) -> Codes:
     return (*codes[:at], code, *codes[at + 1 :])
 
@@ -177,10 +265,10 @@ def chain_levels(
     return found
 
 
-def atoms_under(
+def codes_under(
     codes: Codes, base: Mapping[Codes, float], columns: Sequence[str], chains: Mapping[str, list[str]]
 ) -> list[Codes]:
-    """The atoms that a figure is the sum of: its own and those of all figures below it."""
+    """The codes whose own traffic a figure counts: its own and those below it."""
     places = [columns.index(column) for column in chains]
     found = []
     for combination in itertools.product(*chain_levels(codes, base, columns, chains)):
@@ -194,7 +282,7 @@ def atoms_under(
 def signed_corners(
     codes: Codes, base: Mapping[Codes, float], columns: Sequence[str], chains: Mapping[str, list[str]]
 ) -> list[tuple[int, Codes]]:
-    """The signed figures whose sum is an atom: what a figure has beyond those just below it in each chain."""
+    """The signed figures whose sum is what a figure has beyond those just below it in each chain."""
     places = [columns.index(column) for column in chains]
     choices = []
     for at, mine in zip(places, chain_levels(codes, base, columns, chains), strict=True):

@@ -1,7 +1,7 @@
 """How the series of a table hang together: its contract states it, and an attacker knows it from the
 published codebook."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 # The code of a whole; and of all its parts together, which differ from the whole where some respondents have
@@ -15,7 +15,9 @@ class Shape:
 
     columns: of a series, in order. chains: codes of a column in the order of their figures, for each
     operator. sums: codes that add up to another. multiples: codes whose figures are known multiples of the
-    first one's, for each operator; between: a code whose figure is a mixture of two of them.
+    first one's, for each operator; between: a code whose figure is a mixture of two of them. same: codes of
+    a column have the same figures where another column has one of these codes. within: of a column pairs of
+    codes; each figure of the first is at most that of the second.
     """
 
     columns: tuple[str, ...]
@@ -23,3 +25,5 @@ class Shape:
     sums: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
     multiples: Mapping[str, list[str]] = field(default_factory=dict)
     between: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+    same: Mapping[str, Mapping[str, list[str]]] = field(default_factory=dict)
+    within: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)

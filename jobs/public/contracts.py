@@ -30,6 +30,7 @@
     sums            of a column the codes that add up to another
     multiples       of a column the codes whose figures are known multiples of the first, for each respondent
     between         of a column a code whose figures mix those of two others
+    same            of a column, of which other column's codes each of its codes has the same figures
 """
 
 from collections.abc import Mapping
@@ -48,7 +49,7 @@ ROLES = ("dimension", "measure", "attribute")
 WAYS = ("digits", "grid", "class", "always", "made")
 NEEDED = ("table", "description", "source", "rows", "columns", "arguments")
 OPTIONAL = ("beside", "protect")
-RELATIONS = ("chains", "sums", "multiples", "between")
+RELATIONS = ("chains", "sums", "multiples", "between", "same")
 # Numbers that are never a column, and the lower edges of their classes, with the list of classes.
 CLASSES: Mapping[str, tuple[str, tuple[float, ...]]] = {
     "coverage_pct": ("coverage_class", (25, 50, 75, 90)),

@@ -31,7 +31,7 @@ from jobs.public.cells import (
     refuse_rows,
 )
 from jobs.public.contracts import PublicContract, public_contract, public_tables
-from jobs.public.knowledge import known_release, of_release, read_rows, shape_of
+from jobs.public.knowledge import known_release, list_shapes, of_release, read_rows
 from jobs.public.revisions import revise_rows, with_earlier
 from jobs.public.tables import coarsen_rows
 from jobs.public.wholes import join_blocks, name_both, name_wholes, refuse_apart
@@ -122,7 +122,7 @@ def make_public_tables(
         name: revise_rows(rows[name].join(refusal, on=CELL, how="anti"), inside, about, earlier)
         for (name, about), refusal in zip(guarded.items(), held, strict=True)
     }
-    shapes = {name: shape_of(about) for name, about in guarded.items()}
+    shapes = list_shapes(guarded, [*(each.basis for each in earlier), basis])
     before = [known_release(each.basis, of_release(each, guarded)) for each in earlier]
     now = known_release(
         basis,

@@ -1,6 +1,7 @@
 """What a release says, as the attacker reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -10,11 +11,32 @@ from jobs.core.contracts import list_codes
 from jobs.core.series import Shape
 from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released, name_cells
 from jobs.public.contracts import CLASSES, PublicContract
+from jobs.public.nesting import find_nested
+
+DEFINITION = "definition_code"
 
 
 def shape_of(about: PublicContract) -> Shape:
+    """How the series hang together by the contract alone."""
     assert about.protect is not None
     return about.protect.shape
+
+
+def list_shapes(guarded: Mapping[str, PublicContract], bases: Sequence[Basis]) -> dict[str, Shape]:
+    """How the series of each table of contributions hang together: as contracts state it, and which of the
+    definitions that contributions are counted by are within others."""
+    shapes = {name: shape_of(about) for name, about in guarded.items()}
+    places = {
+        name: shape.columns.index(DEFINITION) for name, shape in shapes.items() if DEFINITION in shape.columns
+    }
+    codes = {
+        series.split("/")[places[name]]
+        for basis in bases
+        for name, series in basis.tables[CONTRIBUTION].select("table_name", "series").unique().rows()
+        if name in places
+    }
+    nested = find_nested(frozenset(codes))
+    return shapes | {name: replace(shapes[name], within={DEFINITION: nested}) for name in places}
 
 
 def known_release(basis: Basis, published_rows: pl.DataFrame) -> KnownRelease:

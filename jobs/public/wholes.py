@@ -99,7 +99,7 @@ def join_blocks(
     for about, whole in list_wholes(guarded):
         is_own = pl.col("table_name") == contributions_of(about)
         own = pl.concat(each.published.filter(is_own).select(WHERE) for each in releases).unique()
-        blocks = {(channel, block_of(series, shape_of(about))) for channel, series in own.rows()}
+        blocks = {(channel, join_series(series, about)) for channel, series in own.rows()}
         made = [
             replace(
                 each,
@@ -109,6 +109,14 @@ def join_blocks(
             for each in made
         ]
     return made
+
+
+def join_series(series: str, about: PublicContract) -> tuple[str, ...]:
+    """What is the same of all series that hang together: their block, without the codes under which figures
+    of all traffic are one."""
+    shape = shape_of(about)
+    block = zip(shape.columns, block_of(series, shape), strict=True)
+    return tuple(code for column, code in block if column not in shape.same)
 
 
 def list_wholes(guarded: Mapping[str, PublicContract]) -> list[tuple[PublicContract, PublicContract]]:
@@ -124,12 +132,12 @@ def rename_rows(
 ) -> pl.DataFrame:
     """Rows, with those of a whole in these channels and blocks under the names that they have in the table
     that it is the whole of."""
-    shape, suffix = shape_of(about), suffix_of(about, whole)
+    suffix = suffix_of(about, whole)
     is_whole = pl.col("table_name") == contributions_of(whole)
     kept = [
         (channel, series, True)
         for channel, series in rows.filter(is_whole).select(WHERE).unique().rows()
-        if (channel, block_of(series + suffix, shape)) in blocks
+        if (channel, join_series(series + suffix, about)) in blocks
     ]
     kinds = {**dict.fromkeys(WHERE, pl.String), "moves": pl.Boolean}
     named = pl.DataFrame(kept, kinds, orient="row")

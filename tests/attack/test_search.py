@@ -8,35 +8,50 @@ import pytest
 
 from jobs.attack.known import Finding, KnownRelease
 from jobs.attack.search import NOBODY, SIDES, Attack
+from jobs.core.series import Shape
 from jobs.public.cells import CELL, GROUP, Released
-from tests.public.test_gate_rules import P_PCT, SHAPES, knowledge, unattacked
-from tests.support.small_study import basis, changed, drawn
+from jobs.public.knowledge import list_shapes
+from tests.public.test_gate_rules import GUARDED, P_PCT, knowledge, unattacked
+from tests.support.small_study import basis, changed, defined, drawn
 
 # Studies and chains whose rules alone leave something to find. Seed 54 once had a pair that no point cleared
 # and that was taken for clear.
 SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (54, *range(2, 12)))]
 
 
-def by_rules(seed: int, count: int, monkeypatch: pytest.MonkeyPatch) -> list[KnownRelease]:
-    """What leaves by the rules alone in releases that follow each other."""
+LONGER = (1, True), (3, False), (2, True)
+
+
+def by_rules(
+    seed: int, count: int, monkeypatch: pytest.MonkeyPatch, is_defined: bool = False
+) -> tuple[list[KnownRelease], dict[str, Shape]]:
+    """What leaves by the rules alone in releases that follow each other, and how series hang together."""
     small, releases = drawn(seed), list[Released]()
     for number in range(count):
-        releases.append(unattacked(basis(small, f"r{number}"), releases, monkeypatch))
+        study = basis(defined(small, seed) if is_defined else small, f"r{number}")
+        releases.append(unattacked(study, releases, monkeypatch))
         small = changed(small, 10 * seed + number)
-    return knowledge(releases)
+    return knowledge(releases), list_shapes(GUARDED, [each.basis for each in releases])
 
 
 def keys(findings: list[Finding]) -> set[tuple[object, ...]]:
     return {(each.attacker, each.respondents, each.period_code, each.series, each.side) for each in findings}
 
 
-@pytest.mark.parametrize("count", [1, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("count", "is_defined"),
+    [(1, False), *(pytest.param(*each, marks=pytest.mark.long) for each in LONGER)],
+)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_it_finds_what_asking_everything_finds(
-    seed: int, count: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    seed: int,
+    count: int,
+    is_defined: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    known = by_rules(seed, count, monkeypatch)
-    for asked, search in zip(*(Attack(known, SHAPES, P_PCT).searches for _ in range(2)), strict=True):
+    known, shapes = by_rules(seed, count, monkeypatch, is_defined)
+    for asked, search in zip(*(Attack(known, shapes, P_PCT).searches for _ in range(2)), strict=True):
         expected = set()
         for side, number in np.argwhere(asked.pending.any(axis=0)).tolist():
             target = asked.targets[number]
@@ -63,15 +78,15 @@ def test_without_some_figures_it_finds_what_a_new_attack_finds(
 ) -> None:
     """It asks again only what it found: nobody finds more in less. Operators of a holding that are no longer
     together behind any figure stay targets."""
-    *before, last = by_rules(seed, 2, monkeypatch)
-    attack = Attack([*before, last], SHAPES, P_PCT)
+    (*before, last), shapes = by_rules(seed, 2, monkeypatch)
+    attack = Attack([*before, last], shapes, P_PCT)
     attack.find_all()
     groups = last.published.select(GROUP).unique().sort(GROUP)
     for dropped in (groups[::2], groups):
         cells = dropped.with_columns(series=pl.lit(None, pl.String)).select(CELL)
         attack.drop_figures(last.release, cells.rows())
         left = replace(last, published=last.published.join(dropped, on=GROUP, how="anti"))
-        new = Attack([*before, left], SHAPES, P_PCT)
+        new = Attack([*before, left], shapes, P_PCT)
         targets = {
             (each.respondents, each.period_code, each.series) for of in new.searches for each in of.targets
         }

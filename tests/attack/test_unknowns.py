@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.attack.unknowns import Codes, Unknowns, express_figures
+from jobs.attack.unknowns import Codes, Unknowns, express_figures, list_kinds
 from jobs.core.series import Shape
 
 VOLUME = Shape(
@@ -17,6 +17,14 @@ MONEY = Shape(
     multiples={"conversion": ["ppp", "market"]},
 )
 NUMBERS = st.integers(0, 10**9)
+
+
+DEFINED = Shape(
+    ("unit", "definition", "quantity"),
+    chains={"quantity": ["certain", "possible", "units"], "unit": ["recipient", "attempted"]},
+    same={"definition": {"quantity": ["units"]}},
+    within={"definition": [("narrow", "wide")]},
+)
 
 
 def made(values: dict[Codes, float], shape: Shape) -> tuple[Unknowns, dict[Codes, dict[int, float]]]:
@@ -86,3 +94,67 @@ def test_a_mixture_lies_between_two_conversions() -> None:
     unknowns, found = made({("ppp",): 100.0, ("market",): 50.0, ("mixed",): 80.0}, shape)
     assert sorted(unknowns.truth) == pytest.approx([40.0, 60.0])
     assert unknowns.value(found["mixed",]) == pytest.approx(80.0)
+
+
+@given(st.lists(NUMBERS, min_size=12, max_size=12), st.integers(0, 10**9))
+def test_traffic_is_the_same_under_each_definition_and_narrow_spam_within_wide(
+    traffic: list[int], elsewhere: int
+) -> None:
+    """traffic: of each unit that which both definitions count as spam for certain, down to neither."""
+    values: dict[Codes, float] = {}
+    before = dict.fromkeys(("certain", "possible"), (0, 0))
+    units = 0
+    for unit, of in (("recipient", traffic[:6]), ("attempted", traffic[6:])):
+        both, narrow_open, wide_alone, open_, wide_open, rest = of
+        steps = {
+            "certain": (both, both + narrow_open + wide_alone),
+            "possible": (both + narrow_open + open_, sum(of) - rest),
+        }
+        units += sum(of)
+        for quantity, step in steps.items():
+            before[quantity] = tuple(a + b for a, b in zip(before[quantity], step, strict=True))  # type: ignore[assignment]
+            for definition, figure in zip(("narrow", "wide"), before[quantity], strict=True):
+                values[unit, definition, quantity] = float(figure)
+        for definition in ("narrow", "wide", "elsewhere"):
+            values[unit, definition, "units"] = float(units)
+    values["recipient", "foreign", "units"] = float(elsewhere)
+    unknowns, found = made(values, DEFINED)
+    assert min(unknowns.truth) >= 0
+    for codes, value in values.items():
+        assert unknowns.value(found[codes]) == pytest.approx(value)
+    # An atom is under all that counts it, whatever there is of it.
+    for unit in ("recipient", "attempted"):
+        for definition in ("narrow", "wide"):
+            certain, possible = (set(found[unit, definition, name]) for name in ("certain", "possible"))
+            assert certain <= possible <= set(found[unit, "wide", "units"])
+        for quantity in ("certain", "possible"):
+            assert set(found[unit, "narrow", quantity]) <= set(found[unit, "wide", quantity])
+        for definition in ("narrow", "elsewhere"):
+            assert found[unit, definition, "units"] == found[unit, "wide", "units"]
+    # Six kinds of each unit, and traffic that differs.
+    differs = values["recipient", "foreign", "units"] != pytest.approx(values["recipient", "wide", "units"])
+    assert len(unknowns.truth) == 12 + differs
+
+
+def test_an_operator_whose_narrow_spam_is_more_keeps_its_other_orders() -> None:
+    values: dict[Codes, float] = {
+        ("recipient", definition, quantity): figure
+        for definition, figures in (("narrow", (5.0, 8.0, 9.0)), ("wide", (4.0, 8.0, 9.0)))
+        for quantity, figure in zip(("certain", "possible", "units"), figures, strict=True)
+    }
+    unknowns, found = made(values, DEFINED)
+    for codes, value in values.items():
+        assert unknowns.value(found[codes]) == value
+    for definition in ("narrow", "wide"):
+        assert set(found["recipient", definition, "certain"]) <= set(found["recipient", "wide", "units"])
+
+
+def test_kinds_of_traffic_are_what_figures_count_with_those_above_them() -> None:
+    one, other, top = (("a",), ("b",), ("c",))
+    order = frozenset({(one, top), (other, top)})
+    assert set(list_kinds((one, other, top), order)) == {
+        (top,),
+        (one, top),
+        (other, top),
+        (one, other, top),
+    }

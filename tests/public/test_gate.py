@@ -8,7 +8,7 @@ from jobs.core.areas import COUNTRY
 from jobs.public.cells import Released
 from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Protected, make_public_tables
-from jobs.public.knowledge import known_release, of_release, shape_of
+from jobs.public.knowledge import known_release, list_shapes, of_release
 from tests.support.small_study import PERIOD, basis, changed, drawn
 
 P_PCT = 13.7
@@ -21,7 +21,7 @@ GUARDED = {
 
 def found_in(releases: list[Released]) -> int:
     """How many contributions anyone finds in all that was published."""
-    shapes = {name: shape_of(about) for name, about in GUARDED.items()}
+    shapes = list_shapes(GUARDED, [each.basis for each in releases])
     known = [known_release(each.basis, of_release(each, GUARDED)) for each in releases]
     return len(Attack(known, shapes, P_PCT).find_all())
 

@@ -1,5 +1,6 @@
 """Generated studies of a few countries, estimated as the study does, with releases that follow each other."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,14 +16,16 @@ from jobs.study.estimate.rows import MEASURES, typed_rows
 from jobs.study.estimate.sample import Reference
 
 COUNTRIES = ("KEN", "NPL", "FJI", "GHA", "PER", "UZB", "JOR", "TUN", "POL", "BOL", "LAO", "MWI")
-PERIOD, CHANNEL = "2026-Q4", "EMAIL"
+PERIOD, CHANNEL, DEFINITION = "2026-Q4", "EMAIL", "OPERATOR"
+WIDE, NARROW = "ITU_T_SG2", "SINGAPORE_SCA"
 SIZES = {"SMALL": 1e5, "MEDIUM": 1e6, "LARGE": np.inf}
 
 
 @dataclass
 class Operator:
     """An operator of a generated study: its figures by unit and quantity, None where it did not answer. One
-    that only answers has them of the period alone, in a study of months."""
+    that only answers has them of the period alone, in a study of months. others: its figures under more
+    definitions."""
 
     name: str
     country: str
@@ -31,6 +34,7 @@ class Operator:
     figures: tuple[int, int, int] | None
     waives: bool = False
     only_answers: bool = False
+    others: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,8 @@ def basis(small: Small, release: str) -> Basis:
     }
     known = Reference(*tables.values())
     given = answers(small)
-    volumes = spam_volume.cell_rows(given, known, frozenset())
+    cells = given.sort(spam_volume.RESPONDENT_CELL).partition_by(spam_volume.CELL, maintain_order=True)
+    volumes = [row for cell in cells for row in spam_volume.cell_rows(cell, known, frozenset())]
     rows = pl.DataFrame(
         contribution.volume_contributions(given, known, frozenset()), infer_schema_length=None
     )
@@ -143,6 +148,22 @@ def basis(small: Small, release: str) -> Basis:
     return Basis(release, tables | {name: pl.DataFrame(schema=polars_schema(name)) for name in empty})
 
 
+def defined(small: Small, seed: int) -> Small:
+    """The study with two more definitions, one within the other, by which most of its operators count."""
+    random = np.random.default_rng([23, seed])
+    operators = []
+    for each in small.operators:
+        others = {}
+        if each.figures is not None and random.random() < 0.8:
+            units, certain, possible = each.figures
+            for code in (WIDE, NARROW):
+                share = random.uniform(0.6, 1.0)
+                certain, possible = int(share * certain), int(share * possible)
+                others[code] = (units, certain, possible)
+        operators.append(replace(each, others=others))
+    return replace(small, operators=tuple(operators))
+
+
 def answers(small: Small) -> pl.DataFrame:
     """What the operators gave by logs, in the columns of spam_volume.FIGURE_COLUMNS; or by answers alone."""
     rows = []
@@ -151,11 +172,12 @@ def answers(small: Small) -> pl.DataFrame:
             continue
         by_month = small.by_month and not each.only_answers
         periods = months_of(small.period) if by_month else (small.period,)
-        for period in periods:
+        defined = {DEFINITION: each.figures, **each.others}
+        for period, (definition, figures) in itertools.product(periods, defined.items()):
             rows.append(
-                dict(zip(MEASURES, (figure // len(periods) for figure in each.figures), strict=True))
+                dict(zip(MEASURES, (figure // len(periods) for figure in figures), strict=True))
                 | {"respondent_id": each.name, "period_code": period, "channel_code": CHANNEL}
-                | {"unit_code": small.unit, "definition_code": "OPERATOR"}
+                | {"unit_code": small.unit, "definition_code": definition}
                 | {"day_count": None if each.only_answers else count_days(period)}
                 | {"answer_status_code": "A" if each.only_answers else None}
                 | {"subscriptions": each.subscriptions}
