@@ -64,7 +64,10 @@ def investment_tables(
             )  # fmt: skip
         tables += [table, parts_table(channel, period, found, parts), *shares_table(channel, period, own)]
         if targets:
-            tables.append(targets_table(f"{channel}: targets in {period}", own, targets, gaps_of))
+            tables += [
+                targets_table(f"{channel}: targets in {period}", own, targets, gaps_of),
+                gap_intervals_table(f"{channel}: what is missing in {period}", own, targets, gaps_of),
+            ]
     notes = [*explain_signs(found), *note_missing_norms(channels, chosen)]
     return [*tables, *map(Text, notes), *spending_assumptions(found), *gap_assumptions(held)]
 
@@ -103,6 +106,23 @@ def targets_table(
             else:
                 cells += [f"{gap.target_per_subscription:.2f}", format_short(gap.gap)]
         table.add_row(row.area_code, f"{row.per_subscription:.2f}", *cells)
+    return table
+
+
+def gap_intervals_table(
+    title: str, spent: list[Any], targets: list[str], gaps: dict[tuple[str, str, str], Any]
+) -> Table:
+    """The 95% interval of what an area lacks of each target."""
+    table = estimates_table(f"{title}, 95% intervals", *targets)
+    for row in spent:
+        found = [gaps.get((row.channel_code, row.area_code, target)) for target in targets]
+        table.add_row(
+            row.area_code,
+            *(
+                "" if gap is None or gap.gap is None else format_interval(gap.gap_low, gap.gap_high, "–")
+                for gap in found
+            ),
+        )
     return table
 
 

@@ -21,6 +21,7 @@ from jobs.core.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED, STOPPED
 from jobs.core.periods import last_day
 from jobs.core.shares import CALLS, UNTOLD
 from jobs.costs.investment_assumptions import account_assumptions, central_values
+from jobs.stats.estimation import seed_of
 from jobs.study.estimate.accounts import Asset, Price, yearly_capital
 from jobs.study.estimate.days import keep_covered_months
 from jobs.study.estimate.investment_targets import of_channel, value_of
@@ -33,6 +34,7 @@ from jobs.study.estimate.spending_groups import (
     placed_spending,
     spending_by_respondent,
 )
+from jobs.study.estimate.target_draws import Payers, choose_first, draw_target, gap_interval, numbers
 from jobs.study.investment_account import price_of, prices_of
 
 TABLE = "study.investment_gap"
@@ -87,11 +89,16 @@ def transform(
         if set(wanted) - {NORM}:
             costs = capital_costs(accounts, members, rows_on_day(cost_parameter, day), investment_assumption)
             frame = rows_on_day(operator_frame, day)
+            key = "target", str(channel), str(period)
             groups = {
-                code: placed_spending(accounts, costs, frame, code) for code in wanted if code in PLACES
+                code: placed_spending(accounts, costs, frame, code, seed_of(*key, code))
+                for code in wanted
+                if code in PLACES
             }
             if BEST in wanted:
-                groups[BEST] = best_respondents(accounts, costs, protected, frame, wanted[BEST][0])
+                groups[BEST] = best_respondents(
+                    accounts, costs, protected, frame, wanted[BEST][0], seed_of(*key, BEST)
+                )
         found = channel_rows(spending, members, prices, investment_assumption, wanted, groups)
         rows += [row | {"period_code": period, "channel_code": channel} for row in found]
     return typed_rows(rows, TABLE)
@@ -179,7 +186,12 @@ def capital_costs(
 
 
 def best_respondents(
-    accounts: pl.DataFrame, costs: pl.DataFrame, audited: pl.DataFrame, frame: pl.DataFrame, share: float
+    accounts: pl.DataFrame,
+    costs: pl.DataFrame,
+    audited: pl.DataFrame,
+    frame: pl.DataFrame,
+    share: float,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """What the best spend for each subscription: labour in international dollars, the rest in US dollars, and
     `capital` of the rest by the development class of the country that would pay it.
@@ -203,6 +215,7 @@ def best_respondents(
     return group_spending(best, exact, costs) | {
         "of": each.height,
         "least": float(last),
+        "draws": draw_target(each, costs, choose_first(numbers(each, "rate"), share), seed),
         "right": right / flagged if flagged else None,
     }
 
@@ -245,6 +258,9 @@ def channel_rows(
         area.code: area.countries
         for area in list_areas(members.filter(pl.col("country_code").is_in(list(of_country))))
     }
+    rates = {name: price_of(prices, name, base) for name in of_country}
+    dollars = {name: price.ppp / price.market for name, price in rates.items()}
+    payers = Payers(of_country, dollars, classes)
     assumptions = {code: taken_for_granted(code, assumed, wanted[code], groups.get(code)) for code in wanted}
     rows = []
     for spend in spending.filter(pl.col("estimate").is_not_null()).sort("area_code").to_dicts():
@@ -269,14 +285,17 @@ def channel_rows(
                 "assumptions": [*assumptions[code], *too_low(code, targets, spending, of_country)],
             }
             if code in targets:
-                necessary = sum(of_country[name] * targets[code][name] for name in listed[spend["area_code"]])
+                inside = listed[spend["area_code"]]
+                necessary = sum(of_country[name] * targets[code][name] for name in inside)
                 row |= {
                     "target_per_subscription": necessary / subscriptions if subscriptions else 0.0,
                     "necessary": necessary,
                     "gap": max(necessary - spent, 0.0),
-                    "gap_low": None if high is None else max(necessary - high, 0.0),
-                    "gap_high": None if low is None else max(necessary - low, 0.0),
                 }
+                drawn = groups[code].get("draws") if code in groups else None
+                exact = (necessary, necessary) if code == NORM else None
+                interval = payers.necessary_interval(necessary, inside, drawn) if drawn else exact
+                row |= gap_interval(necessary, interval, spent, (low, high))
             rows.append(row)
     return rows
 
@@ -345,10 +364,22 @@ def taken_for_granted(
         ]
     return assumptions + [
         "All assumptions of study.investment apply.",
-        "The target is taken as exact: the interval of the gap is that of spending alone.",
+        uncertainty_of(target, group),
         "An area whose total spending exceeds the target has no gap, even if some of its operators have one.",
         "The need for each subscription is the same in all countries, apart from prices.",
     ]
+
+
+def uncertainty_of(target: str, group: dict[str, Any] | None) -> str:
+    """What the interval of a gap includes."""
+    if target == NORM:
+        return "The norm is taken as exact: the interval of the gap is that of spending alone."
+    if group is None or group.get("draws") is None:
+        return "One owner alone has such accounts, which shows no uncertainty: the gap has no interval."
+    return (
+        f"The interval of the gap includes the target's own uncertainty: {group['draws'].owners} owners were"
+        " drawn again, and who is in the group with them. It is taken as independent of that of spending."
+    )
 
 
 def list_strategies(group: dict[str, Any]) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 import polars as pl
 
+from jobs.study.estimate.target_draws import choose_place, draw_target, numbers
+
 # A group of fewer to choose from is whoever happened to answer.
 LEAST = 5
 # Parts of respondents in the order of what they spend, as shares of their subscriptions.
@@ -71,7 +73,7 @@ def group_spending(group: pl.DataFrame, exact: pl.DataFrame, costs: pl.DataFrame
 
 
 def placed_spending(
-    accounts: pl.DataFrame, costs: pl.DataFrame, frame: pl.DataFrame, place: str
+    accounts: pl.DataFrame, costs: pl.DataFrame, frame: pl.DataFrame, place: str, seed: int
 ) -> dict[str, Any]:
     """What those respondents spend that lie in a part of PLACES, in the order of spending for each
     subscription at market rates; with fewer than LEAST to choose from nothing but their number, `of`."""
@@ -88,4 +90,8 @@ def placed_spending(
     group = ordered.filter((pl.col("place") > low) & (pl.col("place") <= high))
     # One respondent may have more subscriptions than the part.
     group = group if group.height else ordered.tail(1) if high == 1.0 else ordered
-    return group_spending(group, exact, costs) | {"of": each.height}
+    choose = choose_place(numbers(ordered, "subscriptions"), low, high)
+    return group_spending(group, exact, costs) | {
+        "of": each.height,
+        "draws": draw_target(ordered, costs, choose, seed),
+    }
