@@ -20,7 +20,17 @@ import fsspec
 from jobs.core.patterns import escape_unseen
 from jobs.ingest.chunks import COMPRESSED
 from jobs.ingest.journal import BEGIN
-from jobs.ingest.source_files import ROTATED, is_closed, rotation_order
+from jobs.ingest.remote import RemoteFile, is_remote, needed_extra, open_place
+from jobs.ingest.source_files import (
+    ROTATED,
+    classify_problem,
+    is_closed,
+    is_connected,
+    list_remote,
+    rotation_order,
+    source_errors,
+)
+from jobs.settings.access import Access, check_access
 
 # So much of a pipe is kept in memory: it can be read only once.
 LONGEST_PIPE = 64 << 20
@@ -51,7 +61,10 @@ class LogFile:
     is_cut: bool = False  # a pipe that had more than is kept
 
     def open_file(self) -> IO[bytes]:
-        return io.BytesIO(self.content) if self.content is not None else self.fs.open(self.name, "rb")
+        if self.content is not None:
+            return io.BytesIO(self.content)
+        file: IO[bytes] = self.fs.open(self.name, "rb")
+        return io.BufferedReader(RemoteFile(file)) if is_connected(self.fs) else file
 
     @property
     def is_closed(self) -> bool:
@@ -119,14 +132,27 @@ def files_of(argument: str, until: float, problems: list[FileProblem]) -> list[t
         file = local_file(argument, until, problems)
         return [(log_url(file.name), file)] if file else []
     try:
-        fs, pattern = fsspec.core.url_to_fs(argument)
-        if is_pattern(pattern):
-            names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
+        check_access(argument, Access())
+        fs, pattern = open_place(argument, Access())
+        if is_remote(argument):
+            shown = list_remote(fs, pattern)
+            sizes = {name: info["size"] for name, info in shown.items() if info["type"] != "directory"}
+            names = list(sizes)
         else:
-            names = [pattern] if fs.exists(pattern) else []
-        sizes = {} if is_local else {name: fs.size(name) for name in names}
-    except (OSError, ImportError, ValueError) as error:
+            if is_pattern(pattern):
+                names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
+            else:
+                names = [pattern] if fs.exists(pattern) else []
+            sizes = {} if is_local else {name: fs.size(name) for name in names}
+    except ImportError as error:
+        problems.append(FileProblem(argument, f"cannot be listed: {error}. {needed_extra(argument)}"))
+        return []
+    except ValueError as error:
         problems.append(FileProblem(argument, f"cannot be listed: {escape_unseen(str(error))}"))
+        return []
+    except source_errors() as error:
+        told = classify_problem(error, f"cannot be listed: {error}")
+        problems.append(FileProblem(argument, escape_unseen(told)))
         return []
     if not names:
         told = "no file matches. Quote a wildcard, and check who may read the folder"

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from jobs.core.errors import SourceLost
 from jobs.core.lines import LINE_END, LONGEST_LINE, last_line_start, line_count, rest_of_line
 from jobs.ingest.chunks import CHUNK, Chunks, is_json
 from jobs.sniff.files import LogFile, compression_kind
@@ -101,10 +102,13 @@ def read_blocks(
     """
     with file.open_file() as raw:
         progress.compression = compression_kind(raw.read(6))
-        if progress.compression:
-            yield from _read_compressed(file, raw, progress, until)
-        else:
-            yield from _read_plain(file, raw, progress, until, longest)
+        try:
+            if progress.compression:
+                yield from _read_compressed(file, raw, progress, until)
+            else:
+                yield from _read_plain(file, raw, progress, until, longest)
+        except SourceLost as error:
+            progress.damage = f"for its host was lost, {error}"
 
 
 # --- plain files ---------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.core.errors import SourceLost
 from jobs.core.wrapped import unwrap_sample
 from jobs.formats.registry import DOCUMENTS, FORMATS, LAID_OUT, MAPPED, PROFILES, SURE_ENOUGH, score_whole_log
 from jobs.ingest.chunks import DAMAGE
@@ -58,7 +59,7 @@ def recognise_file(file: LogFile) -> Recognised | FileProblem:
         with file.open_file() as raw:
             start = raw.read(reading.HEAD)
         head, tail, compression = reading.head_and_tail(file)
-    except (*DAMAGE, ValueError) as error:
+    except (*DAMAGE, ValueError, SourceLost) as error:
         return FileProblem(file.name, f"cannot be read: {error}")
     if not start:
         return FileProblem(file.name, "empty. There is nothing to count yet")
@@ -124,14 +125,18 @@ def separate_files(
     if len(alike) <= 1:
         return [(log, some) for some in alike.values()], problems
     return [
-        (Log(shared_url([each.file.name for each in some]), [each.file for each in some]), some)
+        (Log(shared_url([each.file.name for each in some], log.url), [each.file for each in some]), some)
         for some in alike.values()
     ], problems
 
 
-def shared_url(names: list[str]) -> str:
-    """A url for some of the files of a wildcard: their own name, or what they begin with."""
+def shared_url(names: list[str], url: str) -> str:
+    """A url for some of the files of a wildcard, the url: their own name, or what they begin with."""
+    scheme, is_remote, rest = url.partition("://")
+    # Names over HTTP are URLs; those of other hosts have no host, those of buckets have one.
+    place = f"{scheme}://" if is_remote and not names[0].startswith(scheme) else ""
+    place += rest.partition("/")[0] if place and names[0].startswith("/") else ""
     if len(names) == 1:
-        return glob.escape(names[0])
+        return place + glob.escape(names[0])
     start = os.path.commonprefix(names)
-    return glob.escape(ROTATED.sub("", start)) + "*"
+    return place + glob.escape(ROTATED.sub("", start)) + "*"

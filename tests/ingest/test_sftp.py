@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobs.engine.lake import Lake
+from jobs.settings import config
+from tests.support.filter_logs import LAB
 from tests.support.in_process import Run, command_line_of
 from tests.support.remote_logs import count_landed, mail_lines, write_settings
 from tests.support.servers import Relay, Ssh, make_key
@@ -128,6 +130,48 @@ def test_the_users_own_ssh_files_hold(
     (home / ".ssh" / "known_hosts").write_text(ssh.known_hosts.read_text())
     told = observatory("pull", "--config", file)
     assert (told.code, count_landed(tmp_path)) == (0, 10), told
+
+
+@pytest.mark.parametrize("command", ["sniff", "init", "report"])
+def test_a_log_is_looked_at_only_where_the_hosts_key_is_known(
+    observatory: Run, tmp_path: Path, ssh: Ssh, logs: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (logs / "mail.log").write_text(mail_lines(0, 10))
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (home / ".ssh" / "config").write_text(
+        f"Host mx1\nHostName 127.0.0.1\nPort {ssh.port}\nUser {ssh.user}\nIdentityFile {ssh.key}\n"
+    )
+    words = [command, f"sftp://mx1{logs}/mail.log*", *(["--yes"] if command == "init" else [])]
+    told = observatory(*words)
+    assert (told.code, "Compare its fingerprint" in " ".join(told.err.split())) == (WRONG, True), told
+    assert [each.name for each in (home / ".ssh").iterdir()] == ["config"]
+    assert not (tmp_path / "observatory.toml").exists()
+    (home / ".ssh" / "known_hosts").write_text(ssh.known_hosts.read_text())
+    told = observatory(*words)
+    assert told.code == 0, told
+
+
+def test_logs_of_two_formats_keep_their_host(
+    observatory: Run, tmp_path: Path, ssh: Ssh, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "known_hosts").write_text(ssh.known_hosts.read_text())
+    (tmp_path / ".ssh" / "config").write_text(f"Host *\nIdentityFile {ssh.key}\n")
+    for name, lab in (("mail.log", "mail.iso8601.log"), ("rspamd.log", "rspamd.log")):
+        (logs / name).write_bytes((LAB / "postfix" / lab).read_bytes())
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert observatory("init", ssh.url(f"{logs}/*.log"), "--yes").code == 0
+    found = config.load_settings("observatory.toml")
+    assert [each.url for each in found.operator[0].source] == [
+        ssh.url(f"{logs}/{name}") for name in ("mail.log", "rspamd.log")
+    ]
+    assert observatory("run").code == 0
 
 
 def test_a_wrong_key_is_refused(observatory: Run, tmp_path: Path, ssh: Ssh, logs: Path) -> None:

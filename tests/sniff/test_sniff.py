@@ -35,7 +35,7 @@ from jobs.settings import config
 from jobs.sniff import documents, figures, proposal, reading, tally, zones
 from jobs.sniff.command import sniff_files
 from jobs.sniff.files import FileProblem, LogFile, logs_of
-from jobs.sniff.recognising import separate_files
+from jobs.sniff.recognising import separate_files, shared_url
 from jobs.sniff.survey import LogSurvey, survey_log
 from tests.conftest import ROOT
 from tests.support.examples import examples
@@ -468,6 +468,20 @@ def test_a_wildcard_over_two_formats_is_two_logs(tmp_path: Path) -> None:
         "postfix": str(tmp_path / "mail.log"),
         "rspamd": str(tmp_path / "rspamd.log*"),
     }
+
+
+@pytest.mark.parametrize(
+    ("names", "url", "shared"),
+    [
+        (["/var/log/a.log"], "/var/log/*.log", "/var/log/a.log"),
+        (["/var/log/a.log"], "sftp://mx1:22/var/log/*.log", "sftp://mx1:22/var/log/a.log"),
+        (["/log/a.log", "/log/a.log.1"], "sftp://ann@mx1/log/*", "sftp://ann@mx1/log/a.log*"),
+        (["logs/a.log"], "s3://logs/*.log", "s3://logs/a.log"),
+        (["https://mx1/a.log"], "https://mx1/*.log", "https://mx1/a.log"),
+    ],
+)
+def test_files_of_a_wildcard_keep_their_host(names: list[str], url: str, shared: str) -> None:
+    assert shared_url(names, url) == shared
 
 
 def test_a_line_that_is_still_written_waits(tmp_path: Path) -> None:
