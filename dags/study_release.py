@@ -20,7 +20,8 @@ sign`). A worker never holds her key: she puts the signature beside the release,
 again, `publish` after the signature was mended.
 
 **When.** By *Trigger* alone, with `period` (as 2026-Q4), `deadline` for the administrations' answers and
-`by`, who publishes. The approval waits for ninety days.
+`by`, who publishes; with `leave_out_areas` where `make` was red because groups or regions reveal a
+contribution, and they are to be left out. The approval waits for ninety days.
 
 **What it needs.** What `study_monthly` needs, and p of the p% rule, by OBSERVATORY_P_PCT_FILE in the
 environment of the worker that runs `make`.
@@ -62,7 +63,9 @@ def handed_on(context: Any, task: str) -> dict[str, str]:
 
 
 def making(context: Any) -> list[str]:
-    return ["release", "make", "--period", given(context, "period"), "--json", "--config", str(CONFIG)]
+    leaving_out = ["--leave-out-areas"] if context["params"]["leave_out_areas"] else []
+    of_period = ["--period", given(context, "period"), *leaving_out]
+    return ["release", "make", *of_period, "--json", "--config", str(CONFIG)]
 
 
 def clearing(context: Any) -> list[str]:
@@ -109,6 +112,11 @@ def study_release() -> DAG:
             ),
             "by": Param(
                 type="string", minLength=1, description="Who publishes: a name, kept with the release"
+            ),
+            "leave_out_areas": Param(
+                default=False,
+                type="boolean",
+                description="Leave out groups and regions whose figures reveal a contribution",
             ),
         },
         default_args={"retries": 2, "retry_delay": dt.timedelta(minutes=1), "retry_policy": UnlessLasting()},

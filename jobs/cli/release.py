@@ -118,9 +118,8 @@ def list_(config_file: Config = SETTINGS) -> None:
         if found:
             state = found["status"] + (", current" if found["is_current"] else "")
         asked = clearance.read_clearance(restricted_folder(settings, period, version))
-        answered = (
-            f"{len(asked.asked) - len(asked.unanswered)} of {len(asked.asked)}" if asked else "not asked"
-        )
+        waited = [each for each in asked.asked.values() if each.rows] if asked else []
+        answered = f"{len(waited) - len(asked.unanswered)} of {len(waited)}" if asked else "not asked"
         table.add_row(period, version, state, answered, found["reason"] if found else "")
     out.print(table)
 

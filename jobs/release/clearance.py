@@ -67,7 +67,8 @@ class Clearance:
 
     @property
     def unanswered(self) -> list[Cleared]:
-        return [each for each in self.asked.values() if each.answer == NONE]
+        """Who is waited for: those of whose countries rows would leave."""
+        return [each for each in self.asked.values() if each.answer == NONE and each.rows]
 
 
 def read_clearance(restricted: Path) -> Clearance | None:

@@ -23,7 +23,12 @@ RELEASE = '[release]\nagency = "SPAMSTAT"\npublic_root = "public"\nsigners = "si
 STEPS = ["make", "clear", "approve", "publish"]
 NAME = "2026-Q4/v1.0.0"
 MADE = {"name": NAME, "digest": "00"}
-GIVEN = {"period": "2026-Q4", "deadline": "2027-03-01", "by": "A. Officer; rm -r {{ ds }}"}
+GIVEN: dict[str, Any] = {
+    "period": "2026-Q4",
+    "deadline": "2027-03-01",
+    "by": "A. Officer; rm -r {{ ds }}",
+    "leave_out_areas": False,
+}
 
 
 def parse(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> DagBag:
@@ -83,10 +88,10 @@ def shown(dag: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return found
 
 
-def words_of(dag: Any, step: str, exchange: Exchange) -> list[str]:
+def words_of(dag: Any, step: str, exchange: Exchange, **given: Any) -> list[str]:
     """The command of a step, without Python and its options."""
     task = dag.get_task(step).prepare_for_execution()
-    task.render_template_fields({"params": GIVEN, "ti": exchange.of(step)})
+    task.render_template_fields({"params": {**GIVEN, **given}, "ti": exchange.of(step)})
     python, option, module, *words = shlex.split(task.bash_command)
     assert (python, option, module) == (sys.executable, "-m", "jobs")
     return words
@@ -141,6 +146,13 @@ def test_a_step_is_a_command_that_the_command_line_accepts(
     assert {name: accepted[name] for name in wanted} == wanted
 
 
+def test_groups_and_regions_are_left_out_on_request_alone(dag: Any, exchange: Exchange) -> None:
+    assert dag.params["leave_out_areas"] is False
+    for leaves_out in (False, True):
+        words = words_of(dag, "make", exchange, leave_out_areas=leaves_out)
+        assert accept(words)["leave_out_areas"] is leaves_out
+
+
 def test_what_make_prints_last_is_handed_on(dag: Any) -> None:
     task = dag.get_task("make")
     assert task.do_xcom_push is True and task.output_processor(json.dumps(MADE)) == MADE
@@ -184,7 +196,7 @@ def test_a_human_is_not_asked_about_another_release_than_the_one_made(
     ("name", "value"),
     [
         ("period", "2026"), ("period", "2026-Q5"), ("period", "2026-Q4; ls"), ("period", None),
-        ("deadline", "soon"), ("by", ""),
+        ("deadline", "soon"), ("by", ""), ("leave_out_areas", "yes"),
     ],
 )  # fmt: skip
 def test_a_trigger_with_a_wrong_parameter_is_refused(dag: Any, name: str, value: str | None) -> None:

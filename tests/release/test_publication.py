@@ -208,7 +208,7 @@ def test_before_the_deadline_all_have_to_answer(place: Place, keys: SimpleNamesp
     place.clear(AFTER)
     sign_release(place.folder, keys.officer)
     with pytest.raises(
-        ObservatoryError, match=r"3 administration\(s\) have not answered and may until 2027-02-20"
+        ObservatoryError, match=r"2 administration\(s\) have not answered and may until 2027-02-20"
     ):
         place.publish(keys.signers)
     clearance.load_answers(place.restricted, [answer(place, country, "agreed") for country in ASKED], NOW)
@@ -288,6 +288,27 @@ def test_a_sheet_counts_for_its_country_whatever_its_file_is_called(place: Place
     again = answer(place, "FJI", "objected", "wrong")
     with pytest.raises(ObservatoryError, match=rf"{again}: the sheet of FJI is there twice"):
         clearance.load_answers(place.restricted, [renamed, again], NOW)
+
+
+def test_nobody_waits_for_an_administration_without_rows(place: Place, keys: SimpleNamespace) -> None:
+    """Of Tonga nothing leaves: its sheet says so, and it may answer."""
+    place.clear(AFTER)
+    sign_release(place.folder, keys.officer)
+    found = clearance.read_clearance(place.restricted)
+    assert found is not None and (found.asked["TON"].rows, found.asked["FJI"].rows) == (0, 1)
+    clearance.load_answers(place.restricted, [answer(place, "FJI", "agreed")], NOW)
+    with pytest.raises(ObservatoryError, match=r"1 administration\(s\) have not answered .*: NPL$"):
+        place.publish(keys.signers)
+    clearance.load_answers(place.restricted, [answer(place, "NPL", "agreed")], NOW)
+    assert place.publish(keys.signers).is_dir()
+
+
+def test_an_administration_without_rows_may_object(place: Place, keys: SimpleNamespace) -> None:
+    place.clear()
+    sign_release(place.folder, keys.officer)
+    clearance.load_answers(place.restricted, [answer(place, "TON", "objected", "wrong")], NOW)
+    with pytest.raises(ObservatoryError, match="TON objects: wrong"):
+        place.publish(keys.signers)
 
 
 def test_answers_to_the_same_release_stay_when_it_is_asked_again(place: Place) -> None:
