@@ -175,6 +175,7 @@ def strategy_rows(
         .with_columns(
             strategy_code="item_code",
             stage_code=pl.lit(ALL),
+            stopped_traffic_pct=to_decimal(pl.col("traffic_pct"), 4),
             chosen_pct=to_decimal(100 * pl.col("chosen_count") / pl.col("answered_count"), 2),
             spend_per_thousand_stopped=pl.col("per_thousand") / pl.when(share > 0).then(share),
             conf_status_code=pl.when(pl.col("is_hidden").fill_null(True))
