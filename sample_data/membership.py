@@ -294,6 +294,10 @@ def audits(
     return rows, truth
 
 
+# What is crossed on the way to a kind of link.
+CROSSED = {"hub": "ss7", "aggregator": "internet"}
+
+
 def partners() -> dict[str, list[str]]:
     """For each country those that it exchanges most with: large ones, and those of its region rather."""
     people = population(ROUTED)
@@ -344,9 +348,12 @@ def routes(
 
     def route(place: int, month: str, direction: str, partner: str, link: str, counts: Sequence[int]) -> None:
         if counts[0]:
+            # Logs of large operators record what kind of network a message crossed before their own link.
+            knows = people.size[place] == "LARGE" and direction == "inbound"
+            transit = CROSSED.get(link, "unknown") if knows else "unknown"
             rows.append(
                 cell_of(people, place, month, direction)
-                | {"partner_country_code": partner, "link_code": link}
+                | {"partner_country_code": partner, "link_code": link, "transit_code": transit}
                 | dict(zip(MEASURES, counts, strict=True))
             )
 

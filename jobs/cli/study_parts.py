@@ -93,9 +93,11 @@ ROUTE_HEADS = ("world", "95% interval", "of known", "LDC", "of known")
 def route_tables(frame: pl.DataFrame) -> list[Table]:
     """The world's certain spam by kind of inbound link in the latest and longest period, a table for each
     channel, with each link's share of what came by known links."""
-    found = of_world_and_poor(frame).filter(
+    all_origins = of_world_and_poor(frame).filter(
         pl.col("quantity_code") == "spam_certain", pl.col("origin_region_code") == PARTS
     )
+    found = all_origins.filter(pl.col("transit_code") == ALL)
+    crossed = all_origins.filter(pl.col("area_code") == WORLD, pl.col("transit_code") != ALL)
     tables = []
     for channel in sorted(set(found["channel_code"])):
         rows = to_objects(found.filter(pl.col("channel_code") == channel))
@@ -104,7 +106,8 @@ def route_tables(frame: pl.DataFrame) -> list[Table]:
         table = estimates_table(f"{title}\nby kind of inbound link", *ROUTE_HEADS, first="link")
         whole = figures[WORLD, ALL]
         seeing = f"{whole.seeing_count} of {whole.respondent_count} operators"
-        table.caption = f"{seeing} name the inbound link of some spam."
+        of_channel = to_objects(crossed.filter(pl.col("channel_code") == channel, pl.col("link_code") == ALL))
+        table.caption = f"{seeing} name the inbound link of some spam.{say_crossed(of_channel)}"
         table.caption_justify = "left"
         of_world = [row for row in rows if row.area_code == WORLD and row.link_code != ALL]
         for row in sorted(of_world, key=lambda row: -row.estimate):
@@ -115,6 +118,18 @@ def route_tables(frame: pl.DataFrame) -> list[Table]:
             table.add_row(words.code_name("route", row.link_code), *cells)
         tables.append(table)
     return tables
+
+
+def say_crossed(rows: list[Any]) -> str:
+    """A line on what kinds of network spam crossed in between; nothing where no log recorded any."""
+    known = [row for row in rows if row.base_share_pct is not None]
+    if not known:
+        return ""
+    shares = ", ".join(
+        f"{words.code_name('route', row.transit_code)} {format_share(row.base_share_pct)}"
+        for row in sorted(known, key=lambda row: -row.estimate)
+    )
+    return f"\nOf what crossed known networks: {shares}. {known[0].seeing_count} operators name any."
 
 
 def share_of_known(row: Any) -> str:

@@ -85,13 +85,13 @@ def transform(
     found = pl.DataFrame(rows, infer_schema_length=None)
     volume = found.filter(pl.col("table_name") == VOLUME)
     packages = (
-        (spam_type, submission_type, False),
-        (spam_source, spam_source.with_region(submission_source, country), True),
-        (spam_route, spam_route.with_region(submission_route, country), False),
+        (spam_type, submission_type),
+        (spam_source, spam_source.with_region(submission_source, country)),
+        (spam_route, spam_route.with_region(submission_route, country)),
     )
-    for job, part, is_nested in packages:
+    for job, part in packages:
         if volume.height and part.height:
-            parted = split_volumes(submission, part, submission_quality, measure, job.BY, is_nested)
+            parted = split_volumes(submission, part, submission_quality, measure, job.BY, job.MARGINS)
             parts = part_contributions(
                 job.TABLE, parted, volume, definition, job.QUANTITIES, job.published_codes
             )

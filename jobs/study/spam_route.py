@@ -1,9 +1,9 @@
-"""study.spam_route: estimated spam that regions, groups and the world received, by region of origin and kind
-of inbound link.
+"""study.spam_route: estimated spam that regions, groups and the world received, by region of origin, kind of
+inbound link and kind of network crossed in between.
 
-Origin and link are those of packages' routes: of what came in where it came from, and by which kind of link
-(docs/counting.md). Packages have no networks crossed in between. How parts are estimated:
-jobs/study/estimate/parts.py.
+Origin, link and transit are those of packages' routes: of what came in where it came from, by which kind of
+link, and what kind of network it crossed before (docs/counting.md). Packages of the form before have no
+transit: it is unknown. How parts are estimated: jobs/study/estimate/parts.py.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import CELL
 
 TABLE = "study.spam_route"
-ORIGIN, LINK = BY = ("origin_region_code", "link_code")
+ORIGIN, LINK, TRANSIT = BY = ("origin_region_code", "link_code", "transit_code")
+# Links by origin, origins, links, and transit.
+MARGINS = ((0, 1), (0,), (1,), (2,))
 QUANTITIES = MEASURES
-# The code of a link that the settings do not name.
+# The code of a link that the settings do not name, and of transit that no log recorded.
 UNKNOWN_LINK = "unknown"
 
 
 def published_codes(part: tuple[str, ...]) -> tuple[str, ...] | None:
-    """The codes of a part in a series: figures of links leave for all origins together."""
-    return part if part[0] in (PARTS, ALL) else None
+    """The codes of a part in a series: figures of links leave for all origins and networks together."""
+    return part[:2] if part[0] in (PARTS, ALL) and part[2] == ALL else None
 
 
 def transform(
@@ -40,12 +42,13 @@ def transform(
     country: pl.DataFrame,
     country_group: pl.DataFrame,
 ) -> pl.DataFrame:
-    """A row for each area but countries, quantity, origin and link of a period, channel, unit and definition.
+    """A row for each area but countries, quantity, origin, link and transit of a period, channel, unit and
+    definition.
 
     In parts: all respondents of a channel, unit and definition and all periods of a year, as spam_volume.
     """
     part = with_region(submission_route, country)
-    given = split_volumes(submission, part, submission_quality, measure, BY)
+    given = split_volumes(submission, part, submission_quality, measure, BY, MARGINS)
     reference = Reference(operator_frame, denominator, country, country_group)
     rows = estimate_parts(TABLE, given, spam_volume, definition, reference, QUANTITIES, countries=False)
     return with_shares(rows)
@@ -57,14 +60,19 @@ def with_region(submission_route: pl.DataFrame, country: pl.DataFrame) -> pl.Dat
 
 
 def with_shares(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows of known links with their share of what came from the origin by known links, and that base."""
-    cell = ["period_code", "area_code", *CELL, "quantity_code", ORIGIN]
-    is_link = (pl.col(LINK) != ALL) & (pl.col(LINK) != UNKNOWN_LINK)
+    """Rows of known links, and of known networks crossed in between, with their share of what came from the
+    origin by known ones, and that base."""
     estimate = pl.col("estimate").cast(pl.Float64)
-    base = rows.filter(is_link).group_by(cell).agg(base_estimate=estimate.sum())
-    found = rows.drop("base_estimate", "base_share_pct").join(base, on=cell, how="left")
-    share = (100 * estimate / pl.col("base_estimate")).round(4)
-    return found.with_columns(
-        base_estimate=pl.when(is_link).then("base_estimate"),
-        base_share_pct=pl.when(is_link & (pl.col("base_estimate") > 0)).then(share),
+    found = rows.with_columns(
+        pl.lit(None, pl.Float64).alias(name) for name in ("base_estimate", "base_share_pct")
     )
+    for own, other in ((LINK, TRANSIT), (TRANSIT, LINK)):
+        cell = ["period_code", "area_code", *CELL, "quantity_code", ORIGIN, other]
+        is_known = ~pl.col(own).is_in([ALL, UNKNOWN_LINK]) & (pl.col(other) == ALL)
+        base = pl.when(is_known).then(estimate.filter(is_known).sum().over(cell))
+        share = pl.when(base > 0).then((100 * estimate / base).round(4))
+        found = found.with_columns(
+            base_estimate=pl.coalesce("base_estimate", base),
+            base_share_pct=pl.coalesce("base_share_pct", share),
+        )
+    return found

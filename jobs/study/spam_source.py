@@ -13,6 +13,8 @@ from jobs.study.estimate.sample import Reference, known_subscriptions
 
 TABLE = "study.spam_source"
 REGION, COUNTRY = BY = ("source_region_code", "source_country_code")
+# Regions, with all of their countries.
+MARGINS = ((0,),)
 QUANTITIES = MEASURES
 # Channels whose senders have numbers; those of others have addresses.
 NUMBERED = ("SMS", "MMS", "RCS", "VOICE_CS", "VOICE_IP", "FAX")
@@ -40,7 +42,7 @@ def transform(
     In parts: all respondents of a channel, unit and definition and all periods of a year, as spam_volume.
     """
     part = with_region(submission_source, country)
-    given = split_volumes(submission, part, submission_quality, measure, BY, is_nested=True)
+    given = split_volumes(submission, part, submission_quality, measure, BY, MARGINS)
     reference = Reference(operator_frame, denominator, country, country_group)
     rows = estimate_parts(TABLE, given, spam_volume, definition, reference, QUANTITIES, countries=False)
     is_number = pl.col("channel_code").is_in(list(NUMBERED))

@@ -12,6 +12,7 @@ from jobs.study.spam_volume import CORRECTED
 
 TABLE = "study.spam_type"
 BY = ("spam_type_code",)
+MARGINS = ()
 QUANTITIES = ("spam_certain", "spam_possible", CORRECTED)
 
 

@@ -62,15 +62,21 @@ def test_sources_have_the_rate_of_their_own_subscriptions() -> None:
 def test_links_have_their_share_of_known_links() -> None:
     def of(area: str, value: float, link: str, share: float | None = None) -> dict[str, Any]:
         return figure(
-            area, value, origin_region_code="_S", link_code=link, base_share_pct=share, seeing_count=3,
-            respondent_count=5,
+            area, value, origin_region_code="_S", link_code=link, transit_code="_T", base_share_pct=share,
+            seeing_count=3, respondent_count=5,
         )  # fmt: skip
 
     rows = [
         of("WORLD", 400, "_T"), of("WORLD", 100, "hub", 40.0), of("WORLD", 150, "sim-farm", 60.0),
         of("WORLD", 150, "unknown"), of("LDC", 20, "_T"), of("LDC", 5, "hub", 0.5),
     ]  # fmt: skip
-    text, lines = printed(route_tables(rows_frame(rows, "study.spam_route")))
+    crossed = [
+        of("WORLD", value, "_T", share) | {"transit_code": code, "seeing_count": 2}
+        for code, value, share in (("ss7", 30, 75.0), ("internet", 10, 25.0), ("unknown", 360, None))
+    ]
+    text, lines = printed(route_tables(rows_frame([*rows, *crossed], "study.spam_route")))
+    said = "Of what crossed known networks: SS7 or SIGTRAN 75%, Internet 25%. 2 operators name any."
+    assert said in " ".join(text.split())
     assert "3 of 5 operators name the inbound link of some spam." in text
     assert ["Hub", "100", "90–120", "40%", "5", "<1%"] in lines
     assert ["SIM", "farm", "150", "135–180", "60%", "–", "–"] in lines

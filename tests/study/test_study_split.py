@@ -1,5 +1,6 @@
 """Parts of volumes add up: in what respondents gave, in each replicate, and in the table."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,21 @@ from jobs.core.periods import count_days
 from jobs.core.series import ALL, PARTS
 from jobs.public.contracts import public_contract
 from jobs.stats.estimation import ratio_totals, seed_of
-from jobs.study import spam_type, spam_volume
+from jobs.study import spam_route, spam_source, spam_type, spam_volume
 from jobs.study.estimate import audits
-from jobs.study.estimate.parts import list_cells, split_volumes
+from jobs.study.estimate.parts import Parted, list_cells, list_sums, split_volumes
 from jobs.study.estimate.sample import Reference, sample_of
 from tests.support.examples import examples
 
 CODES = ("PHISH.mail", "AD.retail", "UNK")
+# What each of these parts is where packages split volumes by source or by route.
+SOURCE = ("source_country_code",)
+SOURCES = ("RUS", "DEU", "FRA", "_U")
+ROUTES = (
+    ("RUS", "hub", "ss7"), ("RUS", "hub", "unknown"), ("RUS", "sim-farm", "unknown"), ("DEU", "hub", "ss7"),
+    ("FRA", "hub", "internet"), ("_U", "unknown", "unknown"),
+)  # fmt: skip
+ROUTE = ("partner_country_code", "link_code", "transit_code")
 MONTH = "2026-11"
 COUNTRIES = ("FJI", "TON")
 
@@ -56,6 +65,8 @@ def packages(draw: st.DrawFn) -> dict[str, pl.DataFrame]:
     return {
         "submission": rows_frame(volumes, "study.submission"),
         "submission_type": rows_frame(types, "study.submission_type"),
+        "submission_source": relabelled(draw, types, "study.submission_source", SOURCE, SOURCES),
+        "submission_route": relabelled(draw, types, "study.submission_route", ROUTE, ROUTES),
         "submission_quality": rows_frame(quality, "study.submission_quality"),
         "operator_frame": dated.with_columns(valid_from=pl.date(2020, 1, 1)),
         "denominator": rows_frame([], "ref.denominator"),
@@ -64,6 +75,22 @@ def packages(draw: st.DrawFn) -> dict[str, pl.DataFrame]:
         "definition": reference_table("ref.definition"),
         "measure": reference_table("ref.measure"),
     }
+
+
+def relabelled(
+    draw: st.DrawFn, types: list[dict[str, Any]], table: str, columns: tuple[str, ...], codes: Sequence[Any]
+) -> pl.DataFrame:
+    """The same counts under other codes than types, drawn for each row; what has the same code is one row."""
+    rows = []
+    for row in types:
+        code = draw(st.sampled_from(codes))
+        values = code if isinstance(code, tuple) else (code,)
+        rows.append({name: value for name, value in row.items() if name != "spam_type_code"})
+        rows[-1] |= dict(zip(columns, values, strict=True))
+    made = rows_frame(rows, table)
+    counts = list(spam_volume.MEASURES)
+    names = [name for name in made.columns if name not in counts]
+    return made.group_by(names, maintain_order=True).agg(pl.col(counts).sum()).select(made.columns)
 
 
 def whose_month(name: str) -> dict[str, Any]:
@@ -90,27 +117,37 @@ def audited(name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@given(packages())
-@examples(12)
-def test_parts_add_up_to_the_whole_in_every_replicate(have: dict[str, pl.DataFrame]) -> None:
-    given_parts = split_volumes(
-        have["submission"], have["submission_type"], have["submission_quality"], have["measure"], spam_type.BY
+def parted(table: str, have: dict[str, pl.DataFrame]) -> tuple[Parted, tuple[str, ...]]:
+    """The parts of one table, and the quantities that it has."""
+    job = {"type": spam_type, "source": spam_source, "route": spam_route}[table]
+    rows = have[f"submission_{table}"]
+    part = rows if table == "type" else job.with_region(rows, have["country"])
+    made = split_volumes(
+        have["submission"], part, have["submission_quality"], have["measure"], job.BY, job.MARGINS
     )
+    return made, ("units", *job.QUANTITIES)
+
+
+@pytest.mark.parametrize("table", ["type", "source", "route"])
+@given(have=packages())
+@examples(12)
+def test_parts_add_up_to_the_whole_in_every_replicate(table: str, have: dict[str, pl.DataFrame]) -> None:
+    given_parts, quantities = parted(table, have)
     reference = Reference(*(have[n] for n in ("operator_frame", "denominator", "country", "country_group")))
-    quantities = ("units", *spam_type.QUANTITIES)
+    quantities = tuple(dict.fromkeys(quantities))
     found = list(list_cells(given_parts, frozenset({"OPERATOR"}), quantities, replicates=7))
     assert len(found) == 1
     key, period, cell = found[0]
-    # The first has no types.
+    # The first has no parts.
     assert "fji-0" not in cell.people["respondent_id"].to_list()
     for name in spam_volume.MEASURES:
         assert cell.values[name][:, -1] == pytest.approx(cell.people[name].to_numpy(), rel=1e-12, abs=1e-9)
     of_month = given_parts.months.sort("respondent_id")
-    if audits.count_audited(of_month) >= 5:
+    if spam_volume.CORRECTED in quantities and audits.count_audited(of_month) >= 5:
         seed = seed_of(*key.values(), period, spam_volume.CORRECTED)
         whole = audits.correct_spam(of_month, seed, 7)
         assert whole is not None
-        # All types together are the corrected spam of the whole, for each respondent and replicate.
+        # All parts together are the corrected spam of the whole, for each respondent and replicate.
         assert cell.values[spam_volume.CORRECTED][:, :, -1] == pytest.approx(whole.y[:, :, 0], rel=1e-9)
     sample, _ = sample_of(reference, cell.people, "EMAIL", period, tuple(key.values()), 7)
     x = sample.weighted.operators.subscriptions[sample.weighted.operators.is_respondent]
@@ -118,10 +155,41 @@ def test_parts_add_up_to_the_whole_in_every_replicate(have: dict[str, pl.DataFra
     for values in cell.values.values():
         own = values[0] if values.ndim == 3 else values
         totals = ratio_totals(sample.weighted.weights, x, own, inside, sample.known)
-        assert totals[:, :, :-1].sum(axis=2) == pytest.approx(totals[:, :, -1], rel=1e-9, abs=1e-6)
+        for whole_at, parts_at in sums_of(cell.names):
+            whole_is = pytest.approx(totals[:, :, whole_at], rel=1e-9, abs=1e-6)
+            assert totals[:, :, parts_at].sum(axis=2) == whole_is
         assert (own >= 0).all()
     ordered = [cell.values[name] for name in ("spam_certain", "spam_possible", "units")]
     assert all((low <= high + 1e-9).all() for low, high in zip(ordered, ordered[1:], strict=False))
+
+
+def sums_of(names: Sequence[tuple[str, ...]]) -> list[tuple[int, list[int]]]:
+    """Which rows of a table add up to which other: all rows that name the same columns to the whole; and
+    those that name all columns of several to the row of all but the last."""
+    place = {name: at for at, name in enumerate(names)}
+    by_columns: dict[tuple[int, ...], list[int]] = {}
+    for name, at in place.items():
+        named = tuple(column for column, code in enumerate(name) if code not in (ALL, PARTS))
+        by_columns.setdefault(named, []).append(at)
+    width = len(names[0])
+    full = by_columns.pop(tuple(range(width))) if width > 1 else []
+    found = [(len(names) - 1, own) for named, own in by_columns.items() if named]
+    of_margin: dict[tuple[str, ...], list[int]] = {}
+    for at in full:
+        of_margin.setdefault((*names[at][:-1], ALL), []).append(at)
+    return found + [(place[name], own) for name, own in of_margin.items()]
+
+
+def test_a_route_is_summed_by_each_of_its_columns() -> None:
+    routes = [("CIS", "hub", "ss7"), ("CIS", "hub", "unknown"), ("EUR", "peer", "unknown")]
+    names, sums = list_sums(routes, spam_route.MARGINS)
+    assert set(names) == {
+        *routes[:2],
+        ("CIS", "hub", ALL), ("EUR", "peer", ALL), ("CIS", ALL, ALL), ("EUR", ALL, ALL),
+        (PARTS, "hub", ALL), (PARTS, "peer", ALL), (PARTS, ALL, "ss7"), (PARTS, ALL, "unknown"),
+        (PARTS, ALL, ALL),
+    }  # fmt: skip
+    assert dict(zip(names, sums.T.tolist(), strict=True))[PARTS, ALL, "unknown"] == [0, 1, 1]
 
 
 @given(packages())

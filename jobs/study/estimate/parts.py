@@ -8,8 +8,9 @@ One estimator makes all of them:
   not. So each figure is a linear function of respondents' parts, and in each replicate the parts add up to
   PARTS, what all of them have together.
 - What logs could not place, and counts too small to leave an operator, stand under the code for unknown.
-- Parts by two columns have rows for the codes of the first, with ALL of the second; where codes of the second
-  are in several of the first, for these too, with PARTS of the first.
+- Parts by several columns have rows for the codes of some of them (margins), with ALL of the others, and with
+  PARTS of the first where that is among the others. What stands alone in its first margin, and is unknown by
+  the last column, has no row beside the margin's.
 - The whole, ALL, is the figure of study.spam_volume. It rests on answers, too, and so differs from PARTS;
   part_factor is their ratio, one for all parts of a whole. Parts times part_factor add up to the whole.
 - Corrected spam: a call's share of spam is taken to be that of all its parts (audits.correct_parts()).
@@ -50,6 +51,8 @@ UNKNOWN = "_U"
 UNPLACED = ("UNK", UNKNOWN, "unknown")
 # Whose waiver holds for a contribution: that of logs for what packages say, that of an answer for it.
 LOGS, ANSWERS = "logs", "answers"
+# For each kind of sum that has rows, the places of the columns that name it.
+Margins = tuple[tuple[int, ...], ...]
 # What parts add up to in each month, so that certain <= possible <= units in each part.
 CLASSES = ("certain", "undecided", "clean")
 
@@ -58,8 +61,8 @@ CLASSES = ("certain", "undecided", "clean")
 class Parted:
     """Respondents' months in parts.
 
-    by: the columns that name a part. is_nested: whether each code of the second is in one
-    of the first. months: rows of spam_volume.FIGURE_COLUMNS, of respondents whose
+    by: the columns that name a part. margins: the places of the columns whose codes have rows of their own,
+    those of all but the last first. months: rows of spam_volume.FIGURE_COLUMNS, of respondents whose
     parts are known. parts: for each of them and each part (columns by, RESPONDENT_CELL) the counts of
     CLASSES, which add up to the month's.
     """
@@ -67,7 +70,7 @@ class Parted:
     by: tuple[str, ...]
     months: pl.DataFrame
     parts: pl.DataFrame
-    is_nested: bool
+    margins: Margins
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class PartCell:
     names: the codes of each part and of their sums, all together last. people: a row for each respondent,
     with its volumes. values: of each quantity respondents x parts, with replicates before where they were
     imputed; least: what is certain of it. freedom: of what was imputed. sees: which respondents place any
-    units.
+    units by each column, respondents x columns.
     """
 
     names: tuple[tuple[str, ...], ...]
@@ -94,10 +97,10 @@ def split_volumes(
     submission_quality: pl.DataFrame,
     measure: pl.DataFrame,
     by: Sequence[str],
-    is_nested: bool = False,
+    margins: Margins = (),
 ) -> Parted:
-    """Volumes of packages with their parts. part: a package's table of parts; by: the columns that name one;
-    is_nested: as Parted has it.
+    """Volumes of packages with their parts. part: a package's table of parts; by, margins: as Parted has
+    them.
 
     Counts are of all days of a month, as study.spam_volume has them. A month whose parts do not add up to its
     volumes has no parts.
@@ -127,7 +130,7 @@ def split_volumes(
     found = parts.join(factors, on=RESPONDENT_CELL).select(
         *RESPONDENT_CELL, *by, *(pl.col(name) * pl.col(f"{name}_factor") for name in CLASSES)
     )
-    return Parted(tuple(by), months.join(both, on=RESPONDENT_CELL, how="semi"), found, is_nested)
+    return Parted(tuple(by), months.join(both, on=RESPONDENT_CELL, how="semi"), found, margins)
 
 
 def count_classes(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
@@ -180,7 +183,7 @@ def read_cell(
     if people.is_empty() or own.is_empty():
         return None
     codes = own.select(given.by).unique().sort(given.by)
-    names, sums = list_sums(codes.rows(), given.is_nested)
+    names, sums = list_sums(codes.rows(), given.margins)
     counts = count_parts(rows, own, codes, given.by)
     starts = np.flatnonzero(np.diff(rows["respondent_id"].rle_id().to_numpy(), prepend=-1))
     certain, undecided, clean = np.moveaxis(np.add.reduceat(counts, starts), 2, 0)
@@ -194,8 +197,8 @@ def read_cell(
             found, freedom = corrected
             values[CORRECTED] = found @ sums
             least[CORRECTED] = np.zeros_like(values[CORRECTED][0])
-    placed = [not is_unknown(each) for each in codes.rows()]
-    return PartCell(names, people, values, least, freedom, measured["units"][:, placed].sum(axis=1) > 0)
+    placed = np.array([[code not in UNPLACED for code in part] for part in codes.rows()])
+    return PartCell(names, people, values, least, freedom, measured["units"] @ placed > 0)
 
 
 def count_parts(rows: pl.DataFrame, own: pl.DataFrame, codes: pl.DataFrame, by: Sequence[str]) -> Array:
@@ -222,22 +225,28 @@ def correct_cell(
     return None if drawn is None else (audits.correct_parts(drawn, counts), drawn.donors - 1)
 
 
-def list_sums(parts: Sequence[tuple[str, ...]], is_nested: bool) -> tuple[tuple[tuple[str, ...], ...], Array]:
+def list_sums(
+    parts: Sequence[tuple[str, ...]], margins: Margins
+) -> tuple[tuple[tuple[str, ...], ...], Array]:
     """The rows of a table with these parts, and which parts each is the sum of, parts x rows."""
     rows: dict[tuple[str, ...], list[int]] = {part: [place] for place, part in enumerate(parts)}
-    if len(parts[0]) == 2:
-        for place, (first, second) in enumerate(parts):
-            rows.setdefault((first, ALL), []).append(place)
-            if not is_nested:
-                rows.setdefault((PARTS, second), []).append(place)
-        if is_nested:
-            # Its row is the sum's.
-            rows.pop((UNKNOWN, UNKNOWN), None)
+    for kept in margins:
+        for place, part in enumerate(parts):
+            rows.setdefault(name_margin(part, kept), []).append(place)
+    for part in parts:
+        if margins and is_unknown(part) and len(rows[name_margin(part, margins[0])]) == 1:
+            # Its row is the margin's.
+            del rows[part]
     rows[sum_of(len(parts[0]))] = list(range(len(parts)))
     sums = np.zeros((len(parts), len(rows)))
     for place, of in enumerate(rows.values()):
         sums[of, place] = 1.0
     return tuple(rows), sums
+
+
+def name_margin(part: tuple[str, ...], kept: Sequence[int]) -> tuple[str, ...]:
+    """The codes of a part's row by these columns."""
+    return tuple(code if column in kept else ALL if column else PARTS for column, code in enumerate(part))
 
 
 def sum_of(columns: int) -> tuple[str, ...]:
@@ -313,10 +322,18 @@ def cell_columns(sample: Sample, cell: PartCell, by: Sequence[str]) -> Iterator[
                 # Of no part is anything known without audits.
                 columns["reported"] = [0.0] * len(codes)
             columns["part_holding_count"] = owners.tolist()
-            columns["seeing_count"] = [int((inside & cell.sees).sum())] * len(codes)
+            seeing = (inside[:, None] & cell.sees).sum(axis=0).tolist()
+            columns["seeing_count"] = [seeing[seen_by(part)] for _, *part in codes]
             for name, values in zip(("quantity_code", *by), zip(*codes, strict=True), strict=True):
                 columns[name] = list(values)
             yield columns
+
+
+def seen_by(part: Sequence[str]) -> int:
+    """The column that a respondent has to place units by, to have seen what a row is of: the last that the
+    row names, at least the second where there is one."""
+    named = [column for column, code in enumerate(part) if code not in (ALL, PARTS)]
+    return max([*named, min(1, len(part) - 1)])
 
 
 def count_owners(own: Array, holding: Array) -> Array:
