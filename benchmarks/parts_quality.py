@@ -7,6 +7,7 @@ by the weights of those that sent them, the whole by the weights of all, and the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,20 @@ from jobs.core.areas import classify_countries
 from jobs.core.contracts import reference_table
 from jobs.stats.estimation import Array, seed_of, weight_respondents
 from jobs.stats.intervals import estimate_figures, estimated_totals
-from sample_data.membership import ANSWERS_ONLY, DAY, SEED, Population, answering, population, routes, volumes
+from jobs.study.estimate.part_rows import count_owners
+from sample_data.membership import (
+    ANSWERS_ONLY,
+    DAY,
+    SEED,
+    Population,
+    answering,
+    holdings,
+    population,
+    routes,
+    volumes,
+)
 from sample_data.parts import SOURCES, source_shares, type_shares
+from tests.conftest import ROOT
 from tests.stats.test_estimation import DRAWN, groups_of, operators
 
 PARTS_TITLE = "## Types, sources and routes"
@@ -29,10 +42,23 @@ Parts of spam as filters saw it, of {samples} samples for each setting. Of small
 `scaled` is the bias of the world's part times `part_factor`, which adds up to `study.spam_volume`. As for
 volumes, no interval includes the error from answers that depend on spam: the last two tables of each kind.
 
-Of a part that few operators of an area saw, intervals contain the truth less often than in 95% of samples:
-those of text messages from the Americas to the least developed countries in about half. Read them with
-`part_holding_count`.
+Of a part that no respondent of an area saw there is no row, which does not mean that there was none; such
+samples count in the bias, and not among intervals. Text messages from the Americas to the least developed
+countries, which few operators have, are without a row in {unseen:.0f}% of samples.
+
+By the number of holdings that had any of a part, all parts and areas of this section together, where answers
+do not depend on spam: rows, the share of their intervals that contain the truth, and the mean estimate over
+the truth, minus one. Of a part that few see an estimate exists only where one of them answered, and is then
+too high: with fewer than three holdings the band is `few_holdings`
+([decision {decision}](decisions/{page})), and the row is confidential.
+
+| holdings | rows | interval | bias |
+|---|--:|--:|--:|
+{by_holdings}
 """
+DECISION = next((ROOT / "docs" / "decisions").glob("*-parts-that-few-saw.md")).name
+# Classes of the number of holdings, by their least.
+CLASSES = (1, 3, 6, 11, 21)
 SETTINGS = (
     ("who answers does not depend on spam", 0.0),
     ("operators with more spam answer more", 0.5),
@@ -95,12 +121,16 @@ def regions_of() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Simulated:
-    """Areas x parts: bias in percent, and the share of intervals that contain the truth; and the bias of the
-    first area's parts times their factor."""
+    """Areas x parts: bias in percent, and the share of intervals that contain the truth, of those that there
+    are; and the bias of the first area's parts times their factor. Samples x areas x parts: the estimate over
+    the truth, whether the interval contains it, and how many holdings had any."""
 
     bias_pct: Array
     coverage_pct: Array
     scaled_bias_pct: Array
+    ratio: Array
+    is_held: Array
+    owners: Array
 
 
 def simulate_parts(of: Parts, samples: int, selective: float) -> Simulated:
@@ -111,7 +141,8 @@ def simulate_parts(of: Parts, samples: int, selective: float) -> Simulated:
     member = np.array([np.ones(len(people.spam), dtype=bool), *regions, groups["LDC"]])
     known, truth = member @ people.subscriptions, member @ of.spam
     random = np.random.default_rng(20261129)
-    estimates, scaled, hits = [], [], []
+    estimates, scaled, hits, owners = [], [], [], []
+    holding = np.array(holdings(people, np.random.default_rng(SEED)))
     for number in range(samples):
         sent = answering(people, random, selective)
         alone = ~sent & (people.size == "SMALL") & (random.random(len(sent)) < ANSWERS_ONLY)
@@ -125,29 +156,37 @@ def simulate_parts(of: Parts, samples: int, selective: float) -> Simulated:
         factor = volume / estimated_totals(sample, parts, member, known, parts)[0][0, 0]
         estimates.append(found.estimate)
         scaled.append(found.estimate[0] * factor)
+        owners.append(
+            [count_owners(of.spam[sent][inside], holding[sent][inside]) for inside in member[:, sent]]
+        )
         hits.append((found.low <= truth * (1 + 1e-9)) & (truth <= found.high * (1 + 1e-9)))
     # Of what an area gets nothing of, nothing is shown.
     true = np.where(truth > 0, truth, np.nan)
+    is_row = (np.array(owners) > 0) & (truth > 0)
+    held = (np.array(hits) & is_row).sum(axis=0)
+    rows = is_row.sum(axis=0)
     return Simulated(
         100 * (np.mean(estimates, axis=0) / true - 1),
-        np.where(truth > 0, 100 * np.mean(hits, axis=0), np.nan),
+        np.divide(100 * held, rows, out=np.full(truth.shape, np.nan), where=rows > 0),
         100 * (np.mean(scaled, axis=0) / true[0] - 1),
+        np.array(estimates) / true,
+        np.array(hits),
+        np.where(truth > 0, np.array(owners), -1),
     )
 
 
-def show_parts(of: Parts, samples: int) -> str:
+def show_parts(of: Parts, found: Sequence[Simulated]) -> str:
     lines = [f"\n### {of.title}"]
-    for title, selective in SETTINGS:
-        found = simulate_parts(of, samples, selective)
+    for (title, _), each in zip(SETTINGS, found, strict=True):
         lines += [
             f"\n{title[0].upper()}{title[1:]}:\n",
             "| part | world | interval | scaled | regions | interval | LDC | interval |",
             "|---|--:|--:|--:|--:|--:|--:|--:|",
         ]
         for at, name in enumerate(of.names):
-            bias, held = found.bias_pct[:, at], found.coverage_pct[:, at]
+            bias, held = each.bias_pct[:, at], each.coverage_pct[:, at]
             cells = [
-                percent(bias[0], "+"), percent(held[0]), percent(found.scaled_bias_pct[at], "+"),
+                percent(bias[0], "+"), percent(held[0]), percent(each.scaled_bias_pct[at], "+"),
                 percent(np.nanmean(bias[1:7]), "+"), percent(np.nanmean(held[1:7])),
                 percent(bias[7], "+"), percent(held[7]),
             ]  # fmt: skip
@@ -159,9 +198,31 @@ def percent(value: float, sign: str = "") -> str:
     return "–" if np.isnan(value) else f"{value:{sign}.1f}%"
 
 
+def show_by_holdings(found: Sequence[Simulated]) -> str:
+    """Rows of a table by classes of the number of holdings that had any of a part."""
+    owners, held, ratio = (
+        np.concatenate([getattr(each, name).ravel() for each in found])
+        for name in ("owners", "is_held", "ratio")
+    )
+    lines = []
+    for least, beyond in zip(CLASSES, (*CLASSES[1:], np.inf), strict=True):
+        inside = (owners >= least) & (owners < beyond)
+        title = f"{least} or more" if beyond == np.inf else f"{least} to {beyond - 1}"
+        shares = f"{100 * held[inside].mean():.1f}% | {100 * (ratio[inside].mean() - 1):+.0f}%"
+        lines.append(f"| {title} | {int(inside.sum()):,} | {shares} |")
+    return "\n".join(lines)
+
+
 def describe_parts(samples: int) -> str:
     """The section of docs/estimates.md."""
-    found = HEAD.format(samples=samples, alone=100 * ANSWERS_ONLY)
-    for of in (typed_parts("EMAIL"), sourced_parts("EMAIL"), routed_parts("SMS")):
-        found += show_parts(of, samples)
-    return found
+    tables = [typed_parts("EMAIL"), sourced_parts("EMAIL"), routed_parts("SMS")]
+    found = [[simulate_parts(of, samples, selective) for _, selective in SETTINGS] for of in tables]
+    of_routes = found[-1][0].owners[:, -1, tables[-1].names.index("AMS")]
+    return HEAD.format(
+        samples=samples,
+        alone=100 * ANSWERS_ONLY,
+        unseen=100 * float((of_routes == 0).mean()),
+        by_holdings=show_by_holdings([each[0] for each in found]),
+        decision=DECISION[:4].lstrip("0"),
+        page=DECISION,
+    ) + "".join(show_parts(of, each) for of, each in zip(tables, found, strict=True))

@@ -11,7 +11,8 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.core.series import ALL, PARTS
-from jobs.study.estimate.parts import estimate_parts, join_regions, split_volumes
+from jobs.study.estimate.part_rows import estimate_parts
+from jobs.study.estimate.parts import join_regions, split_volumes
 from jobs.study.estimate.rows import MEASURES
 from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import CELL

@@ -7,7 +7,8 @@ calls (jobs/gold/origins.py); how parts are estimated: jobs/study/estimate/parts
 import polars as pl
 
 from jobs.core.series import ALL
-from jobs.study.estimate.parts import UNKNOWN, estimate_parts, join_regions, split_volumes
+from jobs.study.estimate.part_rows import estimate_parts
+from jobs.study.estimate.parts import UNKNOWN, join_regions, split_volumes
 from jobs.study.estimate.rows import MEASURES
 from jobs.study.estimate.sample import Reference, known_subscriptions
 

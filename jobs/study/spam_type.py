@@ -6,7 +6,8 @@ jobs/study/estimate/parts.py.
 
 import polars as pl
 
-from jobs.study.estimate.parts import estimate_parts, split_volumes
+from jobs.study.estimate.part_rows import estimate_parts
+from jobs.study.estimate.parts import split_volumes
 from jobs.study.estimate.sample import Reference
 from jobs.study.spam_volume import CORRECTED
 

@@ -205,6 +205,10 @@ def test_types_times_their_factor_are_the_whole(have: dict[str, pl.DataFrame]) -
         **tables, submission_type=have["submission_type"], spam_volume=volume, **references
     )
     rows = conform_frame(rows, spam_type.TABLE).with_columns(pl.col("estimate", "part_factor").cast(float))
+    few = rows.filter(pl.col("part_holding_count") < 3, pl.col("spam_type_code") != ALL)
+    assert set(few["cv_band_code"]) <= {"few_holdings", "one_respondent"}
+    assert set(few["obs_status_code"]) <= {"U"}
+    assert rows.filter(pl.col("cv_band_code") == "few_holdings").height <= few.height
     whose = ["period_code", "area_code", "unit_code", "quantity_code"]
     of = {
         code: {tuple(row[name] for name in whose): row["estimate"] for row in part.to_dicts()}
