@@ -1,6 +1,7 @@
 """The commands `observatory cost`.
 
-explain prints how a figure was computed, sum adds figures, list prints the published ones.
+explain prints how a figure was computed, sum adds figures, list prints the published ones, sensitivity prints
+what a gap of the study depends on.
 """
 
 from __future__ import annotations
@@ -94,6 +95,21 @@ def list_(
     else:
         raise ObservatoryError(f"cost list: '{table}' is no table of the study; write study.cost or nothing")
     draw_list(found, wide_console(highlight=False), basis)
+
+
+@app.command()
+def sensitivity(
+    figure: Annotated[
+        str, typer.Argument(help="A gap of the study, as study.investment_gap/2026/LDC/EMAIL.")
+    ],
+    config_file: Config = Path("observatory.toml"),
+) -> None:
+    """Print what spending and gap become at the 5 and 95% points of each parameter, one at a time."""
+    from jobs.cli.cost_sensitivity import sensitivity_table
+
+    out = wide_console(highlight=False)
+    for each in sensitivity_table(figure, config.load_settings(config_file)):
+        out.print(each)
 
 
 def is_study(name: str) -> bool:
