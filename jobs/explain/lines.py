@@ -10,6 +10,7 @@ import polars as pl
 
 from jobs.core.contracts import polars_schema
 from jobs.core.lines import rest_of_line
+from jobs.core.wrapped import unwrap_sample
 from jobs.explain.assembled import PARTNERS, assembly_groups
 from jobs.explain.search import COMPLAINT, IDS, KNOWLEDGE, PLACE, TRANSMISSION, VERDICT, LakeSearch, Match
 from jobs.formats.registry import KERNELS
@@ -166,6 +167,7 @@ def read_line(fs: Any, path: str, offset: int) -> str | None:
     try:
         with open_landed(fs, path) as file:
             file.seek(offset)
-            return rest_of_line(file, most=LONGEST).rstrip(b"\r\n").decode("utf-8", "replace")
+            line = rest_of_line(file, most=LONGEST).rstrip(b"\r\n")
+            return unwrap_sample(line).decode("utf-8", "replace")
     except OSError:
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from jobs.core.lines import frame_lines
+from jobs.core.wrapped import unwrap_sample
 from jobs.sniff import reading
 from jobs.sniff.files import LogFile, logs_of
 from jobs.sniff.recognising import separate_files
@@ -26,11 +27,11 @@ class Logs:
     problems: list[str] = field(default_factory=list)
 
     def read_blocks(self) -> Iterator[bytes]:
-        """The whole lines of the mail server's log, decompressed, in the order of its files."""
+        """The whole lines of the mail server's log, decompressed and unwrapped, in the order of its files."""
         for _, file in self.files:
             found = reading.read_blocks(file, reading.Progress(), lambda: NEVER)
             for block in sorted(found, key=lambda block: block.offset):
-                yield block.data
+                yield unwrap_sample(block.data)
 
     def read_lines(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """The same as frames of offset and line, each with its stream."""

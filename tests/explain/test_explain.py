@@ -9,17 +9,20 @@ from typing import Any
 
 import polars as pl
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from rich.cells import cell_len
 
 from jobs.explain.assembled import find_decisions
 from jobs.explain.cells import COUNT_TABLES, find_cells
 from jobs.explain.finding import find_matches
+from jobs.explain.lines import read_line
 from jobs.explain.search import MESSAGE, TRANSMISSION, VERDICT, LakeSearch, Match, SearchQuestion
 from jobs.explain.story import Story, make_story
 from jobs.settings.operator import Operator
 from jobs.stages.run import Run
 from tests.support.in_process import Told, command_line_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
+from tests.support.wrapped_logs import docker
 
 Command = Callable[..., Told]
 
@@ -323,6 +326,13 @@ def test_a_refusal_that_was_followed_up_counts_in_what_followed(small: Path, obs
     told = observatory("explain", refused["key"], "--config", small)
     assert "a temporary refusal that the same network, sender and recipient followed up" in told.out
     assert "No cell: nothing of it is counted." in told.out
+
+
+def test_a_line_is_shown_without_what_carries_it(tmp_path: Path) -> None:
+    line = "Nov 24 14:16:30 mx1 postfix/qmgr[7]: 4jYlHC6jhVz1fPr1: removed"
+    path = tmp_path / "piece.log"
+    path.write_bytes(docker("another") + docker(line))
+    assert read_line(LocalFileSystem(), str(path), len(docker("another"))) == line
 
 
 def test_lines_that_landing_no_longer_holds(small: Path, tmp_path: Path, observatory: Command) -> None:

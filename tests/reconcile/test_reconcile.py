@@ -14,11 +14,13 @@ from rich.cells import cell_len
 from jobs.reconcile import eximstats, pflogsumm
 from jobs.reconcile.command import Reconciled, reconcile_logs
 from jobs.reconcile.counts import Bridge, BridgeStep
+from jobs.reconcile.reading import read_logs
 from jobs.sniff.files import logs_of
 from jobs.sniff.recognising import separate_files
 from jobs.sniff.survey import survey_log
 from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of
+from tests.support.wrapped_logs import docker
 
 LAB = ROOT / "sample_data" / "lab"
 STUDY = ROOT / "sample_data" / "study"
@@ -213,6 +215,14 @@ def test_a_copy_of_the_log_counts_once_here(tmp_path: Path) -> None:
     assert (delivered.lines, delivered.ours) == (2 * 182, 118)
     assert steps(delivered)["lines that another file holds, too, count once"] == -182
     assert [bridge.kind for bridge in found.bridges if bridge.unexplained] == []
+
+
+def test_the_other_program_reads_the_log_in_what_carries_it(tmp_path: Path) -> None:
+    lines = MAIL.read_text("utf-8").splitlines()[:300]
+    path = tmp_path / "mail.json"
+    path.write_bytes(b"".join(map(docker, lines)))
+    found = read_logs([str(path)], ("postfix",))
+    assert b"".join(found.read_blocks()).decode().splitlines() == lines
 
 
 def test_a_form_that_pflogsumm_does_not_read() -> None:
