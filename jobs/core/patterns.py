@@ -49,6 +49,11 @@ MASKS: tuple[tuple[str, str], ...] = (
     (r"\b\w{2,}\d\w{3,}\b|\b\w{3,}\d\w{2,}\b|\b\w{5,}\d\w*\b|\b\d\w+\b|\b\w\d\w{4,}\b", "<id>"),
     (r"\s+", " "),
 )
+# Of a line that is an object of JSON: its texts, and lists, cut ones too.
+VALUES: tuple[tuple[str, str], ...] = (
+    (r'(:\s*)"(?:[^"\\]|\\.)*(?:"|\\?$)', '${1}"<text>"'),
+    (r"\[[^\[\]{}]*(?:\]|$)", "[<text>]"),
+)
 PLACEHOLDER = re.compile(r"<(?:address|host|id|ip|n|name|text|time)>")
 # Controls of C0 and C1, and signs that turn or break the line they stand in.
 UNSEEN = re.compile(
@@ -65,6 +70,11 @@ def mask_lines(lines: pl.Series) -> pl.Series:
         .then(pattern.str.replace(r"\S*$", "…"))
         .otherwise(pattern)
     )
+    # Names and texts of people stand in any field of an object.
+    values = pattern
+    for found, placeholder in VALUES:
+        values = values.str.replace_all(found, placeholder)
+    pattern = pl.when(pattern.str.starts_with('{"')).then(values).otherwise(pattern)
     for found, placeholder in MASKS:
         pattern = pattern.str.replace_all(found, placeholder)
     pattern = pattern.str.strip_chars()

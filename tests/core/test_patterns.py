@@ -52,6 +52,26 @@ def test_what_differs_and_whom_it_is_about_is_masked(line: str, wanted: str) -> 
     assert pattern(line) == wanted
 
 
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        (
+            '{"user":"Ann Smith","n": 5,"said": "hello \\"Bob\\""}',
+            '{"user":"<text>","n": <n>,"said": "<text>"}',
+        ),
+        (
+            '{"names":["Ann","Bob"],"at":{"street": "Low Road"}}',
+            '{"names":[<text>],"at":{"street": "<text>"}}',
+        ),
+        ('{"MESSAGE": "hello Bob, cut', '{"MESSAGE": "<text>"'),
+        ('{"names": ["Ann", "Bo', '{"names": [<text>]'),
+        ('postfix said {"user":"x"}', 'postfix said {"user":"x"}'),
+    ],
+)
+def test_texts_of_an_object_are_masked(line: str, wanted: str) -> None:
+    assert mask_lines(pl.Series([line])).to_list() == [wanted]
+
+
 def test_half_an_address_at_the_cut_is_not_shown() -> None:
     line = "word " * (LOOKED_AT // 5 - 2) + "secret.person@example.org"
     assert line.index("secret") < LOOKED_AT < line.index("@")
