@@ -575,7 +575,8 @@ def write(folder: Path = FOLDER) -> None:
     # Revenue of telecommunication is made up: ITU's own may not be handed on.
     of_economies = np.random.default_rng([SEED, *b"economy"])
     economies = [
-        row | {"telecom_revenue_amount": round(float(row["gdp_amount"]) * share), "source": REVENUE_SAYS}
+        {name: row[name] for name in ("country_code", "price_year", "gdp_amount")}
+        | {"telecom_revenue_amount": round(float(row["gdp_amount"]) * share), "source": REVENUE_SAYS}
         for row, share in zip(
             reference("economy").sort("country_code").to_dicts(),
             of_economies.lognormal(np.log(0.02), 0.4, reference("economy").height),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Explain cost figures, and add those that may be added.", no_args_is_help=True)
 Config = Annotated[Path, typer.Option("--config", help="The settings file; published figures do without.")]
-COSTS = "gold.countermeasure_cost_monthly"
+COSTS, PARAMETER = "gold.countermeasure_cost_monthly", "ref.cost_parameter"
 MONTH = re.compile(r"^[^/]+/\d{4}-\d{2}(/|$)")
 
 
@@ -58,6 +58,30 @@ def sum_(
     draw_sum(
         add_figures([explain_figure(each, config_file) for each in figures]), wide_console(highlight=False)
     )
+
+
+@app.command()
+def fixed(
+    operator: Annotated[str, typer.Argument(help="The operator's id in the settings.")],
+    channel: Annotated[str, typer.Argument(help="A channel, as SMS.")],
+    config_file: Config = Path("observatory.toml"),
+) -> None:
+    """Propose fixed costs from public prices, as text to copy into the settings of an operator."""
+    import datetime as dt
+
+    from jobs.costs.proposed_costs import describe_proposals, propose_costs
+
+    operators = {each.id: each for each in config.load_settings(config_file).operator}
+    if operator not in operators:
+        raise ObservatoryError(
+            f"cost fixed: unknown operator '{operator}'{nearest_hint(operator, operators)}"
+        )
+    proposals = propose_costs(operators[operator], channel, dt.datetime.now(dt.UTC).date())
+    if not proposals:
+        raise ObservatoryError(
+            f"cost fixed: no price of {PARAMETER} is of {channel}, or its measures' fixed costs are stated"
+        )
+    typer.echo(describe_proposals(proposals))
 
 
 @app.command(name="list")

@@ -3,6 +3,7 @@
 Any room above may import it.
 
 figure.py         a figure of any kind
+proposed_costs.py  fixed costs proposed from prices
 published.py      figures of published models
 month.py          figures of an operator's month, from the lake
 month_steps.py    the formulas behind such a month

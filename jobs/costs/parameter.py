@@ -32,7 +32,11 @@ def explain_parameter(code: str) -> Explained:
     """The parameter of this code."""
     row = parameters_in_force()[code]
     measures = row["countermeasures"]
-    if not measures:
+    if row["fixed_for"]:
+        charged = "by nobody: `observatory cost fixed` proposes it as a fixed cost of " + words.lower_first(
+            words.code_name("countermeasure", row["fixed_for"])
+        )
+    elif not measures:
         charged = "to no measure from logs: for estimates of the study and an operator's own figures"
     elif measures == words.TOTAL:
         charged = "to every measure whose work logs show"

@@ -96,8 +96,8 @@ class FixedCostSettings(Settings):
     countermeasure: str
     """A code of the list [`countermeasure`](../schemas/codelists/countermeasure.csv), or `_T` for what serves
     all of the channel's measures."""
-    channel: Literal["EMAIL", "SMS"]
-    """The channel that it serves."""
+    channel: str
+    """The channel that it serves, a code of the list [`channel`](../schemas/codelists/channel.csv)."""
     low: Cost
     """The 5% point, in the operator's currency."""
     central: Cost
@@ -111,6 +111,11 @@ class FixedCostSettings(Settings):
     @classmethod
     def known_countermeasure(cls, code: str) -> str:
         return check_choice(code, {*list_codes("countermeasure"), "_T"}, "countermeasure")
+
+    @field_validator("channel")
+    @classmethod
+    def known_channel(cls, code: str) -> str:
+        return check_choice(code, list_codes("channel"), "channel")
 
     @model_validator(mode="after")
     def check_order(self) -> FixedCostSettings:

@@ -160,7 +160,11 @@ def engine(folder: Path, right: str, wrong: str, **overrides: Any) -> tuple[int,
             "CONTENT_FILTR",
             "unknown countermeasure 'CONTENT_FILTR'; did you mean 'CONTENT_FILTER'?",
         ),
-        ('"EMAIL"', '"EMIAL"', "fixed_cost 'licence' channel: Input should be 'EMAIL' or 'SMS'"),
+        (
+            '"EMAIL"',
+            '"EMIAL"',
+            "fixed_cost 'licence' channel: unknown channel 'EMIAL'; did you mean 'EMAIL'?",
+        ),
         ('root = "lake"', "open_days = 0", "[lake] open_days: Input should be greater than or equal to 1"),
         (
             'root = "lake"',
