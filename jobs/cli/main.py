@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from jobs.cli import audit, cost, key, questionnaire, release, study
 from jobs.cli.console import err
 from jobs.cli.demo import demo
+from jobs.cli.erase import erase
 from jobs.cli.explain import explain
 from jobs.cli.init import init
 from jobs.cli.interrupt import INTERRUPTED, Interrupted, catch_interrupts
@@ -42,7 +43,7 @@ from jobs.core.errors import ObservatoryError
 # The commands by step, in the order of --help: a function, or the module of a group of commands.
 STEPS: dict[str, tuple[Callable[..., None] | ModuleType, ...]] = {
     "First steps": (sniff, init, report, demo),
-    "Daily work": (pull, run, validate, status, quarantine, vacuum, renew, key),
+    "Daily work": (pull, run, validate, status, quarantine, vacuum, renew, erase, key),
     "Look closer": (show, tables, explain, reconcile, cost),
     "Study": (submit, receipts, audit, questionnaire, study, release),
 }

@@ -132,6 +132,7 @@ def run(
     from jobs.engine.lake import open_lake
     from jobs.engine.lock import hold_lock
     from jobs.stages import lake_keys
+    from jobs.stages.erasing import read_plan
 
     if since and until and since > until:
         raise ObservatoryError(
@@ -146,6 +147,8 @@ def run(
         problems = [] if stage else pull_all(settings, operator, is_followed=True, notes=said)
         with name_problems_first(problems):
             _, outcome = run_with_progress(settings, operator, stages, since, until, requarantine, said)
+            if read_plan(open_lake(settings.lake.root)) is not None:
+                err.print("An erasure was broken off: `observatory erase` with the same words ends it.")
             show_changes(outcome)
     if not stage:
         show_next(config_file)

@@ -18,6 +18,10 @@ from jobs.core.wrapped import unwrap_lines
 LONGEST_LINE = 1 << 20
 BYTE_ORDER_MARK = "\ufeff"
 LINE_END = re.compile(rb"\n|\r(?=[^\r\n])")
+# What an erased line is filled with (jobs/ingest/erased_lines.py): ASCII's own sign for what was here and is
+# no more, SUB.
+FILLER = b"\x1a"
+ERASED_LINE = re.compile(rb"(?m)^\x1a+(?:\r?\n|\r|\Z)")
 # A line without an end is looked at in pieces of so many bytes.
 PIECE = 1 << 20
 
@@ -59,11 +63,12 @@ def rest_of_line(file: IO[bytes], before: bytes = b"", most: int | None = None) 
     return bytes(line[size:])
 
 
-def frame_lines(block: bytes, offset: int) -> pl.DataFrame:
+def frame_lines(block: bytes, offset: int, is_raw: bool = False) -> pl.DataFrame:
     """One row per line of the block: `offset` in the stream, `line` without its end, `line_bytes`.
 
     Lines that are not UTF-8 are read as Latin-1, so that nothing is lost. A byte order mark before a file's
-    first line is left out. What wraps a line (jobs/core/wrapped.py) counts in `line_bytes` alone.
+    first line is left out. What wraps a line (jobs/core/wrapped.py) counts in `line_bytes` alone, unless the
+    lines are wanted as they are (is_raw).
     """
     data = np.frombuffer(block, dtype=np.uint8)
     is_end = data == 10
@@ -88,7 +93,7 @@ def frame_lines(block: bytes, offset: int) -> pl.DataFrame:
     lines = lines.str.strip_chars_end("\r\n")
     if offset == 0 and block.startswith(BYTE_ORDER_MARK.encode()):
         lines = pl.concat([lines.head(1).str.strip_prefix(BYTE_ORDER_MARK), lines.slice(1)])
-    if len(starts) and may_be_wrapped(data, starts):
+    if len(starts) and not is_raw and may_be_wrapped(data, starts):
         lines = unwrap_lines(lines, LONGEST_LINE)
     return pl.DataFrame({"offset": starts + offset, "line": lines, "line_bytes": ends - starts})
 
@@ -104,3 +109,20 @@ def decode_line(line: bytes) -> str:
         return line.decode("utf-8")
     except UnicodeDecodeError:
         return line.decode("latin-1")
+
+
+def find_erased(lines: pl.DataFrame) -> pl.DataFrame:
+    """The lines that were erased, of those of a block."""
+    sign = FILLER.decode()
+    # Of most blocks none; to look at the first sign of each costs next to nothing.
+    begun = lines.filter(pl.col("line").str.starts_with(sign))
+    return begun.filter(pl.col("line").str.strip_chars(sign) == "")
+
+
+def is_erased_file(data: bytes) -> bool:
+    return data.startswith(FILLER) and not data.strip(FILLER)
+
+
+def drop_erased(data: bytes) -> tuple[bytes, int]:
+    """A file of lines without those that were erased, and how many these were."""
+    return ERASED_LINE.subn(b"", data) if FILLER in data else (data, 0)

@@ -17,6 +17,7 @@ from jobs.formats.registry import KERNELS
 from jobs.ingest.manifest import UnreadableManifest, open_landing, read_manifest
 from jobs.ingest.packed import open_landed
 from jobs.silver.hops import CLOCK_SLACK
+from jobs.silver.line_places import is_list_of_lines, place_lines
 
 # So many bytes of a line are read.
 LONGEST = 1 << 20
@@ -74,11 +75,6 @@ def holds_place(format_name: str, places: pl.DataFrame) -> pl.Expr:
     return found
 
 
-def is_list_of_lines(kind: Any) -> bool:
-    inner = getattr(kind, "inner", None)
-    return isinstance(inner, pl.Struct) and "offset" in {field.name for field in inner.fields}
-
-
 def rows_of_match(
     format_name: str, rows: pl.DataFrame, anchors: pl.DataFrame, silver: list[pl.DataFrame]
 ) -> pl.DataFrame:
@@ -116,22 +112,7 @@ def rows_of_match(
 
 def line_places(records: Mapping[str, pl.DataFrame]) -> list[Place]:
     """The places where the lines of bronze rows begin: source, stream and offset, in order."""
-    found: set[Place] = set()
-    for rows in records.values():
-        for row in rows.iter_rows(named=True):
-            found.add((row["source_id"], row["stream_id"], row["offset"]))
-            for value in row.values():
-                if isinstance(value, list):
-                    found |= {
-                        (
-                            each["source_id"] or row["source_id"],
-                            each["stream_id"] or row["stream_id"],
-                            each["offset"],
-                        )
-                        for each in value
-                        if isinstance(each, dict) and each.get("offset") is not None
-                    }
-    return sorted(found)
+    return sorted({place for rows in records.values() for place in place_lines(rows).select(PLACE).rows()})
 
 
 def read_lines(search: LakeSearch, places: Iterable[Place]) -> list[LogLine]:

@@ -298,9 +298,11 @@ class DocumentFormat(Format):
     """A format whose files are whole reports.
 
     read(data, file_name, source, limit_bytes): one Document per report that is in the file.
+    has_lines: a file that is plain text has a report on each line, such as rows of CSV.
     """
 
     read: FileToDocuments
+    has_lines: bool = False
 
     @property
     def kind(self) -> str:

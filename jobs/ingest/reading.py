@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from jobs.core.contracts import polars_schema
-from jobs.core.lines import LONGEST_LINE, frame_lines, rest_of_line
+from jobs.core.lines import LONGEST_LINE, drop_erased, find_erased, frame_lines, is_erased_file, rest_of_line
 from jobs.formats import PARSED, Document, FilesDiffer, Source
 from jobs.formats.format import Format, LineFormat
 from jobs.ingest import clock, future
@@ -190,6 +190,9 @@ def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str)
     from jobs.formats.registry import COMPANIONS, FORMATS, hosts_of
 
     kernel, source = FORMATS[name], place.source
+    erased = find_erased(lines).select("offset")
+    whole = lines
+    lines = remove_lines(lines, erased) if erased.height else lines
     refusal = kernel.refuse_lines(lines)
     fits = refusal.is_null()
     own_lines = lines if fits.all() else lines.filter(fits)
@@ -230,9 +233,9 @@ def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str)
     )
     quarantined = quarantined.join(texts, on="offset", how="left", maintain_order="left")
     counts = {
-        "line_count": place.count_in_ranges(lines["offset"]),
+        "line_count": place.count_in_ranges(whole["offset"]),
         "record_count": place.count_in_ranges(pl.concat(recorded)),
-        "ignored_count": place.count_in_ranges(ignored["offset"]),
+        "ignored_count": place.count_in_ranges(pl.concat([ignored["offset"], erased["offset"]])),
         "quarantined_count": place.count_in_ranges(quarantined["offset"]),
     }
     return account_rows(rows, place.with_streams(quarantined), counts, place, ingest_id)
@@ -298,7 +301,11 @@ def documents_of(fs: Any, part: Range, name: str) -> list[Document]:
         return [Document(reason_code="too_large", size=size)]
     with fs.open(part.path, "rb") as file:
         data = file.read()
-    return list(DOCUMENTS[name].read(data, part.file_name, part.source, part.limit_bytes))
+    if is_erased_file(data):
+        return [Document(size=size)]
+    data, erased = drop_erased(data) if DOCUMENTS[name].has_lines else (data, 0)
+    found = DOCUMENTS[name].read(data, part.file_name, part.source, part.limit_bytes)
+    return [*found, *(Document() for _ in range(erased))]
 
 
 def of_documents(read: list[tuple[Range, list[Document]]], name: str, ingest_id: str) -> Parsed:

@@ -24,6 +24,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
 from jobs.stages import bronze_stage, buckets, checks, identity, lineage, silver_settings
 from jobs.stages.batches import Ingest, Ingested, pending_pieces
+from jobs.stages.erasing import erase_again, remove_history
 from jobs.stages.rereading import read_quarantined
 from jobs.stages.run import Outcome, Run
 
@@ -160,12 +161,19 @@ def run_bronze(work: Run, count: int | None) -> Ingested:
         ingested += read_quarantined(todo)
     if not ingested.batches:
         work.report_step("bronze: nothing new")
+    if (again := erase_again(todo)).batches:
+        # What lies in staging has what was erased.
+        batches = tuple(dict.fromkeys(ingested.batches + again.batches))
+        ingested = Ingested(batches, unreadable=ingested.unreadable)
     tables = [table for table in contracts.list_tables() if read_contract(table).layer == "bronze"]
     there = {table: work.lake.version(table) for table in tables if work.lake.exists(table)}
     named = work.lake.versions()
     # A run that was killed after its last table may have written all and recorded nothing.
     if ingested.batches or any(named.get(table) != version for table, version in there.items()):
+        there = {table: work.lake.version(table) for table in there}
         record.add_stage(work.lake, work.run_id, "bronze", started, there, [], ingested.batches)
+    if again.batches:
+        remove_history(work.lake, tables)
     return ingested
 
 

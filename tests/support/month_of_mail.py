@@ -73,11 +73,11 @@ def lines_of_mail(
     ]  # fmt: skip
 
 
-def refusal(at: dt.datetime, sender: str) -> Line:
+def refusal(at: dt.datetime, sender: str, recipient: str = "ann@example.test") -> Line:
     return at, (
         "postfix/smtpd[8]: NOQUEUE: reject: RCPT from unknown[203.0.113.7]: 554 5.7.1 Service unavailable;"
         f" Client host [203.0.113.7] blocked using zen.spamhaus.org; listed; from=<{sender}>"
-        " to=<ann@example.test> proto=ESMTP helo=<x>"
+        f" to=<{recipient}> proto=ESMTP helo=<x>"
     )
 
 

@@ -187,4 +187,5 @@ FORMAT = DocumentFormat(
     facts=facts,
     has_numbers=True,
     awaits_no_lines=True,
+    has_lines=True,
 )
