@@ -36,12 +36,12 @@ class Linear:
     weights: Array
     member: Array
 
-    def of(self, area: str) -> Array:
+    def get_weights(self, area: str) -> Array:
         """The coefficients of an area's estimate."""
         found: Array = self.weights[self.areas.index(area)]
         return found
 
-    def inside(self, area: str) -> Array:
+    def find_members(self, area: str) -> Array:
         """Which respondents are in an area."""
         found: Array = self.member[self.areas.index(area)]
         return found

@@ -39,7 +39,7 @@ class Program:
         self.highs.passModel(lp)
         self.count = 0
 
-    def solve(self, gain: Array, most: Array, enough: float) -> tuple[Array, Array] | None:
+    def find_change(self, gain: Array, most: Array, enough: float) -> tuple[Array, Array] | None:
         """The change of greatest gain, and the price of each row; None if rounding errors break a row.
 
         gain, most: of rises and then of falls. enough: a gain beyond which none is sought.

@@ -191,7 +191,7 @@ def build_system(
         equations = []
         for row in rows:
             area = str(row["area_code"])
-            weights, inside = model.of(area), model.inside(area)
+            weights, inside = model.get_weights(area), model.find_members(area)
             for least, most, factors in write_equations(row, weights, inside):
                 equations.append(factors)
                 low.append(least)
@@ -294,7 +294,7 @@ def of_parts(
                 for atom, factor in part[codes].items():
                     terms[atom] += factor
         if all(
-            math.isclose(unknowns.value(terms), values[codes], rel_tol=1e-9, abs_tol=0.5)
+            math.isclose(unknowns.sum_atoms(terms), values[codes], rel_tol=1e-9, abs_tol=0.5)
             for codes, terms in made.items()
         ):
             return {codes: dict(terms) for codes, terms in made.items()}
@@ -369,7 +369,7 @@ def list_targets(
     operators in an area together. Who waived is no target."""
     found: dict[tuple[object, ...], ProtectedTarget] = {}
 
-    def add(number: int, period: str, series: str, holding: str, people: tuple[str, ...]) -> None:
+    def add_target(number: int, period: str, series: str, holding: str, people: tuple[str, ...]) -> None:
         codes = tuple(series.split("/"))
         if all(figures[number][period, person].waived[codes] for person in people):
             return
@@ -378,16 +378,16 @@ def list_targets(
             for atom, factor in terms[number, period, person][codes].items():
                 whole[atom] += factor
         key = tuple(sorted(whole.items()))
-        found[key] = ProtectedTarget(holding, people, period, series, key, unknowns.value(whole))
+        found[key] = ProtectedTarget(holding, people, period, series, key, unknowns.sum_atoms(whole))
 
     for (number, period, series), people in behind.items():
         for person in people:
-            add(number, period, series, figures[number][period, person].holding, (person,))
+            add_target(number, period, series, figures[number][period, person].holding, (person,))
     for (number, period, series), members in sorted(groups):
         of_holding: dict[str, list[str]] = defaultdict(list)
         for person in members:
             of_holding[figures[number][period, person].holding].append(person)
         for holding, own in of_holding.items():
             if len(own) > 1:
-                add(number, period, series, holding, tuple(sorted(own)))
+                add_target(number, period, series, holding, tuple(sorted(own)))
     return tuple(found.values())

@@ -36,18 +36,18 @@ class Unknowns:
     truth: list[float] = field(default_factory=list)
     key: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def add(self, respondent: str, value: float, period: str, name: str) -> int:
+    def add_atom(self, respondent: str, value: float, period: str, name: str) -> int:
         self.owner.append(respondent)
         self.truth.append(max(value, 0.0))
         self.key.append((respondent, period, name))
         return len(self.truth) - 1
 
-    def forget(self, kept: int) -> None:
+    def drop_atoms(self, kept: int) -> None:
         """Drop the atoms that were added after so many."""
         for each in (self.owner, self.truth, self.key):
             del each[kept:]
 
-    def value(self, terms: Mapping[int, float]) -> float:
+    def sum_atoms(self, terms: Mapping[int, float]) -> float:
         return sum(factor * self.truth[atom] for atom, factor in terms.items())
 
 
@@ -97,10 +97,10 @@ def try_relations(
     for joined in dict.fromkeys(join_pairs(codes, order) for codes in base):
         amounts = split_amounts({codes: own[codes] for codes in joined}, order, near)
         if amounts is None:
-            unknowns.forget(kept)
+            unknowns.drop_atoms(kept)
             return None
         for kind, amount in amounts.items():
-            atom = unknowns.add(respondent, amount, period, " ".join("/".join(codes) for codes in kind))
+            atom = unknowns.add_atom(respondent, amount, period, " ".join("/".join(codes) for codes in kind))
             for codes in kind:
                 number[codes].append(atom)
     found: dict[Codes, dict[int, float]] = {}
@@ -111,8 +111,8 @@ def try_relations(
                 for atom in number[below]:
                     terms[atom] = terms.get(atom, 0.0) + factor
         found[codes] = terms
-        if not is_near(unknowns.value(terms), values[codes]):
-            unknowns.forget(kept)
+        if not is_near(unknowns.sum_atoms(terms), values[codes]):
+            unknowns.drop_atoms(kept)
             return None
     return found
 
@@ -134,7 +134,7 @@ def order_codes(
     for codes in base:
         for column, chain in chains.items():
             at = shape.columns.index(column)
-            above = [replace_code(codes, at, code) for code in after(codes[at], chain)]
+            above = [replace_code(codes, at, code) for code in list_after(codes[at], chain)]
             found |= {(codes, stands[other]) for other in above if other in stands}
         for column, pairs in shape.within.items():
             at = shape.columns.index(column)
@@ -143,7 +143,7 @@ def order_codes(
     return frozenset(found)
 
 
-def after(code: str, chain: Sequence[str]) -> Sequence[str]:
+def list_after(code: str, chain: Sequence[str]) -> Sequence[str]:
     return chain[chain.index(code) + 1 :] if code in chain else ()
 
 

@@ -23,7 +23,7 @@ def assert_same(tables: dict[str, pl.DataFrame], answered: pl.DataFrame, channel
     assert list(found.respondents) == those["respondent_id"].to_list()
     for area, row in expected.items():
         if row[0] is not None:
-            assert np.abs(found.of(area) - np.array(row, dtype=float)).max() < 1e-9, area
+            assert np.abs(found.get_weights(area) - np.array(row, dtype=float)).max() < 1e-9, area
 
 
 @pytest.mark.parametrize("channel", ["EMAIL", "SMS"])

@@ -48,7 +48,7 @@ def test_an_order_becomes_atoms_that_are_not_negative(steps: list[int]) -> None:
     unknowns, found = made(values, VOLUME)
     assert len(unknowns.truth) == 6 and min(unknowns.truth) >= 0
     for codes, value in values.items():
-        assert unknowns.value(found[codes]) == pytest.approx(value)
+        assert unknowns.sum_atoms(found[codes]) == pytest.approx(value)
     # Certain spam is one atom of all units, in recipients and in attempted.
     (atom,) = found["recipient", "certain"]
     assert all(atom in found[codes] for codes in values)
@@ -80,7 +80,7 @@ def test_totals_and_known_multiples_are_expressions_over_parts() -> None:
     unknowns, found = made(values, MONEY)
     assert sorted(unknowns.truth) == [5.0, 15.0, 30.0, 50.0]
     for codes, value in values.items():
-        assert unknowns.value(found[codes]) == pytest.approx(value)
+        assert unknowns.sum_atoms(found[codes]) == pytest.approx(value)
     assert len(found["_T", "_T", "market"]) == 4
 
 
@@ -93,7 +93,7 @@ def test_a_mixture_lies_between_two_conversions() -> None:
     # 60 of labour at parity, 40 of the rest at 0.5.
     unknowns, found = made({("ppp",): 100.0, ("market",): 50.0, ("mixed",): 80.0}, shape)
     assert sorted(unknowns.truth) == pytest.approx([40.0, 60.0])
-    assert unknowns.value(found["mixed",]) == pytest.approx(80.0)
+    assert unknowns.sum_atoms(found["mixed",]) == pytest.approx(80.0)
 
 
 @given(st.lists(NUMBERS, min_size=12, max_size=12), st.integers(0, 10**9))
@@ -121,7 +121,7 @@ def test_traffic_is_the_same_under_each_definition_and_narrow_spam_within_wide(
     unknowns, found = made(values, DEFINED)
     assert min(unknowns.truth) >= 0
     for codes, value in values.items():
-        assert unknowns.value(found[codes]) == pytest.approx(value)
+        assert unknowns.sum_atoms(found[codes]) == pytest.approx(value)
     # An atom is under all that counts it, whatever there is of it.
     for unit in ("recipient", "attempted"):
         for definition in ("narrow", "wide"):
@@ -144,7 +144,7 @@ def test_an_operator_whose_narrow_spam_is_more_keeps_its_other_orders() -> None:
     }
     unknowns, found = made(values, DEFINED)
     for codes, value in values.items():
-        assert unknowns.value(found[codes]) == value
+        assert unknowns.sum_atoms(found[codes]) == value
     for definition in ("narrow", "wide"):
         assert set(found["recipient", definition, "certain"]) <= set(found["recipient", "wide", "units"])
 
