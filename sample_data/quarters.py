@@ -21,12 +21,15 @@ import polars as pl
 
 from jobs.core.csv_tables import read_table
 from jobs.core.periods import count_days
-from sample_data.membership import FOLDER, MEASURES, MONTHS, PERIOD, SEED
+from sample_data.membership import FOLDER, MONTHS, PERIOD, SEED
 
 SUBMISSION, QUALITY, ANSWERS = "study.submission", "study.submission_quality", "study.questionnaire_answer"
-ROUTES, FRAME = "study.submission_route", "ref.operator_frame"
-GIVEN = (SUBMISSION, QUALITY, ANSWERS)
-TABLES = (*GIVEN, ROUTES, FRAME, "ref.denominator", "ref.price_level")
+# Types, sources and routes of what operators count as spam by their own definition.
+PARTS = ("study.submission_type", "study.submission_source", "study.submission_route")
+FRAME = "ref.operator_frame"
+GIVEN = (SUBMISSION, *PARTS, QUALITY, ANSWERS)
+TABLES = (*GIVEN, FRAME, "ref.denominator", "ref.price_level")
+COUNTED = ("respondent_id", "period_code", "channel_code", "direction_code", "unit_code", "definition_code")
 NEXT, LATER = "2027-Q1", dict(zip(MONTHS, ("2027-01", "2027-02", "2027-03"), strict=True))
 FIRST_DAY = dt.date(2027, 1, 1)
 LATE, WIDE, NARROW = 4, "ITU_T_SG2", "SINGAPORE_SCA"
@@ -97,13 +100,10 @@ def tables(number: int, countries: Collection[str] | None = None) -> dict[str, p
     if countries is not None:
         have |= {
             name: have[name].filter(pl.col("country_code").is_in(list(countries)))
-            for name in (SUBMISSION, ANSWERS, FRAME, "ref.denominator")
+            for name in (SUBMISSION, *PARTS, ANSWERS, FRAME, "ref.denominator")
         }
         have[QUALITY] = have[QUALITY].join(have[FRAME], on="respondent_id", how="semi")
-    # Routes are in no release.
-    have[ROUTES] = have[ROUTES].clear()
     happens = events(have)
-    have[SUBMISSION] = pl.concat([have[SUBMISSION], *defined(have[SUBMISSION])])
     later = next_quarter(have, happens) if number > 1 else {}
     if number == 0:
         have = corrected(without(have, happens.late), happens.wrong, 1.25)
@@ -111,6 +111,7 @@ def tables(number: int, countries: Collection[str] | None = None) -> dict[str, p
         later = corrected(without(later, [happens.late_next]), happens.wrong_next, 1.4)
     have |= {name: pl.concat([have[name], later[name]]) for name in GIVEN if later}
     have[FRAME] = later.get(FRAME, have[FRAME])
+    have[SUBMISSION] = pl.concat([have[SUBMISSION], *defined(have[SUBMISSION])])
     return have
 
 
@@ -128,21 +129,28 @@ def without(have: dict[str, pl.DataFrame], late: Collection[str]) -> dict[str, p
 
 
 def scaled(rows: pl.DataFrame, factor: pl.Expr) -> pl.DataFrame:
-    """Counts times a factor; an order between them stays."""
-    return rows.with_columns((pl.col(name) * factor).floor().cast(pl.Int64) for name in MEASURES)
+    """Counts times a factor; an order between them stays, and so does that parts add up to their whole."""
+    units, certain, possible = (pl.col(name) for name in ("units", "spam_certain", "spam_possible"))
+    steps = rows.with_columns(a=certain, b=possible - certain, c=units - possible, factor=factor)
+    ends = steps.with_columns(
+        (pl.col(name).cum_sum().over(COUNTED) * pl.col("factor")).floor().cast(pl.Int64) for name in "abc"
+    )
+    a, b, c = (pl.col(name) - pl.col(name).shift(1, fill_value=0).over(COUNTED) for name in "abc")
+    made = ends.with_columns(spam_certain=a, spam_possible=a + b, units=a + b + c)
+    return made.select(rows.columns)
 
 
 def corrected(have: dict[str, pl.DataFrame], wrong: str, factor: float) -> dict[str, pl.DataFrame]:
     """The tables before an operator corrected its package, which had so many times its counts."""
     is_wrong = pl.col("respondent_id") == wrong
-    return have | {SUBMISSION: scaled(have[SUBMISSION], pl.when(is_wrong).then(factor).otherwise(1.0))}
+    by = pl.when(is_wrong).then(factor).otherwise(1.0)
+    return have | {name: scaled(have[name], by) for name in (SUBMISSION, *PARTS)}
 
 
 def drawn(rows: pl.DataFrame, label: bytes, low: float, high: float) -> pl.Expr:
-    """A number of each respondent's own, between two."""
-    random = np.random.default_rng([SEED, *label])
-    names = rows["respondent_id"].unique().sort().to_list()
-    of = dict(zip(names, random.uniform(low, high, len(names)).tolist(), strict=True))
+    """A number of each respondent's own, between two: the same whoever else there is."""
+    names = rows["respondent_id"].unique().to_list()
+    of = {name: np.random.default_rng([SEED, *label, *name.encode()]).uniform(low, high) for name in names}
     return pl.col("respondent_id").replace_strict(of, return_dtype=pl.Float64)
 
 
@@ -169,9 +177,10 @@ def next_quarter(have: dict[str, pl.DataFrame], happens: Events) -> dict[str, pl
     )
     is_left = pl.col("respondent_id") == happens.closed
     is_sold, owner = pl.col("respondent_id") == happens.sold, new_owner(have, happens.sold)
-    sent = scaled(have[SUBMISSION].filter(~is_left), drawn(have[SUBMISSION], b"later", 0.85, 1.2))
+    later = drawn(have[SUBMISSION], b"later", 0.85, 1.2)
+    sent = {name: scaled(have[name].filter(~is_left), later) for name in (SUBMISSION, *PARTS)}
     joins = f"{happens.wrong}-new"
-    rows = sent.with_columns(
+    rows = sent[SUBMISSION].with_columns(
         day_count=(pl.col("day_count") + longer).clip(1),
         period_code=month,
         holding_id=pl.when(pl.col("respondent_id") == happens.sold)
@@ -182,6 +191,11 @@ def next_quarter(have: dict[str, pl.DataFrame], happens: Events) -> dict[str, pl
     joined = scaled(rows.filter(is_model), pl.lit(0.6)).with_columns(
         respondent_id=pl.lit(joins), holding_id=pl.lit(joins), subscriptions=pl.col("subscriptions") // 2
     )
+    parts = {}
+    for name in PARTS:
+        of_part = sent[name].with_columns(period_code=month)
+        new_ones = scaled(of_part.filter(is_model), pl.lit(0.6)).with_columns(respondent_id=pl.lit(joins))
+        parts[name] = pl.concat([of_part, new_ones])
     asked = have[ANSWERS].filter((pl.col("period_code") == PERIOD) & ~is_left)
     frame = have[FRAME]
     new = frame.filter(is_model).with_columns(
@@ -193,6 +207,7 @@ def next_quarter(have: dict[str, pl.DataFrame], happens: Events) -> dict[str, pl
     bought = frame.filter(is_sold).with_columns(holding_id=pl.lit(owner), valid_from=pl.lit(FIRST_DAY))
     return {
         SUBMISSION: pl.concat([rows, joined]),
+        **parts,
         QUALITY: have[QUALITY].filter(~is_left).with_columns(period_code=month),
         ANSWERS: asked.with_columns(
             period_code=pl.lit(NEXT), received_at=pl.col("received_at") + pl.duration(days=90)

@@ -184,7 +184,8 @@ class BlockSearch:
         # Nothing moves what is far enough already, such as the least of a target that is nowhere alone.
         scale = abs(gain).max() or 1.0
         enough = max((goal - gain @ view.mass) / scale, 0.0)
-        solved = self.program.find_change(np.concatenate([gain, -gain]) / scale, self.bound_moves(view), enough)
+        gains = np.concatenate([gain, -gain]) / scale
+        solved = self.program.find_change(gains, self.bound_moves(view), enough)
         if solved is None:
             raise AssertionError("a program's solution breaks its rows")
         point, prices = solved

@@ -11,7 +11,19 @@ from jobs.public.secret import VALUE
 from jobs.release import making, signatures
 from sample_data import quarters
 from sample_data.membership import FOLDER, PERIOD
-from sample_data.quarters import ANSWERS, FRAME, NARROW, NEXT, RELEASES, SUBMISSION, WIDE, Events, events
+from sample_data.quarters import (
+    ANSWERS,
+    COUNTED,
+    FRAME,
+    NARROW,
+    NEXT,
+    PARTS,
+    RELEASES,
+    SUBMISSION,
+    WIDE,
+    Events,
+    events,
+)
 
 COUNTS = ("spam_certain", "spam_possible", "units")
 FIRST, SECOND, THIRD, FOURTH = range(4)
@@ -87,6 +99,20 @@ def test_one_definition_of_texts_is_within_the_other(nodes: list[dict[str, pl.Da
         ].sum()
 
 
+@pytest.mark.parametrize("number", range(len(RELEASES)))
+def test_parts_add_up_to_what_operators_counted(nodes: list[dict[str, pl.DataFrame]], number: int) -> None:
+    node = nodes[number]
+
+    def totals(name: str) -> pl.DataFrame:
+        of = node[name].filter(definition_code="OPERATOR", direction_code="inbound")
+        return of.group_by(COUNTED).agg(pl.col(COUNTS).sum())
+
+    whole = totals(SUBMISSION)
+    for name in PARTS:
+        parts = totals(name)
+        assert parts.height and parts.join(whole, on=[*COUNTED, *COUNTS], how="anti").is_empty(), name
+
+
 def test_waivers_are_of_every_kind(nodes: list[dict[str, pl.DataFrame]]) -> None:
     for period in (PERIOD, NEXT):
         given = nodes[FOURTH][ANSWERS].filter(period_code=period)
@@ -115,6 +141,8 @@ def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytes
     assert set(rows["channel_code"]) == {"EMAIL", "SMS", "VOICE_IP"}
     assert set(rows["unit_code"]) == {"recipient", "attempted", "call"}
     assert set(rows["definition_code"]) == {"OPERATOR", WIDE, NARROW}
+    for name in ("spam_type", "spam_source", "spam_route"):
+        assert last.public[f"public.{name}"].height
     # Four late ones change a figure; of two changed holdings the earlier one stands.
     assert steps[SECOND].revised and steps[FOURTH].stands
     world = rows.filter(area_code="WORLD", channel_code="EMAIL", quantity_code="spam_certain")
