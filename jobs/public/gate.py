@@ -3,7 +3,8 @@
 make_public_tables() decides by the primary rules, lets earlier figures stand where fewer than three holdings
 changed, and asks the attacker. Where that finds a contribution, the country with the fewest units among the
 figures that reveal it is dropped, else the smallest of the rows that their contract lets drop one by one, and
-the attacker is asked again. If only other areas reveal it, nothing leaves.
+the attacker is asked again. If only other areas reveal it, nothing leaves. What earlier releases reveal by
+themselves is recorded, and holds nothing back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -133,7 +134,14 @@ def make_public_tables(
     )
     attack = Attack(join_blocks([*before, now], guarded), shapes, p_pct)
     found: list[Finding] = []
-    while findings := name_wholes(attack.find_all(), guarded):
+    while True:
+        every = name_wholes(attack.find_all(), guarded)
+        # What earlier releases reveal by themselves, to who bought an operator since, is out: no figure that
+        # stays now prevents it.
+        findings = [each for each in every if any(cell.release == basis.release for cell in each.cells)]
+        if not findings:
+            found += every
+            break
         found += findings
         dropped = to_drop(findings, leaving, guarded, basis.release, leave_out_areas)
         if dropped.is_empty():

@@ -270,10 +270,18 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
     notes = []
     if recipe.left_out:
         notes.append(f"Left out by decision on an objection: {', '.join(recipe.left_out)}.")
-    if protected.findings.height:
+    is_now = protected.findings["cells"].str.contains(f"{recipe.about.name} ", literal=True)
+    now = int(is_now.sum())
+    past = protected.findings.height - now
+    if now:
         notes.append(
-            f"The attack found {protected.findings.height} contribution(s); the rows that revealed them were"
-            " dropped, and nothing is found in what is left."
+            f"The attack found {now} contribution(s); the rows that revealed them were dropped, and what is"
+            " left reveals none."
+        )
+    if past:
+        notes.append(
+            f"Earlier releases alone reveal {past} contribution(s) to holdings that bought an operator since;"
+            " this release adds nothing to that. attack.csv in the restricted folder names them."
         )
     rules = protected.held_rows.group_by("rule").len().sort("rule")
     notes += [f"Held back by {rule}: {count:,} row(s)." for rule, count in rules.rows()]

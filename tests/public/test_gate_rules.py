@@ -127,6 +127,26 @@ def test_who_waived_is_no_target_but_attacks() -> None:
         assert found_in(released) == []
 
 
+def test_what_a_buyer_learns_of_earlier_releases_holds_no_later_one_back() -> None:
+    """Once one of Kenya's holdings owns two of the others, it finds the fourth in what was published before,
+    and that one finds the three together. To make no release now would protect nobody."""
+    first = make_public_tables(study_of(*SAFE), [], [PERIOD], P_PCT)
+    before = Released(study_of(*SAFE), first.public)
+    assert kenyas(before) == 3
+    bought = [replace(each, holding="ken-0" if each.name != "ken-3" else "ken-3") for each in SAFE]
+    after = basis(Small((*AROUND, *bought)), "r2")
+    second = make_public_tables(after, [before], [PERIOD], P_PCT)
+    assert kenyas(Released(after, second.public)) == 0
+    found = second.findings.filter(attacker="ken-0", respondents="ken-3")
+    assert found.height
+    assert found["cells"].str.contains("r1 KEN").all() and not found["cells"].str.contains("r2").any()
+    # Nothing of the second release is needed for what is found in both.
+    left = found_in(before, Released(after, second.public))
+    both = {("ken-0", "ken-3"), ("ken-3", "ken-0")}
+    assert {(each.attacker, each.holding) for each in left} == both
+    assert {cell.release for each in left for cell in each.cells} == {"r1"}
+
+
 def test_one_changed_holding_changes_no_area(monkeypatch: pytest.MonkeyPatch) -> None:
     """The earlier figure stands, and says so; what the late operator is not in may change."""
     late = Operator("ken-9", "KEN", "ken-9", 1000, None)
