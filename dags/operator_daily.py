@@ -42,6 +42,9 @@ safe: a stage does no work twice.
 back with a text, which the command of `OBSERVATORY_ALERT` gets, as in `observatory_health`.
 `OBSERVATORY_DEADLINE_HOURS` is another number of hours; 0 asks for none. Backfills have no deadline.
 
+**Connections.** Where a source's `access` names one of Airflow's connections, `pull` gets it in its
+environment when it runs.
+
 **What it needs.** `OBSERVATORY_CONFIG`, the settings file; `OBSERVATORY_PYTHON`, the Python of the
 pipeline's environment, if that is not Airflow's own; the pseudonym key (`OBSERVATORY_PSEUDONYM_KEY_FILE`)
 where the tasks run; and the pool `lake` with one slot, because the lake has one writer at a time.
@@ -65,6 +68,7 @@ from jobs.orchestration.scheduling import (
     changed_since,
     choose_task,
     config_file,
+    named_connections,
     pipeline_task,
     read_settings,
     report_folder,
@@ -93,8 +97,9 @@ def arguments(step: str, operator_id: str, context: Any) -> list[str]:
     return words + changed_since(context)
 
 
-def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
+def operator_daily(operator: dict[str, Any], settings: dict[str, Any]) -> DAG:
     """The DAG of one operator."""
+    operator_id = operator["id"]
     day = Param(None, type=["null", "string"], format="date", description="A UTC day.")
     with DAG(
         dag_id=f"operator_daily__{operator_id}",
@@ -112,6 +117,7 @@ def operator_daily(operator_id: str, settings: dict[str, Any]) -> DAG:
             "pull",
             partial(arguments, "pull", operator_id),
             pool="lake",
+            connections=named_connections(*operator.get("source", [])),
             # From five minutes to an hour, about six hours in all: a log may come late.
             retries=9,
             retry_delay=dt.timedelta(minutes=5),
@@ -155,4 +161,4 @@ def outcome() -> None:
 settings = read_settings()
 # A study node has no operators of its own.
 for each in settings.get("operator", []):
-    operator_daily(each["id"], settings)
+    operator_daily(each, settings)

@@ -34,7 +34,13 @@ from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetabl
 
 from jobs.core.contracts import list_tables, read_contract
 from jobs.orchestration.deadlines import make_deadline
-from jobs.orchestration.scheduling import config_file, pipeline_task, read_settings, writer_options
+from jobs.orchestration.scheduling import (
+    config_file,
+    named_connections,
+    pipeline_task,
+    read_settings,
+    writer_options,
+)
 
 CONFIG = config_file()
 LOADED = [
@@ -75,7 +81,12 @@ def study_monthly(settings: dict[str, Any]) -> DAG:
         # The study is small: it needs no Spark, whatever the engine.
         chain(
             *(
-                pipeline_task(step, partial(arguments, step), **writer_options(tables, settings))
+                pipeline_task(
+                    step,
+                    partial(arguments, step),
+                    connections=named_connections(settings["study"]) if step == "load" else (),
+                    **writer_options(tables, settings),
+                )
                 for step, tables in written.items()
             )
         )

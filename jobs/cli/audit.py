@@ -1,9 +1,13 @@
-"""The commands `observatory audit sample` and `load`: sheets for people to label, and their labels."""
+"""The commands `observatory audit sample`, `load` and `due`: sheets for people to label, their labels, and
+which months still lack them."""
 
 from __future__ import annotations
 
 import datetime as dt
 import enum
+import json as json_format
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +22,7 @@ from jobs.settings.operator import Operator
 
 if TYPE_CHECKING:
     from jobs.stages.run import Run
+STATES = {"done": "done", "labelling": "labels are missing", "not_drawn": "no sample"}
 app = typer.Typer(no_args_is_help=True, help="Measure filter error with a labelled sample.")
 
 
@@ -98,6 +103,31 @@ def audit_load(
             *(interval_text(row, name) for name in ("prevalence", "sensitivity", "specificity")),
         )  # fmt: skip
     out.print(table)
+
+
+@app.command("due")
+def audit_due(
+    period: Annotated[str, typer.Option(help="A month as 2026-11, a quarter as 2026-Q4, or a year.")],
+    config_file: Config = Path("observatory.toml"),
+    operator: OperatorId = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each channel.")] = False,
+) -> None:
+    """See which months and channels lack an audit, and what to do. Figures without one are not corrected."""
+    from jobs.audit.due import list_audits
+    from jobs.engine.lake import open_lake
+
+    settings = config.load_settings(config_file)
+    operators = [each.id for each in config.choose_operators(settings, operator)]
+    found = list_audits(open_lake(settings.lake.root), operators, period)
+    if json:
+        sys.stdout.write(json_format.dumps([asdict(each) for each in found], indent=1) + "\n")
+        return
+    table = Table("operator", "month", "channel", "audit", title=f"Audits of {period}", title_justify="left")
+    for each in found:
+        table.add_row(each.operator_id, each.period_code, each.channel_code, STATES[each.audit_code])
+    out.print(table)
+    for step in dict.fromkeys(each.step for each in found if each.step):
+        out.print(step, soft_wrap=True, markup=False)
 
 
 def audit_run(settings: config.Observatory, chosen: list[Operator]) -> Run:

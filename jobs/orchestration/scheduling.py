@@ -26,6 +26,7 @@ from airflow.sdk import Asset, TaskInstanceState
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
 from jobs.core.errors import NOTHING_CHANGED
+from jobs.orchestration.connecting import PipelineCommand, connection_variables
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
@@ -150,7 +151,7 @@ def render_by_call(value: Callable[[Any], Any]) -> Any:
 
 def pipeline_task(task_id: str, words: Words, **options: Any) -> BashOperator:
     """A command of the pipeline as a task."""
-    return BashOperator(
+    return PipelineCommand(
         task_id=task_id,
         bash_command=render_by_call(lambda context: shell_command(words(context))),
         # Tasks run in a folder of their own and find the project by this path.
@@ -219,15 +220,18 @@ def spark_environment() -> dict[str, str]:
     return own if os.environ.get("JAVA_HOME") else own | {"JAVA_HOME": str(java.java_home())}
 
 
-def command_output(words: Sequence[str], may_end_with: Collection[int] = ()) -> Any:
+def command_output(
+    words: Sequence[str], may_end_with: Collection[int] = (), connections: Sequence[str] = ()
+) -> Any:
     """What a command of the pipeline prints as JSON; what it says beside goes to the log. Raises
     CommandFailed, with what it says.
 
-    may_end_with: exit codes other than 0 with which it has done its work.
+    may_end_with: exit codes other than 0 with which it has done its work. connections: ids of Airflow's
+    connections that it needs.
     """
     done = subprocess.run(
         [pipeline_python(), "-m", "jobs", *words],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | connection_variables(connections),
         capture_output=True,
         text=True,
     )
@@ -263,9 +267,21 @@ def writer_options(tables: list[str], settings: dict[str, Any]) -> dict[str, Any
 
 def report_folder(settings: dict[str, Any]) -> Path:
     """The folder of the report page: OBSERVATORY_REPORT, or `report` beside a lake of this machine."""
-    if given := os.environ.get("OBSERVATORY_REPORT"):
+    return folder_beside(settings, "report", "OBSERVATORY_REPORT")
+
+
+def folder_beside(settings: dict[str, Any], name: str, variable: str) -> Path:
+    """The folder that a variable of the environment names, or one of this name beside a lake of this
+    machine."""
+    if given := os.environ.get(variable):
         return Path(given)
     lake = lake_url(settings)
     if lake.startswith("file://"):
-        return Path(unquote(lake.removeprefix("file://"))).with_name("report")
-    return config_file().parent / "build" / "report"
+        return Path(unquote(lake.removeprefix("file://"))).with_name(name)
+    return config_file().parent / "build" / name
+
+
+def named_connections(*tables: dict[str, Any]) -> list[str]:
+    """The ids of Airflow's connections that tables of settings name for their hosts."""
+    named = (table.get("access", {}).get("connection") for table in tables)
+    return sorted({each for each in named if each})

@@ -35,7 +35,7 @@ def check_drop_folder(url: str) -> str:
     scheme, there, rest = url.partition("://")
     if there and scheme not in (*SFTP, *S3):
         raise ValueError(f"'{url}' is no place for packages: name a folder, an sftp:// or an s3:// URL")
-    if there and "/" not in rest.strip("/"):
+    if there and not rest.partition("/")[2].strip("/"):
         raise ValueError(
             f"'{url}' names no folder: write it as in {scheme}://{rest.strip('/')}/inbox. Answers lie in"
             " `receipts` beside it"

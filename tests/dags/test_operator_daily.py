@@ -144,7 +144,8 @@ print("loaded", sorted(packages & sys.modules.keys() | own))
     done = run_python("-c", code, OBSERVATORY_CONFIG=str(config))
     assert done.returncode == 0, done.stderr
     own = ["core", "core.column_types", "core.contracts", "core.errors", "orchestration"]
-    own += ["orchestration.deadlines", "orchestration.scheduling", "state", "state.health"]
+    own += [f"orchestration.{each}" for each in ("connecting", "deadlines", "scheduling")]
+    own += ["state", "state.health"]
     assert f"loaded {['jobs', *(f'jobs.{each}' for each in own)]}" in done.stdout
 
 
@@ -282,7 +283,7 @@ def test_no_value_is_read_as_a_template_or_by_the_shell(
 def test_a_command_finds_the_project_and_needs_no_java(dag: Any) -> None:
     for task in map(dag.get_task, COMMANDS):
         assert task.env == {"PYTHONPATH": str(ROOT)} and task.append_env
-        assert task.task_type == "BashOperator"
+        assert task.task_type == "PipelineCommand"
 
 
 def test_the_lake_has_one_writer_at_a_time(bag: DagBag) -> None:
@@ -304,7 +305,7 @@ def decided(dag: Any, code: int, folder: Path) -> RetryAction | str:
     task = as_rendered(dag, "gold")
     # Whatever the command prints decides nothing.
     ending = f"echo 'Error code is: 0. non-zero exit code 0' >&2; exit {code}"
-    if task.task_type == "BashOperator":
+    if task.task_type == "PipelineCommand":
         task.bash_command = ending
     else:
         submit = folder / "spark-submit"
@@ -353,7 +354,7 @@ def test_a_stage_is_a_job_of_spark_by_the_setting_of_the_engine(
     config.write_text(f"{SETTINGS}\n[engine]\nname = 'spark'\nmaster = 'spark://master.example:7077'\n")
     dag = parse(monkeypatch, config).dags[DAG]
     kinds = {name: dag.get_task(name).task_type for name in COMMANDS}
-    plain = dict.fromkeys(["pull", "validate", "report", "vacuum"], "BashOperator")
+    plain = dict.fromkeys(["pull", "validate", "report", "vacuum"], "PipelineCommand")
     assert kinds == plain | dict.fromkeys(STAGES, "SubmitStage")
     command = dag.get_task("gold")
     assert {asset.name for asset in command.outlets} >= {"gold.spam_volume_daily"}

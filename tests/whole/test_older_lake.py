@@ -154,6 +154,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("report",): [],
     ("audit", "sample"): ["--month", "2026-11"],
     ("audit", "load"): ["{sheet}"],
+    ("audit", "due"): ["--period", "2026-11"],
     ("cost", "explain"): ["lab-mail/2026-11"],
     ("cost", "sum"): ["lab-mail/2026-11", "lab-sms/2026-11"],
     ("cost", "list"): ["study.cost"],
