@@ -26,7 +26,8 @@ def renew(
     """Bring a lake into this version's form, or under another pseudonym key.
 
     Removes bronze, silver, gold and the study's estimates, which the next runs compute anew. Keeps landing,
-    and what landing cannot give back: audits, answers, packages and their receipts.
+    and what landing cannot give back: audits, answers, packages and their receipts, and the figures of days
+    whose logs it no longer holds.
     """
     from jobs.engine.lake import Lake
     from jobs.stages import renew as renewal
@@ -36,7 +37,7 @@ def renew(
     kept = renewal.to_keep(lake, settings, anew)
     out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")
     out.print("\n".join(f"  {table}" for table in kept) or "  (none)")
-    for each in renewal.find_lost(lake, settings):
+    for each in renewal.describe_carried(lake, settings):
         err.print(Text(each))
     if not yes and not is_confirmed("Go on?"):
         raise ObservatoryError("nothing was changed; --yes goes on without asking")

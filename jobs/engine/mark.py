@@ -64,6 +64,6 @@ def refuse_form(root: str, form: int | None) -> None:
     raise ObservatoryError(
         f"{root}: this lake has form {form}; this version writes form {FORM}. Run `observatory"
         " renew` once, with the same settings: it computes bronze, silver and gold anew from landing,"
-        " and keeps what landing cannot give back (audits, answers, packages and their receipts). If"
-        " landing no longer holds all logs, go on with the version that wrote the lake"
+        " and keeps what landing cannot give back: audits, answers, packages and their receipts, and the"
+        " figures of days whose logs it no longer holds"
     )

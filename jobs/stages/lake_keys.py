@@ -109,7 +109,7 @@ def format_other(lake: Lake, settings: Observatory, operator_id: str, day: dt.da
         f" {before}, and the key now has the id {now}: the new pseudonyms would match none in the lake, and"
         f" senders and campaigns would count twice. The key comes from {setting_of(period)}: name the former"
         f" key there.{later} If it is lost, or must not be used any more, `observatory renew` computes silver"
-        " and gold anew from landing under the new key; days that landing no longer holds are then lost"
+        " and gold anew from landing under the new key; of days that landing no longer holds gold stays"
     )
 
 

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from jobs.engine.lake import Lake
 
 LANDING, BRONZE, SILVER = "landing", "bronze", "silver"
+# What a renewal found and brought over: the day before which landing lacks records, though the ledger that
+# says so went, and the days before which silver is not computed and gold stays as it is.
+RECORDS, KEPT, GOLD = "records", "kept", "gold"
 Days = dict[str, dt.date]
 
 
@@ -31,7 +34,16 @@ def remember_removal(lake: Lake, layers: Mapping[str, Days]) -> None:
 
 
 def settled_in_gold(lake: Lake) -> Days:
-    """By operator, the day before which gold keeps its rows: messages that these days look at are gone."""
+    """By operator, the day before which gold keeps its rows: messages that these days look at are gone, or a
+    renewal brought them over."""
+    settled = settled_by_silver(lake)
+    for operator, day in removed_before(lake, GOLD).items():
+        settled[operator] = max(day, settled.get(operator, day))
+    return settled
+
+
+def settled_by_silver(lake: Lake) -> Days:
+    """By operator, the day before which gold cannot be counted: messages that these days look at are gone."""
     found = removed_before(lake, SILVER)
     return {operator: day + looks_back() for operator, day in found.items()} if found else {}
 
@@ -46,9 +58,12 @@ def looks_back() -> dt.timedelta:
 
 def settled_in_silver(lake: Lake, lookback_days: Mapping[str, int]) -> Days:
     """By operator, the day before which silver keeps its rows: records that these days look at are gone, or
-    gold could not follow them. lookback_days: of each operator the longest life of a message."""
-    settled = settled_in_gold(lake)
+    gold could not follow them, or a renewal brought them over. lookback_days: of each operator the longest
+    life of a message."""
+    settled = settled_by_silver(lake)
     for operator, day in removed_before(lake, BRONZE).items():
         first = day + dt.timedelta(days=lookback_days.get(operator, 0) + 1)
         settled[operator] = max(first, settled.get(operator, first))
+    for operator, day in removed_before(lake, KEPT).items():
+        settled[operator] = max(day, settled.get(operator, day))
     return settled

@@ -1,13 +1,14 @@
 """A lake of an older form, or under former keys, made one of this form and the present keys: computed tables
 go, and are computed anew from landing.
 
-Tables that are computed from nothing, such as audits, answers, packages and their receipts, stay as they are:
-landing cannot give them back.
+What landing cannot give back stays as it is: tables that are computed from nothing, such as audits, answers,
+packages and their receipts, and rows of days whose logs landing no longer holds (jobs/stages/carrying.py).
 """
 
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from jobs.core.checksum import fingerprint_periods
 from jobs.core.contracts import list_tables, read_contract
@@ -19,7 +20,7 @@ from jobs.engine.lock import as_only_writer
 from jobs.engine.mark import FORM, MARK, refuse_form
 from jobs.engine.together import undo_unfinished
 from jobs.settings.config import Observatory
-from jobs.stages import lake_keys, removed, vacuum
+from jobs.stages import carrying, lake_keys, removed, vacuum
 from jobs.stages.validations import FOLDER as VALIDATION
 
 
@@ -29,14 +30,27 @@ def is_kept(table: str) -> bool:
     return table != "meta.run" and about.layer in ("silver", "study", "meta") and not about.reads
 
 
-def find_lost(lake: Lake, settings: Observatory) -> list[str]:
-    """A line for each operator of whose logs landing no longer holds the first: what a renewal loses."""
-    kept = settings.retention.landing
-    return [
-        f"operator '{operator}': landing no longer holds what was pulled before {day} ([retention] landing"
-        f" = {kept}). Figures of the days before are lost, and those of the first days after are too low."
-        for operator, day in sorted(removed.removed_before(lake, removed.LANDING).items())
+def describe_carried(lake: Lake, settings: Observatory) -> list[str]:
+    """A line for each operator of whose logs landing no longer holds the first, on what stays of it; and on
+    each table that cannot stay."""
+    carried = carrying.plan_carrying(lake, has_same_silver(lake, settings))
+    found = [
+        f"operator '{operator}': landing lacks records of days before {carried.records[operator]}. Figures of"
+        f" the days before {day} stay as they are; later days are computed anew"
+        for operator, day in sorted(carried.gold.items())
     ]
+    return found + [
+        f"{table}: written by a version without columns that each row needs now, so days that landing does"
+        " not hold are lost. Go on with the version that wrote the lake to keep them"
+        for table in carried.lost
+        if carried.gold
+    ]
+
+
+def has_same_silver(lake: Lake, settings: Observatory | None) -> bool:
+    """Whether rows of silver can stay beside new ones: they have this version's form and the present keys."""
+    is_other = settings is not None and bool(lake_keys.other_keys(lake, settings))
+    return lake.read_form() == FORM and not is_other
 
 
 def to_keep(lake: Lake, settings: Observatory | None = None, is_anew: bool = False) -> list[str]:
@@ -50,7 +64,7 @@ def to_keep(lake: Lake, settings: Observatory | None = None, is_anew: bool = Fal
         )
     kept = [table for table in list_tables() if is_kept(table) and lake.exists(table)]
     # A renewal that was killed may have marked the lake and named no versions yet.
-    is_half = bool(kept) and not lake.exists("meta.run")
+    is_half = (bool(kept) and not lake.exists("meta.run")) or carrying.has_plan(lake)
     form = lake.read_form()
     if form is not None and form > FORM:
         refuse_form(lake.root, form)
@@ -70,24 +84,55 @@ def renew_lake(lake: Lake, settings: Observatory | None = None, is_anew: bool = 
     root, kept = Path(lake.root), to_keep(lake, settings, is_anew)
     undo_unfinished(lake)
     vacuum.finish(lake)
-    # What is computed anew is whole again, as far as landing goes.
-    landed = {
-        operator: day.isoformat() for operator, day in removed.removed_before(lake, removed.LANDING).items()
-    }
+    carried = carrying.plan_carrying(lake, has_same_silver(lake, settings))
+    carrying.write_plan(lake, carried)
+    known = record.read_state(lake, carried.tables) if carried.silver else {}
+    about = marks_of(lake, carried)
+    kept += carrying.carry_rows(lake, carried)
     for table in list_tables():
         if read_contract(table).layer != "ref" and table not in kept:
             shutil.rmtree(lake.path(table), ignore_errors=True)
     for folder in ("_intent", "_staging", VALIDATION):
         shutil.rmtree(root / folder, ignore_errors=True)
-    about = {"form": FORM} | ({"removed": {removed.LANDING: landed}} if landed else {})
     replace_file(*lake.own_file(MARK), json.dumps(about).encode())
+    # The mark says the same.
+    shutil.rmtree(root / carrying.PLAN.partition("/")[0], ignore_errors=True)
     if kept:
         now = record.utc_now()
         partitions = []
         for table in kept:
             if read_contract(table).period is not None and "operator_id" in read_contract(table).columns:
                 partitions += record.find_differing(
-                    table, fingerprint_periods(lake.read(table), table), {}, (), {}
+                    table, fingerprint_periods(lake.read(table), table), {}, (), inputs_of(table, known)
                 )[1]
         record.add_stage(lake, record.new_run_id(now), "renew", now, kept, partitions)
     return kept
+
+
+def marks_of(lake: Lake, carried: carrying.Carried) -> dict[str, Any]:
+    """What the lake is to remember of itself: its form, which days are settled, and the keys of the operators
+    whose silver stays."""
+    layers = {removed.LANDING: as_dates(removed.removed_before(lake, removed.LANDING))}
+    if carried.gold:
+        layers |= {removed.RECORDS: carried.records, removed.KEPT: carried.whole}
+    if carried.silver:
+        former = removed.removed_before(lake, removed.SILVER)
+        layers[removed.SILVER] = as_dates({of: day for of, day in former.items() if of in carried.silver})
+    elif carried.gold:
+        layers[removed.GOLD] = carried.gold
+    operators = {
+        operator: known | {"sources": [], "source_urls": {}}
+        for operator, known in lake.read_notes().get("operators", {}).items()
+        if operator in carried.silver
+    }
+    about = {"removed": {layer: days for layer, days in layers.items() if days}, "operators": operators}
+    return {"form": FORM} | {name: found for name, found in about.items() if found}
+
+
+def as_dates(days: removed.Days) -> dict[str, str]:
+    return {operator: day.isoformat() for operator, day in days.items()}
+
+
+def inputs_of(table: str, known: record.State) -> dict[tuple[str, str], str]:
+    """What each operator-period of a table was computed from, as it is on record."""
+    return {(operator, period): found for (of, operator, period), (_, found) in known.items() if of == table}

@@ -18,13 +18,15 @@ from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.lock import LOCK
+from jobs.engine.mark import FORM, MARK
 from jobs.ingest.manifest import Stream, open_landing, read_manifest
 from jobs.ingest.pull import pull_operator
 from jobs.ingest.removing import remove_pieces
+from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings import config
 from jobs.settings.node import Retention
 from jobs.silver.frames import SILVER
-from jobs.stages import removed, renew, retention, vacuum, validations
+from jobs.stages import carrying, removed, renew, retention, vacuum, validations
 from jobs.stages.gold_steps import GOLD
 from jobs.stages.run import Outcome, Run
 from jobs.stages.runner import run_stages
@@ -299,16 +301,40 @@ def test_quarantined_lines_whose_logs_are_gone_are_named(site: Site) -> None:
 
 
 @pytest.mark.long
-def test_renewing_says_what_is_lost(site: Site) -> None:
-    [told] = renew.find_lost(site.lake, site.settings)
-    for word in ("'a'", str(day(50)), "landing = 3"):
-        assert word in told
-    renew.renew_lake(site.lake, site.settings, is_anew=True)
+@pytest.mark.parametrize("how", ["anew", "older form", "other key", "lost landing"])
+def test_renewing_loses_no_figure(site: Site, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of days whose logs landing no longer holds gold stays row for row, and later days are computed as
+    before."""
+    before, counted = rows_in(site.lake, GOLD), site.counted()
+    assert all(before[table] for table in ("gold.spam_volume_daily", "gold.spam_source_monthly"))
+    mark = Path(site.lake.root, MARK)
+    if how == "older form":
+        mark.write_text(json.dumps(json.loads(mark.read_text()) | {"form": FORM - 1}))
+    if how == "other key":
+        monkeypatch.setenv("OBSERVATORY_PSEUDONYM_KEY", "fedcba9876543210" * 4)
+        operator_key.cache_clear()
+    if how == "lost landing":
+        for path in (*Path(site.lake.root, "landing").rglob("*"), *site.logs.iterdir()):
+            if path.is_file():
+                path.unlink()
+    [told] = renew.describe_carried(site.lake, site.settings)
+    assert "'a': landing lacks records of days before" in told and "stay as they are" in told
+    renew.renew_lake(site.lake, site.settings, is_anew=how in ("anew", "lost landing"))
     assert site.lake.read("meta.retention").height
-    assert removed.removed_before(site.lake, "silver") == {}
-    assert renew.find_lost(site.lake, site.settings) == [told]
+    assert not Path(site.lake.root, carrying.PLAN).exists()
+    outcome = site.run()
+    assert not outcome.held_operators
+    after = rows_in(site.lake, GOLD)
+    assert [table for table in GOLD if after[table] != before[table]] == []
+    # Days that landing holds were read anew.
+    assert (site.days(BRONZE) == LEFT) is (how != "lost landing")
+    # What comes later is counted, and a late line of a day that stays is not.
+    site.live(54, log_of(54) + message(7, str(day(1))))
+    assert site.counted() == counted | {day(54): 2}
+    renew.renew_lake(site.lake, site.settings, is_anew=True)
     site.run()
-    assert site.counted() == dict.fromkeys(LEFT, 2)
+    operator_key.cache_clear()
+    assert site.counted() == counted | {day(54): 2}
 
 
 @pytest.mark.long

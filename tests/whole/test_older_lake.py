@@ -164,7 +164,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("study", "check"): [],
     ("release", "make"): ["--period", "2026-Q3"],
 }
-OF_RELEASES = ("list", "show", "diff", "verify", "sign", "publish", "withdraw")
+OF_RELEASES = ("list", "show", "diff", "revisions", "verify", "sign", "publish", "withdraw")
 OF_CLEARANCE = ("make", "load", "show", "decide")
 WITHOUT_A_LAKE = {
     *(("tables",), ("sniff",), ("init",), ("reconcile",), ("questionnaire", "make")),
