@@ -158,6 +158,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("cost", "explain"): ["lab-mail/2026-11"],
     ("cost", "sum"): ["lab-mail/2026-11", "lab-sms/2026-11"],
     ("cost", "list"): ["study.cost"],
+    ("cost", "sensitivity"): ["study.investment_gap/2026/LDC/EMAIL"],
     ("questionnaire", "load"): ["{file}"],
     ("study", "estimate"): ["--files", "{membership}"],
     ("study", "load"): ["{file}"],
@@ -167,7 +168,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
 OF_RELEASES = ("list", "show", "diff", "revisions", "verify", "sign", "publish", "withdraw")
 OF_CLEARANCE = ("make", "load", "show", "decide")
 WITHOUT_A_LAKE = {
-    *(("tables",), ("sniff",), ("init",), ("reconcile",), ("questionnaire", "make")),
+    *(("cost", "fixed"), ("tables",), ("sniff",), ("init",), ("reconcile",), ("questionnaire", "make")),
     *(("release", each) for each in OF_RELEASES),
     *(("release", "clear", each) for each in OF_CLEARANCE),
 }
