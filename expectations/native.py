@@ -1,11 +1,8 @@
 """Rules checked by Polars: they guard every run, and tell which operators' rows break one."""
 
 import json
-import os
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import polars as pl
 
@@ -113,15 +110,7 @@ def holders(results: Iterable[Result]) -> set[str]:
     return {operator for each in results for operator in each.operators}
 
 
-def keep(
-    results: list[Result], folder: str | os.PathLike[str], run_id: str, operators: Iterable[str]
-) -> Path:
-    """Keep results as JSON, one file a run. operators: those whose rows were checked."""
-    file = Path(folder) / f"{run_id}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
+def format_results(results: list[Result], run_id: str, operators: Iterable[str]) -> str:
+    """Results as JSON, the file of a run. operators: those whose rows were checked."""
     kept = [asdict(result) for result in results]
-    text = json.dumps({"run_id": run_id, "operators": sorted(operators), "results": kept}, indent=1)
-    # A disk that fills leaves no half of it under its name.
-    new = file.with_name(f".{file.name}.{uuid.uuid4().hex}.new")
-    new.write_text(text, encoding="utf-8")
-    return new.replace(file)
+    return json.dumps({"run_id": run_id, "operators": sorted(operators), "results": kept}, indent=1)

@@ -37,6 +37,7 @@ from jobs.cli.vacuum import vacuum
 from jobs.cli.validate import validate
 from jobs.core.disk import DiskFull, is_full
 from jobs.core.errors import ObservatoryError
+from jobs.engine.store_errors import find_store_error
 
 # Polars, the lake and the runner take seconds to import: a command imports what it needs when it runs.
 
@@ -91,9 +92,11 @@ def main() -> None:
     except ObservatoryError as error:
         exit_with_error(error)
     except Exception as error:
-        if not is_full(error):
-            raise
-        exit_with_error(DiskFull("a table or file of the lake"))
+        if is_full(error):
+            exit_with_error(DiskFull("a table or file of the lake"))
+        if found := find_store_error(error):
+            exit_with_error(found)
+        raise
 
 
 def exit_with_error(error: ObservatoryError) -> NoReturn:

@@ -28,16 +28,17 @@ def run_sql(lake: Lake, sql: str, limit: int | None) -> tuple[pl.DataFrame, int]
     """
     import duckdb
 
-    from jobs.engine.lake import is_local
+    from jobs.engine.store import is_local, open_store
 
-    if not is_local(lake.root):
-        raise ObservatoryError("--sql reads a lake on this machine; this one is elsewhere")
     try:
         with closing(duckdb.connect()) as connection:
             statements = connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise ObservatoryError("--sql takes one query, as SELECT … FROM gold.spam_volume_daily")
             connection.execute("SET TimeZone = 'UTC'")
+            if not is_local(lake.root):
+                # DuckDB's own reader is an extension, which it would fetch.
+                connection.register_filesystem(open_store(lake.root)[0])
             add_views(connection, lake, named_tables(sql))
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")

@@ -92,7 +92,7 @@ def print_status(
     copies = count_copies(lake, operators)
     show_copies(copies)
     show_list("Held back", list_held_rules(rows))
-    counts = rule_counts(latest_results(lake.root, operators))
+    counts = rule_counts(latest_results(lake, operators))
     if counts:
         rules, broken = (sum(each) for each in list(zip(*counts, strict=True))[1:])
         out.print(f"Last validation: {rules:,} rules on {len(counts)} tables, {broken:,} broken\n")

@@ -11,8 +11,6 @@ from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.settings import config
 
-NO_FOLDER = "--docs: the lake is not on this machine, and keeps no results of Great Expectations"
-
 
 def validate(
     config_file: Config = Path("observatory.toml"),
@@ -31,7 +29,6 @@ def validate(
     Every run checks the same rules by itself. Ends with exit code 1 if an expectation is broken.
     """
     from expectations.evaluation import build_data_docs
-    from jobs.core.errors import ObservatoryError
     from jobs.engine import record
     from jobs.engine.lake import open_lake
     from jobs.stages.evaluating import (
@@ -39,16 +36,14 @@ def validate(
         evaluate_lake,
         month_digests,
         note_held,
+        open_results,
         refuse_broken_expectations,
-        results_folder,
     )
+    from jobs.stages.validations import EVALUATED
 
     settings = config.load_settings(config_file)
     operators = [each.id for each in config.choose_operators(settings, operator)] if settings.operator else []
     lake = open_lake(settings.lake.root)
-    folder = results_folder(lake)
-    if docs is not None and folder is None:
-        raise ObservatoryError(NO_FOLDER)
     digests = month_digests(lake, operators)
     months = changed_months(lake, digests) if is_changed else {month for _, month in digests}
     if is_changed and not months:
@@ -65,10 +60,12 @@ def validate(
         broken = sum(not result.is_held for result in results)
         table.add_row(each.table, f"{each.rows:,}", f"{len(results):,}", f"{broken:,}" if broken else "")
     out.print(table)
-    if folder is not None:
-        out.print(f"Results: {folder / 'validations'}", soft_wrap=True, markup=False)
-    if docs is not None and folder is not None:
-        with err.status("Great Expectations writes its Data Docs"):
+    out.print(f"Results: {lake.path('')}{EVALUATED}/validations", soft_wrap=True, markup=False)
+    if docs is not None:
+        with (
+            err.status("Great Expectations writes its Data Docs"),
+            open_results(lake, is_read=True) as folder,
+        ):
             index = build_data_docs(folder, docs)
         out.print(f"Data Docs: {index}", soft_wrap=True, markup=False)
     refuse_broken_expectations(

@@ -41,9 +41,24 @@ def write_whole(path: Path, data: memoryview) -> None:
         raise DiskFull(str(path)) from None
 
 
+def make_folder(fs: Any, path: str) -> None:
+    """Make a folder, where there are folders: s3fs would make a bucket that is not there."""
+    if "file" in fs.protocol:
+        fs.makedirs(path, exist_ok=True)
+
+
+def add_file(fs: Any, path: str, data: memoryview) -> None:
+    """Write a file under a name that none has. Its folder is made."""
+    make_folder(fs, path.rpartition("/")[0])
+    if "file" in fs.protocol:
+        write_whole(Path(path), data)
+    else:
+        fs.pipe_file(path, bytes(data))
+
+
 def replace_file(fs: Any, path: str, data: bytes) -> None:
     """Put a file in place of another, whole or not at all, whatever happens meanwhile. Its folder is made."""
-    fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+    make_folder(fs, path.rpartition("/")[0])
     if "file" not in fs.protocol:
         # An object store shows an object when all of it is there.
         fs.pipe_file(path, data)

@@ -10,12 +10,13 @@ import datetime as dt
 import re
 from typing import Any
 
-import fsspec
-from deltalake import DeltaTable, WriterProperties
+from deltalake import WriterProperties
 
 from jobs.core.contracts import read_contract
 from jobs.engine.access import folder_of, keep_private
-from jobs.engine.lake import Lake, Partition
+from jobs.engine.lake import Lake, Partition, commit_note
+from jobs.engine.lease import check_lease
+from jobs.engine.store import open_store
 from jobs.engine.table_files import COMPRESSION
 
 # A smaller file is put together with others, up to a file of so many bytes: a task that reads one file must
@@ -62,11 +63,12 @@ def compact_table(lake: Lake, table: str) -> None:
     for owner, values in groups.items():
         filters: list[Any] = [(name, "=", value) for name, value in owner]
         filters += [(last, "in", values)] if last else []
-        with keep_private(folder_of(lake.root)):
-            DeltaTable(lake.path(table)).optimize.compact(
+        with keep_private(folder_of(lake.root)), lake.open_to_write(table) as log:
+            log.optimize.compact(
                 partition_filters=filters or None,
                 target_size=WHOLE_BYTES,
                 max_concurrent_tasks=1,
+                commit_properties=commit_note(None),
                 writer_properties=WriterProperties(
                     compression=COMPRESSION["compression"].upper(),
                     compression_level=COMPRESSION["compression_level"],
@@ -81,14 +83,15 @@ def shorten_log(lake: Lake, table: str, named_version: int | None, readers: dt.t
     named_version: the version that meta.run names. Where the table has another one, which a run that was
     broken off wrote, the log stays: the next run goes back to the version that is named.
     """
-    log = DeltaTable(lake.path(table))
+    log = lake.open_table(table)
     if named_version is not None and named_version != log.version():
         return
-    fs, folder = fsspec.core.url_to_fs(f"{lake.path(table)}/_delta_log")
+    fs, folder = open_store(f"{lake.path(table)}/_delta_log")
     fs.invalidate_cache()
     commits, checkpoints = versions_of(fs, folder, COMMIT), versions_of(fs, folder, CHECKPOINT)
     last = max(checkpoints, default=-1)
     if sum(version > last for version in commits) > MOST_COMMITS:
+        check_lease(lake.root)
         with keep_private(folder_of(lake.root)):
             log.create_checkpoint()
         checkpoints = versions_of(fs, folder, CHECKPOINT)

@@ -23,6 +23,7 @@ from multiprocessing import forkserver
 
 from jobs.engine import access
 from jobs.engine.tasks import PRELOAD, R, Task, TaskDied, TaskFailed, perform_call
+from jobs.settings.access import LAKE_ACCESS
 
 # Measured as PSS on 2 GB of logs: a worker between tasks, and what steers them: the program's own process and
 # the server that workers are forked from.
@@ -146,17 +147,23 @@ def start_executor() -> ProcessPoolExecutor:
     start_server()
     context = multiprocessing.get_context("forkserver")
     executor = ProcessPoolExecutor(
-        1, mp_context=context, initializer=attach_worker, initargs=(access.lake_umask(),)
+        1,
+        mp_context=context,
+        initializer=attach_worker,
+        initargs=(access.lake_umask(), os.environ.get(LAKE_ACCESS)),
     )
     with worker_environment():
         executor.submit(int)
     return executor
 
 
-def attach_worker(umask: int) -> None:
+def attach_worker(umask: int, lake_access: str | None) -> None:
     """Tie a worker to the process that started it: it ends with that one, however that ends, leaves an
-    interrupt from the keyboard to it, and writes files for those who may read that one's."""
+    interrupt from the keyboard to it, writes files for those who may read that one's, and reaches
+    its lake."""
     os.umask(umask)
+    if lake_access:
+        os.environ[LAKE_ACCESS] = lake_access
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # It has nothing to end in order, and to take its modules apart would take a second.
     atexit.register(os._exit, 0)

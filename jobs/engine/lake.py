@@ -8,15 +8,13 @@ the versions that the last row of meta.run names: what is written and not named 
 """
 
 import json
-import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import fsspec
 import polars as pl
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
@@ -26,7 +24,18 @@ from deltalake.transaction import AddAction
 from jobs.core.contracts import LAYERS, arrow_schema, read_contract, reference_table
 from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
+from jobs.engine.lease import check_lease
 from jobs.engine.mark import FORM, MARK, own_file, read_mark, refuse_form
+from jobs.engine.open_tables import (
+    forget_all,
+    forget_log,
+    has_table,
+    is_open,
+    look_again,
+    open_log,
+    remember_found,
+)
+from jobs.engine.store import is_local, store_options
 from jobs.engine.table_files import (
     DataFile,
     NewFile,
@@ -54,20 +63,26 @@ class Lake:
         """The folder of a table."""
         return folder_of(self.root, table)
 
-    def own_file(self, name: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    def own_file(self, name: str) -> tuple[Any, str]:
         """The file system and path of a file that stands beside the tables."""
         return own_file(self.path(""), name)
 
     def exists(self, table: str) -> bool:
-        return DeltaTable.is_deltatable(self.path(table))
+        return has_table(self.root, self.path(table))
 
     def version(self, table: str) -> int:
         """The table's latest version, whether meta.run names it or not."""
-        return self._open_table(table).version()
+        return self.open_table(table).version()
 
     def versions(self) -> dict[str, int]:
         """For each table the version that the last finished stage named: versions that belong together."""
-        rows = self.read("meta.run", columns=["table_versions"]).explode("table_versions").drop_nulls()
+        if not self.exists("meta.run"):
+            return {}
+        path, version = self.path("meta.run"), self.version("meta.run")
+        return dict(remember_found(self.root, path, version, lambda: self._read_named(version)))
+
+    def _read_named(self, version: int) -> dict[str, int]:
+        rows = self.read("meta.run", version, ["table_versions"]).explode("table_versions").drop_nulls()
         named = rows.unnest("table_versions").group_by("table_name").agg(pl.col("version").max())
         return dict(named.rows())
 
@@ -83,7 +98,7 @@ class Lake:
         is_wanted: by the values of a file's partition columns, whether it is needed.
         """
         try:
-            log = self._open_table(table, version)
+            log = self.open_table(table, version)
         except TableNotFoundError:
             return []
         by = list(read_contract(table).partition_by)
@@ -130,7 +145,14 @@ class Lake:
     def append(self, frame: pl.DataFrame, table: str) -> int:
         """Add rows in one transaction; the new version."""
         self.make_table(table)
-        write_deltalake(self.path(table), rows_of(frame, table), mode="append", schema_mode="merge")
+        with self.open_to_write(table) as log:
+            write_deltalake(
+                log,
+                rows_of(frame, table),
+                mode="append",
+                schema_mode="merge",
+                commit_properties=commit_note(None),
+            )
         return self.version(table)
 
     def replace(
@@ -139,35 +161,38 @@ class Lake:
         """Put the frame's rows in place of those that a SQL condition selects, in one transaction; the new
         version. Rows of the frame that the condition does not select are refused."""
         self.make_table(table)
-        write_deltalake(
-            self.path(table),
-            rows_of(frame, table),
-            mode="overwrite",
-            predicate=where,
-            schema_mode="merge",
-            commit_properties=commit_note(note),
-        )
+        with self.open_to_write(table) as log:
+            write_deltalake(
+                log,
+                rows_of(frame, table),
+                mode="overwrite",
+                predicate=where,
+                schema_mode="merge",
+                commit_properties=commit_note(note),
+            )
         return self.version(table)
 
     def rewrite(self, frame: pl.DataFrame, table: str, note: Mapping[str, Any] | None = None) -> int:
         """Write a table anew as a whole, in one transaction; the new version. It gets the columns of its
         contract, whatever an earlier contract gave it."""
         self.make_table(table)
-        write_deltalake(
-            self.path(table),
-            rows_of(frame, table),
-            mode="overwrite",
-            schema_mode="overwrite",
-            partition_by=list(read_contract(table).partition_by),
-            configuration=PROPERTIES,
-            commit_properties=commit_note(note),
-        )
+        with self.open_to_write(table) as log:
+            write_deltalake(
+                log,
+                rows_of(frame, table),
+                mode="overwrite",
+                schema_mode="overwrite",
+                partition_by=list(read_contract(table).partition_by),
+                configuration=PROPERTIES,
+                commit_properties=commit_note(note),
+            )
         return self.version(table)
 
     def delete(self, table: str, where: str) -> None:
         """Take out the rows that a SQL condition selects, in one transaction."""
         if self.exists(table):
-            self._open_table(table).delete(where)
+            with self.open_to_write(table) as log:
+                log.delete(where, commit_properties=commit_note(None))
 
     def add_files(self, table: str, files: Iterable[NewFile], note: Mapping[str, Any] | None = None) -> int:
         """Add files that tasks wrote, in one transaction; the new version."""
@@ -206,43 +231,21 @@ class Lake:
         run that died before meta.run named it. Whether there was anything."""
         if not self.exists(table):
             return False
-        log = self._open_table(table)
-        if version is None:
-            if not self.files(table):
-                return False
-            log.delete()
-        elif log.version() == version:
+        if self.version(table) == version or (version is None and not self.files(table)):
             return False
-        else:
-            log.restore(version)
+        with self.open_to_write(table) as log:
+            if version is None:
+                log.delete(commit_properties=commit_note(None))
+            else:
+                log.restore(version, commit_properties=commit_note(None))
         return True
 
-    def sweep_files(self, table: str, before: float) -> list[str]:
-        """Remove files of tasks that no transaction of the table's log names, written before a time; their
-        names. For a lake on this machine.
-
-        Every file stays that the latest version has, or that a commit in the log adds or removes: a version
-        that can still be read has no other.
-        """
-        folder = Path(self.path(table))
-        if not is_local(self.root) or not folder.is_dir():
-            return []
-        latest = {Path(file.path).name for file in self.files(table)}
-        unnamed = [
-            path
-            for path in folder.rglob("part-*.parquet")
-            if path.name not in latest and path.stat().st_mtime < before
-        ]
-        if not unnamed:
-            return []
-        log = b"".join(path.read_bytes() for path in sorted((folder / "_delta_log").glob("*.json")))
-        swept = [path for path in unnamed if path.name.encode() not in log]
-        for path in swept:
-            path.unlink(missing_ok=True)
-        return [str(path.relative_to(folder)) for path in swept]
-
     def make_table(self, table: str) -> None:
-        """Make the table if it is not there, with the partitions, types and comments of its contract."""
+        """Make the table if it is not there, with the partitions, types and comments of its contract: what
+        comes first where a table is written."""
+        check_lease(self.root)
+        if is_open(self.root, self.path(table)):
+            return
         self.record_form()
         if not self.exists(table):
             DeltaTable.create(
@@ -251,7 +254,9 @@ class Lake:
                 mode="ignore",
                 partition_by=list(read_contract(table).partition_by),
                 configuration=PROPERTIES,
+                storage_options=store_options(self.root),
             )
+            look_again(self.root, self.path(table))
 
     def read_form(self) -> int | None:
         """The form in which the lake is written; None for a lake without tables. Lakes of before forms were
@@ -260,7 +265,8 @@ class Lake:
         if about:
             return int(about["form"])
         fs, folder = self.own_file("")
-        return 1 if any(fs.glob(f"{folder}{layer}/*/_delta_log") for layer in LAYERS) else None
+        logs = (fs.glob(f"{folder}{layer}/*/_delta_log") for layer in LAYERS)
+        return 1 if is_local(self.root) and any(logs) else None
 
     def record_form(self) -> None:
         """Record the form of a lake that has no table yet; raise ObservatoryError for one of another form."""
@@ -285,7 +291,8 @@ class Lake:
         """Raise ObservatoryError for a file whose columns and types are not those of its table's contract:
         a transaction of files takes whatever it is given."""
         for file in files:
-            if "://" in self.root:
+            if not is_local(self.root):
+                # A request for each file.
                 continue
             found = pq.read_schema(f"{self.path(file.table)}/{file.path}")
             by = read_contract(file.table).partition_by
@@ -299,17 +306,33 @@ class Lake:
                     f"{file.table}: {file.path} has other columns than the contract: {wrong}"
                 )
 
-    def _open_table(self, table: str, version: int | None = None) -> DeltaTable:
+    def open_table(self, table: str, version: int | None = None) -> DeltaTable:
+        """The table's log, up to a version."""
         try:
-            return DeltaTable(self.path(table), version=version)
+            return open_log(self.root, self.path(table), version)
         except (DeltaError, TableNotFoundError):
             # A log that begins after the version looks like no table.
             if version is None or not self.exists(table):
                 raise
-            latest = DeltaTable(self.path(table)).version()
+            latest = self.version(table)
             raise ObservatoryError(
                 f"{table}: its log does not have version {version} any more; the latest is {latest}"
             ) from None
+
+    @contextmanager
+    def open_to_write(self, table: str) -> Iterator[DeltaTable]:
+        """The table's log, for one transaction. Raises LeaseLost where the lake has another writer."""
+        check_lease(self.root)
+        try:
+            yield self.open_table(table)
+        except BaseException:
+            self.close_log(table)
+            raise
+        look_again(self.root, self.path(table))
+
+    def close_log(self, table: str) -> None:
+        """Forget what is known of the table's log: another program wrote it, or nobody knows what was."""
+        forget_log(self.root, self.path(table))
 
     def _commit_files(
         self,
@@ -326,27 +349,30 @@ class Lake:
             )
             for file in files
         ]
-        self._open_table(table).create_write_transaction(
-            actions,
-            mode,
-            arrow_schema(table),
-            partition_by=list(read_contract(table).partition_by),
-            partition_filters=where,
-            commit_properties=commit_note(note),
-        )
+        with self.open_to_write(table) as log:
+            log.create_write_transaction(
+                actions,
+                mode,
+                arrow_schema(table),
+                partition_by=list(read_contract(table).partition_by),
+                partition_filters=where,
+                commit_properties=commit_note(note),
+            )
 
 
 def open_lake(root: str) -> Lake:
     """The lake at a root, as every command opens it. Raises ObservatoryError for one of another form."""
+    forget_all()
     lake = Lake(root)
     lake.refuse_other_form()
     return lake
 
 
-def commit_note(note: Mapping[str, Any] | None) -> CommitProperties | None:
-    return (
-        CommitProperties(custom_metadata={"userMetadata": json.dumps(note, sort_keys=True)}) if note else None
-    )
+def commit_note(note: Mapping[str, Any] | None) -> CommitProperties:
+    """What a transaction's row of the log says beside. No transaction is tried again upon another writer's:
+    there is none, or the lease was lost, or it is this one, whose answer was lost."""
+    words = {"userMetadata": json.dumps(note, sort_keys=True)} if note else None
+    return CommitProperties(custom_metadata=words, max_commit_retries=0)
 
 
 def as_text(value: Any) -> str | None:
@@ -361,7 +387,3 @@ def any_of(column: str, values: Iterable[str]) -> str:
             raise ObservatoryError(f"{column}: '{value}' holds a quote")
         quoted.append(f"'{value}'")
     return f"{column} IN ({', '.join(quoted)})"
-
-
-def is_local(root: str) -> bool:
-    return "://" not in root or root.startswith(f"file:{os.sep}{os.sep}")

@@ -2,8 +2,7 @@
 
 It is the operating system's own lock (flock), which ends with the process that holds it, however that ends.
 The file says who holds it and since when; process ids mean nothing across containers, so they are printed
-and never judged by. A lake in an object store has no such lock: its writers must be scheduled one after the
-other, as Airflow's pool does.
+and never judged by. A lake in an object store has a lease in its place (jobs/engine/lease.py).
 """
 
 import contextlib
@@ -20,10 +19,10 @@ from typing import IO, Any, ParamSpec, TypeVar
 from jobs.core.disk import DiskFull, is_full
 from jobs.core.errors import Locked, ObservatoryError
 from jobs.engine.access import close_to_others, folder_of, keep_private
+from jobs.engine.lease import LOCK, format_holder, hold_lease
 
 P = ParamSpec("P")
 T = TypeVar("T")
-LOCK = "lock.json"
 # The lakes that this process writes to: a command that pulls and runs takes the lock once.
 _locked_lakes: set[str] = set()
 
@@ -35,8 +34,17 @@ def hold_lock(root: str, action: str) -> Iterator[None]:
     Raises Locked, which names the writer, where another process writes.
     """
     folder = folder_of(root)
-    if folder is None or str(folder) in _locked_lakes:
+    name = root if folder is None else str(folder)
+    if name in _locked_lakes:
         yield
+        return
+    if folder is None:
+        with hold_lease(root, describe_holder(action)):
+            _locked_lakes.add(name)
+            try:
+                yield
+            finally:
+                _locked_lakes.discard(name)
         return
     with keep_private(folder), open_lock(folder) as file:
         take_lock(file.fileno(), folder)
@@ -87,23 +95,23 @@ def take_lock(number: int, folder: Path) -> None:
 
 def write_holder(number: int, action: str) -> None:
     """Write into the lock's file who holds it."""
-    since = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
-    about = {"command": action, "host": socket.gethostname(), "process": os.getpid(), "since": since}
     with contextlib.suppress(OSError):
         os.ftruncate(number, 0)
-        os.pwrite(number, json.dumps(about).encode(), 0)
+        os.pwrite(number, json.dumps(describe_holder(action)).encode(), 0)
+
+
+def describe_holder(action: str) -> dict[str, Any]:
+    """This process, for those who must wait."""
+    since = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return {"command": action, "host": socket.gethostname(), "process": os.getpid(), "since": since}
 
 
 def read_holder(folder: Path) -> str:
     """Who holds a lake's lock, as far as its file says."""
     try:
-        about = json.loads((folder / LOCK).read_text(encoding="utf-8"))
-        return (
-            f"`{about['command']}` (host {about['host']}, process {about['process']}) writes to it since"
-            f" {about['since']}"
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another command writes to it"
+        return format_holder(json.loads((folder / LOCK).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return format_holder({})
 
 
 def as_only_writer(action: str) -> Callable[[Callable[P, T]], Callable[P, T]]:

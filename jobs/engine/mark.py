@@ -3,29 +3,18 @@
 import json
 from typing import Any
 
-import fsspec
-
-from jobs.core.connections import connection_errors, describe_lasting
 from jobs.core.errors import ObservatoryError
+from jobs.engine.store import open_store, refuse_missing_bucket
 
 # How sketches, checksums, transactions and the columns of bronze and silver are written; a lake of an earlier
 # form is computed anew.
 FORM = 5
 MARK = "observatory.json"
-# The package that fsspec reads a kind of place with, where it is not fsspec's own.
-PACKAGES = {"s3": "s3fs", "s3a": "s3fs"}
 
 
-def own_file(folder: str, name: str) -> tuple[fsspec.AbstractFileSystem, str]:
+def own_file(folder: str, name: str) -> tuple[Any, str]:
     """The file system and path of a file in a lake's folder. Raises ObservatoryError where it cannot be."""
-    try:
-        fs, path = fsspec.core.url_to_fs(folder)
-    except ImportError:
-        scheme = folder.partition("://")[0]
-        raise ObservatoryError(
-            f"[lake] root: {scheme}:// needs the package {PACKAGES.get(scheme, scheme)}, which the default"
-            " installation does not contain. `make setup-sources` installs it. Or name a folder"
-        ) from None
+    fs, path = open_store(folder)
     if "file" in fs.protocol and fs.exists(path) and not fs.isdir(path):
         raise ObservatoryError(f"[lake] root: {path} is a file, not a folder. Name a folder")
     return fs, f"{path.rstrip('/')}/{name}"
@@ -34,13 +23,11 @@ def own_file(folder: str, name: str) -> tuple[fsspec.AbstractFileSystem, str]:
 def read_mark(fs: Any, file: str) -> dict[str, Any]:
     """What a lake remembers of itself; nothing where it has no mark."""
     try:
-        if not fs.exists(file):
-            return {}
         found = json.loads(fs.cat_file(file))
         form = found["form"]
-    except connection_errors() as error:
-        what = describe_lasting(error) or "Try again, or correct [lake] root"
-        raise ObservatoryError(f"[lake] root: {file} cannot be read: {error}. {what}") from None
+    except (FileNotFoundError, NotADirectoryError):
+        refuse_missing_bucket(fs, file)
+        return {}
     except (ValueError, KeyError, TypeError):
         form = None
     if not isinstance(form, int):

@@ -6,7 +6,6 @@ import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.core.contracts import arrow_schema, polars_schema, read_contract
-from jobs.core.disk import write_whole
+from jobs.core.disk import add_file
 from jobs.core.errors import ObservatoryError
 from jobs.engine.access import write_privately
+from jobs.engine.store import is_local, open_store, plain_url, store_options
 
 # Small, quick to read for every reader, and the same bytes for the same rows.
 COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "statistics": False}
@@ -51,7 +51,7 @@ class NewFile:
 
 def folder_of(root: str, table: str) -> str:
     """The folder of a table in the lake at a root."""
-    return f"{root.replace('s3a://', 's3://').rstrip('/')}/{table.replace('.', '/')}"
+    return f"{plain_url(root)}/{table.replace('.', '/')}"
 
 
 @write_privately
@@ -59,19 +59,17 @@ def write_files(frame: pl.DataFrame, table: str, root: str) -> list[NewFile]:
     """Write rows as Parquet files of a table, one for each partition, under names that no file has; no
     transaction names them yet."""
     by = list(read_contract(table).partition_by)
-    folder = Path(folder_of(root, table))
+    fs, folder = open_store(folder_of(root, table))
     columns = [name for name in polars_schema(table) if name not in by]
     made = []
     for values, part in partitions_of(frame, by):
         partition = tuple((name, str(value)) for name, value in zip(by, values, strict=True))
         inside = "/".join(f"{name}={value}" for name, value in partition)
         path = f"{inside}/part-{uuid.uuid4()}.parquet" if inside else f"part-{uuid.uuid4()}.parquet"
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
         # Python's own writing says when a disk is full; Polars loses the reason.
         data = io.BytesIO()
         part.select(columns).write_parquet(data, **COMPRESSION)
-        write_whole(target, data.getbuffer())
+        add_file(fs, f"{folder}/{path}", data.getbuffer())
         made.append(NewFile(table, path, partition, data.tell(), part.height))
     return made
 
@@ -87,7 +85,9 @@ def partitions_of(frame: pl.DataFrame, by: list[str]) -> list[tuple[tuple[Any, .
 def remove_files(files: Iterable[NewFile], root: str) -> None:
     """Remove files that no transaction will name."""
     for file in files:
-        Path(folder_of(root, file.table), file.path).unlink(missing_ok=True)
+        fs, folder = open_store(folder_of(root, file.table))
+        with contextlib.suppress(FileNotFoundError):
+            fs.rm_file(f"{folder}/{file.path}")
 
 
 def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
@@ -97,6 +97,12 @@ def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
     by = list(read_contract(table).partition_by)
     stored = {name: kind for name, kind in kinds.items() if name not in by}
     together: dict[tuple[tuple[str, str | None], ...], list[str]] = {}
+    files = list(files)
+    # Its credentials are those that all else of the lake uses; Polars would look for others.
+    options = store_options(files[0].path) if files else None
+    place: dict[str, Any] = (
+        {"storage_options": for_polars(options), "credential_provider": None} if options else {}
+    )
     for file in files:
         together.setdefault(file.partition, []).append(file.path)
     frames = [
@@ -107,6 +113,7 @@ def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
             extra_columns="ignore",
             hive_partitioning=False,
             glob=False,
+            **place,
         ).with_columns(
             pl.lit(value, pl.String).str.to_date("%Y-%m-%d").alias(name)
             if kinds[name] == pl.Date
@@ -119,6 +126,14 @@ def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
         return pl.LazyFrame(schema=kinds)
     added = (pl.col(name).fill_null(code) for name, code in read_contract(table).added)
     return pl.concat(frames).with_columns(added).select(list(kinds))
+
+
+def for_polars(options: dict[str, str]) -> dict[str, Any]:
+    """Options of delta-rs as Polars takes them."""
+    own = {"aws_conditional_put", "retry_timeout", "max_retries"}
+    return {name: value for name, value in options.items() if name not in own} | {
+        "max_retries": int(options["max_retries"])
+    }
 
 
 def read_files(
@@ -152,6 +167,7 @@ def naming_damage(table: str, files: Sequence[DataFile]) -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.PolarsError, OSError) as error:
+        refuse_missing(table, files, is_sure=True)
         for file in files:
             if why := damage_of(file.path):
                 raise ObservatoryError(
@@ -161,22 +177,32 @@ def naming_damage(table: str, files: Sequence[DataFile]) -> Iterator[None]:
 
 
 def damage_of(path: str) -> str | None:
-    """What is wrong with a Parquet file of this machine, if anything is: it is read as a whole."""
-    if "://" in path:
-        return None
+    """What is wrong with a Parquet file, if anything is: it is read as a whole."""
+    fs, file = open_store(path)
     try:
-        for _ in pq.ParquetFile(path).iter_batches():
-            pass
+        with fs.open(file, "rb") as data:
+            for _ in pq.ParquetFile(data).iter_batches():
+                pass
     except (pa.ArrowException, OSError) as error:
         return str(error).partition("\n")[0].partition(": ")[0] or type(error).__name__
     return None
 
 
-def refuse_missing(table: str, files: Iterable[DataFile]) -> None:
-    """Raise ObservatoryError for a file that the table's log names and that is not there."""
+def refuse_missing(table: str, files: Iterable[DataFile], is_sure: bool = False) -> None:
+    """Raise ObservatoryError for a file that the table's log names and that is not there. is_sure: look in an
+    object store, too, which is a request for each file."""
     for file in files:
-        if "://" not in file.path and not os.path.exists(file.path):
+        there = (
+            os.path.exists(file.path) if is_local(file.path) else not is_sure or exists_in_store(file.path)
+        )
+        if not there:
             raise ObservatoryError(f"{table}: {file.path} is missing. {file_remedy(table)}")
+
+
+def exists_in_store(url: str) -> bool:
+    fs, path = open_store(url)
+    found: bool = fs.exists(path)
+    return found
 
 
 def file_remedy(table: str) -> str:

@@ -15,7 +15,7 @@ import tempfile
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,11 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 import polars as pl
 
-from jobs.core.disk import DiskFull, is_full, write_whole
+from jobs.core.disk import DiskFull, add_file, is_full
 from jobs.core.errors import ObservatoryError
+from jobs.engine.lease import others_died
+from jobs.engine.store import is_local, open_store, plain_url
+from jobs.engine.store_errors import find_store_error
 
 LOCK = "lock"
 FILES_OF_A_TASK = 64
@@ -115,6 +118,8 @@ def perform_call(call: Callable[[], R]) -> R:
     except (Exception, pl.exceptions.PanicException) as error:
         if is_full(error):
             raise DiskFull(str(getattr(error, "filename", None) or "staging or a table")) from None
+        if found := find_store_error(error):
+            raise found from None
         what = "".join(traceback.format_exception_only(error)).strip().splitlines()[0]
         trace = "".join(traceback.format_exception(error))
         raise TaskFailed(f"{what}\n{trace}") from None
@@ -134,9 +139,18 @@ class Left:
     offset: int = 0
 
     def read_rows(self) -> pl.DataFrame:
-        with open(self.path, "rb") as file:
-            file.seek(self.offset)
-            return pl.read_ipc(file.read(self.bytes))
+        return pl.read_ipc(read_staged(self.path, self.offset, self.bytes))
+
+
+def read_staged(path: str, offset: int = 0, size: int | None = None) -> bytes:
+    """Bytes of a file in staging."""
+    if not is_local(path):
+        fs, file = open_store(path)
+        found: bytes = fs.cat_file(file, start=offset, end=None if size is None else offset + size)
+        return found
+    with open(path, "rb") as data:
+        data.seek(offset)
+        return data.read(-1 if size is None else size)
 
 
 def leave_frame(frame: pl.DataFrame, name: str, staging: str) -> list[Left]:
@@ -149,18 +163,19 @@ def leave_buckets(
 ) -> list[Left]:
     """Write the frames of some of `count` buckets into one file: a file for each would be as many as tasks
     times buckets, which both grow with the logs."""
-    path = Path(staging, f"{name}-{uuid.uuid4().hex}.arrow")
+    path = f"{staging}/{name}-{uuid.uuid4().hex}.arrow"
     data = io.BytesIO()
     left = []
     for bucket, frame in parts:
         if frame.height:
             one = io.BytesIO()
             frame.write_ipc(one, compression="lz4")
-            left.append(Left(name, str(path), one.tell(), frame.height, int(bucket), count, data.tell()))
+            left.append(Left(name, path, one.tell(), frame.height, int(bucket), count, data.tell()))
             data.write(one.getbuffer())
     if left:
         # Python's own writing says when a disk is full; Polars loses the reason.
-        write_whole(path, data.getbuffer())
+        fs, file = open_store(path)
+        add_file(fs, file, data.getbuffer())
     return left
 
 
@@ -197,25 +212,34 @@ class StagingFolder:
 
 
 @contextmanager
-def open_staging(root: str) -> Iterator[StagingFolder]:
-    """A new staging folder, gone when this ends; where the lake is on this machine, beside it.
+def open_staging(root: str, is_spread: bool = False) -> Iterator[StagingFolder]:
+    """A new staging folder, gone when this ends; where the lake is on this machine, beside it. Of a lake in
+    an object store it is there too if tasks run on other machines (is_spread), or else on this one.
 
     What runs that died have left is removed first. A run that is alive holds a lock on its folder, which ends
     with it. A run that fails leaves its folder empty, so that the next one finds it.
     """
-    from jobs.engine.lake import is_local
-
+    if not is_local(root) and is_spread:
+        whole = f"{plain_url(root)}/_staging"
+        # All other runs have ended: this one holds the lease.
+        remove_staged(whole)
+        try:
+            yield StagingFolder(f"{whole}/{uuid.uuid4().hex}", others_died(root))
+        finally:
+            with suppress(Exception):
+                remove_staged(whole)
+        return
     if not is_local(root):
         with tempfile.TemporaryDirectory(prefix="observatory-") as folder:
-            yield StagingFolder(folder)
+            yield StagingFolder(folder, others_died(root))
         return
-    whole = Path(root, "_staging")
-    whole.mkdir(parents=True, exist_ok=True)
-    whole.chmod(0o700)
-    dead = [folder for folder in whole.iterdir() if not is_locked(folder)]
+    local = Path(root, "_staging")
+    local.mkdir(parents=True, exist_ok=True)
+    local.chmod(0o700)
+    dead = [folder for folder in local.iterdir() if not is_locked(folder)]
     for each in dead:
         shutil.rmtree(each, ignore_errors=True)
-    own = Path(tempfile.mkdtemp(dir=whole))
+    own = Path(tempfile.mkdtemp(dir=local))
     with open(own / LOCK, "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
@@ -225,6 +249,12 @@ def open_staging(root: str) -> Iterator[StagingFolder]:
                 frame.unlink(missing_ok=True)
             raise
         shutil.rmtree(own, ignore_errors=True)
+
+
+def remove_staged(folder: str) -> None:
+    fs, path = open_store(folder)
+    with suppress(FileNotFoundError):
+        fs.rm(path, recursive=True)
 
 
 def is_locked(folder: Path) -> bool:

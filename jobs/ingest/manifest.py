@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import fsspec
-
 from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
 from jobs.core.lines import first_line
+from jobs.engine.store import open_store
 from jobs.ingest.packed import open_landed
 
 CHUNK = 4 << 20
@@ -107,7 +106,7 @@ class UnreadableManifest(ObservatoryError):
 
 def open_landing(root: str) -> tuple[Any, str]:
     """The file system and folder of the landing area of a lake."""
-    fs, path = fsspec.core.url_to_fs(root.replace("s3a://", "s3://"))
+    fs, path = open_store(root)
     return fs, f"{path.rstrip('/')}/landing"
 
 
@@ -119,10 +118,10 @@ def has_manifest(fs: Any, folder: str) -> bool:
 def read_manifest(fs: Any, folder: str, name: str = MANIFEST) -> list[Stream]:
     """The streams of one source, as the last pull left them; none where there was no pull. Raises
     Unreadable."""
-    if not fs.exists(f"{folder}/{name}"):
+    try:
+        text = fs.cat_file(f"{folder}/{name}")
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    with fs.open(f"{folder}/{name}", "r", encoding="utf-8") as file:
-        text = file.read()
     try:
         return [
             Stream(**{**stream, "pieces": [Piece(**piece) for piece in stream["pieces"]]})
@@ -146,8 +145,7 @@ class Files:
 def read_files(fs: Any, folder: str) -> Files:
     """Of the last pull; nothing where it cannot be read."""
     try:
-        with fs.open(f"{folder}/{MANIFEST}", "r", encoding="utf-8") as file:
-            found = json.load(file)
+        found = json.loads(fs.cat_file(f"{folder}/{MANIFEST}"))
         return Files(
             {name: Waiting(**each) for name, each in found.get("waiting", {}).items()},
             {name: Seen(**each) for name, each in found.get("seen", {}).items()},

@@ -26,7 +26,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from jobs.core.disk import DiskFull, is_full, room_for
+from jobs.core.disk import DiskFull, is_full, make_folder, room_for
 from jobs.core.errors import Away, LandingLost, SourceLost
 from jobs.core.lines import first_line
 from jobs.engine.lock import hold_lock
@@ -159,7 +159,7 @@ def pull_source(operator: Operator, source: SourceSettings, root: str, now: dt.d
     """Land what is new in a source."""
     fs, area = open_landing(root)
     folder = f"{area}/{operator.id}/{source.id}"
-    fs.makedirs(folder, exist_ok=True)
+    make_folder(fs, folder)
     where = f"operator '{operator.id}', source '{source.id}'"
     listed = list_files(source, has_manifest(fs, folder))
     source_fs, names = listed.fs, listed.names

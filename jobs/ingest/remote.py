@@ -15,16 +15,13 @@ import fsspec
 
 from jobs.core.connections import connection_errors
 from jobs.core.errors import ObservatoryError, SourceLost
-from jobs.ingest.host_connections import HostConnection, read_connection
+from jobs.engine.host_connections import HostConnection, read_connection
 from jobs.ingest.manifest import KnownStreams, Stream, landed_bytes
 from jobs.ingest.packed import open_landed
 from jobs.settings.access import S3, SFTP, Access
 
 # Seconds: a host that does not answer, or a connection on which nothing moves, is away.
 CONNECT, SILENT = 20, 60
-TRIES = 3
-# One request for ranges of a file; a log's tail is seldom longer.
-BLOCK = 1 << 20
 # So much of both ends of what landing has is compared with the file.
 COMPARED = 64 << 10
 
@@ -36,7 +33,10 @@ def open_place(url: str, access: Access) -> tuple[Any, str]:
     if scheme in SFTP:
         return open_sftp(url, access)
     if scheme in S3:
-        return open_s3(url, access)
+        from jobs.engine.s3 import connect_s3
+
+        fs = connect_s3(access)
+        return fs, fs._strip_protocol(url)
     return fsspec.core.url_to_fs(url)
 
 
@@ -63,34 +63,6 @@ def open_sftp(url: str, access: Access) -> tuple[Any, str]:
         skip_instance_cache=True,
     )
     return fs, place["path"]
-
-
-def open_s3(url: str, access: Access) -> tuple[Any, str]:
-    from s3fs import S3FileSystem
-
-    named = read_connection(access.connection) if access.connection else HostConnection()
-    style = (
-        {} if access.path_style is None else {"addressing_style": "path" if access.path_style else "virtual"}
-    )
-    region = access.region or named.extra.get("region_name")
-    fs = S3FileSystem(
-        **named.list_credentials(),
-        endpoint_url=access.endpoint or named.extra.get("endpoint_url"),
-        profile=access.profile,
-        client_kwargs={"region_name": region} if region else {},
-        config_kwargs={
-            "s3": style,
-            "connect_timeout": CONNECT,
-            "read_timeout": SILENT,
-            "retries": {"mode": "standard", "total_max_attempts": TRIES},
-        },
-        default_block_size=BLOCK,
-        default_fill_cache=False,
-        skip_instance_cache=True,
-    )
-    # botocore tries again, with longer and longer pauses.
-    fs.retries = 1
-    return fs, fs._strip_protocol(url)
 
 
 def is_remote(url: str) -> bool:

@@ -17,7 +17,7 @@ FIELDS = ("conn_type", "host", "port", "login", "password", "schema", "extra")
 
 
 def connection_variables(connections: Sequence[str]) -> dict[str, str]:
-    """The variable of each connection, as jobs/ingest/host_connections.py reads it."""
+    """The variable of each connection, as jobs/engine/host_connections.py reads it."""
     found = {}
     for name in connections:
         try:

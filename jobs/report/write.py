@@ -108,7 +108,7 @@ def page_inputs(lake: Lake, settings: Observatory, domains: Iterable[str] = ()) 
     return PageInputs(
         about,
         [reported_operator(each) for each in settings.operator],
-        latest_results(lake.root, [each.id for each in settings.operator]),
+        latest_results(lake, [each.id for each in settings.operator]),
         code_digest(),
     )
 

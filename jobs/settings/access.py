@@ -1,5 +1,6 @@
-"""How the logs of another host are reached."""
+"""How the logs of another host are reached, and a lake in an object store."""
 
+import os
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -7,6 +8,8 @@ from pydantic import Field
 from jobs.settings.base import Settings
 
 SFTP, S3 = ("sftp", "ssh"), ("s3", "s3a")
+# How workers learn what [lake] access says.
+LAKE_ACCESS = "OBSERVATORY_LAKE_ACCESS"
 
 
 class Access(Settings):
@@ -61,3 +64,16 @@ def check_access(url: str, access: Access) -> None:
     if wrong:
         takers = [f"{each}://" for each, names in OF_SCHEME.items() if wrong[0] in names]
         raise ValueError(f"access: {wrong[0]} is for {' and '.join(takers)}")
+
+
+def use_lake_access(access: Access) -> None:
+    """Let this process and its workers reach the lake as the settings say."""
+    if access.model_fields_set:
+        os.environ[LAKE_ACCESS] = access.model_dump_json(exclude_unset=True)
+    else:
+        os.environ.pop(LAKE_ACCESS, None)
+
+
+def lake_access() -> Access:
+    """How the lake of the settings that were read last is reached."""
+    return Access.model_validate_json(os.environ.get(LAKE_ACCESS) or "{}")

@@ -21,7 +21,7 @@ from jobs.core.contracts import format_kind
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import BY_SETTINGS, KEY, KEY_FILE, is_by_settings
 from jobs.core.key_periods import KeyPeriod, periods_from
-from jobs.settings.access import Access
+from jobs.settings.access import Access, use_lake_access
 from jobs.settings.base import Settings
 from jobs.settings.node import (
     EngineSettings,
@@ -118,6 +118,7 @@ def load_settings(path: str | os.PathLike[str] = "observatory.toml", **overrides
     settings = resolve_paths(settings, file.resolve().parent)
     refuse_shared(settings.release, file)
     use_key_file(settings.lake.key_file, file)
+    use_lake_access(settings.lake.access)
     return check_options(settings, file)
 
 

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from jobs.core import machine
 from jobs.core.choices import check_choice
+from jobs.settings.access import Access, check_access
 from jobs.settings.base import MOST_DAYS, Settings, StaleDays
 from jobs.settings.values import check_suffix, parse_bytes, refuse_control_characters
 
@@ -20,8 +21,10 @@ class LakeSettings(Settings):
     """Where the tables are."""
 
     root: str = "build/lake"
-    """A folder, or an `s3a://` URL. A lake in an object store has no lock: schedule its writers one after the
-    other."""
+    """A folder, or an `s3://` URL: see [a lake in an object store](operator.md#a-lake-in-an-object-store)."""
+    access: Access = Access()
+    """Of an `s3://` root: what AWS' own variables and files do not say, as `endpoint`, `region`,
+    `path_style`, `profile` or `connection`."""
     key_file: str | None = None
     """The file with the [pseudonym key](operator.md#keys). The variables `OBSERVATORY_PSEUDONYM_KEY`, the key
     itself, and `OBSERVATORY_PSEUDONYM_KEY_FILE` come before it."""
@@ -43,8 +46,15 @@ class LakeSettings(Settings):
         refuse_control_characters(root)
         scheme = root.partition("://")[0] if "://" in root else "file"
         if scheme not in ("file", "s3", "s3a"):
-            raise ValueError(f"'{root}' can be no lake: it is a folder or an s3a:// URL")
+            raise ValueError(f"'{root}' can be no lake: it is a folder or an s3:// URL")
         return root
+
+    @model_validator(mode="after")
+    def of_its_kind(self) -> Self:
+        check_access(self.root, self.access)
+        if self.group is not None and "://" in self.root:
+            raise ValueError("group is for a folder; who may read a bucket is set where the bucket is")
+        return self
 
     @field_validator("read_at")
     @classmethod

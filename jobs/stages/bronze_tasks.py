@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import fsspec
 import polars as pl
 
+from jobs.engine.store import open_store
 from jobs.engine.table_files import NewFile, write_files
 from jobs.engine.tasks import Left
 from jobs.ingest.reading import Range, read_ranges
@@ -30,7 +30,7 @@ def parse_ranges(
 
     staging: the folder for silver's rows, by bucket; None if no silver stage follows.
     """
-    fs = fsspec.filesystem(protocol_of(root))
+    fs, _ = open_store(root)
     folder = None if staging is None else StagedShelf(staging)
     rows: dict[str, list[pl.DataFrame]] = {}
     files: list[NewFile] = []
@@ -50,7 +50,3 @@ def parse_ranges(
     if refused:
         files += write_files(pl.concat(refused), "bronze.quarantine", root)
     return ParsedRanges(files, [] if folder is None else folder.left, counts)
-
-
-def protocol_of(root: str) -> str:
-    return root.split("://", 1)[0].replace("s3a", "s3") if "://" in root else "file"

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 import polars as pl
-from deltalake import DeltaTable
 
 from jobs.core.contracts import list_tables, read_contract
 from jobs.core.disk import replace_file
@@ -117,7 +116,7 @@ def lacks_columns(lake: Lake, table: str) -> bool:
     """Whether a table was written without columns that each row needs now."""
     if not lake.exists(table):
         return False
-    stored = {each.name for each in DeltaTable(lake.path(table)).schema().fields}
+    stored = {each.name for each in lake.open_table(table).schema().fields}
     about = read_contract(table)
     return not stored.issuperset(set(about.not_null) - {name for name, _ in about.added})
 

@@ -23,7 +23,8 @@ from jobs.core.contracts import list_tables, read_contract, rows_frame
 from jobs.core.errors import ObservatoryError, ValidationHeld
 from jobs.core.periods import months_of
 from jobs.engine import record
-from jobs.engine.lake import Lake, is_local
+from jobs.engine.lake import Lake
+from jobs.engine.store import is_local
 from jobs.engine.table_files import DataFile, read_files
 from jobs.protect.pseudonym_keys import derived_key_id
 from jobs.protect.subscribers import Subscribers, hash_names, pseudonyms_of

@@ -5,9 +5,10 @@ Ordinary runs check the same rules natively and never import it.
 
 import hashlib
 import json
-import os
 import re
+import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,37 @@ from expectations import suite_files
 from expectations.evaluation import Evaluated, evaluate
 from expectations.suite_files import suite_tables
 from jobs.core.contracts import read_contract
+from jobs.core.disk import replace_file
 from jobs.core.errors import ValidationHeld
-from jobs.engine.lake import Lake, is_local
+from jobs.engine.lake import Lake
+from jobs.engine.store import is_local
 from jobs.engine.table_files import query_files
 from jobs.stages.validations import EVALUATED
 
 # So many files of a table are in memory at once.
 FILES = 64
 # A file beside the results: of each operator and month that held, the digest of what held.
-HELD = "held_months.json"
+HELD = f"{EVALUATED}/held_months.json"
 
 
-def results_folder(lake: Lake) -> Path | None:
-    """The folder of Great Expectations' results; none for a lake that is not on this machine."""
-    return Path(lake.root, EVALUATED) if is_local(lake.root) else None
+@contextmanager
+def open_results(lake: Lake, is_read: bool = False) -> Iterator[Path]:
+    """The folder of Great Expectations' results. Of a lake in an object store it is on this machine for as
+    long as this lasts, with the earlier results if they are to be read, and new ones are put there after."""
+    fs, folder = lake.own_file(EVALUATED)
+    if is_local(lake.root):
+        yield Path(folder)
+        return
+    with tempfile.TemporaryDirectory(prefix="observatory-validate-") as here:
+        there = {path.removeprefix(f"{folder}/"): path for path in fs.find(folder)} if is_read else {}
+        for name, path in there.items():
+            copy = Path(here, name)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(fs.cat_file(path))
+        yield Path(here)
+        for file in Path(here).rglob("*.json"):
+            if (name := file.relative_to(here).as_posix()) not in there:
+                fs.pipe_file(f"{folder}/{name}", file.read_bytes())
 
 
 def evaluate_lake(
@@ -55,7 +73,15 @@ def evaluate_lake(
             for table in suite_tables()
             if table.startswith("study.") and lake.exists(table)
         }
-    return evaluate(frames, results_folder(lake) if is_kept else None, run_name)
+    return evaluate_kept(lake, frames, run_name) if is_kept else evaluate(frames, None, run_name)
+
+
+def evaluate_kept(
+    lake: Lake, frames: Mapping[str, pl.DataFrame | Iterator[pl.DataFrame]], run_name: str
+) -> list[Evaluated]:
+    """Evaluate the suites of tables, and keep the results in the lake."""
+    with open_results(lake) as folder:
+        return evaluate(frames, folder, run_name)
 
 
 def gold_rows(
@@ -109,27 +135,19 @@ def changed_months(lake: Lake, now: Mapping[tuple[str, str], str]) -> set[str]:
 
 
 def note_held(lake: Lake, now: Mapping[tuple[str, str], str], months: Collection[str]) -> None:
-    """Note that no expectation is broken in these months. A lake in an object store keeps no note."""
-    folder = results_folder(lake)
-    if folder is None:
-        return
+    """Note that no expectation is broken in these months."""
     held = read_held(lake) | {
         f"{operator} {month}": digest for (operator, month), digest in now.items() if month in months
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    new = folder / f"{HELD}.new"
-    new.write_text(json.dumps(held, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(new, folder / HELD)
+    replace_file(*lake.own_file(HELD), (json.dumps(held, indent=1, sort_keys=True) + "\n").encode())
 
 
 def read_held(lake: Lake) -> dict[str, str]:
     """What note_held() noted; nothing where that cannot be read."""
-    folder = results_folder(lake)
-    if folder is None or not (folder / HELD).is_file():
-        return {}
+    fs, file = lake.own_file(HELD)
     try:
-        found: dict[str, str] = json.loads((folder / HELD).read_text(encoding="utf-8"))
-    except ValueError:
+        found: dict[str, str] = json.loads(fs.cat_file(file))
+    except (FileNotFoundError, ValueError):
         return {}
     return found
 

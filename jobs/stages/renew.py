@@ -5,9 +5,8 @@ What landing cannot give back stays as it is: tables that are computed from noth
 packages and their receipts, and rows of days whose logs landing no longer holds (jobs/stages/carrying.py).
 """
 
+import contextlib
 import json
-import shutil
-from pathlib import Path
 from typing import Any
 
 from jobs.core.checksum import fingerprint_periods
@@ -15,9 +14,10 @@ from jobs.core.contracts import list_tables, read_contract
 from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
-from jobs.engine.lake import Lake, is_local
+from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
 from jobs.engine.mark import FORM, MARK, refuse_form
+from jobs.engine.store import open_store
 from jobs.engine.together import undo_unfinished
 from jobs.settings.config import Observatory
 from jobs.stages import carrying, lake_keys, removed, vacuum
@@ -56,12 +56,6 @@ def has_same_silver(lake: Lake, settings: Observatory | None) -> bool:
 def to_keep(lake: Lake, settings: Observatory | None = None, is_anew: bool = False) -> list[str]:
     """The tables that stay when a lake is renewed. Raises ObservatoryError if there is nothing to renew: it
     has this version's form, and the keys of the settings' operators. is_anew: renew it all the same."""
-    if not is_local(lake.root):
-        raise ObservatoryError(
-            f"{lake.root}: renew works on a folder of this machine. Copy what landing cannot give back to a"
-            " new root by hand: silver/audit_*, study/submission*, study/questionnaire_answer,"
-            " study/finding_decision"
-        )
     kept = [table for table in list_tables() if is_kept(table) and lake.exists(table)]
     # A renewal that was killed may have marked the lake and named no versions yet.
     is_half = (bool(kept) and not lake.exists("meta.run")) or carrying.has_plan(lake)
@@ -81,7 +75,7 @@ def renew_lake(lake: Lake, settings: Observatory | None = None, is_anew: bool = 
     Killed at any point, it can be run again. The mark comes after all else but the row of meta.run that names
     the versions of the tables that stay.
     """
-    root, kept = Path(lake.root), to_keep(lake, settings, is_anew)
+    kept = to_keep(lake, settings, is_anew)
     undo_unfinished(lake)
     vacuum.finish(lake)
     carried = carrying.plan_carrying(lake, has_same_silver(lake, settings))
@@ -91,12 +85,13 @@ def renew_lake(lake: Lake, settings: Observatory | None = None, is_anew: bool = 
     kept += carrying.carry_rows(lake, carried)
     for table in list_tables():
         if read_contract(table).layer != "ref" and table not in kept:
-            shutil.rmtree(lake.path(table), ignore_errors=True)
+            remove_folder(*open_store(lake.path(table)))
+            lake.close_log(table)
     for folder in ("_intent", "_staging", VALIDATION):
-        shutil.rmtree(root / folder, ignore_errors=True)
+        remove_folder(*lake.own_file(folder))
     replace_file(*lake.own_file(MARK), json.dumps(about).encode())
     # The mark says the same.
-    shutil.rmtree(root / carrying.PLAN.partition("/")[0], ignore_errors=True)
+    remove_folder(*lake.own_file(carrying.PLAN.partition("/")[0]))
     if kept:
         now = record.utc_now()
         partitions = []
@@ -136,3 +131,9 @@ def as_dates(days: removed.Days) -> dict[str, str]:
 def inputs_of(table: str, known: record.State) -> dict[tuple[str, str], str]:
     """What each operator-period of a table was computed from, as it is on record."""
     return {(operator, period): found for (of, operator, period), (_, found) in known.items() if of == table}
+
+
+def remove_folder(fs: Any, path: str) -> None:
+    """Remove a folder with all that is in it, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        fs.rm(path, recursive=True)

@@ -12,15 +12,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import fsspec
 import polars as pl
-from deltalake import DeltaTable
 
 from jobs.core.contracts import list_tables, read_contract
 from jobs.engine import compaction
-from jobs.engine.lake import Lake, Partition, is_local
+from jobs.engine.lake import Lake, Partition
+from jobs.engine.store import open_store
 from jobs.engine.table_files import query_files
 from jobs.formats.registry import KERNELS
 from jobs.ingest.manifest import Piece, Stream, open_landing, read_manifest
@@ -300,14 +298,11 @@ def plan_quarantine(lake: Lake, ledger: pl.DataFrame, limit: dt.date, unnamed: s
 
 def plan_validations(lake: Lake, limit: dt.date) -> RetentionPlan:
     """Results of runs before a day, once all that they say was checked again."""
-    if not is_local(lake.root):
-        return RetentionPlan()
     found = []
-    own = Path(lake.root, validations.FOLDER)
-    for file in (*validations.superseded_files(lake.root), *validations.superseded_evaluations(lake.root)):
-        about = file.stat()
-        day = dt.datetime.fromtimestamp(about.st_mtime, dt.UTC).date()
-        found += [(day, file.relative_to(own).as_posix(), about.st_size)] if day < limit else []
+    fs, own = lake.own_file(validations.FOLDER)
+    for file in (*validations.superseded_files(lake), *validations.superseded_evaluations(lake)):
+        day = fs.modified(file).date()
+        found += [(day, file.removeprefix(f"{own}/"), fs.size(file))] if day < limit else []
     if not found:
         return RetentionPlan()
     days, names, sizes = zip(*found, strict=True)
@@ -334,14 +329,14 @@ def old_files(lake: Lake, table: str, named_version: int | None, readers: dt.tim
 
     delta-rs lists them; its own removal would write two versions more.
     """
-    names = DeltaTable(lake.path(table)).vacuum(
+    names = lake.open_table(table).vacuum(
         int(readers / dt.timedelta(hours=1)),
         dry_run=True,
         enforce_retention_duration=False,
         full=True,
         keep_versions=None if named_version is None else [named_version],
     )
-    fs, folder = fsspec.core.url_to_fs(lake.path(table))
+    fs, folder = open_store(lake.path(table))
     # It names those, too, that were removed before.
     there = fs.find(folder, detail=True) if names else {}
     paths = (f"{folder}/{name}" for name in names)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from jobs.core import contracts
 from jobs.core.contracts import read_contract
+from jobs.core.disk import replace_file
 from jobs.engine import tasks
 from jobs.engine.embedded import Inline
-from jobs.engine.lake import Lake, is_local
+from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import write_files
 from jobs.gold.kernels import TRANSFORMS
@@ -117,6 +117,6 @@ def keep_results(work: Run, results: Iterable[native.Result]) -> None:
     """Keep the results of the run's rules so far in the lake."""
     from expectations import native
 
-    if is_local(work.lake.root):
-        operators = [each.id for each in work.operators]
-        native.keep(list(results), Path(work.lake.root) / FOLDER, work.run_id, operators)
+    operators = [each.id for each in work.operators]
+    text = native.format_results(list(results), work.run_id, operators)
+    replace_file(*work.lake.own_file(f"{FOLDER}/{work.run_id}.json"), text.encode())

@@ -22,6 +22,7 @@ from jobs.engine import record, tasks
 from jobs.engine.embedded import LITTLE, Embedded, Inline
 from jobs.engine.lake import Lake
 from jobs.engine.lock import as_only_writer
+from jobs.engine.sweeping import sweep_files
 from jobs.stages import bronze_stage, buckets, checks, identity, lineage, silver_settings
 from jobs.stages.batches import Ingest, Ingested, pending_pieces
 from jobs.stages.erasing import erase_again, remove_history
@@ -60,7 +61,7 @@ def do_stages(run: Run, stages: Iterable[str] = STAGES) -> Outcome:
     log_bytes = logs_to_do(run, wanted, is_again=bool(again))
     with (
         lineage.trace_run(run) as trace,
-        tasks.open_staging(lake.root) as staging,
+        tasks.open_staging(lake.root, settings.engine.name == "spark") as staging,
         engine_of(run, log_bytes) as engine,
     ):
         # What a stage on its own goes through, it finds out itself.
@@ -109,7 +110,7 @@ def sweep_tables(lake: Lake, before: float) -> None:
     """Remove the files that runs which died wrote for tables and did not commit."""
     for table in contracts.list_tables():
         if read_contract(table).layer in STAGES:
-            lake.sweep_files(table, before)
+            sweep_files(lake, table, before)
 
 
 def engine_of(work: Run, log_bytes: int) -> Embedded | Inline | Spark:

@@ -7,14 +7,13 @@ the next vacuum or run: each step can be done again, and what is half done count
 (jobs/stages/removed.py). Last, logs of tables are shortened.
 """
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import fsspec
 import polars as pl
 
 from jobs.core.contracts import list_tables, read_contract, rows_frame
@@ -99,7 +98,9 @@ def remove_landed(lake: Lake, plan: RetentionPlan) -> None:
 
 def remove_validations(lake: Lake, plan: RetentionPlan) -> None:
     for name in plan.validations:
-        Path(lake.root, FOLDER, name).unlink(missing_ok=True)
+        fs, file = lake.own_file(f"{FOLDER}/{name}")
+        with contextlib.suppress(FileNotFoundError):
+            fs.rm_file(file)
 
 
 def remove_rows(lake: Lake, plan: RetentionPlan) -> None:
@@ -141,7 +142,7 @@ def shorten_logs(lake: Lake, readers: dt.timedelta) -> None:
 
 
 def remove_old_files(lake: Lake, table: str, named_version: int | None, readers: dt.timedelta) -> None:
-    fs, _ = fsspec.core.url_to_fs(lake.path(table))
+    fs, _ = lake.own_file("")
     for path in old_files(lake, table, named_version, readers):
         fs.rm(path)
 

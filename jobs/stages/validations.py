@@ -3,16 +3,16 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from expectations.native import Result
+from jobs.engine.lake import Lake
 
 FOLDER = "_validation"
 # The results that Great Expectations keeps: validations/<layer>/<table>/<run>/<time>/<batch>.json.
 EVALUATED = f"{FOLDER}/great_expectations"
 
 
-def latest_results(root: str, operators: Iterable[str]) -> list[Result]:
+def latest_results(lake: Lake, operators: Iterable[str]) -> list[Result]:
     """One result a rule: of each operator's rows the last one that was checked of them.
 
     A result's operators are those whose rows break the rule, its sources those of them that wait alone.
@@ -20,7 +20,7 @@ def latest_results(root: str, operators: Iterable[str]) -> list[Result]:
     mine = set(operators)
     settled: set[tuple[str, str]] = set()
     found: dict[tuple[str, str], Result] = {}
-    for _, run in newest_first(root):
+    for _, run in newest_first(lake):
         checked = mine & set(run.operators)
         for each in run.results:
             breaks = {
@@ -43,25 +43,26 @@ def latest_results(root: str, operators: Iterable[str]) -> list[Result]:
     return list(found.values())
 
 
-def superseded_files(root: str) -> list[Path]:
+def superseded_files(lake: Lake) -> list[str]:
     """The files in which nothing stands any more: all that they say was checked again since. See decision
     100."""
     settled: set[tuple[str, str]] = set()
     found = []
-    for file, run in newest_first(root):
+    for file, run in newest_first(lake):
         checked = {(name, checked_part(each)) for name in run.operators for each in run.results}
         found += [file] if checked <= settled else []
         settled |= checked
     return found
 
 
-def superseded_evaluations(root: str) -> list[Path]:
+def superseded_evaluations(lake: Lake) -> list[str]:
     """The files of Great Expectations' results whose suite was evaluated again since, on whichever rows."""
-    of_suite: dict[tuple[str, ...], list[Path]] = {}
-    for file in Path(root, EVALUATED, "validations").glob("*/*/*/*/*.json"):
-        of_suite.setdefault(file.parts[-5:-3], []).append(file)
+    of_suite: dict[tuple[str, ...], list[str]] = {}
+    fs, folder = lake.own_file(f"{EVALUATED}/validations")
+    for file in fs.glob(f"{folder}/*/*/*/*/*.json"):
+        of_suite.setdefault(tuple(file.split("/")[-5:-3]), []).append(file)
     # The folder of a run's time sorts as time does.
-    ordered = (sorted(files, key=lambda file: file.parts[-2]) for files in of_suite.values())
+    ordered = (sorted(files, key=lambda file: file.split("/")[-2]) for files in of_suite.values())
     return [file for files in ordered for file in files[:-1]]
 
 
@@ -73,10 +74,11 @@ class Checked:
     results: list[Result]
 
 
-def newest_first(root: str) -> Iterator[tuple[Path, Checked]]:
+def newest_first(lake: Lake) -> Iterator[tuple[str, Checked]]:
     """The files of runs with what they hold, the newest first."""
-    for file in sorted(Path(root, FOLDER).glob("*.json"), reverse=True):
-        kept = json.loads(file.read_text(encoding="utf-8"))
+    fs, folder = lake.own_file(FOLDER)
+    for file in sorted(fs.glob(f"{folder}/*.json"), reverse=True):
+        kept = json.loads(fs.cat_file(file))
         yield file, Checked(kept["operators"], [Result(**each) for each in kept["results"]])
 
 

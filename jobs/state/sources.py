@@ -96,7 +96,7 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
     chosen = list(operators)
     kept = read_retained(lake, settings, [each.id for each in chosen])
     read = read_ledger(lake)
-    held = held_rules(latest_results(lake.root, [each.id for each in chosen]))
+    held = held_rules(latest_results(lake, [each.id for each in chosen]))
     jumps = find_jumps(lake, {each.id for each in chosen})
     packages = last_deliveries(lake, [each.id for each in chosen])
     at = settings.lake.read_at or utc_now()

@@ -181,8 +181,8 @@ def test_a_lake_that_cannot_be_written_to_is_named(
         ("/dev/null/lake", "the lake cannot be written"),
         ("/proc/no/lake", "the lake cannot be written"),
         ("s3a://bucket/lake", "needs the package s3fs"),
-        ("http://host.example/lake", "is a folder or an s3a:// URL"),
-        ("zip://lake", "is a folder or an s3a:// URL"),
+        ("http://host.example/lake", "is a folder or an s3:// URL"),
+        ("zip://lake", "is a folder or an s3:// URL"),
     ],
 )
 @pytest.mark.parametrize("command", ["run", "status"])
@@ -218,6 +218,7 @@ def test_a_source_that_can_be_none_is_named(
     # The default installation has neither.
     for name in ("s3fs", "sshfs"):
         monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "jobs.engine.s3", raising=False)
     told = observatory("pull", "--config", settings_of(tmp_path, url=url))
     assert told.code == 2, told
     assert said in words(told.err) and "mx1" in told.err

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from jobs.core.contracts import polars_schema, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
+from jobs.engine.sweeping import sweep_files
 from jobs.engine.table_files import NewFile, remove_files, write_files
 from tests.support.examples import examples
 
@@ -202,7 +203,7 @@ def test_a_table_that_was_never_written_is_empty(tmp_path: Path) -> None:
     assert lake.read(TABLE).schema == pl.Schema(polars_schema(TABLE)) and lake.read(TABLE).is_empty()
     assert lake.files(TABLE) == [] and not lake.exists(TABLE)
     assert lake.versions() == {} and lake.read_form() is None
-    assert lake.undo_writes(TABLE, None) is False and lake.sweep_files(TABLE, time.time()) == []
+    assert lake.undo_writes(TABLE, None) is False and sweep_files(lake, TABLE, time.time()) == []
 
 
 def test_what_a_dead_run_wrote_is_taken_back(lake: Lake) -> None:
@@ -240,16 +241,16 @@ def test_only_files_that_no_version_names_are_swept(lake: Lake) -> None:
         os.utime(folder / file.path, (start + 1, start + 1))
     versions = range(first, lake.version(TABLE) + 1)
     before = {version: stored(lake, version) for version in versions}
-    assert sorted(lake.sweep_files(TABLE, start)) == sorted(file.path for file in orphans)
+    assert sorted(sweep_files(lake, TABLE, start)) == sorted(file.path for file in orphans)
     # Each version that the log has is still read as it was; what was written since is not touched.
     assert {version: stored(lake, version) for version in versions} == before
     assert all((folder / file.path).exists() for file in running)
-    assert lake.sweep_files(TABLE, start) == []
+    assert sweep_files(lake, TABLE, start) == []
     lake.add_files(TABLE, running)
     # Files that only versions before the log's first have are of no version.
     for version in range(first, first + 3):
         (folder / "_delta_log" / f"{version:020}.json").unlink()
-    swept = lake.sweep_files(TABLE, start)
+    swept = sweep_files(lake, TABLE, start)
     assert len(swept) <= 2
     for version in versions[4:]:
         try:
@@ -263,6 +264,6 @@ def test_files_of_a_table_without_a_log_are_swept(tmp_path: Path) -> None:
     """A first run that died wrote files and made no table."""
     lake = Lake(str(tmp_path))
     files = write_files(frame_of(("a", DAY, 1), ("b", DAY, 1)), TABLE, lake.root)
-    assert lake.sweep_files(TABLE, time.time() - 3600) == []
-    assert len(lake.sweep_files(TABLE, time.time() + 1)) == len(files) == 2
+    assert sweep_files(lake, TABLE, time.time() - 3600) == []
+    assert len(sweep_files(lake, TABLE, time.time() + 1)) == len(files) == 2
     assert not list(Path(lake.path(TABLE)).rglob("*.parquet"))

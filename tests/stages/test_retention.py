@@ -507,12 +507,12 @@ def test_results_of_rules_go_once_they_were_checked_again(tmp_path: Path) -> Non
     ):
         kept(folder, f"r{number}", operators, *((table, "rule", operators) for table in tables))
         os.utime(folder / "_validation" / f"r{number}.json", (midnight(number).timestamp(),) * 2)
-    before = validations.latest_results(site.lake.root, ["a", "b"])
+    before = validations.latest_results(site.lake, ["a", "b"])
     made = site.vacuum(10)
     found = {path.stem for path in (folder / "_validation").iterdir()}
     # The first three days are old; of the second nobody has checked the types since.
     assert found == {"r1", "r8", "r9"}
-    assert validations.latest_results(site.lake.root, ["a", "b"]) == before
+    assert validations.latest_results(site.lake, ["a", "b"]) == before
     (row,) = made.removals
     assert (row.table_name, row.files, row.first, row.last) == ("_validation", 3, day(1), day(4))
     assert site.lake.read("meta.retention")["removed_from"].to_list() == ["_validation"]

@@ -395,7 +395,9 @@ def kept(folder: Path, name: str, operators: list[str], *results: tuple[str, str
 
 def breaking(folder: Path) -> set[tuple[str, str]]:
     """Each operator with a rule that its rows break."""
-    return {(who, each.rule) for each in latest_results(str(folder), ["a", "b"]) for who in each.operators}
+    return {
+        (who, each.rule) for each in latest_results(Lake(str(folder)), ["a", "b"]) for who in each.operators
+    }
 
 
 def test_each_operators_rules_stand_as_they_were_last_checked(tmp_path: Path) -> None:
@@ -408,7 +410,7 @@ def test_each_operators_rules_stand_as_they_were_last_checked(tmp_path: Path) ->
     assert breaking(tmp_path) == {("a", "sum"), ("a", "key")}
     kept(tmp_path, "3", both, ("bronze.file", "ledger", []), (message, "code", ["a"]))
     assert breaking(tmp_path) == {("a", "sum"), ("a", "key"), ("a", "code")}
-    assert rule_counts(latest_results(str(tmp_path), ["a"])) == [
+    assert rule_counts(latest_results(Lake(str(tmp_path)), ["a"])) == [
         ("bronze.file", 1, 0),
         (types, 1, 1),
         (volume, 1, 1),

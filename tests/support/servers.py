@@ -156,6 +156,7 @@ class S3(Server):
         command += ["--region", self.region, "--quiet"]
         command += ["posix", "--sidecar", str(folder / "about"), str(folder / "data")]
         super().__init__(command, port, folder / "s3.log")
+        self.folder = folder / "data"
         self.files().mkdir(self.bucket)
 
     def files(self) -> S3FileSystem:

@@ -30,10 +30,10 @@ def source_toml(id: str, url: str, format: str, options: str = "") -> str:
     return f'[[operator.source]]\nid = "{id}"\nurl = "{url}"\nformat = "{format}"\n{more}'
 
 
-def killed_when(settings_file: Path, pattern: str, after: float = 0.0) -> None:
+def killed_when(settings_file: Path, pattern: str, after: float = 0.0, lake: Path | None = None) -> None:
     """Start a run of its own and end it, with all of its processes, so many seconds after a path appears in
-    the lake."""
-    lake = settings_file.parent / "lake"
+    the lake. lake: its folder, where it is not beside the settings."""
+    lake = lake or settings_file.parent / "lake"
     env = os.environ | {"OBSERVATORY_PSEUDONYM_KEY": KEY}
     command = [sys.executable, "-m", "jobs", "run", "--config", str(settings_file)]
     with (settings_file.parent / "output").open("ab") as output:

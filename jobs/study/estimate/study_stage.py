@@ -15,7 +15,6 @@ from pathlib import Path
 
 import polars as pl
 
-from expectations.evaluation import evaluate
 from expectations.suite_files import suite_tables
 from jobs.core.contracts import conform_frame, read_contract, reference_table
 from jobs.core.csv_tables import file_of, read_table, read_tables
@@ -28,7 +27,7 @@ from jobs.engine.together import commit_together, undo_unfinished
 from jobs.questionnaire.standing import keep_asked
 from jobs.settings.config import Observatory
 from jobs.settings.study import Gap
-from jobs.stages.evaluating import refuse_broken_expectations, results_folder
+from jobs.stages.evaluating import evaluate_kept, refuse_broken_expectations
 from jobs.study import (
     answered_share,
     contribution,
@@ -198,12 +197,12 @@ def estimate_tables(
                 report_step(f"study: {table}")
                 have[table] = compute_table(table, have)
         report_step("study: validating")
-        evaluated = evaluate(study_tables(lake, have), results_folder(lake), run_id)
+        evaluated = evaluate_kept(lake, study_tables(lake, have), run_id)
         if computed_apart is not None:
             report_step(f"study: {', '.join(APART)}")
             made = computed_apart.result()
             have |= made
-            evaluated += evaluate(made, results_folder(lake), run_id)
+            evaluated += evaluate_kept(lake, made, run_id)
     refuse_broken_expectations(evaluated, "The study's tables stay as they were.")
     report_step("study: writing")
     for table in TABLES:

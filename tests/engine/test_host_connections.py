@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jobs.ingest.host_connections import HostConnection, read_connection
+from jobs.engine.host_connections import HostConnection, read_connection
 from jobs.ingest.remote import open_place
 from jobs.settings.access import Access, check_access
 

@@ -1,0 +1,100 @@
+"""Delta logs of a lake in an object store stay open: to read one anew is a request for each of its commits.
+
+A command sees each table as it was when it opened it first, or as it wrote it: it is the lake's only writer,
+or only reads. Logs in a folder are read anew each time.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from jobs.engine.lease import lease_token
+from jobs.engine.store import store_options
+
+# By endpoint, credentials and path.
+Key = tuple[str, ...]
+T = TypeVar("T")
+LATER = "there are later commits"
+# With the lease under which a log was last looked at (None without one), or under which there was no table.
+_latest: dict[Key, tuple[DeltaTable, str | None]] = {}
+_missing: dict[Key, str] = {}
+# What was found in a version of a table.
+_found: dict[Key, tuple[int, object]] = {}
+
+
+def open_log(root: str, path: str, version: int | None) -> DeltaTable:
+    """A table's log, up to a version. Raises what DeltaTable() raises."""
+    options = store_options(root)
+    if options is None:
+        return DeltaTable(path, version)
+    key, token = key_of(path, options), lease_token(root)
+    if token is not None and _missing.get(key) == token:
+        raise TableNotFoundError(path)
+    log, seen_under = _latest.get(key, (None, None))
+    if log is None:
+        log = DeltaTable(path, storage_options=options)
+    elif token != seen_under:
+        log.update_incremental()
+    _latest[key] = log, token
+    return log if version in (None, log.version()) else DeltaTable(path, version, options)
+
+
+def has_table(root: str, path: str) -> bool:
+    """Whether there is a table."""
+    options = store_options(root)
+    if options is None:
+        return DeltaTable.is_deltatable(path)
+    key, token = key_of(path, options), lease_token(root)
+    if key in _latest:
+        return True
+    if token is not None and _missing.get(key) == token:
+        return False
+    is_there = DeltaTable.is_deltatable(path, options)
+    if not is_there and token is not None:
+        _missing[key] = token
+    return is_there
+
+
+def is_open(root: str, path: str) -> bool:
+    """Whether a log is open: then its table is there."""
+    options = store_options(root)
+    return options is not None and key_of(path, options) in _latest
+
+
+def look_again(root: str, path: str) -> None:
+    """Look for later commits when the log is opened next: there is one."""
+    if options := store_options(root):
+        key = key_of(path, options)
+        _missing.pop(key, None)
+        if key in _latest:
+            _latest[key] = _latest[key][0], LATER
+
+
+def forget_log(root: str, path: str) -> None:
+    """Close a log: its table is removed, or nobody knows what became of a transaction."""
+    if options := store_options(root):
+        _missing.pop(key_of(path, options), None)
+        _latest.pop(key_of(path, options), None)
+
+
+def forget_all() -> None:
+    """Close all logs: another command begins."""
+    for each in (_latest, _missing, _found):
+        each.clear()
+
+
+def remember_found(root: str, path: str, version: int, find: Callable[[], T]) -> T:
+    """What is found in a version of a table, which is looked for once."""
+    options = store_options(root)
+    if options is None:
+        return find()
+    key = key_of(path, options)
+    if key not in _found or _found[key][0] != version:
+        _found[key] = version, find()
+    return _found[key][1]  # type: ignore[return-value]
+
+
+def key_of(path: str, options: dict[str, str]) -> Key:
+    return options.get("aws_endpoint_url", ""), options.get("aws_access_key_id", ""), path
