@@ -26,7 +26,7 @@ VERSITYGW := v1.8.0
 # What `make test` runs.
 SHORT := not site and not remote and not airflow and not long
 
-.PHONY: help demo test test-long test-random test-site test-remote check setup setup-dev setup-spark setup-sources airflow notebook benchmark docs \
+.PHONY: help demo test test-long test-random test-site test-remote check setup setup-dev setup-spark setup-spark-store setup-sources airflow notebook benchmark docs \
 	test-one format derived lock clean
 
 help:  ## Show the targets
@@ -52,7 +52,7 @@ test-random: setup-dev  ## Property tests with other examples than `make test` t
 test-site: setup-dev  ## Look at the report in a real browser (needs Chromium)
 	@$(BIN)/python -m pytest -q -m site
 
-test-remote: setup-dev $(BIN)/versitygw  ## Pull logs from real SSH and S3 servers (needs OpenSSH's server and Go)
+test-remote: setup-dev setup-spark-store $(BIN)/versitygw  ## Logs on real SSH and S3 servers, and a lake on S3, on Spark, too (needs OpenSSH's server and Go)
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m remote
 
 check: setup-dev  ## Lint, types, and drift of derived files
@@ -67,6 +67,8 @@ setup: $(VENV)/run.stamp  ## Make the environment, once
 setup-dev: $(VENV)/dev.stamp
 
 setup-spark: $(VENV)/spark.stamp
+
+setup-spark-store: $(VENV)/spark-store.stamp  ## Add the jars with which Spark reaches a lake in an object store (690 MB)
 
 setup-sources: $(VENV)/sources.stamp  ## Add what reads logs over SFTP and from S3, and sends lineage
 
@@ -98,6 +100,10 @@ $(VENV)/spark.stamp: requirements/spark.lock $(VENV)/run.stamp
 	@$(INSTALL) --require-hashes -r $<
 	@rm -rf $(CACHE)
 	@$(BIN)/python -m jobs.engine.java
+	@touch $@
+
+$(VENV)/spark-store.stamp: $(VENV)/spark.stamp
+	@$(BIN)/python -m jobs.engine.java --s3
 	@touch $@
 
 $(VENV)/sources.stamp: requirements/sources.lock $(VENV)/run.stamp

@@ -14,7 +14,6 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -26,8 +25,9 @@ from jobs.core.merge import merge_parts
 from jobs.core.program import own_project
 from jobs.engine.finished import is_of
 from jobs.engine.lake import Periods
+from jobs.engine.store import open_store
 from jobs.engine.table_files import rows_of
-from jobs.engine.tasks import PRELOAD, TaskDied, TaskFailed, perform_call
+from jobs.engine.tasks import PRELOAD, TaskDied, TaskFailed, perform_call, read_staged
 from jobs.protect.pseudonym_keys import master_key
 
 
@@ -36,7 +36,7 @@ class Expected:
     """What the driver has, and every worker must have, too.
 
     project: the version of its files. seal: the HMAC of nonce by the pseudonym key, so that keys are compared
-    and never sent. shared: a file in the lake's folder that workers must see.
+    and never sent. shared: a file in the lake that workers must see.
     """
 
     project: str
@@ -58,10 +58,11 @@ def refuse_unlike(expected: Expected) -> None:
             f"Spark's workers differ from the driver: spam-observatory is {expected.project} on the driver"
             f" and {own_project()} on worker {platform.node()}. Give both the same wheel"
         )
-    if not Path(expected.shared).is_file():
+    fs, shared = open_store(expected.shared)
+    if not fs.exists(shared):
         raise ObservatoryError(
             f"worker {platform.node()} does not see {expected.shared}: every worker must mount the lake's"
-            " folder at the same path as the driver"
+            " folder at the same path as the driver, or reach the same object store"
         )
     if seal_nonce(expected.nonce) != expected.seal:
         raise ObservatoryError(
@@ -104,7 +105,7 @@ def parts_by_period(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatc
         for row in batch.to_pylist():
             period = read_contract(row["table"]).period
             assert period is not None
-            frame = pl.read_ipc(row["path"])
+            frame = pl.read_ipc(read_staged(row["path"]))
             cut = frame.partition_by(["operator_id", period], as_dict=True)
             found = [
                 {
@@ -140,7 +141,7 @@ def table_rows(
     or all."""
     for batch in batches:
         for path in batch["path"].to_pylist():
-            frame = pl.read_ipc(path)
+            frame = pl.read_ipc(read_staged(path))
             if changed is not None:
                 frame = frame.filter(is_of(as_sets(changed), table))
             yield from rows_of(frame, table).to_batches()

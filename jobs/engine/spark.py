@@ -44,9 +44,12 @@ from jobs.engine.spark_session import (
     java_environment,
     pack_project,
     refuse_missing,
+    store_settings,
     submitted_settings,
 )
 from jobs.engine.spark_worker import by_place, died_in, make_bring, make_perform
+from jobs.engine.store import is_local, plain_url
+from jobs.engine.store_errors import find_store_error
 from jobs.engine.tasks import Left, R, Task, TaskDied, TaskFailed
 from jobs.settings.node import EngineSettings
 
@@ -195,10 +198,11 @@ class Spark:
         rows = self._read_staged(table, left, {name: sorted(days) for name, days in periods.items()})
         writer = rows.repartition(operator, period).write.format("delta").mode("overwrite")
         writer = writer.option("userMetadata", json.dumps(dict(note), sort_keys=True))
-        path = lake.path(table)
+        path = lake.path(table).replace("s3://", "s3a://")
         self._call_spark(
             lambda: writer.option("replaceWhere", condition).option("mergeSchema", "true").save(path)
         )
+        lake.close_log(table)
         return lake.version(table)
 
     def _read_staged(
@@ -265,7 +269,7 @@ class Spark:
         try:
             return work()
         except Exception as error:
-            raise TaskFailed(f"Spark: {error}") from None
+            raise find_store_error(error) or TaskFailed(f"Spark: {error}") from None
 
     def _check_workers(self) -> None:
         """Refuse workers that differ from the driver, before the first task."""
@@ -292,8 +296,8 @@ class Spark:
     def _start_session(self) -> SparkSession:
         from jobs.engine import java
 
-        jars = [str(jar) for jar in java.find_jars()]
-        conf = dict(DEFAULTS)
+        jars = [str(jar) for jar in java.find_jars(is_on_s3=not is_local(self.root))]
+        conf = DEFAULTS | store_settings(self.root)
         if self.is_local:
             conf |= ON_ONE_MACHINE | {"spark.driver.extraClassPath": ":".join(jars)}
         else:
@@ -339,7 +343,9 @@ class Spark:
         # A file of the lake that every worker must see.
         Lake(self.root).record_form()
         nonce = secrets.token_bytes(16)
-        self._expected = executor.Expected(project, nonce, executor.seal_nonce(nonce), f"{self.root}/{MARK}")
+        self._expected = executor.Expected(
+            project, nonce, executor.seal_nonce(nonce), f"{plain_url(self.root)}/{MARK}"
+        )
         return session
 
 

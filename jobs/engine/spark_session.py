@@ -11,6 +11,8 @@ from pathlib import Path
 from jobs.core import program
 from jobs.core.errors import ObservatoryError
 from jobs.engine.embedded import ENVIRONMENT
+from jobs.engine.store import is_local
+from jobs.settings.access import LAKE_ACCESS, lake_access
 
 MISSING = (
     '[engine] name = "spark" needs the extra `spark`, which is not installed: `pip install'
@@ -44,6 +46,30 @@ ON_ONE_MACHINE = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
 }
+
+
+def store_settings(root: str) -> dict[str, str]:
+    """How Java and executors reach a lake in an object store; nothing for a folder. No secret is among them:
+    each machine takes its credentials from AWS' usual chain."""
+    if is_local(root):
+        return {}
+    from jobs.engine.s3 import describe_store
+
+    endpoint, region, is_path = describe_store()
+    found = {
+        "aws.credentials.provider": "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider",
+        "endpoint.region": region,
+        "path.style.access": as_text(is_path),
+        # A store that is away ends the stage; Hadoop's own patience is many minutes.
+        "attempts.maximum": "3",
+        "retry.limit": "3",
+        "connection.establish.timeout": "5s",
+    }
+    found |= {"endpoint": endpoint} if endpoint else {}
+    own = {LAKE_ACCESS: os.environ.get(LAKE_ACCESS), "AWS_PROFILE": lake_access().profile}
+    return {f"spark.hadoop.fs.s3a.{name}": value for name, value in found.items()} | {
+        f"spark.executorEnv.{name}": value for name, value in own.items() if value
+    }
 
 
 @contextmanager

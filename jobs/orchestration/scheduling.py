@@ -207,9 +207,10 @@ def changed_since(context: Any) -> list[str]:
 
 
 def delta_jars() -> list[Path]:
+    """The jars of Delta, and those for a lake in an object store where they were fetched."""
     from jobs.engine import java
 
-    return java.find_jars()
+    return java.find_jars(is_on_s3=java.S3.folder.is_dir())
 
 
 def spark_environment() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """dags/operator_daily.py as Airflow parses it: edges, arguments, outlets. No database."""
 
+import dataclasses
 import datetime as dt
 import os
 import shlex
@@ -324,9 +325,10 @@ def jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """As many files as Delta has jars: a stage's command names them, and Java is not started here."""
     folder = tmp_path / "jars"
     folder.mkdir()
-    for number in range(java.DELTA_JAR_COUNT):
+    for number in range(java.DELTA.count):
         (folder / f"{number}.jar").touch()
-    monkeypatch.setattr(java, "JARS", folder)
+    monkeypatch.setattr(java, "DELTA", dataclasses.replace(java.DELTA, folder=folder))
+    monkeypatch.setattr(java, "S3", dataclasses.replace(java.S3, folder=tmp_path / "none"))
 
 
 @pytest.mark.usefixtures("jars")
