@@ -150,10 +150,15 @@ def cost_rates_table(lake: Lake, versions: dict[str, int]) -> Table:
         table.add_row(
             row["operator_id"], row["period_code"], row["channel_code"],
             sign + format_money(row["whole_p50"]),
-            *("–" if rate is None else f"{sign}{format_number(float(rate))}" for rate in rates),
+            *("–" if rate is None else sign + format_rate(rate) for rate in rates),
             row["currency_code"],
         )  # fmt: skip
     return table
+
+
+def format_rate(amount: Decimal) -> str:
+    """Three significant digits, two below a hundredth, so that a row fits eighty columns."""
+    return format_number(float(f"{amount:.3g}" if amount >= Decimal("0.01") else f"{amount:.2g}"))
 
 
 def format_money(amount: Decimal) -> str:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from jobs.cli.cost import explain
-from jobs.cli.main_figures import cost_rates_table, cost_table
+from jobs.cli.main_figures import cost_rates_table, cost_table, format_rate
 from jobs.core import words
 from jobs.core.contracts import list_codes, read_contract, reference_table, rows_frame
 from jobs.core.errors import ObservatoryError
@@ -204,9 +204,15 @@ def test_the_demo_and_explain_give_whole_months_and_rates(settings: Path, observ
             float(row["amount_p50"]) * 1000 / row["traffic_units"], abs=1e-6
         )
         [line] = [each for each in lines if "alp-mail" in each and row["period_code"] in each]
-        assert format_number(float(row["per_thousand_p50"])) in line
+        assert format_rate(row["per_thousand_p50"]) in line
         shown = " ".join(observatory("explain", f"alp-mail/{row['period_code']}/_T/EMAIL").out.split())
         assert "whole month" in shown and f"{row['subscriber_count']:,} subscribers" in shown
+
+
+def test_small_and_large_rates_are_short() -> None:
+    """A list in place of a table is what a wider row becomes."""
+    rates = {"0": "0", "7760.4321": "7,760", "0.01823": "0.0182", "0.0000056": "0.0000056", "12.5": "12.5"}
+    assert {given: format_rate(Decimal(given)) for given in rates} == rates
 
 
 def test_no_code_of_a_parameter_is_broken_on_80_columns() -> None:
