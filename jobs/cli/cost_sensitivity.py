@@ -46,12 +46,12 @@ def sensitivity_table(figure: str, settings: Observatory) -> list[RenderableType
 
     if not figure.startswith(f"{GAPS}/"):
         raise ObservatoryError(f"cost sensitivity: '{figure}': name a gap, as {GAPS}/2026/LDC/EMAIL")
-    named = figure if figure.count("/") > KEY_PARTS else f"{figure}/{NORM}"
-    row = read_figure(named, settings).row
+    lake = open_lake(settings.lake.root)
     if settings.study.files is None:
         raise ObservatoryError("cost sensitivity: [study] files is not set: it estimates again from them")
+    named = figure if figure.count("/") > KEY_PARTS else f"{figure}/{NORM}"
+    row = read_figure(named, settings).row
     area, channel, period = row["area_code"], row["channel_code"], row["period_code"]
-    lake = open_lake(settings.lake.root)
     accounts = lake.read(ACCOUNTS, lake.versions().get(ACCOUNTS)).filter(
         pl.col("channel_code") == channel, pl.col("period_code") == period
     )

@@ -110,11 +110,12 @@ def marks_of(lake: Lake, carried: carrying.Carried) -> dict[str, Any]:
     layers = {removed.LANDING: as_dates(removed.removed_before(lake, removed.LANDING))}
     if carried.gold:
         layers |= {removed.RECORDS: carried.records, removed.KEPT: carried.whole}
-    if carried.silver:
-        former = removed.removed_before(lake, removed.SILVER)
-        layers[removed.SILVER] = as_dates({of: day for of, day in former.items() if of in carried.silver})
-    elif carried.gold:
         layers[removed.GOLD] = carried.gold
+    if carried.silver:
+        # Gold of what stays may be counted again, but for days that could not be before.
+        for layer in (removed.SILVER, removed.GOLD):
+            former = removed.removed_before(lake, layer)
+            layers[layer] = as_dates({of: day for of, day in former.items() if of in carried.silver})
     operators = {
         operator: known | {"sources": [], "source_urls": {}}
         for operator, known in lake.read_notes().get("operators", {}).items()

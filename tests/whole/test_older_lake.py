@@ -142,6 +142,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("submit",): ["--period", "2026-11"],
     ("receipts",): [],
     ("key", "check"): [],
+    ("erase",): ["--number", "+447700900123", "--yes"],
     ("pull",): [],
     ("run",): [],
     ("validate",): [],
