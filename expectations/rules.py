@@ -41,7 +41,8 @@ def rules_of(table: str) -> list[Rule]:
     about = read_contract(table)
     rules = [not_null(name) for name in about.not_null]
     more = (UNKNOWN,) if about.layer in ("bronze", "silver") else (UNKNOWN, *wholes_of(about.columns))
-    rules += [known(each, more) for each in about.fields if each.codelist]
+    also = dict(about.also)
+    rules += [known(each, (*more, *also.get(each.name, ()))) for each in about.fields if each.codelist]
     rules += [condition(name, text, text) for name, text in about.checks]
     return [*rules, unique(key_and_period(about))]
 

@@ -23,6 +23,7 @@ from jobs.core.periods import count_days
 from jobs.costs.investment_assumptions import account_assumptions, central_values
 from jobs.stats.prevalence import Stratum, estimate_stratum
 from jobs.study.estimate.accounts import DOLLARS, Price, account_rows, rises_of
+from sample_data.costs import SampleCosts
 from sample_data.forms import administration_answers, operator_answers
 from sample_data.parts import rows_in_parts, source_shares, type_shares
 
@@ -477,6 +478,7 @@ def write(folder: Path = FOLDER) -> None:
     }
     submissions, answers, frame, known, truth, audited = [], [], [], [], [], []
     routed: list[dict[str, object]] = []
+    costs: list[dict[str, object]] = []
     shares: list[dict[str, str]] = []
     for channel in ("EMAIL", "SMS"):
         people = population(channel)
@@ -484,6 +486,7 @@ def write(folder: Path = FOLDER) -> None:
         shares += shares_answered(people, channel, answered)
         given, money = volumes(people, channel, random), spending(people, channel, price, random)
         holding = holdings(people, random)
+        own_costs = SampleCosts(people, channel, given, price, int(YEAR), SEED)
         # Before outbound traffic joins: audits are of what came in.
         of_audits, corrected = audits(people, channel, given, answered)
         audited += of_audits
@@ -503,6 +506,7 @@ def write(folder: Path = FOLDER) -> None:
             for place, month in [(of[str(row["respondent_id"])], str(row["period_code"]))]
         ]
         answers += answers_alone(people, channel, given, answered)
+        costs += own_costs.package_rows(silent, days)
         if channel == ROUTED:
             routed = [row for row in of_all if row["respondent_id"] not in silent]
         spent = np.zeros(len(people.spam))
@@ -542,6 +546,7 @@ def write(folder: Path = FOLDER) -> None:
                 "spam_certain": spam[inside].sum(),
                 "spam_corrected": corrected[inside].sum(),
                 "investment_market": spent[inside].sum(),
+                **own_costs.total_of(inside),
             }
             truth += [
                 {
@@ -590,6 +595,7 @@ def write(folder: Path = FOLDER) -> None:
         "submission_type": typed,
         "submission_source": sourced,
         "submission_quality": audited,
+        "submission_cost": costs,
         "questionnaire_answer": [*with_waivers(answers), *public_answers(), *shares],
         "operator_frame": frame,
         "denominator": known,

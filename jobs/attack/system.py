@@ -203,6 +203,7 @@ def build_system(
         matrix.append(csr_array(np.reshape(equations, (-1, len(own)))) @ gather_terms(own, count))
         is_behind = np.any(equations, axis=0)
         behind[of] = [name for name, is_in in zip(model.respondents, is_behind, strict=True) if is_in]
+    add_unpublished(behind, groups, terms)
     known_to: dict[str, set[str]] = defaultdict(set)
     for of_release in figures:
         for (_, person), each in of_release.items():
@@ -224,6 +225,37 @@ def build_system(
         tuple(frozenset(known_to[name]) for name in unknowns.owner),
         list_targets(figures, terms, behind, groups, unknowns),
     )
+
+
+def add_unpublished(
+    behind: dict[Series, list[str]],
+    groups: set[tuple[Series, tuple[str, ...]]],
+    terms: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
+) -> None:
+    """Add to the published figures those that were not published and are made of what these are made of: a
+    part that stayed is its whole less the parts that left. It is sought as they are."""
+    together: dict[tuple[int, str], set[str]] = defaultdict(set)
+    seen: dict[tuple[int, str], set[int]] = defaultdict(set)
+    for (number, period, name), members in behind.items():
+        codes = tuple(name.split("/"))
+        together[number, period].update(members)
+        for person in members:
+            seen[number, period].update(terms[number, period, person][codes])
+    added: dict[Series, list[str]] = defaultdict(list)
+    for (number, period), everyone in together.items():
+        for person in sorted(everyone):
+            for codes, of in terms[number, period, person].items():
+                series = (number, period, "/".join(codes))
+                if of and series not in behind and seen[number, period].issuperset(of):
+                    added[series].append(person)
+    places = {(number, period, people) for (number, period, _), people in groups}
+    groups |= {
+        (series, people)
+        for series, own in added.items()
+        for number, period, people in places
+        if series[:2] == (number, period) and set(people) <= set(own)
+    }
+    behind |= added
 
 
 def gather_terms(rows: Sequence[Terms], count: int) -> csr_array:

@@ -68,6 +68,7 @@ NEVER = (
     "administration_count", "returned_count", "answered_count", "chosen_count", "chosen_pct",
     "chosen_low_pct", "chosen_high_pct", "deployed_pct", "stopped_pct", "stopped_low_pct",
     "stopped_high_pct", "spend_per_subscription", "spend_per_thousand_stopped",
+    "imputed_pct",
 )  # fmt: skip
 
 

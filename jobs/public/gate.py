@@ -41,6 +41,7 @@ from jobs.public.wholes import join_blocks, name_both, name_wholes, refuse_apart
 TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "cost": cost.transform,
     "countermeasure": shares.transform_shares,
+    "countermeasure_cost": coarsen_rows,
     "investment": coarsen_rows,
     "investment_gap": investment_gap.transform,
     "published_volume": published_volume.transform,

@@ -8,6 +8,7 @@ denominators and the list of respondents. Disclosure control works on them, and 
 - Changes: a matched respondent's volume in either period, which is its contribution to the volume, too.
 - Parts of volumes: what packages say of each type, nothing included; and the whole's own contributions, so
   that the attack knows of each respondent that its parts add up to its volume.
+- Measured cost: an operator's mean, without anything imputed.
 - Money: a respondent's amount; of a budget band its mean, which depends on other respondents' amounts.
 - Waiver: of a figure from logs that of all its packages, or where they give none the form's for all answers
   (sp904); of an answer that of its own lines, of money that of all its lines. A form's waivers hold for its
@@ -25,7 +26,7 @@ from jobs.core.contracts import list_codes, polars_schema
 from jobs.core.periods import last_day, months_of
 from jobs.questionnaire.standing import standing_answers
 from jobs.stats.estimation import seed_of
-from jobs.study import spam_route, spam_source, spam_type, spam_volume
+from jobs.study import countermeasure_cost, spam_route, spam_source, spam_type, spam_volume
 from jobs.study.estimate.parts import ANSWERS, LOGS, part_contributions, split_volumes
 from jobs.study.estimate.rows import MEASURES, typed_rows
 from jobs.study.estimate.sample import Reference
@@ -57,6 +58,7 @@ def transform(
     submission_source: pl.DataFrame,
     submission_route: pl.DataFrame,
     submission_quality: pl.DataFrame,
+    submission_cost: pl.DataFrame,
     questionnaire_answer: pl.DataFrame,
     investment_account: pl.DataFrame,
     definition: pl.DataFrame,
@@ -66,6 +68,7 @@ def transform(
     country: pl.DataFrame,
     country_group: pl.DataFrame,
     price_level: pl.DataFrame,
+    exchange_rate: pl.DataFrame,
     investment_assumption: pl.DataFrame,
 ) -> pl.DataFrame:
     """A row for each respondent that an estimate of a series rests on."""
@@ -96,6 +99,11 @@ def transform(
                 job.TABLE, parted, volume, definition, job.QUANTITIES, job.published_codes
             )
             found = pl.concat([found, parts], how="diagonal_relaxed")
+    costs = countermeasure_cost.own_costs(submission_cost, submission, exchange_rate)
+    table = {"table_name": countermeasure_cost.TABLE, "waived_by": LOGS}
+    for codes, people in costs:
+        own = people.with_columns(**{name: pl.lit(code) for name, code in (codes | table).items()})
+        found = pl.concat([found, own], how="diagonal_relaxed")
     waived = read_waivers(questionnaire_answer, indicator_measure, sorted(set(found["period_code"])))
     respondent_columns = [
         name

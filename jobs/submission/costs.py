@@ -5,7 +5,8 @@ put into multiples of `least_units` before anything is priced. Units of a measur
 multiple; time and bytes as the mean of a unit, to two digits, times these units. A measure that examined
 fewer units than half the threshold costs nothing here.
 
-Points are those of the operator's own simulation, strategy by strategy and all together: they do not add up.
+Means and points are those of the operator's own simulation, strategy by strategy and all together: means add
+up, points do not.
 """
 
 from decimal import Decimal
@@ -30,11 +31,13 @@ from jobs.submission.smallcounts import round_to_multiple
 COST, VOLUME = "study.submission_cost", "study.submission"
 EFFORT = "gold.countermeasure_effort_daily"
 PRICES, RATES = "ref.cost_parameter", "ref.exchange_rate"
-POINTS = ("amount_p05", "amount_p50", "amount_p95")
+POINTS, MEAN = ("amount_p05", "amount_p50", "amount_p95"), "amount_mean"
 CELL = ["period_code", "channel_code", "strategy_code", "cost_component_code"]
 # No amount is larger: all of the world's spending on information technology is less a month.
 MOST_AMOUNT = Decimal(10**13)
 MEAN_DIGITS = 2
+# What rounded means may be off when they are added.
+ROUNDED = Decimal("0.0005")
 
 
 def costs_of(
@@ -103,7 +106,8 @@ def month_rows(effort: pl.DataFrame, priced: Prices, samples: Samples, share: fl
             groups.setdefault((channel, strategy, component), []).append((measure, amount))
     rows = []
     for (channel, strategy, component), parts in sorted(groups.items()):
-        points = three_quantiles(np.sum([amount for _, amount in parts], axis=0))
+        total = np.sum([amount for _, amount in parts], axis=0)
+        points = dict(zip(POINTS, three_quantiles(total), strict=True)) | {MEAN: float(total.mean())}
         within = [TOTAL] if strategy == TOTAL else [measure for measure, _ in parts]
         bounds = [simulation.bound_of(channel, each, component, simulated, priced.biases) for each in within]
         rows.append(
@@ -111,7 +115,7 @@ def month_rows(effort: pl.DataFrame, priced: Prices, samples: Samples, share: fl
                 "channel_code": channel,
                 "strategy_code": strategy,
                 "cost_component_code": component,
-                **dict(zip(POINTS, map(simulation.to_money, points), strict=True)),
+                **{name: simulation.to_money(amount) for name, amount in points.items()},
                 "bound_code": simulation.joint_bound([each.code for each in bounds]),
             }
         )
@@ -127,7 +131,8 @@ def strategy_of(measure: str) -> str:
 
 def find_odd_costs(costs: pl.DataFrame, volume: pl.DataFrame) -> list[str]:
     """A line for each month and channel of costs that has no volumes, each currency that the study cannot
-    convert, and each amount of a strategy without one of all together that is at least as large."""
+    convert, each amount of a strategy without one of all together that is at least as large, and strategies
+    whose means are more than all together."""
     file, volumes = (f"{read_contract(table).name}.csv" for table in (COST, VOLUME))
     seen = volume.select("period_code", "channel_code").unique()
     others = costs.join(seen, on=["period_code", "channel_code"], how="anti").sort(CELL)
@@ -141,12 +146,19 @@ def find_odd_costs(costs: pl.DataFrame, volume: pl.DataFrame) -> list[str]:
         for currency in sorted(set(costs["currency_code"]) - known)
     ]
     by = ["period_code", "channel_code", "cost_component_code", "currency_code"]
-    whole = costs.filter(pl.col("strategy_code") == TOTAL).select(*by, pl.col(POINTS).name.suffix("_whole"))
+    is_whole = pl.col("strategy_code") == TOTAL
+    whole = costs.filter(is_whole).select(*by, pl.col(*POINTS, MEAN).name.suffix("_whole"))
     beside = costs.join(whole, on=by, how="left").sort(CELL)
     is_within = pl.all_horizontal(
-        (pl.col(each) <= pl.col(f"{each}_whole")).fill_null(False) for each in POINTS
+        (pl.col(each) <= pl.col(f"{each}_whole")).fill_null(False) for each in (*POINTS, MEAN)
     )
-    return wrong + [
+    wrong += [
         f"{file}: {component} of {strategy} in {period}, {channel} is not within that of _T"
         for period, channel, strategy, component in beside.filter(~is_within).select(CELL).rows()
+    ]
+    summed = beside.filter(~is_whole).group_by(by).agg(pl.col(MEAN).sum(), pl.col(f"{MEAN}_whole").first())
+    more = summed.filter(pl.col(MEAN) > pl.col(f"{MEAN}_whole") + ROUNDED).sort(by)
+    return wrong + [
+        f"{file}: strategies' {MEAN} of {component} in {period}, {channel} add up to more than that of _T"
+        for period, channel, component in more.select(by[:3]).rows()
     ]

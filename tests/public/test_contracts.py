@@ -20,6 +20,7 @@ FREE = ("public.cost", "public.published_volume")
 def test_each_table_names_its_columns_and_none_that_never_leaves() -> None:
     assert set(public_tables()) == {f"public.{name}" for name in gate.TRANSFORMS} == {
         "public.spam_volume", "public.investment", "public.investment_gap", "public.cost",
+        "public.countermeasure_cost",
         "public.policy", "public.countermeasure", "public.spam_type", "public.spam_source",
         "public.published_volume",
         "public.spam_route", "public.volume_change",

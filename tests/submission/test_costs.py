@@ -99,6 +99,7 @@ def test_points_do_not_add_up_to_those_of_all(root: Path, tmp_path: Path) -> Non
     whole, parts = rows.filter(strategy_code="_T"), rows.filter(pl.col("strategy_code") != "_T")
     assert parts["amount_p95"].sum() > whole["amount_p95"].sum()
     assert parts["amount_p05"].sum() < whole["amount_p05"].sum()
+    assert float(parts["amount_mean"].sum()) == pytest.approx(float(whole["amount_mean"].sum()), abs=0.001)
 
 
 def test_an_operator_without_figures_of_its_own_sends_no_fixed_cost(root: Path, tmp_path: Path) -> None:
@@ -149,6 +150,7 @@ def test_a_few_more_messages_change_no_amount(tmp_path: Path) -> None:
         (1, {"currency_code": "XQQ"}, "ref.exchange_rate has no rate for XQQ"),
         (1, {"channel_code": "SMS"}, "a row is of 2026-10, SMS, of which submission.csv has no row"),
         (3, {"amount_p95": "99999999"}, "fixed of filtering in 2026-10, EMAIL is not within that of _T"),
+        (4, {"amount_mean": "0.0142"}, "amount_mean of marginal in 2026-10, EMAIL add up to more"),
         (3, {"amount_p95": "99999999999999"}, "row 4: an amount is larger than 10,000,000,000,000"),
         (1, {"period_code": "2027-10"}, "period_code is no month of the package's period"),
     ],

@@ -33,6 +33,7 @@ from jobs.study import (
     contribution,
     cost,
     countermeasure,
+    countermeasure_cost,
     finding,
     investment,
     investment_account,
@@ -86,6 +87,7 @@ TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "study.spam_type": spam_type.transform,
     "study.spam_source": spam_source.transform,
     "study.spam_route": spam_route.transform,
+    "study.countermeasure_cost": countermeasure_cost.transform,
     "study.reconciliation": reconciliation.transform,
     "study.mirror": mirror.transform,
     "study.investment_account": investment_account.transform,
@@ -108,6 +110,7 @@ APART = (
     "study.spam_type",
     "study.spam_source",
     "study.spam_route",
+    "study.countermeasure_cost",
     "study.published_volume",
 )
 # Its row in meta.run stands for all: they are computed together.
