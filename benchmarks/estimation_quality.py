@@ -3,6 +3,7 @@
     python -m benchmarks.estimation_quality [--samples 1000]      writes docs/estimates.md
     python -m benchmarks.estimation_quality --parts               writes its section on parts alone
     python -m benchmarks.estimation_quality --change              writes its section on changes alone
+    python -m benchmarks.estimation_quality --cost                writes its section on cost alone
 
 Certain spam of a channel; samples differ in who answers. By area: the part of the largest operator, the bias
 of the estimate, how often its 95% interval holds the truth, how often the band of non-response does (from
@@ -14,6 +15,7 @@ import argparse
 from collections.abc import Callable
 
 from benchmarks.change_quality import CHANGE_TITLE, describe_change
+from benchmarks.cost_quality import COST_TITLE, describe_cost
 from benchmarks.parts_quality import PARTS_TITLE, describe_parts
 from sample_data.membership import World
 from tests.conftest import ROOT
@@ -182,13 +184,16 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=1000)
     parser.add_argument("--parts", action="store_true")
     parser.add_argument("--change", action="store_true")
+    parser.add_argument("--cost", action="store_true")
     asked = parser.parse_args()
     samples = asked.samples
     if asked.parts:
         replace_section(PARTS_TITLE, describe_parts(samples))
     if asked.change:
         replace_section(CHANGE_TITLE, describe_change(samples))
-    if asked.parts or asked.change:
+    if asked.cost:
+        replace_section(COST_TITLE, describe_cost(samples))
+    if asked.parts or asked.change or asked.cost:
         return
     text = HEAD.format(samples=samples, drawn=DRAWN)
     for title, channel, by_size, selective in SETTINGS:
@@ -197,7 +202,8 @@ def main() -> None:
         print(section(title, found))
     of_bands = memberships(samples)
     print(of_bands)
-    FILE.write_text(text + of_bands + describe_change(samples) + describe_parts(samples), encoding="utf-8")
+    others = describe_change(samples) + describe_parts(samples) + describe_cost(samples)
+    FILE.write_text(text + of_bands + others, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from jobs.cli.study_change import change_tables
+from jobs.cli.study_costs import cost_tables
 from jobs.cli.study_measures import measure_tables
 from jobs.cli.study_parts import route_tables, source_tables, type_tables
 from jobs.cli.study_policy import policy_table
@@ -33,6 +34,7 @@ def result_tables(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
         ),
         *public_spending_table(frames["study.public_spending"]),
         *measure_tables(frames["study.countermeasure"]),
+        *cost_tables(frames["study.countermeasure_cost"]),
         *policy_table(frames["study.policy"]),
         *reconciliation_table(frames["study.reconciliation"]),
         *mirror_table(frames["study.mirror"]),

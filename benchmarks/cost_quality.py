@@ -1,0 +1,154 @@
+"""How often intervals of measured cost hold the truth, on the made-up membership.
+
+`benchmarks/estimation_quality.py` calls it and writes what it finds to docs/estimates.md. Samples differ in
+who answers, who sends costs and who states what is fixed, and in where true prices and figures lie within
+operators' own points: prices at one place for all, each operator's figures at a place of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from jobs.core.words import TOTAL
+from jobs.stats.estimation import Array, seed_of, weight_respondents
+from jobs.stats.intervals import estimate_figures
+from jobs.stats.sampling import Z95
+from jobs.study.estimate.cost_draws import draw_costs, impute_fixed
+from jobs.study.estimate.costs_given import SEVERAL, GivenCosts
+from sample_data.costs import OWN_FIGURES, SEND, STATE, TOGETHER, SampleCosts
+from sample_data.membership import SEED, YEAR, answering, population, prices, volumes
+from tests.stats.test_estimation import DRAWN, groups_of, operators
+
+COST_TITLE = "## Measured cost"
+HEAD = """
+## Measured cost
+
+What countermeasures cost to run in a quarter, {samples} samples for each setting. Of the respondents
+{send:.0f}% send costs, and of these 40 to 60% state what is fixed, more of the large ones. In each sample the
+true prices lie somewhere within operators' points, at one place for all, and each operator's own figures at
+one of its own. `bias` is the mean estimate over the mean truth, minus one; `interval` how often the 95%
+interval contains the truth; `apart` how often it would if prices erred for each operator by themselves, which
+is why the study draws them together. The last two settings are not in the interval, as for volumes.
+"""
+SETTINGS = (
+    ("who answers does not depend on spam", 0.0),
+    ("operators with more spam answer more", 0.5),
+    ("operators with more spam answer less", -0.5),
+)
+NAMES = ("marginal", "stated", "total")
+
+
+@dataclass(frozen=True)
+class SimulatedCost:
+    """The world, the six regions and the least developed countries x NAMES: bias and coverage in percent; and
+    of the world's marginal cost the coverage if prices erred for each operator."""
+
+    bias_pct: Array
+    coverage_pct: Array
+    apart_pct: float
+
+
+def simulate_cost(channel: str, samples: int, selective: float) -> SimulatedCost:
+    people = population(channel)
+    price = prices(np.random.default_rng(SEED))
+    given = volumes(people, channel, np.random.default_rng(SEED))
+    known_costs = SampleCosts(people, channel, given, price, int(YEAR), SEED)
+    whole = sum(known_costs.means.values())
+    assert isinstance(whole, np.ndarray)
+    of_country = [price[name, int(YEAR)] for name in people.country]
+    wage = np.array([(each.wage or 0.0) / each.market for each in of_country])
+    level = np.where(wage > np.median(wage), "high", "low").astype(object)
+    groups = groups_of(people)
+    regions = [people.region == name for name in sorted(set(people.region))]
+    member = np.array([np.ones(len(people.spam), dtype=bool), *regions, groups["LDC"]])
+    known = member @ people.subscriptions
+    random = np.random.default_rng(20261129)
+    share = np.array([STATE[size] for size in people.size])
+    fixed = np.stack([np.zeros_like(share), share, np.ones_like(share)], axis=1) * whole[:, 1:]
+    expected = member @ (whole[:, :1] + fixed)
+    estimates, hits, apart = [], [], []
+    for number in range(samples):
+        sent = answering(people, random, selective) & (random.random(len(people.spam)) < SEND)
+        states = random.random(len(sent)) < share
+        # Where truth lies within each operator's points.
+        alike = np.full(len(sent), random.standard_normal())
+        places = np.stack([alike, random.standard_normal(len(sent))], axis=1)
+        deviation = np.array([TOGETHER, OWN_FIGURES])
+        true = whole * np.exp(deviation * places - deviation**2 / 2)
+        own_fixed = np.where(states, true[:, 1], 0.0)
+        of = np.stack([true[:, 0], true[:, 0] + own_fixed, true.sum(axis=1)], axis=1)
+        truth = member @ of
+        stated = states[sent]
+        seed = seed_of("cost", channel, str(number))
+        sample = weight_respondents(operators(people, sent), groups, seed, DRAWN)
+        own = given_costs(whole[sent] * np.stack([np.ones(len(stated)), stated], axis=1), stated)
+        drawn = np.concatenate([own.means[None], draw_costs(own, seed, DRAWN)])[:, :, 0]
+        size = people.size[sent]
+        both = [f"{one}|{other}" for one, other in zip(size, level[sent], strict=True)]
+        cells = [np.array(both, dtype=object), size, np.full(len(size), "", dtype=object)]
+        draws = np.random.default_rng(seed)
+        imputed = impute_fixed(drawn[..., 1:], stated, people.subscriptions[sent], cells, draws)[..., 0]
+        together = drawn.sum(axis=-1)
+        y = np.stack([drawn[..., 0], together, together + imputed], axis=-1)
+        least = np.zeros_like(y[0])
+        found = estimate_figures(sample, y, member, known, least, float(stated.sum() - 1))
+        estimates.append(found.estimate)
+        hits.append((found.low <= truth) & (truth <= found.high))
+        alone = y[:, :, :1].copy()
+        alone[1:] = draws.permuted(alone[1:], axis=0)
+        other = estimate_figures(sample, alone, member[:1], known[:1], least[:, :1], float(DRAWN - 1))
+        apart.append(other.low[0, 0] <= truth[0, 0] <= other.high[0, 0])
+    return SimulatedCost(
+        100 * (np.mean(estimates, axis=0) / expected - 1),
+        100 * np.mean(hits, axis=0),
+        float(100 * np.mean(apart)),
+    )
+
+
+def given_costs(means: Array, stated: Array) -> GivenCosts:
+    """Costs of all strategies together, with points of lognormal distributions. means: operators x (marginal,
+    fixed)."""
+    deviation = np.array([TOGETHER, OWN_FIGURES])
+    median = means / np.exp(deviation**2 / 2)
+    points = np.stack([median * np.exp(end * deviation) for end in (-Z95, 0.0, Z95)], axis=-1)
+    several = np.zeros_like(means)
+    return GivenCosts(
+        (TOTAL, SEVERAL),
+        pl.DataFrame(),
+        np.stack([means, several], axis=1),
+        np.stack([points, np.zeros_like(points)], axis=1)[..., None, :],
+        stated,
+        {},
+    )
+
+
+def show_cost(channel: str, found: Sequence[SimulatedCost]) -> str:
+    lines = [f"\n### {channel}, cost"]
+    for (title, _), each in zip(SETTINGS, found, strict=True):
+        lines += [
+            f"\n{title[0].upper()}{title[1:]}:\n",
+            "| cost | world: bias | interval | apart | regions: bias | interval | LDC: bias | interval |",
+            "|---|--:|--:|--:|--:|--:|--:|--:|",
+        ]
+        for at, name in enumerate(NAMES):
+            bias, held = each.bias_pct[:, at], each.coverage_pct[:, at]
+            cells = [
+                f"{bias[0]:+.1f}%", f"{held[0]:.1f}%",
+                f"{each.apart_pct:.1f}%" if name == "marginal" else "",
+                f"{bias[1:7].mean():+.1f}%", f"{held[1:7].mean():.1f}%",
+                f"{bias[7]:+.1f}%", f"{held[7]:.1f}%",
+            ]  # fmt: skip
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def describe_cost(samples: int) -> str:
+    """The section of docs/estimates.md."""
+    parts = [HEAD.format(samples=samples, send=100 * SEND).rstrip()]
+    for channel in ("EMAIL", "SMS"):
+        parts.append(show_cost(channel, [simulate_cost(channel, samples, each) for _, each in SETTINGS]))
+    return "\n".join(parts) + "\n"
