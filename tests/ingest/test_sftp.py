@@ -1,6 +1,7 @@
 """Logs of another host by SFTP, from OpenSSH's own server: each line once, whatever happens to the host."""
 
 import gzip
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -220,3 +221,28 @@ def test_no_secret_of_a_url_is_shown(observatory: Run, tmp_path: Path) -> None:
     told = observatory("pull", "--config", file)
     assert told.code == WRONG and "hunter2" not in told.err + told.out, told
     assert "Use a key or an agent" in " ".join(told.err.split())
+
+
+def test_a_connection_of_airflow_has_all_that_a_source_needs(
+    observatory: Run, tmp_path: Path, ssh: Ssh, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (logs / "mail.log").write_text(mail_lines(0, 10))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    file = write_settings(tmp_path, f"sftp://{logs}/mail.log*", 'access = { connection = "mx1" }\n')
+    told = observatory("pull", "--config", file)
+    assert (told.code, "set AIRFLOW_CONN_MX1" in " ".join(told.err.split())) == (WRONG, True), told
+    key = ssh.key.read_text()
+    host = " ".join((ssh.folder / "host.pub").read_text().split()[:2])
+    connection = {
+        "conn_type": "sftp", "host": "127.0.0.1", "port": ssh.port, "login": ssh.user,
+        "extra": {"private_key": key, "host_key": host},
+    }  # fmt: skip
+    monkeypatch.setenv("AIRFLOW_CONN_MX1", json.dumps(connection))
+    told = observatory("run", "--config", file)
+    assert (told.code, count_landed(tmp_path)) == (0, 10), told
+    # The secret is in the environment alone: in nothing that is printed or stored.
+    secret = key.splitlines()[2]
+    stored = [path for path in (tmp_path / "lake").rglob("*") if path.is_file()]
+    assert stored and not [path for path in stored if secret.encode() in path.read_bytes()]
+    assert secret not in told.out + told.err
