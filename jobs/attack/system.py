@@ -25,6 +25,7 @@ from jobs.attack.unknowns import (
     join_pairs,
     replace_code,
     shared_places,
+    split_figure,
 )
 from jobs.core.periods import months_of, period_divisions
 from jobs.core.series import Shape
@@ -291,7 +292,7 @@ def express_versions(
             if period not in periods:
                 continue
             before = seen[period, person]
-            same = next((terms for values, terms in before if values == each.values), None)
+            same = extend_version(before, each.values, shape)
             if same is None:
                 same = of_parts(found, number, period, person, each.values, unknowns) or express_figures(
                     unknowns, person, period, each.values, shape
@@ -305,6 +306,31 @@ def express_versions(
                 before.append((each.values, same))
             found[number, period, person] = same
     return found, [link for link in links if link]
+
+
+def extend_version(
+    before: Sequence[tuple[Mapping[Codes, float], dict[Codes, Terms]]],
+    values: Mapping[Codes, float],
+    shape: Shape,
+) -> dict[Codes, Terms] | None:
+    """The expression of figures as an earlier version has them, with those that came since and are sums of
+    these; None where none has them all."""
+    for older, terms in before:
+        if any(values.get(codes) != value for codes, value in older.items()):
+            continue
+        made = dict(terms)
+        for codes in values.keys() - older.keys():
+            parts = split_figure(codes, values, shape)
+            if not all(part in terms for part, _ in parts):
+                break
+            whole: Terms = defaultdict(float)
+            for part, by in parts:
+                for atom, factor in terms[part].items():
+                    whole[atom] += by * factor
+            made[codes] = dict(whole)
+        else:
+            return made
+    return None
 
 
 def of_parts(
