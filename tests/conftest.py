@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,9 +35,13 @@ hypothesis.settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True)
 def keys_of_one_test() -> Iterator[None]:
-    """Settings that name a key file set it for the whole process: the next test begins without it."""
+    """Settings that name a key file, or say how a lake is reached, do it for the whole process: the next test
+    begins without it."""
     yield
     os.environ.pop("OBSERVATORY_PSEUDONYM_KEY_FILE", None)
+    os.environ.pop("OBSERVATORY_LAKE_ACCESS", None)
+    if s3 := sys.modules.get("jobs.engine.s3"):
+        s3.connect_once.cache_clear()
     os.environ["OBSERVATORY_PSEUDONYM_KEY"] = KEY
 
 
