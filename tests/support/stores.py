@@ -54,8 +54,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection. about: of Front."""
 
     protocol_version = "HTTP/1.1"
-    # An answer in one packet: the far end would wait for the second one of two.
-    disable_nagle_algorithm, wbufsize = True, 1 << 16
+    # The far end would wait for the second packet of an answer.
+    disable_nagle_algorithm = True
     about: dict[str, Any]
 
     def hand_on(self) -> None:
