@@ -172,7 +172,8 @@ def plain(text: str, root: str, folder: Path) -> str:
     """What a command printed, without its folders, times and names of runs."""
     text = text.replace(root, "LAKE").replace(str(folder), "HERE")
     text = re.sub(r"\d{8}T\d{6}\.\d+Z?|\d+\.\d+ MB/s|\b\d+\.\d s\b", "…", text)
-    return "\n".join(line.rstrip() for line in text.splitlines())
+    # Lines break where the folder's name ends.
+    return " ".join(text.split())
 
 
 # --- a store that goes away, and a program that does --------------------------------------------------------
