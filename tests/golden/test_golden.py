@@ -25,6 +25,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from expectations import native
+from expectations.rules import UNIQUE, rules_of
 from jobs.core.contracts import (
     REFERENCE,
     conform_frame,
@@ -190,6 +192,19 @@ def test_golden(case: Path) -> None:
     assert found_in([{name: row[name] for name in columns} for row in rows]) == found_in(expected)
     keys = [tuple(row[name] for name in about.key) for row in rows]
     assert len(keys) == len(set(keys)), f"the key ({', '.join(about.key)}) is not unique"
+
+
+STUDIES = sorted({case.parent.name for case in CASES if case.parent.name.startswith("study.")})
+
+
+@pytest.mark.parametrize("table", STUDIES)
+def test_rows_of_the_study_hold_their_rules(table: str) -> None:
+    # HARM is a definition of cases alone.
+    rules = [each for each in rules_of(table) if each.kind != UNIQUE and each.name != "definition_code_known"]
+    for case, rows in made(table).items():
+        frame = pl.DataFrame(rows, schema=polars_schema(table), orient="row")
+        broken = [each.name for each in rules if not frame.select(native.holds(each).all()).item()]
+        assert broken == [], case.name
 
 
 def found_in(rows: list[dict[str, Any]]) -> dict[str, int]:
