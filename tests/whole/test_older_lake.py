@@ -345,8 +345,3 @@ def test_renewing_that_is_killed_can_be_done_again(tmp_path: Path, monkeypatch: 
         if not is_killed:
             break
     assert 10 < step < 99
-
-
-def test_a_lake_elsewhere_is_not_renewed_by_this_machine() -> None:
-    with pytest.raises(ObservatoryError, match="works on a folder of this machine"):
-        renew_lake(Lake("s3://bucket/lake"))
