@@ -158,8 +158,8 @@ def test_a_study_gives_the_same_estimates(observatory: Run, tmp_path: Path, stor
     membership = CLONE / "sample_data" / "membership"
     found = []
     for name, root in (("local", str(tmp_path / "local" / "lake")), ("s3", ROOT)):
-        file = tmp_path / name / "observatory.toml"
-        file.parent.mkdir()
+        file = tmp_path / "study" / name / "observatory.toml"
+        file.parent.mkdir(parents=True)
         file.write_text(f'[lake]\nroot = "{root}"\n')
         land_submissions(Lake(root), membership, "loaded")
         told = observatory("study", "estimate", "--files", membership, "--config", file)
@@ -169,11 +169,10 @@ def test_a_study_gives_the_same_estimates(observatory: Run, tmp_path: Path, stor
 
 
 def plain(text: str, root: str, folder: Path) -> str:
-    """What a command printed, without its folders, times and names of runs."""
-    text = text.replace(root, "LAKE").replace(str(folder), "HERE")
-    text = re.sub(r"\d{8}T\d{6}\.\d+Z?|\d+\.\d+ MB/s|\b\d+\.\d s\b", "…", text)
-    # Lines break where the folder's name ends.
-    return " ".join(text.split())
+    """What a command printed, without its folders, times, names of runs and white space: lines may break
+    within the folder's name."""
+    text = "".join(text.split()).replace(root, "LAKE").replace(str(folder), "HERE")
+    return re.sub(r"\d{8}T\d{6}\.\d+Z?|\d+\.\d+MB/s|\d+\.\ds", "…", text)
 
 
 # --- a store that goes away, and a program that does --------------------------------------------------------
