@@ -58,7 +58,7 @@ def erase(
     asked = read_requests(number or [], address or [], file, operators)
     lake_keys.check_keys(settings)
     lake = open_lake(settings.lake.root)
-    erasure.refuse_remote(lake)
+    erasure.refuse_versions(lake)
     identity.refuse_others(lake, settings)
     for each in sorted(set(lake_keys.known_operators(lake)) - {one.id for one in settings.operator}):
         err.print(Text(f"Operator '{each}' of the lake is not in the settings: it is not looked at."))

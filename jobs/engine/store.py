@@ -56,6 +56,14 @@ def refuse_missing_bucket(fs: Any, path: str) -> None:
             ) from None
 
 
+def keeps_versions(fs: Any, bucket: str) -> bool:
+    """Whether a bucket keeps earlier versions of objects that are replaced or removed."""
+    try:
+        return bool(fs.call_s3("get_bucket_versioning", Bucket=bucket).get("Status") == "Enabled")
+    except NotImplementedError:
+        return False
+
+
 def refuse_missing_package() -> None:
     if importlib.util.find_spec("s3fs") is None:
         raise ObservatoryError(

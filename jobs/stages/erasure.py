@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -20,11 +19,12 @@ import polars as pl
 from jobs.core import sketch
 from jobs.core.checksum import Fingerprint, fingerprint_periods
 from jobs.core.contracts import list_tables, read_contract, rows_frame
+from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError, ValidationHeld
 from jobs.core.periods import months_of
 from jobs.engine import record
 from jobs.engine.lake import Lake
-from jobs.engine.store import is_local
+from jobs.engine.store import is_local, keeps_versions, open_store
 from jobs.engine.table_files import DataFile, read_files
 from jobs.protect.pseudonym_keys import derived_key_id
 from jobs.protect.subscribers import Subscribers, hash_names, pseudonyms_of
@@ -58,11 +58,14 @@ class Asked:
     place: str
 
 
-def refuse_remote(lake: Lake) -> None:
-    if not is_local(lake.root):
+def refuse_versions(lake: Lake) -> None:
+    """Raise ObservatoryError where a lake's bucket keeps earlier versions of objects."""
+    fs, path = open_store(lake.root)
+    if not is_local(lake.root) and keeps_versions(fs, path.partition("/")[0]):
         raise ObservatoryError(
-            f"{lake.root}: erase works on a folder of this machine, for an object store may keep earlier"
-            " versions of objects. Copy the lake to a folder, erase there, and copy it to an empty bucket"
+            f"{lake.root}: the bucket keeps earlier versions of objects, which erase could not remove."
+            " Suspend its versioning, erase, and then remove the earlier versions below the lake, as by a"
+            " lifecycle rule for noncurrent versions"
         )
 
 
@@ -218,15 +221,14 @@ def erase_labels(
 def erase_results(lake: Lake, texts: Iterable[str]) -> None:
     """Take pseudonyms and keys of rows out of results of rules, whose examples name them."""
     wanted = sorted(each.encode() for each in texts)
-    for file in sorted(Path(lake.root, FOLDER).rglob("*")):
-        if not file.is_file():
-            continue
-        data = file.read_bytes()
+    fs, folder = open_store(f"{lake.root}/{FOLDER}")
+    for file in fs.find(folder):
+        data = fs.cat_file(file)
         hits = [each for each in wanted if each in data]
         for each in hits:
             data = data.replace(each, ERASED)
         if hits:
-            file.write_bytes(data)
+            replace_file(fs, file, data)
 
 
 def erase_sketches(lake: Lake, plan: ErasurePlan) -> None:

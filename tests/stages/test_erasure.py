@@ -22,15 +22,19 @@ import zstandard
 
 from jobs.core import key_names, sketch
 from jobs.core.contracts import list_tables, read_contract, rows_frame
+from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.lock import hold_lock
 from jobs.protect.pseudonym_keys import make_pseudonyms, operator_key
 from jobs.settings import config
-from jobs.stages import removed
+from jobs.stages import erasure, removed
 from tests.conftest import KEY, ROOT
 from tests.support.in_process import Told, command_line_of
+from tests.support.lakes_on_s3 import ROOT as BUCKET
+from tests.support.lakes_on_s3 import start_store
 from tests.support.month_of_mail import Line, lines_of_mail, refusal, write_key, write_settings
+from tests.support.servers import S3
 from tests.support.study import run_again
 
 ONE, TWO = "0123456789abcdef" * 2, "fedcba9876543210" * 2
@@ -112,12 +116,13 @@ def write_log(folder: Path, name: str, lines: list[tuple[Line, bool]], without: 
     (folder / name).write_text("".join(texts), encoding="utf-8")
 
 
-def make_lake(folder: Path, without: bool = False) -> Path:
+def make_lake(folder: Path, without: bool = False, root: str = "lake") -> Path:
     """Settings of a lake with these days, computed in two runs, of a log that grew."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, key in (("one.key", ONE), ("two.key", TWO)):
         write_key(folder, name, key)
     settings = write_settings(folder, more=ROTATED)
+    settings.write_text(settings.read_text().replace('root = "lake"', f'root = "{root}"'))
     lines = days_of_mail()
     key = os.environ.pop(key_names.KEY)
     operator_key.cache_clear()
@@ -197,9 +202,9 @@ def files_with(folder: Path, texts: list[str]) -> dict[str, set[str]]:
     return {name: texts for name, texts in found.items() if texts}
 
 
-def rows_like(folder: Path) -> dict[str, list[str]]:
+def rows_like(root: Path | str) -> dict[str, list[str]]:
     """The rows of silver and gold, but for where in a log they stand."""
-    lake, found = Lake(str(folder / "lake")), {}
+    lake, found = Lake(str(root)), {}
     for table in list_tables():
         if read_contract(table).layer in ("silver", "gold") and lake.exists(table):
             frame = lake.read(table)
@@ -260,16 +265,47 @@ def test_no_search_finds_an_erased_subscriber(settings: Path, never: Path, obser
     assert "among them north-2026-Q4.zip, which was sent" in told.out and "2026-Q3" not in told.out
     assert files_with(folder / "lake", wanted) == {}
     # What stays is what there would be without these lines.
-    left = rows_like(folder)
+    left = rows_like(folder / "lake")
     (label,) = left.pop("silver.audit_label")
     assert other in label
-    assert left == rows_like(never)
+    assert left == rows_like(never / "lake")
     ledger = Lake(str(folder / "lake")).read("bronze.file")
     assert ledger["line_count"].sum() == len(days_of_mail())
     # It is recorded, by nobody's name.
     record = Lake(str(folder / "lake")).read("meta.erasure")
     assert record.height == 1 and record["message_count"].item() > 10
     assert record["line_count"].item() == sum(goes for _, goes in days_of_mail())
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    yield from start_store(tmp_path / "s3", monkeypatch)
+
+
+@pytest.mark.remote
+def test_in_a_bucket_no_search_finds_an_erased_subscriber(
+    tmp_path: Path, never: Path, store: S3, observatory: Observatory
+) -> None:
+    settings = make_lake(tmp_path / "own", root=BUCKET)
+    wanted = forms_of(list(FORMS))
+    assert len(files_with(store.folder, wanted)) > 10
+    told = observatory("erase", "--address", GONE, "--yes", "--config", settings)
+    assert told.code == 0, told.err
+    assert files_with(store.folder, wanted) == {}
+    assert rows_like(BUCKET) == rows_like(never / "lake")
+
+
+def test_a_bucket_with_earlier_versions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Versioned:
+        """What a store says of a bucket that keeps versions."""
+
+        def call_s3(self, name: str, Bucket: str) -> dict[str, str]:
+            assert (name, Bucket) == ("get_bucket_versioning", "logs")
+            return {"Status": "Enabled"}
+
+    monkeypatch.setattr(erasure, "open_store", lambda root: (Versioned(), "logs/lake"))
+    with pytest.raises(ObservatoryError, match="keeps earlier versions of objects"):
+        erasure.refuse_versions(Lake(BUCKET))
 
 
 @pytest.mark.long
@@ -289,7 +325,10 @@ def test_a_later_pull_of_the_same_logs_brings_nobody_back(
     told = observatory("run", "--config", settings)
     assert told.code == 0, told.err
     assert files_with(folder / "lake", wanted) == {}
-    assert rows_like(folder)["gold.spam_volume_daily"] == rows_like(never)["gold.spam_volume_daily"]
+    assert (
+        rows_like(folder / "lake")["gold.spam_volume_daily"]
+        == rows_like(never / "lake")["gold.spam_volume_daily"]
+    )
     # And anew, from the logs and landing.
     assert observatory("renew", "--anew", "--yes", "--config", settings).code == 0
     assert observatory("run", "--config", settings).code == 0
@@ -336,7 +375,7 @@ def test_an_erasure_that_was_killed_is_ended_by_the_same_words(
     is_done = Lake(str(folder / "lake")).read("meta.erasure").height == 1
     assert is_done and told.code in (0, 2), told.err
     assert files_with(folder / "lake", forms_of(list(FORMS))) == {}
-    assert rows_like(folder) == rows_like(never)
+    assert rows_like(folder / "lake") == rows_like(never / "lake")
 
 
 @pytest.mark.long
