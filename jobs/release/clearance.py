@@ -155,16 +155,18 @@ def build_sheet(
     form.write(2, 0, "What is asked")
     form.write(3, 0, "Country")
     form.write(3, 1, country)
-    form.write(
-        2, 1,
+    asked = (
         f"{count} row(s) of your country would be published as the other sheets show them. Please answer by"
         f" {deadline.isoformat()}. Without an answer by that day they are published. An objection with its"
-        " reason is decided on before anything is published, and the decision is sent to you.",
-    )  # fmt: skip
+        " reason is decided on before anything is published, and the decision is sent to you."
+    )
+    form.write(2, 1, asked if count else "No row of your country would be published: you need not answer.")
     for row, label in enumerate(FILLED, FIRST):
         form.write(row, 0, label, bold)
     form.write(FIRST + len(FILLED) + 1, 0, administration)
     for name, rows in own.items():
+        if rows.is_empty():
+            continue
         page = book.add_worksheet(name[:31])
         page.write_row(0, 0, rows.columns, bold)
         for at, values in enumerate(rows.rows(), 1):
