@@ -55,6 +55,7 @@ def signer_of(folder: Path, signers: Path) -> Signed:
             [
                 f"{file} is no signature of this release by any of the {len(keys)} key(s) in {signers}:",
                 *reasons,
+                "`observatory release sign FOLDER --key KEY`: the owner of one of these keys signs it",
             ]
         )
     )

@@ -92,7 +92,8 @@ def read_within(process: subprocess.Popen[bytes], most: int) -> bytes:
 def format_reason(done: Done) -> str:
     """What gpg gave as its reason."""
     lines = done.stderr.decode(errors="replace").splitlines()
-    return "; ".join(line.removeprefix("gpg: ") for line in lines if line.strip()) or "no reason given"
+    reasons = (" ".join(line.removeprefix("gpg: ").split()) for line in lines if line.strip())
+    return "; ".join(reasons) or "no reason given"
 
 
 def sign_data(data: bytes, key: str) -> bytes:

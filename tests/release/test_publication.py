@@ -52,8 +52,10 @@ def test_a_release_is_cleared_signed_published_and_found(place: Place, keys: Sim
 def test_a_signature_by_another_key_publishes_nothing(place: Place, keys: SimpleNamespace) -> None:
     place.clear()
     sign_release(place.folder, keys.stranger)
-    with pytest.raises(ObservatoryError, match="is no signature of this release by any of the 1 key"):
+    with pytest.raises(ObservatoryError, match="is no signature of this release by any of the 1 key") as told:
         place.publish(keys.signers)
+    what, reason, remedy = str(told.value).splitlines()
+    assert "  " not in what + reason and "the owner of one of these keys signs it" in remedy
     assert list(place.public.iterdir()) == []
 
 
