@@ -7,7 +7,14 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from jobs.cli.study_tables import estimates_table, format_share, format_short, latest_period, to_objects
+from jobs.cli.study_tables import (
+    estimates_table,
+    format_share,
+    format_short,
+    is_of_period,
+    latest_period,
+    to_objects,
+)
 from jobs.core.areas import WORLD
 from jobs.core.contracts import list_codes
 
@@ -23,7 +30,7 @@ def measure_tables(frame: pl.DataFrame) -> list[RenderableType]:
     world = frame.filter(pl.col("area_code") == WORLD, pl.col("size_code") == "_T")
     own = world.filter(pl.col("strategy_code") != "_T")
     period = latest_period(own)
-    of_period = own.filter(pl.col("period_code") == period)
+    of_period = own.filter(is_of_period(period))
     found: list[RenderableType] = []
     for channel in sorted(set(of_period["channel_code"])):
         rows = to_objects(of_period.filter(pl.col("channel_code") == channel))
