@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from jobs.cli.console import out
+from jobs.cli.study_tables import format_short
 from jobs.core.errors import ObservatoryError
 
 # So many figures are printed; the rest is counted.
@@ -55,4 +56,4 @@ def revisions(
 def format_figure(value: str, pct: str | None) -> str:
     """A figure, with its change where there is one."""
     changed = f" ({float(pct):+.2g}%)" if pct and float(pct) else ""
-    return f"{float(value):.3g}{changed}"
+    return f"{format_short(value)}{changed}"

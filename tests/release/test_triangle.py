@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.cli.main import app
+from jobs.cli.release_revisions import format_figure
 from jobs.core.errors import ObservatoryError
 from jobs.public.contracts import public_contract
 from jobs.release.triangle import build_triangle, format_triangle, read_triangle
@@ -53,3 +54,11 @@ def test_a_release_has_its_triangle_and_the_command_shows_it(made: SimpleNamespa
     assert "2026-Q4/v1.0.0" in done.output
     wrong = CliRunner().invoke(app, ["release", "revisions", str(folder), "--area", "nowhere"])
     assert isinstance(wrong.exception, ObservatoryError) and "it has areas 001, " in str(wrong.exception)
+
+
+@pytest.mark.parametrize(
+    ("value", "pct", "told"),
+    [("209000000000", None, "209bn"), ("1250000", "25", "1.25M (+25%)"), ("870", "0", "870")],
+)
+def test_figures_are_printed_with_their_unit(value: str, pct: str | None, told: str) -> None:
+    assert format_figure(value, pct) == told
