@@ -18,6 +18,8 @@ from jobs.release.about import About
 from jobs.release.codebook import json_bytes
 
 NAME = "manifest.json"
+# What stands in the folder of a release that was taken back.
+TOMBSTONE = "WITHDRAWN.json"
 FORM = "spam-observatory release 1"
 TEXTS = ("title", "period", "version", "agency", "software")
 
@@ -59,6 +61,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(file.read_bytes())
     except FileNotFoundError:
+        if (folder / TOMBSTONE).is_file():
+            raise ObservatoryError(f"{folder} was withdrawn: its {TOMBSTONE} has the reason") from None
         raise ObservatoryError(
             f"{folder} is no release: it has no {NAME}. Name the folder of a version, such as"
             " releases/2026-Q4/v1.0.0"

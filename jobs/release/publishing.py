@@ -23,7 +23,7 @@ from jobs.release.folders import (
 )
 from jobs.release.signatures import Signed, signer_of
 
-INDEX, TOMBSTONE = "index.json", "WITHDRAWN.json"
+INDEX = "index.json"
 # The file of the restricted folder that names the releases that were published before.
 ABOUT = "about.json"
 
@@ -130,7 +130,7 @@ def withdraw_release(
     events = [each for each in decisions.read_decisions(restricted) if each.what == "published"]
     if not events:
         raise ObservatoryError(f"{period}/{version} is not published under {public_root}")
-    tombstone, signature = target / TOMBSTONE, signature_of(target)
+    tombstone, signature = target / manifest.TOMBSTONE, signature_of(target)
     if tombstone.is_file():
         if [*target.iterdir()] == [tombstone] and not signature.exists() and is_listed(public_root):
             raise ObservatoryError(f"{period}/{version} is withdrawn already")
@@ -148,7 +148,7 @@ def withdraw_release(
         if target.is_dir():
             replace_file(tombstone, told)
         else:
-            write_folder(target, {TOMBSTONE: told})
+            write_folder(target, {manifest.TOMBSTONE: told})
     for each in target.iterdir():
         if each.is_dir():
             shutil.rmtree(each)
@@ -165,7 +165,7 @@ def list_public(public_root: Path) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for period, version in all_in(public_root):
         folder = public_root / period / version
-        tombstone = folder / TOMBSTONE
+        tombstone = folder / manifest.TOMBSTONE
         if tombstone.is_file():
             told = json.loads(tombstone.read_bytes())
             found.append(

@@ -358,6 +358,8 @@ def test_a_withdrawn_release_leaves_a_tombstone_and_the_earlier_one_stands(
         "2026-Q4", "v1.1.0", later.restricted, place.public, "A. Officer", reason, NOW
     )
     assert [each.name for each in target.iterdir()] == ["WITHDRAWN.json"]
+    with pytest.raises(ObservatoryError, match=r"v1\.1\.0 was withdrawn: its WITHDRAWN\.json has the reason"):
+        manifest.verify_release(target)
     found = {each["version"]: each for each in publishing.list_public(place.public)}
     assert found["v1.0.0"]["is_current"] and found["v1.1.0"]["reason"] == reason
     assert found["v1.1.0"]["sha256_of_manifest"] == later.digest
