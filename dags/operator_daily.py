@@ -38,9 +38,9 @@ all the same, with what is there: one source that is away or held back stops nei
 others, nor the page, nor retention. `outcome` then fails, and the run with it. Clearing a task is always
 safe: a stage does no work twice.
 
-**When a run is late.** One that has not succeeded eight hours after it was queued, whatever the reason, calls
-back with a text, which the command of `OBSERVATORY_ALERT` gets, as in `observatory_health`.
-`OBSERVATORY_DEADLINE_HOURS` is another number of hours; 0 asks for none. Backfills have no deadline.
+**When a run is late.** With `OBSERVATORY_DEADLINE_HOURS`, one that has not succeeded so many hours after it
+was queued, whatever the reason, calls back with a text, which the command of `OBSERVATORY_ALERT` gets, as in
+`observatory_health`. Backfills have no deadline.
 
 **Connections.** Where a source's `access` names one of Airflow's connections, `pull` gets it in its
 environment when it runs.

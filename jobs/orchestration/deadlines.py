@@ -15,13 +15,11 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from jobs.orchestration.scheduling import NoSettings, pass_on
 
 HOURS = "OBSERVATORY_DEADLINE_HOURS"
-# `pull` tries for about six hours; then the stages follow.
-DEFAULT_HOURS = 8.0
 
 
 def deadline_hours() -> float:
-    """Hours in which a run should have succeeded; 0 asks for none."""
-    given = os.environ.get(HOURS) or str(DEFAULT_HOURS)
+    """Hours in which a run should have succeeded; 0, as without the variable, asks for none."""
+    given = os.environ.get(HOURS) or "0"
     try:
         hours = float(given)
     except ValueError:

@@ -38,7 +38,7 @@ def parse(monkeypatch: pytest.MonkeyPatch, name: str, hours: str | None) -> DagB
 
 
 @pytest.mark.parametrize(("name", "dag"), [("operator_daily", DAG), ("study_monthly", "study_monthly")])
-@pytest.mark.parametrize(("given", "hours"), [(None, 8.0), ("0.5", 0.5), ("0", None)])
+@pytest.mark.parametrize(("given", "hours"), [(None, None), ("0.5", 0.5), ("0", None)])
 @pytest.mark.usefixtures("config")
 def test_runs_have_a_deadline(
     monkeypatch: pytest.MonkeyPatch, name: str, dag: str, given: str | None, hours: float | None
