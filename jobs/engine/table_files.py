@@ -22,6 +22,10 @@ from jobs.engine.store import is_local, open_store, plain_url, store_options
 COMPRESSION: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "statistics": False}
 
 
+class DamagedTable(ObservatoryError):
+    """A file of a table is not there, or is not as it was written."""
+
+
 @dataclass(frozen=True)
 class DataFile:
     """A Parquet file of a table, and the values of the partition columns that all its rows have."""
@@ -170,7 +174,7 @@ def naming_damage(table: str, files: Sequence[DataFile]) -> Iterator[None]:
         refuse_missing(table, files, is_sure=True)
         for file in files:
             if why := damage_of(file.path):
-                raise ObservatoryError(
+                raise DamagedTable(
                     f"{table}: {file.path} is damaged ({why}). {file_remedy(table)}"
                 ) from error
         raise
@@ -196,7 +200,7 @@ def refuse_missing(table: str, files: Iterable[DataFile], is_sure: bool = False)
             os.path.exists(file.path) if is_local(file.path) else not is_sure or exists_in_store(file.path)
         )
         if not there:
-            raise ObservatoryError(f"{table}: {file.path} is missing. {file_remedy(table)}")
+            raise DamagedTable(f"{table}: {file.path} is missing. {file_remedy(table)}")
 
 
 def exists_in_store(url: str) -> bool:

@@ -16,6 +16,7 @@ import polars as pl
 from jobs.core.contracts import list_tables, read_contract
 from jobs.core.disk import replace_file
 from jobs.engine.lake import Lake, any_of
+from jobs.engine.table_files import DamagedTable
 from jobs.formats.registry import KERNELS
 from jobs.ingest.manifest import open_landing
 from jobs.silver.frames import SILVER
@@ -94,12 +95,23 @@ def find_lost_days(lake: Lake) -> removed.Days:
     fs, area = open_landing(lake.root)
     files = fs.find(area) if fs.exists(area) else []
     there = {path.rpartition("/")[2].partition(".")[0] for path in files}
-    ledger = lake.read("bronze.file", columns=["operator_id", "piece_id", "last_event_date"])
-    gone = ledger.filter(~pl.col("piece_id").is_in(list(there))).drop_nulls("last_event_date")
-    found: removed.Days = dict(gone.group_by("operator_id").agg(pl.col("last_event_date").max() + DAY).rows())
+    found: removed.Days = {}
+    ledger = read_ledger(lake)
+    if ledger is not None:
+        gone = ledger.filter(~pl.col("piece_id").is_in(list(there))).drop_nulls("last_event_date")
+        found = dict(gone.group_by("operator_id").agg(pl.col("last_event_date").max() + DAY).rows())
     for operator, day in removed.removed_before(lake, removed.RECORDS).items():
         found[operator] = max(day, found.get(operator, day))
     return found
+
+
+def read_ledger(lake: Lake) -> pl.DataFrame | None:
+    """Which operator's piece has records until which day; None where the ledger is damaged, so that it is
+    known of retention and of earlier renewals alone what landing lacks."""
+    try:
+        return lake.read("bronze.file", columns=["operator_id", "piece_id", "last_event_date"])
+    except DamagedTable:
+        return None
 
 
 def newest_gold(lake: Lake) -> removed.Days:

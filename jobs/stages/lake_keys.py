@@ -18,6 +18,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import key_setting
 from jobs.core.key_periods import KeyPeriod
 from jobs.engine.lake import Lake
+from jobs.engine.table_files import DamagedTable
 from jobs.protect.pseudonym_keys import derived_key_id, has_key, master_key
 from jobs.settings.config import Observatory
 from jobs.stages import removed, windows
@@ -78,7 +79,7 @@ def other_keys(lake: Lake, settings: Observatory) -> list[str]:
     if not has_key():
         return []
     known = known_operators(lake)
-    newest, oldest = windows.newest_days(lake), removed.removed_before(lake, removed.SILVER)
+    newest, oldest = list_newest(lake), removed.removed_before(lake, removed.SILVER)
     wrong = []
     for each in settings.operator:
         before, now = keys_of(known.get(each.id, {})), describe_keys(settings, each.id)
@@ -90,6 +91,15 @@ def other_keys(lake: Lake, settings: Observatory) -> list[str]:
         if differing:
             wrong.append(format_other(lake, settings, each.id, differing[0], last))
     return wrong
+
+
+def list_newest(lake: Lake) -> dict[str, dt.date]:
+    """By operator the newest day of its records; none where the ledger is damaged, so that any day may have
+    some."""
+    try:
+        return windows.newest_days(lake)
+    except DamagedTable:
+        return {}
 
 
 def format_other(lake: Lake, settings: Observatory, operator_id: str, day: dt.date, last: dt.date) -> str:

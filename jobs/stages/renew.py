@@ -39,6 +39,11 @@ def describe_carried(lake: Lake, settings: Observatory) -> list[str]:
         f" the days before {day} stay as they are; later days are computed anew"
         for operator, day in sorted(carried.gold.items())
     ]
+    if carrying.read_ledger(lake) is None:
+        found.append(
+            "bronze.file is damaged: which logs landing lacks is known only of those that vacuum removed."
+            " Figures of days whose logs went otherwise are lost"
+        )
     return found + [
         f"{table}: written by a version without columns that each row needs now, so days that landing does"
         " not hold are lost. Go on with the version that wrote the lake to keep them"

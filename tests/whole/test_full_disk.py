@@ -259,8 +259,8 @@ def limit(size: int) -> None:
 ROOM = 11_000
 
 
-def attach_with_little_room(umask: int) -> None:
-    embedded.attach_worker(umask)
+def attach_with_little_room(umask: int, lake_access: str | None) -> None:
+    embedded.attach_worker(umask, lake_access)
     limit(ROOM)
 
 

@@ -4,7 +4,6 @@ another form is refused, and renewed without losing what landing cannot give bac
 import datetime as dt
 import io
 import json
-import shutil
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -16,6 +15,7 @@ import polars as pl
 import pytest
 import typer
 from deltalake import DeltaTable, write_deltalake
+from fsspec.implementations.local import LocalFileSystem
 
 from jobs.cli import main as command_line
 from jobs.core.contracts import polars_schema, read_contract, rows_frame
@@ -330,9 +330,9 @@ def test_renewing_that_is_killed_can_be_done_again(tmp_path: Path, monkeypatch: 
 
         is_killed = False
         with monkeypatch.context() as patch:
-            patch.setattr(shutil, "rmtree", dying(shutil.rmtree))
+            patch.setattr(LocalFileSystem, "rm", dying(LocalFileSystem.rm))
+            patch.setattr(LocalFileSystem, "mv", dying(LocalFileSystem.mv))
             patch.setattr(record, "add_stage", dying(record.add_stage))
-            patch.setattr(Path, "rename", dying(Path.rename))
             try:
                 renew_lake(lake)
             except KeyboardInterrupt:
