@@ -22,6 +22,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+# A line end inside of a text, with all carriage returns before it; alone they end a line, too
+# (jobs/core/lines.py).
+INNER_END = r"\r*\n|\r+"
 # Names of a field in the order in which they count: the journal's, then those of Vector, rsyslog, syslog-ng,
 # Fluentd and Docker.
 TEXT = ("MESSAGE", "message", "msg", "log")
@@ -176,7 +179,7 @@ def compose_lines(fields: pl.DataFrame) -> pl.Series:
     """The line that each row of FIELDS holds; null where that is none."""
     text = first_of(fields, TEXT)
     if text.str.contains(r"[\r\n]").any():
-        text = text.str.strip_chars_end("\r\n").str.replace_all(r"\r?\n", "#012")
+        text = text.str.strip_chars_end("\r\n").str.replace_all(INNER_END, "#012")
     pid = first_of(fields, PID).str.extract(r"^(\d+)(?:\.0)?$")
     frame = fields.select(
         first_of(fields, HOST).str.replace_all(r"\s", "_").alias("host"),

@@ -8,6 +8,7 @@ of the log is left that jobs/core/wrapped.py composes, in the order of entries; 
 https://systemd.io/JOURNAL_EXPORT_FORMATS/
 """
 
+import re
 import struct
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from jobs.core.wrapped import FIELDS, compose_lines
+from jobs.core.wrapped import FIELDS, INNER_END, compose_lines
 
 BEGIN = b"__CURSOR="
 LENGTH = struct.Struct("<Q")
@@ -127,7 +128,7 @@ def in_one_line(value: bytes) -> bytes:
         value.decode()
     except UnicodeDecodeError:
         value = value.decode("latin-1").encode()
-    return value.rstrip(b"\r\n").replace(b"\r\n", b"#012").replace(b"\n", b"#012")
+    return re.sub(INNER_END.encode(), b"#012", value.rstrip(b"\r\n"))
 
 
 def lines_of(entries: bytes) -> bytes:

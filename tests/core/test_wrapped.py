@@ -56,6 +56,7 @@ OF_CONTAINER = {"CONTAINER_NAME": "exim", "SYSLOG_IDENTIFIER": "0f", "MESSAGE": 
         (LATER | SENT, LINE),
         # a text of two lines; bytes that are no UTF-8; several values; a text that journalctl leaves out
         ({"timestamp": AT, "ident": "a", "msg": "b\r\nc\n"}, f"{AT} - a: b#012c"),
+        ({"timestamp": AT, "ident": "a", "msg": "b\rc\r\r\nd\r"}, f"{AT} - a: b#012c#012d"),
         ({"timestamp": AT, "program": "a", "log": [98, 255]}, f"{AT} - a: b\xff"),
         ({"timestamp": AT, "program": ["a", "b"], "log": "c"}, f"{AT} - a: c"),
         (ENTRY | {"SYSLOG_IDENTIFIER": "a", "MESSAGE": None}, f"{AT} - a:"),
