@@ -24,6 +24,7 @@ from jobs.stats.intervals import (
     log_interval,
     pool_variance,
     relative_rates,
+    stratified_variance,
 )
 
 
@@ -133,24 +134,13 @@ def owners_variance(sample: Weighted, influence: Array, holding: Array) -> tuple
     """The stratified variance of sums of influences, respondents x measures, with holdings as units; and its
     degrees of freedom (Satterthwaite)."""
     answering = sample.operators.is_respondent
-    strata = sample.index.max() + 1
     names = [f"{stratum}|{owner}" for stratum, owner in zip(sample.index, holding, strict=True)]
     unit = np.unique(np.array(names), return_inverse=True)[1]
     of_unit = np.zeros(unit.max() + 1, dtype=int)
     of_unit[unit] = sample.index
     answered = np.unique(unit[answering])
     sums = (one_hot(unit[answering], unit.max() + 1).T @ influence)[answered]
-    of_stratum = one_hot(of_unit[answered], strata)
-    count, everyone = of_stratum.sum(axis=0), np.bincount(of_unit, minlength=strata)
-    mean = of_stratum.T @ sums / np.maximum(count, 1)[:, None]
-    squares = of_stratum.T @ (sums - mean[of_unit[answered]]) ** 2
-    varied = count > 1
-    left = np.where(varied, (1 - count / everyone) * count / np.maximum(count - 1, 1), 0.0)
-    parts = left[:, None] * squares
-    total = parts.sum(axis=0)
-    below = (parts[varied] ** 2 / (count[varied] - 1)[:, None]).sum(axis=0)
-    free = np.divide(total**2, below, out=np.ones_like(total), where=below > 0)
-    return total, np.maximum(free, 1.0)
+    return stratified_variance(sums, of_unit[answered], np.bincount(of_unit))
 
 
 def rates_moved(before: MatchedPeriod, after: MatchedPeriod) -> tuple[Array, float]:

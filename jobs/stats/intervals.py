@@ -145,19 +145,27 @@ def linearised_variance(
         share = np.minimum(np.where(inside, weights * x / below, 0.0), MOST_LEVERAGE)
         residual = residual / (1 - share)[:, None]
     z = weights[:, None] * residual
-    stratum, strata = sample.index[sample.operators.is_respondent], sample.index.max() + 1
-    of_stratum = one_hot(stratum, strata)
+    total, free = stratified_variance(
+        z, sample.index[sample.operators.is_respondent], np.bincount(sample.index)
+    )
+    return (known / below) ** 2 * total, free
+
+
+def stratified_variance(z: Array, stratum: Array, everyone: Array) -> tuple[Array, Array]:
+    """Variance of the sums of z, units x measures, drawn without replacement from strata of so many units
+    (everyone), and its degrees of freedom (Satterthwaite). stratum: that of each unit. A stratum with one
+    unit adds nothing."""
+    of_stratum = one_hot(stratum, len(everyone))
     count = of_stratum.sum(axis=0)
-    everyone = np.bincount(sample.index, minlength=strata)
     mean = of_stratum.T @ z / np.maximum(count, 1)[:, None]
     squares = of_stratum.T @ (z - mean[stratum]) ** 2
     varied = count > 1
-    share_left = np.where(varied, (1 - count / everyone) * count / np.maximum(count - 1, 1), 0.0)
-    parts = share_left[:, None] * squares
+    left = np.where(varied, (1 - count / everyone) * count / np.maximum(count - 1, 1), 0.0)
+    parts = left[:, None] * squares
     total = parts.sum(axis=0)
-    below_freedom = (parts[varied] ** 2 / (count[varied] - 1)[:, None]).sum(axis=0)
-    free = np.divide(total**2, below_freedom, out=np.ones_like(total), where=below_freedom > 0)
-    return (known / below) ** 2 * total, np.maximum(free, 1.0)
+    below = (parts[varied] ** 2 / (count[varied] - 1)[:, None]).sum(axis=0)
+    free = np.divide(total**2, below, out=np.ones_like(total), where=below > 0)
+    return total, np.maximum(free, 1.0)
 
 
 def rates_variance(sample: Weighted, x: Array, y: Array) -> tuple[Array, float]:
