@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -30,7 +30,7 @@ from jobs.protect.pseudonym_keys import make_pseudonyms, operator_key
 from jobs.settings import config
 from jobs.stages import erasure, removed
 from tests.conftest import KEY, ROOT
-from tests.support.in_process import Told, command_line_of
+from tests.support.in_process import Run, Told, with_keys_of_files
 from tests.support.lakes_on_s3 import ROOT as BUCKET
 from tests.support.lakes_on_s3 import start_store
 from tests.support.month_of_mail import Line, lines_of_mail, refusal, write_key, write_settings
@@ -42,22 +42,11 @@ CUT = dt.date(2026, 11, 25)
 ROTATED = f'[[key]]\nvalid_from = {CUT}\nfile = "two.key"\n'
 GONE = "ann@example.test"
 FORMS = ("ann@example.test", "Ann@Example.Test", "ann+shop@example.test")
-Observatory = Callable[..., Told]
 
 
 @pytest.fixture
-def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Observatory:
-    call = command_line_of(monkeypatch, capsys, width=200)
-
-    def run(*arguments: object) -> Told:
-        monkeypatch.delenv(key_names.KEY, raising=False)
-        operator_key.cache_clear()
-        try:
-            return call(*arguments)
-        finally:
-            operator_key.cache_clear()
-
-    return run
+def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return with_keys_of_files(monkeypatch, capsys)
 
 
 def days_of_mail() -> list[tuple[Line, bool]]:
@@ -248,7 +237,7 @@ def deliver_package(folder: Path) -> None:
 # --- tests --------------------------------------------------------------------------------------------------
 
 
-def test_no_search_finds_an_erased_subscriber(settings: Path, never: Path, observatory: Observatory) -> None:
+def test_no_search_finds_an_erased_subscriber(settings: Path, never: Path, observatory: Run) -> None:
     folder = settings.parent
     wanted = forms_of(list(FORMS))
     other = draw_units(folder, wanted)
@@ -284,11 +273,15 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
 
 @pytest.mark.remote
 def test_in_a_bucket_no_search_finds_an_erased_subscriber(
-    tmp_path: Path, never: Path, store: S3, observatory: Observatory
+    tmp_path: Path, never: Path, store: S3, observatory: Run
 ) -> None:
     settings = make_lake(tmp_path / "own", root=BUCKET)
     wanted = forms_of(list(FORMS))
-    assert len(files_with(store.folder, wanted)) > 10
+    # A result of a rule that names a row.
+    seen = {"operators": [], "results": [], "seen": wanted[-1]}
+    store.put("lake/_validation/20261127T000000.json", json.dumps(seen).encode())
+    before = {name.split("/")[2] for name in files_with(store.folder, wanted)}
+    assert before >= {"landing", "bronze", "silver", "_validation"}
     told = observatory("erase", "--address", GONE, "--yes", "--config", settings)
     assert told.code == 0, told.err
     assert files_with(store.folder, wanted) == {}
@@ -310,7 +303,7 @@ def test_a_bucket_with_earlier_versions_is_refused(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.long
 def test_a_later_pull_of_the_same_logs_brings_nobody_back(
-    settings: Path, never: Path, observatory: Observatory
+    settings: Path, never: Path, observatory: Run
 ) -> None:
     folder = settings.parent
     wanted = forms_of(list(FORMS))
@@ -342,7 +335,7 @@ def test_a_later_pull_of_the_same_logs_brings_nobody_back(
     assert lake.read("silver.message", where=pl.col("sender_hash") == new).height == 1
 
 
-def test_a_run_says_that_an_erasure_was_broken_off(settings: Path, observatory: Observatory) -> None:
+def test_a_run_says_that_an_erasure_was_broken_off(settings: Path, observatory: Run) -> None:
     plan = settings.parent / "lake" / "_erasure" / "plan.json"
     plan.parent.mkdir()
     plan.write_text(json.dumps({"run_id": "r", "erased_at": "2027-01-01T00:00:00+00:00", "erased_by": "me"}))
@@ -361,7 +354,7 @@ def erase_elsewhere(settings: Path, *words: str) -> subprocess.Popen[bytes]:
 @pytest.mark.long
 @pytest.mark.parametrize("after", [0.0, 0.1, 0.3, 0.6, 1.0, 1.5, 2.0])
 def test_an_erasure_that_was_killed_is_ended_by_the_same_words(
-    settings: Path, never: Path, observatory: Observatory, after: float
+    settings: Path, never: Path, observatory: Run, after: float
 ) -> None:
     folder = settings.parent
     process = erase_elsewhere(settings, "--address", GONE)
@@ -379,7 +372,7 @@ def test_an_erasure_that_was_killed_is_ended_by_the_same_words(
 
 
 @pytest.mark.long
-def test_rows_whose_logs_are_long_gone_go_too(settings: Path, observatory: Observatory) -> None:
+def test_rows_whose_logs_are_long_gone_go_too(settings: Path, observatory: Run) -> None:
     """Landing and bronze by retention, the days closed; gold counts anew what it can."""
     folder = settings.parent
     more = "[retention]\nlanding = 1\nbronze = 1\n"
@@ -409,7 +402,7 @@ def test_rows_whose_logs_are_long_gone_go_too(settings: Path, observatory: Obser
     assert counted["units"].sum() == recipients < before
 
 
-def test_bad_requests_change_nothing(settings: Path, observatory: Observatory, tmp_path: Path) -> None:
+def test_bad_requests_change_nothing(settings: Path, observatory: Run, tmp_path: Path) -> None:
     folder = settings.parent
     listed = tmp_path / "people.txt"
     for words, code, says in (
@@ -436,9 +429,7 @@ def test_bad_requests_change_nothing(settings: Path, observatory: Observatory, t
 
 
 @pytest.mark.long
-def test_of_a_list_those_who_are_there_are_erased(
-    settings: Path, observatory: Observatory, tmp_path: Path
-) -> None:
+def test_of_a_list_those_who_are_there_are_erased(settings: Path, observatory: Run, tmp_path: Path) -> None:
     folder, listed = settings.parent, tmp_path / "people.txt"
     listed.write_text(f"nobody@example.test\n{GONE}\nbob@example.test\n")
     told = observatory("erase", "--file", listed, "--yes", "--config", settings)
@@ -449,7 +440,7 @@ def test_of_a_list_those_who_are_there_are_erased(
 
 @pytest.mark.long
 def test_days_that_are_not_counted_again_lose_a_subscriber_from_their_sketches(
-    settings: Path, observatory: Observatory
+    settings: Path, observatory: Run
 ) -> None:
     """What silver no longer holds whole keeps its figures; nobody is kept in them."""
     lake = Lake(str(settings.parent / "lake"))

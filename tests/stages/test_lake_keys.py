@@ -3,7 +3,6 @@
 import datetime as dt
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -16,7 +15,7 @@ from jobs.engine.lake import Lake
 from jobs.protect.operators import Door, OperatorSpace
 from jobs.protect.pseudonym_keys import key_id, operator_key
 from jobs.settings import config
-from tests.support.in_process import Told, command_line_of
+from tests.support.in_process import Run, Told, with_keys_of_files
 from tests.support.month_of_mail import DAYS, FIRST, month_of_mail, write_key, write_settings
 from tests.support.study import run_again
 from tests.support.whole_runs import rows_in
@@ -29,23 +28,11 @@ VOLUME, SOURCES, MONTHLY = "gold.spam_volume_daily", "gold.spam_source_daily", "
 KEYED = pl.selectors.ends_with("_hash", "_sketch", "_hashes", "queue_key", "queue_id") | pl.selectors.by_name(
     "key_id", require_all=False
 )
-Observatory = Callable[..., Told]
 
 
 @pytest.fixture
-def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Observatory:
-    """The command line with keys from files alone."""
-    call = command_line_of(monkeypatch, capsys, width=200)
-
-    def run(*arguments: object) -> Told:
-        monkeypatch.delenv(key_names.KEY, raising=False)
-        operator_key.cache_clear()
-        try:
-            return call(*arguments)
-        finally:
-            operator_key.cache_clear()
-
-    return run
+def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    return with_keys_of_files(monkeypatch, capsys)
 
 
 def make_folder(folder: Path, text: str, more: str = "") -> Path:
@@ -91,7 +78,7 @@ def plain(told: Told) -> str:
 
 
 def test_counts_are_true_on_both_sides_and_in_the_month_that_is_cut(
-    tmp_path: Path, rotated: Path, observatory: Observatory
+    tmp_path: Path, rotated: Path, observatory: Run
 ) -> None:
     month = month_of_mail()
     lake = Lake(str(rotated.parent / "lake"))
@@ -123,9 +110,7 @@ def test_counts_are_true_on_both_sides_and_in_the_month_that_is_cut(
 
 
 @pytest.mark.parametrize("at", [15, *(pytest.param(at, marks=pytest.mark.long) for at in (11, 14, 16))])
-def test_a_month_in_two_runs_is_as_in_one(
-    tmp_path: Path, rotated: Path, observatory: Observatory, at: int
-) -> None:
+def test_a_month_in_two_runs_is_as_in_one(tmp_path: Path, rotated: Path, observatory: Run, at: int) -> None:
     """The log grows day by day; the run of the day after a change sees the end of the night's messages."""
     month = month_of_mail()
     day = FIRST + dt.timedelta(days=at)
@@ -150,7 +135,7 @@ def test_rows_that_hold_pseudonyms_say_their_key() -> None:
             assert "key_id" in about.columns, table
 
 
-def test_a_day_keeps_the_key_that_it_has(rotated: Path, observatory: Observatory) -> None:
+def test_a_day_keeps_the_key_that_it_has(rotated: Path, observatory: Run) -> None:
     folder = rotated.parent
     lake = Lake(str(folder / "lake"))
     before = rows_in(lake, ["silver.message"])
@@ -179,7 +164,7 @@ def test_a_day_keeps_the_key_that_it_has(rotated: Path, observatory: Observatory
     assert "All 3 keys are there" in told.out and "none yet" in told.out
 
 
-def test_a_lost_open_or_wrong_key_is_refused(rotated: Path, observatory: Observatory) -> None:
+def test_a_lost_open_or_wrong_key_is_refused(rotated: Path, observatory: Run) -> None:
     folder = rotated.parent
     told = observatory("key", "check", "--config", rotated)
     assert (told.code, "All 2 keys are there" in told.out) == (0, True), told.err
@@ -196,7 +181,7 @@ def test_a_lost_open_or_wrong_key_is_refused(rotated: Path, observatory: Observa
     assert "the pseudonym key has 5 characters" in plain(observatory("key", "check", "--config", rotated))
 
 
-def test_a_message_is_explained_under_the_key_of_its_day(rotated: Path, observatory: Observatory) -> None:
+def test_a_message_is_explained_under_the_key_of_its_day(rotated: Path, observatory: Run) -> None:
     for day in (CUT - dt.timedelta(days=2), CUT - dt.timedelta(days=1), CUT):
         told = observatory("explain", "late@far.example", "--day", day, "--config", rotated)
         assert told.code == 0 and "late@far.example" in told.out, (day, told.err)

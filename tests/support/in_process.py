@@ -8,6 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from jobs.cli import main as command_line
+from jobs.core import key_names
+from jobs.protect.pseudonym_keys import operator_key
 
 
 class Told(NamedTuple):
@@ -36,6 +38,21 @@ def command_line_of(
         except SystemExit as leave:
             code = int(leave.code or 0)
         return Told(code, *capsys.readouterr())
+
+    return run
+
+
+def with_keys_of_files(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """`observatory` that takes the keys of pseudonyms from files alone, anew for each command."""
+    call = command_line_of(monkeypatch, capsys, width=200)
+
+    def run(*arguments: object) -> Told:
+        monkeypatch.delenv(key_names.KEY, raising=False)
+        operator_key.cache_clear()
+        try:
+            return call(*arguments)
+        finally:
+            operator_key.cache_clear()
 
     return run
 
