@@ -188,7 +188,7 @@ def rates_block(report: Report, costs: pl.DataFrame) -> Block:
         Column("Each subscriber"),
         Column("Per 1,000"),
     ]
-    return Block("Whole months and rates", Table("Medians", columns, lines), "costs.csv")
+    return Block("Whole months and rates, medians", Table("Medians", columns, lines), "costs.csv")
 
 
 def rate_cell(row: dict[str, Any], name: str) -> Cell:

@@ -51,6 +51,9 @@ addEventListener("load", () => {
     asked: performance.getEntriesByType("resource").map(e => e.name),
     bars: [...document.querySelectorAll(".bar")]
       .filter(e => e.getClientRects().length && e.getBoundingClientRect().width < 60).length,
+    thin: [...document.querySelectorAll("figure:not(.half)")].filter(
+      e => e.getClientRects().length && e.clientWidth < e.closest(".blocks").clientWidth - 1
+    ).map(e => e.querySelector("h3")?.textContent),
   }, "*");
 });
 </script>
@@ -96,6 +99,7 @@ def test_the_report_fits_and_can_be_read(browser: str, folder: Path, width: int,
     assert told["largest"] <= 22
     assert told["cut"] == []
     assert told["bars"] == 0
+    assert told["thin"] == []
     assert told["asked"] == []
     assert "CONSOLE" not in log
 
