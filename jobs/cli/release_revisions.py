@@ -3,12 +3,10 @@
 from pathlib import Path
 from typing import Annotated
 
-import polars as pl
 import typer
 from rich.table import Table
 
 from jobs.cli.console import out
-from jobs.cli.study_tables import format_short
 from jobs.core.errors import ObservatoryError
 
 # So many figures are printed; the rest is counted.
@@ -24,6 +22,8 @@ def revisions(
     ] = None,
 ) -> None:
     """Print each figure as each release had it, up to this one; it needs no lake and no settings."""
+    import polars as pl
+
     from jobs.release.triangle import read_triangle
 
     rows = read_triangle(folder)
@@ -55,5 +55,7 @@ def revisions(
 
 def format_figure(value: str, pct: str | None) -> str:
     """A figure, with its change where there is one."""
+    from jobs.cli.study_tables import format_short
+
     changed = f" ({float(pct):+.2g}%)" if pct and float(pct) else ""
     return f"{format_short(value)}{changed}"

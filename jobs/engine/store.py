@@ -4,8 +4,6 @@ import importlib.util
 import os
 from typing import Any
 
-import fsspec
-
 from jobs.core.errors import ObservatoryError
 from jobs.engine.store_errors import StoreRefused
 
@@ -26,6 +24,9 @@ def open_store(root: str) -> tuple[Any, str]:
     """The file system of a lake's root, or of a folder in it, and its path there. Raises ObservatoryError
     where what reads it is not installed."""
     if is_local(root):
+        # The lock imports this module before it is known whether there is a lake.
+        import fsspec
+
         return fsspec.core.url_to_fs(root)
     refuse_missing_package()
     from jobs.engine.s3 import lake_files

@@ -585,6 +585,14 @@ def test_commands_that_read_import_nothing_that_takes_seconds(arguments: list[st
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_the_program_starts_without_what_only_commands_need() -> None:
+    """Each command pays for what the program imports before it knows which command it is."""
+    heavy = ["polars", "pyarrow", "deltalake", "fsspec", "s3fs", "numpy"]
+    code = f"import sys, jobs.cli.main; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
 def test_numpy_has_one_thread_beside_those_of_the_program() -> None:
     """Set before anything imports it: afterwards it would be too late."""
     code = (
