@@ -11,7 +11,7 @@ from jobs.attack.search import NOBODY, SIDES, Attack
 from jobs.core.series import Shape
 from jobs.public.cells import CELL, GROUP, Released
 from jobs.public.knowledge import list_shapes
-from tests.public.test_gate_rules import GUARDED, P_PCT, knowledge, unattacked
+from tests.public.test_gate import GUARDED, P_PCT, knowledge, unattacked
 from tests.support.small_study import basis, changed, defined, drawn
 
 # Studies and chains whose rules alone leave something to find. Seed 54 once had a pair that no point cleared

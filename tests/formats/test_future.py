@@ -11,7 +11,7 @@ from jobs.core.lines import frame_lines
 from jobs.formats import AHEAD
 from jobs.formats.registry import FORMATS, recognise_format
 from jobs.ingest.reading import Parsed, Range, parse_block
-from tests.formats.test_every_kernel import LOGS
+from tests.formats.test_formats import LOGS
 from tests.support.filter_logs import LAB, lab, source
 from tests.support.samples import files_of
 from tests.support.samples.forms import Log

@@ -53,7 +53,7 @@ def place(place: Place) -> Place:
 
 @pytest.fixture
 def signed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signature that counts as good, without gpg for each point; test_publication.py verifies real ones."""
+    """A signature that counts as good, without gpg for each point; test_publishing.py verifies real ones."""
     folders.signature_of(place.folder).write_text("a signature")
     monkeypatch.setattr(publishing, "signer_of", lambda *_: Signed("00", "officer.asc"))
 

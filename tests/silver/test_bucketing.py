@@ -16,7 +16,7 @@ from jobs.protect.operators import Door, OperatorSpace
 from jobs.silver.bucketing import home_of
 from jobs.silver.frames import MESSAGE
 from jobs.silver.pipeline import make_messages_in_memory
-from tests.formats.test_every_kernel import LOGS
+from tests.formats.test_formats import LOGS
 from tests.golden.test_golden import CASES, inputs, is_alone
 from tests.support.buckets import assembled_in_buckets, message_in_buckets
 from tests.support.examples import examples

@@ -29,7 +29,7 @@ from openlineage.client.facet_v2 import (
 from jobs.core.contracts import read_contract
 from jobs.engine.lake import Lake
 from tests.conftest import ROOT
-from tests.stages.test_held_sources import mail, settings
+from tests.stages.test_holding import mail, settings
 from tests.support.in_process import Run, command_line_of
 
 # What each facet of an event is checked by.

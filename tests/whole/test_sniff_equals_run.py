@@ -21,7 +21,7 @@ from jobs.sniff.survey import LogSurvey, survey_log
 from jobs.stages.run import Run
 from jobs.stages.runner import run_stages
 from tests.conftest import ROOT
-from tests.formats.test_every_kernel import LOGS as IN_LAB
+from tests.formats.test_formats import LOGS as IN_LAB
 from tests.silver.test_hops import HOPS, log_of
 from tests.support.mixed import LAB, REPORTS, mixed_logs, mixed_settings, pull_mixed
 from tests.support.samples import SAMPLES, files_of

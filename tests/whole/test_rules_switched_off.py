@@ -1,5 +1,5 @@
 """Each rule of the gate switched off alone: what the attacker then finds, and that with the rule nobody finds
-anything. Three holdings and p% are in test_gate_rules.py."""
+anything. Three holdings and p% are in tests/public/test_gate.py."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from jobs.public import cells, gate, tables
 from jobs.public.cells import Basis, Released
 from jobs.public.contracts import PublicContract
 from jobs.public.gate import make_public_tables
-from tests.public.test_gate_rules import (
+from tests.public.test_gate import (
     AROUND,
     P_PCT,
     SAFE,

@@ -14,8 +14,7 @@ from jobs.core.series import Shape
 from jobs.public.cells import Released
 from jobs.public.gate import make_public_tables
 from jobs.public.knowledge import list_shapes
-from tests.public.test_gate import GUARDED, P_PCT
-from tests.public.test_gate_rules import AROUND, country, knowledge, plain, unattacked
+from tests.public.test_gate import AROUND, GUARDED, P_PCT, country, knowledge, plain, unattacked
 from tests.support.small_study import NARROW, PERIOD, WIDE, Operator, Small, basis
 
 # The fourth of Kenya's operators.

@@ -57,7 +57,7 @@ def test_a_client_that_comes_back_all_day_takes_little_memory() -> None:
 import datetime as dt, resource
 import polars as pl
 from jobs.formats.postfix.attempts import _first_listings
-from tests.formats.test_postfix_listings import START
+from tests.formats.test_postfix_attempts import START
 at = pl.Series([START + dt.timedelta(seconds=10 * n) for n in range(6000)])
 own = {"operator_id": "a", "assembly_key": "x"}
 screens = pl.DataFrame({"screen": range(6000), "dnsbl_zone": [None] * 6000, "opened_at": at, "closed_at": at})

@@ -17,7 +17,7 @@ from jobs.silver.frames import SILVER
 from jobs.stages import buckets, runner
 from sample_data.generate import generate
 from sample_data.generator.profiles import PROFILES
-from tests.stages.test_staging import elsewhere, run_on
+from tests.stages.test_stages import elsewhere, run_on
 from tests.support.whole_runs import rows_in
 
 

@@ -19,7 +19,7 @@ from jobs.gold import (
 from jobs.report.figures import Figures
 from jobs.report.gather import gather_figures
 from jobs.silver.transit import CARRIERS, transit_code
-from tests.gold.test_merge_law import OPERATORS, row_of
+from tests.gold.test_kernels import OPERATORS, row_of
 from tests.support.examples import examples
 
 SUMS = ["units", "spam_certain", "spam_possible"]
