@@ -1,6 +1,5 @@
 """The cost of countermeasures in a package: effort in multiples of the threshold, priced by the operator."""
 
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.core.contracts import rows_frame
 from jobs.settings.operator import FixedCostSettings
-from jobs.submission.costs import COST, EFFORT, POINTS, round_effort
+from jobs.submission.costs import COST, POINTS, round_effort
 from tests.submission.test_submission import OPERATOR, again, contents, judged, made, told
-from tests.support.delta import write_delta
-from tests.support.submission_lake import put_gold
+from tests.support.submission_lake import effort_rows, put_effort, put_gold
 
 FILE = "submission_cost.csv"
 FIGURES: list[dict[str, Any]] = [
@@ -27,25 +24,6 @@ PAYING = OPERATOR.model_copy(
 COLUMNS = ("period_code", "channel_code", "strategy_code", "cost_component_code")
 
 
-def effort_rows(*rows: tuple[str, str, int, int, int, int, int], day: str = "2026-10-05") -> pl.DataFrame:
-    """Rows of a day: channel, measure, units examined and acted on, microseconds, bytes, bytes kept."""
-    names = ("channel_code", "countermeasure_code", "units_examined", "units_acted", "filter_us",
-             "received_bytes", "quarantined_bytes")  # fmt: skip
-    return rows_frame(
-        [
-            dict(zip(names, row, strict=True))
-            | {"operator_id": "north-mail", "period_date": dt.date.fromisoformat(day)}
-            | {"is_examined_derived": True}
-            for row in rows
-        ],
-        EFFORT,
-    )
-
-
-def put_effort(root: Path, *frames: pl.DataFrame) -> None:
-    write_delta(root / "gold/countermeasure_effort_daily", pl.concat(frames), ["operator_id", "period_date"])
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gold")
@@ -53,6 +31,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put_effort(
         folder,
         effort_rows(
+            "north-mail",
             ("EMAIL", "CONTENT_FILTER", 463, 63, 463_000_000, 0, 0),
             ("EMAIL", "DNSBL", 801, 301, 0, 0, 0),
             # Too few; and no measure of the operator's.
@@ -61,7 +40,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
             # A channel of which nothing leaves.
             ("SMS", "USER_REPORT", 900, 900, 0, 0, 0),
         ),
-        effort_rows(("EMAIL", "UNKNOWN", 60, 60, 0, 0, 0), day="2026-11-02"),
+        effort_rows("north-mail", ("EMAIL", "UNKNOWN", 60, 60, 0, 0, 0), day="2026-11-02"),
     )
     return folder
 
@@ -114,7 +93,10 @@ COUNTS = st.integers(0, 10_000)
 def test_effort_is_multiples_and_means_of_two_digits(counts: list[tuple[int, int, int]], least: int) -> None:
     """Whatever is divided by a price: units are multiples, and what they took is so many times one mean."""
     effort = pl.concat([
-        effort_rows(("EMAIL", "CONTENT_FILTER", max(one, other), min(one, other), size, 3 * size, size))
+        effort_rows(
+            "north-mail",
+            ("EMAIL", "CONTENT_FILTER", max(one, other), min(one, other), size, 3 * size, size),
+        )
         for one, other, size in counts
     ])  # fmt: skip
     whole = effort.select("units_examined", "units_acted", "filter_us").sum().row(0)
@@ -136,7 +118,9 @@ def test_a_few_more_messages_change_no_amount(tmp_path: Path) -> None:
     for place, (examined, took) in enumerate([(463, 463_000_000), (465, 465_900_000)]):
         folder = tmp_path / str(place)
         put_gold(folder, "north-mail")
-        put_effort(folder, effort_rows(("EMAIL", "CONTENT_FILTER", examined, 63, took, 10**7, 10**6)))
+        put_effort(
+            folder, effort_rows("north-mail", ("EMAIL", "CONTENT_FILTER", examined, 63, took, 10**7, 10**6))
+        )
         files.append(contents(made(folder, folder, PAYING))[FILE])
     assert files[0] == files[1] and files[0].count(b"\n") == 5
 

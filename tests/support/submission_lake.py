@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import polars_schema, read_contract
+from jobs.core.contracts import polars_schema, read_contract, rows_frame
+from jobs.submission.costs import EFFORT
 from jobs.submission.counts import GOLD
 from jobs.submission.smallcounts import MEASURES
 from tests.support.delta import write_delta
@@ -119,3 +120,24 @@ def put_quality(root: Path, operator_id: str, *rows: dict[str, Any]) -> None:
         for name, kind in schema.items()
     )
     write_delta(root / "gold/filter_quality_monthly", table, ["operator_id", "period_code"])
+
+
+def effort_rows(
+    operator_id: str, *rows: tuple[str, str, int, int, int, int, int], day: str = "2026-10-05"
+) -> pl.DataFrame:
+    """Rows of a day: channel, measure, units examined and acted on, microseconds, bytes, bytes kept."""
+    names = ("channel_code", "countermeasure_code", "units_examined", "units_acted", "filter_us",
+             "received_bytes", "quarantined_bytes")  # fmt: skip
+    return rows_frame(
+        [
+            dict(zip(names, row, strict=True))
+            | {"operator_id": operator_id, "period_date": dt.date.fromisoformat(day)}
+            | {"is_examined_derived": True}
+            for row in rows
+        ],
+        EFFORT,
+    )
+
+
+def put_effort(root: Path, *frames: pl.DataFrame) -> None:
+    write_delta(root / "gold/countermeasure_effort_daily", pl.concat(frames), ["operator_id", "period_date"])

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from jobs.cli import main as command_line
@@ -18,7 +19,7 @@ from jobs.core.shares import SHARES
 from jobs.engine.lake import Lake
 from jobs.questionnaire.definition import form_for
 from jobs.study.estimate.study_stage import TABLES
-from tests.support.submission_lake import put_gold, put_quality
+from tests.support.submission_lake import effort_rows, put_effort, put_gold, put_quality
 
 NEPAL, FIJI = [f"npl-{number}" for number in range(1, 7)], ["fji-1", "fji-2"]
 SENT = [*NEPAL[:4], FIJI[0]]
@@ -88,6 +89,10 @@ def node(tmp_path: Path) -> Path:
         for unit, rows in seen(operator).items():
             put_gold(tmp_path / "gold", operator, seen=rows, unit=unit)
         put_quality(tmp_path / "gold", operator, *(AUDIT | {"period_code": month} for month in MONTHS))
+    # What a thousand recipients a month of each operator took of its filter.
+    took = ("EMAIL", "CONTENT_FILTER", 1000, 100, 10**9, 0, 0)
+    days = [f"{month}-05" for month in MONTHS]
+    put_effort(tmp_path / "gold", *(effort_rows(name, took, day=day) for name in SENT for day in days))
     listed = [f"{name},{name},O,{name[:3].upper()},{name},{name},en,S1" for name in [*NEPAL, *FIJI]]
     listed.append("npl-gov,npl-gov,A,NPL,npl-gov,,en,")
     head = "respondent_id,name,role,country,holding,operator_ids,language,size_class"
@@ -194,14 +199,15 @@ def test_from_gold_to_every_table_of_the_study(observatory: Any, node: Path) -> 
     (both,) = found["study.reconciliation"]
     assert (both["respondent_id"], both["logs_value"], both["answer_value"]) == ("npl-1", 210, 210)
     assert (both["agreement_code"], both["conf_status_code"]) == ("agrees", "C")
-    # Four of Nepal sent 25 a month to Fiji, whose one operator of two saw 20 come in.
+    # Five sent 25 a month to the other country, both of one region: four of Nepal, and the one of Fiji that
+    # tells. That one saw 20 come in, and Nepal's none.
     (hub,) = (
         row for row in found["study.mirror"]
         if (row["period_code"], row["definition_code"], row["link_code"]) == ("2026-11", "OPERATOR", "hub")
         and (row["origin_region_code"], row["destination_region_code"]) == ("ASP", "ASP")
     )  # fmt: skip
-    assert (hub["sent_units"], hub["received_units"], hub["discrepancy_units"]) == (100, 20, 80)
-    assert float(hub["discrepancy_pct"]) == 80
+    assert (hub["sent_units"], hub["received_units"], hub["discrepancy_units"]) == (125, 20, 105)
+    assert float(hub["discrepancy_pct"]) == 84
     # The fifth spends 1,000 a year on filtering, ten dollars a mailbox; nobody else told.
     (account,) = found["study.investment_account"]
     assert (account["respondent_id"], account["strategy_code"]) == ("npl-5", "filtering")
@@ -227,6 +233,16 @@ def test_from_gold_to_every_table_of_the_study(observatory: Any, node: Path) -> 
     )  # fmt: skip
     assert (float(gap["necessary"]), float(gap["gap"])) == (800 * 0.5, 0)
     assert (gap["spend_low"], gap["gap_high"]) == (None, None)
+    # Alike operators, five of eight, and filters alone: what each package says of them, eight times.
+    sums = lake.read("study.submission_cost").group_by("strategy_code").agg(pl.col("amount_mean").sum())
+    each = float(dict(sums.rows())["_T"]) / 5
+    cost = {
+        (row["strategy_code"], row["cost_component_code"]): float(row["estimate"])
+        for row in found["study.countermeasure_cost"]
+        if (row["area_code"], row["period_code"]) == ("WORLD", "2026-Q4")
+    }
+    assert each > 0 and cost["_T", "marginal"] == cost["filtering", "marginal"]
+    assert cost["_T", "marginal"] == pytest.approx(8 * each, abs=0.005)
     published = {(row["model_code"], row["output_code"]): row for row in found["study.cost"]}
     # 6.5 minutes of 480, 2,080 hours a year, 30 dollars an hour.
     assert published["nucleus_2003", "per_worker"]["reproduction_code"] == "exact"
