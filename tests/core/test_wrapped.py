@@ -6,11 +6,14 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from jobs.core.lines import LONGEST_LINE, frame_lines
 from jobs.core.wrapped import unwrap_lines, unwrap_sample
+from jobs.formats.registry import recognise_format
 from tests.support.examples import examples
-from tests.support.wrapped_logs import WRAPPERS, docker
+from tests.support.samples import LOGS
+from tests.support.wrapped_logs import WRAPPERS, docker, to_iso
 
 LINE = "2026-11-24T14:16:30.260000+00:00 mx1 postfix/smtpd[227]: connect from good.example[192.0.2.10]"
 BODY = "connect from good.example[192.0.2.10]"
@@ -123,3 +126,29 @@ def test_no_bytes_break_it(data: bytes) -> None:
     unwrap_sample(b"{" + data)
     for head in (b"{", b'{"message": "', b'{"message": [1, ', b"2026-11-24T14:16:30.26Z stdout F {"):
         assert frame_lines(head + data, 0).height >= 1
+
+
+# Its records of several lines are recognised by where lines end; nobody ships them.
+SEVERAL_LINES = {"opendmarc_history"}
+
+WHOLE = {name: log for name, log in LOGS.items() if log.format not in SEVERAL_LINES}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_lines_are_those_of_the_log(name: str) -> None:
+    lines = [to_iso(line) for line in WHOLE[name].lines[:200]]
+    plain = "".join(f"{line}\n" for line in lines).encode()
+    for wrap in WRAPPERS.values():
+        wrapped = b"".join(map(wrap, lines))
+        assert unwrap_sample(wrapped) == plain
+        assert_frame_equal(frame_lines(wrapped, 0).select("line"), frame_lines(plain, 0).select("line"))
+    # What sniff's kernels see is then the same, too.
+    assert unwrap_sample(plain) == plain
+
+
+@pytest.mark.parametrize("name", ["exim", "kannel"])
+def test_the_format_is_that_of_the_log(name: str) -> None:
+    lines = [to_iso(line) for line in WHOLE[name].lines[:40]]
+    for wrapper in ("docker", "journal json"):
+        wrapped = b"".join(map(WRAPPERS[wrapper], lines))
+        assert recognise_format(wrapped) == recognise_format("\n".join(lines).encode())

@@ -4,13 +4,25 @@ import datetime as dt
 from collections import Counter
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.formats import amavis
+from jobs.core.contracts import REFERENCE
+from jobs.formats import (
+    amavis,
+)
 from tests.support.examples import examples
-from tests.support.filter_logs import MAIL_LOGS, assert_closed, codes, lab, one, read, truth
+from tests.support.filter_logs import (
+    MAIL_LOGS,
+    assert_closed,
+    codes,
+    lab,
+    one,
+    read,
+    truth,
+)
 
 STAMP = "Nov 24 14:16:40 mx1 amavis[113]: "
 
@@ -229,7 +241,7 @@ def test_a_line_that_amavis_broke_is_whole_again(count: int, size: int, cuts: li
     row = one(amavis, *mixed)
     assert row | {"offset": 0} == one(amavis, text)
     assert row["recipients"] == recipients
-    assert_closed(amavis, mixed, cuts, seed=2)
+    assert_closed(amavis.FORMAT, mixed, cuts, seed=2)
 
 
 def test_pieces_of_a_broken_line_that_do_not_meet() -> None:
@@ -241,3 +253,14 @@ def test_pieces_of_a_broken_line_that_do_not_meet() -> None:
     # The same name is used again later: what is late belongs to no line from before.
     late = [text.replace("14:16:40", "15:16:40") for text in lines[1:]]
     assert read(amavis, [lines[0], *late]) == []
+
+
+def test_every_action_of_amavis_has_a_rule() -> None:
+    rules = pl.read_csv(REFERENCE / "countermeasure_rule.csv", infer_schema=False)
+    known = rules.filter(engine_code="amavis", match_on="action")["pattern"].to_list()
+    said = {
+        f"{fate} {category}" for fate in ("Passed", "Blocked") for category in amavis._CATEGORIES.split("|")
+    }
+    # What Amavis has no category for, and a failure that lets a message pass, which does not happen.
+    assert said - set(known) == {"Passed OTHER", "Blocked OTHER", "Passed TEMPFAIL"}
+    assert set(known) <= said

@@ -499,12 +499,6 @@ def test_assemble_is_closed(log: tuple[str, list[str]], shuffler: random.Random,
     assert 0 < len(rows) <= len(lines)
 
 
-def test_no_lines() -> None:
-    parsed = parse([], RESTCOMM)
-    assert parsed.is_empty()
-    assert delimited.transmissions(delimited.assemble(placed(parsed))).collect().is_empty()
-
-
 def test_a_long_line() -> None:
     assert (
         parse([cdr(FIRST_20_CHARACTERS_OF_SMS='"' + "x" * 5_000_000 + '"')], RESTCOMM)["line_code"][0]

@@ -907,43 +907,6 @@ def test_a_line_of_ten_megabytes() -> None:
         assert parse([text]).height == 1
 
 
-WORDS = st.sampled_from(
-    [
-        *MAIN,
-        *REJECT,
-        ID,
-        OLD_ID,
-        STAMP,
-        " ",
-        "<= ",
-        "=> ",
-        "** ",
-        "== ",
-        "H=(",
-        ") [192.0.2.7]",
-        " F=<",
-        "> ",
-        '"',
-    ]
-    + [
-        "rejected ",
-        "RCPT ",
-        "SA: ",
-        "score=",
-        "\\320",
-        "\0",
-        "\x1b[31m",
-        "é",
-        "😀",
-        "\r",
-        " id=",
-        " for ",
-        " R=",
-        ": ",
-    ]
-)
-
-
 @pytest.mark.long
 @examples(25)
 @given(st.lists(st.integers(0, 200), max_size=8), st.randoms(use_true_random=False))

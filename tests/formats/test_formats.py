@@ -1,7 +1,9 @@
-"""What holds for every kernel whose logs the laboratory has, over all logs of a format at once."""
+"""What holds for the kernel of every format: on the laboratory's logs, and on samples of
+formats of which it has none."""
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 
 import polars as pl
 import pytest
@@ -13,7 +15,7 @@ from jobs.formats import PARSED, TRANSMISSION, VERDICT
 from jobs.formats.delimited.profile_files import list_shipped
 from jobs.formats.registry import COMPANIONS, FORMATS, hosts_of, recognise_format
 from tests.support.examples import examples
-from tests.support.filter_logs import LAB, frame_of, lab, parse, placed, source
+from tests.support.filter_logs import LAB, assert_closed, codes, frame_of, lab, parse, placed, source
 from tests.support.samples import SAMPLES, lines_of
 
 # The logs of each format; a companion's lines stand in the logs of another.
@@ -36,6 +38,18 @@ def pieces_of(name: str, log: str, begin: int, cuts: Iterable[int]) -> list[pl.L
     return [
         placed(parse(FORMATS[name], lines[first:last], sizes[first]), log)
         for first, last in zip(bounds, bounds[1:], strict=False)
+    ]
+
+
+def own_lines(name: str) -> list[str]:
+    return [line for log in LOGS[name] for line in lab(log)[:LONGEST]] or lines_of(name)
+
+
+@cache
+def records_of(name: str) -> list[str]:
+    lines = [line for log in LOGS[name] for line in lab(log)] + lines_of(name)
+    return [
+        line for line, (code, _) in zip(lines, codes(FORMATS[name], lines), strict=True) if code == "record"
     ]
 
 
@@ -83,6 +97,21 @@ def test_records_are_those_of_parse(name: str) -> None:
         assert_frame_equal(records, parsed.filter(pl.col("line_code") == "record").select(records.columns))
 
 
+# Formats of filters, of which each record stands for itself.
+FILTERS = [name for name, kernel in sorted(FORMATS.items()) if kernel.verdicts and not kernel.transmissions]
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@examples(12)
+@given(data=st.data())
+def test_chosen_lines_survive_every_cut(name: str, data: st.DataObject) -> None:
+    """Bronze rows are the same, too, and verdicts whatever tasks the rows are spread over."""
+    kernel = FORMATS[name]
+    lines = data.draw(st.lists(st.sampled_from(records_of(name)), min_size=1, max_size=30))
+    cuts = data.draw(st.lists(st.integers(0, len(lines)), max_size=4))
+    assert_closed(kernel, lines, cuts, data.draw(st.integers(0, 99)), data.draw(st.sampled_from([0, 7])))
+
+
 PROFILES = {"delimited": sorted(list_shipped())}
 
 
@@ -93,7 +122,7 @@ def test_any_text_is_accounted_for(name: str, data: st.DataObject) -> None:
     """Each line, whole, damaged or of any text, is a record, ignored, or quarantined with a reason; and what
     later steps read is there."""
     kernel = FORMATS[name]
-    own = [line for log in LOGS[name] for line in lab(log)[:LONGEST]] or lines_of(name)
+    own = own_lines(name)
     damage = st.tuples(st.sampled_from(own), st.integers(0, 300), st.text(max_size=4), st.integers(0, 9))
     damaged = damage.map(lambda cut: cut[0][: cut[1]] + cut[2] + cut[0][cut[1] + cut[3] :])
     text = st.text(max_size=60) | st.text(st.sampled_from(',;|"\r\x00 0a-:[]='), max_size=60) | damaged
@@ -112,3 +141,37 @@ def test_any_text_is_accounted_for(name: str, data: st.DataObject) -> None:
     for view, schema in (("transmissions", TRANSMISSION), ("verdicts", VERDICT)):
         if getattr(kernel, view):
             assert getattr(kernel, view)(rows.lazy()).collect().schema == pl.Schema(schema)
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_nothing_in_nothing_out(name: str) -> None:
+    kernel = FORMATS[name]
+    options = {"profile": PROFILES[name][0]} if name in PROFILES else {}
+    for lines in ([], [""], ["", "\r", "  "]):
+        parsed = parse(kernel, lines, options=options)
+        assert {column: parsed.schema[column] for column in PARSED} == PARSED
+        assert set(parsed["line_code"]) <= {"ignored"}
+        rows = kernel.assemble(placed(parsed))
+        assert dict(rows.collect_schema()) == kernel.bronze
+        assert told(name, rows) == []
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_hostile_lines(name: str) -> None:
+    own = own_lines(name)[0]
+    lines = [
+        "\x00" * 1000,
+        own.replace(" ", "\x00"),
+        own + "\x1b[31m\x07",
+        own + "\r",
+        own.encode().replace(b"e", b"\xe4").decode("latin-1"),
+        own + "x" * 5_000_000,
+        own * 10_000,
+        own[: len(own) // 2] * 10_000,
+        *(sign * 1_000_000 for sign in ';,|"< '),
+        "\ufeff" + own,
+    ]
+    options = {"profile": PROFILES[name][0]} if name in PROFILES else {}
+    parsed = parse(FORMATS[name], lines, options=options)
+    assert ((parsed["line_code"] == "quarantined") == parsed["reason_code"].is_not_null()).all()
+    assert parsed["line_code"][3] == parse(FORMATS[name], [own], options=options)["line_code"][0]

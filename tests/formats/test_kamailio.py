@@ -818,28 +818,3 @@ def test_assemble_is_closed(lines: list[str], shuffler: random.Random, data: st.
     requests = whole.filter(pl.col("method").is_in(["INVITE", "MESSAGE"]))
     assert len(rows) <= len(requests) and (len(rows) > 0) == (len(requests) > 0)
     assert (rows["talk_us"].fill_null(0) >= 0).all()
-
-
-WHOLE = [
-    acc(code=607),
-    cdr(0, 1),
-    script("SPIT call-id=c1"),
-    row(),
-    prefix(tag="json_acc[1]") + '{"callid": "c"}',
-]
-
-
-@pytest.mark.parametrize("kernel", [kamailio, kamailio_flat])
-def test_hostile_lines(kernel: ModuleType) -> None:
-    lines = [
-        acc(extras=";ua=" + "x" * 10_000_000),
-        row(extras="|" * 1_000_000),
-        acc(extras=";src_user=a\x00b\x1b[31m;src_ip=\x07"),
-        ";" * 1_000_000,
-        "ACC: " * 200_000,
-        "\x00" * 1000,
-        acc().encode().decode("latin-1") + "\xfc",
-    ]
-    parsed = parse(lines, kernel)
-    assert len(parsed) == len(lines)
-    assert ((parsed["line_code"] == "quarantined") == parsed["reason_code"].is_not_null()).all()

@@ -276,7 +276,7 @@ def test_a_block_that_is_cut_is_whole_again(
         signed = data.draw(st.lists(st.sampled_from(["a.example k 0", "a.example 7"]), max_size=3))
         lines += block(f"job{number}", dkim=signed, policy=15 + number % 4)
     assert [row["queue_id"] for row in read(opendmarc_history, lines)] == [f"job{n}" for n in range(count)]
-    assert_closed(opendmarc_history, lines, cuts, seed, overlap)
+    assert_closed(opendmarc_history.FORMAT, lines, cuts, seed, overlap)
 
 
 def test_what_a_missing_piece_takes_with_it() -> None:

@@ -935,32 +935,6 @@ def test_what_is_held_before_it_is_named_joins_over_any_cut(cuts: list[int], str
     assert placeless(in_tasks(once, seed)) == placeless(told(once))
 
 
-def test_a_piece_read_twice_counts_once(whole: pl.DataFrame) -> None:
-    once = assembled(whole)
-    assert canonical(assembled(once, once)) == canonical(once)
-
-
-@examples(25)
-@given(seed=st.integers(0, 2**32))
-def test_damage_is_conserved(seed: int) -> None:
-    """Bytes flipped, cut out or doubled: every line is still accounted for, and all can be counted."""
-    rng = random.Random(seed)
-    lines = (LAB / f"mail.{rng.choice(RENDERINGS)}.log").read_bytes().split(b"\n")
-    data = bytearray(b"\n".join(rng.sample(lines, 60)))
-    for _ in range(80):
-        at = rng.randrange(len(data))
-        kind = rng.randrange(3)
-        if kind == 0:
-            data[at] = rng.randrange(256)
-        elif kind == 1:
-            del data[at : at + rng.randrange(30)]
-        else:
-            data[at:at] = data[at : at + rng.randrange(40)]
-    out = parsed(bytes(data))
-    assert out.height == as_lines(bytes(data)).height
-    counted(records(bytes(data)))
-
-
 def test_a_huge_line_and_zero_bytes() -> None:
     head = (
         b"2026-11-24T10:00:00+00:00 m postfix/smtpd[7]: NOQUEUE: reject: RCPT from h[203.0.113.9]: 554 5.7.1 "

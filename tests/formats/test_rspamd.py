@@ -10,6 +10,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, VERDICT, Source, rspamd
+from jobs.formats.rspamd import clickhouse as rspamd_clickhouse
+from jobs.formats.rspamd import history as rspamd_history
+from tests.support.filter_logs import lab, read
 
 LOG = Path(__file__).parents[2] / "sample_data" / "lab" / "postfix" / "rspamd.log"
 HISTORY = Path(__file__).parents[1] / "data" / "rspamd" / "history.jsonl"
@@ -324,3 +327,78 @@ def test_plain_lines_read_as_those_of_any_form() -> None:
     plain, is_plain = rspamd._read_plain(lines, source())
     assert is_plain.sum() > 40
     assert_frame_equal(plain, rspamd._of_any_form(lines.filter(is_plain), source()))
+
+
+# --- three forms, one verdict --------------------------------------------------------------------------
+
+CLICKHOUSE = "postfix/clickhouse_posts.txt"
+
+
+def forms() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """By message-id, the verdicts of one server in each of its three forms."""
+    found = (
+        {row["message_id"]: row for row in read(kernel, lab(name))}
+        for kernel, name in (
+            (rspamd, "postfix/rspamd.log"),
+            (rspamd_history, "postfix/rspamd_history_redis.jsonl"),
+            (rspamd_clickhouse, CLICKHOUSE),
+        )
+    )
+    log, history, clickhouse = found
+    return log, history, clickhouse
+
+
+def test_the_three_forms_tell_of_the_same_messages() -> None:
+    log, history, clickhouse = forms()
+    assert (len(log), len(history), len(clickhouse)) == (50, 44, 44)
+    assert history.keys() == clickhouse.keys()
+    # What a forced result (GTUBE) decided before the scan is in the task log alone: both modules run
+    # among the last symbols, which such a message does not reach.
+    left_out = [log[mid] for mid in log.keys() - history.keys()]
+    assert sorted(row["action"] for row in left_out) == ["add header", *["reject"] * 4, "rewrite subject"]
+    assert all(row["symbols"] == ["GTUBE"] for row in left_out)
+
+
+def test_the_three_forms_agree_field_by_field() -> None:
+    log, history, clickhouse = forms()
+    places = {"source_id", "stream_id", "offset", "format_code"}
+    compared = 0
+    for mid, in_history in history.items():
+        in_log, in_clickhouse = log[mid], clickhouse[mid]
+        differs = {
+            name
+            for name in in_log
+            if name not in places and not in_log[name] == in_history[name] == in_clickhouse[name]
+        }
+        # Neither form has the queue id and the digest; ClickHouse has no required score.
+        for name in ("queue_id", "digest"):
+            assert in_log[name] and in_history[name] is in_clickhouse[name] is None
+        assert in_history["required_score"] == in_log["required_score"] == 15
+        assert in_clickhouse["required_score"] is None
+        # The task log cuts scores to two digits.
+        assert in_history["score"] == in_clickhouse["score"] == pytest.approx(in_log["score"], abs=0.0101)
+        # The log and the history write symbols in different order. ClickHouse had them not enabled, so
+        # that those are known which its columns on DKIM, SPF and DMARC stand for; `dnsfail` is two symbols.
+        assert sorted(in_log["symbols"]) == sorted(in_history["symbols"])
+        assert set(in_clickhouse["symbols"]) <= set(in_log["symbols"])
+        about_origin = ("R_DKIM_", "R_SPF_", "DMARC_")
+        assert set(in_clickhouse["symbols"]) == {
+            name for name in in_log["symbols"] if name.startswith(about_origin)
+        } - {"R_SPF_DNSFAIL"}
+        # The log rounds down to a microsecond, the history to the nearest, ClickHouse to a millisecond.
+        assert abs(in_history["filter_us"] - in_log["filter_us"]) <= 1
+        assert in_clickhouse["filter_us"] == in_history["filter_us"] // 1000 * 1000
+        # The log has the second in which the scan ended, the others that in which it began.
+        assert in_history["verdict_at"] == in_clickhouse["verdict_at"]
+        waited = in_log["verdict_at"] - in_history["verdict_at"]
+        scan = dt.timedelta(microseconds=in_log["filter_us"])
+        assert dt.timedelta(0) <= waited <= scan + dt.timedelta(seconds=1)
+        # ClickHouse did not insert subjects, and the task log never has them.
+        assert in_log["subject"] is in_clickhouse["subject"] is None
+        explained = {"queue_id", "digest", "required_score", "score", "symbols", "filter_us", "verdict_at"}
+        explained |= {"subject"}
+        assert differs <= explained
+        compared += len(in_log.keys() - places - explained)
+    assert sum(row["subject"] is not None for row in history.values()) == 24
+    # message-id, sender, recipients, address, action, is_spam, size, fuzzy, engine, operator: all alike.
+    assert compared == 44 * 10

@@ -658,29 +658,6 @@ def test_a_line_of_ten_megabytes() -> None:
         assert parse([line(text)]).height == 1
 
 
-WORDS = st.sampled_from(
-    [
-        *LOG,
-        Q,
-        R,
-        ": ",
-        "from=",
-        "to=",
-        "<",
-        ">",
-        ", ",
-        "stat=",
-        "relay=",
-        "[IPv6:",
-        "]",
-        "reject=",
-        "ruleset=",
-        "Milter: ",
-    ]
-    + ["nrcpts=", "size=", '"', "\0", "\x1b[31m", "é", "😀", "\r", "Nov 24 14:01:53 mx1 sm-mta[27713]: "]
-)
-
-
 def test_totals_of_the_log() -> None:
     assert Counter(
         told(row, "grain_code", "entry_code", "stage_code", "outcome_code") for row in transmissions(*LOG)

@@ -12,6 +12,7 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 from jobs.formats import LINES, Source
+from jobs.formats.format import LineFormat
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab"
 MAIL_LOGS = ("mail.rfc3164.log", "mail.iso8601.log", "mail.rfc5424.log")
@@ -84,10 +85,10 @@ def codes(kernel: ModuleType, lines: Iterable[str], **kwargs: Any) -> list[tuple
     ]
 
 
-def assert_closed(kernel: ModuleType, lines: list[str], cuts: list[int], seed: int, overlap: int = 0) -> None:
+def assert_closed(kernel: LineFormat, lines: list[str], cuts: list[int], seed: int, overlap: int = 0) -> None:
     """However the lines are cut into pieces, in whatever order the pieces come: the same bronze rows."""
     whole = kernel.assemble(placed(parse(kernel, lines))).collect()
-    assert dict(whole.schema) == kernel.BRONZE
+    assert dict(whole.schema) == kernel.bronze
     assert whole["assembly_key"].null_count() == whole["first_at"].null_count() == 0
     offsets = [*frame_of(lines)["offset"].to_list(), 0]
     bounds = [0, *sorted(min(cut, len(lines)) for cut in cuts), len(lines)]
