@@ -197,8 +197,8 @@ def have_overlap(one: Explained, other: Explained) -> bool:
         )
     if one.scope.kind == "published":
         areas = {one.scope.subject, other.scope.subject}
-        # The world and continents, which M49 gives numbers, hold countries.
-        return len(areas) == 1 or any(area.isdigit() for area in areas)
+        # Every other code, of the world, of a continent, of several or of none, may hold the country.
+        return len(areas) == 1 or not all(area.isalpha() for area in areas)
     if (one.scope.subject, one.scope.period_code) != (other.scope.subject, other.scope.period_code):
         return False
     return all(a == b or "_T" in (a, b) for a, b in zip(one.scope.part, other.scope.part, strict=True))

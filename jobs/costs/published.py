@@ -25,7 +25,8 @@ from jobs.costs.figure import (
 from jobs.stats.formula import with_values
 
 TABLES = ("ref.cost_model", "ref.cost_model_parameter")
-AREAS = {"001": "World", "150": "Europe"}
+AREAS = {"001": "World", "150": "Europe", "_X": "area without a code"}
+SHORT_AREAS = AREAS | {"_X": "no code"}
 READ = {
     "issuer": "the issuer's own text was read",
     "secondary": "read as others report it",
@@ -91,8 +92,10 @@ def step_of(figure: ModelFigure, central: float) -> FormulaStep:
 
 
 def area_name(code: str, short: bool = False) -> str:
-    """The area's name; of a country its code, if that is enough."""
-    return AREAS.get(code) or (code if short else words.country_name(code))
+    """The area's name, or those of several. In short, of a country its code, and of several that they are."""
+    if short:
+        return "several" if "|" in code else SHORT_AREAS.get(code, code)
+    return words.join_words(AREAS.get(each) or words.country_name(each) for each in code.split("|"))
 
 
 def channel_names(channels: str) -> str:
