@@ -85,7 +85,8 @@ def main() -> None:
     # The program shares the cores out itself: threads of numpy beside its own cost processor time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        app()
+        # However it was started: `python -m jobs` is what an image runs.
+        app(prog_name="observatory")
     except SystemExit as end:
         # Typer ends with 1 when nobody reads its output any more, as in `show | head`.
         sys.exit(CLOSED_PIPE if end.code == 1 else end.code)

@@ -140,7 +140,7 @@ def test_each_command_has_help(observatory: Observatory, command: str) -> None:
     told = observatory(command, "--help")
     assert told.code == 0
     assert told.err == ""
-    assert "Usage: " in told.out
+    assert f"Usage: observatory {command} " in told.out
     assert ("--config" in told.out) == (command not in (*GROUPS, "tables", "sniff", "init", "reconcile"))
 
 

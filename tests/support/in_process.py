@@ -30,7 +30,7 @@ def command_line_of(
     monkeypatch.setenv("COLUMNS", str(width))
 
     def run(*arguments: object) -> Told:
-        monkeypatch.setattr(sys, "argv", ["observatory", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["python -m jobs", *map(str, arguments)])
         capsys.readouterr()
         code = 0
         try:
