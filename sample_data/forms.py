@@ -1,11 +1,11 @@
-"""Made-up forms: what administrations answer on law, measures, exchange, complaints and help needed, and what
-operators answer in shares.
+"""Made-up forms: what administrations answer on law, measures, exchange, complaints, help needed and public
+money, and what operators answer in shares.
 
 They have numbers of their own and change nothing of the rest. The shares are invented and say nothing of any
 country: developed countries have laws and measures more often, the others need help more often.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -31,10 +31,24 @@ OFTEN = {
 }
 LAW, CHANNELS = "sp901", ("EMAIL", "SMS")
 LEFT_OUT = 0.05
+# Of these administrations those that give money and days; staff who counter spam, a median of posts.
+GIVES = {"DEVELOPED": 0.6, "DEVELOPING": 0.45, "LDC": 0.35}
+POSTS = {"DEVELOPED": 9.0, "DEVELOPING": 4.0, "LDC": 1.5}
+DAYS_OF_POST, DAYS = 220, "sp706"
+# Money over the pay of that staff: a median, and how it divides. An administration's registers and reporting
+# centres cost more than its own equipment.
+MONEY = {
+    "sp701": (0.3, {"SERVER": 3, "SOFTWARE": 4, "PROBE": 2, "OTHER": 1}),
+    "sp704": (0.8, {"SERVER": 4, "SOFTWARE": 4, "PROBE": 2}),
+    "sp705": (1.5, {"LICENCE": 3, "STAFF": 13, "HOSTING": 2, "EDUCATION": 2}),
+    "sp711": (1.2, {"SERVER": 1, "PROBE": 3, "REGISTER": 5, "OTHER": 1}),
+}
+# How a question of money is answered.
+ANSWERED_BY = {"whole": 0.3, "parts": 0.15, "both": 0.4, "nothing": 0.15}
 
 
 def administration_answers(countries: pl.DataFrame, seed: int) -> list[tuple[str, str, str, str]]:
-    """What all administrations answer that return a form: respondent, country, line and answer.
+    """What all administrations answer that return a form, but for money: respondent, country, line, answer.
 
     countries: with their class, as jobs.core.areas.classify_countries() gives them.
     """
@@ -62,6 +76,33 @@ def administration_answers(countries: pl.DataFrame, seed: int) -> list[tuple[str
                 is_yes = chance < 1 / (1 + (1 - often) / often * np.exp(-shift[line.code]))
                 value = ("yes" if is_yes else "no") if question.kind == "yesno" else str(number * is_yes)
             found.append((f"{country.lower()}-gov", country, line.code, value))
+    return found
+
+
+def administration_money(
+    administrations: Sequence[tuple[str, str, str]], daily_pay: Mapping[str, float], seed: int
+) -> list[tuple[str, str, str, str]]:
+    """What these administrations answer on money and days that give it: respondent, country, line, answer.
+
+    administrations: respondent, country and class. daily_pay: by country, in its own currency.
+    """
+    random = np.random.default_rng([seed, *b"public money"])
+    found = []
+    for respondent, country, development in administrations:
+        chance, posts = random.random(), POSTS[development] * float(random.lognormal(0, 0.7))
+        days = round(posts * DAYS_OF_POST)
+        told = {DAYS: days}
+        for question, (share, parts) in MONEY.items():
+            whole = share * days * daily_pay[country] * float(random.lognormal(0, 0.5))
+            shares = random.dirichlet(ALIKE * np.array(list(parts.values())) / sum(parts.values()))
+            how = random.choice(list(ANSWERED_BY), p=list(ANSWERED_BY.values()))
+            amounts = {
+                f"{question}.{part}": round(whole * of) for part, of in zip(parts, shares, strict=True)
+            }
+            told |= amounts if how in ("parts", "both") else {}
+            told |= {f"{question}._T": sum(amounts.values())} if how in ("whole", "both") else {}
+        if chance < GIVES[development]:
+            found += [(respondent, country, line, str(value)) for line, value in told.items()]
     return found
 
 

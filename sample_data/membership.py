@@ -24,7 +24,7 @@ from jobs.costs.investment_assumptions import account_assumptions, central_value
 from jobs.stats.prevalence import Stratum, estimate_stratum
 from jobs.study.estimate.accounts import DOLLARS, Price, account_rows, rises_of
 from sample_data.costs import SampleCosts
-from sample_data.forms import administration_answers, operator_answers
+from sample_data.forms import administration_answers, administration_money, operator_answers
 from sample_data.parts import rows_in_parts, source_shares, type_shares
 
 FOLDER = Path(__file__).parent / "membership"
@@ -596,7 +596,7 @@ def write(folder: Path = FOLDER) -> None:
         "submission_source": sourced,
         "submission_quality": audited,
         "submission_cost": costs,
-        "questionnaire_answer": [*with_waivers(answers), *public_answers(), *shares],
+        "questionnaire_answer": [*with_waivers(answers), *public_answers(price), *shares],
         "operator_frame": frame,
         "denominator": known,
         "price_level": levels,
@@ -775,9 +775,14 @@ def answer(respondent: str, country: str, period: str, indicator: str, value: st
     }
 
 
-def public_answers() -> list[dict[str, str]]:
+def public_answers(price: Mapping[tuple[str, int], Price]) -> list[dict[str, str]]:
     """The answers of administrations."""
-    given = administration_answers(countries(), SEED)
+    listed = countries()
+    given = administration_answers(listed, SEED)
+    class_of = dict(listed.select("country_code", "development_code").rows())
+    returned = dict.fromkeys((who, country, class_of[country]) for who, country, _, _ in given)
+    daily_pay = {country: price[country, int(YEAR)].wage or 0.0 for country in class_of}
+    given += administration_money(list(returned), daily_pay, SEED)
     return [
         answer(who, country, YEAR, line, value) | {"role_code": "A"} for who, country, line, value in given
     ]

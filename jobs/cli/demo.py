@@ -32,21 +32,27 @@ def demo(
 ) -> None:
     """Run the sample study on this machine, from logs to the report page and a release of made-up figures."""
     from jobs.cli.main_figures import main_tables, read_estimates, world_tables
+    from jobs.cli.study_costs import cost_tables
     from jobs.cli.study_parts import route_tables, source_tables, type_tables
+    from jobs.cli.study_spending import public_spending_table
 
     use_demo_key()
     settings = config.load_settings(config_file)
     problems = pull_all(settings, None, is_followed=True)
     work, _ = run_with_progress(settings, None, [each.value for each in Stage])
     estimate_demo(work, membership)
-    of_study = ("study.spam_volume", "study.spam_type", "study.spam_source", "study.spam_route")
-    volumes, types, sources, routes = (read_estimates(work.lake, table) for table in of_study)
+    of_study = ("spam_volume", "spam_type", "spam_source", "spam_route", "countermeasure_cost")
+    volumes, types, sources, routes, costs, public_money = (
+        read_estimates(work.lake, f"study.{table}") for table in (*of_study, "public_spending")
+    )
     for table in (
         *main_tables(work.lake),
         *world_tables(volumes, read_truth(membership)),
         *type_tables(types),
         *source_tables(sources),
         *route_tables(routes),
+        *cost_tables(costs),
+        *public_spending_table(public_money),
     ):
         out.print(table)
     raise_problems(problems)

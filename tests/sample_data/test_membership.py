@@ -1,5 +1,6 @@
 """The made-up membership: the same bytes each time, and estimates that know its truth."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,16 @@ import pytest
 
 from jobs.core.contracts import conform_frame, reference_table
 from jobs.core.csv_tables import read_table
-from jobs.study import mirror
+from jobs.questionnaire.definition import form_for
+from jobs.study import mirror, public_spending
 from jobs.study.estimate.rows import MEASURES
 from jobs.study.estimate.sample import Reference
+from jobs.study.public_spending import DAYS as DAYS_WORKED
+from jobs.study.public_spending import MONEY
 from jobs.study.spam_volume import cell_rows
 from jobs.submission.counts import ROUTE, VOLUME, find_disagreements
 from jobs.submission.quality import QUALITY
-from sample_data.membership import FOLDER, write
+from sample_data.membership import FOLDER, countries, write
 
 
 def test_the_committed_membership_is_what_its_generator_writes(tmp_path: Path) -> None:
@@ -46,6 +50,38 @@ def test_some_packages_waive_confidentiality() -> None:
         "VOICE_IP",
     }
     assert waived.height < 0.06 * whose.height
+
+
+def test_administrations_give_public_money_as_the_form_asks() -> None:
+    """Each question of money and days is answered by administrations of every class, in parts that add up."""
+    answers = read_table(FOLDER, "study.questionnaire_answer").filter(pl.col("role_code") == "A")
+    form = form_for("A")
+    assert set(answers["indicator_code"]) <= set(form.indicators)
+    of_money = answers.filter(pl.col("question_code").is_in([*MONEY, DAYS_WORKED]))
+    class_of = dict(countries().select("country_code", "development_code").rows())
+    seen = {
+        (class_of[country], asked)
+        for country, asked in of_money.select("country_code", "question_code").rows()
+    }
+    every = (*MONEY, DAYS_WORKED)
+    assert seen == {(kind, question) for kind in set(class_of.values()) for question in every}
+    given = {
+        who: dict(rows.select("indicator_code", "value").rows())
+        for (who,), rows in of_money.group_by("respondent_id")
+    }
+    assert 20 < len(given) < answers["respondent_id"].n_unique()
+    totals = 0
+    for values in given.values():
+        for relation in form.relations:
+            if relation.target in values:
+                totals += 1
+                parts = [Decimal(values[part]) for part in relation.parts if part in values]
+                assert not parts or sum(parts) == Decimal(values[str(relation.target)]), relation
+    assert totals > len(given)
+    rows = public_spending.transform(
+        answers, read_table(FOLDER, "ref.price_level"), reference_table("ref.investment_assumption")
+    )
+    assert rows.height == of_money.height and rows["country_code"].n_unique() == len(given)
 
 
 DAYS = {"2026-10": 31, "2026-11": 30, "2026-12": 31}
