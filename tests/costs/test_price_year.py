@@ -61,8 +61,8 @@ def test_a_list_in_prices_of_2025() -> None:
     out = console.export_text()
     assert max(map(len, out.splitlines())) <= 80
     shown = " ".join(out.split())
-    # 21.8 M euros of 2024, of which prices rose by 2.1%.
-    assert "comreg_2024/investment" in shown and "25.17 M" in shown
+    # 21.8 M euros of 2024, of which prices rose by 128.75 over 126.07.
+    assert "comreg_2024/investment" in shown and "25.18 M" in shown
     assert "USD of 2025 over seven years" in shown
     assert "No index or rate" not in shown, "every published amount has its index"
     assert "quantities that are no money are left out" in shown
