@@ -8,57 +8,24 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.attack.search import Attack
-from jobs.core.contracts import polars_schema, reference_table, rows_frame
 from jobs.core.series import Shape
-from jobs.public.cells import CONTRIBUTION, Basis, name_cells
-from jobs.public.contracts import public_contract, public_tables
+from jobs.public.cells import Basis
+from jobs.public.contracts import public_contract
 from jobs.public.gate import make_public_tables, transform_rows
-from jobs.public.knowledge import known_release, read_rows, shape_of
+from jobs.public.knowledge import shape_of
+from tests.support import linked_study
+from tests.support.linked_study import P_PCT, PERIOD, attack_all, attack_public
 
 ABOUT = public_contract("public.countermeasure_cost")
-TABLE, PERIOD, P_PCT = "study.countermeasure_cost", "2026-Q4", 13.7
+TABLE = "study.countermeasure_cost"
 SHAPE = shape_of(ABOUT)
 # What operators of six holdings gave: strategy and component.
 Costs = Mapping[tuple[str, str], Sequence[float]]
 
 
 def study_of(costs: Costs) -> Basis:
-    """A study of six equal operators, all of whom answered, with estimates that are their sums."""
-    names = [f"fji-{number}" for number in range(6)]
-    of_all = complete(costs)
-    places = {"period_code": PERIOD, "channel_code": "EMAIL", "conversion_code": "market"}
-    contributions = [
-        {"table_name": TABLE, "series": f"{strategy}/{component}/market", "strategy_code": strategy,
-         "respondent_id": name, "holding_id": name, "country_code": "FJI", "contribution": float(value),
-         "own_subscriptions": 1000, "is_waived": False, **places}
-        for (strategy, component), values in of_all.items()
-        for name, value in zip(names, values, strict=True)
-    ]  # fmt: skip
-    rows = [
-        {"area_code": "WORLD", "area_kind_code": "world", "strategy_code": strategy,
-         "cost_component_code": component, "estimate": sum(values), "estimate_low": sum(values),
-         "estimate_high": 2 * sum(values), "cv_band_code": "caution", "coverage_pct": 100,
-         "holding_count": 6, "part_holding_count": sum(value > 0 for value in values),
-         "nature_code": "E", "obs_status_code": "E", **places}
-        for (strategy, component), values in of_all.items()
-    ]  # fmt: skip
-    frame = [
-        {"respondent_id": name, "holding_id": name, "country_code": "FJI", "channel_code": "EMAIL",
-         "size_code": "SMALL", "subscriptions": 1000, "source": "made up"}
-        for name in names
-    ]  # fmt: skip
-    known = {
-        "ref.operator_frame": rows_frame(frame, "ref.operator_frame").with_columns(
-            valid_from=pl.date(2020, 1, 1)
-        ),
-        "ref.denominator": rows_frame([], "ref.denominator"),
-        CONTRIBUTION: rows_frame(contributions, CONTRIBUTION),
-        TABLE: rows_frame(rows, TABLE),
-    }
-    known |= {name: reference_table(name) for name in ("ref.country", "ref.country_group")}
-    others = {public_contract(each).source for each in public_tables()} - set(known)
-    return Basis("r1", known | {name: pl.DataFrame(schema=polars_schema(name)) for name in others})
+    """A study whose operators gave these."""
+    return linked_study.study_of(ABOUT, {(*codes, "market"): of for codes, of in complete(costs).items()})
 
 
 def complete(costs: Costs) -> dict[tuple[str, str], list[float]]:
@@ -72,17 +39,6 @@ def complete(costs: Costs) -> dict[tuple[str, str], list[float]]:
             before = found.get(("_T", component), [0.0] * 6)
             found["_T", component] = [sum(pair) for pair in zip(before, values, strict=True)]
     return found
-
-
-def attack_on(study: Basis, shape: Shape) -> set[str]:
-    """Whose figures an attack finds in all rows that rules let leave, without the gate's last word."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Attack, "find_all", lambda attack: [])
-        made = make_public_tables(study, [], [PERIOD], P_PCT)
-    left = made.public[ABOUT.table]
-    read = read_rows(name_cells(left, ABOUT), ABOUT)
-    findings = Attack([known_release(study, read)], {TABLE: shape}, P_PCT).find_all()
-    return {each.holding for each in findings}
 
 
 def without(column: str) -> Shape:
@@ -104,14 +60,12 @@ ONE_STRATEGY: Costs = {
 )
 def test_a_figure_that_stays_follows_from_two_that_leave(costs: Costs, column: str) -> None:
     study = study_of(costs)
-    assert attack_on(study, SHAPE) == {"fji-0"}
-    assert attack_on(study, without(column)) == set()
+    assert attack_all(study, ABOUT, SHAPE) == {"fji-0"}
+    assert attack_all(study, ABOUT, without(column)) == set()
     made = make_public_tables(study, [], [PERIOD], P_PCT)
     assert made.findings.height and (made.held_rows["rule"] == "attack").any()
-    left = made.public[ABOUT.table]
-    assert left.height
-    read = read_rows(name_cells(left, ABOUT), ABOUT)
-    assert Attack([known_release(study, read)], {TABLE: SHAPE}, P_PCT).find_all() == []
+    assert made.public[ABOUT.table].height
+    assert attack_public(study, ABOUT, made.public, SHAPE) == set()
 
 
 def test_alike_operators_leave_whole() -> None:
