@@ -1,7 +1,9 @@
 """`observatory show`: tables on a narrow terminal, columns, SQL that reads the lake and nothing else."""
 
+import csv
 import datetime as dt
 import io
+import json
 from pathlib import Path
 
 import duckdb
@@ -12,9 +14,11 @@ from rich.console import Console
 from jobs.cli.query import named_tables, run_sql, show_lake
 from jobs.cli.rows import parse_columns, print_table, read_rows
 from jobs.cli.tables import key_first, measures_first
+from jobs.core import contracts
 from jobs.core.contracts import read_contract, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
+from tests.cli.conftest import Observatory
 from tests.conftest import ROOT
 from tests.support.documents import commands
 
@@ -202,3 +206,107 @@ def test_duckdb_stays_locked_whatever_it_is_asked() -> None:
     for sql in ("SET enable_external_access = true", "SELECT * FROM read_text('/etc/hostname')"):
         with pytest.raises(duckdb.Error):
             connection.execute(sql)
+
+
+def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> None:
+    told = observatory("tables")
+    assert told.code == 0
+    for table in contracts.list_tables():
+        assert table in told.out
+    assert "operator_id, message_hash, recipient_hash" in " ".join(told.out.split())
+
+
+def test_show_prints_a_table_as_the_last_run_left_it(show: Observatory) -> None:
+    told = show("show", "gold.spam_volume_daily")
+    assert told.code == 0
+    assert "1,234,567" in told.out
+    assert "3 rows shown" in told.out
+    assert "tagged" not in told.out
+
+
+def test_show_as_csv_json_and_parquet(show: Observatory, tmp_path: Path) -> None:
+    names = read_contract("gold.spam_volume_daily").columns
+    as_csv = show("show", "gold.spam_volume_daily", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(as_csv.out)))
+    assert list(rows[0]) == names
+    # In the order of the key.
+    assert [(row["unit_code"], row["units"]) for row in rows] == [
+        ("attempt", "7"),
+        ("message", "1000"),
+        ("recipient", "1234567"),
+    ]
+    as_json = show("show", "gold.spam_volume_daily", "--format", "json", "--where", "units > 100")
+    found = [json.loads(line) for line in as_json.out.splitlines()]
+    assert [row["units"] for row in found] == [1000, 1234567]
+    assert found[0]["period_date"] == "2026-11-24"
+    file = tmp_path / "volume.parquet"
+    told = show("show", "gold.spam_volume_daily", "--format", "parquet", "--output", file, "--limit", 2)
+    assert (told.code, told.out) == (0, "")
+    assert f"2 rows in {file}" in told.err.replace("\n", "")
+    assert pl.read_parquet(file)["units"].to_list() == [7, 1000]
+    file = tmp_path / "volume.csv"
+    assert show("show", "gold.spam_volume_daily", "--format", "csv", "--output", file).out == ""
+    assert file.read_text(encoding="utf-8") == as_csv.out
+
+
+def test_nested_values_are_json_in_csv(show: Observatory) -> None:
+    told = show("show", "meta.run", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(told.out))
+    assert json.loads(row["ingest_ids"]) == ["i1", "i2"]
+    names = ("gold.spam_volume_daily", "silver.message")
+    assert json.loads(row["table_versions"]) == [{"table_name": name, "version": 1} for name in names]
+    assert row["partitions"] == ""
+
+
+def test_sketches_are_shown_as_what_they_count_and_kept_in_parquet(show: Observatory, tmp_path: Path) -> None:
+    told = show("show", "gold.bypass_indicator_daily", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(told.out))
+    assert row["flagged_sender_sketch"] == "3"
+    file = tmp_path / "rows.parquet"
+    show("show", "gold.bypass_indicator_daily", "--format", "parquet", "--output", file)
+    assert isinstance(pl.read_parquet(file)["flagged_sender_sketch"][0], bytes)
+
+
+@pytest.mark.parametrize(("least", "rows"), [(3, 1), (4, 0)])
+def test_a_condition_on_a_sketch_is_on_its_count(show: Observatory, least: int, rows: int) -> None:
+    where = f"flagged_sender_sketch >= {least}"
+    told = show("show", "gold.bypass_indicator_daily", "--where", where, "--format", "json")
+    assert (told.code, len(told.out.splitlines())) == (0, rows)
+
+
+def test_show_a_reference_table_and_one_without_rows(show: Observatory) -> None:
+    told = show("show", "ref.definition", "--format", "csv")
+    assert {row["definition_code"] for row in csv.DictReader(io.StringIO(told.out))} >= {
+        "OPERATOR",
+        "CAN_SPAM",
+    }
+    told = show("show", "gold.spam_type_daily")
+    assert told.code == 0
+    assert "0 rows shown" in told.out
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        *("unitz > 1", "units >", "nothing(units)", "period_date = 'soon'", "units = 'x'"),
+        # What runs code, or reads something else.
+        "java_method('java.lang.System', 'getProperty', 'user.home') <> ''",
+        "reflect('java.lang.System', 'getenv', 'HOME') <> ''",
+        "units IN (SELECT units FROM gold.spam_volume_daily)",
+        "read_text('/etc/hostname') <> ''",
+    ],
+)
+def test_a_wrong_condition_lists_the_columns(show: Observatory, where: str) -> None:
+    told = show("show", "gold.spam_volume_daily", "--where", where)
+    assert (told.code, told.out) == (2, "")
+    assert "Error: --where: " in told.err
+    assert "Columns: operator_id, period_date, channel_code," in told.err
+    assert "Traceback" not in told.err
+
+
+def test_an_output_that_cannot_be_written(show: Observatory, tmp_path: Path) -> None:
+    for format in ("csv", "parquet"):
+        file = tmp_path / "nowhere" / f"volume.{format}"
+        told = show("show", "gold.spam_volume_daily", "--format", format, "--output", file)
+        assert told.code == 2
+        assert f"--output {file}: " in told.err

@@ -1,4 +1,4 @@
-"""What a log says is shown, and obeyed by nothing: no terminal, no spreadsheet."""
+"""Text of logs in CSV and JSON: no spreadsheet and no terminal obeys it."""
 
 import csv
 import io
@@ -8,10 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
-from jobs.cli import main as command_line
-from jobs.cli.rows import print_table
 from jobs.core.patterns import UNSEEN
 from jobs.core.safe_text import to_safe_csv, to_safe_json
 
@@ -54,35 +51,3 @@ def test_any_text(texts: list[str | None]) -> None:
     lines = written.split("\n")[:-1]
     assert not any(UNSEEN.search(line) for line in lines)
     assert [json.loads(line)["text"] for line in lines] == texts
-
-
-def test_a_table_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """The signs that would drive it are shown, and markup is text."""
-    # In pieces: what is longer than a cell is cut.
-    pieces = ["\x1b]0;owned\x07", "\x1b[31m[bold]red[/bold]", "\u202e\x9b"]
-    assert "".join(pieces) == EVIL
-    frame = pl.DataFrame({"line_text": pieces, "units": [1234] * len(pieces)})
-    print_table(
-        frame, "bronze.quarantine", Console(width=120, force_terminal=True, color_system=None), len(pieces)
-    )
-    shown = capsys.readouterr().out
-    for piece in ("\\x1b]0;owned\\x07", "\\x1b[31m[bold]red[/bold]", "\\u202e\\x9b"):
-        assert piece in shown
-    assert "1,234" in shown
-    assert "owned\x07" not in shown and "\u202e" not in shown and "\x1b[31m" not in shown
-
-
-def test_a_files_name_in_an_error(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from jobs.core.errors import ObservatoryError
-
-    def fail() -> None:
-        raise ObservatoryError(f"mail{EVIL}.log cannot be read\nand another")
-
-    monkeypatch.setattr(command_line, "app", fail)
-    with pytest.raises(SystemExit):
-        command_line.main()
-    told = capsys.readouterr().err
-    assert "\x1b" not in told and "\\x1b" in told and "[bold]red" in told
-    assert told.splitlines()[-1] == "and another"

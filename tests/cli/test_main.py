@@ -1,127 +1,29 @@
 """The command line: what it prints, what it says of mistakes, and its exit codes."""
 
-import csv
 import datetime as dt
-import io
-import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-import polars as pl
 import pytest
 
 from jobs.cli import main as command_line
 from jobs.cli import pipeline
-from jobs.cli.quarantine import how_to_read
-from jobs.core import contracts, sketch
-from jobs.core.contracts import read_contract, rows_frame
 from jobs.core.errors import ValidationHeld
-from jobs.engine.lake import Lake
+from tests.cli.conftest import SETTINGS, Observatory
 from tests.conftest import ROOT
-from tests.support.in_process import Told, command_line_of
+from tests.core.test_safe_text import EVIL
 
 LISTED = [each for listed in command_line.STEPS.values() for each in listed]
 COMMANDS = [command_line.command_name(each) for each in LISTED]
 GROUPS = [command_line.command_name(each) for each in LISTED if isinstance(each, ModuleType)]
 # Packages whose import takes a good part of a second, or more.
 SLOW = ["great_expectations", "scipy", "altair", "pandas", "pyspark", "jobs.formats.registry"]
-SETTINGS = """
-[lake]
-root = "lake"
-
-[[operator]]
-id = "a"
-name = "A"
-country = "CHE"
-holding = "a"
-currency = "CHF"
-
-[[operator.source]]
-id = "mx1"
-url = "mail.log"
-format = "postfix"
-"""
-
-
-Observatory = Callable[..., Told]
-
-
-@pytest.fixture
-def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Observatory:
-    """Run the command line in this process."""
-
-    return command_line_of(monkeypatch, capsys, width=200)
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Settings of a lake with a few rows in it."""
-    folder = tmp_path_factory.mktemp("command_line")
-    lasting = SETTINGS.replace("[lake]", "[lake]\nstale_days = 3660")
-    (folder / "observatory.toml").write_text(lasting, encoding="utf-8")
-    lake = Lake(str(folder / "lake"))
-
-    def append(table: str, *rows: dict[str, Any]) -> None:
-        lake.append(rows_frame(list(rows), table), table)
-
-    day = {"operator_id": "a", "period_date": dt.date(2026, 11, 24), "channel_code": "EMAIL"}
-    place = {"direction_code": "inbound", "stage_code": "delivery", "outcome_code": "delivered"}
-    what = {"definition_code": "OPERATOR", "spam_certain": 0, "spam_possible": 0}
-    volume = [
-        day | place | what | {"unit_code": unit, "units": units}
-        for unit, units in (("recipient", 1234567), ("message", 1000), ("attempt", 7))
-    ]
-    append("gold.spam_volume_daily", *volume)
-    three = pl.select(sketch.to_bytes(pl.lit([1, 2, 3], dtype=sketch.LIST))).item()
-    append("gold.bypass_indicator_daily", day | {"bypass_code": "SIMBOX", "flagged_sender_sketch": three})
-    file = {"operator_id": "a", "source_id": "mx1", "format_code": "postfix", "file_name": "mail.log"}
-    counts = {"line_count": 5000, "record_count": 4000, "ignored_count": 997, "quarantined_count": 3}
-    landed = dt.datetime(2026, 11, 25, 6, 30, tzinfo=dt.UTC)
-    times = {"last_event_date": dt.date(2026, 11, 24), "landed_at": landed}
-    append("bronze.file", file | counts | times | {"stream_id": "s", "piece_id": "s-0"})
-    odd = {"operator_id": "a", "source_id": "mx1", "piece_id": "s-0", "format_code": "postfix"}
-    lines = [f"weird [red]\x1b[m <{name}@secret.example> {len(name)}" for name in ("ann", "bobby")]
-    reasons = ["unknown_shape", "unknown_shape", "truncated"]
-    quarantined = [
-        odd | {"offset": 100 - number, "reason_code": reason, "line_text": line}
-        for number, (reason, line) in enumerate(zip(reasons, [*lines, "cut"], strict=True))
-    ]
-    append("bronze.quarantine", *quarantined)
-    joined = {"operator_id": "a", "source_id": "mx1", "period_date": dt.date(2026, 11, 24)}
-    qualities = ["exact"] * 5 + ["by_message_id"] * 1 + ["none"] * 2
-    messages = [joined | {"grain_code": "recipient", "join_quality_code": each} for each in qualities]
-    for code in ("by_message_id", "by_numbers"):
-        messages.append(joined | {"grain_code": "call", "join_quality_code": code})
-    # No filter could look at what was refused before.
-    append("silver.message", *messages, joined | {"grain_code": "attempt", "join_quality_code": "none"})
-    named = ("gold.spam_volume_daily", "silver.message")
-    versions = [{"table_name": table, "version": lake.version(table)} for table in named]
-    run = {"run_id": "r1", "stage_name": "gold", "ingest_ids": ["i1", "i2"], "table_versions": versions}
-    append("meta.run", run)
-    # Written after the last finished run: nobody is shown it.
-    append("gold.spam_volume_daily", volume[0] | {"outcome_code": "tagged"})
-    kept = folder / "lake" / "_validation" / "r1.json"
-    kept.parent.mkdir()
-    rules = {"first": True, "second": True, "third": False}
-    results = [
-        {"table": "gold.spam_volume_daily", "rule": rule, "says": "so", "is_held": held, "violations": 0}
-        for rule, held in rules.items()
-    ]
-    kept.write_text(json.dumps({"run_id": "r1", "operators": ["a"], "results": results}), encoding="utf-8")
-    return folder / "observatory.toml"
-
-
-@pytest.fixture
-def show(observatory: Observatory, study: Path) -> Observatory:
-    return lambda command, *arguments: observatory(command, *arguments, "--config", study)
 
 
 # --- without a lake -------------------------------------------------------------------------------------
@@ -142,14 +44,6 @@ def test_each_command_has_help(observatory: Observatory, command: str) -> None:
     assert told.err == ""
     assert f"Usage: observatory {command} " in told.out
     assert ("--config" in told.out) == (command not in (*GROUPS, "tables", "sniff", "init", "reconcile"))
-
-
-def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> None:
-    told = observatory("tables")
-    assert told.code == 0
-    for table in contracts.list_tables():
-        assert table in told.out
-    assert "operator_id, message_hash, recipient_hash" in " ".join(told.out.split())
 
 
 @pytest.mark.parametrize(
@@ -288,190 +182,12 @@ def test_a_scheduler_learns_that_no_table_has_changed(
     assert (run(first), run(first), run(dt.datetime.now(dt.UTC))) == (0, 0, 99)
 
 
-# --- show and status ------------------------------------------------------------------------------------
-
-
-def test_show_prints_a_table_as_the_last_run_left_it(show: Observatory) -> None:
-    told = show("show", "gold.spam_volume_daily")
-    assert told.code == 0
-    assert "1,234,567" in told.out
-    assert "3 rows shown" in told.out
-    assert "tagged" not in told.out
-
-
-def test_show_as_csv_json_and_parquet(show: Observatory, tmp_path: Path) -> None:
-    names = read_contract("gold.spam_volume_daily").columns
-    as_csv = show("show", "gold.spam_volume_daily", "--format", "csv")
-    rows = list(csv.DictReader(io.StringIO(as_csv.out)))
-    assert list(rows[0]) == names
-    # In the order of the key.
-    assert [(row["unit_code"], row["units"]) for row in rows] == [
-        ("attempt", "7"),
-        ("message", "1000"),
-        ("recipient", "1234567"),
-    ]
-    as_json = show("show", "gold.spam_volume_daily", "--format", "json", "--where", "units > 100")
-    found = [json.loads(line) for line in as_json.out.splitlines()]
-    assert [row["units"] for row in found] == [1000, 1234567]
-    assert found[0]["period_date"] == "2026-11-24"
-    file = tmp_path / "volume.parquet"
-    told = show("show", "gold.spam_volume_daily", "--format", "parquet", "--output", file, "--limit", 2)
-    assert (told.code, told.out) == (0, "")
-    assert f"2 rows in {file}" in told.err.replace("\n", "")
-    assert pl.read_parquet(file)["units"].to_list() == [7, 1000]
-    file = tmp_path / "volume.csv"
-    assert show("show", "gold.spam_volume_daily", "--format", "csv", "--output", file).out == ""
-    assert file.read_text(encoding="utf-8") == as_csv.out
-
-
-def test_nested_values_are_json_in_csv(show: Observatory) -> None:
-    told = show("show", "meta.run", "--format", "csv")
-    (row,) = csv.DictReader(io.StringIO(told.out))
-    assert json.loads(row["ingest_ids"]) == ["i1", "i2"]
-    names = ("gold.spam_volume_daily", "silver.message")
-    assert json.loads(row["table_versions"]) == [{"table_name": name, "version": 1} for name in names]
-    assert row["partitions"] == ""
-
-
-def test_sketches_are_shown_as_what_they_count_and_kept_in_parquet(show: Observatory, tmp_path: Path) -> None:
-    told = show("show", "gold.bypass_indicator_daily", "--format", "csv")
-    (row,) = csv.DictReader(io.StringIO(told.out))
-    assert row["flagged_sender_sketch"] == "3"
-    file = tmp_path / "rows.parquet"
-    show("show", "gold.bypass_indicator_daily", "--format", "parquet", "--output", file)
-    assert isinstance(pl.read_parquet(file)["flagged_sender_sketch"][0], bytes)
-
-
-@pytest.mark.parametrize(("least", "rows"), [(3, 1), (4, 0)])
-def test_a_condition_on_a_sketch_is_on_its_count(show: Observatory, least: int, rows: int) -> None:
-    where = f"flagged_sender_sketch >= {least}"
-    told = show("show", "gold.bypass_indicator_daily", "--where", where, "--format", "json")
-    assert (told.code, len(told.out.splitlines())) == (0, rows)
-
-
 def test_commands_on_a_lake_that_nothing_was_written_to(observatory: Observatory, tmp_path: Path) -> None:
     settings = tmp_path / "observatory.toml"
     settings.write_text(SETTINGS, encoding="utf-8")
     for command in (["status"], ["quarantine"], ["show", "silver.message"], ["show", "meta.run"]):
         told = observatory(*command, "--config", settings)
         assert (told.code, told.err) == (0, ""), command
-
-
-def test_show_a_reference_table_and_one_without_rows(show: Observatory) -> None:
-    told = show("show", "ref.definition", "--format", "csv")
-    assert {row["definition_code"] for row in csv.DictReader(io.StringIO(told.out))} >= {
-        "OPERATOR",
-        "CAN_SPAM",
-    }
-    told = show("show", "gold.spam_type_daily")
-    assert told.code == 0
-    assert "0 rows shown" in told.out
-
-
-@pytest.mark.parametrize(
-    "where",
-    [
-        *("unitz > 1", "units >", "nothing(units)", "period_date = 'soon'", "units = 'x'"),
-        # What runs code, or reads something else.
-        "java_method('java.lang.System', 'getProperty', 'user.home') <> ''",
-        "reflect('java.lang.System', 'getenv', 'HOME') <> ''",
-        "units IN (SELECT units FROM gold.spam_volume_daily)",
-        "read_text('/etc/hostname') <> ''",
-    ],
-)
-def test_a_wrong_condition_lists_the_columns(show: Observatory, where: str) -> None:
-    told = show("show", "gold.spam_volume_daily", "--where", where)
-    assert (told.code, told.out) == (2, "")
-    assert "Error: --where: " in told.err
-    assert "Columns: operator_id, period_date, channel_code," in told.err
-    assert "Traceback" not in told.err
-
-
-def test_an_output_that_cannot_be_written(show: Observatory, tmp_path: Path) -> None:
-    for format in ("csv", "parquet"):
-        file = tmp_path / "nowhere" / f"volume.{format}"
-        told = show("show", "gold.spam_volume_daily", "--format", format, "--output", file)
-        assert told.code == 2
-        assert f"--output {file}: " in told.err
-
-
-def test_status_shows_the_ledger_and_the_last_validation(show: Observatory) -> None:
-    told = show("status")
-    assert told.code == 0
-    words = " ".join(told.out.split())
-    assert "a mx1 postfix 5,000 4,000 997 3 (0.06%)" in words
-    # Eight recipients and two calls; the attempt is none of them.
-    assert "a mx1 10 50.0% 20.0% 10.0% 20.0%" in words
-    assert "Last validation: 3 rules on 1 tables, 1 broken" in words
-
-
-def test_status_names_whole_sources_on_a_narrow_terminal(
-    show: Observatory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    told = show("status")
-    (row,) = [line for line in told.out.splitlines() if "postfix" in line]
-    # The operator stands above.
-    assert row.split()[:2] == ["mx1", "postfix"]
-    assert "…" not in told.out
-
-
-@pytest.mark.parametrize(
-    ("file", "format", "how"),
-    [
-        ("mail.log", "postfix", "tail -c +8 mail.log | head -n 1"),
-        ("mail.log.2.gz", "postfix", "zcat mail.log.2.gz | tail -c +8 | head -n 1"),
-        ("my mail.log.zst", "postfix", "zstdcat 'my mail.log.zst' | tail -c +8 | head -n 1"),
-        ("mail.log.bz2", "rspamd", "bzcat mail.log.bz2 | tail -c +8 | head -n 1"),
-        ("mail.log.xz", "exim", "xzcat mail.log.xz | tail -c +8 | head -n 1"),
-        ("reports.mbox", "dmarc", "document 8 of reports.mbox"),
-        (None, "postfix", "tail -c +8 FILE | head -n 1"),
-    ],
-)
-def test_a_quarantined_line_is_read_by_what_its_file_is(file: str | None, format: str, how: str) -> None:
-    assert how_to_read(file, format, 7) == how
-
-
-def test_quarantine_groups_lines_by_what_they_look_like(show: Observatory) -> None:
-    told = show("quarantine")
-    assert (told.code, told.err) == (0, "")
-    words = " ".join(told.out.replace("│", " ").split())
-    assert "2 a mx1 postfix unknown_shape mail.log @99 weird [red]\\x1b[m <address> <n>" in words
-    assert "1 a mx1 postfix truncated mail.log @98 cut" in words
-    assert words.index("unknown_shape") < words.index("truncated")
-    assert "3 lines of 2 kinds" in words
-    assert "unknown_shape: The line has no known shape of this format." in words
-    assert "truncated: The line ends in the middle." in words and "bad_xml" not in words
-    assert "Read a line, here the first one's: tail -c +100 mail.log | head -n 1" in words
-    assert "observatory run --requarantine" in words
-    assert "If nothing can be corrected" in words and "raise [limits] quarantined_pct" in words
-    assert "secret.example" not in told.out and "\x1b" not in told.out
-    told = show("quarantine", "--limit", 1)
-    assert "3 lines of 2 kinds; the commonest 1 are shown" in " ".join(told.out.split())
-    assert "truncated" not in told.out
-    told = show("quarantine", "--reason", "truncated", "--source", "mx1", "--operator", "a")
-    assert (
-        "1 line of 1 kind\n" in told.out.replace(" \n", "\n").replace("  ", "")
-        and "unknown_shape" not in told.out
-    )
-    told = show("quarantine", "--reason", "too_long")
-    assert told.out == "Nothing in quarantine: a rule matched every line.\n"
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "told"),
-    [
-        ("--source", "mx2", "--source: unknown 'mx2'; did you mean 'mx1'?"),
-        ("--reason", "unknown_shap", "--reason: unknown 'unknown_shap'; did you mean 'unknown_shape'?"),
-        ("--operator", "b", "unknown operator 'b'"),
-    ],
-)
-def test_quarantine_refuses_what_it_does_not_know(
-    show: Observatory, option: str, value: str, told: str
-) -> None:
-    found = show("quarantine", option, value)
-    assert (found.code, found.out) == (2, "")
-    assert told in found.err
 
 
 def test_help_lists_commands_by_step(observatory: Observatory) -> None:
@@ -603,3 +319,19 @@ def test_numpy_has_one_thread_beside_those_of_the_program() -> None:
     own = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=own)
     assert done.stdout.rstrip().endswith("threads 1"), done.stderr
+
+
+def test_a_files_name_in_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from jobs.core.errors import ObservatoryError
+
+    def fail() -> None:
+        raise ObservatoryError(f"mail{EVIL}.log cannot be read\nand another")
+
+    monkeypatch.setattr(command_line, "app", fail)
+    with pytest.raises(SystemExit):
+        command_line.main()
+    told = capsys.readouterr().err
+    assert "\x1b" not in told and "\\x1b" in told and "[bold]red" in told
+    assert told.splitlines()[-1] == "and another"
