@@ -1,7 +1,9 @@
-"""Docstrings of jobs/ and its rooms are true: the files that they name, and the rooms that import them."""
+"""Docstrings of jobs/ and its rooms are true: the files that they name, and the rooms that import them. Tests
+bear the names of modules."""
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,11 @@ MODULES = sorted(JOBS.rglob("*.py"))
 # Files of other projects, and of users.
 ELSEWHERE = {"jasmin/managers/listeners.py", "dlr.py"}
 NAMES = {"commands": "cli", "DAGs": "dags"}
+# Folders of tests whose point is several modules at once, or none. CONTRIBUTING.md says of each why.
+OF_SEVERAL = {"dags", "docker", "docs", "golden", "remote", "site", "whole"}
+TESTS = sorted(
+    file for file in (ROOT / "tests").rglob("test_*.py") if file.relative_to(ROOT).parts[1] not in OF_SEVERAL
+)
 
 
 def docstrings(file: Path) -> list[str]:
@@ -68,3 +75,26 @@ def test_no_two_classes_share_a_name() -> None:
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(str(file.relative_to(ROOT)))
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def names_in(room: str) -> set[str]:
+    """What tests of a room may be called: after the room, a folder or a module of it; where two have one
+    name, with the folder before it."""
+    folder = JOBS / room if (JOBS / room).is_dir() else ROOT / room
+    paths = [each.relative_to(folder).with_suffix("") for each in folder.rglob("*")
+             if each.suffix in ("", ".py") and not each.name.startswith((".", "__"))]  # fmt: skip
+    ends = Counter(path.name for path in paths)
+    return {room, *("_".join(path.parts) for path in paths), *(name for name in ends if ends[name] == 1)}
+
+
+def test_a_test_bears_the_name_of_its_module() -> None:
+    rooms = {room.name for room in ROOMS} | {"benchmarks", "expectations", "sample_data", "schemas"}
+    names = {(room, f"test_{name}") for room in rooms for name in names_in(room)}
+    others = [file for file in TESTS if (file.parent.name, file.stem) not in names]
+    assert [str(file.relative_to(ROOT)) for file in others] == []
+
+
+def test_contributing_says_why_folders_test_several_modules() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"Other folders.*", text)
+    assert set(re.findall(r"`tests/(\w+)/`", said)) == OF_SEVERAL

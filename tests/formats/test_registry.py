@@ -240,6 +240,8 @@ def test_no_format_takes_the_log_of_another() -> None:
         assert recognise_format(sample)[0] == kind
         sure = {other for other, kernel in KERNELS.items() if kernel.sniff(sample) >= SURE_ENOUGH}
         assert sure == {kind}, name
+    for name, kernel in KERNELS.items():
+        assert kernel.sniff(b"") == kernel.sniff(b"\x00\xff\x1f\x8b") == 0, name
 
 
 COMPANIONS = [spamassassin, amavis, opendkim]

@@ -1,6 +1,7 @@
-"""Forms and sheets of labels that are small and grow: they are refused before their rows are made, within a
-gigabyte."""
+"""Forms that may not be loaded: small ones that grow, within a gigabyte before their rows are made; of a
+period that has not ended; and with a person's address in the file's name."""
 
+import datetime as dt
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +9,6 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from jobs.audit import sheet
-from jobs.core.errors import ObservatoryError
 from jobs.questionnaire.loading import read_files
 from tests.support.bombs import part_of, run_limited, with_parts
 from tests.support.questionnaire import RESPONDENTS, blank, filled, saved
@@ -149,26 +148,29 @@ def test_a_period_that_no_calendar_has_is_refused(tmp_path: Path, period: str) -
     assert [fault.key for fault in outcome.faults] == ["period"]
 
 
-LABELS = """
-import sys
-from pathlib import Path
-from jobs.audit import sheet
-from jobs.core.errors import ObservatoryError
-try:
-    print(len(sheet.read_sheet(Path(sys.argv[1]))))
-except ObservatoryError as error:
-    print(error)
-"""
+@pytest.mark.parametrize(
+    ("period", "received", "is_complete"),
+    [
+        ("2026", "2026-12-31T23:00", False), ("2026", "2027-01-01T00:00", True),
+        ("2026-Q3", "2026-09-30T12:00", False), ("2026-Q3", "2026-10-01T00:00", True),
+        ("2026-11", "2026-11-28T12:00", False), ("2025", "2026-11-28T12:00", True),
+    ],
+)  # fmt: skip
+def test_a_form_of_a_period_that_has_not_ended_is_not_complete(
+    tmp_path: Path, period: str, received: str, is_complete: bool
+) -> None:
+    file = tmp_path / "form.csv"
+    file.write_text(f"respondent,period,indicator,answer\nsavanna-mobile,{period},sp201,820000\n")
+    at = dt.datetime.fromisoformat(received).replace(tzinfo=dt.UTC)
+    (outcome,) = read_files([file], RESPONDENTS, at)
+    assert (outcome.refused is None) == is_complete
+    if outcome.refused:
+        words = outcome.refused.format_message("en")
+        assert f"The form is of {period}, which ends on" in words and "not complete" in words
 
 
-def test_a_sheet_of_labels_with_a_cell_far_away_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "labels.xlsx"
-    sheet.write_xlsx([{"operator_id": "a", "sample_id": "s"}], file)
-    assert len(sheet.read_sheet(file)) == 1
-    part = "xl/worksheets/sheet1.xml"
-    data = part_of(file.read_bytes(), part).replace(b"</sheetData>", FAR_ROW + b"</sheetData>")
-    file.write_bytes(with_parts(file.read_bytes(), {part: data}))
-    with pytest.raises(ObservatoryError, match="XFD1048576 lies far outside of the sheet"):
-        sheet.read_sheet(file)
-    done = run_limited(LABELS, file, seconds=30)
-    assert "XFD1048576 lies far outside of the sheet" in done.stdout, done.stderr[-500:]
+def test_a_files_name_is_stored_and_names_no_person(tmp_path: Path) -> None:
+    file = tmp_path / "anna@example.org form.csv"
+    file.write_text("respondent,period,indicator,answer\nsavanna-mobile,2025,sp201,820000\n")
+    (outcome,) = read_files([file], RESPONDENTS, None)
+    assert outcome.refused and "address or a number of a person" in outcome.refused.format_message("en")

@@ -1,0 +1,31 @@
+"""Tidy files of a release, and the data package that describes them."""
+
+from pathlib import Path
+
+import polars as pl
+from frictionless import Package
+
+from tests.support.release import made, tables, write
+
+CSV = "data/spam_volume.csv"
+
+
+def test_the_tidy_files_hold_the_table() -> None:
+    (table,) = tables()
+    files = made()
+    read = pl.read_csv(files[CSV], infer_schema=False)
+    assert read.columns == table.rows.columns
+    assert read["estimate"].to_list() == ["17200000000", "1230000", "2340000", "5000000000"]
+    parquet = pl.read_parquet(files["data/spam_volume.parquet"])
+    assert parquet["estimate"].to_list() == [17.2e9, 1.23e6, 2.34e6, 5e9]
+    assert parquet.columns == table.rows.columns
+
+
+def test_the_data_package_is_valid_and_refuses_what_is_wrong(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    assert Package(str(folder / "datapackage.json")).validate().valid
+    spoilt = (folder / CSV).read_text().replace("EMAIL", "NONSENSE", 1)
+    (folder / CSV).chmod(0o644)
+    (folder / CSV).write_text(spoilt + spoilt.splitlines()[-1] + "\n")
+    told = str(Package(str(folder / "datapackage.json")).validate().flatten(["type", "message"]))
+    assert "NONSENSE" in told and "primary-key" in told
