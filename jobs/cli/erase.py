@@ -23,8 +23,8 @@ from jobs.settings.operator import Operator
 # Polars and the lake take a part of a second to import.
 if TYPE_CHECKING:
     from jobs.engine.lake import Lake
-    from jobs.stages.erasing import ErasurePlan
     from jobs.stages.erasure import Asked
+    from jobs.stages.standing_erasures import ErasurePlan
 
 
 def erase(
@@ -51,7 +51,7 @@ def erase(
     from jobs.engine.lake import open_lake
     from jobs.engine.lock import hold_lock
     from jobs.engine.together import undo_unfinished
-    from jobs.stages import erasing, erasure, identity, lake_keys, vacuum
+    from jobs.stages import erasure, identity, lake_keys, standing_erasures, vacuum
 
     settings = config.load_settings(config_file)
     operators = config.choose_operators(settings, operator)
@@ -68,7 +68,7 @@ def erase(
         run_with_progress(settings, operator, [each.value for each in Stage])
 
     with hold_lock(settings.lake.root, "observatory erase"):
-        earlier = erasing.read_plan(lake)
+        earlier = standing_erasures.read_plan(lake)
         if not dry_run:
             undo_unfinished(lake)
             vacuum.finish(lake)

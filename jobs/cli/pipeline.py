@@ -132,7 +132,7 @@ def run(
     from jobs.engine.lake import open_lake
     from jobs.engine.lock import hold_lock
     from jobs.stages import lake_keys
-    from jobs.stages.erasing import read_plan
+    from jobs.stages.standing_erasures import read_plan
 
     if since and until and since > until:
         raise ObservatoryError(

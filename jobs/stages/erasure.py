@@ -1,10 +1,10 @@
 """Erasing subscribers from a lake: what was read of them, what was derived from it, and every earlier
 version.
 
-Landing and bronze lose the lines (jobs/stages/erasing.py). Silver loses the rows that hold a pseudonym of
-theirs, under any key, of days whose logs are long gone, too; then a run computes anew what depends on either.
-Samples of audits, results of rules and sketches of senders lose them as well. Last, files that no present
-version needs go. An erasure that was broken off is ended by the same command.
+Landing and bronze lose the lines (jobs/stages/standing_erasures.py). Silver loses the rows that hold a
+pseudonym of theirs, under any key, of days whose logs are long gone, too; then a run computes anew what
+depends on either. Samples of audits, results of rules and sketches of senders lose them as well. Last, files
+that no present version needs go. An erasure that was broken off is ended by the same command.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from jobs.protect.subscribers import Subscribers, hash_names, pseudonyms_of
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
 from jobs.silver.frames import SILVER
-from jobs.stages.erasing import (
+from jobs.stages.named_places import NamedPlaces, find_places, landed_of, texts_of
+from jobs.stages.standing_erasures import (
     CHECKED,
     LEDGER,
     PLAN,
@@ -42,7 +43,6 @@ from jobs.stages.erasing import (
     remove_history,
     rewrite_partitions,
 )
-from jobs.stages.named_places import NamedPlaces, find_places, landed_of, texts_of
 from jobs.stages.validations import FOLDER
 
 MESSAGE, LABEL = "silver.message", "silver.audit_label"

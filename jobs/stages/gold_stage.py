@@ -20,7 +20,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.record import Periods, State
 from jobs.gold import bulk
 from jobs.settings.config import Observatory
-from jobs.stages import campaigns, removed
+from jobs.stages import bulk_days, removed
 from jobs.stages.gold_steps import GOLD, GOLD_MONTHLY, Steps, check_rules, replace_changed
 from jobs.stages.gold_tasks import CAMPAIGN, MESSAGE
 from jobs.stages.run import Outcome, Run, keep_results
@@ -42,7 +42,7 @@ class GoldPlan:
     recorded: State
     versions: Mapping[str, int]
     compared: State
-    day_checksums: dict[campaigns.Day, str]
+    day_checksums: dict[bulk_days.Day, str]
     due: Periods
     operator: pl.DataFrame
     texts: dict[str, int]
@@ -55,7 +55,7 @@ class Computed:
     days that it looks at with it."""
 
     tables: dict[str, Finished]
-    inputs: dict[campaigns.Day, str]
+    inputs: dict[bulk_days.Day, str]
     stale: Periods
 
     @property
@@ -112,8 +112,8 @@ def compute_gold(work: Run, plan: GoldPlan) -> Computed | None:
     """The tables of the days that must be counted again; None where there are no such days."""
     step = Steps(work, plan.versions)
     campaign = step.compute_campaigns(plan.due)
-    recorded = campaigns.campaign_checksums(plan.recorded, plan.due, campaign.fingerprints)
-    inputs = campaigns.with_history(plan.day_checksums, recorded, messages_of(plan.recorded), plan.texts)
+    recorded = bulk_days.campaign_checksums(plan.recorded, plan.due, campaign.fingerprints)
+    inputs = bulk_days.with_history(plan.day_checksums, recorded, messages_of(plan.recorded), plan.texts)
     stale = due_periods(VOLUME, plan.compared, inputs)
     if not stale:
         return None
@@ -121,7 +121,7 @@ def compute_gold(work: Run, plan: GoldPlan) -> Computed | None:
     work.report_step(f"gold: {days:,} operator-day{'' if days == 1 else 's'}")
     # Shares of the stage's time, as measured.
     work.report_share("gold", 0.2)
-    history = campaigns.days_on_record(stale, plan.due)
+    history = bulk_days.days_on_record(stale, plan.due)
     campaigns_seen = [*campaign.frames, *step.read_stored(CAMPAIGN, history)]
     proved = step.prove_bulk(stale, plan.texts, campaigns_seen, plan.operator)
     work.report_share("gold", 0.35)
@@ -162,7 +162,7 @@ def commit_gold(
     return changed, stage.with_tables(GOLD, partitions) if partitions or undone else stage
 
 
-def own_inputs(settings: Observatory, recorded: State) -> dict[campaigns.Day, str]:
+def own_inputs(settings: Observatory, recorded: State) -> dict[bulk_days.Day, str]:
     """For each operator-day of silver a checksum of its messages, of reference tables and of settings."""
     digest = describe_definitions(settings)
     return {
@@ -187,7 +187,7 @@ def days_of_texts(settings: Observatory) -> dict[str, int]:
     return bulk.days_of_texts(presets, {each.id for each in settings.operator})
 
 
-def messages_of(recorded: State) -> dict[campaigns.Day, str]:
+def messages_of(recorded: State) -> dict[bulk_days.Day, str]:
     """The checksum of the messages of each operator-day that has any."""
     return {
         (operator, day): checksum
@@ -196,11 +196,11 @@ def messages_of(recorded: State) -> dict[campaigns.Day, str]:
     }
 
 
-def stale_days(settings: Observatory, known: State, day_checksums: dict[campaigns.Day, str]) -> Periods:
+def stale_days(settings: Observatory, known: State, day_checksums: dict[bulk_days.Day, str]) -> Periods:
     """Of these operator-days those that were counted from something else than is on record now."""
     due = due_periods(CAMPAIGN, known, day_checksums)
-    recorded = campaigns.campaign_checksums(known, {}, {})
-    inputs = campaigns.with_history(day_checksums, recorded, messages_of(known), days_of_texts(settings))
+    recorded = bulk_days.campaign_checksums(known, {}, {})
+    inputs = bulk_days.with_history(day_checksums, recorded, messages_of(known), days_of_texts(settings))
     stale = due_periods(VOLUME, known, inputs)
     return {each: due.get(each, set()) | stale.get(each, set()) for each in due.keys() | stale.keys()}
 
@@ -221,7 +221,7 @@ def is_before(days: Mapping[str, dt.date], operator: str, day: str) -> bool:
     return operator in days and dt.date.fromisoformat(day) < days[operator]
 
 
-def note_settled_days(work: Run, settled: dict[campaigns.Day, str], recorded: State) -> tuple[str, ...]:
+def note_settled_days(work: Run, settled: dict[bulk_days.Day, str], recorded: State) -> tuple[str, ...]:
     """Notes on which days keep their figures although they should be counted again: their messages, or
     messages that they look at, are gone. A change of definitions or settings is noted once; days that were
     asked for, always."""

@@ -14,7 +14,7 @@ from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, read_files
 from jobs.engine.tasks import Left, Task, group_by_bytes, leave_frame, select_named, take_frames
 from jobs.gold import bypass_indicator_daily, kernels
-from jobs.stages import campaigns, gold_tasks
+from jobs.stages import bulk_days, gold_tasks
 from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, MESSAGE, Finished, is_of
 from jobs.stages.run import Run, compute_table
 
@@ -207,7 +207,7 @@ class Steps:
         staging = self.work.staging
         text: dict[str, list[Left]] = {}
         for each in self.run_over_files(
-            campaigns.with_texts(stale, texts),
+            bulk_days.with_texts(stale, texts),
             lambda files: Task(
                 "gold, texts of messages", gold_tasks.leave_texts, staging=staging, files=files
             ),
@@ -234,7 +234,7 @@ class Steps:
         )
 
     def count_daily(self, stale: Periods, proved: list[Left], operator: pl.DataFrame) -> list[Finished]:
-        """The daily tables of the stale days, but for campaigns."""
+        """The daily tables of the stale days, but for bulk_days."""
         tables = [table for table in GOLD_DAILY if table != CAMPAIGN]
         staging, count = self.work.staging, self.count_cuts(stale)
         behaviours: list[Left] = []

@@ -25,9 +25,9 @@ from jobs.engine.lock import as_only_writer
 from jobs.engine.sweeping import sweep_files
 from jobs.stages import bronze_stage, buckets, checks, identity, lineage, silver_settings
 from jobs.stages.batches import Ingest, Ingested, pending_pieces
-from jobs.stages.erasing import erase_again, remove_history
 from jobs.stages.rereading import read_quarantined
 from jobs.stages.run import Outcome, Run
+from jobs.stages.standing_erasures import erase_again, remove_history
 
 if TYPE_CHECKING:
     from expectations import native

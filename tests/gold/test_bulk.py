@@ -22,7 +22,7 @@ from jobs.gold import bulk, bulk_daily, campaign_daily
 from jobs.gold.similarity import CHANNEL_DAY, SIGNED, Thresholds, count_neighbours, unite_signatures
 from jobs.protect import signatures
 from jobs.settings import config
-from jobs.stages import campaigns
+from jobs.stages import bulk_days
 from jobs.stages.runner import run_stages
 from tests.support.examples import examples
 from tests.support.study import pull_again, run_again
@@ -380,7 +380,7 @@ def test_messages_are_counted_by_recipients_that_differ(people: int, wanted: boo
     message = rows_frame(rows, "silver.message")
     campaign = campaign_daily.transform(message, reference_table("ref.campaign_parameter"))
     assert campaign.select("copy_count", "distinct_recipient_count").rows() == [(201, people)]
-    made = filled(message, conform_frame(campaign, campaigns.TABLE))
+    made = filled(message, conform_frame(campaign, bulk_days.TABLE))
     assert set(made["is_bulk"]) == {wanted}
 
 
@@ -445,7 +445,7 @@ def test_cutting_the_messages_anywhere_gives_the_same_bulk(
         .then(2.0)
         .otherwise("parameter_value")
     )
-    campaign = conform_frame(campaign_daily.transform(message, parameter), campaigns.TABLE)
+    campaign = conform_frame(campaign_daily.transform(message, parameter), bulk_days.TABLE)
     days = message.filter(pl.col("period_date") > ago(2)).select("operator_id", "period_date").unique()
 
     def bulk_of(frames: list[pl.DataFrame], days: pl.DataFrame) -> dict[int, bool | None]:
@@ -517,7 +517,7 @@ def test_company_is_counted_as_it_says(message: pl.DataFrame) -> None:
 
 
 def test_a_day_looks_at_itself_and_the_29_before() -> None:
-    seen = campaigns.window_to("2026-03-01")
+    seen = bulk_days.window_to("2026-03-01")
     assert (seen[0], seen[-1], len(set(seen))) == ("2026-01-31", "2026-03-01", 30)
 
 
@@ -527,8 +527,8 @@ def test_a_changed_day_changes_the_inputs_of_the_days_that_look_at_it() -> None:
     back = {"a": 2, "b": 30}
 
     def changed(campaign: dict[Any, str], message: dict[Any, str]) -> set[tuple[str, str]]:
-        before = campaigns.with_history(inputs, {("a", days[10]): "5:x"}, {("a", days[10]): "9:x"}, back)
-        after = campaigns.with_history(
+        before = bulk_days.with_history(inputs, {("a", days[10]): "5:x"}, {("a", days[10]): "9:x"}, back)
+        after = bulk_days.with_history(
             inputs, {("a", days[10]): "5:x"} | campaign, {("a", days[10]): "9:x"} | message, back
         )
         return {key for key in inputs if before[key] != after[key]}
@@ -541,19 +541,19 @@ def test_a_changed_day_changes_the_inputs_of_the_days_that_look_at_it() -> None:
 
 def test_texts_are_read_of_the_days_that_are_looked_at() -> None:
     stale = {"a": {"2026-03-01", "2026-03-05"}, "b": {"2026-03-01"}}
-    read = campaigns.with_texts(stale, {"a": 2, "b": 30})
+    read = bulk_days.with_texts(stale, {"a": 2, "b": 30})
     assert read["a"] == {"2026-02-28", "2026-03-01", "2026-03-04", "2026-03-05"}
     assert (min(read["b"]), max(read["b"]), len(read["b"])) == ("2026-01-31", "2026-03-01", 30)
 
 
 def test_a_day_without_campaigns_is_as_one_that_was_never_computed() -> None:
     known = {
-        (campaigns.TABLE, "a", "2026-01-01"): ("0:", "x"),
-        (campaigns.TABLE, "a", "2026-01-02"): ("5:0a", "x"),
-        (campaigns.TABLE, "a", "2026-01-03"): ("5:0b", "x"),
+        (bulk_days.TABLE, "a", "2026-01-01"): ("0:", "x"),
+        (bulk_days.TABLE, "a", "2026-01-02"): ("5:0a", "x"),
+        (bulk_days.TABLE, "a", "2026-01-03"): ("5:0b", "x"),
         ("gold.spam_volume_daily", "a", "2026-01-04"): ("5:0c", "x"),
     }
-    told = campaigns.campaign_checksums(
+    told = bulk_days.campaign_checksums(
         known, {"a": {"2026-01-03"}}, {("a", "2026-01-05"): Fingerprint(7, "0d")}
     )
     assert told == {("a", "2026-01-02"): "5:0a", ("a", "2026-01-05"): "7:0d"}
@@ -642,7 +642,7 @@ def test_a_late_line_makes_a_message_of_20_days_later_bulk(
     assert counted(FIRST) == (95, 0, 95)
     # The day before has 950: still open.
     assert counted(last - dt.timedelta(days=1)) == (95, 0, 95)
-    assert again.changed[campaigns.TABLE] == {"lion": {FIRST.isoformat()}}
+    assert again.changed[bulk_days.TABLE] == {"lion": {FIRST.isoformat()}}
     assert last.isoformat() in again.changed["gold.spam_volume_daily"]["lion"]
     # Why is on record: the month's copies, of which Singapore's law allows 1,000.
     bases = Lake(observatory.lake.root).read("gold.bulk_daily").filter(pl.col("period_date") == last)

@@ -210,11 +210,11 @@ def _gather_deliveries(files: pl.DataFrame) -> pl.DataFrame:
         PRECEDENCE, list(range(len(PRECEDENCE))), return_dtype=pl.UInt8
     )
     last = last.with_columns(rank.alias("rank"))
-    single = last.select(pl.struct("file", "recipient").is_duplicated()).to_series()
-    alias = last.filter(single)
-    last = last.filter(~single)
-    if alias.height:
-        best = alias.sort("rank", "at", maintain_order=True).group_by(
+    is_alias = last.select(pl.struct("file", "recipient").is_duplicated()).to_series()
+    aliases = last.filter(is_alias)
+    last = last.filter(~is_alias)
+    if aliases.height:
+        best = aliases.sort("rank", "at", maintain_order=True).group_by(
             "file", "recipient", maintain_order=True
         )
         last = pl.concat(
