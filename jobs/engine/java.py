@@ -189,7 +189,9 @@ def fetch_jars(jars: Jars) -> None:
     }
     options = [word for key, value in conf.items() for word in ("--conf", f"{key}={value}")]
     command = [str(submit), "--master", "local[1]", *options, str(nothing)]
-    done = subprocess.run(command, capture_output=True, text=True, env=spark_env())
+    # Spark asks for the address of this machine's name, which not every machine knows.
+    env = spark_env() | {"SPARK_LOCAL_IP": "127.0.0.1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
     fetched = sorted((ivy / "jars").glob("*.jar"))
     if done.returncode or len(fetched) != jars.count:
         tail = "\n".join(done.stderr.splitlines()[-15:])
