@@ -13,6 +13,7 @@ from jobs.public.contracts import PublicContract
 CONTRIBUTION = "study.contribution"
 # The tables that say who there is: operators, subscriptions, countries and their groups.
 WORLD = ("ref.operator_frame", "ref.denominator", "ref.country", "ref.country_group")
+DEFINITION = "definition_code"
 # A figure; and what a country's rows leave or stay together by.
 CELL = ["table_name", "period_code", "channel_code", "series", "area_code"]
 GROUP = ["table_name", "period_code", "channel_code", "area_code"]
@@ -85,10 +86,22 @@ def primary_rules(about: PublicContract) -> dict[str, pl.Expr]:
     }
 
 
-def hold_together(rule: pl.Expr) -> pl.Expr:
-    """What holds one of a country's rows back holds all of its period and channel; but that a quantity leaves
-    for areas alone holds no other back."""
-    return pl.coalesce(rule, rule.filter(rule != "areas_only").first().over(GROUP))
+# The rules that hold a row back by who answered, whatever it answered: anyone knows beforehand that they do.
+BY_RESPONDENTS = ("modelled", "threshold", "own_rate")
+
+
+def hold_together(rule: pl.Expr, is_rare: pl.Expr) -> pl.Expr:
+    """What holds one of a country's rows back holds all of its period and channel. But that a quantity leaves
+    for areas alone holds no other back, and a rare definition none of another one.
+
+    What leaves by other definitions reveals nothing of a rare one: a holding's spam under it is between that
+    under those within and around it, and what bounds these is farther from them than p%.
+    """
+    holds = rule.filter(rule != "areas_only").first()
+    others = rule.filter((rule != "areas_only") & ~is_rare).first()
+    return pl.coalesce(
+        rule, pl.when(is_rare).then(holds.over(*GROUP, DEFINITION)).otherwise(others.over(GROUP))
+    )
 
 
 def refuse_rows(
@@ -96,20 +109,25 @@ def refuse_rows(
 ) -> pl.DataFrame:
     """The rows that a primary rule holds back, each with the first rule that does: HELD_SCHEMA's columns.
 
-    A country's rows of a period and channel leave together or not at all.
+    A country's rows of a period and channel leave together or not at all, but those of a definition that too
+    few count by: they stay, and hold no other back.
     """
     assert about.protect is not None
     least = pl.lit(about.protect.least_holdings)
     cells = rules.judge_cells(
         inside.filter(pl.col("table_name") == about.protect.contributions), CELL, least, p_pct
     )
-    first = pl.coalesce(pl.when(is_held).then(pl.lit(name)) for name, is_held in primary_rules(about).items())
+    by = primary_rules(about)
+    first = pl.coalesce(pl.when(is_held).then(pl.lit(name)) for name, is_held in by.items())
+    too_few = ~by["areas_only"] & pl.any_horizontal(by[name] for name in BY_RESPONDENTS)
+    definition = pl.col(DEFINITION) if DEFINITION in about.protect.series else pl.lit("")
     rule = pl.col("rule")
     is_country = pl.col("area_kind_code") == COUNTRY
     return (
         rows.join(cells, on=CELL, how="left")
-        .with_columns(rule=first)
-        .with_columns(rule=pl.when(is_country).then(hold_together(rule)).otherwise(rule))
+        .with_columns(definition.alias(DEFINITION), rule=first, is_rare=too_few)
+        .with_columns(is_rare=pl.col("is_rare").any().over(*GROUP, DEFINITION))
+        .with_columns(rule=pl.when(is_country).then(hold_together(rule, pl.col("is_rare"))).otherwise(rule))
         .filter(pl.col("rule").is_not_null())
         .select(list(HELD_SCHEMA))
     )

@@ -1,10 +1,10 @@
 """The gate: which rows leave. Nothing else makes public tables.
 
 make_public_tables() decides by the primary rules, lets earlier figures stand where fewer than three holdings
-changed, and asks the attacker. Where that finds a contribution, the country with the fewest units among the
-figures that reveal it is dropped, else the smallest of the rows that their contract lets drop one by one, and
-the attacker is asked again. If only other areas reveal it, nothing leaves. What earlier releases reveal by
-themselves is recorded, and holds nothing back.
+changed, and asks the attacker. Where that finds a contribution, the smallest of the figures that reveal it is
+dropped that their contract lets drop, such as one by another definition than the operators' own; without one
+the country with the fewest units. Then the attacker is asked again. If only other areas reveal it, nothing
+leaves. What earlier releases reveal by themselves is recorded, and holds nothing back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +22,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.public import cost, investment_gap, parts, published_volume, shares, volume_change
 from jobs.public.cells import (
     CELL,
+    DEFINITION,
     GROUP,
     HELD_SCHEMA,
     Basis,
@@ -171,9 +172,9 @@ def to_drop(
 ) -> pl.DataFrame:
     """For each finding the smallest of the figures that reveal it: CELL's columns.
 
-    Countries first, with all their rows of a table, period and channel, series null; then single rows that
-    their contract lets drop; with leave_out_areas then groups and regions, as countries. Nothing if all
-    findings rest on others alone.
+    First single rows that their contract lets drop, of a country all by the same definition; then countries,
+    with all their rows of a table, period and channel, series null; with leave_out_areas then groups and
+    regions, as countries. Nothing if all findings rest on others alone.
     """
     columns = (*CELL, "area_kind_code", "estimate")
     figures = {
@@ -199,8 +200,8 @@ def to_drop(
     ]
     rank = {GROUPED: 0, REGION: 1}
     steps: list[tuple[Callable[[Any], bool], bool]] = [
-        (lambda cell: figures[cell][0] == COUNTRY, False),
         (lambda cell: cell in single, True),
+        (lambda cell: figures[cell][0] == COUNTRY, False),
         (lambda cell: leave_out_areas and figures[cell][0] in rank, False),
     ]
     for may_go, is_single in steps:
@@ -218,8 +219,22 @@ def to_drop(
             if of and not any(each in chosen for *_, each in of):
                 chosen.add(min(of, key=lambda each: (each[:2], repr(each[2])))[2])
         if chosen:
-            return pl.DataFrame(sorted(chosen, key=repr), schema=dict.fromkeys(CELL, pl.String), orient="row")
+            dropped = pl.DataFrame(
+                sorted(chosen, key=repr), schema=dict.fromkeys(CELL, pl.String), orient="row"
+            )
+            return with_definition(dropped, leaving)
     return pl.DataFrame(schema=dict.fromkeys(CELL, pl.String))
+
+
+def with_definition(dropped: pl.DataFrame, leaving: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Dropped figures, with those of the same country by the same definition."""
+    by = [*GROUP, DEFINITION]
+    more = [
+        rows.join(rows.join(dropped, on=CELL, how="semi").filter(area_kind_code=COUNTRY), on=by, how="semi")
+        for rows in leaving.values()
+        if DEFINITION in rows.columns
+    ]
+    return pl.concat([dropped, *(rows.select(CELL) for rows in more)]).unique(maintain_order=True)
 
 
 def as_frame(findings: Sequence[Finding]) -> pl.DataFrame:

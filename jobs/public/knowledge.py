@@ -9,11 +9,9 @@ from jobs.attack.coefficients import World
 from jobs.attack.known import ESTIMATE, PUBLISHED, SILENT_PCT, KnownRelease
 from jobs.core.contracts import list_codes
 from jobs.core.series import Shape
-from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released, name_cells
+from jobs.public.cells import CONTRIBUTION, DEFINITION, WORLD, Basis, Released, name_cells
 from jobs.public.contracts import CLASSES, PublicContract
 from jobs.public.nesting import find_nested
-
-DEFINITION = "definition_code"
 
 
 def shape_of(about: PublicContract) -> Shape:

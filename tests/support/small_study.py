@@ -164,6 +164,26 @@ def defined(small: Small, seed: int) -> Small:
     return replace(small, operators=tuple(operators))
 
 
+def rarely(small: Small, seed: int) -> Small:
+    """The study with two more definitions, one within the other, by which few of its operators count: some by
+    both, some by one of them."""
+    random = np.random.default_rng([24, seed])
+    counting = random.uniform(0.05, 0.5)
+    operators = []
+    for each in small.operators:
+        others = {}
+        if each.figures is not None:
+            units, certain, possible = each.figures
+            for code in (WIDE, NARROW):
+                # Often little lies between definitions.
+                share = random.choice([random.uniform(0.98, 1.0), random.uniform(0.6, 1.0)])
+                certain, possible = int(share * certain), int(share * possible)
+                if random.random() < counting:
+                    others[code] = (units, certain, possible)
+        operators.append(replace(each, others=others))
+    return replace(small, operators=tuple(operators))
+
+
 def answers(small: Small) -> pl.DataFrame:
     """What the operators gave by logs, in the columns of spam_volume.FIGURE_COLUMNS; or by answers alone."""
     rows = []

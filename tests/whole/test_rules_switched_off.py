@@ -48,9 +48,7 @@ def without(rule: str) -> Iterator[None]:
     every = cells.primary_rules
 
     def others(about: PublicContract) -> dict[str, pl.Expr]:
-        found = every(about)
-        del found[rule]
-        return found
+        return every(about) | {rule: pl.lit(False)}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cells, "primary_rules", others)
@@ -132,7 +130,7 @@ def test_a_countrys_quantities_leave_together() -> None:
     closed = by_rules(study)
     assert "TUN" not in countries(closed) and found_in(closed) == []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cells, "hold_together", lambda rule: rule)
+        patch.setattr(cells, "hold_together", lambda rule, is_rare: rule)
         opened = by_rules(study)
     assert opened.public[TABLE].filter(pl.col("area_code") == "TUN")["quantity_code"].to_list() == [
         "spam_certain"
@@ -145,7 +143,7 @@ def test_an_attacker_without_the_order_of_quantities_misses_it() -> None:
     figures leave."""
     study = basis(Small(tuple(HALF_SAFE)), "r1")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cells, "hold_together", lambda rule: rule)
+        patch.setattr(cells, "hold_together", lambda rule, is_rare: rule)
         strict = make_public_tables(study, [], [PERIOD], P_PCT)
         read = gate.list_shapes
         patch.setattr(
