@@ -13,6 +13,7 @@ from rich.table import Table
 
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
+from jobs.cli.release_page import page
 from jobs.cli.release_revisions import revisions
 from jobs.core.errors import ObservatoryError
 from jobs.settings import config
@@ -24,6 +25,7 @@ app = typer.Typer(help="Releases: make, clear, sign, publish, verify, withdraw."
 clear = typer.Typer(help="Ask each administration about its own rows.", no_args_is_help=True)
 app.add_typer(clear, name="clear")
 app.command()(revisions)
+app.command()(page)
 SETTINGS = Path("observatory.toml")
 Name = Annotated[str, typer.Argument(help="A release, as 2026-Q4/v1.0.0.", metavar="RELEASE")]
 Folder = Annotated[Path, typer.Argument(help="The folder of a release.", metavar="FOLDER")]

@@ -1,0 +1,203 @@
+"""A page of a release: its main figures as tables with bars, from released tables alone.
+
+It loads nothing, runs no script, and stands beside a release, whose files never change. The same release
+gives the same bytes.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from jobs.core import words
+from jobs.core.errors import ObservatoryError
+from jobs.page.blocks import Block, Cell, Column, Section, Table, number_cell, range_bar
+from jobs.page.templates import render_template
+from jobs.release.comparing import tables_in
+from jobs.release.manifest import read_manifest
+from jobs.release.released import AREAS
+
+TEMPLATES = Path(__file__).parent / "templates"
+WORLD = AREAS["WORLD"][0]
+VOLUME, COST = "spam_volume", "countermeasure_cost"
+# Of volumes the units that stand for a channel, and the quantity, the better first.
+UNITS = ("attempted", "call")
+QUANTITIES = {"spam_corrected": "corrected for filter error", "spam_certain": "as filters saw it"}
+# What components are called, and the sign of those that are lower bounds.
+COMPONENTS = {"marginal": ("Marginal", ""), "fixed": ("Fixed", "≥ "), "stated": ("Both", "≥ ")}
+INTERVAL = Column("95% interval", is_minor=True)
+COST_NOTES = (
+    "Marginal cost is effort measured in operators' logs, times public prices. Fixed cost (licences, staff)"
+    " is what operators stated. An operator that stated none adds none, so fixed cost and both together are"
+    " lower bounds, marked ≥; what the study imputes for such operators stays with the study.",
+    "It is the cost of whole channels, spam or not, in US dollars at market rates, for all operators of an"
+    " area as estimated from those that sent their costs. It is not the spending that operators answered, and"
+    " never added to it. Bars and intervals are of both together, without what was not stated.",
+    "All strategies are more than the sum of those shown: cost that serves several strategies is in them"
+    " alone. A dash: fewer than five holdings had any, or one of them dominates it.",
+)
+VOLUME_NOTES = (
+    "Definition OPERATOR: what operators themselves block or mark. Intervals are of 95%, their ends moved"
+    " outward; they hold if operators that did not answer are like those that did.",
+)
+Row = dict[str, str]
+
+
+def write_page(folder: Path, output: Path) -> Path:
+    """Write index.html and the tables behind it as CSV; the path of index.html.
+
+    folder: of one release. Raises ObservatoryError if it is none, or if output lies in it.
+    """
+    about = read_manifest(folder)
+    if output.resolve().is_relative_to(folder.resolve()):
+        raise ObservatoryError(f"{output} lies in the release, which never changes: name another --output")
+    tables = tables_in(folder)
+    output.mkdir(parents=True, exist_ok=True)
+    for name in (VOLUME, COST):
+        (file,) = (folder / "data").glob(f"{name}.*csv")
+        (output / f"{name}.csv").write_bytes(file.read_bytes())
+    page = render_template(
+        TEMPLATES,
+        "page.html.j2",
+        title=f"{about['title']}, {about['version']}",
+        is_made_up=about["is_made_up"],
+        sections=[volume_section(tables[VOLUME]), cost_section(tables[COST])],
+        sources={f"{name}.csv": f"Source: table {name} of the release." for name in (VOLUME, COST)},
+    )
+    index = output / "index.html"
+    index.write_text(page, encoding="utf-8")
+    return index
+
+
+def volume_section(rows: pl.DataFrame) -> Section:
+    """Spam of the last period by channel and area."""
+    listed = rows.filter(
+        pl.col("definition_code") == "OPERATOR",
+        pl.col("unit_code").is_in(UNITS),
+        pl.col("quantity_code").is_in(list(QUANTITIES)),
+        pl.col("area_kind_code") != "country",
+    )
+    blocks, found = [], []
+    for channel, of_channel in by_channel(listed):
+        quantity = next(each for each in QUANTITIES if each in set(of_channel["quantity_code"]))
+        own = of_channel.filter(pl.col("quantity_code") == quantity)
+        heading = f"{channel}: spam in {name_period(own)}, {QUANTITIES[quantity]}"
+        scale = highest(own)
+        lines = [
+            [area_cell(row, scale), number_cell(short(row["estimate"])), interval_cell(row)]
+            for row in own.to_dicts()
+        ]
+        columns = [Column("Area", "text"), Column("Spam"), INTERVAL]
+        blocks.append(Block(heading, with_axis(heading, columns, lines, scale), f"{VOLUME}.csv"))
+        found += [
+            f"{short(row['estimate'])} by {words.lower_first(channel)}"
+            for row in own.to_dicts()
+            if row["area_code"] == WORLD
+        ]
+    finding = f"The world received spam: {words.join_words(found)}." if found else ""
+    missing = [] if blocks else ["No volume of the world, a region or a group left."]
+    return Section("volume", "How much spam there is", finding, blocks, missing, list(VOLUME_NOTES))
+
+
+def cost_section(rows: pl.DataFrame) -> Section:
+    """What countermeasures cost to run in the last period: marginal, fixed as stated and both by area; and
+    both by strategy and area."""
+    blocks, found = [], []
+    for channel, own in by_channel(rows):
+        of = {
+            (row["area_code"], row["strategy_code"], row["cost_component_code"]): row
+            for row in own.to_dicts()
+        }
+        areas = {row["area_code"]: row["area_name"] for row in own.to_dicts()}
+        whole = own.filter(pl.col("strategy_code") == words.TOTAL)
+        period, scale = name_period(own), highest(whole)
+        lines = []
+        for code, name in areas.items():
+            parts = {each: of.get((code, words.TOTAL, each)) for each in COMPONENTS}
+            both = parts["stated"]
+            lines.append(
+                [
+                    area_cell(both or {"area_code": code, "area_name": name}, scale),
+                    *(bounded_cell(row, each) for each, row in parts.items()),
+                    interval_cell(both),
+                ]
+            )
+        columns = [Column("Area", "text"), *(Column(name) for name, _ in COMPONENTS.values()), INTERVAL]
+        heading = f"{channel}: US dollars in {period} by area"
+        blocks.append(Block(heading, with_axis(heading, columns, lines, scale), f"{COST}.csv"))
+        given = {strategy for _, strategy, component in of if component == "stated"}
+        strategies = [each for each in words.codelist_rows("strategy") if each in given]
+        if strategies:
+            heading = f"{channel}: US dollars in {period} by area and strategy, marginal and fixed together"
+            columns = [Column("Area", "text"), *(Column(name_strategy(each)) for each in strategies)]
+            cells = [
+                [Cell(name), *(bounded_cell(of.get((code, each, "stated")), "stated") for each in strategies)]
+                for code, name in areas.items()
+            ]
+            blocks.append(Block(heading, Table(heading, columns, cells), f"{COST}.csv"))
+        both = of.get((WORLD, words.TOTAL, "stated"))
+        if both is not None:
+            found.append(f"at least {short(both['estimate'])} US dollars for {words.lower_first(channel)}")
+    finding = f"Countermeasures cost the world's operators {words.join_words(found)}." if found else ""
+    missing = [] if blocks else ["No cost left: five holdings of an area need to have some."]
+    return Section("cost", "What countermeasures cost to run", finding, blocks, missing, list(COST_NOTES))
+
+
+# --- shared ------------------------------------------------------------------------------------------
+
+
+def by_channel(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The name of each channel, and the rows of its last period, those of the world first."""
+    for code in words.codelist_rows("channel"):
+        own = rows.filter(pl.col("channel_code") == code)
+        if own.height:
+            last = own.filter(pl.col("period_code") == own["period_code"].max())
+            yield words.code_name("channel", code), last.sort(pl.col("area_code") != WORLD, "area_code")
+
+
+def with_axis(caption: str, columns: list[Column], lines: list[list[Cell]], scale: float) -> Table:
+    return Table(caption, columns, lines, axis=("0", words.format_compact(round(scale))))
+
+
+def area_cell(row: Row, scale: float) -> Cell:
+    """An area's name, with the bar of its interval if it has one."""
+    tone = "strong" if row["area_code"] == WORLD else ""
+    if not has_interval(row):
+        return Cell(row["area_name"], bar=(), tone=tone)
+    low, middle, high = (float(row[name]) for name in ("estimate_low", "estimate", "estimate_high"))
+    return Cell(row["area_name"], bar=range_bar(low, middle, high, scale), tone=tone)
+
+
+def bounded_cell(row: Row | None, component: str) -> Cell:
+    """A figure of a component with the sign of its bound; a dash for one that did not leave."""
+    if row is None:
+        return number_cell(words.DASH, "muted")
+    return number_cell(COMPONENTS[component][1] + short(row["estimate"]))
+
+
+def interval_cell(row: Row | None) -> Cell:
+    if row is None or not has_interval(row):
+        return number_cell("")
+    return number_cell(f"{short(row['estimate_low'])}{words.DASH}{short(row['estimate_high'])}", "muted")
+
+
+def has_interval(row: Row) -> bool:
+    return bool(row.get("estimate_low") and row.get("estimate_high"))
+
+
+def highest(rows: pl.DataFrame) -> float:
+    """Where bars end: at the largest upper end, which may be a region's."""
+    ends = rows.select(pl.coalesce("estimate_high", "estimate").cast(pl.Float64).max())
+    return float(ends.item() or 0.0)
+
+
+def short(value: str) -> str:
+    return words.format_compact(round(float(value)))
+
+
+def name_period(rows: pl.DataFrame) -> str:
+    return words.format_period(rows["period_code"][0])
+
+
+def name_strategy(code: str) -> str:
+    return words.code_name("strategy", code).removesuffix(" strategies")
