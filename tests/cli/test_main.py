@@ -14,6 +14,7 @@ import pytest
 
 from jobs.cli import main as command_line
 from jobs.cli import pipeline
+from jobs.cli.main import app
 from jobs.core.errors import ValidationHeld
 from tests.cli.conftest import SETTINGS, Observatory
 from tests.conftest import ROOT
@@ -33,8 +34,8 @@ def test_help_names_every_command(observatory: Observatory) -> None:
     told = observatory("--help")
     assert told.code == 0
     assert all(f" {name} " in told.out for name in COMMANDS)
-    plain = {command.name or command.callback.__name__ for command in command_line.app.registered_commands}
-    assert set(COMMANDS) == plain | {group.name for group in command_line.app.registered_groups}
+    plain = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert set(COMMANDS) == plain | {group.name for group in app.registered_groups}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -326,7 +327,7 @@ def test_a_files_name_in_an_error(
 ) -> None:
     from jobs.core.errors import ObservatoryError
 
-    def fail() -> None:
+    def fail(prog_name: str) -> None:
         raise ObservatoryError(f"mail{EVIL}.log cannot be read\nand another")
 
     monkeypatch.setattr(command_line, "app", fail)

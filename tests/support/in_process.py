@@ -2,10 +2,13 @@
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import click
 import pytest
+import typer.main
 
 from jobs.cli import main as command_line
 from jobs.core import key_names
@@ -23,11 +26,18 @@ class Told(NamedTuple):
 Run = Callable[..., Told]
 
 
+@cache
+def whole_command() -> click.Command:
+    """All commands with their parameters, which a process makes of their functions once."""
+    return typer.main.get_command(command_line.app)
+
+
 def command_line_of(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int = 80
 ) -> Run:
     """`observatory` with some words, on a terminal of so many columns."""
     monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(command_line, "app", whole_command())
 
     def run(*arguments: object) -> Told:
         monkeypatch.setattr(sys, "argv", ["python -m jobs", *map(str, arguments)])
