@@ -25,7 +25,8 @@ NOTES = (
     ("What is counted", "Each row has its unit and its definition of spam. Units are never added to each"
      " other; definitions count the same traffic in different ways."),
     ("Estimates", "Figures are estimates for all operators of an area, from those that answered, rounded to"
-     " three significant digits. They are not altered in any other way."),
+     " three significant digits; those of countermeasure_cost and of the quantity spam_corrected to two. They"
+     " are not altered in any other way."),
     ("Intervals", "95% intervals, their ends moved outward to a fixed grid with steps of about 12%. They hold"
      " under the model that operators that answered are like those that did not; silent_class_code shows how"
      " much rests on it."),
@@ -33,9 +34,11 @@ NOTES = (
      " dominates the total, and its silent operators are estimated at the country's own rate; holdings that"
      " agreed to publication need no such protection. Money is published for the world, regions and groups"
      " with five holdings. A row that is missing says nothing about its size."),
-    ("Money", f"Amounts are in prices of {BASE_YEAR}. With the conversion market they are US dollars, at the"
-     " market rates of that year; with ppp they are international dollars, at purchasing power parity. Costs"
-     " by published models are in the currency and prices of their source."),
+    ("Money", f"Amounts of investment and investment_gap are in prices of {BASE_YEAR}. With the conversion"
+     " market they are US dollars, at the market rates of that year; with ppp they are international dollars,"
+     " at purchasing power parity. Amounts of countermeasure_cost are of their own period, in US dollars at"
+     " market rates; fixed and stated cost are lower bounds. Costs by published models are in the currency"
+     " and prices of their source."),
     ("Earlier releases", "An area's figure changes only if no holding or at least three changed. Otherwise"
      " the earlier figure stands, and stands_from names its release."),
 )  # fmt: skip

@@ -6,6 +6,7 @@ import polars as pl
 
 from jobs.public.contracts import public_contract, public_tables
 from jobs.release.about import About
+from jobs.release.codebook import NOTES
 from tests.support.release import LIKE, VOLUME, made
 
 
@@ -21,11 +22,23 @@ def test_a_reader_learns_what_each_code_and_amount_means() -> None:
     area = next(line for line in codebook.splitlines() if line.startswith("spam_volume,area_code,dim"))
     assert "M49" in area and "alpha-3" not in area
     notes = made()["README.md"].decode()
-    assert "Amounts are in prices of 2025" in notes and "US dollars" in notes
+    assert "are in prices of 2025" in notes and "US dollars" in notes
     for table in public_tables():
         about = public_contract(table)
         for text in (about.description, *about.arguments.values()):
             assert "public." not in text, text
+
+
+def test_notes_name_what_has_fewer_digits_and_what_is_in_prices_of_its_own_period() -> None:
+    notes = dict(NOTES)
+    for table in map(public_contract, public_tables()):
+        ways = {each.by for each in table.columns if each.way == "digits"}
+        if any("2" in each for each in ways):
+            assert table.name in notes["Estimates"] or any("spam_corrected" in each for each in ways), table
+        if table.source == "study.countermeasure_cost":
+            # Its amounts became dollars at the rates of ref.exchange_rate, and were not deflated.
+            assert table.name in notes["Money"].split("in prices of 2025")[1]
+    assert "spam_corrected" in notes["Estimates"]
 
 
 def test_every_dimension_and_code_is_in_the_codebook() -> None:
