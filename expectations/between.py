@@ -84,8 +84,8 @@ def counts_volume(table: str) -> bool:
 
 
 def marked_equal_certain() -> CrossRule:
-    """That what was marked is spam for certain by the operators' own definition. The coverage's row of all
-    counts: a message that two filters marked is under both."""
+    """Marked units equal certain spam by the operators' own definition. The row of all filters (_T) counts: a
+    message that two filters marked is in the rows of both."""
     by = ("operator_id", "period_date", "channel_code", "unit_code")
     untyped = "CASE WHEN spam_type_code = 'UNK' THEN spam_certain ELSE 0 END"
     sides = [

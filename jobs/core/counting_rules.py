@@ -4,9 +4,9 @@ import datetime as dt
 
 # The operators' own definition of spam: what their measures against it stopped or marked.
 OPERATOR = "OPERATOR"
-# Recipients and attempts, the measure that shares of spam are of.
+# The measure that is the denominator of shares of spam: recipients and attempts.
 ATTEMPTED = "attempted"
-# What totals over operators add: messages to the operator's own. Outbound mail is another one's inbound.
+# The directions that totals over operators add. Outbound mail is another operator's inbound mail.
 RECEIVED = ["inbound", "internal"]
 # The measure of ref.measure that each side's unit of traffic between two countries belongs to. An attempt
 # that a receiver refuses before there is a message is a recipient to the sender; an attempt of the sender's
@@ -20,5 +20,5 @@ HAD_CONTENT = f"unit_code = 'recipient' AND stage_code IN ({', '.join(map(repr, 
 # Outcomes in which a message did not get to the user, and those that a measure against spam may decide.
 STOPPED = ["rejected", "discarded", "quarantined", "deferred"]
 ACTED = [*STOPPED, "tagged"]
-# What failed for a time and is tried again within this time is one: a mail's attempt, an SMS.
+# A temporary failure and a retry within this time count once: as one attempt of a mail, or one SMS.
 RETRIED_WITHIN = dt.timedelta(hours=24)

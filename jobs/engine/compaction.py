@@ -1,9 +1,8 @@
-"""Small files of tables put together, and Delta logs kept short.
+"""Merge small files of tables, and shorten Delta logs.
 
-A run that finds something new adds files to tables and a commit to each table's log. A lake that is written
-every few minutes would have thousands of both a day. To put files together is one Delta transaction that
-changes no row: readers see the old files or the new one. It makes a version of the table, which meta.run has
-to name before it counts.
+A run that finds something new adds files to tables and a commit to each table's log: thousands of both a day
+if a lake is written every few minutes. Merging files is one Delta transaction that changes no row: readers
+see the old files or the new one. It makes a new version of the table, which counts once meta.run names it.
 """
 
 import datetime as dt

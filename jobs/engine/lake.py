@@ -1,10 +1,16 @@
-"""The lake: where tables lie, how they are read, and the only way in which they are written.
+"""Read and write the tables of a lake.
 
-A table lies at <root>/<layer>/<table> as Parquet files that a Delta log names; delta-rs writes the log. A
-write is one of four: add rows, replace the rows that a condition selects, write a table anew as a whole, add
-files that tasks wrote in place of whole operator-periods. Each is one Delta transaction; where the periods to
-replace differ from operator to operator, it is one for each operator. Readers that need tables to agree read
-the versions that the last row of meta.run names: what is written and not named there does not count.
+A table is a Delta table at <root>/<layer>/<table>: Parquet files, and a log that delta-rs writes. There are
+four kinds of writes, each one Delta transaction:
+
+- add rows,
+- replace the rows that a condition selects,
+- write the whole table anew,
+- put files that tasks wrote in place of whole operator-periods; one transaction for each operator if
+  operators replace different periods.
+
+The last row of meta.run names the versions of tables that belong together. Readers that need several tables
+to agree read these; a later version does not count until a row names it.
 """
 
 import json

@@ -1,8 +1,9 @@
 """One writer per lake: a lock on a file in the lake's root, held as long as a command writes.
 
 It is the operating system's own lock (flock), which ends with the process that holds it, however that ends.
-The file says who holds it and since when; process ids mean nothing across containers, so they are printed
-and never judged by. A lake in an object store has a lease in its place (jobs/engine/lease.py).
+The file says who holds it and since when; process ids mean nothing across containers, so they are
+printed, and nothing is decided by them. A lake in an object store has a lease in its place
+(jobs/engine/lease.py).
 """
 
 import contextlib

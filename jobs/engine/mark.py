@@ -1,4 +1,4 @@
-"""observatory.json, the mark of a lake: the form in which it is written, and what it remembers of itself."""
+"""observatory.json in a lake's folder: the form in which the lake is written, and notes of its stages."""
 
 import json
 from typing import Any

@@ -1,7 +1,7 @@
-"""Delta logs of a lake in an object store stay open: to read one anew is a request for each of its commits.
+"""Keep the Delta tables of a lake in an object store open: reading a log anew takes a request per commit.
 
-A command sees each table as it was when it opened it first, or as it wrote it: it is the lake's only writer,
-or only reads. Logs in a folder are read anew each time.
+A command sees each table as it first opened it, or as it wrote it itself: a command is the lake's only
+writer, or only reads. Logs in a folder are read anew each time.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""meta.run: what each finished stage left, and what the next one goes by.
+"""meta.run: a row for each finished stage, from which later stages see what is still to be computed.
 
-A stage adds one row, last of all. It names the versions of the tables that belong together, the batches that
-the stage took, and for each operator-period that it computed a checksum of its rows and of what they were
-computed from. A stage that was killed has no row, and the next run does it again with the same result.
+A stage adds its row last of all. The row names the versions of the tables that belong together, the batches
+that the stage took, and for each operator-period that it computed a checksum of its rows and one of their
+inputs. A stage that was killed has no row, and the next run does it again with the same result.
 """
 
 from __future__ import annotations

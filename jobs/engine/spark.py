@@ -5,8 +5,9 @@
     gold      parts of tables, cut by operator and period, are grouped, merged and finished by executors, and
               committed by delta-spark
 
-Executors get the project as a wheel, and the pseudonym key from a file of their own, never from Spark. The
-lake's folder, and the logs that were landed there, must be mounted on every worker at the same path.
+Executors get the project as a wheel, and the pseudonym key from a file of their own, never from Spark. Every
+worker must reach the lake: a folder is mounted at the same path on all of them; a lake in an object store
+needs no mount.
 """
 
 from __future__ import annotations

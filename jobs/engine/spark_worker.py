@@ -1,5 +1,5 @@
-"""What Spark sends to executors as code: it makes the project importable there, runs a task, and adds up
-outcomes.
+"""Code that Spark sends to executors, before they can import the project: it makes the project importable
+there, runs a task, and collects outcomes.
 """
 
 import importlib.metadata
@@ -74,8 +74,8 @@ def make_perform(
 
 
 def by_place() -> Any:
-    """How Spark adds up outcomes: by the task's place. Its class is sent as code, as all that a worker needs
-    before it has the project."""
+    """The accumulator in which Spark collects outcomes, by the task's place. Spark sends its class as code: a
+    worker needs it before it can import the project."""
     from pyspark.accumulators import AccumulatorParam
 
     class ByPlace(AccumulatorParam):

@@ -1,4 +1,4 @@
-"""Errors of object stores, whichever library meets them, as a person can act on them."""
+"""Errors of object stores, from any library, as messages that say what to do."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""Files that tasks wrote for tables, and that no transaction names: those of runs that died."""
+"""Remove the files of tables that no transaction names: tasks of runs that died wrote them."""
 
 import re
 from collections.abc import Mapping

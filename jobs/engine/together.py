@@ -1,8 +1,8 @@
-"""Writes to several tables that count together or not at all.
+"""All-or-nothing writes to several tables.
 
-Delta has transactions of one table. What is to be written to several is noted first, with the version that
-each table has; the note goes when all is written. Where a write fails, each table gets the rows of its noted
-version again; where the program is killed, whoever opens the tables next does that first.
+A Delta transaction covers one table. So a note with the version of each table is written first, and removed
+after the last write. If a write fails, each table is set back to its noted version; if the program is killed,
+the next command that writes these tables does that first.
 """
 
 import json

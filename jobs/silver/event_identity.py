@@ -1,4 +1,4 @@
-"""What an event of a log is known by: whose file it stands in, its time, its key and its contents."""
+"""What identifies an event of a log: the host or source of its file, its time, its key and its contents."""
 
 from collections.abc import Callable
 

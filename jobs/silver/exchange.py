@@ -1,4 +1,4 @@
-"""What the steps of silver hand to each other, whether it lies in memory or in files.
+"""The frames that steps of silver leave for each other, in memory or in files.
 
 jobs/silver/pipeline.py has the steps' order, jobs/silver/steps.py the steps. An Exchange calls a step for
 each bucket or cut; a Place is what the step sees of it. jobs/silver/memory.py keeps all frames in memory;

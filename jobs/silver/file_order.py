@@ -1,4 +1,4 @@
-"""The order of files: of what several files hold of one second, the file that began first comes first.
+"""The order of files: events of one second that lie in several files follow the order in which these began.
 
 A log with stamps of whole seconds may be rotated, or cut, within a second: only the files' order says then
 what came first. Kernels order what happened at one time by stream and offset. A stream's id is a digest of

@@ -5,7 +5,7 @@ the best rule. Here these are compared in the same order: a type beats UNK, stro
 priority wins, then the more harmful group. How many rules support a type counts only among the rules of one
 place.
 
-Evidence is a number of which the least is the best. Its lowest bits number the type.
+Evidence is a number; the smallest wins. Its lowest bits number the type.
 """
 
 import polars as pl

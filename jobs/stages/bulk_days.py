@@ -1,8 +1,8 @@
 """Which days gold must count again when the messages of a day change: bulk looks back.
 
 A day is counted from its own messages, from the campaigns of it and the 29 days before, and from the texts
-that disprove bulk: of the day before, or of 29 where a preset looks at so many. Its input checksum names all
-of these, so that a late line or a late day makes those days due that look at it, and no others.
+that disprove bulk: of the day before, or of 29 where a preset looks at so many. Its input checksum covers all
+of these, so that a late line or a late day makes exactly the days due that depend on it.
 """
 
 import datetime as dt

@@ -1,9 +1,10 @@
-"""What a renewal brings over: the rows of silver and gold of days whose logs landing no longer holds.
+"""Rows that a renewal keeps: silver and gold of days whose logs landing no longer holds.
 
-Landing gives back whole the days after the last record of what it lost, and after the longest life of a
-message from there. Before them silver and gold stay as they are. Under another key, or in another form,
-silver cannot: its pseudonyms would match none of the new ones. Then gold stays up to the days whose messages
-and those that they look at are all computed anew, or up to its newest day.
+Silver can be computed anew for days that begin after the last record that landing lost, and later than that
+by the longest life of a message. Silver and gold of earlier days are kept. Under another key, or in another
+form, silver is not: its pseudonyms would match none of the new ones. Gold is then kept up to the first day
+for which its messages, and those of the days that it looks at, are all computed anew, and at most up to its
+newest day.
 """
 
 import datetime as dt

@@ -1,6 +1,6 @@
 """silver → gold: the operator-days whose messages, or whatever else they are counted from, have changed.
 
-Campaigns come first: which days look at them, and are to be counted again, depends on what changed in them.
+Campaigns come first: a change in them decides which days that look at them are counted again.
 Then narrow passes over the messages for what needs rows together (texts alike, numbers' behaviour), one pass
 that counts, and the months. All tables are validated before one is committed.
 """

@@ -234,7 +234,7 @@ class Steps:
         )
 
     def count_daily(self, stale: Periods, proved: list[Left], operator: pl.DataFrame) -> list[Finished]:
-        """The daily tables of the stale days, but for bulk_days."""
+        """The daily tables of the stale days, without gold.campaign_daily, which compute_campaigns() made."""
         tables = [table for table in GOLD_DAILY if table != CAMPAIGN]
         staging, count = self.work.staging, self.count_cuts(stale)
         behaviours: list[Left] = []

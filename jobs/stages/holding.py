@@ -1,4 +1,4 @@
-"""What silver leaves out: what is new of a source with too many quarantined lines, until they are few.
+"""Leave the new parts of sources with too many quarantined lines out of silver, until the share falls.
 
 A *part* is what one batch holds of one source. A source over `[limits]` waits with the parts that silver has
 not taken; its earlier ones, and all other sources, go on. Parts that wait stay in bronze and in the ledger.

@@ -1,8 +1,8 @@
 """What `observatory vacuum` has removed: for each layer and operator the day before which nothing is left.
 
-It stands in observatory.json, which is written before anything is removed: days that are half gone are gone.
-What was computed from them stays as it is. A later run leaves these days out, whatever code, definitions or
-settings it has, for from what is left it would compute other figures, or none.
+These days are written to observatory.json before anything is removed, so that half a day counts as removed.
+Tables that were computed from them stay as they are. A later run leaves these days out, even if code,
+definitions or settings changed: from the rest it would compute other figures, or none.
 """
 
 import datetime as dt

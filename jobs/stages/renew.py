@@ -1,7 +1,7 @@
-"""A lake of an older form, or under former keys, made one of this form and the present keys: computed tables
-go, and are computed anew from landing.
+"""Renew a lake of an older form, or with former keys: computed tables are removed, and the next run computes
+them anew from landing.
 
-What landing cannot give back stays as it is: tables that are computed from nothing, such as audits, answers,
+What landing cannot give back is kept: tables that are not computed from logs, such as audits, answers,
 packages and their receipts, and rows of days whose logs landing no longer holds (jobs/stages/carrying.py).
 """
 

@@ -1,4 +1,4 @@
-"""Batches that are read again: what was quarantined."""
+"""Read batches with quarantined lines again."""
 
 from collections import Counter
 from typing import Any

@@ -1,5 +1,5 @@
-"""What a lake no longer needs: which pieces, days and files are older than [retention] says, and needed by
-nothing.
+"""Which pieces, days and files may be removed: older than [retention] says, and no longer needed by any
+computation.
 
 A day of bronze stays while an open day, or a batch that silver has not taken, is computed from it. A day of
 silver stays while gold may look at it: to count an open day, or one that it has not counted since it changed.

@@ -1,4 +1,4 @@
-"""What a run is given, what its stages return, and what they have in common."""
+"""The input of a run (Run), the outcome of its stages (Outcome), and functions that stages share."""
 
 from __future__ import annotations
 

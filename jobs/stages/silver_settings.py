@@ -1,8 +1,8 @@
-"""What silver takes from an operator's settings: days are computed again once that changed.
+"""Settings of operators that silver depends on: if one changes, open days are computed again.
 
-observatory.json holds a digest of each setting, as silver was last computed by it for all days that are open.
-It holds those of sources that bronze depends on, too. Lines are read once: where these changed, a run says
-what keeps the former ones. See decision 102.
+observatory.json has a digest of each setting with which silver of all open days was last computed, and
+digests of the settings of sources that bronze depends on. Lines are read once: if a source's settings
+changed, a run prints which rows keep the former ones. See decision 102.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The rules as they were last checked: every run keeps its results, and some runs check only a part."""
+"""The latest result of each rule: every run keeps its results, and some runs check only some of the rules."""
 
 import json
 from collections.abc import Iterable, Iterator

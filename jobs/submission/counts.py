@@ -177,7 +177,7 @@ def logged_days(files: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
     of one file, at most QUIET_DAYS.
 
     The ledger has days with a record where a piece of a file begins and ends; the others are days on which
-    something of the channel was counted. Files read by a profile are of the channels of `counted` that no
+    something of the channel was counted. Files read by a profile are of the channels of `counts` that no
     other format carries.
     """
     carries = {
