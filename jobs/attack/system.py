@@ -1,15 +1,14 @@
 """The equations of an attack: published figures as bounds on sums of unknowns.
 
 Series that share operators' figures (quantities, units that contain each other, components and their total)
-form a block, over all periods and releases. An unknown that a later release changed is another one; what it
-left as it was is the same.
+form a block, over all periods and releases.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,20 +17,12 @@ from scipy.sparse import csc_array, csr_array, vstack
 
 from jobs.attack.coefficients import Linear, compute_coefficients
 from jobs.attack.known import ESTIMATE, SILENT_PCT, KnownRelease, PublishedCell
-from jobs.attack.unknowns import (
-    Codes,
-    Unknowns,
-    express_figures,
-    join_pairs,
-    replace_code,
-    shared_places,
-    split_figure,
-)
+from jobs.attack.unknowns import Codes, Unknowns, join_pairs, replace_code, shared_places
+from jobs.attack.versions import Contributions, Terms, express_versions, split_contributions, sum_terms
 from jobs.core.periods import months_of, period_divisions
 from jobs.core.series import Shape
 
 Array = np.ndarray
-Terms = dict[int, float]
 # A release by its number, a period and a series.
 Series = tuple[int, str, str]
 LAST = 0.01
@@ -130,38 +121,6 @@ def block_of(series: str, shape: Shape) -> Codes:
         together = next((each for each in (chained, summed, multiple) if code in each), nested)
         found.append("+".join(together))
     return tuple(found)
-
-
-@dataclass
-class Contributions:
-    """A respondent's contributions to a period of a block, by codes."""
-
-    holding: str
-    values: dict[Codes, float]
-    own: dict[Codes, float | None]
-    waived: dict[Codes, bool]
-
-
-def split_contributions(
-    contribution: pl.DataFrame, homes: Mapping[tuple[str, str], Sequence[Codes]]
-) -> dict[object, dict[tuple[str, str], Contributions]]:
-    """Contributions by block, and in it by period and respondent."""
-    found: dict[object, dict[tuple[str, str], Contributions]] = defaultdict(dict)
-    columns = (
-        "table_name", "channel_code", "series", "period_code", "respondent_id", "holding_id", "contribution",
-        "own_subscriptions", "is_waived",
-    )  # fmt: skip
-    for table, channel, series, period, person, holding, value, own, waived in contribution.select(
-        columns
-    ).rows():
-        codes = tuple(series.split("/"))
-        for block in homes.get((table, series), ()):
-            of_block = found[table, channel, block]
-            figures = of_block.setdefault((period, person), Contributions(holding, {}, {}, {}))
-            figures.values[codes] = float(value)
-            figures.own[codes] = own
-            figures.waived[codes] = bool(waived)
-    return found
 
 
 def build_system(
@@ -274,98 +233,6 @@ def with_parts(wanted: set[str]) -> set[str]:
     return wanted | quarters | {month for months in of_months if wanted & set(months) for month in months}
 
 
-def express_versions(
-    unknowns: Unknowns,
-    figures: Sequence[Mapping[tuple[str, str], Contributions]],
-    periods: Container[str],
-    shape: Shape,
-) -> tuple[dict[tuple[int, str, str], dict[Codes, Terms]], list[Terms]]:
-    """The expression of each contribution by release, period and respondent, and equations between versions:
-    differences that are zero. Parts come before what they are the sum of."""
-    found: dict[tuple[int, str, str], dict[Codes, Terms]] = {}
-    seen: dict[tuple[str, str], list[tuple[dict[Codes, float], dict[Codes, Terms]]]] = defaultdict(list)
-    links: list[Terms] = []
-    for number, of_release in enumerate(figures):
-        for (period, person), each in sorted(
-            of_release.items(), key=lambda item: (-len(item[0][0]), item[0])
-        ):
-            if period not in periods:
-                continue
-            before = seen[period, person]
-            same = extend_version(before, each.values, shape)
-            if same is None:
-                same = of_parts(found, number, period, person, each.values, unknowns) or express_figures(
-                    unknowns, person, period, each.values, shape
-                )
-                for codes, value in each.values.items():
-                    older = next(
-                        (terms for values, terms in reversed(before) if values.get(codes) == value), None
-                    )
-                    if older is not None:
-                        links.append(subtract_terms(older[codes], same[codes]))
-                before.append((each.values, same))
-            found[number, period, person] = same
-    return found, [link for link in links if link]
-
-
-def extend_version(
-    before: Sequence[tuple[Mapping[Codes, float], dict[Codes, Terms]]],
-    values: Mapping[Codes, float],
-    shape: Shape,
-) -> dict[Codes, Terms] | None:
-    """The expression of figures as an earlier version has them, with those that came since and are sums of
-    these; None where none has them all."""
-    for older, terms in before:
-        if any(values.get(codes) != value for codes, value in older.items()):
-            continue
-        made = dict(terms)
-        for codes in values.keys() - older.keys():
-            parts = split_figure(codes, values, shape)
-            if not all(part in terms for part, _ in parts):
-                break
-            whole: Terms = defaultdict(float)
-            for part, by in parts:
-                for atom, factor in terms[part].items():
-                    whole[atom] += by * factor
-            made[codes] = dict(whole)
-        else:
-            return made
-    return None
-
-
-def of_parts(
-    found: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
-    number: int,
-    period: str,
-    person: str,
-    values: Mapping[Codes, float],
-    unknowns: Unknowns,
-) -> dict[Codes, Terms] | None:
-    """The contributions of a year or quarter as the sums of its parts'; None where they are not."""
-    for names in reversed(period_divisions(period)):
-        parts = [found.get((number, name, person), {}) for name in names]
-        if not all(set(values) <= set(part) for part in parts):
-            continue
-        made: dict[Codes, Terms] = {codes: defaultdict(float) for codes in values}
-        for codes, terms in made.items():
-            for part in parts:
-                for atom, factor in part[codes].items():
-                    terms[atom] += factor
-        if all(
-            math.isclose(unknowns.sum_atoms(terms), values[codes], rel_tol=1e-9, abs_tol=0.5)
-            for codes, terms in made.items()
-        ):
-            return {codes: dict(terms) for codes, terms in made.items()}
-    return None
-
-
-def subtract_terms(one: Terms, other: Terms) -> Terms:
-    found: Terms = defaultdict(float, one)
-    for atom, factor in other.items():
-        found[atom] -= factor
-    return {atom: factor for atom, factor in found.items() if factor}
-
-
 def own_of(
     figures: Mapping[tuple[str, str], Contributions], period: str, codes: Codes
 ) -> dict[str, float | None]:
@@ -431,10 +298,7 @@ def list_targets(
         codes = tuple(series.split("/"))
         if all(figures[number][period, person].waived[codes] for person in people):
             return
-        whole: Terms = defaultdict(float)
-        for person in people:
-            for atom, factor in terms[number, period, person][codes].items():
-                whole[atom] += factor
+        whole = sum_terms((terms[number, period, person][codes], 1.0) for person in people)
         key = tuple(sorted(whole.items()))
         found[key] = ProtectedTarget(holding, people, period, series, key, unknowns.sum_atoms(whole))
 

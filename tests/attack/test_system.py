@@ -1,7 +1,7 @@
 """What a later release knows more of the same figures: the same unknowns stand for it."""
 
-from jobs.attack.system import Contributions, express_versions
 from jobs.attack.unknowns import Unknowns
+from jobs.attack.versions import Contributions, express_versions
 from jobs.core.series import Shape
 
 SHAPE = Shape(("quantity_code", "match_code"), sums={"match_code": {"with_after": ["_T"]}})
