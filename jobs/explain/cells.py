@@ -11,7 +11,7 @@ import polars as pl
 from jobs.core.contracts import conform_frame, read_contract, reference_table
 from jobs.core.merge import merge_parts
 from jobs.explain.search import MESSAGE, LakeSearch, Match
-from jobs.gold import bulk, bypass, bypass_indicator_daily
+from jobs.gold import bulk, bulk_presets, bypass, bypass_indicator_daily
 from jobs.gold.kernels import finish_rows
 from jobs.stages.gold_stage import VOLUME
 from jobs.stages.gold_steps import GOLD_DAILY
@@ -65,12 +65,12 @@ def prove_bulk(search: LakeSearch, message: pl.DataFrame) -> pl.DataFrame:
     """The evidence of bulk for the messages, as the gold stage computes it from campaigns and texts of the
     days before."""
     operator = read_reference(search.settings, "ref.operator")
-    presets = bulk.presets_by_operator(reference_table("ref.bulk_preset"), operator)
-    of_texts = bulk.days_of_texts(presets, [search.operator.id])[search.operator.id]
+    presets = bulk_presets.presets_by_operator(reference_table("ref.bulk_preset"), operator)
+    of_texts = bulk_presets.days_of_texts(presets, [search.operator.id])[search.operator.id]
     same = pl.col("channel_code").is_in(message["channel_code"].unique().implode())
     beside = search.find_rows(MESSAGE, same, days_before(message, of_texts), bulk.TEXT_COLUMNS)
     campaign = search.find_rows(
-        CAMPAIGN, same, days_before(message, bulk.LONGEST_DAYS), bulk.CAMPAIGN_COLUMNS
+        CAMPAIGN, same, days_before(message, bulk_presets.LONGEST_DAYS), bulk.CAMPAIGN_COLUMNS
     )
     days = message.select("operator_id", "period_date").unique()
     parameter = reference_table("ref.campaign_parameter")

@@ -4,7 +4,7 @@ import polars as pl
 
 from jobs.core.codes import choose_case
 from jobs.core.merge import merge_rows
-from jobs.gold import bulk
+from jobs.gold import bulk, bulk_presets
 from jobs.gold.similarity import CHANNEL_DAY
 
 # The group of what no copies prove.
@@ -57,5 +57,5 @@ def transform(
     """Of messages of whole days, with the campaigns of these and of the 29 before."""
     days = message.select("operator_id", "period_date").unique()
     text = merge_rows(bulk.count_texts(message), bulk.TEXT_KEY, bulk.TEXT_RULES)
-    presets = bulk.presets_by_operator(bulk_preset, operator)
+    presets = bulk_presets.presets_by_operator(bulk_preset, operator)
     return partial(message, bulk.collect_evidence(text, campaign_daily, campaign_parameter, presets, days))

@@ -140,12 +140,6 @@ def adopt_orphans(
     return found
 
 
-def remove_unfinished(fs: Any, folder: str) -> None:
-    """Remove what a pull that was killed had begun to write; no other pull writes while this one does."""
-    for path in fs.glob(f"{folder}/*.new"):
-        fs.rm(path)
-
-
 def pull_operator(operator: Operator, root: str, now: dt.datetime) -> Pulled:
     """Land what is new in all sources of an operator. One bad source or file does not stop the rest."""
     pulled = Pulled()
@@ -166,7 +160,9 @@ def pull_source(operator: Operator, source: SourceSettings, root: str, now: dt.d
     problems: list[str] = [type(each)(f"{where}: {each}") for each in listed.problems]
     if not names:
         return Pulled(problems=problems)
-    remove_unfinished(fs, folder)
+    # What a pull that was killed had begun to write; no other pull writes while this one does.
+    for path in fs.glob(f"{folder}/*.new"):
+        fs.rm(path)
     try:
         known = KnownStreams(streams_of(fs, folder, root, operator.id, source), DOCUMENTS.__contains__)
     except LandingLost as error:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.core.patterns import escape_unseen, pattern_text
-from jobs.core.words import code_description
+from jobs.core.words import code_description, lower_first
 from jobs.formats import PRECEDENCE
 from jobs.formats.registry import MAPPED, REQUESTS
 from jobs.protect.shapes import OTHER
@@ -37,11 +37,6 @@ LEFT_OUT = {
     "dsn": "bounces of the server's own",
     "report": "reports of spam by subscribers",
 }
-
-
-def in_sentence(text: str) -> str:
-    """The text as it stands inside a sentence: `Mail log` as `mail log`, but `DMARC reports` as it is."""
-    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def draw_first(console: Console, answer: LogSurvey) -> Range | None:
@@ -143,7 +138,7 @@ def files_line(answer: LogSurvey) -> Text:
 def format_line(answer: LogSurvey) -> Text:
     assert answer.format is not None
     about = code_description("format", answer.format)
-    text = Text.assemble((answer.format, "bold cyan"), f", {in_sentence(about)}" if about else "")
+    text = Text.assemble((answer.format, "bold cyan"), f", {lower_first(about)}" if about else "")
     if "profile" in answer.options:
         text.append(f" {answer.options['profile']}")
     if answer.recognised[0].assumed:
@@ -390,13 +385,10 @@ def draw_unknown(console: Console, answer: LogSurvey) -> None:
     draft = propose_profile(sample) if seen["delimiter"] else None
     if draft:
         print_heading(console, "a mapping profile to start from")
-        console.print(Text(visible_lines(draft).rstrip() + "\n", "green"), soft_wrap=True)
+        visible = "\n".join(map(escape_unseen, draft.split("\n")))
+        console.print(Text(visible.rstrip() + "\n", "green"), soft_wrap=True)
     elif seen["delimiter"]:
         told = f'Map its columns in a profile (format = "{MAPPED}"), or add a format: CONTRIBUTING.md.'
         console.print(Padding(Text(told), (0, 0, 1, 2)))
     else:
         console.print(Padding(Text("To add a format, see CONTRIBUTING.md in the source code."), (0, 0, 1, 2)))
-
-
-def visible_lines(text: str) -> str:
-    return "\n".join(escape_unseen(line) for line in text.split("\n"))

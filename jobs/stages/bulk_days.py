@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 
 from jobs.core.checksum import Fingerprints
-from jobs.gold.bulk import LONGEST_DAYS
+from jobs.gold.bulk_presets import LONGEST_DAYS
 
 TABLE = "gold.campaign_daily"
 Periods = dict[str, set[str]]

@@ -18,7 +18,7 @@ from jobs.engine import record
 from jobs.engine.finished import Finished
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods, State
-from jobs.gold import bulk
+from jobs.gold import bulk_presets
 from jobs.settings.config import Observatory
 from jobs.stages import bulk_days, removed
 from jobs.stages.gold_steps import GOLD, GOLD_MONTHLY, Steps, check_rules, replace_changed
@@ -181,10 +181,10 @@ def describe_definitions(settings: Observatory) -> str:
 
 def days_of_texts(settings: Observatory) -> dict[str, int]:
     """By operator, how many days' texts a day looks at, itself among them."""
-    presets = bulk.presets_by_operator(
+    presets = bulk_presets.presets_by_operator(
         reference_table("ref.bulk_preset"), read_reference(settings, "ref.operator")
     )
-    return bulk.days_of_texts(presets, {each.id for each in settings.operator})
+    return bulk_presets.days_of_texts(presets, {each.id for each in settings.operator})
 
 
 def messages_of(recorded: State) -> dict[bulk_days.Day, str]:

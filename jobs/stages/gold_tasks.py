@@ -16,7 +16,7 @@ from jobs.engine.finished import Finished, is_of, leave_finished
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, NewFile, read_files, write_files
 from jobs.engine.tasks import Left, leave_buckets, leave_frame, take_frames
-from jobs.gold import bulk, bulk_daily, bypass, campaign_daily, counting
+from jobs.gold import bulk, bulk_daily, bulk_presets, bypass, campaign_daily, counting
 from jobs.gold.kernels import PARTIALS, finish_rows
 from jobs.gold.similarity import SIGNED
 
@@ -136,7 +136,7 @@ def leave_evidence(
     ]
     schema = {name: polars_schema(CAMPAIGN)[name] for name in bulk.CAMPAIGN_COLUMNS}
     campaigns = pl.concat(listed, rechunk=True) if listed else pl.DataFrame(schema=schema)
-    presets = bulk.presets_by_operator(reference_table("ref.bulk_preset"), operator)
+    presets = bulk_presets.presets_by_operator(reference_table("ref.bulk_preset"), operator)
     found = bulk.collect_evidence(text, campaigns, reference_table("ref.campaign_parameter"), presets, days)
     return leave_frame(found, GoldFrame.EVIDENCE, staging)
 

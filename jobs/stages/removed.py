@@ -51,7 +51,7 @@ def settled_by_silver(lake: Lake) -> Days:
 def looks_back() -> dt.timedelta:
     """How long before a day of gold the messages are that it looks at."""
     # Its rules take long to import, for commands that do not need them.
-    from jobs.gold.bulk import LONGEST_DAYS
+    from jobs.gold.bulk_presets import LONGEST_DAYS
 
     return dt.timedelta(days=LONGEST_DAYS - 1)
 

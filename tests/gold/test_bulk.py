@@ -18,7 +18,7 @@ from jobs.core.contracts import conform_frame, polars_schema, reference_table, r
 from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merge_rows
 from jobs.engine.lake import Lake
-from jobs.gold import bulk, bulk_daily, campaign_daily
+from jobs.gold import bulk, bulk_daily, bulk_presets, campaign_daily
 from jobs.gold.similarity import CHANNEL_DAY, SIGNED, Thresholds, count_neighbours, unite_signatures
 from jobs.protect import signatures
 from jobs.settings import config
@@ -138,10 +138,10 @@ CASES: list[tuple[str, str, str | None, str | None, bool | None, list[tuple[Any,
 ]
 
 
-def presets() -> list[bulk.Preset]:
+def presets() -> list[bulk_presets.Preset]:
     countries = [("che", "CHE"), ("usa", "USA"), ("sgp", "SGP")]
     operator = pl.DataFrame(countries, schema=["operator_id", "country_code"], orient="row")
-    return bulk.presets_by_operator(reference_table("ref.bulk_preset"), operator)
+    return bulk_presets.presets_by_operator(reference_table("ref.bulk_preset"), operator)
 
 
 def filled(
@@ -341,7 +341,7 @@ def test_days_under_another_key_may_have_held_anything(since: int) -> None:
 
 def test_as_many_days_of_texts_are_read_as_presets_of_texts_look_at() -> None:
     """The American month is of mail, whose logs hold no texts."""
-    assert bulk.days_of_texts(presets(), ["che", "usa", "sgp"]) == {"che": 2, "usa": 2, "sgp": 30}
+    assert bulk_presets.days_of_texts(presets(), ["che", "usa", "sgp"]) == {"che": 2, "usa": 2, "sgp": 30}
 
 
 def test_a_longer_window_than_gold_looks_back_is_refused() -> None:
@@ -351,7 +351,7 @@ def test_a_longer_window_than_gold_looks_back_is_refused() -> None:
     )
     empty = pl.DataFrame(schema={"operator_id": pl.String, "country_code": pl.String})
     with pytest.raises(ObservatoryError, match="bulk_preset.csv, row A_YEAR: a window of 365 days is longer"):
-        bulk.presets_by_operator(pl.concat([rows, year]), empty)
+        bulk_presets.presets_by_operator(pl.concat([rows, year]), empty)
 
 
 @pytest.mark.parametrize(("people", "wanted"), [(9, None), (201, True)])
@@ -388,8 +388,8 @@ def test_messages_are_counted_by_recipients_that_differ(people: int, wanted: boo
 
 # What little traffic reaches: 4 in a day anywhere, and 7 in three days in Singapore.
 FEW = [
-    bulk.Preset("FOUR", 4, 1, None, None, dt.date(1990, 1, 1), None),
-    bulk.Preset("SEVEN", 7, 3, ("sgp",), ("SMS", "EMAIL"), dt.date(1990, 1, 1), None),
+    bulk_presets.Preset("FOUR", 4, 1, None, None, dt.date(1990, 1, 1), None),
+    bulk_presets.Preset("SEVEN", 7, 3, ("sgp",), ("SMS", "EMAIL"), dt.date(1990, 1, 1), None),
 ]
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from jobs.core.contracts import conform_frame, list_tables, read_contract, reference_table, rows_frame
 from jobs.core.merge import merge_rows
-from jobs.gold import bulk, bypass, campaign_daily
+from jobs.gold import bulk, bulk_presets, bypass, campaign_daily
 from jobs.gold.counting import READ, mark_messages
 from tests.support.examples import examples
 
@@ -183,7 +183,7 @@ def behaviour(parts: list[pl.DataFrame], frames: Frames) -> Frames:
 
 def proof(parts: list[pl.DataFrame], frames: Frames) -> Frames:
     text = merge_rows(pl.concat([bulk.count_texts(part) for part in parts]), bulk.TEXT_KEY, bulk.TEXT_RULES)
-    presets = bulk.presets_by_operator(frames["bulk_preset"], frames["operator"])
+    presets = bulk_presets.presets_by_operator(frames["bulk_preset"], frames["operator"])
     days = pl.concat(parts).select("operator_id", "period_date").unique()
     parameter = frames["campaign_parameter"]
     return {"proof": bulk.collect_evidence(text, frames["campaign_daily"], parameter, presets, days)}
