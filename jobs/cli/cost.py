@@ -91,12 +91,10 @@ def list_(
         typer.Argument(help="study.cost: the figures as the lake holds them.", metavar="[study.cost]"),
     ] = None,
     prices: Annotated[
-        int | None,
-        typer.Option(help="Amounts in prices of this year, as 2025.", metavar="YEAR", show_default=False),
+        int | None, typer.Option(help="Amounts in prices of this year, as 2025.", metavar="YEAR")
     ] = None,
     currency: Annotated[
-        str | None,
-        typer.Option(help="Amounts in this currency, as USD.", metavar="CODE", show_default=False),
+        str | None, typer.Option(help="Amounts in this currency, as USD.", metavar="CODE")
     ] = None,
     config_file: Config = Path("observatory.toml"),
 ) -> None:

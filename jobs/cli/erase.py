@@ -34,8 +34,7 @@ def erase(
     ] = None,
     address: Annotated[list[str] | None, typer.Option(help="A subscriber's mail address.")] = None,
     file: Annotated[
-        Path | None,
-        typer.Option(help="A file with a number or an address on each line.", show_default=False),
+        Path | None, typer.Option(help="A file with a number or an address on each line.")
     ] = None,
     operator: OperatorId = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be removed.")] = False,

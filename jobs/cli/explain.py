@@ -41,14 +41,10 @@ def explain(
     config_file: Config = Path("observatory.toml"),
     day: Annotated[
         dt.datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"], help="Only messages that began on this UTC day.", show_default=False
-        ),
+        typer.Option(formats=["%Y-%m-%d"], help="Only messages that began on this UTC day."),
     ] = None,
     operator: OperatorId = None,
-    source: Annotated[
-        str | None, typer.Option(help="Only messages with lines of this source.", show_default=False)
-    ] = None,
+    source: Annotated[str | None, typer.Option(help="Only messages with lines of this source.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Follow one message, attempt or call: its log lines, its rows with reasons, its cells in the figures.

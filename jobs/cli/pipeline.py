@@ -28,12 +28,10 @@ if TYPE_CHECKING:
 
 MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 Since = Annotated[
-    dt.datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="First UTC day to compute again.", show_default=False),
+    dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First UTC day to compute again.")
 ]
 Until = Annotated[
-    dt.datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Last UTC day to compute again.", show_default=False),
+    dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last UTC day to compute again.")
 ]
 
 
@@ -122,7 +120,6 @@ def run(
             formats=[MOMENT],
             help="For schedulers: end with exit code 99 if the stages' tables are as they were at this time"
             " (UTC).",
-            show_default=False,
         ),
     ] = None,
 ) -> None:

@@ -28,9 +28,7 @@ SHORT = 12
 def receipts(
     config_file: Config = Path("observatory.toml"),
     operator: OperatorId = None,
-    period: Annotated[
-        str | None, typer.Option(help="The package of this period alone.", show_default=False)
-    ] = None,
+    period: Annotated[str | None, typer.Option(help="The package of this period alone.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each package.")] = False,
 ) -> None:
     r"""Ask for the study's answers to packages that were sent: received, or refused and why.

@@ -59,14 +59,10 @@ def make(
     again: Annotated[
         str | None,
         typer.Option(
-            help="Make this version again from what its restricted folder kept, into --to.",
-            metavar="VERSION",
-            show_default=False,
+            help="Make this version again from what its restricted folder kept, into --to.", metavar="VERSION"
         ),
     ] = None,
-    to: Annotated[
-        Path | None, typer.Option(help="With --again: the folder to write into.", show_default=False)
-    ] = None,
+    to: Annotated[Path | None, typer.Option(help="With --again: the folder to write into.")] = None,
     leave_out_areas: Annotated[
         bool,
         typer.Option(
@@ -182,8 +178,7 @@ def diff(before: Folder, after: Annotated[Path, typer.Argument(metavar="FOLDER")
 def verify(
     folder: Folder,
     signers: Annotated[
-        Path | None,
-        typer.Option(help="Public keys of those who may sign, or one such file.", show_default=False),
+        Path | None, typer.Option(help="Public keys of those who may sign, or one such file.")
     ] = None,
 ) -> None:
     """Check every file of a release against its manifest, and its signature. It needs no lake or settings."""
@@ -217,8 +212,7 @@ def publish(
     by: By,
     config_file: Config = SETTINGS,
     digest: Annotated[
-        str | None,
-        typer.Option(help="The digest that was approved: refuse another release.", show_default=False),
+        str | None, typer.Option(help="The digest that was approved: refuse another release.")
     ] = None,
 ) -> None:
     """Publish a release that is cleared and signed: at once, or not at all."""

@@ -17,9 +17,7 @@ def revisions(
     folder: Annotated[Path, typer.Argument(help="The folder of a release.", metavar="FOLDER")],
     table_name: Annotated[str, typer.Option("--table", help="A public table.")] = "spam_volume",
     area: Annotated[str, typer.Option(help="An area by its published code; 001 is the world.")] = "001",
-    period: Annotated[
-        str | None, typer.Option(help="A quarter or year; all without it.", show_default=False)
-    ] = None,
+    period: Annotated[str | None, typer.Option(help="A quarter or year; all without it.")] = None,
 ) -> None:
     """Print each figure as each release had it, up to this one; it needs no lake and no settings."""
     import polars as pl

@@ -28,9 +28,7 @@ def report(
     ] = None,
     config_file: Config = Path("observatory.toml"),
     output: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("report"),
-    country: Annotated[
-        str | None, typer.Option(help="From logs: the operator's country, as CHE.", show_default=False)
-    ] = None,
+    country: Annotated[str | None, typer.Option(help="From logs: the operator's country, as CHE.")] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="From logs: keep the lake, and print where it is.")
     ] = False,

@@ -32,8 +32,7 @@ def estimate(
     files: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with operator_frame, denominator and price_level as CSV. Default: \\[study] files.",
-            show_default=False,
+            help="Folder with operator_frame, denominator and price_level as CSV. Default: \\[study] files."
         ),
     ] = None,
     config_file: Config = Path("observatory.toml"),
@@ -46,8 +45,7 @@ def estimate(
         ),
     ] = False,
     target: Annotated[
-        list[SpendingTarget] | None,
-        typer.Option(help="Target to compare spending with. Default: both.", show_default=False),
+        list[SpendingTarget] | None, typer.Option(help="Target to compare spending with. Default: both.")
     ] = None,
     norm: Annotated[
         list[str] | None,
@@ -55,14 +53,12 @@ def estimate(
             help="US dollars for each subscription and year: 0.8, or EMAIL=0.8 for this channel alone; may be"
             " given several times. Default: \\[study.gap] norm.",
             metavar="AMOUNT",
-            show_default=False,
         ),
     ] = None,
     best_share: Annotated[
         float | None,
         typer.Option(
-            help="Share of respondents that count as the best, as 0.25. Default: \\[study.gap] best_share.",
-            show_default=False,
+            help="Share of respondents that count as the best, as 0.25. Default: \\[study.gap] best_share."
         ),
     ] = None,
 ) -> None:

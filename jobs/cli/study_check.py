@@ -30,25 +30,19 @@ class FindingChoice(StrEnum):
 def check(
     config_file: Config = Path("observatory.toml"),
     period: Annotated[
-        list[str] | None,
-        typer.Option(help="Only findings of this period; may be given several times.", show_default=False),
+        list[str] | None, typer.Option(help="Only findings of this period; may be given several times.")
     ] = None,
     questions: Annotated[
         Path | None,
         typer.Option(
             help="Write the question to each respondent with an open finding into this folder.",
             metavar="FOLDER",
-            show_default=False,
         ),
     ] = None,
-    decide: Annotated[
-        str | None, typer.Option(help="Decide on this finding.", metavar="ID", show_default=False)
-    ] = None,
-    decision: Annotated[
-        FindingChoice | None, typer.Option("--as", help="What is decided.", show_default=False)
-    ] = None,
-    reason: Annotated[str, typer.Option(help="Why, in a sentence.", show_default=False)] = "",
-    by: Annotated[str, typer.Option(help="Who decides.", show_default=False)] = "",
+    decide: Annotated[str | None, typer.Option(help="Decide on this finding.", metavar="ID")] = None,
+    decision: Annotated[FindingChoice | None, typer.Option("--as", help="What is decided.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, in a sentence.")] = "",
+    by: Annotated[str, typer.Option(help="Who decides.")] = "",
 ) -> None:
     """List suspicious answers and packages of the last estimates; ask about them, decide on them.
 

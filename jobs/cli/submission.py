@@ -27,12 +27,9 @@ def submit(
     config_file: Config = Path("observatory.toml"),
     operator: OperatorId = None,
     output: Annotated[Path, typer.Option(help="Folder of the packages.")] = Path("build/submission"),
-    sign: Annotated[
-        str | None, typer.Option(help="Sign with this secret key, as gpg names it.", show_default=False)
-    ] = None,
+    sign: Annotated[str | None, typer.Option(help="Sign with this secret key, as gpg names it.")] = None,
     encrypt_to: Annotated[
-        str | None,
-        typer.Option(help="Encrypt to this public key, named by its whole fingerprint.", show_default=False),
+        str | None, typer.Option(help="Encrypt to this public key, named by its whole fingerprint.")
     ] = None,
     no_send: Annotated[
         bool, typer.Option("--no-send", help="Only make the package, although \\[submission] inbox is set.")
@@ -43,10 +40,7 @@ def submit(
     ] = False,
     csv: Annotated[
         Path | None,
-        typer.Option(
-            help="With --dry-run: write the files that the package would hold to this folder.",
-            show_default=False,
-        ),
+        typer.Option(help="With --dry-run: write the files that the package would hold to this folder."),
     ] = None,
 ) -> None:
     r"""Make an operator's package for the study, and deliver it: monthly counts, no personal data, rounded.

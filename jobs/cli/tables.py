@@ -24,26 +24,20 @@ def show(
         typer.Argument(
             help="A table, such as gold.spam_volume_daily; without one, what the lake holds.",
             metavar="[TABLE]",
-            show_default=False,
         ),
     ] = None,
     config_file: Config = Path("observatory.toml"),
-    columns: Annotated[
-        str | None, typer.Option(help="Only these columns, separated by commas.", show_default=False)
-    ] = None,
-    where: Annotated[
-        str | None, typer.Option(help="A SQL condition on its columns.", show_default=False)
-    ] = None,
+    columns: Annotated[str | None, typer.Option(help="Only these columns, separated by commas.")] = None,
+    where: Annotated[str | None, typer.Option(help="A SQL condition on its columns.")] = None,
     sql: Annotated[
-        str | None,
-        typer.Option(help="A DuckDB query over any tables, in place of TABLE.", show_default=False),
+        str | None, typer.Option(help="A DuckDB query over any tables, in place of TABLE.")
     ] = None,
     limit: Annotated[
         int | None,
         typer.Option(min=1, help="Most rows to print: by default 20 on a terminal, all in a file."),
     ] = None,
     format: Annotated[OutputFormat, typer.Option(help="Format of the output.")] = OutputFormat.table,
-    output: Annotated[Path | None, typer.Option(help="Write to this file.", show_default=False)] = None,
+    output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
 ) -> None:
     """Print rows of a table, as the last finished run left it.
 

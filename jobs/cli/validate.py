@@ -16,8 +16,7 @@ def validate(
     config_file: Config = Path("observatory.toml"),
     operator: OperatorId = None,
     docs: Annotated[
-        Path | None,
-        typer.Option(help="Write Great Expectations' Data Docs to this folder.", show_default=False),
+        Path | None, typer.Option(help="Write Great Expectations' Data Docs to this folder.")
     ] = None,
     is_changed: Annotated[
         bool,

@@ -11,7 +11,6 @@ Received = Annotated[
         "--received",
         formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
         help="When they came in, UTC. Default: when each file was last saved.",
-        show_default=False,
     ),
 ]
 
