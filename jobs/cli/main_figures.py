@@ -111,8 +111,7 @@ def sources_table(rows: Rows) -> Table:
 
 def cost_table(lake: Lake, versions: dict[str, int]) -> Table:
     heads = ("month", "days", "5%", "median", "95%", "currency")
-    table = estimates_table("Cost of countermeasures", *heads, first="operator")
-    table.caption, table.caption_justify = SIGNS, "left"
+    table = estimates_table("Cost of countermeasures", *heads, first="operator", caption=SIGNS)
     name = "gold.countermeasure_cost_monthly"
     total = (
         (pl.col("countermeasure_code") == "_T")
@@ -135,8 +134,7 @@ def cost_table(lake: Lake, versions: dict[str, int]) -> Table:
 def cost_rates_table(lake: Lake, versions: dict[str, int]) -> Table:
     """Medians of each operator's channels for whole months, for each subscriber or mailbox, for 1,000."""
     heads = ("month", "channel", "whole month", "each", "/1,000", "currency")
-    table = estimates_table("Cost of whole months, medians", *heads, first="operator")
-    table.caption, table.caption_justify = RATES, "left"
+    table = estimates_table("Cost of whole months, medians", *heads, first="operator", caption=RATES)
     name = "gold.countermeasure_cost_monthly"
     totals = (
         (pl.col("countermeasure_code") == "_T")
@@ -213,5 +211,5 @@ def world_tables(estimates: pl.DataFrame, truth: pl.DataFrame) -> list[Table]:
             )  # fmt: skip
         tables.append(table)
     if tables:
-        tables[-1].caption, tables[-1].caption_justify = f"{AS_FILTERED}.", "left"
+        tables[-1].caption = f"{AS_FILTERED}."
     return tables

@@ -31,7 +31,8 @@ def change_tables(frame: pl.DataFrame) -> list[Table]:
     left = found.filter(pl.col("match_code") == "with_after", pl.col("later_period_code") == period)
     left_of = dict(left.select("channel_code", "unmatched_count").iter_rows())
     before = later["earlier_period_code"][0]
-    table = estimates_table(f"Change of the world's spam from {before} to {period}", *HEADS, first="channel")
+    title = f"Change of the world's spam from {before} to {period}"
+    table = estimates_table(title, *HEADS, first="channel", caption=MATCHED)
     for row in to_objects(later):
         table.add_row(
             row.channel_code, str(row.respondent_count), format_change(row.change_pct),
@@ -39,7 +40,6 @@ def change_tables(frame: pl.DataFrame) -> list[Table]:
             str(row.unmatched_count), str(left_of.get(row.channel_code, 0)),
             "" if row.whole_change_pct is None else format_change(row.whole_change_pct),
         )  # fmt: skip
-    table.caption, table.caption_justify = MATCHED, "left"
     return [table]
 
 

@@ -53,18 +53,15 @@ def channel_table(channel: str, rows: list[Any]) -> Table:
         if row.strategy_code == words.TOTAL and row.area_code == area
     ]
     for row in [*sorted(of_world, key=lambda row: -row.estimate), *whole]:
-        marginal, stated = (
-            found.get((row.area_code, row.strategy_code, name)) for name in ("marginal", "stated")
-        )
+        parts = [found.get((row.area_code, row.strategy_code, name)) for name in ("marginal", "stated")]
         table.add_row(
             name_row(row),
-            "–" if marginal is None else format_short(marginal.estimate),
-            "–" if stated is None else format_short(stated.estimate),
+            *(format_short(part and part.estimate) for part in parts),
             format_short(row.estimate),
             format_interval(row.estimate_low, row.estimate_high),
             format_share(row.imputed_pct),
             format_short(row.per_subscription),
-            "–" if row.per_thousand_units is None else format_short(row.per_thousand_units),
+            format_short(row.per_thousand_units),
         )
     return table
 

@@ -41,10 +41,10 @@ def policy_table(frame: pl.DataFrame) -> list[RenderableType]:
     }
     if not told:
         return []
-    table = estimates_table(f"Policy: what administrations answered for {period}", *areas, first="")
+    title = f"Policy: what administrations answered for {period}"
+    table = estimates_table(title, *areas, first="", caption=TOLD)
     for text, rows in told.items():
         table.add_row(text, *map(format_answered, rows))
-    table.caption, table.caption_justify = TOLD, "left"
     return [table]
 
 

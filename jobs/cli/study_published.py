@@ -20,13 +20,13 @@ def published_table(frame: pl.DataFrame) -> list[RenderableType]:
     rows = to_objects(frame.filter(pl.col("own_value").is_not_null()).sort("channel_code", "period_code"))
     if not rows:
         return []
-    table = estimates_table("Published volumes of others, and this study's", *HEADS, first="figure")
+    title = "Published volumes of others, and this study's"
+    table = estimates_table(title, *HEADS, first="figure", caption=TOLD)
     for row in rows:
         printed = f"{SIGNS[row.published_bound_code]}{format_figure(row, row.printed_value)}"
         interval = format_interval(row.own_low, row.own_high, "")
         ours = (format_figure(row, row.own_value), interval, row.own_period_code)
         table.add_row(f"{row.issuer} {row.channel_code}", row.period_code, printed, *ours)
-    table.caption, table.caption_justify = TOLD, "left"
     return [table]
 
 

@@ -77,8 +77,8 @@ def shares_table(channel: str, period: str | None, rows: list[Any]) -> list[Rend
     known of any area, and a dash where one is not known of each country."""
     if all(row.per_million_gdp is None and row.telecom_revenue_pct is None for row in rows):
         return []
-    table = estimates_table(f"{channel}: spending in {period}, held against economies", *SHARE_HEADS)
-    table.caption, table.caption_justify = SHARES_NOTE, "left"
+    title = f"{channel}: spending in {period}, held against economies"
+    table = estimates_table(title, *SHARE_HEADS, caption=SHARES_NOTE)
     for row in rows:
         table.add_row(
             row.area_code,
@@ -182,7 +182,7 @@ def public_spending_table(frame: pl.DataFrame) -> list[RenderableType]:
         table.add_row(Text(whose), *(question_total(of.get(code, [])) for code in asked))
     more = len(told) - ADMINISTRATIONS
     rest = f" And {more} more: `observatory show study.public_spending`." if more > 0 else ""
-    table.caption, table.caption_justify = PUBLIC_SPENDING_NOTE + rest, "left"
+    table.caption = PUBLIC_SPENDING_NOTE + rest
     return [table]
 
 

@@ -38,11 +38,10 @@ def to_objects(frame: pl.DataFrame) -> list[Any]:
     return [SimpleNamespace(**row) for row in frame.to_dicts()]
 
 
-def estimates_table(title: str, *heads: str, first: str = "area") -> Table:
+def estimates_table(title: str, *heads: str, first: str = "area", caption: str | None = None) -> Table:
     """An empty table whose rows are areas, or what `first` names. It fits eighty columns."""
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1)
-    )
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    table.box, table.pad_edge, table.padding = box.SIMPLE_HEAD, False, (0, 0, 0, 1)
     table.add_column(first, no_wrap=True, min_width=10)
     for head in heads:
         table.add_column(head, justify="right", no_wrap=True)
@@ -104,7 +103,9 @@ def explain_signs(rows: list[Any]) -> list[str]:
 
 
 def format_short(value: Any) -> str:
-    """A figure with three digits and a unit: 204bn, 1.25M, 870."""
+    """A figure with three digits and a unit: 204bn, 1.25M, 870; a dash for none."""
+    if value is None:
+        return "–"
     number = float(value)
     for size, unit in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
         if abs(number) >= size:

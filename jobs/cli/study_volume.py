@@ -71,7 +71,6 @@ def volume_tables(frame: pl.DataFrame) -> list[Table]:
         table.caption = "\n".join(
             [note_filter_error(frame, period), f"{DAYS}: {days}.", *explain_signs(found)]
         )
-        table.caption_justify = "left"
     return tables
 
 
@@ -116,7 +115,7 @@ def corrected_tables(frame: pl.DataFrame, audits: pl.DataFrame) -> list[Renderab
                 )  # fmt: skip
         told.append(table)
     for table in told[-1:]:
-        table.caption, table.caption_justify = "\n".join([WITH_ERRORS, *explain_signs(found)]), "left"
+        table.caption = "\n".join([WITH_ERRORS, *explain_signs(found)])
     return [*told, *note_few_audits(period, audits, {row.channel_code for row in rows}, found)]
 
 
