@@ -17,7 +17,7 @@ import polars as pl
 
 from jobs.core.errors import ObservatoryError
 from jobs.stats.formula import check_names, evaluate_formula, money_degree, names_in
-from jobs.stats.sampling import COUNT, SEED, Samples, sample_parameters, three_quantiles
+from jobs.stats.sampling import Samples, sample_parameters, three_quantiles
 from jobs.stats.sensitivity import Sensitivity, rank_parameters
 
 # No cost, though some are amounts of money.
@@ -143,7 +143,7 @@ def currency_of(unit: str) -> str | None:
     return found.group(1) if found else None
 
 
-def evaluate_figure(figure: ModelFigure, count: int = COUNT, seed: int = SEED) -> EvaluatedFigure | None:
+def evaluate_figure(figure: ModelFigure) -> EvaluatedFigure | None:
     """The figure with its interval; None where no formula was published."""
     if not figure.formula:
         return None
@@ -153,10 +153,8 @@ def evaluate_figure(figure: ModelFigure, count: int = COUNT, seed: int = SEED) -
                 {name: np.array([row["central"]]) for name, row in figure.parameters.items()}
             )[0]
         )
-        p05, p50, p95 = three_quantiles(
-            figure.evaluate_samples(sample_parameters(figure.points, count, seed))
-        )
-        parts = rank_parameters(figure.evaluate_samples, figure.points, seed=seed)
+        p05, p50, p95 = three_quantiles(figure.evaluate_samples(sample_parameters(figure.points)))
+        parts = rank_parameters(figure.evaluate_samples, figure.points)
     except (ObservatoryError, ValueError) as error:
         raise ObservatoryError(f"ref.cost_model, row {figure.name}: {error}") from None
     return EvaluatedFigure(central, p05, p50, p95, parts)

@@ -68,16 +68,16 @@ def account_assumptions(
     return {**assumed, **lives, "discount_rate": rate, "asset_share": known[SHARE]}
 
 
-def draw_parameters(parameters: pl.DataFrame, replicates: int = REPLICATES) -> Samples:
+def draw_parameters(parameters: pl.DataFrame) -> Samples:
     """The central value of each of PARAMETERS, then a draw for each replicate, by Sobol points. All
     respondents, channels and years share the draws."""
     chosen = parameters.filter(pl.col("parameter_code").is_in(PARAMETERS))
-    count = 1 << (replicates - 1).bit_length()
+    count = 1 << (REPLICATES - 1).bit_length()
     drawn = sample_parameters(chosen, count, SEED)
     # A triangle whose 95% point is 1 reaches above it, and a share does not.
     drawn[SHARE] = np.minimum(drawn[SHARE], 1.0)
     return {
-        name: np.concatenate([[value], drawn[name][:replicates]])
+        name: np.concatenate([[value], drawn[name][:REPLICATES]])
         for name, value in central_values(parameters).items()
     }
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from jobs.costs.prices import FixedCost, PriceLine, Prices, collect_prices
 from jobs.stats.formula import evaluate_formula, names_in
-from jobs.stats.sampling import COUNT, SEED, Samples, sample_parameters, three_quantiles
+from jobs.stats.sampling import Samples, sample_parameters, three_quantiles
 
 DIGITS = Decimal("0.0001")
 MONTHS = 12
@@ -43,8 +43,6 @@ def simulate_costs(
     fixed: Sequence[FixedCost],
     rates: pl.DataFrame,
     currency_code: str,
-    count: int = COUNT,
-    seed: int = SEED,
 ) -> pl.DataFrame:
     """One operator's cost for each month, channel, countermeasure and component, with totals `_T`.
 
@@ -59,7 +57,7 @@ def simulate_costs(
     if effort.is_empty():
         return pl.DataFrame(schema=COST)
     priced = collect_prices(parameters, fixed, rates, currency_code)
-    samples = sample_parameters(priced.table, count, seed)
+    samples = sample_parameters(priced.table)
     months = effort.with_columns(pl.col("period_date").dt.strftime("%Y-%m").alias("period_code"))
     rows: list[dict[str, Any]] = []
     for (period,), month in sorted(months.partition_by("period_code", as_dict=True).items()):

@@ -150,49 +150,21 @@ class Lake:
 
     def append(self, frame: pl.DataFrame, table: str) -> int:
         """Add rows in one transaction; the new version."""
-        self.make_table(table)
-        with self.open_to_write(table) as log:
-            write_deltalake(
-                log,
-                rows_of(frame, table),
-                mode="append",
-                schema_mode="merge",
-                commit_properties=commit_note(None),
-            )
-        return self.version(table)
+        return self._write_rows(frame, table, None, mode="append", schema_mode="merge")
 
     def replace(
         self, frame: pl.DataFrame, table: str, where: str, note: Mapping[str, Any] | None = None
     ) -> int:
         """Put the frame's rows in place of those that a SQL condition selects, in one transaction; the new
         version. Rows of the frame that the condition does not select are refused."""
-        self.make_table(table)
-        with self.open_to_write(table) as log:
-            write_deltalake(
-                log,
-                rows_of(frame, table),
-                mode="overwrite",
-                predicate=where,
-                schema_mode="merge",
-                commit_properties=commit_note(note),
-            )
-        return self.version(table)
+        return self._write_rows(frame, table, note, mode="overwrite", predicate=where, schema_mode="merge")
 
     def rewrite(self, frame: pl.DataFrame, table: str, note: Mapping[str, Any] | None = None) -> int:
         """Write a table anew as a whole, in one transaction; the new version. It gets the columns of its
         contract, whatever an earlier contract gave it."""
-        self.make_table(table)
-        with self.open_to_write(table) as log:
-            write_deltalake(
-                log,
-                rows_of(frame, table),
-                mode="overwrite",
-                schema_mode="overwrite",
-                partition_by=list(read_contract(table).partition_by),
-                configuration=PROPERTIES,
-                commit_properties=commit_note(note),
-            )
-        return self.version(table)
+        by = list(read_contract(table).partition_by)
+        anew: dict[str, Any] = {"schema_mode": "overwrite", "partition_by": by, "configuration": PROPERTIES}
+        return self._write_rows(frame, table, note, mode="overwrite", **anew)
 
     def delete(self, table: str, where: str) -> None:
         """Take out the rows that a SQL condition selects, in one transaction."""
@@ -339,6 +311,12 @@ class Lake:
     def close_log(self, table: str) -> None:
         """Forget what is known of the table's log: another program wrote it, or nobody knows what was."""
         forget_log(self.root, self.path(table))
+
+    def _write_rows(self, frame: pl.DataFrame, table: str, note: Mapping[str, Any] | None, **how: Any) -> int:
+        self.make_table(table)
+        with self.open_to_write(table) as log:
+            write_deltalake(log, rows_of(frame, table), commit_properties=commit_note(note), **how)
+        return self.version(table)
 
     def _commit_files(
         self,

@@ -46,9 +46,7 @@ def proposed_answers(proposal: Proposal, operator_id: str = "own") -> Answers:
     )
 
 
-def settings_text(
-    proposal: Proposal, answers: Answers, root: str = "lake", key_file: str = "pseudonym.key"
-) -> str:
+def settings_text(proposal: Proposal, answers: Answers, root: str = "lake") -> str:
     """The settings file."""
     assumed = f"; {ASSUMED}" if answers.is_assumed else ""
     country = country_row(answers.country)["name_en"]
@@ -59,7 +57,7 @@ def settings_text(
         "",
         "[lake]",
         with_comment(f"root = {quote_toml(root)}", "where tables lie; made with the first run"),
-        with_comment(f"key_file = {quote_toml(key_file)}", "keep it: another key makes other pseudonyms"),
+        with_comment('key_file = "pseudonym.key"', "keep it: another key makes other pseudonyms"),
         with_comment("# open_days = 35", "a day takes late lines for so many days"),
         "",
         "# [engine]",

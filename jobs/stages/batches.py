@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,11 +56,11 @@ class Ingest:
     done: Any = lambda count, of: None
 
 
-def pending_pieces(lake: Lake, settings: Observatory, operators: list[Operator]) -> dict[str, int]:
+def pending_pieces(lake: Lake, operators: Iterable[Operator]) -> dict[str, int]:
     """The landed pieces that the ledger lacks, by their key, with their bytes."""
     fs, area = open_landing(lake.root)
     done = ledgered_pieces(lake)
-    there = {key: piece.bytes for key, *_, piece in landed_pieces(fs, area, settings, operators)}
+    there = {key: piece.bytes for key, *_, piece in landed_pieces(fs, area, operators)}
     for key, size in there.items():
         if done.get(key, size) != size:
             operator, source, piece_id = key.split("/", 2)
@@ -109,7 +109,7 @@ def ledgered_pieces(lake: Lake) -> dict[str, int]:
 
 
 def landed_pieces(
-    fs: Any, area: str, settings: Observatory, operators: list[Operator]
+    fs: Any, area: str, operators: Iterable[Operator]
 ) -> Iterator[tuple[str, Any, Any, Any, Any]]:
     """Every landed piece: its key, operator, source, stream and the piece itself."""
     for operator in operators:

@@ -44,7 +44,7 @@ def ingest_pending(work: Ingest, ingest_id: str) -> Ingested:
     """
     fs, area = open_landing(work.lake.root)
     found = finish_batches(work)
-    pending = set(pending_pieces(work.lake, work.settings, work.operators))
+    pending = set(pending_pieces(work.lake, work.operators))
     if pending:
         record_intent(fs, area, ingest_id, pending)
         found += finish_batches(work)
@@ -75,7 +75,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
     fs, area = open_landing(lake.root)
     if again:
         correct_formats(fs, area, settings, keys)
-    pieces = [row for row in landed_pieces(fs, area, settings, list(settings.operator)) if row[0] in keys]
+    pieces = [row for row in landed_pieces(fs, area, settings.operator) if row[0] in keys]
     if again:
         refuse_missing(ingest_id, keys - {key for key, *_ in pieces})
     if not pieces:

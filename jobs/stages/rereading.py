@@ -36,7 +36,7 @@ def read_quarantined(work: Ingest) -> Ingested:
     for row in rows:
         if row[:3] in spoilt:
             batches.setdefault(row[0], set()).add("/".join(row[1:4]))
-    there = {key for key, *_ in landed_pieces(fs, area, work.settings, work.operators)}
+    there = {key for key, *_ in landed_pieces(fs, area, work.operators)}
     for ingest_id, keys in sorted(batches.items()):
         refuse_missing(ingest_id, keys - there)
     for ingest_id, keys in sorted(batches.items()):

@@ -134,7 +134,7 @@ def logs_to_do(work: Run, stages: list[str], is_again: bool) -> int:
     those that it has, too."""
     new = 0
     if "bronze" in stages:
-        new = sum(pending_pieces(work.lake, work.settings, work.operators).values())
+        new = sum(pending_pieces(work.lake, work.operators).values())
         if not (work.is_asked or work.requarantine or is_again):
             return new
     return new + int(work.lake.read("bronze.file", columns=["piece_bytes"])["piece_bytes"].sum())

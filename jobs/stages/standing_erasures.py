@@ -103,7 +103,7 @@ def split_batches(
         touched.append(places.quarantined.select("ingest_id", "source_id", key=pl.lit("")))
     parts = pl.concat(touched).select("ingest_id", "source_id").unique()
     fs, area = open_landing(lake.root)
-    there = [key for key, *_ in landed_pieces(fs, area, settings, [operator])]
+    there = [key for key, *_ in landed_pieces(fs, area, [operator])]
     whole = ledger.join(parts, on=["ingest_id", "source_id"], how="semi").with_columns(
         is_there=pl.col("key").is_in(there).all().over("ingest_id", "source_id")
     )

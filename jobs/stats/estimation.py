@@ -168,9 +168,7 @@ def weight_by_factors(sample: Weighted, groups: dict[str, Array], drawn: Array) 
     return Weighted(people, sample.stratum, index, weights)
 
 
-def ratio_groups(
-    stratum: Array, is_respondent: Array, x: Array, enough: int = SEPARATE, smallest: int = SMALLEST
-) -> Margins:
+def ratio_groups(stratum: Array, is_respondent: Array, x: Array) -> Margins:
     """Strata with respondents enough for a ratio of their own, and for each region one group of the others.
 
     Where too few respondents would be left for that group, none of the region's strata stands apart.
@@ -182,10 +180,10 @@ def ratio_groups(
         apart = np.zeros(len(stratum), dtype=bool)
         for label in sorted(set(stratum[inside].tolist())):
             member = stratum == label
-            if is_respondent[member].sum() >= enough:
+            if is_respondent[member].sum() >= SEPARATE:
                 apart |= member
         rest = inside & ~apart
-        if not rest.any() or is_respondent[rest].sum() >= smallest:
+        if not rest.any() or is_respondent[rest].sum() >= SMALLEST:
             group[apart] = stratum[apart]
     names, place = np.unique(group.astype(str), return_inverse=True)
     return Margins("ratio groups", place, np.bincount(place, weights=x, minlength=len(names)))

@@ -114,9 +114,7 @@ def match_respondents(periods: tuple[str, str], people: dict[str, pl.DataFrame])
 # --- rows --------------------------------------------------------------------------------------------
 
 
-def change_rows(
-    pair: MatchedPair, reference: Reference, key: dict[str, str], replicates: int = REPLICATES
-) -> list[dict[str, object]]:
+def change_rows(pair: MatchedPair, reference: Reference, key: dict[str, str]) -> list[dict[str, object]]:
     """The rows of a pair, of the areas with respondents enough in both periods."""
     earlier, later = (
         sample_of(reference, people, key["channel_code"], period, tuple(key.values()), replicates=0)[0]
@@ -129,7 +127,7 @@ def change_rows(
     codes = [area.code for area in later.areas if area.code in enough[0] & enough[1]]
     if not codes:
         return []
-    samples = draw_together(earlier, later, seed_of(*key.values(), *pair.periods), replicates)
+    samples = draw_together(earlier, later, seed_of(*key.values(), *pair.periods))
     earlier, later = (select_areas(each, codes) for each in samples)
     before, after = (
         MatchedPeriod(
@@ -157,11 +155,11 @@ def change_rows(
     return rows
 
 
-def draw_together(earlier: Sample, later: Sample, seed: int, replicates: int) -> tuple[Sample, Sample]:
+def draw_together(earlier: Sample, later: Sample, seed: int) -> tuple[Sample, Sample]:
     """The samples of two periods with replicates of the same draws. Who is in the frame of the earlier period
     alone is in each of them once."""
     people = later.weighted.operators
-    drawn = draw_holdings(later.weighted.index, later.holding, people.is_respondent, replicates, seed)
+    drawn = draw_holdings(later.weighted.index, later.holding, people.is_respondent, REPLICATES, seed)
     place = {name: at for at, name in enumerate(people.respondent)}
     at = np.array([place.get(name, -1) for name in earlier.weighted.operators.respondent])
     factors = np.where(at >= 0, drawn[:, at], 1.0)

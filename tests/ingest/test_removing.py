@@ -20,7 +20,6 @@ from jobs.ingest.pull import Pulled
 from jobs.ingest.reading import read_ranges
 from jobs.ingest.rebuilding import rebuild_manifest
 from jobs.ingest.removing import remove_pieces
-from jobs.settings.config import Observatory
 from jobs.stages import batches
 from jobs.stages.ranges import ranges_of
 from tests.ingest.test_ingest import bodies
@@ -234,10 +233,9 @@ def test_lines_after_a_removed_heading_keep_their_columns(tmp_path: Path) -> Non
     for body in (insert + first, insert + first + second):
         made.write("rspamd.log", body)
         made.pull()
-    asked = Observatory(operator=[made.operator])
 
     def last_piece() -> pl.DataFrame:
-        *_, piece = batches.landed_pieces(FS, f"{made.lake}/landing", asked, [made.operator])
+        *_, piece = batches.landed_pieces(FS, f"{made.lake}/landing", [made.operator])
         [part] = ranges_of([piece])
         [parsed] = read_ranges(FS, [part], "1")
         return parsed.rows["rspamd_clickhouse"]

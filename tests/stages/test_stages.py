@@ -162,7 +162,7 @@ def test_what_a_dead_run_left_is_gone_after_the_next(
     (root / "_staging" / "dead" / "lock").touch()
     # It had begun a batch, too.
     fs, area = manifest.open_landing(lake.root)
-    pending = set(pending_pieces(lake, lake_copy, list(lake_copy.operator)))
+    pending = set(pending_pieces(lake, lake_copy.operator))
     record_intent(fs, area, "20260101T000000.0", pending)
     assert run_stages(work_of(lake_copy)).batches == ("20260101T000000.0",)
     assert not any(path.exists() for path in orphans)

@@ -15,8 +15,6 @@ Amavis breaks a line that is too long for syslog: a piece ends with `...`, and t
 AM-ID, starts with it. Bronze keeps the pieces; verdicts() puts them together.
 """
 
-from typing import Any
-
 import polars as pl
 
 from jobs.core.codes import choose_code
@@ -39,24 +37,6 @@ NAME = "amavis"
 # A verdict is complete when it is logged; a day of slack for clocks and rotation.
 LOOKBACK_DAYS = 1
 
-# What is read from a whole verdict.
-_VERDICT: dict[str, Any] = {
-    "action": pl.String,  # Passed or Blocked and the category, such as Blocked SPAM
-    "is_spam": pl.Boolean,  # null where Amavis did not look for spam, or its category hides what it found
-    "policy_bank": pl.String,  # MYNETS, ORIGINATING/MYNETS, ...; LOCAL where a local client has none
-    "client_ip": pl.String,
-    "sender": pl.String,  # '' for the null sender
-    "recipients": pl.List(pl.String),
-    "quarantine_name": pl.String,  # where it was put
-    "queue_id": pl.String,  # of the message as it came to Amavis
-    "next_queue_id": pl.String,  # of the message as Amavis sent it on
-    "message_id": pl.String,
-    "score": pl.Float64,  # null where spam was not looked for
-    "symbols": pl.List(pl.String),
-    "subject": pl.String,  # where the site's template logs it
-    "message_bytes": pl.Int64,
-    "filter_us": pl.Int64,
-}
 # bronze.amavis: one row per verdict line, and per piece of a line that was broken.
 BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
@@ -228,7 +208,7 @@ def with_fields(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
         .with_columns(_route=head.field("rest").str.extract_groups(_ROUTE))
         .with_columns(_tail=route.field("tail").str.extract_groups(_TAIL))
         .with_columns(
-            pl.when(is_whole).then(value).cast(_VERDICT[name]).alias(name) for name, value in fields.items()
+            pl.when(is_whole).then(value).cast(_TYPED[name]).alias(name) for name, value in fields.items()
         )
     )
 

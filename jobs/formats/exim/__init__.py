@@ -23,7 +23,7 @@ from jobs.formats import TIMESTAMP, Source
 from jobs.formats.exim import lines as read
 from jobs.formats.exim import refusals as refused
 from jobs.formats.exim.events import BRONZE, LOOKBACK_DAYS, assemble, verdicts
-from jobs.formats.exim.headers import OWNING, is_cut, read_envelopes, settle
+from jobs.formats.exim.headers import OWNING, read_envelopes, settle
 from jobs.formats.exim.times import ID, offset_from_ids
 from jobs.formats.exim.transmission import transmissions
 from jobs.formats.format import CopyRules, LineFormat
@@ -31,20 +31,6 @@ from jobs.formats.shared.fields import typed_columns
 from jobs.formats.shared.sampling import ANY_SOURCE
 from jobs.formats.shared.syslog import COMPANIONS, split_envelope
 from jobs.formats.shared.syslog_times import to_utc
-
-__all__ = [
-    "BRONZE",
-    "FORMAT",
-    "LOOKBACK_DAYS",
-    "assemble",
-    "is_cut",
-    "offset_from_ids",
-    "parse",
-    "settle",
-    "sniff",
-    "transmissions",
-    "verdicts",
-]
 
 NAME = "exim"
 OPTIONS = ("host",)

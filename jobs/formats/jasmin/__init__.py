@@ -83,6 +83,10 @@ _CONTENTS = [
     r"^((?s:.*?))\]?\s*$",
 ]
 _HIDDEN = r"^\*\* (\d+) byte content \*\*$"
+# The fields of a line as its pattern cuts them.
+_sms_field = pl.col("_sms").struct.field
+_dlr_field = pl.col("_dlr").struct.field
+_rest_field = pl.col("_left").struct.field
 
 
 def sniff(sample: bytes) -> float:
@@ -219,18 +223,6 @@ def _cut_content(logged: pl.Expr) -> pl.Expr:
     for form in _CONTENTS[1:]:
         found = pl.coalesce(found, pl.when(found.is_null()).then(logged).str.extract(form))
     return found
-
-
-def _sms_field(name: str) -> pl.Expr:
-    return pl.col("_sms").struct.field(name)
-
-
-def _dlr_field(name: str) -> pl.Expr:
-    return pl.col("_dlr").struct.field(name)
-
-
-def _rest_field(name: str) -> pl.Expr:
-    return pl.col("_left").struct.field(name)
 
 
 def _event_code() -> pl.Expr:

@@ -60,6 +60,9 @@ _ADDED = (
 )
 _REFUSED = _BEGIN + r"(?P<event>send-SMS request failed) - (?P<reply_text>.*)$"
 _OTHERS = _BEGIN + r"(?:Log (?:begins|ends)|SMS (?:HTTP-)?request )"
+# The fields of a line as its pattern cuts them.
+_added_field = pl.col("_added").struct.field
+_refused_field = pl.col("_refused").struct.field
 
 
 def check_options(options: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -127,14 +130,6 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         line_code=line_code,
     )
     return as_parsed(parsed, reason, _TYPED)
-
-
-def _added_field(name: str) -> pl.Expr:
-    return pl.col("_added").struct.field(name)
-
-
-def _refused_field(name: str) -> pl.Expr:
-    return pl.col("_refused").struct.field(name)
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:

@@ -24,8 +24,8 @@ import polars as pl
 from jobs.core.codes import choose_code
 from jobs.formats import Source
 from jobs.formats.format import CopyRules, Events, LineFormat
+from jobs.formats.postfix.assembly import FIELDS as EVENT_FIELDS
 from jobs.formats.postfix.assembly import (
-    BRONZE,
     KEY,
     LOOKBACK_DAYS,
     assemble,
@@ -35,7 +35,6 @@ from jobs.formats.postfix.assembly import (
     marks,
     taken_apart,
 )
-from jobs.formats.postfix.assembly import FIELDS as EVENT_FIELDS
 from jobs.formats.postfix.held import link_held, settle
 from jobs.formats.postfix.queue_lines import (
     CODES,
@@ -50,23 +49,6 @@ from jobs.formats.postfix.refusals import NOT_IDS, read_refusals, read_session_e
 from jobs.formats.postfix.transmission import transmissions
 from jobs.formats.shared.sampling import ANY_SOURCE
 from jobs.formats.shared.syslog import split_at_first, split_envelope
-
-__all__ = [
-    "BRONZE",
-    "FORMAT",
-    "KEY",
-    "LOOKBACK_DAYS",
-    "assemble",
-    "by_lifetime",
-    "is_of_several",
-    "newest_from_ids",
-    "parse",
-    "records",
-    "settle",
-    "sniff",
-    "taken_apart",
-    "transmissions",
-]
 
 NAME = "postfix"
 

@@ -74,7 +74,7 @@ def of_queue_files(bronze: pl.DataFrame) -> pl.DataFrame:
         .list.any()
         .alias("is_expired"),
     )
-    facts = files.select("file", *META, *_queue_file_facts(files))
+    facts = files.select("file", *META, *_queue_file_facts())
     files = files.select(
         "file", "last_at", "sender", "recipient_count", "queueings", "deliveries", "refusals", "is_expired"
     )
@@ -105,7 +105,7 @@ def _refused_subject() -> pl.Expr:
     return pl.col("refusals").list.eval(subject_of(text)).list.drop_nulls().list.first()
 
 
-def _queue_file_facts(files: pl.DataFrame) -> list[pl.Expr]:
+def _queue_file_facts() -> list[pl.Expr]:
     """What holds for all recipients of a queue file."""
     is_client = pl.col("entry_status_code") == "client"
     is_forwarded = (pl.col("entry_status_code") == "forwarded").fill_null(False)

@@ -28,8 +28,6 @@ from jobs.formats.shared.fields import as_parsed, typed_columns
 from jobs.formats.shared.sampling import ANY_SOURCE, sample_lines, share_of
 from jobs.formats.shared.syslog import COMPANIONS, split_envelope
 
-__all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions"]
-
 NAME = "sendmail"
 
 # Any name may be given with -L; these are the usual ones.

@@ -44,17 +44,6 @@ from jobs.formats.sip.records import (
     to_microseconds,
 )
 
-__all__ = [
-    "BRONZE",
-    "FORMAT",
-    "LOOKBACK_DAYS",
-    "assemble",
-    "parse",
-    "sniff",
-    "transmissions",
-    "drop_repeated_calls",
-]
-
 NAME = "kamailio"
 OPTIONS = ("extras", "script_pattern")
 

@@ -38,8 +38,6 @@ from jobs.formats.sip.records import (
     to_microseconds,
 )
 
-__all__ = ["BRONZE", "FORMAT", "LOOKBACK_DAYS", "assemble", "parse", "sniff", "transmissions"]
-
 NAME = "kamailio_flat"
 OPTIONS = ("columns", "delimiter", "extras")
 CORE = ["method", "from_tag", "to_tag", "callid", "sip_code", "sip_reason", "time"]
