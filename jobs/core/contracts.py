@@ -293,6 +293,11 @@ def polars_schema(table: str) -> dict[str, Any]:
     return {field.name: polars_type(field.type) for field in read_contract(table).fields}
 
 
+def column_types(*names: str) -> dict[str, Any]:
+    """The Polars types of columns, in this order."""
+    return {name: polars_type(read_fields()[name].type) for name in names}
+
+
 def bronze_columns(format_name: str) -> dict[str, Any]:
     """The columns of a format's bronze rows: those of its table but for the day and the batch, which ingest
     adds."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from jobs.core.contracts import column_types
 from jobs.costs.prices import FixedCost, PriceLine, Prices, collect_prices
 from jobs.stats.formula import evaluate_formula, names_in
 from jobs.stats.sampling import Samples, sample_parameters, three_quantiles
@@ -21,20 +22,11 @@ DIGITS = Decimal("0.0001")
 MONTHS = 12
 
 
-COST: dict[str, Any] = {
-    "operator_id": pl.String,
-    "period_code": pl.String,
-    "channel_code": pl.String,
-    "countermeasure_code": pl.String,
-    "strategy_code": pl.String,
-    "cost_component_code": pl.String,
-    "currency_code": pl.String,
-    "amount_p05": pl.Decimal(20, 4),
-    "amount_p50": pl.Decimal(20, 4),
-    "amount_p95": pl.Decimal(20, 4),
-    "bound_code": pl.String,
-    "day_count": pl.Int64,
-}
+COST = column_types(
+    *("operator_id", "period_code", "channel_code", "countermeasure_code", "strategy_code"),
+    *("cost_component_code", "currency_code", "amount_p05", "amount_p50", "amount_p95", "bound_code"),
+    "day_count",
+)
 
 
 def simulate_costs(

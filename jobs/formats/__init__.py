@@ -21,6 +21,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core.attributes import ATTRIBUTES
+from jobs.core.contracts import column_types
 
 # A stamp so long after the later of its file's own time and the time it was landed is from the future.
 AHEAD = dt.timedelta(days=2)
@@ -97,13 +98,9 @@ PARSED: dict[str, Any] = {"offset": pl.Int64, "line_code": pl.String, "reason_co
 
 TIMESTAMP = pl.Datetime("us", "UTC")
 
-# Where the line of a row stands: the columns with which every bronze table begins.
-PLACE: dict[str, Any] = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
-    "offset": pl.Int64,
-}
+# What kernels return is raw; jobs/protect/pseudonyms.py is the only reader. schemas/fields.yaml says what
+# each column holds. Where the line of a row stands: the columns with which every bronze table begins.
+PLACE = column_types("operator_id", "source_id", "stream_id", "offset")
 
 # Of several outcomes the first in this list stands for all: a message's recipients, an alias's addresses.
 PRECEDENCE = [
@@ -119,146 +116,53 @@ PRECEDENCE = [
 ]
 
 # One row per queue file and envelope recipient, or per refused attempt: what transmissions() gives.
-# Everything here is raw; jobs/protect/pseudonyms.py is the only reader.
+# inbound_link is the SMSC id, else null: the client address is the link; outbound_link the SMSC id, or the
+# relay host as logged (name[ip]:port). reply_code: an SMPP status is 0x and 8 hexadecimal digits. recipient
+# is the one as first given (orig_to before to). log_text is the line after `daemon[pid]: `, of refusals only.
 TRANSMISSION: dict[str, Any] = {
-    **PLACE,  # offset: first line that told of this row
-    "format_code": pl.String,
-    "channel_code": pl.String,  # EMAIL, SMS, VOICE_IP, VOICE_CS, IM
-    "grain_code": pl.String,  # recipient: a message existed; attempt: refused before one did; call
-    "entry_code": pl.String,  # smtp, submission, pickup, dsn, reinjection, link, box, report
+    **column_types(*PLACE, "format_code", "channel_code", "grain_code", "entry_code"),
     "session": pl.String,  # raw key of the SMTP session or link bind; null where the log has none
     "queue": pl.String,  # host|queue id; null for attempts; of calls a digest of their key
-    "queue_id": pl.String,  # the bare queue id, as a filter would log it
+    **column_types("queue_id"),
     "previous_queue": pl.String,  # host|queue id that this one was re-injected from
-    "next_queue_id": pl.String,  # bare queue id that the receiver of this row answered with
-    "is_handoff": pl.Boolean,  # the delivery was to a filter or to this very server, not to a mailbox
-    "message_id": pl.String,  # without the outer angle brackets; null when empty or missing
-    "sender": pl.String,  # envelope sender or calling number; '' for the null sender
-    "recipient": pl.String,  # envelope recipient as first given (orig_to before to), or called number
-    "client_ip": pl.String,
-    "client_name": pl.String,
-    "helo": pl.String,
-    "is_authenticated": pl.Boolean,
-    "inbound_link": pl.String,  # SMSC id, else null: the client address is the link
-    "outbound_link": pl.String,  # SMSC id, or relay host as logged (name[ip]:port)
-    "cell_id": pl.String,  # that it was sent from; null for all but messages and calls of a mobile network
-    "account": pl.String,  # customer or service that submitted it (Kannel SVC/ACT, SASL user)
-    "first_at": TIMESTAMP,
-    "last_at": TIMESTAMP,
-    "stage_code": pl.String,  # connect, envelope, content, delivery
-    "outcome_code": pl.String,  # delivered, tagged, quarantined, discarded, rejected, deferred, ...
-    "reply_code": pl.String,  # three digits of SMTP or SIP, SMPP status as 0x + 8 hex, DLR stat, map_error 27
-    "dsn_code": pl.String,  # enhanced status, such as 5.7.1
-    "reply_text": pl.String,  # refusal or deferral text; what rules on reject_text match
-    "log_text": pl.String,  # the line after `daemon[pid]: `, for rules on log_text; refusals only
-    "dnsbl_zone": pl.String,  # list named by the refusal, lower case
+    **column_types("next_queue_id", "is_handoff", "message_id", "sender", "recipient", "client_ip"),
+    **column_types("client_name", "helo", "is_authenticated", "inbound_link", "outbound_link", "cell_id"),
+    **column_types("account", "first_at", "last_at", "stage_code", "outcome_code", "reply_code", "dsn_code"),
+    **column_types("reply_text", "log_text", "dnsbl_zone"),
     "dnsbl_code": pl.String,  # its return code where logged, such as 127.0.0.2
-    "event": pl.String,  # Kannel's event words, Asterisk's disposition
-    "text": pl.String,  # SMS text, decoded; null for mail
-    "subject": pl.String,  # of a mail, where the server logs it; its type and signature alone go on
-    "display_name": pl.String,  # that a caller shows; null for all but calls
-    "category": pl.String,  # a firewall's own word for what it is about
-    "message_bytes": pl.Int64,
-    "segment_count": pl.Int32,  # SMS parts; null for mail
+    **column_types("event", "text", "subject", "display_name", "category", "message_bytes", "segment_count"),
     "try_count": pl.Int32,  # delivery tries seen for this row
-    "is_partial": pl.Boolean,  # the log names fewer recipients than the message had, or may have had
-    "user_agent": pl.String,  # of the call's first request
-    "verstat": pl.String,  # TN-Validation-Passed and the like, where the log has a verification's result
+    **column_types("is_partial", "user_agent", "verstat"),
     "attestation": pl.String,  # A, B or C as claimed in the PASSporT, unchecked; null for all but calls
-    "origid": pl.String,  # the PASSporT's origination id: where the call came in, by its signer's own name
-    "talk_us": pl.Int64,  # whole microseconds from answer to end; null for what is no answered call
+    **column_types("origid", "talk_us"),
     "join_quality": pl.String,  # exact, by_message_id, by_numbers, none: an SMS and its report, a call's rows
 }
 
-# One row per verdict of a filter on a message: what verdicts() gives.
-VERDICT: dict[str, Any] = {
-    **PLACE,
-    "format_code": pl.String,
-    "engine_code": pl.String,  # rspamd
-    "verdict_at": TIMESTAMP,
-    "queue_id": pl.String,
-    "message_id": pl.String,
-    "sender": pl.String,
-    "recipients": pl.List(pl.String),
-    "client_ip": pl.String,
-    "action": pl.String,  # as the engine names it
-    "is_spam": pl.Boolean,
-    "score": pl.Float64,  # null when not a number
-    "required_score": pl.Float64,
-    "symbols": pl.List(pl.String),  # names only, in log order
-    "digest": pl.String,
-    "fuzzy": pl.String,  # the hash of a fuzzy storage that the text is most like; null where like none
-    "subject": pl.String,  # as the engine logs it
-    "message_bytes": pl.Int64,
-    "filter_us": pl.Int64,  # the filter's own time, whole microseconds
-}
+# One row per verdict of a filter on a message: what verdicts() gives. A score that is no number is null.
+VERDICT = column_types(
+    *(*PLACE, "format_code", "engine_code", "verdict_at", "queue_id", "message_id", "sender", "recipients"),
+    *("client_ip", "action", "is_spam", "score", "required_score", "symbols", "digest", "fuzzy", "subject"),
+    *("message_bytes", "filter_us"),
+)
 
-# One row per complaint about a message: what complaints() gives.
-COMPLAINT: dict[str, Any] = {
-    **PLACE,
-    "format_code": pl.String,
-    "channel_code": pl.String,  # EMAIL, SMS
-    "feedback_type_code": pl.String,  # abuse, fraud, virus, auth-failure, ..., sms-7726
-    "reported_at": TIMESTAMP,
-    "arrival_at": TIMESTAMP,  # when the message itself came; null where not told
-    "reporter": pl.String,  # sender of the report: a mailbox provider's address, a subscriber's number
-    "agent": pl.String,  # program that wrote the report
-    "sender": pl.String,  # of the message: envelope sender, '' for the null sender; number or name of an SMS
-    "header_from": pl.String,  # of the message: From address
-    "recipients": pl.List(pl.String),  # of the message; often redacted (RFC 6590)
-    "client_ip": pl.String,  # that the message came from
-    "inbound_link": pl.String,  # SMSC id that the report came by
-    "message_id": pl.String,  # of the message, without angle brackets
-    "incident_count": pl.Int64,  # messages that the complaint stands for
-    "delivery_result": pl.String,  # RFC 6591: what became of the message
-    "auth_failure": pl.String,  # RFC 6591: what failed
-    "reported_domains": pl.List(pl.String),
-    "text": pl.String,  # subject and text of the message, as far as the report has them
-}
+# One row per complaint about a message: what complaints() gives. All is of the message but for reporter,
+# agent and inbound_link, the SMSC id that the report came by; recipients are often redacted (RFC 6590).
+COMPLAINT = column_types(
+    *(*PLACE, "format_code", "channel_code", "feedback_type_code", "reported_at", "arrival_at", "reporter"),
+    *("agent", "sender", "header_from", "recipients", "client_ip", "inbound_link", "message_id"),
+    *("incident_count", "delivery_result", "auth_failure", "reported_domains", "text"),
+)
 
-# One row per fact that the operator knows beside its logs: what facts() gives.
-FACT: dict[str, Any] = {
-    **PLACE,
-    "first_at": TIMESTAMP,  # start of the UTC day that it is about
-    "queue_id": pl.String,
-    "message_id": pl.String,
-    "sender": pl.String,
-    "recipient": pl.String,
-    **{name: pl.Boolean if kind == "boolean" else pl.String for name, kind in ATTRIBUTES.items()},
-}
-
-DKIM_RESULTS = pl.List(pl.Struct({"domain": pl.String, "selector": pl.String, "result": pl.String}))
-SPF_RESULTS = pl.List(pl.Struct({"domain": pl.String, "scope": pl.String, "result": pl.String}))
-OVERRIDES = pl.List(pl.Struct({"type": pl.String, "comment": pl.String}))
+# One row per fact that the operator knows beside its logs: what facts() gives. first_at is the start of the
+# UTC day that it is about.
+FACT = column_types(*PLACE, "first_at", "queue_id", "message_id", "sender", "recipient", *ATTRIBUTES)
 
 # One row per record of a DMARC aggregate report: what authentication_reports() gives. Words are as
 # reported, in lower case.
-AUTHENTICATION_REPORT: dict[str, Any] = {
-    **PLACE,
-    "report_org": pl.String,  # who reports
-    "report_email": pl.String,
-    "report_id": pl.String,  # unique with report_org
-    "record_number": pl.Int64,  # place of the record in its report, from 1
-    "begin_at": TIMESTAMP,
-    "end_at": TIMESTAMP,
-    "policy_domain": pl.String,  # domain whose policy was applied
-    "policy": pl.String,  # p: none, quarantine, reject
-    "subdomain_policy": pl.String,  # sp
-    "nonexistent_policy": pl.String,  # np (RFC 9989)
-    "policy_percent": pl.Int32,  # pct; null where not told
-    "policy_test": pl.String,  # t or testing: y, n
-    "dkim_mode": pl.String,  # adkim: r, s
-    "spf_mode": pl.String,  # aspf
-    "discovery_method": pl.String,  # psl, treewalk (RFC 9990)
-    "client_ip": pl.String,
-    "message_count": pl.Int64,
-    "disposition": pl.String,  # none, pass, quarantine, reject
-    "dkim_evaluated": pl.String,  # pass: an aligned DKIM signature passed
-    "spf_evaluated": pl.String,  # pass: SPF passed for an aligned domain
-    "overrides": OVERRIDES,  # why the policy was not applied
-    "header_from": pl.String,
-    "envelope_from": pl.String,
-    "envelope_to": pl.String,
-    "dkim_results": DKIM_RESULTS,
-    "spf_results": SPF_RESULTS,
-}
+AUTHENTICATION_REPORT = column_types(
+    *(*PLACE, "report_org", "report_email", "report_id", "record_number", "begin_at", "end_at"),
+    *("policy_domain", "policy", "subdomain_policy", "nonexistent_policy", "policy_percent", "policy_test"),
+    *("dkim_mode", "spf_mode", "discovery_method", "client_ip", "message_count", "disposition"),
+    *("dkim_evaluated", "spf_evaluated", "overrides", "header_from", "envelope_from", "envelope_to"),
+    *("dkim_results", "spf_results"),
+)

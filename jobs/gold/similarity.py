@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from jobs.core.contracts import column_types
 from jobs.core.errors import ObservatoryError
 from jobs.protect.signatures import LANES
 
@@ -30,14 +31,7 @@ from jobs.protect.signatures import LANES
 CONTENT_KINDS = ["text", "fuzzy", "digest"]
 CHANNEL_DAY = ["operator_id", "period_date", "channel_code"]
 SIGNED = [*CHANNEL_DAY, "signature_hash"]
-UNITED = {
-    "operator_id": pl.String,
-    "period_date": pl.Date,
-    "channel_code": pl.String,
-    "signature_hash": pl.String,
-    "campaign_hash": pl.String,
-    "is_bucket_capped": pl.Boolean,
-}
+UNITED = column_types(*SIGNED, "campaign_hash", "is_bucket_capped")
 # So many pairs are compared at once: 2 sketches of 64 bytes each take 32 MB.
 PAIRS = 250_000
 Numbers = npt.NDArray[np.int64]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.core.contracts import polars_schema
+from jobs.core.contracts import column_types, polars_schema
 from jobs.core.lines import LONGEST_LINE, drop_erased, find_erased, frame_lines, is_erased_file, rest_of_line
 from jobs.formats import PARSED, Document, FilesDiffer, Source
 from jobs.formats.format import Format, LineFormat
@@ -31,15 +31,9 @@ KEPT_OF_LINE = 4096
 LINE_CODES = ("record", "ignored", "quarantined")
 # Quarantined documents.
 REFUSED = {
-    "operator_id": pl.String,
-    "source_id": pl.String,
-    "stream_id": pl.String,
+    **column_types("operator_id", "source_id", "stream_id"),
     "part": pl.Int64,
-    "offset": pl.Int64,
-    "reason_code": pl.String,
-    "format_code": pl.String,
-    "line_bytes": pl.Int64,
-    "line_text": pl.String,
+    **column_types("offset", "reason_code", "format_code", "line_bytes", "line_text"),
 }
 
 

@@ -1,11 +1,11 @@
 """Countermeasures by ref.countermeasure_rule: which one refused a message, or acted on a verdict."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import polars as pl
 
 from jobs.core.codes import choose_code
+from jobs.core.contracts import column_types
 from jobs.core.matching import Matcher, by_distinct, match_lists, split_places
 from jobs.protect.rules import (
     ACTION,
@@ -29,11 +29,7 @@ SPAM_FILTER = ("CONTENT_FILTER", "filtering", True)
 KNOWN_ZONE = 50
 # Outcomes that need no measure: the message got through, or may still.
 PASSED = ("delivered", "queued")
-ACTED: dict[str, Any] = {
-    "countermeasure_code": pl.String,
-    "x1231_strategy_code": pl.String,
-    "is_antispam": pl.Boolean,
-}
+ACTED = column_types("countermeasure_code", "x1231_strategy_code", "is_antispam")
 
 
 def countermeasure_of_refusals(frame: pl.DataFrame, rules: Rules | None = None) -> pl.DataFrame:

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import names_signatures
+from jobs.core.contracts import column_types, names_signatures
 from jobs.core.matching import Matcher, by_distinct, match_lists, split_places
 from jobs.protect.rules import (
     ACTION,
@@ -24,12 +23,7 @@ from jobs.protect.rules import (
 HARM = ("MALWARE", "PHISH", "FRAUD", "PHONE", "AD", "OTHER")
 UNKNOWN_TYPE = "UNK"
 
-TYPED: dict[str, Any] = {
-    "spam_type_code": pl.String,
-    "spam_type_codes": pl.List(pl.String),
-    "is_type_strong": pl.Boolean,
-    "type_priority": pl.Int32,
-}
+TYPED = column_types("spam_type_code", "spam_type_codes", "is_type_strong", "type_priority")
 
 
 def type_of_verdicts(

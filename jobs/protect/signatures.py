@@ -36,11 +36,12 @@ import hmac
 from email.errors import HeaderParseError
 from email.header import decode_header
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
+from jobs.core.contracts import column_types
 from jobs.core.matching import by_distinct
 from jobs.protect.keyed_hashes import keyed_hashes
 
@@ -69,12 +70,7 @@ ANSWERED = rf"(?i)^\s*(?:(?:{'|'.join(ANSWERS)})\s*(?:\[\d+\]|\(\d+\))?\s*[:\x{{
 CHARACTERS = 1 << 16
 # Texts whose sketches are worked out at a time: their pieces fit into a processor's cache.
 AT_ONCE = 1_000
-SIGNED: dict[str, Any] = {
-    "signature_kind_code": pl.String,
-    "signature_hash": pl.String,
-    "signature_sketch": pl.List(pl.Int32),
-    "is_text_short": pl.Boolean,
-}
+SIGNED = column_types("signature_kind_code", "signature_hash", "signature_sketch", "is_text_short")
 UNSEEN = r"[\p{Cf}\p{Cc}&&[^\s]]+"
 # Of links equal texts have the host, which is the sender's; what follows it is often the recipient's. Texts
 # that are alike need not share a host: there may be one for each recipient.
