@@ -1,42 +1,27 @@
 """The files beside the page, one for each figure, and the source line under each chart."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from expectations.native import Result
 from jobs.core import words
+from jobs.core.contracts import read_fields
 from jobs.report.figures import FIGURES, VALIDATION
 from jobs.report.report import Report
 
-# For each column of codes: the function that returns the name of a code.
-NAMES = {
-    "channel_code": lambda code: words.code_name("channel", code),
-    "direction_code": lambda code: words.code_name("direction", code),
+# Columns of codes that are named otherwise than by their own list, and those that a row may lack.
+NAMED: dict[str, Callable[[Any], str]] = {
     "measure_code": words.measure_name,
-    "unit_code": lambda code: words.code_name("unit", code),
-    "engine_code": lambda code: words.code_name("engine", code),
     "spam_type_code": words.type_name,
-    "feedback_type_code": lambda code: words.code_name("feedback_type", code),
-    "signature_kind_code": lambda code: words.code_name("signature_kind", code),
-    "bypass_code": lambda code: words.code_name("bypass", code),
-    "transit_code": lambda code: words.code_name("route", code),
-    "origin_code": words.country_name,
-    "destination_code": words.country_name,
-    "source_country_code": words.country_name,
-    "inbound_link_code": lambda code: words.code_name("route", code),
-    "stage_code": lambda code: words.code_name("stage", code),
-    "outcome_code": lambda code: words.code_name("outcome", code),
-    "countermeasure_code": lambda code: words.code_name("countermeasure", code),
-    "strategy_code": lambda code: words.code_name("strategy", code) if code else "",
-    "bound_code": lambda code: words.code_name("bound", code) if code else "",
-    "cost_component_code": lambda code: words.code_name("cost_component", code),
-    "quality_method_code": lambda code: words.code_name("quality_method", code) if code else "",
-    "format_code": lambda code: words.code_name("format", code),
+    **dict.fromkeys(("origin_code", "destination_code", "source_country_code"), words.country_name),
 }
+OPTIONAL = ("strategy_code", "bound_code", "quality_method_code")
 # Figures that do not depend on a period.
 UNDATED = {"coverage": "all files read", "validation": "last check of each table"}
 SHOWN = {name: about for name, about in FIGURES.items() if about.content} | {"validation": VALIDATION}
@@ -73,12 +58,14 @@ def add_names(report: Report, table: pl.DataFrame) -> pl.DataFrame:
     """The table in a fixed order, with a column of names after each column of codes."""
     ordered = table.sort(pl.all())
     columns: list[pl.Series] = []
-    names_of = NAMES | {"operator_id": report.operator_name, "definition_code": report.definition_name}
+    names_of = NAMED | {"operator_id": report.operator_name, "definition_code": report.definition_name}
     for column in ordered.columns:
         columns.append(ordered[column])
-        naming = names_of.get(column)
+        field = read_fields().get(column)
+        by_list = partial(words.code_name, field.codelist) if field and field.codelist else None
+        naming = names_of.get(column, by_list)
         if naming is not None:
-            names = [naming(code) for code in ordered[column]]
+            names = ["" if not code and column in OPTIONAL else naming(code) for code in ordered[column]]
             title = f"{column.removesuffix('_code').removesuffix('_id')}_name"
             columns.append(pl.Series(title, names, dtype=pl.String))
     return pl.DataFrame(columns)
