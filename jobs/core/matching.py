@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 import re2
@@ -191,6 +191,17 @@ def by_distinct(values: pl.Series, results: Callable[[list[str]], pl.DataFrame])
     rows = pl.DataFrame({"__value": values})
     table = table.with_columns(distinct.alias("__value"))
     return rows.join(table, on="__value", how="left", maintain_order="left").drop("__value")
+
+
+def map_texts(
+    values: pl.Series, function: Callable[[str], Any], kind: type[pl.DataType] = pl.String
+) -> pl.Series:
+    """The function of each distinct text; null stays null."""
+
+    def map_distinct(distinct: list[str]) -> pl.DataFrame:
+        return pl.DataFrame({"result": pl.Series([function(value) for value in distinct], dtype=kind)})
+
+    return by_distinct(values.cast(pl.String), map_distinct)["result"].alias(values.name)
 
 
 def match_lists(lists: pl.Series, match: Matcher, best: bool = False) -> pl.Series:

@@ -6,7 +6,7 @@ import polars as pl
 
 from jobs.core.codes import choose_code
 from jobs.core.contracts import column_types
-from jobs.core.matching import Matcher, by_distinct, match_lists, split_places
+from jobs.core.matching import Matcher, by_distinct, map_texts, match_lists, split_places
 from jobs.protect.rules import (
     ACTION,
     REFUSAL_MEASURED,
@@ -137,13 +137,12 @@ def find_acting_rules(
         .alias("place")
     )
     codes = pl.DataFrame(
-        {
-            "place": pl.Series(range(len(scope)), dtype=pl.Int32),
-            "countermeasure_code": pl.Series([rule.countermeasure_code for rule in scope], dtype=pl.String),
-            "x1231_strategy_code": pl.Series([rule.x1231_strategy_code for rule in scope], dtype=pl.String),
-            "is_antispam": pl.Series([rule.is_antispam for rule in scope], dtype=pl.Boolean),
-            "rule_id": pl.Series([rule.rule_id for rule in scope], dtype=pl.String),
-        }
+        [
+            (place, rule.countermeasure_code, rule.x1231_strategy_code, rule.is_antispam, rule.rule_id)
+            for place, rule in enumerate(scope)
+        ],
+        {"place": pl.Int32, **ACTED, "rule_id": pl.String},
+        orient="row",
     )
     named = table.with_columns(place).join(codes, on="place", how="left", maintain_order="left")
     unnamed = pl.col("place").is_null() & pl.col("is_refusal")
@@ -164,12 +163,7 @@ def best_places(values: pl.Series, match: Matcher) -> pl.Series:
     """For each value the place of the best rule that matches; null where none does."""
     if values.null_count() == len(values) or match.is_empty:
         return pl.Series(values.name, [None] * len(values), dtype=pl.Int32)
-
-    def match_distinct(distinct: list[str]) -> pl.DataFrame:
-        best = [found[0] if (found := match(value)) else None for value in distinct]
-        return pl.DataFrame({"place": pl.Series(best, dtype=pl.Int32)})
-
-    return by_distinct(values, match_distinct)["place"].alias(values.name)
+    return map_texts(values, lambda value: found[0] if (found := match(value)) else None, pl.Int32)
 
 
 def countermeasure_of_verdicts(
@@ -199,14 +193,7 @@ def countermeasure_of_verdicts(
             found, flag, name = value.split("|", 2)
             named = [scope[place] for place in split_places(found)]
             rows.append(verdict_measure(name, named, by_action(name), scope, flag == "true"))
-        columns = list(zip(*rows, strict=True)) or [()] * 4
-        schema = {**ACTED, "countermeasure_codes": pl.List(pl.String)}
-        return pl.DataFrame(
-            {
-                name: pl.Series(column, dtype=kind)
-                for (name, kind), column in zip(schema.items(), columns, strict=True)
-            }
-        )
+        return pl.DataFrame(rows, {**ACTED, "countermeasure_codes": pl.List(pl.String)}, orient="row")
 
     found = match_lists(symbols, by_symbol, best=True)
     flag = pl.lit("") if is_spam is None else is_spam.cast(pl.String).fill_null("")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from jobs.protect.location import map_texts
+from jobs.core.matching import map_texts
 
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList

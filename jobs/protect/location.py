@@ -18,7 +18,7 @@ import numpy as np
 import phonenumbers
 import polars as pl
 
-from jobs.core.matching import by_distinct
+from jobs.core.matching import map_texts
 from jobs.protect.numbering import LONGEST_NUMBER, SHORTEST_NUMBER
 from jobs.protect.range_tables import LOCATED, Span, iso3_codes, read_range_table, to_span
 
@@ -249,15 +249,6 @@ def to_networks(ips: pl.Series) -> pl.Series:
         pl.when(~is_v4).then("ip").alias("odd"),
     )
     return quick.zip_with(quick.is_not_null(), map_texts(odd, truncate_address)).alias(ips.name)
-
-
-def map_texts(values: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
-    """The function of each distinct text."""
-
-    def map_distinct(distinct: list[str]) -> pl.DataFrame:
-        return pl.DataFrame({"result": pl.Series([function(value) for value in distinct], dtype=pl.String)})
-
-    return by_distinct(values.cast(pl.String), map_distinct)["result"].alias(values.name)
 
 
 # --- numbers ---------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 import polars as pl
 
 from jobs.core.contracts import column_types, names_signatures
-from jobs.core.matching import Matcher, by_distinct, match_lists, split_places
+from jobs.core.matching import Matcher, by_distinct, map_texts, match_lists, split_places
 from jobs.protect.rules import (
     ACTION,
     SIGNATURE,
@@ -85,12 +85,7 @@ def matching_places(values: pl.Series, match: Callable[[str], Collection[int]]) 
     """The places of the rules that match each value, as `3,17`; null where none does."""
     if values.null_count() == len(values) or (isinstance(match, Matcher) and match.is_empty):
         return pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, len(values))
-
-    def match_distinct(distinct: list[str]) -> pl.DataFrame:
-        joined = [",".join(map(str, found)) if (found := match(value)) else None for value in distinct]
-        return pl.DataFrame({"places": pl.Series(joined, dtype=pl.String)})
-
-    return by_distinct(values.cast(pl.String), match_distinct)["places"]
+    return map_texts(values, lambda value: ",".join(map(str, found)) if (found := match(value)) else None)
 
 
 def decide_types(
@@ -106,13 +101,7 @@ def decide_types(
             if found not in decided:
                 decided[found] = primary_type([rules[place] for place in sorted(found)])
             rows.append(decided[found])
-        columns = list(zip(*rows, strict=True)) or [()] * len(TYPED)
-        return pl.DataFrame(
-            {
-                name: pl.Series(column, dtype=kind)
-                for (name, kind), column in zip(TYPED.items(), columns, strict=True)
-            }
-        )
+        return pl.DataFrame(rows, TYPED, orient="row")
 
     return by_distinct(values, decide_distinct).with_columns(pl.col("spam_type_codes").fill_null([]))
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import polars as pl
 
 from jobs.core.codes import choose_case
+from jobs.core.matching import map_texts
 from jobs.protect.domains import registered_domains
-from jobs.protect.location import map_texts
 from jobs.protect.numbering import LONGEST_NUMBER, SHORTEST_NUMBER
 from jobs.protect.range_tables import NumberRanges, read_number_ranges
 

@@ -42,7 +42,7 @@ import numpy as np
 import polars as pl
 
 from jobs.core.contracts import column_types
-from jobs.core.matching import by_distinct
+from jobs.core.matching import by_distinct, map_texts
 from jobs.protect.keyed_hashes import keyed_hashes
 
 # Values of a sketch, 16 bits each. The error of a likeness of 0.75 is 0.08.
@@ -148,9 +148,7 @@ def hash_subjects(frame: pl.DataFrame, key: bytes) -> pl.Series:
     if values.null_count() == len(values):
         return values.alias("hash")
     odd = values.str.contains(r"=\?|\x{fffd}") | (values.str.len_bytes() > SUBJECT_BYTES)
-    read = values.zip_with(
-        ~odd.fill_null(False), by_distinct(values.set(~odd, None), plain_subjects)["subject"]
-    )
+    read = values.zip_with(~odd.fill_null(False), map_texts(values.set(~odd, None), plain_subject))
     said = normalise_texts(read.str.replace(ANSWERED, ""))
     return hash_kind(long_enough(said), key, "subject")
 
@@ -158,22 +156,12 @@ def hash_subjects(frame: pl.DataFrame, key: bytes) -> pl.Series:
 def decode_subjects(subjects: pl.Series) -> pl.Series:
     """Subjects whose MIME words are decoded; all others as they are, null stays null."""
     worded = subjects.set(~subjects.str.contains("=?", literal=True).fill_null(False), None)
-
-    def decode_distinct(distinct: list[str]) -> pl.DataFrame:
-        plain = [decode_subject(subject) for subject in distinct]
-        return pl.DataFrame({"subject": pl.Series(plain, dtype=pl.String)})
-
-    return by_distinct(worded, decode_distinct)["subject"].fill_null(subjects)
-
-
-def plain_subjects(distinct: list[str]) -> pl.DataFrame:
-    """Subjects as they were meant, as far as they are compared."""
-    plain = [plain_subject(subject) for subject in distinct]
-    return pl.DataFrame({"subject": pl.Series(plain, dtype=pl.String)})
+    return map_texts(worded, decode_subject).fill_null(subjects)
 
 
 def plain_subject(subject: str) -> str:
-    """Decoded, and cut as Exim cuts; a character that was torn by a cut is left out."""
+    """A subject as it is compared: decoded, and cut as Exim cuts; a character that was torn by a cut is left
+    out."""
     cut = decode_subject(subject).encode("utf-8", "replace")[:SUBJECT_BYTES]
     return cut.decode("utf-8", "ignore").rstrip("\ufffd")
 

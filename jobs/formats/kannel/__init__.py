@@ -16,7 +16,7 @@ import polars as pl
 
 from jobs.core.codes import choose_code
 from jobs.core.contracts import bronze_columns
-from jobs.core.matching import by_distinct
+from jobs.core.matching import map_texts
 from jobs.formats import Source
 from jobs.formats.format import LineFormat
 from jobs.formats.kannel.access_log_format import OPTIONS, STAMP, SYSLOG, check_options, log_format, split_own
@@ -306,12 +306,7 @@ def _decoded_text() -> pl.Expr:
 
 def _decode_hex(coded: pl.Series) -> pl.Series:
     """Signs of texts, each the digit of its coding and hex; sent in bulk, most are the same."""
-
-    def decode_distinct(distinct: list[str]) -> pl.DataFrame:
-        texts = [_decode_signs(int(each[0]), each[1:]) for each in distinct]
-        return pl.DataFrame({"text": texts}, schema={"text": pl.String})
-
-    return by_distinct(coded, decode_distinct)["text"]
+    return map_texts(coded, lambda each: _decode_signs(int(each[0]), each[1:]))
 
 
 def _decode_signs(coding: int, digits: str) -> str | None:
