@@ -160,6 +160,15 @@ def code_revision() -> str:
     return found or f"files-{digest_files(read_project())}"
 
 
+def stale_periods(table: str, known: State, inputs: Mapping[tuple[str, str], str]) -> Periods:
+    """The operator-periods of a table that were computed from something else than what there is now."""
+    stale: Periods = {}
+    for (operator, period), checksum in inputs.items():
+        if known.get((table, operator, period), ("", ""))[1] != checksum:
+            stale.setdefault(operator, set()).add(period)
+    return stale
+
+
 def digest_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

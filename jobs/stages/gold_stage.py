@@ -101,7 +101,7 @@ def plan_gold(work: Run, held_operators: Collection[str]) -> GoldPlan:
         versions=work.lake.versions(),
         compared=compared,
         day_checksums=own,
-        due=due_periods(CAMPAIGN, compared, own),
+        due=record.stale_periods(CAMPAIGN, compared, own),
         operator=read_reference(work.settings, "ref.operator"),
         texts=days_of_texts(work.settings),
         notes=note_settled_days(work, {key: found for key, found in wanted.items() if key not in own}, known),
@@ -114,7 +114,7 @@ def compute_gold(work: Run, plan: GoldPlan) -> Computed | None:
     campaign = step.compute_campaigns(plan.due)
     recorded = bulk_days.campaign_checksums(plan.recorded, plan.due, campaign.fingerprints)
     inputs = bulk_days.with_history(plan.day_checksums, recorded, messages_of(plan.recorded), plan.texts)
-    stale = due_periods(VOLUME, plan.compared, inputs)
+    stale = record.stale_periods(VOLUME, plan.compared, inputs)
     if not stale:
         return None
     days = sum(map(len, stale.values()))
@@ -198,10 +198,10 @@ def messages_of(recorded: State) -> dict[bulk_days.Day, str]:
 
 def stale_days(settings: Observatory, known: State, day_checksums: dict[bulk_days.Day, str]) -> Periods:
     """Of these operator-days those that were counted from something else than is on record now."""
-    due = due_periods(CAMPAIGN, known, day_checksums)
+    due = record.stale_periods(CAMPAIGN, known, day_checksums)
     recorded = bulk_days.campaign_checksums(known, {}, {})
     inputs = bulk_days.with_history(day_checksums, recorded, messages_of(known), days_of_texts(settings))
-    stale = due_periods(VOLUME, known, inputs)
+    stale = record.stale_periods(VOLUME, known, inputs)
     return {each: due.get(each, set()) | stale.get(each, set()) for each in due.keys() | stale.keys()}
 
 
@@ -250,12 +250,3 @@ def note_settled_days(work: Run, settled: dict[bulk_days.Day, str], recorded: St
 def is_wanted(work: Run, day: str) -> bool:
     date = dt.date.fromisoformat(day)
     return (work.since or date) <= date <= (work.until or date)
-
-
-def due_periods(table: str, recorded: State, inputs: Mapping[tuple[str, str], str]) -> Periods:
-    """The operator-days whose rows in the table were computed from something else than what there is now."""
-    due: Periods = {}
-    for (operator, day), checksum in inputs.items():
-        if recorded.get((table, operator, day), ("", ""))[1] != checksum:
-            due.setdefault(operator, set()).add(day)
-    return due

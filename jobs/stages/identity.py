@@ -9,10 +9,9 @@ A source is remembered by its id and a hash of its URL, which may hold a passwor
 jobs/stages/lake_keys.py.
 """
 
-import hashlib
-
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
+from jobs.engine.record import digest_text
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
 from jobs.stages import lake_keys
@@ -32,7 +31,7 @@ def admit_operators(lake: Lake, settings: Observatory, operators: list[Operator]
         sources = sorted({*before["sources"], *source_hashes(each)})
         urls = {
             **before.get("source_urls", {}),
-            **{source.id: url_hash(source.url) for source in each.source},
+            **{source.id: digest_text(source.url) for source in each.source},
         }
         about = {"name": each.name, "keys": keys, "sources": sources, "source_urls": urls}
         now[each.id] = {**before, **about}
@@ -78,7 +77,7 @@ def renamed_sources(lake: Lake, settings: Observatory) -> list[str]:
     wrong = []
     for operator in settings.operator:
         before = known.get(operator.id, {}).get("source_urls", {})
-        now = {source.id: url_hash(source.url) for source in operator.source}
+        now = {source.id: digest_text(source.url) for source in operator.source}
         pairs = [(source, other) for source, url in now.items() for other in before if before[other] == url]
         wrong += [
             f"[operator] '{operator.id}' source '{source}' reads the logs of source '{other}', which reads"
@@ -105,8 +104,4 @@ def other_logs(lake: Lake, settings: Observatory) -> list[str]:
 
 
 def source_hashes(operator: Operator) -> set[str]:
-    return {url_hash(each.url) for each in operator.source}
-
-
-def url_hash(url: str) -> str:
-    return hashlib.sha256(url.encode()).hexdigest()[:16]
+    return {digest_text(each.url) for each in operator.source}

@@ -57,7 +57,7 @@ def estimate_quality(
     own = {each.id: [test.model_dump() for test in each.filter_quality] for each in work.operators}
     counted = {key: each for key, each in known.items() if key[0] != VOLUME or own.get(key[1])}
     inputs = inputs_of(TABLE, counted, own)
-    stale = stale_months(TABLE, known, inputs)
+    stale = record.stale_periods(TABLE, known, inputs)
     if not stale:
         return Outcome(), stage
     work.report_step("gold: quality of filters")
@@ -73,7 +73,7 @@ def correct_counts(
     reads = [name for name in read_contract(CORRECTED).reads if not name.startswith("ref.")]
     known = record.read_state(work.lake, (*reads, CORRECTED), stage)
     inputs = inputs_of(CORRECTED, known, {each.id: None for each in work.operators})
-    stale = stale_months(CORRECTED, known, inputs)
+    stale = record.stale_periods(CORRECTED, known, inputs)
     if not stale:
         return Outcome(), stage
     work.report_step("gold: errors of filters")
@@ -83,15 +83,6 @@ def correct_counts(
         have = {name: read_months(work, name, of_month, stage) for name in reads}
         made.append(compute_table(work, CORRECTED, have))
     return store_changed(work, CORRECTED, pl.concat(made), before, stage, known, stale, inputs)
-
-
-def stale_months(table: str, known: record.State, inputs: Mapping[tuple[str, str], str]) -> Periods:
-    """The operator-months that were computed from something else than what there is now."""
-    stale: Periods = {}
-    for (operator, month), checksum in inputs.items():
-        if known.get((table, operator, month), ("", ""))[1] != checksum:
-            stale.setdefault(operator, set()).add(month)
-    return stale
 
 
 def read_months(work: Run, table: str, wanted: Periods, stage: record.StageRecord) -> pl.DataFrame:

@@ -19,14 +19,14 @@ import polars as pl
 
 from jobs.core.codes import choose_case, choose_code
 from jobs.core.contracts import bronze_columns
-from jobs.formats import PARSED, TIMESTAMP, VERDICT, Source
+from jobs.formats import PARSED, TIMESTAMP, Source
 from jobs.formats.format import CopyRules, LineFormat
 from jobs.formats.rspamd.symbols import are_plain, cut_weights, fuzzy_hash_in_list, symbol_names
 from jobs.formats.rspamd.times import ANY_STAMP, OWN_STAMP, SYSLOG_STAMP, own_time
 from jobs.formats.rspamd.verdict import is_spam, message_id
 from jobs.formats.shared.fields import as_assembled, none_if_empty, typed_columns
 from jobs.formats.shared.syslog import split_at_first, split_envelope
-from jobs.formats.shared.verdicts import to_finite
+from jobs.formats.shared.verdicts import as_verdicts, to_finite
 
 NAME = "rspamd"
 # A verdict is one line and is complete at once; a day of slack for clocks and rotation.
@@ -255,12 +255,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per verdict."""
-    return bronze.with_columns(
-        format_code=pl.lit(NAME),
-        engine_code=pl.lit("rspamd"),
-        verdict_at=pl.col("first_at"),
-        subject=pl.lit(None, pl.String),
-    ).select(*VERDICT)
+    return as_verdicts(bronze, NAME, "rspamd")
 
 
 def _typed_fields() -> dict[str, pl.Expr]:
