@@ -114,6 +114,7 @@ PRECEDENCE = [
     "deferred",
     "queued",
 ]
+OUTCOME_RANK = pl.col("outcome_code").cast(pl.Enum(PRECEDENCE)).to_physical()
 
 # One row per queue file and envelope recipient, or per refused attempt: what transmissions() gives.
 # inbound_link is the SMSC id, else null: the client address is the link; outbound_link the SMSC id, or the

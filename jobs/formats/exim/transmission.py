@@ -15,7 +15,7 @@ Rows of one assembly_key must come together; nothing else is needed.
 import polars as pl
 
 from jobs.core.codes import choose_code
-from jobs.formats import PRECEDENCE
+from jobs.formats import OUTCOME_RANK
 from jobs.formats.exim.events import in_order
 from jobs.formats.exim.headers import MORE, is_cut, settle
 from jobs.formats.exim.sessions import OWNER, REFUSAL, is_later, of_sessions
@@ -278,10 +278,7 @@ def _gather_deliveries(events: pl.DataFrame) -> pl.DataFrame:
         pl.lit("delivery").alias("stage_code"),
         pl.lit(False).alias("is_partial"),
     )
-    rank = pl.col("outcome_code").replace_strict(
-        PRECEDENCE, list(range(len(PRECEDENCE))), return_dtype=pl.UInt8
-    )
-    last = last.with_columns(rank=rank).sort("rank", maintain_order=True)
+    last = last.with_columns(rank=OUTCOME_RANK).sort("rank", maintain_order=True)
     return last.group_by("file", "recipient", maintain_order=True).agg(
         pl.col("last_at").max(),
         pl.col("try_count").max(),

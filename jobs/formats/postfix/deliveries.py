@@ -3,7 +3,7 @@
 import polars as pl
 
 from jobs.core.codes import choose_code
-from jobs.formats import PRECEDENCE
+from jobs.formats import OUTCOME_RANK
 from jobs.formats.postfix.assembly import pick_rows
 from jobs.formats.postfix.refusals import subject_of
 
@@ -206,10 +206,7 @@ def _gather_deliveries(files: pl.DataFrame) -> pl.DataFrame:
     last = last.with_columns(
         (pl.len().over("file") < pl.col("recipient_count")).fill_null(False).alias("is_partial")
     )
-    rank = pl.col("outcome_code").replace_strict(
-        PRECEDENCE, list(range(len(PRECEDENCE))), return_dtype=pl.UInt8
-    )
-    last = last.with_columns(rank.alias("rank"))
+    last = last.with_columns(rank=OUTCOME_RANK)
     is_alias = last.select(pl.struct("file", "recipient").is_duplicated()).to_series()
     aliases = last.filter(is_alias)
     last = last.filter(~is_alias)

@@ -21,7 +21,7 @@ Rows of one assembly_key must come together; nothing else is needed.
 import polars as pl
 
 from jobs.core.codes import choose_code
-from jobs.formats import PRECEDENCE
+from jobs.formats import OUTCOME_RANK
 from jobs.formats.sendmail.events import BRONZE
 from jobs.formats.shared.fields import FACTS_OF_FILE, as_mail
 
@@ -261,10 +261,7 @@ def _gather_deliveries(tries: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame
             relay.str.contains(_LOOPBACK) & (pl.col("next_queue_id").is_not_null() | (state == "deferred"))
         ).alias("is_handoff")
     )
-    rank = pl.col("outcome_code").replace_strict(
-        PRECEDENCE, list(range(len(PRECEDENCE))), return_dtype=pl.UInt8
-    )
-    last = last.with_columns(rank=rank).sort("rank", maintain_order=True)
+    last = last.with_columns(rank=OUTCOME_RANK).sort("rank", maintain_order=True)
     rows = last.group_by("life", "original", maintain_order=True).agg(
         pl.col("last_at").max(),
         pl.col("try_count").max(),
