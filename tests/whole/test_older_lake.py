@@ -166,7 +166,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("study", "check"): [],
     ("release", "make"): ["--period", "2026-Q3"],
 }
-OF_RELEASES = ("list", "show", "diff", "revisions", "verify", "sign", "publish", "withdraw")
+OF_RELEASES = ("list", "show", "diff", "page", "revisions", "verify", "sign", "publish", "withdraw")
 OF_CLEARANCE = ("make", "load", "show", "decide")
 WITHOUT_A_LAKE = {
     *(("cost", "fixed"), ("tables",), ("sniff",), ("init",), ("reconcile",), ("questionnaire", "make")),
