@@ -7,8 +7,9 @@
 | 2027-Q1 v1.0.0 | of e-mail an operator joined, one was sold, one closed, one is late, one is wrong |
 | 2027-Q1 v1.1.0 | the late one has answered, the wrong one is corrected: too few for the world to change |
 
-Texts are counted by two more definitions, one within the other: bulk without consent, and of that what
-advertises. Who sells an operator and who buys it have others in several countries.
+What countermeasures cost follows the units; fixed costs stay. Texts are counted by two more definitions, one
+within the other: bulk without consent, and of that what advertises. Who sells an operator and who buys it
+have others in several countries.
 """
 
 import datetime as dt
@@ -26,8 +27,9 @@ from sample_data.membership import FOLDER, MONTHS, PERIOD, SEED
 SUBMISSION, QUALITY, ANSWERS = "study.submission", "study.submission_quality", "study.questionnaire_answer"
 # Types, sources and routes of what operators count as spam by their own definition.
 PARTS = ("study.submission_type", "study.submission_source", "study.submission_route")
+COST, AMOUNTS = "study.submission_cost", ("amount_mean", "amount_p05", "amount_p50", "amount_p95")
 FRAME = "ref.operator_frame"
-GIVEN = (SUBMISSION, *PARTS, QUALITY, ANSWERS)
+GIVEN = (SUBMISSION, *PARTS, COST, QUALITY, ANSWERS)
 TABLES = (*GIVEN, FRAME, "ref.denominator", "ref.price_level")
 COUNTED = ("respondent_id", "period_code", "channel_code", "direction_code", "unit_code", "definition_code")
 NEXT, LATER = "2027-Q1", dict(zip(MONTHS, ("2027-01", "2027-02", "2027-03"), strict=True))
@@ -100,7 +102,7 @@ def tables(number: int, countries: Collection[str] | None = None) -> dict[str, p
     if countries is not None:
         have |= {
             name: have[name].filter(pl.col("country_code").is_in(list(countries)))
-            for name in (SUBMISSION, *PARTS, ANSWERS, FRAME, "ref.denominator")
+            for name in (SUBMISSION, *PARTS, COST, ANSWERS, FRAME, "ref.denominator")
         }
         have[QUALITY] = have[QUALITY].join(have[FRAME], on="respondent_id", how="semi")
     happens = events(have)
@@ -140,11 +142,19 @@ def scaled(rows: pl.DataFrame, factor: pl.Expr) -> pl.DataFrame:
     return made.select(rows.columns)
 
 
+def costed(rows: pl.DataFrame, factor: pl.Expr) -> pl.DataFrame:
+    """Costs of so many times the units: those that are fixed stay."""
+    by = pl.when(pl.col("cost_component_code") == "marginal").then(factor).otherwise(1.0)
+    made = {name: (pl.col(name).cast(pl.Float64) * by).round(4).cast(rows.schema[name]) for name in AMOUNTS}
+    return rows.with_columns(**made)
+
+
 def corrected(have: dict[str, pl.DataFrame], wrong: str, factor: float) -> dict[str, pl.DataFrame]:
     """The tables before an operator corrected its package, which had so many times its counts."""
     is_wrong = pl.col("respondent_id") == wrong
     by = pl.when(is_wrong).then(factor).otherwise(1.0)
-    return have | {name: scaled(have[name], by) for name in (SUBMISSION, *PARTS)}
+    counts = {name: scaled(have[name], by) for name in (SUBMISSION, *PARTS)}
+    return have | counts | {COST: costed(have[COST], by)}
 
 
 def drawn(rows: pl.DataFrame, label: bytes, low: float, high: float) -> pl.Expr:
@@ -191,11 +201,15 @@ def next_quarter(have: dict[str, pl.DataFrame], happens: Events) -> dict[str, pl
     joined = scaled(rows.filter(is_model), pl.lit(0.6)).with_columns(
         respondent_id=pl.lit(joins), holding_id=pl.lit(joins), subscriptions=pl.col("subscriptions") // 2
     )
-    parts = {}
-    for name in PARTS:
-        of_part = sent[name].with_columns(period_code=month)
-        new_ones = scaled(of_part.filter(is_model), pl.lit(0.6)).with_columns(respondent_id=pl.lit(joins))
-        parts[name] = pl.concat([of_part, new_ones])
+    sent[COST] = costed(have[COST].filter(~is_left), later).with_columns(
+        day_count=(pl.col("day_count") + longer).clip(1)
+    )
+    others = {}
+    for name in (*PARTS, COST):
+        of_table = sent[name].with_columns(period_code=month)
+        smaller = costed if name == COST else scaled
+        new_ones = smaller(of_table.filter(is_model), pl.lit(0.6)).with_columns(respondent_id=pl.lit(joins))
+        others[name] = pl.concat([of_table, new_ones])
     asked = have[ANSWERS].filter((pl.col("period_code") == PERIOD) & ~is_left)
     frame = have[FRAME]
     new = frame.filter(is_model).with_columns(
@@ -207,7 +221,7 @@ def next_quarter(have: dict[str, pl.DataFrame], happens: Events) -> dict[str, pl
     bought = frame.filter(is_sold).with_columns(holding_id=pl.lit(owner), valid_from=pl.lit(FIRST_DAY))
     return {
         SUBMISSION: pl.concat([rows, joined]),
-        **parts,
+        **others,
         QUALITY: have[QUALITY].filter(~is_left).with_columns(period_code=month),
         ANSWERS: asked.with_columns(
             period_code=pl.lit(NEXT), received_at=pl.col("received_at") + pl.duration(days=90)

@@ -1,18 +1,30 @@
 """The made-up membership over four releases: what happens between them, and that nobody finds anything."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from benchmarks import four_releases
+from jobs.attack.known import Finding
+from jobs.attack.search import Attack
 from jobs.core.csv_tables import read_table
+from jobs.core.series import Shape
+from jobs.public import gate, knowledge
+from jobs.public.cells import CONTRIBUTION, Basis, Released
+from jobs.public.contracts import public_contract, public_tables
+from jobs.public.gate import make_public_tables
+from jobs.public.knowledge import known_release, of_release
 from jobs.public.secret import VALUE
 from jobs.release import making, signatures
 from sample_data import quarters
 from sample_data.membership import FOLDER, PERIOD
 from sample_data.quarters import (
     ANSWERS,
+    COST,
     COUNTED,
     FRAME,
     NARROW,
@@ -26,6 +38,8 @@ from sample_data.quarters import (
 )
 
 COUNTS = ("spam_certain", "spam_possible", "units")
+COST_TABLE = "study.countermeasure_cost"
+GUARDED = {each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect}
 FIRST, SECOND, THIRD, FOURTH = range(4)
 
 
@@ -113,6 +127,29 @@ def test_parts_add_up_to_what_operators_counted(nodes: list[dict[str, pl.DataFra
         assert parts.height and parts.join(whole, on=[*COUNTED, *COUNTS], how="anti").is_empty(), name
 
 
+@pytest.mark.parametrize("number", range(len(RELEASES)))
+def test_costs_are_of_months_with_counts(nodes: list[dict[str, pl.DataFrame]], number: int) -> None:
+    """Late ones, one that closed and one that joined included."""
+    month = ["respondent_id", "period_code", "channel_code"]
+    counted = nodes[number][SUBMISSION].select(month).unique()
+    costs = nodes[number][COST].select(month).unique()
+    assert costs.join(counted, on=month, how="anti").is_empty()
+    assert set(costs["period_code"].str.head(4)) == ({"2026"} if number < THIRD else {"2026", "2027"})
+
+
+def test_marginal_costs_follow_corrected_counts(
+    nodes: list[dict[str, pl.DataFrame]], happens: Events
+) -> None:
+    wrong, right = (
+        nodes[at][COST].filter(respondent_id=happens.wrong).sort("period_code", "strategy_code")
+        for at in (FIRST, SECOND)
+    )
+    assert right.height
+    ratio = (wrong["amount_mean"].cast(float) / right["amount_mean"].cast(float)).to_list()
+    by = [1.25 if each == "marginal" else 1 for each in right["cost_component_code"]]
+    assert ratio == pytest.approx(by, rel=1e-3)
+
+
 def test_waivers_are_of_every_kind(nodes: list[dict[str, pl.DataFrame]]) -> None:
     for period in (PERIOD, NEXT):
         given = nodes[FOURTH][ANSWERS].filter(period_code=period)
@@ -127,7 +164,8 @@ def test_waivers_are_of_every_kind(nodes: list[dict[str, pl.DataFrame]]) -> None
 @pytest.mark.long
 def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of each twelfth country, by the commands' own code: estimated, protected, attacked, signed, published.
-    Then the attack on all four, as anyone and as each holding."""
+    Then the attack on all four, as anyone and as each holding; and on their costs, made by a gate that does
+    not see how these add up."""
     monkeypatch.setenv(VALUE, four_releases.P_PCT)
     folder = tmp_path / "four"
     steps = list(four_releases.released(folder, four_releases.some(12), lambda text: None))
@@ -141,7 +179,7 @@ def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytes
     assert set(rows["channel_code"]) == {"EMAIL", "SMS", "VOICE_IP"}
     assert set(rows["unit_code"]) == {"recipient", "attempted", "call"}
     assert set(rows["definition_code"]) == {"OPERATOR", WIDE, NARROW}
-    for name in ("spam_type", "spam_source", "spam_route"):
+    for name in ("spam_type", "spam_source", "spam_route", "countermeasure_cost"):
         assert last.public[f"public.{name}"].height
     # Four late ones change a figure; of two changed holdings the earlier one stands.
     assert steps[SECOND].revised and steps[FOURTH].stands
@@ -156,3 +194,38 @@ def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytes
     buyer = sold["holding_id"][-1]
     assert all(buyer in (each.attacker, each.holding) for each in found)
     assert {cell.release for each in found for cell in each.cells} <= set(names[: four_releases.SOLD])
+    bases = [of_costs(making.released_in(Path(settings.restricted) / name, name).basis) for name in names]
+    assert all(buyer in (each.attacker, each.holding) for each in find_costs(bases))
+    # Stated cost is marginal and fixed cost together.
+    with monkeypatch.context() as patch:
+        switch_off(patch, "cost_component_code")
+        assert any(each.attacker == "" for each in find_costs(bases))
+
+
+def of_costs(basis: Basis) -> Basis:
+    """What figures of costs alone rest on."""
+    others = {public_contract(table).source for table in public_tables()} - {COST_TABLE}
+    none = {table: basis.tables[table].clear() for table in others}
+    own = basis.tables[CONTRIBUTION].filter(table_name=COST_TABLE)
+    return Basis(basis.release, {**basis.tables, **none, CONTRIBUTION: own})
+
+
+def find_costs(bases: Sequence[Basis]) -> list[Finding]:
+    """What is found in the costs of all releases, after the gate."""
+    made: list[Released] = []
+    for basis, release in zip(bases, RELEASES, strict=True):
+        public = make_public_tables(basis, made, [release.period], float(four_releases.P_PCT), True).public
+        made.append(Released(basis, public))
+    known = [known_release(each.basis, of_release(each, GUARDED)) for each in made]
+    return Attack(known, knowledge.list_shapes(GUARDED, bases), float(four_releases.P_PCT)).find_all()
+
+
+def switch_off(patch: pytest.MonkeyPatch, column: str) -> None:
+    """Let the gate not see that codes of a column add up in costs."""
+
+    def list_others(*given: Any) -> dict[str, Shape]:
+        found = knowledge.list_shapes(*given)
+        sums = {name: of for name, of in found[COST_TABLE].sums.items() if name != column}
+        return found | {COST_TABLE: replace(found[COST_TABLE], sums=sums)}
+
+    patch.setattr(gate, "list_shapes", list_others)
