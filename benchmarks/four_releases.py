@@ -1,10 +1,11 @@
 """Four releases in a row of the made-up membership: estimated, protected, attacked, signed and published.
 
-python -m benchmarks.four_releases [FOLDER] [--every N]
+python -m benchmarks.four_releases [FOLDER] [--every N] [--p P]
 
 FOLDER: where lake and releases lie, build/four-releases, which must not exist. --every: of each N countries
-one. Each attack knows all releases before it and takes each holding as attacker. p is 13.7. Prints a line for
-each release, and what an attack on all four finds.
+one. --p: the percentage of the p% rule, 13.7. Each attack knows all releases before it and takes each holding
+as attacker. Prints a line for each release, the rows of its tables, and what an attack on the first, on two
+and on all four finds.
 """
 
 import argparse
@@ -40,16 +41,21 @@ VOLUME = "public.spam_volume"
 
 @dataclass(frozen=True)
 class Step:
-    """A release that was published. rows: of volumes. countries: whose rows of a channel left. stands,
-    revised: figures published before that stand or changed. found: contributions that the attack found on the
-    way, whose rows were dropped. seconds: of the processor, from rules to signature."""
+    """A release that was published. rows: of each public table that has any. judged, allowed, countries: the
+    countries' volumes of a channel that were estimated, that rules let leave, and that left. stands, revised:
+    figures published before that stand or changed. found, dropped: contributions that the attack found on the
+    way, and figures dropped for it, a country's of a channel as one. seconds: of the processor, from rules to
+    signature."""
 
     name: str
-    rows: int
+    rows: dict[str, int]
+    judged: int
+    allowed: int
     countries: int
     stands: int
     revised: int
     found: int
+    dropped: int
     seconds: float
 
 
@@ -67,10 +73,13 @@ def settings_in(folder: Path) -> Observatory:
 
 
 def released(
-    folder: Path, countries: Collection[str] | None = None, say: Callable[[str], None] = print
+    folder: Path,
+    countries: Collection[str] | None = None,
+    say: Callable[[str], None] = print,
+    p_pct: str = P_PCT,
 ) -> Iterator[Step]:
     """Make the releases of sample_data.quarters one after the other."""
-    os.environ[VALUE] = P_PCT
+    os.environ[VALUE] = p_pct
     settings = settings_in(folder)
     for number, release in enumerate(quarters.RELEASES):
         now = settings.model_copy(update={"lake": settings.lake.model_copy(update={"read_at": release.at})})
@@ -90,15 +99,27 @@ def released(
 
 
 def step(own: Path, name: str, seconds: float) -> Step:
-    rows = making.released_in(own, name).public[VOLUME]
-    codes = dict(rows["revision_code"].value_counts().rows())
+    made = making.released_in(own, name).public
+    counts = {table: rows.height for table, rows in sorted(made.items()) if rows.height}
+    volumes = made[VOLUME]
+    codes = dict(volumes["revision_code"].value_counts().rows())
     found = pl.read_csv(own / "attack.csv", infer_schema=False).height
-    of_countries = rows.filter(pl.col("area_kind_code") == COUNTRY)
-    countries = of_countries.select("area_code", "channel_code").n_unique()
-    return Step(name, rows.height, countries, codes.get(STANDS, 0), codes.get(REVISED, 0), found, seconds)
+    held = pl.read_csv(own / "held.csv", infer_schema=False)
+    place = ["area_code", "channel_code"]
+    is_country = pl.col("area_code").is_in(membership.countries()["country_code"].to_list())
+    left = volumes.filter(pl.col("area_kind_code") == COUNTRY).select(place).unique()
+    of_volumes = held.filter(is_country & (pl.col("table_name") == "study.spam_volume"))
+    by_attack = of_volumes.filter(rule="attack").select(place)
+    judged = pl.concat([of_volumes.select(place), left]).n_unique()
+    allowed = pl.concat([by_attack, left]).n_unique()
+    dropped = held.filter(rule="attack").height
+    stands, revised = (codes.get(each, 0) for each in (STANDS, REVISED))
+    return Step(name, counts, judged, allowed, left.height, stands, revised, found, dropped, seconds)
 
 
-def attacked(folder: Path, count: int = len(quarters.RELEASES)) -> tuple[list[Finding], int, int]:
+def attacked(
+    folder: Path, count: int = len(quarters.RELEASES), p_pct: str = P_PCT
+) -> tuple[list[Finding], int, int]:
     """The attack on the first releases together, on all without a count: what it finds, pairs of contribution
     and attacker, and linear programs."""
     restricted = Path(settings_in(folder).release.restricted)
@@ -109,7 +130,7 @@ def attacked(folder: Path, count: int = len(quarters.RELEASES)) -> tuple[list[Fi
     made = [making.released_in(restricted / name, name) for name in names]
     releases = [known_release(each.basis, of_release(each, guarded)) for each in made]
     shapes = list_shapes(guarded, [each.basis for each in made])
-    attack = Attack(join_blocks(releases, guarded), shapes, float(P_PCT))
+    attack = Attack(join_blocks(releases, guarded), shapes, float(p_pct))
     found = attack.find_all()
     pairs = sum(search.pairs for search in attack.searches)
     return found, pairs, sum(search.program.count for search in attack.searches)
@@ -124,24 +145,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path("build/four-releases"))
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--p", default=P_PCT)
     given = parser.parse_args()
     folder = given.folder.resolve()
-    print("release          rows  countries  stands  revised  found  processor s")
-    for each in released(folder, some(given.every), lambda text: None):
+    for each in released(folder, some(given.every), lambda text: None, given.p):
         print(
-            f"{each.name:15}  {each.rows:4}  {each.countries:9}  {each.stands:6}  {each.revised:7}"
-            f"  {each.found:5}  {each.seconds:11.0f}",
-            flush=True,
+            f"{each.name}: of {each.judged} countries' volumes of a channel {each.allowed} allowed by rules,"
+            f" {each.countries} left; {each.stands} figures stand, {each.revised} revised;"
+            f" {each.found} found, {each.dropped} dropped; {each.seconds:.0f} s"
         )
+        print("  " + ", ".join(f"{table} {rows:,}" for table, rows in each.rows.items()), flush=True)
     # Between them an operator is sold: its buyer learns what it gave before.
-    for count in (SOLD, len(quarters.RELEASES)):
+    for count in (1, SOLD, len(quarters.RELEASES)):
         started = time.process_time()
-        found, pairs, programs = attacked(folder, count)
+        found, pairs, programs = attacked(folder, count, given.p)
         past = [each for each in found if all(cell.release.startswith(PERIOD) for cell in each.cells)]
         print(
             f"{count} attacked: {len(found)} contributions found, {len(past)} of them in {PERIOD} alone,"
             f" {pairs:,} pairs of contribution and attacker, {programs:,} linear programs,"
-            f" {time.process_time() - started:.0f} s"
+            f" {time.process_time() - started:.0f} s",
+            flush=True,
         )
 
 
