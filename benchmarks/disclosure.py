@@ -1,33 +1,44 @@
-"""How long rules and attack take: by countries, and by releases that follow each other.
+"""How long rules and attack take: by countries, and by releases that follow each other. What the attack finds
+in what rules alone let leave, with and without p%.
 
 python -m benchmarks.disclosure
 
-E-mail of the sample membership, 2026-Q4, all units and quantities. In each later release four respondents
-answer that had not. Processor seconds of this process; nothing is asserted.
+E-mail of the sample membership, 2026-Q4, all units and quantities; for the rules alone all channels, p = 10,
+no waivers. In each later release four respondents answer that had not. Processor seconds of this process;
+nothing is asserted.
 """
 
 import time
+from collections.abc import Collection
+from unittest.mock import patch
 
 import polars as pl
 
+from jobs.attack.search import Attack
+from jobs.core.areas import COUNTRY
 from jobs.core.contracts import polars_schema, reference_table
 from jobs.core.csv_tables import read_table
+from jobs.public import cells
 from jobs.public.cells import Basis, Released
 from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import make_public_tables
+from jobs.public.knowledge import known_release, list_shapes, of_release
 from jobs.study import contribution, spam_volume
 from jobs.study.estimate.rows import typed_rows
 from jobs.study.estimate.sample import Reference
 from sample_data.membership import FOLDER
 
 CHANNEL, PERIOD, P_PCT = "EMAIL", "2026-Q4", 13.7
+CHANNELS, RULES_PCT = (CHANNEL, "SMS", "VOICE_IP"), 10.0
 COUNTRIES, RELEASES, LATE = (24, 48, 96, 193), 4, 4
 GIVEN = ("study.submission", "study.submission_quality", "study.questionnaire_answer")
 FILES = ("ref.operator_frame", "ref.denominator")
 
 
-def basis(release: str, countries: list[str], left_out: list[str]) -> Basis:
-    """The study's tables of some countries, without some respondents."""
+def basis(
+    release: str, countries: list[str], left_out: list[str], channels: Collection[str] = (CHANNEL,)
+) -> Basis:
+    """The study's tables of some countries and channels, without some respondents."""
     have = {name: read_table(FOLDER, name) for name in (*GIVEN, *FILES)}
     for name in FILES:
         have[name] = have[name].filter(pl.col("country_code").is_in(countries))
@@ -43,7 +54,7 @@ def basis(release: str, countries: list[str], left_out: list[str]) -> Basis:
         reference_table("ref.definition"),
         reference_table("ref.measure"),
         reference_table("ref.indicator_measure"),
-    ).filter(pl.col("channel_code") == CHANNEL, pl.col("definition_code") == "OPERATOR")
+    ).filter(pl.col("channel_code").is_in(list(channels)), pl.col("definition_code") == "OPERATOR")
     rows: list[dict[str, object]] = []
     for cell in given.sort(spam_volume.RESPONDENT_CELL).partition_by(spam_volume.CELL, maintain_order=True):
         rows += spam_volume.cell_rows(cell, known, frozenset())
@@ -63,6 +74,30 @@ def timed(study: Basis, earlier: list[Released]) -> tuple[float, Released]:
     return time.process_time() - started, Released(study, made.public)
 
 
+def attack_rules(study: Basis, without: Collection[str]) -> tuple[int, int, int]:
+    """The country rows of a channel that rules let leave, some of them switched off; what the attack finds
+    there, and what of it as anyone."""
+    every = cells.primary_rules
+    guarded = {
+        each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect
+    }
+    with (
+        patch.object(Attack, "find_all", lambda attack: []),
+        patch.object(
+            cells, "primary_rules", lambda about: every(about) | dict.fromkeys(without, pl.lit(False))
+        ),
+    ):
+        made = Released(study, make_public_tables(study, [], [PERIOD], RULES_PCT).public)
+    rows = made.public["public.spam_volume"].filter(pl.col("area_kind_code") == COUNTRY)
+    known = known_release(study, of_release(made, guarded))
+    found = Attack([known], list_shapes(guarded, [study]), RULES_PCT).find_all()
+    contributions, by_anyone = (
+        {(each.respondents, each.channel_code, each.series) for each in found if not each.attacker or is_all}
+        for is_all in (True, False)
+    )
+    return rows.select("area_code", "channel_code").n_unique(), len(contributions), len(by_anyone)
+
+
 def main() -> None:
     countries = sorted(read_table(FOLDER, FILES[0])["country_code"].unique().to_list())
     answering = sorted(
@@ -79,6 +114,11 @@ def main() -> None:
         seconds, made = timed(basis(f"r{number}", countries, late), earlier)
         earlier.append(made)
         print(f"{number + 1:9}  {made.public['public.spam_volume'].height:4}  {seconds:11.1f}")
+    everything = basis("r1", countries, [], CHANNELS)
+    for without in (("p_pct",), ()):
+        left, found, by_anyone = attack_rules(everything, without)
+        print(f"{left} country rows of a channel by rules{' without p%' * bool(without)}:", end=" ")
+        print(f"{found} contributions found, {by_anyone} by anyone")
 
 
 if __name__ == "__main__":
