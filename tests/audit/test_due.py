@@ -9,18 +9,9 @@ from jobs.audit.due import list_audits
 from jobs.core.contracts import rows_frame
 from jobs.engine.lake import Lake
 from tests.support.in_process import command_line_of
-from tests.support.submission_lake import put_gold, put_quality
+from tests.support.submission_lake import NORTH, put_gold, put_quality
 
-SETTINGS = """
-[lake]
-root = "lake"
-[[operator]]
-id = "north-mail"
-name = "North"
-country = "FJI"
-holding = "north"
-currency = "FJD"
-"""
+SETTINGS = f'[lake]\nroot = "lake"\n{NORTH}'
 
 
 @pytest.fixture

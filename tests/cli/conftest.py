@@ -13,23 +13,11 @@ from jobs.core import sketch
 from jobs.core.contracts import rows_frame
 from jobs.engine.lake import Lake
 from tests.support.in_process import Told, command_line_of
+from tests.support.whole_runs import operator_toml, source_toml
 
-SETTINGS = """
-[lake]
-root = "lake"
-
-[[operator]]
-id = "a"
-name = "A"
-country = "CHE"
-holding = "a"
-currency = "CHF"
-
-[[operator.source]]
-id = "mx1"
-url = "mail.log"
-format = "postfix"
-"""
+SETTINGS = '[lake]\nroot = "lake"\n' + operator_toml(
+    *("a", "A", "CHE", "a", "CHF"), source_toml("mx1", "mail.log", "postfix")
+)
 
 Observatory = Callable[..., Told]
 

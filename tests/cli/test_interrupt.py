@@ -20,25 +20,12 @@ from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.settings import config
 from tests.support.commands import ROOT
+from tests.support.whole_runs import operator_toml, source_toml
 
 LOG = ROOT / "sample_data" / "lab" / "postfix" / "mail.rfc3164.log"
-SETTINGS = """
-[lake]
-root = "lake"
-
-[[operator]]
-id = "a"
-name = "A"
-country = "CHE"
-holding = "a"
-currency = "CHF"
-domains = ["example.test"]
-
-[[operator.source]]
-id = "mx1"
-url = "mail.log*"
-format = "postfix"
-"""
+SETTINGS = '[lake]\nroot = "lake"\n' + operator_toml(
+    *("a", "A", "CHE", "a", "CHF", 'domains = ["example.test"]\n'), source_toml("mx1", "mail.log*", "postfix")
+)
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

@@ -12,19 +12,9 @@ from jobs.cli.submission_rows import write_leaving
 from jobs.settings.config import load_settings
 from jobs.submission.making import package_of
 from tests.support.in_process import Run, command_line_of
-from tests.support.submission_lake import put_gold
+from tests.support.submission_lake import NORTH, put_gold
 
-OPERATOR = """
-[lake]
-root = "lake"
-[[operator]]
-id = "north-mail"
-name = "North"
-country = "FJI"
-holding = "north"
-currency = "FJD"
-subscribers = 1000
-"""
+OPERATOR = f'[lake]\nroot = "lake"\n{NORTH}subscribers = 1000\n'
 # Columns that a heading names in words, once for all rows below it.
 IN_HEADING = ("period_code", "channel_code", "direction_code", "unit_code")
 HEADINGS = {"October 2026, e-mail, inbound, recipient", "November 2026, e-mail, internal, recipient",

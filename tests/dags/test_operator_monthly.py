@@ -21,22 +21,18 @@ from jobs.orchestration import connecting
 from jobs.orchestration.connecting import connection_variables
 from jobs.orchestration.scheduling import CommandFailed, UnlessLasting
 from jobs.settings import config
+from tests.support.submission_lake import NORTH
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 DAG = "operator_monthly__north-mail"
-SETTINGS = """
+SETTINGS = f"""
 [lake]
 root = "somewhere/lake"
-[[operator]]
-id = "north-mail"
-name = "North"
-country = "FJI"
-holding = "north"
-currency = "FJD"
+{NORTH}
 [[operator.source]]
 id = "mx1"
 url = "sftp:///var/log/mail.log*"
-access = { connection = "mail_host" }
+access = {{ connection = "mail_host" }}
 """
 INBOX = """
 [submission]

@@ -19,7 +19,7 @@ from tests.submission.test_delivering import RESPONDENTS
 from tests.support.airflow import new_airflow
 from tests.support.commands import BIN, ROOT, call, run
 from tests.support.servers import Ssh
-from tests.support.submission_lake import put_gold
+from tests.support.submission_lake import NORTH, put_gold
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1200)]
 
@@ -32,14 +32,8 @@ root = "lake"
 [submission]
 inbox = "sftp://{inbox}"
 access = {{ connection = "study_sftp" }}
-[[operator]]
-id = "north-mail"
-name = "North"
-country = "FJI"
-holding = "north"
-currency = "FJD"
-subscribers = 1000
 """
+OPERATOR += NORTH + "subscribers = 1000\n"
 STUDY = """
 [lake]
 root = "lake"

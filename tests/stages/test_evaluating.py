@@ -15,6 +15,7 @@ from jobs.engine.lake import Lake, open_lake
 from jobs.stages import evaluating
 from jobs.stages.evaluating import changed_months, month_digests, note_held
 from tests.expectations.test_evaluation import ROW, TABLE
+from tests.support.whole_runs import operator_toml
 
 OPERATORS = ("north", "south")
 
@@ -82,8 +83,8 @@ def test_a_day_that_went_is_a_change_and_a_damaged_note_is_none(lake: Lake) -> N
 def test_the_command_asks_for_months_that_changed_until_they_hold(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = f'[lake]\nroot = "{lake.root}"\n[[operator]]\nid = "north"\nname = "North"\ncountry = "KEN"\n'
-    (tmp_path / "observatory.toml").write_text(settings + 'holding = "north"\ncurrency = "KES"\n')
+    settings = f'[lake]\nroot = "{lake.root}"\n' + operator_toml("north", "North", "KEN", "north", "KES")
+    (tmp_path / "observatory.toml").write_text(settings)
     asked: list[set[str]] = []
     says = {"meta": {"rule": "units_known"}, "description": "units are known"}
     broken = {"success": False, "expectation_config": says, "result": {"unexpected_count": 1}}

@@ -16,7 +16,7 @@ from jobs.submission import making
 from tests.submission.test_submission import fingerprint, keys  # noqa: F401
 from tests.support.in_process import Run, command_line_of
 from tests.support.servers import S3, Ssh
-from tests.support.submission_lake import put_gold
+from tests.support.submission_lake import NORTH, put_gold
 
 NAME = "north-mail_2026-Q4.zip"
 OPERATOR = """
@@ -25,14 +25,8 @@ root = "lake"
 [submission]
 inbox = "{inbox}"
 {more}
-[[operator]]
-id = "north-mail"
-name = "North"
-country = "FJI"
-holding = "north"
-currency = "FJD"
-subscribers = 1000
 """
+OPERATOR += NORTH + "subscribers = 1000\n"
 STUDY = """
 [lake]
 root = "lake"

@@ -23,7 +23,7 @@ from tests.submission.test_submission import (
     run,
     told,
 )
-from tests.support.submission_lake import put_gold, put_quality
+from tests.support.submission_lake import NORTH, put_gold, put_quality
 
 Triple = tuple[float | None, float | None, float | None]
 FILE = "submission_quality.csv"
@@ -216,10 +216,7 @@ def test_a_package_of_an_early_form_is_to_be_submitted_again(package: Path) -> N
 
 def test_the_command_line_says_whether_an_audit_goes_along(package: Path, tmp_path: Path) -> None:
     file = tmp_path / "observatory.toml"
-    file.write_text(
-        f'[lake]\nroot = "{tmp_path / "lake"}"\n[[operator]]\nid = "north-mail"\nname = "North"\n'
-        'country = "FJI"\nholding = "north"\ncurrency = "FJD"\n'
-    )
+    file.write_text(f'[lake]\nroot = "{tmp_path / "lake"}"\n{NORTH}')
     done = run("submit", "--config", file, "--period", "2026-Q4", "--output", tmp_path)
     october, november = (
         next(line for line in done.output.splitlines() if month in line) for month in ("2026-10", "2026-11")

@@ -46,7 +46,7 @@ from jobs.submission.package import MANIFEST, SIGNATURE, pack_files, rows_digest
 from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protect_rows
 from tests.support.delta import read_delta, write_delta
 from tests.support.examples import examples
-from tests.support.submission_lake import AT, SEEN, Rows, put_gold
+from tests.support.submission_lake import AT, NORTH, SEEN, Rows, put_gold
 
 OPERATOR = Operator(
     id="north-mail", name="North", country="FJI", holding="north", currency="FJD", subscribers=1000
@@ -1104,13 +1104,7 @@ root = "{root}"
 respondents = "respondents.csv"
 inbox = "inbox"
 require_signature = false
-[[operator]]
-id = "north-mail"
-name = "North"
-country = "FJI"
-holding = "north"
-currency = "FJD"
-subscribers = 1000
+{NORTH}subscribers = 1000
 """)
     return file
 

@@ -11,10 +11,13 @@ from jobs.submission.costs import EFFORT
 from jobs.submission.counts import GOLD
 from jobs.submission.smallcounts import MEASURES
 from tests.support.delta import write_delta
+from tests.support.whole_runs import operator_toml
 
 AT = dt.datetime(2027, 1, 10, tzinfo=dt.UTC)
 # Before any clock of a machine that runs the tests.
 COMPUTED = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
+# Settings of the operator whose lake it is.
+NORTH = operator_toml("north-mail", "North", "FJI", "north", "FJD")
 # Day, direction, stage, outcome, type, country of origin, units, certain, possible; and where it matters
 # country of destination, kind of link, and kind of network crossed in between.
 Rows = list[tuple[Any, ...]]

@@ -32,7 +32,7 @@ from jobs.stages.renew import renew_lake
 from tests.audit.test_audit import xlsx
 from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of
-from tests.support.whole_runs import MAIL_NETWORK, rows_in, source_toml
+from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
 
 LAB = ROOT / "sample_data" / "lab" / "postfix"
 ANSWER = "study.questionnaire_answer"
@@ -237,13 +237,7 @@ def settings(tmp_path: Path) -> Path:
 root = "lake"
 [limits]
 quarantined_pct = 40
-[[operator]]
-id = "lab-mail"
-name = "Lab mail provider"
-country = "CHE"
-holding = "lab"
-currency = "CHF"
-{MAIL_NETWORK}
+{operator_toml("lab-mail", "Lab mail provider", "CHE", "lab", "CHF", MAIL_NETWORK)}
 {source_toml("mx1", str(LAB / "mail.iso8601.log"), "postfix")}
 {source_toml("filter", str(LAB / "rspamd.log"), "rspamd")}
 """
