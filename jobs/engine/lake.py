@@ -84,8 +84,9 @@ class Lake:
         """For each table the version that the last finished stage named: versions that belong together."""
         if not self.exists("meta.run"):
             return {}
-        path, version = self.path("meta.run"), self.version("meta.run")
-        return dict(remember_found(self.root, path, version, lambda: self._read_named(version)))
+        return dict(
+            remember_found(self.root, self.path("meta.run"), lambda log: self._read_named(log.version()))
+        )
 
     def _read_named(self, version: int) -> dict[str, int]:
         rows = self.read("meta.run", version, ["table_versions"]).explode("table_versions").drop_nulls()

@@ -1,9 +1,13 @@
-"""Keep the Delta tables of a lake in an object store open: reading a log anew takes a request per commit.
+"""Keep the Delta tables of a lake open: reading a log anew takes milliseconds in a folder, and
+a request per commit in an object store.
 
-A command sees each table as it first opened it, or as it wrote it itself: a command is the lake's only
-writer, or only reads. Logs in a folder are read anew each time.
+In an object store a command sees each table as it first opened it, or as it wrote it itself: a command is the
+lake's only writer, or only reads. In a folder it sees each commit: a log is read anew as soon as its folder
+holds other files.
 """
 
+import os
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -20,15 +24,19 @@ LATER = "there are later commits"
 # With the lease under which a log was last looked at (None without one), or under which there was no table.
 _latest: dict[Key, tuple[DeltaTable, str | None]] = {}
 _missing: dict[Key, str] = {}
-# What was found in a version of a table.
-_found: dict[Key, tuple[int, object]] = {}
+# What was found in a version of a table, as the log that was open then has it.
+_found: dict[Key, tuple[DeltaTable, int, object]] = {}
+# Logs in folders by path, with what their folder held; those that were opened last.
+_of_folders: OrderedDict[str, tuple[DeltaTable, tuple[object, ...]]] = OrderedDict()
+MOST_OPEN = 24
 
 
 def open_log(root: str, path: str, version: int | None) -> DeltaTable:
     """A table's log, up to a version. Raises what DeltaTable() raises."""
     options = store_options(root)
     if options is None:
-        return DeltaTable(path, version)
+        newest = open_in_folder(path)
+        return newest if version in (None, newest.version()) else DeltaTable(path, version)
     key, token = key_of(path, options), lease_token(root)
     if token is not None and _missing.get(key) == token:
         raise TableNotFoundError(path)
@@ -39,6 +47,23 @@ def open_log(root: str, path: str, version: int | None) -> DeltaTable:
         log.update_incremental()
     _latest[key] = log, token
     return log if version in (None, log.version()) else DeltaTable(path, version, options)
+
+
+def open_in_folder(path: str) -> DeltaTable:
+    """The log of a table in a folder, up to its latest version."""
+    try:
+        about = os.stat(f"{path}/_delta_log")
+        # A commit is a new file. Where the folder itself is another, so are its files.
+        holds = (about.st_dev, about.st_ino, about.st_mtime_ns, *sorted(os.listdir(f"{path}/_delta_log")))
+    except OSError:
+        _of_folders.pop(path, None)
+        return DeltaTable(path)
+    known = _of_folders.pop(path, None)
+    log = known[0] if known and known[1] == holds else DeltaTable(path)
+    _of_folders[path] = log, holds
+    if len(_of_folders) > MOST_OPEN:
+        _of_folders.popitem(last=False)
+    return log
 
 
 def has_table(root: str, path: str) -> bool:
@@ -74,6 +99,7 @@ def look_again(root: str, path: str) -> None:
 
 def forget_log(root: str, path: str) -> None:
     """Close a log: its table is removed, or nobody knows what became of a transaction."""
+    _of_folders.pop(path, None)
     if options := store_options(root):
         _missing.pop(key_of(path, options), None)
         _latest.pop(key_of(path, options), None)
@@ -81,19 +107,18 @@ def forget_log(root: str, path: str) -> None:
 
 def forget_all() -> None:
     """Close all logs: another command begins."""
-    for each in (_latest, _missing, _found):
+    for each in (_latest, _missing, _found, _of_folders):
         each.clear()
 
 
-def remember_found(root: str, path: str, version: int, find: Callable[[], T]) -> T:
-    """What is found in a version of a table, which is looked for once."""
-    options = store_options(root)
-    if options is None:
-        return find()
-    key = key_of(path, options)
-    if key not in _found or _found[key][0] != version:
-        _found[key] = version, find()
-    return _found[key][1]  # type: ignore[return-value]
+def remember_found(root: str, path: str, find: Callable[[DeltaTable], T]) -> T:
+    """What is found in the latest version of a table, which is looked for once."""
+    log, key = open_log(root, path, None), key_of(path, store_options(root) or {})
+    known, version, found = _found.get(key, (None, None, None))
+    if known is not log or version != log.version():
+        found = find(log)
+        _found[key] = log, log.version(), found
+    return found  # type: ignore[return-value]
 
 
 def key_of(path: str, options: dict[str, str]) -> Key:
