@@ -1,7 +1,7 @@
 """Classes of contributions that have the same coefficients in every published figure.
 
-Only the sum of a class is an unknown of a program, since any contribution in it may be all of that sum. Sums
-are divided by the size of their class.
+A linear program has one unknown for each class, the sum of its contributions: any of them may be all of that
+sum. Sums are divided by the size of their class.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""What the attacker is given: releases, and what it finds in them."""
+"""The input of the attack, releases, and its output, findings."""
 
 from __future__ import annotations
 

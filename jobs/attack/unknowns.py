@@ -1,5 +1,5 @@
-"""Unknowns of an attack: contributions as sums of atoms, numbers of which only is known that none is
-negative.
+"""Unknowns of an attack: contributions are sums of atoms, numbers of which an attacker only knows that none
+is negative.
 
 An atom is the traffic of one kind: what the same figures count, such as recipients that are undecided under a
 narrow definition of spam and certain under a wider one. Figures that count a kind are closed upwards: where

@@ -1,4 +1,4 @@
-"""The study's own files: denominators, frame of operators, price levels, and the sample membership.
+"""Read tables from CSV files: the study's own files, such as its frame of operators, and those of packages.
 
 A table is <name>.csv or <name>.csv.gz with the columns of its contract, in any order; columns that may be
 null, and those that the table got later (`added` of its contract), may be left out. Nothing else is guessed:

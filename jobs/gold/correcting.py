@@ -1,4 +1,4 @@
-"""How often filters err: from audits and tests into counts, of a channel or of anything in it.
+"""Correct counts for filter error, as audits and tests measure it: of a channel, or of any part of it.
 
 An audit or a test gives the rates of a filter's errors in a channel's month. docs/audit-method.md derives the
 formulas. gold.spam_corrected_monthly has the result for each operator's month; figures over several months

@@ -1,7 +1,7 @@
 """The kernels of gold's tables, by table.
 
 A daily table is counted from parts of the messages: PARTIALS has what a part of them adds to it, FINISHERS
-what is done with merged rows of whole operator-days, where that is more than their sum. TRANSFORMS has those
+what is computed from merged rows of whole operator-days, if that is more than their sum. TRANSFORMS has those
 of tables that are computed from whole tables. Their parameters are the tables that the contract reads.
 """
 

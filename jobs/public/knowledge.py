@@ -1,4 +1,4 @@
-"""What a release says, as the attacker reads it."""
+"""The figures of a release in the form that the attack takes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

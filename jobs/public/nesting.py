@@ -1,6 +1,6 @@
-"""Which definitions of spam are within others, whatever is known of a message.
+"""Which definitions of spam are within others, whatever the logs record of a message.
 
-Attackers are assumed to see it from the predicates of ref.definition. A definition is within another if
+Attackers are assumed to read this from the predicates of ref.definition. A definition is within another if
 every message that is spam under the first is spam under the second, and every one that is none under the
 second is none under the first: then certain and possible spam of any traffic are at most the other's. Both
 are evaluated on every combination of the values that either distinguishes, unknown ones included.

@@ -1,4 +1,4 @@
-"""Figures that were published before: which may change, and which stand."""
+"""Which figures that were published before may change, and which stay as published."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Public rows as their contract makes them coarse. The contract does the work of every table's transform."""
+"""Make rows of a public table coarse, as its contract says. Most tables need no other transform."""
 
 import polars as pl
 

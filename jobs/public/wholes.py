@@ -1,8 +1,8 @@
-"""Figures of some of a whole's respondents, beside those of the whole: `whole` in a contract.
+"""Public tables of some of the respondents of another public table, their whole (`whole` in a contract).
 
-Both rest on the same contributions, so that their difference is what the others contributed. The attacker has
-the whole's figures of all releases in the same equations; and a figure leaves only if no holding or at least
-three differ between it and each figure of the whole that was published.
+Both rest on the same contributions, so that their difference is what the other respondents contributed. The
+attacker has the whole's figures of all releases in the same equations; and a figure leaves only if no holding
+or at least three differ between it and each figure of the whole that was published.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

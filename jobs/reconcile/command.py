@@ -1,4 +1,5 @@
-"""Logs in, two counts and the way between them out."""
+"""The command `observatory reconcile`: two counts of the same logs, and the rules that lead from one to the
+other."""
 
 import json
 from dataclasses import asdict, dataclass

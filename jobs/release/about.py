@@ -1,4 +1,4 @@
-"""What a release says of itself: period, version, agency, licence."""
+"""The description of a release: period, version, agency, licence."""
 
 import datetime as dt
 import re

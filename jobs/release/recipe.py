@@ -1,5 +1,5 @@
-"""What a release is made from: the study's tables as they are, with all that refuses a release before it is
-made; and the same from what a restricted folder kept."""
+"""The inputs of a release, from the study's tables or from a restricted folder, and the checks that refuse a
+release before it is made."""
 
 import datetime as dt
 import json

@@ -1,4 +1,4 @@
-"""Signing a release, and whose signature lies beside it.
+"""Sign a release, and find out whose signature lies beside it.
 
 The officer signs on her own machine, where her key is: the signature is a detached one of the manifest, whose
 digests cover every file.

@@ -1,4 +1,4 @@
-"""What a human decides on: headline figures, changes, what was held back and found, and the digest."""
+"""The summary that a person approves: headline figures, changes, rows held back, findings, and the digest."""
 
 from collections import Counter
 from pathlib import Path

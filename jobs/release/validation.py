@@ -1,4 +1,4 @@
-"""What Great Expectations finds on the public tables; its results are published with them."""
+"""Great Expectations evaluates the public tables; its results are published with them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,6 +1,6 @@
 """A release as a workbook, by the UK Analysis Function's guidance on spreadsheets: a cover with contents, one
-table a sheet from its first column, no merged cells, flags in columns of their own, no colour that means
-something, and the same bytes each time."""
+table a sheet from its first column, no merged cells, flags in columns of their own, no meaning in colours
+alone, and the same bytes each time."""
 
 import datetime as dt
 import io

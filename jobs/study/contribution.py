@@ -10,9 +10,9 @@ denominators and the list of respondents. Disclosure control works on them, and 
   that the attack knows of each respondent that its parts add up to its volume.
 - Measured cost: an operator's mean, without anything imputed.
 - Money: a respondent's amount; of a budget band its mean, which depends on other respondents' amounts.
-- Waiver: of a figure from logs that of all its packages, or where they give none the form's for all answers
-  (sp904); of an answer that of its own lines, of money that of all its lines. A form's waivers hold for its
-  period and for all periods within it.
+- Waiver: a figure from logs is waived if all of its packages waive; packages that do not say leave it to the
+  form's general waiver (sp904). An answer is waived if all of its own lines are, money if all lines of money
+  are. A form's waivers hold for its period and for all periods within it.
 """
 
 from collections.abc import Sequence

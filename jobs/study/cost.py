@@ -1,4 +1,4 @@
-"""study.cost: what published models say that spam costs, evaluated again and held against what they print."""
+"""study.cost: costs of spam by published models, evaluated again and compared with the printed values."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""The question that a respondent is sent about its suspicious figures, in plain words.
+"""The question about its suspicious figures that a respondent is sent, in plain words.
 
 It holds the respondent's own figures alone: neither an expected value nor an influence, which are made of
 other respondents' figures.

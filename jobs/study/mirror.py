@@ -1,4 +1,4 @@
-"""study.mirror: what operators of one region say they sent to another, beside what those of the other got.
+"""study.mirror: traffic from one region to another, as operators of either region counted it.
 
 The two never agree: hubs stand in between, origins are forged, senders stop some themselves, and not every
 operator answers. So the discrepancy is an indicator of a pair of regions and of a kind of link, not an error

@@ -322,11 +322,12 @@ def corrected_rows(sample: Sample, corrected: audits.Corrected) -> list[dict[str
 def choose_logs_or_answers(
     figures: pl.DataFrame, period: str, reference: Reference, channel: str
 ) -> pl.DataFrame:
-    """Each respondent's figures of a period: by its logs, else as it answered, of it or of all its parts.
+    """Each respondent's figures of a period, from one source, so that none counts twice: from its logs, or
+    else from its answers for the period or for all of its parts.
 
-    So nobody counts twice. An answer of nothing by one that is not in the channel's frame on the last day is
-    that it has no such service. Answered subscriptions that are far from the frame's are null, so that the
-    frame's stand.
+    A respondent that answered 0 and is not in the channel's frame on the period's last day has no such
+    service, and is left out. Answered subscriptions far from those of the frame are set to null: the frame's
+    are used.
     """
     is_log = pl.col("answer_status_code").is_null()
     logs, answers = (of_period(figures.filter(each), period, ["respondent_id"]) for each in (is_log, ~is_log))

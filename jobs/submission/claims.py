@@ -1,4 +1,4 @@
-"""What a package's manifest says of its rows, held against the rows."""
+"""Compare what a package's manifest says of its rows with the rows."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""Whether what is in a package holds together: hashes, contract, rows, and the tables against each other."""
+"""Check the contents of a package: hashes, contract, rows, and the tables against each other."""
 
 import hashlib
 from collections.abc import Iterable

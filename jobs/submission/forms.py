@@ -1,6 +1,6 @@
-"""Forms of packages: this one, and the one before, of which each table is brought to this one by name.
+"""Forms of packages that a study reads: the current one, and the one before, brought to the current one.
 
-A newer form is unknown here, and refused; so is one older than these. A column that a form lacks holds what
+Any other form is refused. A column that a form lacks holds what
 its table's contract says (`added`); a table that it lacks has no rows.
 """
 

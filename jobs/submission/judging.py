@@ -1,4 +1,4 @@
-"""A package checked by everything that needs no lake: list, keys, contracts and frame."""
+"""All checks of a package that need no lake: list of respondents, keys, contracts and frame of operators."""
 
 import datetime as dt
 import hashlib

@@ -1,10 +1,9 @@
-"""Packages to the lake: each is opened, verified and judged; what is good replaces its operator's months.
+"""Load packages into the lake: each accepted package replaces its operator's rows of its months.
 
-A package that is refused changes nothing, and one that is taken changes all of its tables or none. One that
-corrects another takes its place in all months of its period, those too of which it has no rows any more. A
-manifest says when its counts were computed, and of two packages the one computed later stands: neither a
-file's time nor sending it again makes an old package new. Of two from one computation the one received last
-stands.
+A refused package changes nothing, and an accepted one changes all of its tables or none. A package that
+corrects another replaces it in all months of its period, including months for which it has no rows. Of two
+packages the one whose counts were computed later is used, as its manifest says: neither a file's time nor
+sending a package again makes it newer. Of two from one computation the one received last is used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Making a package: counts to files, held to everything that the study will hold it to, signed, encrypted."""
+"""Make a package: counts as files, checked as the study will check them, signed and encrypted."""
 
 import hashlib
 from dataclasses import dataclass

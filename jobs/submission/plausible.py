@@ -1,5 +1,5 @@
-"""Counts of a package that cannot be: more than its logs have lines for, more than its subscriptions get, or
-far from those of the package that it replaces.
+"""Find implausible counts of a package: more than its logs have lines, or more than its subscriptions would
+get, or far from the counts of the package that it replaces.
 
 A signature shows whose counts they are, and no rule within a package shows that all of them were multiplied.
 The bounds are wide: what they find is a slip of the operator's program, such as a factor of a thousand.

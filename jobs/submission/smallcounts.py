@@ -1,4 +1,4 @@
-"""Small counts of a submission: no count below the threshold leaves, and none can be found by subtraction.
+"""Small counts of a package: no count below the threshold leaves, and subtraction reveals none.
 
 Under each definition the units of a cell are of three classes: certain spam, undecided, and not spam. A cell
 is a stage and outcome, a type, or a country, within a group: a month, channel, direction and unit. What Rec.

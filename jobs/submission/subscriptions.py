@@ -1,11 +1,11 @@
-"""Subscriptions that an operator gives, held against the frame of operators that the study knows.
+"""Compare an operator's subscriptions with those in the study's frame of operators.
 
-Totals go by them: a slip here is one of a country's total, and of the world's. The study's figure may be
-rough, and operators count mailboxes, SIMs or customers, which come within two of each other; a slip is
-thousands for ones, or a digit too many. Three lies between two and ten.
+Totals are weighted by subscriptions, so that a slip changes a country's total, and the world's. The study's
+figure may be rough, and operators count mailboxes, SIMs or customers, which differ by a factor of up to two;
+a slip is thousands for ones, or a digit too many. WITHIN lies between two and ten.
 
-A package with such a figure is refused, since its operator sets it. An answer of a form is taken, for it is
-one of many; then the frame's figure stands in place of it, and that is printed.
+A package with such a figure is refused, since its operator can correct it. An answer of a form is accepted,
+as one answer of many; the frame's figure is then used in its place, and a note is printed.
 """
 
 import polars as pl

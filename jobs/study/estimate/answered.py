@@ -1,4 +1,4 @@
-"""What operators answered, in shares, and the means of areas.
+"""Answers of operators that are shares, and their means by area.
 
 One row of answered_shares() is a respondent's share of one item: a percentage as answered; 100 or 0 of yes or
 no, and of each answer of a choice or country that was or was not named. Where items divide a whole, or five

@@ -1,4 +1,4 @@
-"""Spending of an area beside the gross domestic product and the telecommunication revenue of countries."""
+"""Spending of an area as a share of the gross domestic product and telecommunication revenue of countries."""
 
 from collections.abc import Iterable
 

@@ -1,7 +1,7 @@
-"""Whether the study's files hold everyone who gave logs or answers, checked before anything is estimated.
+"""Check that the study's files have everyone who gave logs or answers, before anything is estimated.
 
-A table's own computation would raise for the first that is missing, after other tables were computed; here
-one error names all of them, with the lines to write into each file.
+One error names all respondents that are missing, with the lines to write into each file. A table's own
+computation would stop at the first one, after other tables were computed.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""What a respondent gave for a period and channel: how it is identified, and left out of all estimates.
+"""The figures that a respondent gave for a period and channel: their id, and how estimates leave them out.
 
-Volumes of a period rest on packages' and answers' figures of the channel for it and for all periods within
-it; money rests on the account of the year, in all channels together.
+Volumes of a period rest on the channel's figures from packages and answers for the period and for all periods
+within it; money rests on the account of the year, in all channels together.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Which rows of yes-or-no answers would reveal a member's answer, over areas that overlap."""
+"""Find the rows of yes-or-no answers that would reveal a member's answer, over areas that overlap."""
 
 from collections.abc import Callable, Sequence
 

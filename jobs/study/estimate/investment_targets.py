@@ -1,5 +1,5 @@
-"""What spending is held against: rows of ref.investment_target, from the command line, the settings, or else
-the values that this project assumes."""
+"""Targets that spending is compared with: rows of ref.investment_target, from the command line, the
+settings, or else the values that this project assumes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What groups of respondents spend for each subscription: the price of doing as they do.
+"""Spending of groups of respondents for each subscription, by which targets are priced.
 
 Labour is in international dollars and the rest in US dollars, so that each country can be priced at its own
 wages; capital is given by the development class of the country that would pay it, at its discount rate.
