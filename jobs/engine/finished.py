@@ -7,7 +7,7 @@ import polars as pl
 
 from jobs.core.checksum import Fingerprints, fingerprint_periods
 from jobs.core.contracts import read_contract
-from jobs.engine.tasks import Left, leave_frame
+from jobs.engine.tasks import StagedFrame, leave_frame
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Finished:
     """A whole table, or the periods of it that were computed: its rows in staging, and their fingerprints."""
 
     table: str
-    frames: list[Left]
+    frames: list[StagedFrame]
     fingerprints: Fingerprints
 
 

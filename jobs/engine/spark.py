@@ -51,7 +51,7 @@ from jobs.engine.spark_session import (
 from jobs.engine.spark_worker import by_place, died_in, make_bring, make_perform
 from jobs.engine.store import is_local, plain_url
 from jobs.engine.store_errors import find_store_error
-from jobs.engine.tasks import Left, R, Task, TaskDied, TaskFailed
+from jobs.engine.tasks import R, StagedFrame, Task, TaskDied, TaskFailed
 from jobs.settings.node import EngineSettings
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Spark:
         return [found[place] for place in sorted(found)]
 
     def merge_tables(
-        self, staging: str, parts: Mapping[str, Sequence[Left]], finish: Callable[..., pl.DataFrame]
+        self, staging: str, parts: Mapping[str, Sequence[StagedFrame]], finish: Callable[..., pl.DataFrame]
     ) -> list[Finished]:
         """The rows of whole tables, from parts of them that tasks left: executors merge each operator-period,
         and finish its rows by a function of merged rows and their table."""
@@ -187,7 +187,7 @@ class Spark:
         return [finished_table(table, frames, staging) for table, frames in made.items()]
 
     def replace_periods(
-        self, lake: Lake, table: str, periods: Periods, left: Sequence[Left], note: Mapping[str, Any]
+        self, lake: Lake, table: str, periods: Periods, left: Sequence[StagedFrame], note: Mapping[str, Any]
     ) -> int:
         """Put rows in staging in place of whole operator-periods, in one transaction; the new version."""
         lake.make_table(table)
@@ -207,7 +207,7 @@ class Spark:
         return lake.version(table)
 
     def _read_staged(
-        self, table: str, left: Sequence[Left], periods: dict[str, list[str]] | None
+        self, table: str, left: Sequence[StagedFrame], periods: dict[str, list[str]] | None
     ) -> DataFrame:
         """The rows of frames in staging as Spark's, of the contract's types."""
         bring = make_bring(UNPACKED)

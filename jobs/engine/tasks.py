@@ -126,7 +126,7 @@ def perform_call(call: Callable[[], R]) -> R:
 
 
 @dataclass(frozen=True)
-class Left:
+class StagedFrame:
     """A frame that a task left in staging: so many bytes of a file, from `offset` on. bucket: of `count`
     buckets the one that all its rows belong to."""
 
@@ -153,14 +153,14 @@ def read_staged(path: str, offset: int = 0, size: int | None = None) -> bytes:
         return data.read(-1 if size is None else size)
 
 
-def leave_frame(frame: pl.DataFrame, name: str, staging: str) -> list[Left]:
+def leave_frame(frame: pl.DataFrame, name: str, staging: str) -> list[StagedFrame]:
     """Write a frame for later tasks, in a file of its own; nothing for a frame without rows."""
     return leave_buckets([(0, frame)], name, staging, 1)
 
 
 def leave_buckets(
     parts: Iterable[tuple[int, pl.DataFrame]], name: str, staging: str, count: int
-) -> list[Left]:
+) -> list[StagedFrame]:
     """Write the frames of some of `count` buckets into one file: a file for each would be as many as tasks
     times buckets, which both grow with the logs."""
     path = f"{staging}/{name}-{uuid.uuid4().hex}.arrow"
@@ -170,7 +170,7 @@ def leave_buckets(
         if frame.height:
             one = io.BytesIO()
             frame.write_ipc(one, compression="lz4")
-            left.append(Left(name, path, one.tell(), frame.height, int(bucket), count, data.tell()))
+            left.append(StagedFrame(name, path, one.tell(), frame.height, int(bucket), count, data.tell()))
             data.write(one.getbuffer())
     if left:
         # Python's own writing says when a disk is full; Polars loses the reason.
@@ -179,14 +179,14 @@ def leave_buckets(
     return left
 
 
-def take_frames(left: Iterable[Left]) -> pl.DataFrame | None:
+def take_frames(left: Iterable[StagedFrame]) -> pl.DataFrame | None:
     """The rows of frames that tasks left; None where there are none."""
     frames = [each.read_rows() for each in left]
     # One chunk: some functions of Polars 2.1 fail where an empty chunk stands before another.
     return pl.concat(frames, rechunk=True) if frames else None
 
 
-def select_named(left: Iterable[Left], name: str) -> list[Left]:
+def select_named(left: Iterable[StagedFrame], name: str) -> list[StagedFrame]:
     return [each for each in left if each.name == name]
 
 

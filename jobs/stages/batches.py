@@ -11,7 +11,7 @@ from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import NewFile
-from jobs.engine.tasks import Engine, Left
+from jobs.engine.tasks import Engine, StagedFrame
 from jobs.ingest.manifest import open_landing, read_manifest
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
@@ -26,7 +26,7 @@ class Ingested:
     """
 
     batches: tuple[str, ...] = ()
-    frames: tuple[Left, ...] = ()
+    frames: tuple[StagedFrame, ...] = ()
     files: tuple[NewFile, ...] = ()
     unreadable: tuple[str, ...] = ()
 

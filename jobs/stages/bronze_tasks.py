@@ -7,7 +7,7 @@ import polars as pl
 
 from jobs.engine.store import open_store
 from jobs.engine.table_files import NewFile, write_files
-from jobs.engine.tasks import Left
+from jobs.engine.tasks import StagedFrame
 from jobs.ingest.reading import Range, read_ranges
 from jobs.silver import steps
 from jobs.stages.staged import StagedShelf
@@ -19,7 +19,7 @@ class ParsedRanges:
     counts of each piece for the ledger."""
 
     files: Sequence[NewFile]
-    frames: Sequence[Left]
+    frames: Sequence[StagedFrame]
     counts: Sequence[pl.DataFrame]
 
 

@@ -12,7 +12,7 @@ from jobs.core.contracts import list_tables, read_contract
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, read_files
-from jobs.engine.tasks import Left, Task, group_by_bytes, leave_frame, select_named, take_frames
+from jobs.engine.tasks import StagedFrame, Task, group_by_bytes, leave_frame, select_named, take_frames
 from jobs.gold import bypass_indicator_daily, kernels
 from jobs.stages import bulk_days, gold_tasks
 from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, MESSAGE, Finished, is_of
@@ -50,11 +50,11 @@ class TableEngine(Protocol):
     """An engine that merges and commits gold's tables itself. For the others tasks do."""
 
     def merge_tables(
-        self, staging: str, parts: Mapping[str, Sequence[Left]], finish: Callable[..., pl.DataFrame]
+        self, staging: str, parts: Mapping[str, Sequence[StagedFrame]], finish: Callable[..., pl.DataFrame]
     ) -> list[Finished]: ...
 
     def replace_periods(
-        self, lake: Lake, table: str, periods: Periods, left: Sequence[Left], note: Mapping[str, Any]
+        self, lake: Lake, table: str, periods: Periods, left: Sequence[StagedFrame], note: Mapping[str, Any]
     ) -> int: ...
 
 
@@ -66,13 +66,13 @@ class Steps:
         self.versions = versions
         self.files = work.lake.files(MESSAGE, versions[MESSAGE]) if MESSAGE in versions else []
 
-    def run_tasks(self, tasks: Sequence[Task[list[Left]]]) -> list[Left]:
+    def run_tasks(self, tasks: Sequence[Task[list[StagedFrame]]]) -> list[StagedFrame]:
         """What tasks leave."""
         return [each for of_task in self.work.engine.run_tasks(tasks) for each in of_task] if tasks else []
 
     def run_over_files(
-        self, periods: Periods, task: Callable[[list[DataFile]], Task[list[Left]]]
-    ) -> list[Left]:
+        self, periods: Periods, task: Callable[[list[DataFile]], Task[list[StagedFrame]]]
+    ) -> list[StagedFrame]:
         """What tasks over the messages of the operator-days leave. task: makes one for some of the files."""
         return self.run_tasks([cut_by_files(part, task) for part in self.cut_parts(periods)])
 
@@ -106,14 +106,16 @@ class Steps:
         rows = sum(file.rows for file in self.files_of(periods))
         return narrow_bucket_count(rows, self.work.engine.task_bytes)
 
-    def of_buckets(self, left: Sequence[Left], task: Callable[[list[Left]], Task[list[Left]]]) -> list[Left]:
+    def of_buckets(
+        self, left: Sequence[StagedFrame], task: Callable[[list[StagedFrame]], Task[list[StagedFrame]]]
+    ) -> list[StagedFrame]:
         """What tasks leave that take the frames of one bucket each."""
-        parts: dict[int, list[Left]] = {}
+        parts: dict[int, list[StagedFrame]] = {}
         for each in left:
             parts.setdefault(each.bucket, []).append(each)
         return self.run_tasks([task(part) for _, part in sorted(parts.items())])
 
-    def fold_parts(self, table: str, parts: list[Left]) -> list[Left]:
+    def fold_parts(self, table: str, parts: list[StagedFrame]) -> list[StagedFrame]:
         """Parts of a table that one task can merge: more than that are merged group by group before."""
         limit = max(self.work.engine.task_bytes // PART_EXPANSION, 1)
         while len(parts) > 2 and sum(each.bytes for each in parts) > limit:
@@ -135,7 +137,7 @@ class Steps:
             )
         return parts
 
-    def merge_tables(self, parts: Mapping[str, list[Left]]) -> list[Finished]:
+    def merge_tables(self, parts: Mapping[str, list[StagedFrame]]) -> list[Finished]:
         """Whole tables, from parts of them that tasks left."""
         engine = self.work.engine
         if isinstance(engine, TableEngine):
@@ -188,7 +190,7 @@ class Steps:
         [found] = self.merge_tables({CAMPAIGN: parts})
         return found
 
-    def read_stored(self, table: str, periods: Periods) -> list[Left]:
+    def read_stored(self, table: str, periods: Periods) -> list[StagedFrame]:
         """The rows of a table on record, of operator-periods, in staging."""
         if table not in self.versions or not any(periods.values()):
             return []
@@ -201,11 +203,15 @@ class Steps:
         return leave_frame(read_files(table, files), table, self.work.staging)
 
     def prove_bulk(
-        self, stale: Periods, texts: Mapping[str, int], campaign: Sequence[Left], operator: pl.DataFrame
-    ) -> list[Left]:
+        self,
+        stale: Periods,
+        texts: Mapping[str, int],
+        campaign: Sequence[StagedFrame],
+        operator: pl.DataFrame,
+    ) -> list[StagedFrame]:
         """What is proved of bulk on the stale days."""
         staging = self.work.staging
-        text: dict[str, list[Left]] = {}
+        text: dict[str, list[StagedFrame]] = {}
         for each in self.run_over_files(
             bulk_days.with_texts(stale, texts),
             lambda files: Task(
@@ -233,11 +239,13 @@ class Steps:
             ]
         )
 
-    def count_daily(self, stale: Periods, proved: list[Left], operator: pl.DataFrame) -> list[Finished]:
+    def count_daily(
+        self, stale: Periods, proved: list[StagedFrame], operator: pl.DataFrame
+    ) -> list[Finished]:
         """The daily tables of the stale days, without gold.campaign_daily, which compute_campaigns() made."""
         tables = [table for table in GOLD_DAILY if table != CAMPAIGN]
         staging, count = self.work.staging, self.count_cuts(stale)
-        behaviours: list[Left] = []
+        behaviours: list[StagedFrame] = []
         if bypass_indicator_daily.has_links(operator):
             contact = self.run_over_files(
                 stale,
@@ -341,8 +349,8 @@ def replace_changed(work: Run, tables: Mapping[str, Finished], changed: Mapping[
 
 
 def cut_by_files(
-    files: list[DataFile], task: Callable[[list[DataFile]], Task[list[Left]]]
-) -> Task[list[Left]]:
+    files: list[DataFile], task: Callable[[list[DataFile]], Task[list[StagedFrame]]]
+) -> Task[list[StagedFrame]]:
     """A task over files of messages; in less memory two, over half of them each."""
     middle = len(files) // 2
     halves = [files[:middle], files[middle:]] if middle else [files]

@@ -15,7 +15,7 @@ from jobs.core.merge import merge_rows
 from jobs.engine.finished import Finished, is_of, leave_finished
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, NewFile, read_files, write_files
-from jobs.engine.tasks import Left, leave_buckets, leave_frame, take_frames
+from jobs.engine.tasks import StagedFrame, leave_buckets, leave_frame, take_frames
 from jobs.gold import bulk, bulk_daily, bulk_presets, bypass, campaign_daily, counting
 from jobs.gold.kernels import PARTIALS, finish_rows
 from jobs.gold.similarity import SIGNED
@@ -38,7 +38,7 @@ class GoldFrame(StrEnum):
     EVIDENCE = "evidence"
 
 
-def leave_cut(frame: pl.DataFrame, bucket: pl.Expr, name: str, staging: str, count: int) -> list[Left]:
+def leave_cut(frame: pl.DataFrame, bucket: pl.Expr, name: str, staging: str, count: int) -> list[StagedFrame]:
     """Leave a frame in as many buckets."""
     if count == 1:
         return leave_frame(frame, name, staging)
@@ -48,7 +48,7 @@ def leave_cut(frame: pl.DataFrame, bucket: pl.Expr, name: str, staging: str, cou
     return leave_buckets([(number, part) for (number,), part in parts.items()], name, staging, count)
 
 
-def taken_for(left: Sequence[Left], rows: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame | None:
+def taken_for(left: Sequence[StagedFrame], rows: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame | None:
     """The rows of frames in staging that match some rows, or whose last key column is null; None where no
     frame is. One frame after the other is held as a whole."""
     if not left:
@@ -62,14 +62,14 @@ def taken_for(left: Sequence[Left], rows: pl.DataFrame, on: Sequence[str]) -> pl
     return pl.concat(found, rechunk=True)
 
 
-def leave_signatures(*, staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
+def leave_signatures(*, staging: str, files: Sequence[DataFile], count: int) -> list[StagedFrame]:
     """The signatures of some messages, by bucket."""
     message = read_files(MESSAGE, files, campaign_daily.SIGNATURE_COLUMNS)
     found = campaign_daily.count_signatures(message)
     return leave_cut(found, campaign_daily.signature_bucket(count), GoldFrame.SIGNATURES, staging, count)
 
 
-def leave_members(*, staging: str, parts: Sequence[Left]) -> list[Left]:
+def leave_members(*, staging: str, parts: Sequence[StagedFrame]) -> list[StagedFrame]:
     """The members of campaigns, of the signatures of a bucket."""
     rows = take_frames(parts)
     assert rows is not None
@@ -78,7 +78,9 @@ def leave_members(*, staging: str, parts: Sequence[Left]) -> list[Left]:
     return leave_frame(found, GoldFrame.MEMBERS, staging)
 
 
-def leave_campaigns(*, staging: str, files: Sequence[DataFile], member: Sequence[Left]) -> list[Left]:
+def leave_campaigns(
+    *, staging: str, files: Sequence[DataFile], member: Sequence[StagedFrame]
+) -> list[StagedFrame]:
     """The campaigns of some messages."""
     message = read_files(MESSAGE, files, campaign_daily.COUNTED_COLUMNS)
     known = taken_for(member, message, SIGNED)
@@ -87,7 +89,7 @@ def leave_campaigns(*, staging: str, files: Sequence[DataFile], member: Sequence
     return leave_frame(campaign_daily.partial(message, known), CAMPAIGN, staging)
 
 
-def leave_contacts(*, staging: str, files: Sequence[DataFile], count: int) -> list[Left]:
+def leave_contacts(*, staging: str, files: Sequence[DataFile], count: int) -> list[StagedFrame]:
     """The contacts of the numbers of some messages, by bucket."""
     message = read_files(MESSAGE, files, bypass.CONTACT_COLUMNS)
     return leave_cut(
@@ -95,7 +97,7 @@ def leave_contacts(*, staging: str, files: Sequence[DataFile], count: int) -> li
     )
 
 
-def leave_behaviour(*, staging: str, parts: Sequence[Left]) -> list[Left]:
+def leave_behaviour(*, staging: str, parts: Sequence[StagedFrame]) -> list[StagedFrame]:
     """The behaviour of numbers, of the contacts of a bucket."""
     rows = take_frames(parts)
     assert rows is not None
@@ -104,7 +106,7 @@ def leave_behaviour(*, staging: str, parts: Sequence[Left]) -> list[Left]:
     return leave_frame(found, GoldFrame.BEHAVIOUR, staging)
 
 
-def leave_texts(*, staging: str, files: Sequence[DataFile]) -> list[Left]:
+def leave_texts(*, staging: str, files: Sequence[DataFile]) -> list[StagedFrame]:
     """The texts of some messages, by operator and channel."""
     found = bulk.count_texts(read_files(MESSAGE, files, bulk.TEXT_COLUMNS))
     return [
@@ -120,11 +122,11 @@ def texts_name(part: pl.DataFrame) -> str:
 def leave_evidence(
     *,
     staging: str,
-    parts: Sequence[Left],
-    campaign: Sequence[Left],
+    parts: Sequence[StagedFrame],
+    campaign: Sequence[StagedFrame],
     operator: pl.DataFrame,
     days: pl.DataFrame,
-) -> list[Left]:
+) -> list[StagedFrame]:
     """What is proved of bulk on the days, from the texts of one operator and channel."""
     rows = take_frames(parts)
     assert rows is not None
@@ -146,10 +148,10 @@ def count_messages(
     staging: str,
     tables: Sequence[str],
     files: Sequence[DataFile],
-    proved: Sequence[Left],
-    behaviours: Sequence[Left],
+    proved: Sequence[StagedFrame],
+    behaviours: Sequence[StagedFrame],
     operator: pl.DataFrame,
-) -> list[Left]:
+) -> list[StagedFrame]:
     """The parts of gold's daily tables that some messages make."""
     message = read_files(MESSAGE, files, counting.READ)
     proof = taken_for(proved, message, SIGNED)
@@ -186,14 +188,14 @@ def count_partials(
         yield table, PARTIALS[table](*inputs)
 
 
-def fold_parts(*, staging: str, table: str, parts: Sequence[Left]) -> list[Left]:
+def fold_parts(*, staging: str, table: str, parts: Sequence[StagedFrame]) -> list[StagedFrame]:
     """Parts of a table as one part."""
     rows = take_frames(parts)
     about = read_contract(table)
     return [] if rows is None else leave_frame(merge_rows(rows, about.key, dict(about.merge)), table, staging)
 
 
-def finish_table(*, staging: str, table: str, parts: Sequence[Left]) -> Finished:
+def finish_table(*, staging: str, table: str, parts: Sequence[StagedFrame]) -> Finished:
     """A table's rows of whole operator-days, from the parts of it."""
     about = read_contract(table)
     rows = take_frames(parts)
@@ -202,7 +204,7 @@ def finish_table(*, staging: str, table: str, parts: Sequence[Left]) -> Finished
     return leave_finished(staging, table, finish_rows(merge_rows(rows, about.key, dict(about.merge)), table))
 
 
-def check_table(*, table: str, left: Mapping[str, Sequence[Left]]) -> list[native.Result]:
+def check_table(*, table: str, left: Mapping[str, Sequence[StagedFrame]]) -> list[native.Result]:
     """How the rules on a table fare, by its rows and those of the tables that it is compared with."""
     frames = {}
     for name, parts in left.items():
@@ -214,7 +216,7 @@ def check_table(*, table: str, left: Mapping[str, Sequence[Left]]) -> list[nativ
     return [each for of_rules in results for each in of_rules]
 
 
-def write_periods(*, root: str, table: str, left: Sequence[Left], changed: Periods) -> list[NewFile]:
+def write_periods(*, root: str, table: str, left: Sequence[StagedFrame], changed: Periods) -> list[NewFile]:
     """Write the rows of the operator-periods that changed as files of the table."""
     rows = take_frames(left)
     if rows is None:

@@ -8,7 +8,7 @@ from jobs.core.contracts import list_tables, read_contract
 from jobs.core.days import Days
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import DataFile, read_files
-from jobs.engine.tasks import Engine, Left, Task, group_by_bytes
+from jobs.engine.tasks import Engine, StagedFrame, Task, group_by_bytes
 from jobs.silver import steps
 from jobs.silver.frames import SILVER, bronze_name
 from jobs.stages import windows
@@ -25,7 +25,7 @@ def stage_bronze(
     count: int,
     ingested: Ingested,
     waiting: pl.DataFrame,
-) -> list[Left]:
+) -> list[StagedFrame]:
     """The bronze rows of the operators' days in staging, by one of so many buckets.
 
     ingested: what lies there already. waiting: parts of batches whose rows are left out.
@@ -60,7 +60,7 @@ def bronze_tables() -> list[str]:
 
 def split_files(
     *, staging: str, files: Sequence[DataFile], format_name: str, count: int, waiting: pl.DataFrame
-) -> list[Left]:
+) -> list[StagedFrame]:
     """Read files of a bronze table and leave their rows by bucket, but for those of parts that wait."""
     rows = read_files(bronze_name(format_name), files)
     if waiting.height:

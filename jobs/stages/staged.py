@@ -14,7 +14,7 @@ import polars as pl
 from jobs.core.buckets import Bucket, ByBucket
 from jobs.core.checksum import Fingerprints, fingerprint_periods
 from jobs.engine.table_files import DataFile, NewFile, folder_of, read_files, write_files
-from jobs.engine.tasks import Engine, Left, Task, group_by_bytes, leave_buckets
+from jobs.engine.tasks import Engine, StagedFrame, Task, group_by_bytes, leave_buckets
 from jobs.silver.exchange import Exchange, Halves, Place, Shelf, Step, Terms
 from jobs.silver.frames import TRANSMISSION, VERDICT
 from jobs.stages import buckets
@@ -27,7 +27,7 @@ class StepOutput:
     frames in staging for later steps. bucket: the one that it was called for."""
 
     files: list[NewFile] = field(default_factory=list)
-    frames: list[Left] = field(default_factory=list)
+    frames: list[StagedFrame] = field(default_factory=list)
     fingerprints: dict[str, list[Fingerprints]] = field(default_factory=dict)
     broken: list[Broken] = field(default_factory=list)
     bucket: Bucket = Bucket(0, 1)
@@ -53,7 +53,7 @@ class StagedShelf(Shelf):
 
     def __init__(self, staging: str) -> None:
         self.staging = staging
-        self.left: list[Left] = []
+        self.left: list[StagedFrame] = []
 
     def leave_parts(self, name: str, parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> None:
         self.left += leave_buckets(parts, name, self.staging, count)
@@ -68,7 +68,7 @@ class StagedPlace(Place):
     staging: str
     terms: Terms
     bucket: Bucket
-    frames: Sequence[Left]
+    frames: Sequence[StagedFrame]
     files: Sequence[DataFile] = ()
     part: int = 0
     parts: int = 1
@@ -110,12 +110,12 @@ class StagedExchange(Exchange):
     ) -> None:
         self.root, self.staging, self.engine, self.terms, self.reach = root, staging, engine, terms, reach
         self.made = StepOutput()
-        self._left: dict[str, ByBucket[Left]] = {}
+        self._left: dict[str, ByBucket[StagedFrame]] = {}
         self._buckets = [Bucket(number, terms.buckets) for number in range(terms.buckets)]
         self._files: dict[Bucket, list[DataFile]] = {}
         self._reached = 0.0
 
-    def add_frames(self, left: Iterable[Left]) -> None:
+    def add_frames(self, left: Iterable[StagedFrame]) -> None:
         """Add frames that lie in staging."""
         for each in left:
             self._left.setdefault(each.name, ByBucket()).add_frames([each])
@@ -191,7 +191,7 @@ class StagedExchange(Exchange):
             tasks.append(Task(f"silver, {what}", run_step, step=step, place=place))
         self._run_tasks(tasks, until)
 
-    def _frames_named(self, name: str, bucket: Bucket) -> list[Left]:
+    def _frames_named(self, name: str, bucket: Bucket) -> list[StagedFrame]:
         return self._left[name].frames_of(bucket) if name in self._left else []
 
     def _make_place(self, bucket: Bucket, takes: Sequence[str]) -> StagedPlace:

@@ -34,7 +34,7 @@ from jobs.engine.embedded import (
 )
 from jobs.engine.lake import Lake
 from jobs.engine.tasks import (
-    Left,
+    StagedFrame,
     Task,
     TaskDied,
     TaskFailed,
@@ -508,7 +508,7 @@ def test_every_row_is_in_one_of_the_halves_of_its_bucket(count: int) -> None:
         ]
         # Frames that were cut more finely, or less, are looked at where they may have rows of a bucket, once.
         cuts = (1, 2, 4, 16)
-        left = ByBucket(Left("x", "p", 1, 1, number, cut) for cut in cuts for number in range(cut))
+        left = ByBucket(StagedFrame("x", "p", 1, 1, number, cut) for cut in cuts for number in range(cut))
         own_frames = [("x", value % cut, cut) for cut in cuts]
         found = [(each.name, each.bucket, each.count) for each in left.frames_of(Bucket(own, count))]
         assert set(own_frames) <= set(found) and len(set(found)) == len(found)

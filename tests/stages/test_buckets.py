@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from jobs.engine.embedded import Inline
-from jobs.engine.tasks import Left, R, Task
+from jobs.engine.tasks import R, StagedFrame, Task
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.silver import hops, refusals, steps
@@ -45,7 +45,7 @@ class Noting(Inline):
     """An engine that notes the frames of rows that move to another bucket."""
 
     def __init__(self) -> None:
-        self.moving: list[Left] = []
+        self.moving: list[StagedFrame] = []
 
     def run_tasks(
         self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None
