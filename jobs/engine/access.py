@@ -38,7 +38,7 @@ def is_shared(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def keep_private(folder: Path | None) -> Iterator[None]:
-    """What is made here is for those alone who may read the lake."""
+    """Within it, files and folders are created for those alone who may read the lake."""
     if folder is None:
         yield
         return

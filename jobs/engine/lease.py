@@ -6,8 +6,8 @@ times by the store's own clock, is a dead writer's: the next one takes it over. 
 clock, which began before the request was sent: it writes nothing while less than REST seconds are left, and a
 request takes less than that, whatever the network does (jobs/engine/s3.py).
 
-A store that takes such puts, and does not go by their conditions, would let in everybody: each lease is tried
-with two puts that must fail.
+A store that accepts such puts but ignores their conditions would let every writer in: so a writer that takes
+a lease also sends two puts that must fail.
 """
 
 import contextlib
@@ -236,7 +236,7 @@ def find_doubtful(bucket: str | None, key: str | None) -> Lease | None:
 
 
 def lease_token(root: str) -> str | None:
-    """What tells the lease of this process from all others; None where it does not write to the lake."""
+    """The token of this process's lease; None where it does not write to the lake."""
     return _held[root].token if root in _held else None
 
 

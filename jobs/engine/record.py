@@ -32,7 +32,7 @@ State = dict[tuple[str, str, str], tuple[str, str]]
 
 @dataclass(frozen=True)
 class StageRecord:
-    """What a stage has committed, and what its row of meta.run is to record: tables, and operator-periods."""
+    """The future row of a stage in meta.run: tables that it has committed, and their operator-periods."""
 
     name: str
     started: dt.datetime

@@ -96,7 +96,7 @@ def remove_files(files: Iterable[NewFile], root: str) -> None:
 
 def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
     """The rows of files of a table, in the columns and types of its contract; columns that it got later hold
-    what stands for them (`added`)."""
+    the value that its contract has in `added`."""
     kinds = polars_schema(table)
     by = list(read_contract(table).partition_by)
     stored = {name: kind for name, kind in kinds.items() if name not in by}

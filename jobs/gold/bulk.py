@@ -147,7 +147,7 @@ def fill_bulk(message: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
 
 
 def join_evidence(message: pl.DataFrame, evidence: pl.DataFrame, more: Iterable[str] = ()) -> pl.DataFrame:
-    """The messages with what the evidence says of the signature of each, and of all others."""
+    """The messages with the evidence for their signature, or else that for all other signatures."""
     of_signature = evidence.filter(pl.col("signature_hash").is_not_null()).select(
         *SIGNED, *more, is_found=True, proved="is_bulk"
     )

@@ -57,7 +57,7 @@ SUMS = ("units", "spam_certain", "spam_possible")
 # Counts of the units whose content the filter had, by the name of the count that each is part of.
 SEEN_COLUMNS = {"units": "seen_units", "spam_certain": "seen_certain", "spam_possible": "seen_possible"}
 ESTIMATES = ("prevalence", "sensitivity", "specificity")
-# What an audit or a test says of a channel's month.
+# Columns with the result of an audit or a test for a channel's month.
 QUALITY_COLUMNS = (
     *("quality_method_code", "sampled_count", "labelled_count"),
     *(f"{name}{end}" for name in (*ESTIMATES, *CALL_SHARES) for end in ENDS),
@@ -73,8 +73,8 @@ SIDES = ("below", "above")
 # they move with each other.
 RATES_MOVED = ("caught", "clean")
 TOGETHER = (*RATES_MOVED, "calls")
-# How far the ends of an interval are from its estimate, in what adds up over months: the square of what was
-# drawn for a month alone, and the distances of what moves together.
+# Distances of an interval's ends from its estimate, in parts that add up over months: squares of distances
+# by rates that were drawn for one month alone, and distances by rates that are the same in all months.
 DISTANCES = tuple(f"{side}_{each}" for side in SIDES for each in ("drawn", *TOGETHER))
 # Of the units that an audit or a test covers: how many they are, and what the filter counted of them.
 AUDITED = ("audited_units", "audited_certain", "audited_possible")
@@ -99,7 +99,7 @@ def error_rates(estimated: pl.DataFrame) -> pl.DataFrame:
 
 
 def estimate_whole(seen: pl.DataFrame) -> pl.DataFrame:
-    """Channels or types of operators' months, with what an audit or a test says of each.
+    """Channels or types of operators' months, with the result of the audit or test of each.
 
     seen: units, spam_certain and spam_possible of the messages whose content filters saw, and prevalence and
     shares of calls, null where they are not known. By the share of each call, so that parts add up to it; a
@@ -169,9 +169,8 @@ def correct_months(
 
 
 def add_months(months: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Parts of operators' months as those of all of them, by the keys, of which channel_code is one, with the
-    ends of all spam: spam_low and spam_high, which are spam_certain and spam_possible where nothing was
-    audited.
+    """Parts added up over operators and months, by the keys (channel_code is one), with bounds of all spam:
+    spam_low and spam_high, which are spam_certain and spam_possible where nothing was audited.
     """
     # What moves together does so in all months of an operator: sums first, then squares.
     of_operators = months.lazy().group_by(*dict.fromkeys(["operator_id", "channel_code", *keys]))

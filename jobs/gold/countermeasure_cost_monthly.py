@@ -78,7 +78,7 @@ def monthly_traffic(spam_volume_daily: pl.DataFrame) -> pl.DataFrame:
         spam_volume_daily.filter(pl.col("direction_code").is_in(RECEIVED), pl.col("unit_code") == unit)
         .group_by(*by[:2], "definition_code", pl.col("period_date").dt.strftime("%Y-%m").alias("period_code"))
         .agg(pl.col("units").sum())
-        # Each definition is of the same traffic.
+        # All definitions count the same traffic.
         .group_by(by)
         .agg(traffic_units=pl.col("units").max())
     )

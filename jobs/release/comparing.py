@@ -41,7 +41,7 @@ def tables_in(folder: Path) -> dict[str, pl.DataFrame]:
 
 
 def compare_tables(before: dict[str, pl.DataFrame], after: dict[str, pl.DataFrame]) -> list[Change]:
-    """Every row that came or went, and every value that changed; what a row says of revisions is none."""
+    """Every row that is new or gone, and every value that changed, but for the columns on revisions."""
     found: list[Change] = []
     for name in sorted({*before, *after}):
         key = public_contract(f"public.{name}").key

@@ -154,7 +154,7 @@ def protected_by(recipe: Recipe, restricted: Path, p: float) -> Protected:
 
 
 def released_in(folder: Path, name: str) -> Released:
-    """A release as the gate and the attacker know it."""
+    """An earlier release in the form that the gate and the attack take."""
     return Released(Basis(name, frames_in(folder / "basis")), frames_in(folder / "public"))
 
 

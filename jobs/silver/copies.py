@@ -40,8 +40,8 @@ EXTENT: dict[str, Any] = {
     "runs": repeats.RUNS,
 }
 # The files that overlap others, numbered in the order of FILE. meets_at: a file's first second, where another
-# ends in it; meets: the number of that one. is_alike: sources whose lines name no host; what is equal in them
-# is told and counts in each.
+# ends in it; meets: the number of that one. is_alike: sources whose lines name no host; events that are
+# equal in them are reported, and count in each.
 LOGS: dict[str, Any] = {
     **dict.fromkeys(FILE, pl.String),
     "is_alike": pl.Boolean,
@@ -270,7 +270,7 @@ def find_copied(events: pl.DataFrame, same: Callable[[pl.Series], pl.Series]) ->
 
 
 def count_copied(dropped: pl.DataFrame, format_name: str, logs: pl.DataFrame, count: str) -> pl.DataFrame:
-    """Rows of silver.copy_daily of the events that are copies, of which `count` has the lines."""
+    """Rows of silver.copy_daily for the copies; the column `count` has the number of their lines."""
     lines = dropped.filter("is_line").unique(list(PLACE), keep="any")
     of_log = logs.select("operator_id", kept_source_id="source_id", kept_log="log")
     rows = lines.join(of_log, on="kept_log").group_by(

@@ -36,8 +36,8 @@ def name_all_recipients(rows: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("own").is_null() | (pl.col("recipient_hash") != pl.col("own")))
         .select("nr", *RECIPIENT)
     )
-    # Beside a recipient that the server names, the others wait in its queue. Where it names none, what it
-    # tells holds for all.
+    # Beside a recipient that the server names, the others wait in its queue. If it names none, its row holds
+    # for all recipients.
     waits = (pl.col("stage_code") == "delivery") & (pl.col("named_by") != "_U")
     others = (
         known.drop(*RECIPIENT)

@@ -21,7 +21,7 @@ from jobs.silver.frames import ASSEMBLED
 
 @dataclass(frozen=True)
 class Terms:
-    """What all steps know.
+    """Parameters that all steps share.
 
     door: what protects identifiers. buckets, cuts: how many there are. read: the days whose bronze rows are
     read, computed: the days whose rows silver is to have, by operator; None where all. tables: what is

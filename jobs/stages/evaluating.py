@@ -129,7 +129,7 @@ def month_digests(lake: Lake, operators: Collection[str]) -> dict[tuple[str, str
 
 
 def changed_months(lake: Lake, now: Mapping[tuple[str, str], str]) -> set[str]:
-    """The months of which something changed since note_held(), of any operator. now: of month_digests()."""
+    """The months in which rows or rules of any operator changed since note_held(). now: month_digests()."""
     held = read_held(lake)
     return {month for (operator, month), digest in now.items() if held.get(f"{operator} {month}") != digest}
 

@@ -64,8 +64,8 @@ class Computed:
 
 
 def run_gold(work: Run, before: Outcome) -> tuple[Outcome, record.StageRecord]:
-    """Commit what changed; what came of it, and what the stage's row of meta.run is to record once
-    jobs/stages/quality.py has computed what depends on it. before: what came of the stages before."""
+    """Commit what changed. Returns the outcome, and the stage's future row of meta.run: it is added once
+    jobs/stages/quality.py has computed what depends on gold. before: the outcome of the stages before."""
     stage = record.StageRecord("gold", record.utc_now())
     plan = plan_gold(work, before.held_operators)
     found = Outcome(notes=plan.notes)

@@ -309,7 +309,7 @@ class Steps:
 
 
 def check_rules(work: Run, tables: Mapping[str, Finished]) -> list[native.Result]:
-    """How the rules on the tables, and between them, fare."""
+    """The results of the rules on the tables, and of those between them."""
     between: dict[str, set[str]] = {table: set() for table in tables}
     for rule in native.cross_rules_of(tables):
         between[rule.table].update(rule.others)

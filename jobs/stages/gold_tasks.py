@@ -205,7 +205,7 @@ def finish_table(*, staging: str, table: str, parts: Sequence[StagedFrame]) -> F
 
 
 def check_table(*, table: str, left: Mapping[str, Sequence[StagedFrame]]) -> list[native.Result]:
-    """How the rules on a table fare, by its rows and those of the tables that it is compared with."""
+    """The results of the rules on a table, from its rows and those of the tables that it is compared with."""
     frames = {}
     for name, parts in left.items():
         rows = take_frames(parts)

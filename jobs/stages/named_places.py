@@ -180,7 +180,7 @@ def find_rows(
 
 
 def own_rows(lake: Lake, name: str, named: pl.DataFrame, subscribers: Subscribers) -> pl.DataFrame:
-    """The bronze rows of messages, attempts and calls of which all is the subscribers'."""
+    """The bronze rows of messages, attempts and calls that are entirely these subscribers'."""
     is_key = pl.col("assembly_key").is_in(named["assembly_key"].unique().implode())
     rows = lake.read(f"bronze.{name}", where=is_of(subscribers.operator_id) & is_key)
     formats = {name: rows}

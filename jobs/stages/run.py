@@ -98,7 +98,7 @@ def compute_table(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.Da
 def commit_changed(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:
     """Replace exactly the operator-periods that changed by the frame's rows of them; whether there was
     something to undo of a run that died."""
-    # The record of what periods hold is of the version that it names.
+    # Checksums on record are of the version that meta.run names.
     undone = work.lake.undo_writes(table, work.lake.versions().get(table))
     if not changed:
         return undone

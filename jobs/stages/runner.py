@@ -163,7 +163,7 @@ def run_bronze(work: Run, count: int | None) -> Ingested:
     if not ingested.batches:
         work.report_step("bronze: nothing new")
     if (again := erase_again(todo)).batches:
-        # What lies in staging has what was erased.
+        # Frames in staging still have the rows that were erased.
         batches = tuple(dict.fromkeys(ingested.batches + again.batches))
         ingested = Ingested(batches, unreadable=ingested.unreadable)
     tables = [table for table in contracts.list_tables() if read_contract(table).layer == "bronze"]

@@ -228,7 +228,7 @@ def commit_silver(
         files.setdefault(file.table, []).append(file)
     partitions: list[dict[str, Any]] = []
     for table in SILVER:
-        # The record of what periods hold is of the version that it names.
+        # Checksums on record are of the version that meta.run names.
         lake.undo_writes(table, named.get(table))
         prints = {
             key: each

@@ -148,7 +148,7 @@ def describe_row(
         name: int(count_owners(of[:, None], sample.holding[answering][inside])[0]) for name, of in own.items()
     }
     imputed, total = (float(own[name].sum()) for name in (IMPUTED, TOTAL_COST))
-    # What is imputed shows what those gave that stated something, and not who lacks it.
+    # Imputed amounts reveal operators that stated a cost, and none that stated nothing.
     stating = having[FIXED if imputed else STATED]
     behind = {IMPUTED: stating, TOTAL_COST: min(having[TOTAL_COST], stating)}
     return row | {
@@ -162,8 +162,8 @@ def describe_row(
 
 
 def bound_of_area(given: GivenCosts, people: list[int], measure: Measure) -> str:
-    """What is known to be missing or too high in what these operators gave. Who stated no fixed cost of the
-    strategy lacks it, unless it is imputed."""
+    """The bound of an area's cost: parts that are known to be missing or too high in these operators' costs.
+    Fixed cost that an operator did not state is missing, unless it is imputed."""
     own = {MARGINAL: (MARGINAL,), FIXED: (FIXED,), IMPUTED: ()}.get(measure.component, OPERATORS_OWN)
     codes = [
         code

@@ -76,7 +76,7 @@ def yearly_units(submission: pl.DataFrame) -> pl.DataFrame:
     """Each respondent's messages or calls of a year: the mean of its months, times twelve. A month that lacks
     some days counts as a whole one, and one that lacks many not at all.
 
-    Each definition is of the same traffic, so the largest of their sums is the traffic.
+    All definitions count the same traffic, so the largest of their sums is the traffic.
     """
     unit = pl.when(pl.col("channel_code").is_in(CALLS)).then(pl.lit("call")).otherwise(pl.lit("recipient"))
     by = ["respondent_id", "channel_code", "period_code"]
@@ -167,7 +167,7 @@ def money_rows(
         )
         freedom = freedom_of(is_band)
     least = spending_measures(found.certain, share, certain_factors(found.certain_parts, price, is_band))
-    # Parts of a multiplied whole differ from themselves in last digits: what is certain is so to the last.
+    # Rounding of products makes equal amounts differ in their last digits: certain ones are set equal.
     least = np.where(np.isclose(least, stands, rtol=1e-12, atol=0), stands, least)
     rows = estimate_areas(sample, y, least, freedom)
     lowest, highest = (

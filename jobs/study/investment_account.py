@@ -62,8 +62,8 @@ def transform(
 
 
 def standing_money_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
-    """Operators' answers for a year on money and on what divides it, as they stand, and what they hold back
-    or have none of (value null)."""
+    """Operators' latest answers for a year on money and on its shares; withheld and not applicable ones have
+    the value null."""
     yearly = pl.col("period_code").str.contains(r"^\d{4}$") & pl.col("indicator_code").str.contains(
         SPENDING_INDICATORS
     )

@@ -167,8 +167,8 @@ def frame_by_month(operator_frame: pl.DataFrame, route: pl.DataFrame, country: p
 
 
 def unplaced_units(routes: pl.DataFrame, end: str, name: str) -> pl.DataFrame:
-    """Units to or from no known country that a region's operators report, by all links: who does not know
-    the one may not know the other."""
+    """Units to or from an unknown country that a region's operators report, over all links: where the
+    country is unknown, the link may be, too."""
     partner = "destination_code" if end == "origin" else "origin_code"
     return (
         routes.filter((pl.col(partner) == UNKNOWN) & (pl.col("link_code") == ALL))

@@ -23,7 +23,7 @@ from jobs.study.estimate.rows import to_decimal
 
 TABLE = "study.policy"
 ADMINISTRATION = "A"
-# Answers that are numbers are told as these.
+# Answers to questions that ask for a number, as they are counted.
 NOTHING, SOME = "zero", "some"
 # What a line's answers are counted by; and the areas that have them.
 LINE = ["period_code", "indicator_code"]
@@ -98,7 +98,7 @@ def offered_answers() -> pl.DataFrame:
 
 
 def answers_of(question: Question) -> tuple[str, ...]:
-    """The answers that rows are told apart by."""
+    """The answers to a question that have rows of their own."""
     if question.kind == "number":
         return (NOTHING, SOME)
     return list_options(question)

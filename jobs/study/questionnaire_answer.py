@@ -70,8 +70,8 @@ def shifted_periods(standing: pl.DataFrame) -> pl.DataFrame:
 
 
 def name_definitions(figures: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
-    """figures with the definition of ref.definition that is the respondent's: the operator's own, what is
-    unsolicited and bulk, or the law of its country, each where exactly one is of the channel and day."""
+    """figures with the respondent's definition of spam in ref.definition: the operator's own, unsolicited
+    bulk, or the law of its country; null unless exactly one of these holds for the channel and day."""
     code = pl.col("definition_code")
     known = (
         definition.select(

@@ -123,12 +123,12 @@ class Manifest(PackagePart):
     operator_id: Text
     country_code: Text
     period_code: Period
-    computed_at: dt.datetime | None = None  # Form 4 has none.
+    computed_at: dt.datetime | None = None  # None in older forms, which are refused by their form.
     subscriptions: dict[Text, Annotated[int, Field(ge=0, le=MOST_SUBSCRIPTIONS)]] = Field(max_length=100)
     contract_digest: Digest
     reference_digest: Digest
-    references: dict[Text, Digest] = Field({}, max_length=100)  # Form 3 has none.
-    waiver: Text | None = None  # Form 5 has none.
+    references: dict[Text, Digest] = Field({}, max_length=100)  # The same.
+    waiver: Text | None = None  # The same.
     code_revision: Text
     least_units: int = Field(ge=1, le=MOST_LEAST)
     definition_codes: list[Text] = Some

@@ -127,8 +127,8 @@ def rises_of(prices: dict[tuple[str, int], Price], country: str, year: int) -> d
 def list_assets(
     answers: Answers, assumptions: Mapping[str, float], since: Mapping[int, float]
 ) -> list[Asset]:
-    """All assets that were told. What a sum holds beside its parts is of other assets, of which neither life
-    nor share was told."""
+    """All assets that were reported. The rest of a sum beside its parts is one of other assets, reported
+    without life and share."""
     found = []
     for question in (BOUGHT, EARLIER):
         parts, rest = parts_of(answers, question, ASSETS)

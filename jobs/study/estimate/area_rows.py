@@ -139,8 +139,8 @@ def or_none(values: Array) -> list[object]:
 
 
 def obs_status(is_complete: bool, band: str) -> str:
-    """SDMX OBS_STATUS: A as all operators reported it, U an estimate of low reliability, E any other. One to
-    be taken with caution is told so by its band."""
+    """SDMX OBS_STATUS: A if all operators reported it, U for an estimate of low reliability, E for any other.
+    The band shows which of these are to be used with caution."""
     return "A" if is_complete else "U" if band in ("unreliable", ONE_RESPONDENT) else "E"
 
 
