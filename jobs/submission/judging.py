@@ -170,8 +170,8 @@ def check_package(
     latest = max(judged.received_at, utc_now()) + CLOCK
     if manifest.computed_at is not None and manifest.computed_at > latest:
         judged.wrong.append(
-            f"its counts were computed {manifest.computed_at:%Y-%m-%d %H:%M}, which is to come: the operator"
-            " corrects the clock, computes gold again, and submits again"
+            f"its counts were computed {manifest.computed_at:%Y-%m-%d %H:%M}, which is in the future: the"
+            " operator corrects the clock, computes gold again, and submits again"
         )
     # Rows of an unknown operator are checked under its own name: that it is unknown is reported above.
     name = whose.id if whose else manifest.operator_id

@@ -176,4 +176,4 @@ def test_of_packages_that_are_loaded_together_the_one_computed_last_stands(tmp_p
     # A clock that is wrong would keep the operator's corrections out.
     ahead = sent(tmp_path / "ahead", [day_of("2026-10-02", 95)], dt.datetime(2036, 1, 1, tzinfo=dt.UTC))
     (message,) = received(ahead).wrong
-    assert message.startswith("its counts were computed 2036-01-01 00:00, which is to come")
+    assert message.startswith("its counts were computed 2036-01-01 00:00, which is in the future")
