@@ -43,7 +43,7 @@ was queued, whatever the reason, calls back with a text, which the command of `O
 `observatory_health`. Backfills have no deadline.
 
 **Connections.** Where a source's `access` names one of Airflow's connections, `pull` gets it in its
-environment when it runs.
+environment when it runs. One that `access` under `[lake]` names every task gets.
 
 **What it needs.** `OBSERVATORY_CONFIG`, the settings file; `OBSERVATORY_PYTHON`, the Python of the
 pipeline's environment, if that is not Airflow's own; the pseudonym key (`OBSERVATORY_PSEUDONYM_KEY_FILE`)

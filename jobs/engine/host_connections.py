@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-VARIABLE = "AIRFLOW_CONN_"
+from jobs.core.connection_names import variable_of
+
 # Of a connection of AWS that this program does not use, and that would give it other rights than it seems.
 UNUSED = ("role_arn", "assume_role_method", "assume_role_kwargs")
 
@@ -70,11 +71,6 @@ class HostConnection:
             )
         found = {"key": self.login, "secret": self.password, "token": self.extra.get("aws_session_token")}
         return {name: value for name, value in found.items() if value}
-
-
-def variable_of(connection: str) -> str:
-    """The variable that holds a connection, by its id."""
-    return f"{VARIABLE}{connection.upper()}"
 
 
 def read_connection(connection: str) -> HostConnection:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import s3fs
 from fsspec.asyn import sync, sync_wrapper
 
+from jobs.core.errors import ObservatoryError
 from jobs.engine import lease
 from jobs.engine.host_connections import HostConnection, read_connection
 from jobs.engine.store_errors import find_store_error
@@ -78,7 +79,10 @@ def connect_s3(access: Access, kind: type[Any] = s3fs.S3FileSystem) -> Any:
 
 def lake_files() -> Any:
     """The file system of a lake in an object store."""
-    return connect_once(lake_access(), os.getpid())
+    try:
+        return connect_once(lake_access(), os.getpid())
+    except ValueError as error:
+        raise ObservatoryError(f"[lake] access: {error}") from None
 
 
 @lru_cache(maxsize=4)

@@ -13,11 +13,13 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
+from jobs.core.connection_names import variable_of
+
 FIELDS = ("conn_type", "host", "port", "login", "password", "schema", "extra")
 
 
 def connection_variables(connections: Sequence[str]) -> dict[str, str]:
-    """The variable of each connection, as jobs/engine/host_connections.py reads it."""
+    """The variable of each connection, as read_connection() of jobs/engine/host_connections.py reads it."""
     found = {}
     for name in connections:
         try:
@@ -28,7 +30,7 @@ def connection_variables(connections: Sequence[str]) -> dict[str, str]:
                 f" Admin, Connections, or with `airflow connections add {name} …`"
             ) from None
         fields = {field: getattr(connection, field) for field in FIELDS}
-        found[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(
+        found[variable_of(name)] = json.dumps(
             {field: value for field, value in fields.items() if value not in (None, "")}
         )
     return found

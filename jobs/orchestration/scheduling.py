@@ -25,6 +25,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Asset, TaskInstanceState
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
+from jobs.core.connection_names import variable_of
 from jobs.core.errors import NOTHING_CHANGED
 from jobs.orchestration.connecting import PipelineCommand, connection_variables
 
@@ -149,10 +150,14 @@ def render_by_call(value: Callable[[Any], Any]) -> Any:
     return lambda context, jinja_env: value(context)
 
 
-def pipeline_task(task_id: str, words: Words, **options: Any) -> BashOperator:
-    """A command of the pipeline as a task."""
+def pipeline_task(
+    task_id: str, words: Words, connections: Sequence[str] = (), **options: Any
+) -> BashOperator:
+    """A command of the pipeline as a task. connections: ids of Airflow's connections that it needs besides
+    the lake's."""
     return PipelineCommand(
         task_id=task_id,
+        connections=[*lake_connections(), *connections],
         bash_command=render_by_call(lambda context: shell_command(words(context))),
         # Tasks run in a folder of their own and find the project by this path.
         env={"PYTHONPATH": str(ROOT)},
@@ -178,7 +183,7 @@ def spark_task(task_id: str, words: Words, master: str, **options: Any) -> Spark
     except ImportError:
         raise NoProvider(NO_PROVIDER) from None
     if master:
-        os.environ[f"AIRFLOW_CONN_{CONNECTION.upper()}"] = json.dumps({"conn_type": "spark", "host": master})
+        os.environ[variable_of(CONNECTION)] = json.dumps({"conn_type": "spark", "host": master})
     beside = Path(pipeline_python()).with_name("spark-submit")
     return SubmitStage(
         task_id=task_id,
@@ -227,12 +232,14 @@ def command_output(
     """What a command of the pipeline prints as JSON; what it says beside goes to the log. Raises
     CommandFailed, with what it says.
 
-    may_end_with: exit codes other than 0 with which it has done its work. connections: ids of Airflow's
-    connections that it needs.
+    may_end_with: exit codes other than 0 with which it has done its work. connections: as pipeline_task()
+    has them.
     """
     done = subprocess.run(
         [pipeline_python(), "-m", "jobs", *words],
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | connection_variables(connections),
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT)}
+        | connection_variables([*lake_connections(), *connections]),
         capture_output=True,
         text=True,
     )
@@ -280,6 +287,11 @@ def folder_beside(settings: dict[str, Any], name: str, variable: str) -> Path:
     if lake.startswith("file://"):
         return Path(unquote(lake.removeprefix("file://"))).with_name(name)
     return config_file().parent / "build" / name
+
+
+def lake_connections() -> list[str]:
+    """The id of Airflow's connection by which each command reaches the lake, where the settings name one."""
+    return named_connections(read_settings().get("lake", {}))
 
 
 def named_connections(*tables: dict[str, Any]) -> list[str]:

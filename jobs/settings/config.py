@@ -69,6 +69,16 @@ class Observatory(Settings):
         return self
 
     @model_validator(mode="after")
+    def with_credentials_on_each_machine(self) -> Observatory:
+        if self.engine.name == "spark" and self.lake.access.connection:
+            raise ValueError(
+                "[lake] access: a connection reaches the program that Airflow starts, and no machine of a"
+                " cluster. Remove connection, set endpoint and region, and give each machine credentials in"
+                " AWS' usual chain; or compute with the engine embedded"
+            )
+        return self
+
+    @model_validator(mode="after")
     def keys_in_order(self) -> Observatory:
         days = [each.valid_from for each in self.key]
         for before, after in itertools.pairwise(days):
@@ -283,7 +293,9 @@ def format_error(problem: Any, raw: dict[str, Any]) -> str:
         return f"{place}: this setting is missing"
     if problem["type"] == "string_pattern_mismatch":
         return f"{place}: '{problem['input']}' may hold small letters, digits and hyphens only"
-    return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
+    what: str = problem["msg"].removeprefix("Value error, ")
+    # Of several settings together none is the place; the sentence names them.
+    return f"{place}: {what}" if place else what
 
 
 def choose_operators(settings: Observatory, only: str | None = None) -> list[Operator]:

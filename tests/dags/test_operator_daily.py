@@ -144,7 +144,14 @@ print("loaded", sorted(packages & sys.modules.keys() | own))
 """
     done = run_python("-c", code, OBSERVATORY_CONFIG=str(config))
     assert done.returncode == 0, done.stderr
-    own = ["core", "core.column_types", "core.contracts", "core.errors", "orchestration"]
+    own = [
+        "core",
+        "core.column_types",
+        "core.connection_names",
+        "core.contracts",
+        "core.errors",
+        "orchestration",
+    ]
     own += [f"orchestration.{each}" for each in ("connecting", "deadlines", "scheduling")]
     own += ["state", "state.health"]
     assert f"loaded {['jobs', *(f'jobs.{each}' for each in own)]}" in done.stdout

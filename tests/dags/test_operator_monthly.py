@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
 from jobs.cli.main import app
-from jobs.orchestration import connecting
+from jobs.orchestration import connecting, scheduling
 from jobs.orchestration.connecting import connection_variables
 from jobs.orchestration.scheduling import CommandFailed, UnlessLasting
 from jobs.settings import config
@@ -189,3 +189,45 @@ def test_connections_are_in_a_commands_environment_alone(
     assert SECRET not in repr(fields) and SECRET not in json.dumps(DagSerialization.to_dict(dag))
     monkeypatch.setenv("PYTHONPATH", "")
     assert connection_variables([]) == {}
+
+
+ON_S3 = """
+[lake]
+root = "s3://spam/lake"
+access = { connection = "lake_store" }
+"""
+STUDY = """
+[study]
+inbox = "inbox"
+files = "frame"
+[release]
+agency = "SPAMSTAT"
+public_root = "public"
+signers = "signers"
+"""
+
+
+@pytest.mark.parametrize(
+    "name", ["operator_daily", "operator_monthly", "observatory_health", "study_monthly", "study_release"]
+)
+def test_each_command_has_the_connection_of_the_lake(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    text = SETTINGS.replace('[lake]\nroot = "somewhere/lake"\n', ON_S3) + INBOX + STUDY
+    bag = parse(monkeypatch, tmp_path, text, name)
+    tasks = [task for dag in bag.dags.values() for task in dag.tasks]
+    assert tasks
+    commands = [task for task in tasks if isinstance(task, connecting.PipelineCommand)]
+    assert all("lake_store" in task.connections for task in commands)
+    # What runs a command within a task of Python.
+    made = Connection(conn_id="lake_store", conn_type="aws", login="id", password=SECRET)
+    monkeypatch.setattr(connecting.Connection, "get", lambda name: made)
+    given: dict[str, str] = {}
+
+    def run(words: list[str], env: dict[str, str], **_: Any) -> SimpleNamespace:
+        given.update(env)
+        return SimpleNamespace(returncode=0, stdout="[]", stderr="")
+
+    monkeypatch.setattr(scheduling.subprocess, "run", run)
+    assert scheduling.command_output(["status", "--json"]) == []
+    assert json.loads(given["AIRFLOW_CONN_LAKE_STORE"])["password"] == SECRET

@@ -1,6 +1,7 @@
 """A lake in an object store: the same rows as in a folder, by every command, and one writer at a time. The
 server is Versity's gateway."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +93,41 @@ def test_a_group_is_for_a_folder(observatory: Run, tmp_path: Path, store: S3) ->
     file.write_text(file.read_text().replace("access =", 'group = "adm"\naccess =', 1))
     told = observatory("run", "--config", file)
     assert (told.code, "group is for a folder" in told.err) == (WRONG, True), told
+
+
+def test_a_connection_of_airflow_reaches_the_lake_and_its_secret_stays_in_the_environment(
+    observatory: Run, tmp_path: Path, store: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = one_log(tmp_path, store)
+    text = file.read_text().replace(store.access(), 'access = { connection = "lake_store" }\n')
+    file.write_text(text)
+    # Nothing but the connection knows the store.
+    for name in (*store.credentials(), "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    about = {"conn_type": "aws", "login": store.user, "password": store.secret}
+    extra = {"endpoint_url": f"http://127.0.0.1:{store.port}", "region_name": store.region}
+    wrong = json.dumps(about | {"extra": extra | {"role_arn": "arn:aws:iam::123456789012:role/lake"}})
+    for value, says in (
+        (None, "connection 'lake_store' is not there"),
+        ('{"conn_type": ' + store.secret, "is neither JSON nor a URI"),
+        (wrong, "its connection has role_arn"),
+        (json.dumps(about | {"password": "another-secret", "extra": extra}), "refuses these credentials"),
+    ):
+        monkeypatch.delenv("AIRFLOW_CONN_LAKE_STORE", raising=False)
+        if value is not None:
+            monkeypatch.setenv("AIRFLOW_CONN_LAKE_STORE", value)
+        connect_once.cache_clear()
+        told = observatory("run", "--config", file)
+        assert (told.code, says in " ".join(told.err.split())) == (WRONG, True), told
+        assert "[lake] access" in told.err or "refuses" in told.err
+        assert store.secret not in told.err and "another-secret" not in told.err
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE_STORE", json.dumps(about | {"extra": extra}))
+    connect_once.cache_clear()
+    told = observatory("run", "--config", file)
+    assert told.code == 0, told
+    assert Lake(ROOT).read("bronze.file").height == 1
+    written = [path.read_bytes() for path in store.folder.rglob("*") if path.is_file()]
+    assert not any(store.secret.encode() in each for each in (*written, (told.out + told.err).encode()))
 
 
 # --- rows ---------------------------------------------------------------------------------------------------

@@ -447,6 +447,17 @@ def test_a_wrong_engine_setting_is_named(tmp_path: Path, lines: str, told: str) 
     assert f"{tmp_path / 'observatory.toml'}: {told}" in str(error.value)
 
 
+def test_a_lake_by_a_connection_is_for_one_machine(tmp_path: Path) -> None:
+    file = tmp_path / "observatory.toml"
+    lake = '[lake]\nroot = "s3://spam/lake"\naccess = { connection = "lake_store" }\n'
+    file.write_text(lake)
+    assert config.load_settings(file).lake.access.connection == "lake_store"
+    file.write_text(f'{lake}[engine]\nname = "spark"\n')
+    with pytest.raises(ObservatoryError) as error:
+        config.load_settings(file)
+    assert str(error.value).startswith(f"{file}: [lake] access: a connection reaches the program that")
+
+
 @pytest.mark.parametrize(
     ("workers", "has", "gives"),
     [(2, 24_000_000_000, 8_000_000_000), (2, 6_000_000_000, 3_000_000_000), (64, 100_000_000, 256_000_000)],
