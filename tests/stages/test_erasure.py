@@ -32,9 +32,10 @@ from jobs.stages import erasure, removed
 from tests.conftest import KEY, ROOT
 from tests.support.in_process import Run, Told, with_keys_of_files
 from tests.support.lakes_on_s3 import ROOT as BUCKET
-from tests.support.lakes_on_s3 import start_store
+from tests.support.lakes_on_s3 import end_lease, point_to, start_store
 from tests.support.month_of_mail import Line, lines_of_mail, refusal, write_key, write_settings
 from tests.support.servers import S3
+from tests.support.stores import Front, Manner
 from tests.support.study import run_again
 
 ONE, TWO = "0123456789abcdef" * 2, "fedcba9876543210" * 2
@@ -286,6 +287,62 @@ def test_in_a_bucket_no_search_finds_an_erased_subscriber(
     assert told.code == 0, told.err
     assert files_with(store.folder, wanted) == {}
     assert rows_like(BUCKET) == rows_like(never / "lake")
+
+
+@pytest.fixture(scope="module")
+def in_a_bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with settings and logs, and with the objects of a store that has ended: the same lake."""
+    folder = tmp_path_factory.mktemp("bucket")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for _ in start_store(folder / "s3", monkeypatch):
+            make_lake(folder / "own", root=BUCKET)
+    return folder
+
+
+@pytest.mark.remote
+@pytest.mark.parametrize("victim", ["program", "store"])
+@pytest.mark.parametrize(
+    ("at", "is_done"),
+    [
+        ("PUT .*/lake/_erasure/plan.json", True),
+        ("PUT .*/landing/north/mx/[^/]*zst", False),
+        ("PUT .*/bronze/postfix/_delta_log/.*json", True),
+        ("PUT .*/silver/message/_delta_log/.*json", False),
+        ("PUT .*/gold/spam_source_daily/_delta_log/.*json", True),
+        ("(POST .*delete|DELETE) .*parquet", True),
+        ("PUT .*/meta/erasure/_delta_log/.*json", True),
+        ("POST .*delete.*/_erasure/plan.json", False),
+    ],
+)
+def test_in_a_bucket_an_erasure_that_was_killed_is_ended_by_the_same_words(
+    tmp_path: Path,
+    in_a_bucket: Path,
+    never: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    observatory: Run,
+    at: str,
+    is_done: bool,
+    victim: str,
+) -> None:
+    shutil.copytree(in_a_bucket / "own", tmp_path / "own")
+    settings = tmp_path / "own" / "observatory.toml"
+    for store in start_store(tmp_path / "s3", monkeypatch, in_a_bucket / "s3"):
+        front = Front(store, Manner(kill_at=at, is_done=is_done, is_program=victim == "program"))
+        point_to(front.port, monkeypatch)
+        code = erase_elsewhere(settings, "--address", GONE).wait(120)
+        said = (tmp_path / "own" / "output").read_text()
+        assert (code, "Traceback" in said) == (-signal.SIGKILL if victim == "program" else 5, False), said
+        if victim == "store":
+            assert store.process.wait(5)
+            store.start()
+        point_to(store.port, monkeypatch)
+        end_lease(store)
+        told = observatory("erase", "--address", GONE, "--yes", "--config", settings)
+        is_whole = Lake(BUCKET).read("meta.erasure").height == 1
+        assert is_whole and told.code in (0, 2), told.err
+        assert files_with(store.folder, forms_of(list(FORMS))) == {}
+        assert rows_like(BUCKET) == rows_like(never / "lake")
+        front.kill()
 
 
 def test_a_bucket_with_earlier_versions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,9 @@ ROOT = "s3://logs/lake"
 OWN = ("run_id", "ingest_id", "started_at", "finished_at", "landed_at", "table_versions", "ingest_ids")
 
 
-def start_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+def start_store(folder: Path, monkeypatch: pytest.MonkeyPatch, copied: Path | None = None) -> Iterator[S3]:
     """A store, whose address and credentials the environment names."""
-    found = S3(folder)
+    found = S3(folder, copied)
     point_to(found.port, monkeypatch)
     for name, value in found.credentials().items():
         monkeypatch.setenv(name, value)

@@ -143,13 +143,17 @@ class Relay:
 
 
 class S3(Server):
-    """Versity's S3 gateway over a folder, with one bucket."""
+    """Versity's S3 gateway over a folder, with one bucket. copied: the folder of another one that has ended,
+    whose objects it begins with."""
 
     user, secret, region, bucket = "observatory", "a-secret-of-tests", "eu-central-1", "logs"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, copied: Path | None = None) -> None:
         for name in ("data", "about"):
-            (folder / name).mkdir(parents=True)
+            if copied is None:
+                (folder / name).mkdir(parents=True)
+            else:
+                shutil.copytree(copied / name, folder / name)
         program = shutil.which("versitygw") or f"{Path(sys.executable).parent}/versitygw"
         port = free_port()
         command = [program, "--port", f"127.0.0.1:{port}", "--access", self.user, "--secret", self.secret]
@@ -157,7 +161,8 @@ class S3(Server):
         command += ["posix", "--sidecar", str(folder / "about"), str(folder / "data")]
         super().__init__(command, port, folder / "s3.log")
         self.folder = folder / "data"
-        self.files().mkdir(self.bucket)
+        if copied is None:
+            self.files().mkdir(self.bucket)
 
     def files(self) -> S3FileSystem:
         """Its objects as an administrator writes them."""

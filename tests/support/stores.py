@@ -1,5 +1,6 @@
-"""A front before a real object store, which does not go by the conditions of puts, or is killed at a request.
-It runs in a process of its own: delta-rs holds Python's lock while it waits for an answer."""
+"""A front before a real object store, which does not go by the conditions of puts, or at which the store or
+the program that asks is killed at a request. It runs in a process of its own: delta-rs holds Python's lock while
+it waits for an answer."""
 
 import http.client
 import json
@@ -12,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psutil
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -29,15 +31,17 @@ NOT_IMPLEMENTED = (
 @dataclass(frozen=True)
 class Manner:
     """refuses: answers puts with a condition as a store that has none. ignores: leaves the condition out.
-    kill_at: a pattern of method and path; the store is killed when a request of it comes, for the first time,
-    or with is_done when it was done and its answer is not given. mute_at: such a request is done, and only
-    its first answer is not given."""
+    kill_at: a pattern of method and path, of removals with their body; the store is killed when a request of it comes, for the first time,
+    or with is_done when it was done and its answer is not given; with is_program the program that asks is
+    killed, with its group of processes. mute_at: such a request is done, and only its first answer is not
+    given."""
 
     refuses: bool = False
     ignores: bool = False
     kill_at: str = ""
     mute_at: str = ""
     is_done: bool = False
+    is_program: bool = False
 
 
 class Front(Server):
@@ -63,12 +67,15 @@ class Handler(BaseHTTPRequestHandler):
         if self.about["refuses"] and any(name in self.headers for name in CONDITIONS):
             self.reply(501, {}, NOT_IMPLEMENTED)
             return
+        # What is removed stands in the body alone.
+        is_removal = self.command == "POST" and "?delete" in self.path
+        self.asked = f"{self.command} {self.path}{body.decode() if is_removal else ''}"
         is_last = self.take_first("kill_at")
         if is_last and not self.about["is_done"]:
-            os.kill(self.about["pid"], signal.SIGKILL)
+            self.kill_one()
         found = self.ask_store(body)
         if is_last and self.about["is_done"]:
-            os.kill(self.about["pid"], signal.SIGKILL)
+            self.kill_one()
             found = None
         if self.take_first("mute_at"):
             found = None
@@ -80,10 +87,18 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = hand_on  # noqa: N815
 
+    def kill_one(self) -> None:
+        """kill -9 the store, or who asks."""
+        if self.about["is_program"]:
+            near = [each for each in psutil.net_connections("tcp") if each.laddr == self.client_address]
+            os.killpg(os.getpgid(near[0].pid), signal.SIGKILL)
+        else:
+            os.kill(self.about["pid"], signal.SIGKILL)
+
     def take_first(self, name: str) -> bool:
         """Whether this is the first request of a pattern."""
         pattern = self.about[name]
-        is_first = bool(pattern and re.search(pattern, f"{self.command} {self.path}"))
+        is_first = bool(pattern and re.search(pattern, self.asked))
         if is_first:
             self.about[name] = ""
         return is_first
