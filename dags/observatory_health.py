@@ -1,11 +1,13 @@
-"""observatory_health: every day, whether sources still come, days are missing, or a validation holds back.
+"""observatory_health: every day, whether sources still come, days are missing, a validation holds back, or
+the study lacks a package.
 
 One DAG, where the settings have operators:
 
     status ─┬► stale_sources
             ├► missing_days
             ├► jumps
-            └► held_validations
+            ├► held_validations
+            └► packages
 
 `status` runs `observatory status --json`. Each of the others **fails if something is wrong**: the grid shows
 what it is, and the task's log names each source or rule with what to do.
@@ -14,6 +16,8 @@ what it is, and the task's log names each source or rule with what to do.
 - `missing_days`: a source has no records of a day within the week before its last record.
 - `jumps`: a day's traffic or share of spam is far from that of the same weekday before.
 - `held_validations`: a rule was broken when it was last checked, and the operator's tables stay as they were.
+- `packages`: where `[submission] inbox` is set, a package is overdue (`due_days`), was refused, or has had no
+  answer for `answer_days`.
 
 **Who is told.** A task that fails calls back with its text. `OBSERVATORY_ALERT` is a shell command that reads
 the text, such as `mail -s "Spam Observatory" noc@example.net`; without it the text stands in the log alone.

@@ -19,7 +19,7 @@ from jobs.core.errors import ObservatoryError, TryAgain, ValidationHeld
 from jobs.settings import config
 
 if TYPE_CHECKING:
-    from jobs.state.deliveries import Delivery
+    from jobs.state.deliveries import Delivery, PackageDue
 
 # So many characters of a digest are shown.
 SHORT = 12
@@ -90,6 +90,22 @@ def show_deliveries(found: Sequence[Delivery]) -> None:
             each.delivered_sha256[:SHORT],
         )
     out.print(Text("Packages sent to the study", "bold"))
+    out.print(table)
+    out.print()
+
+
+def show_due_packages(due: Sequence[PackageDue]) -> None:
+    """Print when the next package of each operator is due."""
+    if not due:
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for name in ("operator", "period", "due", ""):
+        table.add_column(name, overflow="fold")
+    for each in due:
+        style = "bold red" if each.is_overdue else ""
+        words = Text(each.describe_due(), style)
+        table.add_row(each.operator_id, each.period_code, str(each.due_date), words)
+    out.print(Text("Next package to the study", "bold"))
     out.print(table)
     out.print()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,7 @@ from jobs.settings import config
 # Polars and the lake take a part of a second to import.
 if TYPE_CHECKING:
     from jobs.engine.lake import Lake
+    from jobs.state.deliveries import Packages
     from jobs.state.sources import SourceStatus
     from jobs.state.status import CopiedLines
 
@@ -41,32 +42,35 @@ def status(
 
     Ends with exit code 3 if a source is stale: its last record is older than stale_days of its source or
     of \[lake], 2 days without a setting; if a day's traffic or share of spam is far from that of the same
-    weekday before; or if figures are doubtful, because clocks disagree, joins fall or a source left the
-    settings.
+    weekday before; if the study refused a package, has not answered it, or lacks one that is due; or if
+    figures are doubtful, because clocks disagree, joins fall or a source left the settings.
     """
     from jobs.core.patterns import escape_unseen
     from jobs.engine.lake import open_lake
+    from jobs.state.deliveries import read_packages
     from jobs.state.sources import as_json, source_rows
     from jobs.state.status import find_doubts, open_periods
 
     settings = config.load_settings(config_file)
     chosen = config.choose_operators(settings, operator)
     lake = open_lake(settings.lake.root)
-    rows = source_rows(lake, settings, chosen)
     operators = {each.id for each in chosen}
+    packages = read_packages(lake, settings, [each.id for each in chosen])
+    rows = source_rows(lake, settings, chosen, packages)
     periods = open_periods(lake, operators, settings.lake.open_days)
     doubtful = [escape_unseen(each) for each in find_doubts(lake, settings, operators, periods)]
     if metrics is not None:
         from jobs.state.metrics import write_metrics
 
-        write_metrics(metrics, rows, len(doubtful))
+        write_metrics(metrics, rows, packages, len(doubtful))
     if json:
         sys.stdout.write(as_json(rows) + "\n")
         for each in doubtful:
             err.print(Text(each), soft_wrap=True)
     else:
-        print_status(lake, settings, operators, rows, doubtful)
-    if doubtful or any(row.is_stale or row.jumps for row in rows):
+        print_status(lake, settings, operators, rows, packages, doubtful)
+    is_lacking = any(each.problems for each in packages.values())
+    if doubtful or is_lacking or any(row.is_stale or row.jumps for row in rows):
         raise typer.Exit(STALE)
 
 
@@ -75,13 +79,14 @@ def print_status(
     settings: config.Observatory,
     operators: set[str],
     rows: Sequence[SourceStatus],
+    packages: Mapping[str, Packages],
     doubtful: Sequence[str],
 ) -> None:
-    from jobs.cli.receipts import show_deliveries
+    from jobs.cli.receipts import show_deliveries, show_due_packages
     from jobs.core.patterns import escape_unseen
     from jobs.engine.record import utc_now
     from jobs.stages.validations import latest_results, rule_counts
-    from jobs.state.deliveries import last_deliveries, list_delivery_problems, list_delivery_steps
+    from jobs.state.deliveries import list_package_steps
     from jobs.state.retained import describe_retained
     from jobs.state.sources import list_steps, quarantine_step
     from jobs.state.status import copy_steps, count_copies, list_problems
@@ -96,13 +101,11 @@ def print_status(
     if counts:
         rules, broken = (sum(each) for each in list(zip(*counts, strict=True))[1:])
         out.print(f"Last validation: {rules:,} rules on {len(counts)} tables, {broken:,} broken\n")
-    packages = last_deliveries(lake, operators)
-    if packages:
-        show_deliveries(packages)
-    wrong = [
-        *list_problems(lake, settings, operators),
-        *list_delivery_problems(packages, utc_now(), settings.submission.answer_days),
-    ]
+    if sent := [each for found in packages.values() for each in found.sent]:
+        show_deliveries(sent)
+    show_due_packages([found.due for found in packages.values() if found.due])
+    wrong = list_problems(lake, settings, operators)
+    wrong += [each.text for found in packages.values() for each in found.problems]
     jumps = dict.fromkeys(f"operator '{row.operator}': {each.text}." for row in rows for each in row.jumps)
     show_list("Problems", [("", each) for each in (*map(escape_unseen, wrong), *jumps, *doubtful)])
     of_operator = {row.operator: row.retention for row in rows}
@@ -114,7 +117,10 @@ def print_status(
         for row in rows
         if row.quarantined and "observatory quarantine" not in (row.next_step or "")
     ]
-    steps += copy_steps(copies) + list_delivery_steps(packages)
+    today = (settings.lake.read_at or utc_now()).date()
+    steps += copy_steps(copies)
+    for found in packages.values():
+        steps += [(who, escape_unseen(each)) for who, each in list_package_steps(found, today)]
     show_list("Next", steps or [("", "Nothing to do.")])
 
 

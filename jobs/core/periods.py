@@ -51,6 +51,12 @@ def period_bounds(period_code: str) -> tuple[dt.date, dt.date]:
     return dt.date.fromisoformat(f"{months_of(period_code)[0]}-01"), last_day(period_code)
 
 
+def period_of(day: dt.date, length: str) -> str:
+    """The period that a day lies in. length: month, quarter or year."""
+    ways = {"month": f"{day:%Y-%m}", "quarter": f"{day.year}-Q{(day.month + 2) // 3}", "year": f"{day.year}"}
+    return ways[length]
+
+
 def periods_with(months: Iterable[str]) -> list[str]:
     """The months themselves, and the quarters and years of which all months are among them."""
     present = sorted(set(months))

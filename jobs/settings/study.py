@@ -103,6 +103,10 @@ class Submission(Settings):
     it."""
     study_key: str | None = None
     """The file of the study's OpenPGP public key. With it an answer counts only if this key signed it."""
+    period: Literal["month", "quarter", "year"] = "month"
+    """What each package covers: `status` reports the next one that is due."""
+    due_days: int = Field(4, ge=0, le=MOST_DAYS)
+    """So many days after a period has ended its package is due. A study loads on the fifth."""
     answer_days: int = Field(14, ge=1, le=MOST_DAYS)
     """So many days after a package was sent `status` reports that the study has not answered, and
     `operator_monthly` in Airflow gives up waiting."""

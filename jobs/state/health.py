@@ -23,6 +23,13 @@ class HealthJump(TypedDict):
     text: str
 
 
+class HealthProblem(TypedDict):
+    """What is wrong with a package, as jobs/state/deliveries.py has it: a sentence each, without its end."""
+
+    text: str
+    step: str
+
+
 class HealthRow(TypedDict):
     """One source of `observatory status --json`, as far as messages need it. Times are in ISO 8601."""
 
@@ -34,6 +41,7 @@ class HealthRow(TypedDict):
     missing_days: list[str]
     held_rules: list[HealthRule]
     jumps: list[HealthJump]
+    package_problems: list[HealthProblem]
     next_step: str | None
 
 
@@ -86,12 +94,19 @@ def list_jumps(rows: Sequence[HealthRow]) -> list[str]:
     ]
 
 
+def list_package_problems(rows: Sequence[HealthRow]) -> list[str]:
+    """A line for each package that was refused, waits for an answer, or is overdue."""
+    found = [problem for row in rows for problem in row["package_problems"]]
+    return list(dict.fromkeys(f"{each['text'].rstrip('.')}. {each['step']}." for each in found))
+
+
 # By the name of its task: the check, and the heading of its text.
 CHECKS: dict[str, tuple[Callable[[Sequence[HealthRow]], list[str]], str]] = {
     "stale_sources": (stale_sources, "Sources that send nothing new"),
     "missing_days": (missing_days, "Days without records"),
     "jumps": (list_jumps, "Days unlike the same weekdays before"),
     "held_validations": (held_validations, "Validations that hold tables back"),
+    "packages": (list_package_problems, "Packages that the study lacks"),
 }
 
 

@@ -3,7 +3,7 @@ it back, and what to do next."""
 
 import datetime as dt
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from jobs.ingest.manifest import (
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator, SourceSettings
 from jobs.stages.validations import latest_results
-from jobs.state.deliveries import Delivery, last_deliveries
+from jobs.state.deliveries import Delivery, PackageDue, PackageProblem, Packages, read_packages
 from jobs.state.jumps import Jump, find_jumps
 from jobs.state.missing_days import Span, missing_days
 from jobs.state.retained import Retained, read_retained
@@ -56,7 +56,8 @@ class SourceStatus:
 
     landed: bytes in landing. landed_at: when the last of them came. waiting: bytes that are not read yet.
     last_record: time of the newest record. missing_days: days without records in the week before it.
-    quarantined: lines that no rule matched. jumps, packages: of all its operator's sources together.
+    quarantined: lines that no rule matched. jumps, packages, package_due, package_problems: of all its
+    operator's sources together.
     """
 
     operator: str
@@ -72,6 +73,8 @@ class SourceStatus:
     held_rules: list[HeldRule]
     jumps: list[Jump]
     packages: list[Delivery]
+    package_due: PackageDue | None
+    package_problems: list[PackageProblem]
     retention: Retained
     next_step: str | None
 
@@ -91,15 +94,21 @@ class Read:
 NOTHING_READ = Read(frozenset(), 0, frozenset(), None, frozenset())
 
 
-def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]) -> list[SourceStatus]:
-    """One row for each source that the settings have."""
+def source_rows(
+    lake: Lake,
+    settings: Observatory,
+    operators: Iterable[Operator],
+    packages: Mapping[str, Packages] | None = None,
+) -> list[SourceStatus]:
+    """One row for each source that the settings have. packages: of read_packages(), where they were read."""
     chosen = list(operators)
     kept = read_retained(lake, settings, [each.id for each in chosen])
     read = read_ledger(lake)
     held = held_rules(latest_results(lake, [each.id for each in chosen]))
     jumps = find_jumps(lake, {each.id for each in chosen})
-    packages = last_deliveries(lake, [each.id for each in chosen])
     at = settings.lake.read_at or utc_now()
+    if packages is None:
+        packages = read_packages(lake, settings, [each.id for each in chosen])
     first_run: Any = lake.read("meta.run", columns=["finished_at"])["finished_at"].min()
     fs, area = open_landing(lake.root)
     found = []
@@ -127,7 +136,9 @@ def source_rows(lake: Lake, settings: Observatory, operators: Iterable[Operator]
                 quarantined=of_source.quarantined,
                 held_rules=held.get((operator.id, source.id), []) + held.get((operator.id, None), []),
                 jumps=jumps[operator.id],
-                packages=[each for each in packages if each.operator_id == operator.id],
+                packages=packages[operator.id].sent,
+                package_due=packages[operator.id].due,
+                package_problems=packages[operator.id].problems,
                 retention=kept[operator.id],
                 next_step=None,
             )

@@ -31,6 +31,7 @@ WELL: dict[str, Any] = {
     "missing_days": [],
     "held_rules": [],
     "jumps": [],
+    "package_problems": [],
     "next_step": None,
 }
 RULE = {
@@ -110,6 +111,16 @@ def test_a_held_rule_is_named_once_for_all_sources_of_an_operator(dag: Any) -> N
         " It says: spam is in all.",
         "- south-sms: gold.spam_volume_daily stays as it was: rule spam_within_units is broken on 1 row."
         " It says: spam is in all. Mend it.",
+    ]
+
+
+def test_what_is_wrong_with_packages_is_named_once_for_all_sources_of_an_operator(dag: Any) -> None:
+    text = "operator 'north-mail': the package of 2026-11 was due on 2026-12-04, 3 days ago"
+    problem = {"operator_id": "north-mail", "text": text, "step": "`observatory submit` sends it"}
+    rows = [WELL | {"source": source, "package_problems": [problem]} for source in ("mx1", "mx2")]
+    assert failure(dag, "packages", [*rows, WELL]).splitlines() == [
+        "Packages that the study lacks: 1",
+        f"- {text}. `observatory submit` sends it.",
     ]
 
 

@@ -4,14 +4,20 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from jobs.core.contracts import rows_frame
+from jobs.core.periods import last_day, period_before
+from jobs.engine.lake import Lake
+from jobs.state import health
+from jobs.state.deliveries import TABLE
 from tests.conftest import ROOT
 from tests.state.test_jumps import gold_lake
-from tests.state.test_status import LAST, LINES, ODD, Command, observatory, with_ledger, written
+from tests.state.test_status import LAST, LINES, ODD, Command, observatory, statuses, with_ledger, written
 from tests.support.whole_runs import source_toml
 
 __all__ = ["observatory"]
@@ -22,6 +28,9 @@ ALERTS = {
     for rule in group["rules"]
 }
 ABOVE = re.compile(r"(?:(time\(\)) - )?(\w+) > (\d+)")
+
+
+INBOX = '[submission]\ninbox = "inbox"\n'
 
 
 def samples_of(file: Path) -> Iterator[tuple[str, float]]:
@@ -38,7 +47,7 @@ def ringing(metrics: Path, now: float = LAST.timestamp()) -> set[str]:
         assert parts, rule["expr"]
         is_age, metric, limit = parts.groups()
         values = [value for each, value in samples_of(metrics) if each == metric]
-        assert values, f"no {metric}"
+        assert f"# TYPE {metric} gauge" in metrics.read_text(), f"no {metric}"
         if any((now - value if is_age else value) > float(limit) for value in values):
             found.add(name)
     return found
@@ -74,6 +83,102 @@ def test_a_held_validation(tmp_path: Path, observatory: Command) -> None:
     assert observatory("run", "--config", file).code == 1
     code, alerts = status(observatory, file)
     assert (code, alerts) == (0, {"ObservatoryHeld"})
+
+
+def deliver(folder: Path, period: str, **about: Any) -> None:
+    """Record a package of a period as one that was sent just now."""
+    row = {"operator_id": "a", "period_code": period, "file_name": f"a_{period}.zip", "is_signed": True}
+    row |= {"delivered_sha256": period, "package_sha256": period, "inbox_url": "inbox"}
+    row |= {"sent_at": dt.datetime.now(dt.UTC), "delivery_code": "sent", **about}
+    Lake(str(folder / "lake")).append(rows_frame([row], TABLE), TABLE)
+
+
+# Quiet traffic goes from 2026-09-16 to 2026-11-24: October is the first month that is whole.
+@pytest.mark.parametrize(
+    ("day", "sent", "period", "days"),
+    [
+        ("2026-11-04", [], "2026-10", 0),
+        ("2026-11-05", [], "2026-10", 1),
+        ("2026-10-30", [], "2026-10", -5),
+        ("2026-11-05", ["2026-10"], "2026-11", -29),
+        ("2026-12-10", ["2026-10"], "2026-11", 6),
+        # None is forgotten because a later one was sent.
+        ("2027-01-20", ["2026-10", "2026-12"], "2026-11", 47),
+        # A quarter stands for its months.
+        ("2027-01-20", ["2026-Q4"], "2027-01", -15),
+    ],
+)
+def test_an_overdue_package_rings_and_ends_status_with_3(
+    tmp_path: Path, observatory: Command, day: str, sent: list[str], period: str, days: int
+) -> None:
+    gold_lake(tmp_path, 1)
+    for each in sent:
+        answered = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
+        deliver(tmp_path, each, delivery_code="received", answer_at=answered)
+    at = dt.datetime.fromisoformat(day).replace(hour=12, tzinfo=dt.UTC)
+    file = written(tmp_path, at, SOURCE + "stale_days = 1000\n", more=INBOX)
+    assert status(observatory, file) == ((3, {"ObservatoryPackageOverdue"}) if days > 0 else (0, set()))
+    lines = (tmp_path / "observatory.prom").read_text().splitlines()
+    assert f'observatory_package_days_after_due{{operator="a",period="{period}"}} {days:.1f}' in lines
+    assert any(line.startswith("observatory_package_sent_timestamp_seconds{") for line in lines) == bool(sent)
+    told = observatory("status", "--config", file)
+    said = " ".join(told.out.split())
+    assert f"a {period} {last_day(period) + dt.timedelta(days=4)} " in said
+    assert (f"observatory submit --operator a --period {period}" in said) == (days >= 0), told.out
+    code, rows = statuses(observatory, file)
+    text = health.format_check("packages", rows)
+    assert (code == 3) == (days > 0) == (f"the package of {period} was due on" in text)
+
+
+@pytest.mark.parametrize(
+    ("length", "period"), [("month", "2027-03"), ("quarter", "2027-Q1"), ("year", "2027")]
+)
+def test_the_settings_say_how_long_a_period_is_and_when_it_is_due(
+    tmp_path: Path, observatory: Command, length: str, period: str
+) -> None:
+    gold_lake(tmp_path, 1)
+    deliver(tmp_path, period_before(period), delivery_code="received", answer_at=LAST)
+    more = f'{INBOX}period = "{length}"\ndue_days = 20\n'
+    file = written(tmp_path, LAST, SOURCE, more=more)
+    _, (row,) = statuses(observatory, file)
+    due = row["package_due"]
+    assert due["period_code"] == period
+    assert due["due_date"] == str(last_day(period) + dt.timedelta(days=20))
+    assert due["days_after_due"] == (LAST.date() - last_day(period)).days - 20 < 0
+
+
+def test_without_an_inbox_nothing_is_due(tmp_path: Path, observatory: Command) -> None:
+    gold_lake(tmp_path, 1)
+    file = written(tmp_path, LAST + dt.timedelta(days=60), SOURCE + "stale_days = 1000\n")
+    assert status(observatory, file) == (0, set())
+    _, (row,) = statuses(observatory, file)
+    assert (row["package_due"], row["package_problems"]) == (None, [])
+
+
+def test_a_refused_package(tmp_path: Path, observatory: Command) -> None:
+    gold_lake(tmp_path, 1)
+    reasons = ["it is not signed", 'its "days"\ndiffer']
+    deliver(tmp_path, "2026-10", delivery_code="refused", answer_at=LAST, answer_reasons=reasons)
+    file = written(tmp_path, LAST, SOURCE, more=INBOX)
+    assert status(observatory, file) == (3, {"ObservatoryPackageRefused"})
+    (family,) = (
+        each
+        for each in text_string_to_metric_families((tmp_path / "observatory.prom").read_text())
+        if each.name == "observatory_package_refused"
+    )
+    assert [each.labels["reason"] for each in family.samples] == reasons
+    _, rows = statuses(observatory, file)
+    assert health.format_check("packages", rows).splitlines()[1] == (
+        "- operator 'a': the study refused a_2026-10.zip on 2026-11-24: it is not signed. Mend what the study"
+        " refused a_2026-10.zip for, then `observatory submit --operator a --period 2026-10` sends it again."
+    )
+
+
+def test_a_package_without_an_answer(tmp_path: Path, observatory: Command) -> None:
+    gold_lake(tmp_path, 1)
+    deliver(tmp_path, "2026-10", sent_at=dt.datetime.now(dt.UTC) - dt.timedelta(days=15, hours=1))
+    file = written(tmp_path, LAST, SOURCE, more=INBOX)
+    assert status(observatory, file) == (3, {"ObservatoryPackageUnanswered"})
 
 
 def test_a_source_that_left_the_settings_is_a_doubt(tmp_path: Path, observatory: Command) -> None:

@@ -30,7 +30,8 @@ from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
 KEYS = [
     *("operator", "source", "landed", "landed_at", "waiting", "last_record", "stale_days", "is_stale"),
-    *("missing_days", "quarantined", "held_rules", "jumps", "packages", "retention", "next_step"),
+    *("missing_days", "quarantined", "held_rules", "jumps", "packages", "package_due"),
+    *("package_problems", "retention", "next_step"),
 ]
 LAST = dt.datetime(2026, 11, 24, 23, 30, tzinfo=dt.UTC)
 Command = Callable[..., Told]

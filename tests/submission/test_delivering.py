@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jobs.engine.lake import Lake
-from jobs.state.deliveries import TABLE, Delivery, list_delivery_problems
+from jobs.state.deliveries import TABLE, Delivery, list_package_problems
 from jobs.submission import making
 from tests.submission.test_submission import fingerprint, keys  # noqa: F401
 from tests.support.in_process import Run, command_line_of
@@ -322,7 +322,8 @@ def test_each_operator_may_have_a_folder_of_its_own(parties: Parties) -> None:
 def test_silence_is_a_problem_after_some_days() -> None:
     at = dt.datetime(2026, 12, 5, 12, tzinfo=dt.UTC)
     sent = Delivery("a", "2026-11", "a.zip", "1", "2", "in", at, True, "sent", None, [], [], None)
-    assert list_delivery_problems([sent], at + dt.timedelta(days=14, hours=1), 14) == []
-    (line,) = list_delivery_problems([sent], at + dt.timedelta(days=15), 14)
-    assert line.startswith("operator 'a': the study has not answered a.zip, sent 2026-12-05")
+    assert list_package_problems([sent], [], at + dt.timedelta(days=14, hours=1), 14) == []
+    (found,) = list_package_problems([sent], [], at + dt.timedelta(days=15), 14)
+    assert found.text.startswith("operator 'a': the study has not answered a.zip, sent 2026-12-05")
+    assert found.step.startswith("`observatory receipts --operator a`")
     assert sent.describe_answer(at + dt.timedelta(days=15)) == "no answer for 15\N{NO-BREAK SPACE}days"

@@ -1,6 +1,6 @@
 """A front before a real object store, which does not go by the conditions of puts, or at which the store or
-the program that asks is killed at a request. It runs in a process of its own: delta-rs holds Python's lock while
-it waits for an answer."""
+the program that asks is killed at a request. It runs in a process of its own: delta-rs holds Python's lock
+while it waits for an answer."""
 
 import http.client
 import json
@@ -31,10 +31,10 @@ NOT_IMPLEMENTED = (
 @dataclass(frozen=True)
 class Manner:
     """refuses: answers puts with a condition as a store that has none. ignores: leaves the condition out.
-    kill_at: a pattern of method and path, of removals with their body; the store is killed when a request of it comes, for the first time,
-    or with is_done when it was done and its answer is not given; with is_program the program that asks is
-    killed, with its group of processes. mute_at: such a request is done, and only its first answer is not
-    given."""
+    kill_at: a pattern of method and path, of removals with their body; the store is killed when a request of
+    it comes, for the first time, or with is_done when it was done and its answer is not given; with
+    is_program the program that asks is killed, with its group of processes. mute_at: such a request is done,
+    and only its first answer is not given."""
 
     refuses: bool = False
     ignores: bool = False
