@@ -247,6 +247,7 @@ class LineFormat(Format):
     own_layouts: of a format that operators may lay out themselves.
     repeats: a pattern of ignored lines that repeat what another line refuses, or remark what was let through.
 
+    joined: a pattern of a line that was several, which a shipper made one of: #012 stands for their ends.
     is_json: its lines are objects of JSON; of another format such a line is one that is cut, or without text.
     is_mail_log: it is the log of a mail server, among whose lines filters write theirs.
 
@@ -267,6 +268,7 @@ class LineFormat(Format):
     longest_line: int = LONGEST_LINE
     is_read_alone: bool = False
     is_head: Callable[[pl.Expr], pl.Expr] | None = None
+    joined: str | None = None
     is_json: bool = False
     repeats: str | None = None
     literals: tuple[str, ...] = ()
@@ -290,7 +292,9 @@ class LineFormat(Format):
         is_long = pl.col("line_bytes") > self.longest_line
         # What is still wrapped could not be unwrapped.
         is_cut = pl.lit(False) if self.is_json else pl.col("line").str.starts_with('{"')
-        return lines.select(choose_code(too_long=is_long, bad_json=is_cut).alias("reason_code")).to_series()
+        is_joined = pl.col("line").str.contains(self.joined) if self.joined else pl.lit(False)
+        code = choose_code(too_long=is_long, bad_json=is_cut, several_lines=is_joined)
+        return lines.select(code.alias("reason_code")).to_series()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.core.patterns import escape_unseen, pattern_text
+from jobs.core.words import code_description
 from jobs.sniff.survey import LogSurvey
 from jobs.sniff.tally import OTHER, REFUSAL
 
@@ -44,6 +45,9 @@ def draw_patterns(console: Console, answer: LogSurvey) -> None:
         table.add_row(*map(Text, before), text)
     console.print(Padding(table, (0, 0, 0, 2)))
     draw_rest_of(console, tally.refused.patterns.height - len(rows), tally.refused.unmasked)
+    for reason in sorted({row["reason_code"] for row in rows}):
+        meaning = f"{reason}: {code_description('quarantine_reason', reason)}."
+        console.print(Padding(Text(meaning, "dim"), (0, 0, 0, 2)))
 
 
 def draw_rest_of(console: Console, more: int, unmasked: int) -> None:

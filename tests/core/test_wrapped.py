@@ -1,6 +1,7 @@
 """A log's line is found in whatever carries it, and what carries none stays as it is."""
 
 import json
+import re
 
 import polars as pl
 import pytest
@@ -10,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.core.lines import LONGEST_LINE, frame_lines
 from jobs.core.wrapped import unwrap_lines, unwrap_sample
-from jobs.formats.registry import recognise_format
+from jobs.formats.registry import KERNELS, recognise_format
 from tests.support.examples import examples
 from tests.support.samples import LOGS
 from tests.support.wrapped_logs import WRAPPERS, docker, to_iso
@@ -128,15 +129,16 @@ def test_no_bytes_break_it(data: bytes) -> None:
         assert frame_lines(head + data, 0).height >= 1
 
 
-# Its records of several lines are recognised by where lines end; nobody ships them.
-SEVERAL_LINES = {"opendmarc_history"}
+# A record of several lines as a shipper with a rule for them joins it; None where it is one line.
+JOINED: dict[str, tuple[re.Pattern[str], str]] = {
+    "opendmarc_history": (re.compile(r"(?m)^(?=job )"), "job "),
+    "exim": (re.compile(r"(?m)^(?=\d{4}-\d\d-\d\d \d\d:)"), "\nEnvelope-"),
+}
 
-WHOLE = {name: log for name, log in LOGS.items() if log.format not in SEVERAL_LINES}
 
-
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("name", LOGS)
 def test_lines_are_those_of_the_log(name: str) -> None:
-    lines = [to_iso(line) for line in WHOLE[name].lines[:200]]
+    lines = [to_iso(line) for line in LOGS[name].lines[:200]]
     plain = "".join(f"{line}\n" for line in lines).encode()
     for wrap in WRAPPERS.values():
         wrapped = b"".join(map(wrap, lines))
@@ -148,7 +150,23 @@ def test_lines_are_those_of_the_log(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["exim", "kannel"])
 def test_the_format_is_that_of_the_log(name: str) -> None:
-    lines = [to_iso(line) for line in WHOLE[name].lines[:40]]
+    lines = [to_iso(line) for line in LOGS[name].lines[:40]]
     for wrapper in ("docker", "journal json"):
         wrapped = b"".join(map(WRAPPERS[wrapper], lines))
         assert recognise_format(wrapped) == recognise_format("\n".join(lines).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "log"), [("opendmarc_history", "opendmarc_history"), ("exim", "exim, rejectlog")]
+)
+def test_a_record_of_several_lines_that_was_joined_into_one_is_refused_by_its_reason(
+    name: str, log: str
+) -> None:
+    begin, sign = JOINED[name]
+    records = [each.rstrip("\n") for each in begin.split("\n".join(LOGS[log].lines)) if each]
+    assert any(sign in each for each in records)
+    for wrapper in ("docker", "shipped file"):
+        wrapped = b"".join(map(WRAPPERS[wrapper], records))
+        assert recognise_format(wrapped)[0] == name
+        reasons = KERNELS[name].refuse_lines(frame_lines(wrapped, 0))
+        assert [each == "several_lines" for each in reasons] == [sign in each for each in records]

@@ -9,6 +9,7 @@ import itertools
 import json
 import lzma
 import os
+import re
 import subprocess
 import sys
 import time
@@ -1170,3 +1171,14 @@ def test_a_person_names_the_format(
     assert 'format = "exim"' in told.out and "observatory report" not in told.out
     assert "did you mean 'exim'?" in run("sniff", "--as", "exin", log).err
     assert "name one, --profile" in run("sniff", "--as", "delimited", log).err
+
+
+def test_records_that_a_shipper_joined_are_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Blocks of Exim's reject log, each a line of a container's log."""
+    blocks = re.split(r"(?m)^(?=\d{4}-\d\d-\d\d \d\d:)", (LAB / "exim" / "rejectlog").read_text())
+    (tmp_path / "reject.json").write_bytes(b"".join(WRAPPERS["docker"](each) for each in blocks if each))
+    told = command_line_of(monkeypatch, capsys, width=80)("sniff", tmp_path / "reject.json")
+    said = " ".join(told.out.split())
+    assert "several_lines: A record of several lines that a shipper joined into one. Let it ship" in said

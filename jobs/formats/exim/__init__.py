@@ -347,6 +347,7 @@ FORMAT = LineFormat(
     is_read_alone=True,
     title="Exim",
     description="Mainlog and rejectlog of Exim",
+    joined=r"#012(?:Envelope-(?:from|to): |[ *A-Z] [!-9;-~]+[ \t]*:)",
     channels=("EMAIL",),
     lookback_days=LOOKBACK_DAYS,
     sniff=sniff,

@@ -86,8 +86,14 @@ _POLICY = {
 _ALIGNED = 4
 
 
+# A block that a shipper made one line of.
+_JOINED = r"^job \S+?#012(?:reporter|received) "
+
+
 def sniff(sample: bytes) -> float:
-    """Share of the sample's lines that are fields of a block, if there is a block; else 0."""
+    """Share of the lines that are fields of a block, if there is a block, or whole blocks; else 0."""
+    if joined := share_of_lines(sample, _JOINED):
+        return joined
     if not share_of_lines(sample, r"^job \S+$") or not share_of_lines(sample, r"^policy \d+$"):
         return 0.0
     return share_of_lines(sample, rf"^(?:{_KNOWN_FIELDS})(?: |$)")
@@ -254,6 +260,7 @@ FORMAT = LineFormat(
     is_read_alone=True,
     title="OpenDMARC history",
     description="History file of OpenDMARC",
+    joined=_JOINED,
     lookback_days=LOOKBACK_DAYS,
     sniff=sniff,
     parse=parse,
