@@ -1,4 +1,7 @@
-"""What pull knows of a source: its streams, kept in one manifest.json, and found again by what files hold."""
+"""What pull knows of a source: its streams, kept in one manifest.json, and found again by what files hold.
+
+A manifest names its pieces by their names alone, and they lie beside it: a lake may be moved as a whole.
+"""
 
 import bisect
 import datetime as dt
@@ -124,14 +127,24 @@ def read_manifest(fs: Any, folder: str, name: str = MANIFEST) -> list[Stream]:
         return []
     try:
         return [
-            Stream(**{**stream, "pieces": [Piece(**piece) for piece in stream["pieces"]]})
+            Stream(**{**stream, "pieces": [piece_beside(folder, piece) for piece in stream["pieces"]]})
             for stream in json.loads(text)["streams"]
         ]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise UnreadableManifest(
             f"{folder}/{name} cannot be read: it was cut or changed. `observatory pull` makes it again"
             " from what was landed"
         ) from None
+
+
+def piece_beside(folder: str, piece: dict[str, Any]) -> Piece:
+    """A piece of a manifest in this folder. Manifests of earlier versions have whole paths, of where the lake
+    was then."""
+    return Piece(**{**piece, "path": f"{folder}/{name_of(piece['path'])}"})
+
+
+def name_of(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
@@ -159,6 +172,8 @@ def write_manifest(
 ) -> None:
     """Replace the manifest in one step."""
     found = {"streams": [asdict(stream) for stream in streams], **asdict(files or Files())}
+    for piece in (piece for stream in found["streams"] for piece in stream["pieces"]):
+        piece["path"] = name_of(piece["path"])
     replace_file(fs, f"{folder}/{name}", json.dumps(found, indent=1).encode())
 
 

@@ -72,7 +72,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Often:
 
 @pytest.fixture
 def site(written: Often, tmp_path: Path) -> Iterator[Often]:
-    """The same lake, put back afterwards: its manifest has absolute paths."""
+    """The same lake, put back afterwards."""
     kept, visits = tmp_path / "kept", written.visits
     shutil.copytree(written.file.parent, kept)
     yield written

@@ -186,7 +186,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @pytest.fixture
 def site(lived: Site, tmp_path: Path) -> Iterator[Site]:
-    """The same lake, put back afterwards: its manifest has absolute paths."""
+    """The same lake, put back afterwards."""
     kept = tmp_path / "kept"
     shutil.copytree(lived.file.parent, kept, symlinks=True)
     yield lived
