@@ -95,4 +95,7 @@ def write_metrics(
     try:
         write_to_textfile(str(file), registry)
     except OSError as error:
-        raise ObservatoryError(f"--metrics {file} cannot be written: {error}") from None
+        raise ObservatoryError(
+            f"--metrics {file} cannot be written: {error.strerror}. Its folder has to be there, and this user"
+            " needs the right to write into it"
+        ) from None

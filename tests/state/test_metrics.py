@@ -202,3 +202,12 @@ def test_metrics_that_nobody_writes_any_more(tmp_path: Path, observatory: Comman
 def test_an_alert_says_what_to_do(name: str) -> None:
     assert ALERTS[name]["annotations"].keys() == {"summary", "description"}
     assert ALERTS[name]["labels"]["severity"] in ("warning", "critical")
+
+
+def test_a_folder_that_is_not_there_is_named_with_what_to_do(tmp_path: Path, observatory: Command) -> None:
+    gold_lake(tmp_path, 1)
+    file = written(tmp_path, LAST + dt.timedelta(hours=1), SOURCE)
+    told = observatory("status", "--config", file, "--metrics", tmp_path / "none" / "observatory.prom")
+    said = " ".join(told.err.split())
+    assert (told.code, "observatory.prom cannot be written: No such file or directory." in said) == (2, True)
+    assert "Its folder has to be there" in said
