@@ -13,6 +13,7 @@ from jobs.core import words
 from jobs.core.errors import ObservatoryError
 from jobs.page.blocks import Block, Cell, Column, Section, Table, number_cell, range_bar
 from jobs.page.templates import render_template
+from jobs.public.contracts import public_contract
 from jobs.release.comparing import tables_in
 from jobs.release.manifest import read_manifest
 from jobs.release.released import AREAS
@@ -53,16 +54,16 @@ def write_page(folder: Path, output: Path) -> Path:
         raise ObservatoryError(f"{output} lies in the release, which never changes: name another --output")
     tables = tables_in(folder)
     output.mkdir(parents=True, exist_ok=True)
-    for name in (VOLUME, COST):
-        (file,) = (folder / "data").glob(f"{name}.*csv")
-        (output / f"{name}.csv").write_bytes(file.read_bytes())
+    for name in SECTIONS:
+        for file in (folder / "data").glob(f"{name}.*csv"):
+            (output / f"{name}.csv").write_bytes(file.read_bytes())
     page = render_template(
         TEMPLATES,
         "page.html.j2",
         title=f"{about['title']}, {about['version']}",
         is_made_up=about["is_made_up"],
-        sections=[volume_section(tables[VOLUME]), cost_section(tables[COST])],
-        sources={f"{name}.csv": f"Source: table {name} of the release." for name in (VOLUME, COST)},
+        sections=[make(tables.get(name, no_rows(name))) for name, make in SECTIONS.items()],
+        sources={f"{name}.csv": f"Source: table {name} of the release." for name in SECTIONS},
     )
     index = output / "index.html"
     index.write_text(page, encoding="utf-8")
@@ -141,6 +142,14 @@ def cost_section(rows: pl.DataFrame) -> Section:
     finding = f"Countermeasures cost the world's operators {words.join_words(found)}." if found else ""
     missing = [] if blocks else ["No cost left: five holdings of an area need to have some."]
     return Section("cost", "What countermeasures cost to run", finding, blocks, missing, list(COST_NOTES))
+
+
+# The table of each section; earlier releases lack some.
+SECTIONS = {VOLUME: volume_section, COST: cost_section}
+
+
+def no_rows(name: str) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(public_contract(f"public.{name}").schema, pl.String))
 
 
 # --- shared ------------------------------------------------------------------------------------------

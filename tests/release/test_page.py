@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from jobs.cli.main import app
 from jobs.core.errors import ObservatoryError
 from jobs.release.manifest import read_manifest
-from jobs.release.page import cost_section, volume_section
+from jobs.release.page import cost_section, volume_section, write_page
+from tests.support.release import made as made_files
 
 AREAS = {"001": "World", "199": "Least developed countries"}
 
@@ -91,6 +92,15 @@ def test_a_release_has_its_page(made: SimpleNamespace, tmp_path: Path) -> None:
     assert read_manifest(folder) == before and not (folder / "index.html").exists()
     inside = CliRunner().invoke(app, ["release", "page", str(folder), "--output", str(folder / "page")])
     assert isinstance(inside.exception, ObservatoryError) and "never changes" in str(inside.exception)
+
+
+def test_an_earlier_release_without_measured_cost_has_a_page(tmp_path: Path) -> None:
+    for name, data in made_files().items():
+        file = tmp_path / "release" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    text = write_page(tmp_path / "release", tmp_path / "page").read_text()
+    assert "No cost left" in text and not (tmp_path / "page" / "countermeasure_cost.csv").exists()
 
 
 def test_no_page_of_what_is_no_release(tmp_path: Path) -> None:

@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from jobs.release.page import write_page as write_release_page
 from jobs.report.page import write_page
+from tests.release.test_page import WHOLE
+from tests.support.release import write as write_release
 from tests.support.report_figures import ABOUT, OPERATORS, figures, validation
 
 pytestmark = pytest.mark.site
@@ -100,6 +103,18 @@ def test_the_report_fits_and_can_be_read(browser: str, folder: Path, width: int,
     assert told["cut"] == []
     assert told["bars"] == 0
     assert told["thin"] == []
+    assert told["asked"] == []
+    assert "CONSOLE" not in log
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_page_of_a_release_fits(browser: str, width: int, tmp_path: Path) -> None:
+    release = write_release(tmp_path / "releases")
+    WHOLE.write_csv(release / "data" / "countermeasure_cost.csv")
+    write_release_page(release, tmp_path / "page")
+    told, log = measured(browser, tmp_path / "page", "index.html", width, tmp_path / "profile")
+    assert told["scrolled"] <= width
+    assert told["wide"] == [] and told["bars"] == 0
     assert told["asked"] == []
     assert "CONSOLE" not in log
 
