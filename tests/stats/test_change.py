@@ -150,3 +150,5 @@ def test_intervals_contain_the_change() -> None:
     assert abs(found.bias_pct[0]) < 2
     assert found.coverage_pct[0] >= 88 and np.nanmean(found.coverage_pct[1:7]) >= 88
     assert found.width_pct[0] < 0.5 * found.apart_pct[0]
+    # Intervals of the least developed countries miss where their largest operator did not answer twice.
+    assert found.has_largest.any() and found.is_hit[found.has_largest, -1].all()
