@@ -11,10 +11,9 @@ import contextlib
 import datetime as dt
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
-from typing import Any
 
 import polars as pl
+from pydantic import TypeAdapter
 
 from jobs.core.contracts import list_tables, read_contract, rows_frame
 from jobs.core.disk import replace_file
@@ -32,7 +31,6 @@ from jobs.stages.retention import (
     HISTORY,
     QUARANTINE,
     READERS,
-    Removal,
     RetentionPlan,
     old_files,
     plan_retention,
@@ -41,6 +39,7 @@ from jobs.stages.validations import FOLDER
 
 PLAN = "_vacuum/plan.json"
 TABLE = "meta.retention"
+PLANS = TypeAdapter(RetentionPlan)
 
 
 @as_only_writer("observatory vacuum")
@@ -60,8 +59,12 @@ def vacuum_lake(
     finish(lake)
     made = plan_retention(lake, settings, operators, today, readers)
     if made.removals or made.crowded:
-        planned = {"run_id": run_id, "readers": readers.total_seconds(), **as_json(made)}
-        replace_file(*lake.own_file(PLAN), json.dumps(planned, default=str).encode())
+        planned = {
+            "run_id": run_id,
+            "readers": readers.total_seconds(),
+            **PLANS.dump_python(made, mode="json"),
+        }
+        replace_file(*lake.own_file(PLAN), json.dumps(planned).encode())
         finish(lake)
     shorten_logs(lake, readers)
     return made
@@ -73,7 +76,7 @@ def finish(lake: Lake) -> None:
     if not fs.exists(file):
         return
     planned = json.loads(fs.cat_file(file))
-    made, run_id = from_json(planned), planned["run_id"]
+    made, run_id = PLANS.validate_python(planned), planned["run_id"]
     started = record.utc_now()
     if made.before:
         removed.remember_removal(lake, made.before)
@@ -167,32 +170,3 @@ def keep_record(lake: Lake, plan: RetentionPlan, run_id: str) -> None:
         for each in plan.removals
     ]
     lake.append(rows_frame(rows, TABLE), TABLE)
-
-
-# --- the plan on disk -----------------------------------------------------------------------------------
-
-
-def as_json(plan: RetentionPlan) -> dict[str, Any]:
-    return {**asdict(plan), "removals": [asdict(each) for each in plan.removals]}
-
-
-def from_json(planned: dict[str, Any]) -> RetentionPlan:
-    def parse_day(text: str | None) -> dt.date | None:
-        return None if text is None else dt.date.fromisoformat(text)
-
-    removals = [
-        Removal(**{**each, **{name: parse_day(each[name]) for name in ("before", "first", "last")}})
-        for each in planned["removals"]
-    ]
-    before = {
-        layer: {operator: dt.date.fromisoformat(text) for operator, text in days.items()}
-        for layer, days in planned["before"].items()
-    }
-    return RetentionPlan(
-        removals,
-        planned["pieces"],
-        planned["batches"],
-        planned["validations"],
-        before,
-        planned["crowded"],
-    )
