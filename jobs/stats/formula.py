@@ -9,7 +9,7 @@ grow without end. An error names the formula and the character at fault.
 import ast
 import operator
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, reduce
 from typing import Any
 
@@ -62,13 +62,19 @@ def evaluate_formula(formula: str, values: Mapping[str, Any]) -> Any:
 
 def names_in(formula: str) -> set[str]:
     """The parameters that a formula needs."""
-    return {node.id for node in walk_parts(parse_formula(formula)) if isinstance(node, ast.Name)}
+    return {node.id for node in list_names(formula)}
+
+
+def list_names(formula: str) -> list[ast.Name]:
+    """The places of parameters in a formula, from left to right."""
+    names = (node for node in ast.walk(parse_formula(formula)) if isinstance(node, ast.Name))
+    return sorted((node for node in names if node.id not in FUNCTIONS), key=lambda node: node.col_offset)
 
 
 def check_names(formula: str, names: Mapping[str, Any] | set[str]) -> None:
     """Raise ObservatoryError for the first name in the formula that is none of these."""
-    for node in walk_parts(parse_formula(formula)):
-        if isinstance(node, ast.Name) and node.id not in names:
+    for node in list_names(formula):
+        if node.id not in names:
             raise formula_error(formula, node, f"'{node.id}' is not declared")
 
 
@@ -83,11 +89,7 @@ def money_degree(formula: str, degrees: Mapping[str, int]) -> int:
 def with_values(formula: str, text: Mapping[str, str]) -> str:
     """The formula with these texts in place of its names."""
     shown = formula
-    names = sorted(
-        (node for node in walk_parts(parse_formula(formula)) if isinstance(node, ast.Name)),
-        key=lambda n: -n.col_offset,
-    )
-    for node in names:
+    for node in reversed(list_names(formula)):
         shown = shown[: node.col_offset] + text[node.id] + shown[node.col_offset + len(node.id) :]
     return shown
 
@@ -166,22 +168,6 @@ def finite_number(number: int | float, node: ast.expr, formula: str) -> float:
     if not np.isfinite(value):
         raise formula_error(formula, node, "the number is too large")
     return value
-
-
-def walk_parts(body: ast.expr) -> Iterator[ast.expr]:
-    """The expressions of a checked tree, functions' names left out, from left to right."""
-    match body:
-        case ast.UnaryOp(operand=operand):
-            inner = [operand]
-        case ast.BinOp(left=left, right=right):
-            inner = [left, right]
-        case ast.Call(args=arguments):
-            inner = arguments
-        case _:
-            inner = []
-    yield body
-    for each in inner:
-        yield from walk_parts(each)
 
 
 def formula_error(formula: str, node: ast.expr, reason: str) -> ObservatoryError:
