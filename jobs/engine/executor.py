@@ -23,7 +23,7 @@ from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merge_parts
 from jobs.core.program import own_project
-from jobs.engine.finished import is_of
+from jobs.engine.finished import is_in_periods
 from jobs.engine.lake import Periods
 from jobs.engine.store import open_store
 from jobs.engine.table_files import rows_of
@@ -143,7 +143,7 @@ def table_rows(
         for path in batch["path"].to_pylist():
             frame = pl.read_ipc(read_staged(path))
             if changed is not None:
-                frame = frame.filter(is_of(as_sets(changed), table))
+                frame = frame.filter(is_in_periods(as_sets(changed), table))
             yield from rows_of(frame, table).to_batches()
 
 

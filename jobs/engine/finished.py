@@ -23,7 +23,7 @@ def leave_finished(staging: str, table: str, rows: pl.DataFrame) -> Finished:
     return Finished(table, leave_frame(rows, table, staging), fingerprint_periods(rows, table))
 
 
-def is_of(periods: Mapping[str, set[str]], table: str) -> pl.Expr:
+def is_in_periods(periods: Mapping[str, set[str]], table: str) -> pl.Expr:
     """Whether a row of a table belongs to one of the operator-periods."""
     period = read_contract(table).period
     assert period is not None

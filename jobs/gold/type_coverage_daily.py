@@ -3,8 +3,9 @@
 import polars as pl
 
 from jobs.core.counting_rules import OPERATOR
-from jobs.gold.counting import CERTAIN, UNITS, mark_messages, unpack_state
+from jobs.gold.counting import CERTAIN, mark_messages, unpack_state
 from jobs.gold.predicates import operator_definitions, read_definitions
+from jobs.gold.units import UNITS
 
 DAY = ["operator_id", "period_date", "channel_code"]
 UNTYPED = "UNK"

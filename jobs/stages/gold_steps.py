@@ -9,13 +9,14 @@ import polars as pl
 from expectations import native
 from jobs.core.checksum import fingerprint_periods
 from jobs.core.contracts import list_tables, read_contract
+from jobs.engine.finished import Finished, is_in_periods
 from jobs.engine.lake import Lake
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, read_files
 from jobs.engine.tasks import StagedFrame, Task, group_by_bytes, leave_frame, select_named, take_frames
 from jobs.gold import bypass_indicator_daily, kernels
 from jobs.stages import bulk_days, gold_tasks
-from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, MESSAGE, Finished, is_of
+from jobs.stages.gold_tasks import BYPASS, CAMPAIGN, MESSAGE
 from jobs.stages.run import Run, compute_table
 
 # Counted from parts of the messages; then what reads such tables and nothing of silver.
@@ -106,7 +107,7 @@ class Steps:
         rows = sum(file.rows for file in self.files_of(periods))
         return narrow_bucket_count(rows, self.work.engine.task_bytes)
 
-    def of_buckets(
+    def run_over_buckets(
         self, left: Sequence[StagedFrame], task: Callable[[list[StagedFrame]], Task[list[StagedFrame]]]
     ) -> list[StagedFrame]:
         """What tasks leave that take the frames of one bucket each."""
@@ -169,7 +170,7 @@ class Steps:
                 count=count,
             ),
         )
-        member = self.of_buckets(
+        member = self.run_over_buckets(
             signature,
             lambda parts: Task(
                 "gold, members of campaigns", gold_tasks.leave_members, staging=staging, parts=parts
@@ -257,7 +258,7 @@ class Steps:
                     count=count,
                 ),
             )
-            behaviours = self.of_buckets(
+            behaviours = self.run_over_buckets(
                 contact,
                 lambda parts: Task(
                     "gold, behaviour of numbers", gold_tasks.leave_behaviour, staging=staging, parts=parts
@@ -302,7 +303,7 @@ class Steps:
                 if name in self.versions
                 else []
             )
-            kept = read_files(name, files).filter(~is_of(stale, name))
+            kept = read_files(name, files).filter(~is_in_periods(stale, name))
             have[name] = kept if fresh is None else pl.concat([kept, fresh])
         rows = compute_table(self.work, table, have)
         return Finished(table, leave_frame(rows, table, self.work.staging), fingerprint_periods(rows, table))

@@ -12,7 +12,7 @@ import polars as pl
 from expectations import native
 from jobs.core.contracts import polars_schema, read_contract, reference_table
 from jobs.core.merge import merge_rows
-from jobs.engine.finished import Finished, is_of, leave_finished
+from jobs.engine.finished import Finished, is_in_periods, leave_finished
 from jobs.engine.record import Periods
 from jobs.engine.table_files import DataFile, NewFile, read_files, write_files
 from jobs.engine.tasks import StagedFrame, leave_buckets, leave_frame, take_frames
@@ -48,7 +48,7 @@ def leave_cut(frame: pl.DataFrame, bucket: pl.Expr, name: str, staging: str, cou
     return leave_buckets([(number, part) for (number,), part in parts.items()], name, staging, count)
 
 
-def taken_for(left: Sequence[StagedFrame], rows: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame | None:
+def take_matching(left: Sequence[StagedFrame], rows: pl.DataFrame, on: Sequence[str]) -> pl.DataFrame | None:
     """The rows of frames in staging that match some rows, or whose last key column is null; None where no
     frame is. One frame after the other is held as a whole."""
     if not left:
@@ -83,7 +83,7 @@ def leave_campaigns(
 ) -> list[StagedFrame]:
     """The campaigns of some messages."""
     message = read_files(MESSAGE, files, campaign_daily.COUNTED_COLUMNS)
-    known = taken_for(member, message, SIGNED)
+    known = take_matching(member, message, SIGNED)
     if known is None:
         return []
     return leave_frame(campaign_daily.partial(message, known), CAMPAIGN, staging)
@@ -154,12 +154,12 @@ def count_messages(
 ) -> list[StagedFrame]:
     """The parts of gold's daily tables that some messages make."""
     message = read_files(MESSAGE, files, counting.READ)
-    proof = taken_for(proved, message, SIGNED)
+    proof = take_matching(proved, message, SIGNED)
     if proof is None:
         proof = bulk.no_evidence()
     bases = leave_frame(bulk_daily.partial(message, proof), BULK, staging) if BULK in tables else []
     message = bulk.fill_bulk(message, proof)
-    known = taken_for(behaviours, message, [*bypass.NUMBER, "sender_hash"])
+    known = take_matching(behaviours, message, [*bypass.NUMBER, "sender_hash"])
     others = [table for table in tables if table != BULK]
     parts = count_partials(message, others, operator, known)
     return bases + [left for table, part in parts for left in leave_frame(part, table, staging)]
@@ -221,4 +221,4 @@ def write_periods(*, root: str, table: str, left: Sequence[StagedFrame], changed
     rows = take_frames(left)
     if rows is None:
         return []
-    return write_files(rows.filter(is_of(changed, table)), table, root)
+    return write_files(rows.filter(is_in_periods(changed, table)), table, root)

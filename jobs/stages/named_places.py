@@ -138,7 +138,7 @@ def find_places(
     of_rows = pl.concat(gone).unique()
     stays_there = pl.concat(kept).unique().join(of_rows, on=PLACE, how="anti")
     add_lines(lake, looked_at, subscribers, set(national_sources), of_rows, stays_there, places)
-    quarantined = lake.read(QUARANTINE, where=is_of(subscribers.operator_id, batches))
+    quarantined = lake.read(QUARANTINE, where=is_of_operator(subscribers.operator_id, batches))
     found = subscribers.find_named(quarantined["line_text"])
     places.quarantined = quarantined.filter(by_rows(found, quarantined.height)).select(
         "source_id", "piece_id", "offset", "ingest_id"
@@ -162,7 +162,7 @@ def find_rows(
     table = f"bronze.{name}"
     parts = [lake.read(table, where=pl.lit(False))]
     for file in lake.files(table, is_wanted=lambda each: each["operator_id"] == subscribers.operator_id):
-        rows = read_files(table, [file], where=is_of(subscribers.operator_id, batches))
+        rows = read_files(table, [file], where=is_of_operator(subscribers.operator_id, batches))
         found = subscribers.find_named(texts_of(rows))
         parts.append(rows.filter(by_rows(found, rows.height)))
         add_names(places, found)
@@ -182,7 +182,7 @@ def find_rows(
 def own_rows(lake: Lake, name: str, named: pl.DataFrame, subscribers: Subscribers) -> pl.DataFrame:
     """The bronze rows of messages, attempts and calls that are entirely these subscribers'."""
     is_key = pl.col("assembly_key").is_in(named["assembly_key"].unique().implode())
-    rows = lake.read(f"bronze.{name}", where=is_of(subscribers.operator_id) & is_key)
+    rows = lake.read(f"bronze.{name}", where=is_of_operator(subscribers.operator_id) & is_key)
     formats = {name: rows}
     raw = raw_rows(TRANSMISSION, name, formats, order_formats(formats))
     if raw.is_empty():
@@ -205,7 +205,7 @@ def own_rows(lake: Lake, name: str, named: pl.DataFrame, subscribers: Subscriber
     return begun.filter(is_own).select(rows.columns)
 
 
-def is_of(operator_id: str, batches: set[str] | None = None) -> pl.Expr:
+def is_of_operator(operator_id: str, batches: set[str] | None = None) -> pl.Expr:
     mine = pl.col("operator_id") == operator_id
     return mine if batches is None else mine & pl.col("ingest_id").is_in(sorted(batches))
 

@@ -31,9 +31,10 @@ from jobs.protect.pseudonym_keys import derived_key_id
 from jobs.protect.subscribers import Subscribers
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
+from jobs.silver.line_places import PLACE
 from jobs.stages.batches import Ingest, Ingested, landed_pieces, record_intent
 from jobs.stages.bronze_stage import finish_batches
-from jobs.stages.named_places import PLACE, QUARANTINE, NamedPlaces, find_places, landed_of
+from jobs.stages.named_places import QUARANTINE, NamedPlaces, find_places, landed_of
 
 PLAN, TABLE, LEDGER = "_erasure/plan.json", "meta.erasure", "bronze.file"
 # In observatory.json: the last batch in which erased subscribers were looked for.

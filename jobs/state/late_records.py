@@ -8,8 +8,8 @@ import polars as pl
 from jobs.core.contracts import stage_tables
 from jobs.engine import record
 from jobs.engine.lake import Lake
+from jobs.settings.base import MOST_DAYS
 from jobs.settings.config import Observatory
-from jobs.settings.node import MOST_DAYS
 from jobs.stages import removed
 from jobs.stages.windows import newest_days
 

@@ -18,7 +18,8 @@ from jobs.cli import main as command_line
 from jobs.core.errors import Locked
 from jobs.engine import lock
 from jobs.engine.lake import Lake
-from jobs.engine.lock import LOCK, hold_lock
+from jobs.engine.lease import LOCK
+from jobs.engine.lock import hold_lock
 from jobs.ingest.manifest import open_landing, read_manifest
 from jobs.ingest.pull import pull_operator
 from jobs.questionnaire import loading as questionnaire

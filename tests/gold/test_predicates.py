@@ -14,8 +14,9 @@ from jobs.core.attributes import ATTRIBUTES
 from jobs.core.contracts import REFERENCE, read_contract, reference_table, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.gold import type_coverage_daily
-from jobs.gold.counting import PER_MASK, READ, UNITS, count_units, mark_messages
+from jobs.gold.counting import PER_MASK, READ, count_units, mark_messages
 from jobs.gold.predicates import operator_definitions, read_definitions, rewrite_predicate
+from jobs.gold.units import UNITS
 
 Row = dict[str, Any]
 

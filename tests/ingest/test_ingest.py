@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.core.contracts import polars_schema
+from jobs.core.lines import LONGEST_LINE, frame_lines
 from jobs.formats import Source, registry
 from jobs.formats.options import complete_options
 from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
 from jobs.ingest import reading
 from jobs.ingest.manifest import Piece, Stream
-from jobs.ingest.reading import KEPT_OF_LINE, LONGEST_LINE, Range, frame_lines, read_blocks, read_ranges
+from jobs.ingest.reading import KEPT_OF_LINE, Range, read_blocks, read_ranges
 from jobs.settings.operator import Operator
 from jobs.settings.operator import SourceSettings as SourceSettings
 from jobs.stages.ranges import ranges_of

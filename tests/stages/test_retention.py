@@ -17,7 +17,7 @@ from jobs.audit.sample_drawing import SamplePlan, draw_units
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
-from jobs.engine.lock import LOCK
+from jobs.engine.lease import LOCK
 from jobs.engine.mark import FORM, MARK
 from jobs.ingest.manifest import Stream, open_landing, read_manifest
 from jobs.ingest.pull import pull_operator

@@ -22,7 +22,7 @@ from jobs.core.contracts import polars_schema, read_contract, rows_frame
 from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
-from jobs.engine.lock import LOCK
+from jobs.engine.lease import LOCK
 from jobs.engine.mark import FORM, MARK
 from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD

@@ -17,7 +17,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day as day_of
 from jobs.questionnaire.standing import last_part, question_code
 from jobs.study.estimate.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
-from jobs.study.estimate.rows import last_day
+from jobs.study.estimate.rows import MEASURES, last_day
 from jobs.study.investment_account import (
     AccountTables,
     account_all,
@@ -25,7 +25,7 @@ from jobs.study.investment_account import (
     standing_money_answers,
 )
 from jobs.study.public_spending import public_answers
-from jobs.study.spam_volume import MEASURES, RESPONDENT_CELL, answered_figures, logged_figures
+from jobs.study.spam_volume import RESPONDENT_CELL, answered_figures, logged_figures
 from jobs.submission.subscriptions import describe_distance, far_apart
 
 # So many lines are printed; the rest is counted.

@@ -14,11 +14,11 @@ from jobs.core.areas import classify_countries, rows_on_day
 from jobs.core.periods import last_day
 from jobs.costs.investment_assumptions import PARAMETERS, SHARE
 from jobs.stats.estimation import Array, seed_of
+from jobs.stats.imputation import PARTS
 from jobs.stats.sampling import Samples
 from jobs.study.estimate.sample import Reference, point_estimates, sample_of
 from jobs.study.estimate.spending import (
     CONVERSIONS,
-    PARTS,
     by_respondent,
     dollar_prices,
     draw_capital,
