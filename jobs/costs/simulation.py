@@ -1,7 +1,8 @@
 """The cost of countermeasures and how sure it is: measured effort times prices, point by point.
 
-A total is added up point by point; its percentiles are those of the sums, never sums of percentiles. What is
-known to be missing from an amount, and what is known to be too high in it, says which bound it is, if any.
+A total is added up point by point; its percentiles are those of the sums, never sums of percentiles. An
+amount with missing parts is a lower bound, one with parts that are too high an upper bound, one with
+both neither.
 """
 
 import calendar

@@ -80,7 +80,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Parsed:
-    """What came of a block of lines or a file of documents: each is counted once.
+    """The result of a block of lines, or of files of documents: each line or document is counted once.
 
     rows: bronze rows by format. quarantined: columns of bronze.quarantine. count: one row, for the ledger.
     """
@@ -91,7 +91,7 @@ class Parsed:
 
 
 def read_ranges(fs: Any, ranges: Iterable[Range], ingest_id: str) -> Iterator[Parsed]:
-    """What came of ranges, block by block; of files of documents at once. Small ones of a source that were
+    """The results of ranges, block by block; of files of documents at once. Small ones of a source that were
     written at about the same time are read together."""
     from jobs.formats.registry import DOCUMENTS, FORMATS
 
@@ -107,7 +107,7 @@ def read_ranges(fs: Any, ranges: Iterable[Range], ingest_id: str) -> Iterator[Pa
 
 
 def read_lines(fs: Any, parts: Iterable[Range], name: str, ingest_id: str) -> Iterator[Parsed]:
-    """What came of the lines of a source's ranges, block by block, small blocks together."""
+    """The results of the lines of a source's ranges, block by block, small blocks together."""
     from jobs.formats.registry import FORMATS
 
     limit = 0 if FORMATS[name].is_read_alone else SMALL
@@ -120,7 +120,7 @@ def read_lines(fs: Any, parts: Iterable[Range], name: str, ingest_id: str) -> It
 
 
 def read_under_heads(fs: Any, part: Range, name: str, ingest_id: str) -> Iterator[Parsed]:
-    """What came of the lines of a range whose columns lines before them name, block by block."""
+    """The results of a range, block by block, whose columns are named by lines in it or before it."""
     from jobs.formats.registry import FORMATS
 
     is_head = FORMATS[name].is_head
@@ -216,7 +216,7 @@ def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str)
         own, records = set_apart(own.select(*PARSED), records, place)
         recorded.append(records["offset"])
         rows[companion.name] = bronze_rows(companion, place.with_streams(records), place, ingest_id)
-        # What a companion knows as its own is no more what the host said of it.
+        # A line that a companion recognises as its own no longer counts as the host format read it.
         refused = [remove_lines(each, own) for each in refused]
         refused.append(quarantine_columns(own, companion.name))
         ignored, found = remove_lines(ignored, own), remove_lines(found, own)
@@ -271,7 +271,7 @@ def quarantine_columns(told: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def read_documents(fs: Any, parts: Iterable[Range], name: str, ingest_id: str) -> Iterator[Parsed]:
-    """What came of a source's files of documents, each read whole. A document's offset is its number in the
+    """The results of a source's files of documents, each read whole. A document's offset is its number in the
     file."""
     found: list[tuple[Range, list[Document]]] = []
     size = 0
@@ -303,7 +303,7 @@ def documents_of(fs: Any, part: Range, name: str) -> list[Document]:
 
 
 def of_documents(read: list[tuple[Range, list[Document]]], name: str, ingest_id: str) -> Parsed:
-    """What came of the documents of files."""
+    """The result of the documents of files."""
     from jobs.formats.registry import DOCUMENTS
     from jobs.formats.shared.documents import frame_of as rows_of
 

@@ -1,4 +1,4 @@
-"""From another program's figures of a mail log to this project's.
+"""The steps from another program's counts of a mail log to this project's, each with its rule.
 
 The other program counts lines. Each line is followed to the unit that it is part of. Of the lines of one unit
 one stands for it; the others, and lines of what is no unit, are named by the rule that leaves them out. Units

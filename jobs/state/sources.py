@@ -1,5 +1,5 @@
-"""How each source of the settings fares: what is landed, what waits, how old its last record is, what holds
-it back, and what to do next."""
+"""The state of each source of the settings: what is landed, what waits, how old its last record is, what
+holds it back, and what to do next."""
 
 import datetime as dt
 import json
@@ -52,7 +52,7 @@ class HeldRule:
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """How a source fares. docs/operator-reference.md documents the fields, which `status --json` prints.
+    """The state of a source. docs/operator-reference.md documents the fields, which `status --json` prints.
 
     landed: bytes in landing. landed_at: when the last of them came. waiting: bytes that are not read yet.
     last_record: time of the newest record. missing_days: days without records in the week before it.
