@@ -79,6 +79,7 @@ class BlockSearch:
         # Nobody has less than nothing: that a figure is not negative was known before.
         self.pending[:, SIDES.index(LOW), value <= 0] = False
         self.pairs = int(self.pending.sum())
+        self.was_asked = False
 
     def is_known(self, operators: Sequence[tuple[str, ...]]) -> Array:
         """Attackers x targets: who has seen figures of some of a target's operators."""
@@ -92,7 +93,10 @@ class BlockSearch:
         """What anyone finds of the pairs that are pending, which these are afterwards."""
         if not self.pending.any():
             return []
-        self.clear_free()
+        # What is asked again was found before: few pairs, of which a projection clears hardly any.
+        if not self.was_asked:
+            self.clear_free()
+        self.was_asked = True
         return list(self.ask_alone())
 
     def drop_figures(self, release: str, cells: Collection[tuple[str | None, ...]]) -> None:
