@@ -68,7 +68,7 @@ def pull_all(
     pieces = size = 0
     with hold_lock(settings.lake.root, "observatory pull"):
         for each in config.choose_operators(settings, operator):
-            pulled = pull_operator(each, settings.lake.root, settings.lake.read_at or dt.datetime.now(dt.UTC))
+            pulled = pull_operator(each, settings.lake.root, settings.lake.now)
             pieces, size = pieces + pulled.pieces, size + pulled.bytes
             problems += pulled.problems
             if notes is not None:

@@ -228,7 +228,7 @@ def publish(
         public_folder(settings),
         Path(settings.release.signers),
         by,
-        now_or_fixed(settings),
+        settings.lake.now,
         digest,
     )
     out.print(f"Published: {target}\nsigned by {signed.fingerprint} ({signed.key_file})", soft_wrap=True)
@@ -243,7 +243,7 @@ def withdraw(name: Name, by: By, reason: Reason, config_file: Config = SETTINGS)
     period, version = parse_name(name)
     restricted = restricted_folder(settings, period, version)
     target = publishing.withdraw_release(
-        period, version, restricted, public_folder(settings), by, reason, now_or_fixed(settings)
+        period, version, restricted, public_folder(settings), by, reason, settings.lake.now
     )
     out.print(f"Withdrawn: {target}", soft_wrap=True)
 
@@ -271,7 +271,7 @@ def clear_make(
         day = dt.date.fromisoformat(deadline)
     except ValueError:
         raise ObservatoryError(f"--deadline {deadline}: write a day as 2027-03-01") from None
-    today = now_or_fixed(settings).date()
+    today = settings.lake.now.date()
     if day < today:
         raise ObservatoryError(
             f"--deadline {deadline} is over: today is {today}. Give the administrations time to answer"
@@ -296,9 +296,7 @@ def clear_load(
     settings = config.load_settings(config_file)
     out.print(
         clearance_table(
-            clearance.load_answers(
-                restricted_folder(settings, *parse_name(name)), files, now_or_fixed(settings)
-            )
+            clearance.load_answers(restricted_folder(settings, *parse_name(name)), files, settings.lake.now)
         )
     )
 
@@ -332,7 +330,7 @@ def clear_decide(
     settings = config.load_settings(config_file)
     restricted, _ = verify_made(settings, name)
     decision = clearance.LEFT_OUT if as_ is ObjectionOutcome.left_out else clearance.OVERRULED
-    at = now_or_fixed(settings)
+    at = settings.lake.now
     found = clearance.decide_objection(restricted, country.upper(), decision, by, reason, at)
     out.print(clearance_table(found))
 
@@ -383,9 +381,3 @@ def public_folder(settings: Any) -> Path:
     if settings.release.public_root is None:
         raise ObservatoryError("[release] public_root is not set: name the folder that readers see")
     return Path(settings.release.public_root)
-
-
-def now_or_fixed(settings: Any) -> dt.datetime:
-    """The current time, or the one that the settings fix."""
-    fixed = settings.lake.read_at
-    return fixed if fixed is not None else dt.datetime.now(dt.UTC)

@@ -9,23 +9,15 @@ to definitions without attributes only, which depend on what the operator's meas
 
 from collections.abc import Iterable
 
-ATTRIBUTES = {
-    "is_bulk": "boolean",
-    "commercial_code": "string",
-    "consent_code": "string",
-    "is_optout_present": "boolean",
-    "is_optout_honoured": "boolean",
-    "is_sender_identified": "boolean",
-    "is_header_forged": "boolean",
-    "is_subject_deceptive": "boolean",
-    "is_recipient_natural": "boolean",
-    "is_automated": "boolean",
-    "is_exempt": "boolean",
-    "is_malicious": "boolean",
-    "is_sender_registered": "boolean",
-    "is_template_registered": "boolean",
-    "is_preference_refused": "boolean",
-}
+from jobs.core.contracts import read_fields
+
+NAMES = (
+    *("is_bulk", "commercial_code", "consent_code", "is_optout_present", "is_optout_honoured"),
+    *("is_sender_identified", "is_header_forged", "is_subject_deceptive", "is_recipient_natural"),
+    *("is_automated", "is_exempt", "is_malicious", "is_sender_registered", "is_template_registered"),
+    "is_preference_refused",
+)
+ATTRIBUTES = {name: read_fields()[name].type for name in NAMES}
 
 
 def asked_attributes(predicates: Iterable[str]) -> tuple[str, ...]:

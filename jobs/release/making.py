@@ -34,7 +34,6 @@ from jobs.release.recipe import (
     files_folder,
     frames_in,
     idle_packages,
-    read_time,
     recipe_in,
     recipe_of,
     tables_of,
@@ -100,9 +99,7 @@ def make_from_lake(
     folder = Path(settings.release.root) / recipe.about.period / recipe.about.version
     digest = manifest.compute_digest(files[manifest.NAME])
     record_of = {
-        decisions.FILE: decisions.format_decision("made", PROGRAM, digest, read_time(settings)).encode(
-            "utf-8"
-        )
+        decisions.FILE: decisions.format_decision("made", PROGRAM, digest, settings.lake.now).encode("utf-8")
     }
     write_release(folder, files, own, build_kept(recipe, protected) | record_of)
     held = Counter(protected.held_rows["table_name"].to_list())

@@ -59,7 +59,7 @@ def recipe_of(
         is_made_up=settings.release.is_made_up,
     )
     refuse_unkept(Path(settings.release.root), Path(settings.release.restricted))
-    today = read_time(settings).date()
+    today = settings.lake.now.date()
     if about.day >= today:
         raise ObservatoryError(
             f"{period} ends on {about.day}, and today is {today}: it can be released from"
@@ -185,9 +185,3 @@ def recipe_in(folder: Path) -> Recipe:
 
 def frames_in(folder: Path) -> dict[str, pl.DataFrame]:
     return {file.stem: pl.read_parquet(file) for file in sorted(folder.glob("*.parquet"))}
-
-
-def read_time(settings: Observatory) -> dt.datetime:
-    """The time, or the one that the settings fix."""
-    fixed = settings.lake.read_at
-    return fixed if fixed is not None else dt.datetime.now(dt.UTC)

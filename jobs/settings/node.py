@@ -40,6 +40,11 @@ class LakeSettings(Settings):
     stale_days: StaleDays = 2
     """The age, in days, of a source's last record at which `status` calls the source stale."""
 
+    @property
+    def now(self) -> dt.datetime:
+        """The time of reading: the fixed one, or the clock's."""
+        return self.read_at or dt.datetime.now(dt.UTC)
+
     @field_validator("root")
     @classmethod
     def known_root(cls, root: str) -> str:
