@@ -296,6 +296,11 @@ def in_a_bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def copied_store(tmp_path: Path, in_a_bucket: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3]:
+    yield from start_store(tmp_path / "s3", monkeypatch, in_a_bucket / "s3")
+
+
 @pytest.mark.remote
 @pytest.mark.parametrize("victim", ["program", "store"])
 @pytest.mark.parametrize(
@@ -314,6 +319,7 @@ def in_a_bucket(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_in_a_bucket_an_erasure_that_was_killed_is_ended_by_the_same_words(
     tmp_path: Path,
     in_a_bucket: Path,
+    copied_store: S3,
     never: Path,
     monkeypatch: pytest.MonkeyPatch,
     observatory: Run,
@@ -323,23 +329,22 @@ def test_in_a_bucket_an_erasure_that_was_killed_is_ended_by_the_same_words(
 ) -> None:
     shutil.copytree(in_a_bucket / "own", tmp_path / "own")
     settings = tmp_path / "own" / "observatory.toml"
-    for store in start_store(tmp_path / "s3", monkeypatch, in_a_bucket / "s3"):
-        front = Front(store, Manner(kill_at=at, is_done=is_done, is_program=victim == "program"))
-        point_to(front.port, monkeypatch)
-        code = erase_elsewhere(settings, "--address", GONE).wait(120)
-        said = (tmp_path / "own" / "output").read_text()
-        assert (code, "Traceback" in said) == (-signal.SIGKILL if victim == "program" else 5, False), said
-        if victim == "store":
-            assert store.process.wait(5)
-            store.start()
-        point_to(store.port, monkeypatch)
-        end_lease(store)
-        told = observatory("erase", "--address", GONE, "--yes", "--config", settings)
-        is_whole = Lake(BUCKET).read("meta.erasure").height == 1
-        assert is_whole and told.code in (0, 2), told.err
-        assert files_with(store.folder, forms_of(list(FORMS))) == {}
-        assert rows_like(BUCKET) == rows_like(never / "lake")
-        front.kill()
+    front = Front(copied_store, Manner(kill_at=at, is_done=is_done, is_program=victim == "program"))
+    point_to(front.port, monkeypatch)
+    code = erase_elsewhere(settings, "--address", GONE).wait()
+    front.kill()
+    said = (tmp_path / "own" / "output").read_text()
+    assert (code, "Traceback" in said) == (-signal.SIGKILL if victim == "program" else 5, False), said
+    if victim == "store":
+        assert copied_store.process.wait(5)
+        copied_store.start()
+    point_to(copied_store.port, monkeypatch)
+    end_lease(copied_store)
+    told = observatory("erase", "--address", GONE, "--yes", "--config", settings)
+    is_whole = Lake(BUCKET).read("meta.erasure").height == 1
+    assert is_whole and told.code in (0, 2), told.err
+    assert files_with(copied_store.folder, forms_of(list(FORMS))) == {}
+    assert rows_like(BUCKET) == rows_like(never / "lake")
 
 
 def test_a_bucket_with_earlier_versions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

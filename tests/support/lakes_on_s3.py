@@ -26,8 +26,10 @@ def start_store(folder: Path, monkeypatch: pytest.MonkeyPatch, copied: Path | No
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", found.region)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    yield found
-    found.kill()
+    try:
+        yield found
+    finally:
+        found.kill()
 
 
 def point_to(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
