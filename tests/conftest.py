@@ -27,7 +27,7 @@ os.environ["OBSERVATORY_READ_AT"] = "2027-01-01T00:00:00Z"
 os.environ.pop("COLUMNS", None)
 # The same commit gives the same result: property tests try the same examples each time. `make test-random`
 # tries others. The time of an example depends on the machine alone. tests/support/examples.py has how many.
-hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=33)
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=20)
 hypothesis.settings.register_profile("thorough", deadline=None, derandomize=True, max_examples=100)
 hypothesis.settings.register_profile("random", deadline=None, max_examples=100, print_blob=True)
 hypothesis.settings.load_profile("repeatable")

@@ -297,7 +297,7 @@ def test_a_second_make_waits_for_the_first(spoilt: Node, run: Run) -> None:
     assert spoilt.left() == []
 
 
-@pytest.mark.parametrize("after", [0, 5, 14])
+@pytest.mark.parametrize("after", [0, pytest.param(5, marks=pytest.mark.long), 14])
 def test_a_full_disk_leaves_no_half_release(
     spoilt: Node, run: Run, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
