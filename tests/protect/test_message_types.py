@@ -1,150 +1,19 @@
 """Keyword rules in the six languages of the United Nations, on texts written for these tests."""
 
+import csv
+
 import polars as pl
 import pytest
 
 from jobs.protect import rules
 from jobs.protect.message_types import type_of_texts
+from tests.conftest import ROOT
 
 LANGUAGES = ("ar", "en", "es", "fr", "ru", "zh")
-TEXTS: dict[str, dict[str, str]] = {
-    "PHISH.smish": {
-        "ar": "تنبيه: حسابك البنكي تم إيقافه، حدث بياناتك عبر الرابط",
-        "en": "Dear client, your card has been suspended. Confirm your identity today",
-        "es": "Aviso: su tarjeta ha sido bloqueada. Verifique sus datos aquí",
-        "fr": "Votre compte est suspendu. Vérifiez vos coordonnées avant ce soir",
-        "ru": "Ваша карта заблокирована. Подтвердите данные по ссылке",
-        "zh": "您的银行卡已被冻结，请点击链接验证身份",
-    },
-    "FRAUD.lottery": {
-        "ar": "مبروك! لقد ربحت جائزة قيمتها مليون ريال",
-        "en": "Congratulations, you have won a prize in our draw",
-        "es": "Enhorabuena, usted ha ganado un coche en el sorteo",
-        "fr": "Félicitations, vous avez gagné un téléphone",
-        "ru": "Поздравляем! Вы выиграли приз в нашей лотерее",
-        "zh": "恭喜您中奖，请尽快领取奖品",
-    },
-    "FRAUD.loan": {
-        "ar": "قرض فوري بدون ضمانات خلال ساعة",
-        "en": "Instant loan, no papers, money in an hour",
-        "es": "Préstamo rápido sin papeles en una hora",
-        "fr": "Prêt rapide sans justificatif en une heure",
-        "ru": "Срочный займ без справок за час",
-        "zh": "无抵押贷款，秒批放款，利息低",
-    },
-    "FRAUD.invest": {
-        "ar": "استثمر اليوم وتداول مع ارباح يومية مضمونة",
-        "en": "Bitcoin trading with guaranteed daily profit",
-        "es": "Trading con ganancias garantizadas cada día",
-        "fr": "Trading: des gains garantis chaque semaine",
-        "ru": "Инвестиции в криптовалюту: гарантированный доход",
-        "zh": "股票投资稳赚不赔，加老师带单",
-    },
-    "AD.gambling": {
-        "ar": "العب الآن في كازينو واربح",
-        "en": "Play at our online casino with free spins",
-        "es": "Juega en el casino en línea con giros gratis",
-        "fr": "Jouez au casino en ligne, tours gratuits",
-        "ru": "Онлайн казино: фриспины каждому",
-        "zh": "澳门娱乐城线上赌场，注册送彩金",
-    },
-    "PHONE.wangiri": {
-        "ar": "لديك مكالمة فائتة، اتصل على 882123456",
-        "en": "You have a missed call, call back now on 88212345678",
-        "es": "Tiene una llamada perdida: llame al 803123456",
-        "fr": "Appel en absence: rappelez le 0899123456",
-        "ru": "У вас пропущенный звонок, перезвоните 88212345",
-        "zh": "您有未接来电，请回拨882123456",
-    },
-    "FRAUD.advance-fee": {
-        "ar": "ميراث بقيمة خمسة ملايين دولار ينتظر من يستلمه",
-        "en": "An inheritance of nine million dollars has no next of kin",
-        "es": "Una herencia de varios millones espera a su beneficiario",
-        "fr": "Un héritage de plusieurs millions attend son bénéficiaire",
-        "ru": "Наследство на миллион долларов ждёт вас",
-        "zh": "有一笔遗产五百万美元等您继承",
-    },
-    "FRAUD.impersonation": {
-        "ar": "بابا، هذا رقمي الجديد، كلمني عليه",
-        "en": "Hi dad, I lost my phone, write to me here",
-        "es": "Hola mamá, te escribo desde mi nuevo número",
-        "fr": "Coucou papa, voici mon nouveau numéro",
-        "ru": "Мама, это мой новый номер, напиши сюда",
-        "zh": "我是公安局的，你涉嫌洗钱",
-    },
-    "FRAUD.bec": {
-        "ar": "أرجو تحويل بنكي عاجل الآن، أنا في اجتماع",
-        "en": "Are you at your desk? I need you to do a wire to a supplier",
-        "es": "Haz hoy una transferencia urgente al proveedor",
-        "fr": "Il me faut un virement urgent avant midi",
-        "ru": "Я на совещании, сделайте срочный платеж поставщику",
-        "zh": "我正在开会，请给供应商汇款",
-    },
-    "AD.retail": {
-        "ar": "تخفيضات تصل إلى 50% على كل الأحذية",
-        "en": "Winter sale: 30% off all boots",
-        "es": "Rebajas de invierno: todo con 40% menos",
-        "fr": "Soldes d'hiver: 40% sur les bottes",
-        "ru": "Распродажа обуви: минус 40%",
-        "zh": "冬季促销，全场五折",
-    },
-    "AD.pharma": {
-        "ar": "فياجرا بسعر الجملة",
-        "en": "Cheap pills from our pharmacy",
-        "es": "Medicamentos sin receta a su puerta",
-        "fr": "Médicaments sans ordonnance chez vous",
-        "ru": "Виагра с доставкой на дом",
-        "zh": "减肥药，十天见效",
-    },
-    "AD.adult": {
-        "ar": "تعارف مع بنات من مدينتك",
-        "en": "Hot girls are waiting for your message",
-        "es": "Mujeres solteras de tu barrio",
-        "fr": "Des femmes coquines près de chez vous",
-        "ru": "Секс знакомства без регистрации",
-        "zh": "同城交友，马上见面",
-    },
-    "AD.finance": {
-        "ar": "تأمين سيارتك بأقل الأسعار",
-        "en": "Refinancing made easy: see our mortgage rates",
-        "es": "Seguro de coche: calcula tu precio en un minuto",
-        "fr": "Rachat de crédits: baissez vos mensualités",
-        "ru": "Кредитная карта с кешбэком и льготным периодом",
-        "zh": "车险续保特惠，立减三百",
-    },
-    "AD.political": {
-        "ar": "انتخبوا مرشحكم يوم الأحد",
-        "en": "Vote for our candidate in the city election",
-        "es": "Vota a nuestro candidato el domingo",
-        "fr": "Votez pour notre liste dimanche",
-        "ru": "Голосуйте за нашего кандидата",
-        "zh": "请投我们的候选人一票",
-    },
-    "MALWARE.link": {
-        "ar": "حمل التطبيق من هنا player.apk",
-        "en": "Download player.apk to see it",
-        "es": "Descarga visor.apk para verlo",
-        "fr": "Installez lecteur.apk pour le voir",
-        "ru": "Установите player.apk, чтобы посмотреть",
-        "zh": "请安装 player.apk 观看",
-    },
-    "PHONE.prs-irsf": {
-        "ar": "اتصل بنا لتعرف حظك. سعر الدقيقة 5 ريالات",
-        "en": "Horoscope of the day, 150ppm",
-        "es": "Llama y conoce tu horóscopo, 1,50 €/min",
-        "fr": "Appelez pour votre horoscope, 3 €/min",
-        "ru": "Позвоните и узнайте гороскоп, 90 р/мин",
-        "zh": "拨打热线听星座，每分钟3元",
-    },
-    "OTHER": {
-        "ar": "تم اختراق جهازك، ادفع بالبيتكوين وإلا نشرت كل شيء",
-        "en": "I recorded you with your webcam. Send bitcoin to my wallet",
-        "es": "Te he grabado con tu cámara, tu equipo fue hackeado: paga en bitcoin",
-        "fr": "J'ai piraté votre webcam, payez en bitcoin",
-        "ru": "Я записал тебя на камеру, заплати в биткоинах",
-        "zh": "我是黑客，付比特币，否则公开一切",
-    },
-}
+TEXTS: dict[str, dict[str, str]] = {}
+with (ROOT / "tests" / "data" / "type_wording" / "sentences.csv").open(encoding="utf-8", newline="") as rows:
+    for row in csv.DictReader(rows):
+        TEXTS.setdefault(row["spam_type_code"], {})[row["language"]] = row["text"]
 # What a carrier shows in place of a caller's name. Who is called advertises; of scam it does not say which.
 LABELS = {
     "AD.retail": {
