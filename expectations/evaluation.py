@@ -27,7 +27,7 @@ from expectations.native import EXAMPLES, Result
 from expectations.suite_files import FOLDER, file_of
 
 if TYPE_CHECKING:
-    from great_expectations.data_context import EphemeralDataContext
+    from great_expectations.data_context import EphemeralDataContext  # type: ignore[attr-defined]
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 SITE = "data_docs"

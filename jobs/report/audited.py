@@ -23,6 +23,7 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.attributes import asked_attributes
+from jobs.core.contracts import reference_rows
 from jobs.gold.correcting import AUDITED, DISTANCES, ESTIMATES, SIDES, squared_distances
 from jobs.page.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, range_bar
 from jobs.report.figures import ENDS_OF_SPAM, SUMS
@@ -87,7 +88,7 @@ def correct_spam(counted: Spam, errors: pl.DataFrame, seen_units: int | None = N
 @cache
 def list_unlabelled(definition: str) -> tuple[str, ...]:
     """Attributes that a definition depends on and labels do not record; empty if labels suffice."""
-    rows = [row for row in words.reference("definition") if row["definition_code"] == definition]
+    rows = [row for row in reference_rows("definition") if row["definition_code"] == definition]
     return tuple(
         dict.fromkeys(UNLABELLED[name] for name in asked_attributes(row["predicate"] for row in rows))
     )

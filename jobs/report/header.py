@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.core import words
+from jobs.core.contracts import reference_rows
 from jobs.core.counting_rules import ATTEMPTED
 from jobs.page.blocks import Part
 from jobs.report import audited
@@ -15,7 +16,7 @@ from jobs.report.unclaimed import describe_unclaimed, unclaimed_channels
 
 # The name of the units in the denominator of every share.
 UNITS_NAME = words.lower_first(
-    next(row["name"] for row in words.reference("measure") if row["measure_code"] == ATTEMPTED)
+    next(row["name"] for row in reference_rows("measure") if row["measure_code"] == ATTEMPTED)
 )
 
 

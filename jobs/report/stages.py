@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
+from jobs.core.contracts import reference_rows
 from jobs.page.blocks import Block, Cell, Column, Part, Section, Table, number_cell, stack_parts
 from jobs.report import audited
 from jobs.report.report import Report, channel_name
@@ -18,7 +19,7 @@ STAGES = ("connect", "envelope", "content", "delivery")
 
 def delivered_outcomes() -> set[str]:
     """Outcomes that count as delivered, by ref.measure."""
-    rows = words.reference("measure")
+    rows = reference_rows("measure")
     return {
         r["outcome_code"] for r in rows if r["measure_code"] == "delivered" and r["is_included"] == "true"
     }

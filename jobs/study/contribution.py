@@ -28,7 +28,7 @@ from jobs.questionnaire.standing import standing_answers
 from jobs.stats.estimation import seed_of
 from jobs.study import countermeasure_cost, spam_route, spam_source, spam_type, spam_volume
 from jobs.study.estimate.parts import ANSWERS, LOGS, part_contributions, split_volumes
-from jobs.study.estimate.rows import MEASURES, typed_rows
+from jobs.study.estimate.rows import MEASURES, periods_of, typed_rows
 from jobs.study.estimate.sample import Reference
 from jobs.study.estimate.spending import (
     ALL,
@@ -132,7 +132,7 @@ def volume_contributions(
         spam_volume.CELL, maintain_order=True
     ):
         cell = {name: of_cell[name][0] for name in spam_volume.CELL}
-        for period in spam_volume.periods_of(of_cell):
+        for period in periods_of(of_cell):
             people, respondents_of, found = spam_volume.cell_basis(
                 of_cell, period, reference, labelled, replicates=1
             )
