@@ -86,6 +86,16 @@ def primary_rules(about: PublicContract) -> dict[str, pl.Expr]:
     }
 
 
+# What each rule says of the rows that it holds back.
+RULES = {
+    "areas_only": "They are of countries, and such figures leave for areas alone",
+    "modelled": "Nobody of the country answered",
+    "threshold": "Too few holdings contributed",
+    "p_pct": "One holding could learn what another one contributed",
+    "own_rate": "Too few of the country answered to estimate the others at their rate",
+    "whole": "Fewer than three holdings set them apart from a figure of all respondents",
+    "attack": "The attack found a contribution with them",
+}
 # The rules that hold a row back by who answered, whatever it answered: anyone knows beforehand that they do.
 BY_RESPONDENTS = ("modelled", "threshold", "own_rate")
 

@@ -20,7 +20,7 @@ from jobs.core.contracts import REFERENCE
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake, open_lake
 from jobs.engine.lock import as_only_writer
-from jobs.public.cells import CONTRIBUTION, Basis, Released
+from jobs.public.cells import CONTRIBUTION, RULES, Basis, Released
 from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Protected, Unprotectable, make_public_tables
 from jobs.public.secret import p_pct
@@ -281,7 +281,7 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
             " this release adds nothing to that. attack.csv in the restricted folder names them."
         )
     rules = protected.held_rows.group_by("rule").len().sort("rule")
-    notes += [f"Held back by {rule}: {count:,} row(s)." for rule, count in rules.rows()]
+    notes += [f"Held back by {rule}: {count:,} row(s). {RULES[rule]}." for rule, count in rules.rows()]
     return notes
 
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.core.areas import COUNTRY
-from jobs.public import cells
+from jobs.public import cells, wholes
 from jobs.public.cells import Basis, Released
+from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import make_public_tables
 from tests.public.test_gate import AROUND, P_PCT, SAFE, country, found_in, plain
 from tests.public.test_knowledge import counted
@@ -152,3 +153,9 @@ def test_studies_in_which_few_count_by_more_definitions(seed: int) -> None:
 @examples(100, deadline=None)
 def test_any_study_in_which_few_count_by_more_definitions(seed: int, answering: float) -> None:
     check_study(rarely(drawn(seed, answering=answering), seed))
+
+
+def test_each_rule_says_what_it_holds_back() -> None:
+    about = map(public_contract, public_tables())
+    own = {rule for each in about if each.protect for rule in cells.primary_rules(each)}
+    assert set(cells.RULES) == own | {wholes.RULE, "attack"}

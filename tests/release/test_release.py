@@ -123,7 +123,8 @@ def test_the_gate_lets_areas_and_some_countries_leave(made: SimpleNamespace) -> 
     assert countries == [bolivia, "Fiji", "Ghana", "Kenya", "Peru", "Poland", "Uzbekistan"]
     assert {"001", "199", "432", "722", "ITU_AFR"} <= set(rows["area_code"])
     said = flat(made.said)
-    assert "Held back by attack: 2 row(s)." in said and "Held back by threshold: 18 row(s)." in said
+    assert "Held back by attack: 2 row(s). The attack found a contribution with them." in said
+    assert "Held back by threshold: 18 row(s). Too few holdings contributed." in said
     assert f"Next: observatory release clear make {NAME} --deadline DATE" in said
 
 
