@@ -90,8 +90,10 @@ class Handler(BaseHTTPRequestHandler):
     def kill_one(self) -> None:
         """kill -9 the store, or who asks."""
         if self.about["is_program"]:
-            near = [each for each in psutil.net_connections("tcp") if each.laddr == self.client_address]
-            os.killpg(os.getpgid(near[0].pid), signal.SIGKILL)
+            # A connection that has ended may still have the same port, to another one, and belongs to nobody.
+            ends = self.client_address, self.connection.getsockname()
+            (near,) = (each for each in psutil.net_connections("tcp") if (each.laddr, each.raddr) == ends)
+            os.killpg(os.getpgid(near.pid), signal.SIGKILL)
         else:
             os.kill(self.about["pid"], signal.SIGKILL)
 
