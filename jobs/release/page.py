@@ -22,10 +22,16 @@ TEMPLATES = Path(__file__).parent / "templates"
 WORLD = AREAS["WORLD"][0]
 VOLUME, COST = "spam_volume", "countermeasure_cost"
 # Of volumes the units that stand for a channel, and the quantity, the better first.
-UNITS = ("attempted", "call")
+UNITS = {"attempted": "recipients and attempts", "call": "calls"}
 QUANTITIES = {"spam_corrected": "corrected for filter error", "spam_certain": "as filters saw it"}
 # What components are called, and the sign of those that are lower bounds.
 COMPONENTS = {"marginal": ("Marginal", ""), "fixed": ("Fixed", "≥ "), "stated": ("Both", "≥ ")}
+# As on a terminal (docs/tsb.md).
+MARKS = {"caution": " !", "unreliable": " !!"}
+MARKS_NOTE = (
+    "A mark says how far an estimate would vary between samples: ! its coefficient of variation is 16.6 to"
+    " 33.3%, use it with caution; !! it is above that, and too unreliable to quote."
+)
 INTERVAL = Column("95% interval", is_minor=True)
 COST_NOTES = (
     "Marginal cost is effort measured in operators' logs, times public prices. Fixed cost (licences, staff)"
@@ -36,10 +42,12 @@ COST_NOTES = (
     " never added to it. Bars and intervals are of both together, without what was not stated.",
     "All strategies are more than the sum of those shown: cost that serves several strategies is in them"
     " alone. A dash: fewer than five holdings had any, or one of them dominates it.",
+    MARKS_NOTE,
 )
 VOLUME_NOTES = (
     "Definition OPERATOR: what operators themselves block or mark. Intervals are of 95%, their ends moved"
     " outward; they hold if operators that did not answer are like those that did.",
+    MARKS_NOTE,
 )
 Row = dict[str, str]
 
@@ -61,7 +69,6 @@ def write_page(folder: Path, output: Path) -> Path:
         TEMPLATES,
         "page.html.j2",
         title=f"{about['title']}, {about['version']}",
-        is_made_up=about["is_made_up"],
         sections=[make(tables.get(name, no_rows(name))) for name, make in SECTIONS.items()],
         sources={f"{name}.csv": f"Source: table {name} of the release." for name in SECTIONS},
     )
@@ -74,7 +81,7 @@ def volume_section(rows: pl.DataFrame) -> Section:
     """Spam of the last period by channel and area."""
     listed = rows.filter(
         pl.col("definition_code") == "OPERATOR",
-        pl.col("unit_code").is_in(UNITS),
+        pl.col("unit_code").is_in(list(UNITS)),
         pl.col("quantity_code").is_in(list(QUANTITIES)),
         pl.col("area_kind_code") != "country",
     )
@@ -82,20 +89,21 @@ def volume_section(rows: pl.DataFrame) -> Section:
     for channel, of_channel in by_channel(listed):
         quantity = next(each for each in QUANTITIES if each in set(of_channel["quantity_code"]))
         own = of_channel.filter(pl.col("quantity_code") == quantity)
-        heading = f"{channel}: spam in {name_period(own)}, {QUANTITIES[quantity]}"
+        unit = UNITS[own["unit_code"][0]]
+        heading = f"{channel}: spam in {name_period(own)}, {unit}, {QUANTITIES[quantity]}"
         scale = highest(own)
         lines = [
-            [area_cell(row, scale), number_cell(short(row["estimate"])), interval_cell(row)]
+            [area_cell(row, scale), number_cell(show_estimate(row)), interval_cell(row)]
             for row in own.to_dicts()
         ]
         columns = [Column("Area", "text"), Column("Spam"), INTERVAL]
         blocks.append(Block(heading, with_axis(heading, columns, lines, scale), f"{VOLUME}.csv"))
         found += [
-            f"{short(row['estimate'])} by {words.lower_first(channel)}"
+            f"{short(row['estimate'])} {unit} by {words.lower_first(channel)}, {QUANTITIES[quantity]}"
             for row in own.to_dicts()
             if row["area_code"] == WORLD
         ]
-    finding = f"The world received spam: {words.join_words(found)}." if found else ""
+    finding = f"The world received spam: {'; '.join(found)}." if found else ""
     missing = [] if blocks else ["No volume of the world, a region or a group left."]
     return Section("volume", "How much spam there is", finding, blocks, missing, list(VOLUME_NOTES))
 
@@ -181,7 +189,7 @@ def bounded_cell(row: Row | None, component: str) -> Cell:
     """A figure of a component with the sign of its bound; a dash for one that did not leave."""
     if row is None:
         return number_cell(words.DASH, "muted")
-    return number_cell(COMPONENTS[component][1] + short(row["estimate"]))
+    return number_cell(COMPONENTS[component][1] + show_estimate(row))
 
 
 def interval_cell(row: Row | None) -> Cell:
@@ -198,6 +206,11 @@ def highest(rows: pl.DataFrame) -> float:
     """Where bars end: at the largest upper end, which may be a region's."""
     ends = rows.select(pl.coalesce("estimate_high", "estimate").cast(pl.Float64).max())
     return float(ends.item() or 0.0)
+
+
+def show_estimate(row: Row) -> str:
+    """An estimate, with the mark of its coefficient of variation."""
+    return short(row["estimate"]) + MARKS.get(row["cv_band_code"], "")
 
 
 def short(value: str) -> str:

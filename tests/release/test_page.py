@@ -68,14 +68,19 @@ def test_corrected_spam_stands_before_what_filters_saw() -> None:
     row = {
         "period_code": "2026-Q4", "area_code": "001", "area_name": "World", "area_kind_code": "world",
         "channel_code": "EMAIL", "unit_code": "attempted", "definition_code": "OPERATOR",
-        "estimate_low": "1", "estimate_high": "3000000",
+        "cv_band_code": "unreliable", "estimate_low": "1", "estimate_high": "3000000",
     }  # fmt: skip
     rows = pl.DataFrame(
         [row | {"quantity_code": "spam_certain", "estimate": "2000000"},
          row | {"quantity_code": "spam_corrected", "estimate": "1900000"}]
     )  # fmt: skip
-    (block,) = volume_section(rows).blocks
-    assert block.table.rows[0][1].text == "1.9M" and "corrected for filter error" in block.heading
+    section = volume_section(rows)
+    (block,) = section.blocks
+    assert block.table.rows[0][1].text == "1.9M !!" and "corrected for filter error" in block.heading
+    assert "recipients and attempts" in block.heading
+    assert section.finding == (
+        "The world received spam: 1.9M recipients and attempts by e-mail, corrected for filter error."
+    )
 
 
 def test_a_release_has_its_page(made: SimpleNamespace, tmp_path: Path) -> None:
