@@ -15,6 +15,7 @@ import polars as pl
 
 from jobs.core.contracts import conform_frame, list_codes, polars_schema, read_contract
 from jobs.formats import LINES, Source, delimited, kannel
+from jobs.formats.options import load_with_options
 from jobs.gold.bypass import (
     NUMBER,
     SIMBOX,
@@ -28,7 +29,6 @@ from jobs.gold.bypass import (
 )
 from jobs.protect import pseudonyms
 from jobs.protect.operators import Door
-from jobs.settings import config
 from jobs.settings.operator import Operator
 from jobs.silver.frames import MESSAGE
 from jobs.silver.pipeline import make_messages_in_memory
@@ -68,7 +68,7 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
         (folder / "observatory.toml").write_text(bypass_calls.settings(), "utf-8")
         sent = bypass_calls.simulate(seed)
         lines = [bypass_calls.line_of(call) for call in sent]
-    settings = config.load_settings(folder / "observatory.toml")
+    settings = load_with_options(folder / "observatory.toml")
     operator = read_reference(settings, "ref.operator")
     made = make_messages_in_memory(
         transmission_of(lines, settings.operator[0], Door.from_operators(operator)),

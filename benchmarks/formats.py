@@ -41,6 +41,7 @@ from benchmarks.tools import FOLDER, KEY, ROOT, Report
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
 from jobs.formats.delimited import profile_of
+from jobs.formats.options import load_with_options
 from jobs.ingest.manifest import open_landing
 from jobs.ingest.pull import pull_operator
 from jobs.ingest.reading import read_ranges
@@ -191,7 +192,7 @@ format = "{name}"
 """,
         encoding="utf-8",
     )
-    return config.load_settings(file)
+    return load_with_options(file)
 
 
 def copy_text(log: Path, folder: Path) -> float:

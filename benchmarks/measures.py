@@ -38,8 +38,8 @@ from benchmarks.tools import FOLDER, KEY, Report, generate, logs, size
 from jobs.core.contracts import read_contract, reference_table
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
+from jobs.formats.options import load_with_options
 from jobs.ingest import pull
-from jobs.settings import config
 from jobs.stages import gold_tasks, runner
 from jobs.stages.gold_steps import GOLD_DAILY
 from jobs.stages.run import Run
@@ -168,7 +168,7 @@ def use_one_process() -> None:
 def whole_run(folder: Path, megabytes: float) -> Run:
     """Pull and run generated logs into an empty lake."""
     generate(folder, megabytes)
-    settings = config.load_settings(folder / "observatory.toml", lake_root=str(folder / "lake"))
+    settings = load_with_options(folder / "observatory.toml", lake_root=str(folder / "lake"))
     now = dt.datetime.now(dt.UTC)
     lake, run_id = Lake(settings.lake.root), f"{now:%Y%m%dT%H%M%S.%f}"
     work = Run(lake, settings, list(settings.operator), run_id, report_step=lambda text: None)

@@ -124,14 +124,17 @@ def described(about: Contract) -> list[str]:
 
 def formats() -> str:
     """The list of formats as CSV: a row for each kernel, with the silver tables that take its rows, and
-    the engines whose rules hold for them."""
+    the engines whose rules hold for them. names_signatures and has_numbers: true, or empty."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["code", "name", "description", "kind", "silver", "rules_of", "names_signatures"])
+    rows.writerow(
+        ["code", "name", "description", "kind", "silver", "rules_of", "names_signatures", "has_numbers"]
+    )
     rows.writerows(
         [
             *(each.name, each.title, each.description, each.kind, " ".join(each.silver)),
-            *(" ".join(each.rules_of), "true" if each.names_signatures else ""),
+            " ".join(each.rules_of),
+            *("true" if holds else "" for holds in (each.names_signatures, each.has_numbers)),
         ]
         for each in registry.KERNELS.values()
     )

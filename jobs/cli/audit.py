@@ -17,6 +17,7 @@ from rich.table import Table
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.core.errors import ObservatoryError
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 from jobs.settings.operator import Operator
 
@@ -52,7 +53,7 @@ def audit_sample(
 ) -> None:
     """Draw a sample of a month's messages for a person to label, and write the sheet."""
     cuts = parse_cuts(score_cuts)
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     chosen = config.choose_operators(settings, operator)
     formats = [each.value for each in format or [SheetFormat.xlsx]]
     work = audit_run(settings, chosen)
@@ -84,7 +85,7 @@ def audit_load(
     """Load the labels of a filled sheet, and estimate the quality of the filter again."""
     from jobs.audit import sheet
 
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     # A file that is not a sheet is refused before the runner is imported.
     sheet.read_sheet(file)
     work = audit_run(settings, list(settings.operator))
@@ -116,7 +117,7 @@ def audit_due(
     from jobs.audit.due import list_audits
     from jobs.engine.lake import open_lake
 
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     operators = [each.id for each in config.choose_operators(settings, operator)]
     found = list_audits(open_lake(settings.lake.root), operators, period)
     if json:

@@ -17,6 +17,7 @@ from jobs.cli.console import err, out
 from jobs.cli.pipeline import Stage, run_with_progress
 from jobs.cli.renew import is_confirmed
 from jobs.core.errors import ObservatoryError, ValidationHeld
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 from jobs.settings.operator import Operator
 
@@ -52,7 +53,7 @@ def erase(
     from jobs.engine.together import undo_unfinished
     from jobs.stages import erasure, identity, lake_keys, standing_erasures, vacuum
 
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     operators = config.choose_operators(settings, operator)
     asked = read_requests(number or [], address or [], file, operators)
     lake_keys.check_keys(settings)

@@ -18,6 +18,7 @@ from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import out
 from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 
 # Polars, kernels and the lake take a second to import.
@@ -58,7 +59,7 @@ def explain(
     from jobs.stages import identity
     from jobs.stages.lake_keys import check_keys
 
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     chosen = config.choose_operators(settings, operator)
     known = {each.id for one in chosen for each in one.source}
     if source is not None and source not in known:

@@ -22,6 +22,7 @@ from jobs.core.choices import check_choice
 from jobs.core.errors import ObservatoryError, raise_problems
 from jobs.core.patterns import escape_unseen
 from jobs.formats.format import OwnLayouts
+from jobs.formats.options import load_with_options
 from jobs.formats.registry import LAID_OUT
 from jobs.proposal.domains import Domains
 from jobs.proposal.from_logs import Proposal, add_known, country_row, name_few, propose_from_logs
@@ -151,7 +152,7 @@ def report_logs(
     with lake_folder(keep, out) as folder, use_new_key(folder):
         file = folder / "observatory.toml"
         file.write_text(settings_text(found, answers), encoding="utf-8")
-        settings = config.load_settings(file, lake_root=str(folder / "lake"))
+        settings = load_with_options(file, lake_root=str(folder / "lake"))
         held: ObservatoryError | None = None
         try:
             problems += compute(settings)
@@ -250,7 +251,7 @@ def write_settings(logs: list[str], output: Path, yes: bool, out: Console, err: 
     except OSError as error:
         raise ObservatoryError(f"{error.filename or output}: {error.strerror or error}") from None
     # Every other command must be able to read the file just written.
-    config.load_settings(output)
+    load_with_options(output)
     out.print(f"Settings: {output}", soft_wrap=True)
     made = "" if is_new_key else " (it was there)"
     out.print(f"Key: {key}{made}. Keep it: another key makes other pseudonyms.", soft_wrap=True)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from jobs.cli.arguments import Config
 from jobs.cli.console import out
-from jobs.settings import config
+from jobs.formats.options import load_with_options
 
 # The lake takes a part of a second to import.
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def check_keys(config_file: Config = Path("observatory.toml")) -> None:
     from jobs.engine.lake import open_lake
     from jobs.stages import identity, lake_keys
 
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     lake_keys.check_keys(settings)
     lake = open_lake(settings.lake.root)
     identity.refuse_others(lake, settings)

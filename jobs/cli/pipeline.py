@@ -20,6 +20,7 @@ from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.cli.interrupt import interruptible
 from jobs.core.errors import NOTHING_CHANGED, ObservatoryError, ValidationHeld, raise_problems
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def name_problems_first(problems: list[str]) -> Iterator[None]:
 
 def pull(config_file: Config = Path("observatory.toml"), operator: OperatorId = None) -> None:
     """Land what is new in the operators' sources."""
-    raise_problems(pull_all(config.load_settings(config_file), operator))
+    raise_problems(pull_all(load_with_options(config_file), operator))
 
 
 def run(
@@ -135,7 +136,7 @@ def run(
         raise ObservatoryError(
             f"--since {since:%Y-%m-%d} is after --until {until:%Y-%m-%d}: no day is computed. Swap them."
         )
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     lake_keys.check_keys(settings)
     stages = [each.value for each in stage or Stage]
     access.prepare_folder(settings.lake.root, settings.lake.group)

@@ -14,6 +14,7 @@ from jobs.core.choices import nearest_hint
 from jobs.core.contracts import format_kind, list_codes
 from jobs.core.errors import ObservatoryError
 from jobs.core.words import code_description
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 
 UNPACK = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat", ".zst": "zstdcat"}
@@ -31,7 +32,7 @@ def quarantine(
     Addresses, numbers and names are masked. An example has the name that the file had when it was pulled and
     the byte offset of the line, decompressed.
     """
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     chosen = config.choose_operators(settings, operator)
     check_choice("source", source, {each.id for one in chosen for each in one.source})
     check_choice("reason", reason, list_codes("quarantine_reason"))

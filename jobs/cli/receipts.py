@@ -16,6 +16,7 @@ from rich.text import Text
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import out
 from jobs.core.errors import ObservatoryError, TryAgain, ValidationHeld
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def receipts(
     from jobs.state.deliveries import REFUSED
     from jobs.submission.delivering import fetch_answers, study_inbox
 
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     operators = [each.id for each in config.choose_operators(settings, operator)]
     lake = open_lake(settings.lake.root)
     inbox = study_inbox(settings)

@@ -9,7 +9,7 @@ from rich.text import Text
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
 from jobs.core.errors import ObservatoryError
-from jobs.settings import config
+from jobs.formats.options import load_with_options
 
 if TYPE_CHECKING:
     pass
@@ -32,7 +32,7 @@ def renew(
     from jobs.engine.lake import Lake
     from jobs.stages import renew as renewal
 
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     lake = Lake(settings.lake.root)
     kept = renewal.to_keep(lake, settings, anew)
     out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")

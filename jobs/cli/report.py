@@ -12,6 +12,7 @@ from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
 from jobs.cli.pipeline import run_all
 from jobs.core.errors import ObservatoryError
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def report(
     if not logs:
         if keep or country:
             raise ObservatoryError("--keep and --country are for a report of logs: name them")
-        settings = config.load_settings(config_file)
+        settings = load_with_options(config_file)
         from jobs.engine.lake import open_lake
 
         write_report(open_lake(settings.lake.root), settings, output)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 
 # Polars and the lake take a part of a second to import.
@@ -51,7 +52,7 @@ def status(
     from jobs.state.sources import as_json, source_rows
     from jobs.state.status import find_doubts, open_periods
 
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     chosen = config.choose_operators(settings, operator)
     lake = open_lake(settings.lake.root)
     operators = {each.id for each in chosen}

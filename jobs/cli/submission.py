@@ -13,6 +13,7 @@ from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.core import words
 from jobs.core.errors import ObservatoryError
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 from jobs.settings.operator import Operator
 
@@ -53,7 +54,7 @@ def submit(
     # Polars takes half a second to load.
     from jobs.submission.making import package_of, validate_gold
 
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     operators = config.choose_operators(settings, operator)
     sign = sign or settings.submission.sign
     for operator_id in [each.id for each in operators]:

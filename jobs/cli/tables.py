@@ -12,7 +12,7 @@ from jobs.cli.rows import OutputFormat, parse_columns, read_rows, write_rows
 from jobs.core import contracts
 from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
-from jobs.settings import config
+from jobs.formats.options import load_with_options
 
 # Numeric columns that identify something and measure nothing.
 NAMES = ("offset", "end_offset", "source_asn")
@@ -53,7 +53,7 @@ def show(
         format = OutputFormat.csv
     from jobs.engine.lake import open_lake
 
-    lake = open_lake(config.load_settings(config_file).lake.root)
+    lake = open_lake(load_with_options(config_file).lake.root)
     limit = limit or (20 if format is OutputFormat.table else None)
     if sql is not None:
         from jobs.cli.query import run_sql

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 
 # Polars and the lake take a part of a second to import.
@@ -39,7 +40,7 @@ def vacuum(
     from jobs.stages import retention
     from jobs.stages import vacuum as removal
 
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     lake = open_lake(settings.lake.root)
     names = retention.operators_of(lake)
     if operator is not None:

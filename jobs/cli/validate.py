@@ -9,6 +9,7 @@ from rich.table import Table
 
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 
 
@@ -40,7 +41,7 @@ def validate(
     )
     from jobs.stages.validations import EVALUATED
 
-    settings = config.load_settings(config_file)
+    settings = load_with_options(config_file)
     operators = [each.id for each in config.choose_operators(settings, operator)] if settings.operator else []
     lake = open_lake(settings.lake.root)
     digests = month_digests(lake, operators)

@@ -17,7 +17,6 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from jobs.core.choices import nearest_hint, settings_class
-from jobs.core.contracts import format_kind
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import BY_SETTINGS, KEY, KEY_FILE, is_by_settings
 from jobs.core.key_periods import KeyPeriod, periods_from
@@ -32,7 +31,7 @@ from jobs.settings.node import (
     Location,
     Retention,
 )
-from jobs.settings.operator import BY_CHANNEL, IN_ALL, Operator, SourceSettings
+from jobs.settings.operator import BY_CHANNEL, IN_ALL, Operator
 from jobs.settings.release import Release, refuse_shared
 from jobs.settings.study import Study, Submission
 from jobs.settings.values import refuse_repeats
@@ -129,7 +128,7 @@ def load_settings(path: str | os.PathLike[str] = "observatory.toml", **overrides
     refuse_shared(settings.release, file)
     use_key_file(settings.lake.key_file, file)
     use_lake_access(settings.lake.access)
-    return check_options(settings, file)
+    return settings
 
 
 def use_key_file(key_file: str | None, settings: Path) -> None:
@@ -230,38 +229,6 @@ def resolve_paths(settings: Observatory, base: Path) -> Observatory:
             ],
         }
     )
-
-
-def check_options(settings: Observatory, file: Path) -> Observatory:
-    """Check each source's options for its format, and put in what files they name.
-
-    Raises ObservatoryError with one line for each source whose options are wrong.
-    """
-    wrong: list[str] = []
-
-    def complete_source(operator: Operator, source: SourceSettings) -> SourceSettings:
-        if not source.options and format_kind(source.format) != "profile":
-            return source
-        # The kernels' own libraries take half a second to load.
-        from jobs.formats.options import complete_options
-
-        try:
-            options = complete_options(source.format, source.options, file.resolve().parent)
-        except ObservatoryError as error:
-            place = f"{file}: [operator] '{operator.id}' source '{source.id}' options"
-            wrong.extend(f"{place} {line}" for line in str(error).splitlines())
-            return source
-        return source.model_copy(update={"options": options})
-
-    operators = [
-        operator.model_copy(
-            update={"source": [complete_source(operator, source) for source in operator.source]}
-        )
-        for operator in settings.operator
-    ]
-    if wrong:
-        raise ObservatoryError("\n".join(wrong))
-    return settings.model_copy(update={"operator": operators})
 
 
 def format_error(problem: Any, raw: dict[str, Any]) -> str:

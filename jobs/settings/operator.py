@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from jobs.core.choices import check_choice
-from jobs.core.contracts import format_kind, list_codes
+from jobs.core.contracts import codelist_rows, format_kind, list_codes
 from jobs.core.mobile_networks import is_mcc_mnc
 from jobs.settings.access import Access, check_access
 from jobs.settings.base import Code, Settings, StaleDays
@@ -217,9 +217,7 @@ class SourceSettings(Settings):
     @model_validator(mode="after")
     def with_numbers(self) -> SourceSettings:
         if self.numbers == "national":
-            from jobs.formats.registry import KERNELS
-
-            takers = sorted(name for name, kernel in KERNELS.items() if kernel.has_numbers)
+            takers = sorted(name for name, about in codelist_rows("format").items() if about["has_numbers"])
             if self.format not in takers:
                 raise ValueError(f"numbers is for {', '.join(takers)}; {self.format} takes none")
         return self

@@ -18,7 +18,7 @@ from jobs.cli.pipeline import pull_all, run_with_progress
 from jobs.cli.progress import Meter
 from jobs.engine import record
 from jobs.engine.lake import Lake
-from jobs.settings import config
+from jobs.formats.options import load_with_options
 from tests.support.commands import ROOT
 from tests.support.whole_runs import operator_toml, source_toml
 
@@ -99,7 +99,7 @@ def test_a_stage_that_has_its_row_is_said_to_be_kept(
     """Readers see its tables, though its run was not told so yet."""
     (tmp_path / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
     (tmp_path / "mail.log").write_bytes(LOG.read_bytes())
-    settings = config.load_settings(tmp_path / "observatory.toml")
+    settings = load_with_options(tmp_path / "observatory.toml")
     pull_all(settings, None, is_followed=True)
     add_stage = record.add_stage
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.cli.submission_rows import write_leaving
-from jobs.settings.config import load_settings
+from jobs.formats.options import load_with_options
 from jobs.submission.making import package_of
 from tests.support.in_process import Run, command_line_of
 from tests.support.submission_lake import NORTH, put_gold
@@ -60,7 +60,7 @@ def test_every_row_that_would_leave_is_shown_and_nothing_is_written(
         and "Nothing was signed or sent" in said
     ), told.out
 
-    made = package_of(load_settings(settings), load_settings(settings).operator[0], "2026-Q4", None)
+    made = package_of(load_with_options(settings), load_with_options(settings).operator[0], "2026-Q4", None)
     files = {name: data.decode() for name, data in made.files.items()}
     shown = Counter(map(words_of, lines))
     for name, text in files.items():
@@ -78,7 +78,7 @@ def test_every_row_that_would_leave_is_shown_and_nothing_is_written(
 def test_the_very_files_of_the_package_are_written_where_asked(
     observatory: Run, settings: Path, tmp_path: Path
 ) -> None:
-    known = load_settings(settings)
+    known = load_with_options(settings)
     made = package_of(known, known.operator[0], "2026-Q4", None)
     with zipfile.ZipFile(io.BytesIO(made.data)) as archive:
         leaves = {name: archive.read(name) for name in archive.namelist()}

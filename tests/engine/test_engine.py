@@ -43,6 +43,7 @@ from jobs.engine.tasks import (
     perform_call,
     take_frames,
 )
+from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.silver.frames import SILVER
@@ -382,7 +383,7 @@ def settings(tmp_path: Path) -> config.Observatory:
     ]
     text = '[lake]\nroot = "lake"\n[limits]\nquarantined_pct = 40\n' + "\n".join(logs)
     (tmp_path / "observatory.toml").write_text(text)
-    return config.load_settings(tmp_path / "observatory.toml")
+    return load_with_options(tmp_path / "observatory.toml")
 
 
 def run_on(settings: config.Observatory, root: Path, engine: Any, monkeypatch: pytest.MonkeyPatch) -> Lake:

@@ -24,9 +24,9 @@ from jobs.engine.lock import hold_lock
 from jobs.engine.store import store_options
 from jobs.engine.store_errors import CommitLost, LeaseLost, StoreAway, find_store_error
 from jobs.engine.table_files import rows_of
+from jobs.formats.options import load_with_options
 from jobs.ingest.manifest import open_landing, read_manifest
 from jobs.ingest.pull import pull_operator
-from jobs.settings import config
 from tests.conftest import ROOT as CLONE
 from tests.ingest.test_future import NOW, message
 from tests.support.lakes_on_s3 import ROOT, end_lease, start_store
@@ -189,7 +189,7 @@ def site(folder: Path, root: str) -> Path:
 def pull_at_once(files: list[Path], together: Any, codes: Any) -> None:
     """Pull into each lake, at the moment when the other process does."""
     for file in files:
-        settings = config.load_settings(file)
+        settings = load_with_options(file)
         together.wait()
         try:
             pull_operator(settings.operator[0], settings.lake.root, NOW)

@@ -20,6 +20,7 @@ from jobs.engine import lock
 from jobs.engine.lake import Lake
 from jobs.engine.lease import LOCK
 from jobs.engine.lock import hold_lock
+from jobs.formats.options import load_with_options
 from jobs.ingest.manifest import open_landing, read_manifest
 from jobs.ingest.pull import pull_operator
 from jobs.questionnaire import loading as questionnaire
@@ -46,13 +47,13 @@ def site(root: Path) -> config.Observatory:
         *("a", "A", "CHE", "a", "CHF", MAIL_NETWORK), source_toml("mx1", f"{root}/logs/*.log", "postfix")
     )
     (root / "observatory.toml").write_text(f'[lake]\nroot = "{root / "lake"}"\n{text}')
-    return config.load_settings(root / "observatory.toml")
+    return load_with_options(root / "observatory.toml")
 
 
 def pull_at_once(roots: list[Path], together: Any, codes: Any) -> None:
     """Pull into each lake, at the moment when the other process does."""
     for root in roots:
-        settings = config.load_settings(root / "observatory.toml")
+        settings = load_with_options(root / "observatory.toml")
         together.wait()
         try:
             pull_operator(settings.operator[0], settings.lake.root, NOW)
@@ -81,7 +82,7 @@ def test_two_pulls_at_once_lose_nothing(tmp_path: Path) -> None:
     assert set(told) <= {0, 5}
     assert told.count(0) >= TRIALS
     for root in roots:
-        settings = config.load_settings(root / "observatory.toml")
+        settings = load_with_options(root / "observatory.toml")
         assert pull_operator(settings.operator[0], settings.lake.root, NOW).problems == []
         fs, area = open_landing(settings.lake.root)
         streams = read_manifest(fs, f"{area}/a/mx1")

@@ -31,6 +31,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.spark import Spark
 from jobs.engine.spark_session import java_bytes
 from jobs.engine.tasks import Task, TaskDied, TaskFailed
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 from jobs.settings.node import EngineSettings
 from jobs.silver.frames import SILVER
@@ -257,7 +258,7 @@ def test_two_workers_compute_the_sample_study_and_the_benchmark(tmp_path: Path, 
     study = ROOT / "sample_data" / "observatory.toml"
     benchmark = generate(tmp_path / "benchmark", BENCHMARK_MB) / "observatory.toml"
     for file in (study, benchmark):
-        settings = config.load_settings(file)
+        settings = load_with_options(file)
         lakes = []
         for engine in (settings.engine, cluster.engine()):
             lake = settings.lake.model_copy(update={"root": str(tmp_path / file.parent.name / engine.name)})

@@ -16,7 +16,7 @@ from jobs.formats import LINES, Source, delimited
 from jobs.formats.delimited.draft import draft_profile
 from jobs.formats.delimited.profile import Profile
 from jobs.formats.delimited.profile_files import embed_profile, list_shipped, load_profile, profile_of
-from jobs.settings import config
+from jobs.formats.options import load_with_options
 from tests.support.examples import examples
 
 OWN = """
@@ -159,7 +159,7 @@ options = { profile = "restcomm" }
 def settings_of(folder: Path, options: str) -> dict[str, Any]:
     file = folder / "observatory.toml"
     file.write_text(SETTINGS.replace('{ profile = "restcomm" }', options), encoding="utf-8")
-    return config.load_settings(file).operator[0].source[0].options
+    return load_with_options(file).operator[0].source[0].options
 
 
 def test_settings_hold_the_profile_whole(tmp_path: Path) -> None:

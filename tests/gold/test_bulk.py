@@ -18,10 +18,10 @@ from jobs.core.contracts import conform_frame, polars_schema, reference_table, r
 from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merge_rows
 from jobs.engine.lake import Lake
+from jobs.formats.options import load_with_options
 from jobs.gold import bulk, bulk_daily, bulk_presets, campaign_daily
 from jobs.gold.similarity import CHANNEL_DAY, SIGNED, Thresholds, count_neighbours, unite_signatures
 from jobs.protect import signatures
-from jobs.settings import config
 from jobs.stages import bulk_days
 from jobs.stages.runner import run_stages
 from tests.support.examples import examples
@@ -619,7 +619,7 @@ def test_a_late_line_makes_a_message_of_20_days_later_bulk(
 
     # Logs of so few bytes are counted in this process.
     monkeypatch.setattr("jobs.stages.gold_tasks.reference_table", with_a_definition_of_bulk)
-    observatory = config.load_settings(tmp_path / "observatory.toml")
+    observatory = load_with_options(tmp_path / "observatory.toml")
     last = FIRST + dt.timedelta(days=20)
 
     def counted(day: dt.date) -> tuple[int, int, int]:

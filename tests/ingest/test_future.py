@@ -12,10 +12,10 @@ import pytest
 from jobs.core.lines import frame_lines
 from jobs.engine.lake import Lake
 from jobs.formats import AHEAD
+from jobs.formats.options import load_with_options
 from jobs.formats.registry import FORMATS, recognise_format
 from jobs.ingest.pull import pull_operator
 from jobs.ingest.reading import Parsed, Range, parse_block
-from jobs.settings import config
 from jobs.stages.run import Run
 from jobs.stages.runner import run_stages
 from jobs.state import status
@@ -61,7 +61,7 @@ class Site:
         )
         self.file = root / "observatory.toml"
         self.file.write_text(f'[lake]\nroot = "{root / "lake"}"\n[limits]\nquarantined_pct = 100\n{text}')
-        self.settings = config.load_settings(self.file)
+        self.settings = load_with_options(self.file)
         self.lake = Lake(self.settings.lake.root)
 
     def add(self, text: str, now: dt.datetime = NOW) -> None:

@@ -14,10 +14,10 @@ import pytest
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.formats.kannel.own_layouts import LAYOUTS
+from jobs.formats.options import load_with_options
 from jobs.proposal.domains import find_domains
 from jobs.proposal.from_logs import add_known, country_of_domains, country_of_zone, propose_from_logs
 from jobs.proposal.settings_text import proposed_answers, settings_text
-from jobs.settings import config
 from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of
 
@@ -146,7 +146,7 @@ def test_formats_of_kannel_that_are_in_use_are_found(tmp_path: Path) -> None:
     assert (source.format, source.options) == ("kannel", {"access_log_format": own})
     settings = tmp_path / "observatory.toml"
     settings.write_text(settings_text(found, proposed_answers(found)), encoding="utf-8")
-    assert config.load_settings(settings).operator[0].source[0].options["access_log_format"] == own
+    assert load_with_options(settings).operator[0].source[0].options["access_log_format"] == own
 
 
 def test_smsbox_alone_counts_what_it_accepted() -> None:
@@ -279,7 +279,7 @@ def test_every_setting_that_init_comments_out_is_right(observatory: Observatory,
     uncommented = re.sub(r"(?m)^# (?=\[|\w+ = )", "", text)
     assert uncommented != text
     (tmp_path / "all.toml").write_text(uncommented, encoding="utf-8")
-    settings = config.load_settings(tmp_path / "all.toml")
+    settings = load_with_options(tmp_path / "all.toml")
     assert settings.location is not None and settings.operator[0].fixed_cost and settings.operator[0].link
 
 
@@ -293,7 +293,7 @@ def test_a_second_settings_file_has_a_lake_and_an_operator_of_its_own(
     assert "Lake: lake-second, beside any other." in words
     assert "Next: observatory run --config second.toml" in words
     assert max(map(len, told.out.splitlines())) <= 80
-    first, second = (config.load_settings(tmp_path / name) for name in ("observatory.toml", "second.toml"))
+    first, second = (load_with_options(tmp_path / name) for name in ("observatory.toml", "second.toml"))
     assert (first.lake.root, second.lake.root) == (str(tmp_path / "lake"), str(tmp_path / "lake-second"))
     assert [each.operator[0].id for each in (first, second)] == ["own", "second"]
 
@@ -319,7 +319,7 @@ def test_init_asks_for_domains_and_networks_of_mail(
     # What a prompt has no room for stands above it, no word broken.
     assert "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16" in told.out
     assert max(map(len, told.out.replace(str(tmp_path), "").splitlines())) <= 80
-    (operator,) = config.load_settings(tmp_path / "observatory.toml").operator
+    (operator,) = load_with_options(tmp_path / "observatory.toml").operator
     assert (operator.domains, operator.networks) == (["example.test"], ["192.0.2.0/24"])
     assert "assumed" not in (tmp_path / "observatory.toml").read_text(encoding="utf-8")
 
@@ -339,7 +339,7 @@ def test_init_asks_what_the_logs_do_not_say(
     assert told.code == 0, told.err
     assert "did you mean 'CHE'?" in told.out
     assert "did you mean 'Europe/Paris'?" in told.out and "%p is missing" in told.out
-    (operator,) = config.load_settings(tmp_path / "observatory.toml").operator
+    (operator,) = load_with_options(tmp_path / "observatory.toml").operator
     assert (operator.id, operator.country, operator.currency) == ("lab-ops", "CYP", "USD")
     assert (operator.subscribers, operator.number_prefixes) == (1200, ["4477"])
     # With %t bearerbox writes UTC: there is nothing to ask.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.engine.lake import Lake
-from jobs.settings import config
+from jobs.formats.options import load_with_options
 from tests.support.filter_logs import LAB
 from tests.support.in_process import Run, command_line_of
 from tests.support.remote_logs import count_landed, mail_lines, write_settings
@@ -168,7 +168,7 @@ def test_logs_of_two_formats_keep_their_host(
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     assert observatory("init", ssh.url(f"{logs}/*.log"), "--yes").code == 0
-    found = config.load_settings("observatory.toml")
+    found = load_with_options("observatory.toml")
     assert [each.url for each in found.operator[0].source] == [
         ssh.url(f"{logs}/{name}") for name in ("mail.log", "rspamd.log")
     ]

@@ -10,6 +10,7 @@ import pytest
 
 from jobs.engine.lake import Lake
 from jobs.engine.store_errors import StoreAway
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 from jobs.stages.run import Run
 from jobs.stages.runner import run_stages
@@ -40,7 +41,7 @@ def rows_in_a_folder(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list
 def mix_on_s3(folder: Path) -> config.Observatory:
     mixed_settings(folder)
     mixed_logs(folder)
-    return config.load_settings(folder / "observatory.toml", lake_root=ROOT)
+    return load_with_options(folder / "observatory.toml", lake_root=ROOT)
 
 
 def test_spark_writes_the_same_rows(

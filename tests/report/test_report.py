@@ -16,6 +16,7 @@ import pytest
 from jobs.core import words
 from jobs.core.contracts import CODELISTS, rows_frame
 from jobs.engine.lake import Lake
+from jobs.formats.options import load_with_options
 from jobs.gold.traffic_hourly_daily import WITHIN
 from jobs.page import colours, line_chart
 from jobs.report import (
@@ -892,7 +893,7 @@ def test_what_was_gathered_can_be_drawn(gathered: Figures, tmp_path: Path) -> No
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> config.Observatory:
     root = tmp_path_factory.mktemp("lake_of_report")
-    return config.load_settings(ROOT / "sample_data" / "observatory.toml", lake_root=str(root))
+    return load_with_options(ROOT / "sample_data" / "observatory.toml", lake_root=str(root))
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 
 from jobs.core import machine
 from jobs.core.errors import ObservatoryError
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 from jobs.settings.node import EngineSettings
 from jobs.settings.operator import Link
@@ -68,7 +69,7 @@ def load(folder: Path, right: str = "", wrong: str = "", **overrides: Any) -> co
     assert right in SETTINGS
     file = folder / "observatory.toml"
     file.write_text(SETTINGS.replace(right, wrong, 1) if right else SETTINGS, encoding="utf-8")
-    return config.load_settings(file, **overrides)
+    return load_with_options(file, **overrides)
 
 
 def engine(folder: Path, right: str, wrong: str, **overrides: Any) -> tuple[int, int]:
@@ -234,14 +235,14 @@ def test_a_wrong_number_of_subscribers_is_named_once(tmp_path: Path) -> None:
 def test_a_byte_order_mark_and_windows_line_ends_are_no_error(tmp_path: Path) -> None:
     file = tmp_path / "observatory.toml"
     file.write_bytes(b"\xef\xbb\xbf" + SETTINGS.replace("\n", "\r\n").encode())
-    assert config.load_settings(file).operator[0].id == "hill-mail"
+    assert load_with_options(file).operator[0].id == "hill-mail"
 
 
 def test_every_error_is_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "observatory.toml"
     file.write_text(SETTINGS.replace("CHE", "CHX").replace("postfix", "postfx"), encoding="utf-8")
     with pytest.raises(ObservatoryError) as error:
-        config.load_settings(file)
+        load_with_options(file)
     assert len(str(error.value).splitlines()) == 2
 
 
@@ -258,7 +259,7 @@ def test_a_file_that_is_no_settings_file(tmp_path: Path, kind: str) -> None:
         "binary": "not TOML",
     }
     with pytest.raises(ObservatoryError) as error:
-        config.load_settings(file)
+        load_with_options(file)
     assert str(error.value).startswith(f"{file}: ")
     assert told[kind] in str(error.value)
 
@@ -359,7 +360,7 @@ def test_an_operator_by_its_id(tmp_path: Path) -> None:
 
 
 def test_the_sample_settings_are_right() -> None:
-    settings = config.load_settings(ROOT / "sample_data" / "observatory.toml")
+    settings = load_with_options(ROOT / "sample_data" / "observatory.toml")
     assert len({operator.country for operator in settings.operator}) >= 4
     assert all(Path(source.url).is_absolute() for operator in settings.operator for source in operator.source)
 
@@ -451,10 +452,10 @@ def test_a_lake_by_a_connection_is_for_one_machine(tmp_path: Path) -> None:
     file = tmp_path / "observatory.toml"
     lake = '[lake]\nroot = "s3://spam/lake"\naccess = { connection = "lake_store" }\n'
     file.write_text(lake)
-    assert config.load_settings(file).lake.access.connection == "lake_store"
+    assert load_with_options(file).lake.access.connection == "lake_store"
     file.write_text(f'{lake}[engine]\nname = "spark"\n')
     with pytest.raises(ObservatoryError) as error:
-        config.load_settings(file)
+        load_with_options(file)
     assert str(error.value).startswith(f"{file}: [lake] access: a connection reaches the program that")
 
 
@@ -509,6 +510,6 @@ def test_folders_of_releases_lie_apart(folders: str, told: str, tmp_path: Path) 
     file = tmp_path / "observatory.toml"
     file.write_text(f"[release]\n{folders}\n")
     with pytest.raises(ObservatoryError, match=rf"toml: \[release\] {told} are one folder or one"):
-        config.load_settings(file)
+        load_with_options(file)
     file.write_text('[release]\nroot = "out"\nrestricted = "out-kept"\npublic_root = "public"\n')
-    assert config.load_settings(file).release.public_root == str(tmp_path / "public")
+    assert load_with_options(file).release.public_root == str(tmp_path / "public")

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
+from jobs.formats.options import load_with_options
 from jobs.formats.registry import FORMATS
-from jobs.settings import config
 from jobs.sniff.clocks import IdTimes, clocks_of, times_in
 from jobs.sniff.zones import Zone
 from sample_data.generate import generate
@@ -163,7 +163,7 @@ def test_init_finds_the_zone_of_a_filters_log(tmp_path: Path, observatory: Comma
     told = observatory("init", "--yes", *LOGS)
     assert told.code == 0, told.err
     assert "America/St_Johns, by " in told.out and "shared with mail; else 3:30:00 behind" in told.out
-    (operator,) = config.load_settings(tmp_path / "observatory.toml").operator
+    (operator,) = load_with_options(tmp_path / "observatory.toml").operator
     zones = {each.id: each.time_zone for each in operator.source}
     assert zones == {"mail": "UTC", "rspamd": "America/St_Johns"}
 

@@ -31,8 +31,8 @@ from jobs.core.errors import ObservatoryError
 from jobs.formats import VERDICT, Source, kannel, postfix, rspamd
 from jobs.formats import registry as formats
 from jobs.formats.format import DocumentFormat, LineFormat, Profiles
+from jobs.formats.options import load_with_options
 from jobs.ingest import reading as pieces
-from jobs.settings import config
 from jobs.sniff import documents, figures, proposal, reading, tally, zones
 from jobs.sniff.command import sniff_files
 from jobs.sniff.files import FileProblem, LogFile, logs_of
@@ -543,7 +543,7 @@ def test_the_block_to_paste_is_a_source(tmp_path: Path) -> None:
     (log,) = Told(path, is_json=True).logs
     operator = '[[operator]]\nid="a"\nname="A"\ncountry="CHE"\nholding="a"\ncurrency="CHF"\n'
     (tmp_path / "observatory.toml").write_text(operator + log["source"], encoding="utf-8")
-    (source,) = config.load_settings(tmp_path / "observatory.toml").operator[0].source
+    (source,) = load_with_options(tmp_path / "observatory.toml").operator[0].source
     assert (source.id, source.format) == ("mail", "postfix")
     import fsspec
 

@@ -10,6 +10,7 @@ import pytest
 
 from jobs.engine.embedded import Inline
 from jobs.engine.tasks import R, StagedFrame, Task
+from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.silver import hops, refusals, steps
@@ -26,7 +27,7 @@ def amavis(tmp_path_factory: pytest.TempPathFactory) -> config.Observatory:
     """Settings of an operator whose mail passes Amavis."""
     folder = tmp_path_factory.mktemp("amavis")
     generate(folder, seed=11, days=1, megabytes=0.3, operators=PROFILES["amavis"])
-    return config.load_settings(folder / "observatory.toml")
+    return load_with_options(folder / "observatory.toml")
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, rows: Counter[str], module: Any, name: str, place: int) -> None:

@@ -26,8 +26,8 @@ from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.lock import hold_lock
+from jobs.formats.options import load_with_options
 from jobs.protect.pseudonym_keys import make_pseudonyms, operator_key
-from jobs.settings import config
 from jobs.stages import erasure, removed
 from tests.conftest import KEY, ROOT
 from tests.support.in_process import Run, Told, with_keys_of_files
@@ -118,7 +118,7 @@ def make_lake(folder: Path, without: bool = False, root: str = "lake") -> Path:
     operator_key.cache_clear()
     for part in (lines[: len(lines) // 2], lines):
         write_log(folder, "mail.log", part, without)
-        run_again(config.load_settings(settings))
+        run_again(load_with_options(settings))
     os.environ[key_names.KEY] = key
     operator_key.cache_clear()
     return settings

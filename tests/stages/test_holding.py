@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.engine.lake import Lake
-from jobs.settings import config
+from jobs.formats.options import load_with_options
 from jobs.stages.retention import plan_retention
 from tests.support.examples import examples
 from tests.support.in_process import Run, command_line_of
@@ -121,7 +121,7 @@ def test_a_source_that_waits_keeps_no_older_days_than_others_do(observatory: Run
     (tmp_path / "mx1.log").write_text(mail("mx1", 1, day=10) + mail("mx1", 3, day=25))
     assert observatory("run", "--config", file).code == 1
     lake = Lake(str(tmp_path / "lake"))
-    made = plan_retention(lake, config.load_settings(file), ["a"], dt.date(2027, 1, 24))
+    made = plan_retention(lake, load_with_options(file), ["a"], dt.date(2027, 1, 24))
     gone = {each.table_name for each in made.removals}
     assert {"landing/mx1", "landing/mx2", "bronze.postfix"} <= gone
 

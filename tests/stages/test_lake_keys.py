@@ -12,9 +12,9 @@ from jobs.core import key_names, sketch
 from jobs.core.contracts import list_tables, read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
+from jobs.formats.options import load_with_options
 from jobs.protect.operators import Door, OperatorSpace
 from jobs.protect.pseudonym_keys import key_id, operator_key
-from jobs.settings import config
 from tests.support.in_process import Run, Told, with_keys_of_files
 from tests.support.month_of_mail import DAYS, FIRST, month_of_mail, write_key, write_settings
 from tests.support.study import run_again
@@ -49,7 +49,7 @@ def month_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = make_folder(tmp_path_factory.mktemp("month"), month_of_mail().text, ROTATED)
     key = os.environ.pop(key_names.KEY)
     operator_key.cache_clear()
-    run_again(config.load_settings(settings))
+    run_again(load_with_options(settings))
     os.environ[key_names.KEY] = key
     return settings.parent
 
@@ -205,7 +205,7 @@ def test_keys_are_in_order(tmp_path: Path) -> None:
     twice = ROTATED + ROTATED.replace("two", "three")
     settings = make_folder(tmp_path, "", twice)
     with pytest.raises(ObservatoryError, match=f"valid_from = {CUT} is not after the one before it"):
-        config.load_settings(settings)
+        load_with_options(settings)
     write_settings(tmp_path, more=ROTATED + ROTATED.replace("25", "26"))
     with pytest.raises(ObservatoryError, match="two.key"):
-        config.load_settings(settings)
+        load_with_options(settings)

@@ -19,11 +19,11 @@ from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.lease import LOCK
 from jobs.engine.mark import FORM, MARK
+from jobs.formats.options import load_with_options
 from jobs.ingest.manifest import Stream, open_landing, read_manifest
 from jobs.ingest.pull import pull_operator
 from jobs.ingest.removing import remove_pieces
 from jobs.protect.pseudonym_keys import operator_key
-from jobs.settings import config
 from jobs.settings.node import Retention
 from jobs.silver.frames import SILVER
 from jobs.stages import carrying, removed, renew, retention, vacuum, validations
@@ -83,7 +83,7 @@ class Site:
             f'[lake]\nroot = "{self.file.parent / "lake"}"\nopen_days = 1\n'
             f"[limits]\nquarantined_pct = 100\n{self.more}{text}"
         )
-        self.settings = config.load_settings(self.file)
+        self.settings = load_with_options(self.file)
         self.lake = Lake(self.settings.lake.root)
 
     def live(self, number: int, text: str) -> None:
@@ -572,7 +572,7 @@ def test_defaults_keep_what_the_design_says() -> None:
 def test_an_operator_that_left_the_settings_still_goes(again: Site) -> None:
     text = again.file.read_text().replace('id = "a"', 'id = "b"').replace('name = "A"', 'name = "B"')
     again.file.write_text(text.replace("mail.log*", "other.log*"))
-    again.settings = config.load_settings(again.file)
+    again.settings = load_with_options(again.file)
     assert retention.operators_of(again.lake) == ["a"]
     again.vacuum(53)
     assert again.days(BRONZE) == [day(52), day(53)]

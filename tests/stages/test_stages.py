@@ -23,6 +23,7 @@ from jobs.engine import embedded, record, tasks
 from jobs.engine.embedded import Embedded, Inline
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import write_files
+from jobs.formats.options import load_with_options
 from jobs.gold import kernels
 from jobs.ingest import manifest
 from jobs.ingest.pull import pull_operator
@@ -54,7 +55,7 @@ def sms_settings(folder: Path, more: str = "") -> config.Observatory:
         source_toml("bearerbox", "bearerbox.log", "kannel"),
     )
     (folder / "observatory.toml").write_text(text + more)
-    return config.load_settings(folder / "observatory.toml")
+    return load_with_options(folder / "observatory.toml")
 
 
 def halves() -> tuple[bytes, bytes]:

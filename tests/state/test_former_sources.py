@@ -8,7 +8,7 @@ import pytest
 
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
-from jobs.settings import config
+from jobs.formats.options import load_with_options
 from tests.support.in_process import Told, command_line_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
@@ -82,4 +82,4 @@ def test_a_source_that_was_removed_goes_by_the_commands_that_are_named(
 def test_a_source_is_either_there_or_a_former_one(tmp_path: Path) -> None:
     file = settings(tmp_path, ("mx1", "mx2"), 'former_sources = ["mx2"]\n')
     with pytest.raises(ObservatoryError, match="former_sources has 'mx2', which is a source of operator 'a'"):
-        config.load_settings(file)
+        load_with_options(file)

@@ -18,7 +18,7 @@ from jobs.core.contracts import format_kind, rows_frame
 from jobs.engine import lake
 from jobs.engine.lake import Lake
 from jobs.formats import registry
-from jobs.settings import config
+from jobs.formats.options import load_with_options
 from jobs.stages import checks
 from jobs.stages.validations import latest_results, rule_counts
 from jobs.state import sources
@@ -154,7 +154,7 @@ def test_days_without_records_are_named_with_what_to_do(tmp_path: Path, observat
     assert (code, [row["missing_days"] for row in rows]) == (0, [["2026-11-23"], []])
     # A lost manifest comes first.
     assert rows[0]["next_step"].startswith("`observatory pull --operator a` makes the lost manifest")
-    settings = config.load_settings(tmp_path / "observatory.toml")
+    settings = load_with_options(tmp_path / "observatory.toml")
     (row, _) = source_rows(found, settings, settings.operator)
     (source, _) = settings.operator[0].source
     with_logs = dataclasses.replace(row, landed=9)
@@ -514,7 +514,7 @@ def test_a_terminal_shows_all_words_of_a_line(monkeypatch: pytest.MonkeyPatch) -
 def test_json_has_the_sources_of_the_settings_in_their_order(tmp_path: Path) -> None:
     with_ledger(tmp_path, "gone")
     file = written(tmp_path, LAST, *(source_toml(name, "x.log", "postfix") for name in ("z", "b")))
-    settings = config.load_settings(file)
+    settings = load_with_options(file)
     rows = source_rows(lake.open_lake(settings.lake.root), settings, settings.operator)
     assert [row.source for row in rows] == ["z", "b"]
 

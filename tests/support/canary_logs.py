@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 from tests.support.samples import CANARIES
 from tests.support.samples.forms import Canaries
@@ -50,4 +51,4 @@ def canary_settings(folder: Path, everywhere: bool = False) -> config.Observator
         f'[lake]\nroot = "lake"\n\n{limits}[location]\nranges = "networks.csv"\n\n'
         + operator_toml("op", "Op", "CHE", "op", "CHF", OWN, *sources)
     )
-    return config.load_settings(folder / "observatory.toml", lake_root=str(folder / "lake"))
+    return load_with_options(folder / "observatory.toml", lake_root=str(folder / "lake"))

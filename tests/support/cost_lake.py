@@ -9,8 +9,8 @@ import polars as pl
 from jobs.core.contracts import polars_schema, read_contract, reference_table, rows_frame
 from jobs.costs import simulation
 from jobs.costs.prices import FixedCost
+from jobs.formats.options import load_with_options
 from jobs.gold.countermeasure_cost_monthly import transform
-from jobs.settings.config import load_settings
 from jobs.stages.settings_tables import read_reference
 from tests.support.delta import write_delta
 
@@ -98,7 +98,7 @@ def write_lake(folder: Path) -> Path:
     parameters, rates = reference_table("ref.cost_parameter"), reference_table("ref.exchange_rate")
     settings = folder / "observatory.toml"
     settings.write_text(SETTINGS, encoding="utf-8")
-    loaded = load_settings(settings)
+    loaded = load_with_options(settings)
     costs = transform(
         rows,
         volumes(),

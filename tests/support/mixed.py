@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from jobs.engine.lake import Lake
+from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.stages.run import Run
@@ -88,7 +89,7 @@ def mixed_settings(folder: Path) -> config.Observatory:
     folder.mkdir(exist_ok=True)
     (folder / "profile.toml").write_text(PROFILE)
     (folder / "observatory.toml").write_text(SETTINGS)
-    return config.load_settings(folder / "observatory.toml", lake_root=str(folder / "lake"))
+    return load_with_options(folder / "observatory.toml", lake_root=str(folder / "lake"))
 
 
 def mixed_logs(folder: Path) -> None:

@@ -4,6 +4,7 @@ import datetime as dt
 from pathlib import Path
 
 from jobs.engine.lake import Lake
+from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.stages.run import Run
@@ -13,7 +14,7 @@ from tests.conftest import ROOT
 
 def run_study(root: Path, only: str | None = None) -> Run:
     """Pull and run the sample study into a lake of its own."""
-    settings = config.load_settings(ROOT / "sample_data" / "observatory.toml", lake_root=str(root))
+    settings = load_with_options(ROOT / "sample_data" / "observatory.toml", lake_root=str(root))
     return run_again(settings, only)
 
 

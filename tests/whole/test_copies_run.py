@@ -9,6 +9,7 @@ import pytest
 
 from jobs.cli import main as command_line
 from jobs.engine.lake import Lake
+from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
 from jobs.settings import config
 from jobs.silver.copies import TABLE
@@ -49,7 +50,7 @@ def settings_of(folder: Path, *mail: str, sms: str = "sms/*.log") -> config.Obse
         ]
     )
     (folder / "observatory.toml").write_text(text)
-    return config.load_settings(folder / "observatory.toml", lake_root=str(folder / "lake"))
+    return load_with_options(folder / "observatory.toml", lake_root=str(folder / "lake"))
 
 
 def pulled_and_run(settings: config.Observatory) -> Run:

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from jobs.engine.lake import Lake
+from jobs.formats.options import load_with_options
 from jobs.settings import config
 from tests.stages.test_erasure import decoded
 from tests.support.canary_logs import OWN, source_of, write_log
@@ -48,7 +49,7 @@ def make_lake(folder: Path) -> config.Observatory:
         '[lake]\nroot = "lake"\n[engine]\nname = "inline"\n[limits]\nquarantined_pct = 100\n'
         + operator_toml("op", "Op", "GBR", "op", "GBP", OWN.replace("35799", "447700"), *sources)
     )
-    return config.load_settings(folder / "observatory.toml")
+    return load_with_options(folder / "observatory.toml")
 
 
 def named_in(folder: Path) -> dict[str, set[str]]:

@@ -18,6 +18,7 @@ import pytest
 from jobs.core import contracts
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
+from jobs.formats.options import load_with_options
 from jobs.gold import kernels
 from jobs.ingest.pull import pull_operator
 from jobs.protect.operators import Door
@@ -91,7 +92,7 @@ quarantined_pct = 40
 """
     folder.mkdir(exist_ok=True)
     (folder / "observatory.toml").write_text(text, encoding="utf-8")
-    return config.load_settings(folder / "observatory.toml")
+    return load_with_options(folder / "observatory.toml")
 
 
 def work_of(settings: config.Observatory) -> Run:

@@ -27,8 +27,8 @@ from jobs.core.disk import DiskFull, is_full
 from jobs.engine import embedded
 from jobs.engine.embedded import Embedded, Inline
 from jobs.engine.lake import Lake
+from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
-from jobs.settings import config
 from jobs.settings.operator import Operator, SourceSettings
 from jobs.silver.frames import SILVER
 from jobs.stages import runner
@@ -274,7 +274,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source_toml("bearerbox", "bearerbox.log", "kannel"),
     )
     (folder / "observatory.toml").write_text(text)
-    [operator] = config.load_settings(folder / "observatory.toml").operator
+    [operator] = load_with_options(folder / "observatory.toml").operator
     assert pull_operator(operator, str(folder / "lake"), NOW).problems == []
     return folder
 
@@ -283,7 +283,7 @@ def run_in(folder: Path, root: Path, engine: Any) -> Lake:
     """Run the settings of a folder into a lake at a root, which gets the folder's landing."""
     if not root.exists():
         shutil.copytree(folder / "lake", root)
-    settings = config.load_settings(folder / "observatory.toml", lake_root=str(root))
+    settings = load_with_options(folder / "observatory.toml", lake_root=str(root))
     lake = Lake(str(root))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "engine_of", lambda work, log_bytes: engine)

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.settings import config
+from jobs.formats.options import load_with_options
 from jobs.stages.run import Run
 from tests.support.study import run_again
 from tests.whole.test_near_duplicates import BEGIN, SETTINGS, mail
@@ -49,7 +49,7 @@ def test_labels_from_elsewhere_change_what_definitions_count(tmp_path: Path) -> 
     )
     file = tmp_path / "observatory.toml"
     file.write_text(SETTINGS + informed + SOURCE, encoding="utf-8")
-    found = counted(run_again(config.load_settings(file)))
+    found = counted(run_again(load_with_options(file)))
     asked = ("OPERATOR", "SPAM_ACT_2003", "CASL", "CAN_SPAM")
     # Of four mails nothing is known.
     assert {name: found["heron", name] for name in asked} == {

@@ -12,7 +12,7 @@ import pytest
 
 from jobs.core import contracts
 from jobs.engine.lake import Lake
-from jobs.settings import config
+from jobs.formats.options import load_with_options
 from tests.support import mail_truth
 from tests.support.study import run_again
 
@@ -75,7 +75,7 @@ def write(folder: Path, names: Sequence[str], lines: list[list[str]]) -> None:
 def campaigns(folder: Path) -> tuple[Lake, dict[str, list[Any]]]:
     """The lake of a folder's logs, and its campaigns: kind, copies, senders."""
     (folder / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
-    settings = config.load_settings(folder / "observatory.toml")
+    settings = load_with_options(folder / "observatory.toml")
     work = run_again(settings)
     rows = work.lake.read("gold.campaign_daily").select(
         "campaign_hash", "signature_kind_code", "copy_count", "distinct_sender_count"

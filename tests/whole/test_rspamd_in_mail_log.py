@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.formats import registry
+from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
-from jobs.settings import config
 from jobs.silver.assembling import assemble_rows
 from jobs.silver.frames import MESSAGE
 from jobs.silver.pipeline import count_once, make_messages_in_memory
@@ -115,7 +115,7 @@ def test_a_mail_log_that_is_named_rspamd_is_refused(tmp_path: Path) -> None:
         source_toml("own", str(tmp_path / "rspamd.log"), "rspamd"),
     )
     (tmp_path / "observatory.toml").write_text('[lake]\nroot = "lake"\n\n' + toml)
-    settings = config.load_settings(tmp_path / "observatory.toml", lake_root=str(tmp_path / "lake"))
+    settings = load_with_options(tmp_path / "observatory.toml", lake_root=str(tmp_path / "lake"))
     pulled = pull_operator(settings.operator[0], settings.lake.root, dt.datetime.now(dt.UTC))
     assert pulled.pieces == 1
     (problem,) = pulled.problems

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from jobs.engine.lake import Lake
+from jobs.formats.options import load_with_options
 from jobs.formats.registry import KERNELS
 from jobs.settings import config
 from jobs.sniff.files import logs_of
@@ -92,7 +93,7 @@ def settings_of(found: list[LogSurvey], folder: Path) -> config.Observatory:
     ]
     file = folder / "observatory.toml"
     file.write_text("\n".join(['[lake]\nroot = "lake"\n\n[limits]\nquarantined_pct = 100\n', *operators]))
-    return config.load_settings(file, lake_root=str(folder / "lake"))
+    return load_with_options(file, lake_root=str(folder / "lake"))
 
 
 def counted(rows: pl.DataFrame, *by: str) -> dict[str, Counter[Any]]:
