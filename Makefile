@@ -49,7 +49,7 @@ test-long: setup-dev setup-spark  ## The rest: kill -9, whole runs with the real
 test-random: setup-dev  ## Property tests with other examples than `make test` tries
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and not site and not remote and not airflow" --hypothesis-profile random
 
-test-site: setup-dev  ## Look at the report in a real browser (needs Chromium)
+test-site: setup-dev  ## Look at the report in a real browser (needs Chromium and pdftotext)
 	@$(BIN)/python -m pytest -q -m site
 
 test-remote: setup-dev setup-spark-store $(BIN)/versitygw  ## Logs on real SSH and S3 servers, and a lake on S3, on Spark, too (needs OpenSSH's server and Go)

@@ -1,6 +1,6 @@
 """The report in a real browser: it fits a laptop and a phone, can be read on both, and asks for nothing.
 
-Needs chromium (`apt-get install chromium`) and fails where there is none.
+Needs chromium and pdftotext (`apt-get install chromium poppler-utils`) and fails where there is none.
 """
 
 import html
@@ -125,3 +125,14 @@ def test_the_page_of_rules_fits(browser: str, folder: Path, width: int, tmp_path
     assert told["scrolled"] <= width
     assert told["asked"] == []
     assert "CONSOLE" not in log
+
+
+def test_intervals_stand_in_print(browser: str, tmp_path: Path) -> None:
+    release = write_release(tmp_path / "releases")
+    WHOLE.write_csv(release / "data" / "countermeasure_cost.csv")
+    write_release_page(release, tmp_path / "page")
+    printed = tmp_path / "page.pdf"
+    command = [browser, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", f"--print-to-pdf={printed}"]
+    subprocess.run([*command, (tmp_path / "page" / "index.html").as_uri()], check=True, timeout=120)
+    read = subprocess.run(["pdftotext", "-layout", printed, "-"], check=True, capture_output=True, text=True)
+    assert "8.5M–34M" in read.stdout and "95% interval" in read.stdout
