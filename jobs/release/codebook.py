@@ -39,6 +39,8 @@ NOTES = (
      " at purchasing power parity. Amounts of countermeasure_cost are of their own period, in US dollars at"
      " market rates; fixed and stated cost are lower bounds. Costs by published models are in the currency"
      " and prices of their source."),
+    ("Confidentiality", "Every row is free to publish. SDMX files state it for each observation"
+     " (CONF_STATUS F); the other files have no column for it."),
     ("Earlier releases", "An area's figure changes only if no holding or at least three changed. Otherwise"
      " the earlier figure stands, and stands_from names its release."),
 )  # fmt: skip
@@ -48,7 +50,7 @@ def columns_of(table: ReleasedTable) -> list[tuple[str, str, str, str, str]]:
     """A row for each column: name, role, type, unit, description."""
     kinds = {each.field.name: each for each in table.columns}
     rows = []
-    for name in table.rows.columns:
+    for name in table.tidy.columns:
         if name == AREA_NAME:
             rows.append((name, "label", "string", "", description_of(name)))
             continue

@@ -39,7 +39,7 @@ PUBLISHED = {
     AREA: "Area: countries, the world, LDC, LLDC and SIDS by their code of M49; ITU regions and economies in"
     " transition, which M49 does not have, by codes of their own",
     "period_code": "Period: a quarter as 2026-Q4, or a year",
-    "conf_status_code": "SDMX CONF_STATUS: F, free to publish; C, confidential and without its value",
+    "conf_status_code": "Free to publish",
 }
 # Codes that every list has beside its own, as in SDMX; and all parts of a whole together.
 COMMON = {"_T": "Total", "_U": "Unknown", PARTS: "All parts together"}
@@ -60,6 +60,12 @@ class ReleasedTable:
     @property
     def columns(self) -> tuple[PublicColumn, ...]:
         return self.contract.columns
+
+    @property
+    def tidy(self) -> pl.DataFrame:
+        """The rows without columns that are alike in every row, which SDMX needs and no other reader: DuckDB
+        takes a column of F for one of no and yes."""
+        return self.rows.drop(each.field.name for each in self.columns if each.way == "always")
 
     @property
     def measures(self) -> list[str]:

@@ -11,7 +11,7 @@ from jobs.release.released import ReleasedTable, format_rows
 
 def csv_of(table: ReleasedTable) -> bytes:
     """The table as CSV in UTF-8 with a header; empty where there is no value."""
-    return csv_bytes(table.rows.columns, format_rows(table.rows))
+    return csv_bytes(table.tidy.columns, format_rows(table.tidy))
 
 
 def csv_bytes(header: list[str], rows: list[list[str]]) -> bytes:
@@ -25,10 +25,9 @@ def csv_bytes(header: list[str], rows: list[list[str]]) -> bytes:
 def parquet_of(table: ReleasedTable, about: About) -> bytes:
     """The table as Parquet; the file's metadata has the release's title."""
     out = io.BytesIO()
-    numbers = [
-        pl.col(name).cast(pl.Float64) for name in table.rows.columns if table.rows[name].dtype.is_decimal()
-    ]
-    table.rows.with_columns(numbers).write_parquet(
+    rows = table.tidy
+    numbers = [pl.col(name).cast(pl.Float64) for name in rows.columns if rows[name].dtype.is_decimal()]
+    rows.with_columns(numbers).write_parquet(
         out,
         compression="zstd",
         metadata={"title": about.title, "release": about.name, "table": table.name},

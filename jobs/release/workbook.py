@@ -114,7 +114,7 @@ def data_sheet(book: Any, table: ReleasedTable, about: About, style: dict[str, A
         2, 0, "This sheet has one table. Empty cells have no value; the sheet Codes explains the codes."
     )
     top = 4
-    names = table.rows.columns
+    names = table.tidy.columns
     for at, name in enumerate(names):
         wide = 20 if name in table.measures else 12
         sheet.set_column(at, at, WIDTHS.get(name, max(wide, min(22, len(name) + 2))))

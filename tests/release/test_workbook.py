@@ -18,7 +18,7 @@ def test_the_workbook_has_one_table_a_sheet_and_flags_in_columns() -> None:
     assert book.sheetnames == ["Contents", "spam_volume", "Codebook", "Codes", "Notes"]
     sheet = book["spam_volume"]
     assert not sheet.merged_cells.ranges
-    assert [cell.value for cell in sheet[5]] == tables()[0].rows.columns
+    assert [cell.value for cell in sheet[5]] == tables()[0].tidy.columns
     assert sheet["H6"].value == "world" and sheet["I6"].value == 17_200_000_000
     assert sheet["A5"].font.bold and len(sheet.tables) == 1
     assert sheet.print_title_rows == "$5:$5"
