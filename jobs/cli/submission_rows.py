@@ -10,10 +10,10 @@ from jobs.cli.console import out
 from jobs.core import words
 from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
+from jobs.submission.counts import GROUP
 from jobs.submission.leaving import describe_files, describe_group, describe_withheld
 from jobs.submission.making import MadePackage
 from jobs.submission.package import MANIFEST, Manifest, columns_of
-from jobs.submission.smallcounts import GROUP
 
 # Heads of columns that would otherwise be wider than what stands below them.
 HEADS = {"spam_certain": "certain", "spam_possible": "possible"}

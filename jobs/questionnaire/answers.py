@@ -1,12 +1,11 @@
 """Read a line of a form: an answer, or the faults that the respondent is asked to correct."""
 
 import datetime as dt
-import ipaddress
 import re
-import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 
+from jobs.core.identifiers import has_identifier
 from jobs.questionnaire.definition import WITHOUT_ANSWER, Question, load_definition
 from jobs.questionnaire.filing import Fault, FormCell, FormLine
 from jobs.questionnaire.number_formats import number_in_format
@@ -30,10 +29,6 @@ NOT_AVAILABLE = {
 # A spreadsheet takes a text with such a beginning for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 DECIMALS = 4
-MAIL_ADDRESS = re.compile(r"[^\s@<>(),;:]+@[^\s@<>(),;:]+")
-DATE = re.compile(r"\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b")
-# A telephone number begins with + or 0; a figure does not.
-TELEPHONE = re.compile(r"(?<![\w.,/-])\(?(?:\+|0)\)?[ ./-]?\d(?:[ ()./-]{0,2}\d){6,13}(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -135,22 +130,6 @@ def read_unavailable(cell: FormCell) -> str | None:
         return "NA"
     code = codes_by_label("status").get(words)
     return code if code in WITHOUT_ANSWER and len(words) > 1 else None
-
-
-def has_identifier(words: str) -> bool:
-    """Whether a text contains a mail address, an IP address or a telephone number."""
-    # Digits of other scripts as Western ones.
-    plain = "".join(str(unicodedata.digit(each, each)) if each.isdigit() else each for each in words)
-    if MAIL_ADDRESS.search(plain) or TELEPHONE.search(DATE.sub(" ", plain)):
-        return True
-    return any(is_ip_address(each.strip("[]().,;:")) for each in plain.split())
-
-
-def is_ip_address(word: str) -> bool:
-    try:
-        return bool(ipaddress.ip_address(word)) and not word.startswith("::")
-    except ValueError:
-        return False
 
 
 def read_note(line: FormLine, faults: list[Fault]) -> str | None:

@@ -3,8 +3,9 @@
 import datetime as dt
 from dataclasses import dataclass
 
+from jobs.core.identifiers import has_identifier
 from jobs.core.periods import period_bounds
-from jobs.questionnaire.answers import Answer, AnswerReading, Asker, has_identifier, read_answer
+from jobs.questionnaire.answers import Answer, AnswerReading, Asker, read_answer
 from jobs.questionnaire.checks import (
     broken_relations,
     changed_givens,

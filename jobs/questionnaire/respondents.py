@@ -8,8 +8,8 @@ from pathlib import Path
 from jobs.core.choices import nearest_hint
 from jobs.core.contracts import reference_rows
 from jobs.core.errors import ObservatoryError
+from jobs.core.identifiers import has_identifier
 from jobs.core.periods import last_day
-from jobs.questionnaire.answers import has_identifier
 from jobs.questionnaire.definition import load_definition
 from jobs.settings.config import Observatory
 from jobs.settings.countries import country_codes, nearest_country

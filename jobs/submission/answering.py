@@ -1,6 +1,7 @@
 """The study's inbox: packages that lie in it, and the answers to them in `receipts` beside it."""
 
 import contextlib
+import datetime as dt
 import glob
 import os
 import tempfile
@@ -9,18 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.core.errors import ObservatoryError
+from jobs.core.identifiers import has_identifier
 from jobs.engine.record import utc_now
 from jobs.ingest.drop_folders import DropFolder
 from jobs.ingest.remote import is_remote
 from jobs.settings.config import Observatory
-from jobs.submission.judging import ENCRYPTION, Judged
-from jobs.submission.package import LARGEST
+from jobs.submission.judging import Judged, public_reasons
+from jobs.submission.package import ENCRYPTION, LARGEST
 from jobs.submission.receipts import (
+    FORM,
     LARGEST_RECEIPT,
     RECEIPTS,
+    Receipt,
     parse_receipt,
     receipt_name,
-    receipt_of,
     write_receipt,
 )
 
@@ -96,6 +99,23 @@ def find_answered(settings: Observatory, files: list[Path]) -> Iterator[tuple[Pa
     for file in files:
         if file.resolve().parent in folders:
             yield file, DropFolder(str(file.resolve().parent), settings.study.access, "[study] inbox")
+
+
+def receipt_of(judged: Judged, at: dt.datetime) -> Receipt:
+    """The answer to a file that was judged, and loaded if nothing is wrong with it."""
+    about = judged.package
+    return Receipt(
+        form=FORM,
+        delivered_sha256=judged.delivered_sha256,
+        package_sha256=about.sha256 if about else None,
+        operator_id=about.manifest.operator_id if about else None,
+        period_code=about.manifest.period_code if about else None,
+        file_name=None if has_identifier(judged.file.name) else judged.file.name[:300],
+        answer="refused" if judged.wrong else "received",
+        answered_at=at,
+        reasons=public_reasons(judged),
+        notes=[] if judged.wrong else judged.noted,
+    )
 
 
 def answer_packages(inbox: Inbox, judged: Iterable[Judged], key: str | None) -> list[ObservatoryError]:

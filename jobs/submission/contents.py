@@ -13,7 +13,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.periods import months_of
 from jobs.submission.claims import false_claims
 from jobs.submission.costs import COST, MOST_AMOUNT, find_odd_costs
-from jobs.submission.counts import SUBMITTED, VOLUME, find_disagreements
+from jobs.submission.counts import MEASURES, SUBMITTED, VOLUME, find_disagreements
 from jobs.submission.forms import PackageForm, find_form
 from jobs.submission.package import (
     COUNTING,
@@ -27,7 +27,6 @@ from jobs.submission.package import (
 )
 from jobs.submission.plausible import beyond_lines, beyond_subscriptions
 from jobs.submission.quality import QUALITY, find_contradictions
-from jobs.submission.smallcounts import MEASURES
 
 EXAMPLES = 3
 

@@ -13,9 +13,8 @@ from jobs.engine.record import utc_now
 from jobs.ingest.drop_folders import DropFolder
 from jobs.settings.config import Observatory
 from jobs.state.deliveries import RECEIVED, REFUSED, SENT, TABLE, Delivery, last_deliveries
-from jobs.submission.judging import ENCRYPTION
 from jobs.submission.making import MadePackage
-from jobs.submission.package import LARGEST
+from jobs.submission.package import ENCRYPTION, LARGEST
 from jobs.submission.receipts import LARGEST_RECEIPT, RECEIPTS, receipt_name, verify_receipt
 
 

@@ -10,15 +10,15 @@ import polars as pl
 from jobs.core import words
 from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
+from jobs.core.identifiers import has_identifier
 from jobs.core.periods import is_whole, months_of
 from jobs.engine.record import utc_now
-from jobs.questionnaire.answers import has_identifier
 from jobs.questionnaire.respondents import Respondent
 from jobs.settings.config import Observatory
 from jobs.submission import signing
 from jobs.submission.contents import other_rules, problems_of
 from jobs.submission.counts import VOLUME
-from jobs.submission.package import LARGEST, Manifest, Package, open_package
+from jobs.submission.package import ENCRYPTION, LARGEST, Manifest, Package, open_package
 from jobs.submission.plausible import beyond_subscriptions
 from jobs.submission.subscriptions import find_unlikely, list_framed
 
@@ -27,8 +27,6 @@ SIGN_IT = (
     " the keyring"
 )
 ENCRYPTED = (".gpg", ".pgp", ".asc")
-# Bytes that encryption may add to a package.
-ENCRYPTION = 2**20
 EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 # How far a clock may be ahead.
 CLOCK = dt.timedelta(days=2)

@@ -3,9 +3,8 @@
 from jobs.core import words
 from jobs.core.contracts import read_contract
 from jobs.core.periods import LEAST_DAYS_PCT, is_whole, months_of
-from jobs.submission.counts import CELL, VOLUME
+from jobs.submission.counts import CELL, GROUP, VOLUME
 from jobs.submission.making import MadePackage
-from jobs.submission.smallcounts import GROUP
 
 # The codelist of each column of a group.
 LISTS = {"channel_code": "channel", "direction_code": "direction", "unit_code": "unit"}

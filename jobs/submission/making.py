@@ -13,7 +13,8 @@ from jobs.settings.operator import Operator
 from jobs.stages.evaluating import evaluate_lake, refuse_broken_expectations
 from jobs.submission import signing
 from jobs.submission.contents import problems_of
-from jobs.submission.counts import VOLUME, Counts, compute_totals, counts_of
+from jobs.submission.counts import VOLUME, compute_totals
+from jobs.submission.gold_counts import Counts, counts_of
 from jobs.submission.package import (
     MANIFEST,
     SIGNATURE,

@@ -41,6 +41,8 @@ COUNTING = (
 WORDS = ("name", "source", "note")
 # A year of a large operator is some ten megabytes in all, packed and unpacked.
 LARGEST = 64 * 2**20
+# Bytes that encryption may add to it.
+ENCRYPTION = 2**20
 # Of a package's other files, and of the rows and columns of a table.
 LARGEST_OF = {MANIFEST: 4 * 2**20, SIGNATURE: 2**16}
 MOST_ROWS = 500_000

@@ -11,9 +11,8 @@ import polars as pl
 
 from jobs.core.counting_rules import RECEIVED
 from jobs.core.words import join_words
-from jobs.submission.counts import compute_totals
+from jobs.submission.counts import GROUP, compute_totals
 from jobs.submission.package import Manifest
-from jobs.submission.smallcounts import GROUP
 from jobs.submission.subscriptions import WITHIN
 
 # Recipients, attempts, segments or calls for each line of the logs, on average: RFC 5321, 4.5.3.1.8, lets a

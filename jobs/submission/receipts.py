@@ -12,9 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from jobs.core.errors import ObservatoryError
-from jobs.questionnaire.answers import has_identifier
 from jobs.submission import signing
-from jobs.submission.judging import Judged, public_reasons
 from jobs.submission.package import Digest, PackagePart, Text
 
 FORM = "spam-observatory receipt 1"
@@ -47,23 +45,6 @@ class Receipt(PackagePart):
 
 def receipt_name(delivered_sha256: str) -> str:
     return f"{delivered_sha256}.json"
-
-
-def receipt_of(judged: Judged, at: dt.datetime) -> Receipt:
-    """The answer to a file that was judged, and loaded if nothing is wrong with it."""
-    about = judged.package
-    return Receipt(
-        form=FORM,
-        delivered_sha256=judged.delivered_sha256,
-        package_sha256=about.sha256 if about else None,
-        operator_id=about.manifest.operator_id if about else None,
-        period_code=about.manifest.period_code if about else None,
-        file_name=None if has_identifier(judged.file.name) else judged.file.name[:300],
-        answer="refused" if judged.wrong else "received",
-        answered_at=at,
-        reasons=public_reasons(judged),
-        notes=[] if judged.wrong else judged.noted,
-    )
 
 
 def canonical_bytes(receipt: dict[str, Any]) -> bytes:

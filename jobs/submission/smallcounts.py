@@ -36,8 +36,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-MEASURES = ["units", "spam_certain", "spam_possible"]
-GROUP = ["period_code", "channel_code", "direction_code", "unit_code"]
+from jobs.submission.counts import GROUP, MEASURES
+
 CERTAIN, UNDECIDED, CLEAN = range(3)
 CellKey = tuple[str, ...]
 # The codes of a cell, of a part of it, and so on.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.questionnaire.answers import has_identifier
+from jobs.core.identifiers import has_identifier
 from tests.support.questionnaire import assessed, cell, filled, told
 
 FOUND = [

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.settings.operator import FixedCostSettings
-from jobs.submission.costs import COST, POINTS, round_effort
+from jobs.submission.costs import COST, POINTS
+from jobs.submission.gold_costs import round_effort
 from tests.submission.test_submission import OPERATOR, again, contents, judged, made, told
 from tests.support.submission_lake import effort_rows, put_effort, put_gold
 

@@ -13,12 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.engine.lake import Lake
-from jobs.submission.counts import GOLD
+from jobs.submission.counts import GOLD, MEASURES
 from jobs.submission.loading import RECEIPT, land_packages
 from jobs.submission.making import package_of, write_package
 from jobs.submission.package import MANIFEST
 from jobs.submission.plausible import find_changes
-from jobs.submission.smallcounts import MEASURES
 from tests.submission.test_submission import OPERATOR, again, contents, judged, months_in, settings_of
 from tests.support.submission_lake import COMPUTED, Rows, put_gold
 

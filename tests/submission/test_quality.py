@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from jobs.core.shares import ENDS, SHARES
 from jobs.engine.lake import Lake
+from jobs.submission.gold_quality import in_steps
 from jobs.submission.package import FORM, MANIFEST, pack_files
-from jobs.submission.quality import QUALITY, in_steps
+from jobs.submission.quality import QUALITY
 from tests.submission.test_submission import (
     again,
     contents,

@@ -11,9 +11,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from jobs.engine.lake import Lake
-from jobs.submission.counts import GOLD
+from jobs.submission.counts import GOLD, MEASURES
 from jobs.submission.making import package_of, write_package
-from jobs.submission.smallcounts import MEASURES
 from tests.submission.test_judging import received
 from tests.submission.test_submission import (
     ATOM,

@@ -26,24 +26,13 @@ from jobs.questionnaire.respondents import Respondent
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
 from jobs.settings.study import Gap, Study
-from jobs.submission.counts import (
-    GOLD,
-    ROUTE,
-    SOURCE,
-    TABLES,
-    TYPE,
-    VOLUME,
-    as_seen_by,
-    compute_sums,
-    count_days,
-    logged_days,
-    partial_sources,
-)
+from jobs.submission.counts import GOLD, GROUP, MEASURES, ROUTE, SOURCE, TABLES, TYPE, VOLUME, compute_sums
+from jobs.submission.gold_counts import as_seen_by, count_days, logged_days, partial_sources
 from jobs.submission.judging import Judged, judge_file
 from jobs.submission.loading import RECEIPT, land_packages, refuse_same_time
 from jobs.submission.making import package_of, subscriptions_of, write_package
 from jobs.submission.package import MANIFEST, SIGNATURE, pack_files, rows_digest
-from jobs.submission.smallcounts import GROUP, MEASURES, groups_of, protect_rows
+from jobs.submission.smallcounts import groups_of, protect_rows
 from tests.support.delta import read_delta, write_delta
 from tests.support.examples import examples
 from tests.support.submission_lake import AT, NORTH, SEEN, Rows, put_gold
