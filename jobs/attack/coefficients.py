@@ -12,7 +12,8 @@ estimator's published description (jobs/stats/estimation.py, docs/estimates.md) 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -49,12 +50,16 @@ class Linear:
 
 @dataclass(frozen=True)
 class World:
-    """What everyone may know of operators and countries."""
+    """What everyone may know of operators and countries.
+
+    prices: US dollars for one international dollar of the base year, by country.
+    """
 
     operator_frame: pl.DataFrame
     denominator: pl.DataFrame
     country: pl.DataFrame
     country_group: pl.DataFrame
+    prices: Mapping[str, float] = field(default_factory=dict)
 
 
 def compute_coefficients(world: World, own: dict[str, float | None], channel: str, period: str) -> Linear:

@@ -18,7 +18,14 @@ from scipy.sparse import csc_array, csr_array, vstack
 from jobs.attack.coefficients import Linear, compute_coefficients
 from jobs.attack.known import ESTIMATE, SILENT_PCT, KnownRelease, PublishedCell
 from jobs.attack.unknowns import Codes, Unknowns, join_pairs, replace_code, shared_places
-from jobs.attack.versions import Contributions, Terms, express_versions, split_contributions, sum_terms
+from jobs.attack.versions import (
+    Contributions,
+    Terms,
+    express_versions,
+    list_factors,
+    split_contributions,
+    sum_terms,
+)
 from jobs.core.periods import months_of, period_divisions
 from jobs.core.series import Shape
 
@@ -135,7 +142,9 @@ def build_system(
     channel = block[1]
     unknowns = Unknowns()
     periods = with_parts({period for _, period, _ in published})
-    terms, links = express_versions(unknowns, figures, periods, shape)
+    prices = {country: price for known in releases for country, price in known.world.prices.items()}
+    multiples = list_factors(figures, shape, prices)
+    terms, links = express_versions(unknowns, figures, periods, shape, multiples)
     count = len(unknowns.truth)
     matrix = [gather_terms(links, count)]
     low, high = [0.0] * len(links), [0.0] * len(links)

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from types import MappingProxyType
 from typing import TypeVar
 
 from jobs.core.series import Shape
@@ -26,6 +27,7 @@ T = TypeVar("T", str, tuple[str, ...])
 NEAR = 1e-6
 # Codes of the two shares of a mixture.
 FIRST, SECOND = "first share", "second share"
+NO_FACTORS: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass
@@ -52,11 +54,19 @@ class Unknowns:
 
 
 def express_figures(
-    unknowns: Unknowns, respondent: str, period: str, values: Mapping[Codes, float], shape: Shape
+    unknowns: Unknowns,
+    respondent: str,
+    period: str,
+    values: Mapping[Codes, float],
+    shape: Shape,
+    factors: Mapping[str, float] = NO_FACTORS,
 ) -> dict[Codes, dict[int, float]]:
-    """Each of a respondent's contributions to a period as atoms with factors; adds the atoms."""
+    """Each of a respondent's contributions to a period as atoms with factors; adds the atoms.
+
+    factors: as split_figure() takes them.
+    """
     for relations, chains in list_relations(shape):
-        found = try_relations(unknowns, respondent, period, values, relations, chains)
+        found = try_relations(unknowns, respondent, period, values, relations, chains, factors)
         if found is not None:
             return found
     raise AssertionError("figures without any relation are always atoms of their own")
@@ -77,10 +87,11 @@ def try_relations(
     values: Mapping[Codes, float],
     shape: Shape,
     chains: Mapping[str, list[str]],
+    factors: Mapping[str, float],
 ) -> dict[Codes, dict[int, float]] | None:
     """The expressions under these chains; None where an operator's own figures break them."""
     values = with_shares(values, shape)
-    parts = {codes: split_figure(codes, values, shape) for codes in values}
+    parts = {codes: split_figure(codes, values, shape, factors) for codes in values}
     base = {codes: values[codes] for codes, of in parts.items() if of == [(codes, 1.0)]}
     # The codes of the first chain, and those within others, order figures of one traffic. Each step of other
     # chains is traffic of its own.
@@ -200,36 +211,47 @@ def with_shares(values: Mapping[Codes, float], shape: Shape) -> dict[Codes, floa
     return found
 
 
-def split_figure(codes: Codes, values: Mapping[Codes, float], shape: Shape) -> list[tuple[Codes, float]]:
-    """What a figure is the sum of: itself, or the parts of a total, or a multiple of another, or what stands
-    under another code."""
+def split_figure(
+    codes: Codes, values: Mapping[Codes, float], shape: Shape, factors: Mapping[str, float] = NO_FACTORS
+) -> list[tuple[Codes, float]]:
+    """The figures that a figure is the sum of: itself, the parts of a total, a multiple of another figure, or
+    the same figure under another code.
+
+    factors: of codes that are multiples the factor, for figures of nothing, whose own factor is 0/0. Without
+    it a price in two currencies would be two unknowns.
+    """
     for at in shared_places(codes, shape):
         others = sorted(other for other in values if replace_code(other, at, codes[at]) == codes)
         first = next(other for other in others if is_near(values[other], values[codes]))
         if first != codes:
-            return split_figure(first, values, shape)
+            return split_figure(first, values, shape, factors)
     for column, totals in shape.sums.items():
         at = shape.columns.index(column)
         if codes[at] in totals:
             of = [replace_code(codes, at, part) for part in totals[codes[at]]]
             of = [part for part in of if part in values]
             if of and is_near(sum(values[part] for part in of), values[codes]):
-                return [each for part in of for each in split_figure(part, values, shape)]
+                return [each for part in of for each in split_figure(part, values, shape, factors)]
     for column, mixtures in shape.between.items():
         at = shape.columns.index(column)
         first, second = replace_code(codes, at, FIRST), replace_code(codes, at, SECOND)
         for mixed, (one, other) in mixtures.items():
             if codes[at] in (one, other, mixed) and first in values:
                 by = values[replace_code(codes, at, other)] / values[replace_code(codes, at, one)]
-                factors = {one: (1.0, 1.0), other: (by, by), mixed: (1.0, by)}[codes[at]]
-                return list(zip((first, second), factors, strict=True))
+                shares = {one: (1.0, 1.0), other: (by, by), mixed: (1.0, by)}[codes[at]]
+                return list(zip((first, second), shares, strict=True))
     for column, multiples in shape.multiples.items():
         at = shape.columns.index(column)
         if codes[at] in multiples[1:]:
             basis = replace_code(codes, at, multiples[0])
-            if basis in values and values[basis] > 0:
-                factor = values[codes] / values[basis]
-                return [(part, factor * by) for part, by in split_figure(basis, values, shape)]
+            value = values.get(basis)
+            factor = None
+            if value is not None and value > 0:
+                factor = values[codes] / value
+            elif value == values[codes] == 0:
+                factor = factors.get(codes[at])
+            if factor is not None:
+                return [(part, factor * by) for part, by in split_figure(basis, values, shape, factors)]
     return [(codes, 1.0)]
 
 

@@ -12,18 +12,21 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from jobs.attack.unknowns import Codes, Unknowns, express_figures, split_figure
+from jobs.attack.unknowns import Codes, Unknowns, express_figures, replace_code, split_figure
 from jobs.core.periods import period_divisions
 from jobs.core.series import Shape
 
 Terms = dict[int, float]
+# The conversion whose figures are those at parity times the country's price.
+MARKET = "market"
 
 
 @dataclass
 class Contributions:
-    """A respondent's contributions to a period of a block, by codes."""
+    """A respondent's contributions to a period of a block, by codes. country: the respondent's."""
 
     holding: str
+    country: str
     values: dict[Codes, float]
     own: dict[Codes, float | None]
     waived: dict[Codes, bool]
@@ -35,19 +38,35 @@ def split_contributions(
     """Contributions by block, and in it by period and respondent."""
     found: dict[object, dict[tuple[str, str], Contributions]] = defaultdict(dict)
     columns = (
-        "table_name", "channel_code", "series", "period_code", "respondent_id", "holding_id", "contribution",
-        "own_subscriptions", "is_waived",
+        "table_name", "channel_code", "series", "period_code", "respondent_id", "holding_id", "country_code",
+        "contribution", "own_subscriptions", "is_waived",
     )  # fmt: skip
-    for table, channel, series, period, person, holding, value, own, waived in contribution.select(
+    for table, channel, series, period, person, holding, country, value, own, waived in contribution.select(
         columns
     ).rows():
         codes = tuple(series.split("/"))
         for block in homes.get((table, series), ()):
             of_block = found[table, channel, block]
-            figures = of_block.setdefault((period, person), Contributions(holding, {}, {}, {}))
+            figures = of_block.setdefault((period, person), Contributions(holding, country, {}, {}, {}))
             figures.values[codes] = float(value)
             figures.own[codes] = own
             figures.waived[codes] = bool(waived)
+    return found
+
+
+def list_factors(
+    figures: Iterable[Mapping[tuple[str, str], Contributions]], shape: Shape, prices: Mapping[str, float]
+) -> dict[str, dict[str, float]]:
+    """Of each country the factors of codes that are multiples of another: market prices over parity, from any
+    respondent's positive figures. prices: for countries where everybody gave nothing."""
+    found = {country: {MARKET: price} for country, price in prices.items()}
+    for column, (first, *others) in shape.multiples.items():
+        at = shape.columns.index(column)
+        for each in (each for of_release in figures for each in of_release.values()):
+            for codes, value in each.values.items():
+                basis = each.values.get(replace_code(codes, at, first), 0.0)
+                if codes[at] in others and basis > 0:
+                    found.setdefault(each.country, {})[codes[at]] = value / basis
     return found
 
 
@@ -56,9 +75,10 @@ def express_versions(
     figures: Sequence[Mapping[tuple[str, str], Contributions]],
     periods: Container[str],
     shape: Shape,
+    factors: Mapping[str, Mapping[str, float]],
 ) -> tuple[dict[tuple[int, str, str], dict[Codes, Terms]], list[Terms]]:
     """The expression of each contribution by release, period and respondent, and equations between versions:
-    differences that are zero. Parts come before what they are the sum of."""
+    differences that are zero. Parts come before what they are the sum of. factors: of list_factors()."""
     found: dict[tuple[int, str, str], dict[Codes, Terms]] = {}
     seen: dict[tuple[str, str], list[tuple[dict[Codes, float], dict[Codes, Terms]]]] = defaultdict(list)
     links: list[Terms] = []
@@ -69,10 +89,11 @@ def express_versions(
             if period not in periods:
                 continue
             before = seen[period, person]
-            same = extend_version(before, each.values, shape)
+            of_country = factors.get(each.country, {})
+            same = extend_version(before, each.values, shape, of_country)
             if same is None:
                 same = of_parts(found, number, period, person, each.values, unknowns) or express_figures(
-                    unknowns, person, period, each.values, shape
+                    unknowns, person, period, each.values, shape, of_country
                 )
                 for codes, value in each.values.items():
                     older = next(
@@ -90,6 +111,7 @@ def extend_version(
     before: Sequence[tuple[Mapping[Codes, float], dict[Codes, Terms]]],
     values: Mapping[Codes, float],
     shape: Shape,
+    factors: Mapping[str, float],
 ) -> dict[Codes, Terms] | None:
     """The expression of figures as an earlier version has them, with those that came since and are sums of
     these; None where none has them all."""
@@ -98,7 +120,7 @@ def extend_version(
             continue
         made = dict(terms)
         for codes in values.keys() - older.keys():
-            parts = split_figure(codes, values, shape)
+            parts = split_figure(codes, values, shape, factors)
             if not all(part in terms for part, _ in parts):
                 break
             made[codes] = sum_terms((terms[part], by) for part, by in parts)

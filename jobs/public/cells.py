@@ -13,6 +13,8 @@ from jobs.public.contracts import PublicContract
 CONTRIBUTION = "study.contribution"
 # The tables that say who there is: operators, subscriptions, countries and their groups.
 WORLD = ("ref.operator_frame", "ref.denominator", "ref.country", "ref.country_group")
+# Prices by country, in both currencies in which spending is published; older releases kept none.
+PRICES = "ref.price_level"
 DEFINITION = "definition_code"
 # A figure; and what a country's rows leave or stay together by.
 CELL = ["table_name", "period_code", "channel_code", "series", "area_code"]
@@ -24,7 +26,8 @@ HELD_SCHEMA = dict.fromkeys((*CELL, "rule"), pl.String)
 class Basis:
     """What the figures of a release rest on. Restricted.
 
-    release: its name. tables: the study tables that public ones come from, study.contribution, and WORLD.
+    release: its name. tables: the study tables that public ones come from, study.contribution, WORLD
+    and PRICES.
     """
 
     release: str

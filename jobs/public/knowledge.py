@@ -7,9 +7,9 @@ import polars as pl
 
 from jobs.attack.coefficients import World
 from jobs.attack.known import ESTIMATE, PUBLISHED, SILENT_PCT, KnownRelease
-from jobs.core.contracts import list_codes
+from jobs.core.contracts import list_codes, reference_table
 from jobs.core.series import Shape
-from jobs.public.cells import CONTRIBUTION, DEFINITION, WORLD, Basis, Released, name_cells
+from jobs.public.cells import CONTRIBUTION, DEFINITION, PRICES, WORLD, Basis, Released, name_cells
 from jobs.public.contracts import CLASSES, PublicContract
 from jobs.public.nesting import find_nested
 
@@ -39,8 +39,19 @@ def list_shapes(guarded: Mapping[str, PublicContract], bases: Sequence[Basis]) -
 
 def known_release(basis: Basis, published_rows: pl.DataFrame) -> KnownRelease:
     frame, denominator, country, country_group = (basis.tables[name] for name in WORLD)
-    world = World(frame, denominator, country, country_group)
+    world = World(frame, denominator, country, country_group, list_prices(basis))
     return KnownRelease(basis.release, world, basis.tables[CONTRIBUTION], published_rows)
+
+
+def list_prices(basis: Basis) -> dict[str, float]:
+    """US dollars for one international dollar of the base year, by country; none in releases that kept no
+    price levels."""
+    if PRICES not in basis.tables:
+        return {}
+    assumed = reference_table("ref.investment_assumption").filter(assumption_code="base_year")
+    levels = basis.tables[PRICES].filter(pl.col("price_year") == int(assumed["central"].item()))
+    rates = (pl.col(name).cast(pl.Float64) for name in ("ppp_rate", "market_rate"))
+    return {country: ppp / market for country, ppp, market in levels.select("country_code", *rates).rows()}
 
 
 def of_release(each: Released, guarded: Mapping[str, PublicContract]) -> pl.DataFrame:

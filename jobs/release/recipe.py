@@ -16,7 +16,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.periods import months_of
 from jobs.engine import record
 from jobs.engine.lake import Lake
-from jobs.public.cells import CONTRIBUTION, WORLD, Basis
+from jobs.public.cells import CONTRIBUTION, PRICES, WORLD, Basis
 from jobs.public.contracts import public_contract, public_tables
 from jobs.release import clearance, decisions
 from jobs.release.about import About, next_version
@@ -26,7 +26,7 @@ from jobs.settings.config import Observatory
 from jobs.study.estimate import study_stage
 from jobs.study.estimate.finding_decisions import refuse_open
 
-FROM_FILES = ("ref.operator_frame", "ref.denominator")
+FROM_FILES = ("ref.operator_frame", "ref.denominator", PRICES)
 
 
 @dataclass(frozen=True)

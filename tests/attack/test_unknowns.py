@@ -84,6 +84,20 @@ def test_totals_and_known_multiples_are_expressions_over_parts() -> None:
     assert len(found["_T", "_T", "market"]) == 4
 
 
+def test_a_part_of_nothing_is_one_unknown_in_both_currencies() -> None:
+    """Market prices are parity times the country's price, whatever the part costs."""
+    values = {
+        (strategy, "_T", conversion): factor * value
+        for strategy, value in (("filtering", 30.0), ("network", 0.0), ("_T", 30.0))
+        for conversion, factor in (("ppp", 1.0), ("market", 0.4))
+    }
+    unknowns = Unknowns()
+    found = express_figures(unknowns, "one", "2026", values, MONEY, {"market": 0.4})
+    assert unknowns.truth == [30.0, 0.0]
+    assert found["network", "_T", "ppp"] == {1: 1.0} and found["network", "_T", "market"] == {1: 0.4}
+    assert found["_T", "_T", "market"] == {0: 0.4, 1: 0.4}
+
+
 def test_a_mixture_lies_between_two_conversions() -> None:
     shape = Shape(
         ("conversion",),

@@ -14,10 +14,14 @@ def versions(*figures: dict[tuple[str, ...], float]) -> tuple[int, int, list[dic
     figure of the last."""
     unknowns = Unknowns()
     given = [
-        {(QUARTER, "one"): Contributions("owner", each, dict.fromkeys(each), dict.fromkeys(each, False))}
+        {
+            (QUARTER, "one"): Contributions(
+                "owner", "KEN", each, dict.fromkeys(each), dict.fromkeys(each, False)
+            )
+        }
         for each in figures
     ]
-    terms, links = express_versions(unknowns, given, {QUARTER}, SHAPE)
+    terms, links = express_versions(unknowns, given, {QUARTER}, SHAPE, {})
     last = terms[len(figures) - 1, QUARTER, "one"]
     return len(unknowns.truth), len(links), [last[codes] for codes in (WHOLE, MATCHED) if codes in last]
 
