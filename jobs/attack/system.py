@@ -143,6 +143,15 @@ def build_system(
     unknowns = Unknowns()
     periods = with_parts({period for _, period, _ in published})
     prices = {country: price for known in releases for country, price in known.world.prices.items()}
+    wrong = [
+        f"{person} contributed {value} to {period} {'/'.join(codes)}"
+        for of_release in figures
+        for (period, person), each in of_release.items()
+        for codes, value in each.values.items()
+        if not 0 <= value < math.inf
+    ]
+    if wrong:
+        raise AssertionError(f"{wrong[0]}: that is no amount")
     multiples = list_factors(figures, shape, prices)
     terms, links = express_versions(unknowns, figures, periods, shape, multiples)
     count = len(unknowns.truth)

@@ -11,6 +11,7 @@ What the estimate adds for silent operators protects nobody, since whoever has t
   rate.
 - No month, and no money for single countries.
 - A holding that waived is not protected; it stays an attacker. A cell in which nobody is protected may leave.
+- A cell with a contribution that is null, negative or no number, or of an unknown holding, fails both rules.
 - Revision: an area's figure changes only if no holding or at least REVISED holdings changed since it was
   published. Otherwise the difference of two figures would show one or two holdings' change.
 """
@@ -28,9 +29,14 @@ ENOUGH, UNDOMINATED = "has_enough_holdings", "is_undominated"
 
 def by_holding(contribution: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:
     """The sum of each holding in each cell, and whether it is protected: a holding waives with all of its
-    contributions to the cell or not at all."""
+    contributions to the cell or not at all. is_sound: all of its contributions are amounts, of a holding
+    that is known."""
+    x = pl.col("contribution").cast(pl.Float64)
+    is_sound = (x.is_finite() & (x >= 0) & pl.col("holding_id").is_not_null()).fill_null(False)
     return contribution.group_by(*cell, "holding_id").agg(
-        pl.col("contribution").sum(), is_protected=~pl.col("is_waived").all()
+        pl.col("contribution").sum(),
+        is_protected=~pl.col("is_waived").fill_null(False).all(),
+        is_sound=is_sound.all(),
     )
 
 
@@ -54,15 +60,18 @@ def judge_cells(
             first=x.first(),
             second=x.get(1, null_on_oob=True).fill_null(0.0),
             target=x.filter(is_protected).max().fill_null(0.0),
+            is_sound=pl.col("is_sound").all(),
         )
     )
     # The holding that knows most beside the largest protected one.
     knows = pl.when(pl.col("target") == pl.col("first")).then(pl.col("second")).otherwise(pl.col("first"))
     rest = pl.col("total") - pl.col("target") - knows
-    nobody = pl.col("protected") == 0
+    nobody, is_sound = pl.col("protected") == 0, pl.col("is_sound")
     return found.with_columns(
-        (nobody | (pl.col("holdings") >= least)).alias(ENOUGH),
-        (nobody | ((pl.col("target") > 0) & (rest >= p_pct / 100 * pl.col("target")))).alias(UNDOMINATED),
+        (is_sound & (nobody | (pl.col("holdings") >= least))).alias(ENOUGH),
+        (is_sound & (nobody | ((pl.col("target") > 0) & (rest >= p_pct / 100 * pl.col("target"))))).alias(
+            UNDOMINATED
+        ),
     ).select(*cell, "holdings", ENOUGH, UNDOMINATED)
 
 
@@ -72,7 +81,7 @@ def is_month(period: pl.Expr) -> pl.Expr:
 
 def has_own_rate(coverage_pct: pl.Expr) -> pl.Expr:
     """Whether a country's silent operators are estimated at its own operators' rate."""
-    return coverage_pct >= OWN_RATE_PCT
+    return coverage_pct.cast(pl.Float64).fill_nan(None) >= OWN_RATE_PCT
 
 
 def count_changed(before: pl.DataFrame, now: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.core.areas import COUNTRY, classify_countries, list_areas
+from jobs.core.errors import ObservatoryError
 from jobs.core.periods import last_day
 from jobs.disclosure import rules
 from jobs.public.contracts import PublicContract
@@ -60,7 +61,10 @@ def candidate_rows(about: PublicContract, basis: Basis, periods: Sequence[str]) 
 
 
 def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
-    """Contributions of these periods, once in each area that their country is in."""
+    """Contributions of these periods, once in each area that their country is in.
+
+    Raises ObservatoryError for contributions from a country that is in no area: a rule would not see them.
+    """
     parts = []
     for period in sorted(set(periods)):
         listed = list_areas(
@@ -69,6 +73,14 @@ def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
         of = [(area.code, country) for area in listed for country in area.countries]
         places = pl.DataFrame(of, schema={"area_code": pl.String, "country_code": pl.String}, orient="row")
         own = basis.tables[CONTRIBUTION].filter(pl.col("period_code") == period)
+        lost = own.join(places, on="country_code", how="anti")
+        if lost.height:
+            names = sorted(set(lost["country_code"].fill_null("none").to_list()))
+            raise ObservatoryError(
+                f"{CONTRIBUTION} has contributions to {period} of countries that {WORLD[2]} does not have:"
+                f" {', '.join(names)}. Correct the country in the frame of operators, and run `observatory"
+                " study estimate`"
+            )
         parts.append(own.join(places, on="country_code"))
     return pl.concat(parts)
 
@@ -77,11 +89,12 @@ def primary_rules(about: PublicContract) -> dict[str, pl.Expr]:
     """The primary rules, in the order in which a row names the first that holds it back; each with the rows
     that it holds back by itself."""
     assert about.protect is not None
-    is_country = pl.col("area_kind_code") == COUNTRY
+    # An area whose kind is not known is held back like a country.
+    is_country = (pl.col("area_kind_code") == COUNTRY).fill_null(True)
     is_modelled = is_country & pl.col("holdings").is_null()
     is_own_rate = rules.has_own_rate(pl.col("coverage_pct")).fill_null(False)
     return {
-        "areas_only": is_country & ~pl.sql_expr(about.protect.countries),
+        "areas_only": is_country & ~pl.sql_expr(about.protect.countries).fill_null(False),
         "modelled": is_modelled,
         "threshold": ~is_modelled & ~pl.col(rules.ENOUGH).fill_null(False),
         "p_pct": ~is_modelled & ~pl.col(rules.UNDOMINATED).fill_null(False),
@@ -135,7 +148,7 @@ def refuse_rows(
     too_few = ~by["areas_only"] & pl.any_horizontal(by[name] for name in BY_RESPONDENTS)
     definition = pl.col(DEFINITION) if DEFINITION in about.protect.series else pl.lit("")
     rule = pl.col("rule")
-    is_country = pl.col("area_kind_code") == COUNTRY
+    is_country = (pl.col("area_kind_code") == COUNTRY).fill_null(True)
     return (
         rows.join(cells, on=CELL, how="left")
         .with_columns(definition.alias(DEFINITION), rule=first, is_rare=too_few)

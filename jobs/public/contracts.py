@@ -17,7 +17,7 @@
     contributions   the table_name of study.contribution
     series          the columns that with period, area and channel name a figure
     figure          the column that is a linear function of contributions
-    least_holdings  the threshold
+    least_holdings  the threshold: at least that of jobs/disclosure/rules.py, for money its own
     countries       a SQL condition: the rows of countries that may leave
     leave_out       a SQL condition: the rows that are left out one by one where the attack finds something;
                     none without it
@@ -34,7 +34,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -42,7 +42,8 @@ from jobs.core.column_types import polars_type
 from jobs.core.contracts import SCHEMAS, Field, list_codes, read_contract, read_fields, read_yaml
 from jobs.core.errors import ObservatoryError
 from jobs.core.series import Shape
-from jobs.disclosure import shares
+from jobs.core.sql import parse_condition
+from jobs.disclosure import rules, shares
 
 PUBLIC = SCHEMAS / "public"
 ROLES = ("dimension", "measure", "attribute")
@@ -50,6 +51,8 @@ WAYS = ("digits", "grid", "class", "always", "made")
 NEEDED = ("table", "description", "source", "rows", "columns", "arguments")
 OPTIONAL = ("beside", "protect")
 RELATIONS = ("chains", "sums", "multiples", "between", "same")
+# Figures of a series with this column are money.
+MONEY = "conversion_code"
 # Numbers that are never a column, and the lower edges of their classes, with the list of classes.
 CLASSES: Mapping[str, tuple[str, tuple[float, ...]]] = {
     "coverage_pct": ("coverage_class", (25, 50, 75, 90)),
@@ -153,7 +156,7 @@ def parse_contract(raw: Mapping[str, Any], table: str, file_name: str) -> Public
     if wrong:
         raise ObservatoryError(f"{file_name} {' and '.join(wrong)}")
     columns = tuple(parse_column(name, dict(about), file_name) for name, about in raw["columns"].items())
-    protect = protect_of(raw["protect"]) if "protect" in raw else None
+    protect = protect_of(raw["protect"], file_name) if "protect" in raw else None
     made = PublicContract(
         table=table,
         description=raw["description"].strip(),
@@ -177,15 +180,40 @@ def parse_contract(raw: Mapping[str, Any], table: str, file_name: str) -> Public
             wrong += [f"figure {protect.figure} is not rounded to digits"]
         unargued = [each.field.name for each in columns if each.way == "grid" and each.by == "down"]
         wrong += [f"{name} has no argument" for name in unargued if name not in made.arguments]
+        least = rules.MONEY_HOLDINGS if MONEY in protect.series else rules.HOLDINGS
+        if type(protect.least_holdings) is not int or protect.least_holdings < least:
+            wrong += [f"protect asks for {protect.least_holdings} holdings, fewer than {least}"]
     elif not made.arguments:
         wrong += ["has neither protect nor arguments"]
+    wrong += list_wrong_sql(made)
     if wrong:
         raise ObservatoryError(f"{file_name}: {'; '.join(wrong)}")
     return made
 
 
-def protect_of(raw: Mapping[str, Any]) -> Protect:
+def list_wrong_sql(about: PublicContract) -> list[str]:
+    """The SQL of a contract that is no condition on its source, or no number of digits."""
+    conditions = {"rows": about.rows}
+    if about.protect is not None:
+        conditions |= {"countries": about.protect.countries, "leave_out": about.protect.leave_out}
+    conditions |= {each.field.name: f"({each.by}) > 0" for each in about.columns if each.way == "digits"}
+    wrong = []
+    for word, text in conditions.items():
+        try:
+            parse_condition(text, about.source)
+        except ObservatoryError as error:
+            wrong.append(f"{word}: {error}")
+    return wrong
+
+
+def protect_of(raw: Mapping[str, Any], file_name: str) -> Protect:
     """What a contract states under `protect`."""
+    words = {each.name: each.default is MISSING for each in fields(Protect) if each.name != "shape"}
+    words |= {"series": True} | dict.fromkeys(RELATIONS, False)
+    wrong = [f"has an unknown word '{word}'" for word in raw if word not in words]
+    wrong += [f"lacks {word}" for word, is_needed in words.items() if is_needed and word not in raw]
+    if wrong:
+        raise ObservatoryError(f"{file_name}: protect {' and '.join(wrong)}")
     relations = {name: raw[name] for name in RELATIONS if name in raw}
     shape = Shape(tuple(raw["series"]), **relations)
     others = {name: value for name, value in raw.items() if name not in ("series", *RELATIONS)}

@@ -140,7 +140,7 @@ def make_public_tables(
         every = name_wholes(attack.find_all(), guarded)
         # What earlier releases reveal by themselves, to who bought an operator since, is out: no figure that
         # stays now prevents it.
-        findings = [each for each in every if any(cell.release == basis.release for cell in each.cells)]
+        findings = [each for each in every if not rests_on_earlier(each, basis.release)]
         if not findings:
             found += every
             break
@@ -161,6 +161,12 @@ def make_public_tables(
     return Protected(
         public | unguarded_tables(basis, public, periods, earlier), pl.concat(held), as_frame(found)
     )
+
+
+def rests_on_earlier(finding: Finding, release: str) -> bool:
+    """Whether a finding follows from figures of releases before this one. One without figures rests on none
+    that is known, and holds the release back."""
+    return bool(finding.cells) and all(cell.release != release for cell in finding.cells)
 
 
 def to_drop(

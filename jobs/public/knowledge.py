@@ -82,12 +82,12 @@ def read_rows(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
 
 
 def class_edges(column: str, number: str) -> dict[str, pl.Expr]:
-    """The edges of a class, null where it has none."""
+    """The edges of a class, null where it has none. An unknown class raises."""
     codelist, steps = CLASSES[number]
     names = list_codes(codelist)
-    low = dict(zip(names[1:], map(float, steps), strict=True))
-    high = dict(zip(names[:-1], map(float, steps), strict=True))
+    low = dict(zip(names, (None, *map(float, steps)), strict=True))
+    high = dict(zip(names, (*map(float, steps), None), strict=True))
     return {
-        end: pl.col(column).replace_strict(of, default=None, return_dtype=pl.Float64)
+        end: pl.col(column).replace_strict({**of, None: None}, return_dtype=pl.Float64)
         for end, of in (("low", low), ("high", high))
     }

@@ -9,6 +9,7 @@ import pytest
 
 from jobs.core.contracts import read_contract, read_yaml
 from jobs.core.errors import ObservatoryError
+from jobs.disclosure import rules
 from jobs.public import gate
 from jobs.public.contracts import NEVER, PUBLIC, parse_contract, public_contract, public_tables
 from jobs.public.tables import coarsen_rows
@@ -56,6 +57,15 @@ WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
     "is not rounded": lambda raw: raw["columns"]["estimate"].pop("digits"),
     "unknown word": lambda raw: raw.update(protects={}),
     "lacks rows": lambda raw: raw.pop("rows"),
+    "rows: study.spam_volume has no column 'kind'": lambda raw: raw.update(rows="kind = 1"),
+    "rows: .* is not a condition": lambda raw: raw.update(rows="estimate"),
+    "countries: study.spam_volume has no": lambda raw: raw["protect"].update(countries="quantity = 'units'"),
+    "leave_out: study.spam_volume has no": lambda raw: raw["protect"].update(leave_out="definition = 'X'"),
+    "estimate: study.spam_volume has no": lambda raw: raw["columns"]["estimate"].update(digits="kind + 1"),
+    "asks for 2 holdings, fewer than 3": lambda raw: raw["protect"].update(least_holdings=2),
+    "asks for True holdings": lambda raw: raw["protect"].update(least_holdings=True),
+    "protect has an unknown word 'least'": lambda raw: raw["protect"].update(least=5),
+    "protect lacks least_holdings": lambda raw: raw["protect"].pop("least_holdings"),
 }
 
 
@@ -65,3 +75,10 @@ def test_a_contract_that_says_too_much_is_refused(says: str) -> None:
     WRONG[says](raw)
     with pytest.raises(ObservatoryError, match=says):
         parse_contract(raw, "public.spam_volume", "spam_volume.yaml")
+
+
+def test_money_of_fewer_than_five_holdings_is_refused() -> None:
+    raw = read_yaml(PUBLIC / "investment.yaml")
+    raw["protect"]["least_holdings"] = rules.MONEY_HOLDINGS - 1
+    with pytest.raises(ObservatoryError, match="asks for 4 holdings, fewer than 5"):
+        parse_contract(raw, "public.investment", "investment.yaml")
