@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from jobs.core.contracts import reference_rows
 from jobs.public.contracts import PublicColumn
 from jobs.release.about import About
@@ -129,23 +131,19 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
 
 def format_citation(about: About) -> bytes:
     """CITATION.cff of the release."""
-    text = json.dumps
-    return (
-        "\n".join(
-            [
-                "cff-version: 1.2.0",
-                "type: dataset",
-                "message: Please cite this release with its version.",
-                f"title: {text(about.title, ensure_ascii=False)}",
-                f"version: {text(about.version.removeprefix('v'))}",
-                "authors:",
-                f"  - name: {text(about.agency_name, ensure_ascii=False)}",
-                f"license: {text(about.licence)}",
-                f"contact:\n  - email: {text(about.contact)}" if "@" in about.contact else "",
-            ]
-        ).encode("utf-8")
-        + b"\n"
-    )
+    found: dict[str, Any] = {
+        "cff-version": "1.2.0",
+        "type": "dataset",
+        "message": "Please cite this release with its version.",
+        "title": about.title,
+        "version": about.version.removeprefix("v"),
+        "authors": [{"name": about.agency_name}],
+        "license": about.licence,
+    }
+    if "@" in about.contact:
+        found["contact"] = [{"email": about.contact}]
+    text: str = yaml.safe_dump(found, allow_unicode=True, sort_keys=False, width=1000)
+    return text.encode("utf-8")
 
 
 def read_me(tables: Sequence[ReleasedTable], about: About, names: Sequence[str]) -> bytes:

@@ -25,7 +25,7 @@ from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Protected, Unprotectable, make_public_tables
 from jobs.public.secret import p_pct
 from jobs.questionnaire.respondents import load_respondents
-from jobs.release import assembly, comparing, decisions, manifest, tidy, triangle
+from jobs.release import assembly, comparing, decisions, manifest, reading, tidy, triangle
 from jobs.release.about import About
 from jobs.release.folders import UNMADE, versions_in, write_folder, write_release
 from jobs.release.publishing import ABOUT
@@ -158,7 +158,8 @@ def released_in(folder: Path, name: str) -> Released:
 def build_release(
     recipe: Recipe, protected: Protected, restricted: Path
 ) -> tuple[dict[str, bytes], list[ReleasedTable]]:
-    """The release's files and tables. Raises ValidationHeld if an expectation on public tables is broken."""
+    """The release's files and tables. Raises ValidationHeld if an expectation on public tables is broken, and
+    ObservatoryError if a file is not read as it was written."""
     tables = [release_table(table, protected.public[table]) for table in public_tables()]
     results = validate_public(protected.public)
     now = as_texts(tables)
@@ -173,7 +174,9 @@ def build_release(
         file.stem: manifest.compute_digest(file.read_bytes()) for file in sorted(REFERENCE.glob("*.csv"))
     }
     made = assembly.ReleaseEvidence(references, seal, results, changes, revised)
-    return assembly.files_of(tables, recipe.about, made), tables
+    files = assembly.files_of(tables, recipe.about, made)
+    reading.refuse_unreadable(files, tables, recipe.about)
+    return files, tables
 
 
 def texts_of(restricted: Path) -> dict[str, pl.DataFrame]:

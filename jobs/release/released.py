@@ -43,6 +43,8 @@ PUBLISHED = {
 }
 # Codes that every list has beside its own, as in SDMX; and all parts of a whole together.
 COMMON = {"_T": "Total", "_U": "Unknown", PARTS: "All parts together"}
+# Characters that no XML 1.0 may hold.
+NO_TEXT = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]"
 NUMBER = (pl.Decimal, pl.Float64, pl.Int64, pl.Int32)
 
 
@@ -82,7 +84,7 @@ def area_codes() -> dict[str, tuple[str, str]]:
 
 def release_table(table: str, rows: pl.DataFrame) -> ReleasedTable:
     """The table as it is released. Raises ObservatoryError for a row that a reader could not use: a code that
-    is in no list, a key that stands twice, an empty dimension."""
+    is in no list, a control character, a key that stands twice, an empty dimension."""
     about = public_contract(table)
     wanted = list(about.schema)
     if rows.columns != wanted:
@@ -110,6 +112,10 @@ def check_rows(about: PublicContract, rows: pl.DataFrame) -> None:
             continue
         if each.role == "dimension" and column.null_count():
             wrong.append(f"{each.field.name} is empty in {column.null_count()} row(s)")
+        if column.dtype == pl.String and (count := column.str.contains(NO_TEXT).sum()):
+            wrong.append(
+                f"{each.field.name} has a control character in {count} row(s), which XML cannot hold"
+            )
         known = list_of(each)
         if known is not None:
             unknown = sorted(set(column.drop_nulls().to_list()) - set(known))

@@ -2,14 +2,15 @@
 
 Each table is a dataflow with a structure of its own. Its dimensions are the contract's, REF_AREA and
 TIME_PERIOD among them, and MEASURE, which says which of the table's measures an observation is; attributes
-stand with each observation. pysdmx checks neither codes nor keys: released() did.
+stand with each observation. pysdmx checks neither codes nor keys: released() did. A table without rows has a
+structure and no data: pysdmx and other readers refuse a message without observations.
 """
 
 import datetime as dt
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
-import pandas as pd
 import polars as pl
 from pysdmx.io import write_sdmx
 from pysdmx.io.format import Format
@@ -33,12 +34,17 @@ from pysdmx.model.message import Header
 from jobs.release.about import About
 from jobs.release.released import AREA, ReleasedTable, description_of, format_rows, published_codes
 
-VERSION, SCHEME = "1.0", "CS_SPAM"
+VERSION, SCHEME, SCHEME_NAME = "1.0", "CS_SPAM", "Concepts of the spam study"
 MEASURE, VALUE, TIME = "MEASURE", "OBS_VALUE", "TIME_PERIOD"
 # Names of concepts that SDMX has in common for all domains.
 COMMON = {AREA: "REF_AREA", "period_code": TIME}
 # What an id of SDMX 2.1 may not hold.
 NO_ID = re.compile(r"[^A-Za-z0-9_@$-]")
+# Characters that pysdmx 1.21.0 does not write as they are, like others that do not print: its writer of data
+# takes Python's repr() of each text and then makes each apostrophe a quotation mark.
+# Its header escapes nothing.
+UNSAFE = frozenset("&<>\"'\\⟦")
+MARKED = re.compile("⟦([0-9a-f]+)⟧")
 
 
 def concept_of(column: str) -> str:
@@ -51,22 +57,40 @@ def code_id(code: str) -> str:
     return NO_ID.sub("_", code)
 
 
-def concepts_of(tables: Sequence[ReleasedTable], agency: str) -> dict[str, Concept]:
-    """Every concept of the release, by id."""
+@lru_cache
+def mark_text(text: str) -> str:
+    """A text whose unsafe characters are numbers between marks, which pysdmx leaves alone; encode_xml() makes
+    them character references."""
+    return "".join(f"⟦{ord(each):x}⟧" if each in UNSAFE or not each.isprintable() else each for each in text)
+
+
+def encode_xml(text: str | None) -> bytes:
+    assert text is not None
+    return MARKED.sub(r"&#x\1;", text).encode("utf-8")
+
+
+def describe_concepts(tables: Sequence[ReleasedTable]) -> dict[str, str]:
+    """Every concept of the release, by id, with its name."""
     named = {MEASURE: "Which measure an observation is", VALUE: "Value of the measure"}
     for table in tables:
         named |= {concept_of(each.field.name): description_of(each.field.name) for each in table.columns}
     for table in tables:
         for name in table.measures:
             named.pop(concept_of(name), None)
+    return dict(sorted(named.items()))
+
+
+def build_concepts(tables: Sequence[ReleasedTable], agency: str) -> dict[str, Concept]:
+    """As describe_concepts(), for pysdmx."""
     urn = f"urn:sdmx:org.sdmx.infomodel.conceptscheme.Concept={agency}:{SCHEME}({VERSION})."
     return {
-        name: Concept(id=name, name=described, urn=urn + name) for name, described in sorted(named.items())
+        name: Concept(id=name, name=mark_text(described), urn=urn + name)
+        for name, described in describe_concepts(tables).items()
     }
 
 
-def codelists_of(tables: Sequence[ReleasedTable], agency: str) -> dict[str, Codelist]:
-    """The code lists, by the concept that they are of: whole lists, and the measures of all tables."""
+def list_codes(tables: Sequence[ReleasedTable]) -> dict[str, dict[str, str]]:
+    """The codes of each concept with their names: whole lists, and the measures of all tables."""
     found: dict[str, dict[str, str]] = {MEASURE: {}}
     for table in tables:
         for each in table.columns:
@@ -75,16 +99,25 @@ def codelists_of(tables: Sequence[ReleasedTable], agency: str) -> dict[str, Code
                 found[MEASURE][concept_of(each.field.name)] = each.field.description
             elif listed is not None:
                 found[concept_of(each.field.name)] = listed
+    return {concept: dict(sorted(codes.items())) for concept, codes in sorted(found.items())}
+
+
+def build_codelists(tables: Sequence[ReleasedTable], agency: str) -> dict[str, Codelist]:
+    """As list_codes(), for pysdmx."""
     return {
         concept: Codelist(
             id=f"CL_{concept}",
-            name=concept.replace("_", " ").capitalize(),
+            name=name_of_list(concept),
             agency=agency,
             version=VERSION,
-            items=[Code(id=code_id(code), name=name) for code, name in sorted(codes.items())],
+            items=[Code(id=code_id(code), name=mark_text(name)) for code, name in codes.items()],
         )
-        for concept, codes in sorted(found.items())
+        for concept, codes in list_codes(tables).items()
     }
+
+
+def name_of_list(concept: str) -> str:
+    return concept.replace("_", " ").capitalize()
 
 
 def components_of(
@@ -113,7 +146,7 @@ def components_of(
     )
 
 
-def list_observations(table: ReleasedTable, order: list[str]) -> pd.DataFrame:
+def list_observations(table: ReleasedTable, order: list[str]) -> pl.DataFrame:
     """A row for each measure that has a value. order: the ids of the structure's components."""
     rows = table.rows.select(each.field.name for each in table.columns)
     written = pl.DataFrame(format_rows(rows), schema=dict.fromkeys(rows.columns, pl.String), orient="row")
@@ -130,44 +163,45 @@ def list_observations(table: ReleasedTable, order: list[str]) -> pd.DataFrame:
         .with_columns(pl.col(MEASURE).replace_strict({name: concept_of(name) for name in table.measures}))
         .rename({name: concept_of(name) for name in others})
     )
-    return long.select(order).sort(order).to_pandas().replace("", None)
+    return long.select(order).sort(order)
 
 
 def build_files(tables: Sequence[ReleasedTable], about: About) -> dict[str, bytes]:
     """The files under sdmx/, by name."""
-    concepts = concepts_of(tables, about.agency)
-    lists = codelists_of(tables, about.agency)
+    concepts = build_concepts(tables, about.agency)
+    lists = build_codelists(tables, about.agency)
     scheme = ConceptScheme(
-        id=SCHEME, name="Concepts of the spam study", agency=about.agency, version=VERSION,
+        id=SCHEME, name=SCHEME_NAME, agency=about.agency, version=VERSION,
         items=list(concepts.values()),
     )  # fmt: skip
     structures: list[object] = [*lists.values(), scheme]
     found: dict[str, bytes] = {}
     for table in tables:
-        named = table.name.upper()
+        named, described = table.name.upper(), mark_text(table.contract.description)
         components = components_of(table, concepts, lists)
         definition = DataStructureDefinition(
-            id=f"DSD_{named}", name=table.contract.description, agency=about.agency, version=VERSION,
-            components=components,
-        )  # fmt: skip
+            id=f"DSD_{named}", name=described, agency=about.agency, version=VERSION, components=components
+        )
         flow = Dataflow(
-            id=f"DF_{named}", name=table.contract.description, agency=about.agency, version=VERSION,
-            structure=definition,
-        )  # fmt: skip
+            id=f"DF_{named}", name=described, agency=about.agency, version=VERSION, structure=definition
+        )
         structures += [definition, flow]
+        observed = list_observations(table, [each.id for each in components])
+        if observed.is_empty():
+            continue
         schema = Schema(
             context="dataflow", agency=about.agency, id=flow.id, version=VERSION, components=components
         )
-        data = PandasDataset(
-            structure=schema, data=list_observations(table, [each.id for each in components])
-        )
-        written = {
-            "csv": write_sdmx(data, Format.DATA_SDMX_CSV_2_0_0),
-            "xml": write_sdmx(data, Format.DATA_SDMX_ML_2_1_STR, header=build_header(about, named)),
-        }
-        found |= {about.file_name(table.name, kind): encode_text(text) for kind, text in written.items()}
+        data = observed.to_pandas().replace("", None)
+        as_csv = PandasDataset(structure=schema, data=data)
+        as_xml = PandasDataset(structure=schema, data=data.map(mark_text, na_action="ignore"))
+        text = write_sdmx(as_csv, Format.DATA_SDMX_CSV_2_0_0)
+        assert text is not None
+        found[about.file_name(table.name, "csv")] = text.encode("utf-8")
+        text = write_sdmx(as_xml, Format.DATA_SDMX_ML_2_1_STR, header=build_header(about, named))
+        found[about.file_name(table.name, "xml")] = encode_xml(text)
     text = write_sdmx(structures, Format.STRUCTURE_SDMX_ML_2_1, header=build_header(about, "STRUCTURE"))
-    return found | {about.file_name("structure", "xml"): encode_text(text)}
+    return found | {about.file_name("structure", "xml"): encode_xml(text)}
 
 
 def build_header(about: About, what: str) -> Header:
@@ -177,10 +211,5 @@ def build_header(about: About, what: str) -> Header:
         id=f"{about.agency}_{about.period}_{about.version}_{what}".replace(".", "_"),
         test=about.is_made_up,
         prepared=dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC),
-        sender=Organisation(id=about.agency, name=about.agency_name),
+        sender=Organisation(id=about.agency, name=mark_text(about.agency_name)),
     )
-
-
-def encode_text(text: str | None) -> bytes:
-    assert text is not None
-    return text.encode("utf-8")

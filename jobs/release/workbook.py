@@ -17,6 +17,8 @@ from jobs.release.released import AREA, AREA_NAME, ReleasedTable
 # Excel's limit on a sheet's name.
 LONGEST_NAME = 31
 WIDTHS = {AREA: 12, AREA_NAME: 34}
+# The row, from 0, of a sheet's header.
+TOP = 4
 # Points of a line of text: programs do not all fit a row to its text when they open a file.
 LINE = 15
 
@@ -113,30 +115,29 @@ def data_sheet(book: Any, table: ReleasedTable, about: About, style: dict[str, A
     sheet.write(
         2, 0, "This sheet has one table. Empty cells have no value; the sheet Codes explains the codes."
     )
-    top = 4
     names = table.tidy.columns
     for at, name in enumerate(names):
         wide = 20 if name in table.measures else 12
         sheet.set_column(at, at, WIDTHS.get(name, max(wide, min(22, len(name) + 2))))
-        sheet.write(top, at, name, style["head"])
+        sheet.write(TOP, at, name, style["head"])
         column = table.rows[name]
         if column.dtype.is_numeric():
-            for row, value in enumerate(column.cast(pl.Float64).to_list(), top + 1):
+            for row, value in enumerate(column.cast(pl.Float64).to_list(), TOP + 1):
                 if value is not None:
                     sheet.write_number(row, at, value, style["number"])
         else:
-            for row, text in enumerate(column.to_list(), top + 1):
+            for row, text in enumerate(column.to_list(), TOP + 1):
                 if text is not None:
                     sheet.write_string(row, at, str(text))
-    last = top + max(table.rows.height, 1)
+    last = TOP + max(table.rows.height, 1)
     if table.rows.height:
         sheet.add_table(
-            top, 0, last, len(names) - 1,
+            TOP, 0, last, len(names) - 1,
             {"name": f"table_{table.name}", "style": None, "autofilter": True,
              "columns": [{"header": name, "header_format": style["head"]} for name in names]},
         )  # fmt: skip
-    sheet.freeze_panes(top + 1, 0)
-    sheet.repeat_rows(top)
+    sheet.freeze_panes(TOP + 1, 0)
+    sheet.repeat_rows(TOP)
 
 
 def write_list(

@@ -36,7 +36,7 @@ files = "files"
 
 [release]
 agency = "SPAMSTAT"
-agency_name = "The study of spam"
+agency_name = "L'étude \\"spam\\" & <Genève>"
 contact = "study@example.org"
 licence = "CC-BY-4.0"
 root = "releases"
