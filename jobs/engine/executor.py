@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
+from jobs.core.master_key import master_key
 from jobs.core.merge import merge_parts
 from jobs.core.program import own_project
 from jobs.engine.finished import is_in_periods
@@ -28,7 +29,6 @@ from jobs.engine.lake import Periods
 from jobs.engine.store import open_store
 from jobs.engine.table_files import rows_of
 from jobs.engine.tasks import PRELOAD, TaskDied, TaskFailed, perform_call, read_staged
-from jobs.protect.pseudonym_keys import master_key
 
 
 @dataclass(frozen=True)

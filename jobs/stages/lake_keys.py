@@ -17,9 +17,10 @@ from jobs.core.contracts import list_tables, read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import key_setting
 from jobs.core.key_periods import KeyPeriod
+from jobs.core.master_key import master_key
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import DamagedTable
-from jobs.protect.pseudonym_keys import derived_key_id, has_key, master_key
+from jobs.protect.pseudonym_keys import derived_key_id, has_key
 from jobs.settings.config import Observatory
 from jobs.stages import removed, windows
 

@@ -9,7 +9,7 @@ import pytest
 from jobs.core import secret_file
 from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY, KEY_FILE
-from jobs.protect.pseudonym_keys import master_key
+from jobs.core.master_key import master_key
 from jobs.public.secret import FILE, VALUE, p_pct
 
 SECRET = "0123456789abcdef" * 4
