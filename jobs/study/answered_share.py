@@ -21,4 +21,4 @@ def transform(
     if shares.is_empty():
         return pl.DataFrame(schema=polars_schema(TABLE))
     found = summarise_shares(*place_shares(shares, operator_frame, country, country_group), AREA)
-    return found.select(list(polars_schema(TABLE)))
+    return found.select(name for name in polars_schema(TABLE) if name in found.columns)

@@ -38,6 +38,7 @@ from jobs.core.contracts import (
 from jobs.questionnaire.standing import keep_asked
 from jobs.silver.frames import COPY, MESSAGE
 from jobs.silver.pipeline import count_once, make_messages_in_memory
+from jobs.study.estimate.coverage import DENOMINATOR, FRAME, cover_rows
 
 GOLDEN = Path(__file__).parent
 DEFINITION = "ref.definition"
@@ -146,7 +147,10 @@ def computed(table: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
     if table == COPY:
         return count_once(short)[1]
     rows: pl.DataFrame = importlib.import_module(f"jobs.{about.layer}.{about.name}").transform(**short)
-    return rows
+    if about.layer != "study":
+        return rows
+    empty = {name: pl.DataFrame(schema=polars_schema(name)) for name in (FRAME, DENOMINATOR)}
+    return cover_rows(rows, table, empty | frames)
 
 
 @cache

@@ -114,6 +114,7 @@ def test_joined_codes_are_listed():
         ("former_currency", ["iso3", "valid_from"], 14),
         ("channel_class", ["channel_code", "x1244_class_code"], 10),
         ("country_group", ["m49", "group_code", "valid_from"], 392),
+        ("population", ["iso3"], 236),
         ("cost_parameter", ["parameter_code"], 70),
         ("exchange_rate", ["currency_code"], 30),
         ("cost_model", ["model_code", "output_code"], 117),

@@ -50,6 +50,7 @@ from jobs.study import (
     volume_change,
 )
 from jobs.study.estimate import finding_decisions, investment_targets
+from jobs.study.estimate.coverage import DENOMINATOR, cover_rows
 from jobs.study.estimate.frame import (
     refuse_missing,
     refuse_unlikely,
@@ -77,7 +78,7 @@ SMALL = (
     "ref.investment_assumption",
     "ref.budget_band",
 )
-FROM_FILES = (FRAME, "ref.denominator", "ref.price_level")
+FROM_FILES = (FRAME, DENOMINATOR, "ref.price_level")
 # The study's own file replaces the project's, where it has one.
 REPLACED = "ref.economy"
 # In this order: the later read the earlier. Parameters are the tables that the contract reads.
@@ -238,7 +239,7 @@ def compute_beside(
     if is_alone or not set(APART) < set(TABLES):
         yield None
         return
-    read = {name for table in APART for name in read_contract(table).reads}
+    read = {name for table in APART for name in read_contract(table).reads} | {FRAME, DENOMINATOR}
     inputs = {name: frame for name, frame in have.items() if name in read}
     executor = embedded.start_executor()
     try:
@@ -257,14 +258,14 @@ def compute_tables(tables: Sequence[str], have: Mapping[str, pl.DataFrame]) -> d
 
 def compute_table(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The table's rows: its transform over the tables that its contract reads, and of answers over those to
-    the questions that it names."""
+    the questions that it names; with how much of each area the frame has, where its contract says so."""
     about = read_contract(table)
     inputs = {
         name.split(".")[1]: have[name] if name in have else reference_table(name) for name in about.reads
     }
     if ANSWERS in about.reads:
         inputs[ANSWERS.split(".")[1]] = keep_asked(have[ANSWERS], about.questions)
-    return conform_frame(TRANSFORMS[table](**inputs), table).sort(about.key)
+    return conform_frame(cover_rows(TRANSFORMS[table](**inputs), table, have), table).sort(about.key)
 
 
 def refuse_unknown(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
