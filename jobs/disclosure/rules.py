@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-HOLDINGS, MONEY_HOLDINGS, REVISED = 3, 5, 3
+REVISED = 3
 # A country's own rate stands where its respondents have half of its subscriptions.
 OWN_RATE_PCT = 50
 # The columns that by_holding() and judge_cells() add.

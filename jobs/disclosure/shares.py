@@ -1,6 +1,6 @@
 """Shares of yes-or-no answers: which areas' classes may leave.
 
-A share of 0 or 100% tells each member's answer. So shares leave as quarters, and only where LEAST members
+A share of 0 or 100% tells each member's answer. So shares leave as quarters, and only where MEMBERS members
 answered: then each outer quarter holds three counts, and a member that takes off its own answer is left with
 two. Areas overlap, and two classes together may reveal what neither reveals alone: all of CIS are economies
 in transition. find_hidden() leaves out areas until each member's answer could have been another one: for each
@@ -12,8 +12,7 @@ from bisect import bisect_right
 
 import numpy as np
 
-LEAST = 9
-EDGES = (25, 50, 75)
+from jobs.core.thresholds import MEMBERS, SHARE_EDGES
 
 
 def share_bounds(chosen: np.ndarray, answered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -21,11 +20,11 @@ def share_bounds(chosen: np.ndarray, answered: np.ndarray) -> tuple[np.ndarray, 
     low, high = np.zeros(len(chosen), dtype=int), np.array(answered, dtype=int)
     for place, (yes, of) in enumerate(zip(chosen.tolist(), answered.tolist(), strict=True)):
         if of:
-            at = bisect_right(EDGES, 100 * yes / of)
+            at = bisect_right(SHARE_EDGES, 100 * yes / of)
             if at:
-                low[place] = -(-EDGES[at - 1] * of // 100)
-            if at < len(EDGES):
-                high[place] = -(-EDGES[at] * of // 100) - 1
+                low[place] = -(-SHARE_EDGES[at - 1] * of // 100)
+            if at < len(SHARE_EDGES):
+                high[place] = -(-SHARE_EDGES[at] * of // 100) - 1
     return low, high
 
 
@@ -56,10 +55,10 @@ def find_revealed(inside: np.ndarray, chosen: np.ndarray, answered: np.ndarray) 
 
 
 def find_hidden(inside: np.ndarray, chosen: np.ndarray, answered: np.ndarray) -> np.ndarray:
-    """The areas whose class may not leave: those with fewer than LEAST answers, and of those that reveal an
+    """The areas whose class may not leave: those with fewer than MEMBERS answers, and of those that reveal an
     answer together the smallest, one after the other."""
     of_area = inside @ answered
-    hidden: np.ndarray = of_area < LEAST
+    hidden: np.ndarray = of_area < MEMBERS
     while not hidden.all():
         shown = np.flatnonzero(~hidden)
         revealed = find_revealed(inside[shown], chosen, answered) & inside[shown].any(axis=0)

@@ -17,7 +17,7 @@
     contributions   the table_name of study.contribution
     series          the columns that with period, area and channel name a figure
     figure          the column that is a linear function of contributions
-    least_holdings  the threshold: at least that of jobs/disclosure/rules.py, for money its own
+    least_holdings  the threshold: at least that of jobs/core/thresholds.py, for money its own
     countries       a SQL condition: the rows of countries that may leave
     leave_out       a SQL condition: the rows that are left out one by one where the attack finds something;
                     none without it
@@ -43,7 +43,7 @@ from jobs.core.contracts import SCHEMAS, Field, list_codes, read_contract, read_
 from jobs.core.errors import ObservatoryError
 from jobs.core.series import Shape
 from jobs.core.sql import parse_condition
-from jobs.disclosure import rules, shares
+from jobs.core.thresholds import HOLDINGS, MEMBERS, MONEY_HOLDINGS, SHARE_EDGES
 
 PUBLIC = SCHEMAS / "public"
 ROLES = ("dimension", "measure", "attribute")
@@ -59,8 +59,8 @@ CLASSES: Mapping[str, tuple[str, tuple[float, ...]]] = {
     "holding_count": ("holdings_class", (3, 6, 11)),
     "part_holding_count": ("holdings_class", (3, 6, 11)),
     "silent_pct": ("silent_class", (10, 25, 50, 75)),
-    "chosen_pct": ("share_class", shares.EDGES),
-    "answered_count": ("answered_class", (shares.LEAST, 20, 50, 100)),
+    "chosen_pct": ("share_class", SHARE_EDGES),
+    "answered_count": ("answered_class", (MEMBERS, 20, 50, 100)),
 }
 # Whatever a contract says, these do not leave as they are.
 NEVER = (
@@ -180,7 +180,7 @@ def parse_contract(raw: Mapping[str, Any], table: str, file_name: str) -> Public
             wrong += [f"figure {protect.figure} is not rounded to digits"]
         unargued = [each.field.name for each in columns if each.way == "grid" and each.by == "down"]
         wrong += [f"{name} has no argument" for name in unargued if name not in made.arguments]
-        least = rules.MONEY_HOLDINGS if MONEY in protect.series else rules.HOLDINGS
+        least = MONEY_HOLDINGS if MONEY in protect.series else HOLDINGS
         if type(protect.least_holdings) is not int or protect.least_holdings < least:
             wrong += [f"protect asks for {protect.least_holdings} holdings, fewer than {least}"]
     elif not made.arguments:

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from jobs.core.thresholds import HOLDINGS, MONEY_HOLDINGS
 from jobs.disclosure import rules
 
 CELL = ["cell"]
@@ -23,7 +24,7 @@ def contributions(*rows: tuple[str, str, float], waived: frozenset[str] = frozen
     )  # fmt: skip
 
 
-def judged(rows: pl.DataFrame, p_pct: float, least: int = rules.HOLDINGS) -> dict[str, tuple[bool, bool]]:
+def judged(rows: pl.DataFrame, p_pct: float, least: int = HOLDINGS) -> dict[str, tuple[bool, bool]]:
     found = rules.judge_cells(rows, CELL, pl.lit(least), p_pct)
     return {row["cell"]: (row[rules.ENOUGH], row[rules.UNDOMINATED]) for row in found.to_dicts()}
 
@@ -69,8 +70,8 @@ def test_operators_of_a_holding_are_one() -> None:
 
 
 def test_money_needs_five_holdings() -> None:
-    assert judged(of(5, 5, 5, 5), 13.7, rules.MONEY_HOLDINGS) == {"a": (False, True)}
-    assert judged(of(5, 5, 5, 5, 5), 13.7, rules.MONEY_HOLDINGS) == {"a": (True, True)}
+    assert judged(of(5, 5, 5, 5), 13.7, MONEY_HOLDINGS) == {"a": (False, True)}
+    assert judged(of(5, 5, 5, 5, 5), 13.7, MONEY_HOLDINGS) == {"a": (True, True)}
 
 
 def test_who_waived_is_not_protected_and_still_attacks() -> None:

@@ -6,13 +6,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.disclosure.shares import EDGES, LEAST, find_hidden, share_bounds
+from jobs.core.thresholds import MEMBERS, SHARE_EDGES
+from jobs.disclosure.shares import find_hidden, share_bounds
 from tests.support.examples import examples
 
 
 def classes_of(chosen: np.ndarray, answered: np.ndarray) -> list[int]:
     return [
-        int(np.searchsorted(EDGES, 100 * yes / of, side="right")) if of else -1
+        int(np.searchsorted(SHARE_EDGES, 100 * yes / of, side="right")) if of else -1
         for yes, of in zip(chosen, answered, strict=True)
     ]
 
@@ -84,5 +85,5 @@ def test_a_part_of_a_group_shows_with_the_group_what_neither_shows_alone() -> No
 
 def test_few_answers_do_not_leave() -> None:
     inside = np.array([[True]])
-    for of in (LEAST - 1, LEAST):
-        assert find_hidden(inside, np.array([of // 2]), np.array([of])).tolist() == [of < LEAST]
+    for of in (MEMBERS - 1, MEMBERS):
+        assert find_hidden(inside, np.array([of // 2]), np.array([of])).tolist() == [of < MEMBERS]

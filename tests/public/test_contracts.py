@@ -9,7 +9,7 @@ import pytest
 
 from jobs.core.contracts import read_contract, read_yaml
 from jobs.core.errors import ObservatoryError
-from jobs.disclosure import rules
+from jobs.core.thresholds import MONEY_HOLDINGS
 from jobs.public import gate
 from jobs.public.contracts import NEVER, PUBLIC, parse_contract, public_contract, public_tables
 from jobs.public.tables import coarsen_rows
@@ -79,6 +79,6 @@ def test_a_contract_that_says_too_much_is_refused(says: str) -> None:
 
 def test_money_of_fewer_than_five_holdings_is_refused() -> None:
     raw = read_yaml(PUBLIC / "investment.yaml")
-    raw["protect"]["least_holdings"] = rules.MONEY_HOLDINGS - 1
+    raw["protect"]["least_holdings"] = MONEY_HOLDINGS - 1
     with pytest.raises(ObservatoryError, match="asks for 4 holdings, fewer than 5"):
         parse_contract(raw, "public.investment", "investment.yaml")

@@ -9,6 +9,7 @@ import pytest
 from jobs.attack.known import Finding
 from jobs.attack.search import Attack
 from jobs.core.errors import ObservatoryError
+from jobs.core.thresholds import HOLDINGS
 from jobs.disclosure import rules
 from jobs.public import cells
 from jobs.public.cells import CONTRIBUTION, Basis, Released
@@ -26,7 +27,7 @@ PEOPLE = {"cell": ["a"] * 4, "holding_id": list("wxyz"), "contribution": [5.0, 6
 def judge(**columns: list[object]) -> tuple[bool, bool]:
     """Whether a cell of four holdings has enough of them, and whether none dominates it."""
     rows = pl.DataFrame(PEOPLE | {"is_waived": [False] * 4} | columns, strict=False)
-    found = rules.judge_cells(rows, ["cell"], pl.lit(rules.HOLDINGS), 10.0)
+    found = rules.judge_cells(rows, ["cell"], pl.lit(HOLDINGS), 10.0)
     return found[rules.ENOUGH].item(), found[rules.UNDOMINATED].item()
 
 
