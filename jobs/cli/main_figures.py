@@ -33,7 +33,7 @@ from jobs.settings.config import Observatory
 STAYED = (pl.col("definition_code") == OPERATOR) & pl.col("direction_code").is_in(RECEIVED)
 UNITS = pl.col("unit_code").is_in(["recipient", "attempt"])
 RATES = "As if all days were like those with data. Each: mailbox or subscriber."
-SIGNS = "≥: a part is missing, such as staff. ≤: an input is too high. ~: both."
+SIGNS = "≥: a part is missing, such as staff. ≤: an input is too high. ~: both. –: no price."
 WORLD_HEADS = ("estimate", "95% interval", "truth", "as seen", "coverage")
 Rows = Callable[..., list[dict[str, Any]]]
 
@@ -121,7 +121,7 @@ def cost_table(lake: Lake, versions: dict[str, int]) -> Table:
     found = lake.read(name, versions.get(name), where=total)
     for row in found.sort("operator_id", "period_code").to_dicts():
         points = [
-            f"{bound_sign(row['bound_code'])}{format_money(row[f'amount_{point}'])}"
+            bounded_amount(row, row[f"amount_{point}"])
             if point == "p50" or not words.has_missing_part(row["bound_code"])
             else ""
             for point in ("p05", "p50", "p95")
@@ -143,25 +143,33 @@ def cost_rates_table(lake: Lake, versions: dict[str, int]) -> Table:
     )
     found = lake.read(name, versions.get(name), where=totals)
     for row in found.sort("operator_id", "period_code", "channel_code").to_dicts():
-        sign = bound_sign(row["bound_code"])
         rates = [row[f"{rate}_p50"] for rate in ("per_subscriber", "per_thousand")]
         table.add_row(
             row["operator_id"], row["period_code"], row["channel_code"],
-            sign + format_money(row["whole_p50"]),
-            *("–" if rate is None else sign + format_rate(rate) for rate in rates),
+            bounded_amount(row, row["whole_p50"]),
+            *("–" if rate is None else bounded_amount(row, rate, format_rate) for rate in rates),
             row["currency_code"],
         )  # fmt: skip
     return table
 
 
-def format_rate(amount: Decimal) -> str:
-    """Three significant digits, two below a hundredth, so that a row fits eighty columns."""
-    return format_number(float(f"{amount:.3g}" if amount >= Decimal("0.01") else f"{amount:.2g}"))
-
-
 def format_money(amount: Decimal) -> str:
     """An amount with two decimals; below 1 with four, so that a lower bound of a few cents is not zero."""
     return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"
+
+
+def bounded_amount(
+    row: dict[str, Any], amount: Decimal, format_amount: Callable[[Decimal], str] = format_money
+) -> str:
+    """An amount with the sign of its cost's bound; a dash for nothing priced, since a bound of zero is none."""
+    if words.is_unpriced(row["bound_code"], amount):
+        return words.DASH
+    return bound_sign(row["bound_code"]) + format_amount(amount)
+
+
+def format_rate(amount: Decimal) -> str:
+    """Three significant digits, two below a hundredth, so that a row fits eighty columns."""
+    return format_number(float(f"{amount:.3g}" if amount >= Decimal("0.01") else f"{amount:.2g}"))
 
 
 def read_estimates(lake: Lake, table: str) -> pl.DataFrame:

@@ -140,6 +140,11 @@ def has_missing_part(code: str | None) -> bool:
     return code in ("lower", "neither")
 
 
+def is_unpriced(code: str | None, amount: Decimal | float) -> bool:
+    """Whether nothing of a cost has a price: it lacks a part, and the rest is nothing."""
+    return has_missing_part(code) and not amount
+
+
 # --- time -----------------------------------------------------------------------------------------
 
 

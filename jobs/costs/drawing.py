@@ -51,13 +51,17 @@ def draw_head(figure: Explained) -> RenderableType:
         # Where a part is missing, the points are those of the rest.
         is_range = p05 < p95 and not words.has_missing_part(figure.bound_code)
         shown = format_simulated(p50) if p05 < p95 else format_number(p50)
-        text = Text(f"{sign}{shown} {figure.unit}", style="bold cyan")
+        is_unpriced = words.is_unpriced(figure.bound_code, p95)
+        text = Text(
+            f"{words.DASH} no price" if is_unpriced else f"{sign}{shown} {figure.unit}", style="bold cyan"
+        )
         if is_range:
             text.append(
                 f"   5 to 95%: {format_simulated(p05)} to {format_simulated(p95)}", style="default not bold"
             )
-        grid.add_row("median" if is_range else "at least" if p05 < p95 else "computed", text)
-        if format_simulated(figure.central) != format_simulated(p50):
+        label = {"lower": "at least", "neither": "known parts"}.get(str(figure.bound_code), "median")
+        grid.add_row("cost" if is_unpriced else label if p05 < p95 else "computed", text)
+        if not is_unpriced and format_simulated(figure.central) != format_simulated(p50):
             grid.add_row("at central values", f"{format_number(figure.central)} {figure.unit}")
     if figure.estimate is not None:
         found = figure.estimate

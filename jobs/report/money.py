@@ -11,6 +11,7 @@ from jobs.costs.figure import format_number
 from jobs.page.blocks import Block, Cell, Column, Part, Section, Table, number_cell, range_bar
 from jobs.report.report import Report, channel_name
 
+NO_PRICE = f"{words.DASH} no price"
 MISSING_AND_TOO_HIGH = (
     "A cost may lack a fixed cost that the operator did not state, or the work of a measure that has no"
     " price. A filter's logged time is too high, because it includes waiting for the network; so are the"
@@ -115,6 +116,8 @@ def percentile_cell(row: dict[str, Any], point: str) -> Cell:
     """A percentile of a cost. If a part of the cost is missing, only the median is shown, as a bound."""
     if point != "p50" and words.has_missing_part(row["bound_code"]):
         return number_cell("")
+    if words.is_unpriced(row["bound_code"], row[f"amount_{point}"]):
+        return number_cell(NO_PRICE, "muted")
     sign, text = words.bound_sign(row["bound_code"]), words.format_money(row[f"amount_{point}"])
     # A bound on “<0.01” says nothing.
     if sign and text.startswith("<"):
@@ -193,8 +196,10 @@ def rates_block(report: Report, costs: pl.DataFrame) -> Block:
 
 def rate_cell(row: dict[str, Any], name: str) -> Cell:
     """A median of a rate with the sign of its bound; a dash where its denominator is not known."""
-    amount, sign = row[name], words.bound_sign(row["bound_code"])
-    return number_cell(words.DASH if amount is None else sign + format_rate(amount))
+    amount, code = row[name], row["bound_code"]
+    if amount is None or words.is_unpriced(code, amount):
+        return number_cell(words.DASH)
+    return number_cell(words.bound_sign(code) + format_rate(amount))
 
 
 def format_rate(amount: Any) -> str:

@@ -246,6 +246,8 @@ def test_the_demos_costs_fit_80_columns(tmp_path: Path) -> None:
         about | amounts | {"operator_id": name, "currency_code": code, "amount_p95": Decimal("11110.60")}
         for name, code in operators.items()
     ]
+    zeros = {f"amount_{point}": Decimal(0) for point in ("p05", "p50", "p95")}
+    rows.append(about | zeros | {"operator_id": "lab-sms", "currency_code": "EUR", "bound_code": "lower"})
     folder = tmp_path / "lake" / COST.replace(".", "/")
     write_delta(folder, rows_frame(rows, COST), list(read_contract(COST).partition_by))
     console = Console(width=80, record=True)
@@ -255,6 +257,9 @@ def test_the_demos_costs_fit_80_columns(tmp_path: Path) -> None:
     for name, code in operators.items():
         [line] = [line for line in lines if name in line]
         assert line.split()[-3:] == ["~", "7,778.69", code]
+    # At least nothing says nothing.
+    [unpriced] = [line for line in lines if "lab-sms" in line]
+    assert unpriced.split()[-2:] == ["–", "EUR"] and "–: no price" in " ".join(lines)
 
 
 def test_no_price_names_another_price_as_its_source() -> None:

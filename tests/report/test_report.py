@@ -404,7 +404,10 @@ def test_a_total_with_missing_parts_has_no_percentile() -> None:
 
 @pytest.mark.parametrize(
     ("bound", "amount", "text"),
-    [("lower", 0.004, "≥ 0"), ("neither", 0.004, "~ 0"), ("upper", 0.004, "<0.01"), ("upper", 0.4, "≤ 0.40")],
+    [
+        *[("lower", 0.004, "≥ 0"), ("neither", 0.004, "~ 0"), ("upper", 0.004, "<0.01")],
+        *[("upper", 0.4, "≤ 0.40"), ("lower", 0, "– no price"), ("estimate", 0, "0")],
+    ],
 )
 def test_a_bound_below_a_cent_has_one_sign(bound: str, amount: float, text: str) -> None:
     row = {"bound_code": bound, "amount_p50": Decimal(str(amount))}
