@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def demo(
     config_file: Config = Path("sample_data/observatory.toml"),
-    report: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("build/report"),
+    output: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("build/report"),
     membership: Annotated[
         Path, typer.Option(help="Folder of the made-up membership that is estimated.")
     ] = Path("sample_data/membership"),
@@ -56,7 +56,7 @@ def demo(
     ):
         out.print(table)
     raise_problems(problems)
-    write_report(work.lake, settings, report)
+    write_report(work.lake, settings, output)
     show_release(settings, membership)
 
 

@@ -86,7 +86,7 @@ def load(
     files: Annotated[list[Path], typer.Argument(help="Workbooks, CSV or JSON files.", metavar="FILE…")],
     config_file: Config = Path("observatory.toml"),
     received: Received = None,
-    errors: Annotated[
+    output: Annotated[
         Path | None,
         typer.Option(help="Folder of the forms to send back. Default: `errors` beside each file."),
     ] = None,
@@ -117,7 +117,7 @@ def load(
     print_outcomes(outcomes, loaded)
     refused = [each for each in outcomes if each.faults]
     for each in refused:
-        write_back(each, errors or each.file.parent / "errors")
+        write_back(each, output or each.file.parent / "errors")
     if refused:
         raise ObservatoryError(f"{len(refused)} of {len(outcomes)} files were refused and not loaded")
 

@@ -59,10 +59,11 @@ def make(
     again: Annotated[
         str | None,
         typer.Option(
-            help="Make this version again from what its restricted folder kept, into --to.", metavar="VERSION"
+            help="Make this version again from what its restricted folder kept, into --output.",
+            metavar="VERSION",
         ),
     ] = None,
-    to: Annotated[Path | None, typer.Option(help="With --again: the folder to write into.")] = None,
+    output: Annotated[Path | None, typer.Option(help="With --again: the folder to write into.")] = None,
     leave_out_areas: Annotated[
         bool,
         typer.Option(
@@ -75,11 +76,11 @@ def make(
     from jobs.release import making
 
     settings = config.load_settings(config_file)
-    if (again is None) != (to is None):
-        raise ObservatoryError("--again and --to go together: a version, and the folder to write it into")
+    if (again is None) != (output is None):
+        raise ObservatoryError("--again and --output go together: a version, and the folder to write it into")
     with err.status("release") as status:
-        if again is not None and to is not None:
-            folder = making.make_again(settings, period, again, to)
+        if again is not None and output is not None:
+            folder = making.make_again(settings, period, again, output)
             out.print(f"made again: {folder}", soft_wrap=True)
             return
         made = making.make_release(settings, period, is_major, status.update, leave_out_areas)

@@ -12,7 +12,6 @@ from rich.text import Text
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.core import words
-from jobs.core.errors import ObservatoryError
 from jobs.formats.options import load_with_options
 from jobs.settings import config
 from jobs.settings.operator import Operator
@@ -21,13 +20,20 @@ if TYPE_CHECKING:
     from jobs.submission.making import MadePackage
 
 UNSIGNED = "; not signed, and a study refuses it unless it accepts unsigned packages: sign with --sign KEY"
+PACKAGES = Path("build/submission")
 
 
 def submit(
     period: Annotated[str, typer.Option(help="A month as 2026-11, a quarter as 2026-Q4, or a year.")],
     config_file: Config = Path("observatory.toml"),
     operator: OperatorId = None,
-    output: Annotated[Path, typer.Option(help="Folder of the packages.")] = Path("build/submission"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the packages, build/submission by default; with --dry-run, of the files that they"
+            " would hold, which are not written without it."
+        ),
+    ] = None,
     sign: Annotated[str | None, typer.Option(help="Sign with this secret key, as gpg names it.")] = None,
     encrypt_to: Annotated[
         str | None, typer.Option(help="Encrypt to this public key, named by its whole fingerprint.")
@@ -37,20 +43,14 @@ def submit(
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Show every row that would leave; write, sign and send nothing."),
+        typer.Option("--dry-run", help="Show every row that would leave; sign and send nothing."),
     ] = False,
-    csv: Annotated[
-        Path | None,
-        typer.Option(help="With --dry-run: write the files that the package would hold to this folder."),
-    ] = None,
 ) -> None:
     r"""Make an operator's package for the study, and deliver it: monthly counts, no personal data, rounded.
 
     The package is a zip of CSV files. With \[submission] inbox it is delivered there; the same counts are not
     sent twice. `observatory receipts` then asks for the study's answer.
     """
-    if csv is not None and not dry_run:
-        raise ObservatoryError("--csv goes with --dry-run: the package itself is a zip of these files")
     # Polars takes half a second to load.
     from jobs.submission.making import package_of, validate_gold
 
@@ -60,10 +60,11 @@ def submit(
     for operator_id in [each.id for each in operators]:
         validate_gold(settings, operator_id, period, is_kept=not dry_run)
     made = [package_of(settings, each, period, None if dry_run else sign) for each in operators]
+    folder = output or PACKAGES
     if dry_run:
-        show_leaving(settings, operators, made, csv)
+        show_leaving(settings, operators, made, output)
     elif settings.submission.inbox is None or no_send:
-        files = [write_made(settings, each, output, encrypt_to) for each in made]
+        files = [write_made(settings, each, folder, encrypt_to) for each in made]
         show_packages(period, made, [file.name for file in files])
         for whose, each, file in zip(operators, made, files, strict=True):
             show_notes(settings, whose, each, file.name)
@@ -72,7 +73,7 @@ def submit(
         show_packages(period, made, [each.file_name for each in made])
         for whose, each in zip(operators, made, strict=True):
             show_notes(settings, whose, each, each.file_name)
-            send_made(settings, each, output, encrypt_to, bool(sign))
+            send_made(settings, each, folder, encrypt_to, bool(sign))
 
 
 def write_made(settings: config.Observatory, made: MadePackage, output: Path, encrypt_to: str | None) -> Path:
@@ -106,16 +107,16 @@ def send_made(
 
 
 def show_leaving(
-    settings: config.Observatory, operators: list[Operator], made: list[MadePackage], csv: Path | None
+    settings: config.Observatory, operators: list[Operator], made: list[MadePackage], into: Path | None
 ) -> None:
-    """Print every row that would leave, and write the files of the packages to the folder `csv`."""
+    """Print every row that would leave, and write the files of the packages, if a folder is named."""
     from jobs.cli.submission_rows import print_leaving, write_leaving
 
     for whose, each in zip(operators, made, strict=True):
         print_leaving(each, settings.submission.least_units, list_notes(whose, each))
         out.print()
-        if csv is not None:
-            folder = write_leaving(each, csv)
+        if into is not None:
+            folder = write_leaving(each, into)
             out.print(f"The files as they would leave: {folder.resolve()}", soft_wrap=True, markup=False)
     out.print("Nothing was signed or sent, and nothing written to the lake.", soft_wrap=True)
 

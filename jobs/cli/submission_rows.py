@@ -110,5 +110,5 @@ def write_leaving(made: MadePackage, folder: Path) -> Path:
         for name, data in made.files.items():
             (into / name).write_bytes(data)
     except OSError as error:
-        raise ObservatoryError(f"--csv {folder}: {error.strerror or error}") from None
+        raise ObservatoryError(f"--output {folder}: {error.strerror or error}") from None
     return into

@@ -85,5 +85,7 @@ def test_the_very_files_of_the_package_are_written_where_asked(
     folder = write_leaving(made, tmp_path / "look")
     assert folder == tmp_path / "look" / "north-mail_2026-Q4"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == leaves
-    told = observatory("submit", "--config", settings, "--period", "2026-Q4", "--csv", tmp_path / "look")
-    assert (told.code, "--csv goes with --dry-run" in told.err) == (2, True)
+    words = ["submit", "--config", settings, "--period", "2026-Q4", "--dry-run"]
+    assert observatory(*words, "--output", tmp_path / "again").code == 0
+    again = tmp_path / "again" / folder.name
+    assert {path.name: path.read_bytes() for path in again.iterdir()} == leaves

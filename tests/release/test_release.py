@@ -184,9 +184,9 @@ def test_a_release_made_again_on_another_day_elsewhere_has_the_same_bytes(
 ) -> None:
     monkeypatch.setenv(READ_AT, "2028-05-06T07:08:09Z")
     words = ("make", "--period", "2026-Q4", "--again", "v1.0.0", "--config", node.settings)
-    good(run(*words, "--to", tmp_path / "elsewhere"))
+    good(run(*words, "--output", tmp_path / "elsewhere"))
     assert files_under(tmp_path / "elsewhere" / NAME) == files_under(node.releases / NAME)
-    refused(run(*words, "--to", tmp_path / "elsewhere"), "a release is never changed")
+    refused(run(*words, "--output", tmp_path / "elsewhere"), "a release is never changed")
 
 
 def test_two_administrations_see_their_own_rows_alone(node: Node, run: Run, ask: Ask) -> None:
@@ -416,7 +416,7 @@ def test_areas_that_reveal_a_contribution_are_refused_or_left_out(
     for file in (node.restricted / "refused").iterdir():
         assert P_PCT not in file.read_text() and file.stat().st_mode & 0o077 == 0
     good(run("make", "--period", "2026-Q4", "--leave-out-areas", "--config", node.settings))
-    words = ["make", "--period", "2026-Q4", "--again", "v1.0.0", "--to", str(tmp_path / "again")]
+    words = ["make", "--period", "2026-Q4", "--again", "v1.0.0", "--output", str(tmp_path / "again")]
     good(run(*words, "--config", node.settings))
     rows = pl.read_csv(node.releases / NAME / "data" / "spam_volume.csv", infer_schema=False)
     areas = set(rows["area_code"])
