@@ -7,6 +7,7 @@ Polars checks them on every run (expectations/native.py), and Great Expectations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from jobs.core import reliability
 from jobs.core.contracts import Contract, Field, list_codes, read_contract
 from jobs.core.series import ALL, PARTS
 from jobs.public.contracts import PublicContract, public_contract
@@ -16,6 +17,7 @@ KEY_UNIQUE = "key_unique"
 # Codes that every list has: unknown, and in aggregates the row of all.
 UNKNOWN = "_U"
 LOW, FIGURE, HIGH = "estimate_low", "estimate", "estimate_high"
+BAND, STATUS = "cv_band_code", "obs_status_code"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,15 @@ def public_rules(about: PublicContract) -> list[Rule]:
         inside = f"{LOW} <= {FIGURE} AND {FIGURE} <= {HIGH}"
         rules.append(
             condition("interval_holds_figure", f"coalesce({inside}, TRUE)", f"{inside}, where given")
+        )
+    if {BAND, STATUS} <= set(names):
+        low = ", ".join(f"'{code}'" for code in reliability.LOW)
+        rules.append(
+            condition(
+                "low_reliability_is_marked",
+                f"coalesce({BAND} NOT IN ({low}) OR {STATUS} = 'U', TRUE)",
+                f"{STATUS} is U where {BAND} is one of {low}",
+            )
         )
     return [*rules, unique(about.key)]
 

@@ -66,7 +66,7 @@ def fixed(
     channel: Annotated[str, typer.Argument(help="A channel, as SMS.")],
     config_file: Config = Path("observatory.toml"),
 ) -> None:
-    """Propose fixed costs from public prices, as text to copy into the settings of an operator."""
+    """Propose fixed costs from reference prices, as text to copy into the settings of an operator."""
     import datetime as dt
 
     from jobs.costs.proposed_costs import describe_proposals, propose_costs

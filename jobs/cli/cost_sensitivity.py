@@ -114,7 +114,7 @@ def draw_sensitivity(
         amount, gap = each["target_per_subscription"], each["gap"]
         others.add_row(
             each["target_code"],
-            "no target" if amount is None else f"{amount:.2f} each",
+            "no target" if amount is None else f"{amount:.2f} each per year",
             "" if gap is None else f"gap {format_short(gap)}",
             "" if gap is None else format_interval(each["gap_low"], each["gap_high"], "–"),
         )

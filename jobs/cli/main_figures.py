@@ -13,6 +13,7 @@ from jobs.cli.study_tables import (
     ORDER,
     UNCORRECTED,
     estimates_table,
+    explain_marks,
     format_interval,
     format_short,
     spam_title,
@@ -21,6 +22,7 @@ from jobs.cli.study_volume import AS_FILTERED
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR, RECEIVED
 from jobs.core.periods import count_days, last_day, months_of
+from jobs.core.reliability import mark_of
 from jobs.core.words import bound_sign
 from jobs.costs.figure import format_number
 from jobs.engine.lake import Lake
@@ -32,7 +34,7 @@ from jobs.settings.config import Observatory
 # Messages that came to or stayed with an operator, by the operators' own definition of spam.
 STAYED = (pl.col("definition_code") == OPERATOR) & pl.col("direction_code").is_in(RECEIVED)
 UNITS = pl.col("unit_code").is_in(["recipient", "attempt"])
-RATES = "As if all days were like those with data. Each: mailbox or subscriber."
+RATES = "As if all days were like those with data. Each: mailbox or subscriber, for the month."
 SIGNS = "≥: a part is missing, such as staff. ≤: an input is too high. ~: both. –: no price."
 WORLD_HEADS = ("estimate", "95% interval", "truth", "as seen", "coverage")
 Rows = Callable[..., list[dict[str, Any]]]
@@ -161,7 +163,7 @@ def format_money(amount: Decimal) -> str:
 def bounded_amount(
     row: dict[str, Any], amount: Decimal, format_amount: Callable[[Decimal], str] = format_money
 ) -> str:
-    """An amount with the sign of its cost's bound; a dash for nothing priced, since a bound of zero is none."""
+    """An amount with the sign of its cost's bound; a dash where nothing is priced."""
     if words.is_unpriced(row["bound_code"], amount):
         return words.DASH
     return bound_sign(row["bound_code"]) + format_amount(amount)
@@ -212,12 +214,13 @@ def world_tables(estimates: pl.DataFrame, truth: pl.DataFrame) -> list[Table]:
         table = estimates_table(f"{title}\nof a made-up membership", *WORLD_HEADS)
         for area, row in sorted(leading.items(), key=lambda of: (ORDER[of[1]["area_kind_code"]], of[0])):
             table.add_row(
-                area, format_short(row["estimate"]),
+                area, format_short(row["estimate"]) + mark_of(row["cv_band_code"]),
                 format_interval(row["estimate_low"], row["estimate_high"]),
                 format_short(true[channel, area]) if (channel, area) in true else "–",
                 format_short(listed[area]["estimate"]), f"{row['coverage_pct']:.0f}%",
             )  # fmt: skip
         tables.append(table)
     if tables:
-        tables[-1].caption = f"{AS_FILTERED}."
+        marks = explain_marks(row["cv_band_code"] for row in [*seen.values(), *corrected.values()])
+        tables[-1].caption = "\n".join(filter(None, (f"{AS_FILTERED}.", marks)))
     return tables

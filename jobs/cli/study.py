@@ -45,7 +45,8 @@ def estimate(
         ),
     ] = False,
     target: Annotated[
-        list[SpendingTarget] | None, typer.Option(help="Target to compare spending with. Default: both.")
+        list[SpendingTarget] | None,
+        typer.Option(help="Target to compare spending with; may be given several times. Default: all four."),
     ] = None,
     norm: Annotated[
         list[str] | None,

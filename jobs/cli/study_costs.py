@@ -9,21 +9,25 @@ from rich.text import Text
 
 from jobs.cli.study_tables import (
     estimates_table,
+    explain_marks,
     format_interval,
+    format_marked,
     format_share,
     format_short,
     is_of_period,
     latest_period,
+    period_kind,
     to_objects,
 )
 from jobs.core import words
 from jobs.core.areas import WORLD
+from jobs.costs.prices import describe_prices
 
 LEAST_DEVELOPED = "LDC"
-HEADS = ("marginal", "stated", "all", "95%", "imputed", "$ each", "$/1,000")
+HEADS = ("marginal", "stated", "all", "95%", "imputed")
 TOLD = (
-    "US dollars. Marginal: measured effort at public prices. Stated: with the fixed cost that operators"
-    " stated, a lower bound. All: with that of others, imputed by size and wage level. $: all of it, for each"
+    "US dollars. Marginal: measured effort at {prices}. Stated: with the fixed cost that operators stated, a"
+    " lower bound. All: with that of others, imputed by size and wage level. $: all of it, for each"
     " subscription and for 1,000 messages or calls, spam or not."
 )
 
@@ -37,13 +41,15 @@ def cost_tables(frame: pl.DataFrame) -> list[RenderableType]:
     tables: list[RenderableType] = []
     for channel in sorted(set(own["channel_code"])):
         tables.append(channel_table(channel, to_objects(own.filter(pl.col("channel_code") == channel))))
-    return [*tables, Text(TOLD)]
+    marks = explain_marks(own["cv_band_code"])
+    return [*tables, *map(Text, filter(None, (marks, TOLD.format(prices=describe_prices()))))]
 
 
 def channel_table(channel: str, rows: list[Any]) -> Table:
     found = {(row.area_code, row.strategy_code, row.cost_component_code): row for row in rows}
     title = f"{channel}: cost of countermeasures in {rows[0].period_code}"
-    table = estimates_table(title, *HEADS, first="strategy")
+    each = f"$ each,\n{period_kind(rows[0].period_code)}"
+    table = estimates_table(title, *HEADS, each, "$/1,000", first="strategy")
     totals = [row for row in rows if row.cost_component_code == "total"]
     of_world = [row for row in totals if row.area_code == WORLD and row.strategy_code != words.TOTAL]
     whole = [
@@ -56,8 +62,8 @@ def channel_table(channel: str, rows: list[Any]) -> Table:
         parts = [found.get((row.area_code, row.strategy_code, name)) for name in ("marginal", "stated")]
         table.add_row(
             name_row(row),
-            *(format_short(part and part.estimate) for part in parts),
-            format_short(row.estimate),
+            *(format_marked(part) for part in parts),
+            format_marked(row),
             format_interval(row.estimate_low, row.estimate_high),
             format_share(row.imputed_pct),
             format_short(row.per_subscription),

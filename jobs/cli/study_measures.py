@@ -18,7 +18,7 @@ from jobs.cli.study_tables import (
 from jobs.core.areas import WORLD
 from jobs.core.contracts import list_codes
 
-HEADS = ("deployed", "holdings", "stopped", "95%", "$ each", "$/1,000")
+HEADS = ("deployed", "holdings", "stopped", "95%", "$ each,\nyear", "$/1,000")
 TOLD = (
     "Deployed and stopped as operators answered, by subscriptions. $: spending as the study estimates it, for"
     " each subscription and year, and for 1,000 that the strategy stopped: an average, not the price of more."

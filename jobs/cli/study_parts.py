@@ -11,7 +11,9 @@ from jobs.cli.study_tables import (
     CORRECTED,
     UNCORRECTED,
     estimates_table,
+    explain_marks,
     format_interval,
+    format_marked,
     format_share,
     format_short,
     is_of_period,
@@ -47,6 +49,7 @@ def type_tables(frame: pl.DataFrame) -> list[Table]:
         table = estimates_table(f"{title}\nby type", *HEADS, first="type")
         for code, row, poor in most_first(types, lambda row: row.spam_type_code):
             add_part(table, words.type_name(code), row, poor, partial(share_of_all, wholes))
+        table.caption = explain_marks(row.cv_band_code for row in types)
         tables.append(table)
     return tables
 
@@ -66,6 +69,8 @@ def source_tables(frame: pl.DataFrame) -> list[Table]:
             rate = format_short(row.per_thousand_source_subscriptions)
             name = region if country == ALL else country
             add_part(table, name, row, poor, partial(share_of_all, wholes), rate)
+        shown = [row.cv_band_code for _, *pair in places[:SOURCES] for row in pair if row is not None]
+        table.caption = explain_marks(shown)
         tables.append(table)
     return tables
 
@@ -80,10 +85,11 @@ def route_tables(frame: pl.DataFrame) -> list[Table]:
         table = estimates_table(f"{title_of(rows[0])}\nby kind of inbound link", *ROUTE_HEADS, first="link")
         whole = next(row for row in rows if row.area_code == WORLD and row.link_code == ALL)
         seeing = f"{whole.seeing_count} of {whole.respondent_count} operators"
-        table.caption = f"{seeing} name the inbound link of some spam.{say_crossed(crossed)}"
+        told = f"{seeing} name the inbound link of some spam.{say_crossed(crossed)}"
         links = [row for row in rows if row.link_code != ALL]
         for code, row, poor in most_first(links, lambda row: row.link_code):
             add_part(table, words.code_name("route", code), row, poor, share_of_known)
+        table.caption = "\n".join(filter(None, (told, explain_marks(row.cv_band_code for row in links))))
         tables.append(table)
     return tables
 
@@ -118,9 +124,9 @@ def add_part(
 ) -> None:
     """Add a row to a table. format_part: a row's share. more: cells behind the world's."""
     table.add_row(
-        name, format_short(row.estimate), format_interval(row.estimate_low, row.estimate_high),
+        name, format_marked(row), format_interval(row.estimate_low, row.estimate_high),
         format_part(row), *more,
-        *(("–", "–") if poor is None else (format_short(poor.estimate), format_part(poor))),
+        *(("–", "–") if poor is None else (format_marked(poor), format_part(poor))),
     )  # fmt: skip
 
 

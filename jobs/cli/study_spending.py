@@ -13,6 +13,7 @@ from jobs.cli.study_tables import (
     explain_signs,
     format_cv,
     format_interval,
+    format_marked,
     format_short,
     is_of_period,
     latest_period,
@@ -20,11 +21,12 @@ from jobs.cli.study_tables import (
     to_objects,
 )
 from jobs.core import words
+from jobs.core.reliability import mark_of
 
 # So many administrations; the others are counted.
 ADMINISTRATIONS = 12
 # Dollars for each mailbox or subscription, and for 1,000 messages or calls of all traffic.
-SPENDING_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "each", "/1,000")
+SPENDING_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "each,\nyear", "/1,000")
 SHARE_HEADS = ("$ per million GDP", "year", "of telecom revenue", "year")
 SHARES_NOTE = "Dollars of the base year, over those of the year beside; – where a country has none."
 PART_HEADS = ("CAPEX", "", "OPEX", "", "posts", "")
@@ -96,7 +98,7 @@ def targets_table(
 ) -> Table:
     """The targets side by side: dollars for each subscription and year, and what an area lacks of them."""
     heads = [head for target in targets for head in (target, "gap")]
-    table = estimates_table(f"{title}, dollars each, and what is missing in all", "spent", *heads)
+    table = estimates_table(f"{title}, dollars each per year, and what is missing in all", "spent", *heads)
     for row in spent:
         cells: list[str] = []
         for target in targets:
@@ -105,8 +107,13 @@ def targets_table(
                 cells += ["", ""]
             else:
                 cells += [f"{gap.target_per_subscription:.2f}", format_short(gap.gap)]
-        table.add_row(row.area_code, f"{row.per_subscription:.2f}", *cells)
+        table.add_row(mark_area(row), f"{row.per_subscription:.2f}", *cells)
     return table
+
+
+def mark_area(row: Any) -> str:
+    """An area with the mark of its spending: a gap varies between samples as the spending in it."""
+    return f"{row.area_code} {mark_of(row.cv_band_code)}".rstrip()
 
 
 def gap_intervals_table(
@@ -117,7 +124,7 @@ def gap_intervals_table(
     for row in spent:
         found = [gaps.get((row.channel_code, row.area_code, target)) for target in targets]
         table.add_row(
-            row.area_code,
+            mark_area(row),
             *(
                 "" if gap is None or gap.gap is None else format_interval(gap.gap_low, gap.gap_high, "–")
                 for gap in found
@@ -228,7 +235,7 @@ def parts_table(
             for component in ("capital", "operating", "posts"):
                 part = parts.get((channel, row.area_code, component))
                 cells += ("", "") if part is None else (
-                    format_short(part.estimate), format_interval(part.estimate_low, part.estimate_high, "–"),
+                    format_marked(part), format_interval(part.estimate_low, part.estimate_high, "–"),
                 )  # fmt: skip
             table.add_row(row.area_code, *cells)
     return table

@@ -1,5 +1,6 @@
 """Rows, columns and number formats that the printed tables of the study share."""
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,8 @@ from rich.table import Table
 
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR
-from jobs.core.periods import last_period
+from jobs.core.periods import last_period, months_of
+from jobs.core.reliability import MARKS, mark_of
 
 
 def latest_period(frame: pl.DataFrame) -> str | None:
@@ -74,40 +76,50 @@ def format_interval(low: Any, high: Any, otherwise: str = ALONE) -> str:
     return otherwise if low is None else f"{format_short(low)}–{format_short(high)}"
 
 
-# How estimates of few or unlike respondents are marked: codes of the list `cv_band`.
-MARKS = {"caution": "!", "unreliable": "!!"}
-
-
 def format_cv(row: Any) -> str:
     if row.cv_pct is None:
         return "–"
-    return f"{row.cv_pct:.0f}%{MARKS.get(row.cv_band_code, '')}"
+    return f"{row.cv_pct:.0f}%{mark_of(row.cv_band_code)}"
+
+
+def format_marked(row: Any) -> str:
+    """An estimate with the mark of its band; a dash for no row."""
+    return "–" if row is None else format_short(row.estimate) + mark_of(row.cv_band_code)
+
+
+def explain_marks(bands: Iterable[str | None]) -> str:
+    """A line on the marks of these bands; nothing where there is none."""
+    found = set(bands)
+    marks = [
+        f"{mark} {words.lower_first(words.code_name('cv_band', code))}"
+        f" ({words.lower_first(words.code_description('cv_band', code))})"
+        for code, mark in MARKS.items()
+        if code in found and code != "one_respondent"
+    ]
+    return f"CV: {', '.join(marks)}." if marks else ""
+
+
+def period_kind(period: str) -> str:
+    """What an amount of a period is for: a year, quarter or month."""
+    return {12: "year", 3: "quarter"}.get(len(months_of(period)), "month")
 
 
 def explain_signs(rows: list[Any]) -> list[str]:
     """Lines that explain the signs in these rows."""
     codes = {row.conf_status_code for row in rows}
     lines = [" ".join(text for code, text in CONFIDENTIALITY.items() if code in codes)]
-    bands = {row.cv_band_code for row in rows}
-    marks = [
-        f"{mark} {words.lower_first(words.code_name('cv_band', code))}"
-        f" ({words.lower_first(words.code_description('cv_band', code))})"
-        for code, mark in MARKS.items()
-        if code in bands
-    ]
-    if marks:
-        lines.append(f"CV: {', '.join(marks)}.")
+    lines.append(explain_marks(row.cv_band_code for row in rows))
     if any(row.estimate_low is None for row in rows):
         lines.append("Of one respondent: no interval, since one rate shows no variance.")
     return [line for line in lines if line]
 
 
 def format_short(value: Any) -> str:
-    """A figure with three digits and a unit: 204bn, 1.25M, 870; a dash for none."""
+    """A figure with three digits, two below a hundredth, and a unit: 204bn, 1.25M, 870; a dash for none."""
     if value is None:
         return "–"
     number = float(value)
     for size, unit in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
         if abs(number) >= size:
             return f"{number / size:.3g}{unit}" if number < 1000 * size else f"{number / size:,.0f}{unit}"
-    return f"{number:.3g}"
+    return f"{number:.3g}" if abs(number) >= 0.01 else f"{number:.2g}"

@@ -8,10 +8,19 @@ from typing import Any
 
 import polars as pl
 
+from jobs.core.contracts import reference_rows
 from jobs.core.errors import ObservatoryError
 
 # The kind of price of what is bought by use.
 SERVICE = "service"
+
+
+def describe_prices() -> str:
+    """What measured effort is priced with, and how many of these prices no source has."""
+    rows = reference_rows("cost_parameter")
+    prices = [row for row in rows if row["countermeasures"] and not row["valid_to"]]
+    judged = sum(row["source_kind"] == "assumption" for row in prices)
+    return f"reference prices, {judged} of {len(prices)} of them judgement of this project"
 
 
 @dataclass(frozen=True)

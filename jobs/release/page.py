@@ -11,6 +11,8 @@ import polars as pl
 
 from jobs.core import words
 from jobs.core.errors import ObservatoryError
+from jobs.core.reliability import mark_of, may_be_quoted
+from jobs.costs.prices import describe_prices
 from jobs.page.blocks import Block, Cell, Column, Section, Table, number_cell, range_bar
 from jobs.page.templates import render_template
 from jobs.public.contracts import public_contract
@@ -26,17 +28,15 @@ UNITS = {"attempted": "recipients and attempts", "call": "calls"}
 QUANTITIES = {"spam_corrected": "corrected for filter error", "spam_certain": "as filters saw it"}
 # What components are called, and the sign of those that are lower bounds.
 COMPONENTS = {"marginal": ("Marginal", ""), "fixed": ("Fixed", "≥ "), "stated": ("Both", "≥ ")}
-# As on a terminal (docs/tsb.md).
-MARKS = {"caution": " !", "unreliable": " !!"}
 MARKS_NOTE = (
-    "A mark says how far an estimate would vary between samples: ! its coefficient of variation is 16.6 to"
-    " 33.3%, use it with caution; !! it is above that, and too unreliable to quote."
+    "Marks show how far an estimate would vary between samples. !: its coefficient of variation is 16.6 to"
+    " 33.3%, use it with caution. !!: above that, of low reliability, for tables alone and not to be quoted."
 )
 INTERVAL = Column("95% interval", is_minor=True)
 COST_NOTES = (
-    "Marginal cost is effort measured in operators' logs, times public prices. Fixed cost (licences, staff)"
-    " is what operators stated. An operator that stated none adds none, so fixed cost and both together are"
-    " lower bounds, marked ≥; what the study imputes for such operators stays with the study.",
+    f"Marginal cost is effort measured in operators' logs, times {describe_prices()}. Fixed cost (licences,"
+    " staff) is what operators stated. An operator that stated none adds none, so fixed cost and both"
+    " together are lower bounds, marked ≥; what the study imputes for such operators stays with the study.",
     "It is the cost of whole channels, spam or not, in US dollars at market rates, for all operators of an"
     " area as estimated from those that sent their costs. It is not the spending that operators answered, and"
     " never added to it. Bars and intervals are of both together, without what was not stated.",
@@ -99,9 +99,10 @@ def volume_section(rows: pl.DataFrame) -> Section:
         columns = [Column("Area", "text"), Column("Spam"), INTERVAL]
         blocks.append(Block(heading, with_axis(heading, columns, lines, scale), f"{VOLUME}.csv"))
         found += [
-            f"{short(row['estimate'])} {unit} by {words.lower_first(channel)}, {QUANTITIES[quantity]}"
+            f"{quote_estimate(row)} {unit} by {words.lower_first(channel)} in {name_period(own)},"
+            f" {QUANTITIES[quantity]}"
             for row in own.to_dicts()
-            if row["area_code"] == WORLD
+            if row["area_code"] == WORLD and may_be_quoted(row["cv_band_code"])
         ]
     finding = f"The world received spam: {'; '.join(found)}." if found else ""
     missing = [] if blocks else ["No volume of the world, a region or a group left."]
@@ -145,9 +146,12 @@ def cost_section(rows: pl.DataFrame) -> Section:
             ]
             blocks.append(Block(heading, Table(heading, columns, cells), f"{COST}.csv"))
         both = of.get((WORLD, words.TOTAL, "stated"))
-        if both is not None:
-            found.append(f"at least {short(both['estimate'])} US dollars for {words.lower_first(channel)}")
-    finding = f"Countermeasures cost the world's operators {words.join_words(found)}." if found else ""
+        if both is not None and may_be_quoted(both["cv_band_code"]):
+            found.append(
+                f"{quote_estimate(both)} US dollars for {words.lower_first(channel)} in {period}, without"
+                " fixed cost that was not stated"
+            )
+    finding = f"Countermeasures cost the world's operators {'; '.join(found)}." if found else ""
     missing = [] if blocks else ["No cost left: five holdings of an area need to have some."]
     return Section("cost", "What countermeasures cost to run", finding, blocks, missing, list(COST_NOTES))
 
@@ -209,8 +213,14 @@ def highest(rows: pl.DataFrame) -> float:
 
 
 def show_estimate(row: Row) -> str:
-    """An estimate, with the mark of its coefficient of variation."""
-    return short(row["estimate"]) + MARKS.get(row["cv_band_code"], "")
+    """An estimate, with the mark of its band."""
+    return f"{short(row['estimate'])} {mark_of(row['cv_band_code'])}".rstrip()
+
+
+def quote_estimate(row: Row) -> str:
+    """An estimate in a sentence, with its interval."""
+    ends = f" ({short(row['estimate_low'])} to {short(row['estimate_high'])})" if has_interval(row) else ""
+    return short(row["estimate"]) + ends
 
 
 def short(value: str) -> str:

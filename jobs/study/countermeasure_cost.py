@@ -1,8 +1,9 @@
 """study.countermeasure_cost: what countermeasures cost operators to run, per area, channel and strategy.
 
-Marginal cost is measured: effort of logs at public prices. Fixed cost is what operators stated; that of
-others is imputed, in rows of its own, so that it can be left out. Totals are simulated over operators, point
-by point (jobs/study/estimate/cost_draws.py), and estimated as all volumes are.
+Marginal cost is measured: effort of logs at reference prices (ref.cost_parameter). Fixed cost is what
+operators stated; that of others is imputed, in rows of its own, so that it can be left out. Totals are
+simulated over operators, point by point (jobs/study/estimate/cost_draws.py), and estimated as all volumes
+are.
 """
 
 from collections.abc import Iterator

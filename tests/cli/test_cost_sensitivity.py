@@ -43,7 +43,7 @@ def test_the_greatest_effect_comes_first_and_a_norm_is_halved_and_doubled() -> N
     assert of["life of servers"][-6:] == ["3", "7", "242M", "218M", "216M", "240M"]
     text = " ".join(" ".join(lines).split())
     assert "No effect: rate, developed." in text and "best no target" in text
-    assert "norm 0.50 each gap 233M 180M–276M" in text
+    assert "norm 0.50 each per year gap 233M 180M–276M" in text
 
 
 def test_of_another_target_the_norm_is_no_parameter() -> None:

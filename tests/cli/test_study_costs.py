@@ -48,5 +48,18 @@ def test_strategies_by_cost_and_all_together_last() -> None:
     assert max(map(len, lines)) <= 80
 
 
+def test_costs_have_the_marks_of_their_bands_and_name_their_period() -> None:
+    whole = row("WORLD", "_T", "total", 5e6, cv_band_code="unreliable")
+    part = row("WORLD", "_T", "marginal", 2e6, cv_band_code="caution")
+    told = printed(whole, part)
+    (line,) = [each.split() for each in told if each.startswith(" all,")]
+    assert line[2] == "2M!" and line[4] == "5M!!"
+    text = " ".join(" ".join(told).split())
+    assert "$ each, strategy" in text and "quarter" in text and "not to be quoted" in text
+    year = " ".join(printed(whole | {"period_code": "2026"}))
+    assert "year" in year and "quarter" not in year
+    assert "judgement of this project" in text
+
+
 def test_without_costs_nothing_is_printed() -> None:
     assert printed() == []

@@ -41,6 +41,17 @@ def test_types_are_listed_by_size_corrected_where_there_are_audits() -> None:
     assert ["Type", "not", "known", "50", "45–60", "25%", "–", "–"] in lines
 
 
+def test_parts_have_the_marks_of_their_bands() -> None:
+    rows = [
+        figure("WORLD", 150, spam_type_code="_S"), figure("LDC", 10, spam_type_code="_S"),
+        figure("WORLD", 150, spam_type_code="UNK", cv_band_code="caution"),
+        figure("LDC", 10, spam_type_code="UNK", cv_band_code="few_holdings"),
+    ]  # fmt: skip
+    text, lines = printed(type_tables(rows_frame(rows, "study.spam_type")))
+    assert ["Type", "not", "known", "150!", "135–180", "100%", "10!!", "100%"] in lines
+    assert "!! seen by few" in text and "far too low or too high" in " ".join(text.split())
+
+
 def test_sources_have_the_rate_of_their_own_subscriptions() -> None:
     def of(area: str, value: float, region: str, country: str, rate: float | None = None) -> dict[str, Any]:
         return figure(

@@ -62,3 +62,12 @@ def test_both_find_broken_rules_of_every_kind() -> None:
 @pytest.mark.long
 def test_both_find_every_broken_rule_of_every_table() -> None:
     hold_alike(suite_tables(), 2)
+
+
+def test_published_rows_of_low_reliability_say_so() -> None:
+    rows = random_rows("public.spam_volume", 3, 1).with_columns(
+        cv_band_code=pl.Series(["unreliable", "unreliable", "caution"]),
+        obs_status_code=pl.Series(["U", "E", "E"]),
+    )
+    found = native_counts({"public.spam_volume": rows})
+    assert found["public.spam_volume", "low_reliability_is_marked"] == 1

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from jobs.cli.main import app
 from jobs.core.errors import ObservatoryError
+from jobs.core.reliability import LOW
 from jobs.release.manifest import read_manifest
 from jobs.release.page import cost_section, volume_section, write_page
 from tests.support.release import made as made_files
@@ -54,7 +55,8 @@ def test_cost_stands_by_area_and_by_strategy_as_lower_bounds() -> None:
     ]
     assert [column.name for column in by_strategy.table.columns][1:] == ["Network", "Filtering"]
     assert section.finding == (
-        "Countermeasures cost the world's operators at least 17M US dollars for e-mail."
+        "Countermeasures cost the world's operators 17M (8.5M to 34M) US dollars for e-mail in 2026-Q4,"
+        " without fixed cost that was not stated."
     )
     assert any("lower bound" in note for note in section.notes)
 
@@ -68,7 +70,7 @@ def test_corrected_spam_stands_before_what_filters_saw() -> None:
     row = {
         "period_code": "2026-Q4", "area_code": "001", "area_name": "World", "area_kind_code": "world",
         "channel_code": "EMAIL", "unit_code": "attempted", "definition_code": "OPERATOR",
-        "cv_band_code": "unreliable", "estimate_low": "1", "estimate_high": "3000000",
+        "cv_band_code": "caution", "estimate_low": "1", "estimate_high": "3000000",
     }  # fmt: skip
     rows = pl.DataFrame(
         [row | {"quantity_code": "spam_certain", "estimate": "2000000"},
@@ -76,11 +78,25 @@ def test_corrected_spam_stands_before_what_filters_saw() -> None:
     )  # fmt: skip
     section = volume_section(rows)
     (block,) = section.blocks
-    assert block.table.rows[0][1].text == "1.9M !!" and "corrected for filter error" in block.heading
+    assert block.table.rows[0][1].text == "1.9M !" and "corrected for filter error" in block.heading
     assert "recipients and attempts" in block.heading
     assert section.finding == (
-        "The world received spam: 1.9M recipients and attempts by e-mail, corrected for filter error."
+        "The world received spam: 1.9M (1 to 3M) recipients and attempts by e-mail in 2026-Q4, corrected for"
+        " filter error."
     )
+    # What is of low reliability stands in the table alone.
+    rough = volume_section(rows.with_columns(cv_band_code=pl.lit("unreliable")))
+    assert rough.finding == "" and rough.blocks[0].table.rows[0][1].text == "1.9M !!"
+
+
+def test_no_sentence_has_a_cost_of_low_reliability() -> None:
+    for band in LOW:
+        section = cost_section(WHOLE.with_columns(cv_band_code=pl.lit(band)))
+        assert section.finding == "" and section.blocks[0].table.rows[0][3].text == "≥ 17M !!"
+
+
+def test_the_page_says_how_many_prices_are_judgement() -> None:
+    assert "5 of 8 of them judgement of this project" in cost_section(WHOLE).notes[0]
 
 
 def test_a_release_has_its_page(made: SimpleNamespace, tmp_path: Path) -> None:

@@ -1,0 +1,19 @@
+"""How far an estimate may be relied on, by its band: its mark, and whether it may be quoted.
+
+One of low reliability (OBS_STATUS U) stands in tables alone, with its interval: no sentence and no headline
+has it (docs/decisions/0182-low-reliability-stands-in-tables-alone.md).
+"""
+
+# Codes of the list `cv_band`.
+MARKS = {"caution": "!", "unreliable": "!!", "one_respondent": "!!", "few_holdings": "!!"}
+LOW = tuple(code for code, mark in MARKS.items() if mark == "!!")
+
+
+def mark_of(band: str | None) -> str:
+    """The mark behind an estimate; nothing of an acceptable one."""
+    return MARKS.get(band or "", "")
+
+
+def may_be_quoted(band: str | None) -> bool:
+    """Whether a sentence may have an estimate of this band."""
+    return band not in LOW
