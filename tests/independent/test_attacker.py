@@ -1,0 +1,195 @@
+"""The attacker of its own on small studies: it finds what rules and public terms hold back, and nothing in
+what leaves.
+
+Larger ones, of whole memberships and releases in a row: python -m benchmarks.independent, and the long tests.
+"""
+
+import ast
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from jobs.disclosure import coarse
+from jobs.public.cells import PRICES, WORLD, Basis, Released
+from jobs.public.gate import Unprotectable, make_public_tables
+from tests.attack.test_two_currencies import PRICES as DOLLARS
+from tests.attack.test_two_currencies import SERIES, TABLE, release
+from tests.independent.attacker import ANYONE, Found, Release, Report, attack
+from tests.independent.maps import Known
+from tests.public.test_gate import AROUND, DOMINATED, P_PCT, TWO, found_in
+from tests.support.small_study import NARROW, PERIOD, WIDE, Small, basis, changed, defined, drawn
+from tests.whole.test_rules_switched_off import by_rules, without
+
+FOLDER = Path(__file__).parent
+ALLOWED = {"numpy", "polars", "scipy", "highspy", "clarabel", "tests.independent.maps"}
+VOLUME = "public.spam_volume"
+NESTED = [(NARROW, WIDE)]
+
+
+def as_published(study: Basis, released: Released) -> Release:
+    """A release as its CSV files hold it."""
+    tables = {
+        name.removeprefix("public."): pl.read_csv(rows.write_csv().encode(), infer_schema=False)
+        for name, rows in released.public.items()
+        if rows.height and not any(isinstance(kind, pl.List | pl.Struct) for kind in rows.dtypes)
+    }
+    known = Known(*(study.tables[name] for name in WORLD), study.tables.get(PRICES))
+    return Release(tables, known, study.tables["study.contribution"])
+
+
+def made_of(study: Basis, earlier: Sequence[Released] = ()) -> Released:
+    made = make_public_tables(study, list(earlier), [PERIOD], P_PCT, leave_out_areas=True)
+    return Released(study, made.public)
+
+
+def ask(*releases: Released, own_errors: bool = False) -> Report:
+    """The attack on releases in a row. Its own maps give every published figure."""
+    published = [as_published(each.basis, each) for each in releases]
+    report = attack(published, P_PCT / 100, NESTED, own_errors=own_errors)
+    assert report.rows and not report.unlike
+    return report
+
+
+def test_it_imports_nothing_of_the_project() -> None:
+    for file in (FOLDER / "maps.py", FOLDER / "attacker.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            assert not isinstance(node, ast.ImportFrom) or node.level == 0
+            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                package = name.partition(".")[0]
+                assert package in sys.stdlib_module_names or {package, name} & ALLOWED, f"{file.name}: {name}"
+                assert package not in ("importlib", "runpy"), f"{file.name}: {name}"
+
+
+@pytest.mark.parametrize(("rule", "kenya"), [("threshold", TWO), ("p_pct", DOMINATED)])
+def test_it_finds_who_is_behind_a_country_without_a_rule(rule: str, kenya: list) -> None:
+    study = basis(Small((*AROUND, *kenya)), "r1")
+    held = made_of(study)
+    assert not ask(held).found
+    with without(rule), without("threshold"), without("p_pct"):
+        opened = by_rules(study)
+    found = {each.holding for each in ask(opened).found if each.area == "KEN"}
+    assert found & {each.holding for each in kenya}
+    assert found <= {each.holding for each in found_in(opened)}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_finds_nothing_in_what_leaves_of_a_study(seed: int) -> None:
+    small = defined(drawn(seed), seed) if seed % 2 else drawn(seed)
+    report = ask(made_of(basis(small, "r1")))
+    assert report.asked and not report.found
+
+
+def test_it_finds_in_what_rules_let_leave_what_the_attack_finds_there() -> None:
+    """Without the attack's last word areas and countries together reveal some."""
+    small = drawn(1)
+    opened = by_rules(basis(small, "r1"))
+    own, theirs = ask(opened).found, found_in(opened)
+    assert own
+    assert {(each.attacker, each.holding, each.series, each.side) for each in own} <= {
+        (attacker, each.holding, each.series, each.side)
+        for each in theirs
+        for attacker in ({each.attacker} if each.attacker else {other.attacker for other in own})
+    }
+
+
+def test_three_releases_in_a_row() -> None:
+    """An operator answers late, one corrects its package, one leaves."""
+    small, releases = drawn(5), list[Released]()
+    for number in range(3):
+        releases.append(made_of(basis(small, f"r{number}"), releases))
+        small = changed(small, number)
+    report = ask(*releases)
+    assert report.asked and not report.found
+    opened = [replace(each, public=alone(each)) for each in releases]
+    assert ask(*opened).rows > report.rows
+
+
+def alone(released: Released) -> dict[str, pl.DataFrame]:
+    """A release as if none had been before it."""
+    return dict(made_of(released.basis).public)
+
+
+def test_spending_of_nothing_hides_nobody_in_two_currencies() -> None:
+    """Two published figures of world spending bound the one operator of a country of high prices."""
+    known = release("FJI", {"FJI": 0.2})
+    levels = [(name, 2025, price, 1.0) for name, price in (DOLLARS | {"FJI": 0.2}).items()]
+    columns = ("country_code", "price_year", "ppp_rate", "market_rate")
+    rows = known.published.select(
+        "period_code", "area_code", "channel_code",
+        pl.lit("_T").alias("strategy_code"), pl.lit("_T").alias("component_code"),
+        pl.col("series").str.split("/").list.last().alias("conversion_code"),
+        pl.col("value").cast(pl.String).alias("estimate"),
+    )  # fmt: skip
+    world = known.world
+    public = Known(
+        world.operator_frame, world.denominator, world.country, world.country_group,
+        pl.DataFrame(levels, schema=columns, orient="row"),
+    )  # fmt: skip
+    made = Release({TABLE.removeprefix("study."): rows}, public, known.contribution)
+    report = attack([made], 0.1)
+    assert report.rows == len(SERIES) and not report.unlike
+    assert {each.holding for each in report.found if each.attacker == ANYONE} == {"pol-0"}
+    # Without prices the currencies have nothing to do with each other.
+    assert not attack([replace(made, known=replace(public, price_level=None))], 0.1).found
+
+
+# --- cones -------------------------------------------------------------------------------------------
+
+
+def with_own_intervals(released: Released) -> Released:
+    """A release whose ends and bands are those of the study's own error, as they once left: outward on the
+    grid, an area's lower end from estimate and upper end."""
+    source = released.basis.tables["study.spam_volume"]
+    key = ["period_code", "area_code", "channel_code", "unit_code", "definition_code", "quantity_code"]
+    own = source.select(
+        *key,
+        own=pl.col("estimate").cast(pl.Float64),
+        own_high=pl.col("estimate_high").cast(pl.Float64),
+        own_band="cv_band_code",
+    )
+    rows = released.public[VOLUME].join(own, on=key, how="left", maintain_order="left")
+
+    def on_grid(name: str, outward: int) -> pl.Series:
+        return pl.Series([None if value is None else coarse.on_grid(value, outward) for value in rows[name]])
+
+    rows = rows.with_columns(own_low=pl.col("own") ** 2 / pl.col("own_high"))
+    kind = rows["estimate_high"].dtype
+    rows = rows.with_columns(
+        estimate_high=on_grid("own_high", 1).cast(kind),
+        estimate_low=on_grid("own_low", -1).cast(kind),
+        cv_band_code="own_band",
+    )
+    left = ("own", "own_high", "own_low", "own_band", "area_factor", "rates_variance", "rates_freedom")
+    rows = rows.drop(left, strict=False)
+    return replace(released, public={VOLUME: rows})
+
+
+def test_the_studys_own_intervals_reveal_who_dominates() -> None:
+    """Its error is never below the norm of a linear map of contributions, so the ends bound these; linear
+    programs alone find nothing."""
+    found: list[Found] = []
+    for seed in DOMINATED_SEEDS:
+        released = made_of(basis(drawn(seed), "r1"))
+        assert not ask(released).found
+        found += ask(with_own_intervals(released), own_errors=True).found
+    assert found and all(each.with_cones for each in found)
+
+
+DOMINATED_SEEDS = (2,)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(40))
+def test_forty_studies(seed: int) -> None:
+    try:
+        released = made_of(basis(defined(drawn(seed), seed), "r1"))
+    except Unprotectable:
+        return
+    assert not ask(released).found
