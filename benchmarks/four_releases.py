@@ -11,7 +11,7 @@ and on all four finds.
 import argparse
 import os
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,14 +77,15 @@ def released(
     countries: Collection[str] | None = None,
     say: Callable[[str], None] = print,
     p_pct: str = P_PCT,
+    raised: Mapping[str, float] = {},
 ) -> Iterator[Step]:
-    """Make the releases of sample_data.quarters one after the other."""
+    """Make the releases of sample_data.quarters one after the other. raised: as quarters.tables() has it."""
     os.environ[VALUE] = p_pct
     settings = settings_in(folder)
     for number, release in enumerate(quarters.RELEASES):
         now = settings.model_copy(update={"lake": settings.lake.model_copy(update={"read_at": release.at})})
         files, run_id = folder / "files", f"release-{number + 1}"
-        quarters.write(files, number, countries)
+        quarters.write(files, number, countries, raised)
         lake = open_lake(now.lake.root)
         study_stage.land_submissions(lake, files, run_id)
         study_stage.estimate_tables(lake, now, files, run_id, say)

@@ -13,7 +13,7 @@ have others in several countries.
 """
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,8 +96,11 @@ def events(have: dict[str, pl.DataFrame]) -> Events:
     return Events(late, wrong, sold, closed, late_next, wrong_next)
 
 
-def tables(number: int, countries: Collection[str] | None = None) -> dict[str, pl.DataFrame]:
-    """The tables of the study node at one of RELEASES, of all countries or some."""
+def tables(
+    number: int, countries: Collection[str] | None = None, raised: Mapping[str, float] = {}
+) -> dict[str, pl.DataFrame]:
+    """The tables of the study node at one of RELEASES, of all countries or some. raised: operators that count
+    so many times as much."""
     have = {name: read_table(FOLDER, name) for name in TABLES}
     if countries is not None:
         have |= {
@@ -113,14 +116,18 @@ def tables(number: int, countries: Collection[str] | None = None) -> dict[str, p
         later = corrected(without(later, [happens.late_next]), happens.wrong_next, 1.4)
     have |= {name: pl.concat([have[name], later[name]]) for name in GIVEN if later}
     have[FRAME] = later.get(FRAME, have[FRAME])
+    for name, factor in raised.items():
+        have = corrected(have, name, factor)
     have[SUBMISSION] = pl.concat([have[SUBMISSION], *defined(have[SUBMISSION])])
     return have
 
 
-def write(folder: Path, number: int, countries: Collection[str] | None = None) -> None:
-    """Write the tables of one of RELEASES as files of a study node."""
+def write(
+    folder: Path, number: int, countries: Collection[str] | None = None, raised: Mapping[str, float] = {}
+) -> None:
+    """Write the tables of one of RELEASES as files of a study node. raised: as tables() takes it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, rows in tables(number, countries).items():
+    for name, rows in tables(number, countries, raised).items():
         rows.write_csv(folder / f"{name.split('.')[1]}.csv")
 
 

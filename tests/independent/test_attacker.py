@@ -13,13 +13,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.disclosure import coarse
 from jobs.public.cells import PRICES, WORLD, Basis, Released
 from jobs.public.gate import Unprotectable, make_public_tables
 from tests.attack.test_two_currencies import PRICES as DOLLARS
 from tests.attack.test_two_currencies import SERIES, TABLE, release
 from tests.independent.attacker import ANYONE, Found, Release, Report, attack
 from tests.independent.maps import Known
+from tests.independent.own_errors import with_own_errors
 from tests.public.test_gate import AROUND, DOMINATED, P_PCT, TWO, found_in
 from tests.support.small_study import NARROW, PERIOD, WIDE, Small, basis, changed, defined, drawn
 from tests.whole.test_rules_switched_off import by_rules, without
@@ -49,6 +49,9 @@ def made_of(study: Basis, earlier: Sequence[Released] = ()) -> Released:
 def ask(*releases: Released, own_errors: bool = False) -> Report:
     """The attack on releases in a row. Its own maps give every published figure."""
     published = [as_published(each.basis, each) for each in releases]
+    if own_errors:
+        own = [each.basis.tables for each in releases]
+        published = [with_own_errors(*each) for each in zip(published, own, strict=True)]
     report = attack(published, P_PCT / 100, NESTED, own_errors=own_errors)
     assert report.rows and not report.unlike
     return report
@@ -140,37 +143,6 @@ def test_spending_of_nothing_hides_nobody_in_two_currencies() -> None:
     assert not attack([replace(made, known=replace(public, price_level=None))], 0.1).found
 
 
-# --- cones -------------------------------------------------------------------------------------------
-
-
-def with_own_intervals(released: Released) -> Released:
-    """A release whose ends and bands are those of the study's own error, as they once left: outward on the
-    grid, an area's lower end from estimate and upper end."""
-    source = released.basis.tables["study.spam_volume"]
-    key = ["period_code", "area_code", "channel_code", "unit_code", "definition_code", "quantity_code"]
-    own = source.select(
-        *key,
-        own=pl.col("estimate").cast(pl.Float64),
-        own_high=pl.col("estimate_high").cast(pl.Float64),
-        own_band="cv_band_code",
-    )
-    rows = released.public[VOLUME].join(own, on=key, how="left", maintain_order="left")
-
-    def on_grid(name: str, outward: int) -> pl.Series:
-        return pl.Series([None if value is None else coarse.on_grid(value, outward) for value in rows[name]])
-
-    rows = rows.with_columns(own_low=pl.col("own") ** 2 / pl.col("own_high"))
-    kind = rows["estimate_high"].dtype
-    rows = rows.with_columns(
-        estimate_high=on_grid("own_high", 1).cast(kind),
-        estimate_low=on_grid("own_low", -1).cast(kind),
-        cv_band_code="own_band",
-    )
-    left = ("own", "own_high", "own_low", "own_band", "area_factor", "rates_variance", "rates_freedom")
-    rows = rows.drop(left, strict=False)
-    return replace(released, public={VOLUME: rows})
-
-
 def test_the_studys_own_intervals_reveal_who_dominates() -> None:
     """Its error is never below the norm of a linear map of contributions, so the ends bound these; linear
     programs alone find nothing."""
@@ -178,7 +150,7 @@ def test_the_studys_own_intervals_reveal_who_dominates() -> None:
     for seed in DOMINATED_SEEDS:
         released = made_of(basis(drawn(seed), "r1"))
         assert not ask(released).found
-        found += ask(with_own_intervals(released), own_errors=True).found
+        found += ask(released, own_errors=True).found
     assert found and all(each.with_cones for each in found)
 
 

@@ -1,0 +1,137 @@
+"""What the independent attacker of the tests finds in releases of whole memberships.
+
+python -m benchmarks.independent [FOLDER] [--memberships N] [--whole] [--p P]
+
+FOLDER: where the memberships' lakes and releases lie, build/independent, which must not exist. The made-up
+membership is dealt into eight of 24 or 25 countries; of the first three releases follow each other, and in the
+last two an operator has most of its region. --memberships: so many of the eight. --whole: the membership as it
+is, too, as the demo releases it. --p: the percentage of the p% rule, 10.3.
+
+A line for each: published figures that were read; pairs of a contribution above a quarter of an area's figure
+and who asks, anyone or the next largest; what was found, which is to be nothing; then what the same attacker
+finds with the study's own errors in place of those of public terms, and in what leaves without p% and without
+the attack's last word. Seconds are of this process.
+"""
+
+import argparse
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+import polars as pl
+
+from benchmarks.four_releases import released, settings_in
+from jobs.attack.search import Attack
+from jobs.core.csv_tables import read_table
+from jobs.disclosure import rules
+from jobs.public.cells import Basis
+from jobs.public.gate import Unprotectable, make_public_tables
+from jobs.release.making import released_in
+from jobs.release.released import release_table
+from sample_data import membership, quarters
+from tests.independent.attacker import SERIES, Release, Report, attack, read_release
+from tests.independent.own_errors import with_own_errors
+
+MEMBERSHIPS, IN_A_ROW, RAISED, TIMES = 8, 3, (6, 7), 40.0
+NESTED = [(quarters.NARROW, quarters.WIDE)]
+P_PCT = 10.3
+HEAD = "membership  releases  figures  asked  found  seconds   own errors  no rules"
+
+
+def deal(number: int) -> tuple[list[str], dict[str, float]]:
+    """The countries of a membership, and who is raised."""
+    countries = membership.countries()["country_code"].sort().to_list()[number::MEMBERSHIPS]
+    if number not in RAISED:
+        return countries, {}
+    sent = read_table(membership.FOLDER, quarters.SUBMISSION).filter(
+        pl.col("country_code").is_in(countries) & (pl.col("channel_code") == "EMAIL")
+    )
+    of = sent.group_by("respondent_id").agg(pl.col("units").sum()).sort("units", "respondent_id")
+    return countries, {str(of["respondent_id"][-1]): TIMES}
+
+
+def read_all(folder: Path, count: int) -> tuple[list[Release], list[Mapping[str, pl.DataFrame]]]:
+    """The releases in a folder, and the study's tables behind each."""
+    settings = settings_in(folder).release
+    names = [f"{each.period}/{each.version}" for each in quarters.RELEASES[:count]]
+    bases = [Path(settings.restricted) / name for name in names]
+    made = [
+        read_release(Path(settings.root) / name / "data", basis / "basis")
+        for name, basis in zip(names, bases, strict=True)
+    ]
+    return made, [released_in(each, name).basis.tables for each, name in zip(bases, names, strict=True)]
+
+
+def without_rules(release: Release, study: Mapping[str, pl.DataFrame], p_pct: float) -> Release:
+    """What leaves without p% and without the attack's last word."""
+    judged = rules.judge_cells
+
+    def judge(*given: object) -> pl.DataFrame:
+        return judged(*given).with_columns(pl.lit(True).alias(rules.UNDOMINATED))  # type: ignore[arg-type]
+
+    with patch.object(Attack, "find_all", lambda attack: []), patch.object(rules, "judge_cells", judge):
+        public = make_public_tables(Basis("without", study), [], [quarters.PERIOD], p_pct).public
+    tables = {
+        name: pl.read_csv(release_table(f"public.{name}", public[f"public.{name}"]).rows.write_csv().encode(),
+                          infer_schema=False)
+        for name in SERIES
+    }  # fmt: skip
+    return replace(release, tables=tables)
+
+
+def ask(releases: Sequence[Release], p_pct: float, own_errors: bool = False) -> Report:
+    report = attack(releases, p_pct / 100, NESTED, own_errors=own_errors)
+    assert not report.unlike, report.unlike[0]
+    return report
+
+
+def attack_membership(
+    folder: Path, name: str, countries: list[str] | None, raised: dict[str, float], count: int, p_pct: float
+) -> Report:
+    """Make the releases of a membership and attack them; prints its line."""
+    made = 0
+    try:
+        for _ in itertools.islice(released(folder, countries, lambda text: None, f"{p_pct}", raised), count):
+            made += 1
+    except Unprotectable:
+        pass
+    if not made:
+        print(f"{name:10}  no release: areas alone reveal a contribution", flush=True)
+        return Report()
+    releases, studies = read_all(folder, made)
+    started = time.process_time()
+    report = ask(releases, p_pct)
+    seconds = time.process_time() - started
+    first, study = releases[0], studies[0]
+    own = ask([with_own_errors(first, study)], p_pct, own_errors=True)
+    free = ask([without_rules(first, study, p_pct)], p_pct)
+    print(
+        f"{name:10}  {made:8}  {report.rows:7,}  {report.asked:5,}  {len(report.found):5}  {seconds:7.0f}"
+        f"  {len(own.found):5} of {own.asked:,}  {len(free.found):,} of {free.asked:,}",
+        flush=True,
+    )
+    return report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("build/independent"))
+    parser.add_argument("--memberships", type=int, default=MEMBERSHIPS)
+    parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--p", type=float, default=P_PCT)
+    given = parser.parse_args()
+    folder = given.folder.resolve()
+    print(HEAD)
+    for number in range(given.memberships):
+        countries, raised = deal(number)
+        count = IN_A_ROW if number == 0 else 1
+        attack_membership(folder / str(number), str(number + 1), countries, raised, count, given.p)
+    if given.whole:
+        attack_membership(folder / "whole", "all", None, {}, 1, given.p)
+
+
+if __name__ == "__main__":
+    main()
