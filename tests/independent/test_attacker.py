@@ -20,8 +20,8 @@ from tests.attack.test_two_currencies import SERIES, TABLE, release
 from tests.independent.attacker import ANYONE, Found, Release, Report, attack
 from tests.independent.maps import Known
 from tests.independent.own_errors import with_own_errors
-from tests.public.test_gate import AROUND, DOMINATED, P_PCT, TWO, found_in
-from tests.support.small_study import NARROW, PERIOD, WIDE, Small, basis, changed, defined, drawn
+from tests.public.test_gate import AROUND, DOMINATED, P_PCT, TWO, found_in, plain
+from tests.support.small_study import NARROW, PERIOD, WIDE, Operator, Small, basis, changed, defined, drawn
 from tests.whole.test_rules_switched_off import by_rules, without
 
 FOLDER = Path(__file__).parent
@@ -155,6 +155,23 @@ def test_the_studys_own_intervals_reveal_who_dominates() -> None:
 
 
 DOMINATED_SEEDS = (2,)
+
+
+@pytest.mark.parametrize(("variance", "is_found"), [("0.0001", True), ("0.4", False)])
+def test_a_variance_of_rates_bounds_each_of_them(variance: str, is_found: bool) -> None:
+    """All rates are alike, and one operator has most of its region. A variance near nothing says that it has
+    their rate; a large one leaves it free."""
+    alike = [replace(each, figures=plain(each.subscriptions)) for each in AROUND]
+    large = Operator("ken-0", "KEN", "ken-0", 20_000, plain(20_000))
+    study = basis(Small((*alike, large)), "r1")
+    released = made_of(study)
+    made = as_published(study, released)
+    rows = made.tables["spam_volume"].with_columns(rates_variance=pl.lit(variance))
+    report = attack([replace(made, tables={"spam_volume": rows})], P_PCT / 100)
+    assert report.cones and not report.unequal
+    found = {each.holding for each in report.found}
+    assert found == ({"ken-0"} if is_found else set())
+    assert all(each.with_cones for each in report.found)
 
 
 @pytest.mark.long

@@ -1,0 +1,20 @@
+"""The attacker of its own on published files of whole memberships: made, signed and published by the commands'
+own code, money with parts of nothing among them."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.independent import IN_A_ROW, P_PCT, RAISED, attack_membership, deal
+from jobs.public.secret import VALUE
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("number", "count"), [(0, IN_A_ROW), (RAISED[0], 1)], ids=["three", "dominated"])
+def test_nothing_is_found(number: int, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three releases in a row; and one of a membership in which an operator has most of its region."""
+    monkeypatch.setenv(VALUE, f"{P_PCT}")
+    countries, raised = deal(number)
+    report = attack_membership(tmp_path / "study", f"{number}", countries, raised, count, P_PCT)
+    assert report.rows > 500 and report.asked > 200
+    assert not report.found and not report.unlike
