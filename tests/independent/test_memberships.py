@@ -1,5 +1,5 @@
-"""The attacker of its own on published files of whole memberships: made, signed and published by the commands'
-own code, money with parts of nothing among them."""
+"""The attacker of its own on published files of whole memberships, made by the commands' own code; money with
+parts of nothing is among them."""
 
 from pathlib import Path
 
