@@ -9,7 +9,7 @@ WHOLE = {"strategy_code": "_T", "component_code": "_T", "conversion_code": "mark
 ON = ["period_code", "area_code", "channel_code"]
 # Of study.investment_gap's sentences those without a count of respondents, and written for public figures.
 ASSUMPTIONS = (
-    "The norm is an amount for each subscription and year, set by the study.",
+    "The norm is an amount for each subscription and year, chosen by the study.",
     "Spending is that of the table investment, at market rates of the base year; its assumptions apply.",
     "The norm is taken as exact: the interval of the gap is that of spending alone.",
     "An area whose total spending exceeds the norm has no gap, even if some of its operators have one.",
@@ -19,17 +19,17 @@ ASSUMPTIONS = (
 
 def transform(rows: pl.DataFrame, about: PublicContract, investment: pl.DataFrame) -> pl.DataFrame:
     """A row for each row of public.investment on all spending, and norm."""
+    taken = ["cv_band_code", "obs_status_code", "revision_code", "stands_from"]
     whole = investment.filter(pl.col(name) == code for name, code in WHOLE.items()).select(
         *ON,
-        "revision_code",
-        "stands_from",
+        *taken,
         spend="estimate",
         spend_low="estimate_low",
         spend_high="estimate_high",
     )
     made = ["spend", "spend_low", "spend_high", "gap", "gap_low", "gap_high", "assumptions"]
     beside = coarsen_rows(rows.drop(*made, strict=False), about).drop("spend", "spend_low", "spend_high")
-    beside = beside.drop("revision_code", "stands_from").join(whole, on=ON)
+    beside = beside.drop(taken).join(whole, on=ON)
 
     def missing_amount(spent: str) -> pl.Expr:
         return pl.max_horizontal(pl.col("necessary") - pl.col(spent), pl.lit(0).cast(pl.Decimal(24, 2)))

@@ -42,6 +42,7 @@ from jobs.release.released import ReleasedTable, release_table
 from jobs.release.validation import validate_public
 from jobs.settings.config import Observatory
 
+GAPS = "study.investment_gap"
 SEAL = "seal.key"
 PROGRAM = "observatory"
 
@@ -282,6 +283,12 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
         notes.append(
             f"Earlier releases alone reveal {past} contribution(s) to holdings that bought an operator since;"
             " this release adds nothing to that. attack.csv in the restricted folder names them."
+        )
+    of_gaps = [about.table for about in map(public_contract, public_tables()) if about.source == GAPS]
+    if recipe.basis.tables[GAPS].height and all(protected.public[table].is_empty() for table in of_gaps):
+        notes.append(
+            "No gap to a norm left: [study.gap] norm is not chosen, or no spending left. Choose one, and"
+            " run `observatory study estimate`."
         )
     rules = protected.held_rows.group_by("rule").len().sort("rule")
     notes += [f"Held back by {rule}: {count:,} row(s). {RULES[rule]}." for rule, count in rules.rows()]

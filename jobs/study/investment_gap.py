@@ -24,7 +24,7 @@ from jobs.costs.investment_assumptions import account_assumptions, central_value
 from jobs.stats.estimation import seed_of
 from jobs.study.estimate.accounts import Asset, Price, yearly_capital
 from jobs.study.estimate.days import keep_covered_months
-from jobs.study.estimate.investment_targets import of_channel, value_of
+from jobs.study.estimate.investment_targets import authority_code, of_channel, value_of
 from jobs.study.estimate.rows import conf_status_code, is_month, typed_rows
 from jobs.study.estimate.spending_groups import (
     LEAST,
@@ -278,6 +278,7 @@ def channel_rows(
                 # Of few owners the target itself is what they spend.
                 "conf_status_code": "C" if code in few else spend["conf_status_code"],
                 "target_code": code,
+                "authority_code": authority_code(wanted[code][1]),
                 "subscriptions": subscriptions,
                 "spend": spent,
                 "spend_low": low,

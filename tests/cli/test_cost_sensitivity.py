@@ -7,9 +7,11 @@ import pytest
 from rich.console import Console
 
 from jobs.cli.cost_sensitivity import draw_sensitivity, sensitivity_table
+from jobs.core.csv_tables import read_tables
 from jobs.core.errors import ObservatoryError
-from jobs.settings.config import Observatory
+from jobs.settings.config import Observatory, load_settings
 from jobs.study.estimate.sensitivity import ParameterEffect
+from tests.conftest import ROOT
 
 NORM = {
     "period_code": "2026", "area_code": "LDC", "channel_code": "EMAIL", "target_code": "norm",
@@ -48,6 +50,13 @@ def test_the_greatest_effect_comes_first_and_a_norm_is_halved_and_doubled() -> N
 
 def test_of_another_target_the_norm_is_no_parameter() -> None:
     assert not any("half, twice" in line for line in printed(NORM | {"target_code": "top"}))
+
+
+def test_the_samples_settings_name_the_files_of_its_estimates() -> None:
+    files = load_settings(ROOT / "sample_data" / "observatory.toml").study.files
+    assert (
+        files is not None and read_tables(Path(files), ("ref.operator_frame",))["ref.operator_frame"].height
+    )
 
 
 def test_it_is_of_gaps_and_needs_the_studys_files(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 from jobs.settings.study import Gap
 from jobs.study.estimate.accounts import Price
-from jobs.study.estimate.investment_targets import of_channel, read_targets
+from jobs.study.estimate.investment_targets import authority_code, of_channel, read_targets
 from jobs.study.estimate.rows import typed_rows
 from jobs.study.investment_gap import best_respondents, channel_rows, stopped_share, taken_for_granted
 from tests.support import study_lake
@@ -224,13 +224,19 @@ def test_only_the_targets_that_are_wanted_are_held_against() -> None:
     )
     prices = {("FJI", 2025): Price("FJD", 100, 1, 2, None)}
     rows = channel_rows(spending, members, prices, ASSUMED, {"norm": (0.8, "the command line")}, {})
-    assert {row["target_code"] for row in rows} == {"norm"}
+    assert {(row["target_code"], row["authority_code"]) for row in rows} == {("norm", "trial")}
     (row,) = [row for row in rows if row["area_code"] == "FJI"]
     assert row["conf_status_code"] == "C"
     assert (row["necessary"], row["gap"], row["gap_low"], row["gap_high"]) == (800, 700, 0, 750)
     assert row["assumptions"][0] == (
         "Norm: 0.8 US dollars of 2025 for each subscription and year, set by the command line."
     )
+
+
+def test_only_what_the_settings_name_is_the_studys() -> None:
+    chosen = read_targets(Gap(), Gap.model_validate({"norm": 0.8}), ASSUMED)
+    by = {target: authority_code(source) for target, source in chosen.select("target_code", "source").rows()}
+    assert by == {"norm": "study", "middle": "none", "top": "none", "best": "none"}
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -271,10 +277,12 @@ def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing() -> None:
     ]
     printed = printed_investment(*frames, read_targets(Gap(), Gap(), ASSUMED))
     assert max(map(len, printed.splitlines())) <= 80
-    assert "EMAIL: targets in 2026, dollars each, and what is missing in all" in " ".join(printed.split())
+    assert "EMAIL: targets in 2026, dollars each per year, and what is missing in all" in " ".join(
+        printed.split()
+    )
     lines = [" ".join(line.split()) for line in printed.splitlines()]
     wanted = [
-        "area estimate 95% interval CV cov. each /1,000",
+        "area estimate 95% interval CV cov. year /1,000",
         "WORLD 1k 800–1.25k 10% 50% 0.14 10",
         "area spent norm gap best gap",
         "WORLD 0.14 0.20 400 0.30 1.1k",
@@ -312,5 +320,5 @@ def test_a_channel_that_the_norm_does_not_name_is_reported(others: list[str]) ->
     no_gaps = typed_rows([], "study.investment_gap")
     chosen = read_targets(Gap.model_validate({"norm": {"VOICE_IP": 1}, "targets": ["norm"]}), Gap(), ASSUMED)
     alone = " ".join(printed_investment(spending, no_gaps, chosen).split())
-    assert "EMAIL: spending in 2026, US dollars area" in alone
+    assert "EMAIL: spending in 2026, US dollars each, area" in alone
     assert "No gap to the norm for EMAIL: the norm names only VOICE_IP." in alone

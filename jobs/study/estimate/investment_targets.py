@@ -21,6 +21,15 @@ COMMAND_LINE, SETTINGS = "the command line", "the settings, [study.gap]"
 ASSUMED = "investment_assumption.csv (a placeholder of this project, without authority)"
 
 
+# Codes of the list `target_authority`.
+AUTHORITIES = {SETTINGS: "study", COMMAND_LINE: "trial"}
+
+
+def authority_code(source: str) -> str:
+    """Who chose a target, by the source that ref.investment_target has of it."""
+    return AUTHORITIES.get(source, "none")
+
+
 def read_targets(options: Gap, settings: Gap, assumed: pl.DataFrame) -> pl.DataFrame:
     """The targets in force. options: what the command line says; it comes before the settings."""
     rows: list[dict[str, Any]] = []
