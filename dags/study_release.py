@@ -13,8 +13,9 @@ demands a signature by one of the signers and no open objection, and then moves 
 all. The tasks are the commands `observatory release make`, `clear make` and `publish`.
 
 **Between `clear` and `approve`** the officer sends the sheets, loads the answers (`observatory release clear
-load`), records decisions on objections, and signs the release on her own machine (`observatory release
-sign`). A worker never holds her key: she puts the signature beside the release, and `publish` verifies it.
+load`), records decisions on countries without an administration (`clear unasked`) and on objections (`clear
+decide`), and signs the release on her own machine (`observatory release sign`). A worker never holds her key:
+she puts the signature beside the release, and `publish` verifies it.
 
 **Rejected, timed out or wrongly signed** the run is red, and nothing is published. Clear `approve` to ask
 again, `publish` after the signature was mended.

@@ -98,7 +98,11 @@ def show_release(settings: Observatory, membership: Path) -> None:
     folder = shorten_path(found.folder)
     out.print(f"Release of made-up figures: {folder}", soft_wrap=True, highlight=False)
     out.print(f"digest {found.digest}", soft_wrap=True, highlight=False)
-    out.print(f"The demo itself agreed for {found.question_count} made-up administrations.", highlight=False)
+    out.print(
+        f"The demo itself agreed for {found.question_count} made-up administrations, and decided on"
+        f" {found.unasked_count} countries that have none.",
+        highlight=False,
+    )
     if not found.is_published:
         out.print(
             "It is neither signed nor published, because gpg is not installed: install GnuPG (apt install"

@@ -35,18 +35,21 @@ ANSWERED = (
     "filled in by the demo, for an administration that is made up",
     "2027-02-15",
 )
+UNASKED = "a made-up membership has no administration that could be asked"
 SIGNER = "Made-up signer of the sample study <signer@example.org>"
 
 
 @dataclass(frozen=True)
 class DemoRelease:
     """folder: where the release is, published or as it was made. is_new: made just now. question_count: how
-    many administrations were asked. is_published: False where there is no gpg to sign with."""
+    many administrations were asked. unasked_count: how many countries without one have rows. is_published:
+    False where there is no gpg to sign with."""
 
     folder: Path
     digest: str
     is_new: bool
     question_count: int
+    unasked_count: int
     is_published: bool
 
 
@@ -62,12 +65,19 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
     public_root = Path(roots.public_root)
     target = public_root / PERIOD / version
     digest = manifest.verify_release(folder)
-    asked = len(clear_demo(settings, own, digest).asked)
+    cleared = clear_demo(settings, own, digest)
     if not (target.is_dir() and publishing.is_listed(public_root)) and shutil.which("gpg"):
         sign_demo(folder, Path(roots.signers))
         publishing.publish_release(folder, own, public_root, Path(roots.signers), BY, AT)
     is_published = target.is_dir()
-    return DemoRelease(target if is_published else folder, digest, found is None, asked, is_published)
+    return DemoRelease(
+        target if is_published else folder,
+        digest,
+        found is None,
+        sum(bool(each.administration) for each in cleared.asked.values()),
+        len(cleared.unasked),
+        is_published,
+    )
 
 
 def settings_at_release(settings: Observatory, membership: Path) -> Observatory:
@@ -103,16 +113,23 @@ def keep_secret(name: str, choose: Callable[[], str]) -> Path:
 
 
 def clear_demo(settings: Observatory, folder: Path, digest: str) -> clearance.Clearance:
-    """The clearance of the release: the demo agrees for every administration of the sample."""
+    """The clearance of the release: the demo agrees for every administration of the sample, and decides on
+    each country without one."""
     before = clearance.read_clearance(folder)
-    if before and before.digest == digest and not before.unanswered:
+    if before and before.digest == digest and not before.waited:
         return before
     about, tables = making.as_made(folder)
     asked = clearance.make_clearance(
         folder, tables, about, digest, making.list_administrations(settings), DEADLINE
     )
     with tempfile.TemporaryDirectory() as returned:
-        files = [Path(returned) / f"{country.lower()}.xlsx" for country in asked.asked]
+        file = Path(returned) / clearance.UNASKED_FILE
+        lines = [f"{each.country},published,{BY},{UNASKED}" for each in asked.unasked]
+        file.write_text("\n".join(["country,decision,by,reason", *lines, ""]), encoding="utf-8")
+        if lines:
+            clearance.decide_unasked(folder, file, AT)
+        names = [each.country for each in asked.asked.values() if each.administration]
+        files = [Path(returned) / f"{country.lower()}.xlsx" for country in names]
         for file in files:
             book = openpyxl.load_workbook(folder / clearance.SHEETS / file.name)
             for row, text in enumerate(ANSWERED, clearance.FIRST + 1):

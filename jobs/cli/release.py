@@ -117,8 +117,9 @@ def list_(config_file: Config = SETTINGS) -> None:
         if found:
             state = found["status"] + (", current" if found["is_current"] else "")
         asked = clearance.read_clearance(restricted_folder(settings, period, version))
-        waited = [each for each in asked.asked.values() if each.rows] if asked else []
-        answered = f"{len(waited) - len(asked.unanswered)} of {len(waited)}" if asked else "not asked"
+        answered = (
+            f"{len(asked.leaving) - len(asked.waited)} of {len(asked.leaving)}" if asked else "not asked"
+        )
         table.add_row(period, version, state, answered, found["reason"] if found else "")
     out.print(table)
 
@@ -217,15 +218,16 @@ def publish(
     ] = None,
 ) -> None:
     """Publish a release that is cleared and signed: at once, or not at all."""
-    from jobs.release import publishing
+    from jobs.release import clearance, publishing
 
     settings = config.load_settings(config_file)
     period, version = parse_name(name)
     if settings.release.signers is None:
         raise ObservatoryError("[release] signers is not set: name the folder with the signers' public keys")
+    restricted = restricted_folder(settings, period, version)
     target, signed = publishing.publish_release(
         Path(settings.release.root) / period / version,
-        restricted_folder(settings, period, version),
+        restricted,
         public_folder(settings),
         Path(settings.release.signers),
         by,
@@ -233,6 +235,10 @@ def publish(
         digest,
     )
     out.print(f"Published: {target}\nsigned by {signed.fingerprint} ({signed.key_file})", soft_wrap=True)
+    asked = clearance.read_clearance(restricted)
+    assert asked is not None, "publish_release() refuses a release that was not cleared"
+    for line in clearance.describe_leaving(asked):
+        out.print(line, markup=False, highlight=False)
 
 
 @app.command()
@@ -283,6 +289,14 @@ def clear_make(
     )
     out.print(clearance_table(found))
     out.print(f"Sheets: {restricted / clearance.SHEETS}", soft_wrap=True)
+    if found.undecided:
+        file = restricted / clearance.SHEETS / clearance.UNASKED_FILE
+        out.print(
+            f"Rows of {len(found.undecided)} of {len(found.leaving)} countries leave without an"
+            f" administration to ask. Decide on each in {file}, then"
+            f" `observatory release clear unasked {name} {file}`.",
+            soft_wrap=True, markup=False, highlight=False,
+        )  # fmt: skip
 
 
 @clear.command(name="load")
@@ -311,6 +325,20 @@ def clear_show(name: Name, config_file: Config = SETTINGS) -> None:
     if found is None:
         raise ObservatoryError(f"no administration was asked about {name}: `observatory release clear make`")
     out.print(clearance_table(found))
+
+
+@clear.command(name="unasked")
+def clear_unasked(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="The file unasked.csv, filled in.", metavar="FILE")],
+    config_file: Config = SETTINGS,
+) -> None:
+    """Record why rows of countries without an administration leave: a line and a decision for each."""
+    from jobs.release import clearance
+
+    settings = config.load_settings(config_file)
+    restricted, _ = verify_made(settings, name)
+    out.print(clearance_table(clearance.decide_unasked(restricted, file, settings.lake.now)))
 
 
 @clear.command(name="decide")
@@ -342,7 +370,8 @@ def clearance_table(found: Clearance) -> Table:
     table.title = f"Clearance, answers until {found.deadline}"
     for each in found.asked.values():
         decision = each.decision.replace("_", " ")
-        table.add_row(each.country, str(each.rows), each.answer, each.by, each.reason, decision)
+        answer = each.answer if each.administration else "not asked"
+        table.add_row(each.country, str(each.rows), answer, each.by, each.reason, decision)
     return table
 
 

@@ -2,14 +2,18 @@
 
 `release clear make` writes a sheet for each administration; it answers in the sheet "Answer". An objection
 stays open until a decision on it is recorded: the rows leave all the same, or the next version is made
-without them.
+without them. A country whose rows leave and that has no administration needs a decision of its own, with name
+and reason: `clear make` lists these countries in a file, and `clear unasked` takes it filled in
+(docs/decisions/0178-a-country-is-asked-or-decided-on.md).
 """
 
+import csv
 import datetime as dt
 import io
 import json
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,23 +24,33 @@ import xlsxwriter
 from openpyxl.utils.exceptions import InvalidFileException
 
 from jobs.core.errors import ObservatoryError
+from jobs.public.contracts import public_contract
 from jobs.release import decisions
 from jobs.release.about import About
 from jobs.release.folders import PRIVATE_FILE, PRIVATE_FOLDER
-from jobs.release.released import AREA, ReleasedTable, area_codes
+from jobs.release.released import AREA, AREAS, ReleasedTable, area_codes
 
 FILE, SHEETS = "clearance.json", "clearance"
 AGREED, OBJECTED, NONE = "agreed", "objected", "none"
-OVERRULED, LEFT_OUT = "objection_overruled", "row_left_out"
+OVERRULED, LEFT_OUT, UNASKED = "objection_overruled", "row_left_out", "published_unasked"
+# The file of countries without an administration: what `clear make` writes, and what is filled in.
+UNASKED_FILE = "unasked.csv"
+UNASKED_COLUMNS = ("country", "name", "rows", "decision", "by", "reason")
+OUTCOMES = {"published": UNASKED, "left_out": LEFT_OUT}
 ANSWER = "Answer"
 # The rows of the answer's sheet, each with its label and what it holds.
 FILLED = ("Answer (agreed or objected)", "Reason (needed for an objection)", "Name and office", "Date")
 FIRST = 4
+# So many countries are named in an error; the rest is counted.
+NAMED = 10
 
 
 @dataclass(frozen=True)
 class Cleared:
-    """What an administration was asked and answered. decision: on its objection; '' while there is none."""
+    """What an administration was asked and answered. decision: on its objection; '' while there is none.
+
+    administration: '' for a country that has none here: decision, reason, by and answered_at are then of the
+    decision on its rows."""
 
     country: str
     administration: str
@@ -50,7 +64,8 @@ class Cleared:
 
 @dataclass(frozen=True)
 class Clearance:
-    """All of a release. digest: of the manifest that was cleared."""
+    """All of a release. digest: of the manifest that was cleared. asked: every country that was asked, or
+    whose rows leave."""
 
     digest: str
     deadline: str
@@ -68,7 +83,27 @@ class Clearance:
     @property
     def unanswered(self) -> list[Cleared]:
         """Who is waited for: those of whose countries rows would leave."""
-        return [each for each in self.asked.values() if each.answer == NONE and each.rows]
+        return [each for each in self.leaving if each.administration and each.answer == NONE]
+
+    @property
+    def waited(self) -> list[Cleared]:
+        """The countries that lack an answer or a decision of their own."""
+        return [*self.unanswered, *self.undecided]
+
+    @property
+    def leaving(self) -> list[Cleared]:
+        """The countries whose rows leave."""
+        return [each for each in self.asked.values() if each.rows]
+
+    @property
+    def unasked(self) -> list[Cleared]:
+        """Those of them that have no administration here."""
+        return [each for each in self.leaving if not each.administration]
+
+    @property
+    def undecided(self) -> list[Cleared]:
+        """Those of them without a decision of their own."""
+        return [each for each in self.unasked if not each.decision]
 
 
 def read_clearance(restricted: Path) -> Clearance | None:
@@ -101,8 +136,8 @@ def make_clearance(
     administrations: Mapping[str, str],
     deadline: dt.date,
 ) -> Clearance:
-    """Write a sheet for each administration, and note who was asked. administrations: the name of each
-    country's. Asked again, answers to the same release stay."""
+    """Write a sheet for each administration and the file of countries that have none, and note who was asked.
+    administrations: the name of each country's. Asked again, answers to the same release stay."""
     before = read_clearance(restricted)
     kept = before.asked if before and before.digest == digest else {}
     folder = restricted / SHEETS
@@ -115,9 +150,16 @@ def make_clearance(
         file.write_bytes(build_sheet(own, about, digest, country, name, deadline))
         file.chmod(PRIVATE_FILE)
         asked[country] = (
-            replace(kept[country], rows=count) if country in kept else Cleared(country, name, count)
+            replace(kept[country], rows=count)
+            if country in kept and kept[country].administration
+            else Cleared(country, name, count)
         )
-    found = Clearance(digest, deadline.isoformat(), asked)
+    for country, count in count_leaving(areas_of(tables)).items():
+        if country not in asked:
+            is_kept = country in kept and not kept[country].administration
+            asked[country] = kept[country] if is_kept else Cleared(country, "", count)
+    found = Clearance(digest, deadline.isoformat(), dict(sorted(asked.items())))
+    write_unasked(folder / UNASKED_FILE, found.unasked)
     write_clearance(restricted, found)
     return found
 
@@ -128,6 +170,33 @@ def own_rows(tables: Sequence[ReleasedTable], country: str) -> dict[str, pl.Data
     return {
         table.name: table.rows.filter(pl.col(AREA) == code) for table in tables if AREA in table.rows.columns
     }
+
+
+def areas_of(tables: Sequence[ReleasedTable]) -> dict[str, list[str]]:
+    """The areas of the rows of each table that has areas."""
+    return {table.name: table.rows[AREA].to_list() for table in tables if AREA in table.rows.columns}
+
+
+def count_leaving(areas: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """The countries that have rows in tables of a release, with how many; without what others published,
+    which stands beside the study's own figures. areas: of each table, areas_of() or comparing.areas_in()."""
+    countries = {code: country for country, (code, _) in area_codes().items() if country not in AREAS}
+    own = [codes for name, codes in areas.items() if public_contract(f"public.{name}").beside is None]
+    found = Counter(countries[code] for codes in own for code in codes if code in countries)
+    return dict(sorted(found.items()))
+
+
+def write_unasked(file: Path, unasked: Sequence[Cleared]) -> None:
+    """The countries whose rows leave without an administration: a line each, to be filled in."""
+    outcomes = {decision: outcome for outcome, decision in OUTCOMES.items()}
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(UNASKED_COLUMNS)
+        for each in unasked:
+            name = area_codes()[each.country][1]
+            decision = outcomes.get(each.decision, "")
+            writer.writerow((each.country, name, each.rows, decision, each.by, each.reason))
+    file.chmod(PRIVATE_FILE)
 
 
 def build_sheet(
@@ -229,6 +298,49 @@ def load_answers(restricted: Path, files: Sequence[Path], at: dt.datetime) -> Cl
     return found
 
 
+def decide_unasked(restricted: Path, file: Path, at: dt.datetime) -> Clearance:
+    """Record the decisions in a file of countries without an administration: all, or none if one is wrong. A
+    line is of one country, with who decided and why; a line without a decision is skipped."""
+    clearance = read_clearance(restricted)
+    if clearance is None:
+        raise ObservatoryError("no country is listed yet: `observatory release clear make` first")
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ObservatoryError(f"{file} cannot be read: {error}") from None
+    known = {each.country for each in clearance.unasked}
+    asked, wrong, recorded = dict(clearance.asked), [], []
+    stamp, seen = at.isoformat(timespec="seconds"), set()
+    for number, row in enumerate(rows, 2):
+        country, decision, by, reason = (
+            (row.get(name) or "").strip() for name in ("country", "decision", "by", "reason")
+        )
+        place = f"{file}, line {number}"
+        if country not in known:
+            wrong.append(
+                f"{place}: '{country}' is no country whose rows leave without an administration; a line is of"
+                " one country, by its code of three letters"
+            )
+        elif country in seen:
+            wrong.append(f"{place}: {country} is there twice")
+        elif decision and decision not in OUTCOMES:
+            wrong.append(f"{place}: the decision is '{decision}'; it has to be {' or '.join(OUTCOMES)}")
+        elif decision and not (by and reason):
+            wrong.append(f"{place}: the decision on {country} needs a name (by) and a reason")
+        elif decision:
+            what = OUTCOMES[decision]
+            asked[country] = replace(asked[country], decision=what, by=by, reason=reason, answered_at=stamp)
+            recorded.append(decisions.format_decision(what, by, clearance.digest, at, country, reason))
+        seen.add(country)
+    if wrong or not recorded:
+        raise ObservatoryError("\n".join([*wrong, f"{file}: no decision was recorded"]))
+    found = replace(clearance, asked=asked)
+    decisions.append_decision(restricted, "".join(recorded))
+    write_clearance(restricted, found)
+    return found
+
+
 def decide_objection(
     restricted: Path, country: str, decision: str, by: str, reason: str, at: dt.datetime
 ) -> Clearance:
@@ -245,9 +357,10 @@ def decide_objection(
     return found
 
 
-def refuse_uncleared(restricted: Path, digest: str, today: dt.date) -> None:
-    """Raise ObservatoryError unless everyone was asked, the time to answer is over or all answered, and no
-    objection is open or leaves rows out."""
+def refuse_uncleared(restricted: Path, digest: str, leaving: Mapping[str, int], today: dt.date) -> None:
+    """Raise ObservatoryError unless every country whose rows leave was asked or decided on, the time to
+    answer is over or all answered, and no objection is open or leaves rows out. leaving: count_leaving() of
+    the release itself."""
     clearance = read_clearance(restricted)
     if clearance is None or clearance.digest != digest:
         raise ObservatoryError(
@@ -264,10 +377,55 @@ def refuse_uncleared(restricted: Path, digest: str, today: dt.date) -> None:
             f"rows of {', '.join(clearance.left_out)} are to be left out, and this version has them: make the"
             " next version, `observatory release make`"
         )
+    unlisted = sorted(set(leaving) - {each.country for each in clearance.leaving})
+    if unlisted:
+        wrong.append(
+            f"{len(unlisted)} country(ies) whose rows leave are not in the clearance: {name_some(unlisted)}."
+            f" List them: `observatory release clear make {name} --deadline DATE`"
+        )
+    if clearance.undecided:
+        file = restricted / SHEETS / UNASKED_FILE
+        undecided = [each.country for each in clearance.undecided]
+        wrong.append(
+            f"rows of {len(undecided)} country(ies) leave without an administration that was asked:"
+            f" {name_some(undecided)}. Add their administrations to the list of respondents and ask them"
+            f" (`observatory release clear make`), or decide on each in {file} and run"
+            f" `observatory release clear unasked {name} {file}`"
+        )
     if clearance.unanswered and today <= dt.date.fromisoformat(clearance.deadline):
         wrong.append(
             f"{len(clearance.unanswered)} administration(s) have not answered and may until"
-            f" {clearance.deadline}: {', '.join(each.country for each in clearance.unanswered[:10])}"
+            f" {clearance.deadline}: {name_some([each.country for each in clearance.unanswered])}"
         )
     if wrong:
         raise ObservatoryError("\n".join(wrong))
+
+
+def name_some(countries: Sequence[str]) -> str:
+    """The first countries by name, and how many more."""
+    more = len(countries) - NAMED
+    return ", ".join(countries[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def describe_leaving(clearance: Clearance) -> list[str]:
+    """Whose rows leave on what ground, a line for each ground: all countries by name."""
+    grounds: dict[str, list[str]] = {}
+    for each in clearance.leaving:
+        grounds.setdefault(ground_of(each), []).append(each.country)
+    total = f"Rows of {len(clearance.leaving)} country(ies) leave."
+    return [
+        total,
+        *(f"{len(found)} {ground}: {', '.join(found)}" for ground, found in sorted(grounds.items())),
+    ]
+
+
+def ground_of(each: Cleared) -> str:
+    """Why a country's rows leave, or what is missing."""
+    if not each.administration:
+        if not each.decision:
+            return "without an administration and without a decision"
+        outcome = "to be left out" if each.decision == LEFT_OUT else "published"
+        return f"without an administration, {outcome} by decision of {each.by} ({each.reason})"
+    if each.answer == NONE:
+        return "asked, without an answer"
+    return f"asked and {each.answer}" + (f", {each.decision.replace('_', ' ')}" if each.decision else "")

@@ -1,5 +1,6 @@
 """What differs between two releases: rows that came, went and changed."""
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.public.contracts import public_contract, public_tables
 from jobs.release import manifest
 from jobs.release.about import MADE_UP
+from jobs.release.released import AREA
 
 # Columns that say how a row relates to an earlier release.
 REVISION = ("revision_code", "stands_from")
@@ -28,15 +30,30 @@ class Change:
 
 def tables_in(folder: Path) -> dict[str, pl.DataFrame]:
     """The tables of a release, as texts, from its CSV files."""
+    return {name: pl.read_csv(file, infer_schema=False) for name, file in csv_files_in(folder).items()}
+
+
+def csv_files_in(folder: Path) -> dict[str, Path]:
+    """The CSV file of each table of a release."""
     is_made_up = manifest.read_manifest(folder)["is_made_up"]
-    found = {}
-    for table in public_tables():
-        name = table.split(".")[1]
-        file = folder / "data" / (f"{name}.{MADE_UP}.csv" if is_made_up else f"{name}.csv")
-        if file.is_file():
-            found[name] = pl.read_csv(file, infer_schema=False)
+    names = [table.split(".")[1] for table in public_tables()]
+    files = {
+        name: folder / "data" / (f"{name}.{MADE_UP}.csv" if is_made_up else f"{name}.csv") for name in names
+    }
+    found = {name: file for name, file in files.items() if file.is_file()}
     if not found:
         raise ObservatoryError(f"{folder} has no table that this program knows")
+    return found
+
+
+def areas_in(folder: Path) -> dict[str, list[str]]:
+    """The areas of the rows of each table of a release that has areas."""
+    found = {}
+    for name, file in csv_files_in(folder).items():
+        with file.open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines)
+            if AREA in (rows.fieldnames or ()):
+                found[name] = [row[AREA] for row in rows]
     return found
 
 

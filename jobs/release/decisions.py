@@ -14,8 +14,9 @@ FILE = "decisions.jsonl"
 
 @dataclass(frozen=True)
 class Decision:
-    """One event. what: made, cleared, objection_overruled, row_left_out, published or withdrawn. about: the
-    area, where it is of one. digest: of the release's manifest."""
+    """One event. what: made, cleared, objection_overruled, row_left_out, published_unasked (rows of a country
+    without an administration leave), published or withdrawn. about: the area, where it is of one. digest: of
+    the release's manifest."""
 
     what: str
     by: str

@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Protected, Unprotectable, make_public_tables
 from jobs.public.secret import p_pct
 from jobs.questionnaire.respondents import load_respondents
-from jobs.release import assembly, comparing, decisions, manifest, reading, tidy, triangle
+from jobs.release import assembly, clearance, comparing, decisions, manifest, reading, tidy, triangle
 from jobs.release.about import About
 from jobs.release.folders import UNMADE, versions_in, write_folder, write_release
 from jobs.release.publishing import ABOUT
@@ -108,8 +108,25 @@ def make_from_lake(
         (table.name, table.rows.height, held[table.contract.source] if table.contract.protect else 0)
         for table in tables
     ]
-    notes = idle_packages(lake, recipe.basis.tables[CONTRIBUTION], recipe.about)
-    return MadeRelease(recipe.about, folder, digest, counts, [*notes, *notes_of(recipe, protected)])
+    notes = [
+        *idle_packages(lake, recipe.basis.tables[CONTRIBUTION], recipe.about),
+        *notes_of(recipe, protected),
+        *note_unasked(tables, list_administrations(settings)),
+    ]
+    return MadeRelease(recipe.about, folder, digest, counts, notes)
+
+
+def note_unasked(tables: Sequence[ReleasedTable], administrations: Mapping[str, str]) -> list[str]:
+    """Lines on countries whose rows leave, if some of them have no administration that can be asked."""
+    leaving = clearance.count_leaving(clearance.areas_of(tables))
+    unasked = [country for country in leaving if country not in administrations]
+    if not unasked:
+        return []
+    return [
+        f"Rows of {len(leaving)} country(ies) leave. {len(unasked)} of them have no administration in the"
+        " list of respondents; each needs one, or a decision of its own, before publication:"
+        f" {', '.join(unasked)}."
+    ]
 
 
 def of_these_estimates(settings: Observatory, period: str) -> str | None:

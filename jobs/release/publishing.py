@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.core.errors import ObservatoryError
-from jobs.release import clearance, decisions, manifest
+from jobs.release import clearance, comparing, decisions, manifest
 from jobs.release.about import parts_of
 from jobs.release.codebook import json_bytes
 from jobs.release.folders import (
@@ -55,7 +55,8 @@ def publish_release(
     if not made or made[-1].digest != digest:
         raise ObservatoryError(f"{folder} is not the release that {restricted} has a record of")
     refuse_newer(restricted)
-    clearance.refuse_uncleared(restricted, digest, at.date())
+    leaving = clearance.count_leaving(comparing.areas_in(folder))
+    clearance.refuse_uncleared(restricted, digest, leaving, at.date())
     target = public_root / about["period"] / about["version"]
     event = decisions.format_decision("published", by, digest, at, reason=f"signed by {signed.fingerprint}")
     if is_whole(target, digest):

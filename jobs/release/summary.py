@@ -31,7 +31,7 @@ def text_of(folder: Path, restricted: Path, digest: str) -> str:
         "## The attack",
         describe_findings(restricted / "attack.csv"),
         "## Clearance",
-        describe_clearance(restricted, digest),
+        describe_clearance(folder, restricted, digest),
         f"Digest: `{digest}`",
     ]
     return "\n\n".join(parts)
@@ -105,12 +105,15 @@ def describe_findings(file: Path) -> str:
     )
 
 
-def describe_clearance(restricted: Path, digest: str) -> str:
+def describe_clearance(folder: Path, restricted: Path, digest: str) -> str:
+    """Whose rows leave, and who was asked. folder: of the release itself."""
     asked = clearance.read_clearance(restricted)
     if asked is None or asked.digest != digest:
-        return "The administrations were not asked yet."
-    answers = Counter(
-        each.answer if each.answer != clearance.NONE else "without an answer" for each in asked.asked.values()
-    )
-    told = ", ".join(f"{count} {answer}" for answer, count in sorted(answers.items())) or "nobody to ask"
-    return f"Answers until {asked.deadline}: {told}; {len(asked.open_objections)} objection(s) open."
+        leaving = clearance.count_leaving(comparing.areas_in(folder))
+        named = f": {', '.join(leaving)}" if leaving else ""
+        return f"The administrations were not asked yet. Rows of {len(leaving)} country(ies) leave{named}"
+    objections = f"{len(asked.open_objections)} objection(s) open"
+    first, *grounds = clearance.describe_leaving(asked)
+    return "\n".join(
+        [f"Answers until {asked.deadline}; {objections}. {first}", "", *(f"- {each}" for each in grounds)]
+    ).rstrip()

@@ -19,7 +19,7 @@ from jobs.release import clearance
 from tests.support.airflow import new_airflow
 from tests.support.commands import BIN, ROOT, run
 from tests.support.release import signing_keys
-from tests.support.release_study import ASKED, P_PCT, TODAY, Node, copied, write_node
+from tests.support.release_study import ASKED, P_PCT, TODAY, Node, copied, filled_unasked, write_node
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
 
@@ -105,7 +105,8 @@ class Waiting:
         run("observatory", *words, GNUPGHOME=str(keys.home))
 
     def load_answers(self, **objections: str) -> None:
-        """The administrations' answers: objections with their reasons, and agreed from all others."""
+        """The administrations' answers: objections with their reasons, and agreed from all others; and
+        decisions on countries that have none."""
         returned = self.node.folder / "returned"
         returned.mkdir()
         for country in ASKED:
@@ -115,8 +116,10 @@ class Waiting:
             for row, value in enumerate(filled, clearance.FIRST + 1):
                 book[clearance.ANSWER].cell(row, 2).value = value
             book.save(returned / name)
-        words = ("release", "clear", "load", NAME, *map(str, sorted(returned.iterdir())))
-        run("observatory", *words, "--config", str(self.node.settings), OBSERVATORY_READ_AT=TODAY)
+        unasked = ("unasked", NAME, str(filled_unasked(self.node, NAME)))
+        for words in (("load", NAME, *map(str, sorted(returned.iterdir()))), unasked):
+            config = ("--config", str(self.node.settings))
+            run("observatory", "release", "clear", *words, *config, OBSERVATORY_READ_AT=TODAY)
 
     def answer(self, chosen: str) -> None:
         run("python", "-c", ANSWER, self.run_id, chosen, **self.environment)

@@ -324,6 +324,84 @@ def test_answers_to_the_same_release_stay_when_it_is_asked_again(place: Place) -
     )
 
 
+def decided(place: Place, *lines: str) -> clearance.Clearance:
+    """Fill in the file of countries without an administration."""
+    file = place.folder.parents[2] / "filled.csv"
+    file.write_text("\n".join(["country,decision,by,reason", *lines, ""]), encoding="utf-8-sig")
+    return clearance.decide_unasked(place.restricted, file, NOW)
+
+
+def test_a_country_without_an_administration_waits_for_a_decision_of_its_own(
+    place: Place, keys: SimpleNamespace
+) -> None:
+    place.clear(asked={"FJI": "Ministry of Fiji"})
+    sign_release(place.folder, keys.officer)
+    with pytest.raises(
+        ObservatoryError, match=r"rows of 1 country\(ies\) leave without .*: NPL\. Add"
+    ) as told:
+        place.publish(keys.signers)
+    file = place.restricted / "clearance" / "unasked.csv"
+    assert f"`observatory release clear unasked 2026-Q4/v1.0.0 {file}`" in str(told.value)
+    assert file.read_text() == "country,name,rows,decision,by,reason\nNPL,Nepal,1,,,\n"
+    assert file.stat().st_mode & 0o077 == 0
+    found = decided(place, 'NPL,published,A. Officer,"no focal point, letter of 3 January"')
+    assert clearance.describe_leaving(found) == [
+        "Rows of 2 country(ies) leave.",
+        "1 asked, without an answer: FJI",
+        "1 without an administration, published by decision of A. Officer"
+        " (no focal point, letter of 3 January): NPL",
+    ]
+    place.clear(asked={"FJI": "Ministry of Fiji"})
+    assert place.publish(keys.signers)
+    (of_nepal,) = [each for each in decisions.read_decisions(place.restricted) if each.about]
+    assert (of_nepal.what, of_nepal.about, of_nepal.by) == ("published_unasked", "NPL", "A. Officer")
+    assert of_nepal.reason == "no focal point, letter of 3 January" and of_nepal.digest == place.digest
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("*,published,A. Officer,all of them", r"line 2: '\*' is no country whose rows leave without"),
+        ("ALL,published,A. Officer,all of them", "line 2: 'ALL' is no country"),
+        ("TON,published,A. Officer,no rows", "line 2: 'TON' is no country"),
+        ("NPL,published,,no focal point", r"line 2: the decision on NPL needs a name \(by\) and a reason"),
+        ("NPL,published,A. Officer,", r"line 2: the decision on NPL needs a name \(by\) and a reason"),
+        ("NPL,yes,A. Officer,x", "line 2: the decision is 'yes'; it has to be published or left_out"),
+        ("NPL,published,A. Officer,x\nNPL,,,", "line 3: NPL is there twice"),
+        ("NPL,,,", "no decision was recorded"),
+    ],
+)
+def test_a_line_that_decides_on_no_one_country_records_nothing(place: Place, line: str, told: str) -> None:
+    place.clear(asked={})
+    with pytest.raises(ObservatoryError, match=told):
+        decided(place, *line.split("\n"))
+    found = clearance.read_clearance(place.restricted)
+    assert found is not None and [each.country for each in found.undecided] == ["FJI", "NPL"]
+    assert [each.what for each in decisions.read_decisions(place.restricted)] == ["made"]
+
+
+def test_rows_of_a_country_without_an_administration_are_left_out_of_the_next_version(
+    place: Place, keys: SimpleNamespace
+) -> None:
+    place.clear(asked={"FJI": "Ministry of Fiji"})
+    sign_release(place.folder, keys.officer)
+    assert decided(place, "NPL,left_out,A. Officer,nobody could be asked").left_out == ["NPL"]
+    with pytest.raises(ObservatoryError, match="rows of NPL are to be left out"):
+        place.publish(keys.signers)
+
+
+def test_a_clearance_that_lacks_a_country_is_made_again(place: Place, keys: SimpleNamespace) -> None:
+    """As an earlier version of the program wrote it: the release itself says whose rows leave."""
+    place.clear()
+    sign_release(place.folder, keys.officer)
+    found = clearance.read_clearance(place.restricted)
+    assert found is not None
+    without = {country: each for country, each in found.asked.items() if country != "NPL"}
+    clearance.write_clearance(place.restricted, dataclasses.replace(found, asked=without))
+    with pytest.raises(ObservatoryError, match=r"1 country\(ies\) .* not in the clearance: NPL\. List them"):
+        place.publish(keys.signers)
+
+
 # --- withdrawal and differences ---------------------------------------------------------------------
 
 

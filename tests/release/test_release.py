@@ -28,7 +28,17 @@ from tests.release.conftest import READ_AT, P
 from tests.support.byte_search import found_in
 from tests.support.in_process import Run, Told, command_line_of
 from tests.support.release import ABOUT, signing_keys
-from tests.support.release_study import COUNTRIES, P_PCT, TODAY, Node, copied, frame, texts_of, write_node
+from tests.support.release_study import (
+    COUNTRIES,
+    P_PCT,
+    TODAY,
+    Node,
+    copied,
+    filled_unasked,
+    frame,
+    texts_of,
+    write_node,
+)
 
 NAME = "2026-Q4/v1.0.0"
 
@@ -103,7 +113,9 @@ def ask(run: Run, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
     def clear(node: Node) -> None:
         monkeypatch.setenv(READ_AT, "2027-01-15T12:00:00Z")
-        good(run("clear", "make", NAME, *DEADLINE, "--config", node.settings))
+        listed = good(run("clear", "make", NAME, *DEADLINE, "--config", node.settings))
+        assert "Rows of 5 of 7 countries leave without an administration to ask. Decide on each in" in listed
+        good(run("clear", "unasked", NAME, filled_unasked(node, NAME), "--config", node.settings))
         monkeypatch.setenv(READ_AT, TODAY)
 
     return clear
@@ -126,6 +138,8 @@ def test_the_gate_lets_areas_and_some_countries_leave(made: SimpleNamespace) -> 
     assert "Held back by attack: 2 row(s). The attack found a contribution with them." in said
     assert "Held back by threshold: 18 row(s). Too few holdings contributed." in said
     assert f"Next: observatory release clear make {NAME} --deadline DATE" in said
+    unasked = "Rows of 7 country(ies) leave. 5 of them have no administration in the list of respondents"
+    assert unasked in said and "before publication: BOL, GHA, PER, POL, UZB." in said
 
 
 def test_a_release_goes_from_estimates_to_readers_and_back(
@@ -143,12 +157,16 @@ def test_a_release_goes_from_estimates_to_readers_and_back(
     assert "overruled" in good(run("clear", "decide", NAME, "fji", *decided, *config))
     refused(run("publish", NAME, "--by", " ", *config), "no name is given: state with --by who decides")
     assert not node.public.exists()
-    assert "Published: " in good(run("publish", NAME, *BY, *config))
+    published = good(run("publish", NAME, *BY, *config))
+    assert "Published: " in published and "Rows of 7 country(ies) leave." in published
+    unasked = "5 without an administration, published by decision of A. Officer (no focal point is known):"
+    assert f"{unasked} BOL, GHA, PER, POL, UZB" in published and "1 asked and agreed: KEN" in published
     made, public = files_under(node.releases / NAME), files_under(node.public / NAME)
     assert public == made
     assert "published, current" in good(run("list", *config))
     shown = good(run("show", "2026-Q4", *config))
     assert "- 2026-Q4, E-mail, certain spam, recipient: 1,660,000,000 (95%" in shown
+    assert f"- {unasked} BOL, GHA, PER, POL, UZB" in shown
     assert "objection overruled FJI by A. Officer: agreed by letter" in shown
     assert "published by A. Officer: signed by" in shown
     checked = good(run("verify", node.public / NAME, "--signers", node.folder / "signers"))
@@ -333,7 +351,10 @@ def test_publishing_without_clearance_signature_or_signers_is_refused(
     good(run("sign", node.releases / NAME, "--key", signing.officer))
     refused(run(*publish), "the administrations were not asked about this release")
     good(run("clear", "make", NAME, "--deadline", "2027-02-20", "--config", node.settings))
-    refused(run(*publish), "2 administration(s) have not answered and may until 2027-02-20: FJI, KEN")
+    unasked = "rows of 5 country(ies) leave without an administration that was asked: BOL, GHA, PER, POL, UZB"
+    refused(
+        run(*publish), unasked, "2 administration(s) have not answered and may until 2027-02-20: FJI, KEN"
+    )
     good(run("sign", node.releases / NAME, "--key", signing.stranger))
     refused(run(*publish), "is no signature of this release by any of the 1 key(s)")
     assert not node.public.exists()
@@ -467,7 +488,7 @@ def test_a_sheet_holds_its_countrys_rows_alone(made: SimpleNamespace, tmp_path: 
     done = CliRunner().invoke(app, words, env={READ_AT: TODAY, P: P_PCT}, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     sheets = files_of(node.restricted / NAME / "clearance")
-    assert sheets.keys() == {"ken.xlsx", "fji.xlsx"}
+    assert sheets.keys() == {"ken.xlsx", "fji.xlsx", "unasked.csv"}
     assert found_in(sheets, ids(), figures(made.node)) == {}
     volume = pl.read_csv(made.node.releases / NAME / "data" / "spam_volume.csv", infer_schema=False)
     others = texts_of(volume.filter(pl.col("area_code") != "404"), ["area_name"])

@@ -3,7 +3,7 @@ nobody."""
 
 import datetime as dt
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,8 +119,8 @@ class Place:
     public: Path
     digest: str
 
-    def clear(self, deadline: dt.date = BEFORE) -> None:
-        clearance.make_clearance(self.restricted, tables(), ABOUT, self.digest, ASKED, deadline)
+    def clear(self, deadline: dt.date = BEFORE, asked: Mapping[str, str] = ASKED) -> None:
+        clearance.make_clearance(self.restricted, tables(), ABOUT, self.digest, asked, deadline)
 
     def publish(self, signers: Path) -> Path:
         return publishing.publish_release(
