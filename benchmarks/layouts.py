@@ -31,7 +31,7 @@ from jobs.engine.lake import Lake
 
 RUNS_OF_A_DAY = 288
 DAYS = 30
-REPORT = ROOT / "tests" / "formats" / "reports" / "rfc7489.xml"
+REPORT = ROOT / "tests" / "data" / "reports" / "rfc7489.xml"
 LAYERS = ("bronze", "silver", "gold", "meta")
 
 

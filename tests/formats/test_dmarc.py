@@ -21,7 +21,7 @@ from jobs.formats.dmarc import report_xml as dmarc_xml
 from jobs.formats.shared.documents import frame_of, mask_start
 from tests.support.examples import examples
 
-SAMPLES = Path(__file__).parent / "reports"
+SAMPLES = Path(__file__).parents[1] / "data" / "reports"
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 SOURCE = Source("op", "rua", "stream", NEWEST)
 LIMIT = 1 << 20

@@ -18,7 +18,7 @@ from jobs.formats import COMPLAINT, Document, Source, feedback
 from jobs.formats.shared.documents import frame_of
 from tests.support.examples import examples
 
-SAMPLES = Path(__file__).parent / "reports"
+SAMPLES = Path(__file__).parents[1] / "data" / "reports"
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 SOURCE = Source("op", "fbl", "stream", NEWEST)
 LIMIT = 1 << 20

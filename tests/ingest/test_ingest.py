@@ -341,7 +341,7 @@ def test_a_kernel_may_have_longer_lines(tmp_path: Path) -> None:
     assert done["rows"].height == len(rows)
 
 
-REPORTS = ROOT / "tests" / "formats" / "reports"
+REPORTS = ROOT / "tests" / "data" / "reports"
 
 
 def documents(folder: Path, name: str, data: bytes, limit: int = 1 << 20) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from tests.support.landed import data_of, unpack
 from tests.support.wrapped_logs import EXPORT, WRAPPERS
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
-REPORT = (ROOT / "tests" / "formats" / "reports" / "rfc7489.xml").read_bytes()
+REPORT = (ROOT / "tests" / "data" / "reports" / "rfc7489.xml").read_bytes()
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
     "bz2": bz2.compress,

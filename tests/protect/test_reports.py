@@ -16,7 +16,7 @@ from jobs.protect.operators import Door, OperatorSpace
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.protect.pseudonyms import pseudonymise_authentication_reports
 
-SAMPLES = Path(__file__).parents[1] / "formats" / "reports"
+SAMPLES = Path(__file__).parents[1] / "data" / "reports"
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 
 

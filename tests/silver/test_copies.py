@@ -254,7 +254,7 @@ def test_twins_are_as_many_as_one_file_has() -> None:
 
 def test_a_report_counts_once_and_its_copies_are_told() -> None:
     """Documents are known by what they say, whatever file they came in."""
-    folder = Path(__file__).parents[1] / "formats" / "reports"
+    folder = Path(__file__).parents[1] / "data" / "reports"
     names = {"dmarc": "rfc7489.xml", "feedback": "abuse.eml"}
     for format_name, name in names.items():
         files = [

@@ -26,7 +26,7 @@ from tests.support.delta import read_delta
 from tests.support.held_log import held_log
 
 LAB = ROOT / "sample_data" / "lab"
-REPORTS = ROOT / "tests" / "formats" / "reports"
+REPORTS = ROOT / "tests" / "data" / "reports"
 NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 KANNEL = (LAB / "kannel" / "bearerbox-access.log").read_bytes()
 DAY = 86_400

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 from tests.support.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, operator_toml, source_toml
 
 LAB = ROOT / "sample_data" / "lab"
-REPORTS = ROOT / "tests" / "formats" / "reports"
+REPORTS = ROOT / "tests" / "data" / "reports"
 SETTINGS = "\n".join(
     [
         '[lake]\nroot = "lake"\n\n[limits]\nquarantined_pct = 60\n',

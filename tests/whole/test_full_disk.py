@@ -45,7 +45,7 @@ LOGS = {
     "mail.log.2.gz": gzip.compress((LAB / "postfix" / "mail.iso8601.log").read_bytes()[:40_000], mtime=0),
     "mail.log.1": (LAB / "postfix" / "rspamd.log").read_bytes()[:30_000],
     "mail.log": (LAB / "exim" / "mainlog").read_bytes(),
-    "report.xml": (ROOT / "tests" / "formats" / "reports" / "rfc7489.xml").read_bytes(),
+    "report.xml": (ROOT / "tests" / "data" / "reports" / "rfc7489.xml").read_bytes(),
     "access.log": (LAB / "kannel" / "bearerbox-access.log").read_bytes(),
 }
 
