@@ -161,7 +161,7 @@ FACT = column_types(*PLACE, "first_at", "queue_id", "message_id", "sender", "rec
 # One row per record of a DMARC aggregate report: what authentication_reports() gives. Words are as
 # reported, in lower case.
 AUTHENTICATION_REPORT = column_types(
-    *(*PLACE, "report_org", "report_email", "report_id", "record_number", "begin_at", "end_at"),
+    *(*PLACE, "report_org", "report_email", "report_id", "is_revised", "record_number", "begin_at", "end_at"),
     *("policy_domain", "policy", "subdomain_policy", "nonexistent_policy", "policy_percent", "policy_test"),
     *("dkim_mode", "spf_mode", "discovery_method", "client_ip", "message_count", "disposition"),
     *("dkim_evaluated", "spf_evaluated", "overrides", "header_from", "envelope_from", "envelope_to"),

@@ -91,7 +91,14 @@ def protect_authentication_reports(raw: pl.DataFrame, space: OperatorSpace, door
     """One operator's DMARC records, without addresses and free text."""
     key = pseudonym_key(space)
     client = locate_clients(raw["client_ip"], space, door)
-    named = pl.concat_str(pl.col("report_org").str.to_lowercase(), pl.lit("|"), "report_id")
+    named = pl.concat_str(
+        pl.col("report_org").str.to_lowercase(),
+        "report_id",
+        "policy_domain",
+        pl.col("begin_at").dt.epoch("s"),
+        pl.col("end_at").dt.epoch("s"),
+        separator="|",
+    )
     frame = raw.with_columns(is_own_address=client["is_own"])
     return frame.with_columns(
         period_date=pl.col("begin_at").dt.date(),

@@ -118,7 +118,8 @@ def test_every_value_of_a_report_of_rfc_7489() -> None:
         "report_email": "dmarc-reports@receiver.example",
         "report_id": "20261123-7489-1",
         "report_record_count": 2,
-        "assembly_key": "receiver example|20261123-7489-1",
+        "sent_at": NEWEST,
+        "is_revised": False,
         "policy_domain": "shop.example",
         "policy": "quarantine",
         "subdomain_policy": "reject",
@@ -490,7 +491,42 @@ def test_equal_ids_of_two_reporters_are_two_reports() -> None:
     assert dmarc.assemble(rows.lazy()).collect().height == 2
 
 
-def test_of_reports_that_differ_the_one_with_more_records_stays_whole() -> None:
+def test_an_id_that_is_used_again_for_other_days_or_domains_is_another_report() -> None:
+    files = (
+        report(),
+        report(begin="1795478400", end="1795564799"),
+        report(end="1795564799"),
+        report(domain="other.example"),
+    )
+    rows = dmarc.assemble(bronze(*files).lazy()).collect()
+    assert rows["message_count"].to_list() == [2, 2, 2, 2]
+    assert not rows["is_revised"].any()
+    assert rows.select(dmarc.KEY).to_series().n_unique() == 4
+
+
+def test_of_reports_that_differ_the_one_sent_last_counts_and_is_marked() -> None:
+    def sent(date: str, data: bytes) -> bytes:
+        return f"Date: {date}\n".encode() + mailed((data, "xml", "a.xml"))
+
+    first = sent("Tue, 24 Nov 2026 01:00:00 +0000", report(records=3))
+    second = sent("Tue, 24 Nov 2026 03:30:00 +0200", report(records=2, count="7"))
+    for files in ((first, second), (second, first), (second, first, first)):
+        rows = dmarc.assemble(bronze(*files).lazy()).collect()
+        assert rows["message_count"].to_list() == [7, 7]
+        assert rows["is_revised"].all()
+        # A piece that holds one of them alone, read later, changes nothing.
+        again = dmarc.assemble(pl.concat([rows, dmarc.assemble(bronze(first).lazy()).collect()]).lazy())
+        assert again.collect()["message_count"].to_list() == [7, 7]
+    alone = dmarc.assemble(bronze(second, second).lazy()).collect()
+    assert not alone["is_revised"].any()
+
+
+def test_a_date_from_the_future_does_not_make_a_report_the_last() -> None:
+    mail = b"Date: Tue, 24 Nov 2099 01:00:00 +0000\n" + mailed((report(), "xml", "a.xml"))
+    assert [row["sent_at"] for row in only(mail).rows] == [NEWEST]
+
+
+def test_of_reports_sent_at_one_time_the_one_with_more_records_stays_whole() -> None:
     short, long = report(1, records=2, count="7"), report(1, records=3)
     for files in ((short, long), (long, short)):
         rows = dmarc.assemble(bronze(*files).lazy()).collect()

@@ -3,11 +3,14 @@
 RFC 7489 and RFC 9990, in .xml, .gz or .zip, alone or attached to a mail, and mailboxes of such mails. They
 count messages by source address with what SPF and DKIM said: a measure of spoofing, not of spam.
 
-A reporter sends a report again when it is unsure that it arrived: report_org and report_id tell that it is
-the same, and it counts once, whatever the files that it came in. Of reports that share the two and differ,
-the one with the most records stays, then the one whose digest is the smallest.
+A reporter sends a report again when it is unsure that it arrived: it counts once, whatever the files that it
+came in. Some use a report_id again for other days or domains, so a report is identified by its organisation,
+its id, its policy domain and the time that it covers (KEY). Of reports with one key and other content the one
+sent last counts; of those sent at one time the one with the most records, then the one whose digest is the
+smallest. See decision 186.
 """
 
+import datetime as dt
 import hashlib
 import re
 import zlib
@@ -34,6 +37,7 @@ from jobs.formats.shared.documents import (
     is_mail,
     leaf_parts,
     mail_of,
+    parse_date,
     refuse_document,
     split_mailbox,
     unpack_file,
@@ -46,6 +50,14 @@ LOOKBACK_DAYS = 1
 
 # bronze.dmarc: one row per record of a report.
 BRONZE = bronze_columns(NAME)
+KEY = pl.concat_str(
+    pl.col("report_org").str.to_lowercase(),
+    "report_id",
+    "policy_domain",
+    pl.col("first_at").dt.epoch("s"),
+    pl.col("last_at").dt.epoch("s"),
+    separator="|",
+)
 
 _FEEDBACK = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?feedback[\s>]")
 _METADATA = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?report_metadata[\s>]")
@@ -59,6 +71,7 @@ _PACKED_MAIL = re.compile(
 _ARF = re.compile(rb"(?im)^content-type:\s*message/feedback-report")
 _ZIPPED_XML = re.compile(rb"\APK\x03\x04.{26}[^\x00]{0,255}?\.xml", re.DOTALL)
 SNIFFED = 1 << 16
+OLDEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _XML = ("text/xml", "application/xml")
 
 
@@ -107,13 +120,14 @@ def _read_mail(data: bytes, source: Source, budget: Budget, is_unpacked: bool) -
         yield refuse_document("unknown_shape", data)
         return
     found = False
+    sent_at = parse_date(str(mail.get("date", "")))
     for part in leaf_parts(mail):
         attached = decode_part(part)
         is_xml = part.get_content_type() in _XML or _FEEDBACK.search(attached)
         if is_xml or attached.startswith((GZIP, ZIP)):
             found = True
             for content in unpack_file(attached, budget, is_unpacked):
-                yield _read_report(content, source, attached)
+                yield _read_report(content, source, attached, sent_at)
     if not found:
         is_other = any(part.get_content_type() == "message/feedback-report" for part in walk_parts(mail))
         yield Document(size=len(data)) if is_other else refuse_document("no_report", data)
@@ -130,8 +144,10 @@ def is_report_mail(mail: Message) -> bool:
     return False
 
 
-def _read_report(content: Content, source: Source, whole: bytes) -> Document:
-    """One report, or the reason why it is none. whole: what it was packed in."""
+def _read_report(
+    content: Content, source: Source, whole: bytes, sent_at: dt.datetime | None = None
+) -> Document:
+    """One report, or the reason why it is none. whole: what it was packed in; sent_at: when its mail was."""
     if content.reason_code is not None:
         return Document(reason_code=content.reason_code, size=len(whole))
     if content.data.strip() and not _might_be_xml(content.data):
@@ -146,7 +162,8 @@ def _read_report(content: Content, source: Source, whole: bytes) -> Document:
     for row in rows:
         row["report_digest"] = digest
         row["report_id"] = row["report_id"] or digest
-        row["assembly_key"] = f"{row['report_org'].lower()}|{row['report_id']}"
+        row["sent_at"] = sent_at if sent_at and sent_at <= source.bound_at else source.newest_at
+        row["is_revised"] = False
     return Document(rows=tuple(rows), size=len(content.data))
 
 
@@ -156,12 +173,19 @@ def _might_be_xml(data: bytes) -> bool:
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Bronze rows, each record of each report once; see the module for which of several reports stays."""
-    rank = pl.struct(-pl.col("report_record_count"), "report_digest", *list(PLACE)[1:])
+    """Bronze rows, each record of each report once; see the module for which of several reports counts."""
+    rank = pl.struct(
+        pl.col("sent_at").fill_null(OLDEST).dt.epoch("us").neg(),
+        -pl.col("report_record_count"),
+        "report_digest",
+        *list(PLACE)[1:],
+    )
     report = ["operator_id", "assembly_key"]
+    is_revised = pl.col("is_revised").fill_null(False).any() | (pl.col("report_digest").n_unique() > 1)
     return (
-        records.select(*BRONZE)
-        .with_columns(_rank=rank.rank("dense").over(report))
+        records.with_columns(assembly_key=KEY)
+        .select(*BRONZE)
+        .with_columns(rank.rank("dense").over(report).alias("_rank"), is_revised.over(report))
         .filter(pl.col("_rank") == pl.col("_rank").min().over(report))
         .unique(subset=[*report, "record_number"], keep="any", maintain_order=True)
         .select(*BRONZE)
@@ -184,4 +208,5 @@ FORMAT = DocumentFormat(
     read=read,
     assemble=assemble,
     authentication_reports=authentication_reports,
+    place=KEY,
 )

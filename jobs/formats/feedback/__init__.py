@@ -14,7 +14,7 @@ from email import message_from_string
 from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
-from email.utils import parseaddr, parsedate_to_datetime
+from email.utils import parseaddr
 from html.parser import HTMLParser
 
 import polars as pl
@@ -24,12 +24,14 @@ from jobs.formats import COMPLAINT, Document, Source
 from jobs.formats.dmarc import is_report_mail
 from jobs.formats.format import DocumentFormat
 from jobs.formats.shared.documents import (
+    LONGEST_FIELD,
     decode_part,
     each_once,
     inner_parts,
     is_mail,
     leaf_parts,
     mail_of,
+    parse_date,
     read_contents,
     refuse_document,
     split_mailbox,
@@ -43,8 +45,6 @@ KEPT_OF_TEXT = 4096
 FEEDBACK_TYPES = ["abuse", "fraud", "virus", "other", "not-spam", "auth-failure"]
 # Mails in which a complaint may lie that was forwarded as a whole.
 DEEPEST = 8
-# RFC 5322, 2.1.1: a line has at most 998 signs.
-LONGEST_FIELD = 998
 
 # bronze.feedback: one row per complaint.
 BRONZE = bronze_columns(NAME)
@@ -127,11 +127,11 @@ def _read_complaint(
         return refuse_document("bad_field", data)
     latest = source.bound_at
     arrival = next(
-        filter(None, (_parse_date(read_field(fields, name)) for name in ("arrival-date", "received-date"))),
+        filter(None, (parse_date(read_field(fields, name)) for name in ("arrival-date", "received-date"))),
         None,
     )
     arrival = arrival if arrival and arrival <= latest else None
-    reported = _parse_date(read_field(mail, "date")) or _received_at(mail) or arrival
+    reported = parse_date(read_field(mail, "date")) or _received_at(mail) or arrival
     if reported is None:
         return refuse_document("bad_timestamp", data)
     if reported > latest:
@@ -310,22 +310,10 @@ def _parse_incidents(value: str | None) -> int | None:
     return int(value) if re.fullmatch(r"[1-9]\d{0,8}", value, re.ASCII) else None
 
 
-def _parse_date(value: str | None) -> dt.datetime | None:
-    """A date of RFC 5322 in UTC; null where it is none."""
-    if not value:
-        return None
-    try:
-        moment = parsedate_to_datetime(value[:LONGEST_FIELD])
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-        return moment.astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
 def _received_at(mail: Message) -> dt.datetime | None:
     """When the last server received the mail."""
     value = read_field(mail, "received")
-    return _parse_date(value.rpartition(";")[2].strip()) if value else None
+    return parse_date(value.rpartition(";")[2].strip()) if value else None
 
 
 FORMAT = DocumentFormat(

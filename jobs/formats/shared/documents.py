@@ -5,6 +5,7 @@ against one limit for the file, archives inside archives are refused, and names 
 Damage is a reason and never an exception.
 """
 
+import datetime as dt
 import re
 import struct
 import zipfile
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
+from email.utils import parsedate_to_datetime
 from io import BytesIO
 from typing import Any
 
@@ -39,6 +41,8 @@ _MBOX = re.compile(rb"(?:\A|(?<=\n))From \S{1,320} [^\n]{0,60}?\d\d:\d\d(?::\d\d
 # The mail library takes time that grows with the square of such a header; real ones are below 1,000 signs.
 _LONG_HEADER = re.compile(rb"(?im)^content-[a-z-]{1,40}:((?:[^\n]*\n[ \t])*[^\n]*)")
 LONGEST_HEADER = 8192
+# RFC 5322, 2.1.1: a line has at most 998 signs.
+LONGEST_FIELD = 998
 # And memory of some fifty times what each of these takes in the file.
 _FIELD = re.compile(rb"(?m)^[A-Za-z0-9-]{1,80}:")
 MOST_PARTS, MOST_FIELDS = 10_000, 100_000
@@ -189,6 +193,18 @@ def decode_part(part: Message) -> bytes:
     except ValueError:  # of uuencode, or of a charset that no name can be
         content = None
     return content if isinstance(content, bytes) else b""
+
+
+def parse_date(value: str | None) -> dt.datetime | None:
+    """A date of RFC 5322 in UTC; null where it is none."""
+    if not value:
+        return None
+    try:
+        moment = parsedate_to_datetime(value[:LONGEST_FIELD])
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+        return moment.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def mask_start(data: bytes | str) -> str:
