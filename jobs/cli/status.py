@@ -44,7 +44,8 @@ def status(
     Ends with exit code 3 if a source is stale: its last record is older than stale_days of its source or
     of \[lake], 2 days without a setting; if a day's traffic or share of spam is far from that of the same
     weekday before; if the study refused a package, has not answered it, or lacks one that is due; or if
-    figures are doubtful, because clocks disagree, joins fall or a source left the settings.
+    figures are doubtful, because clocks disagree, joins fall, a source left the settings, or recipients
+    are counted that nobody accepted or that never leave the queue.
     """
     from jobs.core.patterns import escape_unseen
     from jobs.engine.lake import open_lake

@@ -133,6 +133,7 @@ TRANSMISSION: dict[str, Any] = {
     "dnsbl_code": pl.String,  # its return code where logged, such as 127.0.0.2
     **column_types("event", "text", "subject", "display_name", "category", "message_bytes", "segment_count"),
     "try_count": pl.Int32,  # delivery tries seen for this row
+    "recipient_count": pl.Int32,  # recipients of its message at acceptance; null where the log has none
     **column_types("is_partial", "user_agent", "verstat"),
     "attestation": pl.String,  # A, B or C as claimed in the PASSporT, unchecked; null for all but calls
     **column_types("origid", "talk_us"),

@@ -19,6 +19,7 @@ from jobs.settings.config import Observatory
 from jobs.state.clocks import join_problems, period_files
 from jobs.state.former_sources import former_sources
 from jobs.state.late_records import format_files, late_records
+from jobs.state.recipients import above_acceptance, revised_reports, waiting_recipients
 from jobs.state.sources import OTHER_YEAR
 
 COPIES = "silver.copy_daily"
@@ -342,7 +343,8 @@ def open_periods(lake: Lake, operators: set[str], open_days: int) -> Periods:
 
 def find_doubts(lake: Lake, settings: Observatory, operators: set[str], periods: Periods) -> list[str]:
     """Reasons to doubt figures, each with what to do. A run, `status` and the page print them."""
-    return former_sources(lake, settings, operators) + join_problems(lake, settings, periods)
+    found = former_sources(lake, settings, operators) + join_problems(lake, settings, periods)
+    return found + above_acceptance(lake, periods) + waiting_recipients(lake, periods)[0]
 
 
 def list_problems(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
@@ -366,4 +368,6 @@ def list_problems(lake: Lake, settings: Observatory, operators: set[str]) -> lis
     found += without_records(lake, settings, operators)
     found += uncounted_requests(settings, operators)
     found += alike_sources(count_copies(lake, operators))
+    found += waiting_recipients(lake, periods)[1]
+    found += revised_reports(lake, operators)
     return found + unfolded_hops(lake, periods)

@@ -118,7 +118,7 @@ def test_every_value_of_a_report_of_rfc_7489() -> None:
         "report_email": "dmarc-reports@receiver.example",
         "report_id": "20261123-7489-1",
         "report_record_count": 2,
-        "sent_at": NEWEST,
+        "mailed_at": NEWEST,
         "is_revised": False,
         "policy_domain": "shop.example",
         "policy": "quarantine",
@@ -523,10 +523,10 @@ def test_of_reports_that_differ_the_one_sent_last_counts_and_is_marked() -> None
 
 def test_a_date_from_the_future_does_not_make_a_report_the_last() -> None:
     mail = b"Date: Tue, 24 Nov 2099 01:00:00 +0000\n" + mailed((report(), "xml", "a.xml"))
-    assert [row["sent_at"] for row in only(mail).rows] == [NEWEST]
+    assert [row["mailed_at"] for row in only(mail).rows] == [NEWEST]
 
 
-def test_of_reports_sent_at_one_time_the_one_with_more_records_stays_whole() -> None:
+def test_of_reports_mailed_at_one_time_the_one_with_more_records_stays_whole() -> None:
     short, long = report(1, records=2, count="7"), report(1, records=3)
     for files in ((short, long), (long, short)):
         rows = dmarc.assemble(bronze(*files).lazy()).collect()

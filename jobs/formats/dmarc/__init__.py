@@ -120,14 +120,14 @@ def _read_mail(data: bytes, source: Source, budget: Budget, is_unpacked: bool) -
         yield refuse_document("unknown_shape", data)
         return
     found = False
-    sent_at = parse_date(str(mail.get("date", "")))
+    mailed_at = parse_date(str(mail.get("date", "")))
     for part in leaf_parts(mail):
         attached = decode_part(part)
         is_xml = part.get_content_type() in _XML or _FEEDBACK.search(attached)
         if is_xml or attached.startswith((GZIP, ZIP)):
             found = True
             for content in unpack_file(attached, budget, is_unpacked):
-                yield _read_report(content, source, attached, sent_at)
+                yield _read_report(content, source, attached, mailed_at)
     if not found:
         is_other = any(part.get_content_type() == "message/feedback-report" for part in walk_parts(mail))
         yield Document(size=len(data)) if is_other else refuse_document("no_report", data)
@@ -145,9 +145,9 @@ def is_report_mail(mail: Message) -> bool:
 
 
 def _read_report(
-    content: Content, source: Source, whole: bytes, sent_at: dt.datetime | None = None
+    content: Content, source: Source, whole: bytes, mailed_at: dt.datetime | None = None
 ) -> Document:
-    """One report, or the reason why it is none. whole: what it was packed in; sent_at: when its mail was."""
+    """One report, or the reason why it is none. whole: what it was packed in; mailed_at: its mail's date."""
     if content.reason_code is not None:
         return Document(reason_code=content.reason_code, size=len(whole))
     if content.data.strip() and not _might_be_xml(content.data):
@@ -162,7 +162,7 @@ def _read_report(
     for row in rows:
         row["report_digest"] = digest
         row["report_id"] = row["report_id"] or digest
-        row["sent_at"] = sent_at if sent_at and sent_at <= source.bound_at else source.newest_at
+        row["mailed_at"] = mailed_at if mailed_at and mailed_at <= source.bound_at else source.newest_at
         row["is_revised"] = False
     return Document(rows=tuple(rows), size=len(content.data))
 
@@ -175,7 +175,7 @@ def _might_be_xml(data: bytes) -> bool:
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows, each record of each report once; see the module for which of several reports counts."""
     rank = pl.struct(
-        pl.col("sent_at").fill_null(OLDEST).dt.epoch("us").neg(),
+        pl.col("mailed_at").fill_null(OLDEST).dt.epoch("us").neg(),
         -pl.col("report_record_count"),
         "report_digest",
         *list(PLACE)[1:],

@@ -72,7 +72,7 @@ def _of_messages(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-_FACTS = [*OWNER, *FACTS_OF_FILE, "subject", "helo", "is_tagged"]
+_FACTS = [*OWNER, *FACTS_OF_FILE, "subject", "helo", "is_tagged", "recipient_count"]
 
 
 def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
@@ -113,6 +113,8 @@ def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
             named_by_envelope,
             first_of("recipients", "verdict"),
         ).alias("recipients"),
+        # Logged where log_selector has +received_recipients.
+        first_of("recipients", "arrival").list.len().replace(0, None).alias("recipient_count"),
         (envelope & (pl.col("step_code") == MORE) & pl.col("recipient").is_null())
         .any()
         .fill_null(False)

@@ -140,6 +140,7 @@ def _queue_file_facts() -> list[pl.Expr]:
         .alias("is_authenticated"),
         pl.col("entry_account").alias("account"),
         pl.col("message_bytes"),
+        pl.col("recipient_count"),
     ]
 
 

@@ -165,7 +165,7 @@ def _with_accounts(files: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     return files.drop("at")
 
 
-_FACTS = [*_OWNER, *FACTS_OF_FILE]
+_FACTS = [*_OWNER, *FACTS_OF_FILE, "recipient_count"]
 
 
 def _of_messages(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
