@@ -23,7 +23,7 @@ from jobs.silver.pipeline import count_once
 from jobs.sniff.clocks import IdTimes, clocks_of, times_of
 from jobs.sniff.files import FileProblem, Log, logs_of
 from jobs.sniff.proposal import source_id
-from jobs.sniff.recognising import Recognised, separate_files
+from jobs.sniff.recognising import Recognised, separate_logs
 from jobs.sniff.silver import NETWORKS
 from jobs.sniff.survey import LogSurvey, survey_log
 
@@ -90,14 +90,10 @@ def propose_from_logs(arguments: list[str]) -> Proposal:
     found = Proposal()
     logs, problems = logs_of(arguments, time.monotonic() + SAMPLE_S)
     found.problems += problems
-    known: list[tuple[Log, list[Recognised]]] = []
-    for log in logs:
-        if log.url == "-" or any(file.content is not None for file in log.files):
-            found.problems.append(FileProblem(log.name, "a pipe can be read only once. Name files"))
-            continue
-        parts, wrong = separate_files(log)
-        known += parts
-        found.problems += wrong
+    pipes = [log for log in logs if log.url == "-" or any(file.content is not None for file in log.files)]
+    found.problems += [FileProblem(log.name, "a pipe can be read only once. Name files") for log in pipes]
+    known, wrong = separate_logs([log for log in logs if log not in pipes])
+    found.problems += wrong
     numbers: list[pl.Series] = []
     end = time.monotonic() + SAMPLE_S
     for place, (log, recognised) in enumerate(known):

@@ -16,7 +16,7 @@ from jobs.sniff import drawing
 from jobs.sniff.as_json import as_json
 from jobs.sniff.clocks import Clock, clocks_of, times_of
 from jobs.sniff.files import FileProblem, Log, logs_of
-from jobs.sniff.recognising import Recognised, separate_files
+from jobs.sniff.recognising import Recognised, separate_logs
 from jobs.sniff.survey import LogSurvey, survey_log
 
 
@@ -44,11 +44,8 @@ def sniff_files(
         # What is wrong with the profile is said before a file is read.
         complete_options(MAPPED, {"profile": profile}, Path())
     logs, problems = logs_of(arguments, end)
-    known: list[tuple[Log, list[Recognised]]] = []
-    for log in logs:
-        parts, wrong = separate_files(log, profile, kind)
-        known += parts
-        problems += wrong
+    known, wrong = separate_logs(logs, profile, kind)
+    problems += wrong
     unknown = 0
     answers = []
     for number, (log, recognised) in enumerate(known):

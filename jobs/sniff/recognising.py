@@ -102,6 +102,44 @@ def score_formats(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], d
     return ordered, {"profile": profile} if is_mapped and ordered[0][0] == MAPPED else {}
 
 
+def separate_logs(
+    logs: list[Log], profile: str | None = None, kind: str | None = None
+) -> tuple[list[tuple[Log, list[Recognised]]], list[FileProblem]]:
+    """The files of all logs by format and options, as separate_files() has them; reports of one format in one
+    folder, which a shell may list file by file, are one log, with those that cannot be read."""
+    parts: list[tuple[Log, list[Recognised]]] = []
+    problems: list[FileProblem] = []
+    for log in logs:
+        found, wrong = separate_files(log, profile, kind)
+        parts += found
+        problems += wrong
+    folders: dict[str, set[tuple[str, str]]] = {}
+    for log, some in parts:
+        if some[0].format in DOCUMENTS:
+            folders.setdefault(folder_of(log), set()).add((some[0].format, repr(some[0].options)))
+    kinds = {folder: next(iter(known)) for folder, known in folders.items() if len(known) == 1}
+    joined: dict[str, tuple[Log, list[Recognised]]] = {}
+    kept: list[tuple[Log, list[Recognised]]] = []
+    for log, some in parts:
+        folder = folder_of(log)
+        if folder not in kinds or (some[0].format not in (None, kinds[folder][0])):
+            kept.append((log, some))
+        elif folder in joined:
+            joined[folder][1].extend(some)
+        else:
+            joined[folder] = (log, list(some))
+            kept.append(joined[folder])
+    for place, (log, some) in enumerate(kept):
+        if len(some) > len(log.files):
+            url = shared_url([each.file.name for each in some], log.url)
+            kept[place] = (Log(url, [each.file for each in some]), some)
+    return kept, problems
+
+
+def folder_of(log: Log) -> str:
+    return log.url.rpartition("/")[0]
+
+
 def separate_files(
     log: Log, profile: str | None = None, kind: str | None = None
 ) -> tuple[list[tuple[Log, list[Recognised]]], list[FileProblem]]:
@@ -122,6 +160,10 @@ def separate_files(
             elif kind is not None:
                 found.set_format(kind)
             alike.setdefault((found.format, repr(found.options)), []).append(found)
+    known = [key for key in alike if key[0] is not None]
+    if len(known) == 1 and known[0][0] in DOCUMENTS and len(alike) == 2:
+        # A report that no format recognises is one that cannot be read: the source would quarantine it.
+        alike = {known[0]: [each for some in (alike[known[0]], alike[None, "{}"]) for each in some]}
     if len(alike) <= 1:
         return [(log, some) for some in alike.values()], problems
     return [

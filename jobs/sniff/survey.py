@@ -116,7 +116,12 @@ def survey_log(
     answer = LogSurvey(log, recognised, best.format)
     if best.scores:
         answer.confidence = min(
-            (score for each in recognised for name, score in each.scores if name == best.format),
+            (
+                score
+                for each in recognised
+                for name, score in each.scores
+                if name == best.format and each.format == name
+            ),
             default=best.scores[0][1],
         )
         others = [pair for pair in best.scores[1:] if pair[1] >= max(CLOSE * best.scores[0][1], 0.05)]

@@ -105,8 +105,42 @@ def test_a_failure_report_of_dmarc_with_an_empty_sender_and_an_unknown_charset()
     assert found["incident_count"] == 1
 
 
+def test_a_complaint_of_microsofts_program_has_no_report_part() -> None:
+    found = row(sample("jmrp.eml"))
+    assert len(found.pop("assembly_key")) == 64
+    assert found == {
+        "first_at": at("24T08:15:30"),
+        "arrival_at": at("24T07:58:01"),
+        "feedback_type": "abuse",
+        "agent": None,
+        "reporter": "staff@hotmail.example",
+        "sender": "bounce-1@mailer.example",
+        "header_from": "deals@mailer.example",
+        "recipients": ["maria@provider.example"],
+        "client_ip": "192.0.2.55",
+        "message_id": "orig-1@mailer.example",
+        "incident_count": 1,
+        "delivery_result": None,
+        "auth_failure": None,
+        "reported_domains": [],
+        "subject": "Cheap Viagra",
+        "text": "Buy viagra without prescription",
+    }
+    assert feedback.sniff(sample("jmrp.eml")) == 1.0
+
+
+def test_a_message_with_microsofts_field_that_nobody_complained_about_is_none() -> None:
+    """Spam may have the field; a report quotes it in a part, and mail that brings it itself is no report."""
+    date = b"Date: Tue, 24 Nov 2026 10:00:00 +0000\n"
+    spam = b"X-HmXmrOriginalRecipient: <a@x.example>\nFrom: b@x.example\n" + date + b"\nhi\n"
+    assert reason(spam) == "no_report"
+    assert feedback.sniff(spam) == 0.0
+    quoted = sample("jmrp.eml").replace(b"X-HmXmrOriginalRecipient", b"X-Other")
+    assert reason(quoted) == "no_report"
+
+
 def test_line_ends_of_the_network_tell_the_same() -> None:
-    for name in ("abuse.eml", "dmarc_failure.eml", "headers_only.eml"):
+    for name in ("abuse.eml", "dmarc_failure.eml", "headers_only.eml", "jmrp.eml"):
         assert row(sample(name).replace(b"\n", b"\r\n")) == row(sample(name))
 
 

@@ -10,6 +10,7 @@ import json
 import lzma
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -36,7 +37,7 @@ from jobs.ingest import reading as pieces
 from jobs.sniff import documents, figures, proposal, reading, tally, zones
 from jobs.sniff.command import sniff_files
 from jobs.sniff.files import FileProblem, LogFile, logs_of
-from jobs.sniff.recognising import separate_files, shared_url
+from jobs.sniff.recognising import separate_files, separate_logs, shared_url
 from jobs.sniff.survey import LogSurvey, survey_log
 from tests.conftest import ROOT
 from tests.support.examples import examples
@@ -1182,3 +1183,30 @@ def test_records_that_a_shipper_joined_are_named_with_what_to_do(
     told = command_line_of(monkeypatch, capsys, width=80)("sniff", tmp_path / "reject.json")
     said = " ".join(told.out.split())
     assert "several_lines: A record of several lines that a shipper joined into one. Let it ship" in said
+
+
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_a_folder_of_reports_of_one_kind_is_one_source(tmp_path: Path, is_listed: bool) -> None:
+    """As Microsoft's complaints beside others', and a report that cannot be read."""
+    reports = ROOT / "tests" / "data" / "reports"
+    for number in (1, 2, 10):
+        shutil.copy(reports / "abuse.eml", tmp_path / f"arf-{number}.eml")
+    shutil.copy(reports / "jmrp.eml", tmp_path / "arf-20.eml")
+    shutil.copy(reports / "no_arf_part.eml", tmp_path / "arf-21.eml")
+    files = sorted(map(str, tmp_path.iterdir()))
+    logs, _ = logs_of(files if is_listed else [str(tmp_path / "*")], FOREVER)
+    ((log, recognised),), problems = separate_logs(logs)
+    assert (log.url, problems) == (str(tmp_path / ("arf-*" if is_listed else "*")), [])
+    *_, found = survey_log(log, recognised, time.monotonic() + FOREVER)
+    assert found.documents is not None
+    assert (found.format, found.confidence, found.documents.records) == ("feedback", 1.0, 4)
+    assert dict(found.documents.reasons) == {"no_report": 1}
+
+
+def test_reports_of_two_kinds_in_a_folder_stay_two_sources(tmp_path: Path) -> None:
+    reports = ROOT / "tests" / "data" / "reports"
+    for name in ("abuse.eml", "rfc7489.xml", "rfc9990.xml", "no_arf_part.eml"):
+        shutil.copy(reports / name, tmp_path)
+    logs, _ = logs_of(sorted(map(str, tmp_path.iterdir())), FOREVER)
+    parts, _ = separate_logs(logs)
+    assert sorted(str(some[0].format) for _, some in parts) == ["None", "dmarc", "dmarc", "feedback"]

@@ -1,11 +1,12 @@
 """Complaints by mail: ARF reports (RFC 5965) and failure reports of DMARC (RFC 6591, RFC 9991).
 
 Both are a multipart/report whose second part, message/feedback-report, says what is reported, and whose
-third part is the message or its headers. One such part is one complaint. A mail without it, such as a
-complaint that was merely forwarded, says in prose only what it is about: it is quarantined, not guessed at.
+third part is the message or its headers. One such part is one complaint. Complaints of Microsoft's Junk Mail
+Reporting Program have no such part: a multipart/mixed holds the message, on top of whose header Microsoft
+writes the recipient. Any other mail, such as a complaint that was merely forwarded, says in prose only what
+it is about: it is quarantined, not guessed at.
 """
 
-import datetime as dt
 import hashlib
 import ipaddress
 import re
@@ -53,12 +54,21 @@ _REPORT = "message/feedback-report"
 _ORIGINAL = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers")
 _HAS_REPORT = re.compile(rb"(?im)^content-type:\s*(?:multipart/report|message/feedback-report)")
 _IS_FEEDBACK = re.compile(rb"(?i)feedback-report")
+# Microsoft's field, in the header of the reported message.
+_RECIPIENT = "x-hmxmroriginalrecipient"
+_IS_MICROSOFT = re.compile(rb"(?im)^%b:" % _RECIPIENT.encode())
+_HAS_MESSAGE = re.compile(rb"(?im)^content-type:\s*message/rfc822")
+# Its subject: `complaint about message from 192.0.2.55`.
+_ABOUT_CLIENT = re.compile(r"(?i)complaint about message from\s+(\S+)")
 
 
 def sniff(sample: bytes) -> float:
-    """1 for a mail, or a mailbox that starts with one, that says it is a feedback report."""
-    is_report = is_mail(sample) and _HAS_REPORT.search(sample) and _IS_FEEDBACK.search(sample)
-    return 1.0 if is_report else 0.0
+    """1 for a mail, or a mailbox that starts with one, that is a feedback report, or one of Microsoft's."""
+    if not is_mail(sample):
+        return 0.0
+    is_report = _HAS_REPORT.search(sample) and _IS_FEEDBACK.search(sample)
+    is_microsoft = _IS_MICROSOFT.search(sample) and _HAS_MESSAGE.search(sample)
+    return 1.0 if is_report or is_microsoft else 0.0
 
 
 def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Iterator[Document]:
@@ -86,8 +96,11 @@ def _read_mail(data: bytes, source: Source) -> Iterator[Document]:
         return
     found = list(_find_reports(mail, mail, 0))
     for envelope, part, original in found:
-        yield _read_complaint(envelope, part, original, source, data)
-    if not found:
+        message = _original_message(original) if original is not None else Message()
+        yield _read_complaint(envelope, _report_fields(part), message, source, data)
+    if not found and (reported := _reported_to_microsoft(mail)) is not None:
+        yield _read_complaint(mail, _fields_of_microsoft(mail, reported), reported, source, data)
+    elif not found:
         yield Document(size=len(data)) if is_report_mail(mail) else refuse_document("no_report", data)
 
 
@@ -115,12 +128,35 @@ def _find_reports(
         yield from _find_reports(each if is_whole else mail, each, depth + 1)
 
 
+def _reported_to_microsoft(mail: Message) -> Message | None:
+    """The message that a complaint of Microsoft's program holds; None of any other mail."""
+    for part in inner_parts(mail):
+        message = next(iter(inner_parts(part)), None) if part.get_content_type() == "message/rfc822" else None
+        if message is not None and read_field(message, _RECIPIENT) is not None:
+            return message
+    return None
+
+
+def _fields_of_microsoft(mail: Message, message: Message) -> Message:
+    """What a feedback-report part would say of it."""
+    fields = Message()
+    fields["Feedback-Type"] = "abuse"
+    client = _ABOUT_CLIENT.search(read_field(mail, "subject") or "")
+    found = {
+        "Source-IP": client[1] if client else None,
+        "Original-Rcpt-To": read_field(message, _RECIPIENT),
+        "Received-Date": _date_of_trace(message),
+    }
+    for name, value in found.items():
+        if value:
+            fields[name] = value
+    return fields
+
+
 def _read_complaint(
-    mail: Message, part: Message, original: Message | None, source: Source, data: bytes
+    mail: Message, fields: Message, message: Message, source: Source, data: bytes
 ) -> Document:
-    """The complaint that one feedback-report part makes."""
-    fields = _report_fields(part)
-    message = _original_message(original) if original is not None else Message()
+    """One complaint. fields: of its feedback-report part; message: the reported one, or its header."""
     kind = (read_field(fields, "feedback-type") or "").lower()
     incidents = _parse_incidents(read_field(fields, "incidents"))
     if not kind or incidents is None:
@@ -131,7 +167,7 @@ def _read_complaint(
         None,
     )
     arrival = arrival if arrival and arrival <= latest else None
-    reported = parse_date(read_field(mail, "date")) or _received_at(mail) or arrival
+    reported = parse_date(read_field(mail, "date")) or parse_date(_date_of_trace(mail)) or arrival
     if reported is None:
         return refuse_document("bad_timestamp", data)
     if reported > latest:
@@ -310,16 +346,16 @@ def _parse_incidents(value: str | None) -> int | None:
     return int(value) if re.fullmatch(r"[1-9]\d{0,8}", value, re.ASCII) else None
 
 
-def _received_at(mail: Message) -> dt.datetime | None:
-    """When the last server received the mail."""
+def _date_of_trace(mail: Message) -> str | None:
+    """When the last server received the mail, as it wrote it."""
     value = read_field(mail, "received")
-    return parse_date(value.rpartition(";")[2].strip()) if value else None
+    return value.rpartition(";")[2].strip() if value else None
 
 
 FORMAT = DocumentFormat(
     name=NAME,
     title="Feedback reports",
-    description="Complaints by mail: ARF and DMARC failure reports",
+    description="Complaints by mail: ARF, DMARC failure reports, Microsoft's JMRP",
     lookback_days=LOOKBACK_DAYS,
     sniff=sniff,
     read=read,

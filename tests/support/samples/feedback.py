@@ -1,4 +1,4 @@
-"""Reports in ARF."""
+"""Reports in ARF, and complaints of Microsoft's Junk Mail Reporting Program."""
 
 from tests.support.samples.forms import ADDRESS, HOST, ID, IP, TEXT, Canaries, Samples, at
 
@@ -30,6 +30,28 @@ def feedback(
     )
 
 
+def junk_mail_report(
+    n: int,
+    reporter: str = "staff@hotmail.example",
+    recipient: str = "ann@provider.example",
+    ip: str = "192.0.2.10",
+    sender: str = "news@shop.example",
+    header: str = "deals@shop.example",
+    subject: str = "hello",
+    message_id: str = "",
+    text: str = "Buy melons",
+) -> str:
+    return (
+        f"From: <{reporter}>\nTo: abuse@isp.example\nSubject: complaint about message from {ip}\n"
+        f"Date: {at(n):%a, %d %b %Y %H:%M:%S} +0000\nMessage-ID: <jmrp-{n}@hotmail.example>\n"
+        'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="b1"\n\n--b1\n'
+        f"Content-Type: message/rfc822\n\nX-HmXmrOriginalRecipient: <{recipient}>\n"
+        f"Return-Path: <{sender}>\nFrom: Deals <{header}>\nTo: {recipient}\nSubject: {subject}\n"
+        f"Message-ID: <{message_id or f'j{n}@shop.example'}>\nContent-Type: text/plain; charset=utf-8\n\n"
+        f"{text}\n\n--b1--\n"
+    )
+
+
 # A header with two @ in an address is none.
 HEADER = tuple(form for form in ADDRESS if form(1).count("@") == 1)
 
@@ -46,6 +68,23 @@ SAMPLES = Samples(
                 "recipient": ADDRESS,
                 "ip": IP,
                 "reported": HOST,
+                "header": HEADER,
+                "subject": TEXT,
+                "message_id": ID,
+                "text": TEXT,
+            },
+            "silver.complaint",
+            is_files=True,
+            suffix=".eml",
+        ),
+        Canaries(
+            "feedback",
+            junk_mail_report,
+            {
+                "reporter": HEADER,
+                "recipient": ADDRESS,
+                "ip": IP,
+                "sender": ADDRESS,
                 "header": HEADER,
                 "subject": TEXT,
                 "message_id": ID,
