@@ -15,20 +15,20 @@ import polars as pl
 from jobs.core.contracts import Field, list_codes, polars_schema, read_contract, reference_rows
 from jobs.protect.domains import FEWEST_DIGITS, LONGEST_NAME
 from jobs.protect.keyed_hashes import keyed_hashes
-from jobs.protect.numbering import SHORTEST_NUMBER
 from jobs.protect.operators import Door
 
-# Queue ids as mail servers make them: Postfix's short ones (microseconds and inode) and long ones (seconds,
-# microseconds, z, inode), Exim's before and since 4.97 (seconds, process, fraction), Sendmail's since 8.10
-# (year, of which these are 2015 to 2029, month, day, hour, minute, second, sequence, process).
+# Queue ids in which no number can stand, as Postfix makes its long ones (seconds, of which these are 2020 to
+# 2030, microseconds, z, inode) and Exim its own before and since 4.97 (seconds, process, fraction). Postfix'
+# short ones and Sendmail's may have as many digits in a row as a number has: all of them are pseudonyms. See
+# decision 187.
 _LONG = "0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-"
+_LATER = "B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z"
 QUEUE_ID = (
-    rf"(?:[0-9A-F]{{6,20}}|[3-6][{_LONG}z]{{9,11}}z[{_LONG}y]{{1,12}}"
-    r"|[12][0-9A-Za-z]{5}-(?:00[0-9A-Za-z]{4}-[0-9A-Za-z]{2}|0{7}[0-9A-Za-z]{4}-[0-9A-Za-z]{4})"
-    r"|[0-9t-x][0-9AB][0-9A-V][0-9A-N][0-9A-Za-x]{4}[0-9]{5,7})"
+    rf"(?:4[{_LATER}][{_LONG}z]{{8,10}}z[{_LONG}y]{{1,12}}"
+    r"|[12][0-9A-Za-z]{5}-(?:00[0-9A-Za-z]{4}-[0-9A-Za-z]{2}|0{7}[0-9A-Za-z]{4}-[0-9A-Za-z]{4}))"
 )
-# They have letters and digits, and not so many digits in a row that these may be a number; Exim's have zeros.
-TELLING_ID = rf"(?:[^0-9]+$|[0-9-]+$|.*[1-9][0-9]{{{SHORTEST_NUMBER - 1}}})"
+# They have letters; only Exim's zeros are more digits in a row than six.
+TELLING_ID = r"(?:[^0-9]+$|[0-9-]+$)"
 # Digits of a host's pseudonym: enough to distinguish the operator's hosts.
 HOST_DIGITS = 12
 HASH = r"[0-9a-f]{32}"

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.cells import cell_len
@@ -26,6 +26,8 @@ from jobs.sniff.survey import LogSurvey
 
 # The first and the last time of a log's lines.
 Range = tuple[dt.datetime | None, dt.datetime | None]
+# Units of which no two are of one event: messages and segments are of recipients.
+COUNTED = ("recipient", "attempt", "call")
 STAGES = ["connect", "envelope", "content", "delivery"]
 BAR = 24
 # Logs pack to a tenth or a thirtieth; what unpacks to so much more was made to fill a disk.
@@ -244,11 +246,11 @@ def draw_totals(console: Console, answer: LogSurvey) -> None:
     if not answer.transmissions and not answer.verdicts:
         print_heading(console, "ingesting it would give nothing to count")
         return
-    print_heading(console, f"ingesting it would give{' these transmissions' if answer.transmissions else ''}")
+    print_heading(console, f"a run would {'count' if answer.transmissions else 'give'}")
     if answer.transmissions:
-        channels = sorted({channel for channel, _, _ in answer.transmissions})
-        for channel in channels:
-            console.print(Padding(transmission_table(answer, channel), (0, 0, 0, 2)))
+        assert answer.units is not None
+        for channel in sorted({channel for channel, *_ in answer.units.units}):
+            console.print(Padding(count_table(answer, answer.units.units, channel), (0, 0, 0, 2)))
         console.print(Padding(unit_lines(answer), (0, 0, 0, 2)))
     if answer.verdicts:
         if answer.transmissions:
@@ -256,9 +258,13 @@ def draw_totals(console: Console, answer: LogSurvey) -> None:
         console.print(Padding(verdict_table(answer), (0, 0, 0, 2)))
 
 
-def transmission_table(answer: LogSurvey, channel: str) -> Table:
-    """Transmissions: a row per outcome, a column per stage; those that there are."""
-    counts = {key[1:]: count for key, count in answer.transmissions.items() if key[0] == channel}
+def count_table(answer: LogSurvey, units: Mapping[tuple[str, str, str, str], float], channel: str) -> Table:
+    """What gold will hold of a channel: recipients, attempts and calls, of which no two are of one event; a
+    row per outcome, a column per stage; those that there are."""
+    counts: dict[tuple[str, str], float] = {}
+    for (of_channel, unit, stage, outcome), count in units.items():
+        if of_channel == channel and unit in COUNTED:
+            counts[stage, outcome] = counts.get((stage, outcome), 0.0) + count
     stages = in_order({stage for stage, _ in counts}, STAGES)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_footer=True)
     table.add_column(f"{channel}, decided at", footer="all", no_wrap=True)
@@ -321,20 +327,27 @@ def unit_lines(answer: LogSurvey) -> Group:
 
 
 def verdict_table(answer: LogSurvey) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_footer=True)
-    whole = sum(answer.verdicts.values())
-    table.add_column("verdicts", footer="all")
-    table.add_column("action")
-    table.add_column("spam")
-    table.add_column("count", format_amount(answer, whole), justify="right", footer_style="bold")
-    table.add_column("share", justify="right")
-    for (engine, action, is_spam), count in sorted(answer.verdicts.items(), key=lambda pair: -pair[1]):
+    """Verdicts, those of a filter together, each with its share of the filter's."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in ("verdicts", "action", "spam"):
+        table.add_column(name)
+    for name in ("count", "of filter"):
+        table.add_column(name, justify="right")
+    of_filter: dict[str, float] = {}
+    for (engine, _, _), count in answer.verdicts.items():
+        of_filter[engine] = of_filter.get(engine, 0.0) + count
+
+    def by_filter(row: tuple[tuple[str, str, bool | None], float]) -> tuple[float, str, float]:
+        (engine, *_), count = row
+        return -of_filter[engine], engine, -count
+
+    for (engine, action, is_spam), count in sorted(answer.verdicts.items(), key=by_filter):
         table.add_row(
             escape_unseen(str(engine)),
             escape_unseen("other" if action == OTHER else action or "none"),
             Text("?" if is_spam is None else "spam" if is_spam else "", "yellow"),
             format_amount(answer, count),
-            format_percent(count / whole),
+            format_percent(count / of_filter[engine]),
         )
     return table
 

@@ -118,7 +118,7 @@ def test_a_complaint_of_microsofts_program_has_no_report_part() -> None:
         "header_from": "deals@mailer.example",
         "recipients": ["maria@provider.example"],
         "client_ip": "192.0.2.55",
-        "message_id": "orig-1@mailer.example",
+        "message_id": "orig-9@mailer.example",
         "incident_count": 1,
         "delivery_result": None,
         "auth_failure": None,

@@ -11,16 +11,18 @@ from jobs.protect.operators import Door, OperatorSpace
 
 KEY = bytes(32)
 DOOR = Door((OperatorSpace("op", "CHE", (), (), (), (("HUB", "hub"), ("203.0.113.0/28", "peer"))),), None)
-# As Postfix (short and long), Exim (before and since 4.97) and Sendmail make them.
+# As Postfix (long ones, also with many digits) and Exim (before and since 4.97) make them.
 QUEUE_IDS = (
-    "3F2A11C0DE", "0A1B2C3D", "4jYlH071Srz1fPlf", "4jXRQg21Zzz1fPRf", "1tFabc-0001bC-2D",
-    "1xVr5j-0000000000d-1V8v", "xAOE1rmk027713", "6BOE1rmk027713",
+    "4jYlH071Srz1fPlf", "4jXRQg21Zzz1fPRf", "4jY1234567z1fPlf", "1tFabc-0001bC-2D",
+    "1xVr5j-0000000000d-1V8v",
 )  # fmt: skip
+# As Postfix makes short ones, and Sendmail: some have seven digits in a row, and all are pseudonyms.
+SHORT_IDS = ("3F2A11C0DE", "0A1B2C3D", "3F12345678", "xAOE1rmk027713", "6BOE1rmk027713", "6AUESOb2002530")
 # Nobody's id, and what looks like one.
 OTHER_IDS = (
     "447700900123", "ann@shop.example", "198.51.100.7", "ann.smith", "joesmith12345", "4cYq AA", "",
     "8613800138000", "A447700900123", "447700-900123-00", "123456-001234-56", "MARCELLA12345",
-    "ABIGAIL123456", "BOB12345", "DEADBEEF", "smiths-cooper-jr", "ESME_447700",
+    "ABIGAIL123456", "BOB12345", "DEADBEEF", "smiths-cooper-jr", "ESME_447700", "447700900123z1", *SHORT_IDS,
 )  # fmt: skip
 
 

@@ -1210,3 +1210,38 @@ def test_reports_of_two_kinds_in_a_folder_stay_two_sources(tmp_path: Path) -> No
     logs, _ = logs_of(sorted(map(str, tmp_path.iterdir())), FOREVER)
     parts, _ = separate_logs(logs)
     assert sorted(str(some[0].format) for _, some in parts) == ["None", "dmarc", "dmarc", "feedback"]
+
+
+def test_what_is_printed_is_what_gold_will_hold(tmp_path: Path) -> None:
+    """Hops and the server's own bounces are taken off, and recipients and attempts add up to the total."""
+    out = io.StringIO()
+    sniff_files(
+        [str(MAIL)], time.monotonic() + FOREVER, False, Console(file=out, width=80), Console(stderr=True)
+    )
+    text = out.getvalue()
+    counted = Counter(answer(MAIL).units.units)
+    kept = Counter()
+    for (_, unit, _, outcome), count in counted.items():
+        if unit in ("recipient", "attempt"):
+            kept[outcome] += int(count)
+    printed = {
+        words[0]: int(words[-1])
+        for line in text.splitlines()
+        if len(words := line.split()) == 6 and words[-1].isdigit()
+    }
+    assert {name: count for name, count in printed.items() if name in kept} == dict(kept)
+    assert (kept["delivered"], printed["all"]) == (110, sum(kept.values()))
+    assert sum(kept.values()) < sum(answer(MAIL).transmissions.values())
+
+
+def test_verdicts_have_their_share_of_their_filter() -> None:
+    out = io.StringIO()
+    sniff_files(
+        [str(MAIL)], time.monotonic() + FOREVER, False, Console(file=out, width=80), Console(stderr=True)
+    )
+    shares: dict[str, float] = {}
+    for line in out.getvalue().split("of filter", 1)[1].split("for observatory.toml")[0].splitlines():
+        if words := line.split():
+            shares[words[0]] = shares.get(words[0], 0) + float(words[-1].rstrip("%"))
+    assert set(shares) == {"opendmarc", "opendkim", "amavis", "spamassassin"}
+    assert all(abs(share - 100) < 0.2 for share in shares.values())
