@@ -1,9 +1,11 @@
 """Links of an operator: which one a row came in or went out by, its kind, and handoffs to a filter."""
 
 import ipaddress
+from collections.abc import Mapping
 
 import polars as pl
 
+from jobs.core.matching import map_texts
 from jobs.protect import location
 from jobs.protect.addresses import is_own_address
 from jobs.protect.operators import OperatorSpace
@@ -21,32 +23,37 @@ def link_ids(
     `name[address]:port`. What the log calls the link goes before the client's name, and that before its
     address; of ranges the smallest decides. link, address and name are columns of the frame.
     """
-    by_name = pl.lit(None, dtype=pl.String)
-    for known, _ in space.links:
-        by_name = (
-            pl.when(is_named(pl.col(link), known).fill_null(False)).then(pl.lit(known)).otherwise(by_name)
-        )
+    places = {known: place for place, (known, _) in enumerate(space.links)}
+    by_name = map_texts(frame[link], lambda text: find_link(text, places))
     if name is not None:
-        by_name = by_name.fill_null(
-            pl.when(pl.col(name).is_in([known for known, _ in space.links])).then(name)
-        )
+        of_client = frame[name].cast(pl.String)
+        by_name = by_name.fill_null(of_client.set(~of_client.is_in(list(places)), None))
     addresses = [pl.col(link).str.extract(LINK_ADDRESS).alias("of_link")]
     if address is not None:
         addresses.append(pl.col(address).alias("of_client"))
-    networks = {known: link_network(known) for known, _ in space.links}
+    networks = {known: link_network(known) for known in places}
     names = {network: known for known, network in networks.items() if network is not None}
     if not names:
-        return frame.select("channel_code", by_name.alias("by_name"))["by_name"]
-    found = frame.select(by_name.alias("by_name"), *addresses)
+        return by_name.alias("by_name")
+    found = frame.select(*addresses)
     by_range = [
         location.narrowest_network(found[each.meta.output_name()], tuple(names)) for each in addresses
     ]
-    told = [found["by_name"], *(each.replace_strict(names, default=None) for each in by_range)]
+    told = [by_name, *(each.replace_strict(names, default=None) for each in by_range)]
     return pl.select(pl.coalesce(told)).to_series()
 
 
-def is_named(link: pl.Expr, known: str) -> pl.Expr:
-    return (link == known) | link.str.starts_with(known + "[") | link.str.contains(f"[{known}]", literal=True)
+def find_link(text: str, places: Mapping[str, int]) -> str | None:
+    """The link that a log names: as it is, before a bracket, as in `name[address]:port`, or within brackets;
+    of several the last one of the settings. A text is taken apart once, however many links there are."""
+    parts = [text]
+    if "[" in text:
+        longest = max(map(len, places), default=0)
+        for start in (place for place, sign in enumerate(text) if sign == "["):
+            parts.append(text[:start])
+            within = text[start + 1 : start + longest + 2]
+            parts += [within[:end] for end, sign in enumerate(within) if sign == "]"]
+    return max((part for part in parts if part in places), key=places.__getitem__, default=None)
 
 
 def link_network(link: str) -> str | None:
