@@ -1,7 +1,7 @@
 """operator_daily: one operator's day, from its logs to validated gold tables.
 
 One DAG for each operator of the settings file, `operator_daily__<id>`, with seven tasks in a row, and one
-that fails where one of them did:
+that succeeds where none of them failed:
 
     pull ─► bronze ─► silver ─► gold ─► validate ─► report ─► vacuum ─► outcome
 
@@ -35,8 +35,8 @@ again, so Airflow does not retry the task: the log's last lines name table, rule
 stay as they were. Any other failure is retried: a crash (exit code 4), and what passes by itself (exit code
 5: another command writes to the lake, a source is away, the disk is full). The tasks after a failed one run
 all the same, with what is there: one source that is away or held back stops neither the figures of the
-others, nor the page, nor retention. `outcome` then fails, and the run with it. Clearing a task is always
-safe: a stage does no work twice.
+others, nor the page, nor retention. `outcome` then does not run (upstream_failed), and the run fails.
+Clearing a task is always safe: a stage does no work twice.
 
 **When a run is late.** With `OBSERVATORY_DEADLINE_HOURS`, one that has not succeeded so many hours after it
 was queued, whatever the reason, calls back with a text, which the command of `OBSERVATORY_ALERT` gets, as in
@@ -59,7 +59,6 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, TriggerRule, chain, task
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
-from airflow.sdk.exceptions import AirflowFailException
 
 from jobs.core.contracts import stage_tables
 from jobs.orchestration.deadlines import make_deadline
@@ -147,15 +146,16 @@ def operator_daily(operator: dict[str, Any], settings: dict[str, Any]) -> DAG:
         vacuum = pipeline_task("vacuum", lambda context: remove, **last)
         row = [pull, *stages, validate, report, vacuum]
         chain(*row)
-        # The last task's state is the run's, and vacuum runs whatever failed before it.
-        row >> outcome.override(trigger_rule=TriggerRule.ONE_FAILED)()
+        # The last task's state is the run's, and vacuum runs whatever failed before it. A task that was
+        # skipped had nothing to do, and did not fail.
+        row >> outcome.override(trigger_rule=TriggerRule.NONE_FAILED)()
     return dag
 
 
 @task(retries=0)
 def outcome() -> None:
-    """Fail, and the run with it, where another task failed."""
-    raise AirflowFailException("a task of this run failed: its own log says why, and what to do")
+    """Succeed where no other task failed. Else it does not run, and the run fails: the log of the task that
+    failed says why, and what to do."""
 
 
 settings = read_settings()
