@@ -14,7 +14,8 @@ what it is, and the task's log names each source or rule with what to do.
 
 - `stale_sources`: a source's last record is older than its `stale_days`.
 - `missing_days`: a source has no records of a day within the week before its last record.
-- `jumps`: a day's traffic or share of spam is far from that of the same weekday before.
+- `jumps`: a day's traffic, share of spam or share that others refuse is far from that of the same weekday
+  before.
 - `held_validations`: a rule was broken when it was last checked, and the operator's tables stay as they were.
 - `packages`: where `[submission] inbox` is set, a package is overdue (`due_days`), was refused, or has had no
   answer for `answer_days`.

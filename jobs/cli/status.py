@@ -42,10 +42,10 @@ def status(
     r"""Each source: landed, waiting, last record, quarantine, what holds it back, and what to do next.
 
     Ends with exit code 3 if a source is stale: its last record is older than stale_days of its source or
-    of \[lake], 2 days without a setting; if a day's traffic or share of spam is far from that of the same
-    weekday before; if the study refused a package, has not answered it, or lacks one that is due; or if
-    figures are doubtful, because clocks disagree, joins fall, a source left the settings, or recipients
-    are counted that nobody accepted or that never leave the queue.
+    of \[lake], 2 days without a setting; if a day's traffic, share of spam or share that a network refused
+    is far from that of the same weekday before; if the study refused a package, has not answered it, or
+    lacks one that is due; or if figures are doubtful, because clocks disagree, joins fall, a source left
+    the settings, or recipients are counted that nobody accepted or that never leave the queue.
     """
     from jobs.core.patterns import escape_unseen
     from jobs.engine.lake import open_lake

@@ -17,6 +17,7 @@ from jobs.gold import (
     countermeasure_cost_monthly,
     countermeasure_effort_daily,
     filter_quality_monthly,
+    refused_by_others_daily,
     spam_corrected_monthly,
     spam_route_daily,
     spam_sender_domain_daily,
@@ -35,6 +36,7 @@ PARTIALS: dict[str, Kernel] = {
     "gold.bypass_indicator_daily": bypass_indicator_daily.partial,
     "gold.campaign_daily": campaign_daily.partial,
     "gold.countermeasure_effort_daily": countermeasure_effort_daily.partial,
+    "gold.refused_by_others_daily": refused_by_others_daily.partial,
     "gold.spam_route_daily": spam_route_daily.partial,
     "gold.spam_sender_domain_daily": spam_sender_domain_daily.partial,
     "gold.spam_source_daily": spam_source_daily.partial,
@@ -47,6 +49,7 @@ FINISHERS: dict[str, Kernel] = {
     "gold.bypass_indicator_daily": bypass_indicator_daily.finish,
     "gold.campaign_daily": campaign_daily.finish,
     "gold.countermeasure_effort_daily": countermeasure_effort_daily.finish,
+    "gold.refused_by_others_daily": refused_by_others_daily.finish,
     "gold.spam_sender_domain_daily": spam_sender_domain_daily.finish,
     "gold.spam_source_daily": spam_source_daily.finish,
 }

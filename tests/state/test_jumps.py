@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from jobs.engine.lake import Lake
 from jobs.state import health
-from jobs.state.jumps import SCORE, SHARE, TRAFFIC, find_jumps, jumps_of
+from jobs.state.jumps import REFUSED, REFUSED_TABLE, SCORE, SHARE, TRAFFIC, find_jumps, jumps_of, refusals_of
 from tests.state.test_status import LAST, Command, observatory, statuses, with_ledger, written
 from tests.support.volume_rows import TABLE, frame
 from tests.support.whole_runs import source_toml
@@ -68,6 +68,52 @@ def test_what_is_no_jump() -> None:
     old = quiet() | {TUESDAY - dt.timedelta(days=8): (1, 0)}
     for counts in (newest, missing, short, few, old, {}):
         assert jumps_of(counts, "EMAIL", "recipient") == []
+
+
+def sent(refused: float = 0.02, units: int = 1_000) -> Counts:
+    """Outbound traffic to a network that refuses a share of it, up to TUESDAY."""
+    chance = random.Random(2)
+    days = [TUESDAY - dt.timedelta(days=number) for number in range(70)]
+    return {day: (units, sum(chance.random() < refused for _ in range(units))) for day in days}
+
+
+def test_a_network_that_refuses_far_more_than_before_is_a_jump() -> None:
+    day = TUESDAY - dt.timedelta(days=1)
+    (jump,) = refusals_of(sent() | {day: (1_000, 400)}, "EMAIL", "big.example", TUESDAY)
+    assert (jump.day, jump.measure, jump.network, jump.value) == (day, REFUSED, "big.example", 40)
+    assert jump.text.startswith(
+        f"EMAIL recipient of Monday, {day}: big.example refused 40.0% of 1,000, where"
+    )
+    (jump,) = refusals_of(sent() | {day: (1_000, 400)}, "EMAIL", "_O", TUESDAY)
+    assert "small networks together refused" in jump.text
+
+
+def test_what_is_no_rise_of_refusals() -> None:
+    day = TUESDAY - dt.timedelta(days=1)
+    fewer = sent(0.3) | {day: (1_000, 0)}
+    # From none to 2% is a great factor of hardly anything.
+    hardly = sent(0.0) | {day: (1_000, 20)}
+    few = sent(units=90) | {day: (90, 60)}
+    newest, without = sent() | {TUESDAY: (1_000, 900)}, {day: (1_000, 900)}
+    for counts in (sent(), fewer, hardly, few, newest, without, {}):
+        assert refusals_of(counts, "EMAIL", "big.example", TUESDAY) == []
+    assert refusals_of(sent(), "EMAIL", "big.example", None) == []
+
+
+def test_refusals_stand_in_status(tmp_path: Path, observatory: Command) -> None:
+    file = written(tmp_path, LAST + dt.timedelta(hours=1), source_toml("mx1", "mail.log", "postfix"))
+    lake = gold_lake(tmp_path, 1)
+    day = TUESDAY - dt.timedelta(days=1)
+    about = {"operator_id": "a", "channel_code": "EMAIL", "receiving_network": "big.example"}
+    rows = [
+        about
+        | {"period_date": each, "outbound_units": units, "refused_for_now_units": 10, "refused_units": few}
+        for each, (units, few) in (sent() | {day: (1_000, 390)}).items()
+    ]
+    lake.append(frame(*rows, table=REFUSED_TABLE), REFUSED_TABLE)
+    code, told = statuses(observatory, file)
+    (jump,) = told[0]["jumps"]
+    assert (code, jump["network"], jump["measure"], jump["value"]) == (3, "big.example", "refused", 40)
 
 
 def gold_lake(folder: Path, factor: float) -> Lake:
