@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.cli.arguments import Config
+from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.cli.pipeline import run_all
 from jobs.core.errors import ObservatoryError
@@ -16,6 +17,8 @@ from jobs.formats.options import load_with_options
 from jobs.settings import config
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from jobs.engine.lake import Lake
 
 
@@ -33,12 +36,26 @@ def report(
     keep: Annotated[
         bool, typer.Option("--keep", help="From logs: keep the lake, and print where it is.")
     ] = False,
+    text: Annotated[
+        bool, typer.Option("--text", help="Print the last day in 40 lines, as for a mail; draw no page.")
+    ] = False,
+    day: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="With --text: another day (UTC).")
+    ] = None,
+    operator: OperatorId = None,
 ) -> None:
     """Draw the report page: from logs in one step, or from the lake that the settings name.
 
     From logs it needs no settings: formats, own domains and networks are taken from the logs, the lake is a
     private temporary folder, and what was assumed is printed.
     """
+    if text:
+        if logs or keep or country:
+            raise ObservatoryError("--text prints a day of the lake that the settings name: name no logs")
+        print_days(config_file, operator, day.date() if day else None)
+        return
+    if day or operator:
+        raise ObservatoryError("--day and --operator are for --text: the page has all days and operators")
     if not logs:
         if keep or country:
             raise ObservatoryError("--keep and --country are for a report of logs: name them")
@@ -50,6 +67,45 @@ def report(
     from jobs.cli import from_logs
 
     from_logs.report_logs(logs, output, keep, country, out, err, run_all, draw_page)
+
+
+def print_days(config_file: Path, operator: str | None, day: dt.date | None) -> None:
+    """Print a day of each operator: the one given, else the last that has ended and has records."""
+    import polars as pl
+
+    from jobs.engine.lake import open_lake
+    from jobs.engine.record import utc_now
+    from jobs.report.day_text import VOLUME, write_day
+    from jobs.state.jumps import find_jumps
+
+    settings = load_with_options(config_file)
+    chosen = config.choose_operators(settings, operator)
+    lake = open_lake(settings.lake.root)
+    versions = lake.versions()
+    today = (settings.lake.read_at or utc_now()).date()
+    jumps = find_jumps(lake, {each.id for each in chosen})
+    known: dict[str, set[dt.date]] = {each.id: set() for each in chosen}
+    for file in lake.files(VOLUME, versions.get(VOLUME)):
+        days = known.get(str(file.partition_value("operator_id")), set())
+        days.add(dt.date.fromisoformat(str(file.partition_value("period_date"))))
+    lacking = []
+    for each in chosen:
+        wanted = day or max((one for one in known[each.id] if one < today), default=None)
+        if wanted is None or wanted not in known[each.id]:
+            lacking.append(f"operator '{each.id}' has no figures of {wanted or f'a day before {today}'}")
+            continue
+
+        def read_days(table: str, days: Sequence[dt.date], operator_id: str = each.id) -> pl.DataFrame:
+            of_day = (pl.col("operator_id") == operator_id) & pl.col("period_date").is_in(list(days))
+            return lake.read(table, versions.get(table), where=of_day)
+
+        lines = write_day(read_days, each.name, wanted, jumps[each.id])
+        out.file.write("\n".join(lines) + "\n\n")
+    if lacking:
+        raise ObservatoryError(
+            f"{'; '.join(lacking)}. `observatory run` computes them, and `observatory status` says what the"
+            " logs lack"
+        )
 
 
 def draw_page(settings: config.Observatory, folder: Path, domains: Sequence[str]) -> Path:
