@@ -72,10 +72,15 @@ def score_by_shape(shares: dict[str, float], sample: bytes) -> dict[str, float]:
     more they have."""
     if max(shares.values()) >= SURE_ENOUGH or not any(shares.values()):
         return shares
-    lines = sample_lines(sample)
-    if lines.str.contains(ANY_STAMP).sum() < MOSTLY_STAMPED * len(lines):
+    if not is_mostly_stamped(sample):
         return shares
     return {name: SURE_ENOUGH + (1 - SURE_ENOUGH) * share if share else 0.0 for name, share in shares.items()}
+
+
+def is_mostly_stamped(sample: bytes) -> bool:
+    """Whether most lines of a sample have a stamp in front."""
+    lines = sample_lines(sample)
+    return bool(lines.str.contains(ANY_STAMP).sum() >= MOSTLY_STAMPED * max(len(lines), 1))
 
 
 def find_host_log(name: str, block: bytes) -> str:

@@ -19,11 +19,14 @@ CHUNK = 4 << 20
 # A line longer than this is landed in parts: memory stays bounded on a file without line ends.
 LONGEST_LINE = 64 << 20
 COMPRESSED = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\0": "xz", b"(\xb5/\xfd": "zst"}
+# Bytes of what is compressed that are unpacked together; and those that a member may look back on, twice as
+# many as the strongest usual settings write.
+STEP, LARGEST_WINDOW = 1 << 10, 128 << 20
 # What decompresses a member of each kind; gzip's own reader reports all damage, and skips zeros.
 MEMBERS: dict[str, Callable[[], Any]] = {
     "bz2": bz2.BZ2Decompressor,
-    "xz": lzma.LZMADecompressor,
-    "zst": lambda: zstandard.ZstdDecompressor().decompressobj(),
+    "xz": lambda: lzma.LZMADecompressor(memlimit=LARGEST_WINDOW),
+    "zst": lambda: zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW).decompressobj(),
 }
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
@@ -62,7 +65,7 @@ class Chunks:
     def peek_bytes(self, size: int) -> bytes:
         """Up to `size` bytes without moving on. Damage is found again, and reported, where it stands."""
         blocks, have = [], 0
-        while have < size and (block := self.read_bytes(min(4096, size - have))):
+        while have < size and (block := self.read_or_lose(min(4096, size - have))):
             blocks.append(block)
             have += len(block)
         self.ahead = b"".join(blocks)
@@ -94,8 +97,11 @@ class Chunks:
             if cut == 0 and len(rest) > LONGEST_LINE:
                 cut = len(rest)
             if cut:
-                yield bytes(rest[:cut])
+                with memoryview(rest) as view:
+                    whole = bytes(view[:cut])
                 del rest[:cut]
+                yield whole
+                del whole
         if (
             rest
             and not self.damage
@@ -148,7 +154,7 @@ class Members:
         """Up to `size` bytes: what there is."""
         while not self.ready:
             if not self.unread and getattr(self.member, "needs_input", True):
-                self.unread = self.raw.read(io.DEFAULT_BUFFER_SIZE)
+                self.unread = self.raw.read(STEP)
                 if not self.unread:
                     if self.member is not None:
                         raise EOFError("the file ends before its last compressed part does")
@@ -160,7 +166,7 @@ class Members:
                     continue
                 self.member = self.begin()
             block, self.unread = self.unread, b""
-            # Zstandard's takes no bound, and has no needs_input.
+            # Zstandard's takes no bound, and has no needs_input: of so few bytes it makes 32 MiB at most.
             bound = (CHUNK,) if hasattr(self.member, "needs_input") else ()
             self.ready = self.member.decompress(block, *bound)
             if self.member.eof:

@@ -1,6 +1,7 @@
 """The format of a file that is pulled, and files that are no log of it: archives and unknown ones."""
 
 import datetime as dt
+import re
 from dataclasses import dataclass, field
 
 from jobs.core.lines import frame_lines
@@ -13,11 +14,14 @@ from jobs.formats.registry import (
     SURE_ENOUGH,
     find_host_log,
     hosts_of,
+    is_mostly_stamped,
     recognise_format,
 )
 from jobs.formats.shared.sampling import ANY_SOURCE
 from jobs.settings.operator import SourceSettings
 
+# HTML, XML and JSON; a number between the brackets is syslog's.
+PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<[!?a-zA-Z]|\{)")
 # So many files of a source that do not look like its format are held against all others.
 MOST_UNLIKE = 10
 # Archives, and compressions that nobody here unpacks, by what they begin with.
@@ -85,6 +89,20 @@ def check_named(kind: str, block: bytes) -> None:
         raise OtherLog(host, kind)
 
 
+def check_served(head: bytes, has_options: bool) -> None:
+    """Raise UnknownFormat where what a server sent is no log: a page that it shows while it is mended, or one
+    of a proxy or a login. Its lines need not be the named format's: other programs write into a log, too.
+
+    has_options: of the format, which may name a form that nothing recognises, but no page.
+    """
+    if (
+        (PAGE.match(head) or not has_options)
+        and not is_mostly_stamped(head)
+        and not recognise_format(head)[0]
+    ):
+        raise UnknownFormat
+
+
 def archive_of(head: bytes) -> str | None:
     """The kind of archive, or of compression that cannot be read, that a file begins as."""
     if head[257:262] == b"ustar":
@@ -104,16 +122,25 @@ class Notes:
     unlike: int = 0
     is_noted: bool = False
 
-    def note_mismatch(self, name: str, kind: str, head: bytes) -> None:
-        """Note a file that does not look like the format that its source names.
+    def note_mismatch(self, name: str, kind: str, head: bytes, is_served: bool = False) -> None:
+        """Note a file that does not look like the format that its source names. Of one that a web server sent
+        raise UnknownFormat where it is no log at all.
 
         Its own format is asked first, and all others for the first such files alone: they take a tenth of a
         second.
         """
         head = unwrap_sample(head)
-        # What a log looks like that is read through a profile is for the profile to say.
-        if KERNELS[kind].profiles or archive_of(head) or KERNELS[kind].sniff(head) >= SURE_ENOUGH:
+        if archive_of(head):
             return
+        # What a log looks like that is read through a profile is for the profile to say.
+        if KERNELS[kind].profiles:
+            if is_served:
+                check_served(head, has_options=True)
+            return
+        if KERNELS[kind].sniff(head) >= SURE_ENOUGH:
+            return
+        if is_served:
+            check_served(head, bool(self.source.options))
         self.unlike += 1
         if self.unlike <= MOST_UNLIKE:
             found = format_notes(name, kind, head, bool(self.source.options))

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from jobs.core.disk import replace_file
@@ -153,6 +153,11 @@ class Files:
 
     waiting: dict[str, Waiting] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)
+
+    def list_seen(self, format: str) -> dict[str, Seen]:
+        """The files that were read whole by a source of this format."""
+        found = self.seen.items()
+        return {name: seen for name, seen in found if seen.format == format and name not in self.waiting}
 
 
 def read_files(fs: Any, folder: str) -> Files:
@@ -303,6 +308,11 @@ class KnownStreams:
         self._is_document = is_document
         for stream in streams:
             self.add_stream(stream)
+
+    def copy(self) -> "KnownStreams":
+        """These streams as they are now, whatever is landed meanwhile."""
+        now = [replace(stream, pieces=list(stream.pieces)) for stream in self.streams]
+        return KnownStreams(now, self._is_document)
 
     def add_stream(self, stream: Stream) -> None:
         self.streams.append(stream)

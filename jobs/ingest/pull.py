@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import hashlib
 import io
 import itertools
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -56,12 +58,13 @@ from jobs.ingest.manifest import (
     write_manifest,
 )
 from jobs.ingest.packed import ENDING, open_packer
-from jobs.ingest.remote import RemoteFile, skip_landed
+from jobs.ingest.remote import Copy, RemoteFile, find_joined, skip_landed
 from jobs.ingest.source_files import (
     FileTimes,
     bound_times,
     classify_problem,
     is_closed,
+    is_http,
     list_files,
     open_file,
     own_time,
@@ -155,7 +158,8 @@ def pull_source(operator: Operator, source: SourceSettings, root: str, now: dt.d
     folder = f"{area}/{operator.id}/{source.id}"
     make_folder(fs, folder)
     where = f"operator '{operator.id}', source '{source.id}'"
-    listed = list_files(source, has_manifest(fs, folder))
+    before, after = read_files(fs, folder), Files()
+    listed = list_files(source, has_manifest(fs, folder), before)
     source_fs, names = listed.fs, listed.names
     problems: list[str] = [type(each)(f"{where}: {each}") for each in listed.problems]
     if not names:
@@ -169,51 +173,87 @@ def pull_source(operator: Operator, source: SourceSettings, root: str, now: dt.d
         return Pulled(problems=[*problems, f"{where}: {error}"])
     pieces: list[Piece] = []
     notes = Notes(source)
-    before, after = read_files(fs, folder), Files()
     unchanged = listed.find_unchanged(before, source)
     written = written_times(source_fs, names, listed.list_times(unchanged))
     newest = bound_times(names, written)
     after.seen.update(unchanged)
-    for name in names:
-        if name in unchanged:
-            continue
-        try:
-            times = FileTimes(newest.get(name, now), written.get(name, now), now)
-            end = LastLine(before.waiting.get(name), now, source.whole or is_closed(name))
-            piece, damage = pull_file(fs, folder, source_fs, name, times, source, known, end, notes)
-        except LeftOut as error:
-            problems.append(f"{where}: {name} {error}")
-            continue
-        except UnknownFormat:
-            formats = ", ".join(sorted(KERNELS))
-            problems.append(f"{where}: {name} is of no known format ({formats}); name one with format = ...")
-            continue
-        except source_errors() as error:
-            if is_full(error):
-                raise DiskFull(folder) from error
-            problems.append(classify_problem(error, f"{where}: {name} cannot be read: {error}"))
-            continue
-        if end.waiting is not None:
-            after.waiting[name] = end.waiting
-        if end.is_stuck:
-            notes.texts.append(
-                f"the last line of {name} has {end.waiting_bytes:,} bytes and no line end. It waits"
-                " until it has one, until the file is rotated or compressed, or until it has stayed the same"
-                " for a day. If nothing more is written to such files, set whole = true for the source."
-            )
-        if piece is not None:
-            pieces.append(piece)
-        if isinstance(damage, SourceLost):
-            lost = f"{where}: {name} was lost while it was read: {damage}. The next pull goes on from there."
-            problems.append(Away(lost))
-        elif damage:
-            problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
-        elif seen := listed.find_seen(name, source, written.get(name)):
-            after.seen[name] = seen
+    changed = [name for name in names if name not in unchanged]
+    fetching: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if is_http(source_fs):
+        forget_queries(known.streams)
+        joined = functools.partial(find_joined, fs, known.copy())
+        fetching = source_fs.fetch_ahead(changed, copies_in(fs, folder), joined)
+    with fetching:
+        for name in changed:
+            try:
+                times = FileTimes(newest.get(name, now), written.get(name, now), now)
+                end = LastLine(before.waiting.get(name), now, source.whole or is_closed(name))
+                piece, damage = pull_file(fs, folder, source_fs, name, times, source, known, end, notes)
+            except LeftOut as error:
+                problems.append(f"{where}: {name} {error}")
+                continue
+            except UnknownFormat:
+                if is_http(source_fs):
+                    refused = f"{where}: {name} is refused: the server sent something of no known format"
+                    problems.append(Away(f"{refused}, such as a page. The next pull asks again."))
+                    continue
+                formats = ", ".join(sorted(KERNELS))
+                problems.append(
+                    f"{where}: {name} is of no known format ({formats}); name one with format = ..."
+                )
+                continue
+            except source_errors() as error:
+                if is_full(error):
+                    raise DiskFull(folder) from error
+                problems.append(classify_problem(error, f"{where}: {name} cannot be read: {error}"))
+                continue
+            if end.waiting is not None:
+                after.waiting[name] = end.waiting
+            if end.is_stuck:
+                notes.texts.append(
+                    f"the last line of {name} has {end.waiting_bytes:,} bytes and no line end. It waits"
+                    " until it has one, until the file is rotated or compressed, or until it has stayed the"
+                    " same for a day. If nothing more is written to such files, set whole = true for the"
+                    " source."
+                )
+            if piece is not None:
+                pieces.append(piece)
+            if isinstance(damage, SourceLost):
+                lost = (
+                    f"{where}: {name} was lost while it was read: {damage}. The next pull goes on from there."
+                )
+                problems.append(Away(lost))
+            elif damage:
+                problems.append(f"{where}: {name} is damaged: {damage}. What came before it is kept.")
+            elif seen := listed.find_seen(name, source, written.get(name)):
+                after.seen[name] = seen
     pieces += adopt_orphans(fs, folder, source, known, now)
     write_manifest(fs, folder, known.streams, after)
     size = sum(piece.bytes for piece in pieces)
     return Pulled(len(pieces), size, problems, [f"{where}: {note}" for note in notes.texts])
+
+
+def copies_in(fs: Any, folder: str) -> str | None:
+    """Where copies of what a web server sends are made: beside landing, or where a store has no such place in
+    this machine's folder for what is temporary."""
+    return folder if "file" in fs.protocol else None
+
+
+def forget_queries(streams: list[Stream]) -> None:
+    """Take what may be a token out of names, as earlier versions left them."""
+    for piece in (piece for stream in streams for piece in stream.pieces):
+        piece.file_name = piece.file_name.partition("?")[0]
+
+
+@contextlib.contextmanager
+def loss_first(start: Chunks) -> Iterator[None]:
+    """Where the connection was lost in a file's first bytes, this is why no format recognises them."""
+    try:
+        yield
+    except UnknownFormat:
+        if start.lost:
+            raise start.lost from None
+        raise
 
 
 @dataclass
@@ -263,29 +303,34 @@ def pull_file(
 
     notes: gets what a person should know of a file that is new.
     """
-    with open_file(source_fs, name, folder if "file" in fs.protocol else None) as raw:
-        if isinstance(raw, RemoteFile):
+    with open_file(source_fs, name) as raw:
+        if isinstance(raw, RemoteFile) and not isinstance(raw, Copy):
             skip_landed(raw, fs, known)
         start = Chunks(raw)
         head = start.peek_bytes(SAMPLE)
         if source.format in DOCUMENTS:
+            if head and is_http(source_fs):
+                with loss_first(start):
+                    notes.note_mismatch(name, source.format, head, is_served=True)
             piece = land_document(fs, folder, source_fs, name, raw, source.format, known, times.now)
-            if piece:
+            if piece and not is_http(source_fs):
                 notes.note_mismatch(name, source.format, head)
             return piece, None
         if not head:
-            notes.texts += [f"{name} is empty"] if not start.damage else ()
-            return None, start.damage
+            notes.texts += [f"{name} is empty"] if not (start.lost or start.damage) else ()
+            return None, start.lost or start.damage
         stream, chunks, digest = find_stream(fs, known, raw, head)
         if stream and digest.bytes < stream.bytes:
             return None, None
-        kind = stream.format if stream else format_of(source, head)
+        with loss_first(start):
+            kind = stream.format if stream else format_of(source, head)
         if kind in DOCUMENTS:
             return land_document(fs, folder, source_fs, name, raw, kind, known, times.now), None
         if stream is None and source.format != "auto":
             if archive := archive_of(head):
                 raise Archive(archive)
-            notes.note_mismatch(name, kind, head)
+            with loss_first(start):
+                notes.note_mismatch(name, kind, head, is_http(source_fs))
         offset = stream.bytes if stream else 0
         partial = f"{folder}/partial.{uuid.uuid4().hex}.new"
         tail = b""
@@ -303,7 +348,7 @@ def pull_file(
                     packer.write(block)
                     digest.update(block)
                     size += len(block)
-                    tail = (tail + block)[-SAMPLE:]
+                    tail = (tail + block[-SAMPLE:])[-SAMPLE:]
         if not chunks.lost and Chunks(raw).peek_bytes(len(head)) != head:
             if size:
                 fs.rm(partial)

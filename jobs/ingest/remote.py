@@ -1,4 +1,4 @@
-"""Logs of other hosts: by SFTP, and from object stores that speak S3.
+"""Logs of other hosts: by SFTP, from object stores that speak S3, and of web servers.
 
 A connection serves one pull. The key of an SSH host must be known already: none is added. Of a file that
 grew only its beginning, what joins on to the bytes that landing has, and what is new are sent.
@@ -9,6 +9,7 @@ import datetime as dt
 import functools
 import io
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import fsspec
@@ -18,7 +19,7 @@ from jobs.core.errors import ObservatoryError, SourceLost
 from jobs.engine.host_connections import HostConnection, read_connection
 from jobs.ingest.manifest import KnownStreams, Stream, landed_bytes
 from jobs.ingest.packed import open_landed
-from jobs.settings.access import S3, SFTP, Access
+from jobs.settings.access import HTTP, S3, SFTP, Access
 
 # Seconds: a host that does not answer, or a connection on which nothing moves, is away.
 CONNECT, SILENT = 20, 60
@@ -37,6 +38,11 @@ def open_place(url: str, access: Access) -> tuple[Any, str]:
 
         fs = connect_s3(access)
         return fs, fs._strip_protocol(url)
+    if scheme in HTTP:
+        from jobs.ingest.http_files import HttpFiles
+
+        files = HttpFiles(url, access)
+        return files, files.pattern
     return fsspec.core.url_to_fs(url)
 
 
@@ -66,7 +72,7 @@ def open_sftp(url: str, access: Access) -> tuple[Any, str]:
 
 
 def is_remote(url: str) -> bool:
-    return url.partition("://")[0] in (*SFTP, *S3)
+    return url.partition("://")[0] in (*SFTP, *S3, *HTTP)
 
 
 def needed_extra(url: str) -> str:
@@ -159,6 +165,24 @@ class RemoteFile(io.RawIOBase):
         return block
 
 
+class Copy(RemoteFile):
+    """What came of a file of a web server. lost: why it is not all."""
+
+    def __init__(self, file: Any, lost: SourceLost | None) -> None:
+        super().__init__(file)
+        self.lost = lost
+
+    def from_host(self, size: int) -> bytes:
+        block = super().from_host(size)
+        if not block and size and self.lost:
+            raise self.lost
+        return block
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
+
+
 @contextlib.contextmanager
 def lost_connection() -> Iterator[None]:
     """Errors of a connection become SourceLost, so that none is taken for damage of the file."""
@@ -170,23 +194,35 @@ def lost_connection() -> Iterator[None]:
 
 
 def skip_landed(file: RemoteFile, fs: Any, known: KnownStreams) -> None:
-    """Let a file that grew be read from landing as far as a stream holds it.
-
-    A stream is the file's beginning if its first and last 64 KiB are the file's. One of which retention
-    removed pieces, or a short one, is not taken: then the file is read whole.
-    """
-    head = read_range(file, 0, COMPARED)
-    alike = [stream for each in known.find_beginnings(head) for stream in each.list_streams()]
-    for stream in sorted(alike, key=lambda each: -each.bytes):
-        if stream.removed or stream.bytes < 4 * COMPARED:
-            continue
-        last = stream.bytes - COMPARED
-        if landed_range(fs, stream, 0) == head and landed_range(fs, stream, last) == read_range(
-            file, last, COMPARED
-        ):
-            file.take_landed(stream.bytes, functools.partial(landed_bytes, fs, stream, stream.bytes))
+    """Let a file that grew be read from landing as far as a stream holds it: its first and last 64 KiB must
+    be the file's."""
+    for joined in find_joined(fs, known, read_range(file, 0, COMPARED)):
+        if joined.tail() == read_range(file, joined.stream.bytes - COMPARED, COMPARED):
+            file.take_landed(joined.stream.bytes, joined.again)
             break
     file.seek(0)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A stream of landing that a file may continue. tail: reads its last 64 KiB; again: reads all of it."""
+
+    stream: Stream
+    tail: Callable[[], bytes]
+    again: Callable[[], Iterator[bytes]]
+
+
+def find_joined(fs: Any, known: KnownStreams, head: bytes) -> Iterator[Joined]:
+    """The streams whose first 64 KiB are a file's, longest first. One of which retention removed pieces, or a
+    short one, is left out: then the file is read whole."""
+    alike = [stream for each in known.find_beginnings(head) for stream in each.list_streams()]
+    for stream in sorted(alike, key=lambda each: -each.bytes):
+        if not stream.removed and stream.bytes >= 4 * COMPARED and landed_range(fs, stream, 0) == head:
+            yield Joined(
+                stream,
+                functools.partial(landed_range, fs, stream, stream.bytes - COMPARED),
+                functools.partial(landed_bytes, fs, stream, stream.bytes),
+            )
 
 
 def read_range(file: RemoteFile, start: int, size: int) -> bytes:

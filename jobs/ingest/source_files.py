@@ -2,18 +2,14 @@
 
 import contextlib
 import datetime as dt
-import email.utils
 import os
 import re
 import stat
 import struct
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from fsspec.core import has_magic
 
 from jobs.core.connections import connection_errors, describe_lasting
 from jobs.core.errors import Away, ObservatoryError
@@ -31,8 +27,8 @@ from jobs.settings.operator import SourceSettings
 
 # No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.
 OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)
-# With these a server says that it has no such file, or not for us: unauthorized, forbidden, not found, gone.
-REFUSED = (401, 403, 404, 410)
+# With these a server says that it has no such file.
+GONE = (404, 410)
 # A date stands first: mail.log.20261120 is no rotation number.
 ROTATED = re.compile(r"(?:[-.](?P<date>\d{8}(?:[-.T]?\d+)?)|\.(?P<number>\d+))(?:\.(?:gz|bz2|xz|zst))?$")
 
@@ -74,16 +70,22 @@ class Listed:
         return {name: at for name, at in found.items() if at is not None and at >= OLDEST}
 
 
-def list_files(source: SourceSettings, was_there: bool) -> Listed:
+def list_files(source: SourceSettings, was_there: bool, before: Files) -> Listed:
     """The files that a source's url matches. was_there: an earlier pull found some, so that they are away
-    now."""
-    url = source.url
+    now. before: what it knew of them."""
+    url = source.shown_url
+    failed: dict[str, OSError] = {}
     try:
-        fs, pattern = open_place(url, source.access)
+        fs, pattern = open_place(source.url, source.access)
         if is_remote(url):
             found = list_remote(fs, pattern)
             shown = {name: info for name, info in found.items() if info["type"] != "directory"}
             names = list(shown)
+            if is_http(fs):
+                fs.look_at(names, before.list_seen(source.format))
+                shown, failed = fs.shown, fs.failed
+                if failed.keys() == {pattern} and getattr(failed[pattern], "status", None) in GONE:
+                    names, failed = [], {}
             if not names and (wrong := find_missing_bucket(fs, pattern)):
                 return Listed(fs, [], [f"{url} cannot be listed: {wrong}"])
         else:
@@ -95,47 +97,33 @@ def list_files(source: SourceSettings, was_there: bool) -> Listed:
         return Listed(None, [], [f"{url} cannot be listed: {error}"])
     except source_errors() as error:
         return Listed(None, [], [classify_problem(error, f"{url} cannot be listed: {error}")])
-    if not names and (silence := find_failure(fs, pattern)):
-        return Listed(fs, [], [Away(f"{url} is away: {silence}. The next pull tries again.")])
     if not names and was_there:
         away = f"{url} is away: an earlier pull found files there, and none is there now. Bring them back, or"
         return Listed(fs, [], [Away(f"{away} correct the url; the next pull looks again.")])
     if not names:
         return Listed(fs, [], [f"no file matches {url}. Check the url, and who may read it."])
     left_out = {name: why for name in names if (why := no_file(fs, name))}
-    names = sorted((name for name in names if name not in left_out), key=rotation_order)
-    return Listed(fs, names, [f"{name} {why}" for name, why in left_out.items()], shown)
+    problems = [f"{name} {why}" for name, why in left_out.items()]
+    problems += [classify_problem(why, f"{name} cannot be read: {why}") for name, why in failed.items()]
+    names = sorted((name for name in names if name not in left_out | failed), key=rotation_order)
+    return Listed(fs, names, problems, shown)
 
 
 def source_errors() -> tuple[type[Exception], ...]:
-    """What reading a source raises where it is away or does not give its files. Errors of aiohttp, which is
-    loaded for HTTP alone, are not all of the operating system's kind."""
+    """What reading a source raises where it is away or does not give its files. Not all errors of aiohttp,
+    which reads from S3, are of the operating system's kind."""
     aiohttp = sys.modules.get("aiohttp")
     return (OSError, *([aiohttp.ClientError] if aiohttp else ()), *connection_errors())
 
 
 def classify_problem(error: Exception, problem: str) -> str:
-    """A problem that an error makes: one that may pass by itself, unless access is denied or the server says
+    """A problem that an error makes: one that may pass by itself, unless access is denied or the host says
     that there is no such file."""
     advice = describe_lasting(error)
-    is_lasting = (
-        isinstance(error, PermissionError | ObservatoryError) or getattr(error, "status", None) in REFUSED
-    )
+    is_lasting = isinstance(error, PermissionError | ObservatoryError)
     if advice:
         return f"{problem}. {advice}."
     return problem if is_lasting else Away(problem)
-
-
-def find_failure(fs: Any, pattern: str) -> BaseException | None:
-    """Why a server did not answer, where a URL of one file seems to name none: fsspec takes both alike."""
-    if not is_http(fs) or has_magic(pattern):
-        return None
-    try:
-        fs.info(pattern)
-    except FileNotFoundError as error:
-        why = error.__cause__
-        return None if why is None or getattr(why, "status", None) in REFUSED else why
-    return None
 
 
 def list_remote(fs: Any, pattern: str) -> dict[str, Mapping[str, Any]]:
@@ -154,20 +142,15 @@ def is_http(fs: Any) -> bool:
 
 
 @contextlib.contextmanager
-def open_file(fs: Any, name: str, folder: str | None) -> Iterator[Any]:
-    """A file of a source, to be read from any place in it.
-
-    What comes over HTTP is copied first, to a file in a folder that ends with it: not all servers give a part
-    of a file, and a pull reads it from its start in any case.
-    """
-    if not is_http(fs):
-        with fs.open(name, "rb") as file:
-            yield RemoteFile(file) if is_connected(fs) else file
+def open_file(fs: Any, name: str) -> Iterator[Any]:
+    """A file of a source, to be read from any place in it. What comes over HTTP is copied first: not all
+    servers give a part of a file, and a pull reads it from its start in any case."""
+    if is_http(fs):
+        with fs.take(name) as file:
+            yield file
         return
-    with tempfile.TemporaryFile(dir=folder) as copy:
-        fs.get_file(name, copy)
-        copy.seek(0)
-        yield copy
+    with fs.open(name, "rb") as file:
+        yield RemoteFile(file) if is_connected(fs) else file
 
 
 def is_connected(fs: Any) -> bool:
@@ -259,7 +242,10 @@ def bound_times(names: list[str], written: dict[str, dt.datetime]) -> dict[str, 
 
 
 def file_time(fs: Any, name: str) -> dt.datetime:
-    """When the file was last written, UTC: its gzip header knows better than a copy's own time."""
+    """When the file was last written, UTC: its gzip header knows better than a copy's own time.
+    NotImplementedError where a server does not say it."""
+    if is_http(fs):
+        return named_time(fs, name, "written")
     with fs.open(name, "rb", block_size=4096) as file:
         start = file.read(8)
     if start[:2] == b"\x1f\x8b" and len(start) == 8 and (seconds := struct.unpack("<I", start[4:])[0]):
@@ -270,12 +256,17 @@ def file_time(fs: Any, name: str) -> dt.datetime:
 def modified_at(fs: Any, name: str) -> dt.datetime:
     """The file's own time, UTC; over HTTP the one that the server names. NotImplementedError without one."""
     if is_http(fs):
-        named = fs.info(name).get("Last-Modified")
-        if named is None:
-            raise NotImplementedError
-        return email.utils.parsedate_to_datetime(named).astimezone(dt.UTC)
+        return named_time(fs, name, "modified")
     at: dt.datetime = fs.modified(name)
     return at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+
+
+def named_time(fs: Any, name: str, which: str) -> dt.datetime:
+    """A time that a web server named of a file. Raises NotImplementedError."""
+    at: dt.datetime | None = fs.shown.get(name, {}).get(which)
+    if at is None:
+        raise NotImplementedError
+    return at
 
 
 def own_time(fs: Any, name: str) -> dt.datetime | None:

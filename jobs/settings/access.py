@@ -7,7 +7,7 @@ from pydantic import Field
 
 from jobs.settings.base import Settings
 
-SFTP, S3 = ("sftp", "ssh"), ("s3", "s3a")
+SFTP, S3, HTTP = ("sftp", "ssh"), ("s3", "s3a"), ("http", "https")
 # How workers learn what [lake] access says.
 LAKE_ACCESS = "OBSERVATORY_LAKE_ACCESS"
 
@@ -18,7 +18,7 @@ class Access(Settings):
 
     connection: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,250}$")
     """The id of one of Airflow's connections, which has host, user and secrets. Airflow's tasks hand it on;
-    elsewhere the variable `AIRFLOW_CONN_<ID>` has it, as Airflow reads it."""
+    elsewhere the variable `AIRFLOW_CONN_<ID>` has it, as Airflow reads it. Over HTTP nothing else has them."""
     key: str | None = None
     """SFTP: the file of a private key."""
     known_hosts: str | None = None
@@ -49,14 +49,20 @@ def check_drop_folder(url: str) -> str:
 OF_SCHEME = {
     **dict.fromkeys(SFTP, frozenset({"connection", "key", "known_hosts"})),
     **dict.fromkeys(S3, frozenset({"connection", "endpoint", "region", "path_style", "profile"})),
+    **dict.fromkeys(HTTP, frozenset({"connection"})),
 }
 
 
 def check_access(url: str, access: Access) -> None:
     """Raises ValueError where a URL has a password, or the access says what the URL's kind does not take."""
     scheme = url.partition("://")[0] if "://" in url else ""
+    # Before pydantic repeats the input: messages and logs show a URL.
+    if scheme in HTTP and "@" in urlsplit(url).netloc:
+        raise ValueError(
+            "a URL with a user or password is refused, since messages and logs show it. Name one of Airflow's"
+            ' connections, which has them: access = { connection = "…" }'
+        )
     if scheme in OF_SCHEME and urlsplit(url).password is not None:
-        # Before pydantic repeats the input: messages and logs show a URL.
         raise ValueError(
             "a URL with a password is refused, since messages and logs show it. Use a key or an agent"
         )
@@ -64,6 +70,12 @@ def check_access(url: str, access: Access) -> None:
     if wrong:
         takers = [f"{each}://" for each, names in OF_SCHEME.items() if wrong[0] in names]
         raise ValueError(f"access: {wrong[0]} is for {' and '.join(takers)}")
+
+
+def hide_query(url: str) -> str:
+    """A URL as messages show it: what stands after `?` over HTTP may be a token."""
+    before, asks, _ = url.partition("?")
+    return f"{before}?…" if asks and url.partition("://")[0] in HTTP else url
 
 
 def use_lake_access(access: Access) -> None:

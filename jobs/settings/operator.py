@@ -11,7 +11,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from jobs.core.choices import check_choice
 from jobs.core.contracts import codelist_rows, format_kind, list_codes
 from jobs.core.mobile_networks import is_mcc_mnc
-from jobs.settings.access import Access, check_access
+from jobs.settings.access import Access, check_access, hide_query
 from jobs.settings.base import Code, Settings, StaleDays
 from jobs.settings.countries import check_country, currency_codes
 from jobs.settings.values import check_network, refuse_control_characters, refuse_repeats
@@ -160,8 +160,7 @@ class SourceSettings(Settings):
     url: str
     """A path with wildcards, or a URL: `sftp://user@host/var/log/mail.log*`, `s3://bucket/logs/*`,
     `https://…`. For the first two `make setup-sources` installs what they need: see [logs on other
-    hosts](operator.md#logs-on-other-hosts). Over HTTP wildcards need the server's list of files, and each
-    pull fetches a file whole."""
+    hosts](operator.md#logs-on-other-hosts). Over HTTP wildcards need the server's list of files."""
     access: Access = Access()
     format: str = "auto"
     """A name from the table of formats in the [README](../README.md#formats); `auto` recognises each file by
@@ -202,6 +201,11 @@ class SourceSettings(Settings):
     @classmethod
     def known_zone(cls, name: str) -> str:
         return check_choice(name, zoneinfo.available_timezones(), "time zone")
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as messages show it."""
+        return hide_query(self.url)
 
     @model_validator(mode="after")
     def with_access(self) -> SourceSettings:

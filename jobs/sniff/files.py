@@ -26,11 +26,12 @@ from jobs.ingest.source_files import (
     classify_problem,
     is_closed,
     is_connected,
+    is_http,
     list_remote,
     rotation_order,
     source_errors,
 )
-from jobs.settings.access import Access, check_access
+from jobs.settings.access import Access, check_access, hide_query
 
 # So much of a pipe is kept in memory: it can be read only once.
 LONGEST_PIPE = 64 << 20
@@ -131,11 +132,20 @@ def files_of(argument: str, until: float, problems: list[FileProblem]) -> list[t
     if is_local and is_there(argument):
         file = local_file(argument, until, problems)
         return [(log_url(file.name), file)] if file else []
+    shown_as = hide_query(argument)
     try:
         check_access(argument, Access())
         fs, pattern = open_place(argument, Access())
         if is_remote(argument):
             shown = list_remote(fs, pattern)
+            if is_http(fs):
+                fs.look_at(shown)
+                problems += [
+                    FileProblem(name, f"cannot be read: {why}") for name, why in sorted(fs.failed.items())
+                ]
+                shown = fs.shown
+                if fs.failed and not shown:
+                    return []
             sizes = {name: info["size"] for name, info in shown.items() if info["type"] != "directory"}
             names = list(sizes)
         else:
@@ -145,20 +155,20 @@ def files_of(argument: str, until: float, problems: list[FileProblem]) -> list[t
                 names = [pattern] if fs.exists(pattern) else []
             sizes = {} if is_local else {name: fs.size(name) for name in names}
     except ImportError as error:
-        problems.append(FileProblem(argument, f"cannot be listed: {error}. {needed_extra(argument)}"))
+        problems.append(FileProblem(shown_as, f"cannot be listed: {error}. {needed_extra(argument)}"))
         return []
     except ValueError as error:
-        problems.append(FileProblem(argument, f"cannot be listed: {escape_unseen(str(error))}"))
+        problems.append(FileProblem(shown_as, f"cannot be listed: {escape_unseen(str(error))}"))
         return []
     except source_errors() as error:
         told = classify_problem(error, f"cannot be listed: {error}")
-        problems.append(FileProblem(argument, escape_unseen(told)))
+        problems.append(FileProblem(shown_as, escape_unseen(told)))
         return []
     if not names:
         told = "no file matches. Quote a wildcard, and check who may read the folder"
         if not is_pattern(pattern):
             told = "no such file. Check the path, or name a wildcard in quotes, such as 'mail.log*'"
-        problems.append(FileProblem(argument, told))
+        problems.append(FileProblem(shown_as, told))
     found = [LogFile(name, fs, size) for name, size in sizes.items()]
     if is_local:
         # A FIFO among them may be another program's: what is read from it is gone.

@@ -288,15 +288,15 @@ def next_step(
     if not row.landed and row.last_record is None:
         if was_pulled:
             return f"All files are empty or left out: `observatory pull {chosen}` says why"
-        return f"Nothing is landed: check that {source.url} is right, then `observatory run {chosen}`"
+        return f"Nothing is landed: check that {source.shown_url} is right, then `observatory run {chosen}`"
     if row.is_stale and row.last_record is not None and at - row.last_record > OTHER_YEAR:
         age = (at - row.last_record).days
         return (
             f"The last record is of {row.last_record:%Y-%m-%d}, {age:,} days ago: check its host's clock,"
-            f" and that {source.url} still grows, then `observatory run {chosen}`"
+            f" and that {source.shown_url} still grows, then `observatory run {chosen}`"
         )
     if row.is_stale:
-        return f"{STALE_STEP}{source.url} still grows, then `observatory run {chosen}`"
+        return f"{STALE_STEP}{source.shown_url} still grows, then `observatory run {chosen}`"
     if row.missing_days:
         days = ", ".join(row.missing_days)
         return f"Bring the logs of {days}, of which there is no record, then `observatory run {chosen}`"

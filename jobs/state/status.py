@@ -225,7 +225,7 @@ def alike_sources(rows: Iterable[CopiedLines]) -> list[str]:
 
 def without_records(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
     """Sources whose lines were all ignored: their format is another one."""
-    urls = {(each.id, source.id): source.url for each in settings.operator for source in each.source}
+    urls = {(each.id, source.id): source.shown_url for each in settings.operator for source in each.source}
     found = []
     for row in count_lines(lake):
         operator, source = row.operator_id, row.source_id

@@ -42,6 +42,7 @@ from jobs.sniff.survey import LogSurvey, survey_log
 from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.in_process import command_line_of
+from tests.support.lying_server import lying_server
 from tests.support.wrapped_logs import EXPORT, WRAPPERS
 
 LAB = ROOT / "sample_data" / "lab"
@@ -484,6 +485,21 @@ def test_a_wildcard_over_two_formats_is_two_logs(tmp_path: Path) -> None:
 )
 def test_files_of_a_wildcard_keep_their_host(names: list[str], url: str, shared: str) -> None:
     assert shared_url(names, url) == shared
+
+
+def test_logs_over_http_are_read_as_those_on_this_machine() -> None:
+    with lying_server() as server:
+        server.files |= {"/log/mail.log": MAIL.read_bytes(), "/log/mail.log.1.gz": gzip.compress(many(3))}
+        server.content_type = "text/html"
+        told = Told(f"{server.url}/log/mail.log*", is_json=True)
+        (log,) = told.logs
+        assert (log["format"], log["log"]) == ("postfix", f"{server.url}/log/mail.log*")
+        assert log["lines"] == len(MAIL.read_bytes().splitlines()) + 15
+        # Each file is sent once; before that its first bytes are.
+        assert len(server.requests) == 1 + 2 * 2
+        del server.files["/log/mail.log"]
+        said = Told(f"{server.url}/log/mail.log?token=word-7").out
+        assert "404 Not Found" in said and "word-7" not in said
 
 
 def test_a_line_that_is_still_written_waits(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from jobs.engine.lake import Lake
 from tests.formats.test_dmarc import sample
 from tests.support.in_process import Run, command_line_of
+from tests.support.lying_server import lying_server
 from tests.support.whole_runs import operator_toml, source_toml
 
 LINE = "2026-11-24T10:00:0{}+00:00 mx1 postfix/qmgr[7]: 4jYlH071Srz1fPl{}: removed\n"
@@ -137,6 +138,25 @@ def test_reports_over_http_are_landed(observatory: Run, tmp_path: Path, server: 
     file = settings_of(tmp_path, source_toml("rua", f"{server.url}/report.xml", "dmarc"))
     told = observatory("run", "--config", file)
     assert (told.code, "1 new piece" in told.err) == (0, True), told
+
+
+def test_a_token_of_a_url_is_shown_by_no_command(observatory: Run, tmp_path: Path) -> None:
+    with lying_server() as found:
+        url = f"{found.url}/mail.log?token=word-7"
+        file = settings_of(tmp_path, source_toml("mx1", url, "postfix"))
+        said = [observatory("pull", "--config", file)]
+        found.files["/mail.log"] = LINE.format(1, "A").encode()
+        said += [observatory(words, "--config", file) for words in ("run", "status")]
+        found.files["/mail.log"] = b"<html>Back soon</html>"
+        said += [observatory("run", "--config", file)]
+        del found.files["/mail.log"]
+        said += [observatory(words, "--config", file) for words in ("run", "status")]
+    assert [each.code for each in said] == [WRONG, 0, 3, AGAIN, AGAIN, 3]
+    assert "word-7" not in "".join("".join((each.out + each.err).split()) for each in said)
+    assert all("word-7" not in path.read_text() for path in (tmp_path / "lake").rglob("*.json"))
+    refused = settings_of(tmp_path, source_toml("mx1", "https://ann:word-7@mx1.example/mail.log", "postfix"))
+    told = observatory("status", "--config", refused)
+    assert (told.code, "word-7" in told.err, "connection" in told.err) == (WRONG, False, True)
 
 
 @pytest.mark.parametrize("pattern", ["mail.log", "mail.log*"])
