@@ -18,7 +18,7 @@ class Access(Settings):
 
     connection: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,250}$")
     """The id of one of Airflow's connections, which has host, user and secrets. Airflow's tasks hand it on;
-    elsewhere the variable `AIRFLOW_CONN_<ID>` has it, as Airflow reads it. Over HTTP nothing else has them."""
+    elsewhere the variable `AIRFLOW_CONN_<ID>` has it, as Airflow reads it. Over HTTP it is the only way."""
     key: str | None = None
     """SFTP: the file of a private key."""
     known_hosts: str | None = None

@@ -498,7 +498,7 @@ def test_logs_over_http_are_read_as_those_on_this_machine() -> None:
         # Each file is sent once; before that its first bytes are.
         assert len(server.requests) == 1 + 2 * 2
         del server.files["/log/mail.log"]
-        said = Told(f"{server.url}/log/mail.log?token=word-7").out
+        said = Told(f"{server.url}/log/mail.log?token=word-7").error
         assert "404 Not Found" in said and "word-7" not in said
 
 
