@@ -80,9 +80,9 @@ def findings_table(findings: list[DecidedFinding], share: float) -> Table | Text
     table.add_column("state")
     table.title = f"Suspicious figures: {len(findings)}, open {due}"
     table.caption = (
-        "expected: at the rate of the period before, of the size class, or the bound. moves: the area that"
-        " the figure moves most, and by how much of its estimate. open: by more than"
-        f" {100 * share:g}%, undecided."
+        "expected: at the rate of the period before, of the size class, the bound, or the sum of the year's"
+        " quarters. moves: the area that the figure moves most, and by how much of its estimate. open: by"
+        f" more than {100 * share:g}%, undecided."
     )
     for each in findings:
         table.add_row(*map(Text, (each.finding_id, each.respondent_id, *finding_cells(each, share))))

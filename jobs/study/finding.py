@@ -4,6 +4,8 @@
 - size_class: its rate is far from those of its channel, size class and series, on the scale of the logarithm,
   by median and median absolute deviation (Rousseeuw and Croux 1993).
 - bound: more than an operator can plausibly have (ref.answer_bound).
+- quarters: a year is less than the quarters that the respondent has of it, or not their sum though it has all
+  four.
 - influence: an estimate is a linear function of contributions, so it moves by the figure's coefficient times
   the distance from what is expected. The ranking is that of selective editing (Granquist and Kovar 1997).
 
@@ -29,12 +31,15 @@ TABLE = "study.finding"
 CELL = ("table_name", "period_code", "channel_code", "series")
 # How many times a respondent's own figure may change, and how many times it may be that of its size class.
 CHANGED, APART = 5.0, 10.0
+QUARTERS = 4
 # Robust standard deviations, the respondents that a spread takes, and the factor that makes the median
 # absolute deviation of a normal distribution its standard deviation.
 FAR, PEERS, MAD = 4.0, 5, 1.4826
 # Of money: all strategies, capital and operating cost, at the market's rates.
 AT_MARKET = "market"
-RULES = ("previous", "size_class", "bound")
+RULES = ("previous", "size_class", "bound", "quarters")
+# A year may differ from its four quarters by as much, because figures are rounded.
+ROUNDING = 0.01
 
 
 def transform(
@@ -109,6 +114,7 @@ def find_suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFra
         rows.filter(is_changed).with_columns(expected_value=pl.col("rate_before") * scale, rule=pl.lit(0)),
         rows.filter(is_apart).with_columns(expected_value=pl.col("middle").exp() * scale, rule=pl.lit(1)),
         highest.filter(pl.col("contribution") > pl.col("expected_value")).with_columns(rule=pl.lit(2)),
+        unlike_quarters(rows).with_columns(rule=pl.lit(3)),
     ]
     columns = [*CELL, "respondent_id", "contribution", "previous_contribution", "expected_value", "rule"]
     return pl.concat(part.select(columns) for part in parts)
@@ -168,6 +174,22 @@ def with_bounds(rows: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
         .unique([*CELL, "respondent_id"], keep="first", maintain_order=True)
         .with_columns(expected_value=pl.col("high_per_subscription") * scale)
     )
+
+
+def unlike_quarters(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of find_suspicious() of years that contradict the same respondent's quarters; their sum is
+    expected."""
+    whose = ["table_name", "channel_code", "series", "respondent_id"]
+    quarters = (
+        rows.filter(pl.col("period_code").str.contains("Q"))
+        .group_by(*whose, period_code=pl.col("period_code").str.slice(0, 4))
+        .agg(expected_value=pl.col("contribution").sum(), quarters=pl.len())
+    )
+    year, expected = pl.col("contribution"), pl.col("expected_value")
+    is_whole = pl.col("quarters") == QUARTERS
+    is_unlike = (year - expected).abs() > ROUNDING * expected
+    found = rows.join(quarters, on=[*whose, "period_code"])
+    return found.filter(pl.when(is_whole).then(is_unlike).otherwise(year < expected))
 
 
 def period_before(period: str) -> str:

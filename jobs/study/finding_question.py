@@ -1,7 +1,7 @@
 """The question about its suspicious figures that a respondent is sent, in plain words.
 
-It holds the respondent's own figures alone: neither an expected value nor an influence, which are made of
-other respondents' figures.
+It holds the respondent's own figures alone: neither an influence nor an expected value, which are made of
+other respondents' figures but for the sum of its own quarters.
 """
 
 import textwrap
@@ -23,6 +23,7 @@ WHY = {
     " for {before}: {previous}.",
     "size_class": "For each subscription this is far from what is usual for an operator of your size.",
     "bound": "For each subscription this is more than we take to be possible.",
+    "quarters": "For the quarters of {period} that we have from you it was {quarters} together.",
 }
 CLOSING = """Please check the unit (thousands or millions, local currency or dollars), the
 period, and whether something was counted twice or left out. Then answer
@@ -51,6 +52,9 @@ def write_question(
         told = {
             "before": period_before(each.period_code),
             "previous": "" if previous is None else format_number(previous),
+            "period": each.period_code,
+            # The respondent's own figures alone; what other rules expect is made of others'.
+            "quarters": format_number(each.expected_value) if each.rule_code == "quarters" else "",
         }
         lines = [f"{describe_figure(each)}, {each.period_code}: {format_number(each.contribution)}."]
         lines.append(WHY[each.rule_code].format(**told))

@@ -144,6 +144,33 @@ def rules_of(*rows: dict[str, Any]) -> dict[str, set[int]]:
 
 
 @pytest.mark.parametrize(
+    ("year", "quarters", "is_found"),
+    [
+        # A year cannot be less than one of its quarters, or than those that are known together.
+        (257.0, [258.0], True), (257.0, [100.0, 258.0], True), (258.0, [258.0], False),
+        # With all four it is their sum; with fewer it may be more.
+        (400.0, [100.0] * 4, False), (402.0, [100.0] * 4, False), (800.0, [100.0] * 4, True),
+        (800.0, [100.0] * 3, False),
+    ],
+)  # fmt: skip
+def test_a_year_contradicts_no_quarter(year: float, quarters: list[float], is_found: bool) -> None:
+    rows = [
+        *row_of({"a": year}, "2026"),
+        *(row for at, value in enumerate(quarters, 1) for row in row_of({"a": value}, f"2026-Q{at}")),
+    ]
+    frame = rows_frame(
+        [{"respondent_id": "a", "channel_code": "EMAIL", "size_code": "SMALL", "subscriptions": 1000,
+          "valid_from": dt.date(2020, 1, 1)}], "ref.operator_frame",
+    )  # fmt: skip
+    contributions = rows_frame(rows, "study.contribution")
+    found = finding.find_suspicious(contributions, frame, reference_table("ref.answer_bound"))
+    broken = found.filter(pl.col("rule") == finding.RULES.index("quarters"))
+    assert broken.select("period_code", "expected_value").rows() == (
+        [("2026", sum(quarters))] if is_found else []
+    )
+
+
+@pytest.mark.parametrize(
     ("now", "is_found"),
     [(4.9, False), (5.2, True), (0.21, False), (0.19, True), (0.0, True)],
 )
