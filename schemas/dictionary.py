@@ -25,12 +25,16 @@ from jobs.core.contracts import (
     read_contract,
 )
 from jobs.formats import registry
+from jobs.questionnaire.definition import all_questions
 from schemas import settings_page
 
 FORMATS = CODELISTS / "format.csv"
 # The roles of respondents, as the form calls them.
 ASKED = {"O": "operators", "A": "administrations"}
 SETTINGS = SCHEMAS.parent / "docs" / "settings.md"
+GUIDE = SCHEMAS.parent / "docs" / "tsb.md"
+# What stands between these is derived.
+BEGIN, END = "<!-- forms, by `make derived`; do not edit -->\n", "<!-- end of forms -->"
 
 
 def index() -> str:
@@ -141,6 +145,42 @@ def formats() -> str:
     return text.getvalue()
 
 
+def forms() -> str:
+    """The TSB officer's guide with its table of which form feeds which table."""
+    yearly = {question.id for question in all_questions() if question.yearly}
+    given = {question.id for question in all_questions() if question.given}
+    lines = [
+        "| table | operators, a year | operators, a quarter or month | administrations, a year |"
+        " administrations, a quarter or month |",
+        "|---|---|---|---|---|",
+    ]
+    for table in tables_of("study"):
+        asked = [each for each in read_contract(table).questions if each[1] not in given]
+        if asked:
+            cells = [
+                list_questions(
+                    [id for whose, id in asked if whose == role and not (is_short and id in yearly)]
+                )
+                for role in ASKED
+                for is_short in (False, True)
+            ]
+            lines.append(f"| `{table}` | {' | '.join(cells)} |")
+    before, _, rest = GUIDE.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return "\n".join([before + BEGIN, *lines, END]) + after
+
+
+def list_questions(ids: list[str]) -> str:
+    """Numbers of questions, consecutive ones as a range: 201–204, 301; a dash for none."""
+    runs: list[list[int]] = []
+    for number in sorted(int(each.removeprefix("sp")) for each in set(ids)):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs) or "–"
+
+
 def derived_files() -> dict[Path, Callable[[], str]]:
     """Each file and what writes it; the list of formats first, for the others read it."""
     pages = {SCHEMAS / folder_of(layer).name / "README.md": partial(layer_page, layer) for layer in LAYERS}
@@ -148,7 +188,7 @@ def derived_files() -> dict[Path, Callable[[], str]]:
         suite_files.file_of(table): partial(suite_files.suite_text, table)
         for table in suite_files.suite_tables()
     }
-    own = {SCHEMAS / "README.md": index, SETTINGS: settings_page.write_page}
+    own = {SCHEMAS / "README.md": index, SETTINGS: settings_page.write_page, GUIDE: forms}
     return {FORMATS: formats, **own, **pages, **suites}
 
 

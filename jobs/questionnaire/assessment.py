@@ -56,7 +56,7 @@ def assess_filing(
     if filing.version not in ("", version):
         raise file_refusal(filing.file_name, "version", "message", value=filing.version, expected=version)
     asker = Asker(respondent.role, language, respondent.currency_of(filing.period), respondent.country)
-    asked = form_for(respondent.role)
+    asked = form_for(respondent.role, period=filing.period)
     faults = list(filing.faults)
     readings: list[AnswerReading] = []
     answers: dict[str, Answer] = {}

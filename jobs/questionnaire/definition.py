@@ -74,6 +74,7 @@ class Question:
     unit: str | None
     options: str | None
     core: bool
+    yearly: bool
     required: str | None
     instead: str | None
     needs: str | None
@@ -146,9 +147,17 @@ def all_questions() -> tuple[Question, ...]:
 
 
 @cache
-def form_for(role: str, core: bool = False) -> Form:
-    """The form for a role (O or A). core: only the questions of the core set."""
-    return Form(tuple(each for each in all_questions() if role in each.who and (each.core or not core)))
+def form_for(role: str, core: bool = False, period: str | None = None) -> Form:
+    """The form for a role (O or A). core: only the questions of the core set. period: without the questions
+    that only a year's form asks, if it is shorter than a year."""
+    is_shorter = period is not None and not period.isdigit()
+    return Form(
+        tuple(
+            each
+            for each in all_questions()
+            if role in each.who and (each.core or not core) and not (each.yearly and is_shorter)
+        )
+    )
 
 
 def may_waive(role: str) -> bool:
@@ -173,6 +182,7 @@ def parse_question(entry: dict[str, Any], section: str) -> Question:
         unit=entry.get("unit"),
         options="yesno" if entry["kind"] == "yesno" else entry.get("options"),
         core=entry.get("core", False),
+        yearly=entry.get("yearly", False),
         required=entry.get("required"),
         instead=entry.get("instead"),
         needs=entry.get("needs"),

@@ -22,7 +22,7 @@ from jobs.questionnaire.texts import group_keys, line_label, translate_key, unit
 
 def make_workbook(order: Order) -> bytes:
     """The bytes of the workbook."""
-    asked = form_for(order.respondent.role, order.is_core)
+    asked = form_for(order.respondent.role, order.is_core, order.period)
     stream = io.BytesIO()
     book = xlsxwriter.Workbook(
         stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}

@@ -1,9 +1,18 @@
 """Every question of the form is read by a table of the study, of each role that is asked; the contracts say
 which."""
 
+import io
+from pathlib import Path
+
+import openpyxl
+
 from jobs.core.contracts import list_tables, read_contract
-from jobs.questionnaire.definition import all_questions
+from jobs.questionnaire.definition import all_questions, form_for
+from jobs.questionnaire.order import Order
+from jobs.questionnaire.workbook import make_workbook
 from jobs.study.estimate.study_stage import ANSWERS
+from schemas.dictionary import forms
+from tests.support.questionnaire import SAVANNA, assessed_file
 
 
 def test_every_question_is_used_by_a_table_and_no_table_reads_another() -> None:
@@ -26,3 +35,39 @@ def test_only_who_is_asked_may_waive_and_only_where_a_table_reads_the_waiver() -
 def test_who_reads_answers_says_which() -> None:
     for about in map(read_contract, list_tables()):
         assert bool(about.questions) == (ANSWERS in about.reads), about.table
+
+
+def test_a_form_of_less_than_a_year_asks_for_no_money() -> None:
+    """Accounts and public spending are of years: nothing of a quarter's money would be counted."""
+    money = {"study.investment_account", "study.public_spending"}
+    read = {each for table in money for each in read_contract(table).questions}
+    yearly = {(role, question.id) for question in all_questions() if question.yearly for role in question.who}
+    assert yearly == read
+    for role in ("O", "A"):
+        year, quarter, month = (form_for(role, period=each) for each in ("2026", "2026-Q4", "2026-11"))
+        assert year == form_for(role) and quarter == month
+        asked = {question.id for question in quarter.questions}
+        assert {question.id for question in year.questions} - asked == {
+            id for whose, id in read if whose == role
+        }
+
+
+def test_money_in_a_quarters_form_is_refused_and_not_dropped(tmp_path: Path) -> None:
+    file = tmp_path / "form.csv"
+    line = "savanna-mobile,{},sp701.SERVER,100\n"
+    for period, refused in (("2025-Q4", ["sp701.SERVER"]), ("2025", [])):
+        file.write_text("respondent,period,indicator,answer\n" + line.format(period))
+        found = assessed_file(file)
+        assert [each.indicator for each in found.faults if each.key == "unknown_code"] == refused
+
+
+def test_the_workbook_of_a_quarter_has_no_line_on_money() -> None:
+    for period, has_money in (("2025", True), ("2025-Q4", False)):
+        book = openpyxl.load_workbook(io.BytesIO(make_workbook(Order(SAVANNA, "en", period))))
+        cells = {str(each.value) for sheet in book for row in sheet.iter_rows() for each in row}
+        assert ("sp701.SERVER" in cells) == has_money and "sp205.EMAIL" in cells
+
+
+def test_the_guide_says_which_form_feeds_which_table() -> None:
+    (accounts,) = [line for line in forms().splitlines() if line.startswith("| `study.investment_account`")]
+    assert accounts == "| `study.investment_account` | 701–709 | – | – | – |"
