@@ -9,11 +9,12 @@ import numpy as np
 from scipy.sparse import csc_array, hstack
 
 Array = np.ndarray
-# Of the strategies of the simplex method the one that starts where nothing changes.
-PRIMAL = 4
+# Of the strategies of the simplex method the one that starts where nothing changes; and the one for programs
+# that it leaves unsolved.
+PRIMAL, DUAL = 4, 1
 OPTIONS: dict[str, bool | float | str] = {
     "output_flag": False, "presolve": "off", "solver": "simplex", "simplex_scale_strategy": 0, "threads": 1,
-    "primal_feasibility_tolerance": 1e-9, "small_matrix_value": 1e-12, "simplex_strategy": PRIMAL,
+    "primal_feasibility_tolerance": 1e-9, "small_matrix_value": 1e-12,
 }  # fmt: skip
 # By how much of its size a row may be broken.
 FEASIBLE = 1e-7
@@ -40,24 +41,29 @@ class Program:
         self.count = 0
 
     def find_change(self, gain: Array, most: Array, enough: float) -> tuple[Array, Array] | None:
-        """The change of greatest gain, and the price of each row; None if rounding errors break a row.
+        """The change of greatest gain, and the price of each row; None if no strategy solves it, or rounding
+        errors break a row.
 
         gain, most: of rises and then of falls. enough: a gain beyond which none is sought.
         """
         highs, of = self.highs, np.flatnonzero(gain).astype(np.int32)
         highs.changeColsBounds(len(most), self.columns, np.zeros(len(most)), most)
         highs.changeColsCost(len(gain), self.columns, -gain)
-        highs.clearSolver()
         highs.addRow(-np.inf, enough, len(of), of, gain[of])
-        highs.run()
-        self.count += 1
-        is_solved = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        solution = highs.getSolution()
+        found = None
+        for strategy in (PRIMAL, DUAL):
+            highs.setOptionValue("simplex_strategy", strategy)
+            highs.clearSolver()
+            highs.run()
+            self.count += 1
+            solution = highs.getSolution()
+            rise, fall = np.split(np.array(solution.col_value), 2)
+            is_solved = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+            if is_solved and self.is_inside(rise - fall, most):
+                found = rise - fall, np.array(solution.row_dual)[: len(self.low)]
+                break
         highs.deleteRows(1, np.array([len(self.low)], dtype=np.int32))
-        rise, fall = np.split(np.array(solution.col_value), 2)
-        if is_solved and self.is_inside(rise - fall, most):
-            return rise - fall, np.array(solution.row_dual)[: len(self.low)]
-        return None
+        return found
 
     def is_inside(self, change: Array, most: Array) -> bool:
         """Whether a change fulfils every row and bound."""
