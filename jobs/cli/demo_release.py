@@ -66,9 +66,14 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
     target = public_root / PERIOD / version
     digest = manifest.verify_release(folder)
     cleared = clear_demo(settings, own, digest)
-    if not (target.is_dir() and publishing.is_listed(public_root)) and shutil.which("gpg"):
-        sign_demo(folder, Path(roots.signers))
-        publishing.publish_release(folder, own, public_root, Path(roots.signers), BY, AT)
+    if shutil.which("gpg"):
+        index = public_root / manifest.INDEX
+        if not (target.is_dir() and publishing.is_listed(public_root, Path(roots.restricted))):
+            sign_demo(folder, Path(roots.signers))
+            publishing.publish_release(folder, own, public_root, Path(roots.signers), BY, AT)
+        if not signatures.statement_signature(index).is_file():
+            with use_demo_keys():
+                signatures.sign_statement(index, SIGNER)
     is_published = target.is_dir()
     return DemoRelease(
         target if is_published else folder,

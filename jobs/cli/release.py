@@ -30,6 +30,7 @@ SETTINGS = Path("observatory.toml")
 Name = Annotated[str, typer.Argument(help="A release, as 2026-Q4/v1.0.0.", metavar="RELEASE")]
 Folder = Annotated[Path, typer.Argument(help="The folder of a release.", metavar="FOLDER")]
 By = Annotated[str, typer.Option("--by", help="Who decides: a name, kept with the release.")]
+Signers = Annotated[Path | None, typer.Option(help="Public keys of those who may sign, or one such file.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 
 
@@ -107,7 +108,11 @@ def list_(config_file: Config = SETTINGS) -> None:
     settings = config.load_settings(config_file)
     public = {
         (each["period"], each["version"]): each
-        for each in (publishing.list_public(public_folder(settings)) if settings.release.public_root else [])
+        for each in (
+            publishing.list_public(public_folder(settings), Path(settings.release.restricted))
+            if settings.release.public_root
+            else []
+        )
     }
     table = Table("period", "version", "state", "cleared", "reason", title="Releases", title_justify="left")
     recorded = decisions.list_published(Path(settings.release.restricted))
@@ -122,6 +127,8 @@ def list_(config_file: Config = SETTINGS) -> None:
         )
         table.add_row(period, version, state, answered, found["reason"] if found else "")
     out.print(table)
+    if public:
+        print_unsigned(settings)
 
 
 @app.command()
@@ -162,10 +169,17 @@ def show(
 
 
 @app.command()
-def diff(before: Folder, after: Annotated[Path, typer.Argument(metavar="FOLDER")]) -> None:
-    """Print what differs between the folders of two releases; it needs no lake and no settings."""
-    from jobs.release import comparing
+def diff(
+    before: Folder,
+    after: Annotated[Path, typer.Argument(metavar="FOLDER")],
+    signers: Signers = None,
+) -> None:
+    """Verify the folders of two releases, and print what differs; it needs no lake and no settings."""
+    from jobs.release import comparing, verifying
 
+    for folder in (before, after):
+        first, *_, signed = verifying.verify_path(folder, signers)
+        out.print(f"{first}\n{signed}", markup=False, highlight=False)
     found = comparing.compare_tables(comparing.tables_in(before), comparing.tables_in(after))
     table = Table("table", "row", "change", "before", "after", title_justify="left")
     for each in found[:SHOWN]:
@@ -178,34 +192,35 @@ def diff(before: Folder, after: Annotated[Path, typer.Argument(metavar="FOLDER")
 
 @app.command()
 def verify(
-    folder: Folder,
-    signers: Annotated[
-        Path | None, typer.Option(help="Public keys of those who may sign, or one such file.")
-    ] = None,
+    path: Annotated[
+        Path, typer.Argument(help="The folder of a release, or the index of releases.", metavar="PATH")
+    ],
+    signers: Signers = None,
 ) -> None:
-    """Check every file of a release against its manifest, and its signature. It needs no lake or settings."""
-    from jobs.release import manifest, signatures
+    """Check a release, its tombstone or the index: which it is, its files, who signed it and when. It
+    needs no lake and no settings."""
+    from jobs.release import verifying
 
-    digest = manifest.verify_release(folder)
-    count = len(manifest.read_manifest(folder)["files"])
-    out.print(f"All {count} files are as the manifest says.\ndigest {digest}", highlight=False)
-    if signers is None:
-        out.print("Who signed was not checked: name the publisher's public key with --signers.")
-        return
-    signed = signatures.signer_of(folder, signers)
-    out.print(f"Signed by {signed.fingerprint} ({signed.key_file}).", highlight=False)
+    for line in verifying.verify_path(path, signers):
+        out.print(line, markup=False, highlight=False)
 
 
 @app.command()
 def sign(
-    folder: Folder,
+    path: Annotated[
+        Path,
+        typer.Argument(help="The folder of a release, index.json or WITHDRAWN.json.", metavar="PATH"),
+    ],
     key: Annotated[str, typer.Option(help="Your secret key, as gpg names it.")],
 ) -> None:
-    """Verify a release and sign it with your own key; it needs no lake and no settings."""
+    """Verify a release, an index or a tombstone, and sign it with your own key; it needs no lake."""
     from jobs.release import signatures
 
-    file = signatures.sign_release(folder, key)
-    out.print(f"Signature: {file}\nPut it beside the release's folder on the study node.", soft_wrap=True)
+    if path.is_file():
+        file, beside = signatures.sign_statement(path, key), path.name
+    else:
+        file, beside = signatures.sign_release(path, key), "the release's folder"
+    out.print(f"Signature: {file}\nPut it beside {beside} on the study node.", soft_wrap=True)
 
 
 @app.command()
@@ -239,6 +254,7 @@ def publish(
     assert asked is not None, "publish_release() refuses a release that was not cleared"
     for line in clearance.describe_leaving(asked):
         out.print(line, markup=False, highlight=False)
+    print_unsigned(settings)
 
 
 @app.command()
@@ -253,6 +269,7 @@ def withdraw(name: Name, by: By, reason: Reason, config_file: Config = SETTINGS)
         period, version, restricted, public_folder(settings), by, reason, settings.lake.now
     )
     out.print(f"Withdrawn: {target}", soft_wrap=True)
+    print_unsigned(settings)
 
 
 # --- clearance --------------------------------------------------------------------------------------
@@ -395,6 +412,19 @@ def verify_made(settings: Any, name: str) -> tuple[Path, str]:
     period, version = parse_name(name)
     restricted = restricted_folder(settings, period, version)
     return restricted, manifest.verify_release(Path(settings.release.root) / period / version)
+
+
+def print_unsigned(settings: Any) -> None:
+    """Name what readers do not believe yet: the index and tombstones without a signature."""
+    from jobs.release import publishing
+
+    if settings.release.signers is not None:
+        for file in publishing.list_unsigned(public_folder(settings), Path(settings.release.signers)):
+            out.print(
+                f"Not signed yet: {file}. On the officer's machine:"
+                f" `observatory release sign {file.name} --key KEY`; put {file.name}.asc beside it.",
+                soft_wrap=True, markup=False, highlight=False,
+            )  # fmt: skip
 
 
 def restricted_folder(settings: Any, period: str, version: str) -> Path:

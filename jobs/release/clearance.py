@@ -128,6 +128,7 @@ def write_clearance(restricted: Path, clearance: Clearance) -> None:
     os.replace(new, restricted / FILE)
 
 
+@decisions.recorded_alone
 def make_clearance(
     restricted: Path,
     tables: Sequence[ReleasedTable],
@@ -264,6 +265,7 @@ def answer_in(file: Path) -> tuple[str, str, str, str, str]:
     return release.rpartition(" ")[2], country, answer.lower(), reason, who
 
 
+@decisions.recorded_alone
 def load_answers(restricted: Path, files: Sequence[Path], at: dt.datetime) -> Clearance:
     """Record the answers in these sheets: all, or none if one is wrong."""
     clearance = read_clearance(restricted)
@@ -298,6 +300,7 @@ def load_answers(restricted: Path, files: Sequence[Path], at: dt.datetime) -> Cl
     return found
 
 
+@decisions.recorded_alone
 def decide_unasked(restricted: Path, file: Path, at: dt.datetime) -> Clearance:
     """Record the decisions in a file of countries without an administration: all, or none if one is wrong. A
     line is of one country, with who decided and why; a line without a decision is skipped."""
@@ -341,6 +344,7 @@ def decide_unasked(restricted: Path, file: Path, at: dt.datetime) -> Clearance:
     return found
 
 
+@decisions.recorded_alone
 def decide_objection(
     restricted: Path, country: str, decision: str, by: str, reason: str, at: dt.datetime
 ) -> Clearance:

@@ -1,14 +1,21 @@
 """Who decided what about a release, and when: a file of lines in its restricted folder, appended to."""
 
 import datetime as dt
+import fcntl
+import functools
+import inspect
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
-from jobs.core.errors import ObservatoryError
-from jobs.release.folders import all_in
+from jobs.core.errors import Locked, ObservatoryError
+from jobs.release.folders import all_in, hold_lock
 
+P = ParamSpec("P")
+T = TypeVar("T")
 FILE = "decisions.jsonl"
 
 
@@ -43,10 +50,32 @@ def record_decision(
     append_decision(restricted, format_decision(what, by, digest, at, about, reason))
 
 
+def recorded_alone(function: Callable[P, T]) -> Callable[P, T]:
+    """Let one process at a time change what is recorded about releases. function: with a parameter
+    `restricted`, the restricted folder of a release. Raises Locked where another process does."""
+    names = [*inspect.signature(function).parameters]
+
+    @functools.wraps(function)
+    def alone(*args: P.args, **kwargs: P.kwargs) -> T:
+        restricted = {**dict(zip(names, args, strict=False)), **kwargs}["restricted"]
+        assert isinstance(restricted, Path)
+        root = restricted.parents[1]
+        try:
+            with hold_lock(root):
+                return function(*args, **kwargs)
+        except BlockingIOError:
+            raise Locked(
+                f"another `observatory release` command writes to {root}: run the same command again"
+            ) from None
+
+    return alone
+
+
 def append_decision(restricted: Path, text: str) -> None:
     """Append a decision that is a line already: all of it or nothing."""
     with (restricted / FILE).open("ab") as file:
-        whole = file.tell() if file.tell() == 0 else find_last_end(restricted / FILE)
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        whole = find_last_end(restricted / FILE)
         try:
             file.truncate(whole)
             file.write(text.encode("utf-8"))

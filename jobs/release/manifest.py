@@ -14,13 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from jobs.core.errors import ObservatoryError
-from jobs.release.about import About
+from jobs.release.about import PERIOD, About
 from jobs.release.codebook import json_bytes
 
 NAME = "manifest.json"
-# What stands in the folder of a release that was taken back.
-TOMBSTONE = "WITHDRAWN.json"
+# What stands in the folder of a release that was taken back, and beside the periods: the list of releases.
+TOMBSTONE, INDEX = "WITHDRAWN.json", "index.json"
 FORM = "spam-observatory release 1"
+# The form of each statement on releases, and the texts that it holds.
+STATEMENTS = {
+    TOMBSTONE: (
+        "spam-observatory withdrawal 1",
+        ("period", "version", "sha256_of_manifest", "reason", "withdrawn_at"),
+    ),
+    INDEX: ("spam-observatory index 1", ("dated",)),
+}
 TEXTS = ("title", "period", "version", "agency", "software")
 
 
@@ -62,7 +70,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(file.read_bytes())
     except FileNotFoundError:
         if (folder / TOMBSTONE).is_file():
-            raise ObservatoryError(f"{folder} was withdrawn: its {TOMBSTONE} has the reason") from None
+            raise ObservatoryError(
+                f"{folder} has no {NAME}, and a {TOMBSTONE}: `observatory release verify {folder} --signers"
+                " FILE` checks whether the publisher withdrew it, and prints the reason"
+            ) from None
         raise ObservatoryError(
             f"{folder} is no release: it has no {NAME}. Name the folder of a version, such as"
             " releases/2026-Q4/v1.0.0"
@@ -77,6 +88,33 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return found
 
 
+def read_statement(file: Path) -> dict[str, Any]:
+    """An index or a tombstone. Raises ObservatoryError for a file that is none."""
+    form, texts = STATEMENTS.get(file.name, ("", ()))
+    try:
+        found: dict[str, Any] = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ObservatoryError(f"{file} cannot be read: {error}") from None
+    is_whole = isinstance(found, dict) and all(isinstance(found.get(name), str) for name in texts)
+    if not texts or not is_whole or found.get("form") != form:
+        raise ObservatoryError(
+            f"{file} is no {' or '.join(STATEMENTS)} of this program: an older one made it, or none did"
+        )
+    return found
+
+
+def refuse_other_name(folder: Path, period: str, version: str) -> None:
+    """Raise ObservatoryError if a folder has the name of another release than the one in it: readers go by
+    the name."""
+    path = folder.resolve()
+    is_other_period = PERIOD.match(path.parent.name) and path.parent.name != period
+    if path.name != version or is_other_period:
+        raise ObservatoryError(
+            f"{folder} is not {period}/{version}, which it holds: give the folder its name {period}/{version}"
+            " again, and find out who renamed it"
+        )
+
+
 def is_list_of_files(value: object) -> bool:
     """Whether this is what `files` of a manifest holds: a SHA-256 for each name."""
     return isinstance(value, dict) and all(
@@ -85,8 +123,15 @@ def is_list_of_files(value: object) -> bool:
 
 
 def verify_release(folder: Path) -> str:
-    """The digest of a release whose files are all as its manifest says. Raises ObservatoryError with a line
-    for each that is changed, missing or not named."""
+    """The digest of a release whose folder has its name and whose files are all as its manifest says. Raises
+    ObservatoryError for another name, or with a line for each file that is changed, missing or not named."""
+    found = read_manifest(folder)
+    refuse_other_name(folder, found["period"], found["version"])
+    return compare_files(folder)
+
+
+def compare_files(folder: Path) -> str:
+    """As verify_release(), of a folder that does not have its name yet."""
     found = read_manifest(folder)
     named: dict[str, dict[str, Any]] = found["files"]
     files = [each for each in folder.rglob("*") if each.is_symlink() or not each.is_dir()]

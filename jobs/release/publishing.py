@@ -21,13 +21,13 @@ from jobs.release.folders import (
     stage_folder,
     write_folder,
 )
-from jobs.release.signatures import Signed, signer_of
+from jobs.release.signatures import Signed, signer_of, signer_of_statement, statement_signature
 
-INDEX = "index.json"
 # The file of the restricted folder that names the releases that were published before.
 ABOUT = "about.json"
 
 
+@decisions.recorded_alone
 def publish_release(
     folder: Path,
     restricted: Path,
@@ -38,11 +38,13 @@ def publish_release(
     approved: str | None = None,
 ) -> tuple[Path, Signed]:
     """Copy a release to where readers find it. Raises ObservatoryError unless every file is as it was made,
-    one of the signers signed it, and no objection is open. approved: the digest that it must have.
+    one of the signers signed it with a key that is valid, and no objection is open. approved: the digest
+    that it must have.
 
     The record comes before the folder: whatever readers have seen, the next attack knows. Killed in between,
     a release counts as published, and the same command publishes it.
     """
+    refuse_withdrawn(restricted)
     digest = manifest.verify_release(folder)
     if approved is not None and digest != approved:
         raise ObservatoryError(
@@ -51,6 +53,12 @@ def publish_release(
         )
     about = manifest.read_manifest(folder)
     signed = signer_of(folder, signers)
+    if signed.expired_at is not None:
+        raise ObservatoryError(
+            f"{folder} is signed with a key that expired on {signed.expired_at:%Y-%m-%d}: the officer"
+            f" prolongs it or signs with another one, and its public key replaces {signed.key_file} among the"
+            " signers"
+        )
     made = [each for each in decisions.read_decisions(restricted) if each.what == "made"]
     if not made or made[-1].digest != digest:
         raise ObservatoryError(f"{folder} is not the release that {restricted} has a record of")
@@ -61,11 +69,11 @@ def publish_release(
     event = decisions.format_decision("published", by, digest, at, reason=f"signed by {signed.fingerprint}")
     if is_whole(target, digest):
         is_recorded = any(each.what == "published" for each in decisions.read_decisions(restricted))
-        if is_recorded and is_listed(public_root):
+        if is_recorded and is_listed(public_root, restricted.parents[1]):
             raise ObservatoryError(f"{about['period']}/{about['version']} is published already: {target}")
         if not is_recorded:
             decisions.append_decision(restricted, event)
-        write_index(public_root)
+        write_index(public_root, restricted.parents[1])
         return target, signed
     files = {
         str(each.relative_to(folder)): each.read_bytes()
@@ -73,7 +81,7 @@ def publish_release(
         if each.is_file()
     }
     with stage_folder(target, files) as new:
-        if manifest.verify_release(new) != digest:
+        if manifest.compare_files(new) != digest:
             raise ObservatoryError(f"{target}: what was copied differs from {folder}; nothing is published")
         signature = new / signature_of(target).name
         shutil.copyfile(signature_of(folder), signature)
@@ -81,7 +89,7 @@ def publish_release(
         decisions.append_decision(restricted, event)
         os.replace(signature, signature_of(target))
         put_in_place(new, target)
-    write_index(public_root)
+    write_index(public_root, restricted.parents[1])
     return target, signed
 
 
@@ -122,63 +130,92 @@ def refuse_newer(restricted: Path) -> None:
         )
 
 
+def refuse_withdrawn(restricted: Path) -> None:
+    """Raise ObservatoryError for a release that was withdrawn: readers have been told not to use it."""
+    for each in decisions.read_decisions(restricted):
+        if each.what == "withdrawn":
+            raise ObservatoryError(
+                f"{restricted.parent.name}/{restricted.name} was withdrawn on {each.at[:10]} by"
+                f" {each.by}: {each.reason}. It is not published again: make the next version,"
+                " `observatory release make`"
+            )
+
+
+@decisions.recorded_alone
 def withdraw_release(
     period: str, version: str, restricted: Path, public_root: Path, by: str, reason: str, at: dt.datetime
 ) -> Path:
-    """Take a release back: a tombstone with the reason stands in place of its files. Killed in between, the
-    same command goes on."""
+    """Take a release back: a tombstone with the reason stands in place of its files; its signature stays. The
+    record comes first. Killed in between, the same command goes on."""
     target = public_root / period / version
-    events = [each for each in decisions.read_decisions(restricted) if each.what == "published"]
-    if not events:
+    events = decisions.read_decisions(restricted)
+    published = [each for each in events if each.what == "published"]
+    if not published:
         raise ObservatoryError(f"{period}/{version} is not published under {public_root}")
-    tombstone, signature = target / manifest.TOMBSTONE, signature_of(target)
-    if tombstone.is_file():
-        if [*target.iterdir()] == [tombstone] and not signature.exists() and is_listed(public_root):
-            raise ObservatoryError(f"{period}/{version} is withdrawn already")
-    else:
+    withdrawn = [each for each in events if each.what == "withdrawn"]
+    if not withdrawn:
         if not reason.strip():
             raise ObservatoryError("why is it withdrawn? Give --reason: readers see it")
-        digest = events[-1].digest
-        told = json_bytes(
-            {"period": period, "version": version, "sha256_of_manifest": digest, "reason": reason.strip(),
-             "withdrawn_at": at.isoformat(timespec="seconds")}
-        )  # fmt: skip
-        decisions.append_decision(
-            restricted, decisions.format_decision("withdrawn", by, digest, at, reason=reason)
-        )
+        decisions.record_decision(restricted, "withdrawn", by, published[-1].digest, at, reason=reason)
+        withdrawn = decisions.read_decisions(restricted)[-1:]
+    told = format_tombstone(period, version, withdrawn[-1])
+    tombstone = target / manifest.TOMBSTONE
+    kept = {tombstone, statement_signature(tombstone)}
+    is_written = tombstone.is_file() and tombstone.read_bytes() == told
+    if is_written and kept >= {*target.iterdir()} and is_listed(public_root, restricted.parents[1]):
+        raise ObservatoryError(f"{period}/{version} is withdrawn already, since {withdrawn[-1].at[:10]}")
+    if not is_written:
+        statement_signature(tombstone).unlink(missing_ok=True)
         if target.is_dir():
             replace_file(tombstone, told)
         else:
             write_folder(target, {manifest.TOMBSTONE: told})
-    for each in target.iterdir():
+    for each in {*target.iterdir()} - kept:
         if each.is_dir():
             shutil.rmtree(each)
-        elif each != tombstone:
+        else:
             each.unlink()
-    signature.unlink(missing_ok=True)
-    write_index(public_root)
+    write_index(public_root, restricted.parents[1])
     return target
 
 
-def list_public(public_root: Path) -> list[dict[str, Any]]:
-    """Every release under the public root: period, version, whether it is withdrawn and why, its digest, and
-    whether it is the one to use of its period."""
+def format_tombstone(period: str, version: str, withdrawn: decisions.Decision) -> bytes:
+    """What stands in place of a release, from the record of its withdrawal."""
+    return json_bytes(
+        {
+            "form": manifest.STATEMENTS[manifest.TOMBSTONE][0],
+            "period": period,
+            "version": version,
+            "sha256_of_manifest": withdrawn.digest,
+            "reason": withdrawn.reason,
+            "withdrawn_at": withdrawn.at,
+        }
+    )
+
+
+def list_public(public_root: Path, restricted_root: Path) -> list[dict[str, Any]]:
+    """Every release under the public root that the study has a record of: period, version, whether it is
+    withdrawn, when and why, its digest, and whether it is the one to use of its period. Files under the
+    public root say nothing here: whoever can write there could withdraw a release."""
     found: list[dict[str, Any]] = []
-    for period, version in all_in(public_root):
-        folder = public_root / period / version
-        tombstone = folder / manifest.TOMBSTONE
-        if tombstone.is_file():
-            told = json.loads(tombstone.read_bytes())
-            found.append(
-                {"period": period, "version": version, "status": "withdrawn", "reason": told["reason"],
-                 "sha256_of_manifest": told["sha256_of_manifest"], "is_current": False}
-            )  # fmt: skip
+    for period, version in all_in(restricted_root):
+        events = decisions.read_decisions(restricted_root / period / version)
+        published = [each for each in events if each.what == "published"]
+        if not published or not (public_root / period / version).is_dir():
             continue
-        digest = manifest.compute_digest((folder / manifest.NAME).read_bytes())
+        withdrawn = [each for each in events if each.what == "withdrawn"]
         found.append(
-            {"period": period, "version": version, "status": "published", "reason": "",
-             "sha256_of_manifest": digest, "is_current": False}
-        )  # fmt: skip
+            {
+                "period": period,
+                "version": version,
+                "status": "withdrawn" if withdrawn else "published",
+                "published_at": published[-1].at,
+                "withdrawn_at": withdrawn[-1].at if withdrawn else None,
+                "reason": withdrawn[-1].reason if withdrawn else "",
+                "sha256_of_manifest": published[-1].digest,
+                "is_current": False,
+            }
+        )
     for period in {each["period"] for each in found}:
         stands = [each for each in found if each["period"] == period and each["status"] == "published"]
         if stands:
@@ -186,15 +223,38 @@ def list_public(public_root: Path) -> list[dict[str, Any]]:
     return found
 
 
-def write_index(public_root: Path) -> None:
-    """The list of releases that readers and feeds go by."""
-    replace_file(public_root / INDEX, json_bytes({"releases": list_public(public_root)}))
+def format_index(public_root: Path, restricted_root: Path) -> bytes:
+    """The list of releases that readers and feeds go by, dated by the last event in it."""
+    releases = list_public(public_root, restricted_root)
+    dates = [each["withdrawn_at"] or each["published_at"] for each in releases]
+    form, _ = manifest.STATEMENTS[manifest.INDEX]
+    return json_bytes({"form": form, "dated": max(dates, default=""), "releases": releases})
 
 
-def is_listed(public_root: Path) -> bool:
-    """Whether the list of releases names what is there."""
-    file = public_root / INDEX
-    return file.is_file() and json.loads(file.read_bytes()) == {"releases": list_public(public_root)}
+def write_index(public_root: Path, restricted_root: Path) -> None:
+    """Write the index if it changed; then its signature goes, which is of the one before."""
+    if not is_listed(public_root, restricted_root):
+        statement_signature(public_root / manifest.INDEX).unlink(missing_ok=True)
+        replace_file(public_root / manifest.INDEX, format_index(public_root, restricted_root))
+
+
+def is_listed(public_root: Path, restricted_root: Path) -> bool:
+    """Whether the index says what is recorded."""
+    file = public_root / manifest.INDEX
+    return file.is_file() and file.read_bytes() == format_index(public_root, restricted_root)
+
+
+def list_unsigned(public_root: Path, signers: Path) -> list[Path]:
+    """The index and the tombstones that none of the signers signed."""
+    tombstones = [public_root.joinpath(*name, manifest.TOMBSTONE) for name in all_in(public_root)]
+    found = []
+    for file in [public_root / manifest.INDEX, *tombstones]:
+        if file.is_file():
+            try:
+                signer_of_statement(file, signers)
+            except ObservatoryError:
+                found.append(file)
+    return found
 
 
 def replace_file(file: Path, data: bytes) -> None:

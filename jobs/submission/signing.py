@@ -5,6 +5,7 @@ package is verified by the key of its own respondent alone, in a GnuPG home made
 study's user trusts does not matter.
 """
 
+import datetime as dt
 import os
 import re
 import select
@@ -33,6 +34,17 @@ class Done:
     returncode: int
     stdout: bytes
     stderr: bytes
+
+
+@dataclass(frozen=True)
+class GoodSignature:
+    """A good signature. fingerprint: of the primary key. name: its user id. signed_at: as the signature
+    states it. expired_at: when the key expired since; None while it is valid."""
+
+    fingerprint: str
+    name: str
+    signed_at: dt.datetime
+    expired_at: dt.datetime | None = None
 
 
 def run_gpg(*words: str, data: bytes = b"", most: int = LARGEST_ANSWER) -> Done:
@@ -133,6 +145,18 @@ def decrypt_data(data: bytes, most: int) -> bytes:
 def verify_signature(data: bytes, signature: bytes, key_file: Path) -> str:
     """The fingerprint of the key that signed the data. Raises ObservatoryError unless it is the one in the
     file, not expired and not revoked."""
+    checked = check_signature(data, signature, key_file)
+    if checked.expired_at is not None:
+        raise ObservatoryError(
+            f"the signature is not good by {key_file.name} of the keyring: the key expired on"
+            f" {checked.expired_at:%Y-%m-%d}"
+        )
+    return checked.fingerprint
+
+
+def check_signature(data: bytes, signature: bytes, key_file: Path) -> GoodSignature:
+    """Who signed the data, and when. Raises ObservatoryError unless the key in the file did, while it was
+    valid, and is not revoked."""
     with tempfile.TemporaryDirectory(prefix="keys-") as home:
         (Path(home) / SIGNED).write_bytes(data)
         (Path(home) / f"{SIGNED}.asc").write_bytes(signature)
@@ -143,10 +167,34 @@ def verify_signature(data: bytes, signature: bytes, key_file: Path) -> str:
             raise ObservatoryError(f"{key_file}: it holds no public key: {format_reason(taken)}")
         files = (f"{home}/{SIGNED}.asc", f"{home}/{SIGNED}")
         done = run_gpg(*alone, "--trust-model", "always", "--status-fd", "1", "--verify", *files)
+        listed = run_gpg(*alone, "--with-colons", "--list-keys")
     states = {line[1]: line[2:] for row in done.stdout.decode().splitlines() if (line := row.split())[1:]}
-    if done.returncode or "GOODSIG" not in states or "VALIDSIG" not in states:
+    good = states.get("GOODSIG") or states.get("EXPKEYSIG")
+    if done.returncode or good is None or "VALIDSIG" not in states:
         raise ObservatoryError(
             f"the signature is not good by {key_file.name} of the keyring: {format_reason(done)}"
         )
-    # The last word is the primary key's, whichever of its subkeys signed.
-    return states["VALIDSIG"][-1]
+    # The first word is of the key that signed, the last of its primary key.
+    own, _, stamp, *_, primary = states["VALIDSIG"]
+    signed_at = dt.datetime.fromtimestamp(int(stamp), dt.UTC)
+    ends = expiries_in(listed.stdout.decode(errors="replace"))
+    expired_at = min((ends[key] for key in (own, primary) if key in ends), default=None)
+    if "GOODSIG" in states or expired_at is None:
+        return GoodSignature(primary, " ".join(good[1:]), signed_at)
+    if signed_at >= expired_at:
+        raise ObservatoryError(
+            f"the signature is not good by {key_file.name} of the keyring: it was made on"
+            f" {signed_at:%Y-%m-%d}, and the key expired on {expired_at:%Y-%m-%d}"
+        )
+    return GoodSignature(primary, " ".join(good[1:]), signed_at, expired_at)
+
+
+def expiries_in(listed: str) -> dict[str, dt.datetime]:
+    """When each key of gpg's list with colons expires, by its fingerprint; without those that never do."""
+    found, ends = {}, ""
+    for fields in (line.split(":") for line in listed.splitlines()):
+        if fields[0] in ("pub", "sub"):
+            ends = fields[6]
+        elif fields[0] == "fpr" and ends:
+            found[fields[9]] = dt.datetime.fromtimestamp(int(ends), dt.UTC)
+    return found

@@ -96,7 +96,7 @@ def test_publication_killed_at_any_point_leaves_nothing_that_no_record_names(
         if target.exists():
             assert manifest.verify_release(target) == place.digest
             assert folders.signature_of(target).read_text() == "a signature"
-        is_listed = publishing.is_listed(place.public)
+        is_listed = publishing.is_listed(place.public, place.restricted.parents[1])
         states.add((is_recorded, target.exists(), is_listed))
         if is_recorded != target.exists():
             with pytest.raises(ObservatoryError, match=f"run `observatory release publish {NAME}` again"):
@@ -129,13 +129,15 @@ def test_a_withdrawal_killed_at_any_point_can_be_finished(place: Place, signed: 
 
     target = place.public / NAME
     for number in kill_at_each(take_back):
-        (found,) = publishing.list_public(place.public)
+        (found,) = publishing.list_public(place.public, place.restricted.parents[1])
         is_whole = (target / manifest.NAME).is_file() and (target / "README.md").is_file()
         assert found["status"] == "withdrawn" or is_whole, number
         assert decisions.list_published(place.restricted.parents[1]) == [NAME]
         take_back()
         assert [each.name for each in target.iterdir()] == ["WITHDRAWN.json"]
-        assert not folders.signature_of(target).exists() and publishing.is_listed(place.public)
+        assert folders.signature_of(target).read_text() == "a signature" and publishing.is_listed(
+            place.public, place.restricted.parents[1]
+        )
         with pytest.raises(ObservatoryError, match="is withdrawn already"):
             take_back()
         again(place, kept)
@@ -149,7 +151,9 @@ def test_a_publication_that_was_broken_off_can_be_withdrawn(place: Place, signed
     )
     assert [each.name for each in (place.public / NAME).iterdir()] == ["WITHDRAWN.json"]
     publishing.refuse_unfinished(place.restricted.parents[1], place.public)
-    with pytest.raises(ObservatoryError, match="a release is never changed"):
+    with pytest.raises(
+        ObservatoryError, match=f"{NAME} was withdrawn on 2027-02-01 by A. Officer: an objection"
+    ):
         place.publish(Path("signers"))
 
 

@@ -40,8 +40,9 @@ def test_a_release_is_cleared_signed_published_and_found(place: Place, keys: Sim
     assert manifest.verify_release(target) == place.digest
     assert signer_of(target, keys.signers).fingerprint == keys.officer
     index = json.loads((place.public / "index.json").read_bytes())
-    assert index["releases"] == [
+    assert index["dated"] == "2027-02-01T12:00:00+00:00" and index["releases"] == [
         {"period": "2026-Q4", "version": "v1.0.0", "status": "published", "reason": "", "is_current": True,
+         "published_at": "2027-02-01T12:00:00+00:00", "withdrawn_at": None,
          "sha256_of_manifest": place.digest}
     ]  # fmt: skip
     assert [each.what for each in decisions.read_decisions(place.restricted)] == ["made", "published"]
@@ -425,7 +426,10 @@ def test_a_withdrawn_release_leaves_a_tombstone_and_the_earlier_one_stands(
         later.publish(keys.signers)
     (later.restricted / publishing.ABOUT).write_text('{"earlier": ["2026-Q4/v1.0.0"]}')
     later.publish(keys.signers)
-    current = {each["version"]: each["is_current"] for each in publishing.list_public(place.public)}
+    current = {
+        each["version"]: each["is_current"]
+        for each in publishing.list_public(place.public, place.restricted.parents[1])
+    }
     assert current == {"v1.0.0": False, "v1.1.0": True}
     with pytest.raises(ObservatoryError, match="why is it withdrawn"):
         publishing.withdraw_release(
@@ -436,9 +440,11 @@ def test_a_withdrawn_release_leaves_a_tombstone_and_the_earlier_one_stands(
         "2026-Q4", "v1.1.0", later.restricted, place.public, "A. Officer", reason, NOW
     )
     assert [each.name for each in target.iterdir()] == ["WITHDRAWN.json"]
-    with pytest.raises(ObservatoryError, match=r"v1\.1\.0 was withdrawn: its WITHDRAWN\.json has the reason"):
+    with pytest.raises(ObservatoryError, match=r"has no manifest.json, and a WITHDRAWN.json"):
         manifest.verify_release(target)
-    found = {each["version"]: each for each in publishing.list_public(place.public)}
+    found = {
+        each["version"]: each for each in publishing.list_public(place.public, place.restricted.parents[1])
+    }
     assert found["v1.0.0"]["is_current"] and found["v1.1.0"]["reason"] == reason
     assert found["v1.1.0"]["sha256_of_manifest"] == later.digest
     assert manifest.verify_release(place.public / "2026-Q4" / "v1.0.0") == place.digest
