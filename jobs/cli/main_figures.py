@@ -82,8 +82,9 @@ def volume_table(rows: Rows) -> Table:
 
 
 def format_share(row: dict[str, Any]) -> str:
-    low, high = (100 * row[name] / row["units"] for name in ("spam_certain", "spam_possible"))
-    return f"{low:.1f}%" if row["spam_certain"] == row["spam_possible"] else f"{low:.1f}–{high:.1f}%"
+    """As on the page: 0% of nothing alone."""
+    low, high = (words.share_of(row[name], row["units"]) for name in ("spam_certain", "spam_possible"))
+    return words.format_percents(low, high)
 
 
 def types_table(rows: Rows) -> Table:

@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 from rich.console import Console
 
-from jobs.cli.main_figures import types_table, world_tables
+from jobs.cli.main_figures import format_share, types_table, world_tables
 from jobs.core.contracts import rows_frame
 
 
@@ -21,6 +21,14 @@ def test_types_have_the_names_that_the_page_writes() -> None:
     lines = [" ".join(line.strip("│ ").split(" │ ")) for line in console.export_text().splitlines()]
     printed = [" ".join(line.split()) for line in lines if "EMAIL" in line]
     assert printed == ["EMAIL Type not known 1,108", "EMAIL Fraud: advance fee 54", "EMAIL Phishing: mail 39"]
+
+
+def test_a_share_is_written_as_on_the_page() -> None:
+    """Never 0% of something nor 100% of not quite all."""
+    shares = {(3, 3): "<0.1%", (0, 0): "0%", (0, 3): "0%–<0.1%", (999_999, 999_999): ">99.9%"}
+    for (certain, possible), text in shares.items():
+        row = {"units": 1_000_000, "spam_certain": certain, "spam_possible": possible}
+        assert format_share(row) == text
 
 
 def estimate(channel: str, quantity: str, value: int, **other: Any) -> dict[str, Any]:
