@@ -43,6 +43,9 @@ from jobs.release.validation import validate_public
 from jobs.settings.config import Observatory
 
 GAPS = "study.investment_gap"
+PERIOD = "period_code"
+# So many figures are named in a note.
+SHOWN = 3
 SEAL = "seal.key"
 PROGRAM = "observatory"
 
@@ -301,6 +304,7 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
             f"Earlier releases alone reveal {past} contribution(s) to holdings that bought an operator since;"
             " this release adds nothing to that. attack.csv in the restricted folder names them."
         )
+    notes += note_short_years(protected.public)
     of_gaps = [about.table for about in map(public_contract, public_tables()) if about.source == GAPS]
     if recipe.basis.tables[GAPS].height and all(protected.public[table].is_empty() for table in of_gaps):
         notes.append(
@@ -310,6 +314,27 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
     rules = protected.held_rows.group_by("rule").len().sort("rule")
     notes += [f"Held back by {rule}: {count:,} row(s). {RULES[rule]}." for rule, count in rules.rows()]
     return notes
+
+
+def note_short_years(public: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Figures of a year that are below those of one of its quarters, which can be where others answered."""
+    short = []
+    for about in map(public_contract, public_tables()):
+        if about.protect is None or about.protect.released_by != PERIOD:
+            continue
+        figure, by = about.protect.figure, [name for name in about.key if name != PERIOD]
+        rows = public[about.table].with_columns(year=pl.col(PERIOD).str.slice(0, 4))
+        quarters = rows.filter(pl.col(PERIOD).str.contains("Q")).select(*by, "year", quarter=figure)
+        years = rows.filter(pl.col(PERIOD) == pl.col("year")).join(quarters, on=[*by, "year"])
+        of = years.filter(pl.col(figure) < pl.col("quarter")).select(PERIOD, *by).unique().sort(pl.all())
+        short += [f"{about.name} {'/'.join(row)}" for row in of.rows()]
+    if not short:
+        return []
+    more = f" and {len(short) - SHOWN:,} more" if len(short) > SHOWN else ""
+    return [
+        f"{len(short):,} figure(s) of a year are below those of one of its quarters, because others"
+        f" answered: {', '.join(short[:SHOWN])}{more}. Ask those that answered one of the two for the other."
+    ]
 
 
 # --- again ------------------------------------------------------------------------------------------

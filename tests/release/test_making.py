@@ -12,9 +12,10 @@ import polars as pl
 import pytest
 
 from jobs.public.cells import Basis
+from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Unprotectable
 from jobs.release import manifest
-from jobs.release.making import keep_refusal
+from jobs.release.making import keep_refusal, note_short_years
 from jobs.release.recipe import Recipe
 from tests.release.conftest import READ_AT, P
 from tests.support.commands import BIN, ROOT
@@ -36,6 +37,18 @@ def test_each_choice_is_named_with_its_command(is_left_out: bool, tmp_path: Path
     again = f"`observatory release make --period {ABOUT.period} --leave-out-areas`"
     assert (again in told) != is_left_out
     assert len(choices) == (2 if is_left_out else 3)
+
+
+def test_a_year_below_its_quarter_is_named() -> None:
+    """What each respondent gave may agree, and areas not: others answered the year."""
+    tables = {table: pl.DataFrame(schema=public_contract(table).schema) for table in public_tables()}
+    key = dict.fromkeys(public_contract("public.spam_volume").key, "x")
+    given = {"2026": 25.7e9, "2026-Q4": 25.8e9, "2025": 1e9, "2025-Q4": 0.9e9}
+    rows = [key | {"period_code": period, "estimate": value} for period, value in given.items()]
+    volumes = pl.DataFrame(rows)
+    (told,) = note_short_years(tables | {"public.spam_volume": volumes})
+    assert told.startswith("1 figure(s) of a year are below") and "spam_volume 2026/x" in told
+    assert note_short_years(tables | {"public.spam_volume": volumes[2:]}) == []
 
 
 NAME, LONGEST = "2026-Q4/v1.0.0", 120
