@@ -15,7 +15,6 @@ import polars as pl
 
 from jobs.core.contracts import conform_frame, list_codes, polars_schema, read_contract
 from jobs.formats import LINES, Source, delimited, kannel
-from jobs.formats.options import load_with_options
 from jobs.gold.bypass import (
     NUMBER,
     SIMBOX,
@@ -27,6 +26,7 @@ from jobs.gold.bypass import (
     operator_links,
     sum_behaviour,
 )
+from jobs.ingest.source_options import load_with_options
 from jobs.protect import pseudonyms
 from jobs.protect.operators import Door
 from jobs.settings.operator import Operator

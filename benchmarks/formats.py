@@ -41,10 +41,10 @@ from benchmarks.tools import FOLDER, KEY, ROOT, Report
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
 from jobs.formats.delimited import profile_of
-from jobs.formats.options import load_with_options
 from jobs.ingest.manifest import open_landing
 from jobs.ingest.pull import pull_operator
 from jobs.ingest.reading import read_ranges
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.stages.batches import Ingest, landed_pieces
 from jobs.stages.bronze_stage import ingest_pending

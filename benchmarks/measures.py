@@ -38,8 +38,8 @@ from benchmarks.tools import FOLDER, KEY, Report, generate, logs, size
 from jobs.core.contracts import read_contract, reference_table
 from jobs.engine.embedded import Inline
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
 from jobs.ingest import pull
+from jobs.ingest.source_options import load_with_options
 from jobs.stages import gold_tasks, runner
 from jobs.stages.gold_steps import GOLD_DAILY
 from jobs.stages.run import Run

@@ -17,7 +17,7 @@ from rich.table import Table
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.core.errors import ObservatoryError
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.settings.operator import Operator
 

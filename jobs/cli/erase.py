@@ -17,7 +17,7 @@ from jobs.cli.console import err, out
 from jobs.cli.pipeline import Stage, run_with_progress
 from jobs.cli.renew import is_confirmed
 from jobs.core.errors import ObservatoryError, ValidationHeld
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.settings.operator import Operator
 

@@ -18,7 +18,7 @@ from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import out
 from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 
 # Polars, kernels and the lake take a second to import.

@@ -22,8 +22,8 @@ from jobs.core.choices import check_choice
 from jobs.core.errors import ObservatoryError, raise_problems
 from jobs.core.patterns import escape_unseen
 from jobs.formats.format import OwnLayouts
-from jobs.formats.options import load_with_options
 from jobs.formats.registry import LAID_OUT
+from jobs.ingest.source_options import load_with_options
 from jobs.proposal.domains import Domains
 from jobs.proposal.from_logs import Proposal, add_known, country_row, name_few, propose_from_logs
 from jobs.proposal.settings_text import EXAMPLES, Answers, proposed_answers, settings_text

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from jobs.cli.arguments import Config
 from jobs.cli.console import out
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 
 # The lake takes a part of a second to import.
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.cli.interrupt import interruptible
 from jobs.core.errors import NOTHING_CHANGED, ObservatoryError, ValidationHeld, raise_problems
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 
 if TYPE_CHECKING:

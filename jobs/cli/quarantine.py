@@ -14,7 +14,7 @@ from jobs.core.choices import nearest_hint
 from jobs.core.contracts import format_kind, list_codes
 from jobs.core.errors import ObservatoryError
 from jobs.core.words import code_description
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 
 UNPACK = {".gz": "zcat", ".bz2": "bzcat", ".xz": "xzcat", ".zst": "zstdcat"}

@@ -16,7 +16,7 @@ from rich.text import Text
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import out
 from jobs.core.errors import ObservatoryError, TryAgain, ValidationHeld
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from rich.text import Text
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
 from jobs.core.errors import ObservatoryError
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 
 if TYPE_CHECKING:
     pass

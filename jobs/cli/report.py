@@ -13,7 +13,7 @@ from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.cli.pipeline import run_all
 from jobs.core.errors import ObservatoryError
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 
 # Polars and the lake take a part of a second to import.

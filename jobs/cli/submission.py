@@ -12,7 +12,7 @@ from rich.text import Text
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.core import words
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.settings.operator import Operator
 

@@ -12,7 +12,7 @@ from jobs.cli.rows import OutputFormat, parse_columns, read_rows, write_rows
 from jobs.core import contracts
 from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 
 # Numeric columns that identify something and measure nothing.
 NAMES = ("offset", "end_offset", "source_asn")

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 
 

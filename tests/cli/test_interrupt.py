@@ -18,7 +18,7 @@ from jobs.cli.pipeline import pull_all, run_with_progress
 from jobs.cli.progress import Meter
 from jobs.engine import record
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from tests.support.commands import ROOT
 from tests.support.whole_runs import operator_toml, source_toml
 

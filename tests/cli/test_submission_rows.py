@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.cli.submission_rows import write_leaving
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.submission.making import package_of
 from tests.support.in_process import Run, command_line_of
 from tests.support.submission_lake import NORTH, put_gold

@@ -43,8 +43,8 @@ from jobs.engine.tasks import (
     perform_call,
     take_frames,
 )
-from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.silver.frames import SILVER
 from jobs.stages import runner

@@ -24,9 +24,9 @@ from jobs.engine.lock import hold_lock
 from jobs.engine.store import store_options
 from jobs.engine.store_errors import CommitLost, LeaseLost, StoreAway, find_store_error
 from jobs.engine.table_files import rows_of
-from jobs.formats.options import load_with_options
 from jobs.ingest.manifest import open_landing, read_manifest
 from jobs.ingest.pull import pull_operator
+from jobs.ingest.source_options import load_with_options
 from tests.conftest import ROOT as CLONE
 from tests.ingest.test_future import NOW, message
 from tests.support.lakes_on_s3 import ROOT, end_lease, start_store

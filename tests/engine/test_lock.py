@@ -20,9 +20,9 @@ from jobs.engine import lock
 from jobs.engine.lake import Lake
 from jobs.engine.lease import LOCK
 from jobs.engine.lock import hold_lock
-from jobs.formats.options import load_with_options
 from jobs.ingest.manifest import open_landing, read_manifest
 from jobs.ingest.pull import pull_operator
+from jobs.ingest.source_options import load_with_options
 from jobs.questionnaire import loading as questionnaire
 from jobs.settings import config
 from jobs.stages import renew, runner

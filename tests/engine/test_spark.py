@@ -31,7 +31,7 @@ from jobs.engine.lake import Lake
 from jobs.engine.spark import Spark
 from jobs.engine.spark_session import java_bytes
 from jobs.engine.tasks import Task, TaskDied, TaskFailed
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.settings.node import EngineSettings
 from jobs.silver.frames import SILVER

@@ -16,7 +16,7 @@ from jobs.formats import LINES, Source, delimited
 from jobs.formats.delimited.draft import draft_profile
 from jobs.formats.delimited.profile import Profile
 from jobs.formats.delimited.profile_files import embed_profile, list_shipped, load_profile, profile_of
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from tests.support.examples import examples
 
 OWN = """

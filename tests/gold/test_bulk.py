@@ -18,9 +18,9 @@ from jobs.core.contracts import conform_frame, polars_schema, reference_table, r
 from jobs.core.errors import ObservatoryError
 from jobs.core.merge import merge_rows
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
 from jobs.gold import bulk, bulk_daily, bulk_presets, campaign_daily
 from jobs.gold.similarity import CHANNEL_DAY, SIGNED, Thresholds, count_neighbours, unite_signatures
+from jobs.ingest.source_options import load_with_options
 from jobs.protect import signatures
 from jobs.stages import bulk_days
 from jobs.stages.runner import run_stages

@@ -12,10 +12,10 @@ import pytest
 from jobs.core.lines import frame_lines
 from jobs.engine.lake import Lake
 from jobs.formats import AHEAD
-from jobs.formats.options import load_with_options
 from jobs.formats.registry import FORMATS, recognise_format
 from jobs.ingest.pull import pull_operator
 from jobs.ingest.reading import Parsed, Range, parse_block
+from jobs.ingest.source_options import load_with_options
 from jobs.stages.run import Run
 from jobs.stages.runner import run_stages
 from jobs.state import status

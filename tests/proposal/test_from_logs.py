@@ -14,7 +14,7 @@ import pytest
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.formats.kannel.own_layouts import LAYOUTS
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.proposal.domains import find_domains
 from jobs.proposal.from_logs import add_known, country_of_domains, country_of_zone, propose_from_logs
 from jobs.proposal.settings_text import proposed_answers, settings_text

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.engine.lake import Lake
 from jobs.engine.store_errors import StoreAway
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.stages.run import Run
 from jobs.stages.runner import run_stages

@@ -16,8 +16,8 @@ import pytest
 from jobs.core import words
 from jobs.core.contracts import CODELISTS, rows_frame
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
 from jobs.gold.traffic_hourly_daily import WITHIN
+from jobs.ingest.source_options import load_with_options
 from jobs.page import colours, line_chart
 from jobs.report import (
     accounts,

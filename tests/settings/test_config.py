@@ -7,7 +7,7 @@ import pytest
 
 from jobs.core import machine
 from jobs.core.errors import ObservatoryError
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.settings.node import EngineSettings
 from jobs.settings.operator import Link

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
-from jobs.formats.options import load_with_options
 from jobs.formats.registry import FORMATS
+from jobs.ingest.source_options import load_with_options
 from jobs.sniff.clocks import IdTimes, clocks_of, times_in
 from jobs.sniff.zones import Zone
 from sample_data.generate import generate

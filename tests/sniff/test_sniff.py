@@ -32,8 +32,8 @@ from jobs.core.errors import ObservatoryError
 from jobs.formats import VERDICT, Source, kannel, postfix, rspamd
 from jobs.formats import registry as formats
 from jobs.formats.format import DocumentFormat, LineFormat, Profiles
-from jobs.formats.options import load_with_options
 from jobs.ingest import reading as pieces
+from jobs.ingest.source_options import load_with_options
 from jobs.sniff import documents, figures, proposal, reading, tally, zones
 from jobs.sniff.command import sniff_files
 from jobs.sniff.files import FileProblem, LogFile, logs_of

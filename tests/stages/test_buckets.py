@@ -10,8 +10,8 @@ import pytest
 
 from jobs.engine.embedded import Inline
 from jobs.engine.tasks import R, StagedFrame, Task
-from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.silver import hops, refusals, steps
 from jobs.silver.frames import SILVER

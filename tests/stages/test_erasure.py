@@ -26,7 +26,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.lock import hold_lock
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.protect.pseudonym_keys import make_pseudonyms, operator_key
 from jobs.stages import erasure, removed
 from tests.conftest import KEY, ROOT

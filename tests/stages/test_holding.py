@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.stages.retention import plan_retention
 from tests.support.examples import examples
 from tests.support.in_process import Run, command_line_of

@@ -12,7 +12,7 @@ from jobs.core import key_names, sketch
 from jobs.core.contracts import list_tables, read_contract
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.protect.operators import Door, OperatorSpace
 from jobs.protect.pseudonym_keys import key_id, operator_key
 from tests.support.in_process import Run, Told, with_keys_of_files

@@ -19,10 +19,10 @@ from jobs.engine import record
 from jobs.engine.lake import Lake
 from jobs.engine.lease import LOCK
 from jobs.engine.mark import FORM, MARK
-from jobs.formats.options import load_with_options
 from jobs.ingest.manifest import Stream, open_landing, read_manifest
 from jobs.ingest.pull import pull_operator
 from jobs.ingest.removing import remove_pieces
+from jobs.ingest.source_options import load_with_options
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings.node import Retention
 from jobs.silver.frames import SILVER

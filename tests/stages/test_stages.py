@@ -23,10 +23,10 @@ from jobs.engine import embedded, record, tasks
 from jobs.engine.embedded import Embedded, Inline
 from jobs.engine.lake import Lake
 from jobs.engine.table_files import write_files
-from jobs.formats.options import load_with_options
 from jobs.gold import kernels
 from jobs.ingest import manifest
 from jobs.ingest.pull import pull_operator
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.silver.frames import SILVER
 from jobs.stages import buckets, checks, runner, staged

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from tests.support.in_process import Told, command_line_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 

@@ -18,7 +18,7 @@ from jobs.core.contracts import format_kind, rows_frame
 from jobs.engine import lake
 from jobs.engine.lake import Lake
 from jobs.formats import registry
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.stages import checks
 from jobs.stages.validations import latest_results, rule_counts
 from jobs.state import sources

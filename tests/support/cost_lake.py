@@ -9,8 +9,8 @@ import polars as pl
 from jobs.core.contracts import polars_schema, read_contract, reference_table, rows_frame
 from jobs.costs import simulation
 from jobs.costs.prices import FixedCost
-from jobs.formats.options import load_with_options
 from jobs.gold.countermeasure_cost_monthly import transform
+from jobs.ingest.source_options import load_with_options
 from jobs.stages.settings_tables import read_reference
 from tests.support.delta import write_delta
 

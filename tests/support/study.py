@@ -4,8 +4,8 @@ import datetime as dt
 from pathlib import Path
 
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.stages.run import Run
 from jobs.stages.runner import run_stages

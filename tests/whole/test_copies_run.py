@@ -9,8 +9,8 @@ import pytest
 
 from jobs.cli import main as command_line
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.silver.copies import TABLE
 from jobs.silver.frames import SILVER

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from tests.stages.test_erasure import decoded
 from tests.support.canary_logs import OWN, source_of, write_log

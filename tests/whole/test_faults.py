@@ -18,9 +18,9 @@ import pytest
 from jobs.core import contracts
 from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
 from jobs.gold import kernels
 from jobs.ingest.pull import pull_operator
+from jobs.ingest.source_options import load_with_options
 from jobs.protect.operators import Door
 from jobs.protect.pseudonym_keys import operator_key
 from jobs.settings import config

@@ -27,8 +27,8 @@ from jobs.core.disk import DiskFull, is_full
 from jobs.engine import embedded
 from jobs.engine.embedded import Embedded, Inline
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
+from jobs.ingest.source_options import load_with_options
 from jobs.settings.operator import Operator, SourceSettings
 from jobs.silver.frames import SILVER
 from jobs.stages import runner

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from jobs.stages.run import Run
 from tests.support.study import run_again
 from tests.whole.test_near_duplicates import BEGIN, SETTINGS, mail

@@ -12,7 +12,7 @@ import pytest
 
 from jobs.core import contracts
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
+from jobs.ingest.source_options import load_with_options
 from tests.support import mail_truth
 from tests.support.study import run_again
 

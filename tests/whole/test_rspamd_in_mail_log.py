@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.formats import registry
-from jobs.formats.options import load_with_options
 from jobs.ingest.pull import pull_operator
+from jobs.ingest.source_options import load_with_options
 from jobs.silver.assembling import assemble_rows
 from jobs.silver.frames import MESSAGE
 from jobs.silver.pipeline import count_once, make_messages_in_memory

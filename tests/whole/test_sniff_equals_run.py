@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 
 from jobs.engine.lake import Lake
-from jobs.formats.options import load_with_options
 from jobs.formats.registry import KERNELS
+from jobs.ingest.source_options import load_with_options
 from jobs.settings import config
 from jobs.sniff.files import logs_of
 from jobs.sniff.proposal import source_block
