@@ -2,7 +2,7 @@
 
 import sys
 
-from jobs.core.errors import SourceLost
+from jobs.core.errors import Away, ObservatoryError, SourceLost
 
 
 def connection_errors() -> tuple[type[Exception], ...]:
@@ -30,3 +30,13 @@ def describe_lasting(error: Exception) -> str | None:
     if botocore and isinstance(error, botocore.NoCredentialsError | botocore.PartialCredentialsError):
         return "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write a profile to ~/.aws/credentials"
     return None
+
+
+def classify_problem(error: Exception, problem: str) -> str:
+    """A problem that an error makes: one that may pass by itself, unless access is denied or the host says
+    that there is no such file."""
+    advice = describe_lasting(error)
+    is_lasting = isinstance(error, PermissionError | ObservatoryError)
+    if advice:
+        return f"{problem}. {advice}."
+    return problem if is_lasting else Away(problem)

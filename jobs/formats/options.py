@@ -10,7 +10,6 @@ from typing import Any
 
 from jobs.core.choices import nearest_hint
 from jobs.core.errors import ObservatoryError
-from jobs.formats.registry import KERNELS
 
 
 def complete_options(name: str, options: dict[str, Any], base: Path) -> dict[str, Any]:
@@ -18,6 +17,9 @@ def complete_options(name: str, options: dict[str, Any], base: Path) -> dict[str
 
     Raises ObservatoryError that names the option, what is wrong, and the nearest right one.
     """
+    # The registry imports kernels, which check their options by this module.
+    from jobs.formats.registry import KERNELS
+
     if name == "auto":
         if options:
             raise ObservatoryError("options belong to one format: name it instead of 'auto'")

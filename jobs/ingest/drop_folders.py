@@ -15,10 +15,9 @@ from typing import Any
 
 from fsspec.asyn import sync
 
-from jobs.core.connections import connection_errors
+from jobs.core.connections import classify_problem, connection_errors
 from jobs.core.errors import Away, ObservatoryError, TryAgain
-from jobs.ingest.remote import find_missing_bucket, is_remote, needed_extra, open_place, written_at
-from jobs.ingest.source_files import classify_problem
+from jobs.engine.hosts import find_missing_bucket, is_remote, needed_extra, open_place, written_at
 from jobs.settings.access import S3, Access
 
 

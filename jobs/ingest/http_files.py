@@ -34,8 +34,9 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, IncompleteRead, P
 from jobs.core.disk import error_causes
 from jobs.core.errors import ObservatoryError, SourceLost
 from jobs.engine.host_connections import HostConnection, read_connection
+from jobs.engine.hosts import CONNECT, SILENT
 from jobs.ingest.manifest import Seen
-from jobs.ingest.remote import COMPARED, CONNECT, SILENT, Copy, Joined
+from jobs.ingest.remote import COMPARED, Copy, Joined
 from jobs.settings.access import Access
 
 # Requests at a time.

@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from jobs.core.connections import classify_problem
 from jobs.core.disk import DiskFull, is_full, make_folder, room_for
 from jobs.core.errors import Away, LandingLost, SourceLost
 from jobs.core.lines import first_line
@@ -62,7 +63,6 @@ from jobs.ingest.remote import Copy, RemoteFile, find_joined, skip_landed
 from jobs.ingest.source_files import (
     FileTimes,
     bound_times,
-    classify_problem,
     is_closed,
     is_http,
     list_files,

@@ -1,108 +1,42 @@
 """Logs of other hosts: by SFTP, from object stores that speak S3, and of web servers.
 
-A connection serves one pull. The key of an SSH host must be known already: none is added. Of a file that
+A connection serves one pull. Of a file that
 grew only its beginning, what joins on to the bytes that landing has, and what is new are sent.
 """
 
 import contextlib
-import datetime as dt
 import functools
 import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec
-
 from jobs.core.connections import connection_errors
 from jobs.core.errors import ObservatoryError, SourceLost
-from jobs.engine.host_connections import HostConnection, read_connection
+from jobs.engine.hosts import open_place
 from jobs.ingest.manifest import KnownStreams, Stream, landed_bytes
 from jobs.ingest.packed import open_landed
-from jobs.settings.access import HTTP, S3, SFTP, Access
+from jobs.settings.access import HTTP, Access
 
-# Seconds: a host that does not answer, or a connection on which nothing moves, is away.
-CONNECT, SILENT = 20, 60
 # So much of both ends of what landing has is compared with the file.
 COMPARED = 64 << 10
 
 
-def open_place(url: str, access: Access) -> tuple[Any, str]:
-    """The file system of a URL, and the pattern of names in it. Raises ImportError, ValueError,
+def open_source(url: str, access: Access) -> tuple[Any, str]:
+    """The file system of a source's URL, and the pattern of names in it. Raises ImportError, ValueError,
     source_errors()."""
-    scheme = url.partition("://")[0] if "://" in url else ""
-    if scheme in SFTP:
-        return open_sftp(url, access)
-    if scheme in S3:
-        from jobs.engine.s3 import connect_s3
+    if url.partition("://")[0] not in HTTP:
+        return open_place(url, access)
+    from jobs.ingest.http_files import HttpFiles
 
-        fs = connect_s3(access)
-        return fs, fs._strip_protocol(url)
-    if scheme in HTTP:
-        from jobs.ingest.http_files import HttpFiles
-
-        files = HttpFiles(url, access)
-        return files, files.pattern
-    return fsspec.core.url_to_fs(url)
-
-
-def open_sftp(url: str, access: Access) -> tuple[Any, str]:
-    from sshfs import SSHFileSystem
-
-    place = fsspec.utils.infer_storage_options(url)
-    named = read_connection(access.connection) if access.connection else HostConnection()
-    host, port = named.choose_host(place.get("host"), place.get("port"))
-    user = place.get("username") or named.login
-    keys = [access.key] if access.key else named.list_keys()
-    fs = SSHFileSystem(
-        host,
-        **({"username": user} if user else {}),
-        **({"port": port} if port else {}),
-        **({"client_keys": keys} if keys else {}),
-        **({"password": named.password} if named.password and not keys else {}),
-        # sshfs asks for no check at all; () stands for the files of OpenSSH.
-        known_hosts=access.known_hosts or named.find_known_host(host, port) or (),
-        connect_timeout=CONNECT,
-        login_timeout=SILENT,
-        keepalive_interval=SILENT // 4,
-        keepalive_count_max=3,
-        skip_instance_cache=True,
-    )
-    return fs, place["path"]
-
-
-def is_remote(url: str) -> bool:
-    return url.partition("://")[0] in (*SFTP, *S3, *HTTP)
-
-
-def needed_extra(url: str) -> str:
-    """What installs a package that a URL needs."""
-    extra = "sftp" if url.partition("://")[0] in SFTP else "s3"
-    return f"Install it with `make setup-sources`, or with pip as spam-observatory[{extra}]"
-
-
-def find_missing_bucket(fs: Any, pattern: str) -> str | None:
-    """What is wrong with the bucket of a pattern that no object matches: a listing does not tell."""
-    if "s3" not in fs.protocol:
-        return None
-    bucket = pattern.partition("/")[0]
-    try:
-        fs.call_s3("head_bucket", Bucket=bucket)
-    except (FileNotFoundError, PermissionError) as error:
-        return f"bucket '{bucket}' is not there, or not for these credentials: {error}"
-    return None
+    files = HttpFiles(url, access)
+    return files, files.pattern
 
 
 def version_of(info: Mapping[str, Any]) -> str | None:
     """What a listing says that differs once a file is another one."""
     found = info.get("ETag") or info.get("mtime")
     return None if found is None else str(found)
-
-
-def written_at(info: Mapping[str, Any]) -> dt.datetime | None:
-    """When a listing says that a file was written, UTC."""
-    at = info.get("LastModified") or info.get("mtime")
-    return at.astimezone(dt.UTC) if isinstance(at, dt.datetime) else None
 
 
 class RemoteFile(io.RawIOBase):

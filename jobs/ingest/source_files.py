@@ -11,18 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.core.connections import connection_errors, describe_lasting
-from jobs.core.errors import Away, ObservatoryError
+from jobs.core.connections import classify_problem, connection_errors
+from jobs.core.errors import Away
+from jobs.engine.hosts import find_missing_bucket, is_remote, needed_extra, written_at
 from jobs.ingest.manifest import Files, Seen
-from jobs.ingest.remote import (
-    RemoteFile,
-    find_missing_bucket,
-    is_remote,
-    needed_extra,
-    open_place,
-    version_of,
-    written_at,
-)
+from jobs.ingest.remote import RemoteFile, open_source, version_of
 from jobs.settings.operator import SourceSettings
 
 # No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.
@@ -76,7 +69,7 @@ def list_files(source: SourceSettings, was_there: bool, before: Files) -> Listed
     url = source.shown_url
     failed: dict[str, OSError] = {}
     try:
-        fs, pattern = open_place(source.url, source.access)
+        fs, pattern = open_source(source.url, source.access)
         if is_remote(url):
             found = list_remote(fs, pattern)
             shown = {name: info for name, info in found.items() if info["type"] != "directory"}
@@ -114,16 +107,6 @@ def source_errors() -> tuple[type[Exception], ...]:
     which reads from S3, are of the operating system's kind."""
     aiohttp = sys.modules.get("aiohttp")
     return (OSError, *([aiohttp.ClientError] if aiohttp else ()), *connection_errors())
-
-
-def classify_problem(error: Exception, problem: str) -> str:
-    """A problem that an error makes: one that may pass by itself, unless access is denied or the host says
-    that there is no such file."""
-    advice = describe_lasting(error)
-    is_lasting = isinstance(error, PermissionError | ObservatoryError)
-    if advice:
-        return f"{problem}. {advice}."
-    return problem if is_lasting else Away(problem)
 
 
 def list_remote(fs: Any, pattern: str) -> dict[str, Mapping[str, Any]]:

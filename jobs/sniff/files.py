@@ -17,13 +17,14 @@ from typing import IO, Any
 
 import fsspec
 
+from jobs.core.connections import classify_problem
 from jobs.core.patterns import escape_unseen
+from jobs.engine.hosts import is_remote, needed_extra
 from jobs.ingest.chunks import COMPRESSED
 from jobs.ingest.journal import BEGIN
-from jobs.ingest.remote import RemoteFile, is_remote, needed_extra, open_place
+from jobs.ingest.remote import RemoteFile, open_source
 from jobs.ingest.source_files import (
     ROTATED,
-    classify_problem,
     is_closed,
     is_connected,
     is_http,
@@ -135,7 +136,7 @@ def files_of(argument: str, until: float, problems: list[FileProblem]) -> list[t
     shown_as = hide_query(argument)
     try:
         check_access(argument, Access())
-        fs, pattern = open_place(argument, Access())
+        fs, pattern = open_source(argument, Access())
         if is_remote(argument):
             shown = list_remote(fs, pattern)
             if is_http(fs):

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from jobs.core.errors import ObservatoryError
 from jobs.core.identifiers import has_identifier
+from jobs.engine.hosts import is_remote
 from jobs.engine.record import utc_now
 from jobs.ingest.drop_folders import DropFolder
-from jobs.ingest.remote import is_remote
 from jobs.settings.config import Observatory
 from jobs.submission.judging import Judged, public_reasons
 from jobs.submission.package import ENCRYPTION, LARGEST

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from jobs.engine.host_connections import HostConnection, read_connection
-from jobs.ingest.remote import open_place
+from jobs.engine.hosts import open_place
 from jobs.settings.access import Access, check_access
 
 SECRET = "a+secret/of:tests"

@@ -44,7 +44,7 @@ class Host(MemoryFileSystem):
 def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     found = Host()
     found.lies = {}
-    monkeypatch.setattr(source_files, "open_place", lambda url, access: (found, "/log/mail.log*"))
+    monkeypatch.setattr(source_files, "open_source", lambda url, access: (found, "/log/mail.log*"))
     yield found
     found.store.clear()
 
