@@ -68,12 +68,14 @@ def evaluate(
     frames: Mapping[str, pl.DataFrame | Iterable[pl.DataFrame]],
     kept: Path | None = None,
     run_name: str | None = None,
+    scratch: Path | None = None,
 ) -> list[Evaluated]:
     """Evaluate the suite of each table that has one. The others are there for rules between tables.
 
     frames: a table's rows, or parts of them. kept: the folder of results; without it none is kept.
+    scratch: a folder for the rows while they are evaluated; without it a temporary one.
     """
-    with database() as file:
+    with database(scratch) as file:
         with closing(sqlite3.connect(file)) as connection:
             connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
             rows = {
@@ -107,9 +109,9 @@ def suite_in(table: str) -> dict[str, Any]:
 
 
 @contextmanager
-def database() -> Iterator[Path]:
+def database(scratch: Path | None) -> Iterator[Path]:
     """The path of a database for an evaluation, in a folder that its owner alone can read."""
-    with tempfile.TemporaryDirectory(prefix="observatory-validate-") as folder:
+    with tempfile.TemporaryDirectory(prefix="observatory-validate-", dir=scratch) as folder:
         yield Path(folder) / "tables.sqlite"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import io
+import os
 import shutil
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import IO, Any, Generic, ParamSpec, Protocol, TypeVar
 
 import polars as pl
 
@@ -233,15 +234,13 @@ def open_staging(root: str, is_spread: bool = False) -> Iterator[StagingFolder]:
         with tempfile.TemporaryDirectory(prefix="observatory-") as folder:
             yield StagingFolder(folder, others_died(root))
         return
-    local = Path(root, "_staging")
-    local.mkdir(parents=True, exist_ok=True)
-    local.chmod(0o700)
-    dead = [folder for folder in local.iterdir() if not is_locked(folder)]
-    for each in dead:
-        shutil.rmtree(each, ignore_errors=True)
-    own = Path(tempfile.mkdtemp(dir=local))
-    with open(own / LOCK, "wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    local = staging_place(root)
+    with held(local):
+        dead = [folder for folder in local.iterdir() if not is_locked(folder)]
+        for each in dead:
+            shutil.rmtree(each, ignore_errors=True)
+        own, lock = make_locked(local)
+    with lock:
         try:
             yield StagingFolder(str(own), bool(dead))
         except BaseException:
@@ -249,6 +248,52 @@ def open_staging(root: str, is_spread: bool = False) -> Iterator[StagingFolder]:
                 frame.unlink(missing_ok=True)
             raise
         shutil.rmtree(own, ignore_errors=True)
+
+
+@contextmanager
+def open_scratch(root: str) -> Iterator[Path]:
+    """A folder for rows of the lake that something else than a run needs as files, gone when this ends. It
+    lies beside runs' own, so that the next run removes what a killed process has left; of a lake in an object
+    store it is on this machine."""
+    if not is_local(root):
+        with tempfile.TemporaryDirectory(prefix="observatory-") as folder:
+            yield Path(folder)
+        return
+    local = staging_place(root)
+    with held(local):
+        own, lock = make_locked(local)
+    with lock:
+        try:
+            yield own
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def staging_place(root: str) -> Path:
+    """The folder of a lake's staging folders, which its owner alone may read."""
+    local = Path(root, "_staging")
+    local.mkdir(parents=True, exist_ok=True)
+    local.chmod(0o700)
+    return local
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Within it no other process looks for dead folders in this one, nor makes one."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(number)
+
+
+def make_locked(local: Path) -> tuple[Path, IO[bytes]]:
+    """A new folder, and the lock that says that its process is alive."""
+    own = Path(tempfile.mkdtemp(dir=local))
+    lock = open(own / LOCK, "wb")  # noqa: SIM115
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return own, lock
 
 
 def remove_staged(folder: str) -> None:

@@ -23,6 +23,7 @@ from jobs.core.errors import ValidationHeld
 from jobs.engine.lake import Lake
 from jobs.engine.store import is_local
 from jobs.engine.table_files import query_files
+from jobs.engine.tasks import open_scratch
 from jobs.stages.validations import EVALUATED
 
 # So many files of a table are in memory at once.
@@ -73,15 +74,18 @@ def evaluate_lake(
             for table in suite_tables()
             if table.startswith("study.") and lake.exists(table)
         }
-    return evaluate_kept(lake, frames, run_name) if is_kept else evaluate(frames, None, run_name)
+    if is_kept:
+        return evaluate_kept(lake, frames, run_name)
+    with open_scratch(lake.root) as scratch:
+        return evaluate(frames, None, run_name, scratch)
 
 
 def evaluate_kept(
     lake: Lake, frames: Mapping[str, pl.DataFrame | Iterator[pl.DataFrame]], run_name: str
 ) -> list[Evaluated]:
     """Evaluate the suites of tables, and keep the results in the lake."""
-    with open_results(lake) as folder:
-        return evaluate(frames, folder, run_name)
+    with open_results(lake) as folder, open_scratch(lake.root) as scratch:
+        return evaluate(frames, folder, run_name, scratch)
 
 
 def gold_rows(

@@ -1,6 +1,10 @@
 """The months of gold that a daily validation evaluates: those that changed since they were found to hold."""
 
 import datetime as dt
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from expectations.evaluation import Evaluated
 from jobs.cli.main import app
 from jobs.core.contracts import rows_frame
 from jobs.engine.lake import Lake, open_lake
+from jobs.engine.tasks import open_scratch, open_staging
 from jobs.stages import evaluating
 from jobs.stages.evaluating import changed_months, month_digests, note_held
 from tests.expectations.test_evaluation import ROW, TABLE
@@ -108,3 +113,27 @@ def test_the_command_asks_for_months_that_changed_until_they_hold(
     assert (validate("--changed"), asked[2:]) == (0, [{"2026-11"}])
     # Without the option all of it.
     assert (validate(), asked[3:]) == (0, [set()])
+
+
+def test_a_killed_evaluation_leaves_its_rows_in_the_lake_until_the_next_run(
+    lake: Lake, tmp_path: Path
+) -> None:
+    """Gold has figures of a single operator: what is left goes with the next run."""
+    program = (
+        "import os, signal\n"
+        "from expectations import evaluation\n"
+        "from jobs.engine.lake import Lake\n"
+        "from jobs.stages.evaluating import evaluate_lake\n"
+        "evaluation.run_suites = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"evaluate_lake(Lake({lake.root!r}), ['north'], 'run', is_kept=False)\n"
+    )
+    elsewhere = tmp_path / "tmp"
+    elsewhere.mkdir()
+    own = os.environ | {"TMPDIR": str(elsewhere)}
+    done = subprocess.run([sys.executable, "-c", program], env=own, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list(elsewhere.rglob("*")) == []
+    (left,) = Path(lake.root, "_staging").rglob("*.sqlite")
+    assert Path(lake.root, "_staging").stat().st_mode & 0o077 == 0
+    with open_scratch(lake.root) as living, open_staging(lake.root):
+        assert not left.exists() and living.exists()
