@@ -1,6 +1,8 @@
 # Airflow, and the pipeline in an environment of its own: Airflow's tasks run the pipeline's commands there, so
 # that neither restricts the other's package versions. docker/compose.yaml builds it.
-FROM apache/airflow:3.3.2-python3.11 AS packages
+# By digest: --build-arg AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.11@sha256:... (see pipeline.Dockerfile).
+ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.11
+FROM ${AIRFLOW_IMAGE} AS packages
 USER 0
 RUN mkdir /opt/pipeline && chown 50000:0 /opt/pipeline
 USER 50000:0
@@ -10,7 +12,7 @@ RUN python -m venv /opt/pipeline \
     && PIP_USER=false /opt/pipeline/bin/python -m pip install --no-cache-dir --require-hashes \
         -r requirements/sources.lock
 
-FROM apache/airflow:3.3.2-python3.11
+FROM ${AIRFLOW_IMAGE}
 ENV PYTHONPATH=/opt/observatory \
     OBSERVATORY_HOME=/opt/observatory/build \
     OBSERVATORY_LAKE_ROOT=/lake \

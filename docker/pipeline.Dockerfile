@@ -7,7 +7,10 @@
 #     spam-observatory run --config /etc/observatory/observatory.toml
 # The image's user, 50000, has to own the key, and nobody else may read it:
 #   chown 50000 /etc/observatory/pseudonym.key && chmod 600 /etc/observatory/pseudonym.key
-FROM python:3.11.14-slim-bookworm AS base
+# A tag may name another image tomorrow. To build from one by digest, which `docker buildx imagetools inspect
+# python:3.11.14-slim-bookworm` prints: --build-arg PYTHON_IMAGE=python:3.11.14-slim-bookworm@sha256:...
+ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
+FROM ${PYTHON_IMAGE} AS base
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONPATH=/opt/observatory \

@@ -140,6 +140,8 @@ def refuse_same_time(outcomes: list[FileOutcome]) -> None:
 
 def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
     """Print the result of each file, then every error to correct."""
+    from jobs.core.patterns import escape_unseen
+
     table = Table(
         "file", "respondent", "period", "received (UTC)", "answers", "result", title="Questionnaires"
     )
@@ -151,7 +153,7 @@ def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
         if each.later_at and not each.is_known:
             result += f"; the answers of {each.later_at:%Y-%m-%d %H:%M} stand"
         table.add_row(
-            Text(each.file.name),
+            Text(escape_unseen(each.file.name)),
             Text(about.respondent.id if about else ""),
             Text(about.filing.period if about else ""),
             f"{each.received_at.astimezone(dt.UTC):%Y-%m-%d %H:%M}",
@@ -167,11 +169,19 @@ def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
 
 
 def show_faults(outcome: FileOutcome) -> None:
+    from jobs.core.patterns import escape_unseen
+
     table = Table(
-        "sheet", "cell", "question", "what to do", title=Text(outcome.file.name), title_justify="left"
+        "sheet",
+        "cell",
+        "question",
+        "what to do",
+        title=Text(escape_unseen(outcome.file.name)),
+        title_justify="left",
     )
     for *where, words in group_faults(outcome.faults, outcome.language):
-        table.add_row(*map(Text, where), Text(words, overflow="fold"))
+        shown = "\n".join(map(escape_unseen, words.splitlines()))
+        table.add_row(*(Text(escape_unseen(each)) for each in where), Text(shown, overflow="fold"))
     out.print(table)
 
 
@@ -195,18 +205,20 @@ def name_some(names: Iterable[str]) -> str:
 
 def show_readings(outcome: FileOutcome) -> None:
     """Print the answers that were not read exactly as written, such as numbers with units."""
+    from jobs.core.patterns import escape_unseen
     from jobs.questionnaire.texts import translate_key
 
     assert outcome.assessment is not None
     for each in outcome.assessment.readings:
         cell = each.line.cells["answer"]
         words = translate_key(outcome.language, "reading", each.key, value=cell.written, read=each.read)
-        out.print(Text(f"{outcome.file.name}, {cell.place}: {words}"), soft_wrap=True)
+        out.print(Text(escape_unseen(f"{outcome.file.name}, {cell.place}: {words}")), soft_wrap=True)
 
 
 def write_back(outcome: FileOutcome, folder: Path) -> None:
     """Write the form to send back: the respondent's own answers, a list of all errors, and a comment on each
     cell to correct. If the file could not be read, write the reason as text."""
+    from jobs.core.patterns import escape_unseen
     from jobs.questionnaire.order import Order
     from jobs.questionnaire.workbook import make_workbook
 
@@ -230,4 +242,4 @@ def write_back(outcome: FileOutcome, folder: Path) -> None:
             tuple(outcome.faults),
         )
         file.write_bytes(make_workbook(order))
-    err.print(f"To send back: {file}", highlight=False)
+    err.print(Text(f"To send back: {escape_unseen(str(file))}"))

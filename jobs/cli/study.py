@@ -139,6 +139,7 @@ def load(
     Ends with exit code 2 if any was refused; the others are loaded.
     """
     from jobs.core.csv_tables import read_table
+    from jobs.core.patterns import escape_unseen
     from jobs.engine import record
     from jobs.engine.lake import open_lake
     from jobs.questionnaire.respondents import load_respondents
@@ -155,7 +156,7 @@ def load(
     frame = read_table(Path(known), "ref.operator_frame", is_needed=False) if known else None
     with open_inbox(settings, files or ()) as inbox:
         for name in inbox.others:
-            err.print(Text(f"{name}: no package, whose name ends in {' or '.join(PACKAGES)}"))
+            err.print(Text(f"{escape_unseen(name)}: no package, whose name ends in {' or '.join(PACKAGES)}"))
         chosen = files or list(inbox.packages)
         if not chosen:
             out.print(f"No package in {settings.study.inbox}.", soft_wrap=True, markup=False)
@@ -172,7 +173,8 @@ def load(
     out.print(packages_table(found, check))
     for each in found:
         for line in each.noted if not each.wrong else ():
-            out.print(f"{each.file.name}: {line}", soft_wrap=True, markup=False, highlight=False)
+            text = escape_unseen(f"{each.file.name}: {line}")
+            out.print(text, soft_wrap=True, markup=False, highlight=False)
     wrong = [f"{inbox.place_of(each.file)}: {line}" for each in found for line in each.wrong]
     if wrong:
         refused = sum(1 for each in found if each.wrong)
@@ -189,6 +191,8 @@ def load(
 
 def packages_table(found: list[Any], is_check: bool) -> Table:
     """A row for each package: respondent, period, signature and result."""
+    from jobs.core.patterns import escape_unseen
+
     table = Table("package", "respondent", "period", "signed", "result", title_justify="left")
     table.title = "Submissions"
     for each in found:
@@ -197,7 +201,7 @@ def packages_table(found: list[Any], is_check: bool) -> Table:
         has_signature = told and each.package.signature is not None
         signed = f"by {each.signer[-16:]}" if each.signer else "not verified" if has_signature else "no"
         table.add_row(
-            Text(each.file.name),
+            Text(escape_unseen(each.file.name)),
             each.respondent_id,
             Text(each.manifest.period_code if told else ""),
             signed,

@@ -79,7 +79,7 @@ def submit(
 def write_made(settings: config.Observatory, made: MadePackage, output: Path, encrypt_to: str | None) -> Path:
     from jobs.submission.making import write_package
 
-    return write_package(made, output, encrypt_to or settings.submission.encrypt_to)
+    return write_package(made, output, encrypt_to or settings.submission.encrypt_to, settings.lake.root)
 
 
 def send_made(
@@ -116,7 +116,7 @@ def show_leaving(
         print_leaving(each, settings.submission.least_units, list_notes(whose, each))
         out.print()
         if into is not None:
-            folder = write_leaving(each, into)
+            folder = write_leaving(each, into, settings.lake.root)
             out.print(f"The files as they would leave: {folder.resolve()}", soft_wrap=True, markup=False)
     out.print("Nothing was signed or sent, and nothing written to the lake.", soft_wrap=True)
 

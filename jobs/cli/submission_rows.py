@@ -10,6 +10,7 @@ from jobs.cli.console import out
 from jobs.core import words
 from jobs.core.contracts import read_contract
 from jobs.core.errors import ObservatoryError
+from jobs.engine.access import write_as_lake
 from jobs.submission.counts import GROUP
 from jobs.submission.leaving import describe_files, describe_group, describe_withheld
 from jobs.submission.making import MadePackage
@@ -102,13 +103,15 @@ def say_line(text: str, style: str = "") -> None:
     out.print(Text(text, style))
 
 
-def write_leaving(made: MadePackage, folder: Path) -> Path:
+def write_leaving(made: MadePackage, folder: Path, root: str | None = None) -> Path:
     """Write the package's files as they are, before they are packed and signed, into a folder of its own."""
     into = folder / made.file_name.removesuffix(".zip")
     try:
-        into.mkdir(parents=True, exist_ok=True)
-        for name, data in made.files.items():
-            (into / name).write_bytes(data)
+        with write_as_lake(root, into) as written:
+            into.mkdir(parents=True, exist_ok=True)
+            for name, data in made.files.items():
+                (into / name).write_bytes(data)
+                written.append(into / name)
     except OSError as error:
         raise ObservatoryError(f"--output {folder}: {error.strerror or error}") from None
     return into

@@ -49,6 +49,28 @@ def keep_private(folder: Path | None) -> Iterator[None]:
         os.umask(before)
 
 
+@contextlib.contextmanager
+def write_as_lake(root: str | None, folder: Path) -> Iterator[list[Path]]:
+    """Within it, files with figures of single operators are written outside of the lake, such as the page,
+    for those alone who may read the lake; without a root for their owner. The writer adds them to the list.
+
+    A folder that was there stays as it is: the user may keep other things in it.
+    """
+    lake = folder_of(root) if root else None
+    group = lake.stat().st_gid if lake is not None and is_shared(lake) else None
+    is_new, before = not folder.exists(), os.umask(OWNER if group is None else GROUP)
+    written: list[Path] = []
+    try:
+        yield written
+    finally:
+        os.umask(before)
+    for path in [*written, *([folder] if is_new else [])]:
+        if group is None:
+            path.chmod(0o700 if path.is_dir() else 0o600)
+        else:
+            give_to_group(path, group)
+
+
 def lake_umask() -> int:
     """The umask of this process."""
     mask = os.umask(OWNER)

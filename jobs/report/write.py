@@ -11,6 +11,7 @@ import polars as pl
 
 from expectations.native import Result
 from jobs.core.contracts import read_contract
+from jobs.engine.access import write_as_lake
 from jobs.engine.lake import Lake
 from jobs.report.figures import VOLUME
 from jobs.report.operators import ReportedOperator, reported_operator
@@ -54,8 +55,12 @@ def update_page(lake: Lake, settings: Observatory, folder: Path, domains: Iterab
         lambda table: lake.read(table, versions.get(table), columns_without_sketches(table)),
         [each.id for each in settings.operator],
     )
-    write_page(figures, given.operators, given.validation, given.about, folder)
-    record.write_text(f"{digest}\n", encoding="utf-8")
+    with write_as_lake(lake.root, folder) as written:
+        write_page(figures, given.operators, given.validation, given.about, folder)
+        record.write_text(f"{digest}\n", encoding="utf-8")
+        sums = folder / "SHA256SUMS"
+        names = [line.split("  ", 1)[1] for line in sums.read_text(encoding="utf-8").splitlines()]
+        written += [record, sums, *(folder / name for name in names)]
     return index
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from jobs.core.contracts import reference_digest
 from jobs.core.errors import ObservatoryError
 from jobs.core.periods import months_of
+from jobs.engine.access import write_as_lake
 from jobs.engine.lake import open_lake
 from jobs.settings.config import Observatory
 from jobs.settings.operator import Operator
@@ -144,13 +145,15 @@ def subscriptions_of(operator: Operator, channels: list[str]) -> dict[str, int]:
     return {channel: by_channel[channel] for channel in channels}
 
 
-def write_package(made: MadePackage, folder: Path, recipient: str | None) -> Path:
-    """The package's file, encrypted if there is a recipient."""
+def write_package(made: MadePackage, folder: Path, recipient: str | None, root: str | None = None) -> Path:
+    """The package's file, encrypted if there is a recipient, for those who may read the lake at `root`."""
     data = made.data if recipient is None else signing.encrypt_data(made.data, recipient)
     file = folder / (made.file_name if recipient is None else f"{made.file_name}.gpg")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
+        with write_as_lake(root, folder) as written:
+            folder.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+            written.append(file)
     except OSError as error:
         raise ObservatoryError(f"--output {folder}: {error.strerror or error}") from None
     return file

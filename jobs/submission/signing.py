@@ -169,6 +169,11 @@ def check_signature(data: bytes, signature: bytes, key_file: Path) -> GoodSignat
         done = run_gpg(*alone, "--trust-model", "always", "--status-fd", "1", "--verify", *files)
         listed = run_gpg(*alone, "--with-colons", "--list-keys")
     states = {line[1]: line[2:] for row in done.stdout.decode().splitlines() if (line := row.split())[1:]}
+    if "REVKEYSIG" in states:
+        raise ObservatoryError(
+            f"the key {key_file.name} of the keyring is revoked: its owner has to sign with a key that is in"
+            " force, whose public part then takes its place in the keyring"
+        )
     good = states.get("GOODSIG") or states.get("EXPKEYSIG")
     if done.returncode or good is None or "VALIDSIG" not in states:
         raise ObservatoryError(

@@ -130,6 +130,20 @@ def test_base_images_are_pinned(services: dict[str, Any]) -> None:
         assert re.search(r":\d+\.\d+(\.\d+)?-\w+", base), f"{base} is no exact version"
 
 
+def test_base_images_may_be_named_by_digest(services: dict[str, Any]) -> None:
+    """Arguments alone say from which images stages start; the compose file hands on the same ones."""
+    for file in DOCKERFILES:
+        text = file.read_text()
+        arguments = dict(re.findall(r"^ARG (\w+)=(\S+)$", text, re.MULTILINE))
+        stages = set(images(file)) | {f"${{{name}}}" for name in arguments}
+        assert {start.split(" AS ")[0] for start in re.findall(r"^FROM (.+)$", text, re.MULTILINE)} <= stages
+        built = [each["build"] for each in services.values() if each.get("build", {}).get("dockerfile")]
+        handed = [each["args"] for each in built if ROOT / each["dockerfile"] == file]
+        assert handed and all(each == arguments for each in handed)
+    own = {"POSTGRES_IMAGE": "postgres:17.6-bookworm@sha256:" + "0" * 64}
+    assert own["POSTGRES_IMAGE"] in compose("config", **own)
+
+
 def test_the_airflow_image_is_the_airflow_of_the_lock(services: dict[str, Any]) -> None:
     version = re.match(r"apache-airflow==(\S+)", locked("apache-airflow"))
     assert version
@@ -191,17 +205,25 @@ def test_a_profile_has_its_services(services: dict[str, Any]) -> None:
 
 
 def test_who_computes_has_the_lake_as_a_volume_and_the_key_as_a_secret(services: dict[str, Any]) -> None:
-    for name in ("pipeline", "spark", "spark-worker", "scheduler"):
+    drivers, workers = {"pipeline", "spark", "scheduler"}, {"spark-worker"}
+    for name in drivers | workers:
         service = services[name]
         mounts = {mount["target"]: mount for mount in service["volumes"]}
-        assert (mounts["/lake"]["type"], mounts["/report"]["type"]) == ("volume", "volume")
-        assert all(mounts[folder]["read_only"] for folder in ("/etc/observatory", "/logs"))
+        assert mounts["/lake"]["type"] == "volume" and mounts["/etc/observatory"]["read_only"]
+        if name in drivers:
+            assert mounts["/report"]["type"] == "volume" and mounts["/logs"]["read_only"]
         assert service["environment"]["OBSERVATORY_PSEUDONYM_KEY_FILE"] == "/run/secrets/pseudonym_key"
         assert "pseudonym_key" in {secret["source"] for secret in service["secrets"]}
         # Volumes belong to whom the image's folders belong to.
         runs = " ".join(image_of(service).all("RUN"))
         assert re.search(r"chown 50000:0 .*/lake /report", runs)
     assert not {"secrets", "volumes", "environment"} & services["spark-master"].keys()
+    for name in services.keys() - drivers - workers:
+        service = services[name]
+        assert "pseudonym_key" not in {secret["source"] for secret in service.get("secrets", [])}, name
+        targets = {mount["target"] for mount in service.get("volumes", [])}
+        assert not {"/lake", "/logs", "/report"} & targets, name
+        assert "OBSERVATORY_PSEUDONYM_KEY_FILE" not in (service.get("environment") or {}), name
 
 
 def test_each_service_tells_whether_it_is_well(services: dict[str, Any]) -> None:

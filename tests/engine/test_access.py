@@ -136,3 +136,32 @@ def test_a_folder_of_another_owner_stays_as_it_is(tmp_path: Path, monkeypatch: p
     assert stat.S_IMODE((root / "file").stat().st_mode) == 0o600
     with pytest.raises(ObservatoryError, match="group"):
         access.prepare_folder(str(root), grp.getgrgid(os.getgid()).gr_name)
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_what_is_written_outside_of_the_lake_has_the_lakes_rights(tmp_path: Path, is_shared: bool) -> None:
+    """The page, its CSV files and packages have figures of single operators; older files are closed, too."""
+    lake, there, new = tmp_path / "lake", tmp_path / "there", tmp_path / "new" / "page"
+    lake.mkdir(mode=0o700)
+    there.mkdir(mode=0o755)
+    (there / "index.html").touch(mode=0o644)
+    if is_shared:
+        access.prepare_folder(str(lake), grp.getgrgid(os.getgid()).gr_name)
+    for folder in (there, new):
+        with access.write_as_lake(str(lake), folder) as written:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in ("index.html", "data.csv"):
+                (folder / name).write_text("figures")
+                written.append(folder / name)
+    closed = ({"0o2750"}, {"0o640"}) if is_shared else ({"0o700"}, {"0o600"})
+    assert tuple(modes(new).values()) == closed
+    assert modes(there) == {"folders": {"0o755"}, "files": closed[1]}
+
+
+def test_the_page_of_a_lake_has_its_rights(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.log.write_text(message(1, DAY))
+    assert command(site, "run") == 0
+    page = tmp_path / "page"
+    assert command(site, "report", "--output", str(page)) == 0
+    assert modes(page) == {"folders": {"0o700"}, "files": {"0o600"}}

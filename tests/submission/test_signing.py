@@ -1,5 +1,6 @@
 """Signatures: required unless settings say otherwise, and files that would keep gpg busy."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.submission.test_submission import (
     settings_of,
 )
 from tests.support.bombs import openpgp_bomb
+from tests.support.release import new_key
 from tests.support.submission_lake import AT, put_gold
 
 __all__ = ["keys"]
@@ -60,3 +62,22 @@ def test_gpg_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(signing, "LONGEST", 0.3)
     with pytest.raises(ObservatoryError, match=r"gpg took longer than 0.3 seconds"):
         signing.run_gpg("--decrypt")
+
+
+def test_a_revoked_key_is_called_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no bad signature: the operator has to sign with another key."""
+    home = tmp_path / "home"
+    fingerprint = new_key(home, "north")
+    monkeypatch.setenv("GNUPGHOME", str(home))
+    signature = signing.sign_data(b"counts", fingerprint)
+    assert signing.verify_signature(b"counts", signature, tmp_path / "north.asc") == fingerprint
+    # GnuPG makes the certificate with the key, with a colon before it so that nobody imports it by accident.
+    made = (home / "openpgp-revocs.d" / f"{fingerprint}.rev").read_text()
+    (tmp_path / "revoked").write_text(made.replace(":-----BEGIN", "-----BEGIN"))
+    assert signing.run_gpg("--import", str(tmp_path / "revoked")).returncode == 0
+    (tmp_path / "north.asc").write_bytes(signing.run_gpg("--armor", "--export", fingerprint).stdout)
+    with pytest.raises(
+        ObservatoryError, match=r"^the key north.asc of the keyring is revoked: its owner has to"
+    ):
+        signing.verify_signature(b"counts", signature, tmp_path / "north.asc")
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)

@@ -33,11 +33,11 @@ def output(*words: str | Path, **environment: str) -> str:
     return done.stdout
 
 
-def compose(*words: str) -> str:
+def compose(*words: str, **environment: str) -> str:
     """Run Docker Compose, with all profiles: the environment's, or that of the docker command."""
     own = BIN / "docker-compose"
     program: list[str | Path] = [own] if own.exists() else ["docker", "compose"]
-    return output(*program, "--file", COMPOSE, "--profile", "*", *words)
+    return output(*program, "--file", COMPOSE, "--profile", "*", *words, **environment)
 
 
 def compose_services() -> dict[str, Any]:
@@ -89,10 +89,15 @@ def images(dockerfile: Path) -> dict[str, Image]:
     text = "\n".join(lines).replace("\\\n", " ")
     found: dict[str, Image] = {}
     name = ""
+    given: dict[str, str] = {}
     for line in text.splitlines():
         word, _, rest = line.strip().partition(" ")
-        if word == "FROM":
+        if word == "ARG" and not found:
+            argument, _, value = rest.partition("=")
+            given[f"${{{argument}}}"] = value
+        elif word == "FROM":
             start, _, name = rest.partition(" AS ")
+            start = given.get(start, start)
             found[name] = found.get(start, Image(start, ()))
         elif word:
             found[name] = Image(found[name].start, (*found[name].steps, (word, rest)))
