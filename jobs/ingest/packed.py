@@ -60,15 +60,18 @@ class Packer:
         self.thread: ThreadPoolExecutor | None = None
 
     def write(self, block: bytes) -> None:
-        self.rest += block
-        while len(self.rest) >= FRAME:
-            frame = bytes(self.rest[:FRAME])
-            del self.rest[:FRAME]
+        start = 0
+        while len(self.rest) + len(block) - start >= FRAME:
+            end = start + FRAME - len(self.rest)
+            frame = bytes(self.rest) + block[start:end]
+            self.rest.clear()
+            start = end
             if self.thread is None:
                 self.thread = ThreadPoolExecutor(1)
             self.made.append((self.thread.submit(pack_bytes, frame), len(frame)))
             if len(self.made) > AHEAD:
                 self.put_frame(*self.made.popleft())
+        self.rest += block[start:]
 
     def put_frame(self, frame: Future[bytes] | bytes, size: int) -> None:
         data = frame if isinstance(frame, bytes) else frame.result()

@@ -343,12 +343,15 @@ def pull_file(
                 kind = find_host_log(kind, head + first)
             elif stream is None:
                 check_named(kind, head)
+            # Each block may be a line of 64 MiB: none is kept longer than it takes to write it.
+            blocks, first = itertools.chain([first], blocks), b""
             with room_for(fs, partial), fs.open(partial, "wb") as out, open_packer(out) as packer:
-                for block in itertools.chain([first], blocks):
+                for block in blocks:
                     packer.write(block)
                     digest.update(block)
                     size += len(block)
                     tail = (tail + block[-SAMPLE:])[-SAMPLE:]
+                    del block
         if not chunks.lost and Chunks(raw).peek_bytes(len(head)) != head:
             if size:
                 fs.rm(partial)
