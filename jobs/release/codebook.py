@@ -32,6 +32,9 @@ NOTES = (
     ("Intervals", "95% intervals, their ends moved outward to a fixed grid with steps of about 12%. They hold"
      " under the model that operators that answered are like those that did not; silent_class_code shows how"
      " much rests on it."),
+    ("Reliability", "A coefficient of variation of 16.6 to 33.3% asks for caution. Above that, and where one"
+     " respondent or fewer than three holdings are behind it, an estimate is of low reliability"
+     " (obs_status_code U): it stands in tables alone, with its interval, and is not to be quoted."),
     ("Rows that are missing", "A row of a country is published if three holdings reported, none of them"
      " dominates the total, and its silent operators are estimated at the country's own rate; holdings that"
      " agreed to publication need no such protection. Money is published for the world, regions and groups"
