@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -16,6 +17,7 @@ from jobs.cli.study_tables import (
     explain_marks,
     format_interval,
     format_short,
+    name_area,
     spam_title,
 )
 from jobs.cli.study_volume import AS_FILTERED
@@ -215,7 +217,8 @@ def world_tables(estimates: pl.DataFrame, truth: pl.DataFrame) -> list[Table]:
         table = estimates_table(f"{title}\nof a made-up membership", *WORLD_HEADS)
         for area, row in sorted(leading.items(), key=lambda of: (ORDER[of[1]["area_kind_code"]], of[0])):
             table.add_row(
-                area, format_short(row["estimate"]) + mark_of(row["cv_band_code"]),
+                name_area(SimpleNamespace(**row)),
+                format_short(row["estimate"]) + mark_of(row["cv_band_code"]),
                 format_interval(row["estimate_low"], row["estimate_high"]),
                 format_short(true[channel, area]) if (channel, area) in true else "–",
                 format_short(listed[area]["estimate"]), f"{row['coverage_pct']:.0f}%",

@@ -16,19 +16,22 @@ FIGURES = 40
 def revisions(
     folder: Annotated[Path, typer.Argument(help="The folder of a release.", metavar="FOLDER")],
     table_name: Annotated[str, typer.Option("--table", help="A public table.")] = "spam_volume",
-    area: Annotated[str, typer.Option(help="An area by its published code; 001 is the world.")] = "001",
+    area: Annotated[
+        str, typer.Option(help="An area by its published code; 001 is all countries together.")
+    ] = "001",
     period: Annotated[str | None, typer.Option(help="A quarter or year; all without it.")] = None,
 ) -> None:
     """Print each figure as each release had it, up to this one; it needs no lake and no settings."""
     import polars as pl
 
+    from jobs.release.released import PART
     from jobs.release.triangle import read_triangle
 
     rows = read_triangle(folder)
     ordered = rows.select(pl.col("release_number").cast(pl.Int64), "release").unique().sort("release_number")
     releases = ordered["release"].to_list()
     of_table = rows.filter(pl.col("table") == table_name)
-    found = of_table.filter(pl.col("area_code") == area)
+    found = of_table.filter(pl.col("area_code").is_in([area, area + PART]))
     if period is not None:
         found = found.filter(pl.col("period_code") == period)
     if found.is_empty():
@@ -44,7 +47,7 @@ def revisions(
         of = {release: (value, pct) for release, value, pct in figure.select(
             "release", "figure", "revision_pct"
         ).rows()}  # fmt: skip
-        name = [code for code in figure["key"][0].split("/") if code != area]
+        name = [code for code in figure["key"][0].split("/") if code not in (area, area + PART)]
         shown.add_row("/".join(name), *(format_figure(*of[each]) if each in of else "" for each in releases))
     out.print(shown)
     if len(figures) > FIGURES:

@@ -5,7 +5,15 @@ from typing import Any
 import polars as pl
 from rich.table import Table
 
-from jobs.cli.study_tables import estimates_table, is_of_period, to_objects
+from jobs.cli.study_tables import (
+    THE_WORLD,
+    estimates_table,
+    explain_areas,
+    is_of_period,
+    name_world,
+    to_objects,
+)
+from jobs.core import words
 from jobs.core.areas import WORLD
 from jobs.core.counting_rules import OPERATOR
 from jobs.core.periods import last_period
@@ -31,9 +39,13 @@ def change_tables(frame: pl.DataFrame) -> list[Table]:
     left = found.filter(pl.col("match_code") == "with_after", pl.col("later_period_code") == period)
     left_of = dict(left.select("channel_code", "unmatched_count").iter_rows())
     before = later["earlier_period_code"][0]
-    title = f"Change of the world's spam from {before} to {period}"
-    table = estimates_table(title, *HEADS, first="channel", caption=MATCHED)
-    for row in to_objects(later):
+    rows = to_objects(later)
+    names = list(dict.fromkeys(map(name_world, rows)))
+    whose = "the world's spam" if names == [THE_WORLD] else f"spam in {words.join_words(names)}"
+    title = f"Change of {whose} from {before} to {period}"
+    caption = "\n".join([MATCHED, *explain_areas(rows)])
+    table = estimates_table(title, *HEADS, first="channel", caption=caption)
+    for row in rows:
         table.add_row(
             row.channel_code, str(row.respondent_count), format_change(row.change_pct),
             f"{format_change(row.change_low_pct)} to {format_change(row.change_high_pct)}",

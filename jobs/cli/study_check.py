@@ -17,6 +17,8 @@ from jobs.core.errors import ObservatoryError
 from jobs.settings import config
 
 if TYPE_CHECKING:
+    from jobs.engine.lake import Lake
+    from jobs.settings.config import Observatory
     from jobs.study.estimate.finding_decisions import DecidedFinding
 
 
@@ -44,7 +46,8 @@ def check(
     reason: Annotated[str, typer.Option(help="Why, in a sentence.")] = "",
     by: Annotated[str, typer.Option(help="Who decides.")] = "",
 ) -> None:
-    """List suspicious answers and packages of the last estimates; ask about them, decide on them.
+    """List suspicious answers and packages of the last estimates; ask about them, decide on them. And list
+    the countries that the frame or the denominators lack.
 
     A release waits for a decision on each figure that moves an area by more than \\[study] open_share.
     """
@@ -65,8 +68,37 @@ def check(
     found = finding_decisions.list_findings(lake, period)
     share = settings.study.open_share
     out.print(findings_table(found, share))
+    for line in describe_missing(lake, settings):
+        out.print(line, markup=False, highlight=False)
     if questions is not None:
         write_questions(questions, [each for each in found if each.is_open(share)], lake)
+
+
+# What figures are without countries that the study's files do not have, or have in part.
+MISSING = {
+    "neither": "no operator in the frame and no subscriptions: figures do not hold them",
+    "subscriptions": "subscriptions and no operator in the frame: figures hold them at the rate of others",
+    "operator": "operators and no row in denominator.csv: their operators' own subscriptions stand",
+}
+
+
+def describe_missing(lake: Lake, settings: Observatory) -> list[str]:
+    """Lines on the countries of ITU regions that the frame or the denominators lack, by channel."""
+    from jobs.core.csv_tables import read_tables
+    from jobs.core.periods import last_period
+    from jobs.study.estimate.coverage import DENOMINATOR, FRAME, missing_members
+
+    period = last_period(lake.read("study.spam_volume")["period_code"].unique())
+    if settings.study.files is None or period is None:
+        return []
+    lines = []
+    have = read_tables(Path(settings.study.files), (FRAME, DENOMINATOR))
+    for channel, kinds in missing_members(period, have).items():
+        for kind, countries in kinds.items():
+            if countries:
+                number = f"{len(countries)} {'country has' if len(countries) == 1 else 'countries have'}"
+                lines.append(f"{channel} in {period}: {number} {MISSING[kind]}: {' '.join(countries)}")
+    return lines
 
 
 def findings_table(findings: list[DecidedFinding], share: float) -> Table | Text:

@@ -16,11 +16,12 @@ from jobs.cli.study_tables import (
     format_short,
     is_of_period,
     latest_period,
+    name_area,
     period_kind,
     to_objects,
 )
 from jobs.core import words
-from jobs.core.areas import WORLD
+from jobs.core.areas import WORLD, is_whole_area
 from jobs.costs.prices import describe_prices
 
 LEAST_DEVELOPED = "LDC"
@@ -74,5 +75,5 @@ def channel_table(channel: str, rows: list[Any]) -> Table:
 
 def name_row(row: Any) -> str:
     if row.strategy_code == words.TOTAL:
-        return f"all, {'world' if row.area_code == WORLD else row.area_code}"
+        return f"all, {'world' if row.area_code == WORLD and is_whole_area(vars(row)) else name_area(row)}"
     return {words.OTHER: "several", words.UNKNOWN: "unknown"}.get(row.strategy_code, row.strategy_code)

@@ -8,11 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.cli.study_tables import (
+    THE_WORLD,
     estimates_table,
     format_share,
     format_short,
     is_of_period,
     latest_period,
+    name_world,
     to_objects,
 )
 from jobs.core.areas import WORLD
@@ -34,7 +36,8 @@ def measure_tables(frame: pl.DataFrame) -> list[RenderableType]:
     found: list[RenderableType] = []
     for channel in sorted(set(of_period["channel_code"])):
         rows = to_objects(of_period.filter(pl.col("channel_code") == channel))
-        found.append(strategies_table(f"{channel}: measures of operators in {period}", rows))
+        of = "" if name_world(rows[0]) == THE_WORLD else f" of {name_world(rows[0])}"
+        found.append(strategies_table(f"{channel}: measures of operators{of} in {period}", rows))
     if found:
         found.append(Text(TOLD))
     stages = world.filter(pl.col("strategy_code") == "_T")

@@ -18,6 +18,7 @@ from jobs.cli.study_tables import (
     format_short,
     is_of_period,
     latest_period,
+    name_area,
     spam_title,
     to_objects,
 )
@@ -28,9 +29,9 @@ from jobs.core.series import ALL, PARTS
 from jobs.core.words import UNKNOWN
 
 LEAST_DEVELOPED = "LDC"
-HEADS = ("world", "95% interval", "share", "LDC", "share")
-SOURCE_HEADS = ("world", "95% interval", "share", "per 1,000 there", "LDC", "share")
-ROUTE_HEADS = ("world", "95% interval", "of known", "LDC", "of known")
+HEADS = ("95% interval", "share")
+SOURCE_HEADS = ("95% interval", "share", "per 1,000 there")
+ROUTE_HEADS = ("95% interval", "of known")
 # So many countries of source are printed.
 SOURCES = 8
 IS_CERTAIN = pl.col("quantity_code") == "spam_certain"
@@ -46,7 +47,7 @@ def type_tables(frame: pl.DataFrame) -> list[Table]:
         wholes = {row.area_code: row for row in shown if row.spam_type_code == PARTS}
         types = [row for row in shown if row.spam_type_code not in (ALL, PARTS)]
         title = title_of(shown[0], CORRECTED if corrected else UNCORRECTED)
-        table = estimates_table(f"{title}\nby type", *HEADS, first="type")
+        table = estimates_table(f"{title}\nby type", *heads_of(shown, *HEADS), first="type")
         for code, row, poor in most_first(types, lambda row: row.spam_type_code):
             add_part(table, words.type_name(code), row, poor, partial(share_of_all, wholes))
         table.caption = explain_marks(row.cv_band_code for row in types)
@@ -62,7 +63,9 @@ def source_tables(frame: pl.DataFrame) -> list[Table]:
         wholes = {row.area_code: row for row in rows if row.source_region_code == PARTS}
         basis = words.lower_first(words.code_name("source_basis", rows[0].source_basis_code))
         title = title_of(rows[0])
-        table = estimates_table(f"{title}\nby country of {basis}", *SOURCE_HEADS, first="source")
+        table = estimates_table(
+            f"{title}\nby country of {basis}", *heads_of(rows, *SOURCE_HEADS), first="source"
+        )
         sources = [row for row in rows if row.source_country_code != ALL or row.source_region_code == UNKNOWN]
         places = most_first(sources, lambda row: (row.source_region_code, row.source_country_code))
         for (region, country), row, poor in places[:SOURCES]:
@@ -82,7 +85,9 @@ def route_tables(frame: pl.DataFrame) -> list[Table]:
     for every in rows_of_channels(frame, IS_CERTAIN, pl.col("origin_region_code") == PARTS):
         rows = [row for row in every if row.transit_code == ALL]
         crossed = [row for row in every if row.transit_code != ALL and row.link_code == ALL]
-        table = estimates_table(f"{title_of(rows[0])}\nby kind of inbound link", *ROUTE_HEADS, first="link")
+        table = estimates_table(
+            f"{title_of(rows[0])}\nby kind of inbound link", *heads_of(rows, *ROUTE_HEADS), first="link"
+        )
         whole = next(row for row in rows if row.area_code == WORLD and row.link_code == ALL)
         seeing = f"{whole.seeing_count} of {whole.respondent_count} operators"
         told = f"{seeing} name the inbound link of some spam.{say_crossed(crossed)}"
@@ -104,6 +109,13 @@ def rows_of_channels(frame: pl.DataFrame, *where: pl.Expr) -> Iterator[list[Any]
     )
     for channel in sorted(set(found["channel_code"])):
         yield to_objects(found.filter(pl.col("channel_code") == channel))
+
+
+def heads_of(rows: list[Any], *heads: str) -> tuple[str, ...]:
+    """The heads of a table: all countries' figure with what stands behind it, and that of the LDC."""
+    of = {row.area_code: name_area(row) for row in rows}
+    whole = "world" if of[WORLD] == WORLD else of[WORLD]
+    return (whole, *heads, of.get(LEAST_DEVELOPED, LEAST_DEVELOPED), heads[1])
 
 
 def title_of(row: Any, kind: str = UNCORRECTED) -> str:

@@ -5,7 +5,15 @@ from typing import Any
 import polars as pl
 from rich.console import RenderableType
 
-from jobs.cli.study_tables import estimates_table, format_share, is_of_period, latest_period, to_objects
+from jobs.cli.study_tables import (
+    estimates_table,
+    explain_areas,
+    format_share,
+    is_of_period,
+    latest_period,
+    name_area,
+    to_objects,
+)
 from jobs.core.areas import GROUPS, WORLD
 
 # The lines that are printed, one or two for each pillar, with the answer that is counted.
@@ -42,7 +50,10 @@ def policy_table(frame: pl.DataFrame) -> list[RenderableType]:
     if not told:
         return []
     title = f"Policy: what administrations answered for {period}"
-    table = estimates_table(title, *areas, first="", caption=TOLD)
+    known = {area: row for (*_, area), row in found.items() if area in areas}
+    heads = [name_area(known[area]) if area in known else area for area in areas]
+    caption = "\n".join([TOLD, *explain_areas(list(known.values()))])
+    table = estimates_table(title, *heads, first="", caption=caption)
     for text, rows in told.items():
         table.add_row(text, *map(format_answered, rows))
     return [table]

@@ -17,6 +17,7 @@ from jobs.cli.study_tables import (
     format_short,
     is_of_period,
     latest_period,
+    name_area,
     select_estimates,
     to_objects,
 )
@@ -59,7 +60,7 @@ def investment_tables(
         table = estimates_table(f"{channel}: spending in {period}, US dollars", *SPENDING_HEADS)
         for row in own:
             table.add_row(
-                row.area_code, row.conf_status_code, format_short(row.estimate),
+                name_area(row), row.conf_status_code, format_short(row.estimate),
                 format_interval(row.estimate_low, row.estimate_high), format_cv(row),
                 f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
                 "" if row.per_thousand_units is None else format_short(row.per_thousand_units),
@@ -83,7 +84,7 @@ def shares_table(channel: str, period: str | None, rows: list[Any]) -> list[Rend
     table = estimates_table(title, *SHARE_HEADS, caption=SHARES_NOTE)
     for row in rows:
         table.add_row(
-            row.area_code,
+            name_area(row),
             *("–" if row.per_million_gdp is None else f"{row.per_million_gdp:.3g}", str(row.gdp_year or "")),
             *(
                 "–" if row.telecom_revenue_pct is None else f"{row.telecom_revenue_pct:.2g}%",
@@ -113,7 +114,7 @@ def targets_table(
 
 def mark_area(row: Any) -> str:
     """An area with the mark of its spending: a gap varies between samples as the spending in it."""
-    return f"{row.area_code} {mark_of(row.cv_band_code)}".rstrip()
+    return f"{name_area(row)} {mark_of(row.cv_band_code)}".rstrip()
 
 
 def gap_intervals_table(
@@ -237,5 +238,5 @@ def parts_table(
                 cells += ("", "") if part is None else (
                     format_marked(part), format_interval(part.estimate_low, part.estimate_high, "–"),
                 )  # fmt: skip
-            table.add_row(row.area_code, *cells)
+            table.add_row(name_area(row), *cells)
     return table

@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from jobs.core import words
+from jobs.core.areas import WORLD, is_whole_area
 from jobs.core.counting_rules import OPERATOR
 from jobs.core.periods import last_period, months_of
 from jobs.core.reliability import MARKS, mark_of
@@ -33,6 +34,40 @@ def select_estimates(frame: pl.DataFrame, *where: pl.Expr) -> list[Any]:
         frame.filter(pl.col("area_kind_code") != "country", pl.col("estimate").is_not_null(), *where)
     )
     return sorted(found, key=lambda row: (row.channel_code, ORDER[row.area_kind_code], row.area_code))
+
+
+def name_area(row: Any) -> str:
+    """An area's code; with how many of its countries the study has, where these are not nearly all."""
+    if is_whole_area(vars(row)):
+        return str(row.area_code)
+    framed = getattr(row, "frame_country_count", None)
+    if framed is None:
+        return "the study" if row.area_code == WORLD else f"{row.area_code} in part"
+    more = f"+{row.rated_country_count}" if getattr(row, "rated_country_count", 0) else ""
+    if row.area_code == WORLD:
+        return f"{framed}{more} {'country' if f'{framed}{more}' == '1' else 'countries'}"
+    return f"{row.area_code} {framed}{more}/{row.area_country_count}"
+
+
+THE_WORLD = "the world"
+
+
+def name_world(row: Any) -> str:
+    """All countries together within a sentence: "the world", "12 countries of the study"."""
+    if is_whole_area(vars(row)):
+        return THE_WORLD
+    return f"{name_area(row)} of the study" if row.frame_country_count else "countries of the study"
+
+
+def explain_areas(rows: list[Any]) -> list[str]:
+    """Lines that explain the areas that the study has in part."""
+    parts = [row for row in rows if not is_whole_area(vars(row))]
+    lines = []
+    if parts:
+        lines.append("Countries of the study alone where a number stands; 3/44: of the area's 44 it has 3.")
+    if any(getattr(row, "rated_country_count", 0) for row in parts):
+        lines.append("+: countries without an operator in the frame, at the rate of the others.")
+    return lines
 
 
 def to_objects(frame: pl.DataFrame) -> list[Any]:
@@ -107,7 +142,10 @@ def period_kind(period: str) -> str:
 def explain_signs(rows: list[Any]) -> list[str]:
     """Lines that explain the signs in these rows."""
     codes = {row.conf_status_code for row in rows}
-    lines = [" ".join(text for code, text in CONFIDENTIALITY.items() if code in codes)]
+    lines = [
+        *explain_areas(rows),
+        " ".join(text for code, text in CONFIDENTIALITY.items() if code in codes),
+    ]
     lines.append(explain_marks(row.cv_band_code for row in rows))
     if any(row.estimate_low is None for row in rows):
         lines.append("Of one respondent: no interval, since one rate shows no variance.")

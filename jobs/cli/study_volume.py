@@ -17,6 +17,7 @@ from jobs.cli.study_tables import (
     format_share,
     format_short,
     is_of_period,
+    name_area,
     select_estimates,
     spam_title,
 )
@@ -58,7 +59,7 @@ def volume_tables(frame: pl.DataFrame) -> list[Table]:
         )
         for row in of_channel:
             table.add_row(
-                row.area_code, row.conf_status_code, format_short(row.estimate),
+                name_area(row), row.conf_status_code, format_short(row.estimate),
                 format_interval(row.estimate_low, row.estimate_high), format_cv(row),
                 f"{row.coverage_pct:.0f}%", format_share(row.answer_pct),
                 format_interval(row.at_050, row.at_150),
@@ -108,7 +109,7 @@ def corrected_tables(frame: pl.DataFrame, audits: pl.DataFrame) -> list[Renderab
             if row.channel_code == channel:
                 before = seen.get((channel, row.area_code))
                 table.add_row(
-                    row.area_code, row.conf_status_code, format_short(row.estimate),
+                    name_area(row), row.conf_status_code, format_short(row.estimate),
                     format_interval(row.estimate_low, row.estimate_high), format_cv(row),
                     format_short(before.estimate) if before else "", f"{row.coverage_pct:.0f}%",
                     f"{row.audit_count}", format_share(row.audit_pct),

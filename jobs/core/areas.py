@@ -4,7 +4,9 @@ Memberships are dated: a figure is for the groups as they were on the last day o
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,6 +18,8 @@ WORLD = "WORLD"
 # The groups that the Resolution's footnote names.
 GROUPS = ("LDC", "SIDS", "LLDC", "TRANSITION")
 COUNTRY, REGION, GROUP, ALL = "country", "region", "group", "world"
+# An area bears its name where the countries of the frame have so much of its population, in percent.
+COVERED_PCT = 90
 
 
 @dataclass(frozen=True)
@@ -97,3 +101,32 @@ def join_classes(operators: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFra
 def are_in_area(area: Area, country: np.ndarray) -> np.ndarray:
     """Which operators are in the area, by their countries."""
     return np.isin(country.astype(str), area.countries)
+
+
+def has_whole_area() -> pl.Expr:
+    """Whether a row is of its whole area: a country, or an area of whose people COVERED_PCT live in the
+    countries of the frame."""
+    is_covered = (pl.col("population_pct") >= COVERED_PCT).fill_null(False)
+    return is_covered | (pl.col("area_kind_code") == COUNTRY)
+
+
+def is_whole_area(row: Mapping[str, Any]) -> bool:
+    """has_whole_area() of one row."""
+    return row["area_kind_code"] == COUNTRY or (row["population_pct"] or 0) >= COVERED_PCT
+
+
+def name_study_countries(row: Mapping[str, Any], name: str) -> str:
+    """What an area is called where the frame has too little of it, by the counts of its row: "12 countries of
+    the study", "Africa: 3 of 44 countries". name: that of the whole area."""
+    framed, rated = row.get("frame_country_count"), row.get("rated_country_count")
+    if framed is None:
+        return name_countries_alone(row["area_code"], name)
+    others = f", and {rated} at their rate" if rated else ""
+    if row["area_code"] == WORLD:
+        return f"{framed} {'country' if framed == 1 else 'countries'} of the study{others}"
+    return f"{name}: {framed} of {row['area_country_count']} countries{others}"
+
+
+def name_countries_alone(code: str, name: str) -> str:
+    """As name_study_countries(), without numbers."""
+    return "Countries of the study" if code == WORLD else f"{name}: countries of the study"

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from jobs.core.areas import has_whole_area
 from jobs.core.counting_rules import OPERATOR
 from jobs.core.periods import count_days
 
@@ -12,12 +13,14 @@ OWN = ("own_period_code", "own_value", "own_low", "own_high")
 
 
 def own_figures(spam_volume: pl.DataFrame) -> pl.DataFrame:
-    """This study's figures of the last quarter, by area, channel and kind of comparison: the columns OWN."""
+    """This study's figures of the last quarter, by area, channel and kind of comparison: the columns OWN. Of
+    whole areas alone: what a few countries have stands beside no total of all."""
     own = spam_volume.filter(
         pl.col("period_code").str.contains("Q"),
         pl.col("definition_code") == OPERATOR,
         pl.col("unit_code").is_in(COUNTED),
         pl.col("estimate").is_not_null(),
+        has_whole_area(),
     )
     last = own["period_code"].max() or "2020-Q1"
     ends = {"own_value": "estimate", "own_low": "estimate_low", "own_high": "estimate_high"}

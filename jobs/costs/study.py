@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from jobs.core import words
-from jobs.core.areas import classify_countries, list_areas
+from jobs.core.areas import classify_countries, is_whole_area, list_areas, name_study_countries
 from jobs.core.choices import nearest_hint
 from jobs.core.contracts import REFERENCE, read_contract, reference_table
 from jobs.core.counting_rules import OPERATOR
@@ -65,7 +65,9 @@ class StudyRow:
 
     @property
     def area(self) -> str:
-        return area_name(self.row["area_code"])
+        name = area_name(self.row["area_code"])
+        is_whole = "population_pct" not in self.row or is_whole_area(self.row)
+        return name if is_whole else name_study_countries(self.row, name)
 
 
 def area_name(code: str) -> str:

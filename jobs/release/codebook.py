@@ -9,9 +9,12 @@ import yaml
 from jobs.core.contracts import reference_rows
 from jobs.public.contracts import PublicColumn
 from jobs.release.about import About
+from jobs.release.membership import Membership
 from jobs.release.released import (
     AREA,
     AREA_NAME,
+    AREAS,
+    PART,
     ReleasedTable,
     description_of,
     meanings_of,
@@ -26,6 +29,10 @@ BASE_YEAR = next(
 NOTES = (
     ("What is counted", "Each row has its unit and its definition of spam. Units are never added to each"
      " other; definitions count the same traffic in different ways."),
+    ("Areas", "An area bears its name where the countries in the study's frame of operators have at least 90%"
+     " of its population (population_pct, by the United Nations' World Population Prospects 2024); otherwise"
+     " its name says how many countries the figure is of, and its code ends in _STUDY. No figure is scaled up"
+     " to countries whose subscriptions the study does not have."),
     ("Estimates", "Figures are estimates for all operators of an area, from those that answered, rounded to"
      " three significant digits; those of countermeasure_cost and of the quantity spam_corrected to two. They"
      " are not altered in any other way."),
@@ -37,7 +44,7 @@ NOTES = (
      " (obs_status_code U): it stands in tables alone, with its interval, and is not to be quoted."),
     ("Rows that are missing", "A row of a country is published if three holdings reported, none of them"
      " dominates the total, and its silent operators are estimated at the country's own rate; holdings that"
-     " agreed to publication need no such protection. Money is published for the world, regions and groups"
+     " agreed to publication need no such protection. Money is published for areas of several countries"
      " with five holdings. A row that is missing says nothing about its size."),
     ("Money", f"Amounts of investment and investment_gap are in prices of {BASE_YEAR}. With the conversion"
      " market they are US dollars, at the market rates of that year; with ppp they are international dollars,"
@@ -72,8 +79,10 @@ def type_of(column: PublicColumn) -> str:
     return {"int": "integer", "bigint": "integer", "boolean": "boolean"}.get(kind, "string")
 
 
-def codebook_csv(tables: Sequence[ReleasedTable]) -> bytes:
-    """Every column, and every code of its list, of every table."""
+def codebook_csv(tables: Sequence[ReleasedTable], memberships: Sequence[Membership] = ()) -> bytes:
+    """Every column, and every code of its list, of every table; of groups with their membership."""
+    members = {AREAS[each.group][0]: each.text for each in memberships}
+    members |= {code + PART: text for code, text in members.items()}
     rows = []
     for table in tables:
         kinds = {each.field.name: each for each in table.columns}
@@ -82,11 +91,16 @@ def codebook_csv(tables: Sequence[ReleasedTable]) -> bytes:
             listed = meanings_of(kinds[name]) if name in kinds else None
             used = set(table.rows[name].drop_nulls().to_list()) if listed else set()
             rows += [
-                [table.name, name, "", "", "", code, label]
+                [table.name, name, "", "", "", code, described_code(name, code, label, members)]
                 for code, label in sorted((listed or {}).items())
                 if name != AREA or code in used
             ]
     return csv_bytes(["table", "column", "role", "type", "unit", "code", "description"], rows)
+
+
+def described_code(column: str, code: str, label: str, members: Mapping[str, str]) -> str:
+    """What a code means; of a group of countries with its members' number, source and confidence."""
+    return f"{label}: {members[code]}" if column == AREA and code in members else label
 
 
 def data_package(tables: Sequence[ReleasedTable], about: About) -> bytes:
@@ -149,13 +163,18 @@ def format_citation(about: About) -> bytes:
     return text.encode("utf-8")
 
 
-def read_me(tables: Sequence[ReleasedTable], about: About, names: Sequence[str]) -> bytes:
-    """The page that a reader opens first."""
+def read_me(
+    tables: Sequence[ReleasedTable],
+    about: About,
+    names: Sequence[str],
+    members: Sequence[tuple[str, str]] = (),
+) -> bytes:
+    """The page that a reader opens first. members: notes on the membership of groups."""
     parts = [f"# {about.title}", f"Release {about.version} of {about.agency_name}. Licence: {about.licence}."]
     if about.is_made_up:
         parts.append("**All figures are made up for a demonstration and are of no real operator.**")
     parts += ["## Tables", "\n".join(f"- **{each.name}**: {each.contract.description}" for each in tables)]
-    parts += ["## How to read them", *(f"**{title}.** {text}" for title, text in NOTES)]
+    parts += ["## How to read them", *(f"**{title}.** {text}" for title, text in [*NOTES, *members])]
     parts += ["## What is published although it is no sum of reports"]
     parts += [
         f"**{table.name}, {name}.** {text}"

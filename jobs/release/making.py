@@ -25,7 +25,17 @@ from jobs.public.contracts import public_contract, public_tables
 from jobs.public.gate import Protected, Unprotectable, make_public_tables
 from jobs.public.secret import p_pct
 from jobs.questionnaire.respondents import load_respondents
-from jobs.release import assembly, clearance, comparing, decisions, manifest, reading, tidy, triangle
+from jobs.release import (
+    assembly,
+    clearance,
+    comparing,
+    decisions,
+    manifest,
+    membership,
+    reading,
+    tidy,
+    triangle,
+)
 from jobs.release.about import About
 from jobs.release.folders import UNMADE, versions_in, write_folder, write_release
 from jobs.release.publishing import ABOUT
@@ -173,7 +183,20 @@ def protected_by(recipe: Recipe, restricted: Path, p: float) -> Protected:
 
 def released_in(folder: Path, name: str) -> Released:
     """An earlier release in the form that the gate and the attack take."""
-    return Released(Basis(name, frames_in(folder / "basis")), frames_in(folder / "public"))
+    public = {
+        table: in_todays_columns(table, rows)
+        for table, rows in frames_in(folder / "public").items()
+        if table in public_tables()
+    }
+    return Released(Basis(name, frames_in(folder / "basis")), public)
+
+
+def in_todays_columns(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of an earlier release in the columns of today's contract: one that it did not have is null."""
+    return rows.select(
+        pl.col(name) if name in rows.columns else pl.lit(None, kind).alias(name)
+        for name, kind in public_contract(table).schema.items()
+    )
 
 
 def build_release(
@@ -194,7 +217,8 @@ def build_release(
     references = {
         file.stem: manifest.compute_digest(file.read_bytes()) for file in sorted(REFERENCE.glob("*.csv"))
     }
-    made = assembly.ReleaseEvidence(references, seal, results, changes, revised)
+    groups = membership.list_memberships(recipe.basis.tables["ref.country_group"], recipe.about.day)
+    made = assembly.ReleaseEvidence(references, seal, results, changes, revised, groups)
     files = assembly.files_of(tables, recipe.about, made)
     reading.refuse_unreadable(files, tables, recipe.about)
     return files, tables

@@ -9,13 +9,14 @@ folder.
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jobs.core.errors import ObservatoryError
 from jobs.release.about import PERIOD, About
 from jobs.release.codebook import json_bytes
+from jobs.release.membership import Membership
 
 NAME = "manifest.json"
 # What stands in the folder of a release that was taken back, and beside the periods: the list of releases.
@@ -42,9 +43,14 @@ def seal_inputs(data: bytes, key: bytes) -> str:
 
 
 def format_manifest(
-    about: About, files: Mapping[str, bytes], references: Mapping[str, str], inputs: str
+    about: About,
+    files: Mapping[str, bytes],
+    references: Mapping[str, str],
+    inputs: str,
+    memberships: Sequence[Membership] = (),
 ) -> bytes:
-    """The manifest of these files. references: the digest of each reference table. inputs: their seal."""
+    """The manifest of these files. references: the digest of each reference table. inputs: their seal.
+    memberships: which countries each group has, by which source."""
     return json_bytes(
         {
             "form": FORM,
@@ -56,6 +62,7 @@ def format_manifest(
             "software": about.code,
             "inputs_seal": inputs,
             "reference_tables": dict(references),
+            "group_membership": {each.group: each.as_json() for each in memberships},
             "files": {
                 name: {"sha256": compute_digest(data), "bytes": len(data)} for name, data in files.items()
             },

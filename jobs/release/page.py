@@ -18,10 +18,10 @@ from jobs.page.templates import render_template
 from jobs.public.contracts import public_contract
 from jobs.release.comparing import tables_in
 from jobs.release.manifest import read_manifest
-from jobs.release.released import AREAS
+from jobs.release.released import AREAS, WHOLE
 
 TEMPLATES = Path(__file__).parent / "templates"
-WORLD = AREAS["WORLD"][0]
+WORLD_NAME, THE_WORLDS = AREAS["WORLD"][1], "the world's operators"
 VOLUME, COST = "spam_volume", "countermeasure_cost"
 # Of volumes the units that stand for a channel, and the quantity, the better first.
 UNITS = {"attempted": "recipients and attempts", "call": "calls"}
@@ -99,13 +99,19 @@ def volume_section(rows: pl.DataFrame) -> Section:
         columns = [Column("Area", "text"), Column("Spam"), INTERVAL]
         blocks.append(Block(heading, with_axis(heading, columns, lines, scale), f"{VOLUME}.csv"))
         found += [
-            f"{quote_estimate(row)} {unit} by {words.lower_first(channel)} in {name_period(own)},"
-            f" {QUANTITIES[quantity]}"
+            (
+                row["area_name"],
+                f"{quote_estimate(row)} {unit} by {words.lower_first(channel)} in {name_period(own)},"
+                f" {QUANTITIES[quantity]}",
+            )
             for row in own.to_dicts()
-            if row["area_code"] == WORLD and may_be_quoted(row["cv_band_code"])
+            if row["area_code"] in WHOLE and may_be_quoted(row["cv_band_code"])
         ]
-    finding = f"The world received spam: {'; '.join(found)}." if found else ""
-    missing = [] if blocks else ["No volume of the world, a region or a group left."]
+    finding = " ".join(
+        f"{'The world' if area == WORLD_NAME else area} received spam: {'; '.join(texts)}."
+        for area, texts in by_area(found)
+    )
+    missing = [] if blocks else ["No volume of an area left."]
     return Section("volume", "How much spam there is", finding, blocks, missing, list(VOLUME_NOTES))
 
 
@@ -145,13 +151,20 @@ def cost_section(rows: pl.DataFrame) -> Section:
                 for code, name in areas.items()
             ]
             blocks.append(Block(heading, Table(heading, columns, cells), f"{COST}.csv"))
-        both = of.get((WORLD, words.TOTAL, "stated"))
-        if both is not None and may_be_quoted(both["cv_band_code"]):
-            found.append(
+        found += [
+            (
+                both["area_name"],
                 f"{quote_estimate(both)} US dollars for {words.lower_first(channel)} in {period}, without"
-                " fixed cost that was not stated"
+                " fixed cost that was not stated",
             )
-    finding = f"Countermeasures cost the world's operators {'; '.join(found)}." if found else ""
+            for both in (of.get((code, words.TOTAL, "stated")) for code in WHOLE)
+            if both is not None and may_be_quoted(both["cv_band_code"])
+        ]
+    finding = " ".join(
+        f"Countermeasures cost {THE_WORLDS if area == WORLD_NAME else f'operators of {area}'}"
+        f" {'; '.join(texts)}."
+        for area, texts in by_area(found)
+    )
     missing = [] if blocks else ["No cost left: five holdings of an area need to have some."]
     return Section("cost", "What countermeasures cost to run", finding, blocks, missing, list(COST_NOTES))
 
@@ -167,13 +180,19 @@ def no_rows(name: str) -> pl.DataFrame:
 # --- shared ------------------------------------------------------------------------------------------
 
 
+def by_area(found: list[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """What was found, by the name of the area: channels may have different countries."""
+    for area in dict.fromkeys(name for name, _ in found):
+        yield area, [text for name, text in found if name == area]
+
+
 def by_channel(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     """The name of each channel, and the rows of its last period, those of the world first."""
     for code in words.codelist_rows("channel"):
         own = rows.filter(pl.col("channel_code") == code)
         if own.height:
             last = own.filter(pl.col("period_code") == own["period_code"].max())
-            yield words.code_name("channel", code), last.sort(pl.col("area_code") != WORLD, "area_code")
+            yield words.code_name("channel", code), last.sort(~pl.col("area_code").is_in(WHOLE), "area_code")
 
 
 def with_axis(caption: str, columns: list[Column], lines: list[list[Cell]], scale: float) -> Table:
@@ -182,7 +201,7 @@ def with_axis(caption: str, columns: list[Column], lines: list[list[Cell]], scal
 
 def area_cell(row: Row, scale: float) -> Cell:
     """An area's name, with the bar of its interval if it has one."""
-    tone = "strong" if row["area_code"] == WORLD else ""
+    tone = "strong" if row["area_code"] in WHOLE else ""
     if not has_interval(row):
         return Cell(row["area_name"], bar=(), tone=tone)
     low, middle, high = (float(row[name]) for name in ("estimate_low", "estimate", "estimate_high"))

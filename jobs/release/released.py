@@ -11,7 +11,7 @@ from functools import cache
 
 import polars as pl
 
-from jobs.core.areas import WORLD
+from jobs.core.areas import WORLD, is_whole_area, name_countries_alone, name_study_countries
 from jobs.core.contracts import CODELISTS, read_fields, reference_rows, reference_table
 from jobs.core.errors import ObservatoryError
 from jobs.core.series import PARTS
@@ -32,12 +32,17 @@ AREAS: Mapping[str, tuple[str, str]] = {
     "CIS": ("ITU_CIS", "Commonwealth of Independent States (ITU region)"),
     "EUR": ("ITU_EUR", "Europe (ITU region)"),
 }
+# An area whose frame has under 90% of its population has a code and a name of its own: the study's countries.
+PART = "_STUDY"
+# The codes of all countries together: of the world, and of a study that has too few for that.
+WHOLE = (AREAS[WORLD][0], AREAS[WORLD][0] + PART)
 # CONF_STATUS of what is published: free, or confidential where a cell is named without its value.
 PUBLISHED_STATUS = ("F", "C")
 # What published columns hold, where the study's tables hold something else.
 PUBLISHED = {
-    AREA: "Area: countries, the world, LDC, LLDC and SIDS by their code of M49; ITU regions and economies in"
-    " transition, which M49 does not have, by codes of their own",
+    AREA: "Area: countries, all of them, LDC, LLDC and SIDS by their code of M49; ITU regions and economies"
+    " in transition, which M49 does not have, by codes of their own. With _STUDY at its end a code is of the"
+    " study's countries in the area alone, which have under 90% of its population",
     "period_code": "Period: a quarter as 2026-Q4, or a year",
     "conf_status_code": "Free to publish",
 }
@@ -45,6 +50,8 @@ PUBLISHED = {
 COMMON = {"_T": "Total", "_U": "Unknown", PARTS: "All parts together"}
 # Characters that no XML 1.0 may hold.
 NO_TEXT = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]"
+# What a row says of how much of its area the study has.
+COVERAGE = ("area_country_count", "frame_country_count", "rated_country_count", "population_pct")
 NUMBER = (pl.Decimal, pl.Float64, pl.Int64, pl.Int32)
 
 
@@ -94,11 +101,24 @@ def release_table(table: str, rows: pl.DataFrame) -> ReleasedTable:
     )
     check_rows(about, rows)
     if AREA in rows.columns:
-        mapped = rows[AREA].replace_strict({code: new for code, (new, _) in area_codes().items()})
-        names = rows[AREA].replace_strict({code: name for code, (_, name) in area_codes().items()})
+        coded = pl.DataFrame(name_areas(rows), schema=[AREA, AREA_NAME], orient="row")
         place = rows.columns.index(AREA) + 1
-        rows = rows.with_columns(mapped).insert_column(place, names.alias(AREA_NAME))
+        rows = rows.with_columns(coded[AREA]).insert_column(place, coded[AREA_NAME])
     return ReleasedTable(about, rows.sort(about.key))
+
+
+def name_areas(rows: pl.DataFrame) -> list[tuple[str, str]]:
+    """The published code and the name of each row's area: by the row's own counts where it has too little of
+    the area. A table without population_pct is of whole areas, whoever published its figures."""
+    known = area_codes()
+    if "population_pct" not in rows.columns:
+        return [known[code] for code in rows[AREA].to_list()]
+    columns = [name for name in (AREA, "area_kind_code", *COVERAGE) if name in rows.columns]
+    found = []
+    for row in rows.select(columns).to_dicts():
+        code, name = known[row[AREA]]
+        found.append((code, name) if is_whole_area(row) else (code + PART, name_study_countries(row, name)))
+    return found
 
 
 def check_rows(about: PublicContract, rows: pl.DataFrame) -> None:
@@ -170,7 +190,8 @@ def rows_of(codelist: str) -> list[tuple[str, str, str | None]]:
 def published_codes(column: PublicColumn) -> dict[str, str] | None:
     """As list_of(), with the codes that are published."""
     if column.field.name == AREA:
-        return dict(area_codes().values())
+        parts = {code + PART: name_countries_alone(own, name) for own, (code, name) in AREAS.items()}
+        return dict(area_codes().values()) | parts
     return list_of(column)
 
 

@@ -8,9 +8,7 @@ import polars as pl
 from jobs.core import words
 from jobs.core.counting_rules import OPERATOR
 from jobs.release import clearance, comparing, manifest
-from jobs.release.released import AREAS
-
-WORLD = AREAS["WORLD"][0]
+from jobs.release.released import WHOLE
 
 
 def text_of(folder: Path, restricted: Path, digest: str) -> str:
@@ -21,7 +19,7 @@ def text_of(folder: Path, restricted: Path, digest: str) -> str:
         f"# {about['title']}",
         f"Release {about['period']}/{about['version']} of {about['agency']}, made by {about['software']}.",
         "## Headline figures",
-        "\n".join(list_headlines(tables)) or "None for the world.",
+        "\n".join(list_headlines(tables)) or "None of all countries together.",
         "## Tables",
         "\n".join(f"- {name}: {rows.height:,} rows" for name, rows in tables.items()),
         "## Changes since the last release of this period",
@@ -38,30 +36,32 @@ def text_of(folder: Path, restricted: Path, digest: str) -> str:
 
 
 def list_headlines(tables: dict[str, pl.DataFrame]) -> list[str]:
-    """The world's figures: spam by the operators' own definition, and all spending."""
+    """The figures of all countries together: spam by the operators' own definition, and all spending."""
     found = []
     volume = tables.get("spam_volume")
     if volume is not None:
         of_world = volume.filter(
-            (pl.col("area_code") == WORLD) & (pl.col("definition_code") == OPERATOR)
+            pl.col("area_code").is_in(WHOLE) & (pl.col("definition_code") == OPERATOR)
         ).sort("period_code", "channel_code", "unit_code", "quantity_code")
         for row in of_world.filter(pl.col("quantity_code").str.starts_with("spam")).to_dicts():
             found.append(
-                f"- {row['period_code']}, {words.code_name('channel', row['channel_code'])},"
+                f"- {row['area_name']}, {row['period_code']},"
+                f" {words.code_name('channel', row['channel_code'])},"
                 f" {words.code_name('quantity', row['quantity_code']).lower()}, {row['unit_code']}:"
                 f" {format_amount(row['estimate'])}{format_interval(row)}"
             )
     money = tables.get("investment")
     if money is not None:
         whole = money.filter(
-            pl.col("area_code") == WORLD,
+            pl.col("area_code").is_in(WHOLE),
             pl.col("strategy_code") == "_T",
             pl.col("component_code") == "_T",
             pl.col("conversion_code") == "market",
         )
         for row in whole.to_dicts():
             found.append(
-                f"- {row['period_code']}, {words.code_name('channel', row['channel_code'])}, spending on it:"
+                f"- {row['area_name']}, {row['period_code']},"
+                f" {words.code_name('channel', row['channel_code'])}, spending on it:"
                 f" {format_amount(row['estimate'])} US dollars{format_interval(row)}"
             )
     return found

@@ -23,8 +23,10 @@ TOP = 4
 LINE = 15
 
 
-def build_workbook(tables: Sequence[ReleasedTable], about: About) -> bytes:
-    """The workbook's bytes."""
+def build_workbook(
+    tables: Sequence[ReleasedTable], about: About, members: Sequence[tuple[str, str]] = ()
+) -> bytes:
+    """The workbook's bytes. members: notes on the membership of groups."""
     out = io.BytesIO()
     book = xlsxwriter.Workbook(
         out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
@@ -58,7 +60,7 @@ def build_workbook(tables: Sequence[ReleasedTable], about: About) -> bytes:
     argued = [
         (f"{table.name}, {name}", text) for table in tables for name, text in table.contract.arguments.items()
     ]
-    write_list(book, "Notes", "Notes", ("Subject", "Note"), [*NOTES, *argued], style, (34, 110))
+    write_list(book, "Notes", "Notes", ("Subject", "Note"), [*NOTES, *members, *argued], style, (34, 110))
     book.close()
     return out.getvalue()
 

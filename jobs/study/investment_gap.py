@@ -321,8 +321,8 @@ def too_low(
         else "The mean of all includes the few that spend most."
     )
     return [
-        f"No gap for the world: {who} spend {target:.2f} US dollars for each subscription at all countries'"
-        f" prices, less than the {spent:.2f} of all operators. {why}"
+        f"No gap for all countries together: {who} spend {target:.2f} US dollars for each subscription at all"
+        f" countries' prices, less than the {spent:.2f} of all operators. {why}"
     ]
 
 

@@ -34,6 +34,7 @@ def test_a_share_is_written_as_on_the_page() -> None:
 def estimate(channel: str, quantity: str, value: int, **other: Any) -> dict[str, Any]:
     return {
         "period_code": "2026-Q4", "area_code": "WORLD", "area_kind_code": "world", "channel_code": channel,
+        "population_pct": 97,
         "unit_code": "attempted", "definition_code": "OPERATOR", "quantity_code": quantity,
         "coverage_pct": 60, "estimate": value, "estimate_low": 0.9 * value, "estimate_high": 1.2 * value,
     } | other  # fmt: skip

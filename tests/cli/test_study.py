@@ -24,6 +24,7 @@ STUDY = (*study_stage.TABLES, "study.submission_quality", "ref.investment_target
 def row(period: str, unit: str, estimate: int, respondents: int, answers: int) -> dict[str, Any]:
     return {
         "period_code": period, "area_code": "WORLD", "area_kind_code": "world", "channel_code": "EMAIL",
+        "population_pct": 97,
         "unit_code": unit, "definition_code": "OPERATOR", "quantity_code": "spam_certain",
         "respondent_count": respondents, "answer_count": answers, "cv_band_code": "acceptable",
         "day_pct": None if answers == respondents else Decimal("98.75"),

@@ -15,7 +15,7 @@ def row(match: str, period: str, **values: Any) -> dict[str, Any]:
         "period_code": period, "match_code": match, "earlier_period_code": "2026-Q4",
         "later_period_code": "2027-Q1", "area_code": "WORLD", "channel_code": "EMAIL",
         "unit_code": "attempted", "definition_code": "OPERATOR", "quantity_code": "spam_certain",
-        "respondent_count": 363,
+        "respondent_count": 363, "population_pct": 97,
     } | values  # fmt: skip
 
 
@@ -35,6 +35,9 @@ def test_the_change_stands_beside_who_joined_and_left() -> None:
     ]
     (table,) = change_tables(frame_of(rows))
     assert table.title == "Change of the world's spam from 2026-Q4 to 2027-Q1"
+    of_few = {"population_pct": 3, "frame_country_count": 12, "area_country_count": 195}
+    (few,) = change_tables(frame_of([row("with_before", "2027-Q1", **CHANGE, **of_few)]))
+    assert few.title == "Change of spam in 12 countries of the study from 2026-Q4 to 2027-Q1"
     assert [list(column.cells) for column in table.columns] == [
         ["EMAIL"], ["363"], ["+4.2%"], ["-1.0% to +9.8%"], ["12"], ["3"], ["+6.1%"]
     ]  # fmt: skip

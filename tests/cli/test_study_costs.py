@@ -14,7 +14,7 @@ def row(area: str, strategy: str, component: str, estimate: float, **others: Any
     return {
         "period_code": "2026-Q4", "channel_code": "EMAIL", "area_code": area, "strategy_code": strategy,
         "cost_component_code": component, "estimate": estimate, "estimate_low": estimate / 2,
-        "estimate_high": estimate * 2, "per_subscription": estimate / 1e6, **others,
+        "estimate_high": estimate * 2, "per_subscription": estimate / 1e6, "population_pct": 97, **others,
     }  # fmt: skip
 
 

@@ -20,7 +20,9 @@ from jobs.engine import java
 from jobs.engine.lake import Lake
 from jobs.silver.frames import SILVER
 from jobs.stages.gold_steps import GOLD
-from tests.support.images import BIN, LaidOut, compose_services, image_of, lay_out
+from tests.support.images import BIN, DOCKER, LaidOut, compose_services, image_of, images, lay_out
+from tests.support.true_of_few import refuse_world, say_world
+from tests.support.twelve_countries import write_study
 from tests.support.whole_runs import rows_in
 
 ONE = ("--operator", "lab-sms")
@@ -66,6 +68,30 @@ def test_the_pipelines_image_runs_from_logs_to_the_page(pipeline: LaidOut, servi
     python, *_ = pipeline.command(service)
     told = ended([python, "-c", "import jobs; print(jobs.__file__)"], environment, "/")
     assert told.strip() == str(Path(pipeline.work_folder, "jobs", "__init__.py"))
+
+
+@pytest.mark.long
+def test_the_pipelines_image_makes_a_release_of_twelve_countries(tmp_path: Path) -> None:
+    """As docs/tsb.md runs the image: in the study's folder, which is the container's work folder."""
+    found = lay_out(images(DOCKER / "pipeline.Dockerfile")["pipeline"], tmp_path / "image")
+    study = tmp_path / "study"
+    study.mkdir()
+    forms = [str(each.relative_to(study)) for each in write_study(study)]
+    (study / "p").write_text("13.73519")
+    (study / "p").chmod(0o600)
+    environment = found.environment({}) | {
+        "OBSERVATORY_LAKE_ROOT": str(study / "study-lake"), "OBSERVATORY_P_PCT_FILE": str(study / "p"),
+        "OBSERVATORY_READ_AT": "2027-02-15T12:00:00Z", "COLUMNS": "80",
+    }  # fmt: skip
+    for words in (
+        ("questionnaire", "load", *forms, "--received", "2027-02-10T08:00"),
+        ("study", "estimate"),
+        ("study", "check"),
+        ("release", "make", "--period", "2026-Q4"),
+        ("release", "show", "2026-Q4/v1.0.0"),
+    ):
+        assert say_world(ended(found.command({}, *words), environment, str(study))) == [], words
+    refuse_world(study / "releases" / "2026-Q4" / "v1.0.0", tmp_path / "page")
 
 
 def free_port() -> str:

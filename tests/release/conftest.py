@@ -25,6 +25,7 @@ def estimated(tmp_path_factory: pytest.TempPathFactory) -> Node:
     words = ["study", "estimate", "--with-answers", "--config", str(node.settings)]
     done = CliRunner().invoke(app, words, env={READ_AT: TODAY}, catch_exceptions=False)
     assert done.exit_code == 0, done.output
+    (node.folder / "estimated.txt").write_text(done.output, encoding="utf-8")
     return node
 
 

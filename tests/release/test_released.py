@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -72,3 +74,28 @@ def test_a_key_that_stands_twice_is_refused() -> None:
 def test_a_column_that_the_contract_does_not_name_is_refused(name: str) -> None:
     with pytest.raises(ObservatoryError, match="its contract names"):
         release_table(VOLUME, volume(FJI={}).with_columns(pl.lit(1).alias(name)))
+
+
+PART = {"population_pct": 89.99, "area_country_count": 44, "frame_country_count": 3, "rated_country_count": 2}
+
+
+@pytest.mark.parametrize(
+    ("area", "kind", "row", "named"),
+    [
+        ("AFR", "region", PART,
+         ("ITU_AFR_STUDY", "Africa (ITU region): 3 of 44 countries, and 2 at their rate")),
+        ("AFR", "region", PART | {"population_pct": 90}, ("ITU_AFR", "Africa (ITU region)")),
+        ("WORLD", "world", PART | {"rated_country_count": 0}, ("001_STUDY", "3 countries of the study")),
+        ("WORLD", "world", PART | {"rated_country_count": 0, "frame_country_count": 1},
+         ("001_STUDY", "1 country of the study")),
+        # A figure that stands from a release without these columns.
+        ("LDC", "group", dict.fromkeys(PART),
+         ("199_STUDY", "Least developed countries: countries of the study")),
+        ("FJI", "country", dict.fromkeys(PART), ("242", "Fiji")),
+    ],
+)  # fmt: skip
+def test_an_area_that_a_study_has_in_part_is_called_by_its_countries(
+    area: str, kind: str, row: dict[str, Any], named: tuple[str, str]
+) -> None:
+    made = release_table(VOLUME, volume(**{area: {"area_kind_code": kind} | row})).rows
+    assert made.select("area_code", "area_name").row(0) == named

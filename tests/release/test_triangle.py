@@ -53,7 +53,9 @@ def test_a_release_has_its_triangle_and_the_command_shows_it(made: SimpleNamespa
     assert done.exit_code == 0, done.output
     assert "2026-Q4/v1.0.0" in done.output
     wrong = CliRunner().invoke(app, ["release", "revisions", str(folder), "--area", "nowhere"])
-    assert isinstance(wrong.exception, ObservatoryError) and "it has areas 001, " in str(wrong.exception)
+    assert isinstance(wrong.exception, ObservatoryError) and "it has areas 001_STUDY, " in str(
+        wrong.exception
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from jobs.core.periods import count_days, months_of
 from jobs.public.cells import Basis
 from jobs.public.contracts import public_contract, public_tables
 from jobs.study import contribution, spam_volume
+from jobs.study.estimate.coverage import cover_rows
 from jobs.study.estimate.rows import MEASURES, typed_rows
 from jobs.study.estimate.sample import Reference
 
@@ -142,7 +143,8 @@ def basis(small: Small, release: str) -> Basis:
     waiving = {each.name for each in small.operators if each.waives}
     owned = contribution.with_owners(rows, tables["ref.operator_frame"])
     owned = owned.with_columns(is_waived=pl.col("respondent_id").is_in(sorted(waiving)))
-    tables["study.spam_volume"] = typed_rows(volumes, "study.spam_volume")
+    estimated = typed_rows(volumes, "study.spam_volume")
+    tables["study.spam_volume"] = cover_rows(estimated, "study.spam_volume", tables)
     tables["study.contribution"] = typed_rows(owned.to_dicts(), "study.contribution")
     empty = {each.source for each in map(public_contract, public_tables())} - set(tables)
     return Basis(release, tables | {name: pl.DataFrame(schema=polars_schema(name)) for name in empty})

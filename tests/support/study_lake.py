@@ -35,7 +35,8 @@ def estimated(area: str, value: float, cv_pct: float = 10.0) -> dict[str, Any]:
     kind, subscriptions, _ = AREAS[area]
     at = {"at_050": 0.875, "at_075": 0.9375, "at_150": 1.125}
     return {
-        "area_code": area, "area_kind_code": kind, "subscriptions": subscriptions, "estimate": value,
+        "area_code": area, "area_kind_code": kind, "population_pct": 97, "subscriptions": subscriptions,
+        "estimate": value,
         "estimate_low": 0.8 * value, "estimate_high": 1.25 * value, "cv_pct": cv_pct,
         "cv_band_code": "acceptable", "per_subscription": value / subscriptions, "reported": 0.75 * value,
         "coverage_pct": 50, "respondent_count": 6, "holding_count": 5, "operator_count": 12,
@@ -66,7 +67,8 @@ def gap() -> list[dict[str, Any]]:
     """The norm is 0.2 dollars for each subscription."""
     return [
         {
-            "period_code": "2026", "area_code": area, "area_kind_code": kind, "channel_code": "EMAIL",
+            "period_code": "2026", "area_code": area, "area_kind_code": kind, "population_pct": 97,
+            "channel_code": "EMAIL",
             "target_code": target, "target_per_subscription": amount, "subscriptions": subscriptions,
             "spend": spend, "spend_low": 0.8 * spend, "spend_high": 1.25 * spend,
             "necessary": subscriptions * amount, "gap": max(subscriptions * amount - spend, 0),

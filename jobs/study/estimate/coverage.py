@@ -67,6 +67,25 @@ def cover_areas(
     ]
 
 
+def missing_members(period: str, have: Mapping[str, pl.DataFrame]) -> dict[str, dict[str, list[str]]]:
+    """By channel the countries of ITU regions that figures of a period do not have as the frame's: `neither`
+    operators nor subscriptions, `subscriptions` alone, an `operator` alone."""
+    day = last_day(period)
+    listed = rows_on_day(have[FRAME], day)
+    countries = classify_countries(reference_table("ref.country"), reference_table("ref.country_group"), day)
+    members = sorted(countries["country_code"])
+    found = {}
+    for channel in sorted({*listed[CHANNEL], *have[DENOMINATOR][CHANNEL]}):
+        framed = set(listed.filter(pl.col(CHANNEL) == channel)["country_code"])
+        known = set(known_subscriptions(have[DENOMINATOR], channel, period))
+        found[channel] = {
+            "neither": [each for each in members if each not in framed | known],
+            "subscriptions": [each for each in members if each in known - framed],
+            "operator": [each for each in members if each in framed - known],
+        }
+    return found
+
+
 def population_pct(area: Area, framed: set[str], people: Mapping[str, int]) -> float:
     """The share of an area's population that lives in these countries, in percent."""
     inside = sum(people.get(each, 0) for each in area.countries if each in framed)
