@@ -90,6 +90,7 @@ def test_all_fields_of_a_message() -> None:
         "reply_text": "Sent (Ok: queued as 4Fx, thanks)",
         "message_bytes": 812,
         "try_count": 1,
+        "recipient_count": 1,
         "is_partial": False,
     }
 
