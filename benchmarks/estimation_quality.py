@@ -4,6 +4,7 @@
     python -m benchmarks.estimation_quality --parts               writes its section on parts alone
     python -m benchmarks.estimation_quality --change              writes its section on changes alone
     python -m benchmarks.estimation_quality --cost                writes its section on cost alone
+    python -m benchmarks.estimation_quality --intervals           writes that on a release's intervals
 
 Certain spam of a channel; samples differ in who answers. By area: the part of the largest operator, the bias
 of the estimate, how often its 95% interval holds the truth, how often the band of non-response does (from
@@ -16,6 +17,7 @@ from collections.abc import Callable
 
 from benchmarks.change_quality import CHANGE_TITLE, describe_change
 from benchmarks.cost_quality import COST_TITLE, describe_cost
+from benchmarks.interval_quality import FEW, INTERVALS_TITLE, MANY, REVERSED, describe_intervals
 from benchmarks.parts_quality import PARTS_TITLE, describe_parts
 from sample_data.membership import World
 from tests.conftest import ROOT
@@ -58,9 +60,6 @@ total if all others have half, or one and a half times, the respondents' rate (`
 """
 # Memberships of a setting, each with its own countries' sizes, operators and rates.
 MEMBERSHIPS = range(12)
-FEW = {"SMALL": 0.1, "MEDIUM": 0.2, "LARGE": 0.35}
-MANY = {"SMALL": 0.7, "MEDIUM": 0.8, "LARGE": 0.95}
-REVERSED = {"SMALL": 0.6, "MEDIUM": 0.4, "LARGE": 0.3}
 # What is estimated, and the intervals of so many samples of each membership.
 FIGURES: tuple[tuple[str, Callable[[int], Held]], ...] = (
     ("e-mail", lambda number: spam_held("EMAIL", MEMBERSHIPS, number)),
@@ -185,6 +184,7 @@ def main() -> None:
     parser.add_argument("--parts", action="store_true")
     parser.add_argument("--change", action="store_true")
     parser.add_argument("--cost", action="store_true")
+    parser.add_argument("--intervals", action="store_true")
     asked = parser.parse_args()
     samples = asked.samples
     if asked.parts:
@@ -193,7 +193,9 @@ def main() -> None:
         replace_section(CHANGE_TITLE, describe_change(samples))
     if asked.cost:
         replace_section(COST_TITLE, describe_cost(samples))
-    if asked.parts or asked.change or asked.cost:
+    if asked.intervals:
+        replace_section(INTERVALS_TITLE, describe_intervals(samples))
+    if asked.parts or asked.change or asked.cost or asked.intervals:
         return
     text = HEAD.format(samples=samples, drawn=DRAWN)
     for title, channel, by_size, selective in SETTINGS:
@@ -203,6 +205,7 @@ def main() -> None:
     of_bands = memberships(samples)
     print(of_bands)
     others = describe_change(samples) + describe_parts(samples) + describe_cost(samples)
+    others += describe_intervals(samples)
     FILE.write_text(text + of_bands + others, encoding="utf-8")
 
 

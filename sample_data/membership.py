@@ -47,7 +47,8 @@ class World:
     spread: standard deviation of the logarithm of rates; alike: of a level that a country's operators share.
     by_size: how the logarithm of the rate changes with that of the subscriptions, negative where small
     operators have more spam for each subscription. sizes: standard deviation of the logarithm of countries'
-    subscriptions. has_gamma: rates have a gamma distribution of the same variance, many near nothing.
+    subscriptions. has_gamma: rates have a gamma distribution of the same variance, many near nothing. pareto:
+    of rates by a Pareto distribution, its index. uneven: how many times the spread Africa has.
     """
 
     spread: float = SPREAD
@@ -55,6 +56,8 @@ class World:
     by_size: float = 0.0
     sizes: float = 1.5
     has_gamma: bool = False
+    pareto: float | None = None
+    uneven: float = 1.0
 
 
 SAMPLE = World()
@@ -112,8 +115,11 @@ def population(channel: str, seed: int = SEED, world: World = SAMPLE) -> Populat
     if world.has_gamma:
         shape = 1 / np.expm1(world.spread**2)
         rate = np.exp(level) * random.gamma(shape, 1 / shape, len(rows))
+    elif world.pareto is not None:
+        rate = np.exp(level) * (1 + random.pareto(world.pareto, len(rows)))
     else:
-        rate = np.exp(random.normal(level, world.spread))
+        times = np.where(np.array([row[1] for row in rows]) == "AFR", world.uneven, 1.0)
+        rate = np.exp(random.normal(level, world.spread * times))
     number: dict[str, int] = {}
     names = []
     for country, *_ in rows:

@@ -1,4 +1,4 @@
-"""Classes of contributions that have the same coefficients in every published figure.
+"""Classes of contributions that have the same coefficients in every published figure and variance.
 
 A linear program has one unknown for each class, the sum of its contributions: any of them may be all of that
 sum. Sums are divided by the size of their class.
@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csc_array, csr_array, diags_array
+from scipy.sparse import csc_array, csr_array, diags_array, vstack
 
+from jobs.attack.cones import Cones
 from jobs.attack.system import Array, ProtectedTarget, System
 
 TINY = 1e-300
@@ -28,12 +29,14 @@ class Classes:
     """The classes of a block.
 
     of_atom: the class of each atom. size: of each class. rows: the equations over classes, each times its
-    scale.
+    scale. cones: those of published variances, over classes.
     """
 
     def __init__(self, system: System) -> None:
         self.truth = system.truth
-        self.of_atom, first = group_columns(system.matrix)
+        # Of a variance each operator's figures have rows of their own, so that they share no class.
+        every = [system.matrix, *(cone.figures for cone in system.cones)]
+        self.of_atom, first = group_columns(csc_array(vstack(every)))
         of_person: dict[str, float] = defaultdict(float)
         for (person, _, _), value in zip(system.keys, system.truth, strict=True):
             of_person[person] = max(of_person[person], float(value))
@@ -46,6 +49,7 @@ class Classes:
         largest = np.maximum(abs(rows).max(axis=1).toarray(), TINY)
         self.scale = np.where([cell is None for cell in system.rows], 1 / largest, 1.0)
         self.rows = csc_array(diags_array(self.scale) @ rows)
+        self.cones = Cones(system.cones, system.truth, first, self.size)
 
     def build_view(self, seen: Array) -> View:
         """What is left to those who have seen these atoms."""

@@ -30,12 +30,16 @@ EXACT = 1e-14
 
 @dataclass(frozen=True)
 class Linear:
-    """Coefficients of areas x respondents, and which respondents are in each area."""
+    """Coefficients of areas x respondents, and which respondents are in each area; and of each respondent its
+    weight in the world, its subscriptions and its cell, a region and class."""
 
     areas: tuple[str, ...]
     respondents: tuple[str, ...]
     weights: Array
     member: Array
+    weight: Array
+    subscriptions: Array
+    cell: Array
 
     def get_weights(self, area: str) -> Array:
         """The coefficients of an area's estimate."""
@@ -100,7 +104,11 @@ def compute_coefficients(world: World, own: dict[str, float | None], channel: st
         for at, area in enumerate(found)
     ]
     respondents = tuple(name for name, answer in zip(names, answers, strict=True) if answer)
-    return Linear(tuple(area.code for area in found), respondents, np.array(rows), inside[:, answers])
+    cell = np.array(["|".join(stratum[:2]) for stratum in strata], dtype=object)
+    return Linear(
+        tuple(area.code for area in found), respondents, np.array(rows), inside[:, answers],
+        weight[answers], x[answers], cell[answers],
+    )  # fmt: skip
 
 
 def area_coefficients(

@@ -9,9 +9,11 @@ import polars as pl
 from jobs.attack.coefficients import World
 
 # What a published number says of contributions: it is the rounded estimate; or the class of the share of the
-# estimate that stands for silent operators, in percent.
-ESTIMATE, SILENT_PCT = "estimate", "silent_pct"
-# A row of `published`: value and digits of an estimate, low and high of a class.
+# estimate that stands for silent operators, in percent; or no less than the variance of rates of its series.
+ESTIMATE, SILENT_PCT, VARIANCE = "estimate", "silent_pct", "variance"
+# The area of a number that is of all areas of a series.
+EVERYWHERE = ""
+# A row of `published`: value and digits of an estimate, low and high of a class, value of a variance.
 PUBLISHED = {
     "table_name": pl.String,
     "period_code": pl.String,

@@ -4,8 +4,9 @@ programs.
 A contribution is found if an end of its interval is within p% of the truth. Any other contributions that
 give the same published figures show that it is not. For nearly all pairs of attacker and target a projection
 shows that such contributions exist, and clears them (jobs/attack/projection.py). Only what is left is asked
-alone, by programs. The point where one ends was checked against every row, and clears all targets of the same
-operators that it moves far enough.
+alone, by programs. The point where one ends was checked against every row and every published variance, and
+clears all targets of the same operators that it moves far enough. A variance is no linear constraint: where a
+point breaks one, a walk within all constraints takes its place (jobs/attack/inside.py).
 
 An operator's figures may be anything that is not negative; no other belief is ascribed to an attacker.
 """
@@ -16,6 +17,7 @@ from itertools import pairwise
 import numpy as np
 
 from jobs.attack.classes import Classes, Parts, View
+from jobs.attack.inside import walk
 from jobs.attack.known import Finding, KnownRelease, PublishedCell
 from jobs.attack.program import FEASIBLE, Program
 from jobs.attack.projection import Moves, Projection
@@ -26,8 +28,8 @@ SIDES = HIGH, LOW = "high", "low"
 NOBODY = ""
 # So many times its size a class may rise: it only keeps programs bounded.
 MOST = 1e6
-# How much farther than p% targets are to move.
-MORE = 1.0001
+# How much farther than p% targets are to move, against rounding; and what counts as that far.
+MORE, LESS = 1.0001, 1 - 1e-6
 
 
 class Attack:
@@ -45,6 +47,12 @@ class Attack:
         all series where it is None."""
         for search in self.searches:
             search.drop_figures(release, cells)
+
+    def drop_variances(self, release: str, series: Collection[tuple[str | None, ...]]) -> None:
+        """Drop variances of a release: table, period, channel and series."""
+        for search in self.searches:
+            for names in series:
+                search.classes.cones.drop(release, names)
 
 
 class BlockSearch:
@@ -113,10 +121,11 @@ class BlockSearch:
     def clear_free(self) -> None:
         """Clear the pairs whose target surely moves far enough."""
         anyone, asked = self.views[0], np.flatnonzero(self.pending.any(axis=0))
-        projection = Projection(self.program, anyone.mass)
+        self.scale, stay = self.classes.cones.limit_moves(anyone.mass)
+        projection = Projection(self.program, self.scale * anyone.mass, stay)
         of_anyone = self.measure_moves(projection, asked, anyone)
         for pending, view in zip(self.pending, self.views, strict=True):
-            weights = projection.weigh_seen(view.mass)
+            weights = projection.weigh_seen(self.scale * view.mass)
             is_short = np.zeros(pending.size, dtype=bool)
             is_short[of_anyone.numbers] = of_anyone.find_short(weights)
             # Who has seen nothing of a target's classes has the same factors and lacks as anyone.
@@ -135,7 +144,9 @@ class BlockSearch:
         factors = self.parts.list_factors(side, target, view)
         lack = (self.beyond[side, target] - factors @ view.mass) * np.where(side == SIDES.index(HIGH), 1, -1)
         lacks = np.flatnonzero(lack > 0)
-        return Moves(numbers[lacks], lack[lacks], *projection.project_targets(factors[lacks], view.mass))
+        return Moves(
+            numbers[lacks], lack[lacks], *projection.project_targets(factors[lacks], self.scale * view.mass)
+        )
 
     # --- each target alone ----------------------------------------------------------------------------
 
@@ -198,6 +209,14 @@ class BlockSearch:
             for cell, price in zip(self.system.rows, prices, strict=True)
             if cell is not None and abs(price) > 1e-9
         }
+        # What rows alone keep near is found without cones.
+        broken = self.classes.cones.find_broken(point) if gain @ point >= enough * scale * LESS else []
+        if broken:
+            # The one that is broken most: without it, the attack is asked again.
+            cells.add(self.classes.cones.cones[broken[0]].cell)
+            point = walk(
+                self.program, self.classes.cones, gain / scale, view.mass, view.count > 0, enough, point
+            )
         return point, tuple(sorted(cells, key=repr))
 
     def make_finding(

@@ -16,7 +16,8 @@ import polars as pl
 from scipy.sparse import csc_array, csr_array, vstack
 
 from jobs.attack.coefficients import Linear, compute_coefficients
-from jobs.attack.known import ESTIMATE, SILENT_PCT, KnownRelease, PublishedCell
+from jobs.attack.cones import Cone, build_cone
+from jobs.attack.known import ESTIMATE, SILENT_PCT, VARIANCE, KnownRelease, PublishedCell
 from jobs.attack.unknowns import Codes, Unknowns, join_pairs, replace_code, shared_places
 from jobs.attack.versions import (
     Contributions,
@@ -52,7 +53,7 @@ class System:
     """A block's equations over its atoms: low <= matrix @ atoms <= high, atoms >= 0.
 
     owners: of each holding the atoms that it has seen. rows: the published figure behind each equation, None
-    for an equation between versions of a figure.
+    for an equation between versions of a figure. cones: of published variances.
     """
 
     table: str
@@ -66,6 +67,7 @@ class System:
     owners: Mapping[str, Array]
     holding: tuple[frozenset[str], ...]
     targets: tuple[ProtectedTarget, ...]
+    cones: tuple[Cone, ...]
 
 
 def build_systems(releases: Sequence[KnownRelease], shapes: Mapping[str, Shape]) -> Iterator[System]:
@@ -160,15 +162,22 @@ def build_system(
     cells: list[PublishedCell | None] = [None] * len(links)
     behind: dict[Series, list[str]] = {}
     groups: set[tuple[Series, tuple[str, ...]]] = set()
+    cones: list[Cone] = []
     for of, rows in published.items():
         number, period, series = of
         codes = tuple(series.split("/"))
         model = model_of(
             releases[number], number, own_of(figures[number], period, codes), channel, period, linear
         )
+        own = [terms[number, period, person][codes] for person in model.respondents]
+        gathered = gather_terms(own, count)
         equations = []
         for row in rows:
             area = str(row["area_code"])
+            if row["form"] == VARIANCE:
+                name = PublishedCell(releases[number].release, block[0], period, channel, series, area)
+                cones.append(build_cone(name, float(str(row["value"])), model, gathered))
+                continue
             weights, inside = model.get_weights(area), model.find_members(area)
             for least, most, factors in write_equations(row, weights, inside):
                 equations.append(factors)
@@ -177,8 +186,7 @@ def build_system(
                 cells.append(PublishedCell(releases[number].release, block[0], period, channel, series, area))
             members = tuple(name for name, is_in in zip(model.respondents, inside, strict=True) if is_in)
             groups.add((of, members))
-        own = [terms[number, period, person][codes] for person in model.respondents]
-        matrix.append(csr_array(np.reshape(equations, (-1, len(own)))) @ gather_terms(own, count))
+        matrix.append(csr_array(np.reshape(equations, (-1, len(own)))) @ gathered)
         is_behind = np.any(equations, axis=0)
         behind[of] = [name for name, is_in in zip(model.respondents, is_behind, strict=True) if is_in]
     add_unpublished(behind, groups, terms)
@@ -202,6 +210,7 @@ def build_system(
         {holding: np.array(atoms) for holding, atoms in sorted(owners.items())},
         tuple(frozenset(known_to[name]) for name in unknowns.owner),
         list_targets(figures, terms, behind, groups, unknowns),
+        tuple(cones),
     )
 
 

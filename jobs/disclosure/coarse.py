@@ -4,11 +4,10 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
-# Twenty preferred numbers in each power of ten (R20 of ISO 3): neighbours are about 12% apart.
-GRID = (
-    1.00, 1.12, 1.25, 1.40, 1.60, 1.80, 2.00, 2.24, 2.50, 2.80,
-    3.15, 3.55, 4.00, 4.50, 5.00, 5.60, 6.30, 7.10, 8.00, 9.00,
-)  # fmt: skip
+# Ten preferred numbers in each power of ten (R10 of ISO 3): neighbours are about 26% apart.
+STEPS = (1.00, 1.25, 1.60, 2.00, 2.50, 3.15, 4.00, 5.00, 6.30, 8.00)
+# The least that is published of how much rates differ: rates that are all alike would show each of them.
+LEAST_VARIANCE = 0.01
 
 
 def round_significant(value: float, digits: int) -> float:
@@ -16,24 +15,25 @@ def round_significant(value: float, digits: int) -> float:
     return float(f"{value:.{digits - 1}e}")
 
 
-def on_grid(value: float, outward: int) -> float:
-    """The nearest number of the grid that is not above the value (outward -1) or not below it (outward 1)."""
+def round_outward(value: float, digits: int, outward: int) -> float:
+    """The nearest number of so many significant digits that is not above the value (outward -1) or not below
+    it (outward 1)."""
     if value <= 0:
         return 0.0
+    near = round_significant(value, digits)
+    step = 10.0 ** (math.floor(math.log10(value)) - digits + 1)
+    is_inside = near > value * (1 + 1e-12) if outward < 0 else near < value * (1 - 1e-12)
+    return round_significant(near + outward * step, digits) if is_inside else near
+
+
+def round_up_variance(variance: float) -> float:
+    """The smallest of STEPS, in any power of ten, that is not below the variance; at least
+    LEAST_VARIANCE."""
+    value = max(variance, LEAST_VARIANCE)
     power = math.floor(math.log10(value))
-    numbers = [float(f"{step}e{at}") for at in (power - 1, power, power + 1) for step in GRID]
-    if outward < 0:
-        return numbers[bisect_right(numbers, value) - 1]
-    return next(number for number in numbers if number >= value)
-
-
-def unclamped_low(estimate: float, high: float) -> float:
-    """The lower end of an interval that is symmetric about the estimate on the scale of the logarithm.
-
-    The study's own lower end is never below what was reported, and so reveals it. This one follows from the
-    estimate and the upper end alone, and is never above the study's.
-    """
-    return estimate * estimate / high if high > 0 else 0.0
+    return next(
+        number for at in (power, power + 1) for step in STEPS if (number := float(f"{step}e{at}")) >= value
+    )
 
 
 def class_of(value: float, edges: Sequence[float], codes: Sequence[str]) -> str:

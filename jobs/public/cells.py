@@ -20,6 +20,8 @@ DEFINITION = "definition_code"
 # A figure; and what a country's rows leave or stay together by.
 CELL = ["table_name", "period_code", "channel_code", "series", "area_code"]
 GROUP = ["table_name", "period_code", "channel_code", "area_code"]
+# All areas of a figure.
+SERIES = ["table_name", "period_code", "channel_code", "series"]
 HELD_SCHEMA = dict.fromkeys((*CELL, "rule"), pl.String)
 
 

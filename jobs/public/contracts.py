@@ -6,9 +6,9 @@
     rows         a SQL condition: the rows of the source that may leave if the gate lets them
     beside       the public table that rows take figures from, if any: they leave where its rows do
     columns      each column with its role (dimension, measure, attribute) and how it is made coarse:
-                 digits (a SQL expression), grid (down or up), class (a number), always (a code), made (by the
-                 table's transform, or by the gate for revision); without any of these the value leaves as it
-                 is
+                 digits (a SQL expression), class (a number), always (a code), made (by the table's
+                 transform, or by the gate for interval and revision); without any of these the value leaves
+                 as it is
     protect      how the gate and the attacker see the table; without it no respondent is behind the table
     arguments    for what is no linear function of contributions, why it may leave all the same
 
@@ -47,7 +47,7 @@ from jobs.core.thresholds import HOLDINGS, MEMBERS, MONEY_HOLDINGS, SHARE_EDGES
 
 PUBLIC = SCHEMAS / "public"
 ROLES = ("dimension", "measure", "attribute")
-WAYS = ("digits", "grid", "class", "always", "made")
+WAYS = ("digits", "class", "always", "made")
 NEEDED = ("table", "description", "source", "rows", "columns", "arguments")
 OPTIONAL = ("beside", "protect")
 RELATIONS = ("chains", "sums", "multiples", "between", "same")
@@ -62,6 +62,10 @@ CLASSES: Mapping[str, tuple[str, tuple[float, ...]]] = {
     "chosen_pct": ("share_class", SHARE_EDGES),
     "answered_count": ("answered_class", (MEMBERS, 20, 50, 100)),
 }
+# What a table's intervals follow from, beside each area's factor.
+VARIANCE = "rates_variance"
+# Columns that a source makes of its own error, which bounds contributions: they are made anew.
+OF_ERROR = ("estimate_low", "estimate_high", "cv_band_code", "obs_status_code", VARIANCE)
 # Whatever a contract says, these do not leave as they are.
 NEVER = (
     "reported", "subscriptions", "coverage_pct", "respondent_count", "holding_count", "part_holding_count",
@@ -71,7 +75,7 @@ NEVER = (
     "administration_count", "returned_count", "answered_count", "chosen_count", "chosen_pct",
     "chosen_low_pct", "chosen_high_pct", "deployed_pct", "stopped_pct", "stopped_low_pct",
     "stopped_high_pct", "spend_per_subscription", "spend_per_thousand_stopped",
-    "imputed_pct",
+    "imputed_pct", "rates_margin_pct", "change_code", "change_low_pct", "change_high_pct",
 )  # fmt: skip
 
 
@@ -171,15 +175,20 @@ def parse_contract(raw: Mapping[str, Any], table: str, file_name: str) -> Public
     wrong = [
         f"column {each.field.name} is not in {made.source}"
         for each in columns
-        if each.way in ("", "digits", "grid") and each.field.name not in of_source
+        if each.way in ("", "digits") and each.field.name not in of_source
     ]
     named = {each.field.name: each for each in columns}
+    wrong += [
+        f"{name} would show the study's own error: it is made of public terms"
+        for name in OF_ERROR
+        if name in named and named[name].way not in ("made", "always")
+    ]
     if protect is not None:
         wrong += [f"series column {name} is no dimension" for name in protect.series if name not in made.key]
         if protect.figure not in named or named[protect.figure].way != "digits":
             wrong += [f"figure {protect.figure} is not rounded to digits"]
-        unargued = [each.field.name for each in columns if each.way == "grid" and each.by == "down"]
-        wrong += [f"{name} has no argument" for name in unargued if name not in made.arguments]
+        if VARIANCE in named and VARIANCE not in made.arguments:
+            wrong += [f"{VARIANCE} has no argument"]
         least = MONEY_HOLDINGS if MONEY in protect.series else HOLDINGS
         if type(protect.least_holdings) is not int or protect.least_holdings < least:
             wrong += [f"protect asks for {protect.least_holdings} holdings, fewer than {least}"]

@@ -1,7 +1,8 @@
 """The gate: which rows leave. Nothing else makes public tables.
 
 make_public_tables() decides by the primary rules, lets earlier figures stand where fewer than three holdings
-changed, and asks the attacker. Where that finds a contribution, the smallest of the figures that reveal it is
+changed, and asks the attacker. Where that finds a contribution with the variance of a series, the series
+leaves without intervals. Else the smallest of the figures that reveal it is
 dropped that their contract lets drop, such as one by another definition than the operators' own; without one
 the country with the fewest units. Then the attacker is asked again. If only other areas reveal it, nothing
 leaves. What earlier releases reveal by themselves is recorded, and holds nothing back.
@@ -13,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.attack.known import Finding
+from jobs.attack.known import EVERYWHERE, Finding
 from jobs.attack.search import Attack
 from jobs.core.areas import COUNTRY, REGION
 from jobs.core.areas import GROUP as GROUPED
@@ -33,10 +34,11 @@ from jobs.public.cells import (
     refuse_rows,
 )
 from jobs.public.contracts import PublicContract, public_contract, public_tables
+from jobs.public.intervals import choose_variances, without_variances
 from jobs.public.knowledge import known_release, list_shapes, of_release, read_rows
 from jobs.public.revisions import revise_rows, with_earlier
 from jobs.public.tables import coarsen_rows
-from jobs.public.wholes import join_blocks, name_both, name_wholes, refuse_apart
+from jobs.public.wholes import join_blocks, name_both, name_series, name_wholes, refuse_apart
 
 # How rows that leave become rows of each public table, by its name without the layer.
 TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
@@ -122,7 +124,13 @@ def make_public_tables(
         for name, about in guarded.items()
     ]
     leaving = {
-        name: revise_rows(rows[name].join(refusal, on=CELL, how="anti"), inside, about, earlier)
+        name: choose_variances(
+            revise_rows(rows[name].join(refusal, on=CELL, how="anti"), inside, about, earlier),
+            basis,
+            about,
+            earlier,
+            p_pct,
+        )
         for (name, about), refusal in zip(guarded.items(), held, strict=True)
     }
     shapes = list_shapes(guarded, [*(each.basis for each in earlier), basis])
@@ -145,6 +153,12 @@ def make_public_tables(
             found += every
             break
         found += findings
+        variances = rests_on(findings, basis.release)
+        if variances:
+            # No interval leaves of these series.
+            attack.drop_variances(basis.release, name_series(variances, guarded))
+            leaving = {name: without_variances(each, variances) for name, each in leaving.items()}
+            continue
         dropped = to_drop(findings, leaving, guarded, basis.release, leave_out_areas)
         if dropped.is_empty():
             raise Unprotectable(held_rows=pl.concat(held), findings=as_frame(found))
@@ -167,6 +181,16 @@ def rests_on_earlier(finding: Finding, release: str) -> bool:
     """Whether a finding follows from figures of releases before this one. One without figures rests on none
     that is known, and holds the release back."""
     return bool(finding.cells) and all(cell.release != release for cell in finding.cells)
+
+
+def rests_on(findings: Sequence[Finding], release: str) -> set[tuple[str, ...]]:
+    """The series of a release on whose variances findings rest."""
+    return {
+        (cell.table_name, cell.period_code, cell.channel_code, cell.series)
+        for each in findings
+        for cell in each.cells
+        if cell.release == release and cell.area_code == EVERYWHERE
+    }
 
 
 def to_drop(

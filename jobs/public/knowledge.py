@@ -6,10 +6,11 @@ from dataclasses import replace
 import polars as pl
 
 from jobs.attack.coefficients import World
-from jobs.attack.known import ESTIMATE, PUBLISHED, SILENT_PCT, KnownRelease
+from jobs.attack.known import ESTIMATE, EVERYWHERE, PUBLISHED, SILENT_PCT, VARIANCE, KnownRelease
 from jobs.core.contracts import list_codes, reference_table
 from jobs.core.series import Shape
-from jobs.public.cells import CONTRIBUTION, DEFINITION, PRICES, WORLD, Basis, Released, name_cells
+from jobs.public import contracts
+from jobs.public.cells import CONTRIBUTION, DEFINITION, PRICES, SERIES, WORLD, Basis, Released, name_cells
 from jobs.public.contracts import CLASSES, PublicContract
 from jobs.public.nesting import find_nested
 
@@ -64,8 +65,8 @@ def of_release(each: Released, guarded: Mapping[str, PublicContract]) -> pl.Data
 
 
 def read_rows(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
-    """Public rows as the attacker reads them: their figures, and the classes of the effect of
-    non-response."""
+    """Public rows as the attacker reads them: their figures, the classes of the effect of non-response, and
+    the variance of each series."""
     assert about.protect is not None
     own = rows.filter(pl.col("stands_from").is_null())
     figure = next(each for each in about.columns if each.field.name == about.protect.figure)
@@ -76,6 +77,18 @@ def read_rows(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     for each in about.columns:
         if each.by == "silent_pct":
             parts.append(cell.with_columns(form=pl.lit(SILENT_PCT), **class_edges(each.field.name, each.by)))
+    if contracts.VARIANCE in about.schema:
+        of_series = own.unique(SERIES, maintain_order=True).drop_nulls(contracts.VARIANCE)
+        parts.append(
+            of_series.with_columns(
+                form=pl.lit(VARIANCE),
+                area_code=pl.lit(EVERYWHERE),
+                value=pl.col(contracts.VARIANCE),
+                digits=none,
+                low=none,
+                high=none,
+            )
+        )
     return pl.concat(
         part.select(pl.col(name).cast(kind) for name, kind in PUBLISHED.items()) for part in parts
     )

@@ -3,11 +3,16 @@
 import polars as pl
 
 from jobs.core.own_figures import OWN, WHERE, own_figures
+from jobs.disclosure.coarse import round_outward
 from jobs.public.contracts import PublicContract
+from jobs.public.intervals import DIGITS
 from jobs.public.tables import coarsen_rows
 
 
 def transform(rows: pl.DataFrame, about: PublicContract, spam_volume: pl.DataFrame) -> pl.DataFrame:
     """A row for each published figure."""
     own = own_figures(spam_volume)
+    for name, outward in (("own_low", -1), ("own_high", 1)):
+        ends = [None if end is None else round_outward(end, DIGITS, outward) for end in own[name].to_list()]
+        own = own.with_columns(pl.Series(name, ends, dtype=pl.Float64))
     return coarsen_rows(rows.drop(OWN).join(own, on=[*WHERE, "comparison_code"], how="left"), about)

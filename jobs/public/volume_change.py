@@ -15,9 +15,8 @@ PAIR = (
 
 def transform(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     """A row for each period of a pair of which both leave, or of which an earlier release's figure stands.
-    The later has the change, in percent of the rounded figures, and whether its interval leaves open which
-    way it goes."""
-    made = coarsen_rows(rows.drop("change_pct", "change_code"), about)
+    The later has the change, in percent of the rounded figures."""
+    made = coarsen_rows(rows.drop("change_pct"), about)
     is_own = pl.col("stands_from").is_null()
     paired = made.filter(is_own.sum().over(PAIR) == 2)
     value = pl.col("estimate").cast(pl.Float64)
@@ -26,10 +25,8 @@ def transform(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     changed = (
         paired.filter(~is_earlier)
         .join(earlier, on=PAIR)
-        .join(rows.select(*about.key, code="change_code"), on=about.key)
         .select(
             *about.key,
-            "code",
             change=pl.when(pl.col("before") > 0).then((100 * (value / pl.col("before") - 1)).round(1)),
         )
     )
@@ -37,6 +34,6 @@ def transform(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     return (
         made.filter(is_kept)
         .join(changed, on=about.key, how="left", maintain_order="left")
-        .with_columns(change_pct=pl.col("change").cast(made["change_pct"].dtype), change_code=pl.col("code"))
+        .with_columns(change_pct=pl.col("change").cast(made["change_pct"].dtype))
         .select(made.columns)
     )

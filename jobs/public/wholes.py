@@ -173,6 +173,19 @@ def name_wholes(findings: Iterable[Finding], guarded: Mapping[str, PublicContrac
     return found
 
 
+def name_series(
+    series: Iterable[tuple[str, ...]], guarded: Mapping[str, PublicContract]
+) -> list[tuple[str, ...]]:
+    """Series by table, period, channel and codes, those of wholes under both of their names."""
+    found = list(series)
+    for about, whole in list_wholes(guarded):
+        name, suffix = contributions_of(about), suffix_of(about, whole)
+        found += [
+            (name, *rest, codes + suffix) for of, *rest, codes in found if of == contributions_of(whole)
+        ]
+    return found
+
+
 def name_both(
     dropped: pl.DataFrame, leaving: Mapping[str, pl.DataFrame], guarded: Mapping[str, PublicContract]
 ) -> list[tuple[str | None, ...]]:

@@ -1,4 +1,4 @@
-"""How figures are made coarse: digits, the grid of intervals, classes."""
+"""How figures are made coarse: digits, ends of intervals, the steps of a variance, classes."""
 
 import math
 
@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.disclosure.coarse import (
-    GRID,
+    LEAST_VARIANCE,
+    STEPS,
     class_of,
-    on_grid,
+    round_outward,
     round_significant,
+    round_up_variance,
     silent_pct,
-    unclamped_low,
 )
 from tests.support.digits import half_unit
 
@@ -26,24 +27,21 @@ def test_digits_move_a_value_by_half_a_unit_at_most(value: float, digits: int) -
     assert len(f"{shown:.15e}".split("e")[0].replace(".", "").rstrip("0")) <= digits
 
 
-@given(VALUES)
-def test_the_grid_is_left_outward_and_by_one_step(value: float) -> None:
-    low, high = on_grid(value, -1), on_grid(value, 1)
-    assert low <= value <= high
-    assert high / low <= 1.15
-    power = math.floor(math.log10(low) + 1e-9)
-    assert any(math.isclose(low, step * 10.0**power) for step in GRID)
+@given(VALUES, st.integers(1, 4))
+def test_ends_move_outward_by_less_than_a_unit(value: float, digits: int) -> None:
+    low, high = round_outward(value, digits, -1), round_outward(value, digits, 1)
+    assert low <= value * (1 + 1e-11) and value <= high * (1 + 1e-11)
+    assert high - low <= 2 * half_unit(low, digits) * (1 + 1e-9)
+    assert round_significant(low, digits) == low and round_significant(high, digits) == high
 
 
-@given(st.floats(1, 1e9), st.floats(1, 50), st.floats(0, 1))
-def test_the_lower_end_without_the_clamp_is_never_above_the_clamped_one(
-    estimate: float, reach: float, share: float
-) -> None:
-    """The study's interval of a country: what was reported, and the rest times and by its reach."""
-    reported = share * estimate
-    high = reported + (estimate - reported) * reach
-    low = reported + (estimate - reported) / reach
-    assert unclamped_low(estimate, high) <= low * (1 + 1e-9)
+@given(st.floats(min_value=0, max_value=1e6))
+def test_a_variance_is_rounded_up_to_a_step(value: float) -> None:
+    found = round_up_variance(value)
+    assert value <= found <= max(1.27 * value, LEAST_VARIANCE)
+    power = math.floor(math.log10(found) + 1e-9)
+    assert any(math.isclose(found, step * 10.0**power) for step in STEPS)
+    assert round_up_variance(found) == found
 
 
 def test_classes_begin_at_their_edges() -> None:

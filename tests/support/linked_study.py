@@ -42,7 +42,7 @@ def study_of(about: PublicContract, given: Given, hidden: Collection[tuple[str, 
         rows.append(
             cell
             | {"area_code": "WORLD", "area_kind_code": "world", "estimate": estimate}
-            | {"estimate_low": estimate, "estimate_high": 2 * estimate, "cv_band_code": "caution"}
+            | {"area_factor": 0.01, "rates_variance": 0.25, "rates_freedom": 10, "rates_margin_pct": 20}
             | {"coverage_pct": 100, "holding_count": 6, "part_holding_count": sum(map(bool, told))}
             | {"other_holding_count": 0, "transit_code": "_T", "source_country_code": "_T"}
             | {"nature_code": "E", "obs_status_code": "E"}

@@ -120,14 +120,29 @@ def spam_held(
 ) -> Held:
     """Of spam as filters saw it, in so many samples of each membership."""
     found = Held()
+    for _, _, sample, y, truth in spam_samples(channel, seeds, samples, world, response, selective):
+        found.add(estimate_areas(sample, y), truth)
+    return found
+
+
+def spam_samples(
+    channel: str,
+    seeds: Iterable[int],
+    samples: int,
+    world: World = SAMPLE,
+    response: Mapping[str, float] = RESPONSE,
+    selective: float = 0.0,
+    replicates: int = FEW,
+) -> Iterator[tuple[Population, Array, Sample, Array, dict[str, float]]]:
+    """So many samples of each membership: everyone, who answered, the sample, what respondents counted, and
+    the truth of areas."""
     for seed in seeds:
         people, random = population(channel, seed, world), np.random.default_rng(seed)
         truth = of_areas(people, people.spam)
         for number in range(samples):
             answered = answering(people, random, selective, response)
-            sample = sample_of_people(people, answered, FEW, channel, str(seed), str(number))
-            found.add(estimate_areas(sample, people.spam[answered][:, None]), truth)
-    return found
+            sample = sample_of_people(people, answered, replicates, channel, str(seed), str(number))
+            yield people, answered, sample, people.spam[answered][:, None], truth
 
 
 def corrected_held(channel: str, seeds: Iterable[int], samples: int) -> Held:

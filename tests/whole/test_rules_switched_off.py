@@ -1,7 +1,6 @@
 """Each rule of the gate switched off alone: what the attacker then finds, and that with the rule nobody finds
 anything. Three holdings and p% are in tests/public/test_gate.py."""
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,36 +8,51 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from jobs.attack.known import ESTIMATE, SILENT_PCT, Finding
+from jobs.attack.known import EVERYWHERE, Finding
 from jobs.attack.search import Attack
 from jobs.core.areas import COUNTRY
 from jobs.disclosure import rules
-from jobs.disclosure.coarse import on_grid
-from jobs.public import cells, gate, tables
+from jobs.public import cells, gate
 from jobs.public.cells import Basis, Released
 from jobs.public.contracts import PublicContract
 from jobs.public.gate import make_public_tables
+from jobs.study.estimate import area_rows
 from tests.public.test_gate import (
     AROUND,
     P_PCT,
     SAFE,
-    SHAPES,
     country,
     found_in,
-    knowledge,
     plain,
 )
-from tests.support.digits import half_unit
-from tests.support.small_study import PERIOD, Operator, Small, basis, drawn
+from tests.support.small_study import PERIOD, Operator, Small, basis
 
 TABLE = "public.spam_volume"
 MONTHS = ("2026-10", "2026-11", "2026-12")
 
 
-def by_rules(study: Basis, earlier: Sequence[Released] = (), periods: Sequence[str] = (PERIOD,)) -> Released:
+def without_variances(patch: pytest.MonkeyPatch) -> None:
+    """No interval leaves: what a rule on figures prevents is to be seen without them."""
+    none = pl.lit(None, pl.Float64).alias("rates_variance")
+    choose = gate.choose_variances
+    patch.setattr(
+        gate,
+        "choose_variances",
+        lambda rows, *given: choose(rows.with_columns(none), *given),
+    )
+
+
+def by_rules(
+    study: Basis,
+    earlier: Sequence[Released] = (),
+    periods: Sequence[str] = (PERIOD,),
+    has_intervals: bool = False,
+) -> Released:
     """What leaves by the rules alone, without the attacker's last word."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Attack, "find_all", lambda attack: [])
+        if not has_intervals:
+            without_variances(patch)
         return Released(study, make_public_tables(study, list(earlier), periods, P_PCT).public)
 
 
@@ -143,6 +157,7 @@ def test_an_attacker_without_the_order_of_quantities_misses_it() -> None:
     figures leave."""
     study = basis(Small(tuple(HALF_SAFE)), "r1")
     with pytest.MonkeyPatch.context() as patch:
+        without_variances(patch)
         patch.setattr(cells, "hold_together", lambda rule, is_rare: rule)
         strict = make_public_tables(study, [], [PERIOD], P_PCT)
         read = gate.list_shapes
@@ -157,39 +172,25 @@ def test_an_attacker_without_the_order_of_quantities_misses_it() -> None:
     assert holdings(found_in(Released(study, loose.public))) == {"jor-0"}
 
 
-def at_most(released: Released) -> pl.DataFrame:
-    """What the study's own lower ends say, as the attacker reads figures: an area's operators reported less
-    than the next number of the grid. It is not linear in contributions, but this reading of it is."""
-    kept = knowledge([released])[0].published
-    rows = released.public[TABLE].filter(pl.col("area_kind_code") != COUNTRY).drop_nulls("estimate_low")
-    found = []
-    for row in rows.to_dicts():
-        value, low = float(row["estimate"]), float(row["estimate_low"])
-        series = "/".join((row["unit_code"], row["definition_code"], row["quantity_code"]))
-        least = value - half_unit(value, 3) - 0.005
-        (cell,) = kept.filter(
-            (pl.col("area_code") == row["area_code"])
-            & (pl.col("series") == series)
-            & (pl.col("form") == ESTIMATE)
-        ).to_dicts()
-        found.append(
-            cell | {"form": SILENT_PCT, "low": 100 * (1 - on_grid(1.01 * low, 1) / least), "high": None}
-        )
-    assert all(math.isfinite(each["low"]) for each in found)
-    return pl.DataFrame(found, schema=kept.schema)
-
-
-def test_the_studys_own_lower_end_shows_what_was_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is clamped at what an area's operators reported, and that is enough to find some of them; the lower
-    end that leaves is made of estimate and upper end, and says nothing that these do not say."""
-    study = basis(drawn(4, answering=0.9), "r1")
-    closed = Released(study, make_public_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True).public)
+def test_an_exact_variance_shows_who_is_far_from_all_others() -> None:
+    """Nearly all of how much rates differ is Kenya's fourth operator: published as it is, without a rule of
+    its own, the variance is an upper end for it. No figure of Kenya alone leaves."""
+    kenya = country("KEN", *map(plain, (1000, 1100, 1200, 20_000)), None)
+    small = Small((*AROUND, *kenya))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(area_rows, "round_up_variance", lambda variance: 1.01 * variance)
+        patch.setattr(area_rows, "rule_margin", lambda spread, variance, holding: 0 * variance + 99)
+        opened = by_rules(basis(small, "r1"), has_intervals=True)
+    findings = found_in(opened)
+    assert ("ken-3", "", "high") in {(each.holding, each.attacker, each.side) for each in findings}
+    assert {cell.area_code for each in findings for cell in each.cells} == {EVERYWHERE}
+    # The gate's last word: such a series leaves without intervals.
+    study = basis(small, "r1")
+    closed = Released(study, make_public_tables(study, [], [PERIOD], P_PCT).public)
     assert found_in(closed) == []
-    monkeypatch.setattr(tables, "lower_end", lambda kind, low, estimate, high: low)
-    opened = Released(study, make_public_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True).public)
-    (known,) = knowledge([opened])
-    read = replace(known, published=pl.concat([known.published, at_most(opened)]))
-    assert holdings(Attack([read], SHAPES, P_PCT).find_all()) == {"mwi-0", "lao-0"}
+    rows = closed.public[TABLE]
+    assert rows.height and rows["rates_variance"].null_count() == rows.height
+    assert rows["estimate_high"].null_count() == rows["cv_band_code"].null_count() == rows.height
 
 
 @pytest.mark.parametrize("late", [1, 2])

@@ -4,13 +4,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jobs.core.areas import COUNTRY
+from jobs.core.areas import COUNTRY, WORLD
+from jobs.disclosure.coarse import round_significant, round_up_variance
 from jobs.stats.estimation import Array
 from jobs.stats.intervals import BAND_FACTORS, ONE_RESPONDENT, at_factor, cv_band, estimate_figures
 from jobs.stats.prediction import Imputed, Multiples, RateCell, draw_multiples, has_own_rate, predicted_figure
+from jobs.stats.variance_function import rule_margin, spread_of
 from jobs.study.estimate.rows import conf_status_code
 from jobs.study.estimate.sample import Sample, cell_totals, in_cell, subscriptions_of
 
+# Digits of an area's factor; the fewest degrees of freedom of a public interval.
+FACTOR_DIGITS, FEWEST_FREE = 4, 2.0
 # Columns of a figure for each factor of the non-response band other than 1, which is the estimate itself.
 AT = {factor: f"at_{round(100 * factor):03d}" for factor in BAND_FACTORS if factor != 1.0}
 
@@ -49,11 +53,43 @@ def estimate_columns(
         for number, place in enumerate(np.flatnonzero(enough))
     }
     cells, rates = cells_of(sample, y), rates_of(sample, own, np.flatnonzero(~enough))
+    of_series = public_terms(sample, y)
     for place in range(len(sample.areas)):
         mine = sample.member[place, answering]
         if place not in four:
             four[place] = predict_area(sample, y, certain, place, cells, rates, imputed_freedom)
-        yield describe_area(sample, place, own[mine].sum(axis=0), is_certain[mine].all(axis=0), four[place])
+        columns = describe_area(
+            sample, place, own[mine].sum(axis=0), is_certain[mine].all(axis=0), four[place]
+        )
+        factor = round_significant(float(sample.factors[place]), FACTOR_DIGITS)
+        yield columns | {"area_factor": [factor] * own.shape[1]} | of_series
+
+
+def public_terms(sample: Sample, y: Array) -> dict[str, list[object]]:
+    """What the errors of a release rest on beside an area's factor, of each measure: the variance of rates,
+    rounded up, its degrees of freedom, and the largest p that it is safe for; none where nothing shows a
+    variance. Of imputed values the variance has that of the world's total by imputation alone, as if it were
+    one of rates, too. y: of estimate_columns()."""
+    own = y[0] if y.ndim == 3 else y
+    spread = spread_of(sample.weighted, own)
+    variance = spread.variance
+    if y.ndim == 3:
+        (at,) = (place for place, area in enumerate(sample.areas) if area.code == WORLD)
+        totals = sample.coefficients[at] @ y
+        below = totals[0] ** 2 * sample.factors[at]
+        imputed = np.divide(
+            totals[1:].var(axis=0, ddof=1), below, out=np.full_like(below, np.nan), where=below > 0
+        )
+        variance = variance + np.where(totals[0] > 0, imputed, 0.0)
+    rounded = np.array([each if each != each else round_up_variance(each) for each in variance.tolist()])
+    freedom = max(np.floor(10 * spread.freedom) / 10, FEWEST_FREE)
+    answering = sample.weighted.operators.is_respondent
+    margin = rule_margin(spread, rounded, sample.holding[answering])
+    return {
+        "rates_variance": or_none(rounded),
+        "rates_freedom": [float(freedom)] * len(rounded),
+        "rates_margin_pct": or_none(np.minimum(margin, 99_999.0)),
+    }
 
 
 def describe_area(

@@ -29,12 +29,14 @@ from jobs.stats.estimation import (
     Operators,
     Weighted,
     assign_subscriptions,
+    floor_at_one,
     ratio_totals,
     seed_of,
     weight_respondents,
 )
 from jobs.stats.intervals import estimated_totals
-from jobs.stats.prediction import point_rate
+from jobs.stats.prediction import has_own_rate, point_rate
+from jobs.stats.variance_function import area_factors
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,33 @@ class Sample:
         """Which areas have respondents enough for a ratio total; countries never."""
         answered = self.member[:, self.weighted.operators.is_respondent].sum(axis=1)
         return np.array([area.kind != COUNTRY for area in self.areas]) & (answered >= SMALLEST)
+
+    @cached_property
+    def coefficients(self) -> Array:
+        """What each respondent's figure is multiplied with in each area's estimate, areas x respondents."""
+        people, weights = self.weighted.operators, self.weighted.weights[0]
+        answering = people.is_respondent
+        x = people.subscriptions[answering]
+        found = self.member[:, answering].astype(float)
+        for place in np.flatnonzero(self.member.any(axis=1)):
+            mine = self.member[place, answering]
+            if self.by_ratio[place]:
+                found[place, mine] = floor_at_one(weights[mine], x[mine], float(self.known[place]))
+                continue
+            answered, silent, label = subscriptions_of(self, int(place))
+            left = float(silent.sum())
+            donors = in_cell(self, label)
+            donors = donors if donors.any() else in_cell(self, "")
+            if has_own_rate(answered, silent):
+                found[place] *= 1 + left / float(answered.sum())
+            elif left > 0 and (below := float(weights[donors] @ x[donors])) > 0:
+                found[place] += left / below * donors * weights
+        return found
+
+    @cached_property
+    def factors(self) -> Array:
+        """The factor of each area's public error (jobs/stats/variance_function.py)."""
+        return area_factors(self.weighted, self.coefficients, self.member, self.known, self.by_ratio)
 
     @cached_property
     def groups(self) -> dict[str, Array]:
