@@ -134,6 +134,7 @@ TRANSMISSION: dict[str, Any] = {
     **column_types("event", "text", "subject", "display_name", "category", "message_bytes", "segment_count"),
     "try_count": pl.Int32,  # delivery tries seen for this row
     "recipient_count": pl.Int32,  # recipients of its message at acceptance; null where the log has none
+    "is_own_recipient": pl.Boolean,  # true where the log shows that the recipient is the operator's own
     **column_types("is_partial", "user_agent", "verstat"),
     "attestation": pl.String,  # A, B or C as claimed in the PASSporT, unchecked; null for all but calls
     **column_types("origid", "talk_us"),

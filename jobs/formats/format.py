@@ -245,6 +245,7 @@ class LineFormat(Format):
         its Source.
     profiles: of a format that is read through a mapping profile, and means nothing without one.
     own_layouts: of a format that operators may lay out themselves.
+    lacks: a pattern of ignored lines by which something is missing in the log, and a sentence that says what.
     repeats: a pattern of ignored lines that repeat what another line refuses, or remark what was let through.
 
     joined: a pattern of a line that was several, which a shipper made one of: #012 stands for their ends.
@@ -271,6 +272,7 @@ class LineFormat(Format):
     joined: str | None = None
     is_json: bool = False
     repeats: str | None = None
+    lacks: tuple[str, str] | None = None
     literals: tuple[str, ...] = ()
     pattern: str | None = None
     newest_from_ids: Callable[[bytes], dt.datetime | None] | None = None

@@ -80,8 +80,10 @@ def protect_transmissions(
     # Calls go to numbers or, as mails do, to names at a domain.
     own_recipient = (
         pl.when(is_mail | recipients["host"].is_not_null())
-        .then(recipients["is_own"])
+        # A server completes an address without a domain by its own.
+        .then(recipients["is_own"] | ~pl.col("recipient").str.contains("@", literal=True))
         .otherwise(is_own_number("recipient", space))
+        | pl.col("is_own_recipient").fill_null(False)
     )
     own_sender = is_own_number("sender", space) | (~is_mail & senders["is_own"])
     frame = frame.with_columns(

@@ -15,7 +15,7 @@ from jobs.settings.base import MOST_DAYS, Settings
 class Gap(Settings):
     """Targets that spending against spam is compared with. Without a setting the value of
     [`investment_assumption.csv`](../schemas/reference/README.md#refinvestment_assumption) holds, which has no
-    authority."""
+    authority: then no gap is published."""
 
     targets: list[Literal["norm", "middle", "top", "best"]] | None = Field(None, min_length=1)
     """`norm`, an amount for each subscription and year; `middle` and `top`, what the middle half and the

@@ -1,5 +1,7 @@
 """Temporary refusals: one that was followed up within a day folds into what followed.
 
+One of a recipient that the log does not name (Sendmail's `Too many recipients`) is followed up by nothing.
+
 What follows a refusal may lie in any bucket: narrow rows of all buckets (triples) decide (followed).
 """
 
@@ -13,6 +15,7 @@ IS_TEMPORARY = (
     (pl.col("outcome_code") == "deferred")
     & pl.col("stage_code").is_in(["connect", "envelope", "content"])
     & pl.col("client_network").is_not_null()
+    & ~((pl.col("grain_code") == "attempt") & (pl.col("stage_code") == "envelope") & pl.col("is_partial"))
 )
 # Rows of one time are in the order of their hashes, of which sixty bits are enough.
 ORDER = pl.col("message_hash").str.head(15).str.to_integer(base=16).alias("order")

@@ -216,6 +216,10 @@ def line_lines(answer: LogSurvey) -> list[tuple[str, RenderableType]]:
         told = f"{format_amount(answer, refusals)} ignored lines ({part}) look like refusals"
         told += "" if tally.has_ignored else "; --ignored shows them"
         rows.append(("in doubt", Text(told, "yellow")))
+    lacks = answer.estimate_count(lambda each: each.lacks)
+    if lacks and tally.kernel.lacks:
+        told = f"{format_amount(answer, lacks)} lines: {tally.kernel.lacks[1]}"
+        rows.append(("not there", Text(told, "yellow")))
     return [*rows, ("lines", text)]
 
 

@@ -28,7 +28,7 @@ OUTCOME = ("channel_code", "stage_code", "outcome_code")
 TABLES = (TRANSMISSION, VERDICT)
 # What is needed of messages, to fold temporary refusals and to count.
 COUNT_COLUMNS = (
-    *(*OUTCOME, "stream_id", "grain_code", "is_message_row", "segment_count"),
+    *(*OUTCOME, "stream_id", "grain_code", "is_message_row", "is_partial", "segment_count"),
     *(*refusals.TRIPLE, "first_at", "message_hash"),
 )
 # More bronze rows than these are joined in parts: silver's rows are wide.

@@ -46,6 +46,8 @@ class Lines:
     ignored: int = 0
     # Of the ignored lines, those that look like refusals.
     refusals: int = 0
+    # And those that show that something is not in the log.
+    lacks: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     # Records that another format found between the lines of this one, such as a filter's.
     companions: Counter[str] = field(default_factory=Counter)
@@ -201,6 +203,8 @@ class Tally:
     def _see_ignored(self, file: int, ignored: pl.DataFrame, block: LineBlock, lines: pl.DataFrame) -> None:
         is_refusal = look_like_refusals(ignored["line"], self.kernel)
         self.files[file].refusals += int(is_refusal.sum())
+        if self.kernel.lacks:
+            self.files[file].lacks += int(ignored["line"].str.contains(self.kernel.lacks[0]).sum())
         if self.has_ignored:
             reason = pl.when(is_refusal).then(pl.lit(REFUSAL)).otherwise(pl.lit(OTHER))
             is_empty = pl.col("line").str.strip_chars() == ""

@@ -396,6 +396,7 @@ def test_the_octal_escapes_of_an_address() -> None:
         pytest.param(
             ["no immediate delivery: frozen by DATA ACL"], [(None, "content", "quarantined")], id="frozen"
         ),
+        pytest.param(["frozen by ACL"], [(None, "content", "quarantined")], id="frozen, in 4.96"),
         pytest.param(
             [
                 "no immediate delivery: frozen by DATA ACL",
@@ -786,6 +787,19 @@ def sa(action: str, score: str = "score=8.2 required=5.0", who: str = "host=NULL
     return line(
         f"SA: Action: {action}: {score} {SCANNED} From <s@x.example> ({who}) for ann@a.example, b@a.example"
     )
+
+
+@pytest.mark.parametrize("cuts", [[], [2], [1, 2, 3]])
+def test_a_verdict_that_stands_twice_counts_once_however_the_log_is_cut(cuts: list[int]) -> None:
+    lines = [arrival(sender="s@x.example"), *[sa("flagged as Spam but accepted")] * 2, line("Completed")]
+    bounds = [0, *cuts, len(lines)]
+    parts = [
+        exim.assemble(placed(parse(lines[start:end]).with_columns(pl.col("offset") + start))).collect()
+        for start, end in zip(bounds, bounds[1:], strict=False)
+    ]
+    assert exim.verdicts(pl.concat(parts).lazy()).collect().height == 1
+    # Another verdict is another.
+    assert len(verdicts(*lines, sa("flagged as Spam but accepted", "score=9.9 required=5.0"))) == 2
 
 
 def test_marked_and_let_through() -> None:

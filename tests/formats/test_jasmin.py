@@ -1,7 +1,11 @@
 """Jasmin's messages.log: one SMS over its tries and reports, and contents that mislead a parser."""
 
 import datetime as dt
+import json
 import random
+import re
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,9 +18,12 @@ from jobs.formats.jasmin.python_repr import decode_content
 from jobs.protect.countermeasures import countermeasure_of_refusals
 from tests.support.closure import assert_closed_under_cuts
 from tests.support.examples import examples
+from tests.support.in_process import command_line_of
 from tests.support.samples.jasmin import BROKEN, LOST_PART, NO_TLVS, aged, dlr, error, expired, line, mo, mt
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
+# Written by Jasmin 0.11.1: what its HTTP API was asked for (truth), and what the SMSC behind it got (smsc).
+LAB = Path(__file__).parents[2] / "sample_data" / "lab" / "jasmin"
 
 
 def parse(lines: list[str], zone: str = "UTC") -> pl.DataFrame:
@@ -70,6 +77,35 @@ def test_a_submitted_row() -> None:
         "join_quality": "exact",
         "is_partial": False,
     }
+
+
+def test_a_real_log_is_counted_as_what_was_sent_and_what_the_smsc_took() -> None:
+    rows = transmissions((LAB / "messages.log").read_text("utf-8").splitlines())
+    truth, smsc = (
+        [json.loads(line) for line in (LAB / name).read_text("utf-8").splitlines()]
+        for name in ("truth.jsonl", "smsc.jsonl")
+    )
+    ids = {found[1]: row["to"] for row in truth if (found := re.match(r'Success "(.*)"', row["r"]))}
+    taken = Counter(row["to"] for row in smsc if row["ev"] == "submit" and row["status"].endswith("ESME_ROK"))
+    refused = {row["to"] for row in smsc if row["ev"] == "submit"} - taken.keys()
+    sent = [row for row in rows if row["event"] == "SMS-MT"]
+    # Requests with a wrong number never were SMS. Without receipts, which this Jasmin could not map, what the
+    # SMSC took is queued.
+    assert Counter((row["recipient"], row["outcome_code"], row["segment_count"]) for row in sent) == {
+        **{(number, "queued", parts): 1 for number, parts in taken.items()},
+        **{(number, "rejected", 1): 1 for number in refused},
+    }
+    assert len(ids) == len(sent) == 50 and set(ids.values()) == {row["recipient"] for row in sent}
+    received = [row for row in rows if row["event"] == "SMS-MO"]
+    assert [row["recipient"] for row in received] == ["7726"] * sum(row["ev"] == "mo" for row in smsc)
+
+
+def test_sniff_says_that_receipts_are_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = command_line_of(monkeypatch, capsys)("sniff", str(LAB / "messages.log"))
+    said = " ".join(told.out.split())
+    assert "not there 122 lines: Jasmin could not map receipts to their SMS (DLRMapNotFound)" in said
 
 
 def test_received_rows() -> None:

@@ -335,6 +335,54 @@ def test_message_with_alias_and_retries_past_midnight() -> None:
     assert z["message_bytes"] == 900
 
 
+def queue_file(id: str, *deliveries: str, count: int = 1, client: bool = True) -> list[str]:
+    """Lines of a queue file, with its deliveries as `to=…`, relay and reply."""
+    came = [f"smtpd[7]: {id}: client=mail.sender.example[192.0.2.7]"] if client else []
+    return [
+        *came,
+        f"cleanup[8]: {id}: message-id=<m@sender.example>",
+        f"qmgr[9]: {id}: from=<ann@sender.example>, size=900, nrcpt={count} (queue active)",
+        *(f"local[10]: {id}: {text.replace('|', ', delay=1, dsn=2.0.0, status=')}" for text in deliveries),
+        f"qmgr[9]: {id}: removed",
+    ]
+
+
+def test_a_local_alias_that_forwards_hands_its_message_on() -> None:
+    """local(8) makes a queue file of its own for what goes elsewhere; it is no further message."""
+    text = log(
+        *queue_file(
+            "1A2B3C4D5E",
+            "to=<bob@own.test>, orig_to=<team@own.test>, relay=local|sent (delivered to mailbox)",
+            "to=<team@own.test>, relay=local|sent (forwarded as 2A2B3C4D5E)",
+        ),
+        *queue_file(
+            "2A2B3C4D5E",
+            "to=<x@far.example>, orig_to=<team@own.test>, relay=mx[198.51.100.4]:25|bounced (no)",
+            client=False,
+        ),
+    )
+    first, second = rows(text)
+    assert (first["recipient"], first["is_handoff"], first["next_queue_id"]) == (
+        *("team@own.test", True, "2A2B3C4D5E"),
+    )
+    assert (second["recipient"], second["entry_code"]) == ("team@own.test", "reinjection")
+
+
+def test_addresses_of_one_mailbox_are_as_many_recipients() -> None:
+    given = ["", ", orig_to=<sales@own.test>", ", orig_to=<info@own.test>"]
+    lines = [f"to=<bob@own.test>{each}, relay=local|sent (delivered to mailbox)" for each in given]
+    found = rows(log(*queue_file("1A2B3C4D5E", *lines, count=3)))
+    assert sorted(row["recipient"] for row in found) == ["bob@own.test", "info@own.test", "sales@own.test"]
+    assert not any(row["is_partial"] for row in found)
+
+
+def test_an_alias_to_dev_null_discards() -> None:
+    (row,) = rows(
+        log(*queue_file("1A2B3C4D5E", "to=<no@own.test>, relay=local|sent (delivered to file: /dev/null)"))
+    )
+    assert (row["stage_code"], row["outcome_code"]) == ("delivery", "discarded")
+
+
 def test_short_id_is_reused_after_removal_and_after_a_lost_removal() -> None:
     def message(number: int, *, is_removed: bool) -> list[str]:
         return [

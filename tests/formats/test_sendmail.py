@@ -90,6 +90,7 @@ def test_all_fields_of_a_message() -> None:
         "reply_text": "Sent (Ok: queued as 4Fx, thanks)",
         "message_bytes": 812,
         "try_count": 1,
+        "recipient_count": 1,
         "is_partial": False,
     }
 
@@ -156,7 +157,7 @@ def test_all_fields_of_a_message() -> None:
         ),
         pytest.param(
             [
-                came("ann", relay="ann@localhost"),
+                came("ann", count=2, relay="ann@localhost"),
                 went("x@b.example", owner="ann (1000/1000)"),
                 went("y@b.example", owner="ann (1000/1000)"),
             ],
@@ -524,6 +525,96 @@ def test_a_message_that_its_client_broke_off_was_never_taken(problem: str) -> No
         ("attempt", "rejected"),
         ("recipient", "delivered"),
     ]
+
+
+def test_a_message_that_its_client_broke_off_in_the_words_of_8_17() -> None:
+    broken = line("collect: relay=mx.shop.example, from=<shop@shop.example>, info=unexpected close")
+    assert transmissions(line("collect: premature EOM: unexpected close"), broken, came()) == []
+    assert transmissions(broken, came()) == []
+
+
+# A transaction whose client left, or reset it, after an accepted RCPT: a callout, a harvester.
+LEFT = line(f"from=<shop@shop.example>, size=0, class=0, nrcpts=1, proto=ESMTP, daemon=MTA, relay={RELAY}")
+
+
+def test_an_envelope_that_never_became_a_message() -> None:
+    assert transmissions(LEFT) == []
+    refused = line("<no@a.example>... User unknown")
+    (row,) = transmissions(refused, LEFT)
+    assert told(row, "grain_code", "outcome_code", "recipient", "sender", "client_ip") == (
+        *("attempt", "rejected", "no@a.example", "shop@shop.example", "192.0.2.7"),
+    )
+    # A message of no bytes is one all the same.
+    assert result(one(LEFT, went())) == ("ann@a.example", "delivery", "delivered")
+
+
+def member(to: str, stat: str = "Sent", dsn: str = "2.0.0", mailer: str = "local") -> str:
+    """A to= line of an alias's member: without brackets, and without the alias."""
+    return went(to, stat, dsn, mailer=mailer, relay="")
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param(
+            [came(), member("ann"), member("bob"), member("cat", "Deferred: quota", "4.2.2")],
+            [("ann", "delivered", True)],
+            id="one alias",
+        ),
+        pytest.param(
+            [came(), member("ann", "User unknown", "5.1.1"), member("x@b.example", mailer="esmtp")],
+            [("x@b.example", "delivered", True)],
+            id="the best outcome, of one elsewhere",
+        ),
+        pytest.param(
+            [came(count=2), member("ann"), member("bob"), went("<z@b.example>")],
+            [("ann", "delivered", True), ("z@b.example", "delivered", None)],
+            id="an alias and an address",
+        ),
+        pytest.param(
+            [came(count=2), member("ann"), member("bob"), member("x@b.example", "No", "5.1.1", "esmtp")],
+            [("ann", "delivered", True), ("bob", "delivered", True)],
+            id="two aliases, whose members are not told apart",
+        ),
+        pytest.param(
+            [came(count=3), member("ann"), member("bob")],
+            [("ann", "delivered", True), ("bob", "delivered", True)],
+            id="not more than there are",
+        ),
+        pytest.param(
+            [
+                came("ann", relay="ann@localhost"),
+                went("bob", owner="ann (1000/1000)", mailer="local", relay=""),
+                went("cat", owner="ann (1000/1000)", mailer="local", relay=""),
+            ],
+            [("bob", "delivered", True)],
+            id="an alias that a program on this host wrote to",
+        ),
+        pytest.param(
+            [came(), went("<ann@other.example>", mailer="local", relay="")],
+            [("ann@other.example", "delivered", True)],
+            id="a mailbox on this host, whatever its domain",
+        ),
+    ],
+)
+def test_rows_of_a_message_are_at_most_its_recipients(lines: list[str], expected: list[Any]) -> None:
+    rows = transmissions(*lines)
+    assert [told(row, "recipient", "outcome_code", "is_own_recipient") for row in rows] == expected
+
+
+def test_recipients_beyond_the_limit_are_attempts_without_a_name() -> None:
+    overflow = line("Too many recipients")
+    rows = transmissions(rcpt("no@a.example"), overflow, overflow, came(), went())
+    assert [
+        told(row, "grain_code", "recipient", "outcome_code", "reply_code", "is_partial") for row in rows
+    ] == [
+        ("attempt", "no@a.example", "rejected", "550", False),
+        ("attempt", None, "deferred", "452", True),
+        ("attempt", None, "deferred", "452", True),
+        ("recipient", "ann@a.example", "delivered", None, False),
+    ]
+    assert {row["sender"] for row in rows} == {"shop@shop.example"}
+    assert {row["client_ip"] for row in rows} == {"192.0.2.7"}
 
 
 @pytest.mark.parametrize("tries", [[], [went(stat="Deferred: Connection timed out", dsn="4.0.0")]])

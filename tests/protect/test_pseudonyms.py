@@ -87,6 +87,18 @@ def test_a_table_without_a_name_is_called_by_its_file(tmp_path: Path) -> None:
     assert (found["location_database"], found["location_date"]) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("recipient", "logged", "is_own"),
+    [("bob", None, True), ("bob@far.example", None, False), ("bob@far.example", True, True)],
+)
+def test_a_name_without_a_domain_and_what_the_log_shows_to_be_own_is_own(
+    recipient: str, logged: bool | None, is_own: bool
+) -> None:
+    mail = row(channel_code="EMAIL", entry_code="smtp", recipient=recipient, is_own_recipient=logged)
+    (found,) = protected(Door((OWN,), None), mail)
+    assert found["is_own_recipient"] == is_own
+
+
 def test_numbers_have_the_networks_of_their_ranges(tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.csv"
     numbers.write_text("prefix,mcc_mnc\n4477009000,234-90\n447700900,234-91\n")

@@ -336,7 +336,7 @@ def _read_states(rest: pl.DataFrame) -> pl.DataFrame:
     text = pl.col("text")
     state = choose_code(
         completed=text.str.contains("^Completed(?: |$)"),
-        frozen=text.str.starts_with("no immediate delivery: frozen by "),
+        frozen=text.str.contains("^(?:no immediate delivery: )?frozen by "),
         cancelled=text.str.starts_with("cancelled by timeout_frozen_after"),
     )
     return rest.select("row", state.alias("event_code")).filter(pl.col("event_code").is_not_null())

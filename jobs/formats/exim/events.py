@@ -39,8 +39,13 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per verdict that SA-Exim, or an ACL in its manner, logged."""
+    """One row per verdict that SA-Exim, or an ACL in its manner, logged.
+
+    Syslog gets twice what goes to mainlog and rejectlog: a message has no verdict twice in one second.
+    """
     said = in_order(bronze.filter(pl.col("event_code") == "verdict").collect())
+    content = ["operator_id", "assembly_key", "second", "action", "score", "required_score", "sender"]
+    said = said.unique(content, keep="first", maintain_order=True)
     return fill_rows(
         said.lazy(),
         VERDICT,

@@ -199,6 +199,7 @@ def read_other_refusals(some: pl.DataFrame) -> pl.DataFrame:
         choose_case(
             (is_scanner, "by local_scan()"),
             (is_sender, "MAIL"),
+            (is_many & many["soft"].is_not_null(), "overflow"),
             (is_many | unqualified["what"].is_not_null(), "RCPT"),
         ).alias("step_code"),
         *_read_client(where),

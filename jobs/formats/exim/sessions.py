@@ -15,7 +15,7 @@ from jobs.core.codes import choose_code
 _GAP = pl.duration(minutes=5)
 _SHORT_GAP = pl.duration(seconds=5)
 # The order of steps in a session.
-_STEPS = {"EHLO or HELO": 1, "EHLO": 1, "HELO": 1, "MAIL": 2, "RCPT": 3, "DATA": 4}
+_STEPS = {"EHLO or HELO": 1, "EHLO": 1, "HELO": 1, "MAIL": 2, "RCPT": 3, "overflow": 3, "DATA": 4}
 
 REFUSAL = ["reply_code", "dsn_code", "reply_text", "log_text", "dnsbl_zone"]
 OWNER = ["operator_id", "source_id", "stream_id", "offset"]
@@ -39,7 +39,9 @@ def of_sessions(events: pl.DataFrame) -> pl.DataFrame:
         | (~is_told & ((step < step.shift(1)) | alone | alone.shift(1)))
     )
     lines = lines.with_columns(number=begins.fill_null(True).cum_sum())
-    named = pl.col("recipient").is_not_null()
+    # One line of recipients beyond recipients_max, which it does not name: other refusals do not cover it.
+    is_overflow = pl.col("step_code") == "overflow"
+    named = pl.col("recipient").is_not_null() | is_overflow
     lines = lines.with_columns(
         named.any().over("number").alias("has_recipient"),
         pl.col("first_at").min().over("number").alias("opened_at"),
@@ -85,7 +87,9 @@ def of_sessions(events: pl.DataFrame) -> pl.DataFrame:
         pl.col("is_authenticated").fill_null(False),
         pl.lit(False).alias("is_handoff"),
         # DATA was refused for recipients that had been accepted.
-        (pl.col("recipient").is_null() & (stage == "content")).alias("is_partial"),
+        (pl.col("recipient").is_null() & ((stage == "content") | (pl.col("step_code") == "overflow"))).alias(
+            "is_partial"
+        ),
     )
 
 

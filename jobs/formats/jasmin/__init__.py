@@ -26,7 +26,8 @@ up: such a line names no more than this of its SMS, an earlier try may.
 Lines of other kinds are ignored: Jasmin logs what it does with its queues in the same file. Of those that
 look like losses, `Requeuing` and `message requeued` name an SMS whose end has a line of its own; an
 interceptor's error is followed by the [i-status:] line; `a part of a long message` by the SMS-MO of all parts
-or by `data lost`; what is `not an instance of SubmitSm` is no SMS; a DLR that is not found has its DLR line.
+or by `data lost`; what is `not an instance of SubmitSm` is no SMS. A DLR that Jasmin cannot map to an SMS
+(`DLRMapNotFound`) may have no line of its own: sniff says so.
 """
 
 import polars as pl
@@ -254,6 +255,11 @@ FORMAT = LineFormat(
     parse=parse,
     assemble=assemble,
     repeats=r"which is not an instance of SubmitSm",
+    lacks=(
+        r"DLRMapNotFound: Got a DLR for an unknown message id",
+        "Jasmin could not map receipts to their SMS (DLRMapNotFound); what became of these is not in this"
+        " log",
+    ),
     transmissions=transmissions,
     place=place_of_event(pl.when(~pl.col("assembly_key").str.starts_with("row|")).then("assembly_key")),
     copies=CopyRules(second_row="followed"),

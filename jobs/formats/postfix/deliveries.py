@@ -38,6 +38,8 @@ _QUEUE_ID = (
     r"([0-9A-F]{6,}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,}z[0-9A-Za-z]+)\b"
 )
 _ANY_ID = r"queued as <?([0-9A-Za-z.-]+)"
+# local(8) puts what an alias or .forward file sends elsewhere into a queue file of its own.
+_FORWARDED = "forwarded as "
 # A filter on this host. LMTP into a mailbox store is port 24, the next MTA is port 25.
 _FILTER_RELAY = r"\[(?:127\.0\.0\.1|::1)\]:(\d+)"
 _LOOPBACK = r"\[(?:127\.\d+\.\d+\.\d+|::1)\]"
@@ -116,8 +118,12 @@ def _queue_file_facts() -> list[pl.Expr]:
     made_here = (pl.col("message_ids").list.len() > 0) & (
         (sender == "") | sender.str.starts_with("double-bounce@") | (pl.col("notices").list.len() > 0)
     )
+    # local(8) makes the queue file of what it forwards: nothing brings it in.
+    made_by_local = (
+        pl.col("entry_status_code").is_null() & (pl.col("message_ids").list.len() > 0) & ~made_here
+    ).fill_null(False)
     entry = choose_code(
-        reinjection=is_client & pl.col("entry_linked_queue_id").is_not_null() | is_forwarded,
+        reinjection=is_client & pl.col("entry_linked_queue_id").is_not_null() | is_forwarded | made_by_local,
         submission=is_client & is_submission,
         smtp=is_client,
         pickup=pl.col("entry_status_code") == "pickup",
@@ -150,8 +156,8 @@ def _gather_deliveries(files: pl.DataFrame) -> pl.DataFrame:
     tries = tries.filter(pl.col("deliveries").list.len() > 0)
     tries = tries.explode("deliveries").unnest("deliveries")
     tries = tries.filter(~pl.col("status_code").is_in(["deliverable", "undeliverable"]))
-    last = tries.group_by("file", "recipient", maintain_order=True).agg(
-        pl.col("original_recipient").drop_nulls().first(),
+    # An address may be given beside an alias of which it is a member.
+    last = tries.group_by("file", "recipient", "original_recipient", maintain_order=True).agg(
         pl.col("recipient_count", "is_expired").first(),
         pl.len().cast(pl.Int32).alias("try_count"),
         pl.col("at", "relay", "dsn_code", "status_code", "reply_text").last(),
@@ -160,7 +166,12 @@ def _gather_deliveries(files: pl.DataFrame) -> pl.DataFrame:
         pl.col("reply_text").fill_null("").alias("reply"),
         pl.col("relay").fill_null("none").alias("relay"),
         # discard(8) alone has sent something to no relay (src/discard/discard.c).
-        ((pl.col("relay") == "none") & (pl.col("status_code") == "sent")).fill_null(False).alias("is_sunk"),
+        (
+            ((pl.col("relay") == "none") & (pl.col("status_code") == "sent"))
+            | (pl.col("reply_text") == "delivered to file: /dev/null")
+        )
+        .fill_null(False)
+        .alias("is_sunk"),
     )
     reply, relay = pl.col("reply"), pl.col("relay")
     # What is asked of a reply twice is worked out once; patterns are tried on what may match them.
@@ -186,8 +197,10 @@ def _gather_deliveries(files: pl.DataFrame) -> pl.DataFrame:
     last = last.with_columns(outcome.alias("outcome_code"))
     has_address = relay.str.contains("[", literal=True)
     at_filter = pl.col("port").is_not_null() & ~pl.col("port").is_in(["24", "25"])
+    is_forwarded = reply.str.starts_with(_FORWARDED)
     handoff = (
-        (~has_address & ~relay.is_in(_FINAL_RELAYS))
+        is_forwarded
+        | (~has_address & ~relay.is_in(_FINAL_RELAYS))
         | (relay.str.contains(_LOOPBACK) & pl.col("own_id").is_not_null())
         | (at_filter & (pl.col("outcome_code") == "deferred"))
     ) & (pl.col("outcome_code") != "discarded")
@@ -196,7 +209,11 @@ def _gather_deliveries(files: pl.DataFrame) -> pl.DataFrame:
     is_sent = pl.col("status_code") == "sent"
     last = last.with_columns(
         pl.coalesce("original_recipient", "recipient").alias("recipient"),
-        pl.coalesce("own_id", pl.when(has_other_id).then(reply).str.extract(_ANY_ID)).alias("next_queue_id"),
+        pl.coalesce(
+            "own_id",
+            pl.when(is_forwarded).then(reply.str.strip_prefix(_FORWARDED)),
+            pl.when(has_other_id).then(reply).str.extract(_ANY_ID),
+        ).alias("next_queue_id"),
         pl.when(has_address | pl.col("is_handoff")).then(relay).alias("outbound_link"),
         pl.when(is_sent)
         .then(pl.when(is_sent).then(reply).str.extract(r"^(2\d\d)\b"))
@@ -212,7 +229,8 @@ def _gather_deliveries(files: pl.DataFrame) -> pl.DataFrame:
     aliases = last.filter(is_alias)
     last = last.filter(~is_alias)
     if aliases.height:
-        best = aliases.sort("rank", "at", maintain_order=True).group_by(
+        # A copy that goes on in another queue file stands for its alias: that file is then no other message.
+        best = aliases.sort("rank", ~pl.col("is_handoff"), "at", maintain_order=True).group_by(
             "file", "recipient", maintain_order=True
         )
         last = pl.concat(

@@ -122,11 +122,14 @@ def _read_events(ours: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
         parts.append(typed)
     other = ours.filter(rest & has_id)
     parts.append(read.read_unknown_users(other.filter(other["text"].str.contains(">... ", literal=True))))
+    parts.append(read.read_overflows(other.filter(other["text"] == read.OVERFLOW)))
     parts.append(read.read_notices(other))
     state = choose_code(
         quarantined=pl.col("text").str.contains(_QUARANTINE_TEXT),
         discarded=pl.col("text").str.contains("^discarded?(?:$|,)"),
-        aborted=pl.col("text").str.contains("^collect: .* on connection from "),
+        aborted=pl.col("text").str.contains(
+            r"^collect: (?:premature EOM|.* on connection from |relay=.*, info=)"
+        ),
         lost=pl.col("text").str.starts_with("Losing "),
     )
     parts.append(other.select("row", state.alias("event_code")).filter(pl.col("event_code").is_not_null()))

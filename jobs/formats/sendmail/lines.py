@@ -43,6 +43,8 @@ _OTHER = (
 # Rulesets on servers that mail goes to; what becomes of it there, a to= line says.
 _CLIENT_KEYS = ["try_tls", "tls_server", "tls_rcpt", "authinfo", "clt_features"]
 _UNKNOWN = rf"(?s)^(?P<recipient>{_PATH})\.\.\. (?P<reply>.+)$"
+# A line for each recipient beyond confMAX_RCPTS_PER_MESSAGE, which it does not name.
+OVERFLOW = "Too many recipients"
 _NOTICE = (
     r"^([0-9A-Za-z]{8,}): (?:DSN|return to sender|sender notify|postmaster notify|return receipt): (.*)$"
 )
@@ -223,6 +225,20 @@ def read_unknown_users(some: pl.DataFrame) -> pl.DataFrame:
         *smtp_reply(found["reply"]),
         pl.col("text").alias("log_text"),
     ).filter(pl.col("recipient").is_not_null())
+
+
+def read_overflows(some: pl.DataFrame) -> pl.DataFrame:
+    """`Too many recipients`: one more RCPT of a transaction was answered with 452 4.5.3."""
+    return some.select(
+        "row",
+        pl.lit("refusal").alias("event_code"),
+        pl.lit("temporarily").alias("status_code"),
+        pl.lit("overflow").alias("step_code"),
+        pl.lit("452").alias("reply_code"),
+        pl.lit("4.5.3").alias("dsn_code"),
+        pl.col("text").alias("reply_text"),
+        pl.col("text").alias("log_text"),
+    )
 
 
 def read_notices(some: pl.DataFrame) -> pl.DataFrame:

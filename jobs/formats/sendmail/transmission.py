@@ -2,15 +2,18 @@
 
 A queue id is used again, so that its events are cut into lives: another from= begins one, and so does a
 refusal after a to=. A from= with nrcpts=0 closes a transaction whose recipients were all refused: no message
-existed, and it only tells of the sender and client of those refusals.
+existed, and it only names the sender and client of those refusals. The same holds for a from= with size=0,
+without msgid= and without any to=: its client left or reset the session after an accepted RCPT, as callouts
+and harvesters do. A client that broke off within DATA leaves a from= line, too, and gives no row.
 
-A message gives one row per recipient as first given. A to= with a ctladdr= is of that address's alias or
-.forward file, and counts once for it, with the outcome of highest precedence; where ctladdr= is the sender,
-it names the user whose program handed the message in. What a milter or ruleset refuses after DATA holds for
-all recipients that the following to= lines name, whatever their stat= says. What gives up after days is told
-by the notice alone (`Cannot send message for 5 days`).
-
-A message that its client broke off within DATA has a from= line too, and gives no row: nobody took it.
+A message gives one row per recipient as first given, and no more rows than its from= has recipients
+(nrcpts=). A to= with a ctladdr= belongs to that address's alias or .forward file, and counts once for it,
+with the outcome of highest precedence; where ctladdr= is the sender, it names the user whose program handed
+the message in. Members of other aliases are logged without brackets and without the alias: where they are
+more than the recipients that remain, those with the outcome of highest precedence stand for the aliases. What
+a milter or ruleset refuses after DATA holds for all recipients that the following to= lines name, whatever
+their stat= says. A message that is given up after days is logged in the notice alone (`Cannot send message
+for 5 days`).
 
 A session gives one row per (sender, recipient) that it was refused for, or one without a recipient when it
 was refused before RCPT. A session is a process until it is silent for ten minutes or has another client.
@@ -36,8 +39,10 @@ _LOGIN = "1h"
 _CONNECT = ["check_relay", "greeting", "milter connect"]
 _ENVELOPE = [
     *("check_mail", "check_rcpt", "check_compat", "check_vrfy", "check_expn", "check_etrn", "check_helo"),
-    *("rcpt", "milter helo", "milter from", "milter to", "tls_client", "trust_auth"),
+    *("rcpt", "overflow", "milter helo", "milter from", "milter to", "tls_client", "trust_auth"),
 ]
+# Mailers of mailboxes, programs and files on this host.
+_LOCAL_MAILERS = ["local", "prog", "*file*", "cyrus", "cyrusv2", "cyrusbb"]
 _NEXT_ID = (
     r"[( ]([0-9A-Za-z]{8,}) Message accepted for delivery"
     r"|queued(?: mail for delivery)? as:? <?([0-9A-Za-z.-]+)"
@@ -117,6 +122,7 @@ def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
             ((code == "notice") & (status == "expired")).any().fill_null(False).alias("is_expired"),
             (code == "carrier").any().alias("is_carrier"),
             ((code == "aborted").any() & ~(code == "delivery").any()).alias("is_aborted"),
+            (code == "delivery").any().alias("is_tried"),
             (code == "lost").any().alias("is_lost"),
             (of_content & status.is_in(["reject", "temporarily"])).any().fill_null(False).alias("is_refused"),
             ((code == "discarded") | ((code == "refusal") & (status == "discard")))
@@ -146,12 +152,16 @@ def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
         submission=authenticated | pl.col("service_name").str.contains(r"(?i)^(?:MSA|MSP|submission|smtps)"),
         smtp=pl.col("has_arrival"),
     )
+    # Its client left, or reset the session, after an accepted RCPT.
+    is_left = (pl.col("message_bytes") == 0) & pl.col("message_id").is_null() & ~pl.col("is_tried")
     return files.with_columns(
         entry.alias("entry_code"),
         pl.when(pl.col("has_arrival")).then(authenticated).alias("is_authenticated"),
         pl.when(is_made).then(pl.lit("")).otherwise("sender").alias("sender"),
         pl.concat_str(pl.col("host").fill_null(""), "queue_id", separator="|").alias("queue"),
-        (pl.col("has_arrival") & (pl.col("recipient_count") == 0)).fill_null(False).alias("is_empty"),
+        (pl.col("has_arrival") & ((pl.col("recipient_count") == 0) | is_left))
+        .fill_null(False)
+        .alias("is_empty"),
     )
 
 
@@ -184,29 +194,43 @@ def _of_messages(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     known = pl.concat([part.select("life") for part in parts]).unique()
     parts.append(_waiting_recipients(files.filter("has_arrival").join(known, on="life", how="anti")))
     rows = pl.concat(parts, how="diagonal").join(files.select("life", *_FACTS), on="life", how="left")
-    return rows.with_columns(pl.lit("recipient").alias("grain_code"))
+    return rows.with_columns(
+        pl.lit("recipient").alias("grain_code"),
+        pl.when("is_own_recipient").then(pl.lit(True)).alias("is_own_recipient"),
+    )
 
 
 def _gather_tries(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     """One row per to= line and recipient in it; `original` is the recipient as first given."""
     tries = events.filter(pl.col("event_code") == "delivery").select(
-        "life", "first_at", "recipients", "original_recipient", "status_code", "relay", *_REFUSAL
+        *("life", "first_at", "recipients", "original_recipient", "status_code", "relay", "transport"),
+        *_REFUSAL,
     )
-    tries = tries.explode("recipients").join(files.select("life", "sender"), on="life", how="inner")
-    address = pl.col("recipients").str.strip_chars(" ").str.strip_prefix("<").str.strip_suffix(">")
+    senders = files.select("life", "sender", "is_local")
+    tries = tries.explode("recipients").join(senders, on="life", how="inner")
+    given = pl.col("recipients").str.strip_chars(" ")
+    address = given.str.strip_prefix("<").str.strip_suffix(">")
     owner = pl.col("original_recipient").str.to_lowercase()
     sender = pl.col("sender").fill_null("").str.to_lowercase()
     # Whoever runs a program may be logged without a domain.
     is_sender = (owner == sender) | (owner == sender.str.splitn("@", 2).struct.field("field_0"))
+    is_named = pl.col("original_recipient").is_not_null() & ~is_sender.fill_null(False)
+    # What came by SMTP was given in brackets.
+    is_member = ~is_named & ~given.str.starts_with("<")
+    is_alias = is_member & ~pl.col("is_local").fill_null(True)
     return tries.with_columns(
         recipient=address,
-        original=pl.when(is_sender).then(address).otherwise(pl.coalesce("original_recipient", address)),
+        original=pl.when(is_named).then("original_recipient").otherwise(address),
+        is_member=is_member,
+        is_own_recipient=pl.col("transport").is_in(_LOCAL_MAILERS).fill_null(False) | is_alias,
     ).filter(pl.col("recipient") != "")
 
 
 def _decided_messages(files: pl.DataFrame, tries: pl.DataFrame) -> pl.DataFrame:
     """Messages refused, discarded or held as a whole: one row per recipient that to= lines name, else one."""
-    named = tries.select("life", recipient="original").unique(maintain_order=True)
+    named = tries.group_by("life", recipient="original", maintain_order=True).agg(
+        pl.col("is_own_recipient").any()
+    )
     later = (pl.col("refused_status_code") == "temporarily") | pl.col("refused_reply_code").str.starts_with(
         "4"
     )
@@ -222,6 +246,7 @@ def _decided_messages(files: pl.DataFrame, tries: pl.DataFrame) -> pl.DataFrame:
     return rows.select(
         "life",
         "recipient",
+        "is_own_recipient",
         last.alias("last_at"),
         choose_code(
             content=pl.col("is_refused"), otherwise=pl.col("decided_code").fill_null("content")
@@ -241,6 +266,8 @@ def _gather_deliveries(tries: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame
         pl.col("first_at").max().alias("last_at"),
         pl.len().cast(pl.Int32).alias("try_count"),
         pl.col(facts).last(),
+        pl.col("is_member").all(),
+        pl.col("is_own_recipient").any(),
     )
     last = last.join(files.select("life", "is_expired", "is_lost", "recipient_count"), on="life", how="left")
     state, relay = pl.col("status_code"), pl.col("relay").fill_null("")
@@ -267,13 +294,20 @@ def _gather_deliveries(tries: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame
         pl.col("try_count").max(),
         pl.col("recipient_count", "outcome_code", "is_handoff", "next_queue_id").first(),
         pl.col("relay").first().alias("outbound_link"),
-        pl.col("reply_code", "dsn_code", "reply_text").first(),
+        pl.col("reply_code", "dsn_code", "reply_text", "rank").first(),
+        pl.col("is_member").all(),
+        pl.col("is_own_recipient").any(),
+    )
+    # Members of aliases are as many as the aliases at most.
+    place = pl.int_range(pl.len()).over("life")
+    rows = rows.sort("is_member", "rank", maintain_order=True).filter(
+        (place < pl.col("recipient_count")).fill_null(True) | (pl.col("recipient_count") == 0)
     )
     return rows.with_columns(
         pl.col("original").alias("recipient"),
         pl.lit("delivery").alias("stage_code"),
         (pl.len().over("life") < pl.col("recipient_count")).fill_null(False).alias("is_partial"),
-    ).drop("original", "recipient_count")
+    ).drop("original", "recipient_count", "is_member", "rank")
 
 
 def _waiting_recipients(files: pl.DataFrame) -> pl.DataFrame:
@@ -307,14 +341,17 @@ def _of_sessions(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
         | ((pl.col("first_at") - pl.col("first_at").shift(1)) > _GAP).fill_null(False)
         | (client != client.shift(1)).fill_null(False)
     )
-    named = pl.col("recipient").is_not_null()
+    # Each line of an overflow is a recipient of its own, without a name.
+    is_overflow = pl.col("step_code") == "overflow"
+    named = pl.col("recipient").is_not_null() | is_overflow
     lines = lines.with_columns(number=begins.cum_sum()).with_columns(
         named.any().over("number").alias("has_recipient"),
         pl.col("first_at").min().over("number").alias("opened_at"),
         pl.when(named).then("sender").alias("per_sender"),
+        pl.when(is_overflow).then(pl.int_range(pl.len())).alias("line"),
     )
     lines = lines.filter(named | ~pl.col("has_recipient"))
-    rows = lines.group_by("number", "per_sender", "recipient", maintain_order=True).agg(
+    rows = lines.group_by("number", "per_sender", "recipient", "line", maintain_order=True).agg(
         pl.col(*_OWNER, "first_at", "opened_at", "assembly_key").first(),
         pl.col("first_at").last().alias("last_at"),
         pl.len().cast(pl.Int32).alias("try_count"),
@@ -340,7 +377,7 @@ def _of_sessions(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
         pl.concat_str("assembly_key", pl.col("opened_at").dt.epoch("s"), separator="|").alias("session"),
         pl.col("is_authenticated").fill_null(False),
         pl.lit(False).alias("is_handoff"),
-        is_kept.alias("is_partial"),
+        (is_kept | pl.col("line").is_not_null()).alias("is_partial"),
     )
 
 
