@@ -65,9 +65,11 @@ def read_imports() -> dict[str, set[str]]:
 
 
 def part_of(module: str) -> str:
-    """The wing, the base or the commands that a module is in; contracts and their rules are of the base."""
+    """The wing, the base or the commands that a module is in; rules of contracts are of the base."""
     parts = module.split(".")
-    return parts[1] if parts[0] == "jobs" and len(parts) > 1 else "base"
+    if parts[0] == "jobs":
+        return parts[1] if len(parts) > 1 else "jobs"
+    return "base" if parts[0] == "expectations" else parts[0]
 
 
 def count_crossings(imports: dict[str, set[str]]) -> Counter[tuple[str, str]]:

@@ -13,8 +13,8 @@ from deltalake import WriterProperties
 
 from jobs.core.contracts import read_contract
 from jobs.engine.access import folder_of, keep_private
+from jobs.engine.held_leases import check_lease
 from jobs.engine.lake import Lake, Partition, commit_note
-from jobs.engine.lease import check_lease
 from jobs.engine.store import open_store
 from jobs.engine.table_files import COMPRESSION
 

@@ -30,7 +30,7 @@ from deltalake.transaction import AddAction
 from jobs.core.contracts import LAYERS, arrow_schema, read_contract, reference_table
 from jobs.core.disk import replace_file
 from jobs.core.errors import ObservatoryError
-from jobs.engine.lease import check_lease
+from jobs.engine.held_leases import check_lease
 from jobs.engine.mark import FORM, MARK, own_file, read_mark, refuse_form
 from jobs.engine.open_tables import (
     forget_all,

@@ -22,6 +22,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from jobs.core.errors import Locked, ObservatoryError
+from jobs.engine.held_leases import HELD
 from jobs.engine.store import open_store, refuse_missing_bucket
 from jobs.engine.store_errors import LeaseLost, code_of, find_store_error
 
@@ -30,8 +31,6 @@ LOCK = "lock.json"
 NEVER = '"00000000000000000000000000000000"'
 # What a store answers where a condition does not hold: two puts at once are the second.
 UNMET = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
-# The leases that this process holds, by the lake's root.
-_held: dict[str, "Lease"] = {}
 
 
 @dataclass(frozen=True)
@@ -210,36 +209,12 @@ def hold_lease(root: str, about: dict[str, Any]) -> Iterator[None]:
     """Be the only writer of a lake in an object store."""
     lease = Lease(root, about)
     lease.take()
-    _held[root] = lease
+    HELD[root] = lease
     thread = threading.Thread(target=lease.keep, daemon=True)
     thread.start()
     try:
         yield
     finally:
         lease.is_over.set()
-        del _held[root]
+        del HELD[root]
         lease.give_back()
-
-
-def check_lease(root: str) -> None:
-    """Before a table is committed: raise LeaseLost where this process was a lake's writer, and is no more."""
-    if root in _held:
-        _held[root].check()
-
-
-def find_doubtful(bucket: str | None, key: str | None) -> Lease | None:
-    """The lease that must be checked before an object is written, other than the lock itself."""
-    for lease in _held.values():
-        if lease.bucket == bucket and lease.key != key and (lease.lost or lease.is_short()):
-            return lease
-    return None
-
-
-def lease_token(root: str) -> str | None:
-    """The token of this process's lease; None where it does not write to the lake."""
-    return _held[root].token if root in _held else None
-
-
-def others_died(root: str) -> bool:
-    """Whether the writer before this one died."""
-    return root in _held and _held[root].others_died

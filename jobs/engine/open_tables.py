@@ -14,7 +14,7 @@ from typing import TypeVar
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-from jobs.engine.lease import lease_token
+from jobs.engine.held_leases import lease_token
 from jobs.engine.store import store_options
 
 # By endpoint, credentials and path.

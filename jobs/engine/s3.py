@@ -10,7 +10,7 @@ import s3fs
 from fsspec.asyn import sync, sync_wrapper
 
 from jobs.core.errors import ObservatoryError
-from jobs.engine import lease
+from jobs.engine import held_leases
 from jobs.engine.host_connections import HostConnection, read_connection
 from jobs.engine.store_errors import find_store_error
 from jobs.settings.access import Access, lake_access
@@ -31,7 +31,7 @@ class LakeFiles(s3fs.S3FileSystem):
     its lease writes no more."""
 
     async def _call_s3(self, method: str, *parts: Any, **named: Any) -> Any:
-        if method in WRITES and (held := lease.find_doubtful(named.get("Bucket"), named.get("Key"))):
+        if method in WRITES and (held := held_leases.find_doubtful(named.get("Bucket"), named.get("Key"))):
             await asyncio.get_running_loop().run_in_executor(None, held.check)
         try:
             return await super()._call_s3(method, *parts, **named)

@@ -26,7 +26,7 @@ import polars as pl
 
 from jobs.core.disk import DiskFull, add_file, is_full
 from jobs.core.errors import ObservatoryError
-from jobs.engine.lease import others_died
+from jobs.engine.held_leases import others_died
 from jobs.engine.store import is_local, open_store, plain_url
 from jobs.engine.store_errors import find_store_error
 

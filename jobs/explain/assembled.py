@@ -16,6 +16,7 @@ from jobs.protect.countermeasures import NO_MEASURE, acting_rule, is_passed, ref
 from jobs.protect.message_types import places_of_verdicts, primary_rule
 from jobs.protect.numbering import with_e164
 from jobs.protect.operators import Door
+from jobs.protect.pseudonym_keys import under_key
 from jobs.protect.rules import MeasureRule, Rules, TypeRule
 from jobs.silver.assembling import raw_rows, with_key
 from jobs.silver.frames import TRANSMISSION, VERDICT
@@ -116,7 +117,7 @@ def find_decisions(search: LakeSearch, groups: Formats) -> dict[str, DecidingRul
 def operator_doors(search: LakeSearch) -> list[Door]:
     """The door under each key."""
     door = Door.from_operators(read_reference(search.settings, "ref.operator"))
-    return [door.under_key(period.key_file) for period in search.settings.key_periods]
+    return [under_key(door, period.key_file) for period in search.settings.key_periods]
 
 
 def decide_transmissions(search: LakeSearch, raw: pl.DataFrame, loaded: Rules) -> list[DecidingRules]:

@@ -14,7 +14,8 @@ import numpy as np
 from jobs.core.disk import replace_file, room_for
 from jobs.core.lines import FILLER, frame_lines
 from jobs.ingest.packed import is_packed, open_packer
-from jobs.ingest.reading import Range, read_blocks
+from jobs.ingest.piece_ranges import Range
+from jobs.ingest.reading import read_blocks
 
 
 def erase_lines(fs: Any, piece: Range, offsets: Collection[int]) -> int:

@@ -8,7 +8,6 @@ reading of some thousand lines.
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +23,7 @@ from jobs.formats import PARSED, Document, FilesDiffer, Source
 from jobs.formats.format import Format, LineFormat
 from jobs.ingest import clock, future
 from jobs.ingest.packed import open_landed
+from jobs.ingest.piece_ranges import Range
 from jobs.ingest.together import SMALL, RowPlace, lines_of, small_together
 
 PART = 16 << 20
@@ -35,47 +35,6 @@ REFUSED = {
     "part": pl.Int64,
     **column_types("offset", "reason_code", "format_code", "line_bytes", "line_text"),
 }
-
-
-@dataclass(frozen=True)
-class Range:
-    """The bytes [start, end) of a landed piece. It owns the lines that start in it.
-
-    closed: the first UTC day that is still open; records before it are late.
-    limit_bytes: of a file of documents; a larger one is quarantined without being read.
-    before: paths and sizes of the pieces before this one in its stream, the nearest first.
-    """
-
-    path: str
-    start: int
-    end: int
-    piece_id: str
-    stream_offset: int
-    source: Source
-    closed: dt.date | None = None
-    file_name: str = ""
-    limit_bytes: int = 0
-    before: tuple[tuple[str, int], ...] = ()
-    format: str = ""
-
-    def cut_range(self, start: int, end: int) -> Range:
-        """The part of the range that these bytes are."""
-        return replace(self, start=start, end=end)
-
-    @property
-    def whose(self) -> tuple[str, str, str]:
-        """Its format and source: ranges of which these are the same differ in their file alone."""
-        return self.format, self.source.operator_id, self.source.source_id
-
-    @property
-    def stream(self) -> dict[str, str]:
-        """The values of the columns that name a row's stream."""
-        source = self.source
-        return {
-            "operator_id": source.operator_id,
-            "source_id": source.source_id,
-            "stream_id": source.stream_id,
-        }
 
 
 @dataclass(frozen=True)

@@ -13,24 +13,11 @@ from typing import Any
 
 from jobs.core.connections import connection_errors
 from jobs.core.errors import ObservatoryError, SourceLost
-from jobs.engine.hosts import open_place
 from jobs.ingest.manifest import KnownStreams, Stream, landed_bytes
 from jobs.ingest.packed import open_landed
-from jobs.settings.access import HTTP, Access
 
 # So much of both ends of what landing has is compared with the file.
 COMPARED = 64 << 10
-
-
-def open_source(url: str, access: Access) -> tuple[Any, str]:
-    """The file system of a source's URL, and the pattern of names in it. Raises ImportError, ValueError,
-    source_errors()."""
-    if url.partition("://")[0] not in HTTP:
-        return open_place(url, access)
-    from jobs.ingest.http_files import HttpFiles
-
-    files = HttpFiles(url, access)
-    return files, files.pattern
 
 
 def version_of(info: Mapping[str, Any]) -> str | None:

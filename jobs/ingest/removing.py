@@ -22,7 +22,8 @@ from jobs.ingest.manifest import (
     write_manifest,
 )
 from jobs.ingest.packed import ENDINGS
-from jobs.ingest.reading import Range, head_before
+from jobs.ingest.piece_ranges import Range
+from jobs.ingest.reading import head_before
 
 
 def remove_pieces(fs: Any, folder: str, piece_ids: Collection[str]) -> None:

@@ -15,7 +15,8 @@ from jobs.core.connections import classify_problem, connection_errors
 from jobs.core.errors import Away
 from jobs.engine.hosts import find_missing_bucket, is_remote, needed_extra, written_at
 from jobs.ingest.manifest import Files, Seen
-from jobs.ingest.remote import RemoteFile, open_source, version_of
+from jobs.ingest.remote import RemoteFile, version_of
+from jobs.ingest.source_places import open_source
 from jobs.settings.operator import SourceSettings
 
 # No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.

@@ -10,19 +10,17 @@ import datetime as dt
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from jobs.core.lines import frame_lines
 from jobs.formats import Source
+from jobs.ingest.piece_ranges import Range
 
-if TYPE_CHECKING:
-    from jobs.ingest.reading import Range
-
-    # A block of a range, and the offset of its first line in the stream.
-    Block = tuple[Range, bytes, int]
+# A block of a range, and the offset of its first line in the stream.
+Block = tuple[Range, bytes, int]
 
 # So many bytes of files are read together: much more would not take less time for each.
 SMALL = 1 << 20

@@ -10,7 +10,6 @@ import datetime as dt
 import json
 import logging
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 from jobs.core.connection_names import variable_of
 from jobs.core.errors import NOTHING_CHANGED
 from jobs.orchestration.connecting import PipelineCommand, connection_variables
+from jobs.orchestration.exit_codes import CommandFailed, exit_code
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
@@ -39,8 +39,6 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[2]
 # The exit codes that every further try would end with, too. Of spark-submit itself 1 is a wrong option.
 LASTING = {1: "a validation held something back", 2: "wrong input or settings"}
-# How BashOperator and SparkSubmitOperator report the exit code.
-EXIT_CODE = re.compile(r"^Bash .* non-zero exit code (\d+)|^Cannot execute: .*?\. Error code is: (\d+)\.")
 # The settings of [engine] that decide how a stage runs, and what comes before them.
 ENGINE = {"name": "OBSERVATORY_ENGINE_NAME", "master": "OBSERVATORY_ENGINE_MASTER"}
 # Airflow's connection of the master that the settings name.
@@ -51,22 +49,6 @@ NO_PROVIDER = (
     '[engine] name = "spark" needs the package apache-airflow-providers-apache-spark in Airflow\'s'
     " environment: install it there, or set OBSERVATORY_ENGINE_NAME=embedded"
 )
-
-
-class CommandFailed(Exception):
-    """A command of the pipeline ended with an exit code that is none of its results."""
-
-    def __init__(self, exit_code: int, command: str, said: str) -> None:
-        super().__init__(f"`{command}` ended with exit code {exit_code}:\n{said}")
-        self.exit_code = exit_code
-
-
-def exit_code(error: BaseException) -> int | None:
-    """The exit code of the command that a task failed with; None where no command ended."""
-    if isinstance(error, CommandFailed):
-        return error.exit_code
-    found = EXIT_CODE.search(str(error))
-    return int(found.group(found.lastindex or 0)) if found else None
 
 
 class UnlessLasting(RetryPolicy):
@@ -179,6 +161,7 @@ def spark_task(task_id: str, words: Words, master: str, **options: Any) -> Spark
     master: that of the settings; without it that of Airflow's connection `spark_default`.
     """
     try:
+        # Without Spark's provider nothing is submitted.
         from jobs.orchestration.submitting import SubmitStage
     except ImportError:
         raise NoProvider(NO_PROVIDER) from None

@@ -6,7 +6,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from jobs.core.errors import NOTHING_CHANGED
-from jobs.orchestration.scheduling import exit_code
+from jobs.orchestration.exit_codes import exit_code
 
 
 class SubmitStage(SparkSubmitOperator):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -43,21 +43,6 @@ class Door:
     number_ranges: str | None = None
     ranges_name: str | None = None
     ranges_date: dt.date | None = None
-
-    def under_key(self, key_file: str | None) -> Door:
-        """The door with another key than the first: the one in this file, which a worker must have, too."""
-        if key_file is None:
-            return self
-        # Keys need Polars' arrays, which settings do without.
-        from jobs.protect.pseudonym_keys import derived_key_id
-
-        return replace(
-            self,
-            spaces=tuple(
-                replace(each, key_file=key_file, key_id=derived_key_id(each.operator_id, key_file))
-                for each in self.spaces
-            ),
-        )
 
     @classmethod
     def from_operators(cls, operators: pl.DataFrame) -> Door:

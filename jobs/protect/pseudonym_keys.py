@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+from dataclasses import replace
 from functools import cache
 
 import polars as pl
@@ -11,7 +12,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.core.key_names import KEY, KEY_FILE, key_setting
 from jobs.core.master_key import master_key
 from jobs.protect.keyed_hashes import keyed_hashes
-from jobs.protect.operators import OperatorSpace
+from jobs.protect.operators import Door, OperatorSpace
 
 
 def has_key() -> bool:
@@ -56,3 +57,16 @@ def to_key_id(key: bytes) -> str:
 def make_pseudonyms(values: pl.Series, key: bytes) -> pl.Series:
     """Keyed pseudonyms of the values, 32 hexadecimal digits; null stays null."""
     return keyed_hashes(values, key).alias(values.name)
+
+
+def under_key(door: Door, key_file: str | None) -> Door:
+    """A door with another key than the first: the one in this file, which a worker must have, too."""
+    if key_file is None:
+        return door
+    return replace(
+        door,
+        spaces=tuple(
+            replace(each, key_file=key_file, key_id=derived_key_id(each.operator_id, key_file))
+            for each in door.spaces
+        ),
+    )

@@ -22,7 +22,7 @@ from jobs.core.patterns import escape_unseen
 from jobs.engine.hosts import is_remote, needed_extra
 from jobs.ingest.chunks import COMPRESSED
 from jobs.ingest.journal import BEGIN
-from jobs.ingest.remote import RemoteFile, open_source
+from jobs.ingest.remote import RemoteFile
 from jobs.ingest.source_files import (
     ROTATED,
     is_closed,
@@ -32,6 +32,7 @@ from jobs.ingest.source_files import (
     rotation_order,
     source_errors,
 )
+from jobs.ingest.source_places import open_source
 from jobs.settings.access import Access, check_access, hide_query
 
 # So much of a pipe is kept in memory: it can be read only once.

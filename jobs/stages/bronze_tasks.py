@@ -8,7 +8,8 @@ import polars as pl
 from jobs.engine.store import open_store
 from jobs.engine.table_files import NewFile, write_files
 from jobs.engine.tasks import StagedFrame
-from jobs.ingest.reading import Range, read_ranges
+from jobs.ingest.piece_ranges import Range
+from jobs.ingest.reading import read_ranges
 from jobs.silver import steps
 from jobs.stages.staged import StagedShelf
 

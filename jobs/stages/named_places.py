@@ -29,7 +29,8 @@ from jobs.formats.shared.documents import (
     walk_parts,
 )
 from jobs.ingest.manifest import Piece, Stream, has_manifest, open_landing, read_manifest
-from jobs.ingest.reading import Range, read_blocks
+from jobs.ingest.piece_ranges import Range
+from jobs.ingest.reading import read_blocks
 from jobs.protect.subscribers import Subscribers, by_rows
 from jobs.silver.assembling import order_formats, raw_rows
 from jobs.silver.line_places import PLACE, has_lists, place_lines

@@ -9,7 +9,7 @@ from jobs.engine.tasks import Task
 from jobs.formats import AHEAD, Source
 from jobs.formats.registry import DOCUMENTS
 from jobs.ingest.manifest import Piece
-from jobs.ingest.reading import Range
+from jobs.ingest.piece_ranges import Range
 from jobs.stages.batches import Ingest
 from jobs.stages.bronze_tasks import ParsedRanges, parse_ranges
 

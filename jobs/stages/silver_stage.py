@@ -18,6 +18,7 @@ from jobs.engine import record
 from jobs.engine.record import Periods
 from jobs.engine.table_files import NewFile, remove_files
 from jobs.protect.operators import Door
+from jobs.protect.pseudonym_keys import under_key
 from jobs.silver import pipeline
 from jobs.silver.exchange import Terms
 from jobs.silver.frames import MESSAGE, SILVER
@@ -133,7 +134,7 @@ def compute_days(
     count = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
     operator = read_reference(work.settings, "ref.operator")
     terms = Terms(
-        door=Door.from_operators(operator).under_key(days.period.key_file),
+        door=under_key(Door.from_operators(operator), days.period.key_file),
         buckets=count,
         cuts=buckets.cut_count(count),
         read=days.read,

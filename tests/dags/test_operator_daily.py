@@ -151,7 +151,7 @@ print("loaded", sorted(packages & sys.modules.keys() | own))
         "core.errors",
         "orchestration",
     ]
-    own += [f"orchestration.{each}" for each in ("connecting", "deadlines", "scheduling")]
+    own += [f"orchestration.{each}" for each in ("connecting", "deadlines", "exit_codes", "scheduling")]
     own += ["state", "state.health"]
     assert f"loaded {['jobs', *(f'jobs.{each}' for each in own)]}" in done.stdout
 

@@ -19,7 +19,8 @@ from airflow.serialization.serialized_objects import DagSerialization
 from jobs.cli.main import app
 from jobs.orchestration import connecting, scheduling
 from jobs.orchestration.connecting import connection_variables
-from jobs.orchestration.scheduling import CommandFailed, UnlessLasting
+from jobs.orchestration.exit_codes import CommandFailed
+from jobs.orchestration.scheduling import UnlessLasting
 from jobs.settings import config
 from tests.support.submission_lake import NORTH
 

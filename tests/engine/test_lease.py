@@ -18,6 +18,7 @@ from deltalake.exceptions import CommitFailedError
 from jobs.core.contracts import rows_frame
 from jobs.core.errors import Locked, ObservatoryError
 from jobs.engine import lease, lock
+from jobs.engine.held_leases import HELD, others_died
 from jobs.engine.lake import Lake, commit_note
 from jobs.engine.lease import EVERY, LEASE, LOCK, REST, Lease
 from jobs.engine.lock import hold_lock
@@ -68,7 +69,7 @@ def test_a_second_writer_is_told_who_writes_and_the_lock_is_given_back(
                 Lease(ROOT, {}).take()
     assert held_by(store) == {}
     with hold_lock(ROOT, "observatory vacuum"):
-        assert not lease.others_died(ROOT)
+        assert not others_died(ROOT)
 
 
 def test_a_dead_writers_lease_ends_and_only_one_takes_it_over(store: S3) -> None:
@@ -81,7 +82,7 @@ def test_a_dead_writers_lease_ends_and_only_one_takes_it_over(store: S3) -> None
         pass
     end_lease(store)
     with hold_lock(ROOT, "observatory pull"):
-        assert lease.others_died(ROOT) and held_by(store)["command"] == "observatory pull"
+        assert others_died(ROOT) and held_by(store)["command"] == "observatory pull"
         with pytest.raises(Locked, match="observatory pull"):
             Lease(ROOT, {}).take()
 
@@ -121,7 +122,7 @@ def test_a_writer_that_lost_its_lease_notices_before_it_commits(
         lake.append(rows("mine"), TABLE)
         # It stood still for longer than its lease.
         end_lease(store)
-        own = lease._held[ROOT]
+        own = HELD[ROOT]
         own.renewed -= LEASE
         usurper = Lease(ROOT, lock.describe_holder("observatory run"))
         usurper.take()
@@ -160,7 +161,7 @@ def test_a_store_that_is_away_at_a_renewal_stops_the_writer_in_time(store: S3) -
     with hold_lock(ROOT, "observatory pull"):
         lake.append(rows("mine"), TABLE)
         store.kill()
-        lease._held[ROOT].renewed -= LEASE
+        HELD[ROOT].renewed -= LEASE
         with pytest.raises(StoreAway, match="does not answer"):
             lake.append(rows("late"), TABLE)
         store.start()

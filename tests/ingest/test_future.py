@@ -13,8 +13,9 @@ from jobs.core.lines import frame_lines
 from jobs.engine.lake import Lake
 from jobs.formats import AHEAD
 from jobs.formats.registry import FORMATS, recognise_format
+from jobs.ingest.piece_ranges import Range
 from jobs.ingest.pull import pull_operator
-from jobs.ingest.reading import Parsed, Range, parse_block
+from jobs.ingest.reading import Parsed, parse_block
 from jobs.ingest.source_options import load_with_options
 from jobs.stages.run import Run
 from jobs.stages.runner import run_stages

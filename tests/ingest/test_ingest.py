@@ -25,7 +25,8 @@ from jobs.formats.options import complete_options
 from jobs.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
 from jobs.ingest import reading
 from jobs.ingest.manifest import Piece, Stream
-from jobs.ingest.reading import KEPT_OF_LINE, Range, read_blocks, read_ranges
+from jobs.ingest.piece_ranges import Range
+from jobs.ingest.reading import KEPT_OF_LINE, read_blocks, read_ranges
 from jobs.settings.operator import Operator
 from jobs.settings.operator import SourceSettings as SourceSettings
 from jobs.stages.ranges import ranges_of

@@ -17,7 +17,8 @@ from jobs.formats import Source
 from jobs.formats.options import complete_options
 from jobs.formats.registry import DOCUMENTS, FORMATS, recognise_format
 from jobs.ingest import reading
-from jobs.ingest.reading import Parsed, Range, read_ranges
+from jobs.ingest.piece_ranges import Range
+from jobs.ingest.reading import Parsed, read_ranges
 from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, NEWEST, lab

@@ -18,7 +18,8 @@ from jobs.core.contracts import read_contract
 from jobs.core.lines import frame_lines
 from jobs.formats import Source
 from jobs.formats.registry import DOCUMENTS, KERNELS
-from jobs.ingest.reading import Range, parse_block, read_documents
+from jobs.ingest.piece_ranges import Range
+from jobs.ingest.reading import parse_block, read_documents
 from jobs.silver import copies, repeats
 from jobs.silver.assembling import assemble_rows, settle_rows
 from jobs.silver.bucketing import bucket_of

@@ -16,7 +16,8 @@ from jobs.cli import main as command_line
 from jobs.core.lines import frame_lines
 from jobs.formats import Source, exim, jasmin, postfix, rspamd, sendmail
 from jobs.formats.sip import kamailio
-from jobs.ingest.reading import Range, parse_block
+from jobs.ingest.piece_ranges import Range
+from jobs.ingest.reading import parse_block
 from jobs.silver.assembling import assemble_rows
 from jobs.silver.pipeline import count_once
 from jobs.sniff.command import sniff_files

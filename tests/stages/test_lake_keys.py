@@ -14,7 +14,7 @@ from jobs.core.errors import ObservatoryError
 from jobs.engine.lake import Lake
 from jobs.ingest.source_options import load_with_options
 from jobs.protect.operators import Door, OperatorSpace
-from jobs.protect.pseudonym_keys import key_id, operator_key
+from jobs.protect.pseudonym_keys import key_id, operator_key, under_key
 from tests.support.in_process import Run, Told, with_keys_of_files
 from tests.support.month_of_mail import DAYS, FIRST, month_of_mail, write_key, write_settings
 from tests.support.study import run_again
@@ -191,7 +191,7 @@ def test_a_worker_with_another_file_makes_no_pseudonyms(tmp_path: Path) -> None:
     """As on a machine of a cluster whose file was not changed with the others."""
     own = OperatorSpace("north", "FJI", (), (), (), ())
     file = write_key(tmp_path, "two.key", TWO)
-    (space,) = Door((own,), None).under_key(str(file)).spaces
+    (space,) = under_key(Door((own,), None), str(file)).spaces
     assert key_id(space) == space.key_id != key_id(own)
     operator_key.cache_clear()
     write_key(tmp_path, "two.key", THREE)
