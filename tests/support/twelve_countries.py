@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.questionnaire.definition import all_questions
+from jobs.questionnaire.definition import form_for
 
 LISTED = "respondent_id,name,role,country,holding,operator_ids,language,size_class"
 FRAME = (
@@ -119,7 +119,7 @@ def write_form(folder: Path, respondent: str, period: str, answers: Iterator[tup
     }  # fmt: skip
     answered = {code.partition(".")[0] for code in given}
     rows: list[tuple[object, ...]] = []
-    for question in (each for each in all_questions() if role in each.who):
+    for question in form_for(role, period=period).questions:
         for line in question.indicators:
             if line.code in given:
                 rows.append((respondent, period, line.code, given[line.code], ""))
