@@ -1,5 +1,5 @@
-"""A release of a study of twelve countries says nowhere that it is of more; the way there, from an empty
-folder, is in tests/whole/test_twelve_countries.py."""
+"""Which membership of groups a release of twelve countries states, and that it says nowhere that it is of
+more; the way there, from an empty folder, is in tests/whole/test_twelve_countries.py."""
 
 import json
 from collections.abc import Sequence
