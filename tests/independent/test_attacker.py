@@ -15,8 +15,8 @@ import pytest
 
 from jobs.public.cells import PRICES, WORLD, Basis, Released
 from jobs.public.gate import Unprotectable, make_public_tables
-from tests.attack.test_two_currencies import PRICES as DOLLARS
-from tests.attack.test_two_currencies import SERIES, TABLE, release
+from tests.attack.test_attack import PRICES as DOLLARS
+from tests.attack.test_attack import SERIES, TABLE, release
 from tests.independent.attacker import ANYONE, Found, Release, Report, attack
 from tests.independent.maps import Known
 from tests.independent.own_errors import with_own_errors
