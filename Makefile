@@ -99,11 +99,11 @@ $(VENV)/spark.stamp: requirements/spark.lock $(VENV)/run.stamp
 	@echo "Installing Spark ..."
 	@$(INSTALL) --require-hashes -r $<
 	@rm -rf $(CACHE)
-	@$(BIN)/python -m jobs.engine.java
+	@$(BIN)/python -m jobs.base.engine.java
 	@touch $@
 
 $(VENV)/spark-store.stamp: $(VENV)/spark.stamp
-	@$(BIN)/python -m jobs.engine.java --s3
+	@$(BIN)/python -m jobs.base.engine.java --s3
 	@touch $@
 
 $(VENV)/sources.stamp: requirements/sources.lock $(VENV)/run.stamp

@@ -13,9 +13,11 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import conform_frame, list_codes, polars_schema, read_contract
-from jobs.formats import LINES, Source, delimited, kannel
-from jobs.gold.bypass import (
+from jobs.base.settings.operator import Operator
+from jobs.base.tables.contracts import conform_frame, list_codes, polars_schema, read_contract
+from jobs.operators.build.settings_tables import read_reference
+from jobs.operators.formats import LINES, Source, delimited, kannel
+from jobs.operators.gold.bypass import (
     NUMBER,
     SIMBOX,
     can_be_simbox,
@@ -26,13 +28,11 @@ from jobs.gold.bypass import (
     operator_links,
     sum_behaviour,
 )
-from jobs.ingest.source_options import load_with_options
-from jobs.protect import pseudonyms
-from jobs.protect.operators import Door
-from jobs.settings.operator import Operator
-from jobs.silver.frames import MESSAGE
-from jobs.silver.pipeline import make_messages_in_memory
-from jobs.stages.settings_tables import read_reference
+from jobs.operators.ingest.source_options import load_with_options
+from jobs.operators.protect import pseudonyms
+from jobs.operators.protect.operators import Door
+from jobs.operators.silver.frames import MESSAGE
+from jobs.operators.silver.pipeline import make_messages_in_memory
 from tests.support import bypass_calls, bypass_sms
 
 CHOSEN_ON, REPORTED_ON = 1, (2, 3, 4)

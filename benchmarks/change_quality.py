@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.stats.change import MatchedPeriod, draw_holdings, estimate_change
-from jobs.stats.estimation import (
+from jobs.base.stats.change import MatchedPeriod, draw_holdings, estimate_change
+from jobs.base.stats.estimation import (
     Array,
     Operators,
     Weighted,
@@ -22,9 +22,9 @@ from jobs.stats.estimation import (
     weight_by_factors,
     weight_respondents,
 )
-from jobs.stats.intervals import estimate_figures
+from jobs.base.stats.intervals import estimate_figures
 from sample_data.membership import SEED, Population, answering, holdings, population
-from tests.stats.test_estimation import DRAWN, groups_of, operators
+from tests.base.stats.test_estimation import DRAWN, groups_of, operators
 
 CHANGE_TITLE = "## Change from matched respondents"
 HEAD = """

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from jobs.core.words import TOTAL
-from jobs.stats.estimation import Array, seed_of, weight_respondents
-from jobs.stats.intervals import estimate_figures
-from jobs.stats.sampling import Z95
-from jobs.study.estimate.cost_draws import draw_costs, impute_fixed
-from jobs.study.estimate.costs_given import SEVERAL, GivenCosts
+from jobs.base.figures.words import TOTAL
+from jobs.base.stats.estimation import Array, seed_of, weight_respondents
+from jobs.base.stats.intervals import estimate_figures
+from jobs.base.stats.sampling import Z95
+from jobs.study.estimates.steps.cost_draws import draw_costs, impute_fixed
+from jobs.study.estimates.steps.costs_given import SEVERAL, GivenCosts
 from sample_data.costs import OWN_FIGURES, SEND, STATE, TOGETHER, SampleCosts
 from sample_data.membership import SEED, YEAR, answering, population, prices, volumes
-from tests.stats.test_estimation import DRAWN, groups_of, operators
+from tests.base.stats.test_estimation import DRAWN, groups_of, operators
 
 COST_TITLE = "## Measured cost"
 HEAD = """

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import bypass_quality, type_quality
-from jobs.core.contracts import reference_table
+from jobs.base.tables.contracts import reference_table
 from tests.support import campaign_truth, mail_truth
 
 # What was found, its seed or language, precision and recall.

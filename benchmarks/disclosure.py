@@ -14,18 +14,18 @@ from unittest.mock import patch
 
 import polars as pl
 
-from jobs.attack.search import Attack
-from jobs.core.areas import COUNTRY
-from jobs.core.contracts import polars_schema, reference_table
-from jobs.core.csv_tables import read_table
-from jobs.public import cells
-from jobs.public.cells import Basis, Released
-from jobs.public.contracts import public_contract, public_tables
-from jobs.public.gate import make_public_tables
-from jobs.public.knowledge import known_release, list_shapes, of_release
-from jobs.study import contribution, spam_volume
-from jobs.study.estimate.rows import typed_rows
-from jobs.study.estimate.sample import Reference
+from jobs.base.figures.areas import COUNTRY
+from jobs.base.tables.contracts import polars_schema, reference_table
+from jobs.base.tables.csv_tables import read_table
+from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.study.attack.search import Attack
+from jobs.study.estimates import contribution, spam_volume
+from jobs.study.estimates.steps.rows import typed_rows
+from jobs.study.estimates.steps.sample import Reference
+from jobs.study.public import cells
+from jobs.study.public.cells import Basis, Released
+from jobs.study.public.gate import make_public_tables
+from jobs.study.public.knowledge import known_release, list_shapes, of_release
 from sample_data.membership import FOLDER
 
 CHANNEL, PERIOD, P_PCT = "EMAIL", "2026-Q4", 13.7

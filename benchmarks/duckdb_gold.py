@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from jobs.core import machine
+from jobs.base.core import machine
 
 SQL = r"""
 CREATE TEMP TABLE line AS

@@ -20,8 +20,8 @@ from benchmarks.cost_quality import COST_TITLE, describe_cost
 from benchmarks.interval_quality import FEW, INTERVALS_TITLE, MANY, REVERSED, describe_intervals
 from benchmarks.parts_quality import PARTS_TITLE, describe_parts
 from sample_data.membership import World
+from tests.base.stats.test_estimation import DRAWN, Simulated, simulated
 from tests.conftest import ROOT
-from tests.stats.test_estimation import DRAWN, Simulated, simulated
 from tests.support.memberships import BANDS, MOST, Held, corrected_held, money_held, spam_held
 
 FILE = ROOT / "docs" / "estimates.md"

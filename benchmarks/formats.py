@@ -5,9 +5,9 @@
 In one process on one core, turn by turn:
 
     copy    Polars copies the log as text, line by line, to Parquet
-    kernel  a landed log becomes bronze rows in memory (jobs/ingest/reading.py)
+    kernel  a landed log becomes bronze rows in memory (jobs/operators/ingest/reading.py)
     parse   the same, and the rows, the quarantine and the ledger are committed to Delta
-    (jobs/stages/bronze_stage.py)
+    (jobs/operators/build/bronze_stage.py)
 
 Each is done on the log and on a quarter of it. Rates are megabytes a processor second between the two: they
 leave out what each costs however small its log is, and what other programs take of the machine. They are
@@ -38,17 +38,17 @@ import fsspec
 import polars as pl
 
 from benchmarks.tools import FOLDER, KEY, ROOT, Report
-from jobs.engine.embedded import Inline
-from jobs.engine.lake import Lake
-from jobs.formats.delimited import profile_of
-from jobs.ingest.manifest import open_landing
-from jobs.ingest.pull import pull_operator
-from jobs.ingest.reading import read_ranges
-from jobs.ingest.source_options import load_with_options
-from jobs.settings import config
-from jobs.stages.batches import Ingest, landed_pieces
-from jobs.stages.bronze_stage import ingest_pending
-from jobs.stages.ranges import ranges_of
+from jobs.base.engine.embedded import Inline
+from jobs.base.settings import config
+from jobs.base.store.lake import Lake
+from jobs.operators.build.batches import Ingest, landed_pieces
+from jobs.operators.build.bronze_stage import ingest_pending
+from jobs.operators.build.ranges import ranges_of
+from jobs.operators.formats.delimited import profile_of
+from jobs.operators.ingest.manifest import open_landing
+from jobs.operators.ingest.pull import pull_operator
+from jobs.operators.ingest.reading import read_ranges
+from jobs.operators.ingest.source_options import load_with_options
 from sample_data.generate import generate
 from sample_data.generator.profiles import OPERATORS
 from sample_data.generator.texts import HAM_SMS, SPAM_SMS

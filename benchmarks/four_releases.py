@@ -17,19 +17,19 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.attack.known import Finding
-from jobs.attack.search import Attack
+from jobs.base.figures.areas import COUNTRY
+from jobs.base.settings.config import Observatory, load_settings
+from jobs.base.store.lake import open_lake
+from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.cli import demo_release
-from jobs.core.areas import COUNTRY
-from jobs.engine.lake import open_lake
-from jobs.public.contracts import public_contract, public_tables
-from jobs.public.knowledge import known_release, list_shapes, of_release
-from jobs.public.revisions import REVISED, STANDS
-from jobs.public.secret import VALUE
-from jobs.public.wholes import join_blocks
-from jobs.release import making, publishing
-from jobs.settings.config import Observatory, load_settings
-from jobs.study.estimate import study_stage
+from jobs.study.attack.known import Finding
+from jobs.study.attack.search import Attack
+from jobs.study.estimates.steps import study_stage
+from jobs.study.public.knowledge import known_release, list_shapes, of_release
+from jobs.study.public.revisions import REVISED, STANDS
+from jobs.study.public.secret import VALUE
+from jobs.study.public.wholes import join_blocks
+from jobs.study.release import making, publishing
 from sample_data import membership, quarters
 
 P_PCT = "13.7"

@@ -25,13 +25,13 @@ from unittest.mock import patch
 import polars as pl
 
 from benchmarks.four_releases import released, settings_in
-from jobs.attack.search import Attack
-from jobs.core.csv_tables import read_table
-from jobs.disclosure import rules
-from jobs.public.cells import Basis
-from jobs.public.gate import Unprotectable, make_public_tables
-from jobs.release.making import released_in
-from jobs.release.released import release_table
+from jobs.base.tables.csv_tables import read_table
+from jobs.study.attack.search import Attack
+from jobs.study.disclosure import rules
+from jobs.study.public.cells import Basis
+from jobs.study.public.gate import Unprotectable, make_public_tables
+from jobs.study.release.making import released_in
+from jobs.study.release.released import release_table
 from sample_data import membership, quarters
 from tests.independent.attacker import SERIES, Release, Report, attack, read_release
 from tests.independent.own_errors import with_own_errors

@@ -3,8 +3,8 @@
     python -m benchmarks.estimation_quality --intervals       writes a section of docs/estimates.md
 
 A release's interval is estimate · exp(-/+ t √(K v)): K of an area's frame and who answered, v one number of a
-series, rounded up (jobs/public/intervals.py). Certain spam of a channel, in memberships that each have their
-own sizes, operators and rates; a country counts that may leave: three respondents with half of its
+series, rounded up (jobs/study/public/intervals.py). Certain spam of a channel, in memberships that each have
+their own sizes, operators and rates; a country counts that may leave: three respondents with half of its
 subscriptions, and not all.
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jobs.core.areas import COUNTRY, WORLD
-from jobs.public.intervals import reach_of
-from jobs.study.estimate.area_rows import public_terms
+from jobs.base.figures.areas import COUNTRY, WORLD
+from jobs.study.estimates.steps.area_rows import public_terms
+from jobs.study.public.intervals import reach_of
 from sample_data.membership import RESPONSE, SAMPLE, World
 from tests.support.memberships import spam_samples
 

@@ -27,7 +27,7 @@ from statistics import median
 import polars as pl
 
 from benchmarks.tools import FOLDER, ROOT, Report, Timed, generate, logs, size, timed
-from jobs.engine.lake import Lake
+from jobs.base.store.lake import Lake
 
 RUNS_OF_A_DAY = 288
 DAYS = 30

@@ -2,10 +2,10 @@
 
     python -m benchmarks.location [--rows N] [--ranges N] [--rounds N] [--markdown]
 
-The same addresses, as text, are placed by jobs/protect/location.py, which joins them to the ranges by sorted
-segments, and by DuckDB's ASOF join; both give country, AS number and name, and both have to agree on every
-row. Once no address comes twice, once each comes ten times, as in logs. Rates are rows a wall second and a
-processor second: on a shared machine the second means more. A worker has one core, and so do both here.
+The same addresses, as text, are placed by jobs/operators/protect/location.py, which joins them to the ranges
+by sorted segments, and by DuckDB's ASOF join; both give country, AS number and name, and both have to agree
+on every row. Once no address comes twice, once each comes ten times, as in logs. Rates are rows a wall second
+and a processor second: on a shared machine the second means more. A worker has one core, and so do both here.
 """
 
 import argparse
@@ -23,8 +23,8 @@ import numpy as np
 import polars as pl
 
 from benchmarks.tools import Report
-from jobs.protect.location import Ranges, locate_in_ranges, make_ranges
-from jobs.protect.range_tables import LOCATED
+from jobs.operators.protect.location import Ranges, locate_in_ranges, make_ranges
+from jobs.operators.protect.range_tables import LOCATED
 
 COUNTRIES = ("CHE", "FJI", "FRA", "GBR", "IND", "NPL", "PYF", "USA")
 TIMES = 10

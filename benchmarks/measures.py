@@ -35,71 +35,82 @@ os.environ["POLARS_MAX_THREADS"] = "1"
 import polars as pl
 
 from benchmarks.tools import FOLDER, KEY, Report, generate, logs, size
-from jobs.core.contracts import read_contract, reference_table
-from jobs.engine.embedded import Inline
-from jobs.engine.lake import Lake
-from jobs.ingest import pull
-from jobs.ingest.source_options import load_with_options
-from jobs.stages import gold_tasks, runner
-from jobs.stages.gold_steps import GOLD_DAILY
-from jobs.stages.run import Run
-from jobs.stages.runner import run_stages
-from jobs.stages.settings_tables import read_reference
+from jobs.base.engine.embedded import Inline
+from jobs.base.store.lake import Lake
+from jobs.base.tables.contracts import read_contract, reference_table
+from jobs.operators.build import gold_tasks
+from jobs.operators.build.gold_steps import GOLD_DAILY
+from jobs.operators.build.run import Run
+from jobs.operators.build.settings_tables import read_reference
+from jobs.operators.ingest import pull
+from jobs.operators.ingest.source_options import load_with_options
+from jobs.operators.runs import runner
+from jobs.operators.runs.runner import run_stages
 
 GOAL = 2
 REST = "steering and the rest"
 # The functions of each step, as module:function or module:Class.method.
 STEPS = {
-    "pull": ["jobs.ingest.pull:pull_operator"],
-    "parse": ["jobs.stages.bronze_tasks:parse_ranges"],
-    "assemble": [f"jobs.silver.steps:{name}" for name in ("split_bronze", "settle_held", "assemble_bucket")],
+    "pull": ["jobs.operators.ingest.pull:pull_operator"],
+    "parse": ["jobs.operators.build.bronze_tasks:parse_ranges"],
+    "assemble": [
+        f"jobs.operators.silver.steps:{name}" for name in ("split_bronze", "settle_held", "assemble_bucket")
+    ],
     "protect": [
-        f"jobs.protect.pseudonyms:{name}"
+        f"jobs.operators.protect.pseudonyms:{name}"
         for name in ("transmissions", "verdicts", "complaints", "authentication_reports", "facts")
     ],
     "types and measures": [
-        "jobs.protect.refusal_types:type_of_transmissions",
-        *(f"jobs.protect.message_types:{name}" for name in ("type_of_verdicts", "type_of_texts")),
+        "jobs.operators.protect.refusal_types:type_of_transmissions",
+        *(f"jobs.operators.protect.message_types:{name}" for name in ("type_of_verdicts", "type_of_texts")),
         *(
-            f"jobs.protect.countermeasures:{name}"
+            f"jobs.operators.protect.countermeasures:{name}"
             for name in ("countermeasure_of_refusals", "countermeasure_of_verdicts")
         ),
     ],
     "places": [
-        "jobs.protect.addresses:locate_addresses",
-        "jobs.protect.location:country_of_numbers",
-        "jobs.protect.location:to_networks",
-        "jobs.protect.parties:networks_of_numbers",
+        "jobs.operators.protect.addresses:locate_addresses",
+        "jobs.operators.protect.location:country_of_numbers",
+        "jobs.operators.protect.location:to_networks",
+        "jobs.operators.protect.parties:networks_of_numbers",
     ],
     "message": [
-        f"jobs.silver.steps:{name}"
+        f"jobs.operators.silver.steps:{name}"
         for name in (
             *("link_hops", "route_verdicts", "forward_rows", "open_messages"),
             *("follow_refusals", "keep_refusals"),
         )
     ],
-    "checks and checksums": ["jobs.stages.checks:check_rows", "jobs.core.checksum:fingerprint_periods"],
+    "checks and checksums": [
+        "jobs.operators.build.checks:check_rows",
+        "jobs.base.tables.checksum:fingerprint_periods",
+    ],
     "files and staging": [
-        *(f"jobs.engine.table_files:{name}" for name in ("read_files", "write_files")),
-        *(f"jobs.engine.tasks:{name}" for name in ("leave_frame", "take_frames")),
+        *(f"jobs.base.store.table_files:{name}" for name in ("read_files", "write_files")),
+        *(f"jobs.base.engine.tasks:{name}" for name in ("leave_frame", "take_frames")),
     ],
     "commits": [
-        f"jobs.engine.lake:Lake.{name}"
+        f"jobs.base.store.lake:Lake.{name}"
         for name in ("append", "replace", "rewrite", "add_files", "replace_periods")
     ],
     "gold: counts": [
-        *(f"jobs.stages.gold_tasks:{name}" for name in ("count_messages", "finish_table", "write_periods")),
-        "jobs.stages.gold_steps:Steps.compute_monthly",
+        *(
+            f"jobs.operators.build.gold_tasks:{name}"
+            for name in ("count_messages", "finish_table", "write_periods")
+        ),
+        "jobs.operators.build.gold_steps:Steps.compute_monthly",
     ],
     "gold: campaigns and bulk": [
-        f"jobs.stages.gold_tasks:{name}"
+        f"jobs.operators.build.gold_tasks:{name}"
         for name in (
             *("leave_signatures", "leave_members", "leave_campaigns"),
             *("leave_texts", "leave_evidence"),
         )
     ],
-    "gold: bypass": [f"jobs.stages.gold_tasks:{name}" for name in ("leave_contacts", "leave_behaviour")],
-    "validation": ["jobs.stages.gold_tasks:check_table"],
+    "gold: bypass": [
+        f"jobs.operators.build.gold_tasks:{name}" for name in ("leave_contacts", "leave_behaviour")
+    ],
+    "validation": ["jobs.operators.build.gold_tasks:check_table"],
 }
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.core.areas import classify_countries
-from jobs.core.contracts import reference_table
-from jobs.stats.estimation import Array, seed_of, weight_respondents
-from jobs.stats.intervals import estimate_figures, estimated_totals
-from jobs.study.estimate.part_rows import count_owners
+from jobs.base.figures.areas import classify_countries
+from jobs.base.stats.estimation import Array, seed_of, weight_respondents
+from jobs.base.stats.intervals import estimate_figures, estimated_totals
+from jobs.base.tables.contracts import reference_table
+from jobs.study.estimates.steps.part_rows import count_owners
 from sample_data.membership import (
     ANSWERS_ONLY,
     DAY,
@@ -29,8 +29,8 @@ from sample_data.membership import (
     volumes,
 )
 from sample_data.parts import SOURCES, source_shares, type_shares
+from tests.base.stats.test_estimation import DRAWN, groups_of, operators
 from tests.conftest import ROOT
-from tests.stats.test_estimation import DRAWN, groups_of, operators
 
 PARTS_TITLE = "## Types, sources and routes"
 HEAD = """

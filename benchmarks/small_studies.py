@@ -12,8 +12,8 @@ import sys
 import numpy as np
 import polars as pl
 
-from jobs.core.contracts import reference_table
-from jobs.public.gate import make_public_tables
+from jobs.base.tables.contracts import reference_table
+from jobs.study.public.gate import make_public_tables
 from tests.support import small_study
 from tests.support.small_study import Operator, Small
 

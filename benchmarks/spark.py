@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.speed import Runs, figure, run_command
 from benchmarks.speed import margin as margin_of
 from benchmarks.tools import FOLDER, KEY, Report, Timed, generate, logs, size, spread, timed
-from jobs.settings.node import EngineSettings
+from jobs.base.settings.node import EngineSettings
 from tests.support.cluster import standalone
 from tests.support.wheels import built_wheel
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from jobs.core import machine
+from jobs.base.core import machine
 from tests.support.memory_of import children, sampled
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.protect.message_types import type_of_texts
+from jobs.operators.protect.message_types import type_of_texts
 
 WORDING = Path(__file__).parents[1] / "tests" / "data" / "type_wording" / "wording.csv"
 # What logs texts, and what logs subjects.

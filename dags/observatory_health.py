@@ -37,14 +37,14 @@ from airflow.sdk import DAG, task
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 from airflow.sdk.exceptions import AirflowFailException
 
-from jobs.orchestration.scheduling import (
+from jobs.base.orchestration.scheduling import (
     UnlessLasting,
     command_output,
     config_file,
     read_settings,
     send_alert,
 )
-from jobs.state import health
+from jobs.operators.state import health
 
 CONFIG = config_file()
 

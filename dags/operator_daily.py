@@ -60,9 +60,8 @@ from typing import Any
 from airflow.sdk import DAG, Param, TriggerRule, chain, task
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
-from jobs.core.contracts import stage_tables
-from jobs.orchestration.deadlines import make_deadline
-from jobs.orchestration.scheduling import (
+from jobs.base.orchestration.deadlines import make_deadline
+from jobs.base.orchestration.scheduling import (
     UnlessLasting,
     changed_since,
     choose_task,
@@ -73,6 +72,7 @@ from jobs.orchestration.scheduling import (
     report_folder,
     writer_options,
 )
+from jobs.base.tables.contracts import stage_tables
 
 CONFIG = config_file()
 STAGES = ("bronze", "silver", "gold")

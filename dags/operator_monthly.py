@@ -35,8 +35,8 @@ from airflow.sdk import DAG, Param, TriggerRule, chain, task
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 from airflow.sdk.exceptions import AirflowFailException
 
-from jobs.orchestration.exit_codes import CommandFailed
-from jobs.orchestration.scheduling import (
+from jobs.base.orchestration.exit_codes import CommandFailed
+from jobs.base.orchestration.scheduling import (
     UnlessLasting,
     command_output,
     config_file,

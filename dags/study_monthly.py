@@ -32,15 +32,15 @@ from typing import Any
 from airflow.sdk import DAG, chain
 from airflow.sdk.definitions.timetables.interval import CronDataIntervalTimetable
 
-from jobs.core.contracts import list_tables, read_contract
-from jobs.orchestration.deadlines import make_deadline
-from jobs.orchestration.scheduling import (
+from jobs.base.orchestration.deadlines import make_deadline
+from jobs.base.orchestration.scheduling import (
     config_file,
     named_connections,
     pipeline_task,
     read_settings,
     writer_options,
 )
+from jobs.base.tables.contracts import list_tables, read_contract
 
 CONFIG = config_file()
 LOADED = [

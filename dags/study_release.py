@@ -36,7 +36,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param, chain
 from airflow.sdk.exceptions import AirflowFailException
 
-from jobs.orchestration.scheduling import (
+from jobs.base.orchestration.scheduling import (
     UnlessLasting,
     command_output,
     config_file,

@@ -43,7 +43,7 @@ COPY requirements/spark.lock requirements/spark.lock
 RUN python -m venv /opt/pipeline \
     && /opt/pipeline/bin/python -m pip install --no-cache-dir --require-hashes -r requirements/spark.lock
 COPY jobs jobs
-RUN python -m jobs.engine.java
+RUN python -m jobs.base.engine.java
 
 FROM java AS spark
 COPY --from=spark-packages /opt/pipeline /opt/pipeline

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from expectations.rules import Rule, condition
-from jobs.core.contracts import list_tables, read_contract
-from jobs.core.counting_rules import RECEIVED_MEASURES, SENT_MEASURES
+from jobs.base.figures.counting_rules import RECEIVED_MEASURES, SENT_MEASURES
+from jobs.base.tables.contracts import list_tables, read_contract
 
 VOLUME = "gold.spam_volume_daily"
 MEASURES = ("units", "spam_certain", "spam_possible")

@@ -8,10 +8,10 @@ import polars as pl
 
 from expectations.between import CrossRule, cross_rules, sql_name
 from expectations.rules import IN_SET, NOT_NULL, UNIQUE, Rule, rules_of
-from jobs.core.checksum import row_hashes
-from jobs.core.contracts import read_contract
-from jobs.core.sql import parse_expression
-from jobs.public.contracts import public_contract
+from jobs.base.tables.checksum import row_hashes
+from jobs.base.tables.contracts import read_contract
+from jobs.base.tables.public_contracts import public_contract
+from jobs.base.tables.sql import parse_expression
 
 EXAMPLES = 3
 

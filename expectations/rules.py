@@ -7,10 +7,10 @@ Polars checks them on every run (expectations/native.py), and Great Expectations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from jobs.core import reliability
-from jobs.core.contracts import Contract, Field, list_codes, read_contract
-from jobs.core.series import ALL, PARTS
-from jobs.public.contracts import PublicContract, public_contract
+from jobs.base.figures import reliability
+from jobs.base.tables.contracts import Contract, Field, list_codes, read_contract
+from jobs.base.tables.public_contracts import PublicContract, public_contract
+from jobs.base.tables.series import ALL, PARTS
 
 NOT_NULL, IN_SET, UNIQUE, CONDITION = "not_null", "in_set", "unique", "condition"
 KEY_UNIQUE = "key_unique"

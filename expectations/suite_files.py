@@ -13,8 +13,8 @@ from sqlglot import exp
 
 from expectations.between import cross_rules
 from expectations.rules import IN_SET, NOT_NULL, UNIQUE, Rule, rules_of
-from jobs.core.contracts import list_tables, read_contract
-from jobs.public.contracts import public_tables
+from jobs.base.tables.contracts import list_tables, read_contract
+from jobs.base.tables.public_contracts import public_tables
 
 FOLDER = Path(__file__).parent / "suites"
 VERSION = "1.24.1"

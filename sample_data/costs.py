@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jobs.core.contracts import reference_rows
-from jobs.core.periods import count_days
-from jobs.stats.sampling import Z95
+from jobs.base.core.periods import count_days
+from jobs.base.stats.sampling import Z95
+from jobs.base.tables.contracts import reference_rows
 
 if TYPE_CHECKING:
-    from jobs.study.estimate.accounts import Price
+    from jobs.study.estimates.steps.accounts import Price
     from sample_data.membership import Population
 
 # US dollars: for a thousand messages, and fixed for a subscription and month.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from jobs.questionnaire.definition import all_questions, list_options
+from jobs.study.questionnaire.definition import all_questions, list_options
 
 # Of administrations those that answer, by class; a little below operators' large ones.
 ANSWERED = {"DEVELOPED": 0.8, "DEVELOPING": 0.65, "LDC": 0.55}
@@ -50,7 +50,7 @@ ANSWERED_BY = {"whole": 0.3, "parts": 0.15, "both": 0.4, "nothing": 0.15}
 def administration_answers(countries: pl.DataFrame, seed: int) -> list[tuple[str, str, str, str]]:
     """What all administrations answer that return a form, but for money: respondent, country, line, answer.
 
-    countries: with their class, as jobs.core.areas.classify_countries() gives them.
+    countries: with their class, as jobs.base.figures.areas.classify_countries() gives them.
     """
     random = np.random.default_rng([seed, *b"administrations"])
     lines = [

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from jobs.core.areas import are_in_area, classify_countries, list_areas
-from jobs.core.contracts import REFERENCE
-from jobs.core.periods import count_days
-from jobs.costs.investment_assumptions import account_assumptions, central_values
-from jobs.stats.prevalence import Stratum, estimate_stratum
-from jobs.study.estimate.accounts import DOLLARS, Price, account_rows, rises_of
+from jobs.base.core.periods import count_days
+from jobs.base.costs.investment_assumptions import account_assumptions, central_values
+from jobs.base.figures.areas import are_in_area, classify_countries, list_areas
+from jobs.base.stats.prevalence import Stratum, estimate_stratum
+from jobs.base.tables.contracts import REFERENCE
+from jobs.study.estimates.steps.accounts import DOLLARS, Price, account_rows, rises_of
 from sample_data.costs import SampleCosts
 from sample_data.forms import administration_answers, administration_money, operator_answers
 from sample_data.parts import rows_in_parts, source_shares, type_shares

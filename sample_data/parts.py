@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jobs.study.estimate.rows import MEASURES
+from jobs.study.estimates.steps.rows import MEASURES
 
 if TYPE_CHECKING:
     from sample_data.membership import Population

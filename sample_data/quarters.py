@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from jobs.core.csv_tables import read_table
-from jobs.core.periods import count_days
+from jobs.base.core.periods import count_days
+from jobs.base.tables.csv_tables import read_table
 from sample_data.membership import FOLDER, MONTHS, PERIOD, SEED
 
 SUBMISSION, QUALITY, ANSWERS = "study.submission", "study.submission_quality", "study.questionnaire_answer"

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from expectations import suite_files
-from jobs.core.contracts import (
+from jobs.base.tables.contracts import (
     CODELISTS,
     LAYERS,
     SCHEMAS,
@@ -24,8 +24,8 @@ from jobs.core.contracts import (
     list_tables,
     read_contract,
 )
-from jobs.formats import registry
-from jobs.questionnaire.definition import all_questions
+from jobs.operators.formats import registry
+from jobs.study.questionnaire.definition import all_questions
 from schemas import settings_page
 
 FORMATS = CODELISTS / "format.csv"

@@ -9,8 +9,8 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from jobs.settings.base import Settings
-from jobs.settings.config import Observatory
+from jobs.base.settings.base import Settings
+from jobs.base.settings.config import Observatory
 
 
 def write_page() -> str:
@@ -20,7 +20,7 @@ def write_page() -> str:
         "",
         "After reading this page you know what may stand in `observatory.toml`. A setting without a default"
         " is required. Options of formats, variables of the environment and exit codes are in the"
-        " [operator's reference](operator-reference.md). Derived from `jobs/settings/` by `make derived`; do"
+        " [operator's reference](operator-reference.md). Derived from `jobs/base/settings/` by `make derived`; do"
         " not edit.",
         "",
     ]

@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 if TYPE_CHECKING:
-    from jobs.stages.run import Run
+    from jobs.operators.build.run import Run
 
 # As in workers: threads of two processes that run tests would wait for each other. Polars reads it when it is
 # imported, which is later.
@@ -40,7 +40,7 @@ def keys_of_one_test() -> Iterator[None]:
     yield
     os.environ.pop("OBSERVATORY_PSEUDONYM_KEY_FILE", None)
     os.environ.pop("OBSERVATORY_LAKE_ACCESS", None)
-    if s3 := sys.modules.get("jobs.engine.s3"):
+    if s3 := sys.modules.get("jobs.base.store.s3"):
         s3.connect_once.cache_clear()
     os.environ["OBSERVATORY_PSEUDONYM_KEY"] = KEY
 

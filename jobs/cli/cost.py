@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jobs.base.core.choices import nearest_hint
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.settings import config
 from jobs.cli.console import wide_console
-from jobs.core.choices import nearest_hint
-from jobs.core.errors import ObservatoryError
-from jobs.settings import config
 
 if TYPE_CHECKING:
-    from jobs.costs.figure import Explained, ListedFigure
+    from jobs.base.costs.figure import Explained, ListedFigure
 
 app = typer.Typer(help="Explain cost figures, and add those that may be added.", no_args_is_help=True)
 Config = Annotated[Path, typer.Option("--config", help="The settings file; published figures do without.")]
@@ -39,7 +39,7 @@ def explain(
     config_file: Config = Path("observatory.toml"),
 ) -> None:
     """Print how a figure is computed: formula, parameters with sources, versions of inputs, sensitivities."""
-    from jobs.costs.drawing import draw_figure
+    from jobs.base.costs.drawing import draw_figure
 
     draw_figure(explain_figure(figure, config_file), wide_console(highlight=False))
 
@@ -50,8 +50,8 @@ def sum_(
     config_file: Config = Path("observatory.toml"),
 ) -> None:
     """Add figures, simulated as one total. Figures of different quantities are refused."""
-    from jobs.costs.adding import add_figures
-    from jobs.costs.drawing import draw_sum
+    from jobs.base.costs.adding import add_figures
+    from jobs.base.costs.drawing import draw_sum
 
     if len(figures) < 2:
         raise ObservatoryError("cost sum: name two figures or more")
@@ -69,7 +69,7 @@ def fixed(
     """Propose fixed costs from reference prices, as text to copy into the settings of an operator."""
     import datetime as dt
 
-    from jobs.costs.proposed_costs import describe_proposals, propose_costs
+    from jobs.base.costs.proposed_costs import describe_proposals, propose_costs
 
     operators = {each.id: each for each in config.load_settings(config_file).operator}
     if operator not in operators:
@@ -99,14 +99,14 @@ def list_(
     config_file: Config = Path("observatory.toml"),
 ) -> None:
     """List the published figures, with the computed and the printed value."""
-    from jobs.costs.drawing import draw_list
-    from jobs.costs.price_year import read_basis
+    from jobs.base.costs.drawing import draw_list
+    from jobs.base.costs.price_year import read_basis
 
     basis = read_basis(prices, currency)
     if table is None:
         found = published_rows()
     elif is_study(table):
-        from jobs.costs.study_figures import cost_rows
+        from jobs.study.costs.figures import cost_rows
 
         found = cost_rows(table, config.load_settings(config_file))
     elif table == COSTS:
@@ -141,10 +141,10 @@ def is_study(name: str) -> bool:
 
 def published_rows() -> dict[str, list[ListedFigure]]:
     """The published figures by their quantity, computed now."""
-    from jobs.core import words
-    from jobs.costs.cost_model import evaluate_figure, judge_reproduction
-    from jobs.costs.figure import ListedFigure
-    from jobs.costs.published import area_name, published_figures
+    from jobs.base.costs.cost_model import evaluate_figure, judge_reproduction
+    from jobs.base.costs.figure import ListedFigure
+    from jobs.base.costs.published import area_name, published_figures
+    from jobs.base.figures import words
 
     found: dict[str, list[ListedFigure]] = {code: [] for code in words.codelist_rows("estimand")}
     for name, figure in published_figures().items():
@@ -166,15 +166,15 @@ def published_rows() -> dict[str, list[ListedFigure]]:
 
 def explain_figure(name: str, config_file: Path) -> Explained:
     """A figure by its name. Raises ObservatoryError with the nearest known name for an unknown one."""
-    from jobs.costs.parameter import explain_parameter, parameters_in_force
-    from jobs.costs.published import explain_published, matching_figures, published_figures
+    from jobs.base.costs.parameter import explain_parameter, parameters_in_force
+    from jobs.base.costs.published import explain_published, matching_figures, published_figures
 
     if is_study(name):
-        from jobs.costs.study_figures import explain_study
+        from jobs.study.costs.figures import explain_study
 
         return explain_study(name, config.load_settings(config_file))
     if MONTH.match(name):
-        from jobs.costs.month import explain_month
+        from jobs.base.costs.month import explain_month
 
         return explain_month(name, config.load_settings(config_file))
     if matching_figures(name):

@@ -9,13 +9,13 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from jobs.cli.study_tables import estimates_table, format_interval, format_short
-from jobs.core.contracts import reference_table
-from jobs.core.csv_tables import read_tables
-from jobs.core.errors import ObservatoryError
-from jobs.costs.study import read_figure
-from jobs.engine.lake import open_lake
-from jobs.settings.config import Observatory
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.settings.config import Observatory
+from jobs.base.store.lake import open_lake
+from jobs.base.tables.contracts import reference_table
+from jobs.base.tables.csv_tables import read_tables
+from jobs.cli.study.study_tables import estimates_table, format_interval, format_short
+from jobs.study.costs.study_rows import read_figure
 
 GAPS, ACCOUNTS = "study.investment_gap", "study.investment_account"
 # A norm has no points: it is a choice. Half of it and twice.
@@ -40,9 +40,9 @@ def sensitivity_table(figure: str, settings: Observatory) -> list[RenderableType
 
     Raises ObservatoryError for a figure that is no gap, and without the study's own files.
     """
-    from jobs.study.estimate.sample import Reference
-    from jobs.study.estimate.sensitivity import vary_parameters
-    from jobs.study.investment_account import prices_of
+    from jobs.study.estimates.investment_account import prices_of
+    from jobs.study.estimates.steps.sample import Reference
+    from jobs.study.estimates.steps.sensitivity import vary_parameters
 
     if not figure.startswith(f"{GAPS}/"):
         raise ObservatoryError(f"cost sensitivity: '{figure}': name a gap, as {GAPS}/2026/LDC/EMAIL")

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jobs.base.core.errors import raise_problems
+from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
-from jobs.cli.pipeline import Stage, pull_all, run_with_progress
-from jobs.cli.report import write_report
-from jobs.core.errors import raise_problems
-from jobs.settings import config
+from jobs.cli.operators.pipeline import Stage, pull_all, run_with_progress
+from jobs.cli.operators.report import write_report
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from jobs.settings.config import Observatory
-    from jobs.stages.run import Run
+    from jobs.base.settings.config import Observatory
+    from jobs.operators.build.run import Run
 
 
 def demo(
@@ -31,10 +31,10 @@ def demo(
     ] = Path("sample_data/membership"),
 ) -> None:
     """Run the sample study on this machine, from logs to the report page and a release of made-up figures."""
-    from jobs.cli.main_figures import main_tables, read_estimates, world_tables
-    from jobs.cli.study_costs import cost_tables
-    from jobs.cli.study_parts import route_tables, source_tables, type_tables
-    from jobs.cli.study_spending import public_spending_table
+    from jobs.cli.operators.main_figures import main_tables, read_estimates, world_tables
+    from jobs.cli.study.study_costs import cost_tables
+    from jobs.cli.study.study_parts import route_tables, source_tables, type_tables
+    from jobs.cli.study.study_spending import public_spending_table
 
     use_demo_key()
     settings = config.load_settings(config_file)
@@ -62,7 +62,7 @@ def demo(
 
 def estimate_demo(work: Run, membership: Path) -> None:
     """Estimate the study of the sample's membership, unless the lake holds the estimates already."""
-    from jobs.study.estimate import study_stage
+    from jobs.study.estimates.steps import study_stage
 
     if study_stage.is_current(work.lake, work.settings, membership):
         return
@@ -82,8 +82,8 @@ def read_truth(membership: Path) -> pl.DataFrame:
 
 def use_demo_key() -> None:
     """The sample study's own key: made once, kept under build/, readable by its user alone."""
+    from jobs.base.core.key_names import KEY, KEY_FILE
     from jobs.cli.demo_release import keep_secret
-    from jobs.core.key_names import KEY, KEY_FILE
 
     if not (os.environ.get(KEY) or os.environ.get(KEY_FILE)):
         os.environ[KEY_FILE] = str(keep_secret("pseudonym.key", lambda: secrets.token_hex(32)))

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import openpyxl
 
-from jobs.core.machine import HOME
-from jobs.public.secret import FILE, VALUE
-from jobs.release import clearance, making, manifest, publishing, signatures
-from jobs.release.folders import signature_of
-from jobs.settings.config import Observatory
-from jobs.submission import signing
+from jobs.base.core.machine import HOME
+from jobs.base.packages import signing
+from jobs.base.settings.config import Observatory
+from jobs.study.public.secret import FILE, VALUE
+from jobs.study.release import clearance, making, manifest, publishing, signatures
+from jobs.study.release.folders import signature_of
 
 PERIOD = "2026-Q4"
 # The day on which the sample's administrations have answered.

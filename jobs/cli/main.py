@@ -16,28 +16,30 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from jobs.cli import audit, cost, key, questionnaire, release, study
+from jobs.base.core.disk import DiskFull, is_full
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.store.store_errors import find_store_error
+from jobs.cli import cost
 from jobs.cli.console import err
 from jobs.cli.demo import demo
-from jobs.cli.erase import erase
-from jobs.cli.explain import explain
-from jobs.cli.init import init
 from jobs.cli.interrupt import INTERRUPTED, Interrupted, catch_interrupts
-from jobs.cli.pipeline import pull, run
-from jobs.cli.quarantine import quarantine
-from jobs.cli.receipts import receipts
-from jobs.cli.reconcile import reconcile
-from jobs.cli.renew import renew
-from jobs.cli.report import report
-from jobs.cli.sniff import sniff
-from jobs.cli.status import status
-from jobs.cli.submission import submit
+from jobs.cli.operators import audit, key
+from jobs.cli.operators.erase import erase
+from jobs.cli.operators.explain import explain
+from jobs.cli.operators.init import init
+from jobs.cli.operators.pipeline import pull, run
+from jobs.cli.operators.quarantine import quarantine
+from jobs.cli.operators.receipts import receipts
+from jobs.cli.operators.reconcile import reconcile
+from jobs.cli.operators.renew import renew
+from jobs.cli.operators.report import report
+from jobs.cli.operators.sniff import sniff
+from jobs.cli.operators.status import status
+from jobs.cli.operators.submission import submit
+from jobs.cli.operators.vacuum import vacuum
+from jobs.cli.study import questionnaire, release, study
 from jobs.cli.tables import show, tables
-from jobs.cli.vacuum import vacuum
 from jobs.cli.validate import validate
-from jobs.core.disk import DiskFull, is_full
-from jobs.core.errors import ObservatoryError
-from jobs.engine.store_errors import find_store_error
 
 # Polars, the lake and the runner take seconds to import: a command imports what it needs when it runs.
 
@@ -109,7 +111,7 @@ def exit_with_error(error: ObservatoryError) -> NoReturn:
 def say_error(text: str) -> None:
     from rich.markup import escape
 
-    from jobs.core.patterns import escape_unseen
+    from jobs.base.core.patterns import escape_unseen
 
     err.print(f"[bold red]Error:[/] {escape(chr(10).join(map(escape_unseen, text.splitlines())))}")
 

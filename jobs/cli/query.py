@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from jobs.core import contracts
-from jobs.core.choices import nearest_hint
-from jobs.core.errors import ObservatoryError
+from jobs.base.core.choices import nearest_hint
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.tables import contracts
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
-    from jobs.engine.lake import Lake
+    from jobs.base.store.lake import Lake
 
 
 def run_sql(lake: Lake, sql: str, limit: int | None) -> tuple[pl.DataFrame, int]:
@@ -28,7 +28,7 @@ def run_sql(lake: Lake, sql: str, limit: int | None) -> tuple[pl.DataFrame, int]
     """
     import duckdb
 
-    from jobs.engine.store import is_local, open_store
+    from jobs.base.store.store import is_local, open_store
 
     try:
         with closing(duckdb.connect()) as connection:

@@ -16,15 +16,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobs.core import contracts
-from jobs.core.choices import nearest_hint
-from jobs.core.errors import ObservatoryError
+from jobs.base.core.choices import nearest_hint
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.tables import contracts
 
 # Polars takes a part of a second to import.
 if TYPE_CHECKING:
     import polars as pl
 
-    from jobs.engine.lake import Lake
+    from jobs.base.store.lake import Lake
 
 # A longer value is cut on a terminal.
 LONGEST = 40
@@ -54,7 +54,7 @@ def read_rows(
     """
     import polars as pl
 
-    from jobs.engine.table_files import naming_damage, scan_files
+    from jobs.base.store.table_files import naming_damage, scan_files
 
     about = contracts.read_contract(table)
     version = lake.versions().get(table)
@@ -66,7 +66,7 @@ def read_rows(
     frame = frame.with_columns(sketch_estimates(early))
     try:
         if where is not None:
-            from jobs.core.sql import parse_condition
+            from jobs.base.tables.sql import parse_condition
 
             schema = contracts.polars_schema(table) | dict.fromkeys(early, pl.Int64)
             frame = frame.filter(parse_condition(where, table, schema))
@@ -93,7 +93,7 @@ def sketch_estimates(sketches: Iterable[str]) -> list[pl.Expr]:
     """For each sketch the count that it estimates; exact below 4,096."""
     import polars as pl
 
-    from jobs.core.sketch import estimate_distinct, from_bytes
+    from jobs.base.tables.sketch import estimate_distinct, from_bytes
 
     return [estimate_distinct(from_bytes(pl.col(name))).alias(name) for name in sketches]
 
@@ -125,7 +125,7 @@ def write_rows(
     """
     import polars as pl
 
-    from jobs.core.safe_text import to_safe_csv, to_safe_json
+    from jobs.base.core.safe_text import to_safe_csv, to_safe_json
 
     if format is not OutputFormat.parquet:
         frame = frame.with_columns(pl.selectors.binary().bin.encode("hex"))
@@ -203,7 +203,7 @@ def print_table(frame: pl.DataFrame, title: str, out: Console, count: int, first
 
 def format_value(value: object) -> str:
     """A value as text: counts with separators, control characters visible, long values cut."""
-    from jobs.core.patterns import escape_unseen
+    from jobs.base.core.patterns import escape_unseen
 
     if value is None:
         return ""

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from jobs.base.core.choices import nearest_hint
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.tables import contracts
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
 from jobs.cli.rows import OutputFormat, parse_columns, read_rows, write_rows
-from jobs.core import contracts
-from jobs.core.choices import nearest_hint
-from jobs.core.errors import ObservatoryError
-from jobs.ingest.source_options import load_with_options
+from jobs.operators.ingest.source_options import load_with_options
 
 # Numeric columns that identify something and measure nothing.
 NAMES = ("offset", "end_offset", "source_asn")
@@ -51,7 +51,7 @@ def show(
         raise ObservatoryError("--format parquet needs a file: add --output FILE")
     if output is not None and format is OutputFormat.table:
         format = OutputFormat.csv
-    from jobs.engine.lake import open_lake
+    from jobs.base.store.lake import open_lake
 
     lake = open_lake(load_with_options(config_file).lake.root)
     limit = limit or (20 if format is OutputFormat.table else None)

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from jobs.base.settings import config
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
-from jobs.ingest.source_options import load_with_options
-from jobs.settings import config
+from jobs.operators.ingest.source_options import load_with_options
 
 
 def validate(
@@ -29,9 +29,7 @@ def validate(
     Every run checks the same rules by itself. Ends with exit code 1 if an expectation is broken.
     """
     from expectations.evaluation import build_data_docs
-    from jobs.engine import record
-    from jobs.engine.lake import open_lake
-    from jobs.stages.evaluating import (
+    from jobs.base.checks.evaluating import (
         changed_months,
         evaluate_lake,
         month_digests,
@@ -39,7 +37,9 @@ def validate(
         open_results,
         refuse_broken_expectations,
     )
-    from jobs.stages.validations import EVALUATED
+    from jobs.base.checks.validations import EVALUATED
+    from jobs.base.store import record
+    from jobs.base.store.lake import open_lake
 
     settings = load_with_options(config_file)
     operators = [each.id for each in config.choose_operators(settings, operator)] if settings.operator else []

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from benchmarks import type_quality
-from tests.protect.test_message_types import LANGUAGES
+from tests.operators.protect.test_message_types import LANGUAGES
 
 # Precision and recall of all languages, as the rules had them before they were held to these texts.
 FLOORS = {"SMS": (0.83, 0.52), "EMAIL": (0.95, 0.54)}

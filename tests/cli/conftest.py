@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core import sketch
-from jobs.core.contracts import rows_frame
-from jobs.engine.lake import Lake
+from jobs.base.store.lake import Lake
+from jobs.base.tables import sketch
+from jobs.base.tables.contracts import rows_frame
 from tests.support.in_process import Told, command_line_of
 from tests.support.whole_runs import operator_toml, source_toml
 

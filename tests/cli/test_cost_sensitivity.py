@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.settings.config import Observatory, load_settings
+from jobs.base.tables.csv_tables import read_tables
 from jobs.cli.cost_sensitivity import draw_sensitivity, sensitivity_table
-from jobs.core.csv_tables import read_tables
-from jobs.core.errors import ObservatoryError
-from jobs.settings.config import Observatory, load_settings
-from jobs.study.estimate.sensitivity import ParameterEffect
+from jobs.study.estimates.steps.sensitivity import ParameterEffect
 from tests.conftest import ROOT
 
 NORM = {

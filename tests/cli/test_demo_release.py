@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
+from jobs.base.settings import config
+from jobs.base.settings.config import Observatory
 from jobs.cli import demo, demo_release
-from jobs.public.secret import FILE, VALUE, p_pct
-from jobs.release import clearance, decisions, making, manifest, signatures
-from jobs.release.about import next_version
-from jobs.release.folders import versions_in, write_folder
-from jobs.settings import config
-from jobs.settings.config import Observatory
+from jobs.study.public.secret import FILE, VALUE, p_pct
+from jobs.study.release import clearance, decisions, making, manifest, signatures
+from jobs.study.release.about import next_version
+from jobs.study.release.folders import versions_in, write_folder
 from tests.conftest import ROOT
 from tests.support.release import ABOUT, made, tables
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from jobs.base.store import record
+from jobs.base.store.lake import Lake
 from jobs.cli.interrupt import Interrupted, catch_interrupts, interruptible
-from jobs.cli.pipeline import pull_all, run_with_progress
+from jobs.cli.operators.pipeline import pull_all, run_with_progress
 from jobs.cli.progress import Meter
-from jobs.engine import record
-from jobs.engine.lake import Lake
-from jobs.ingest.source_options import load_with_options
+from jobs.operators.ingest.source_options import load_with_options
 from tests.support.commands import ROOT
 from tests.support.whole_runs import operator_toml, source_toml
 

@@ -12,19 +12,19 @@ from types import ModuleType
 
 import pytest
 
+from jobs.base.core.errors import ValidationHeld
 from jobs.cli import main as command_line
-from jobs.cli import pipeline
 from jobs.cli.main import app
-from jobs.core.errors import ValidationHeld
+from jobs.cli.operators import pipeline
+from tests.base.core.test_safe_text import EVIL
 from tests.cli.conftest import SETTINGS, Observatory
 from tests.conftest import ROOT
-from tests.core.test_safe_text import EVIL
 
 LISTED = [each for listed in command_line.STEPS.values() for each in listed]
 COMMANDS = [command_line.command_name(each) for each in LISTED]
 GROUPS = [command_line.command_name(each) for each in LISTED if isinstance(each, ModuleType)]
 # Packages whose import takes a good part of a second, or more.
-SLOW = ["great_expectations", "scipy", "altair", "pandas", "pyspark", "jobs.formats.registry"]
+SLOW = ["great_expectations", "scipy", "altair", "pandas", "pyspark", "jobs.operators.formats.registry"]
 
 
 # --- without a lake -------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ def test_without_a_key_nothing_starts(
     def fail(*arguments: object) -> None:
         raise AssertionError("work began without a key")
 
-    monkeypatch.setattr("jobs.engine.lake.open_lake", fail)
+    monkeypatch.setattr("jobs.base.store.lake.open_lake", fail)
     monkeypatch.setattr(pipeline, "pull_all", fail)
     found = observatory("run", "--config", study)
     assert found.code == 2
@@ -290,7 +290,7 @@ def test_a_reader_that_stops_is_no_held_validation(observatory: Observatory, stu
 def test_commands_that_read_import_nothing_that_takes_seconds(arguments: list[str], study: Path) -> None:
     own = ["--config", str(study)] if arguments[0] != "tables" else []
     # What a vacuum would remove depends on the lives of formats' messages: a tenth of a second.
-    slow = [name for name in SLOW if (arguments[0], name) != ("status", "jobs.formats.registry")]
+    slow = [name for name in SLOW if (arguments[0], name) != ("status", "jobs.operators.formats.registry")]
     code = (
         "import sys; from jobs.cli.main import main; sys.argv = ['observatory', *sys.argv[1:]]\n"
         "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
@@ -325,7 +325,7 @@ def test_numpy_has_one_thread_beside_those_of_the_program() -> None:
 def test_a_files_name_in_an_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from jobs.core.errors import ObservatoryError
+    from jobs.base.core.errors import ObservatoryError
 
     def fail(prog_name: str) -> None:
         raise ObservatoryError(f"mail{EVIL}.log cannot be read\nand another")

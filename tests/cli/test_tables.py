@@ -11,13 +11,13 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.store.lake import Lake
+from jobs.base.tables import contracts
+from jobs.base.tables.contracts import read_contract, rows_frame
 from jobs.cli.query import named_tables, run_sql, show_lake
 from jobs.cli.rows import parse_columns, print_table, read_rows
 from jobs.cli.tables import key_first, measures_first
-from jobs.core import contracts
-from jobs.core.contracts import read_contract, rows_frame
-from jobs.core.errors import ObservatoryError
-from jobs.engine.lake import Lake
 from tests.cli.conftest import Observatory
 from tests.conftest import ROOT
 from tests.support.documents import commands

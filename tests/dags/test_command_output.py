@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.orchestration import scheduling
+from jobs.base.orchestration import scheduling
 
 
 def test_what_a_command_says_beside_its_json_is_in_the_tasks_log(

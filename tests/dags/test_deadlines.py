@@ -13,7 +13,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.definitions.deadline import DeadlineReference
 from airflow.serialization.serialized_objects import DagSerialization
 
-from jobs.orchestration.deadlines import HOURS, send_late
+from jobs.base.orchestration.deadlines import HOURS, send_late
 from tests.support.airflow import new_airflow
 from tests.support.commands import BIN, ROOT, run
 
@@ -52,7 +52,7 @@ def test_runs_have_a_deadline(
     (alert,) = deadline if isinstance(deadline, list) else [deadline]
     assert alert.reference == DeadlineReference.DAGRUN_QUEUED_AT
     assert alert.interval == dt.timedelta(hours=hours)
-    assert alert.callback.path == "jobs.orchestration.deadlines.send_late"
+    assert alert.callback.path == "jobs.base.orchestration.deadlines.send_late"
     assert alert.callback.kwargs == {"hours": hours}
     DagSerialization.to_dict(bag.dags[dag])
 

@@ -12,8 +12,8 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
-from jobs.orchestration.scheduling import UnlessLasting, send_alert
-from jobs.state import health
+from jobs.base.orchestration.scheduling import UnlessLasting, send_alert
+from jobs.operators.state import health
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 SETTINGS = """

@@ -17,11 +17,11 @@ from airflow.exceptions import AirflowException, AirflowSkipException
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.serialization.serialized_objects import DagSerialization
 
+from jobs.base.core.errors import NOTHING_CHANGED
+from jobs.base.engine import java
+from jobs.base.orchestration.scheduling import UnlessLasting
+from jobs.base.tables import contracts
 from jobs.cli.main import app
-from jobs.core import contracts
-from jobs.core.errors import NOTHING_CHANGED
-from jobs.engine import java
-from jobs.orchestration.scheduling import UnlessLasting
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ["bronze", "silver", "gold"]
@@ -388,7 +388,7 @@ def test_without_a_master_it_is_that_of_the_connection(monkeypatch: pytest.Monke
 def test_a_missing_provider_is_named(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
     monkeypatch.setenv("OBSERVATORY_ENGINE_NAME", "spark")
     monkeypatch.setitem(sys.modules, "airflow.providers.apache.spark.operators.spark_submit", None)
-    monkeypatch.delitem(sys.modules, "jobs.orchestration.submitting", raising=False)
+    monkeypatch.delitem(sys.modules, "jobs.base.orchestration.submitting", raising=False)
     bag = parse(monkeypatch, config)
     assert not bag.dags
     (message,) = bag.import_errors.values()
@@ -412,7 +412,7 @@ def test_what_to_set_stands_in_the_import_error(
     monkeypatch.setenv("OBSERVATORY_CONFIG", str(file))
     if kind == "unset":
         monkeypatch.delenv("OBSERVATORY_CONFIG")
-        monkeypatch.setattr("jobs.orchestration.scheduling.ROOT", tmp_path)
+        monkeypatch.setattr("jobs.base.orchestration.scheduling.ROOT", tmp_path)
     elif kind == "folder":
         file.mkdir()
     else:

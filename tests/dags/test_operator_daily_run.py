@@ -9,9 +9,9 @@ import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
-from jobs.core import contracts
-from jobs.core.contracts import stage_tables
-from jobs.engine.lake import Lake
+from jobs.base.store.lake import Lake
+from jobs.base.tables import contracts
+from jobs.base.tables.contracts import stage_tables
 from tests.support.airflow import new_airflow
 from tests.support.commands import ROOT, call, run
 

@@ -16,12 +16,12 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
+from jobs.base.orchestration import connecting, scheduling
+from jobs.base.orchestration.connecting import connection_variables
+from jobs.base.orchestration.exit_codes import CommandFailed
+from jobs.base.orchestration.scheduling import UnlessLasting
+from jobs.base.settings import config
 from jobs.cli.main import app
-from jobs.orchestration import connecting, scheduling
-from jobs.orchestration.connecting import connection_variables
-from jobs.orchestration.exit_codes import CommandFailed
-from jobs.orchestration.scheduling import UnlessLasting
-from jobs.settings import config
 from tests.support.submission_lake import NORTH
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.lake import Lake
-from tests.submission.test_delivering import RESPONDENTS
+from jobs.base.store.lake import Lake
+from tests.operators.packages.test_delivering import RESPONDENTS
 from tests.support.airflow import new_airflow
 from tests.support.commands import BIN, ROOT, call, run
 from tests.support.servers import Ssh

@@ -10,9 +10,9 @@ import typer
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 
+from jobs.base.settings import config
+from jobs.base.tables import contracts
 from jobs.cli.main import app
-from jobs.core import contracts
-from jobs.settings import config
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 LAKE = """
@@ -86,6 +86,6 @@ def test_it_runs_monthly_as_the_only_writer(dag: Any) -> None:
 
 
 def test_what_is_estimated_is_what_the_run_writes(dag: Any) -> None:
-    from jobs.study.estimate.study_stage import TABLES
+    from jobs.study.estimates.steps.study_stage import TABLES
 
     assert {asset.name for asset in dag.get_task("estimate").outlets} == set(TABLES)

@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import list_tables, read_contract
-from jobs.engine.lake import Lake
-from jobs.stages.validations import EVALUATED
-from jobs.study.estimate.study_stage import SUBMITTED_TABLES, TABLES
+from jobs.base.checks.validations import EVALUATED
+from jobs.base.store.lake import Lake
+from jobs.base.tables.contracts import list_tables, read_contract
+from jobs.study.estimates.steps.study_stage import SUBMITTED_TABLES, TABLES
 from tests.support.airflow import new_airflow
 from tests.support.commands import ROOT, call, run
 from tests.support.study_node import Node, write_node

@@ -14,8 +14,8 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
+from jobs.base.settings import config
 from jobs.cli.main import app
-from jobs.settings import config
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 LAKE = '[lake]\nroot = "lake"\n'

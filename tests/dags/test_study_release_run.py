@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import openpyxl
 import pytest
 
-from jobs.release import clearance
+from jobs.study.release import clearance
 from tests.support.airflow import new_airflow
 from tests.support.commands import BIN, ROOT, run
 from tests.support.release import signing_keys

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from jobs.engine import java
-from jobs.engine.lake import Lake
-from jobs.silver.frames import SILVER
-from jobs.stages.gold_steps import GOLD
+from jobs.base.engine import java
+from jobs.base.store.lake import Lake
+from jobs.operators.build.gold_steps import GOLD
+from jobs.operators.silver.frames import SILVER
 from tests.support.images import BIN, DOCKER, LaidOut, compose_services, image_of, images, lay_out
 from tests.support.true_of_few import refuse_world, say_world
 from tests.support.twelve_countries import write_study

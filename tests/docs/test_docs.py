@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import typer
 
+from jobs.base.settings import config
+from jobs.base.settings.base import Settings
 from jobs.cli import main as command_line
-from jobs.formats.delimited.profile_files import list_shipped
-from jobs.formats.registry import KERNELS
-from jobs.settings import config
-from jobs.settings.base import Settings
+from jobs.operators.formats.delimited.profile_files import list_shipped
+from jobs.operators.formats.registry import KERNELS
 from schemas import settings_page
 from tests.conftest import ROOT
 from tests.support.documents import GUIDES, PAGES, README, blocks, commands, is_shown, sessions

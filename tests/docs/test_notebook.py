@@ -14,7 +14,7 @@ import nbformat
 import polars as pl
 import pytest
 
-from jobs.core.contracts import polars_schema, read_contract
+from jobs.base.tables.contracts import polars_schema, read_contract
 from tests.conftest import ROOT
 from tests.support.cost_lake import write_lake
 from tests.support.delta import write_delta

@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 
 from expectations import between, native
-from jobs.core.contracts import read_contract
-from jobs.stages.gold_steps import GOLD_DAILY
+from jobs.base.tables.contracts import read_contract
+from jobs.operators.build.gold_steps import GOLD_DAILY
 from tests.support.volume_rows import ROW, TABLE, frame
 
 

@@ -13,11 +13,11 @@ import polars as pl
 import pytest
 
 from expectations.evaluation import build_data_docs, evaluate, store
-from jobs.core.contracts import rows_frame
-from jobs.core.errors import ValidationHeld
-from jobs.engine.lake import Lake
-from jobs.stages.evaluating import refuse_broken_expectations
-from jobs.stages.validations import EVALUATED, superseded_evaluations
+from jobs.base.checks.evaluating import refuse_broken_expectations
+from jobs.base.checks.validations import EVALUATED, superseded_evaluations
+from jobs.base.core.errors import ValidationHeld
+from jobs.base.store.lake import Lake
+from jobs.base.tables.contracts import rows_frame
 from tests.conftest import ROOT
 from tests.expectations.test_native import ROW, TABLE, frame
 
@@ -114,9 +114,9 @@ def test_a_broken_expectation_is_named_with_its_rows() -> None:
 
 def test_a_run_imports_neither_great_expectations_nor_sqlalchemy() -> None:
     code = (
-        "import sys; from jobs.stages import gold_stage, preload, quality, runner, silver_stage;"
+        "import sys; from jobs.operators.build import gold_stage, preload, quality, runner, silver_stage;"
         "from expectations import native; native.check_table('gold.spam_volume_daily',"
-        " __import__('polars').DataFrame(schema=__import__('jobs.core.contracts', fromlist='x')"
+        " __import__('polars').DataFrame(schema=__import__('jobs.base.tables.contracts', fromlist='x')"
         ".polars_schema('gold.spam_volume_daily')));"
         "assert not {'great_expectations', 'sqlalchemy', 'altair', 'pandas'} & set(sys.modules)"
     )

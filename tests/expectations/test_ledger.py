@@ -3,7 +3,7 @@
 from typing import Any
 
 from expectations import ledger, native
-from jobs.core.contracts import rows_frame
+from jobs.base.tables.contracts import rows_frame
 
 
 def test_the_ledger_conserves_lines_and_limits_quarantine() -> None:

@@ -8,7 +8,7 @@ import pytest
 from expectations import native
 from expectations.native import Result
 from expectations.rules import rules_of
-from jobs.core.contracts import list_tables, polars_schema, read_contract
+from jobs.base.tables.contracts import list_tables, polars_schema, read_contract
 from tests.support.volume_rows import ROW, TABLE, frame
 
 

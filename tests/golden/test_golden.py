@@ -27,7 +27,7 @@ import pytest
 
 from expectations import native
 from expectations.rules import UNIQUE, rules_of
-from jobs.core.contracts import (
+from jobs.base.tables.contracts import (
     REFERENCE,
     conform_frame,
     list_tables,
@@ -35,10 +35,10 @@ from jobs.core.contracts import (
     read_contract,
     reference_table,
 )
-from jobs.questionnaire.standing import keep_asked
-from jobs.silver.frames import COPY, MESSAGE
-from jobs.silver.pipeline import count_once, make_messages_in_memory
-from jobs.study.estimate.coverage import DENOMINATOR, FRAME, cover_rows
+from jobs.operators.silver.frames import COPY, MESSAGE
+from jobs.operators.silver.pipeline import count_once, make_messages_in_memory
+from jobs.study.estimates.steps.coverage import DENOMINATOR, FRAME, cover_rows
+from jobs.study.questionnaire.standing import keep_asked
 
 GOLDEN = Path(__file__).parent
 DEFINITION = "ref.definition"
@@ -217,7 +217,7 @@ def found_in(rows: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def test_every_job_that_counts_has_cases() -> None:
-    # What makes transmissions and verdicts of bronze is a kernel; tests/formats asks those.
+    # What makes transmissions and verdicts of bronze is a kernel; tests/operators/formats asks those.
     # What operators and respondents send comes with a package, not from a job.
     counted = {
         name for name in list_tables() if name.startswith(("gold.", "study.")) and read_contract(name).reads

@@ -14,10 +14,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import REFERENCE, polars_schema, read_contract, reference_table
-from jobs.public.cells import CONTRIBUTION, WORLD, Basis, Released
-from jobs.public.contracts import public_contract, public_tables
-from jobs.public.gate import Protected, make_public_tables
+from jobs.base.tables.contracts import REFERENCE, polars_schema, read_contract, reference_table
+from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.study.public.cells import CONTRIBUTION, WORLD, Basis, Released
+from jobs.study.public.gate import Protected, make_public_tables
 from tests.golden.test_golden import GOLDEN, found_in, rows_of
 
 CASES = sorted(file.parent for file in GOLDEN.glob("public.*/*/expected.csv"))

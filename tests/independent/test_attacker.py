@@ -13,14 +13,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.public.cells import PRICES, WORLD, Basis, Released
-from jobs.public.gate import Unprotectable, make_public_tables
-from tests.attack.test_attack import PRICES as DOLLARS
-from tests.attack.test_attack import SERIES, TABLE, release
+from jobs.study.public.cells import PRICES, WORLD, Basis, Released
+from jobs.study.public.gate import Unprotectable, make_public_tables
 from tests.independent.attacker import ANYONE, Found, Release, Report, attack
 from tests.independent.maps import Known
 from tests.independent.own_errors import with_own_errors
-from tests.public.test_gate import AROUND, DOMINATED, P_PCT, TWO, found_in, plain
+from tests.study.attack.test_attack import PRICES as DOLLARS
+from tests.study.attack.test_attack import SERIES, TABLE, release
+from tests.study.public.test_gate import AROUND, DOMINATED, P_PCT, TWO, found_in, plain
 from tests.support.small_study import NARROW, PERIOD, WIDE, Operator, Small, basis, changed, defined, drawn
 from tests.whole.test_rules_switched_off import by_rules, without
 

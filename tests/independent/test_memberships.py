@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.independent import IN_A_ROW, P_PCT, RAISED, attack_membership, deal
-from jobs.public.secret import VALUE
+from jobs.study.public.secret import VALUE
 
 
 @pytest.mark.long

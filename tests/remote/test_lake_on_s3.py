@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.lake import Lake
-from jobs.engine.s3 import connect_once
-from jobs.study.estimate.study_stage import land_submissions
+from jobs.base.store.lake import Lake
+from jobs.base.store.s3 import connect_once
+from jobs.study.estimates.steps.study_stage import land_submissions
 from tests.conftest import ROOT as CLONE
 from tests.support.in_process import Run, command_line_of
 from tests.support.lakes_on_s3 import ROOT, end_lease, point_to, rows_of_lake, start_store

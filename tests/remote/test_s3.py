@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.lake import Lake
+from jobs.base.store.lake import Lake
 from tests.support.in_process import Run, command_line_of
 from tests.support.remote_logs import count_landed, mail_lines, write_settings
 from tests.support.servers import S3, Relay

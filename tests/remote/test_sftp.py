@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.lake import Lake
-from jobs.ingest.source_options import load_with_options
+from jobs.base.store.lake import Lake
+from jobs.operators.ingest.source_options import load_with_options
 from tests.support.filter_logs import LAB
 from tests.support.in_process import Run, command_line_of
 from tests.support.remote_logs import count_landed, mail_lines, write_settings

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.lake import Lake
-from jobs.engine.store_errors import StoreAway
-from jobs.ingest.source_options import load_with_options
-from jobs.settings import config
-from jobs.stages.run import Run
-from jobs.stages.runner import run_stages
+from jobs.base.settings import config
+from jobs.base.store.lake import Lake
+from jobs.base.store.store_errors import StoreAway
+from jobs.operators.build.run import Run
+from jobs.operators.ingest.source_options import load_with_options
+from jobs.operators.runs.runner import run_stages
+from tests.base.engine.test_spark import HERE, mixed_run, with_engine
 from tests.conftest import KEY
-from tests.engine.test_spark import HERE, mixed_run, with_engine
 from tests.support.cluster import end, standalone
 from tests.support.lakes_on_s3 import ROOT, rows_of_lake, start_store
 from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed

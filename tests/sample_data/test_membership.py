@@ -7,17 +7,17 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import conform_frame, reference_table
-from jobs.core.csv_tables import read_table
-from jobs.questionnaire.definition import form_for
-from jobs.study import mirror, public_spending
-from jobs.study.estimate.rows import MEASURES
-from jobs.study.estimate.sample import Reference
-from jobs.study.public_spending import DAYS as DAYS_WORKED
-from jobs.study.public_spending import MONEY
-from jobs.study.spam_volume import cell_rows
-from jobs.submission.counts import ROUTE, VOLUME, find_disagreements
-from jobs.submission.quality import QUALITY
+from jobs.base.packages.counts import ROUTE, VOLUME, find_disagreements
+from jobs.base.packages.quality import QUALITY
+from jobs.base.tables.contracts import conform_frame, reference_table
+from jobs.base.tables.csv_tables import read_table
+from jobs.study.estimates import mirror, public_spending
+from jobs.study.estimates.public_spending import DAYS as DAYS_WORKED
+from jobs.study.estimates.public_spending import MONEY
+from jobs.study.estimates.spam_volume import cell_rows
+from jobs.study.estimates.steps.rows import MEASURES
+from jobs.study.estimates.steps.sample import Reference
+from jobs.study.questionnaire.definition import form_for
 from sample_data.membership import FOLDER, countries, write
 
 
@@ -96,7 +96,7 @@ REFERENCE = Reference(
 
 
 def whole_months() -> pl.DataFrame:
-    """Submissions with the days that logs lack made up, as jobs.study.estimate.days does it."""
+    """Submissions with the days that logs lack made up, as jobs.study.estimates.steps.days does it."""
     days, of = pl.col("day_count"), pl.col("period_code").replace_strict(DAYS)
     return (
         read_table(FOLDER, "study.submission")

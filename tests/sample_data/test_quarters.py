@@ -9,17 +9,17 @@ import polars as pl
 import pytest
 
 from benchmarks import four_releases
-from jobs.attack.known import Finding
-from jobs.attack.search import Attack
-from jobs.core.csv_tables import read_table
-from jobs.core.series import Shape
-from jobs.public import gate, knowledge
-from jobs.public.cells import CONTRIBUTION, Basis, Released
-from jobs.public.contracts import public_contract, public_tables
-from jobs.public.gate import make_public_tables
-from jobs.public.knowledge import known_release, of_release
-from jobs.public.secret import VALUE
-from jobs.release import making, signatures
+from jobs.base.tables.csv_tables import read_table
+from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.base.tables.series import Shape
+from jobs.study.attack.known import Finding
+from jobs.study.attack.search import Attack
+from jobs.study.public import gate, knowledge
+from jobs.study.public.cells import CONTRIBUTION, Basis, Released
+from jobs.study.public.gate import make_public_tables
+from jobs.study.public.knowledge import known_release, of_release
+from jobs.study.public.secret import VALUE
+from jobs.study.release import making, signatures
 from sample_data import quarters
 from sample_data.membership import FOLDER, PERIOD
 from sample_data.quarters import (

@@ -11,8 +11,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from jobs.core.attributes import ATTRIBUTES as KINDS
-from jobs.protect.rules import valid_rows
+from jobs.base.tables.attributes import ATTRIBUTES as KINDS
+from jobs.operators.protect.rules import valid_rows
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 TABLES = sorted((SCHEMAS / "reference").glob("*.csv"))

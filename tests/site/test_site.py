@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from jobs.release.page import write_page as write_release_page
-from jobs.report.page import write_page
-from tests.release.test_page import WHOLE
+from jobs.operators.report.page import write_page
+from jobs.study.release.page import write_page as write_release_page
+from tests.study.release.test_page import WHOLE
 from tests.support.release import write as write_release
 from tests.support.report_figures import ABOUT, OPERATORS, figures, validation
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from jobs.protect.operators import Door
-from jobs.silver import pipeline, steps
-from jobs.silver.exchange import Terms
-from jobs.silver.frames import KNOWLEDGE, MESSAGE, TRANSMISSION, VERDICT
-from jobs.silver.memory import Memory
+from jobs.operators.protect.operators import Door
+from jobs.operators.silver import pipeline, steps
+from jobs.operators.silver.exchange import Terms
+from jobs.operators.silver.frames import KNOWLEDGE, MESSAGE, TRANSMISSION, VERDICT
+from jobs.operators.silver.memory import Memory
 
 
 def assembled_in_buckets(

@@ -20,10 +20,10 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import conform_frame, polars_schema, reference_table
-from jobs.formats import LINES, Source, kannel
-from jobs.gold import campaign_daily
-from jobs.protect import signatures
+from jobs.base.tables.contracts import conform_frame, polars_schema, reference_table
+from jobs.operators.formats import LINES, Source, kannel
+from jobs.operators.gold import campaign_daily
+from jobs.operators.protect import signatures
 from sample_data.generate import generate
 from sample_data.generator.profiles import CHANNEL, HEXAGONE
 from sample_data.generator.texts import FIRST_NAMES, HAM_SMS, LONG_TAIL, SPAM_SMS

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-from jobs.ingest.source_options import load_with_options
-from jobs.settings import config
+from jobs.base.settings import config
+from jobs.operators.ingest.source_options import load_with_options
 from tests.support.samples import CANARIES
 from tests.support.samples.forms import Canaries
 from tests.support.whole_runs import operator_toml, source_toml

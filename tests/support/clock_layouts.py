@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from jobs.core.contracts import polars_schema
-from jobs.formats import Source
-from jobs.formats.registry import FORMATS
-from jobs.ingest.clock import correct_times
-from jobs.protect.operators import Door, OperatorSpace
-from jobs.silver.assembling import assemble_rows
-from jobs.silver.frames import MESSAGE
-from jobs.silver.pipeline import count_once, make_messages_in_memory
+from jobs.base.tables.contracts import polars_schema
+from jobs.operators.formats import Source
+from jobs.operators.formats.registry import FORMATS
+from jobs.operators.ingest.clock import correct_times
+from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.silver.assembling import assemble_rows
+from jobs.operators.silver.frames import MESSAGE
+from jobs.operators.silver.pipeline import count_once, make_messages_in_memory
 from tests.support.filter_logs import frame_of
 
 OPERATOR = "a"

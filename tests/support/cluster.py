@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.core.key_names import KEY_FILE
-from jobs.engine import java
-from jobs.settings.node import EngineSettings
+from jobs.base.core.key_names import KEY_FILE
+from jobs.base.engine import java
+from jobs.base.settings.node import EngineSettings
 from tests.support.memory_of import tree_of
 
 

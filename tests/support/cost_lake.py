@@ -6,12 +6,12 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import polars_schema, read_contract, reference_table, rows_frame
-from jobs.costs import simulation
-from jobs.costs.prices import FixedCost
-from jobs.gold.countermeasure_cost_monthly import transform
-from jobs.ingest.source_options import load_with_options
-from jobs.stages.settings_tables import read_reference
+from jobs.base.costs import simulation
+from jobs.base.costs.prices import FixedCost
+from jobs.base.tables.contracts import polars_schema, read_contract, reference_table, rows_frame
+from jobs.operators.build.settings_tables import read_reference
+from jobs.operators.gold.countermeasure_cost_monthly import transform
+from jobs.operators.ingest.source_options import load_with_options
 from tests.support.delta import write_delta
 
 SETTINGS = """

@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from jobs.formats import LINES, Source
-from jobs.formats.format import LineFormat
+from jobs.operators.formats import LINES, Source
+from jobs.operators.formats.format import LineFormat
 
 LAB = Path(__file__).parents[2] / "sample_data" / "lab"
 MAIL_LOGS = ("mail.rfc3164.log", "mail.iso8601.log", "mail.rfc5424.log")

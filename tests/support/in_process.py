@@ -10,9 +10,9 @@ import click
 import pytest
 import typer.main
 
+from jobs.base.core import key_names
 from jobs.cli import main as command_line
-from jobs.core import key_names
-from jobs.protect.pseudonym_keys import operator_key
+from jobs.operators.protect.pseudonym_keys import operator_key
 
 
 class Told(NamedTuple):

@@ -9,14 +9,14 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import polars_schema
-from jobs.formats import Source
-from jobs.formats.registry import KERNELS
-from jobs.protect.operators import Door, OperatorSpace
-from jobs.protect.pseudonym_keys import make_pseudonyms
-from jobs.silver.assembling import assemble_rows, raw_rows
-from jobs.silver.frames import MESSAGE, TRANSMISSION, VERDICT
-from jobs.silver.pipeline import count_once, make_messages_in_memory
+from jobs.base.tables.contracts import polars_schema
+from jobs.operators.formats import Source
+from jobs.operators.formats.registry import KERNELS
+from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.pseudonym_keys import make_pseudonyms
+from jobs.operators.silver.assembling import assemble_rows, raw_rows
+from jobs.operators.silver.frames import MESSAGE, TRANSMISSION, VERDICT
+from jobs.operators.silver.pipeline import count_once, make_messages_in_memory
 from tests.support.filter_logs import frame_of
 
 DOMAINS = ("lab.example", "virt.example", "hosted.example")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.core.contracts import list_tables, read_contract
-from jobs.engine.lake import Lake
-from jobs.engine.s3 import connect_once
+from jobs.base.store.lake import Lake
+from jobs.base.store.s3 import connect_once
+from jobs.base.tables.contracts import list_tables, read_contract
 from tests.support.servers import S3
 from tests.support.whole_runs import rows_in
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import fsspec
 
-from jobs.ingest.packed import ENDING, open_landed
+from jobs.operators.ingest.packed import ENDING, open_landed
 
 
 def data_of(path: str | Path) -> bytes:

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 import polars as pl
 import pytest
 
-from jobs.attack.search import Attack
-from jobs.core.contracts import polars_schema, reference_table, rows_frame
-from jobs.core.series import Shape
-from jobs.public.cells import CONTRIBUTION, Basis, name_cells
-from jobs.public.contracts import PublicContract, public_contract, public_tables
-from jobs.public.gate import make_public_tables
-from jobs.public.knowledge import known_release, read_rows, shape_of
+from jobs.base.tables.contracts import polars_schema, reference_table, rows_frame
+from jobs.base.tables.public_contracts import PublicContract, public_contract, public_tables
+from jobs.base.tables.series import Shape
+from jobs.study.attack.search import Attack
+from jobs.study.public.cells import CONTRIBUTION, Basis, name_cells
+from jobs.study.public.gate import make_public_tables
+from jobs.study.public.knowledge import known_release, read_rows, shape_of
 
 PERIOD, P_PCT = "2026-Q4", 13.7
 OPERATORS = [f"fji-{number}" for number in range(6)]

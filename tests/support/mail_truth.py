@@ -17,15 +17,15 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import conform_frame, polars_schema, read_contract, reference_table
-from jobs.formats import LINES, Source, exim, rspamd
-from jobs.gold import campaign_daily
-from jobs.protect import pseudonyms
-from jobs.protect.operators import Door
-from jobs.settings import config
-from jobs.silver.frames import MESSAGE
-from jobs.silver.pipeline import make_messages_in_memory
-from jobs.stages.settings_tables import read_reference
+from jobs.base.settings import config
+from jobs.base.tables.contracts import conform_frame, polars_schema, read_contract, reference_table
+from jobs.operators.build.settings_tables import read_reference
+from jobs.operators.formats import LINES, Source, exim, rspamd
+from jobs.operators.gold import campaign_daily
+from jobs.operators.protect import pseudonyms
+from jobs.operators.protect.operators import Door
+from jobs.operators.silver.frames import MESSAGE
+from jobs.operators.silver.pipeline import make_messages_in_memory
 from sample_data.generator.texts import FIRST_NAMES, WORDS
 from tests.support.campaign_truth import members_of
 

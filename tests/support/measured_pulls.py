@@ -6,8 +6,8 @@ import re
 import sys
 from pathlib import Path
 
-from jobs.ingest.pull import pull_operator
-from jobs.settings.operator import Operator, SourceSettings
+from jobs.base.settings.operator import Operator, SourceSettings
+from jobs.operators.ingest.pull import pull_operator
 
 
 def measure_pulls(rounds: int, root: str, urls: list[str]) -> list[object]:

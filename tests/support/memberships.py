@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.core.areas import COUNTRY, GROUPS, are_in_area, list_areas, rows_on_day
-from jobs.core.contracts import reference_table, rows_frame
-from jobs.core.shares import SHARES
-from jobs.costs.investment_assumptions import draw_parameters
-from jobs.stats.estimation import REPLICATES, Array, Operators, seed_of, weight_respondents
-from jobs.study import investment_account
-from jobs.study.estimate.area_rows import estimate_areas
-from jobs.study.estimate.audits import correct_spam
-from jobs.study.estimate.sample import Reference, Sample
-from jobs.study.estimate.spending import ALL, by_respondent
-from jobs.study.investment import money_rows
-from jobs.study.investment_account import prices_of
+from jobs.base.core.shares import SHARES
+from jobs.base.costs.investment_assumptions import draw_parameters
+from jobs.base.figures.areas import COUNTRY, GROUPS, are_in_area, list_areas, rows_on_day
+from jobs.base.stats.estimation import REPLICATES, Array, Operators, seed_of, weight_respondents
+from jobs.base.tables.contracts import reference_table, rows_frame
+from jobs.study.estimates import investment_account
+from jobs.study.estimates.investment import money_rows
+from jobs.study.estimates.investment_account import prices_of
+from jobs.study.estimates.steps.area_rows import estimate_areas
+from jobs.study.estimates.steps.audits import correct_spam
+from jobs.study.estimates.steps.sample import Reference, Sample
+from jobs.study.estimates.steps.spending import ALL, by_respondent
 from sample_data.membership import (
     ACCOUNTS,
     BASE,

@@ -4,12 +4,12 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
-from jobs.engine.lake import Lake
-from jobs.ingest.pull import pull_operator
-from jobs.ingest.source_options import load_with_options
-from jobs.settings import config
-from jobs.stages.run import Run
-from jobs.stages.runner import run_stages
+from jobs.base.settings import config
+from jobs.base.store.lake import Lake
+from jobs.operators.build.run import Run
+from jobs.operators.ingest.pull import pull_operator
+from jobs.operators.ingest.source_options import load_with_options
+from jobs.operators.runs.runner import run_stages
 from tests.conftest import ROOT
 from tests.support.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, operator_toml, source_toml
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import openpyxl
 
-from jobs.questionnaire.assessment import Assessment, assess_filing
-from jobs.questionnaire.filing import COLUMNS
-from jobs.questionnaire.order import Order
-from jobs.questionnaire.reading import read_book, read_filing, read_workbook
-from jobs.questionnaire.respondents import Respondent, read_respondents
-from jobs.questionnaire.texts import translate_key
-from jobs.questionnaire.workbook import make_workbook
+from jobs.study.questionnaire.assessment import Assessment, assess_filing
+from jobs.study.questionnaire.filing import COLUMNS
+from jobs.study.questionnaire.order import Order
+from jobs.study.questionnaire.reading import read_book, read_filing, read_workbook
+from jobs.study.questionnaire.respondents import Respondent, read_respondents
+from jobs.study.questionnaire.texts import translate_key
+from jobs.study.questionnaire.workbook import make_workbook
 from tests.conftest import ROOT
 
 RESPONDENTS = read_respondents(ROOT / "sample_data" / "study_node" / "respondents.csv")

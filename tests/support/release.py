@@ -12,11 +12,11 @@ from typing import Any
 
 import polars as pl
 
-from jobs.public.contracts import public_contract
-from jobs.release import assembly, clearance, folders, publishing
-from jobs.release.about import About
-from jobs.release.released import ReleasedTable, release_table
-from jobs.release.triangle import build_triangle
+from jobs.base.tables.public_contracts import public_contract
+from jobs.study.release import assembly, clearance, folders, publishing
+from jobs.study.release.about import About
+from jobs.study.release.released import ReleasedTable, release_table
+from jobs.study.release.triangle import build_triangle
 
 VOLUME = "public.spam_volume"
 NOW, BEFORE = dt.datetime(2027, 2, 1, 12, tzinfo=dt.UTC), dt.date(2027, 1, 20)

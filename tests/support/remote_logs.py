@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jobs.ingest.manifest import landed_bytes, open_landing, read_manifest
+from jobs.operators.ingest.manifest import landed_bytes, open_landing, read_manifest
 from tests.support.whole_runs import operator_toml
 
 

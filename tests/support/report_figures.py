@@ -13,14 +13,14 @@ import numpy as np
 import polars as pl
 
 from expectations.native import Result
-from jobs.core.contracts import conform_frame, read_contract, reference_table, rows_frame
-from jobs.core.shares import CALL_SHARES, CALLS
-from jobs.gold import spam_corrected_monthly
-from jobs.gold.correcting import estimate_whole
-from jobs.gold.traffic_hourly_daily import WITHIN
-from jobs.report.figures import ENDS_OF_SPAM, FIGURES, SUMS, Figures
-from jobs.report.operators import ReportedOperator
-from jobs.report.report import PageOrigin, Report
+from jobs.base.core.shares import CALL_SHARES, CALLS
+from jobs.base.tables.contracts import conform_frame, read_contract, reference_table, rows_frame
+from jobs.operators.gold import spam_corrected_monthly
+from jobs.operators.gold.correcting import estimate_whole
+from jobs.operators.gold.traffic_hourly_daily import WITHIN
+from jobs.operators.report.figures import ENDS_OF_SPAM, FIGURES, SUMS, Figures
+from jobs.operators.report.operators import ReportedOperator
+from jobs.operators.report.report import PageOrigin, Report
 
 OPERATORS = [
     ReportedOperator("alp-mail", "Alp Mail", "CHE", "alp", "CHF"),

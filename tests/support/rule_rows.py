@@ -11,8 +11,8 @@ import sqlglot
 from sqlglot import exp
 
 from expectations.rules import CONDITION, NOT_NULL, UNIQUE, rules_of
-from jobs.core.contracts import Field, list_codes, polars_schema, read_contract
-from jobs.public.contracts import public_contract
+from jobs.base.tables.contracts import Field, list_codes, polars_schema, read_contract
+from jobs.base.tables.public_contracts import public_contract
 
 NO_CODE = "no_code"
 DAYS = [dt.date(2026, 11, 1), dt.date(2026, 11, 2)]

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import polars as pl
 
-from jobs.core.contracts import conform_frame, polars_schema, reference_table
-from jobs.core.periods import count_days, months_of
-from jobs.public.cells import Basis
-from jobs.public.contracts import public_contract, public_tables
-from jobs.study import contribution, spam_volume
-from jobs.study.estimate.coverage import cover_rows
-from jobs.study.estimate.rows import MEASURES, typed_rows
-from jobs.study.estimate.sample import Reference
+from jobs.base.core.periods import count_days, months_of
+from jobs.base.tables.contracts import conform_frame, polars_schema, reference_table
+from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.study.estimates import contribution, spam_volume
+from jobs.study.estimates.steps.coverage import cover_rows
+from jobs.study.estimates.steps.rows import MEASURES, typed_rows
+from jobs.study.estimates.steps.sample import Reference
+from jobs.study.public.cells import Basis
 
 COUNTRIES = ("KEN", "NPL", "FJI", "GHA", "PER", "UZB", "JOR", "TUN", "POL", "BOL", "LAO", "MWI")
 PERIOD, CHANNEL, DEFINITION = "2026-Q4", "EMAIL", "OPERATOR"

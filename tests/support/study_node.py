@@ -4,9 +4,9 @@ and the study's files. One of two operators answers, so that the other is estima
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.settings.config import Observatory
-from jobs.settings.operator import Operator
-from jobs.submission.making import package_of, write_package
+from jobs.base.settings.config import Observatory
+from jobs.base.settings.operator import Operator
+from jobs.operators.packages.making import package_of, write_package
 from tests.support.questionnaire import SAVANNA, filled, saved
 from tests.support.submission_lake import put_gold
 
@@ -21,7 +21,7 @@ root = "lake"
 respondents = "respondents.csv"
 inbox = "inbox"
 files = "files"
-# A signature takes a key pair: tests/submission/test_submission.py has them.
+# A signature takes a key pair: tests/base/packages/test_submission.py has them.
 require_signature = false
 
 [study.gap]

@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import polars_schema, read_contract, rows_frame
-from jobs.submission.counts import GOLD, MEASURES
-from jobs.submission.gold_costs import EFFORT
+from jobs.base.packages.counts import GOLD, MEASURES
+from jobs.base.tables.contracts import polars_schema, read_contract, rows_frame
+from jobs.operators.packages.gold_costs import EFFORT
 from tests.support.delta import write_delta
 from tests.support.whole_runs import operator_toml
 

@@ -8,7 +8,7 @@ from typing import Any
 import openpyxl
 import polars as pl
 
-from jobs.release.page import write_page
+from jobs.study.release.page import write_page
 
 WORLD = re.compile(r"\bworld\b", re.IGNORECASE)
 # Names of sources, and tables of what others published, who speak of the world themselves.

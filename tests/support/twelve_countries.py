@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.questionnaire.definition import form_for
+from jobs.study.questionnaire.definition import form_for
 
 LISTED = "respondent_id,name,role,country,holding,operator_ids,language,size_class"
 FRAME = (

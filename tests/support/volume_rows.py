@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.core.contracts import rows_frame
+from jobs.base.tables.contracts import rows_frame
 
 TABLE = "gold.spam_volume_daily"
 DAY = dt.date(2026, 11, 24)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.engine.lake import Lake
+from jobs.base.store.lake import Lake
 from tests.conftest import KEY, ROOT
 
 MAIL_NETWORK = 'domains = ["example.test"]\nnetworks = ["127.0.0.0/8"]\n'

@@ -10,10 +10,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core.contracts import reference_table, rows_frame
-from jobs.core.counting_rules import OPERATOR
-from jobs.gold import spam_volume_daily
-from jobs.report.gather import is_measured
+from jobs.base.figures.counting_rules import OPERATOR
+from jobs.base.tables.contracts import reference_table, rows_frame
+from jobs.operators.gold import spam_volume_daily
+from jobs.operators.report.gather import is_measured
 
 DAY = dt.date(2026, 11, 24)
 # MAAWG, last quarter of 2005: for each unaltered delivered message four were blocked or tagged,

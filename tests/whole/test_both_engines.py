@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.lake import Lake
-from jobs.formats.registry import KERNELS
-from jobs.ingest.pull import pull_operator
-from jobs.settings.config import Observatory
-from jobs.settings.node import EngineSettings
-from jobs.silver.frames import SILVER
-from jobs.stages.gold_steps import GOLD
-from jobs.stages.run import Run
-from jobs.stages.runner import run_stages
+from jobs.base.settings.config import Observatory
+from jobs.base.settings.node import EngineSettings
+from jobs.base.store.lake import Lake
+from jobs.operators.build.gold_steps import GOLD
+from jobs.operators.build.run import Run
+from jobs.operators.formats.registry import KERNELS
+from jobs.operators.ingest.pull import pull_operator
+from jobs.operators.runs.runner import run_stages
+from jobs.operators.silver.frames import SILVER
 from tests.support.canary_logs import canary_settings
 from tests.support.samples import CANARIES
 from tests.support.whole_runs import rows_in

@@ -10,21 +10,21 @@ from typing import Any, NamedTuple
 import polars as pl
 import pytest
 
-from jobs.core.contracts import list_tables, read_contract
-from jobs.core.patterns import mask_lines
-from jobs.engine.lake import Lake
-from jobs.formats import Source
-from jobs.formats.options import complete_options
-from jobs.formats.registry import DOCUMENTS, KERNELS
-from jobs.formats.shared.documents import frame_of as documents_of
-from jobs.ingest.pull import pull_operator
-from jobs.protect.operators import Door, OperatorSpace
-from jobs.report.write import update_page
-from jobs.silver.assembling import assemble_rows
-from jobs.stages.checks import by_operator, format_broken
-from jobs.stages.run import Run
-from jobs.stages.runner import run_stages
-from jobs.submission.making import package_of
+from jobs.base.core.patterns import mask_lines
+from jobs.base.store.lake import Lake
+from jobs.base.tables.contracts import list_tables, read_contract
+from jobs.operators.build.checks import by_operator, format_broken
+from jobs.operators.build.run import Run
+from jobs.operators.formats import Source
+from jobs.operators.formats.options import complete_options
+from jobs.operators.formats.registry import DOCUMENTS, KERNELS
+from jobs.operators.formats.shared.documents import frame_of as documents_of
+from jobs.operators.ingest.pull import pull_operator
+from jobs.operators.packages.making import package_of
+from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.report.write import update_page
+from jobs.operators.runs.runner import run_stages
+from jobs.operators.silver.assembling import assemble_rows
 from tests.support.canary_logs import canary_settings, source_of
 from tests.support.filter_logs import frame_of
 from tests.support.samples import CANARIES

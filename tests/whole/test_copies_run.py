@@ -7,16 +7,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from jobs.base.settings import config
+from jobs.base.store.lake import Lake
 from jobs.cli import main as command_line
-from jobs.engine.lake import Lake
-from jobs.ingest.pull import pull_operator
-from jobs.ingest.source_options import load_with_options
-from jobs.settings import config
-from jobs.silver.copies import TABLE
-from jobs.silver.frames import SILVER
-from jobs.stages.gold_steps import GOLD
-from jobs.stages.run import Run
-from jobs.stages.runner import run_stages
+from jobs.operators.build.gold_steps import GOLD
+from jobs.operators.build.run import Run
+from jobs.operators.ingest.pull import pull_operator
+from jobs.operators.ingest.source_options import load_with_options
+from jobs.operators.runs.runner import run_stages
+from jobs.operators.silver.copies import TABLE
+from jobs.operators.silver.frames import SILVER
 from tests.support.filter_logs import lab
 from tests.support.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, operator_toml, rows_in, source_toml
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.engine.lake import Lake
-from jobs.ingest.source_options import load_with_options
-from jobs.settings import config
-from tests.stages.test_erasure import decoded
+from jobs.base.settings import config
+from jobs.base.store.lake import Lake
+from jobs.operators.ingest.source_options import load_with_options
+from tests.operators.erase.test_erasure import decoded
 from tests.support.canary_logs import OWN, source_of, write_log
 from tests.support.in_process import command_line_of
 from tests.support.samples import CANARIES

@@ -15,22 +15,22 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.core import contracts
-from jobs.core.errors import ValidationHeld
-from jobs.engine.lake import Lake
-from jobs.gold import kernels
-from jobs.ingest.pull import pull_operator
-from jobs.ingest.source_options import load_with_options
-from jobs.protect.operators import Door
-from jobs.protect.pseudonym_keys import operator_key
-from jobs.settings import config
-from jobs.settings.operator import SourceSettings
-from jobs.silver.frames import SILVER
-from jobs.stages import quality, runner
-from jobs.stages.gold_steps import GOLD
-from jobs.stages.run import Run
-from jobs.stages.runner import run_stages
-from jobs.stages.settings_tables import read_reference
+from jobs.base.core.errors import ValidationHeld
+from jobs.base.settings import config
+from jobs.base.settings.operator import SourceSettings
+from jobs.base.store.lake import Lake
+from jobs.base.tables import contracts
+from jobs.operators.build.gold_steps import GOLD
+from jobs.operators.build.run import Run
+from jobs.operators.build.settings_tables import read_reference
+from jobs.operators.gold import kernels
+from jobs.operators.ingest.pull import pull_operator
+from jobs.operators.ingest.source_options import load_with_options
+from jobs.operators.protect.operators import Door
+from jobs.operators.protect.pseudonym_keys import operator_key
+from jobs.operators.runs import quality, runner
+from jobs.operators.runs.runner import run_stages
+from jobs.operators.silver.frames import SILVER
 from tests.conftest import KEY, ROOT
 from tests.support.whole_runs import (
     CYPRIOT_MOBILE,

@@ -7,10 +7,10 @@ import re
 import polars as pl
 import pytest
 
-from jobs.core.contracts import read_contract
-from jobs.silver.frames import SILVER
-from jobs.stages.gold_steps import GOLD
-from jobs.stages.run import Run
+from jobs.base.tables.contracts import read_contract
+from jobs.operators.build.gold_steps import GOLD
+from jobs.operators.build.run import Run
+from jobs.operators.silver.frames import SILVER
 from tests.support.mixed import LAB
 
 
@@ -38,8 +38,8 @@ def units(work: Run, operator: str, unit: str) -> dict[tuple[str, str], int]:
 
 
 def test_every_table_is_held_to_its_contract(work: Run) -> None:
-    # No operator here adds what it knows or has links (tests/formats/test_knowledge.py and
-    # tests/gold/test_bypass.py).
+    # No operator here adds what it knows or has links (tests/operators/formats/test_knowledge.py and
+    # tests/operators/gold/test_bypass.py).
     absent = ("silver.operator_knowledge", "gold.bypass_indicator_daily")
     for table in (*SILVER, *GOLD):
         assert work.lake.exists(table) or table in absent, table

@@ -21,20 +21,20 @@ from fsspec.implementations.local import LocalFileOpener, LocalFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.base.core.disk import DiskFull, is_full
+from jobs.base.engine import embedded
+from jobs.base.engine.embedded import Embedded, Inline
+from jobs.base.settings.operator import Operator, SourceSettings
+from jobs.base.store.lake import Lake
 from jobs.cli import main as command_line
-from jobs.cli import pipeline
-from jobs.core.disk import DiskFull, is_full
-from jobs.engine import embedded
-from jobs.engine.embedded import Embedded, Inline
-from jobs.engine.lake import Lake
-from jobs.ingest.pull import pull_operator
-from jobs.ingest.source_options import load_with_options
-from jobs.settings.operator import Operator, SourceSettings
-from jobs.silver.frames import SILVER
-from jobs.stages import runner
-from jobs.stages.gold_steps import GOLD
-from jobs.stages.run import Run
-from jobs.stages.runner import run_stages
+from jobs.cli.operators import pipeline
+from jobs.operators.build.gold_steps import GOLD
+from jobs.operators.build.run import Run
+from jobs.operators.ingest.pull import pull_operator
+from jobs.operators.ingest.source_options import load_with_options
+from jobs.operators.runs import runner
+from jobs.operators.runs.runner import run_stages
+from jobs.operators.silver.frames import SILVER
 from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.whole_runs import CYPRIOT_MOBILE, operator_toml, rows_in, source_toml

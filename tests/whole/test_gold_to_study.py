@@ -13,12 +13,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from jobs.base.core.periods import period_bounds
+from jobs.base.core.shares import SHARES
+from jobs.base.store.lake import Lake
 from jobs.cli import main as command_line
-from jobs.core.periods import period_bounds
-from jobs.core.shares import SHARES
-from jobs.engine.lake import Lake
-from jobs.questionnaire.definition import form_for
-from jobs.study.estimate.study_stage import TABLES
+from jobs.study.estimates.steps.study_stage import TABLES
+from jobs.study.questionnaire.definition import form_for
 from tests.support.submission_lake import effort_rows, put_effort, put_gold, put_quality
 
 NEPAL, FIJI = [f"npl-{number}" for number in range(1, 7)], ["fji-1", "fji-2"]

@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.engine.lake import Lake
-from tests.formats.test_dmarc import sample
+from jobs.base.store.lake import Lake
+from tests.operators.formats.test_dmarc import sample
 from tests.support.filter_logs import lab
 from tests.support.in_process import command_line_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml

@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.ingest.source_options import load_with_options
-from jobs.stages.run import Run
+from jobs.operators.build.run import Run
+from jobs.operators.ingest.source_options import load_with_options
 from tests.support.study import run_again
 from tests.whole.test_near_duplicates import BEGIN, SETTINGS, mail
 

@@ -6,10 +6,10 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.core import lines
-from jobs.ingest.chunks import Chunks
-from jobs.sniff import reading
-from jobs.sniff.files import LogFile
+from jobs.operators.formats.shared import lines
+from jobs.operators.ingest.chunks import Chunks
+from jobs.operators.sniff import reading
+from jobs.operators.sniff.files import LogFile
 from tests.support.examples import examples
 
 texts = st.lists(

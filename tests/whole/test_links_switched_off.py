@@ -1,17 +1,17 @@
 """Each sum and multiple that a contract names, switched off alone: a contribution that is found with the link
 is not found without it, and what the gate lets leave reveals none.
 
-Order of quantities: test_rules_switched_off.py. Definitions: tests/public/test_knowledge.py.
+Order of quantities: test_rules_switched_off.py. Definitions: tests/study/public/test_knowledge.py.
 """
 
 from dataclasses import dataclass, replace
 
 import pytest
 
-from jobs.core.series import Shape
-from jobs.public.contracts import public_contract, public_tables
-from jobs.public.gate import Unprotectable, make_public_tables
-from jobs.public.knowledge import shape_of
+from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.base.tables.series import Shape
+from jobs.study.public.gate import Unprotectable, make_public_tables
+from jobs.study.public.knowledge import shape_of
 from tests.support.linked_study import P_PCT, PERIOD, Given, attack_all, attack_public, study_of
 
 ALIKE = [1000.0, 1100.0, 900.0, 1050.0, 950.0, 1000.0]
@@ -81,8 +81,8 @@ LINKED = [
 ]
 # Tables whose sums other tests switch off.
 ELSEWHERE = {
-    "public.countermeasure_cost": "tests/public/test_cost.py",
-    "public.volume_change": "tests/public/test_volume_change.py",
+    "public.countermeasure_cost": "tests/study/public/test_cost.py",
+    "public.volume_change": "tests/study/public/test_volume_change.py",
 }
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.embedded import Embedded
-from jobs.engine.lake import Lake
-from jobs.stages import buckets
-from jobs.stages.buckets import EXPANSION
-from jobs.stages.gold_steps import narrow_bucket_count
+from jobs.base.engine.embedded import Embedded
+from jobs.base.store.lake import Lake
+from jobs.operators.build import buckets
+from jobs.operators.build.buckets import EXPANSION
+from jobs.operators.build.gold_steps import narrow_bucket_count
 from tests.conftest import KEY, ROOT
 from tests.support.memory_of import peak_of
 

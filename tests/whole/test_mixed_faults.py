@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from jobs.core.disk import DiskFull, is_full
-from jobs.engine.embedded import Inline
-from jobs.engine.lake import Lake
-from jobs.silver.frames import SILVER
-from jobs.stages.batches import Ingest
-from jobs.stages.bronze_stage import ingest_pending
-from jobs.stages.gold_steps import GOLD
-from jobs.stages.run import Run
-from jobs.stages.runner import run_stages
+from jobs.base.core.disk import DiskFull, is_full
+from jobs.base.engine.embedded import Inline
+from jobs.base.store.lake import Lake
+from jobs.operators.build.batches import Ingest
+from jobs.operators.build.bronze_stage import ingest_pending
+from jobs.operators.build.gold_steps import GOLD
+from jobs.operators.build.run import Run
+from jobs.operators.runs.runner import run_stages
+from jobs.operators.silver.frames import SILVER
 from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed, run_mixed
 from tests.support.whole_runs import killed_when, rows_in
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.lake import Lake
+from jobs.base.store.lake import Lake
 from tests.support.in_process import Run, command_line_of
 from tests.support.lakes_on_s3 import ROOT as BUCKET
 from tests.support.lakes_on_s3 import rows_of_lake, start_store

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from jobs.core import contracts
-from jobs.engine.lake import Lake
-from jobs.ingest.source_options import load_with_options
+from jobs.base.store.lake import Lake
+from jobs.base.tables import contracts
+from jobs.operators.ingest.source_options import load_with_options
 from tests.support import mail_truth
 from tests.support.study import run_again
 

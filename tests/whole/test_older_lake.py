@@ -17,20 +17,20 @@ import typer
 from deltalake import DeltaTable, write_deltalake
 from fsspec.implementations.local import LocalFileSystem
 
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.store import record
+from jobs.base.store.lake import Lake
+from jobs.base.store.lease import LOCK
+from jobs.base.store.mark import FORM, MARK
+from jobs.base.tables.contracts import polars_schema, read_contract, rows_frame
 from jobs.cli import main as command_line
-from jobs.core.contracts import polars_schema, read_contract, rows_frame
-from jobs.core.errors import ObservatoryError
-from jobs.engine import record
-from jobs.engine.lake import Lake
-from jobs.engine.lease import LOCK
-from jobs.engine.mark import FORM, MARK
-from jobs.silver.frames import SILVER
-from jobs.stages.gold_steps import GOLD
-from jobs.stages.quality import AUDIT
-from jobs.stages.quality import TABLE as QUALITY
-from jobs.stages.renew import renew_lake
-from tests.audit.test_audit import xlsx
+from jobs.operators.build.gold_steps import GOLD
+from jobs.operators.keep.renew import renew_lake
+from jobs.operators.runs.quality import AUDIT
+from jobs.operators.runs.quality import TABLE as QUALITY
+from jobs.operators.silver.frames import SILVER
 from tests.conftest import ROOT
+from tests.operators.audit.test_audit import xlsx
 from tests.support.in_process import Told, command_line_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
 

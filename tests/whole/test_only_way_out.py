@@ -10,33 +10,39 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.core.contracts import list_tables
-from jobs.core.errors import ObservatoryError
-from jobs.engine.lake import Lake
-from jobs.public.contracts import public_tables
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.store.lake import Lake
+from jobs.base.tables.contracts import list_tables
+from jobs.base.tables.public_contracts import public_tables
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = ("study.", "public", "jobs.release")
+WORDS = ("study.", "public", "jobs.study.release")
 STUDY = frozenset(table for table in list_tables() if table.startswith("study."))
 # Which modules make public rows, by the call, and which write files of a release.
 MAKES_ROWS = {
-    "jobs.public.tables.coarsen_rows": {
-        "jobs.public.cost",
-        "jobs.public.gate",
-        "jobs.public.investment_gap",
-        "jobs.public.parts",
-        "jobs.public.published_volume",
-        "jobs.public.shares",
-        "jobs.public.volume_change",
+    "jobs.study.public.tables.coarsen_rows": {
+        "jobs.study.public.cost",
+        "jobs.study.public.gate",
+        "jobs.study.public.investment_gap",
+        "jobs.study.public.parts",
+        "jobs.study.public.published_volume",
+        "jobs.study.public.shares",
+        "jobs.study.public.volume_change",
     },
-    "jobs.public.gate.transform_rows": {"jobs.public.gate"},
-    "jobs.public.gate.unguarded_tables": {"jobs.public.gate"},
-    "jobs.public.gate.make_public_tables": {"jobs.release.making"},
-    "jobs.release.assembly.files_of": {"jobs.release.making"},
-    "jobs.release.folders.write_folder": {"jobs.release.making", "jobs.release.publishing"},
-    "jobs.release.folders.write_release": {"jobs.release.making"},
-    "jobs.release.folders.stage_folder": {"jobs.release.folders", "jobs.release.publishing"},
-    "jobs.release.folders.put_in_place": {"jobs.release.folders", "jobs.release.publishing"},
+    "jobs.study.public.gate.transform_rows": {"jobs.study.public.gate"},
+    "jobs.study.public.gate.unguarded_tables": {"jobs.study.public.gate"},
+    "jobs.study.public.gate.make_public_tables": {"jobs.study.release.making"},
+    "jobs.study.release.assembly.files_of": {"jobs.study.release.making"},
+    "jobs.study.release.folders.write_folder": {"jobs.study.release.making", "jobs.study.release.publishing"},
+    "jobs.study.release.folders.write_release": {"jobs.study.release.making"},
+    "jobs.study.release.folders.stage_folder": {
+        "jobs.study.release.folders",
+        "jobs.study.release.publishing",
+    },
+    "jobs.study.release.folders.put_in_place": {
+        "jobs.study.release.folders",
+        "jobs.study.release.publishing",
+    },
 }
 # What readers get: the workbook, SDMX, CSV and Parquet, codebook, and what a human approves.
 LEAVES = ("assembly", "codebook", "comparing", "released", "sdmx", "summary", "tidy", "workbook")
@@ -44,16 +50,16 @@ LEAVES = ("assembly", "codebook", "comparing", "released", "sdmx", "summary", "t
 OWN_ROOMS = ("study", "submission", "questionnaire", "costs", "audit", "stages")
 # Other modules that name a study table, and why they may.
 OTHERS = {
-    "jobs.public.cells": "the gate's own input: contributions",
-    "jobs.public.knowledge": "the attack's input: contributions",
-    "jobs.release.making": "notes on contributions, for the officer",
-    "jobs.release.recipe": "takes the tables for the gate",
+    "jobs.study.public.cells": "the gate's own input: contributions",
+    "jobs.study.public.knowledge": "the attack's input: contributions",
+    "jobs.study.release.making": "notes on contributions, for the officer",
+    "jobs.study.release.recipe": "takes the tables for the gate",
     "jobs.cli.demo": "prints figures of the made-up membership",
-    "jobs.cli.study_results": "prints for the study's own team",
-    "jobs.cli.study_check": "prints for the study's own team",
+    "jobs.cli.study.study_results": "prints for the study's own team",
+    "jobs.cli.study.study_check": "prints for the study's own team",
     "jobs.cli.cost_sensitivity": "prints for the study's own team",
     "jobs.cli.cost": "costs by published models, of which every row is free",
-    "jobs.report.header": "names the command that prints them, and reads none",
+    "jobs.operators.report.header": "names the command that prints them, and reads none",
     "dags.study_monthly": "assets of what it writes",
 }
 
@@ -139,7 +145,8 @@ def modules() -> dict[str, Module]:
 def calls(module: Module, own: str) -> set[str]:
     """What of the two rooms a module calls or hands on, by whole names."""
     if not any(
-        whole.startswith(("jobs.public", "jobs.release")) for whole in (own, *module.imported.values())
+        whole.startswith(("jobs.study.public", "jobs.study.release"))
+        for whole in (own, *module.imported.values())
     ):
         return set()
     found = {
@@ -177,8 +184,8 @@ def test_the_gate_alone_takes_the_transforms_of_public_tables() -> None:
         for each in module.imported.values()
         if each in transforms or each.rpartition(".")[0] in transforms
     }
-    assert takers == {"jobs.public.gate"}
-    assert not any("jobs.public." in module.texts for module in modules().values())
+    assert takers == {"jobs.study.public.gate"}
+    assert not any("jobs.study.public." in module.texts for module in modules().values())
 
 
 @pytest.mark.parametrize("table", public_tables())
@@ -199,7 +206,7 @@ def test_no_lake_takes_a_public_table(table: str, tmp_path: Path) -> None:
 def test_what_leaves_is_made_from_public_tables_alone() -> None:
     readers = {"open_lake", "Lake", "read_tables", "read_table", "frames_in", "released_in", "Basis"}
     for name in LEAVES:
-        module = modules()[f"jobs.release.{name}"]
+        module = modules()[f"jobs.study.release.{name}"]
         assert study_tables(module, modules()) == set(), name
         assert not {whole.rpartition(".")[2] for whole in module.imported.values()} & readers, name
         assert "basis" not in module.texts, name
@@ -218,8 +225,8 @@ def test_study_tables_are_named_by_the_studys_own_rooms_and_by_those_listed() ->
     "text",
     [
         "rows = lake.read('study.spam_volume')",
-        "from jobs.study.contribution import TABLE\nrows = lake.read(TABLE)",
-        "from jobs.study.estimate.study_stage import TABLES\nrows = map(lake.read, TABLES)",
+        "from jobs.study.estimates.contribution import TABLE\nrows = lake.read(TABLE)",
+        "from jobs.study.estimates.steps.study_stage import TABLES\nrows = map(lake.read, TABLES)",
         "rows = lake.read('study.' + name)",
     ],
 )
@@ -230,12 +237,14 @@ def test_a_module_that_reads_a_study_table_is_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "from jobs.public.gate import make_public_tables\nmake_public_tables()",
-        "from jobs.public.gate import make_public_tables as other\nother()",
-        "from jobs.public import gate\ngate.make_public_tables()",
-        "import jobs.public.gate as way\nway.make_public_tables()",
-        "from jobs.public.gate import make_public_tables\nrun(make_public_tables)",
+        "from jobs.study.public.gate import make_public_tables\nmake_public_tables()",
+        "from jobs.study.public.gate import make_public_tables as other\nother()",
+        "from jobs.study.public import gate\ngate.make_public_tables()",
+        "import jobs.study.public.gate as way\nway.make_public_tables()",
+        "from jobs.study.public.gate import make_public_tables\nrun(make_public_tables)",
     ],
 )
 def test_a_module_that_makes_public_rows_is_found(text: str) -> None:
-    assert "jobs.public.gate.make_public_tables" in calls(Module(ast.parse(text)), "jobs.report.page")
+    assert "jobs.study.public.gate.make_public_tables" in calls(
+        Module(ast.parse(text)), "jobs.operators.report.page"
+    )

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.formats import registry
-from jobs.ingest.pull import pull_operator
-from jobs.ingest.source_options import load_with_options
-from jobs.silver.assembling import assemble_rows
-from jobs.silver.frames import MESSAGE
-from jobs.silver.pipeline import count_once, make_messages_in_memory
-from jobs.sniff.silver import DOOR
-from tests.silver.test_copies import read, together
+from jobs.operators.formats import registry
+from jobs.operators.ingest.pull import pull_operator
+from jobs.operators.ingest.source_options import load_with_options
+from jobs.operators.silver.assembling import assemble_rows
+from jobs.operators.silver.frames import MESSAGE
+from jobs.operators.silver.pipeline import count_once, make_messages_in_memory
+from jobs.operators.sniff.silver import DOOR
+from tests.operators.silver.test_copies import read, together
 from tests.support.examples import examples
 from tests.support.filter_logs import lab
 from tests.support.samples.forms import Log

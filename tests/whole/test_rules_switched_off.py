@@ -1,5 +1,5 @@
 """Each rule of the gate switched off alone: what the attacker then finds, and that with the rule nobody finds
-anything. Three holdings and p% are in tests/public/test_gate.py."""
+anything. Three holdings and p% are in tests/study/public/test_gate.py."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,23 +8,16 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from jobs.attack.known import EVERYWHERE, Finding
-from jobs.attack.search import Attack
-from jobs.core.areas import COUNTRY
-from jobs.disclosure import rules
-from jobs.public import cells, gate
-from jobs.public.cells import Basis, Released
-from jobs.public.contracts import PublicContract
-from jobs.public.gate import make_public_tables
-from jobs.study.estimate import area_rows
-from tests.public.test_gate import (
-    AROUND,
-    P_PCT,
-    SAFE,
-    country,
-    found_in,
-    plain,
-)
+from jobs.base.figures.areas import COUNTRY
+from jobs.base.tables.public_contracts import PublicContract
+from jobs.study.attack.known import EVERYWHERE, Finding
+from jobs.study.attack.search import Attack
+from jobs.study.disclosure import rules
+from jobs.study.estimates.steps import area_rows
+from jobs.study.public import cells, gate
+from jobs.study.public.cells import Basis, Released
+from jobs.study.public.gate import make_public_tables
+from tests.study.public.test_gate import AROUND, P_PCT, SAFE, country, found_in, plain
 from tests.support.small_study import PERIOD, Operator, Small, basis
 
 TABLE = "public.spam_volume"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.base.store import lock
+from jobs.base.store.lake import Lake
 from jobs.cli import main
-from jobs.engine import lock
-from jobs.engine.lake import Lake
 from tests.support.in_process import Run, command_line_of
 from tests.support.whole_runs import operator_toml, source_toml
 
@@ -218,7 +218,7 @@ def test_a_source_that_can_be_none_is_named(
     # The default installation has neither.
     for name in ("s3fs", "sshfs"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "jobs.engine.s3", raising=False)
+    monkeypatch.delitem(sys.modules, "jobs.base.store.s3", raising=False)
     told = observatory("pull", "--config", settings_of(tmp_path, url=url))
     assert told.code == 2, told
     assert said in words(told.err) and "mx1" in told.err

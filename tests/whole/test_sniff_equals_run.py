@@ -10,20 +10,20 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.engine.lake import Lake
-from jobs.formats.registry import KERNELS
-from jobs.ingest.source_options import load_with_options
-from jobs.settings import config
-from jobs.sniff.files import logs_of
-from jobs.sniff.proposal import source_block
-from jobs.sniff.recognising import separate_files
-from jobs.sniff.silver import NETWORKS
-from jobs.sniff.survey import LogSurvey, survey_log
-from jobs.stages.run import Run
-from jobs.stages.runner import run_stages
+from jobs.base.settings import config
+from jobs.base.store.lake import Lake
+from jobs.operators.build.run import Run
+from jobs.operators.formats.registry import KERNELS
+from jobs.operators.ingest.source_options import load_with_options
+from jobs.operators.runs.runner import run_stages
+from jobs.operators.sniff.files import logs_of
+from jobs.operators.sniff.proposal import source_block
+from jobs.operators.sniff.recognising import separate_files
+from jobs.operators.sniff.silver import NETWORKS
+from jobs.operators.sniff.survey import LogSurvey, survey_log
 from tests.conftest import ROOT
-from tests.formats.test_formats import LOGS as IN_LAB
-from tests.silver.test_hops import HOPS, log_of
+from tests.operators.formats.test_formats import LOGS as IN_LAB
+from tests.operators.silver.test_hops import HOPS, log_of
 from tests.support.mixed import LAB, REPORTS, mixed_logs, mixed_settings, pull_mixed
 from tests.support.samples import SAMPLES, files_of
 from tests.support.whole_runs import operator_toml

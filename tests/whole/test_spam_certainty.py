@@ -1,7 +1,7 @@
 """More evidence never makes a message less certainly spam: a filter's spam verdict lowers no count.
 
-What a server and its filters say of a message is brought together in jobs/silver. Each case here is counted
-twice under every definition of ref.definition, without and with one more verdict that calls it spam.
+What a server and its filters say of a message is brought together in jobs/operators/silver. Each case here is
+counted twice under every definition of ref.definition, without and with one more verdict that calls it spam.
 """
 
 import datetime as dt
@@ -12,14 +12,14 @@ import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
-from jobs.core.contracts import polars_schema, reference_table, rows_frame
-from jobs.formats import TRANSMISSION, VERDICT, Source, exim, spamassassin
-from jobs.gold.counting import count_units
-from jobs.protect import pseudonym_keys, pseudonyms
-from jobs.protect.operators import Door, OperatorSpace
-from jobs.protect.rules import load_rules
-from jobs.silver.assembling import assemble_rows
-from jobs.silver.pipeline import make_messages_in_memory
+from jobs.base.tables.contracts import polars_schema, reference_table, rows_frame
+from jobs.operators.formats import TRANSMISSION, VERDICT, Source, exim, spamassassin
+from jobs.operators.gold.counting import count_units
+from jobs.operators.protect import pseudonym_keys, pseudonyms
+from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.rules import load_rules
+from jobs.operators.silver.assembling import assemble_rows
+from jobs.operators.silver.pipeline import make_messages_in_memory
 from tests.support.examples import examples
 
 OPERATOR = "lab"

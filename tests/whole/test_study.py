@@ -14,18 +14,18 @@ import pytest
 from deltalake import DeltaTable
 from rich.console import Console
 
-from jobs.cli import main_figures
-from jobs.core import words
-from jobs.core.contracts import read_contract, reference_table
-from jobs.core.sql import parse_expression
-from jobs.costs import simulation
-from jobs.costs.prices import FixedCost
-from jobs.report.write import update_page
-from jobs.silver.frames import SILVER
-from jobs.stages import quality
-from jobs.stages.gold_steps import GOLD
-from jobs.stages.run import Run
-from jobs.stages.runner import run_stages
+from jobs.base.costs import simulation
+from jobs.base.costs.prices import FixedCost
+from jobs.base.figures import words
+from jobs.base.tables.contracts import read_contract, reference_table
+from jobs.base.tables.sql import parse_expression
+from jobs.cli.operators import main_figures
+from jobs.operators.build.gold_steps import GOLD
+from jobs.operators.build.run import Run
+from jobs.operators.report.write import update_page
+from jobs.operators.runs import quality
+from jobs.operators.runs.runner import run_stages
+from jobs.operators.silver.frames import SILVER
 from tests.conftest import ROOT
 from tests.support.documents import README, is_shown, sessions
 from tests.support.study import pull_again, run_study

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.lake import Lake
-from tests.formats.test_dmarc import sample
+from jobs.base.store.lake import Lake
+from tests.operators.formats.test_dmarc import sample
 from tests.support.in_process import Run, command_line_of
 from tests.support.lying_server import lying_server
 from tests.support.whole_runs import operator_toml, source_toml

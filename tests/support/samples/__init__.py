@@ -4,7 +4,7 @@
 import importlib
 import pkgutil
 
-from jobs.formats.registry import FORMATS
+from jobs.operators.formats.registry import FORMATS
 from tests.support.samples.forms import Canaries, Log, Samples
 
 __all__ = ["CANARIES", "LOGS", "SAMPLES", "files_of", "lines_of"]

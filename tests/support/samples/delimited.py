@@ -1,6 +1,6 @@
 """Delimited logs: Restcomm's SMS, a firewall's, and a switch's calls."""
 
-from jobs.formats.delimited.profile_files import profile_of
+from jobs.operators.formats.delimited.profile_files import profile_of
 from tests.support.samples.forms import (
     ADDRESS,
     ID,
@@ -122,7 +122,7 @@ SAMPLES = Samples(
         ),
     ),
     logs={
-        # By a profile of its own (tests/silver/test_copies.py).
+        # By a profile of its own (tests/operators/silver/test_copies.py).
         "delimited": Log(
             "delimited",
             [

@@ -1,0 +1,82 @@
+"""Published amounts in prices of another year and in another currency.
+
+Prices first, then currency: an amount is brought to the year by the consumer prices of its own currency's
+area, then converted at that year's mean market rate (ref.price_index). The other order would take exchange
+rates for prices. Consumer prices are no price of filters or posts, but every source's readers have them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jobs.base.core.choices import nearest_hint
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.tables.contracts import reference_table
+
+TABLE = "ref.price_index"
+
+
+@dataclass(frozen=True)
+class PriceBasis:
+    """Prices of a year, None of each amount's own; a currency, None for each amount's own."""
+
+    year: int | None
+    currency: str | None
+
+    def factor(self, currency: str, year: int) -> float | None:
+        """What an amount of a currency and year is multiplied with; None without an index or a rate."""
+        known = price_rows()
+        wanted = self.year or year
+        then, now = known.get((currency, year)), known.get((currency, wanted))
+        if wanted == year:
+            prices = 1.0
+        elif then is None or now is None:
+            return None
+        else:
+            prices = now["consumer_index"] / then["consumer_index"]
+        if self.currency in (None, currency):
+            return prices
+        theirs = known.get((self.currency, wanted))
+        if now is None or theirs is None or now["usd_per_unit"] is None or theirs["usd_per_unit"] is None:
+            return None
+        return prices * float(now["usd_per_unit"] / theirs["usd_per_unit"])
+
+    def unit(self, unit: str, currency: str, year: int) -> str:
+        """The unit of an amount after it: `USD per year` as `EUR of 2025 per year`."""
+        rest = unit.removeprefix(currency)
+        return f"{self.currency or currency} of {self.year or year}{rest}"
+
+    def describe(self) -> str:
+        """How amounts were restated, in a sentence."""
+        prices = (
+            f"in prices of {self.year}, by consumer prices of each figure's own currency"
+            if self.year
+            else "in prices of each figure's own year"
+        )
+        money = f", then in {self.currency} at the mean market rate of that year" if self.currency else ""
+        return f"Amounts {prices}{money} ({TABLE})."
+
+
+@cache
+def price_rows() -> dict[tuple[str, int], Mapping[str, Any]]:
+    """The rows of ref.price_index in force, by currency and year."""
+    rows = reference_table(TABLE).rows(named=True)
+    return {(row["currency_code"], row["price_year"]): row for row in rows if row["valid_to"] is None}
+
+
+def read_basis(year: int | None, currency: str | None) -> PriceBasis | None:
+    """The basis that options ask for, None without any. Raises ObservatoryError for a year or a currency
+    that the table does not have."""
+    if year is None and currency is None:
+        return None
+    years, currencies = ({key[place] for key in price_rows()} for place in (1, 0))
+    if year is not None and year not in years:
+        raise ObservatoryError(
+            f"cost list: --prices {year}: {TABLE} has years from {min(years)} to {max(years)}"
+        )
+    if currency is not None and currency not in currencies:
+        raise ObservatoryError(
+            f"cost list: --currency {currency}: no row of {TABLE}{nearest_hint(currency, currencies)}"
+        )
+    return PriceBasis(year, currency)

@@ -1,0 +1,272 @@
+"""How figures are put into words: numbers, shares, money and dates for people, and names for codes."""
+
+import datetime as dt
+from collections.abc import Iterable
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from jobs.base.tables.contracts import codelist_rows as codelist_rows
+from jobs.base.tables.contracts import reference_rows as reference
+
+UNKNOWN, OTHER, TOTAL = "_U", "_O", "_T"
+NARROW = "\N{NO-BREAK SPACE}"
+DASH = "\N{EN DASH}"
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+# Names that the United Nations write at a length that no chart has room for.
+SHORT_COUNTRIES = {
+    "EU": "European Union",
+    "GBR": "United Kingdom",
+    "USA": "United States",
+    "HKG": "Hong Kong, China",
+    "MAC": "Macao, China",
+    "PRK": "DPR Korea",
+    "COD": "DR Congo",
+    "LAO": "Lao PDR",
+    "TZA": "Tanzania",
+    "SGS": "South Georgia",
+    "ATF": "French Southern Terr.",
+    "UMI": "US Outlying Islands",
+    "VCT": "St Vincent and Grenadines",
+}
+FAMILIES = {
+    "AD": "Advertising",
+    "FRAUD": "Fraud",
+    "PHISH": "Phishing",
+    "MALWARE": "Malware",
+    "PHONE": "Calls",
+}
+
+
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def format_count(number: int) -> str:
+    """Exact, with separators: 1,240,000."""
+    return f"{number:,}"
+
+
+def round_to(number: float, digits: int = 3) -> float:
+    """Rounded to significant digits."""
+    return float(f"{number:.{digits}g}")
+
+
+def format_rounded(number: int) -> str:
+    """For prose, three digits at most above ten thousand: 9,876; 251,000; 1.24 million."""
+    if abs(number) < 10_000:
+        return format_count(number)
+    rounded = round_to(number)
+    for size, name in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if abs(rounded) >= size:
+            return f"{rounded / size:.3g}{NARROW}{name}"
+    return f"{rounded:,.0f}"
+
+
+def format_compact(number: int) -> str:
+    """For a label in a chart: 940; 251k; 1.24M."""
+    rounded = round_to(number)
+    for size, letter in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
+        if abs(rounded) >= size:
+            return f"{rounded / size:.3g}{letter}"
+    return f"{rounded:.0f}"
+
+
+def with_noun(number: int, one: str, many: str | None = None) -> str:
+    """A number and its noun: 1 file; 6 operators."""
+    return f"{format_rounded(number)}{NARROW}{one if number == 1 else many or one + 's'}"
+
+
+def share_of(part: int, whole_: int) -> float:
+    """A share from 0 to 1; 0 of nothing."""
+    return part / whole_ if whole_ else 0.0
+
+
+def format_percent(share: float) -> str:
+    """38.2%; never 0.0% of something nor 100.0% of not quite all."""
+    if 0 < share < 0.0005:
+        return "<0.1%"
+    if 0.9995 <= share < 1:
+        return ">99.9%"
+    if share in (0, 1):
+        return f"{share:.0%}"
+    return f"{share * 100:.1f}%"
+
+
+def format_percents(low: float, high: float) -> str:
+    """37.2–39.0%, or one figure where both ends read the same."""
+    ends = format_percent(low), format_percent(high)
+    if ends[0] == ends[1]:
+        return ends[0]
+    plain = all(not end.startswith(("<", ">")) for end in ends)
+    return f"{ends[0].removesuffix('%') if plain else ends[0]}{DASH}{ends[1]}"
+
+
+def format_range(low: int, high: int) -> str:
+    ends = format_rounded(low), format_rounded(high)
+    if ends[0] == ends[1]:
+        return ends[0]
+    number = [end.split(NARROW) for end in ends]
+    same_word = len(number[0]) == len(number[1]) == 2 and number[0][1] == number[1][1]
+    return f"{number[0][0] if same_word else ends[0]}{DASH}{ends[1]}"
+
+
+def format_money(amount: Decimal | float) -> str:
+    """Three significant digits, no decimals above a hundred; the currency stands in the heading."""
+    value = float(amount)
+    if value == 0:
+        return "0"
+    if value < 0.01:
+        return "<0.01"
+    rounded = round_to(value)
+    if rounded >= 1e6:
+        return f"{rounded / 1e6:.3g}{NARROW}million"
+    return f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:.2f}" if rounded < 10 else f"{rounded:.1f}"
+
+
+# What stands before an amount that is no estimate, by its bound.
+BOUNDS = {"lower": "≥ ", "upper": "≤ ", "neither": "~ "}
+
+
+def bound_sign(code: str | None) -> str:
+    """≥ before a lower bound, ≤ before an upper one, ~ before an amount that may err either way."""
+    return BOUNDS.get(code or "", "")
+
+
+def has_missing_part(code: str | None) -> bool:
+    """Whether a bound lacks a part of the cost: then the percentiles of the rest are none of the cost."""
+    return code in ("lower", "neither")
+
+
+def is_unpriced(code: str | None, amount: Decimal | float) -> bool:
+    """Whether nothing of a cost has a price: it lacks a part, and the rest is nothing."""
+    return has_missing_part(code) and not amount
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+def format_day(date: dt.date) -> str:
+    return f"{date.day}{NARROW}{MONTHS[date.month - 1]}{NARROW}{date.year}"
+
+
+def format_days(first: dt.date, last: dt.date) -> str:
+    """2–6 November 2026; 30 November – 2 December 2026."""
+    if first == last:
+        return format_day(first)
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}{DASH}{format_day(last)}"
+    start = f"{first.day}{NARROW}{MONTHS[first.month - 1]}"
+    return f"{start if first.year == last.year else format_day(first)} {DASH} {format_day(last)}"
+
+
+def format_period(code: str) -> str:
+    """2026-11 as November 2026; other periods as they are."""
+    year, _, month = code.partition("-")
+    if month.isdigit() and 1 <= int(month) <= 12:
+        return f"{MONTHS[int(month) - 1]} {year}"
+    return code
+
+
+def format_time(at: Any) -> str:
+    """A time in UTC, given as datetime or as ISO 8601 text."""
+    time = dt.datetime.fromisoformat(at) if isinstance(at, str) else at
+    if time.tzinfo is not None:
+        time = time.astimezone(dt.UTC)
+    return f"{format_day(time.date())}, {time:%H:%M} UTC"
+
+
+def format_duration(microseconds: int) -> str:
+    """A filter's own time: 740 ms; 12.4 s; 3.2 h."""
+    seconds = microseconds / 1e6
+    for size, name in ((3600, "h"), (60, "min"), (1, "s")):
+        if seconds >= size:
+            return f"{seconds / size:,.1f}{NARROW}{name}"
+    return f"{seconds * 1000:,.0f}{NARROW}ms"
+
+
+def without_breaks(text: str) -> str:
+    """For a heading: ranges and hyphens that no line break parts."""
+    joiner = "\N{WORD JOINER}"
+    return text.replace(DASH, f"{joiner}{DASH}{joiner}").replace("-", "\N{NON-BREAKING HYPHEN}")
+
+
+def join_words(words: Iterable[str]) -> str:
+    """a, b and c."""
+    items = list(words)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def code_name(codelist: str, code: str | None) -> str:
+    """The name of a code; a code that has none is shown as such."""
+    if code is None or code == UNKNOWN:
+        return "Unknown"
+    if code == TOTAL:
+        return "All"
+    row = codelist_rows(codelist).get(code)
+    return row["name"] if row else f"{code} (no name)"
+
+
+def code_description(codelist: str, code: str | None) -> str:
+    """The description of a code."""
+    row = codelist_rows(codelist).get(code or "")
+    return row["description"] if row else ""
+
+
+def lower_first(text: str) -> str:
+    """A name in the middle of a sentence: its first letter small, unless it is an acronym."""
+    return text if text[:2].isalpha() and text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def type_name(code: str | None) -> str:
+    """A content type with its family: Fraud: advance fee."""
+    family, _, rest = (code or UNKNOWN).partition(".")
+    if code == "UNK":
+        return "Type not known"
+    return (
+        f"{FAMILIES[family]}: {lower_first(code_name('type', code))}"
+        if rest and family in FAMILIES
+        else code_name("type", code)
+    )
+
+
+@cache
+def country_names() -> dict[str, str]:
+    return {row["iso3"]: row["name_en"] for row in reference("country")}
+
+
+def country_name(code: str | None, others: str = "Other countries") -> str:
+    """A country's name, short enough for a chart."""
+    if code is None or code == UNKNOWN:
+        return "Unknown"
+    if code == OTHER:
+        return others
+    full = country_names().get(code)
+    return SHORT_COUNTRIES.get(code) or (full.split(" (")[0] if full else f"{code} (no name)")
+
+
+def definition_rows(day: dt.date) -> dict[str, dict[str, str]]:
+    """The row of each definition on a day, the last of a report's, by its code and in the table's order.
+
+    One that had ended by then has its last row, for figures of days before; one that had not begun has none.
+    """
+    rows = [row for row in reference("definition") if dt.date.fromisoformat(row["valid_from"]) <= day]
+    newest = {row["definition_code"]: row for row in sorted(rows, key=lambda row: row["valid_from"])}
+    return {row["definition_code"]: newest[row["definition_code"]] for row in rows}
+
+
+def definition_name(code: str, day: dt.date) -> str:
+    row = definition_rows(day).get(code)
+    return row["name"] if row else f"{code} (no name)"
+
+
+def measure_name(code: str) -> str:
+    for row in reference("measure"):
+        if row["measure_code"] == code:
+            return row["name"]
+    return f"{code} (no name)"

@@ -1,0 +1,257 @@
+"""Errors and intervals of estimated totals, and what they leave out: the non-response band.
+
+- error: the largest of three. The standard deviation of the bootstrap replicates; the linearised error with
+  residuals e/(1-h), h the operator's share of the area's weighted subscriptions (MacKinnon and White's HC3);
+  and the error of predicting those that did not answer (Royall 1970). The first two know only what
+  respondents show: where a large operator is silent and the others are alike, they are small. The third
+  grows with the subscriptions of each silent operator, which are known.
+- degrees of freedom: Satterthwaite's, of the first two from the strata's parts of the linearised variance
+  (Korn and Graubard 1999, 5.2), so that an area that hangs on one stratum gets few; of the third from the
+  respondents' parts of the variance of rates.
+- interval: Student's t on the scale of the logarithm, since totals of heavy-tailed rates are skewed, and
+  never below what was reported. The wider of that of the first two errors and that of the third.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from jobs.base.stats.estimation import Array, Weighted, floor_at_one, one_hot, ratio_totals
+
+CONFIDENCE = 0.95
+# Non-respondents' rate as a multiple of the respondents'.
+BAND_FACTORS = (0.5, 0.75, 1.0, 1.5)
+CAUTION_PCT, UNRELIABLE_PCT = 16.6, 33.3
+MOST_LEVERAGE = 0.9
+# In place of a band: one respondent shows no variance.
+ONE_RESPONDENT = "one_respondent"
+FARTHEST = 1000.0
+
+
+@dataclass(frozen=True)
+class EstimateTable:
+    """Estimates as areas x measures, with errors and intervals."""
+
+    estimate: Array
+    error: Array
+    low: Array
+    high: Array
+
+
+def estimate_figures(
+    sample: Weighted,
+    y: Array,
+    member: Array,
+    known: Array,
+    least: Array | None = None,
+    imputed_freedom: float | None = None,
+) -> EstimateTable:
+    """Totals of areas by the ratio to subscriptions.
+
+    y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
+    is certain of imputed ones. member: areas x operators. known: subscriptions of each area. imputed_freedom:
+    degrees of freedom of what was imputed; where it is given, its variance is added to those that know
+    nothing of it, so that an area whose operators all answered has the imputation's error and freedom.
+    """
+    answering = sample.operators.is_respondent
+    x, inside = sample.operators.subscriptions[answering], member[:, answering]
+    own = y[0] if y.ndim == 3 else y
+    if y.ndim == 3:
+        totals = replicated_totals(sample.weights, x, y, inside, known)
+    else:
+        totals = ratio_totals(sample.weights, x, y, inside, known)
+    estimate, reported = estimated_totals(sample, own, member, known, own if least is None else least)
+    each = [
+        linearised_variance(sample, x, own, mine, float(total), leverage=True)
+        for mine, total in zip(inside, known, strict=True)
+    ]
+    variance = np.array([found for found, _ in each]).reshape(estimate.shape)
+    free = np.array([found for _, found in each]).reshape(estimate.shape)
+    variance_of_rates, free_of_rates = rates_variance(sample, x, own)
+    hidden = totals[0] * np.sqrt(np.outer(area_concentration(sample, member, known), variance_of_rates))
+    free_of_hidden = np.full_like(hidden, free_of_rates)
+    if y.ndim == 3 and imputed_freedom is not None:
+        imputed = imputed_variance(sample.weights[0], x, y[1:], inside, known)
+        variance, free = add_variances(variance, free, imputed, imputed_freedom)
+        hidden, free_of_hidden = add_variances(hidden**2, free_of_hidden, imputed, imputed_freedom)
+        hidden = np.sqrt(hidden)
+    error = np.maximum(totals[1:].std(axis=0, ddof=1), np.sqrt(variance))
+    low, high = log_interval(estimate, error, free, reported)
+    # The wider of two intervals, not one of the larger error: that may have more degrees of freedom.
+    lower, higher = log_interval(estimate, hidden, free_of_hidden, reported)
+    return EstimateTable(
+        estimate, np.maximum(error, hidden), np.minimum(low, lower), np.maximum(high, higher)
+    )
+
+
+def estimated_totals(
+    sample: Weighted, y: Array, member: Array, known: Array, least: Array
+) -> tuple[Array, Array]:
+    """Estimated totals of areas, and what was reported of them, areas x measures."""
+    answering = sample.operators.is_respondent
+    x, inside = sample.operators.subscriptions[answering], member[:, answering]
+    reported: Array = inside @ least
+    estimate = np.zeros_like(reported, dtype=float)
+    for area, own in enumerate(inside):
+        estimate[area] = floor_at_one(sample.weights[0, own], x[own], float(known[area])) @ y[own]
+    # But for the last digits it is not below it.
+    return np.maximum(estimate, reported), reported
+
+
+def replicated_totals(weights: Array, x: Array, y: Array, inside: Array, known: Array) -> Array:
+    """ratio_totals() where each row of weights has values of its own: y is rows x respondents x measures."""
+    below = weights @ (inside * x).T
+    scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)
+    return (inside * weights[:, None, :]) @ y * scale[:, :, None]
+
+
+def add_variances(
+    variance: Array, freedom: Array | float, other: Array, other_freedom: Array | float
+) -> tuple[Array, Array]:
+    """The sum of two variances and its degrees of freedom (Satterthwaite)."""
+    both = variance + other
+    below = variance**2 / freedom + other**2 / other_freedom
+    pooled = np.divide(both**2, below, out=np.zeros_like(both), where=below > 0)
+    return both, np.where(below > 0, np.maximum(pooled, 1.0), freedom)
+
+
+def imputed_variance(weights: Array, x: Array, drawn: Array, inside: Array, known: Array) -> Array:
+    """Variance of areas' totals by what was imputed alone, areas x measures: weights stay those of the
+    estimate. drawn: replicates x respondents x measures."""
+    below = inside @ (weights * x)
+    scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)
+    totals = (inside * weights * scale[:, None]) @ drawn
+    found: Array = totals.var(axis=0, ddof=1)
+    return found
+
+
+def linearised_variance(
+    sample: Weighted, x: Array, y: Array, inside: Array, known: float, leverage: bool
+) -> tuple[Array, Array]:
+    """Linearised variance of an area's ratio totals and Satterthwaite's degrees of freedom, by measure.
+
+    v = (X/sum of w x)^2 sum over strata of (1-f) n/(n-1) sum of (w e - mean of w e)^2, e = y - R x inside the
+    area and 0 outside. For weights N/n and the whole population it is Cochran's N^2 (1-f) s^2(e)/n.
+    y: respondents x measures.
+    """
+    weights = sample.weights[0]
+    below = float(weights[inside] @ x[inside])
+    if below <= 0:
+        return np.zeros(y.shape[1]), np.ones(y.shape[1])
+    residual = np.where(inside[:, None], y - np.outer(x, (weights[inside] @ y[inside]) / below), 0.0)
+    if leverage:
+        share = np.minimum(np.where(inside, weights * x / below, 0.0), MOST_LEVERAGE)
+        residual = residual / (1 - share)[:, None]
+    z = weights[:, None] * residual
+    total, free = stratified_variance(
+        z, sample.index[sample.operators.is_respondent], np.bincount(sample.index)
+    )
+    return (known / below) ** 2 * total, free
+
+
+def stratified_variance(z: Array, stratum: Array, everyone: Array) -> tuple[Array, Array]:
+    """Variance of the sums of z, units x measures, drawn without replacement from strata of so many units
+    (everyone), and its degrees of freedom (Satterthwaite). stratum: that of each unit. A stratum with one
+    unit adds nothing."""
+    of_stratum = one_hot(stratum, len(everyone))
+    count = of_stratum.sum(axis=0)
+    mean = of_stratum.T @ z / np.maximum(count, 1)[:, None]
+    squares = of_stratum.T @ (z - mean[stratum]) ** 2
+    varied = count > 1
+    left = np.where(varied, (1 - count / everyone) * count / np.maximum(count - 1, 1), 0.0)
+    parts = left[:, None] * squares
+    total = parts.sum(axis=0)
+    below = (parts[varied] ** 2 / (count[varied] - 1)[:, None]).sum(axis=0)
+    free = np.divide(total**2, below, out=np.ones_like(total), where=below > 0)
+    return total, np.maximum(free, 1.0)
+
+
+def rates_variance(sample: Weighted, x: Array, y: Array) -> tuple[Array, float]:
+    """Variance of operators' rates y/x relative to the squared ratio of their cell, for each measure, and its
+    degrees of freedom.
+
+    Pooled over cells (region and class), since a cell has few respondents and tails are heavy. A respondent
+    counts by the subscriptions that it stands for, u = w x: it is large operators whose silence matters, and
+    rates of small ones scatter more where rates fall with size. With s the share of u in the cell, the sum of
+    u (r/R - 1)^2 has the expectation v times the sum of u (1-s) if all rates have the relative variance v.
+    """
+    over_ratio, stands, unit = relative_rates(sample, x, y)
+    return pool_variance(over_ratio - 1, stands, unit)
+
+
+def relative_rates(sample: Weighted, x: Array, y: Array) -> tuple[Array, Array, Array]:
+    """Each respondent's rate over the ratio of its cell, respondents x measures; the subscriptions that it
+    stands for, and these times what others of its cell stand for, as a share."""
+    stands = sample.weights[0] * x
+    labels = [label.rsplit("|", 1)[0] for label in sample.stratum[sample.operators.is_respondent]]
+    cell = np.unique(np.array(labels), return_inverse=True)[1]
+    below = np.bincount(cell, weights=stands)[cell]
+    used = (x > 0) & (below > 0)
+    unit = np.where(used, stands * (1 - stands / np.where(used, below, 1.0)), 0.0)
+    cells = one_hot(cell, cell.max() + 1)
+    above = (cells.T @ (sample.weights[0][:, None] * y))[cell]
+    # A cell without any has rates without deviation.
+    varied = used[:, None] & (above > 0)
+    over_ratio = np.divide(y * below[:, None], x[:, None] * above, out=np.ones_like(above), where=varied)
+    return over_ratio, stands, unit
+
+
+def pool_variance(deviation: Array, stands: Array, unit: Array) -> tuple[Array, float]:
+    """The variance of deviations, respondents x measures, and its degrees of freedom; stands and unit of
+    relative_rates()."""
+    if unit.sum() <= 0:
+        return np.zeros(deviation.shape[1]), 1.0
+    return stands @ deviation**2 / unit.sum(), max(float(unit.sum() ** 2 / (unit**2).sum()), 1.0)
+
+
+def area_concentration(sample: Weighted, member: Array, known: Array) -> Array:
+    """What the relative variance of rates is multiplied with for that of each area's ratio total.
+
+    For y = x R (1 + e), e independent and of variance v, the total X (sum of w y)/(sum of w x) misses the
+    truth with the variance R^2 v (sum of x^2 over silent operators + sum of (g-1)^2 x^2 over respondents),
+    where g = X w/(sum of w x) (Royall 1970, for the weights used here); this is the bracket divided by
+    X^2. Subscriptions of no listed operator count as those of one silent operator.
+    """
+    people, weights = sample.operators, sample.weights[0]
+    answering, x = people.is_respondent, people.subscriptions
+    inside = member[:, answering]
+    below = inside @ (weights * x[answering])
+    g = np.outer(np.divide(known, below, out=np.zeros_like(below), where=below > 0), weights)
+    unlisted = np.maximum(known - member @ x, 0.0)
+    bracket = (
+        member[:, ~answering] @ x[~answering] ** 2
+        + unlisted**2
+        + (inside * ((g - 1) * x[answering]) ** 2).sum(axis=1)
+    )
+    return np.divide(bracket, known**2, out=np.zeros_like(bracket), where=known > 0)
+
+
+def log_interval(estimate: Array, error: Array, freedom: Array, least: Array) -> tuple[Array, Array]:
+    """Student's t interval on the log scale: estimate exp(-/+ t error/estimate), never below `least`."""
+    quantile = stdtrit(freedom, 0.5 + CONFIDENCE / 2)
+    relative = np.divide(error, estimate, out=np.zeros_like(estimate), where=estimate > 0)
+    # Beyond a factor of a thousand a bound says nothing, and soon overflows.
+    reach = np.exp(np.minimum(quantile * relative, np.log(FARTHEST)))
+    return np.maximum(estimate / reach, least), np.maximum(estimate * reach, least)
+
+
+def cv_band(cv_pct: float) -> str:
+    """Statistics Canada's bands of the coefficient of variation: acceptable, caution or unreliable.
+
+    Of a coefficient that is not a number, ONE_RESPONDENT.
+    """
+    if math.isnan(cv_pct):
+        return ONE_RESPONDENT
+    if cv_pct < CAUTION_PCT:
+        return "acceptable"
+    return "caution" if cv_pct <= UNRELIABLE_PCT else "unreliable"
+
+
+def at_factor(value: Array, reported: Array, factor: float) -> Array:
+    """A figure if those that did not answer have `factor` times the rate that it gives them.
+
+    What was reported stays as it is; only what is beyond it scales.
+    """
+    return np.where(value > reported, reported + factor * (value - reported), value)

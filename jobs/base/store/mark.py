@@ -1,0 +1,56 @@
+"""observatory.json in a lake's folder: the form in which the lake is written, and notes of its stages."""
+
+import json
+from typing import Any
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.store.store import open_store, refuse_missing_bucket
+
+# How sketches, checksums, transactions and the columns of bronze and silver are written; a lake of an earlier
+# form is computed anew.
+FORM = 5
+MARK = "observatory.json"
+
+
+def own_file(folder: str, name: str) -> tuple[Any, str]:
+    """The file system and path of a file in a lake's folder. Raises ObservatoryError where it cannot be."""
+    fs, path = open_store(folder)
+    if "file" in fs.protocol and fs.exists(path) and not fs.isdir(path):
+        raise ObservatoryError(f"[lake] root: {path} is a file, not a folder. Name a folder")
+    return fs, f"{path.rstrip('/')}/{name}"
+
+
+def read_mark(fs: Any, file: str) -> dict[str, Any]:
+    """What a lake remembers of itself; nothing where it has no mark."""
+    try:
+        found = json.loads(fs.cat_file(file))
+        form = found["form"]
+    except (FileNotFoundError, NotADirectoryError):
+        refuse_missing_bucket(fs, file)
+        return {}
+    except (ValueError, KeyError, TypeError):
+        form = None
+    if not isinstance(form, int):
+        raise ObservatoryError(
+            f"{file} is cut or damaged: it holds the form, the operators and the key ids of the lake. Put it"
+            " back from a copy. Without one, remove it and run `observatory renew`: the next run then"
+            " computes bronze, silver and gold anew from landing"
+        )
+    return dict(found)
+
+
+def refuse_form(root: str, form: int | None) -> None:
+    """Raise ObservatoryError, with what to do, for a lake that another version wrote in another form."""
+    if form is None or form == FORM:
+        return
+    if form > FORM:
+        raise ObservatoryError(
+            f"{root}: this lake has form {form}, of a newer version; this one writes form {FORM}. Install the"
+            " version that wrote the lake, or a newer one. Nothing was changed"
+        )
+    raise ObservatoryError(
+        f"{root}: this lake has form {form}; this version writes form {FORM}. Run `observatory"
+        " renew` once, with the same settings: it computes bronze, silver and gold anew from landing,"
+        " and keeps what landing cannot give back: audits, answers, packages and their receipts, and the"
+        " figures of days whose logs it no longer holds"
+    )

@@ -1,0 +1,382 @@
+"""Contracts: what each table is, read from schemas/, and all that derives from it.
+
+schemas/fields.yaml defines every column once; schemas/<layer>/<table>.yaml names a table's columns,
+key, partitions, inputs and how parts of it merge. From them derive the Arrow and Polars schemas,
+conform_frame(), the Delta schema with its comments, the checks, the Great Expectations suites, the data
+dictionary and Airflow's assets. Arrow and Polars are imported only where a function needs them, because
+Airflow reads contracts while it parses DAGs.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from jobs.base.core.column_types import arrow_type, polars_type
+from jobs.base.core.errors import ObservatoryError
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
+CODELISTS = SCHEMAS / "codelists"
+REFERENCE = SCHEMAS / "reference"
+# The layers, in the order of the data dictionary. Tables of all but the last lie in the lake.
+LAYERS = {
+    "bronze": "As received, typed; raw addresses and numbers; short retention.",
+    "silver": "One row per message and recipient; pseudonyms only.",
+    "gold": "Aggregates of one operator, unprotected.",
+    "study": "Estimates across operators and from published models, unprotected.",
+    "meta": "What ran.",
+    "ref": "Definitions, rules and parameters, dated and sourced.",
+}
+# The words of a contract's file.
+NEEDED = ("table", "description", "key", "fields")
+OPTIONAL = ("reads", "questions", "partition_by", "required", "checks", "merge", "meanings", "added", "also")
+# How the values of two parts of a table become one; jobs/base/tables/merge.py applies them.
+MERGES = ("sum", "min", "max", "first", "union", "sketch", "any", "all")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column, wherever it stands.
+
+    type: as in Spark SQL. unit: of a measure. codelist: the list under schemas/codelists/ or
+    `ref.<table>.<column>` that holds its codes. shape: of a text of silver without such a list, what may pass
+    the door (jobs/operators/protect/shapes.py), of a struct by its fields. most: of a number of silver, the
+    largest that may.
+    """
+
+    name: str
+    type: str
+    description: str
+    unit: str | None = None
+    codelist: str | None = None
+    shape: str | dict[str, str] | None = None
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One table: a row is what `description` says; `key` is unique in it.
+
+    reads: the tables that its job takes. questions: a role and a question of the questionnaire for each
+    whose answers it takes; it sees no other answer. required: columns beside the key that are never null.
+    checks: SQL conditions that hold in every row, by name. meanings: what columns hold in this table, where
+    their description says less. added: columns that came to the table later, and what stands in rows of
+    before. also: codes that a column of rows from outside may have beside its list.
+    """
+
+    table: str
+    description: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    reads: tuple[str, ...] = ()
+    questions: tuple[tuple[str, str], ...] = ()
+    partition_by: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
+    merge: tuple[tuple[str, str], ...] = ()
+    meanings: tuple[tuple[str, str], ...] = ()
+    added: tuple[tuple[str, str], ...] = ()
+    also: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def layer(self) -> str:
+        return self.table.split(".")[0]
+
+    @property
+    def name(self) -> str:
+        return self.table.split(".")[1]
+
+    @property
+    def columns(self) -> list[str]:
+        return [field.name for field in self.fields]
+
+    @property
+    def period(self) -> str | None:
+        """The column whose values, with operator_id, are replaced as a whole."""
+        return self.partition_by[1] if len(self.partition_by) > 1 else None
+
+    @property
+    def not_null(self) -> list[str]:
+        return [*self.key, *(name for name in self.required if name not in self.key)]
+
+
+def read_yaml(file: Path) -> Any:
+    """The content of a YAML file. LibYAML reads fields.yaml ten times as fast as PyYAML's own parser does."""
+    return yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+@cache
+def read_fields() -> dict[str, Field]:
+    """Every column of every table, from schemas/fields.yaml."""
+    raw = read_yaml(SCHEMAS / "fields.yaml")
+    return {name: Field(name=name, **properties) for name, properties in raw.items()}
+
+
+@cache
+def read_contract(table: str) -> Contract:
+    """The contract of a table such as gold.spam_volume_daily."""
+    layer, _, name = table.partition(".")
+    file = folder_of(layer) / f"{name}.yaml"
+    if not file.is_file():
+        raise ObservatoryError(f"unknown table '{table}': there is no {file.relative_to(SCHEMAS.parent)}")
+    raw = read_yaml(file)
+    refuse_words(file.name, raw)
+    unknown = [column for column in raw["fields"] if column not in read_fields()]
+    if unknown:
+        raise ObservatoryError(f"{file.name}: {', '.join(unknown)} not defined in schemas/fields.yaml")
+    if raw["table"] != table:
+        raise ObservatoryError(f"{file.name} says it is {raw['table']}, not {table}")
+    merge = tuple(raw.get("merge", {}).items())
+    unknown_rules = sorted({rule for _, rule in merge if rule not in MERGES})
+    if unknown_rules:
+        raise ObservatoryError(
+            f"{file.name}: unknown merge rule {', '.join(unknown_rules)}; known are {', '.join(MERGES)}"
+        )
+    return Contract(
+        table=table,
+        description=raw["description"].strip(),
+        fields=tuple(read_fields()[column] for column in raw["fields"]),
+        key=tuple(raw["key"]),
+        reads=tuple(each for given in raw.get("reads", ()) for each in expand_reads(given, table)),
+        questions=tuple(
+            (role, each)
+            for role, named in raw.get("questions", {}).items()
+            for given in named
+            for each in expand_questions(given)
+        ),
+        partition_by=tuple(raw.get("partition_by", ())),
+        required=tuple(raw.get("required", ())),
+        checks=tuple(raw.get("checks", {}).items()),
+        merge=merge,
+        meanings=tuple(raw.get("meanings", {}).items()),
+        added=tuple(raw.get("added", {}).items()),
+        also=tuple((column, tuple(codes)) for column, codes in raw.get("also", {}).items()),
+    )
+
+
+def expand_reads(given: str, table: str) -> list[str]:
+    """The tables that an entry of `reads` names: `bronze.*` stands for those of all formats that have rows
+    for the table."""
+    if given != "bronze.*":
+        return [given]
+    return [
+        f"bronze.{code}" for code, row in codelist_rows("format").items() if table in row["silver"].split()
+    ]
+
+
+def expand_questions(given: str) -> list[str]:
+    """The questions that an entry of `questions` names: a reference table stands for those of its rows."""
+    if not given.startswith("ref."):
+        return [given]
+    rows = reference_rows(given.partition(".")[2])
+    codes = (row.get("question_code") or row["indicator_code"].partition(".")[0] for row in rows)
+    return list(dict.fromkeys(codes))
+
+
+def format_kind(name: str) -> str:
+    """How files of a format are read: lines, documents, or profile. Its kernel need not be imported."""
+    return codelist_rows("format").get(name, {"kind": "lines"})["kind"]
+
+
+def engines_of_format(name: str) -> tuple[str, ...]:
+    """The engines whose rules hold for rows of a format, beside its own and those of every engine."""
+    return tuple(codelist_rows("format").get(name, {"rules_of": ""})["rules_of"].split())
+
+
+def names_signatures(name: str) -> bool:
+    """Whether the symbols in verdicts of a format are names of viruses."""
+    return codelist_rows("format").get(name, {"names_signatures": ""})["names_signatures"] == "true"
+
+
+def read_csv_rows(file: Path) -> tuple[dict[str, str], ...]:
+    """The rows of a CSV file of the project, as text."""
+    with file.open(newline="", encoding="utf-8") as lines:
+        return tuple(csv.DictReader(lines))
+
+
+@cache
+def codelist_rows(codelist: str) -> dict[str, dict[str, str]]:
+    """The rows of a list under schemas/codelists/, by code."""
+    return {row["code"]: row for row in read_csv_rows(CODELISTS / f"{codelist}.csv")}
+
+
+@cache
+def reference_rows(table: str) -> tuple[dict[str, str], ...]:
+    """The rows of a table under schemas/reference/, as text."""
+    return read_csv_rows(REFERENCE / f"{table}.csv")
+
+
+def refuse_words(file_name: str, raw: Mapping[str, Any]) -> None:
+    """Raise ObservatoryError for a contract that lacks a required word or has an unknown one: a misspelt
+    `partition_by` would make a table that no run can replace."""
+    told = [f"lacks {word}" for word in NEEDED if word not in raw]
+    told += [f"has an unknown word '{word}'" for word in raw if word not in (*NEEDED, *OPTIONAL)]
+    for word in ("meanings", "added", "also"):
+        unlisted = [column for column in raw.get(word, ()) if column not in raw.get("fields", ())]
+        told += [f"has {word} of {column}, which its fields do not list" for column in unlisted]
+    if told:
+        known = ", ".join((*NEEDED, *OPTIONAL))
+        raise ObservatoryError(f"{file_name} {' and '.join(told)}; a contract's words are: {known}")
+
+
+def folder_of(layer: str) -> Path:
+    """Where the contracts of a layer are."""
+    return REFERENCE if layer == "ref" else SCHEMAS / layer
+
+
+@cache
+def list_tables() -> tuple[str, ...]:
+    """Every table that has a contract, layer by layer."""
+    return tuple(
+        f"{layer}.{file.stem}" for layer in LAYERS for file in sorted(folder_of(layer).glob("*.yaml"))
+    )
+
+
+def stage_tables(stage: str) -> list[str]:
+    """The tables that a stage of a run writes: those of its layer, but what `observatory audit` writes, which
+    reads nothing."""
+    return [
+        table
+        for table in list_tables()
+        if table.startswith(f"{stage}.") and (stage == "bronze" or read_contract(table).reads)
+    ]
+
+
+@cache
+def list_codes(codelist: str) -> tuple[str, ...]:
+    """The codes of a list under schemas/codelists/, or of a reference table's column."""
+    if not codelist.startswith("ref."):
+        return tuple(codelist_rows(codelist))
+    _, table, column = codelist.split(".")
+    return tuple(dict.fromkeys(row[column] for row in reference_rows(table)))
+
+
+@cache
+def reference_digest() -> str:
+    """SHA-256 over reference tables, code lists and gold contracts: what gold needs beside silver."""
+    digest = hashlib.sha256()
+    for file in sorted(
+        [*REFERENCE.glob("*.csv"), *CODELISTS.glob("*.csv"), *(SCHEMAS / "gold").glob("*.yaml")]
+    ):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def arrow_schema(table: str) -> pa.Schema:
+    """The table's Arrow schema, each column with its comment. All columns are nullable: rules, not the
+    schema, say what must be there."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field(field.name, arrow_type(field.type), metadata={"comment": field.description})
+            for field in read_contract(table).fields
+        ]
+    )
+
+
+@cache
+def polars_schema(table: str) -> dict[str, Any]:
+    """The table's columns and Polars types."""
+    return {field.name: polars_type(field.type) for field in read_contract(table).fields}
+
+
+def column_types(*names: str) -> dict[str, Any]:
+    """The Polars types of columns, in this order."""
+    return {name: polars_type(read_fields()[name].type) for name in names}
+
+
+def bronze_columns(format_name: str) -> dict[str, Any]:
+    """The columns of a format's bronze rows: those of its table but for the day and the batch, which ingest
+    adds."""
+    added = ("event_date", "ingest_id")
+    return {name: kind for name, kind in polars_schema(f"bronze.{format_name}").items() if name not in added}
+
+
+def conform_frame(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+    """The frame with exactly the table's columns, in order and type.
+
+    Raises ObservatoryError on a missing or surplus column, and Polars' own error on a value that does not
+    fit its type.
+    """
+    import polars as pl
+
+    wanted = pl.Schema(polars_schema(table))
+    missing = sorted(set(wanted) - set(frame.columns))
+    surplus = sorted(set(frame.columns) - set(wanted))
+    if missing or surplus:
+        raise ObservatoryError(f"{table}: the job lacks columns {missing} and has surplus columns {surplus}")
+    return frame.select(list(wanted)).cast(wanted)
+
+
+def rows_frame(rows: list[dict[str, Any]], table: str) -> pl.DataFrame:
+    """Rows as a frame of the table's columns; a column that no row has is null."""
+    import polars as pl
+
+    kinds = polars_schema(table)
+    return pl.DataFrame([{name: row.get(name) for name in kinds} for row in rows], schema=kinds, orient="row")
+
+
+@cache
+def reference_table(table: str) -> pl.DataFrame:
+    """A reference table: schemas/reference/<name>.csv with the types of its contract; an empty cell is null.
+
+    Raises ObservatoryError for a file that lacks a column, holds a value of another type, repeats a key or
+    breaks a check of its contract.
+    """
+    import polars as pl
+
+    file = REFERENCE / f"{read_contract(table).name}.csv"
+    try:
+        text = pl.read_csv(file, infer_schema=False).with_columns(pl.all().replace("", None))
+        rows = text.select(typed_text(name, kind) for name, kind in polars_schema(table).items())
+    except pl.exceptions.PolarsError as error:
+        raise ObservatoryError(f"{file.name} is not as its contract says: {error}") from None
+    refuse_broken_reference(rows, read_contract(table), file.name)
+    return rows
+
+
+def refuse_broken_reference(rows: pl.DataFrame, about: Contract, file_name: str) -> None:
+    """Raise ObservatoryError that names the first row of a reference table that breaks a check or the key.
+    Rows are numbered as in the file, whose first has the names of columns."""
+    import polars as pl
+
+    keys = rows.select(about.key)
+    for _, condition in about.checks:
+        broken = (~rows.select(pl.sql_expr(condition).fill_null(False)).to_series()).arg_true()
+        if len(broken):
+            named = ", ".join(map(str, keys.row(broken[0])))
+            raise ObservatoryError(
+                f"{file_name}, row {broken[0] + 2} ({named}): {condition} does not hold: correct it"
+            )
+    if keys.is_duplicated().any():
+        first = keys.filter(keys.is_duplicated()).row(0)
+        found = [place + 2 for place, key in enumerate(keys.iter_rows()) if key == first][:2]
+        raise ObservatoryError(
+            f"{file_name}, rows {' and '.join(map(str, found))} have the same key"
+            f" ({', '.join(map(str, first))}): correct it"
+        )
+
+
+def typed_text(name: str, kind: Any) -> pl.Expr:
+    """A column of text read as the type; raises on text that is no value of it."""
+    import polars as pl
+
+    column = pl.col(name)
+    if kind == pl.Boolean:
+        return column.str.to_lowercase().replace_strict({"true": True, "false": False}, return_dtype=kind)
+    if kind == pl.Date:
+        return column.str.to_date("%Y-%m-%d")
+    return column if kind == pl.String else column.cast(kind)

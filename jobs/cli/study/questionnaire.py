@@ -1,0 +1,245 @@
+"""The commands `observatory questionnaire make` and `load`."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from jobs.base.core.choices import nearest_hint
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.periods import period_bounds
+from jobs.base.settings import config
+from jobs.base.store import access
+from jobs.cli.arguments import Config
+from jobs.cli.console import err, out
+from jobs.study.questionnaire.definition import form_for, load_definition
+from jobs.study.questionnaire.filing import Fault
+from jobs.study.questionnaire.loading import FileOutcome, form_cells, land_answers, read_files
+from jobs.study.questionnaire.reading import PERIOD
+from jobs.study.questionnaire.received import Received, to_utc
+from jobs.study.questionnaire.respondents import load_respondents
+
+# So many cells with one message are named; the others are counted.
+MOST_NAMED = 3
+
+app = typer.Typer(
+    help="Make the questionnaire's forms, and load what respondents answered.", no_args_is_help=True
+)
+
+
+@app.command()
+def make(
+    config_file: Config = Path("observatory.toml"),
+    respondent: Annotated[
+        list[str] | None, typer.Option(help="These respondents, by id. Default: all.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="en, fr, es, ar, zh or ru. Default: the respondent's own.")
+    ] = None,
+    core: Annotated[bool, typer.Option("--core", help="Only the questions of the core set.")] = False,
+    period: Annotated[
+        str | None, typer.Option(help="A year, 2026-Q4 or 2026-11. Default: the last whole year.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder of the forms.")] = Path("questionnaires"),
+) -> None:
+    """Make the forms: a workbook for each respondent."""
+    from jobs.study.questionnaire.order import Order
+    from jobs.study.questionnaire.workbook import make_workbook
+
+    known = load_respondents(config.load_settings(config_file))
+    period = period or str(dt.datetime.now(dt.UTC).year - 1)
+    if not PERIOD.fullmatch(period):
+        raise ObservatoryError(f"--period: '{period}' is no period: write 2026, 2026-Q4 or 2026-11")
+    first, last = period_bounds(period)
+    today = dt.datetime.now(dt.UTC).date()
+    if first > today:
+        raise ObservatoryError(
+            f"--period: {period} has not begun: name one that has, such as {today.year - 1}"
+        )
+    if language is not None and language not in load_definition()["languages"]:
+        raise ObservatoryError(
+            f"--language: unknown '{language}'{nearest_hint(language, load_definition()['languages'])}"
+        )
+    for each in respondent or []:
+        if each not in known:
+            raise ObservatoryError(f"--respondent: unknown '{each}'{nearest_hint(each, known)}")
+    output.mkdir(parents=True, exist_ok=True)
+    chosen = [known[each] for each in respondent or known]
+    for whose in chosen:
+        spoken = language or whose.language
+        name = f"{whose.id}_{period}_{spoken}{'_core' if core else ''}.xlsx"
+        (output / name).write_bytes(make_workbook(Order(whose, spoken, period, core)))
+    out.print(f"{len(chosen)} form{'' if len(chosen) == 1 else 's'} in {output}", soft_wrap=True)
+    if last >= today:
+        out.print(
+            f"{period} ends on {last}: forms that come in before it has ended are not complete, and refused",
+            soft_wrap=True,
+        )
+
+
+@app.command()
+def load(
+    files: Annotated[list[Path], typer.Argument(help="Workbooks, CSV or JSON files.", metavar="FILE…")],
+    config_file: Config = Path("observatory.toml"),
+    received: Received = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the forms to send back. Default: `errors` beside each file."),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only check; load nothing.")] = False,
+) -> None:
+    """Load answers. A file with errors is refused whole; what is to be corrected is written for its sender.
+
+    Ends with exit code 2 if any file was refused; the others are loaded.
+    """
+    settings = config.load_settings(config_file)
+    respondents = load_respondents(settings)
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing:
+        raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
+    outcomes = read_files(files, respondents, to_utc(received))
+    refuse_same_time(outcomes)
+    if check:
+        from jobs.study.questionnaire.loading import Standing, check_claims
+
+        check_claims(outcomes, Standing(), respondents)
+        loaded = None
+    else:
+        from jobs.base.store.lake import open_lake
+
+        lake = open_lake(settings.lake.root)
+        access.prepare_folder(lake.root, settings.lake.group)
+        loaded = land_answers(lake, outcomes, respondents, received is not None)
+    print_outcomes(outcomes, loaded)
+    refused = [each for each in outcomes if each.faults]
+    for each in refused:
+        write_back(each, output or each.file.parent / "errors")
+    if refused:
+        raise ObservatoryError(f"{len(refused)} of {len(outcomes)} files were refused and not loaded")
+
+
+def refuse_same_time(outcomes: list[FileOutcome]) -> None:
+    """Raise ObservatoryError if two forms of one respondent came in at the same time: either could be the
+    later one."""
+    seen: dict[tuple[str, str, dt.datetime], FileOutcome] = {}
+    for each in outcomes:
+        if each.assessment is None:
+            continue
+        filing = each.assessment.filing
+        other = seen.setdefault((filing.respondent_id, filing.period, each.received_at), each)
+        if other is not each and other.assessment and other.assessment.filing.sha256 != filing.sha256:
+            raise ObservatoryError(
+                f"{other.file} and {each.file} are both of '{filing.respondent_id}' for {filing.period} and"
+                " came in at the same time: load them one by one, each with its time as --received"
+            )
+
+
+def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
+    """Print the result of each file, then every error to correct."""
+    from jobs.base.core.patterns import escape_unseen
+
+    table = Table(
+        "file", "respondent", "period", "received (UTC)", "answers", "result", title="Questionnaires"
+    )
+    table.title_justify = "left"
+    for each in outcomes:
+        about = each.assessment
+        result = f"{len(each.faults)} to correct" if each.faults else "in order"
+        result = "loaded before" if each.is_known else result if each.faults or loaded is None else "loaded"
+        if each.later_at and not each.is_known:
+            result += f"; the answers of {each.later_at:%Y-%m-%d %H:%M} stand"
+        table.add_row(
+            Text(escape_unseen(each.file.name)),
+            Text(about.respondent.id if about else ""),
+            Text(about.filing.period if about else ""),
+            f"{each.received_at.astimezone(dt.UTC):%Y-%m-%d %H:%M}",
+            f"{len(about.answers):,}" if about else "",
+            result,
+        )
+    out.print(table)
+    for each in outcomes:
+        if each.assessment and each.assessment.readings and not each.faults:
+            show_readings(each)
+        if each.faults:
+            show_faults(each)
+
+
+def show_faults(outcome: FileOutcome) -> None:
+    from jobs.base.core.patterns import escape_unseen
+
+    table = Table(
+        "sheet",
+        "cell",
+        "question",
+        "what to do",
+        title=Text(escape_unseen(outcome.file.name)),
+        title_justify="left",
+    )
+    for *where, words in group_faults(outcome.faults, outcome.language):
+        shown = "\n".join(map(escape_unseen, words.splitlines()))
+        table.add_row(*(Text(escape_unseen(each)) for each in where), Text(shown, overflow="fold"))
+    out.print(table)
+
+
+def group_faults(faults: Sequence[Fault], language: str) -> list[tuple[str, str, str, str]]:
+    """Sheet, cells, questions and message, one row for all cells of a sheet with the same message."""
+    found: dict[tuple[str, str], list[Fault]] = {}
+    for fault in faults:
+        found.setdefault((fault.place.sheet, fault.format_message(language)), []).append(fault)
+    return [
+        (sheet, name_some(each.place.cell for each in of), name_some(each.indicator for each in of), words)
+        for (sheet, words), of in found.items()
+    ]
+
+
+def name_some(names: Iterable[str]) -> str:
+    """The first of these names, each once, and how many more there are."""
+    each = list(dict.fromkeys(filter(None, names)))
+    more = f" and {len(each) - MOST_NAMED} more" if len(each) > MOST_NAMED else ""
+    return ", ".join(each[:MOST_NAMED]) + more
+
+
+def show_readings(outcome: FileOutcome) -> None:
+    """Print the answers that were not read exactly as written, such as numbers with units."""
+    from jobs.base.core.patterns import escape_unseen
+    from jobs.study.questionnaire.texts import translate_key
+
+    assert outcome.assessment is not None
+    for each in outcome.assessment.readings:
+        cell = each.line.cells["answer"]
+        words = translate_key(outcome.language, "reading", each.key, value=cell.written, read=each.read)
+        out.print(Text(escape_unseen(f"{outcome.file.name}, {cell.place}: {words}")), soft_wrap=True)
+
+
+def write_back(outcome: FileOutcome, folder: Path) -> None:
+    """Write the form to send back: the respondent's own answers, a list of all errors, and a comment on each
+    cell to correct. If the file could not be read, write the reason as text."""
+    from jobs.base.core.patterns import escape_unseen
+    from jobs.study.questionnaire.order import Order
+    from jobs.study.questionnaire.workbook import make_workbook
+
+    folder.mkdir(parents=True, exist_ok=True)
+    about = outcome.assessment
+    if about is None:
+        file = folder / f"{outcome.file.name}.errors.txt"
+        file.write_text(
+            "\n".join(each.format_message(outcome.language) for each in outcome.faults) + "\n",
+            encoding="utf-8",
+        )
+    else:
+        file = folder / f"{outcome.file.stem}.errors.xlsx"
+        is_core = set(about.lines) <= set(form_for(about.respondent.role, core=True).indicators)
+        order = Order(
+            about.respondent,
+            outcome.language,
+            about.filing.period,
+            is_core,
+            form_cells(about),
+            tuple(outcome.faults),
+        )
+        file.write_bytes(make_workbook(order))
+    err.print(Text(f"To send back: {escape_unseen(str(file))}"))

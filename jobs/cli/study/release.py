@@ -1,0 +1,443 @@
+"""The commands `observatory release`: from protected tables to a published folder."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.settings import config
+from jobs.cli.arguments import Config
+from jobs.cli.console import err, out
+from jobs.cli.study.release_page import page
+from jobs.cli.study.release_revisions import revisions
+
+if TYPE_CHECKING:
+    from jobs.study.release.clearance import Clearance
+
+app = typer.Typer(help="Releases: make, clear, sign, publish, verify, withdraw.", no_args_is_help=True)
+clear = typer.Typer(help="Ask each administration about its own rows.", no_args_is_help=True)
+app.add_typer(clear, name="clear")
+app.command()(revisions)
+app.command()(page)
+SETTINGS = Path("observatory.toml")
+Name = Annotated[str, typer.Argument(help="A release, as 2026-Q4/v1.0.0.", metavar="RELEASE")]
+Folder = Annotated[Path, typer.Argument(help="The folder of a release.", metavar="FOLDER")]
+By = Annotated[str, typer.Option("--by", help="Who decides: a name, kept with the release.")]
+Signers = Annotated[Path | None, typer.Option(help="Public keys of those who may sign, or one such file.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why.")]
+
+
+class ObjectionOutcome(StrEnum):
+    """What becomes of the rows that an administration objects to."""
+
+    published = "published"
+    left_out = "left_out"
+
+
+# So many differences are printed; the rest is counted.
+SHOWN = 40
+
+
+@app.callback()
+def release() -> None:
+    """Releases: make, clear, sign, publish, verify, withdraw."""
+
+
+@app.command()
+def make(
+    period: Annotated[str, typer.Option(help="A quarter, as 2026-Q4; the fourth carries its year.")],
+    config_file: Config = SETTINGS,
+    is_major: Annotated[
+        bool, typer.Option("--major", help="A change of method: v2.0.0 after v1.3.0.")
+    ] = False,
+    again: Annotated[
+        str | None,
+        typer.Option(
+            help="Make this version again from what its restricted folder kept, into --output.",
+            metavar="VERSION",
+        ),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="With --again: the folder to write into.")] = None,
+    leave_out_areas: Annotated[
+        bool,
+        typer.Option(
+            "--leave-out-areas", help="Leave out groups and regions whose figures reveal a contribution."
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Name and digest, for a program.")] = False,
+) -> None:
+    """Protect the study's tables, attack them, and write a release if nothing is found."""
+    from jobs.study.release import making
+
+    settings = config.load_settings(config_file)
+    if (again is None) != (output is None):
+        raise ObservatoryError("--again and --output go together: a version, and the folder to write it into")
+    with err.status("release") as status:
+        if again is not None and output is not None:
+            folder = making.make_again(settings, period, again, output)
+            out.print(f"made again: {folder}", soft_wrap=True)
+            return
+        made = making.make_release(settings, period, is_major, status.update, leave_out_areas)
+    if as_json:
+        for line in made.notes:
+            err.print(line, markup=False, highlight=False)
+        print(json.dumps({"name": made.about.name, "digest": made.digest}))
+        return
+    table = Table("table", "rows", "held back", title=f"Release {made.about.name}", title_justify="left")
+    for name, rows, held_back in made.counts:
+        table.add_row(name, f"{rows:,}", f"{held_back:,}")
+    out.print(table)
+    for line in made.notes:
+        out.print(line, markup=False, highlight=False)
+    out.print(f"Release: {made.folder}\ndigest {made.digest}", soft_wrap=True, highlight=False)
+    out.print(f"Next: observatory release clear make {made.about.name} --deadline DATE", soft_wrap=True)
+
+
+@app.command(name="list")
+def list_(config_file: Config = SETTINGS) -> None:
+    """List releases: made, cleared, published, withdrawn."""
+    from jobs.study.release import clearance, decisions, folders, publishing
+
+    settings = config.load_settings(config_file)
+    public = {
+        (each["period"], each["version"]): each
+        for each in (
+            publishing.list_public(public_folder(settings), Path(settings.release.restricted))
+            if settings.release.public_root
+            else []
+        )
+    }
+    table = Table("period", "version", "state", "cleared", "reason", title="Releases", title_justify="left")
+    recorded = decisions.list_published(Path(settings.release.restricted))
+    for period, version in folders.all_in(Path(settings.release.root)):
+        found = public.get((period, version))
+        state = "made" if f"{period}/{version}" not in recorded else "publication broken off"
+        if found:
+            state = found["status"] + (", current" if found["is_current"] else "")
+        asked = clearance.read_clearance(restricted_folder(settings, period, version))
+        answered = (
+            f"{len(asked.leaving) - len(asked.waited)} of {len(asked.leaving)}" if asked else "not asked"
+        )
+        table.add_row(period, version, state, answered, found["reason"] if found else "")
+    out.print(table)
+    if public:
+        print_unsigned(settings)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A release, or a period for its newest.", metavar="RELEASE")],
+    config_file: Config = SETTINGS,
+    as_json: Annotated[bool, typer.Option("--json", help="Name, digest and text, for a program.")] = False,
+) -> None:
+    """Show a release: its headline figures, what changed, what the attack found, who decided what."""
+    from jobs.study.release import decisions, manifest, summary
+    from jobs.study.release.about import PERIOD
+    from jobs.study.release.folders import versions_in
+
+    settings = config.load_settings(config_file)
+    versions = versions_in(Path(settings.release.root), name)
+    if not versions and PERIOD.match(name):
+        raise ObservatoryError(
+            f"no release of {name} was made here: `observatory release make --period {name}` makes one"
+        )
+    period, version = (name, versions[-1]) if versions else parse_name(name)
+    folder, restricted = (
+        Path(settings.release.root) / period / version,
+        restricted_folder(settings, period, version),
+    )
+    digest = manifest.verify_release(folder)
+    text = summary.text_of(folder, restricted, digest)
+    if as_json:
+        found = {"name": f"{period}/{version}", "digest": digest, "text": text}
+        out.print_json(json.dumps(found, ensure_ascii=False))
+        return
+    out.print(text, markup=False, highlight=False)
+    out.print("\n## Decisions\n", markup=False)
+    for each in decisions.read_decisions(restricted):
+        about_it = f" {each.about}" if each.about else ""
+        why = f": {each.reason}" if each.reason else ""
+        done = f"- {each.at[:16].replace('T', ' ')} UTC: {each.what.replace('_', ' ')}{about_it}"
+        out.print(f"{done} by {each.by}{why}", markup=False, highlight=False)
+
+
+@app.command()
+def diff(
+    before: Folder,
+    after: Annotated[Path, typer.Argument(metavar="FOLDER")],
+    signers: Signers = None,
+) -> None:
+    """Verify the folders of two releases, and print what differs; it needs no lake and no settings."""
+    from jobs.study.release import comparing, verifying
+
+    for folder in (before, after):
+        first, *_, signed = verifying.verify_path(folder, signers)
+        out.print(f"{first}\n{signed}", markup=False, highlight=False)
+    found = comparing.compare_tables(comparing.tables_in(before), comparing.tables_in(after))
+    table = Table("table", "row", "change", "before", "after", title_justify="left")
+    for each in found[:SHOWN]:
+        table.add_row(each.table, each.key, f"{each.kind} {each.column}".strip(), each.before, each.after)
+    if found:
+        out.print(table)
+    more = f"; {len(found) - SHOWN} more are not shown" if len(found) > SHOWN else ""
+    out.print(f"{len(found)} difference(s){more}")
+
+
+@app.command()
+def verify(
+    path: Annotated[
+        Path, typer.Argument(help="The folder of a release, or the index of releases.", metavar="PATH")
+    ],
+    signers: Signers = None,
+) -> None:
+    """Check a release, its tombstone or the index: which it is, its files, who signed it and when. It
+    needs no lake and no settings."""
+    from jobs.study.release import verifying
+
+    for line in verifying.verify_path(path, signers):
+        out.print(line, markup=False, highlight=False)
+
+
+@app.command()
+def sign(
+    path: Annotated[
+        Path,
+        typer.Argument(help="The folder of a release, index.json or WITHDRAWN.json.", metavar="PATH"),
+    ],
+    key: Annotated[str, typer.Option(help="Your secret key, as gpg names it.")],
+) -> None:
+    """Verify a release, an index or a tombstone, and sign it with your own key; it needs no lake."""
+    from jobs.study.release import signatures
+
+    if path.is_file():
+        file, beside = signatures.sign_statement(path, key), path.name
+    else:
+        file, beside = signatures.sign_release(path, key), "the release's folder"
+    out.print(f"Signature: {file}\nPut it beside {beside} on the study node.", soft_wrap=True)
+
+
+@app.command()
+def publish(
+    name: Name,
+    by: By,
+    config_file: Config = SETTINGS,
+    digest: Annotated[
+        str | None, typer.Option(help="The digest that was approved: refuse another release.")
+    ] = None,
+) -> None:
+    """Publish a release that is cleared and signed: at once, or not at all."""
+    from jobs.study.release import clearance, publishing
+
+    settings = config.load_settings(config_file)
+    period, version = parse_name(name)
+    if settings.release.signers is None:
+        raise ObservatoryError("[release] signers is not set: name the folder with the signers' public keys")
+    restricted = restricted_folder(settings, period, version)
+    target, signed = publishing.publish_release(
+        Path(settings.release.root) / period / version,
+        restricted,
+        public_folder(settings),
+        Path(settings.release.signers),
+        by,
+        settings.lake.now,
+        digest,
+    )
+    out.print(f"Published: {target}\nsigned by {signed.fingerprint} ({signed.key_file})", soft_wrap=True)
+    asked = clearance.read_clearance(restricted)
+    assert asked is not None, "publish_release() refuses a release that was not cleared"
+    for line in clearance.describe_leaving(asked):
+        out.print(line, markup=False, highlight=False)
+    print_unsigned(settings)
+
+
+@app.command()
+def withdraw(name: Name, by: By, reason: Reason, config_file: Config = SETTINGS) -> None:
+    """Take a published release back: a tombstone with the reason stands in its place."""
+    from jobs.study.release import publishing
+
+    settings = config.load_settings(config_file)
+    period, version = parse_name(name)
+    restricted = restricted_folder(settings, period, version)
+    target = publishing.withdraw_release(
+        period, version, restricted, public_folder(settings), by, reason, settings.lake.now
+    )
+    out.print(f"Withdrawn: {target}", soft_wrap=True)
+    print_unsigned(settings)
+
+
+# --- clearance --------------------------------------------------------------------------------------
+
+
+@clear.callback()
+def clearing() -> None:
+    """Ask each administration about its own rows, and record its answer."""
+
+
+@clear.command(name="make")
+def clear_make(
+    name: Name,
+    deadline: Annotated[str, typer.Option(help="The last day to answer, as 2027-03-01.", metavar="DATE")],
+    config_file: Config = SETTINGS,
+) -> None:
+    """Write a sheet for each administration with its own rows as they would leave."""
+    from jobs.study.release import clearance, making
+
+    settings = config.load_settings(config_file)
+    restricted, digest = verify_made(settings, name)
+    try:
+        day = dt.date.fromisoformat(deadline)
+    except ValueError:
+        raise ObservatoryError(f"--deadline {deadline}: write a day as 2027-03-01") from None
+    today = settings.lake.now.date()
+    if day < today:
+        raise ObservatoryError(
+            f"--deadline {deadline} is over: today is {today}. Give the administrations time to answer"
+        )
+    about, tables = making.as_made(restricted)
+    found = clearance.make_clearance(
+        restricted, tables, about, digest, making.list_administrations(settings), day
+    )
+    out.print(clearance_table(found))
+    out.print(f"Sheets: {restricted / clearance.SHEETS}", soft_wrap=True)
+    if found.undecided:
+        file = restricted / clearance.SHEETS / clearance.UNASKED_FILE
+        out.print(
+            f"Rows of {len(found.undecided)} of {len(found.leaving)} countries leave without an"
+            f" administration to ask. Decide on each in {file}, then"
+            f" `observatory release clear unasked {name} {file}`.",
+            soft_wrap=True, markup=False, highlight=False,
+        )  # fmt: skip
+
+
+@clear.command(name="load")
+def clear_load(
+    name: Name,
+    files: Annotated[list[Path], typer.Argument(help="Sheets that came back.", metavar="FILE…")],
+    config_file: Config = SETTINGS,
+) -> None:
+    """Record the answers in these sheets: all, or none if one is wrong."""
+    from jobs.study.release import clearance
+
+    settings = config.load_settings(config_file)
+    out.print(
+        clearance_table(
+            clearance.load_answers(restricted_folder(settings, *parse_name(name)), files, settings.lake.now)
+        )
+    )
+
+
+@clear.command(name="show")
+def clear_show(name: Name, config_file: Config = SETTINGS) -> None:
+    """Show who was asked, and who answered what."""
+    from jobs.study.release import clearance
+
+    found = clearance.read_clearance(restricted_folder(config.load_settings(config_file), *parse_name(name)))
+    if found is None:
+        raise ObservatoryError(f"no administration was asked about {name}: `observatory release clear make`")
+    out.print(clearance_table(found))
+
+
+@clear.command(name="unasked")
+def clear_unasked(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="The file unasked.csv, filled in.", metavar="FILE")],
+    config_file: Config = SETTINGS,
+) -> None:
+    """Record why rows of countries without an administration leave: a line and a decision for each."""
+    from jobs.study.release import clearance
+
+    settings = config.load_settings(config_file)
+    restricted, _ = verify_made(settings, name)
+    out.print(clearance_table(clearance.decide_unasked(restricted, file, settings.lake.now)))
+
+
+@clear.command(name="decide")
+def clear_decide(
+    name: Name,
+    country: Annotated[str, typer.Argument(help="Country whose administration objects, as FJI.")],
+    by: By,
+    reason: Reason,
+    as_: Annotated[
+        ObjectionOutcome,
+        typer.Option("--as", help="Publish the rows all the same, or leave them out of the next version."),
+    ],
+    config_file: Config = SETTINGS,
+) -> None:
+    """Record what becomes of an objection."""
+    from jobs.study.release import clearance
+
+    settings = config.load_settings(config_file)
+    restricted, _ = verify_made(settings, name)
+    decision = clearance.LEFT_OUT if as_ is ObjectionOutcome.left_out else clearance.OVERRULED
+    at = settings.lake.now
+    found = clearance.decide_objection(restricted, country.upper(), decision, by, reason, at)
+    out.print(clearance_table(found))
+
+
+def clearance_table(found: Clearance) -> Table:
+    """Who was asked, and who answered what."""
+    table = Table("country", "rows", "answer", "by", "reason", "decision", title_justify="left")
+    table.title = f"Clearance, answers until {found.deadline}"
+    for each in found.asked.values():
+        decision = each.decision.replace("_", " ")
+        answer = each.answer if each.administration else "not asked"
+        table.add_row(each.country, str(each.rows), answer, each.by, each.reason, decision)
+    return table
+
+
+# --- what the commands share ------------------------------------------------------------------------
+
+
+def parse_name(name: str) -> tuple[str, str]:
+    """Period and version of a release's name."""
+    from jobs.study.release.about import PERIOD, VERSION
+
+    period, _, version = name.partition("/")
+    if not PERIOD.match(period) or not VERSION.match(version):
+        raise ObservatoryError(f"'{name}' is no release; write it as 2026-Q4/v1.0.0")
+    return period, version
+
+
+def verify_made(settings: Any, name: str) -> tuple[Path, str]:
+    """Verify a release's files against its manifest; its restricted folder and its digest."""
+    from jobs.study.release import manifest
+
+    period, version = parse_name(name)
+    restricted = restricted_folder(settings, period, version)
+    return restricted, manifest.verify_release(Path(settings.release.root) / period / version)
+
+
+def print_unsigned(settings: Any) -> None:
+    """Name what readers do not believe yet: the index and tombstones without a signature."""
+    from jobs.study.release import publishing
+
+    if settings.release.signers is not None:
+        for file in publishing.list_unsigned(public_folder(settings), Path(settings.release.signers)):
+            out.print(
+                f"Not signed yet: {file}. On the officer's machine:"
+                f" `observatory release sign {file.name} --key KEY`; put {file.name}.asc beside it.",
+                soft_wrap=True, markup=False, highlight=False,
+            )  # fmt: skip
+
+
+def restricted_folder(settings: Any, period: str, version: str) -> Path:
+    """The restricted folder of a release."""
+    folder = Path(settings.release.restricted) / period / version
+    if not folder.is_dir():
+        raise ObservatoryError(
+            f"{folder} does not exist: `observatory release list` names the releases that were made here"
+        )
+    return folder
+
+
+def public_folder(settings: Any) -> Path:
+    if settings.release.public_root is None:
+        raise ObservatoryError("[release] public_root is not set: name the folder that readers see")
+    return Path(settings.release.public_root)

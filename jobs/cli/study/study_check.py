@@ -1,0 +1,154 @@
+"""The command `observatory study check`: suspicious figures, the questions about them, and decisions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.settings import config
+from jobs.cli.arguments import Config
+from jobs.cli.console import out
+
+if TYPE_CHECKING:
+    from jobs.base.settings.config import Observatory
+    from jobs.base.store.lake import Lake
+    from jobs.study.estimates.steps.finding_decisions import DecidedFinding
+
+
+class FindingChoice(StrEnum):
+    """What may be decided on a finding."""
+
+    confirmed = "confirmed"
+    left_out = "left_out"
+
+
+def check(
+    config_file: Config = Path("observatory.toml"),
+    period: Annotated[
+        list[str] | None, typer.Option(help="Only findings of this period; may be given several times.")
+    ] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the question to each respondent with an open finding into this folder.",
+            metavar="FOLDER",
+        ),
+    ] = None,
+    decide: Annotated[str | None, typer.Option(help="Decide on this finding.", metavar="ID")] = None,
+    decision: Annotated[FindingChoice | None, typer.Option("--as", help="What is decided.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, in a sentence.")] = "",
+    by: Annotated[str, typer.Option(help="Who decides.")] = "",
+) -> None:
+    """List suspicious answers and packages of the last estimates; ask about them, decide on them. And list
+    the countries that the frame or the denominators lack.
+
+    A release waits for a decision on each figure that moves an area by more than \\[study] open_share.
+    """
+    from jobs.base.store.lake import open_lake
+    from jobs.study.estimates.steps import finding_decisions
+
+    settings = config.load_settings(config_file)
+    lake = open_lake(settings.lake.root)
+    if (decide is None) != (decision is None):
+        raise ObservatoryError("a decision takes both --decide ID and --as confirmed or --as left_out")
+    if decide is not None and decision is not None:
+        now = dt.datetime.now(dt.UTC)
+        finding_decisions.record_decision(lake, decide, decision.value, reason, by, now)
+        out.print(f"{decide}: {decision.value.replace('_', ' ')}, by {by.strip()}", markup=False)
+        if decision is FindingChoice.left_out:
+            out.print("Run `observatory study estimate` now: it leaves the figures out.")
+        return
+    found = finding_decisions.list_findings(lake, period)
+    share = settings.study.open_share
+    out.print(findings_table(found, share))
+    for line in describe_missing(lake, settings):
+        out.print(line, markup=False, highlight=False)
+    if questions is not None:
+        write_questions(questions, [each for each in found if each.is_open(share)], lake)
+
+
+# What figures are without countries that the study's files do not have, or have in part.
+MISSING = {
+    "neither": "no operator in the frame and no subscriptions: figures do not hold them",
+    "subscriptions": "subscriptions and no operator in the frame: figures hold them at the rate of others",
+    "operator": "operators and no row in denominator.csv: their operators' own subscriptions stand",
+}
+
+
+def describe_missing(lake: Lake, settings: Observatory) -> list[str]:
+    """Lines on the countries of ITU regions that the frame or the denominators lack, by channel."""
+    from jobs.base.core.periods import last_period
+    from jobs.base.tables.csv_tables import read_tables
+    from jobs.study.estimates.steps.coverage import DENOMINATOR, FRAME, missing_members
+
+    period = last_period(lake.read("study.spam_volume")["period_code"].unique())
+    if settings.study.files is None or period is None:
+        return []
+    lines = []
+    have = read_tables(Path(settings.study.files), (FRAME, DENOMINATOR))
+    for channel, kinds in missing_members(period, have).items():
+        for kind, countries in kinds.items():
+            if countries:
+                number = f"{len(countries)} {'country has' if len(countries) == 1 else 'countries have'}"
+                lines.append(f"{channel} in {period}: {number} {MISSING[kind]}: {' '.join(countries)}")
+    return lines
+
+
+def findings_table(findings: list[DecidedFinding], share: float) -> Table | Text:
+    """A row for each finding, in the order given."""
+    if not findings:
+        return Text("No figure is suspicious.")
+    due = sum(each.is_open(share) for each in findings)
+    table = Table("finding", "respondent", "figure", title_justify="left", caption_justify="left")
+    for head in ("given, expected", "moves"):
+        table.add_column(head, justify="right")
+    table.add_column("state")
+    table.title = f"Suspicious figures: {len(findings)}, open {due}"
+    table.caption = (
+        "expected: at the rate of the period before, of the size class, the bound, or the sum of the year's"
+        " quarters. moves: the area that the figure moves most, and by how much of its estimate. open: by"
+        f" more than {100 * share:g}%, undecided."
+    )
+    for each in findings:
+        table.add_row(*map(Text, (each.finding_id, each.respondent_id, *finding_cells(each, share))))
+    return table
+
+
+def finding_cells(finding: DecidedFinding, share: float) -> list[str]:
+    from jobs.cli.study.study_tables import format_short
+    from jobs.study.estimates.finding_question import short_figure
+
+    state = "open" if finding.is_open(share) else (finding.decision_code or "small").replace("_", " ")
+    if finding.is_open(share) and finding.decision_code:
+        state = f"{finding.decision_code.replace('_', ' ')}, not estimated yet"
+    return [
+        f"{finding.period_code} {short_figure(finding)}",
+        f"{format_short(finding.contribution)}, {format_short(finding.expected_value)}"
+        f" {finding.rule_code.replace('_', ' ')}",
+        f"{finding.area_code} {finding.influence_pct:.3g}%",
+        state,
+    ]
+
+
+def write_questions(folder: Path, findings: list[DecidedFinding], lake: object) -> None:
+    """Write a text for each respondent, readable by their owner alone."""
+    from jobs.base.store.lake import Lake
+    from jobs.base.tables.contracts import reference_table
+    from jobs.study.estimates.finding_question import respondents_questions
+    from jobs.study.estimates.steps.given import ANSWERS
+
+    assert isinstance(lake, Lake)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    texts = respondents_questions(findings, lake.read(ANSWERS), reference_table("ref.indicator_measure"))
+    for respondent, text in texts.items():
+        file = folder / f"{respondent}.txt"
+        file.touch(mode=0o600)
+        file.write_text(text, encoding="utf-8")
+    out.print(f"Questions written to {folder}: {len(texts)}", markup=False)

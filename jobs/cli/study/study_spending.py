@@ -1,0 +1,242 @@
+"""Estimated spending against spam on a terminal, the gaps to its targets, and public money."""
+
+from typing import Any
+
+import polars as pl
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from jobs.base.figures import words
+from jobs.base.figures.reliability import mark_of
+from jobs.cli.arguments import SpendingTarget
+from jobs.cli.study.study_tables import (
+    estimates_table,
+    explain_signs,
+    format_cv,
+    format_interval,
+    format_marked,
+    format_short,
+    is_of_period,
+    latest_period,
+    name_area,
+    select_estimates,
+    to_objects,
+)
+
+# So many administrations; the others are counted.
+ADMINISTRATIONS = 12
+# Dollars for each mailbox or subscription, and for 1,000 messages or calls of all traffic.
+SPENDING_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "each,\nyear", "/1,000")
+SHARE_HEADS = ("$ per million GDP", "year", "of telecom revenue", "year")
+SHARES_NOTE = "Dollars of the base year, over those of the year beside; – where a country has none."
+PART_HEADS = ("CAPEX", "", "OPEX", "", "posts", "")
+
+
+def investment_tables(
+    spending: pl.DataFrame, gaps: pl.DataFrame, chosen: pl.DataFrame
+) -> list[RenderableType]:
+    """By channel: spending on all strategies at market rates, its parts, and what is missing to each target;
+    then the assumptions.
+
+    chosen: ref.investment_target, the targets in force.
+    """
+    period = latest_period(spending)
+    every = select_estimates(
+        spending,
+        is_of_period(period),
+        pl.col("strategy_code") == "_T",
+        pl.col("conversion_code").is_in(["market", "none"]),
+    )
+    found = [row for row in every if row.component_code == "_T"]
+    parts = {(row.channel_code, row.area_code, row.component_code): row for row in every}
+    held = to_objects(gaps.filter(pl.col("area_kind_code") != "country", is_of_period(period)))
+    gaps_of = {(row.channel_code, row.area_code, row.target_code): row for row in held}
+    targets = [each.value for each in SpendingTarget if any(row.target_code == each for row in held)]
+    tables: list[RenderableType] = []
+    channels = list(dict.fromkeys(row.channel_code for row in found))
+    for channel in channels:
+        own = [row for row in found if row.channel_code == channel]
+        table = estimates_table(f"{channel}: spending in {period}, US dollars", *SPENDING_HEADS)
+        for row in own:
+            table.add_row(
+                name_area(row), row.conf_status_code, format_short(row.estimate),
+                format_interval(row.estimate_low, row.estimate_high), format_cv(row),
+                f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
+                "" if row.per_thousand_units is None else format_short(row.per_thousand_units),
+            )  # fmt: skip
+        tables += [table, parts_table(channel, period, found, parts), *shares_table(channel, period, own)]
+        if targets:
+            tables += [
+                targets_table(f"{channel}: targets in {period}", own, targets, gaps_of),
+                gap_intervals_table(f"{channel}: what is missing in {period}", own, targets, gaps_of),
+            ]
+    notes = [*explain_signs(found), *note_missing_norms(channels, chosen)]
+    return [*tables, *map(Text, notes), *spending_assumptions(found), *gap_assumptions(held)]
+
+
+def shares_table(channel: str, period: str | None, rows: list[Any]) -> list[RenderableType]:
+    """Spending over gross domestic product and over telecommunication revenue; nothing where neither is
+    known of any area, and a dash where one is not known of each country."""
+    if all(row.per_million_gdp is None and row.telecom_revenue_pct is None for row in rows):
+        return []
+    title = f"{channel}: spending in {period}, held against economies"
+    table = estimates_table(title, *SHARE_HEADS, caption=SHARES_NOTE)
+    for row in rows:
+        table.add_row(
+            name_area(row),
+            *("–" if row.per_million_gdp is None else f"{row.per_million_gdp:.3g}", str(row.gdp_year or "")),
+            *(
+                "–" if row.telecom_revenue_pct is None else f"{row.telecom_revenue_pct:.2g}%",
+                str(row.telecom_revenue_year or ""),
+            ),
+        )
+    return [table]
+
+
+def targets_table(
+    title: str, spent: list[Any], targets: list[str], gaps: dict[tuple[str, str, str], Any]
+) -> Table:
+    """The targets side by side: dollars for each subscription and year, and what an area lacks of them."""
+    heads = [head for target in targets for head in (target, "gap")]
+    table = estimates_table(f"{title}, dollars each per year, and what is missing in all", "spent", *heads)
+    for row in spent:
+        cells: list[str] = []
+        for target in targets:
+            gap = gaps.get((row.channel_code, row.area_code, target))
+            if gap is None or gap.gap is None:
+                cells += ["", ""]
+            else:
+                cells += [f"{gap.target_per_subscription:.2f}", format_short(gap.gap)]
+        table.add_row(mark_area(row), f"{row.per_subscription:.2f}", *cells)
+    return table
+
+
+def mark_area(row: Any) -> str:
+    """An area with the mark of its spending: a gap varies between samples as the spending in it."""
+    return f"{name_area(row)} {mark_of(row.cv_band_code)}".rstrip()
+
+
+def gap_intervals_table(
+    title: str, spent: list[Any], targets: list[str], gaps: dict[tuple[str, str, str], Any]
+) -> Table:
+    """The 95% interval of what an area lacks of each target."""
+    table = estimates_table(f"{title}, 95% intervals", *targets)
+    for row in spent:
+        found = [gaps.get((row.channel_code, row.area_code, target)) for target in targets]
+        table.add_row(
+            mark_area(row),
+            *(
+                "" if gap is None or gap.gap is None else format_interval(gap.gap_low, gap.gap_high, "–")
+                for gap in found
+            ),
+        )
+    return table
+
+
+def note_missing_norms(channels: list[str], chosen: pl.DataFrame) -> list[str]:
+    """A line for each channel without a gap, because the norms name only other channels."""
+    named = sorted(chosen.filter(pl.col("target_code") == "norm")["channel_code"])
+    if not named or "_T" in named:
+        return []
+    return [
+        f"No gap to the norm for {channel}: the norm names only {words.join_words(named)}."
+        f" Add --norm {channel}=AMOUNT, or {channel} to [study.gap] norm."
+        for channel in channels
+        if channel not in named
+    ]
+
+
+def spending_assumptions(found: list[Any]) -> list[RenderableType]:
+    """Assumptions behind the estimates of spending."""
+    if not found:
+        return []
+    # Polars takes a moment to load, and other commands of the study need none.
+    from jobs.base.costs.investment_assumptions import list_assumptions
+    from jobs.base.tables.contracts import reference_table
+
+    told = list_assumptions(
+        reference_table("ref.cost_parameter"), reference_table("ref.investment_assumption")
+    )
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(overflow="fold")
+    for sentence in told:
+        table.add_row(Text(sentence))
+    return [Text("Spending is an estimate. Assumptions:"), table]
+
+
+PUBLIC = {
+    "sp711": "national means", "sp701": "own purchases", "sp704": "in use", "sp705": "running",
+    "sp706": "days",
+}  # fmt: skip
+PUBLIC_SPENDING_NOTE = (
+    "As answered, not annualised. Answers may overlap: neither added to each other nor to spending."
+)
+
+
+def public_spending_table(frame: pl.DataFrame) -> list[RenderableType]:
+    """Public spending of the last year by administration, in US dollars, and person days: the answered total
+    of a question, else the sum of its parts."""
+    period = latest_period(frame)
+    told: dict[str, dict[str, list[Any]]] = {}
+    for row in to_objects(frame.filter(is_of_period(period))):
+        whose = f"{row.country_code} {row.respondent_id}"
+        told.setdefault(whose, {}).setdefault(row.question_code, []).append(row)
+    if not told:
+        return []
+    asked = [code for code in PUBLIC if any(code in of for of in told.values())]
+    table = estimates_table(f"Public money in {period}, US dollars", *(PUBLIC[code] for code in asked))
+    for whose, of in sorted(told.items())[:ADMINISTRATIONS]:
+        table.add_row(Text(whose), *(question_total(of.get(code, [])) for code in asked))
+    more = len(told) - ADMINISTRATIONS
+    rest = f" And {more} more: `observatory show study.public_spending`." if more > 0 else ""
+    table.caption = PUBLIC_SPENDING_NOTE + rest
+    return [table]
+
+
+def question_total(rows: list[Any]) -> str:
+    """The answered total of a question, else the sum of its parts."""
+    whole = [row for row in rows if row.part_code in (None, "_T")] or rows
+    figures = [row.person_days if row.market_amount is None else row.market_amount for row in whole]
+    return format_short(sum(figures)) if figures else ""
+
+
+def gap_assumptions(held: list[Any]) -> list[RenderableType]:
+    """Assumptions behind the gaps, deduplicated: first those of all targets and channels, then the others
+    with the targets and channels that they belong to."""
+    told = {(row.target_code, row.channel_code): row.assumptions for row in held}
+    where: dict[str, list[tuple[str, str]]] = {}
+    for key in sorted(told):
+        for sentence in told[key]:
+            where.setdefault(sentence, []).append(key)
+    if not told:
+        return []
+    head = Text("The gap is an estimate of the investment that is necessary in addition. Assumptions:")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", vertical="top")
+    table.add_column(overflow="fold")
+    for sentence, keys in sorted(where.items(), key=lambda item: len(item[1]) < len(told)):
+        channels = sorted({channel for _, channel in keys})
+        targets = sorted({target for target, _ in keys})
+        every = sorted({channel for target, channel in told if target in targets})
+        whose = "all" if len(keys) == len(told) else ", ".join(targets)
+        table.add_row(whose if channels == every else f"{whose}, {', '.join(channels)}", Text(sentence))
+    return [head, table]
+
+
+def parts_table(
+    channel: str, period: str | None, found: list[Any], parts: dict[tuple[str, str, str], Any]
+) -> Table:
+    """Capital and operating spending and posts by area, each with its own interval."""
+    title = f"{channel}: parts and posts in {period}, with 95% intervals"
+    table = estimates_table(title, *PART_HEADS)
+    for row in found:
+        if row.channel_code == channel:
+            cells: list[str] = []
+            for component in ("capital", "operating", "posts"):
+                part = parts.get((channel, row.area_code, component))
+                cells += ("", "") if part is None else (
+                    format_marked(part), format_interval(part.estimate_low, part.estimate_high, "–"),
+                )  # fmt: skip
+            table.add_row(name_area(row), *cells)
+    return table

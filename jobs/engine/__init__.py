@@ -1,4 +1,0 @@
-"""Engines that run tasks, tables in Delta, locks, and the record of runs. The seam is jobs/engine/tasks.py.
-
-It imports no kernel; stages give it tasks. Any room above may import it.
-"""

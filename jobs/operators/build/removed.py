@@ -1,0 +1,69 @@
+"""What `observatory vacuum` has removed: for each layer and operator the day before which nothing is left.
+
+These days are written to observatory.json before anything is removed, so that half a day counts as removed.
+Tables that were computed from them stay as they are. A later run leaves these days out, even if code,
+definitions or settings changed: from the rest it would compute other figures, or none.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+
+from jobs.base.store.lake import Lake
+
+LANDING, BRONZE, SILVER = "landing", "bronze", "silver"
+# What a renewal found and brought over: the day before which landing lacks records, though the ledger that
+# says so went, and the days before which silver is not computed and gold stays as it is.
+RECORDS, KEPT, GOLD = "records", "kept", "gold"
+Days = dict[str, dt.date]
+
+
+def removed_before(lake: Lake, layer: str) -> Days:
+    """By operator, the day before which a layer's rows were removed."""
+    found = lake.read_notes().get("removed", {}).get(layer, {})
+    return {operator: dt.date.fromisoformat(day) for operator, day in found.items()}
+
+
+def remember_removal(lake: Lake, layers: Mapping[str, Days]) -> None:
+    """Remember what is about to be removed; a day never goes back."""
+    removed = dict(lake.read_notes().get("removed", {}))
+    for layer, days in layers.items():
+        known = removed.get(layer, {})
+        later = {operator: max(day.isoformat(), known.get(operator, "")) for operator, day in days.items()}
+        removed[layer] = {**known, **later}
+    lake.add_notes({"removed": removed})
+
+
+def settled_in_gold(lake: Lake) -> Days:
+    """By operator, the day before which gold keeps its rows: messages that these days look at are gone, or a
+    renewal brought them over."""
+    settled = settled_by_silver(lake)
+    for operator, day in removed_before(lake, GOLD).items():
+        settled[operator] = max(day, settled.get(operator, day))
+    return settled
+
+
+def settled_by_silver(lake: Lake) -> Days:
+    """By operator, the day before which gold cannot be counted: messages that these days look at are gone."""
+    found = removed_before(lake, SILVER)
+    return {operator: day + looks_back() for operator, day in found.items()} if found else {}
+
+
+def looks_back() -> dt.timedelta:
+    """How long before a day of gold the messages are that it looks at."""
+    # Its rules take long to import, for commands that do not need them.
+    from jobs.operators.gold.bulk_presets import LONGEST_DAYS
+
+    return dt.timedelta(days=LONGEST_DAYS - 1)
+
+
+def settled_in_silver(lake: Lake, lookback_days: Mapping[str, int]) -> Days:
+    """By operator, the day before which silver keeps its rows: records that these days look at are gone, or
+    gold could not follow them, or a renewal brought them over. lookback_days: of each operator the longest
+    life of a message."""
+    settled = settled_by_silver(lake)
+    for operator, day in removed_before(lake, BRONZE).items():
+        first = day + dt.timedelta(days=lookback_days.get(operator, 0) + 1)
+        settled[operator] = max(first, settled.get(operator, first))
+    for operator, day in removed_before(lake, KEPT).items():
+        settled[operator] = max(day, settled.get(operator, day))
+    return settled

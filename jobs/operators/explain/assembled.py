@@ -1,0 +1,159 @@
+"""Assemble bronze rows again, to find the rules that decided: silver keeps the result, not the rule."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from jobs.base.tables.matching import match_lists, split_places
+from jobs.operators.build.settings_tables import read_reference
+from jobs.operators.formats.registry import KERNELS
+from jobs.operators.protect import pseudonyms, refusal_types, rules, signatures
+from jobs.operators.protect.countermeasures import NO_MEASURE, acting_rule, is_passed, refusals_with_rules
+from jobs.operators.protect.message_types import places_of_verdicts, primary_rule
+from jobs.operators.protect.numbering import with_e164
+from jobs.operators.protect.operators import Door
+from jobs.operators.protect.pseudonym_keys import under_key
+from jobs.operators.protect.rules import MeasureRule, Rules, TypeRule
+from jobs.operators.silver.assembling import raw_rows, with_key
+from jobs.operators.silver.frames import TRANSMISSION, VERDICT
+from jobs.operators.silver.pipeline import count_once
+
+if TYPE_CHECKING:
+    from jobs.operators.explain.search import LakeSearch
+
+KEY = {TRANSMISSION: "transmission_hash", VERDICT: "verdict_hash"}
+TIME = {TRANSMISSION: "first_at", VERDICT: "verdict_at"}
+# Formats whose records complete each other, each with the other one.
+PARTNERS = {name: each.completed_by for name, each in KERNELS.items() if each.completed_by}
+PARTNERS |= {other: name for name, other in PARTNERS.items()}
+Formats = Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class DecidingRules:
+    """The rules that decided on a row of silver.
+
+    measure: the rule of the measure that acted. type: the rule that gave the type. Both None without a rule.
+    types: all rules on types that matched.
+    """
+
+    measure: MeasureRule | None
+    type: TypeRule | None
+    types: tuple[TypeRule, ...]
+
+
+def assembly_groups(search: LakeSearch, bronze: Formats) -> dict[str, pl.DataFrame]:
+    """By format, the bronze rows that share an assembly key with these, which are assembled together."""
+    found: dict[str, list[pl.DataFrame]] = {}
+    for name, rows in bronze.items():
+        days = days_around(rows, KERNELS[name].lookback_days)
+        keys = pl.col("assembly_key").is_in(rows["assembly_key"].unique().implode())
+        for each in (name, *([PARTNERS[name]] if name in PARTNERS else ())):
+            found.setdefault(each, []).append(search.find_rows(f"bronze.{each}", keys, days))
+    place = ["stream_id", "offset", "assembly_key"]
+    return {name: pl.concat(parts).unique(place, maintain_order=True) for name, parts in found.items()}
+
+
+def days_around(rows: pl.DataFrame, days: int) -> tuple[dt.date, dt.date]:
+    times = rows["first_at"].dt.date()
+    first, last = times.min(), times.max()
+    assert isinstance(first, dt.date) and isinstance(last, dt.date)
+    return first - dt.timedelta(days=days), last + dt.timedelta(days=days)
+
+
+def assemble_groups(
+    doors: Sequence[Door], table: str, groups: Formats
+) -> list[tuple[pl.DataFrame, pl.DataFrame, Rules]]:
+    """Assemble whole groups of bronze rows to rows of a silver table.
+
+    For each format and channel or engine: the raw rows, the same rows protected and with their key, and the
+    rules that were in force. doors: one for each key; a row of the lake has the pseudonyms of one of them.
+    """
+    kind = "channel_code" if table == TRANSMISSION else "engine_code"
+    whole, _ = count_once(groups)
+    parts = []
+    for name, bronze in whole.items():
+        if bronze.is_empty() or table not in KERNELS[name].to_silver:
+            continue
+        raw = raw_rows(table, name, whole)
+        for loaded, of_time in rules.split_by_rules(raw, TIME[table]):
+            for part in of_time.partition_by("format_code", kind):
+                for door in doors:
+                    shielded = pseudonyms.PROTECT[table](part, door)
+                    parts.append((part, with_key(table, shielded), loaded))
+    return parts
+
+
+def silver_keys(search: LakeSearch, table: str, bronze: Formats) -> list[str]:
+    """The keys of the silver rows that these bronze rows are assembled to: of their groups' rows those whose
+    time contains the time of one of the bronze rows."""
+    groups = assembly_groups(search, bronze)
+    found: list[str] = []
+    times = pl.concat(rows["first_at"] for rows in bronze.values())
+    for _, rows, _ in assemble_groups(operator_doors(search), table, groups):
+        first, last = TIME[table], "last_at" if table == TRANSMISSION else TIME[table]
+        for key, begin, end in rows.select(KEY[table], first, last).iter_rows():
+            if times.is_between(begin, end).any():
+                found.append(key)
+    return found
+
+
+def find_decisions(search: LakeSearch, groups: Formats) -> dict[str, DecidingRules]:
+    """The rules that decided on each transmission and verdict, by its key."""
+    doors = operator_doors(search)
+    found: dict[str, DecidingRules] = {}
+    for raw, rows, loaded in assemble_groups(doors, TRANSMISSION, groups):
+        found.update(zip(rows[KEY[TRANSMISSION]], decide_transmissions(search, raw, loaded), strict=True))
+    for raw, rows, loaded in assemble_groups(doors, VERDICT, groups):
+        found.update(zip(rows[KEY[VERDICT]], decide_verdicts(raw, loaded), strict=True))
+    return found
+
+
+def operator_doors(search: LakeSearch) -> list[Door]:
+    """The door under each key."""
+    door = Door.from_operators(read_reference(search.settings, "ref.operator"))
+    return [under_key(door, period.key_file) for period in search.settings.key_periods]
+
+
+def decide_transmissions(search: LakeSearch, raw: pl.DataFrame, loaded: Rules) -> list[DecidingRules]:
+    engine, channel = str(raw["format_code"][0]), str(raw["channel_code"][0])
+    own = next(each for each in operator_doors(search)[0].spaces if each.operator_id == search.operator.id)
+    frame = with_e164(raw, own, "sender", "recipient")
+    measured = refusals_with_rules(pseudonyms.with_whole_replies(frame), loaded)["rule_id"]
+    measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}
+    scope = rules.type_rules(loaded, engine, channel)
+    return [
+        to_decided(measures.get(rule), [scope[place] for place in split_places(places or "")])
+        for rule, places in zip(measured, refusal_types.places_of_transmissions(frame, loaded), strict=True)
+    ]
+
+
+def decide_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[DecidingRules]:
+    engine = str(raw["engine_code"][0])
+    subject = signatures.decode_subjects(raw["subject"])
+    typed = places_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
+    types = rules.type_rules(loaded, engine, "EMAIL")
+    scope = rules.measure_rules(loaded, engine, "EMAIL")
+    by_symbol = rules.measure_matcher(loaded, engine, "EMAIL", rules.SYMBOL)
+    by_action = rules.measure_matcher(loaded, engine, "EMAIL", rules.ACTION)
+    named = match_lists(raw["symbols"], by_symbol, best=True)
+    found = []
+    for places, symbols, action, is_spam in zip(typed, named, raw["action"], raw["is_spam"], strict=True):
+        measure = None
+        if not is_passed(action or "", bool(is_spam)):
+            symbol_rules = [scope[place] for place in split_places(symbols)]
+            measure = acting_rule(action or "", symbol_rules, by_action(action or ""), scope)
+        found.append(to_decided(measure, [types[place] for place in split_places(places or "")]))
+    return found
+
+
+def to_decided(measure: MeasureRule | None, types: list[TypeRule]) -> DecidingRules:
+    if measure is not None and measure.countermeasure_code == NO_MEASURE:
+        measure = None
+    unique = tuple(dict.fromkeys(types))
+    return DecidingRules(measure, primary_rule(types), unique)

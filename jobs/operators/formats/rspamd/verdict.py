@@ -1,0 +1,48 @@
+"""What the three forms of Rspamd's verdicts share: task log, history and ClickHouse rows.
+
+All three are written by the same scan, so they must tell the same of it, as far as they tell it.
+"""
+
+import polars as pl
+
+from jobs.operators.formats.shared.fields import none_if_empty
+from jobs.operators.formats.shared.verdicts import without_brackets
+
+# Actions that let a message pass or ask it to come again.
+HAM_ACTIONS = ["no action", "greylist", "soft reject"]
+SPAM_ACTIONS = ["reject", "add header", "rewrite subject"]
+
+
+# A fuzzy storage's symbols: FUZZY_DENIED, LOCAL_FUZZY_WHITE, R_FUZZY_HASH; sites name more (fuzzy_check).
+FUZZY = "FUZZY"
+# An option of theirs: flag, the storage's hash, probability, and of which part; since 4.1.3 also the hash
+# that was asked for, where it differs (fuzzy_check.c, fuzzy_insert_result()). Releases of 2016 name no part.
+_FUZZY_TEXT = r"^-?\d+:([0-9a-f]{4,128}):([01]\.\d\d):txt(?::[0-9a-f]*)?$"
+
+
+def fuzzy_hash(options: pl.Expr) -> pl.Expr:
+    """Of a list with the options of fuzzy symbols the hash that a part of text is most like.
+
+    Of equally like ones the greatest, so that the order in which storages answered tells nothing. Hashes of
+    images, attachments and HTML structure are left out: a logo is in every mail of its owner.
+    """
+    likeness_first = options.list.eval(
+        pl.element().str.extract(_FUZZY_TEXT, 2) + " " + pl.element().str.extract(_FUZZY_TEXT, 1)
+    )
+    best = likeness_first.list.drop_nulls().list.sort(descending=True).list.first()
+    return best.str.splitn(" ", 2).struct.field("field_1")
+
+
+def is_spam(action: pl.Expr, flag: pl.Expr | None = None) -> pl.Expr:
+    """Whether Rspamd holds a message to be spam.
+
+    flag: that of the task log, T for a custom action that stands for spam. Without it, nothing is known of
+    what a custom action means.
+    """
+    known = pl.when(action.is_in(SPAM_ACTIONS)).then(True).when(action.is_in(HAM_ACTIONS)).then(False)
+    return known.otherwise(None) if flag is None else known.otherwise(flag == "T")
+
+
+def message_id(text: pl.Expr) -> pl.Expr:
+    """A message-id without one pair of brackets; null where Rspamd found none."""
+    return none_if_empty(without_brackets(text), "undef")

@@ -1,0 +1,39 @@
+"""Which rows of a gold table a sum may take: cells that ref.measure names, and traffic that counts."""
+
+import datetime as dt
+from collections import defaultdict
+from typing import Any
+
+import polars as pl
+
+from jobs.base.figures.counting_rules import ATTEMPTED, OPERATOR, RECEIVED
+
+
+def is_in_measure(measure: pl.DataFrame, has_stage: bool = True, code: str = ATTEMPTED) -> pl.Expr:
+    """Whether ref.measure permits a row's unit, stage and outcome in the sum, on the row's day.
+
+    In a table without stages: whether all stages and outcomes of its unit are in the sum.
+    """
+    windows: dict[tuple[dt.date, dt.date | None], list[dict[str, Any]]] = defaultdict(list)
+    for row in measure.filter(pl.col("measure_code") == code).to_dicts():
+        windows[row["valid_from"], row["valid_to"]].append(row)
+    condition = pl.lit(False)
+    for (start, end), rows in windows.items():
+        if has_stage:
+            cells = [
+                f"{r['unit_code']}|{r['stage_code']}|{r['outcome_code']}" for r in rows if r["is_included"]
+            ]
+            inside = pl.concat_str("unit_code", "stage_code", "outcome_code", separator="|").is_in(cells)
+        else:
+            partly = {r["unit_code"] for r in rows if not r["is_included"]}
+            inside = pl.col("unit_code").is_in(sorted({r["unit_code"] for r in rows} - partly))
+        valid = pl.col("period_date") >= start
+        if end is not None:
+            valid &= pl.col("period_date") < end
+        condition |= inside & valid
+    return condition
+
+
+def is_counted() -> pl.Expr:
+    """Whether totals over operators add a row: inbound and internal, by the operators' own definition."""
+    return pl.col("direction_code").is_in(RECEIVED) & (pl.col("definition_code") == OPERATOR)

@@ -1,0 +1,12 @@
+"""gold.spam_type_daily: spam volume by primary content type."""
+
+import polars as pl
+
+from jobs.operators.gold.counting import VOLUME, count_units
+
+
+def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+    return count_units(message, definition, [*VOLUME, "spam_type_code"])
+
+
+transform = partial

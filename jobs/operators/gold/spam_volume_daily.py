@@ -1,0 +1,12 @@
+"""gold.spam_volume_daily: spam per operator, day, channel, direction, stage, outcome, unit and definition."""
+
+import polars as pl
+
+from jobs.operators.gold.counting import VOLUME, count_units
+
+
+def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
+    return count_units(message, definition, VOLUME)
+
+
+transform = partial

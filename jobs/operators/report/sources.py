@@ -1,0 +1,208 @@
+"""The section on sources: countries on a map and in a table, and networks."""
+
+from typing import Any
+
+import polars as pl
+
+from jobs.base.figures import words
+from jobs.base.page import world_map
+from jobs.base.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
+from jobs.operators.report import audited, claims
+from jobs.operators.report.figures import ENDS_OF_SPAM, SUMS
+from jobs.operators.report.report import CERTAIN_LEGEND, UNDECIDED_LEGEND, Report, Spam, channel_name
+
+COUNTRIES_SHOWN = 12
+
+
+def sources_section(report: Report) -> Section:
+    blocks, findings, missing = [], [], report.list_missing(report.figures.countries)
+    for channel, table in report.per_channel(report.figures.countries):
+        order = [
+            pl.col("source_country_code") == words.UNKNOWN,
+            -pl.col("spam_certain"),
+            -pl.col("units"),
+            "source_country_code",
+        ]
+        rows = table.sort(order).to_dicts()
+        name, total = channel_name(channel), sum(row["spam_certain"] for row in rows)
+        first = rows[0]
+        if total and first["source_country_code"] != words.UNKNOWN:
+            has_unknown = any(
+                row["spam_certain"] for row in rows if row["source_country_code"] == words.UNKNOWN
+            )
+            findings.append(source_finding(report, channel, first, total, has_unknown))
+        blocks.append(country_block(report, channel, rows, total))
+    for channel, table in report.per_channel(report.figures.networks):
+        name = channel_name(channel)
+        rows = table.sort(
+            [-pl.col("spam_certain"), -pl.col("units"), pl.all().exclude("spam_certain", "units")]
+        ).to_dicts()
+        scale, has_audit = max(row["spam_possible"] for row in rows), audited.has_audit(rows)
+        lines = [
+            [
+                Cell(
+                    row["source_network"],
+                    network_subtitle(row),
+                    stack_parts(
+                        ("certain", row["spam_certain"]),
+                        ("undecided", row["spam_possible"] - row["spam_certain"]),
+                        scale=scale,
+                    ),
+                ),
+                number_cell(words.format_count(row["spam_certain"])),
+                number_cell(Spam.from_row(row).range),
+                *([audited.part_share_cell(row)] if has_audit else []),
+            ]
+            for row in rows
+        ]
+        columns = [Column("Network", "text"), Column("Spam, certain"), Column("Spam in what it sent")]
+        columns += [Column(audited.HEADING)] if has_audit else []
+        blocks.append(
+            Block(
+                f"{name} by network",
+                Table(
+                    f"Networks that sent most {channel_name(channel, inside=True)} spam",
+                    columns,
+                    lines,
+                    axis=("0", words.format_count(scale)),
+                ),
+                "networks.csv",
+            )
+        )
+    notes: list[str] = []
+    if "SMS" in report.channels:
+        notes.append(
+            "An SMS has no address: unless the operator's own subscriber sent it, its country is that of the"
+            " calling number, which can be forged."
+        )
+    if "EMAIL" in report.channels:
+        notes.append(
+            "A mail from an address of unknown country is placed by its sender's domain, if that names one."
+        )
+    if report.location_name is None:
+        notes.append(
+            "No table of address ranges is set, so addresses have no country. Set [location] to have one."
+        )
+    else:
+        notes.append(
+            f"Addresses are located by {report.location_name}. Databases disagree on some 4–7% of addresses."
+        )
+    notes += audited.part_notes(report, report.figures.countries, audited.ALIKE)
+    return Section(
+        "sources", "Sources", "\n".join(findings), blocks, missing, notes, [CERTAIN_LEGEND, UNDECIDED_LEGEND]
+    )
+
+
+def source_finding(
+    report: Report, channel: str, row: dict[str, Any], total: int, has_unknown: bool = False
+) -> str:
+    """The largest source, and the share of its spam whose origin is only claimed. Only an observed source is
+    said to have sent it."""
+    name, place = channel_name(channel), words.country_name(row["source_country_code"])
+    share = row["spam_certain"] / total
+    claimed = claims.claimed_share(report, channel, row["source_country_code"])
+    known = "known " if has_unknown else ""
+    text, traffic = f"{name}: the largest {known}source, {place}, ", "what it sent"
+    if not claimed:
+        text += f"sent {words.format_percent(share)} of the spam"
+    else:
+        by, traffic = claims.SOURCE[channel == "EMAIL"], "its traffic"
+        if claimed == 1:
+            text += f"is claimed by {words.format_percent(share)} of the spam, by {by}"
+        else:
+            text += (
+                f"has {words.format_percent(share)} of the spam, {words.format_percent(share * claimed)}"
+                " only as claimed by"
+                f" {by}"
+            )
+        text += f", which can be forged{claims.describe_flagged(report, channel)}"
+    return f"{text}; {Spam.from_row(row).range} of {traffic} is spam."
+
+
+def country_block(report: Report, channel: str, rows: list[dict[str, Any]], total: int) -> Block:
+    """The map and the table of a channel's countries; the unknown ones are the last row."""
+    name = channel_name(channel)
+    shown = largest_countries(rows)
+    scale = max(row["spam_possible"] for row in shown)
+    has_audit, claimed = audited.has_audit(rows), claims.claimed_by_country(report, channel)
+    lines = []
+    for row in shown:
+        vague = row["source_country_code"] in (words.UNKNOWN, words.OTHER)
+        others = words.with_noun(row.get("country_count", 0), "other country", "other countries").capitalize()
+        bar = stack_parts(
+            ("other" if vague else "certain", row["spam_certain"]),
+            ("undecided", row["spam_possible"] - row["spam_certain"]),
+            scale=scale,
+        )
+        lines.append(
+            [
+                Cell(words.country_name(row["source_country_code"], others), bar=bar),
+                number_cell(words.format_count(row["spam_certain"])),
+                number_cell(words.format_percent(words.share_of(row["spam_certain"], total))),
+                *([claims.claimed_share_cell(claimed, rows, row)] if claimed else []),
+                number_cell(Spam.from_row(row).range),
+                *([audited.part_share_cell(row)] if has_audit else []),
+            ]
+        )
+    columns = [
+        Column("Country", "text"),
+        Column("Spam, certain"),
+        Column("Of all spam"),
+        *([Column("Origin only claimed")] if claimed else []),
+        Column("Spam in its traffic", is_minor=True),
+        *([Column(audited.HEADING)] if has_audit else []),
+    ]
+    known = world_map.load_positions()
+    places = [
+        world_map.MapCountry(
+            words.country_name(row["source_country_code"]),
+            *known[row["source_country_code"]],
+            row["spam_certain"],
+        )
+        for row in rows
+        if row["source_country_code"] in known
+    ]
+    title = f"World map: {name} spam by country it came from, as in the table below"
+    pictures = [
+        Picture(
+            world_map.draw_map(places, title, 920, 12),
+            world_map.draw_map(places, title, 390, 5),
+            heading=map_heading(rows, total, bool(claimed)),
+        )
+    ]
+    came = "came from or claims" if claimed else "came from"
+    caption = f"Countries that {channel_name(channel, inside=True)} spam {came}"
+    return Block(
+        f"{name} by country",
+        Table(caption, columns, lines, axis=("0", words.format_count(scale))),
+        "countries.csv",
+        pictures if any(place.value for place in places) else [],
+        world_map.NOTE.format("certain spam"),
+        is_table_open=True,
+    )
+
+
+def largest_countries(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first rows, the other known countries as one row, and the unknown ones."""
+    known = [row for row in rows if row["source_country_code"] != words.UNKNOWN]
+    unknown = [row for row in rows if row["source_country_code"] == words.UNKNOWN]
+    shown, rest = known[:COUNTRIES_SHOWN], known[COUNTRIES_SHOWN:]
+    if rest:
+        added = {name: sum(row[name] for row in rest) for name in (*SUMS, *ENDS_OF_SPAM)}
+        one = rest[0] | added | {"source_country_code": words.OTHER, "country_count": len(rest)}
+        shown = [*shown, one]
+    return shown + unknown
+
+
+def map_heading(rows: list[dict[str, Any]], total: int, is_claimed: bool) -> str:
+    unknown = sum(row["spam_certain"] for row in rows if row["source_country_code"] == words.UNKNOWN)
+    share = words.format_percent(words.share_of(unknown, total))
+    more = f"; {share} is of unknown origin and not on the map" if unknown else ""
+    return f"Certain spam by country{', observed or else claimed' if is_claimed else ''}{more}"
+
+
+def network_subtitle(row: dict[str, Any]) -> str:
+    system = f"AS{row['source_asn']}" if row["source_asn"] else "AS unknown"
+    if row["source_country_code"] == words.UNKNOWN:
+        return f"{system}, country unknown" if row["source_asn"] else "AS and country unknown"
+    return f"{system}, {words.country_name(row['source_country_code'])}"

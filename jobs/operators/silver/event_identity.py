@@ -1,0 +1,54 @@
+"""What identifies an event of a log: the host or source of its file, its time, its key and its contents."""
+
+from collections.abc import Callable
+
+import polars as pl
+
+from jobs.operators.formats.registry import KERNELS
+from jobs.operators.silver.bucketing import SEED
+
+PLACE = ("source_id", "stream_id", "offset")
+
+
+def scope_of(rows: pl.DataFrame, format_name: str) -> pl.Expr:
+    """Whose files a row is compared across: those of a host, of a source, or all of the operator's."""
+    source = pl.lit("source|") + pl.col("source_id")
+    if KERNELS[format_name].copies.names_hosts:
+        scope = pl.lit("all")
+    elif "host" in rows.columns:
+        scope = pl.coalesce(pl.lit("host|") + pl.col("host"), source)
+    else:
+        scope = source
+    return scope.alias("scope")
+
+
+def time_of(events: pl.DataFrame) -> str:
+    return "at" if "at" in events.columns else "first_at"
+
+
+def is_line(events: pl.DataFrame, format_name: str) -> pl.Expr:
+    """Whether a row is that of its line: some lines have a second one."""
+    second = KERNELS[format_name].copies.second_row
+    return pl.lit(True) if second is None else pl.col("event_code") != second
+
+
+def hash_contents(events: pl.DataFrame, format_name: str) -> Callable[[pl.Series], pl.Series]:
+    """A function that hashes the contents of some events, by their rows."""
+    of_place = {"operator_id", *PLACE, time_of(events), "ingest_id", "event_date"}
+    about = KERNELS[format_name].copies
+    differing = {*about.differing, "end_offset", "is_closed", "signatures"}
+    # Keys of rows without an id of their own hold their place.
+    names = about.naming or [
+        name
+        for name in events.columns
+        if name not in of_place | differing and (name != "assembly_key" or about.has_stable_key)
+    ]
+    second = [
+        pl.col(name).dt.truncate("1s") if isinstance(events.schema[name], pl.Datetime) else pl.col(name)
+        for name in names
+    ]
+
+    def hash_rows(rows: pl.Series) -> pl.Series:
+        return events.select(pl.col(names).gather(rows)).select(pl.struct(second).hash(SEED)).to_series()
+
+    return hash_rows

@@ -1,0 +1,282 @@
+"""Arguments of `sniff` → logs: files that belong together, oldest first, and what cannot be read.
+
+Files of one wildcard are one log, and so are the rotations of one name that a shell lists one by one:
+mail.log, mail.log.1 and mail.log.2.gz.
+"""
+
+import glob
+import io
+import math
+import os
+import select
+import stat
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import fsspec
+
+from jobs.base.core.connections import classify_problem
+from jobs.base.core.patterns import escape_unseen
+from jobs.base.settings.access import Access, check_access, hide_query
+from jobs.base.store.hosts import is_remote, needed_extra
+from jobs.operators.ingest.chunks import COMPRESSED
+from jobs.operators.ingest.journal import BEGIN
+from jobs.operators.ingest.remote import RemoteFile
+from jobs.operators.ingest.source_files import (
+    ROTATED,
+    is_closed,
+    is_connected,
+    is_http,
+    list_remote,
+    rotation_order,
+    source_errors,
+)
+from jobs.operators.ingest.source_places import open_source
+
+# So much of a pipe is kept in memory: it can be read only once.
+LONGEST_PIPE = 64 << 20
+# What a file is that no log format would recognise, by how it starts, and what to do.
+FOREIGN: tuple[tuple[bytes, str], ...] = (
+    (b"LPKSHHRH", "a systemd journal. Export it: journalctl --file FILE -o short-iso-precise"),
+    (b"\xd4\xc3\xb2\xa1", "a packet capture, not a log"),
+    (b"\xa1\xb2\xc3\xd4", "a packet capture, not a log"),
+    (b"\n\r\r\n", "a packet capture, not a log"),
+    (b"PAR1", "a Parquet file, not a log"),
+    (b"SQLite format 3\0", "a SQLite database, not a log"),
+    (b"PK\x03\x04", "a zip archive. Unpack it and name the logs in it"),
+    (b"7z\xbc\xaf'\x1c", "a 7-Zip archive. Unpack it and name the logs in it"),
+    (b"%PDF", "a PDF"),
+    (b"\x7fELF", "a program"),
+    (b"\x89PNG", "an image"),
+)
+
+
+@dataclass
+class LogFile:
+    """One file of a log. `size` in bytes as it lies there; None of a pipe."""
+
+    name: str
+    fs: Any = None
+    size: int | None = None
+    content: bytes | None = None
+    is_cut: bool = False  # a pipe that had more than is kept
+
+    def open_file(self) -> IO[bytes]:
+        if self.content is not None:
+            return io.BytesIO(self.content)
+        file: IO[bytes] = self.fs.open(self.name, "rb")
+        return io.BufferedReader(RemoteFile(file)) if is_connected(self.fs) else file
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no more lines will be written to it."""
+        return self.content is not None or is_closed(self.name)
+
+
+@dataclass
+class Log:
+    """Files that one source would read. `url` is what the source would name."""
+
+    url: str
+    files: list[LogFile] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.url.rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class FileProblem:
+    """What is wrong with a file, and what to do."""
+
+    name: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{escape_unseen(self.name)}: {self.text}"
+
+
+def logs_of(arguments: list[str], until: float) -> tuple[list[Log], list[FileProblem]]:
+    """The logs that the arguments name. `until`: when a pipe is no longer waited for (monotonic)."""
+    logs: dict[str, Log] = {}
+    problems: list[FileProblem] = []
+    seen: set[str] = set()
+    for argument in arguments:
+        for key, file in files_of(argument, until, problems):
+            place = os.path.realpath(file.name) if file.content is None else file.name
+            if place in seen:
+                continue
+            seen.add(place)
+            logs.setdefault(key, Log(key)).files.append(file)
+    wildcards = {absolute_path(each) for each in arguments if not os.path.lexists(each)}
+    for log in logs.values():
+        log.files.sort(key=lambda file: rotation_order(file.name))
+        if len(log.files) == 1 and log.url not in wildcards:
+            log.url = glob.escape(log.files[0].name)
+    return list(logs.values()), problems
+
+
+def absolute_path(argument: str) -> str:
+    return argument if "://" in argument or argument == "-" else os.path.abspath(argument)
+
+
+def is_pattern(url: str) -> bool:
+    return glob.has_magic(url)
+
+
+def files_of(argument: str, until: float, problems: list[FileProblem]) -> list[tuple[str, LogFile]]:
+    """Files of one argument, each with the url of its log."""
+    if argument == "-":
+        return [("-", read_pipe("-", sys.stdin.buffer, until))]
+    is_local = "://" not in argument
+    if is_local and is_there(argument):
+        file = local_file(argument, until, problems)
+        return [(log_url(file.name), file)] if file else []
+    shown_as = hide_query(argument)
+    try:
+        check_access(argument, Access())
+        fs, pattern = open_source(argument, Access())
+        if is_remote(argument):
+            shown = list_remote(fs, pattern)
+            if is_http(fs):
+                fs.look_at(shown)
+                problems += [
+                    FileProblem(name, f"cannot be read: {why}") for name, why in sorted(fs.failed.items())
+                ]
+                shown = fs.shown
+                if fs.failed and not shown:
+                    return []
+            sizes = {name: info["size"] for name, info in shown.items() if info["type"] != "directory"}
+            names = list(sizes)
+        else:
+            if is_pattern(pattern):
+                names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
+            else:
+                names = [pattern] if fs.exists(pattern) else []
+            sizes = {} if is_local else {name: fs.size(name) for name in names}
+    except ImportError as error:
+        problems.append(FileProblem(shown_as, f"cannot be listed: {error}. {needed_extra(argument)}"))
+        return []
+    except ValueError as error:
+        problems.append(FileProblem(shown_as, f"cannot be listed: {escape_unseen(str(error))}"))
+        return []
+    except source_errors() as error:
+        told = classify_problem(error, f"cannot be listed: {error}")
+        problems.append(FileProblem(shown_as, escape_unseen(told)))
+        return []
+    if not names:
+        told = "no file matches. Quote a wildcard, and check who may read the folder"
+        if not is_pattern(pattern):
+            told = "no such file. Check the path, or name a wildcard in quotes, such as 'mail.log*'"
+        problems.append(FileProblem(shown_as, told))
+    found = [LogFile(name, fs, size) for name, size in sizes.items()]
+    if is_local:
+        # A FIFO among them may be another program's: what is read from it is gone.
+        files = (local_file(name, None, problems) for name in names)
+        found = [file for file in files if file is not None]
+    return [(absolute_path(argument), file) for file in found]
+
+
+def is_there(path: str) -> bool:
+    """Whether there is something of this name, or it may not be known: local_file() says what is wrong."""
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return not is_pattern(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def local_file(argument: str, until: float | None, problems: list[FileProblem]) -> LogFile | None:
+    """The file of that name. until: when a FIFO is no longer waited for; None leaves a FIFO out."""
+    path = os.path.abspath(argument)
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            logs = sorted(each for each in os.listdir(path) if not each.startswith("."))
+            example = f", such as {escape_unseen(os.path.join(argument, logs[0]))}" if logs else ""
+            problems.append(FileProblem(argument, f"a folder. Name the files in it{example} or a wildcard"))
+            return None
+        if stat.S_ISFIFO(mode) and until is not None:
+            # Opening it for reading would otherwise wait for a writer.
+            with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+                file = read_pipe(argument, stream, until)
+            if file.content:
+                return file
+            told = "a FIFO, and nothing was written to it in time. Name a log file, or pipe the log into"
+            problems.append(FileProblem(argument, f"{told} `observatory sniff -`"))
+            return None
+        if not stat.S_ISREG(mode):
+            told = "a FIFO, a socket or a device, not a file"
+            hint = ". Give a wildcard that does not match it" if until is None else ""
+            problems.append(FileProblem(argument, told + hint))
+            return None
+        with open(path, "rb"):
+            pass
+        return LogFile(path, fsspec.filesystem("file"), os.path.getsize(path))
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        hint = ": run as one who may read it" if isinstance(error, PermissionError) else ""
+        problems.append(FileProblem(argument, f"cannot be read, {reason}{hint}"))
+        return None
+
+
+def read_pipe(name: str, stream: Any, until: float) -> LogFile:
+    """What a pipe holds, up to a limit and a time: it is read once and kept in memory."""
+    blocks: list[bytes] = []
+    have = 0
+    read = getattr(stream, "read1", stream.read)
+    while have < LONGEST_PIPE and is_ready(stream, until) and (block := read(1 << 20)):
+        blocks.append(block)
+        have += len(block)
+    is_cut = have >= LONGEST_PIPE or time.monotonic() >= until
+    return LogFile(name, None, None, b"".join(blocks), is_cut)
+
+
+def is_ready(stream: Any, until: float) -> bool:
+    """Whether there is something to read, or the end, before the time is over."""
+    left = until - time.monotonic()
+    try:
+        number = stream.fileno()
+    except (AttributeError, io.UnsupportedOperation):
+        return left > 0
+    return left > 0 and bool(select.select([number], [], [], None if math.isinf(left) else left)[0])
+
+
+def log_url(name: str) -> str:
+    """What a source would name to read a file and all its rotations; special signs of wildcards are kept."""
+    return glob.escape(ROTATED.sub("", without_compression(name))) + "*"
+
+
+def without_compression(name: str) -> str:
+    for ending in (".gz", ".bz2", ".xz", ".zst"):
+        if name.endswith(ending):
+            return name.removesuffix(ending)
+    return name
+
+
+def foreign_kind(head: bytes) -> str | None:
+    """What a file is by its first bytes, if it is surely no log; None for what may be text."""
+    for start, told in FOREIGN:
+        if head.startswith(start):
+            return told
+    if head[257:262] == b"ustar":
+        return "a tar archive. Unpack it and name the logs in it"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "text in UTF-16. Convert it: iconv -f UTF-16 -t UTF-8"
+    if head.count(b"\0") > len(head) // 50:
+        return "binary, not a log: every fiftieth byte or more is NUL"
+    controls = sum(head.count(bytes([sign])) for sign in range(32) if sign not in (9, 10, 13, 27))
+    if controls > len(head) // 10:
+        return "binary, not a log: full of control characters"
+    return None
+
+
+def compression_kind(head: bytes) -> str | None:
+    """gz, bz2, xz, zst, journal or None, by the first bytes: what can be read from its start alone."""
+    if head.startswith(BEGIN[:6]):
+        return "journal"
+    return next((kind for start, kind in COMPRESSED.items() if head.startswith(start)), None)

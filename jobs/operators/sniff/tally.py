@@ -1,0 +1,253 @@
+"""What the kernels make of a log's blocks: lines by what became of them, patterns, bronze rows.
+
+The numbers of a whole log are those that ingest puts into its ledger: the same kernels see the same lines.
+"""
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import polars as pl
+
+from jobs.base.core.patterns import count_patterns
+from jobs.operators.formats import Source
+from jobs.operators.formats.format import Format, LineFormat
+from jobs.operators.formats.registry import FORMATS, hosts_of
+from jobs.operators.formats.shared.lines import frame_lines
+from jobs.operators.ingest import future
+from jobs.operators.sniff.ignored import look_like_refusals
+from jobs.operators.sniff.reading import LineBlock
+
+OPERATOR, SOURCE = "sniff", "sniff"
+# Of one block, at most so many lines are made patterns of.
+MASKED = 20_000
+# More kinds of lines than these are not separated any further.
+KINDS = 5_000
+# So many patterns are shown.
+COMMONEST = 10
+# Why an ignored line is shown.
+REFUSAL, OTHER = "refusal", "other"
+_PATTERNS = {
+    "stream": pl.Int32,
+    "reason_code": pl.String,
+    "pattern": pl.String,
+    "count": pl.Int64,
+    "offset": pl.Int64,
+}
+
+
+@dataclass
+class Lines:
+    """How many lines there are of one file, and what became of them."""
+
+    lines: int = 0
+    records: int = 0
+    ignored: int = 0
+    # Of the ignored lines, those that look like refusals.
+    refusals: int = 0
+    # And those that show that something is not in the log.
+    lacks: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    # Records that another format found between the lines of this one, such as a filter's.
+    companions: Counter[str] = field(default_factory=Counter)
+    first_at: dt.datetime | None = None
+    last_at: dt.datetime | None = None
+
+    @property
+    def quarantined(self) -> int:
+        return sum(self.reasons.values())
+
+
+@dataclass
+class Kinds:
+    """Lines by their pattern and a reason, the commonest of them, each with the place of a first one."""
+
+    patterns: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_PATTERNS))
+    first_lines: dict[tuple[int, int], int] = field(default_factory=dict)
+    unmasked: int = 0
+
+    def count_lines(self, file: int, some: pl.DataFrame, block: LineBlock, lines: pl.DataFrame) -> None:
+        """Count lines of a block that have a `reason_code`; `lines` are all lines of the block."""
+        if some.is_empty():
+            return
+        self.unmasked += max(some.height - MASKED, 0)
+        found = count_patterns(some.head(MASKED), ["reason_code"]).with_columns(
+            pl.lit(file, pl.Int32).alias("stream"), pl.col("count").cast(pl.Int64)
+        )
+        whole = pl.concat([self.patterns, found.select(list(_PATTERNS))])
+        self.patterns = (
+            whole.group_by("reason_code", "pattern")
+            .agg(
+                pl.col("count").sum(),
+                pl.col("stream", "offset").sort_by("stream", "offset").first(),
+            )
+            .sort("count", "pattern", descending=[True, False])
+            .head(KINDS)
+            .select(list(_PATTERNS))
+        )
+        if block.first_line is not None:
+            for (offset,) in found.select("offset").unique().head(KINDS).iter_rows():
+                number = int(lines["offset"].search_sorted(offset))
+                self.first_lines[file, offset] = block.first_line + number
+
+    def list_commonest(self, reason_code: str | None = None) -> list[dict[str, Any]]:
+        """The commonest patterns, of one reason or all, each with its file and a line's place there."""
+        rows = self.patterns if reason_code is None else self.patterns_of(reason_code)
+        ordered = rows.sort("count", "pattern", descending=[True, False]).head(COMMONEST).to_dicts()
+        return [row | {"line": self.first_lines.get((row["stream"], row["offset"]))} for row in ordered]
+
+    def patterns_of(self, reason_code: str) -> pl.DataFrame:
+        return self.patterns.filter(pl.col("reason_code") == reason_code)
+
+
+@dataclass
+class Tally:
+    """A log as read so far, by one format and those that write between its lines.
+
+    refused: the lines that were quarantined. ignored: those that were ignored, where `has_ignored` asks for
+    them; their reason is REFUSAL or OTHER.
+    """
+
+    kernel: LineFormat
+    has_ignored: bool = False
+    files: list[Lines] = field(default_factory=list)
+    bronze: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+    refused: Kinds = field(default_factory=Kinds)
+    ignored: Kinds = field(default_factory=Kinds)
+    # Lines of each file that name the columns of those after them, with their offsets, in order.
+    heads: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        name = self.kernel.name
+        self.companions = [each for each in FORMATS.values() if name in hosts_of(each)]
+
+    def make_room(self, file: int) -> None:
+        """Make room for a file's counts."""
+        while len(self.files) <= file:
+            self.files.append(Lines())
+
+    def add_block(self, file: int, block: LineBlock, source: Source) -> None:
+        """Count a block of a file; `source` has the file's own stream."""
+        lines = frame_lines(block.data, block.offset)
+        source = self._with_header(file, lines, block, source)
+        refusal = self.kernel.refuse_lines(lines)
+        fits = refusal.is_null()
+        short = lines if fits.all() else lines.filter(fits)
+        parse = self.kernel.parse(short.select("offset", "line").lazy(), source).collect()
+        parse = future.quarantine_future(parse, source)
+        code, reason = parse["line_code"], parse["reason_code"]
+        self._keep_records(self.kernel, parse, source)
+        left = self._lines_to_offer(short, code)
+        for companion in self.companions:
+            if not len(left):
+                break
+            offered = left.filter(short["line"][left].str.contains(companion.own_text))
+            if not len(offered):
+                continue
+            said = companion.parse(short.select("offset", "line")[offered].lazy(), source).collect()
+            said = future.quarantine_future(said, source)
+            if records := int((said["line_code"] == "record").sum()):
+                self.files[file].companions[companion.name] += records
+                self._keep_records(companion, said, source)
+            # A line that a companion ignores is none of its own: it stays as the host left it.
+            is_own = said["line_code"] != "ignored"
+            places = offered.filter(is_own)
+            code = code.scatter(places, said["line_code"].filter(is_own))
+            reason = reason.scatter(places, said["reason_code"].filter(is_own))
+            left = left.filter(~left.is_in(places.implode()))
+        about = self.files[file]
+        about.lines += lines.height
+        about.records += int((code == "record").sum())
+        about.ignored += int((code == "ignored").sum())
+        see_times(about, parse)
+        is_refused = code == "quarantined"
+        refused = short.filter(is_refused).with_columns(reason.filter(is_refused).alias("reason_code"))
+        if short.height < lines.height:
+            refused = pl.concat([refused, lines.with_columns(refusal.cast(pl.String)).filter(~fits)])
+        if refused.height:
+            about.reasons.update(dict(refused["reason_code"].value_counts().iter_rows()))
+            self.refused.count_lines(file, refused, block, lines)
+        self._see_ignored(file, short.filter(code == "ignored"), block, lines)
+
+    def _with_header(self, file: int, lines: pl.DataFrame, block: LineBlock, source: Source) -> Source:
+        """The source with the last line before a block that names columns, as far as the file was read."""
+        is_head = self.kernel.is_head
+        if is_head is None:
+            return source
+        heads = self.heads.setdefault(file, [])
+        before = [text for offset, text in heads if offset < block.offset]
+        heads += lines.filter(is_head(pl.col("line"))).select("offset", "line").rows()
+        heads.sort()
+        return replace(source, head=before[-1] if before else None)
+
+    def _lines_to_offer(self, lines: pl.DataFrame, code: pl.Series) -> pl.Series:
+        """The places of the lines that companions are offered: no record, and with a text of theirs."""
+        left = (code != "record").arg_true()
+        if not self.companions or not len(left):
+            return left.head(0)
+        words = "|".join(companion.own_text for companion in self.companions)
+        return left.filter(lines["line"][left].str.contains(words))
+
+    def _keep_records(self, kernel: Format, parse: pl.DataFrame, source: Source) -> None:
+        records = parse.filter(pl.col("line_code") == "record")
+        if records.is_empty():
+            return
+        placed = records.with_columns(
+            operator_id=pl.lit(source.operator_id),
+            source_id=pl.lit(source.source_id),
+            stream_id=pl.lit(source.stream_id),
+        )
+        self.bronze.setdefault(kernel.name, []).append(kernel.assemble(placed.lazy()).collect())
+
+    def _see_ignored(self, file: int, ignored: pl.DataFrame, block: LineBlock, lines: pl.DataFrame) -> None:
+        is_refusal = look_like_refusals(ignored["line"], self.kernel)
+        self.files[file].refusals += int(is_refusal.sum())
+        if self.kernel.lacks:
+            self.files[file].lacks += int(ignored["line"].str.contains(self.kernel.lacks[0]).sum())
+        if self.has_ignored:
+            reason = pl.when(is_refusal).then(pl.lit(REFUSAL)).otherwise(pl.lit(OTHER))
+            is_empty = pl.col("line").str.strip_chars() == ""
+            told = ignored.with_columns(reason.alias("reason_code")).filter(~is_empty)
+            self.ignored.count_lines(file, told, block, lines)
+
+    def bronze_rows(self) -> dict[str, pl.DataFrame]:
+        """The bronze rows of each format, of all blocks."""
+        return {name: pl.concat(frames) for name, frames in self.bronze.items()}
+
+    @property
+    def rows(self) -> int:
+        return sum(frame.height for frames in self.bronze.values() for frame in frames)
+
+
+def see_times(about: Lines, parse: pl.DataFrame) -> None:
+    """Widen the time range by the lines that were understood."""
+    times = line_times(parse.filter(pl.col("line_code") != "quarantined"))
+    if times is None:
+        return
+    first, last = times[0].min(), times[1].max()
+    if isinstance(first, dt.datetime) and isinstance(last, dt.datetime):
+        about.first_at = min(about.first_at or first, first)
+        about.last_at = max(about.last_at or last, last)
+
+
+def line_times(parse: pl.DataFrame) -> tuple[pl.Series, pl.Series] | None:
+    """The first and the last time of each line; None of a format whose lines have none.
+
+    A block's own time goes before that of its file, which the other lines of a block have.
+    """
+    times = [name for name, kind in parse.schema.items() if isinstance(kind, pl.Datetime)]
+    name = next(
+        (name for name in ("received_at", "at", "first_at") if name in times), times[0] if times else None
+    )
+    if name is not None:
+        return parse[name], parse[name]
+    for name, kind in parse.schema.items():
+        if (
+            isinstance(kind, pl.List)
+            and isinstance(kind.inner, pl.Struct)
+            and "first_at" in kind.inner.to_schema()
+        ):
+            of_rows = parse[name].list.eval(pl.element().struct.field("first_at"))
+            return of_rows.list.min(), of_rows.list.max()
+    return None

@@ -1,0 +1,229 @@
+"""The search: for each contribution both ends of the interval that an attacker can compute, by linear
+programs.
+
+A contribution is found if an end of its interval is within p% of the truth. Any other contributions that
+give the same published figures show that it is not. For nearly all pairs of attacker and target a projection
+shows that such contributions exist, and clears them (jobs/study/attack/projection.py). Only what is left is
+asked alone, by programs. The point where one ends was checked against every row and every published variance,
+and clears all targets of the same operators that it moves far enough. A variance is no linear constraint:
+where a point breaks one, a walk within all constraints takes its place (jobs/study/attack/inside.py).
+
+An operator's figures may be anything that is not negative; no other belief is ascribed to an attacker.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from jobs.base.tables.series import Shape
+from jobs.study.attack.classes import Classes, Parts, View
+from jobs.study.attack.inside import walk
+from jobs.study.attack.known import Finding, KnownRelease, PublishedCell
+from jobs.study.attack.program import FEASIBLE, Program
+from jobs.study.attack.projection import Moves, Projection
+from jobs.study.attack.system import Array, System, build_systems
+
+SIDES = HIGH, LOW = "high", "low"
+NOBODY = ""
+# So many times its size a class may rise: it only keeps programs bounded.
+MOST = 1e6
+# How much farther than p% targets are to move, against rounding; and what counts as that far.
+MORE, LESS = 1.0001, 1 - 1e-6
+
+
+class Attack:
+    """The attack on all releases, within p_pct percent."""
+
+    def __init__(self, releases: Sequence[KnownRelease], shapes: Mapping[str, Shape], p_pct: float) -> None:
+        self.searches = [BlockSearch(system, p_pct) for system in build_systems(releases, shapes)]
+
+    def find_all(self) -> list[Finding]:
+        """Everything that anyone finds; asked again, what of that is still found."""
+        return [finding for search in self.searches for finding in search.find_all()]
+
+    def drop_figures(self, release: str, cells: Collection[tuple[str | None, ...]]) -> None:
+        """Drop figures of a release: nobody finds more then. cells: table, period, channel, series and area;
+        all series where it is None."""
+        for search in self.searches:
+            search.drop_figures(release, cells)
+
+    def drop_variances(self, release: str, series: Collection[tuple[str | None, ...]]) -> None:
+        """Drop variances of a release: table, period, channel and series."""
+        for search in self.searches:
+            for names in series:
+                search.classes.cones.drop(release, names)
+
+
+class BlockSearch:
+    """The search in one block. pairs: of attacker, target and side."""
+
+    def __init__(self, system: System, p_pct: float) -> None:
+        self.system = system
+        self.classes = Classes(system)
+        scale = self.classes.scale
+        now = system.matrix @ system.truth
+        low, high = scale * (system.low - now), scale * (system.high - now)
+        if len(now) and max(low.max(), -high.min()) > FEASIBLE:
+            at = int(np.argmax(np.maximum(low, -high)))
+            raise AssertionError(f"{system.rows[at]} is not what its contributions add up to")
+        self.program = Program(self.classes.rows, np.minimum(low, 0.0), np.maximum(high, 0.0))
+        self.attackers = [NOBODY, *system.owners]
+        self.seen = [np.array([], dtype=int), *system.owners.values()]
+        self.views = [self.classes.build_view(seen) for seen in self.seen]
+        # All targets of the same operators follow each other.
+        self.targets = sorted(system.targets, key=lambda target: target.respondents)
+        self.parts = Parts(self.targets, self.classes)
+        operators = [target.respondents for target in self.targets]
+        self.group = np.cumsum([0, *(one != other for one, other in pairwise(operators))])
+        value = np.array([target.value for target in self.targets])
+        self.p = p_pct / 100
+        # Of a contribution of nothing an attacker must not find that it is less than one.
+        step = np.where(value > 0, self.p * value, 1 - FEASIBLE)
+        # Sides x targets: as far as a point has to move a target, and a little farther, against rounding.
+        self.goals, self.beyond = (np.array([value + by * step, value - by * step]) for by in (1, MORE))
+        # Attackers x sides x targets.
+        self.pending = np.repeat(~self.is_known(operators)[:, None], 2, axis=1)
+        # Nobody has less than nothing: that a figure is not negative was known before.
+        self.pending[:, SIDES.index(LOW), value <= 0] = False
+        self.pairs = int(self.pending.sum())
+        self.was_asked = False
+
+    def is_known(self, operators: Sequence[tuple[str, ...]]) -> Array:
+        """Attackers x targets: who has seen figures of some of a target's operators."""
+        holders = dict(zip((person for person, _, _ in self.system.keys), self.system.holding, strict=True))
+        groups = dict.fromkeys(operators)
+        seen = [frozenset[str]().union(*map(holders.__getitem__, group)) for group in groups]
+        found: Array = np.array([[name in holdings for holdings in seen] for name in self.attackers])
+        return found[:, self.group]
+
+    def find_all(self) -> list[Finding]:
+        """What anyone finds of the pairs that are pending, which these are afterwards."""
+        if not self.pending.any():
+            return []
+        # What is asked again was found before: few pairs, of which a projection clears hardly any.
+        if not self.was_asked:
+            self.clear_free()
+        self.was_asked = True
+        return list(self.ask_alone())
+
+    def drop_figures(self, release: str, cells: Collection[tuple[str | None, ...]]) -> None:
+        """Drop figures of a release, as Attack does."""
+        for row, cell in enumerate(self.system.rows):
+            if cell is None or cell.release != release:
+                continue
+            names = (cell.table_name, cell.period_code, cell.channel_code)
+            if any((*names, series, cell.area_code) in cells for series in (cell.series, None)):
+                self.program.relax_row(row)
+
+    # --- all targets together -------------------------------------------------------------------------
+
+    def clear_free(self) -> None:
+        """Clear the pairs whose target surely moves far enough."""
+        anyone, asked = self.views[0], np.flatnonzero(self.pending.any(axis=0))
+        self.scale, stay = self.classes.cones.limit_moves(anyone.mass)
+        projection = Projection(self.program, self.scale * anyone.mass, stay)
+        of_anyone = self.measure_moves(projection, asked, anyone)
+        for pending, view in zip(self.pending, self.views, strict=True):
+            weights = projection.weigh_seen(self.scale * view.mass)
+            is_short = np.zeros(pending.size, dtype=bool)
+            is_short[of_anyone.numbers] = of_anyone.find_short(weights)
+            # Who has seen nothing of a target's classes has the same factors and lacks as anyone.
+            is_touched = self.parts.find_touched(view.count < anyone.count)
+            own = asked[is_touched[asked % len(self.targets)]]
+            if len(own):
+                mine = self.measure_moves(projection, own, view)
+                is_short[own] = False
+                is_short[mine.numbers] = mine.find_short(weights)
+            pending &= is_short.reshape(pending.shape)
+
+    def measure_moves(self, projection: Projection, numbers: Array, view: View) -> Moves:
+        """How far targets surely move. numbers: of pairs of side and target; those that are at their goal
+        where nothing changes are left out."""
+        side, target = np.divmod(numbers, len(self.targets))
+        factors = self.parts.list_factors(side, target, view)
+        lack = (self.beyond[side, target] - factors @ view.mass) * np.where(side == SIDES.index(HIGH), 1, -1)
+        lacks = np.flatnonzero(lack > 0)
+        return Moves(
+            numbers[lacks], lack[lacks], *projection.project_targets(factors[lacks], self.scale * view.mass)
+        )
+
+    # --- each target alone ----------------------------------------------------------------------------
+
+    def ask_alone(self) -> Iterator[Finding]:
+        """Ask for each target and side that is pending what the end of its interval is: of all attackers
+        together, who know more than any of them, then of halves of them, at last of each."""
+        found = np.zeros_like(self.pending)
+        for side, target in np.argwhere(self.pending.any(axis=0)).tolist():
+            same = slice(*np.searchsorted(self.group, [self.group[target], self.group[target] + 1]))
+            asked = [np.flatnonzero(self.pending[:, side, target])]
+            while asked:
+                some = asked.pop()
+                some = some[self.pending[some, side, target]]
+                if not len(some):
+                    continue
+                view = self.classes.build_view(np.concatenate([self.seen[at] for at in some]))
+                point, cells = self.solve_end(side, target, view)
+                most, least = self.parts.compute_ends(view, point, same)
+                self.pending[some, 0, same] &= most < self.goals[0, same]
+                self.pending[some, 1, same] &= least > self.goals[1, same]
+                left = some[self.pending[some, side, target]]
+                if len(some) > 1:
+                    # As anyone first: what anyone finds is asked of nobody else.
+                    anyone, others = left[left == 0], left[left > 0]
+                    half = len(others) // 2
+                    asked += [others[half:], others[:half], anyone]
+                elif len(left):
+                    also = some if some[0] else np.flatnonzero(self.pending[:, side, target])
+                    found[also, side, target] = True
+                    self.pending[also, side, target] = False
+                    yield self.make_finding(side, target, some[0], cells)
+        self.pending = found
+
+    @staticmethod
+    def bound_moves(view: View) -> Array:
+        """How far classes may rise and fall. Nobody has less than nothing."""
+        return np.concatenate([np.where(view.count > 0, MOST, 0.0), view.mass])
+
+    def solve_end(self, side: int, target: int, view: View) -> tuple[Array, tuple[PublishedCell, ...]]:
+        """A point where the target is at the end of its interval, or far enough from the truth; and the
+        figures that hold it there."""
+        part = slice(*self.parts.starts[target : target + 2])
+        of_class = self.parts.of_class[part]
+        gain = np.zeros(len(self.classes.size))
+        if SIDES[side] == HIGH:
+            gain[of_class], goal = self.parts.most[part], self.beyond[side, target]
+        else:
+            is_alone = view.count[of_class] == self.parts.count[part]
+            gain[of_class], goal = -self.parts.least[part] * is_alone, -self.beyond[side, target]
+        # Nothing moves what is far enough already, such as the least of a target that is nowhere alone.
+        scale = abs(gain).max() or 1.0
+        enough = max((goal - gain @ view.mass) / scale, 0.0)
+        gains = np.concatenate([gain, -gain]) / scale
+        solved = self.program.find_change(gains, self.bound_moves(view), enough)
+        if solved is None:
+            raise AssertionError("a program's solution breaks its rows")
+        point, prices = solved
+        cells = {
+            cell
+            for cell, price in zip(self.system.rows, prices, strict=True)
+            if cell is not None and abs(price) > 1e-9
+        }
+        # What rows alone keep near is found without cones.
+        broken = self.classes.cones.find_broken(point) if gain @ point >= enough * scale * LESS else []
+        if broken:
+            # The one that is broken most: without it, the attack is asked again.
+            cells.add(self.classes.cones.cones[broken[0]].cell)
+            point = walk(
+                self.program, self.classes.cones, gain / scale, view.mass, view.count > 0, enough, point
+            )
+        return point, tuple(sorted(cells, key=repr))
+
+    def make_finding(
+        self, side: int, target: int, attacker: int, cells: tuple[PublishedCell, ...]
+    ) -> Finding:
+        of = self.targets[target]
+        return Finding(
+            self.attackers[attacker], of.holding, of.respondents, self.system.table, of.period_code,
+            self.system.channel, of.series, SIDES[side], cells,
+        )  # fmt: skip

@@ -1,0 +1,103 @@
+"""What explanations of the study's figures share: scope, coverage and quality, parameters and assumptions."""
+
+from typing import Any
+
+import polars as pl
+
+from jobs.base.core.periods import LEAST_DAYS_PCT
+from jobs.base.costs.figure import Estimate, Input, Scope, format_number, input_of
+from jobs.base.figures import words
+from jobs.base.tables.contracts import reference_table
+from jobs.study.costs.study_rows import StudyRow, countries_of
+
+ASSUMPTION, PARAMETER = "ref.investment_assumption", "ref.cost_parameter"
+
+
+def figure_scope(study_row: StudyRow, part: tuple[str, str], quantity: tuple[str, ...]) -> Scope:
+    area, period = study_row.row["area_code"], study_row.row["period_code"]
+    return Scope(study_row.table, area, period, part, quantity, countries_of(area, period))
+
+
+def channel_name(row: dict[str, Any]) -> str:
+    return words.code_name("channel", row["channel_code"])
+
+
+def strategy_name(row: dict[str, Any]) -> str:
+    code = row["strategy_code"]
+    return "all strategies" if code == "_T" else words.lower_first(words.code_name("strategy", code))
+
+
+def estimate_of(row: dict[str, Any]) -> Estimate:
+    return estimate_in(row, "estimate")
+
+
+def estimate_in(row: dict[str, Any], name: str) -> Estimate:
+    """The estimate of a column with the interval beside it."""
+    low, high = (row[f"{name}{end}"] for end in ("_low", "_high"))
+    return Estimate(
+        float(row[name]), None if low is None else float(low), None if high is None else float(high)
+    )
+
+
+def format_cv(row: dict[str, Any]) -> str:
+    return "no CV" if row["cv_pct"] is None else f"CV {row['cv_pct']:.1f}%"
+
+
+def rate_source(row: dict[str, Any]) -> str:
+    """The operators whose rate is used for an area without respondents."""
+    owners = row.get("rate_holding_count")
+    return f"; rate of operators of {owners} owners" if owners and not row["respondent_count"] else ""
+
+
+def list_facts(study_row: StudyRow, unit: str, thousand: str) -> list[tuple[str, str]]:
+    """Coverage, quality, the non-response band, bands of refused amounts, and rates."""
+    row = study_row.row
+    told = [
+        ("of", f"{row['respondent_count']} of {row['operator_count']} operators ({row['holding_count']}"
+               f" owners{rate_source(row)}), {row['coverage_pct']:.0f}% of"
+               f" {format_number(float(row['subscriptions']))} subscriptions"),
+        ("quality", f"{format_cv(row)}"
+                    f" ({words.lower_first(words.code_name('cv_band', row['cv_band_code']))}),"
+                    f" NATURE {row['nature_code']}, OBS_STATUS {row['obs_status_code']}"),
+        ("others", "if those that did not answer have 0.5, 0.75 or 1.5 times the rate: "
+         + ", ".join(format_number(float(row[name])) for name in ("at_050", "at_075", "at_150"))),
+    ]  # fmt: skip
+    if row.get("band_count") and row.get("bands_lowest") is not None:
+        told.append(
+            ("refused", f"{row['band_count']} respondents gave only a budget band or a part; all at their"
+             f" lower edges {format_number(float(row['bands_lowest']))}, at their upper"
+             f" {format_number(float(row['bands_highest']))}")
+        )  # fmt: skip
+    if row.get("day_pct") is not None:
+        told.append(
+            ("days", f"logs have {row['day_pct']:.1f}% of the days, weighted by subscriptions; counts of the"
+             f" others are taken to be like theirs, of months with at least {LEAST_DAYS_PCT}%")
+        )  # fmt: skip
+    if row.get("audit_count") is not None:
+        share = "none" if row["audit_pct"] is None else f"{row['audit_pct']:.0f}%"
+        told.append(
+            ("audits", f"{row['audit_count']} of {row['respondent_count']} respondents have an own audit or"
+             f" test, of {share} of the messages whose content respondents saw")
+        )  # fmt: skip
+    if row["per_subscription"] is not None:
+        told.append(("each", f"{format_number(float(row['per_subscription']))} {unit} for a subscription"))
+    if row.get("per_thousand_units") is not None:
+        # A year's spending over a year's messages is no rate of a year.
+        once = unit.removesuffix(" per year")
+        told.append(("", f"{format_number(float(row['per_thousand_units']))} {once} for 1,000 {thousand}"))
+    return told
+
+
+def assumed_value(code: str) -> float:
+    return assumption_input(code).central
+
+
+def parameter_input(code: str) -> Input:
+    row = reference_table(PARAMETER).row(by_predicate=pl.col("parameter_code") == code, named=True)
+    return input_of(row, code)
+
+
+def assumption_input(code: str) -> Input:
+    row = reference_table(ASSUMPTION).row(by_predicate=pl.col("assumption_code") == code, named=True)
+    value, about = row["central"], (row["description"], row["unit_text"])
+    return Input(code, *about, value, value, value, row["source"], "assumption", "")

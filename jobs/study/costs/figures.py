@@ -1,0 +1,382 @@
+"""Figures of the study's tables, explained: what was answered, and how it was scaled to all operators."""
+
+from dataclasses import replace
+from typing import Any
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.periods import last_day
+from jobs.base.costs.figure import (
+    Estimate,
+    Explained,
+    FormulaStep,
+    ListedFigure,
+    Scope,
+    format_number,
+    formula_number,
+)
+from jobs.base.costs.investment_assumptions import PARAMETERS, list_assumptions
+from jobs.base.costs.published import area_name as published_area
+from jobs.base.costs.published import explain_published, matching_figures
+from jobs.base.figures import words
+from jobs.base.figures.areas import COUNTRY
+from jobs.base.settings.config import Observatory
+from jobs.base.store.lake import open_lake
+from jobs.base.tables.contracts import reference_table
+from jobs.study.costs.facts import (
+    ASSUMPTION,
+    PARAMETER,
+    assumed_value,
+    assumption_input,
+    channel_name,
+    estimate_in,
+    estimate_of,
+    figure_scope,
+    list_facts,
+    parameter_input,
+    strategy_name,
+)
+from jobs.study.costs.parts import by_area, by_component, by_strategy, parts_by_source, rows_beside
+from jobs.study.costs.study_rows import StudyRow, computed_when, read_figure, read_table, versions_of
+
+FRAME = ("ref.operator_frame", "ref.denominator", "ref.country", "ref.country_group")
+# Currencies of conversions; the international dollar has no code of ISO 4217.
+CURRENCY = {"market": "USD", "ppp": "international dollars", "mixed": "dollars, international for labour"}
+UNIT = {
+    "market": "USD per year",
+    "ppp": "international dollars per year",
+    "mixed": "dollars per year, international for labour",
+}
+ESTIMAND = {"_T": "investment", "capital": "investment", "operating": "operating_cost", "posts": "quantity"}
+ANNUAL = "purchase*share*rate/(1-(1+rate)**-life)"
+
+
+def explain_study(name: str, settings: Observatory) -> Explained:
+    """The figure of this name. Raises ObservatoryError where the lake has none such, with the nearest."""
+    of = read_figure(name, settings)
+    return {
+        "study.investment": explain_investment,
+        "study.investment_gap": explain_gap,
+        "study.spam_volume": explain_volume,
+        "study.public_spending": explain_public_spending,
+        "study.cost": explain_cost,
+    }[of.table](of)
+
+
+# --- what is spent ----------------------------------------------------------------------------------
+
+
+def explain_investment(study_row: StudyRow) -> Explained:
+    row = study_row.row
+    component, conversion = row["component_code"], row["conversion_code"]
+    is_money = component != "posts"
+    unit = UNIT[conversion] if is_money else "full-time posts"
+    what = {
+        "_T": "Spending against spam", "capital": "Capital cost against spam, a year",
+        "operating": "Running cost against spam", "posts": "Posts that counter spam",
+    }[component]  # fmt: skip
+    steps = [*(money_steps(study_row) if is_money else [posts_step()]), *total_steps(row, unit)]
+    used = [parameter_input(code) for code in PARAMETERS] if is_money else [assumption_input("days_per_post")]
+    tables = ("study.investment_account", "study.questionnaire_answer", "study.submission")
+    return Explained(
+        name=study_row.name,
+        title=f"{what} in {study_row.area}, {words.format_period(row['period_code'])}: {channel_name(row)},"
+        f" {strategy_name(row)}",
+        estimand_code=ESTIMAND[component],
+        unit=unit,
+        currency_code=CURRENCY[conversion] if is_money else None,
+        scope=figure_scope(study_row, (row["channel_code"], row["strategy_code"]), (component, conversion)),
+        facts=list_facts(study_row, unit, "messages or calls"),
+        compared=computed_when(study_row),
+        estimate=estimate_of(row),
+        steps=steps,
+        inputs=used,
+        versions=versions_of(study_row, *tables, *FRAME, "ref.price_level", PARAMETER, ASSUMPTION),
+        divided=[
+            *by_area(study_row),
+            *by_strategy(study_row),
+            *by_component(study_row),
+            parts_by_source(row),
+        ],
+        assumptions=figure_assumptions(is_money),
+    )  # fmt: skip
+
+
+def figure_assumptions(is_money: bool) -> list[str]:
+    if is_money:
+        return list_assumptions(reference_table(PARAMETER), reference_table(ASSUMPTION))
+    return [*RESPONSE, "Posts are divided among channels and strategies in proportion to spending."]
+
+
+RESPONSE = [
+    "Operators that did not answer spend as much for each subscription as respondents of their region, class"
+    " and size; the line on others shows the estimate if they spend less or more.",
+]
+
+
+def money_steps(study_row: StudyRow) -> list[FormulaStep]:
+    """What a respondent spends, and how it comes to dollars of the base year."""
+    base = int(assumed_value("base_year"))
+    component, conversion = study_row.row["component_code"], study_row.row["conversion_code"]
+    parts = {"_T": f"{ANNUAL}+labour+other", "capital": ANNUAL, "operating": "labour+other"}[component]
+    # Labour and the rest apart: they are priced differently.
+    price = {
+        "market": f"amount*deflator_{base}/deflator_of_year/market_rate_{base}",
+        "ppp": f"amount*deflator_{base}/deflator_of_year/ppp_rate_{base}",
+        "mixed": f"(labour/ppp_rate_{base}+rest/market_rate_{base})*deflator_{base}/deflator_of_year",
+    }[conversion]
+    steps = [
+        FormulaStep("Each respondent, in its own currency, summed over assets", parts, parts, "y"),
+        FormulaStep(f"In prices and at rates of {base}: deflated first, then converted", price, price, "y"),
+    ]  # fmt: skip
+    whole = {
+        each["component_code"]: each for each in rows_beside(study_row, "component_code").rows(named=True)
+    }
+    if component == "_T" and {"capital", "operating"} <= whole.keys():
+        amounts = [float(whole[each]["estimate"]) for each in ("capital", "operating")]
+        formula = "+".join(formula_number(round(each)) for each in amounts)
+        steps.append(FormulaStep("Its components", "capital+operating", formula, format_number(sum(amounts))))
+    return steps
+
+
+def posts_step() -> FormulaStep:
+    days = formula_number(assumed_value("days_per_post"))
+    return FormulaStep("Each respondent", "person_days/days_per_post", f"person_days/{days}", "y")
+
+
+def total_steps(row: dict[str, Any], unit: str) -> list[FormulaStep]:
+    """How what respondents reported stands for all operators."""
+    estimate, reported = float(row["estimate"]), float(row["reported"])
+    steps = []
+    if row["per_subscription"] is not None:
+        formula = (
+            "subscriptions*sum(w*y)/sum(w*x)"
+            if row["area_kind_code"] != COUNTRY
+            else "reported+subscriptions_of_others*rate"
+        )
+        numbers = f"{row['subscriptions']}*{formula_number(float(row['per_subscription']))}"
+        if row["area_kind_code"] == COUNTRY and row.get("audit_count") is not None:
+            # What is reported is only what needs no audit.
+            formula = "sum(y)+subscriptions_of_others*rate"
+            numbers = formula
+        elif row["area_kind_code"] == COUNTRY:
+            numbers = f"{formula_number(round(reported, 2))}+{formula_number(round(estimate - reported, 2))}"
+        steps.append(FormulaStep("All operators", formula, numbers, f"{format_number(estimate)} {unit}"))
+    return steps
+
+
+# --- what is missing --------------------------------------------------------------------------------
+
+
+def explain_gap(study_row: StudyRow) -> Explained:
+    row = study_row.row
+    spend, necessary = float(row["spend"]), float(row["necessary"])
+    missing = max(necessary - spend, 0.0)
+    again = "The lake holds the same." if abs(missing - float(row["gap"])) <= 0.02 else (
+        f"The lake holds {format_number(float(row['gap']))}: `observatory study estimate` computes it again."
+    )  # fmt: skip
+    norm = f"{row['subscriptions']}*{formula_number(float(row['target_per_subscription']))}"
+    spent = formula_number(round(spend, 2))
+    steps = [
+        FormulaStep(
+            "What the target costs",
+            "subscriptions*target_per_subscription",
+            norm,
+            f"{format_number(necessary)} USD per year",
+        ),
+        FormulaStep(
+            "The gap",
+            "max(necessary-spend,0)",
+            f"max({formula_number(round(necessary, 2))}-{spent},0)",
+            f"{format_number(missing)} USD per year",
+        ),
+    ]
+    tables = ("study.investment", "study.investment_account", "study.submission")
+    return Explained(
+        name=study_row.name,
+        title=f"Investment gap of {study_row.area}, {row['period_code']}: {channel_name(row)}, target"
+        f" {words.lower_first(words.code_name('investment_target', row['target_code']))}",
+        estimand_code="investment",
+        unit="USD per year",
+        currency_code="USD",
+        scope=figure_scope(study_row, (row["channel_code"], "_T"), (row["target_code"],)),
+        facts=[
+            ("target", f"{format_number(float(row['target_per_subscription']))} USD for each subscription and"
+                       " year"),
+            ("spent", f"{format_number(spend)} USD, {spending_interval(row)}:"
+                      f" study.investment/{row['period_code']}/{row['area_code']}/{row['channel_code']}"),
+        ],
+        compared=f"{again} {computed_when(study_row)}",
+        estimate=estimate_in(row, "gap"),
+        steps=steps,
+        inputs=[parameter_input(code) for code in PARAMETERS],
+        versions=versions_of(
+            study_row, *tables, "ref.operator_frame", "ref.price_level", PARAMETER, ASSUMPTION
+        ),
+        divided=by_area(study_row, "gap"),
+        assumptions=[*row["assumptions"], *figure_assumptions(is_money=True)],
+    )  # fmt: skip
+
+
+def spending_interval(row: dict[str, Any]) -> str:
+    if row["spend_low"] is None:
+        return "of one respondent, without interval"
+    return f"{format_number(float(row['spend_low']))} to {format_number(float(row['spend_high']))}"
+
+
+# --- what administrations answered ------------------------------------------------------------------
+
+PUBLIC = {
+    "sp701": "Assets bought by", "sp704": "Assets in use by", "sp705": "Running cost of",
+    "sp711": "Public money for national means, stated by",
+}  # fmt: skip
+
+
+def explain_public_spending(study_row: StudyRow) -> Explained:
+    """An amount as it was answered: without an interval, since nothing of it is estimated."""
+    row = study_row.row
+    told, dollars = float(row["told_amount"]), float(row["market_amount"])
+    base, price = int(assumed_value("base_year")), f"{row['currency_code']} of {row['period_code']}"
+    part = row["part_code"] or "_T"
+    code = row["country_code"]
+    return Explained(
+        name=study_row.name,
+        title=f"{PUBLIC[row['question_code']]} the administration {row['respondent_id']} of"
+        f" {words.country_name(code)}, {row['period_code']}: {row['indicator_code']}",
+        estimand_code="investment",
+        unit="USD per year",
+        currency_code="USD",
+        # A country is its own area: what two administrations of one answered may be the same money.
+        scope=Scope(
+            study_row.table, code, row["period_code"], (part, "_T"), (row["question_code"],),
+            frozenset({code})
+        ),
+        facts=[
+            ("stated", f"{format_number(told)} {price}"),
+            ("also", f"{format_number(float(row['ppp_amount']))} international dollars of {base}"),
+        ],
+        compared=computed_when(study_row),
+        estimate=Estimate(dollars, dollars, dollars),
+        steps=[
+            FormulaStep("In dollars", f"stated*deflator_{base}/deflator_of_year/market_rate_{base}",
+                 f"{formula_number(told)}*{formula_number(dollars / told if told else 0.0)}",
+                 f"{format_number(dollars)} USD"),
+        ],
+        versions=versions_of(study_row, "study.questionnaire_answer", "ref.price_level", ASSUMPTION),
+        assumptions=[
+            "It is the stated amount, not annualised or scaled up. Other questions may cover the same money.",
+            "It is not part of operators' spending and is never added to it.",
+        ],
+    )  # fmt: skip
+
+
+# --- how much spam ----------------------------------------------------------------------------------
+
+
+def explain_volume(study_row: StudyRow) -> Explained:
+    row = study_row.row
+    unit = f"{row['unit_code']}s"
+    # The unit last: two units may be added where a measure holds both.
+    quantity = (row["definition_code"], row["quantity_code"], row["unit_code"])
+    is_corrected = row["quantity_code"] == "spam_corrected"
+    sources = ("study.submission_quality",) if is_corrected else ()
+    granted = AUDITED if is_corrected else []
+    return Explained(
+        name=study_row.name,
+        title=f"{words.code_name('quantity', row['quantity_code'])} in {study_row.area},"
+        f" {words.format_period(row['period_code'])}: {channel_name(row)},"
+        f" {words.definition_name(row['definition_code'], last_day(row['period_code']))}",
+        estimand_code="quantity",
+        unit=unit,
+        currency_code=None,
+        scope=figure_scope(study_row, (row["channel_code"], "_T"), quantity),
+        facts=list_facts(study_row, unit, ""),
+        compared=computed_when(study_row),
+        estimate=estimate_of(row),
+        steps=[corrected_step() if is_corrected else counted_step(), *total_steps(row, unit)],
+        versions=versions_of(study_row, "study.submission", *sources, *FRAME),
+        divided=[*by_area(study_row), parts_by_source(row)],
+        assumptions=[*(text.replace("spend", "have") for text in RESPONSE), *granted],
+    )
+
+
+AUDITED = [
+    "F, U and P are the shares of spam in what a filter flagged, left undecided and passed: by an operator's"
+    " own audit or test; an operator without one takes, in each replicate, those of an audited operator; in"
+    " the estimate, their mean.",
+    "A test elsewhere is the same one in all months and calls of its operator.",
+    "Labels are right, what was not labelled is like what was, and a month's shares hold for all of it.",
+    "Filters of operators without an audit err like those of the audited: who was audited is drawn again in"
+    " each replicate (Rubin and Schenker 1986).",
+    "What was refused before there was content is spam as it was counted, for no label is of it: half of what"
+    " logs leave undecided of it, and in replicates from none to all.",
+]
+
+
+def counted_step() -> FormulaStep:
+    formula = "sum(units*days/days_with_logs)"
+    return FormulaStep("Each respondent, inbound and internal, months added up", formula, formula, "y")
+
+
+def corrected_step() -> FormulaStep:
+    formula = "certain_before+undecided_before/2+flagged*F+undecided*U+passed*P"
+    return FormulaStep("Each respondent, inbound and internal, months added up", formula, formula, "y")
+
+
+# --- what published models say ----------------------------------------------------------------------
+
+
+def explain_cost(study_row: StudyRow) -> Explained:
+    """The published figure, and whether the lake holds the same points of it."""
+    short = f"{study_row.row['model_code']}/{study_row.row['output_code']}"
+    if not matching_figures(short):
+        raise ObservatoryError(
+            f"figure '{study_row.name}': ref.cost_model has no {short} any more: `observatory study estimate`"
+            " computes study.cost again"
+        )
+    told = explain_published(short)
+    stored = study_row.row[study_row.row["estimand_code"]]
+    points = [stored[each] for each in ("p05", "p50", "p95")]
+    same = told.points is None and points == [None] * 3 or (
+        told.points is not None
+        and [round(each, 4) for each in told.points] == [None if p is None else float(p) for p in points]
+    )  # fmt: skip
+    held = "holds the same points" if same else (
+        "holds other points: the model or its parameters have changed since. `observatory study estimate`"
+        " computes it again"
+    )  # fmt: skip
+    return replace(
+        told,
+        name=study_row.name,
+        facts=[*told.facts, ("in the lake", f"study.cost, column {study_row.row['estimand_code']}, {held}")],
+        versions=[*told.versions, *versions_of(study_row)],
+        others=[],
+    )
+
+
+def cost_rows(table: str, settings: Observatory) -> dict[str, list[ListedFigure]]:
+    """The figures of study.cost as the lake holds them, by quantity."""
+    if table != "study.cost":
+        raise ObservatoryError(
+            f"cost list: figures of {table} are not listed: name one, as study.investment/2026/LDC/EMAIL"
+        )
+    listed: dict[str, list[ListedFigure]] = {code: [] for code in words.codelist_rows("estimand")}
+    lake = open_lake(settings.lake.root)
+    stored = read_table(table, table, lake, lake.versions().get(table))
+    for row in stored.sort("model_code", "output_code").rows(named=True):
+        figure = row[row["estimand_code"]]
+        computed, printed = (
+            None if figure[each] is None else float(figure[each]) for each in ("central", "printed")
+        )
+        listed[row["estimand_code"]].append(
+            ListedFigure(
+                f"{table}/{row['model_code']}/{row['output_code']}",
+                published_area(row["geography_code"], short=True),
+                row["period_code"],
+                computed,
+                printed,
+                row["unit_text"],
+                row["currency_code"],
+                row["reproduction_code"],
+            )
+        )
+    return listed

@@ -1,0 +1,97 @@
+"""The parts of an estimate of the study: by area, strategy, component, and by reported or estimated."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+
+from jobs.base.costs.figure import TotalPart
+from jobs.base.figures import words
+from jobs.base.figures.areas import ALL, COUNTRY, REGION
+from jobs.study.costs.study_rows import StudyRow, area_name, countries_of
+
+# The number of parts that are shown by name; the others are shown as one.
+SHOWN = 8
+KEYS = {
+    "study.investment": ("area_code", "strategy_code", "component_code", "conversion_code"),
+    "study.investment_gap": ("area_code", "target_code"),
+    "study.spam_volume": ("area_code", "unit_code", "definition_code", "quantity_code"),
+}
+
+
+def rows_beside(study_row: StudyRow, but: str) -> pl.DataFrame:
+    """Rows that differ from the figure in one column alone."""
+    same = [name for name in KEYS[study_row.table] if name != but]
+    return study_row.beside.filter(pl.col(name) == study_row.row[name] for name in same)
+
+
+def by_area(study_row: StudyRow, column: str = "estimate") -> list[tuple[str, list[TotalPart]]]:
+    """The world by region, other areas by country; countries have none."""
+    kind = study_row.row["area_kind_code"]
+    if kind == COUNTRY:
+        return []
+    wanted = REGION if kind == ALL else COUNTRY
+    rows = rows_beside(study_row, "area_code").filter(
+        pl.col("area_kind_code") == wanted, pl.col(column).is_not_null(), pl.col(column) > 0
+    )
+    inside = countries_of(study_row.row["area_code"], study_row.row["period_code"])
+    if wanted == COUNTRY:
+        rows = rows.filter(pl.col("area_code").is_in(list(inside)))
+    parts = [
+        TotalPart(area_name(row["area_code"]).removeprefix("the "), float(row[column]), error_of(row, column))
+        for row in rows.rows(named=True)
+    ]
+    return [("By region" if kind == ALL else "By country", group_smallest(parts))] if parts else []
+
+
+def error_of(row: dict[str, Any], column: str) -> float | None:
+    if column != "estimate" or row["cv_pct"] is None:
+        return None
+    return float(row["cv_pct"]) / 100 * float(row["estimate"])
+
+
+def by_strategy(study_row: StudyRow) -> list[tuple[str, list[TotalPart]]]:
+    if study_row.row["strategy_code"] != "_T":
+        return []
+    rows = rows_beside(study_row, "strategy_code").filter(
+        pl.col("strategy_code") != "_T", pl.col("estimate") > 0
+    )
+    parts = [
+        TotalPart(words.code_name("strategy", row["strategy_code"]), float(row["estimate"]))
+        for row in rows.rows(named=True)
+    ]
+    return [("By strategy", group_smallest(parts))] if parts else []
+
+
+def by_component(study_row: StudyRow) -> list[tuple[str, list[TotalPart]]]:
+    if study_row.row["component_code"] != "_T":
+        return []
+    rows = rows_beside(study_row, "component_code").filter(
+        pl.col("component_code").is_in(["capital", "operating"])
+    )
+    parts = [
+        TotalPart(words.code_name("investment_component", row["component_code"]), float(row["estimate"]))
+        for row in rows.rows(named=True)
+    ]
+    return [("By component", group_smallest(parts))] if parts else []
+
+
+def parts_by_source(row: dict[str, Any]) -> tuple[str, list[TotalPart]]:
+    """An estimate in two parts: what respondents reported, and what is estimated for the others."""
+    estimate, reported = float(row["estimate"]), float(row["reported"])
+    names = "reported by respondents", "estimated for the others"
+    if row.get("audit_count") is not None:
+        names = "refused before content, as counted", "by audits, and estimated for the others"
+    parts = zip(names, (reported, max(estimate - reported, 0.0)), strict=True)
+    return "By what is known", [TotalPart(*part) for part in parts]
+
+
+def group_smallest(parts: Iterable[TotalPart]) -> list[TotalPart]:
+    """The largest parts by name, and the others together; errors of different parts as if independent."""
+    ordered = sorted(parts, key=lambda part: (-part.value, part.name))
+    if len(ordered) <= SHOWN + 1:
+        return ordered
+    rest = ordered[SHOWN:]
+    squares = [part.error**2 for part in rest if part.error is not None]
+    error = sum(squares) ** 0.5 if len(squares) == len(rest) else None
+    return [*ordered[:SHOWN], TotalPart(f"{len(rest)} others", sum(part.value for part in rest), error)]

@@ -1,0 +1,65 @@
+"""study.cost: costs of spam by published models, evaluated again and compared with the printed values."""
+
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from jobs.base.costs.cost_model import (
+    ModelFigure,
+    evaluate_figure,
+    figures_in_force,
+    judge_reproduction,
+    relative_deviation,
+)
+from jobs.base.tables.contracts import rows_frame
+
+TABLE = "study.cost"
+MONEY, INDEX, PERCENT = Decimal("0.0001"), Decimal("0.0001"), Decimal("0.01")
+POINTS = ("p05", "p50", "p95", "central")
+# What a row of the table has from the model's own row.
+SAME = (
+    "model_code", "output_code", "estimand_code", "period_code", "geography_code", "currency_code",
+    "unit_text", "cost_bearer", "channels",
+)  # fmt: skip
+
+
+def transform(cost_model: pl.DataFrame, cost_model_parameter: pl.DataFrame) -> pl.DataFrame:
+    """A row for each figure of a published model that is a cost. In parts: a model needs all of its
+    parameters, so the key is model_code."""
+    found = figures_in_force(cost_model, cost_model_parameter)
+    return rows_frame([row_of(figure) for figure in found.values() if figure.is_cost], TABLE)
+
+
+def row_of(figure: ModelFigure) -> dict[str, Any]:
+    found = evaluate_figure(figure)
+    code, text = judge_reproduction(figure, found)
+    off = relative_deviation(figure, found)
+    points = dict.fromkeys(POINTS) if found is None else {name: getattr(found, name) for name in POINTS}
+    amounts = points | {"printed": figure.published}
+    row = {name: figure.row[name] for name in SAME} | {
+        # The column of its quantity: a sum over a column cannot mix two.
+        figure.row["estimand_code"]: {name: round_figure(value, MONEY) for name, value in amounts.items()},
+        "deviation_pct": round_figure(None if off is None else off * 100, PERCENT),
+        "reproduction_code": code,
+        "reproduction_text": text,
+        "conf_status_code": "F",
+    }
+    if found is None:
+        return row
+    parts = [
+        {
+            "parameter_code": part.parameter_code,
+            "first_order": round_figure(part.first_order, INDEX),
+            "total_order": round_figure(part.total_order, INDEX),
+            "amount_low": round_figure(part.low, MONEY),
+            "amount_high": round_figure(part.high, MONEY),
+        }
+        for part in found.sensitivities
+    ]
+    return row | {"sensitivities": parts}
+
+
+def round_figure(value: float | None, digits: Decimal) -> Decimal | None:
+    """A number as it is stored: the last bits of a double differ between machines."""
+    return None if value is None else Decimal(value).quantize(digits)

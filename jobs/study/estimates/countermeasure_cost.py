@@ -1,0 +1,217 @@
+"""study.countermeasure_cost: what countermeasures cost operators to run, per area, channel and strategy.
+
+Marginal cost is measured: effort of logs at reference prices (ref.cost_parameter). Fixed cost is what
+operators stated; that of others is imputed, in rows of its own, so that it can be left out. Totals are
+simulated over operators, point by point (jobs/study/estimates/steps/cost_draws.py), and estimated as all
+volumes are.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from jobs.base.core.periods import last_day
+from jobs.base.costs.simulation import bound_code, joint_bound
+from jobs.base.figures.areas import COUNTRY
+from jobs.base.figures.counting_rules import OPERATOR
+from jobs.base.stats.estimation import REPLICATES, Array, seed_of
+from jobs.study.estimates.spam_volume import UNIT
+from jobs.study.estimates.steps.area_rows import estimate_columns
+from jobs.study.estimates.steps.cost_draws import draw_costs, impute_fixed
+from jobs.study.estimates.steps.costs_given import FIXED, MARGINAL, OPERATORS_OWN, GivenCosts, list_costs
+from jobs.study.estimates.steps.part_rows import count_owners
+from jobs.study.estimates.steps.rows import conf_status_code, typed_rows
+from jobs.study.estimates.steps.sample import Reference, Sample, sample_of, select_areas
+
+TABLE = "study.countermeasure_cost"
+IMPUTED, STATED, TOTAL_COST = "imputed", "stated", "total"
+# Of which of marginal, fixed and imputed cost each component is the sum.
+COMPONENTS = {
+    MARGINAL: (1, 0, 0), FIXED: (0, 1, 0), STATED: (1, 1, 0), IMPUTED: (0, 0, 1), TOTAL_COST: (1, 1, 1),
+}  # fmt: skip
+# Those without anything imputed: linear functions of what operators sent, which alone are published.
+LINEAR = (MARGINAL, FIXED, STATED)
+# Prices of effort are those of world markets, so there is one conversion.
+CONVERSION = "market"
+
+
+def transform(
+    submission_cost: pl.DataFrame,
+    submission: pl.DataFrame,
+    spam_volume: pl.DataFrame,
+    operator_frame: pl.DataFrame,
+    denominator: pl.DataFrame,
+    country: pl.DataFrame,
+    country_group: pl.DataFrame,
+    price_level: pl.DataFrame,
+    exchange_rate: pl.DataFrame,
+) -> pl.DataFrame:
+    """A row for each area but countries, strategy and component of a quarter or year and channel.
+
+    In parts: an estimate needs all respondents of a channel and period.
+    """
+    reference = Reference(operator_frame, denominator, country, country_group)
+    units = read_units(spam_volume)
+    rows: list[dict[str, Any]] = []
+    for channel, period, given in list_costs(submission_cost, submission, exchange_rate):
+        sample, _ = sample_of(reference, given.people, channel, period, ("cost", channel, period))
+        sample = select_areas(sample, [area.code for area in sample.areas if area.kind != COUNTRY])
+        y = draw_components(given, sample, price_level, period, channel)
+        rows += [
+            row
+            | {"period_code": period, "channel_code": channel, "conversion_code": CONVERSION}
+            | {"per_thousand_units": per_thousand(row, units.get((period, channel, str(row["area_code"]))))}
+            for row in area_rows(given, sample, y)
+        ]
+    return typed_rows(rows, TABLE)
+
+
+def draw_components(
+    given: GivenCosts, sample: Sample, price_level: pl.DataFrame, period: str, channel: str
+) -> Array:
+    """(1 + replicates) x operators x strategies x COMPONENTS, the means first."""
+    own = np.concatenate([given.means[None], draw_costs(given, seed_of(TABLE, channel, period))])
+    fixed = own[..., OPERATORS_OWN.index(FIXED)]
+    people = sample.weighted.operators
+    wages = wage_levels(people.country, price_level, period)
+    size, wage = (each[people.is_respondent] for each in (people.size, wages))
+    both = np.array([f"{one}|{other}" for one, other in zip(size, wage, strict=True)], dtype=object)
+    cells = [both, size, np.full(len(size), "", dtype=object)]
+    random = np.random.default_rng(seed_of(TABLE, channel, period, IMPUTED))
+    subscriptions = people.subscriptions[people.is_respondent]
+    imputed = impute_fixed(fixed, given.states_fixed, subscriptions, cells, random)
+    parts = np.stack([own[..., OPERATORS_OWN.index(MARGINAL)], fixed, imputed], axis=-1)
+    return parts @ np.array(list(COMPONENTS.values()), dtype=float).T
+
+
+def wage_levels(country: Array, price_level: pl.DataFrame, period: str) -> Array:
+    """Whether a day's wage in US dollars is above the median of the frame's operators' countries; "" where it
+    is not known."""
+    latest = (
+        price_level.filter(pl.col("price_year") <= last_day(period).year)
+        .sort("price_year")
+        .unique("country_code", keep="last")
+        .drop_nulls("wage_per_day")
+    )
+    wage = dict(
+        latest.select(
+            "country_code", pl.col("wage_per_day").cast(pl.Float64) / pl.col("market_rate").cast(pl.Float64)
+        ).rows()
+    )
+    known = [wage[name] for name in sorted(set(country.tolist())) if name in wage]
+    middle = float(np.median(known)) if known else 0.0
+    level = {name: "high" if amount > middle else "low" for name, amount in wage.items()}
+    return np.array([level.get(name, "") for name in country.tolist()], dtype=object)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A strategy and component, with their places."""
+
+    strategy: str
+    component: str
+    place: tuple[int, int]
+
+
+def area_rows(given: GivenCosts, sample: Sample, y: Array) -> Iterator[dict[str, Any]]:
+    """The rows of each area, those with something imputed after the others."""
+    donors = int(given.states_fixed.sum())
+    for names, freedom in ((LINEAR, REPLICATES - 1), ((IMPUTED, TOTAL_COST), max(donors - 1, 1))):
+        measures = [
+            Measure(strategy, component, (at, list(COMPONENTS).index(component)))
+            for at, strategy in enumerate(given.strategies)
+            for component in names
+        ]
+        chosen = y[:, :, [each.place[0] for each in measures], [each.place[1] for each in measures]]
+        shown = chosen[0].sum(axis=0) > 0
+        measures = [each for each, has_any in zip(measures, shown, strict=True) if has_any]
+        if not measures:
+            continue
+        values = chosen[:, :, shown]
+        least = np.zeros_like(values[0])
+        for place, columns in enumerate(estimate_columns(sample, values, least, float(freedom))):
+            for row in zip(*columns.values(), strict=True):
+                found = dict(zip(columns, row, strict=True))
+                yield describe_row(found, measures[int(str(found["measure"]))], given, sample, y, place)
+
+
+def describe_row(
+    row: dict[str, Any], measure: Measure, given: GivenCosts, sample: Sample, y: Array, place: int
+) -> dict[str, Any]:
+    """A row with its codes, how many owners have any of it, what was imputed, and which bound it is."""
+    answering = sample.weighted.operators.is_respondent
+    inside = sample.member[place, answering]
+    own = dict(zip(COMPONENTS, np.moveaxis(y[0, inside, measure.place[0]], -1, 0), strict=True))
+    having = {
+        name: int(count_owners(of[:, None], sample.holding[answering][inside])[0]) for name, of in own.items()
+    }
+    imputed, total = (float(own[name].sum()) for name in (IMPUTED, TOTAL_COST))
+    # Imputed amounts reveal operators that stated a cost, and none that stated nothing.
+    stating = having[FIXED if imputed else STATED]
+    behind = {IMPUTED: stating, TOTAL_COST: min(having[TOTAL_COST], stating)}
+    return row | {
+        "strategy_code": measure.strategy,
+        "cost_component_code": measure.component,
+        "part_holding_count": having[measure.component],
+        "imputed_pct": 100 * imputed / total if measure.component == TOTAL_COST and total else None,
+        "bound_code": bound_of_area(given, np.flatnonzero(inside).tolist(), measure),
+        "conf_status_code": conf_status_code(behind.get(measure.component, having[measure.component])),
+    }
+
+
+def bound_of_area(given: GivenCosts, people: list[int], measure: Measure) -> str:
+    """The bound of an area's cost: parts that are known to be missing or too high in these operators' costs.
+    Fixed cost that an operator did not state is missing, unless it is imputed."""
+    own = {MARGINAL: (MARGINAL,), FIXED: (FIXED,), IMPUTED: ()}.get(measure.component, OPERATORS_OWN)
+    codes = [
+        code
+        for person in people
+        for component in own
+        for code in given.bounds.get((person, measure.strategy, component), ())
+    ]
+    lacks = FIXED in own and not all(given.states_fixed[person] for person in people)
+    if lacks and measure.component != TOTAL_COST:
+        codes.append(bound_code(True, False))
+    return joint_bound(codes)
+
+
+def read_units(spam_volume: pl.DataFrame) -> dict[tuple[str, str, str], float]:
+    """Estimated messages or calls by period, channel and area, refused attempts included."""
+    of_all = spam_volume.filter(
+        pl.col("quantity_code") == "units",
+        pl.col("definition_code") == OPERATOR,
+        pl.col("unit_code").is_in(list(UNIT.values())),
+        pl.col("estimate") > 0,
+    )
+    return {
+        (period, channel, area): float(estimate)
+        for period, channel, area, estimate in of_all.select(
+            "period_code", "channel_code", "area_code", "estimate"
+        ).rows()
+    }
+
+
+def per_thousand(row: dict[str, Any], units: float | None) -> float | None:
+    """An estimate for each thousand messages or calls of its area; None where no volumes are estimated."""
+    return 1000 * float(row["estimate"]) / units if units and row["estimate"] is not None else None
+
+
+def own_costs(
+    submission_cost: pl.DataFrame, submission: pl.DataFrame, exchange_rate: pl.DataFrame
+) -> Iterator[tuple[dict[str, str], pl.DataFrame]]:
+    """The contributions of operators: the codes of each figure without anything imputed, and a row for each
+    operator."""
+    for channel, period, given in list_costs(submission_cost, submission, exchange_rate):
+        marginal, fixed = (given.means[..., OPERATORS_OWN.index(name)] for name in OPERATORS_OWN)
+        people = given.people.select("respondent_id", own_subscriptions="subscriptions")
+        for name, amounts in ((MARGINAL, marginal), (FIXED, fixed), (STATED, marginal + fixed)):
+            for at, strategy in enumerate(given.strategies):
+                codes = {"channel_code": channel, "period_code": period, "strategy_code": strategy}
+                series = "/".join((strategy, name, CONVERSION))
+                yield (
+                    codes | {"series": series, "conversion_code": CONVERSION},
+                    people.with_columns(contribution=pl.Series(amounts[:, at])),
+                )

@@ -1,0 +1,253 @@
+"""study.investment: estimated yearly spending against spam, and posts, per area, channel and strategy."""
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from jobs.base.core.periods import last_day
+from jobs.base.costs.investment_assumptions import draw_parameters
+from jobs.base.figures.areas import COUNTRY, Area, classify_countries, list_areas, rows_on_day
+from jobs.base.figures.channels import CALLS
+from jobs.base.figures.counting_rules import RECEIVED
+from jobs.base.stats.estimation import REPLICATES, Array, seed_of
+from jobs.base.stats.sampling import Samples
+from jobs.study.estimates.investment_account import prices_of
+from jobs.study.estimates.steps.area_rows import estimate_areas
+from jobs.study.estimates.steps.days import scale_to_all_days
+from jobs.study.estimates.steps.economy import Total, amounts_of_year, spending_shares, sum_areas
+from jobs.study.estimates.steps.rows import is_month, sum_or_null, typed_rows
+from jobs.study.estimates.steps.sample import Reference, Sample, point_estimates, sample_of
+from jobs.study.estimates.steps.spending import (
+    ALL,
+    NO_MONEY,
+    POSTS,
+    by_respondent,
+    certain_factors,
+    component_factors,
+    dollar_prices,
+    draw_capital,
+    draw_spending,
+    measure_names,
+    of_strategies,
+    spending_measures,
+)
+
+TABLE = "study.investment"
+AT_MARKET = "market"
+
+
+def transform(
+    investment_account: pl.DataFrame,
+    submission: pl.DataFrame,
+    operator_frame: pl.DataFrame,
+    denominator: pl.DataFrame,
+    country: pl.DataFrame,
+    country_group: pl.DataFrame,
+    price_level: pl.DataFrame,
+    economy: pl.DataFrame,
+    cost_parameter: pl.DataFrame,
+    investment_assumption: pl.DataFrame,
+) -> pl.DataFrame:
+    """A row for each area, strategy, component and conversion of a year and channel.
+
+    In parts: an estimate needs the accounts and the logs of all respondents of a channel and year, so the key
+    is period_code and channel_code.
+    """
+    reference = Reference(operator_frame, denominator, country, country_group)
+    assumptions = dict(investment_assumption.select("assumption_code", "central").rows())
+    base = int(assumptions["base_year"])
+    dollars = {
+        name: price.ppp / price.market
+        for (name, year), price in prices_of(price_level).items()
+        if year == base
+    }
+    traffic, amounts = yearly_units(submission), amounts_of_year(economy, base)
+    by = ["period_code", "channel_code"]
+    rows: list[dict[str, object]] = []
+    for accounts in investment_account.sort(*by, "respondent_id", "strategy_code").partition_by(by):
+        drawn = draw_parameters(rows_on_day(cost_parameter, last_day(str(accounts["period_code"][0]))))
+        rows += channel_rows(accounts, traffic, reference, dollars, drawn, amounts)
+    return typed_rows(rows, TABLE)
+
+
+def yearly_units(submission: pl.DataFrame) -> pl.DataFrame:
+    """Each respondent's messages or calls of a year: the mean of its months, times twelve. A month that lacks
+    some days counts as a whole one, and one that lacks many not at all.
+
+    All definitions count the same traffic, so the largest of their sums is the traffic.
+    """
+    unit = pl.when(pl.col("channel_code").is_in(CALLS)).then(pl.lit("call")).otherwise(pl.lit("recipient"))
+    by = ["respondent_id", "channel_code", "period_code"]
+    return (
+        scale_to_all_days(submission)
+        .filter(
+            pl.col("direction_code").is_in(RECEIVED)
+            & is_month(pl.col("period_code"))
+            & (pl.col("unit_code") == unit)
+        )
+        .group_by(*by, "definition_code")
+        .agg(sum_or_null(pl.col("units")), pl.col("subscriptions").max())
+        .group_by(by)
+        .agg(pl.col("units").max(), pl.col("subscriptions").max())
+        .sort(by)
+        .group_by("respondent_id", "channel_code", period_code=pl.col("period_code").str.slice(0, 4))
+        .agg(pl.col("units").mean() * 12, pl.col("subscriptions").last())
+    )
+
+
+def channel_rows(
+    accounts: pl.DataFrame,
+    traffic: pl.DataFrame,
+    reference: Reference,
+    dollars: dict[str, float],
+    drawn: Samples,
+    amounts: dict[str, dict[str, Total]],
+) -> list[dict[str, object]]:
+    """The rows of one year and channel. dollars: US for one international dollar, by country. drawn: what
+    capital cost takes for granted, of investment_assumptions.points(). amounts: of the countries' economies,
+    of amounts_of_year()."""
+    period, channel = str(accounts["period_code"][0]), str(accounts["channel_code"][0])
+    strategies = [ALL, *sorted(set(accounts["strategy_code"]))]
+    people = by_respondent(accounts, reference.operator_frame, last_day(period)).with_columns(
+        subscriptions=pl.lit(None, dtype=pl.Int64)
+    )
+    units = yearly_totals(traffic, reference, channel, period)
+    beside = {"period_code": period, "channel_code": channel}
+    money = money_rows(
+        accounts, people, reference, dollars, drawn, strategies, ("investment", channel, period)
+    )
+    totals = sum_areas(amounts, areas_of(money, reference, last_day(period)))
+    for row in money:
+        if row["conversion_code"] == AT_MARKET:
+            row |= spending_shares(row["estimate"], totals.get(str(row["area_code"]), {}))
+    rows = [
+        *money,
+        *post_rows(accounts, people, reference, strategies, ("posts", channel, period)),
+    ]
+    return [row | beside | {"per_thousand_units": per_thousand(row, units)} for row in rows]
+
+
+def areas_of(rows: list[dict[str, object]], reference: Reference, day: dt.date) -> list[Area]:
+    """The areas of these rows, with the countries that they are of."""
+    countries = [row["area_code"] for row in rows if row["area_kind_code"] == COUNTRY]
+    listed = classify_countries(reference.country, reference.country_group, day)
+    return list_areas(listed.filter(pl.col("country_code").is_in(countries)))
+
+
+def money_rows(
+    accounts: pl.DataFrame,
+    people: pl.DataFrame,
+    reference: Reference,
+    dollars: dict[str, float],
+    drawn: Samples,
+    strategies: list[str],
+    key: tuple[str, str, str],
+) -> list[dict[str, Any]]:
+    """Spending by strategy, component and conversion."""
+    sample, answered = sample_of(reference, people, key[1], key[2], key)
+    class_of = dict(
+        classify_countries(reference.country, reference.country_group, last_day(key[2]))
+        .select("country_code", "development_code")
+        .rows()
+    )
+    capital = draw_capital(answered, [class_of[name] for name in answered["country_code"]], drawn)
+    found = draw_spending(answered, seed_of(*key, "bands"), capital)
+    share = of_strategies(accounts, "share", answered["respondent_id"].to_list(), strategies)
+    price = dollar_prices(np.array([dollars[name] for name in answered["country_code"]]))
+    is_band = answered["is_band"].to_numpy()
+    own = component_factors(found.parts, price)
+    stands = y = spending_measures(found.mean, share, own)
+    freedom = None
+    if is_band.any() or (capital != 1).any():
+        # Else every replicate has the same amounts.
+        y = np.concatenate(
+            [y[None], spending_measures(found.draws, share, component_factors(found.drawn_parts, price))]
+        )
+        freedom = freedom_of(is_band)
+    least = spending_measures(found.certain, share, certain_factors(found.certain_parts, price, is_band))
+    # Rounding of products makes equal amounts differ in their last digits: certain ones are set equal.
+    least = np.where(np.isclose(least, stands, rtol=1e-12, atol=0), stands, least)
+    rows = estimate_areas(sample, y, least, freedom)
+    lowest, highest = (
+        point_estimates(sample, spending_measures(amounts, share, own))
+        for amounts in (found.lowest, found.highest)
+    )
+    banded = banded_in(sample, is_band)
+    names = measure_names(strategies)
+    for row in rows:
+        area, measure = str(row["area_code"]), int(str(row["measure"]))
+        strategy, component, conversion = names[measure]
+        row |= {
+            "strategy_code": strategy,
+            "component_code": component,
+            "conversion_code": conversion,
+            "bands_lowest": lowest[area][measure],
+            "bands_highest": highest[area][measure],
+            "band_count": banded[area],
+        }
+    return rows
+
+
+def freedom_of(is_band: Array) -> float:
+    """Degrees of freedom of what was imputed: of bands those of the accounts that their distribution was
+    fitted to; rate, lives and shares are drawn from distributions that are given."""
+    return max(float(len(is_band) - 1), 1.0) if is_band.any() else float(REPLICATES - 1)
+
+
+def post_rows(
+    accounts: pl.DataFrame,
+    people: pl.DataFrame,
+    reference: Reference,
+    strategies: list[str],
+    key: tuple[str, str, str],
+) -> list[dict[str, object]]:
+    """Posts by strategy, from the respondents of which they are known; none where they are of nobody."""
+    with_posts = people.filter("has_posts")
+    if with_posts.is_empty():
+        return []
+    sample, answered = sample_of(reference, with_posts, key[1], key[2], key)
+    own = accounts.filter(pl.col("respondent_id").is_in(with_posts["respondent_id"].to_list()))
+    filled = own.with_columns(pl.col("posts").cast(pl.Float64))
+    y = of_strategies(filled, "posts", answered["respondent_id"].to_list(), strategies)
+    banded = banded_in(sample, answered["is_band"].to_numpy())
+    return [
+        row
+        | {
+            "strategy_code": strategies[int(str(row["measure"]))],
+            "component_code": POSTS,
+            "conversion_code": NO_MONEY,
+            "band_count": banded[str(row["area_code"])],
+        }
+        for row in estimate_areas(sample, y)
+    ]
+
+
+def banded_in(sample: Sample, is_band: Array) -> dict[str, int]:
+    """Of each area the respondents of whom only a budget band is known."""
+    answering = sample.weighted.operators.is_respondent
+    return {
+        area.code: int(is_band[sample.member[place, answering]].sum())
+        for place, area in enumerate(sample.areas)
+    }
+
+
+def per_thousand(row: dict[str, object], units: dict[str, Any]) -> float | None:
+    """An estimate for each thousand messages or calls of its area; None where no logs cover them."""
+    total = units.get(str(row["area_code"]))
+    return 1000 * float(str(row["estimate"])) / total if total and row["estimate"] is not None else None
+
+
+def yearly_totals(traffic: pl.DataFrame, reference: Reference, channel: str, period: str) -> dict[str, Any]:
+    """Messages or calls of a year of each area, as far as logs of operators cover them that were there
+    to its end."""
+    frame = rows_on_day(reference.operator_frame, last_day(period)).filter(pl.col("channel_code") == channel)
+    answered = traffic.filter((pl.col("channel_code") == channel) & (pl.col("period_code") == period)).filter(
+        pl.col("respondent_id").is_in(frame["respondent_id"].to_list())
+    )
+    if answered.is_empty():
+        return {}
+    sample, answered = sample_of(reference, answered, channel, period, ("units", channel, period))
+    rows = estimate_areas(sample, answered.select("units").to_numpy())
+    return {str(row["area_code"]): row["estimate"] for row in rows}

@@ -1,0 +1,398 @@
+"""study.investment_gap: what an area spends in a year against what a chosen target would cost.
+
+Four targets side by side, chosen in the settings or on the command line. `norm`: an amount for each
+subscription. `middle` and `top`: what the middle half and the upper quarter of respondents spend for each
+subscription. `best`: what those spend that stop the greatest share of the spam that is sent to them. Of the
+last three labour is at the parity of each country that would have to pay it, and assets are annualised at its
+discount rate (jobs.study.estimates.steps.spending_groups).
+
+Logs alone do not show that share: what a filter misses is in no count of spam, so that whoever flags least
+would come first. It is ranked by an audit or a test of each respondent's own filter: of spam with the
+filter's errors in it (jobs.study.estimates.steps.audits), what was stopped. Fewer than LEAST_AUDITED such
+respondents with accounts give no target.
+"""
+
+from typing import Any
+
+import polars as pl
+
+from jobs.base.core.periods import last_day
+from jobs.base.core.shares import CALLS, UNTOLD
+from jobs.base.costs.investment_assumptions import account_assumptions, central_values
+from jobs.base.figures.areas import COUNTRY, WORLD, classify_countries, list_areas, rows_on_day
+from jobs.base.figures.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED, STOPPED
+from jobs.base.stats.estimation import seed_of
+from jobs.study.estimates.investment_account import price_of, prices_of
+from jobs.study.estimates.steps.accounts import Asset, Price, yearly_capital
+from jobs.study.estimates.steps.days import keep_covered_months
+from jobs.study.estimates.steps.investment_targets import authority_code, of_channel, value_of
+from jobs.study.estimates.steps.rows import conf_status_code, is_month, typed_rows
+from jobs.study.estimates.steps.spending_groups import (
+    LEAST,
+    PLACES,
+    exact_spending,
+    group_spending,
+    placed_spending,
+    spending_by_respondent,
+)
+from jobs.study.estimates.steps.target_draws import Payers, choose_first, draw_target, gap_interval, numbers
+
+TABLE = "study.investment_gap"
+NORM, BEST = "norm", "best"
+# A quarter of fewer is the one that happened to audit.
+LEAST_AUDITED = LEAST
+PRICED = (
+    "Labour costs the paying country's own wages (purchasing power parity). Assets have the same price"
+    " everywhere and are annualised at the paying country's discount rate."
+)
+# Rates that differ by rounding alone are alike.
+DIGITS = 9
+
+
+def transform(
+    investment: pl.DataFrame,
+    investment_account: pl.DataFrame,
+    submission: pl.DataFrame,
+    submission_quality: pl.DataFrame,
+    measure: pl.DataFrame,
+    operator_frame: pl.DataFrame,
+    country: pl.DataFrame,
+    country_group: pl.DataFrame,
+    price_level: pl.DataFrame,
+    cost_parameter: pl.DataFrame,
+    investment_assumption: pl.DataFrame,
+    investment_target: pl.DataFrame,
+) -> pl.DataFrame:
+    """A row for each area, channel, year and target.
+
+    In parts: a target needs the accounts and audits of all respondents of a channel and year, so the key is
+    period_code and channel_code.
+    """
+    prices = prices_of(price_level)
+    audited = stopped_share(called_spam(submission, submission_quality, measure))
+    whole = investment.filter(
+        (pl.col("strategy_code") == "_T")
+        & (pl.col("component_code") == "_T")
+        & (pl.col("conversion_code") == "market")
+    )
+    by = ["period_code", "channel_code"]
+    rows: list[dict[str, Any]] = []
+    for (period, channel), spending in whole.sort(by).partition_by(by, as_dict=True).items():
+        day = last_day(str(period))
+        members = classify_countries(country, country_group, day)
+        accounts = investment_account.filter(
+            (pl.col("period_code") == period) & (pl.col("channel_code") == channel)
+        )
+        protected = audited.filter((pl.col("channel_code") == channel) & (pl.col("year") == period))
+        wanted = of_channel(investment_target, str(channel))
+        groups: dict[str, dict[str, Any]] = {}
+        if set(wanted) - {NORM}:
+            costs = capital_costs(accounts, members, rows_on_day(cost_parameter, day), investment_assumption)
+            frame = rows_on_day(operator_frame, day)
+            key = "target", str(channel), str(period)
+            groups = {
+                code: placed_spending(accounts, costs, frame, code, seed_of(*key, code))
+                for code in wanted
+                if code in PLACES
+            }
+            if BEST in wanted:
+                groups[BEST] = best_respondents(
+                    accounts, costs, protected, frame, wanted[BEST][0], seed_of(*key, BEST)
+                )
+        found = channel_rows(spending, members, prices, investment_assumption, wanted, groups)
+        rows += [row | {"period_code": period, "channel_code": channel} for row in found]
+    return typed_rows(rows, TABLE)
+
+
+def called_spam(
+    submission: pl.DataFrame, submission_quality: pl.DataFrame, measure: pl.DataFrame
+) -> pl.DataFrame:
+    """Months of respondents whose filter was audited or tested: how many of their attempted messages were
+    certain spam and stopped, before or with their content; the filter's calls of the rest, with the shares of
+    spam in them."""
+    had_content, is_stopped = pl.sql_expr(HAD_CONTENT), pl.col("outcome_code").is_in(STOPPED)
+    certain, undecided = pl.col("spam_certain"), pl.col("spam_possible") - pl.col("spam_certain")
+    counts = {
+        "stopped_before": (certain, ~had_content & is_stopped),
+        "certain_before": (certain, ~had_content),
+        "undecided_before": (undecided, ~had_content),
+        "stopped_flagged": (certain, had_content & is_stopped),
+        "flagged": (certain, had_content),
+        "undecided": (undecided, had_content),
+        "passed": (pl.col("units") - pl.col("spam_possible"), had_content),
+    }
+    cells = measure.filter(pl.col("is_included") & (pl.col("measure_code") == "attempted"))
+    by = ["respondent_id", "period_code", "channel_code"]
+    return (
+        keep_covered_months(submission)
+        .filter(pl.col("direction_code").is_in(RECEIVED) & (pl.col("definition_code") == OPERATOR))
+        .filter(is_month(pl.col("period_code")))
+        .join(cells, on=["unit_code", "stage_code", "outcome_code"], how="semi")
+        .group_by(by)
+        .agg(count.filter(where).sum().alias(name) for name, (count, where) in counts.items())
+        .join(submission_quality.select(*by, *(f"{call}_spam_share" for call in CALLS)), on=by)
+    )
+
+
+def stopped_share(months: pl.DataFrame) -> pl.DataFrame:
+    """Each respondent's year: the share of the spam sent to it that it stopped, and how much of what it
+    flagged was spam, over the months of called_spam().
+
+    Spam is as jobs.study.estimates.steps.audits estimates it: certain before content, half of what was
+    undecided there, and of each call its share; half of a call without one. Stopped is of it what was refused
+    before content, and the flagged share of what was stopped with it.
+    """
+    share = {call: pl.col(f"{call}_spam_share").cast(pl.Float64).fill_null(UNTOLD[0]) for call in CALLS}
+    scanned = sum((share[call] * pl.col(call) for call in CALLS), pl.lit(0.0))
+    return (
+        months.with_columns(
+            year=pl.col("period_code").str.slice(0, 4),
+            spam=pl.col("certain_before") + UNTOLD[0] * pl.col("undecided_before") + scanned,
+            stopped=pl.col("stopped_before") + share["flagged"] * pl.col("stopped_flagged"),
+            right=share["flagged"] * pl.col("flagged"),
+        )
+        # In order, so that sums are the same whatever the partitions.
+        .sort("respondent_id", "channel_code", "period_code")
+        .group_by("respondent_id", "channel_code", "year", maintain_order=True)
+        .agg(pl.col("spam", "stopped", "right", "flagged").sum())
+        .filter(pl.col("spam") > 0)
+        .with_columns(rate=(pl.col("stopped") / pl.col("spam")).round(DIGITS))
+    )
+
+
+def capital_costs(
+    accounts: pl.DataFrame, members: pl.DataFrame, parameters: pl.DataFrame, assumed: pl.DataFrame
+) -> pl.DataFrame:
+    """What each respondent's assets would cost in a year in a country of each development class, over what
+    they cost in its own: a row for each respondent with assets and each class.
+
+    members: of jobs.base.figures.areas.classify_countries(). parameters: ref.cost_parameter of the day.
+    """
+    classes = dict(members.select("country_code", "development_code").rows())
+    chosen = dict(assumed.select("assumption_code", "central").rows())
+    known = central_values(parameters)
+    priced = {name: account_assumptions(known, chosen, name) for name in sorted(set(classes.values()))}
+    owned = accounts.filter(pl.col("assets").list.len() > 0).unique("respondent_id").sort("respondent_id")
+    rows = []
+    for respondent, country, told in owned.select("respondent_id", "country_code", "assets").rows():
+        assets = [Asset(**each) for each in told]
+        own = yearly_capital(assets, priced[classes[country]])
+        rows += [
+            (respondent, name, yearly_capital(assets, each) / own if own else 1.0)
+            for name, each in priced.items()
+        ]
+    schema = {"respondent_id": pl.String, "development_code": pl.String, "over_own": pl.Float64}
+    return pl.DataFrame(rows, schema, orient="row")
+
+
+def best_respondents(
+    accounts: pl.DataFrame,
+    costs: pl.DataFrame,
+    audited: pl.DataFrame,
+    frame: pl.DataFrame,
+    share: float,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """What the best spend for each subscription: labour in international dollars, the rest in US dollars, and
+    `capital` of the rest by the development class of the country that would pay it.
+
+    costs: of capital_costs(). frame: of the period's last day.
+    The best are the `share` of respondents with exact accounts and an audit or a test that stop the greatest
+    share of their spam, at least one, and all that stop as much as the last of them. With fewer than
+    LEAST_AUDITED to choose from nothing but their number, `of`, is known.
+    """
+    exact = exact_spending(accounts)
+    each = (
+        spending_by_respondent(exact, frame)
+        .join(audited, on=["respondent_id", "channel_code"])
+        .sort(["rate", "respondent_id"], descending=[True, False])
+    )
+    if each.height < LEAST_AUDITED:
+        return {"of": each.height}
+    last = each["rate"][max(1, round(share * each.height)) - 1]
+    best = each.filter(pl.col("rate") >= last)
+    right, flagged = float(best["right"].sum()), float(best["flagged"].sum())
+    return group_spending(best, exact, costs) | {
+        "of": each.height,
+        "least": float(last),
+        "draws": draw_target(each, costs, choose_first(numbers(each, "rate"), share), seed),
+        "right": right / flagged if flagged else None,
+    }
+
+
+def channel_rows(
+    spending: pl.DataFrame,
+    members: pl.DataFrame,
+    prices: dict[tuple[str, int], Price],
+    assumed: pl.DataFrame,
+    wanted: dict[str, tuple[float, str]],
+    groups: dict[str, dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """The gap of each area, by each target. The target of an area adds up its countries'.
+
+    wanted: each target's value and who chose it. groups: of best_respondents() and placed_spending(); without
+    their spending the rows of a target have no gap, and say why in place of what they take for granted.
+    """
+    base = int(value_of(assumed, "base_year"))
+    of_country = dict(
+        spending.filter(pl.col("area_kind_code") == COUNTRY).select("area_code", "subscriptions").rows()
+    )
+    targets: dict[str, dict[str, float]] = {}
+    if NORM in wanted:
+        targets[NORM] = dict.fromkeys(of_country, wanted[NORM][0])
+    classes = dict(members.select("country_code", "development_code").rows())
+    for code, group in groups.items():
+        if "rest" not in group:
+            continue
+        targets[code] = {}
+        for name in of_country:
+            price = price_of(prices, name, base)
+            # A group without any asset has none for any class.
+            assets = group["capital"].get(classes[name], 0.0)
+            targets[code][name] = assets + group["rest"] + group["labour"] * price.ppp / price.market
+    # A norm is nobody's spending.
+    few = {
+        code for code, group in groups.items() if code in targets and conf_status_code(group["owners"]) == "C"
+    }
+    listed = {
+        area.code: area.countries
+        for area in list_areas(members.filter(pl.col("country_code").is_in(list(of_country))))
+    }
+    rates = {name: price_of(prices, name, base) for name in of_country}
+    dollars = {name: price.ppp / price.market for name, price in rates.items()}
+    payers = Payers(of_country, dollars, classes)
+    assumptions = {code: taken_for_granted(code, assumed, wanted[code], groups.get(code)) for code in wanted}
+    rows = []
+    for spend in spending.filter(pl.col("estimate").is_not_null()).sort("area_code").to_dicts():
+        for code in wanted:
+            subscriptions = sum(of_country[name] for name in listed[spend["area_code"]])
+            spent = round(float(spend["estimate"]), 2)
+            # Of one respondent there is no interval.
+            low, high = (
+                None if spend[name] is None else round(float(spend[name]), 2)
+                for name in ("estimate_low", "estimate_high")
+            )
+            row = {
+                "area_code": spend["area_code"],
+                "area_kind_code": spend["area_kind_code"],
+                # Of few owners the target itself is what they spend.
+                "conf_status_code": "C" if code in few else spend["conf_status_code"],
+                "target_code": code,
+                "authority_code": authority_code(wanted[code][1]),
+                "subscriptions": subscriptions,
+                "spend": spent,
+                "spend_low": low,
+                "spend_high": high,
+                "assumptions": [*assumptions[code], *too_low(code, targets, spending, of_country)],
+            }
+            if code in targets:
+                inside = listed[spend["area_code"]]
+                necessary = sum(of_country[name] * targets[code][name] for name in inside)
+                row |= {
+                    "target_per_subscription": necessary / subscriptions if subscriptions else 0.0,
+                    "necessary": necessary,
+                    "gap": max(necessary - spent, 0.0),
+                }
+                drawn = groups[code].get("draws") if code in groups else None
+                exact = (necessary, necessary) if code == NORM else None
+                interval = payers.necessary_interval(necessary, inside, drawn) if drawn else exact
+                row |= gap_interval(necessary, interval, spent, (low, high))
+            rows.append(row)
+    return rows
+
+
+def too_low(
+    code: str, targets: dict[str, dict[str, float]], spending: pl.DataFrame, of_country: dict[str, Any]
+) -> list[str]:
+    """Why a target shows no gap for the world, where it shows none."""
+    world = spending.filter((pl.col("area_code") == WORLD) & pl.col("estimate").is_not_null())
+    subscriptions = sum(of_country.values())
+    if code not in targets or code == NORM or world.is_empty() or not subscriptions:
+        return []
+    target = sum(of_country[name] * targets[code][name] for name in of_country) / subscriptions
+    spent = float(world["estimate"][0]) / subscriptions
+    if target >= spent:
+        return []
+    who = {BEST: "the best", "middle": "the middle half", "top": "the upper quarter"}[code]
+    why = (
+        "Those that stop most do not spend most here: the target shows that as much may be stopped for less,"
+        " and not that enough is spent."
+        if code == BEST
+        else "The mean of all includes the few that spend most."
+    )
+    return [
+        f"No gap for all countries together: {who} spend {target:.2f} US dollars for each subscription at all"
+        f" countries' prices, less than the {spent:.2f} of all operators. {why}"
+    ]
+
+
+def taken_for_granted(
+    target: str, assumed: pl.DataFrame, wanted: tuple[float, str], group: dict[str, Any] | None
+) -> list[str]:
+    """The assumptions that a gap depends on, as sentences with their values."""
+    value, source = wanted
+    base = int(value_of(assumed, "base_year"))
+    assumptions: list[str] = []
+    if target == NORM:
+        assumptions.append(
+            f"Norm: {value:g} US dollars of {base} for each subscription and year, set by {source}."
+        )
+    elif group is None or "rest" not in group:
+        return [too_few(target, group["of"] if group else 0)]
+    elif target == BEST:
+        right = (
+            "" if group["right"] is None else f"; {100 * group['right']:.1f}% of what they flagged was spam"
+        )
+        assumptions += [
+            f"The best are {100 * value:g}% of the respondents with an account in amounts and an audit or"
+            f" test of their filter, set by {source}: {group['count']} of {group['of']}, with those that tie"
+            f" with the last. Each stopped at least {100 * group['least']:.1f}% of the spam sent to it,"
+            f" including the spam that its filter misses{right}.",
+            "That share covers the months with an audit or test, under the respondents' own definition. The"
+            " uncertainty of audits does not affect who is best.",
+            "The target is the stated spending of the best, divided by their subscriptions: measures are not"
+            " priced one by one. Others are assumed to stop as much for the same money.",
+            f"The best spend on {list_strategies(group)} (strategies of ITU-T X.1231; _U: not stated).",
+            PRICED,
+        ]
+    else:
+        part = {"middle": "middle half", "top": "upper quarter"}[target]
+        assumptions += [
+            f"The {part} of respondents with an account in amounts, in the order of what they spend for each"
+            f" subscription, by subscriptions: {group['count']} of {group['of']}, whatever they stop.",
+            f"The {part} spends on {list_strategies(group)} (strategies of ITU-T X.1231; _U: not stated).",
+            PRICED,
+        ]
+    return assumptions + [
+        "All assumptions of study.investment apply.",
+        uncertainty_of(target, group),
+        "An area whose total spending exceeds the target has no gap, even if some of its operators have one.",
+        "The need for each subscription is the same in all countries, apart from prices.",
+    ]
+
+
+def uncertainty_of(target: str, group: dict[str, Any] | None) -> str:
+    """What the interval of a gap includes."""
+    if target == NORM:
+        return "The norm is taken as exact: the interval of the gap is that of spending alone."
+    if group is None or group.get("draws") is None:
+        return "One owner alone has such accounts, which shows no uncertainty: the gap has no interval."
+    return (
+        f"The interval of the gap includes the target's own uncertainty: {group['draws'].owners} owners were"
+        " drawn again, and who is in the group with them. It is taken as independent of that of spending."
+    )
+
+
+def list_strategies(group: dict[str, Any]) -> str:
+    return ", ".join(f"{100 * share:.0f}% {name}" for name, share in group["strategies"])
+
+
+def too_few(target: str, count: int) -> str:
+    """Why there is no target by a group."""
+    has = f"{count} respondent{'' if count == 1 else 's'}" if count else "no respondent"
+    if target in PLACES:
+        return f"No target by the {target} part: {has} with an account in amounts, and {LEAST} are needed."
+    return (
+        f"No target by the best: {has} with an account in amounts and an audit or test of its filter, and"
+        f" {LEAST_AUDITED} are needed to rank them: counts do not include the spam that filters miss."
+    )

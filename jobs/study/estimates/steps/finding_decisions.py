@@ -1,0 +1,168 @@
+"""What was decided on findings (study.finding_decision): which are open, and what is left out of estimates.
+
+A decision counts for what was given when it was made. The finding of a corrected answer has another id, so a
+release asks about it anew, and `study estimate` takes it again.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.store.lake import Lake
+from jobs.base.store.lock import as_only_writer
+from jobs.base.tables.contracts import conform_frame, reference_table
+from jobs.study.estimates import finding
+from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION, Given, finding_id, leave_out
+
+TABLE = "study.finding_decision"
+CONFIRMED, LEFT_OUT = "confirmed", "left_out"
+COMMAND = "observatory study check"
+# So many findings are named in a refusal.
+MOST_NAMED = 8
+
+
+@dataclass(frozen=True)
+class DecidedFinding:
+    """A row of study.finding and the decision that stands for it, None without one."""
+
+    finding_id: str
+    table_name: str
+    period_code: str
+    channel_code: str
+    series: str
+    respondent_id: str
+    rule_code: str
+    contribution: float
+    expected_value: float
+    previous_contribution: float | None
+    area_code: str
+    influence_pct: float
+    decision_code: str | None
+
+    def is_open(self, open_share: float) -> bool:
+        """Whether a release has to wait for a decision on it."""
+        return self.decision_code != CONFIRMED and self.influence_pct > 100 * open_share
+
+
+def latest_decisions(decisions: pl.DataFrame) -> pl.DataFrame:
+    """The latest decision on each finding, in the order in which they were made."""
+    return decisions.sort("decided_at").unique("finding_id", keep="last", maintain_order=True)
+
+
+def ids_left_out(decisions: pl.DataFrame) -> list[str]:
+    """The findings whose figures are to be left out, in the order in which that was decided."""
+    found: list[str] = (
+        latest_decisions(decisions).filter(pl.col("decision_code") == LEFT_OUT)["finding_id"].to_list()
+    )
+    return found
+
+
+def list_findings(lake: Lake, periods: Collection[str] | None = None) -> list[DecidedFinding]:
+    """The findings of the last estimates with their decisions, those that move an area most first; of some
+    periods alone where they are given."""
+    if not lake.exists(finding.TABLE):
+        raise ObservatoryError("nothing was checked yet: run `observatory study estimate` first")
+    decided = latest_decisions(lake.read(TABLE)).select("finding_id", "decision_code")
+    rows = lake.read(finding.TABLE).join(decided, on="finding_id", how="left")
+    if periods is not None:
+        rows = rows.filter(pl.col("period_code").is_in(list(periods)))
+    rows = rows.sort("influence_pct", "finding_id", descending=[True, False])
+    return [
+        DecidedFinding(**row) for row in rows.select(list(DecidedFinding.__dataclass_fields__)).to_dicts()
+    ]
+
+
+def open_findings(lake: Lake, periods: Collection[str], open_share: float) -> list[DecidedFinding]:
+    """The findings of these periods on which a decision is due. A figure that was left out is open until the
+    estimates are computed without it."""
+    return [each for each in list_findings(lake, periods) if each.is_open(open_share)]
+
+
+def refuse_open(lake: Lake, periods: Collection[str], open_share: float) -> None:
+    """Raise ObservatoryError if a finding of these periods is open. It names them and the commands."""
+    found = open_findings(lake, periods, open_share)
+    if not found:
+        return
+    lines = [
+        f"  {each.finding_id}: {each.respondent_id}, {each.channel_code} in {each.period_code}, moves"
+        f" {each.area_code} by {each.influence_pct:.1f}%"
+        for each in found[:MOST_NAMED]
+    ]
+    if len(found) > MOST_NAMED:
+        lines.append(f"  and {len(found) - MOST_NAMED} more")
+    left_out = any(each.decision_code == LEFT_OUT for each in found)
+    again = "\nFigures that were left out: run `observatory study estimate` first" if left_out else ""
+    figures = f"{len(found)} suspicious figures move" if len(found) > 1 else "1 suspicious figure moves"
+    state = "are open" if len(found) > 1 else "is open"
+    raise ObservatoryError(
+        f"{figures} an area by more than {100 * open_share:g}% and {state}:\n"
+        + "\n".join(lines)
+        + f"\nAsk the respondents (`{COMMAND} --questions FOLDER`), then load what they correct, or decide:"
+        f" `{COMMAND} --decide ID --as confirmed|left_out --reason … --by …`" + again
+    )
+
+
+@as_only_writer(COMMAND)
+def record_decision(
+    lake: Lake, finding_id: str, decision: str, reason: str, by: str, now: dt.datetime
+) -> None:
+    """Record a decision. Raises ObservatoryError if there is no such finding, or no reason or name.
+
+    A decision may be changed later, also on a figure that is left out, which has no finding any more.
+    """
+    for name, words in (("--reason", reason), ("--by", by)):
+        if not words.strip():
+            raise ObservatoryError(f"{name} is empty: a decision is recorded with its reason and a name")
+    columns = ["finding_id", "table_name", "period_code", "channel_code", "respondent_id"]
+    known = pl.concat([lake.read(table, columns=columns) for table in (finding.TABLE, TABLE)])
+    found = known.select(columns).filter(pl.col("finding_id") == finding_id).unique(keep="first")
+    if found.is_empty():
+        raise ObservatoryError(
+            f"--decide {finding_id}: no such finding; `{COMMAND}` lists them. That of a corrected answer has"
+            " another id"
+        )
+    row = found.head(1).with_columns(
+        decided_at=pl.lit(now).cast(pl.Datetime("us", "UTC")),
+        decision_code=pl.lit(decision),
+        reason_text=pl.lit(reason.strip()),
+        decided_by=pl.lit(by.strip()),
+    )
+    lake.append(conform_frame(row, TABLE), TABLE)
+
+
+def left_out(
+    have: Mapping[str, pl.DataFrame], decisions: pl.DataFrame
+) -> tuple[dict[str, pl.DataFrame], list[str]]:
+    """Packages and answers without what was decided to be left out, and a line on each decision.
+
+    A decision on what has been corrected since does nothing: its figures are taken again.
+    """
+    indicators = reference_table("ref.indicator_measure")
+    given, lines = dict(have), []
+    for row in latest_decisions(decisions).filter(pl.col("decision_code") == LEFT_OUT).to_dicts():
+        of = Given(*(row[name] for name in ("table_name", "period_code", "channel_code", "respondent_id")))
+        whose = f"{of.respondent_id}, {name_figure(of)} in {of.period_code}"
+        # Of a quarter that was left out before, the year's figure was judged without it.
+        if row["finding_id"] not in {finding_id(of, each, indicators) for each in (have, given)}:
+            lines.append(f"{whose}: corrected since {row['decided_by']} left it out; it is taken again")
+            continue
+        given = leave_out(of, given, indicators)
+        lines.append(f"{whose}: left out by {row['decided_by']}: {row['reason_text']}")
+    return given, lines
+
+
+def note_findings(lake: Lake, open_share: float) -> list[str]:
+    """For the reader of estimates: how many findings are open, and a line on each figure left out."""
+    due = sum(each.is_open(open_share) for each in list_findings(lake))
+    lines = [f"Suspicious figures to be decided on before a release: {due}; see `{COMMAND}`"] if due else []
+    decisions = lake.read(TABLE)
+    if decisions.is_empty():
+        return lines
+    return lines + left_out({table: lake.read(table) for table in (SUBMISSION, ANSWERS)}, decisions)[1]
+
+
+def name_figure(figure: Given) -> str:
+    return "its spending" if figure.is_money else figure.channel_code

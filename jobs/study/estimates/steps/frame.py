@@ -1,0 +1,296 @@
+"""Check that the study's files have everyone who gave logs or answers, before anything is estimated.
+
+One error names all respondents that are missing, with the lines to write into each file. A table's own
+computation would stop at the first one, after other tables were computed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.periods import last_day as day_of
+from jobs.base.figures.areas import classify_countries, holds_on, rows_on_day
+from jobs.base.packages.subscriptions import describe_distance, far_apart
+from jobs.base.tables.csv_tables import file_of
+from jobs.study.estimates.investment_account import (
+    AccountTables,
+    account_all,
+    operators_answers,
+    standing_money_answers,
+)
+from jobs.study.estimates.public_spending import public_answers
+from jobs.study.estimates.spam_volume import RESPONDENT_CELL, answered_figures, logged_figures
+from jobs.study.estimates.steps.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
+from jobs.study.estimates.steps.rows import MEASURES, last_day
+from jobs.study.questionnaire.standing import last_part, question_code
+
+# So many lines are printed; the rest is counted.
+SHOWN = 20
+LINE = ("respondent_id", "holding_id", "country_code", "channel_code", "size_code", "subscriptions")
+PERSON_DAYS = "sp706"
+
+
+def asked_of_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Who has to be in the frame: a row for each respondent, channel and period that an estimate is of.
+
+    have: submissions, answers and reference tables. Logs of a quarter's or year's months need those of the
+    months alone. An answer of nothing is none; a channel is null where an account of spending has to be in
+    the frame with any.
+    """
+    answers = have["study.questionnaire_answer"]
+    columns = ("respondent_id", "channel_code", "period_code")
+    of_answers = answered_figures(answers, have["ref.indicator_measure"], have["ref.definition"]).filter(
+        pl.max_horizontal(*MEASURES) > 0
+    )
+    spending = operators_answers(answers)
+    # Without a sum, a band or person days the division by channels is of nothing.
+    question = question_code(pl.col("indicator_code"))
+    with_sum = spending.filter(question.is_in([*AMOUNTS, BAND, PERSON_DAYS]))
+    share = pl.col("value").str.strip_chars().cast(pl.Float64, strict=False)
+    by_channel = (
+        spending.filter((question == CHANNELS) & (share > 0))
+        .with_columns(channel_code=last_part(pl.col("indicator_code")))
+        .join(with_sum, on=RESPONDENT_CELL[:2], how="semi")
+    )
+    of_any = spending.with_columns(channel_code=pl.lit(None, pl.String))
+    volumes = logged_figures(have["study.submission"], have["ref.measure"])
+    return pl.concat(each.select(columns) for each in (volumes, of_answers, by_channel, of_any)).unique()
+
+
+def missing_in_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Of asked_of_frame() those that the frame of operators does not have on the last day of the period."""
+    asked = asked_of_frame(have).with_columns(day=last_day(pl.col("period_code")))
+    frame = have["ref.operator_frame"].select(
+        "respondent_id", "valid_from", "valid_to", listed="channel_code"
+    )
+    is_listed = pl.col("channel_code").is_null() | (pl.col("channel_code") == pl.col("listed"))
+    found = asked.join(frame, on="respondent_id").filter(is_listed & holds_on(pl.col("day")))
+    return asked.join(
+        found, on=["respondent_id", "channel_code", "period_code"], how="anti", nulls_equal=True
+    )
+
+
+def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
+    """Raise ObservatoryError if anyone that gave logs or answers is not in the frame of operators.
+
+    It names each respondent and channel with its periods, and the line that the frame lacks, or that the
+    frame's own line for it is of other days.
+    """
+    respondent_channel = ["respondent_id", "channel_code"]
+    found = (
+        missing_in_frame(have)
+        .group_by(respondent_channel)
+        .agg(periods=pl.col("period_code").unique().sort(), first_day=pl.col("day").min())
+        .sort(respondent_channel)
+        .to_dicts()
+    )
+    if not found:
+        return
+    # A channel that is asked for makes the line; one with any adds nothing to it.
+    named = {row["respondent_id"] for row in found if row["channel_code"] is not None}
+    found = [row for row in found if row["channel_code"] is not None or row["respondent_id"] not in named]
+    people = [row["respondent_id"] for row in found[:SHOWN]]
+    frame = have["ref.operator_frame"].filter(pl.col("respondent_id").is_in(people)).to_dicts()
+    known = describe_people(have, people)
+    file = file_of(folder, "ref.operator_frame")
+    lines = [f"{file} lacks {len(found)} that gave logs or answers:"]
+    for row in found[:SHOWN]:
+        respondent, channel = row["respondent_id"], row["channel_code"]
+        periods = ", ".join(row["periods"][:4]) + (", …" if len(row["periods"]) > 4 else "")
+        spans = sorted(
+            f"{each['valid_from']} to {each['valid_to'] or 'now'}"
+            for each in frame
+            if each["respondent_id"] == respondent and channel in (None, each["channel_code"])
+        )
+        if spans:
+            says = f"it stands there from {', '.join(spans)}: correct valid_from or valid_to"
+        else:
+            given = known.get(respondent, {}) | {"channel_code": channel}
+            line = ",".join(given.get(name) or f"<{name}>" for name in LINE)
+            says = f"add {line},{row['first_day'].replace(day=1)} with the day it started, if earlier"
+        lines.append(f"  {respondent}, {channel or 'spending'} in {periods}: {says}")
+    if len(found) > SHOWN:
+        lines.append(f"  and {len(found) - SHOWN} more")
+    lines.append(f"columns of these lines: {','.join((*LINE, 'valid_from'))}")
+    raise ObservatoryError("\n".join(lines))
+
+
+def refuse_unlikely(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
+    """Raise ObservatoryError if subscriptions of logs are far from the frame's on the last day of their
+    period, as jobs.base.packages.subscriptions has it: packages are checked when they are loaded, but the
+    frame may have come later, and rows from a folder are of no package."""
+    respondent_channel = ["respondent_id", "channel_code"]
+    reported = (
+        have["study.submission"]
+        .filter(pl.col("subscriptions").is_not_null())
+        .select(*respondent_channel, "period_code", "subscriptions")
+        .unique()
+    )
+    framed = have["ref.operator_frame"].select(
+        *respondent_channel, "valid_from", "valid_to", framed="subscriptions"
+    )
+    found = (
+        reported.join(framed, on=respondent_channel)
+        .filter(holds_on(last_day(pl.col("period_code"))))
+        .filter(far_apart(pl.col("subscriptions"), pl.col("framed")))
+        .sort(*respondent_channel, "period_code")
+        .select(*respondent_channel, "period_code", "subscriptions", "framed")
+        .rows()
+    )
+    lines = [
+        f"{respondent}, {period}: {describe_distance(channel, own, listed)}"
+        for respondent, channel, period, own, listed in found[:SHOWN]
+    ]
+    if len(found) > SHOWN:
+        lines.append(f"and {len(found) - SHOWN} more")
+    if lines:
+        raise ObservatoryError("\n".join([f"{file_of(folder, 'ref.operator_frame')}:", *lines]))
+
+
+def refuse_unpriced(have: Mapping[str, pl.DataFrame], base_year: int, folder: Path) -> None:
+    """Raise ObservatoryError if spending was answered for and price levels lack its country and year, or the
+    country in the base year; or if answers, price levels of the year and those of the base year are not all
+    in one currency. Amounts would else be off by what one currency is worth in the other. A band of another
+    year than the base year needs the price levels of the dollar.
+
+    An answer without a currency is in that of its year's price levels.
+    """
+    asked = asked_prices(have)
+    levels = have["ref.price_level"].select("country_code", "price_year", "currency_code").rows()
+    known = {(country, year): currency for country, year, currency in levels}
+    file = file_of(folder, "ref.price_level")
+    wanted = {(row["country_code"], year) for row in asked for year in (row["price_year"], base_year)}
+    # Bands are in dollars of their year, and nothing brings those of the base year to itself.
+    banded = {row["price_year"] for row in asked if row["has_band"]} - {base_year}
+    wanted |= {(DOLLARS, year) for other in banded for year in (other, base_year)}
+    lacking = sorted(wanted - set(known))
+    if lacking:
+        named = ", ".join(f"{country} in {year}" for country, year in lacking[:SHOWN])
+        others = f", and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+        raise ObservatoryError(
+            f"{file} has no price level for {named}{others}: add a row for each with deflator, parity and"
+            " market rate"
+        )
+    mixed = [line for row in asked for line in mixed_currencies(row, known, base_year)]
+    if mixed:
+        more = [f"  and {len(mixed) - SHOWN} more"] if len(mixed) > SHOWN else []
+        raise ObservatoryError(
+            "\n".join([f"{file} is not in the currency of the amounts:", *mixed[:SHOWN], *more])
+        )
+
+
+def asked_prices(have: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
+    """A row for each country and year that spending was answered for: the currencies of the answers, and
+    whether one is a band."""
+    answered_for = (
+        operators_answers(have["study.questionnaire_answer"])
+        .group_by("respondent_id", "period_code")
+        .agg(
+            currencies=pl.col("currency_code").drop_nulls(),
+            has_band=(pl.col("indicator_code") == BAND).any(),
+        )
+    )
+    columns = ("country_code", "period_code", "currencies", "has_band")
+    of_operators = answered_for.join(have["ref.operator_frame"], on="respondent_id").filter(
+        holds_on(last_day(pl.col("period_code")))
+    )
+    # Administrations are in no frame: their country is that of their form.
+    public = public_answers(have["study.questionnaire_answer"]).filter(pl.col("question_code") != PERSON_DAYS)
+    of_public = public.with_columns(
+        currencies=pl.concat_list("currency_code").list.drop_nulls(), has_band=pl.lit(False)
+    )
+    return (
+        pl.concat([of_operators.select(columns), of_public.select(columns)])
+        .group_by("country_code", price_year=pl.col("period_code").cast(pl.Int32))
+        .agg(
+            currencies=pl.col("currencies")
+            .list.explode(keep_nulls=False, empty_as_null=False)
+            .unique()
+            .sort(),
+            has_band=pl.col("has_band").any(),
+        )
+        .sort("country_code", "price_year")
+        .to_dicts()
+    )
+
+
+def mixed_currencies(
+    prices: Mapping[str, Any], known: Mapping[tuple[str, int], str], base_year: int
+) -> list[str]:
+    """What to do where a country's answers of a year, and its price levels, are in two currencies."""
+    country, year = prices["country_code"], prices["price_year"]
+    now, base = known[country, year], known[country, base_year]
+    lines = [
+        f"  {country}: answers for {year} are in {given}, its row of {year} is in {now}: put parity, market"
+        f" rate and wage of that row into {given}, or ask for these answers in {now}"
+        for given in prices["currencies"]
+        if given != now
+    ]
+    if base != now:
+        lines.append(
+            f"  {country}: its row of {year} is in {now}, that of the base year {base_year} in {base}: put"
+            f" parity, market rate and wage of {base_year} into {now}, and its deflator if it is of another"
+            " series"
+        )
+    return lines
+
+
+def refuse_unplaced(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
+    """Raise ObservatoryError if the frame of operators has a country that country.csv places in no ITU region
+    on the last day of a period that was answered for."""
+    periods = {
+        *have["study.submission"]["period_code"].unique(),
+        *have["study.questionnaire_answer"]["period_code"].unique(),
+    }
+    days = {day_of(period) for period in periods}
+    frame, country, groups = (
+        have[name] for name in ("ref.operator_frame", "ref.country", "ref.country_group")
+    )
+    found = set()
+    for day in sorted(days):
+        placed = classify_countries(country, groups, day)
+        found |= set(rows_on_day(frame, day)["country_code"]) - set(placed["country_code"])
+    if found:
+        shown = sorted(found)[:SHOWN]
+        more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise ObservatoryError(
+            f"{file_of(folder, 'ref.operator_frame')} has operators in {', '.join(shown)}{more}, which"
+            " country.csv places in no ITU region: correct the frame, or give the country a region"
+        )
+
+
+def refuse_wrong(have: Mapping[str, pl.DataFrame]) -> None:
+    """Raise ObservatoryError if an account cannot be made of a respondent's answers on spending, such as
+    person days of a country without a wage or an asset's life of 0: a line for each.
+
+    It makes all accounts once, and the table makes them again: some dozen answers of some hundred respondents
+    are less than a second, and this error comes before other tables are computed.
+    """
+    known = AccountTables(**{field.name: have[f"ref.{field.name}"] for field in fields(AccountTables)})
+    answers = standing_money_answers(have["study.questionnaire_answer"])
+    wrong: list[str] = []
+    for of_period in answers.sort("period_code").partition_by("period_code"):
+        try:
+            account_all(of_period, known)
+        except ObservatoryError as error:
+            wrong += str(error).splitlines()
+    if wrong:
+        more = [f"and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
+        raise ObservatoryError("\n".join([*wrong[:SHOWN], *more]))
+
+
+def describe_people(have: Mapping[str, pl.DataFrame], people: list[str]) -> dict[str, dict[str, str]]:
+    """Country and, from packages, owner of respondents, as they gave them."""
+    found: dict[str, dict[str, str]] = {}
+    for table, names in (
+        ("study.questionnaire_answer", ("country_code",)),
+        ("study.submission", ("country_code", "holding_id")),
+    ):
+        own = have[table].filter(pl.col("respondent_id").is_in(people)).group_by("respondent_id")
+        for row in own.agg(pl.col(names).max()).to_dicts():
+            found.setdefault(row["respondent_id"], {}).update(row)
+    return found

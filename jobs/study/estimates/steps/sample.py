@@ -1,0 +1,257 @@
+"""The operators of a channel and period as the estimator takes them, and figures of every area from them.
+
+Frame, denominators and groups are hundreds of rows: they are collected, and the work is numpy's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.periods import last_day, months_of
+from jobs.base.figures.areas import (
+    COUNTRY,
+    GROUPS,
+    Area,
+    are_in_area,
+    classify_countries,
+    join_classes,
+    list_areas,
+    rows_on_day,
+)
+from jobs.base.stats.estimation import (
+    REPLICATES,
+    SMALLEST,
+    Array,
+    Operators,
+    Weighted,
+    assign_subscriptions,
+    floor_at_one,
+    ratio_totals,
+    seed_of,
+    weight_respondents,
+)
+from jobs.base.stats.intervals import estimated_totals
+from jobs.base.stats.prediction import has_own_rate, point_rate
+from jobs.base.stats.variance_function import area_factors
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What is known of operators and countries whether they answer or not; small tables."""
+
+    operator_frame: pl.DataFrame
+    denominator: pl.DataFrame
+    country: pl.DataFrame
+    country_group: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Weighted operators of a channel and period, the areas, and each area's operators and subscriptions."""
+
+    weighted: Weighted
+    areas: list[Area]
+    member: Array
+    known: Array
+    holding: Array
+
+    @cached_property
+    def cell(self) -> Array:
+        """Region and class of each operator's stratum."""
+        return np.array([label.rsplit("|", 1)[0] for label in self.weighted.stratum], dtype=object)
+
+    @cached_property
+    def by_ratio(self) -> Array:
+        """Which areas have respondents enough for a ratio total; countries never."""
+        answered = self.member[:, self.weighted.operators.is_respondent].sum(axis=1)
+        return np.array([area.kind != COUNTRY for area in self.areas]) & (answered >= SMALLEST)
+
+    @cached_property
+    def coefficients(self) -> Array:
+        """What each respondent's figure is multiplied with in each area's estimate, areas x respondents."""
+        people, weights = self.weighted.operators, self.weighted.weights[0]
+        answering = people.is_respondent
+        x = people.subscriptions[answering]
+        found = self.member[:, answering].astype(float)
+        for place in np.flatnonzero(self.member.any(axis=1)):
+            mine = self.member[place, answering]
+            if self.by_ratio[place]:
+                found[place, mine] = floor_at_one(weights[mine], x[mine], float(self.known[place]))
+                continue
+            answered, silent, label = subscriptions_of(self, int(place))
+            left = float(silent.sum())
+            donors = in_cell(self, label)
+            donors = donors if donors.any() else in_cell(self, "")
+            if has_own_rate(answered, silent):
+                found[place] *= 1 + left / float(answered.sum())
+            elif left > 0 and (below := float(weights[donors] @ x[donors])) > 0:
+                found[place] += left / below * donors * weights
+        return found
+
+    @cached_property
+    def factors(self) -> Array:
+        """The factor of each area's public error (jobs/base/stats/variance_function.py)."""
+        return area_factors(self.weighted, self.coefficients, self.member, self.known, self.by_ratio)
+
+    @cached_property
+    def groups(self) -> dict[str, Array]:
+        """Which operators are in each of the Resolution's groups."""
+        listed = zip(self.areas, self.member, strict=True)
+        return {area.code: member for area, member in listed if area.code in GROUPS}
+
+
+def select_areas(sample: Sample, codes: Sequence[str]) -> Sample:
+    """The sample with the figures of these areas alone, in this order."""
+    place = {area.code: at for at, area in enumerate(sample.areas)}
+    kept = [place[code] for code in codes]
+    areas = [sample.areas[at] for at in kept]
+    return replace(sample, areas=areas, member=sample.member[kept], known=sample.known[kept])
+
+
+def known_subscriptions(denominator: pl.DataFrame, channel: str, period: str) -> dict[str, float]:
+    """Each country's subscriptions for a period, from the user's table.
+
+    The row of the period itself; else of the shortest period that holds it; else the latest before its end.
+    """
+    months = set(months_of(period))
+    found: dict[str, tuple[tuple[bool, bool, int, str], float]] = {}
+    for country, given, subscriptions in (
+        denominator.filter(pl.col("channel_code") == channel)
+        .select("country_code", "period_code", "subscriptions")
+        .rows()
+    ):
+        spans = months_of(given)
+        holds = months <= set(spans)
+        if not holds and spans[-1] > max(months):
+            continue
+        rank = (given == period, holds, -len(spans) if holds else 0, spans[-1])
+        if country not in found or rank > found[country][0]:
+            found[country] = (rank, float(subscriptions))
+    return {country: value for country, (_, value) in found.items()}
+
+
+def sample_of(
+    reference: Reference,
+    answered: pl.DataFrame,
+    channel: str,
+    period: str,
+    key: Sequence[str],
+    replicates: int = REPLICATES,
+) -> tuple[Sample, pl.DataFrame]:
+    """The operators of a channel and period, weighted; and the answers in the order of the respondents.
+
+    answered: a row for each respondent, with respondent_id and, where it gave them, its subscriptions. key:
+    of the cell; the random numbers of its replicates are drawn from it. replicates: none of them for point
+    estimates.
+    """
+    day = last_day(period)
+    people = (
+        rows_on_day(reference.operator_frame, day)
+        .filter(pl.col("channel_code") == channel)
+        .select(
+            "respondent_id", "holding_id", "country_code", "size_code", frame_subscriptions="subscriptions"
+        )
+        .sort("respondent_id")
+    )
+    unknown = sorted(set(answered["respondent_id"]) - set(people["respondent_id"]))
+    if unknown:
+        raise ObservatoryError(
+            f"{', '.join(unknown[:5])} answered for {channel} in {period} and is not in the frame of"
+            " operators: add it to operator_frame.csv with the day it started"
+        )
+    countries = classify_countries(reference.country, reference.country_group, day)
+    people = join_classes(people, countries).join(
+        answered.select("respondent_id", own="subscriptions", is_respondent=pl.lit(True)),
+        on="respondent_id",
+        how="left",
+        maintain_order="left",
+    )
+    is_respondent = people["is_respondent"].fill_null(False).to_numpy()
+    reported = (
+        people.select(pl.coalesce("own", "frame_subscriptions").cast(pl.Float64)).to_series().to_numpy()
+    )
+    country = people["country_code"].to_numpy().astype(object)
+    known = known_subscriptions(reference.denominator, channel, period)
+    stands = assign_subscriptions(reported, country, is_respondent, known)
+    of_country = {name: float(stands[country == name].sum()) for name in sorted(set(country.tolist()))}
+    # Operators that nobody listed have subscriptions too: areas count them.
+    of_country |= {name: value for name, value in known.items() if value > of_country.get(name, 0.0)}
+    listed = list_areas(countries.filter(pl.col("country_code").is_in(list(of_country))))
+    operators = Operators(
+        respondent=people["respondent_id"].to_numpy().astype(object),
+        country=country,
+        region=people["region_code"].to_numpy().astype(object),
+        development=people["development_code"].to_numpy().astype(object),
+        size=people["size_code"].to_numpy().astype(object),
+        subscriptions=stands,
+        is_respondent=is_respondent,
+    )
+    member = np.array([are_in_area(area, country) for area in listed])
+    groups = {area.code: member[place] for place, area in enumerate(listed) if area.code in GROUPS}
+    drawn = weight_respondents(operators, groups, seed_of(*key, channel, period), replicates)
+    totals = np.array([sum(of_country.get(name, 0.0) for name in area.countries) for area in listed])
+    holding = people["holding_id"].to_numpy().astype(object)
+    return Sample(drawn, listed, member, totals, holding), people.filter(is_respondent).select(
+        "respondent_id"
+    ).join(answered, on="respondent_id", how="left", maintain_order="left")
+
+
+def point_estimates(sample: Sample, y: Array) -> dict[str, list[float | None]]:
+    """Each area's estimates alone, one for each measure, as area_rows.estimate_areas() has them.
+
+    y: respondents x measures.
+    """
+    people = sample.weighted.operators
+    enough = sample.by_ratio
+    totals, _ = estimated_totals(sample.weighted, y, sample.member[enough], sample.known[enough], y)
+    at_ratio = dict(zip(np.flatnonzero(enough).tolist(), totals, strict=True))
+    ratios = {label: each[0] for label, each in cell_totals(sample, y, sample.weighted.weights[:1]).items()}
+    found: dict[str, list[float | None]] = {}
+    for place, area in enumerate(sample.areas):
+        inside = sample.member[place]
+        if place in at_ratio:
+            found[area.code] = at_ratio[place].tolist()
+        elif not inside.any():
+            found[area.code] = [None] * y.shape[1]
+        else:
+            answered, silent, label = subscriptions_of(sample, place)
+            reported = y[inside[people.is_respondent]].sum(axis=0)
+            rate = point_rate(reported, answered, silent, ratios.get(label, ratios[""]))
+            found[area.code] = (reported + silent.sum() * rate).tolist()
+    return found
+
+
+def cell_totals(sample: Sample, y: Array, weights: Array) -> dict[str, Array]:
+    """The ratio to subscriptions of each cell, rows of weights x measures, and of the world under ''."""
+    people = sample.weighted.operators
+    labels = ["", *sorted(set(sample.cell[people.is_respondent].tolist()))]
+    x = people.subscriptions[people.is_respondent]
+    found = {}
+    for label in labels:
+        inside = in_cell(sample, label)
+        whole = np.ones((1, int(inside.sum())), dtype=bool)
+        found[label] = ratio_totals(weights[:, inside], x[inside], y[inside], whole, np.ones(1))[:, 0]
+    return found
+
+
+def in_cell(sample: Sample, label: str) -> Array:
+    """Which respondents are of a cell; all of them under ''."""
+    cells = sample.cell[sample.weighted.operators.is_respondent]
+    return np.ones(len(cells), dtype=bool) if label == "" else cells == label
+
+
+def subscriptions_of(sample: Sample, place: int) -> tuple[Array, Array, str]:
+    """Subscriptions of an area's respondents and of its silent operators, those that nobody listed as one of
+    them; and the cell that it lies in, '' where it lies in several."""
+    people, inside, known = sample.weighted.operators, sample.member[place], float(sample.known[place])
+    labels = set(sample.cell[inside].tolist())
+    silent = people.subscriptions[inside & ~people.is_respondent]
+    answered = people.subscriptions[inside & people.is_respondent]
+    unlisted = known - silent.sum() - answered.sum()
+    if unlisted > 1e-6 * known:
+        silent = np.append(silent, unlisted)
+    return answered, silent, labels.pop() if len(labels) == 1 else ""

@@ -1,0 +1,281 @@
+"""From packages and answers to the study's tables: read, compute, validate, rewrite.
+
+Great Expectations evaluates the suites of all of the study's tables before one is written. Each table is
+computed and written anew from all submissions and answers: a period that has none any more goes, and so do
+the columns of an earlier contract.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from expectations.suite_files import suite_tables
+from jobs.base.checks.evaluating import evaluate_kept, refuse_broken_expectations
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.engine import embedded
+from jobs.base.engine.tasks import perform_call
+from jobs.base.settings.config import Observatory
+from jobs.base.settings.study import Gap
+from jobs.base.store import record
+from jobs.base.store.lake import Lake, any_of
+from jobs.base.store.lock import as_only_writer
+from jobs.base.store.together import commit_together, undo_unfinished
+from jobs.base.tables.contracts import conform_frame, read_contract, reference_table
+from jobs.base.tables.csv_tables import file_of, read_table, read_tables
+from jobs.study.estimates import (
+    answered_share,
+    contribution,
+    cost,
+    countermeasure,
+    countermeasure_cost,
+    finding,
+    investment,
+    investment_account,
+    investment_gap,
+    mirror,
+    policy,
+    public_spending,
+    published_volume,
+    reconciliation,
+    spam_route,
+    spam_source,
+    spam_type,
+    spam_volume,
+    volume_change,
+)
+from jobs.study.estimates.steps import finding_decisions, investment_targets
+from jobs.study.estimates.steps.coverage import DENOMINATOR, cover_rows
+from jobs.study.estimates.steps.frame import (
+    refuse_missing,
+    refuse_unlikely,
+    refuse_unplaced,
+    refuse_unpriced,
+    refuse_wrong,
+)
+from jobs.study.questionnaire.standing import keep_asked
+
+CODE = Path(__file__).resolve().parents[4]
+ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
+ANSWERS, FRAME = "study.questionnaire_answer", "ref.operator_frame"
+SUBMISSION = "study.submission"
+# The parts of packages.
+COSTS = "study.submission_cost"
+PARTED = ("study.submission_type", "study.submission_source")
+SUBMITTED_TABLES = (SUBMISSION, *PARTED, ROUTES, QUALITY, COSTS, ANSWERS)
+DECISIONS = finding_decisions.TABLE
+SMALL = (
+    "ref.measure",
+    "ref.indicator_measure",
+    "ref.definition",
+    "ref.country",
+    "ref.country_group",
+    "ref.cost_parameter",
+    "ref.investment_assumption",
+    "ref.budget_band",
+)
+FROM_FILES = (FRAME, DENOMINATOR, "ref.price_level")
+# The study's own file replaces the project's, where it has one.
+REPLACED = "ref.economy"
+# In this order: the later read the earlier. Parameters are the tables that the contract reads.
+TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
+    "study.spam_volume": spam_volume.transform,
+    "study.volume_change": volume_change.transform,
+    "study.spam_type": spam_type.transform,
+    "study.spam_source": spam_source.transform,
+    "study.spam_route": spam_route.transform,
+    "study.countermeasure_cost": countermeasure_cost.transform,
+    "study.reconciliation": reconciliation.transform,
+    "study.mirror": mirror.transform,
+    "study.investment_account": investment_account.transform,
+    "study.investment": investment.transform,
+    "study.investment_gap": investment_gap.transform,
+    "study.public_spending": public_spending.transform,
+    "study.policy": policy.transform,
+    "study.answered_share": answered_share.transform,
+    "study.countermeasure": countermeasure.transform,
+    "study.cost": cost.transform,
+    "study.contribution": contribution.transform,
+    "study.finding": finding.transform,
+    "study.published_volume": published_volume.transform,
+}
+TABLES = tuple(TRANSFORMS)
+# Those that take longest, and that no other reads.
+APART = (
+    "study.spam_volume",
+    "study.volume_change",
+    "study.spam_type",
+    "study.spam_source",
+    "study.spam_route",
+    "study.countermeasure_cost",
+    "study.published_volume",
+)
+# Its row in meta.run stands for all: they are computed together.
+FIRST = (TABLES[0], "_T", "_T")
+
+
+@as_only_writer("observatory study estimate")
+def land_submissions(lake: Lake, folder: Path, run_id: str) -> None:
+    """Put the submissions and answers of a folder into the lake, in place of those of the same periods: all,
+    or none."""
+    needed = (SUBMISSION, ROUTES, ANSWERS)
+    found = {table: read_table(folder, table, is_needed=table in needed) for table in SUBMITTED_TABLES}
+    periods: set[str] = set()
+    with commit_together(lake, SUBMITTED_TABLES, run_id):
+        for table, rows in found.items():
+            # Parts and audits belong to submissions: periods that bring none have none.
+            belongs = table not in (SUBMISSION, ANSWERS)
+            periods = set(rows["period_code"]) | (periods if belongs else set())
+            if periods:
+                lake.replace(rows, table, any_of("period_code", sorted(periods)), {"run_id": run_id})
+
+
+def digest_inputs(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
+    """SHA-256 of everything that the tables are computed from: the study's files, reference tables,
+    contracts, code, the targets, which versions of submissions and answers the lake has, and what of them is
+    left out."""
+    found = hashlib.sha256(targets.write_csv().encode())
+    kinds = itertools.product(("jobs", "schemas"), ("py", "yaml", "csv"))
+    project = itertools.chain(*(CODE.glob(f"{top}/**/*.{kind}") for top, kind in kinds))
+    given = (*folder.glob("*.csv"), *folder.glob("*.csv.gz"))
+    # By their names alone: the same files give the same digest wherever they lie.
+    names = {file.name: file for file in given} | {str(file.relative_to(CODE)): file for file in project}
+    for name, file in sorted(names.items()):
+        found.update(f"{name}:{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    for table in SUBMITTED_TABLES:
+        found.update(f"{table}:{lake.version(table) if lake.exists(table) else None}\n".encode())
+    found.update(f"without:{finding_decisions.ids_left_out(lake.read(DECISIONS))}\n".encode())
+    return found.hexdigest()
+
+
+def chosen_targets(settings: Observatory, options: Gap) -> pl.DataFrame:
+    return investment_targets.read_targets(
+        options, settings.study.gap, reference_table("ref.investment_assumption")
+    )
+
+
+def is_current(lake: Lake, settings: Observatory, folder: Path) -> bool:
+    """The study's tables are those of these files and targets, and of the submissions and answers in the
+    lake."""
+    targets = chosen_targets(settings, Gap())
+    return record.read_state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest_inputs(lake, folder, targets)
+
+
+@as_only_writer("observatory study estimate")
+def estimate_tables(
+    lake: Lake,
+    settings: Observatory,
+    folder: Path,
+    run_id: str,
+    report_step: Callable[[str], None] = print,
+    gap_options: Gap | None = None,
+) -> dict[str, pl.DataFrame]:
+    """Compute, validate and write the study's tables; the frames that were written.
+
+    folder: holds the frame of operators, denominators and price levels. gap_options: the targets of spending
+    on the command line, which override those of the settings. Raises ObservatoryError if the folder's files
+    lack a respondent of a package or answer, and ValidationHeld if a rule is broken: no table is written
+    then.
+    """
+    undo_unfinished(lake)
+    started = record.utc_now()
+    targets = chosen_targets(settings, gap_options or Gap())
+    inputs = digest_inputs(lake, folder, targets)
+    have = read_tables(folder, FROM_FILES)
+    have[REPLACED] = read_table(folder, REPLACED) if file_of(folder, REPLACED) else reference_table(REPLACED)
+    have[investment_targets.TABLE] = targets
+    given_now = {table: lake.read(table) for table in SUBMITTED_TABLES}
+    have[DECISIONS] = lake.read(DECISIONS)
+    remaining, _ = finding_decisions.left_out(given_now, have[DECISIONS])
+    have |= remaining
+    if have["study.submission"].is_empty() and have[ANSWERS].is_empty():
+        raise ObservatoryError("the lake holds no submission and no answer yet: load them first")
+    refuse_unknown(have, folder)
+    with compute_beside(settings, have) as computed_apart:
+        for table in TABLES:
+            if computed_apart is None or table not in APART:
+                report_step(f"study: {table}")
+                have[table] = compute_table(table, have)
+        report_step("study: validating")
+        evaluated = evaluate_kept(lake, study_tables(lake, have), run_id)
+        if computed_apart is not None:
+            report_step(f"study: {', '.join(APART)}")
+            made = computed_apart.result()
+            have |= made
+            evaluated += evaluate_kept(lake, made, run_id)
+    refuse_broken_expectations(evaluated, "The study's tables stay as they were.")
+    report_step("study: writing")
+    for table in TABLES:
+        lake.rewrite(have[table], table, {"run_id": run_id})
+    computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
+    counted = {"row_count": have[TABLES[0]].height, "checksum": "", "input_checksum": inputs}
+    record.add_stage(
+        lake, run_id, "study", started, (*SUBMITTED_TABLES, DECISIONS, *TABLES), [computed | counted]
+    )
+    used = (SUBMISSION, QUALITY, ANSWERS, FRAME, investment_targets.TABLE)
+    return {table: have[table] for table in (*TABLES, *used)}
+
+
+def study_tables(lake: Lake, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The study's tables that were computed or read, and others that the lake has and this step does not
+    write."""
+    return {
+        table: have[table] if table in have else lake.read(table)
+        for table in suite_tables()
+        if table.startswith("study.") and (table in have or (table not in TABLES and lake.exists(table)))
+    }
+
+
+@contextmanager
+def compute_beside(
+    settings: Observatory, have: Mapping[str, pl.DataFrame]
+) -> Iterator[Future[dict[str, pl.DataFrame]] | None]:
+    """Compute APART in a process of its own; None where the settings allow no other process."""
+    is_alone = settings.engine.workers < 2 or settings.engine.name == "inline"
+    if is_alone or not set(APART) < set(TABLES):
+        yield None
+        return
+    read = {name for table in APART for name in read_contract(table).reads} | {FRAME, DENOMINATOR}
+    inputs = {name: frame for name, frame in have.items() if name in read}
+    executor = embedded.start_executor()
+    try:
+        yield executor.submit(perform_call, partial(compute_tables, APART, inputs))
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def compute_tables(tables: Sequence[str], have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Tables of which the later may read the earlier."""
+    made: dict[str, pl.DataFrame] = {}
+    for table in tables:
+        made[table] = compute_table(table, {**have, **made})
+    return made
+
+
+def compute_table(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The table's rows: its transform over the tables that its contract reads, and of answers over those to
+    the questions that it names; with how much of each area the frame has, where its contract says so."""
+    about = read_contract(table)
+    inputs = {
+        name.split(".")[1]: have[name] if name in have else reference_table(name) for name in about.reads
+    }
+    if ANSWERS in about.reads:
+        inputs[ANSWERS.split(".")[1]] = keep_asked(have[ANSWERS], about.questions)
+    return conform_frame(cover_rows(TRANSFORMS[table](**inputs), table, have), table).sort(about.key)
+
+
+def refuse_unknown(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
+    """Raise ObservatoryError if the folder's files lack any that gave logs or answers, their prices or their
+    regions, or have subscriptions far from those of the logs, or if an answer on spending is wrong."""
+    have = {**have, **{table: reference_table(table) for table in SMALL}}
+    refuse_missing(have, folder)
+    refuse_unplaced(have, folder)
+    refuse_unlikely(have, folder)
+    assumed = investment_targets.value_of(have["ref.investment_assumption"], "base_year")
+    refuse_unpriced(have, int(assumed), folder)
+    refuse_wrong(have)

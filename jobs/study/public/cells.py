@@ -1,0 +1,161 @@
+"""Published figures as the gate sees them: which rows may leave at all, and who contributed to each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.periods import last_day
+from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas
+from jobs.base.tables.public_contracts import PublicContract
+from jobs.study.disclosure import rules
+
+CONTRIBUTION = "study.contribution"
+# The tables that say who there is: operators, subscriptions, countries and their groups.
+WORLD = ("ref.operator_frame", "ref.denominator", "ref.country", "ref.country_group")
+# Prices by country, in both currencies in which spending is published; older releases kept none.
+PRICES = "ref.price_level"
+DEFINITION = "definition_code"
+# A figure; and what a country's rows leave or stay together by.
+CELL = ["table_name", "period_code", "channel_code", "series", "area_code"]
+GROUP = ["table_name", "period_code", "channel_code", "area_code"]
+# All areas of a figure.
+SERIES = ["table_name", "period_code", "channel_code", "series"]
+HELD_SCHEMA = dict.fromkeys((*CELL, "rule"), pl.String)
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the figures of a release rest on. Restricted.
+
+    release: its name. tables: the study tables that public ones come from, study.contribution, WORLD
+    and PRICES.
+    """
+
+    release: str
+    tables: Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Released:
+    """An earlier release, withdrawn ones too: its basis, and the public tables that left."""
+
+    basis: Basis
+    public: Mapping[str, pl.DataFrame]
+
+
+def name_cells(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+    """Rows of a source or public table with CELL's columns."""
+    assert about.protect is not None
+    return rows.with_columns(
+        table_name=pl.lit(about.protect.contributions),
+        series=pl.concat_str(*about.protect.series, separator="/"),
+    )
+
+
+def candidate_rows(about: PublicContract, basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
+    """The rows of the source that the contract lets leave, but those of months, with CELL's columns."""
+    assert about.protect is not None
+    is_released = pl.col(about.protect.released_by).is_in(list(periods))
+    rows = basis.tables[about.source].filter(is_released & ~rules.is_month(pl.col("period_code")))
+    return name_cells(rows.filter(pl.sql_expr(about.rows)), about).sort(CELL)
+
+
+def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
+    """Contributions of these periods, once in each area that their country is in.
+
+    Raises ObservatoryError for contributions from a country that is in no area: a rule would not see them.
+    """
+    parts = []
+    for period in sorted(set(periods)):
+        listed = list_areas(
+            classify_countries(basis.tables[WORLD[2]], basis.tables[WORLD[3]], last_day(period))
+        )
+        of = [(area.code, country) for area in listed for country in area.countries]
+        places = pl.DataFrame(of, schema={"area_code": pl.String, "country_code": pl.String}, orient="row")
+        own = basis.tables[CONTRIBUTION].filter(pl.col("period_code") == period)
+        lost = own.join(places, on="country_code", how="anti")
+        if lost.height:
+            names = sorted(set(lost["country_code"].fill_null("none").to_list()))
+            raise ObservatoryError(
+                f"{CONTRIBUTION} has contributions to {period} of countries that {WORLD[2]} does not have:"
+                f" {', '.join(names)}. Correct the country in the frame of operators, and run `observatory"
+                " study estimate`"
+            )
+        parts.append(own.join(places, on="country_code"))
+    return pl.concat(parts)
+
+
+def primary_rules(about: PublicContract) -> dict[str, pl.Expr]:
+    """The primary rules, in the order in which a row names the first that holds it back; each with the rows
+    that it holds back by itself."""
+    assert about.protect is not None
+    # An area whose kind is not known is held back like a country.
+    is_country = (pl.col("area_kind_code") == COUNTRY).fill_null(True)
+    is_modelled = is_country & pl.col("holdings").is_null()
+    is_own_rate = rules.has_own_rate(pl.col("coverage_pct")).fill_null(False)
+    return {
+        "areas_only": is_country & ~pl.sql_expr(about.protect.countries).fill_null(False),
+        "modelled": is_modelled,
+        "threshold": ~is_modelled & ~pl.col(rules.ENOUGH).fill_null(False),
+        "p_pct": ~is_modelled & ~pl.col(rules.UNDOMINATED).fill_null(False),
+        "own_rate": is_country & ~is_modelled & ~is_own_rate,
+    }
+
+
+# What each rule says of the rows that it holds back.
+RULES = {
+    "areas_only": "They are of countries, and such figures leave for areas alone",
+    "modelled": "Nobody of the country answered",
+    "threshold": "Too few holdings contributed",
+    "p_pct": "One holding could learn what another one contributed",
+    "own_rate": "Too few of the country answered to estimate the others at their rate",
+    "whole": "Fewer than three holdings set them apart from a figure of all respondents",
+    "attack": "The attack found a contribution with them",
+}
+# The rules that hold a row back by who answered, whatever it answered: anyone knows beforehand that they do.
+BY_RESPONDENTS = ("modelled", "threshold", "own_rate")
+
+
+def hold_together(rule: pl.Expr, is_rare: pl.Expr) -> pl.Expr:
+    """What holds one of a country's rows back holds all of its period and channel. But that a quantity leaves
+    for areas alone holds no other back, and a rare definition none of another one.
+
+    What leaves by other definitions reveals nothing of a rare one: a holding's spam under it is between that
+    under those within and around it, and what bounds these is farther from them than p%.
+    """
+    holds = rule.filter(rule != "areas_only").first()
+    others = rule.filter((rule != "areas_only") & ~is_rare).first()
+    return pl.coalesce(
+        rule, pl.when(is_rare).then(holds.over(*GROUP, DEFINITION)).otherwise(others.over(GROUP))
+    )
+
+
+def refuse_rows(
+    rows: pl.DataFrame, inside: pl.DataFrame, about: PublicContract, p_pct: float
+) -> pl.DataFrame:
+    """The rows that a primary rule holds back, each with the first rule that does: HELD_SCHEMA's columns.
+
+    A country's rows of a period and channel leave together or not at all, but those of a definition that too
+    few count by: they stay, and hold no other back.
+    """
+    assert about.protect is not None
+    least = pl.lit(about.protect.least_holdings)
+    cells = rules.judge_cells(
+        inside.filter(pl.col("table_name") == about.protect.contributions), CELL, least, p_pct
+    )
+    by = primary_rules(about)
+    first = pl.coalesce(pl.when(is_held).then(pl.lit(name)) for name, is_held in by.items())
+    too_few = ~by["areas_only"] & pl.any_horizontal(by[name] for name in BY_RESPONDENTS)
+    definition = pl.col(DEFINITION) if DEFINITION in about.protect.series else pl.lit("")
+    rule = pl.col("rule")
+    is_country = (pl.col("area_kind_code") == COUNTRY).fill_null(True)
+    return (
+        rows.join(cells, on=CELL, how="left")
+        .with_columns(definition.alias(DEFINITION), rule=first, is_rare=too_few)
+        .with_columns(is_rare=pl.col("is_rare").any().over(*GROUP, DEFINITION))
+        .with_columns(rule=pl.when(is_country).then(hold_together(rule, pl.col("is_rare"))).otherwise(rule))
+        .filter(pl.col("rule").is_not_null())
+        .select(list(HELD_SCHEMA))
+    )

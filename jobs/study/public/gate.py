@@ -1,0 +1,317 @@
+"""The gate: which rows leave. Nothing else makes public tables.
+
+make_public_tables() decides by the primary rules, lets earlier figures stand where fewer than three holdings
+changed, and asks the attacker. Where that finds a contribution with the variance of a series, the series
+leaves without intervals. Else the smallest of the figures that reveal it is
+dropped that their contract lets drop, such as one by another definition than the operators' own; without one
+the country with the fewest units. Then the attacker is asked again. If only other areas reveal it, nothing
+leaves. What earlier releases reveal by themselves is recorded, and holds nothing back.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.figures.areas import COUNTRY, REGION
+from jobs.base.figures.areas import GROUP as GROUPED
+from jobs.base.tables.contracts import read_contract
+from jobs.base.tables.public_contracts import PublicContract, public_contract, public_tables
+from jobs.study.attack.known import EVERYWHERE, Finding
+from jobs.study.attack.search import Attack
+from jobs.study.public import cost, investment_gap, parts, published_volume, shares, volume_change
+from jobs.study.public.cells import (
+    CELL,
+    DEFINITION,
+    GROUP,
+    HELD_SCHEMA,
+    Basis,
+    Released,
+    candidate_rows,
+    in_areas,
+    name_cells,
+    refuse_rows,
+)
+from jobs.study.public.intervals import choose_variances, without_variances
+from jobs.study.public.knowledge import known_release, list_shapes, of_release, read_rows
+from jobs.study.public.revisions import revise_rows, with_earlier
+from jobs.study.public.tables import coarsen_rows
+from jobs.study.public.wholes import join_blocks, name_both, name_series, name_wholes, refuse_apart
+
+# How rows that leave become rows of each public table, by its name without the layer.
+TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
+    "cost": cost.transform,
+    "countermeasure": shares.transform_shares,
+    "countermeasure_cost": coarsen_rows,
+    "investment": coarsen_rows,
+    "investment_gap": investment_gap.transform,
+    "published_volume": published_volume.transform,
+    "policy": shares.transform_shares,
+    "spam_route": parts.coarsen_parts,
+    "spam_source": parts.coarsen_parts,
+    "spam_type": parts.coarsen_parts,
+    "spam_volume": coarsen_rows,
+    "volume_change": volume_change.transform,
+}
+FINDING_COLUMNS = (
+    "attacker",
+    "holding",
+    "respondents",
+    "period_code",
+    "channel_code",
+    "series",
+    "side",
+    "cells",
+)
+FINDING_SCHEMA = dict.fromkeys(FINDING_COLUMNS, pl.String)
+
+
+@dataclass(frozen=True)
+class Protected:
+    """public: the tables that leave. held_rows: HELD_SCHEMA's columns, which rule held which row back; series
+    is null where a country's rows were held together. findings: FINDING_SCHEMA's columns, what the attacker
+    found on the way. Both are restricted."""
+
+    public: Mapping[str, pl.DataFrame]
+    held_rows: pl.DataFrame
+    findings: pl.DataFrame
+
+
+REVEALED = (
+    "figures of the world, regions or groups reveal what a holding contributed, and leaving out countries"
+    " does not prevent it: no release is made"
+)
+
+
+class Unprotectable(ObservatoryError):
+    """Areas alone reveal a contribution: nothing leaves. held_rows, findings: as Protected has them, for the
+    restricted log; the message names no cell."""
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        says: str = REVEALED,
+        held_rows: pl.DataFrame | None = None,
+        findings: pl.DataFrame | None = None,
+    ) -> None:
+        super().__init__(says)
+        self.held_rows, self.findings = held_rows, findings
+
+
+def make_public_tables(
+    basis: Basis,
+    earlier: Sequence[Released],
+    periods: Sequence[str],
+    p_pct: float,
+    leave_out_areas: bool = False,
+) -> Protected:
+    """The public tables of some periods. earlier: in the order of release.
+
+    Raises Unprotectable if areas alone reveal a contribution; with leave_out_areas the group or region with
+    the fewest units is left out instead, but never the world.
+    """
+    guarded = {
+        each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect
+    }
+    rows = {name: candidate_rows(about, basis, periods) for name, about in guarded.items()}
+    concerned = {period for each in rows.values() for period in each["period_code"]}
+    inside = in_areas(basis, sorted({*periods, *concerned}))
+    held = [
+        refuse_apart(refuse_rows(rows[name], inside, about, p_pct), rows[name], inside, about, earlier)
+        for name, about in guarded.items()
+    ]
+    leaving = {
+        name: choose_variances(
+            revise_rows(rows[name].join(refusal, on=CELL, how="anti"), inside, about, earlier),
+            basis,
+            about,
+            earlier,
+            p_pct,
+        )
+        for (name, about), refusal in zip(guarded.items(), held, strict=True)
+    }
+    shapes = list_shapes(guarded, [*(each.basis for each in earlier), basis])
+    before = [known_release(each.basis, of_release(each, guarded)) for each in earlier]
+    now = known_release(
+        basis,
+        pl.concat(
+            read_rows(name_cells(transform_rows(leaving[name], about), about), about)
+            for name, about in guarded.items()
+        ),
+    )
+    attack = Attack(join_blocks([*before, now], guarded), shapes, p_pct)
+    found: list[Finding] = []
+    while True:
+        every = name_wholes(attack.find_all(), guarded)
+        # What earlier releases reveal by themselves, to who bought an operator since, is out: no figure that
+        # stays now prevents it.
+        findings = [each for each in every if not rests_on_earlier(each, basis.release)]
+        if not findings:
+            found += every
+            break
+        found += findings
+        variances = rests_on(findings, basis.release)
+        if variances:
+            # No interval leaves of these series.
+            attack.drop_variances(basis.release, name_series(variances, guarded))
+            leaving = {name: without_variances(each, variances) for name, each in leaving.items()}
+            continue
+        dropped = to_drop(findings, leaving, guarded, basis.release, leave_out_areas)
+        if dropped.is_empty():
+            raise Unprotectable(held_rows=pl.concat(held), findings=as_frame(found))
+        attack.drop_figures(basis.release, name_both(dropped, leaving, guarded))
+        # Without a series all rows of a table, period, channel and area.
+        whole, single = dropped.filter(pl.col("series").is_null()), dropped.drop_nulls("series")
+        for name in leaving:
+            leaving[name] = leaving[name].join(whole, on=GROUP, how="anti").join(single, on=CELL, how="anti")
+        held.append(dropped.with_columns(rule=pl.lit("attack")).select(list(HELD_SCHEMA)))
+    public = {
+        about.table: with_earlier(transform_rows(leaving[name], about), about, earlier)
+        for name, about in guarded.items()
+    }
+    return Protected(
+        public | unguarded_tables(basis, public, periods, earlier), pl.concat(held), as_frame(found)
+    )
+
+
+def rests_on_earlier(finding: Finding, release: str) -> bool:
+    """Whether a finding follows from figures of releases before this one. One without figures rests on none
+    that is known, and holds the release back."""
+    return bool(finding.cells) and all(cell.release != release for cell in finding.cells)
+
+
+def rests_on(findings: Sequence[Finding], release: str) -> set[tuple[str, ...]]:
+    """The series of a release on whose variances findings rest."""
+    return {
+        (cell.table_name, cell.period_code, cell.channel_code, cell.series)
+        for each in findings
+        for cell in each.cells
+        if cell.release == release and cell.area_code == EVERYWHERE
+    }
+
+
+def to_drop(
+    findings: Sequence[Finding],
+    leaving: Mapping[str, pl.DataFrame],
+    guarded: Mapping[str, PublicContract],
+    release: str,
+    leave_out_areas: bool,
+) -> pl.DataFrame:
+    """For each finding the smallest of the figures that reveal it: CELL's columns.
+
+    First single rows that their contract lets drop, of a country all by the same definition; then countries,
+    with all their rows of a table, period and channel, series null; with leave_out_areas then groups and
+    regions, as countries. Nothing if all findings rest on others alone.
+    """
+    columns = (*CELL, "area_kind_code", "estimate")
+    figures = {
+        row[:5]: (str(row[5]), float(row[6]))
+        for each in leaving.values()
+        for row in each.select(columns).rows()
+    }
+    single = {
+        row
+        for name, about in guarded.items()
+        if about.protect is not None
+        for row in leaving[name].filter(pl.sql_expr(about.protect.leave_out)).select(CELL).rows()
+    }
+    cells = [
+        [
+            cell
+            for each in finding.cells
+            if each.release == release
+            and (cell := (each.table_name, each.period_code, each.channel_code, each.series, each.area_code))
+            in figures
+        ]
+        for finding in findings
+    ]
+    rank = {GROUPED: 0, REGION: 1}
+    steps: list[tuple[Callable[[Any], bool], bool]] = [
+        (lambda cell: cell in single, True),
+        (lambda cell: figures[cell][0] == COUNTRY, False),
+        (lambda cell: leave_out_areas and figures[cell][0] in rank, False),
+    ]
+    for may_go, is_single in steps:
+        chosen: set[tuple[str | None, ...]] = set()
+        for mine in cells:
+            of = [
+                (
+                    0 if is_single else rank.get(figures[cell][0], 0),
+                    figures[cell][1],
+                    cell if is_single else (*cell[:3], None, cell[4]),
+                )
+                for cell in mine
+                if may_go(cell)
+            ]
+            if of and not any(each in chosen for *_, each in of):
+                chosen.add(min(of, key=lambda each: (each[:2], repr(each[2])))[2])
+        if chosen:
+            dropped = pl.DataFrame(
+                sorted(chosen, key=repr), schema=dict.fromkeys(CELL, pl.String), orient="row"
+            )
+            return with_definition(dropped, leaving)
+    return pl.DataFrame(schema=dict.fromkeys(CELL, pl.String))
+
+
+def with_definition(dropped: pl.DataFrame, leaving: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Dropped figures, with those of the same country by the same definition."""
+    by = [*GROUP, DEFINITION]
+    more = [
+        rows.join(rows.join(dropped, on=CELL, how="semi").filter(area_kind_code=COUNTRY), on=by, how="semi")
+        for rows in leaving.values()
+        if DEFINITION in rows.columns
+    ]
+    return pl.concat([dropped, *(rows.select(CELL) for rows in more)]).unique(maintain_order=True)
+
+
+def as_frame(findings: Sequence[Finding]) -> pl.DataFrame:
+    """Findings as rows, for the restricted log."""
+    rows = [
+        {name: getattr(each, name) for name in FINDING_SCHEMA if name not in ("respondents", "cells")}
+        | {"respondents": " ".join(each.respondents)}
+        | {"cells": "; ".join(f"{cell.release} {cell.area_code} {cell.series}" for cell in each.cells)}
+        for each in findings
+    ]
+    return pl.DataFrame(rows, schema=FINDING_SCHEMA, orient="row")
+
+
+def transform_rows(rows: pl.DataFrame, about: PublicContract, *beside: pl.DataFrame) -> pl.DataFrame:
+    """Rows that leave, by the transform of their public table."""
+    return TRANSFORMS[about.name](rows, about, *beside)
+
+
+def unguarded_tables(
+    basis: Basis, public: Mapping[str, pl.DataFrame], periods: Sequence[str], earlier: Sequence[Released]
+) -> dict[str, pl.DataFrame]:
+    """The public tables that the attack does not read: those that no respondent is behind, that take their
+    figures from another one, or whose source marks the rows that may leave."""
+    found = {}
+    for about in map(public_contract, public_tables()):
+        if about.protect is not None:
+            continue
+        rows = basis.tables[about.source].filter(pl.sql_expr(about.rows))
+        # Published models have years of their own.
+        is_of_study = "period_code" in read_contract(about.source).partition_by
+        if is_of_study:
+            rows = rows.filter(pl.col("period_code").is_in(list(periods)))
+        beside = () if about.beside is None else (public[about.beside],)
+        made = transform_rows(rows, about, *beside)
+        if is_of_study and about.beside is None:
+            made = published_once(made, about, periods, earlier)
+        found[about.table] = made.sort(about.key)
+    return found
+
+
+def published_once(
+    rows: pl.DataFrame, about: PublicContract, periods: Sequence[str], earlier: Sequence[Released]
+) -> pl.DataFrame:
+    """Rows, but of a period that was published before those of its first release: what changes would reveal
+    what a respondent gave that came late."""
+    for each in reversed(earlier):
+        before = each.public.get(about.table, rows.clear())
+        before = before.filter(pl.col("period_code").is_in(list(periods)))
+        rows = pl.concat([before, rows.join(before, on="period_code", how="anti")])
+    return rows

@@ -1,0 +1,147 @@
+"""Intervals, bands and statuses of a release, made of public numbers alone.
+
+CV² = K v: an area's factor times the variance of rates of its series, both columns of the row. The interval
+is estimate · exp(-/+ t √(K v)) of the rounded estimate, t Student's at the row's degrees of freedom. Nothing
+of the study's own error is in it: that is at least the norm of a linear map of contributions, and bounds
+them.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+from scipy.special import stdtrit
+
+from jobs.base.tables.public_contracts import VARIANCE, PublicContract
+from jobs.study.disclosure import rules
+from jobs.study.disclosure.coarse import round_outward
+from jobs.study.public.cells import CELL, CONTRIBUTION, SERIES, Basis, Released, name_cells
+
+CONFIDENCE = 0.95
+# Beyond a factor of a thousand a bound says nothing.
+FARTHEST = 1000.0
+DIGITS = 3
+# Statistics Canada's: below the first a figure is acceptable, above the second unreliable.
+CAUTION_PCT, UNRELIABLE_PCT = 16.6, 33.3
+FREEDOM = "rates_freedom"
+# Whose variance a series has.
+WHOSE = "variance_series"
+PUBLISHED = (VARIANCE, FREEDOM, WHOSE)
+ESTIMATED, UNRELIABLE = "E", "U"
+
+
+def reach_of(factor: float, variance: float, freedom: float) -> float:
+    """What an estimate is divided by and multiplied with for the ends of its interval."""
+    quantile = float(stdtrit(freedom, 0.5 + CONFIDENCE / 2))
+    return math.exp(min(quantile * math.sqrt(factor * variance), math.log(FARTHEST)))
+
+
+def band_of(factor: float, variance: float) -> str:
+    """The band of the coefficient of variation."""
+    cv_pct = 100 * math.sqrt(factor * variance)
+    if cv_pct < CAUTION_PCT:
+        return "acceptable"
+    return "caution" if cv_pct <= UNRELIABLE_PCT else "unreliable"
+
+
+def with_intervals(made: pl.DataFrame, status: pl.Series) -> pl.DataFrame:
+    """Public rows with interval, band and status. status: the study's, of which it does not count whether
+    its own error makes a figure unreliable."""
+    ends: list[tuple[float | None, float | None, str | None]] = []
+    for value, factor, variance, freedom in made.select(
+        pl.col("estimate").cast(pl.Float64), "area_factor", VARIANCE, FREEDOM
+    ).rows():
+        if variance is None:
+            ends.append((None, None, None))
+            continue
+        reach = reach_of(factor, variance, freedom)
+        low, high = round_outward(value / reach, DIGITS, -1), round_outward(value * reach, DIGITS, 1)
+        ends.append((low, high, band_of(factor, variance)))
+    lows, highs, bands = zip(*ends, strict=True) if ends else ((), (), ())
+    kinds = made.schema
+    return made.with_columns(
+        estimate_low=pl.Series(lows, dtype=pl.Float64).cast(kinds["estimate_low"]),
+        estimate_high=pl.Series(highs, dtype=pl.Float64).cast(kinds["estimate_high"]),
+        cv_band_code=pl.Series(bands, dtype=pl.String),
+    ).with_columns(
+        obs_status_code=pl.when(~status.is_in([ESTIMATED, UNRELIABLE]))
+        .then(status)
+        .when(pl.col("cv_band_code") == "unreliable")
+        .then(pl.lit(UNRELIABLE))
+        .otherwise(pl.lit(ESTIMATED))
+    )
+
+
+# --- which variance stands ---------------------------------------------------------------------------
+
+
+def choose_variances(
+    rows: pl.DataFrame, basis: Basis, about: PublicContract, earlier: Sequence[Released], p_pct: float
+) -> pl.DataFrame:
+    """The rows that leave, with the variance that their series publishes: its own where that is safe; else
+    the largest of its period and channel that is; else none, and no interval. While one or two holdings of
+    the series changed since any earlier release, the variance that was published last stands."""
+    if VARIANCE not in about.schema or rows.is_empty():
+        return rows
+    own = rows.select(*SERIES, VARIANCE, FREEDOM, "rates_margin_pct").unique(SERIES, maintain_order=True)
+    is_safe = (pl.col("rates_margin_pct") >= p_pct).fill_null(False) & pl.col(VARIANCE).is_not_null()
+    safe = own.filter(is_safe)
+    safe = safe.with_columns(pl.col("series").alias(WHOSE))
+    widest = safe.sort(VARIANCE, descending=True).unique(SERIES[:3], keep="first", maintain_order=True)
+    chosen = (
+        own.select(SERIES)
+        .join(safe.drop("rates_margin_pct"), on=SERIES, how="left")
+        .join(widest.drop("series"), on=SERIES[:3], how="left", suffix="_widest")
+        .select(*SERIES, *(pl.coalesce(name, f"{name}_widest").alias(name) for name in PUBLISHED))
+    )
+    standing = standing_variances(basis, about, earlier)
+    standing = standing.with_columns(pl.col("series").alias(WHOSE))
+    both = chosen.join(standing, on=SERIES, how="left", suffix="_before")
+    stands = pl.col("stands").fill_null(False)
+    now = both.select(
+        *SERIES,
+        *(
+            pl.when(stands).then(pl.col(f"{name}_before")).otherwise(pl.col(name)).alias(name)
+            for name in PUBLISHED
+        ),
+    )
+    return rows.drop(VARIANCE, FREEDOM).join(now, on=SERIES, how="left", maintain_order="left")
+
+
+def without_variances(rows: pl.DataFrame, series: Iterable[tuple[str, ...]]) -> pl.DataFrame:
+    """The rows, of all series that have the variances of these without any: table, period, channel and
+    codes."""
+    if WHOSE not in rows.columns:
+        return rows
+    named = pl.DataFrame(sorted(series), schema=dict.fromkeys([*SERIES[:3], WHOSE], pl.String), orient="row")
+    lost = rows.join(named, on=[*SERIES[:3], WHOSE], how="semi").select(CELL)
+    none = lost.with_columns(is_lost=pl.lit(True))
+    joined = rows.join(none, on=CELL, how="left", maintain_order="left")
+    kept = pl.col("is_lost").is_null()
+    return joined.with_columns(pl.when(kept).then(pl.col(name)).alias(name) for name in PUBLISHED).drop(
+        "is_lost"
+    )
+
+
+def standing_variances(basis: Basis, about: PublicContract, earlier: Sequence[Released]) -> pl.DataFrame:
+    """The variance that each series published last, and whether it has to stand."""
+    kinds = {**dict.fromkeys(SERIES, pl.String), VARIANCE: pl.Float64, FREEDOM: pl.Float64}
+    found = pl.DataFrame(schema={**kinds, "stands": pl.Boolean})
+    for each in earlier:
+        if about.table not in each.public:
+            continue
+        public = name_cells(each.public[about.table], about).filter(pl.col("stands_from").is_null())
+        last = public.select(*SERIES, VARIANCE, FREEDOM).unique(SERIES, maintain_order=True)
+        before, now = (
+            of.tables[CONTRIBUTION].join(last, on=SERIES, how="semi") for of in (each.basis, basis)
+        )
+        changed = rules.count_changed(before, now, SERIES)
+        said = (
+            last.join(changed, on=SERIES, how="left")
+            .with_columns(stands=~rules.may_change(pl.col("changed").fill_null(0)))
+            .join(found.select(*SERIES, stood="stands"), on=SERIES, how="left")
+            .with_columns(stands=pl.col("stands") | pl.col("stood").fill_null(False))
+            .select(list(found.columns))
+        )
+        found = pl.concat([found.join(said, on=SERIES, how="anti"), said])
+    return found

@@ -1,0 +1,115 @@
+"""The figures of a release in the form that the attack takes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from jobs.base.tables import public_contracts as contracts
+from jobs.base.tables.contracts import list_codes, reference_table
+from jobs.base.tables.public_contracts import CLASSES, PublicContract
+from jobs.base.tables.series import Shape
+from jobs.study.attack.coefficients import World
+from jobs.study.attack.known import ESTIMATE, EVERYWHERE, PUBLISHED, SILENT_PCT, VARIANCE, KnownRelease
+from jobs.study.public.cells import (
+    CONTRIBUTION,
+    DEFINITION,
+    PRICES,
+    SERIES,
+    WORLD,
+    Basis,
+    Released,
+    name_cells,
+)
+from jobs.study.public.nesting import find_nested
+
+
+def shape_of(about: PublicContract) -> Shape:
+    """How the series hang together by the contract alone."""
+    assert about.protect is not None
+    return about.protect.shape
+
+
+def list_shapes(guarded: Mapping[str, PublicContract], bases: Sequence[Basis]) -> dict[str, Shape]:
+    """How the series of each table of contributions hang together: as contracts state it, and which of the
+    definitions that contributions are counted by are within others."""
+    shapes = {name: shape_of(about) for name, about in guarded.items()}
+    places = {
+        name: shape.columns.index(DEFINITION) for name, shape in shapes.items() if DEFINITION in shape.columns
+    }
+    codes = {
+        series.split("/")[places[name]]
+        for basis in bases
+        for name, series in basis.tables[CONTRIBUTION].select("table_name", "series").unique().rows()
+        if name in places
+    }
+    nested = find_nested(frozenset(codes))
+    return shapes | {name: replace(shapes[name], within={DEFINITION: nested}) for name in places}
+
+
+def known_release(basis: Basis, published_rows: pl.DataFrame) -> KnownRelease:
+    frame, denominator, country, country_group = (basis.tables[name] for name in WORLD)
+    world = World(frame, denominator, country, country_group, list_prices(basis))
+    return KnownRelease(basis.release, world, basis.tables[CONTRIBUTION], published_rows)
+
+
+def list_prices(basis: Basis) -> dict[str, float]:
+    """US dollars for one international dollar of the base year, by country; none in releases that kept no
+    price levels."""
+    if PRICES not in basis.tables:
+        return {}
+    assumed = reference_table("ref.investment_assumption").filter(assumption_code="base_year")
+    levels = basis.tables[PRICES].filter(pl.col("price_year") == int(assumed["central"].item()))
+    rates = (pl.col(name).cast(pl.Float64) for name in ("ppp_rate", "market_rate"))
+    return {country: ppp / market for country, ppp, market in levels.select("country_code", *rates).rows()}
+
+
+def of_release(each: Released, guarded: Mapping[str, PublicContract]) -> pl.DataFrame:
+    """What an earlier release said."""
+    return pl.concat(
+        read_rows(name_cells(each.public[about.table], about), about)
+        for about in guarded.values()
+        if about.table in each.public
+    )
+
+
+def read_rows(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+    """Public rows as the attacker reads them: their figures, the classes of the effect of non-response, and
+    the variance of each series."""
+    assert about.protect is not None
+    own = rows.filter(pl.col("stands_from").is_null())
+    figure = next(each for each in about.columns if each.field.name == about.protect.figure)
+    value = pl.col(about.protect.figure).cast(pl.Float64)
+    cell = own.with_columns(value=value, digits=pl.sql_expr(figure.by).cast(pl.Int64))
+    none = pl.lit(None, pl.Float64)
+    parts = [cell.with_columns(form=pl.lit(ESTIMATE), low=none, high=none)]
+    for each in about.columns:
+        if each.by == "silent_pct":
+            parts.append(cell.with_columns(form=pl.lit(SILENT_PCT), **class_edges(each.field.name, each.by)))
+    if contracts.VARIANCE in about.schema:
+        of_series = own.unique(SERIES, maintain_order=True).drop_nulls(contracts.VARIANCE)
+        parts.append(
+            of_series.with_columns(
+                form=pl.lit(VARIANCE),
+                area_code=pl.lit(EVERYWHERE),
+                value=pl.col(contracts.VARIANCE),
+                digits=none,
+                low=none,
+                high=none,
+            )
+        )
+    return pl.concat(
+        part.select(pl.col(name).cast(kind) for name, kind in PUBLISHED.items()) for part in parts
+    )
+
+
+def class_edges(column: str, number: str) -> dict[str, pl.Expr]:
+    """The edges of a class, null where it has none. An unknown class raises."""
+    codelist, steps = CLASSES[number]
+    names = list_codes(codelist)
+    low = dict(zip(names, (None, *map(float, steps)), strict=True))
+    high = dict(zip(names, (*map(float, steps), None), strict=True))
+    return {
+        end: pl.col(column).replace_strict({**of, None: None}, return_dtype=pl.Float64)
+        for end, of in (("low", low), ("high", high))
+    }

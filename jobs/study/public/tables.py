@@ -1,0 +1,47 @@
+"""Make rows of a public table coarse, as its contract says. Most tables need no other transform."""
+
+import polars as pl
+
+from jobs.base.core.column_types import polars_type
+from jobs.base.tables.contracts import list_codes
+from jobs.base.tables.public_contracts import CLASSES, OF_ERROR, VARIANCE, PublicColumn, PublicContract
+from jobs.study.disclosure.coarse import class_of, round_significant
+from jobs.study.public.intervals import with_intervals
+
+
+def coarsen_rows(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+    """The contract's columns of rows that leave; those that are made elsewhere are null, or what the rows
+    have. Ends of intervals, bands and statuses are made of the columns that leave."""
+    if VARIANCE not in about.schema:
+        return pl.DataFrame([coarsen_column(rows, each) for each in about.columns])
+    own = rows.drop(name for name in OF_ERROR if name != VARIANCE)
+    made = pl.DataFrame([coarsen_column(own, each) for each in about.columns])
+    return with_intervals(made, rows["obs_status_code"])
+
+
+def coarsen_column(rows: pl.DataFrame, column: PublicColumn) -> pl.Series:
+    """A column of public rows. Raises for a column that the rows lack."""
+    name, kind = column.field.name, polars_type(column.field.type)
+    if column.way == "always":
+        return pl.Series(name, [column.by] * rows.height, dtype=kind)
+    if column.way == "made":
+        return (
+            rows[name].cast(kind)
+            if name in rows.columns
+            else pl.Series(name, [None] * rows.height, dtype=kind)
+        )
+    if column.way == "class":
+        codelist, edges = CLASSES[column.by]
+        given = rows[column.by].cast(pl.Float64).to_list()
+        found = [None if value is None else class_of(value, edges, list_codes(codelist)) for value in given]
+        return pl.Series(name, found, dtype=kind)
+    if column.way == "":
+        return rows[name].cast(kind)
+    values = rows[name].cast(pl.Float64).to_list()
+    digits = rows.select(pl.sql_expr(column.by).cast(pl.Int64).alias("digits"))
+    count = digits["digits"].to_list() * (rows.height if digits.height == 1 else 1)
+    made = [
+        None if value is None else round_significant(value, each)
+        for value, each in zip(values, count[: rows.height], strict=True)
+    ]
+    return pl.Series(name, made, dtype=pl.Float64).cast(kind)

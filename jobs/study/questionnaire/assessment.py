@@ -1,0 +1,96 @@
+"""Assess a whole filing: its answers, or everything that the respondent is asked to correct."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from jobs.base.core.identifiers import has_identifier
+from jobs.base.core.periods import period_bounds
+from jobs.study.questionnaire.answers import Answer, AnswerReading, Asker, read_answer
+from jobs.study.questionnaire.checks import (
+    broken_relations,
+    changed_givens,
+    check_days,
+    foreign_claims,
+    missing_answers,
+)
+from jobs.study.questionnaire.definition import form_for, load_definition
+from jobs.study.questionnaire.filing import Fault, FilePlace, Filing, FormLine, file_refusal
+from jobs.study.questionnaire.reading import PERIOD
+from jobs.study.questionnaire.respondents import Respondent
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """A filing's answers in the form's order, its faults, and the answers not read exactly as written."""
+
+    filing: Filing
+    respondent: Respondent
+    language: str
+    answers: dict[str, Answer]
+    lines: dict[str, FormLine]
+    faults: list[Fault]
+    readings: list[AnswerReading]
+
+
+def assess_filing(
+    filing: Filing, respondents: dict[str, Respondent], received_at: dt.datetime | None = None
+) -> Assessment:
+    """The assessment of a filing that came in at received_at.
+
+    Raises Refused if the respondent is unknown, if the period is none or had not ended, or if the form is of
+    another version of the questionnaire.
+    """
+    respondent = respondents.get(filing.respondent_id)
+    if respondent is None:
+        raise file_refusal(filing.file_name, "unknown_respondent", value=filing.respondent_id)
+    language = filing.language if filing.language in load_definition()["languages"] else respondent.language
+    if has_identifier(filing.file_name):
+        # It is stored with each answer.
+        raise file_refusal(filing.file_name, "personal", "message")
+    if not PERIOD.fullmatch(filing.period):
+        raise file_refusal(filing.file_name, "period", value=filing.period)
+    last = period_bounds(filing.period)[1]
+    if received_at is not None and received_at.astimezone(dt.UTC).date() <= last:
+        raise file_refusal(filing.file_name, "not_ended", value=filing.period, last=last.isoformat())
+    version = load_definition()["version"]
+    if filing.version not in ("", version):
+        raise file_refusal(filing.file_name, "version", "message", value=filing.version, expected=version)
+    asker = Asker(respondent.role, language, respondent.currency_of(filing.period), respondent.country)
+    asked = form_for(respondent.role, period=filing.period)
+    faults = list(filing.faults)
+    readings: list[AnswerReading] = []
+    answers: dict[str, Answer] = {}
+    lines: dict[str, FormLine] = {}
+    filled: set[str] = set()
+    for line in filing.lines:
+        question = asked.indicators.get(line.indicator)
+        if question is None:
+            if any(not cell.is_empty for cell in line.cells.values()):
+                place = FilePlace(line.cells["answer"].place.sheet, line.cells["answer"].place.cell)
+                faults.append(Fault(place, line.indicator, line.indicator, "message", "unknown_code"))
+            continue
+        lines[line.indicator] = line
+        answer, wrong, read = read_answer(line, question, asker)
+        faults += wrong
+        readings += read
+        if answer is not None:
+            answers[line.indicator] = answer
+        if answer is not None or any(not line.cells[name].is_empty for name in ("answer", "status")):
+            filled.add(line.indicator)
+    faults += broken_relations(asked, answers, lines, asker)
+    faults += missing_answers(asked, filled, answers, lines, asker, filing.file_name)
+    faults += changed_givens(asked, answers, lines, respondent)
+    faults += foreign_claims(answers, lines, respondent, respondents)
+    wrong, read = check_days(answers, lines, filing.period)
+    faults += wrong
+    readings += read
+    order = {code: number for number, code in enumerate(asked.indicators)}
+    return Assessment(
+        filing,
+        respondent,
+        language,
+        {code: answers[code] for code in order if code in answers},
+        lines,
+        sorted(faults, key=lambda fault: (order.get(fault.indicator, -1), fault.place.cell)),
+        readings,
+    )

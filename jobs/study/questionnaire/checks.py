@@ -1,0 +1,236 @@
+"""Checks between the answers of a form, and between the forms of several respondents."""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+from jobs.base.core.periods import period_bounds
+from jobs.study.questionnaire.answers import Answer, AnswerReading, Asker, status_label
+from jobs.study.questionnaire.definition import Form, Question, Relation
+from jobs.study.questionnaire.filing import Fault, FilePlace, FormLine
+from jobs.study.questionnaire.numbers import format_number
+from jobs.study.questionnaire.respondents import Respondent
+from jobs.study.questionnaire.texts import line_label
+
+# The question that names the operators a respondent answers for.
+CLAIMS = "sp107"
+# The first and last day of the figures; lengths of a year in days, also of 52 or 53 whole weeks.
+DAYS = ("sp105.first", "sp105.last")
+OWN_YEAR = range(364, 372)
+
+
+def broken_relations(
+    form: Form, answers: dict[str, Answer], lines: dict[str, FormLine], asker: Asker
+) -> list[Fault]:
+    """A fault for each relation that the answers break, such as a sum, or delivered ≤ accepted ≤ attempted.
+
+    An indicator gets each kind of fault once, even if it is larger than several others.
+    """
+    faults: dict[tuple[str, str], Fault] = {}
+    for relation in form.relations:
+        fault = check_relation(relation, form, answers, lines, asker)
+        if fault is not None:
+            faults.setdefault((fault.key, fault.indicator), fault)
+    return list(faults.values())
+
+
+def check_relation(
+    relation: Relation, form: Form, answers: dict[str, Answer], lines: dict[str, FormLine], asker: Asker
+) -> Fault | None:
+    """The fault of a broken relation; None if the relation holds or cannot be judged.
+
+    An empty part counts as zero. If a part is not available or not disclosed, the others may add up to less
+    than the target, but not to more.
+    """
+    if relation.is_dates:
+        return check_dates(relation, form, answers, lines, asker)
+    values = {code: answers[code].value for code in relation.parts if code in answers}
+    known = [value for value in values.values() if value is not None]
+    target = relation.target
+    if isinstance(target, str):
+        given = answers[target].value if target in answers else None
+        if given is None:
+            return None
+        wanted = given
+    else:
+        wanted = target
+    if not known:
+        return None
+    total = sum(known, Decimal(0))
+    missing = any(answers[code].status in ("NA", "R") for code in values) or any(
+        is_unread(code, answers, lines) for code in relation.parts
+    )
+    over = total > wanted + relation.within
+    under = relation.is_equal and not missing and total < wanted - relation.within
+    if not over and not under:
+        return None
+    place = next(code for code in (relation.place, *reversed(relation.parts)) if code in lines)
+    if relation.is_equal:
+        return relation_fault(lines[place], "equals", sum=format_number(total), target=format_number(wanted))
+    if len(relation.parts) > 1:
+        return relation_fault(
+            lines[place], "sum_at_most", sum=format_number(total), target=format_number(wanted)
+        )
+    other = name_indicator(str(target), form, asker)
+    return relation_fault(
+        lines[place], "at_most", value=format_number(total), target=format_number(wanted), other=other
+    )
+
+
+def is_unread(code: str, answers: dict[str, Answer], lines: dict[str, FormLine]) -> bool:
+    """Whether a cell has a value that is no answer. It has its own fault, and the sum may be right."""
+    cell = lines[code].cells.get("answer") if code in lines else None
+    return code not in answers and cell is not None and not cell.is_empty
+
+
+def check_dates(
+    relation: Relation, form: Form, answers: dict[str, Answer], lines: dict[str, FormLine], asker: Asker
+) -> Fault | None:
+    first, last = answers.get(relation.parts[0]), answers.get(str(relation.target))
+    if first is None or last is None or not first.text or not last.text:
+        return None
+    if dt.date.fromisoformat(first.text) <= dt.date.fromisoformat(last.text):
+        return None
+    other = name_indicator(str(relation.target), form, asker)
+    return relation_fault(lines[relation.parts[0]], "not_after", target=last.text, other=other)
+
+
+def check_days(
+    answers: dict[str, Answer], lines: dict[str, FormLine], period: str
+) -> tuple[list[Fault], list[AnswerReading]]:
+    """A fault if the figures cover other days than the form's period. A respondent's own year, such as a
+    fiscal year, is accepted for the calendar year that holds most of its days, with a note."""
+    given = [answers[code].text for code in DAYS if code in answers]
+    if len(given) < len(DAYS) or not all(given):
+        return [], []
+    own = [dt.date.fromisoformat(str(each)) for each in given]
+    first, last = period_bounds(period)
+    if own == [first, last] or own[0] > own[1]:
+        return [], []
+    days = (own[1] - own[0]).days + 1
+    shared = (min(own[1], last) - max(own[0], first)).days + 1
+    if len(period) == 4 and days in OWN_YEAR and 2 * shared > days:
+        return [], [AnswerReading(lines[DAYS[1]], "own_year", period)]
+    wrong = DAYS[0] if own[0] != first else DAYS[1]
+    values = {"period": period, "first": first.isoformat(), "last": last.isoformat()}
+    return [relation_fault(lines[wrong], "other_days", **values)], []
+
+
+def name_indicator(indicator: str, form: Form, asker: Asker) -> str:
+    question = form.indicators[indicator]
+    found = next(each for each in question.indicators if each.code == indicator)
+    return f"{indicator}, {line_label(asker.language, found)}" if found.parts else indicator
+
+
+def relation_fault(line: FormLine, key: str, **values: object) -> Fault:
+    cell = line.cells["answer"]
+    return Fault(cell.place, line.indicator, cell.written, "message", key, values)
+
+
+def missing_answers(
+    form: Form,
+    answered: set[str],
+    answers: dict[str, Answer],
+    lines: dict[str, FormLine],
+    asker: Asker,
+    file_name: str,
+) -> list[Fault]:
+    """A fault for each required question without an answer.
+
+    answered: indicators with a filled cell, right or wrong, so that an error is reported once. Some figures
+    require another answer; a status instead of a figure does not.
+    """
+    faults = []
+    figures = {code for code, answer in answers.items() if answer.value is not None}
+    by_id = {question.id: question for question in form.questions}
+    needed = {
+        code: next(each for each in needing if each in figures)
+        for code, needing in form.needing.items()
+        if code not in answered and not figures.isdisjoint(needing)
+    }
+
+    def is_answered(question: Question) -> bool:
+        return any(each.code in answered for each in question.indicators)
+
+    for question in form.questions:
+        spared = by_id.get(question.instead or "")
+        if question.required is None or (spared is not None and is_answered(spared)):
+            continue
+        if question.required == "each":
+            wanting = [each.code for each in question.indicators if each.code not in answered]
+        else:
+            wanting = [] if is_answered(question) else [question.indicators[0].code]
+        single = len(question.indicators) == 1 or question.required == "each"
+        key = "required" if single else "required_any"
+        if own := [each.code for each in question.indicators if each.code in needed]:
+            wanting, key = own, "definition_needed"
+        for code in wanting:
+            cell = lines[code].cells["answer"] if code in lines else None
+            place, written = (cell.place, cell.written) if cell else (FilePlace(file_name, ""), "")
+            values = {"status": status_label(asker, "NA"), "other": needed.get(code, "")}
+            faults.append(Fault(place, code, written, "message", key, values))
+    return faults
+
+
+def changed_givens(
+    form: Form, answers: dict[str, Answer], lines: dict[str, FormLine], respondent: Respondent
+) -> list[Fault]:
+    """A fault if the role or the country differs from the list of respondents."""
+    expected = {"role": respondent.role, "country": respondent.country}
+    return [
+        relation_fault(lines[question.id], "given", expected=expected[question.given])
+        for question in form.questions
+        if question.given in expected
+        and question.id in answers
+        and answers[question.id].code != expected[question.given]
+    ]
+
+
+def foreign_claims(
+    answers: dict[str, Answer],
+    lines: dict[str, FormLine],
+    respondent: Respondent,
+    respondents: Mapping[str, Respondent],
+) -> list[Fault]:
+    """A fault for each claimed operator that the list of respondents assigns to another respondent, or to
+    none. Packages use the same list, so that each operator counts once."""
+    if CLAIMS not in answers:
+        return []
+    holders = {operator: each.name for each in respondents.values() for operator in each.operators}
+    faults = []
+    for operator in split_operators(answers[CLAIMS].text):
+        if operator in respondent.operators:
+            continue
+        if operator in holders:
+            key, values = "listed_elsewhere", {"operator": operator, "other": holders[operator]}
+        else:
+            key, values = "given", {"value": operator, "expected": ", ".join(respondent.operators) or "–"}
+        faults.append(relation_fault(lines[CLAIMS], key, **values))
+    return faults
+
+
+def split_operators(text: str | None) -> list[str]:
+    """The ids of operators in an answer, which any comma, semicolon or space may separate."""
+    return [each for each in re.split(r"[\s,;،、؛，；]+", text or "") if each]
+
+
+def double_claims(
+    claims: dict[str, tuple[FormLine, list[str]]], standing: dict[str, list[str]], names: dict[str, str]
+) -> dict[str, list[Fault]]:
+    """By respondent, a fault for each operator that another respondent answers for too.
+
+    claims: of the files at hand, by respondent. standing: of files that were loaded before.
+    """
+    everyone = {**standing, **{respondent: operators for respondent, (_, operators) in claims.items()}}
+    faults: dict[str, list[Fault]] = {}
+    for respondent, (line, operators) in sorted(claims.items()):
+        for operator in operators:
+            others = sorted(
+                each for each, theirs in everyone.items() if each != respondent and operator in theirs
+            )
+            faults.setdefault(respondent, []).extend(
+                relation_fault(line, "two_claims", operator=operator, other=names.get(other, other))
+                for other in others
+            )
+    return {respondent: found for respondent, found in faults.items() if found}

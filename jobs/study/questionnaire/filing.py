@@ -1,0 +1,95 @@
+"""The content of a respondent's file: lines of cells, each with its place."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from jobs.study.questionnaire.texts import translate_key
+
+COLUMNS = ("code", "question", "unit", "answer", "status", "waiver", "note", "check")
+# The columns that a respondent fills in.
+FILLED = ("answer", "status", "waiver", "note")
+SHOWN = 80
+
+
+@dataclass(frozen=True)
+class FilePlace:
+    """A place in a file: a sheet and a cell, or the file's name and a line."""
+
+    sheet: str
+    cell: str
+
+    def __str__(self) -> str:
+        return f"{self.sheet}!{self.cell}" if self.cell else self.sheet
+
+
+@dataclass(frozen=True)
+class FormCell:
+    """The content of a cell. number_format: the spreadsheet's format, which may contain the unit."""
+
+    value: str | int | float | bool | dt.date | None
+    place: FilePlace
+    is_formula: bool = False
+    is_error: bool = False
+    number_format: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return self.value is None or (isinstance(self.value, str) and not self.value.strip())
+
+    @property
+    def written(self) -> str:
+        """The value as a text that is short enough for a message."""
+        if self.value is None:
+            return ""
+        shown = self.value.isoformat()[:10] if isinstance(self.value, dt.date) else str(self.value).strip()
+        return shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
+
+
+@dataclass(frozen=True)
+class FormLine:
+    """One line of a form: an indicator, and the cells that the respondent fills in."""
+
+    indicator: str
+    cells: dict[str, FormCell]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An error that a respondent is asked to correct: its place, the text there, and the message's key."""
+
+    place: FilePlace
+    indicator: str
+    written: str
+    group: str
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def format_message(self, language: str) -> str:
+        return translate_key(language, self.group, self.key, **{"value": self.written, **self.values})
+
+
+@dataclass(frozen=True)
+class Filing:
+    """One file of one respondent, not yet checked."""
+
+    file_name: str
+    sha256: str
+    respondent_id: str
+    period: str
+    language: str
+    version: str
+    lines: list[FormLine]
+    faults: list[Fault]
+
+
+class Refused(Exception):
+    """A file that cannot be read at all; the fault has the reason."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.key)
+        self.fault = fault
+
+
+def file_refusal(file_name: str, key: str, group: str = "file", **values: object) -> Refused:
+    return Refused(Fault(FilePlace(file_name, ""), "", str(values.get("value", "")), group, key, values))

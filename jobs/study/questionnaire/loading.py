@@ -1,0 +1,179 @@
+"""Load files of answers into the lake. A file with errors is not loaded; it goes back to its sender."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jobs.base.store.lock import as_only_writer
+from jobs.study.questionnaire.assessment import Assessment, assess_filing
+from jobs.study.questionnaire.checks import CLAIMS, double_claims, split_operators
+from jobs.study.questionnaire.filing import FILLED, Fault, Refused
+from jobs.study.questionnaire.landing import TABLE, answer_rows
+from jobs.study.questionnaire.reading import guess_language, read_filing
+from jobs.study.questionnaire.respondents import Respondent
+
+if TYPE_CHECKING:
+    from jobs.base.store.lake import Lake
+
+
+@dataclass
+class FileOutcome:
+    """The result for one file. assessment: None if nothing in the file could be read."""
+
+    file: Path
+    received_at: dt.datetime
+    language: str
+    assessment: Assessment | None = None
+    refused: Fault | None = None
+    is_known: bool = False
+    # When a later file of the respondent and period came in; its answers replace these.
+    later_at: dt.datetime | None = None
+
+    @property
+    def faults(self) -> list[Fault]:
+        return [self.refused] if self.refused else self.assessment.faults if self.assessment else []
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The lake's earlier receipts and claims.
+
+    receipts: respondent, period, SHA-256 and time of each loaded file. claims: the operators that a
+    respondent answered for, by respondent and period. Only forms claim operators. Packages of a sold operator
+    stay with the seller, who has no form to correct.
+    """
+
+    receipts: set[tuple[str, str, str, dt.datetime]] = field(default_factory=set)
+    claims: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+
+def read_files(
+    files: list[Path], respondents: dict[str, Respondent], received: dt.datetime | None
+) -> list[FileOutcome]:
+    """Read and assess every file. received: when the files came in; without it, when each was last saved."""
+    outcomes = []
+    for file in files:
+        at = received or dt.datetime.fromtimestamp(int(file.stat().st_mtime), dt.UTC)
+        outcome = FileOutcome(file, at, guess_language(file.name))
+        try:
+            filing = read_filing(file)
+            whose = respondents.get(filing.respondent_id)
+            outcome.language = whose.language if whose else outcome.language
+            outcome.assessment = assess_filing(filing, respondents, at)
+            outcome.language = outcome.assessment.language
+        except Refused as refused:
+            outcome.refused = refused.fault
+        outcomes.append(outcome)
+    return outcomes
+
+
+def check_claims(outcomes: list[FileOutcome], standing: Standing, respondents: dict[str, Respondent]) -> None:
+    """Add a fault to each form that answers for an operator of another respondent's form of that period."""
+    names = {each.id: each.name for each in respondents.values()}
+    read = [each.assessment for each in outcomes if each.assessment]
+    for period in sorted({each.filing.period for each in read}):
+        claims = {}
+        for each in read:
+            if each.filing.period == period and CLAIMS in each.lines and CLAIMS in each.answers:
+                claims[each.respondent.id] = (each.lines[CLAIMS], split_operators(each.answers[CLAIMS].text))
+        before = {whose: operators for (whose, when), operators in standing.claims.items() if when == period}
+        faults = double_claims(claims, before, names)
+        for outcome in outcomes:
+            about = outcome.assessment
+            if about is not None and about.filing.period == period and about.respondent.id in faults:
+                outcome.assessment = replace(about, faults=[*about.faults, *faults[about.respondent.id]])
+
+
+def new_rows(outcomes: list[FileOutcome], standing: Standing, is_dated: bool) -> list[dict[str, Any]]:
+    """The rows of files without faults that the lake does not hold yet.
+
+    is_dated: the time of receipt was given. Such a file is loaded again under another time; without a given
+    time, a file that was loaded before is skipped.
+    """
+    rows = []
+    for outcome in outcomes:
+        about = outcome.assessment
+        if about is None or outcome.faults:
+            continue
+        receipt = (about.respondent.id, about.filing.period, about.filing.sha256)
+        known = {(*known[:3],) if not is_dated else known for known in standing.receipts}
+        outcome.is_known = (receipt if not is_dated else (*receipt, outcome.received_at)) in known
+        later = [
+            at
+            for whose, period, _, at in standing.receipts
+            if (whose, period) == receipt[:2] and at > outcome.received_at
+        ]
+        outcome.later_at = max(later, default=None)
+        if not outcome.is_known:
+            rows += answer_rows(about, outcome.received_at)
+    return rows
+
+
+def read_standing(lake: Lake, outcomes: list[FileOutcome]) -> Standing:
+    """The lake's receipts and claims of the files' periods."""
+    import polars as pl
+
+    from jobs.study.questionnaire.standing import standing_answers
+
+    periods = sorted({each.assessment.filing.period for each in outcomes if each.assessment})
+    answers = lake.read(TABLE, where=pl.col("period_code").is_in(periods))
+    receipts = answers.select("respondent_id", "period_code", "file_sha256", "received_at").unique()
+    claims = standing_answers(answers.filter(pl.col("indicator_code") == CLAIMS))
+    return Standing(
+        set(receipts.iter_rows()),
+        {
+            (respondent, period): split_operators(value)
+            for respondent, period, value in claims.select(
+                "respondent_id", "period_code", "value"
+            ).iter_rows()
+        },
+    )
+
+
+@as_only_writer("observatory questionnaire load")
+def land_answers(
+    lake: Lake, outcomes: list[FileOutcome], respondents: dict[str, Respondent], is_dated: bool
+) -> int:
+    """Append the answers of the files without faults; the number of rows."""
+    check_claims(outcomes, Standing(), respondents)
+    if not any(each.assessment and not each.faults for each in outcomes):
+        return 0
+    standing = read_standing(lake, outcomes)
+    in_order = [each for each in outcomes if not each.faults]
+    check_claims(in_order, standing, respondents)
+    rows = new_rows(outcomes, standing, is_dated)
+    if rows:
+        append_validated(lake, rows)
+    return len(rows)
+
+
+def append_validated(lake: Lake, rows: list[dict[str, Any]]) -> None:
+    """Append the rows in one transaction. Raises ValidationHeld if they break a rule of their contract."""
+    from expectations import native
+    from expectations.rules import UNIQUE, rules_of
+    from jobs.base.core.errors import ValidationHeld
+    from jobs.base.tables.contracts import read_contract, rows_frame
+
+    frame = rows_frame(rows, TABLE)
+    rules = [rule for rule in rules_of(TABLE) if rule.kind != UNIQUE]
+    results = native.check(TABLE, frame, rules, read_contract(TABLE).key)
+    wrong = [f"{each.rule} on {each.violations} rows" for each in results if not each.is_held]
+    if wrong:
+        raise ValidationHeld(f"{TABLE}: {'; '.join(wrong)}. Nothing was written.")
+    lake.append(frame, TABLE)
+
+
+def form_cells(assessment: Assessment) -> dict[str, dict[str, Any]]:
+    """The values of the filled cells by indicator and column, for the form that goes back; a formula as
+    text."""
+    return {
+        code: {
+            name: line.cells[name].value
+            for name in FILLED
+            if name in line.cells and not line.cells[name].is_empty
+        }
+        for code, line in assessment.lines.items()
+    }

@@ -1,0 +1,73 @@
+"""The words of the questionnaire in the six languages, from schemas/questionnaire/translations.yaml."""
+
+import unicodedata
+from functools import cache
+
+from jobs.base.tables.contracts import read_yaml
+from jobs.study.questionnaire.definition import FOLDER, Indicator, Question, load_definition
+
+
+@cache
+def load_translations() -> dict[str, dict[str, dict[str, str]]]:
+    words: dict[str, dict[str, dict[str, str]]] = read_yaml(FOLDER / "translations.yaml")
+    return words
+
+
+def translate_key(language: str, group: str, key: str, **values: object) -> str:
+    """The text of a key in a language. values: what its braces are filled with."""
+    words = load_translations()[group][key][language]
+    return words.format(**values) if values else words
+
+
+def group_keys(group: str) -> list[str]:
+    """The keys of a group of texts."""
+    return list(load_translations()[group])
+
+
+def option_labels(language: str, codelist: str) -> dict[str, str]:
+    """The labels of a list, by code."""
+    return {code: translate_key(language, codelist, code) for code in load_definition()["lists"][codelist]}
+
+
+def line_label(language: str, indicator: Indicator) -> str:
+    """The label of a line: its parts, as `SMS – attempted`, or `Your answer` if the question has one line."""
+    if not indicator.parts:
+        return translate_key(language, "word", "answer_line")
+    return " – ".join(translate_key(language, dimension, code) for dimension, code in indicator.parts)
+
+
+def unit_label(language: str, question: Question, currency: str) -> str:
+    if question.kind == "money":
+        return currency
+    if question.unit:
+        return translate_key(language, "unit", question.unit)
+    return translate_key(language, "unit", question.kind if question.kind in ("text", "date") else "list")
+
+
+@cache
+def unit_words(unit: str | None, kind: str) -> frozenset[str]:
+    """The names of a question's unit, in every language and usual form."""
+    found = set(load_translations()["unit"][unit].values()) if unit else set()
+    for key in (unit, kind):
+        for forms in load_translations()["unit_form"].get(key or "", {}).values():
+            found.update(each.strip() for each in forms.split("|"))
+    return frozenset(found)
+
+
+def fold_words(words: str) -> str:
+    """A text for comparison: without differences of case, width, direction marks and space."""
+    plain = unicodedata.normalize("NFKC", words)
+    plain = "".join(each for each in plain if unicodedata.category(each) != "Cf")
+    return " ".join(plain.split()).casefold()
+
+
+@cache
+def codes_by_label(codelist: str) -> dict[str, str]:
+    """The codes of a list, by the code and by its label in every language.
+
+    A form may come back with labels of another language, if answers were copied from another form.
+    """
+    found = {fold_words(code): code for code in load_definition()["lists"][codelist]}
+    for language in load_definition()["languages"]:
+        found |= {fold_words(label): code for code, label in option_labels(language, codelist).items()}
+    return found

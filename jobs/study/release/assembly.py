@@ -1,0 +1,67 @@
+"""All files of a release, from its tables: the same bytes from the same tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from jobs.study.release import codebook, manifest, sdmx, tidy, triangle
+from jobs.study.release.about import About
+from jobs.study.release.comparing import Change
+from jobs.study.release.membership import Membership, describe_memberships
+from jobs.study.release.released import ReleasedTable
+from jobs.study.release.workbook import build_workbook
+
+HEADER = ("table", "key", "kind", "column", "before", "after")
+
+
+@dataclass(frozen=True)
+class ReleaseEvidence:
+    """What stands behind a release beside its tables.
+
+    references: the digest of each reference table. inputs_seal: the keyed digest of the inputs. validation:
+    the results of the rules on public tables. changes: since the release before it. revised: the figures of
+    all releases so far, of triangle.build_triangle(). memberships: of the groups that areas are made of.
+    """
+
+    references: Mapping[str, str]
+    inputs_seal: str
+    validation: Sequence[Mapping[str, Any]]
+    changes: Sequence[Change]
+    revised: pl.DataFrame
+    memberships: Sequence[Membership] = ()
+
+
+def files_of(tables: Sequence[ReleasedTable], about: About, release: ReleaseEvidence) -> dict[str, bytes]:
+    """The release's files, by their path in its folder."""
+    found: dict[str, bytes] = {}
+    members = describe_memberships(release.memberships)
+    for table in tables:
+        found[f"data/{about.file_name(table.name, 'csv')}"] = tidy.csv_of(table)
+        found[f"data/{about.file_name(table.name, 'parquet')}"] = tidy.parquet_of(table, about)
+    found |= {f"sdmx/{name}": data for name, data in sdmx.build_files(tables, about).items()}
+    found[about.file_name(f"spam-{about.period}-{about.version}", "xlsx")] = build_workbook(
+        tables, about, members
+    )
+    found["datapackage.json"] = codebook.data_package(tables, about)
+    found[about.file_name("codebook", "csv")] = codebook.codebook_csv(tables, release.memberships)
+    found[about.file_name("revisions", "csv")] = format_revisions(release.changes)
+    found[about.file_name(triangle.NAME, "csv")] = triangle.format_triangle(release.revised)
+    found["validation.json"] = codebook.json_bytes(
+        {"title": about.title, "results": list(release.validation)}
+    )
+    found["CITATION.cff"] = codebook.format_citation(about)
+    found["README.md"] = codebook.read_me(
+        tables, about, sorted([*found, "README.md", manifest.NAME]), members
+    )
+    found[manifest.NAME] = manifest.format_manifest(
+        about, found, release.references, release.inputs_seal, release.memberships
+    )
+    return found
+
+
+def format_revisions(changes: Sequence[Change]) -> bytes:
+    """The revision log: what changed since the release before."""
+    rows = [[each.table, each.key, each.kind, each.column, each.before, each.after] for each in changes]
+    return tidy.csv_bytes(list(HEADER), rows)

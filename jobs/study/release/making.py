@@ -1,0 +1,396 @@
+"""Making a release: the study's tables as they are, through the gate, into a folder that never changes.
+
+What it was made from is kept beside it, restricted: with that it can be made again, to the byte.
+"""
+
+import dataclasses
+import io
+import json
+import os
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.settings.config import Observatory
+from jobs.base.store.lake import Lake, open_lake
+from jobs.base.store.lock import as_only_writer
+from jobs.base.tables.contracts import REFERENCE
+from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.study.public.cells import CONTRIBUTION, RULES, Basis, Released
+from jobs.study.public.gate import Protected, Unprotectable, make_public_tables
+from jobs.study.public.secret import p_pct
+from jobs.study.questionnaire.respondents import load_respondents
+from jobs.study.release import (
+    assembly,
+    clearance,
+    comparing,
+    decisions,
+    manifest,
+    membership,
+    reading,
+    tidy,
+    triangle,
+)
+from jobs.study.release.about import About
+from jobs.study.release.folders import UNMADE, versions_in, write_folder, write_release
+from jobs.study.release.publishing import ABOUT
+from jobs.study.release.recipe import (
+    Recipe,
+    files_folder,
+    frames_in,
+    idle_packages,
+    recipe_in,
+    recipe_of,
+    tables_of,
+)
+from jobs.study.release.released import ReleasedTable, release_table
+from jobs.study.release.validation import validate_public
+
+GAPS = "study.investment_gap"
+PERIOD = "period_code"
+# So many figures are named in a note.
+SHOWN = 3
+SEAL = "seal.key"
+PROGRAM = "observatory"
+
+
+@dataclass(frozen=True)
+class MadeRelease:
+    """A release that was made. counts: of each table its rows, and the rows that were held back."""
+
+    about: About
+    folder: Path
+    digest: str
+    counts: list[tuple[str, int, int]]
+    notes: list[str]
+
+
+# --- making -----------------------------------------------------------------------------------------
+
+
+def make_release(
+    settings: Observatory,
+    period: str,
+    is_major: bool,
+    say: Callable[[str], None] = print,
+    leave_out_areas: bool = False,
+) -> MadeRelease:
+    """Make a release of the study's tables in the lake.
+
+    Raises ObservatoryError for a period that is not over or has no estimates, estimates that are not of the
+    inputs as they are now, and findings that are open; Unprotectable where areas reveal a contribution.
+    """
+    return make_from_lake(open_lake(settings.lake.root), settings, period, is_major, say, leave_out_areas)
+
+
+@as_only_writer("observatory release make")
+def make_from_lake(
+    lake: Lake,
+    settings: Observatory,
+    period: str,
+    is_major: bool,
+    say: Callable[[str], None],
+    leave_out_areas: bool,
+) -> MadeRelease:
+    remove_unmade(Path(settings.release.root), Path(settings.release.restricted), period)
+    recipe = recipe_of(lake, settings, period, is_major, leave_out_areas)
+    say("release: protecting and attacking")
+    restricted = Path(settings.release.restricted)
+    try:
+        protected = protected_by(recipe, restricted, p_pct())
+    except Unprotectable as error:
+        error.args = (f"{error}. {keep_refusal(restricted, recipe, error)}",)
+        raise
+    say("release: writing")
+    files, tables = build_release(recipe, protected, restricted)
+    own = restricted / recipe.about.period / recipe.about.version
+    folder = Path(settings.release.root) / recipe.about.period / recipe.about.version
+    digest = manifest.compute_digest(files[manifest.NAME])
+    record_of = {
+        decisions.FILE: decisions.format_decision("made", PROGRAM, digest, settings.lake.now).encode("utf-8")
+    }
+    write_release(folder, files, own, build_kept(recipe, protected) | record_of)
+    held = Counter(protected.held_rows["table_name"].to_list())
+    counts = [
+        (table.name, table.rows.height, held[table.contract.source] if table.contract.protect else 0)
+        for table in tables
+    ]
+    notes = [
+        *idle_packages(lake, recipe.basis.tables[CONTRIBUTION], recipe.about),
+        *notes_of(recipe, protected),
+        *note_unasked(tables, list_administrations(settings)),
+    ]
+    return MadeRelease(recipe.about, folder, digest, counts, notes)
+
+
+def note_unasked(tables: Sequence[ReleasedTable], administrations: Mapping[str, str]) -> list[str]:
+    """Lines on countries whose rows leave, if some of them have no administration that can be asked."""
+    leaving = clearance.count_leaving(clearance.areas_of(tables))
+    unasked = [country for country in leaving if country not in administrations]
+    if not unasked:
+        return []
+    return [
+        f"Rows of {len(leaving)} country(ies) leave. {len(unasked)} of them have no administration in the"
+        " list of respondents; each needs one, or a decision of its own, before publication:"
+        f" {', '.join(unasked)}."
+    ]
+
+
+def of_these_estimates(settings: Observatory, period: str) -> str | None:
+    """The newest version of a period, if the estimates in the lake are those that it was made of."""
+    versions = versions_in(Path(settings.release.root), period)
+    if not versions:
+        return None
+    kept = frames_in(Path(settings.release.restricted) / period / versions[-1] / "basis")
+    now = tables_of(open_lake(settings.lake.root), files_folder(settings))
+    is_same = kept.keys() == now.keys() and all(rows.equals(kept[table]) for table, rows in now.items())
+    return versions[-1] if is_same else None
+
+
+def remove_unmade(root: Path, restricted_root: Path, period: str) -> None:
+    """Remove the restricted folders of a period whose releases were never written, because `make` was killed:
+    UNMADE is in them. A restricted folder without it is never removed, wherever its release lies."""
+    for version in versions_in(restricted_root, period):
+        own = restricted_root / period / version
+        if (own / UNMADE).is_file():
+            if (root / period / version).exists():
+                (own / UNMADE).unlink()
+            else:
+                shutil.rmtree(own)
+
+
+# --- protected, written, kept -----------------------------------------------------------------------
+
+
+def protected_by(recipe: Recipe, restricted: Path, p: float) -> Protected:
+    """The public tables, through the gate."""
+    earlier = [released_in(restricted / name, name) for name in recipe.earlier]
+    tables = dict(recipe.basis.tables)
+    for table in map(public_contract, public_tables()):
+        rows = tables[table.source]
+        if recipe.left_out and "area_code" in rows.columns:
+            tables[table.source] = rows.filter(~pl.col("area_code").is_in(list(recipe.left_out)))
+    return make_public_tables(
+        Basis(recipe.about.name, tables), earlier, recipe.about.periods, p, recipe.leave_out_areas
+    )
+
+
+def released_in(folder: Path, name: str) -> Released:
+    """An earlier release in the form that the gate and the attack take."""
+    public = {
+        table: in_todays_columns(table, rows)
+        for table, rows in frames_in(folder / "public").items()
+        if table in public_tables()
+    }
+    return Released(Basis(name, frames_in(folder / "basis")), public)
+
+
+def in_todays_columns(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of an earlier release in the columns of today's contract: one that it did not have is null."""
+    return rows.select(
+        pl.col(name) if name in rows.columns else pl.lit(None, kind).alias(name)
+        for name, kind in public_contract(table).schema.items()
+    )
+
+
+def build_release(
+    recipe: Recipe, protected: Protected, restricted: Path
+) -> tuple[dict[str, bytes], list[ReleasedTable]]:
+    """The release's files and tables. Raises ValidationHeld if an expectation on public tables is broken, and
+    ObservatoryError if a file is not read as it was written."""
+    tables = [release_table(table, protected.public[table]) for table in public_tables()]
+    results = validate_public(protected.public)
+    now = as_texts(tables)
+    known = {name: texts_of(restricted / name) for name in recipe.earlier if name not in recipe.withdrawn}
+    before = [name for name in recipe.earlier if name.startswith(f"{recipe.about.period}/")]
+    changes = []
+    if before:
+        changes = comparing.compare_tables(known.get(before[-1]) or texts_of(restricted / before[-1]), now)
+    revised = triangle.build_triangle([*known.items(), (recipe.about.name, now)])
+    seal = manifest.seal_inputs(inputs_of(recipe), seal_key(restricted))
+    references = {
+        file.stem: manifest.compute_digest(file.read_bytes()) for file in sorted(REFERENCE.glob("*.csv"))
+    }
+    groups = membership.list_memberships(recipe.basis.tables["ref.country_group"], recipe.about.day)
+    made = assembly.ReleaseEvidence(references, seal, results, changes, revised, groups)
+    files = assembly.files_of(tables, recipe.about, made)
+    reading.refuse_unreadable(files, tables, recipe.about)
+    return files, tables
+
+
+def texts_of(restricted: Path) -> dict[str, pl.DataFrame]:
+    """The tables of an earlier release as texts, from its restricted folder; without those whose contract
+    has other columns since."""
+    public = frames_in(restricted / "public")
+    return as_texts(
+        [
+            release_table(table, public[table])
+            for table in public_tables()
+            if table in public and public[table].columns == list(public_contract(table).schema)
+        ]
+    )
+
+
+def as_texts(tables: Sequence[ReleasedTable]) -> dict[str, pl.DataFrame]:
+    """Tables by name, as their CSV files hold them."""
+    return {each.name: pl.read_csv(io.BytesIO(tidy.csv_of(each)), infer_schema=False) for each in tables}
+
+
+def inputs_of(recipe: Recipe) -> bytes:
+    """All inputs as bytes, for their seal."""
+    parts = [",".join(recipe.earlier), ",".join(recipe.left_out)]
+    for table, rows in sorted(recipe.basis.tables.items()):
+        parts += [table, rows.write_ndjson()]
+    return "\n".join(parts).encode("utf-8")
+
+
+def seal_key(restricted: Path) -> bytes:
+    """The key of the seals of inputs, made once."""
+    file = restricted / SEAL
+    if not file.is_file():
+        restricted.mkdir(parents=True, exist_ok=True, mode=0o700)
+        number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(number, "wb") as out:
+            out.write(secrets.token_bytes(32))
+    return file.read_bytes()
+
+
+def build_kept(recipe: Recipe, protected: Protected) -> dict[str, bytes]:
+    """The files of the restricted folder: what it takes to make the release again, which rule held which row
+    back, and what the attack found."""
+    found = {f"basis/{table}.parquet": encode_parquet(rows) for table, rows in recipe.basis.tables.items()}
+    found |= {f"public/{table}.parquet": encode_parquet(rows) for table, rows in protected.public.items()}
+    found["held.csv"] = protected.held_rows.write_csv().encode("utf-8")
+    found["attack.csv"] = protected.findings.write_csv().encode("utf-8")
+    about = {
+        "about": dataclasses.asdict(recipe.about),
+        "earlier": list(recipe.earlier),
+        "left_out": list(recipe.left_out),
+        "leave_out_areas": recipe.leave_out_areas,
+        "withdrawn": list(recipe.withdrawn),
+    }
+    found[ABOUT] = (json.dumps(about, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+    return found
+
+
+def encode_parquet(rows: pl.DataFrame) -> bytes:
+    out = io.BytesIO()
+    rows.write_parquet(out)
+    return out.getvalue()
+
+
+def keep_refusal(restricted: Path, recipe: Recipe, error: Unprotectable) -> str:
+    """Name the figures that reveal a contribution where only the study's own team reads it; where that is,
+    and the officer's choices."""
+    folder = restricted / "refused"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    of_period = f"{recipe.about.period}-{recipe.about.version}"
+    for name, rows in (("held", error.held_rows), ("attack", error.findings)):
+        if rows is None:
+            continue
+        file = folder / f"{of_period}-{name}.csv"
+        file.write_text(rows.write_csv(), encoding="utf-8")
+        file.chmod(0o600)
+    left_out = (
+        "\n- leave out the groups and regions with the fewest units that reveal one: `observatory release"
+        f" make --period {recipe.about.period} --leave-out-areas`"
+    )
+    return (
+        f"{folder / of_period}-attack.csv names the figures. Choose one of these:"
+        "\n- load more answers and packages, and run `observatory study estimate`"
+        + ("" if recipe.leave_out_areas else left_out)
+        + "\n- a smaller p, which lets others know each contribution more closely: decide on it before you"
+        " look at what it lets leave, and keep it for later releases (docs/tsb.md, Releases)"
+    )
+
+
+def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
+    """What the officer should know of a release before it goes on."""
+    notes = []
+    if recipe.left_out:
+        notes.append(f"Left out by decision on an objection: {', '.join(recipe.left_out)}.")
+    is_now = protected.findings["cells"].str.contains(f"{recipe.about.name} ", literal=True)
+    now = int(is_now.sum())
+    past = protected.findings.height - now
+    if now:
+        notes.append(
+            f"The attack found {now} contribution(s); the rows that revealed them were dropped, and what is"
+            " left reveals none."
+        )
+    if past:
+        notes.append(
+            f"Earlier releases alone reveal {past} contribution(s) to holdings that bought an operator since;"
+            " this release adds nothing to that. attack.csv in the restricted folder names them."
+        )
+    notes += note_short_years(protected.public)
+    of_gaps = [about.table for about in map(public_contract, public_tables()) if about.source == GAPS]
+    if recipe.basis.tables[GAPS].height and all(protected.public[table].is_empty() for table in of_gaps):
+        notes.append(
+            "No gap to a norm left: [study.gap] norm is not chosen, or no spending left. Choose one, and"
+            " run `observatory study estimate`."
+        )
+    rules = protected.held_rows.group_by("rule").len().sort("rule")
+    notes += [f"Held back by {rule}: {count:,} row(s). {RULES[rule]}." for rule, count in rules.rows()]
+    return notes
+
+
+def note_short_years(public: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Figures of a year that are below those of one of its quarters, which can be where others answered."""
+    short = []
+    for about in map(public_contract, public_tables()):
+        if about.protect is None or about.protect.released_by != PERIOD:
+            continue
+        figure, by = about.protect.figure, [name for name in about.key if name != PERIOD]
+        rows = public[about.table].with_columns(year=pl.col(PERIOD).str.slice(0, 4))
+        quarters = rows.filter(pl.col(PERIOD).str.contains("Q")).select(*by, "year", quarter=figure)
+        years = rows.filter(pl.col(PERIOD) == pl.col("year")).join(quarters, on=[*by, "year"])
+        of = years.filter(pl.col(figure) < pl.col("quarter")).select(PERIOD, *by).unique().sort(pl.all())
+        short += [f"{about.name} {'/'.join(row)}" for row in of.rows()]
+    if not short:
+        return []
+    more = f" and {len(short) - SHOWN:,} more" if len(short) > SHOWN else ""
+    return [
+        f"{len(short):,} figure(s) of a year are below those of one of its quarters, because others"
+        f" answered: {', '.join(short[:SHOWN])}{more}. Ask those that answered one of the two for the other."
+    ]
+
+
+# --- again ------------------------------------------------------------------------------------------
+
+
+def make_again(settings: Observatory, period: str, version: str, to: Path) -> Path:
+    """Make a release again from what its restricted folder kept. Raises ObservatoryError if a byte differs
+    from the release that was made."""
+    restricted = Path(settings.release.restricted)
+    own = restricted / period / version
+    if not (own / ABOUT).is_file():
+        raise ObservatoryError(f"{own} holds no release: `observatory release list` names those made here")
+    recipe = recipe_in(own)
+    files, _ = build_release(recipe, protected_by(recipe, restricted, p_pct()), restricted)
+    target = to / period / version
+    write_folder(target, files)
+    made = [each.digest for each in decisions.read_decisions(own) if each.what == "made"]
+    if made != [manifest.compute_digest(files[manifest.NAME])]:
+        raise ObservatoryError(
+            f"{target} differs from the release as it was made: the program, its reference tables or p are"
+            " others. `observatory release diff` shows which figures differ"
+        )
+    return target
+
+
+def as_made(restricted: Path) -> tuple[About, list[ReleasedTable]]:
+    """A release's own data and its tables, from its restricted folder."""
+    recipe = recipe_in(restricted)
+    public = frames_in(restricted / "public")
+    return recipe.about, [release_table(table, public[table]) for table in public_tables()]
+
+
+def list_administrations(settings: Observatory) -> dict[str, str]:
+    """The administration of each country that has one in the list of respondents."""
+    return {each.country: each.name for each in load_respondents(settings).values() if each.role == "A"}

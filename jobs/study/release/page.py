@@ -1,0 +1,254 @@
+"""A page of a release: its main figures as tables with bars, from released tables alone.
+
+It loads nothing, runs no script, and stands beside a release, whose files never change. The same release
+gives the same bytes.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.costs.prices import describe_prices
+from jobs.base.figures import words
+from jobs.base.figures.reliability import mark_of, may_be_quoted
+from jobs.base.page.blocks import Block, Cell, Column, Section, Table, number_cell, range_bar
+from jobs.base.page.templates import render_template
+from jobs.base.tables.public_contracts import public_contract
+from jobs.study.release.comparing import tables_in
+from jobs.study.release.manifest import read_manifest
+from jobs.study.release.released import AREAS, WHOLE
+
+TEMPLATES = Path(__file__).parent / "templates"
+WORLD_NAME, THE_WORLDS = AREAS["WORLD"][1], "the world's operators"
+VOLUME, COST = "spam_volume", "countermeasure_cost"
+# Of volumes the units that stand for a channel, and the quantity, the better first.
+UNITS = {"attempted": "recipients and attempts", "call": "calls"}
+QUANTITIES = {"spam_corrected": "corrected for filter error", "spam_certain": "as filters saw it"}
+# What components are called, and the sign of those that are lower bounds.
+COMPONENTS = {"marginal": ("Marginal", ""), "fixed": ("Fixed", "≥ "), "stated": ("Both", "≥ ")}
+MARKS_NOTE = (
+    "Marks show how far an estimate would vary between samples. !: its coefficient of variation is 16.6 to"
+    " 33.3%, use it with caution. !!: above that, of low reliability, for tables alone and not to be quoted."
+)
+INTERVAL = Column("95% interval", is_minor=True)
+COST_NOTES = (
+    f"Marginal cost is effort measured in operators' logs, times {describe_prices()}. Fixed cost (licences,"
+    " staff) is what operators stated. An operator that stated none adds none, so fixed cost and both"
+    " together are lower bounds, marked ≥; what the study imputes for such operators stays with the study.",
+    "It is the cost of whole channels, spam or not, in US dollars at market rates, for all operators of an"
+    " area as estimated from those that sent their costs. It is not the spending that operators answered, and"
+    " never added to it. Bars and intervals are of both together, without what was not stated.",
+    "All strategies are more than the sum of those shown: cost that serves several strategies is in them"
+    " alone. A dash: fewer than five holdings had any, or one of them dominates it.",
+    MARKS_NOTE,
+)
+VOLUME_NOTES = (
+    "Definition OPERATOR: what operators themselves block or mark. Intervals are of 95%, their ends moved"
+    " outward; they hold if operators that did not answer are like those that did.",
+    MARKS_NOTE,
+)
+Row = dict[str, str]
+
+
+def write_page(folder: Path, output: Path) -> Path:
+    """Write index.html and the tables behind it as CSV; the path of index.html.
+
+    folder: of one release. Raises ObservatoryError if it is none, or if output lies in it.
+    """
+    about = read_manifest(folder)
+    if output.resolve().is_relative_to(folder.resolve()):
+        raise ObservatoryError(f"{output} lies in the release, which never changes: name another --output")
+    tables = tables_in(folder)
+    output.mkdir(parents=True, exist_ok=True)
+    for name in SECTIONS:
+        for file in (folder / "data").glob(f"{name}.*csv"):
+            (output / f"{name}.csv").write_bytes(file.read_bytes())
+    page = render_template(
+        TEMPLATES,
+        "page.html.j2",
+        title=f"{about['title']}, {about['version']}",
+        sections=[make(tables.get(name, no_rows(name))) for name, make in SECTIONS.items()],
+        sources={f"{name}.csv": f"Source: table {name} of the release." for name in SECTIONS},
+    )
+    index = output / "index.html"
+    index.write_text(page, encoding="utf-8")
+    return index
+
+
+def volume_section(rows: pl.DataFrame) -> Section:
+    """Spam of the last period by channel and area."""
+    listed = rows.filter(
+        pl.col("definition_code") == "OPERATOR",
+        pl.col("unit_code").is_in(list(UNITS)),
+        pl.col("quantity_code").is_in(list(QUANTITIES)),
+        pl.col("area_kind_code") != "country",
+    )
+    blocks, found = [], []
+    for channel, of_channel in by_channel(listed):
+        quantity = next(each for each in QUANTITIES if each in set(of_channel["quantity_code"]))
+        own = of_channel.filter(pl.col("quantity_code") == quantity)
+        unit = UNITS[own["unit_code"][0]]
+        heading = f"{channel}: spam in {name_period(own)}, {unit}, {QUANTITIES[quantity]}"
+        scale = highest(own)
+        lines = [
+            [area_cell(row, scale), number_cell(show_estimate(row)), interval_cell(row)]
+            for row in own.to_dicts()
+        ]
+        columns = [Column("Area", "text"), Column("Spam"), INTERVAL]
+        blocks.append(Block(heading, with_axis(heading, columns, lines, scale), f"{VOLUME}.csv"))
+        found += [
+            (
+                row["area_name"],
+                f"{quote_estimate(row)} {unit} by {words.lower_first(channel)} in {name_period(own)},"
+                f" {QUANTITIES[quantity]}",
+            )
+            for row in own.to_dicts()
+            if row["area_code"] in WHOLE and may_be_quoted(row["cv_band_code"])
+        ]
+    finding = " ".join(
+        f"{'The world' if area == WORLD_NAME else area} received spam: {'; '.join(texts)}."
+        for area, texts in by_area(found)
+    )
+    missing = [] if blocks else ["No volume of an area left."]
+    return Section("volume", "How much spam there is", finding, blocks, missing, list(VOLUME_NOTES))
+
+
+def cost_section(rows: pl.DataFrame) -> Section:
+    """What countermeasures cost to run in the last period: marginal, fixed as stated and both by area; and
+    both by strategy and area."""
+    blocks, found = [], []
+    for channel, own in by_channel(rows):
+        of = {
+            (row["area_code"], row["strategy_code"], row["cost_component_code"]): row
+            for row in own.to_dicts()
+        }
+        areas = {row["area_code"]: row["area_name"] for row in own.to_dicts()}
+        whole = own.filter(pl.col("strategy_code") == words.TOTAL)
+        period, scale = name_period(own), highest(whole)
+        lines = []
+        for code, name in areas.items():
+            parts = {each: of.get((code, words.TOTAL, each)) for each in COMPONENTS}
+            both = parts["stated"]
+            lines.append(
+                [
+                    area_cell(both or {"area_code": code, "area_name": name}, scale),
+                    *(bounded_cell(row, each) for each, row in parts.items()),
+                    interval_cell(both),
+                ]
+            )
+        columns = [Column("Area", "text"), *(Column(name) for name, _ in COMPONENTS.values()), INTERVAL]
+        heading = f"{channel}: US dollars in {period} by area"
+        blocks.append(Block(heading, with_axis(heading, columns, lines, scale), f"{COST}.csv"))
+        given = {strategy for _, strategy, component in of if component == "stated"}
+        strategies = [each for each in words.codelist_rows("strategy") if each in given]
+        if strategies:
+            heading = f"{channel}: US dollars in {period} by area and strategy, marginal and fixed together"
+            columns = [Column("Area", "text"), *(Column(name_strategy(each)) for each in strategies)]
+            cells = [
+                [Cell(name), *(bounded_cell(of.get((code, each, "stated")), "stated") for each in strategies)]
+                for code, name in areas.items()
+            ]
+            blocks.append(Block(heading, Table(heading, columns, cells), f"{COST}.csv"))
+        found += [
+            (
+                both["area_name"],
+                f"{quote_estimate(both)} US dollars for {words.lower_first(channel)} in {period}, without"
+                " fixed cost that was not stated",
+            )
+            for both in (of.get((code, words.TOTAL, "stated")) for code in WHOLE)
+            if both is not None and may_be_quoted(both["cv_band_code"])
+        ]
+    finding = " ".join(
+        f"Countermeasures cost {THE_WORLDS if area == WORLD_NAME else f'operators of {area}'}"
+        f" {'; '.join(texts)}."
+        for area, texts in by_area(found)
+    )
+    missing = [] if blocks else ["No cost left: five holdings of an area need to have some."]
+    return Section("cost", "What countermeasures cost to run", finding, blocks, missing, list(COST_NOTES))
+
+
+# The table of each section; earlier releases lack some.
+SECTIONS = {VOLUME: volume_section, COST: cost_section}
+
+
+def no_rows(name: str) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(public_contract(f"public.{name}").schema, pl.String))
+
+
+# --- shared ------------------------------------------------------------------------------------------
+
+
+def by_area(found: list[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    """What was found, by the name of the area: channels may have different countries."""
+    for area in dict.fromkeys(name for name, _ in found):
+        yield area, [text for name, text in found if name == area]
+
+
+def by_channel(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The name of each channel, and the rows of its last period, those of the world first."""
+    for code in words.codelist_rows("channel"):
+        own = rows.filter(pl.col("channel_code") == code)
+        if own.height:
+            last = own.filter(pl.col("period_code") == own["period_code"].max())
+            yield words.code_name("channel", code), last.sort(~pl.col("area_code").is_in(WHOLE), "area_code")
+
+
+def with_axis(caption: str, columns: list[Column], lines: list[list[Cell]], scale: float) -> Table:
+    return Table(caption, columns, lines, axis=("0", words.format_compact(round(scale))))
+
+
+def area_cell(row: Row, scale: float) -> Cell:
+    """An area's name, with the bar of its interval if it has one."""
+    tone = "strong" if row["area_code"] in WHOLE else ""
+    if not has_interval(row):
+        return Cell(row["area_name"], bar=(), tone=tone)
+    low, middle, high = (float(row[name]) for name in ("estimate_low", "estimate", "estimate_high"))
+    return Cell(row["area_name"], bar=range_bar(low, middle, high, scale), tone=tone)
+
+
+def bounded_cell(row: Row | None, component: str) -> Cell:
+    """A figure of a component with the sign of its bound; a dash for one that did not leave."""
+    if row is None:
+        return number_cell(words.DASH, "muted")
+    return number_cell(COMPONENTS[component][1] + show_estimate(row))
+
+
+def interval_cell(row: Row | None) -> Cell:
+    if row is None or not has_interval(row):
+        return number_cell("")
+    return number_cell(f"{short(row['estimate_low'])}{words.DASH}{short(row['estimate_high'])}", "muted")
+
+
+def has_interval(row: Row) -> bool:
+    return bool(row.get("estimate_low") and row.get("estimate_high"))
+
+
+def highest(rows: pl.DataFrame) -> float:
+    """Where bars end: at the largest upper end, which may be a region's."""
+    ends = rows.select(pl.coalesce("estimate_high", "estimate").cast(pl.Float64).max())
+    return float(ends.item() or 0.0)
+
+
+def show_estimate(row: Row) -> str:
+    """An estimate, with the mark of its band."""
+    return f"{short(row['estimate'])} {mark_of(row['cv_band_code'])}".rstrip()
+
+
+def quote_estimate(row: Row) -> str:
+    """An estimate in a sentence, with its interval."""
+    ends = f" ({short(row['estimate_low'])} to {short(row['estimate_high'])})" if has_interval(row) else ""
+    return short(row["estimate"]) + ends
+
+
+def short(value: str) -> str:
+    return words.format_compact(round(float(value)))
+
+
+def name_period(rows: pl.DataFrame) -> str:
+    return words.format_period(rows["period_code"][0])
+
+
+def name_strategy(code: str) -> str:
+    return words.code_name("strategy", code).removesuffix(" strategies")

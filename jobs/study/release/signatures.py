@@ -1,0 +1,103 @@
+"""Sign a release, and find out whose signature lies beside it.
+
+The officer signs on her own machine, where her key is: the signature is a detached one of the manifest, whose
+digests cover every file. The index of releases and the tombstone of a withdrawn one are signed as files
+(docs/decisions/0179-statements-on-releases-are-signed.md).
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.packages import signing
+from jobs.study.release import manifest
+from jobs.study.release.folders import signature_of
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A good signature: the key's fingerprint, the file among the signers that holds it, its user id, when it
+    was made by its own account, and when the key expired, if it did since."""
+
+    fingerprint: str
+    key_file: str
+    name: str = ""
+    signed_at: dt.datetime | None = None
+    expired_at: dt.datetime | None = None
+
+    @property
+    def text(self) -> str:
+        """Who signed and when, for a person."""
+        when = f" on {self.signed_at:%Y-%m-%d %H:%M} UTC" if self.signed_at else ""
+        text = f"Signed by {self.fingerprint} ({self.key_file}: {self.name}){when}."
+        if self.expired_at:
+            text += (
+                f"\nThe key expired on {self.expired_at:%Y-%m-%d}, after the date that the signature states:"
+                " it stays good. Ask the publisher for the present key."
+            )
+        return text
+
+
+def sign_release(folder: Path, key: str) -> Path:
+    """Verify a release and sign it. The signature's file, beside the folder."""
+    manifest.verify_release(folder)
+    file = signature_of(folder)
+    file.write_bytes(signing.sign_data((folder / manifest.NAME).read_bytes(), key))
+    return file
+
+
+def sign_statement(file: Path, key: str) -> Path:
+    """Sign an index or a tombstone. The signature's file, beside it."""
+    manifest.read_statement(file)
+    signature = statement_signature(file)
+    signature.write_bytes(signing.sign_data(file.read_bytes(), key))
+    return signature
+
+
+def statement_signature(file: Path) -> Path:
+    return file.with_name(f"{file.name}.asc")
+
+
+def signer_of(folder: Path, signers: Path) -> Signed:
+    """Who signed a release. signers: a folder of OpenPGP public keys, a file each, or one such file.
+
+    Raises ObservatoryError where there is no signature, or none of them made it.
+    """
+    return find_signer(folder / manifest.NAME, signature_of(folder), folder, signers)
+
+
+def signer_of_statement(file: Path, signers: Path) -> Signed:
+    """As signer_of(), of an index or a tombstone."""
+    return find_signer(file, statement_signature(file), file, signers)
+
+
+def find_signer(data_file: Path, file: Path, path: Path, signers: Path) -> Signed:
+    """Who signed a file. file: its signature. path: what a person names to sign it."""
+    if not file.is_file():
+        raise ObservatoryError(
+            f"{path} is not signed: `observatory release sign {path} --key KEY` on the officer's machine"
+            f" makes {file.name}; put it beside the {'file' if path == data_file else 'folder'}"
+        )
+    keys = sorted(signers.glob("*.asc")) if signers.is_dir() else [signers]
+    if not keys or not keys[0].is_file():
+        raise ObservatoryError(f"{signers} holds no public key (*.asc) of anyone who may sign a release")
+    data, signature = data_file.read_bytes(), file.read_bytes()
+    reasons = []
+    for key in keys:
+        try:
+            found = signing.check_signature(data, signature, key)
+        except ObservatoryError as error:
+            reasons.append(str(error))
+        else:
+            return Signed(found.fingerprint, key.name, found.name, found.signed_at, found.expired_at)
+    of = "this release" if path != data_file else path.name
+    raise ObservatoryError(
+        "\n".join(
+            [
+                f"{file} is no signature of {of} by any of the {len(keys)} key(s) in {signers}:",
+                *reasons,
+                f"`observatory release sign {path} --key KEY`: the owner of one of these keys signs it",
+            ]
+        )
+    )

@@ -1,0 +1,119 @@
+"""The summary that a person approves: headline figures, changes, rows held back, findings, and the digest."""
+
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+
+from jobs.base.figures import words
+from jobs.base.figures.counting_rules import OPERATOR
+from jobs.study.release import clearance, comparing, manifest
+from jobs.study.release.released import WHOLE
+
+
+def text_of(folder: Path, restricted: Path, digest: str) -> str:
+    """The summary as Markdown. digest: of the release's manifest."""
+    about = manifest.read_manifest(folder)
+    tables = comparing.tables_in(folder)
+    parts = [
+        f"# {about['title']}",
+        f"Release {about['period']}/{about['version']} of {about['agency']}, made by {about['software']}.",
+        "## Headline figures",
+        "\n".join(list_headlines(tables)) or "None of all countries together.",
+        "## Tables",
+        "\n".join(f"- {name}: {rows.height:,} rows" for name, rows in tables.items()),
+        "## Changes since the last release of this period",
+        count_changes(folder),
+        "## Held back, by rule",
+        count_by(restricted / "held.csv", "rule") or "No row.",
+        "## The attack",
+        describe_findings(restricted / "attack.csv"),
+        "## Clearance",
+        describe_clearance(folder, restricted, digest),
+        f"Digest: `{digest}`",
+    ]
+    return "\n\n".join(parts)
+
+
+def list_headlines(tables: dict[str, pl.DataFrame]) -> list[str]:
+    """The figures of all countries together: spam by the operators' own definition, and all spending."""
+    found = []
+    volume = tables.get("spam_volume")
+    if volume is not None:
+        of_world = volume.filter(
+            pl.col("area_code").is_in(WHOLE) & (pl.col("definition_code") == OPERATOR)
+        ).sort("period_code", "channel_code", "unit_code", "quantity_code")
+        for row in of_world.filter(pl.col("quantity_code").str.starts_with("spam")).to_dicts():
+            found.append(
+                f"- {row['area_name']}, {row['period_code']},"
+                f" {words.code_name('channel', row['channel_code'])},"
+                f" {words.code_name('quantity', row['quantity_code']).lower()}, {row['unit_code']}:"
+                f" {format_amount(row['estimate'])}{format_interval(row)}"
+            )
+    money = tables.get("investment")
+    if money is not None:
+        whole = money.filter(
+            pl.col("area_code").is_in(WHOLE),
+            pl.col("strategy_code") == "_T",
+            pl.col("component_code") == "_T",
+            pl.col("conversion_code") == "market",
+        )
+        for row in whole.to_dicts():
+            found.append(
+                f"- {row['area_name']}, {row['period_code']},"
+                f" {words.code_name('channel', row['channel_code'])}, spending on it:"
+                f" {format_amount(row['estimate'])} US dollars{format_interval(row)}"
+            )
+    return found
+
+
+def format_interval(row: dict[str, str | None]) -> str:
+    if not row["estimate_low"] or not row["estimate_high"]:
+        return ""
+    return f" (95% interval {format_amount(row['estimate_low'])} to {format_amount(row['estimate_high'])})"
+
+
+def format_amount(text: str | None) -> str:
+    return f"{float(text or 0):,.0f}"
+
+
+def count_changes(folder: Path) -> str:
+    """How many rows came, went and changed, by the release's own revision log."""
+    (file,) = folder.glob("revisions*.csv")
+    rows = pl.read_csv(file, infer_schema=False)
+    kinds = Counter(rows.unique(["table", "key", "kind"])["kind"].to_list())
+    return (
+        ", ".join(f"{count:,} rows {kind}" for kind, count in sorted(kinds.items()))
+        or "None, or no earlier one."
+    )
+
+
+def count_by(file: Path, column: str) -> str:
+    rows = pl.read_csv(file, infer_schema=False)
+    return "\n".join(
+        f"- {name}: {count:,}" for name, count in sorted(Counter(rows[column].to_list()).items())
+    )
+
+
+def describe_findings(file: Path) -> str:
+    rows = pl.read_csv(file, infer_schema=False)
+    if rows.is_empty():
+        return "It found no contribution of any holding, and no row was dropped for it."
+    return (
+        f"It found {rows.height:,} contribution(s) on the way; the rows that revealed them were dropped, and"
+        " it finds nothing in what is left."
+    )
+
+
+def describe_clearance(folder: Path, restricted: Path, digest: str) -> str:
+    """Whose rows leave, and who was asked. folder: of the release itself."""
+    asked = clearance.read_clearance(restricted)
+    if asked is None or asked.digest != digest:
+        leaving = clearance.count_leaving(comparing.areas_in(folder))
+        named = f": {', '.join(leaving)}" if leaving else ""
+        return f"The administrations were not asked yet. Rows of {len(leaving)} country(ies) leave{named}"
+    objections = f"{len(asked.open_objections)} objection(s) open"
+    first, *grounds = clearance.describe_leaving(asked)
+    return "\n".join(
+        [f"Answers until {asked.deadline}; {objections}. {first}", "", *(f"- {each}" for each in grounds)]
+    ).rstrip()

@@ -1,0 +1,38 @@
+"""jobs.base.store.together: writes to several tables that count together, or not at all."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jobs.base.core.disk import DiskFull
+from jobs.base.store.lake import Lake
+from jobs.base.store.together import NOTE, commit_together, undo_unfinished
+
+
+@contextmanager
+def files_of(size: int) -> Iterator[None]:
+    """Within it no file of this process grows over a size."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_note_without_room_leaves_nothing_that_stops_the_next_command(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    with (
+        files_of(10),
+        pytest.raises(DiskFull, match="load.json"),
+        commit_together(lake, ["study.submission"], "r"),
+    ):
+        raise AssertionError("nothing may be written without a note")
+    undo_unfinished(lake)
+    assert [each.name for each in (tmp_path / "lake").rglob("*") if each.is_file()] == []
+    with commit_together(lake, ["study.submission"], "r"):
+        assert (tmp_path / "lake" / NOTE).is_file()
+    assert not (tmp_path / "lake" / NOTE).exists()

@@ -1,0 +1,48 @@
+"""What the terminal says of the change since the period before."""
+
+from typing import Any
+
+import polars as pl
+
+from jobs.base.tables.contracts import polars_schema
+from jobs.cli.study.study_change import change_tables
+
+TABLE = "study.volume_change"
+
+
+def row(match: str, period: str, **values: Any) -> dict[str, Any]:
+    return {
+        "period_code": period, "match_code": match, "earlier_period_code": "2026-Q4",
+        "later_period_code": "2027-Q1", "area_code": "WORLD", "channel_code": "EMAIL",
+        "unit_code": "attempted", "definition_code": "OPERATOR", "quantity_code": "spam_certain",
+        "respondent_count": 363, "population_pct": 97,
+    } | values  # fmt: skip
+
+
+def frame_of(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    kinds = polars_schema(TABLE)
+    return pl.DataFrame([{name: each.get(name) for name in kinds} for each in rows], schema=kinds)
+
+
+CHANGE = {"change_pct": 4.25, "change_low_pct": -1.04, "change_high_pct": 9.8, "whole_change_pct": 6.1}
+
+
+def test_the_change_stands_beside_who_joined_and_left() -> None:
+    rows = [
+        row("with_before", "2027-Q1", unmatched_count=12, **CHANGE),
+        row("with_after", "2026-Q4", unmatched_count=3),
+        row("with_before", "2026-12", unmatched_count=5, **CHANGE),
+    ]
+    (table,) = change_tables(frame_of(rows))
+    assert table.title == "Change of the world's spam from 2026-Q4 to 2027-Q1"
+    of_few = {"population_pct": 3, "frame_country_count": 12, "area_country_count": 195}
+    (few,) = change_tables(frame_of([row("with_before", "2027-Q1", **CHANGE, **of_few)]))
+    assert few.title == "Change of spam in 12 countries of the study from 2026-Q4 to 2027-Q1"
+    assert [list(column.cells) for column in table.columns] == [
+        ["EMAIL"], ["363"], ["+4.2%"], ["-1.0% to +9.8%"], ["12"], ["3"], ["+6.1%"]
+    ]  # fmt: skip
+
+
+def test_without_two_periods_nothing_is_said() -> None:
+    assert change_tables(frame_of([])) == []
+    assert change_tables(frame_of([row("with_after", "2026-Q4", unmatched_count=3)])) == []

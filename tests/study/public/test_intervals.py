@@ -1,0 +1,118 @@
+"""Intervals of a release follow from what it publishes alone."""
+
+import io
+import math
+
+import polars as pl
+import pytest
+from scipy.stats import t as student
+
+from jobs.base.tables.public_contracts import VARIANCE, public_contract, public_tables
+from jobs.study.disclosure.coarse import round_up_variance
+from jobs.study.public.cells import Basis, Released
+from jobs.study.public.gate import make_public_tables
+from jobs.study.public.intervals import choose_variances
+from jobs.study.public.volume_change import PAIR
+from tests.study.public.test_gate import P_PCT
+from tests.support.small_study import PERIOD, Small, basis, drawn
+
+WITH_INTERVAL = [each for each in map(public_contract, public_tables()) if VARIANCE in each.schema]
+ABOUT = public_contract("public.spam_volume")
+
+
+def released(small: Small, release: str = "r1", earlier: tuple[Released, ...] = ()) -> Released:
+    study = basis(small, release)
+    made = make_public_tables(study, list(earlier), [PERIOD], P_PCT, leave_out_areas=True)
+    return Released(study, made.public)
+
+
+def outward(value: float, is_up: bool) -> float:
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return (math.ceil(value / unit - 1e-9) if is_up else math.floor(value / unit + 1e-9)) * unit
+
+
+def test_every_interval_is_made_again_from_the_csv_alone() -> None:
+    """As the codebook says: with Student's t, by code of its own."""
+    public = released(drawn(5, most=9)).public["public.spam_volume"]
+    text = public.write_csv()
+    rows = pl.read_csv(io.StringIO(text)).drop_nulls("rates_variance")
+    assert rows.height > 20
+    for row in rows.to_dicts():
+        cv = math.sqrt(row["area_factor"] * row["rates_variance"])
+        reach = math.exp(min(student.ppf(0.975, row["rates_freedom"]) * cv, math.log(1000)))
+        assert float(row["estimate_low"]) == pytest.approx(outward(row["estimate"] / reach, False), rel=1e-9)
+        assert float(row["estimate_high"]) == pytest.approx(outward(row["estimate"] * reach, True), rel=1e-9)
+        band = "acceptable" if cv < 0.166 else "caution" if cv <= 0.333 else "unreliable"
+        assert row["cv_band_code"] == band
+        assert row["obs_status_code"] in ("A", "U" if band == "unreliable" else "E")
+        assert round_up_variance(row["rates_variance"]) == row["rates_variance"]
+    # One number a series.
+    assert rows.group_by(*ABOUT.key[2:]).agg(pl.col("rates_variance").n_unique())["rates_variance"].max() == 1
+
+
+def test_nothing_of_the_studys_own_errors_leaves() -> None:
+    """The same public rows, whatever the study's own ends, bands and changes are."""
+    study = basis(drawn(5), "r1")
+    own = study.tables["study.spam_volume"]
+    other = own.with_columns(
+        pl.col("estimate_low", "estimate_high") * 3, cv_band_code=pl.lit("unreliable"), cv_pct=pl.lit(None)
+    ).with_columns(pl.col("cv_pct").cast(own.schema["cv_pct"]))
+    other = other.select(pl.col(name).cast(kind) for name, kind in own.schema.items())
+    changed = Basis("r1", {**study.tables, "study.spam_volume": other})
+    one, two = (
+        make_public_tables(each, [], [PERIOD], P_PCT, leave_out_areas=True).public["public.spam_volume"]
+        for each in (study, changed)
+    )
+    assert one.equals(two)
+    assert (
+        not {"change_code", "change_low_pct"} & set(public_contract("public.volume_change").schema) and PAIR
+    )
+
+
+def series_rows(given: list[tuple[str, float | None, float]]) -> pl.DataFrame:
+    """Rows of series with their variance and the largest p that it is safe for."""
+    return pl.DataFrame(
+        [
+            {"table_name": "study.spam_volume", "period_code": PERIOD, "channel_code": "EMAIL",
+             "series": name, "area_code": area, "rates_variance": variance, "rates_freedom": 9.0,
+             "rates_margin_pct": margin}
+            for name, variance, margin in given
+            for area in ("WORLD", "EUR")
+        ]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([("a", 0.5, 20), ("b", 0.8, 14), ("c", 2.0, 13)], [0.5, 0.8, 0.8]),
+        ([("a", 0.5, 13.6), ("b", None, 90)], [None, None]),
+        ([("a", 0.5, 13.6), ("b", 0.01, 13.7)], [0.01, 0.01]),
+    ],
+)
+def test_a_variance_that_is_not_safe_gives_way_to_the_largest_that_is(
+    given: list[tuple[str, float | None, float]], expected: list[float | None]
+) -> None:
+    found = choose_variances(series_rows(given), basis(drawn(5), "r1"), ABOUT, [], P_PCT)
+    of_world = found.filter(pl.col("area_code") == "WORLD").sort("series")
+    assert of_world["rates_variance"].to_list() == expected
+
+
+def test_a_variance_stands_while_one_or_two_holdings_changed() -> None:
+    """One that answers late, with a rate of its own, would show itself in it."""
+    small = drawn(5)
+    late = next(each for each in small.operators if each.figures is None)
+    first = released(small)
+    late.figures = (90 * late.subscriptions, 80 * late.subscriptions, 80 * late.subscriptions)
+    second = released(small, "r2", (first,))
+    fresh = released(small, "r2")
+    before, after, alone = (
+        dict(
+            each.public["public.spam_volume"]
+            .group_by("quantity_code")
+            .agg(pl.col("rates_variance").first())
+            .rows()
+        )
+        for each in (first, second, fresh)
+    )
+    assert before == after != alone

@@ -1,0 +1,73 @@
+"""Every question of the form is read by a table of the study, of each role that is asked; the contracts say
+which."""
+
+import io
+from pathlib import Path
+
+import openpyxl
+
+from jobs.base.tables.contracts import list_tables, read_contract
+from jobs.study.estimates.steps.study_stage import ANSWERS
+from jobs.study.questionnaire.definition import all_questions, form_for
+from jobs.study.questionnaire.order import Order
+from jobs.study.questionnaire.workbook import make_workbook
+from schemas.dictionary import forms
+from tests.support.questionnaire import SAVANNA, assessed_file
+
+
+def test_every_question_is_used_by_a_table_and_no_table_reads_another() -> None:
+    """But those that the list of respondents fills in, which say whose the form is."""
+    roles = {(role, question) for question in all_questions() for role in question.who}
+    asked = {(role, question.id) for role, question in roles if question.given is None}
+    identify = {(role, question.id) for role, question in roles if question.given is not None}
+    read = {each for table in list_tables() for each in read_contract(table).questions}
+    assert asked - read == set(), "no table reads these of the role: read them, or ask the role no more"
+    assert read - asked - identify == set(), "the form does not ask the role"
+
+
+def test_only_who_is_asked_may_waive_and_only_where_a_table_reads_the_waiver() -> None:
+    """study.contribution reads waivers, and it is of operators alone."""
+    reads = {role for role, question in read_contract("study.contribution").questions}
+    for question in all_questions():
+        assert set(question.waiver) <= set(question.who) & reads, question.id
+
+
+def test_who_reads_answers_says_which() -> None:
+    for about in map(read_contract, list_tables()):
+        assert bool(about.questions) == (ANSWERS in about.reads), about.table
+
+
+def test_a_form_of_less_than_a_year_asks_for_no_money() -> None:
+    """Accounts and public spending are of years: nothing of a quarter's money would be counted."""
+    money = {"study.investment_account", "study.public_spending"}
+    read = {each for table in money for each in read_contract(table).questions}
+    yearly = {(role, question.id) for question in all_questions() if question.yearly for role in question.who}
+    assert yearly == read
+    for role in ("O", "A"):
+        year, quarter, month = (form_for(role, period=each) for each in ("2026", "2026-Q4", "2026-11"))
+        assert year == form_for(role) and quarter == month
+        asked = {question.id for question in quarter.questions}
+        assert {question.id for question in year.questions} - asked == {
+            id for whose, id in read if whose == role
+        }
+
+
+def test_money_in_a_quarters_form_is_refused_and_not_dropped(tmp_path: Path) -> None:
+    file = tmp_path / "form.csv"
+    line = "savanna-mobile,{},sp701.SERVER,100\n"
+    for period, refused in (("2025-Q4", ["sp701.SERVER"]), ("2025", [])):
+        file.write_text("respondent,period,indicator,answer\n" + line.format(period))
+        found = assessed_file(file)
+        assert [each.indicator for each in found.faults if each.key == "unknown_code"] == refused
+
+
+def test_the_workbook_of_a_quarter_has_no_line_on_money() -> None:
+    for period, has_money in (("2025", True), ("2025-Q4", False)):
+        book = openpyxl.load_workbook(io.BytesIO(make_workbook(Order(SAVANNA, "en", period))))
+        cells = {str(each.value) for sheet in book for row in sheet.iter_rows() for each in row}
+        assert ("sp701.SERVER" in cells) == has_money and "sp205.EMAIL" in cells
+
+
+def test_the_guide_says_which_form_feeds_which_table() -> None:
+    (accounts,) = [line for line in forms().splitlines() if line.startswith("| `study.investment_account`")]
+    assert accounts == "| `study.investment_account` | 701–709 | – | – | – |"

@@ -1,0 +1,202 @@
+"""Answers in the lake: appended, never overwritten; the latest is the same whatever the order of loading."""
+
+import datetime as dt
+import itertools
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from jobs.base.core.errors import ValidationHeld
+from jobs.base.store.lake import Lake
+from jobs.base.tables.contracts import rows_frame
+from jobs.cli import main as command_line
+from jobs.cli.study.questionnaire import group_faults
+from jobs.study.packages.loading import RECEIPT
+from jobs.study.questionnaire.checks import CLAIMS
+from jobs.study.questionnaire.filing import FilePlace
+from jobs.study.questionnaire.landing import TABLE, answer_rows
+from jobs.study.questionnaire.loading import FileOutcome, append_validated, check_claims, read_standing
+from jobs.study.questionnaire.standing import standing_answers
+from tests.conftest import ROOT
+from tests.support.questionnaire import RESPONDENTS, assessed, cell, filled, saved
+
+FIRST = dt.datetime(2026, 11, 1, 8, tzinfo=dt.UTC)
+
+
+def receipt(answers: dict[str, Any], at: dt.datetime, digest: str) -> list[dict[str, Any]]:
+    """Rows of a form with these answers, received at a time; of a few indicators, which is enough."""
+    rows = answer_rows(assessed(filled(answers)), at)
+    return [
+        row | {"file_sha256": digest} for row in rows if row["question_code"] in ("sp201", "sp202", "sp303")
+    ]
+
+
+def test_the_latest_answer_is_the_same_in_any_order_of_loading(tmp_path: Path) -> None:
+    withdrawn = filled({"sp202": None})
+    cell(withdrawn, "sp202", "status").value = "Not available"
+    later = FIRST + dt.timedelta(days=3)
+    receipts = [
+        receipt({"sp201": 1}, FIRST, "bb"),
+        # The same day: the higher hash stands.
+        receipt({"sp201": 2}, FIRST, "cc"),
+        [
+            row | {"file_sha256": "aa"}
+            for row in answer_rows(assessed(withdrawn), later)
+            if row["indicator_code"] == "sp202"
+        ],
+    ]
+    expected = None
+    for number, order in enumerate(itertools.permutations(receipts)):
+        lake = Lake(str(tmp_path / f"lake{number}"))
+        for rows in order:
+            append_validated(lake, rows)
+        assert lake.read(TABLE).height == sum(map(len, receipts))
+        standing = {
+            row["indicator_code"]: (row["value"], row["answer_status_code"])
+            for row in standing_answers(lake.read(TABLE)).to_dicts()
+        }
+        expected = expected or standing
+        assert standing == expected
+    assert expected is not None and expected["sp201"] == ("2", "A") and expected["sp202"] == (None, "NA")
+    assert expected["sp303.EMAIL.attempted"] == ("7000000000", "A")
+
+
+def test_a_row_that_breaks_its_contract_is_not_written(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    rows = receipt({}, FIRST, "aa")
+    rows[0]["waiver"] = "W9"
+    with pytest.raises(ValidationHeld, match="waiver_known on 1 rows"):
+        append_validated(lake, rows)
+    assert not lake.exists(TABLE)
+
+
+def test_an_operator_that_was_sold_is_answered_for_by_its_buyer(tmp_path: Path) -> None:
+    """Its seller sent packages of the year before the list gave the operator to another, and has no form that
+    could be mended for it."""
+    lake = Lake(str(tmp_path))
+    sent = {
+        "respondent_id": "himal-mail", "operator_id": "savanna-mail", "period_code": "2025-Q1",
+        "month_codes": ["2025-01", "2025-02", "2025-03"], "channel_codes": ["EMAIL"], "received_at": FIRST,
+    }  # fmt: skip
+    lake.append(rows_frame([sent], RECEIPT), RECEIPT)
+    form = assessed(filled())
+    outcome = FileOutcome(tmp_path, FIRST, "en", form)
+    check_claims([outcome], read_standing(lake, [outcome]), RESPONDENTS)
+    assert form.filing.period == "2025" and "savanna-mail" in str(form.answers[CLAIMS].text)
+    assert not outcome.faults
+    # An older form that claims it is mended.
+    append_validated(lake, [row | {"respondent_id": "himal-mail"} for row in answer_rows(form, FIRST)
+                     if row["indicator_code"] == CLAIMS])  # fmt: skip
+    check_claims([outcome], read_standing(lake, [outcome]), RESPONDENTS)
+    assert {fault.key for fault in outcome.faults} == {"two_claims"}
+
+
+@pytest.fixture
+def observatory(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """The command line, with a lake of its own; exit code, output and errors."""
+    listed = ROOT / "sample_data" / "study_node" / "respondents.csv"
+    (tmp_path / "observatory.toml").write_text(
+        f'[lake]\nroot = "lake"\n[study]\nrespondents = "{listed}"\n', encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["observatory", "questionnaire", *map(str, arguments)])
+        code = 0
+        try:
+            command_line.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_forms_are_made_filled_in_and_loaded(
+    observatory: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    code, out, _ = observatory("make", "--respondent", "savanna-mobile", "--core", "--period", "2025")
+    assert (code, out) == (0, "1 form in questionnaires\n")
+    form = tmp_path / "questionnaires" / "savanna-mobile_2025_en_core.xlsx"
+    assert openpyxl.load_workbook(form)["_form"]["B2"].value == "savanna-mobile"
+    # Nothing is answered yet: refused, with a form to send back, and nothing in the lake.
+    code, out, err = observatory("load", form)
+    assert code == 2 and "This question needs an answer" in out and "1 of 1 files were refused" in err
+    # Not among the answers: the next `load returned/*.xlsx` would take it for one.
+    assert [each.name for each in form.parent.glob("*.errors.*")] == []
+    assert (form.parent / "errors" / f"{form.stem}.errors.xlsx").exists()
+    lake = Lake(str(tmp_path / "lake"))
+    assert not lake.exists(TABLE)
+    good, bad = tmp_path / "good.xlsx", tmp_path / "macros_2025_fr.xlsm"
+    good.write_bytes(saved(filled()))
+    os.utime(good, (FIRST.timestamp(), FIRST.timestamp()))
+    bad.write_bytes(good.read_bytes())
+    code, out, err = observatory("load", good, bad)
+    assert code == 2 and "Le classeur contient des macros" in out
+    assert "macros" in (tmp_path / "errors" / "macros_2025_fr.xlsm.errors.txt").read_text(encoding="utf-8")
+    received = lake.read(TABLE)["received_at"].to_list()
+    assert len(received) == 34 and set(received) == {FIRST}
+    # A file that was loaded is not loaded again; a later one stands beside it.
+    code, out, _ = observatory("load", good)
+    assert f"{FIRST:%Y-%m-%d %H:%M}" in out
+    assert code == 0 and "loaded before" in out and lake.read(TABLE).height == 34
+    good.write_bytes(saved(filled({"sp201": 5})))
+    assert observatory("load", "--received", "2026-11-20", good)[0] == 0
+    assert lake.read(TABLE).height == 68
+    # One that was saved before the one that stands says so.
+    earlier = tmp_path / "earlier.xlsx"
+    earlier.write_bytes(saved(filled({"sp201": 4})))
+    code, out, _ = observatory("load", "--received", "2026-11-10", earlier)
+    assert code == 0 and "loaded; the answers of 2026-11-20 00:00 stand" in out
+    standing = standing_answers(lake.read(TABLE)).filter(indicator_code="sp201")
+    assert standing["value"].to_list() == ["5"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
+def test_a_form_with_what_is_no_number_is_refused_and_sent_back(
+    observatory: Callable[..., tuple[int, str, str]], tmp_path: Path, number: str
+) -> None:
+    answer = f'{{"indicator": "sp201", "answer": {number}}}'
+    form = tmp_path / "form.json"
+    form.write_text(f'{{"respondent": "savanna-mobile", "period": "2025", "answers": [{answer}]}}')
+    code, out, err = observatory("load", form)
+    assert code == 2 and "sp201" in out and "1 of 1 files were refused" in err
+    assert list((tmp_path / "errors").glob("form.*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["make", "--respondent", "savana"], "unknown 'savana'; did you mean 'savanna-mobile'?"),
+        (["make", "--language", "de"], "--language: unknown 'de'"),
+        (["make", "--period", "25"], "--period: '25' is no period"),
+        (["load", "nothing.xlsx"], "nothing.xlsx: no such file"),
+    ],
+)
+def test_a_mistake_is_a_message(
+    observatory: Callable[..., tuple[int, str, str]], arguments: list[str], words: str
+) -> None:
+    code, _, err = observatory(*arguments)
+    assert code == 2 and words in err.replace("\n", " ")
+
+
+def test_errors_with_one_message_are_one_line() -> None:
+    """An unfilled form misses the same of every question."""
+    faults = assessed(filled(dict.fromkeys(("sp201", "sp202", "sp303.EMAIL.attempted")))).faults
+    assert len({each.format_message("en") for each in faults}) < len(faults)
+    rows = [(sheet, cells, words) for sheet, cells, _, words in group_faults(faults, "en")]
+    assert len({(sheet, words) for sheet, _, words in rows}) == len(rows) < len(faults)
+    many = [replace(faults[0], place=FilePlace("Volume", f"F{row}")) for row in range(4, 22)]
+    ((sheet, cells, indicators, _),) = group_faults(many, "en")
+    assert (sheet, cells) == ("Volume", "F4, F5, F6 and 15 more")
+    assert indicators == faults[0].indicator

@@ -1,0 +1,20 @@
+"""The list of respondents."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.study.questionnaire.respondents import read_respondents
+from tests.conftest import ROOT
+from tests.support.questionnaire import SAVANNA
+
+FOLDER = ROOT / "sample_data" / "study_node"
+
+
+def test_the_list_of_respondents_names_no_person(tmp_path: Path) -> None:
+    text = (FOLDER / "respondents.csv").read_text(encoding="utf-8")
+    file = tmp_path / "respondents.csv"
+    file.write_text(text.replace(SAVANNA.name, "Anna, anna@example.org".replace(",", "")), encoding="utf-8")
+    with pytest.raises(ObservatoryError, match="name holds an address or a number"):
+        read_respondents(file)

@@ -1,0 +1,129 @@
+"""A release's page: what it says of the cost of countermeasures, from released tables alone."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.figures.reliability import LOW
+from jobs.cli.main import app
+from jobs.study.release.manifest import read_manifest
+from jobs.study.release.page import cost_section, volume_section, write_page
+from tests.support.release import made as made_files
+
+AREAS = {"001": "World", "199": "Least developed countries"}
+
+
+def costs(*rows: tuple[str, str, str, str]) -> pl.DataFrame:
+    """Released cost by area, strategy, component and estimate; intervals are from half to twice."""
+    return pl.DataFrame(
+        [
+            {
+                "period_code": "2026-Q4", "area_code": area, "area_name": AREAS[area],
+                "channel_code": "EMAIL", "strategy_code": strategy, "cost_component_code": component,
+                "estimate": estimate,
+                "estimate_low": str(int(estimate) // 2), "estimate_high": str(2 * int(estimate)),
+                "cv_band_code": "acceptable",
+            }
+            for area, strategy, component, estimate in rows
+        ]
+    )  # fmt: skip
+
+
+WHOLE = costs(
+    ("001", "_T", "marginal", "3000000"), ("001", "_T", "fixed", "14000000"),
+    ("001", "_T", "stated", "17000000"), ("001", "filtering", "stated", "11000000"),
+    ("001", "network", "stated", "390000"), ("199", "_T", "marginal", "1000000"),
+    ("199", "_T", "stated", "1200000"),
+)  # fmt: skip
+
+
+def test_cost_stands_by_area_and_by_strategy_as_lower_bounds() -> None:
+    section = cost_section(WHOLE)
+    by_area, by_strategy = section.blocks
+    assert [[cell.text for cell in row] for row in by_area.table.rows] == [
+        ["World", "3M", "≥ 14M", "≥ 17M", "8.5M–34M"],
+        # Fewer than five holdings stated a fixed cost there: no figure left.
+        ["Least developed countries", "1M", "–", "≥ 1.2M", "600k–2.4M"],
+    ]
+    assert [[cell.text for cell in row] for row in by_strategy.table.rows] == [
+        ["World", "≥ 390k", "≥ 11M"],
+        ["Least developed countries", "–", "–"],
+    ]
+    assert [column.name for column in by_strategy.table.columns][1:] == ["Network", "Filtering"]
+    assert section.finding == (
+        "Countermeasures cost the world's operators 17M (8.5M to 34M) US dollars for e-mail in 2026-Q4,"
+        " without fixed cost that was not stated."
+    )
+    assert any("lower bound" in note for note in section.notes)
+
+
+def test_what_did_not_leave_is_said() -> None:
+    section = cost_section(WHOLE.clear())
+    assert section.blocks == [] and section.missing
+
+
+def test_corrected_spam_stands_before_what_filters_saw() -> None:
+    row = {
+        "period_code": "2026-Q4", "area_code": "001", "area_name": "World", "area_kind_code": "world",
+        "channel_code": "EMAIL", "unit_code": "attempted", "definition_code": "OPERATOR",
+        "cv_band_code": "caution", "estimate_low": "1", "estimate_high": "3000000",
+    }  # fmt: skip
+    rows = pl.DataFrame(
+        [row | {"quantity_code": "spam_certain", "estimate": "2000000"},
+         row | {"quantity_code": "spam_corrected", "estimate": "1900000"}]
+    )  # fmt: skip
+    section = volume_section(rows)
+    (block,) = section.blocks
+    assert block.table.rows[0][1].text == "1.9M !" and "corrected for filter error" in block.heading
+    assert "recipients and attempts" in block.heading
+    assert section.finding == (
+        "The world received spam: 1.9M (1 to 3M) recipients and attempts by e-mail in 2026-Q4, corrected for"
+        " filter error."
+    )
+    # What is of low reliability stands in the table alone.
+    rough = volume_section(rows.with_columns(cv_band_code=pl.lit("unreliable")))
+    assert rough.finding == "" and rough.blocks[0].table.rows[0][1].text == "1.9M !!"
+
+
+def test_no_sentence_has_a_cost_of_low_reliability() -> None:
+    for band in LOW:
+        section = cost_section(WHOLE.with_columns(cv_band_code=pl.lit(band)))
+        assert section.finding == "" and section.blocks[0].table.rows[0][3].text == "≥ 17M !!"
+
+
+def test_the_page_says_how_many_prices_are_judgement() -> None:
+    assert "5 of 8 of them judgement of this project" in cost_section(WHOLE).notes[0]
+
+
+def test_a_release_has_its_page(made: SimpleNamespace, tmp_path: Path) -> None:
+    folder = made.node.releases / "2026-Q4" / "v1.0.0"
+    before = read_manifest(folder)
+    done = CliRunner().invoke(app, ["release", "page", str(folder), "--output", str(tmp_path / "page")])
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "page" / "index.html").read_text()
+    assert before["title"] in text and "<script" not in text and "http" not in text.replace("xmlns", "")
+    assert (tmp_path / "page" / "spam_volume.csv").read_bytes() == (
+        folder / "data" / "spam_volume.csv"
+    ).read_bytes()
+    # The release stays as it is signed.
+    assert read_manifest(folder) == before and not (folder / "index.html").exists()
+    inside = CliRunner().invoke(app, ["release", "page", str(folder), "--output", str(folder / "page")])
+    assert isinstance(inside.exception, ObservatoryError) and "never changes" in str(inside.exception)
+
+
+def test_an_earlier_release_without_measured_cost_has_a_page(tmp_path: Path) -> None:
+    for name, data in made_files().items():
+        file = tmp_path / "release" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    text = write_page(tmp_path / "release", tmp_path / "page").read_text()
+    assert "No cost left" in text and not (tmp_path / "page" / "countermeasure_cost.csv").exists()
+
+
+def test_no_page_of_what_is_no_release(tmp_path: Path) -> None:
+    with pytest.raises(ObservatoryError, match="is no release"):
+        CliRunner().invoke(app, ["release", "page", str(tmp_path)], catch_exceptions=False)
