@@ -20,8 +20,8 @@ def write_page() -> str:
         "",
         "After reading this page you know what may stand in `observatory.toml`. A setting without a default"
         " is required. Options of formats, variables of the environment and exit codes are in the"
-        " [operator's reference](operator-reference.md). Derived from `jobs/base/settings/` by `make derived`; do"
-        " not edit.",
+        " [operator's reference](operator-reference.md). Derived from `jobs/base/settings/` by"
+        " `make derived`; do not edit.",
         "",
     ]
     for name, model in walk_tables("", Observatory):

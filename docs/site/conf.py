@@ -9,7 +9,7 @@ project = "Spam Observatory"
 copyright = "the project's contributors, Apache License 2.0"
 extensions = ["myst_parser"]
 root_doc = "README"
-include_patterns = ["*.md", "docs/**", "schemas/**"]
+include_patterns = ["*.md", "docs/**", "jobs/*/README.md", "schemas/**"]
 exclude_patterns = ["docs/site", "docs/*.py", "docs/*.ipynb"]
 # Links to headings are those that a forge makes.
 myst_heading_anchors = 4
@@ -71,6 +71,9 @@ docs/scale
 docs/spark
 docs/debugging
 CONTRIBUTING
+jobs/operators/README
+jobs/study/README
+jobs/base/README
 SECURITY
 CHANGELOG
 docs/decisions/README

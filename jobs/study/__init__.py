@@ -1,0 +1,1 @@
+"""The study's wing: from packages and answers to estimates, and to a protected and attacked release."""

@@ -144,15 +144,17 @@ print("loaded", sorted(packages & sys.modules.keys() | own))
     done = run_python("-c", code, OBSERVATORY_CONFIG=str(config))
     assert done.returncode == 0, done.stderr
     own = [
-        "core",
-        "core.column_types",
-        "core.connection_names",
-        "core.contracts",
-        "core.errors",
-        "orchestration",
+        "base",
+        "base.core",
+        *(f"base.core.{each}" for each in ("column_types", "connection_names", "errors")),
+        "base.orchestration",
+        *(f"base.orchestration.{each}" for each in ("connecting", "deadlines", "exit_codes", "scheduling")),
+        "base.tables",
+        "base.tables.contracts",
+        "operators",
+        "operators.state",
+        "operators.state.health",
     ]
-    own += [f"orchestration.{each}" for each in ("connecting", "deadlines", "exit_codes", "scheduling")]
-    own += ["state", "state.health"]
     assert f"loaded {['jobs', *(f'jobs.{each}' for each in own)]}" in done.stdout
 
 

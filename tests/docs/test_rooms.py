@@ -11,7 +11,8 @@ import pytest
 from tests.conftest import ROOT
 
 JOBS = ROOT / "jobs"
-ROOMS = sorted(path.parent for path in JOBS.glob("*/__init__.py"))
+# The rooms of base and wings, and the commands.
+ROOMS = sorted([JOBS / "cli", *(path.parent for path in JOBS.glob("[!c]*/*/__init__.py"))])
 MODULES = sorted(JOBS.rglob("*.py"))
 # Files of other projects, and of users.
 ELSEWHERE = {"jasmin/managers/listeners.py", "dlr.py"}
@@ -29,16 +30,17 @@ def docstrings(file: Path) -> list[str]:
     return [text for node in nodes if (text := ast.get_docstring(node))]
 
 
-def importers(room: str) -> set[str]:
+def importers(room: Path) -> set[str]:
     """The other rooms that import a room, and dags/."""
     found = set()
+    parent, name = ".".join(room.parent.relative_to(ROOT).parts), room.name
     for folder in ("jobs", "dags"):
         for file in (ROOT / folder).rglob("*.py"):
-            path = file.relative_to(ROOT).parts
-            place = path[1] if path[0] == "jobs" else path[0]
-            if place == room or path == ("jobs", "__main__.py"):
+            if file.is_relative_to(room) or file.name == "__main__.py":
                 continue
-            if re.search(rf"^\s*(from|import) jobs\.{room}\b|^\s*from jobs import .*\b{room}\b",
+            path = file.relative_to(ROOT).parts
+            place = path[2] if path[1] in ("base", "operators", "study") else path[path[0] == "jobs"]
+            if re.search(rf"^\s*(from|import) {parent}\.{name}\b|^\s*from {parent} import .*\b{name}\b",
                          file.read_text(encoding="utf-8"), re.MULTILINE):  # fmt: skip
                 found.add(place)
     return found
@@ -55,7 +57,7 @@ def test_docstrings_name_modules_that_are_there() -> None:
     assert lost == []
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: "/".join(room.parts[-2:]))
 def test_a_room_says_what_lives_there_and_who_imports_it(room: Path) -> None:
     text = " ".join(docstrings(room / "__init__.py")[0].split())
     if "Any room above may import it." in text:
@@ -65,7 +67,7 @@ def test_a_room_says_what_lives_there_and_who_imports_it(room: Path) -> None:
     else:
         (said,) = re.findall(r"Only ([\w, ]+) imports? it\.", text)
         whose = {NAMES.get(each, each) for each in re.split(r", | and ", said)}
-    assert whose == importers(room.name)
+    assert whose == importers(room)
 
 
 def test_no_two_classes_share_a_name() -> None:
@@ -77,20 +79,22 @@ def test_no_two_classes_share_a_name() -> None:
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
 
 
-def names_in(room: str) -> set[str]:
+def names_in(folder: Path) -> set[str]:
     """What tests of a room may be called: after the room, a folder or a module of it; where two have one
     name, with the folder before it."""
-    folder = JOBS / room if (JOBS / room).is_dir() else ROOT / room
     paths = [each.relative_to(folder).with_suffix("") for each in folder.rglob("*")
              if each.suffix in ("", ".py") and not each.name.startswith((".", "__"))]  # fmt: skip
     ends = Counter(path.name for path in paths)
-    return {room, *("_".join(path.parts) for path in paths), *(name for name in ends if ends[name] == 1)}
+    named = {"_".join(path.parts) for path in paths}
+    return {folder.name, *named, *(name for name in ends if ends[name] == 1)}
 
 
 def test_a_test_bears_the_name_of_its_module() -> None:
-    rooms = {room.name for room in ROOMS} | {"benchmarks", "expectations", "sample_data", "schemas"}
-    names = {(room, f"test_{name}") for room in rooms for name in names_in(room)}
-    others = [file for file in TESTS if (file.parent.name, file.stem) not in names]
+    others = [ROOT / name for name in ("benchmarks", "expectations", "sample_data", "schemas")]
+    rooms = {ROOT / "tests" / room.relative_to(JOBS): room for room in (*ROOMS, *JOBS.glob("cli/*/"))}
+    rooms |= {ROOT / "tests" / each.name: each for each in others}
+    names = {(place, f"test_{name}") for place, room in rooms.items() for name in names_in(room)}
+    others = [file for file in TESTS if (file.parent, file.stem) not in names]
     assert [str(file.relative_to(ROOT)) for file in others] == []
 
 

@@ -39,6 +39,7 @@ from jobs.operators.silver.frames import COPY, MESSAGE
 from jobs.operators.silver.pipeline import count_once, make_messages_in_memory
 from jobs.study.estimates.steps.coverage import DENOMINATOR, FRAME, cover_rows
 from jobs.study.questionnaire.standing import keep_asked
+from tests.support.kernel_rooms import kernel_module
 
 GOLDEN = Path(__file__).parent
 DEFINITION = "ref.definition"
@@ -146,7 +147,7 @@ def computed(table: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
         return make_messages_in_memory(**short).table_rows(MESSAGE)
     if table == COPY:
         return count_once(short)[1]
-    rows: pl.DataFrame = importlib.import_module(f"jobs.{about.layer}.{about.name}").transform(**short)
+    rows: pl.DataFrame = importlib.import_module(kernel_module(about.layer, about.name)).transform(**short)
     if about.layer != "study":
         return rows
     empty = {name: pl.DataFrame(schema=polars_schema(name)) for name in (FRAME, DENOMINATOR)}

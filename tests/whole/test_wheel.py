@@ -71,7 +71,7 @@ def test_the_wheel_states_its_licence_and_has_its_text(wheel: Path) -> None:
 @pytest.mark.long
 def test_installed_commands_run_from_any_folder(site: Path, tmp_path: Path) -> None:
     installed = {"PYTHONPATH": str(site), "POLARS_MAX_THREADS": "1"}
-    where = "import jobs.base.settings.config, schemas; print(jobs.base.settings.config.__file__, schemas.__file__)"
+    where = "import schemas; from jobs.base.settings import config; print(config.__file__, schemas.__file__)"
     found = run(sys.executable, "-c", where, cwd=tmp_path, **installed).split()
     assert all(Path(file).is_relative_to(site) for file in found)
     observatory = site / "bin" / "observatory"

@@ -1,5 +1,4 @@
-"""What every room needs: errors, contracts and code lists, periods, words and number formats, SQL conditions
-and merge rules.
+"""What every room needs: errors, periods, codes, files and this machine.
 
 It imports no other room. Any room above may import it.
 """

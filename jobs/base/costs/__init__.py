@@ -10,10 +10,6 @@ month_steps.py    the formulas behind such a month
 simulation.py     a month's cost, point by point
 prices.py         prices of measured effort
 price_year.py     published amounts in prices of another year, and another currency
-study.py          rows of the study's tables by name, from the lake
-study_figures.py  figures of the study's tables
-study_facts.py    what explanations of such figures share
-study_parts.py    the parts of such a figure
 adding.py         which figures may be added, and their sum
 drawing.py        how they look on a terminal
 """

@@ -1,5 +1,4 @@
-"""Engines that run tasks, tables in Delta, locks, and the record of runs. The seam is
-jobs/base/engine/tasks.py.
+"""Engines that run tasks. The seam is jobs/base/engine/tasks.py.
 
 It imports no kernel; stages give it tasks. Any room above may import it.
 """

@@ -1,4 +1,4 @@
-"""Packages of monthly counts that operators send to the study: made, signed, verified and loaded.
+"""The form of packages: tables, manifest, signatures, receipts, and the folders that packages pass through.
 
-Only commands, release and study import it.
+Any room above may import it. It is all that passes from one wing to the other.
 """

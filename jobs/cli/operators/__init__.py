@@ -1,0 +1,1 @@
+"""Commands for an operator's logs and lake."""

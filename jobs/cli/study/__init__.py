@@ -1,0 +1,1 @@
+"""Commands for the study: questionnaire, estimates and releases."""

@@ -1,4 +1,4 @@
-"""What a run does: the bronze, silver and gold stage, their tasks and checks, retention, renewal.
+"""From bronze to gold: the stages, their tasks and checks, and which days they compute.
 
-It joins engine, ingest and the kernels. Any room above may import it.
+Any room above may import it.
 """

@@ -1,4 +1,4 @@
 """The state of a lake: sources, missing days, held rules, packages that were sent, health.
 
-Only commands, report, submission and DAGs import it.
+Only commands, report and DAGs import it.
 """

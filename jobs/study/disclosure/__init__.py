@@ -3,5 +3,5 @@
 Pure functions that import nothing but thresholds. p of the p% rule is an argument everywhere, and stands in
 no message.
 
-Only public and study import it.
+Only public and estimates import it.
 """

@@ -1,4 +1,4 @@
-"""The study: estimates over operators, from their answers and packages.
+"""Estimates over operators, from their answers and packages: a module for each study table.
 
 Only commands and release import it.
 """

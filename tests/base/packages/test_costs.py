@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jobs.base.packages.costs import COST, POINTS
 from jobs.base.settings.operator import FixedCostSettings
 from jobs.operators.packages.gold_costs import round_effort
-from tests.base.packages.test_submission import OPERATOR, again, contents, judged, made, told
+from tests.base.packages.test_packages import OPERATOR, again, contents, judged, made, told
 from tests.support.submission_lake import effort_rows, put_effort, put_gold
 
 FILE = "submission_cost.csv"

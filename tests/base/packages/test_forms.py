@@ -14,10 +14,10 @@ from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import polars_schema, read_contract
 from jobs.study.packages.judging import Judged
 from jobs.study.packages.loading import land_packages
-from tests.base.packages.test_submission import judged
+from tests.base.packages.test_packages import judged
 
 # Made by the release that had form 6, of the gold tables of tests/support/submission_lake.py.
-FORMER = Path(__file__).parent.parent / "data" / "submission" / "form_6"
+FORMER = Path(__file__).parents[2] / "data" / "submission" / "form_6"
 
 
 def judge_former(folder: Path, **said: object) -> Judged:

@@ -18,7 +18,7 @@ from jobs.base.packages.plausible import find_changes
 from jobs.base.store.lake import Lake
 from jobs.operators.packages.making import package_of, write_package
 from jobs.study.packages.loading import RECEIPT, land_packages
-from tests.base.packages.test_submission import OPERATOR, again, contents, judged, months_in, settings_of
+from tests.base.packages.test_packages import OPERATOR, again, contents, judged, months_in, settings_of
 from tests.support.submission_lake import COMPUTED, Rows, put_gold
 
 LATER = COMPUTED + dt.timedelta(days=2)

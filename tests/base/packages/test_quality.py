@@ -15,7 +15,7 @@ from jobs.base.packages.package import FORM, MANIFEST, pack_files
 from jobs.base.packages.quality import QUALITY
 from jobs.base.store.lake import Lake
 from jobs.operators.packages.gold_quality import in_steps
-from tests.base.packages.test_submission import again, contents, judged, loaded, made, run, told
+from tests.base.packages.test_packages import again, contents, judged, loaded, made, run, told
 from tests.support.submission_lake import NORTH, put_gold, put_quality
 
 Triple = tuple[float | None, float | None, float | None]

@@ -12,7 +12,7 @@ from jobs.base.packages.package import LARGEST
 from jobs.base.settings.config import Observatory
 from jobs.operators.packages.making import package_of, write_package
 from jobs.study.packages.judging import judge_file
-from tests.base.packages.test_submission import OPERATOR, RESPONDENTS, day_of, keys, settings_of
+from tests.base.packages.test_packages import OPERATOR, RESPONDENTS, day_of, keys, settings_of
 from tests.study.packages.test_judging import judged_in_a_gigabyte, sent
 from tests.support.bombs import openpgp_bomb
 from tests.support.release import new_key

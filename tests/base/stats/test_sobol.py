@@ -47,5 +47,6 @@ def test_a_constant_has_no_sensitivity() -> None:
 
 
 def test_simulation_loads_no_statistics_of_scipy() -> None:
-    script = "import sys, jobs.base.costs.simulation, jobs.base.stats.sensitivity; sys.exit('scipy.stats' in sys.modules)"
+    modules = "jobs.base.costs.simulation, jobs.base.stats.sensitivity"
+    script = f"import sys, {modules}; sys.exit('scipy.stats' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0

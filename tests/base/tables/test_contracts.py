@@ -35,9 +35,11 @@ from jobs.operators.runs import quality
 from jobs.operators.silver.frames import SILVER
 from jobs.study.estimates.steps import study_stage
 from tests.conftest import ROOT
+from tests.support.kernel_rooms import KERNEL_ROOMS, kernel_module
 
 # What commands write (answers, labels, packages) is no run's: those contracts read nothing.
 # Tables of silver come from the steps of one pipeline: jobs/operators/silver/pipeline.py.
+FOLDERS = {layer: ROOT.joinpath(*room.split(".")) for layer, room in KERNEL_ROOMS.items()}
 JOBS = [
     table for table in list_tables() if table.startswith(("gold.", "study.")) and read_contract(table).reads
 ]
@@ -49,6 +51,7 @@ FROM_FILES = {"ref.operator_frame", "ref.denominator", "ref.price_level"}
 FORBIDDEN_MODULES = (
     *(
         "jobs.base.engine",
+        "jobs.base.store",
         "jobs.operators.runs.runner",
         "jobs.operators.ingest.pull",
         "jobs.base.settings",
@@ -173,7 +176,7 @@ def test_a_reference_table_has_its_contracts_columns() -> None:
 @pytest.mark.parametrize("table", JOBS)
 def test_a_job_takes_the_tables_that_its_contract_reads(table: str) -> None:
     about = read_contract(table)
-    job = importlib.import_module(f"jobs.{about.layer}.{about.name}")
+    job = importlib.import_module(kernel_module(about.layer, about.name))
     parameters = inspect.signature(job.transform).parameters.values()
     assert [each.name for each in parameters] == [name.split(".")[1] for name in about.reads]
     assert all(each.default is inspect.Parameter.empty for each in parameters)
@@ -194,8 +197,8 @@ def test_a_run_computes_every_job_of_silver_and_gold() -> None:
 
 
 def test_each_module_with_a_transform_has_a_contract() -> None:
-    for layer in ("silver", "gold", "study"):
-        for file in (ROOT / "jobs" / layer).glob("*.py"):
+    for layer, folder in FOLDERS.items():
+        for file in folder.glob("*.py"):
             body = ast.parse(file.read_text()).body
             defines = {node.name for node in body if isinstance(node, ast.FunctionDef)}
             defines |= {
@@ -226,7 +229,7 @@ def sins(source: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "file",
-    [file for layer in ("silver", "gold", "study") for file in sorted((ROOT / "jobs" / layer).glob("*.py"))],
+    [file for folder in FOLDERS.values() for file in sorted(folder.glob("*.py"))],
     ids=lambda file: f"{file.parent.name}.{file.stem}",
 )
 def test_a_job_neither_reads_writes_nor_starts_anything(file: Path) -> None:
@@ -238,7 +241,7 @@ def test_a_job_neither_reads_writes_nor_starts_anything(file: Path) -> None:
     [
         "from pyspark.sql import functions as F",
         "from jobs.base.store.lake import Lake",
-        "from jobs.base.engine import lake",
+        "from jobs.base.store import lake",
         "import os",
         "def transform(message):\n    message.write_parquet('x')",
         "def transform(message):\n    return pl.scan_delta('x')",

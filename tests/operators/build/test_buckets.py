@@ -19,7 +19,7 @@ from jobs.operators.silver import hops, refusals, steps
 from jobs.operators.silver.frames import SILVER
 from sample_data.generate import generate
 from sample_data.generator.profiles import PROFILES
-from tests.operators.build.test_stages import elsewhere, run_on
+from tests.operators.build.test_build import elsewhere, run_on
 from tests.support.whole_runs import rows_in
 
 

@@ -18,7 +18,7 @@ from jobs.base.packages.package import FORM, LARGEST, MANIFEST, MOST_LINES, MOST
 from jobs.operators.packages.making import package_of, write_package
 from jobs.study.packages import loading
 from jobs.study.packages.judging import Judged, judge_file
-from tests.base.packages.test_submission import (
+from tests.base.packages.test_packages import (
     OPERATOR,
     RESPONDENTS,
     again,
