@@ -28,8 +28,8 @@ SIDES = HIGH, LOW = "high", "low"
 NOBODY = ""
 # So many times its size a class may rise: it only keeps programs bounded.
 MOST = 1e6
-# How much farther than p% targets are to move, against rounding; and what counts as that far.
-MORE, LESS = 1.0001, 1 - 1e-6
+# How much farther than p% targets are to move, against rounding.
+MORE = 1.0001
 
 
 class Attack:
@@ -209,8 +209,7 @@ class BlockSearch:
             for cell, price in zip(self.system.rows, prices, strict=True)
             if cell is not None and abs(price) > 1e-9
         }
-        # What rows alone keep near is found without cones.
-        broken = self.classes.cones.find_broken(point) if gain @ point >= enough * scale * LESS else []
+        broken = self.classes.cones.find_broken(point)
         if broken:
             # The one that is broken most: without it, the attack is asked again.
             cells.add(self.classes.cones.cones[broken[0]].cell)
