@@ -136,7 +136,8 @@ def read_rows(
         text = text.with_columns(
             of_month.replace_strict(days, default=None, return_dtype=pl.String).alias("day_count")
         )
-    return parse_columns(text, table, name)
+    lacking = (pl.lit(code).alias(column) for column, code in form.lacks.get(table, {}).items())
+    return parse_columns(text.with_columns(lacking), table, name)
 
 
 def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, ...], least: int) -> list[str]:

@@ -1,27 +1,26 @@
 """Forms of packages that a study reads: the current one, and the one before, brought to the current one.
 
-Any other form is refused. A column that a form lacks holds what
-its table's contract says (`added`); a table that it lacks has no rows.
+Any other form is refused. Development versions made forms 1 to 6, so that form 7 has none before it. A form
+that replaces it adds its description to FORMER, which then has one entry: the tables and columns that its
+packages lack. A missing table has no rows; a missing column holds the value that `lacks` states.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.packages.costs import COST
-from jobs.base.packages.counts import ROUTE
 from jobs.base.packages.package import FILES, FORM, columns_of, contract_digest
 
 
 @dataclass(frozen=True)
 class PackageForm:
     """A form of packages. digest: of the contracts that its packages were made by. without: the tables that
-    they do not have; lacks: the columns that their tables do not have."""
+    they do not have; lacks: by table, the columns that its files do not have, with the value of each row."""
 
     name: str
     digest: str
     without: tuple[str, ...] = ()
-    lacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lacks: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def name_files(self) -> dict[str, str]:
         """The tables of a package by the names of their files."""
@@ -29,20 +28,16 @@ class PackageForm:
 
     def list_columns(self, table: str) -> list[str]:
         """The columns of a table's file."""
-        return [name for name in columns_of(table) if name not in self.lacks.get(table, ())]
+        return [name for name in columns_of(table) if name not in self.lacks.get(table, {})]
+
+
+# The form before, once this version's is released and another follows it.
+FORMER: tuple[PackageForm, ...] = ()
 
 
 def known_forms() -> list[PackageForm]:
     """The forms that a study reads, this one first."""
-    return [
-        PackageForm(FORM, contract_digest()),
-        PackageForm(
-            "spam-observatory submission 6",
-            "8c3cc88d197ef049749c2f964c173ddaff439b14157e3d8f37c20ab7e2934d17",
-            without=(COST,),
-            lacks={ROUTE: ("transit_code",)},
-        ),
-    ]
+    return [PackageForm(FORM, contract_digest()), *FORMER]
 
 
 def find_form(name: str) -> PackageForm:

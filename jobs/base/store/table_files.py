@@ -128,8 +128,7 @@ def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
     ]
     if not frames:
         return pl.LazyFrame(schema=kinds)
-    added = (pl.col(name).fill_null(code) for name, code in read_contract(table).added)
-    return pl.concat(frames).with_columns(added).select(list(kinds))
+    return pl.concat(frames).select(list(kinds))
 
 
 def for_polars(options: dict[str, str]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ LAYERS = {
 }
 # The words of a contract's file.
 NEEDED = ("table", "description", "key", "fields")
-OPTIONAL = ("reads", "questions", "partition_by", "required", "checks", "merge", "meanings", "added", "also")
+OPTIONAL = ("reads", "questions", "partition_by", "required", "checks", "merge", "meanings", "also")
 # How the values of two parts of a table become one; jobs/base/tables/merge.py applies them.
 MERGES = ("sum", "min", "max", "first", "union", "sketch", "any", "all")
 
@@ -71,8 +71,7 @@ class Contract:
     reads: the tables that its job takes. questions: a role and a question of the questionnaire for each
     whose answers it takes; it sees no other answer. required: columns beside the key that are never null.
     checks: SQL conditions that hold in every row, by name. meanings: what columns hold in this table, where
-    their description says less. added: columns that came to the table later, and what stands in rows of
-    before. also: codes that a column of rows from outside may have beside its list.
+    their description says less. also: codes that a column of rows from outside may have beside its list.
     """
 
     table: str
@@ -86,7 +85,6 @@ class Contract:
     checks: tuple[tuple[str, str], ...] = ()
     merge: tuple[tuple[str, str], ...] = ()
     meanings: tuple[tuple[str, str], ...] = ()
-    added: tuple[tuple[str, str], ...] = ()
     also: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
@@ -160,7 +158,6 @@ def read_contract(table: str) -> Contract:
         checks=tuple(raw.get("checks", {}).items()),
         merge=merge,
         meanings=tuple(raw.get("meanings", {}).items()),
-        added=tuple(raw.get("added", {}).items()),
         also=tuple((column, tuple(codes)) for column, codes in raw.get("also", {}).items()),
     )
 
@@ -222,7 +219,7 @@ def refuse_words(file_name: str, raw: Mapping[str, Any]) -> None:
     `partition_by` would make a table that no run can replace."""
     told = [f"lacks {word}" for word in NEEDED if word not in raw]
     told += [f"has an unknown word '{word}'" for word in raw if word not in (*NEEDED, *OPTIONAL)]
-    for word in ("meanings", "added", "also"):
+    for word in ("meanings", "also"):
         unlisted = [column for column in raw.get(word, ()) if column not in raw.get("fields", ())]
         told += [f"has {word} of {column}, which its fields do not list" for column in unlisted]
     if told:

@@ -1,8 +1,7 @@
 """Read tables from CSV files: the study's own files, such as its frame of operators, and those of packages.
 
 A table is <name>.csv or <name>.csv.gz with the columns of its contract, in any order; columns that may be
-null, and those that the table got later (`added` of its contract), may be left out. Nothing else is guessed:
-what does not fit names the file, the row and what to do.
+null may be left out. Nothing else is guessed: what does not fit names the file, the row and what to do.
 """
 
 import gzip
@@ -66,9 +65,6 @@ def parse_columns(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
     Raises ObservatoryError with a line for each column and rule that rows break.
     """
     about, schema = read_contract(table), polars_schema(table)
-    text = text.with_columns(
-        pl.lit(code).alias(name) for name, code in about.added if name not in text.columns
-    )
     missing = [name for name in about.not_null if name not in text.columns]
     surplus = sorted(set(text.columns) - set(schema))
     if missing or surplus:

@@ -130,8 +130,7 @@ def lacks_columns(lake: Lake, table: str) -> bool:
     if not lake.exists(table):
         return False
     stored = {each.name for each in lake.open_table(table).schema().fields}
-    about = read_contract(table)
-    return not stored.issuperset(set(about.not_null) - {name for name, _ in about.added})
+    return not stored.issuperset(read_contract(table).not_null)
 
 
 def carry_rows(lake: Lake, carried: Carried) -> list[str]:

@@ -202,8 +202,8 @@ def test_a_package_of_an_early_form_is_to_be_submitted_again(package: Path) -> N
     manifest["form"] = "spam-observatory submission 2"
     package.write_bytes(pack_files(files | {MANIFEST: json.dumps(manifest).encode()}))
     assert told(package) == (
-        f"it is of the form 'spam-observatory submission 2', and this study reads '{FORM}' and"
-        " 'spam-observatory submission 6': bring both sides to the same release, and submit again"
+        f"it is of the form 'spam-observatory submission 2', and this study reads '{FORM}':"
+        " bring both sides to the same release, and submit again"
     )
 
 

@@ -64,16 +64,14 @@ def partition_value(kind: Any, name: str) -> Any:
 
 
 def sample(about: Contract) -> pl.DataFrame:
-    """Four rows of a table: one of nulls and three of the edges of its types, in one partition. For null in a
-    column that the table got later stands what its contract says."""
-    added = dict(about.added)
+    """Four rows of a table: one of nulls and three of the edges of its types, in one partition."""
     return pl.DataFrame(
         {
             name: pl.Series(
                 [
                     partition_value(kind, name)
                     if name in about.partition_by
-                    else (value(kind, row) if row else added.get(name))
+                    else (value(kind, row) if row else None)
                     for row in range(4)
                 ],
                 dtype=kind,

@@ -4,7 +4,6 @@ import datetime as dt
 import json
 from typing import Any
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,15 +152,6 @@ def test_a_history_that_is_asked_for_twice_counts_once() -> None:
     # The same message scanned again is another verdict.
     again = compact(row(**{"message-id": "m1@a.example", "time_real": 0.009}))
     assert len(read(rspamd_history, [*polls, again])) == 6
-
-
-def test_a_row_that_an_earlier_version_read_is_the_same_verdict() -> None:
-    parsed = parse(rspamd_history, [compact(row(symbols=fuzzy("1:aaaaaaaaaa:1.00:txt"), subject="Offer"))])
-    now = rspamd_history.assemble(placed(parsed, "b")).collect()
-    before = now.with_columns(
-        stream_id=pl.lit("a"), subject=pl.lit(None, pl.String), fuzzy=pl.lit(None, pl.String)
-    )
-    assert rspamd_history.assemble(pl.concat([now, before]).lazy()).collect().height == 1
 
 
 @pytest.mark.parametrize(

@@ -136,9 +136,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
             .unnest("rows")
             .with_columns(offset=pl.col("offset") + pl.col("place"), assembly_key=_verdict_key())
         )
-    # What came later to bronze may be missing in rows that an earlier version read.
-    later = ("fuzzy", "subject")
-    told = [name for name in BRONZE if name not in ("stream_id", "offset", "symbols", "recipients", *later)]
+    told = [name for name in BRONZE if name not in ("stream_id", "offset", "symbols", "recipients")]
     return (
         records.select(*BRONZE)
         .sort("stream_id", "offset")
