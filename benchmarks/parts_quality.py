@@ -30,7 +30,6 @@ from sample_data.membership import (
 )
 from sample_data.parts import SOURCES, source_shares, type_shares
 from tests.base.stats.test_estimation import DRAWN, groups_of, operators
-from tests.conftest import ROOT
 
 PARTS_TITLE = "## Types, sources and routes"
 HEAD = """
@@ -48,15 +47,13 @@ countries, which few operators have, are without a row in {unseen:.0f}% of sampl
 
 By the number of holdings that had any of a part, all parts and areas of this section together, where answers
 do not depend on spam: rows, the share of their intervals that contain the truth, and the mean estimate over
-the truth, minus one. With fewer than three holdings the band is `few_holdings`
-([decision {decision}](decisions/{page})), and the row is confidential. Which way such a row errs
-depends on the membership: here their mean is too high, of others 19 to 29% too low.
+the truth, minus one. With fewer than three holdings the band is `few_holdings`, and the row is confidential.
+Which way such a row errs depends on the membership: here their mean is too high, of others 19 to 29% too low.
 
 | holdings | rows | interval | bias |
 |---|--:|--:|--:|
 {by_holdings}
 """
-DECISION = next((ROOT / "docs" / "decisions").glob("*-parts-that-few-saw.md")).name
 # Classes of the number of holdings, by their least.
 CLASSES = (1, 3, 6, 11, 21)
 SETTINGS = (
@@ -223,6 +220,4 @@ def describe_parts(samples: int) -> str:
         alone=100 * ANSWERS_ONLY,
         unseen=100 * float((of_routes == 0).mean()),
         by_holdings=show_by_holdings([each[0] for each in found]),
-        decision=DECISION[:4].lstrip("0"),
-        page=DECISION,
     ) + "".join(show_parts(of, each) for of, each in zip(tables, found, strict=True))

@@ -1,5 +1,5 @@
 # The pipeline, in two images; a run of either needs no network. The packages of the one without Java are
-# fetched as 0.4 GB and take 1.1 GB of disk with bytecode (November 2026; decision 101).
+# fetched as 0.4 GB and take 1.1 GB of disk with bytecode (November 2026).
 #   docker build -f docker/pipeline.Dockerfile -t spam-observatory .
 #   docker build -f docker/pipeline.Dockerfile -t spam-observatory-spark --target spark .
 #   docker run --rm -v /etc/observatory:/etc/observatory:ro -v /var/log:/logs:ro -v lake:/lake \

@@ -9,7 +9,7 @@ project = "Spam Observatory"
 copyright = "the project's contributors, Apache License 2.0"
 extensions = ["myst_parser"]
 root_doc = "README"
-include_patterns = ["*.md", "docs/**", "jobs/*/README.md", "schemas/**"]
+include_patterns = ["*.md", "docs/**", "jobs/*/README.md", "schemas/**", "sample_data/lab/servers/*.md"]
 exclude_patterns = ["docs/site", "docs/*.py", "docs/*.ipynb"]
 # Links to headings are those that a forge makes.
 myst_heading_anchors = 4
@@ -50,6 +50,7 @@ docs/economist
 :maxdepth: 1
 
 docs/counting
+sample_data/lab/servers/README
 schemas/README
 schemas/bronze/README
 schemas/silver/README
@@ -70,6 +71,7 @@ docs/speed
 docs/scale
 docs/spark
 docs/debugging
+docs/dev/design
 CONTRIBUTING
 jobs/operators/README
 jobs/study/README

@@ -164,7 +164,7 @@ def test_the_packages_of_the_pipeline_do_not_grow_unseen() -> None:
 
 @pytest.mark.long
 def test_the_image_of_the_pipeline_is_fetched_in_less_than_700_mb() -> None:
-    """Decision 101. zlib at its fastest leaves more than a registry's layers have."""
+    """zlib at its fastest leaves more than a registry's layers have."""
     packer = zlib.compressobj(1)
     compressed = 0
     for file in packaged_files():

@@ -1,4 +1,4 @@
-"""docs/decisions: pages have a status and few words, the index lists them all, and links lead somewhere."""
+"""docs/decisions: pages have a status and few words, the index has each number once, links lead somewhere."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,14 @@ from tests.conftest import ROOT
 FOLDER = ROOT / "docs" / "decisions"
 INDEX = FOLDER / "README.md"
 PAGES = sorted(FOLDER.glob("[0-9]*.md"))
-TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), INDEX, *PAGES]
+TEXTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "dev").glob("*.md")),
+    INDEX,
+    *PAGES,
+]
 MOST_WORDS = 150
 
 OTHER = r"\[(\d+)\]\((\d{4})-[a-z0-9-]+\.md\)"
@@ -19,6 +26,9 @@ PAGE = re.compile(
     rf"# (?P<number>\d+)\. (?P<title>.+)\n\nStatus: (?P<status>{STATUS})\n\n(?:Date: \d{{4}}-\d\d-\d\d\n\n)?"
     r"(?P<body>\*\*Context\.\*\* .+\n\n\*\*Decision\.\*\* .+\n\n\*\*Consequences\.\*\* .+\n)"
 )
+# How texts name a decision: by number, or by its page.
+NAMED = re.compile(r"[Dd]ecisions?[ /]\[?0*(\d+)\b")
+KINDS = ("*.py", "*.md", "*.yaml", "*.toml", "*Dockerfile")
 LINK = re.compile(r"\[[^][]*\]\(([^()\s]+)\)")
 
 
@@ -54,15 +64,21 @@ def test_a_page_has_a_number_a_status_and_few_words(page: Path) -> None:
     assert all(int(number) == int(file) > int(found["number"]) for number, file in later)
 
 
-def test_pages_are_numbered_in_turn_and_the_index_lists_each_with_its_status() -> None:
-    rows = [
-        f"| {found['number']} | [{found['title']}]({page.name}) | {found['status']} |"
+def test_the_index_lists_each_page_and_each_number_once() -> None:
+    pages = [
+        f"| {found['number']} | [{found['title']}]({page.name}) |"
         for page in PAGES
         for found in (parts(page),)
     ]
-    assert [int(page.name[:4]) for page in PAGES] == list(range(1, len(PAGES) + 1))
-    table = [line for line in INDEX.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    assert table[2:] == rows
+    rows = re.findall(
+        r"^\| (\d[\d, ]*) \| \[.+\]\((.+)\) \|$", INDEX.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert [row for row in INDEX.read_text(encoding="utf-8").splitlines() if row in pages] == pages
+    numbers = sorted(int(number) for held, _ in rows for number in held.split(", "))
+    assert numbers == list(range(1, len(numbers) + 1))
+    without = [(held, link) for held, link in rows if f"{held.zfill(4)}-" not in link]
+    assert len(rows) - len(without) == len(PAGES)
+    assert [link for _, link in without if "#" not in link and not re.match(r"\d{4}-", link)] == []
 
 
 @pytest.mark.parametrize("file", TEXTS, ids=lambda file: file.stem)
@@ -71,9 +87,14 @@ def test_links_lead_somewhere(file: Path) -> None:
     assert [link for link in links if is_broken(link, file)] == []
 
 
-def test_code_names_pages_that_are_there() -> None:
-    rooms = ("jobs", "schemas", "expectations", "dags")
-    texts = [file.read_text(encoding="utf-8") for room in rooms for file in (ROOT / room).rglob("*.py")]
-    named = {name for text in texts for name in re.findall(r"docs/decisions/[\w.-]*\w", text)}
-    assert named
-    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+def test_what_names_a_decision_names_a_page_that_is_there() -> None:
+    rooms = ("jobs", "schemas", "expectations", "dags", "benchmarks", "docker", "docs", "tests")
+    files = [file for room in rooms for kind in KINDS for file in (ROOT / room).rglob(kind)]
+    texts = {file: file.read_text(encoding="utf-8") for file in files if file != Path(__file__)}
+    named = {(file, number) for file, text in texts.items() for number in NAMED.findall(text)}
+    assert len({number for _, number in named}) > 10
+    there = {int(page.name[:4]) for page in PAGES}
+    assert sorted((file.name, number) for file, number in named if int(number) not in there) == []
+    paths = {path for text in texts.values() for path in re.findall(r"docs/decisions/\d[\w.-]*\w", text)}
+    assert paths
+    assert [path for path in sorted(paths) if not (ROOT / path).is_file()] == []

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.conftest import ROOT
 
 README = ROOT / "README.md"
-GUIDES = sorted((ROOT / "docs").glob("*.md"))
+GUIDES = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "dev").glob("*.md")])
 PAGES = [README, ROOT / "CONTRIBUTING.md", *GUIDES, ROOT / "docs" / "decisions" / "README.md"]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:observatory|make|python -m) [^`\n]+)`")

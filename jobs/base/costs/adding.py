@@ -197,7 +197,7 @@ def have_overlap(one: Explained, other: Explained) -> bool:
         )
     if one.scope.kind == "published":
         areas = {one.scope.subject, other.scope.subject}
-        # Codes of the world, a continent, several areas or none may hold the country (decision 171).
+        # Codes of the world, a continent, several areas or none may hold the country.
         return len(areas) == 1 or not all(area.isalpha() for area in areas)
     if (one.scope.subject, one.scope.period_code) != (other.scope.subject, other.scope.period_code):
         return False

@@ -1,7 +1,7 @@
 """How far an estimate may be relied on, by its band: its mark, and whether it may be quoted.
 
 One of low reliability (OBS_STATUS U) stands in tables alone, with its interval: no sentence and no headline
-has it (docs/decisions/0182-low-reliability-stands-in-tables-alone.md).
+has it, as Eurostat's labour force survey does with imprecise estimates.
 """
 
 # Codes of the list `cv_band`.

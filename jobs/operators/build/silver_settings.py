@@ -2,7 +2,7 @@
 
 observatory.json has a digest of each setting with which silver of all open days was last computed, and
 digests of the settings of sources that bronze depends on. Lines are read once: if a source's settings
-changed, a run prints which rows keep the former ones. See decision 102.
+changed, a run prints which rows keep the former ones.
 """
 
 import json

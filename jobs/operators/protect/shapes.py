@@ -19,8 +19,7 @@ from jobs.operators.protect.operators import Door
 
 # Queue ids in which no number can stand, as Postfix makes its long ones (seconds, of which these are 2020 to
 # 2030, microseconds, z, inode) and Exim its own before and since 4.97 (seconds, process, fraction). Postfix'
-# short ones and Sendmail's may have as many digits in a row as a number has: all of them are pseudonyms. See
-# decision 187.
+# short ones and Sendmail's may have as many digits in a row as a number has: all of them are pseudonyms.
 _LONG = "0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-"
 _LATER = "B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z"
 QUEUE_ID = (

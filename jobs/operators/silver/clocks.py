@@ -5,7 +5,7 @@ has another zone, or its host's clock is wrong, most verdicts join nothing, and 
 is. The ids show it all the same: they are equal, and the times beside them are apart by the same amount again
 and again.
 
-Nothing here changes how a log is read. See decision 111.
+Nothing here changes how a log is read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The zones and clocks of several logs of one operator, by the ids that they share.
 
 A log that states the offset of its stamps, or whose ids hold UTC, shows the zone of the others, one after
-another. See decision 110.
+another. See docs/operator.md, Clocks and time zones.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Clocks that disagree, verdicts without messages, and days on which fewer records are joined: each makes
 the spam share too low.
 
-Found in the lake alone, so the order in which logs arrived makes no difference. See decision 111.
+Found in the lake alone, so the order in which logs arrived makes no difference.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sources that left the settings. Their records stay in all figures: see decision 112."""
+"""Sources that left the settings. Their records stay in all figures until the operator decides."""
 
 from collections.abc import Collection
 

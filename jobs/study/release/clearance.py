@@ -3,8 +3,7 @@
 `release clear make` writes a sheet for each administration; it answers in the sheet "Answer". An objection
 stays open until a decision on it is recorded: the rows leave all the same, or the next version is made
 without them. A country whose rows leave and that has no administration needs a decision of its own, with name
-and reason: `clear make` lists these countries in a file, and `clear unasked` takes it filled in
-(docs/decisions/0178-a-country-is-asked-or-decided-on.md).
+and reason: `clear make` lists these countries in a file, and `clear unasked` takes it filled in.
 """
 
 import csv

@@ -7,7 +7,7 @@ A reporter sends a report again when it is unsure that it arrived: it counts onc
 came in. Some use a report_id again for other days or domains, so a report is identified by its organisation,
 its id, its policy domain and the time that it covers (KEY). Of reports with one key and other content the one
 sent last counts; of those sent at one time the one with the most records, then the one whose digest is the
-smallest. See decision 186.
+smallest.
 """
 
 import datetime as dt
