@@ -1,5 +1,5 @@
-"""Lakes of earlier versions: a table that lacks a column of its contract is read, and gets it; a lake of
-another form is refused, and renewed without losing what landing cannot give back."""
+"""Lakes of other versions: a table that lacks a column of its contract is read, and gets it; a lake of
+another form is refused. A renewal keeps what landing cannot give back."""
 
 import datetime as dt
 import io
@@ -18,6 +18,8 @@ from deltalake import DeltaTable, write_deltalake
 from fsspec.implementations.local import LocalFileSystem
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.settings.config import Observatory
+from jobs.base.settings.node import LakeSettings
 from jobs.base.store import record
 from jobs.base.store.lake import Lake
 from jobs.base.store.lease import LOCK
@@ -37,7 +39,7 @@ from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, sourc
 LAB = ROOT / "sample_data" / "lab" / "postfix"
 ANSWER = "study.questionnaire_answer"
 COMPUTED = (*SILVER, *GOLD)
-Observatory = Callable[..., Told]
+Command = Callable[..., Told]
 AT = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 RSPAMD = "bronze.rspamd"
 EARLIER: dict[str, Any] = {
@@ -51,7 +53,7 @@ EARLIER: dict[str, Any] = {
 
 
 @pytest.fixture
-def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Observatory:
+def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run the command line in this process."""
 
     return command_line_of(monkeypatch, capsys, width=200)
@@ -108,8 +110,8 @@ def test_a_table_that_is_computed_as_a_whole_is_written_anew(tmp_path: Path) -> 
     assert lake.read(table).is_empty()
 
 
-def older_lake(root: Path) -> Lake:
-    """A lake from before forms were counted: logs, what was computed from them, and a label of an audit."""
+def labelled_lake(root: Path) -> Lake:
+    """A lake with records, and a label of an audit."""
     lake = Lake(str(root))
     write_earlier(lake, RSPAMD, rows_frame([EARLIER], RSPAMD))
     label = {"operator_id": "a", "sample_id": "one", "message_hash": "m", "recipient_hash": "r"}
@@ -117,6 +119,12 @@ def older_lake(root: Path) -> Lake:
     known = {name: value for name, value in label.items() if name in polars_schema(of_audit)}
     frame = rows_frame([known | {"period_date": AT.date()}], of_audit)
     write_earlier(lake, of_audit, frame)
+    return lake
+
+
+def older_lake(root: Path) -> Lake:
+    """A lake from before forms were counted."""
+    lake = labelled_lake(root)
     (root / MARK).unlink()
     return lake
 
@@ -128,9 +136,7 @@ def test_a_lake_of_another_form_is_refused_and_says_what_to_do(tmp_path: Path) -
         lambda: lake.append(rows_frame([EARLIER], RSPAMD), RSPAMD),
         lambda: lake.rewrite(rows_frame([], "study.mirror"), "study.mirror"),
     ):
-        with pytest.raises(
-            ObservatoryError, match=f"form 1; this version writes form {FORM}. Run `observatory renew`"
-        ):
+        with pytest.raises(ObservatoryError, match="development version .*in form 1, .* new folder"):
             write()
     (tmp_path / MARK).write_text(json.dumps({"form": FORM + 1}), encoding="utf-8")
     with pytest.raises(ObservatoryError, match=f"this lake has form {FORM + 1}"):
@@ -152,6 +158,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("vacuum",): [],
     ("quarantine",): [],
     ("demo",): [],
+    ("renew",): ["--yes"],
     ("report",): [],
     ("audit", "sample"): ["--month", "2026-11"],
     ("audit", "load"): ["{sheet}"],
@@ -167,7 +174,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("release", "make"): ["--period", "2026-Q3"],
 }
 OF_RELEASES = ("list", "show", "diff", "page", "revisions", "verify", "sign", "publish", "withdraw")
-OF_CLEARANCE = ("make", "load", "show", "decide")
+OF_CLEARANCE = ("make", "load", "show", "decide", "unasked")
 WITHOUT_A_LAKE = {
     *(("cost", "fixed"), ("tables",), ("sniff",), ("init",), ("reconcile",), ("questionnaire", "make")),
     *(("release", each) for each in OF_RELEASES),
@@ -182,20 +189,14 @@ def commands(group: Any, names: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
 
 
 def test_every_command_is_asked_here() -> None:
-    known = {*READERS_AND_WRITERS, *WITHOUT_A_LAKE, ("renew",)}
+    known = {*READERS_AND_WRITERS, *WITHOUT_A_LAKE}
     assert commands(typer.main.get_command(command_line.app)) == known
 
 
-@pytest.mark.parametrize(
-    ("command", "is_newer"),
-    [
-        *((command, is_newer) for command in READERS_AND_WRITERS for is_newer in (False, True)),
-        (("renew",), True),
-    ],
-    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "newer" if each else "older",
-)
+@pytest.mark.parametrize("is_newer", [False, True], ids=["older", "newer"])
+@pytest.mark.parametrize("command", READERS_AND_WRITERS, ids=" ".join)
 def test_every_command_that_reads_or_writes_refuses_a_lake_of_another_form(
-    observatory: Observatory,
+    observatory: Command,
     command: tuple[str, ...],
     is_newer: bool,
     tmp_path: Path,
@@ -212,10 +213,11 @@ def test_every_command_that_reads_or_writes_refuses_a_lake_of_another_form(
         "{membership}": ROOT / "sample_data" / "membership",
     }
     monkeypatch.setenv("OBSERVATORY_LAKE_ROOT", lake.root)
-    arguments = [given.get(each, each) for each in READERS_AND_WRITERS.get(command, ["--yes"])]
+    arguments = [given.get(each, each) for each in READERS_AND_WRITERS[command]]
     told = observatory(*command, *arguments, "--config", ROOT / "sample_data" / "observatory.toml")
     assert told.code == 2, told.err
-    said = f"form 1; this version writes form {FORM}. Run `observatory renew` once"
+    said = f"a development version wrote this lake, in form 1, and this version reads form {FORM} alone:"
+    said += " keep the logs, and run again with a new folder as [lake] root"
     if is_newer:
         said = f"form {FORM + 1}, of a newer version; this one writes form {FORM}. Install the version"
     assert said in " ".join(told.err.split())
@@ -247,7 +249,7 @@ quarantined_pct = 40
 
 @pytest.mark.long
 def test_renewing_computes_anew_and_keeps_what_landing_cannot_give_back(
-    observatory: Observatory, settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    observatory: Command, settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def done(*arguments: object) -> Told:
         told = observatory(*arguments, "--config", settings)
@@ -266,20 +268,19 @@ def test_renewing_computes_anew_and_keeps_what_landing_cannot_give_back(
     quality = rows_in(lake, [QUALITY])
     kept = {table: lake.read(table) for table in (*AUDIT, ANSWER)}
     assert all(frame.height for frame in kept.values()) and quality[QUALITY] and before["silver.message"]
-    # The tables of another form differ: a row here, a sketch there; and a run of theirs died.
+    # A table is damaged, and a run died.
     lake.append(lake.read("gold.campaign_daily").head(1), "gold.campaign_daily")
     for folder in ("_intent", "_staging"):
         (tmp_path / "lake" / folder).mkdir(exist_ok=True)
         (tmp_path / "lake" / folder / "old.json").write_text("{}")
-    (tmp_path / "lake" / MARK).unlink()
     # Asked first: nothing happens without a yes.
     state = files_in(tmp_path / "lake")
     for answer in ("n\n", ""):
         monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
-        told = observatory("renew", "--config", settings)
+        told = observatory("renew", "--anew", "--config", settings)
         assert told.code == 2 and "nothing was changed" in told.err
     assert files_in(tmp_path / "lake") == state
-    told = done("renew", "--yes")
+    told = done("renew", "--anew", "--yes")
     assert all(table in told.out for table in kept) and "silver.message" not in told.out
     assert lake.read_form() == FORM
     assert lake.versions() == {table: lake.version(table) for table in kept}
@@ -309,8 +310,9 @@ def filled(sheet: Path) -> Path:
 @pytest.mark.long
 def test_renewing_that_is_killed_can_be_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every removal, and the row of meta.run, is once the step that is never done."""
+    settings = Observatory(lake=LakeSettings(root=str(tmp_path)))
     for step in range(100):
-        lake = older_lake(tmp_path / str(step))
+        lake = labelled_lake(tmp_path / str(step))
         labels = lake.read("silver.audit_label")
         steps = iter(range(1000))
 
@@ -328,11 +330,11 @@ def test_renewing_that_is_killed_can_be_done_again(tmp_path: Path, monkeypatch: 
             patch.setattr(LocalFileSystem, "mv", dying(LocalFileSystem.mv))
             patch.setattr(record, "add_stage", dying(record.add_stage))
             try:
-                renew_lake(lake)
+                renew_lake(lake, settings, is_anew=True)
             except KeyboardInterrupt:
                 is_killed = True
         if is_killed:
-            assert renew_lake(lake) == ["silver.audit_label"]
+            assert renew_lake(lake, settings, is_anew=True) == ["silver.audit_label"]
         assert lake.read_form() == FORM and not lake.exists(RSPAMD)
         assert lake.read("silver.audit_label").equals(labels)
         assert lake.versions() == {"silver.audit_label": 0}

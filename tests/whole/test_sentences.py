@@ -72,13 +72,6 @@ def test_a_lakes_mark_that_is_damaged_is_named(
     assert f"{mark} is cut or damaged" in words(told.err) and "copy" in told.err
 
 
-@pytest.mark.long
-def test_a_lake_without_its_mark_is_renewed(observatory: Run, run_before: Path) -> None:
-    (run_before.parent / "lake" / "observatory.json").unlink()
-    assert observatory("renew", "--yes", "--config", run_before).code == 0
-    assert observatory("run", "--config", run_before).code == 0
-
-
 def parquet_of(folder: Path, table: str) -> Path:
     [file, *_] = sorted((folder / "lake" / table.replace(".", "/")).rglob("*.parquet"))
     return file
@@ -153,7 +146,6 @@ def test_a_lake_of_a_newer_form_is_not_made_older(observatory: Run, run_before: 
         assert told.code == 2
         said = words(told.err)
         assert "has form 99" in said and "newer version" in said and "Install" in said
-        assert "Run `observatory renew`" not in said
     assert Lake(str(mark.parent)).exists("silver.message")
 
 

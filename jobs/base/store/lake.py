@@ -238,8 +238,8 @@ class Lake:
             look_again(self.root, self.path(table))
 
     def read_form(self) -> int | None:
-        """The form in which the lake is written; None for a lake without tables. Lakes of before forms were
-        counted have form 1."""
+        """The form in which the lake is written; None for a lake without tables. One whose
+        tables lack a mark has form 1: the first development versions wrote none."""
         about = self.read_notes()
         if about:
             return int(about["form"])

@@ -6,8 +6,8 @@ from typing import Any
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.store.store import open_store, refuse_missing_bucket
 
-# How sketches, checksums, transactions and the columns of bronze and silver are written; a lake of an earlier
-# form is computed anew.
+# How sketches, checksums, transactions and the columns of bronze and silver are written. Development versions
+# wrote the forms before; no command reads a lake of another form.
 FORM = 5
 MARK = "observatory.json"
 
@@ -33,8 +33,7 @@ def read_mark(fs: Any, file: str) -> dict[str, Any]:
     if not isinstance(form, int):
         raise ObservatoryError(
             f"{file} is cut or damaged: it holds the form, the operators and the key ids of the lake. Put it"
-            " back from a copy. Without one, remove it and run `observatory renew`: the next run then"
-            " computes bronze, silver and gold anew from landing"
+            " back from a copy. Without one, keep the logs, and run again with a new folder as [lake] root"
         )
     return dict(found)
 
@@ -49,8 +48,6 @@ def refuse_form(root: str, form: int | None) -> None:
             " version that wrote the lake, or a newer one. Nothing was changed"
         )
     raise ObservatoryError(
-        f"{root}: this lake has form {form}; this version writes form {FORM}. Run `observatory"
-        " renew` once, with the same settings: it computes bronze, silver and gold anew from landing,"
-        " and keeps what landing cannot give back: audits, answers, packages and their receipts, and the"
-        " figures of days whose logs it no longer holds"
+        f"{root}: a development version wrote this lake, in form {form}, and this version reads form {FORM}"
+        " alone: keep the logs, and run again with a new folder as [lake] root"
     )

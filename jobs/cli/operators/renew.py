@@ -1,7 +1,7 @@
-"""The command `observatory renew`: bring a lake into this version's form."""
+"""The command `observatory renew`: compute a lake anew, such as under another pseudonym key."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -11,21 +11,18 @@ from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
 from jobs.operators.ingest.source_options import load_with_options
 
-if TYPE_CHECKING:
-    pass
-
 
 def renew(
     config_file: Config = Path("observatory.toml"),
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before tables are removed.")] = False,
     anew: Annotated[
         bool,
-        typer.Option("--anew", help="Also where the form is current, for example after landing was lost."),
+        typer.Option("--anew", help="Also under the same key, for example after a table was damaged."),
     ] = False,
 ) -> None:
-    """Bring a lake into this version's form, or under another pseudonym key.
+    """Compute a lake anew from landing, such as under another pseudonym key.
 
-    Removes bronze, silver, gold and the study's estimates, which the next runs compute anew. Keeps landing,
+    Removes bronze, silver, gold and the study's estimates, which the next runs compute. Keeps landing,
     and what landing cannot give back: audits, answers, packages and their receipts, and the figures of days
     whose logs it no longer holds.
     """
@@ -37,12 +34,12 @@ def renew(
     kept = renewal.to_keep(lake, settings, anew)
     out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")
     out.print("\n".join(f"  {table}" for table in kept) or "  (none)")
-    for each in renewal.describe_carried(lake, settings):
+    for each in renewal.describe_settled(lake):
         err.print(Text(each))
     if not yes and not is_confirmed("Go on?"):
         raise ObservatoryError("nothing was changed; --yes goes on without asking")
     renewal.renew_lake(lake, settings, anew)
-    out.print("The lake has this version's form. `observatory run` now computes bronze, silver and gold.")
+    out.print("Done. `observatory run` now computes bronze, silver and gold.")
 
 
 def is_confirmed(question: str) -> bool:

@@ -240,7 +240,7 @@ def note_settled_days(work: Run, settled: dict[bulk_days.Day, str], recorded: St
         f"operator '{operator}': {len(of_operator):,} day{'s' if len(of_operator) > 1 else ''} of gold"
         f" ({min(of_operator)} to {max(of_operator)}) keep their figures, by the definitions and settings"
         f" of before: the messages that they are counted from are gone ([retention] silver ="
-        f" {work.settings.retention.silver})."
+        f" {work.settings.retention.silver}, or a renewal)."
         for operator, of_operator in sorted(days.items())
     ]
     if not is_asked:

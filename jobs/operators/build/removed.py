@@ -1,4 +1,5 @@
-"""What `observatory vacuum` has removed: for each layer and operator the day before which nothing is left.
+"""What `observatory vacuum` and `renew` removed: for each layer and operator the day before which nothing is
+left.
 
 These days are written to observatory.json before anything is removed, so that half a day counts as removed.
 Tables that were computed from them stay as they are. A later run leaves these days out, even if code,
@@ -11,9 +12,8 @@ from collections.abc import Mapping
 from jobs.base.store.lake import Lake
 
 LANDING, BRONZE, SILVER = "landing", "bronze", "silver"
-# What a renewal found and brought over: the day before which landing lacks records, though the ledger that
-# says so went, and the days before which silver is not computed and gold stays as it is.
-RECORDS, KEPT, GOLD = "records", "kept", "gold"
+# What a renewal found: the day before which landing lacks records, though the ledger that says so went.
+RECORDS = "records"
 Days = dict[str, dt.date]
 
 
@@ -34,16 +34,7 @@ def remember_removal(lake: Lake, layers: Mapping[str, Days]) -> None:
 
 
 def settled_in_gold(lake: Lake) -> Days:
-    """By operator, the day before which gold keeps its rows: messages that these days look at are gone, or a
-    renewal brought them over."""
-    settled = settled_by_silver(lake)
-    for operator, day in removed_before(lake, GOLD).items():
-        settled[operator] = max(day, settled.get(operator, day))
-    return settled
-
-
-def settled_by_silver(lake: Lake) -> Days:
-    """By operator, the day before which gold cannot be counted: messages that these days look at are gone."""
+    """By operator, the day before which gold keeps its rows: messages that these days look at are gone."""
     found = removed_before(lake, SILVER)
     return {operator: day + looks_back() for operator, day in found.items()} if found else {}
 
@@ -58,12 +49,10 @@ def looks_back() -> dt.timedelta:
 
 def settled_in_silver(lake: Lake, lookback_days: Mapping[str, int]) -> Days:
     """By operator, the day before which silver keeps its rows: records that these days look at are gone, or
-    gold could not follow them, or a renewal brought them over. lookback_days: of each operator the longest
+    gold could not follow them. lookback_days: of each operator the longest
     life of a message."""
-    settled = settled_by_silver(lake)
+    settled = settled_in_gold(lake)
     for operator, day in removed_before(lake, BRONZE).items():
         first = day + dt.timedelta(days=lookback_days.get(operator, 0) + 1)
         settled[operator] = max(first, settled.get(operator, first))
-    for operator, day in removed_before(lake, KEPT).items():
-        settled[operator] = max(day, settled.get(operator, day))
     return settled

@@ -1,29 +1,40 @@
-"""Renew a lake of an older form, or with former keys: computed tables are removed, and the next run computes
-them anew from landing.
+"""Compute a lake anew, under another pseudonym key or because a table is damaged: bronze, silver and gold are
+removed, and the next run computes them from landing.
 
 What landing cannot give back is kept: tables that are not computed from logs, such as audits, answers,
-packages and their receipts, and rows of days whose logs landing no longer holds
-(jobs/operators/keep/carrying.py).
+packages and their receipts, and gold of days whose logs landing no longer holds. Gold is kept up to the first
+day for which its messages, and those of the days that it looks at, are all computed anew, and at most up to
+its newest day. Silver of these days goes: under another key its pseudonyms would match none of the new ones.
 """
 
 import contextlib
+import datetime as dt
 import json
+from collections.abc import Iterator
 from typing import Any
+
+import polars as pl
 
 from jobs.base.checks.validations import FOLDER as VALIDATION
 from jobs.base.core.disk import replace_file
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings.config import Observatory
 from jobs.base.store import record
-from jobs.base.store.lake import Lake
+from jobs.base.store.lake import Lake, any_of
 from jobs.base.store.lock import as_only_writer
-from jobs.base.store.mark import FORM, MARK, refuse_form
+from jobs.base.store.mark import FORM, MARK
 from jobs.base.store.store import open_store
+from jobs.base.store.table_files import DamagedTable
 from jobs.base.store.together import undo_unfinished
 from jobs.base.tables.checksum import fingerprint_periods
 from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.operators.build import removed
-from jobs.operators.keep import carrying, lake_keys, vacuum
+from jobs.operators.formats.registry import KERNELS
+from jobs.operators.ingest.manifest import open_landing
+from jobs.operators.keep import lake_keys, vacuum
+
+VOLUME = "gold.spam_volume_daily"
+DAY = dt.timedelta(days=1)
 
 
 def is_kept(table: str) -> bool:
@@ -32,113 +43,144 @@ def is_kept(table: str) -> bool:
     return table != "meta.run" and about.layer in ("silver", "study", "meta") and not about.reads
 
 
-def describe_carried(lake: Lake, settings: Observatory) -> list[str]:
-    """A line for each operator of whose logs landing no longer holds the first, on what stays of it; and on
-    each table that cannot stay."""
-    carried = carrying.plan_carrying(lake, has_same_silver(lake, settings))
-    found = [
-        f"operator '{operator}': landing lacks records of days before {carried.records[operator]}. Figures of"
-        f" the days before {day} stay as they are; later days are computed anew"
-        for operator, day in sorted(carried.gold.items())
-    ]
-    if carrying.read_ledger(lake) is None:
-        found.append(
-            "bronze.file is damaged: which logs landing lacks is known only of those that vacuum removed."
-            " Figures of days whose logs went otherwise are lost"
-        )
-    return found + [
-        f"{table}: written by a version without columns that each row needs now, so days that landing does"
-        " not hold are lost. Go on with the version that wrote the lake to keep them"
-        for table in carried.lost
-        if carried.gold
-    ]
-
-
-def has_same_silver(lake: Lake, settings: Observatory | None) -> bool:
-    """Whether rows of silver can stay beside new ones: they have this version's form and the present keys."""
-    is_other = settings is not None and bool(lake_keys.other_keys(lake, settings))
-    return lake.read_form() == FORM and not is_other
-
-
-def to_keep(lake: Lake, settings: Observatory | None = None, is_anew: bool = False) -> list[str]:
-    """The tables that stay when a lake is renewed. Raises ObservatoryError if there is nothing to renew: it
-    has this version's form, and the keys of the settings' operators. is_anew: renew it all the same."""
+def to_keep(lake: Lake, settings: Observatory, is_anew: bool = False) -> list[str]:
+    """The tables that stay as a whole when a lake is renewed. Raises ObservatoryError for a lake of another
+    form, and where there is nothing to renew: it has the keys of the settings' operators. is_anew: renew it
+    all the same."""
+    lake.refuse_other_form()
     kept = [table for table in list_tables() if is_kept(table) and lake.exists(table)]
-    # A renewal that was killed may have marked the lake and named no versions yet.
-    is_half = (bool(kept) and not lake.exists("meta.run")) or carrying.has_plan(lake)
-    form = lake.read_form()
-    if form is not None and form > FORM:
-        refuse_form(lake.root, form)
-    is_other = form == FORM and settings is not None and bool(lake_keys.other_keys(lake, settings))
-    if form is None or (form == FORM and not is_half and not is_other and not is_anew):
-        raise ObservatoryError(f"{lake.root}: nothing to renew, the lake has the form of this version")
+    # A renewal that was killed may have named no versions yet.
+    is_half = bool(kept) and not lake.exists("meta.run")
+    if lake.read_form() is None or not (is_anew or is_half or lake_keys.other_keys(lake, settings)):
+        raise ObservatoryError(
+            f"{lake.root}: nothing to renew, the lake has the keys of these settings. --anew computes it"
+            " from landing all the same"
+        )
     return kept
 
 
-@as_only_writer("observatory renew")
-def renew_lake(lake: Lake, settings: Observatory | None = None, is_anew: bool = False) -> list[str]:
-    """Remove what can be computed again, and mark the lake with this version's form; the tables that stay.
+def describe_settled(lake: Lake) -> list[str]:
+    """A line for each operator of whose logs landing no longer holds the first, on which figures stay."""
+    layers = plan_settled(lake)
+    found = [
+        f"operator '{operator}': landing lacks records of days before {layers[removed.RECORDS][operator]}."
+        f" Figures of the days before {day + removed.looks_back()} stay as they are; later days are computed"
+        " anew"
+        for operator, day in sorted(layers[removed.SILVER].items())
+    ]
+    if read_ledger(lake) is None:
+        found.append(
+            "bronze.file is damaged: which logs landing lacks is known only of those that an earlier renewal"
+            " found. Figures of days whose other logs are gone are lost"
+        )
+    return found
 
-    Killed at any point, it can be run again. The mark comes after all else but the row of meta.run that names
-    the versions of the tables that stay.
+
+@as_only_writer("observatory renew")
+def renew_lake(lake: Lake, settings: Observatory, is_anew: bool = False) -> list[str]:
+    """Remove what can be computed again; the tables that stay, some with fewer rows.
+
+    Killed at any point, it can be run again: which days stay is remembered before anything is removed.
+    The lake forgets its operators and keys after all else but the row of meta.run that names the versions of
+    the tables that stay.
     """
     kept = to_keep(lake, settings, is_anew)
     undo_unfinished(lake)
     vacuum.finish(lake)
-    carried = carrying.plan_carrying(lake, has_same_silver(lake, settings))
-    carrying.write_plan(lake, carried)
-    known = record.read_state(lake, carried.tables) if carried.silver else {}
-    about = marks_of(lake, carried)
-    kept += carrying.carry_rows(lake, carried)
+    layers = plan_settled(lake)
+    removed.remember_removal(lake, layers)
+    settled = {operator: day + removed.looks_back() for operator, day in layers[removed.SILVER].items()}
     for table in list_tables():
-        if read_contract(table).layer != "ref" and table not in kept:
-            remove_folder(*open_store(lake.path(table)))
-            lake.close_log(table)
+        layer = read_contract(table).layer
+        if layer == "ref" or table in kept:
+            continue
+        if layer == "gold" and settled and lake.exists(table):
+            lake.delete(table, " OR ".join(conditions_of(table, settled)))
+            kept.append(table)
+            continue
+        remove_folder(*open_store(lake.path(table)))
+        lake.close_log(table)
     for folder in ("_intent", "_staging", VALIDATION):
         remove_folder(*lake.own_file(folder))
-    replace_file(*lake.own_file(MARK), json.dumps(about).encode())
-    # The mark says the same.
-    remove_folder(*lake.own_file(carrying.PLAN.partition("/")[0]))
+    # What is computed anew may be removed and counted again.
+    layers[removed.LANDING] = removed.removed_before(lake, removed.LANDING)
+    days = {layer: as_text(days) for layer, days in layers.items() if days}
+    replace_file(*lake.own_file(MARK), json.dumps({"form": FORM, "removed": days}).encode())
     if kept:
         now = record.utc_now()
         partitions = []
         for table in kept:
             if read_contract(table).period is not None and "operator_id" in read_contract(table).columns:
-                partitions += record.find_differing(
-                    table, fingerprint_periods(lake.read(table), table), {}, (), inputs_of(table, known)
-                )[1]
+                fingerprints = fingerprint_periods(lake.read(table), table)
+                partitions += record.find_differing(table, fingerprints, {}, (), {})[1]
         record.add_stage(lake, record.new_run_id(now), "renew", now, kept, partitions)
     return kept
 
 
-def marks_of(lake: Lake, carried: carrying.Carried) -> dict[str, Any]:
-    """What the lake is to remember of itself: its form, which days are settled, and the keys of the operators
-    whose silver stays."""
-    layers = {removed.LANDING: as_dates(removed.removed_before(lake, removed.LANDING))}
-    if carried.gold:
-        layers |= {removed.RECORDS: carried.records, removed.KEPT: carried.whole}
-        layers[removed.GOLD] = carried.gold
-    if carried.silver:
-        # Gold of what stays may be counted again, but for days that could not be before.
-        for layer in (removed.SILVER, removed.GOLD):
-            former = removed.removed_before(lake, layer)
-            layers[layer] = as_dates({of: day for of, day in former.items() if of in carried.silver})
-    operators = {
-        operator: known | {"sources": [], "source_urls": {}}
-        for operator, known in lake.read_notes().get("operators", {}).items()
-        if operator in carried.silver
+def plan_settled(lake: Lake) -> dict[str, removed.Days]:
+    """What a renewal remembers: by operator the day before which landing lacks records, and the day before
+    which silver lacks messages."""
+    records, newest = find_lost_days(lake), newest_gold(lake)
+    # The longest life of a message: of one that began before, landing has a part.
+    life = max(kernel.lookback_days for kernel in KERNELS.values()) * DAY + DAY
+    # What is newer than all gold that stays is computed in any case.
+    silver = {
+        operator: min(records[operator] + life, newest[operator] + DAY - removed.looks_back())
+        for operator in records.keys() & newest.keys()
     }
-    about = {"removed": {layer: days for layer, days in layers.items() if days}, "operators": operators}
-    return {"form": FORM} | {name: found for name, found in about.items() if found}
+    return {removed.RECORDS: records, removed.SILVER: silver}
 
 
-def as_dates(days: removed.Days) -> dict[str, str]:
-    return {operator: day.isoformat() for operator, day in days.items()}
+def find_lost_days(lake: Lake) -> removed.Days:
+    """By operator the day after the last record that the ledger has and landing lacks: what retention removed
+    from it, and what else is gone; or that an earlier renewal found so."""
+    fs, area = open_landing(lake.root)
+    files = fs.find(area) if fs.exists(area) else []
+    there = {path.rpartition("/")[2].partition(".")[0] for path in files}
+    found: removed.Days = {}
+    ledger = read_ledger(lake)
+    if ledger is not None:
+        gone = ledger.filter(~pl.col("piece_id").is_in(list(there))).drop_nulls("last_event_date")
+        found = dict(gone.group_by("operator_id").agg(pl.col("last_event_date").max() + DAY).rows())
+    for operator, day in removed.removed_before(lake, removed.RECORDS).items():
+        found[operator] = max(day, found.get(operator, day))
+    return found
 
 
-def inputs_of(table: str, known: record.State) -> dict[tuple[str, str], str]:
-    """What each operator-period of a table was computed from, as it is on record."""
-    return {(operator, period): found for (of, operator, period), (_, found) in known.items() if of == table}
+def read_ledger(lake: Lake) -> pl.DataFrame | None:
+    """Which operator's piece has records until which day; None where the ledger is damaged, so that it is
+    known of earlier renewals alone what landing lacks."""
+    try:
+        return lake.read("bronze.file", columns=["operator_id", "piece_id", "last_event_date"])
+    except DamagedTable:
+        return None
+
+
+def newest_gold(lake: Lake) -> removed.Days:
+    """By operator the newest day of gold."""
+    found: removed.Days = {}
+    for file in lake.files(VOLUME):
+        of = dict(file.partition)
+        operator, day = str(of["operator_id"]), dt.date.fromisoformat(str(of["period_date"]))
+        found[operator] = max(day, found.get(operator, day))
+    return found
+
+
+def conditions_of(table: str, days: removed.Days) -> Iterator[str]:
+    """The conditions of rows of gold that go: days from then on, and operators of which nothing stays. Of
+    months that of the last day that stays is kept: it is computed again if any of its days is."""
+    period = str(read_contract(table).period)
+    yield f"NOT ({any_of('operator_id', sorted(days))})"
+    for operator, day in sorted(days.items()):
+        whose = any_of("operator_id", [operator])
+        if period == "period_code":
+            yield f"({whose} AND {period} > '{day - DAY:%Y-%m}')"
+        else:
+            yield f"({whose} AND {period} >= '{day}')"
+
+
+def as_text(days: removed.Days) -> dict[str, str]:
+    return {operator: day.isoformat() for operator, day in sorted(days.items())}
 
 
 def remove_folder(fs: Any, path: str) -> None:

@@ -77,7 +77,7 @@ def format_remedy(
     if gone is not None and first < gone:
         return (
             "Bronze no longer holds them ([retention] bronze): `observatory renew --anew` would read what"
-            " landing holds of them, and lose days that landing no longer holds."
+            " landing holds of them; days that landing no longer holds keep their figures."
         )
     if needed > MOST_DAYS:
         return f"No setting keeps days open so long ({MOST_DAYS:,} at most). Was the host's clock wrong?"

@@ -19,7 +19,6 @@ from jobs.base.settings.node import Retention
 from jobs.base.store import record
 from jobs.base.store.lake import Lake
 from jobs.base.store.lease import LOCK
-from jobs.base.store.mark import FORM, MARK
 from jobs.operators.audit.sample_drawing import SamplePlan, draw_units
 from jobs.operators.build import removed
 from jobs.operators.build.gold_steps import GOLD
@@ -28,7 +27,7 @@ from jobs.operators.ingest.manifest import Stream, open_landing, read_manifest
 from jobs.operators.ingest.pull import pull_operator
 from jobs.operators.ingest.removing import remove_pieces
 from jobs.operators.ingest.source_options import load_with_options
-from jobs.operators.keep import carrying, renew, retention, vacuum
+from jobs.operators.keep import renew, retention, vacuum
 from jobs.operators.protect.pseudonym_keys import operator_key
 from jobs.operators.runs.runner import run_stages
 from jobs.operators.silver.frames import SILVER
@@ -303,15 +302,12 @@ def test_quarantined_lines_whose_logs_are_gone_are_named(site: Site) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("how", ["anew", "older form", "other key", "lost landing"])
+@pytest.mark.parametrize("how", ["anew", "other key", "lost landing"])
 def test_renewing_loses_no_figure(site: Site, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of days whose logs landing no longer holds gold stays row for row, and later days are computed as
     before."""
     before, counted = rows_in(site.lake, GOLD), site.counted()
     assert all(before[table] for table in ("gold.spam_volume_daily", "gold.spam_source_monthly"))
-    mark = Path(site.lake.root, MARK)
-    if how == "older form":
-        mark.write_text(json.dumps(json.loads(mark.read_text()) | {"form": FORM - 1}))
     if how == "other key":
         monkeypatch.setenv("OBSERVATORY_PSEUDONYM_KEY", "fedcba9876543210" * 4)
         operator_key.cache_clear()
@@ -319,11 +315,10 @@ def test_renewing_loses_no_figure(site: Site, how: str, monkeypatch: pytest.Monk
         for path in (*Path(site.lake.root, "landing").rglob("*"), *site.logs.iterdir()):
             if path.is_file():
                 path.unlink()
-    [told] = renew.describe_carried(site.lake, site.settings)
+    [told] = renew.describe_settled(site.lake)
     assert "'a': landing lacks records of days before" in told and "stay as they are" in told
     renew.renew_lake(site.lake, site.settings, is_anew=how in ("anew", "lost landing"))
     assert site.lake.read("meta.retention").height
-    assert not Path(site.lake.root, carrying.PLAN).exists()
     outcome = site.run()
     assert not outcome.held_operators
     after = rows_in(site.lake, GOLD)
