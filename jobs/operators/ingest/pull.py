@@ -180,7 +180,6 @@ def pull_source(operator: Operator, source: SourceSettings, root: str, now: dt.d
     changed = [name for name in names if name not in unchanged]
     fetching: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
     if is_http(source_fs):
-        forget_queries(known.streams)
         joined = functools.partial(find_joined, fs, known.copy())
         fetching = source_fs.fetch_ahead(changed, copies_in(fs, folder), joined)
     with fetching:
@@ -237,12 +236,6 @@ def copies_in(fs: Any, folder: str) -> str | None:
     """Where copies of what a web server sends are made: beside landing, or where a store has no such place in
     this machine's folder for what is temporary."""
     return folder if "file" in fs.protocol else None
-
-
-def forget_queries(streams: list[Stream]) -> None:
-    """Take what may be a token out of names, as earlier versions left them."""
-    for piece in (piece for stream in streams for piece in stream.pieces):
-        piece.file_name = piece.file_name.partition("?")[0]
 
 
 @contextlib.contextmanager

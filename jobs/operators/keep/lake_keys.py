@@ -69,9 +69,8 @@ def describe_keys(settings: Observatory, operator_id: str) -> Keys:
 
 
 def keys_of(known: Mapping[str, Any]) -> Keys:
-    """The ids of an operator's keys by observatory.json; earlier versions wrote one, without a day."""
-    former = [{"valid_from": None, "key_id": each} for each in known.get("key_ids", ())]
-    return list(known.get("keys", former))
+    """The ids of an operator's keys by observatory.json."""
+    return list(known.get("keys", ()))
 
 
 def other_keys(lake: Lake, settings: Observatory) -> list[str]:

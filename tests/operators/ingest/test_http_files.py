@@ -582,19 +582,6 @@ def test_a_query_is_sent_and_shown_nowhere(lake: Lake, server: LyingServer) -> N
     assert [piece.file_name for stream in lake.streams for piece in stream.pieces] == ["get"]
 
 
-def test_a_query_that_an_earlier_version_kept_is_forgotten_and_nothing_is_counted_again(
-    lake: Lake, server: LyingServer
-) -> None:
-    server.files["/mail.log"] = lines(0, 3)
-    lake.pull("/mail.log?token=word-7")
-    (manifest,) = lake.root.rglob("manifest.json")
-    old = json.loads(manifest.read_text())
-    old["streams"][0]["pieces"][0]["file_name"] += "?token=word-7"
-    manifest.write_text(json.dumps({"streams": old["streams"]}))
-    assert lake.pull("/mail.log?token=word-7") == Pulled()
-    assert "word-7" not in lake.files()
-
-
 @pytest.mark.parametrize(
     "url", ["https://ann:word-7@mx1.example/mail.log", "http://word-7@mx1.example/mail.log"]
 )
