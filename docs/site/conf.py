@@ -71,6 +71,7 @@ docs/speed
 docs/scale
 docs/spark
 docs/debugging
+docs/dev/recipes
 docs/dev/design
 CONTRIBUTING
 jobs/operators/README

@@ -11,7 +11,7 @@ no bytes whatever: what it cannot read is a Document with a reason. File names, 
 archives, are data and open nothing. In the ledger a document counts as a line does, its `offset` being its
 number in the file, from 0; frame_of() of jobs/operators/formats/shared/documents.py places rows.
 
-CONTRIBUTING.md lists what else to touch when a format is added.
+docs/dev/recipes.md lists what else to touch when a format is added.
 """
 
 import datetime as dt

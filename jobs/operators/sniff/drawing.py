@@ -411,7 +411,7 @@ def draw_unknown(console: Console, answer: LogSurvey) -> None:
         visible = "\n".join(map(escape_unseen, draft.split("\n")))
         console.print(Text(visible.rstrip() + "\n", "green"), soft_wrap=True)
     elif seen["delimiter"]:
-        told = f'Map its columns in a profile (format = "{MAPPED}"), or add a format: CONTRIBUTING.md.'
+        told = f'Map its columns in a profile (format = "{MAPPED}"), or add a format: docs/dev/recipes.md.'
         console.print(Padding(Text(told), (0, 0, 1, 2)))
     else:
-        console.print(Padding(Text("To add a format, see CONTRIBUTING.md in the source code."), (0, 0, 1, 2)))
+        console.print(Padding(Text("To add a format, see docs/dev/recipes.md in the source."), (0, 0, 1, 2)))
