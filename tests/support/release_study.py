@@ -162,7 +162,7 @@ def write_node(
     (node.files / "price_level.csv").write_text(prices, encoding="utf-8")
     submissions(operators, of_packages).write_csv(node.files / "submission.csv")
     routes = "respondent_id,country_code,period_code,channel_code,direction_code,unit_code,definition_code,"
-    routes += "partner_country_code,link_code,units,spam_certain,spam_possible,day_count\n"
+    routes += "partner_country_code,link_code,transit_code,units,spam_certain,spam_possible,day_count\n"
     (node.files / "submission_route.csv").write_text(routes, encoding="utf-8")
     answers(waivers).write_csv(node.files / "questionnaire_answer.csv")
     listed = ["respondent_id,name,role,country,holding,operator_ids,language,size_class"]
