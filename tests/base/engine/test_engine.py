@@ -239,7 +239,8 @@ def test_a_worker_without_the_key_says_how_to_set_it(tmp_path: Path) -> None:
     """The process that steers has the key; workers were started before it did."""
     code = f"""
 import os, sys
-from jobs.cli import main as command_line, pipeline
+from jobs.cli import main as command_line
+from jobs.cli.operators import pipeline
 from jobs.base.engine.embedded import Embedded
 from jobs.base.engine.tasks import Task
 from jobs.operators.protect.pseudonym_keys import master_key
