@@ -11,7 +11,7 @@ import importlib
 import io
 import pickle
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -143,12 +143,9 @@ def table_rows(
         for path in batch["path"].to_pylist():
             frame = pl.read_ipc(read_staged(path))
             if changed is not None:
-                frame = frame.filter(is_in_periods(as_sets(changed), table))
+                days = {operator: set(of_operator) for operator, of_operator in changed.items()}
+                frame = frame.filter(is_in_periods(days, table))
             yield from rows_of(frame, table).to_batches()
-
-
-def as_sets(periods: Periods) -> Mapping[str, set[str]]:
-    return {operator: set(of_operator) for operator, of_operator in periods.items()}
 
 
 def pack_frame(frame: pl.DataFrame) -> bytes:

@@ -96,7 +96,9 @@ def table_cells(search: LakeSearch, table: str, parts: pl.DataFrame) -> list[Gol
     there = lake_rows(search, table, finished)
     if table == DOMAIN:
         finished = merge_parts(group_others(finished, there), table)
-    measures = [each.name for each in about.fields if is_count(each.type) and each.name not in about.key]
+    measures = [
+        each.name for each in about.fields if each.type in ("bigint", "int") and each.name not in about.key
+    ]
     totals = {tuple(row[name] for name in about.key): row for row in there.to_dicts()}
     found = []
     for row in finished.select(*about.key, *measures).to_dicts():
@@ -105,10 +107,6 @@ def table_cells(search: LakeSearch, table: str, parts: pl.DataFrame) -> list[Gol
         counts = {name: row[name] for name in measures if row[name]}
         found.append(GoldCell(table, key, counts, {name: total[name] for name in measures if total}))
     return found
-
-
-def is_count(kind: str) -> bool:
-    return kind in ("bigint", "int")
 
 
 def lake_rows(search: LakeSearch, table: str, rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Find a message: first in silver by its pseudonyms, then in bronze by its ids as logged."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -52,7 +52,8 @@ def silver_from_bronze(search: LakeSearch, bronze: Mapping[str, pl.DataFrame]) -
     if not bronze:
         return {}
     places = pl.concat(frame.select(PLACE) for frame in bronze.values()).unique()
-    days = day_span(bronze.values(), before=search_days(bronze), after=1)
+    longest_life = max(KERNELS[name].lookback_days for name in bronze)
+    days = day_span(bronze.values(), before=longest_life, after=1)
     found = {}
     for table, key in ((TRANSMISSION, "transmission_hash"), (VERDICT, "verdict_hash")):
         rows = search.at_places(table, places, days)
@@ -61,8 +62,3 @@ def silver_from_bronze(search: LakeSearch, bronze: Mapping[str, pl.DataFrame]) -
             rows = search.find_rows(table, pl.col(key).is_in(hashes), days)
         found[table] = rows
     return found
-
-
-def search_days(formats: Iterable[str]) -> int:
-    """The longest life of a message in any of the formats, in days."""
-    return max(KERNELS[name].lookback_days for name in formats)

@@ -43,7 +43,8 @@ def list_reasons(match: Match, decisions: Mapping[str, DecidingRules]) -> list[R
         about = f"{row['verdict_hash'][:SHORT]} {row['engine_code']} {row['verdict_at']:%H:%M:%S}"
         found.append(Reason(VERDICT, about, list(explain_verdict(row, decided))))
     for row in match.silver_rows(COMPLAINT).to_dicts():
-        found.append(Reason(COMPLAINT, row["complaint_hash"][:SHORT], list(explain_complaint(row))))
+        reported = f"{row['feedback_type_code']}, reported {row['reported_at']:%Y-%m-%d %H:%M}"
+        found.append(Reason(COMPLAINT, row["complaint_hash"][:SHORT], [reported]))
     for row in match.silver_rows(KNOWLEDGE).to_dicts():
         found.append(Reason(KNOWLEDGE, row["knowledge_hash"][:SHORT], ["a fact that the operator gave"]))
     for row in match.silver_rows(MESSAGE).to_dicts():
@@ -83,10 +84,6 @@ def explain_verdict(row: Mapping[str, Any], decided: DecidingRules | None) -> li
     action = "an action of another name" if row["action_name"] == OTHER else action
     spam = {True: ", spam", False: ", no spam", None: ""}[row["is_spam"]]
     return [f"{action}{score}{needed}{spam}", *describe_measure(row, decided), *describe_type(row, decided)]
-
-
-def explain_complaint(row: Mapping[str, Any]) -> list[str]:
-    return [f"{row['feedback_type_code']}, reported {row['reported_at']:%Y-%m-%d %H:%M}"]
 
 
 def describe_measure(row: Mapping[str, Any], decided: DecidingRules | None) -> list[str]:

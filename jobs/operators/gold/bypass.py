@@ -118,12 +118,13 @@ def find_signs(
     )
     is_number = pl.col("sender_kind_code") == "number"
     is_at_home = pl.col("network_codes").list.contains(pl.col("sender_network_code"))
+    is_from_abroad = pl.col("link_scope_code") == "international"
     return pl.concat(
         [
             examine_sign(seen, "GREY_ROUTE", can_be_grey(), is_grey(at_most)),
             examine_sign(seen, "HOME_MISMATCH", has_home(), ~is_at_home),
             examine_sign(seen, "SIMBOX", is_number & can_be_simbox(), is_simbox(at_most)),
-            examine_sign(seen, "SPOOFED_CLI", is_number & comes_from_abroad(), is_spoofed()),
+            examine_sign(seen, "SPOOFED_CLI", is_number & is_from_abroad, is_spoofed()),
         ]
     ).select(*message.columns, "bypass_code", "is_flagged")
 
@@ -189,10 +190,6 @@ def is_simbox(at_most: Thresholds) -> pl.Expr:
         & (pl.col("received") <= pl.col("sent") * at_most["simbox_received_share"])
         & (pl.col("cells") <= at_most["simbox_cells"]).fill_null(True)
     )
-
-
-def comes_from_abroad() -> pl.Expr:
-    return pl.col("link_scope_code") == "international"
 
 
 def is_spoofed() -> pl.Expr:

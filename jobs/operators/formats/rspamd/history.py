@@ -96,7 +96,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     documents = _rows_of_documents(placed.filter("is_json", "is_document"))
     texts = pl.concat([alone, documents])
     decoded = pl.DataFrame({"_row": _decode_json(texts["line"])}).hstack(texts.get_columns())
-    verdict = decoded.lazy().with_columns(**_typed_fields()).with_columns(is_good=_is_good())
+    is_good = pl.col("action").is_not_null() & pl.col("first_at").is_not_null()
+    verdict = decoded.lazy().with_columns(**_typed_fields()).with_columns(is_good=is_good)
     is_timeless = pl.col("_row").is_not_null() & pl.col("first_at").is_null() & pl.col("action").is_not_null()
     told = (
         verdict.with_columns(is_timeless=is_timeless)
@@ -222,10 +223,6 @@ def _typed_fields() -> dict[str, pl.Expr]:
         "message_bytes": to_finite(row.field("size")).cast(pl.Int64, strict=False),
         "filter_us": to_microseconds(pl.coalesce(row.field("time_real"), row.field("scan_time")), 1_000_000),
     }
-
-
-def _is_good() -> pl.Expr:
-    return pl.col("action").is_not_null() & pl.col("first_at").is_not_null()
 
 
 FORMAT = LineFormat(
