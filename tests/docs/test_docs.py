@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +131,15 @@ def test_commands_exist(page: Path) -> None:
     assert wrong == []
 
 
+@cache
+def whole_command() -> Any:
+    """The program with all its commands, made once for all pages."""
+    return typer.main.get_command(command_line.app)
+
+
 def problems(words: list[str]) -> list[str]:
     """The commands and options in a command line that the program does not have."""
-    command: Any = typer.main.get_command(command_line.app)
+    command: Any = whole_command()
     rest = list(words)
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
         if rest[0] not in command.commands:

@@ -4,6 +4,7 @@ bear the names of modules."""
 import ast
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,18 @@ TESTS = sorted(
 )
 
 
-def docstrings(file: Path) -> list[str]:
+Documented = ast.Module | ast.ClassDef | ast.FunctionDef
+
+
+@cache
+def list_documented(file: Path) -> list[Documented]:
+    """What of a file may have a docstring. Each file is parsed once for all tests."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    nodes = [each for each in ast.walk(tree) if isinstance(each, ast.Module | ast.ClassDef | ast.FunctionDef)]
-    return [text for node in nodes if (text := ast.get_docstring(node))]
+    return [each for each in ast.walk(tree) if isinstance(each, Documented)]
+
+
+def docstrings(file: Path) -> list[str]:
+    return [text for node in list_documented(file) if (text := ast.get_docstring(node))]
 
 
 def importers(room: Path) -> set[str]:
@@ -73,7 +82,7 @@ def test_a_room_says_what_lives_there_and_who_imports_it(room: Path) -> None:
 def test_no_two_classes_share_a_name() -> None:
     places: dict[str, list[str]] = {}
     for file in MODULES:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in list_documented(file):
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(str(file.relative_to(ROOT)))
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
