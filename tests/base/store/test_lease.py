@@ -3,8 +3,6 @@ ends. The server is Versity's gateway."""
 
 import json
 import multiprocessing
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,8 +26,8 @@ from jobs.base.tables.contracts import rows_frame
 from jobs.operators.ingest.manifest import open_landing, read_manifest
 from jobs.operators.ingest.pull import pull_operator
 from jobs.operators.ingest.source_options import load_with_options
-from tests.conftest import ROOT as CLONE
 from tests.operators.ingest.test_future import NOW, message
+from tests.support.held_lock import start_holder
 from tests.support.lakes_on_s3 import ROOT, end_lease, start_store
 from tests.support.servers import S3
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
@@ -73,9 +71,7 @@ def test_a_second_writer_is_told_who_writes_and_the_lock_is_given_back(
 
 
 def test_a_dead_writers_lease_ends_and_only_one_takes_it_over(store: S3) -> None:
-    script = f"from tests.base.store.test_lease import *; hold({ROOT!r})"
-    other = subprocess.Popen([sys.executable, "-c", script], cwd=CLONE, stdout=subprocess.PIPE, text=True)
-    assert other.stdout is not None and other.stdout.readline() == "held\n"
+    other = start_holder(ROOT)
     other.kill()
     other.wait()
     with pytest.raises(Locked, match="observatory run"), hold_lock(ROOT, "observatory pull"):
@@ -85,12 +81,6 @@ def test_a_dead_writers_lease_ends_and_only_one_takes_it_over(store: S3) -> None
         assert others_died(ROOT) and held_by(store)["command"] == "observatory pull"
         with pytest.raises(Locked, match="observatory pull"):
             Lease(ROOT, {}).take()
-
-
-def hold(root: str) -> None:
-    with hold_lock(root, "observatory run"):
-        print("held", flush=True)
-        time.sleep(60)
 
 
 def test_a_lease_is_renewed_as_long_as_its_writer_lives(store: S3, monkeypatch: pytest.MonkeyPatch) -> None:

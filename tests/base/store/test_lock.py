@@ -31,6 +31,7 @@ from jobs.study.packages import loading as submission
 from jobs.study.questionnaire import loading as questionnaire
 from tests.conftest import ROOT
 from tests.operators.ingest.test_future import NOW, message
+from tests.support.held_lock import start_holder
 from tests.support.landed import data_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml
 from tests.whole.test_faults import FILTER, MAIL, SMS, settings_of
@@ -181,18 +182,10 @@ def test_every_command_that_writes_waits_for_no_one(
 )
 def test_every_function_that_writes_is_the_only_one(tmp_path: Path, writes: Any) -> None:
     lake = Lake(str(tmp_path))
-    script = f"from tests.base.store.test_lock import *; hold({str(tmp_path)!r})"
-    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE) as other:
-        assert other.stdout is not None and other.stdout.readline() == b"held\n"
+    with start_holder(str(tmp_path)) as other:
         with pytest.raises(Locked):
             writes(lake, *[None] * 5)
         other.kill()
-
-
-def hold(root: str) -> None:
-    with hold_lock(root, "observatory run"):
-        print("held", flush=True)
-        time.sleep(60)
 
 
 def test_reading_needs_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,9 +203,7 @@ def test_reading_needs_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     """Whatever process id it had: another container may have one of the same number."""
     root = tmp_path / "lake"
-    script = f"from tests.base.store.test_lock import *; hold({str(root)!r})"
-    other = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert other.stdout is not None and other.stdout.readline() == "held\n"
+    other = start_holder(str(root))
     about = json.loads((root / LOCK).read_text())
     assert about["process"] == other.pid
     with pytest.raises(Locked, match=f"process {other.pid}"), hold_lock(str(root), "observatory pull"):
