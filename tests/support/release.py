@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.tables.public_contracts import public_contract
-from jobs.study.release import assembly, clearance, folders, publishing
+from jobs.study.release import assembly, clearance, folders, manifest, publishing
 from jobs.study.release.about import About
 from jobs.study.release.released import ReleasedTable, release_table
 from jobs.study.release.triangle import build_triangle
@@ -69,6 +69,14 @@ def made(about: About = ABOUT, of: list[ReleasedTable] | None = None) -> dict[st
     return assembly.files_of(
         of or tables(), about, assembly.ReleaseEvidence({"ref.country": "00"}, "11", [], [], revised)
     )
+
+
+def few_files() -> dict[str, bytes]:
+    """A release of two files, whose every change is soon tried."""
+    files = {
+        name: data for name, data in made(ABOUT).items() if name in ("README.md", "data/spam_volume.csv")
+    }
+    return files | {manifest.NAME: manifest.format_manifest(ABOUT, files, {}, "")}
 
 
 def write(root: Path, about: About = ABOUT) -> Path:

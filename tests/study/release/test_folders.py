@@ -14,7 +14,7 @@ from jobs.study.release import clearance, decisions, folders, manifest, publishi
 from jobs.study.release.making import remove_unmade
 from jobs.study.release.signatures import Signed
 from tests.support.killed import kill_at_each
-from tests.support.release import ABOUT, NOW, Place, made
+from tests.support.release import NOW, Place, few_files
 
 NAME = "2026-Q4/v1.0.0"
 
@@ -30,14 +30,6 @@ def again(place: Place, kept: Path) -> None:
     for each in root.iterdir():
         shutil.rmtree(each)
     shutil.copytree(kept, root, dirs_exist_ok=True)
-
-
-def few_files() -> dict[str, bytes]:
-    """A release of two files, whose every change is soon tried."""
-    files = {
-        name: data for name, data in made(ABOUT).items() if name in ("README.md", "data/spam_volume.csv")
-    }
-    return files | {manifest.NAME: manifest.format_manifest(ABOUT, files, {}, "")}
 
 
 @pytest.fixture
