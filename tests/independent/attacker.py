@@ -531,6 +531,12 @@ class Block:
                 truth = np.array([amount[key][name] for name in survey.respondents])
                 self.read_row(row, key, survey, of, truth, facts, waived)
 
+    def name_area(self, code: str) -> str:
+        """The study's code of a published one; areas that the frame has in part have an ending of their
+        own."""
+        own = code.removesuffix("_STUDY").removeprefix("ITU_")
+        return self.area_names.get(own, own)
+
     def survey(self, known: Known, given: Mapping[str, float | None], period: str) -> Survey:
         key = (id(known), period, frozenset(given.items()))
         if key not in self.surveys:
@@ -549,7 +555,7 @@ class Block:
     ) -> None:
         """What a published row says, and whose contributions are sought in it."""
         table, period, series = key
-        area = self.area_names.get(str(row["area_code"]), str(row["area_code"]).removeprefix("ITU_"))
+        area = self.name_area(str(row["area_code"]))
         value = float(str(row["estimate"]))
         factors = survey.coefficients(area)
         digits = 2 if table == "countermeasure_cost" or self.is_corrected else 3

@@ -45,7 +45,7 @@ def with_own_errors(release: Release, study: Mapping[str, pl.DataFrame]) -> Rele
         }
         made = []
         for row in rows.to_dicts():
-            name = row["area_code"].removeprefix("ITU_")
+            name = row["area_code"].removesuffix("_STUDY").removeprefix("ITU_")
             codes = [code for code, other in published.items() if name in (code, other)] or [name]
             value, high, band = own[codes[0], *(row[each] for each in key)]
             has_ends = bool(high) and value > 0
