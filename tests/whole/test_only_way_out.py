@@ -55,6 +55,7 @@ OWN_ROOMS = (
 # Other modules that name a study table, and why they may.
 OTHERS = {
     "jobs.study.public.cells": "the gate's own input: contributions",
+    "jobs.study.public.intervals": "whether contributions changed, so that a variance has to stand",
     "jobs.study.public.knowledge": "the attack's input: contributions",
     "jobs.study.release.making": "notes on contributions, for the officer",
     "jobs.study.release.recipe": "takes the tables for the gate",
