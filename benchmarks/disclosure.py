@@ -19,7 +19,8 @@ from jobs.base.tables.contracts import polars_schema, reference_table
 from jobs.base.tables.csv_tables import read_table
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.attack.search import Attack
-from jobs.study.estimates import contribution, spam_volume
+from jobs.study.estimates import contribution, respondent_figure, spam_volume
+from jobs.study.estimates.respondent_figure import CELL, RESPONDENT_CELL
 from jobs.study.estimates.steps.rows import typed_rows
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.public import cells
@@ -49,14 +50,14 @@ def basis(
     tables = {name: have[name] for name in FILES}
     tables |= {name: reference_table(name) for name in ("ref.country", "ref.country_group")}
     known = Reference(*tables.values())
-    given = spam_volume.collect_figures(
+    given = respondent_figure.transform(
         *(have[name] for name in GIVEN),
         reference_table("ref.definition"),
         reference_table("ref.measure"),
         reference_table("ref.indicator_measure"),
     ).filter(pl.col("channel_code").is_in(list(channels)), pl.col("definition_code") == "OPERATOR")
     rows: list[dict[str, object]] = []
-    for cell in given.sort(spam_volume.RESPONDENT_CELL).partition_by(spam_volume.CELL, maintain_order=True):
+    for cell in given.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
         rows += spam_volume.cell_rows(cell, known, frozenset())
     behind = pl.DataFrame(
         contribution.volume_contributions(given, known, frozenset()), infer_schema_length=None

@@ -2,11 +2,13 @@
 
 tests/golden/<table>/<case>/ holds a CSV for each table that the case needs, named after it, and expected.csv.
 Columns that a file leaves out are null; an input table without a file is empty, a reference table is the real
-one. A case of gold is counted under the definitions of spam that its expected rows name, so that a new one
-touches no case of others: the real ones, and HARM of tests/golden/ref.definition.csv. Arrays and structs are
-JSON. The columns that expected.csv names must match exactly, in any order. is_marked is false unless a file
-gives it, and operator_id is the name of the case: so the cases of a table run as one, and one that touched
-another operator's rows would show. Public tables have a runner of their own: test_golden_public.py.
+one; study.respondent_figure is computed from what the case has of packages and answers, so that an estimate
+can be followed from what came in. A case of gold is counted under the definitions of spam that its expected
+rows name, so that a new one touches no case of others: the real ones, and HARM of
+tests/golden/ref.definition.csv. Arrays and structs are JSON. The columns that expected.csv names must match
+exactly, in any order. is_marked is false unless a file gives it, and operator_id is the name of the case: so
+the cases of a table run as one, and one that touched another operator's rows would show. Public tables have a
+runner of their own: test_golden_public.py.
 """
 
 import collections
@@ -42,7 +44,7 @@ from jobs.study.questionnaire.standing import keep_asked
 from tests.support.kernel_rooms import kernel_module
 
 GOLDEN = Path(__file__).parent
-DEFINITION = "ref.definition"
+DEFINITION, FIGURE = "ref.definition", "study.respondent_figure"
 # A definition of one attribute, for cases that are not about definitions.
 HARM = GOLDEN / f"{DEFINITION}.csv"
 CASES = sorted(
@@ -123,6 +125,8 @@ def inputs(table: str, cases: list[Path]) -> dict[str, pl.DataFrame]:
         files = [case / f"{name}.csv" for case in cases if (case / f"{name}.csv").exists()]
         if name == DEFINITION and (named := definitions_named(next(iter(cases)))):
             frames[name] = definition_rows(named)
+        elif not files and name == FIGURE:
+            frames[name] = conform_frame(computed(name, inputs(name, cases)), name)
         elif not files and (REFERENCE / f"{read_contract(name).name}.csv").exists():
             frames[name] = reference_table(name)
         else:
@@ -229,10 +233,9 @@ def test_every_job_that_counts_has_cases() -> None:
 
 def test_no_file_of_a_case_is_overlooked() -> None:
     for case in CASES:
-        known = {f"{name}.csv" for name in read_contract(case.parent.name).reads} | {
-            "expected.csv",
-            "case.md",
-        }
+        reads = read_contract(case.parent.name).reads
+        behind = read_contract(FIGURE).reads if FIGURE in reads else ()
+        known = {f"{name}.csv" for name in (*reads, *behind)} | {"expected.csv", "case.md"}
         assert {file.name for file in case.iterdir()} <= known
     for folder in GOLDEN.glob("*.*/*"):
         assert folder in CASES or folder.parent.name.startswith("public."), f"{folder} has no expected.csv"

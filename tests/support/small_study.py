@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 
 from jobs.base.core.periods import count_days, months_of
-from jobs.base.tables.contracts import conform_frame, polars_schema, reference_table
+from jobs.base.tables.contracts import conform_frame, polars_schema, reference_table, rows_frame
 from jobs.base.tables.public_contracts import public_contract, public_tables
-from jobs.study.estimates import contribution, spam_volume
+from jobs.study.estimates import contribution, respondent_figure, spam_volume
+from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
 from jobs.study.estimates.steps.coverage import cover_rows
 from jobs.study.estimates.steps.rows import MEASURES, typed_rows
 from jobs.study.estimates.steps.sample import Reference
@@ -135,7 +136,7 @@ def basis(small: Small, release: str) -> Basis:
     }
     known = Reference(*tables.values())
     given = answers(small)
-    cells = given.sort(spam_volume.RESPONDENT_CELL).partition_by(spam_volume.CELL, maintain_order=True)
+    cells = given.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True)
     volumes = [row for cell in cells for row in spam_volume.cell_rows(cell, known, frozenset())]
     rows = pl.DataFrame(
         contribution.volume_contributions(given, known, frozenset()), infer_schema_length=None
@@ -187,7 +188,7 @@ def rarely(small: Small, seed: int) -> Small:
 
 
 def answers(small: Small) -> pl.DataFrame:
-    """What the operators gave by logs, in the columns of spam_volume.FIGURE_COLUMNS; or by answers alone."""
+    """Rows of study.respondent_figure: what the operators gave by logs, or by answers alone."""
     rows = []
     for each in small.operators:
         if each.figures is None:
@@ -202,11 +203,7 @@ def answers(small: Small) -> pl.DataFrame:
                 | {"unit_code": small.unit, "definition_code": definition}
                 | {"day_count": None if each.only_answers else count_days(period)}
                 | {"answer_status_code": "A" if each.only_answers else None}
+                | {"given_by_code": ANSWERS if each.only_answers else LOGS}
                 | {"subscriptions": each.subscriptions}
             )
-    empty = dict.fromkeys(spam_volume.FIGURE_COLUMNS)
-    kinds = dict.fromkeys((*MEASURES, "day_count", "subscriptions"), pl.Int64) | spam_volume.AUDITED
-    return pl.DataFrame(
-        [empty | row for row in rows],
-        schema={name: kinds.get(name, pl.String) for name in spam_volume.FIGURE_COLUMNS},
-    )
+    return rows_frame(rows, respondent_figure.TABLE)

@@ -13,10 +13,11 @@ import pytest
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import list_tables
-from jobs.base.tables.public_contracts import public_tables
+from jobs.base.tables.public_contracts import public_contract, public_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = ("study.", "public", "jobs.study.release")
+FIGURE = "study.respondent_figure"
 STUDY = frozenset(table for table in list_tables() if table.startswith("study."))
 # Which modules make public rows, by the call, and which write files of a release.
 MAKES_ROWS = {
@@ -224,6 +225,13 @@ def test_study_tables_are_named_by_the_studys_own_rooms_and_by_those_listed() ->
         if study_tables(module, modules()) and not own.startswith(OWN_ROOMS)
     }
     assert found == set(OTHERS)
+
+
+def test_respondents_figures_are_named_where_estimates_are_made_alone() -> None:
+    """No module that makes, prints or sends anything else reads what single respondents gave."""
+    found = {own for own, module in modules().items() if FIGURE in study_tables(module, {})}
+    assert found == {"jobs.study.estimates.respondent_figure", "jobs.study.estimates.steps.study_stage"}
+    assert FIGURE not in {public_contract(table).source for table in public_tables()}
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ from jobs.base.stats.estimation import seed_of
 from jobs.base.tables.contracts import list_codes, polars_schema
 from jobs.study.estimates import countermeasure_cost, spam_route, spam_source, spam_type, spam_volume
 from jobs.study.estimates.investment_account import SPENDING_INDICATORS, prices_of
-from jobs.study.estimates.steps.parts import ANSWERS, LOGS, part_contributions, split_volumes
+from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
+from jobs.study.estimates.steps.parts import part_contributions, split_volumes
 from jobs.study.estimates.steps.rows import MEASURES, periods_of, typed_rows
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.estimates.steps.spending import (
@@ -53,16 +54,15 @@ GENERAL, NO_WAIVER = "sp904", "W0"
 
 
 def transform(
+    respondent_figure: pl.DataFrame,
     submission: pl.DataFrame,
     submission_type: pl.DataFrame,
     submission_source: pl.DataFrame,
     submission_route: pl.DataFrame,
-    submission_quality: pl.DataFrame,
     submission_cost: pl.DataFrame,
     questionnaire_answer: pl.DataFrame,
     investment_account: pl.DataFrame,
     definition: pl.DataFrame,
-    measure: pl.DataFrame,
     indicator_measure: pl.DataFrame,
     operator_frame: pl.DataFrame,
     country: pl.DataFrame,
@@ -74,11 +74,8 @@ def transform(
     """A row for each respondent that an estimate of a series rests on."""
     # The estimator's denominators change weights, and no contribution.
     reference = Reference(operator_frame, pl.DataFrame(), country, country_group)
-    figures = spam_volume.collect_figures(
-        submission, submission_quality, questionnaire_answer, definition, measure, indicator_measure
-    )
-    rows = volume_contributions(figures, reference, spam_volume.labelled_definitions(definition))
-    rows += matched_contributions(figures, reference)
+    rows = volume_contributions(respondent_figure, reference, spam_volume.labelled_definitions(definition))
+    rows += matched_contributions(respondent_figure, reference)
     assumptions = dict(investment_assumption.select("assumption_code", "central").rows())
     rows += spending_contributions(
         investment_account, operator_frame, price_level, int(assumptions["base_year"])
@@ -94,7 +91,7 @@ def transform(
     )
     for job, part in packages:
         if volume.height and part.height:
-            parted = split_volumes(submission, part, submission_quality, measure, job.BY, job.MARGINS)
+            parted = split_volumes(respondent_figure, submission, part, job.BY, job.MARGINS)
             parts = part_contributions(
                 job.TABLE, parted, volume, definition, job.QUANTITIES, job.published_codes
             )
@@ -126,12 +123,10 @@ def transform(
 def volume_contributions(
     figures: pl.DataFrame, reference: Reference, labelled: frozenset[str]
 ) -> list[dict[str, Any]]:
-    """The contributions to study.spam_volume. figures: of spam_volume.collect_figures()."""
+    """The contributions to study.spam_volume. figures: rows of study.respondent_figure."""
     rows: list[dict[str, Any]] = []
-    for of_cell in figures.sort(spam_volume.RESPONDENT_CELL).partition_by(
-        spam_volume.CELL, maintain_order=True
-    ):
-        cell = {name: of_cell[name][0] for name in spam_volume.CELL}
+    for of_cell in figures.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
+        cell = {name: of_cell[name][0] for name in CELL}
         for period in periods_of(of_cell):
             people, respondents_of, found = spam_volume.cell_basis(
                 of_cell, period, reference, labelled, replicates=1

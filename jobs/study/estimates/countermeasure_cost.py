@@ -18,7 +18,7 @@ from jobs.base.costs.simulation import bound_code, joint_bound
 from jobs.base.figures.areas import COUNTRY
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
-from jobs.study.estimates.spam_volume import UNIT
+from jobs.study.estimates.respondent_figure import UNIT
 from jobs.study.estimates.steps.area_rows import estimate_columns
 from jobs.study.estimates.steps.cost_draws import draw_costs, impute_fixed
 from jobs.study.estimates.steps.costs_given import FIXED, MARGINAL, OPERATORS_OWN, GivenCosts, list_costs

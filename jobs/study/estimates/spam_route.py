@@ -11,7 +11,7 @@ from __future__ import annotations
 import polars as pl
 
 from jobs.base.tables.series import ALL, PARTS
-from jobs.study.estimates.spam_volume import CELL
+from jobs.study.estimates.respondent_figure import CELL
 from jobs.study.estimates.steps.part_rows import estimate_parts
 from jobs.study.estimates.steps.parts import join_regions, split_volumes
 from jobs.study.estimates.steps.rows import MEASURES
@@ -32,12 +32,11 @@ def published_codes(part: tuple[str, ...]) -> tuple[str, ...] | None:
 
 
 def transform(
+    respondent_figure: pl.DataFrame,
     submission: pl.DataFrame,
     submission_route: pl.DataFrame,
-    submission_quality: pl.DataFrame,
     spam_volume: pl.DataFrame,
     definition: pl.DataFrame,
-    measure: pl.DataFrame,
     operator_frame: pl.DataFrame,
     denominator: pl.DataFrame,
     country: pl.DataFrame,
@@ -49,7 +48,7 @@ def transform(
     In parts: all respondents of a channel, unit and definition and all periods of a year, as spam_volume.
     """
     part = with_region(submission_route, country)
-    given = split_volumes(submission, part, submission_quality, measure, BY, MARGINS)
+    given = split_volumes(respondent_figure, submission, part, BY, MARGINS)
     reference = Reference(operator_frame, denominator, country, country_group)
     rows = estimate_parts(TABLE, given, spam_volume, definition, reference, QUANTITIES, countries=False)
     return with_shares(rows)

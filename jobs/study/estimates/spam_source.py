@@ -27,12 +27,11 @@ def published_codes(part: tuple[str, ...]) -> tuple[str, ...] | None:
 
 
 def transform(
+    respondent_figure: pl.DataFrame,
     submission: pl.DataFrame,
     submission_source: pl.DataFrame,
-    submission_quality: pl.DataFrame,
     spam_volume: pl.DataFrame,
     definition: pl.DataFrame,
-    measure: pl.DataFrame,
     operator_frame: pl.DataFrame,
     denominator: pl.DataFrame,
     country: pl.DataFrame,
@@ -43,7 +42,7 @@ def transform(
     In parts: all respondents of a channel, unit and definition and all periods of a year, as spam_volume.
     """
     part = with_region(submission_source, country)
-    given = split_volumes(submission, part, submission_quality, measure, BY, MARGINS)
+    given = split_volumes(respondent_figure, submission, part, BY, MARGINS)
     reference = Reference(operator_frame, denominator, country, country_group)
     rows = estimate_parts(TABLE, given, spam_volume, definition, reference, QUANTITIES, countries=False)
     is_number = pl.col("channel_code").is_in(list(NUMBERED))

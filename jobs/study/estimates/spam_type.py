@@ -23,12 +23,11 @@ def published_codes(part: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def transform(
+    respondent_figure: pl.DataFrame,
     submission: pl.DataFrame,
     submission_type: pl.DataFrame,
-    submission_quality: pl.DataFrame,
     spam_volume: pl.DataFrame,
     definition: pl.DataFrame,
-    measure: pl.DataFrame,
     operator_frame: pl.DataFrame,
     denominator: pl.DataFrame,
     country: pl.DataFrame,
@@ -38,6 +37,6 @@ def transform(
 
     In parts: all respondents of a channel, unit and definition and all periods of a year, as spam_volume.
     """
-    given = split_volumes(submission, submission_type, submission_quality, measure, BY)
+    given = split_volumes(respondent_figure, submission, submission_type, BY)
     reference = Reference(operator_frame, denominator, country, country_group)
     return estimate_parts(TABLE, given, spam_volume, definition, reference, QUANTITIES)

@@ -8,59 +8,34 @@ import numpy as np
 import polars as pl
 
 from jobs.base.core.periods import count_days, last_day
-from jobs.base.core.shares import CALLS, SHARES
 from jobs.base.figures.areas import COUNTRY, rows_on_day
-from jobs.base.figures.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.base.packages.subscriptions import far_apart
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
 from jobs.base.tables.attributes import asked_attributes
-from jobs.base.tables.contracts import polars_schema
-from jobs.study.estimates.questionnaire_answer import UNITS, answered_subscriptions, countable_answers
+from jobs.study.estimates.respondent_figure import CELL, RESPONDENT_CELL
 from jobs.study.estimates.steps import audits
 from jobs.study.estimates.steps.area_rows import estimate_areas
-from jobs.study.estimates.steps.days import scale_to_all_days
 from jobs.study.estimates.steps.rows import (
     AT_LEAST,
     MEASURES,
     WEAKNESS,
     of_period,
     periods_of,
-    sum_or_null,
     typed_rows,
 )
 from jobs.study.estimates.steps.sample import Reference, Sample, sample_of
 
 TABLE = "study.spam_volume"
-CELL = ("channel_code", "unit_code", "definition_code")
-RESPONDENT_CELL = ("respondent_id", "period_code", *CELL)
-# The measures that a respondent is asked for and that are all of a unit; others are a part of one.
-UNIT = {"attempted": "attempted", "calls": "call"}
-FIGURE_COLUMNS = (
-    *RESPONDENT_CELL,
-    *MEASURES,
-    "day_count",
-    "subscriptions",
-    "answer_status_code",
-    *audits.QUALITY_COLUMNS,
-)
 # The unit that is labelled, and the permitted sum that holds it.
 LABELLED = ("recipient", "attempted")
 CORRECTED = "spam_corrected"
-# The columns of audits.QUALITY_COLUMNS, which no answer has.
-AUDITED = {
-    name: polars_schema("study.submission_quality").get(name, pl.Int64) for name in audits.QUALITY_COLUMNS
-}
 # Statuses of an answer that is weaker than a figure that was reported.
 WEAKER = {status for status, rank in WEAKNESS.items() if rank}
 
 
 def transform(
-    submission: pl.DataFrame,
-    submission_quality: pl.DataFrame,
-    questionnaire_answer: pl.DataFrame,
+    respondent_figure: pl.DataFrame,
     definition: pl.DataFrame,
-    measure: pl.DataFrame,
-    indicator_measure: pl.DataFrame,
     operator_frame: pl.DataFrame,
     denominator: pl.DataFrame,
     country: pl.DataFrame,
@@ -73,27 +48,10 @@ def transform(
     """
     reference = Reference(operator_frame, denominator, country, country_group)
     labelled = labelled_definitions(definition)
-    figures = collect_figures(
-        submission, submission_quality, questionnaire_answer, definition, measure, indicator_measure
-    )
     rows: list[dict[str, object]] = []
-    for of_cell in figures.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
+    for of_cell in respondent_figure.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
         rows += cell_rows(of_cell, reference, labelled)
     return typed_rows(rows, TABLE)
-
-
-def collect_figures(
-    submission: pl.DataFrame,
-    submission_quality: pl.DataFrame,
-    questionnaire_answer: pl.DataFrame,
-    definition: pl.DataFrame,
-    measure: pl.DataFrame,
-    indicator_measure: pl.DataFrame,
-) -> pl.DataFrame:
-    """Respondents' figures from logs and answers, in FIGURE_COLUMNS."""
-    months = scale_to_all_days(submission)
-    logs = with_audits(logged_figures(months, measure), months, submission_quality)
-    return pl.concat([logs, answered_figures(questionnaire_answer, indicator_measure, definition)])
 
 
 def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
@@ -102,109 +60,13 @@ def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
     return frozenset(code for code, texts in predicates if not asked_attributes(texts))
 
 
-def logged_figures(submission: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFrame:
-    """Respondents' figures from logs: each unit, and the sum of two that the questionnaire asks for."""
-    certain, possible = pl.col("spam_certain"), pl.col("spam_possible")
-    had_content = pl.sql_expr(HAD_CONTENT)
-    inside = submission.filter(pl.col("direction_code").is_in(RECEIVED)).with_columns(
-        certain_before=pl.when(had_content).then(0).otherwise(certain),
-        undecided_before=pl.when(had_content).then(0).otherwise(possible - certain),
-        content_seen=pl.when(had_content).then("units").otherwise(0),
-    )
-    cells = measure.filter(pl.col("is_included") & (pl.col("measure_code") == "attempted"))
-    summed = inside.join(cells, on=["unit_code", "stage_code", "outcome_code"], how="semi")
-    return (
-        pl.concat([inside, summed.with_columns(unit_code=pl.lit("attempted"))])
-        .group_by(RESPONDENT_CELL)
-        .agg(
-            *(
-                sum_or_null(pl.col(name)).alias(name)
-                for name in (*MEASURES, "certain_before", "undecided_before", "content_seen")
-            ),
-            pl.col("day_count").max(),
-            pl.col("subscriptions").max(),
-        )
-        .with_columns(answer_status_code=pl.lit(None, pl.String))
-    )
-
-
-def with_audits(
-    logs: pl.DataFrame, submission: pl.DataFrame, submission_quality: pl.DataFrame
-) -> pl.DataFrame:
-    """Rows of logged_figures() in FIGURE_COLUMNS: with the filter's calls of the messages whose content
-    respondents had, by month and channel, and the shares of spam that an audit or a test found in each
-    call."""
-    by = list(audits.BY)
-    certain, possible, units = (
-        sum_or_null(pl.col(name)) for name in ("spam_certain", "spam_possible", "units")
-    )
-    calls = dict(zip(CALLS, (certain, possible - certain, units - possible), strict=True))
-    called = (
-        submission.filter(pl.col("direction_code").is_in(RECEIVED) & pl.sql_expr(HAD_CONTENT))
-        .filter(pl.col("definition_code") == OPERATOR)
-        .group_by(by)
-        .agg(**calls)
-        .join(submission_quality.select(*by, "quality_method_code", *SHARES), on=by, how="left")
-    )
-    return (
-        logs.join(called, on=by, how="left").with_columns(pl.col(CALLS).fill_null(0)).select(FIGURE_COLUMNS)
-    )
-
-
-def answered_figures(
-    questionnaire_answer: pl.DataFrame, indicator_measure: pl.DataFrame, definition: pl.DataFrame
-) -> pl.DataFrame:
-    """Respondents' answers, in FIGURE_COLUMNS; null where one did not answer.
-
-    An answer decides what is spam: it is certain and possible alike, by the definition that it names. Where
-    it is the least that there is, all other traffic that was answered is possible, for it is undecided. Spam
-    by another definition than those of ref.definition is left out. All traffic has no definition: it stands
-    beside spam by the operators' own and by the one named. Subscriptions are those that the respondent
-    answered; choose_logs_or_answers() leaves out what is far from the frame's.
-    """
-    questions = indicator_measure.filter(pl.col("measure_code").is_in(list(UNIT))).with_columns(
-        unit_code=pl.col("measure_code").replace_strict(UNIT, return_dtype=pl.String)
-    )
-    answers = countable_answers(questionnaire_answer, questions, definition)
-    named = answers.with_columns(definition_code=pl.col("named_definition_code"))
-    of_units = answers.filter((pl.col("quantity_code") == UNITS) & pl.col("definition_code").is_not_null())
-    value = pl.col("answer_value").round(mode="half_away_from_zero").cast(pl.Int64)
-    weakness = pl.col("answer_status_code").replace_strict(WEAKNESS, default=None, return_dtype=pl.Int64)
-    lost = {name: pl.lit(None, kind) for name, kind in AUDITED.items()}
-    return (
-        pl.concat([named.filter(pl.col("definition_code").is_not_null()), of_units.select(named.columns)])
-        .group_by(RESPONDENT_CELL)
-        .agg(
-            *(
-                value.filter(pl.col("quantity_code") == name).max().alias(name)
-                for name in ("units", "spam_certain")
-            ),
-            pl.col("answer_status_code").filter(weakness == weakness.max()).first(),
-            is_least=((pl.col("answer_status_code") == AT_LEAST) & (pl.col("quantity_code") != UNITS)).any(),
-        )
-        .join(
-            answered_subscriptions(questionnaire_answer),
-            on=[*RESPONDENT_CELL[:2], "channel_code"],
-            how="left",
-        )
-        .with_columns(
-            spam_possible=pl.when("is_least")
-            .then(pl.max_horizontal("units", "spam_certain"))
-            .otherwise("spam_certain"),
-            day_count=pl.lit(None, pl.Int64),
-            **lost,
-        )
-        .select(FIGURE_COLUMNS)
-    )
-
-
 def cell_rows(
     figures: pl.DataFrame, reference: Reference, labelled: frozenset[str]
 ) -> list[dict[str, object]]:
     """The rows of one channel, unit and definition, of every period that logs or answers give.
 
-    figures: rows in FIGURE_COLUMNS. labelled: the definitions that labels of an audit apply to. Quantities
-    that different respondents reported have weights of their own.
+    figures: rows of study.respondent_figure. labelled: the definitions that labels of an audit apply to.
+    Quantities that different respondents reported have weights of their own.
     """
     cell = {name: figures[name][0] for name in CELL}
     rows = []

@@ -17,8 +17,8 @@ from jobs.base.core.periods import period_before
 from jobs.base.stats.change import ChangeTable, MatchedPeriod, draw_holdings, estimate_change
 from jobs.base.stats.estimation import REPLICATES, seed_of, weight_by_factors
 from jobs.base.tables.contracts import polars_schema
-from jobs.study.estimates.spam_volume import CELL, RESPONDENT_CELL, choose_logs_or_answers, collect_figures
-from jobs.study.estimates.steps.parts import ANSWERS, LOGS
+from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
+from jobs.study.estimates.spam_volume import choose_logs_or_answers
 from jobs.study.estimates.steps.rows import MEASURES, conf_status_code, periods_of, typed_rows
 from jobs.study.estimates.steps.sample import Reference, Sample, sample_of, select_areas
 
@@ -46,13 +46,8 @@ class MatchedPair:
 
 
 def transform(
-    submission: pl.DataFrame,
-    submission_quality: pl.DataFrame,
-    questionnaire_answer: pl.DataFrame,
+    respondent_figure: pl.DataFrame,
     spam_volume: pl.DataFrame,
-    definition: pl.DataFrame,
-    measure: pl.DataFrame,
-    indicator_measure: pl.DataFrame,
     operator_frame: pl.DataFrame,
     denominator: pl.DataFrame,
     country: pl.DataFrame,
@@ -64,11 +59,8 @@ def transform(
     In parts: all respondents of a channel, unit and definition, and all periods.
     """
     reference = Reference(operator_frame, denominator, country, country_group)
-    figures = collect_figures(
-        submission, submission_quality, questionnaire_answer, definition, measure, indicator_measure
-    )
     rows: list[dict[str, object]] = []
-    for key, pair in list_pairs(figures, reference):
+    for key, pair in list_pairs(respondent_figure, reference):
         rows += [row | key for row in change_rows(pair, reference, key)]
     return with_wholes(typed_rows(rows, TABLE), spam_volume)
 
@@ -76,8 +68,8 @@ def transform(
 def list_pairs(
     figures: pl.DataFrame, reference: Reference, with_months: bool = True
 ) -> Iterator[tuple[dict[str, str], MatchedPair]]:
-    """The matched respondents of each channel, unit and definition and two periods in turn. figures: of
-    spam_volume.collect_figures()."""
+    """The matched respondents of each channel, unit and definition and two periods in turn. figures: rows
+    of study.respondent_figure."""
     for of_cell in figures.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
         key = {name: str(of_cell[name][0]) for name in CELL}
         periods = [each for each in periods_of(of_cell) if with_months or "Q" in each or len(each) == 4]

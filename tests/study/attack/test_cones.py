@@ -9,7 +9,7 @@ from jobs.base.stats.variance_function import spread_of
 from jobs.study.attack.cones import Cones
 from jobs.study.attack.inside import walk
 from jobs.study.attack.search import Attack, BlockSearch
-from jobs.study.estimates.spam_volume import CELL
+from jobs.study.estimates.respondent_figure import CELL
 from jobs.study.estimates.steps.sample import Reference, sample_of
 from tests.study.public.test_gate import P_PCT, SHAPES, knowledge, unattacked
 from tests.support.small_study import CHANNEL, PERIOD, answers, basis, drawn

@@ -15,7 +15,8 @@ from jobs.base.core.shares import CALLS, ENDS, SHARES
 from jobs.base.stats.estimation import SMALLEST, Array, seed_of, weight_respondents
 from jobs.base.stats.intervals import EstimateTable, estimate_figures
 from jobs.base.tables.contracts import reference_table
-from jobs.study.estimates.spam_volume import CELL, cell_rows, labelled_definitions
+from jobs.study.estimates.respondent_figure import CELL
+from jobs.study.estimates.spam_volume import cell_rows, labelled_definitions
 from jobs.study.estimates.steps.audits import AUDIT, correct_spam, count_audited, select_period_with_calls
 from jobs.study.estimates.steps.sample import Reference
 from sample_data.membership import ERRORS, Population, answering, population

@@ -30,6 +30,7 @@ from tests.support.small_study import Small, basis, drawn
 from tests.support.study_node import SETTINGS
 
 ODD = "brb-email-5"
+FIGURE = "study.respondent_figure"
 SPAM = "sp303.EMAIL.attempted"
 NOW = dt.datetime(2027, 2, 3, 9, tzinfo=dt.UTC)
 INDICATORS = reference_table("ref.indicator_measure")
@@ -47,7 +48,7 @@ def membership(channel: str | None = None) -> dict[str, pl.DataFrame]:
 
 
 def with_findings(have: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    for table in ("study.investment_account", "study.contribution", finding.TABLE):
+    for table in (FIGURE, "study.investment_account", "study.contribution", finding.TABLE):
         have[table] = study_stage.compute_table(table, have)
     return have
 
@@ -340,7 +341,9 @@ def test_what_is_left_out_counts_as_if_it_had_never_come(odd: dict[str, pl.DataF
     assert never[ANSWERS].height < odd[ANSWERS].height
     for table, rows in remaining.items():
         assert rows.equals(never[table]), table
-    contributed = study_stage.compute_table("study.contribution", odd | remaining)
+    figures = study_stage.compute_table(FIGURE, odd | remaining)
+    assert ODD not in set(figures.filter(pl.col("units") > 0)["respondent_id"])
+    contributed = study_stage.compute_table("study.contribution", odd | remaining | {FIGURE: figures})
     assert ODD not in set(contributed["respondent_id"])
     others = odd["study.contribution"].filter(
         (pl.col("respondent_id") != ODD) & (pl.col("quantity_code") != "spam_corrected")

@@ -18,7 +18,7 @@ from jobs.base.tables.contracts import conform_frame, list_codes, read_contract,
 from jobs.base.tables.csv_tables import read_table
 from jobs.base.tables.public_contracts import public_contract
 from jobs.base.tables.series import ALL, PARTS
-from jobs.study.estimates import spam_route, spam_source, spam_type, spam_volume
+from jobs.study.estimates import respondent_figure, spam_route, spam_source, spam_type, spam_volume
 from jobs.study.estimates.steps import audits
 from jobs.study.estimates.steps.parts import Parted, list_cells, list_sums, split_volumes
 from jobs.study.estimates.steps.sample import Reference, sample_of
@@ -27,12 +27,15 @@ from tests.support.examples import examples
 
 FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")
 ANSWERS, VOLUME = "study.questionnaire_answer", "study.spam_volume"
+FIGURE = respondent_figure.TABLE
 
 
 @cache
 def read(name: str) -> pl.DataFrame:
     if name.startswith("ref.") and name not in FROM_FILES:
         return reference_table(name)
+    if name == FIGURE:
+        return computed(FIGURE, inputs(FIGURE))
     return read_table(FOLDER, name)
 
 
@@ -41,8 +44,8 @@ def inputs(table: str) -> dict[str, pl.DataFrame]:
     question on subscriptions is of several channels."""
     have = {name: read(name) for name in read_contract(table).reads}
     if table == VOLUME:
-        month = have["study.submission"].filter(pl.col("period_code") == "2026-11")
-        have |= {"study.submission": month, ANSWERS: have[ANSWERS].clear()}
+        is_month = (pl.col("period_code") == "2026-11") & (pl.col("given_by_code") == respondent_figure.LOGS)
+        have[FIGURE] = have[FIGURE].filter(is_month)
     return have
 
 
@@ -58,6 +61,7 @@ HALF = read(ANSWERS)["respondent_id"].unique().sort()[::2].to_list()
     ("table", "column", "values"),
     [
         ("study.mirror", "period_code", ["2026-11"]),
+        (FIGURE, "respondent_id", HALF),
         (VOLUME, "channel_code", ["SMS"]),
         ("study.reconciliation", "respondent_id", HALF),
         ("study.investment_account", "respondent_id", HALF),
@@ -180,14 +184,20 @@ def audited(name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def figures_of(submission: pl.DataFrame, quality: pl.DataFrame) -> pl.DataFrame:
+    """What study.respondent_figure is by these packages, without answers."""
+    answers = rows_frame([], ANSWERS)
+    references = (reference_table(f"ref.{name}") for name in ("definition", "measure", "indicator_measure"))
+    return conform_frame(respondent_figure.transform(submission, quality, answers, *references), FIGURE)
+
+
 def parted(table: str, have: dict[str, pl.DataFrame]) -> tuple[Parted, tuple[str, ...]]:
     """The parts of one table, and the quantities that it has."""
     job = {"type": spam_type, "source": spam_source, "route": spam_route}[table]
     rows = have[f"submission_{table}"]
     part = rows if table == "type" else job.with_region(rows, have["country"])
-    made = split_volumes(
-        have["submission"], part, have["submission_quality"], have["measure"], job.BY, job.MARGINS
-    )
+    figures = figures_of(have["submission"], have["submission_quality"])
+    made = split_volumes(figures, have["submission"], part, job.BY, job.MARGINS)
     return made, ("units", *job.QUANTITIES)
 
 
@@ -258,15 +268,12 @@ def test_a_route_is_summed_by_each_of_its_columns() -> None:
 @given(packages())
 @examples(6)
 def test_types_times_their_factor_are_the_whole(have: dict[str, pl.DataFrame]) -> None:
-    tables = {name: have[name] for name in ("submission", "submission_quality", "definition", "measure")}
-    references = {name: have[name] for name in ("operator_frame", "denominator", "country", "country_group")}
-    volume = spam_volume.transform(
-        **tables, questionnaire_answer=rows_frame([], "study.questionnaire_answer"),
-        indicator_measure=reference_table("ref.indicator_measure"), **references,
-    )  # fmt: skip
-    rows = spam_type.transform(
-        **tables, submission_type=have["submission_type"], spam_volume=volume, **references
-    )
+    figures = figures_of(have["submission"], have["submission_quality"])
+    named = ("definition", "operator_frame", "denominator", "country", "country_group")
+    references = {name: have[name] for name in named}
+    volume = spam_volume.transform(figures, **references)
+    packages_of = {name: have[name] for name in ("submission", "submission_type")}
+    rows = spam_type.transform(figures, **packages_of, spam_volume=volume, **references)
     rows = conform_frame(rows, spam_type.TABLE).with_columns(pl.col("estimate", "part_factor").cast(float))
     few = rows.filter(pl.col("part_holding_count") < 3, pl.col("spam_type_code") != ALL)
     assert set(few["cv_band_code"]) <= {"few_holdings", "one_respondent"}
@@ -294,18 +301,20 @@ def test_types_times_their_factor_are_the_whole(have: dict[str, pl.DataFrame]) -
 def test_a_month_is_scaled_to_all_its_days_in_each_part() -> None:
     """28 of 30 days: 28 and 56 become 30 and 60, and add up to the volume."""
     whose = whose_month("fji-1") | {"unit_code": "recipient"}
+    submission = rows_frame(
+        [whose | measures(84, 0, 0) | {"stage_code": "content", "outcome_code": "rejected",
+         "holding_id": "fji-1", "day_count": 28}],
+        "study.submission",
+    )  # fmt: skip
     given_parts = split_volumes(
-        rows_frame(
-            [whose | measures(84, 0, 0) | {"stage_code": "content", "outcome_code": "rejected",
-             "holding_id": "fji-1", "day_count": 28}],
-            "study.submission",
-        ),
+        figures_of(submission, rows_frame([], "study.submission_quality")),
+        submission,
         rows_frame(
             [whose | measures(count, 0, 0) | {"spam_type_code": code}
              for code, count in (("PHISH.mail", 28), ("UNK", 56))],
             "study.submission_type",
         ),
-        rows_frame([], "study.submission_quality"), reference_table("ref.measure"), spam_type.BY,
+        spam_type.BY,
     )  # fmt: skip
     assert count_days(MONTH) == 30
     assert dict(given_parts.parts.select("spam_type_code", "certain").rows()) == {"PHISH.mail": 30, "UNK": 60}

@@ -11,7 +11,8 @@ from jobs.base.stats.estimation import Array
 from jobs.base.stats.intervals import ONE_RESPONDENT
 from jobs.base.tables.contracts import polars_schema
 from jobs.base.tables.series import ALL, PARTS
-from jobs.study.estimates.spam_volume import CELL, CORRECTED, labelled_definitions
+from jobs.study.estimates.respondent_figure import CELL
+from jobs.study.estimates.spam_volume import CORRECTED, labelled_definitions
 from jobs.study.estimates.steps.area_rows import estimate_columns
 from jobs.study.estimates.steps.parts import PartCell, Parted, list_cells, sum_of
 from jobs.study.estimates.steps.rows import OWNERS

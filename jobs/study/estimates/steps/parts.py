@@ -26,18 +26,10 @@ from jobs.base.core.periods import months_of
 from jobs.base.figures.counting_rules import OPERATOR, RECEIVED
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
 from jobs.base.tables.series import ALL, PARTS
-from jobs.study.estimates.spam_volume import (
-    CELL,
-    CORRECTED,
-    LABELLED,
-    RESPONDENT_CELL,
-    UNIT,
-    labelled_definitions,
-    logged_figures,
-    with_audits,
-)
+from jobs.study.estimates.respondent_figure import CELL, LOGS, RESPONDENT_CELL, UNIT
+from jobs.study.estimates.spam_volume import CORRECTED, LABELLED, labelled_definitions
 from jobs.study.estimates.steps import audits
-from jobs.study.estimates.steps.days import keep_covered_months, scale_to_all_days
+from jobs.study.estimates.steps.days import keep_covered_months
 from jobs.study.estimates.steps.rows import MEASURES, is_month, of_period, periods_of
 
 # A package's units as figures have them: the one permitted sum of two, and calls.
@@ -45,8 +37,6 @@ COUNTED = {"recipient": "attempted", "attempt": "attempted", "call": "call"}
 # What a part is where logs do not place it: no known type, source or link.
 UNKNOWN = "_U"
 UNPLACED = ("UNK", UNKNOWN, "unknown")
-# Whose waiver holds for a contribution: that of logs for what packages say, that of an answer for it.
-LOGS, ANSWERS = "logs", "answers"
 # For each kind of sum that has rows, the places of the columns that name it.
 Margins = tuple[tuple[int, ...], ...]
 # What parts add up to in each month, so that certain <= possible <= units in each part.
@@ -58,7 +48,7 @@ class Parted:
     """Respondents' months in parts.
 
     by: the columns that name a part. margins: the places of the columns whose codes have rows of their own,
-    those of all but the last first. months: rows of spam_volume.FIGURE_COLUMNS, of respondents whose
+    those of all but the last first. months: rows of study.respondent_figure by logs, of respondents whose
     parts are known. parts: for each of them and each part (columns by, RESPONDENT_CELL) the counts of
     CLASSES, which add up to the month's.
     """
@@ -88,23 +78,21 @@ class PartCell:
 
 
 def split_volumes(
+    respondent_figure: pl.DataFrame,
     submission: pl.DataFrame,
     part: pl.DataFrame,
-    submission_quality: pl.DataFrame,
-    measure: pl.DataFrame,
     by: Sequence[str],
     margins: Margins = (),
 ) -> Parted:
     """Volumes of packages with their parts. part: a package's table of parts; by, margins: as Parted has
     them.
 
-    Counts are of all days of a month, as study.spam_volume has them. A month whose parts do not add up to its
-    volumes has no parts.
+    Counts are of all days of a month, as study.respondent_figure has them. A month whose parts do not add up
+    to its volumes has no parts.
     """
-    units = list(UNIT.values())
-    scaled = scale_to_all_days(submission)
-    months = with_audits(logged_figures(scaled, measure), scaled, submission_quality)
-    months = months.filter(pl.col("unit_code").is_in(units))
+    months = respondent_figure.filter(
+        pl.col("given_by_code") == LOGS, pl.col("unit_code").is_in(list(UNIT.values()))
+    )
     whole = count_classes(keep_covered_months(submission), ())
     parts = count_classes(part, by)
     both = (

@@ -43,6 +43,7 @@ from jobs.study.estimates import (
     public_spending,
     published_volume,
     reconciliation,
+    respondent_figure,
     spam_route,
     spam_source,
     spam_type,
@@ -84,6 +85,7 @@ FROM_FILES = (FRAME, DENOMINATOR, "ref.price_level")
 REPLACED = "ref.economy"
 # In this order: the later read the earlier. Parameters are the tables that the contract reads.
 TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
+    "study.respondent_figure": respondent_figure.transform,
     "study.spam_volume": spam_volume.transform,
     "study.volume_change": volume_change.transform,
     "study.spam_type": spam_type.transform,
@@ -105,7 +107,7 @@ TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
     "study.published_volume": published_volume.transform,
 }
 TABLES = tuple(TRANSFORMS)
-# Those that take longest, and that no other reads.
+# Those that take longest; of the others they read the first alone.
 APART = (
     "study.spam_volume",
     "study.volume_change",
@@ -196,8 +198,10 @@ def estimate_tables(
     if have["study.submission"].is_empty() and have[ANSWERS].is_empty():
         raise ObservatoryError("the lake holds no submission and no answer yet: load them first")
     refuse_unknown(have, folder)
+    report_step(f"study: {TABLES[0]}")
+    have[TABLES[0]] = compute_table(TABLES[0], have)
     with compute_beside(settings, have) as computed_apart:
-        for table in TABLES:
+        for table in TABLES[1:]:
             if computed_apart is None or table not in APART:
                 report_step(f"study: {table}")
                 have[table] = compute_table(table, have)
