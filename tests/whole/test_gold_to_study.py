@@ -67,7 +67,7 @@ def answers(respondent: str, period: str, given: dict[str, Any], role: str = "O"
     lines += [
         {"indicator": name, "status": "NA"}
         for name in asked
-        if name not in given and name in form_for(role).indicators
+        if name not in given and name in form_for(role, period=period).indicators
     ]
     about = {"respondent": respondent, "period": period, "language": "en", "version": "0.4"}
     return json.dumps(about | {"answers": lines})
