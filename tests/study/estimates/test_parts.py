@@ -24,6 +24,7 @@ from jobs.study.estimates.steps.parts import Parted, list_cells, list_sums, spli
 from jobs.study.estimates.steps.sample import Reference, sample_of
 from sample_data.membership import FOLDER
 from tests.support.examples import examples
+from tests.support.kernel_rooms import kernel_module
 
 FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")
 ANSWERS, VOLUME = "study.questionnaire_answer", "study.spam_volume"
@@ -50,7 +51,8 @@ def inputs(table: str) -> dict[str, pl.DataFrame]:
 
 
 def computed(table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    job = importlib.import_module(f"jobs.{table}")
+    about = read_contract(table)
+    job = importlib.import_module(kernel_module(about.layer, about.name))
     return conform_frame(job.transform(**{name.split(".")[1]: frame for name, frame in have.items()}), table)
 
 
