@@ -140,16 +140,18 @@ class Cones:
             low, high = (low, middle) if self.find_broken(change + middle * way) else (middle, high)
         return low
 
-    def bend(self, change: Array, classes: Array) -> Array:
-        """The curvature of the cones' logarithmic barrier at a change within them, over some classes."""
-        found = np.zeros((len(classes), len(classes)))
-        for cone, y, rows in zip(self.cones, self.truth, self.rows, strict=True):
+    def bend(self, change: Array, classes: Array) -> tuple[csr_array, Array]:
+        """The curvature of the cones' logarithmic barrier at a change within them, over some classes: a
+        matrix that joins classes of the same respondents, and slopes whose squares are added to it."""
+        found = csr_array((len(classes), len(classes)))
+        slopes = np.zeros((len(self.cones), len(classes)))
+        for at, (cone, y, rows) in enumerate(zip(self.cones, self.truth, self.rows, strict=True)):
             now = np.maximum(y + rows @ change, 0.0)
             spare = max(cone.most - cone.spread(now), 1e-9 * cone.most)
             stands, _, sums = cone.cell_sums(now)
             rate = np.divide(stands, sums, out=np.zeros_like(sums), where=sums > 0)[cone.place] / cone.x
             own = rows[:, classes]
-            slope = (own.T @ cone.slope(now)) / spare
-            scaled = own.multiply((rate * np.sqrt(2 * cone.weight * cone.x / spare))[:, None])
-            found += (scaled.T @ scaled).toarray() + np.outer(slope, slope)
-        return found
+            slopes[at] = (own.T @ cone.slope(now)) / spare
+            scaled = csr_array(own.multiply((rate * np.sqrt(2 * cone.weight * cone.x / spare))[:, None]))
+            found = found + scaled.T @ scaled
+        return found, slopes

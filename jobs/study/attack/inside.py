@@ -7,6 +7,8 @@ nothing lies beyond is not.
 """
 
 import numpy as np
+from scipy.sparse import block_diag, csr_array, diags_array
+from scipy.sparse.csgraph import connected_components
 
 from jobs.study.attack.cones import Cones
 from jobs.study.attack.program import Program
@@ -36,14 +38,13 @@ def walk(
     for _ in range(STEPS):
         now, x = rows @ change[at], change[at]
         weight = 1 / np.maximum(now - low, TIGHT) ** 2 + 1 / np.maximum(high - now, TIGHT) ** 2
-        bent = rows.T @ (weight[:, None] * rows) + cones.bend(change, at)
-        bent += np.diag(1 / np.maximum(x + mass[at], 1e-9 * size) ** 2 + 1e-6 / size**2)
+        bent, slopes = cones.bend(change, at)
         # In parts of what classes have, so that numbers are alike.
-        scaled = size[:, None] * bent * size
-        both = np.block([[scaled, (fixed * size).T], [fixed * size, -TIGHT * np.eye(len(fixed))]])
-        right = np.concatenate([size * gain[at], np.zeros(len(fixed))])
+        near = diags_array(1 / np.maximum(x / size + mass[at] / size, 1e-9) ** 2 + 1e-6)
+        parts = diags_array(size)
+        far = np.vstack([np.sqrt(weight)[:, None] * rows, slopes]) * size
         way = np.zeros(len(gain))
-        way[at] = size * np.linalg.solve(both, right)[: len(at)]
+        way[at] = size * solve_step(near + parts @ bent @ parts, far, fixed * size, size * gain[at])
         if not gain @ way > 0:
             break
         way *= enough / float(gain @ way)
@@ -54,6 +55,35 @@ def walk(
             break
     most = np.concatenate([np.where(free, np.inf, 0.0), mass])
     return change if program.is_inside(change, most) else np.zeros(len(gain))
+
+
+def solve_step(near: csr_array, far: Array, fixed: Array, gain: Array) -> Array:
+    """The move x that gains most within an ellipsoid: that of H x = gain where `fixed` x is nothing.
+
+    H is near + far' far. `near` joins classes of the same respondents alone, so that its inverse is sparse,
+    too, and `far` has few rows: Woodbury's identity.
+    """
+    inverse = invert_blocks(near)
+    inner, outer = inverse @ np.column_stack([gain, fixed.T]), inverse @ far.T
+    found = inner - outer @ np.linalg.solve(np.eye(len(far)) + far @ outer, far @ inner)
+    if not len(fixed):
+        return found[:, 0]
+    price = np.linalg.solve(fixed @ found[:, 1:] + TIGHT * np.eye(len(fixed)), fixed @ found[:, 0])
+    move: Array = found[:, 0] - found[:, 1:] @ price
+    return move
+
+
+def invert_blocks(matrix: csr_array) -> csr_array:
+    """The inverse of a matrix of blocks, which its entries join in any order."""
+    count, label = connected_components(matrix, directed=False)
+    order = np.argsort(label, kind="stable")
+    blocks = np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1])
+    inverses = block_diag(
+        [np.linalg.inv(matrix[block][:, block].toarray()) for block in blocks], format="csr"
+    )
+    back = np.argsort(order)
+    found: csr_array = csr_array(inverses)[back][:, back]
+    return found
 
 
 def farthest(
