@@ -208,7 +208,11 @@ def test_duckdb_stays_locked_whatever_it_is_asked() -> None:
             connection.execute(sql)
 
 
-def test_the_catalogue_names_every_table_and_key(observatory: Observatory) -> None:
+def test_the_catalogue_names_every_table_and_key(
+    observatory: Observatory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So wide that no key is cut into lines.
+    monkeypatch.setenv("COLUMNS", "300")
     told = observatory("tables")
     assert told.code == 0
     for table in contracts.list_tables():

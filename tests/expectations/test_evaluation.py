@@ -114,7 +114,8 @@ def test_a_broken_expectation_is_named_with_its_rows() -> None:
 
 def test_a_run_imports_neither_great_expectations_nor_sqlalchemy() -> None:
     code = (
-        "import sys; from jobs.operators.build import gold_stage, preload, quality, runner, silver_stage;"
+        "import sys; from jobs.operators.build import gold_stage, silver_stage;"
+        "from jobs.operators.runs import preload, quality, runner;"
         "from expectations import native; native.check_table('gold.spam_volume_daily',"
         " __import__('polars').DataFrame(schema=__import__('jobs.base.tables.contracts', fromlist='x')"
         ".polars_schema('gold.spam_volume_daily')));"

@@ -13,7 +13,7 @@ import pytest
 from jobs.base.store.lake import Lake
 from jobs.operators.packages import making
 from jobs.operators.packages.deliveries import TABLE, Delivery, list_package_problems
-from tests.base.packages.test_packages import fingerprint
+from tests.base.packages.test_packages import fingerprint, keys  # noqa: F401
 from tests.support.in_process import Run, command_line_of
 from tests.support.servers import S3, Ssh
 from tests.support.submission_lake import NORTH, put_gold

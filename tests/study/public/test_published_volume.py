@@ -12,6 +12,7 @@ COMMON = {"area_code": "WORLD", "channel_code": "EMAIL"}
 VOLUME = COMMON | {
     "period_code": "2026-Q4", "definition_code": "OPERATOR", "unit_code": "attempted",
     "estimate_low": Decimal(160_000_000_000), "estimate_high": Decimal(250_000_000_000),
+    "area_kind_code": "world", "population_pct": 100,
 }  # fmt: skip
 
 

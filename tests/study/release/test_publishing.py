@@ -210,7 +210,9 @@ def test_an_administration_sees_its_own_rows_alone(place: Place) -> None:
     cells = [[cell.value for cell in row] for row in book["spam_volume"].iter_rows()]
     assert [row[1] for row in cells] == ["area_code", "242"] and 1_230_000 in cells[1]
     texts = " ".join(str(cell.value) for page in book for row in page.iter_rows() for cell in row)
-    assert "524" not in texts and "2340000" not in texts and "2027-01-20" in texts
+    # Digests may have any digits.
+    words = texts.split()
+    assert "524" not in words and "2340000" not in words and "2027-01-20" in texts
     assert (place.restricted / "clearance" / "fji.xlsx").stat().st_mode & 0o077 == 0
     nothing = openpyxl.load_workbook(place.restricted / "clearance" / "ton.xlsx")
     assert nothing.sheetnames == ["Answer"]
