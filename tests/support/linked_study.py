@@ -20,9 +20,15 @@ OPERATORS = [f"fji-{number}" for number in range(6)]
 Given = Mapping[tuple[str, ...], Sequence[float | None]]
 
 
-def study_of(about: PublicContract, given: Given, hidden: Collection[tuple[str, ...]] = ()) -> Basis:
+def study_of(
+    about: PublicContract,
+    given: Given,
+    hidden: Collection[tuple[str, ...]] = (),
+    variance: float | None = None,
+) -> Basis:
     """The study whose rows and contributions are these, each in the columns that its table has. hidden: what
-    has no row."""
+    has no row. variance: of rates, of each series, said to be safe; none in tests of links, where a variance
+    that is not the figures' own would be one more thing that an attacker knows."""
     series = shape_of(about).columns
     contributions, rows = [], []
     for codes, values in given.items():
@@ -42,7 +48,7 @@ def study_of(about: PublicContract, given: Given, hidden: Collection[tuple[str, 
         rows.append(
             cell
             | {"area_code": "WORLD", "area_kind_code": "world", "estimate": estimate}
-            | {"area_factor": 0.01, "rates_variance": 0.25, "rates_freedom": 10, "rates_margin_pct": 20}
+            | {"area_factor": 0.01, "rates_variance": variance, "rates_freedom": 10, "rates_margin_pct": 20}
             | {"coverage_pct": 100, "holding_count": 6, "part_holding_count": sum(map(bool, told))}
             | {"other_holding_count": 0, "transit_code": "_T", "source_country_code": "_T"}
             | {"nature_code": "E", "obs_status_code": "E"}
