@@ -7,13 +7,14 @@ import polars as pl
 import pytest
 from scipy.stats import t as student
 
-from jobs.base.tables.public_contracts import VARIANCE, public_contract, public_tables
+from jobs.base.tables.public_contracts import VARIANCE, PublicContract, public_contract, public_tables
 from jobs.study.disclosure.coarse import round_up_variance
 from jobs.study.public.cells import Basis, Released
 from jobs.study.public.gate import make_public_tables
 from jobs.study.public.intervals import choose_variances
 from jobs.study.public.volume_change import PAIR
 from tests.study.public.test_gate import P_PCT
+from tests.support.linked_study import study_of
 from tests.support.small_study import PERIOD, Small, basis, drawn
 
 WITH_INTERVAL = [each for each in map(public_contract, public_tables()) if VARIANCE in each.schema]
@@ -31,12 +32,27 @@ def outward(value: float, is_up: bool) -> float:
     return (math.ceil(value / unit - 1e-9) if is_up else math.floor(value / unit + 1e-9)) * unit
 
 
-def test_every_interval_is_made_again_from_the_csv_alone() -> None:
-    """As the codebook says: with Student's t, by code of its own."""
-    public = released(drawn(5, most=9)).public["public.spam_volume"]
-    text = public.write_csv()
-    rows = pl.read_csv(io.StringIO(text)).drop_nulls("rates_variance")
-    assert rows.height > 20
+# Three series of each table whose study is made up here: a sum and its parts.
+COUNTED = ("attempted", "OPERATOR", "spam_certain")
+SUMS = {
+    "public.countermeasure_cost": [
+        ("filtering", code, "market") for code in ("stated", "marginal", "fixed")
+    ],
+    "public.investment": [("_T", code, "market") for code in ("_T", "operating", "capital")],
+    "public.spam_route": [(*COUNTED, "_S", code) for code in ("_T", "hub", "peer")],
+    "public.spam_source": [(*COUNTED, code) for code in ("_T", "EUR", "_U")],
+    "public.spam_type": [(*COUNTED, code) for code in ("_T", "AD.retail", "UNK")],
+}  # fmt: skip
+ALIKE = [1000.0, 1100.0, 900.0, 1050.0, 950.0, 1000.0]
+
+
+def intervals_of(public: pl.DataFrame) -> pl.DataFrame:
+    """The rows with an interval, as the CSV has them."""
+    return pl.read_csv(io.StringIO(public.write_csv())).drop_nulls("rates_variance")
+
+
+def check_intervals(rows: pl.DataFrame) -> None:
+    """Each interval, band and status as the codebook says: with Student's t, by code of its own."""
     for row in rows.to_dicts():
         cv = math.sqrt(row["area_factor"] * row["rates_variance"])
         reach = math.exp(min(student.ppf(0.975, row["rates_freedom"]) * cv, math.log(1000)))
@@ -46,8 +62,32 @@ def test_every_interval_is_made_again_from_the_csv_alone() -> None:
         assert row["cv_band_code"] == band
         assert row["obs_status_code"] in ("A", "U" if band == "unreliable" else "E")
         assert round_up_variance(row["rates_variance"]) == row["rates_variance"]
+
+
+def test_every_interval_is_made_again_from_the_csv_alone() -> None:
+    """Of a study of many countries, whose factors give all bands."""
+    rows = intervals_of(released(drawn(2, most=9)).public[ABOUT.table])
+    assert rows.height > 20
+    assert set(rows["cv_band_code"]) == {"acceptable", "caution", "unreliable"}
+    check_intervals(rows)
     # One number a series.
     assert rows.group_by(*ABOUT.key[2:]).agg(pl.col("rates_variance").n_unique())["rates_variance"].max() == 1
+
+
+@pytest.mark.parametrize("variance", [0.25, 6.3, 12.5])
+@pytest.mark.parametrize(
+    "about", [each for each in WITH_INTERVAL if each.table != ABOUT.table], ids=lambda each: each.table
+)
+def test_every_table_has_its_intervals_made_so(about: PublicContract, variance: float) -> None:
+    """Of six alike operators, whose own variance is 0.005: none of these shows anybody."""
+    amounts = ([2 * each for each in ALIKE], ALIKE, ALIKE)
+    study = study_of(about, dict(zip(SUMS[about.table], amounts, strict=True)), variance=variance)
+    made = make_public_tables(study, [], [PERIOD], P_PCT)
+    assert made.findings.is_empty()
+    rows = intervals_of(made.public[about.table])
+    assert rows.height == made.public[about.table].height >= 1
+    assert set(rows["rates_variance"]) == {variance}
+    check_intervals(rows)
 
 
 def test_nothing_of_the_studys_own_errors_leaves() -> None:
