@@ -14,7 +14,11 @@ from jobs.study.attack.cones import Cones
 from jobs.study.attack.program import Program
 
 Array = np.ndarray
-BEGIN, STEPS, SHORT, SLOW, TIGHT, NEAR = 0.5, 60, 0.8, 1e-3, 1e-12, 1e-9
+TIGHT, NEAR = 1e-12, 1e-9
+# Where a walk begins, as a part of the way to where rows alone would lead; its steps, as a part of the way to
+# the first constraint; how many; and below which part of what is left a step is too slow to go on. Near a
+# constraint a walk may be held up: the second begins at the truth, where there is room, in shorter steps.
+WALKS = ((0.5, 0.8, 60, 1e-3), (0.0, 0.5, 200, 1e-5))
 
 
 def walk(
@@ -23,9 +27,24 @@ def walk(
     """A change of classes with a gain of `enough`, or about the most.
 
     gain: of each class. mass: what each class may fall by. free: which classes may move. end: where rows
-    alone would lead; the walk begins on the way there.
+    alone would lead.
     """
-    change = BEGIN * cones.reach(np.zeros(len(gain)), end, 1.0) * end
+    found = np.zeros(len(gain))
+    for begin, short, steps, slow in WALKS:
+        start = begin * cones.reach(found * 0, end, 1.0) * end
+        change = walk_from(program, cones, gain, mass, free, enough, start, short, steps, slow)
+        if gain @ change > gain @ found:
+            found = change
+        if gain @ found >= enough * (1 - NEAR):
+            break
+    return found
+
+
+def walk_from(
+    program: Program, cones: Cones, gain: Array, mass: Array, free: Array, enough: float,
+    change: Array, short: float, steps: int, slow: float,
+) -> Array:  # fmt: skip
+    """One walk from a change that breaks nothing; no change where it ends outside by rounding."""
     # A class of nothing stays: about it there is no inside.
     at = np.flatnonzero(free & (change + mass > NEAR * np.maximum(mass, 1.0)))
     rows = program.rows[:, at].toarray()
@@ -35,7 +54,7 @@ def walk(
     fixed = np.linalg.qr(fixed.T)[0].T[: np.linalg.matrix_rank(fixed)] if len(fixed) else fixed
     rows, low, high = rows[loose], program.low[loose], program.high[loose]
     size = np.maximum(mass[at], change[at] + mass[at])
-    for _ in range(STEPS):
+    for _ in range(steps):
         now, x = rows @ change[at], change[at]
         weight = 1 / np.maximum(now - low, TIGHT) ** 2 + 1 / np.maximum(high - now, TIGHT) ** 2
         bent, slopes = cones.bend(change, at)
@@ -48,10 +67,10 @@ def walk(
         if not gain @ way > 0:
             break
         way *= enough / float(gain @ way)
-        step = SHORT * farthest(rows, low, high, cones, change, way, mass, at)
+        step = short * farthest(rows, low, high, cones, change, way, mass, at)
         left = 1 - float(gain @ change) / enough
         change = change + min(step, left) * way
-        if step >= left or step < SLOW * left:
+        if step >= left or step < slow * left:
             break
     most = np.concatenate([np.where(free, np.inf, 0.0), mass])
     return change if program.is_inside(change, most) else np.zeros(len(gain))
