@@ -63,7 +63,11 @@ def walk_from(
         parts = diags_array(size)
         far = np.vstack([np.sqrt(weight)[:, None] * rows, slopes]) * size
         way = np.zeros(len(gain))
-        way[at] = size * solve_step(near + parts @ bent @ parts, far, fixed * size, size * gain[at])
+        try:
+            way[at] = size * solve_step(near + parts @ bent @ parts, far, fixed * size, size * gain[at])
+        except np.linalg.LinAlgError:
+            # So near to some constraints that no step can be told: the walk ends where it is.
+            break
         if not gain @ way > 0:
             break
         way *= enough / float(gain @ way)
