@@ -30,9 +30,9 @@ def walk(
     alone would lead.
     """
     found = np.zeros(len(gain))
+    within = cones.reach(np.zeros(len(gain)), end, 1.0) * end
     for begin, short, steps, slow in WALKS:
-        start = begin * cones.reach(found * 0, end, 1.0) * end
-        change = walk_from(program, cones, gain, mass, free, enough, start, short, steps, slow)
+        change = walk_from(program, cones, gain, mass, free, enough, begin * within, short, steps, slow)
         if gain @ change > gain @ found:
             found = change
         if gain @ found >= enough * (1 - NEAR):
@@ -66,7 +66,7 @@ def walk_from(
         try:
             way[at] = size * solve_step(near + parts @ bent @ parts, far, fixed * size, size * gain[at])
         except np.linalg.LinAlgError:
-            # So near to some constraints that no step can be told: the walk ends where it is.
+            # Too near to some constraints for a step to be computed: the walk ends where it is.
             break
         if not gain @ way > 0:
             break
