@@ -6,7 +6,6 @@ Ordinary runs check the same rules natively and never import it.
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,14 +39,14 @@ def open_results(lake: Lake, is_read: bool = False) -> Iterator[Path]:
     if is_local(lake.root):
         yield Path(folder)
         return
-    with tempfile.TemporaryDirectory(prefix="observatory-validate-") as here:
+    with open_scratch(lake.root) as here:
         there = {path.removeprefix(f"{folder}/"): path for path in fs.find(folder)} if is_read else {}
         for name, path in there.items():
-            copy = Path(here, name)
+            copy = here / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(fs.cat_file(path))
-        yield Path(here)
-        for file in Path(here).rglob("*.json"):
+        yield here
+        for file in here.rglob("*.json"):
             if (name := file.relative_to(here).as_posix()) not in there:
                 fs.pipe_file(f"{folder}/{name}", file.read_bytes())
 

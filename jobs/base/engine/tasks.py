@@ -8,9 +8,11 @@ die half-way: a file that no finished task has returned does not count.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import io
 import os
 import shutil
+import stat
 import sys
 import tempfile
 import traceback
@@ -214,8 +216,8 @@ class StagingFolder:
 
 @contextmanager
 def open_staging(root: str, is_spread: bool = False) -> Iterator[StagingFolder]:
-    """A new staging folder, gone when this ends; where the lake is on this machine, beside it. Of a lake in
-    an object store it is there too if tasks run on other machines (is_spread), or else on this one.
+    """A new staging folder, gone when this ends. It lies in staging_place(), but of a lake in an object store
+    in the store if tasks run on other machines (is_spread).
 
     What runs that died have left is removed first. A run that is alive holds a lock on its folder, which ends
     with it. A run that fails leaves its folder empty, so that the next one finds it.
@@ -230,10 +232,6 @@ def open_staging(root: str, is_spread: bool = False) -> Iterator[StagingFolder]:
             with suppress(Exception):
                 remove_staged(whole)
         return
-    if not is_local(root):
-        with tempfile.TemporaryDirectory(prefix="observatory-") as folder:
-            yield StagingFolder(folder, others_died(root))
-        return
     local = staging_place(root)
     with held(local):
         dead = [folder for folder in local.iterdir() if not is_locked(folder)]
@@ -242,7 +240,7 @@ def open_staging(root: str, is_spread: bool = False) -> Iterator[StagingFolder]:
         own, lock = make_locked(local)
     with lock:
         try:
-            yield StagingFolder(str(own), bool(dead))
+            yield StagingFolder(str(own), bool(dead) if is_local(root) else others_died(root))
         except BaseException:
             for frame in own.glob("*.arrow"):
                 frame.unlink(missing_ok=True)
@@ -253,12 +251,7 @@ def open_staging(root: str, is_spread: bool = False) -> Iterator[StagingFolder]:
 @contextmanager
 def open_scratch(root: str) -> Iterator[Path]:
     """A folder for rows of the lake that something else than a run needs as files, gone when this ends. It
-    lies beside runs' own, so that the next run removes what a killed process has left; of a lake in an object
-    store it is on this machine."""
-    if not is_local(root):
-        with tempfile.TemporaryDirectory(prefix="observatory-") as folder:
-            yield Path(folder)
-        return
+    lies beside runs' own, so that the next run removes what a killed process has left."""
     local = staging_place(root)
     with held(local):
         own, lock = make_locked(local)
@@ -270,10 +263,23 @@ def open_scratch(root: str) -> Iterator[Path]:
 
 
 def staging_place(root: str) -> Path:
-    """The folder of a lake's staging folders, which its owner alone may read."""
-    local = Path(root, "_staging")
-    local.mkdir(parents=True, exist_ok=True)
-    local.chmod(0o700)
+    """The folder of a lake's staging folders, which its owner alone may read: in the lake; of a lake in an
+    object store in this machine's temporary folder, under a name by which the next run finds it."""
+    if is_local(root):
+        local = Path(root, "_staging")
+        local.mkdir(parents=True, exist_ok=True)
+        local.chmod(0o700)
+        return local
+    name = hashlib.sha256(plain_url(root).encode()).hexdigest()[:16]
+    local = Path(tempfile.gettempdir(), f"observatory-{os.getuid()}-{name}")
+    local.mkdir(mode=0o700, exist_ok=True)
+    about = local.lstat()
+    # Anybody may make a folder or a link of this name.
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o077:
+        raise ObservatoryError(
+            f"{local} is for rows of the lake {plain_url(root)} while a command works, and is no folder that"
+            " you alone own and read: remove it, or name another temporary folder in the variable TMPDIR"
+        )
     return local
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from expectations import suite_files
 from expectations.evaluation import Evaluated
 from jobs.base.checks import evaluating
 from jobs.base.checks.evaluating import changed_months, month_digests, note_held
+from jobs.base.core.errors import ObservatoryError
 from jobs.base.engine.tasks import open_scratch, open_staging
 from jobs.base.store.lake import Lake, open_lake
 from jobs.base.tables.contracts import rows_frame
@@ -137,3 +139,43 @@ def test_a_killed_evaluation_leaves_its_rows_in_the_lake_until_the_next_run(
     assert Path(lake.root, "_staging").stat().st_mode & 0o077 == 0
     with open_scratch(lake.root) as living, open_staging(lake.root):
         assert not left.exists() and living.exists()
+
+
+def test_what_a_killed_command_left_of_a_lake_in_a_bucket_goes_with_the_next_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = (
+        "import os, signal\n"
+        "from jobs.base.engine.tasks import open_scratch\n"
+        "with open_scratch('s3://logs/lake') as folder:\n"
+        "    (folder / 'tables.sqlite').write_text('north')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    own = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=own, check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = tmp_path.rglob("*.sqlite")
+    assert next(tmp_path.iterdir()).stat().st_mode & 0o077 == 0
+    with open_staging("s3://logs/other"):
+        assert left.exists()
+    with open_scratch("s3://logs/lake") as living, open_staging("s3://logs/lake") as staging:
+        assert not left.exists() and living.exists()
+        # A command that died is no run that died, after which tables are swept.
+        assert not staging.others_died
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
+
+
+def test_a_folder_for_rows_that_is_another_users_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may make a link in a machine's temporary folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with open_scratch("s3://logs/lake") as folder:
+        place = folder.parent
+    place.rmdir()
+    (tmp_path / "of_others").mkdir()
+    place.symlink_to(tmp_path / "of_others")
+    with pytest.raises(ObservatoryError, match="TMPDIR"), open_scratch("s3://logs/lake"):
+        pass
+    assert list((tmp_path / "of_others").iterdir()) == []
