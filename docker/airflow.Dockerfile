@@ -1,6 +1,7 @@
 # Airflow, and the pipeline in an environment of its own: Airflow's tasks run the pipeline's commands there, so
 # that neither restricts the other's package versions. docker/compose.yaml builds it.
-# By digest: --build-arg AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.11@sha256:... (see pipeline.Dockerfile).
+# By tag, as nothing that could be read names its digest. By digest: --build-arg
+# AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.11@sha256:... (see pipeline.Dockerfile).
 ARG AIRFLOW_IMAGE=apache/airflow:3.3.2-python3.11
 FROM ${AIRFLOW_IMAGE} AS packages
 USER 0

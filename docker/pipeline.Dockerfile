@@ -7,9 +7,10 @@
 #     spam-observatory run --config /etc/observatory/observatory.toml
 # The image's user, 50000, has to own the key, and nobody else may read it:
 #   chown 50000 /etc/observatory/pseudonym.key && chmod 600 /etc/observatory/pseudonym.key
-# A tag may name another image tomorrow. To build from one by digest, which `docker buildx imagetools inspect
-# python:3.11.14-slim-bookworm` prints: --build-arg PYTHON_IMAGE=python:3.11.14-slim-bookworm@sha256:...
-ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
+# A tag may name another image tomorrow, a digest cannot. This one is the index of all architectures, as several
+# public repositories pin it for this tag (read in November 2026). To renew it, here and in compose.yaml, take
+# the digest that `docker buildx imagetools inspect python:3.11.14-slim-bookworm` prints first.
+ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 FROM ${PYTHON_IMAGE} AS base
 
 ENV PYTHONUNBUFFERED=1 \
