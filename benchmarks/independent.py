@@ -42,9 +42,9 @@ P_PCT = 10.3
 HEAD = "membership  releases  figures  asked  found  seconds    own errors      no rules"
 
 
-def deal(number: int) -> tuple[list[str], dict[str, float]]:
-    """The countries of a membership, and who is raised."""
-    countries = membership.countries()["country_code"].sort().to_list()[number::MEMBERSHIPS]
+def deal(number: int, every: int = MEMBERSHIPS) -> tuple[list[str], dict[str, float]]:
+    """The countries of a membership, of so many of all one, and who is raised."""
+    countries = membership.countries()["country_code"].sort().to_list()[number::every]
     if number not in RAISED:
         return countries, {}
     sent = read_table(membership.FOLDER, quarters.SUBMISSION).filter(

@@ -175,8 +175,8 @@ def test_a_variance_of_rates_bounds_each_of_them(variance: str, is_found: bool) 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(12))
-def test_a_dozen_studies(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(4, 8))
+def test_four_more_studies(seed: int) -> None:
     try:
         released = made_of(basis(defined(drawn(seed), seed), "r1"))
     except Unprotectable:

@@ -1,5 +1,5 @@
-"""The attacker of its own on published files of whole memberships, made by the commands' own code; money with
-parts of nothing is among them."""
+"""The attacker of its own on published files of every twelfth country, made by the commands' own code; money
+with parts of nothing is among them. Larger ones: python -m benchmarks.independent."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from jobs.study.public.secret import VALUE
 def test_nothing_is_found(number: int, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three releases in a row; and one of a membership in which an operator has most of its region."""
     monkeypatch.setenv(VALUE, f"{P_PCT}")
-    countries, raised = deal(number)
+    countries, raised = deal(number, 12)
     report = attack_membership(tmp_path / "study", f"{number}", countries, raised, count, P_PCT)
-    assert report.rows > 500 and report.asked > 200
+    assert report.rows > 300 and report.asked > 100
     assert not report.found and not report.unlike

@@ -16,7 +16,7 @@ from tests.support.small_study import basis, changed, defined, drawn
 
 # Studies and chains whose rules alone leave something to find. Seed 54 once had a pair that no point cleared
 # and that was taken for clear.
-SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (54, *range(2, 12)))]
+SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (54, 2))]
 
 
 LONGER = (1, True), (3, False), (2, True)

