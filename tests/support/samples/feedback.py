@@ -78,7 +78,7 @@ SAMPLES = Samples(
             suffix=".eml",
         ),
         Canaries(
-            "feedback",
+            "junk_mail_report",
             junk_mail_report,
             {
                 "reporter": HEADER,
@@ -91,6 +91,7 @@ SAMPLES = Samples(
                 "text": TEXT,
             },
             "silver.complaint",
+            format="feedback",
             is_files=True,
             suffix=".eml",
         ),
