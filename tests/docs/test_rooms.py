@@ -111,3 +111,17 @@ def test_contributing_says_why_folders_test_several_modules() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (said,) = re.findall(r"Other folders.*", text)
     assert set(re.findall(r"`tests/(\w+)/`", said)) == OF_SEVERAL
+
+
+@pytest.mark.parametrize("wing", ["base", "operators", "study"])
+def test_a_wings_page_names_what_is_there(wing: str) -> None:
+    text = (JOBS / wing / "README.md").read_text(encoding="utf-8")
+    files = set(re.findall(r"`([\w/]+/[\w/]+\.py)`", text))
+    assert files
+    assert [
+        name for name in sorted(files) if not (JOBS / wing / name).exists() and not (ROOT / name).exists()
+    ] == []
+    defined = {
+        node.name for file in MODULES for node in list_documented(file) if isinstance(node, ast.FunctionDef)
+    }
+    assert sorted(set(re.findall(r"`(\w+)\(\)`", text)) - defined) == []

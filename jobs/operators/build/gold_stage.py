@@ -138,7 +138,8 @@ def commit_gold(
     work: Run, plan: GoldPlan, computed: Computed, held_operators: Collection[str], stage: record.StageRecord
 ) -> tuple[dict[str, Periods], record.StageRecord]:
     """Replace the operator-periods whose rows changed, but for operators that are held back; by table, the
-    operator-periods, and the stage with what it is to record of them."""
+    operator-periods, and the stage with what it is to record of them. Readers see these rows when
+    refresh_quality() of jobs/operators/runs/quality.py has added that record to meta.run."""
     changed: dict[str, Periods] = {}
     partitions: list[dict[str, Any]] = []
     for table in GOLD:

@@ -1,6 +1,6 @@
 """The formats there are, by name: each module of this room that holds a FORMAT.
 
-They are found, not listed, so that a new format touches its own folder alone and none is forgotten.
+They are found, not listed, so that none is forgotten.
 """
 
 import importlib

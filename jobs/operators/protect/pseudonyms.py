@@ -30,7 +30,7 @@ from jobs.operators.protect.reports import protect_authentication_reports, prote
 
 
 def pseudonymise_transmissions(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
-    """silver.transmission from what a kernel's pseudonymise_transmissions() gave."""
+    """silver.transmission from what a kernel's transmissions() gave."""
     # Rules are of a format, a channel and a time; one log may hold calls beside messages, and two logs that
     # complete each other come together.
     parts = [
@@ -169,7 +169,7 @@ def with_whole_replies(raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def pseudonymise_verdicts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
-    """silver.verdict from what a kernel's pseudonymise_verdicts() gave."""
+    """silver.verdict from what a kernel's verdicts() gave."""
     # Rules are of an engine and a time, and one log may hold the verdicts of several.
     parts = [
         by_operator(part, door, partial(protect_verdicts, loaded=loaded))
@@ -209,7 +209,7 @@ def protect_verdicts(
 
 
 def pseudonymise_facts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
-    """silver.operator_knowledge from what a kernel's pseudonymise_facts() gave."""
+    """silver.operator_knowledge from what a kernel's facts() gave."""
     done = by_operator(raw, door, protect_facts)
     return select_shaped([done], "silver.operator_knowledge", "knowledge_hash", door)
 
@@ -231,7 +231,7 @@ def protect_facts(raw: pl.DataFrame, space: OperatorSpace, door: Door) -> pl.Dat
 
 
 def pseudonymise_complaints(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
-    """silver.complaint from what a kernel's pseudonymise_complaints() gave."""
+    """silver.complaint from what a kernel's complaints() gave."""
     parts = [
         by_operator(rows, door, partial(protect_complaints, loaded=loaded))
         for loaded, rows in rules.split_by_rules(raw, "reported_at")
@@ -240,7 +240,7 @@ def pseudonymise_complaints(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
 
 
 def pseudonymise_authentication_reports(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
-    """silver.authentication_report from what a kernel's pseudonymise_authentication_reports() gave."""
+    """silver.authentication_report from what a kernel's authentication_reports() gave."""
     done = by_operator(raw, door, protect_authentication_reports)
     return select_shaped([done], "silver.authentication_report", "record_hash", door)
 

@@ -8,7 +8,7 @@ too much rather than too little; what is known to be no refusal of its own is na
 import polars as pl
 
 from jobs.operators.formats.format import LineFormat
-from jobs.operators.formats.shared.syslog import COMPANIONS
+from jobs.operators.formats.shared.syslog import PROGRAMS_BESIDE
 
 REFUSES = (
     r"(?i)\b(?:reject|refus(?:e|ing|al)|den(?:y|ied)\b|disallow|block(?:ed|ing)\b|black ?list|discard"
@@ -18,7 +18,7 @@ REFUSES = (
 # Another server refused, or the system.
 ELSEWHERE = r"(?i)connection refused|permission denied|(?:error|reply) from remote|host \S+ (?:said|refused)"
 # Other programs beside a mail server: their own formats read what they refuse.
-BESIDE = rf"^(?:\S+ +){{1,5}}{COMPANIONS.removeprefix('^')}"
+BESIDE = rf"^(?:\S+ +){{1,5}}{PROGRAMS_BESIDE.removeprefix('^')}"
 
 
 def look_like_refusals(lines: pl.Series, kernel: LineFormat) -> pl.Series:

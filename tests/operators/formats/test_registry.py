@@ -238,7 +238,7 @@ def test_no_format_takes_the_log_of_another() -> None:
         assert kernel.sniff(b"") == kernel.sniff(b"\x00\xff\x1f\x8b") == 0, name
 
 
-COMPANIONS = [spamassassin, amavis, opendkim]
+FILTERS = [spamassassin, amavis, opendkim]
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_the_registry_tells_the_logs_apart(name: str, expected: str) -> None:
 
 
 def test_companions_are_known() -> None:
-    assert {each.name for each in registry.COMPANIONS} >= {each.NAME for each in COMPANIONS} | {"rspamd"}
+    assert {each.name for each in registry.COMPANIONS} >= {each.NAME for each in FILTERS} | {"rspamd"}
     for companion in registry.COMPANIONS:
         assert set(registry.hosts_of(companion)) >= {"postfix", "exim", "sendmail"}
 
@@ -269,11 +269,11 @@ def test_a_line_of_the_mail_log_has_one_reader(name: str) -> None:
     """What the mail server's kernel takes, no companion takes, and no two companions take one line."""
     lines = lab(f"postfix/{name}")
     host = postfix.parse(frame_of(lines).lazy(), source()).collect()["line_code"]
-    read = [host == "record"] + [parse(kernel, lines)["line_code"] == "record" for kernel in COMPANIONS]
+    read = [host == "record"] + [parse(kernel, lines)["line_code"] == "record" for kernel in FILTERS]
     readers = pl.sum_horizontal(*(taken.cast(pl.Int32) for taken in read))
     assert pl.select(readers).to_series().max() == 1
     assert [int(taken.sum()) for taken in read[1:]] == [42, 21, 68]
-    for kernel in COMPANIONS:
+    for kernel in FILTERS:
         assert "quarantined" not in parse(kernel, lines)["line_code"].to_list()
 
 
@@ -287,5 +287,5 @@ def test_companions_leave_the_lines_of_others_alone() -> None:
         "Nov 24 14:16:13 mx1 app[51]: the self test will not pass",
         "no stamp, but the test did: fail",
     ]
-    for kernel in COMPANIONS:
+    for kernel in FILTERS:
         assert {code for code, _ in codes(kernel, foreign)} == {"ignored"}

@@ -9,7 +9,7 @@ from jobs.operators.protect import pseudonyms
 from jobs.operators.protect.operators import Door, OperatorSpace
 from tests.support.filter_logs import lab, parse, placed
 
-COMPANIONS = [spamassassin, amavis, opendkim]
+FILTERS = [spamassassin, amavis, opendkim]
 
 
 def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,7 +19,7 @@ def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -
         kernel.verdicts(kernel.assemble(placed(parse(kernel, lines)))).collect()
         for kernel, lines in (
             (rspamd, lab("postfix/rspamd.log")),
-            *((companion, mail) for companion in COMPANIONS),
+            *((companion, mail) for companion in FILTERS),
         )
     ]
     own = OperatorSpace("lab", "CYP", ("example.test",), (), (), ())

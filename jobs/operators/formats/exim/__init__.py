@@ -29,7 +29,7 @@ from jobs.operators.formats.exim.transmission import transmissions
 from jobs.operators.formats.format import CopyRules, LineFormat
 from jobs.operators.formats.shared.fields import typed_columns
 from jobs.operators.formats.shared.sampling import ANY_SOURCE
-from jobs.operators.formats.shared.syslog import COMPANIONS, split_envelope
+from jobs.operators.formats.shared.syslog import PROGRAMS_BESIDE, split_envelope
 from jobs.operators.formats.shared.syslog_times import to_utc
 
 NAME = "exim"
@@ -218,7 +218,7 @@ def _open_lines(line: pl.Series, source: Source) -> pl.DataFrame:
         at = at.scatter(where, envelope["at"])
         is_ours = envelope["tag"].str.contains(_TAG)
         is_other = is_other.scatter(where.filter(~is_ours), True)
-        is_beside = is_beside.scatter(where.filter(envelope["tag"].str.contains(COMPANIONS)), True)
+        is_beside = is_beside.scatter(where.filter(envelope["tag"].str.contains(PROGRAMS_BESIDE)), True)
         where, envelope = where.filter(is_ours), envelope.filter(is_ours)
         piece = envelope["body"].str.extract(_PIECE).cast(pl.Int64, strict=False)
         line = line.clone().scatter(where, envelope["body"].str.replace(_PIECE, ""))

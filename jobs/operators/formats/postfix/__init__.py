@@ -1,6 +1,6 @@
 """Postfix's mail log: smtpd, cleanup, qmgr, delivery agents, postscreen and dnsblog.
 
-parse() types each line; assemble() joins lines into one row per lifetime of a
+parse() types each line (of a block: records()); assemble() joins lines into one row per lifetime of a
 queue file, per refusing SMTP session or per postscreen session; transmissions() counts them by
 the rules of transmission.py. Lines are recognised by their text, never by the daemon's name:
 an RFC 5424 rendering may keep only `postfix` of `postfix/smtpd`.

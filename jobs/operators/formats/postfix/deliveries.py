@@ -59,6 +59,8 @@ def _first_event_fields(column: str, fields: list[str], prefix: str) -> list[pl.
 
 
 def of_queue_files(bronze: pl.DataFrame) -> pl.DataFrame:
+    """Transmissions of queue files: a row for each delivery or refusal of a recipient; one for a file of
+    which only its queueing is known."""
     not_read = ("removals", "assembly_key", "instance", "process_id", "client_port")
     files = rows_of(bronze, "queue", pl.exclude(not_read))
     files = files.with_row_index("file")

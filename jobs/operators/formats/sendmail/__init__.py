@@ -26,7 +26,7 @@ from jobs.operators.formats.sendmail.events import BRONZE, LOOKBACK_DAYS, QUEUE_
 from jobs.operators.formats.sendmail.transmission import transmissions
 from jobs.operators.formats.shared.fields import as_parsed, typed_columns
 from jobs.operators.formats.shared.sampling import ANY_SOURCE, sample_lines, share_of
-from jobs.operators.formats.shared.syslog import COMPANIONS, split_envelope
+from jobs.operators.formats.shared.syslog import PROGRAMS_BESIDE, split_envelope
 
 NAME = "sendmail"
 
@@ -74,7 +74,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         (line.str.strip_chars() == "", None),
         (pl.col("reason_code").is_not_null(), pl.col("reason_code")),
         (pl.Series(is_cut), "truncated"),
-        (~pl.col("is_ours") & ~pl.col("tag").str.contains(COMPANIONS), "unknown_shape"),
+        (~pl.col("is_ours") & ~pl.col("tag").str.contains(PROGRAMS_BESIDE), "unknown_shape"),
     )
     whole = opened.with_columns(reason_code=reason, first_at="at").join(
         events, on="row", how="left", maintain_order="left"

@@ -39,7 +39,7 @@ from jobs.operators.formats.shared.syslog_times import (
 # Programs that log beside a mail server, in the same file: filters, mailboxes, log-in, the system. What
 # filters and policy services refuse, the server's own line counts; what a mailbox's rules (Sieve) discard was
 # delivered.
-COMPANIONS = (
+PROGRAMS_BESIDE = (
     r"^(?:dovecot|imapd?|pop3d?|cyrus|lmtpunix|saslauthd|spam[cd]|amavis|clam|freshclam|rspamd|opendkim|opendmarc"
     r"|openarc|mimedefang|MailScanner|dcc|pyzor|fail2ban|procmail|maildrop|mailman|fetchmail|CRON|crond|systemd"
     r"|rsyslogd|syslogd?|kernel|logger|anacron|last message"
