@@ -23,8 +23,13 @@ IS_EARLY = pl.col("stage_code").is_in(["connect", "envelope", "content"])
 IS_REFUSED, IS_TEMPORARY = OUTCOME == "rejected", OUTCOME == "deferred"
 GOT = OUTCOME.is_in(["delivered", "tagged"])
 WAITS = (pl.col("stage_code") == "delivery") & IS_TEMPORARY
+# Exim's line on a message all of whose recipients an ACL discarded: it names none.
+IS_NAMELESS_DISCARD = (
+    (pl.col("list") == "deliveries") & (pl.col("verb") == "discarded") & pl.col("recipient").is_null()
+)
 # The rules that leave out a line, whatever its unit.
 LEFT_OUT = (
+    (pl.col("row").is_not_null() & pl.col("fate").is_null() & IS_NAMELESS_DISCARD, pl.lit(reasons.AT_RCPT)),
     (pl.col("row").is_null() | pl.col("fate").is_null(), pl.col("missing")),
     (pl.col("fate") == "own", reasons.OWN_NOTICES),
     (pl.col("fate") == "alias", reasons.ALIAS),
@@ -135,6 +140,7 @@ class ComparedLog:
             is_followed=(pl.col("fate") == "followed").any(),
         )
         here = lines.join(of_row, on="row", how="left", maintain_order="left")
+        discarded = self.found.events.filter(IS_NAMELESS_DISCARD)["row"]
         stands = pl.col("is_message").fill_null(False) & (pl.col("depth") == 0)
         rule = choose_case(
             (pl.col("row").is_null(), pl.col("missing")),
@@ -143,6 +149,7 @@ class ComparedLog:
             (stands & (pl.col("line") == pl.col("line").min().over("unit_hash", stands)), None),
             (stands, reasons.ONCE),
             (pl.col("is_followed").fill_null(False), reasons.FOLLOWED),
+            (pl.col("row").is_in(discarded.implode()), reasons.AT_RCPT),
             otherwise=reasons.NO_MESSAGE,
         )
         here = here.with_columns(rule=rule)
@@ -281,6 +288,7 @@ class ComparedLog:
         nothing = choose_case(
             ((pl.col("row_code") == "screen") & ~has_sent, reasons.PASSED),
             ((pl.col("row_code") == "queue") & has_sent, reasons.LET_THROUGH),
+            (IS_NAMELESS_DISCARD, reasons.AT_RCPT),
             (pl.col("row_code") == "queue", reasons.NO_MESSAGE),
             otherwise=reasons.WITH_RCPT,
         )
@@ -328,7 +336,7 @@ def attribute_lines(lines: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
 
 
 def alone_refusals(about: ComparedLog, alone: pl.DataFrame) -> pl.DataFrame:
-    """Units that were refused, held or discarded and of which pflogsumm counts no line, with why."""
+    """Units that were refused, held or discarded and of which the other program counts no line, with why."""
     sent = about.found.sent.filter(pl.col("fate") == "counted").unique(UNIT, keep="last")
     with_row = alone.join(sent.select(*UNIT, "row", "raw_recipient", "raw_queue"), on=UNIT, how="left")
     events = about.read_evidence("refusals")
@@ -347,11 +355,12 @@ def alone_refusals(about: ComparedLog, alone: pl.DataFrame) -> pl.DataFrame:
     knows = service.is_in(about.services).fill_null(False) if about.services else pl.lit(True)
     why = choose_case(
         (pl.col("row").is_null(), reasons.FILTER_ONLY),
-        (verb.is_null(), reasons.BY_FILTER),
+        (verb.is_null(), reasons.BY_FILTER if about.services else reasons.ON_DELIVERY),
         (is_read.is_null(), reasons.UNKNOWN),
         (~is_read, reasons.FORM),
         (verb.is_in(list(reasons.NO_REJECT)), verb.replace_strict(reasons.NO_REJECT, default=None)),
         (~knows, reasons.SERVICE),
+        (pl.coalesce("kind", "row_kind").is_null() & (verb == "discarded"), reasons.BY_ACL),
         (pl.coalesce("kind", "row_kind").is_null(), reasons.NO_LINE),
         (pl.col("raw_queue").is_not_null(), reasons.REFUSED_TOGETHER),
         otherwise=reasons.UNKNOWN,

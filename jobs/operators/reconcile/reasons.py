@@ -13,6 +13,7 @@ WITH_RCPT = "a session's other refusals are none beside those of its recipients"
 PASSED = "postscreen let the client pass in the end"
 LET_THROUGH = "the message was let through after all"
 NO_MESSAGE = "no message came of it: the client went away"
+AT_RCPT = "discarded by the RCPT ACL: the line on the recipient counts, not the message's"
 WARNING = "reject_warning refuses nothing"
 FORWARDED = "forwarded: what follows is another hop"
 LATER = "a later try decided: "
@@ -30,6 +31,8 @@ NO_REJECT = {
     "milter-discard": "discarded by a milter, which {} does not count",
     "proxy-reject": "refused by a filter before the queue, which {} does not count",
 }
+BY_ACL = "discarded by an ACL, in a line that {} does not count"
+ON_DELIVERY = "discarded on delivery, which for {} is delivered"
 NO_LINE = "refused without a reject line: postscreen's tests, limits"
 REFUSED_TOGETHER = "refused after DATA in one line for all recipients"
 OUTGOING = "another host refused the server's own connection: {} takes it for a reject"

@@ -255,6 +255,21 @@ def test_exims_log_beside_eximstats() -> None:
     assert steps(found["received"])["refused after DATA: the server logs no arrival of them"] == 6
 
 
+def test_recipients_that_exims_rcpt_acl_discards_have_their_rule() -> None:
+    """Exim writes a line on the recipient, and an arrival and a delivery of a message without recipients."""
+    log = LAB / "servers" / "logs" / "exim.mainlog"
+    assert log.read_text("utf-8").count("=> blackhole (RCPT ACL discarded recipients)") == 3
+    found = by_kind(reconcile_logs([str(log)]))
+    assert {kind: bridge.unexplained for kind, bridge in found.items() if bridge.unexplained} == {}
+    early = "discarded by the RCPT ACL: the line on the recipient counts, not the message's"
+    assert [steps(found[kind]).get(early) for kind in ("received", "delivered", "rejected")] == [-3, -3, -3]
+    assert steps(found["rejected"]) == {
+        early: -3,
+        "discarded by an ACL, in a line that eximstats does not count": 3,
+        "discarded on delivery, which for eximstats is delivered": 3,
+    }
+
+
 def test_a_difference_without_a_rule_is_unexplained() -> None:
     wrong = PRINTED.replace("    182   delivered", "    189   delivered")
     found = by_kind(reconcile_logs([str(MAIL)], wrong))
