@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import format_compact, format_money, format_number
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import open_lake
 from jobs.base.tables.contracts import reference_table
 from jobs.base.tables.csv_tables import read_tables
-from jobs.cli.study.study_tables import estimates_table, format_interval, format_short
+from jobs.cli.study.study_tables import estimates_table, format_interval
 from jobs.study.costs.study_rows import read_figure
 
 GAPS, ACCOUNTS = "study.investment_gap", "study.investment_account"
@@ -99,23 +100,23 @@ def draw_sensitivity(
     for row in sorted((row for row in rows if row.swing), key=lambda row: -row.swing):
         table.add_row(
             row.name,
-            *(f"{each:g}" for each in row.points),
-            *(format_short(each) for each in (*row.spent, *row.gaps)),
+            *(format_number(each) for each in row.points),
+            *(format_compact(each) for each in (*row.spent, *row.gaps)),
         )
     idle = "; ".join(row.name for row in rows if not row.swing)
     note = (
-        f"At central values {format_short(spent)} are spent, and {format_short(max(need - spent, 0.0))} are"
-        f" missing to the target {target['target_code']}. Answers of respondents stay as they are, and points"
-        f" of several parameters do not add up.{f' No effect: {idle}.' if idle else ''} The targets side by"
-        " side:"
+        f"At central values {format_compact(spent)} are spent, and {format_compact(max(need - spent, 0.0))}"
+        f" are missing to the target {target['target_code']}. Answers of respondents stay as they are, and"
+        f" points of several parameters do not add up.{f' No effect: {idle}.' if idle else ''} The targets"
+        " side by side:"
     )
     others = Table(box=None, show_header=False, pad_edge=False)
     for each in sorted(gaps, key=lambda each: str(each["target_code"])):
         amount, gap = each["target_per_subscription"], each["gap"]
         others.add_row(
             each["target_code"],
-            "no target" if amount is None else f"{amount:.2f} each per year",
-            "" if gap is None else f"gap {format_short(gap)}",
+            "no target" if amount is None else f"{format_money(amount)} each per year",
+            "" if gap is None else f"gap {format_compact(gap)}",
             "" if gap is None else format_interval(each["gap_low"], each["gap_high"], "–"),
         )
     return [table, Text(note), others]

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from jobs.base.core.numbers import NARROW, format_bytes, format_duration, format_share, join_ends
 from jobs.cli.interrupt import stop_if_pressed
 
 # In a pipe, a stage that takes longer than this many seconds gets another line.
@@ -18,7 +19,6 @@ QUIET_S = 30.0
 # An estimate of the time left needs so much of a stage's time and work.
 LEAST_S, LEAST_SHARE = 1.0, 0.02
 WIDTH = 80
-MB = 1e6
 
 
 @dataclass
@@ -140,16 +140,16 @@ def name_operators(operators: Sequence[str]) -> str:
 
 
 def format_line(stage: StageProgress, now: float, width: int, is_done: bool = False) -> str:
-    """A line such as `silver  lab-mail      120.3 of 202.6 MB   38.2 MB/s   0:03 left`."""
+    """A line such as `silver  lab-mail      120 of 203 MB   38.2 MB/s   0:03 left`."""
     spent = max(now - stage.began, 0.001)
     parts = []
     if stage.size:
-        whole = f"{stage.size / MB:,.1f} MB"
-        parts.append(whole if is_done else f"{stage.done / MB:,.1f} of {whole}")
-        rate = stage.done / MB / (spent if is_done else max(stage.moved - stage.began, 0.001))
-        parts.append(f"{rate:,.{1 if rate >= 1 else 2}f} MB/s" if stage.done else "")
+        whole = format_bytes(stage.size)
+        parts.append(whole if is_done else join_ends(format_bytes(stage.done), whole, " of "))
+        rate = stage.done / (spent if is_done else max(stage.moved - stage.began, 0.001))
+        parts.append(f"{format_bytes(round(rate))}/s" if stage.done else "")
     elif stage.share and not is_done:
-        parts.append(f"{stage.share:.0%}")
+        parts.append(format_share(stage.share, 0))
     if is_done:
         parts.append(f"in {format_seconds(spent)}")
     else:
@@ -159,11 +159,11 @@ def format_line(stage: StageProgress, now: float, width: int, is_done: bool = Fa
     right = "".join(f"{part:>{wide}}" for part, wide in zip(parts, widths, strict=True))
     room = width - len(right) - 9
     about = stage.about if len(stage.about) <= room else f"{stage.about[: max(room - 1, 0)]}…"
-    return f"{stage.name:<8}{about:<{max(room, 0)}}{right}".rstrip()[:width]
+    return f"{stage.name:<8}{about:<{max(room, 0)}}{right}".replace(NARROW, " ").rstrip()[:width]
 
 
 def format_seconds(span: float) -> str:
-    return f"{span:.1f} s" if span < 60 else format_clock(span)
+    return format_duration(span) if span < 60 else format_clock(span)
 
 
 def format_clock(span: float) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import format_change, format_significant, to_decimal
 from jobs.base.stats.formula import check_names, evaluate_formula, money_degree, names_in
 from jobs.base.stats.sampling import Samples, sample_parameters, three_quantiles
 from jobs.base.stats.sensitivity import Sensitivity, rank_parameters
@@ -187,7 +188,7 @@ def judge_reproduction(figure: ModelFigure, estimate: EvaluatedFigure | None) ->
         return "not_printed", with_note("No source prints this figure", note)
     if figure.published in {row["central"] for row in figure.parameters.values()}:
         return "shares_only", with_note("The printed total is itself an input", note)
-    miss = f"{off:+.2%} from the printed figure"
+    miss = f"{format_change(100 * to_decimal(off), 2)} from the printed figure"
     low, high = rounding_range(figure.published)
     if low <= estimate.central <= high:
         code, why = judge_match(figure)
@@ -198,7 +199,11 @@ def judge_reproduction(figure: ModelFigure, estimate: EvaluatedFigure | None) ->
     if least <= high and low <= most:
         code, _ = judge_match(figure)
         code = "rounding" if code == "exact" else code
-        return code, with_note(f"{miss}: the inputs as printed allow {least:.6g} to {most:.6g}", note)
+        return code, with_note(
+            f"{miss}: the inputs as printed allow {format_significant(least, 6)} to"
+            f" {format_significant(most, 6)}",
+            note,
+        )
     return "missed", with_note(f"{miss}: the formula misses it", note)
 
 

@@ -8,8 +8,9 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from jobs.base.core.numbers import DASH, format_number, format_share, round_significant
 from jobs.base.costs.adding import Sum
-from jobs.base.costs.figure import Explained, Input, ListedFigure, TotalPart, format_number, with_address
+from jobs.base.costs.figure import Explained, Input, ListedFigure, TotalPart, with_address
 from jobs.base.costs.price_year import PriceBasis
 from jobs.base.figures import words
 
@@ -52,9 +53,7 @@ def draw_head(figure: Explained) -> RenderableType:
         is_range = p05 < p95 and not words.has_missing_part(figure.bound_code)
         shown = format_simulated(p50) if p05 < p95 else format_number(p50)
         is_unpriced = words.is_unpriced(figure.bound_code, p95)
-        text = Text(
-            f"{words.DASH} no price" if is_unpriced else f"{sign}{shown} {figure.unit}", style="bold cyan"
-        )
+        text = Text(f"{DASH} no price" if is_unpriced else f"{sign}{shown} {figure.unit}", style="bold cyan")
         if is_range:
             text.append(
                 f"   5 to 95%: {format_simulated(p05)} to {format_simulated(p95)}", style="default not bold"
@@ -93,7 +92,7 @@ def draw_head(figure: Explained) -> RenderableType:
 
 def format_simulated(value: float) -> str:
     """A simulated point, with the three digits that the number of samples bears."""
-    return format_number(words.round_to(value))
+    return format_number(round_significant(value))
 
 
 def draw_parts(figure: Explained, width: int) -> list[tuple[str, RenderableType]]:
@@ -197,7 +196,7 @@ def draw_tornado(figure: Explained) -> RenderableType:
         name = names[part.parameter_code] if own else shown_code(part.parameter_code)
         length = round(BAR * abs(part.high - part.low) / reach) if reach else 0
         bar = Text("━" * max(length, 1 if part.high != part.low else 0), style="cyan")
-        shares = [words.format_percent(each) for each in (part.first_order, part.total_order)]
+        shares = [format_share(each) for each in (part.first_order, part.total_order)]
         table.add_row(name, *shares, format_number(part.low), format_number(part.high), bar)
     note = Text(
         "first: the share of the variance it explains alone; total: the share it has a part in", style="dim"
@@ -217,9 +216,9 @@ def draw_division(title: str, rows: list[TotalPart], estimate: float) -> Rendera
     variance = sum(part.error**2 for part in rows if part.error is not None)
     for part in rows:
         share = part.value / whole if whole else 0.0
-        error = words.format_percent(part.error**2 / variance) if part.error is not None and variance else ""
+        error = format_share(part.error**2 / variance) if part.error is not None and variance else ""
         bar = Text("━" * max(round(BAR * share), 1 if share else 0), style="cyan")
-        table.add_row(part.name, format_simulated(part.value), words.format_percent(share), error, bar)
+        table.add_row(part.name, format_simulated(part.value), format_share(share), error, bar)
     if abs(whole - estimate) <= ROUNDING * max(whole, estimate):
         return Group(table, Text())
     found, given = format_simulated(whole), format_simulated(estimate)

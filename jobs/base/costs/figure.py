@@ -4,7 +4,6 @@ Figures of published models, of an operator's month and of the study's estimates
 they are shown and compared in the same way.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -163,25 +162,6 @@ class ListedFigure:
     unit: str
     currency_code: str | None
     verdict: str
-
-
-def format_number(value: float) -> str:
-    """A number for people: 1,934.4; 0.009637; 71.38 bn; 2.5 M."""
-    if value == 0:
-        return "0"
-    for least, letter in ((1e12, "tn"), (1e9, "bn"), (1e6, "M")):
-        if abs(value) >= least * 0.99995:
-            return f"{format_significant(value / least)} {letter}"
-    return format_significant(value) if abs(value) >= 1e-6 else f"{value:.3g}"
-
-
-def format_significant(value: float) -> str:
-    """Four significant digits, and a decimal below ten thousand; whole numbers whole."""
-    if value == round(value):
-        return f"{value:,.0f}"
-    places = max(int(abs(value) < 10_000), 3 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{places}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def formula_number(value: float) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import format_number, join_ends, to_decimal
 from jobs.base.stats.estimation import REPLICATES
 from jobs.base.stats.sampling import Samples, sample_parameters
 
@@ -96,28 +97,28 @@ def list_assumptions(parameters: pl.DataFrame, assumed: pl.DataFrame) -> list[st
     }
     chosen = dict(assumed.select("assumption_code", "central").rows())
 
-    def format_range(code: str, times: float = 1.0) -> str:
-        low, middle, high = (times * each for each in points[code])
-        return f"{middle:g} ({low:g}–{high:g})"
+    def describe_points(code: str, times: int = 1) -> str:
+        low, middle, high = (format_number(times * to_decimal(each)) for each in points[code])
+        return f"{middle} ({join_ends(low, high)})"
 
     of_life: dict[str, list[str]] = {}
     for asset, code in LIFE.items():
         of_life.setdefault(code, []).append(NAMES[asset])
-    lives = "; ".join(f"{', '.join(names)} {format_range(code)}" for code, names in of_life.items())
+    lives = "; ".join(f"{', '.join(names)} {describe_points(code)}" for code, names in of_life.items())
     return [
-        f"Amounts are in prices of {chosen['base_year']:g}: deflated in local currency, then converted at"
+        f"Amounts are in prices of {int(chosen['base_year'])}: deflated in local currency, then converted at"
         " that year's rates.",
         "Assets are annualised at a real discount rate of"
-        f" {format_range(RATE_DEVELOPED, 100)}% in developed countries and"
-        f" {format_range(RATE_DEVELOPING, 100)}% in others.",
+        f" {describe_points(RATE_DEVELOPED, 100)}% in developed countries and"
+        f" {describe_points(RATE_DEVELOPING, 100)}% in others.",
         f"Assets without a stated life (sp703) last, in years: {lives}.",
-        f"Of an asset without a stated share (sp702), {format_range(SHARE, 100)}% of the cost counts as spent"
-        " against spam.",
+        f"Of an asset without a stated share (sp702), {describe_points(SHARE, 100)}% of the cost counts as"
+        " spent against spam.",
         "Brackets hold 5% and 95% points. Every replicate draws rate, lives and share once for all"
         " respondents, so the interval includes their uncertainty.",
         "The age of assets bought earlier (sp704) is"
-        f" {chosen['earlier_age']:g} of their life. Their price is brought to the year's with the deflator,"
-        " as far back as price_level reaches.",
+        f" {format_number(chosen['earlier_age'])} of their life. Their price is brought to the year's with"
+        " the deflator, as far back as price_level reaches.",
         "A sum without parts, and the rest of a sum beyond its parts, counts as other assets or other running"
         " cost.",
         "Spending not divided by channel (sp707) is divided in proportion to subscriptions; a mailbox counts"

@@ -13,7 +13,8 @@ import polars as pl
 
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.costs.figure import Explained, Scope, Simulation, format_number
+from jobs.base.core.numbers import format_number
+from jobs.base.costs.figure import Explained, Scope, Simulation
 from jobs.base.costs.fixed_costs import fixed_cost_rows, to_fixed_cost
 from jobs.base.costs.month_steps import (
     PARAMETER,
@@ -101,13 +102,13 @@ def rate_facts(month: Month) -> list[tuple[str, str]]:
     if row["whole_p50"] is None or words.is_unpriced(row["bound_code"], row["whole_p50"]):
         # A lake that was written before these columns; `observatory run` computes them.
         return []
-    facts = [("whole month", f"{format_number(float(row['whole_p50']))} {unit}, if all days were like these")]
+    facts = [("whole month", f"{format_number(row['whole_p50'])} {unit}, if all days were like these")]
     if row["per_subscriber_p50"] is not None:
         of = f"of {row['subscriber_count']:,} subscribers or mailboxes, for the whole month"
-        facts.append(("each", f"{format_number(float(row['per_subscriber_p50']))} {unit} {of}"))
+        facts.append(("each", f"{format_number(row['per_subscriber_p50'])} {unit} {of}"))
     if row["per_thousand_p50"] is not None:
         of = f"for 1,000 of {row['traffic_units']:,} messages or calls received"
-        facts.append(("", f"{format_number(float(row['per_thousand_p50']))} {unit} {of}"))
+        facts.append(("", f"{format_number(row['per_thousand_p50'])} {unit} {of}"))
     return facts
 
 
@@ -219,9 +220,7 @@ def compare_with_lake(month: Month, points: tuple[float, float, float]) -> str:
     if is_same and month.stored["bound_code"] == month.bound.code:
         return "The lake holds the same points."
     held = (
-        "the same points as another bound"
-        if is_same
-        else ", ".join(format_number(float(each)) for each in stored)
+        "the same points as another bound" if is_same else ", ".join(format_number(each) for each in stored)
     )
     return (
         f"The lake holds {held}: prices, rates or the operator's own figures have changed since it was"

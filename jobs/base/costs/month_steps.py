@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.base.costs.figure import FormulaStep, Input, format_number, formula_number, input_of
+from jobs.base.core.numbers import format_bytes, format_duration, format_number
+from jobs.base.costs.figure import FormulaStep, Input, formula_number, input_of
 from jobs.base.costs.prices import FixedCost, PriceLine, Prices
 from jobs.base.costs.simulation import (
     Bound,
@@ -199,11 +200,11 @@ def effort_lines(month: Month) -> list[tuple[str, str]]:
         how = " (derived)" if derived.get(code) else ""
         text = f"{row['units_examined'] or 0:,} examined{how}, {row['units_acted'] or 0:,} acted on"
         if row["filter_us"]:
-            text += f", filter time {words.format_duration(row['filter_us'])}"
+            text += f", filter time {format_duration(row['filter_us'] / 1e6)}"
         if row["received_bytes"]:
-            text += f", {format_number(row['received_bytes'] / 1e6)} MB received"
+            text += f", {format_bytes(row['received_bytes'])} received"
         if row["quarantined_bytes"]:
-            text += f", {format_number(row['quarantined_bytes'] / 1e6)} MB quarantined"
+            text += f", {format_bytes(row['quarantined_bytes'])} quarantined"
         found.append(
             (
                 f"{words.code_name('countermeasure', code)},"

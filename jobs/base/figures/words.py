@@ -1,4 +1,4 @@
-"""How figures are put into words: numbers, shares, money and dates for people, and names for codes."""
+"""How figures are put into words: bounds, dates and names for codes. For numbers see core/numbers."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -6,12 +6,11 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from jobs.base.core.numbers import DASH, NARROW
 from jobs.base.tables.contracts import codelist_rows as codelist_rows
 from jobs.base.tables.contracts import reference_rows as reference
 
 UNKNOWN, OTHER, TOTAL = "_U", "_O", "_T"
-NARROW = "\N{NO-BREAK SPACE}"
-DASH = "\N{EN DASH}"
 MONTHS = (
     *("January", "February", "March", "April", "May", "June", "July"),
     *("August", "September", "October", "November", "December"),
@@ -41,89 +40,7 @@ FAMILIES = {
 }
 
 
-# --- numbers --------------------------------------------------------------------------------------
-
-
-def format_count(number: int) -> str:
-    """Exact, with separators: 1,240,000."""
-    return f"{number:,}"
-
-
-def round_to(number: float, digits: int = 3) -> float:
-    """Rounded to significant digits."""
-    return float(f"{number:.{digits}g}")
-
-
-def format_rounded(number: int) -> str:
-    """For prose, three digits at most above ten thousand: 9,876; 251,000; 1.24 million."""
-    if abs(number) < 10_000:
-        return format_count(number)
-    rounded = round_to(number)
-    for size, name in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
-        if abs(rounded) >= size:
-            return f"{rounded / size:.3g}{NARROW}{name}"
-    return f"{rounded:,.0f}"
-
-
-def format_compact(number: int) -> str:
-    """For a label in a chart: 940; 251k; 1.24M."""
-    rounded = round_to(number)
-    for size, letter in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
-        if abs(rounded) >= size:
-            return f"{rounded / size:.3g}{letter}"
-    return f"{rounded:.0f}"
-
-
-def with_noun(number: int, one: str, many: str | None = None) -> str:
-    """A number and its noun: 1 file; 6 operators."""
-    return f"{format_rounded(number)}{NARROW}{one if number == 1 else many or one + 's'}"
-
-
-def share_of(part: int, whole_: int) -> float:
-    """A share from 0 to 1; 0 of nothing."""
-    return part / whole_ if whole_ else 0.0
-
-
-def format_percent(share: float) -> str:
-    """38.2%; never 0.0% of something nor 100.0% of not quite all."""
-    if 0 < share < 0.0005:
-        return "<0.1%"
-    if 0.9995 <= share < 1:
-        return ">99.9%"
-    if share in (0, 1):
-        return f"{share:.0%}"
-    return f"{share * 100:.1f}%"
-
-
-def format_percents(low: float, high: float) -> str:
-    """37.2–39.0%, or one figure where both ends read the same."""
-    ends = format_percent(low), format_percent(high)
-    if ends[0] == ends[1]:
-        return ends[0]
-    plain = all(not end.startswith(("<", ">")) for end in ends)
-    return f"{ends[0].removesuffix('%') if plain else ends[0]}{DASH}{ends[1]}"
-
-
-def format_range(low: int, high: int) -> str:
-    ends = format_rounded(low), format_rounded(high)
-    if ends[0] == ends[1]:
-        return ends[0]
-    number = [end.split(NARROW) for end in ends]
-    same_word = len(number[0]) == len(number[1]) == 2 and number[0][1] == number[1][1]
-    return f"{number[0][0] if same_word else ends[0]}{DASH}{ends[1]}"
-
-
-def format_money(amount: Decimal | float) -> str:
-    """Three significant digits, no decimals above a hundred; the currency stands in the heading."""
-    value = float(amount)
-    if value == 0:
-        return "0"
-    if value < 0.01:
-        return "<0.01"
-    rounded = round_to(value)
-    if rounded >= 1e6:
-        return f"{rounded / 1e6:.3g}{NARROW}million"
-    return f"{rounded:,.0f}" if rounded >= 100 else f"{rounded:.2f}" if rounded < 10 else f"{rounded:.1f}"
+# --- bounds ----------------------------------------------------------------------------------------
 
 
 # What stands before an amount that is no estimate, by its bound.
@@ -176,15 +93,6 @@ def format_time(at: Any) -> str:
     if time.tzinfo is not None:
         time = time.astimezone(dt.UTC)
     return f"{format_day(time.date())}, {time:%H:%M} UTC"
-
-
-def format_duration(microseconds: int) -> str:
-    """A filter's own time: 740 ms; 12.4 s; 3.2 h."""
-    seconds = microseconds / 1e6
-    for size, name in ((3600, "h"), (60, "min"), (1, "s")):
-        if seconds >= size:
-            return f"{seconds / size:,.1f}{NARROW}{name}"
-    return f"{seconds * 1000:,.0f}{NARROW}ms"
 
 
 def without_breaks(text: str) -> str:

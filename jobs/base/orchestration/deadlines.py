@@ -12,6 +12,7 @@ from typing import Any
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
+from jobs.base.core.numbers import format_number
 from jobs.base.orchestration.scheduling import NoSettings, pass_on
 
 HOURS = "OBSERVATORY_DEADLINE_HOURS"
@@ -49,9 +50,9 @@ def late_text(context: Any, hours: float) -> str | None:
         return None
     dag, name, state = run["dag_id"], run["dag_run_id"], run["state"]
     return (
-        f"Spam Observatory, {dag}\n\nThe run {name} has not succeeded {hours:g} hours after it was queued: it"
-        f" is {state}. Look at its tasks in Airflow: one that waits for the pool `lake` is kept by another,"
-        " and one that runs says in its log what it is at.\n"
+        f"Spam Observatory, {dag}\n\nThe run {name} has not succeeded {format_number(hours)} hours after it"
+        f" was queued: it is {state}. Look at its tasks in Airflow: one that waits for the pool `lake` is"
+        " kept by another, and one that runs says in its log what it is at.\n"
     )
 
 

@@ -93,7 +93,7 @@ def read_within(process: subprocess.Popen[bytes], most: int) -> bytes:
                 break
             found += part
             if len(found) > most:
-                raise ObservatoryError(f"it unpacks to more than {most / 2**20:.3g} MB: {NOT_A_PACKAGE}")
+                raise ObservatoryError(f"it unpacks to more than {most // 2**20} MiB: {NOT_A_PACKAGE}")
     try:
         process.wait(max(ends - time.monotonic(), 1))
     except subprocess.TimeoutExpired:

@@ -5,7 +5,7 @@ from xml.sax.saxutils import quoteattr
 
 from markupsafe import Markup, escape
 
-from jobs.base.figures.words import format_compact
+from jobs.base.core.numbers import format_compact
 from jobs.base.page.colours import ACCENT, GRID, INK, MUTED
 
 # The colour of a small bar for nothing.

@@ -10,7 +10,8 @@ from xml.sax.saxutils import quoteattr
 
 from markupsafe import Markup, escape
 
-from jobs.base.figures.words import OTHER, UNKNOWN, format_percent
+from jobs.base.core.numbers import format_part
+from jobs.base.figures.words import OTHER, UNKNOWN
 from jobs.base.page.colours import ACCENT, INK, MUTED
 
 FLOW, PALE, NODE, PALE_NODE = "#b8c2cc", "#e6e7e8", "#4b5661", "#b4b7ba"
@@ -151,7 +152,7 @@ def draw_label(node: Node, name: str, x: float, total: int, is_outside: bool) ->
     else:
         at, anchor = (x - 5, "end") if node.column == 2 else (x + BAR + 5, "start")
     y = node.y + node.height / 2
-    share = f'<tspan fill="{MUTED}"{{}}>{format_percent(node.value / total)}</tspan>'
+    share = f'<tspan fill="{MUTED}"{{}}>{format_part(node.value, total)}</tspan>'
     if is_outside:
         text = f'<tspan fill="{INK}">{escape(name)}</tspan> ' + share.format("")
         y += 4.5

@@ -7,15 +7,16 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 
 SHARED = Path(__file__).parent / "templates"
 
 
 def render_template(own: Path, name: str, **given: Any) -> str:
-    """A template of the folder `own`, filled in. Every template has the style and the functions of words."""
+    """A template of the folder `own`, filled in; it has the style, and the functions of words and numbers."""
     style = Markup((SHARED / "page.css").read_text(encoding="utf-8"))
-    return load_templates(own).get_template(name).render(given, words=words, style=style)
+    return load_templates(own).get_template(name).render(given, words=words, numbers=numbers, style=style)
 
 
 @cache

@@ -17,7 +17,7 @@ from xml.sax.saxutils import quoteattr
 
 from markupsafe import Markup, escape
 
-from jobs.base.figures.words import format_compact, round_to
+from jobs.base.core.numbers import format_compact, round_significant
 from jobs.base.page.colours import ACCENT, INK, MUTED
 from jobs.base.tables.contracts import read_csv_rows
 
@@ -151,7 +151,7 @@ def place_names(sizes: list[tuple[MapCountry, float]], width: float, labels: int
 def draw_scale(largest: int, radius: float, height: float) -> list[str]:
     """Two circles of known size in the lower left corner."""
     drawn, x = [], 4.0
-    for value in dict.fromkeys(int(round_to(part, 1)) for part in (largest / 10, largest)):
+    for value in dict.fromkeys(int(round_significant(part, 1)) for part in (largest / 10, largest)):
         if value <= 0:
             continue
         size = radius * math.sqrt(value / largest)

@@ -15,6 +15,7 @@ import typer
 from rich.table import Table
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import format_interval, format_share
 from jobs.base.settings import config
 from jobs.base.settings.operator import Operator
 from jobs.cli.arguments import Config, OperatorId
@@ -160,4 +161,5 @@ def interval_text(row: dict[str, Any], name: str) -> str:
     """An estimate with its interval: 41.2% (38.0–44.5); nothing where the labels give none."""
     if row[name] is None:
         return ""
-    return f"{row[name]:.1%} ({row[f'{name}_low'] * 100:.1f}–{row[f'{name}_high'] * 100:.1f})"
+    ends = format_interval(row[f"{name}_low"], row[f"{name}_high"], format_share)
+    return f"{format_share(row[name])} ({ends})"

@@ -19,6 +19,7 @@ from rich.text import Text
 from jobs.base.core import key_names
 from jobs.base.core.choices import check_choice
 from jobs.base.core.errors import ObservatoryError, raise_problems
+from jobs.base.core.numbers import format_bytes
 from jobs.base.core.patterns import escape_unseen
 from jobs.base.settings import config, countries
 from jobs.base.settings.operator import Operator, SourceSettings
@@ -30,7 +31,6 @@ from jobs.operators.proposal.domains import Domains
 from jobs.operators.proposal.from_logs import Proposal, add_known, country_row, name_few, propose_from_logs
 from jobs.operators.proposal.settings_text import EXAMPLES, Answers, proposed_answers, settings_text
 from jobs.operators.protect.pseudonym_keys import operator_key
-from jobs.operators.sniff.figures import bytes_of
 from jobs.operators.sniff.files import FileProblem
 
 KEY_NAME = "pseudonym.key"
@@ -66,7 +66,7 @@ def print_logs(out: Console, proposal: Proposal) -> None:
         zone = f"{each.time_zone}, {each.zone_by}" if each.zone_by else "UTC assumed: the log does not say"
         name = escape_unseen(Path(each.url).name)
         clock = f"; clock_offset {each.clock_offset}, {each.clock_by}" if each.clock_offset else ""
-        line = f"  {name:<{width}}  {each.format:<{kind}}  {files}{bytes_of(each.bytes)}; {zone}{clock}"
+        line = f"  {name:<{width}}  {each.format:<{kind}}  {files}{format_bytes(each.bytes)}; {zone}{clock}"
         out.print(Text(line), soft_wrap=out.width >= 100)
         if each.assumed:
             own = each.options["access_log_format"]

@@ -8,8 +8,15 @@ from typing import Any
 import polars as pl
 from rich.table import Table
 
+from jobs.base.core.numbers import (
+    DASH,
+    format_compact,
+    format_money_exact,
+    format_parts,
+    format_rate,
+    format_whole_percent,
+)
 from jobs.base.core.periods import count_days, last_day, months_of
-from jobs.base.costs.figure import format_number
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR, RECEIVED
 from jobs.base.figures.reliability import mark_of
@@ -24,7 +31,6 @@ from jobs.cli.study.study_tables import (
     estimates_table,
     explain_marks,
     format_interval,
-    format_short,
     name_area,
     spam_title,
 )
@@ -85,8 +91,7 @@ def volume_table(rows: Rows) -> Table:
 
 def format_share(row: dict[str, Any]) -> str:
     """As on the page: 0% of nothing alone."""
-    low, high = (words.share_of(row[name], row["units"]) for name in ("spam_certain", "spam_possible"))
-    return words.format_percents(low, high)
+    return format_parts(row["spam_certain"], row["spam_possible"], row["units"])
 
 
 def types_table(rows: Rows) -> Table:
@@ -158,23 +163,13 @@ def cost_rates_table(lake: Lake, versions: dict[str, int]) -> Table:
     return table
 
 
-def format_money(amount: Decimal) -> str:
-    """An amount with two decimals; below 1 with four, so that a lower bound of a few cents is not zero."""
-    return f"{amount:,.2f}" if amount >= 1 else f"{amount:.4f}"
-
-
 def bounded_amount(
-    row: dict[str, Any], amount: Decimal, format_amount: Callable[[Decimal], str] = format_money
+    row: dict[str, Any], amount: Decimal, format_amount: Callable[[Decimal], str] = format_money_exact
 ) -> str:
     """An amount with the sign of its cost's bound; a dash where nothing is priced."""
     if words.is_unpriced(row["bound_code"], amount):
-        return words.DASH
+        return DASH
     return bound_sign(row["bound_code"]) + format_amount(amount)
-
-
-def format_rate(amount: Decimal) -> str:
-    """Three significant digits, two below a hundredth, so that a row fits eighty columns."""
-    return format_number(float(f"{amount:.3g}" if amount >= Decimal("0.01") else f"{amount:.2g}"))
 
 
 def read_estimates(lake: Lake, table: str) -> pl.DataFrame:
@@ -218,10 +213,10 @@ def world_tables(estimates: pl.DataFrame, truth: pl.DataFrame) -> list[Table]:
         for area, row in sorted(leading.items(), key=lambda of: (ORDER[of[1]["area_kind_code"]], of[0])):
             table.add_row(
                 name_area(SimpleNamespace(**row)),
-                format_short(row["estimate"]) + mark_of(row["cv_band_code"]),
+                format_compact(row["estimate"]) + mark_of(row["cv_band_code"]),
                 format_interval(row["estimate_low"], row["estimate_high"]),
-                format_short(true[channel, area]) if (channel, area) in true else "–",
-                format_short(listed[area]["estimate"]), f"{row['coverage_pct']:.0f}%",
+                format_compact(true[channel, area]) if (channel, area) in true else "–",
+                format_compact(listed[area]["estimate"]), format_whole_percent(row["coverage_pct"]),
             )  # fmt: skip
         tables.append(table)
     if tables:

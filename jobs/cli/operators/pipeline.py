@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.base.core.errors import NOTHING_CHANGED, ObservatoryError, ValidationHeld, raise_problems
+from jobs.base.core.numbers import format_bytes
 from jobs.base.settings import config
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
@@ -79,7 +80,7 @@ def pull_all(
                 err.print(Text(escape_unseen(note)))
             if is_followed and settings.engine.name == "embedded" and size > embedded.LITTLE:
                 embedded.start_server()
-    err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {size / 1e6:,.1f} MB")
+    err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {format_bytes(size)}")
     return problems
 
 

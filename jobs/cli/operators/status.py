@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from jobs.base.core.numbers import format_bytes, format_part
 from jobs.base.settings import config
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
@@ -212,7 +213,7 @@ def show_joins(lake: Lake, operators: set[str]) -> None:
                 row.operator_id,
                 row.source_id,
                 f"{row.units:,}",
-                *(f"{part / row.units:.1%}" for part in row.parts),
+                *(format_part(part, row.units) for part in row.parts),
             )
             for row in count_joins(lake)
             if row.operator_id in operators
@@ -283,14 +284,4 @@ def show_list(title: str, lines: Sequence[tuple[str, str]]) -> None:
 
 def with_share(part: int, whole: int) -> str:
     """A count with its share, 3 (0.06%); 0 without a share."""
-    return f"{part:,} ({part / whole:.2%})" if part else f"{part:,}"
-
-
-def format_bytes(count: int) -> str:
-    """Bytes as 412 B, 226.4 kB, 1.3 GB."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            break
-        value /= 1000
-    return f"{count:,} B" if unit == "B" else f"{value:,.1f} {unit}"
+    return f"{part:,} ({format_part(part, whole, 2)})" if part else f"{part:,}"

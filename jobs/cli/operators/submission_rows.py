@@ -6,6 +6,7 @@ import polars as pl
 from rich.table import Table
 from rich.text import Text
 
+from jobs.base.core import numbers
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.figures import words
 from jobs.base.packages.counts import GROUP
@@ -58,7 +59,7 @@ def print_manifest(manifest: Manifest) -> None:
     for source in manifest.coverage.sources:
         about.add_row(
             "log lines",
-            f"{source.format_code}: {words.with_noun(source.sources, 'source')}, {source.lines:,} lines,"
+            f"{source.format_code}: {numbers.with_noun(source.sources, 'source')}, {source.lines:,} lines,"
             f" {source.quarantined:,} in quarantine",
         )
     about.add_row("gold computed", f"{manifest.computed_at:%Y-%m-%d %H:%M} UTC by {manifest.code_revision}")
@@ -75,7 +76,7 @@ def print_rows(table: str, rows: pl.DataFrame) -> None:
     key = [name for name in read_contract(table).key if name in columns]
     name = f"{read_contract(table).name}.csv"
     out.print()
-    say_line(f"{name}: {words.with_noun(rows.height, 'row')}", "bold")
+    say_line(f"{name}: {numbers.with_noun(rows.height, 'row')}", "bold")
     blocks = rows.select(columns).sort(*shared, *key).partition_by(shared, as_dict=True, maintain_order=True)
     for codes, block in blocks.items():
         say_line(describe_group(dict(zip(shared, map(str, codes), strict=True))))

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from jobs.base.core.numbers import format_bytes
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
@@ -76,7 +77,7 @@ def show_removals(removals: Iterable[Removal], is_dry: bool, settings: config.Ob
     title = "Would be removed" if is_dry else "Removed"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("from", overflow="fold")
-    for name in ("files", "MB"):
+    for name in ("files", "size"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("days", no_wrap=True)
     places = dict.fromkeys((each.reason, each.table_name) for each in found)
@@ -85,7 +86,7 @@ def show_removals(removals: Iterable[Removal], is_dry: bool, settings: config.Ob
         table.add_row(
             place,
             f"{sum(each.files for each in rows):,}",
-            f"{sum(each.bytes for each in rows) / 1e6:,.1f}",
+            format_bytes(sum(each.bytes for each in rows)),
             format_days(rows) if reason == AGE else "earlier versions",
         )
     out.print(table)

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import format_change, format_compact
 from jobs.cli.console import out
 
 # So many figures are printed; the rest is counted.
@@ -56,7 +57,5 @@ def revisions(
 
 def format_figure(value: str, pct: str | None) -> str:
     """A figure, with its change where there is one."""
-    from jobs.cli.study.study_tables import format_short
-
-    changed = f" ({float(pct):+.2g}%)" if pct and float(pct) else ""
-    return f"{format_short(value)}{changed}"
+    changed = f" ({format_change(pct)})" if pct and float(pct) else ""
+    return f"{format_compact(value)}{changed}"

@@ -1,10 +1,9 @@
 """What changed since the period before, on a terminal."""
 
-from typing import Any
-
 import polars as pl
 from rich.table import Table
 
+from jobs.base.core.numbers import format_change
 from jobs.base.core.periods import last_period
 from jobs.base.figures import words
 from jobs.base.figures.areas import WORLD
@@ -50,11 +49,6 @@ def change_tables(frame: pl.DataFrame) -> list[Table]:
             row.channel_code, str(row.respondent_count), format_change(row.change_pct),
             f"{format_change(row.change_low_pct)} to {format_change(row.change_high_pct)}",
             str(row.unmatched_count), str(left_of.get(row.channel_code, 0)),
-            "" if row.whole_change_pct is None else format_change(row.whole_change_pct),
+            format_change(row.whole_change_pct, missing=""),
         )  # fmt: skip
     return [table]
-
-
-def format_change(pct: Any) -> str:
-    """A change in percent with its sign, to a tenth."""
-    return f"{float(pct):+.1f}%"

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import format_compact, format_number, format_percent, to_decimal
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import out
@@ -114,7 +115,7 @@ def findings_table(findings: list[DecidedFinding], share: float) -> Table | Text
     table.caption = (
         "expected: at the rate of the period before, of the size class, the bound, or the sum of the year's"
         " quarters. moves: the area that the figure moves most, and by how much of its estimate. open: by"
-        f" more than {100 * share:g}%, undecided."
+        f" more than {format_number(100 * to_decimal(share))}%, undecided."
     )
     for each in findings:
         table.add_row(*map(Text, (each.finding_id, each.respondent_id, *finding_cells(each, share))))
@@ -122,7 +123,6 @@ def findings_table(findings: list[DecidedFinding], share: float) -> Table | Text
 
 
 def finding_cells(finding: DecidedFinding, share: float) -> list[str]:
-    from jobs.cli.study.study_tables import format_short
     from jobs.study.estimates.finding_question import short_figure
 
     state = "open" if finding.is_open(share) else (finding.decision_code or "small").replace("_", " ")
@@ -130,9 +130,9 @@ def finding_cells(finding: DecidedFinding, share: float) -> list[str]:
         state = f"{finding.decision_code.replace('_', ' ')}, not estimated yet"
     return [
         f"{finding.period_code} {short_figure(finding)}",
-        f"{format_short(finding.contribution)}, {format_short(finding.expected_value)}"
+        f"{format_compact(finding.contribution)}, {format_compact(finding.expected_value)}"
         f" {finding.rule_code.replace('_', ' ')}",
-        f"{finding.area_code} {finding.influence_pct:.3g}%",
+        f"{finding.area_code} {format_percent(finding.influence_pct)}",
         state,
     ]
 

@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from jobs.base.core.numbers import format_compact, format_whole_percent
 from jobs.base.costs.prices import describe_prices
 from jobs.base.figures import words
 from jobs.base.figures.areas import WORLD, is_whole_area
@@ -15,8 +16,6 @@ from jobs.cli.study.study_tables import (
     explain_marks,
     format_interval,
     format_marked,
-    format_share,
-    format_short,
     is_of_period,
     latest_period,
     name_area,
@@ -66,9 +65,9 @@ def channel_table(channel: str, rows: list[Any]) -> Table:
             *(format_marked(part) for part in parts),
             format_marked(row),
             format_interval(row.estimate_low, row.estimate_high),
-            format_share(row.imputed_pct),
-            format_short(row.per_subscription),
-            format_short(row.per_thousand_units),
+            format_whole_percent(row.imputed_pct),
+            format_compact(row.per_subscription),
+            format_compact(row.per_thousand_units),
         )
     return table
 

@@ -7,13 +7,12 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from jobs.base.core import numbers
 from jobs.base.figures.areas import WORLD
 from jobs.base.tables.contracts import list_codes
 from jobs.cli.study.study_tables import (
     THE_WORLD,
     estimates_table,
-    format_share,
-    format_short,
     is_of_period,
     latest_period,
     name_world,
@@ -51,15 +50,16 @@ def strategies_table(title: str, rows: list[Any]) -> Table:
     table = estimates_table(title, *HEADS, first="strategy")
     dear = float("inf")
     for row in sorted(rows, key=lambda row: float(row.spend_per_thousand_stopped or dear)):
-        ends = "" if row.stopped_low_pct is None else f"{row.stopped_low_pct:.0f}–{row.stopped_high_pct:.0f}"
         table.add_row(
             row.strategy_code,
-            format_share(row.deployed_pct),
+            numbers.format_whole_percent(row.deployed_pct),
             f"{row.chosen_count} of {row.answered_count}",
-            "" if row.stopped_pct is None else format_share(row.stopped_pct),
-            ends,
+            numbers.format_whole_percent(row.stopped_pct, ""),
+            numbers.format_interval(
+                row.stopped_low_pct, row.stopped_high_pct, numbers.format_whole_percent, ""
+            ),
             *(
-                "" if value is None else format_short(value)
+                numbers.format_compact(value, "")
                 for value in (row.spend_per_subscription, row.spend_per_thousand_stopped)
             ),
         )
@@ -72,6 +72,9 @@ def stages_table(period: str | None, rows: list[Any]) -> Table:
     table = estimates_table(f"Spam stopped in {period}, by logs", *codes, "in all", "cov.", first="channel")
     for channel in sorted({row.channel_code for row in rows}):
         of = {row.stage_code: row for row in rows if row.channel_code == channel}
-        cells = (format_share(of[code].stopped_pct) if code in of else "" for code in (*codes, "_T"))
-        table.add_row(channel, *cells, format_share(of["_T"].coverage_pct))
+        cells = (
+            numbers.format_whole_percent(of[code].stopped_pct) if code in of else ""
+            for code in (*codes, "_T")
+        )
+        table.add_row(channel, *cells, numbers.format_whole_percent(of["_T"].coverage_pct))
     return table

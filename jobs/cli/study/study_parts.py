@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 from rich.table import Table
 
+from jobs.base.core.numbers import format_compact, format_whole_percent
 from jobs.base.figures import words
 from jobs.base.figures.areas import WORLD
 from jobs.base.figures.counting_rules import OPERATOR
@@ -19,8 +20,6 @@ from jobs.cli.study.study_tables import (
     explain_marks,
     format_interval,
     format_marked,
-    format_share,
-    format_short,
     is_of_period,
     latest_period,
     name_area,
@@ -69,7 +68,7 @@ def source_tables(frame: pl.DataFrame) -> list[Table]:
         sources = [row for row in rows if row.source_country_code != ALL or row.source_region_code == UNKNOWN]
         places = most_first(sources, lambda row: (row.source_region_code, row.source_country_code))
         for (region, country), row, poor in places[:SOURCES]:
-            rate = format_short(row.per_thousand_source_subscriptions)
+            rate = format_compact(row.per_thousand_source_subscriptions)
             name = region if country == ALL else country
             add_part(table, name, row, poor, partial(share_of_all, wholes), rate)
         shown = [row.cv_band_code for _, *pair in places[:SOURCES] for row in pair if row is not None]
@@ -148,17 +147,17 @@ def say_crossed(rows: list[Any]) -> str:
     if not known:
         return ""
     shares = ", ".join(
-        f"{words.code_name('route', row.transit_code)} {format_share(row.base_share_pct)}"
+        f"{words.code_name('route', row.transit_code)} {format_whole_percent(row.base_share_pct)}"
         for row in sorted(known, key=lambda row: -row.estimate)
     )
     return f"\nOf what crossed known networks: {shares}. {known[0].seeing_count} operators name any."
 
 
 def share_of_known(row: Any) -> str:
-    return "–" if row.base_share_pct is None else format_share(row.base_share_pct)
+    return format_whole_percent(row.base_share_pct)
 
 
 def share_of_all(wholes: dict[str, Any], row: Any) -> str:
     """The share of all parts together, by area."""
     together = wholes[row.area_code].estimate
-    return format_share(100 * row.estimate / together if together else None)
+    return format_whole_percent(100 * row.estimate / together if together else None)

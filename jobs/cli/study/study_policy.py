@@ -5,11 +5,11 @@ from typing import Any
 import polars as pl
 from rich.console import RenderableType
 
+from jobs.base.core.numbers import format_whole_percent
 from jobs.base.figures.areas import GROUPS, WORLD
 from jobs.cli.study.study_tables import (
     estimates_table,
     explain_areas,
-    format_share,
     is_of_period,
     latest_period,
     name_area,
@@ -62,4 +62,4 @@ def policy_table(frame: pl.DataFrame) -> list[RenderableType]:
 def format_answered(row: Any) -> str:
     if row is None or not row.answered_count:
         return ""
-    return f"{format_share(row.chosen_pct)} ({row.answered_count})"
+    return f"{format_whole_percent(row.chosen_pct)} ({row.answered_count})"

@@ -5,7 +5,8 @@ from typing import Any
 import polars as pl
 from rich.console import RenderableType
 
-from jobs.cli.study.study_tables import estimates_table, format_interval, format_short, to_objects
+from jobs.base.core.numbers import format_compact, format_whole_percent
+from jobs.cli.study.study_tables import estimates_table, format_interval, to_objects
 
 SIGNS = {"about": "", "at_least": ">", "at_most": "<"}
 HEADS = ("of", "printed", "ours", "95% interval", "")
@@ -31,4 +32,4 @@ def published_table(frame: pl.DataFrame) -> list[RenderableType]:
 
 
 def format_figure(row: Any, value: Any) -> str:
-    return f"{value:.0f}%" if row.comparison_code == "share" else format_short(value)
+    return format_whole_percent(value) if row.comparison_code == "share" else format_compact(value)

@@ -4,6 +4,7 @@ import polars as pl
 from rich.console import RenderableType
 from rich.table import Table
 
+from jobs.base.core.numbers import format_change, format_compact, format_whole_percent
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.cli.study.study_change import change_tables
 from jobs.cli.study.study_costs import cost_tables
@@ -12,7 +13,7 @@ from jobs.cli.study.study_parts import route_tables, source_tables, type_tables
 from jobs.cli.study.study_policy import policy_table
 from jobs.cli.study.study_published import published_table
 from jobs.cli.study.study_spending import investment_tables, public_spending_table
-from jobs.cli.study.study_tables import format_short, is_of_period, latest_period, to_objects
+from jobs.cli.study.study_tables import is_of_period, latest_period, to_objects
 from jobs.cli.study.study_volume import corrected_tables, volume_tables
 
 
@@ -87,8 +88,9 @@ def mirror_table(frame: pl.DataFrame) -> list[Table]:
     )[:PAIRS]:
         table.add_row(
             row.channel_code, row.origin_region_code, row.destination_region_code,
-            format_short(row.sent_units), format_short(row.received_units), f"{row.discrepancy_pct:+.0f}%",
-            ", ".join("?" if each is None else f"{each:.0f}%"
+            format_compact(row.sent_units), format_compact(row.received_units),
+            format_change(row.discrepancy_pct, 0),
+            ", ".join(format_whole_percent(each, "?")
                       for each in (row.sent_coverage_pct, row.received_coverage_pct)),
         )  # fmt: skip
     return [table]

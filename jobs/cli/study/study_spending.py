@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from jobs.base.core.numbers import format_compact, format_money, format_significant, format_whole_percent
 from jobs.base.figures import words
 from jobs.base.figures.reliability import mark_of
 from jobs.cli.arguments import SpendingTarget
@@ -16,7 +17,6 @@ from jobs.cli.study.study_tables import (
     format_cv,
     format_interval,
     format_marked,
-    format_short,
     is_of_period,
     latest_period,
     name_area,
@@ -60,10 +60,10 @@ def investment_tables(
         table = estimates_table(f"{channel}: spending in {period}, US dollars", *SPENDING_HEADS)
         for row in own:
             table.add_row(
-                name_area(row), row.conf_status_code, format_short(row.estimate),
+                name_area(row), row.conf_status_code, format_compact(row.estimate),
                 format_interval(row.estimate_low, row.estimate_high), format_cv(row),
-                f"{row.coverage_pct:.0f}%", f"{row.per_subscription:.2f}",
-                "" if row.per_thousand_units is None else format_short(row.per_thousand_units),
+                format_whole_percent(row.coverage_pct), format_money(row.per_subscription),
+                format_compact(row.per_thousand_units, ""),
             )  # fmt: skip
         tables += [table, parts_table(channel, period, found, parts), *shares_table(channel, period, own)]
         if targets:
@@ -85,11 +85,10 @@ def shares_table(channel: str, period: str | None, rows: list[Any]) -> list[Rend
     for row in rows:
         table.add_row(
             name_area(row),
-            *("–" if row.per_million_gdp is None else f"{row.per_million_gdp:.3g}", str(row.gdp_year or "")),
-            *(
-                "–" if row.telecom_revenue_pct is None else f"{row.telecom_revenue_pct:.2g}%",
-                str(row.telecom_revenue_year or ""),
-            ),
+            format_compact(row.per_million_gdp),
+            str(row.gdp_year or ""),
+            "–" if row.telecom_revenue_pct is None else f"{format_significant(row.telecom_revenue_pct, 2)}%",
+            str(row.telecom_revenue_year or ""),
         )
     return [table]
 
@@ -107,8 +106,8 @@ def targets_table(
             if gap is None or gap.gap is None:
                 cells += ["", ""]
             else:
-                cells += [f"{gap.target_per_subscription:.2f}", format_short(gap.gap)]
-        table.add_row(mark_area(row), f"{row.per_subscription:.2f}", *cells)
+                cells += [format_money(gap.target_per_subscription), format_compact(gap.gap)]
+        table.add_row(mark_area(row), format_money(row.per_subscription), *cells)
     return table
 
 
@@ -198,7 +197,7 @@ def question_total(rows: list[Any]) -> str:
     """The answered total of a question, else the sum of its parts."""
     whole = [row for row in rows if row.part_code in (None, "_T")] or rows
     figures = [row.person_days if row.market_amount is None else row.market_amount for row in whole]
-    return format_short(sum(figures)) if figures else ""
+    return format_compact(sum(figures)) if figures else ""
 
 
 def gap_assumptions(held: list[Any]) -> list[RenderableType]:

@@ -8,6 +8,7 @@ import polars as pl
 from rich import box
 from rich.table import Table
 
+from jobs.base.core import numbers
 from jobs.base.core.periods import last_period, months_of
 from jobs.base.figures import words
 from jobs.base.figures.areas import WORLD, is_whole_area
@@ -94,11 +95,6 @@ def spam_title(channel: str, period: str | None, kind: str, unit: str) -> str:
     return f"{channel}: spam in {period}, {kind}\n{MEASURE_LABELS[unit]}, definition {OPERATOR}"
 
 
-def format_share(pct: Any) -> str:
-    """A share in percent; a small one is <1%, not 0%."""
-    return "<1%" if pct and pct < 1 else f"{pct or 0:.0f}%"
-
-
 # In place of an interval: where operators are silent, the rate of one that answered shows no variance.
 ALONE = "one respondent"
 CONFIDENTIALITY = {
@@ -108,18 +104,18 @@ CONFIDENTIALITY = {
 
 
 def format_interval(low: Any, high: Any, otherwise: str = ALONE) -> str:
-    return otherwise if low is None else f"{format_short(low)}–{format_short(high)}"
+    return numbers.format_interval(low, high, missing=otherwise)
 
 
 def format_cv(row: Any) -> str:
-    if row.cv_pct is None:
-        return "–"
-    return f"{row.cv_pct:.0f}%{mark_of(row.cv_band_code)}"
+    return numbers.format_whole_percent(row.cv_pct) + (
+        "" if row.cv_pct is None else mark_of(row.cv_band_code)
+    )
 
 
 def format_marked(row: Any) -> str:
     """An estimate with the mark of its band; a dash for no row."""
-    return "–" if row is None else format_short(row.estimate) + mark_of(row.cv_band_code)
+    return "–" if row is None else numbers.format_compact(row.estimate) + mark_of(row.cv_band_code)
 
 
 def explain_marks(bands: Iterable[str | None]) -> str:
@@ -150,14 +146,3 @@ def explain_signs(rows: list[Any]) -> list[str]:
     if any(row.estimate_low is None for row in rows):
         lines.append("Of one respondent: no interval, since one rate shows no variance.")
     return [line for line in lines if line]
-
-
-def format_short(value: Any) -> str:
-    """A figure with three digits, two below a hundredth, and a unit: 204bn, 1.25M, 870; a dash for none."""
-    if value is None:
-        return "–"
-    number = float(value)
-    for size, unit in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= size:
-            return f"{number / size:.3g}{unit}" if number < 1000 * size else f"{number / size:,.0f}{unit}"
-    return f"{number:.3g}" if abs(number) >= 0.01 else f"{number:.2g}"

@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from jobs.base.core.numbers import format_compact, format_percent, format_whole_percent
 from jobs.base.core.periods import latest_with_logs, months_of
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
@@ -17,8 +18,6 @@ from jobs.cli.study.study_tables import (
     explain_signs,
     format_cv,
     format_interval,
-    format_share,
-    format_short,
     is_of_period,
     name_area,
     select_estimates,
@@ -59,9 +58,9 @@ def volume_tables(frame: pl.DataFrame) -> list[Table]:
         )
         for row in of_channel:
             table.add_row(
-                name_area(row), row.conf_status_code, format_short(row.estimate),
+                name_area(row), row.conf_status_code, format_compact(row.estimate),
                 format_interval(row.estimate_low, row.estimate_high), format_cv(row),
-                f"{row.coverage_pct:.0f}%", format_share(row.answer_pct),
+                format_whole_percent(row.coverage_pct), format_whole_percent(row.answer_pct),
                 format_interval(row.at_050, row.at_150),
             )  # fmt: skip
         tables.append(table)
@@ -84,7 +83,7 @@ def note_filter_error(frame: pl.DataFrame, period: str | None) -> str:
 
 def format_days(row: Any) -> str:
     """The share of days with logs behind a figure, to a tenth, because counts are scaled by it."""
-    return "no logs" if row.day_pct is None else f"{row.day_pct:.1f}%"
+    return format_percent(row.day_pct, missing="no logs")
 
 
 def corrected_tables(frame: pl.DataFrame, audits: pl.DataFrame) -> list[RenderableType]:
@@ -109,10 +108,10 @@ def corrected_tables(frame: pl.DataFrame, audits: pl.DataFrame) -> list[Renderab
             if row.channel_code == channel:
                 before = seen.get((channel, row.area_code))
                 table.add_row(
-                    name_area(row), row.conf_status_code, format_short(row.estimate),
+                    name_area(row), row.conf_status_code, format_compact(row.estimate),
                     format_interval(row.estimate_low, row.estimate_high), format_cv(row),
-                    format_short(before.estimate) if before else "", f"{row.coverage_pct:.0f}%",
-                    f"{row.audit_count}", format_share(row.audit_pct),
+                    format_compact(before.estimate) if before else "", format_whole_percent(row.coverage_pct),
+                    f"{row.audit_count}", format_whole_percent(row.audit_pct),
                 )  # fmt: skip
         told.append(table)
     for table in told[-1:]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.base.core.numbers import format_number
 from jobs.operators.explain.assembled import DecidingRules
 from jobs.operators.explain.search import COMPLAINT, KNOWLEDGE, MESSAGE, TRANSMISSION, VERDICT, Match
 from jobs.operators.protect.rules import MeasureRule, TypeRule
@@ -78,8 +79,8 @@ def describe_direction(own_client: bool | None, own_recipient: bool | None) -> s
 
 
 def explain_verdict(row: Mapping[str, Any], decided: DecidingRules | None) -> list[str]:
-    score = "" if row["score"] is None else f", score {row['score']:g}"
-    needed = "" if row["required_score"] is None else f" of {row['required_score']:g}"
+    score = "" if row["score"] is None else f", score {format_number(row['score'])}"
+    needed = "" if row["required_score"] is None else f" of {format_number(row['required_score'])}"
     action = f"action '{row['action_name']}'" if row["action_name"] else "no action logged"
     action = "an action of another name" if row["action_name"] == OTHER else action
     spam = {True: ", spam", False: ", no spam", None: ""}[row["is_spam"]]

@@ -33,6 +33,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, IncompleteRead, P
 
 from jobs.base.core.disk import error_causes
 from jobs.base.core.errors import ObservatoryError, SourceLost
+from jobs.base.core.numbers import format_count
 from jobs.base.settings.access import Access
 from jobs.base.store.host_connections import HostConnection, read_connection
 from jobs.base.store.hosts import CONNECT, SILENT
@@ -194,8 +195,8 @@ class HttpFiles:
             more = now + seconds - max(self.resume_at, now)
             if is_last or more > self.may_wait:
                 self.closed = ServerAway(
-                    f"the server answers {describe_status(status)} and asks to wait {seconds:,.0f} seconds;"
-                    f" a pull waits {MOST_WAIT} in all"
+                    f"the server answers {describe_status(status)} and asks to wait {format_count(seconds)}"
+                    f" seconds; a pull waits {MOST_WAIT} in all"
                 )
                 raise self.closed
             if more > 0:

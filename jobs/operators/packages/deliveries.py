@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.core.periods import count_days, is_whole, last_day, months_of, period_bounds, period_of
-from jobs.base.figures import words
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake
 from jobs.base.store.record import utc_now
@@ -46,7 +46,7 @@ class Delivery:
         if self.answer_at is not None:
             return f"{self.delivery_code} {self.answer_at:%Y-%m-%d}"
         days = self.days_without_answer(now)
-        return f"no answer for {words.with_noun(days, 'day')}" if days else "no answer yet"
+        return f"no answer for {numbers.with_noun(days, 'day')}" if days else "no answer yet"
 
 
 def last_deliveries(lake: Lake, operators: Collection[str]) -> list[Delivery]:
@@ -82,7 +82,7 @@ class PackageDue:
 
     def describe_due(self) -> str:
         """When it is due, in a few words: in 3 days."""
-        days = words.with_noun(abs(self.days_after_due), "day")
+        days = numbers.with_noun(abs(self.days_after_due), "day")
         return f"{days} overdue" if self.is_overdue else f"in {days}" if self.days_after_due else "today"
 
 
@@ -189,7 +189,7 @@ def list_package_problems(
         if late.is_overdue:
             text = (
                 f"operator '{late.operator_id}': the package of {late.period_code} was due on"
-                f" {late.due_date}, {words.with_noun(late.days_after_due, 'day')} ago"
+                f" {late.due_date}, {numbers.with_noun(late.days_after_due, 'day')} ago"
             )
             found.append(PackageProblem(late.operator_id, text, submit_step(late)))
     return found

@@ -1,5 +1,6 @@
 """What would leave with a package, in words: what each file holds, what was held back, and why."""
 
+from jobs.base.core import numbers
 from jobs.base.core.periods import LEAST_DAYS_PCT, is_whole, months_of
 from jobs.base.figures import words
 from jobs.base.packages.counts import CELL, GROUP, VOLUME
@@ -22,7 +23,9 @@ def describe_files(made: MadePackage) -> list[str]:
     for table, rows in made.counts.tables.items():
         about = read_contract(table)
         months = words.join_words(map(words.format_period, sorted(set(rows["period_code"]))))
-        text = f"{about.name}.csv: {words.with_noun(rows.height, 'row')}{f' of {months}' if months else ''}."
+        text = (
+            f"{about.name}.csv: {numbers.with_noun(rows.height, 'row')}{f' of {months}' if months else ''}."
+        )
         if table in made.counts.cells:
             text += f" {describe_cells(table, *made.counts.cells[table])}"
         found.append(text)
@@ -33,11 +36,11 @@ def describe_cells(table: str, in_gold: int, leaving: int) -> str:
     """How many cells a table has, and where small ones went."""
     levels, rest = CELL[table]
     if leaving == in_gold:
-        return f"All of gold's {words.with_noun(in_gold, 'cell')} leave."
+        return f"All of gold's {numbers.with_noun(in_gold, 'cell')} leave."
     # Parts of a cell, such as links, join the largest part.
     into = "the largest of their kind" if rest is None or len(levels) > 1 else f"'{rest[0]}'"
     return (
-        f"Of gold's {words.with_noun(in_gold, 'cell')} {leaving:,} leave;"
+        f"Of gold's {numbers.with_noun(in_gold, 'cell')} {leaving:,} leave;"
         f" {in_gold - leaving:,} held too few units of a kind and are counted in {into}."
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core.numbers import format_part
 from jobs.base.core.time_zones import this_machines_zone, zones_by_country
 from jobs.base.tables.contracts import reference_rows
 from jobs.operators.formats.registry import KERNELS, REQUESTS
@@ -215,8 +216,8 @@ def conclude_proposal(proposal: Proposal, numbers: list[pl.Series]) -> None:
     )
     if by_number:
         country, count = by_number.most_common(1)[0]
-        share = count / sum(by_number.values())
-        proposal.country, proposal.country_by = country, f"the country of {share:.0%} of the numbers"
+        share = format_part(count, by_number.total(), 0)
+        proposal.country, proposal.country_by = country, f"the country of {share} of the numbers"
     elif ending := country_of_domains(proposal.domains.own):
         proposal.country, proposal.country_by = ending
     elif place := country_of_zone(this_machines_zone()):

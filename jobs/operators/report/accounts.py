@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from expectations.native import Result
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR, RECEIVED
 from jobs.base.page.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, stack_parts
@@ -21,12 +22,12 @@ def coverage_section(report: Report) -> Section:
             Cell(
                 f"{report.operator_name(row['operator_id'])}, {words.code_name('format', row['format_code'])}"
             ),
-            number_cell(words.format_count(row["file_count"])),
-            number_cell(words.format_count(row["line_count"])),
-            number_cell(words.format_count(row["record_count"])),
-            number_cell(words.format_count(row["ignored_count"])),
-            number_cell(words.format_count(row["quarantined_count"])),
-            number_cell(words.format_percent(words.share_of(row["quarantined_count"], row["line_count"]))),
+            number_cell(numbers.format_count(row["file_count"])),
+            number_cell(numbers.format_count(row["line_count"])),
+            number_cell(numbers.format_count(row["record_count"])),
+            number_cell(numbers.format_count(row["ignored_count"])),
+            number_cell(numbers.format_count(row["quarantined_count"])),
+            number_cell(numbers.format_part(row["quarantined_count"], row["line_count"])),
         ]
         for row in table.to_dicts()
     ]
@@ -69,7 +70,7 @@ def countermeasures_section(report: Report) -> Section:
         scale = max(row["units_acted"] for row in rows)
         if scale:
             first = words.lower_first(words.code_name("countermeasure", rows[0]["countermeasure_code"]))
-            often = "once" if scale == 1 else f"{words.format_rounded(scale)} times"
+            often = "once" if scale == 1 else f"{numbers.format_rounded(scale)} times"
             findings.append(f"{name}: {first} acted most often, {often}.")
         lines = [
             [
@@ -80,12 +81,12 @@ def countermeasures_section(report: Report) -> Section:
                         ("certain" if row["strategy_code"] else "other", row["units_acted"]), scale=scale
                     ),
                 ),
-                number_cell(words.format_count(row["units_acted"])),
+                number_cell(numbers.format_count(row["units_acted"])),
                 number_cell(
-                    words.format_count(row["units_examined"]) + ("*" if row["is_examined_derived"] else "")
+                    numbers.format_count(row["units_examined"]) + ("*" if row["is_examined_derived"] else "")
                 ),
-                number_cell(words.format_percent(words.share_of(row["units_acted"], row["units_examined"]))),
-                number_cell(words.format_duration(row["filter_us"]) if row["filter_us"] else ""),
+                number_cell(numbers.format_part(row["units_acted"], row["units_examined"])),
+                number_cell(numbers.format_duration(row["filter_us"] / 1e6) if row["filter_us"] else ""),
             ]
             for row in rows
         ]
@@ -103,7 +104,7 @@ def countermeasures_section(report: Report) -> Section:
                     f"Countermeasures on {channel_name(channel, inside=True)}",
                     columns,
                     lines,
-                    axis=("0", f"{words.format_count(scale)} acted on"),
+                    axis=("0", f"{numbers.format_count(scale)} acted on"),
                 ),
                 "effort.csv",
             )
@@ -146,9 +147,9 @@ def operators_section(report: Report) -> Section:
                 Spam.from_row(row).bar,
             ),
             number_cell(Spam.from_row(row).range if row["units"] else "none"),
-            number_cell(words.format_count(row["units"])),
-            number_cell(words.format_count(row["elsewhere"])),
-            number_cell(words.format_count(row["day_count"] or 0)),
+            number_cell(numbers.format_count(row["units"])),
+            number_cell(numbers.format_count(row["elsewhere"])),
+            number_cell(numbers.format_count(row["day_count"] or 0)),
         ]
         for row in rows
     ]
@@ -167,7 +168,7 @@ def operators_section(report: Report) -> Section:
     for channel in report.channels:
         ranked = sorted(
             (row for row in rows if row["units"] and row["channel_code"] == channel),
-            key=lambda row: words.share_of(row["spam_certain"], row["units"]),
+            key=lambda row: numbers.share_of(row["spam_certain"], row["units"]),
         )
         if len(ranked) > 1:
             low, high = ranked[0], ranked[-1]
@@ -199,17 +200,17 @@ def validation_section(results: Sequence[Result]) -> Section:
         lines.append(
             [
                 Cell(table),
-                number_cell(words.format_count(len(rules))),
-                number_cell(words.format_count(len(broken))),
-                number_cell(words.format_count(rows)),
+                number_cell(numbers.format_count(len(rules))),
+                number_cell(numbers.format_count(len(broken))),
+                number_cell(numbers.format_count(rows)),
                 Cell("held" if not broken else "broken", tone="bad" if broken else "good"),
             ]
         )
     failed = sum(not result.is_held for result in results)
-    total = words.format_count(len(results))
+    total = numbers.format_count(len(results))
     held = f"All {total} rules hold."
     if failed:
-        held = f"{words.format_count(failed)} of {total} rules {'is' if failed == 1 else 'are'} broken."
+        held = f"{numbers.format_count(failed)} of {total} rules {'is' if failed == 1 else 'are'} broken."
     columns = [
         Column("Table", "text"),
         Column("Rules"),

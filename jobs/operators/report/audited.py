@@ -21,6 +21,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, range_bar
 from jobs.base.tables.attributes import asked_attributes
@@ -80,7 +81,7 @@ def correct_spam(counted: Spam, errors: pl.DataFrame, seen_units: int | None = N
     return CorrectedChannel(
         low=max(math.floor(certain + spam - below), 0),
         high=min(math.ceil(possible + spam + above), counted.units),
-        share=words.share_of(sums["audited_units"], seen_units or sums["seen_units"]),
+        share=numbers.share_of(sums["audited_units"], seen_units or sums["seen_units"]),
         methods=tuple(sorted(set(errors["quality_method_code"].drop_nulls()))),
     )
 
@@ -112,9 +113,7 @@ def share_cell(report: Report, channel: str, counted: Spam) -> Cell:
     found = correct_channel(report, channel, counted)
     if not found.share:
         return number_cell("not audited", "muted")
-    return number_cell(
-        words.format_percents(*(words.share_of(end, counted.units) for end in (found.low, found.high)))
-    )
+    return number_cell(numbers.format_parts(found.low, found.high, counted.units))
 
 
 def correct_type(report: Report, channel: str, spam_type: str, counted: Spam) -> CorrectedChannel:
@@ -138,14 +137,12 @@ def spam_bounds(row: dict[str, Any]) -> tuple[int, int]:
 
 def part_share_cell(row: dict[str, Any]) -> Cell:
     """The share of spam in a part of a channel, corrected for filter error."""
-    return unaudited_cell(row) or number_cell(
-        words.format_percents(*(words.share_of(end, row["units"]) for end in spam_bounds(row)))
-    )
+    return unaudited_cell(row) or number_cell(numbers.format_parts(*spam_bounds(row), row["units"]))
 
 
 def part_count_cell(row: dict[str, Any]) -> Cell:
     """Spam in a part of a channel, corrected for filter error."""
-    return unaudited_cell(row) or number_cell(words.format_range(*spam_bounds(row)))
+    return unaudited_cell(row) or number_cell(numbers.format_range(*spam_bounds(row)))
 
 
 def unaudited_cell(row: dict[str, Any]) -> Cell | None:
@@ -178,7 +175,7 @@ def part_notes(report: Report, figure: pl.DataFrame, assumed: str) -> list[str]:
             continue
         has_any_audit = True
         if audited < seen:
-            partly.append(f"{words.format_percent(words.share_of(audited, seen))} of the {name}")
+            partly.append(f"{numbers.format_part(audited, seen)} of the {name}")
     of_parts = f" It covers {words.join_words(partly)} whose content filters saw." if partly else ""
     notes = [f"{HEADING} {assumed}{of_parts}"] if has_any_audit else []
     return notes + [sentence.format(words.join_words(names)) for sentence, names in silent.items()]
@@ -223,7 +220,7 @@ def describe_error(found: CorrectedChannel) -> str:
     how = words.join_words("by audit" if code == "audit" else "by a test elsewhere" for code in found.methods)
     if found.share == 1:
         return f"The interval includes filter error ({how})."
-    share = words.format_percent(found.share)
+    share = numbers.format_share(found.share)
     return f"The interval includes filter error for {share} of the messages that filters saw ({how})."
 
 
@@ -298,8 +295,7 @@ def part_blocks(report: Report, channel: str) -> list[Block]:
             Cell(
                 part_name(row["stratum_code"], channel),
                 f"{report.operator_name(row['operator_id'])}, {words.format_period(row['period_code'])}:"
-                f" {words.format_count(row['labelled_count'])} labels of {words.format_count(row['units'])}"
-                " messages",
+                f" {row['labelled_count']:,} labels of {row['units']:,} messages",
             ),
             number_cell(
                 format_estimate(row, "prevalence") or "too few labels", "" if row["prevalence"] else "muted"
@@ -329,7 +325,7 @@ def describe_method(row: dict[str, Any]) -> str:
     how = words.code_name("quality_method", row["quality_method_code"])
     if row["quality_method_code"] != "audit":
         return f"{how}, a test elsewhere"
-    labelled, drawn = (words.format_count(row[name]) for name in ("labelled_count", "sampled_count"))
+    labelled, drawn = (numbers.format_count(row[name]) for name in ("labelled_count", "sampled_count"))
     return f"{how}: {labelled} of {drawn} drawn were labelled"
 
 
@@ -337,5 +333,5 @@ def format_estimate(row: dict[str, Any], name: str) -> str:
     """An estimate with its interval, as 44.1% (41.0–47.2%)."""
     if row[name] is None:
         return ""
-    ends = words.format_percents(row[f"{name}_low"], row[f"{name}_high"])
-    return f"{words.format_percent(row[name])} ({ends})"
+    ends = numbers.format_interval(row[f"{name}_low"], row[f"{name}_high"], numbers.format_share)
+    return f"{numbers.format_share(row[name])} ({ends})"

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page.bars import draw_sparkline
 from jobs.base.page.blocks import Block, Cell, Column, Section, Table, number_cell, stack_parts
@@ -41,11 +42,11 @@ def campaigns_section(report: Report) -> Section:
                         scale=scale,
                     ),
                 ),
-                number_cell(words.format_count(row["copy_count"])),
-                number_cell(words.format_percent(words.share_of(row["blocked_count"], row["copy_count"]))),
-                number_cell(words.format_count(row["distinct_sender_count"])),
-                *([number_cell(words.format_count(row["distinct_network_count"]))] if has_networks else []),
-                number_cell(f"{row['first_time']}{words.DASH}{row['last_time']}"),
+                number_cell(numbers.format_count(row["copy_count"])),
+                number_cell(numbers.format_part(row["blocked_count"], row["copy_count"])),
+                number_cell(numbers.format_count(row["distinct_sender_count"])),
+                *([number_cell(numbers.format_count(row["distinct_network_count"]))] if has_networks else []),
+                number_cell(f"{row['first_time']}{numbers.DASH}{row['last_time']}"),
                 sparkline_cell(days[row["operator_id"], row["campaign_hash"]], row["period_date"]),
             ]
             for row in rows
@@ -60,7 +61,7 @@ def campaigns_section(report: Report) -> Section:
             Column(f"{DAYS_DRAWN} days", is_minor=True),
         ]
         caption = f"Largest {channel_name(channel, inside=True)} campaigns of each operator's last day"
-        axis = ("0", f"{words.format_count(scale)} copies")
+        axis = ("0", f"{numbers.format_count(scale)} copies")
         blocks.append(Block(name, Table(caption, columns, lines, axis=axis), "campaigns.csv"))
     notes = [
         "A campaign is a group of messages with similar text, the same fuzzy hash or digest of a filter or,"
@@ -87,13 +88,13 @@ def campaign_finding(name: str, row: dict[str, Any]) -> str:
     kind = words.type_name(row["spam_type_code"])
     what = "of no known type" if row["spam_type_code"] == "UNK" else f"“{kind}”"
     spread = [
-        words.with_noun(row[f"distinct_{noun}_count"], noun)
+        numbers.with_noun(row[f"distinct_{noun}_count"], noun)
         for noun in ("recipient", "sender", "network")
         if row[f"distinct_{noun}_count"]
     ]
     to = f" ({words.join_words(spread)})" if spread else ""
-    blocked = words.format_percent(words.share_of(row["blocked_count"], row["copy_count"]))
-    copies = words.with_noun(row["copy_count"], "copy", "copies")
+    blocked = numbers.format_part(row["blocked_count"], row["copy_count"])
+    copies = numbers.with_noun(row["copy_count"], "copy", "copies")
     part = f"{blocked} of them were" if row["blocked_count"] else "none of them was"
     return f"{name}: the largest campaign, {what}, had {copies}{to}; {part} stopped or marked."
 
@@ -118,7 +119,7 @@ def sparkline_cell(by_day: dict[dt.date, int], last: dt.date) -> Cell:
     """Copies on each day up to the last."""
     copies = [by_day.get(last - dt.timedelta(days=back), 0) for back in reversed(range(DAYS_DRAWN))]
     title = (
-        f"Seen on {words.with_noun(sum(count > 0 for count in copies), 'day')} of {DAYS_DRAWN} to"
-        f" {words.format_day(last)}, at most {words.format_count(max([*copies, 1]))} copies a day"
+        f"Seen on {numbers.with_noun(sum(count > 0 for count in copies), 'day')} of {DAYS_DRAWN} to"
+        f" {words.format_day(last)}, at most {numbers.format_count(max([*copies, 1]))} copies a day"
     )
     return Cell("", picture=draw_sparkline(copies, title))

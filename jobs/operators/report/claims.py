@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page.blocks import Cell, number_cell
 from jobs.operators.report.report import Report
@@ -31,7 +32,7 @@ def claimed_by_country(report: Report, channel: str) -> dict[str, tuple[int, int
 
 def claimed_share(report: Report, channel: str, country: str) -> float:
     """The share of a country's certain spam whose origin is only claimed."""
-    return words.share_of(*claimed_by_country(report, channel).get(country, (0, 0)))
+    return numbers.share_of(*claimed_by_country(report, channel).get(country, (0, 0)))
 
 
 def claimed_share_cell(
@@ -43,12 +44,10 @@ def claimed_share_cell(
     if code == words.UNKNOWN:
         return number_cell("")
     if code != words.OTHER:
-        return number_cell(words.format_percent(words.share_of(*claimed.get(code, (0, 0)))))
+        return number_cell(numbers.format_part(*claimed.get(code, (0, 0))))
     last = [each["source_country_code"] for each in rows if each["source_country_code"] != words.UNKNOWN]
     parts = [claimed.get(each, (0, 0)) for each in last[-row["country_count"] :]]
-    return number_cell(
-        words.format_percent(words.share_of(sum(a for a, _ in parts), sum(b for _, b in parts)))
-    )
+    return number_cell(numbers.format_part(sum(a for a, _ in parts), sum(b for _, b in parts)))
 
 
 def describe_flagged(report: Report, channel: str) -> str:
@@ -61,7 +60,7 @@ def describe_flagged(report: Report, channel: str) -> str:
         if found:
             what = words.lower_first(words.code_name("bypass", sign))
             told.append(
-                f"{words.format_count(found)} of {words.format_count(examined)} examined are flagged as"
+                f"{numbers.format_count(found)} of {numbers.format_count(examined)} examined are flagged as"
                 f" {what}"
             )
     return f" ({'; '.join(told)})" if told else ""

@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page.blocks import SHARES, Block, Cell, Column, Part, Section, Table, number_cell, stack_parts
 from jobs.operators.report import audited
@@ -54,9 +55,9 @@ def types_section(report: Report) -> Section:
                     type_subtitle(row["spam_type_code"]),
                     type_bar(row, scale),
                 ),
-                number_cell(words.format_percent(words.share_of(row["spam_certain"], total))),
-                number_cell(words.format_count(row["spam_certain"])),
-                number_cell(words.format_count(row["spam_possible"] - row["spam_certain"])),
+                number_cell(numbers.format_part(row["spam_certain"], total)),
+                number_cell(numbers.format_count(row["spam_certain"])),
+                number_cell(numbers.format_count(row["spam_possible"] - row["spam_certain"])),
                 *([error_cell(error)] if has_audit else []),
             ]
             for row, error in zip(rows, errors, strict=True)
@@ -70,7 +71,7 @@ def types_section(report: Report) -> Section:
         ]
         caption = f"Types of {name} spam"
         note = audited.describe_error(max(errors, key=lambda error: error.share))
-        kinds = Table(caption, columns, lines, axis=("0", words.format_count(scale)))
+        kinds = Table(caption, columns, lines, axis=("0", numbers.format_count(scale)))
         blocks.append(Block(channel_name(channel), kinds, "types.csv", note=note))
     typed, notes = engine_blocks(report), []
     if typed:
@@ -92,7 +93,7 @@ def types_from_labels(report: Report, channel: str, known: set[str]) -> pl.DataF
 
 def error_cell(found: audited.CorrectedChannel) -> Cell:
     return (
-        number_cell(words.format_range(found.low, found.high))
+        number_cell(numbers.format_range(found.low, found.high))
         if found.share
         else number_cell("not audited", "muted")
     )
@@ -120,11 +121,9 @@ def engine_blocks(report: Report) -> list[Block]:
                         scale=row["units_marked"],
                     ),
                 ),
-                number_cell(words.format_count(row["units_marked"])),
+                number_cell(numbers.format_count(row["units_marked"])),
                 *(
-                    number_cell(
-                        words.format_percent(words.share_of(row[f"units_{part}"], row["units_marked"]))
-                    )
+                    number_cell(numbers.format_part(row[f"units_{part}"], row["units_marked"]))
                     for part in ("strong", "weak", "untyped")
                 ),
             ]
@@ -151,12 +150,12 @@ def engine_name(code: str) -> str:
 
 def type_finding(name: str, rows: list[dict[str, Any]], total: int) -> str:
     unknown = sum(row["spam_certain"] for row in rows if row["spam_type_code"] == "UNK")
-    untyped = f"{words.format_percent(words.share_of(unknown, total))} could not be typed from the logs"
+    untyped = f"{numbers.format_part(unknown, total)} could not be typed from the logs"
     first = rows[0]
     if first["spam_type_code"] == "UNK" or not first["spam_certain"]:
         return f"Of {name} spam, {untyped}."
     largest = words.type_name(first["spam_type_code"])
-    share = words.format_percent(words.share_of(first["spam_certain"], total))
+    share = numbers.format_part(first["spam_certain"], total)
     return f"The largest known type of {name} spam is “{largest}”, with {share}; {untyped}."
 
 

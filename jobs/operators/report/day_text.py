@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.core.patterns import escape_unseen
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR, RECEIVED
@@ -87,11 +88,11 @@ def channel_lines(volume: pl.DataFrame, hours: pl.DataFrame, channel: str, day: 
     )
     before = received.filter(pl.col("period_date") != day)
     for _, units, certain, possible in received.filter(pl.col("period_date") == day).rows():
-        text = f"Received {units:,}, spam {words.format_percents(certain / units, possible / units)}"
+        text = f"Received {units:,}, spam {numbers.format_parts(certain, possible, units)}"
         if before.height >= LEAST_WEEKS:
             usual = statistics.median(before["units"])
             share = statistics.median(before["spam_certain"] / before["units"])
-            text += f"; usual {usual:,.0f}, {words.format_percent(share)}"
+            text += f"; usual {numbers.format_count(usual)}, {numbers.format_share(share)}"
         lines.append(fit(text, WIDTH))
     return [*lines, *load_line(hours.filter(pl.col("channel_code") == channel))]
 
@@ -102,16 +103,14 @@ def load_line(hours: pl.DataFrame) -> list[str]:
     count, size = (int(messages[name].sum()) for name in ("units", "bytes"))
     if not count:
         return []
-    text = f"{count:,} messages" + (f", {format_bytes(size)}" if size else "")
+    text = f"{count:,} messages"
+    if size:
+        text += f", {numbers.format_bytes(size)}".replace(numbers.NARROW, " ")
     timed = int(hours["delay_units"].sum())
     if timed:
-        shares = (words.share_of(int(hours[f"within_{n}s"].sum()), timed) for n in (10, 600))
-        text += "; delivered within 10 s {}, 10 min {}".format(*map(words.format_percent, shares))
+        fast, slow = (numbers.format_part(int(hours[f"within_{n}s"].sum()), timed) for n in (10, 600))
+        text += f"; delivered within 10 s {fast}, 10 min {slow}"
     return [fit(text, WIDTH)]
-
-
-def format_bytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:,.1f} kB"
 
 
 def day_lists(read: Read, day: dt.date) -> list[tuple[str, list[tuple[str, str]]]]:

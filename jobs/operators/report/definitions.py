@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR, RECEIVED
 from jobs.base.page.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, stack_parts
@@ -39,7 +40,7 @@ def shares_section(report: Report) -> Section:
         caption = f"The same {words.lower_first(name)}, counted in several ways"
         blocks.append(Block(name, Table(caption, columns, rows, axis=SHARES), "bases.csv"))
     if blocks:
-        low, high = (words.format_percent(ratio / (ratio + 1)) for ratio in MAAWG)
+        low, high = (numbers.format_share(ratio / (ratio + 1)) for ratio in MAAWG)
         findings.append(
             f"A share of spam needs its definition beside it: in 2005, {low} of nine operators' mail was"
             f" abusive if messages are counted, and {high} if each dropped connection counts as one more."
@@ -66,7 +67,7 @@ def published_lines() -> list[list[Cell]]:
             "muted",
         )
         unpublished = number_cell("not published")
-        lines.append([head, number_cell(words.format_percent(share)), unpublished, unpublished])
+        lines.append([head, number_cell(numbers.format_share(share)), unpublished, unpublished])
     return lines
 
 
@@ -113,7 +114,7 @@ def own_lines(report: Report, channel: str, bases: pl.DataFrame) -> list[list[Ce
         [
             Cell(name, says, spam.bar),
             number_cell(spam.range),
-            number_cell(words.format_count(spam.units)),
+            number_cell(numbers.format_count(spam.units)),
             audited.definition_cell(report, channel, definition, spam)
             if definition
             else number_cell("does not apply", "muted"),
@@ -177,7 +178,7 @@ def definitions_section(report: Report) -> Section:
                 [
                     head,
                     number_cell(spam.range),
-                    number_cell(words.format_percent(spam.undecided_share)),
+                    number_cell(numbers.format_share(spam.undecided_share)),
                     with_error,
                 ]
             )

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from expectations.native import Result
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.tables.contracts import read_fields
 from jobs.operators.report.figures import FIGURES, VALIDATION
@@ -86,7 +87,7 @@ def period_of(report: Report, name: str) -> str:
     figure = getattr(report.figures, name)
     if "period_code" in figure.columns and len(figure):
         months = sorted(set(figure["period_code"]))
-        return words.DASH.join(words.format_period(code) for code in dict.fromkeys((months[0], months[-1])))
+        return numbers.DASH.join(words.format_period(code) for code in dict.fromkeys((months[0], months[-1])))
     dated = figure if "period_date" in figure.columns and len(figure) else report.figures.daily
     days = dated.select(first=pl.col("period_date").min(), last=pl.col("period_date").max()).row(0)
     return "no day" if days[0] is None else words.format_days(*days)

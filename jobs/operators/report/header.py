@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import ATTEMPTED
 from jobs.base.page.blocks import Part
@@ -79,14 +80,14 @@ def write_headline(report: Report, versions: Collection[str], domains: Collectio
         for code, spam in totals.items()
     ]
     amounts = [
-        f"{words.format_rounded(spam.units)} {channel_name(code, inside=True)} {UNITS_NAME}"
+        f"{numbers.format_rounded(spam.units)} {channel_name(code, inside=True)} {UNITS_NAME}"
         for code, spam in totals.items()
     ]
     first, last = first_and_last_day(report)
     there = set(report.figures.days["operator_id"])
     countries = {report.operators[code].country for code in there if code in report.operators}
-    who = words.with_noun(len(there), "operator")
-    where = f" in {words.with_noun(len(countries), 'country', 'countries')}" if countries else ""
+    who = numbers.with_noun(len(there), "operator")
+    where = f" in {numbers.with_noun(len(countries), 'country', 'countries')}" if countries else ""
     return Headline(
         f"Spam was {words.join_words(parts)}",
         f"Of {words.join_words(amounts)} at {who}{where}, {words.format_days(first, last)}."
@@ -111,9 +112,9 @@ def channel_cards(report: Report) -> list[Card]:
             counted=counted_share(report, code, spam),
             error=audited.describe_error(audited.correct_channel(report, code, spam)),
             complaints=describe_complaints(report, code),
-            spam=words.format_range(spam.certain, spam.possible),
-            all=f"{words.format_rounded(spam.units)} {UNITS_NAME}",
-            undecided=words.format_percent(words.share_of(spam.undecided, spam.units)),
+            spam=numbers.format_range(spam.certain, spam.possible),
+            all=f"{numbers.format_rounded(spam.units)} {UNITS_NAME}",
+            undecided=numbers.format_part(spam.undecided, spam.units),
         )
         for code, spam in report.totals.items()
     ]
@@ -132,11 +133,11 @@ def describe_complaints(report: Report, channel: str) -> str:
         for code, count in rows.select("feedback_type_code", "complaint_count").rows()
     }
     kinds = (
-        [f"{kind} {words.format_count(count)}" for kind, count in counts.items()]
+        [f"{kind} {numbers.format_count(count)}" for kind, count in counts.items()]
         if len(counts) > 1
         else counts
     )
-    times = words.with_noun(sum(counts.values()), "time")
+    times = numbers.with_noun(sum(counts.values()), "time")
     return f"Receivers complained {times} ({', '.join(kinds)}), which adds nothing to the share."
 
 
@@ -151,11 +152,11 @@ def number_tiles(report: Report) -> list[Tile]:
     there = set(days["operator_id"])
     days_there, file_count = report.figures.daily["period_date"].n_unique(), int(read["file_count"].sum())
     lines = int(read["line_count"].sum())
-    share = words.share_of(int(read["quarantined_count"].sum()), lines)
+    share = numbers.share_of(int(read["quarantined_count"].sum()), lines)
     return [
-        Tile(words.format_count(len(there)), "operator" if len(there) == 1 else "operators"),
-        Tile(words.format_count(days_there), "day with data" if days_there == 1 else "days with data"),
-        Tile(words.format_rounded(file_count), "log file" if file_count == 1 else "log files"),
-        Tile(words.format_rounded(lines), "lines read"),
-        Tile(words.format_percent(share), "of lines in quarantine"),
+        Tile(numbers.format_count(len(there)), "operator" if len(there) == 1 else "operators"),
+        Tile(numbers.format_count(days_there), "day with data" if days_there == 1 else "days with data"),
+        Tile(numbers.format_rounded(file_count), "log file" if file_count == 1 else "log files"),
+        Tile(numbers.format_rounded(lines), "lines read"),
+        Tile(numbers.format_share(share), "of lines in quarantine"),
     ]

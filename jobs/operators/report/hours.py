@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page.bars import draw_bars
 from jobs.base.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell
@@ -29,7 +30,7 @@ def hours_section(report: Report) -> Section:
         name = channel_name(channel)
         hours = sum_by_hour(mine)
         busiest = hours.sort(-pl.col("units"), "hour_of_day").row(0, named=True)
-        share = words.format_percent(words.share_of(busiest["units"], int(hours["units"].sum())))
+        share = numbers.format_part(busiest["units"], int(hours["units"].sum()))
         hour = hour_span(busiest["hour_of_day"])
         findings.append(f"{name}: the busiest hour of the day is {hour} UTC, with {share} of the units.")
         blocks.append(hour_block(report, name, mine, hours))
@@ -62,7 +63,7 @@ def sum_by_hour(mine: pl.DataFrame) -> pl.DataFrame:
 
 
 def hour_span(hour: int) -> str:
-    return f"{hour:02d}:00{words.DASH}{hour + 1:02d}:00"
+    return f"{hour:02d}:00{numbers.DASH}{hour + 1:02d}:00"
 
 
 def hour_block(report: Report, name: str, mine: pl.DataFrame, hours: pl.DataFrame) -> Block:
@@ -80,9 +81,9 @@ def hour_block(report: Report, name: str, mine: pl.DataFrame, hours: pl.DataFram
     lines = [
         [
             Cell(hour_span(row["hour_of_day"])),
-            number_cell(words.format_count(row["units"])),
-            number_cell(words.format_percent(words.share_of(row["units"], total))),
-            number_cell(format_bytes(row["bytes"]) if row["bytes"] else ""),
+            number_cell(numbers.format_count(row["units"])),
+            number_cell(numbers.format_part(row["units"], total)),
+            number_cell(numbers.format_bytes(row["bytes"]) if row["bytes"] else ""),
         ]
         for row in hours.to_dicts()
     ]
@@ -102,7 +103,7 @@ def load_block(report: Report, name: str, mine: pl.DataFrame) -> Block:
         lines.append(
             [
                 Cell(report.operator_name(operator)),
-                number_cell(words.format_count(sum(sums[unit]["units"] for unit in APART if unit in sums))),
+                number_cell(numbers.format_count(sum(sums[unit]["units"] for unit in APART if unit in sums))),
                 *(bytes_cell(sums.get(unit)) for unit in ("message", "recipient")),
                 *(number_cell(text) for text in delay_percentiles(sums.get("recipient"), longest)),
             ]
@@ -123,15 +124,9 @@ def bytes_cell(row: dict[str, Any] | None) -> Cell:
     """A sum of sizes; a lower bound if some units have no size."""
     if row is None or not row["sized_units"]:
         return number_cell("not in the log", "muted")
-    return number_cell(("≥ " if row["sized_units"] < row["units"] else "") + format_bytes(row["bytes"]))
-
-
-def format_bytes(count: int) -> str:
-    """Bytes for reading: 940 B; 8.4 MB."""
-    for unit, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (1000, "kB")):
-        if count >= unit:
-            return f"{count / unit:.3g}{words.NARROW}{name}"
-    return f"{count}{words.NARROW}B"
+    return number_cell(
+        ("≥ " if row["sized_units"] < row["units"] else "") + numbers.format_bytes(row["bytes"])
+    )
 
 
 def delay_percentiles(row: dict[str, Any] | None, longest: Any) -> list[str]:
@@ -145,4 +140,4 @@ def delay_percentiles(row: dict[str, Any] | None, longest: Any) -> list[str]:
     for point in POINTS:
         ends = [n for n in WITHIN if row[f"within_{n}s"] >= point * row["delay_units"]]
         found.append(NAMES[ends[0]] if ends else f"over {NAMES[WITHIN[-1]]}")
-    return [*found, words.format_duration(longest)]
+    return [*found, numbers.format_duration(longest / 1e6)]

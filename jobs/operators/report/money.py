@@ -5,13 +5,13 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.core.periods import count_days
-from jobs.base.costs.figure import format_number
 from jobs.base.figures import words
 from jobs.base.page.blocks import Block, Cell, Column, Part, Section, Table, number_cell, range_bar
 from jobs.operators.report.report import Report, channel_name
 
-NO_PRICE = f"{words.DASH} no price"
+NO_PRICE = f"{numbers.DASH} no price"
 MISSING_AND_TOO_HIGH = (
     "A cost may lack a fixed cost that the operator did not state, or the work of a measure that has no"
     " price. A filter's logged time is too high, because it includes waiting for the network; so are the"
@@ -98,10 +98,10 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
         if row["amount_p95"] > 0 or row["countermeasure_code"] == words.TOTAL
     ]
     first = rows[0]
-    days = words.with_noun(max(row["day_count"] for row in rows), "day")
+    days = numbers.with_noun(max(row["day_count"] for row in rows), "day")
     caption = f"{first['currency_code']}, {words.format_period(first['period_code'])}, {days} with data"
     columns = [Column("Measure", "text"), Column("5%"), Column("Median"), Column("95%")]
-    axis = ("0", f"{words.format_money(scale)} {first['currency_code']}") if scale > 0 else ()
+    axis = ("0", f"{numbers.format_money(scale)} {first['currency_code']}") if scale > 0 else ()
     return Block(name, Table(caption, columns, lines, axis=axis), "costs.csv", half=True)
 
 
@@ -118,7 +118,7 @@ def percentile_cell(row: dict[str, Any], point: str) -> Cell:
         return number_cell("")
     if words.is_unpriced(row["bound_code"], row[f"amount_{point}"]):
         return number_cell(NO_PRICE, "muted")
-    sign, text = words.bound_sign(row["bound_code"]), words.format_money(row[f"amount_{point}"])
+    sign, text = words.bound_sign(row["bound_code"]), numbers.format_money(row[f"amount_{point}"])
     # A bound on “<0.01” says nothing.
     if sign and text.startswith("<"):
         sign, text = ("", text) if row["bound_code"] == "upper" else (sign, "0")
@@ -198,12 +198,5 @@ def rate_cell(row: dict[str, Any], name: str) -> Cell:
     """A median of a rate with the sign of its bound; a dash where its denominator is not known."""
     amount, code = row[name], row["bound_code"]
     if amount is None or words.is_unpriced(code, amount):
-        return number_cell(words.DASH)
-    return number_cell(words.bound_sign(code) + format_rate(amount))
-
-
-def format_rate(amount: Any) -> str:
-    """Three significant digits, and two below a hundredth: a message costs far less than a cent."""
-    if amount >= 0.01 or amount == 0:
-        return words.format_money(amount)
-    return format_number(float(f"{amount:.2g}"))
+        return number_cell(numbers.DASH)
+    return number_cell(words.bound_sign(code) + numbers.format_rate(amount))

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR, RECEIVED
 from jobs.base.page.blocks import Part, stack_parts
@@ -36,12 +37,12 @@ class Spam:
 
     @property
     def shares(self) -> tuple[float, float]:
-        return words.share_of(self.certain, self.units), words.share_of(self.possible, self.units)
+        return numbers.share_of(self.certain, self.units), numbers.share_of(self.possible, self.units)
 
     @property
     def range(self) -> str:
         """The shares of certain and possible spam, as 51.0–51.3%."""
-        return words.format_percents(*self.shares)
+        return numbers.format_parts(self.certain, self.possible, self.units)
 
     @property
     def undecided(self) -> int:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page import sankey
 from jobs.base.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
@@ -72,7 +73,7 @@ def routes_section(report: Report) -> Section:
         if first is not None:
             findings.append(
                 f"{name}: the largest known route is {' → '.join(route_names(first.codes))}, with"
-                f" {words.format_percent(first.value / total)} of the"
+                f" {numbers.format_share(first.value / total)} of the"
                 f" spam{origin_claim(report, channel, first)}."
             )
         kind, has_audit = rows["origin_kind"][0], audited.has_audit(rows.to_dicts())
@@ -110,8 +111,8 @@ def routes_section(report: Report) -> Section:
                                     )
                                 )
                             ),
-                            number_cell(words.format_count(row["spam_certain"])),
-                            number_cell(words.format_percent(row["spam_certain"] / total)),
+                            number_cell(numbers.format_count(row["spam_certain"])),
+                            number_cell(numbers.format_share(row["spam_certain"] / total)),
                             *([audited.part_count_cell(row)] if has_audit else []),
                         ]
                         for row in largest.head(ROUTES_SHOWN).to_dicts()
@@ -156,8 +157,8 @@ def transit_blocks(report: Report) -> list[Block]:
                         scale=scale,
                     ),
                 ),
-                number_cell(words.format_count(row["spam_certain"])),
-                number_cell(words.format_percent(row["spam_certain"] / total)),
+                number_cell(numbers.format_count(row["spam_certain"])),
+                number_cell(numbers.format_share(row["spam_certain"] / total)),
                 *([audited.part_count_cell(row)] if has_audit else []),
             ]
             for row in rows[:ROUTES_SHOWN]
@@ -166,7 +167,7 @@ def transit_blocks(report: Report) -> list[Block]:
         columns += [Column(audited.HEADING)] if has_audit else []
         name = channel_name(channel)
         caption = f"Networks that {channel_name(channel, inside=True)} spam passed on its way"
-        ways = Table(caption, columns, lines, len(rows), ("0", words.format_count(scale)))
+        ways = Table(caption, columns, lines, len(rows), ("0", numbers.format_count(scale)))
         blocks.append(Block(f"{name} in transit", ways, "transits.csv"))
     return blocks
 
@@ -179,11 +180,11 @@ def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
         name = channel_name(channel)
         order = [-pl.col("units_flagged"), -pl.col("units_examined"), "bypass_code", "inbound_link_code"]
         rows = table.filter(pl.col("channel_code") == channel).sort(order).to_dicts()
-        first, scale = rows[0], max(words.share_of(r["units_flagged"], r["units_examined"]) for r in rows)
+        first, scale = rows[0], max(numbers.share_of(r["units_flagged"], r["units_examined"]) for r in rows)
         if first["units_flagged"]:
             findings.append(
-                f"{name}: {words.format_rounded(first['units_flagged'])} of"
-                f" {words.format_rounded(first['units_examined'])} examined"
+                f"{name}: {numbers.format_rounded(first['units_flagged'])} of"
+                f" {numbers.format_rounded(first['units_examined'])} examined"
                 f" that came by {words.lower_first(words.code_name('route', first['inbound_link_code']))}"
                 " show the sign"
                 f" “{words.lower_first(words.code_name('bypass', first['bypass_code']))}”."
@@ -198,15 +199,14 @@ def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
                     if firsts[row["bypass_code"]] is row
                     else "",
                     stack_parts(
-                        ("certain", words.share_of(row["units_flagged"], row["units_examined"])), scale=scale
+                        ("certain", numbers.share_of(row["units_flagged"], row["units_examined"])),
+                        scale=scale,
                     ),
                 ),
                 Cell(words.code_name("route", row["inbound_link_code"]).replace("Unknown", "Link unknown")),
-                number_cell(words.format_count(row["units_flagged"])),
-                number_cell(words.format_count(row["units_examined"])),
-                number_cell(
-                    words.format_percent(words.share_of(row["units_flagged"], row["units_examined"]))
-                ),
+                number_cell(numbers.format_count(row["units_flagged"])),
+                number_cell(numbers.format_count(row["units_examined"])),
+                number_cell(numbers.format_part(row["units_flagged"], row["units_examined"])),
             ]
             for row in rows
         ]
@@ -224,7 +224,7 @@ def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
                     f"{name} that shows a sign of bypass",
                     columns,
                     lines,
-                    axis=("0%", words.format_percent(scale)),
+                    axis=("0%", numbers.format_share(scale)),
                 ),
                 "bypass.csv",
             )

@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page import world_map
 from jobs.base.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
@@ -49,7 +50,7 @@ def sources_section(report: Report) -> Section:
                         scale=scale,
                     ),
                 ),
-                number_cell(words.format_count(row["spam_certain"])),
+                number_cell(numbers.format_count(row["spam_certain"])),
                 number_cell(Spam.from_row(row).range),
                 *([audited.part_share_cell(row)] if has_audit else []),
             ]
@@ -64,7 +65,7 @@ def sources_section(report: Report) -> Section:
                     f"Networks that sent most {channel_name(channel, inside=True)} spam",
                     columns,
                     lines,
-                    axis=("0", words.format_count(scale)),
+                    axis=("0", numbers.format_count(scale)),
                 ),
                 "networks.csv",
             )
@@ -104,14 +105,14 @@ def source_finding(
     known = "known " if has_unknown else ""
     text, traffic = f"{name}: the largest {known}source, {place}, ", "what it sent"
     if not claimed:
-        text += f"sent {words.format_percent(share)} of the spam"
+        text += f"sent {numbers.format_share(share)} of the spam"
     else:
         by, traffic = claims.SOURCE[channel == "EMAIL"], "its traffic"
         if claimed == 1:
-            text += f"is claimed by {words.format_percent(share)} of the spam, by {by}"
+            text += f"is claimed by {numbers.format_share(share)} of the spam, by {by}"
         else:
             text += (
-                f"has {words.format_percent(share)} of the spam, {words.format_percent(share * claimed)}"
+                f"has {numbers.format_share(share)} of the spam, {numbers.format_share(share * claimed)}"
                 " only as claimed by"
                 f" {by}"
             )
@@ -128,7 +129,9 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
     lines = []
     for row in shown:
         vague = row["source_country_code"] in (words.UNKNOWN, words.OTHER)
-        others = words.with_noun(row.get("country_count", 0), "other country", "other countries").capitalize()
+        others = numbers.with_noun(
+            row.get("country_count", 0), "other country", "other countries"
+        ).capitalize()
         bar = stack_parts(
             ("other" if vague else "certain", row["spam_certain"]),
             ("undecided", row["spam_possible"] - row["spam_certain"]),
@@ -137,8 +140,8 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
         lines.append(
             [
                 Cell(words.country_name(row["source_country_code"], others), bar=bar),
-                number_cell(words.format_count(row["spam_certain"])),
-                number_cell(words.format_percent(words.share_of(row["spam_certain"], total))),
+                number_cell(numbers.format_count(row["spam_certain"])),
+                number_cell(numbers.format_part(row["spam_certain"], total)),
                 *([claims.claimed_share_cell(claimed, rows, row)] if claimed else []),
                 number_cell(Spam.from_row(row).range),
                 *([audited.part_share_cell(row)] if has_audit else []),
@@ -174,7 +177,7 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
     caption = f"Countries that {channel_name(channel, inside=True)} spam {came}"
     return Block(
         f"{name} by country",
-        Table(caption, columns, lines, axis=("0", words.format_count(scale))),
+        Table(caption, columns, lines, axis=("0", numbers.format_count(scale))),
         "countries.csv",
         pictures if any(place.value for place in places) else [],
         world_map.NOTE.format("certain spam"),
@@ -196,7 +199,7 @@ def largest_countries(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def map_heading(rows: list[dict[str, Any]], total: int, is_claimed: bool) -> str:
     unknown = sum(row["spam_certain"] for row in rows if row["source_country_code"] == words.UNKNOWN)
-    share = words.format_percent(words.share_of(unknown, total))
+    share = numbers.format_part(unknown, total)
     more = f"; {share} is of unknown origin and not on the map" if unknown else ""
     return f"Certain spam by country{', observed or else claimed' if is_claimed else ''}{more}"
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page.blocks import Block, Cell, Column, Part, Section, Table, number_cell, stack_parts
 from jobs.base.tables.contracts import reference_rows
@@ -38,7 +39,7 @@ def stages_section(report: Report) -> Section:
                     Cell("Attempted", bar=(Part("rest", 0, 100),), tone="strong"),
                     number_cell(""),
                     number_cell(""),
-                    number_cell(words.format_count(total)),
+                    number_cell(numbers.format_count(total)),
                     *([audited.share_cell(report, channel, report.totals[channel])] if has_audit else []),
                 ]
             ],
@@ -54,9 +55,9 @@ def stages_section(report: Report) -> Section:
                         list_outcomes(here),
                         stack_parts(("rest", left), ("certain", spam), ("other", halted - spam), scale=total),
                     ),
-                    number_cell(words.format_count(halted)),
-                    number_cell(words.format_count(spam)),
-                    number_cell(words.format_count(left)),
+                    number_cell(numbers.format_count(halted)),
+                    number_cell(numbers.format_count(spam)),
+                    number_cell(numbers.format_count(left)),
                     *error_cell(here, has_audit),
                 ]
             )
@@ -68,7 +69,7 @@ def stages_section(report: Report) -> Section:
                 Cell("Delivered", describe_delivered(tagged, through), end, "strong"),
                 number_cell(""),
                 number_cell(""),
-                number_cell(words.format_count(left)),
+                number_cell(numbers.format_count(left)),
                 *error_cell(
                     table.filter(pl.col("outcome_code").is_in(sorted(delivered_outcomes()))), has_audit
                 ),
@@ -76,9 +77,9 @@ def stages_section(report: Report) -> Section:
         )
         early = count_stopped(stopped, "connect", "envelope")
         findings.append(
-            f"{name}: of {words.format_rounded(total)} attempted,"
-            f" {words.format_percent(words.share_of(left, total))} were"
-            f" delivered; {words.format_percent(words.share_of(early, total))} were stopped before their"
+            f"{name}: of {numbers.format_rounded(total)} attempted,"
+            f" {numbers.format_part(left, total)} were"
+            f" delivered; {numbers.format_part(early, total)} were stopped before their"
             " content was"
             " received."
         )
@@ -95,7 +96,7 @@ def stages_section(report: Report) -> Section:
             f"{name} from attempt to delivery",
             columns,
             lines,
-            axis=("0", f"{words.format_count(total)} attempted"),
+            axis=("0", f"{numbers.format_count(total)} attempted"),
         )
         blocks.append(Block(name, ways, "stages.csv"))
     legend = [
@@ -131,14 +132,14 @@ def unmarked_spam(table: pl.DataFrame) -> dict[str, Any] | None:
 
 def through_finding(name: str, row: dict[str, Any]) -> str:
     return (
-        f"{name}: {words.format_range(*audited.spam_bounds(row))} of what was delivered without a mark,"
+        f"{name}: {numbers.format_range(*audited.spam_bounds(row))} of what was delivered without a mark,"
         f" {audited.part_share_cell(row).text}, was spam that got through."
     )
 
 
 def describe_delivered(tagged: int, through: dict[str, Any] | None) -> str:
     """How many delivered messages were marked, and the share of spam in the others."""
-    told = [f"{words.format_count(tagged)} marked as spam"] if tagged else []
+    told = [f"{numbers.format_count(tagged)} marked as spam"] if tagged else []
     if through is not None:
         rest = "the rest" if tagged else "it"
         told.append(f"of {rest} {audited.part_share_cell(through).text} is spam")
@@ -153,6 +154,6 @@ def list_outcomes(here: pl.DataFrame) -> str:
     """The outcomes of a stage, the most frequent first."""
     rows = here.group_by("outcome_code").agg(pl.col("units").sum()).sort([-pl.col("units"), "outcome_code"])
     return ", ".join(
-        f"{words.lower_first(words.code_name('outcome', r['outcome_code']))} {words.format_count(r['units'])}"
+        f"{words.lower_first(words.code_name('outcome', r['outcome_code']))} {r['units']:,}"
         for r in rows.to_dicts()
     )

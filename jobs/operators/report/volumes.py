@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell
 from jobs.base.page.colours import ACCENT, MUTED
@@ -53,11 +54,11 @@ def time_section(report: Report) -> Section:
                     [
                         [
                             Cell(words.format_day(row["period_date"])),
-                            number_cell(words.format_count(row["units"])),
-                            number_cell(words.format_count(row["spam_certain"])),
-                            number_cell(words.format_count(row["spam_possible"])),
+                            number_cell(numbers.format_count(row["units"])),
+                            number_cell(numbers.format_count(row["spam_certain"])),
+                            number_cell(numbers.format_count(row["spam_possible"])),
                             number_cell(Spam.from_row(row).range),
-                            number_cell(words.format_count(there.get(row["period_date"], 0))),
+                            number_cell(numbers.format_count(there.get(row["period_date"], 0))),
                             *([audited.part_share_cell(row)] if has_audit else []),
                         ]
                         for row in shown.to_dicts()
@@ -90,7 +91,7 @@ def volume_chart(daily: pl.DataFrame, title: str) -> Markup:
     )
     last = days.drop_nulls().tail(1)
     lines = [
-        ChartLine(column, colour, f"{name} {words.format_compact(height)}", height)
+        ChartLine(column, colour, f"{name} {numbers.format_compact(height)}", height)
         for column, colour, name in (("all", MUTED, "All"), ("low", ACCENT, "Spam"))
         for height in last[column]
     ]
@@ -118,7 +119,7 @@ def share_chart(daily: pl.DataFrame, title: str) -> Markup:
         ChartLine(
             "certain",
             ACCENT,
-            words.format_percents(day["low"], day["high"]),
+            numbers.format_range(day["low"], day["high"], numbers.format_share),
             (day["low"] + day["high"]) / 2 if day["is_audited"] else day["low"],
         )
         for day in days.drop_nulls().tail(1).to_dicts()
@@ -136,7 +137,7 @@ def gap_note(daily: pl.DataFrame) -> list[str]:
     """A note on the dashed lines of a chart; none if every day has data."""
     days = fill_gaps(daily)
     without = days.filter(pl.col("units").is_null()).height
-    return [f"Dashed: {words.with_noun(without, 'day')} without data."] if without else []
+    return [f"Dashed: {numbers.with_noun(without, 'day')} without data."] if without else []
 
 
 def operators_note(there: dict[dt.date, int]) -> list[str]:
@@ -185,12 +186,12 @@ def time_finding(report: Report, channel: str) -> str:
     shares = days.with_columns(share=pl.col("spam_certain") / pl.col("units")).sort("share", "period_date")
     low, high = shares.row(0, named=True), shares.row(-1, named=True)
     if low["share"] == high["share"]:
-        return f"{name}: the spam share{at} stayed at {words.format_percent(low['share'])}{over}."
+        return f"{name}: the spam share{at} stayed at {numbers.format_share(low['share'])}{over}."
     return (
-        f"{name}: certain spam{at} ranged from {words.format_percent(low['share'])} on {short_day(low)}"
-        f" to {words.format_percent(high['share'])} on {short_day(high)}{over}."
+        f"{name}: certain spam{at} ranged from {numbers.format_share(low['share'])} on {short_day(low)}"
+        f" to {numbers.format_share(high['share'])} on {short_day(high)}{over}."
     )
 
 
 def short_day(row: dict[str, Any]) -> str:
-    return words.format_day(row["period_date"]).rsplit(words.NARROW, 1)[0]
+    return words.format_day(row["period_date"]).rsplit(numbers.NARROW, 1)[0]

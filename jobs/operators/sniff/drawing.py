@@ -12,6 +12,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from jobs.base.core.numbers import format_bytes, format_duration, format_part, format_share
 from jobs.base.core.patterns import escape_unseen, pattern_text
 from jobs.base.figures.words import code_description, lower_first
 from jobs.operators.formats import PRECEDENCE
@@ -20,10 +21,7 @@ from jobs.operators.protect.shapes import OTHER
 from jobs.operators.sniff.clocks import Clock
 from jobs.operators.sniff.documents import Documents
 from jobs.operators.sniff.figures import (
-    bytes_of,
     format_amount,
-    format_duration,
-    format_percent,
     format_stamp,
 )
 from jobs.operators.sniff.kinds import draw_ignored, draw_patterns, print_heading
@@ -134,7 +132,7 @@ def files_line(answer: LogSurvey) -> Text:
     files = [each.file for each in answer.recognised]
     size = sum(file.size if file.size is not None else len(file.content or b"") for file in files)
     kinds = sorted({KINDS[each.compression] for each in answer.recognised if each.compression})
-    text = Text(f"{len(files)} file{'' if len(files) == 1 else 's'}, {bytes_of(size)}")
+    text = Text(f"{len(files)} file{'' if len(files) == 1 else 's'}, {format_bytes(size)}")
     if kinds:
         text.append(f", {' and '.join(kinds)}", "dim")
     for copy, whole in answer.copies:
@@ -153,9 +151,9 @@ def format_line(answer: LogSurvey) -> Text:
         return text.append("; assumed, in a format of its own", "yellow")
     is_named = any(each.is_named for each in answer.recognised)
     told = "as named; by itself" if is_named else "confidence"
-    text.append(f"; {told} {answer.confidence:.0%}", "dim")
+    text.append(f"; {told} {format_share(answer.confidence, 0)}", "dim")
     if answer.runner_up:
-        text.append(f"; next {answer.runner_up[0]} {answer.runner_up[1]:.0%}", "yellow")
+        text.append(f"; next {answer.runner_up[0]} {format_share(answer.runner_up[1], 0)}", "yellow")
     return text
 
 
@@ -173,7 +171,7 @@ def range_line(answer: LogSurvey) -> Text:
         return Text("no line contains a time", "yellow")
     length = answer.last_at - answer.first_at
     text = Text(f"{format_stamp(answer.first_at)} → {format_stamp(answer.last_at)} UTC")
-    text.append(f", {format_duration(length)}", "dim")
+    text.append(f", {format_duration(length.total_seconds())}", "dim")
     if not is_range_known(answer):
         text.append(", as far as it was read", "yellow")
     return text
@@ -214,11 +212,11 @@ def line_lines(answer: LogSurvey) -> list[tuple[str, RenderableType]]:
     style = "green" if share >= 0.99 else "yellow" if share >= 0.9 else "red"
     full = round(share * BAR)
     bar = Text.assemble(("━" * full, style), ("━" * (BAR - full), "dim"))
-    bar.append(f" {format_percent(share)}", f"bold {style}")
+    bar.append(f" {format_share(share)}", f"bold {style}")
     bar.append(f" of {format_amount(answer, lines)} lines")
     rows: list[tuple[str, RenderableType]] = [("read", read_line(answer)), ("understood", bar)]
     if refusals:
-        part = format_percent(refusals / lines)
+        part = format_part(refusals, lines)
         told = f"{format_amount(answer, refusals)} ignored lines ({part}) look like refusals"
         told += "" if tally.has_ignored else "; --ignored shows them"
         rows.append(("in doubt", Text(told, "yellow")))
@@ -234,11 +232,11 @@ def read_line(answer: LogSurvey) -> Text:
     waiting = sum(each.waiting for each in answer.progress)
     text = Text()
     if answer.is_exact:
-        text.append(f"all {bytes_of(read)}: the totals are exact", "green")
+        text.append(f"all {format_bytes(read)}: the totals are exact", "green")
     else:
         total = sum(each.total for each in answer.progress)
         about = "about " if any(each.is_estimated for each in answer.progress) else ""
-        text.append(f"{format_percent(answer.share_read)} of {about}{bytes_of(total)}: ", "yellow")
+        text.append(f"{format_share(answer.share_read)} of {about}{format_bytes(total)}: ", "yellow")
         text.append("totals are estimates (≈), scaled to the whole", "yellow")
     for each, progress in zip(answer.recognised, answer.progress, strict=True):
         if progress.compression and each.file.size and progress.total > BOMB * each.file.size:
@@ -357,7 +355,7 @@ def verdict_table(answer: LogSurvey) -> Table:
             escape_unseen("other" if action == OTHER else action or "none"),
             Text("?" if is_spam is None else "spam" if is_spam else "", "yellow"),
             format_amount(answer, count),
-            format_percent(count / of_filter[engine]),
+            format_part(count, of_filter[engine]),
         )
     return table
 
@@ -382,7 +380,9 @@ def document_lines(documents: Documents, files: int) -> list[tuple[str, Renderab
 def draw_unknown(console: Console, answer: LogSurvey) -> None:
     sample = answer.recognised[0].head
     seen = describe_shape(sample)
-    nearest = [f"{name} {score:.0%}" for name, score in answer.recognised[0].scores[:3] if score > 0]
+    nearest = [
+        f"{name} {format_share(score, 0)}" for name, score in answer.recognised[0].scores[:3] if score > 0
+    ]
     rows: list[tuple[str, RenderableType]] = [("format", Text("none that is known here", "yellow"))]
     if nearest:
         rows.append(("nearest", Text(", ".join(nearest))))
@@ -391,7 +391,7 @@ def draw_unknown(console: Console, answer: LogSurvey) -> None:
     if not seen["lines"]:
         rows.append(("looks like", Text("blank lines")))
     elif not seen["has_line_ends"] and len(sample) >= 4096:
-        rows.append(("looks like", Text(f"one line without an end in its first {bytes_of(len(sample))}")))
+        rows.append(("looks like", Text(f"one line without an end in its first {format_bytes(len(sample))}")))
     elif seen["is_json"]:
         rows.append(("looks like", Text("a JSON object on each line")))
     elif seen["delimiter"]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from jobs.base.core.numbers import format_part, format_share
 from jobs.base.core.time_zones import example_zones, this_machines_zone, zones_by_country
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.operator import Operator, SourceSettings
@@ -132,8 +133,8 @@ def format_disagreement(lake: Lake, settings: Observatory, difference: Apart) ->
     return (
         f"operator '{difference.operator_id}': the times of source '{difference.log}' are"
         f" {difference.by_how_much} those of source '{difference.other}', by {difference.ids:,} ids that both"
-        f" have. {difference.apart / difference.ids:.0%} of what belongs together is not joined, so that spam"
-        " is counted too low."
+        f" have. {format_part(difference.apart, difference.ids, 0)} of what belongs together is not joined,"
+        " so that spam is counted too low."
         f" {format_step(lake, settings, difference)}"
     )
 
@@ -185,7 +186,7 @@ def find_source(
 
 def format_lacking(operator: str, source: str, verdicts: int, found: int) -> str:
     return (
-        f"operator '{operator}', source '{source}': the messages of only {found / verdicts:.0%} of"
+        f"operator '{operator}', source '{source}': the messages of only {format_part(found, verdicts, 0)} of"
         f" {verdicts:,} verdicts are in a log, so that spam is counted too low. Add the logs of all servers"
         " that use this filter, of the same days."
     )
@@ -220,9 +221,9 @@ def fallen_joins(lake: Lake, periods: Periods) -> list[str]:
             day, share, before = fallen[-1]
             more = f" (and on {len(fallen) - 1:,} days before it)" if len(fallen) > 1 else ""
             found.append(
-                f"operator '{operator}', source '{source}': on {day}{more} {share:.0%} of the recipients have"
-                f" a filter's verdict; on the days before it was {before:.0%}. Spam is counted too low: look"
-                " for a log of the filter that is missing, and at the clocks of the hosts."
+                f"operator '{operator}', source '{source}': on {day}{more} {format_share(share, 0)} of the"
+                f" recipients have a filter's verdict, before {format_share(before, 0)}. Spam is counted"
+                " too low: look for a log of the filter that is missing, and at the clocks of the hosts."
             )
     return found
 

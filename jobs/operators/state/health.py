@@ -6,6 +6,8 @@ Airflow imports this module in an environment that may have none of the pipeline
 from collections.abc import Callable, Sequence
 from typing import TypedDict
 
+from jobs.base.core.numbers import with_noun
+
 
 class HealthRule(TypedDict):
     """A broken rule of a source, as jobs/operators/state/sources.py has it. rows: how many break it."""
@@ -49,8 +51,8 @@ class HealthRow(TypedDict):
 def stale_sources(rows: Sequence[HealthRow]) -> list[str]:
     """A line for each source whose last record is too old."""
     return [
-        f"{source_name(row)}: {last_record(row)}, and {format_days(row['stale_days'])} is the most that it"
-        " may be old."
+        f"{source_name(row)}: {last_record(row)}, and {with_noun(row['stale_days'], 'day')} is the most"
+        " that it may be old."
         f"{format_next_step(row)}"
         for row in rows
         if row["is_stale"]
@@ -126,10 +128,6 @@ def last_record(row: HealthRow) -> str:
     """When the newest record was, to the minute: 2026-11-24T23:30:00+00:00 as 2026-11-24 23:30 UTC."""
     last = row["last_record"]
     return f"the last record is of {last[:16].replace('T', ' ')} UTC" if last else "there is no record"
-
-
-def format_days(count: float) -> str:
-    return f"{count:g} day{'' if count == 1 else 's'}"
 
 
 def format_next_step(row: HealthRow) -> str:

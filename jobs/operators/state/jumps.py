@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from jobs.base.core.numbers import format_count, format_percent
 from jobs.base.figures.counting_rules import OPERATOR, RECEIVED
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import DataFile, query_files
@@ -192,8 +193,8 @@ def refusals_of(
         value = 100 * refused / units
         usual = statistics.median(100 * each[1] / each[0] for each in before if each[0])
         text = (
-            f"{channel} recipient of {day:%A}, {day}: {NAMES.get(network, network)} refused {value:.1f}% of"
-            f" {units:,}, where {usual:.1f}% are usual on that weekday"
+            f"{channel} recipient of {day:%A}, {day}: {NAMES.get(network, network)} refused"
+            f" {format_percent(value)} of {units:,}, where {format_percent(usual)} are usual on that weekday"
         )
         found.append(Jump(day, channel, "recipient", REFUSED, value, usual, score, text, network))
     return found
@@ -223,5 +224,8 @@ def describe_jump(day: dt.date, channel: str, unit: str, measure: str, value: fl
     """What is how much, and what it was on the same weekdays before."""
     what = f"{channel} {unit} of {day:%A}, {day}"
     if measure == TRAFFIC:
-        return f"{what}: {value:,.0f} received, where {usual:,.0f} are usual on that weekday"
-    return f"{what}: {value:.1f}% certain spam, where {usual:.1f}% are usual on that weekday"
+        return (
+            f"{what}: {format_count(value)} received, where {format_count(usual)} are usual on that weekday"
+        )
+    is_now, was = format_percent(value), format_percent(usual)
+    return f"{what}: {is_now} certain spam, where {was} are usual on that weekday"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from jobs.base.core.numbers import format_bytes
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake
 from jobs.base.store.record import utc_now
@@ -77,7 +78,7 @@ def describe_retained(retained: Sequence[Retained], settings: Observatory) -> li
     times = [each.removed_at for each in retained if each.removed_at]
     due = sum(each.due_bytes for each in retained) + one.due_of_all_bytes
     before = f"last removed something on {max(times):%Y-%m-%d}" if times else "has removed nothing yet"
-    then = f"would now remove {due / 1e6:,.1f} MB" if due else "has nothing to remove now"
+    then = f"would now remove {format_bytes(due)}" if due else "has nothing to remove now"
     return [
         f"Days: {', '.join(f'{name} {days}' for name, days in kept.items())}; gold stays.{why}",
         f"`observatory vacuum` {before}, and {then}.",

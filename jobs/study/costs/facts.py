@@ -4,8 +4,9 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core.numbers import format_number, format_percent, format_whole_percent
 from jobs.base.core.periods import LEAST_DAYS_PCT
-from jobs.base.costs.figure import Estimate, Input, Scope, format_number, input_of
+from jobs.base.costs.figure import Estimate, Input, Scope, input_of
 from jobs.base.figures import words
 from jobs.base.tables.contracts import reference_table
 from jobs.study.costs.study_rows import StudyRow, countries_of
@@ -40,7 +41,7 @@ def estimate_in(row: dict[str, Any], name: str) -> Estimate:
 
 
 def format_cv(row: dict[str, Any]) -> str:
-    return "no CV" if row["cv_pct"] is None else f"CV {row['cv_pct']:.1f}%"
+    return "no CV" if row["cv_pct"] is None else f"CV {format_percent(row['cv_pct'])}"
 
 
 def rate_source(row: dict[str, Any]) -> str:
@@ -54,37 +55,37 @@ def list_facts(study_row: StudyRow, unit: str, thousand: str) -> list[tuple[str,
     row = study_row.row
     told = [
         ("of", f"{row['respondent_count']} of {row['operator_count']} operators ({row['holding_count']}"
-               f" owners{rate_source(row)}), {row['coverage_pct']:.0f}% of"
-               f" {format_number(float(row['subscriptions']))} subscriptions"),
+               f" owners{rate_source(row)}), {format_whole_percent(row['coverage_pct'])} of"
+               f" {format_number(row['subscriptions'])} subscriptions"),
         ("quality", f"{format_cv(row)}"
                     f" ({words.lower_first(words.code_name('cv_band', row['cv_band_code']))}),"
                     f" NATURE {row['nature_code']}, OBS_STATUS {row['obs_status_code']}"),
         ("others", "if those that did not answer have 0.5, 0.75 or 1.5 times the rate: "
-         + ", ".join(format_number(float(row[name])) for name in ("at_050", "at_075", "at_150"))),
+         + ", ".join(format_number(row[name]) for name in ("at_050", "at_075", "at_150"))),
     ]  # fmt: skip
     if row.get("band_count") and row.get("bands_lowest") is not None:
         told.append(
             ("refused", f"{row['band_count']} respondents gave only a budget band or a part; all at their"
-             f" lower edges {format_number(float(row['bands_lowest']))}, at their upper"
-             f" {format_number(float(row['bands_highest']))}")
+             f" lower edges {format_number(row['bands_lowest'])}, at their upper"
+             f" {format_number(row['bands_highest'])}")
         )  # fmt: skip
     if row.get("day_pct") is not None:
         told.append(
-            ("days", f"logs have {row['day_pct']:.1f}% of the days, weighted by subscriptions; counts of the"
-             f" others are taken to be like theirs, of months with at least {LEAST_DAYS_PCT}%")
+            ("days", f"logs have {format_percent(row['day_pct'])} of the days, weighted by subscriptions;"
+             f" counts of the others are taken to be like theirs, of months with at least {LEAST_DAYS_PCT}%")
         )  # fmt: skip
     if row.get("audit_count") is not None:
-        share = "none" if row["audit_pct"] is None else f"{row['audit_pct']:.0f}%"
+        share = format_whole_percent(row["audit_pct"], "none")
         told.append(
             ("audits", f"{row['audit_count']} of {row['respondent_count']} respondents have an own audit or"
              f" test, of {share} of the messages whose content respondents saw")
         )  # fmt: skip
     if row["per_subscription"] is not None:
-        told.append(("each", f"{format_number(float(row['per_subscription']))} {unit} for a subscription"))
+        told.append(("each", f"{format_number(row['per_subscription'])} {unit} for a subscription"))
     if row.get("per_thousand_units") is not None:
         # A year's spending over a year's messages is no rate of a year.
         once = unit.removesuffix(" per year")
-        told.append(("", f"{format_number(float(row['per_thousand_units']))} {once} for 1,000 {thousand}"))
+        told.append(("", f"{format_number(row['per_thousand_units'])} {once} for 1,000 {thousand}"))
     return told
 
 

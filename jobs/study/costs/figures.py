@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import format_number
 from jobs.base.core.periods import last_day
 from jobs.base.costs.figure import (
     Estimate,
@@ -11,7 +12,6 @@ from jobs.base.costs.figure import (
     FormulaStep,
     ListedFigure,
     Scope,
-    format_number,
     formula_number,
 )
 from jobs.base.costs.investment_assumptions import PARAMETERS, list_assumptions
@@ -172,7 +172,7 @@ def explain_gap(study_row: StudyRow) -> Explained:
     spend, necessary = float(row["spend"]), float(row["necessary"])
     missing = max(necessary - spend, 0.0)
     again = "The lake holds the same." if abs(missing - float(row["gap"])) <= 0.02 else (
-        f"The lake holds {format_number(float(row['gap']))}: `observatory study estimate` computes it again."
+        f"The lake holds {format_number(row['gap'])}: `observatory study estimate` computes it again."
     )  # fmt: skip
     norm = f"{row['subscriptions']}*{formula_number(float(row['target_per_subscription']))}"
     spent = formula_number(round(spend, 2))
@@ -200,7 +200,7 @@ def explain_gap(study_row: StudyRow) -> Explained:
         currency_code="USD",
         scope=figure_scope(study_row, (row["channel_code"], "_T"), (row["target_code"],)),
         facts=[
-            ("target", f"{format_number(float(row['target_per_subscription']))} USD for each subscription and"
+            ("target", f"{format_number(row['target_per_subscription'])} USD for each subscription and"
                        " year"),
             ("spent", f"{format_number(spend)} USD, {spending_interval(row)}:"
                       f" study.investment/{row['period_code']}/{row['area_code']}/{row['channel_code']}"),
@@ -220,7 +220,7 @@ def explain_gap(study_row: StudyRow) -> Explained:
 def spending_interval(row: dict[str, Any]) -> str:
     if row["spend_low"] is None:
         return "of one respondent, without interval"
-    return f"{format_number(float(row['spend_low']))} to {format_number(float(row['spend_high']))}"
+    return f"{format_number(row['spend_low'])} to {format_number(row['spend_high'])}"
 
 
 # --- what administrations answered ------------------------------------------------------------------
@@ -252,7 +252,7 @@ def explain_public_spending(study_row: StudyRow) -> Explained:
         ),
         facts=[
             ("stated", f"{format_number(told)} {price}"),
-            ("also", f"{format_number(float(row['ppp_amount']))} international dollars of {base}"),
+            ("also", f"{format_number(row['ppp_amount'])} international dollars of {base}"),
         ],
         compared=computed_when(study_row),
         estimate=Estimate(dollars, dollars, dollars),

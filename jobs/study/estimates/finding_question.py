@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
+from jobs.base.core.numbers import format_count, format_significant
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.contracts import codelist_rows
 from jobs.study.estimates.finding import period_before
@@ -51,7 +52,7 @@ def write_question(
         previous = each.previous_contribution
         told = {
             "before": period_before(each.period_code),
-            "previous": "" if previous is None else format_number(previous),
+            "previous": format_number(previous) if previous is not None else "",
             "period": each.period_code,
             # The respondent's own figures alone; what other rules expect is made of others'.
             "quarters": format_number(each.expected_value) if each.rule_code == "quarters" else "",
@@ -113,5 +114,5 @@ def given_of(finding: DecidedFinding) -> tuple[str, str, str, str]:
 
 
 def format_number(number: float) -> str:
-    """A number with separators: whole where it is large, else three digits."""
-    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
+    """A figure as its respondent gave it: whole from a hundred on, else three digits."""
+    return format_count(number) if abs(number) >= 100 else format_significant(number)

@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core.numbers import format_money, format_number, format_share, to_decimal
 from jobs.base.core.periods import last_day
 from jobs.base.core.shares import CALLS, UNTOLD
 from jobs.base.costs.investment_assumptions import account_assumptions, central_values
@@ -321,8 +322,8 @@ def too_low(
         else "The mean of all includes the few that spend most."
     )
     return [
-        f"No gap for all countries together: {who} spend {target:.2f} US dollars for each subscription at all"
-        f" countries' prices, less than the {spent:.2f} of all operators. {why}"
+        f"No gap for all countries together: {who} spend {format_money(target)} US dollars for each"
+        f" subscription at all countries' prices, less than the {format_money(spent)} of all operators. {why}"
     ]
 
 
@@ -335,19 +336,23 @@ def taken_for_granted(
     assumptions: list[str] = []
     if target == NORM:
         assumptions.append(
-            f"Norm: {value:g} US dollars of {base} for each subscription and year, set by {source}."
+            f"Norm: {format_number(value)} US dollars of {base} for each subscription and year, set by"
+            f" {source}."
         )
     elif group is None or "rest" not in group:
         return [too_few(target, group["of"] if group else 0)]
     elif target == BEST:
         right = (
-            "" if group["right"] is None else f"; {100 * group['right']:.1f}% of what they flagged was spam"
+            ""
+            if group["right"] is None
+            else f"; {format_share(group['right'])} of what they flagged was spam"
         )
         assumptions += [
-            f"The best are {100 * value:g}% of the respondents with an account in amounts and an audit or"
-            f" test of their filter, set by {source}: {group['count']} of {group['of']}, with those that tie"
-            f" with the last. Each stopped at least {100 * group['least']:.1f}% of the spam sent to it,"
-            f" including the spam that its filter misses{right}.",
+            f"The best are {format_number(100 * to_decimal(value))}% of the respondents with an account in"
+            f" amounts and an audit or test of their filter, set by {source}: {group['count']} of"
+            f" {group['of']}, with those that tie with the last. Each stopped at least"
+            f" {format_share(group['least'])} of the spam sent to it, including the spam that its filter"
+            f" misses{right}.",
             "That share covers the months with an audit or test, under the respondents' own definition. The"
             " uncertainty of audits does not affect who is best.",
             "The target is the stated spending of the best, divided by their subscriptions: measures are not"
@@ -384,7 +389,7 @@ def uncertainty_of(target: str, group: dict[str, Any] | None) -> str:
 
 
 def list_strategies(group: dict[str, Any]) -> str:
-    return ", ".join(f"{100 * share:.0f}% {name}" for name, share in group["strategies"])
+    return ", ".join(f"{format_share(share, 0)} {name}" for name, share in group["strategies"])
 
 
 def too_few(target: str, count: int) -> str:

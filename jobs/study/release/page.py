@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from jobs.base.core import numbers
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.costs.prices import describe_prices
 from jobs.base.figures import words
@@ -196,7 +197,7 @@ def by_channel(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def with_axis(caption: str, columns: list[Column], lines: list[list[Cell]], scale: float) -> Table:
-    return Table(caption, columns, lines, axis=("0", words.format_compact(round(scale))))
+    return Table(caption, columns, lines, axis=("0", numbers.format_compact(round(scale))))
 
 
 def area_cell(row: Row, scale: float) -> Cell:
@@ -211,14 +212,14 @@ def area_cell(row: Row, scale: float) -> Cell:
 def bounded_cell(row: Row | None, component: str) -> Cell:
     """A figure of a component with the sign of its bound; a dash for one that did not leave."""
     if row is None:
-        return number_cell(words.DASH, "muted")
+        return number_cell(numbers.DASH, "muted")
     return number_cell(COMPONENTS[component][1] + show_estimate(row))
 
 
 def interval_cell(row: Row | None) -> Cell:
     if row is None or not has_interval(row):
         return number_cell("")
-    return number_cell(f"{short(row['estimate_low'])}{words.DASH}{short(row['estimate_high'])}", "muted")
+    return number_cell(f"{short(row['estimate_low'])}{numbers.DASH}{short(row['estimate_high'])}", "muted")
 
 
 def has_interval(row: Row) -> bool:
@@ -243,7 +244,7 @@ def quote_estimate(row: Row) -> str:
 
 
 def short(value: str) -> str:
-    return words.format_compact(round(float(value)))
+    return numbers.format_compact(round(float(value)))
 
 
 def name_period(rows: pl.DataFrame) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from jobs.base.core.numbers import format_count
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.study.release import clearance, comparing, manifest
@@ -48,7 +49,7 @@ def list_headlines(tables: dict[str, pl.DataFrame]) -> list[str]:
                 f"- {row['area_name']}, {row['period_code']},"
                 f" {words.code_name('channel', row['channel_code'])},"
                 f" {words.code_name('quantity', row['quantity_code']).lower()}, {row['unit_code']}:"
-                f" {format_amount(row['estimate'])}{format_interval(row)}"
+                f" {format_count(row['estimate'] or 0)}{format_interval(row)}"
             )
     money = tables.get("investment")
     if money is not None:
@@ -62,7 +63,7 @@ def list_headlines(tables: dict[str, pl.DataFrame]) -> list[str]:
             found.append(
                 f"- {row['area_name']}, {row['period_code']},"
                 f" {words.code_name('channel', row['channel_code'])}, spending on it:"
-                f" {format_amount(row['estimate'])} US dollars{format_interval(row)}"
+                f" {format_count(row['estimate'] or 0)} US dollars{format_interval(row)}"
             )
     return found
 
@@ -70,11 +71,7 @@ def list_headlines(tables: dict[str, pl.DataFrame]) -> list[str]:
 def format_interval(row: dict[str, str | None]) -> str:
     if not row["estimate_low"] or not row["estimate_high"]:
         return ""
-    return f" (95% interval {format_amount(row['estimate_low'])} to {format_amount(row['estimate_high'])})"
-
-
-def format_amount(text: str | None) -> str:
-    return f"{float(text or 0):,.0f}"
+    return f" (95% interval {format_count(row['estimate_low'])} to {format_count(row['estimate_high'])})"
 
 
 def count_changes(folder: Path) -> str:

@@ -11,10 +11,11 @@ import pytest
 from rich.console import Console
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import format_number, format_rate
 from jobs.base.core.periods import count_days
 from jobs.base.costs.adding import INSTEAD, add_figures, reason_against_adding
 from jobs.base.costs.drawing import draw_inputs
-from jobs.base.costs.figure import Explained, Input, format_number, formula_number
+from jobs.base.costs.figure import Explained, Input, formula_number
 from jobs.base.costs.fixed_costs import fixed_cost_rows, to_fixed_cost
 from jobs.base.costs.month import explain_month
 from jobs.base.costs.parameter import explain_parameter, parameters_in_force
@@ -25,7 +26,7 @@ from jobs.base.stats.formula import evaluate_formula
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import list_codes, read_contract, reference_table, rows_frame
 from jobs.cli.cost import explain
-from jobs.cli.operators.main_figures import cost_rates_table, cost_table, format_rate
+from jobs.cli.operators.main_figures import cost_rates_table, cost_table
 from jobs.operators.report import money
 from jobs.operators.report.figures import FIGURES, Figures
 from jobs.operators.report.operators import reported_operator
@@ -106,8 +107,8 @@ def test_a_month_says_what_was_measured_and_what_dominates(month: Explain) -> No
     assert found.title == "Cost of all countermeasures: Alp Mail, November 2026"
     effort = dict(found.measured)
     assert effort["Content filter, E-mail"] == (
-        "80,000 examined, 24,000 acted on, filter time 4.0\N{NO-BREAK SPACE}h, 1,800 MB received,"
-        " 20 MB quarantined"
+        "80,000 examined, 24,000 acted on, filter time 4\N{NO-BREAK SPACE}h, 1.8\N{NO-BREAK SPACE}GB"
+        " received, 20\N{NO-BREAK SPACE}MB quarantined"
     )
     assert effort["Greylisting, E-mail"].startswith("180,000 examined (derived)")
     assert found.sensitivities[0].parameter_code == "fixed:0"
@@ -500,7 +501,7 @@ def test_a_models_name_is_its_first_figure() -> None:
     [
         (0, "0"), (873.6, "873.6"), (1934.4, "1,934.4"), (2080, "2,080"), (71.37732e9, "71.38 bn"),
         (0.00963704, "0.009637"), (1.8e12, "1.8 tn"), (45509.33, "45,509"), (999_999.9, "1 M"),
-        (-0.0235648, "-0.02356"), (4.2e-9, "4.2e-09"), (100, "100"), (21.0959e6, "21.1 M"),
+        (-0.0235648, "-0.02356"), (4.2e-9, "4.2e-9"), (100, "100"), (21.0959e6, "21.1 M"),
     ],
 )  # fmt: skip
 def test_numbers_are_written_for_people(value: float, text: str) -> None:

@@ -45,7 +45,7 @@ def test_an_openpgp_file_that_grows_is_cut_off(tmp_path: Path) -> None:
     file = openpgp_bomb(tmp_path, 700 * 2**20)
     assert file.stat().st_size < 4096
     (message,) = judged_in_a_gigabyte(file)
-    assert message.startswith(f"it unpacks to more than {LARGEST // 2**20} MB")
+    assert message.startswith(f"it unpacks to more than {LARGEST // 2**20} MiB")
 
 
 def test_gpg_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

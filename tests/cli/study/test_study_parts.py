@@ -79,7 +79,7 @@ def test_links_have_their_share_of_known_links() -> None:
 
     rows = [
         of("WORLD", 400, "_T"), of("WORLD", 100, "hub", 40.0), of("WORLD", 150, "sim-farm", 60.0),
-        of("WORLD", 150, "unknown"), of("LDC", 20, "_T"), of("LDC", 5, "hub", 0.5),
+        of("WORLD", 150, "unknown"), of("LDC", 20, "_T"), of("LDC", 5, "hub", 0.4),
     ]  # fmt: skip
     crossed = [
         of("WORLD", value, "_T", share) | {"transit_code": code, "seeing_count": 2}

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.base.core import numbers
 from jobs.base.core.shares import CALL_SHARES
 from jobs.base.figures import words
 from jobs.base.tables.attributes import ATTRIBUTES
@@ -164,7 +165,7 @@ def test_a_page_with_audits_holds_the_errors_of_filters(tmp_path: Path) -> None:
     mail, sms = report.totals["EMAIL"], report.totals["SMS"]
     found = audited.correct_channel(report, "EMAIL", mail)
     assert found.share == 1 and (found.low, found.high) != (mail.certain, mail.possible)
-    ends = words.format_percents(found.low / mail.units, found.high / mail.units)
+    ends = numbers.format_range(found.low / mail.units, found.high / mail.units, numbers.format_share)
     assert plain(page.all("h1")[0]["text"]) == f"Spam was {ends} of e-mail and {sms.range} of SMS"
     seen_text = plain(page.seen)
     assert "The interval of e-mail includes filter error. Not audited: SMS, whose ranges" in seen_text
@@ -228,7 +229,7 @@ def test_parts_of_an_audited_channel_hold_the_errors_of_filters(tmp_path: Path) 
     assert stages_told[1][-1] == stages_told[2][-1] == ""
     got = stages_.filter(pl.col("outcome_code") == "delivered")
     ends = [math.floor(got["spam_low"].sum()), math.ceil(got["spam_high"].sum())]
-    share = words.format_percents(*(end / got["units"].sum() for end in ends))
+    share = numbers.format_range(*(end / got["units"].sum() for end in ends), numbers.format_share)
     text = plain(page.seen)
     assert f"delivered without a mark, {share}, was spam that got through." in text
     assert "Not audited, so shown as filters saw it: SMS." in text
@@ -279,7 +280,7 @@ def test_types_hold_the_errors_of_filters_and_those_that_filters_did_not_know(tm
         stays[0] + half.sum() - ((half * 0.1) ** 2).sum() ** 0.5,
         stays[1] + half.sum() + ((half * 0.2) ** 2).sum() ** 0.5,
     ]
-    assert first[-1].text == words.format_range(math.floor(ends[0]), math.ceil(ends[1]))
+    assert first[-1].text == numbers.format_range(math.floor(ends[0]), math.ceil(ends[1]))
     assert second[2].text == "0" and second[-1].text[0].isdigit() and second[-1].text != "0"
     assert "by audit" in mail.note and sms.note.startswith("Not audited")
     assert audited.HEADING not in {column.name for column in sms.table.columns}
@@ -352,7 +353,7 @@ def test_a_part_without_content_is_no_want_of_an_audit() -> None:
     for cell in (audited.part_share_cell, audited.part_count_cell):
         assert cell(part(audited_units=0)).text == "not audited"
         assert cell(part(audited_units=0, seen_units=0)).text == ""
-    assert audited.part_share_cell(part()).text == words.format_percents(0.2, 0.5)
+    assert audited.part_share_cell(part()).text == numbers.format_range(0.2, 0.5, numbers.format_share)
 
 
 def studied(rows: list[dict[str, Any]], quality: list[dict[str, Any]]) -> Report:

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.base.figures import words
+from jobs.base.core import numbers
 from jobs.base.page.blocks import Section
 from jobs.operators.report import campaigns, definitions, routes, sources, volumes
 from jobs.operators.report.page import make_sections, write_page
@@ -78,7 +78,7 @@ def test_a_range_over_days_is_of_the_same_operators(report: Report) -> None:
     rows = [("alp", day, 1000, 400 + 10 * day) for day in range(4)]
     rows += [("lab", day, 10, 0) for day in range(5)]
     found = volumes.time_finding(with_figure(report, operator_days=of_days(rows)), "SMS")
-    low, high = words.format_percent(400 / 1010), words.format_percent(430 / 1010)
+    low, high = numbers.format_share(400 / 1010), numbers.format_share(430 / 1010)
     assert f"from {low} on" in found and f"to {high} on" in found
     assert "certain spam at the same 2 operators ranged" in found and found.endswith("(4 of 5 days).")
 

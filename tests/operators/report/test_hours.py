@@ -5,6 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from jobs.base.core import numbers
 from jobs.operators.gold.traffic_hourly_daily import WITHIN
 from jobs.operators.report import hours
 from jobs.operators.report.report import Report
@@ -33,7 +34,7 @@ def test_hours_are_those_of_the_figures(report: Report) -> None:
     last = recipients.filter(pl.col("hour_of_day") == 23)["units"].sum()
     assert rows["23:00–24:00"][0] == f"{last:,}"
     received = messages.filter(pl.col("hour_of_day") == 23)["bytes"].sum()
-    assert rows["23:00–24:00"][2] == plain(hours.format_bytes(received))
+    assert rows["23:00–24:00"][2] == plain(numbers.format_bytes(received))
     assert section.finding.startswith("E-mail: the busiest hour of the day is 23:00–24:00 UTC, ")
     assert len(section.blocks[0].pictures) == mail["operator_id"].n_unique()
 

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page import colours, line_chart
 from jobs.base.settings import config
@@ -368,9 +369,9 @@ def test_costs_are_given_for_whole_months_and_for_each_subscriber_and_message() 
         operator_id="alp-mail", channel_code="EMAIL", countermeasure_code="_T", cost_component_code="total"
     ).to_dicts()  # fmt: skip
     (line,) = [row for row in block.table.rows if row[0].text == "Alp Mail, e-mail"]
-    assert [cell.text for cell in line[1:3]] == ["5 of 30", words.format_money(total["amount_p50"])]
+    assert [cell.text for cell in line[1:3]] == ["5 of 30", numbers.format_money(total["amount_p50"])]
     whole, each, thousand = (cell.text for cell in line[3:])
-    assert whole == words.format_money(6 * total["amount_p50"])
+    assert whole == numbers.format_money(6 * total["amount_p50"])
     assert float(each) == pytest.approx(float(total["whole_p50"]) / 1000, rel=0.01)
     assert float(thousand) == pytest.approx(float(total["amount_p50"]) / 50, rel=0.01)
     # A lower bound stays one for each subscriber; what has no denominator has a dash.
@@ -379,7 +380,7 @@ def test_costs_are_given_for_whole_months_and_for_each_subscriber_and_message() 
     )
     bounded = Report(dataclasses.replace(figures(), costs=table), report.operators, None)
     cells = [row[3:] for row in money.costs_section(bounded).blocks[-1].table.rows]
-    assert all(row[0].text[0] == row[2].text[0] == "≥" and row[1].text == words.DASH for row in cells)
+    assert all(row[0].text[0] == row[2].text[0] == "≥" and row[1].text == numbers.DASH for row in cells)
 
 
 def test_a_total_with_missing_parts_has_no_percentile() -> None:
@@ -460,9 +461,9 @@ def test_one_stream_has_several_shares(report: Report) -> None:
     messages = stopped.filter(pl.col("unit_code") == "recipient")["units"].sum()
     both = stopped["units"].sum()
     blocked = rows["Blocked or marked (M3AAWG's metric), of messages"]
-    assert blocked[0] == words.format_percent(messages / (messages + passed))
-    assert rows["Blocked or marked, with refused attempts"][0] == words.format_percent(both / (both + passed))
-    assert rows["Treated as spam by operators, of recipients and attempts"][1] == words.format_count(
+    assert blocked[0] == numbers.format_share(messages / (messages + passed))
+    assert rows["Blocked or marked, with refused attempts"][0] == numbers.format_share(both / (both + passed))
+    assert rows["Treated as spam by operators, of recipients and attempts"][1] == numbers.format_count(
         report.totals["EMAIL"].units
     )
     # Of the two other definitions, the logs tell most of this one.
@@ -757,7 +758,7 @@ def test_only_what_came_in_is_counted_and_units_are_not_mixed(gathered: Figures)
 def test_complaints_are_counted_by_what_they_are_about(gathered: Figures) -> None:
     assert gathered.complaints.rows() == [("SMS", "sms-7726", 3)]
     report = Report(figures(), {each.id: each for each in OPERATORS}, None)
-    told = {card.name: card.complaints.replace(words.NARROW, " ") for card in header.channel_cards(report)}
+    told = {card.name: card.complaints.replace(numbers.NARROW, " ") for card in header.channel_cards(report)}
     more = "which adds nothing to the share."
     assert told == {
         "E-mail": f"Receivers complained 1,235 times (abuse 1,204, fraud 31), {more}",
@@ -992,15 +993,15 @@ def test_a_lake_that_nothing_was_written_to_has_a_page(settings: config.Observat
     [(0, "0%"), (0.0004, "<0.1%"), (0.382, "38.2%"), (0.9999, ">99.9%"), (1, "100%"), (0.0005, "0.1%")],
 )
 def test_a_share_is_never_rounded_to_nothing_nor_to_all(share: float, text: str) -> None:
-    assert words.format_percent(share) == text
+    assert numbers.format_share(share) == text
 
 
 def test_ranges() -> None:
-    assert words.format_percents(0.372, 0.39) == "37.2–39.0%"
-    assert words.format_percents(0.372, 0.3721) == "37.2%"
-    assert words.format_percents(0.0001, 0.02) == "<0.1%–2.0%"
-    assert plain(words.format_range(1_240_000, 1_310_000)) == "1.24–1.31 million"
-    assert plain(words.format_range(990_000, 1_010_000)) == "990,000–1.01 million"
+    assert numbers.format_range(0.372, 0.39, numbers.format_share) == "37.2–39.0%"
+    assert numbers.format_range(0.372, 0.3721, numbers.format_share) == "37.2%"
+    assert numbers.format_range(0.0001, 0.02, numbers.format_share) == "<0.1%–2.0%"
+    assert plain(numbers.format_range(1_240_000, 1_310_000)) == "1.24–1.31 million"
+    assert plain(numbers.format_range(990_000, 1_010_000)) == "990,000–1.01 million"
     assert (
         plain(words.format_days(dt.date(2026, 11, 30), dt.date(2026, 12, 2)))
         == "30 November – 2 December 2026"
@@ -1012,14 +1013,14 @@ def test_ranges() -> None:
     [(0, "0"), (9_876, "9,876"), (251_349, "251,000"), (999_600, "1 million"), (1_241_000, "1.24 million")],
 )
 def test_large_numbers_are_rounded_for_reading(number: int, text: str) -> None:
-    assert plain(words.format_rounded(number)) == text
+    assert plain(numbers.format_rounded(number)) == text
 
 
 @pytest.mark.parametrize(
     ("amount", "text"), [(0, "0"), (0.004, "<0.01"), (0.418, "0.42"), (12.34, "12.3"), (1234.5, "1,230")]
 )
 def test_money(amount: float, text: str) -> None:
-    assert words.format_money(amount) == text
+    assert numbers.format_money(amount) == text
 
 
 def test_a_time_is_told_in_utc() -> None:

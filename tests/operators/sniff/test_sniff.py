@@ -34,7 +34,7 @@ from jobs.operators.formats.format import DocumentFormat, LineFormat, Profiles
 from jobs.operators.formats.shared import lines
 from jobs.operators.ingest import reading as pieces
 from jobs.operators.ingest.source_options import load_with_options
-from jobs.operators.sniff import documents, figures, proposal, reading, tally, zones
+from jobs.operators.sniff import documents, proposal, reading, tally, zones
 from jobs.operators.sniff.command import sniff_files
 from jobs.operators.sniff.files import FileProblem, LogFile, logs_of
 from jobs.operators.sniff.recognising import separate_files, separate_logs, shared_url
@@ -810,19 +810,6 @@ def test_lines_of_json_are_drafted_no_profile(tmp_path: Path) -> None:
     told = Told(tmp_path / "events.jsonl")
     assert "a JSON object on each line" in told.out and "profile" not in told.out
     assert Told(tmp_path / "events.jsonl", is_json=True).logs[0].get("profile") is None
-
-
-def test_figures_say_no_more_than_is_known() -> None:
-    assert [figures.format_rounded(count) for count in (0.4, 999, 1234.5, 99_960, 1_234_567)] == [
-        "0", "999", "1,230", "100,000", "1,230,000"
-    ]  # fmt: skip
-    # All and nothing are said only where it is so.
-    assert [figures.format_percent(share) for share in (1.0, 0.99999, 0.5, 0.0000001, 0.0)] == [
-        "100%", "99.9%", "50.0%", "0.1%", "0%"
-    ]  # fmt: skip
-    assert figures.bytes_of(999) == "999 bytes" and figures.bytes_of(1_500_000) == "1.5 MB"
-    assert figures.format_duration(dt.timedelta(hours=40)) == "1.7 days"
-    assert figures.format_duration(dt.timedelta(seconds=7)) == "7 seconds"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from jobs.base.checks.validations import latest_results, rule_counts
+from jobs.base.core.numbers import format_bytes
 from jobs.base.store import lake
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import format_kind, rows_frame
@@ -494,7 +495,7 @@ def test_what_is_kept_and_what_a_vacuum_would_remove(tmp_path: Path, observatory
         "landing": 35, "bronze": 14, "silver": 400, "removed_at": None, "due_of_all_bytes": 0
     }  # fmt: skip
     told = observatory("status", "--config", file).out
-    assert f"and would now remove {due / 1e6:.1f} MB." in told
+    assert f"and would now remove {format_bytes(due)}." in told
     assert observatory("vacuum", "--config", file).code == 0
     _, (source_row,) = statuses(observatory, file)
     assert source_row["retention"]["removed_at"] is not None and source_row["retention"]["due_bytes"] == 0

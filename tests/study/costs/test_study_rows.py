@@ -150,7 +150,7 @@ def test_corrected_spam_tells_its_formula_its_audits_and_what_they_take_for_gran
         "certain_before+undecided_before/2+flagged*F+undecided*U+passed*P",
         "sum(y)+subscriptions_of_others*rate",
     ]  # fmt: skip
-    assert dict(found.facts)["audits"].startswith("1 of 6 respondents have an own audit or test, of 62%")
+    assert dict(found.facts)["audits"].startswith("1 of 6 respondents have an own audit or test, of 63%")
     assert [part.name for part in dict(found.divided)["By what is known"]] == [
         "refused before content, as counted", "by audits, and estimated for the others"
     ]  # fmt: skip

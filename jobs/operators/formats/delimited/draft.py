@@ -9,6 +9,7 @@ those of codes, which are few and must be mapped.
 import json
 import re
 
+from jobs.base.core.numbers import format_share
 from jobs.base.core.patterns import mask_value
 from jobs.operators.formats.delimited.guess import (
     OUTCOMES,
@@ -142,7 +143,7 @@ def _outcome_lines(found: list[GuessedColumn]) -> list[str]:
 
 def _describe_column(column: GuessedColumn) -> str:
     """A column's type, how often it is filled, and what its values look like."""
-    filled = "" if column.filled > 0.995 else f", {column.filled:.0%} filled"
+    filled = "" if column.filled > 0.995 else f", {format_share(column.filled, 0)} filled"
     if column.kind == "empty":
         return "empty"
     if column.kind == "code":

@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import format_number
 from jobs.base.stats.formula import recovery_factor
 
 ASSETS = ("SERVER", "SOFTWARE", "FIREWALL", "CALLAUTH", "PROBE", "REGISTER", "OTHER")
@@ -66,7 +67,8 @@ def annual_cost(purchase: float, share: float, life: float, rate: float) -> floa
     """I s r / (1 - (1+r)^-n): the even payment that pays an asset back over its life; I s / n at rate 0."""
     if life <= 0:
         raise ObservatoryError(
-            f"an asset's life of {life:g} years cannot be: give at least one year, or leave it out"
+            f"an asset's life of {format_number(life)} years cannot be: give at least one year, or leave it"
+            " out"
         )
     return purchase * share * float(recovery_factor(rate, life))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import format_number, format_percent, to_decimal
 from jobs.base.store.lake import Lake
 from jobs.base.store.lock import as_only_writer
 from jobs.base.tables.contracts import conform_frame, reference_table
@@ -88,7 +89,7 @@ def refuse_open(lake: Lake, periods: Collection[str], open_share: float) -> None
         return
     lines = [
         f"  {each.finding_id}: {each.respondent_id}, {each.channel_code} in {each.period_code}, moves"
-        f" {each.area_code} by {each.influence_pct:.1f}%"
+        f" {each.area_code} by {format_percent(each.influence_pct)}"
         for each in found[:MOST_NAMED]
     ]
     if len(found) > MOST_NAMED:
@@ -98,7 +99,7 @@ def refuse_open(lake: Lake, periods: Collection[str], open_share: float) -> None
     figures = f"{len(found)} suspicious figures move" if len(found) > 1 else "1 suspicious figure moves"
     state = "are open" if len(found) > 1 else "is open"
     raise ObservatoryError(
-        f"{figures} an area by more than {100 * open_share:g}% and {state}:\n"
+        f"{figures} an area by more than {format_number(100 * to_decimal(open_share))}% and {state}:\n"
         + "\n".join(lines)
         + f"\nAsk the respondents (`{COMMAND} --questions FOLDER`), then load what they correct, or decide:"
         f" `{COMMAND} --decide ID --as confirmed|left_out --reason … --by …`" + again

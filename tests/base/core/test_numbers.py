@@ -1,0 +1,82 @@
+"""How each kind of number is written: numbers.csv has values and texts, made by hand."""
+
+import csv
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+from jobs.base.core import numbers
+
+CASES = Path(__file__).with_name("numbers.csv")
+
+
+def read_pair(text: str, between: str) -> list[Decimal | None]:
+    return [Decimal(each) if each else None for each in text.split(between)]
+
+
+def of_one(write: Callable[..., str]) -> Callable[[str], str]:
+    return lambda text: write(Decimal(text) if text else None)
+
+
+KINDS: dict[str, Callable[[str], str]] = {
+    **{
+        name: of_one(getattr(numbers, f"format_{name}"))
+        for name in (
+            *(
+                "count",
+                "rounded",
+                "compact",
+                "significant",
+                "number",
+                "percent",
+                "whole_percent",
+                "share",
+                "change",
+            ),
+            *("money", "money_exact", "rate", "bytes", "duration"),
+        )
+    },
+    "part": lambda text: numbers.format_part(*map(int, text.split("/"))),
+    "parts": lambda text: numbers.format_parts(
+        *read_pair(text.split("/")[0], ".."), Decimal(text.split("/")[1])
+    ),
+    "range": lambda text: numbers.format_range(*read_pair(text, "..")),
+    "share_range": lambda text: numbers.format_range(*read_pair(text, ".."), numbers.format_share),
+    "interval": lambda text: numbers.format_interval(*read_pair(text, "..")),
+    "share_interval": lambda text: numbers.format_interval(*read_pair(text, ".."), numbers.format_share),
+}
+
+
+def test_each_kind_is_written_as_the_table_has_it():
+    with CASES.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    written = [
+        (row["kind"], row["value"], KINDS[row["kind"]](row["value"]).replace(numbers.NARROW, " "))
+        for row in rows
+    ]
+    assert written == [(row["kind"], row["value"], row["text"]) for row in rows]
+    assert {row["kind"] for row in rows} == set(KINDS)
+    writers = {name.removeprefix("format_") for name in vars(numbers) if name.startswith("format_")}
+    assert writers <= set(KINDS)
+
+
+def test_a_float_and_a_text_are_written_as_the_decimal_that_they_show():
+    for write in (
+        numbers.format_money,
+        numbers.format_percent,
+        numbers.format_number,
+        numbers.format_compact,
+    ):
+        assert len({write(0.285), write(Decimal("0.285")), write("0.285")}) == 1
+
+
+def test_a_noun_follows_its_number():
+    assert numbers.with_noun(1, "file") == f"1{numbers.NARROW}file"
+    assert numbers.with_noun(12_345, "entry", "entries") == f"12,300{numbers.NARROW}entries"
+
+
+def test_writing_a_number_imports_no_polars():
+    code = "import sys, jobs.base.core.numbers; sys.exit('polars' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
