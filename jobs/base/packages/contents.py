@@ -27,6 +27,7 @@ from jobs.base.packages.plausible import beyond_lines, beyond_subscriptions
 from jobs.base.packages.quality import QUALITY, find_contradictions
 from jobs.base.tables.contracts import polars_schema, read_contract, rows_frame
 from jobs.base.tables.csv_tables import parse_columns
+from jobs.base.tables.sql import parse_expression
 
 EXAMPLES = 3
 
@@ -145,7 +146,9 @@ def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, .
     units than it says that any of its counts has."""
     rules = {"period_code is no month of the package's period": pl.col("period_code").is_in(months)}
     rules |= RULES.get(table, partial(rules_of_counts, table))(least)
-    rules |= {f"it breaks {rule} ({text})": pl.sql_expr(text) for rule, text in read_contract(table).checks}
+    rules |= {
+        f"it breaks {rule} ({text})": parse_expression(text) for rule, text in read_contract(table).checks
+    }
     wrong = []
     for says, holds in rules.items():
         # The header is row 1.

@@ -6,6 +6,7 @@ import polars as pl
 from jobs.base.core.shares import CALLS
 from jobs.base.figures.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.base.tables.contracts import read_contract
+from jobs.base.tables.sql import parse_expression
 
 QUALITY = "study.submission_quality"
 MONTH = ["period_code", "channel_code"]
@@ -18,7 +19,7 @@ def count_seen(volume: pl.DataFrame) -> pl.DataFrame:
         volume.filter(
             pl.col("definition_code") == OPERATOR,
             pl.col("direction_code").is_in(RECEIVED),
-            pl.sql_expr(HAD_CONTENT),
+            parse_expression(HAD_CONTENT),
         )
         .group_by(MONTH)
         .agg(flagged=certain, undecided=possible - certain, passed=units - possible)

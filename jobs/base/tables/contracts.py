@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,6 +43,8 @@ LAYERS = {
 NEEDED = ("table", "description", "key", "fields")
 OPTIONAL = ("reads", "questions", "partition_by", "required", "checks", "merge", "meanings", "also")
 # How the values of two parts of a table become one; jobs/base/tables/merge.py applies them.
+# A name in SQL that is no function's and no field's of a struct.
+COLUMN = re.compile(r"(?<![\w.])[a-z_]\w*\b(?!\s*\()")
 MERGES = ("sum", "min", "max", "first", "union", "sketch", "any", "all")
 
 
@@ -135,6 +138,8 @@ def read_contract(table: str) -> Contract:
         raise ObservatoryError(f"{file.name}: {', '.join(unknown)} not defined in schemas/fields.yaml")
     if raw["table"] != table:
         raise ObservatoryError(f"{file.name} says it is {raw['table']}, not {table}")
+    checks = tuple(raw.get("checks", {}).items())
+    refuse_unknown_columns(file.name, checks, raw["fields"])
     merge = tuple(raw.get("merge", {}).items())
     unknown_rules = sorted({rule for _, rule in merge if rule not in MERGES})
     if unknown_rules:
@@ -155,7 +160,7 @@ def read_contract(table: str) -> Contract:
         ),
         partition_by=tuple(raw.get("partition_by", ())),
         required=tuple(raw.get("required", ())),
-        checks=tuple(raw.get("checks", {}).items()),
+        checks=checks,
         merge=merge,
         meanings=tuple(raw.get("meanings", {}).items()),
         also=tuple((column, tuple(codes)) for column, codes in raw.get("also", {}).items()),
@@ -225,6 +230,18 @@ def refuse_words(file_name: str, raw: Mapping[str, Any]) -> None:
     if told:
         known = ", ".join((*NEEDED, *OPTIONAL))
         raise ObservatoryError(f"{file_name} {' and '.join(told)}; a contract's words are: {known}")
+
+
+def refuse_unknown_columns(
+    file_name: str, checks: Iterable[tuple[str, str]], columns: Collection[str]
+) -> None:
+    """Raise ObservatoryError for a check that names a column that the table does not have. In a contract's
+    SQL small letters are names: of columns, of their fields behind a point, of functions before a bracket."""
+    for name, condition in checks:
+        found = COLUMN.findall(re.sub(r"'[^']*'", "", condition))
+        unknown = [each for each in found if each not in columns]
+        if unknown:
+            raise ObservatoryError(f"{file_name}: check {name} names {', '.join(unknown)}, no column of it")
 
 
 def folder_of(layer: str) -> Path:
@@ -348,11 +365,11 @@ def reference_table(table: str) -> pl.DataFrame:
 def refuse_broken_reference(rows: pl.DataFrame, about: Contract, file_name: str) -> None:
     """Raise ObservatoryError that names the first row of a reference table that breaks a check or the key.
     Rows are numbered as in the file, whose first has the names of columns."""
-    import polars as pl
+    from jobs.base.tables.sql import parse_expression
 
     keys = rows.select(about.key)
     for _, condition in about.checks:
-        broken = (~rows.select(pl.sql_expr(condition).fill_null(False)).to_series()).arg_true()
+        broken = (~rows.select(parse_expression(condition).fill_null(False)).to_series()).arg_true()
         if len(broken):
             named = ", ".join(map(str, keys.row(broken[0])))
             raise ObservatoryError(

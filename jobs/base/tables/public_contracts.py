@@ -41,7 +41,15 @@ from typing import Any
 from jobs.base.core.column_types import polars_type
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.thresholds import HOLDINGS, MEMBERS, MONEY_HOLDINGS, SHARE_EDGES
-from jobs.base.tables.contracts import SCHEMAS, Field, list_codes, read_contract, read_fields, read_yaml
+from jobs.base.tables.contracts import (
+    SCHEMAS,
+    Field,
+    list_codes,
+    polars_schema,
+    read_contract,
+    read_fields,
+    read_yaml,
+)
 from jobs.base.tables.series import Shape
 from jobs.base.tables.sql import parse_condition
 
@@ -209,7 +217,7 @@ def list_wrong_sql(about: PublicContract) -> list[str]:
     wrong = []
     for word, text in conditions.items():
         try:
-            parse_condition(text, about.source)
+            parse_condition(text, about.source, polars_schema(about.source))
         except ObservatoryError as error:
             wrong.append(f"{word}: {error}")
     return wrong

@@ -21,7 +21,6 @@ import sqlglot
 from sqlglot import exp
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.tables.contracts import polars_schema, read_contract
 
 # The types of columns by name, or None where they are not known.
 Types = Mapping[str, Any] | None
@@ -61,14 +60,12 @@ def parse_expression(text: str) -> pl.Expr:
     return read_node(parse_sql(text), None)
 
 
-def parse_condition(text: str, table: str, schema: Types = None) -> pl.Expr:
-    """A condition on a table's rows, checked against the columns and types of its contract.
+def parse_condition(text: str, table: str, types: Mapping[str, Any]) -> pl.Expr:
+    """A condition on a table's rows, checked against their columns and types.
 
     A string literal beside a column of dates, times or numbers is read as a value of that type.
-    schema: the frame's types where they differ from the contract's.
     Raises ObservatoryError, which lists the columns, for text that is not a condition on them.
     """
-    types = dict(schema or polars_schema(table))
     try:
         tree = parse_sql(text)
         for column in tree.find_all(exp.Column):
@@ -80,7 +77,7 @@ def parse_condition(text: str, table: str, schema: Types = None) -> pl.Expr:
             raise ObservatoryError(f"'{text}' is not a condition: its type is {kind}.")
     except (ObservatoryError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise ObservatoryError(f"{reason}. Columns: {', '.join(read_contract(table).columns)}") from None
+        raise ObservatoryError(f"{reason}. Columns: {', '.join(types)}") from None
     return made.cast(pl.Boolean)
 
 

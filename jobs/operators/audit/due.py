@@ -10,6 +10,7 @@ from jobs.base.core.periods import period_bounds
 from jobs.base.figures.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import read_files
+from jobs.base.tables.sql import parse_expression
 from jobs.operators.runs import quality
 
 VOLUME = "gold.spam_volume_daily"
@@ -44,7 +45,7 @@ def list_audits(lake: Lake, operators: Collection[str], period: str) -> list[Aud
             pl.col("definition_code") == OPERATOR,
             pl.col("direction_code").is_in(RECEIVED),
             pl.col("units") > 0,
-            pl.sql_expr(HAD_CONTENT),
+            parse_expression(HAD_CONTENT),
         )
         .with_columns(pl.col("period_date").dt.strftime("%Y-%m").alias("period_code"))
         .select("operator_id", "period_code", "channel_code")

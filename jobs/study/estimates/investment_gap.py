@@ -23,6 +23,7 @@ from jobs.base.costs.investment_assumptions import account_assumptions, central_
 from jobs.base.figures.areas import COUNTRY, WORLD, classify_countries, list_areas, rows_on_day
 from jobs.base.figures.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED, STOPPED
 from jobs.base.stats.estimation import seed_of
+from jobs.base.tables.sql import parse_expression
 from jobs.study.estimates.investment_account import price_of, prices_of
 from jobs.study.estimates.steps.accounts import Asset, Price, yearly_capital
 from jobs.study.estimates.steps.days import keep_covered_months
@@ -111,7 +112,7 @@ def called_spam(
     """Months of respondents whose filter was audited or tested: how many of their attempted messages were
     certain spam and stopped, before or with their content; the filter's calls of the rest, with the shares of
     spam in them."""
-    had_content, is_stopped = pl.sql_expr(HAD_CONTENT), pl.col("outcome_code").is_in(STOPPED)
+    had_content, is_stopped = parse_expression(HAD_CONTENT), pl.col("outcome_code").is_in(STOPPED)
     certain, undecided = pl.col("spam_certain"), pl.col("spam_possible") - pl.col("spam_certain")
     counts = {
         "stopped_before": (certain, ~had_content & is_stopped),

@@ -9,6 +9,7 @@ import polars as pl
 
 from jobs.base.core.shares import CALLS, SHARES
 from jobs.base.figures.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
+from jobs.base.tables.sql import parse_expression
 from jobs.study.estimates.questionnaire_answer import UNITS, answered_subscriptions, countable_answers
 from jobs.study.estimates.steps import audits
 from jobs.study.estimates.steps.days import scale_to_all_days
@@ -45,7 +46,7 @@ def transform(
 def logged_figures(submission: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFrame:
     """Respondents' figures from logs: each unit, and the sum of two that the questionnaire asks for."""
     certain, possible = pl.col("spam_certain"), pl.col("spam_possible")
-    had_content = pl.sql_expr(HAD_CONTENT)
+    had_content = parse_expression(HAD_CONTENT)
     inside = submission.filter(pl.col("direction_code").is_in(RECEIVED)).with_columns(
         certain_before=pl.when(had_content).then(0).otherwise(certain),
         undecided_before=pl.when(had_content).then(0).otherwise(possible - certain),
@@ -79,7 +80,7 @@ def with_audits(
     )
     calls = dict(zip(CALLS, (certain, possible - certain, units - possible), strict=True))
     called = (
-        submission.filter(pl.col("direction_code").is_in(RECEIVED) & pl.sql_expr(HAD_CONTENT))
+        submission.filter(pl.col("direction_code").is_in(RECEIVED) & parse_expression(HAD_CONTENT))
         .filter(pl.col("definition_code") == OPERATOR)
         .group_by(by)
         .agg(**calls)

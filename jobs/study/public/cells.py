@@ -9,6 +9,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import last_day
 from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas
 from jobs.base.tables.public_contracts import PublicContract
+from jobs.base.tables.sql import parse_expression
 from jobs.study.disclosure import rules
 
 CONTRIBUTION = "study.contribution"
@@ -59,7 +60,7 @@ def candidate_rows(about: PublicContract, basis: Basis, periods: Sequence[str]) 
     assert about.protect is not None
     is_released = pl.col(about.protect.released_by).is_in(list(periods))
     rows = basis.tables[about.source].filter(is_released & ~rules.is_month(pl.col("period_code")))
-    return name_cells(rows.filter(pl.sql_expr(about.rows)), about).sort(CELL)
+    return name_cells(rows.filter(parse_expression(about.rows)), about).sort(CELL)
 
 
 def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
@@ -96,7 +97,7 @@ def primary_rules(about: PublicContract) -> dict[str, pl.Expr]:
     is_modelled = is_country & pl.col("holdings").is_null()
     is_own_rate = rules.has_own_rate(pl.col("coverage_pct")).fill_null(False)
     return {
-        "areas_only": is_country & ~pl.sql_expr(about.protect.countries).fill_null(False),
+        "areas_only": is_country & ~parse_expression(about.protect.countries).fill_null(False),
         "modelled": is_modelled,
         "threshold": ~is_modelled & ~pl.col(rules.ENOUGH).fill_null(False),
         "p_pct": ~is_modelled & ~pl.col(rules.UNDOMINATED).fill_null(False),

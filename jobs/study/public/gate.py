@@ -20,6 +20,7 @@ from jobs.base.figures.areas import COUNTRY, REGION
 from jobs.base.figures.areas import GROUP as GROUPED
 from jobs.base.tables.contracts import read_contract
 from jobs.base.tables.public_contracts import PublicContract, public_contract, public_tables
+from jobs.base.tables.sql import parse_expression
 from jobs.study.attack.known import EVERYWHERE, Finding
 from jobs.study.attack.search import Attack
 from jobs.study.public import cost, investment_gap, parts, published_volume, shares, volume_change
@@ -217,7 +218,7 @@ def to_drop(
         row
         for name, about in guarded.items()
         if about.protect is not None
-        for row in leaving[name].filter(pl.sql_expr(about.protect.leave_out)).select(CELL).rows()
+        for row in leaving[name].filter(parse_expression(about.protect.leave_out)).select(CELL).rows()
     }
     cells = [
         [
@@ -296,7 +297,7 @@ def unguarded_tables(
     for about in map(public_contract, public_tables()):
         if about.protect is not None:
             continue
-        rows = basis.tables[about.source].filter(pl.sql_expr(about.rows))
+        rows = basis.tables[about.source].filter(parse_expression(about.rows))
         # Published models have years of their own.
         is_of_study = "period_code" in read_contract(about.source).partition_by
         if is_of_study:

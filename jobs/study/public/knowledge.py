@@ -9,6 +9,7 @@ from jobs.base.tables import public_contracts as contracts
 from jobs.base.tables.contracts import list_codes, reference_table
 from jobs.base.tables.public_contracts import CLASSES, PublicContract
 from jobs.base.tables.series import Shape
+from jobs.base.tables.sql import parse_expression
 from jobs.study.attack.coefficients import World
 from jobs.study.attack.known import ESTIMATE, EVERYWHERE, PUBLISHED, SILENT_PCT, VARIANCE, KnownRelease
 from jobs.study.public.cells import (
@@ -80,7 +81,7 @@ def read_rows(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     own = rows.filter(pl.col("stands_from").is_null())
     figure = next(each for each in about.columns if each.field.name == about.protect.figure)
     value = pl.col(about.protect.figure).cast(pl.Float64)
-    cell = own.with_columns(value=value, digits=pl.sql_expr(figure.by).cast(pl.Int64))
+    cell = own.with_columns(value=value, digits=parse_expression(figure.by).cast(pl.Int64))
     none = pl.lit(None, pl.Float64)
     parts = [cell.with_columns(form=pl.lit(ESTIMATE), low=none, high=none)]
     for each in about.columns:

@@ -5,6 +5,7 @@ import polars as pl
 from jobs.base.core.column_types import polars_type
 from jobs.base.tables.contracts import list_codes
 from jobs.base.tables.public_contracts import CLASSES, OF_ERROR, VARIANCE, PublicColumn, PublicContract
+from jobs.base.tables.sql import parse_expression
 from jobs.study.disclosure.coarse import class_of, round_significant
 from jobs.study.public.intervals import with_intervals
 
@@ -38,7 +39,7 @@ def coarsen_column(rows: pl.DataFrame, column: PublicColumn) -> pl.Series:
     if column.way == "":
         return rows[name].cast(kind)
     values = rows[name].cast(pl.Float64).to_list()
-    digits = rows.select(pl.sql_expr(column.by).cast(pl.Int64).alias("digits"))
+    digits = rows.select(parse_expression(column.by).cast(pl.Int64).alias("digits"))
     count = digits["digits"].to_list() * (rows.height if digits.height == 1 else 1)
     made = [
         None if value is None else round_significant(value, each)

@@ -337,20 +337,30 @@ def test_a_contract_in_other_words_is_an_error_that_names_the_right_ones(
         read_contract("gold.meant")
 
 
-def test_an_unknown_merge_rule_is_an_error_that_names_the_known_ones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ("units: sum", "units: mean", "wrong.yaml: unknown merge rule mean; known are sum, min"),
+        (
+            "spam_certain <= spam_possible",
+            "spam_sure <= spam_possible",
+            "wrong.yaml: check .* names spam_sure, no column of it",
+        ),
+    ],
+)
+def test_a_contract_that_names_what_is_not_there_is_refused_when_it_is_loaded(
+    right: str, wrong: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (SCHEMAS / "gold" / "spam_type_daily.yaml").read_text(encoding="utf-8")
+    assert right in text
     (tmp_path / "schemas" / "gold").mkdir(parents=True)
-    changed = text.replace("gold.spam_type_daily", "gold.wrong_rule").replace("units: sum", "units: mean")
-    (tmp_path / "schemas" / "gold" / "wrong_rule.yaml").write_text(changed, encoding="utf-8")
+    changed = text.replace("gold.spam_type_daily", "gold.wrong").replace(right, wrong)
+    (tmp_path / "schemas" / "gold" / "wrong.yaml").write_text(changed, encoding="utf-8")
     known = read_fields()
     monkeypatch.setattr(contracts, "SCHEMAS", tmp_path / "schemas")
     monkeypatch.setattr(contracts, "read_fields", lambda: known)
-    with pytest.raises(
-        ObservatoryError, match="wrong_rule.yaml: unknown merge rule mean; known are sum, min"
-    ):
-        read_contract("gold.wrong_rule")
+    with pytest.raises(ObservatoryError, match=told):
+        read_contract("gold.wrong")
 
 
 def test_an_unknown_type_is_an_error() -> None:

@@ -1,6 +1,9 @@
 """SQL conditions as Polars expressions give DuckDB's answer to the same text, nulls included."""
 
 import datetime as dt
+import random
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import duckdb
@@ -13,6 +16,7 @@ from expectations.between import cross_rules
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.figures.counting_rules import HAD_CONTENT
 from jobs.base.tables.contracts import list_tables, polars_schema, read_contract
+from jobs.base.tables.public_contracts import PublicContract, public_contract, public_tables
 from jobs.base.tables.sql import parse_condition, parse_expression
 from tests.support.examples import examples
 
@@ -208,7 +212,7 @@ def test_a_condition_selects_rows_of_a_table(text: str, places: list[int]) -> No
         {"period_date": dt.date(2026, 11, 25), "channel_code": "EMAIL", "units": 2},
     ]
     frame = pl.DataFrame(rows).with_row_index("place")
-    assert frame.filter(parse_condition(text, table))["place"].to_list() == places
+    assert frame.filter(parse_condition(text, table, polars_schema(table)))["place"].to_list() == places
 
 
 def test_a_condition_compares_times_in_utc() -> None:
@@ -220,7 +224,12 @@ def test_a_condition_compares_times_in_utc() -> None:
         ("first_at > '2026-11-24 12:00:00'", False),
         ("first_at > '2026-11-24'", True),
     ):
-        assert frame.filter(parse_condition(text, "gold.campaign_daily")).height == holds
+        assert (
+            frame.filter(
+                parse_condition(text, "gold.campaign_daily", polars_schema("gold.campaign_daily"))
+            ).height
+            == holds
+        )
 
 
 @pytest.mark.parametrize(
@@ -238,7 +247,7 @@ def test_a_condition_compares_times_in_utc() -> None:
 )
 def test_a_condition_is_refused_with_the_columns(text: str, told: str) -> None:
     with pytest.raises(ObservatoryError, match=f"^{told}.*Columns: operator_id, period_date,"):
-        parse_condition(text, "gold.spam_volume_daily")
+        parse_condition(text, "gold.spam_volume_daily", polars_schema("gold.spam_volume_daily"))
 
 
 @pytest.mark.parametrize("table", [table for table in list_tables() if read_contract(table).checks])
@@ -254,3 +263,45 @@ def test_other_rules_are_conditions() -> None:
     assert rules
     for text in (HAD_CONTENT, *(rule.condition for rule in rules)):
         parse_expression(text)
+
+
+def texts_of(about: PublicContract) -> Iterator[str]:
+    """All SQL of a published table's contract."""
+    yield about.rows
+    if about.protect is not None:
+        yield from (about.protect.countries, about.protect.leave_out)
+    yield from (each.by for each in about.columns if each.way == "digits")
+
+
+def any_value(kind: pl.DataType, codes: list[str], place: int) -> Any:
+    """A value of a type, or null for every fourth place."""
+    if place % 4 == 3:
+        return None
+    return (
+        codes[place % len(codes)]
+        if kind == pl.String
+        else pl.Series([str(place)]).cast(kind, strict=False)[0]
+    )
+
+
+@pytest.mark.parametrize("table", public_tables())
+def test_what_leaves_rests_on_conditions_that_duckdb_reads_alike(
+    connection: duckdb.DuckDBPyConnection, table: str
+) -> None:
+    about = public_contract(table)
+    texts = sorted(set(texts_of(about)))
+    codes = [*re.findall(r"'([^']*)'", " ".join(texts)), "none of them"]
+    kinds = {name: kind for name, kind in polars_schema(about.source).items() if not kind.is_nested()}
+    rng = random.Random(table)
+    frame = pl.DataFrame(
+        [
+            {name: any_value(kind, codes, rng.randrange(16)) for name, kind in kinds.items()}
+            for _ in range(60)
+        ],
+        schema=kinds,
+    )
+    connection.register("rows", frame.with_row_index("place").to_arrow())
+    for text in texts:
+        found = frame.with_columns(parse_expression(text).alias("found"))["found"].to_list()
+        wanted = connection.execute(f"SELECT {text} FROM rows ORDER BY place").fetchall()
+        assert found == [value for (value,) in wanted], text

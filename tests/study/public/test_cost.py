@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import polars as pl
 import pytest
 
 from jobs.base.tables.public_contracts import public_contract
 from jobs.base.tables.series import Shape
+from jobs.base.tables.sql import parse_expression
 from jobs.study.public.cells import Basis
 from jobs.study.public.gate import make_public_tables, transform_rows
 from jobs.study.public.knowledge import shape_of
@@ -97,5 +97,5 @@ def test_what_few_stated_stays_though_it_is_of_many_operators() -> None:
     """Operators that stated nothing are no holdings of a fixed cost: five of money are those that have it."""
     stating: list[Any] = [1000.0, 1000.0, 1000.0, 1000.0, 0, 0]
     study = study_of({("filtering", "marginal"): EQUAL, ("filtering", "fixed"): stating})
-    candidates = transform_rows(study.tables[TABLE].filter(pl.sql_expr(ABOUT.rows)), ABOUT)
+    candidates = transform_rows(study.tables[TABLE].filter(parse_expression(ABOUT.rows)), ABOUT)
     assert "fixed" not in set(candidates["cost_component_code"])
