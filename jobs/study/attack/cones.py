@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import orth
 from scipy.sparse import csr_array
 
 from jobs.study.attack.coefficients import Linear
 from jobs.study.attack.known import PublishedCell
 
 Array = np.ndarray
-# By how much of it a bound may be broken, and in how many steps a point is brought back within it.
-ROUNDED, STEPS = 1e-9, 40
+# By how much of it a bound may be broken, and in how many steps its edge is sought.
+ROUNDED, STEPS = 1e-9, 30
 
 
 @dataclass(frozen=True)
@@ -94,31 +93,36 @@ class Cones:
 
     # --- how far contributions surely move ------------------------------------------------------------
 
-    def limit_moves(self, mass: Array) -> tuple[Array, Array]:
-        """By what each class's mass is multiplied, and which sums have to stay, so that moves d of length 1
-        of these masses break no cone; rows of the latter are orthonormal.
+    def limit_moves(self, mass: Array) -> tuple[Array, Array, Array]:
+        """By what each class's mass is multiplied; and sums, with a most of each: moves d of these masses
+        break no cone if the squares of d and of sums of d, each over its most, add up to at most 1.
 
-        Moves that leave T of each cell and the linear part of q as they are change q by the square of a
-        length, the sum of u (d' - d)². Of a figure that is the sum of parts of masses p this is at most
-        u (1 + d)² times the sum over parts of p/y times the move's square, by Cauchy and Schwarz.
+        A move adds e to d, and t to T of a cell as a part of it. Then q is the sum over cells of
+        (q + 2 l + E - N t²) / (1 + t)², where l is the sum of u d e and E that of u e². While |t| <= 0.1
+        that is at most q + 2 l + 1.5 E + 4.6 q |t|, for 2 |l| <= 2 sqrt(q E) <= 4 q a + E/(4 a) for any a.
+        Where all but d takes z² of the 1, three halves of E may be a half (1 - z²) of what q has to spare
+        and all else z of it, together at most the whole; of that z² l has one half and t the other.
+
+        Of a figure that is the sum of parts of masses p E is at most u (1 + d)² times the sum over parts of
+        p/y times the move's square, by Cauchy and Schwarz.
         """
         grown = np.ones(len(mass))
-        stay = []
+        found, most = [np.zeros((0, len(mass)))], [np.zeros(0)]
         for cone, y, rows in zip(self.cones, self.truth, self.rows, strict=True):
-            stands, _, sums = cone.cell_sums(y)
+            stands, squares, sums = cone.cell_sums(y)
             inverse = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0)
             rate = (stands * inverse)[cone.place] / cone.x
             deviation = np.where(inverse[cone.place] > 0, rate * y - 1, 0.0)
             spare = max(cone.most - cone.spread(y), 0.0) or 1e-12 * max(cone.most, 1.0)
-            grown += mass * (abs(rows).T @ (cone.weight * cone.x * rate**2 * (abs(rows) @ mass))) / spare
-            cells = csr_array((cone.weight, (cone.place, np.arange(len(y)))), (len(stands), len(y)))
-            stay += [(cells @ rows).toarray(), (rows.T @ (cone.weight * cone.x * deviation * rate))[None]]
+            grown += 3 * mass * (abs(rows).T @ (cone.weight * cone.x * rate**2 * (abs(rows) @ mass))) / spare
+            parts = cone.weight * inverse[cone.place]
+            cells = csr_array((parts, (cone.place, np.arange(len(y)))), (len(stands), len(y)))
+            found += [(cells @ rows).toarray(), (rows.T @ (cone.weight * cone.x * deviation * rate))[None]]
+            of_cell = np.maximum(stands * (stands * squares * inverse**2 - 1), 0.0)
+            limit = spare / (4.6 * np.sqrt(2 * np.maximum(of_cell * of_cell.sum(), 1e-300)))
+            most += [np.minimum(limit, 0.1), np.array([spare / np.sqrt(8)])]
         scale = 1 / np.sqrt(grown)
-        if not stay:
-            return scale, np.zeros((0, len(mass)))
-        sums_ = np.vstack(stay) * (mass * scale)
-        length = np.linalg.norm(sums_, axis=1, keepdims=True)
-        return scale, orth((sums_ / np.where(length > 0, length, 1.0)).T).T
+        return scale, np.vstack(found) * (mass * scale), np.concatenate(most)
 
     # --- single points --------------------------------------------------------------------------------
 
@@ -130,28 +134,26 @@ class Cones:
         ]
         return sorted((at for at, by in enumerate(over) if by > 1 + ROUNDED), key=lambda at: -over[at])
 
-    def reach(self, change: Array, way: Array, most: float) -> float:
-        """How far a way leads from a change within the cones, at most `most`."""
-        if not self.find_broken(change + most * way):
-            return most
-        low, high = 0.0, most
-        for _ in range(STEPS):
-            middle = (low + high) / 2
-            low, high = (low, middle) if self.find_broken(change + middle * way) else (middle, high)
-        return low
+    def reach(self, change: Array, broken: Sequence[int]) -> Array:
+        """Of each of some cones that a change breaks, which part of it does not."""
+        found = np.zeros(len(broken))
+        for number, at in enumerate(broken):
+            cone, y, moved = self.cones[at], self.truth[at], self.rows[at] @ change
+            low, high = 0.0, 1.0
+            for _ in range(STEPS):
+                middle = (low + high) / 2
+                is_within = cone.spread(np.maximum(y + middle * moved, 0.0)) <= cone.most
+                low, high = (middle, high) if is_within else (low, middle)
+            found[number] = low
+        return found
 
-    def bend(self, change: Array, classes: Array) -> tuple[csr_array, Array]:
-        """The curvature of the cones' logarithmic barrier at a change within them, over some classes: a
-        matrix that joins classes of the same respondents, and slopes whose squares are added to it."""
-        found = csr_array((len(classes), len(classes)))
-        slopes = np.zeros((len(self.cones), len(classes)))
-        for at, (cone, y, rows) in enumerate(zip(self.cones, self.truth, self.rows, strict=True)):
-            now = np.maximum(y + rows @ change, 0.0)
-            spare = max(cone.most - cone.spread(now), 1e-9 * cone.most)
-            stands, _, sums = cone.cell_sums(now)
-            rate = np.divide(stands, sums, out=np.zeros_like(sums), where=sums > 0)[cone.place] / cone.x
-            own = rows[:, classes]
-            slopes[at] = (own.T @ cone.slope(now)) / spare
-            scaled = csr_array(own.multiply((rate * np.sqrt(2 * cone.weight * cone.x / spare))[:, None]))
-            found = found + scaled.T @ scaled
-        return found, slopes
+    def touch(self, change: Array, at: int) -> tuple[Array, float]:
+        """The tangent of a cone at a change, which is at its edge: a row of changes, and the most of it.
+
+        Points within a cone of one cell are all on its near side, for q is at most anything where a norm of
+        figures is at most a multiple of T. With several cells some may be beyond, where their T moves far.
+        """
+        cone, rows = self.cones[at], self.rows[at]
+        slope = rows.T @ cone.slope(np.maximum(self.truth[at] + rows @ change, 0.0))
+        largest = abs(slope).max() or 1.0
+        return slope / largest, float(slope @ change / largest)

@@ -1,12 +1,15 @@
 """Linear programs of an attack, solved by HiGHS.
 
 Unknowns are changes of contributions from the truth, of each a rise and a fall. So every program has a point
-to start from, where nothing changes, and moves few contributions from there.
+to start from, where nothing changes, and moves few contributions from there. Published variances are no
+linear constraints: where a solution breaks one, tangents of it become rows.
 """
 
 import highspy
 import numpy as np
 from scipy.sparse import csc_array, hstack
+
+from jobs.study.attack.cones import Cones
 
 Array = np.ndarray
 # Of the strategies of the simplex method the one that starts where nothing changes; and the one for programs
@@ -18,6 +21,10 @@ OPTIONS: dict[str, bool | float | str] = {
 }  # fmt: skip
 # By how much of its size a row may be broken.
 FEASIBLE = 1e-7
+# How much farther solutions are sought with tangents, and how often at most.
+FARTHER, TANGENTS = 1.05, 60
+# A gain is enough within rounding.
+NEAR = 1e-6
 
 
 class Program:
@@ -40,9 +47,12 @@ class Program:
         self.highs.passModel(lp)
         self.count = 0
 
-    def find_change(self, gain: Array, most: Array, enough: float) -> tuple[Array, Array] | None:
-        """The change of greatest gain, and the price of each row; None if no strategy solves it, or rounding
-        errors break a row.
+    def find_change(
+        self, gain: Array, most: Array, enough: float, cones: Cones
+    ) -> tuple[Array, Array, list[int]] | None:
+        """The change of greatest gain; the price of each row; and which cones stand between it and as much as
+        rows alone would let it gain, if that is enough, the one that it would break most first. None if no
+        strategy solves it, or rounding errors break a row.
 
         gain, most: of rises and then of falls. enough: a gain beyond which none is sought.
         """
@@ -54,16 +64,57 @@ class Program:
         for strategy in (PRIMAL, DUAL):
             highs.setOptionValue("simplex_strategy", strategy)
             highs.clearSolver()
-            highs.run()
-            self.count += 1
-            solution = highs.getSolution()
-            rise, fall = np.split(np.array(solution.col_value), 2)
-            is_solved = highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
-            if is_solved and self.is_inside(rise - fall, most):
-                found = rise - fall, np.array(solution.row_dual)[: len(self.low)]
+            change = self.solve(most)
+            if change is not None:
+                prices = np.array(highs.getSolution().row_dual)[: len(self.low)]
+                broken = cones.find_broken(change)
+                by_rows = gain[: len(change)] @ change
+                if broken:
+                    change = self.bend(change, gain, most, enough, cones)
+                found = change, prices, broken if by_rows >= enough * (1 - NEAR) else []
                 break
-        highs.deleteRows(1, np.array([len(self.low)], dtype=np.int32))
+        rows = np.arange(len(self.low), highs.getNumRow(), dtype=np.int32)
+        highs.deleteRows(len(rows), rows)
         return found
+
+    def solve(self, most: Array) -> Array | None:
+        """The change that is a solution as the program stands."""
+        self.highs.run()
+        self.count += 1
+        rise, fall = np.split(np.array(self.highs.getSolution().col_value), 2)
+        is_solved = self.highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
+        return rise - fall if is_solved and self.is_inside(rise - fall, most) else None
+
+    def bend(self, change: Array, gain: Array, most: Array, enough: float, cones: Cones) -> Array:
+        """A change within all cones, of a gain of `enough` or what was found; from one that breaks some.
+
+        Of each cone that a solution breaks the tangent where the way from the truth leaves it becomes a row
+        (Veinott 1967), until the part of a solution that is within all cones gains enough, or no solution
+        does.
+        """
+        highs, best = self.highs, np.zeros_like(change)
+        gains = gain[: len(change)]
+        highs.setOptionValue("simplex_strategy", DUAL)
+        # A part of a solution is enough where all of it is more.
+        highs.changeRowBounds(len(self.low), -np.inf, FARTHER * enough)
+        for _ in range(TANGENTS):
+            broken = cones.find_broken(change)
+            parts = cones.reach(change, broken)
+            inside = parts.min(initial=1.0) * change
+            if gains @ inside > gains @ best and not cones.find_broken(inside):
+                best = inside
+            if gains @ best >= enough or gains @ change < enough * (1 - NEAR):
+                break
+            for at, part in zip(broken, parts, strict=True):
+                row, end = cones.touch(part * change, at)
+                of = np.flatnonzero(row).astype(np.int32)
+                both = np.concatenate([of, of + len(row)]).astype(np.int32)
+                highs.addRow(-np.inf, end, len(both), both, np.concatenate([row[of], -row[of]]))
+            solved = self.solve(most)
+            if solved is None:
+                break
+            change = solved
+        return best if self.is_inside(best, most) else np.zeros_like(best)
 
     def is_inside(self, change: Array, most: Array) -> bool:
         """Whether a change fulfils every row and bound."""

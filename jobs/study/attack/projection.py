@@ -13,8 +13,8 @@ The opposite change does the same the other way. So whoever cannot exclude a mov
 (|Q' u| / |u|)² is its leverage on the published figures. Rows that say the same twice, and rounding, only add
 columns to Q, so that less moves.
 
-Published variances are cones (jobs/study/attack/cones.py): with a smaller m and some sums that stay as they
-are, d breaks none of them, either.
+Published variances are cones (jobs/study/attack/cones.py): with a smaller m and rows that bound some sums, d
+breaks none of them, either.
 
 An attacker has a smaller m, k times that of anyone, of the classes that it has seen. Q is that of anyone, Q_o
 its rows of these classes, D = 1 - k² of each, and z = Q' k u. Then |Q' u|² is |z|² + |w|² with
@@ -56,14 +56,14 @@ class Moves:
 
 
 class Projection:
-    """The projection of a program's rows, and of sums that have to stay. mass: what anyone has not seen of
-    each class, as far as cones let it move. stay: rows x classes, of changes in parts of this mass."""
+    """The projection of a program's rows, and of sums that cones bound. mass: what anyone has not seen of
+    each class, as far as cones let it move. sums: of changes in parts of this mass. most: of each."""
 
-    def __init__(self, program: Program, mass: Array, stay: Array) -> None:
+    def __init__(self, program: Program, mass: Array, sums: Array, most: Array) -> None:
         spare = np.minimum(-program.low, program.high)
         binds = np.isfinite(spare)
-        both = np.hstack([program.rows[binds].toarray() * mass, np.diag(spare[binds])])
-        both = np.vstack([both, np.hstack([stay, np.zeros((len(stay), int(binds.sum())))])])
+        rows = np.vstack([program.rows[binds].toarray() * mass, sums])
+        both = np.hstack([rows, np.diag(np.concatenate([spare[binds], most]))])
         self.mass = mass
         self.basis: Array = np.linalg.qr(both.T)[0][: len(mass)]
 

@@ -6,7 +6,7 @@ give the same published figures show that it is not. For nearly all pairs of att
 shows that such contributions exist, and clears them (jobs/study/attack/projection.py). Only what is left is
 asked alone, by programs. The point where one ends was checked against every row and every published variance,
 and clears all targets of the same operators that it moves far enough. A variance is no linear constraint:
-where a point breaks one, a walk within all constraints takes its place (jobs/study/attack/inside.py).
+where a point breaks one, it is sought again with tangents of it.
 
 An operator's figures may be anything that is not negative; no other belief is ascribed to an attacker.
 """
@@ -18,7 +18,6 @@ import numpy as np
 
 from jobs.base.tables.series import Shape
 from jobs.study.attack.classes import Classes, Parts, View
-from jobs.study.attack.inside import walk
 from jobs.study.attack.known import Finding, KnownRelease, PublishedCell
 from jobs.study.attack.program import FEASIBLE, Program
 from jobs.study.attack.projection import Moves, Projection
@@ -121,8 +120,8 @@ class BlockSearch:
     def clear_free(self) -> None:
         """Clear the pairs whose target surely moves far enough."""
         anyone, asked = self.views[0], np.flatnonzero(self.pending.any(axis=0))
-        self.scale, stay = self.classes.cones.limit_moves(anyone.mass)
-        projection = Projection(self.program, self.scale * anyone.mass, stay)
+        self.scale, sums, most = self.classes.cones.limit_moves(anyone.mass)
+        projection = Projection(self.program, self.scale * anyone.mass, sums, most)
         of_anyone = self.measure_moves(projection, asked, anyone)
         for pending, view in zip(self.pending, self.views, strict=True):
             weights = projection.weigh_seen(self.scale * view.mass)
@@ -200,22 +199,18 @@ class BlockSearch:
         scale = abs(gain).max() or 1.0
         enough = max((goal - gain @ view.mass) / scale, 0.0)
         gains = np.concatenate([gain, -gain]) / scale
-        solved = self.program.find_change(gains, self.bound_moves(view), enough)
+        cones = self.classes.cones
+        solved = self.program.find_change(gains, self.bound_moves(view), enough, cones)
         if solved is None:
             raise AssertionError("a program's solution breaks its rows")
-        point, prices = solved
+        point, prices, broken = solved
         cells = {
             cell
             for cell, price in zip(self.system.rows, prices, strict=True)
             if cell is not None and abs(price) > 1e-9
         }
-        broken = self.classes.cones.find_broken(point)
-        if broken:
-            # The one that is broken most: without it, the attack is asked again.
-            cells.add(self.classes.cones.cones[broken[0]].cell)
-            point = walk(
-                self.program, self.classes.cones, gain / scale, view.mass, view.count > 0, enough, point
-            )
+        # The one that is broken most: without it, the attack is asked again.
+        cells.update(cones.cones[at].cell for at in broken[:1])
         return point, tuple(sorted(cells, key=repr))
 
     def make_finding(

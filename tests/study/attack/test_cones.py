@@ -1,13 +1,13 @@
 """Published variances as cones: what they are, and that what is cleared breaks none of them."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from jobs.base.stats.variance_function import spread_of
-from jobs.study.attack.cones import Cones
-from jobs.study.attack.inside import walk
+from jobs.study.attack.cones import Array, Cones
 from jobs.study.attack.search import Attack, BlockSearch
 from jobs.study.estimates.respondent_figure import CELL
 from jobs.study.estimates.steps.sample import Reference, sample_of
@@ -55,40 +55,57 @@ def test_a_slope_is_how_much_a_spread_grows(search: BlockSearch) -> None:
 
 
 def test_moves_within_the_limits_break_no_cone(search: BlockSearch) -> None:
-    """Any direction of length 1 that leaves the sums as they are; without the limits some do."""
+    """Directions of length 1, with what they move sums by as a part of the most; some use up a third of what
+    a cone has to spare. At four times the length some break one."""
     cones, mass = search.classes.cones, search.views[0].mass
-    scale, stay = cones.limit_moves(mass)
-    assert np.all(scale <= 1) and np.allclose(stay @ stay.T, np.eye(len(stay)))
-    random, broken = np.random.default_rng(7), 0
-    for at in range(300):
-        # Each class alone, and all together.
+    scale, sums, most = cones.limit_moves(mass)
+    assert np.all(scale <= 1) and np.all(most > 0)
+    random, broken, used = np.random.default_rng(7), 0, 0.0
+    for at in range(400):
+        # Each class alone, all together, and those that change sums least.
         way = np.eye(len(mass))[at % len(mass)] if at < 200 else random.normal(size=len(mass))
-        for sums, size in ((stay, scale), (stay[:0], np.ones(len(mass)))):
-            free = way - sums.T @ (sums @ way)
-            if (length := float(np.linalg.norm(free))) < 1e-9:
-                continue
-            change = mass * size * free / length
-            if size is scale:
-                assert cones.find_broken(change * (1 - 1e-9)) == []
-            else:
-                broken += bool(cones.find_broken(change))
-    assert broken > 50
+        if at >= 300:
+            way -= np.linalg.pinv(sums) @ (sums @ way)
+        way /= np.sqrt(way @ way + ((sums @ way / most) ** 2).sum())
+        change = mass * scale * way
+        assert cones.find_broken(change * (1 - 1e-9)) == []
+        broken += bool(cones.find_broken(4 * change))
+        for cone, y, rows in zip(cones.cones, cones.truth, cones.rows, strict=True):
+            grown = cone.spread(np.maximum(y + rows @ change, 0.0)) - cone.spread(y)
+            used = max(used, grown / (cone.most - cone.spread(y)))
+    assert broken > 10 and used > 1 / 3
 
 
-def test_what_a_walk_reaches_breaks_nothing(search: BlockSearch) -> None:
-    view, cones = search.views[0], search.classes.cones
-    walked = 0
-    for target in range(0, len(search.targets), 6):
+def move_targets(search: BlockSearch) -> Iterator[tuple[Array, bool]]:
+    """Points where targets are half as much again, or as much as that as may be, and whether a cone stood
+    between."""
+    view, program = search.views[0], search.program
+    most = search.bound_moves(view)
+    for target in range(len(search.targets)):
         part = slice(*search.parts.starts[target : target + 2])
         gain = np.zeros(len(view.mass))
         gain[search.parts.of_class[part]] = 1.0
-        point = walk(search.program, cones, gain, view.mass, view.count > 0, 100.0, 0 * gain)
-        walked += bool(gain @ point > 0)
-        changed = search.program.rows @ point
-        assert np.all(changed >= search.program.low - 1e-6) and np.all(changed <= search.program.high + 1e-6)
-        assert np.all(point >= -view.mass - 1e-6)
-        assert cones.find_broken(point * (1 - 1e-9)) == []
-    assert walked > 3
+        gains = np.concatenate([gain, -gain])
+        solved = program.find_change(gains, most, 0.5 * float(gain @ view.mass), search.classes.cones)
+        assert solved is not None
+        assert program.is_inside(solved[0], most)
+        assert len(program.low) == program.highs.getNumRow()
+        yield solved[0], bool(solved[2])
+
+
+def test_what_tangents_lead_to_breaks_nothing(search: BlockSearch) -> None:
+    found = list(move_targets(search))
+    assert all(search.classes.cones.find_broken(point) == [] for point, _ in found)
+    assert sum(is_bent and bool(point.any()) for point, is_bent in found) > 3
+
+
+def test_a_point_that_breaks_a_cone_counts_for_nothing(
+    search: BlockSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the edge of a cone is taken to be farther than it is."""
+    monkeypatch.setattr(Cones, "reach", lambda cones, change, broken: np.ones(len(broken)))
+    found = [point for point, is_bent in move_targets(search) if is_bent]
+    assert found and all(search.classes.cones.find_broken(point) == [] for point in found)
 
 
 def test_a_variance_that_is_less_than_the_own_one_is_anothers(search: BlockSearch) -> None:

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csc_array
 
+from jobs.study.attack.cones import Cones
 from jobs.study.attack.program import Array, Program
+
+NO_CONES = Cones([], np.zeros(0), np.zeros(0, dtype=int), np.zeros(0))
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
@@ -25,7 +28,7 @@ def test_what_one_method_does_not_solve_another_one_does(
     most = np.array([5.0, 5.0, 2.0, 2.0])
     for number in (1, 2):
         answers.clear()
-        found = program.find_change(np.array([1.0, 0.0, -1.0, 0.0]), most, 9.0)
+        found = program.find_change(np.array([1.0, 0.0, -1.0, 0.0]), most, 9.0, NO_CONES)
         assert (found is None) == (failing == 2)
         if found is not None:
             assert found[0] == pytest.approx([2.0, -2.0]) and len(found[1]) == 1

@@ -32,7 +32,7 @@ def by_rules(
         study = basis(defined(small, seed) if is_defined else small, f"r{number}")
         releases.append(unattacked(study, releases, monkeypatch))
         small = changed(small, 10 * seed + number)
-    # Where cones bend what is possible, a walk may stop short of what a projection proves.
+    # Where cones bend what is possible, a tangent may cut off what a projection proves.
     linear = pl.col("form") != VARIANCE
     known = [replace(each, published=each.published.filter(linear)) for each in knowledge(releases)]
     return known, list_shapes(GUARDED, [each.basis for each in releases])

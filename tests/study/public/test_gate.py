@@ -211,8 +211,8 @@ def test_chains_of_four_releases(seed: int) -> None:
     """In the last two most operators count by two more definitions, one within the other, too. Nobody finds
     anything, but who bought an operator in what was released before.
 
-    Variances that a finding rests on are dropped: a walk that is held up in one system and not in another
-    finds what is not there. tests/independent asks variances by programs that prove what they find."""
+    Variances that a finding rests on are dropped: where cells' totals move far, a tangent may cut off what is
+    possible. tests/independent asks variances by programs that prove what they find."""
     small, releases = drawn(seed), []
     bought: list[tuple[str, int]] = []
     for number in range(4):
