@@ -74,13 +74,17 @@ sendmail)
     chmod 700 queue
     $program -bi
     $program -bD &
-    submit="$program"; flush() { $program -q; } ;;
+    submit="$program"
+    flush() { sed -i "s/^O Timeout.queuereturn=.*/O Timeout.queuereturn=${1}s/" sendmail.cf; $program -q; } ;;
 postfix)
     chown postfix "$WORK/data"
     postalias "hash:$WORK/aliases"
     postfix start
     submit=/usr/sbin/sendmail
-    flush() { postqueue -f; sleep 6; } ;;
+    # Of the same name the last one holds.
+    flush() {
+        echo "maximal_queue_lifetime = ${1}s" >> "$WORK/etc/postfix/main.cf"
+        postfix reload; sleep 2; postqueue -f; sleep 10; } ;;
 exim)
     chown -R Debian-exim:Debian-exim "$WORK/queue" "$WORK/grey"; chown Debian-exim "$WORK"
     chmod 755 "$WORK"
@@ -88,6 +92,8 @@ exim)
     submit=exim4; flush() { exim4 -qf; } ;;
 esac
 until (exec 3<> /dev/tcp/192.0.2.10/25) 2> /dev/null; do sleep 0.2; done
-python3 "$HERE/traffic.py" "$submit" "$SEED" "$WORK/truth.jsonl"
-sleep 3; flush; sleep 2; flush; sleep 3
+python3 "$HERE/traffic.py" "$submit" "$SEED" "$WORK/truth.jsonl" "$WORK/early"
+# So long have the first messages been there; all others are younger. Exim has a rule for their domain.
+age() { echo $(($(date +%s) - $(stat -c %Y "$WORK/early"))); }
+sleep 3; flush "$(age)"; sleep 2; flush "$(age)"; sleep 3
 touch "$WORK/stop"; sleep 1

@@ -1,11 +1,13 @@
 """Sends a lab's mail server the same script of traffic, and writes down what became of each recipient.
 
-    python3 traffic.py PROGRAM SEED TRUTH
+    python3 traffic.py PROGRAM SEED TRUTH EARLY
 
 PROGRAM is the server's `sendmail` command, which submits mail on the host. A line of TRUTH is one recipient
 of a message that the server took, one attempt that it refused, or one that shall not be counted (grain
 "none"): case, client, sender, recipient, grain, stage, outcome, direction, queue_id, reply. A recipient's
 outcome is what the next server did (world.py); run.sh lets the queue run until only deferred mail is left.
+The first messages are to expire: when they are sent, EARLY is made, and all others are sent GAP seconds
+later, so that run.sh can name a lifetime of the queue that the first have passed and no other.
 
 Outcome "merged": an address that was named twice, which every server takes as one recipient.
 """
@@ -26,6 +28,7 @@ OWN_CLIENT = "192.0.2.20"
 OWN_DOMAINS = ("lab.example", "virt.example", "hosted.example")
 CLIENTS = [f"203.0.113.{number}" for number in range(10, 15)]
 USERS = ["alice", "bob", "carol", "dave"]
+GAP = 25
 LISTED, REFUSED, PUT_OFF = "203.0.113.66", "203.0.113.200", "198.51.100.201"
 # Queue ids in the reply of Postfix, Exim, Sendmail.
 QUEUE_ID = r"queued as (\w+)|OK id=([\w-]+)|2\.0\.0 (\w{14}) Message accepted"
@@ -172,6 +175,18 @@ class Traffic:
         command = [*self.program.split(), "-oi", "-f", sender, recipient]
         subprocess.run(command, input=text.encode(), check=True)
         self.note("local program", "local", sender, recipient, "recipient", "delivery", "delivered", "")
+
+    def send_early(self, early: Path) -> None:
+        """Mail to a server that puts off everything, longer than the queue lives."""
+        for _ in range(3):
+            self.number += 1
+            to = [f"e{self.number}@old.remote.example"]
+            self.send("out, expired", OWN_CLIENT, "alice@lab.example", to, "expired")
+        self.number += 1
+        to = [f"e{self.number}@old.remote.example", f"e{self.number}@ok.remote.example"]
+        self.send("out, one expired", OWN_CLIENT, "bob@lab.example", to, ["expired", "delivered"])
+        early.touch()
+        time.sleep(GAP)
 
     def run(self) -> None:
         chance = self.chance
@@ -365,4 +380,6 @@ class Traffic:
         self.truth.close()
 
 
-Traffic(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])).run()
+traffic = Traffic(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+traffic.send_early(Path(sys.argv[4]))
+traffic.run()
