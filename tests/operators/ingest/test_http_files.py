@@ -227,7 +227,8 @@ def test_a_server_that_gives_no_parts_and_takes_no_conditions(lake: Lake, server
 def test_ten_thousand_files_that_did_not_change_are_a_request_each(lake: Lake, server: LyingServer) -> None:
     server.files |= {f"/log/mail.log.{number}": lines(number % 10, 1) for number in range(10_000)}
     assert lake.pull("/log/*").pieces == 10
-    assert lake.pull("/log/*") == Pulled()
+    server.requests.clear()
+    assert pull_elsewhere(lake, 1, "/log/*") == [(0, [])]
     assert len(server.requests) <= 10_001
 
 
