@@ -42,9 +42,20 @@ LAYERS = {
 # The words of a contract's file.
 NEEDED = ("table", "description", "key", "fields")
 OPTIONAL = ("reads", "questions", "partition_by", "required", "checks", "merge", "meanings", "also")
-# How the values of two parts of a table become one; jobs/base/tables/merge.py applies them.
 # A name in SQL that is no function's and no field's of a struct.
 COLUMN = re.compile(r"(?<![\w.])[a-z_]\w*\b(?!\s*\()")
+# Types of columns that need a unit.
+NUMERIC = ("int", "bigint", "double", "decimal")
+# Units of columns, beside `as COLUMN`. none: of codes, ranks, years and plain factors. unit: recipients,
+# attempts and calls together. its table: the description of the table names it.
+UNITS = (
+    "none", "its table", "%", "share", "index", "USD", "international dollar", "mixed dollar", "unit",
+    "recipient", "recipient squared", "message", "attempt", "try", "segment", "signature", "sender",
+    "network", "domain", "byte", "microsecond", "day", "file", "table", "row", "record", "line",
+    "operator", "holding", "administration", "country", "country pair", "person", "subscriber",
+    "subscription", "post",
+)  # fmt: skip
+# How the values of two parts of a table become one; jobs/base/tables/merge.py applies them.
 MERGES = ("sum", "min", "max", "first", "union", "sketch", "any", "all")
 
 
@@ -52,10 +63,10 @@ MERGES = ("sum", "min", "max", "first", "union", "sketch", "any", "all")
 class Field:
     """One column, wherever it stands.
 
-    type: as in Spark SQL. unit: of a measure. codelist: the list under schemas/codelists/ or
-    `ref.<table>.<column>` that holds its codes. shape: of a text of silver without such a list, what may pass
-    the door (jobs/operators/protect/shapes.py), of a struct by its fields. most: of a number of silver, the
-    largest that may.
+    type: as in Spark SQL. unit: of a number, one of UNITS or `as COLUMN`. codelist: the list under
+    schemas/codelists/ or `ref.<table>.<column>` that holds its codes. shape: of a text of silver without such
+    a list, what may pass the door (jobs/operators/protect/shapes.py), of a struct by its fields. most: of a
+    number of silver, the largest that may.
     """
 
     name: str
@@ -121,7 +132,15 @@ def read_yaml(file: Path) -> Any:
 def read_fields() -> dict[str, Field]:
     """Every column of every table, from schemas/fields.yaml."""
     raw = read_yaml(SCHEMAS / "fields.yaml")
-    return {name: Field(name=name, **properties) for name, properties in raw.items()}
+    fields = {name: Field(name=name, **properties) for name, properties in raw.items()}
+    for name, field in fields.items():
+        is_number = field.type.partition("(")[0] in NUMERIC
+        known = field.unit in UNITS or (field.unit or "").removeprefix("as ") in fields
+        if (is_number or field.unit) and not known:
+            raise ObservatoryError(
+                f"fields.yaml: {name} has the unit {field.unit}; known are {', '.join(UNITS)}, `as COLUMN`"
+            )
+    return fields
 
 
 @cache

@@ -363,6 +363,18 @@ def test_a_contract_that_names_what_is_not_there_is_refused_when_it_is_loaded(
         read_contract("gold.wrong")
 
 
+@pytest.mark.parametrize(
+    "wrong", ["type: bigint", "type: bigint, unit: percent", "type: string, unit: as nothing"]
+)
+def test_a_number_without_a_known_unit_is_refused(
+    wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fields.yaml").write_text(f"units: {{{wrong}, description: Units}}", encoding="utf-8")
+    monkeypatch.setattr(contracts, "SCHEMAS", tmp_path)
+    with pytest.raises(ObservatoryError, match=r"fields.yaml: units has the unit .*; known are none,"):
+        read_fields.__wrapped__()
+
+
 def test_an_unknown_type_is_an_error() -> None:
     with pytest.raises(ObservatoryError, match="unknown type 'varchar'"):
         column_types.arrow_type("varchar")

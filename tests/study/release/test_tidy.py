@@ -4,9 +4,13 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import pytest
 from frictionless import Package
 
-from tests.support.release import made, tables, write
+from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.study.release.released import AREA, AREA_NAME, release_table
+from jobs.study.release.tidy import csv_of, parquet_of
+from tests.support.release import ABOUT, made, tables, write
 
 CSV = "data/spam_volume.csv"
 
@@ -20,6 +24,17 @@ def test_the_tidy_files_hold_the_table() -> None:
     parquet = pl.read_parquet(files["data/spam_volume.parquet"])
     assert parquet["estimate"].to_list() == [17.2e9, 1.23e6, 2.34e6, 5e9]
     assert parquet.columns == read.columns
+
+
+@pytest.mark.parametrize("table", public_tables())
+def test_a_sheet_has_exactly_the_columns_of_its_contract(table: str) -> None:
+    columns = public_contract(table).columns
+    named = [each.field.name for each in columns if each.way != "always"]
+    if AREA in named:
+        named.insert(named.index(AREA) + 1, AREA_NAME)
+    released = release_table(table, pl.DataFrame(schema=public_contract(table).schema))
+    assert csv_of(released).decode().splitlines() == [",".join(named)]
+    assert pl.read_parquet(parquet_of(released, ABOUT)).columns == named
 
 
 def test_duckdb_takes_no_code_for_a_yes_or_no(tmp_path: Path) -> None:
