@@ -68,23 +68,11 @@ def list_files(source: SourceSettings, was_there: bool, before: Files) -> Listed
     """The files that a source's url matches. was_there: an earlier pull found some, so that they are away
     now. before: what it knew of them."""
     url = source.shown_url
-    failed: dict[str, OSError] = {}
     try:
         fs, pattern = open_source(source.url, source.access)
-        if is_remote(url):
-            found = list_remote(fs, pattern)
-            shown = {name: info for name, info in found.items() if info["type"] != "directory"}
-            names = list(shown)
-            if is_http(fs):
-                fs.look_at(names, before.list_seen(source.format))
-                shown, failed = fs.shown, fs.failed
-                if failed.keys() == {pattern} and getattr(failed[pattern], "status", None) in GONE:
-                    names, failed = [], {}
-            if not names and (wrong := find_missing_bucket(fs, pattern)):
-                return Listed(fs, [], [f"{url} cannot be listed: {wrong}"])
-        else:
-            shown = {}
-            names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
+        names, shown, failed = match_files(fs, pattern, source, before)
+        if not names and is_remote(url) and (wrong := find_missing_bucket(fs, pattern)):
+            return Listed(fs, [], [f"{url} cannot be listed: {wrong}"])
     except ImportError as error:
         return Listed(None, [], [f"{url} cannot be listed: {error}. {needed_extra(url)}"])
     except ValueError as error:
@@ -101,6 +89,24 @@ def list_files(source: SourceSettings, was_there: bool, before: Files) -> Listed
     problems += [classify_problem(why, f"{name} cannot be read: {why}") for name, why in failed.items()]
     names = sorted((name for name in names if name not in left_out | failed), key=rotation_order)
     return Listed(fs, names, problems, shown)
+
+
+def match_files(
+    fs: Any, pattern: str, source: SourceSettings, before: Files
+) -> tuple[list[str], dict[str, Mapping[str, Any]], dict[str, OSError]]:
+    """The names of files that a pattern matches; what another host says of each; and why some of a web
+    server's cannot be read."""
+    if not is_remote(source.shown_url):
+        return [name for name in fs.glob(pattern) if not fs.isdir(name)], {}, {}
+    found = list_remote(fs, pattern)
+    shown = {name: info for name, info in found.items() if info["type"] != "directory"}
+    names = list(shown)
+    if not is_http(fs):
+        return names, shown, {}
+    fs.look_at(names, before.list_seen(source.format))
+    if fs.failed.keys() == {pattern} and getattr(fs.failed[pattern], "status", None) in GONE:
+        return [], fs.shown, {}
+    return names, fs.shown, fs.failed
 
 
 def source_errors() -> tuple[type[Exception], ...]:
