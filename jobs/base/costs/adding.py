@@ -57,14 +57,26 @@ def add_figures(figures: Sequence[Explained]) -> Sum:
         reason = reason_against_adding(one, other)
         if reason:
             raise ObservatoryError(reason)
-    estimates = [each.estimate for each in figures if each.estimate is not None]
-    if len(estimates) == len(figures):
-        alone = [each.name for each in figures if each.estimate and each.estimate.low is None]
-        if alone:
-            raise ObservatoryError(f"{alone[0]} cannot be added: it has one respondent, and so no interval")
-        ends = [(each.low or 0.0, each.value, each.high or 0.0) for each in estimates]
-        low, value, high = (sum(each) for each in zip(*ends, strict=True))
-        return Sum(list(figures), (low, value, high), figures[0].currency_code, "estimate")
+    if all(each.estimate is not None for each in figures):
+        return Sum(list(figures), add_intervals(figures), figures[0].currency_code, "estimate")
+    bound = joint_bound([each.bound_code for each in figures])
+    return Sum(list(figures), add_simulations(figures), figures[0].currency_code, bound)
+
+
+def add_intervals(figures: Sequence[Explained]) -> tuple[float, float, float]:
+    """Low, value and high of a sum of estimates: as far apart as can be, since errors may go together."""
+    ends = []
+    for each in figures:
+        assert each.estimate is not None
+        if each.estimate.low is None or each.estimate.high is None:
+            raise ObservatoryError(f"{each.name} cannot be added: it has one respondent, and so no interval")
+        ends.append((each.estimate.low, each.estimate.value, each.estimate.high))
+    low, value, high = (sum(each) for each in zip(*ends, strict=True))
+    return low, value, high
+
+
+def add_simulations(figures: Sequence[Explained]) -> tuple[float, float, float]:
+    """The 5, 50 and 95% points of a sum of simulated figures, added point by point."""
     simulations = [each.simulation for each in figures if each.simulation is not None]
     if len(simulations) < len(figures):
         missing = next(each for each in figures if each.simulation is None)
@@ -75,9 +87,7 @@ def add_figures(figures: Sequence[Explained]) -> Sum:
         each.total({name: samples[joint_name(each, name)] for name in each.table["parameter_code"]})
         for each in simulations
     ]
-    points = three_quantiles(np.sum(totals, axis=0))
-    bound = joint_bound([each.bound_code for each in figures])
-    return Sum(list(figures), points, figures[0].currency_code, bound)
+    return three_quantiles(np.sum(totals, axis=0))
 
 
 def joint_name(simulation: Simulation, name: str) -> str:

@@ -1,5 +1,6 @@
 """How an explained cost figure looks on a terminal."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rich.console import Console, Group, RenderableType
@@ -292,29 +293,7 @@ def draw_list(
     money is left out then."""
     restated = {code: [restate_figure(each, basis) for each in rows] for code, rows in found.items()}
     shown = {code: [each for each in rows if each is not None] for code, rows in restated.items()}
-    wide = console.width >= WIDE
-    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), show_edge=False)
-    table.add_column("figure", overflow="fold")
-    for name in ("computed", "printed"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("reproduces", no_wrap=True)
-    for name in ("of", "unit") if wide else ():
-        table.add_column(name, overflow="fold")
-    for code, rows in shown.items():
-        if rows:
-            table.add_row(Text(f"\n{words.code_name('estimand', code)}", style="bold"))
-        for row in rows:
-            verdict = words.code_name("reproduction", row.verdict)
-            figure, of = Text(row.name), f"{row.area} {row.period_code}"
-            if not wide:
-                figure.append(f"\n  {of}, {row.unit}", style="dim")
-            table.add_row(
-                figure,
-                *("" if value is None else format_number(value) for value in (row.computed, row.printed)),
-                Text(verdict, style=VERDICT_STYLE.get(row.verdict, "")),
-                *((of, row.unit) if wide else ()),
-            )
-    console.print(table)
+    console.print(list_table(shown, is_wide=console.width >= WIDE))
     if basis is not None:
         console.print(Text(f"\n{describe_restated(found, restated, basis)}"))
     everything = [row for rows in shown.values() for row in rows]
@@ -327,6 +306,32 @@ def draw_list(
             style="dim",
         )
     )
+
+
+def list_table(shown: Mapping[str, Sequence[ListedFigure]], is_wide: bool) -> Table:
+    """Figures below the name of their quantity."""
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), show_edge=False)
+    table.add_column("figure", overflow="fold")
+    for name in ("computed", "printed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("reproduces", no_wrap=True)
+    for name in ("of", "unit") if is_wide else ():
+        table.add_column(name, overflow="fold")
+    for code, rows in shown.items():
+        if rows:
+            table.add_row(Text(f"\n{words.code_name('estimand', code)}", style="bold"))
+        for row in rows:
+            verdict = words.code_name("reproduction", row.verdict)
+            figure, of = Text(row.name), f"{row.area} {row.period_code}"
+            if not is_wide:
+                figure.append(f"\n  {of}, {row.unit}", style="dim")
+            table.add_row(
+                figure,
+                *("" if value is None else format_number(value) for value in (row.computed, row.printed)),
+                Text(verdict, style=VERDICT_STYLE.get(row.verdict, "")),
+                *((of, row.unit) if is_wide else ()),
+            )
+    return table
 
 
 def restate_figure(figure: ListedFigure, basis: PriceBasis | None) -> ListedFigure | None:

@@ -280,29 +280,39 @@ def bound_of(
     within = [each for each in measures if channel in (each[0], "_T") and measure in (each[1], "_T")]
     priceless: list[Measure] = []
     unstated: list[Measure] = []
-    over: set[str] = set()
-    under: set[str] = set()
+    used: set[str] = set()
     if component != "fixed":
-        effort = {key[:2] for key in simulated.amounts if key[2] == "marginal"}
-        priceless = [
-            each
-            for each in within
-            if each in effort
-            and each not in simulated.own
-            and not WORK & simulated.inputs.get(each, frozenset())
-        ]
+        priceless = find_priceless(within, simulated)
         used = {name for each in within for name in simulated.inputs.get(each, ())}
-        over = {name for name in used if name in OVERSTATED or biases.get(name) == "over"}
-        under = {name for name in used if biases.get(name) == "under"}
     if component != "marginal":
-        whole = {each[0] for each in simulated.fixed if each[1] == "_T" and measure == "_T"}
-        unstated = [each for each in within if each not in simulated.fixed and each[0] not in whole]
-        # A channel without measures may cost staff all the same.
-        channels = {key[0] for key in simulated.amounts if channel in (key[0], "_T")}
-        if measure == "_T":
-            idle = channels - whole - {each[0] for each in within}
-            unstated += [(each, "_T") for each in sorted(idle)]
+        unstated = find_unstated(within, channel, measure, simulated)
+    over = {name for name in used if name in OVERSTATED or biases.get(name) == "over"}
+    under = {name for name in used if biases.get(name) == "under"}
     return Bound(tuple(priceless), tuple(unstated), tuple(sorted(over)), tuple(sorted(under)))
+
+
+def find_priceless(within: Collection[Measure], simulated: Simulated) -> list[Measure]:
+    """Of these measures those whose own work could not be priced."""
+    effort = {key[:2] for key in simulated.amounts if key[2] == "marginal"}
+    return [
+        each
+        for each in within
+        if each in effort and each not in simulated.own and not WORK & simulated.inputs.get(each, frozenset())
+    ]
+
+
+def find_unstated(
+    within: Collection[Measure], channel: str, measure: str, simulated: Simulated
+) -> list[Measure]:
+    """Of these measures those without a stated fixed cost; of all measures, also channels that have none: a
+    channel without measures may cost staff all the same."""
+    if measure != "_T":
+        return [each for each in within if each not in simulated.fixed]
+    whole = {each[0] for each in simulated.fixed if each[1] == "_T"}
+    channels = {key[0] for key in simulated.amounts if channel in (key[0], "_T")}
+    idle = channels - whole - {each[0] for each in within}
+    unstated = [each for each in within if each not in simulated.fixed and each[0] not in whole]
+    return unstated + [(each, "_T") for each in sorted(idle)]
 
 
 def strategy_by_measure(month: pl.DataFrame) -> dict[str, str | None]:

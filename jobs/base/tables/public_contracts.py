@@ -179,33 +179,41 @@ def parse_contract(raw: Mapping[str, Any], table: str, file_name: str) -> Public
         beside=raw.get("beside"),
         protect=protect,
     )
-    of_source = read_contract(made.source).columns
-    wrong = [
-        f"column {each.field.name} is not in {made.source}"
-        for each in columns
-        if each.way in ("", "digits") and each.field.name not in of_source
-    ]
-    named = {each.field.name: each for each in columns}
-    wrong += [
-        f"{name} would show the study's own error: it is made of public terms"
-        for name in OF_ERROR
-        if name in named and named[name].way not in ("made", "always")
-    ]
-    if protect is not None:
-        wrong += [f"series column {name} is no dimension" for name in protect.series if name not in made.key]
-        if protect.figure not in named or named[protect.figure].way != "digits":
-            wrong += [f"figure {protect.figure} is not rounded to digits"]
-        if VARIANCE in named and VARIANCE not in made.arguments:
-            wrong += [f"{VARIANCE} has no argument"]
-        least = MONEY_HOLDINGS if MONEY in protect.series else HOLDINGS
-        if type(protect.least_holdings) is not int or protect.least_holdings < least:
-            wrong += [f"protect asks for {protect.least_holdings} holdings, fewer than {least}"]
-    elif not made.arguments:
-        wrong += ["has neither protect nor arguments"]
-    wrong += list_wrong_sql(made)
+    wrong = [*list_wrong_columns(made), *list_wrong_guards(made), *list_wrong_sql(made)]
     if wrong:
         raise ObservatoryError(f"{file_name}: {'; '.join(wrong)}")
     return made
+
+
+def list_wrong_columns(about: PublicContract) -> list[str]:
+    """The columns of a contract that its source does not have, or that would show the study's own error."""
+    of_source = read_contract(about.source).columns
+    return [
+        f"column {each.field.name} is not in {about.source}"
+        for each in about.columns
+        if each.way in ("", "digits") and each.field.name not in of_source
+    ] + [
+        f"{each.field.name} would show the study's own error: it is made of public terms"
+        for each in about.columns
+        if each.field.name in OF_ERROR and each.way not in ("made", "always")
+    ]
+
+
+def list_wrong_guards(about: PublicContract) -> list[str]:
+    """What is wrong with the protection that a contract asks for, or says why it needs none."""
+    protect = about.protect
+    if protect is None:
+        return [] if about.arguments else ["has neither protect nor arguments"]
+    named = {each.field.name: each for each in about.columns}
+    wrong = [f"series column {name} is no dimension" for name in protect.series if name not in about.key]
+    if protect.figure not in named or named[protect.figure].way != "digits":
+        wrong += [f"figure {protect.figure} is not rounded to digits"]
+    if VARIANCE in named and VARIANCE not in about.arguments:
+        wrong += [f"{VARIANCE} has no argument"]
+    least = MONEY_HOLDINGS if MONEY in protect.series else HOLDINGS
+    if type(protect.least_holdings) is not int or protect.least_holdings < least:
+        wrong += [f"protect asks for {protect.least_holdings} holdings, fewer than {least}"]
+    return wrong
 
 
 def list_wrong_sql(about: PublicContract) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -89,9 +90,7 @@ def print_status(
     from jobs.base.core.patterns import escape_unseen
     from jobs.base.store.record import utc_now
     from jobs.cli.operators.receipts import show_deliveries, show_due_packages
-    from jobs.operators.packages.deliveries import list_package_steps
     from jobs.operators.state.retained import describe_retained
-    from jobs.operators.state.sources import list_steps, quarantine_step
     from jobs.operators.state.status import copy_steps, count_copies, list_problems
 
     show_sources(rows)
@@ -114,17 +113,34 @@ def print_status(
     of_operator = {row.operator: row.retention for row in rows}
     if of_operator:
         show_list("Kept", [("", each) for each in describe_retained(list(of_operator.values()), settings)])
+    today = (settings.lake.read_at or utc_now()).date()
+    steps = [*source_steps(rows), *copy_steps(copies), *package_steps(packages, today)]
+    show_list("Next", steps or [("", "Nothing to do.")])
+
+
+def source_steps(rows: Sequence[SourceStatus]) -> list[tuple[str, str]]:
+    """What to do next for sources, each with whose it is."""
+    from jobs.base.core.patterns import escape_unseen
+    from jobs.operators.state.sources import list_steps, quarantine_step
+
     steps = [(about, escape_unseen(step)) for about, step in list_steps(rows)]
-    steps += [
+    return steps + [
         (f"{row.operator}/{row.source}", quarantine_step(row))
         for row in rows
         if row.quarantined and "observatory quarantine" not in (row.next_step or "")
     ]
-    today = (settings.lake.read_at or utc_now()).date()
-    steps += copy_steps(copies)
-    for found in packages.values():
-        steps += [(who, escape_unseen(each)) for who, each in list_package_steps(found, today)]
-    show_list("Next", steps or [("", "Nothing to do.")])
+
+
+def package_steps(packages: Mapping[str, Packages], today: dt.date) -> list[tuple[str, str]]:
+    """What to do next for packages, each with whose it is."""
+    from jobs.base.core.patterns import escape_unseen
+    from jobs.operators.packages.deliveries import list_package_steps
+
+    return [
+        (who, escape_unseen(each))
+        for found in packages.values()
+        for who, each in list_package_steps(found, today)
+    ]
 
 
 def show_table(

@@ -1,5 +1,6 @@
 """The commands `observatory study estimate` and `load`: packages in, estimates out."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -149,9 +150,7 @@ def load(
 
     settings = config.load_settings(config_file)
     respondents = load_respondents(settings)
-    missing = [str(file) for file in files or () if not file.is_file()]
-    if missing:
-        raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
+    refuse_missing(files or ())
     known = settings.study.files
     frame = read_table(Path(known), "ref.operator_frame", is_needed=False) if known else None
     with open_inbox(settings, files or ()) as inbox:
@@ -171,22 +170,27 @@ def load(
             land_packages(lake, found, record.new_run_id(), accept_change)
             failed = answer_packages(inbox, found, settings.study.receipt_key)
     out.print(packages_table(found, check))
-    for each in found:
-        for line in each.noted if not each.wrong else ():
-            text = escape_unseen(f"{each.file.name}: {line}")
-            out.print(text, soft_wrap=True, markup=False, highlight=False)
+    for text in (f"{each.file.name}: {line}" for each in found if not each.wrong for line in each.noted):
+        out.print(escape_unseen(text), soft_wrap=True, markup=False, highlight=False)
     wrong = [f"{inbox.place_of(each.file)}: {line}" for each in found for line in each.wrong]
     if wrong:
         refused = sum(1 for each in found if each.wrong)
-        taken = len(found) - refused
-        wrong.append(
-            f"{taken} in order, {refused} refused; nothing was loaded"
-            if check
-            else f"{taken} loaded, {refused} refused; of a refused one the study keeps what it had"
-        )
+        wrong.append(describe_counts(len(found) - refused, refused, check))
         raise ObservatoryError("\n".join([*wrong, *map(str, failed)]))
     if failed:
         raise type(failed[0])("\n".join(map(str, failed)))
+
+
+def refuse_missing(files: Iterable[Path]) -> None:
+    missing = [f"{file}: no such file" for file in files if not file.is_file()]
+    if missing:
+        raise ObservatoryError("\n".join(missing))
+
+
+def describe_counts(taken: int, refused: int, is_check: bool) -> str:
+    if is_check:
+        return f"{taken} in order, {refused} refused; nothing was loaded"
+    return f"{taken} loaded, {refused} refused; of a refused one the study keeps what it had"
 
 
 def packages_table(found: list[Any], is_check: bool) -> Table:

@@ -92,9 +92,18 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
     grouped = tasks_of(work, ranges, ingest_id)
     total = len(grouped)
     parsed: list[ParsedRanges] = work.engine.run_tasks(grouped, lambda count: work.done(count, total))
-    note = {"ingest_id": ingest_id}
+    written = [file for each in parsed for file in each.files]
+    replace_files(lake, written, ingest_id, where, again)
+    counted = [frame for each in parsed for frame in each.counts]
+    rows = ledger_rows(pieces, counted, ingest_id, settings.lake.read_at)
+    lake.replace(rows, "bronze.file", where, {"ingest_id": ingest_id})
+    return Ingested((ingest_id,), tuple(left for each in parsed for left in each.frames), tuple(written))
+
+
+def replace_files(lake: Lake, written: list[NewFile], ingest_id: str, where: str, again: bool) -> None:
+    """Put files of bronze in place of what a batch wrote before, if it wrote any."""
     files: dict[str, list[NewFile]] = {}
-    for file in (file for each in parsed for file in each.files):
+    for file in written:
         files.setdefault(file.table, []).append(file)
     bronze = [
         name for name in list_tables() if read_contract(name).layer == "bronze" and name != "bronze.file"
@@ -103,14 +112,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
         if again or is_written(lake, table, ingest_id):
             lake.delete(table, where)
         if table in files:
-            lake.add_files(table, files[table], note)
-    counted = [frame for each in parsed for frame in each.counts]
-    lake.replace(ledger_rows(pieces, counted, ingest_id, settings.lake.read_at), "bronze.file", where, note)
-    return Ingested(
-        (ingest_id,),
-        tuple(left for each in parsed for left in each.frames),
-        tuple(file for each in parsed for file in each.files),
-    )
+            lake.add_files(table, files[table], {"ingest_id": ingest_id})
 
 
 def is_written(lake: Lake, table: str, ingest_id: str) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import polars as pl
 
@@ -114,40 +115,45 @@ def plan_windows(
     longest = longest_lives((row["operator_id"], name) for row in rows for name in row["formats"])
     settled = removed.settled_in_silver(lake, longest)
     left_out = set(waiting.select(PART).rows()) if waiting is not None else set()
-    newest: dict[str, dt.date] = {}
     windows: dict[str, Window] = {}
     parts = []
-    for (_, operator), found in groupby(rows, lambda row: (row["ingest_id"], row["operator_id"])):
-        if operator not in operators:
+    chosen = [row for row in rows if row["operator_id"] in operators]
+    for row, closed in with_closed_days(chosen, open_days, settled):
+        operator, is_done, begin, end = row["operator_id"], row["is_done"], row["first"], row["last"]
+        if (operator, row["source_id"], row["ingest_id"]) in left_out:
             continue
+        name = f"{operator}/{row['ingest_id']}/{row['source_id']}"
+        if begin is None:
+            parts += [] if is_done else [name]
+            continue
+        first, last = max(begin, closed), end
+        if since or until:
+            first, last = max(first, since or first), min(last, until or last)
+        elif is_done and operator not in again:
+            continue
+        if not is_done and (first, last) == (max(begin, closed), end):
+            parts.append(name)
+        if first <= last:
+            lookback = dt.timedelta(days=longest[operator])
+            windows[operator] = Window(first, last, closed, lookback).join_window(windows.get(operator))
+    return parts, windows
+
+
+def with_closed_days(
+    rows: Iterable[dict[str, Any]], open_days: int, settled: Mapping[str, dt.date]
+) -> Iterator[tuple[dict[str, Any], dt.date]]:
+    """Parts of batches in order, each with the first day that is not closed for it: what closes days for a
+    part is in the batches before its own, and what retention has settled."""
+    newest: dict[str, dt.date] = {}
+    for (_, operator), found in groupby(rows, lambda row: (row["ingest_id"], row["operator_id"])):
         batch = list(found)
-        begin = min((row["first"] for row in batch if row["first"] is not None), default=None)
-        # What closes days for a part is in the batches before its own.
-        closed = newest.get(operator, begin or dt.date.max) - dt.timedelta(days=open_days)
+        begin = min((row["first"] for row in batch if row["first"] is not None), default=dt.date.max)
+        closed = newest.get(operator, begin) - dt.timedelta(days=open_days)
         closed = max(closed, settled.get(operator, closed))
         lasts = [row["last"] for row in batch if row["last"] is not None]
         if lasts:
             newest[operator] = max(newest.get(operator, lasts[0]), *lasts)
-        for row in batch:
-            key = (operator, row["source_id"], row["ingest_id"])
-            if key in left_out:
-                continue
-            is_done, begin, end = row["is_done"], row["first"], row["last"]
-            name = f"{operator}/{row['ingest_id']}/{row['source_id']}"
-            if begin is None:
-                parts += [] if is_done else [name]
-                continue
-            first, last = max(begin, closed), end
-            if since or until:
-                first, last = max(first, since or first), min(last, until or last)
-            elif is_done and operator not in again:
-                continue
-            if not is_done and (first, last) == (max(begin, closed), end):
-                parts.append(name)
-            if first <= last:
-                lookback = dt.timedelta(days=longest[operator])
-                windows[operator] = Window(first, last, closed, lookback).join_window(windows.get(operator))
-    return parts, windows
+        yield from ((row, closed) for row in batch)
 
 
 def longest_lives(formats: Iterable[tuple[str, str]]) -> dict[str, int]:

@@ -27,6 +27,7 @@ from jobs.operators.sniff.proposal import source_id
 from jobs.operators.sniff.recognising import Recognised, separate_logs
 from jobs.operators.sniff.silver import NETWORKS
 from jobs.operators.sniff.survey import LogSurvey, survey_log
+from jobs.operators.sniff.tally import Tally
 
 # Bytes that are read of each log, and seconds for all logs together.
 SAMPLE_BYTES = 8 << 20
@@ -150,9 +151,13 @@ def add_answer(proposal: Proposal, answer: LogSurvey, numbers: list[pl.Series]) 
     proposal.is_sampled |= not answer.is_exact
     if times := times_of(answer, proposal.sources[-1].id):
         proposal.times.append(times)
-    if answer.tally is None:
-        return
-    for name, rows in count_once(answer.tally.bronze_rows())[0].items():
+    if answer.tally is not None:
+        add_rows(proposal, answer.tally, numbers)
+
+
+def add_rows(proposal: Proposal, tally: Tally, numbers: list[pl.Series]) -> None:
+    """Add domains, links and numbers of the rows that were read."""
+    for name, rows in count_once(tally.bronze_rows())[0].items():
         kernel = KERNELS[name]
         if kernel.transmissions is None:
             continue

@@ -5,7 +5,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import polars as pl
 
@@ -114,24 +114,20 @@ def source_rows(
     found = []
     for operator in chosen:
         for source in operator.source:
-            folder = f"{area}/{operator.id}/{source.id}"
             of_source = read.get((operator.id, source.id), NOTHING_READ)
-            streams = read_streams(fs, folder)
-            pieces = [piece for stream in streams or () for piece in stream.pieces]
-            unread = sum(piece.bytes for piece in pieces if piece.piece_id not in of_source.pieces)
+            landed = Landed.of_folder(fs, f"{area}/{operator.id}/{source.id}", of_source)
             last = last_record(lake, operator.id, source.id, of_source)
             days = stale_days(settings, source, of_source.formats)
             since: dt.datetime | None = last or first_run
-            is_stale = days is not None and since is not None and since + dt.timedelta(days=days) < at
             row = SourceStatus(
                 operator=operator.id,
                 source=source.id,
-                landed=sum(piece.bytes for piece in pieces),
-                landed_at=max((dt.datetime.fromisoformat(each.landed_at) for each in pieces), default=None),
-                waiting=unread + sum(stream.waiting_bytes for stream in streams or ()),
+                landed=landed.bytes,
+                landed_at=landed.at,
+                waiting=landed.unread + landed.waiting,
                 last_record=last,
                 stale_days=days,
-                is_stale=is_stale,
+                is_stale=days is not None and since is not None and since + dt.timedelta(days=days) < at,
                 missing_days=[str(day) for day in days_without_records(lake, operator.id, of_source)],
                 quarantined=of_source.quarantined,
                 held_rules=held.get((operator.id, source.id), []) + held.get((operator.id, None), []),
@@ -142,12 +138,41 @@ def source_rows(
                 retention=kept[operator.id],
                 next_step=None,
             )
-            # Retention may have removed all pieces: the manifest still has their streams.
-            is_lost = bool(of_source.pieces) and not streams
-            unended = sorted(read_files(fs, folder).waiting) if not of_source.pieces else []
-            step = next_step(row, source, unread, is_lost, unended, has_manifest(fs, folder), at)
+            step = next_step(row, source, landed.unread, landed.is_lost, landed.unended, landed.is_known, at)
             found.append(SourceStatus(**{**vars(row), "next_step": step}))
     return found
+
+
+class Landed(NamedTuple):
+    """What landing has of a source: bytes, the time of the last, bytes that no run has read, and bytes that
+    wait for a line end.
+
+    is_lost: pieces were read, and landing knows no stream. unended: files of which nothing could be read for
+    want of a line end. is_known: a pull found files.
+    """
+
+    bytes: int
+    at: dt.datetime | None
+    unread: int
+    waiting: int
+    is_lost: bool
+    unended: list[str]
+    is_known: bool
+
+    @classmethod
+    def of_folder(cls, fs: Any, folder: str, read: Read) -> Self:
+        streams = read_streams(fs, folder) or []
+        pieces = [piece for stream in streams for piece in stream.pieces]
+        return cls(
+            bytes=sum(piece.bytes for piece in pieces),
+            at=max((dt.datetime.fromisoformat(each.landed_at) for each in pieces), default=None),
+            unread=sum(piece.bytes for piece in pieces if piece.piece_id not in read.pieces),
+            waiting=sum(stream.waiting_bytes for stream in streams),
+            # Retention may have removed all pieces: the manifest still has their streams.
+            is_lost=bool(read.pieces) and not streams,
+            unended=[] if read.pieces else sorted(read_files(fs, folder).waiting),
+            is_known=has_manifest(fs, folder),
+        )
 
 
 def stale_days(settings: Observatory, source: SourceSettings, formats: frozenset[str]) -> float | None:

@@ -136,23 +136,33 @@ def settle_package(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken
     judged.is_known = any(not judged.is_dated or in_utc(each) == judged.received_at for each in same)
     last = {month: last_of(month, of_months) for month in sorted(judged.months)}
     standing = [each for each in of_months if any(each in of_month for of_month in last.values())]
-    if not judged.is_known:
-        judged.wrong += compare_standing(judged, standing)
-        judged.wrong += refuse_unsigned(judged, of_respondent)
-    elif not any(each in standing for each in same):
-        newest = max(own, key=order_in)
-        judged.noted.append(
-            f"{newest['file_name']} of {in_utc(newest):%Y-%m-%d %H:%M} stands in its place: give the time"
-            " that this one came in again as --received to take it"
-        )
-    if judged.wrong or judged.is_known:
+    if judged.is_known:
+        if not any(each in standing for each in same):
+            newest = max(own, key=order_in)
+            judged.noted.append(
+                f"{newest['file_name']} of {in_utc(newest):%Y-%m-%d %H:%M} stands in its place: give the time"
+                " that this one came in again as --received to take it"
+            )
+        return []
+    judged.wrong += compare_standing(judged, standing)
+    judged.wrong += refuse_unsigned(judged, of_respondent)
+    if judged.wrong:
         return []
     receipts.append(build_receipt(judged))
+    return [TakenPackage(judged, replaced_channels(judged, last))]
+
+
+def replaced_channels(
+    judged: Judged, last: dict[str, list[dict[str, Any]]]
+) -> list[tuple[list[str], list[str]]]:
+    """Months with the channels that a package replaces in them: its own, and those that its operator's last
+    package of the month has. last: what stands in each month."""
     replaced: dict[tuple[str, ...], list[str]] = {}
     for month, of_month in last.items():
-        before = (each["channel_codes"] for each in of_month if each in own)
-        replaced.setdefault(tuple(sorted(judged.channels.union(*before))), []).append(month)
-    return [TakenPackage(judged, [(months, list(channels)) for channels, months in replaced.items()])]
+        own = [each for each in of_month if each["operator_id"] == judged.manifest.operator_id]
+        channels = judged.channels.union(*(each["channel_codes"] for each in own))
+        replaced.setdefault(tuple(sorted(channels)), []).append(month)
+    return [(months, list(channels)) for channels, months in replaced.items()]
 
 
 def in_utc(receipt: dict[str, Any]) -> dt.datetime:

@@ -58,9 +58,7 @@ def check_relation(
     if not known:
         return None
     total = sum(known, Decimal(0))
-    missing = any(answers[code].status in ("NA", "R") for code in values) or any(
-        is_unread(code, answers, lines) for code in relation.parts
-    )
+    missing = is_part_missing(relation, answers, lines)
     over = total > wanted + relation.within
     under = relation.is_equal and not missing and total < wanted - relation.within
     if not over and not under:
@@ -123,6 +121,14 @@ def name_indicator(indicator: str, form: Form, asker: Asker) -> str:
     return f"{indicator}, {line_label(asker.language, found)}" if found.parts else indicator
 
 
+def is_part_missing(relation: Relation, answers: dict[str, Answer], lines: dict[str, FormLine]) -> bool:
+    """Whether a part is not available, not disclosed, or could not be read."""
+    return any(
+        (code in answers and answers[code].status in ("NA", "R")) or is_unread(code, answers, lines)
+        for code in relation.parts
+    )
+
+
 def relation_fault(line: FormLine, key: str, **values: object) -> Fault:
     cell = line.cells["answer"]
     return Fault(cell.place, line.indicator, cell.written, "message", key, values)
@@ -149,28 +155,32 @@ def missing_answers(
         for code, needing in form.needing.items()
         if code not in answered and not figures.isdisjoint(needing)
     }
-
-    def is_answered(question: Question) -> bool:
-        return any(each.code in answered for each in question.indicators)
-
     for question in form.questions:
         spared = by_id.get(question.instead or "")
-        if question.required is None or (spared is not None and is_answered(spared)):
+        if question.required is None or (spared is not None and is_answered(spared, answered)):
             continue
-        if question.required == "each":
-            wanting = [each.code for each in question.indicators if each.code not in answered]
-        else:
-            wanting = [] if is_answered(question) else [question.indicators[0].code]
-        single = len(question.indicators) == 1 or question.required == "each"
-        key = "required" if single else "required_any"
-        if own := [each.code for each in question.indicators if each.code in needed]:
-            wanting, key = own, "definition_needed"
+        key, wanting = "definition_needed", [each for each in question.codes if each in needed]
+        if not wanting:
+            key, wanting = wanting_of(question, answered)
         for code in wanting:
             cell = lines[code].cells["answer"] if code in lines else None
             place, written = (cell.place, cell.written) if cell else (FilePlace(file_name, ""), "")
             values = {"status": status_label(asker, "NA"), "other": needed.get(code, "")}
             faults.append(Fault(place, code, written, "message", key, values))
     return faults
+
+
+def is_answered(question: Question, answered: set[str]) -> bool:
+    return not answered.isdisjoint(question.codes)
+
+
+def wanting_of(question: Question, answered: set[str]) -> tuple[str, list[str]]:
+    """The message for a required question, and its indicators that want an answer: each, or the first where
+    one of them is enough."""
+    if question.required == "each":
+        return "required", [code for code in question.codes if code not in answered]
+    key = "required" if len(question.codes) == 1 else "required_any"
+    return key, [] if is_answered(question, answered) else question.codes[:1]
 
 
 def changed_givens(

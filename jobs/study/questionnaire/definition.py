@@ -91,6 +91,11 @@ class Question:
     def has_total(self) -> bool:
         return self.indicators[-1].part == TOTAL
 
+    @property
+    def codes(self) -> list[str]:
+        """Of its indicators, in order."""
+        return [each.code for each in self.indicators]
+
 
 @dataclass(frozen=True)
 class Form:

@@ -224,12 +224,17 @@ def join_groups(whole: str, fraction: str) -> Decimal | NumberProblem:
         return Decimal(f"{whole or 0}.{fraction or 0}") if fraction else Decimal(whole or 0)
     one_kind = any(separators <= set(kind) for kind in (*GROUPERS, ".", ","))
     groups = re.split(r"\D", whole)
-    first, *rest = (len(group) for group in groups)
-    threes = 1 <= first <= 3 and all(length == 3 for length in rest)
-    lakhs = 1 <= first <= 2 and rest[-1] == 3 and all(length == 2 for length in rest[:-1])
-    if not one_kind or not (threes or lakhs):
+    if not one_kind or not are_groups([len(group) for group in groups]):
         return NumberProblem("separators")
     return Decimal("".join(groups) + (f".{fraction}" if fraction else ""))
+
+
+def are_groups(lengths: list[int]) -> bool:
+    """Whether figures in groups of these lengths are thousands, or lakh and crore."""
+    first, *rest = lengths
+    threes = 1 <= first <= 3 and all(length == 3 for length in rest)
+    lakhs = 1 <= first <= 2 and rest[-1] == 3 and all(length == 2 for length in rest[:-1])
+    return threes or lakhs
 
 
 def format_number(value: Decimal) -> str:

@@ -153,13 +153,18 @@ def sheet_lines(sheet: Any) -> tuple[list[FormLine], list[Fault]]:
         elif filled and code not in header:
             place = FilePlace(sheet.title, by_column[column_of["code"]].coordinate)
             faults.append(Fault(place, code, code, "message", "unknown_code"))
+    return lines, faults + merged_answers(sheet, rows, {column_of[name] for name in FILLED})
+
+
+def merged_answers(sheet: Any, rows: dict[int, str], columns: set[int]) -> list[Fault]:
+    """A fault for each range of merged cells among the answers. rows: indicators by their row."""
+    faults = []
     for merged in sheet.merged_cells.ranges:
         hit = [rows[row] for row in range(merged.min_row, merged.max_row + 1) if row in rows]
-        columns = {column_of[name] for name in FILLED}
         if hit and columns & set(range(merged.min_col, merged.max_col + 1)):
             place = FilePlace(sheet.title, str(merged).split(":")[0])
             faults.append(Fault(place, hit[0], "", "message", "merged", {"range": str(merged)}))
-    return lines, faults
+    return faults
 
 
 def key_columns(sheet: Any) -> dict[str, int] | None:

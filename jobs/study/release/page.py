@@ -51,6 +51,8 @@ VOLUME_NOTES = (
     MARKS_NOTE,
 )
 Row = dict[str, str]
+# By area, strategy and component.
+CostRows = dict[tuple[str, str, str], Row]
 
 
 def write_page(folder: Path, output: Path) -> Path:
@@ -126,32 +128,14 @@ def cost_section(rows: pl.DataFrame) -> Section:
             for row in own.to_dicts()
         }
         areas = {row["area_code"]: row["area_name"] for row in own.to_dicts()}
-        whole = own.filter(pl.col("strategy_code") == words.TOTAL)
-        period, scale = name_period(own), highest(whole)
-        lines = []
-        for code, name in areas.items():
-            parts = {each: of.get((code, words.TOTAL, each)) for each in COMPONENTS}
-            both = parts["stated"]
-            lines.append(
-                [
-                    area_cell(both or {"area_code": code, "area_name": name}, scale),
-                    *(bounded_cell(row, each) for each, row in parts.items()),
-                    interval_cell(both),
-                ]
-            )
-        columns = [Column("Area", "text"), *(Column(name) for name, _ in COMPONENTS.values()), INTERVAL]
+        period, scale = name_period(own), highest(own.filter(pl.col("strategy_code") == words.TOTAL))
         heading = f"{channel}: US dollars in {period} by area"
+        columns = [Column("Area", "text"), *(Column(name) for name, _ in COMPONENTS.values()), INTERVAL]
+        lines = component_lines(of, areas, scale)
         blocks.append(Block(heading, with_axis(heading, columns, lines, scale), f"{COST}.csv"))
-        given = {strategy for _, strategy, component in of if component == "stated"}
-        strategies = [each for each in words.codelist_rows("strategy") if each in given]
-        if strategies:
-            heading = f"{channel}: US dollars in {period} by area and strategy, marginal and fixed together"
-            columns = [Column("Area", "text"), *(Column(name_strategy(each)) for each in strategies)]
-            cells = [
-                [Cell(name), *(bounded_cell(of.get((code, each, "stated")), "stated") for each in strategies)]
-                for code, name in areas.items()
-            ]
-            blocks.append(Block(heading, Table(heading, columns, cells), f"{COST}.csv"))
+        heading = f"{channel}: US dollars in {period} by area and strategy, marginal and fixed together"
+        if table := strategy_table(heading, of, areas):
+            blocks.append(Block(heading, table, f"{COST}.csv"))
         found += [
             (
                 both["area_name"],
@@ -168,6 +152,31 @@ def cost_section(rows: pl.DataFrame) -> Section:
     )
     missing = [] if blocks else ["No cost left: five holdings of an area need to have some."]
     return Section("cost", "What countermeasures cost to run", finding, blocks, missing, list(COST_NOTES))
+
+
+def component_lines(of: CostRows, areas: dict[str, str], scale: float) -> list[list[Cell]]:
+    """A line for each area: its bar, each component, and the interval of both together."""
+    lines = []
+    for code, name in areas.items():
+        parts = {each: of.get((code, words.TOTAL, each)) for each in COMPONENTS}
+        both = parts["stated"]
+        bar = area_cell(both or {"area_code": code, "area_name": name}, scale)
+        lines.append([bar, *(bounded_cell(row, each) for each, row in parts.items()), interval_cell(both)])
+    return lines
+
+
+def strategy_table(heading: str, of: CostRows, areas: dict[str, str]) -> Table | None:
+    """A line for each area with both components of each strategy; None where no strategy left."""
+    given = {strategy for _, strategy, component in of if component == "stated"}
+    strategies = [each for each in words.codelist_rows("strategy") if each in given]
+    if not strategies:
+        return None
+    columns = [Column("Area", "text"), *(Column(name_strategy(each)) for each in strategies)]
+    cells = [
+        [Cell(name), *(bounded_cell(of.get((code, each, "stated")), "stated") for each in strategies)]
+        for code, name in areas.items()
+    ]
+    return Table(heading, columns, cells)
 
 
 # The table of each section; earlier releases lack some.

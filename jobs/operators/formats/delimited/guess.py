@@ -240,55 +240,77 @@ def _earliest_time(column: GuessedColumn) -> dt.datetime:
     return times.item() or dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
-def targets_of(columns: list[GuessedColumn]) -> dict[str, list[GuessedColumn]]:
-    """Which columns are likely which property of a message; each column is taken once."""
-    taken: dict[str, list[GuessedColumn]] = {}
-    free = [column for column in columns if column.kind != "empty"]
+class Assignment:
+    """Which columns are taken for which property of a message, and which are still free."""
 
-    def assign_columns(name: str, found: list[GuessedColumn]) -> None:
-        taken[name] = found
-        for column in found:
-            free.remove(column)
+    def __init__(self, columns: list[GuessedColumn]) -> None:
+        self.columns = columns
+        self.free = [column for column in columns if column.kind != "empty"]
+        self.taken: dict[str, list[GuessedColumn]] = {}
 
-    def find_hinted(name: str) -> list[GuessedColumn]:
-        fits = [column for column in free if column.kind in _KINDS[name]]
+    def take(self, name: str, found: list[GuessedColumn]) -> None:
+        self.taken[name] = found
+        self.free = [column for column in self.free if all(column is not each for each in found)]
+
+    def take_hinted(self, *names: str) -> None:
+        for name in names:
+            self.take(name, self.hinted(name))
+
+    def of_kind(self, *kinds: str) -> list[GuessedColumn]:
+        return [column for column in self.free if column.kind in kinds]
+
+    def hinted(self, name: str) -> list[GuessedColumn]:
+        """The free column that bears a property's name, as a word of its own or within one."""
+        fits = self.of_kind(*_KINDS[name])
         named = [column for column in fits if re.search(rf"\b(?:{_HINTS[name]})\b", column.words)]
         loose = [column for column in fits if re.search(_HINTS[name], column.words)]
         return (named or loose)[:1]
 
-    dates = [column for column in free if column.kind == "date"]
-    clocks = [column for column in free if column.kind == "clock"]
-    times = [column for column in free if column.kind == "time"]
+
+def targets_of(columns: list[GuessedColumn]) -> dict[str, list[GuessedColumn]]:
+    """Which columns are likely which property of a message; each column is taken once."""
+    found = Assignment(columns)
+    assign_times(found)
+    assign_outcome(found)
+    found.take_hinted("client_ip", "sender", "recipient", "message_bytes", "segment_count", "message_id")
+    assign_ends(found)
+    found.take_hinted("text", "account", "inbound_link", "outbound_link", "reply_text")
+    return {name: taken for name, taken in found.taken.items() if taken}
+
+
+def assign_times(found: Assignment) -> None:
+    """Of several times the earliest is the first event, unless names show it."""
+    times, dates, clocks = found.of_kind("time"), found.of_kind("date"), found.of_kind("clock")
     if times:
-        # Of several times the earliest is the first event, unless names show it.
         times.sort(key=_earliest_time)
         named = [column for column in times if not re.search(_HINTS["last_at"], column.words)]
-        assign_columns("first_at", (named or times)[:1])
+        found.take("first_at", (named or times)[:1])
         if len(times) > 1:
-            assign_columns("last_at", [column for column in times if column in free][:1])
+            found.take("last_at", [column for column in times if column in found.free][:1])
     elif dates and clocks:
-        assign_columns("first_at", [dates[0], clocks[0]])
-    told = [column for column in free if column.kind == "code" and len(column.values) > 1]
-    # The column whose name says so, or whose values do; else the last that could.
+        found.take("first_at", [dates[0], clocks[0]])
+
+
+def assign_outcome(found: Assignment) -> None:
+    """The column of codes that is the outcome by its name, or by its values; else the last of them."""
+    told = [column for column in found.of_kind("code") if len(column.values) > 1]
     by_value = sorted(told, key=lambda column: -sum(map(is_outcome, column.values)) / len(column.values))
     by_value = by_value if by_value and any(map(is_outcome, by_value[0].values)) else told[::-1]
-    assign_columns("outcome", [column for column in find_hinted("outcome") if column in told] or by_value[:1])
-    for name in ("client_ip", "sender", "recipient", "message_bytes", "segment_count", "message_id"):
-        assign_columns(name, find_hinted(name))
-    numbers = [column for column in free if column.kind == "number"]
-    if not taken["sender"] and len(numbers) + bool(taken["recipient"]) > 1:
-        assign_columns("sender", numbers[:1])
-    if not taken["recipient"]:
-        assign_columns("recipient", [column for column in numbers if column in free][:1])
-    if not taken["sender"] and taken["recipient"]:
-        # A sender may be a name: likely what stands before the number that it sent to.
-        before = columns[: columns.index(taken["recipient"][0])]
-        assign_columns(
-            "sender", [column for column in before if column in free and column.kind in ("code", "text")][-1:]
-        )
-    for name in ("text", "account", "inbound_link", "outbound_link", "reply_text"):
-        assign_columns(name, find_hinted(name))
-    return {name: found for name, found in taken.items() if found}
+    named = [column for column in found.hinted("outcome") if column in told]
+    found.take("outcome", named or by_value[:1])
+
+
+def assign_ends(found: Assignment) -> None:
+    """Sender and recipient where no name shows them: of numbers the first and the next. A sender may be a
+    name: likely what stands before the number that it sent to."""
+    numbers = found.of_kind("number")
+    if not found.taken["sender"] and len(numbers) + bool(found.taken["recipient"]) > 1:
+        found.take("sender", numbers[:1])
+    if not found.taken["recipient"]:
+        found.take("recipient", [column for column in numbers if column in found.free][:1])
+    if not found.taken["sender"] and found.taken["recipient"]:
+        before = found.columns[: found.columns.index(found.taken["recipient"][0])]
+        found.take("sender", [column for column in before if column in found.of_kind("code", "text")][-1:])
 
 
 def is_outcome_word(value: str) -> bool:

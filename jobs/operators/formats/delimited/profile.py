@@ -103,6 +103,23 @@ class Target(ProfileSection):
         return [self.column] if self.column is not None else self.columns
 
 
+def refuse_words_of_others(name: str, target: Target, kind: str) -> None:
+    """Refuse formats outside a time, and codes outside a code."""
+    if kind != "time" and target.formats:
+        raise ValueError(f"{name} is no time and has no formats")
+    if kind != "code" and (target.codes or target.default):
+        raise ValueError(f"{name} is no code: codes and default do not belong to it")
+
+
+def check_codes(name: str, target: Target) -> None:
+    """Refuse codes that are not in the list of their column, and a column without a default."""
+    for code in [*target.codes.values(), target.default, target.value]:
+        if code is not None:
+            check_choice(refuse_unfilled(code), list_codes(name.removesuffix("_code")), name)
+    if target.origins and target.default is None:
+        raise ValueError(f"{name} needs a default for values that are not among its codes")
+
+
 class Targets(ProfileSection):
     """Columns of a transmission that a profile may fill (jobs/operators/formats/__init__.py says what each
     is)."""
@@ -135,20 +152,13 @@ class Targets(ProfileSection):
             kind = KINDS.get(name, "text")
             if target.type not in (None, kind):
                 raise ValueError(f"{name} holds a {kind}, not a {target.type}")
-            if kind == "time" and not (target.formats and target.origins):
-                raise ValueError(f"{name} needs a column and formats, such as ['%Y-%m-%d %H:%M:%S']")
-            if kind != "time" and target.formats:
-                raise ValueError(f"{name} is no time and has no formats")
-            if kind != "code" and (target.codes or target.default):
-                raise ValueError(f"{name} is no code: codes and default do not belong to it")
             if target.means is not None and name != "reply_code":
                 raise ValueError(f"{name} is no reply_code: means does not belong to it")
+            refuse_words_of_others(name, target, kind)
+            if kind == "time" and not (target.formats and target.origins):
+                raise ValueError(f"{name} needs a column and formats, such as ['%Y-%m-%d %H:%M:%S']")
             if kind == "code":
-                for code in [*target.codes.values(), target.default, target.value]:
-                    if code is not None:
-                        check_choice(refuse_unfilled(code), list_codes(name.removesuffix("_code")), name)
-                if target.origins and target.default is None:
-                    raise ValueError(f"{name} needs a default for values that are not among its codes")
+                check_codes(name, target)
             if kind == "integer" and target.value is not None and not target.value.isdigit():
                 raise ValueError(f"{name} is an integer; '{target.value}' is none")
         return self

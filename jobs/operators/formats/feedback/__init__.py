@@ -7,6 +7,7 @@ writes the recipient. Any other mail, such as a complaint that was merely forwar
 it is about: it is quarantined, not guessed at.
 """
 
+import datetime as dt
 import hashlib
 import ipaddress
 import re
@@ -161,16 +162,11 @@ def _read_complaint(
     incidents = _parse_incidents(read_field(fields, "incidents"))
     if not kind or incidents is None:
         return refuse_document("bad_field", data)
-    latest = source.bound_at
-    arrival = next(
-        filter(None, (parse_date(read_field(fields, name)) for name in ("arrival-date", "received-date"))),
-        None,
-    )
-    arrival = arrival if arrival and arrival <= latest else None
+    arrival = _read_arrival(fields, source.bound_at)
     reported = parse_date(read_field(mail, "date")) or parse_date(_date_of_trace(mail)) or arrival
     if reported is None:
         return refuse_document("bad_timestamp", data)
-    if reported > latest:
+    if reported > source.bound_at:
         return refuse_document("from_the_future", data)
     sender = read_field(fields, "original-mail-from")
     row = {
@@ -195,6 +191,13 @@ def _read_complaint(
     told = repr((read_field(mail, "message-id"), row)).encode("utf-8", "replace")
     row["assembly_key"] = hashlib.sha256(told).hexdigest()
     return Document(rows=(row,), size=len(data))
+
+
+def _read_arrival(fields: Message, latest: dt.datetime) -> dt.datetime | None:
+    """When the reported mail arrived; None where it is not said, or lies in the future."""
+    given = (parse_date(read_field(fields, name)) for name in ("arrival-date", "received-date"))
+    arrival = next(filter(None, given), None)
+    return arrival if arrival and arrival <= latest else None
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
