@@ -20,7 +20,7 @@ from jobs.base.stats.sampling import Z95
 from jobs.study.estimates.steps.cost_draws import draw_costs, impute_fixed
 from jobs.study.estimates.steps.costs_given import SEVERAL, GivenCosts
 from sample_data.costs import OWN_FIGURES, SEND, STATE, TOGETHER, SampleCosts
-from sample_data.membership import SEED, YEAR, answering, population, prices, volumes
+from sample_data.membership import SEED, YEAR, Population, answering, population, prices, volumes
 from tests.base.stats.test_estimation import DRAWN, groups_of, operators
 
 COST_TITLE = "## Measured cost"
@@ -52,50 +52,87 @@ class SimulatedCost:
     apart_pct: float
 
 
-def simulate_cost(channel: str, samples: int, selective: float) -> SimulatedCost:
-    people = population(channel)
-    price = prices(np.random.default_rng(SEED))
-    given = volumes(people, channel, np.random.default_rng(SEED))
-    known_costs = SampleCosts(people, channel, given, price, int(YEAR), SEED)
-    whole = sum(known_costs.means.values())
+@dataclass(frozen=True)
+class CostMembership:
+    """A membership with its costs. whole: each operator's mean marginal and fixed cost; level: whether its
+    country's wages are above the median; share: how many of its size state what is fixed."""
+
+    people: Population
+    whole: Array
+    level: Array
+    share: Array
+
+
+@dataclass(frozen=True)
+class CostSample:
+    """One sample of a membership. sent: who sent costs; stated: who of them what is fixed; true: of all
+    operators by NAMES."""
+
+    sent: Array
+    stated: Array
+    true: Array
+
+
+def cost_membership(channel: str, seed: int = SEED) -> CostMembership:
+    people = population(channel, seed)
+    price = prices(np.random.default_rng(seed))
+    given = volumes(people, channel, np.random.default_rng(seed))
+    whole = sum(SampleCosts(people, channel, given, price, int(YEAR), seed).means.values())
     assert isinstance(whole, np.ndarray)
     of_country = [price[name, int(YEAR)] for name in people.country]
     wage = np.array([(each.wage or 0.0) / each.market for each in of_country])
     level = np.where(wage > np.median(wage), "high", "low").astype(object)
+    return CostMembership(people, whole, level, np.array([STATE[size] for size in people.size]))
+
+
+def draw_sample(of: CostMembership, random: np.random.Generator, selective: float = 0.0) -> CostSample:
+    """Who sends costs, and where truth lies within each operator's points."""
+    sent = answering(of.people, random, selective) & (random.random(len(of.whole)) < SEND)
+    states = random.random(len(sent)) < of.share
+    alike = np.full(len(sent), random.standard_normal())
+    places = np.stack([alike, random.standard_normal(len(sent))], axis=1)
+    deviation = np.array([TOGETHER, OWN_FIGURES])
+    true = of.whole * np.exp(deviation * places - deviation**2 / 2)
+    own_fixed = np.where(states, true[:, 1], 0.0)
+    each = np.stack([true[:, 0], true[:, 0] + own_fixed, true.sum(axis=1)], axis=1)
+    return CostSample(sent, states[sent], each)
+
+
+def drawn_costs(
+    of: CostMembership, found: CostSample, seed: int, replicates: int, draws: np.random.Generator
+) -> Array:
+    """What the study makes of a sample's costs: the estimate and its replicates x respondents x NAMES."""
+    sent, stated = found.sent, found.stated
+    own = given_costs(of.whole[sent] * np.stack([np.ones(len(stated)), stated], axis=1), stated)
+    drawn = np.concatenate([own.means[None], draw_costs(own, seed, replicates)])[:, :, 0]
+    size = of.people.size[sent]
+    both = [f"{one}|{other}" for one, other in zip(size, of.level[sent], strict=True)]
+    cells = [np.array(both, dtype=object), size, np.full(len(size), "", dtype=object)]
+    imputed = impute_fixed(drawn[..., 1:], stated, of.people.subscriptions[sent], cells, draws)[..., 0]
+    together = drawn.sum(axis=-1)
+    return np.stack([drawn[..., 0], together, together + imputed], axis=-1)
+
+
+def simulate_cost(channel: str, samples: int, selective: float) -> SimulatedCost:
+    of = cost_membership(channel)
+    people, whole = of.people, of.whole
     groups = groups_of(people)
     regions = [people.region == name for name in sorted(set(people.region))]
     member = np.array([np.ones(len(people.spam), dtype=bool), *regions, groups["LDC"]])
     known = member @ people.subscriptions
     random = np.random.default_rng(20261129)
-    share = np.array([STATE[size] for size in people.size])
-    fixed = np.stack([np.zeros_like(share), share, np.ones_like(share)], axis=1) * whole[:, 1:]
+    fixed = np.stack([np.zeros_like(of.share), of.share, np.ones_like(of.share)], axis=1) * whole[:, 1:]
     expected = member @ (whole[:, :1] + fixed)
     estimates, hits, apart = [], [], []
     for number in range(samples):
-        sent = answering(people, random, selective) & (random.random(len(people.spam)) < SEND)
-        states = random.random(len(sent)) < share
-        # Where truth lies within each operator's points.
-        alike = np.full(len(sent), random.standard_normal())
-        places = np.stack([alike, random.standard_normal(len(sent))], axis=1)
-        deviation = np.array([TOGETHER, OWN_FIGURES])
-        true = whole * np.exp(deviation * places - deviation**2 / 2)
-        own_fixed = np.where(states, true[:, 1], 0.0)
-        of = np.stack([true[:, 0], true[:, 0] + own_fixed, true.sum(axis=1)], axis=1)
-        truth = member @ of
-        stated = states[sent]
+        given = draw_sample(of, random, selective)
+        truth = member @ given.true
         seed = seed_of("cost", channel, str(number))
-        sample = weight_respondents(operators(people, sent), groups, seed, DRAWN)
-        own = given_costs(whole[sent] * np.stack([np.ones(len(stated)), stated], axis=1), stated)
-        drawn = np.concatenate([own.means[None], draw_costs(own, seed, DRAWN)])[:, :, 0]
-        size = people.size[sent]
-        both = [f"{one}|{other}" for one, other in zip(size, level[sent], strict=True)]
-        cells = [np.array(both, dtype=object), size, np.full(len(size), "", dtype=object)]
+        sample = weight_respondents(operators(people, given.sent), groups, seed, DRAWN)
         draws = np.random.default_rng(seed)
-        imputed = impute_fixed(drawn[..., 1:], stated, people.subscriptions[sent], cells, draws)[..., 0]
-        together = drawn.sum(axis=-1)
-        y = np.stack([drawn[..., 0], together, together + imputed], axis=-1)
+        y = drawn_costs(of, given, seed, DRAWN, draws)
         least = np.zeros_like(y[0])
-        found = estimate_figures(sample, y, member, known, least, float(stated.sum() - 1))
+        found = estimate_figures(sample, y, member, known, least, float(given.stated.sum() - 1))
         estimates.append(found.estimate)
         hits.append((found.low <= truth) & (truth <= found.high))
         alone = y[:, :, :1].copy()

@@ -48,7 +48,8 @@ class World:
     by_size: how the logarithm of the rate changes with that of the subscriptions, negative where small
     operators have more spam for each subscription. sizes: standard deviation of the logarithm of countries'
     subscriptions. has_gamma: rates have a gamma distribution of the same variance, many near nothing. pareto:
-    of rates by a Pareto distribution, its index. uneven: how many times the spread Africa has.
+    of rates by a Pareto distribution, its index. uneven: how many times the spread Africa has. owned: the
+    share of large operators that belong to a dozen holdings, which have one rate each and answer together.
     """
 
     spread: float = SPREAD
@@ -58,6 +59,7 @@ class World:
     has_gamma: bool = False
     pareto: float | None = None
     uneven: float = 1.0
+    owned: float = 0.0
 
 
 SAMPLE = World()
@@ -65,7 +67,8 @@ SAMPLE = World()
 
 @dataclass(frozen=True)
 class Population:
-    """Every operator of one channel, whether it answers or not; arrays sorted by operator."""
+    """Every operator of one channel, whether it answers or not; arrays sorted by operator. holding: its
+    owner, where rates and answers depend on that; else itself."""
 
     respondent: np.ndarray
     country: np.ndarray
@@ -74,6 +77,7 @@ class Population:
     size: np.ndarray
     subscriptions: np.ndarray
     spam: np.ndarray
+    holding: np.ndarray
 
 
 def countries() -> pl.DataFrame:
@@ -125,14 +129,22 @@ def population(channel: str, seed: int = SEED, world: World = SAMPLE) -> Populat
     for country, *_ in rows:
         number[country] = number.get(country, 0) + 1
         names.append(f"{country.lower()}-{channel.lower()}-{number[country]}")
+    respondent, size = np.array(names, dtype=object), size_of(subscriptions)
+    holding = respondent.copy()
+    if world.owned:
+        owned = (size == "LARGE") & (random.random(len(rows)) < world.owned)
+        group = random.integers(0, 12, len(rows))
+        holding[owned] = np.array([f"group-{each + 1}" for each in group[owned]], dtype=object)
+        rate[owned] = np.exp(level + world.spread * random.normal(size=12)[group])[owned]
     return Population(
-        respondent=np.array(names, dtype=object),
+        respondent=respondent,
         country=np.array([row[0] for row in rows], dtype=object),
         region=np.array([row[1] for row in rows], dtype=object),
         development=kinds,
-        size=size_of(subscriptions),
+        size=size,
         subscriptions=subscriptions,
         spam=np.round(subscriptions * rate),
+        holding=holding,
     )
 
 
@@ -148,7 +160,10 @@ def answering(
     logit = np.log(base / (1 - base))
     rate = np.log(np.maximum(people.spam, 1) / people.subscriptions)
     logit = logit + selective * (rate - rate.mean())
-    return random.random(len(base)) < 1 / (1 + np.exp(-logit))
+    drawn: np.ndarray = random.random(len(base)) < 1 / (1 + np.exp(-logit))
+    # Operators of an owner do as the first of them.
+    _, first, whose = np.unique(people.holding.astype(str), return_index=True, return_inverse=True)
+    return drawn[first][whose]
 
 
 # --- what operators send -----------------------------------------------------------------------------

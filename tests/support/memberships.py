@@ -19,7 +19,7 @@ from jobs.study.estimates import investment_account
 from jobs.study.estimates.investment import money_rows
 from jobs.study.estimates.investment_account import prices_of
 from jobs.study.estimates.steps.area_rows import estimate_areas
-from jobs.study.estimates.steps.audits import correct_spam
+from jobs.study.estimates.steps.audits import Corrected, correct_spam
 from jobs.study.estimates.steps.sample import Reference, Sample
 from jobs.study.estimates.steps.spending import ALL, by_respondent
 from sample_data.membership import (
@@ -100,14 +100,16 @@ def sample_of_people(people: Population, answered: Array, replicates: int, *key:
         people.subscriptions,
         answered,
     )
-    member = np.array([are_in_area(area, people.country) for area in AREAS])
+    country = people.country.astype(str)
+    member = np.array([are_in_area(area, country) for area in AREAS])
     groups = {area.code: member[place] for place, area in enumerate(AREAS) if area.code in GROUPS}
     drawn = weight_respondents(operators, groups, seed_of(*key), replicates)
-    return Sample(drawn, AREAS, member, member @ people.subscriptions, people.respondent)
+    return Sample(drawn, AREAS, member, member @ people.subscriptions, people.holding)
 
 
 def of_areas(people: Population, figure: Array) -> dict[str, float]:
-    return {area.code: float(figure[are_in_area(area, people.country)].sum()) for area in AREAS}
+    country = people.country.astype(str)
+    return {area.code: float(figure[are_in_area(area, country)].sum()) for area in AREAS}
 
 
 def spam_held(
@@ -148,6 +150,15 @@ def spam_samples(
 def corrected_held(channel: str, seeds: Iterable[int], samples: int) -> Held:
     """Of spam with the filters' errors, as those that answer and audit show them."""
     found = Held()
+    for _, _, sample, told, truth, _ in corrected_samples(channel, seeds, samples):
+        found.add(estimate_areas(sample, told.y, told.least, told.donors - 1), truth)
+    return found
+
+
+def corrected_samples(
+    channel: str, seeds: Iterable[int], samples: int, replicates: int = REPLICATES
+) -> Iterator[tuple[Population, Array, Sample, Corrected, dict[str, float], Array]]:
+    """As spam_samples(), with corrected spam, and that of everyone last."""
     for seed in seeds:
         people, random = population(channel, seed), np.random.default_rng(seed)
         given = volumes(people, channel, random)
@@ -159,9 +170,8 @@ def corrected_held(channel: str, seeds: Iterable[int], samples: int) -> Held:
             key = ("corrected", channel, str(seed), str(number))
             told = correct_spam(those, seed_of(*key))
             if told:
-                sample = sample_of_people(people, answered, REPLICATES, *key)
-                found.add(estimate_areas(sample, told.y, told.least, told.donors - 1), truth)
-    return found
+                sample = sample_of_people(people, answered, replicates, *key)
+                yield people, answered, sample, told, truth, spam
 
 
 def months_of(given: list[dict[str, object]], audited: list[dict[str, object]]) -> pl.DataFrame:
@@ -184,13 +194,15 @@ def money_held(channel: str, seeds: Iterable[int], samples: int) -> Held:
     """Of spending at market rates, with accounts of some respondents and budget bands of others."""
     found = Held()
     for seed in seeds:
-        found_of, truth = spending_of(channel, seed)
+        found_of, people, true = spending_of(channel, seed)
+        truth = of_areas(people, true)
         for rows in found_of(samples):
             found.add(rows, truth)
     return found
 
 
-def spending_of(channel: str, seed: int) -> tuple[Any, dict[str, float]]:
+def spending_of(channel: str, seed: int) -> tuple[Any, Population, Array]:
+    """Rows of so many samples of a membership; the membership, and what each operator spends."""
     people, random = population(channel, seed), np.random.default_rng(seed)
     price = prices(random)
     # All by one strategy: how spending divides is estimated apart.
@@ -223,7 +235,7 @@ def spending_of(channel: str, seed: int) -> tuple[Any, dict[str, float]]:
     places = [reference_table(f"ref.{name}") for name in ("country", "country_group")]
     whole = accounts_of(people, told, frame, levels, [*known, *places])
     amounts = dict(whole.group_by("respondent_id").agg(pl.col("market_amount").cast(pl.Float64).sum()).rows())
-    truth = of_areas(people, np.array([amounts[name] for name in people.respondent]))
+    true = np.array([amounts[name] for name in people.respondent])
     dollars = price["USA", int(YEAR)].deflator / price["USA", BASE].deflator
     spent = dict(whole.group_by("respondent_id").agg(pl.col("ppp_amount").cast(pl.Float64).sum()).rows())
     bands = [(code, high) for code, high in known[2].select("band_code", "high").rows()]
@@ -263,7 +275,7 @@ def spending_of(channel: str, seed: int) -> tuple[Any, dict[str, float]]:
             kind = ("strategy_code", "component_code", "conversion_code")
             yield [row for row in rows if [row[name] for name in kind] == [ALL, ALL, "market"]]
 
-    return found_of, truth
+    return found_of, people, true
 
 
 def accounts_of(

@@ -1,11 +1,14 @@
-"""How often intervals of countries contain the truth, in each band of the coefficient of variation.
+"""How often intervals of countries contain the truth, in each band of the coefficient of variation; and
+those of a release.
 
 An acceptable coefficient must not choose estimates that are too high: where the error does not grow with the
 estimate, they have the smallest.
 """
 
+import numpy as np
 import pytest
 
+from benchmarks.interval_quality import simulate, spam
 from sample_data.membership import RESPONSE, World
 from tests.support.memberships import BANDS, Held, corrected_held, money_held, spam_held
 
@@ -70,6 +73,20 @@ def test_countries_hold_the_truth_whoever_answers(response: dict[str, float]) ->
     told(str(response), found)
     for band in BANDS:
         assert found.of("country", band)[1] >= LEAST, band
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("world", [World(by_size=0.15), World(uneven=2.0), World(owned=0.4)], ids=str)
+def test_intervals_of_a_release_hold_the_truth(world: World) -> None:
+    """Rates that rise with size, a region of twice the spread, owners whose operators are alike and answer
+    together: of the world, of which there are few, less three standard errors."""
+    found = simulate(spam(world=world), 30, 2)
+    for kind in ("region", "group", "country", "large"):
+        assert found[kind].held >= LEAST, kind
+    assert found["world"].held >= LEAST - 3 * 100 * (0.92 * 0.08 / 60) ** 0.5
+    # With arms of one length the truth is above ten times as often as below.
+    above, below = np.sum(found["region"].above), np.sum(found["region"].below)
+    assert above < 10 * max(below, 1)
 
 
 @pytest.mark.long

@@ -211,21 +211,36 @@ def area_concentration(sample: Weighted, member: Array, known: Array) -> Array:
 
     For y = x R (1 + e), e independent and of variance v, the total X (sum of w y)/(sum of w x) misses the
     truth with the variance R^2 v (sum of x^2 over silent operators + sum of (g-1)^2 x^2 over respondents),
-    where g = X w/(sum of w x) (Royall 1970, for the weights used here); this is the bracket divided by
-    X^2. Subscriptions of no listed operator count as those of one silent operator.
+    where g = X w/(sum of w x) (Royall 1970, for the weights used here); this is concentration_of() what each
+    operator adds.
     """
-    people, weights = sample.operators, sample.weights[0]
-    answering, x = people.is_respondent, people.subscriptions
-    inside = member[:, answering]
-    below = inside @ (weights * x[answering])
-    g = np.outer(np.divide(known, below, out=np.zeros_like(below), where=below > 0), weights)
-    unlisted = np.maximum(known - member @ x, 0.0)
-    bracket = (
-        member[:, ~answering] @ x[~answering] ** 2
-        + unlisted**2
-        + (inside * ((g - 1) * x[answering]) ** 2).sum(axis=1)
-    )
-    return np.divide(bracket, known**2, out=np.zeros_like(bracket), where=known > 0)
+    answering, x = sample.operators.is_respondent, sample.operators.subscriptions
+    stands = member[:, answering] * sample.weights[0] * x[answering]
+    below = stands.sum(axis=1)
+    scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)
+    return concentration_of(sample, stands * scale[:, None], member, known)
+
+
+def concentration_of(
+    sample: Weighted, stands: Array, member: Array, known: Array, holding: Array | None = None
+) -> Array:
+    """The sum of squares of what an area's estimate misses of each operator's subscriptions, over the square
+    of all subscriptions: that is the relative variance for rates of the variance 1.
+
+    So it is if operators differ each by itself; where those of an owner have one rate, sums over each owner
+    are squared instead. With owners (holding, of each operator) this is the larger of both. Subscriptions of
+    no listed operator count as those of one silent operator. stands: subscriptions that each respondent
+    stands for in each area, areas x respondents.
+    """
+    parts = -(member * sample.operators.subscriptions)
+    unlisted = np.maximum(known + parts.sum(axis=1), 0.0)
+    parts[:, sample.operators.is_respondent] += stands
+    missed = (parts**2).sum(axis=1)
+    if holding is not None:
+        owner = np.unique(holding.astype(str), return_inverse=True)[1]
+        by_owner = parts @ one_hot(owner, int(owner.max(initial=-1)) + 1)
+        missed = np.maximum(missed, (by_owner**2).sum(axis=1))
+    return np.divide(missed + unlisted**2, known**2, out=np.zeros_like(missed), where=known > 0)
 
 
 def log_interval(estimate: Array, error: Array, freedom: Array, least: Array) -> tuple[Array, Array]:

@@ -3,7 +3,8 @@
 The study's own error of an area (jobs/base/stats/intervals.py) is at least the norm of a linear map of what
 its operators contributed, so an interval made of it bounds them. Here an area adds public terms alone:
 
-- K, the area's factor, follows from frame, weights and who answered: how far an area hangs on few operators.
+- K, the area's factor, follows from frame, weights and who answered: how far an area hangs on few operators,
+  or on few owners of them.
 - v, one number for all areas of a series, is how much operators' rates differ (rates_variance()).
 
 rule_margin() says how far v alone is from revealing what a respondent contributed.
@@ -14,44 +15,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from jobs.base.stats.estimation import Array, Weighted, one_hot
-from jobs.base.stats.intervals import pool_variance, relative_rates
-
-# What C of a country is multiplied with: its own rate is that of a few operators, and rates have heavy tails.
-# Without it 93% of countries' intervals hold the truth where rates are log-normal (docs/estimates.md).
-OF_COUNTRY = 1.6
+from jobs.base.stats.intervals import concentration_of, pool_variance, relative_rates
 
 
 def area_factors(
-    sample: Weighted, coefficients: Array, member: Array, known: Array, by_ratio: Array
+    sample: Weighted, coefficients: Array, member: Array, known: Array, by_ratio: Array, holding: Array
 ) -> Array:
-    """The factor K of each area: the larger of C and D; of a country, and any area that is not by_ratio,
-    OF_COUNTRY times C.
+    """The factor K of each area: the larger of C and D; of a country, and any area that is not by_ratio, C.
 
-    C is Royall's (1970): for rates of the relative variance v an estimate by these coefficients A misses the
-    truth with the relative variance v C, C = (sum of x² over silent operators + sum of (A-1)² x² over those
-    inside + sum of A² x² over donors outside) / X². Subscriptions of no listed operator count as those of one
-    silent operator. D is what sampling says: sum of (1-f)(A x)² / (sum of A x)², f the share of the stratum
-    that answered.
+    C is Royall's (1970), concentration_of() the subscriptions that respondents stand for by these
+    coefficients A: for rates of the relative variance v an estimate misses the truth with the relative
+    variance v C. D is what sampling says: sum of (1-f)(A x)² / (sum of A x)², f the share of the stratum that
+    answered.
 
-    coefficients: areas x respondents. member: areas x operators. known: X of each area.
+    coefficients: areas x respondents. member: areas x operators. known: X of each area. holding: the owner of
+    each operator.
     """
-    people = sample.operators
-    answering, x = people.is_respondent, people.subscriptions
-    inside, mine = member[:, answering], x[answering]
-    unlisted = np.maximum(known - member @ x, 0.0)
-    missed = (
-        member[:, ~answering] @ x[~answering] ** 2
-        + unlisted**2
-        + (((coefficients - inside) * mine) ** 2).sum(axis=1)
-    )
-    of_model = np.divide(missed, known**2, out=np.zeros_like(missed), where=known > 0)
-    stands = coefficients * mine
+    answering, x = sample.operators.is_respondent, sample.operators.subscriptions
+    stands = coefficients * x[answering]
+    of_model = concentration_of(sample, stands, member, known, holding)
     everyone = np.bincount(sample.index)
     left = 1 - np.bincount(sample.index[answering], minlength=len(everyone)) / everyone
     below = stands.sum(axis=1) ** 2
     above = stands**2 @ left[sample.index[answering]]
     of_sampling = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
-    return np.where(by_ratio, np.maximum(of_model, of_sampling), OF_COUNTRY * of_model)
+    return np.where(by_ratio, np.maximum(of_model, of_sampling), of_model)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from jobs.base.stats.estimation import (
 from jobs.base.stats.intervals import (
     area_concentration,
     at_factor,
+    concentration_of,
     cv_band,
     estimate_figures,
     linearised_variance,
@@ -463,6 +464,13 @@ def test_the_concentration_by_hand() -> None:
     found = area_concentration(six_operators(), member, np.array([20.0, 4.0, 10.0]))
     whole = 80 + (31 / 9) ** 2 + (11 / 9) ** 2 * (3**2 + 2**2 + 2**2)
     assert found.tolist() == pytest.approx([whole / 400, (0.6**2 + 0.6**2) / 16, (36 + 9 + 9) / 100])
+    # By owners: the silent ones are of one, those of class A of another, whose errors in the second area
+    # cancel out.
+    owner = np.array(["a", "a", "b", "c", "d", "d"], dtype=object)
+    stands = np.array([[40 / 9, 60 / 9, 40 / 9, 40 / 9], [1.6, 2.4, 0, 0], [4, 6, 0, 0]])
+    found = concentration_of(six_operators(), stands, member, np.array([20.0, 4.0, 10.0]), owner)
+    owned = 12**2 + (31 / 9 + 11 / 9 * 3) ** 2 + (11 / 9) ** 2 * (2**2 + 2**2)
+    assert found.tolist() == pytest.approx([owned / 400, (0.6**2 + 0.6**2) / 16, (36 + 6**2) / 100])
 
 
 def test_a_large_silent_operator_makes_a_figure_unreliable_though_the_others_are_alike() -> None:

@@ -11,8 +11,9 @@ from jobs.base.tables.public_contracts import VARIANCE, PublicContract, public_c
 from jobs.study.disclosure.coarse import round_up_variance
 from jobs.study.public.cells import Basis, Released
 from jobs.study.public.gate import make_public_tables
-from jobs.study.public.intervals import choose_variances
+from jobs.study.public.intervals import LOWER, UPPER, choose_variances
 from jobs.study.public.volume_change import PAIR
+from jobs.study.release.codebook import NOTES
 from tests.study.public.test_gate import P_PCT
 from tests.support.linked_study import study_of
 from tests.support.small_study import PERIOD, Small, basis, drawn
@@ -55,13 +56,19 @@ def check_intervals(rows: pl.DataFrame) -> None:
     """Each interval, band and status as the codebook says: with Student's t, by code of its own."""
     for row in rows.to_dicts():
         cv = math.sqrt(row["area_factor"] * row["rates_variance"])
-        reach = math.exp(min(student.ppf(0.975, row["rates_freedom"]) * cv, math.log(1000)))
-        assert float(row["estimate_low"]) == pytest.approx(outward(row["estimate"] / reach, False), rel=1e-9)
-        assert float(row["estimate_high"]) == pytest.approx(outward(row["estimate"] * reach, True), rel=1e-9)
+        both = student.ppf(0.975, row["rates_freedom"]) * cv
+        below, above = (math.exp(min(arm * both, math.log(1000))) for arm in (0.9, 1.3))
+        assert float(row["estimate_low"]) == pytest.approx(outward(row["estimate"] / below, False), rel=1e-9)
+        assert float(row["estimate_high"]) == pytest.approx(outward(row["estimate"] * above, True), rel=1e-9)
         band = "acceptable" if cv < 0.166 else "caution" if cv <= 0.333 else "unreliable"
         assert row["cv_band_code"] == band
         assert row["obs_status_code"] in ("A", "U" if band == "unreliable" else "E")
         assert round_up_variance(row["rates_variance"]) == row["rates_variance"]
+
+
+def test_the_codebook_says_how_long_the_arms_are() -> None:
+    (said,) = (text for title, text in NOTES if title == "Intervals")
+    assert f"divided by exp({LOWER} t s), and multiplied with exp({UPPER} t s)" in said
 
 
 def test_every_interval_is_made_again_from_the_csv_alone() -> None:

@@ -95,7 +95,9 @@ class Sample:
     @cached_property
     def factors(self) -> Array:
         """The factor of each area's public error (jobs/base/stats/variance_function.py)."""
-        return area_factors(self.weighted, self.coefficients, self.member, self.known, self.by_ratio)
+        return area_factors(
+            self.weighted, self.coefficients, self.member, self.known, self.by_ratio, self.holding
+        )
 
     @cached_property
     def groups(self) -> dict[str, Array]:
