@@ -72,7 +72,7 @@ def propose_costs(operator: Operator, channel: str, day: dt.date) -> list[Propos
         rate = known[currency] / known[operator.currency]
         points = three_quantiles(np.atleast_1d(evaluate_formula(formula, samples) * rate))
         if points[1] > 0:
-            low, central, high = (round_digits(each) for each in points)
+            low, central, high = (float(Decimal(f"{each:.{DIGITS}g}")) for each in points)
             found.append(
                 ProposedCost(
                     row["parameter_code"], row["description"], measure, channel,
@@ -108,10 +108,6 @@ def discount_rate(country: str, day: dt.date) -> str:
     classes = classify_countries(reference_table("ref.country"), reference_table("ref.country_group"), day)
     of_country = dict(classes.select("country_code", "development_code").rows())
     return rate_code(of_country.get(country, "DEVELOPING"))
-
-
-def round_digits(amount: float) -> float:
-    return float(Decimal(f"{amount:.{DIGITS}g}"))
 
 
 def describe_proposals(proposals: list[ProposedCost]) -> str:

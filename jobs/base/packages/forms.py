@@ -35,14 +35,10 @@ class PackageForm:
 FORMER: tuple[PackageForm, ...] = ()
 
 
-def known_forms() -> list[PackageForm]:
-    """The forms that a study reads, this one first."""
-    return [PackageForm(FORM, contract_digest()), *FORMER]
-
-
 def find_form(name: str) -> PackageForm:
     """The form of this name. Raises ObservatoryError for another."""
-    forms = known_forms()
+    # The forms that a study reads, this one first.
+    forms = [PackageForm(FORM, contract_digest()), *FORMER]
     for form in forms:
         if form.name == name:
             return form

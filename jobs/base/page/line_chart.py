@@ -48,7 +48,8 @@ def draw_lines(days: pl.DataFrame, lines: Sequence[ChartLine], axis: Axis, title
     values = days.select(day.alias("day"), *(pl.col(name) for name in columns)).to_dicts()
     there = days.filter(pl.col("low").is_not_null())
     layers = [each for line in lines for each in gap_layers(values, line.column, axis)]
-    layers.append(band_layer(values, axis))
+    x, y = chart_axes(axis)
+    layers.append(alt.Chart(chart_data(values)).mark_area(color=BAND).encode(x=x, y=y, y2="high:Q"))
     layers += [each for line in lines for each in line_layers(values, line, axis, there.height)]
     last = there["period_date"].max()
     if isinstance(last, dt.date):
@@ -97,11 +98,6 @@ def chart_axes(axis: Axis, column: str = "low") -> tuple[alt.X, alt.Y]:
 def chart_data(values: list[dict[str, Any]]) -> alt.Data:
     """Days are milliseconds since 1970: text would be read in the zone of the machine."""
     return alt.Data(values=values)
-
-
-def band_layer(values: list[dict[str, Any]], axis: Axis) -> alt.Chart:
-    x, y = chart_axes(axis)
-    return alt.Chart(chart_data(values)).mark_area(color=BAND).encode(x=x, y=y, y2="high:Q")
 
 
 def line_layers(values: list[dict[str, Any]], line: ChartLine, axis: Axis, count: int) -> list[alt.Chart]:

@@ -124,7 +124,8 @@ def describe_store() -> tuple[str | None, str, bool]:
     about = fs.s3.meta
     host = str(urlsplit(about.endpoint_url).hostname)
     is_own = host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-    is_path = lake_access().path_style is True or is_address(host)
+    # Whether a host is named by its address: then no bucket can stand before it.
+    is_path = lake_access().path_style is True or (":" in host or host.replace(".", "").isdigit())
     return None if is_own else about.endpoint_url, str(about.region_name), is_path
 
 
@@ -134,8 +135,3 @@ async def frozen_credentials(fs: Any) -> tuple[str | None, ...]:
         return fs.key, fs.secret, fs.token
     found = await fs.session.get_credentials()
     return tuple(await found.get_frozen_credentials())[:3] if found else ()
-
-
-def is_address(host: str) -> bool:
-    """Whether a host is named by its address: then no bucket can stand before it."""
-    return ":" in host or host.replace(".", "").isdigit()

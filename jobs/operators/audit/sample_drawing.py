@@ -78,7 +78,10 @@ def draw_units(lake: Lake, plan: SamplePlan) -> tuple[list[dict[str, Any]], list
             f"operator {plan.operator_id}: messages of days before {gone} are gone ([retention] silver). A"
             f" sample of {plan.month} would stand for a part of it, or for nothing. Draw from a later month"
         )
-    is_spam = operator_definition(lake, plan)
+    # Whether a unit is spam under the definition OPERATOR, by the operator's own measures.
+    _, last = plan.days
+    (rule,) = operator_definitions(lake.read("ref.definition"), last)
+    is_spam = rule.spam
     strata = count_strata(read_population(lake, version, is_spam, plan))
     if not strata:
         raise ObservatoryError(
@@ -103,13 +106,6 @@ def draw_units(lake: Lake, plan: SamplePlan) -> tuple[list[dict[str, Any]], list
         for row, count in zip(strata, given, strict=True)
     ]
     return design, [{**whose, **row} for row in rows]
-
-
-def operator_definition(lake: Lake, plan: SamplePlan) -> pl.Expr:
-    """Whether a unit is spam under the definition OPERATOR, by the operator's own measures."""
-    _, last = plan.days
-    (rule,) = operator_definitions(lake.read("ref.definition"), last)
-    return rule.spam
 
 
 def read_population(lake: Lake, version: int, is_spam: pl.Expr, plan: SamplePlan) -> Iterator[pl.DataFrame]:

@@ -93,7 +93,11 @@ def table_cells(search: LakeSearch, table: str, parts: pl.DataFrame) -> list[Gol
     finished = conform_frame(merged, table) if table == DOMAIN else finish_rows(merged, table)
     if finished.is_empty():
         return []
-    there = lake_rows(search, table, finished)
+    # The lake's rows of a table on the days of these rows.
+    days = finished["period_date"]
+    first, last = days.min(), days.max()
+    assert isinstance(first, dt.date) and isinstance(last, dt.date)
+    there = search.find_rows(table, pl.lit(True), (first, last))
     if table == DOMAIN:
         finished = merge_parts(group_others(finished, there), table)
     measures = [
@@ -107,14 +111,6 @@ def table_cells(search: LakeSearch, table: str, parts: pl.DataFrame) -> list[Gol
         counts = {name: row[name] for name in measures if row[name]}
         found.append(GoldCell(table, key, counts, {name: total[name] for name in measures if total}))
     return found
-
-
-def lake_rows(search: LakeSearch, table: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """The lake's rows of a table on the days of these rows."""
-    days = rows["period_date"]
-    first, last = days.min(), days.max()
-    assert isinstance(first, dt.date) and isinstance(last, dt.date)
-    return search.find_rows(table, pl.lit(True), (first, last))
 
 
 def group_others(rows: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:

@@ -119,7 +119,9 @@ def explain_message(row: Mapping[str, Any], match: Match) -> list[str]:
         f"{row['grain_code']}: {row['outcome_code']} at stage {row['stage_code']},"
         f" {describe_decider(row, match)}"
     ]
-    root = root_transmission(row, match)
+    place = ("source_id", "stream_id", "offset")
+    sent = match.silver_rows(TRANSMISSION).to_dicts()
+    root = next((each for each in sent if all(each[name] == row[name] for name in place)), None)
     whose = f": {describe_direction(root['is_own_client'], root['is_own_recipient'])}" if root else ""
     said.append(f"direction {row['direction_code']}{whose}")
     if row["countermeasure_code"]:
@@ -137,12 +139,6 @@ def explain_message(row: Mapping[str, Any], match: Match) -> list[str]:
     if hops > 1:
         said.append(f"{hops} queue files are hops of one message: the outcome is that of the last")
     return said
-
-
-def root_transmission(row: Mapping[str, Any], match: Match) -> dict[str, Any] | None:
-    place = ("source_id", "stream_id", "offset")
-    sent = match.silver_rows(TRANSMISSION).to_dicts()
-    return next((each for each in sent if all(each[name] == row[name] for name in place)), None)
 
 
 def describe_decider(row: Mapping[str, Any], match: Match) -> str:

@@ -45,7 +45,9 @@ def group_matches(
         sent = pl.concat([sent, judged_transmissions(search, said, days)]).unique("transmission_hash")
     seeds = sent["transmission_hash"].implode()
     sent = add_hops(search, sent, days)
-    counted = read_messages(search, sent, days)
+    # The rows of silver.message of these transmissions.
+    hashes = with_message_hash(sent)["message_hash"].unique().implode()
+    counted = search.find_rows(MESSAGE, pl.col("message_hash").is_in(hashes), days)
     found = [
         Match(search.operator, {TRANSMISSION: part, MESSAGE: messages_of_files(counted, part)}, dict(bronze))
         for part in split_messages(sent)
@@ -62,12 +64,6 @@ def group_matches(
         .partition_by("knowledge_hash"),
     ]
     return found + [Match(search.operator, {silver_table(part): part}) for part in alone]
-
-
-def read_messages(search: LakeSearch, sent: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
-    """The rows of silver.message of these transmissions."""
-    hashes = with_message_hash(sent)["message_hash"].unique().implode()
-    return search.find_rows(MESSAGE, pl.col("message_hash").is_in(hashes), days)
 
 
 def messages_of_files(message: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:

@@ -50,8 +50,9 @@ def write_day(read: Read, name: str, day: dt.date, jumps: Sequence[Jump]) -> lis
     said = [each.text for each in jumps if each.day == day]
     # The longest text that fits: fewer names first, then fewer channels.
     for shown, named in itertools.product(range(len(channels), 0, -1), range(MOST_NAMED, 0, -1)):
+        text = f"{escape_unseen(name)}, {day:%A} {day} (UTC)"
         lines = [
-            *heading(name, day),
+            *[fit(text, WIDTH), "=" * min(len(text), WIDTH)],
             *(line for code in channels[:shown] for line in channel_lines(volume, hours, code, day)),
             *side_by_side(lists, named),
             *ending(said[:named], len(said) - named, channels[shown:]),
@@ -59,11 +60,6 @@ def write_day(read: Read, name: str, day: dt.date, jumps: Sequence[Jump]) -> lis
         if len(lines) <= LINES:
             return lines
     return lines[:LINES]
-
-
-def heading(name: str, day: dt.date) -> list[str]:
-    text = f"{escape_unseen(name)}, {day:%A} {day} (UTC)"
-    return [fit(text, WIDTH), "=" * min(len(text), WIDTH)]
 
 
 def channel_lines(volume: pl.DataFrame, hours: pl.DataFrame, channel: str, day: dt.date) -> list[str]:

@@ -105,7 +105,9 @@ def own_lines(report: Report, channel: str, bases: pl.DataFrame) -> list[list[Ce
                 (f"{metric}, with refused attempts", says, maawg_ratio(bases, None), None),
                 *rows,
             ]
-    other = most_decided(report, channel)
+    # The definition, beside the operators' own, under which most units are certainly spam.
+    others = [each for each in sum_by_definition(report, channel).items() if each[0] != OPERATOR]
+    other = max(others, key=lambda each: (each[1].certain, -each[1].undecided_share, each[0]), default=None)
     if other is not None:
         code, spam = other
         says = "another definition, of recipients and attempts"
@@ -122,12 +124,6 @@ def own_lines(report: Report, channel: str, bases: pl.DataFrame) -> list[list[Ce
         for name, says, spam, definition in rows
         if spam.units
     ]
-
-
-def most_decided(report: Report, channel: str) -> tuple[str, Spam] | None:
-    """The definition, beside the operators' own, under which most units are certainly spam."""
-    others = [each for each in sum_by_definition(report, channel).items() if each[0] != OPERATOR]
-    return max(others, key=lambda each: (each[1].certain, -each[1].undecided_share, each[0]), default=None)
 
 
 def describe_treatment(report: Report) -> list[str]:

@@ -46,13 +46,21 @@ def gather_figures(read: Read, operators: Collection[str] | None = None) -> Figu
     route = counted_rows(read("gold.spam_route_daily"), has_stage=False)
     made = volume_figures(volume, known)
     made |= corrected_figures(read(CORRECTED))
-    made |= campaign_figures(read("gold.campaign_daily"))
+    # The figures of gold.campaign_daily.
+    campaign = read("gold.campaign_daily")
+    largest = largest_campaigns(campaign)
+    made |= {"campaigns": largest, "campaign_days": daily_copies(campaign, largest)}
+    table = read("gold.type_coverage_daily")
+    counts = pl.col("units_marked", "units_strong", "units_weak", "units_untyped")
+    placed = route.with_columns(origin_code=origin_code(), origin_kind=origin_kind())
     made |= {
         "type_quality": type_quality(volume.filter(is_measured()), types.filter(is_measured()), estimated),
-        "type_coverage": type_coverage(read("gold.type_coverage_daily")),
+        "type_coverage": table.filter(is_measured(has_stage=False))
+        .group_by("channel_code", "engine_code")
+        .agg(counts.sum()),
         "bypass": sum_bypass(read("gold.bypass_indicator_daily")),
         "routes": sum_routes(route, known),
-        "origins": sum_origins(route),
+        "origins": placed.group_by(figure_keys("origins")).agg(SPAM),
         "networks": largest_networks(counted_rows(read("gold.spam_source_daily")), known),
         "hours": sum_hours(read("gold.traffic_hourly_daily")),
         "effort": sum_effort(read("gold.countermeasure_effort_daily")),
@@ -81,10 +89,13 @@ def select_operators(read: Read, operators: Collection[str]) -> Read:
 def volume_figures(volume: pl.DataFrame, known: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The figures of gold.spam_volume_daily."""
     in_measure = volume.filter(is_measured())
+    day = pl.col("period_date")
     return {
         "volume": in_measure.group_by(figure_keys("volume")).agg(SPAM),
         "directions": unclaimed.sum_by_direction(in_measure),
-        "days": count_days(volume),
+        "days": volume.group_by("operator_id", "channel_code").agg(
+            first_date=day.min(), last_date=day.max(), day_count=day.n_unique()
+        ),
         "bases": sum_by_measure(volume),
         "quality": filter_quality(in_measure, known),
     }
@@ -111,12 +122,6 @@ def add_up_parts(corrected: pl.DataFrame, breakdown: str, figure: str) -> pl.Dat
     rows = corrected.filter(pl.col("breakdown_code") == breakdown)
     named = pl.col("part_code").str.splitn(BETWEEN, len(names)).struct.rename_fields(names)
     return correcting.add_months(rows.with_columns(named.struct.unnest()), figure_keys(figure))
-
-
-def campaign_figures(campaign: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The figures of gold.campaign_daily."""
-    largest = largest_campaigns(campaign)
-    return {"campaigns": largest, "campaign_days": daily_copies(campaign, largest)}
 
 
 def figure_keys(figure: str) -> list[str]:
@@ -155,20 +160,6 @@ def sum_by_measure(volume: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def type_coverage(table: pl.DataFrame) -> pl.DataFrame:
-    counts = pl.col("units_marked", "units_strong", "units_weak", "units_untyped")
-    return (
-        table.filter(is_measured(has_stage=False)).group_by("channel_code", "engine_code").agg(counts.sum())
-    )
-
-
-def count_days(volume: pl.DataFrame) -> pl.DataFrame:
-    day = pl.col("period_date")
-    return volume.group_by("operator_id", "channel_code").agg(
-        first_date=day.min(), last_date=day.max(), day_count=day.n_unique()
-    )
-
-
 def largest_values(table: pl.DataFrame, column: str, top: int) -> pl.DataFrame:
     """The known values of a column with the most certain spam, by channel."""
     known = table.filter(pl.col(column) != UNKNOWN).group_by("channel_code", column).agg(SPAM)
@@ -200,11 +191,6 @@ def sum_routes(route: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     for column, top in (("origin_code", TOP_ORIGINS), ("destination_code", TOP_DESTINATIONS)):
         placed = cut_to_largest(placed, column, top)
     return correcting.correct_parts(placed, figure_keys("routes"), known)
-
-
-def sum_origins(route: pl.DataFrame) -> pl.DataFrame:
-    placed = route.with_columns(origin_code=origin_code(), origin_kind=origin_kind())
-    return placed.group_by(figure_keys("origins")).agg(SPAM)
 
 
 def sum_bypass(table: pl.DataFrame) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from jobs.base.figures.counting_rules import ATTEMPTED
 from jobs.base.page.blocks import Part
 from jobs.base.tables.contracts import reference_rows
 from jobs.operators.report import audited
-from jobs.operators.report.report import EXPECTED, Report, Spam, channel_name
+from jobs.operators.report.report import EXPECTED, Report, channel_name
 from jobs.operators.report.unclaimed import describe_unclaimed, unclaimed_channels
 
 # The name of the units in the denominator of every share.
@@ -109,7 +109,8 @@ def channel_cards(report: Report) -> list[Card]:
             share=audited.with_filter_error(report, code, spam).range,
             is_nobodys=code in nobodys,
             bar=audited.with_filter_error(report, code, spam).bar,
-            counted=counted_share(report, code, spam),
+            # The share before it is corrected for filter error; empty if it was not corrected.
+            counted=f", {spam.range}" if audited.correct_channel(report, code, spam).share else "",
             error=audited.describe_error(audited.correct_channel(report, code, spam)),
             complaints=describe_complaints(report, code),
             spam=numbers.format_range(spam.certain, spam.possible),
@@ -139,11 +140,6 @@ def describe_complaints(report: Report, channel: str) -> str:
     )
     times = numbers.with_noun(sum(counts.values()), "time")
     return f"Receivers complained {times} ({', '.join(kinds)}), which adds nothing to the share."
-
-
-def counted_share(report: Report, channel: str, spam: Spam) -> str:
-    """The share before it is corrected for filter error; empty if it was not corrected."""
-    return f", {spam.range}" if audited.correct_channel(report, channel, spam).share else ""
 
 
 def number_tiles(report: Report) -> list[Tile]:

@@ -99,7 +99,8 @@ class Report:
         volume = self.figures.volume.filter(
             pl.col("direction_code").is_in(RECEIVED), pl.col("definition_code") == OPERATOR
         )
-        return sum_by_channel(volume)
+        found = sum_spam_by(volume, "channel_code")
+        return {code: found[code] for code in words.codelist_rows("channel") if code in found}
 
     @property
     def unclaimed(self) -> list[Unclaimed]:
@@ -136,11 +137,6 @@ class Report:
 
     def operator_name(self, code: str) -> str:
         return self.operators[code].name if code in self.operators else code
-
-
-def sum_by_channel(volume: pl.DataFrame) -> dict[str, Spam]:
-    found = sum_spam_by(volume, "channel_code")
-    return {code: found[code] for code in words.codelist_rows("channel") if code in found}
 
 
 def sum_spam_by(volume: pl.DataFrame, column: str) -> dict[str, Spam]:

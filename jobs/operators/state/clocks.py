@@ -152,7 +152,9 @@ def format_step(lake: Lake, settings: Observatory, difference: Apart) -> str:
             f"Lines were read before {' and '.join(names)} changed: `observatory renew --anew` and"
             " `observatory run` read all that landing holds by the present setting."
         )
-    likely = [this_machines_zone(), *country_zones(operator.country)]
+    # The zones of a country.
+    iso2 = next((row["iso2"] for row in reference_rows("country") if row["iso3"] == operator.country), None)
+    likely = [this_machines_zone(), *[zone for zone, code in zones_by_country() if code == iso2]]
     made = clocks.find_remedy(difference.steps, source.time_zone, source.clock_offset, likely=likely)
     if made.time_zone:
         is_place = "/" in made.time_zone and not made.time_zone.startswith("Etc/")
@@ -169,12 +171,6 @@ def format_step(lake: Lake, settings: Observatory, difference: Apart) -> str:
     else:
         return f"No one setting mends that: a host's clock jumped. See that both keep their time; {ANEW}."
     return f"{what}. If it is '{difference.other}' that is wrong, change its settings instead; {ANEW}."
-
-
-def country_zones(country: str) -> list[str]:
-    """The zones of a country."""
-    iso2 = next((row["iso2"] for row in reference_rows("country") if row["iso3"] == country), None)
-    return [zone for zone, code in zones_by_country() if code == iso2]
 
 
 def find_source(

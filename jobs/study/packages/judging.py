@@ -99,7 +99,12 @@ def judge_file(
         # It stands in the receipt.
         found.wrong.append("its name holds an address or a number of a person: rename it")
     try:
-        data = read_bounded(file)
+        # A file's bytes: at most LARGEST, whatever it grows to, and what encryption adds.
+        most = LARGEST + (ENCRYPTION if file.suffix in ENCRYPTED else 0)
+        with file.open("rb") as opened_file:
+            data = opened_file.read(most + 1)
+        if len(data) > most:
+            raise ObservatoryError(f"it is larger than {LARGEST // 2**20} MB")
         found.delivered_sha256 = hashlib.sha256(data).hexdigest()
         found.package = open_package(content_of(file, data))
         check_package(found, settings, respondents, frame)
@@ -116,16 +121,6 @@ def judge_file(
 def reason_of(error: BaseException) -> str:
     """A reason that fits into a message."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
-
-
-def read_bounded(file: Path) -> bytes:
-    """A file's bytes: at most LARGEST, whatever it grows to, and what encryption adds."""
-    most = LARGEST + (ENCRYPTION if file.suffix in ENCRYPTED else 0)
-    with file.open("rb") as opened_file:
-        data = opened_file.read(most + 1)
-    if len(data) > most:
-        raise ObservatoryError(f"it is larger than {LARGEST // 2**20} MB")
-    return data
 
 
 def content_of(file: Path, data: bytes) -> bytes:

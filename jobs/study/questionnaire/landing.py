@@ -34,7 +34,7 @@ def answer_rows(assessment: Assessment, received_at: dt.datetime) -> list[dict[s
                 "value": written_value(answer),
                 "number_value": answer.value,
                 "answer_status_code": answer.status,
-                "unit": answer_unit(question, currency),
+                "unit": currency if question.kind == "money" else question.unit,
                 "currency_code": currency if question.kind == "money" else None,
                 "note": answer.note,
                 "waiver": answer_waiver(answer, question, general, assessment.respondent.role),
@@ -55,10 +55,6 @@ def written_value(answer: Answer) -> str | None:
     if answer.value is not None:
         return format_number(answer.value)
     return answer.code if answer.code is not None else answer.text
-
-
-def answer_unit(question: Question, currency: str) -> str | None:
-    return currency if question.kind == "money" else question.unit
 
 
 def answer_waiver(answer: Answer, question: Question, general: Answer | None, role: str) -> str:

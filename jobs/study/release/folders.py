@@ -77,7 +77,10 @@ def stage_folder(target: Path, files: Mapping[str, bytes], is_private: bool = Fa
     new = target.parent / f"{UNFINISHED}{uuid.uuid4().hex}"
     try:
         make_folder(target.parent, folder_mode)
-        remove_abandoned(target.parent)
+        # Remove the unfinished folders of processes that were killed: those whose lock nobody holds.
+        for each in target.parent.glob(f"{UNFINISHED}*/"):
+            with contextlib.suppress(OSError), hold_lock(each):
+                shutil.rmtree(each)
         new.mkdir(PRIVATE_FOLDER)
         with hold_lock(new):
             for name, data in files.items():
@@ -106,13 +109,6 @@ def hold_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(number)
-
-
-def remove_abandoned(parent: Path) -> None:
-    """Remove the unfinished folders of processes that were killed: those whose lock nobody holds."""
-    for each in parent.glob(f"{UNFINISHED}*/"):
-        with contextlib.suppress(OSError), hold_lock(each):
-            shutil.rmtree(each)
 
 
 def make_folder(folder: Path, mode: int) -> None:

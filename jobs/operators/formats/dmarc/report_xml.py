@@ -168,9 +168,12 @@ def _read_record(element: Element) -> dict[str, Any]:
     names = children_by_name(parts.get("identifiers") if "identifiers" in parts else parts.get("identities"))
     evaluated = parts_of(row.get("policy_evaluated"))
     decided = dict(reversed(evaluated))
+    text = text_of(row.get("count"))
+    if text is None or not re.fullmatch(r"\d{1,15}", text, re.ASCII) or int(text) > MOST_MESSAGES:
+        raise UnreadableReport("bad_field")
     return {
         "client_ip": address_of(text_of(row.get("source_ip"))),
-        "message_count": _parse_count(text_of(row.get("count"))),
+        "message_count": int(text),
         "disposition": word_of(decided.get("disposition")),
         "dkim_evaluated": word_of(decided.get("dkim")),
         "spf_evaluated": word_of(decided.get("spf")),
@@ -208,12 +211,6 @@ def _read_result(parts: dict[str, Element], third: str) -> dict[str, str | None]
 
 def _parse_percent(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch(r"\d{1,3}", text, re.ASCII) and int(text) <= 100 else None
-
-
-def _parse_count(text: str | None) -> int:
-    if text is None or not re.fullmatch(r"\d{1,15}", text, re.ASCII) or int(text) > MOST_MESSAGES:
-        raise UnreadableReport("bad_field")
-    return int(text)
 
 
 def address_of(text: str | None) -> str:

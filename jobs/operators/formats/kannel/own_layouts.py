@@ -72,7 +72,9 @@ def guess_options(head: bytes) -> dict[str, Any] | None:
 def is_plausible(lines: list[dict[str, str]], own: str) -> bool:
     """Whether what a format makes of the lines can be: events of bearerbox, numbers where numbers stand and
     nowhere else, texts as long as the log says, or else in words and without the sign that parts fields."""
-    mark = mark_of_text(own)
+    # The sign that stands before the text and parts it from other fields.
+    before = own.partition("%b")[0]
+    mark = before[-1:]
     usual = [
         EVENT.fullmatch(line["event"]) is not None
         and NUMBER.fullmatch(line["recipient"]) is not None
@@ -93,12 +95,6 @@ def is_plausible(lines: list[dict[str, str]], own: str) -> bool:
 def is_text(value: str, mark: str) -> bool:
     """Whether a field may be the text of an SMS, whose length the log does not say."""
     return mark not in value and LIKE_A_NUMBER.fullmatch(value) is None
-
-
-def mark_of_text(own: str) -> str:
-    """The sign that stands before the text and parts it from other fields."""
-    before = own.partition("%b")[0]
-    return before[-1:]
 
 
 def has_length(line: dict[str, str]) -> bool:

@@ -131,11 +131,12 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows, one per verdict; a verdict that was read twice, or asked for twice, is one row."""
     if "line_code" in records.collect_schema().names():
+        known = pl.coalesce(pl.lit("m|") + pl.col("message_id"), pl.lit("c|") + pl.col("client_ip"))
         records = (
             records.filter(pl.col("line_code") == "record")
             .explode("rows")
             .unnest("rows")
-            .with_columns(offset=pl.col("offset") + pl.col("place"), assembly_key=_verdict_key())
+            .with_columns(offset=pl.col("offset") + pl.col("place"), assembly_key=known.fill_null(""))
         )
     told = [name for name in BRONZE if name not in ("stream_id", "offset", "symbols", "recipients")]
     return (
@@ -148,11 +149,6 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per verdict."""
     return as_verdicts(bronze, NAME, "rspamd")
-
-
-def _verdict_key() -> pl.Expr:
-    known = pl.coalesce(pl.lit("m|") + pl.col("message_id"), pl.lit("c|") + pl.col("client_ip"))
-    return known.fill_null("")
 
 
 def _rows_of_documents(documents: pl.DataFrame) -> pl.DataFrame:

@@ -101,12 +101,18 @@ def find_extras(frame: pl.DataFrame, find: Callable[[list[str]], pl.Expr], sourc
 
 def read_extras(source: Source) -> dict[str, pl.Expr]:
     """The columns of BRONZE that extras fill, from what find_extras() found; sides by find_sides()."""
+    # The IP address in `192.0.2.1`, `udp:192.0.2.1:5060`, `[2001:db8::1]:5060` or `2001:db8::1`.
+    value = pl.col("_client_ip")
     return {
         "sender": pl.coalesce(
             read_party("_asserted_uri", source), read_party("_from_uri", source, "_from_domain")
         ),
         "recipient": read_party("_to_uri", source, "_to_domain"),
-        "client_ip": _parse_address(pl.col("_client_ip")),
+        "client_ip": pl.coalesce(
+            value.str.extract(r"(?:^|[:@\[])(\d{1,3}(?:\.\d{1,3}){3})(?:$|[:\]])"),
+            value.str.extract(r"\[([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)\]"),
+            value.str.extract(r"^([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$"),
+        ),
         "display_name": pl.coalesce("_display_name", *map(shown_name, SIDES[:2])),
         "verstat": pl.coalesce(
             # Of a header in an accounting line, whose own signs are the line's too, the end may hang on it.
@@ -173,15 +179,6 @@ def read_party(uri: str, source: Source, domain: str | None = None) -> pl.Expr:
         .otherwise(user)
     )
     return none_if_empty(name, "<null>")
-
-
-def _parse_address(value: pl.Expr) -> pl.Expr:
-    """The IP address in `192.0.2.1`, `udp:192.0.2.1:5060`, `[2001:db8::1]:5060` or `2001:db8::1`."""
-    return pl.coalesce(
-        value.str.extract(r"(?:^|[:@\[])(\d{1,3}(?:\.\d{1,3}){3})(?:$|[:\]])"),
-        value.str.extract(r"\[([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)\]"),
-        value.str.extract(r"^([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$"),
-    )
 
 
 def parse_epoch(text: pl.Expr) -> pl.Expr:
