@@ -125,7 +125,7 @@ def write_rows(
     """
     import polars as pl
 
-    from jobs.base.core.safe_text import to_safe_csv, to_safe_json
+    from jobs.base.core.patterns import to_safe_csv, to_safe_json
 
     if format is not OutputFormat.parquet:
         frame = frame.with_columns(pl.selectors.binary().bin.encode("hex"))

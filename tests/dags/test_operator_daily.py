@@ -390,7 +390,7 @@ def test_without_a_master_it_is_that_of_the_connection(monkeypatch: pytest.Monke
 def test_a_missing_provider_is_named(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
     monkeypatch.setenv("OBSERVATORY_ENGINE_NAME", "spark")
     monkeypatch.setitem(sys.modules, "airflow.providers.apache.spark.operators.spark_submit", None)
-    monkeypatch.delitem(sys.modules, "jobs.base.orchestration.submitting", raising=False)
+    monkeypatch.delitem(sys.modules, "jobs.base.orchestration.connecting", raising=False)
     bag = parse(monkeypatch, config)
     assert not bag.dags
     (message,) = bag.import_errors.values()

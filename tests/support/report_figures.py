@@ -19,8 +19,8 @@ from jobs.operators.gold import spam_corrected_monthly
 from jobs.operators.gold.correcting import estimate_whole
 from jobs.operators.gold.traffic_hourly_daily import WITHIN
 from jobs.operators.report.figures import ENDS_OF_SPAM, FIGURES, SUMS, Figures
-from jobs.operators.report.operators import ReportedOperator
 from jobs.operators.report.report import PageOrigin, Report
+from jobs.operators.report.unclaimed import ReportedOperator
 
 OPERATORS = [
     ReportedOperator("alp-mail", "Alp Mail", "CHE", "alp", "CHF"),

@@ -1,4 +1,7 @@
-"""Errors of connections to other hosts, whose libraries are loaded where they are used alone."""
+"""Connections to other hosts: their errors, and the variable that holds one of Airflow's.
+
+Libraries of connections are loaded where they are used alone. Airflow imports this module, too.
+"""
 
 import sys
 
@@ -40,3 +43,8 @@ def classify_problem(error: Exception, problem: str) -> str:
     if advice:
         return f"{problem}. {advice}."
     return problem if is_lasting else Away(problem)
+
+
+def variable_of(connection: str) -> str:
+    """The variable that holds a connection, by its id, as Airflow itself reads it."""
+    return f"AIRFLOW_CONN_{connection.upper()}"

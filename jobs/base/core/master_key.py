@@ -1,7 +1,7 @@
 """The secret from which the key of each operator's pseudonyms derives.
 
 It is read in the worker from the environment or a mounted file, never passed through a query plan. Later keys
-(jobs/base/core/key_periods.py) are read from their files.
+(jobs/base/core/key_names.py) are read from their files.
 """
 
 import os

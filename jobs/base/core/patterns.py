@@ -5,8 +5,8 @@
 
 Two uses: lines of one kind count together, and a person may look at them without reading anyone's address,
 number, name or text. Masking rather takes too much than too little. What is shown goes through
-escape_unseen(),
-too: a log can hold what drives a terminal.
+escape_unseen(), and rows through to_safe_csv() or to_safe_json(): whoever sends a message decides what logs
+contain, such as escape sequences, signs that reverse a line, and formulas. Parquet keeps values as they are.
 """
 
 import re
@@ -118,3 +118,26 @@ def pattern_text(pattern: str) -> Text:
 
 def _escape_sign(sign: str) -> str:
     return f"\\x{ord(sign):02x}" if ord(sign) < 0x100 else f"\\u{ord(sign):04x}"
+
+
+# What makes a field a formula where a CSV file is opened (OWASP, "CSV Injection").
+FORMULA = r"^[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
+
+
+def to_safe_csv(frame: pl.DataFrame) -> str:
+    """CSV. Control characters are shown as in \\x1b, and a text that would be a formula has an apostrophe
+    before it."""
+    text = pl.col(pl.String)
+    is_formula = text.str.contains(FORMULA)
+    seen = text.map_batches(
+        lambda values: pl.Series([value and escape_unseen(value) for value in values], dtype=pl.String)
+    )
+    guarded = pl.when(is_formula).then("'" + seen).otherwise(seen)
+    written: str = frame.with_columns(guarded.name.keep()).write_csv()
+    return written
+
+
+def to_safe_json(frame: pl.DataFrame) -> str:
+    """A JSON object per line. What a terminal would obey is escaped, which JSON reads as the same text."""
+    lines = frame.write_ndjson().split("\n")
+    return "\n".join(UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line) for line in lines)

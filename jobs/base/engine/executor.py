@@ -22,8 +22,7 @@ import pyarrow as pa
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.master_key import master_key
 from jobs.base.core.program import own_project
-from jobs.base.engine.finished import is_in_periods
-from jobs.base.engine.tasks import PRELOAD, TaskDied, TaskFailed, perform_call, read_staged
+from jobs.base.engine.tasks import PRELOAD, TaskDied, TaskFailed, is_in_periods, perform_call, read_staged
 from jobs.base.store.lake import Periods
 from jobs.base.store.store import open_store
 from jobs.base.store.table_files import rows_of

@@ -32,7 +32,6 @@ from jobs.base.core.key_names import KEY_FILE
 from jobs.base.core.program import own_project
 from jobs.base.engine import embedded, executor
 from jobs.base.engine.embedded import BASE_BYTES, LEAST_TASK_BYTES, RESERVE_BYTES, STEERING_BYTES
-from jobs.base.engine.finished import Finished, leave_finished
 from jobs.base.engine.spark_session import (
     DEFAULTS,
     ON_ONE_MACHINE,
@@ -46,7 +45,7 @@ from jobs.base.engine.spark_session import (
     submitted_settings,
 )
 from jobs.base.engine.spark_worker import by_place, died_in, make_bring, make_perform
-from jobs.base.engine.tasks import R, StagedFrame, Task, TaskDied, TaskFailed
+from jobs.base.engine.tasks import Finished, R, StagedFrame, Task, TaskDied, TaskFailed, leave_finished
 from jobs.base.settings.node import EngineSettings
 from jobs.base.store.lake import Lake, Periods
 from jobs.base.store.mark import MARK

@@ -2,7 +2,8 @@
 
 A task is a call of a function with small values: paths, names, numbers, a settings object. It reads files,
 calls kernels, writes files under names that nobody else has, and returns what it wrote. It may run twice, or
-die half-way: a file that no finished task has returned does not count.
+die half-way: a file that no finished task has returned does not count. Stages leave tables for a commit so:
+their rows in staging, finished from merged parts.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +32,8 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.store.held_leases import others_died
 from jobs.base.store.store import is_local, open_store, plain_url
 from jobs.base.store.store_errors import find_store_error
+from jobs.base.tables.checksum import Fingerprints, fingerprint_periods
+from jobs.base.tables.contracts import read_contract
 
 LOCK = "lock"
 FILES_OF_A_TASK = 64
@@ -318,3 +321,27 @@ def is_locked(folder: Path) -> bool:
     except OSError:
         return False
     return False
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A whole table, or the periods of it that were computed: its rows in staging, and their fingerprints."""
+
+    table: str
+    frames: list[StagedFrame]
+    fingerprints: Fingerprints
+
+
+def leave_finished(staging: str, table: str, rows: pl.DataFrame) -> Finished:
+    return Finished(table, leave_frame(rows, table, staging), fingerprint_periods(rows, table))
+
+
+def is_in_periods(periods: Mapping[str, set[str]], table: str) -> pl.Expr:
+    """Whether a row of a table belongs to one of the operator-periods."""
+    period = read_contract(table).period
+    assert period is not None
+    parts = [
+        (pl.col("operator_id") == operator) & pl.col(period).cast(pl.String).is_in(sorted(of_operator))
+        for operator, of_operator in sorted(periods.items())
+    ]
+    return pl.any_horizontal(parts) if parts else pl.lit(False)

@@ -2,18 +2,27 @@
 
 The settings name a connection by its id; which of Airflow's backends has it does not matter. What it holds is
 asked for when the task runs, and is never a part of a task's fields, which Airflow stores and shows, nor of a
-command line or a log.
+command line or a log. A stage as a job of Spark gets them, too, and can end as skipped, as BashOperator's
+tasks can.
 """
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Connection
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowSkipException,
+)
 
-from jobs.base.core.connection_names import variable_of
+from jobs.base.core.connections import variable_of
+from jobs.base.core.errors import NOTHING_CHANGED
+from jobs.base.orchestration.exit_codes import exit_code
 
 FIELDS = ("conn_type", "host", "port", "login", "password", "schema", "extra")
 
@@ -47,3 +56,15 @@ class PipelineCommand(BashOperator):
     def get_env(self, context: Any) -> dict[str, str]:
         env: dict[str, str] = super().get_env(context)
         return env | connection_variables(self.connections)
+
+
+class SubmitStage(SparkSubmitOperator):
+    """SparkSubmitOperator, but skipped where the command ends with NOTHING_CHANGED."""
+
+    def execute(self, context: Any) -> None:
+        try:
+            super().execute(context)
+        except AirflowException as error:
+            if exit_code(error) == NOTHING_CHANGED:
+                raise AirflowSkipException("No table has changed.") from None
+            raise

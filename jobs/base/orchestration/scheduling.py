@@ -24,7 +24,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Asset, TaskInstanceState
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
-from jobs.base.core.connection_names import variable_of
+from jobs.base.core.connections import variable_of
 from jobs.base.core.errors import NOTHING_CHANGED
 from jobs.base.orchestration.connecting import PipelineCommand, connection_variables
 from jobs.base.orchestration.exit_codes import CommandFailed, exit_code
@@ -162,7 +162,7 @@ def spark_task(task_id: str, words: Words, master: str, **options: Any) -> Spark
     """
     try:
         # Without Spark's provider nothing is submitted.
-        from jobs.base.orchestration.submitting import SubmitStage
+        from jobs.base.orchestration.connecting import SubmitStage
     except ImportError:
         raise NoProvider(NO_PROVIDER) from None
     if master:

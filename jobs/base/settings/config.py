@@ -18,8 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from jobs.base.core.choices import nearest_hint, settings_class
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.key_names import BY_SETTINGS, KEY, KEY_FILE, is_by_settings
-from jobs.base.core.key_periods import KeyPeriod, periods_from
+from jobs.base.core.key_names import BY_SETTINGS, KEY, KEY_FILE, KeyPeriod, is_by_settings, periods_from
 from jobs.base.settings.access import Access, use_lake_access
 from jobs.base.settings.base import Settings
 from jobs.base.settings.node import (

@@ -36,8 +36,7 @@ from jobs.cli.study.study_tables import (
 )
 from jobs.cli.study.study_volume import AS_FILTERED
 from jobs.operators.report.gather import is_measured
-from jobs.operators.report.operators import reported_operator
-from jobs.operators.report.unclaimed import Unclaimed, find_unclaimed, sum_by_direction
+from jobs.operators.report.unclaimed import Unclaimed, find_unclaimed, reported_operator, sum_by_direction
 
 # Messages that came to or stayed with an operator, by the operators' own definition of spam.
 STAYED = (pl.col("definition_code") == OPERATOR) & pl.col("direction_code").is_in(RECEIVED)

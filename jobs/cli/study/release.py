@@ -1,4 +1,6 @@
-"""The commands `observatory release`: from protected tables to a published folder."""
+"""The commands `observatory release`: from protected tables to a published folder, and to a page of its main
+figures.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,21 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
-from jobs.cli.study.release_page import page
 from jobs.cli.study.release_revisions import revisions
 
 if TYPE_CHECKING:
     from jobs.study.release.clearance import Clearance
+
+
+def page(
+    folder: Annotated[Path, typer.Argument(help="The folder of a release.", metavar="FOLDER")],
+    output: Annotated[Path, typer.Option(help="Folder of the page, outside the release.")] = Path("page"),
+) -> None:
+    """Draw a release's volumes and what countermeasures cost as a page; it needs no lake and no settings."""
+    from jobs.study.release.page import write_page
+
+    out.print(f"Page: {write_page(folder, output)}", soft_wrap=True, highlight=False)
+
 
 app = typer.Typer(help="Releases: make, clear, sign, publish, verify, withdraw.", no_args_is_help=True)
 clear = typer.Typer(help="Ask each administration about its own rows.", no_args_is_help=True)

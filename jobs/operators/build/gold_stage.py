@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from expectations import native
-from jobs.base.engine.finished import Finished
+from jobs.base.engine.tasks import Finished
 from jobs.base.settings.config import Observatory
 from jobs.base.store import record
 from jobs.base.store.lake import Lake

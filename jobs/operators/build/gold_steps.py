@@ -7,8 +7,16 @@ from typing import Any, Protocol, runtime_checkable
 import polars as pl
 
 from expectations import native
-from jobs.base.engine.finished import Finished, is_in_periods
-from jobs.base.engine.tasks import StagedFrame, Task, group_by_bytes, leave_frame, select_named, take_frames
+from jobs.base.engine.tasks import (
+    Finished,
+    StagedFrame,
+    Task,
+    group_by_bytes,
+    is_in_periods,
+    leave_frame,
+    select_named,
+    take_frames,
+)
 from jobs.base.store.lake import Lake
 from jobs.base.store.record import Periods
 from jobs.base.store.table_files import DataFile, read_files

@@ -10,8 +10,15 @@ from enum import StrEnum
 import polars as pl
 
 from expectations import native
-from jobs.base.engine.finished import Finished, is_in_periods, leave_finished
-from jobs.base.engine.tasks import StagedFrame, leave_buckets, leave_frame, take_frames
+from jobs.base.engine.tasks import (
+    Finished,
+    StagedFrame,
+    is_in_periods,
+    leave_buckets,
+    leave_finished,
+    leave_frame,
+    take_frames,
+)
 from jobs.base.store.record import Periods
 from jobs.base.store.table_files import DataFile, NewFile, read_files, write_files
 from jobs.base.tables.contracts import polars_schema, read_contract, reference_table

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.days import Days
-from jobs.base.core.key_periods import KeyPeriod
+from jobs.base.core.key_names import KeyPeriod
 from jobs.base.store.lake import Lake, Partition
 from jobs.operators.build import removed
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from jobs.base.core.key_periods import KeyPeriod
+from jobs.base.core.key_names import KeyPeriod
 from jobs.base.settings.operator import Operator
 from jobs.operators.protect import numbering
 from jobs.operators.protect.message_ids import normalise_ids

@@ -19,7 +19,7 @@ from jobs.base.store.table_files import read_files
 from jobs.base.tables.contracts import polars_schema, read_contract
 from jobs.operators.explain.names import Names, search_names
 from jobs.operators.formats.registry import KERNELS
-from jobs.operators.silver.keys import digest_rows
+from jobs.operators.silver.event_identity import digest_rows
 
 TRANSMISSION, VERDICT, MESSAGE = "silver.transmission", "silver.verdict", "silver.message"
 COMPLAINT, KNOWLEDGE = "silver.complaint", "silver.operator_knowledge"

@@ -1,4 +1,7 @@
-"""Which rows of a gold table a sum may take: cells that ref.measure names, and traffic that counts."""
+"""Which rows of a gold table a sum may take: cells that ref.measure names, and traffic that counts.
+
+Units that messages are counted in are never added to each other.
+"""
 
 import datetime as dt
 from collections import defaultdict
@@ -37,3 +40,17 @@ def is_in_measure(measure: pl.DataFrame, has_stage: bool = True, code: str = ATT
 def is_counted() -> pl.Expr:
     """Whether totals over operators add a row: inbound and internal, by the operators' own definition."""
     return pl.col("direction_code").is_in(RECEIVED) & (pl.col("definition_code") == OPERATOR)
+
+
+def grain_units(code: str) -> pl.Expr:
+    return pl.col("grain_code").eq(code).cast(pl.Int64)
+
+
+# How much of each unit a row of silver.message is.
+UNITS = {
+    "recipient": grain_units("recipient"),
+    "message": pl.col("is_message_row").cast(pl.Int64),
+    "attempt": grain_units("attempt"),
+    "call": grain_units("call"),
+    "segment": grain_units("recipient") * pl.col("segment_count").fill_null(0),
+}

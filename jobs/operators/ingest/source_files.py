@@ -1,4 +1,7 @@
-"""Files of a source by their names and times: rotations in order, which are closed, when each was written."""
+"""Files of a source by their names and times: rotations in order, which are closed, when each was written.
+
+They lie on this machine, another host, an object store or a web server.
+"""
 
 import contextlib
 import datetime as dt
@@ -13,11 +16,22 @@ from typing import Any
 
 from jobs.base.core.connections import classify_problem, connection_errors
 from jobs.base.core.errors import Away
+from jobs.base.settings.access import HTTP, Access
 from jobs.base.settings.operator import SourceSettings
-from jobs.base.store.hosts import find_missing_bucket, is_remote, needed_extra, written_at
+from jobs.base.store.hosts import find_missing_bucket, is_remote, needed_extra, open_place, written_at
+from jobs.operators.ingest.http_files import HttpFiles
 from jobs.operators.ingest.manifest import Files, Seen
 from jobs.operators.ingest.remote import RemoteFile, version_of
-from jobs.operators.ingest.source_places import open_source
+
+
+def open_source(url: str, access: Access) -> tuple[Any, str]:
+    """The file system of a source's URL, and the pattern of names in it. Raises ImportError, ValueError,
+    source_errors()."""
+    if url.partition("://")[0] not in HTTP:
+        return open_place(url, access)
+    files = HttpFiles(url, access)
+    return files, files.pattern
+
 
 # No log that is pulled was written before: 1970 and 1980 are what archives give a file without a time.
 OLDEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)

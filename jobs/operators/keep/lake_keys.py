@@ -14,8 +14,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.key_names import key_setting
-from jobs.base.core.key_periods import KeyPeriod
+from jobs.base.core.key_names import KeyPeriod, key_setting
 from jobs.base.core.master_key import master_key
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake

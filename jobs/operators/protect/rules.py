@@ -209,12 +209,16 @@ def valid_rows(rows: Iterable[dict[str, str]], on: dt.date) -> list[dict[str, st
     ]
 
 
-def in_scope(rules: Sequence[Rule], engine: str, channel: str | None) -> list[Rule]:
-    """The rules that hold for an engine and channel, best first."""
-    # The engines whose rules hold for a source, its own first.
+def list_engines(engine: str, channel: str | None) -> tuple[str, ...]:
+    """The engines whose rules hold for a source, its own first."""
     mobile = ("sms_firewall",) if channel in MOBILE else ()
     calls = ("calls", "sip") if channel in CALLS else ()
-    engines = tuple(dict.fromkeys((engine, *mobile, *calls, *engines_of_format(engine), "any")))
+    return tuple(dict.fromkeys((engine, *mobile, *calls, *engines_of_format(engine), "any")))
+
+
+def in_scope(rules: Sequence[Rule], engine: str, channel: str | None) -> list[Rule]:
+    """The rules that hold for an engine and channel, best first."""
+    engines = list_engines(engine, channel)
     own = {(rule.match_on, rule.pattern) for rule in rules if rule.engine_code in engines[:-1]}
     kept = [
         rule

@@ -25,8 +25,8 @@ from jobs.operators.report import (
     volumes,
 )
 from jobs.operators.report.figures import Figures
-from jobs.operators.report.operators import ReportedOperator
 from jobs.operators.report.report import PageOrigin, Report
+from jobs.operators.report.unclaimed import ReportedOperator
 
 TEMPLATES = Path(__file__).parent / "templates"
 

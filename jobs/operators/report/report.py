@@ -13,8 +13,7 @@ from jobs.base.figures.counting_rules import OPERATOR, RECEIVED
 from jobs.base.page.blocks import Part, stack_parts
 from jobs.operators.report import unclaimed
 from jobs.operators.report.figures import SUMS, Figures
-from jobs.operators.report.operators import ReportedOperator
-from jobs.operators.report.unclaimed import Unclaimed
+from jobs.operators.report.unclaimed import ReportedOperator, Unclaimed
 
 # Channels that the project reads: their absence is worth a word.
 EXPECTED = ("EMAIL", "SMS")

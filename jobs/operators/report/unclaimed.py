@@ -1,7 +1,8 @@
 """Unclaimed traffic: in transit at an operator that has no links to others.
 
 Settings without the operator's domains or numbers make all its traffic transit, which totals leave out. The
-rest does not represent the operator, so its share of spam must not be a headline.
+rest does not represent the operator, so its share of spam must not be a headline. The operators that a page
+is about are those of the settings.
 """
 
 from collections.abc import Collection, Iterable
@@ -11,7 +12,33 @@ import polars as pl
 
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
-from jobs.operators.report.operators import ReportedOperator
+from jobs.base.settings.operator import Operator
+
+
+@dataclass(frozen=True)
+class ReportedOperator:
+    """An operator of the settings. has_links, has_domains: whether the settings name any."""
+
+    id: str
+    name: str
+    country: str
+    holding: str
+    currency: str
+    has_links: bool = True
+    has_domains: bool = True
+
+
+def reported_operator(operator: Operator) -> ReportedOperator:
+    return ReportedOperator(
+        id=operator.id,
+        name=operator.name,
+        country=operator.country,
+        holding=operator.holding,
+        currency=operator.currency,
+        has_links=bool(operator.link),
+        has_domains=bool(operator.domains),
+    )
+
 
 MAIL = "EMAIL"
 TRANSIT = "transit"

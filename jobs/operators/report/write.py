@@ -16,8 +16,8 @@ from jobs.base.store.access import write_as_lake
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import read_contract
 from jobs.operators.report.figures import VOLUME
-from jobs.operators.report.operators import ReportedOperator, reported_operator
 from jobs.operators.report.report import PageOrigin
+from jobs.operators.report.unclaimed import ReportedOperator, reported_operator
 from jobs.operators.state.status import find_doubts, open_periods
 
 PROJECT = Path(__file__).resolve().parents[3]

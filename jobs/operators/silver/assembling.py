@@ -16,8 +16,8 @@ from jobs.operators.formats.registry import KERNELS
 from jobs.operators.protect.operators import Door
 from jobs.operators.protect.pseudonyms import PROTECT
 from jobs.operators.silver import copies, file_order
+from jobs.operators.silver.event_identity import digest_rows
 from jobs.operators.silver.file_order import Order
-from jobs.operators.silver.keys import digest_rows
 
 PLACE = ("source_id", "stream_id", "offset")
 # For each silver table the column of its key that is made here, its separator and parts.

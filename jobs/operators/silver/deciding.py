@@ -1,14 +1,36 @@
-"""Outcome, measure and type of a message, from its transmissions and the verdicts on it."""
+"""Outcome, measure, type and transit of a message, from its transmissions and the verdicts on it."""
 
 import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.operators.formats import PRECEDENCE
 from jobs.operators.protect.shapes import VERIFIED
-from jobs.operators.silver.keys import digest_rows
+from jobs.operators.silver.event_identity import digest_rows
 from jobs.operators.silver.standing import UNKNOWN
-from jobs.operators.silver.transit import transit_code
 from jobs.operators.silver.type_evidence import is_pure, is_strong, row_evidence, strong_type, type_of
+
+# Links whose other end carries the traffic of third parties.
+CARRIERS = ["hub", "aggregator", "roaming", "sim-farm"]
+
+
+def transit_code() -> pl.Expr:
+    """The kind of network in between; on-net where there is none; null where the log does not record it.
+
+    A link to a carrier shows it: the inbound one before the outbound one. A call that a gateway signed
+    (attestation C, RFC 8588) came in by that gateway, whichever link brought it on; origid identifies the
+    gateway, and gold.bypass_indicator_daily counts gateways. Attestations A and B come from the network where
+    the call began, which is no transit. The Received fields of a mail, which name its hops, are in no log
+    that is read here. What comes in from the operator's own network for its own recipient stays in it: its
+    route is on-net, and so is its transit.
+    """
+    inbound, outbound = (
+        pl.when(pl.col(link).is_in(CARRIERS)).then(link)
+        for link in ("inbound_link_code", "outbound_link_code")
+    )
+    gateway = pl.when(pl.col("attestation_code") == "C").then(pl.lit("hub"))
+    stays = (pl.col("inbound_link_code") == "on-net") & pl.col("is_own_recipient")
+    return pl.coalesce(inbound, gateway, outbound, pl.when(stays).then(pl.lit("on-net")))
+
 
 UNDELIVERED = ["bounced", "deferred", "expired"]
 MESSAGE = ["place", "message_hash"]

@@ -1,6 +1,10 @@
-"""What identifies an event of a log: the host or source of its file, its time, its key and its contents."""
+"""What identifies an event of a log: the host or source of its file, its time, its key and its contents.
+
+Rows of silver that have no key of their own get one: the MD5 of what identifies them.
+"""
 
 from collections.abc import Callable
+from hashlib import md5
 
 import polars as pl
 
@@ -52,3 +56,9 @@ def hash_contents(events: pl.DataFrame, format_name: str) -> Callable[[pl.Series
         return events.select(pl.col(names).gather(rows)).select(pl.struct(second).hash(SEED)).to_series()
 
     return hash_rows
+
+
+def digest_rows(rows: pl.DataFrame, *parts: str | pl.Expr, separator: str) -> pl.Series:
+    """For each row the MD5 of its parts, as 32 hexadecimal digits. Parts that are null are left out."""
+    text = rows.select(key=pl.concat_str(*parts, separator=separator, ignore_nulls=True))["key"]
+    return pl.Series("key", [md5(each.encode()).hexdigest() for each in text.to_list()], dtype=pl.String)

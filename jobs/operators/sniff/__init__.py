@@ -5,11 +5,10 @@ Only commands, proposal and reconcile import it.
     files.py        which files are one log, and what is wrong with those that cannot be read
     recognising.py  which format each file is of
     reading.py      blocks of a file in an order that is a fair sample whenever it stops
-    tally.py        what the kernels make of the blocks: lines, patterns, bronze rows
-    ignored.py      which of the ignored lines look like refusals
+    tally.py        what the kernels make of the blocks, or of whole documents: lines, patterns, bronze rows,
+                    and which of the ignored lines look like refusals
     silver.py       silver of these rows by the kernels of a run, in memory: what is counted, what is left out
     zones.py        the zone that stamps were written in
-    documents.py    formats of whole documents, such as reports
     survey.py       all of it for one log, first answer first
     proposal.py     the source to paste into the settings, or a profile to start from
     drawing.py      the terminal's view, with figures.py and kinds.py; as_json.py the same as JSON

@@ -19,7 +19,6 @@ from jobs.operators.formats import PRECEDENCE
 from jobs.operators.formats.registry import MAPPED, REQUESTS
 from jobs.operators.protect.shapes import OTHER
 from jobs.operators.sniff.clocks import Clock
-from jobs.operators.sniff.documents import Documents
 from jobs.operators.sniff.figures import (
     format_amount,
     format_stamp,
@@ -27,6 +26,7 @@ from jobs.operators.sniff.figures import (
 from jobs.operators.sniff.kinds import draw_ignored, draw_patterns, print_heading
 from jobs.operators.sniff.proposal import DELIMITERS, describe_shape, propose_profile, source_block
 from jobs.operators.sniff.survey import LogSurvey
+from jobs.operators.sniff.tally import Documents
 
 # The first and the last time of a log's lines.
 Range = tuple[dt.datetime | None, dt.datetime | None]

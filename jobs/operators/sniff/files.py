@@ -30,10 +30,10 @@ from jobs.operators.ingest.source_files import (
     is_connected,
     is_http,
     list_remote,
+    open_source,
     rotation_order,
     source_errors,
 )
-from jobs.operators.ingest.source_places import open_source
 
 # So much of a pipe is kept in memory: it can be read only once.
 LONGEST_PIPE = 64 << 20

@@ -19,10 +19,9 @@ from jobs.operators.ingest import future
 from jobs.operators.ingest.file_formats import newest_line
 from jobs.operators.ingest.source_files import newest_times
 from jobs.operators.sniff import reading
-from jobs.operators.sniff.documents import Documents, count_documents
 from jobs.operators.sniff.files import FileProblem, Log
 from jobs.operators.sniff.recognising import Recognised
-from jobs.operators.sniff.tally import OPERATOR, SOURCE, Lines, Tally, see_times
+from jobs.operators.sniff.tally import OPERATOR, SOURCE, Documents, Lines, Tally, count_documents, see_times
 from jobs.operators.sniff.zones import Zone, zone_of
 
 if TYPE_CHECKING:

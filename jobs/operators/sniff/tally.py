@@ -1,6 +1,13 @@
 """What the kernels make of a log's blocks: lines by what became of them, patterns, bronze rows.
 
 The numbers of a whole log are those that ingest puts into its ledger: the same kernels see the same lines.
+
+A kernel ignores lines about nothing that is counted. New versions and sites' own rules log refusals in words
+that no kernel has met yet: such a line would be called understood. The words of REFUSES take too much rather
+than too little; what is known to be no refusal of its own is named.
+
+A file of a format of whole documents, such as reports in XML or mail, is read as one or more of them. The
+format unpacks what it reads by itself: it is offered bytes as they lie.
 """
 
 import datetime as dt
@@ -12,12 +19,39 @@ import polars as pl
 
 from jobs.base.core.patterns import count_patterns
 from jobs.operators.formats import Source
-from jobs.operators.formats.format import Format, LineFormat
+from jobs.operators.formats.format import DocumentFormat, Format, LineFormat
 from jobs.operators.formats.registry import FORMATS, hosts_of
 from jobs.operators.formats.shared.lines import frame_lines
+from jobs.operators.formats.shared.syslog import PROGRAMS_BESIDE
 from jobs.operators.ingest import future
-from jobs.operators.sniff.ignored import look_like_refusals
+from jobs.operators.sniff.files import LogFile
 from jobs.operators.sniff.reading import LineBlock
+
+REFUSES = (
+    r"(?i)\b(?:reject|refus(?:e|ing|al)|den(?:y|ied)\b|disallow|block(?:ed|ing)\b|black ?list|discard"
+    r"|drop(?:ped|ping)?\b|(?:limit|quota|size|maximum)\b.{0,20}\bexceeded|exceeds\b|too many\b"
+    r"|not (?:permitted|allowed|accepted)\b|temp ?fail|throttl|banned\b|greylist|blackhol|prohibit)"
+)
+# Another server refused, or the system.
+ELSEWHERE = r"(?i)connection refused|permission denied|(?:error|reply) from remote|host \S+ (?:said|refused)"
+# Other programs beside a mail server: their own formats read what they refuse.
+BESIDE = rf"^(?:\S+ +){{1,5}}{PROGRAMS_BESIDE.removeprefix('^')}"
+
+
+def look_like_refusals(lines: pl.Series, kernel: LineFormat) -> pl.Series:
+    """Which of a log's ignored lines look like refusals; none of a log that has verdicts alone."""
+    if kernel.transmissions is None or not len(lines):
+        return pl.Series([False]).new_from_index(0, len(lines))
+    found = lines.str.contains(REFUSES)
+    places = found.arg_true()
+    some = lines.gather(places)
+    is_other = some.str.contains(ELSEWHERE)
+    if kernel.repeats:
+        is_other |= some.str.contains(kernel.repeats)
+    if kernel.is_mail_log:
+        is_other |= some.str.contains(BESIDE)
+    return found.scatter(places.filter(is_other), False)
+
 
 OPERATOR, SOURCE = "sniff", "sniff"
 # Of one block, at most so many lines are made patterns of.
@@ -251,3 +285,39 @@ def line_times(parse: pl.DataFrame) -> tuple[pl.Series, pl.Series] | None:
             of_rows = parse[name].list.eval(pl.element().struct.field("first_at"))
             return of_rows.list.min(), of_rows.list.max()
     return None
+
+
+# No report is larger; what unpacks to more is refused by the format.
+LARGEST = 64 << 20
+
+
+@dataclass
+class Documents:
+    """What the documents of a log's files gave."""
+
+    documents: int = 0
+    records: int = 0
+    ignored: int = 0
+    rows: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    files_read: int = 0
+    examples: dict[str, str] = field(default_factory=dict)
+
+
+def count_documents(kernel: DocumentFormat, file: LogFile, source: Source, into: Documents) -> None:
+    """Add the documents of one file."""
+    with file.open_file() as raw:
+        data = raw.read(LARGEST)
+    name = file.name.rsplit("/", 1)[-1]
+    into.files_read += 1
+    for document in kernel.read(data, name, source, LARGEST):
+        into.documents += 1
+        reason = getattr(document, "reason_code", None)
+        if reason:
+            into.reasons[reason] += 1
+            into.examples.setdefault(reason, name)
+        elif document.rows:
+            into.records += 1
+            into.rows += len(document.rows)
+        else:
+            into.ignored += 1

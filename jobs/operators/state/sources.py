@@ -1,9 +1,12 @@
 """The state of each source of the settings: what is landed, what waits, how old its last record is, what
-holds it back, and what to do next."""
+holds it back, and what to do next.
+
+Records of sources that left the settings stay in all figures until the operator decides.
+"""
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Self
 
@@ -362,3 +365,35 @@ def as_json(rows: Iterable[SourceStatus]) -> str:
     return json.dumps(
         [asdict(row) for row in rows], indent=1, default=lambda time: time.isoformat(), ensure_ascii=False
     )
+
+
+def former_sources(lake: Lake, settings: Observatory, operators: Collection[str]) -> list[str]:
+    """The sources of operators whose records the lake has, and which neither the settings nor their
+    former_sources name, each with what to do."""
+    named = {
+        (each.id, source)
+        for each in settings.operator
+        for source in (*each.former_sources, *(one.id for one in each.source))
+    }
+    by = ["operator_id", "source_id"]
+    rows = (
+        lake.read("bronze.file", where=pl.col("operator_id").is_in(sorted(operators)))
+        .group_by(by)
+        .agg(
+            pl.col("record_count").sum(),
+            pl.col("first_event_date").min(),
+            pl.col("last_event_date").max(),
+        )
+        .filter(pl.col("record_count") > 0)
+        .sort(by)
+        .rows()
+    )
+    return [
+        f"operator '{operator}': source '{source}' is no longer in the settings, and its {records:,}"
+        f" record{'s' if records > 1 else ''} of {first}{f' to {last}' if last != first else ''} stay in all"
+        f" figures. To keep them, add '{source}' to former_sources of [[operator]] '{operator}'. To remove"
+        " them, run `observatory renew --anew` and `observatory run`: they count anew what landing holds of"
+        " the sources in the settings."
+        for operator, source, records, first, last in rows
+        if (operator, source) not in named
+    ]

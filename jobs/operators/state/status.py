@@ -23,10 +23,9 @@ from jobs.operators.ingest.manifest import (
     read_manifest,
 )
 from jobs.operators.state.clocks import join_problems, period_files
-from jobs.operators.state.former_sources import former_sources
 from jobs.operators.state.late_records import format_files, late_records
 from jobs.operators.state.recipients import above_acceptance, revised_reports, waiting_recipients
-from jobs.operators.state.sources import OTHER_YEAR
+from jobs.operators.state.sources import OTHER_YEAR, former_sources
 
 COPIES = "silver.copy_daily"
 # Below this number, equal lines of two sources that name no host, or messages in transit, may be chance.

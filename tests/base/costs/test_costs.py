@@ -29,8 +29,8 @@ from jobs.cli.cost import explain
 from jobs.cli.operators.main_figures import cost_rates_table, cost_table
 from jobs.operators.report import money
 from jobs.operators.report.figures import FIGURES, Figures
-from jobs.operators.report.operators import reported_operator
 from jobs.operators.report.report import Report
+from jobs.operators.report.unclaimed import reported_operator
 from tests.support.cost_lake import COST, LICENCE, write_lake
 from tests.support.delta import write_delta
 from tests.support.in_process import Run, cost_command

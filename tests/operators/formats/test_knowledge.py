@@ -17,7 +17,7 @@ from jobs.operators.formats.shared.documents import frame_of
 from jobs.operators.protect import pseudonym_keys, pseudonyms
 from jobs.operators.protect.operators import Door, OperatorSpace
 from jobs.operators.protect.pseudonym_keys import operator_key
-from jobs.operators.silver import known_attributes
+from jobs.operators.silver import message
 from tests.support.examples import examples
 
 SOURCE = Source("op", "register", "a", dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC))
@@ -188,5 +188,5 @@ def test_a_register_of_national_numbers_names_the_subscribers_of_a_log_of_such()
 def test_silver_knows_the_same_ways_of_naming_messages() -> None:
     pseudonym: dict[str, Any] = {"queue_id": "queue_id"}
     ways = tuple(tuple(pseudonym.get(name, f"{name}_hash") for name in key) for key in knowledge.KEYS)
-    assert ways == known_attributes.KEYS
+    assert ways == message.KEYS
     assert set(ATTRIBUTES) <= set(read_contract("silver.message").columns)

@@ -15,8 +15,8 @@ from jobs.base.tables.attributes import ATTRIBUTES
 from jobs.base.tables.contracts import REFERENCE, read_contract, reference_table, rows_frame
 from jobs.operators.gold import type_coverage_daily
 from jobs.operators.gold.counting import PER_MASK, READ, count_units, mark_messages
+from jobs.operators.gold.measures import UNITS
 from jobs.operators.gold.predicates import operator_definitions, read_definitions, rewrite_predicate
-from jobs.operators.gold.units import UNITS
 
 Row = dict[str, Any]
 

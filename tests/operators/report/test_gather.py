@@ -18,7 +18,7 @@ from jobs.operators.gold import (
 )
 from jobs.operators.report.figures import Figures
 from jobs.operators.report.gather import gather_figures
-from jobs.operators.silver.transit import CARRIERS, transit_code
+from jobs.operators.silver.deciding import CARRIERS, transit_code
 from tests.operators.gold.test_kernels import OPERATORS, row_of
 from tests.support.examples import examples
 

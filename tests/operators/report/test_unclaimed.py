@@ -10,9 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.operators.report.figures import FIGURES, Figures
-from jobs.operators.report.operators import ReportedOperator
 from jobs.operators.report.page import write_page
-from jobs.operators.report.unclaimed import describe_unclaimed, find_unclaimed, unclaimed_channels
+from jobs.operators.report.unclaimed import (
+    ReportedOperator,
+    describe_unclaimed,
+    find_unclaimed,
+    unclaimed_channels,
+)
 from tests.support.examples import examples
 from tests.support.report_figures import ABOUT, OPERATORS, change_figures, figures, of_channel, validation
 

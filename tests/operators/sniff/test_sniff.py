@@ -34,7 +34,7 @@ from jobs.operators.formats.format import DocumentFormat, LineFormat, Profiles
 from jobs.operators.formats.shared import lines
 from jobs.operators.ingest import reading as pieces
 from jobs.operators.ingest.source_options import load_with_options
-from jobs.operators.sniff import documents, proposal, reading, tally, zones
+from jobs.operators.sniff import proposal, reading, tally, zones
 from jobs.operators.sniff.command import sniff_files
 from jobs.operators.sniff.files import FileProblem, LogFile, logs_of
 from jobs.operators.sniff.recognising import separate_files, separate_logs, shared_url
@@ -762,7 +762,7 @@ def test_a_companion_is_offered_what_the_host_left(tmp_path: Path, monkeypatch: 
 
 def test_documents_are_counted_by_their_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Any:
-        assert limit_bytes == documents.LARGEST and file_name.endswith(".xml")
+        assert limit_bytes == tally.LARGEST and file_name.endswith(".xml")
         yield types.SimpleNamespace(rows=[1, 2, 3], reason_code=None)
         if b"broken" in data:
             yield types.SimpleNamespace(rows=(), reason_code="bad_field")

@@ -21,9 +21,8 @@ from jobs.operators.ingest.reading import parse_block
 from jobs.operators.silver.assembling import assemble_rows
 from jobs.operators.silver.pipeline import count_once
 from jobs.operators.sniff.command import sniff_files
-from jobs.operators.sniff.ignored import look_like_refusals
 from jobs.operators.sniff.silver import DOOR
-from jobs.operators.sniff.tally import OPERATOR
+from jobs.operators.sniff.tally import OPERATOR, look_like_refusals
 from tests.conftest import ROOT
 from tests.operators.formats.test_exim_refusals import ATTEMPTS
 from tests.operators.formats.test_postfix import LIMITS

@@ -11,7 +11,7 @@ from jobs.base.tables import sketch
 from jobs.base.tables.contracts import conform_frame, polars_schema, rows_frame
 from jobs.base.tables.merge import merge_rows
 from jobs.operators.gold import spam_source_daily, spam_source_monthly
-from jobs.operators.gold.senders import sender_sketches
+from jobs.operators.gold.spam_source_daily import sender_sketches
 
 # More than a sketch keeps exactly: 4,096.
 SENDERS = 9000
