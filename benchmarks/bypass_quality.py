@@ -17,7 +17,7 @@ from jobs.base.settings.operator import Operator
 from jobs.base.tables.contracts import conform_frame, list_codes, polars_schema, read_contract
 from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.formats import LINES, Source, delimited, kannel
-from jobs.operators.gold.bypass import (
+from jobs.operators.gold.shared.bypass import (
     NUMBER,
     SIMBOX,
     can_be_simbox,

@@ -16,7 +16,7 @@ from expectations.native import Result
 from jobs.base.core.shares import CALL_SHARES, CALLS
 from jobs.base.tables.contracts import conform_frame, read_contract, reference_table, rows_frame
 from jobs.operators.gold import spam_corrected_monthly
-from jobs.operators.gold.correcting import estimate_whole
+from jobs.operators.gold.shared.correcting import estimate_whole
 from jobs.operators.gold.traffic_hourly_daily import WITHIN
 from jobs.operators.report.figures import ENDS_OF_SPAM, FIGURES, SUMS, Figures
 from jobs.operators.report.report import PageOrigin, Report

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jobs.base.tables.contracts import polars_schema, reference_table, rows_frame
 from jobs.operators.formats import TRANSMISSION, VERDICT, Source, exim, spamassassin
-from jobs.operators.gold.counting import count_units
+from jobs.operators.gold.shared.counting import count_units
 from jobs.operators.protect import pseudonym_keys, pseudonyms
 from jobs.operators.protect.operators import Door, OperatorSpace
 from jobs.operators.protect.rules import load_rules

@@ -23,7 +23,7 @@ from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import read_files
 from jobs.base.tables.contracts import rows_frame
 from jobs.operators.build import removed
-from jobs.operators.gold.predicates import operator_definitions
+from jobs.operators.gold.shared.predicates import operator_definitions
 
 # Shares of spam that are guessed before any label: they decide how many units a stratum gives, and bias no
 # estimate. Messages that passed in the highest band of scores are most likely missed spam.

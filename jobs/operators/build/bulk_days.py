@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 
 from jobs.base.tables.checksum import Fingerprints
-from jobs.operators.gold.bulk_presets import LONGEST_DAYS
+from jobs.operators.gold.shared.bulk_presets import LONGEST_DAYS
 
 TABLE = "gold.campaign_daily"
 Periods = dict[str, set[str]]

@@ -24,7 +24,7 @@ from jobs.operators.build.gold_steps import GOLD, GOLD_MONTHLY, Steps, check_rul
 from jobs.operators.build.gold_tasks import CAMPAIGN, MESSAGE
 from jobs.operators.build.run import Outcome, Run, keep_results
 from jobs.operators.build.settings_tables import read_reference
-from jobs.operators.gold import bulk_presets
+from jobs.operators.gold.shared import bulk_presets
 
 VOLUME = "gold.spam_volume_daily"
 

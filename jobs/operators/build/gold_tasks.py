@@ -23,9 +23,10 @@ from jobs.base.store.record import Periods
 from jobs.base.store.table_files import DataFile, NewFile, read_files, write_files
 from jobs.base.tables.contracts import polars_schema, read_contract, reference_table
 from jobs.base.tables.merge import merge_rows
-from jobs.operators.gold import bulk, bulk_daily, bulk_presets, bypass, campaign_daily, counting
+from jobs.operators.gold import bulk_daily, campaign_daily
 from jobs.operators.gold.kernels import PARTIALS, finish_rows
-from jobs.operators.gold.similarity import SIGNED
+from jobs.operators.gold.shared import bulk, bulk_presets, bypass, counting
+from jobs.operators.gold.shared.similarity import SIGNED
 
 MESSAGE = "silver.message"
 CAMPAIGN = "gold.campaign_daily"

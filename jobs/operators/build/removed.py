@@ -42,7 +42,7 @@ def settled_in_gold(lake: Lake) -> Days:
 def looks_back() -> dt.timedelta:
     """How long before a day of gold the messages are that it looks at."""
     # Its rules take long to import, for commands that do not need them.
-    from jobs.operators.gold.bulk_presets import LONGEST_DAYS
+    from jobs.operators.gold.shared.bulk_presets import LONGEST_DAYS
 
     return dt.timedelta(days=LONGEST_DAYS - 1)
 

@@ -15,8 +15,9 @@ from jobs.operators.build.gold_steps import GOLD_DAILY
 from jobs.operators.build.gold_tasks import BULK, BYPASS, CAMPAIGN, count_partials
 from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.explain.search import MESSAGE, LakeSearch, Match
-from jobs.operators.gold import bulk, bulk_presets, bypass, bypass_indicator_daily
+from jobs.operators.gold import bypass_indicator_daily
 from jobs.operators.gold.kernels import finish_rows
+from jobs.operators.gold.shared import bulk, bulk_presets, bypass
 
 DOMAIN = "gold.spam_sender_domain_daily"
 SOURCE = "gold.spam_source_daily"

@@ -17,7 +17,7 @@ from jobs.operators.explain.names import KEY_SHOWN
 from jobs.operators.explain.reasons import Reason, list_reasons, why_not_counted
 from jobs.operators.explain.same_message import complete_match
 from jobs.operators.explain.search import MESSAGE, TRANSMISSION, LakeSearch, Match, SearchQuestion
-from jobs.operators.gold.measures import UNITS
+from jobs.operators.gold.shared.measures import UNITS
 
 COUNTS = "gold.spam_volume_daily"
 # Columns of a cell's key that all cells of a message share, or that are printed once.

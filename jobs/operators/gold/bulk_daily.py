@@ -4,8 +4,8 @@ import polars as pl
 
 from jobs.base.core.codes import choose_case
 from jobs.base.tables.merge import merge_rows
-from jobs.operators.gold import bulk, bulk_presets
-from jobs.operators.gold.similarity import CHANNEL_DAY
+from jobs.operators.gold.shared import bulk, bulk_presets
+from jobs.operators.gold.shared.similarity import CHANNEL_DAY
 
 # The group of what no copies prove.
 NO_GROUP = "_T"

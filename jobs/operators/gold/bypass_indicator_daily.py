@@ -9,9 +9,10 @@ any parts of the messages, cut anywhere:
     counts    = partial(message, operator, bypass_parameter, behaviour)   for each part
     signs     = finish(merge_rows(concat(counts), key, merge of the contract))
 
-The first three are in jobs/operators/gold/bypass.py. count_contacts() reads the columns CONTACT_COLUMNS only.
-Contacts may be cut by contact_bucket() before they are merged; the behaviour of all buckets together is the
-behaviour. Without links in ref.operator nothing is examined, and these steps may be left out (has_links).
+The first three are in jobs/operators/gold/shared/bypass.py. count_contacts() reads the columns
+CONTACT_COLUMNS only. Contacts may be cut by contact_bucket() before they are merged; the behaviour of all
+buckets together is the behaviour. Without links in ref.operator nothing is examined, and these steps may be
+left out (has_links).
 """
 
 import polars as pl
@@ -19,7 +20,7 @@ import polars as pl
 from jobs.base.tables import sketch
 from jobs.base.tables.contracts import read_contract
 from jobs.base.tables.merge import merge_rows
-from jobs.operators.gold.bypass import count_contacts, find_signs, numbers_behaviour, operator_links
+from jobs.operators.gold.shared.bypass import count_contacts, find_signs, numbers_behaviour, operator_links
 
 LINK = ["operator_id", "period_date", "channel_code", "inbound_link_id", "inbound_link_code"]
 SKETCHES = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")

@@ -19,8 +19,14 @@ from jobs.base.figures.counting_rules import ACTED
 from jobs.base.tables import sketch
 from jobs.base.tables.contracts import read_contract
 from jobs.base.tables.merge import merge_rows
-from jobs.operators.gold.origins import UNKNOWN, origin_code
-from jobs.operators.gold.similarity import CHANNEL_DAY, CONTENT_KINDS, SIGNED, Thresholds, unite_signatures
+from jobs.operators.gold.shared.origins import UNKNOWN, origin_code
+from jobs.operators.gold.shared.similarity import (
+    CHANNEL_DAY,
+    CONTENT_KINDS,
+    SIGNED,
+    Thresholds,
+    unite_signatures,
+)
 
 SIGNATURE_COLUMNS = [*SIGNED, "signature_kind_code", "spam_type_code", "signature_sketch"]
 SIGNATURE_KEY = [*SIGNED, "signature_kind_code", "spam_type_code"]

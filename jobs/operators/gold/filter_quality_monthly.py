@@ -3,8 +3,8 @@
 An audit gives a row for each stratum of its sample; for each part of the channel that strata of several calls
 make up (a band of the score, typed or untyped); for each type of spam; and for the channel. A stratum has one
 call of the filter, so it has a prevalence alone; sensitivity and specificity are of parts and of the channel.
-The channel also has the share of spam of each call: by it jobs/operators/gold/correcting.py corrects what is
-counted by something finer than a channel's month.
+The channel also has the share of spam of each call: by it jobs/operators/gold/shared/correcting.py corrects
+what is counted by something finer than a channel's month.
 """
 
 from dataclasses import replace

@@ -1,8 +1,8 @@
 """gold.spam_corrected_monthly: spam of a month with what audits and tests say of the filters' errors.
 
 A row is a channel under a definition or, by the operators' own, a part of it: a day, a stage with its
-outcome, a country, a transit, a type. jobs/operators/gold/correcting.py estimates both, and says how rows of
-several months and operators add up.
+outcome, a country, a transit, a type. jobs/operators/gold/shared/correcting.py estimates both, and says how
+rows of several months and operators add up.
 """
 
 import polars as pl
@@ -10,10 +10,10 @@ import polars as pl
 from jobs.base.core.codes import choose_code
 from jobs.base.figures.counting_rules import OPERATOR, RECEIVED
 from jobs.base.tables.attributes import asked_attributes
-from jobs.operators.gold import correcting
-from jobs.operators.gold.correcting import ADDED, AUDITED, DISTANCES, END, QUALITY_COLUMNS, SUMS
 from jobs.operators.gold.filter_quality_monthly import CHANNEL, count_calls
-from jobs.operators.gold.measures import is_counted, is_in_measure
+from jobs.operators.gold.shared import correcting
+from jobs.operators.gold.shared.correcting import ADDED, AUDITED, DISTANCES, END, QUALITY_COLUMNS, SUMS
+from jobs.operators.gold.shared.measures import is_counted, is_in_measure
 
 UNKNOWN, UNTYPED, ALL = "_U", "UNK", "_T"
 # Days, stages, countries and transits: the column that the part is named by, or the columns.

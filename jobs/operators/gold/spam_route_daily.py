@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from jobs.operators.gold.counting import count_units, fill_unknown, mark_messages
+from jobs.operators.gold.shared.counting import count_units, fill_unknown, mark_messages
 
 DIRECTION_DAY = ["operator_id", "period_date", "channel_code", "direction_code"]
 ROUTE = [

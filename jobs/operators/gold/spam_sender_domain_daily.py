@@ -3,7 +3,7 @@
 import polars as pl
 
 from jobs.base.tables.merge import merge_parts
-from jobs.operators.gold.counting import count_units, fill_unknown, mark_messages
+from jobs.operators.gold.shared.counting import count_units, fill_unknown, mark_messages
 
 TABLE = "gold.spam_sender_domain_daily"
 DOMAIN = ["operator_id", "period_date", "channel_code", "direction_code", "sender_domain"]

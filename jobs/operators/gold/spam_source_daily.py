@@ -7,7 +7,7 @@ import polars as pl
 
 from jobs.base.tables import sketch
 from jobs.base.tables.merge import merge_parts
-from jobs.operators.gold.counting import (
+from jobs.operators.gold.shared.counting import (
     CERTAIN,
     VOLUME,
     count_units,
@@ -15,7 +15,7 @@ from jobs.operators.gold.counting import (
     mask_columns,
     states_by_mask,
 )
-from jobs.operators.gold.origins import origin_code
+from jobs.operators.gold.shared.origins import origin_code
 
 
 def sender_sketches(message: pl.DataFrame, definition: pl.DataFrame, by: list[str]) -> pl.DataFrame:

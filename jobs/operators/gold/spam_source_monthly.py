@@ -8,7 +8,7 @@ from jobs.base.figures.counting_rules import HAD_CONTENT
 from jobs.base.tables import sketch
 from jobs.base.tables.merge import merge_rows
 from jobs.base.tables.sql import parse_expression
-from jobs.operators.gold.counting import CONTENT_NAMES
+from jobs.operators.gold.shared.counting import CONTENT_NAMES
 
 KEY = [
     *("operator_id", "period_code", "channel_code", "direction_code", "source_country_code", "source_asn"),

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from jobs.operators.gold.counting import VOLUME, count_units
+from jobs.operators.gold.shared.counting import VOLUME, count_units
 
 
 def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:

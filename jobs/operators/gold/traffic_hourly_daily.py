@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from jobs.operators.gold.measures import UNITS
+from jobs.operators.gold.shared.measures import UNITS
 
 HOUR = ["operator_id", "period_date", "channel_code", "direction_code", "hour_of_day"]
 # What the units of a message depend on.

@@ -3,9 +3,9 @@
 import polars as pl
 
 from jobs.base.figures.counting_rules import OPERATOR
-from jobs.operators.gold.counting import CERTAIN, mark_messages, unpack_state
-from jobs.operators.gold.measures import UNITS
-from jobs.operators.gold.predicates import operator_definitions, read_definitions
+from jobs.operators.gold.shared.counting import CERTAIN, mark_messages, unpack_state
+from jobs.operators.gold.shared.measures import UNITS
+from jobs.operators.gold.shared.predicates import operator_definitions, read_definitions
 
 DAY = ["operator_id", "period_date", "channel_code"]
 UNTYPED = "UNK"

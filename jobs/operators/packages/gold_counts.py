@@ -16,7 +16,7 @@ from jobs.base.settings.operator import Operator
 from jobs.base.store.lake import Lake, Partition, open_lake
 from jobs.base.store.table_files import read_files
 from jobs.operators.formats.registry import KERNELS
-from jobs.operators.gold.origins import origin_code
+from jobs.operators.gold.shared.origins import origin_code
 from jobs.operators.packages.gold_costs import EFFORT, costs_of
 from jobs.operators.packages.gold_quality import GOLD_QUALITY, quality_of
 from jobs.operators.packages.smallcounts import groups_of, protect_rows, round_to_multiple

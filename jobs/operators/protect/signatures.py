@@ -19,7 +19,7 @@ from others', and "Your order has been sent" is every shop's. It is one step bet
 a campaign from many hosts and with forged senders does not share.
 
 The first three are of what a message says. Subject and behaviour are not: a sender may say many things, and
-one thing may come from many senders (jobs/operators/gold/bulk.py has what each proves of bulk).
+one thing may come from many senders (jobs/operators/gold/shared/bulk.py has what each proves of bulk).
 
 Why a signature reveals no content: each kind is keyed with a key of the operator's own,
 one for each kind, so that no text can be guessed and tried without the key, no signature equals the

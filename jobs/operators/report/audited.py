@@ -9,8 +9,8 @@ Assumptions: labels and tests are right; the unlabelled messages of a stratum ar
 month's rates hold for messages that arrived after its sample was drawn. A label states whether a message is
 spam to the operator, for a month, a channel and a type, so it can correct only definitions that depend on the
 operator's measures alone. A day, a stage, a country or a route is corrected under the assumption that filters
-err alike in all of them (jobs/operators/gold/correcting.py). Units without content (attempts, calls) are in
-no sample and are never corrected.
+err alike in all of them (jobs/operators/gold/shared/correcting.py). Units without content (attempts, calls)
+are in no sample and are never corrected.
 """
 
 import math
@@ -26,7 +26,7 @@ from jobs.base.figures import words
 from jobs.base.page.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, range_bar
 from jobs.base.tables.attributes import asked_attributes
 from jobs.base.tables.contracts import reference_rows
-from jobs.operators.gold.correcting import AUDITED, DISTANCES, ESTIMATES, SIDES, squared_distances
+from jobs.operators.gold.shared.correcting import AUDITED, DISTANCES, ESTIMATES, SIDES, squared_distances
 from jobs.operators.report.figures import ENDS_OF_SPAM, SUMS
 from jobs.operators.report.report import Report, Spam, channel_name
 

@@ -16,7 +16,7 @@ from jobs.base.core.column_types import polars_type
 from jobs.base.core.shares import CALL_SHARES
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.contracts import read_fields
-from jobs.operators.gold.correcting import AUDITED, DISTANCES, ESTIMATES
+from jobs.operators.gold.shared.correcting import AUDITED, DISTANCES, ESTIMATES
 from jobs.operators.gold.traffic_hourly_daily import WITHIN
 
 TOP_NETWORKS, TOP_ORIGINS, TOP_DESTINATIONS, TOP_CAMPAIGNS = 10, 7, 7, 8
@@ -25,7 +25,7 @@ BASES = ("recipients", "attempted", "maawg_abusive", "maawg_unaltered_delivered"
 CAMPAIGN = ("operator_id", "channel_code", "campaign_hash")
 SUMS = ("units", "spam_certain", "spam_possible")
 # Units whose content was seen; of these, units that an audit covers, and the spam in them; bounds of all
-# spam, corrected for filter error: see jobs/operators/gold/correcting.py.
+# spam, corrected for filter error: see jobs/operators/gold/shared/correcting.py.
 ENDS_OF_SPAM = ("seen_units", "audited_units", "audited_spam", "spam_low", "spam_high")
 # Columns that no table has, or that a figure has in another type.
 OWN_TYPES: Mapping[str, Any] = {
@@ -132,7 +132,8 @@ class Figures:
     campaign_days: pl.DataFrame = describe_figure(
         *(*CAMPAIGN, "period_date", "copy_count"), content="Copies of these campaigns per day"
     )
-    # origin_kind: which origins a channel has: observed, claimed, or both (jobs/operators/gold/origins.py).
+    # origin_kind: which origins a channel has: observed, claimed, or both
+    # (jobs/operators/gold/shared/origins.py).
     routes: pl.DataFrame = describe_figure(
         *("channel_code", "origin_kind", "origin_code", "inbound_link_code", "destination_code"),
         *(*SUMS, *ENDS_OF_SPAM),

@@ -7,10 +7,10 @@ import polars as pl
 from jobs.base.figures.counting_rules import ATTEMPTED, OPERATOR, RECEIVED
 from jobs.base.figures.words import OTHER, TOTAL, UNKNOWN
 from jobs.base.tables.contracts import reference_table
-from jobs.operators.gold import correcting, measures
-from jobs.operators.gold.correcting import QUALITY_COLUMNS
 from jobs.operators.gold.filter_quality_monthly import CHANNEL, count_calls
-from jobs.operators.gold.origins import origin_code, origin_kind
+from jobs.operators.gold.shared import correcting, measures
+from jobs.operators.gold.shared.correcting import QUALITY_COLUMNS
+from jobs.operators.gold.shared.origins import origin_code, origin_kind
 from jobs.operators.gold.spam_corrected_monthly import BETWEEN, PARTS
 from jobs.operators.report import unclaimed
 from jobs.operators.report.figures import (

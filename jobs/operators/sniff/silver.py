@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.operators.gold.measures import UNITS
+from jobs.operators.gold.shared.measures import UNITS
 from jobs.operators.protect.operators import Door, OperatorSpace
 from jobs.operators.silver import hops, pipeline, refusals, steps
 from jobs.operators.silver.exchange import Terms

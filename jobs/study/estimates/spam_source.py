@@ -1,7 +1,7 @@
 """study.spam_source: estimated spam that regions, groups and the world received, by country of its source.
 
 The country of a package's row is that of the connecting address for mail, of the number for text messages and
-calls (jobs/operators/gold/origins.py); how parts are estimated: jobs/study/estimates/steps/parts.py.
+calls (jobs/operators/gold/shared/origins.py); how parts are estimated: jobs/study/estimates/steps/parts.py.
 """
 
 import polars as pl

@@ -19,8 +19,15 @@ from jobs.base.tables.checksum import Fingerprint
 from jobs.base.tables.contracts import conform_frame, polars_schema, reference_table, rows_frame
 from jobs.base.tables.merge import merge_rows
 from jobs.operators.build import bulk_days
-from jobs.operators.gold import bulk, bulk_daily, bulk_presets, campaign_daily
-from jobs.operators.gold.similarity import CHANNEL_DAY, SIGNED, Thresholds, count_neighbours, unite_signatures
+from jobs.operators.gold import bulk_daily, campaign_daily
+from jobs.operators.gold.shared import bulk, bulk_presets
+from jobs.operators.gold.shared.similarity import (
+    CHANNEL_DAY,
+    SIGNED,
+    Thresholds,
+    count_neighbours,
+    unite_signatures,
+)
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.protect import signatures
 from jobs.operators.runs.runner import run_stages

@@ -16,7 +16,7 @@ from jobs.base.tables import sketch
 from jobs.base.tables.contracts import read_contract, reference_table, rows_frame
 from jobs.base.tables.merge import merge_rows
 from jobs.operators.gold import bypass_indicator_daily
-from jobs.operators.gold.bypass import (
+from jobs.operators.gold.shared.bypass import (
     CONTACT_KEY,
     CONTACT_RULES,
     all_thresholds,

@@ -16,8 +16,9 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.contracts import read_contract, reference_table
 from jobs.base.tables.merge import merge_rows
 from jobs.cli.rows import OutputFormat, write_rows
-from jobs.operators.gold import campaign_daily, similarity
-from jobs.operators.gold.similarity import CHANNEL_DAY, Thresholds, unite_signatures
+from jobs.operators.gold import campaign_daily
+from jobs.operators.gold.shared import similarity
+from jobs.operators.gold.shared.similarity import CHANNEL_DAY, Thresholds, unite_signatures
 from jobs.operators.protect import signatures
 from tests.support import campaign_truth
 from tests.support.campaign_truth import CHOSEN_ON, REPORTED_ON, as_messages, found, thresholds

@@ -14,7 +14,7 @@ from jobs.base.core.shares import CALL_SHARES, CALLS
 from jobs.base.stats import prevalence
 from jobs.base.stats.prevalence_by_test import correct_calls
 from jobs.base.tables.contracts import rows_frame
-from jobs.operators.gold import correcting
+from jobs.operators.gold.shared import correcting
 from tests.base.stats.test_prevalence import Truth, audited
 from tests.support.report_figures import estimated
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from jobs.base.tables.contracts import conform_frame, list_tables, read_contract, reference_table, rows_frame
 from jobs.base.tables.merge import merge_rows
-from jobs.operators.gold import bulk, bulk_presets, bypass, campaign_daily
-from jobs.operators.gold.counting import READ, mark_messages
+from jobs.operators.gold import campaign_daily
+from jobs.operators.gold.shared import bulk, bulk_presets, bypass
+from jobs.operators.gold.shared.counting import READ, mark_messages
 from tests.support.examples import examples
 
 Frames = dict[str, pl.DataFrame]
@@ -233,7 +234,7 @@ def test_a_run_hands_out_every_column_that_a_table_reads(table: str) -> None:
         counted_in_parts(table, [narrow])
     except pl.exceptions.ColumnNotFoundError as error:
         (missing, *_) = str(error).splitlines()
-        pytest.fail(f"{table}: add the column to READ of jobs/operators/gold/counting.py: {missing}")
+        pytest.fail(f"{table}: add the column to READ of jobs/operators/gold/shared/counting.py: {missing}")
 
 
 @pytest.mark.parametrize("table", MERGED)

@@ -14,9 +14,9 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.attributes import ATTRIBUTES
 from jobs.base.tables.contracts import REFERENCE, read_contract, reference_table, rows_frame
 from jobs.operators.gold import type_coverage_daily
-from jobs.operators.gold.counting import PER_MASK, READ, count_units, mark_messages
-from jobs.operators.gold.measures import UNITS
-from jobs.operators.gold.predicates import operator_definitions, read_definitions, rewrite_predicate
+from jobs.operators.gold.shared.counting import PER_MASK, READ, count_units, mark_messages
+from jobs.operators.gold.shared.measures import UNITS
+from jobs.operators.gold.shared.predicates import operator_definitions, read_definitions, rewrite_predicate
 
 Row = dict[str, Any]
 

@@ -50,8 +50,8 @@ import polars as pl
 
 from jobs.base.core.shares import CALL_SHARES, CALLS, ENDS
 from jobs.base.figures.counting_rules import CONTENT_SEEN
-from jobs.operators.gold.counting import CONTENT_NAMES
 from jobs.operators.gold.filter_quality_monthly import CHANNEL
+from jobs.operators.gold.shared.counting import CONTENT_NAMES
 
 SUMS = ("units", "spam_certain", "spam_possible")
 # Counts of the units whose content the filter had, by the name of the count that each is part of.

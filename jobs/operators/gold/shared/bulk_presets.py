@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.operators.gold.predicates import parse_channels
+from jobs.operators.gold.shared.predicates import parse_channels
 
 # No preset may look further back than this: each day further is read again for every day that is counted, and
 # makes one more day due again when a line comes late.

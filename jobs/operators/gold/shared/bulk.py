@@ -46,8 +46,14 @@ from typing import Any
 import polars as pl
 
 from jobs.base.tables import sketch
-from jobs.operators.gold.bulk_presets import Preset, any_holds, first_reached
-from jobs.operators.gold.similarity import CHANNEL_DAY, SIGNED, Thresholds, count_neighbours, sum_windows
+from jobs.operators.gold.shared.bulk_presets import Preset, any_holds, first_reached
+from jobs.operators.gold.shared.similarity import (
+    CHANNEL_DAY,
+    SIGNED,
+    Thresholds,
+    count_neighbours,
+    sum_windows,
+)
 
 PROVES = ["text", "fuzzy", "digest", "subject"]
 DISPROVES = "text"

@@ -6,8 +6,8 @@ import polars as pl
 
 from jobs.base.figures.counting_rules import CONTENT_SEEN
 from jobs.base.tables.attributes import ATTRIBUTES
-from jobs.operators.gold.measures import UNITS, grain_units
-from jobs.operators.gold.predicates import Definition, read_definitions
+from jobs.operators.gold.shared.measures import UNITS, grain_units
+from jobs.operators.gold.shared.predicates import Definition, read_definitions
 
 # The columns of silver.message that any gold table reads, or a definition names.
 READ = (
