@@ -2,7 +2,7 @@
 
 A range is cut at line ends; the format's kernel parses blocks of some megabytes, and the filters that write
 in such logs (its companions) get the lines that it ignored or quarantined. Files of documents are read whole.
-Small files of a source are parsed together (jobs/operators/ingest/together.py): a kernel's call takes as long
+Small files of a source are parsed together (jobs/operators/ingest/small_files.py): a kernel's call takes as long
 as the reading of some thousand lines.
 """
 
@@ -31,7 +31,7 @@ from jobs.operators.formats.shared.lines import (
 from jobs.operators.ingest import clock, future
 from jobs.operators.ingest.packed import open_landed
 from jobs.operators.ingest.piece_ranges import Range
-from jobs.operators.ingest.together import SMALL, RowPlace, lines_of, small_together
+from jobs.operators.ingest.small_files import SMALL, RowPlace, lines_of, small_together
 
 PART = 16 << 20
 KEPT_OF_LINE = 4096
