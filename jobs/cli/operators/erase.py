@@ -48,9 +48,9 @@ def erase(
     packages sent and releases published are out of reach.
     """
     from jobs.base.store import record
+    from jobs.base.store.joint_commit import undo_unfinished
     from jobs.base.store.lake import open_lake
     from jobs.base.store.lock import hold_lock
-    from jobs.base.store.together import undo_unfinished
     from jobs.operators.erase import erasure, standing_erasures
     from jobs.operators.keep import identity, lake_keys, vacuum
 

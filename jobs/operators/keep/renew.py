@@ -20,12 +20,12 @@ from jobs.base.core.disk import replace_file
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings.config import Observatory
 from jobs.base.store import record
+from jobs.base.store.joint_commit import undo_unfinished
 from jobs.base.store.lake import Lake, any_of
 from jobs.base.store.lock import as_only_writer
 from jobs.base.store.mark import FORM, MARK
 from jobs.base.store.store import open_store
 from jobs.base.store.table_files import DamagedTable
-from jobs.base.store.together import undo_unfinished
 from jobs.base.tables.checksum import fingerprint_periods
 from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.operators.build import removed

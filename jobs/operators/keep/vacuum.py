@@ -19,9 +19,9 @@ from jobs.base.checks.validations import FOLDER
 from jobs.base.core.disk import replace_file
 from jobs.base.settings.config import Observatory
 from jobs.base.store import compaction, record
+from jobs.base.store.joint_commit import undo_unfinished
 from jobs.base.store.lake import Lake, any_of
 from jobs.base.store.lock import as_only_writer
-from jobs.base.store.together import undo_unfinished
 from jobs.base.tables.contracts import list_tables, read_contract, rows_frame
 from jobs.operators.build import removed
 from jobs.operators.ingest.manifest import open_landing

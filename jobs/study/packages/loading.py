@@ -18,10 +18,10 @@ from jobs.base.core.periods import months_of
 from jobs.base.packages.contents import other_rules
 from jobs.base.packages.counts import TABLES, VOLUME
 from jobs.base.packages.plausible import counts_in, find_changes
+from jobs.base.store.joint_commit import commit_together, undo_unfinished
 from jobs.base.store.lake import Lake, any_of
 from jobs.base.store.lock import as_only_writer
 from jobs.base.store.record import add_stage, utc_now
-from jobs.base.store.together import commit_together, undo_unfinished
 from jobs.base.tables.contracts import rows_frame
 from jobs.study.packages.judging import SIGN_IT, UNREADABLE, Judged, Order, order_of, reason_of
 

@@ -12,7 +12,7 @@ import pytest
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.packages.counts import TABLES, VOLUME
 from jobs.base.settings.config import Observatory
-from jobs.base.store import together
+from jobs.base.store import joint_commit
 from jobs.base.store.lake import Lake
 from jobs.study.estimates.steps import study_stage
 from jobs.study.packages.loading import RECEIPT, land_packages
@@ -53,7 +53,7 @@ def test_a_package_is_loaded_whole_or_not_at_all(
         land_packages(lake, [second], "second")
     monkeypatch.undo()
     if is_killed:
-        together.undo_unfinished(lake)
+        joint_commit.undo_unfinished(lake)
     assert {table: rows_of(lake, table) for table in (*TABLES, RECEIPT)} == before
     assert months_in(lake) == {"2026-10": 50}
     assert loaded(lake, received(tmp_path / "2" / "north-mail_2026-Q4.zip")) == []
@@ -100,10 +100,10 @@ def stop_writing(monkeypatch: pytest.MonkeyPatch, table: str, is_killed: bool) -
 
         monkeypatch.setattr(Lake, method, stops)
     if is_killed:
-        undo = together.undo_unfinished
+        undo = joint_commit.undo_unfinished
         calls = itertools.count()
         # The first call is the one before anything is written; who is killed makes no other.
-        monkeypatch.setattr(together, "undo_unfinished", lambda lake: None if next(calls) else undo(lake))
+        monkeypatch.setattr(joint_commit, "undo_unfinished", lambda lake: None if next(calls) else undo(lake))
 
 
 def rows_of(lake: Lake, table: str) -> list[Any]:

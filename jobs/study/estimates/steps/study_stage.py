@@ -23,9 +23,9 @@ from jobs.base.engine.tasks import perform_call
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.study import Gap
 from jobs.base.store import record
+from jobs.base.store.joint_commit import commit_together, undo_unfinished
 from jobs.base.store.lake import Lake, any_of
 from jobs.base.store.lock import as_only_writer
-from jobs.base.store.together import commit_together, undo_unfinished
 from jobs.base.tables.contracts import conform_frame, read_contract, reference_table
 from jobs.base.tables.csv_tables import file_of, read_table, read_tables
 from jobs.study.estimates import (

@@ -1,4 +1,4 @@
-"""jobs.base.store.together: writes to several tables that count together, or not at all."""
+"""jobs.base.store.joint_commit: writes to several tables that count together, or not at all."""
 
 import resource
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 from jobs.base.core.disk import DiskFull
 from jobs.base.store.lake import Lake
-from jobs.base.store.together import NOTE, commit_together, undo_unfinished
+from jobs.base.store.joint_commit import NOTE, commit_together, undo_unfinished
 
 
 @contextmanager
