@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jobs.operators.formats.shared import lines
 from jobs.operators.ingest.chunks import Chunks
-from jobs.operators.sniff import reading
+from jobs.operators.sniff import sampled_blocks
 from jobs.operators.sniff.files import LogFile
 from tests.support.examples import examples
 
@@ -58,7 +58,9 @@ def test_blocks_of_sniff_own_each_line_once(data: bytes, cuts: list[int]) -> Non
     bounds = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     found: list[tuple[int, str]] = []
     for start, end in zip(bounds, bounds[1:], strict=False):
-        block, offset = reading.owned_lines(io.BytesIO(data), start, end, len(data), lines.LONGEST_LINE)
+        block, offset = sampled_blocks.owned_lines(
+            io.BytesIO(data), start, end, len(data), lines.LONGEST_LINE
+        )
         if block:
             frame = lines.frame_lines(block, offset)
             found += zip(frame["offset"], frame["line"], strict=True)
@@ -72,7 +74,7 @@ def test_blocks_of_sniff_own_each_line_once(data: bytes, cuts: list[int]) -> Non
 )
 def test_the_last_line_end_is_found_from_behind(texts: list[str], end: str) -> None:
     data = "".join(text + end for text in texts).encode() + b"open"
-    assert reading._last_line_end(io.BytesIO(data), len(data)) == len(data) - 4
+    assert sampled_blocks._last_line_end(io.BytesIO(data), len(data)) == len(data) - 4
     assert lines.last_line_start(data) == len(data) - 4
     assert lines.line_count(data) == len(texts)
     assert LogFile("-", content=data).is_closed

@@ -8,7 +8,7 @@ import polars as pl
 
 from jobs.operators.formats.shared.lines import frame_lines
 from jobs.operators.formats.shared.wrapped import unwrap_sample
-from jobs.operators.sniff import reading
+from jobs.operators.sniff import sampled_blocks
 from jobs.operators.sniff.files import LogFile, logs_of
 from jobs.operators.sniff.recognising import separate_files
 from jobs.operators.sniff.survey import survey_log
@@ -29,14 +29,14 @@ class Logs:
     def read_blocks(self) -> Iterator[bytes]:
         """The whole lines of the mail server's log, decompressed and unwrapped, in the order of its files."""
         for _, file in self.files:
-            found = reading.read_blocks(file, reading.Progress(), lambda: NEVER)
+            found = sampled_blocks.read_blocks(file, sampled_blocks.Progress(), lambda: NEVER)
             for block in sorted(found, key=lambda block: block.offset):
                 yield unwrap_sample(block.data)
 
     def read_lines(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """The same as frames of offset and line, each with its stream."""
         for stream, file in self.files:
-            for block in reading.read_blocks(file, reading.Progress(), lambda: NEVER):
+            for block in sampled_blocks.read_blocks(file, sampled_blocks.Progress(), lambda: NEVER):
                 yield stream, frame_lines(block.data, block.offset).select("offset", "line")
 
 

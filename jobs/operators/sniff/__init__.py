@@ -4,7 +4,7 @@ Only commands, proposal and reconcile import it.
 
     files.py        which files are one log, and what is wrong with those that cannot be read
     recognising.py  which format each file is of
-    reading.py      blocks of a file in an order that is a fair sample whenever it stops
+    sampled_blocks.py      blocks of a file in an order that is a fair sample whenever it stops
     tally.py        what the kernels make of the blocks, or of whole documents: lines, patterns, bronze rows,
                     and which of the ignored lines look like refusals
     silver.py       silver of these rows by the kernels of a run, in memory: what is counted, what is left out

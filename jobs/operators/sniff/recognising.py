@@ -18,7 +18,7 @@ from jobs.operators.formats.registry import (
 from jobs.operators.formats.shared.wrapped import unwrap_sample
 from jobs.operators.ingest.chunks import DAMAGE
 from jobs.operators.ingest.source_files import ROTATED
-from jobs.operators.sniff import reading
+from jobs.operators.sniff import sampled_blocks
 from jobs.operators.sniff.files import FileProblem, Log, LogFile, foreign_kind
 
 
@@ -65,8 +65,8 @@ def recognise_file(file: LogFile) -> Recognised | FileProblem:
     """How sure each format is of a file, or what is wrong with it."""
     try:
         with file.open_file() as raw:
-            start = raw.read(reading.HEAD)
-        head, tail, compression = reading.head_and_tail(file)
+            start = raw.read(sampled_blocks.HEAD)
+        head, tail, compression = sampled_blocks.head_and_tail(file)
     except (*DAMAGE, ValueError, SourceLost) as error:
         return FileProblem(file.name, f"cannot be read: {error}")
     if not start:

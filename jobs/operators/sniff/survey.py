@@ -18,7 +18,7 @@ from jobs.operators.formats.shared.lines import first_line, frame_lines
 from jobs.operators.ingest import future
 from jobs.operators.ingest.file_formats import newest_line
 from jobs.operators.ingest.source_files import newest_times
-from jobs.operators.sniff import reading
+from jobs.operators.sniff import sampled_blocks
 from jobs.operators.sniff.files import FileProblem, Log
 from jobs.operators.sniff.recognising import Recognised
 from jobs.operators.sniff.tally import OPERATOR, SOURCE, Documents, Lines, Tally, count_documents, see_times
@@ -48,7 +48,7 @@ class LogSurvey:
     runner_up: tuple[str, float] | None = None
     options: dict[str, Any] = field(default_factory=dict)
     zone: Zone | None = None
-    progress: list[reading.Progress] = field(default_factory=list)
+    progress: list[sampled_blocks.Progress] = field(default_factory=list)
     tally: Tally | None = None
     documents: Documents | None = None
     transmissions: dict[tuple[str, str, str], float] = field(default_factory=dict)
@@ -156,7 +156,7 @@ def _look_at_lines(answer: LogSurvey, tally: Tally, until: float, has_totals: bo
     answer.zone = zone_of(_read_ends(answer), kernel, sources[-1], written_at)
     sources = [replace(source, time_zone=answer.zone.name or "UTC") for source in sources]
     answer.streams = [source.stream_id for source in sources]
-    answer.progress = [reading.Progress() for _ in sources]
+    answer.progress = [sampled_blocks.Progress() for _ in sources]
     _see_end(answer, kernel, sources[-1])
     clock = _Clock(until, answer, sources)
     longest = kernel.longest_line
@@ -164,7 +164,7 @@ def _look_at_lines(answer: LogSurvey, tally: Tally, until: float, has_totals: bo
         progress = answer.progress[number]
         tally.make_room(number)
         clock.give_share(number)
-        for block in reading.read_blocks(each.file, progress, clock.find_deadline, longest):
+        for block in sampled_blocks.read_blocks(each.file, progress, clock.find_deadline, longest):
             tally.add_block(number, block, sources[number])
             _see_times(answer)
             if has_totals:
@@ -190,7 +190,11 @@ def _leave_out_copies(answer: LogSurvey) -> None:
         for one in alike:
             for other in alike:
                 is_between = one is not other and other.file.name not in left_out
-                if is_between and one.file.name not in left_out and reading.begins_with(other.file, one.file):
+                if (
+                    is_between
+                    and one.file.name not in left_out
+                    and sampled_blocks.begins_with(other.file, one.file)
+                ):
                     left_out[one.file.name] = other.file.name
     kept = [each for each in answer.recognised if each.file.name not in left_out]
     answer.copies = sorted(left_out.items())
@@ -227,7 +231,7 @@ def _make_sources(answer: LogSurvey) -> tuple[list[Source], dt.datetime | None]:
 def _read_ends(answer: LogSurvey) -> list[bytes]:
     """Whole lines from the beginning of the oldest file and the end of the youngest."""
     first, last = answer.recognised[0], answer.recognised[-1]
-    end = last.tail.partition(b"\n")[2] if len(last.tail) == reading.HEAD else last.tail
+    end = last.tail.partition(b"\n")[2] if len(last.tail) == sampled_blocks.HEAD else last.tail
     end = end or last.head
     samples = [sample[: sample.rfind(b"\n") + 1] or sample for sample in (first.head, end)]
     return samples if samples[0] != samples[1] else samples[:1]

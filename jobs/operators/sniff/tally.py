@@ -25,7 +25,7 @@ from jobs.operators.formats.shared.lines import frame_lines
 from jobs.operators.formats.shared.syslog import PROGRAMS_BESIDE
 from jobs.operators.ingest import future
 from jobs.operators.sniff.files import LogFile
-from jobs.operators.sniff.reading import LineBlock
+from jobs.operators.sniff.sampled_blocks import LineBlock
 
 REFUSES = (
     r"(?i)\b(?:reject|refus(?:e|ing|al)|den(?:y|ied)\b|disallow|block(?:ed|ing)\b|black ?list|discard"

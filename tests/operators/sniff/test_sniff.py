@@ -34,7 +34,7 @@ from jobs.operators.formats.format import DocumentFormat, LineFormat, Profiles
 from jobs.operators.formats.shared import lines
 from jobs.operators.ingest import reading as pieces
 from jobs.operators.ingest.source_options import load_with_options
-from jobs.operators.sniff import proposal, reading, tally, zones
+from jobs.operators.sniff import proposal, sampled_blocks, tally, zones
 from jobs.operators.sniff.command import sniff_files
 from jobs.operators.sniff.files import FileProblem, LogFile, logs_of
 from jobs.operators.sniff.recognising import separate_files, separate_logs, shared_url
@@ -318,9 +318,11 @@ def test_a_filter_between_the_lines_names_the_recipients_of_a_refused_message(tm
 # --- reading -------------------------------------------------------------------------------------------
 
 
-def blocks_of(file: LogFile, until: float = FOREVER) -> tuple[list[reading.LineBlock], reading.Progress]:
-    progress = reading.Progress()
-    return list(reading.read_blocks(file, progress, lambda: time.monotonic() + until)), progress
+def blocks_of(
+    file: LogFile, until: float = FOREVER
+) -> tuple[list[sampled_blocks.LineBlock], sampled_blocks.Progress]:
+    progress = sampled_blocks.Progress()
+    return list(sampled_blocks.read_blocks(file, progress, lambda: time.monotonic() + until)), progress
 
 
 @examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -338,8 +340,8 @@ def test_blocks_are_the_file_each_line_once(
     first: int,
     is_closed: bool,
 ) -> None:
-    monkeypatch.setattr(reading, "BLOCK", block)
-    monkeypatch.setattr(reading, "FIRST", first)
+    monkeypatch.setattr(sampled_blocks, "BLOCK", block)
+    monkeypatch.setattr(sampled_blocks, "FIRST", first)
     data = b"".join(parts)
     path = tmp_path / ("mail.log.1" if is_closed else "mail.log")
     path.write_bytes(data)
@@ -357,7 +359,7 @@ def test_blocks_are_the_file_each_line_once(
 
 @given(st.integers(1, 400))
 def test_the_order_of_blocks_is_everyone_once_and_spread_whenever_it_stops(count: int) -> None:
-    order = reading.spread_order(count)
+    order = sampled_blocks.spread_order(count)
     assert sorted(order) == list(range(count))
     for size in range(3, count):
         places = sorted(order[:size])
@@ -405,8 +407,8 @@ def test_json_without_a_last_line_end_is_read(tmp_path: Path, before: bytes) -> 
 @pytest.mark.parametrize("is_packed", [False, True])
 def test_a_sample_tells_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_packed: bool) -> None:
     """Time for a few blocks only: counts are scaled to the file, and said to be estimates."""
-    monkeypatch.setattr(reading, "BLOCK", 16 << 10)
-    monkeypatch.setattr(reading, "FIRST", 4 << 10)
+    monkeypatch.setattr(sampled_blocks, "BLOCK", 16 << 10)
+    monkeypatch.setattr(sampled_blocks, "FIRST", 4 << 10)
     path = tmp_path / ("mail.log.gz" if is_packed else "mail.log")
     data = many(6000)
     path.write_bytes(gzip.compress(data) if is_packed else data)
@@ -1064,8 +1066,8 @@ def test_times_are_seen_by_any_kernels_column() -> None:
 
 def test_a_range_is_told_once_it_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """27 hours of a packed log, of which the first block holds three: what is told is the whole, once."""
-    monkeypatch.setattr(reading, "BLOCK", 40_000)
-    monkeypatch.setattr(reading, "FIRST", 20_000)
+    monkeypatch.setattr(sampled_blocks, "BLOCK", 40_000)
+    monkeypatch.setattr(sampled_blocks, "FIRST", 20_000)
     hours = [dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC) + dt.timedelta(minutes=4 * n) for n in range(406)]
     lines = [line(0, f"qmgr[9]: {at:%d%H%M}ABCD: removed " + "x" * 400, at.isoformat()) for at in hours]
     whole = "2026-11-24 10:00:00 → 2026-11-25 13:00:00 UTC, 27"
