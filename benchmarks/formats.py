@@ -5,7 +5,7 @@
 In one process on one core, turn by turn:
 
     copy    Polars copies the log as text, line by line, to Parquet
-    kernel  a landed log becomes bronze rows in memory (jobs/operators/ingest/reading.py)
+    kernel  a landed log becomes bronze rows in memory (jobs/operators/ingest/parsing.py)
     parse   the same, and the rows, the quarantine and the ledger are committed to Delta
     (jobs/operators/build/bronze_stage.py)
 
@@ -46,8 +46,8 @@ from jobs.operators.build.bronze_stage import ingest_pending
 from jobs.operators.build.ranges import ranges_of
 from jobs.operators.formats.delimited import profile_of
 from jobs.operators.ingest.manifest import open_landing
+from jobs.operators.ingest.parsing import read_ranges
 from jobs.operators.ingest.pull import pull_operator
-from jobs.operators.ingest.reading import read_ranges
 from jobs.operators.ingest.source_options import load_with_options
 from sample_data.generate import generate
 from sample_data.generator.profiles import OPERATORS

@@ -9,8 +9,8 @@ from jobs.base.engine.tasks import StagedFrame
 from jobs.base.store.store import open_store
 from jobs.base.store.table_files import NewFile, write_files
 from jobs.operators.build.staged import StagedShelf
+from jobs.operators.ingest.parsing import read_ranges
 from jobs.operators.ingest.piece_ranges import Range
-from jobs.operators.ingest.reading import read_ranges
 from jobs.operators.silver import steps
 
 

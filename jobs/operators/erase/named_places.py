@@ -30,8 +30,8 @@ from jobs.operators.formats.shared.documents import (
 )
 from jobs.operators.formats.shared.lines import frame_lines
 from jobs.operators.ingest.manifest import Piece, Stream, has_manifest, open_landing, read_manifest
+from jobs.operators.ingest.parsing import read_blocks
 from jobs.operators.ingest.piece_ranges import Range
-from jobs.operators.ingest.reading import read_blocks
 from jobs.operators.silver.assembling import order_formats, raw_rows
 from jobs.operators.silver.line_places import PLACE, has_lists, place_lines
 

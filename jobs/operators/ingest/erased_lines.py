@@ -14,8 +14,8 @@ import numpy as np
 from jobs.base.core.disk import replace_file, room_for
 from jobs.operators.formats.shared.lines import FILLER, frame_lines
 from jobs.operators.ingest.packed import is_packed, open_packer
+from jobs.operators.ingest.parsing import read_blocks
 from jobs.operators.ingest.piece_ranges import Range
-from jobs.operators.ingest.reading import read_blocks
 
 
 def erase_lines(fs: Any, piece: Range, offsets: Collection[int]) -> int:

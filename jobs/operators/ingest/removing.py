@@ -22,8 +22,8 @@ from jobs.operators.ingest.manifest import (
     write_manifest,
 )
 from jobs.operators.ingest.packed import ENDINGS
+from jobs.operators.ingest.parsing import head_before
 from jobs.operators.ingest.piece_ranges import Range
-from jobs.operators.ingest.reading import head_before
 
 
 def remove_pieces(fs: Any, folder: str, piece_ids: Collection[str]) -> None:

@@ -14,9 +14,9 @@ from jobs.operators.build.run import Run
 from jobs.operators.formats import AHEAD
 from jobs.operators.formats.registry import FORMATS, recognise_format
 from jobs.operators.formats.shared.lines import frame_lines
+from jobs.operators.ingest.parsing import Parsed, parse_block
 from jobs.operators.ingest.piece_ranges import Range
 from jobs.operators.ingest.pull import pull_operator
-from jobs.operators.ingest.reading import Parsed, parse_block
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.runs.runner import run_stages
 from jobs.operators.state import status

@@ -26,10 +26,10 @@ from jobs.operators.formats import Source, registry
 from jobs.operators.formats.options import complete_options
 from jobs.operators.formats.registry import COMPANIONS, DOCUMENTS, FORMATS
 from jobs.operators.formats.shared.lines import LONGEST_LINE, frame_lines
-from jobs.operators.ingest import reading
+from jobs.operators.ingest import parsing
 from jobs.operators.ingest.manifest import Piece, Stream
+from jobs.operators.ingest.parsing import KEPT_OF_LINE, read_blocks, read_ranges
 from jobs.operators.ingest.piece_ranges import Range
-from jobs.operators.ingest.reading import KEPT_OF_LINE, read_blocks, read_ranges
 from tests.conftest import ROOT
 from tests.support.examples import examples
 
@@ -76,7 +76,7 @@ def cut(path: Path, data: bytes, step: int, part: int, offset: int = 0) -> pl.Da
     path.write_bytes(data)
     frames = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "PART", part)
+        patch.setattr(parsing, "PART", part)
         for each in ranges(path, len(data), step, offset):
             frames += [frame_lines(block, start) for block, start in read_blocks(FS, each)]
     return pl.concat(frames)
@@ -136,7 +136,7 @@ def test_a_line_of_ten_megabytes(tmp_path: Path, step: int, part: int) -> None:
 def batch(path: Path, name: str, step: int, part: int = 16 << 20) -> dict[str, Any]:
     """What the ranges of a file give: bronze rows, its own and companions', counts, quarantine."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "PART", part)
+        patch.setattr(parsing, "PART", part)
         return joined(ranges(path, path.stat().st_size, step, name=name), name)
 
 
@@ -323,7 +323,7 @@ def test_days_of_companions_are_days_of_the_piece(tmp_path: Path) -> None:
     )
     source = Source("op", "src", "st", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
     part = Range("", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
-    count = reading.parse_block(frame_lines(lines, 0), part, "postfix", "batch").count
+    count = parsing.parse_block(frame_lines(lines, 0), part, "postfix", "batch").count
     days = ("late_count", "first_event_date", "last_event_date")
     assert count.select(days).row(0) == (1, dt.date(2026, 10, 1), dt.date(2026, 11, 24))
 
@@ -550,7 +550,7 @@ def test_records_of_closed_days_are_counted_as_late(tmp_path: Path) -> None:
     )
     source = Source("op", "src", "st", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
     part = Range("", 0, len(lines), "st-0", 0, source, dt.date(2026, 10, 20))
-    count = reading.parse_block(frame_lines(lines, 0), part, "kannel", "batch").count
+    count = parsing.parse_block(frame_lines(lines, 0), part, "kannel", "batch").count
     assert count.select("line_count", "record_count", "ignored_count", "late_count").row(0) == (4, 3, 1, 1)
 
 
@@ -594,14 +594,14 @@ def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: i
         operator = Operator(id="a", name="A", country="CHE", holding="a", currency="CHF")
         source = SourceSettings(id="s", url="unused")
         stream = Stream("t", name, sum(map(len, lines)), "", "", 0, pieces)
-        patch.setattr(reading, "PART", part)
+        patch.setattr(parsing, "PART", part)
         # Each piece is a batch of its own, as a run after each pull has it.
         parts = [
             each
             for piece in pieces
             for each in ranges_of([("k", operator, source, stream, piece)], range_bytes=step)
         ]
-        read = [parsed for each in parts for parsed in reading.read_under_heads(FS, each, name, "id")]
+        read = [parsed for each in parts for parsed in parsing.read_under_heads(FS, each, name, "id")]
     rows = pl.concat([parsed.rows[name] for parsed in read]).sort("offset")
     assert sum(parsed.quarantined.height for parsed in read) == 0
     whole = registry.FORMATS[name]
@@ -646,7 +646,7 @@ def test_a_mail_log_with_its_filters_and_rspamd_beside_tell_the_same_in_any_orde
                 part = Range("", 0, 0, f"t{number}-{first}", 0, source)
                 offset = sum(map(len, lines[:first]))
                 frame = frame_lines(b"".join(lines[first:last]), offset)
-                into.append(reading.parse_block(frame, part, name, "batch").rows)
+                into.append(parsing.parse_block(frame, part, name, "batch").rows)
     whole = told_of(wholes)
     assert set(whole) >= {"postfix", "rspamd"}
     again = data.draw(st.lists(st.sampled_from(range(len(pieces))), max_size=2))

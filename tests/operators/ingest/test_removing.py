@@ -18,8 +18,8 @@ from jobs.base.tables.contracts import rows_frame
 from jobs.operators.build import batches
 from jobs.operators.build.ranges import ranges_of
 from jobs.operators.ingest.manifest import REMOVED, read_manifest, write_manifest
+from jobs.operators.ingest.parsing import read_ranges
 from jobs.operators.ingest.pull import Pulled
-from jobs.operators.ingest.reading import read_ranges
 from jobs.operators.ingest.rebuilding import rebuild_manifest
 from jobs.operators.ingest.removing import remove_pieces
 from tests.operators.ingest.test_ingest import bodies

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from jobs.operators.formats import Source
 from jobs.operators.formats.options import complete_options
 from jobs.operators.formats.registry import DOCUMENTS, FORMATS, recognise_format
-from jobs.operators.ingest import reading
+from jobs.operators.ingest import parsing
+from jobs.operators.ingest.parsing import Parsed, read_ranges
 from jobs.operators.ingest.piece_ranges import Range
-from jobs.operators.ingest.reading import Parsed, read_ranges
 from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, NEWEST, lab
@@ -82,7 +82,7 @@ def test_small_logs_give_together_what_each_gives_alone(name: str, data: st.Data
     """Any cuts of a log into files, of any times, some damaged, with lines of years and days that differ."""
     lines = LOGS[name]
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "SMALL", small)
+        patch.setattr(parsing, "SMALL", small)
         ranges = []
         begin = data.draw(st.integers(0, max(len(lines) - 60, 0)))
         for number in range(data.draw(st.integers(2, 9))):
@@ -102,7 +102,7 @@ def test_documents_give_together_what_each_gives_alone(name: str, data: st.DataO
     """Reports whole and damaged, some twice, some of the future, one too large."""
     canaries = SAMPLES[name].canaries[0]
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "SMALL", small)
+        patch.setattr(parsing, "SMALL", small)
         ranges = []
         for number in range(data.draw(st.integers(2, 7))):
             content = canaries.entry(100 + data.draw(st.integers(0, 3))).encode()
@@ -128,13 +128,13 @@ def test_a_kernel_is_called_for_many_small_files_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
-    own = reading.parse_records
+    own = parsing.parse_records
 
     def counted(kernel: Any, lines: pl.DataFrame, source: Source) -> Any:
         calls.append(lines.height)
         return own(kernel, lines, source)
 
-    monkeypatch.setattr(reading, "parse_records", counted)
+    monkeypatch.setattr(parsing, "parse_records", counted)
     lines = lab("postfix/mail.iso8601.log")
     ranges = [
         file_of(tmp_path, number, f"{line}\n".encode(), "postfix") for number, line in enumerate(lines[:200])

@@ -18,8 +18,8 @@ from jobs.base.tables.contracts import read_contract
 from jobs.operators.formats import Source
 from jobs.operators.formats.registry import DOCUMENTS, KERNELS
 from jobs.operators.formats.shared.lines import frame_lines
+from jobs.operators.ingest.parsing import parse_block, read_documents
 from jobs.operators.ingest.piece_ranges import Range
-from jobs.operators.ingest.reading import parse_block, read_documents
 from jobs.operators.silver import copies, repeats
 from jobs.operators.silver.assembling import assemble_rows, settle_rows
 from jobs.operators.silver.bucketing import bucket_of

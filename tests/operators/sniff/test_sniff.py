@@ -32,7 +32,7 @@ from jobs.operators.formats import VERDICT, Source, kannel, postfix, rspamd
 from jobs.operators.formats import registry as formats
 from jobs.operators.formats.format import DocumentFormat, LineFormat, Profiles
 from jobs.operators.formats.shared import lines
-from jobs.operators.ingest import reading as pieces
+from jobs.operators.ingest import parsing
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.sniff import proposal, sampled_blocks, tally, zones
 from jobs.operators.sniff.command import sniff_files
@@ -141,8 +141,8 @@ def ingested(kernel: Any, *files: Path, zone: str = "UTC") -> dict[str, Any]:
     for number, file in enumerate(files):
         data = unpacked(file)
         source = Source("a", "s", f"t{number}", dt.datetime(2026, 11, 25, tzinfo=dt.UTC), zone)
-        part = pieces.Range(str(file), 0, len(data), "p", 0, source)
-        parsed = pieces.parse_block(lines.frame_lines(data, 0), part, kernel.NAME, "i")
+        part = parsing.Range(str(file), 0, len(data), "p", 0, source)
+        parsed = parsing.parse_block(lines.frame_lines(data, 0), part, kernel.NAME, "i")
         for name, rows in parsed.rows.items():
             bronze.setdefault(name, []).append(rows)
         for column in ("line_count", "record_count", "ignored_count", "quarantined_count"):

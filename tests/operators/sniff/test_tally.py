@@ -16,8 +16,8 @@ from jobs.cli import main as command_line
 from jobs.operators.formats import Source, exim, jasmin, postfix, rspamd, sendmail
 from jobs.operators.formats.shared.lines import frame_lines
 from jobs.operators.formats.sip import kamailio
+from jobs.operators.ingest.parsing import parse_block
 from jobs.operators.ingest.piece_ranges import Range
-from jobs.operators.ingest.reading import parse_block
 from jobs.operators.silver.assembling import assemble_rows
 from jobs.operators.silver.pipeline import count_once
 from jobs.operators.sniff.command import sniff_files

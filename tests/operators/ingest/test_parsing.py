@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from jobs.operators.formats.registry import FORMATS
-from jobs.operators.ingest import reading
+from jobs.operators.ingest import parsing
 from tests.operators.ingest.test_ingest import COUNTS, joined, ranges
 from tests.support.filter_logs import LAB
 from tests.support.wrapped_logs import WRAPPERS, to_iso
@@ -24,7 +24,7 @@ LINES = 400
 
 def read_log(path: Path, name: str, step: int, part: int) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "PART", part)
+        patch.setattr(parsing, "PART", part)
         return joined(ranges(path, path.stat().st_size, step, name=name), name)
 
 
