@@ -9,8 +9,8 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.operators.reconcile import bridging, eximstats, pflogsumm
+from jobs.operators.reconcile.compared_logs import read_logs
 from jobs.operators.reconcile.counts import Bridge
-from jobs.operators.reconcile.reading import read_logs
 from jobs.operators.reconcile.units import count_log
 
 # The formats of mail servers that can be compared, each with the program that counts its log, and what is

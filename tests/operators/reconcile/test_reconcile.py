@@ -13,8 +13,8 @@ from rich.cells import cell_len
 
 from jobs.operators.reconcile import eximstats, pflogsumm
 from jobs.operators.reconcile.command import Reconciled, reconcile_logs
+from jobs.operators.reconcile.compared_logs import read_logs
 from jobs.operators.reconcile.counts import Bridge, BridgeStep
-from jobs.operators.reconcile.reading import read_logs
 from jobs.operators.sniff.files import logs_of
 from jobs.operators.sniff.recognising import separate_files
 from jobs.operators.sniff.survey import survey_log
