@@ -150,7 +150,7 @@ def show_notes(settings: config.Observatory, whose: Operator, made: MadePackage,
 
 def list_notes(whose: Operator, made: MadePackage) -> list[str]:
     """What its operator should know of a package before it leaves."""
-    from jobs.operators.packages.leaving import describe_weak
+    from jobs.operators.packages.package_text import describe_weak
 
     notes = []
     if whose.subscribers is None:
