@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 from deltalake import DeltaTable, write_deltalake
 
-from jobs.base.store.mark import FORM
+from jobs.base.store.lake_notes import FORM
 
 
 def read_delta(folder: Path) -> pl.DataFrame:

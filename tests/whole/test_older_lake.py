@@ -22,8 +22,8 @@ from jobs.base.settings.config import Observatory
 from jobs.base.settings.node import LakeSettings
 from jobs.base.store import record
 from jobs.base.store.lake import Lake
+from jobs.base.store.lake_notes import FORM, MARK
 from jobs.base.store.lease import LOCK
-from jobs.base.store.mark import FORM, MARK
 from jobs.base.tables.contracts import polars_schema, read_contract, rows_frame
 from jobs.cli import main as command_line
 from jobs.operators.build.gold_steps import GOLD

@@ -30,7 +30,7 @@ from deltalake.transaction import AddAction
 from jobs.base.core.disk import replace_file
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.store.held_leases import check_lease
-from jobs.base.store.mark import FORM, MARK, own_file, read_mark, refuse_form
+from jobs.base.store.lake_notes import FORM, MARK, own_file, read_mark, refuse_form
 from jobs.base.store.open_tables import (
     forget_all,
     forget_log,

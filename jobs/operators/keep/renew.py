@@ -22,8 +22,8 @@ from jobs.base.settings.config import Observatory
 from jobs.base.store import record
 from jobs.base.store.joint_commit import undo_unfinished
 from jobs.base.store.lake import Lake, any_of
+from jobs.base.store.lake_notes import FORM, MARK
 from jobs.base.store.lock import as_only_writer
-from jobs.base.store.mark import FORM, MARK
 from jobs.base.store.store import open_store
 from jobs.base.store.table_files import DamagedTable
 from jobs.base.tables.checksum import fingerprint_periods

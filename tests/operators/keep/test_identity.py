@@ -9,7 +9,7 @@ import pytest
 
 from jobs.base.core import key_names
 from jobs.base.store.lake import Lake
-from jobs.base.store.mark import FORM, MARK
+from jobs.base.store.lake_notes import FORM, MARK
 from jobs.operators.protect.pseudonym_keys import operator_key
 from tests.conftest import KEY, ROOT
 from tests.support.in_process import Told, command_line_of
