@@ -22,7 +22,7 @@ from jobs.base.stats.prevalence import allocate_sample
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import read_files
 from jobs.base.tables.contracts import rows_frame
-from jobs.operators.build import removed
+from jobs.operators.build import removed_days
 from jobs.operators.gold.shared.predicates import operator_definitions
 
 # Shares of spam that are guessed before any label: they decide how many units a stratum gives, and bias no
@@ -72,7 +72,7 @@ def draw_units(lake: Lake, plan: SamplePlan) -> tuple[list[dict[str, Any]], list
     version = lake.versions().get("silver.message")
     if version is None:
         raise ObservatoryError("the lake has no silver.message yet: run `observatory run` first")
-    gone = removed.removed_before(lake, removed.SILVER).get(plan.operator_id)
+    gone = removed_days.removed_before(lake, removed_days.SILVER).get(plan.operator_id)
     if gone is not None and plan.days[0] < gone:
         raise ObservatoryError(
             f"operator {plan.operator_id}: messages of days before {gone} are gone ([retention] silver). A"

@@ -19,7 +19,7 @@ from jobs.base.store import record
 from jobs.base.store.lake import Lake
 from jobs.base.store.record import Periods, State
 from jobs.base.tables.contracts import reference_digest, reference_table
-from jobs.operators.build import bulk_days, removed
+from jobs.operators.build import bulk_days, removed_days
 from jobs.operators.build.gold_steps import GOLD, GOLD_MONTHLY, Steps, check_rules, replace_changed
 from jobs.operators.build.gold_tasks import CAMPAIGN, MESSAGE
 from jobs.operators.build.run import Outcome, Run, keep_results
@@ -93,7 +93,7 @@ def plan_gold(work: Run, held_operators: Collection[str]) -> GoldPlan:
         for (operator, day), found in own_inputs(work.settings, known).items()
         if operator in mine and is_wanted(work, day)
     }
-    settled_before = removed.settled_in_gold(work.lake)
+    settled_before = removed_days.settled_in_gold(work.lake)
     own = {key: found for key, found in wanted.items() if not is_before(settled_before, *key)}
     # Days that were asked for are computed whatever they were computed from: the code may have changed.
     compared: State = {} if work.is_asked else known
@@ -210,7 +210,7 @@ def stale_days(settings: Observatory, known: State, day_checksums: dict[bulk_day
 def first_uncounted_days(lake: Lake, settings: Observatory) -> dict[str, str]:
     """By operator the first day that gold is still to count, of days that it can count."""
     known = record.read_state(lake, (MESSAGE, *GOLD))
-    mine, settled_before = {each.id for each in settings.operator}, removed.settled_in_gold(lake)
+    mine, settled_before = {each.id for each in settings.operator}, removed_days.settled_in_gold(lake)
     own = {
         key: found
         for key, found in own_inputs(settings, known).items()

@@ -13,7 +13,7 @@ import polars as pl
 from jobs.base.core.days import Days
 from jobs.base.core.key_names import KeyPeriod
 from jobs.base.store.lake import Lake, Partition
-from jobs.operators.build import removed
+from jobs.operators.build import removed_days
 
 # What one batch holds of one source.
 PART = ["operator_id", "source_id", "ingest_id"]
@@ -113,7 +113,7 @@ def plan_windows(
         .rows(named=True)
     )
     longest = longest_lives((row["operator_id"], name) for row in rows for name in row["formats"])
-    settled = removed.settled_in_silver(lake, longest)
+    settled = removed_days.settled_in_silver(lake, longest)
     left_out = set(waiting.select(PART).rows()) if waiting is not None else set()
     windows: dict[str, Window] = {}
     parts = []
@@ -178,7 +178,7 @@ def newest_days(lake: Lake) -> dict[str, dt.date]:
 def settled_days(lake: Lake) -> dict[str, dt.date]:
     """By operator the day before which silver stays as it is, for retention removed what it comes from."""
     formats = lake.read("bronze.file", columns=["operator_id", "format_code"]).unique().rows()
-    return removed.settled_in_silver(lake, longest_lives(formats))
+    return removed_days.settled_in_silver(lake, longest_lives(formats))
 
 
 def log_bytes(lake: Lake, days: Days) -> int:

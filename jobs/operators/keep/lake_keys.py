@@ -20,7 +20,7 @@ from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import DamagedTable
 from jobs.base.tables.contracts import list_tables, read_contract
-from jobs.operators.build import removed, windows
+from jobs.operators.build import removed_days, windows
 from jobs.operators.protect.pseudonym_keys import derived_key_id, has_key
 
 KnownOperators = dict[str, dict[str, Any]]
@@ -78,7 +78,7 @@ def other_keys(lake: Lake, settings: Observatory) -> list[str]:
     if not has_key():
         return []
     known = known_operators(lake)
-    newest, oldest = list_newest(lake), removed.removed_before(lake, removed.SILVER)
+    newest, oldest = list_newest(lake), removed_days.removed_before(lake, removed_days.SILVER)
     wrong = []
     for each in settings.operator:
         before, now = keys_of(known.get(each.id, {})), describe_keys(settings, each.id)

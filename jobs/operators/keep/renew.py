@@ -28,7 +28,7 @@ from jobs.base.store.store import open_store
 from jobs.base.store.table_files import DamagedTable
 from jobs.base.tables.checksum import fingerprint_periods
 from jobs.base.tables.contracts import list_tables, read_contract
-from jobs.operators.build import removed
+from jobs.operators.build import removed_days
 from jobs.operators.formats.registry import KERNELS
 from jobs.operators.ingest.manifest import open_landing
 from jobs.operators.keep import lake_keys, vacuum
@@ -63,10 +63,10 @@ def describe_settled(lake: Lake) -> list[str]:
     """A line for each operator of whose logs landing no longer holds the first, on which figures stay."""
     layers = plan_settled(lake)
     found = [
-        f"operator '{operator}': landing lacks records of days before {layers[removed.RECORDS][operator]}."
-        f" Figures of the days before {day + removed.looks_back()} stay as they are; later days are computed"
+        f"operator '{operator}': landing lacks records of days before {layers[removed_days.RECORDS][operator]}."
+        f" Figures of the days before {day + removed_days.looks_back()} stay as they are; later days are computed"
         " anew"
-        for operator, day in sorted(layers[removed.SILVER].items())
+        for operator, day in sorted(layers[removed_days.SILVER].items())
     ]
     if read_ledger(lake) is None:
         found.append(
@@ -88,8 +88,10 @@ def renew_lake(lake: Lake, settings: Observatory, is_anew: bool = False) -> list
     undo_unfinished(lake)
     vacuum.finish(lake)
     layers = plan_settled(lake)
-    removed.remember_removal(lake, layers)
-    settled = {operator: day + removed.looks_back() for operator, day in layers[removed.SILVER].items()}
+    removed_days.remember_removal(lake, layers)
+    settled = {
+        operator: day + removed_days.looks_back() for operator, day in layers[removed_days.SILVER].items()
+    }
     for table in list_tables():
         layer = read_contract(table).layer
         if layer == "ref" or table in kept:
@@ -103,7 +105,7 @@ def renew_lake(lake: Lake, settings: Observatory, is_anew: bool = False) -> list
     for folder in ("_intent", "_staging", VALIDATION):
         remove_folder(*lake.own_file(folder))
     # What is computed anew may be removed and counted again.
-    layers[removed.LANDING] = removed.removed_before(lake, removed.LANDING)
+    layers[removed_days.LANDING] = removed_days.removed_before(lake, removed_days.LANDING)
     days = {layer: as_text(days) for layer, days in layers.items() if days}
     replace_file(*lake.own_file(MARK), json.dumps({"form": FORM, "removed": days}).encode())
     if kept:
@@ -117,7 +119,7 @@ def renew_lake(lake: Lake, settings: Observatory, is_anew: bool = False) -> list
     return kept
 
 
-def plan_settled(lake: Lake) -> dict[str, removed.Days]:
+def plan_settled(lake: Lake) -> dict[str, removed_days.Days]:
     """What a renewal remembers: by operator the day before which landing lacks records, and the day before
     which silver lacks messages."""
     records, newest = find_lost_days(lake), newest_gold(lake)
@@ -125,24 +127,24 @@ def plan_settled(lake: Lake) -> dict[str, removed.Days]:
     life = max(kernel.lookback_days for kernel in KERNELS.values()) * DAY + DAY
     # What is newer than all gold that stays is computed in any case.
     silver = {
-        operator: min(records[operator] + life, newest[operator] + DAY - removed.looks_back())
+        operator: min(records[operator] + life, newest[operator] + DAY - removed_days.looks_back())
         for operator in records.keys() & newest.keys()
     }
-    return {removed.RECORDS: records, removed.SILVER: silver}
+    return {removed_days.RECORDS: records, removed_days.SILVER: silver}
 
 
-def find_lost_days(lake: Lake) -> removed.Days:
+def find_lost_days(lake: Lake) -> removed_days.Days:
     """By operator the day after the last record that the ledger has and landing lacks: what retention removed
     from it, and what else is gone; or that an earlier renewal found so."""
     fs, area = open_landing(lake.root)
     files = fs.find(area) if fs.exists(area) else []
     there = {path.rpartition("/")[2].partition(".")[0] for path in files}
-    found: removed.Days = {}
+    found: removed_days.Days = {}
     ledger = read_ledger(lake)
     if ledger is not None:
         gone = ledger.filter(~pl.col("piece_id").is_in(list(there))).drop_nulls("last_event_date")
         found = dict(gone.group_by("operator_id").agg(pl.col("last_event_date").max() + DAY).rows())
-    for operator, day in removed.removed_before(lake, removed.RECORDS).items():
+    for operator, day in removed_days.removed_before(lake, removed_days.RECORDS).items():
         found[operator] = max(day, found.get(operator, day))
     return found
 
@@ -156,9 +158,9 @@ def read_ledger(lake: Lake) -> pl.DataFrame | None:
         return None
 
 
-def newest_gold(lake: Lake) -> removed.Days:
+def newest_gold(lake: Lake) -> removed_days.Days:
     """By operator the newest day of gold."""
-    found: removed.Days = {}
+    found: removed_days.Days = {}
     for file in lake.files(VOLUME):
         of = dict(file.partition)
         operator, day = str(of["operator_id"]), dt.date.fromisoformat(str(of["period_date"]))
@@ -166,7 +168,7 @@ def newest_gold(lake: Lake) -> removed.Days:
     return found
 
 
-def conditions_of(table: str, days: removed.Days) -> Iterator[str]:
+def conditions_of(table: str, days: removed_days.Days) -> Iterator[str]:
     """The conditions of rows of gold that go: days from then on, and operators of which nothing stays. Of
     months that of the last day that stays is kept: it is computed again if any of its days is."""
     period = str(read_contract(table).period)
@@ -179,7 +181,7 @@ def conditions_of(table: str, days: removed.Days) -> Iterator[str]:
             yield f"({whose} AND {period} >= '{day}')"
 
 
-def as_text(days: removed.Days) -> dict[str, str]:
+def as_text(days: removed_days.Days) -> dict[str, str]:
     return {operator: day.isoformat() for operator, day in sorted(days.items())}
 
 

@@ -22,7 +22,7 @@ from jobs.base.store.lake import Lake, Partition
 from jobs.base.store.store import open_store
 from jobs.base.store.table_files import query_files
 from jobs.base.tables.contracts import list_tables, read_contract
-from jobs.operators.build import gold_stage, removed, windows
+from jobs.operators.build import gold_stage, removed_days, windows
 from jobs.operators.build.batches import has_intent
 from jobs.operators.build.holding import held_back
 from jobs.operators.formats.registry import KERNELS
@@ -68,7 +68,7 @@ class RetentionPlan:
     pieces: dict[str, list[str]] = field(default_factory=dict)
     batches: list[str] = field(default_factory=list)
     validations: list[str] = field(default_factory=list)
-    before: dict[str, removed.Days] = field(default_factory=dict)
+    before: dict[str, removed_days.Days] = field(default_factory=dict)
     crowded: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
 
@@ -174,7 +174,9 @@ def needed_days(lake: Lake, settings: Observatory) -> dict[str, Needed]:
         counted = min(each.computed[0] for each in both)
         if operator in uncounted:
             counted = min(counted, dt.date.fromisoformat(uncounted[operator]))
-        found[operator] = Needed(closed, min(each.read[0] for each in both), counted - removed.looks_back())
+        found[operator] = Needed(
+            closed, min(each.read[0] for each in both), counted - removed_days.looks_back()
+        )
     return found
 
 
@@ -232,7 +234,7 @@ def plan_landing(
         plan += RetentionPlan(
             [removal],
             {f"{operator}/{source}": [piece.piece_id for piece in going]},
-            before={removed.LANDING: {operator: limit}},
+            before={removed_days.LANDING: {operator: limit}},
         )
     return plan
 
@@ -245,7 +247,9 @@ def first_pieces(stream: Stream, may_go: set[str]) -> Iterator[Piece]:
         yield piece
 
 
-def plan_days(lake: Lake, names: Iterable[str], before: removed.Days, unnamed: set[str]) -> RetentionPlan:
+def plan_days(
+    lake: Lake, names: Iterable[str], before: removed_days.Days, unnamed: set[str]
+) -> RetentionPlan:
     """Rows of days before each operator's first that stays."""
     plan = RetentionPlan()
     for table in names:
@@ -263,7 +267,7 @@ def plan_days(lake: Lake, names: Iterable[str], before: removed.Days, unnamed: s
     return plan
 
 
-def is_old(before: removed.Days, partition: Partition) -> bool:
+def is_old(before: removed_days.Days, partition: Partition) -> bool:
     operator, day = partition.values()
     is_dated = operator in before and day is not None
     return is_dated and dt.date.fromisoformat(str(day)) < before[str(operator)]

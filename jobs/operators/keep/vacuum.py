@@ -4,7 +4,7 @@ What goes is written down first, in _vacuum/plan.json. Then pieces, results of r
 are put together, meta.run names the versions of the tables that this made, files that no version needs go,
 meta.retention gets a row for each removal, and the plan goes last. A vacuum that was killed is finished by
 the next vacuum or run: each step can be done again, and what is half done counts as done
-(jobs/operators/build/removed.py). Last, logs of tables are shortened.
+(jobs/operators/build/removed_days.py). Last, logs of tables are shortened.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from jobs.base.store.joint_commit import undo_unfinished
 from jobs.base.store.lake import Lake, any_of
 from jobs.base.store.lock import as_only_writer
 from jobs.base.tables.contracts import list_tables, read_contract, rows_frame
-from jobs.operators.build import removed
+from jobs.operators.build import removed_days
 from jobs.operators.ingest.manifest import open_landing
 from jobs.operators.ingest.removing import remove_pieces
 from jobs.operators.keep.retention import (
@@ -79,7 +79,7 @@ def finish(lake: Lake) -> None:
     made, run_id = PLANS.validate_python(planned), planned["run_id"]
     started = record.utc_now()
     if made.before:
-        removed.remember_removal(lake, made.before)
+        removed_days.remember_removal(lake, made.before)
     remove_landed(lake, made)
     remove_validations(lake, made)
     remove_rows(lake, made)

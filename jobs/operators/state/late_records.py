@@ -10,7 +10,7 @@ from jobs.base.settings.config import Observatory
 from jobs.base.store import record
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import stage_tables
-from jobs.operators.build import removed
+from jobs.operators.build import removed_days
 from jobs.operators.build.windows import newest_days
 
 
@@ -35,7 +35,7 @@ def late_records(
         days = late.select("operator_id", "first_event_date").rows()
         late = late.filter(pl.Series([day not in counted for day in days], dtype=pl.Boolean))
     by = ["operator_id", "source_id"]
-    gone, newest = removed.removed_before(lake, removed.BRONZE), newest_days(lake)
+    gone, newest = removed_days.removed_before(lake, removed_days.BRONZE), newest_days(lake)
     rows = (
         late.filter(pl.col("operator_id").is_in(list(newest)))
         .sort("first_event_date", "file_name")

@@ -27,7 +27,7 @@ from jobs.base.store.lake import Lake
 from jobs.base.store.lock import hold_lock
 from jobs.base.tables import sketch
 from jobs.base.tables.contracts import list_tables, read_contract, rows_frame
-from jobs.operators.build import removed
+from jobs.operators.build import removed_days
 from jobs.operators.erase import erasure
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.protect.pseudonym_keys import make_pseudonyms, operator_key
@@ -449,7 +449,7 @@ def test_rows_whose_logs_are_long_gone_go_too(settings: Path, observatory: Run) 
     before = lake.read("silver.message").height
     # Of the days before the piece that is left bronze goes, too; silver keeps all.
     lake.delete("bronze.postfix", "event_date < '2026-11-24'")
-    removed.remember_removal(lake, {removed.BRONZE: {"north": dt.date(2026, 11, 24)}})
+    removed_days.remember_removal(lake, {removed_days.BRONZE: {"north": dt.date(2026, 11, 24)}})
     record.add_stage(lake, "gone", "vacuum", record.utc_now(), ["bronze.postfix"], [])
     told = observatory("erase", "--address", GONE, "--dry-run", "--config", settings)
     assert told.code == 0 and "Would be removed" in told.out
@@ -508,7 +508,7 @@ def test_days_that_are_not_counted_again_lose_a_subscriber_from_their_sketches(
     spam = [(refusal(dt.datetime(2026, 11, 27, 20, tzinfo=dt.UTC), GONE, "bob@example.test"), False)]
     write_log(settings.parent, "mail.log", [*days_of_mail(), *spam])
     assert observatory("run", "--config", settings).code == 0
-    removed.remember_removal(lake, {removed.SILVER: {"north": dt.date(2026, 11, 23)}})
+    removed_days.remember_removal(lake, {removed_days.SILVER: {"north": dt.date(2026, 11, 23)}})
     hashed = pl.DataFrame({"each": forms_of(list(FORMS))}).select(sketch.hash_pseudonym(pl.col("each")))[
         "each"
     ]

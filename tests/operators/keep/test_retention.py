@@ -20,7 +20,7 @@ from jobs.base.store import record
 from jobs.base.store.lake import Lake
 from jobs.base.store.lease import LOCK
 from jobs.operators.audit.sample_drawing import SamplePlan, draw_units
-from jobs.operators.build import removed
+from jobs.operators.build import removed_days
 from jobs.operators.build.gold_steps import GOLD
 from jobs.operators.build.run import Outcome, Run
 from jobs.operators.ingest.manifest import Stream, open_landing, read_manifest
@@ -232,7 +232,7 @@ def test_every_removal_has_a_row(lived: Site) -> None:
     history = rows.filter(removal_code="history")
     assert set(history["operator_id"]) == {"_T"} and history["before_date"].null_count() == len(history)
     assert len(rows.select("run_id", "operator_id", "removed_from", "removal_code").unique()) == len(rows)
-    assert removed.removed_before(lived.lake, "bronze") == {"a": day(38)}
+    assert removed_days.removed_before(lived.lake, "bronze") == {"a": day(38)}
     assert lived.lake.versions()[BRONZE] == lived.lake.version(BRONZE)
 
 
@@ -353,7 +353,7 @@ def test_status_misses_nothing(site: Site) -> None:
 # --- killed, unfinished, locked ---------------------------------------------------------------------------
 
 STEPS: dict[str, tuple[Any, str]] = {
-    "remember_removal": (removed, "remember_removal"),
+    "remember_removal": (removed_days, "remember_removal"),
     "landing": (vacuum, "remove_landed"),
     "validations": (vacuum, "remove_validations"),
     "rows": (vacuum, "remove_rows"),
