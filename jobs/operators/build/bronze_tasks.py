@@ -8,7 +8,7 @@ import polars as pl
 from jobs.base.engine.tasks import StagedFrame
 from jobs.base.store.store import open_store
 from jobs.base.store.table_files import NewFile, write_files
-from jobs.operators.build.staged import StagedShelf
+from jobs.operators.build.staged_exchange import StagedShelf
 from jobs.operators.ingest.parsing import read_ranges
 from jobs.operators.ingest.piece_ranges import Range
 from jobs.operators.silver import steps

@@ -12,7 +12,7 @@ from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.operators.build import windows
 from jobs.operators.build.batches import Ingested
 from jobs.operators.build.buckets import LARGEST_BUCKET
-from jobs.operators.build.staged import StagedShelf
+from jobs.operators.build.staged_exchange import StagedShelf
 from jobs.operators.silver import steps
 from jobs.operators.silver.frames import SILVER, bronze_name
 

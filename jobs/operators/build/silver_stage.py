@@ -1,5 +1,5 @@
 """bronze → silver: the days that new batches may touch, computed in buckets of bounded memory. The
-steps are those of jobs/operators/silver/pipeline.py, as tasks (jobs/operators/build/staged.py).
+steps are those of jobs/operators/silver/pipeline.py, as tasks (jobs/operators/build/staged_exchange.py).
 
 All tables are checked before one is committed. Exactly the operator-days whose rows changed are replaced; the
 files of the others, and of an operator that broke a rule, are removed.
@@ -23,7 +23,7 @@ from jobs.operators.build.holding import Holding, held_back
 from jobs.operators.build.run import Outcome, Run, keep_results
 from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.build.silver_inputs import stage_bronze
-from jobs.operators.build.staged import StagedExchange, StepOutput
+from jobs.operators.build.staged_exchange import StagedExchange, StepOutput
 from jobs.operators.protect.operators import Door
 from jobs.operators.protect.pseudonym_keys import under_key
 from jobs.operators.silver import pipeline

@@ -25,7 +25,7 @@ from jobs.base.store import record
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import write_files
 from jobs.base.tables.contracts import rows_frame
-from jobs.operators.build import buckets, checks, staged
+from jobs.operators.build import buckets, checks, staged_exchange
 from jobs.operators.build.batches import pending_pieces, record_intent
 from jobs.operators.build.gold_steps import GOLD
 from jobs.operators.build.run import Run
@@ -487,7 +487,7 @@ def test_a_rule_that_one_operator_breaks_in_silver_holds_it_alone(
 
     lake = Lake(two.lake.root)
     with monkeypatch.context() as patch, pytest.raises(ValidationHeld) as held:
-        patch.setattr(staged, "check_rows", broken)
+        patch.setattr(staged_exchange, "check_rows", broken)
         run_on(Inline(), two)
     assert held.value.exit_code == 1
     assert f"{MESSAGE}: rule no_mail is broken" in str(held.value) and "lab-mail" in str(held.value)
