@@ -6,7 +6,7 @@ from jobs.base.core.codes import choose_code
 from jobs.operators.formats import PRECEDENCE
 from jobs.operators.protect.shapes import VERIFIED
 from jobs.operators.silver.event_identity import digest_rows
-from jobs.operators.silver.standing import UNKNOWN
+from jobs.operators.silver.message_verdicts import UNKNOWN
 from jobs.operators.silver.type_evidence import is_pure, is_strong, row_evidence, strong_type, type_of
 
 # Links whose other end carries the traffic of third parties.

@@ -22,7 +22,7 @@ from jobs.operators.silver.deciding import (
     name_all_recipients,
 )
 from jobs.operators.silver.hops import fold_hops, place_files
-from jobs.operators.silver.standing import choose_standing
+from jobs.operators.silver.message_verdicts import choose_standing
 from jobs.operators.silver.type_evidence import tells_strongly, type_names
 
 # The start of rows of a reference table that have no start of their own (schemas/reference/NOTES.md).

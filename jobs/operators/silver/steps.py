@@ -14,7 +14,16 @@ import polars as pl
 from jobs.base.tables.buckets import Bucket, select_rows, split_by_value
 from jobs.base.tables.contracts import polars_schema, read_contract, reference_table
 from jobs.operators.formats.registry import KERNELS
-from jobs.operators.silver import assembling, bucketing, copies, file_order, hops, refusals, repeats, standing
+from jobs.operators.silver import (
+    assembling,
+    bucketing,
+    copies,
+    file_order,
+    hops,
+    message_verdicts,
+    refusals,
+    repeats,
+)
 from jobs.operators.silver.exchange import Place, Shelf, Stored
 from jobs.operators.silver.frames import (
     COPY,
@@ -158,14 +167,14 @@ def leave_narrow(place: Place, table: str, rows: pl.DataFrame) -> None:
     cuts = place.terms.cuts
     parts = by_home(place, rows)
     if table == VERDICT:
-        asked = pl.concat(standing.ids_asked_for(part, number) for number, part in parts)
+        asked = pl.concat(message_verdicts.ids_asked_for(part, number) for number, part in parts)
         place.leave_modulo(Frame.ASKED, asked, "id", cuts)
         return
     ends, ids = [], []
     for number, part in parts:
         placed = hops.place_files(part)
         ends.append(hops.link_ends(placed, number))
-        ids.append(standing.message_ids(placed, number))
+        ids.append(message_verdicts.message_ids(placed, number))
     place.leave_modulo(Frame.ENDS, pl.concat(ends), "link", cuts)
     place.leave_modulo(Frame.IDS, pl.concat(ids), "id", cuts)
 
@@ -199,7 +208,7 @@ def route_verdicts(place: Place) -> None:
     """The buckets that verdicts without a queue id go to, by the bucket that each verdict is in."""
     questions, answers = place.take_all(Frame.ASKED), place.take_rows(Frame.IDS)
     if answers is not None:
-        found = standing.find_routes(questions, answers).unique()
+        found = message_verdicts.find_routes(questions, answers).unique()
         place.leave_modulo(Frame.ROUTES, found, "bucket", place.terms.buckets)
 
 
@@ -212,7 +221,7 @@ def forward_rows(place: Place) -> None:
         later = hops.later_rows(hops.place_files(rows_at_home(place, TRANSMISSION)), links)
         place.leave_modulo(Frame.LATER_LEAVES, later, "bucket", cuts)
     if routes is not None:
-        by_id = standing.join_routes(rows_at_home(place, VERDICT), routes)
+        by_id = message_verdicts.join_routes(rows_at_home(place, VERDICT), routes)
         place.leave_modulo(Frame.BY_ID_LEAVES, by_id, "bucket", cuts)
 
 
