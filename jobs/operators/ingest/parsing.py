@@ -2,8 +2,8 @@
 
 A range is cut at line ends; the format's kernel parses blocks of some megabytes, and the filters that write
 in such logs (its companions) get the lines that it ignored or quarantined. Files of documents are read whole.
-Small files of a source are parsed together (jobs/operators/ingest/small_files.py): a kernel's call takes as long
-as the reading of some thousand lines.
+Small files of a source are parsed together (jobs/operators/ingest/small_files.py): a kernel's call takes as
+long as the reading of some thousand lines.
 """
 
 from __future__ import annotations

@@ -63,9 +63,9 @@ def describe_settled(lake: Lake) -> list[str]:
     """A line for each operator of whose logs landing no longer holds the first, on which figures stay."""
     layers = plan_settled(lake)
     found = [
-        f"operator '{operator}': landing lacks records of days before {layers[removed_days.RECORDS][operator]}."
-        f" Figures of the days before {day + removed_days.looks_back()} stay as they are; later days are computed"
-        " anew"
+        f"operator '{operator}': landing lacks records of days before"
+        f" {layers[removed_days.RECORDS][operator]}. Figures of the days before"
+        f" {day + removed_days.looks_back()} stay as they are; later days are computed anew"
         for operator, day in sorted(layers[removed_days.SILVER].items())
     ]
     if read_ledger(lake) is None:

@@ -2,7 +2,8 @@
 
 jobs/operators/silver/pipeline.py has the steps' order, jobs/operators/silver/steps.py the steps. An Exchange
 calls a step for each bucket or cut; a Place is what the step sees of it. jobs/operators/silver/memory.py
-keeps all frames in memory; jobs/operators/build/staged_exchange.py keeps them in files, and gives steps to workers.
+keeps all frames in memory; jobs/operators/build/staged_exchange.py keeps them in files, and gives steps to
+workers.
 """
 
 from abc import ABC, abstractmethod

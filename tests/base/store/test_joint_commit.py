@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobs.base.core.disk import DiskFull
-from jobs.base.store.lake import Lake
 from jobs.base.store.joint_commit import NOTE, commit_together, undo_unfinished
+from jobs.base.store.lake import Lake
 
 
 @contextmanager
