@@ -30,7 +30,7 @@ from jobs.operators.gold.shared.bypass import (
 )
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.protect import pseudonyms
-from jobs.operators.protect.operators import Door
+from jobs.operators.protect.operators import Protection
 from jobs.operators.silver.frames import MESSAGE
 from jobs.operators.silver.pipeline import make_messages_in_memory
 from tests.support import bypass_calls, bypass_sms
@@ -71,7 +71,7 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
     settings = load_with_options(folder / "observatory.toml")
     operator = read_reference(settings, "ref.operator")
     made = make_messages_in_memory(
-        transmission_of(lines, settings.operator[0], Door.from_operators(operator)),
+        transmission_of(lines, settings.operator[0], Protection.from_operators(operator)),
         pl.DataFrame(schema=polars_schema("silver.verdict")),
         pl.DataFrame(schema=polars_schema("silver.operator_knowledge")),
     ).table_rows(MESSAGE)
@@ -80,7 +80,7 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
     return made, operator, truth
 
 
-def transmission_of(lines: list[str], operator: Operator, door: Door) -> pl.DataFrame:
+def transmission_of(lines: list[str], operator: Operator, protection: Protection) -> pl.DataFrame:
     """silver.transmission of a log of the operator's first source."""
     kernel: Any = {"kannel": kannel, "delimited": delimited}[operator.source[0].format]
     frame = pl.DataFrame({"line": lines}).with_row_index("offset").select(list(LINES)).cast(pl.Schema(LINES))
@@ -96,7 +96,7 @@ def transmission_of(lines: list[str], operator: Operator, door: Door) -> pl.Data
         )
     )
     rows = pseudonyms.pseudonymise_transmissions(
-        kernel.transmissions(kernel.assemble(placed)).collect(), door
+        kernel.transmissions(kernel.assemble(placed)).collect(), protection
     )
     named = rows.with_columns(transmission_hash=pl.col("offset").cast(pl.String))
     table = "silver.transmission"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from jobs.operators.protect.operators import Door
+from jobs.operators.protect.operators import Protection
 from jobs.operators.silver import pipeline, steps
 from jobs.operators.silver.exchange import Terms
 from jobs.operators.silver.frames import KNOWLEDGE, MESSAGE, TRANSMISSION, VERDICT
@@ -12,10 +12,10 @@ from jobs.operators.silver.memory import Memory
 
 
 def assembled_in_buckets(
-    table: str, formats: Mapping[str, pl.DataFrame], door: Door, count: int
+    table: str, formats: Mapping[str, pl.DataFrame], protection: Protection, count: int
 ) -> Sequence[pl.DataFrame]:
     """The rows of a silver table in each bucket, before those that belong elsewhere move."""
-    memory = pipeline.read_bronze(formats, Terms(door, count, tables=(table,)))
+    memory = pipeline.read_bronze(formats, Terms(protection, count, tables=(table,)))
     pipeline.assemble_tables(memory)
     return [memory.kept_rows(table, number) for number in range(count)]
 

@@ -12,14 +12,16 @@ from jobs.base.tables.contracts import polars_schema
 from jobs.operators.formats import Source
 from jobs.operators.formats.registry import FORMATS
 from jobs.operators.ingest.clock import correct_times
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.silver.assembling import assemble_rows
 from jobs.operators.silver.frames import MESSAGE
 from jobs.operators.silver.pipeline import count_once, make_messages_in_memory
 from tests.support.filter_logs import frame_of
 
 OPERATOR = "a"
-DOOR = Door((OperatorSpace(OPERATOR, "", ("own.example",), ("127.0.0.0/8",), (), (), key=bytes(32)),), None)
+PROTECTION = Protection(
+    (OperatorSpace(OPERATOR, "", ("own.example",), ("127.0.0.0/8",), (), (), key=bytes(32)),), None
+)
 UTC = ZoneInfo("UTC")
 
 
@@ -218,7 +220,9 @@ def silver_of(
     for log in logs:
         formats.setdefault(log.format, []).append(bronze_of(log, mails, parts))
     whole, _ = count_once({name: pl.concat(frames) for name, frames in formats.items()})
-    sent, said = (assemble_rows(table, whole, DOOR) for table in ("silver.transmission", "silver.verdict"))
+    sent, said = (
+        assemble_rows(table, whole, PROTECTION) for table in ("silver.transmission", "silver.verdict")
+    )
     facts = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
     return sent, said, make_messages_in_memory(sent, said, facts).table_rows(MESSAGE)
 

@@ -12,7 +12,7 @@ import polars as pl
 from jobs.base.tables.contracts import polars_schema
 from jobs.operators.formats import Source
 from jobs.operators.formats.registry import KERNELS
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.protect.pseudonym_keys import make_pseudonyms
 from jobs.operators.silver.assembling import assemble_rows, raw_rows
 from jobs.operators.silver.frames import MESSAGE, TRANSMISSION, VERDICT
@@ -22,7 +22,7 @@ from tests.support.filter_logs import frame_of
 DOMAINS = ("lab.example", "virt.example", "hosted.example")
 NETWORKS = ("127.0.0.0/8", "192.0.2.0/24")
 KEY = bytes(32)
-DOOR = Door((OperatorSpace("lab", "", DOMAINS, NETWORKS, (), (), key=KEY),), None)
+PROTECTION = Protection((OperatorSpace("lab", "", DOMAINS, NETWORKS, (), (), key=KEY),), None)
 NEWEST = dt.datetime(2026, 12, 31, tzinfo=dt.UTC)
 # Grain, stage, outcome and direction of a row.
 Fate = tuple[str, str, str, str]
@@ -48,7 +48,7 @@ def silver_of(name: str, logs: Iterable[Path]) -> pl.DataFrame:
         )
         frames.append(kernel.assemble(placed.lazy()).collect())
     whole, _ = count_once({name: pl.concat(frames)})
-    sent = assemble_rows(TRANSMISSION, whole, DOOR)
+    sent = assemble_rows(TRANSMISSION, whole, PROTECTION)
     silent = pl.DataFrame(schema=polars_schema(VERDICT))
     found = make_messages_in_memory(sent, silent).table_rows(MESSAGE)
     raw = raw_rows(TRANSMISSION, name, whole)

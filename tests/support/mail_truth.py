@@ -23,7 +23,7 @@ from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.formats import LINES, Source, exim, rspamd
 from jobs.operators.gold import campaign_daily
 from jobs.operators.protect import pseudonyms
-from jobs.operators.protect.operators import Door
+from jobs.operators.protect.operators import Protection
 from jobs.operators.silver.frames import MESSAGE
 from jobs.operators.silver.pipeline import make_messages_in_memory
 from sample_data.generator.texts import FIRST_NAMES, WORDS
@@ -194,7 +194,7 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """silver.message of the seeds' mail, through the kernels of both logs; and operator_id, number and
     campaign of each mail. An operator is a seed and what its logs tell."""
     names = [f"{tells}-{seed}" for tells in TELLS for seed in seeds]
-    door = Door.from_operators(read_reference(settings_of(names, ""), "ref.operator"))
+    protection = Protection.from_operators(read_reference(settings_of(names, ""), "ref.operator"))
     sent, said, truth = [], [], []
     for operator in names:
         tells, _, seed = operator.partition("-")
@@ -216,9 +216,9 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
         (
             "silver.transmission",
             "transmission_hash",
-            pseudonyms.pseudonymise_transmissions(pl.concat(sent), door),
+            pseudonyms.pseudonymise_transmissions(pl.concat(sent), protection),
         ),
-        ("silver.verdict", "verdict_hash", pseudonyms.pseudonymise_verdicts(pl.concat(said), door)),
+        ("silver.verdict", "verdict_hash", pseudonyms.pseudonymise_verdicts(pl.concat(said), protection)),
     ]:
         named = rows.with_columns(pl.col("offset").cast(pl.String).alias(hashed))
         frames[table] = conform_frame(named.select(read_contract(table).columns), table)

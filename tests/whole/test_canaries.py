@@ -21,7 +21,7 @@ from jobs.operators.formats.registry import DOCUMENTS, KERNELS
 from jobs.operators.formats.shared.documents import frame_of as documents_of
 from jobs.operators.ingest.pull import pull_operator
 from jobs.operators.packages.making import package_of
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.report.write import update_page
 from jobs.operators.runs.runner import run_stages
 from jobs.operators.silver.assembling import assemble_rows
@@ -30,7 +30,7 @@ from tests.support.filter_logs import frame_of
 from tests.support.samples import CANARIES
 from tests.support.samples.forms import PLANTED, TOKEN, Canaries
 
-DOOR = Door(
+PROTECTION = Protection(
     (OperatorSpace("op", "CHE", ("isp.example",), ("127.0.0.0/8",), ("35799",), (("HUB", "hub"),)),), None
 )
 # What may hold identifiers, readable by its owner alone.
@@ -112,7 +112,8 @@ def bronze_of(log: Canaries, entries: list[str]) -> tuple[pl.DataFrame, int]:
 def past_the_door(log: Canaries, bronze: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """The rows of each silver table that the log has some for."""
     return {
-        table: assemble_rows(table, {log.kernel: bronze}, DOOR) for table in KERNELS[log.kernel].to_silver
+        table: assemble_rows(table, {log.kernel: bronze}, PROTECTION)
+        for table in KERNELS[log.kernel].to_silver
     }
 
 

@@ -26,7 +26,7 @@ from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.gold import kernels
 from jobs.operators.ingest.pull import pull_operator
 from jobs.operators.ingest.source_options import load_with_options
-from jobs.operators.protect.operators import Door
+from jobs.operators.protect.operators import Protection
 from jobs.operators.protect.pseudonym_keys import operator_key
 from jobs.operators.runs import quality, runner
 from jobs.operators.runs.runner import run_stages
@@ -388,8 +388,8 @@ def test_the_key_is_nowhere(faulty: tuple[Run, list[str]]) -> None:
     for path in files:
         data = path.read_bytes()
         assert not any(key in data for key in keys), path
-    door = Door.from_operators(read_reference(work.settings, "ref.operator"))
-    assert not any(key in pickle.dumps(door) for key in keys)
+    protection = Protection.from_operators(read_reference(work.settings, "ref.operator"))
+    assert not any(key in pickle.dumps(protection) for key in keys)
 
 
 def units_of(lake: Lake, table: str, where: pl.Expr) -> int:

@@ -19,7 +19,7 @@ from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.silver.assembling import assemble_rows
 from jobs.operators.silver.frames import MESSAGE
 from jobs.operators.silver.pipeline import count_once, make_messages_in_memory
-from jobs.operators.sniff.silver import DOOR
+from jobs.operators.sniff.silver import PROTECTION
 from tests.operators.silver.test_copies import read, together
 from tests.support.examples import examples
 from tests.support.filter_logs import lab
@@ -56,7 +56,7 @@ def silver(*files: dict[str, pl.DataFrame]) -> tuple[Counter[str], pl.DataFrame]
     """Rspamd's verdicts without their place and fractions of a second, and the messages."""
     formats, _ = count_once(together(*files))
     tables = [f"silver.{name}" for name in ("transmission", "verdict", "operator_knowledge")]
-    transmission, verdict, knowledge = (assemble_rows(table, formats, DOOR) for table in tables)
+    transmission, verdict, knowledge = (assemble_rows(table, formats, PROTECTION) for table in tables)
     message = make_messages_in_memory(transmission, verdict, knowledge).table_rows(MESSAGE)
     said = verdict.filter(engine_code="rspamd").drop("verdict_hash", "source_id", "stream_id", "offset")
     said = said.drop("period_date", "verdict_at")

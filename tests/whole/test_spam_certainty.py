@@ -16,14 +16,14 @@ from jobs.base.tables.contracts import polars_schema, reference_table, rows_fram
 from jobs.operators.formats import TRANSMISSION, VERDICT, Source, exim, spamassassin
 from jobs.operators.gold.shared.counting import count_units
 from jobs.operators.protect import pseudonym_keys, pseudonyms
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.protect.rules import load_rules
 from jobs.operators.silver.assembling import assemble_rows
 from jobs.operators.silver.pipeline import make_messages_in_memory
 from tests.support.examples import examples
 
 OPERATOR = "lab"
-DOOR = Door((OperatorSpace(OPERATOR, "CHE", ("own.example",), (), (), (), key=bytes(32)),), None)
+PROTECTION = Protection((OperatorSpace(OPERATOR, "CHE", ("own.example",), (), (), (), key=bytes(32)),), None)
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 AT = dt.datetime(2026, 11, 24, 14, 1, 53, tzinfo=dt.UTC)
 ID = "1xVr5l-0000000001j-1Yd3"
@@ -56,7 +56,7 @@ def of_logs(**logs: list[str]) -> pl.DataFrame:
     kernels = {"exim": exim, "spamassassin": spamassassin}
     rows = {name: bronze(kernels[name], lines, name) for name, lines in logs.items()}
     transmission, verdict = (
-        assemble_rows(table, rows, DOOR) for table in ("silver.transmission", "silver.verdict")
+        assemble_rows(table, rows, PROTECTION) for table in ("silver.transmission", "silver.verdict")
     )
     knowledge = pl.DataFrame(schema=polars_schema("silver.operator_knowledge"))
     return make_messages_in_memory(transmission, verdict, knowledge).table_rows("silver.message")
@@ -328,9 +328,9 @@ def names(cases: list[Case]) -> list[str]:
 def count(cases: list[Case], is_added: bool) -> dict[str, dict[str, int]]:
     raw = verdicts(cases, is_added)
     place = pl.concat_str("source_id", "offset", separator=":")
-    verdict = pseudonyms.pseudonymise_verdicts(raw, DOOR).with_columns(place.alias("verdict_hash"))
+    verdict = pseudonyms.pseudonymise_verdicts(raw, PROTECTION).with_columns(place.alias("verdict_hash"))
     verdict = verdict if verdict.height else pl.DataFrame(schema=polars_schema("silver.verdict"))
-    transmission = pseudonyms.pseudonymise_transmissions(transmissions(cases), DOOR)
+    transmission = pseudonyms.pseudonymise_transmissions(transmissions(cases), PROTECTION)
     transmission = transmission.with_columns(place.alias("transmission_hash"))
     rules = reference_table("ref.attribute_rule")
     rows = make_messages_in_memory(transmission, verdict, knowledge(cases), rules).table_rows(

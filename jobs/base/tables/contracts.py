@@ -65,7 +65,7 @@ class Field:
 
     type: as in Spark SQL. unit: of a number, one of UNITS or `as COLUMN`. codelist: the list under
     schemas/codelists/ or `ref.<table>.<column>` that holds its codes. shape: of a text of silver without such
-    a list, what may pass the door (jobs/operators/protect/shapes.py), of a struct by its fields. most: of a
+    a list, what may pass protection (jobs/operators/protect/shapes.py), of a struct by its fields. most: of a
     number of silver, the largest that may.
     """
 

@@ -24,7 +24,7 @@ from jobs.operators.build.run import Outcome, Run, keep_results
 from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.build.silver_inputs import stage_bronze
 from jobs.operators.build.staged_exchange import StagedExchange, StepOutput
-from jobs.operators.protect.operators import Door
+from jobs.operators.protect.operators import Protection
 from jobs.operators.protect.pseudonym_keys import under_key
 from jobs.operators.silver import pipeline
 from jobs.operators.silver.exchange import Terms
@@ -134,7 +134,7 @@ def compute_days(
     count = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
     operator = read_reference(work.settings, "ref.operator")
     terms = Terms(
-        door=under_key(Door.from_operators(operator), days.period.key_file),
+        protection=under_key(Protection.from_operators(operator), days.period.key_file),
         buckets=count,
         cuts=buckets.cut_count(count),
         read=days.read,

@@ -16,7 +16,7 @@ from jobs.operators.protect import pseudonyms, refusal_types, rules, signatures
 from jobs.operators.protect.countermeasures import NO_MEASURE, acting_rule, is_passed, refusals_with_rules
 from jobs.operators.protect.message_types import places_of_verdicts, primary_rule
 from jobs.operators.protect.numbering import with_e164
-from jobs.operators.protect.operators import Door
+from jobs.operators.protect.operators import Protection
 from jobs.operators.protect.pseudonym_keys import under_key
 from jobs.operators.protect.rules import MeasureRule, Rules, TypeRule
 from jobs.operators.silver.assembling import raw_rows, with_key
@@ -67,12 +67,13 @@ def days_around(rows: pl.DataFrame, days: int) -> tuple[dt.date, dt.date]:
 
 
 def assemble_groups(
-    doors: Sequence[Door], table: str, groups: Formats
+    protections: Sequence[Protection], table: str, groups: Formats
 ) -> list[tuple[pl.DataFrame, pl.DataFrame, Rules]]:
     """Assemble whole groups of bronze rows to rows of a silver table.
 
     For each format and channel or engine: the raw rows, the same rows protected and with their key, and the
-    rules that were in force. doors: one for each key; a row of the lake has the pseudonyms of one of them.
+    rules that were in force. protections: one for each key; a row of the lake has the pseudonyms of one of
+    them.
     """
     kind = "channel_code" if table == TRANSMISSION else "engine_code"
     whole, _ = count_once(groups)
@@ -83,8 +84,8 @@ def assemble_groups(
         raw = raw_rows(table, name, whole)
         for loaded, of_time in rules.split_by_rules(raw, TIME[table]):
             for part in of_time.partition_by("format_code", kind):
-                for door in doors:
-                    shielded = pseudonyms.PROTECT[table](part, door)
+                for protection in protections:
+                    shielded = pseudonyms.PROTECT[table](part, protection)
                     parts.append((part, with_key(table, shielded), loaded))
     return parts
 
@@ -95,7 +96,7 @@ def silver_keys(search: LakeSearch, table: str, bronze: Formats) -> list[str]:
     groups = assembly_groups(search, bronze)
     found: list[str] = []
     times = pl.concat(rows["first_at"] for rows in bronze.values())
-    for _, rows, _ in assemble_groups(operator_doors(search), table, groups):
+    for _, rows, _ in assemble_groups(operator_protections(search), table, groups):
         first, last = TIME[table], "last_at" if table == TRANSMISSION else TIME[table]
         for key, begin, end in rows.select(KEY[table], first, last).iter_rows():
             if times.is_between(begin, end).any():
@@ -105,24 +106,26 @@ def silver_keys(search: LakeSearch, table: str, bronze: Formats) -> list[str]:
 
 def find_decisions(search: LakeSearch, groups: Formats) -> dict[str, DecidingRules]:
     """The rules that decided on each transmission and verdict, by its key."""
-    doors = operator_doors(search)
+    protections = operator_protections(search)
     found: dict[str, DecidingRules] = {}
-    for raw, rows, loaded in assemble_groups(doors, TRANSMISSION, groups):
+    for raw, rows, loaded in assemble_groups(protections, TRANSMISSION, groups):
         found.update(zip(rows[KEY[TRANSMISSION]], decide_transmissions(search, raw, loaded), strict=True))
-    for raw, rows, loaded in assemble_groups(doors, VERDICT, groups):
+    for raw, rows, loaded in assemble_groups(protections, VERDICT, groups):
         found.update(zip(rows[KEY[VERDICT]], decide_verdicts(raw, loaded), strict=True))
     return found
 
 
-def operator_doors(search: LakeSearch) -> list[Door]:
-    """The door under each key."""
-    door = Door.from_operators(read_reference(search.settings, "ref.operator"))
-    return [under_key(door, period.key_file) for period in search.settings.key_periods]
+def operator_protections(search: LakeSearch) -> list[Protection]:
+    """The protection under each key."""
+    protection = Protection.from_operators(read_reference(search.settings, "ref.operator"))
+    return [under_key(protection, period.key_file) for period in search.settings.key_periods]
 
 
 def decide_transmissions(search: LakeSearch, raw: pl.DataFrame, loaded: Rules) -> list[DecidingRules]:
     engine, channel = str(raw["format_code"][0]), str(raw["channel_code"][0])
-    own = next(each for each in operator_doors(search)[0].spaces if each.operator_id == search.operator.id)
+    own = next(
+        each for each in operator_protections(search)[0].spaces if each.operator_id == search.operator.id
+    )
     frame = with_e164(raw, own, "sender", "recipient")
     measured = refusals_with_rules(pseudonyms.with_whole_replies(frame), loaded)["rule_id"]
     measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}

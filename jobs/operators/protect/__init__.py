@@ -1,5 +1,5 @@
-"""The door from bronze to silver: pseudonyms, rules for types and measures, places of addresses and numbers,
-domains.
+"""Protection between bronze and silver: pseudonyms, rules for types and measures, places of addresses and
+numbers, domains.
 
 Raw identifiers end here. Any room above may import it.
 """

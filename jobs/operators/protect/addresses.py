@@ -6,22 +6,24 @@ from pathlib import Path
 import polars as pl
 
 from jobs.operators.protect import location
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.protect.pseudonym_keys import make_pseudonyms, pseudonym_key
 
 # Own networks of every operator: the host itself, and the addresses that stand for none.
 HOST_ITSELF = ("127.0.0.0/8", "::1/128", "0.0.0.0/32", "::/128")
 
 
-def ranges_database(door: Door) -> tuple[str | None, dt.date | None]:
+def ranges_database(protection: Protection) -> tuple[str | None, dt.date | None]:
     """Name and date of the address table: as the settings state them, else as the table does."""
-    if door.ranges is None:
+    if protection.ranges is None:
         return None, None
-    table = location.load_ranges(door.ranges)
-    return door.ranges_name or table.name or Path(door.ranges).name, door.ranges_date or table.date
+    table = location.load_ranges(protection.ranges)
+    return protection.ranges_name or table.name or Path(
+        protection.ranges
+    ).name, protection.ranges_date or table.date
 
 
-def locate_clients(addresses: pl.Series, space: OperatorSpace, door: Door) -> pl.DataFrame:
+def locate_clients(addresses: pl.Series, space: OperatorSpace, protection: Protection) -> pl.DataFrame:
     """Of each address its pseudonym, network, country and autonomous system, and whether it is the operator's
     space: hash, network, country_code, asn, is_own. Each distinct address is looked up once."""
 
@@ -32,7 +34,7 @@ def locate_clients(addresses: pl.Series, space: OperatorSpace, door: Door) -> pl
                 "network": location.to_networks(distinct),
                 "is_own": is_own_address(distinct, space),
             }
-        ).hstack(locate_addresses(distinct, door.ranges).select("country_code", "asn"))
+        ).hstack(locate_addresses(distinct, protection.ranges).select("country_code", "asn"))
 
     return location.for_distinct(addresses.cast(pl.String), looked_up)
 

@@ -31,7 +31,7 @@ class OperatorSpace:
 
 
 @dataclass(frozen=True)
-class Door:
+class Protection:
     """Everything that protect needs, small enough to travel with each task.
 
     ranges, number_ranges: the tables of address and of number ranges, by their URLs.
@@ -45,8 +45,8 @@ class Door:
     ranges_date: dt.date | None = None
 
     @classmethod
-    def from_operators(cls, operators: pl.DataFrame) -> Door:
-        """The door for the rows of ref.operator."""
+    def from_operators(cls, operators: pl.DataFrame) -> Protection:
+        """The protection of the operators in rows of ref.operator."""
         rows = operators.to_dicts()
         own = tuple(
             OperatorSpace(
@@ -68,12 +68,16 @@ class Door:
 
 
 def by_operator(
-    frame: pl.DataFrame, door: Door, function: Callable[[pl.DataFrame, OperatorSpace, Door], pl.DataFrame]
+    frame: pl.DataFrame,
+    protection: Protection,
+    function: Callable[[pl.DataFrame, OperatorSpace, Protection], pl.DataFrame],
 ) -> pl.DataFrame:
     """Apply a function to each operator's rows."""
-    own = {each.operator_id: each for each in door.spaces}
+    own = {each.operator_id: each for each in protection.spaces}
     parts = frame.partition_by("operator_id", as_dict=True)
     done = [
-        function(part, own[str(operator)], door) for (operator,), part in parts.items() if operator in own
+        function(part, own[str(operator)], protection)
+        for (operator,), part in parts.items()
+        if operator in own
     ]
     return pl.concat(done) if done else pl.DataFrame()

@@ -12,7 +12,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.key_names import KEY, KEY_FILE, key_setting
 from jobs.base.core.master_key import master_key
 from jobs.operators.protect.keyed_hashes import keyed_hashes
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 
 
 def has_key() -> bool:
@@ -59,14 +59,14 @@ def make_pseudonyms(values: pl.Series, key: bytes) -> pl.Series:
     return keyed_hashes(values, key).alias(values.name)
 
 
-def under_key(door: Door, key_file: str | None) -> Door:
-    """A door with another key than the first: the one in this file, which a worker must have, too."""
+def under_key(protection: Protection, key_file: str | None) -> Protection:
+    """The protection with another key than the first: the one in this file, which a worker must have, too."""
     if key_file is None:
-        return door
+        return protection
     return replace(
-        door,
+        protection,
         spaces=tuple(
             replace(each, key_file=key_file, key_id=derived_key_id(each.operator_id, key_file))
-            for each in door.spaces
+            for each in protection.spaces
         ),
     )

@@ -23,41 +23,43 @@ from jobs.operators.protect.links import find_handoffs, link_ids, link_kind
 from jobs.operators.protect.message_ids import normalise_ids
 from jobs.operators.protect.message_types import TYPED, type_of_verdicts
 from jobs.operators.protect.numbering import is_own_number, with_e164
-from jobs.operators.protect.operators import Door, OperatorSpace, by_operator
+from jobs.operators.protect.operators import OperatorSpace, Protection, by_operator
 from jobs.operators.protect.pseudonym_keys import key_id, make_pseudonyms, pseudonym_key
 from jobs.operators.protect.refusal_types import type_of_transmissions
 from jobs.operators.protect.reports import protect_authentication_reports, protect_complaints
 
 
-def pseudonymise_transmissions(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+def pseudonymise_transmissions(raw: pl.DataFrame, protection: Protection) -> pl.DataFrame:
     """silver.transmission from what a kernel's transmissions() gave."""
     # Rules are of a format, a channel and a time; one log may hold calls beside messages, and two logs that
     # complete each other come together.
     parts = [
-        by_operator(part, door, partial(protect_transmissions, loaded=loaded))
+        by_operator(part, protection, partial(protect_transmissions, loaded=loaded))
         for loaded, rows in rules.split_by_rules(raw, "first_at")
         for part in rows.partition_by("format_code", "channel_code")
     ]
-    return select_shaped(parts, "silver.transmission", "transmission_hash", door)
+    return select_shaped(parts, "silver.transmission", "transmission_hash", protection)
 
 
-def select_shaped(parts: Sequence[pl.DataFrame], table: str, later: str, door: Door) -> pl.DataFrame:
+def select_shaped(
+    parts: Sequence[pl.DataFrame], table: str, later: str, protection: Protection
+) -> pl.DataFrame:
     """The table's columns without `later`, the key that is computed later. Values that do not have their
     column's shape are left out (jobs/operators/protect/shapes.py)."""
     schema: Any = {name: kind for name, kind in polars_schema(table).items() if name != later}
     done = [part.select(list(schema)).cast(schema) for part in parts if part.width]
-    return shapes.enforce_shapes(pl.concat(done), table, door) if done else pl.DataFrame(schema=schema)
+    return shapes.enforce_shapes(pl.concat(done), table, protection) if done else pl.DataFrame(schema=schema)
 
 
 def protect_transmissions(
-    raw: pl.DataFrame, space: OperatorSpace, door: Door, loaded: rules.Rules
+    raw: pl.DataFrame, space: OperatorSpace, protection: Protection, loaded: rules.Rules
 ) -> pl.DataFrame:
     """One operator's transmissions of one format and channel, pseudonymous and classified."""
     key = pseudonym_key(space)
     raw = with_e164(raw, space, "sender", "recipient")
     is_mail = pl.col("channel_code") == "EMAIL"
-    client = locate_clients(raw["client_ip"], space, door)
-    database, dated = ranges_database(door)
+    client = locate_clients(raw["client_ip"], space, protection)
+    database, dated = ranges_database(protection)
     caller = raw["sender"].set(raw["channel_code"] == "EMAIL", None)
     sender_country = location.country_of_numbers(caller)
     recipient_country = location.country_of_numbers(
@@ -105,9 +107,9 @@ def protect_transmissions(
     kinds = dict(space.links)
     frame = frame.with_columns(
         sender_kind_code=parties.sender_kinds(raw["sender"]),
-        sender_network_code=parties.networks_of_numbers(caller, door.number_ranges),
+        sender_network_code=parties.networks_of_numbers(caller, protection.number_ranges),
         destination_operator_id=parties.destination_operators(
-            frame, space.operator_id, kinds, door.number_ranges
+            frame, space.operator_id, kinds, protection.number_ranges
         ),
         location_database=pl.lit(database, dtype=pl.String),
         location_date=pl.lit(dated, dtype=pl.Date),
@@ -168,19 +170,19 @@ def with_whole_replies(raw: pl.DataFrame) -> pl.DataFrame:
     return raw.with_columns(reply_text=pl.when(is_mail_reply).then(whole).otherwise("reply_text"))
 
 
-def pseudonymise_verdicts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+def pseudonymise_verdicts(raw: pl.DataFrame, protection: Protection) -> pl.DataFrame:
     """silver.verdict from what a kernel's verdicts() gave."""
     # Rules are of an engine and a time, and one log may hold the verdicts of several.
     parts = [
-        by_operator(part, door, partial(protect_verdicts, loaded=loaded))
+        by_operator(part, protection, partial(protect_verdicts, loaded=loaded))
         for loaded, rows in rules.split_by_rules(raw, "verdict_at")
         for part in rows.partition_by("engine_code")
     ]
-    return select_shaped(parts, "silver.verdict", "verdict_hash", door)
+    return select_shaped(parts, "silver.verdict", "verdict_hash", protection)
 
 
 def protect_verdicts(
-    raw: pl.DataFrame, space: OperatorSpace, door: Door, loaded: rules.Rules
+    raw: pl.DataFrame, space: OperatorSpace, protection: Protection, loaded: rules.Rules
 ) -> pl.DataFrame:
     """One operator's verdicts of one engine, pseudonymous and classified."""
     key = pseudonym_key(space)
@@ -208,13 +210,13 @@ def protect_verdicts(
     )
 
 
-def pseudonymise_facts(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+def pseudonymise_facts(raw: pl.DataFrame, protection: Protection) -> pl.DataFrame:
     """silver.operator_knowledge from what a kernel's facts() gave."""
-    done = by_operator(raw, door, protect_facts)
-    return select_shaped([done], "silver.operator_knowledge", "knowledge_hash", door)
+    done = by_operator(raw, protection, protect_facts)
+    return select_shaped([done], "silver.operator_knowledge", "knowledge_hash", protection)
 
 
-def protect_facts(raw: pl.DataFrame, space: OperatorSpace, door: Door) -> pl.DataFrame:
+def protect_facts(raw: pl.DataFrame, space: OperatorSpace, protection: Protection) -> pl.DataFrame:
     """One operator's facts, which name messages by the same pseudonyms as its logs."""
     key = pseudonym_key(space)
     raw = raw.with_columns(
@@ -230,23 +232,23 @@ def protect_facts(raw: pl.DataFrame, space: OperatorSpace, door: Door) -> pl.Dat
     )
 
 
-def pseudonymise_complaints(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+def pseudonymise_complaints(raw: pl.DataFrame, protection: Protection) -> pl.DataFrame:
     """silver.complaint from what a kernel's complaints() gave."""
     parts = [
-        by_operator(rows, door, partial(protect_complaints, loaded=loaded))
+        by_operator(rows, protection, partial(protect_complaints, loaded=loaded))
         for loaded, rows in rules.split_by_rules(raw, "reported_at")
     ]
-    return select_shaped(parts, "silver.complaint", "complaint_hash", door)
+    return select_shaped(parts, "silver.complaint", "complaint_hash", protection)
 
 
-def pseudonymise_authentication_reports(raw: pl.DataFrame, door: Door) -> pl.DataFrame:
+def pseudonymise_authentication_reports(raw: pl.DataFrame, protection: Protection) -> pl.DataFrame:
     """silver.authentication_report from what a kernel's authentication_reports() gave."""
-    done = by_operator(raw, door, protect_authentication_reports)
-    return select_shaped([done], "silver.authentication_report", "record_hash", door)
+    done = by_operator(raw, protection, protect_authentication_reports)
+    return select_shaped([done], "silver.authentication_report", "record_hash", protection)
 
 
 # What protects the rows of each silver table that bronze rows become.
-PROTECT: dict[str, Callable[[pl.DataFrame, Door], pl.DataFrame]] = {
+PROTECT: dict[str, Callable[[pl.DataFrame, Protection], pl.DataFrame]] = {
     "silver.transmission": pseudonymise_transmissions,
     "silver.verdict": pseudonymise_verdicts,
     "silver.complaint": pseudonymise_complaints,

@@ -13,13 +13,13 @@ from jobs.operators.protect.links import link_ids
 from jobs.operators.protect.message_ids import normalise_ids
 from jobs.operators.protect.message_types import TYPED, UNKNOWN_TYPE, type_of_texts
 from jobs.operators.protect.numbering import is_own_number, with_e164
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.protect.pseudonym_keys import key_id, make_pseudonyms, pseudonym_key
 from jobs.operators.protect.shapes import CHECK_RESULTS, OVERRIDES
 
 
 def protect_complaints(
-    raw: pl.DataFrame, space: OperatorSpace, door: Door, loaded: rules.Rules
+    raw: pl.DataFrame, space: OperatorSpace, protection: Protection, loaded: rules.Rules
 ) -> pl.DataFrame:
     """One operator's complaints, pseudonymous and typed.
 
@@ -32,7 +32,7 @@ def protect_complaints(
     raw = raw.with_columns(sender=pl.when(is_typed).then(national).otherwise("sender"))
     raw = with_e164(raw, space, "sender", "reporter", "recipients")
     is_mail = pl.col("channel_code") == "EMAIL"
-    client = locate_clients(raw["client_ip"], space, door)
+    client = locate_clients(raw["client_ip"], space, protection)
     sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
     texts = type_of_texts(raw["text"], raw["format_code"][0], raw["channel_code"][0], loaded)
     kinds = type_of_texts(
@@ -87,10 +87,12 @@ def protect_complaints(
     )
 
 
-def protect_authentication_reports(raw: pl.DataFrame, space: OperatorSpace, door: Door) -> pl.DataFrame:
+def protect_authentication_reports(
+    raw: pl.DataFrame, space: OperatorSpace, protection: Protection
+) -> pl.DataFrame:
     """One operator's DMARC records, without addresses and free text."""
     key = pseudonym_key(space)
-    client = locate_clients(raw["client_ip"], space, door)
+    client = locate_clients(raw["client_ip"], space, protection)
     named = pl.concat_str(
         pl.col("report_org").str.to_lowercase(),
         "report_id",

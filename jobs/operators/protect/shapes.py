@@ -15,7 +15,7 @@ import polars as pl
 from jobs.base.tables.contracts import Field, list_codes, polars_schema, read_contract, reference_rows
 from jobs.operators.protect.domains import FEWEST_DIGITS, LONGEST_NAME
 from jobs.operators.protect.keyed_hashes import keyed_hashes
-from jobs.operators.protect.operators import Door
+from jobs.operators.protect.operators import Protection
 
 # Queue ids in which no number can stand, as Postfix makes its long ones (seconds, of which these are 2020 to
 # 2030, microseconds, z, inode) and Exim its own before and since 4.97 (seconds, process, fraction). Postfix'
@@ -51,7 +51,7 @@ OTHER = "_U"
 # Actions of filters that no rule names, since they let a message pass.
 PASSING = ("no action", "accept")
 # Whether each value may pass: of the values of a column, and of the operators.
-Check = Callable[[pl.Expr, Door], pl.Expr]
+Check = Callable[[pl.Expr, Protection], pl.Expr]
 
 
 @cache
@@ -63,33 +63,33 @@ def rule_patterns(*match_on: str) -> tuple[str, ...]:
 
 
 def pattern_check(text: str) -> Check:
-    return lambda value, door: value.str.contains(rf"^(?:{text})$")
+    return lambda value, protection: value.str.contains(rf"^(?:{text})$")
 
 
 def among_check(known: Callable[[], Sequence[str]]) -> Check:
-    return lambda value, door: value.is_in([*known(), OTHER])
+    return lambda value, protection: value.is_in([*known(), OTHER])
 
 
-def is_domain(value: pl.Expr, door: Door) -> pl.Expr:
+def is_domain(value: pl.Expr, protection: Protection) -> pl.Expr:
     is_name = value.str.contains(rf"^{DOMAIN}$") & (value.str.len_bytes() <= LONGEST_NAME)
     return (is_name & ~value.str.contains(rf"(?:[0-9][^0-9.]*){{{FEWEST_DIGITS}}}")) | (value == OTHER)
 
 
-def is_link(value: pl.Expr, door: Door) -> pl.Expr:
-    return value.is_in([name for own in door.spaces for name, _ in own.links])
+def is_link(value: pl.Expr, protection: Protection) -> pl.Expr:
+    return value.is_in([name for own in protection.spaces for name, _ in own.links])
 
 
-def is_party(value: pl.Expr, door: Door) -> pl.Expr:
-    is_own = value.is_in([own.operator_id for own in door.spaces]) | is_link(value, door)
-    return is_own | value.str.contains(rf"^{NETWORK_CODE}$") | is_domain(value, door)
+def is_party(value: pl.Expr, protection: Protection) -> pl.Expr:
+    is_own = value.is_in([own.operator_id for own in protection.spaces]) | is_link(value, protection)
+    return is_own | value.str.contains(rf"^{NETWORK_CODE}$") | is_domain(value, protection)
 
 
 SHAPES: dict[str, Check] = {
     # Given by the settings, or made by this program of what no line says.
-    "own": lambda value, door: pl.lit(True),
+    "own": lambda value, protection: pl.lit(True),
     "hash": pattern_check(HASH),
-    "queue_id": lambda value, door: is_queue_id(value) | value.str.contains(f"^{HASH}$"),
-    "queue_key": lambda value, door: (
+    "queue_id": lambda value, protection: is_queue_id(value) | value.str.contains(f"^{HASH}$"),
+    "queue_key": lambda value, protection: (
         is_queue_id(value, rf"^[0-9a-f]{{{HOST_DIGITS}}}\|", r"\|") | value.str.contains(f"^{HASH}$")
     ),
     "domain": is_domain,
@@ -99,7 +99,7 @@ SHAPES: dict[str, Check] = {
     "link": is_link,
     "party": is_party,
     "dsn_code": pattern_check(DSN_CODE),
-    "reply_code": lambda value, door: (
+    "reply_code": lambda value, protection: (
         value.str.contains(f"^(?:{REPLY_CODE})$") | value.is_in([*rule_patterns("dlr_status", "status")])
     ),
     "action": among_check(lambda: [*rule_patterns("action"), *PASSING]),
@@ -127,7 +127,7 @@ def shape_check(shape: str) -> Check:
     return among_check(lambda: list_codes(name)) if kind == "list" else SHAPES[shape]
 
 
-def enforce_shapes(frame: pl.DataFrame, table: str, door: Door) -> pl.DataFrame:
+def enforce_shapes(frame: pl.DataFrame, table: str, protection: Protection) -> pl.DataFrame:
     """Rows of a table as its columns' shapes let them pass: other texts are null, other elements of lists
     gone, and numbers above a column's `most` null, or `most` where the table needs one."""
     about = read_contract(table)
@@ -137,7 +137,7 @@ def enforce_shapes(frame: pl.DataFrame, table: str, door: Door) -> pl.DataFrame:
         if field.name not in frame.columns or frame[field.name].null_count() == frame.height:
             continue
         rule = check_number(field, field.name in about.not_null) or check_texts(
-            field, kinds[field.name], door
+            field, kinds[field.name], protection
         )
         if rule is not None:
             rules[field.name] = rule
@@ -155,15 +155,15 @@ def check_number(field: Field, is_needed: bool) -> tuple[pl.Expr, pl.Expr] | Non
     return is_fit.all(), column.clip(-most, most) if is_needed else pl.when(is_fit).then(column)
 
 
-def check_texts(field: Field, kind: Any, door: Door) -> tuple[pl.Expr, pl.Expr] | None:
+def check_texts(field: Field, kind: Any, protection: Protection) -> tuple[pl.Expr, pl.Expr] | None:
     """The same of the texts of a column; None where it has none, or only the program's own."""
     column, element = pl.col(field.name), pl.element()
     if not has_texts(kind):
         return None
     if kind == pl.String:
-        is_fit = fitting_texts(field, column, door).get("")
+        is_fit = fitting_texts(field, column, protection).get("")
         return None if is_fit is None else (is_fit.all(), pl.when(is_fit).then(column))
-    kept = fitting_texts(field, element, door)
+    kept = fitting_texts(field, element, protection)
     if not kept:
         return None
     whole = ~column.list.eval(~pl.all_horizontal(kept.values())).list.any().any()
@@ -185,14 +185,14 @@ def has_texts(kind: Any) -> bool:
     return bool(kind == pl.String)
 
 
-def fitting_texts(field: Field, value: pl.Expr, door: Door) -> dict[str, pl.Expr]:
+def fitting_texts(field: Field, value: pl.Expr, protection: Protection) -> dict[str, pl.Expr]:
     """For each text of a value, by its name in a struct, whether it may pass; without the program's own."""
     found = {}
     for name, shape in column_shapes(field).items():
         assert shape is not None, f"schemas/fields.yaml states no shape of {field.name}"
         if shape != "own":
             text = value.struct.field(name) if name else value
-            found[name] = shape_check(shape)(text, door).fill_null(True)
+            found[name] = shape_check(shape)(text, protection).fill_null(True)
     return found
 
 

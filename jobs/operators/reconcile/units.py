@@ -14,7 +14,7 @@ from jobs.operators.silver import hops, pipeline, refusals
 from jobs.operators.silver.assembling import settle_rows
 from jobs.operators.silver.frames import MESSAGE, TRANSMISSION, VERDICT, Frame
 from jobs.operators.silver.steps import no_links
-from jobs.operators.sniff.silver import DOOR
+from jobs.operators.sniff.silver import PROTECTION
 
 # Lists of bronze rows of which each element is a line.
 LISTS = ("entries", "deliveries", "refusals")
@@ -50,14 +50,14 @@ def count_log(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
         copies = EVENTS_OF[server](every).join(events, on=["stream_id", "offset"], how="anti")
     parts = [
         (raw, shielded)
-        for raw, shielded, _ in assemble_groups([DOOR], TRANSMISSION, {server: formats[server]})
+        for raw, shielded, _ in assemble_groups([PROTECTION], TRANSMISSION, {server: formats[server]})
     ]
     raw = pl.concat(
         each.select(raw_queue="queue", raw_sender="sender", raw_recipient="recipient", raw_client="client_ip")
         for each, _ in parts
     )
     sent = pl.concat(shielded for _, shielded in parts).select(read_contract(TRANSMISSION).columns)
-    verdicts = [shielded for _, shielded, _ in assemble_groups([DOOR], VERDICT, formats)]
+    verdicts = [shielded for _, shielded, _ in assemble_groups([PROTECTION], VERDICT, formats)]
     said = pl.concat(verdicts).select(read_contract(VERDICT).columns) if verdicts else none_of(VERDICT)
     memory = pipeline.make_messages_in_memory(sent, said)
     units, links = memory.table_rows(MESSAGE), memory.left_rows(Frame.LINKS)

@@ -13,7 +13,7 @@ import polars as pl
 
 from jobs.base.tables.contracts import polars_schema, read_contract
 from jobs.operators.formats.registry import KERNELS
-from jobs.operators.protect.operators import Door
+from jobs.operators.protect.operators import Protection
 from jobs.operators.protect.pseudonyms import PROTECT
 from jobs.operators.silver import copies, file_order
 from jobs.operators.silver.event_identity import digest_rows
@@ -67,7 +67,7 @@ def settle_rows(format_name: str, bronze: pl.DataFrame) -> pl.DataFrame:
 
 
 def assemble_rows(
-    table: str, formats: Mapping[str, pl.DataFrame], door: Door, order: Order | None = None
+    table: str, formats: Mapping[str, pl.DataFrame], protection: Protection, order: Order | None = None
 ) -> pl.DataFrame:
     """Rows of a silver table from the bronze rows of each format, of which no row is held.
 
@@ -77,7 +77,7 @@ def assemble_rows(
     """
     order = order_formats(formats) if order is None else order
     parts = [
-        PROTECT[table](raw_rows(table, name, formats, order), door)
+        PROTECT[table](raw_rows(table, name, formats, order), protection)
         for name, bronze in formats.items()
         if table in KERNELS[name].to_silver and not bronze.is_empty()
     ]

@@ -16,7 +16,7 @@ import polars as pl
 
 from jobs.base.core.days import Days, is_inside
 from jobs.base.tables.buckets import Bucket, select_rows, split_by_value
-from jobs.operators.protect.operators import Door
+from jobs.operators.protect.operators import Protection
 from jobs.operators.silver.frames import ASSEMBLED
 
 
@@ -24,14 +24,14 @@ from jobs.operators.silver.frames import ASSEMBLED
 class Terms:
     """Parameters that all steps share.
 
-    door: what protects identifiers. buckets, cuts: how many there are. read: the days whose bronze rows are
-    read, computed: the days whose rows silver is to have, by operator; None where all. tables: what is
-    assembled. message_columns: what is kept of messages; None where all.
-    attribute_rule: rows of ref.attribute_rule, where others than the project's.
-    is_narrowed: whether assembling a bucket leaves its narrow rows at once, while the wide ones are at hand.
+    protection: what protects identifiers. buckets, cuts: how many there are. read: the days whose bronze rows
+    are read, computed: the days whose rows silver is to have, by operator; None where all. tables: what is
+    assembled. message_columns: what is kept of messages; None where all. attribute_rule: rows of
+    ref.attribute_rule, where others than the project's. is_narrowed: whether assembling a bucket leaves its
+    narrow rows at once, while the wide ones are at hand.
     """
 
-    door: Door
+    protection: Protection
     buckets: int = 1
     cuts: int = 1
     read: Days | None = None

@@ -28,7 +28,7 @@ from functools import partial
 import polars as pl
 
 from jobs.operators.formats.registry import KERNELS
-from jobs.operators.protect.operators import Door
+from jobs.operators.protect.operators import Protection
 from jobs.operators.silver import assembling, file_order, steps
 from jobs.operators.silver.exchange import Exchange, Halves, Terms
 from jobs.operators.silver.frames import (
@@ -44,7 +44,7 @@ from jobs.operators.silver.memory import Memory
 
 FILE_FRAMES = (Frame.LOGS, Frame.TURNS, Frame.ORDER)
 # For steps that replace no identifier: no operator, no table of addresses.
-NOBODY = Door((), None)
+NOBODY = Protection((), None)
 BRONZE = tuple(bronze_name(format_name) for format_name in KERNELS)
 
 

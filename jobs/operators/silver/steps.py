@@ -119,7 +119,7 @@ def assemble_bucket(place: Place) -> None:
     formats, found, order = drop_copies(place)
     place.leave_rows(Frame.COPIES, select_rows(found, terms.is_computed(found, pl.col("period_date"))))
     for table in terms.tables:
-        rows = assembling.assemble_rows(table, formats, terms.door, order)
+        rows = assembling.assemble_rows(table, formats, terms.protection, order)
         if rows.is_empty():
             continue
         is_computed = terms.is_computed(rows, pl.col(str(read_contract(table).period)))

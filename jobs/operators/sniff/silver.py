@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from jobs.operators.gold.shared.measures import UNITS
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.silver import hops, pipeline, refusals, steps
 from jobs.operators.silver.exchange import Terms
 from jobs.operators.silver.frames import MESSAGE, TRANSMISSION, VERDICT, Frame
@@ -23,7 +23,7 @@ NETWORKS = (
     *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
     *("fc00::/7", "fe80::/10"),
 )
-DOOR = Door((OperatorSpace(OPERATOR, "", (), NETWORKS, (), (), key=bytes(32)),), None)
+PROTECTION = Protection((OperatorSpace(OPERATOR, "", (), NETWORKS, (), (), key=bytes(32)),), None)
 OUTCOME = ("channel_code", "stage_code", "outcome_code")
 TABLES = (TRANSMISSION, VERDICT)
 # What is needed of messages, to fold temporary refusals and to count.
@@ -72,7 +72,7 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
     whole.
     """
     count = 1 + sum(rows.height for rows in bronze.values()) // BUCKET_ROWS
-    terms = Terms(DOOR, count, tables=TABLES, message_columns=COUNT_COLUMNS)
+    terms = Terms(PROTECTION, count, tables=TABLES, message_columns=COUNT_COLUMNS)
     memory = pipeline.read_bronze(bronze, terms)
     pipeline.assemble_tables(memory)
     sent, said = (at_home(memory, table) for table in TABLES)

@@ -19,7 +19,7 @@ from jobs.operators.build import bronze_stage, rereading
 from jobs.operators.build.batches import Ingest
 from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.ingest.pull import Pulled, pull_operator
-from jobs.operators.protect.operators import Door
+from jobs.operators.protect.operators import Protection
 from tests.conftest import ROOT
 from tests.support.buckets import assembled_in_buckets
 from tests.support.delta import read_delta
@@ -245,7 +245,7 @@ def test_what_is_held_before_a_pull_and_named_after_it_is_one_message(tmp_path: 
         operator = read_reference(site.settings, "ref.operator")
         bronze = site.lake.read("bronze.postfix")
         (rows,) = assembled_in_buckets(
-            "silver.transmission", {"postfix": bronze}, Door.from_operators(operator), 1
+            "silver.transmission", {"postfix": bronze}, Protection.from_operators(operator), 1
         )
         found.append((bronze.filter(row_code="held").height, sorted(map(str, rows.rows()))))
     (few, whole), (many, grown) = found

@@ -679,8 +679,8 @@ def test_refusals_of_one_client_where_nothing_tells_sessions_apart() -> None:
     mail = f"2026-11-24 14:00:01 {HOST} rejected MAIL <s@x.example>: no"
     assert len(transmissions(helo, mail)) == 1
     assert len(transmissions(mail.replace("14:00:01", "14:00:00"), helo.replace("14:00:00", "14:00:01"))) == 2
-    door = '2026-11-24 14:00:00 H=[192.0.2.7] rejected connection in "connect" ACL: no'
-    assert len(transmissions(door, door, door)) == 3
+    protection = '2026-11-24 14:00:00 H=[192.0.2.7] rejected connection in "connect" ACL: no'
+    assert len(transmissions(protection, protection, protection)) == 3
 
 
 def test_an_event_counts_as_often_as_the_log_that_has_it_most_often() -> None:

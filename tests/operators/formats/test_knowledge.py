@@ -1,4 +1,4 @@
-"""What an operator knows beside its logs: read, refused row by row, and past the door as pseudonyms only."""
+"""What an operator knows beside its logs: read, refused row by row, and protected as pseudonyms only."""
 
 import datetime as dt
 import gzip
@@ -15,7 +15,7 @@ from jobs.base.tables.contracts import polars_schema, read_contract
 from jobs.operators.formats import Document, Source, knowledge
 from jobs.operators.formats.shared.documents import frame_of
 from jobs.operators.protect import pseudonym_keys, pseudonyms
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.protect.pseudonym_keys import operator_key
 from jobs.operators.silver import message
 from tests.support.examples import examples
@@ -145,7 +145,7 @@ def test_assembly_is_closed_and_knows_a_row_that_came_twice(files: list[str], cu
 def test_only_pseudonyms_pass_the_door_and_they_are_those_of_the_logs() -> None:
     own = OperatorSpace("op", "CYP", ("isp.example",), (), (), ())
     raw = knowledge.facts(knowledge.assemble(bronze(REGISTER))).collect()
-    done = pseudonyms.pseudonymise_facts(raw, Door((own,), None))
+    done = pseudonyms.pseudonymise_facts(raw, Protection((own,), None))
     schema = polars_schema("silver.operator_knowledge")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "knowledge_hash"}
     assert done["period_date"].to_list() == [dt.date(2026, 11, 24)] * 2 + [dt.date(2026, 11, 23)]
@@ -172,7 +172,7 @@ def test_a_register_of_national_numbers_names_the_subscribers_of_a_log_of_such()
         rows = frame_of(enumerate(read(register)), source, knowledge.BRONZE)
         raw = knowledge.facts(knowledge.assemble(rows.lazy())).collect()
         own = OperatorSpace("op", "USA", (), (), (), ())
-        told[country] = pseudonyms.pseudonymise_facts(raw, Door((own,), None)).select(
+        told[country] = pseudonyms.pseudonymise_facts(raw, Protection((own,), None)).select(
             "sender_hash", "recipient_hash"
         )
     key = operator_key("op")

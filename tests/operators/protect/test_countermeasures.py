@@ -6,7 +6,7 @@ import pytest
 from jobs.base.core.key_names import KEY
 from jobs.operators.formats import amavis, opendkim, rspamd, spamassassin
 from jobs.operators.protect import pseudonyms
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 from tests.support.filter_logs import lab, parse, placed
 
 FILTERS = [spamassassin, amavis, opendkim]
@@ -23,7 +23,7 @@ def test_each_engine_is_read_by_its_own_rules(monkeypatch: pytest.MonkeyPatch) -
         )
     ]
     own = OperatorSpace("lab", "CYP", ("example.test",), (), (), ())
-    rows = pseudonyms.pseudonymise_verdicts(pl.concat(frames), Door((own,), None))
+    rows = pseudonyms.pseudonymise_verdicts(pl.concat(frames), Protection((own,), None))
     acted = rows.group_by("engine_code", "countermeasure_code").len().sort("engine_code", "len")
     assert acted.filter(pl.col("countermeasure_code").is_not_null()).rows() == [
         ("amavis", "CONTENT_FILTER", 6),

@@ -11,7 +11,7 @@ from jobs.operators.protect.message_ids import normalise_ids
 from jobs.operators.silver import assembling
 from jobs.operators.silver.frames import MESSAGE
 from jobs.operators.silver.pipeline import make_messages_in_memory
-from jobs.operators.sniff.silver import DOOR
+from jobs.operators.sniff.silver import PROTECTION
 from tests.support.filter_logs import lab, parse
 
 
@@ -54,7 +54,7 @@ def test_each_verdict_of_spamd_is_joined_to_its_message() -> None:
         )
         bronze[kernel.NAME] = kernel.assemble(rows).collect()
     sent, said = (
-        assembling.assemble_rows(f"silver.{name}", bronze, DOOR) for name in ("transmission", "verdict")
+        assembling.assemble_rows(f"silver.{name}", bronze, PROTECTION) for name in ("transmission", "verdict")
     )
     assert said.height == 21
     assert set(said["message_id_hash"]) <= set(sent["message_id_hash"])

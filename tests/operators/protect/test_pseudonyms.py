@@ -15,7 +15,7 @@ from jobs.base.tables.contracts import read_contract, rows_frame
 from jobs.operators.build.settings_tables import rows_of_operators
 from jobs.operators.formats import COMPLAINT, FACT, TRANSMISSION
 from jobs.operators.protect import pseudonym_keys, pseudonyms, rules
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.protect.pseudonym_keys import operator_key
 from jobs.operators.protect.pseudonyms import pseudonymise_complaints
 from tests.operators.protect.test_range_tables import BUILT, csv_file, maxmind_file
@@ -49,9 +49,9 @@ def row(**values: Any) -> dict[str, Any]:
     } | values
 
 
-def protected(door: Door, *rows: dict[str, Any]) -> list[dict[str, Any]]:
+def protected(protection: Protection, *rows: dict[str, Any]) -> list[dict[str, Any]]:
     return (
-        pseudonyms.pseudonymise_transmissions(pl.DataFrame(rows, schema=TRANSMISSION), door)
+        pseudonyms.pseudonymise_transmissions(pl.DataFrame(rows, schema=TRANSMISSION), protection)
         .sort("offset")
         .to_dicts()
     )
@@ -68,12 +68,12 @@ def test_each_row_says_which_table_located_it(
     tmp_path: Path, name: str | None, date: dt.date | None, told: tuple[str, dt.date]
 ) -> None:
     """The operator's words before the table's own."""
-    door = Door((OWN,), str(maxmind_file(tmp_path)), None, name, date)
+    protection = Protection((OWN,), str(maxmind_file(tmp_path)), None, name, date)
     mail = row(
         channel_code="EMAIL", entry_code="smtp", client_ip="192.0.2.1", sender="a@mail.shop.co.uk",
         recipient="b@isp.example",
     )  # fmt: skip
-    (found,) = protected(door, mail)
+    (found,) = protected(protection, mail)
     assert (found["location_database"], found["location_date"]) == told
     assert (found["origin_observed_code"], found["source_asn"]) == ("CHE", 64500)
     assert (found["sender_domain"], found["sender_kind_code"]) == ("shop.co.uk", "address")
@@ -81,9 +81,9 @@ def test_each_row_says_which_table_located_it(
 
 
 def test_a_table_without_a_name_is_called_by_its_file(tmp_path: Path) -> None:
-    (found,) = protected(Door((OWN,), str(csv_file(tmp_path))), row())
+    (found,) = protected(Protection((OWN,), str(csv_file(tmp_path))), row())
     assert (found["location_database"], found["location_date"]) == ("ranges.csv", None)
-    (found,) = protected(Door((OWN,), None), row())
+    (found,) = protected(Protection((OWN,), None), row())
     assert (found["location_database"], found["location_date"]) == (None, None)
 
 
@@ -95,16 +95,16 @@ def test_a_name_without_a_domain_and_what_the_log_shows_to_be_own_is_own(
     recipient: str, logged: bool | None, is_own: bool
 ) -> None:
     mail = row(channel_code="EMAIL", entry_code="smtp", recipient=recipient, is_own_recipient=logged)
-    (found,) = protected(Door((OWN,), None), mail)
+    (found,) = protected(Protection((OWN,), None), mail)
     assert found["is_own_recipient"] == is_own
 
 
 def test_numbers_have_the_networks_of_their_ranges(tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.csv"
     numbers.write_text("prefix,mcc_mnc\n4477009000,234-90\n447700900,234-91\n")
-    door = Door((OWN,), None, str(numbers))
+    protection = Protection((OWN,), None, str(numbers))
     first, second, third = protected(
-        door,
+        protection,
         row(offset=1, sender="447700900512", recipient="447700900011", inbound_link="PEER"),
         row(offset=2, sender="447700900011", recipient="447700900512", outbound_link="HUB"),
         row(offset=3, sender="MyBank", recipient="353209110000", outbound_link="PEER"),
@@ -119,14 +119,14 @@ WRITTEN = ("447700900012", "+447700900012", "00447700900012", "07700900012")
 
 
 def test_one_subscriber_has_one_pseudonym_however_its_number_is_written() -> None:
-    door = Door((OWN,), None)
+    protection = Protection((OWN,), None)
     call = {"format_code": "kamailio", "channel_code": "VOICE_IP", "grain_code": "call"}
     rows = [
         row(offset=place, sender=one, recipient=other, inbound_link="HUB", **kind)
         for place, (one, other) in enumerate(zip(WRITTEN, reversed(WRITTEN), strict=True))
         for kind in (call, {})
     ]
-    found = protected(door, *rows)
+    found = protected(protection, *rows)
     of_number = pseudonym_keys.make_pseudonyms(pl.Series(["447700900012"]), operator_key("op")).to_list()
     for name in ("sender_hash", "recipient_hash"):
         assert [each[name] for each in found] == of_number * 8
@@ -135,7 +135,7 @@ def test_one_subscriber_has_one_pseudonym_however_its_number_is_written() -> Non
     assert {each["is_own_recipient"] for each in found} == {True}
     assert {each["sender_kind_code"] for each in found} == {"number"}
     abroad, name, short = protected(
-        door,
+        protection,
         row(offset=1, sender="0612345678"),
         row(offset=2, sender="MyBank"),
         row(offset=3, sender="07726"),
@@ -151,9 +151,9 @@ def test_one_subscriber_has_one_pseudonym_however_its_number_is_written() -> Non
 def test_no_call_id_passes_the_door(channel: str) -> None:
     """A Call-ID holds the address of the caller's telephone."""
     call = {"format_code": "kamailio", "channel_code": channel, "queue": "c1@192.0.2.1|f1"}
-    (found,) = protected(Door((OWN,), None), row(**call))
+    (found,) = protected(Protection((OWN,), None), row(**call))
     assert len(found["queue_key"]) == 32
-    (sms,) = protected(Door((OWN,), None), row(queue="mx1|4cYqX00001z1fQ"))
+    (sms,) = protected(Protection((OWN,), None), row(queue="mx1|4cYqX00001z1fQ"))
     assert sms["queue_key"].endswith("|4cYqX00001z1fQ") and not sms["queue_key"].startswith("mx1")
 
 
@@ -178,7 +178,7 @@ def test_own_domains_are_told_by_whole_names(
 ) -> None:
     own = dataclasses.replace(OWN, domains=("sales.group.example", "bücher.example"))
     kind = {"channel_code": channel, "format_code": "kamailio" if channel != "EMAIL" else "postfix"}
-    (found,) = protected(Door((own,), None), row(recipient=recipient, **kind))
+    (found,) = protected(Protection((own,), None), row(recipient=recipient, **kind))
     assert (found["is_own_recipient"], found["recipient_domain"]) == (is_own, domain)
 
 
@@ -218,7 +218,7 @@ def test_a_link_is_named_by_an_id_a_name_an_address_or_a_range(
     logged: dict[str, str], told: str | None
 ) -> None:
     own = dataclasses.replace(OWN, links=LINKED)
-    (found,) = protected(Door((own,), None), row(**logged))
+    (found,) = protected(Protection((own,), None), row(**logged))
     assert (found["inbound_link_id"], found["inbound_link_code"]) == (told, dict(LINKED).get(told or ""))
 
 
@@ -226,7 +226,7 @@ def test_what_goes_out_has_its_link_too() -> None:
     own = dataclasses.replace(OWN, links=LINKED)
     logged = ("mx[192.0.2.5]:25", "192.0.2.70", "203.0.113.1", None)
     found = protected(
-        Door((own,), None),
+        Protection((own,), None),
         *(row(offset=place, outbound_link=link) for place, link in enumerate(logged)),
     )
     assert [each["outbound_link_id"] for each in found] == ["192.0.2.0/24", "192.0.2.70", None, None]
@@ -234,13 +234,13 @@ def test_what_goes_out_has_its_link_too() -> None:
 
 def test_a_mailbox_that_looks_like_a_number_is_none() -> None:
     mail = row(channel_code="EMAIL", entry_code="smtp", sender="07700900012", recipient="07700900012")
-    (found,) = protected(Door((OWN,), None), mail)
+    (found,) = protected(Protection((OWN,), None), mail)
     as_it_is = pseudonym_keys.make_pseudonyms(pl.Series(["07700900012"]), operator_key("op")).item()
     assert (found["sender_hash"], found["recipient_hash"]) == (as_it_is, as_it_is)
 
 
 def test_complaints_and_facts_name_the_same_subscriber() -> None:
-    door = Door((OWN,), None)
+    protection = Protection((OWN,), None)
     hashed = pseudonym_keys.make_pseudonyms(pl.Series(["447700900012"]), operator_key("op")).item()
     complaint = {
         **dict.fromkeys(COMPLAINT), "operator_id": "op", "source_id": "s", "stream_id": "a", "offset": 0,
@@ -248,7 +248,7 @@ def test_complaints_and_facts_name_the_same_subscriber() -> None:
         "reported_at": dt.datetime(2026, 11, 24, 10, tzinfo=dt.UTC), "sender": "07700900012",
         "reporter": "07700900012", "recipients": ["07700900012"], "reported_domains": [],
     }  # fmt: skip
-    (found,) = pseudonymise_complaints(pl.DataFrame([complaint], schema=COMPLAINT), door).to_dicts()
+    (found,) = pseudonymise_complaints(pl.DataFrame([complaint], schema=COMPLAINT), protection).to_dicts()
     assert (found["sender_hash"], found["reporter_hash"]) == (hashed, hashed)
     assert found["named_recipients"][0]["recipient_hash"] == hashed
     assert (found["origin_claimed_code"], found["is_own_client"]) == ("GBR", True)
@@ -257,7 +257,7 @@ def test_complaints_and_facts_name_the_same_subscriber() -> None:
         "first_at": dt.datetime(2026, 11, 24, tzinfo=dt.UTC), "sender": "+44 7700 900012",
         "recipient": "07700900012",
     }  # fmt: skip
-    (known,) = pseudonyms.pseudonymise_facts(pl.DataFrame([fact], schema=FACT), door).to_dicts()
+    (known,) = pseudonyms.pseudonymise_facts(pl.DataFrame([fact], schema=FACT), protection).to_dicts()
     assert (known["sender_hash"], known["recipient_hash"]) == (hashed, hashed)
 
 
@@ -282,7 +282,7 @@ def test_a_report_in_a_log_of_national_numbers_names_a_national_one(
         "reporter": "4520123456", "recipients": ["4520123456"], "reported_domains": [],
     }  # fmt: skip
     (found,) = pseudonymise_complaints(
-        pl.DataFrame([complaint], schema=COMPLAINT), Door((own,), None)
+        pl.DataFrame([complaint], schema=COMPLAINT), Protection((own,), None)
     ).to_dicts()
     told, other = pseudonym_keys.make_pseudonyms(pl.Series([named, "4520123456"]), operator_key("op"))
     assert (found["sender_hash"], found["reporter_hash"]) == (told, other)
@@ -296,7 +296,7 @@ def test_the_door_knows_the_sources_of_national_numbers_from_the_settings() -> N
     operator = Operator(id="op", name="A", country="USA", holding="a", currency="USD", source=sources)
     rows = rows_of_operators(config.Observatory(operator=[operator]))
     assert set(rows[0]) == set(read_contract("ref.operator").columns)
-    (own,) = Door.from_operators(rows_frame(rows, "ref.operator")).spaces
+    (own,) = Protection.from_operators(rows_frame(rows, "ref.operator")).spaces
     assert own.national_sources == ("smsc",)
 
 
@@ -316,7 +316,7 @@ def test_rules_are_of_a_rows_own_day_and_format(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(rules, "split_by_rules", partial(rules.split_by_rules, folder=tmp_path))
     before = dt.datetime(2026, 11, 23, 23, 59, tzinfo=dt.UTC)
     found = protected(
-        Door((OWN,), None),
+        Protection((OWN,), None),
         row(offset=1, text="melons"),
         row(offset=2, text="melons", first_at=before),
         row(offset=3, text="melons", first_at=before, format_code="kannel_smsbox"),
@@ -328,7 +328,7 @@ def test_a_subject_passes_the_door_as_a_type() -> None:
     mail = row(
         channel_code="EMAIL", format_code="postfix", sender="a@b.example", subject="Best online casino"
     )
-    (found,) = protected(Door((OWN,), None), mail)
+    (found,) = protected(Protection((OWN,), None), mail)
     assert (found["spam_type_code"], found["is_type_strong"]) == ("AD.gambling", False)
     assert "casino" not in str(found)
 
@@ -337,12 +337,12 @@ def test_what_a_caller_shows_and_where_it_is_passes_the_door_as_a_type_and_a_pse
     shown = "Great Online Casino of Ann"
     said = {"display_name": shown, "user_agent": "AutoDialer/2.1", "category": "wangiri", "cell_id": "1-4711"}
     call = {"format_code": "delimited", "channel_code": "VOICE_CS", "grain_code": "call", "origid": "gate-9"}
-    (found,) = protected(Door((OWN,), None), row(**call, **said))
+    (found,) = protected(Protection((OWN,), None), row(**call, **said))
     assert found["spam_type_codes"] == ["AD.gambling", "PHONE.robocall", "PHONE.wangiri"]
     assert (found["spam_type_code"], found["is_type_strong"]) == ("PHONE.wangiri", True)
     for name in ("cell_hash", "origid_hash"):
         assert len(found[name]) == 32
     left = " ".join(map(str, found.values())).lower()
     assert not [word for word in ("casino", "ann", "autodialer", "4711", "gate-9") if word in left]
-    (none,) = protected(Door((OWN,), None), row())
+    (none,) = protected(Protection((OWN,), None), row())
     assert (none["cell_hash"], none["origid_hash"]) == (None, None)

@@ -1,4 +1,4 @@
-"""jobs.operators.protect on complaints and DMARC reports: what passes the door, and what must not."""
+"""jobs.operators.protect on complaints and DMARC reports: what passes the protection, and what must not."""
 
 import datetime as dt
 import json
@@ -12,7 +12,7 @@ from jobs.base.tables.contracts import list_codes, polars_schema, read_contract
 from jobs.operators.formats import AUTHENTICATION_REPORT, COMPLAINT, Source, dmarc, feedback
 from jobs.operators.formats.shared.documents import frame_of
 from jobs.operators.protect import pseudonym_keys, pseudonyms
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.protect.pseudonym_keys import operator_key
 from jobs.operators.protect.pseudonyms import pseudonymise_authentication_reports
 
@@ -21,7 +21,7 @@ NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Door:
+def protection(tmp_path: Path) -> Protection:
     ranges = tmp_path / "ranges.csv"
     ranges.write_text(
         "prefix,country_code,asn,as_name\n192.0.2.0/24,GRC,64500,Mailer\n2001:db8::/32,FRA,64501,Six\n"
@@ -34,7 +34,7 @@ def door(tmp_path: Path) -> Door:
         number_prefixes=("35799",),
         links=(("MNO", "peer"),),
     )
-    return Door((own,), str(ranges))
+    return Protection((own,), str(ranges))
 
 
 def complaint(**values: Any) -> dict[str, Any]:
@@ -54,8 +54,8 @@ def complaint(**values: Any) -> dict[str, Any]:
     } | values
 
 
-def complaints(door: Door, *rows: dict[str, Any]) -> pl.DataFrame:
-    done = pseudonyms.pseudonymise_complaints(pl.DataFrame(rows, schema=COMPLAINT), door)
+def complaints(protection: Protection, *rows: dict[str, Any]) -> pl.DataFrame:
+    done = pseudonyms.pseudonymise_complaints(pl.DataFrame(rows, schema=COMPLAINT), protection)
     schema = polars_schema("silver.complaint")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "complaint_hash"}
     for name in read_contract("silver.complaint").required:
@@ -68,11 +68,11 @@ def shown(frame: pl.DataFrame) -> str:
     return json.dumps(frame.to_dicts(), default=str, ensure_ascii=False).lower()
 
 
-def test_a_mail_complaint_keeps_domains_networks_and_countries_only(door: Door) -> None:
+def test_a_mail_complaint_keeps_domains_networks_and_countries_only(protection: Protection) -> None:
     source = Source("op", "s", "a", NEWEST)
     documents = feedback.read((SAMPLES / "abuse.eml").read_bytes(), "x", source, 1 << 20)
     raw = feedback.complaints(frame_of(enumerate(documents), source, feedback.BRONZE).lazy()).collect()
-    done = complaints(door, *raw.to_dicts())
+    done = complaints(protection, *raw.to_dicts())
     row = done.row(0, named=True)
     assert (row["period_date"], row["incident_count"]) == (dt.date(2026, 11, 24), 3)
     assert (row["sender_domain"], row["header_from_domain"]) == ("mailer.example", "mailer.example")
@@ -93,17 +93,17 @@ def test_a_mail_complaint_keeps_domains_networks_and_countries_only(door: Door) 
         assert secret not in shown(done), secret
 
 
-def test_the_same_address_has_the_same_pseudonym_as_elsewhere(door: Door) -> None:
-    done = complaints(door, complaint(sender="Bounce@Mailer.Example", reporter="a@isp.example"))
+def test_the_same_address_has_the_same_pseudonym_as_elsewhere(protection: Protection) -> None:
+    done = complaints(protection, complaint(sender="Bounce@Mailer.Example", reporter="a@isp.example"))
     hashed = pseudonym_keys.make_pseudonyms(pl.Series(["bounce@mailer.example"]), operator_key("op"))
     assert done["sender_hash"].to_list() == hashed.to_list()
 
 
-def test_a_sms_complaint_shows_no_number_and_no_text(door: Door) -> None:
+def test_a_sms_complaint_shows_no_number_and_no_text(protection: Protection) -> None:
     text = "Κερδίσατε 1000€, anna@isp.example, call +35796000000. You have WON a lottery prize"
     sms = {"format_code": "kannel", "channel_code": "SMS", "feedback_type_code": "sms-7726"}
     done = complaints(
-        door,
+        protection,
         complaint(**sms, sender="306900000000", reporter="35799123000", recipients=["35799123000"], text=text)
         | {"inbound_link": "MNO"},
         complaint(**sms, sender="35799000009", reporter="35799123001", offset=1),
@@ -120,9 +120,9 @@ def test_a_sms_complaint_shows_no_number_and_no_text(door: Door) -> None:
         assert secret not in shown(done.drop("period_date", "reported_at", "spam_type_code")), secret
 
 
-def test_the_kind_of_feedback_tells_the_type_where_the_text_does_not(door: Door) -> None:
+def test_the_kind_of_feedback_tells_the_type_where_the_text_does_not(protection: Protection) -> None:
     done = complaints(
-        door,
+        protection,
         complaint(feedback_type_code="virus"),
         complaint(feedback_type_code="fraud", text="Cheap viagra"),
         complaint(feedback_type_code="abuse", text="hello"),
@@ -132,9 +132,9 @@ def test_the_kind_of_feedback_tells_the_type_where_the_text_does_not(door: Door)
     assert done["spam_type_codes"].to_list() == [["MALWARE.attach"], ["AD.pharma", "PHISH.mail"], [], []]
 
 
-def test_what_a_complaint_may_say_in_its_words_does_not_pass(door: Door) -> None:
+def test_what_a_complaint_may_say_in_its_words_does_not_pass(protection: Protection) -> None:
     done = complaints(
-        door,
+        protection,
         complaint(
             delivery_result="smg-policy-action",
             auth_failure="call 35799123456",
@@ -152,29 +152,29 @@ def test_what_a_complaint_may_say_in_its_words_does_not_pass(door: Door) -> None
         assert secret not in shown(done)
 
 
-def test_every_kind_and_result_is_in_its_list(door: Door) -> None:
+def test_every_kind_and_result_is_in_its_list(protection: Protection) -> None:
     for column, code in (("delivery_result", "delivery_result_code"), ("auth_failure", "auth_failure_code")):
         listed = list_codes(column)
-        done = complaints(door, *(complaint(**{column: each}) for each in listed), complaint())
+        done = complaints(protection, *(complaint(**{column: each}) for each in listed), complaint())
         assert done[code].to_list() == [*listed, None]
 
 
-def test_an_own_address_that_no_table_locates_is_in_the_own_country(door: Door) -> None:
-    done = complaints(door, complaint(client_ip="203.0.113.9"), complaint(client_ip="198.51.100.9"))
+def test_an_own_address_that_no_table_locates_is_in_the_own_country(protection: Protection) -> None:
+    done = complaints(protection, complaint(client_ip="203.0.113.9"), complaint(client_ip="198.51.100.9"))
     assert done["is_own_client"].to_list() == [True, False]
     assert done["origin_observed_code"].to_list() == ["CYP", None]
 
 
-def test_another_operators_rows_and_no_rows(door: Door) -> None:
-    assert complaints(door, complaint(operator_id="other")).height == 0
-    assert complaints(door).height == 0
+def test_another_operators_rows_and_no_rows(protection: Protection) -> None:
+    assert complaints(protection, complaint(operator_id="other")).height == 0
+    assert complaints(protection).height == 0
 
 
 # --- DMARC reports ---
 
 
-def reports(door: Door, raw: pl.DataFrame) -> pl.DataFrame:
-    done = pseudonymise_authentication_reports(raw, door)
+def reports(protection: Protection, raw: pl.DataFrame) -> pl.DataFrame:
+    done = pseudonymise_authentication_reports(raw, protection)
     schema = polars_schema("silver.authentication_report")
     assert dict(done.schema) == {name: kind for name, kind in schema.items() if name != "record_hash"}
     for name in read_contract("silver.authentication_report").required:
@@ -204,11 +204,11 @@ def record(**values: Any) -> dict[str, Any]:
     } | values
 
 
-def test_a_report_keeps_domains_networks_and_results(door: Door) -> None:
+def test_a_report_keeps_domains_networks_and_results(protection: Protection) -> None:
     source = Source("op", "s", "a", NEWEST)
     documents = list(dmarc.read((SAMPLES / "rfc7489.xml").read_bytes(), "x", source, 1 << 20))
     bronze = dmarc.assemble(frame_of(enumerate(documents), source, dmarc.BRONZE).lazy())
-    done = reports(door, dmarc.authentication_reports(bronze).collect()).sort("record_number")
+    done = reports(protection, dmarc.authentication_reports(bronze).collect()).sort("record_number")
     first, second = done.to_dicts()
     assert first["report_hash"] == second["report_hash"] and len(first["report_hash"]) == 32
     assert (first["period_date"], first["reporter_domain"]) == (dt.date(2026, 11, 23), "receiver.example")
@@ -251,7 +251,7 @@ def test_a_report_keeps_domains_networks_and_results(door: Door) -> None:
         assert secret not in shown(done), secret
 
 
-def test_free_text_in_a_report_does_not_pass(door: Door) -> None:
+def test_free_text_in_a_report_does_not_pass(protection: Protection) -> None:
     raw = pl.DataFrame(
         [
             record(
@@ -271,7 +271,7 @@ def test_free_text_in_a_report_does_not_pass(door: Door) -> None:
         ],
         schema=AUTHENTICATION_REPORT,
     )
-    done = reports(door, raw)
+    done = reports(protection, raw)
     row = done.row(0, named=True)
     assert (row["reporter_domain"], row["policy_domain"]) == ("isp.example", "_U")
     assert (row["policy_code"], row["disposition_code"], row["override_codes"]) == ("_U", "_U", ["_U"])
@@ -287,7 +287,7 @@ def test_free_text_in_a_report_does_not_pass(door: Door) -> None:
         assert secret not in shown(done.drop("report_hash", "client_hash", "key_id")), secret
 
 
-def test_copies_of_a_report_share_its_hash_and_others_do_not(door: Door) -> None:
+def test_copies_of_a_report_share_its_hash_and_others_do_not(protection: Protection) -> None:
     raw = pl.DataFrame(
         [
             record(),
@@ -297,6 +297,6 @@ def test_copies_of_a_report_share_its_hash_and_others_do_not(door: Door) -> None
         ],
         schema=AUTHENTICATION_REPORT,
     )
-    hashes = reports(door, raw)["report_hash"].to_list()
+    hashes = reports(protection, raw)["report_hash"].to_list()
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 3

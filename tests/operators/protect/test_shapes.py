@@ -1,4 +1,4 @@
-"""jobs.operators.protect.shapes: what has its column's shape passes the door, and nothing else does."""
+"""jobs.operators.protect.shapes: what has its column's shape passes the protection, and nothing else does."""
 
 import dataclasses
 
@@ -7,10 +7,12 @@ import pytest
 
 from jobs.base.tables.contracts import list_tables, polars_schema, read_contract, read_fields
 from jobs.operators.protect import shapes
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 
 KEY = bytes(32)
-DOOR = Door((OperatorSpace("op", "CHE", (), (), (), (("HUB", "hub"), ("203.0.113.0/28", "peer"))),), None)
+PROTECTION = Protection(
+    (OperatorSpace("op", "CHE", (), (), (), (("HUB", "hub"), ("203.0.113.0/28", "peer"))),), None
+)
 # As Postfix (long ones, also with many digits) and Exim (before and since 4.97) make them.
 QUEUE_IDS = (
     "4jYlH071Srz1fPlf", "4jXRQg21Zzz1fPRf", "4jY1234567z1fPlf", "1tFabc-0001bC-2D",
@@ -50,7 +52,7 @@ def passed(column: str, *values: object) -> list[object]:
     """The values that a column of some table of silver lets pass."""
     table = next(table for table in DOOR_TABLES if column in read_contract(table).columns)
     rows = pl.DataFrame({column: values}, schema={column: polars_schema(table)[column]})
-    return shapes.enforce_shapes(rows, table, DOOR)[column].to_list()
+    return shapes.enforce_shapes(rows, table, PROTECTION)[column].to_list()
 
 
 DOOR_TABLES = [table for table in list_tables() if table.startswith("silver.") and read_contract(table).reads]
@@ -79,7 +81,7 @@ def parts_of(kind: str) -> list[tuple[str, str]]:
 def test_a_column_without_a_stated_shape_is_refused() -> None:
     bare = dataclasses.replace(read_fields()["reply_code"], shape=None)
     with pytest.raises(AssertionError, match="states no shape of reply_code"):
-        shapes.fitting_texts(bare, pl.col("reply_code"), DOOR)
+        shapes.fitting_texts(bare, pl.col("reply_code"), PROTECTION)
 
 
 def test_codes_pass() -> None:
@@ -107,12 +109,12 @@ TELLING = (
 
 @pytest.mark.parametrize("table", DOOR_TABLES)
 def test_what_tells_somebody_passes_in_no_column(table: str) -> None:
-    """Whatever a kernel or the door itself puts into a column."""
+    """Whatever a kernel or the protection itself puts into a column."""
     schema = polars_schema(table)
     rows = pl.DataFrame(
         {name: [planted(text, kind) for text in TELLING] for name, kind in schema.items()}, schema=schema
     )
-    left = shapes.enforce_shapes(rows, table, DOOR)
+    left = shapes.enforce_shapes(rows, table, PROTECTION)
     assert left.schema == rows.schema
     for field in read_contract(table).fields:
         if set(shapes.column_shapes(field).values()) != {"own"} and "string" in field.type:

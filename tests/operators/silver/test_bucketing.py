@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.base.tables.contracts import conform_frame, read_contract, reference_table, rows_frame
 from jobs.operators.formats.registry import FORMATS
-from jobs.operators.protect.operators import Door, OperatorSpace
+from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.silver.bucketing import home_of
 from jobs.operators.silver.frames import MESSAGE
 from jobs.operators.silver.pipeline import make_messages_in_memory
@@ -24,7 +24,7 @@ from tests.support.filter_logs import lab, parse, placed
 from tests.support.held_log import held_log
 from tests.support.samples.sendmail import LOG
 
-DOOR = Door((OperatorSpace("lab", "CHE", ("own.test",), (), (), ()),), None)
+PROTECTION = Protection((OperatorSpace("lab", "CHE", ("own.test",), (), (), ()),), None)
 # Logs beside those of the laboratory: their names and lines.
 MORE = {"postfix": {"held": held_log()}, "sendmail": {"mail.log": LOG}}
 TABLE = "silver.message"
@@ -194,10 +194,10 @@ def test_assembly_in_buckets(name: str) -> None:
         formats[other] = bronze_of(other)
     for table in FORMATS[name].to_silver:
         by = read_contract(table).key
-        (whole,) = assembled_in_buckets(table, formats, DOOR, 1)
+        (whole,) = assembled_in_buckets(table, formats, PROTECTION, 1)
         assert not whole.select(by).is_duplicated().any()
         for count in (2, 7):
-            parts = assembled_in_buckets(table, formats, DOOR, count)
+            parts = assembled_in_buckets(table, formats, PROTECTION, count)
             assert_frame_equal(pl.concat(parts).sort(by), whole.sort(by))
             if "queue_id" in whole.columns:
                 moves = [

@@ -26,7 +26,7 @@ from jobs.operators.silver.bucketing import bucket_of
 from jobs.operators.silver.event_identity import is_line
 from jobs.operators.silver.frames import ASSEMBLED
 from jobs.operators.silver.pipeline import count_once
-from jobs.operators.sniff.silver import DOOR, count_silver
+from jobs.operators.sniff.silver import PROTECTION, count_silver
 from jobs.operators.sniff.tally import OPERATOR
 from tests.support.examples import examples
 from tests.support.filter_logs import lab
@@ -89,7 +89,7 @@ def silver(bronze: dict[str, pl.DataFrame]) -> tuple[Counter[str], pl.DataFrame]
     # A call without an id has its place for one.
     of_place = [*OF_PLACE, *(["queue_key"] if "asterisk" in bronze else [])]
     for table in ASSEMBLED:
-        frame = assemble_rows(table, formats, DOOR).drop(of_place, strict=False)
+        frame = assemble_rows(table, formats, PROTECTION).drop(of_place, strict=False)
         rows.update(f"{table} {sorted(row.items())}" for row in frame.to_dicts())
     return rows, found
 

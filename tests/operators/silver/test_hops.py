@@ -16,7 +16,7 @@ from jobs.cli import console
 from jobs.cli import main as command_line
 from jobs.operators.build.settings_tables import rows_of_operators
 from jobs.operators.protect.addresses import is_own_address
-from jobs.operators.protect.operators import Door
+from jobs.operators.protect.operators import Protection
 from jobs.operators.sniff.files import logs_of
 from jobs.operators.sniff.recognising import separate_files
 from jobs.operators.sniff.survey import survey_log
@@ -251,7 +251,7 @@ def test_the_setting_that_a_warning_names_mends_it(
 def test_the_hosts_own_addresses_are_own_whatever_the_settings_say(networks: list[str]) -> None:
     about = {"id": "op", "name": "Op", "country": "CHE", "holding": "op", "currency": "CHF"}
     settings = config.Observatory.model_validate({"operator": [about | {"networks": networks}]})
-    (own,) = Door.from_operators(rows_frame(rows_of_operators(settings), "ref.operator")).spaces
+    (own,) = Protection.from_operators(rows_frame(rows_of_operators(settings), "ref.operator")).spaces
     is_own = {
         **dict.fromkeys(("127.0.0.1", "127.255.255.254", "::1", "0:0:0:0:0:0:0:1", "0.0.0.0", "::"), True),
         **dict.fromkeys(("::ffff:127.0.0.1", "::ffff:7f00:1", "::ffff:0.0.0.0"), True),

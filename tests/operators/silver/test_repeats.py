@@ -14,7 +14,7 @@ from jobs.operators.silver import copies, repeats
 from jobs.operators.silver.assembling import assemble_rows, settle_rows
 from jobs.operators.silver.bucketing import bucket_of
 from jobs.operators.silver.pipeline import count_once
-from jobs.operators.sniff.silver import DOOR
+from jobs.operators.sniff.silver import PROTECTION
 from tests.operators.silver.test_copies import FEW, LOGS, OTHERS, lines_of, profile, read, silver, times_of
 from tests.support.examples import examples
 
@@ -80,7 +80,7 @@ def test_a_file_that_was_appended_to_itself_counts_once(name: str) -> None:
         assert found == whole
         assert counts["copied_line_count"].sum() > 0
         formats, _ = count_once(read(LOGS[name], lines=lines * times))
-        keys = assemble_rows("silver.transmission", formats, DOOR)["transmission_hash"]
+        keys = assemble_rows("silver.transmission", formats, PROTECTION)["transmission_hash"]
         assert keys.is_unique().all()
 
 

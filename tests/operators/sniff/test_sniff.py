@@ -262,7 +262,7 @@ def test_units_are_those_of_silver(log: Path, monkeypatch: pytest.MonkeyPatch) -
     from jobs.operators.silver import assembling
     from jobs.operators.silver.frames import MESSAGE
     from jobs.operators.silver.pipeline import make_messages_in_memory
-    from jobs.operators.sniff.silver import DOOR
+    from jobs.operators.sniff.silver import PROTECTION
 
     monkeypatch.setattr("jobs.operators.sniff.silver.BUCKET_ROWS", 70)
     read = answer(log)
@@ -271,7 +271,7 @@ def test_units_are_those_of_silver(log: Path, monkeypatch: pytest.MonkeyPatch) -
         name: assembling.settle_rows(name, part_rows) for name, part_rows in read.tally.bronze_rows().items()
     }
     rows, verdict = (
-        assembling.assemble_rows(f"silver.{name}", bronze, DOOR) for name in ("transmission", "verdict")
+        assembling.assemble_rows(f"silver.{name}", bronze, PROTECTION) for name in ("transmission", "verdict")
     )
     knowledge = rows_frame([], "silver.operator_knowledge")
     found = (

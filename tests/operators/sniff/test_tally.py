@@ -21,7 +21,7 @@ from jobs.operators.ingest.piece_ranges import Range
 from jobs.operators.silver.assembling import assemble_rows
 from jobs.operators.silver.pipeline import count_once
 from jobs.operators.sniff.command import sniff_files
-from jobs.operators.sniff.silver import DOOR
+from jobs.operators.sniff.silver import PROTECTION
 from jobs.operators.sniff.tally import OPERATOR, look_like_refusals
 from tests.conftest import ROOT
 from tests.operators.formats.test_exim_refusals import ATTEMPTS
@@ -160,7 +160,7 @@ def test_refusals_of_policy_services_are_the_servers_alone(tmp_path: Path, prefi
     part = Range("", 0, path.stat().st_size, "piece", 0, about, format="postfix")
     rows = parse_block(frame_lines(path.read_bytes(), 0), part, "postfix", "batch").rows
     formats, _ = count_once(rows)
-    found = assemble_rows("silver.transmission", formats, DOOR).sort("first_at")
+    found = assemble_rows("silver.transmission", formats, PROTECTION).sort("first_at")
     assert found.select("outcome_code", "countermeasure_code").rows() == [each[3] for each in SERVICES]
     assert found["is_antispam"].all()
 
