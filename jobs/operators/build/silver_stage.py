@@ -27,7 +27,7 @@ from jobs.operators.build.staged_exchange import StagedExchange, StepOutput
 from jobs.operators.protect.operators import Protection
 from jobs.operators.protect.pseudonym_keys import under_key
 from jobs.operators.silver import pipeline
-from jobs.operators.silver.exchange import Terms
+from jobs.operators.silver.exchange import StepParameters
 from jobs.operators.silver.frames import MESSAGE, SILVER
 
 
@@ -133,7 +133,7 @@ def compute_days(
     log_bytes = windows.log_bytes(lake, days.read)
     count = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
     operator = read_reference(work.settings, "ref.operator")
-    terms = Terms(
+    parameters = StepParameters(
         protection=under_key(Protection.from_operators(operator), days.period.key_file),
         buckets=count,
         cuts=buckets.cut_count(count),
@@ -141,7 +141,7 @@ def compute_days(
         computed=days.computed,
         is_narrowed=True,
     )
-    exchange = StagedExchange(lake.root, work.staging, engine, terms, report_share)
+    exchange = StagedExchange(lake.root, work.staging, engine, parameters, report_share)
     exchange.add_frames(stage_bronze(lake, engine, work.staging, days.read, count, ingested, waiting))
     pipeline.compute_silver(exchange)
     return exchange.made

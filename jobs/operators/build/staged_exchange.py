@@ -17,7 +17,7 @@ from jobs.base.tables.buckets import Bucket, ByBucket
 from jobs.base.tables.checksum import Fingerprints, fingerprint_periods
 from jobs.operators.build import buckets
 from jobs.operators.build.checks import Broken, check_rows
-from jobs.operators.silver.exchange import Exchange, Halves, Place, Shelf, Step, Terms
+from jobs.operators.silver.exchange import Exchange, Halves, Place, Shelf, Step, StepParameters
 from jobs.operators.silver.frames import TRANSMISSION, VERDICT
 
 
@@ -66,7 +66,7 @@ class StagedPlace(Place):
 
     root: str
     staging: str
-    terms: Terms
+    parameters: StepParameters
     bucket: Bucket
     frames: Sequence[StagedFrame]
     files: Sequence[DataFile] = ()
@@ -106,12 +106,18 @@ class StagedExchange(Exchange):
     """
 
     def __init__(
-        self, root: str, staging: str, engine: Engine, terms: Terms, reach: Callable[[float], None]
+        self,
+        root: str,
+        staging: str,
+        engine: Engine,
+        parameters: StepParameters,
+        reach: Callable[[float], None],
     ) -> None:
-        self.root, self.staging, self.engine, self.terms, self.reach = root, staging, engine, terms, reach
+        self.root, self.staging, self.engine = root, staging, engine
+        self.parameters, self.reach = parameters, reach
         self.made = StepOutput()
         self._left: dict[str, ByBucket[StagedFrame]] = {}
-        self._buckets = [Bucket(number, terms.buckets) for number in range(terms.buckets)]
+        self._buckets = [Bucket(number, parameters.buckets) for number in range(parameters.buckets)]
         self._files: dict[Bucket, list[DataFile]] = {}
         self._reached = 0.0
 
@@ -159,7 +165,7 @@ class StagedExchange(Exchange):
             self._buckets = [*(each.bucket for each in made), *rest]
 
     def in_cuts(self, step: Step, takes: Sequence[str], *, needs: Sequence[str], until: float) -> None:
-        cuts = [Bucket(number, self.terms.cuts) for number in range(self.terms.cuts)]
+        cuts = [Bucket(number, self.parameters.cuts) for number in range(self.parameters.cuts)]
         tasks = [
             Task(
                 f"silver, {step_name(step)}, cut {cut.number + 1} of {cut.count}",
@@ -185,9 +191,9 @@ class StagedExchange(Exchange):
                 each
                 for number in numbers
                 for other in takes
-                for each in self._frames_named(other, Bucket(number, self.terms.buckets))
+                for each in self._frames_named(other, Bucket(number, self.parameters.buckets))
             ]
-            place = StagedPlace(self.root, self.staging, self.terms, Bucket(0, 1), [*group, *others])
+            place = StagedPlace(self.root, self.staging, self.parameters, Bucket(0, 1), [*group, *others])
             tasks.append(Task(f"silver, {what}", run_step, step=step, place=place))
         self._run_tasks(tasks, until)
 
@@ -197,7 +203,7 @@ class StagedExchange(Exchange):
     def _make_place(self, bucket: Bucket, takes: Sequence[str]) -> StagedPlace:
         frames = [each for name in takes for each in self._frames_named(name, bucket)]
         files = [file for table in takes for file in self._files_of(bucket, table)]
-        return StagedPlace(self.root, self.staging, self.terms, bucket, frames, files)
+        return StagedPlace(self.root, self.staging, self.parameters, bucket, frames, files)
 
     def _files_of(self, bucket: Bucket, table: str) -> list[DataFile]:
         folder = f"{folder_of(self.root, table)}/"

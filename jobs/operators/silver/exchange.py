@@ -21,7 +21,7 @@ from jobs.operators.silver.frames import ASSEMBLED
 
 
 @dataclass(frozen=True)
-class Terms:
+class StepParameters:
     """Parameters that all steps share.
 
     protection: what protects identifiers. buckets, cuts: how many there are. read: the days whose bronze rows
@@ -98,7 +98,7 @@ class Place(Shelf):
     """
 
     bucket: Bucket
-    terms: Terms
+    parameters: StepParameters
     frames: Sequence[Stored]
     part: int = 0
     parts: int = 1
@@ -114,7 +114,7 @@ class Place(Shelf):
     @property
     def home(self) -> int:
         """The bucket, of those that rows move between."""
-        return self.bucket.number % self.terms.buckets
+        return self.bucket.number % self.parameters.buckets
 
     def frames_named(self, name: str) -> list[Stored]:
         return [each for each in self.frames if each.name == name]
@@ -158,7 +158,7 @@ class Halves(Enum):
 class Exchange(ABC):
     """Calls steps, and hands each what others left for its bucket or cut."""
 
-    terms: Terms
+    parameters: StepParameters
 
     @abstractmethod
     def has_frame(self, name: str) -> bool:

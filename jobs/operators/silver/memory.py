@@ -7,7 +7,7 @@ import polars as pl
 
 from jobs.base.tables.buckets import Bucket, ByBucket
 from jobs.base.tables.contracts import polars_schema
-from jobs.operators.silver.exchange import Exchange, Halves, Place, Shelf, Step, Stored, Terms
+from jobs.operators.silver.exchange import Exchange, Halves, Place, Shelf, Step, StepParameters, Stored
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Held:
 class Memory(Exchange, Shelf):
     """Frames and rows by their names, bucket by bucket."""
 
-    def __init__(self, terms: Terms) -> None:
-        self.terms = terms
+    def __init__(self, parameters: StepParameters) -> None:
+        self.parameters = parameters
         self._left: dict[str, ByBucket[Held]] = {}
         self._kept: dict[tuple[str, int], list[pl.DataFrame]] = {}
 
@@ -65,7 +65,7 @@ class Memory(Exchange, Shelf):
 
     def make_place(self, number: int, count: int | None = None, takes: Iterable[str] | None = None) -> Place:
         """A bucket, or one of so many cuts, with the frames of these names, or all."""
-        bucket = Bucket(number, self.terms.buckets if count is None else count)
+        bucket = Bucket(number, self.parameters.buckets if count is None else count)
         names = self._left if takes is None else takes
         frames = [each for name in names if name in self._left for each in self._left[name].frames_of(bucket)]
         return InMemory(self, bucket, frames)
@@ -86,14 +86,14 @@ class Memory(Exchange, Shelf):
         what: str = "",
         halves: Halves = Halves.NONE,
     ) -> None:
-        for number in range(self.terms.buckets):
+        for number in range(self.parameters.buckets):
             place = self.make_place(number, None, takes)
             if any(place.frames_named(name) or (name, number) in self._kept for name in needs):
                 step(place)
 
     def in_cuts(self, step: Step, takes: Sequence[str], *, needs: Sequence[str], until: float) -> None:
-        for number in range(self.terms.cuts):
-            place = self.make_place(number, self.terms.cuts, takes)
+        for number in range(self.parameters.cuts):
+            place = self.make_place(number, self.parameters.cuts, takes)
             if any(place.frames_named(name) for name in needs):
                 step(place)
 
@@ -107,7 +107,7 @@ class InMemory(Place):
 
     def __init__(self, memory: Memory, bucket: Bucket, frames: Sequence[Stored]) -> None:
         self.memory, self.bucket, self.frames = memory, bucket, frames
-        self.terms = memory.terms
+        self.parameters = memory.parameters
 
     def leave_parts(self, name: str, parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> None:
         self.memory.leave_parts(name, parts, count)

@@ -30,7 +30,7 @@ import polars as pl
 from jobs.operators.formats.registry import KERNELS
 from jobs.operators.protect.operators import Protection
 from jobs.operators.silver import assembling, file_order, steps
-from jobs.operators.silver.exchange import Exchange, Halves, Terms
+from jobs.operators.silver.exchange import Exchange, Halves, StepParameters
 from jobs.operators.silver.frames import (
     KNOWLEDGE,
     MOVING,
@@ -77,7 +77,7 @@ def assemble_tables(exchange: Exchange) -> None:
 
 def make_messages(exchange: Exchange) -> None:
     """silver.message, from the other tables."""
-    if not exchange.terms.is_narrowed:
+    if not exchange.parameters.is_narrowed:
         takes = [TRANSMISSION, VERDICT]
         exchange.in_buckets(steps.narrow_bucket, takes, needs=takes, until=0.55, what="narrow rows")
     exchange.in_cuts(steps.link_hops, [Frame.ENDS], needs=[Frame.ENDS], until=0.57)
@@ -107,19 +107,19 @@ def make_messages(exchange: Exchange) -> None:
 # --- in memory ----------------------------------------------------------------------------------------------
 
 
-def read_bronze(formats: Mapping[str, pl.DataFrame], terms: Terms) -> Memory:
+def read_bronze(formats: Mapping[str, pl.DataFrame], parameters: StepParameters) -> Memory:
     """An exchange in memory with all bronze rows, by format, each in its bucket and with a key."""
-    memory = Memory(terms)
+    memory = Memory(parameters)
     for format_name, rows in formats.items():
         if not rows.is_empty():
-            steps.split_bronze(memory, rows, format_name, terms.buckets)
+            steps.split_bronze(memory, rows, format_name, parameters.buckets)
     prepare_bronze(memory)
     return memory
 
 
 def count_once(formats: Mapping[str, pl.DataFrame]) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
     """All bronze rows of each format, with their keys and without copies; the counts of the copies."""
-    found, counts, order = steps.drop_copies(read_bronze(formats, Terms(NOBODY)).make_place(0))
+    found, counts, order = steps.drop_copies(read_bronze(formats, StepParameters(NOBODY)).make_place(0))
     rows = {
         name: file_order.restore_streams(found[name], order) if name in found else frame
         for name, frame in formats.items()
@@ -134,7 +134,7 @@ def make_messages_in_memory(
     attribute_rule: pl.DataFrame | None = None,
 ) -> Memory:
     """An exchange in memory with silver.message of these rows of silver."""
-    memory = Memory(Terms(NOBODY, attribute_rule=attribute_rule))
+    memory = Memory(StepParameters(NOBODY, attribute_rule=attribute_rule))
     memory.keep_rows(TRANSMISSION, transmission)
     memory.keep_rows(VERDICT, verdict)
     if operator_knowledge is not None:

@@ -80,9 +80,9 @@ def take_order(place: Place) -> file_order.Order:
 def settle_held(place: Place, format_name: str) -> None:
     """Give the held rows of a format their keys, and leave them by bucket."""
     rows, order = place.take_all(held_name(format_name)), take_order(place)
-    inside = select_rows(rows, place.terms.is_read(rows, pl.col("first_at").dt.date()))
+    inside = select_rows(rows, place.parameters.is_read(rows, pl.col("first_at").dt.date()))
     found = assembling.settle_rows(format_name, file_order.name_streams(inside, order))
-    leave_bronze(place, file_order.restore_streams(found, order), format_name, place.terms.buckets)
+    leave_bronze(place, file_order.restore_streams(found, order), format_name, place.parameters.buckets)
 
 
 def drop_copies(place: Place) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, file_order.Order]:
@@ -93,7 +93,7 @@ def drop_copies(place: Place) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, fi
     for format_name in sorted(KERNELS):
         if found := place.frames_named(bronze_name(format_name)):
             rows = bucket_rows(found, format_name, place.bucket)
-            rows = select_rows(rows, place.terms.is_read(rows, pl.col("first_at").dt.date()))
+            rows = select_rows(rows, place.parameters.is_read(rows, pl.col("first_at").dt.date()))
             formats[format_name] = file_order.name_streams(rows, order)
     logs = file_order.name_streams(place.take_or(Frame.LOGS, copies.LOGS), order)
     turned = file_order.name_streams(place.take_or(Frame.TURNS, repeats.TURNS), order)
@@ -115,21 +115,21 @@ def bucket_rows(frames: Iterable[Stored], format_name: str, bucket: Bucket) -> p
 def assemble_bucket(place: Place) -> None:
     """Keep the rows of silver tables that a bucket's bronze rows are assembled to. Rows of days that are not
     computed, and rows that belong to another bucket, are left for the bucket that they belong to."""
-    terms = place.terms
+    parameters = place.parameters
     formats, found, order = drop_copies(place)
-    place.leave_rows(Frame.COPIES, select_rows(found, terms.is_computed(found, pl.col("period_date"))))
-    for table in terms.tables:
-        rows = assembling.assemble_rows(table, formats, terms.protection, order)
+    place.leave_rows(Frame.COPIES, select_rows(found, parameters.is_computed(found, pl.col("period_date"))))
+    for table in parameters.tables:
+        rows = assembling.assemble_rows(table, formats, parameters.protection, order)
         if rows.is_empty():
             continue
-        is_computed = terms.is_computed(rows, pl.col(str(read_contract(table).period)))
+        is_computed = parameters.is_computed(rows, pl.col(str(read_contract(table).period)))
         place.keep_rows(table, select_rows(rows, is_computed))
         if table == KNOWLEDGE:
             place.leave_rows(KNOWLEDGE, rows)
         if table in (TRANSMISSION, VERDICT):
             is_home = (bucketing.home_of(rows, place.bucket.count) == place.bucket.number).fill_null(True)
             leave_home(place, table, rows.filter(~(is_computed & is_home)))
-            if terms.is_narrowed:
+            if parameters.is_narrowed:
                 leave_narrow(place, table, rows)
 
 
@@ -140,7 +140,7 @@ def sum_copies(place: Place) -> None:
 
 def by_home(place: Place, rows: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:
     """The rows by the bucket that each belongs to; those that belong to any stay at home."""
-    count = place.terms.buckets
+    count = place.parameters.buckets
     if count == 1:
         return [(place.home, rows)]
     to = bucketing.home_of(rows, count).fill_null(place.home)
@@ -150,7 +150,7 @@ def by_home(place: Place, rows: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:
 def leave_home(place: Place, table: str, rows: pl.DataFrame) -> None:
     """Leave rows for the bucket that each belongs to."""
     if not rows.is_empty():
-        place.leave_parts(table, by_home(place, rows), place.terms.buckets)
+        place.leave_parts(table, by_home(place, rows), place.parameters.buckets)
 
 
 def narrow_bucket(place: Place) -> None:
@@ -164,7 +164,7 @@ def narrow_bucket(place: Place) -> None:
 def leave_narrow(place: Place, table: str, rows: pl.DataFrame) -> None:
     """Leave what other buckets need of rows: ends of links and message-ids of transmissions, the message-ids
     that verdicts ask for; each with the bucket that the row belongs to."""
-    cuts = place.terms.cuts
+    cuts = place.parameters.cuts
     parts = by_home(place, rows)
     if table == VERDICT:
         asked = pl.concat(message_verdicts.ids_asked_for(part, number) for number, part in parts)
@@ -187,21 +187,21 @@ def rows_at_home(place: Place, table: str) -> pl.DataFrame:
 def link_hops(place: Place) -> None:
     """The possible parents of later hops, by the cut that the later hop's bucket is in."""
     found = hops.find_parents(place.take_all(Frame.ENDS))
-    place.leave_modulo(Frame.CANDIDATES, found, "bucket", place.terms.cuts)
+    place.leave_modulo(Frame.CANDIDATES, found, "bucket", place.parameters.cuts)
 
 
 def choose_parents(place: Place) -> None:
     """The parent of each later hop: for the cut of the hop, and for that of its parent."""
     chosen = hops.choose_earliest(place.take_all(Frame.CANDIDATES))
-    place.leave_modulo(Frame.PARENTS, chosen, "bucket", place.terms.cuts)
-    place.leave_modulo(Frame.CHILDREN, chosen, "parent_bucket", place.terms.cuts)
+    place.leave_modulo(Frame.PARENTS, chosen, "bucket", place.parameters.cuts)
+    place.leave_modulo(Frame.CHILDREN, chosen, "parent_bucket", place.parameters.cuts)
 
 
 def root_hops(place: Place) -> None:
     """The first hops of files whose parents are in this cut, by the bucket of each file."""
     rows, above = place.take_all(Frame.CHILDREN), place.take_rows(Frame.PARENTS)
     links = hops.join_roots(rows, rows.clear() if above is None else above)
-    place.leave_modulo(Frame.LINKS, links, "bucket", place.terms.buckets)
+    place.leave_modulo(Frame.LINKS, links, "bucket", place.parameters.buckets)
 
 
 def route_verdicts(place: Place) -> None:
@@ -209,13 +209,13 @@ def route_verdicts(place: Place) -> None:
     questions, answers = place.take_all(Frame.ASKED), place.take_rows(Frame.IDS)
     if answers is not None:
         found = message_verdicts.find_routes(questions, answers).unique()
-        place.leave_modulo(Frame.ROUTES, found, "bucket", place.terms.buckets)
+        place.leave_modulo(Frame.ROUTES, found, "bucket", place.parameters.buckets)
 
 
 def forward_rows(place: Place) -> None:
     """A bucket's rows of later hops, and its verdicts without a queue id, by the cut of the bucket that each
     goes to. Sent straight from bucket to bucket, the frames would be the square of the number of buckets."""
-    cuts = place.terms.cuts
+    cuts = place.parameters.cuts
     links, routes = place.take_rows(Frame.LINKS), place.take_rows(Frame.ROUTES)
     if links is not None:
         later = hops.later_rows(hops.place_files(rows_at_home(place, TRANSMISSION)), links)
@@ -230,12 +230,12 @@ def spread_rows(place: Place) -> None:
     for name, arrives in MOVING.items():
         rows = place.take_rows(name)
         if rows is not None:
-            place.leave_modulo(arrives, rows, "bucket", place.terms.buckets)
+            place.leave_modulo(arrives, rows, "bucket", place.parameters.buckets)
 
 
 def open_messages(place: Place) -> None:
     """Keep the messages of a bucket. Temporary refusals wait: what follows them may lie elsewhere."""
-    terms = place.terms
+    parameters = place.parameters
     known, later, by_id = (place.take_rows(name) for name in (Frame.LINKS, Frame.LATER, Frame.BY_ID))
     links = no_links() if known is None else known
     transmission, verdict = rows_at_home(place, TRANSMISSION), rows_at_home(place, VERDICT)
@@ -249,16 +249,18 @@ def open_messages(place: Place) -> None:
         hops.later_rows(hops.place_files(transmission.clear()), links) if later is None else later,
         verdict.clear() if by_id is None else by_id,
         place.take_or(KNOWLEDGE, polars_schema(KNOWLEDGE)),
-        reference_table("ref.attribute_rule") if terms.attribute_rule is None else terms.attribute_rule,
+        reference_table("ref.attribute_rule")
+        if parameters.attribute_rule is None
+        else parameters.attribute_rule,
     )
-    if terms.message_columns is not None:
-        message = message.select(terms.message_columns)
+    if parameters.message_columns is not None:
+        message = message.select(parameters.message_columns)
     triples = refusals.hash_triples(message).with_columns(bucket=pl.lit(place.home, pl.Int32))
-    place.leave_modulo(Frame.TRIPLES, triples, "triple", terms.cuts)
-    inside = select_rows(message, terms.is_computed(message, pl.col("period_date")))
+    place.leave_modulo(Frame.TRIPLES, triples, "triple", parameters.cuts)
+    inside = select_rows(message, parameters.is_computed(message, pl.col("period_date")))
     waits = inside.select(refusals.IS_TEMPORARY.fill_null(False)).to_series()
     place.keep_rows(MESSAGE, inside.filter(~waits))
-    place.leave_parts(Frame.TEMPORARY, [(place.home, inside.filter(waits))], terms.buckets)
+    place.leave_parts(Frame.TEMPORARY, [(place.home, inside.filter(waits))], parameters.buckets)
 
 
 @cache
@@ -269,7 +271,7 @@ def no_links() -> pl.DataFrame:
 def follow_refusals(place: Place) -> None:
     """The temporary refusals that were followed up, by the bucket of each."""
     found = refusals.find_followed(place.take_all(Frame.TRIPLES))
-    place.leave_modulo(Frame.FOLLOWED, found, "bucket", place.terms.buckets)
+    place.leave_modulo(Frame.FOLLOWED, found, "bucket", place.parameters.buckets)
 
 
 def keep_refusals(place: Place) -> None:

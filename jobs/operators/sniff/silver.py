@@ -13,7 +13,7 @@ import polars as pl
 from jobs.operators.gold.shared.measures import UNITS
 from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.silver import hops, pipeline, refusals, steps
-from jobs.operators.silver.exchange import Terms
+from jobs.operators.silver.exchange import StepParameters
 from jobs.operators.silver.frames import MESSAGE, TRANSMISSION, VERDICT, Frame
 from jobs.operators.silver.memory import Memory
 from jobs.operators.sniff.tally import OPERATOR
@@ -72,8 +72,8 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
     whole.
     """
     count = 1 + sum(rows.height for rows in bronze.values()) // BUCKET_ROWS
-    terms = Terms(PROTECTION, count, tables=TABLES, message_columns=COUNT_COLUMNS)
-    memory = pipeline.read_bronze(bronze, terms)
+    parameters = StepParameters(PROTECTION, count, tables=TABLES, message_columns=COUNT_COLUMNS)
+    memory = pipeline.read_bronze(bronze, parameters)
     pipeline.assemble_tables(memory)
     sent, said = (at_home(memory, table) for table in TABLES)
     begun = begun_in_sample(sent, sampled)
@@ -91,7 +91,9 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
 
 def at_home(memory: Memory, table: str) -> Frames:
     """The rows of a table by the bucket that each belongs to."""
-    return [steps.rows_at_home(memory.make_place(number), table) for number in range(memory.terms.buckets)]
+    return [
+        steps.rows_at_home(memory.make_place(number), table) for number in range(memory.parameters.buckets)
+    ]
 
 
 def begun_in_sample(sent: Frames, sampled: list[str]) -> Frames:
