@@ -17,7 +17,7 @@ from jobs.base.tables.buckets import Bucket, ByBucket
 from jobs.base.tables.checksum import Fingerprints, fingerprint_periods
 from jobs.operators.build import buckets
 from jobs.operators.build.checks import Broken, check_rows
-from jobs.operators.silver.exchange import Exchange, Halves, Place, Shelf, Step, StepParameters
+from jobs.operators.silver.exchange import Exchange, Halving, Place, Shelf, Step, StepParameters
 from jobs.operators.silver.frames import TRANSMISSION, VERDICT
 
 
@@ -141,16 +141,16 @@ class StagedExchange(Exchange):
         needs: Sequence[str],
         until: float,
         what: str = "",
-        halves: Halves = Halves.NONE,
+        halving: Halving = Halving.NONE,
     ) -> None:
         def make_task(place: StagedPlace) -> Task[StepOutput]:
             about = f"silver, {what} of {place.bucket}" if what else f"silver, {place.bucket}"
             whole = Task(about, run_step, step=step, place=place)
-            if halves is Halves.BUCKETS:
+            if halving is Halving.BUCKETS:
                 return whole.cut_by(
                     lambda: [make_task(self._make_place(half, takes)) for half in place.bucket.halves]
                 )
-            if halves is Halves.FILES:
+            if halving is Halving.FILES:
                 return whole.cut_by(lambda: [make_task(half) for half in place.halves])
             return whole
 
@@ -158,7 +158,7 @@ class StagedExchange(Exchange):
             self._make_place(bucket, takes) for bucket in self._buckets if self._has_some(bucket, needs)
         ]
         made = self._run_tasks([make_task(place) for place in places], until)
-        if halves is Halves.BUCKETS:
+        if halving is Halving.BUCKETS:
             done = {place.bucket for place in places}
             # What a bucket has none of may still move there.
             rest = [bucket for bucket in self._buckets if bucket not in done]

@@ -147,7 +147,7 @@ class Place(Shelf):
 Step = Callable[[Place], None]
 
 
-class Halves(Enum):
+class Halving(Enum):
     """How a bucket whose step died for want of memory is done in halves."""
 
     NONE = "done again whole"
@@ -177,7 +177,7 @@ class Exchange(ABC):
         needs: Sequence[str],
         until: float,
         what: str = "",
-        halves: Halves = Halves.NONE,
+        halving: Halving = Halving.NONE,
     ) -> None:
         """Call a step for each bucket that has frames, or kept rows, of one of the names in `needs`.
 

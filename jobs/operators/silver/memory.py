@@ -7,7 +7,7 @@ import polars as pl
 
 from jobs.base.tables.buckets import Bucket, ByBucket
 from jobs.base.tables.contracts import polars_schema
-from jobs.operators.silver.exchange import Exchange, Halves, Place, Shelf, Step, StepParameters, Stored
+from jobs.operators.silver.exchange import Exchange, Halving, Place, Shelf, Step, StepParameters, Stored
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Memory(Exchange, Shelf):
         needs: Sequence[str],
         until: float,
         what: str = "",
-        halves: Halves = Halves.NONE,
+        halving: Halving = Halving.NONE,
     ) -> None:
         for number in range(self.parameters.buckets):
             place = self.make_place(number, None, takes)

@@ -30,7 +30,7 @@ import polars as pl
 from jobs.operators.formats.registry import KERNELS
 from jobs.operators.protect.operators import Protection
 from jobs.operators.silver import assembling, file_order, steps
-from jobs.operators.silver.exchange import Exchange, Halves, StepParameters
+from jobs.operators.silver.exchange import Exchange, Halving, StepParameters
 from jobs.operators.silver.frames import (
     KNOWLEDGE,
     MOVING,
@@ -69,7 +69,7 @@ def prepare_bronze(exchange: Exchange) -> None:
 def assemble_tables(exchange: Exchange) -> None:
     """All tables but silver.message."""
     exchange.in_buckets(
-        steps.assemble_bucket, [*BRONZE, *FILE_FRAMES], needs=BRONZE, until=0.55, halves=Halves.BUCKETS
+        steps.assemble_bucket, [*BRONZE, *FILE_FRAMES], needs=BRONZE, until=0.55, halving=Halving.BUCKETS
     )
     if exchange.has_frame(Frame.COPIES):
         exchange.call_once(steps.sum_copies, [Frame.COPIES], "copies")
@@ -98,7 +98,7 @@ def make_messages(exchange: Exchange) -> None:
         needs=[TRANSMISSION],
         until=0.95,
         what="messages",
-        halves=Halves.FILES,
+        halving=Halving.FILES,
     )
     exchange.in_cuts(steps.follow_refusals, [Frame.TRIPLES], needs=[Frame.TRIPLES], until=0.97)
     exchange.in_groups(steps.keep_refusals, Frame.TEMPORARY, [Frame.FOLLOWED], until=0.98, what="refusals")
