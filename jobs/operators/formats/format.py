@@ -31,7 +31,7 @@ class Events:
     key: the columns that name what an event belongs to. is_of_several(rows): which rows hold several.
     taken_apart(rows): a row per event. by_lifetime(events): the rows again.
     marks(rows, of_file): file, `at` and `offset` of each event; of_file: the number of each row's file.
-    is_at(seconds): which rows have an event in one of these seconds.
+    has_event_at(seconds): which rows have an event in one of these seconds.
     """
 
     key: list[str]
@@ -39,7 +39,7 @@ class Events:
     taken_apart: Callable[[pl.DataFrame], pl.DataFrame]
     by_lifetime: Callable[[pl.DataFrame], pl.DataFrame]
     marks: Callable[[pl.DataFrame, pl.Series], pl.DataFrame]
-    is_at: Callable[[pl.Series], pl.Expr]
+    has_event_at: Callable[[pl.Series], pl.Expr]
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def without_repeats(
     of = about.events
     events, others = rows, rows.clear()
     if of:
-        is_asked = rows.select(of.is_at(turned["second"].unique()).any().over(of.key)).to_series()
+        is_asked = rows.select(of.has_event_at(turned["second"].unique()).any().over(of.key)).to_series()
         events, others = of.taken_apart(rows.filter(is_asked)), rows.filter(~is_asked)
     host = pl.col("host") if "host" in events.columns else pl.lit(None, pl.String).alias("host")
     lines = events.select(

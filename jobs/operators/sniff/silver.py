@@ -75,7 +75,7 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
     parameters = StepParameters(PROTECTION, count, tables=TABLES, message_columns=COUNT_COLUMNS)
     memory = pipeline.read_bronze(bronze, parameters)
     pipeline.assemble_tables(memory)
-    sent, said = (at_home(memory, table) for table in TABLES)
+    sent, said = (rows_by_bucket(memory, table) for table in TABLES)
     begun = begun_in_sample(sent, sampled)
     if begun is not sent:
         memory.replace_rows(TRANSMISSION, begun)
@@ -89,7 +89,7 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
     )
 
 
-def at_home(memory: Memory, table: str) -> Frames:
+def rows_by_bucket(memory: Memory, table: str) -> Frames:
     """The rows of a table by the bucket that each belongs to."""
     return [
         steps.rows_at_home(memory.make_place(number), table) for number in range(memory.parameters.buckets)

@@ -243,7 +243,7 @@ def marks(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
     )
 
 
-def is_at(seconds: pl.Series) -> pl.Expr:
+def has_event_at(seconds: pl.Series) -> pl.Expr:
     """Whether a row has an event in one of these seconds."""
     at = pl.element().struct.field("at").dt.truncate("1s").is_in(seconds.implode())
     return pl.any_horizontal(pl.col(name).list.eval(at).list.any() for name in EVENTS.values())
