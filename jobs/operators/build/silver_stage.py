@@ -19,11 +19,11 @@ from jobs.base.store.table_files import NewFile, remove_files
 from jobs.base.tables import checksum
 from jobs.operators.build import buckets, checks, silver_settings, windows
 from jobs.operators.build.batches import Ingested
-from jobs.operators.build.holding import Holding, held_back
 from jobs.operators.build.run import Outcome, Run, keep_results
 from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.build.silver_inputs import stage_bronze
 from jobs.operators.build.staged_exchange import StagedExchange, StepOutput
+from jobs.operators.build.waiting import Waiting, find_waiting
 from jobs.operators.protect.operators import Protection
 from jobs.operators.protect.pseudonym_keys import under_key
 from jobs.operators.silver import pipeline
@@ -35,19 +35,19 @@ from jobs.operators.silver.frames import MESSAGE, SILVER
 class SilverPlan:
     """What a silver stage is to compute.
 
-    batches: the parts that it takes, as operator/batch/source. window_of: each operator's window. holding:
+    batches: the parts that it takes, as operator/batch/source. window_of: each operator's window. waiting:
     the operators and parts that wait. notes: what a person should know of it.
     """
 
     batches: list[str]
     window_of: dict[str, windows.Window]
-    holding: Holding
+    waiting: Waiting
     notes: tuple[str, ...]
 
     @property
     def computed(self) -> dict[str, windows.Window]:
         """The windows of the operators that do not wait."""
-        return {of: each for of, each in self.window_of.items() if of not in self.holding.operators}
+        return {of: each for of, each in self.window_of.items() if of not in self.waiting.operators}
 
 
 def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) -> Outcome:
@@ -58,16 +58,16 @@ def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) ->
     """
     started = record.utc_now()
     plan = plan_silver(work, again)
-    holding = plan.holding
-    if not (plan.batches or plan.window_of or holding.parts.height):
+    waiting = plan.waiting
+    if not (plan.batches or plan.window_of or waiting.parts.height):
         work.report_step("silver: nothing new")
         remember_computed(work, frozenset())
         return Outcome(notes=plan.notes)
-    held = Outcome(holding.results, holding.operators, plan.notes)
+    held = Outcome(waiting.results, waiting.operators, plan.notes)
     keep_results(work, held.results)
-    for operator in sorted(holding.operators):
+    for operator in sorted(waiting.operators):
         work.report_step(f"silver: {operator} waits, for its ledger broke a rule")
-    if holding.parts.height:
+    if waiting.parts.height:
         work.report_step("silver: leaving out sources with too many quarantined lines")
         # Staging has the rows of all sources together.
         ingested = Ingested()
@@ -90,11 +90,11 @@ def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) ->
 def plan_silver(work: Run, again: Mapping[str, list[str]]) -> SilverPlan:
     """Which batches are new, which days they may touch, and what waits."""
     operators = {each.id for each in work.operators}
-    holding = held_back(work.lake, work.settings.limits, operators)
+    waiting = find_waiting(work.lake, work.settings.limits, operators)
     batches, found = windows.plan_windows(
         *(work.lake, operators, work.settings.lake.open_days, work.since, work.until),
         again,
-        holding.parts,
+        waiting.parts,
     )
     notes = [
         f"operator '{operator}': {' and '.join(names)} changed since its days were computed: they are"
@@ -103,7 +103,7 @@ def plan_silver(work: Run, again: Mapping[str, list[str]]) -> SilverPlan:
     ]
     if work.is_asked or again:
         notes += note_kept_days(work, found, operators if work.is_asked else set(again))
-    return SilverPlan(batches, found, holding, tuple(notes))
+    return SilverPlan(batches, found, waiting, tuple(notes))
 
 
 def compute_windows(work: Run, plan: SilverPlan, ingested: Ingested) -> StepOutput:
@@ -117,7 +117,7 @@ def compute_windows(work: Run, plan: SilverPlan, ingested: Ingested) -> StepOutp
         def report_share(share: float, done: int = number) -> None:
             work.report_share("silver", (done + share) / len(parts))
 
-        made.add_part(compute_days(work, days, ingested, plan.holding.parts, report_share))
+        made.add_part(compute_days(work, days, ingested, plan.waiting.parts, report_share))
     return made
 
 

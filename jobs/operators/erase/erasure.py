@@ -131,7 +131,7 @@ def lake_rows(table: str, file: DataFile) -> pl.DataFrame:
     return read_files(table, [file])
 
 
-def holding(pseudonyms: Iterable[str]) -> Callable[[pl.DataFrame], pl.Series]:
+def rows_with(pseudonyms: Iterable[str]) -> Callable[[pl.DataFrame], pl.Series]:
     """Of rows, the numbers of those that hold one of these pseudonyms in any column."""
     known = sorted(pseudonyms)
 
@@ -143,7 +143,7 @@ def holding(pseudonyms: Iterable[str]) -> Callable[[pl.DataFrame], pl.Series]:
 
 def count_silver(lake: Lake, operator_id: str, pseudonyms: set[str]) -> tuple[dict[str, int], list[str]]:
     """How many rows of each table of silver hold one of these pseudonyms, and the days of such messages."""
-    find, counts, days = holding(pseudonyms), {}, set()
+    find, counts, days = rows_with(pseudonyms), {}, set()
     for table in SILVER:
         count = 0
         for file in lake.files(table, is_wanted=lambda each: each["operator_id"] == operator_id):
@@ -163,7 +163,7 @@ def erase_silver(lake: Lake, plan: ErasurePlan) -> None:
     started, partitions = record.utc_now(), list[dict[str, Any]]()
     state = record.read_state(lake, SILVER)
     for operator_id, pseudonyms in plan.pseudonyms.items():
-        find = holding(pseudonyms)
+        find = rows_with(pseudonyms)
         keys = keys_of_rows(lake, operator_id, find)
         erase_results(lake, [*pseudonyms, *keys])
         erase_labels(lake, operator_id, pseudonyms, find)

@@ -24,7 +24,7 @@ from jobs.base.store.table_files import query_files
 from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.operators.build import gold_stage, removed_days, windows
 from jobs.operators.build.batches import has_intent
-from jobs.operators.build.holding import held_back
+from jobs.operators.build.waiting import find_waiting
 from jobs.operators.formats.registry import KERNELS
 from jobs.operators.ingest.manifest import Piece, Stream, open_landing, read_manifest
 from jobs.operators.ingest.removing import is_known_by_digest
@@ -161,7 +161,7 @@ def needed_days(lake: Lake, settings: Observatory) -> dict[str, Needed]:
     newest = dict(dated.group_by("operator_id").agg(pl.col("last_event_date").max()).rows())
     open_days = dt.timedelta(days=settings.lake.open_days)
     # A source that is held back for good keeps no older days than others do.
-    waiting = held_back(lake, settings.limits, set(newest)).parts
+    waiting = find_waiting(lake, settings.limits, set(newest)).parts
     _, pending = windows.plan_windows(lake, newest, settings.lake.open_days, None, None, waiting=waiting)
     uncounted = gold_stage.first_uncounted_days(lake, settings)
     found = {}
@@ -210,7 +210,7 @@ def plan_landing(
         orient="row",
     )
     names = set(ledger["operator_id"])
-    waiting = held_back(lake, settings.limits, names).parts.with_columns(waits=True)
+    waiting = find_waiting(lake, settings.limits, names).parts.with_columns(waits=True)
     ledger = ledger.join(waiting, on=windows.PART, how="left")
     may_go = ledger.join(closed, on="operator_id", how="left").filter(
         windows.taken_parts(lake).is_latest(pl.struct(windows.PART)) | pl.col("waits").is_not_null(),
