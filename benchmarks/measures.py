@@ -57,7 +57,7 @@ STEPS = {
         f"jobs.operators.silver.steps:{name}" for name in ("split_bronze", "settle_held", "assemble_bucket")
     ],
     "protect": [
-        f"jobs.operators.protect.pseudonyms:{name}"
+        f"jobs.operators.protect.pseudonyms:pseudonymise_{name}"
         for name in ("transmissions", "verdicts", "complaints", "authentication_reports", "facts")
     ],
     "types and measures": [

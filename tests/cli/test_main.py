@@ -16,7 +16,7 @@ from jobs.base.core.errors import ValidationHeld
 from jobs.cli import main as command_line
 from jobs.cli.main import app
 from jobs.cli.operators import pipeline
-from tests.base.core.test_safe_text import EVIL
+from tests.base.core.test_patterns import EVIL
 from tests.cli.conftest import SETTINGS, Observatory
 from tests.conftest import ROOT
 

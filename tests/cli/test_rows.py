@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from jobs.cli.rows import print_table
-from tests.base.core.test_safe_text import EVIL
+from tests.base.core.test_patterns import EVIL
 
 
 def test_a_table_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

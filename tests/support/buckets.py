@@ -6,7 +6,7 @@ import polars as pl
 
 from jobs.operators.protect.operators import Protection
 from jobs.operators.silver import pipeline, steps
-from jobs.operators.silver.exchange import Terms
+from jobs.operators.silver.exchange import StepParameters
 from jobs.operators.silver.frames import KNOWLEDGE, MESSAGE, TRANSMISSION, VERDICT
 from jobs.operators.silver.memory import Memory
 
@@ -15,7 +15,7 @@ def assembled_in_buckets(
     table: str, formats: Mapping[str, pl.DataFrame], protection: Protection, count: int
 ) -> Sequence[pl.DataFrame]:
     """The rows of a silver table in each bucket, before those that belong elsewhere move."""
-    memory = pipeline.read_bronze(formats, Terms(protection, count, tables=(table,)))
+    memory = pipeline.read_bronze(formats, StepParameters(protection, count, tables=(table,)))
     pipeline.assemble_tables(memory)
     return [memory.kept_rows(table, number) for number in range(count)]
 
@@ -28,7 +28,7 @@ def message_in_buckets(
     count: int,
 ) -> pl.DataFrame:
     """silver.message of transmissions and verdicts that lie anywhere, with as many cuts as buckets."""
-    memory = Memory(Terms(pipeline.NOBODY, count, cuts=count, attribute_rule=attribute_rule))
+    memory = Memory(StepParameters(pipeline.NOBODY, count, cuts=count, attribute_rule=attribute_rule))
     for table, rows in ((TRANSMISSION, transmission), (VERDICT, verdict)):
         anywhere = rows.hash_rows(7) % count if rows.height else pl.Series([], dtype=pl.UInt64)
         for number in range(count):

@@ -23,7 +23,7 @@ from jobs.operators.build.run import Outcome, Run, keep_results
 from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.build.silver_inputs import stage_bronze
 from jobs.operators.build.staged_exchange import StagedExchange, StepOutput
-from jobs.operators.build.waiting import Waiting, find_waiting
+from jobs.operators.build.waiting import WaitingParts, find_waiting
 from jobs.operators.protect.operators import Protection
 from jobs.operators.protect.pseudonym_keys import under_key
 from jobs.operators.silver import pipeline
@@ -41,7 +41,7 @@ class SilverPlan:
 
     batches: list[str]
     window_of: dict[str, windows.Window]
-    waiting: Waiting
+    waiting: WaitingParts
     notes: tuple[str, ...]
 
     @property

@@ -21,7 +21,7 @@ from jobs.operators.build.windows import PART
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingParts:
     """What waits. operators: as a whole. parts: of other operators, one row for each part. results: of the
     ledger's rules."""
 
@@ -30,7 +30,7 @@ class Waiting:
     results: tuple[native.Result, ...]
 
 
-def find_waiting(lake: Lake, limits: LimitSettings, operators: set[str]) -> Waiting:
+def find_waiting(lake: Lake, limits: LimitSettings, operators: set[str]) -> WaitingParts:
     """What of these operators waits, by the ledger that the last finished stage named."""
     where = pl.col("operator_id").is_in(sorted(operators))
     files = lake.read(ledger.TABLE, lake.versions().get(ledger.TABLE), where=where)
@@ -55,7 +55,7 @@ def find_waiting(lake: Lake, limits: LimitSettings, operators: set[str]) -> Wait
             sorted(f"{operator}/{source}" for operator, source in parts.select(PART[:2]).unique().rows()),
         )
         results.append(result)
-    return Waiting(waits, parts, tuple(results))
+    return WaitingParts(waits, parts, tuple(results))
 
 
 def new_of(

@@ -29,7 +29,7 @@ from openlineage.client.facet_v2 import (
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import read_contract
 from tests.conftest import ROOT
-from tests.operators.build.test_holding import mail, settings
+from tests.operators.build.test_waiting import mail, settings
 from tests.support.in_process import Run, command_line_of
 
 # What each facet of an event is checked by.
