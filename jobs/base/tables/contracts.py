@@ -373,8 +373,7 @@ def reference_table(table: str) -> pl.DataFrame:
 
     file = REFERENCE / f"{read_contract(table).name}.csv"
     try:
-        text = pl.read_csv(file, infer_schema=False).with_columns(pl.all().replace("", None))
-        rows = text.select(typed_text(name, kind) for name, kind in polars_schema(table).items())
+        rows = pl.read_csv(file, schema_overrides=polars_schema(table)).select(read_contract(table).columns)
     except pl.exceptions.PolarsError as error:
         raise ObservatoryError(f"{file.name} is not as its contract says: {error}") from None
     refuse_broken_reference(rows, read_contract(table), file.name)
@@ -401,15 +400,3 @@ def refuse_broken_reference(rows: pl.DataFrame, about: Contract, file_name: str)
             f"{file_name}, rows {' and '.join(map(str, found))} have the same key"
             f" ({', '.join(map(str, first))}): correct it"
         )
-
-
-def typed_text(name: str, kind: Any) -> pl.Expr:
-    """A column of text read as the type; raises on text that is no value of it."""
-    import polars as pl
-
-    column = pl.col(name)
-    if kind == pl.Boolean:
-        return column.str.to_lowercase().replace_strict({"true": True, "false": False}, return_dtype=kind)
-    if kind == pl.Date:
-        return column.str.to_date("%Y-%m-%d")
-    return column if kind == pl.String else column.cast(kind)
