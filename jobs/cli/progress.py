@@ -151,7 +151,7 @@ def format_line(stage: StageProgress, now: float, width: int, is_done: bool = Fa
     elif stage.share and not is_done:
         parts.append(format_share(stage.share, 0))
     if is_done:
-        parts.append(f"in {format_seconds(spent)}")
+        parts.append("in " + (format_duration(spent) if spent < 60 else format_clock(spent)))
     else:
         left = stage.seconds_left(now)
         parts.append(format_clock(spent) if left is None else f"{format_clock(left)} left")
@@ -160,10 +160,6 @@ def format_line(stage: StageProgress, now: float, width: int, is_done: bool = Fa
     room = width - len(right) - 9
     about = stage.about if len(stage.about) <= room else f"{stage.about[: max(room - 1, 0)]}…"
     return f"{stage.name:<8}{about:<{max(room, 0)}}{right}".replace(NARROW, " ").rstrip()[:width]
-
-
-def format_seconds(span: float) -> str:
-    return format_duration(span) if span < 60 else format_clock(span)
 
 
 def format_clock(span: float) -> str:

@@ -111,7 +111,7 @@ def draw_map(places: list[MapCountry], title: str, width: int, labels: int) -> M
             ' stroke="#fff" stroke-width="1"/>'
         )
     body += draw_scale(largest, radius, height)
-    body += place_names(sizes, width, labels, scale_box(radius, height))
+    body += place_names(sizes, width, labels, Box(0, height - radius * 2.8, radius * 4 + 90, height))
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:.0f}" role="img"'
     return Markup(f'{head} aria-label={quoteattr(title)} font-size="13">' + "".join(body) + "</svg>")
 
@@ -166,7 +166,3 @@ def draw_scale(largest: int, radius: float, height: float) -> list[str]:
         )
         x += 8.0 * len(text) + 10
     return drawn
-
-
-def scale_box(radius: float, height: float) -> Box:
-    return Box(0, height - radius * 2.8, radius * 4 + 90, height)

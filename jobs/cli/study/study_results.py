@@ -1,5 +1,7 @@
 """The main figures of the study on a terminal, and where its sources disagree."""
 
+from typing import Any
+
 import polars as pl
 from rich.console import RenderableType
 from rich.table import Table
@@ -11,10 +13,23 @@ from jobs.cli.study.study_costs import cost_tables
 from jobs.cli.study.study_measures import measure_tables
 from jobs.cli.study.study_parts import route_tables, source_tables, type_tables
 from jobs.cli.study.study_policy import policy_table
-from jobs.cli.study.study_published import published_table
 from jobs.cli.study.study_spending import investment_tables, public_spending_table
-from jobs.cli.study.study_tables import is_of_period, latest_period, to_objects
+from jobs.cli.study.study_tables import (
+    estimates_table,
+    format_interval,
+    is_of_period,
+    latest_period,
+    to_objects,
+)
 from jobs.cli.study.study_volume import corrected_tables, volume_tables
+
+# Of figures that others published.
+SIGNS = {"about": "", "at_least": ">", "at_most": "<"}
+PUBLISHED_HEADS = ("of", "printed", "ours", "95% interval", "")
+PUBLISHED_TOLD = (
+    "Each counted something else, in other years: `observatory show study.published_volume` says what, and"
+    " where it was read. No interval of shares."
+)
 
 
 def result_tables(frames: dict[str, pl.DataFrame]) -> list[RenderableType]:
@@ -94,3 +109,22 @@ def mirror_table(frame: pl.DataFrame) -> list[Table]:
                       for each in (row.sent_coverage_pct, row.received_coverage_pct)),
         )  # fmt: skip
     return [table]
+
+
+def published_table(frame: pl.DataFrame) -> list[RenderableType]:
+    """The published figures that the study has one of its own beside."""
+    rows = to_objects(frame.filter(pl.col("own_value").is_not_null()).sort("channel_code", "period_code"))
+    if not rows:
+        return []
+    title = "Published volumes of others, and this study's"
+    table = estimates_table(title, *PUBLISHED_HEADS, first="figure", caption=PUBLISHED_TOLD)
+    for row in rows:
+        printed = f"{SIGNS[row.published_bound_code]}{format_figure(row, row.printed_value)}"
+        interval = format_interval(row.own_low, row.own_high, "")
+        ours = (format_figure(row, row.own_value), interval, row.own_period_code)
+        table.add_row(f"{row.issuer} {row.channel_code}", row.period_code, printed, *ours)
+    return [table]
+
+
+def format_figure(row: Any, value: Any) -> str:
+    return format_whole_percent(value) if row.comparison_code == "share" else format_compact(value)

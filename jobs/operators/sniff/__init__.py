@@ -11,7 +11,7 @@ Only commands, proposal and reconcile import it.
     zones.py        the zone that stamps were written in
     survey.py       all of it for one log, first answer first
     proposal.py     the source to paste into the settings, or a profile to start from
-    drawing.py      the terminal's view, with figures.py and kinds.py; as_json.py the same as JSON
+    drawing.py      the terminal's view, with kinds.py; as_json.py the same as JSON
     command.py      from arguments to what is printed
 
 A person waits for the first answer: what only the totals need is imported after it.

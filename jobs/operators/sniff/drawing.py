@@ -12,17 +12,20 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from jobs.base.core.numbers import format_bytes, format_duration, format_part, format_share
+from jobs.base.core.numbers import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_part,
+    format_share,
+    format_significant,
+)
 from jobs.base.core.patterns import escape_unseen, pattern_text
 from jobs.base.figures.words import code_description, lower_first
 from jobs.operators.formats import PRECEDENCE
 from jobs.operators.formats.registry import MAPPED, REQUESTS
 from jobs.operators.protect.shapes import OTHER
 from jobs.operators.sniff.clocks import Clock
-from jobs.operators.sniff.figures import (
-    format_amount,
-    format_stamp,
-)
 from jobs.operators.sniff.kinds import draw_ignored, draw_patterns, print_heading
 from jobs.operators.sniff.proposal import DELIMITERS, describe_shape, propose_profile, source_block
 from jobs.operators.sniff.survey import LogSurvey
@@ -43,6 +46,11 @@ LEFT_OUT = {
     "dsn": "bounces of the server's own",
     "report": "reports of spam by subscribers",
 }
+
+
+def format_amount(answer: LogSurvey, count: float) -> str:
+    """An exact count, or an estimate in three figures."""
+    return format_count(count) if answer.is_exact else f"≈{format_significant(round(count))}"
 
 
 def draw_first(console: Console, answer: LogSurvey) -> Range | None:
@@ -170,7 +178,7 @@ def range_line(answer: LogSurvey) -> Text:
     if answer.first_at is None or answer.last_at is None:
         return Text("no line contains a time", "yellow")
     length = answer.last_at - answer.first_at
-    text = Text(f"{format_stamp(answer.first_at)} → {format_stamp(answer.last_at)} UTC")
+    text = Text(f"{answer.first_at:%Y-%m-%d %H:%M:%S} → {answer.last_at:%Y-%m-%d %H:%M:%S} UTC")
     text.append(f", {format_duration(length.total_seconds())}", "dim")
     if not is_range_known(answer):
         text.append(", as far as it was read", "yellow")

@@ -218,7 +218,7 @@ def list_sums(
         for place, part in enumerate(parts):
             rows.setdefault(name_margin(part, kept), []).append(place)
     for part in parts:
-        if margins and is_unknown(part) and len(rows[name_margin(part, margins[0])]) == 1:
+        if margins and part[-1] in UNPLACED and len(rows[name_margin(part, margins[0])]) == 1:
             # Its row is the margin's.
             del rows[part]
     rows[sum_of(len(parts[0]))] = list(range(len(parts)))
@@ -236,11 +236,6 @@ def name_margin(part: tuple[str, ...], kept: Sequence[int]) -> tuple[str, ...]:
 def sum_of(columns: int) -> tuple[str, ...]:
     """The codes of all parts together."""
     return (PARTS, *[ALL] * (columns - 1))
-
-
-def is_unknown(part: tuple[str, ...]) -> bool:
-    """Whether logs did not place a part."""
-    return part[-1] in UNPLACED
 
 
 def join_regions(part: pl.DataFrame, country: pl.DataFrame, of: str, region: str) -> pl.DataFrame:
