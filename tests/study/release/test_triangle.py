@@ -60,7 +60,7 @@ def test_a_release_has_its_triangle_and_the_command_shows_it(made: SimpleNamespa
 
 @pytest.mark.parametrize(
     ("value", "pct", "told"),
-    [("209000000000", None, "209bn"), ("1250000", "25", "1.25M (+25%)"), ("870", "0", "870")],
+    [("209000000000", None, "209bn"), ("1250000", "25", "1.25M (+25.0%)"), ("870", "0", "870")],
 )
 def test_figures_are_printed_with_their_unit(value: str, pct: str | None, told: str) -> None:
     assert format_figure(value, pct) == told
