@@ -155,7 +155,7 @@ def are_components(one: Explained, other: Explained) -> bool:
 
 
 def reason_against_estimates(one: Explained, other: Explained) -> str | None:
-    """The same for estimates of the study, of one quantity."""
+    """Why two estimates of the study, of one quantity, may not be added; None if they may."""
     both, kinds = f"{one.name} and {other.name}", {one.scope.kind, other.scope.kind}
     if one.estimate is None or other.estimate is None:
         return (

@@ -40,7 +40,7 @@ class StageRecord:
     partitions: tuple[dict[str, Any], ...] = ()
 
     def with_tables(self, tables: Iterable[str], partitions: Iterable[dict[str, Any]]) -> StageRecord:
-        """The same stage, which has committed these tables, too."""
+        """The stage as it is once it has committed these tables, too."""
         return replace(self, tables=self.tables.union(tables), partitions=(*self.partitions, *partitions))
 
 

@@ -145,8 +145,8 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
 
 
 def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str) -> Parsed:
-    """The same of a block of lines wherever they stand. Raises FilesDiffer for lines of several files that
-    must be read file by file."""
+    """Parse a block of lines wherever they stand, by the format's kernel and its companions. Raises
+    FilesDiffer for lines of several files that must be read file by file."""
     from jobs.operators.formats.registry import COMPANIONS, FORMATS, hosts_of
 
     kernel, source = FORMATS[name], place.source

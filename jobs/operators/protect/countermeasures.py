@@ -49,7 +49,7 @@ def countermeasure_of_refusals(frame: pl.DataFrame, rules: Rules | None = None) 
 
 
 def refusals_with_rules(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """The same with rule_id, the rule that decided; null where none did."""
+    """The columns ACTED of each refusal, and rule_id, the rule that decided; null where none did."""
     missing = {
         name: pl.lit(None, dtype=pl.String)
         for name in ("reply_text", "log_text", "dnsbl_zone", "event", "reply_code", "recipient", "verstat")

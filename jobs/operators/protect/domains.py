@@ -48,7 +48,7 @@ def extract_host(address: pl.Expr) -> pl.Expr:
 
 
 def read_host(value: pl.Expr) -> pl.Expr:
-    """The same of a field that should hold a domain, or an address."""
+    """The host in a field that should hold a domain, or an address; null for what is neither."""
     return pl.coalesce(
         extract_host(value), value.str.extract("^" + NAME).str.to_lowercase().str.strip_suffix(".")
     )

@@ -23,7 +23,7 @@ def keyed_hashes(values: pl.Series, key: bytes) -> pl.Series:
 
 
 def hash_values(values: list[str], key: bytes) -> pl.Series:
-    """The same of values without nulls.
+    """The hash of each value as 32 hexadecimal digits; no value is null.
 
     What the key alone decides is computed once: hmac.digest() computes it for each value, in twice the time.
     """

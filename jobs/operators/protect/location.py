@@ -114,7 +114,7 @@ def flatten_spans(spans: Iterable[tuple[int, int, int]]) -> tuple[list[int], lis
 
 
 def join_spans(ordered: Sequence[tuple[int, int, int]]) -> tuple[list[int], list[int]]:
-    """The same for spans in order of which none overlaps another, as most tables have them."""
+    """Segments of spans in order of which none overlaps another, as most tables have them."""
     starts: list[int] = []
     rows: list[int] = []
     for first, last, row in ordered:
@@ -171,7 +171,7 @@ def find_rows(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
 
 
 def find_other_rows(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
-    """The same for IPv6, IPv4 within it, and what is no address."""
+    """The row of each address of IPv6, or of IPv4 within it; -2 of what is no address."""
     rows = np.full(len(addresses), -2, dtype=np.int64)
     binary = [pack_address(address) if address is not None else None for address in addresses]
     for size, starts, labels in ((4, ranges.v4_first, ranges.v4_row), (16, ranges.v6_first, ranges.v6_row)):

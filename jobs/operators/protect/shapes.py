@@ -156,7 +156,8 @@ def check_number(field: Field, is_needed: bool) -> tuple[pl.Expr, pl.Expr] | Non
 
 
 def check_texts(field: Field, kind: Any, protection: Protection) -> tuple[pl.Expr, pl.Expr] | None:
-    """The same of the texts of a column; None where it has none, or only the program's own."""
+    """Whether all texts of a column may pass, and those that may; None where it has none, or only the
+    program's own."""
     column, element = pl.col(field.name), pl.element()
     if not has_texts(kind):
         return None

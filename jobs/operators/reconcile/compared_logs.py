@@ -34,7 +34,7 @@ class Logs:
                 yield unwrap_sample(block.data)
 
     def read_lines(self) -> Iterator[tuple[str, pl.DataFrame]]:
-        """The same as frames of offset and line, each with its stream."""
+        """Frames of offset and line of the mail server's log, each with its stream."""
         for stream, file in self.files:
             for block in sampled_blocks.read_blocks(file, sampled_blocks.Progress(), lambda: NEVER):
                 yield stream, frame_lines(block.data, block.offset).select("offset", "line")

@@ -69,7 +69,7 @@ def estimate_quality(
 def correct_counts(
     work: Run, before: Outcome, stage: record.StageRecord
 ) -> tuple[Outcome, record.StageRecord]:
-    """The same of what that quality corrects, of every month that was counted. One month is in memory."""
+    """Correct what was counted by the quality of filters, every month of it. One month is in memory."""
     reads = [name for name in read_contract(CORRECTED).reads if not name.startswith("ref.")]
     known = record.read_state(work.lake, (*reads, CORRECTED), stage)
     inputs = inputs_of(CORRECTED, known, {each.id: None for each in work.operators})

@@ -49,7 +49,7 @@ def run_stages(work: Run, stages: Iterable[str] = STAGES) -> Outcome:
 
 @as_only_writer("observatory run")
 def do_stages(run: Run, stages: Iterable[str] = STAGES) -> Outcome:
-    """The same without the error."""
+    """Do the stages in order, and return what came of them, broken rules too."""
     from jobs.operators.build.gold_stage import run_gold
     from jobs.operators.build.silver_stage import run_silver
     from jobs.operators.keep import vacuum

@@ -183,7 +183,8 @@ def without_copies(
 def without_copied_events(
     rows: pl.DataFrame, format_name: str, of: Events, logs: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The same of a format whose rows have several events, which copies may have in other rows."""
+    """The rows without copied events, and these, of a format whose rows have several: copies may have them in
+    other rows."""
     narrow = rows.select(*of.key, "source_id", "stream_id", scope_of(rows, format_name))
     of_logs = narrow.join(logs.select(*FILE[1:], "log"), on=FILE[1:], how="left", maintain_order="left")
     is_several = of.is_of_several(rows)
@@ -239,7 +240,7 @@ def place_events(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> 
 
 
 def people_of(events: pl.DataFrame) -> pl.Expr:
-    """The same across sources, whose names may be in keys."""
+    """Whom an event is about, across sources, whose names may be in keys."""
     names = [name for name in ("sender", "recipient", "message_id") if name in events.columns]
     return pl.concat_str(names, separator="|", ignore_nulls=True)
 
@@ -281,7 +282,7 @@ def count_copied(dropped: pl.DataFrame, format_name: str, logs: pl.DataFrame, co
 
 
 def counted_inside(dropped: pl.DataFrame, format_name: str) -> pl.DataFrame:
-    """The same of copies inside files."""
+    """Rows of silver.copy_daily for copies inside files."""
     lines = dropped.filter("is_line").unique(list(PLACE), keep="any")
     rows = lines.group_by("operator_id", "source_id", pl.col("second").dt.date().alias("period_date")).agg(
         pl.len().cast(pl.Int64).alias("copied_line_count")

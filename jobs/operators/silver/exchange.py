@@ -186,7 +186,7 @@ class Exchange(ABC):
 
     @abstractmethod
     def in_cuts(self, step: Step, takes: Sequence[str], *, needs: Sequence[str], until: float) -> None:
-        """The same for each cut."""
+        """Call a step for each cut that has frames of one of the names in `needs`."""
 
     @abstractmethod
     def in_groups(self, step: Step, name: str, takes: Sequence[str], *, until: float, what: str) -> None:

@@ -115,7 +115,8 @@ def _plain_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
 
 
 def _screen_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
-    """The same of postscreen's `RCPT from [ip]:port: reply; from=<a>, to=<b>, proto=P, helo=<h>`.
+    """(fields, where they hold) of `RCPT from [ip]:port: reply; from=<a>, to=<b>, proto=P, helo=<h>`, which
+    postscreen writes.
 
     Brackets inside an address or a name are left to the patterns.
     """
@@ -151,7 +152,8 @@ def _screen_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
 
 
 def _odd_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
-    """The same of every line, by patterns: postscreen's commas, missing parts, cleanup's header and body."""
+    """(fields, where they hold) of every line, by patterns: postscreen's commas, missing parts, cleanup's
+    header and body."""
     tail = text.str.extract_groups(_TAIL).struct.unnest()
     short = text.str.extract_groups(_SHORT_TAIL).struct.unnest()
     has_tail = tail["1"].is_not_null()

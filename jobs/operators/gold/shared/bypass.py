@@ -93,7 +93,7 @@ def numbers_behaviour(contact: pl.DataFrame, bypass_parameter: pl.DataFrame) -> 
 
 
 def sum_behaviour(contact: pl.DataFrame) -> pl.DataFrame:
-    """The same for every number."""
+    """The behaviour of every number and day, whatever it shows."""
     is_reached, is_cell = pl.col("sent") > 0, pl.col("cell_hash").is_not_null()
     return contact.group_by(*NUMBER, sender_hash="number_hash").agg(
         recipients=is_reached.sum().cast(pl.Int64),

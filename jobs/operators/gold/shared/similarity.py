@@ -107,7 +107,7 @@ def unite_signatures(signature: pl.DataFrame, thresholds: Thresholds) -> pl.Data
 
 
 def unite_part(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
-    """The same for one operator's day and channel."""
+    """The signatures of one operator's day and channel that are like others, each with its campaign."""
     signature = signature.sort("signature_hash")
     names, table = signature["signature_hash"], sketch_table(signature["signature_sketch"])
     is_capped = np.zeros(len(names), bool)
@@ -210,7 +210,7 @@ def count_neighbours(signature: pl.DataFrame, thresholds: Thresholds, windows: I
 
 
 def count_part(signature: pl.DataFrame, thresholds: Thresholds, windows: list[int]) -> pl.DataFrame:
-    """The same for one operator and channel."""
+    """The signatures of one operator and channel, with the copies of others in their buckets."""
     table = sketch_table(signature["signature_sketch"])
     day = signature["period_date"].to_physical().to_numpy().astype(np.int64)
     copies = signature["copies"].to_numpy()
