@@ -1,6 +1,6 @@
 """What a study's spending, and its gap to a norm, depend on: a table of one parameter at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ def sensitivity_table(figure: str, settings: Observatory) -> list[RenderableType
 
     Raises ObservatoryError for a figure that is no gap, and without the study's own files.
     """
-    from jobs.study.estimates.investment_account import prices_of
+    from jobs.study.estimates.investment_account import PriceLevels
     from jobs.study.estimates.steps.sample import Reference
     from jobs.study.estimates.steps.sensitivity import vary_parameters
 
@@ -51,26 +51,16 @@ def sensitivity_table(figure: str, settings: Observatory) -> list[RenderableType
     if settings.study.files is None:
         raise ObservatoryError("cost sensitivity: [study] files is not set: it estimates again from them")
     named = figure if figure.count("/") > KEY_PARTS else f"{figure}/{NORM}"
-    row = read_figure(named, settings).row
+    row = read_figure(named, settings, (GAPS,)).row
     area, channel, period = row["area_code"], row["channel_code"], row["period_code"]
     accounts = lake.read(ACCOUNTS, lake.versions().get(ACCOUNTS)).filter(
         pl.col("channel_code") == channel, pl.col("period_code") == period
     )
     files = read_tables(
-        Path(settings.study.files), ("ref.operator_frame", "ref.denominator", "ref.price_level")
+        Path(settings.study.files), (*(f"ref.{each.name}" for each in fields(Reference)), "ref.price_level")
     )
-    reference = Reference(
-        files["ref.operator_frame"],
-        files["ref.denominator"],
-        reference_table("ref.country"),
-        reference_table("ref.country_group"),
-    )
-    assumed = dict(reference_table("ref.investment_assumption").select("assumption_code", "central").rows())
-    dollars = {
-        country: price.ppp / price.market
-        for (country, year), price in prices_of(files["ref.price_level"]).items()
-        if year == int(assumed["base_year"])
-    }
+    reference = Reference(**{each.name: files[f"ref.{each.name}"] for each in fields(Reference)})
+    dollars = PriceLevels(files["ref.price_level"], reference_table("ref.investment_assumption")).dollars
     spent, effects = vary_parameters(
         accounts, reference, dollars, reference_table("ref.cost_parameter"), area, channel, period
     )

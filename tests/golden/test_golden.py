@@ -2,9 +2,9 @@
 
 tests/golden/<table>/<case>/ holds a CSV for each table that the case needs, named after it, and expected.csv.
 Columns that a file leaves out are null; an input table without a file is empty, a reference table is the real
-one; study.respondent_figure is computed from what the case has of packages and answers, so that an estimate
-can be followed from what came in. A case of gold is counted under the definitions of spam that its expected
-rows name, so that a new one touches no case of others: the real ones, and HARM of
+one; what respondents gave (study.respondent_*) is computed from what the case has of packages and answers, so
+that an estimate can be followed from what came in. A case of gold is counted under the definitions of spam
+that its expected rows name, so that a new one touches no case of others: the real ones, and HARM of
 tests/golden/ref.definition.csv. Arrays and structs are JSON. The columns that expected.csv names must match
 exactly, in any order. is_marked is false unless a file gives it, and operator_id is the name of the case: so
 the cases of a table run as one, and one that touched another operator's rows would show. Public tables have a
@@ -40,11 +40,12 @@ from jobs.base.tables.contracts import (
 from jobs.operators.silver.frames import COPY, MESSAGE
 from jobs.operators.silver.pipeline import count_once, make_messages_in_memory
 from jobs.study.estimates.steps.coverage import DENOMINATOR, FRAME, cover_rows
+from jobs.study.estimates.steps.kernels import run_kernel
 from jobs.study.questionnaire.standing import keep_asked
 from tests.support.kernel_rooms import kernel_module
 
 GOLDEN = Path(__file__).parent
-DEFINITION, FIGURE = "ref.definition", "study.respondent_figure"
+DEFINITION, RESPONDENT = "ref.definition", "study.respondent_"
 # A definition of one attribute, for cases that are not about definitions.
 HARM = GOLDEN / f"{DEFINITION}.csv"
 CASES = sorted(
@@ -125,7 +126,7 @@ def inputs(table: str, cases: list[Path]) -> dict[str, pl.DataFrame]:
         files = [case / f"{name}.csv" for case in cases if (case / f"{name}.csv").exists()]
         if name == DEFINITION and (named := definitions_named(next(iter(cases)))):
             frames[name] = definition_rows(named)
-        elif not files and name == FIGURE:
+        elif not files and name.startswith(RESPONDENT):
             frames[name] = conform_frame(computed(name, inputs(name, cases)), name)
         elif not files and (REFERENCE / f"{read_contract(name).name}.csv").exists():
             frames[name] = reference_table(name)
@@ -151,11 +152,14 @@ def computed(table: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
         return make_messages_in_memory(**short).table_rows(MESSAGE)
     if table == COPY:
         return count_once(short)[1]
-    rows: pl.DataFrame = importlib.import_module(kernel_module(about.layer, about.name)).transform(**short)
     if about.layer != "study":
+        rows: pl.DataFrame = importlib.import_module(kernel_module(about.layer, about.name)).transform(
+            **short
+        )
         return rows
+    asked = {name: short[name.split(".")[1]] for name in frames}
     empty = {name: pl.DataFrame(schema=polars_schema(name)) for name in (FRAME, DENOMINATOR)}
-    return cover_rows(rows, table, empty | frames)
+    return cover_rows(run_kernel(table, asked), table, empty | frames)
 
 
 @cache
@@ -234,7 +238,7 @@ def test_every_job_that_counts_has_cases() -> None:
 def test_no_file_of_a_case_is_overlooked() -> None:
     for case in CASES:
         reads = read_contract(case.parent.name).reads
-        behind = read_contract(FIGURE).reads if FIGURE in reads else ()
+        behind = [of for name in reads if name.startswith(RESPONDENT) for of in read_contract(name).reads]
         known = {f"{name}.csv" for name in (*reads, *behind)} | {"expected.csv", "case.md"}
         assert {file.name for file in case.iterdir()} <= known
     for folder in GOLDEN.glob("*.*/*"):

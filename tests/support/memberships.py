@@ -293,4 +293,4 @@ def accounts_of(
     ]
     received = dt.datetime(2027, 2, 1, tzinfo=dt.UTC)
     rows = rows_frame([row | {"received_at": received} for row in answers], "study.questionnaire_answer")
-    return investment_account.transform(rows, frame, levels, *known)
+    return investment_account.transform(rows, investment_account.AccountTables(frame, levels, *known))

@@ -23,7 +23,7 @@ from jobs.base.tables import contracts
 from jobs.operators.build.gold_steps import GOLD
 from jobs.operators.build.run import Run
 from jobs.operators.build.settings_tables import read_reference
-from jobs.operators.gold import kernels
+from jobs.operators.gold import spam_type_daily
 from jobs.operators.ingest.pull import pull_operator
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.protect.operators import Protection
@@ -239,14 +239,14 @@ def test_a_wrong_format_holds_its_operator_alone_and_says_why(
 
 
 def test_invalid_gold_leaves_gold_as_it_was(copied: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    partial = kernels.PARTIALS["gold.spam_type_daily"]
+    partial = spam_type_daily.partial
 
     def wrong(*inputs: pl.DataFrame) -> pl.DataFrame:
         is_one = (pl.col("operator_id") == "lab-mail") & (pl.col("spam_possible") > 0)
         broken = pl.when(is_one).then(pl.col("spam_possible") + 1).otherwise("spam_certain")
         return partial(*inputs).with_columns(spam_certain=broken)
 
-    monkeypatch.setitem(kernels.PARTIALS, "gold.spam_type_daily", wrong)
+    monkeypatch.setattr(spam_type_daily, "partial", wrong)
     # Workers have the module as it is: the tasks run in this process.
     monkeypatch.setattr(runner, "LITTLE", 1 << 40)
     # Nothing that gold is computed from is new but its code: it is asked for.

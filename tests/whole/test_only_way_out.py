@@ -2,7 +2,8 @@
 they import, call and name."""
 
 import ast
-from collections.abc import Mapping
+import importlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -14,21 +15,22 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import list_tables
 from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.study.public.gate import BY_GATE
 
 ROOT = Path(__file__).resolve().parents[2]
-WORDS = ("study.", "public", "jobs.study.release")
-FIGURE = "study.respondent_figure"
+WORDS = ("study.", "public", "jobs.study.release", "_tables", "importlib")
 STUDY = frozenset(table for table in list_tables() if table.startswith("study."))
+RESPONDENT = frozenset(table for table in STUDY if table.startswith("study.respondent_"))
+RESPONDENT_ROOM = "study.estimates"
 # Which modules make public rows, by the call, and which write files of a release.
 MAKES_ROWS = {
-    "jobs.study.public.tables.coarsen_rows": {
-        "jobs.study.public.cost",
-        "jobs.study.public.gate",
-        "jobs.study.public.investment_gap",
-        "jobs.study.public.parts",
-        "jobs.study.public.published_volume",
-        "jobs.study.public.shares",
-        "jobs.study.public.volume_change",
+    # The gate, and the modules that contracts name.
+    "jobs.study.public.tables.coarsen_rows": {"jobs.study.public.gate"}
+    | {
+        f"jobs.study.public.{column.by}"
+        for table in public_tables()
+        for column in public_contract(table).columns
+        if column.way == "made" and column.by not in BY_GATE
     },
     "jobs.study.public.gate.transform_rows": {"jobs.study.public.gate"},
     "jobs.study.public.gate.unguarded_tables": {"jobs.study.public.gate"},
@@ -44,6 +46,14 @@ MAKES_ROWS = {
         "jobs.study.release.folders",
         "jobs.study.release.publishing",
     },
+}
+# Which modules load others by names that they put together; each loads those of one room.
+LOADS_BY_NAME = {
+    "jobs.base.engine.executor",
+    "jobs.operators.formats.registry",
+    "jobs.operators.gold.kernels",
+    "jobs.study.estimates.steps.kernels",
+    "jobs.study.public.gate",
 }
 # What readers get: the workbook, SDMX, CSV and Parquet, codebook, and what a human approves.
 LEAVES = ("assembly", "codebook", "comparing", "released", "sdmx", "summary", "tidy", "workbook")
@@ -75,6 +85,7 @@ class Module:
     """A module: its constants by name, what its names were imported from, and the calls and texts in it."""
 
     tree: ast.Module
+    name: str = ""
     imported: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -126,6 +137,11 @@ class Module:
                     if isinstance(name, ast.Name):
                         texts = (self.texts_of(each, found) for each in ast.walk(value))
                         found[name.id] = set().union(*texts)
+        if self.name.startswith("jobs.") and "_tables" in ast.unparse(self.tree):
+            # Lists of tables are computed: their values count.
+            made = vars(importlib.import_module(self.name))
+            for name in found:
+                found[name] |= set(list_texts(made[name]))
         return found
 
     @staticmethod
@@ -133,6 +149,17 @@ class Module:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return {node.value}
         return known.get(node.id, set()) if isinstance(node, ast.Name) else set()
+
+
+def list_texts(value: object) -> Iterator[str]:
+    """The texts in a constant, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from list_texts(list(value.items()))
+    elif isinstance(value, tuple | list | set | frozenset):
+        for each in value:
+            yield from list_texts(each)
 
 
 @cache
@@ -144,7 +171,7 @@ def modules() -> dict[str, Module]:
             name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
             text = file.read_text(encoding="utf-8")
             if any(word in text for word in WORDS):
-                found[name] = Module(ast.parse(text))
+                found[name] = Module(ast.parse(text), name)
     return found
 
 
@@ -162,11 +189,16 @@ def calls(module: Module, own: str) -> set[str]:
 
 
 def study_tables(module: Module, others: Mapping[str, Module]) -> set[str]:
-    """The study tables that a module names, by itself or by a constant of another one."""
-    found = set(module.texts & STUDY)
+    """The study tables that a module names, by itself or by a constant of its own or another one."""
+    found = set(module.texts & STUDY).union(*(texts & STUDY for texts in module.constants.values()))
     if "study." in module.texts:
         found.add("study.*")
-    for whole in module.imported.values():
+    named = {*module.imported.values()}
+    if named & others.keys():
+        # Constants by their module's name.
+        walked = (node for node in ast.walk(module.tree) if isinstance(node, ast.Attribute))
+        named |= {whole for node in walked if (whole := module.full(node, module.name))}
+    for whole in named:
         room, _, name = whole.rpartition(".")
         if room in others:
             found |= others[room].constants.get(name, set()) & STUDY
@@ -190,7 +222,9 @@ def test_the_gate_alone_takes_the_transforms_of_public_tables() -> None:
         for each in module.imported.values()
         if each in transforms or each.rpartition(".")[0] in transforms
     }
-    assert takers == {"jobs.study.public.gate"}
+    assert takers == set()
+    loaders = {own for own, module in modules().items() if "importlib" in module.imported.values()}
+    assert loaders == LOADS_BY_NAME
     assert not any("jobs.study.public." in module.texts for module in modules().values())
 
 
@@ -229,9 +263,10 @@ def test_study_tables_are_named_by_the_studys_own_rooms_and_by_those_listed() ->
 
 def test_respondents_figures_are_named_where_estimates_are_made_alone() -> None:
     """No module that makes, prints or sends anything else reads what single respondents gave."""
-    found = {own for own, module in modules().items() if FIGURE in study_tables(module, {})}
-    assert found == {"jobs.study.estimates.respondent_figure", "jobs.study.estimates.steps.study_stage"}
-    assert FIGURE not in {public_contract(table).source for table in public_tables()}
+    found = {own for own, module in modules().items() if RESPONDENT & study_tables(module, {})}
+    assert {f"jobs.{RESPONDENT_ROOM}.{table.removeprefix('study.')}" for table in RESPONDENT} <= found
+    assert all(own.startswith(f"jobs.{RESPONDENT_ROOM}.") for own in found)
+    assert not RESPONDENT & {public_contract(table).source for table in public_tables()}
 
 
 @pytest.mark.parametrize(
@@ -240,6 +275,8 @@ def test_respondents_figures_are_named_where_estimates_are_made_alone() -> None:
         "rows = lake.read('study.spam_volume')",
         "from jobs.study.estimates.contribution import TABLE\nrows = lake.read(TABLE)",
         "from jobs.study.estimates.steps.study_stage import TABLES\nrows = map(lake.read, TABLES)",
+        "from jobs.study.estimates.steps import study_stage\nrows = map(lake.read, study_stage.TABLES)",
+        "from jobs.study.estimates.steps.study_stage import APART as MINE\nrows = map(lake.read, MINE)",
         "rows = lake.read('study.' + name)",
     ],
 )

@@ -42,3 +42,12 @@ def read_project() -> list[tuple[str, bytes]]:
     files = (file for package in PACKAGES for file in (HOME / package).rglob("*"))
     wanted = [file for file in files if file.is_file() and "__pycache__" not in file.parts]
     return sorted((str(file.relative_to(HOME)), file.read_bytes()) for file in wanted)
+
+
+def find_sources(*patterns: str) -> list[Path]:
+    """The project's files that match patterns, in the order of their names. A pattern that none matches is an
+    error: what it stood for has moved, and a digest would no longer cover it."""
+    found = {pattern: [*HOME.glob(pattern)] for pattern in patterns}
+    assert all(found.values()), [pattern for pattern, files in found.items() if not files]
+    files = {file for of in found.values() for file in of}
+    return sorted(file for file in files if file.is_file() and "__pycache__" not in file.parts)

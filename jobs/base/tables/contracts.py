@@ -15,6 +15,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ import yaml
 
 from jobs.base.core.column_types import arrow_type, polars_type
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.program import find_sources
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,7 +43,19 @@ LAYERS = {
 }
 # The words of a contract's file.
 NEEDED = ("table", "description", "key", "fields")
-OPTIONAL = ("reads", "questions", "partition_by", "required", "checks", "merge", "meanings", "also")
+OPTIONAL = (
+    "reads", "kernel", "given_in", "questions", "partition_by", "required", "checks", "merge", "meanings",
+    "also",
+)  # fmt: skip
+# Where rows come from that no kernel computes, as `given_in` names it.
+PLACES = {
+    "project": "the project's own file",
+    "files": "the study's own files",
+    "settings": "the settings",
+    "packages": "operators' packages",
+    "forms": "filled-in questionnaires",
+    "decisions": "the study's staff",
+}
 # A name in SQL that is no function's and no field's of a struct.
 COLUMN = re.compile(r"(?<![\w.])[a-z_]\w*\b(?!\s*\()")
 # Types of columns that need a unit.
@@ -82,8 +96,11 @@ class Field:
 class Contract:
     """One table: a row is what `description` says; `key` is unique in it.
 
-    reads: the tables that its job takes. questions: a role and a question of the questionnaire for each
-    whose answers it takes; it sees no other answer. required: columns beside the key that are never null.
+    reads: the tables that its job takes. kernel: the module that has the job, if it is not the table's own.
+    given_in: of a table without a job the PLACES that its rows come
+    from; the first that has any replaces those after it. questions: a role and a question of the
+    questionnaire for each whose answers it takes; it sees no other answer. required: columns beside the key
+    that are never null.
     checks: SQL conditions that hold in every row, by name. meanings: what columns hold in this table, where
     their description says less. also: codes that a column of rows from outside may have beside its list.
     """
@@ -93,6 +110,8 @@ class Contract:
     fields: tuple[Field, ...]
     key: tuple[str, ...]
     reads: tuple[str, ...] = ()
+    kernel: str | None = None
+    given_in: tuple[str, ...] = ()
     questions: tuple[tuple[str, str], ...] = ()
     partition_by: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
@@ -159,6 +178,11 @@ def read_contract(table: str) -> Contract:
         raise ObservatoryError(f"{file.name} says it is {raw['table']}, not {table}")
     checks = tuple(raw.get("checks", {}).items())
     refuse_unknown_columns(file.name, checks, raw["fields"])
+    given_in = tuple(raw.get("given_in", ("project",) if layer == "ref" else ()))
+    if unknown := [place for place in given_in if place not in PLACES]:
+        raise ObservatoryError(
+            f"{file.name}: unknown place {', '.join(unknown)} in given_in; known are {', '.join(PLACES)}"
+        )
     merge = tuple(raw.get("merge", {}).items())
     unknown_rules = sorted({rule for _, rule in merge if rule not in MERGES})
     if unknown_rules:
@@ -171,6 +195,8 @@ def read_contract(table: str) -> Contract:
         fields=tuple(read_fields()[column] for column in raw["fields"]),
         key=tuple(raw["key"]),
         reads=tuple(each for given in raw.get("reads", ()) for each in expand_reads(given, table)),
+        kernel=raw.get("kernel"),
+        given_in=given_in,
         questions=tuple(
             (role, each)
             for role, named in raw.get("questions", {}).items()
@@ -286,6 +312,20 @@ def stage_tables(stage: str) -> list[str]:
     ]
 
 
+def order_tables(tables: Iterable[str]) -> tuple[str, ...]:
+    """Tables, each after those of them that it reads."""
+    wanted = tuple(tables)
+    order = TopologicalSorter({table: {*read_contract(table).reads} & {*wanted} for table in wanted})
+    return tuple(order.static_order())
+
+
+def given_tables(tables: Iterable[str]) -> tuple[str, ...]:
+    """What tables read that is none of them."""
+    wanted = tuple(tables)
+    read = dict.fromkeys(name for table in wanted for name in read_contract(table).reads)
+    return tuple(name for name in read if name not in wanted)
+
+
 @cache
 def list_codes(codelist: str) -> tuple[str, ...]:
     """The codes of a list under schemas/codelists/, or of a reference table's column."""
@@ -299,9 +339,7 @@ def list_codes(codelist: str) -> tuple[str, ...]:
 def reference_digest() -> str:
     """SHA-256 over reference tables, code lists and gold contracts: what gold needs beside silver."""
     digest = hashlib.sha256()
-    for file in sorted(
-        [*REFERENCE.glob("*.csv"), *CODELISTS.glob("*.csv"), *(SCHEMAS / "gold").glob("*.yaml")]
-    ):
+    for file in find_sources("schemas/reference/*.csv", "schemas/codelists/*.csv", "schemas/gold/*.yaml"):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 

@@ -6,25 +6,28 @@ null may be left out. Nothing else is guessed: what does not fit names the file,
 
 import gzip
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.tables.contracts import list_codes, polars_schema, read_contract
+from jobs.base.tables.contracts import list_codes, polars_schema, read_contract, reference_table
 
 EXAMPLES = 3
 # So many codes of a list are named.
 SHOWN = 8
 
 
-def read_tables(folder: Path, tables: Sequence[str]) -> dict[str, pl.DataFrame]:
-    """The rows of several tables. Raises ObservatoryError with what is wrong of all their files."""
+def read_tables(folder: Path, tables: Iterable[str]) -> dict[str, pl.DataFrame]:
+    """The rows of reference tables: the study's own, or the project's where a contract says so and the folder
+    has no file. Raises ObservatoryError with what is wrong of all files."""
     found, wrong = {}, []
     for table in tables:
+        places = read_contract(table).given_in
+        is_own = "files" in places and ("project" not in places or file_of(folder, table) is not None)
         try:
-            found[table] = read_table(folder, table)
+            found[table] = read_table(folder, table) if is_own else reference_table(table)
         except ObservatoryError as error:
             wrong.append(str(error))
     if wrong:

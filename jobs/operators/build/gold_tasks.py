@@ -24,7 +24,7 @@ from jobs.base.store.table_files import DataFile, NewFile, read_files, write_fil
 from jobs.base.tables.contracts import polars_schema, read_contract, reference_table
 from jobs.base.tables.merge import merge_rows
 from jobs.operators.gold import bulk_daily, campaign_daily
-from jobs.operators.gold.kernels import PARTIALS, finish_rows
+from jobs.operators.gold.kernels import finish_rows, kernel_module
 from jobs.operators.gold.shared import bulk, bulk_presets, bypass, counting
 from jobs.operators.gold.shared.similarity import SIGNED
 
@@ -193,7 +193,7 @@ def count_partials(
                 bypass.count_contacts(message.clear()), frames["bypass_parameter"]
             )
             inputs.append(nobody if known is None else known)
-        yield table, PARTIALS[table](*inputs)
+        yield table, kernel_module(table).partial(*inputs)
 
 
 def fold_parts(*, staging: str, table: str, parts: Sequence[StagedFrame]) -> list[StagedFrame]:

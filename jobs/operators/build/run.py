@@ -21,7 +21,7 @@ from jobs.base.store.table_files import write_files
 from jobs.base.tables import contracts
 from jobs.base.tables.contracts import read_contract
 from jobs.operators.build.settings_tables import read_reference
-from jobs.operators.gold.kernels import TRANSFORMS
+from jobs.operators.gold.kernels import kernel_module
 
 if TYPE_CHECKING:
     from expectations import native
@@ -92,7 +92,7 @@ def compute_table(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.Da
         name.split(".")[1]: have[name] if name in have else read_reference(work.settings, name)
         for name in about.reads
     }
-    return contracts.conform_frame(TRANSFORMS[table](**inputs), table)
+    return contracts.conform_frame(kernel_module(table).transform(**inputs), table)
 
 
 def commit_changed(work: Run, table: str, frame: pl.DataFrame, changed: Periods) -> bool:

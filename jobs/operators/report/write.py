@@ -11,6 +11,7 @@ import polars as pl
 
 from expectations.native import Result
 from jobs.base.checks.validations import latest_results
+from jobs.base.core.program import HOME, find_sources
 from jobs.base.settings.config import Observatory
 from jobs.base.store.access import write_as_lake
 from jobs.base.store.lake import Lake
@@ -20,7 +21,6 @@ from jobs.operators.report.report import PageOrigin
 from jobs.operators.report.unclaimed import ReportedOperator, reported_operator
 from jobs.operators.state.status import find_doubts, open_periods
 
-PROJECT = Path(__file__).resolve().parents[3]
 # The digest of a page's inputs, beside it.
 INPUTS = "inputs.sha256"
 # The code and reference data that a page depends on.
@@ -151,9 +151,8 @@ def last_run(lake: Lake) -> LastRun:
 def code_digest() -> str:
     """SHA-256 of the code and reference data that a page depends on."""
     found = hashlib.sha256(pl.__version__.encode())
-    for file in sorted({file for pattern in SOURCES for file in PROJECT.glob(pattern) if file.is_file()}):
-        if "__pycache__" not in file.parts:
-            found.update(f"{file.relative_to(PROJECT)}:{digest_of(file)}\n".encode())
+    for file in find_sources(*SOURCES):
+        found.update(f"{file.relative_to(HOME)}:{digest_of(file)}\n".encode())
     return found.hexdigest()
 
 

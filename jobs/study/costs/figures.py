@@ -1,6 +1,6 @@
 """Figures of the study's tables, explained: what was answered, and how it was scaled to all operators."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from jobs.base.core.errors import ObservatoryError
@@ -21,7 +21,7 @@ from jobs.base.figures import words
 from jobs.base.figures.areas import COUNTRY
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import open_lake
-from jobs.base.tables.contracts import reference_table
+from jobs.base.tables.contracts import read_contract, reference_table, stage_tables
 from jobs.study.costs.facts import (
     ASSUMPTION,
     PARAMETER,
@@ -37,8 +37,9 @@ from jobs.study.costs.facts import (
 )
 from jobs.study.costs.parts import by_area, by_component, by_strategy, parts_by_source, rows_beside
 from jobs.study.costs.study_rows import StudyRow, computed_when, read_figure, read_table, versions_of
+from jobs.study.estimates.steps.sample import Reference
 
-FRAME = ("ref.operator_frame", "ref.denominator", "ref.country", "ref.country_group")
+FRAME = tuple(f"ref.{field.name}" for field in fields(Reference))
 # Currencies of conversions; the international dollar has no code of ISO 4217.
 CURRENCY = {"market": "USD", "ppp": "international dollars", "mixed": "dollars, international for labour"}
 UNIT = {
@@ -52,14 +53,19 @@ ANNUAL = "purchase*share*rate/(1-(1+rate)**-life)"
 
 def explain_study(name: str, settings: Observatory) -> Explained:
     """The figure of this name. Raises ObservatoryError where the lake has none such, with the nearest."""
-    of = read_figure(name, settings)
-    return {
-        "study.investment": explain_investment,
-        "study.investment_gap": explain_gap,
-        "study.spam_volume": explain_volume,
-        "study.public_spending": explain_public_spending,
-        "study.cost": explain_cost,
-    }[of.table](of)
+    of = read_figure(name, settings, explained_tables())
+    explained: Explained = globals()[name_function(of.table)](of)
+    return explained
+
+
+def name_function(table: str) -> str:
+    """The function of this module that explains figures of a table, if there is one."""
+    return f"explain_{read_contract(table).name}"
+
+
+def explained_tables() -> list[str]:
+    """The tables whose figures this module explains."""
+    return [table for table in stage_tables("study") if name_function(table) in globals()]
 
 
 # --- what is spent ----------------------------------------------------------------------------------
@@ -167,7 +173,7 @@ def total_steps(row: dict[str, Any], unit: str) -> list[FormulaStep]:
 # --- what is missing --------------------------------------------------------------------------------
 
 
-def explain_gap(study_row: StudyRow) -> Explained:
+def explain_investment_gap(study_row: StudyRow) -> Explained:
     row = study_row.row
     spend, necessary = float(row["spend"]), float(row["necessary"])
     missing = max(necessary - spend, 0.0)
@@ -272,7 +278,7 @@ def explain_public_spending(study_row: StudyRow) -> Explained:
 # --- how much spam ----------------------------------------------------------------------------------
 
 
-def explain_volume(study_row: StudyRow) -> Explained:
+def explain_spam_volume(study_row: StudyRow) -> Explained:
     row = study_row.row
     unit = f"{row['unit_code']}s"
     # The unit last: two units may be added where a measure holds both.

@@ -5,6 +5,7 @@ that strategy, component and conversion. Parts at the end may be left out where 
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,10 @@ from jobs.base.figures.areas import classify_countries, is_whole_area, list_area
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake, open_lake
-from jobs.base.tables.contracts import REFERENCE, read_contract, reference_table
+from jobs.base.tables.contracts import read_contract, reference_table
+from jobs.base.tables.csv_tables import file_of
 from jobs.base.tables.reference_version import reference_version
 
-# The tables whose figures are explained, with how much of their key names one.
-TABLES = {
-    "study.investment": 6, "study.investment_gap": 4, "study.spam_volume": 6, "study.public_spending": 3,
-    "study.cost": 2,
-}  # fmt: skip
 # The values that are meant where a name leaves out the end of the key.
 USUAL = {
     "strategy_code": ("_T",),
@@ -49,7 +46,6 @@ AREAS = {
     "LLDC": "the landlocked developing countries",
     "TRANSITION": "the economies in transition",
 }
-FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")
 
 
 @dataclass(frozen=True)
@@ -74,12 +70,13 @@ def area_name(code: str) -> str:
     return AREAS.get(code) or words.country_name(code)
 
 
-def read_figure(name: str, settings: Observatory) -> StudyRow:
-    """The row of this name. Raises ObservatoryError for an unknown name, with the nearest known one."""
+def read_figure(name: str, settings: Observatory, tables: Sequence[str]) -> StudyRow:
+    """The row of this name, of one of these tables. Raises ObservatoryError for an unknown name, with the
+    nearest known one."""
     table, *parts = name.split("/")
-    if table not in TABLES:
-        raise ObservatoryError(f"figure '{name}': unknown table '{table}'{nearest_hint(table, TABLES)}")
-    key = read_contract(table).key[: TABLES[table]]
+    if table not in tables:
+        raise ObservatoryError(f"figure '{name}': unknown table '{table}'{nearest_hint(table, tables)}")
+    key = read_contract(table).key
     if len(parts) > len(key):
         raise ObservatoryError(f"figure '{name}': write it as {table}/{'/'.join(key)}")
     lake = open_lake(settings.lake.root)
@@ -147,9 +144,13 @@ def versions_of(study_row: StudyRow, *tables: str) -> list[tuple[str, str]]:
     files = [
         (name, f"file {reference_version(name)}")
         for name in listed
-        if name.startswith("ref.") and (REFERENCE / f"{read_contract(name).name}.csv").exists()
+        if "project" in read_contract(name).given_in
     ]
-    own = [(name, describe_own_file(study_row.settings, name)) for name in listed if name in FROM_FILES]
+    own = [
+        (name, describe_own_file(study_row.settings, name))
+        for name in listed
+        if read_contract(name).given_in == ("files",)
+    ]
     return [*lake, *files, *own]
 
 
@@ -157,9 +158,8 @@ def describe_own_file(settings: Observatory, table: str) -> str:
     """One of the study's own files: its present digest, and the sources that its rows name."""
     if settings.study.files is None:
         return "of the study's files, which the settings do not name ([study] files)"
-    folder, name = Path(settings.study.files), read_contract(table).name
-    named = (folder / f"{name}.csv", folder / f"{name}.csv.gz")
-    file = next((each for each in named if each.is_file()), None)
+    folder = Path(settings.study.files)
+    file = file_of(folder, table)
     if file is None:
         return f"not in {folder}"
     sources = pl.read_csv(file, columns=["source"], infer_schema=False)["source"].drop_nulls().unique().sort()

@@ -10,9 +10,7 @@ denominators and the list of respondents. Disclosure control works on them, and 
   that the attack knows of each respondent that its parts add up to its volume.
 - Measured cost: an operator's mean, without anything imputed.
 - Money: a respondent's amount; of a budget band its mean, which depends on other respondents' amounts.
-- Waiver: a figure from logs is waived if all of its packages waive; packages that do not say leave it to the
-  form's general waiver (sp904). An answer is waived if all of its own lines are, money if all lines of money
-  are. A form's waivers hold for its period and for all periods within it.
+- Waivers: study.respondent_waiver has them.
 """
 
 from collections.abc import Sequence
@@ -21,13 +19,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.base.core.periods import last_day, months_of
+from jobs.base.core.periods import last_day
 from jobs.base.figures.areas import rows_on_day
 from jobs.base.stats.estimation import seed_of
-from jobs.base.tables.contracts import list_codes, polars_schema
-from jobs.study.estimates import countermeasure_cost, spam_route, spam_source, spam_type, spam_volume
-from jobs.study.estimates.investment_account import SPENDING_INDICATORS, prices_of
+from jobs.study.estimates import countermeasure_cost, spam_volume
+from jobs.study.estimates.investment_account import PriceLevels
 from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
+from jobs.study.estimates.respondent_waiver import MONEY as OF_MONEY
+from jobs.study.estimates.spam_part import BREAKDOWNS
+from jobs.study.estimates.steps.part_rows import fill_columns
 from jobs.study.estimates.steps.parts import part_contributions, split_volumes
 from jobs.study.estimates.steps.rows import MEASURES, periods_of, typed_rows
 from jobs.study.estimates.steps.sample import Reference
@@ -44,80 +44,48 @@ from jobs.study.estimates.steps.spending import (
     spending_measures,
 )
 from jobs.study.estimates.volume_change import matched_contributions
-from jobs.study.questionnaire.standing import standing_answers
 
 TABLE = "study.contribution"
 VOLUME, MONEY = "study.spam_volume", "study.investment"
 # The codes of a series of money, in the order of the key of its table.
 MONEY_CODES = ("strategy_code", "component_code", "conversion_code")
-GENERAL, NO_WAIVER = "sp904", "W0"
 
 
 def transform(
     respondent_figure: pl.DataFrame,
-    submission: pl.DataFrame,
-    submission_type: pl.DataFrame,
-    submission_source: pl.DataFrame,
-    submission_route: pl.DataFrame,
-    submission_cost: pl.DataFrame,
-    questionnaire_answer: pl.DataFrame,
+    respondent_part: pl.DataFrame,
+    respondent_cost: pl.DataFrame,
+    respondent_waiver: pl.DataFrame,
     investment_account: pl.DataFrame,
     definition: pl.DataFrame,
-    indicator_measure: pl.DataFrame,
-    operator_frame: pl.DataFrame,
-    country: pl.DataFrame,
-    country_group: pl.DataFrame,
-    price_level: pl.DataFrame,
-    exchange_rate: pl.DataFrame,
-    investment_assumption: pl.DataFrame,
+    reference: Reference,
+    prices: PriceLevels,
 ) -> pl.DataFrame:
     """A row for each respondent that an estimate of a series rests on."""
-    # The estimator's denominators change weights, and no contribution.
-    reference = Reference(operator_frame, pl.DataFrame(), country, country_group)
     rows = volume_contributions(respondent_figure, reference, spam_volume.labelled_definitions(definition))
     rows += matched_contributions(respondent_figure, reference)
-    assumptions = dict(investment_assumption.select("assumption_code", "central").rows())
-    rows += spending_contributions(
-        investment_account, operator_frame, price_level, int(assumptions["base_year"])
-    )
+    rows += spending_contributions(investment_account, reference.operator_frame, prices.dollars)
     if not rows:
         return typed_rows([], TABLE)
     found = pl.DataFrame(rows, infer_schema_length=None)
     volume = found.filter(pl.col("table_name") == VOLUME)
-    packages = (
-        (spam_type, submission_type),
-        (spam_source, spam_source.with_region(submission_source, country)),
-        (spam_route, spam_route.with_region(submission_route, country)),
-    )
-    for job, part in packages:
-        if volume.height and part.height:
-            parted = split_volumes(respondent_figure, submission, part, job.BY, job.MARGINS)
-            parts = part_contributions(
-                job.TABLE, parted, volume, definition, job.QUANTITIES, job.published_codes
-            )
+    for breakdown in BREAKDOWNS:
+        given = split_volumes(respondent_figure, respondent_part, breakdown)
+        if volume.height and given.parts.height:
+            parts = part_contributions(given, volume, definition)
             found = pl.concat([found, parts], how="diagonal_relaxed")
-    costs = countermeasure_cost.own_costs(submission_cost, submission, exchange_rate)
-    table = {"table_name": countermeasure_cost.TABLE, "waived_by": LOGS}
-    for codes, people in costs:
-        own = people.with_columns(**{name: pl.lit(code) for name, code in (codes | table).items()})
-        found = pl.concat([found, own], how="diagonal_relaxed")
-    waived = read_waivers(questionnaire_answer, indicator_measure, sorted(set(found["period_code"])))
-    respondent_columns = [
-        name
-        for name in ("respondent_id", "period_code", "channel_code", "waived_by")
-        if name in found.columns
-    ]
-    found = found.join(waived, on=respondent_columns, how="left").join(
-        of_packages(submission, sorted(set(found["period_code"]))), on=respondent_columns, how="left"
+    costs = respondent_cost.with_columns(
+        table_name=pl.lit(countermeasure_cost.TABLE),
+        waived_by=pl.lit(LOGS),
+        series=pl.concat_str("strategy_code", "cost_component_code", "conversion_code", separator="/"),
+    ).drop("cost_component_code")
+    found = pl.concat([found, costs], how="diagonal_relaxed")
+    on = ["respondent_id", "period_code", "channel_code", "waived_by"]
+    found = found.join(respondent_waiver, on=on, how="left").with_columns(
+        pl.col("is_waived").fill_null(False)
     )
-    found = found.with_columns(is_waived=pl.coalesce("of_packages", "is_waived", pl.lit(False)))
     # A study without money has none of its columns.
-    kinds = polars_schema(TABLE)
-    owned = with_owners(found, operator_frame)
-    return owned.select(
-        (pl.col(name) if name in owned.columns else pl.lit(None).alias(name)).cast(kind)
-        for name, kind in kinds.items()
-    )
+    return fill_columns(with_owners(found, reference.operator_frame), TABLE)
 
 
 def volume_contributions(
@@ -153,14 +121,10 @@ def volume_contributions(
 
 
 def spending_contributions(
-    accounts: pl.DataFrame, frame: pl.DataFrame, price_level: pl.DataFrame, base: int
+    accounts: pl.DataFrame, frame: pl.DataFrame, dollars: dict[str, float]
 ) -> list[dict[str, Any]]:
-    """The contributions to study.investment: amounts, bands at their mean, and posts."""
-    dollars = {
-        name: price.ppp / price.market
-        for (name, year), price in prices_of(price_level).items()
-        if year == base
-    }
+    """The contributions to study.investment: amounts, bands at their mean, and posts. dollars: US for one
+    international dollar, by country."""
     rows: list[dict[str, Any]] = []
     by = ["period_code", "channel_code"]
     for own in accounts.sort(*by, "respondent_id", "strategy_code").partition_by(by, maintain_order=True):
@@ -173,7 +137,7 @@ def spending_contributions(
         price = dollar_prices(np.array([dollars[name] for name in people["country_code"]]))
         share = of_strategies(own, "share", respondents, strategies)
         y = spending_measures(found.mean, share, component_factors(found.parts, price))
-        beside = {"table_name": MONEY, "period_code": period, "channel_code": channel, "waived_by": MONEY}
+        beside = {"table_name": MONEY, "period_code": period, "channel_code": channel, "waived_by": OF_MONEY}
         rows += of_respondents(y, respondents, measure_names(strategies), beside)
         with_posts = people.filter("has_posts")["respondent_id"].to_list()
         filled = own.filter(pl.col("respondent_id").is_in(with_posts)).with_columns(
@@ -195,68 +159,6 @@ def of_respondents(
         for respondent, values in zip(respondents, y, strict=True)
         for codes, value in zip(series, values, strict=True)
     ]
-
-
-def read_waivers(
-    questionnaire_answer: pl.DataFrame, indicator_measure: pl.DataFrame, periods: Sequence[str]
-) -> pl.DataFrame:
-    """Who waived confidentiality, by respondent, period, channel and kind of contribution."""
-    standing = standing_answers(questionnaire_answer).filter(pl.col("value").is_not_null())
-    counted = standing.join(
-        indicator_measure.select("indicator_code", channel="channel_code"), on="indicator_code"
-    )
-    parts = [
-        standing.filter(pl.col("indicator_code") == GENERAL).with_columns(
-            waived_by=pl.lit(LOGS), waiver=pl.col("value"), channel=pl.lit(None, pl.String)
-        ),
-        standing.filter(pl.col("indicator_code").str.contains(SPENDING_INDICATORS)).with_columns(
-            waived_by=pl.lit(MONEY), channel=pl.lit(None, pl.String)
-        ),
-        counted.with_columns(waived_by=pl.lit(ANSWERS)),
-    ]
-    columns = ["respondent_id", "form_period", "channel", "waived_by"]
-    held = (
-        pl.concat(
-            part.select("respondent_id", "channel", "waived_by", "waiver", form_period="period_code")
-            for part in parts
-        )
-        .group_by(columns)
-        .agg(is_waived=(pl.col("waiver") != NO_WAIVER).all())
-        .filter("is_waived")
-    )
-    forms = sorted(set(held["form_period"]))
-    within = [(p, f) for p in periods for f in forms if set(months_of(p)) <= set(months_of(f))]
-    of_form = pl.DataFrame(within, schema={"period_code": pl.String, "form_period": pl.String}, orient="row")
-    channels = pl.DataFrame({"channel_code": sorted(list_codes("channel"))})
-    return (
-        held.join(of_form, on="form_period")
-        .join(channels, how="cross")
-        .filter(pl.col("channel").is_null() | (pl.col("channel") == pl.col("channel_code")))
-        .select("respondent_id", "period_code", "channel_code", "waived_by", "is_waived")
-        .unique()
-    )
-
-
-def of_packages(submission: pl.DataFrame, periods: Sequence[str]) -> pl.DataFrame:
-    """Whether packages waive, by respondent, period and channel: true if all of the period's do, false if one
-    says that it waives nothing. No row where they leave it to the form."""
-    given = submission.select("respondent_id", "channel_code", "waiver", month="period_code").unique()
-    months = sorted(set(given["month"]))
-    within = [(p, m) for p in periods for m in months if set(months_of(m)) <= set(months_of(p))]
-    parts = pl.DataFrame(within, schema={"period_code": pl.String, "month": pl.String}, orient="row")
-    waives = pl.col("waiver") != NO_WAIVER
-    return (
-        given.join(parts, on="month")
-        .group_by("respondent_id", "period_code", "channel_code")
-        .agg(
-            of_packages=pl.when(~waives.all(ignore_nulls=True))
-            .then(False)
-            .when(waives.all(ignore_nulls=False))
-            .then(True)
-        )
-        .drop_nulls("of_packages")
-        .with_columns(waived_by=pl.lit(LOGS))
-    )
 
 
 def with_owners(contributions: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:

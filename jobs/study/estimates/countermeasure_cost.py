@@ -42,10 +42,7 @@ def transform(
     submission_cost: pl.DataFrame,
     submission: pl.DataFrame,
     spam_volume: pl.DataFrame,
-    operator_frame: pl.DataFrame,
-    denominator: pl.DataFrame,
-    country: pl.DataFrame,
-    country_group: pl.DataFrame,
+    reference: Reference,
     price_level: pl.DataFrame,
     exchange_rate: pl.DataFrame,
 ) -> pl.DataFrame:
@@ -53,7 +50,6 @@ def transform(
 
     In parts: an estimate needs all respondents of a channel and period.
     """
-    reference = Reference(operator_frame, denominator, country, country_group)
     units = read_units(spam_volume)
     rows: list[dict[str, Any]] = []
     for channel, period, given in list_costs(submission_cost, submission, exchange_rate):
@@ -197,21 +193,3 @@ def read_units(spam_volume: pl.DataFrame) -> dict[tuple[str, str, str], float]:
 def per_thousand(row: dict[str, Any], units: float | None) -> float | None:
     """An estimate for each thousand messages or calls of its area; None where no volumes are estimated."""
     return 1000 * float(row["estimate"]) / units if units and row["estimate"] is not None else None
-
-
-def own_costs(
-    submission_cost: pl.DataFrame, submission: pl.DataFrame, exchange_rate: pl.DataFrame
-) -> Iterator[tuple[dict[str, str], pl.DataFrame]]:
-    """The contributions of operators: the codes of each figure without anything imputed, and a row for each
-    operator."""
-    for channel, period, given in list_costs(submission_cost, submission, exchange_rate):
-        marginal, fixed = (given.means[..., OPERATORS_OWN.index(name)] for name in OPERATORS_OWN)
-        people = given.people.select("respondent_id", own_subscriptions="subscriptions")
-        for name, amounts in ((MARGINAL, marginal), (FIXED, fixed), (STATED, marginal + fixed)):
-            for at, strategy in enumerate(given.strategies):
-                codes = {"channel_code": channel, "period_code": period, "strategy_code": strategy}
-                series = "/".join((strategy, name, CONVERSION))
-                yield (
-                    codes | {"series": series, "conversion_code": CONVERSION},
-                    people.with_columns(contribution=pl.Series(amounts[:, at])),
-                )

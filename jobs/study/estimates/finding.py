@@ -48,15 +48,11 @@ def transform(
     questionnaire_answer: pl.DataFrame,
     indicator_measure: pl.DataFrame,
     answer_bound: pl.DataFrame,
-    operator_frame: pl.DataFrame,
-    denominator: pl.DataFrame,
-    country: pl.DataFrame,
-    country_group: pl.DataFrame,
+    reference: Reference,
 ) -> pl.DataFrame:
     """A row for each respondent, period, channel and table with a suspicious figure."""
-    reference = Reference(operator_frame, denominator, country, country_group)
     whole = contribution.filter(~is_month(pl.col("period_code")))
-    found = find_suspicious(whole, operator_frame, answer_bound)
+    found = find_suspicious(whole, reference.operator_frame, answer_bound)
     if found.is_empty():
         return typed_rows([], TABLE)
     moved = pl.DataFrame(list(rank_influences(found, whole, reference)), infer_schema_length=None)

@@ -13,7 +13,7 @@ from jobs.base.figures.channels import CALLS
 from jobs.base.figures.counting_rules import RECEIVED
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
 from jobs.base.stats.sampling import Samples
-from jobs.study.estimates.investment_account import prices_of
+from jobs.study.estimates.investment_account import PriceLevels
 from jobs.study.estimates.steps.area_rows import estimate_areas
 from jobs.study.estimates.steps.days import scale_to_all_days
 from jobs.study.estimates.steps.economy import Total, amounts_of_year, spending_shares, sum_areas
@@ -41,29 +41,18 @@ AT_MARKET = "market"
 def transform(
     investment_account: pl.DataFrame,
     submission: pl.DataFrame,
-    operator_frame: pl.DataFrame,
-    denominator: pl.DataFrame,
-    country: pl.DataFrame,
-    country_group: pl.DataFrame,
-    price_level: pl.DataFrame,
+    reference: Reference,
+    prices: PriceLevels,
     economy: pl.DataFrame,
     cost_parameter: pl.DataFrame,
-    investment_assumption: pl.DataFrame,
 ) -> pl.DataFrame:
     """A row for each area, strategy, component and conversion of a year and channel.
 
     In parts: an estimate needs the accounts and the logs of all respondents of a channel and year, so the key
     is period_code and channel_code.
     """
-    reference = Reference(operator_frame, denominator, country, country_group)
-    assumptions = dict(investment_assumption.select("assumption_code", "central").rows())
-    base = int(assumptions["base_year"])
-    dollars = {
-        name: price.ppp / price.market
-        for (name, year), price in prices_of(price_level).items()
-        if year == base
-    }
-    traffic, amounts = yearly_units(submission), amounts_of_year(economy, base)
+    dollars = prices.dollars
+    traffic, amounts = yearly_units(submission), amounts_of_year(economy, prices.base_year)
     by = ["period_code", "channel_code"]
     rows: list[dict[str, object]] = []
     for accounts in investment_account.sort(*by, "respondent_id", "strategy_code").partition_by(by):

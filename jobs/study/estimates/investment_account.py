@@ -11,6 +11,7 @@ from jobs.base.core.periods import last_day
 from jobs.base.costs.investment_assumptions import account_assumptions, central_values
 from jobs.base.figures.areas import classify_countries, rows_on_day
 from jobs.study.estimates.steps.accounts import BAND, Price, account_rows, bands_of_base, rises_of
+from jobs.study.estimates.steps.investment_targets import value_of
 from jobs.study.estimates.steps.rows import typed_rows
 from jobs.study.questionnaire.standing import standing_answers
 
@@ -32,27 +33,9 @@ class AccountTables:
     country_group: pl.DataFrame
 
 
-def transform(
-    questionnaire_answer: pl.DataFrame,
-    operator_frame: pl.DataFrame,
-    price_level: pl.DataFrame,
-    cost_parameter: pl.DataFrame,
-    investment_assumption: pl.DataFrame,
-    budget_band: pl.DataFrame,
-    country: pl.DataFrame,
-    country_group: pl.DataFrame,
-) -> pl.DataFrame:
+def transform(questionnaire_answer: pl.DataFrame, known: AccountTables) -> pl.DataFrame:
     """A row for each respondent, year, channel and strategy. In parts: an account needs all answers of its
     respondent and year, so the key is respondent_id and period_code."""
-    known = AccountTables(
-        operator_frame,
-        price_level,
-        cost_parameter,
-        investment_assumption,
-        budget_band,
-        country,
-        country_group,
-    )
     rows: list[dict[str, object]] = []
     for answers in (
         standing_money_answers(questionnaire_answer).sort("period_code").partition_by("period_code")
@@ -74,6 +57,24 @@ def standing_money_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
 def operators_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     """Of standing_money_answers() what holds a value: a withdrawn answer supersedes the one before it."""
     return standing_money_answers(questionnaire_answer).filter(pl.col("value").is_not_null())
+
+
+@dataclass(frozen=True)
+class PriceLevels:
+    """Price levels, and the assumptions that say of which year prices are."""
+
+    price_level: pl.DataFrame
+    investment_assumption: pl.DataFrame
+
+    @property
+    def base_year(self) -> int:
+        return int(value_of(self.investment_assumption, "base_year"))
+
+    @property
+    def dollars(self) -> dict[str, float]:
+        """US dollars for one international dollar of the base year, by country."""
+        prices = prices_of(self.price_level).items()
+        return {name: price.ppp / price.market for (name, year), price in prices if year == self.base_year}
 
 
 def prices_of(price_level: pl.DataFrame) -> dict[tuple[str, int], Price]:

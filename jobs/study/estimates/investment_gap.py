@@ -21,14 +21,14 @@ from jobs.base.core.periods import last_day
 from jobs.base.core.shares import CALLS, UNTOLD
 from jobs.base.costs.investment_assumptions import account_assumptions, central_values
 from jobs.base.figures.areas import COUNTRY, WORLD, classify_countries, list_areas, rows_on_day
-from jobs.base.figures.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED, STOPPED
+from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.stats.estimation import seed_of
-from jobs.base.tables.sql import parse_expression
-from jobs.study.estimates.investment_account import price_of, prices_of
+from jobs.study.estimates.investment_account import PriceLevels, price_of, prices_of
+from jobs.study.estimates.respondent_part import CONTENT, FATE, STOP
 from jobs.study.estimates.steps.accounts import Asset, Price, yearly_capital
-from jobs.study.estimates.steps.days import keep_covered_months
 from jobs.study.estimates.steps.investment_targets import authority_code, of_channel, value_of
 from jobs.study.estimates.steps.rows import conf_status_code, is_month, typed_rows
+from jobs.study.estimates.steps.sample import Reference
 from jobs.study.estimates.steps.spending_groups import (
     LEAST,
     PLACES,
@@ -54,15 +54,11 @@ DIGITS = 9
 def transform(
     investment: pl.DataFrame,
     investment_account: pl.DataFrame,
-    submission: pl.DataFrame,
+    respondent_part: pl.DataFrame,
     submission_quality: pl.DataFrame,
-    measure: pl.DataFrame,
-    operator_frame: pl.DataFrame,
-    country: pl.DataFrame,
-    country_group: pl.DataFrame,
-    price_level: pl.DataFrame,
+    reference: Reference,
+    prices: PriceLevels,
     cost_parameter: pl.DataFrame,
-    investment_assumption: pl.DataFrame,
     investment_target: pl.DataFrame,
 ) -> pl.DataFrame:
     """A row for each area, channel, year and target.
@@ -70,8 +66,8 @@ def transform(
     In parts: a target needs the accounts and audits of all respondents of a channel and year, so the key is
     period_code and channel_code.
     """
-    prices = prices_of(price_level)
-    audited = stopped_share(called_spam(submission, submission_quality, measure))
+    levels, assumed = prices_of(prices.price_level), prices.investment_assumption
+    audited = stopped_share(called_spam(respondent_part, submission_quality))
     whole = investment.filter(
         (pl.col("strategy_code") == "_T")
         & (pl.col("component_code") == "_T")
@@ -81,7 +77,7 @@ def transform(
     rows: list[dict[str, Any]] = []
     for (period, channel), spending in whole.sort(by).partition_by(by, as_dict=True).items():
         day = last_day(str(period))
-        members = classify_countries(country, country_group, day)
+        members = classify_countries(reference.country, reference.country_group, day)
         accounts = investment_account.filter(
             (pl.col("period_code") == period) & (pl.col("channel_code") == channel)
         )
@@ -89,8 +85,8 @@ def transform(
         wanted = of_channel(investment_target, str(channel))
         groups: dict[str, dict[str, Any]] = {}
         if set(wanted) - {NORM}:
-            costs = capital_costs(accounts, members, rows_on_day(cost_parameter, day), investment_assumption)
-            frame = rows_on_day(operator_frame, day)
+            costs = capital_costs(accounts, members, rows_on_day(cost_parameter, day), assumed)
+            frame = rows_on_day(reference.operator_frame, day)
             key = "target", str(channel), str(period)
             groups = {
                 code: placed_spending(accounts, costs, frame, code, seed_of(*key, code))
@@ -101,18 +97,17 @@ def transform(
                 groups[BEST] = best_respondents(
                     accounts, costs, protected, frame, wanted[BEST][0], seed_of(*key, BEST)
                 )
-        found = channel_rows(spending, members, prices, investment_assumption, wanted, groups)
+        found = channel_rows(spending, members, levels, assumed, wanted, groups)
         rows += [row | {"period_code": period, "channel_code": channel} for row in found]
     return typed_rows(rows, TABLE)
 
 
-def called_spam(
-    submission: pl.DataFrame, submission_quality: pl.DataFrame, measure: pl.DataFrame
-) -> pl.DataFrame:
+def called_spam(respondent_part: pl.DataFrame, submission_quality: pl.DataFrame) -> pl.DataFrame:
     """Months of respondents whose filter was audited or tested: how many of their attempted messages were
     certain spam and stopped, before or with their content; the filter's calls of the rest, with the shares of
     spam in them."""
-    had_content, is_stopped = parse_expression(HAD_CONTENT), pl.col("outcome_code").is_in(STOPPED)
+    code = pl.col("part_codes").str
+    had_content, is_stopped = code.starts_with(f"{CONTENT}/"), code.ends_with(f"/{STOP}")
     certain, undecided = pl.col("spam_certain"), pl.col("spam_possible") - pl.col("spam_certain")
     counts = {
         "stopped_before": (certain, ~had_content & is_stopped),
@@ -123,13 +118,10 @@ def called_spam(
         "undecided": (undecided, had_content),
         "passed": (pl.col("units") - pl.col("spam_possible"), had_content),
     }
-    cells = measure.filter(pl.col("is_included") & (pl.col("measure_code") == "attempted"))
     by = ["respondent_id", "period_code", "channel_code"]
     return (
-        keep_covered_months(submission)
-        .filter(pl.col("direction_code").is_in(RECEIVED) & (pl.col("definition_code") == OPERATOR))
+        respondent_part.filter(part_kind_code=FATE, unit_code="attempted", definition_code=OPERATOR)
         .filter(is_month(pl.col("period_code")))
-        .join(cells, on=["unit_code", "stage_code", "outcome_code"], how="semi")
         .group_by(by)
         .agg(count.filter(where).sum().alias(name) for name, (count, where) in counts.items())
         .join(submission_quality.select(*by, *(f"{call}_spam_share" for call in CALLS)), on=by)

@@ -36,17 +36,13 @@ WEAKER = {status for status, rank in WEAKNESS.items() if rank}
 def transform(
     respondent_figure: pl.DataFrame,
     definition: pl.DataFrame,
-    operator_frame: pl.DataFrame,
-    denominator: pl.DataFrame,
-    country: pl.DataFrame,
-    country_group: pl.DataFrame,
+    reference: Reference,
 ) -> pl.DataFrame:
     """A row for each area and quantity of a period, channel, unit and definition.
 
     In parts: an estimate needs all respondents of a channel, and a quarter or year the periods within it, so
     the key is channel_code, unit_code and definition_code (CELL), with all periods of a year.
     """
-    reference = Reference(operator_frame, denominator, country, country_group)
     labelled = labelled_definitions(definition)
     rows: list[dict[str, object]] = []
     for of_cell in respondent_figure.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):

@@ -48,17 +48,13 @@ class MatchedPair:
 def transform(
     respondent_figure: pl.DataFrame,
     spam_volume: pl.DataFrame,
-    operator_frame: pl.DataFrame,
-    denominator: pl.DataFrame,
-    country: pl.DataFrame,
-    country_group: pl.DataFrame,
+    reference: Reference,
 ) -> pl.DataFrame:
     """Two rows for each area but countries and quantity of two periods in turn, channel, unit and definition:
     one of each period, by the same respondents.
 
     In parts: all respondents of a channel, unit and definition, and all periods.
     """
-    reference = Reference(operator_frame, denominator, country, country_group)
     rows: list[dict[str, object]] = []
     for key, pair in list_pairs(respondent_figure, reference):
         rows += [row | key for row in change_rows(pair, reference, key)]

@@ -1,7 +1,7 @@
 """Published figures as the gate sees them: which rows may leave at all, and who contributed to each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import polars as pl
 
@@ -10,11 +10,13 @@ from jobs.base.core.periods import last_day
 from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas
 from jobs.base.tables.public_contracts import PublicContract
 from jobs.base.tables.sql import parse_expression
+from jobs.study.attack.coefficients import World
 from jobs.study.disclosure import rules
 
 CONTRIBUTION = "study.contribution"
+COUNTRIES = "ref.country"
 # The tables that say who there is: operators, subscriptions, countries and their groups.
-WORLD = ("ref.operator_frame", "ref.denominator", "ref.country", "ref.country_group")
+WORLD = tuple(f"ref.{field.name}" for field in fields(World) if field.name != "prices")
 # Prices by country, in both currencies in which spending is published; older releases kept none.
 PRICES = "ref.price_level"
 DEFINITION = "definition_code"
@@ -71,7 +73,7 @@ def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
     parts = []
     for period in sorted(set(periods)):
         listed = list_areas(
-            classify_countries(basis.tables[WORLD[2]], basis.tables[WORLD[3]], last_day(period))
+            classify_countries(basis.tables[COUNTRIES], basis.tables["ref.country_group"], last_day(period))
         )
         of = [(area.code, country) for area in listed for country in area.countries]
         places = pl.DataFrame(of, schema={"area_code": pl.String, "country_code": pl.String}, orient="row")
@@ -80,7 +82,7 @@ def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
         if lost.height:
             names = sorted(set(lost["country_code"].fill_null("none").to_list()))
             raise ObservatoryError(
-                f"{CONTRIBUTION} has contributions to {period} of countries that {WORLD[2]} does not have:"
+                f"{CONTRIBUTION} has contributions to {period} of countries that {COUNTRIES} does not have:"
                 f" {', '.join(names)}. Correct the country in the frame of operators, and run `observatory"
                 " study estimate`"
             )

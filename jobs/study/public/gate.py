@@ -8,6 +8,7 @@ rest on. Then the attacker is asked again. If only other areas reveal it, nothin
 releases reveal by themselves is recorded, and holds nothing back.
 """
 
+import importlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ from jobs.base.tables.public_contracts import PublicContract, public_contract, p
 from jobs.base.tables.sql import parse_expression
 from jobs.study.attack.known import EVERYWHERE, Finding
 from jobs.study.attack.search import Attack
-from jobs.study.public import cost, investment_gap, parts, published_volume, shares, volume_change
 from jobs.study.public.cells import (
     CELL,
     DEFINITION,
@@ -42,21 +42,8 @@ from jobs.study.public.revisions import revise_rows, with_earlier
 from jobs.study.public.tables import coarsen_rows
 from jobs.study.public.wholes import join_blocks, name_both, name_series, name_wholes, refuse_apart
 
-# How rows that leave become rows of each public table, by its name without the layer.
-TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
-    "cost": cost.transform,
-    "countermeasure": shares.transform_shares,
-    "countermeasure_cost": coarsen_rows,
-    "investment": coarsen_rows,
-    "investment_gap": investment_gap.transform,
-    "published_volume": published_volume.transform,
-    "policy": shares.transform_shares,
-    "spam_route": parts.coarsen_parts,
-    "spam_source": parts.coarsen_parts,
-    "spam_type": parts.coarsen_parts,
-    "spam_volume": coarsen_rows,
-    "volume_change": volume_change.transform,
-}
+# What the gate itself makes, of all tables.
+BY_GATE = {"interval", "revision"}
 FINDING_COLUMNS = (
     "attacker",
     "holding",
@@ -284,8 +271,14 @@ def as_frame(findings: Sequence[Finding]) -> pl.DataFrame:
 
 
 def transform_rows(rows: pl.DataFrame, about: PublicContract, *beside: pl.DataFrame) -> pl.DataFrame:
-    """Rows that leave, by the transform of their public table."""
-    return TRANSFORMS[about.name](rows, about, *beside)
+    """Rows that leave, made coarse by transform() of the module that the contract's columns name as `made`;
+    coarse alone where they name none."""
+    makers = {each.by for each in about.columns if each.way == "made"} - BY_GATE
+    if not makers:
+        return coarsen_rows(rows, about)
+    (maker,) = makers
+    made: pl.DataFrame = importlib.import_module(f"{__package__}.{maker}").transform(rows, about, *beside)
+    return made
 
 
 def unguarded_tables(

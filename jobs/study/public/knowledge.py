@@ -49,8 +49,8 @@ def list_shapes(guarded: Mapping[str, PublicContract], bases: Sequence[Basis]) -
 
 
 def known_release(basis: Basis, published_rows: pl.DataFrame) -> KnownRelease:
-    frame, denominator, country, country_group = (basis.tables[name] for name in WORLD)
-    world = World(frame, denominator, country, country_group, list_prices(basis))
+    known = {name.removeprefix("ref."): basis.tables[name] for name in WORLD}
+    world = World(**known, prices=list_prices(basis))
     return KnownRelease(basis.release, world, basis.tables[CONTRIBUTION], published_rows)
 
 

@@ -7,7 +7,7 @@ from jobs.base.tables.series import ALL, PARTS
 from jobs.study.public.tables import coarsen_rows
 
 
-def coarsen_parts(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+def transform(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     """coarsen_rows() with part_factor, the rounded whole over the rounded sum of its parts; null where one of
     them does not leave, or an earlier figure stands in its place."""
     made = coarsen_rows(rows.drop("part_factor", strict=False), about)

@@ -9,7 +9,7 @@ from jobs.base.tables.public_contracts import CLASSES, PublicContract
 from jobs.study.public.tables import coarsen_rows
 
 
-def transform_shares(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+def transform(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     """A row for each line, area and answer that leaves."""
     codelist, steps = CLASSES["chosen_pct"]
     edges = dict(zip(list_codes(codelist), pairwise((0, *steps, 100)), strict=True))

@@ -15,7 +15,7 @@ from jobs.base.core.periods import months_of
 from jobs.base.settings.config import Observatory
 from jobs.base.store import record
 from jobs.base.store.lake import Lake
-from jobs.base.tables.contracts import read_contract, reference_table
+from jobs.base.tables.contracts import read_contract
 from jobs.base.tables.csv_tables import read_tables
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.estimates.steps import study_stage
@@ -25,8 +25,6 @@ from jobs.study.release import clearance, decisions
 from jobs.study.release.about import About, next_version
 from jobs.study.release.folders import all_in, versions_in
 from jobs.study.release.publishing import ABOUT, refuse_unfinished
-
-FROM_FILES = ("ref.operator_frame", "ref.denominator", PRICES)
 
 
 @dataclass(frozen=True)
@@ -116,8 +114,7 @@ def tables_of(lake: Lake, folder: Path) -> dict[str, pl.DataFrame]:
     """The tables that a release rests on."""
     sources = {public_contract(table).source for table in public_tables()} | {CONTRIBUTION}
     found = {table: lake.read(table) for table in sorted(sources)}
-    found |= read_tables(folder, FROM_FILES)
-    found |= {table: reference_table(table) for table in WORLD if table not in found}
+    found |= read_tables(folder, (*WORLD, PRICES))
     return {
         table: rows.sort([name for name in read_contract(table).key if name in rows.columns])
         for table, rows in found.items()

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import re
 from pathlib import Path
+from typing import get_type_hints
 
 import polars as pl
 import pyarrow as pa
@@ -30,10 +31,10 @@ from jobs.base.tables.contracts import (
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.operators.build.gold_steps import GOLD
 from jobs.operators.formats.registry import KERNELS
-from jobs.operators.gold import kernels
 from jobs.operators.runs import quality
 from jobs.operators.silver.frames import SILVER
 from jobs.study.estimates.steps import study_stage
+from jobs.study.estimates.steps.kernels import find_kernel, name_inputs
 from tests.conftest import ROOT
 from tests.support.kernel_rooms import KERNEL_ROOMS, kernel_module
 
@@ -43,10 +44,6 @@ FOLDERS = {layer: ROOT.joinpath(*room.split(".")) for layer, room in KERNEL_ROOM
 JOBS = [
     table for table in list_tables() if table.startswith(("gold.", "study.")) and read_contract(table).reads
 ]
-# What settings say stands in no CSV.
-FROM_SETTINGS = {"ref.operator", "ref.fixed_cost", "ref.filter_quality", "ref.investment_target"}
-# Nor does what the study's own files say.
-FROM_FILES = {"ref.operator_frame", "ref.denominator", "ref.price_level"}
 # A job holds a transform and nothing that reads, writes or starts anything.
 FORBIDDEN_MODULES = (
     *(
@@ -97,9 +94,7 @@ def test_what_merges_is_counted_in_parts(table: str) -> None:
     job = importlib.import_module(f"jobs.operators.gold.{about.name}")
     rules = dict(about.merge)
     assert bool(rules) == ("silver.message" in about.reads) == hasattr(job, "partial")
-    assert kernels.PARTIALS.get(table) == getattr(job, "partial", None)
-    assert kernels.FINISHERS.get(table) == getattr(job, "finish", None)
-    assert kernels.TRANSFORMS.get(table) == (None if rules else job.transform)
+    assert rules or not hasattr(job, "finish")
     assert not set(rules) & set(about.key)
     if rules and not hasattr(job, "finish"):
         assert set(rules) == set(about.columns) - set(about.key)
@@ -161,13 +156,16 @@ def test_every_row_of_a_dated_table_says_where_it_comes_from(file: Path) -> None
     assert all(row["source"].strip() and row["valid_from"] for row in rows)
 
 
-def test_a_reference_table_has_its_contracts_columns() -> None:
-    asked = {
-        name for table in list_tables() for name in read_contract(table).reads if name.startswith("ref.")
-    }
-    for table in sorted(asked - FROM_SETTINGS - FROM_FILES):
-        with (REFERENCE / f"{read_contract(table).name}.csv").open(newline="", encoding="utf-8") as lines:
-            assert next(csv.reader(lines)) == read_contract(table).columns
+@pytest.mark.parametrize("table", [name for name in list_tables() if name.startswith(("ref.", "study."))])
+def test_rows_are_computed_or_given_somewhere(table: str) -> None:
+    """A table has a job, or its contract says where its rows come from: in the project's own file, if any."""
+    about = read_contract(table)
+    assert bool(about.reads) != bool(about.given_in)
+    file = REFERENCE / f"{about.name}.csv"
+    assert ("project" in about.given_in) == (about.layer == "ref" and file.is_file())
+    if "project" in about.given_in:
+        with file.open(newline="", encoding="utf-8") as lines:
+            assert next(csv.reader(lines)) == about.columns
 
 
 # --- jobs ---------------------------------------------------------------------------------------------
@@ -176,13 +174,21 @@ def test_a_reference_table_has_its_contracts_columns() -> None:
 @pytest.mark.parametrize("table", JOBS)
 def test_a_job_takes_the_tables_that_its_contract_reads(table: str) -> None:
     about = read_contract(table)
-    job = importlib.import_module(kernel_module(about.layer, about.name))
-    parameters = inspect.signature(job.transform).parameters.values()
-    assert [each.name for each in parameters] == [name.split(".")[1] for name in about.reads]
-    assert all(each.default is inspect.Parameter.empty for each in parameters)
-    assert {each.annotation for each in parameters} <= {"pl.DataFrame", pl.DataFrame}
+    job = importlib.import_module(kernel_module(about.layer, about.kernel or about.name))
+    kernel = find_kernel(table) if about.layer == "study" else job.transform
+    inputs = name_inputs(kernel)
+    assert [name for taken in inputs.values() for name in taken] == [
+        name.split(".")[1] for name in about.reads
+    ]
+    assert all(
+        each.default is inspect.Parameter.empty for each in inspect.signature(kernel).parameters.values()
+    )
+    # Alone, or fields of a dataclass.
+    kinds = {name: kind for name, kind in get_type_hints(kernel).items() if name != "return"}
+    assert all(kind is pl.DataFrame for name, kind in kinds.items() if inputs[name] == (name,))
+    assert about.layer == "study" or all(taken == (name,) for name, taken in inputs.items())
     assert job.__doc__ is not None
-    assert job.__doc__.startswith(f"{table}: ")
+    assert table in job.__doc__ if about.kernel else job.__doc__.startswith(f"{table}: ")
 
 
 def test_a_run_computes_every_job_of_silver_and_gold() -> None:
@@ -190,7 +196,7 @@ def test_a_run_computes_every_job_of_silver_and_gold() -> None:
     # Computed after gold, and when labels are loaded.
     of_audits = {quality.TABLE, quality.CORRECTED}
     assert {table for table in JOBS if table.startswith("gold.")} == {*GOLD} | of_audits
-    assert {table for table in JOBS if table.startswith("study.")} == {*study_stage.TRANSFORMS}
+    assert {table for table in JOBS if table.startswith("study.")} == {*study_stage.TABLES}
     # What people say of samples comes from files, and reads no table.
     silver = {table for table in list_tables() if table.startswith("silver.") and read_contract(table).reads}
     assert silver == {*SILVER}
@@ -207,7 +213,8 @@ def test_each_module_with_a_transform_has_a_contract() -> None:
                 if isinstance(node, ast.Assign)
                 for target in node.targets
             }
-            assert ("transform" in defines) == (f"{layer}.{file.stem}" in JOBS), file
+            is_own = f"{layer}.{file.stem}" in JOBS and read_contract(f"{layer}.{file.stem}").kernel is None
+            assert ("transform" in defines) == is_own, file
 
 
 def sins(source: str) -> list[str]:
@@ -330,7 +337,8 @@ def test_a_contract_in_other_words_is_an_error_that_names_the_right_ones(
         read_contract("gold.columns")
     # Without this it is a table that a run computes and then cannot write.
     with pytest.raises(
-        ObservatoryError, match="unknown word 'partitions'; .* key, fields, reads, questions, partition"
+        ObservatoryError,
+        match="unknown word 'partitions'; .* key, fields, reads, kernel, given_in, questions, partition",
     ):
         read_contract("gold.partitions")
     with pytest.raises(ObservatoryError, match="meant.yaml has meanings of unitz, which its fields do not"):

@@ -1,6 +1,7 @@
 """Contracts of published tables fail closed."""
 
 import copy
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,28 +12,26 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.thresholds import MONEY_HOLDINGS
 from jobs.base.tables.contracts import read_contract, read_yaml
 from jobs.base.tables.public_contracts import NEVER, PUBLIC, parse_contract, public_contract, public_tables
-from jobs.study.public import gate
+from jobs.study.public.gate import BY_GATE
 from jobs.study.public.tables import coarsen_rows
-
-# Tables that no respondent is behind leave whole.
-FREE = ("public.cost", "public.published_volume")
 
 
 def test_each_table_names_its_columns_and_none_that_never_leaves() -> None:
-    assert set(public_tables()) == {f"public.{name}" for name in gate.TRANSFORMS} == {
-        "public.spam_volume", "public.investment", "public.investment_gap", "public.cost",
-        "public.countermeasure_cost",
-        "public.policy", "public.countermeasure", "public.spam_type", "public.spam_source",
-        "public.published_volume",
-        "public.spam_route", "public.volume_change",
-    }  # fmt: skip
     for about in map(public_contract, public_tables()):
         names = set(about.schema)
         assert not names & set(NEVER)
         assert not any(name.startswith("at_") for name in names)
         assert set(about.key) <= names and about.arguments
         # Every column of the source that is not named stays.
-        assert set(read_contract(about.source).columns) - names or about.table in FREE
+        assert set(read_contract(about.source).columns) - names or about.protect is None
+
+
+@pytest.mark.parametrize("table", public_tables())
+def test_columns_that_are_made_name_the_gate_or_one_module_that_makes_rows(table: str) -> None:
+    makers = {each.by for each in public_contract(table).columns if each.way == "made"} - BY_GATE
+    assert len(makers) <= 1
+    for maker in makers:
+        assert callable(importlib.import_module(f"jobs.study.public.{maker}").transform)
 
 
 def test_what_a_contract_does_not_name_does_not_leave() -> None:

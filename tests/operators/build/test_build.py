@@ -29,7 +29,7 @@ from jobs.operators.build import buckets, checks, staged_exchange
 from jobs.operators.build.batches import pending_pieces, record_intent
 from jobs.operators.build.gold_steps import GOLD
 from jobs.operators.build.run import Run
-from jobs.operators.gold import kernels
+from jobs.operators.gold import spam_type_daily
 from jobs.operators.ingest import manifest
 from jobs.operators.ingest.pull import pull_operator
 from jobs.operators.ingest.source_options import load_with_options
@@ -506,7 +506,7 @@ def test_a_rule_that_one_operator_breaks_in_silver_holds_it_alone(
 def test_a_rule_that_one_operator_breaks_in_gold_holds_it_alone(
     two: config.Observatory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    partial = kernels.PARTIALS["gold.spam_type_daily"]
+    partial = spam_type_daily.partial
 
     def wrong(*inputs: pl.DataFrame) -> pl.DataFrame:
         more = pl.when(operator_id="lab-mail").then(pl.col("spam_possible") + 1).otherwise("spam_certain")
@@ -514,7 +514,7 @@ def test_a_rule_that_one_operator_breaks_in_gold_holds_it_alone(
 
     lake = Lake(two.lake.root)
     with monkeypatch.context() as patch, pytest.raises(ValidationHeld, match="gold.spam_type_daily"):
-        patch.setitem(kernels.PARTIALS, "gold.spam_type_daily", wrong)
+        patch.setattr(spam_type_daily, "partial", wrong)
         run_on(Inline(), two)
     assert operators_in(lake, SILVER) == {"lab-sms", "lab-mail"}
     assert operators_in(lake, GOLD) == {"lab-sms"}

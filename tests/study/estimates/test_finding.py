@@ -31,6 +31,7 @@ from tests.support.study_node import SETTINGS
 
 ODD = "brb-email-5"
 FIGURE = "study.respondent_figure"
+GIVEN = tuple(name for name in read_contract("study.contribution").reads if name.startswith("study."))
 SPAM = "sp303.EMAIL.attempted"
 NOW = dt.datetime(2027, 2, 3, 9, tzinfo=dt.UTC)
 INDICATORS = reference_table("ref.indicator_measure")
@@ -38,7 +39,7 @@ INDICATORS = reference_table("ref.indicator_measure")
 
 def membership(channel: str | None = None) -> dict[str, pl.DataFrame]:
     """What the made-up membership gave; of one channel its volumes alone."""
-    have = read_tables(FOLDER, study_stage.FROM_FILES)
+    have = read_tables(FOLDER, study_stage.REFERENCES)
     have |= {table: read_table(FOLDER, table, is_needed=False) for table in study_stage.SUBMITTED_TABLES}
     if channel:
         have[SUBMISSION] = have[SUBMISSION].filter(pl.col("channel_code") == channel)
@@ -48,7 +49,7 @@ def membership(channel: str | None = None) -> dict[str, pl.DataFrame]:
 
 
 def with_findings(have: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    for table in (FIGURE, "study.investment_account", "study.contribution", finding.TABLE):
+    for table in (*GIVEN, "study.contribution", finding.TABLE):
         have[table] = study_stage.compute_table(table, have)
     return have
 
@@ -341,9 +342,10 @@ def test_what_is_left_out_counts_as_if_it_had_never_come(odd: dict[str, pl.DataF
     assert never[ANSWERS].height < odd[ANSWERS].height
     for table, rows in remaining.items():
         assert rows.equals(never[table]), table
-    figures = study_stage.compute_table(FIGURE, odd | remaining)
-    assert ODD not in set(figures.filter(pl.col("units") > 0)["respondent_id"])
-    contributed = study_stage.compute_table("study.contribution", odd | remaining | {FIGURE: figures})
+    left = odd | remaining
+    left |= {table: study_stage.compute_table(table, left) for table in GIVEN}
+    assert ODD not in set(left[FIGURE].filter(pl.col("units") > 0)["respondent_id"])
+    contributed = study_stage.compute_table("study.contribution", left)
     assert ODD not in set(contributed["respondent_id"])
     others = odd["study.contribution"].filter(
         (pl.col("respondent_id") != ODD) & (pl.col("quantity_code") != "spam_corrected")

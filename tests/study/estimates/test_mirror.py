@@ -106,6 +106,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def only_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other tables of the study have tests of their own and take minutes."""
     monkeypatch.setattr(study_stage, "TABLES", ("study.mirror",))
+    monkeypatch.setattr(study_stage, "SPINE", ())
 
 
 @pytest.mark.usefixtures("only_mirror")

@@ -1,7 +1,6 @@
 """Study tables computed in parts, each by its key, are the whole; and parts of volumes add up: in what
 respondents gave, in each replicate, and in the table."""
 
-import importlib
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -15,28 +14,27 @@ from hypothesis import strategies as st
 from jobs.base.core.periods import count_days
 from jobs.base.stats.estimation import ratio_totals, seed_of
 from jobs.base.tables.contracts import conform_frame, list_codes, read_contract, reference_table, rows_frame
-from jobs.base.tables.csv_tables import read_table
+from jobs.base.tables.csv_tables import read_table, read_tables
 from jobs.base.tables.public_contracts import public_contract
 from jobs.base.tables.series import ALL, PARTS
-from jobs.study.estimates import respondent_figure, spam_route, spam_source, spam_type, spam_volume
+from jobs.study.estimates import respondent_figure, respondent_part, spam_part, spam_volume
 from jobs.study.estimates.steps import audits
+from jobs.study.estimates.steps.kernels import run_kernel
 from jobs.study.estimates.steps.parts import Parted, list_cells, list_sums, split_volumes
 from jobs.study.estimates.steps.sample import Reference, sample_of
 from sample_data.membership import FOLDER
 from tests.support.examples import examples
-from tests.support.kernel_rooms import kernel_module
 
-FROM_FILES = ("ref.operator_frame", "ref.denominator", "ref.price_level")
 ANSWERS, VOLUME = "study.questionnaire_answer", "study.spam_volume"
 FIGURE = respondent_figure.TABLE
 
 
 @cache
 def read(name: str) -> pl.DataFrame:
-    if name.startswith("ref.") and name not in FROM_FILES:
-        return reference_table(name)
-    if name == FIGURE:
-        return computed(FIGURE, inputs(FIGURE))
+    if name.startswith("ref."):
+        return read_tables(FOLDER, [name])[name]
+    if name.startswith("study.respondent_"):
+        return computed(name, inputs(name))
     return read_table(FOLDER, name)
 
 
@@ -51,9 +49,7 @@ def inputs(table: str) -> dict[str, pl.DataFrame]:
 
 
 def computed(table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    about = read_contract(table)
-    job = importlib.import_module(kernel_module(about.layer, about.name))
-    return conform_frame(job.transform(**{name.split(".")[1]: frame for name, frame in have.items()}), table)
+    return conform_frame(run_kernel(table, have), table)
 
 
 HALF = read(ANSWERS)["respondent_id"].unique().sort()[::2].to_list()
@@ -195,12 +191,18 @@ def figures_of(submission: pl.DataFrame, quality: pl.DataFrame) -> pl.DataFrame:
 
 def parted(table: str, have: dict[str, pl.DataFrame]) -> tuple[Parted, tuple[str, ...]]:
     """The parts of one table, and the quantities that it has."""
-    job = {"type": spam_type, "source": spam_source, "route": spam_route}[table]
-    rows = have[f"submission_{table}"]
-    part = rows if table == "type" else job.with_region(rows, have["country"])
+    breakdown = {each.kind: each for each in spam_part.BREAKDOWNS}[table]
     figures = figures_of(have["submission"], have["submission_quality"])
-    made = split_volumes(figures, have["submission"], part, job.BY, job.MARGINS)
-    return made, ("units", *job.QUANTITIES)
+    return split_volumes(figures, parts_of(have), breakdown), ("units", *breakdown.quantities)
+
+
+def parts_of(have: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """What study.respondent_part is by these packages; those that are not there are empty."""
+    given = {
+        f"study.{name}": have.get(name, rows_frame([], f"study.{name}"))
+        for name in ("submission", *(f"submission_{kind}" for kind in ("type", "source", "route")))
+    }
+    return computed(respondent_part.TABLE, given | {"ref.country": reference_table("ref.country")})
 
 
 @pytest.mark.parametrize("table", ["type", "source", "route"])
@@ -257,7 +259,7 @@ def sums_of(names: Sequence[tuple[str, ...]]) -> list[tuple[int, list[int]]]:
 
 def test_a_route_is_summed_by_each_of_its_columns() -> None:
     routes = [("CIS", "hub", "ss7"), ("CIS", "hub", "unknown"), ("EUR", "peer", "unknown")]
-    names, sums = list_sums(routes, spam_route.MARGINS)
+    names, sums = list_sums(routes, spam_part.ROUTES.margins)
     assert set(names) == {
         *routes[:2],
         ("CIS", "hub", ALL), ("EUR", "peer", ALL), ("CIS", ALL, ALL), ("EUR", ALL, ALL),
@@ -271,12 +273,13 @@ def test_a_route_is_summed_by_each_of_its_columns() -> None:
 @examples(6)
 def test_types_times_their_factor_are_the_whole(have: dict[str, pl.DataFrame]) -> None:
     figures = figures_of(have["submission"], have["submission_quality"])
-    named = ("definition", "operator_frame", "denominator", "country", "country_group")
-    references = {name: have[name] for name in named}
-    volume = spam_volume.transform(figures, **references)
-    packages_of = {name: have[name] for name in ("submission", "submission_type")}
-    rows = spam_type.transform(figures, **packages_of, spam_volume=volume, **references)
-    rows = conform_frame(rows, spam_type.TABLE).with_columns(pl.col("estimate", "part_factor").cast(float))
+    named = ("operator_frame", "denominator", "country", "country_group")
+    reference = Reference(**{name: have[name] for name in named})
+    volume = spam_volume.transform(figures, have["definition"], reference)
+    rows = spam_part.spam_type(figures, parts_of(have), volume, have["definition"], reference)
+    rows = conform_frame(rows, spam_part.TYPES.table).with_columns(
+        pl.col("estimate", "part_factor").cast(float)
+    )
     few = rows.filter(pl.col("part_holding_count") < 3, pl.col("spam_type_code") != ALL)
     assert set(few["cv_band_code"]) <= {"few_holdings", "one_respondent"}
     assert set(few["obs_status_code"]) <= {"U"}
@@ -308,16 +311,16 @@ def test_a_month_is_scaled_to_all_its_days_in_each_part() -> None:
          "holding_id": "fji-1", "day_count": 28}],
         "study.submission",
     )  # fmt: skip
+    types = rows_frame(
+        [whose | measures(count, 0, 0) | {"spam_type_code": code}
+         for code, count in (("PHISH.mail", 28), ("UNK", 56))],
+        "study.submission_type",
+    )  # fmt: skip
     given_parts = split_volumes(
         figures_of(submission, rows_frame([], "study.submission_quality")),
-        submission,
-        rows_frame(
-            [whose | measures(count, 0, 0) | {"spam_type_code": code}
-             for code, count in (("PHISH.mail", 28), ("UNK", 56))],
-            "study.submission_type",
-        ),
-        spam_type.BY,
-    )  # fmt: skip
+        parts_of({"submission": submission, "submission_type": types}),
+        spam_part.TYPES,
+    )
     assert count_days(MONTH) == 30
     assert dict(given_parts.parts.select("spam_type_code", "certain").rows()) == {"PHISH.mail": 30, "UNK": 60}
 

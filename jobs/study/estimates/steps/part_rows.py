@@ -23,33 +23,28 @@ FEW_HOLDINGS = "few_holdings"
 
 
 def estimate_parts(
-    table: str,
-    given: Parted,
-    spam_volume: pl.DataFrame,
-    definition: pl.DataFrame,
-    reference: Reference,
-    quantities: Sequence[str],
-    countries: bool = True,
+    given: Parted, spam_volume: pl.DataFrame, definition: pl.DataFrame, reference: Reference
 ) -> pl.DataFrame:
     """The rows of a table of parts, with PARTS and ALL for each area, channel, unit, definition and quantity.
 
-    Left out are parts that no respondent of an area had any of. countries: with their rows.
+    Left out are parts that no respondent of an area had any of.
     """
-    schema = polars_schema(table)
+    of = given.breakdown
+    schema = polars_schema(of.table)
     found = []
-    for key, period, cell in list_cells(given, labelled_definitions(definition), quantities):
+    for key, period, cell in list_cells(given, labelled_definitions(definition), of.quantities):
         sample, _ = sample_of(reference, cell.people, key["channel_code"], period, tuple(key.values()))
-        if not countries:
+        if not of.countries:
             sample = select_areas(sample, [area.code for area in sample.areas if area.kind != COUNTRY])
         columns: dict[str, list[object]] = {}
-        for each in cell_columns(sample, cell, given.by):
+        for each in cell_columns(sample, cell, of.by):
             for name, values in each.items():
                 columns.setdefault(name, []).extend(values)
         codes = {name: pl.lit(code) for name, code in (key | {"period_code": period}).items()}
         found.append(typed_columns(columns, schema).with_columns(**codes))
     if not found:
         return pl.DataFrame(schema=schema)
-    return join_wholes(pl.concat(found), spam_volume, given.by, table)
+    return join_wholes(pl.concat(found), spam_volume, of.by, of.table)
 
 
 def cell_columns(sample: Sample, cell: PartCell, by: Sequence[str]) -> Iterator[dict[str, list[object]]]:

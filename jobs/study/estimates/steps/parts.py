@@ -23,17 +23,16 @@ import numpy as np
 import polars as pl
 
 from jobs.base.core.periods import months_of
-from jobs.base.figures.counting_rules import OPERATOR, RECEIVED
+from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
 from jobs.base.tables.series import ALL, PARTS
 from jobs.study.estimates.respondent_figure import CELL, LOGS, RESPONDENT_CELL, UNIT
 from jobs.study.estimates.spam_volume import CORRECTED, LABELLED, labelled_definitions
 from jobs.study.estimates.steps import audits
-from jobs.study.estimates.steps.days import keep_covered_months
 from jobs.study.estimates.steps.rows import MEASURES, is_month, of_period, periods_of
 
-# A package's units as figures have them: the one permitted sum of two, and calls.
-COUNTED = {"recipient": "attempted", "attempt": "attempted", "call": "call"}
+# Between the codes of a part.
+JOINED = "/"
 # What a part is where logs do not place it: no known type, source or link.
 UNKNOWN = "_U"
 UNPLACED = ("UNK", UNKNOWN, "unknown")
@@ -44,19 +43,35 @@ CLASSES = ("certain", "undecided", "clean")
 
 
 @dataclass(frozen=True)
+class Breakdown:
+    """How a table divides volumes.
+
+    kind: of the rows of study.respondent_part. by: the columns that name a part. margins: the places of the
+    columns whose codes have rows of their own, those of all but the last first. published: the codes of a
+    part in a series; None for one whose figures never leave. countries: with rows of countries.
+    """
+
+    table: str
+    kind: str
+    by: tuple[str, ...]
+    margins: Margins
+    quantities: tuple[str, ...]
+    published: Callable[[tuple[str, ...]], tuple[str, ...] | None]
+    countries: bool = True
+
+
+@dataclass(frozen=True)
 class Parted:
     """Respondents' months in parts.
 
-    by: the columns that name a part. margins: the places of the columns whose codes have rows of their own,
-    those of all but the last first. months: rows of study.respondent_figure by logs, of respondents whose
-    parts are known. parts: for each of them and each part (columns by, RESPONDENT_CELL) the counts of
-    CLASSES, which add up to the month's.
+    months: rows of study.respondent_figure by logs, of respondents whose parts are known. parts: for each of
+    them and each part (columns breakdown.by, RESPONDENT_CELL) the counts of CLASSES, which add up to the
+    month's.
     """
 
-    by: tuple[str, ...]
+    breakdown: Breakdown
     months: pl.DataFrame
     parts: pl.DataFrame
-    margins: Margins
 
 
 @dataclass(frozen=True)
@@ -78,56 +93,35 @@ class PartCell:
 
 
 def split_volumes(
-    respondent_figure: pl.DataFrame,
-    submission: pl.DataFrame,
-    part: pl.DataFrame,
-    by: Sequence[str],
-    margins: Margins = (),
+    respondent_figure: pl.DataFrame, respondent_part: pl.DataFrame, breakdown: Breakdown
 ) -> Parted:
-    """Volumes of packages with their parts. part: a package's table of parts; by, margins: as Parted has
-    them.
-
-    Counts are of all days of a month, as study.respondent_figure has them. A month whose parts do not add up
-    to its volumes has no parts.
-    """
+    """Volumes of packages with their parts of one kind. Counts are of all days of a month, as
+    study.respondent_figure has them."""
+    by = breakdown.by
+    certain, possible, units = (pl.col(name) for name in ("spam_certain", "spam_possible", "units"))
+    classes = dict(zip(CLASSES, (certain, possible - certain, units - possible), strict=True))
+    codes = pl.col("part_codes").str.split_exact(JOINED, len(by) - 1).struct.rename_fields(by)
+    parts = (
+        respondent_part.filter(pl.col("part_kind_code") == breakdown.kind)
+        .select(*RESPONDENT_CELL, codes.alias("codes"), **classes)
+        .unnest("codes")
+    )
     months = respondent_figure.filter(
         pl.col("given_by_code") == LOGS, pl.col("unit_code").is_in(list(UNIT.values()))
     )
-    whole = count_classes(keep_covered_months(submission), ())
-    parts = count_classes(part, by)
-    both = (
-        parts.group_by(RESPONDENT_CELL)
-        .agg(pl.col(CLASSES).sum().name.suffix("_parts"))
-        .join(whole, on=RESPONDENT_CELL)
-        .filter(pl.all_horizontal(pl.col(f"{name}_parts") == pl.col(name) for name in CLASSES))
-    )
-    certain, possible, units_seen = (pl.col(name) for name in ("spam_certain", "spam_possible", "units"))
-    goal = dict(zip(CLASSES, (certain, possible - certain, units_seen - possible), strict=True))
-    factors = months.join(both, on=RESPONDENT_CELL).select(
+    together = parts.group_by(RESPONDENT_CELL).agg(pl.col(CLASSES).sum().name.suffix("_parts"))
+    factors = months.join(together, on=RESPONDENT_CELL).select(
         *RESPONDENT_CELL,
         *(
-            pl.when(pl.col(f"{name}_parts") > 0).then(goal[name] / pl.col(f"{name}_parts")).otherwise(1.0)
+            pl.when(pl.col(f"{name}_parts") > 0).then(goal / pl.col(f"{name}_parts")).otherwise(1.0)
             .alias(f"{name}_factor")
-            for name in CLASSES
+            for name, goal in classes.items()
         ),
     )  # fmt: skip
     found = parts.join(factors, on=RESPONDENT_CELL).select(
         *RESPONDENT_CELL, *by, *(pl.col(name) * pl.col(f"{name}_factor") for name in CLASSES)
     )
-    return Parted(tuple(by), months.join(both, on=RESPONDENT_CELL, how="semi"), found, margins)
-
-
-def count_classes(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """Certain spam, undecided and other units of a package's rows, by RESPONDENT_CELL and by."""
-    certain, possible, units = (pl.col(name) for name in ("spam_certain", "spam_possible", "units"))
-    return (
-        rows.filter(
-            pl.col("direction_code").is_in(RECEIVED) & pl.col("unit_code").is_in(list(COUNTED)),
-        )
-        .with_columns(pl.col("unit_code").replace(COUNTED))
-        .group_by(*RESPONDENT_CELL, *by)
-        .agg(certain=certain.sum(), undecided=(possible - certain).sum(), clean=(units - possible).sum())
-    )
+    return Parted(breakdown, months.join(together, on=RESPONDENT_CELL, how="semi"), found)
 
 
 def list_cells(
@@ -166,9 +160,9 @@ def read_cell(
     own = parts.join(rows.select(audits.MONTH), on=list(audits.MONTH), how="semi")
     if people.is_empty() or own.is_empty():
         return None
-    codes = own.select(given.by).unique().sort(given.by)
-    names, sums = list_sums(codes.rows(), given.margins)
-    counts = count_parts(rows, own, codes, given.by)
+    codes = own.select(given.breakdown.by).unique().sort(given.breakdown.by)
+    names, sums = list_sums(codes.rows(), given.breakdown.margins)
+    counts = count_parts(rows, own, codes, given.breakdown.by)
     starts = np.flatnonzero(np.diff(rows["respondent_id"].rle_id().to_numpy(), prepend=-1))
     certain, undecided, clean = np.moveaxis(np.add.reduceat(counts, starts), 2, 0)
     measured = dict(zip(MEASURES, (certain + undecided + clean, certain, certain + undecided), strict=True))
@@ -253,17 +247,10 @@ def join_regions(part: pl.DataFrame, country: pl.DataFrame, of: str, region: str
 # --- contributions -----------------------------------------------------------------------------------
 
 
-def part_contributions(
-    table: str,
-    given: Parted,
-    whole: pl.DataFrame,
-    definition: pl.DataFrame,
-    quantities: Sequence[str],
-    published: Callable[[tuple[str, ...]], tuple[str, ...] | None],
-) -> pl.DataFrame:
+def part_contributions(given: Parted, whole: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     """What each respondent contributed to the figures of a table of parts, nothing included, but those of
-    months: no month leaves. whole: the contributions to study.spam_volume. published: the
-    codes of a part that are in its series; None for one whose figures never leave."""
+    months: no month leaves. whole: the contributions to study.spam_volume."""
+    quantities, published = given.breakdown.quantities, given.breakdown.published
     found = [whole.clear()]
     labelled = labelled_definitions(definition)
     for key, period, cell in list_cells(given, labelled, quantities, replicates=1, with_months=False):
@@ -285,10 +272,12 @@ def part_contributions(
                         waived_by=pl.lit(LOGS),
                     )
                 )
-    last = "/".join(["", *(published((ALL,) * len(given.by)) or ())])
+    last = "/".join(["", *(published((ALL,) * len(given.breakdown.by)) or ())])
     wholes = whole.filter(
         ~is_month(pl.col("period_code")),
         pl.col("unit_code").is_in(list(UNIT.values())),
         pl.col("quantity_code").is_in(quantities),
     ).with_columns(series=pl.col("series") + last)
-    return pl.concat([*found, wholes], how="diagonal_relaxed").with_columns(table_name=pl.lit(table))
+    return pl.concat([*found, wholes], how="diagonal_relaxed").with_columns(
+        table_name=pl.lit(given.breakdown.table)
+    )

@@ -6,7 +6,6 @@ the columns of an earlier contract.
 """
 
 import hashlib
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import polars as pl
 from expectations.suite_files import suite_tables
 from jobs.base.checks.evaluating import evaluate_kept, refuse_broken_expectations
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.program import HOME, find_sources
 from jobs.base.engine import embedded
 from jobs.base.engine.tasks import perform_call
 from jobs.base.settings.config import Observatory
@@ -26,30 +26,15 @@ from jobs.base.store import record
 from jobs.base.store.joint_commit import commit_together, undo_unfinished
 from jobs.base.store.lake import Lake, any_of
 from jobs.base.store.lock import as_only_writer
-from jobs.base.tables.contracts import conform_frame, read_contract, reference_table
-from jobs.base.tables.csv_tables import file_of, read_table, read_tables
-from jobs.study.estimates import (
-    answered_share,
-    contribution,
-    cost,
-    countermeasure,
-    countermeasure_cost,
-    finding,
-    investment,
-    investment_account,
-    investment_gap,
-    mirror,
-    policy,
-    public_spending,
-    published_volume,
-    reconciliation,
-    respondent_figure,
-    spam_route,
-    spam_source,
-    spam_type,
-    spam_volume,
-    volume_change,
+from jobs.base.tables.contracts import (
+    conform_frame,
+    given_tables,
+    order_tables,
+    read_contract,
+    reference_table,
+    stage_tables,
 )
+from jobs.base.tables.csv_tables import read_table, read_tables
 from jobs.study.estimates.steps import finding_decisions, investment_targets
 from jobs.study.estimates.steps.coverage import DENOMINATOR, cover_rows
 from jobs.study.estimates.steps.frame import (
@@ -59,66 +44,43 @@ from jobs.study.estimates.steps.frame import (
     refuse_unpriced,
     refuse_wrong,
 )
+from jobs.study.estimates.steps.kernels import run_kernel
 from jobs.study.questionnaire.standing import keep_asked
 
-CODE = Path(__file__).resolve().parents[4]
+# The project's files that estimates depend on.
+CODE = ("jobs/**/*.py", "jobs/**/*.csv", "schemas/**/*.py", "schemas/**/*.yaml", "schemas/**/*.csv")
 ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
 ANSWERS, FRAME = "study.questionnaire_answer", "ref.operator_frame"
 SUBMISSION = "study.submission"
-# The parts of packages.
-COSTS = "study.submission_cost"
-PARTED = ("study.submission_type", "study.submission_source")
-SUBMITTED_TABLES = (SUBMISSION, *PARTED, ROUTES, QUALITY, COSTS, ANSWERS)
 DECISIONS = finding_decisions.TABLE
-SMALL = (
-    "ref.measure",
-    "ref.indicator_measure",
-    "ref.definition",
-    "ref.country",
-    "ref.country_group",
-    "ref.cost_parameter",
-    "ref.investment_assumption",
-    "ref.budget_band",
-)
-FROM_FILES = (FRAME, DENOMINATOR, "ref.price_level")
-# The study's own file replaces the project's, where it has one.
-REPLACED = "ref.economy"
-# In this order: the later read the earlier. Parameters are the tables that the contract reads.
-TRANSFORMS: dict[str, Callable[..., pl.DataFrame]] = {
-    "study.respondent_figure": respondent_figure.transform,
-    "study.spam_volume": spam_volume.transform,
-    "study.volume_change": volume_change.transform,
-    "study.spam_type": spam_type.transform,
-    "study.spam_source": spam_source.transform,
-    "study.spam_route": spam_route.transform,
-    "study.countermeasure_cost": countermeasure_cost.transform,
-    "study.reconciliation": reconciliation.transform,
-    "study.mirror": mirror.transform,
-    "study.investment_account": investment_account.transform,
-    "study.investment": investment.transform,
-    "study.investment_gap": investment_gap.transform,
-    "study.public_spending": public_spending.transform,
-    "study.policy": policy.transform,
-    "study.answered_share": answered_share.transform,
-    "study.countermeasure": countermeasure.transform,
-    "study.cost": cost.transform,
-    "study.contribution": contribution.transform,
-    "study.finding": finding.transform,
-    "study.published_volume": published_volume.transform,
-}
-TABLES = tuple(TRANSFORMS)
-# Those that take longest; of the others they read the first alone.
-APART = (
-    "study.spam_volume",
-    "study.volume_change",
-    "study.spam_type",
-    "study.spam_source",
-    "study.spam_route",
-    "study.countermeasure_cost",
-    "study.published_volume",
+TABLES = order_tables(stage_tables("study"))
+GIVEN = given_tables(TABLES)
+SUBMITTED_TABLES = tuple(table for table in GIVEN if table.startswith("study."))
+REFERENCES = tuple(
+    table
+    for table in GIVEN
+    if table not in SUBMITTED_TABLES and read_contract(table).given_in != ("settings",)
 )
 # Its row in meta.run stands for all: they are computed together.
 FIRST = (TABLES[0], "_T", "_T")
+
+
+def read_through(first: str) -> tuple[str, ...]:
+    """A table and those that read it, directly or through others."""
+    found = [first]
+    for table in TABLES:
+        if {*read_contract(table).reads} & {*found}:
+            found.append(table)
+    return tuple(found)
+
+
+# These take longest. What they read of the others is computed before them.
+APART = read_through("study.spam_volume")
+SPINE = tuple(
+    table
+    for table in TABLES
+    if table not in APART and any(table in read_contract(each).reads for each in APART)
+)
 
 
 @as_only_writer("observatory study estimate")
@@ -142,11 +104,11 @@ def digest_inputs(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
     contracts, code, the targets, which versions of submissions and answers the lake has, and what of them is
     left out."""
     found = hashlib.sha256(targets.write_csv().encode())
-    kinds = itertools.product(("jobs", "schemas"), ("py", "yaml", "csv"))
-    project = itertools.chain(*(CODE.glob(f"{top}/**/*.{kind}") for top, kind in kinds))
     given = (*folder.glob("*.csv"), *folder.glob("*.csv.gz"))
     # By their names alone: the same files give the same digest wherever they lie.
-    names = {file.name: file for file in given} | {str(file.relative_to(CODE)): file for file in project}
+    names = {file.name: file for file in given} | {
+        str(file.relative_to(HOME)): file for file in find_sources(*CODE)
+    }
     for name, file in sorted(names.items()):
         found.update(f"{name}:{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
     for table in SUBMITTED_TABLES:
@@ -188,9 +150,7 @@ def estimate_tables(
     started = record.utc_now()
     targets = chosen_targets(settings, gap_options or Gap())
     inputs = digest_inputs(lake, folder, targets)
-    have = read_tables(folder, FROM_FILES)
-    have[REPLACED] = read_table(folder, REPLACED) if file_of(folder, REPLACED) else reference_table(REPLACED)
-    have[investment_targets.TABLE] = targets
+    have = read_tables(folder, REFERENCES) | {investment_targets.TABLE: targets}
     given_now = {table: lake.read(table) for table in SUBMITTED_TABLES}
     have[DECISIONS] = lake.read(DECISIONS)
     remaining, _ = finding_decisions.left_out(given_now, have[DECISIONS])
@@ -198,13 +158,11 @@ def estimate_tables(
     if have["study.submission"].is_empty() and have[ANSWERS].is_empty():
         raise ObservatoryError("the lake holds no submission and no answer yet: load them first")
     refuse_unknown(have, folder)
-    report_step(f"study: {TABLES[0]}")
-    have[TABLES[0]] = compute_table(TABLES[0], have)
+    compute_here(SPINE, have, report_step)
     with compute_beside(settings, have) as computed_apart:
-        for table in TABLES[1:]:
-            if computed_apart is None or table not in APART:
-                report_step(f"study: {table}")
-                have[table] = compute_table(table, have)
+        compute_here(
+            [each for each in TABLES if computed_apart is None or each not in APART], have, report_step
+        )
         report_step("study: validating")
         evaluated = evaluate_kept(lake, study_tables(lake, have), run_id)
         if computed_apart is not None:
@@ -248,35 +206,40 @@ def compute_beside(
     inputs = {name: frame for name, frame in have.items() if name in read}
     executor = embedded.start_executor()
     try:
-        yield executor.submit(perform_call, partial(compute_tables, APART, inputs))
+        yield executor.submit(perform_call, partial(compute_apart, inputs))
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-def compute_tables(tables: Sequence[str], have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """Tables of which the later may read the earlier."""
-    made: dict[str, pl.DataFrame] = {}
+def compute_here(
+    tables: Sequence[str], have: dict[str, pl.DataFrame], report_step: Callable[[str], None]
+) -> None:
+    """Add tables, of which the later may read the earlier, to what the study has."""
     for table in tables:
-        made[table] = compute_table(table, {**have, **made})
-    return made
+        if table not in have:
+            report_step(f"study: {table}")
+            have[table] = compute_table(table, have)
+
+
+def compute_apart(have: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The rows of APART."""
+    compute_here(APART, have, lambda step: None)
+    return {table: have[table] for table in APART}
 
 
 def compute_table(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The table's rows: its transform over the tables that its contract reads, and of answers over those to
     the questions that it names; with how much of each area the frame has, where its contract says so."""
     about = read_contract(table)
-    inputs = {
-        name.split(".")[1]: have[name] if name in have else reference_table(name) for name in about.reads
-    }
-    if ANSWERS in about.reads:
-        inputs[ANSWERS.split(".")[1]] = keep_asked(have[ANSWERS], about.questions)
-    return conform_frame(cover_rows(TRANSFORMS[table](**inputs), table, have), table).sort(about.key)
+    inputs = {name: have[name] if name in have else reference_table(name) for name in about.reads}
+    if ANSWERS in inputs:
+        inputs[ANSWERS] = keep_asked(have[ANSWERS], about.questions)
+    return conform_frame(cover_rows(run_kernel(table, inputs), table, have), table).sort(about.key)
 
 
 def refuse_unknown(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Raise ObservatoryError if the folder's files lack any that gave logs or answers, their prices or their
     regions, or have subscriptions far from those of the logs, or if an answer on spending is wrong."""
-    have = {**have, **{table: reference_table(table) for table in SMALL}}
     refuse_missing(have, folder)
     refuse_unplaced(have, folder)
     refuse_unlikely(have, folder)

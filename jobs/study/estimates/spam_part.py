@@ -1,0 +1,138 @@
+"""Parts of estimated spam: study.spam_type, study.spam_source and study.spam_route.
+
+- Types are the primary ones of messages as logs determine them (docs/counting.md).
+- The country of a source is that of the connecting address for mail, of the number for text messages and
+  calls (jobs/operators/gold/shared/origins.py).
+- A route has the region that inbound traffic came from, the kind of link that it came in by, and the kind of
+  network that it crossed before (docs/counting.md). Packages of the form before have no transit: unknown.
+
+How parts are estimated: jobs/study/estimates/steps/parts.py. In parts: all respondents of a channel, unit and
+definition and all periods of a year, as spam_volume.
+"""
+
+import polars as pl
+
+from jobs.base.tables.series import ALL, PARTS
+from jobs.study.estimates.respondent_figure import CELL
+from jobs.study.estimates.spam_volume import CORRECTED
+from jobs.study.estimates.steps.part_rows import estimate_parts
+from jobs.study.estimates.steps.parts import UNKNOWN, Breakdown, split_volumes
+from jobs.study.estimates.steps.rows import MEASURES
+from jobs.study.estimates.steps.sample import Reference, known_subscriptions
+
+REGION, COUNTRY = "source_region_code", "source_country_code"
+ORIGIN, LINK, TRANSIT = "origin_region_code", "link_code", "transit_code"
+# Figures of all types may leave.
+TYPES = Breakdown(
+    "study.spam_type", "type", ("spam_type_code",), (), ("spam_certain", "spam_possible", CORRECTED),
+    published=lambda part: part,
+)  # fmt: skip
+# Regions have rows with all of their countries; figures of single countries never leave.
+SOURCES = Breakdown(
+    "study.spam_source", "source", (REGION, COUNTRY), ((0,),), MEASURES,
+    published=lambda part: part[:1] if part[1] == ALL else None, countries=False,
+)  # fmt: skip
+# Links by origin, origins, links, and transit; figures of links leave for all origins and networks together.
+ROUTES = Breakdown(
+    "study.spam_route", "route", (ORIGIN, LINK, TRANSIT), ((0, 1), (0,), (1,), (2,)), MEASURES,
+    published=lambda part: part[:2] if part[0] in (PARTS, ALL) and part[2] == ALL else None, countries=False,
+)  # fmt: skip
+BREAKDOWNS = (TYPES, SOURCES, ROUTES)
+# Channels whose senders have numbers; those of others have addresses.
+NUMBERED = ("SMS", "MMS", "RCS", "VOICE_CS", "VOICE_IP", "FAX")
+# The code of a link that the settings do not name, and of transit that no log recorded.
+UNKNOWN_LINK = "unknown"
+
+
+def spam_type(
+    respondent_figure: pl.DataFrame,
+    respondent_part: pl.DataFrame,
+    spam_volume: pl.DataFrame,
+    definition: pl.DataFrame,
+    reference: Reference,
+) -> pl.DataFrame:
+    """A row for each area, quantity and type of a period, channel, unit and definition."""
+    given = split_volumes(respondent_figure, respondent_part, TYPES)
+    return estimate_parts(given, spam_volume, definition, reference)
+
+
+def spam_source(
+    respondent_figure: pl.DataFrame,
+    respondent_part: pl.DataFrame,
+    spam_volume: pl.DataFrame,
+    definition: pl.DataFrame,
+    reference: Reference,
+) -> pl.DataFrame:
+    """A row for each area but countries, quantity and source of a period, channel, unit and definition."""
+    given = split_volumes(respondent_figure, respondent_part, SOURCES)
+    rows = estimate_parts(given, spam_volume, definition, reference)
+    is_number = pl.col("channel_code").is_in(list(NUMBERED))
+    return with_rates(rows, reference.denominator).with_columns(
+        source_basis_code=pl.when(is_number).then(pl.lit("number")).otherwise(pl.lit("address"))
+    )
+
+
+def spam_route(
+    respondent_figure: pl.DataFrame,
+    respondent_part: pl.DataFrame,
+    spam_volume: pl.DataFrame,
+    definition: pl.DataFrame,
+    reference: Reference,
+) -> pl.DataFrame:
+    """A row for each area but countries, quantity, origin, link and transit of a period, channel, unit and
+    definition."""
+    given = split_volumes(respondent_figure, respondent_part, ROUTES)
+    return with_shares(estimate_parts(given, spam_volume, definition, reference))
+
+
+def with_rates(rows: pl.DataFrame, denominator: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the subscriptions of the source, and with the estimate for each thousand of them.
+
+    Those of a region are of all of its countries that anyone received from, and null where one has none.
+    """
+    of = ["period_code", "channel_code"]
+    kinds = dict.fromkeys((*of, COUNTRY), pl.String) | {"source_subscriptions": pl.Float64}
+    known = pl.DataFrame(
+        [
+            (period, channel, country, subscriptions)
+            for period, channel in rows.select(of).unique().rows()
+            for country, subscriptions in known_subscriptions(denominator, channel, period).items()
+        ],
+        schema=kinds,
+        orient="row",
+    )
+    sources = rows.select(*of, *SOURCES.by).unique().filter(pl.col(COUNTRY) != ALL)
+    single = sources.join(known, on=[*of, COUNTRY], how="left")
+    subscriptions = pl.col("source_subscriptions")
+    regions = (
+        single.filter(pl.col(REGION) != UNKNOWN)
+        .group_by(*of, REGION)
+        .agg(pl.when(subscriptions.is_not_null().all()).then(subscriptions.sum()))
+        .with_columns(pl.lit(ALL).alias(COUNTRY))
+    )
+    both = pl.concat([each.select(*of, *SOURCES.by, "source_subscriptions") for each in (single, regions)])
+    found = rows.drop("source_subscriptions").join(both, on=[*of, *SOURCES.by], how="left")
+    rate = 1000 * pl.col("estimate").cast(pl.Float64) / subscriptions
+    return found.with_columns(
+        subscriptions.cast(pl.Int64),
+        per_thousand_source_subscriptions=pl.when(subscriptions > 0).then(rate.round(6)),
+    )
+
+
+def with_shares(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of known links, and of known networks crossed in between, with their share of what came from the
+    origin by known ones, and that base."""
+    estimate = pl.col("estimate").cast(pl.Float64)
+    found = rows.with_columns(
+        pl.lit(None, pl.Float64).alias(name) for name in ("base_estimate", "base_share_pct")
+    )
+    for own, other in ((LINK, TRANSIT), (TRANSIT, LINK)):
+        cell = ["period_code", "area_code", *CELL, "quantity_code", ORIGIN, other]
+        is_known = ~pl.col(own).is_in([ALL, UNKNOWN_LINK]) & (pl.col(other) == ALL)
+        base = pl.when(is_known).then(estimate.filter(is_known).sum().over(cell))
+        share = pl.when(base > 0).then((100 * estimate / base).round(4))
+        found = found.with_columns(
+            base_estimate=pl.coalesce("base_estimate", base),
+            base_share_pct=pl.coalesce("base_share_pct", share),
+        )
+    return found
