@@ -97,19 +97,23 @@ class Program:
         highs.setOptionValue("simplex_strategy", DUAL)
         # A part of a solution is enough where all of it is more.
         highs.changeRowBounds(len(self.low), -np.inf, FARTHER * enough)
-        for _ in range(TANGENTS):
-            broken = cones.find_broken(change)
-            parts = cones.reach(change, broken)
-            inside = parts.min(initial=1.0) * change
-            if gains @ inside > gains @ best and not cones.find_broken(inside):
-                best = inside
+        mean = change
+        for number in range(TANGENTS):
+            # Solutions lie on different sides of what is possible: their mean comes inside sooner.
+            mean = mean + (change - mean) * 2 / (number + 2)
+            for point in (change, mean):
+                broken = cones.find_broken(point)
+                parts = cones.reach(point, broken)
+                inside = parts.min(initial=1.0) * point
+                if gains @ inside > gains @ best and not cones.find_broken(inside):
+                    best = inside
+                for at, part in zip(broken, parts, strict=True):
+                    row, end = cones.touch(part * point, at)
+                    of = np.flatnonzero(row).astype(np.int32)
+                    both = np.concatenate([of, of + len(row)]).astype(np.int32)
+                    highs.addRow(-np.inf, end, len(both), both, np.concatenate([row[of], -row[of]]))
             if gains @ best >= enough or gains @ change < enough * (1 - NEAR):
                 break
-            for at, part in zip(broken, parts, strict=True):
-                row, end = cones.touch(part * change, at)
-                of = np.flatnonzero(row).astype(np.int32)
-                both = np.concatenate([of, of + len(row)]).astype(np.int32)
-                highs.addRow(-np.inf, end, len(both), both, np.concatenate([row[of], -row[of]]))
             solved = self.solve(most)
             if solved is None:
                 break
