@@ -6,7 +6,7 @@ from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page import sankey
 from jobs.base.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
-from jobs.operators.report import audited, claims
+from jobs.operators.report import audited, sources
 from jobs.operators.report.report import Report, channel_name
 
 ROUTES_SHOWN = 12
@@ -50,9 +50,9 @@ def origin_heading(channel: str, kind: str) -> str:
 def origin_claim(report: Report, channel: str, flow: sankey.Flow) -> str:
     """A clause if the origin of a route is only claimed; empty otherwise."""
     origin, link, _ = flow.codes
-    if link == NONE or not claims.claimed_share(report, channel, origin):
+    if link == NONE or not sources.claimed_share(report, channel, origin):
         return ""
-    return f"; its origin is that of {claims.SOURCE[channel == 'EMAIL']}, which can be forged"
+    return f"; its origin is that of {sources.SOURCE[channel == 'EMAIL']}, which can be forged"
 
 
 def routes_section(report: Report) -> Section:

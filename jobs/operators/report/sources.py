@@ -1,4 +1,8 @@
-"""The section on sources: countries on a map and in a table, and networks."""
+"""The section on sources: countries on a map and in a table, and networks.
+
+An origin that is only claimed, by a calling number or by a sender's domain, can be forged: no sentence says
+that its country sent the traffic.
+"""
 
 from typing import Any
 
@@ -8,9 +12,63 @@ from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page import world_map
 from jobs.base.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
-from jobs.operators.report import audited, claims
+from jobs.operators.report import audited
 from jobs.operators.report.figures import ENDS_OF_SPAM, SUMS
 from jobs.operators.report.report import CERTAIN_LEGEND, UNDECIDED_LEGEND, Report, Spam, channel_name
+
+# What claims an origin, of mail or not.
+SOURCE = {True: "the sender's domain", False: "the calling number"}
+# The signs that the calling number is not the sender's.
+SIGNS = ("SPOOFED_CLI", "HOME_MISMATCH")
+
+
+def claimed_by_country(report: Report, channel: str) -> dict[str, tuple[int, int]]:
+    """By country: its certain spam whose origin is only claimed, and all its certain spam; empty if no origin
+    is only claimed."""
+    table = report.figures.origins.filter(pl.col("channel_code") == channel)
+    is_claimed = pl.col("origin_kind") == "claimed"
+    sums = table.group_by("origin_code").agg(
+        claimed=pl.col("spam_certain").filter(is_claimed).sum(), total=pl.col("spam_certain").sum()
+    )
+    found = {code: (claimed, total) for code, claimed, total in sums.rows()}
+    return found if any(claimed for claimed, _ in found.values()) else {}
+
+
+def claimed_share(report: Report, channel: str, country: str) -> float:
+    """The share of a country's certain spam whose origin is only claimed."""
+    return numbers.share_of(*claimed_by_country(report, channel).get(country, (0, 0)))
+
+
+def claimed_share_cell(
+    claimed: dict[str, tuple[int, int]], rows: list[dict[str, Any]], row: dict[str, Any]
+) -> Cell:
+    """The share of a row's certain spam whose origin is only claimed. The row of other countries sums up the
+    countries that have no row of their own."""
+    code = row["source_country_code"]
+    if code == words.UNKNOWN:
+        return number_cell("")
+    if code != words.OTHER:
+        return number_cell(numbers.format_part(*claimed.get(code, (0, 0))))
+    last = [each["source_country_code"] for each in rows if each["source_country_code"] != words.UNKNOWN]
+    parts = [claimed.get(each, (0, 0)) for each in last[-row["country_count"] :]]
+    return number_cell(numbers.format_part(sum(a for a, _ in parts), sum(b for _, b in parts)))
+
+
+def describe_flagged(report: Report, channel: str) -> str:
+    """How many of the numbers that were examined are flagged; a unit may show several signs."""
+    table = report.figures.bypass.filter(pl.col("channel_code") == channel)
+    told = []
+    for sign in SIGNS:
+        rows = table.filter(pl.col("bypass_code") == sign)
+        examined, found = int(rows["units_examined"].sum() or 0), int(rows["units_flagged"].sum() or 0)
+        if found:
+            what = words.lower_first(words.code_name("bypass", sign))
+            told.append(
+                f"{numbers.format_count(found)} of {numbers.format_count(examined)} examined are flagged as"
+                f" {what}"
+            )
+    return f" ({'; '.join(told)})" if told else ""
+
 
 COUNTRIES_SHOWN = 12
 
@@ -101,13 +159,13 @@ def source_finding(
     said to have sent it."""
     name, place = channel_name(channel), words.country_name(row["source_country_code"])
     share = row["spam_certain"] / total
-    claimed = claims.claimed_share(report, channel, row["source_country_code"])
+    claimed = claimed_share(report, channel, row["source_country_code"])
     known = "known " if has_unknown else ""
     text, traffic = f"{name}: the largest {known}source, {place}, ", "what it sent"
     if not claimed:
         text += f"sent {numbers.format_share(share)} of the spam"
     else:
-        by, traffic = claims.SOURCE[channel == "EMAIL"], "its traffic"
+        by, traffic = SOURCE[channel == "EMAIL"], "its traffic"
         if claimed == 1:
             text += f"is claimed by {numbers.format_share(share)} of the spam, by {by}"
         else:
@@ -116,7 +174,7 @@ def source_finding(
                 " only as claimed by"
                 f" {by}"
             )
-        text += f", which can be forged{claims.describe_flagged(report, channel)}"
+        text += f", which can be forged{describe_flagged(report, channel)}"
     return f"{text}; {Spam.from_row(row).range} of {traffic} is spam."
 
 
@@ -125,7 +183,7 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
     name = channel_name(channel)
     shown = largest_countries(rows)
     scale = max(row["spam_possible"] for row in shown)
-    has_audit, claimed = audited.has_audit(rows), claims.claimed_by_country(report, channel)
+    has_audit, claimed = audited.has_audit(rows), claimed_by_country(report, channel)
     lines = []
     for row in shown:
         vague = row["source_country_code"] in (words.UNKNOWN, words.OTHER)
@@ -142,7 +200,7 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
                 Cell(words.country_name(row["source_country_code"], others), bar=bar),
                 number_cell(numbers.format_count(row["spam_certain"])),
                 number_cell(numbers.format_part(row["spam_certain"], total)),
-                *([claims.claimed_share_cell(claimed, rows, row)] if claimed else []),
+                *([claimed_share_cell(claimed, rows, row)] if claimed else []),
                 number_cell(Spam.from_row(row).range),
                 *([audited.part_share_cell(row)] if has_audit else []),
             ]
