@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.cost_quality import NAMES, cost_membership, draw_sample, drawn_costs
 from jobs.base.figures.areas import COUNTRY, WORLD, are_in_area
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
-from jobs.study.estimates.steps.area_rows import public_terms
+from jobs.study.estimates.steps.area_rows import public_factors, public_terms
 from jobs.study.estimates.steps.sample import Sample
 from jobs.study.public.intervals import reach_of
 from sample_data.membership import RESPONSE, SAMPLE, Population, World
@@ -57,14 +57,14 @@ def terms_of(sample: Sample, y: Array, measure: int = 0) -> Iterator[Row]:
     own = y[0] if y.ndim == 3 else y
     of_series = {name: values[measure] for name, values in public_terms(sample, y).items()}
     estimates = sample.coefficients @ own[:, measure]
-    people = sample.weighted.operators
+    people, factors = sample.weighted.operators, public_factors(sample, y)
     inside = sample.member & people.is_respondent
     for at, area in enumerate(sample.areas):
         yield of_series | {
             "area_code": area.code,
             "area_kind_code": area.kind,
             "estimate": estimates[at],
-            "area_factor": sample.factors[at],
+            "area_factor": factors[at],
             "respondent_count": inside[at].sum(),
             "coverage_pct": 100 * people.subscriptions[inside[at]].sum() / sample.known[at],
         }
@@ -153,14 +153,17 @@ rise with size 90.5% of 200 of the world. Intervals of the world, regions and gr
 it, those of countries 13% narrower, whose factors were multiplied by 1.6 instead. An area's factor counts
 operators or their owners, whichever gives more. Counting operators alone, with these arms, 89% of 200
 intervals of the world held the truth where a dozen owners have 40% of the large operators, each with one rate
-for all, and these answer together; with owners they are 23% wider.
+for all, and these answer together; with owners they are 23% wider. The study's own intervals count operators
+alone: of 150 of the world 82.7% held the truth there, of regions 93.7%.
 
 They are still too short where rates have tails that few respondents show (Pareto), and in a region whose
 rates differ more than all others': the one number cannot know of it, and an interval that did would bound
 what its operators contributed. Of cells that the study itself finds more than twice as uncertain as this,
 1.5% of all, 69% contained the truth (measured once, with arms of one length).
 
-Corrected spam and money take v from the world's total, with what was imputed, over the world's factor. Prices
+Corrected spam and money take v from the world's total, with what was imputed, over the world's factor; to all
+factors a hundredth of the squares of respondents' shares is added, since their own figures are imputed, too.
+Without it 86.1% of countries' intervals of corrected text messages held the truth, 91.7% by e-mail. Prices
 err for all operators alike, which is no matter of an area's factor, so that intervals of marginal cost, and
 of total cost where most is marginal, are far too wide for regions and groups. No interval includes the error
 of scaling a month with missing days to all of its days: a country whose operators all answered has ends equal

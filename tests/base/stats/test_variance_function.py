@@ -53,6 +53,20 @@ def test_factors_are_the_variance_of_what_an_estimate_misses(owners: int) -> Non
     assert sample.factors[world] < 5 * measured[world]
 
 
+def test_imputed_figures_err_where_everyone_answered() -> None:
+    """Of counted ones nothing is open; of imputed ones a hundredth of the squares of their shares."""
+    people = population("SMS", 3)
+    x, random = people.subscriptions, np.random.default_rng(6)
+    sample = sample_of_people(people, np.ones(len(x), dtype=bool), 2, "all")
+    drawn = np.outer(x, [3.0])[None] * random.lognormal(0, 0.1, (3, len(x), 1))
+    for y, share in ((drawn[0], 0.0), (drawn, 0.01)):
+        of_area = {str(row["area_code"]): row["area_factor"] for row in estimate_areas(sample, y)}
+        for code in ("FRA", "EUR", WORLD):
+            inside = sample.member[[area.code for area in AREAS].index(code)]
+            squares = float((x[inside] ** 2).sum() / x[inside].sum() ** 2)
+            assert of_area[code] == pytest.approx(share * squares, rel=1e-3, abs=1e-12)
+
+
 def test_a_variance_that_nobody_shows_is_none() -> None:
     sample, x, answered = drawn()
     alike = np.outer(x[answered], [2.0])
