@@ -157,7 +157,7 @@ def land_file(
         return piece, chunks.lost or chunks.damage
 
 
-def refuse_replaced(fs: Any, raw: IO[bytes], head: bytes, lines: Lines) -> None:
+def refuse_replaced(fs: Any, raw: IO[bytes], head: bytes, lines: PackedLines) -> None:
     """Drop what was read where the file begins otherwise than when its reading began."""
     if Chunks(raw).peek_bytes(len(head)) != head:
         if lines.size:
@@ -185,7 +185,7 @@ def settle_format(source: SourceSettings, kind: str, head: bytes, first: bytes, 
     return kind
 
 
-class Lines(NamedTuple):
+class PackedLines(NamedTuple):
     """New lines of a file, packed: where, how many bytes before packing, and the last of them."""
 
     path: str
@@ -193,10 +193,10 @@ class Lines(NamedTuple):
     tail: bytes
 
 
-NO_LINES = Lines("", 0, b"")
+NO_LINES = PackedLines("", 0, b"")
 
 
-def write_lines(fs: Any, folder: str, blocks: Iterable[bytes], digest: Digest) -> Lines:
+def write_lines(fs: Any, folder: str, blocks: Iterable[bytes], digest: Digest) -> PackedLines:
     """Write blocks of lines beside landing's pieces, and add them to their stream's digest."""
     path, tail, size = f"{folder}/partial.{uuid.uuid4().hex}.new", b"", 0
     with room_for(fs, path), fs.open(path, "wb") as out, open_packer(out) as packer:
@@ -206,7 +206,7 @@ def write_lines(fs: Any, folder: str, blocks: Iterable[bytes], digest: Digest) -
             size += len(block)
             tail = (tail + block[-SAMPLE:])[-SAMPLE:]
             del block
-    return Lines(path, size, tail)
+    return PackedLines(path, size, tail)
 
 
 def put_in_place(
@@ -214,7 +214,7 @@ def put_in_place(
     name: str,
     stream: Stream,
     kind: str,
-    lines: Lines,
+    lines: PackedLines,
     digest: Digest,
     times: FileTimes,
     damage: str | None,

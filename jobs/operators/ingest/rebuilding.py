@@ -25,7 +25,7 @@ ORPHAN = ".orphan"
 
 
 @dataclass(frozen=True)
-class Landed:
+class PieceOnDisk:
     """A piece on disk."""
 
     piece_id: str
@@ -75,7 +75,7 @@ def rebuild_manifest(
     for each in found:
         if each.piece_id not in ledger:
             fs.mv(each.path, f"{each.path}{ORPHAN}")
-    of_stream: dict[str, list[Landed]] = {}
+    of_stream: dict[str, list[PieceOnDisk]] = {}
     for each in sorted(found, key=lambda each: each.place):
         if each.piece_id in ledger and each.place[0] not in begun:
             of_stream.setdefault(each.place[0], []).append(each)
@@ -122,12 +122,12 @@ def measure_stream(fs: Any, stream: Stream) -> tuple[bytes, bytes]:
     return head, tail
 
 
-def find_orphans(fs: Any, folder: str) -> list[Landed]:
+def find_orphans(fs: Any, folder: str) -> list[PieceOnDisk]:
     """Pieces that were landed before the manifest was lost, and never read."""
     return pieces_in(fs, folder, ORPHAN)
 
 
-def continue_stream(fs: Any, stream: Stream, orphan: Landed, now: dt.datetime) -> Piece | None:
+def continue_stream(fs: Any, stream: Stream, orphan: PieceOnDisk, now: dt.datetime) -> Piece | None:
     """The piece that an orphan makes of a stream that ends where it begins; None where the stream has gone on
     without it."""
     if stream.bytes != orphan.place[1]:
@@ -141,17 +141,19 @@ def continue_stream(fs: Any, stream: Stream, orphan: Landed, now: dt.datetime) -
     return piece
 
 
-def pieces_in(fs: Any, folder: str, aside: str = "") -> list[Landed]:
+def pieces_in(fs: Any, folder: str, aside: str = "") -> list[PieceOnDisk]:
     """The pieces in a source's folder of landing. aside: how the names of those that were set aside end."""
     fs.invalidate_cache()
     return [
-        Landed(path.rsplit("/", 1)[-1].removesuffix(ending + aside), path, landed_size(fs, path), is_document)
+        PieceOnDisk(
+            path.rsplit("/", 1)[-1].removesuffix(ending + aside), path, landed_size(fs, path), is_document
+        )
         for ending, is_document in ENDINGS.items()
         for path in fs.glob(f"{folder}/*{ending}{aside}")
     ]
 
 
-def to_piece(each: Landed, row: dict[str, Any]) -> Piece:
+def to_piece(each: PieceOnDisk, row: dict[str, Any]) -> Piece:
     """A piece that the ledger has."""
     landed_at = row["landed_at"].isoformat()
     name, damage = row["file_name"] or each.piece_id, row["damage_text"]
