@@ -143,7 +143,7 @@ def check_study(small: Small) -> None:
     assert {code for _, code in few if code != DEFINITION} <= found
 
 
-@pytest.mark.parametrize("seed", [3, 8])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_studies_in_which_few_count_by_more_definitions(seed: int) -> None:
     check_study(rarely(drawn(seed), seed))
 
