@@ -22,7 +22,8 @@ from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed
 from tests.support.servers import S3
 from tests.support.wheels import built_wheel
 
-pytestmark = pytest.mark.remote
+# A cluster on one machine that is at work is slow.
+pytestmark = [pytest.mark.remote, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture
