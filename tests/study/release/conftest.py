@@ -1,27 +1,53 @@
 """A study node that can be released, and the same with its first release, for all tests of the room."""
 
+import fcntl
 import os
+import pickle
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
 from jobs.cli.main import app
-from jobs.study.release import decisions, manifest, publishing
+from jobs.study.public.cells import Basis
+from jobs.study.public.gate import Protected, make_public_tables
+from jobs.study.release import decisions, making, manifest, publishing
 from tests.support.release import NOW, Place, new_key, write
 from tests.support.release_study import P_PCT, TODAY, Node, copied, write_node
 
 P, READ_AT = "OBSERVATORY_P_PCT", "OBSERVATORY_READ_AT"
 
 
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], Any]) -> Any:
+    """What `build` returns of a new folder, built once for all processes that run tests: the others wait for
+    it, and read it."""
+    whole = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        whole = whole.parent
+    file = whole / f"{name}.pickle"
+    with (whole / f"{name}.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            file.write_bytes(pickle.dumps(build(factory.mktemp(name))))
+        return pickle.loads(file.read_bytes())
+
+
 @pytest.fixture(scope="session")
 def estimated(tmp_path_factory: pytest.TempPathFactory) -> Node:
     """A node whose study is estimated; Kenya's first operator waived protection in its form, and the
     second in its package."""
-    node = write_node(tmp_path_factory.mktemp("study"), {"ken-0": "W1"}, of_packages={"ken-1": "W1"})
+    node: Node = built_once(tmp_path_factory, "study", estimate_study)
+    return node
+
+
+def estimate_study(folder: Path) -> Node:
+    node = write_node(folder, {"ken-0": "W1"}, of_packages={"ken-1": "W1"})
     words = ["study", "estimate", "--with-answers", "--config", str(node.settings)]
     done = CliRunner().invoke(app, words, env={READ_AT: TODAY}, catch_exceptions=False)
     assert done.exit_code == 0, done.output
@@ -31,12 +57,41 @@ def estimated(tmp_path_factory: pytest.TempPathFactory) -> Node:
 
 @pytest.fixture(scope="session")
 def made(estimated: Node, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """The node with its first release, and what `make` printed."""
-    node = copied(estimated, tmp_path_factory.mktemp("made"))
+    """The node with its first release, what `make` printed, and what its gate was given and let through."""
+    release: SimpleNamespace = built_once(tmp_path_factory, "made", partial(make_release, estimated))
+    return release
+
+
+def make_release(estimated: Node, folder: Path) -> SimpleNamespace:
+    node = copied(estimated, folder)
     words = ["release", "make", "--period", "2026-Q4", "--config", str(node.settings)]
-    done = CliRunner().invoke(app, words, env={READ_AT: TODAY, P: P_PCT}, catch_exceptions=False)
+    gates = []
+
+    def gate(*given: Any) -> Protected:
+        gates.append((given, make_public_tables(*given)))
+        return gates[-1][1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(making, "make_public_tables", gate)
+        done = CliRunner().invoke(app, words, env={READ_AT: TODAY, P: P_PCT}, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    return SimpleNamespace(node=node, said=done.output)
+    (passed,) = gates
+    return SimpleNamespace(node=node, said=done.output, passed=passed)
+
+
+@pytest.fixture
+def known_gate(made: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate takes what it was given for the release of `made`, nothing else, and answers at once."""
+
+    def gate(basis: Basis, *more: Any) -> Protected:
+        (first, *others), answer = made.passed
+        assert (basis.release, basis.tables.keys(), more) == (first.release, first.tables.keys(), (*others,))
+        for table, rows in basis.tables.items():
+            assert_frame_equal(rows, first.tables[table])
+        passed: Protected = answer
+        return passed
+
+    monkeypatch.setattr(making, "make_public_tables", gate)
 
 
 @pytest.fixture(scope="module")
