@@ -146,7 +146,7 @@ print("loaded", sorted(packages & sys.modules.keys() | own))
     own = [
         "base",
         "base.core",
-        *(f"base.core.{each}" for each in ("column_types", "connection_names", "errors", "numbers")),
+        *(f"base.core.{each}" for each in ("column_types", "connections", "errors", "numbers", "program")),
         "base.orchestration",
         *(f"base.orchestration.{each}" for each in ("connecting", "deadlines", "exit_codes", "scheduling")),
         "base.tables",
