@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from jobs.study.attack.coefficients import Linear
 from jobs.study.attack.known import PublishedCell
@@ -76,9 +76,38 @@ class Cones:
         """first: an atom of each class. size: of each class."""
         of = [(cone, cone.figures @ truth) for cone in cones]
         kept = [(cone, y) for cone, y in of if cone.spread(y) <= cone.most * (1 + ROUNDED)]
-        self.cones = [cone for cone, _ in kept]
-        self.truth = [y for _, y in kept]
-        self.rows = [csr_array(cone.figures[:, first] * size) for cone in self.cones]
+        self.keep([(cone, y, csr_array(cone.figures[:, first] * size)) for cone, y in kept], width=len(first))
+
+    def keep(self, kept: Sequence[tuple[Cone, Array, csr_array]], width: int) -> None:
+        """Hold these cones: of each the figures as they are, and by what changes of classes move them."""
+        self.cones = [cone for cone, _, _ in kept]
+        self.truth = [y for _, y, _ in kept]
+        self.rows = [rows for _, _, rows in kept]
+        # All as one, since points are held against all: figures one below the other, cells counted on.
+        counts = [int(cone.place.max(initial=-1)) + 1 for cone in self.cones]
+        starts = np.cumsum([0, *counts])
+        self.cone_of_cell = np.repeat(np.arange(len(self.cones)), counts)
+        self.place = np.concatenate(
+            [np.zeros(0, dtype=int), *(cone.place + at for cone, at in zip(self.cones, starts, strict=False))]
+        )
+        self.weight = np.concatenate([np.zeros(0), *(cone.weight for cone in self.cones)])
+        self.share = np.concatenate([np.zeros(0), *(cone.weight / cone.x for cone in self.cones)])
+        self.stands = self.sum_cells(
+            np.concatenate([np.zeros(0), *(each.weight * each.x for each in self.cones)])
+        )
+        self.figures = np.concatenate([np.zeros(0), *self.truth])
+        self.moves = vstack([csr_array((0, width)), *self.rows], format="csr")
+        self.most = np.array([cone.most for cone in self.cones])
+
+    def sum_cells(self, values: Array) -> Array:
+        """Of each cell the sum of its respondents' values."""
+        return np.bincount(self.place, values, len(self.cone_of_cell))
+
+    def spreads(self, squares: Array, sums: Array) -> Array:
+        """q of each cone, of each cell's S and T."""
+        inverse = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0)
+        of_cell = self.stands * (self.stands * squares * inverse**2 - 1) * (sums > 0)
+        return np.bincount(self.cone_of_cell, of_cell, len(self.cones))
 
     def drop(self, release: str, names: tuple[str | None, ...]) -> None:
         """Drop a cone: table, period, channel and series."""
@@ -87,9 +116,8 @@ class Cones:
             of = cone.cell
             if (of.release, of.table_name, of.period_code, of.channel_code, of.series) != (release, *names):
                 kept.append(at)
-        self.cones = [self.cones[at] for at in kept]
-        self.truth = [self.truth[at] for at in kept]
-        self.rows = [self.rows[at] for at in kept]
+        width = self.moves.shape[1]
+        self.keep([(self.cones[at], self.truth[at], self.rows[at]) for at in kept], width)
 
     # --- how far contributions surely move ------------------------------------------------------------
 
@@ -128,24 +156,27 @@ class Cones:
 
     def find_broken(self, change: Array) -> list[int]:
         """The cones that a change of classes breaks, the one that it breaks most first."""
-        over = [
-            cone.spread(np.maximum(y + rows @ change, 0.0)) / cone.most
-            for cone, y, rows in zip(self.cones, self.truth, self.rows, strict=True)
-        ]
-        return sorted((at for at, by in enumerate(over) if by > 1 + ROUNDED), key=lambda at: -over[at])
+        if not self.cones:
+            return []
+        y = np.maximum(self.figures + self.moves @ change, 0.0)
+        spreads = self.spreads(self.sum_cells(self.share * y**2), self.sum_cells(self.weight * y))
+        broken = np.flatnonzero(spreads > self.most * (1 + ROUNDED))
+        return sorted(broken.tolist(), key=lambda at: -spreads[at] / self.most[at])
 
     def reach(self, change: Array, broken: Sequence[int]) -> Array:
-        """Of each of some cones that a change breaks, which part of it does not."""
-        found = np.zeros(len(broken))
-        for number, at in enumerate(broken):
-            cone, y, moved = self.cones[at], self.truth[at], self.rows[at] @ change
-            low, high = 0.0, 1.0
-            for _ in range(STEPS):
-                middle = (low + high) / 2
-                is_within = cone.spread(np.maximum(y + middle * moved, 0.0)) <= cone.most
-                low, high = (middle, high) if is_within else (low, middle)
-            found[number] = low
-        return found
+        """Of each of some cones that a change breaks, which part of it does not: S and T of a cell are a
+        square and a line of that part."""
+        moved = self.moves @ change
+        square = [self.sum_cells(self.share * of) for of in (self.figures**2, self.figures * moved, moved**2)]
+        line = [self.sum_cells(self.weight * of) for of in (self.figures, moved)]
+        low, high = np.zeros(len(self.cones)), np.ones(len(self.cones))
+        for _ in range(STEPS):
+            middle = (low + high) / 2
+            part = middle[self.cone_of_cell]
+            squares = square[0] + 2 * part * square[1] + part**2 * square[2]
+            is_within = self.spreads(squares, line[0] + part * line[1]) <= self.most
+            low, high = np.where(is_within, middle, low), np.where(is_within, high, middle)
+        return low[list(broken)]
 
     def touch(self, change: Array, at: int) -> tuple[Array, float]:
         """The tangent of a cone at a change, which is at its edge: a row of changes, and the most of it.
