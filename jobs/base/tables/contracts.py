@@ -421,10 +421,11 @@ def reference_table(table: str) -> pl.DataFrame:
 def refuse_broken_reference(rows: pl.DataFrame, about: Contract, file_name: str) -> None:
     """Raise ObservatoryError that names the first row of a reference table that breaks a check or the key.
     Rows are numbered as in the file, whose first has the names of columns."""
-    from jobs.base.tables.sql import parse_expression
-
     keys = rows.select(about.key)
     for _, condition in about.checks:
+        # Half a second to import: most of these tables have no checks.
+        from jobs.base.tables.sql import parse_expression
+
         broken = (~rows.select(parse_expression(condition).fill_null(False)).to_series()).arg_true()
         if len(broken):
             named = ", ".join(map(str, keys.row(broken[0])))

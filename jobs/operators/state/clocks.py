@@ -218,8 +218,9 @@ def fallen_joins(lake: Lake, periods: Periods) -> list[str]:
             more = f" (and on {len(fallen) - 1:,} days before it)" if len(fallen) > 1 else ""
             found.append(
                 f"operator '{operator}', source '{source}': on {day}{more} {format_share(share, 0)} of the"
-                f" recipients have a filter's verdict, before {format_share(before, 0)}. Spam is counted"
-                " too low: look for a log of the filter that is missing, and at the clocks of the hosts."
+                f" recipients have a filter's verdict; on the days before it was {format_share(before, 0)}."
+                " Spam is counted too low: look for a log of the filter that is missing, and at the clocks of"
+                " the hosts."
             )
     return found
 
