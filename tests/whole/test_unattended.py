@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.base.core.numbers import format_bytes
 from jobs.base.store.lake import Lake
 from tests.operators.formats.test_dmarc import sample
 from tests.support.in_process import Run, command_line_of
@@ -126,11 +127,11 @@ def test_a_log_over_http_counts_once_as_it_grows_and_rotates(
     log.write_text(first)
     file = settings_of(tmp_path, source_toml("mx1", f"{server.url}/mail.log*", "postfix"))
     told = observatory("pull", "--config", file)
-    assert (told.code, f"1 new piece, {len(first) / 1e6:.1f} MB" in told.err) == (0, True)
+    assert (told.code, f"1 new piece, {format_bytes(len(first))}" in told.err) == (0, True)
     assert "0 new pieces" in observatory("pull", "--config", file).err
     log.with_name("mail.log.1.gz").write_bytes(gzip.compress((first + second).encode()))
     log.write_text(LINE.format(3, "C"))
-    assert f"2 new pieces, {len(second) / 1e6:.1f} MB" in observatory("pull", "--config", file).err
+    assert f"2 new pieces, {format_bytes(len(second))}" in observatory("pull", "--config", file).err
 
 
 def test_reports_over_http_are_landed(observatory: Run, tmp_path: Path, server: Server) -> None:

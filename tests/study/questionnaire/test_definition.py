@@ -26,8 +26,8 @@ def test_every_question_is_used_by_a_table_and_no_table_reads_another() -> None:
 
 
 def test_only_who_is_asked_may_waive_and_only_where_a_table_reads_the_waiver() -> None:
-    """study.contribution reads waivers, and it is of operators alone."""
-    reads = {role for role, question in read_contract("study.contribution").questions}
+    """study.respondent_waiver reads them, and it is of operators alone."""
+    reads = {role for role, question in read_contract("study.respondent_waiver").questions}
     for question in all_questions():
         assert set(question.waiver) <= set(question.who) & reads, question.id
 
