@@ -23,8 +23,8 @@ OPTIONS: dict[str, bool | float | str] = {
 FEASIBLE = 1e-7
 # How much farther solutions are sought with tangents, and how often at most.
 FARTHER, TANGENTS = 1.05, 60
-# A gain is enough within rounding.
-NEAR = 1e-6
+# A gain is enough within rounding; a row with a lesser price holds nothing.
+NEAR, PRICED = 1e-6, 1e-9
 
 
 class Program:
@@ -46,13 +46,15 @@ class Program:
             self.highs.setOptionValue(name, value)
         self.highs.passModel(lp)
         self.count = 0
+        # Of each row in the last solution.
+        self.prices = np.zeros(0)
 
     def find_change(
         self, gain: Array, most: Array, enough: float, cones: Cones
     ) -> tuple[Array, Array, list[int]] | None:
-        """The change of greatest gain; the price of each row; and which cones stand between it and as much as
-        rows alone would let it gain, if that is enough, the one that it would break most first. None if no
-        strategy solves it, or rounding errors break a row.
+        """The change of greatest gain; the price of each row; and which cones, with these rows, keep it from
+        enough where rows alone would not, the one of the greatest price first. None if no strategy solves it,
+        or rounding errors break a row.
 
         gain, most: of rises and then of falls. enough: a gain beyond which none is sought.
         """
@@ -66,12 +68,13 @@ class Program:
             highs.clearSolver()
             change = self.solve(most)
             if change is not None:
-                prices = np.array(highs.getSolution().row_dual)[: len(self.low)]
-                broken = cones.find_broken(change)
+                prices, holding = self.prices[: len(self.low)], list[int]()
                 by_rows = gain[: len(change)] @ change
-                if broken:
-                    change = self.bend(change, gain, most, enough, cones)
-                found = change, prices, broken if by_rows >= enough * (1 - NEAR) else []
+                if cones.find_broken(change):
+                    change, touched = self.bend(change, gain, most, enough, cones)
+                    if by_rows >= enough * (1 - NEAR):
+                        prices, holding = self.prices[: len(self.low)], self.find_holding(touched, cones)
+                found = change, prices, holding
                 break
         rows = np.arange(len(self.low), highs.getNumRow(), dtype=np.int32)
         highs.deleteRows(len(rows), rows)
@@ -81,18 +84,23 @@ class Program:
         """The change that is a solution as the program stands."""
         self.highs.run()
         self.count += 1
-        rise, fall = np.split(np.array(self.highs.getSolution().col_value), 2)
+        solution = self.highs.getSolution()
+        self.prices = np.array(solution.row_dual)
+        rise, fall = np.split(np.array(solution.col_value), 2)
         is_solved = self.highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
         return rise - fall if is_solved and self.is_inside(rise - fall, most) else None
 
-    def bend(self, change: Array, gain: Array, most: Array, enough: float, cones: Cones) -> Array:
-        """A change within all cones, of a gain of `enough` or what was found; from one that breaks some.
+    def bend(
+        self, change: Array, gain: Array, most: Array, enough: float, cones: Cones
+    ) -> tuple[Array, list[int]]:
+        """A change within all cones, of a gain of `enough` or what was found; from one that breaks some. And
+        the cone of each row behind that of the gain.
 
         Of each cone that a solution breaks the tangent where the way from the truth leaves it becomes a row
         (Veinott 1967), until the part of a solution that is within all cones gains enough, or no solution
         does.
         """
-        highs, best = self.highs, np.zeros_like(change)
+        highs, best, touched = self.highs, np.zeros_like(change), list[int]()
         gains = gain[: len(change)]
         highs.setOptionValue("simplex_strategy", DUAL)
         # A part of a solution is enough where all of it is more.
@@ -112,13 +120,22 @@ class Program:
                     of = np.flatnonzero(row).astype(np.int32)
                     both = np.concatenate([of, of + len(row)]).astype(np.int32)
                     highs.addRow(-np.inf, end, len(both), both, np.concatenate([row[of], -row[of]]))
+                    touched.append(at)
             if gains @ best >= enough or gains @ change < enough * (1 - NEAR):
                 break
             solved = self.solve(most)
             if solved is None:
                 break
             change = solved
-        return best if self.is_inside(best, most) else np.zeros_like(best)
+        return best if self.is_inside(best, most) else np.zeros_like(best), touched
+
+    def find_holding(self, touched: list[int], cones: Cones) -> list[int]:
+        """The cones whose tangents have a price in the last solution, that of the greatest first. Where none
+        has one, nothing is proved, and any cone may hold the solution."""
+        of = self.prices[len(self.low) + 1 :]
+        by_cone = np.bincount(touched[: len(of)], abs(of), len(cones.cones))
+        order = np.argsort(-by_cone, kind="stable").tolist()
+        return [at for at in order if by_cone[at] > PRICED] or order
 
     def is_inside(self, change: Array, most: Array) -> bool:
         """Whether a change fulfils every row and bound."""

@@ -19,7 +19,7 @@ import numpy as np
 from jobs.base.tables.series import Shape
 from jobs.study.attack.classes import Classes, Parts, View
 from jobs.study.attack.known import Finding, KnownRelease, PublishedCell
-from jobs.study.attack.program import FEASIBLE, Program
+from jobs.study.attack.program import FEASIBLE, PRICED, Program
 from jobs.study.attack.projection import Moves, Projection
 from jobs.study.attack.system import Array, System, build_systems
 
@@ -203,14 +203,17 @@ class BlockSearch:
         solved = self.program.find_change(gains, self.bound_moves(view), enough, cones)
         if solved is None:
             raise AssertionError("a program's solution breaks its rows")
-        point, prices, broken = solved
+        point, prices, holding = solved
         cells = {
             cell
             for cell, price in zip(self.system.rows, prices, strict=True)
-            if cell is not None and abs(price) > 1e-9
+            if cell is not None and abs(price) > PRICED
         }
-        # The one that is broken most: without it, the attack is asked again.
-        cells.update(cones.cones[at].cell for at in broken[:1])
+        # Of each release the first: without it, the attack is asked again.
+        first: dict[str, PublishedCell] = {}
+        for cell in (cones.cones[at].cell for at in holding):
+            first.setdefault(cell.release, cell)
+        cells.update(first.values())
         return point, tuple(sorted(cells, key=repr))
 
     def make_finding(
