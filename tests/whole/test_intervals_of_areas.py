@@ -84,9 +84,8 @@ def test_intervals_of_a_release_hold_the_truth(world: World) -> None:
     for kind in ("region", "group", "country", "large"):
         assert found[kind].held >= LEAST, kind
     assert found["world"].held >= LEAST - 3 * 100 * (0.92 * 0.08 / 60) ** 0.5
-    # With arms of one length the truth is above ten times as often as below.
-    above, below = np.sum(found["region"].above), np.sum(found["region"].below)
-    assert above < 10 * max(below, 1)
+    # Rates are skewed, so that truths miss above; arms of two lengths allow for it.
+    assert np.mean(found["region"].above) <= 0.05
 
 
 @pytest.mark.long

@@ -200,8 +200,12 @@ def test_assembly_in_buckets(name: str) -> None:
             parts = assembled_in_buckets(table, formats, PROTECTION, count)
             assert_frame_equal(pl.concat(parts).sort(by), whole.sort(by))
             if "queue_id" in whole.columns:
+                # Ids that may hold a number are hidden, and so are their homes.
+                having = [rows["queue_id"] for rows in formats.values() if "queue_id" in rows.columns]
+                logged = sorted({id for ids in having for id in ids.drop_nulls()})
                 moves = [
-                    home_of(rows, count).fill_null(number) != number for number, rows in enumerate(parts)
+                    (home_of(rows, count).fill_null(number) != number) & rows["queue_id"].is_in(logged)
+                    for number, rows in enumerate(parts)
                 ]
                 # The last block of each piece of OpenDMARC's history may go on: it has no queue id's key yet.
                 assert sum(each.sum() for each in moves) <= (5 if name == "opendmarc_history" else 0)
