@@ -90,7 +90,7 @@ def test_a_rotation_in_a_busy_second_changes_nothing(name: str, seed: int, share
 
 
 @pytest.mark.parametrize("name", [*FEW, *(pytest.param(each, marks=pytest.mark.long) for each in OTHERS)])
-@examples(9, suppress_health_check=list(HealthCheck))
+@examples(5, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_cuts_at_any_lines_change_nothing(name: str, data: st.DataObject) -> None:
     log = LOGS[name]
