@@ -313,9 +313,11 @@ def stage_tables(stage: str) -> list[str]:
 
 
 def order_tables(tables: Iterable[str]) -> tuple[str, ...]:
-    """Tables, each after those of them that it reads."""
-    wanted = tuple(tables)
-    order = TopologicalSorter({table: {*read_contract(table).reads} & {*wanted} for table in wanted})
+    """Tables, each after those of them that it reads; in every process in the same order."""
+    wanted = sorted(tables)
+    order = TopologicalSorter(
+        {table: [each for each in read_contract(table).reads if each in wanted] for table in wanted}
+    )
     return tuple(order.static_order())
 
 

@@ -4,7 +4,10 @@ import ast
 import csv
 import importlib
 import inspect
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_type_hints
 
@@ -112,6 +115,22 @@ def test_inputs_come_before_what_reads_them() -> None:
         about = read_contract(table)
         for name in about.reads:
             assert order.index(read_contract(name).layer) <= order.index(about.layer)
+
+
+def test_tables_are_in_the_same_order_in_every_process() -> None:
+    """The first stands for all in the record of runs, and given ones are in a digest."""
+    code = (
+        "from jobs.base.tables.contracts import given_tables, order_tables, stage_tables\n"
+        "tables = order_tables(stage_tables('study'))\n"
+        "print(tables, given_tables(tables))"
+    )
+    told = {
+        subprocess.check_output(
+            [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": seed}
+        )
+        for seed in ("1", "2", "3")
+    }
+    assert len(told) == 1
 
 
 def test_each_file_of_schemas_is_a_contract_and_each_contract_is_found() -> None:
