@@ -208,7 +208,7 @@ def plain(text: str, root: str, folder: Path) -> str:
     """What a command printed, without its folders, times, names of runs and white space: lines may break
     within the folder's name."""
     text = "".join(text.split()).replace(root, "LAKE").replace(str(folder), "HERE")
-    return re.sub(r"\d{8}T\d{6}\.\d+Z?|\d+\.\d+MB/s|\d+\.\ds", "…", text)
+    return re.sub(r"\d{8}T\d{6}\.\d+Z?|[\d.]+[kMG]?B/s|\d+\.\ds|(?<=in)\d+(\.\d)?(ms|min|s)", "…", text)
 
 
 # --- a store that goes away, and a program that does --------------------------------------------------------
