@@ -14,7 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from jobs.base.core.errors import Locked, ObservatoryError
-from jobs.base.store import lease, lock
+from jobs.base.store import held_leases, lease, lock
 from jobs.base.store.held_leases import HELD, others_died
 from jobs.base.store.lake import Lake, commit_note
 from jobs.base.store.lease import EVERY, LEASE, LOCK, REST, Lease
@@ -50,7 +50,8 @@ def held_by(store: S3) -> dict[str, Any]:
 def forget_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in another process: this one holds no lock."""
     monkeypatch.setattr(lock, "_locked_lakes", set())
-    monkeypatch.setattr(lease, "_held", {})
+    monkeypatch.setattr(held_leases, "HELD", {})
+    monkeypatch.setattr(lease, "HELD", held_leases.HELD)
 
 
 def test_a_second_writer_is_told_who_writes_and_the_lock_is_given_back(
