@@ -78,7 +78,7 @@ def test_a_run_leaves_every_table_of_the_study(airflow: dict[str, str], node: No
     # 440 person days are two posts, of which a third is of e-mail: the channels have as many subscriptions.
     assert by_component["posts"] == pytest.approx(2 / 3, abs=0.005)
     (gap,) = rows(node, "study.investment_gap", area_code="KEN", channel_code="EMAIL", target_code="norm")
-    assert gap["assumptions"][0].startswith("Norm: 9000 US dollars of 2025")
+    assert gap["assumptions"][0].startswith("Norm: 9,000 US dollars of 2025")
     assert rows(node, "study.cost")
 
 
