@@ -4,10 +4,7 @@ The mix is that of tests/support/mixed.py: mail servers, filters, reports, calls
 """
 
 import random
-import resource
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +18,7 @@ from jobs.operators.build.gold_steps import GOLD
 from jobs.operators.build.run import Run
 from jobs.operators.runs.runner import run_stages
 from jobs.operators.silver.frames import SILVER
+from tests.support.file_limits import files_no_longer_than
 from tests.support.mixed import mixed_logs, mixed_settings, pull_mixed, run_mixed
 from tests.support.whole_runs import killed_when, rows_in
 
@@ -42,17 +40,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def lines_of(lake: Lake) -> int:
     return int(lake.read("bronze.file")["line_count"].sum())
-
-
-@contextmanager
-def files_no_longer_than(size: int) -> Iterator[None]:
-    """While this lasts, this process can write no file beyond this size."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.long

@@ -1,8 +1,5 @@
 """jobs.base.store.joint_commit: writes to several tables that count together, or not at all."""
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,23 +7,13 @@ import pytest
 from jobs.base.core.disk import DiskFull
 from jobs.base.store.joint_commit import NOTE, commit_together, undo_unfinished
 from jobs.base.store.lake import Lake
-
-
-@contextmanager
-def files_of(size: int) -> Iterator[None]:
-    """Within it no file of this process grows over a size."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+from tests.support.file_limits import files_no_longer_than
 
 
 def test_a_note_without_room_leaves_nothing_that_stops_the_next_command(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
     with (
-        files_of(10),
+        files_no_longer_than(10),
         pytest.raises(DiskFull, match="load.json"),
         commit_together(lake, ["study.submission"], "r"),
     ):
