@@ -85,10 +85,12 @@ class Program:
         self.highs.run()
         self.count += 1
         solution = self.highs.getSolution()
-        self.prices = np.array(solution.row_dual)
         rise, fall = np.split(np.array(solution.col_value), 2)
         is_solved = self.highs.getModelStatus() == highspy.HighsModelStatus.kOptimal
-        return rise - fall if is_solved and self.is_inside(rise - fall, most) else None
+        if not is_solved or not self.is_inside(rise - fall, most):
+            return None
+        self.prices = np.array(solution.row_dual)
+        return rise - fall
 
     def bend(
         self, change: Array, gain: Array, most: Array, enough: float, cones: Cones
