@@ -176,7 +176,12 @@ def test_an_exact_variance_shows_who_is_far_from_all_others() -> None:
         opened = by_rules(basis(small, "r1"), has_intervals=True)
     findings = found_in(opened)
     assert ("ken-3", "", "high") in {(each.holding, each.attacker, each.side) for each in findings}
-    assert {cell.area_code for each in findings for cell in each.cells} == {EVERYWHERE}
+    # The variance, beside figures of countries and areas around Kenya that hold the others in place.
+    areas = (
+        {each.cells[0].area_code for each in findings},
+        {cell.area_code for each in findings for cell in each.cells},
+    )
+    assert areas[0] == {EVERYWHERE} and "KEN" not in areas[1]
     # The gate's last word: such a series leaves without intervals.
     study = basis(small, "r1")
     closed = Released(study, make_public_tables(study, [], [PERIOD], P_PCT).public)
