@@ -17,8 +17,8 @@ from jobs.base.figures.words import TOTAL
 from jobs.base.stats.estimation import Array, seed_of, weight_respondents
 from jobs.base.stats.intervals import estimate_figures
 from jobs.base.stats.sampling import Z95
-from jobs.study.estimates.steps.cost_draws import draw_costs, impute_fixed
-from jobs.study.estimates.steps.costs_given import SEVERAL, GivenCosts
+from jobs.study.estimates.countermeasure_cost import draw_costs, impute_fixed
+from jobs.study.estimates.respondent_cost import SEVERAL, GivenCosts
 from sample_data.costs import OWN_FIGURES, SEND, STATE, TOGETHER, SampleCosts
 from sample_data.membership import SEED, YEAR, Population, answering, population, prices, volumes
 from tests.base.stats.test_estimation import DRAWN, groups_of, operators

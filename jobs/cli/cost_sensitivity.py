@@ -41,9 +41,9 @@ def sensitivity_table(figure: str, settings: Observatory) -> list[RenderableType
 
     Raises ObservatoryError for a figure that is no gap, and without the study's own files.
     """
+    from jobs.study.costs.sensitivity import vary_parameters
     from jobs.study.estimates.investment_account import PriceLevels
     from jobs.study.estimates.steps.sample import Reference
-    from jobs.study.estimates.steps.sensitivity import vary_parameters
 
     if not figure.startswith(f"{GAPS}/"):
         raise ObservatoryError(f"cost sensitivity: '{figure}': name a gap, as {GAPS}/2026/LDC/EMAIL")

@@ -10,7 +10,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings.config import Observatory, load_settings
 from jobs.base.tables.csv_tables import read_tables
 from jobs.cli.cost_sensitivity import draw_sensitivity, sensitivity_table
-from jobs.study.estimates.steps.sensitivity import ParameterEffect
+from jobs.study.costs.sensitivity import ParameterEffect
 from tests.conftest import ROOT
 
 NORM = {

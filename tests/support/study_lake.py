@@ -8,7 +8,7 @@ import polars as pl
 
 from jobs.base.costs.cost_model import figures_in_force
 from jobs.base.tables.contracts import conform_frame, polars_schema, read_contract, reference_table
-from jobs.study.estimates.cost import row_of
+from jobs.study.estimates.published import row_of
 from tests.support.delta import write_delta
 
 AT = dt.datetime(2027, 2, 1, 6, tzinfo=dt.UTC)

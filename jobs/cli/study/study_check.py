@@ -123,7 +123,7 @@ def findings_table(findings: list[DecidedFinding], share: float) -> Table | Text
 
 
 def finding_cells(finding: DecidedFinding, share: float) -> list[str]:
-    from jobs.study.estimates.finding_question import short_figure
+    from jobs.study.estimates.steps.finding_decisions import short_figure
 
     state = "open" if finding.is_open(share) else (finding.decision_code or "small").replace("_", " ")
     if finding.is_open(share) and finding.decision_code:
@@ -141,7 +141,7 @@ def write_questions(folder: Path, findings: list[DecidedFinding], lake: object) 
     """Write a text for each respondent, readable by their owner alone."""
     from jobs.base.store.lake import Lake
     from jobs.base.tables.contracts import reference_table
-    from jobs.study.estimates.finding_question import respondents_questions
+    from jobs.study.estimates.steps.finding_decisions import respondents_questions
     from jobs.study.estimates.steps.given import ANSWERS
 
     assert isinstance(lake, Lake)

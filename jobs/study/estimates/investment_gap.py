@@ -32,12 +32,16 @@ from jobs.study.estimates.steps.sample import Reference
 from jobs.study.estimates.steps.spending_groups import (
     LEAST,
     PLACES,
+    Payers,
+    choose_first,
+    draw_target,
     exact_spending,
+    gap_interval,
     group_spending,
+    numbers,
     placed_spending,
     spending_by_respondent,
 )
-from jobs.study.estimates.steps.target_draws import Payers, choose_first, draw_target, gap_interval, numbers
 
 TABLE = "study.investment_gap"
 NORM, BEST = "norm", "best"

@@ -3,7 +3,7 @@
 import polars as pl
 
 from jobs.base.figures.counting_rules import RECEIVED
-from jobs.study.estimates.questionnaire_answer import UNITS, countable_answers
+from jobs.study.estimates.steps.countable_answers import UNITS, countable_answers
 from jobs.study.estimates.steps.days import scale_to_all_days
 from jobs.study.estimates.steps.rows import AT_LEAST, MEASURES, is_month
 

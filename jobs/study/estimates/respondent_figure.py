@@ -10,8 +10,8 @@ import polars as pl
 from jobs.base.core.shares import CALLS, SHARES
 from jobs.base.figures.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.base.tables.sql import parse_expression
-from jobs.study.estimates.questionnaire_answer import UNITS, answered_subscriptions, countable_answers
 from jobs.study.estimates.steps import audits
+from jobs.study.estimates.steps.countable_answers import UNITS, answered_subscriptions, countable_answers
 from jobs.study.estimates.steps.days import scale_to_all_days
 from jobs.study.estimates.steps.rows import AT_LEAST, MEASURES, WEAKNESS, sum_or_null
 

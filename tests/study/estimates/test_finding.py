@@ -19,8 +19,8 @@ from jobs.base.store.lock import hold_lock
 from jobs.base.tables.contracts import read_contract, reference_table, rows_frame
 from jobs.base.tables.csv_tables import read_table, read_tables
 from jobs.study.estimates import finding
-from jobs.study.estimates.finding_question import respondents_questions
 from jobs.study.estimates.steps import finding_decisions, study_stage
+from jobs.study.estimates.steps.finding_decisions import respondents_questions
 from jobs.study.estimates.steps.given import ANSWERS, QUALITY, ROUTES, SUBMISSION, Given, leave_out
 from jobs.study.estimates.steps.sample import Reference
 from sample_data.membership import FOLDER

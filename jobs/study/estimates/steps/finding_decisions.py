@@ -1,28 +1,48 @@
-"""What was decided on findings (study.finding_decision): which are open, and what is left out of estimates.
+"""Findings followed up: the question to the respondent, the decision (study.finding_decision) that leaves a
+finding open or closed, and what is left out of estimates.
 
-A decision counts for what was given when it was made. The finding of a corrected answer has another id, so a
-release asks about it anew, and `study estimate` takes it again.
+The question holds the respondent's own figures alone: neither an influence nor an expected value, which are
+made of other respondents' figures but for the sum of its own quarters. A decision counts for what was given
+when it was made. The finding of a corrected answer has another id, so a release asks about it anew, and
+`study estimate` takes it again.
 """
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_number, format_percent, to_decimal
+from jobs.base.core.numbers import format_count, format_number, format_percent, format_significant, to_decimal
+from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.store.lake import Lake
 from jobs.base.store.lock import as_only_writer
-from jobs.base.tables.contracts import conform_frame, reference_table
+from jobs.base.tables.contracts import codelist_rows, conform_frame, reference_table
 from jobs.study.estimates import finding
 from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION, Given, finding_id, leave_out
+from jobs.study.estimates.steps.spending import POSTS
+from jobs.study.questionnaire.standing import standing_answers
 
 TABLE = "study.finding_decision"
 CONFIRMED, LEFT_OUT = "confirmed", "left_out"
 COMMAND = "observatory study check"
 # So many findings are named in a refusal.
 MOST_NAMED = 8
+# What a rule finds odd, said without anyone else's figure.
+WHY = {
+    "previous": "For each subscription this is more than five times, or less than a fifth, of what you gave"
+    " for {before}: {previous}.",
+    "size_class": "For each subscription this is far from what is usual for an operator of your size.",
+    "bound": "For each subscription this is more than we take to be possible.",
+    "quarters": "For the quarters of {period} that we have from you it was {quarters} together.",
+}
+CLOSING = """Please check the unit (thousands or millions, local currency or dollars), the
+period, and whether something was counted twice or left out. Then answer
+  - that the figure is right, with the reason if you know it, or
+  - with a corrected form or package, which replaces the one that you sent.
+"""
 
 
 @dataclass(frozen=True)
@@ -167,3 +187,88 @@ def note_findings(lake: Lake, open_share: float) -> list[str]:
 
 def name_figure(figure: Given) -> str:
     return "its spending" if figure.is_money else figure.channel_code
+
+
+def respondents_questions(
+    findings: Iterable[DecidedFinding], answers: pl.DataFrame, indicators: pl.DataFrame
+) -> dict[str, str]:
+    """The text for each respondent with findings, by respondent_id. answers: study.questionnaire_answer.
+    indicators: ref.indicator_measure."""
+    of: dict[str, list[DecidedFinding]] = {}
+    for each in findings:
+        of.setdefault(each.respondent_id, []).append(each)
+    return {name: write_question(name, given, answers, indicators) for name, given in sorted(of.items())}
+
+
+def write_question(
+    respondent: str, findings: Sequence[DecidedFinding], answers: pl.DataFrame, indicators: pl.DataFrame
+) -> str:
+    parts = [f"To {respondent}", "Before anything is published, we ask you to check what you gave."]
+    for number, each in enumerate(findings, start=1):
+        previous = each.previous_contribution
+        told = {
+            "before": finding.period_before(each.period_code),
+            "previous": format_given(previous) if previous is not None else "",
+            "period": each.period_code,
+            # The respondent's own figures alone; what other rules expect is made of others'.
+            "quarters": format_given(each.expected_value) if each.rule_code == "quarters" else "",
+        }
+        lines = [f"{describe_figure(each)}, {each.period_code}: {format_given(each.contribution)}."]
+        lines.append(WHY[each.rule_code].format(**told))
+        if previous is not None and each.rule_code != "previous":
+            lines.append("For {before} you gave {previous}.".format(**told))
+        in_form = given_in_form(each, answers, indicators)
+        lines.append("In your form you answered:" if in_form else "It comes from the packages that you sent.")
+        parts.append(fill_paragraph(f"{number}. {' '.join(lines)}", "   "))
+        if in_form:
+            parts.append("\n".join(f"     {line}" for line in in_form))
+        parts.append(f"   Reference: {each.finding_id}")
+    return "\n\n".join([*parts, CLOSING])
+
+
+def fill_paragraph(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, 78, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def describe_figure(finding: DecidedFinding) -> str:
+    """What the figure is of, by the names of the code lists: `E-mail, Recipient: certain spam`."""
+    channel = codelist_rows("channel")[finding.channel_code]["name"]
+    if Given(*given_of(finding)).is_money:
+        what = "full-time posts" if POSTS in finding.series.split("/") else "yearly cost in US dollars"
+        return f"{channel}: {what} against spam, as computed from your form"
+    unit, definition, quantity = finding.series.split("/")
+    counted = (
+        codelist_rows("unit")[unit]["name"] if unit in codelist_rows("unit") else "Recipients and attempts"
+    )
+    named = "" if definition == OPERATOR else f" by {definition}"
+    return f"{channel}, {counted.lower()}: {codelist_rows('quantity')[quantity]['name'].lower()}{named}"
+
+
+def short_figure(finding: DecidedFinding) -> str:
+    """describe_figure() by codes: `EMAIL attempted units`, `SMS posts`."""
+    if Given(*given_of(finding)).is_money:
+        return f"{finding.channel_code} {'posts' if POSTS in finding.series.split('/') else 'spending'}"
+    codes = [code for code in finding.series.split("/") if code != OPERATOR]
+    return " ".join([finding.channel_code, *codes]).replace("_", " ")
+
+
+def given_in_form(finding: DecidedFinding, answers: pl.DataFrame, indicators: pl.DataFrame) -> list[str]:
+    """The respondent's answers that the figure rests on: `sp701.SERVER: 1200 KES`."""
+    given = Given(*given_of(finding))
+    rows = standing_answers(answers.filter(given.of_table(ANSWERS, answers, indicators)))
+    return [
+        f"{indicator} ({period}): {value}" + (f" {currency}" if currency else "")
+        for indicator, period, value, currency in rows.filter(pl.col("value").is_not_null())
+        .sort("period_code", "indicator_code")
+        .select("indicator_code", "period_code", "value", "currency_code")
+        .rows()
+    ]
+
+
+def given_of(finding: DecidedFinding) -> tuple[str, str, str, str]:
+    return finding.table_name, finding.period_code, finding.channel_code, finding.respondent_id
+
+
+def format_given(number: float) -> str:
+    """A figure as its respondent gave it: whole from a hundred on, else three digits."""
+    return format_count(number) if abs(number) >= 100 else format_significant(number)

@@ -2,20 +2,33 @@
 
 Labour is in international dollars and the rest in US dollars, so that each country can be priced at its own
 wages; capital is given by the development class of the country that would pay it, at its discount rate.
+
+How uncertain a target is: owners are drawn again and the group is chosen anew, by a rescaled bootstrap (Rao
+and Wu 1988): of n owners n - 1 are drawn with replacement, so that the variance over draws is that of the
+sample. Who is in the group is decided in each draw, and so is what it spends.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import hypot
 from typing import Any
 
+import numpy as np
 import polars as pl
+from scipy import stats
 
-from jobs.study.estimates.steps.target_draws import choose_place, draw_target, numbers
+from jobs.base.stats.estimation import Array
 
 # A group of fewer to choose from is whoever happened to answer.
 LEAST = 5
 # Parts of respondents in the order of what they spend, as shares of their subscriptions.
 PLACES = {"middle": (0.25, 0.75), "top": (0.75, 1.0)}
+DRAWS = 400
+CONFIDENCE = 0.975
+# Of draws x respondents, how often each is drawn, the part of each that is in the group.
+Choice = Callable[[Array], Array]
 
 
 def exact_spending(accounts: pl.DataFrame) -> pl.DataFrame:
@@ -95,3 +108,131 @@ def placed_spending(
         "of": each.height,
         "draws": draw_target(ordered, costs, choose, seed),
     }
+
+
+@dataclass(frozen=True)
+class TargetDraws:
+    """What a group spends for each subscription, draw by draw: labour in international dollars, the rest and,
+    by development class of who pays, capital in US dollars. owners: how many could be drawn."""
+
+    labour: Array
+    rest: Array
+    capital: Mapping[str, Array]
+    owners: int
+
+    def necessary(self, subscriptions: float, parity: float, of_class: Mapping[str, float]) -> Array:
+        """The target of an area, draw by draw. parity: its subscriptions, each times what an international
+        dollar is in US dollars there. of_class: its subscriptions by development class."""
+        assets = [self.capital[name] * count for name, count in of_class.items() if name in self.capital]
+        return self.rest * subscriptions + self.labour * parity + np.sum(assets, axis=0)
+
+
+def draw_target(ordered: pl.DataFrame, costs: pl.DataFrame, choose: Choice, seed: int) -> TargetDraws | None:
+    """The draws of a group; None of one owner, whose spending shows no variance.
+
+    ordered: respondents to choose from, as spending_by_respondent() gives them, in the order that choose()
+    goes by. costs: of investment_gap.capital_costs().
+    """
+    owners, of = np.unique(ordered["holding_id"].to_numpy().astype(str), return_inverse=True)
+    if len(owners) < 2:
+        return None
+    random = np.random.default_rng(seed)
+    drawn = random.multinomial(len(owners) - 1, np.full(len(owners), 1 / len(owners)), size=DRAWS)
+    count = drawn[:, of].astype(float)
+    inside = count * choose(count)
+    total = inside @ numbers(ordered, "subscriptions")
+    capital = numbers(ordered, "capital")
+    return TargetDraws(
+        inside @ numbers(ordered, "labour") / total,
+        inside @ numbers(ordered, "rest") / total,
+        {
+            name: inside @ (capital * over_own(ordered, costs, name)) / total
+            for name in sorted(set(costs["development_code"]))
+        },
+        len(owners),
+    )
+
+
+def numbers(rows: pl.DataFrame, name: str) -> Array:
+    return rows[name].cast(pl.Float64).to_numpy()
+
+
+def over_own(ordered: pl.DataFrame, costs: pl.DataFrame, development: str) -> Array:
+    """What each respondent's assets cost at the rate of a class over what they cost in its own; 0 without."""
+    of_class = costs.filter(pl.col("development_code") == development)
+    joined = ordered.select("respondent_id").join(
+        of_class, on="respondent_id", how="left", maintain_order="left"
+    )
+    return joined["over_own"].fill_null(0.0).to_numpy()
+
+
+def choose_place(size: Array, low: float, high: float) -> Choice:
+    """Those whose middle lies in a part of all subscriptions, in their order; who has more than the part
+    alone is it, as placed_spending() has it."""
+
+    def choose(count: Array) -> Array:
+        drawn = count * size
+        middle = (np.cumsum(drawn, axis=1) - drawn / 2) / drawn.sum(axis=1, keepdims=True)
+        inside = (count > 0) & (middle > low) & (middle <= high)
+        last = np.zeros_like(inside)
+        last[np.arange(len(count)), count.shape[1] - 1 - np.argmax(count[:, ::-1] > 0, axis=1)] = True
+        otherwise = last if high == 1.0 else count > 0
+        return np.where(inside.any(axis=1, keepdims=True), inside, otherwise)
+
+    return choose
+
+
+def choose_first(rate: Array, share: float) -> Choice:
+    """The first so many of those drawn, at least one, and all that have the rate of the last of them."""
+
+    def choose(count: Array) -> Array:
+        wanted = np.maximum(1, np.rint(share * count.sum(axis=1)))
+        last = np.argmax(np.cumsum(count, axis=1) >= wanted[:, None], axis=1)
+        return (count > 0) & (rate >= rate[last][:, None])
+
+    return choose
+
+
+@dataclass(frozen=True)
+class Payers:
+    """Countries that pay for a target: subscriptions, what an international dollar is in US dollars, and
+    development class of each."""
+
+    subscriptions: Mapping[str, float]
+    dollars: Mapping[str, float]
+    classes: Mapping[str, str]
+
+    def necessary_interval(
+        self, necessary: float, countries: Sequence[str], draws: TargetDraws
+    ) -> tuple[float, float]:
+        """The 95% interval about the target of these countries, by Student's t with the owners' degrees of
+        freedom; not below 0."""
+        of_class: dict[str, float] = {}
+        for name in countries:
+            of_class[self.classes[name]] = of_class.get(self.classes[name], 0.0) + self.subscriptions[name]
+        parity = sum(self.subscriptions[name] * self.dollars[name] for name in countries)
+        drawn = draws.necessary(sum(of_class.values()), parity, of_class)
+        half = float(drawn.std(ddof=1) * stats.t.ppf(CONFIDENCE, draws.owners - 1))
+        return max(necessary - half, 0.0), necessary + half
+
+
+def gap_interval(
+    necessary: float,
+    target: tuple[float, float] | None,
+    spent: float,
+    spending: tuple[float | None, float | None],
+) -> dict[str, float | None]:
+    """The columns of the intervals of a target and of a gap; of the gap none where either has none.
+
+    target, spending: intervals. Both errors are taken to be independent. Respondents that spend much raise
+    both, so the true interval is narrower.
+    """
+    low, high = target or (None, None)
+    least, most = spending
+    gap = necessary - spent
+    columns: dict[str, float | None] = {"necessary_low": low, "necessary_high": high}
+    if most is not None and low is not None:
+        columns["gap_low"] = max(gap - hypot(most - spent, necessary - low), 0.0)
+    if least is not None and high is not None:
+        columns["gap_high"] = max(gap + hypot(spent - least, high - necessary), 0.0)
+    return columns

@@ -4,14 +4,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from jobs.study.estimates.steps.spending_groups import PLACES, placed_spending
-from jobs.study.estimates.steps.target_draws import (
+from jobs.study.estimates.steps.spending_groups import (
     DRAWS,
+    PLACES,
     Payers,
     choose_first,
     choose_place,
     draw_target,
     gap_interval,
+    placed_spending,
 )
 from tests.study.estimates.test_investment_gap import NO_ASSETS, accounts, framed
 

@@ -1,4 +1,5 @@
-"""study.cost: costs of spam by published models, evaluated again and compared with the printed values."""
+"""Figures that others published: study.cost, costs of spam by published models, evaluated again and compared
+with the printed values; and study.published_volume, volumes of spam beside this study's."""
 
 from decimal import Decimal
 from typing import Any
@@ -12,9 +13,10 @@ from jobs.base.costs.cost_model import (
     judge_reproduction,
     relative_deviation,
 )
+from jobs.base.figures.own_figures import WHERE, own_figures
 from jobs.base.tables.contracts import rows_frame
+from jobs.study.estimates.steps.rows import to_decimal
 
-TABLE = "study.cost"
 MONEY, INDEX, PERCENT = Decimal("0.0001"), Decimal("0.0001"), Decimal("0.01")
 POINTS = ("p05", "p50", "p95", "central")
 # What a row of the table has from the model's own row.
@@ -24,11 +26,25 @@ SAME = (
 )  # fmt: skip
 
 
-def transform(cost_model: pl.DataFrame, cost_model_parameter: pl.DataFrame) -> pl.DataFrame:
+def cost(cost_model: pl.DataFrame, cost_model_parameter: pl.DataFrame) -> pl.DataFrame:
     """A row for each figure of a published model that is a cost. In parts: a model needs all of its
     parameters, so the key is model_code."""
     found = figures_in_force(cost_model, cost_model_parameter)
-    return rows_frame([row_of(figure) for figure in found.values() if figure.is_cost], TABLE)
+    return rows_frame([row_of(figure) for figure in found.values() if figure.is_cost], "study.cost")
+
+
+def published_volume(published_figure: pl.DataFrame, spam_volume: pl.DataFrame) -> pl.DataFrame:
+    """A row for each published figure that is in force."""
+    own = own_figures(spam_volume).with_columns(
+        to_decimal(pl.col(name), 4) for name in ("own_value", "own_low", "own_high")
+    )
+    return (
+        published_figure.filter(pl.col("valid_to").is_null())
+        .drop("valid_from", "valid_to", "read_date")
+        .join(own, on=[*WHERE, "comparison_code"], how="left")
+        # Others published it.
+        .with_columns(conf_status_code=pl.lit("F"))
+    )
 
 
 def row_of(figure: ModelFigure) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import pytest
 from jobs.base.costs.investment_assumptions import PARAMETERS
 from jobs.base.stats.formula import recovery_factor
 from jobs.base.tables.contracts import polars_schema, reference_table
+from jobs.study.costs.sensitivity import one_at_a_time, vary_parameters
 from jobs.study.estimates.steps.sample import Reference
-from jobs.study.estimates.steps.sensitivity import one_at_a_time, vary_parameters
 
 PRICES = reference_table("ref.cost_parameter")
 CENTRAL = dict(PRICES.select("parameter_code", "central").rows())

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from jobs.base.figures.words import TOTAL
 from jobs.base.tables.contracts import rows_frame
-from jobs.study.estimates.countermeasure_cost import COMPONENTS
-from jobs.study.estimates.steps.cost_draws import (
+from jobs.study.estimates.countermeasure_cost import (
+    COMPONENTS,
     LEAST_DONORS,
     draw_costs,
     impute_fixed,
     list_donors,
     quantiles_at,
 )
-from jobs.study.estimates.steps.costs_given import (
+from jobs.study.estimates.respondent_cost import (
     FIXED,
     MARGINAL,
     OPERATORS_OWN,

@@ -1,4 +1,4 @@
-"""study.questionnaire_answer: answers as they were received; here those that logs have too."""
+"""Answers of study.questionnaire_answer that logs have too: counts, and the subscriptions they are of."""
 
 import polars as pl
 
