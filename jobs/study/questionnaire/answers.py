@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from jobs.base.core.identifiers import has_identifier
 from jobs.base.settings.countries import country_codes
-from jobs.study.questionnaire.definition import WITHOUT_ANSWER, Question, load_definition
+from jobs.study.questionnaire.definition import DECIMALS, WITHOUT_ANSWER, Question, load_definition
 from jobs.study.questionnaire.filing import Fault, FormCell, FormLine
 from jobs.study.questionnaire.number_formats import number_in_format
 from jobs.study.questionnaire.numbers import Number, NumberProblem, format_number, read_number
@@ -28,7 +28,6 @@ NOT_AVAILABLE = {
 }
 # A spreadsheet takes a text with such a beginning for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-DECIMALS = 4
 
 
 @dataclass(frozen=True)

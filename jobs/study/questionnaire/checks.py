@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from jobs.base.core.periods import period_bounds
 from jobs.study.questionnaire.answers import Answer, AnswerReading, Asker, status_label
@@ -15,9 +16,9 @@ from jobs.study.questionnaire.texts import line_label
 
 # The question that names the operators a respondent answers for.
 CLAIMS = "sp107"
-# The first and last day of the figures; lengths of a year in days, also of 52 or 53 whole weeks.
+# The first and last day of the figures; a year in days, also of 52 or 53 whole weeks.
 DAYS = ("sp105.first", "sp105.last")
-OWN_YEAR = range(364, 372)
+SHORTEST_YEAR, LONGEST_YEAR = 364, 371
 
 
 def broken_relations(
@@ -40,58 +41,38 @@ def check_relation(
 ) -> Fault | None:
     """The fault of a broken relation; None if the relation holds or cannot be judged.
 
-    An empty part counts as zero. If a part is not available or not disclosed, the others may add up to less
-    than the target, but not to more.
+    An empty part counts as zero.
     """
-    if relation.is_dates:
-        return check_dates(relation, form, answers, lines, asker)
-    values = {code: answers[code].value for code in relation.parts if code in answers}
-    known = [value for value in values.values() if value is not None]
-    target = relation.target
-    if isinstance(target, str):
-        given = answers[target].value if target in answers else None
-        if given is None:
-            return None
-        wanted = given
-    else:
-        wanted = target
-    if not known:
+
+    def number(code: str) -> Decimal | None:
+        answer = answers.get(code)
+        if answer is not None and answer.text and relation.is_dates:
+            return Decimal(dt.date.fromisoformat(answer.text).toordinal())
+        return answer.value if answer is not None else None
+
+    known = [value for code in relation.parts if (value := number(code)) is not None]
+    target = number(relation.target) if isinstance(relation.target, str) else relation.target
+    if target is None or not known:
         return None
     total = sum(known, Decimal(0))
-    missing = is_part_missing(relation, answers, lines)
-    over = total > wanted + relation.within
-    under = relation.is_equal and not missing and total < wanted - relation.within
-    if not over and not under:
+    missing = sum(is_missing(code, answers, lines) for code in relation.parts)
+    if not relation.is_broken(total, target, missing):
         return None
-    place = next(code for code in (relation.place, *reversed(relation.parts)) if code in lines)
-    if relation.is_equal:
-        return relation_fault(lines[place], "equals", sum=format_number(total), target=format_number(wanted))
+    line = lines[next(code for code in (relation.place, *reversed(relation.parts)) if code in lines)]
     if len(relation.parts) > 1:
-        return relation_fault(
-            lines[place], "sum_at_most", sum=format_number(total), target=format_number(wanted)
-        )
-    other = name_indicator(str(target), form, asker)
-    return relation_fault(
-        lines[place], "at_most", value=format_number(total), target=format_number(wanted), other=other
-    )
+        key = "equals" if relation.is_equal else "sum_at_most"
+        return relation_fault(line, key, sum=format_number(total), target=format_number(target))
+    other = name_indicator(str(relation.target), form, asker)
+    if relation.is_dates:
+        return relation_fault(line, "not_after", target=answers[str(relation.target)].text, other=other)
+    values = {"value": format_number(total), "target": format_number(target), "other": other}
+    return relation_fault(line, "at_most", **values)
 
 
 def is_unread(code: str, answers: dict[str, Answer], lines: dict[str, FormLine]) -> bool:
     """Whether a cell has a value that is no answer. It has its own fault, and the sum may be right."""
     cell = lines[code].cells.get("answer") if code in lines else None
     return code not in answers and cell is not None and not cell.is_empty
-
-
-def check_dates(
-    relation: Relation, form: Form, answers: dict[str, Answer], lines: dict[str, FormLine], asker: Asker
-) -> Fault | None:
-    first, last = answers.get(relation.parts[0]), answers.get(str(relation.target))
-    if first is None or last is None or not first.text or not last.text:
-        return None
-    if dt.date.fromisoformat(first.text) <= dt.date.fromisoformat(last.text):
-        return None
-    other = name_indicator(str(relation.target), form, asker)
-    return relation_fault(lines[relation.parts[0]], "not_after", target=last.text, other=other)
 
 
 def check_days(
@@ -106,13 +87,19 @@ def check_days(
     first, last = period_bounds(period)
     if own == [first, last] or own[0] > own[1]:
         return [], []
-    days = (own[1] - own[0]).days + 1
-    shared = (min(own[1], last) - max(own[0], first)).days + 1
-    if len(period) == 4 and days in OWN_YEAR and 2 * shared > days:
+    if len(period) == 4 and is_own_year(*(each.toordinal() for each in (*own, first, last))):
         return [], [AnswerReading(lines[DAYS[1]], "own_year", period)]
     wrong = DAYS[0] if own[0] != first else DAYS[1]
     values = {"period": period, "first": first.isoformat(), "last": last.isoformat()}
     return [relation_fault(lines[wrong], "other_days", **values)], []
+
+
+def is_own_year(first: Any, last: Any, start: Any, end: Any) -> Any:
+    """Whether days are a year of which most days are in a calendar year. All are numbers of days, or formulas
+    (Formula) for them."""
+    days = last - first + 1
+    is_year = (days >= SHORTEST_YEAR) & (days <= LONGEST_YEAR)
+    return is_year & (2 * (end - first + 1) > days) & (2 * (last - start + 1) > days)
 
 
 def name_indicator(indicator: str, form: Form, asker: Asker) -> str:
@@ -121,12 +108,9 @@ def name_indicator(indicator: str, form: Form, asker: Asker) -> str:
     return f"{indicator}, {line_label(asker.language, found)}" if found.parts else indicator
 
 
-def is_part_missing(relation: Relation, answers: dict[str, Answer], lines: dict[str, FormLine]) -> bool:
+def is_missing(code: str, answers: dict[str, Answer], lines: dict[str, FormLine]) -> bool:
     """Whether a part is not available, not disclosed, or could not be read."""
-    return any(
-        (code in answers and answers[code].status in ("NA", "R")) or is_unread(code, answers, lines)
-        for code in relation.parts
-    )
+    return (code in answers and answers[code].status in ("NA", "R")) or is_unread(code, answers, lines)
 
 
 def relation_fault(line: FormLine, key: str, **values: object) -> Fault:

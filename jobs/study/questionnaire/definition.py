@@ -11,6 +11,9 @@ from jobs.base.tables.contracts import SCHEMAS, read_yaml
 FOLDER = SCHEMAS / "questionnaire"
 # The part of a dimension that is the respondent's own total of the others.
 TOTAL = "_T"
+# The most decimals of an answer. Half of the last one: the sums of a spreadsheet are binary.
+DECIMALS = 4
+HALF = Decimal(1).scaleb(-DECIMALS) / 2
 # Statuses that give the reason for no answer.
 WITHOUT_ANSWER = ("NA", "NP", "R")
 
@@ -47,6 +50,16 @@ class Relation:
     is_equal: bool
     target: Decimal | str
     within: Decimal = Decimal(0)
+
+    def is_broken(self, total: Any, target: Any, missing: Any) -> Any:
+        """Whether the parts' total breaks the relation: of numbers a truth value, of formulas (Formula) the
+        formula for it.
+
+        missing: the number of parts that are not available: the others may add up to less, but not to more.
+        """
+        within = self.within + (HALF if len(self.parts) > 1 else 0)
+        over = total > target + within
+        return over | ((total < target - within) & (missing == 0)) if self.is_equal else over
 
     @property
     def is_dates(self) -> bool:

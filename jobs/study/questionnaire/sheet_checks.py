@@ -1,9 +1,12 @@
 """The formulas by which a form checks itself: they show ✓, or ✗ and what is required."""
 
-from typing import Protocol
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from jobs.base.core.periods import period_bounds
-from jobs.study.questionnaire.checks import OWN_YEAR
+from jobs.study.questionnaire.checks import is_own_year
 from jobs.study.questionnaire.definition import Form, Indicator, Question, Relation
 from jobs.study.questionnaire.numbers import format_number
 from jobs.study.questionnaire.texts import translate_key
@@ -20,6 +23,46 @@ class Places(Protocol):
     def cell_reference(
         self, indicator: str, column: str, absolute: bool = False, seen_from: str | None = None
     ) -> str: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """The text of a formula. A rule written for numbers makes of it the formula that judges alike."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __add__(self, other: object) -> Formula:
+        return Formula(f"({self}+{other})")
+
+    def __sub__(self, other: object) -> Formula:
+        return Formula(f"({self}-{other})")
+
+    def __rmul__(self, other: object) -> Formula:
+        return Formula(f"{other}*{self}")
+
+    def __gt__(self, other: object) -> Formula:
+        return Formula(f"{self}>{other}")
+
+    def __lt__(self, other: object) -> Formula:
+        return Formula(f"{self}<{other}")
+
+    def __ge__(self, other: object) -> Formula:
+        return Formula(f"{self}>={other}")
+
+    def __le__(self, other: object) -> Formula:
+        return Formula(f"{self}<={other}")
+
+    def __eq__(self, other: object) -> Formula:  # type: ignore[override]
+        return Formula(f"{self}={other}")
+
+    def __and__(self, other: object) -> Formula:
+        return Formula(f"AND({self},{other})")
+
+    def __or__(self, other: object) -> Formula:
+        return Formula(f"OR({self},{other})")
 
 
 def quote_text(words: str) -> str:
@@ -105,7 +148,7 @@ def kind_check(
     question: Question, indicator: Indicator, answer: str, form: Form, places: Places, language: str
 ) -> str:
     wrong = quote_text(f"✗ {describe_wanted(question, language)}")
-    further = relation_check(indicator, answer, form, places, language)
+    further = relation_check(indicator, form, places, language)
     if question.kind == "text":
         condition = f"LEN({answer})<={question.length}"
     elif question.kind in ("choice", "yesno", "country"):
@@ -134,36 +177,49 @@ def kind_check(
 def days_check(question: Question, further: str, places: Places, language: str) -> str:
     """The formula that checks the days of the figures, as jobs.study.questionnaire.checks.check_days does."""
     here = places.sheet_of[question.indicators[0].code]
-    first, last = (places.cell_reference(each.code, "answer", seen_from=here) for each in question.indicators)
-    start, end = (f"DATE({day.year},{day.month},{day.day})" for day in period_bounds(places.period))
-    holds = f"AND({first}={start},{last}={end})"
+    first, last = (
+        Formula(places.cell_reference(each.code, "answer", seen_from=here)) for each in question.indicators
+    )
+    bounds = period_bounds(places.period)
+    start, end = (Formula(f"DATE({day.year},{day.month},{day.day})") for day in bounds)
+    holds: Any = (first == start) & (last == end)
     if len(places.period) == 4:
-        days = f"({last}-{first}+1)"
-        shared = f"(MIN({last},{end})-MAX({first},{start})+1)"
-        is_year = f"AND({days}>={OWN_YEAR[0]},{days}<={OWN_YEAR[-1]},2*{shared}>{days})"
-        holds = f"OR({holds},{is_year})"
-    low, high = (day.isoformat() for day in period_bounds(places.period))
+        holds = holds | is_own_year(first, last, start, end)
+    low, high = (day.isoformat() for day in bounds)
     wrong = quoted_fault(language, "other_days", first=low, last=high)
     return f"IF(COUNT({first},{last})<2,{further},IF({holds},{further},{wrong}))"
 
 
-def relation_check(indicator: Indicator, answer: str, form: Form, places: Places, language: str) -> str:
+def relation_check(indicator: Indicator, form: Form, places: Places, language: str) -> str:
     """The formula that checks a line against others: at most the whole, or the sum of its parts."""
-    here = places.sheet_of[indicator.code]
     check = '"✓"'
     for relation in reversed(form.relations):
-        if relation.place != indicator.code or relation.has_sum:
-            continue
-        target = places.cell_reference(str(relation.target), "answer", seen_from=here)
-        if relation.is_equal:
-            parts, missing = group_range(relation, places)[0], missing_count(relation, places, language)
-            total = quoted_fault(language, "equals", target=target)
-            short = f"AND(SUM({parts})<{answer}-0.005,{missing}=0)"
-            check = f'IF(COUNT({parts})=0,"✓",IF(OR(SUM({parts})>{answer}+0.005,{short}),{total},{check}))'
-        elif len(relation.parts) == 1:
-            over = quoted_fault(language, "at_most", target=target)
-            check = f"IF(AND(ISNUMBER({target}),{answer}>{target}),{over},{check})"
+        if relation.place == indicator.code and not relation.has_sum:
+            ready, broken, wrong = judge_relation(relation, places, language)
+            check = f"IF(IF({ready},{broken},FALSE),{wrong},{check})"
     return check
+
+
+def sum_check(relation: Relation, places: Places, language: str) -> tuple[str, str]:
+    """The formulas for the sum of a group of lines and for its check."""
+    parts, _ = group_range(relation, places)
+    ready, broken, wrong = judge_relation(relation, places, language)
+    return f'=IF(COUNT({parts})=0,"",SUM({parts}))', f'=IF({ready},IF({broken},{wrong},"✓"),"")'
+
+
+def judge_relation(relation: Relation, places: Places, language: str) -> tuple[str, str, str]:
+    """The formulas of a relation: whether it can be judged, whether it is broken, and what is wrong then."""
+    here = places.sheet_of[relation.parts[0]]
+    parts, statuses = group_range(relation, places)
+    ready, target = f"COUNT({parts})>0", str(relation.target)
+    if isinstance(relation.target, str):
+        target = places.cell_reference(relation.target, "answer", seen_from=here)
+        ready = f"AND({ready},ISNUMBER({target}))"
+    labels = (quote_text(translate_key(language, "status", code)) for code in ("NA", "R"))
+    missing = Formula("(" + "+".join(f"COUNTIF({statuses},{label})" for label in labels) + ")")
+    broken = relation.is_broken(Formula(f"SUM({parts})"), Formula(target), missing)
+    key = "equals" if relation.is_equal else "at_most"
+    return ready, str(broken), quoted_fault(language, key, target=target)
 
 
 def group_range(relation: Relation, places: Places) -> tuple[str, str]:
@@ -175,33 +231,7 @@ def group_range(relation: Relation, places: Places) -> tuple[str, str]:
     )
 
     def range_reference(column: str) -> str:
-        first, last = relation.parts[0], relation.parts[-1]
-        return ":".join(places.cell_reference(each, column, seen_from=here) for each in (first, last))
+        ends = dict.fromkeys((relation.parts[0], relation.parts[-1]))
+        return ":".join(places.cell_reference(each, column, seen_from=here) for each in ends)
 
     return range_reference("answer"), range_reference("status")
-
-
-def sum_check(relation: Relation, places: Places, language: str) -> tuple[str, str]:
-    """The formulas for the sum of a group of lines and for its check."""
-    here = places.sheet_of[relation.parts[0]]
-    parts, _ = group_range(relation, places)
-    missing = missing_count(relation, places, language)
-    if isinstance(relation.target, str):
-        target = places.cell_reference(relation.target, "answer", seen_from=here)
-        ready = f"AND(COUNT({parts})>0,ISNUMBER({target}))"
-    else:
-        target = format_number(relation.target)
-        ready = f"COUNT({parts})>0"
-    key = "equals" if relation.is_equal else "at_most"
-    within = format_number(relation.within)
-    over = f"SUM({parts})>{target}+{within}"
-    under = f",AND(SUM({parts})<{target}-{within},{missing}=0)" if relation.is_equal else ""
-    wrong = quoted_fault(language, key, target=target)
-    return f'=IF(COUNT({parts})=0,"",SUM({parts}))', f'=IF({ready},IF(OR({over}{under}),{wrong},"✓"),"")'
-
-
-def missing_count(relation: Relation, places: Places, language: str) -> str:
-    """The formula for the number of a group's lines that are not available or not disclosed."""
-    _, statuses = group_range(relation, places)
-    labels = (quote_text(translate_key(language, "status", code)) for code in ("NA", "R"))
-    return "(" + "+".join(f"COUNTIF({statuses},{label})" for label in labels) + ")"
