@@ -7,13 +7,12 @@ name a person.
 """
 
 import csv
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.base.core import archives
+from jobs.base.core import workbooks
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.contracts import codelist_rows, list_codes
 
@@ -29,9 +28,6 @@ UNIT_COLUMNS = {
     "offset": "offset",
 }
 FILLED = ("label", "type", "note")
-# Of a sheet of some hundred thousand units.
-LARGEST = 256 * 2**20
-LIMITS = archives.WorkbookLimits(bytes=LARGEST, elements=10_000_000, cells=5_000_000)
 COLUMNS = (*UNIT_COLUMNS, *FILLED)
 # Columns that a sheet must have.
 NEEDED = ("operator", "sample id", "day", "label", "type")
@@ -67,37 +63,35 @@ def code_names(codelist: str) -> dict[str, str]:
 
 def write_xlsx(units: list[dict[str, Any]], file: Path) -> None:
     """Write the sheet with drop-down lists; each cell is text, so that none is taken for a formula."""
-    import xlsxwriter
-
-    with xlsxwriter.Workbook(str(file)) as book:
-        bold = book.add_format({"bold": True, "bottom": 1})
-        sheet, about = book.add_worksheet(LABELS), book.add_worksheet(CODES)
-        for place, name in enumerate(COLUMNS):
-            sheet.write_string(0, place, name, bold)
-            sheet.set_column(place, place, WIDTHS.get(name, 14))
-        for number, unit in enumerate(units, start=1):
-            for place, text in enumerate(row_texts(unit)):
-                if text:
-                    sheet.write_string(number, place, text)
-        sheet.freeze_panes(1, 2)
-        sheet.autofilter(0, 0, len(units), len(COLUMNS) - 1)
-        for number, text in enumerate(ABOUT):
-            about.write_string(number, 0, text)
-        first = len(ABOUT) + 1
-        kinds = code_names("type")
-        for number, (code, name) in enumerate(kinds.items(), start=first):
-            about.write_string(number, 0, code)
-            about.write_string(number, 1, name)
-        about.set_column(0, 0, 24)
-        said = {
-            "label": list(code_names("audit_label").values()),
-            "type": f"={CODES}!$A${first + 1}:$A${first + len(kinds)}",
-        }
-        for column, source in said.items():
-            place = COLUMNS.index(column)
-            told = f"Choose a {column} from the list, or leave the cell empty."
-            options = {"validate": "list", "source": source, "error_title": column, "error_message": told}
-            sheet.data_validation(1, place, max(len(units), 1), place, options)
+    book = workbooks.new_workbook()
+    bold = book.add_format({"bold": True, "bottom": 1})
+    sheet, about = book.add_worksheet(LABELS), book.add_worksheet(CODES)
+    for place, name in enumerate(COLUMNS):
+        sheet.write_string(0, place, name, bold)
+        sheet.set_column(place, place, WIDTHS.get(name, 14))
+    for number, unit in enumerate(units, start=1):
+        for place, text in enumerate(row_texts(unit)):
+            workbooks.write_value(sheet, number, place, text)
+    sheet.freeze_panes(1, 2)
+    sheet.autofilter(0, 0, len(units), len(COLUMNS) - 1)
+    for number, text in enumerate(ABOUT):
+        about.write_string(number, 0, text)
+    first = len(ABOUT) + 1
+    kinds = code_names("type")
+    for number, (code, name) in enumerate(kinds.items(), start=first):
+        about.write_string(number, 0, code)
+        about.write_string(number, 1, name)
+    about.set_column(0, 0, 24)
+    lists = {
+        "label": list(code_names("audit_label").values()),
+        "type": f"={CODES}!$A${first + 1}:$A${first + len(kinds)}",
+    }
+    for column, source in lists.items():
+        rule = {"validate": "list", "source": source}
+        message = f"Choose a {column} from the list, or leave the cell empty."
+        rows = 1, max(len(units), 1)
+        workbooks.add_rule(sheet, rows, COLUMNS.index(column), rule, column, message)
+    file.write_bytes(workbooks.finish_workbook(book))
 
 
 def write_csv(units: list[dict[str, Any]], file: Path) -> None:
@@ -119,6 +113,8 @@ def read_sheet(file: Path) -> list[Row]:
 
     Raises ObservatoryError, with file, sheet and row, if the file is no such sheet.
     """
+    from xlsxwriter.utility import xl_rowcol_to_cell
+
     if not file.is_file():
         raise ObservatoryError(f"{file}: no such file")
     if file.suffix.lower() not in (".xlsx", ".csv"):
@@ -138,19 +134,23 @@ def read_sheet(file: Path) -> list[Row]:
     for number, line in enumerate(lines, start=2):
         values = dict(zip(heads, (text.strip() for text in line), strict=False))
         if any(values.values()):
-            cells = {name: f"{column_letters(heads.index(name))}{number}" for name in heads if name}
+            cells = {name: xl_rowcol_to_cell(number - 1, heads.index(name)) for name in heads if name}
             rows.append(Row(dict.fromkeys(heads, "") | values, f"{place}, row {number}", cells))
     return rows
 
 
 def xlsx_lines(file: Path) -> Iterator[list[str]]:
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    refuse_far_cells(file)
+    data = file.read_bytes()
     try:
-        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, OSError) as error:
+        workbooks.check_workbook(data, workbooks.LARGE)
+        book = workbooks.open_workbook(data, read_only=True, data_only=True)
+    except workbooks.TooLarge as error:
+        what = f"{error.where} lies" if error.where else "cells lie"
+        raise ObservatoryError(
+            f"{file}: {what} far outside of the sheet: delete what stands there, and save it as .xlsx or .csv"
+            " again"
+        ) from None
+    except workbooks.Damaged as error:
         raise ObservatoryError(
             f"{file}: cannot be read as XLSX ({error}); save it as .xlsx or .csv again"
         ) from None
@@ -161,22 +161,6 @@ def xlsx_lines(file: Path) -> Iterator[list[str]]:
         yield ["" if value is None else str(value) for value in line]
 
 
-def refuse_far_cells(file: Path) -> None:
-    """Raise ObservatoryError for a workbook that is too large for a sheet of labels, before it is opened."""
-    try:
-        archives.check_workbook(file.read_bytes(), LIMITS)
-    except archives.TooLarge as error:
-        what = f"{error.where} lies" if error.where else "cells lie"
-        raise ObservatoryError(
-            f"{file}: {what} far outside of the sheet: delete what stands there, and save it as .xlsx or .csv"
-            " again"
-        ) from None
-    except archives.Damaged as error:
-        raise ObservatoryError(
-            f"{file}: cannot be read as XLSX ({error}); save it as .xlsx or .csv again"
-        ) from None
-
-
 def csv_lines(file: Path) -> Iterator[list[str]]:
     """The lines of a CSV with commas, or with semicolons, which spreadsheets of some countries write."""
     try:
@@ -185,16 +169,6 @@ def csv_lines(file: Path) -> Iterator[list[str]]:
         raise ObservatoryError(f"{file.name}: byte {error.start} is no UTF-8; save it as CSV UTF-8") from None
     head = text.partition("\n")[0]
     yield from csv.reader(text.splitlines(), delimiter=";" if head.count(";") > head.count(",") else ",")
-
-
-def column_letters(place: int) -> str:
-    """The name of a column in spreadsheets: A, B, …, Z, AA."""
-    text = ""
-    place += 1
-    while place:
-        place, rest = divmod(place - 1, 26)
-        text = chr(ord("A") + rest) + text
-    return text
 
 
 def parse_label(row: Row) -> str | None:

@@ -10,12 +10,11 @@ import io
 import json
 import math
 import re
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from jobs.base.core import archives
+from jobs.base.core import workbooks
 from jobs.study.questionnaire.definition import all_questions, load_definition
 from jobs.study.questionnaire.filing import (
     COLUMNS,
@@ -32,7 +31,7 @@ from jobs.study.questionnaire.texts import load_translations
 # A form unpacks to less than a megabyte and 16,000 elements; other software writes several times as much. A
 # larger one is no form, or an archive made to fill the memory.
 LARGEST = 32 * 2**20
-LIMITS = archives.WorkbookLimits(bytes=LARGEST, elements=200_000, cells=400_000)
+LIMITS = workbooks.WorkbookLimits(bytes=LARGEST, elements=200_000, cells=400_000)
 # Of the same answers as CSV or JSON, which take some fifteen times as much in memory.
 LARGEST_TEXT = 8 * 2**20
 # Lines of such a CSV; a whole form has some 600.
@@ -70,14 +69,9 @@ def guess_language(file_name: str) -> str:
 
 def read_workbook(name: str, digest: str, content: bytes) -> Filing:
     refuse_unsafe_workbook(name, content)
-    import openpyxl
-
     try:
-        with warnings.catch_warnings():
-            # What openpyxl cannot keep, such as other software's extensions, is not read here anyway.
-            warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(io.BytesIO(content), keep_links=False)
-    except Exception:  # whatever a damaged archive raises: BadZipFile, KeyError, ParseError, ValueError ...
+        book = workbooks.open_workbook(content, keep_links=False)
+    except workbooks.Damaged:
         raise file_refusal(name, "not_a_workbook") from None
     return read_book(name, digest, book)
 
@@ -101,12 +95,12 @@ def read_book(name: str, digest: str, book: Any) -> Filing:
 def refuse_unsafe_workbook(name: str, content: bytes) -> None:
     """Raise Refused for a file that is no workbook, has macros, or is too large, before it is opened."""
     try:
-        names = [each.lower() for each in archives.check_workbook(content, LIMITS)]
-    except archives.TooLarge as error:
+        names = [each.lower() for each in workbooks.check_workbook(content, LIMITS)]
+    except workbooks.TooLarge as error:
         if error.where:
             raise file_refusal(name, "far", range=error.where) from None
         raise file_refusal(name, "too_large") from None
-    except archives.Damaged:
+    except workbooks.Damaged:
         raise file_refusal(name, "not_a_workbook") from None
     if name.lower().endswith((".xlsm", ".xltm", ".xlsb")) or any("vbaproject" in each for each in names):
         raise file_refusal(name, "macros")

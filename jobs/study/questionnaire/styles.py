@@ -1,11 +1,11 @@
 """The layout of the workbook: styles, widths, print set-up, drop-downs."""
 
-import datetime as dt
 import math
 import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.base.core import workbooks
 from jobs.study.questionnaire.texts import translate_key
 
 # Rows from 0: the columns' keys (hidden), the section's title, the columns' names, then the questions.
@@ -149,29 +149,14 @@ def set_up_sheet(sheet: Any, language: str, columns: tuple[str, ...], page: str)
     sheet.protect("", PROTECTION)
 
 
-def write_value(sheet: Any, row: int, column: int, value: Any, style: Any) -> None:
-    """Write a value with its type. A text stays a text, whatever it begins with."""
-    if value is None or value == "":
-        sheet.write_blank(row, column, None, style)
-    elif isinstance(value, bool):
-        sheet.write_boolean(row, column, value, style)
-    elif isinstance(value, int | float):
-        sheet.write_number(row, column, value, style)
-    elif isinstance(value, dt.date):
-        sheet.write_datetime(row, column, value, style)
-    else:
-        sheet.write_string(row, column, str(value), style)
+def add_rule(sheet: Any, row: int, column: int, criteria: dict[str, Any], words: str, language: str) -> None:
+    """Let the spreadsheet refuse other values in a cell, in the respondent's language."""
+    workbooks.add_rule(
+        sheet, (row, row), column, criteria, translate_key(language, "word", "not_accepted"), words
+    )
 
 
 def add_dropdown(sheet: Any, row: int, column: int, source: str, language: str) -> None:
     """Add a drop-down list to a cell."""
     words = translate_key(language, "check", "list")
-    sheet.data_validation(
-        row, column, row, column, stop_validation({"validate": "list", "source": source}, words, language)
-    )
-
-
-def stop_validation(criteria: dict[str, Any], words: str, language: str) -> dict[str, Any]:
-    """A validation with a message in the respondent's language. Its title holds at most 32 characters."""
-    title = translate_key(language, "word", "not_accepted")[:32]
-    return {**criteria, "error_title": title, "error_message": words[:255], "error_type": "stop"}
+    add_rule(sheet, row, column, {"validate": "list", "source": source}, words, language)

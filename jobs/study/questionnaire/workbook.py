@@ -5,12 +5,10 @@ comment on each cell to correct.
 """
 
 import datetime as dt
-import io
 from typing import Any
 
-import xlsxwriter
-
 from jobs.base.core.periods import period_bounds
+from jobs.base.core.workbooks import finish_workbook, new_workbook, write_value
 from jobs.study.questionnaire import sheet_checks, styles
 from jobs.study.questionnaire.definition import (
     Form,
@@ -30,14 +28,9 @@ from jobs.study.questionnaire.texts import group_keys, line_label, translate_key
 def make_workbook(order: Order) -> bytes:
     """The bytes of the workbook."""
     asked = form_for(order.respondent.role, order.is_core, order.period)
-    stream = io.BytesIO()
-    book = xlsxwriter.Workbook(
-        stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    )
     title = translate_key(order.language, "title", "name")
-    book.set_properties(
-        {"title": title, "created": dt.datetime.combine(load_definition()["date"], dt.time())}
-    )
+    created = dt.datetime.combine(load_definition()["date"], dt.time())
+    book = new_workbook(title=title, created=created)
     book.set_calc_mode("auto")
     style = styles.make_styles(book, order.language)
     layout = lay_out_form(asked, order.language, order.period)
@@ -57,8 +50,7 @@ def make_workbook(order: Order) -> bytes:
         write_errors(errors, order, asked, layout, style)
         errors.activate()
     write_identity(book.add_worksheet(IDENTITY), order)
-    book.close()
-    return stream.getvalue()
+    return finish_workbook(book)
 
 
 def lay_out_form(form: Form, language: str, period: str) -> Layout:
@@ -205,9 +197,7 @@ def write_line(
     }
     for name in FILLED:
         column = COLUMNS.index(name)
-        styles.write_value(
-            sheet, row, column, filled.get(name), style.choose_style(made[name], name in wrong)
-        )
+        write_value(sheet, row, column, filled.get(name), style.choose_style(made[name], name in wrong))
         if name in wrong:
             sheet.write_comment(row, column, "\n".join(wrong[name]), styles.COMMENT)
     shown = [line_label(language, indicator), str(filled.get("note") or "")]
@@ -227,13 +217,7 @@ def write_line(
     limit = load_definition()["limits"]["note_length"]
     criteria = {"validate": "length", "criteria": "<=", "value": limit}
     words = translate_key(language, "check", "text", limit=limit)
-    sheet.data_validation(
-        row,
-        COLUMNS.index("note"),
-        row,
-        COLUMNS.index("note"),
-        styles.stop_validation(criteria, words, language),
-    )
+    styles.add_rule(sheet, row, COLUMNS.index("note"), criteria, words, language)
 
 
 def add_validation(sheet: Any, row: int, question: Question, layout: Layout, language: str) -> None:
@@ -254,7 +238,7 @@ def add_validation(sheet: Any, row: int, question: Question, layout: Layout, lan
         kind = "decimal" if question.high > 2**31 else kind
         limits = {"minimum": float(question.low), "maximum": float(question.high)}
         criteria = {"validate": kind, "criteria": "between", **limits}
-    sheet.data_validation(row, column, row, column, styles.stop_validation(criteria, words, language))
+    styles.add_rule(sheet, row, column, criteria, words, language)
 
 
 def write_sum(

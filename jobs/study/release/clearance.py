@@ -8,20 +8,16 @@ and reason: `clear make` lists these countries in a file, and `clear unasked` ta
 
 import csv
 import datetime as dt
-import io
 import json
 import os
-import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import openpyxl
 import polars as pl
-import xlsxwriter
-from openpyxl.utils.exceptions import InvalidFileException
 
+from jobs.base.core import workbooks
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.public_contracts import public_contract
 from jobs.study.release import decisions
@@ -208,11 +204,7 @@ def build_sheet(
     deadline: dt.date,
 ) -> bytes:
     """The workbook that an administration gets."""
-    out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, {"in_memory": True})
-    book.set_properties(
-        {"title": about.title, "created": dt.datetime(about.day.year, about.day.month, about.day.day)}
-    )
+    book = workbooks.new_workbook(title=about.title, created=dt.datetime.combine(about.day, dt.time()))
     bold, wrap = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     form = book.add_worksheet(ANSWER)
     form.set_column(0, 0, 36)
@@ -240,22 +232,22 @@ def build_sheet(
         page.write_row(0, 0, rows.columns, bold)
         for at, values in enumerate(rows.rows(), 1):
             for column, value in enumerate(values):
-                if value is not None:
-                    page.write(at, column, value if isinstance(value, int | float | str) else float(value))
+                workbooks.write_value(page, at, column, value)
         page.freeze_panes(1, 0)
-    book.close()
-    return out.getvalue()
+    return workbooks.finish_workbook(book)
 
 
 def answer_in(file: Path) -> tuple[str, str, str, str, str]:
     """What a sheet that came back says: the release's digest, country, answer, reason and who."""
     try:
-        page = openpyxl.load_workbook(file, read_only=True, data_only=True)[ANSWER]
+        data = file.read_bytes()
+        workbooks.check_workbook(data, workbooks.LARGE)
+        page = workbooks.open_workbook(data, read_only=True, data_only=True)[ANSWER]
         cells = {
             row: list(values)
             for row, values in enumerate(page.iter_rows(min_col=1, max_col=2, max_row=20, values_only=True))
         }
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile, InvalidFileException) as error:
+    except (OSError, KeyError, workbooks.TooLarge, workbooks.Damaged) as error:
         raise ObservatoryError(f"{file} is no clearance sheet: {error}") from None
     written = [
         str((cells.get(row) or [None, None])[1] or "").strip() for row in (1, *range(FIRST - 1, FIRST + 3))

@@ -3,13 +3,12 @@ table a sheet from its first column, no merged cells, flags in columns of their 
 alone, and the same bytes each time."""
 
 import datetime as dt
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
-import xlsxwriter
 
+from jobs.base.core.workbooks import finish_workbook, new_workbook
 from jobs.study.release.about import About
 from jobs.study.release.codebook import NOTES, columns_of, list_used_codes
 from jobs.study.release.released import AREA, AREA_NAME, ReleasedTable
@@ -27,18 +26,8 @@ def build_workbook(
     tables: Sequence[ReleasedTable], about: About, members: Sequence[tuple[str, str]] = ()
 ) -> bytes:
     """The workbook's bytes. members: notes on the membership of groups."""
-    out = io.BytesIO()
-    book = xlsxwriter.Workbook(
-        out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    )
-    book.set_properties(
-        {
-            "title": about.title,
-            "author": about.agency_name,
-            "comments": f"Release {about.name}",
-            "created": dt.datetime(about.day.year, about.day.month, about.day.day),
-        }
-    )
+    properties = {"title": about.title, "author": about.agency_name, "comments": f"Release {about.name}"}
+    book = new_workbook(created=dt.datetime.combine(about.day, dt.time()), **properties)
     style = {
         "title": book.add_format({"bold": True, "font_size": 15}),
         "head": book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bottom": 1}),
@@ -61,8 +50,7 @@ def build_workbook(
         (f"{table.name}, {name}", text) for table in tables for name, text in table.contract.arguments.items()
     ]
     write_list(book, "Notes", "Notes", ("Subject", "Note"), [*NOTES, *members, *argued], style, (34, 110))
-    book.close()
-    return out.getvalue()
+    return finish_workbook(book)
 
 
 def compute_height(text: str, width: int) -> int:

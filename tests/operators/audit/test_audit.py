@@ -157,12 +157,6 @@ def test_what_is_no_sheet_says_so(tmp_path: Path) -> None:
         assert told in str(error.value)
 
 
-def test_columns_are_named_as_spreadsheets_do() -> None:
-    assert [sheet.column_letters(place) for place in (0, 25, 26, 51, 52, 701, 702)] == [
-        *("A", "Z", "AA", "AZ", "BA", "ZZ", "AAA"),
-    ]
-
-
 # --- a lake -------------------------------------------------------------------------------------------------
 
 PLAN = SamplePlan("north-mail", "2026-11", size=150, seed=5, least=8, cuts=(0.0, 4.0))
