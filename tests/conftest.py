@@ -40,7 +40,7 @@ def keys_of_one_test() -> Iterator[None]:
     yield
     os.environ.pop("OBSERVATORY_PSEUDONYM_KEY_FILE", None)
     os.environ.pop("OBSERVATORY_LAKE_ACCESS", None)
-    if s3 := sys.modules.get("jobs.base.store.s3"):
+    if s3 := sys.modules.get("jobs.base.places.s3"):
         s3.connect_once.cache_clear()
     os.environ["OBSERVATORY_PSEUDONYM_KEY"] = KEY
 

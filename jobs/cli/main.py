@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from jobs.base.core.disk import DiskFull, is_full
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.store.store_errors import find_store_error
+from jobs.base.places.store_errors import find_store_error
 from jobs.cli import cost
 from jobs.cli.console import err
 from jobs.cli.demo import demo

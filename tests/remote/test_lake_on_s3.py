@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.base.places.s3 import connect_once
 from jobs.base.store.lake import Lake
-from jobs.base.store.s3 import connect_once
 from jobs.study.estimates.steps.study_stage import land_submissions
 from tests.conftest import ROOT as CLONE
 from tests.support.in_process import Run, command_line_of

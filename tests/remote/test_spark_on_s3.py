@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.base.places.store_errors import StoreAway
 from jobs.base.settings import config
 from jobs.base.store.lake import Lake
-from jobs.base.store.store_errors import StoreAway
 from jobs.operators.build.run import Run
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.runs.runner import run_stages

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from jobs.base.places.s3 import connect_once
 from jobs.base.store.lake import Lake
-from jobs.base.store.s3 import connect_once
 from jobs.base.tables.contracts import list_tables, read_contract
 from tests.support.servers import S3
 from tests.support.whole_runs import rows_in

@@ -210,7 +210,7 @@ def test_a_source_that_can_be_none_is_named(
     # The default installation has neither.
     for name in ("s3fs", "sshfs"):
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "jobs.base.store.s3", raising=False)
+    monkeypatch.delitem(sys.modules, "jobs.base.places.s3", raising=False)
     told = observatory("pull", "--config", settings_of(tmp_path, url=url))
     assert told.code == 2, told
     assert said in words(told.err) and "mx1" in told.err

@@ -22,8 +22,8 @@ from contextlib import contextmanager
 from multiprocessing import forkserver
 
 from jobs.base.engine.tasks import PRELOAD, R, Task, TaskDied, TaskFailed, perform_call
+from jobs.base.places import permissions
 from jobs.base.settings.access import LAKE_ACCESS
-from jobs.base.store import access
 
 # Measured as PSS on 2 GB of logs: a worker between tasks, and what steers them: the program's own process and
 # the server that workers are forked from.
@@ -150,7 +150,7 @@ def start_executor() -> ProcessPoolExecutor:
         1,
         mp_context=context,
         initializer=attach_worker,
-        initargs=(access.lake_umask(), os.environ.get(LAKE_ACCESS)),
+        initargs=(permissions.lake_umask(), os.environ.get(LAKE_ACCESS)),
     )
     with worker_environment():
         executor.submit(int)

@@ -11,8 +11,8 @@ from pathlib import Path
 from jobs.base.core import program
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.engine.embedded import ENVIRONMENT
+from jobs.base.places.store import is_local
 from jobs.base.settings.access import LAKE_ACCESS, lake_access
-from jobs.base.store.store import is_local
 
 MISSING = (
     '[engine] name = "spark" needs the extra `spark`, which is not installed: `pip install'
@@ -53,7 +53,7 @@ def store_settings(root: str) -> dict[str, str]:
     each machine takes its credentials from AWS' usual chain."""
     if is_local(root):
         return {}
-    from jobs.base.store.s3 import describe_store
+    from jobs.base.places.s3 import describe_store
 
     endpoint, region, is_path = describe_store()
     found = {

@@ -20,15 +20,15 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from jobs.base.core.connections import variable_of
 from jobs.base.core.errors import NOTHING_CHANGED
 from jobs.base.orchestration.exit_codes import exit_code
+from jobs.base.places.connections import variable_of
 
 FIELDS = ("conn_type", "host", "port", "login", "password", "schema", "extra")
 
 
 def connection_variables(connections: Sequence[str]) -> dict[str, str]:
-    """The variable of each connection, as read_connection() of jobs/base/store/host_connections.py reads
+    """The variable of each connection, as read_connection() of jobs/base/places/host_connections.py reads
     it."""
     found = {}
     for name in connections:

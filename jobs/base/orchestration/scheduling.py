@@ -24,10 +24,10 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Asset, TaskInstanceState
 from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
-from jobs.base.core.connections import variable_of
 from jobs.base.core.errors import NOTHING_CHANGED
 from jobs.base.orchestration.connecting import PipelineCommand, connection_variables
 from jobs.base.orchestration.exit_codes import CommandFailed, exit_code
+from jobs.base.places.connections import variable_of
 
 if TYPE_CHECKING:
     from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator

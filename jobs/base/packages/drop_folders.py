@@ -15,10 +15,10 @@ from typing import Any
 
 from fsspec.asyn import sync
 
-from jobs.base.core.connections import classify_problem, connection_errors
 from jobs.base.core.errors import Away, ObservatoryError, TryAgain
+from jobs.base.places.connections import classify_problem, connection_errors
+from jobs.base.places.hosts import find_missing_bucket, is_remote, needed_extra, open_place, written_at
 from jobs.base.settings.access import S3, Access
-from jobs.base.store.hosts import find_missing_bucket, is_remote, needed_extra, open_place, written_at
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Any
 
 from deltalake import WriterProperties
 
-from jobs.base.store.access import folder_of, keep_private
-from jobs.base.store.held_leases import check_lease
+from jobs.base.places.held_leases import check_lease
+from jobs.base.places.permissions import folder_of, keep_private
+from jobs.base.places.store import open_store
 from jobs.base.store.lake import Lake, Partition, commit_note
-from jobs.base.store.store import open_store
 from jobs.base.store.table_files import COMPRESSION
 from jobs.base.tables.contracts import read_contract
 

@@ -29,7 +29,8 @@ from deltalake.transaction import AddAction
 
 from jobs.base.core.disk import replace_file
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.store.held_leases import check_lease
+from jobs.base.places.held_leases import check_lease
+from jobs.base.places.store import is_local, store_options
 from jobs.base.store.lake_notes import FORM, MARK, own_file, read_mark, refuse_form
 from jobs.base.store.open_tables import (
     forget_all,
@@ -40,7 +41,6 @@ from jobs.base.store.open_tables import (
     open_log,
     remember_found,
 )
-from jobs.base.store.store import is_local, store_options
 from jobs.base.store.table_files import (
     DataFile,
     NewFile,

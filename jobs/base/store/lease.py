@@ -4,7 +4,7 @@ Whoever writes puts its own words there: only if no object is there (If-None-Mat
 that was read (If-Match), and again every few seconds. A lease that was not renewed for LEASE seconds, both
 times by the store's own clock, is a dead writer's: the next one takes it over. A writer goes by its own
 clock, which began before the request was sent: it writes nothing while less than REST seconds are left, and a
-request takes less than that, whatever the network does (jobs/base/store/s3.py).
+request takes less than that, whatever the network does (jobs/base/places/s3.py).
 
 A store that accepts such puts but ignores their conditions would let every writer in: so a writer that takes
 a lease also sends two puts that must fail.
@@ -22,9 +22,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from jobs.base.core.errors import Locked, ObservatoryError
-from jobs.base.store.held_leases import HELD
-from jobs.base.store.store import open_store, refuse_missing_bucket
-from jobs.base.store.store_errors import LeaseLost, code_of, find_store_error
+from jobs.base.places.held_leases import HELD
+from jobs.base.places.store import open_store, refuse_missing_bucket
+from jobs.base.places.store_errors import LeaseLost, code_of, find_store_error
 
 LEASE, REST, EVERY = 120, 60, 20
 LOCK = "lock.json"

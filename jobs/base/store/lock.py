@@ -19,7 +19,7 @@ from typing import IO, Any, ParamSpec, TypeVar
 
 from jobs.base.core.disk import DiskFull, is_full
 from jobs.base.core.errors import Locked, ObservatoryError
-from jobs.base.store.access import close_to_others, folder_of, keep_private
+from jobs.base.places.permissions import close_to_others, folder_of, keep_private
 from jobs.base.store.lease import LOCK, format_holder, hold_lease
 
 P = ParamSpec("P")

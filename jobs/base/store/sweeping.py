@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.base.places.store import open_store
 from jobs.base.store.lake import Lake
-from jobs.base.store.store import open_store
 
 # Files that tasks write.
 PART = re.compile(r"part-[0-9a-f-]+\.parquet")

@@ -56,7 +56,7 @@ def pull_all(
     """
     from jobs.base.core.patterns import escape_unseen
     from jobs.base.engine import embedded
-    from jobs.base.store import access
+    from jobs.base.places import permissions
     from jobs.base.store.lake import open_lake
     from jobs.base.store.lock import hold_lock
     from jobs.operators.ingest.pull import pull_operator
@@ -66,7 +66,7 @@ def pull_all(
     refuse_others(lake, settings, needs_key=False)
     for note in other_logs(lake, settings):
         err.print(Text(f"Warning: {escape_unseen(note)}."))
-    access.prepare_folder(settings.lake.root, settings.lake.group)
+    permissions.prepare_folder(settings.lake.root, settings.lake.group)
     problems: list[str] = []
     pieces = size = 0
     with hold_lock(settings.lake.root, "observatory pull"):
@@ -127,7 +127,8 @@ def run(
     ] = None,
 ) -> None:
     """Bring logs from their sources to validated gold tables."""
-    from jobs.base.store import access, record
+    from jobs.base.places import permissions
+    from jobs.base.store import record
     from jobs.base.store.lake import open_lake
     from jobs.base.store.lock import hold_lock
     from jobs.base.tables.contracts import stage_tables
@@ -141,7 +142,7 @@ def run(
     settings = load_with_options(config_file)
     lake_keys.check_keys(settings)
     stages = [each.value for each in stage or Stage]
-    access.prepare_folder(settings.lake.root, settings.lake.group)
+    permissions.prepare_folder(settings.lake.root, settings.lake.group)
     with hold_lock(settings.lake.root, "observatory run"):
         said: list[str] = []
         problems = [] if stage else pull_all(settings, operator, is_followed=True, notes=said)

@@ -11,7 +11,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.figures import words
 from jobs.base.packages.counts import GROUP
 from jobs.base.packages.package import MANIFEST, Manifest, columns_of
-from jobs.base.store.access import write_as_lake
+from jobs.base.places.permissions import write_as_lake
 from jobs.base.tables.contracts import read_contract
 from jobs.cli.console import out
 from jobs.operators.packages.making import MadePackage

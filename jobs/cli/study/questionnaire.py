@@ -12,8 +12,8 @@ from rich.text import Text
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import period_bounds
+from jobs.base.places import permissions
 from jobs.base.settings import config
-from jobs.base.store import access
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
 from jobs.study.questionnaire.definition import form_for, load_definition
@@ -112,7 +112,7 @@ def load(
         from jobs.base.store.lake import open_lake
 
         lake = open_lake(settings.lake.root)
-        access.prepare_folder(lake.root, settings.lake.group)
+        permissions.prepare_folder(lake.root, settings.lake.group)
         loaded = land_answers(lake, outcomes, respondents, received is not None)
     print_outcomes(outcomes, loaded)
     refused = [each for each in outcomes if each.faults]

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.places import permissions
 from jobs.base.settings import config
 from jobs.base.settings.study import Gap
-from jobs.base.store import access
 from jobs.cli.arguments import Config, SpendingTarget
 from jobs.cli.console import err, out
 from jobs.cli.study import study_check
@@ -77,7 +77,7 @@ def estimate(
         from jobs.study.estimates.steps import answers_left_out, finding_decisions, study_stage
 
         lake = open_lake(settings.lake.root)
-        access.prepare_folder(lake.root, settings.lake.group)
+        permissions.prepare_folder(lake.root, settings.lake.group)
         run_id = record.new_run_id()
         if with_answers:
             study_stage.land_submissions(lake, files, run_id)
@@ -166,7 +166,7 @@ def load(
         if check:
             choose_taken(lake, found, accept_change)
         else:
-            access.prepare_folder(lake.root, settings.lake.group)
+            permissions.prepare_folder(lake.root, settings.lake.group)
             land_packages(lake, found, record.new_run_id(), accept_change)
             failed = answer_packages(inbox, found, settings.study.receipt_key)
     out.print(packages_table(found, check))

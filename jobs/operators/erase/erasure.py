@@ -20,11 +20,11 @@ from jobs.base.checks.validations import FOLDER
 from jobs.base.core.disk import replace_file
 from jobs.base.core.errors import ObservatoryError, ValidationHeld
 from jobs.base.core.periods import months_of
+from jobs.base.places.store import is_local, keeps_versions, open_store
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.operator import Operator
 from jobs.base.store import record
 from jobs.base.store.lake import Lake
-from jobs.base.store.store import is_local, keeps_versions, open_store
 from jobs.base.store.table_files import DataFile, read_files
 from jobs.base.tables import sketch
 from jobs.base.tables.checksum import Fingerprint, fingerprint_periods

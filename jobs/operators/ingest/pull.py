@@ -23,9 +23,9 @@ import functools
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jobs.base.core.connections import classify_problem
 from jobs.base.core.disk import DiskFull, is_full, make_folder
 from jobs.base.core.errors import Away, LandingLost, SourceLost
+from jobs.base.places.connections import classify_problem
 from jobs.base.settings.operator import Operator, SourceSettings
 from jobs.base.store.lock import hold_lock
 from jobs.operators.formats.registry import DOCUMENTS, KERNELS

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.base.core.connections import connection_errors
 from jobs.base.core.errors import ObservatoryError, SourceLost
+from jobs.base.places.connections import connection_errors
 from jobs.operators.ingest.manifest import KnownStreams, Stream, landed_bytes
 from jobs.operators.ingest.packed import open_landed
 

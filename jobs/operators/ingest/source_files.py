@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.base.core.connections import classify_problem, connection_errors
 from jobs.base.core.errors import Away
+from jobs.base.places.connections import classify_problem, connection_errors
+from jobs.base.places.hosts import find_missing_bucket, is_remote, needed_extra, open_place, written_at
 from jobs.base.settings.access import HTTP, Access
 from jobs.base.settings.operator import SourceSettings
-from jobs.base.store.hosts import find_missing_bucket, is_remote, needed_extra, open_place, written_at
 from jobs.operators.ingest.http_files import HttpFiles
 from jobs.operators.ingest.manifest import Files, Seen
 from jobs.operators.ingest.remote import RemoteFile, version_of

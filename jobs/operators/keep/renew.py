@@ -18,13 +18,13 @@ import polars as pl
 from jobs.base.checks.validations import FOLDER as VALIDATION
 from jobs.base.core.disk import replace_file
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.places.store import open_store
 from jobs.base.settings.config import Observatory
 from jobs.base.store import record
 from jobs.base.store.joint_commit import undo_unfinished
 from jobs.base.store.lake import Lake, any_of
 from jobs.base.store.lake_notes import FORM, MARK
 from jobs.base.store.lock import as_only_writer
-from jobs.base.store.store import open_store
 from jobs.base.store.table_files import DamagedTable
 from jobs.base.tables.checksum import fingerprint_periods
 from jobs.base.tables.contracts import list_tables, read_contract

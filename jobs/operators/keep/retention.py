@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from jobs.base.checks import validations
+from jobs.base.places.store import open_store
 from jobs.base.settings.config import Observatory
 from jobs.base.store import compaction
 from jobs.base.store.lake import Lake, Partition
-from jobs.base.store.store import open_store
 from jobs.base.store.table_files import query_files
 from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.operators.build import gold_stage, removed_days, windows

@@ -22,9 +22,9 @@ from jobs.base.packages.package import (
     pack_files,
 )
 from jobs.base.packages.quality import QUALITY
+from jobs.base.places.permissions import write_as_lake
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.operator import Operator
-from jobs.base.store.access import write_as_lake
 from jobs.base.store.lake import open_lake
 from jobs.base.tables.contracts import reference_digest
 from jobs.operators.packages.gold_counts import Counts, counts_of

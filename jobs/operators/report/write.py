@@ -12,8 +12,8 @@ import polars as pl
 from expectations.native import Result
 from jobs.base.checks.validations import latest_results
 from jobs.base.core.program import HOME, find_sources
+from jobs.base.places.permissions import write_as_lake
 from jobs.base.settings.config import Observatory
-from jobs.base.store.access import write_as_lake
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import read_contract
 from jobs.operators.report.figures import VOLUME

@@ -22,8 +22,8 @@ from jobs.base.packages.receipts import (
     receipt_name,
     write_receipt,
 )
+from jobs.base.places.hosts import is_remote
 from jobs.base.settings.config import Observatory
-from jobs.base.store.hosts import is_remote
 from jobs.base.store.record import utc_now
 from jobs.study.packages.judging import Judged, public_reasons
 

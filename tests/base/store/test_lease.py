@@ -14,13 +14,14 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from jobs.base.core.errors import Locked, ObservatoryError
-from jobs.base.store import held_leases, lease, lock
-from jobs.base.store.held_leases import HELD, others_died
+from jobs.base.places import held_leases
+from jobs.base.places.held_leases import HELD, others_died
+from jobs.base.places.store import store_options
+from jobs.base.places.store_errors import CommitLost, LeaseLost, StoreAway, find_store_error
+from jobs.base.store import lease, lock
 from jobs.base.store.lake import Lake, commit_note
 from jobs.base.store.lease import EVERY, LEASE, LOCK, REST, Lease
 from jobs.base.store.lock import hold_lock
-from jobs.base.store.store import store_options
-from jobs.base.store.store_errors import CommitLost, LeaseLost, StoreAway, find_store_error
 from jobs.base.store.table_files import rows_of
 from jobs.base.tables.contracts import rows_frame
 from jobs.operators.ingest.manifest import open_landing, read_manifest

@@ -9,8 +9,8 @@ from typing import Any
 
 import fsspec
 
+from jobs.base.places.host_connections import HostConnection, read_connection
 from jobs.base.settings.access import HTTP, S3, SFTP, Access
-from jobs.base.store.host_connections import HostConnection, read_connection
 
 # Seconds: a host that does not answer, or a connection on which nothing moves, is away.
 CONNECT, SILENT = 20, 60
@@ -23,7 +23,7 @@ def open_place(url: str, access: Access) -> tuple[Any, str]:
     if scheme in SFTP:
         return open_sftp(url, access)
     if scheme in S3:
-        from jobs.base.store.s3 import connect_s3
+        from jobs.base.places.s3 import connect_s3
 
         fs = connect_s3(access)
         return fs, fs._strip_protocol(url)

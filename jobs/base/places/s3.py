@@ -10,10 +10,10 @@ import s3fs
 from fsspec.asyn import sync, sync_wrapper
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.places import held_leases
+from jobs.base.places.host_connections import HostConnection, read_connection
+from jobs.base.places.store_errors import find_store_error
 from jobs.base.settings.access import Access, lake_access
-from jobs.base.store import held_leases
-from jobs.base.store.host_connections import HostConnection, read_connection
-from jobs.base.store.store_errors import find_store_error
 
 # Seconds: a host that does not answer, or a connection on which nothing moves, is away.
 CONNECT, SILENT = 20, 60

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from jobs.base.places.host_connections import HostConnection, read_connection
+from jobs.base.places.hosts import open_place
 from jobs.base.settings.access import Access, check_access
-from jobs.base.store.host_connections import HostConnection, read_connection
-from jobs.base.store.hosts import open_place
 
 SECRET = "a+secret/of:tests"
 

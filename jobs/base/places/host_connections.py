@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from jobs.base.core.connections import variable_of
+from jobs.base.places.connections import variable_of
 
 # Of a connection of AWS that this program does not use, and that would give it other rights than it seems.
 UNUSED = ("role_arn", "assume_role_method", "assume_role_kwargs")

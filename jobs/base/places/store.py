@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.store.store_errors import StoreRefused
+from jobs.base.places.store_errors import StoreRefused
 
 # What DeltaTable and Polars are given for a folder: nothing.
 Options = dict[str, str] | None
@@ -29,7 +29,7 @@ def open_store(root: str) -> tuple[Any, str]:
 
         return fsspec.core.url_to_fs(root)
     refuse_missing_package()
-    from jobs.base.store.s3 import lake_files
+    from jobs.base.places.s3 import lake_files
 
     fs = lake_files()
     return fs, fs._strip_protocol(plain_url(root))
@@ -40,7 +40,7 @@ def store_options(root: str) -> Options:
     if is_local(root):
         return None
     refuse_missing_package()
-    from jobs.base.store.s3 import table_options
+    from jobs.base.places.s3 import table_options
 
     return table_options(plain_url(root).partition("://")[2].partition("/")[0])
 

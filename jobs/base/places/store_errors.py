@@ -3,9 +3,9 @@
 import re
 import sys
 
-from jobs.base.core.connections import describe_lasting
 from jobs.base.core.disk import error_causes
 from jobs.base.core.errors import ObservatoryError, TryAgain
+from jobs.base.places.connections import describe_lasting
 
 # delta-rs and Polars give texts alone; they call every failed request of a store so.
 OF_STORES = (

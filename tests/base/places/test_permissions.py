@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.store import access
+from jobs.base.places import permissions
 from jobs.cli import main as command_line
 from jobs.operators.runs import runner
 from tests.operators.ingest.test_future import Site, message
@@ -130,12 +130,12 @@ def test_a_folder_of_another_owner_stays_as_it_is(tmp_path: Path, monkeypatch: p
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "chmod", denied)
-    with access.keep_private(root):
-        access.close_to_others(root)
+    with permissions.keep_private(root):
+        permissions.close_to_others(root)
         (root / "file").touch()
     assert stat.S_IMODE((root / "file").stat().st_mode) == 0o600
     with pytest.raises(ObservatoryError, match="group"):
-        access.prepare_folder(str(root), grp.getgrgid(os.getgid()).gr_name)
+        permissions.prepare_folder(str(root), grp.getgrgid(os.getgid()).gr_name)
 
 
 @pytest.mark.parametrize("is_shared", [False, True])
@@ -146,9 +146,9 @@ def test_what_is_written_outside_of_the_lake_has_the_lakes_rights(tmp_path: Path
     there.mkdir(mode=0o755)
     (there / "index.html").touch(mode=0o644)
     if is_shared:
-        access.prepare_folder(str(lake), grp.getgrgid(os.getgid()).gr_name)
+        permissions.prepare_folder(str(lake), grp.getgrgid(os.getgid()).gr_name)
     for folder in (there, new):
-        with access.write_as_lake(str(lake), folder) as written:
+        with permissions.write_as_lake(str(lake), folder) as written:
             folder.mkdir(parents=True, exist_ok=True)
             for name in ("index.html", "data.csv"):
                 (folder / name).write_text("figures")
