@@ -28,7 +28,7 @@ def run_sql(lake: Lake, sql: str, limit: int | None) -> tuple[pl.DataFrame, int]
     """
     import duckdb
 
-    from jobs.base.places.store import is_local, open_store
+    from jobs.base.places.file_systems import is_local, open_store
 
     try:
         with closing(duckdb.connect()) as connection:

@@ -20,7 +20,7 @@ from jobs.base.checks.validations import EVALUATED
 from jobs.base.core.disk import replace_file
 from jobs.base.core.errors import ValidationHeld
 from jobs.base.engine.tasks import open_scratch
-from jobs.base.places.store import is_local
+from jobs.base.places.file_systems import is_local
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import query_files
 from jobs.base.tables.contracts import read_contract

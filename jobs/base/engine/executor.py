@@ -23,7 +23,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.master_key import master_key
 from jobs.base.core.program import own_project
 from jobs.base.engine.tasks import PRELOAD, TaskDied, TaskFailed, is_in_periods, perform_call, read_staged
-from jobs.base.places.store import open_store
+from jobs.base.places.file_systems import open_store
 from jobs.base.store.lake import Periods
 from jobs.base.store.table_files import rows_of
 from jobs.base.tables.contracts import read_contract

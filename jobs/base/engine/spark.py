@@ -46,7 +46,7 @@ from jobs.base.engine.spark_session import (
 )
 from jobs.base.engine.spark_worker import by_place, died_in, make_bring, make_perform
 from jobs.base.engine.tasks import Finished, R, StagedFrame, Task, TaskDied, TaskFailed, leave_finished
-from jobs.base.places.store import is_local, plain_url
+from jobs.base.places.file_systems import is_local, plain_url
 from jobs.base.places.store_errors import find_store_error
 from jobs.base.settings.node import EngineSettings
 from jobs.base.store.lake import Lake, Periods

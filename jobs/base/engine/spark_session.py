@@ -11,7 +11,7 @@ from pathlib import Path
 from jobs.base.core import program
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.engine.embedded import ENVIRONMENT
-from jobs.base.places.store import is_local
+from jobs.base.places.file_systems import is_local
 from jobs.base.settings.access import LAKE_ACCESS, lake_access
 
 MISSING = (

@@ -29,8 +29,8 @@ import polars as pl
 
 from jobs.base.core.disk import DiskFull, add_file, is_full
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.places.file_systems import is_local, open_store, plain_url
 from jobs.base.places.held_leases import others_died
-from jobs.base.places.store import is_local, open_store, plain_url
 from jobs.base.places.store_errors import find_store_error
 from jobs.base.tables.checksum import Fingerprints, fingerprint_periods
 from jobs.base.tables.contracts import read_contract

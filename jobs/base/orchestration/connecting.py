@@ -28,7 +28,7 @@ FIELDS = ("conn_type", "host", "port", "login", "password", "schema", "extra")
 
 
 def connection_variables(connections: Sequence[str]) -> dict[str, str]:
-    """The variable of each connection, as read_connection() of jobs/base/places/host_connections.py reads
+    """The variable of each connection, as read_connection() of jobs/base/places/connections.py reads
     it."""
     found = {}
     for name in connections:

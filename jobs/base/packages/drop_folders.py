@@ -17,7 +17,7 @@ from fsspec.asyn import sync
 
 from jobs.base.core.errors import Away, ObservatoryError, TryAgain
 from jobs.base.places.connections import classify_problem, connection_errors
-from jobs.base.places.hosts import find_missing_bucket, is_remote, needed_extra, open_place, written_at
+from jobs.base.places.file_systems import find_missing_bucket, is_remote, needed_extra, open_place, written_at
 from jobs.base.settings.access import S3, Access
 
 

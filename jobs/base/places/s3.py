@@ -11,13 +11,11 @@ from fsspec.asyn import sync, sync_wrapper
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.places import held_leases
-from jobs.base.places.host_connections import HostConnection, read_connection
+from jobs.base.places.connections import CONNECT, SILENT, HostConnection, read_connection
 from jobs.base.places.store_errors import find_store_error
 from jobs.base.settings.access import Access, lake_access
 
-# Seconds: a host that does not answer, or a connection on which nothing moves, is away.
-CONNECT, SILENT = 20, 60
-# The same of a lake: a request that is tried again ends before a lease does (jobs/base/store/lease.py).
+# Seconds: a request to a lake that is tried again ends before a lease does (jobs/base/store/lease.py).
 LAKE_CONNECT, LAKE_SILENT = 5, 15
 TRIES = 3
 # One request for ranges of a file; a log's tail is seldom longer. A part of what is written to a lake cannot

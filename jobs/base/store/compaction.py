@@ -1,4 +1,4 @@
-"""Merge small files of tables, and shorten Delta logs.
+"""Merge small files of tables, shorten Delta logs, and remove the files that tasks of dead runs wrote.
 
 A run that finds something new adds files to tables and a commit to each table's log: thousands of both a day
 if a lake is written every few minutes. Merging files is one Delta transaction that changes no row: readers
@@ -7,13 +7,14 @@ see the old files or the new one. It makes a new version of the table, which cou
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from deltalake import WriterProperties
 
+from jobs.base.places.file_systems import open_store
 from jobs.base.places.held_leases import check_lease
 from jobs.base.places.permissions import folder_of, keep_private
-from jobs.base.places.store import open_store
 from jobs.base.store.lake import Lake, Partition, commit_note
 from jobs.base.store.table_files import COMPRESSION
 from jobs.base.tables.contracts import read_contract
@@ -28,6 +29,8 @@ MOST_SMALL = 16
 NEWEST_PERIODS = 2
 # So many commits after its last checkpoint a log may have; readers open each of them.
 MOST_COMMITS = 20
+# Files that tasks write.
+PART = re.compile(r"part-[0-9a-f-]+\.parquet")
 COMMIT, CHECKPOINT = re.compile(r"(\d{20})\.json$"), re.compile(r"(\d{20})\.checkpoint(?:\.[^/]*)?\.parquet$")
 
 
@@ -109,3 +112,37 @@ def versions_of(fs: Any, folder: str, pattern: re.Pattern[str]) -> dict[int, lis
         if match := pattern.search(path):
             found.setdefault(int(match[1]), []).append(path)
     return found
+
+
+def sweep_files(lake: Lake, table: str, before: float) -> list[str]:
+    """Remove files of tasks that no transaction of a table's log names, written before a time; their names.
+
+    Every file stays that the latest version has, or that a commit in the log adds or removes: a version that
+    can still be read has no other.
+    """
+    fs, folder = open_store(lake.path(table))
+    there = fs.find(folder, detail=True)
+    latest = {name_of(file.path) for file in lake.files(table)} if there else set()
+    unnamed = [
+        path
+        for path, info in there.items()
+        if PART.fullmatch(name_of(path)) and name_of(path) not in latest and time_of(info) < before
+    ]
+    if not unnamed:
+        return []
+    in_log = f"{folder}/_delta_log/"
+    commits = sorted(path for path in there if path.startswith(in_log) and path.endswith(".json"))
+    log = b"".join(fs.cat_file(path) for path in commits)
+    swept = [path for path in unnamed if name_of(path).encode() not in log]
+    for path in swept:
+        fs.rm_file(path)
+    return [path.removeprefix(f"{folder}/") for path in swept]
+
+
+def name_of(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def time_of(info: Mapping[str, Any]) -> float:
+    """When a file was written, in seconds since 1970."""
+    return float(info["LastModified"].timestamp() if "LastModified" in info else info["mtime"])

@@ -29,8 +29,8 @@ from deltalake.transaction import AddAction
 
 from jobs.base.core.disk import replace_file
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.places.file_systems import is_local, store_options
 from jobs.base.places.held_leases import check_lease
-from jobs.base.places.store import is_local, store_options
 from jobs.base.store.lake_notes import FORM, MARK, own_file, read_mark, refuse_form
 from jobs.base.store.open_tables import (
     forget_all,

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.places.store import open_store, refuse_missing_bucket
+from jobs.base.places.file_systems import open_store, refuse_missing_bucket
 
 # How sketches, checksums, transactions and the columns of bronze and silver are written. Development versions
 # wrote the forms before; no command reads a lake of another form.

@@ -22,8 +22,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from jobs.base.core.errors import Locked, ObservatoryError
+from jobs.base.places.file_systems import open_store, refuse_missing_bucket
 from jobs.base.places.held_leases import HELD
-from jobs.base.places.store import open_store, refuse_missing_bucket
 from jobs.base.places.store_errors import LeaseLost, code_of, find_store_error
 
 LEASE, REST, EVERY = 120, 60, 20

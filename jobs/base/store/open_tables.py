@@ -14,8 +14,8 @@ from typing import TypeVar
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from jobs.base.places.file_systems import store_options
 from jobs.base.places.held_leases import lease_token
-from jobs.base.places.store import store_options
 
 # By endpoint, credentials and path.
 Key = tuple[str, ...]

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from jobs.base.core.disk import add_file
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.places.file_systems import is_local, open_store, plain_url, store_options
 from jobs.base.places.permissions import write_privately
-from jobs.base.places.store import is_local, open_store, plain_url, store_options
 from jobs.base.tables.contracts import arrow_schema, polars_schema, read_contract
 
 # Small, quick to read for every reader, and the same bytes for the same rows.

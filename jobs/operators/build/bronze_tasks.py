@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.base.engine.tasks import StagedFrame
-from jobs.base.places.store import open_store
+from jobs.base.places.file_systems import open_store
 from jobs.base.store.table_files import NewFile, write_files
 from jobs.operators.build.staged_exchange import StagedShelf
 from jobs.operators.ingest.parsing import read_ranges

@@ -20,7 +20,7 @@ from jobs.base.checks.validations import FOLDER
 from jobs.base.core.disk import replace_file
 from jobs.base.core.errors import ObservatoryError, ValidationHeld
 from jobs.base.core.periods import months_of
-from jobs.base.places.store import is_local, keeps_versions, open_store
+from jobs.base.places.file_systems import is_local, keeps_versions, open_store
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.operator import Operator
 from jobs.base.store import record

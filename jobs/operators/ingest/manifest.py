@@ -14,7 +14,7 @@ from typing import Any
 
 from jobs.base.core.disk import replace_file
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.places.store import open_store
+from jobs.base.places.file_systems import open_store
 from jobs.operators.formats.shared.lines import first_line
 from jobs.operators.ingest.packed import open_landed
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from jobs.base.core.errors import Away
 from jobs.base.places.connections import classify_problem, connection_errors
-from jobs.base.places.hosts import find_missing_bucket, is_remote, needed_extra, open_place, written_at
+from jobs.base.places.file_systems import find_missing_bucket, is_remote, needed_extra, open_place, written_at
 from jobs.base.settings.access import HTTP, Access
 from jobs.base.settings.operator import SourceSettings
 from jobs.operators.ingest.http_files import HttpFiles

@@ -18,7 +18,7 @@ import polars as pl
 from jobs.base.checks.validations import FOLDER as VALIDATION
 from jobs.base.core.disk import replace_file
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.places.store import open_store
+from jobs.base.places.file_systems import open_store
 from jobs.base.settings.config import Observatory
 from jobs.base.store import record
 from jobs.base.store.joint_commit import undo_unfinished

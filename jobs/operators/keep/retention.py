@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from jobs.base.checks import validations
-from jobs.base.places.store import open_store
+from jobs.base.places.file_systems import open_store
 from jobs.base.settings.config import Observatory
 from jobs.base.store import compaction
 from jobs.base.store.lake import Lake, Partition

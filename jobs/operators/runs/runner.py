@@ -19,9 +19,9 @@ from jobs.base.core.errors import ValidationHeld
 from jobs.base.engine import tasks
 from jobs.base.engine.embedded import LITTLE, Embedded, Inline
 from jobs.base.store import record
+from jobs.base.store.compaction import sweep_files
 from jobs.base.store.lake import Lake
 from jobs.base.store.lock import as_only_writer
-from jobs.base.store.sweeping import sweep_files
 from jobs.base.tables import contracts
 from jobs.base.tables.contracts import read_contract
 from jobs.operators.build import bronze_stage, buckets, checks, silver_settings

@@ -19,7 +19,7 @@ import fsspec
 
 from jobs.base.core.patterns import escape_unseen
 from jobs.base.places.connections import classify_problem
-from jobs.base.places.hosts import is_remote, needed_extra
+from jobs.base.places.file_systems import is_remote, needed_extra
 from jobs.base.settings.access import Access, check_access, hide_query
 from jobs.operators.ingest.chunks import COMPRESSED
 from jobs.operators.ingest.journal import BEGIN

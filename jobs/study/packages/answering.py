@@ -22,7 +22,7 @@ from jobs.base.packages.receipts import (
     receipt_name,
     write_receipt,
 )
-from jobs.base.places.hosts import is_remote
+from jobs.base.places.file_systems import is_remote
 from jobs.base.settings.config import Observatory
 from jobs.base.store.record import utc_now
 from jobs.study.packages.judging import Judged, public_reasons

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.store.compaction import sweep_files
 from jobs.base.store.lake import Lake
-from jobs.base.store.sweeping import sweep_files
 from jobs.base.store.table_files import NewFile, remove_files, write_files
 from jobs.base.tables.contracts import polars_schema, rows_frame
 from tests.support.examples import examples

@@ -15,8 +15,8 @@ from deltalake.exceptions import CommitFailedError
 
 from jobs.base.core.errors import Locked, ObservatoryError
 from jobs.base.places import held_leases
+from jobs.base.places.file_systems import store_options
 from jobs.base.places.held_leases import HELD, others_died
-from jobs.base.places.store import store_options
 from jobs.base.places.store_errors import CommitLost, LeaseLost, StoreAway, find_store_error
 from jobs.base.store import lease, lock
 from jobs.base.store.lake import Lake, commit_note

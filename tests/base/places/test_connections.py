@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from jobs.base.places.host_connections import HostConnection, read_connection
-from jobs.base.places.hosts import open_place
+from jobs.base.places.connections import HostConnection, read_connection
+from jobs.base.places.file_systems import open_place
 from jobs.base.settings.access import Access, check_access
 
 SECRET = "a+secret/of:tests"
