@@ -28,9 +28,9 @@ from jobs.base.store.table_files import DataFile, read_files
 from jobs.base.tables.contracts import read_contract
 from jobs.operators.build.batches import Ingest, Ingested, landed_pieces, record_intent
 from jobs.operators.build.bronze_stage import finish_batches
+from jobs.operators.erase.erased_lines import erase_document, erase_lines
 from jobs.operators.erase.named_places import QUARANTINE, NamedPlaces, find_places, landed_of
 from jobs.operators.erase.subscribers import Subscribers
-from jobs.operators.ingest.erased_lines import erase_document, erase_lines
 from jobs.operators.ingest.manifest import open_landing
 from jobs.operators.ingest.packed import ENDINGS
 from jobs.operators.protect.pseudonym_keys import derived_key_id

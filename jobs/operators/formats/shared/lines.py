@@ -18,7 +18,7 @@ from jobs.operators.formats.shared.wrapped import unwrap_lines
 LONGEST_LINE = 1 << 20
 BYTE_ORDER_MARK = "\ufeff"
 LINE_END = re.compile(rb"\n|\r(?=[^\r\n])")
-# What an erased line is filled with (jobs/operators/ingest/erased_lines.py): ASCII's own sign for what was
+# What an erased line is filled with (jobs/operators/erase/erased_lines.py): ASCII's own sign for what was
 # here and is no more, SUB.
 FILLER = b"\x1a"
 ERASED_LINE = re.compile(rb"(?m)^\x1a+(?:\r?\n|\r|\Z)")

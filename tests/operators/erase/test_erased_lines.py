@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.operators.erase.erased_lines import erase_document, erase_lines, fill_lines
 from jobs.operators.erase.named_places import LandedPiece
 from jobs.operators.formats.shared.lines import FILLER, drop_erased, find_erased, frame_lines
-from jobs.operators.ingest.erased_lines import erase_document, erase_lines, fill_lines
 from jobs.operators.ingest.manifest import Piece, Stream
 from jobs.operators.ingest.packed import open_landed, open_packer
 from tests.support.examples import examples
