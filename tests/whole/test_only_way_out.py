@@ -56,7 +56,7 @@ LOADS_BY_NAME = {
     "jobs.study.public.gate",
 }
 # What readers get: the workbook, SDMX, CSV and Parquet, codebook, and what a human approves.
-LEAVES = ("assembly", "codebook", "comparing", "released", "sdmx", "summary", "tidy", "workbook")
+LEAVES = ("assembly", "codebook", "comparing", "released", "sdmx", "summary", "workbook")
 # Rooms of the study node's own team, whose work is on study tables, and the one that validates them.
 OWN_ROOMS = (
     "jobs.study.estimates.", "jobs.study.packages.", "jobs.study.questionnaire.", "jobs.study.costs.",

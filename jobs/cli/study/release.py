@@ -187,10 +187,10 @@ def diff(
     signers: Signers = None,
 ) -> None:
     """Verify the folders of two releases, and print what differs; it needs no lake and no settings."""
-    from jobs.study.release import comparing, verifying
+    from jobs.study.release import comparing, signatures
 
     for folder in (before, after):
-        first, *_, signed = verifying.verify_path(folder, signers)
+        first, *_, signed = signatures.verify_path(folder, signers)
         out.print(f"{first}\n{signed}", markup=False, highlight=False)
     found = comparing.compare_tables(comparing.tables_in(before), comparing.tables_in(after))
     table = Table("table", "row", "change", "before", "after", title_justify="left")
@@ -211,9 +211,9 @@ def verify(
 ) -> None:
     """Check a release, its tombstone or the index: which it is, its files, who signed it and when. It
     needs no lake and no settings."""
-    from jobs.study.release import verifying
+    from jobs.study.release import signatures
 
-    for line in verifying.verify_path(path, signers):
+    for line in signatures.verify_path(path, signers):
         out.print(line, markup=False, highlight=False)
 
 

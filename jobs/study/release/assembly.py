@@ -1,4 +1,7 @@
-"""All files of a release, from its tables: the same bytes from the same tables."""
+"""All files of a release, from its tables: the same bytes from the same tables.
+
+Great Expectations evaluates the public tables; its results are published with them.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,14 +9,18 @@ from typing import Any
 
 import polars as pl
 
-from jobs.study.release import codebook, manifest, sdmx, tidy, triangle
+from expectations.evaluation import Evaluated, evaluate
+from jobs.base.checks.evaluating import refuse_broken_expectations
+from jobs.study.release import codebook, manifest, sdmx, triangle
 from jobs.study.release.about import About
 from jobs.study.release.comparing import Change
 from jobs.study.release.membership import Membership, describe_memberships
-from jobs.study.release.released import ReleasedTable
+from jobs.study.release.released import ReleasedTable, csv_bytes, csv_of, parquet_of
 from jobs.study.release.workbook import build_workbook
 
 HEADER = ("table", "key", "kind", "column", "before", "after")
+# What differs from one evaluation to the next: a release made twice has the same bytes.
+PASSING = ("id", "result_url", "meta", "suite_parameters", "exception_info")
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,8 @@ def files_of(tables: Sequence[ReleasedTable], about: About, release: ReleaseEvid
     found: dict[str, bytes] = {}
     members = describe_memberships(release.memberships)
     for table in tables:
-        found[f"data/{about.file_name(table.name, 'csv')}"] = tidy.csv_of(table)
-        found[f"data/{about.file_name(table.name, 'parquet')}"] = tidy.parquet_of(table, about)
+        found[f"data/{about.file_name(table.name, 'csv')}"] = csv_of(table)
+        found[f"data/{about.file_name(table.name, 'parquet')}"] = parquet_of(table, about)
     found |= {f"sdmx/{name}": data for name, data in sdmx.build_files(tables, about).items()}
     found[about.file_name(f"spam-{about.period}-{about.version}", "xlsx")] = build_workbook(
         tables, about, members
@@ -64,4 +71,30 @@ def files_of(tables: Sequence[ReleasedTable], about: About, release: ReleaseEvid
 def format_revisions(changes: Sequence[Change]) -> bytes:
     """The revision log: what changed since the release before."""
     rows = [[each.table, each.key, each.kind, each.column, each.before, each.after] for each in changes]
-    return tidy.csv_bytes(list(HEADER), rows)
+    return csv_bytes(list(HEADER), rows)
+
+
+def validate_public(public: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
+    """The results of the suites of the public tables. Raises ValidationHeld if an expectation is broken."""
+    found = evaluate(dict(sorted(public.items())))
+    refuse_broken_expectations(found, "No release was made.")
+    return strip_clocks(found)
+
+
+def strip_clocks(found: Sequence[Evaluated]) -> list[dict[str, Any]]:
+    """Results as a release holds them, without clocks and what only this machine has."""
+    return [
+        drop_passing(each.result) | {"results": [expectation_of(one) for one in each.result["results"]]}
+        for each in found
+    ]
+
+
+def expectation_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of one expectation."""
+    about = result["expectation_config"]
+    arguments = {name: value for name, value in about["kwargs"].items() if name != "batch_id"}
+    return drop_passing(result) | {"expectation_config": drop_passing(about) | {"kwargs": arguments}}
+
+
+def drop_passing(about: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in about.items() if name not in PASSING}

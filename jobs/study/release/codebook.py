@@ -16,11 +16,11 @@ from jobs.study.release.released import (
     AREAS,
     PART,
     ReleasedTable,
+    csv_bytes,
     description_of,
     meanings_of,
     published_codes,
 )
-from jobs.study.release.tidy import csv_bytes
 
 BASE_YEAR = next(
     row["central"] for row in reference_rows("investment_assumption") if row["assumption_code"] == "base_year"

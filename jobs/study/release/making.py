@@ -34,10 +34,10 @@ from jobs.study.release import (
     manifest,
     membership,
     reading,
-    tidy,
     triangle,
 )
 from jobs.study.release.about import About
+from jobs.study.release.assembly import validate_public
 from jobs.study.release.folders import UNMADE, versions_in, write_folder, write_release
 from jobs.study.release.publishing import ABOUT
 from jobs.study.release.recipe import (
@@ -49,8 +49,7 @@ from jobs.study.release.recipe import (
     recipe_of,
     tables_of,
 )
-from jobs.study.release.released import ReleasedTable, release_table
-from jobs.study.release.validation import validate_public
+from jobs.study.release.released import ReleasedTable, csv_of, release_table
 
 GAPS = "study.investment_gap"
 PERIOD = "period_code"
@@ -239,7 +238,7 @@ def texts_of(restricted: Path) -> dict[str, pl.DataFrame]:
 
 def as_texts(tables: Sequence[ReleasedTable]) -> dict[str, pl.DataFrame]:
     """Tables by name, as their CSV files hold them."""
-    return {each.name: pl.read_csv(io.BytesIO(tidy.csv_of(each)), infer_schema=False) for each in tables}
+    return {each.name: pl.read_csv(io.BytesIO(csv_of(each)), infer_schema=False) for each in tables}
 
 
 def inputs_of(recipe: Recipe) -> bytes:

@@ -5,6 +5,8 @@ world, 199 LDC, 432 LLDC, 722 SIDS; ITU's regions and economies in transition ar
 codes of their own.
 """
 
+import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +18,7 @@ from jobs.base.figures.areas import WORLD, is_whole_area, name_countries_alone, 
 from jobs.base.tables.contracts import CODELISTS, read_fields, reference_rows, reference_table
 from jobs.base.tables.public_contracts import PublicColumn, PublicContract, public_contract
 from jobs.base.tables.series import PARTS
+from jobs.study.release.about import About
 
 AREA, AREA_NAME = "area_code", "area_name"
 # Areas that are no country: the published code and the name.
@@ -226,3 +229,29 @@ def format_rows(rows: pl.DataFrame) -> list[list[str]]:
         for column in rows
     ]
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def csv_of(table: ReleasedTable) -> bytes:
+    """The table as CSV in UTF-8 with a header; empty where there is no value."""
+    return csv_bytes(table.tidy.columns, format_rows(table.tidy))
+
+
+def csv_bytes(header: list[str], rows: list[list[str]]) -> bytes:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return out.getvalue().encode("utf-8")
+
+
+def parquet_of(table: ReleasedTable, about: About) -> bytes:
+    """The table as Parquet; the file's metadata has the release's title."""
+    out = io.BytesIO()
+    rows = table.tidy
+    numbers = [pl.col(name).cast(pl.Float64) for name in rows.columns if rows[name].dtype.is_decimal()]
+    rows.with_columns(numbers).write_parquet(
+        out,
+        compression="zstd",
+        metadata={"title": about.title, "release": about.name, "table": table.name},
+    )
+    return out.getvalue()

@@ -10,7 +10,7 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.public_contracts import public_contract, public_tables
-from jobs.study.release.tidy import csv_bytes
+from jobs.study.release.released import csv_bytes
 
 HEADER = (
     "table", "key", "period_code", "area_code", "release_number", "release", "figure", "revision_pct",

@@ -16,6 +16,8 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.study.release import clearance, comparing, decisions, folders, manifest, publishing
 from jobs.study.release.released import release_table
 from jobs.study.release.signatures import sign_release, signer_of
+from tests.study.questionnaire.test_loading import FAR_ROW
+from tests.support.bombs import part_of, with_parts
 from tests.support.release import (
     ABOUT,
     ASKED,
@@ -297,6 +299,11 @@ def test_an_answer_to_another_release_is_refused(place: Place) -> None:
     (place.restricted / "notes.xlsx").write_bytes(b"no workbook")
     with pytest.raises(ObservatoryError, match="is no clearance sheet"):
         clearance.load_answers(place.restricted, [place.restricted / "notes.xlsx"], NOW)
+    part = "xl/worksheets/sheet1.xml"
+    data = part_of(file.read_bytes(), part).replace(b"</sheetData>", FAR_ROW + b"</sheetData>")
+    file.write_bytes(with_parts(file.read_bytes(), {part: data}))
+    with pytest.raises(ObservatoryError, match="is no clearance sheet: XFD1048576"):
+        clearance.load_answers(place.restricted, [file], NOW)
 
 
 def test_a_sheet_counts_for_its_country_whatever_its_file_is_called(place: Place) -> None:

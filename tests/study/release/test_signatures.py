@@ -16,8 +16,13 @@ from typer.testing import CliRunner
 from jobs.base.core.errors import ObservatoryError
 from jobs.cli.main import app
 from jobs.study.release import decisions, folders, manifest, publishing
-from jobs.study.release.signatures import sign_release, sign_statement, signer_of, statement_signature
-from jobs.study.release.verifying import verify_path
+from jobs.study.release.signatures import (
+    sign_release,
+    sign_statement,
+    signer_of,
+    statement_signature,
+    verify_path,
+)
 from tests.support.release import ABOUT, NOW, Place, write
 
 NAME, REASON = "2026-Q4/v1.0.0", "units of one channel were doubled"
