@@ -51,6 +51,7 @@ JOBS = [
 FORBIDDEN_MODULES = (
     *(
         "jobs.base.engine",
+        "jobs.base.places",
         "jobs.base.store",
         "jobs.operators.runs.runner",
         "jobs.operators.ingest.pull",
