@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.base.core import workbooks
+from jobs.base.core.archives import Damaged
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.contracts import codelist_rows, list_codes
 
@@ -150,7 +151,7 @@ def xlsx_lines(file: Path) -> Iterator[list[str]]:
             f"{file}: {what} far outside of the sheet: delete what stands there, and save it as .xlsx or .csv"
             " again"
         ) from None
-    except workbooks.Damaged as error:
+    except Damaged as error:
         raise ObservatoryError(
             f"{file}: cannot be read as XLSX ({error}); save it as .xlsx or .csv again"
         ) from None

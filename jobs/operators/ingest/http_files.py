@@ -34,8 +34,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, IncompleteRead, P
 from jobs.base.core.disk import error_causes
 from jobs.base.core.errors import ObservatoryError, SourceLost
 from jobs.base.core.numbers import format_count
-from jobs.base.places.connections import HostConnection, read_connection
-from jobs.base.places.file_systems import CONNECT, SILENT
+from jobs.base.places.connections import CONNECT, SILENT, HostConnection, read_connection
 from jobs.base.settings.access import Access
 from jobs.operators.ingest.manifest import Seen
 from jobs.operators.ingest.remote import COMPARED, Copy, Joined

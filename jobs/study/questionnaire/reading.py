@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.base.core import workbooks
+from jobs.base.core.archives import Damaged
 from jobs.study.questionnaire.definition import all_questions, load_definition
 from jobs.study.questionnaire.filing import (
     COLUMNS,
@@ -71,7 +72,7 @@ def read_workbook(name: str, digest: str, content: bytes) -> Filing:
     refuse_unsafe_workbook(name, content)
     try:
         book = workbooks.open_workbook(content, keep_links=False)
-    except workbooks.Damaged:
+    except Damaged:
         raise file_refusal(name, "not_a_workbook") from None
     return read_book(name, digest, book)
 
@@ -100,7 +101,7 @@ def refuse_unsafe_workbook(name: str, content: bytes) -> None:
         if error.where:
             raise file_refusal(name, "far", range=error.where) from None
         raise file_refusal(name, "too_large") from None
-    except workbooks.Damaged:
+    except Damaged:
         raise file_refusal(name, "not_a_workbook") from None
     if name.lower().endswith((".xlsm", ".xltm", ".xlsb")) or any("vbaproject" in each for each in names):
         raise file_refusal(name, "macros")

@@ -18,6 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.base.core import workbooks
+from jobs.base.core.archives import Damaged
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.public_contracts import public_contract
 from jobs.study.release import decisions
@@ -247,7 +248,7 @@ def answer_in(file: Path) -> tuple[str, str, str, str, str]:
             row: list(values)
             for row, values in enumerate(page.iter_rows(min_col=1, max_col=2, max_row=20, values_only=True))
         }
-    except (OSError, KeyError, workbooks.TooLarge, workbooks.Damaged) as error:
+    except (OSError, KeyError, workbooks.TooLarge, Damaged) as error:
         raise ObservatoryError(f"{file} is no clearance sheet: {error}") from None
     written = [
         str((cells.get(row) or [None, None])[1] or "").strip() for row in (1, *range(FIRST - 1, FIRST + 3))
