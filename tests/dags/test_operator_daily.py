@@ -146,9 +146,11 @@ print("loaded", sorted(packages & sys.modules.keys() | own))
     own = [
         "base",
         "base.core",
-        *(f"base.core.{each}" for each in ("column_types", "connections", "errors", "numbers", "program")),
+        *(f"base.core.{each}" for each in ("column_types", "errors", "numbers", "program")),
         "base.orchestration",
         *(f"base.orchestration.{each}" for each in ("connecting", "deadlines", "exit_codes", "scheduling")),
+        "base.places",
+        "base.places.connections",
         "base.tables",
         "base.tables.contracts",
         "operators",
