@@ -11,7 +11,7 @@ it is the sign of a block list, a stolen account or a broken signature.
 import datetime as dt
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -141,19 +141,26 @@ def daily_traffic(lake: Lake, operators: set[str]) -> pl.DataFrame:
     )
 
 
+def days_to_compare(
+    counts: Mapping[dt.date, tuple[int, int]], newest: dt.date
+) -> Iterator[tuple[dt.date, list[tuple[int, int]]]]:
+    """The last days that have counts, each with those of the same weekdays before, where enough of these have
+    some. A day without records is missing_days()' to name."""
+    for number in range(LOOKED_AT, 0, -1):
+        day = newest - dt.timedelta(days=number)
+        weeks = [day - dt.timedelta(weeks=week) for week in range(1, WEEKS + 1)]
+        before = [counts[each] for each in weeks if each in counts]
+        if day in counts and len(before) >= LEAST_WEEKS:
+            yield day, before
+
+
 def jumps_of(counts: Mapping[dt.date, tuple[int, int]], channel: str, unit: str) -> list[Jump]:
     """The jumps of one series. counts: by day, units and certain spam."""
     newest = max(counts, default=None)
     if newest is None:
         return []
     found = []
-    for number in range(LOOKED_AT, 0, -1):
-        day = newest - dt.timedelta(days=number)
-        weeks = [day - dt.timedelta(weeks=week) for week in range(1, WEEKS + 1)]
-        before = [counts[each] for each in weeks if each in counts]
-        # A day without records is missing_days()' to name.
-        if day not in counts or len(before) < LEAST_WEEKS:
-            continue
+    for day, before in days_to_compare(counts, newest):
         units, spam = counts[day]
         usual_units = statistics.median(each[0] for each in before)
         if max(units, usual_units) < LEAST_UNITS:
@@ -178,12 +185,7 @@ def refusals_of(
     found: list[Jump] = []
     if newest is None:
         return found
-    for number in range(LOOKED_AT, 0, -1):
-        day = newest - dt.timedelta(days=number)
-        weeks = [day - dt.timedelta(weeks=week) for week in range(1, WEEKS + 1)]
-        before = [counts[each] for each in weeks if each in counts]
-        if day not in counts or len(before) < LEAST_WEEKS:
-            continue
+    for day, before in days_to_compare(counts, newest):
         units, refused = counts[day]
         if min(units, statistics.median(each[0] for each in before)) < LEAST_UNITS:
             continue
