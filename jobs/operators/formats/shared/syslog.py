@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from jobs.base.core.codes import choose_code
+from jobs.base.tables.contracts import codelist_rows
 from jobs.operators.formats import TIMESTAMP, Source
 from jobs.operators.formats.shared.syslog_times import (
     MONTHS,
@@ -39,10 +40,11 @@ from jobs.operators.formats.shared.syslog_times import (
 # Programs that log beside a mail server, in the same file: filters, mailboxes, log-in, the system. What
 # filters and policy services refuse, the server's own line counts; what a mailbox's rules (Sieve) discard was
 # delivered.
+_FILTERS = "|".join(row["programs"] for row in codelist_rows("engine").values() if row["programs"])
 PROGRAMS_BESIDE = (
-    r"^(?:dovecot|imapd?|pop3d?|cyrus|lmtpunix|saslauthd|spam[cd]|amavis|clam|freshclam|rspamd|opendkim|opendmarc"
-    r"|openarc|mimedefang|MailScanner|dcc|pyzor|fail2ban|procmail|maildrop|mailman|fetchmail|CRON|crond|systemd"
-    r"|rsyslogd|syslogd?|kernel|logger|anacron|last message"
+    rf"^(?:{_FILTERS}|dovecot|imapd?|pop3d?|cyrus|lmtpunix|saslauthd|openarc|mimedefang|MailScanner|dcc|pyzor"
+    r"|fail2ban|procmail|maildrop|mailman|fetchmail|CRON|crond|systemd|rsyslogd|syslogd?|kernel|logger|anacron"
+    r"|last message"
     # Policy services, some under the name of the server that calls them.
     r"|(?:[\w-]+/)?(?:milter-)?(?:greylist|postgrey|sqlgrey|policyd|policy-spf|pyspf|spf-?milter|smf-|postfwd"
     r"|cbpolicyd))"
