@@ -13,12 +13,8 @@ runner of their own: test_golden_public.py.
 
 import collections
 import csv
-import datetime as dt
 import importlib
-import json
-import zoneinfo
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -42,6 +38,7 @@ from jobs.operators.silver.pipeline import count_once, make_messages_in_memory
 from jobs.study.estimates.steps.coverage import DENOMINATOR, FRAME, cover_rows
 from jobs.study.estimates.steps.kernels import run_kernel
 from jobs.study.questionnaire.standing import keep_asked
+from tests.support.cells import value_of
 from tests.support.kernel_rooms import kernel_module
 
 GOLDEN = Path(__file__).parent
@@ -53,39 +50,6 @@ CASES = sorted(
     for file in GOLDEN.glob("*/*/expected.csv")
     if not file.parent.parent.name.startswith("public.")
 )
-
-
-def value_of(text: str, kind: Any) -> Any:
-    """A CSV cell as a value of the column's type; an empty cell is null."""
-    if text == "":
-        return None
-    if isinstance(kind, pl.List | pl.Struct):
-        return of_json(json.loads(text), kind)
-    if kind == pl.Boolean:
-        return {"TRUE": True, "FALSE": False}[text]
-    if kind.is_integer():
-        return int(text)
-    if kind.is_float():
-        return float(text)
-    if isinstance(kind, pl.Decimal):
-        return Decimal(text).quantize(Decimal(1).scaleb(-kind.scale))
-    if kind == pl.Date:
-        return dt.date.fromisoformat(text)
-    if isinstance(kind, pl.Datetime):
-        return dt.datetime.fromisoformat(text).replace(tzinfo=zoneinfo.ZoneInfo("UTC"))
-    return text
-
-
-def of_json(item: Any, kind: Any) -> Any:
-    if item is None:
-        return None
-    if isinstance(kind, pl.List):
-        return [of_json(each, kind.inner) for each in item]
-    if isinstance(kind, pl.Struct):
-        known = {field.name: field.dtype for field in kind.fields}
-        assert not set(item) - set(known), f"{item} has more than {list(known)}"
-        return {name: of_json(item.get(name), inner) for name, inner in known.items()}
-    return value_of(str(item), kind) if isinstance(kind, pl.Decimal) else item
 
 
 def rows_of(

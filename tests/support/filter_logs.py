@@ -5,7 +5,6 @@ import json
 import random
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -49,9 +48,9 @@ def frame_of(lines: Iterable[str], start: int = 0) -> pl.DataFrame:
     return pl.DataFrame({"offset": offsets[:-1], "line": lines}, schema=LINES)
 
 
-def parse(kernel: ModuleType, lines: Iterable[str], start: int = 0, **kwargs: Any) -> pl.DataFrame:
+def parse(kernel: LineFormat, lines: Iterable[str], start: int = 0, **kwargs: Any) -> pl.DataFrame:
     frame = frame_of(lines, start)
-    parsed: pl.DataFrame = kernel.parse(frame.lazy(), source(**kwargs)).collect()
+    parsed = kernel.parse(frame.lazy(), source(**kwargs)).collect()
     assert parsed["offset"].to_list() == frame["offset"].to_list()
     return parsed
 
@@ -62,23 +61,23 @@ def placed(parsed: pl.DataFrame, stream_id: str = "a") -> pl.LazyFrame:
     )
 
 
-def verdicts_of(kernel: ModuleType, parsed: pl.DataFrame, stream_id: str = "a") -> list[dict[str, Any]]:
+def verdicts_of(kernel: LineFormat, parsed: pl.DataFrame, stream_id: str = "a") -> list[dict[str, Any]]:
     """The verdicts of parsed lines, in the order of their lines."""
     found = kernel.verdicts(kernel.assemble(placed(parsed, stream_id))).collect()
     return list(found.sort("offset").to_dicts())
 
 
-def read(kernel: ModuleType, lines: Iterable[str], **kwargs: Any) -> list[dict[str, Any]]:
+def read(kernel: LineFormat, lines: Iterable[str], **kwargs: Any) -> list[dict[str, Any]]:
     return verdicts_of(kernel, parse(kernel, lines, **kwargs))
 
 
-def one(kernel: ModuleType, *lines: str, **kwargs: Any) -> dict[str, Any]:
+def one(kernel: LineFormat, *lines: str, **kwargs: Any) -> dict[str, Any]:
     """The one verdict that these lines tell."""
     (row,) = read(kernel, lines, **kwargs)
     return row
 
 
-def codes(kernel: ModuleType, lines: Iterable[str], **kwargs: Any) -> list[tuple[str, str | None]]:
+def codes(kernel: LineFormat, lines: Iterable[str], **kwargs: Any) -> list[tuple[str, str | None]]:
     return [
         (line, reason)
         for line, reason in parse(kernel, lines, **kwargs).select("line_code", "reason_code").rows()

@@ -20,7 +20,8 @@ import polars as pl
 from jobs.base.settings import config
 from jobs.base.tables.contracts import conform_frame, polars_schema, read_contract, reference_table
 from jobs.operators.build.settings_tables import read_reference
-from jobs.operators.formats import LINES, Source, exim, rspamd
+from jobs.operators.formats import LINES, Source, exim
+from jobs.operators.formats.rspamd import FORMAT as rspamd
 from jobs.operators.gold import campaign_daily
 from jobs.operators.protect import pseudonyms
 from jobs.operators.protect.operators import Protection

@@ -13,7 +13,8 @@ from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from jobs.base.tables.contracts import polars_schema, reference_table, rows_frame
-from jobs.operators.formats import TRANSMISSION, VERDICT, Source, exim, spamassassin
+from jobs.operators.formats import TRANSMISSION, VERDICT, Source, exim
+from jobs.operators.formats.spamassassin import FORMAT as spamassassin
 from jobs.operators.gold.shared.counting import count_units
 from jobs.operators.protect import pseudonym_keys, pseudonyms
 from jobs.operators.protect.operators import OperatorSpace, Protection

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections import Counter
-from typing import Any
 
 import polars as pl
 import pytest
@@ -10,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.base.tables.contracts import REFERENCE
-from jobs.operators.formats import amavis
+from jobs.operators.formats.amavis import _CATEGORIES
+from jobs.operators.formats.amavis import FORMAT as amavis
 from tests.support.examples import examples
 from tests.support.filter_logs import (
     MAIL_LOGS,
     assert_closed,
-    codes,
     lab,
     one,
     read,
@@ -97,98 +96,6 @@ def test_all_fields() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param(line(head="Passed SPAM {RelayedTaggedInbound}"), {"action": "Passed SPAM"}, id="tagged"),
-        pytest.param(line(head="Passed SPAMMY {RelayedTaggedInbound}"), {"is_spam": True}, id="spammy"),
-        pytest.param(
-            line(head="Passed BAD-HEADER-7 {RelayedInbound,Quarantined}"),
-            {"action": "Passed BAD-HEADER", "is_spam": False},
-            id="bad header",
-        ),
-        pytest.param(
-            line(head="Blocked INFECTED (Eicar-Test-Signature, Win.Test-1) {DiscardedInbound,Quarantined}"),
-            {
-                "action": "Blocked INFECTED",
-                "is_spam": None,
-                "symbols": ["Eicar-Test-Signature", "Win.Test-1"],
-            },
-            id="viruses",
-        ),
-        pytest.param(
-            line(head="Blocked BANNED (multipart/mixed | .exe,a (1).exe -> <x@y.example>) {Bounced}"),
-            {"action": "Blocked BANNED", "sender": "ann@a.example"},
-            id="banned name that looks like a route",
-        ),
-        pytest.param(
-            line(head="Passed UNCHECKED-ENCRYPTED {RelayedInbound}"),
-            {"action": "Passed UNCHECKED-ENCRYPTED", "is_spam": None},
-            id="encrypted",
-        ),
-        pytest.param(
-            line(
-                head="Passed CLEAN",
-                route="LOCAL [192.0.2.7] [192.0.2.7] <ann@a.example> -> <bob@b.example>",
-                keys="Message-ID: <m1@a.example>, mail_id: 7Hf7, Hits: -2.1",
-                tail=", 257 ms",
-            ),
-            {"client_ip": "192.0.2.7", "queue_id": None, "score": -2.1, "message_bytes": None},
-            id="old release",
-        ),
-        pytest.param(
-            line(route="<ann@a.example> -> <bob@b.example>"), {"client_ip": None}, id="from this host"
-        ),
-        pytest.param(
-            line(route="ORIGINATING/MYNETS [192.0.2.7]:9 <> -> <bob@b.example>"),
-            {"client_ip": "192.0.2.7", "sender": ""},
-            id="policy banks, null sender",
-        ),
-        *(
-            pytest.param(
-                line(head=head, route=f"{bank} LOCAL [192.0.2.7]{rest}<ann@a.example> -> <bob@b.example>"),
-                {"client_ip": "192.0.2.7", "sender": "ann@a.example", "recipients": ["bob@b.example"]},
-                id=f"a policy bank, and a client of its own: {bank}",
-            )
-            for head, bank, rest in (
-                ("Passed CLEAN {RelayedOutbound}", "ORIGINATING", ":61810 [198.51.100.9] "),
-                ("Passed CLEAN {RelayedInternal}", "MYNETS", ":61810 "),
-                ("Passed CLEAN", "ORIGINATING_POST/MYNETS", " [192.0.2.7] "),
-            )
-        ),
-        pytest.param(line(keys="Hits: -", tail=", 9 ms"), {"score": None, "message_id": None}, id="no score"),
-        pytest.param(
-            line(
-                keys="Queue-ID: 4jYl, Message-ID: <m>, mail_id: 9, Hits: 99, size: 1@a.example>, "
-                "mail_id: 7Hf7, Hits: 1.3, size: 529"
-            ),
-            {"score": 1.3, "message_bytes": 529, "message_id": "m>, mail_id: 9, Hits: 99, size: 1@a.example"},
-            id="message-id that looks like fields",
-        ),
-        pytest.param(
-            line(route='[192.0.2.7]:9 <"a> -> <b"@a.example> -> <"c,d"@b.example>,<e@b.example>'),
-            {"sender": '"a> -> <b"@a.example', "recipients": ['"c,d"@b.example', "e@b.example"]},
-            id="quoted addresses",
-        ),
-        pytest.param(
-            line(tail=', queued_as: 4jYm/4jYn, Subject: "x, 99 ms", From: <a@b>, dkim_new=s:d, 257 ms'),
-            {"filter_us": 257_000, "symbols": [], "subject": "x, 99 ms"},
-            id="more keys, two queue ids",
-        ),
-        pytest.param(
-            line(tail=r', queued_as: 4jYm, Subject: "say \"A\\B\", From: x", From: <a@b>, 257 ms'),
-            {"subject": r'say "A\B", From: x'},
-            id="quotation marks in a subject",
-        ),
-        pytest.param(line(tail=""), {"filter_us": None}, id="no time"),
-        pytest.param(line() + "\r", {"filter_us": 257_000}, id="carriage return"),
-    ],
-)
-def test_trap(text: str, expected: dict[str, Any]) -> None:
-    row = one(amavis, text)
-    assert {name: row[name] for name in expected} == expected
-
-
 def test_a_message_with_two_fates_has_two_verdicts() -> None:
     blocked = line(
         head="Blocked SPAM {DiscardedInbound}", route="<a@a.example> -> <c@b.example>", tail=", 9 ms"
@@ -198,21 +105,6 @@ def test_a_message_with_two_fates_has_two_verdicts() -> None:
         ("Passed CLEAN", ["bob@b.example"]),
         ("Blocked SPAM", ["c@b.example"]),
     ]
-
-
-@pytest.mark.parametrize(
-    ("text", "code", "reason"),
-    [
-        (line().split(", Hits")[0], "quarantined", "truncated"),
-        (line(route="from somewhere"), "quarantined", "bad_field"),
-        (line().replace("Nov 24", "Feb 31"), "quarantined", "bad_timestamp"),
-        (STAMP + "(00113-01) Passed the time", "ignored", None),
-        (STAMP + "(00113-01) Checking: 7Hf7 [192.0.2.10] <a@a.example> -> <b@b.example>", "ignored", None),
-        (STAMP + "logging initialized, log level 1, (1) Passed CLEAN", "ignored", None),
-    ],
-)
-def test_other_lines(text: str, code: str, reason: str | None) -> None:
-    assert codes(amavis, [text]) == [(code, reason)]
 
 
 def broken(text: str, size: int) -> list[str]:
@@ -239,7 +131,7 @@ def test_a_line_that_amavis_broke_is_whole_again(count: int, size: int, cuts: li
     row = one(amavis, *mixed)
     assert row | {"offset": 0} == one(amavis, text)
     assert row["recipients"] == recipients
-    assert_closed(amavis.FORMAT, mixed, cuts, seed=2)
+    assert_closed(amavis, mixed, cuts, seed=2)
 
 
 def test_pieces_of_a_broken_line_that_do_not_meet() -> None:
@@ -256,9 +148,7 @@ def test_pieces_of_a_broken_line_that_do_not_meet() -> None:
 def test_every_action_of_amavis_has_a_rule() -> None:
     rules = pl.read_csv(REFERENCE / "countermeasure_rule.csv", infer_schema=False)
     known = rules.filter(engine_code="amavis", match_on="action")["pattern"].to_list()
-    said = {
-        f"{fate} {category}" for fate in ("Passed", "Blocked") for category in amavis._CATEGORIES.split("|")
-    }
+    said = {f"{fate} {category}" for fate in ("Passed", "Blocked") for category in _CATEGORIES.split("|")}
     # What Amavis has no category for, and a failure that lets a message pass, which does not happen.
     assert said - set(known) == {"Passed OTHER", "Blocked OTHER", "Passed TEMPFAIL"}
     assert set(known) <= said

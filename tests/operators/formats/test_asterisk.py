@@ -16,7 +16,7 @@ from jobs.operators.formats.sip import asterisk
 from jobs.operators.protect.countermeasures import countermeasure_of_refusals
 from tests.support.closure import assert_closed_under_cuts
 from tests.support.examples import examples
-from tests.support.samples.asterisk import CUSTOM, DAY, NAMES, custom, leg
+from tests.support.samples.asterisk import CUSTOM, DAY, custom, leg
 
 NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 
@@ -75,28 +75,6 @@ def test_row() -> None:
     assert row["first_at"] == at + dt.timedelta(hours=2)
 
 
-@pytest.mark.parametrize(
-    ("tail", "call_id", "user_field"),
-    [
-        ([], None, None),
-        (["1798000000.1"], "1798000000.1", None),
-        (["pbx-1798000000.1"], "pbx-1798000000.1", None),
-        (["note"], None, "note"),
-        ([""], None, None),
-        (["1798000000.1", "note"], "1798000000.1", "note"),
-        (["peer", "1798000000.0", "7"], "1798000000.0", None),
-        (["1798000000.1", "peer", "1798000000.0", "7"], "1798000000.0", None),
-        (["note", "peer", "1798000000.0", "7"], "1798000000.0", "note"),
-        (["1798000000.1", "note", "peer", "1798000000.0", "7"], "1798000000.0", "note"),
-        (["1798000000.1", "", "", "", "7"], "1798000000.1", None),
-    ],
-)
-def test_sixteen_to_twenty_one_columns(tail: list[str], call_id: str | None, user_field: str | None) -> None:
-    line = leg(tail=tail)
-    assert len(next(csv.reader([line]))) == 16 + len(tail)
-    assert bronze([line]).select("call_id", "user_field").rows() == [(call_id, user_field)]
-
-
 def test_own_order_of_columns() -> None:
     names = ["clid", "src", "dst", "channel", "start", "answer", "end", "billsec", "disposition", "linkedid"]
     line = f'"""Ann"" <1>","35799000009","35722000001","PJSIP/t-01ab","{DAY} 14:00:00","{DAY} 14:00:01",'
@@ -153,56 +131,6 @@ def test_fractions_of_seconds_stay(is_custom: bool) -> None:
     rows = transmissions([custom(each) if is_custom else each for each in two])
     assert [row["talk_us"] for row in rows] == [24_625_000]
     assert asterisk.sniff("\n".join(two).encode()) == 1
-
-
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({"src": "", "clid": '"" <+357 99>'}, {"sender": None}),
-        ({"src": "", "clid": '"Ann" <+35799000009>'}, {"sender": "35799000009"}),
-        ({"src": "anonymous"}, {"sender": "anonymous"}),
-        ({"src": "0035799000009"}, {"sender": "35799000009"}),
-        ({"src": "", "clid": ""}, {"sender": None}),
-        # The dialplan's own extension is no number that anybody called.
-        ({"dst": "s"}, {"recipient": None}),
-        ({"dst": "+35722000001"}, {"recipient": "35722000001"}),
-        ({"clid": '"A, ""B""; C" <1>', "data": 'SIP/200,"x"'}, {"sender": "35799000009"}),
-        ({"channel": "PJSIP/carrier-b-000001ff"}, {"inbound_link": "carrier-b", "channel_code": "VOICE_IP"}),
-        ({"channel": "SIP/192.0.2.9-0000063a"}, {"inbound_link": "192.0.2.9", "client_ip": "192.0.2.9"}),
-        ({"channel": "DAHDI/1-1"}, {"inbound_link": "DAHDI/1", "channel_code": "VOICE_CS"}),
-        ({"channel": "DAHDI/i1/35799000009-5"}, {"channel_code": "VOICE_CS"}),
-        ({"channel": "Local/200@internal-0000001a;1"}, {"inbound_link": None, "channel_code": "VOICE_IP"}),
-        ({"dstchannel": ""}, {"outbound_link": None}),
-    ],
-)
-def test_fields(fields: dict[str, str], expected: dict[str, Any]) -> None:
-    (row,) = transmissions([leg(**fields)])
-    assert {name: row[name] for name in expected} == expected
-
-
-@pytest.mark.parametrize(
-    ("fields", "stage", "outcome", "event"),
-    [
-        ({"answer": "14:00:10"}, "delivery", "delivered", None),
-        ({"disposition": "BUSY"}, "delivery", "bounced", "BUSY"),
-        ({"disposition": "NO ANSWER"}, "delivery", "bounced", "NO ANSWER"),
-        ({"disposition": "CONGESTION"}, "delivery", "bounced", "CONGESTION"),
-        ({"disposition": "FAILED"}, "delivery", "bounced", "FAILED"),
-        ({"app": "Hangup", "data": "21"}, "connect", "rejected", None),
-        ({"app": "Hangup", "data": "16"}, "delivery", "bounced", "NO ANSWER"),
-        ({"app": "Zapateller", "data": "nocallerid"}, "connect", "rejected", None),
-        ({"app": "Playback", "data": "blacklist", "answer": "14:00:01"}, "connect", "rejected", None),
-        ({"context": "app-blacklist-check"}, "connect", "rejected", None),
-        ({"tail": ["spam call"]}, "connect", "rejected", None),
-        ({"tail": ["unblocked"]}, "delivery", "bounced", "NO ANSWER"),
-        # The peer's name is not the dialplan's word.
-        ({"data": "SIP/spam-lab,20", "answer": "14:00:10"}, "delivery", "delivered", None),
-    ],
-)
-def test_outcome(fields: dict[str, Any], stage: str, outcome: str, event: str | None) -> None:
-    (row,) = transmissions([leg(**fields)])
-    assert (row["stage_code"], row["outcome_code"], row["event"]) == (stage, outcome, event)
-    assert (row["talk_us"] is not None) == (outcome == "delivered")
 
 
 def test_own_words_for_a_refusal() -> None:
@@ -298,28 +226,6 @@ def test_clock_changes() -> None:
 
 
 # --- other lines, any text -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("line", "code", "reason"),
-    [
-        (leg() + "\r", "record", None),
-        ("", "ignored", None),
-        (f"{NAMES},billsec,disposition,amaflags", "ignored", None),
-        (leg()[:-3], "quarantined", "truncated"),
-        (leg()[:90], "quarantined", "truncated"),
-        ("one,two", "quarantined", "unknown_shape"),
-        ('a"b"c,' + leg(), "quarantined", "unknown_shape"),
-        (leg(tail=["1798000000.1", "", "", "1798000000.1", "7", "x"]), "quarantined", "unknown_shape"),
-        (",".join(leg().split(",")[:-2]), "quarantined", "unknown_shape"),
-        (leg(start=""), "quarantined", "bad_timestamp"),
-        (leg().replace(DAY, "2026-02-30"), "quarantined", "bad_timestamp"),
-        (leg().replace(",30,0,", ",-1,0,"), "quarantined", "bad_field"),
-        (leg(disposition="?"), "quarantined", "bad_field"),
-    ],
-)
-def test_other_lines(line: str, code: str, reason: str | None) -> None:
-    assert parse([line]).select("line_code", "reason_code").rows() == [(code, reason)]
 
 
 def test_sniff() -> None:

@@ -183,36 +183,6 @@ def test_the_measure_is_told_by_status_or_reason() -> None:
     assert frame["reply_text"].to_list() == [None, "sender on blacklist", reason]
 
 
-@pytest.mark.parametrize(
-    ("line", "code", "reason"),
-    [
-        ("", "ignored", None),
-        ("   ", "ignored", None),
-        (cdr("reserved_status"), "quarantined", "bad_field"),
-        (cdr(SUBMIT_DATE="yesterday"), "quarantined", "bad_timestamp"),
-        (cdr(SUBMIT_DATE="null"), "quarantined", "bad_timestamp"),
-        (cdr(SUBMIT_DATE="2026-02-30 13:47:03.001"), "quarantined", "bad_timestamp"),
-        (cdr(DELIVERY_DATE="soon"), "quarantined", "bad_field"),
-        (cdr(MSG_PARTS="many"), "quarantined", "bad_field"),
-        (cdr(MSG_PARTS="99999999999"), "quarantined", "bad_field"),
-        (cdr(MSG_PARTS=""), "record", None),
-        (cdr(FIRST_20_CHARACTERS_OF_SMS='"two, three"'), "record", None),
-        (cdr(FIRST_20_CHARACTERS_OF_SMS="two, three"), "quarantined", "unknown_shape"),
-        (cdr(FIRST_20_CHARACTERS_OF_SMS='"a line'), "quarantined", "truncated"),
-        ('in two","",,,', "quarantined", "truncated"),
-        ("in three", "quarantined", "unknown_shape"),
-        (cdr(FIRST_20_CHARACTERS_OF_SMS='"a"b"c"'), "quarantined", "bad_field"),
-        (cdr() + ",", "record", None),
-        (cdr() + ",more", "quarantined", "unknown_shape"),
-        (cdr().rsplit(",", 4)[0], "quarantined", "unknown_shape"),
-        (cdr() + "\r", "record", None),
-        ("\ufeff" + cdr(), "record", None),
-    ],
-)
-def test_lines_of_restcomm(line: str, code: str, reason: str | None) -> None:
-    assert parse([line], RESTCOMM).select("line_code", "reason_code").rows() == [(code, reason)]
-
-
 # --- a firewall ----------------------------------------------------------------------------------------
 
 

@@ -113,27 +113,6 @@ def test_a_refusal_before_a_message_is_an_attempt(
 # --- with an id -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "outcome"),
-    [
-        (f"{HOST} F=<a@b.example> rejected DKIM : bad signature", "rejected"),
-        (f"{HOST} F=<a@b.example> temporarily rejected DKIM : no key", "deferred"),
-        ("local_scan() function timed out - message temporarily rejected (size 4711)", "deferred"),
-        (
-            "local_scan() function crashed with signal 11 - message temporarily rejected (size 4711)",
-            "deferred",
-        ),
-        ("local_scan() library open failed - message temporarily rejected", "deferred"),
-        ("acl_smtp_mime: error while creating mbox spool file, message temporarily rejected.", "deferred"),
-    ],
-)
-def test_a_message_that_is_refused_after_data(text: str, outcome: str) -> None:
-    (row,) = transmissions(line(text))
-    assert facts(row) == ("recipient", "content", outcome, None)
-    assert row["is_partial"] and row["queue_id"] == ID
-    assert row["client_ip"] == ("192.0.2.7" if HOST in text else None)
-
-
 def test_prdr_refuses_recipients_of_a_message_that_others_get() -> None:
     arrival = line(f"<= a@b.example {HOST} P=esmtp S=812 id=m1@b.example")
     refused = [

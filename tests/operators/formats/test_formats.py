@@ -1,9 +1,13 @@
-"""What holds for the kernel of every format: on the laboratory's logs, and on samples of
-formats of which it has none."""
+"""What holds for the kernel of every format: on the laboratory's logs, and on samples of formats of which it
+has none. And what each line of golden/ gives by itself."""
 
+import csv
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,6 +18,8 @@ from polars.testing import assert_frame_equal
 from jobs.operators.formats import PARSED, TRANSMISSION, VERDICT
 from jobs.operators.formats.delimited.profile_files import list_shipped
 from jobs.operators.formats.registry import COMPANIONS, FORMATS, hosts_of, recognise_format
+from jobs.operators.silver.assembling import settle_rows
+from tests.support.cells import value_of
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, assert_closed, codes, frame_of, lab, parse, placed, source
 from tests.support.samples import SAMPLES, lines_of
@@ -181,3 +187,55 @@ def test_hostile_lines(name: str) -> None:
     parsed = parse(FORMATS[name], lines, options=options)
     assert ((parsed["line_code"] == "quarantined") == parsed["reason_code"].is_not_null()).all()
     assert parsed["line_code"][3] == parse(FORMATS[name], [own], options=options)["line_code"][0]
+
+
+# golden/<format>/line.log, and for each of its lines a row of expected.csv, which names columns of what the
+# line gives by itself: of its row of silver, else of what parse() returns, as line_code and reason_code.
+# case: why the line is there. time_zone and options (JSON) are of its source. An empty cell is null, two
+# apostrophes are the empty text; lists have blanks between, or are JSON.
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def cases_of(folder: Path) -> list[Any]:
+    lines = (folder / "line.log").read_bytes().decode().split("\n")[:-1]
+    with (folder / "expected.csv").open(newline="", encoding="utf-8") as rows:
+        expected = list(csv.DictReader(rows))
+    return [
+        pytest.param(folder.name, line, row, id=f"{folder.name} {number} {row['case']}")
+        for number, (line, row) in enumerate(zip(lines, expected, strict=True), start=1)
+    ]
+
+
+def read_line(name: str, line: str, source: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The columns that a line gives, and the type of each."""
+    kernel = FORMATS[name]
+    parsed = parse(kernel, [line], **source)
+    kinds = dict(parsed.schema) | TRANSMISSION | VERDICT
+    found = dict.fromkeys(kinds) | parsed.to_dicts()[0]
+    if found["line_code"] == "record":
+        bronze = settle_rows(name, kernel.assemble(placed(parsed)).collect())
+        rows_of, *_ = kernel.to_silver.values()
+        silver = rows_of(kernel.assemble(bronze.lazy())).collect().to_dicts()
+        assert len(silver) <= 1, "a line of several rows of silver"
+        found |= dict(*silver)
+    return found, kinds
+
+
+def expected_of(text: str, kind: Any) -> Any:
+    if text == "''":
+        return ""
+    if isinstance(kind, pl.List) and text and not text.startswith("["):
+        return text.split(" ")
+    return value_of(text, kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "row"), [case for folder in sorted(GOLDEN.iterdir()) for case in cases_of(folder)]
+)
+def test_a_line_gives_its_row(name: str, line: str, row: dict[str, str]) -> None:
+    source = {"time_zone": row.get("time_zone") or "UTC", "options": json.loads(row.get("options") or "{}")}
+    found, kinds = read_line(name, line, source)
+    named = [column for column in row if column not in ("case", "time_zone", "options")]
+    assert {column: found[column] for column in named} == {
+        column: expected_of(row[column], kinds[column]) for column in named
+    }

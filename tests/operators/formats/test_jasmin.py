@@ -267,50 +267,6 @@ def test_contents(tail: str, logged: str, text: str | None, octets: int, segment
     assert (row["recipient"], row["outbound_link"]) == ("35799000001", "HUB-1")
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({"sender": "b'A] [to:b'"}, {"sender": "A] [to:b"}),
-        ({"sender": 'b"O\'Neil"'}, {"sender": "O'Neil"}),
-        ({"sender": "35799000009", "to": "+357 99-000 001"}, {"sender": "35799000009"}),
-        ({"to": "b'0035799000001'"}, {"recipient": "35799000001"}),
-        ({"smsc": "None"}, {"foreign_id": "NONE"}),
-    ],
-)
-def test_fields(fields: dict[str, str], expected: dict[str, str]) -> None:
-    (row,) = parse([mt(**fields)]).to_dicts()
-    assert row["line_code"] == "record"
-    assert {name: row[name] for name in expected} == expected
-
-
-OLD = "DLR [cid:HUB-1] [queue-msgid:1] [smpp-msgid:A1] [stat:DELIVRD] [sdate:1] [ddate:1] [sub:1] [dlvrd:1]"
-
-
-@pytest.mark.parametrize(
-    ("text", "code", "reason"),
-    [
-        ("", "ignored", None),
-        (line("SMPPClientSMListener is added [cid:HUB-1]"), "ignored", None),
-        (expired(), "record", None),
-        (expired().replace("11-24 14:00:40", "02-30 14:00:40"), "quarantined", "bad_timestamp"),
-        (aged(), "record", None),
-        (aged(word="Requeuing"), "ignored", None),
-        (BROKEN, "record", None),
-        (LOST_PART, "record", None),
-        (line("DeliverSmContent[9f] is part of a long msg (2 parts), will be enqueued"), "ignored", None),
-        (line(OLD + " [err:000] [content:hello]"), "record", None),
-        (mt().replace("14:00:00", "14:00:00,123"), "record", None),
-        (mt().replace("[from:b'SHOP'] ", ""), "quarantined", "bad_field"),
-        (mt()[:150], "quarantined", "bad_field"),
-        (mt().replace("11-24", "02-30"), "quarantined", "bad_timestamp"),
-        ("the rest of a text] [tlvs:none]", "quarantined", "bad_timestamp"),
-        (mt() + "\r", "record", None),
-    ],
-)
-def test_lines(text: str, code: str, reason: str | None) -> None:
-    assert parse([text]).select("line_code", "reason_code").rows() == [(code, reason)]
-
-
 def test_sniff() -> None:
     other = line("SMPPClientSMListener is added [cid:HUB-1]")
     assert jasmin.sniff("\n".join([mt(), dlr(), other]).encode()) == 1

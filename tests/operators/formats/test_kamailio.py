@@ -5,7 +5,6 @@ import random
 import re
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -15,7 +14,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from jobs.operators.formats import LINES, TRANSMISSION, Source
-from jobs.operators.formats.sip import kamailio, kamailio_flat
+from jobs.operators.formats.sip.kamailio import FORMAT as kamailio
+from jobs.operators.formats.sip.kamailio_flat import FORMAT as kamailio_flat
 from jobs.operators.protect.countermeasures import countermeasure_of_refusals
 from tests.operators.formats.test_passport import UUID, shaken, token
 from tests.support.closure import assert_closed_under_cuts
@@ -29,7 +29,7 @@ NEWEST = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 NOON = 1795521600  # 2026-11-24 12:00:00 UTC
 
 
-def parse(lines: list[str], kernel: ModuleType = kamailio, **kwargs: Any) -> pl.DataFrame:
+def parse(lines: list[str], kernel: Any = kamailio, **kwargs: Any) -> pl.DataFrame:
     frame = pl.LazyFrame({"offset": range(len(lines)), "line": lines}, schema=LINES)
     return kernel.parse(frame, Source("lab", "sip1", "a", NEWEST, **kwargs)).collect()
 
@@ -39,13 +39,13 @@ def placed(parsed: pl.DataFrame, stream: str = "a") -> pl.LazyFrame:
     return parsed.lazy().with_columns(**{name: pl.lit(value) for name, value in whose.items()})
 
 
-def bronze(lines: list[str], kernel: ModuleType = kamailio, stream: str = "a", **kwargs: Any) -> pl.DataFrame:
+def bronze(lines: list[str], kernel: Any = kamailio, stream: str = "a", **kwargs: Any) -> pl.DataFrame:
     parsed = parse(lines, kernel, **kwargs)
     assert "quarantined" not in parsed["line_code"], parsed["reason_code"].to_list()
     return kernel.assemble(placed(parsed, stream)).collect()
 
 
-def counted(rows: pl.DataFrame, kernel: ModuleType = kamailio) -> list[dict[str, Any]]:
+def counted(rows: pl.DataFrame, kernel: Any = kamailio) -> list[dict[str, Any]]:
     return kernel.transmissions(rows.lazy()).collect().sort("first_at", "stream_id", "offset").to_dicts()
 
 
@@ -151,7 +151,7 @@ def truth(by_file: bool) -> set[tuple[Any, ...]]:
     return rows
 
 
-def found(rows: pl.DataFrame, kernel: ModuleType) -> set[tuple[Any, ...]]:
+def found(rows: pl.DataFrame, kernel: Any) -> set[tuple[Any, ...]]:
     calls = rows.select("stream_id", "offset", "call_id")
     whole = kernel.transmissions(rows.lazy()).collect()
     assert dict(whole.schema) == TRANSMISSION
@@ -526,86 +526,12 @@ def test_messages() -> None:
 # --- values ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("extras", "expected"),
-    [
-        (";src_user=+35799000009", {"sender": "35799000009"}),
-        (";src_user=%2B35799000009", {"sender": "35799000009"}),
-        (";src_user=0035799000009", {"sender": "35799000009"}),
-        (";src_user=00035799000009", {"sender": "00035799000009"}),
-        (";src_user=357-99.00(0009)", {"sender": "35799000009"}),
-        (";src_user=ann;src_domain=example.test", {"sender": "ann@example.test"}),
-        (";src_user=ann", {"sender": "ann"}),
-        (";src_user=;src_domain=example.test", {"sender": None}),
-        (";src_user=<null>", {"sender": None}),
-        (";from=sip:ann@example.test:5061", {"sender": "ann@example.test"}),
-        (
-            ';from="Ann" <sips:+35799000009@example.test;user=phone>;tag=x',
-            {"sender": "35799000009", "display_name": "Ann"},
-        ),
-        (";from=Ann Other <sip:+35799000009@example.test>", {"display_name": "Ann Other"}),
-        (";from=<sip:+35799000009@example.test>", {"display_name": None}),
-        (";from=sip:+35799000009@example.test", {"display_name": None}),
-        (";from_name=Great Casino;ua=AutoDialer/2.1", {"display_name": "Great Casino"}),
-        (";ua=AutoDialer/2.1", {"user_agent": "AutoDialer/2.1", "display_name": None, "verstat": None}),
-        # The network's word on the caller before the caller's own.
-        (
-            ';from="Your bank" <sip:+35799000009@example.test>;pai="Ann" <sip:+35799000009@example.test>',
-            {"display_name": "Ann"},
-        ),
-        (";verstat=TN-Validation-Failed-C", {"verstat": "TN-Validation-Failed-C"}),
-        (";verstat=as you like", {"verstat": None}),
-        (
-            ";pai=<sip:+35799000009@example.test;verstat=TN-Validation-Passed>",
-            {"verstat": "TN-Validation-Passed", "sender": "35799000009"},
-        ),
-        (";from_uri=tel:+357-99-000009", {"sender": "35799000009"}),
-        # The network's word on the caller before the caller's own.
-        (
-            ";src_user=anonymous;src_domain=anonymous.invalid;pai=<sip:+35799000009@example.test;user=phone>",
-            {"sender": "35799000009"},
-        ),
-        (";src_user=+35799000009;pai=", {"sender": "35799000009"}),
-        (";dst_ouser=;dst_user=+35722000001", {"recipient": "35722000001"}),
-        (";dst_user=contact77;dst_ouser=+35722000001", {"recipient": "35722000001"}),
-        (";src_ip=2001:db8::9", {"client_ip": "2001:db8::9"}),
-        (";src_ip=udp:192.0.2.9:5060", {"client_ip": "192.0.2.9"}),
-        (";src_ip=[2001:db8::9]:5060", {"client_ip": "2001:db8::9"}),
-        (";src_ip=gw.example.test", {"client_ip": None}),
-        # The first counts: what a caller controls is configured behind it.
-        (";src_ip=192.0.2.9;ua=x;src_ip=192.0.2.66", {"client_ip": "192.0.2.9"}),
-        (f";identity={token(shaken(attest='B'))}", {"attestation": "B", "origid": UUID}),
-        (f";identity={token(shaken())[:-40]}", {"attestation": None, "origid": None}),
-        (f";ua={token(shaken())}", {"attestation": None}),
-        ("", {"sender": None, "recipient": None, "client_ip": None, "account": None, "entry_code": "link"}),
-        (";account=acme", {"account": "acme", "entry_code": "box"}),
-    ],
-)
-def test_extras(extras: str, expected: dict[str, Any]) -> None:
-    (row,) = transmissions([acc(extras=extras)])
-    assert {name: row[name] for name in expected} == expected
-
-
 def test_own_names_of_extras() -> None:
     options = {"extras": {"client_ip": ["from_host"], "inbound_link": ["trk"]}}
     (row,) = transmissions([acc(extras=";from_host=192.0.2.7;src_ip=192.0.2.9;trk=north")], options=options)
     assert (row["client_ip"], row["inbound_link"]) == ("192.0.2.7", "north")
     with pytest.raises(ValueError, match="colour is none of"):
         parse([acc()], options={"extras": {"colour": ["x"]}})
-
-
-@pytest.mark.parametrize(
-    ("time", "expected"),
-    [
-        ("", at(0)),
-        (f";time_attr={NOON};time_exten=250000", at(0.25)),
-        (f";time_attr={NOON}.250", at(0.25)),
-        (";time_attr=2026-11-24 12:00:00", at(0)),
-    ],
-)
-def test_time_modes(time: str, expected: dt.datetime) -> None:
-    (row,) = transmissions([acc(time=time)])
-    assert row["first_at"] == expected
 
 
 def test_epoch_before_the_stamp() -> None:
@@ -642,47 +568,6 @@ def test_script_lines() -> None:
     assert transmissions([forged]) == []
 
 
-@pytest.mark.parametrize(
-    ("line", "code", "reason"),
-    [
-        (acc("REGISTER"), "ignored", None),
-        (acc("CANCEL"), "ignored", None),
-        (acc("ACK", words="request acknowledged"), "ignored", None),
-        (cdr(0, 1, "; caller=sip:a@example.test"), "ignored", None),
-        (prefix() + "INFO: <core> [main.c:3321]: main(): started", "ignored", None),
-        (prefix(tag="rsyslogd") + "[origin] start", "ignored", None),
-        ("", "ignored", None),
-        ("the rest of a line", "quarantined", "bad_timestamp"),
-        ("Feb 30 10:00:00 sip1 kamailio[1]: x", "quarantined", "bad_timestamp"),
-        ("Nov 24 10:00:00 sip1", "quarantined", "truncated"),
-        (acc().split(";call_id")[0], "quarantined", "truncated"),
-        (acc(call=""), "quarantined", "bad_field"),
-        (acc(code="abc"), "quarantined", "bad_field"),
-        (acc(method=""), "quarantined", "bad_field"),
-        (
-            prefix(tag="json_acc[1]") + '{"time": 1, "method": "INVITE", "callid": "c1", "sip_',
-            "quarantined",
-            "truncated",
-        ),
-        (
-            prefix(tag="json_acc[1]") + '{"time": 1, "method": "INVITE", "callid": ""}',
-            "quarantined",
-            "bad_field",
-        ),
-        (acc() + "\r", "record", None),
-        # A time that is none: the stamp is taken.
-        (acc().replace(f"timestamp={NOON}", "timestamp=12"), "record", None),
-        (
-            acc().replace(f"timestamp={NOON}", "timestamp=x").split("NOTICE")[1],
-            "quarantined",
-            "bad_timestamp",
-        ),
-    ],
-)
-def test_other_lines(line: str, code: str, reason: str | None) -> None:
-    assert parse([line]).select("line_code", "reason_code").rows() == [(code, reason)]
-
-
 def test_a_line_that_was_cut_behind_its_code_still_tells_its_call() -> None:
     line = acc(code=607)
     for end in (line.index(";src_ip"), line.index(";dst_ouser=") + 14):
@@ -706,7 +591,7 @@ def test_calls_that_the_syslog_tells_too_are_not_told_again() -> None:
     flat = kamailio_flat.transmissions(flat_rows().lazy()).collect()
 
     def left(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-        return kamailio.drop_repeated_calls(rows.lazy(), known.lazy()).collect()
+        return kamailio.complete(rows.lazy(), known.lazy()).collect()
 
     assert len(flat) == 22
     assert dict(left(flat, syslog).schema) == TRANSMISSION
@@ -723,72 +608,6 @@ def test_calls_that_the_syslog_tells_too_are_not_told_again() -> None:
 
 def row(method: str = "INVITE", code: int | str = 200, second: int = 0, extras: str = "") -> str:
     return f"{method}|f1|t1|c1@192.0.2.1|{code}|OK|{NOON + second}{extras}"
-
-
-@pytest.mark.parametrize(
-    ("line", "options", "expected"),
-    [
-        (row(), {}, {"sender": None, "first_at": at(0)}),
-        (row(), {"columns": []}, {"sender": None}),
-        # Six extras are those of the configuration that is shipped.
-        (
-            row(extras="|+35799000009|example.test|192.0.2.9|+35722000001|dev7|192.0.2.7"),
-            {},
-            {"sender": "35799000009", "recipient": "35722000001", "client_ip": "192.0.2.9"},
-        ),
-        # Of any other number nothing is guessed.
-        (row(extras="|+35799000009|192.0.2.9"), {}, {"sender": None, "client_ip": None}),
-        (
-            row(extras="|192.0.2.9|+35799000009"),
-            {"columns": ["src_ip", "src_user"]},
-            {"sender": "35799000009", "client_ip": "192.0.2.9"},
-        ),
-        (
-            row(extras=f"|{NOON}|250000|ann"),
-            {"columns": ["time_attr", "time_exten", "src_user"]},
-            {"sender": "ann", "first_at": at(0.25)},
-        ),
-        (row(extras="|x\\|y"), {"columns": ["account"]}, {"account": "x|y"}),
-        (row().replace("|", ","), {"delimiter": ","}, {"first_at": at(0)}),
-        (
-            row(extras=f"|{token(shaken())};ppt=shaken"),
-            {"columns": ["ident"]},
-            {"attestation": "A", "origid": UUID},
-        ),
-        (row(extras="|x"), {"columns": ["trk"], "extras": {"inbound_link": ["trk"]}}, {"inbound_link": "x"}),
-        # OpenSIPS's CDR.
-        (
-            row(extras=f"|5|4250|16|{NOON}"),
-            {"columns": ["duration", "ms_duration", "setuptime", "created"]},
-            {"talk_us": 4_250_000},
-        ),
-        (row().replace(str(NOON), "2026-11-24 12:00:00"), {}, {"first_at": at(0)}),
-    ],
-)
-def test_flat_row(line: str, options: dict[str, Any], expected: dict[str, Any]) -> None:
-    (found,) = counted(bronze([line], kamailio_flat, options=options), kamailio_flat)
-    assert {name: found[name] for name in expected} == expected
-    assert (found["format_code"], found["outcome_code"]) == ("kamailio_flat", "delivered")
-
-
-@pytest.mark.parametrize(
-    ("line", "options", "code", "reason"),
-    [
-        (row("REGISTER"), {}, "ignored", None),
-        ("", {}, "ignored", None),
-        ("INVITE", {}, "quarantined", "unknown_shape"),
-        ("a,b,c", {}, "quarantined", "unknown_shape"),
-        (row(extras="|x|y"), {"columns": ["account"]}, "quarantined", "bad_field"),
-        (row(code="2oo"), {}, "quarantined", "bad_field"),
-        (row().replace("c1@192.0.2.1", ""), {}, "quarantined", "bad_field"),
-        (row().replace(str(NOON), "soon"), {}, "quarantined", "bad_timestamp"),
-        # Cut in the middle of its time.
-        (row()[:-8], {}, "quarantined", "bad_timestamp"),
-    ],
-)
-def test_other_flat_rows(line: str, options: dict[str, Any], code: str, reason: str | None) -> None:
-    parsed = parse([line], kamailio_flat, options=options)
-    assert parsed.select("line_code", "reason_code").rows() == [(code, reason)]
 
 
 # --- any text, any order ---------------------------------------------------------------------------------

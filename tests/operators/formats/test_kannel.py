@@ -424,62 +424,6 @@ def test_text_and_segments(fields: dict[str, Any], segments: int, text: str | No
     assert (row["segment_count"], row["text"]) == (segments, text)
 
 
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        (event("Receive SMS", text="a] [udh:0:] [msg:3:b] [to:1]"), {"text": "a] [udh:0:] [msg:3:b] [to:1]"}),
-        (event("Receive SMS", text="a] [udh:0:]"), {"text": "a] [udh:0:]", "udh": None}),
-        (event("Receive SMS", text=""), {"text": "", "message_bytes": 0}),
-        (event("Sent SMS", sender="[SALE]"), {"sender": "[SALE]", "recipient": "35799000001"}),
-        (event("Sent SMS", sender="A] [B"), {"sender": "A] [B", "recipient": "35799000001"}),
-        (
-            event("Sent SMS", sender="+PROMO", to="0035799000001"),
-            {"sender": "PROMO", "recipient": "35799000001"},
-        ),
-        (event("Sent SMS", sender="+357 99-000.009"), {"sender": "35799000009"}),
-        (event("Sent SMS", sender="007"), {"sender": "007"}),
-        # Before 1.4.4 without META, before 1.4.0 without FID; by syslog.
-        (event("Receive SMS").replace(" [META:?smpp?]", ""), {"text": "hello", "recipient": "35799000001"}),
-        (
-            event("Receive SMS").replace(" [META:?smpp?]", "").replace(" [FID:]", ""),
-            {"text": "hello", "dlr_mask": 31},
-        ),
-        *(
-            (stamp + event("Receive SMS"), {"text": "hello", "event_code": "received"})
-            for stamp in (
-                "Feb 1 11:00:00 gw1 mdr: ",
-                "Feb  1 11:00:00 <local0.info> gw1 mdr: ",
-                "Feb  1 11:00:00 gw1 local0.info mdr: ",
-            )
-        ),
-        # Cut in the middle of its text, or a text with a line end in it: LEN still tells the size.
-        (event("Sent SMS", text="x" * 400)[:-300], {"message_bytes": 400, "segment_count": 3}),
-        (event("Sent SMS") + "\r", {"text": "hello", "udh": None}),
-        (event("Invented SMS"), {"event_code": "other", "event": "Invented SMS"}),
-    ],
-)
-def test_line(line: str, expected: dict[str, Any]) -> None:
-    (row,) = bronze([line]).to_dicts()
-    assert {name: row[name] for name in expected} == expected
-
-
-@pytest.mark.parametrize(
-    ("line", "code", "reason"),
-    [
-        ("2026-11-24 13:46:57 Log begins", "ignored", None),
-        ("", "ignored", None),
-        ("the rest of a text] [udh:0:]", "quarantined", "bad_timestamp"),
-        ("2026-11-24 13:46:57 send-SMS request added - sender:shop", "quarantined", "unknown_shape"),
-        (event("Sent SMS").split(" [msg:")[0], "quarantined", "bad_field"),
-        (event("Sent SMS", length="x"), "quarantined", "bad_field"),
-        (event("Sent SMS", length=10**9), "quarantined", "bad_field"),
-        (event("Sent SMS", "2026-02-30 14:00:00"), "quarantined", "bad_timestamp"),
-    ],
-)
-def test_other_lines(line: str, code: str, reason: str | None) -> None:
-    assert parse([line]).select("line_code", "reason_code").rows() == [(code, reason)]
-
-
 def test_events_that_are_no_sms() -> None:
     lines = [
         event("FAILED Receive DLR", to="+SHOP"),

@@ -160,50 +160,6 @@ def test_the_time_a_message_carries_is_utc_and_a_stamp_is_local() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "form", "code", "reason"),
-    [
-        # A message without a time.
-        (rendered(BARS, event(t="1969-12-31 23:59:59")), BARS, "quarantined", "bad_timestamp"),
-        ("|Sent SMS|SHOP|35799000001|", "%T|%l|%p|%P|%b", "quarantined", "bad_timestamp"),
-        (rendered(BARS, event()).replace("11-24", "02-30"), BARS, "quarantined", "bad_timestamp"),
-        (rendered(BARS, event())[:40], BARS, "quarantined", "unknown_shape"),
-        ("the rest of a text|0|", BARS, "quarantined", "unknown_shape"),
-        (rendered(DEFAULT, event()), BARS, "quarantined", "unknown_shape"),
-        ("2026-11-24 13:46:57 Log begins", BARS, "ignored", None),
-        ("", BARS, "ignored", None),
-    ],
-)
-def test_other_lines(line: str, form: str, code: str, reason: str | None) -> None:
-    assert parse([line], form).select("line_code", "reason_code").rows() == [(code, reason)]
-
-
-@pytest.mark.parametrize(
-    ("fields", "form", "expected"),
-    [
-        # The text is what is left between both ends.
-        ({"b": "a|b|3|c"}, BARS, {"text": "a|b|3|c", "recipient": "35799000001"}),
-        ({"b": "1;2|0|"}, BARS, {"text": "1;2|0|", "udh": None}),
-        ({"p": "[SALE]"}, DEFAULT, {"sender": "[SALE]", "recipient": "35799000001"}),
-        # Words with the separator in them: all event words end in SMS or DLR.
-        ({"l": "REJECTED Send SMS"}, "%t %l %i %p %P %b", {"event": "REJECTED Send SMS", "smsc": None}),
-        ({"l": "REJECTED - black-listed SMS"}, "%t - %l - %p - %P", {"event_code": "refused"}),
-        ({"l": "Receive DLR", "b": "NACK/0x00000045/x"}, "%t|%l|%p|%P|%b", {"dlr_mask": 16}),
-        ({"l": "Receive DLR", "b": "ACK/"}, "%t|%l|%p|%P|%b", {"dlr_mask": 8}),
-        ({"l": "Receive DLR", "b": "stat:ENROUTE"}, "%t|%l|%p|%P|%b", {"dlr_mask": 4}),
-        ({"l": "Receive DLR", "b": "stat:EXPIRED"}, "%t|%l|%p|%P|%b", {"dlr_mask": 2}),
-        ({"b": "  two  words "}, "%t|%l|%p|%P|%a", {"text": "two words", "message_bytes": 9}),
-        ({"c": "2", "b": "0416"}, "%t|%l|%p|%P|%c|%b", {"text": "Ж", "message_bytes": 2}),
-        ({"u": "050003420201", "U": "6"}, BARS, {"part_reference": "42", "part_total": 2, "part_number": 1}),
-        ({}, "%t%l|%p|%P", {"event": "Sent SMS", "sender": "SHOP"}),
-    ],
-)
-def test_line(fields: dict[str, str], form: str, expected: dict[str, Any]) -> None:
-    (row,) = parse([rendered(form, event(**fields))], form).to_dicts()
-    assert row["line_code"] == "record"
-    assert {name: row[name] for name in expected} == expected
-
-
-@pytest.mark.parametrize(
     ("options", "told"),
     [
         (

@@ -132,50 +132,6 @@ def test_submitters_by_text_and_time() -> None:
     assert known["client_ip"].to_list() == ["192.0.2.7", "192.0.2.8", None, None]
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ({}, {"account": "shop", "sender": "SHOP", "recipient": "35799000001", "client_ip": "192.0.2.7"}),
-        ({"text": "it's 'quoted'"}, {"text": "it's 'quoted'", "message_bytes": 13}),
-        ({"text": "a target:1 request: 'b"}, {"text": "a target:1 request: 'b", "recipient": "35799000001"}),
-        ({"text": "<< UDH >>"}, {"text": None, "message_bytes": None}),
-        ({"text": ""}, {"text": "", "message_bytes": 0}),
-        ({"text": "Ж€"}, {"message_bytes": 5}),
-        ({"sender": "my shop: now"}, {"sender": "my shop: now", "account": "shop"}),
-        ({"sender": "+357 99-000 009", "to": "0035799000001"}, {"sender": "35799000009"}),
-        ({"ip": "2001:db8::7"}, {"client_ip": "2001:db8::7"}),
-        ({"user": "", "sender": ""}, {"account": None, "sender": None}),
-    ],
-)
-def test_fields(fields: dict[str, str], expected: dict[str, Any]) -> None:
-    (row,) = parse([added(**fields)]).to_dicts()
-    assert row["line_code"] == "record"
-    assert {name: row[name] for name in expected} == expected
-
-
-@pytest.mark.parametrize(
-    ("line", "code", "reason"),
-    [
-        ("", "ignored", None),
-        ("2026-11-24 13:47:00 Log begins", "ignored", None),
-        (
-            "2026-11-24 13:47:00 SMS HTTP-request sender:1 request: 'x' url: 'y' reply: 200 'z'",
-            "ignored",
-            None,
-        ),
-        (added()[:-3], "record", None),
-        (added() + "\r", "record", None),
-        ("Feb 1 11:00:00 gw1 box: " + refused(), "record", None),
-        (added().replace("target", "targt"), "quarantined", "bad_field"),
-        (added().replace("11-24", "02-30"), "quarantined", "bad_timestamp"),
-        ("the rest of a text'", "quarantined", "bad_timestamp"),
-        ("2026-11-24 13:47:00 something new", "quarantined", "unknown_shape"),
-    ],
-)
-def test_lines(line: str, code: str, reason: str | None) -> None:
-    assert parse([line]).select("line_code", "reason_code").rows() == [(code, reason)]
-
-
 def test_local_time_and_options() -> None:
     assert parse([refused()], zone="Asia/Nicosia")["first_at"][0] == dt.datetime(
         2026, 11, 24, 12, tzinfo=dt.UTC

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.operators.formats import opendkim, opendmarc_history
+from jobs.operators.formats.opendkim import FORMAT as opendkim
+from jobs.operators.formats.opendmarc_history import FORMAT as opendmarc_history
 from tests.support.examples import examples
 from tests.support.filter_logs import (
     MAIL_LOGS,
     assert_closed,
-    codes,
     frame_of,
     lab,
     one,
@@ -96,60 +96,6 @@ def test_the_history_tells_the_same_as_the_log() -> None:
 
 
 # --- lines of the log -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        (DKIM + "DKIM verification successful", ("opendkim", "pass", ["DKIM_VALID"])),
-        (DKIM + "no signature data", ("opendkim", "none", ["DKIM_NONE"])),
-        (DKIM + "bad signature data", ("opendkim", "fail", ["DKIM_INVALID"])),
-        (DKIM + "syntax error: missing parameter(s)", ("opendkim", "fail", ["DKIM_INVALID"])),
-        (
-            DKIM + "key retrieval failed (s=k1, d=a.example): 'k1._domainkey.a.example' record not found",
-            ("opendkim", "none", ["DKIM_TEMPERROR"]),
-        ),
-        (DMARC + "a.example pass", ("opendmarc", "pass", ["DMARC_PASS"])),
-        (DMARC + "a.example none", ("opendmarc", "none", ["DMARC_MISSING"])),
-        (DMARC + "SPF(helo): mx.a.example permerror", ("opendmarc", "none", ["SPF_PERMERROR"])),
-        (DMARC + "SPF(mailfrom):  tempfail", ("opendmarc", "none", ["SPF_TEMPERROR"])),
-        # Written by another mail server, by way of a writer that dropped the program's name.
-        (
-            "<22>1 2026-11-24T14:16:42Z mx1 - - - - 1vNWdT-00000000001-0Nxy: a.example fail",
-            ("opendmarc", "fail", ["DMARC_FAIL"]),
-        ),
-    ],
-)
-def test_result(line: str, expected: tuple[str, str, list[str]]) -> None:
-    row = one(opendkim, line)
-    assert (row["engine_code"], row["action"], row["symbols"]) == expected
-
-
-@pytest.mark.parametrize(
-    ("line", "code", "reason"),
-    [
-        (DKIM + "DKIM-Signature field added (s=own, d=example.test)", "ignored", None),
-        (
-            DKIM + "s=k1 d=a.example a=rsa-sha256 SSL error:04091068:rsa routines::bad signature",
-            "ignored",
-            None,
-        ),
-        (DKIM + "mail.pass.example [192.0.2.10] not internal", "ignored", None),
-        (DKIM + "no signing domain match for 'no signature data'", "ignored", None),
-        (DMARC + "unable to parse From header field", "ignored", None),
-        (DMARC + "a.example passes", "ignored", None),
-        # What the mail server refuses for it has a line there.
-        (DMARC + "RFC5322 requirement error: not exactly one From field", "ignored", None),
-        (DMARC + "rejected by DMARC policy for a.example", "ignored", None),
-        (DKIM + "can't determine message sender; rejecting", "ignored", None),
-        (DMARC + "SPF(mailfrom): a.example none of", "quarantined", "truncated"),
-        ("Feb 31 14:16:42 mx1 opendmarc[79]: 4jYlHG3: SPF(mailfrom): a.example pass", "quarantined", None),
-    ],
-)
-def test_other_lines(line: str, code: str, reason: str | None) -> None:
-    ((found, why),) = codes(opendkim, [line])
-    assert found == code
-    assert why == (reason or ("bad_timestamp" if code == "quarantined" else None))
 
 
 def test_a_message_has_one_verdict_of_each_engine() -> None:
@@ -241,25 +187,6 @@ def test_numbers(fields: dict[str, Any], action: str, symbols: list[str]) -> Non
     assert (row["action"], row["symbols"]) == (action, symbols)
 
 
-@pytest.mark.parametrize(
-    ("line", "code", "reason"),
-    [
-        ("", "ignored", None),
-        ("arc 7", "record", None),
-        ("job", "quarantined", "bad_field"),
-        ("policy many", "quarantined", "bad_field"),
-        ("spf 99999999999", "quarantined", "bad_field"),
-        ("received yesterday", "quarantined", "bad_timestamp"),
-        ("received -1", "quarantined", "bad_timestamp"),
-        ("received 99999999999999999999", "quarantined", "bad_timestamp"),
-        ("Nov 24 14:16:42 mx1 opendmarc[79]: x", "quarantined", "unknown_shape"),
-        ("\x00\x00", "quarantined", "unknown_shape"),
-    ],
-)
-def test_other_lines_of_the_history(line: str, code: str, reason: str | None) -> None:
-    assert codes(opendmarc_history, [line]) == [(code, reason)]
-
-
 @examples(40)
 @given(
     count=st.integers(1, 6),
@@ -276,7 +203,7 @@ def test_a_block_that_is_cut_is_whole_again(
         signed = data.draw(st.lists(st.sampled_from(["a.example k 0", "a.example 7"]), max_size=3))
         lines += block(f"job{number}", dkim=signed, policy=15 + number % 4)
     assert [row["queue_id"] for row in read(opendmarc_history, lines)] == [f"job{n}" for n in range(count)]
-    assert_closed(opendmarc_history.FORMAT, lines, cuts, seed, overlap)
+    assert_closed(opendmarc_history, lines, cuts, seed, overlap)
 
 
 def test_what_a_missing_piece_takes_with_it() -> None:

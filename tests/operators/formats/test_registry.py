@@ -21,10 +21,13 @@ from hypothesis import strategies as st
 
 import jobs
 from jobs.operators import formats
-from jobs.operators.formats import amavis, opendkim, postfix, registry, spamassassin
+from jobs.operators.formats import postfix, registry
+from jobs.operators.formats.amavis import FORMAT as amavis
 from jobs.operators.formats.format import LineFormat
+from jobs.operators.formats.opendkim import FORMAT as opendkim
 from jobs.operators.formats.registry import DOCUMENTS, FORMATS, KERNELS, SURE_ENOUGH, recognise_format
 from jobs.operators.formats.shared.lines import frame_lines
+from jobs.operators.formats.spamassassin import FORMAT as spamassassin
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, codes, frame_of, lab, parse, source
 from tests.support.samples import SAMPLES
@@ -259,7 +262,7 @@ def test_the_registry_tells_the_logs_apart(name: str, expected: str) -> None:
 
 
 def test_companions_are_known() -> None:
-    assert {each.name for each in registry.COMPANIONS} >= {each.NAME for each in FILTERS} | {"rspamd"}
+    assert {each.name for each in registry.COMPANIONS} >= {each.name for each in FILTERS} | {"rspamd"}
     for companion in registry.COMPANIONS:
         assert set(registry.hosts_of(companion)) >= {"postfix", "exim", "sendmail"}
 

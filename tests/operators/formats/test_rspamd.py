@@ -9,9 +9,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from jobs.operators.formats import LINES, VERDICT, Source, rspamd
-from jobs.operators.formats.rspamd import clickhouse as rspamd_clickhouse
-from jobs.operators.formats.rspamd import history as rspamd_history
+from jobs.operators.formats import LINES, VERDICT, Source
+from jobs.operators.formats.rspamd import FORMAT as rspamd
+from jobs.operators.formats.rspamd import _of_any_form, _read_plain
+from jobs.operators.formats.rspamd.clickhouse import FORMAT as rspamd_clickhouse
+from jobs.operators.formats.rspamd.history import FORMAT as rspamd_history
 from tests.support.filter_logs import lab, read
 
 LOG = Path(__file__).parents[3] / "sample_data" / "lab" / "postfix" / "rspamd.log"
@@ -120,200 +122,6 @@ def test_all_fields() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        pytest.param(
-            task(tail=""),
-            {"queue_id": None, "sender": "", "recipients": None, "digest": None},
-            id="no blocks",
-        ),
-        pytest.param(task(id="undef"), {"message_id": None}, id="undefined id"),
-        pytest.param(task(id=""), {"message_id": None}, id="empty id"),
-        pytest.param(task(id="7.1@<>"), {"message_id": "7.1@<>"}, id="brackets inside the id"),
-        pytest.param(task(id="<x@y.example>"), {"message_id": "x@y.example"}, id="brackets around the id"),
-        pytest.param(
-            task(", qid: <Q1>", id="a>,(default:b>,c@x.example"),
-            {"message_id": "a>,(default:b>,c@x.example", "queue_id": "Q1"},
-            id="id that looks like fields",
-        ),
-        pytest.param(
-            task(', from: <"a b, (c"@x.example>'),
-            {"sender": '"a b, (c"@x.example'},
-            id="quoted sender with blanks",
-        ),
-        pytest.param(
-            task(tail=', digest: <1>, rcpts: <"a,b"@x.example,c@x.example>'),
-            {"recipients": ['"a,b"@x.example', "c@x.example"]},
-            id="comma in a recipient",
-        ),
-        pytest.param(
-            task(scores="nan/15.00"), {"score": None, "required_score": 15.0}, id="score not a number"
-        ),
-        pytest.param(
-            task(scores="-4.20/nan"), {"score": -4.2, "required_score": None}, id="limit not a number"
-        ),
-        pytest.param(task(symbols=""), {"symbols": []}, id="no symbols"),
-        pytest.param(
-            task(symbols="URL-X.1(2.00){a,b:c(d);http://u.example/?q={z};},R_NA(-0.10){},T(nan){x;y;}"),
-            {"symbols": ["URL-X.1", "R_NA", "T"]},
-            id="signs in options",
-        ),
-        pytest.param(
-            task(symbols="ARC_NA(0.00){},FUZZY_DENIED(12.00){1:b639f4eae7:1.00:txt;},R_NA(-0.10){x;}"),
-            {"fuzzy": "b639f4eae7", "symbols": ["ARC_NA", "FUZZY_DENIED", "R_NA"]},
-            id="fuzzy hash",
-        ),
-        pytest.param(
-            task(symbols="FUZZY_PROB(5.00){2:eb2efd2e8c:0.69:txt:f7487da4c0;}"),
-            {"fuzzy": "eb2efd2e8c"},
-            id="fuzzy hash with the one that was asked for",
-        ),
-        pytest.param(
-            task(symbols="FUZZY_DENIED(12.00){1:aaaaaaaaaa:0.71:txt;1:bbbbbbbbbb:0.93:txt;}"),
-            {"fuzzy": "bbbbbbbbbb"},
-            id="likest of two fuzzy hashes",
-        ),
-        pytest.param(
-            task(
-                symbols="FUZZY_WHITE(-2.00){3:bbbbbbbbbb:1.00:txt;},LOCAL_FUZZY_X(1.00){11:cccccccccc:1.00:txt;}"
-            ),
-            {"fuzzy": "cccccccccc"},
-            id="equally like fuzzy hashes of two symbols",
-        ),
-        pytest.param(
-            task(
-                symbols="LOCAL_FUZZY_X(1.00){11:cccccccccc:1.00:txt;},FUZZY_WHITE(-2.00){3:bbbbbbbbbb:1.00:txt;}"
-            ),
-            {"fuzzy": "cccccccccc"},
-            id="the same in another order",
-        ),
-        pytest.param(
-            task(
-                symbols="FUZZY_DENIED(9.00){1:aaaaaaaaaa:1.00:img;1:bbbbbbbbbb:1.00:bin;1:cccccccccc:0.80:html;}"
-            ),
-            {"fuzzy": None, "symbols": ["FUZZY_DENIED"]},
-            id="fuzzy hashes of what is no text",
-        ),
-        pytest.param(
-            task(symbols="FUZZY_DENIED(9.20){1:bce8ae39d1:0.75;}"),
-            {"fuzzy": None},
-            id="fuzzy hash of nobody knows which part",
-        ),
-        pytest.param(
-            task(symbols="FUZZY_BLOCKED(0.00){},FUZZY_DENIED(9.20){1:bce8ae39d1:0.75:txt;}"),
-            {"fuzzy": "bce8ae39d1"},
-            id="fuzzy symbol without options",
-        ),
-        pytest.param(
-            task(symbols="SUBJ(1.00){1:bce8ae39d1:1.00:txt;FUZZY_DENIED(9.20){1:aaaaaaaaaa:1.00:txt;}"),
-            {"fuzzy": None},
-            id="options that look like fuzzy hashes",
-        ),
-        pytest.param(
-            task(symbols="SUBJ(1.00){FAKE(9.00){;},GOOD(0.00){ok},ALSO_FAKE(1.00){;}"),
-            {"symbols": ["SUBJ", "GOOD"]},
-            id="options that look like symbols",
-        ),
-        pytest.param(
-            task(
-                flag="S",
-                action="rewrite subject",
-                tail=', digest: <1>, forced: rewrite subject "x"; score=nan',
-            ),
-            {"action": "rewrite subject", "is_spam": True},
-            id="forced result",
-        ),
-        pytest.param(task(flag="S"), {"is_spam": False}, id="skipped scan is no spam"),
-        pytest.param(
-            task(flag="F", action="add header"), {"is_spam": True}, id="old releases flag only rejects"
-        ),
-        pytest.param(
-            task(flag="T", action="to the cellar"),
-            {"action": "to the cellar", "is_spam": True},
-            id="own action",
-        ),
-        pytest.param(task(action="soft reject", scores="11.50/15.00"), {"is_spam": False}, id="greylisted"),
-        pytest.param(
-            task().replace("7.125ms", "12.5ms real, 3.0ms virtual"),
-            {"filter_us": 12500, "digest": "00ff"},
-            id="old time",
-        ),
-        pytest.param(
-            task(symbols="X(1.00){cut off here").split("]), len")[0],
-            {"action": "no action", "message_bytes": None, "recipients": None},
-            id="broken inside an option",
-        ),
-        pytest.param(task() + "\r", {"recipients": ["ann@a.example"]}, id="carriage return"),
-        pytest.param(
-            task(tail=", digest: <1>, rcpts: <a@x.example,b@x.example,...>"),
-            {"recipients": ["a@x.example", "b@x.example"]},
-            id="list that Rspamd cut short",
-        ),
-    ],
-)
-def test_trap(line: str, expected: dict[str, Any]) -> None:
-    row = verdict(line)
-    assert {name: row[name] for name in expected} == expected
-
-
-@pytest.mark.parametrize(
-    ("stamp", "zone", "expected"),
-    [
-        ("2026-11-24 14:16:12.123 #45(normal) <a>; task; ", "UTC", "2026-11-24T14:16:12.123000"),
-        ("2018-10-13 09:34:20.03286 #9(x) <a>; task; ", "UTC", "2018-10-13T09:34:20.032860"),
-        ("2026-11-24 14:16:12 #45(normal) <a>; task; ", "Asia/Nicosia", "2026-11-24T12:16:12.000000"),
-        # The hour that summer time skips and the one that it runs twice.
-        ("2026-03-29 03:30:00 #45(normal) <a>; task; ", "Asia/Nicosia", "2026-03-29T01:30:00.000000"),
-        ("2026-10-25 03:30:00 #45(normal) <a>; task; ", "Asia/Nicosia", "2026-10-25T00:30:00.000000"),
-        ("Nov  4 09:05:07 mx1 rspamd[48]: <a>; task; ", "Asia/Nicosia", "2026-11-04T07:05:07.000000"),
-        # Later than anything in the file may be: the year before.
-        ("Dec 31 23:59:58 mx1 rspamd[48]: <a>; task; ", "UTC", "2025-12-31T23:59:58.000000"),
-        ("Feb 29 01:00:00 mx1 rspamd: <a>; task; ", "UTC", "2024-02-29T01:00:00.000000"),
-        (
-            "2026-11-24T15:16:12.5+01:00 mx1 rspamd[48]: <a>; task; ",
-            "Asia/Nicosia",
-            "2026-11-24T14:16:12.500000",
-        ),
-        ("<30>1 2026-11-24T14:16:12Z mx1 rspamd 48 - - <a>; task; ", "UTC", "2026-11-24T14:16:12.000000"),
-        # With facility and level, as in tests/operators/formats/test_syslog.py.
-        ("Nov 24 14:16:12 <mail.info> mx1 rspamd[48]: <a>; task; ", "UTC", "2026-11-24T14:16:12.000000"),
-        ("2026-11-24T14:16:12Z <2.6> mx1 rspamd[48]: <a>; task; ", "UTC", "2026-11-24T14:16:12.000000"),
-        ("<mail.info>Nov 24 14:16:12 mx1 rspamd[48]: <a>; task; ", "UTC", "2026-11-24T14:16:12.000000"),
-        ("Nov 24 14:16:12 mx1 mail.info rspamd[48]: <a>; task; ", "UTC", "2026-11-24T14:16:12.000000"),
-    ],
-)
-def test_stamp(stamp: str, zone: str, expected: str) -> None:
-    row = verdict(task(stamp=stamp), time_zone=zone)
-    assert row["verdict_at"].strftime("%Y-%m-%dT%H:%M:%S.%f") == expected
-
-
-@pytest.mark.parametrize(
-    ("line", "code", "reason"),
-    [
-        (
-            "2026-11-24 14:16:12 #45(main) <c>; cfg; rspamd_config: options {a(1.00){}]), len: 3",
-            "ignored",
-            None,
-        ),
-        ("Nov 24 14:16:12 mx1 rspamd[48]: <c>; lua; greylist.lua:1: x", "ignored", None),
-        ("", "ignored", None),
-        ("job-id 9: an option that went on;},MID(0.50){}]), len: 9", "quarantined", "bad_timestamp"),
-        (
-            "Nov 24 14:16:12 mx1 postfix/smtpd[1]: connect from a.example[192.0.2.1]",
-            "quarantined",
-            "unknown_shape",
-        ),
-        (STAMP + "rspamd_task_write_log: (default: nothing", "quarantined", "bad_field"),
-        (task(stamp="2026-13-24 14:00:01 #1(x) <a>; task; "), "quarantined", "bad_timestamp"),
-        (task(stamp="Feb 31 14:00:01 mx1 rspamd[1]: <a>; task; "), "quarantined", "bad_timestamp"),
-        (task(stamp="no stamp "), "quarantined", "bad_timestamp"),
-    ],
-)
-def test_other_lines(line: str, code: str, reason: str | None) -> None:
-    assert parse([line]).select("line_code", "reason_code").rows() == [(code, reason)]
-
-
 def test_sniff() -> None:
     log = LOG.read_bytes()
     assert rspamd.sniff(log[:20_000]) == 1
@@ -324,9 +132,9 @@ def test_sniff() -> None:
 def test_plain_lines_read_as_those_of_any_form() -> None:
     logged = LOG.read_text("utf-8").splitlines()
     lines = pl.DataFrame({"offset": range(len(logged)), "line": logged}, schema=LINES)
-    plain, is_plain = rspamd._read_plain(lines, source())
+    plain, is_plain = _read_plain(lines, source())
     assert is_plain.sum() > 40
-    assert_frame_equal(plain, rspamd._of_any_form(lines.filter(is_plain), source()))
+    assert_frame_equal(plain, _of_any_form(lines.filter(is_plain), source())[0])
 
 
 # --- three forms, one verdict --------------------------------------------------------------------------

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.operators.formats import LINES, TRANSMISSION, Source, exim, kannel, postfix, rspamd, sendmail
+from jobs.operators.formats import LINES, TRANSMISSION, Source, exim, kannel, postfix, sendmail
 from jobs.operators.formats.registry import recognise_format
+from jobs.operators.formats.rspamd import FORMAT as rspamd
 from tests.support.examples import examples
 from tests.support.samples.sendmail import LOG, RELAY, Q, R, came, line, rcpt, went
 
@@ -400,52 +401,6 @@ def test_a_refused_attempt(text: str, expected: tuple[Any, ...]) -> None:
     assert row["client_ip"] == "192.0.2.7"
 
 
-@pytest.mark.parametrize(
-    ("text", "id", "outcome"),
-    [
-        ("rejecting commands from  [192.0.2.7] due to pre-greeting traffic after 0 seconds", Q, "rejected"),
-        (
-            "rejecting commands from x.example [192.0.2.7] due to pre-greeting traffic after 1 seconds",
-            Q,
-            "rejected",
-        ),
-        (
-            "ruleset=check_relay, arg1=x.example, arg2=192.0.2.7, relay=x.example [192.0.2.7], reject=421"
-            " 4.3.2 Connection rate limit exceeded.",
-            None,
-            "deferred",
-        ),
-        (
-            "ruleset=check_relay, arg1=[192.0.2.7], arg2=192.0.2.7, reject=550 5.7.1 Access denied",
-            None,
-            "rejected",
-        ),
-        (
-            "ruleset=check_relay, arg1=[192.0.2.7], arg2=192.0.2.7, reject=550 5.7.1 Access denied",
-            "NOQUEUE",
-            "rejected",
-        ),
-        ("Milter: connect: host=x.example, addr=192.0.2.7, rejecting commands", Q, "rejected"),
-        ("Milter: connect: host=x.example, addr=192.0.2.7, temp failing commands", Q, "deferred"),
-        ("rejecting EHLO from x.example [192.0.2.7] due to traffic before response", Q, "rejected"),
-        ("tcpwrappers (x.example, 192.0.2.7) rejection", "NOQUEUE", "rejected"),
-        (
-            "ERROR: srv_features=tempfail, relay=x.example [192.0.2.7], access temporarily disabled",
-            "NOQUEUE",
-            "deferred",
-        ),
-    ],
-)
-def test_a_refused_connection(text: str, id: str | None, outcome: str) -> None:
-    row = one(line(text, id=id))
-    assert told(row, "stage_code", "outcome_code", "client_ip", "recipient") == (
-        "connect",
-        outcome,
-        "192.0.2.7",
-        None,
-    )
-
-
 def test_a_milter_that_failed_and_a_message_that_says_that_it_is_too_big() -> None:
     failed = one(line("Milter: initialization failed, temp failing commands"))
     assert told(failed, "grain_code", "stage_code", "outcome_code") == ("attempt", "connect", "deferred")
@@ -713,30 +668,6 @@ def test_any_syslog_rendering(head: str) -> None:
     row = one(*lines)
     assert told(row, "queue", "outcome_code") == (f"mx1|{Q}", "delivered")
     assert row["first_at"] == dt.datetime(2026, 11, 24, 14, 1, 53, tzinfo=dt.UTC)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("\0\0\0", "bad_timestamp"),
-        ("of another line", "bad_timestamp"),
-        ("Feb 30 14:01:53 mx1 sm-mta[1]: x", "bad_timestamp"),
-        ("Nov 24 14:01:53 mx1", "truncated"),
-        (line("from=<shop@shop.example>, size=8"), "truncated"),
-        (line("to=<ann@a.example>, delay=00:0"), "truncated"),
-        ("Nov 24 14:01:53 mx1 postfix/smtpd[1]: connect from x[192.0.2.1]", "unknown_shape"),
-        ("Nov 24 14:01:53 mx1 dovecot: imap(ann): Logged out", None),
-        (line("timeout waiting for input from x.example during server cmd read"), None),
-        (line("Milter add: header: X-Spam: yes, reject=no"), None),
-        ("", None),
-        (came() + "\r", "record"),
-    ],
-)
-def test_a_line_by_itself(text: str, reason: str | None) -> None:
-    parsed = parse([text])
-    code = "record" if reason == "record" else "quarantined" if reason else "ignored"
-    assert parsed["line_code"].to_list() == [code]
-    assert parsed["reason_code"].to_list() == [reason if code == "quarantined" else None]
 
 
 @pytest.mark.long

@@ -2,12 +2,11 @@
 
 import datetime as dt
 import re
-from typing import Any
 
 import polars as pl
 import pytest
 
-from jobs.operators.formats import spamassassin
+from jobs.operators.formats.spamassassin import FORMAT as spamassassin
 from tests.support.filter_logs import MAIL_LOGS, codes, lab, one, parse, placed, read, truth
 
 STAMP = "Nov 24 14:16:37 mx1 spamd[60]: "
@@ -105,93 +104,6 @@ def test_all_fields() -> None:
         "message_bytes": 895,
         "filter_us": 700_000,
     }
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        pytest.param(result(), {"score": 12.0, "message_bytes": 895}, id="no score line: the integer"),
-        pytest.param(
-            result(flag=".", score=" 0", tests=""),
-            {"is_spam": False, "symbols": [], "score": 0.0},
-            id="no tests",
-        ),
-        pytest.param(result(tests="none"), {"symbols": []}, id="the word none"),
-        pytest.param(result(score="-2", flag="."), {"score": -2.0}, id="below zero"),
-        pytest.param(result(mid="(unknown)"), {"message_id": None}, id="no message-id"),
-        pytest.param(result(more=",rmid=<r2@list.example>"), {"message_id": "m1@shop.example"}, id="resent"),
-        pytest.param(result(more=",bayes=0.999874"), {"message_id": "m1@shop.example"}, id="probability"),
-        pytest.param(
-            result(mid="<a,autolearn=no,mid=<b>@x.example>"),
-            {"message_id": "a,autolearn=no,mid=<b>@x.example"},
-            id="message-id that looks like fields",
-        ),
-        pytest.param(
-            result() + " autolearn_force=no,shortcircuit=no", {"message_id": "m1@shop.example"}, id="newer"
-        ),
-        pytest.param(
-            "result: Y  8 - INFO_TLD,RCVD_IN_XBL scantime=4.2,size=1432,mid=<m@x.example>,autolearn=no",
-            {"score": 8.0, "required_score": None, "message_id": "m@x.example", "filter_us": 4_200_000},
-            id="old release",
-        ),
-        pytest.param(
-            result() + " [... logline repeated 2 times]", {"message_id": "m1@shop.example"}, id="repeated"
-        ),
-    ],
-)
-def test_trap(line: str, expected: dict[str, Any]) -> None:
-    row = one(spamassassin, STAMP + line)
-    assert {name: row[name] for name in expected} == expected
-
-
-@pytest.mark.parametrize(
-    ("stamp", "zone", "expected"),
-    [
-        ("Nov 24 14:16:37 mx1 spamd[60]: ", "Asia/Nicosia", "2026-11-24T12:16:37"),
-        ("2026-11-24T14:16:37.5+01:00 mx1 spamd[60]: ", "Asia/Nicosia", "2026-11-24T13:16:37"),
-        ("<22>1 2026-11-24T14:16:37Z mx1 spamd 60 - -  ", "UTC", "2026-11-24T14:16:37"),
-        ("<22>1 2026-11-24T14:16:37Z mx1 - - - - ", "UTC", "2026-11-24T14:16:37"),
-        ("Tue Nov 24 14:01:51 2026 [24] info: ", "Asia/Nicosia", "2026-11-24T12:01:51"),
-        ("Tue Nov  3 04:01:51 2026 [24] info: ", "UTC", "2026-11-03T04:01:51"),
-        # The hour that summer time skips and the one that it runs twice.
-        ("Sun Mar 29 03:30:00 2026 [24] info: ", "Asia/Nicosia", "2026-03-29T01:30:00"),
-        ("Sun Oct 25 03:30:00 2026 [24] info: ", "Asia/Nicosia", "2026-10-25T00:30:00"),
-    ],
-)
-def test_stamp(stamp: str, zone: str, expected: str) -> None:
-    row = one(spamassassin, stamp + score(), stamp + result(), time_zone=zone)
-    assert row["verdict_at"].strftime("%Y-%m-%dT%H:%M:%S") == expected
-    assert row["score"] == 12.5
-
-
-@pytest.mark.parametrize(
-    ("line", "code", "reason"),
-    [
-        (STAMP + result().split(",size")[0], "quarantined", "truncated"),
-        (STAMP + "result: Y 12 - BAYES_99,RDNS", "quarantined", "truncated"),
-        (STAMP + "spamd: identified spam (12.", "quarantined", "truncated"),
-        ("Feb 31 14:16:37 mx1 spamd[60]: " + result(), "quarantined", "bad_timestamp"),
-        ("Tue Feb 31 14:01:51 2026 [24] info: " + result(), "quarantined", "bad_timestamp"),
-        (result(), "quarantined", "bad_timestamp"),
-        ("Nov 24 14:16:37 mx1 app[60]: the result: Y", "ignored", None),
-        (STAMP + "spamd: processing message <result: Y> for filter:106", "ignored", None),
-        # No message was checked, and none is refused by it.
-        (
-            STAMP + "spamd: unauthorized connection from mx2.example [192.0.2.9]:4711 at port 783",
-            "ignored",
-            None,
-        ),
-        (
-            STAMP + "spamd: bad protocol: header error: (Content-Length mismatch: Expected 9, got 7)",
-            "ignored",
-            None,
-        ),
-        (STAMP + "spamd: timed out during checking message <a@x.example> for filter:106", "ignored", None),
-        (STAMP + "prefork: server reached --max-children setting, consider raising it", "ignored", None),
-    ],
-)
-def test_other_lines(line: str, code: str, reason: str | None) -> None:
-    assert codes(spamassassin, [line]) == [(code, reason)]
 
 
 def test_children_at_work_at_once() -> None:

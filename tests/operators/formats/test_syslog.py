@@ -3,7 +3,6 @@ which wraps lines once more and has several machines in one file."""
 
 import datetime as dt
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -12,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from jobs.operators.formats import LINES, Source, amavis, opendkim, postfix, spamassassin
+from jobs.operators.formats import LINES, Source, postfix
+from jobs.operators.formats.amavis import FORMAT as amavis
+from jobs.operators.formats.opendkim import FORMAT as opendkim
 from jobs.operators.formats.shared.syslog import split_at_first, split_envelope
-from jobs.operators.formats.sip import kamailio
+from jobs.operators.formats.sip.kamailio import FORMAT as kamailio
+from jobs.operators.formats.spamassassin import FORMAT as spamassassin
 from tests.conftest import ROOT
 from tests.support.mixed import by_relay
 
@@ -255,13 +257,13 @@ MAIL, CALLS = LAB / "postfix" / "mail.iso8601.log", LAB / "kamailio" / "kamailio
 SOURCE = Source("lab", "loghost", "a", dt.datetime(2026, 11, 25, tzinfo=dt.UTC))
 
 
-def parsed(kernel: ModuleType, lines: list[str]) -> pl.DataFrame:
+def parsed(kernel: Any, lines: list[str]) -> pl.DataFrame:
     frame = pl.LazyFrame({"offset": range(len(lines)), "line": lines}, schema=LINES)
     found: pl.DataFrame = kernel.parse(frame, SOURCE).collect()
     return found
 
 
-def bronze(kernel: ModuleType, lines: list[str]) -> pl.LazyFrame:
+def bronze(kernel: Any, lines: list[str]) -> pl.LazyFrame:
     place = (pl.lit(value).alias(name) for name, value in (("operator_id", "lab"), ("source_id", "loghost")))
     rows = parsed(kernel, lines).filter(pl.col("line_code") == "record")
     assembled: pl.LazyFrame = kernel.assemble(rows.with_columns(*place, stream_id=pl.lit("a")).lazy())
@@ -272,7 +274,7 @@ def bronze(kernel: ModuleType, lines: list[str]) -> pl.LazyFrame:
     ("kernel", "log"),
     [(postfix, MAIL), (amavis, MAIL), (spamassassin, MAIL), (opendkim, MAIL), (kamailio, CALLS)],
 )
-def test_wrapped_lines_tell_what_they_told_before(kernel: ModuleType, log: Path) -> None:
+def test_wrapped_lines_tell_what_they_told_before(kernel: Any, log: Path) -> None:
     plain = log.read_bytes()
     wrapped = by_relay(plain)
     assert wrapped.count(b"loghost") > 50

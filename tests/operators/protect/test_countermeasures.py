@@ -4,7 +4,10 @@ import polars as pl
 import pytest
 
 from jobs.base.core.key_names import KEY
-from jobs.operators.formats import amavis, opendkim, rspamd, spamassassin
+from jobs.operators.formats.amavis import FORMAT as amavis
+from jobs.operators.formats.opendkim import FORMAT as opendkim
+from jobs.operators.formats.rspamd import FORMAT as rspamd
+from jobs.operators.formats.spamassassin import FORMAT as spamassassin
 from jobs.operators.protect import pseudonyms
 from jobs.operators.protect.operators import OperatorSpace, Protection
 from tests.support.filter_logs import lab, parse, placed

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.base.tables.contracts import rows_frame
-from jobs.operators.formats import postfix, spamassassin
+from jobs.operators.formats.postfix import FORMAT as postfix
+from jobs.operators.formats.spamassassin import FORMAT as spamassassin
 from jobs.operators.protect.message_ids import normalise_ids
 from jobs.operators.silver import assembling
 from jobs.operators.silver.frames import MESSAGE
@@ -52,7 +53,7 @@ def test_each_verdict_of_spamd_is_joined_to_its_message() -> None:
             .lazy()
             .with_columns(operator_id=pl.lit("sniff"), source_id=pl.lit("s"), stream_id=pl.lit("a"))
         )
-        bronze[kernel.NAME] = kernel.assemble(rows).collect()
+        bronze[kernel.name] = kernel.assemble(rows).collect()
     sent, said = (
         assembling.assemble_rows(f"silver.{name}", bronze, PROTECTION) for name in ("transmission", "verdict")
     )

@@ -10,7 +10,9 @@ import pytest
 
 from jobs.operators.formats import LINES, Source, delimited, jasmin, kannel
 from jobs.operators.formats.kannel import smsbox as kannel_smsbox
-from jobs.operators.formats.sip import asterisk, kamailio, kamailio_flat
+from jobs.operators.formats.sip import asterisk
+from jobs.operators.formats.sip.kamailio import FORMAT as kamailio
+from jobs.operators.formats.sip.kamailio_flat import FORMAT as kamailio_flat
 from jobs.operators.protect import location, numbering
 from jobs.operators.protect.range_tables import iso3_codes
 from tests.operators.formats import test_asterisk, test_delimited, test_jasmin, test_kamailio

@@ -28,9 +28,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.operators.formats import VERDICT, Source, kannel, postfix, rspamd
+from jobs.operators.formats import VERDICT, Source
 from jobs.operators.formats import registry as formats
 from jobs.operators.formats.format import DocumentFormat, LineFormat, Profiles
+from jobs.operators.formats.kannel import FORMAT as kannel
+from jobs.operators.formats.postfix import FORMAT as postfix
+from jobs.operators.formats.rspamd import FORMAT as rspamd
 from jobs.operators.formats.shared import lines
 from jobs.operators.ingest import parsing
 from jobs.operators.ingest.source_options import load_with_options
@@ -142,7 +145,7 @@ def ingested(kernel: Any, *files: Path, zone: str = "UTC") -> dict[str, Any]:
         data = unpacked(file)
         source = Source("a", "s", f"t{number}", dt.datetime(2026, 11, 25, tzinfo=dt.UTC), zone)
         part = parsing.Range(str(file), 0, len(data), "p", 0, source)
-        parsed = parsing.parse_block(lines.frame_lines(data, 0), part, kernel.NAME, "i")
+        parsed = parsing.parse_block(lines.frame_lines(data, 0), part, kernel.name, "i")
         for name, rows in parsed.rows.items():
             bronze.setdefault(name, []).append(rows)
         for column in ("line_count", "record_count", "ignored_count", "quarantined_count"):
@@ -628,7 +631,7 @@ def with_long_ids(begin: dt.datetime, count: int, local: Any) -> bytes:
 
 def zone_of(data: bytes) -> zones.Zone:
     source = Source("a", "s", "t", dt.datetime(2026, 12, 31, tzinfo=dt.UTC))
-    return zones.zone_of([data], postfix.FORMAT, source, None)
+    return zones.zone_of([data], postfix, source, None)
 
 
 def test_stamps_with_an_offset_need_no_zone() -> None:
@@ -681,7 +684,7 @@ def test_two_ends_across_summer_time_leave_few_zones(monkeypatch: pytest.MonkeyP
     source = Source("a", "s", "t", dt.datetime(2026, 12, 31, tzinfo=dt.UTC))
     paris = ZoneInfo("Europe/Paris")
     ends = [with_long_ids(dt.datetime(2026, month, 1, tzinfo=dt.UTC), 9, paris) for month in (8, 11)]
-    found = zones.zone_of(ends, postfix.FORMAT, source, None)
+    found = zones.zone_of(ends, postfix, source, None)
     assert found.offsets == (7200, 3600)
     assert "Europe/Paris" in found.fitting and "Africa/Lagos" not in found.fitting
     assert found.name in found.fitting

@@ -13,9 +13,14 @@ import pytest
 from rich.console import Console
 
 from jobs.cli import main as command_line
-from jobs.operators.formats import Source, exim, jasmin, postfix, rspamd, sendmail
+from jobs.operators.formats import Source
+from jobs.operators.formats.exim import FORMAT as exim
+from jobs.operators.formats.jasmin import FORMAT as jasmin
+from jobs.operators.formats.postfix import FORMAT as postfix
+from jobs.operators.formats.rspamd import FORMAT as rspamd
+from jobs.operators.formats.sendmail import FORMAT as sendmail
 from jobs.operators.formats.shared.lines import frame_lines
-from jobs.operators.formats.sip import kamailio
+from jobs.operators.formats.sip.kamailio import FORMAT as kamailio
 from jobs.operators.ingest.parsing import parse_block
 from jobs.operators.ingest.piece_ranges import Range
 from jobs.operators.silver.assembling import assemble_rows
@@ -247,5 +252,5 @@ def test_the_laboratorys_logs(name: str, count: int) -> None:
     ],
 )
 def test_which_lines_look_like_refusals(kernel: Any, text: str, is_refusal: bool) -> None:
-    assert look_like_refusals(pl.Series([text]), kernel.FORMAT).to_list() == [is_refusal]
-    assert look_like_refusals(pl.Series([], dtype=pl.String), kernel.FORMAT).to_list() == []
+    assert look_like_refusals(pl.Series([text]), kernel).to_list() == [is_refusal]
+    assert look_like_refusals(pl.Series([], dtype=pl.String), kernel).to_list() == []

@@ -20,14 +20,7 @@ import polars as pl
 from jobs.base.core.codes import choose_code
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import Source
-from jobs.operators.formats.format import LineFormat
-from jobs.operators.formats.shared.fields import (
-    as_assembled,
-    line_code,
-    none_if_empty,
-    place_of_queue,
-    typed_columns,
-)
+from jobs.operators.formats.shared.fields import line_code, none_if_empty, place_of_queue, typed_columns
 from jobs.operators.formats.shared.sampling import share_of_lines
 from jobs.operators.formats.shared.verdicts import (
     as_verdicts,
@@ -36,13 +29,11 @@ from jobs.operators.formats.shared.verdicts import (
     to_finite,
     to_microseconds,
     to_whole,
+    verdict_format,
     without_brackets,
 )
 
 NAME = "amavis"
-# A verdict is complete when it is logged; a day of slack for clocks and rotation.
-LOOKBACK_DAYS = 1
-
 # bronze.amavis: one row per verdict line, and per piece of a line that was broken.
 BRONZE = bronze_columns(NAME)
 _TYPED = typed_columns(BRONZE)
@@ -124,13 +115,6 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         piece_text=pl.when(pl.col("event_code").is_in(["begin", "rest"])).then("_text"),
     )
     return one_row_per_line(frame, events.collect(), _TYPED)
-
-
-def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Bronze rows, one per line; the pieces of a broken line share a key."""
-    return as_assembled(
-        records, BRONZE, pl.concat_str(pl.col("host").fill_null(""), "task_tag", separator="|")
-    )
 
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -219,14 +203,14 @@ def with_fields(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
     )
 
 
-FORMAT = LineFormat(
-    name=NAME,
+FORMAT = verdict_format(
+    NAME,
     title="Amavis",
     description="Verdict lines of Amavis in a mail log",
-    lookback_days=LOOKBACK_DAYS,
     sniff=sniff,
     parse=parse,
-    assemble=assemble,
+    # The pieces of a broken line share a key.
+    key=pl.concat_str(pl.col("host").fill_null(""), "task_tag", separator="|"),
     stands_in_mail_logs=True,
     literals=tuple(LITERALS),
     verdicts=verdicts,

@@ -8,6 +8,7 @@ and quoted local parts are stepped over.
 """
 
 import re
+from collections.abc import Callable
 
 import polars as pl
 
@@ -53,12 +54,17 @@ _QUOTED_PAIR = re.compile(r'\\(["\\])|((?:\\[0-7]{3})+)|\\[nrtbvf]')
 
 def unescape_text(text: pl.Series) -> pl.Series:
     r"""Text with Exim's `\320\277` put back: octal bytes above 127 that are UTF-8 (string_printing())."""
-    escaped = text.str.contains(r"\\[23][0-7]{2}").fill_null(False)
-    if not escaped.any():
+    return _replace_in(text, text.str.contains(r"\\[23][0-7]{2}"), _ESCAPED, _decode_octal)
+
+
+def _replace_in(
+    text: pl.Series, some: pl.Series, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str]
+) -> pl.Series:
+    """The texts with what the pattern matches replaced, in some of them: each distinct one once."""
+    distinct = text.filter(some).unique()
+    if distinct.is_empty():
         return text
-    distinct = text.filter(escaped).unique()
-    plain = pl.Series([_ESCAPED.sub(_decode_octal, value) for value in distinct], dtype=pl.String)
-    return text.replace(distinct, plain)
+    return text.replace(distinct, pl.Series([pattern.sub(by, value) for value in distinct], dtype=pl.String))
 
 
 def _decode_octal(found: re.Match[str]) -> str:
@@ -74,12 +80,7 @@ def unquote_text(text: pl.Series) -> pl.Series:
     """Quoted texts without quotation marks and Exim's escapes. What is no UTF-8 is a replacement sign."""
     plain = text.str.slice(1).str.strip_suffix('"')
     plain = plain.set(plain == "", None)
-    escaped = plain.str.contains("\\", literal=True).fill_null(False)
-    if not escaped.any():
-        return plain
-    distinct = plain.filter(escaped).unique()
-    said = pl.Series([_QUOTED_PAIR.sub(_unquote_match, value) for value in distinct], dtype=pl.String)
-    return plain.replace(distinct, said)
+    return _replace_in(plain, plain.str.contains("\\", literal=True), _QUOTED_PAIR, _unquote_match)
 
 
 def _unquote_match(found: re.Match[str]) -> str:

@@ -41,7 +41,7 @@ from jobs.operators.formats.jasmin.join import transmissions as transmissions
 from jobs.operators.formats.jasmin.python_repr import CONTENT, decode_contents, unquote_repr
 from jobs.operators.formats.shared.fields import (
     as_parsed,
-    clock_to_utc,
+    local_time,
     none_if_empty,
     place_of_event,
     typed_columns,
@@ -134,11 +134,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         )
         .with_columns(
             _fits=pl.coalesce(_sms_field("status"), _dlr_field("status"), _rest_field("stamp")).is_not_null(),
-            first_at=clock_to_utc(
-                pl.coalesce(pl.col("_head").struct.field("stamp"), _rest_field("stamp")).str.to_datetime(
-                    "%Y-%m-%d %H:%M:%S", time_unit="us", strict=False
-                ),
-                source.time_zone,
+            first_at=local_time(
+                pl.coalesce(pl.col("_head").struct.field("stamp"), _rest_field("stamp")), source.time_zone
             ),
             _content=_cut_content(_sms_field("content")),
         )

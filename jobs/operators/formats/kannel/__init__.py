@@ -33,7 +33,7 @@ from jobs.operators.formats.kannel.reports import complaints as complaints
 from jobs.operators.formats.shared.fields import (
     as_assembled,
     as_parsed,
-    clock_to_utc,
+    local_time,
     none_if_empty,
     typed_columns,
 )
@@ -202,9 +202,7 @@ def _split_default(frame: pl.LazyFrame, time_zone: str) -> pl.LazyFrame:
             _is_cut=_struct_field("_rest", "length").is_null(),
         )
         .with_columns(
-            first_at=clock_to_utc(
-                pl.col("_stamp").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False), time_zone
-            ),
+            first_at=local_time(pl.col("_stamp"), time_zone),
             message_bytes=pl.col("_length").cast(pl.Int64, strict=False),
         )
         .with_columns(_fits=pl.col("_event").is_not_null() & pl.col("message_bytes").is_not_null())

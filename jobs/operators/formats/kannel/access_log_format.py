@@ -27,7 +27,7 @@ import polars as pl
 from jobs.base.core.codes import choose_case
 from jobs.base.core.errors import ObservatoryError
 from jobs.operators.formats import TIMESTAMP
-from jobs.operators.formats.shared.fields import clock_to_utc
+from jobs.operators.formats.shared.fields import local_time
 from jobs.operators.formats.shared.syslog import LEVEL, LEVEL_IN_BRACKETS
 
 OPTIONS = ("access_log_format", "access_log_clean")
@@ -211,20 +211,21 @@ def split_own(frame: pl.LazyFrame, form: LogFormat, time_zone: str) -> pl.LazyFr
             for name in [*NAMES, "own_stamp"]
         )
     )
-    clock = "%Y-%m-%d %H:%M:%S"
-    written = pl.col("_own_stamp").str.to_datetime(clock, time_unit="us", strict=False)
-    carried = pl.col("_message_stamp").str.to_datetime(clock, time_unit="us", strict=False)
+    carried = local_time(pl.col("_message_stamp"), "UTC")
     epoch = pl.col("_message_epoch").cast(pl.Int64, strict=False)
     # A message without a time is written as one second before 1970.
     epoch = pl.when((epoch > 0) & (epoch < 10**11)).then(epoch * 1_000_000).cast(TIMESTAMP)
-    carried_at = pl.when(carried.dt.year() >= 1970).then(carried.dt.replace_time_zone("UTC"))
     text = pl.coalesce("_text", "_squeezed_text")
     octets = pl.col("_length").cast(pl.Int64, strict=False)
     if "length" not in form.names:
         size = text.str.len_bytes().cast(pl.Int64)
         octets = pl.when(pl.col("_coding").is_in(["1", "2"])).then(size // 2).otherwise(size)
     return split.with_columns(
-        first_at=pl.coalesce(clock_to_utc(written, time_zone), epoch, carried_at),
+        first_at=pl.coalesce(
+            local_time(pl.col("_own_stamp"), time_zone),
+            epoch,
+            pl.when(carried.dt.year() >= 1970).then(carried),
+        ),
         _text=text,
         message_bytes=octets,
         _is_cut=pl.lit(False),

@@ -31,8 +31,8 @@ from jobs.operators.formats.kannel.join import SUBMITTED
 from jobs.operators.formats.shared.fields import (
     as_assembled,
     as_parsed,
-    clock_to_utc,
     fill_rows,
+    local_time,
     none_if_empty,
     place_of_event,
     typed_columns,
@@ -98,12 +98,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             # A line that a text's line end has cut has no closing quote.
             _text=_added_field("text").str.replace(r"'\s*$", ""),
         )
-        .with_columns(
-            first_at=clock_to_utc(
-                pl.col("_stamp").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False),
-                source.time_zone,
-            )
-        )
+        .with_columns(first_at=local_time(pl.col("_stamp"), source.time_zone))
     )
     is_text = pl.col("_text") != "<< UDH >>"
     line_code = choose_code(

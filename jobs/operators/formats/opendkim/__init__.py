@@ -26,18 +26,18 @@ import polars as pl
 from jobs.base.core.codes import choose_code
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import Source
-from jobs.operators.formats.format import LineFormat
-from jobs.operators.formats.shared.fields import as_assembled, line_code, typed_columns
+from jobs.operators.formats.shared.fields import line_code, typed_columns
 from jobs.operators.formats.shared.sampling import share_of_lines
-from jobs.operators.formats.shared.verdicts import as_verdicts, in_mail_log, one_row_per_line, reason_of_event
+from jobs.operators.formats.shared.verdicts import (
+    as_verdicts,
+    in_mail_log,
+    one_row_per_line,
+    reason_of_event,
+    verdict_format,
+)
 
 NAME = "opendkim"
-# A verdict is complete when the message has come in; a day of slack for clocks and rotation.
-LOOKBACK_DAYS = 1
-
-# bronze.opendkim: one row per line with a result.
-BRONZE = bronze_columns(NAME)
-_TYPED = typed_columns(BRONZE)
+_TYPED = typed_columns(bronze_columns(NAME))
 
 _DKIM = {
     "DKIM verification successful": "pass",
@@ -108,13 +108,6 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     return one_row_per_line(frame, events, _TYPED)
 
 
-def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Bronze rows, one per line; all results on one message share a key."""
-    return as_assembled(
-        records, BRONZE, pl.concat_str(pl.col("host").fill_null(""), "queue_id", separator="|")
-    )
-
-
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per message and engine: of opendkim, and of opendmarc with what it found of SPF."""
     engine = pl.when(pl.col("event_code") == "dkim").then(pl.lit("opendkim")).otherwise(pl.lit("opendmarc"))
@@ -165,14 +158,13 @@ def _typed_fields() -> dict[str, pl.Expr]:
     }
 
 
-FORMAT = LineFormat(
-    name=NAME,
+FORMAT = verdict_format(
+    NAME,
     title="OpenDKIM",
     description="Lines of OpenDKIM and OpenDMARC in a mail log",
-    lookback_days=LOOKBACK_DAYS,
     sniff=sniff,
     parse=parse,
-    assemble=assemble,
+    key=pl.concat_str(pl.col("host").fill_null(""), "queue_id", separator="|"),
     stands_in_mail_logs=True,
     literals=tuple(LITERALS),
     pattern=PATTERN,

@@ -32,14 +32,12 @@ import polars as pl
 from jobs.base.core.codes import choose_case, choose_code
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import TIMESTAMP, Source
-from jobs.operators.formats.format import CopyRules, LineFormat
+from jobs.operators.formats.format import CopyRules
 from jobs.operators.formats.shared.fields import none_if_empty
 from jobs.operators.formats.shared.sampling import share_of_lines
-from jobs.operators.formats.shared.verdicts import as_verdicts, to_whole
+from jobs.operators.formats.shared.verdicts import as_verdicts, to_whole, verdict_format
 
 NAME = "opendmarc_history"
-# A block is written at once; a day of slack for clocks and rotation.
-LOOKBACK_DAYS = 1
 
 _TEXTS = {"job": "queue_id", "ipaddr": "client_ip", "from": "from_domain", "mfrom": "sender_domain"}
 _NUMBERS = {
@@ -255,13 +253,12 @@ def _merge_runs(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-FORMAT = LineFormat(
-    name=NAME,
+FORMAT = verdict_format(
+    NAME,
     is_read_alone=True,
     title="OpenDMARC history",
     description="History file of OpenDMARC",
     joined=_JOINED,
-    lookback_days=LOOKBACK_DAYS,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

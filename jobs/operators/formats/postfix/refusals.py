@@ -7,7 +7,7 @@ envelope must be, from the right.
 import polars as pl
 
 from jobs.base.core.codes import choose_code
-from jobs.operators.formats.shared.fields import smtp_reply
+from jobs.operators.formats.shared.fields import read_in_turn, smtp_reply
 
 # What stands where a queue id would.
 NOT_IDS = ["NOQUEUE", "warning", "fatal", "error", "panic", "statistics", "daemon", "refresh", "reload"]
@@ -80,7 +80,7 @@ def subject_of(text: pl.Expr) -> pl.Expr:
 
 
 def _plain_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
-    """(fields, where they hold) of `STEP from name[ip]: reply; from=<a> to=<b> proto=P helo=<h>`.
+    """(fields, which lines have them) of `STEP from name[ip]: reply; from=<a> to=<b> proto=P helo=<h>`.
 
     Splits only; whatever is not exactly of this form is left to the patterns of _odd_refusal.
     """
@@ -111,12 +111,12 @@ def _plain_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
             "reply": address["field_1"],
         }
     )
-    return fields, is_plain
+    return fields.filter(is_plain), is_plain
 
 
 def _screen_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
-    """(fields, where they hold) of `RCPT from [ip]:port: reply; from=<a>, to=<b>, proto=P, helo=<h>`, which
-    postscreen writes.
+    """(fields, which lines have them) of `RCPT from [ip]:port: reply; from=<a>, to=<b>, proto=P, helo=<h>`,
+    which postscreen writes.
 
     Brackets inside an address or a name are left to the patterns.
     """
@@ -148,12 +148,13 @@ def _screen_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
         & ~end["field_0"].str.contains("[ ,]")
         & end["field_1"].str.ends_with(">")
     )
-    return fields, fields.select(is_form.fill_null(False)).to_series()
+    is_read = fields.select(is_form.fill_null(False)).to_series()
+    return fields.filter(is_read), is_read
 
 
 def _odd_refusal(text: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
-    """(fields, where they hold) of every line, by patterns: postscreen's commas, missing parts, cleanup's
-    header and body."""
+    """(fields, which lines have them) of every line, by patterns: postscreen's commas, missing parts,
+    cleanup's header and body."""
     tail = text.str.extract_groups(_TAIL).struct.unnest()
     short = text.str.extract_groups(_SHORT_TAIL).struct.unnest()
     has_tail = tail["1"].is_not_null()
@@ -186,16 +187,7 @@ def read_refusals(some: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     """
     detail = some["text"].str.splitn(": ", 2).struct.unnest()
     text = detail["field_1"]
-    fields, is_read = _plain_refusal(text)
-    for read in (_screen_refusal, _odd_refusal):
-        if is_read.all():
-            break
-        left = (~is_read).arg_true()
-        other, is_form = read(text.gather(left))
-        if not is_form.all():
-            left, other = left.filter(is_form), other.filter(is_form)
-        fields = pl.DataFrame([fields[name].scatter(left, other[name]) for name in fields.columns])
-        is_read = is_read.scatter(left, True)
+    fields = read_in_turn(text, _plain_refusal, _screen_refusal, _odd_refusal)
     frame = some.select(
         "row",
         pl.lit("refusal").alias("event_code"),

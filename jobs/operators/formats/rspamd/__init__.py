@@ -15,26 +15,23 @@ The same line may come by syslog, behind `rspamd[PID]: ` and without Rspamd's ow
 own or into the mail log.
 """
 
+from functools import partial
+
 import polars as pl
 
 from jobs.base.core.codes import choose_case, choose_code
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import PARSED, TIMESTAMP, Source
-from jobs.operators.formats.format import CopyRules, LineFormat
+from jobs.operators.formats.format import CopyRules
 from jobs.operators.formats.rspamd.symbols import are_plain, cut_weights, fuzzy_hash_in_list, symbol_names
 from jobs.operators.formats.rspamd.times import ANY_STAMP, OWN_STAMP, SYSLOG_STAMP, own_time
-from jobs.operators.formats.rspamd.verdict import is_spam, message_id
-from jobs.operators.formats.shared.fields import as_assembled, none_if_empty, typed_columns
+from jobs.operators.formats.rspamd.verdict import is_spam, message_id, scan_key
+from jobs.operators.formats.shared.fields import none_if_empty, read_in_turn, typed_columns
 from jobs.operators.formats.shared.syslog import split_at_first, split_envelope
-from jobs.operators.formats.shared.verdicts import as_verdicts, to_finite
+from jobs.operators.formats.shared.verdicts import to_finite, verdict_format
 
 NAME = "rspamd"
-# A verdict is one line and is complete at once; a day of slack for clocks and rotation.
-LOOKBACK_DAYS = 1
-
-# bronze.rspamd: one row per verdict.
-BRONZE = bronze_columns(NAME)
-_TYPED = typed_columns(BRONZE)
+_TYPED = typed_columns(bronze_columns(NAME))
 
 _MARK = "rspamd_task_write_log: "
 _FORCED = ", forced: "
@@ -96,14 +93,9 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     The typed columns of a quarantined line mean nothing.
     """
     frame = lines.select("offset", pl.col("line").fill_null("")).collect()
-    plain, is_plain = _read_plain(frame, source)
-    if is_plain.all():
-        return plain.lazy()
-    if not is_plain.any():
-        return _of_any_form(frame, source).lazy()
-    other = _of_any_form(frame.filter(~is_plain), source)
-    rows = pl.concat([is_plain.arg_true(), (~is_plain).arg_true()])
-    return pl.concat([plain, other])[rows.arg_sort()].lazy()
+    return read_in_turn(
+        frame, partial(_read_plain, source=source), partial(_of_any_form, source=source)
+    ).lazy()
 
 
 def _read_plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series]:
@@ -167,8 +159,8 @@ def _read_plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.S
     return rows.select(*PARSED, *_TYPED), is_own
 
 
-def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """The rows of parse() of any lines."""
+def _of_any_form(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series]:
+    """(rows of parse() of any lines, all of them)."""
     cut = (
         open_lines(frame, source)
         .lazy()
@@ -218,7 +210,8 @@ def _of_any_form(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
     line_code = choose_code(
         quarantined=pl.col("reason_code").is_not_null(), ignored=pl.col("_is_plain"), otherwise="record"
     )
-    return typed.with_columns(line_code=line_code).select(*PARSED, *_TYPED).collect()
+    rows = typed.with_columns(line_code=line_code).select(*PARSED, *_TYPED).collect()
+    return rows, rows["line_code"].is_not_null()
 
 
 def open_lines(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
@@ -241,21 +234,6 @@ def open_lines(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
             "_at": own_at.cast(TIMESTAMP).scatter(by_syslog, envelope["at"]),
         }
     )
-
-
-def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Bronze rows, one per verdict; a line that was read twice is one row."""
-    key = pl.coalesce(
-        pl.lit("q|") + pl.col("queue_id"),
-        pl.lit("m|") + pl.col("message_id"),
-        pl.lit("t|") + pl.col("task_tag"),
-    )
-    return as_assembled(records, BRONZE, key.fill_null(""))
-
-
-def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per verdict."""
-    return as_verdicts(bronze, NAME, "rspamd")
 
 
 def _typed_fields() -> dict[str, pl.Expr]:
@@ -308,17 +286,16 @@ def _symbol_list() -> pl.Expr:
     return pl.coalesce(pl.col("_symbols"), odd)
 
 
-FORMAT = LineFormat(
-    name=NAME,
+FORMAT = verdict_format(
+    NAME,
     title="Rspamd",
     description="Task log of Rspamd, in a file of its own or in a mail log",
-    lookback_days=LOOKBACK_DAYS,
     sniff=sniff,
     parse=parse,
-    assemble=assemble,
+    key=scan_key("queue_id", "message_id", "task_tag"),
+    engine="rspamd",
     stands_in_mail_logs=True,
     literals=(_MARK,),
-    verdicts=verdicts,
     rules_of=("clamav",),
     # Rspamd names each scan; it stamps the lines of its own log, syslog those of a mail log.
     copies=CopyRules(names_hosts=True, is_timeless=True),

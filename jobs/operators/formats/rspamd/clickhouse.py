@@ -25,94 +25,38 @@ message a hash is, which the symbols' options do. The subject is there if `inser
 """
 
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_plus
 
 import polars as pl
 
 from jobs.base.core.codes import choose_case, choose_code
-from jobs.base.tables.contracts import bronze_columns
+from jobs.base.tables.contracts import bronze_columns, read_csv_rows
 from jobs.operators.formats import Source
-from jobs.operators.formats.format import CopyRules, LineFormat
-from jobs.operators.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id
-from jobs.operators.formats.shared.fields import as_assembled, clock_to_utc, none_if_empty, typed_columns
+from jobs.operators.formats.format import CopyRules
+from jobs.operators.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id, scan_key
+from jobs.operators.formats.shared.fields import local_time, none_if_empty, typed_columns
 from jobs.operators.formats.shared.sampling import share_of_lines
-from jobs.operators.formats.shared.verdicts import as_verdicts, one_row_per_line, to_finite, to_whole
+from jobs.operators.formats.shared.verdicts import one_row_per_line, to_finite, to_whole, verdict_format
 
 NAME = "rspamd_clickhouse"
-# A verdict is one line and is complete at once; a day of slack for clocks and rotation.
-LOOKBACK_DAYS = 1
-OPTIONS = ("columns",)
+_TYPED = typed_columns(bronze_columns(NAME))
 
-# bronze.rspamd_clickhouse: one row per verdict.
-BRONZE = bronze_columns(NAME)
-_TYPED = typed_columns(BRONZE)
-
-# Schema 9 (Rspamd 2.7 to 3.13), in the order of Rspamd's INSERT; symbols and groups if enabled.
-_SCHEMA_9 = (
-    "Date,TS,From,MimeFrom,IP,Helo,Score,NRcpt,Size,IsWhitelist,IsBayes,IsFuzzy,IsFann,IsDkim,IsDmarc,NUrls,"
-    "Action,FromUser,MimeUser,RcptUser,RcptDomain,SMTPRecipients,ListId,Subject,Digest,IsSpf,MimeRecipients,"
-    "MessageId,ScanTimeReal,CustomAction,AuthUser,SettingsId,Attachments.FileName,Attachments.ContentType,"
-    "Attachments.Length,Attachments.Digest,Urls.Tld,Urls.Url,Urls.Flags,Emails,ASN,Country,IPNet,"
-    "Symbols.Names,Symbols.Scores,Symbols.Options,Groups.Names,Groups.Scores"
-)
-_SCHEMA_10 = _SCHEMA_9.replace(",Digest,IsSpf,", ",Digest,TaskUUID,IsSpf,")
-_SYMBOL_PLACE = _SCHEMA_9.split(",").index("Symbols.Names")
-_SYMBOL_COLUMNS = ["Symbols.Names", "Symbols.Options"]
-_UUID_PLACE = _SCHEMA_10.split(",").index("TaskUUID")
-
-_NEEDED = [
-    "TS",
-    "From",
-    "FromUser",
-    "IP",
-    "Score",
-    "Size",
-    "Action",
-    "CustomAction",
-    "SMTPRecipients",
-    "MessageId",
-    "ScanTimeReal",
-    "AuthUser",
-    "Digest",
-    "Subject",
-    *_SYMBOL_COLUMNS,
-    "IsDkim",
-    "IsDmarc",
-    "IsSpf",
-    "IsBayes",
-    "IsFuzzy",
-]
-_REQUIRED = ["TS", "Action", "Score", "Size"]
-# How another layout shows in the first row: where Rspamd's own has lists, and where numbers.
-_LISTS = [
-    "SMTPRecipients",
-    "MimeRecipients",
-    "Attachments.FileName",
-    "Attachments.ContentType",
-    "Attachments.Length",
-    "Attachments.Digest",
-    "Urls.Tld",
-    "Urls.Url",
-    "Urls.Flags",
-    "Emails",
-]
-_NUMBERS = ["NRcpt", "NUrls", "ScanTimeReal", "ASN"]
-_KNOWN_COLUMNS = list(dict.fromkeys([*_NEEDED, *_LISTS, *_NUMBERS]))
-# The symbols that clickhouse.lua sets each column by, where it is one symbol.
-_MEANT = {
-    "IsDkim": {"allow": "R_DKIM_ALLOW", "reject": "R_DKIM_REJECT", "na": "R_DKIM_NA"},
-    "IsDmarc": {
-        "allow": "DMARC_POLICY_ALLOW",
-        "reject": "DMARC_POLICY_REJECT",
-        "quarantine": "DMARC_POLICY_QUARANTINE",
-        "softfail": "DMARC_POLICY_SOFTFAIL",
-        "na": "DMARC_NA",
-    },
-    "IsSpf": {"allow": "R_SPF_ALLOW", "reject": "R_SPF_FAIL", "na": "R_SPF_NA"},
-    "IsBayes": {"spam": "BAYES_SPAM", "ham": "BAYES_HAM"},
-    "IsFuzzy": {"deny": "FUZZY_DENIED"},
+# The columns in the order of Rspamd's own INSERT. Schema 9 is that of Rspamd 2.7 to 3.13; the five of symbols
+# and groups come if enabled. needed: a verdict is read from it, or cannot be without it (required). shape: a
+# value of another shape shows another layout.
+_COLUMNS = read_csv_rows(Path(__file__).with_name("clickhouse_columns.csv"))
+_SCHEMAS = {
+    number: [row["column"] for row in _COLUMNS if int(row["since"] or 9) <= number] for number in (9, 10)
 }
+_SYMBOL_PLACE, _UUID_PLACE = _SCHEMAS[9].index("Symbols.Names"), _SCHEMAS[10].index("TaskUUID")
+_SYMBOL_COLUMNS = ["Symbols.Names", "Symbols.Options"]
+_NEEDED = [row["column"] for row in _COLUMNS if row["needed"]]
+_REQUIRED = [row["column"] for row in _COLUMNS if row["needed"] == "required"]
+_SHAPES = {"list": r"^(?s)\[.*\]$", "number": r"^\d+$"}
+# The symbols that clickhouse.lua sets each column by, where it is one symbol.
+_MEANT = read_csv_rows(Path(__file__).with_name("clickhouse_symbols.csv"))
 _ACTIONS = ["reject", "rewrite subject", "add header", "greylist", "no action", "soft reject"]
 
 _INSERT = re.compile(r"(?i)\bINSERT\s+INTO\s+(?:[\w`\"]+\.)?[`\"]?(\w+)[`\"]?\s*\(([^)]*)\)")
@@ -193,17 +137,6 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     return one_row_per_line(frame, events, _TYPED)
 
 
-def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Bronze rows, one per verdict; a line that was read twice is one row."""
-    key = pl.coalesce(pl.lit("m|") + pl.col("message_id"), pl.lit("c|") + pl.col("client_ip")).fill_null("")
-    return as_assembled(records, BRONZE, key)
-
-
-def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per verdict."""
-    return as_verdicts(bronze, NAME, "rspamd")
-
-
 def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
     """The needed columns of each row as `_NAME`, null where the row has none.
 
@@ -216,10 +149,6 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
         schema={"_kind": pl.String, "_width": pl.Int64, **{f"_at_{name}": pl.Int64 for name in _NEEDED}},
         orient="row",
     ).with_columns(heads.alias("head"))
-    usual = {
-        number: dict(zip(_KNOWN_COLUMNS, _find_places(columns.split(","), _KNOWN_COLUMNS), strict=True))
-        for number, columns in ((9, _SCHEMA_9), (10, _SCHEMA_10))
-    }
     cells = pl.col("_cells")
     is_10 = cells.list.get(_UUID_PLACE, null_on_oob=True).str.contains(r"^(?:[0-9a-fA-F-]{36})?$")
     is_usual = pl.col("_kind") == "usual"
@@ -227,7 +156,7 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
     width = pl.lit(_SYMBOL_PLACE) + is_10.fill_null(False).cast(pl.Int64)
 
     def cell_place(name: str) -> pl.Expr:
-        own: pl.Expr = pl.when(is_10).then(usual[10][name]).otherwise(usual[9][name])
+        own: pl.Expr = pl.when(is_10).then(_SCHEMAS[10].index(name)).otherwise(_SCHEMAS[9].index(name))
         # Five columns of symbols and groups come last, if they come. Scores are numbers: others' lists, such
         # as hashes, are no names of symbols.
         if name in _SYMBOL_COLUMNS:
@@ -237,9 +166,9 @@ def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
 
     joined = rows.join(places, on="head", how="left", nulls_equal=True, maintain_order="left")
     shapes = [
-        cells.list.get(cell_place(name), null_on_oob=True).str.contains(shape)
-        for names, shape in ((_LISTS, r"^(?s)\[.*\]$"), (_NUMBERS, r"^\d+$"))
-        for name in names
+        cells.list.get(cell_place(row["column"]), null_on_oob=True).str.contains(_SHAPES[row["shape"]])
+        for row in _COLUMNS
+        if row["shape"]
     ]
     return joined.with_columns(
         _is_foreign=pl.col("_kind") == "foreign",
@@ -264,11 +193,7 @@ def _find_layout(head: str | None, option: str | None) -> list[Any]:
         columns = [name.strip() for name in option.split(",")] if option else []
     if not columns:
         return ["usual", None, *(None for _ in _NEEDED)]
-    return ["named", len(columns), *_find_places(columns)]
-
-
-def _find_places(columns: list[str], names: list[str] = _NEEDED) -> list[int | None]:
-    return [columns.index(name) if name in columns else None for name in names]
+    return ["named", len(columns), *(columns.index(name) if name in columns else None for name in _NEEDED)]
 
 
 def _null_if_null(cell: pl.Expr) -> pl.Expr:
@@ -313,11 +238,11 @@ def _typed_fields(source: Source) -> dict[str, pl.Expr]:
     meant = pl.concat_list(
         [
             pl.col(f"_{column}").replace_strict(
-                {value: [name] for value, name in names.items()},
+                {row["value"]: [row["symbol"]] for row in _MEANT if row["column"] == column},
                 default=[],
                 return_dtype=pl.List(pl.String),
             )
-            for column, names in _MEANT.items()
+            for column in dict.fromkeys(row["column"] for row in _MEANT)
         ]
     )
     return {
@@ -344,22 +269,20 @@ def _scan_time(source: Source) -> pl.Expr:
     """UTC of TS: seconds since 1970 as Rspamd sends it, or the server's clock in a dump."""
     seconds = to_whole(pl.col("_TS"))
     sent = pl.when(seconds.is_between(0, _LATEST)).then(seconds * 1_000_000)
-    clock = pl.col("_TS").str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
     return pl.coalesce(
-        sent.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), clock_to_utc(clock, source.time_zone)
+        sent.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), local_time(pl.col("_TS"), source.time_zone)
     )
 
 
-FORMAT = LineFormat(
-    name=NAME,
+FORMAT = verdict_format(
+    NAME,
     title="Rspamd ClickHouse",
     description="Rows that Rspamd sends to ClickHouse",
-    lookback_days=LOOKBACK_DAYS,
     sniff=sniff,
     parse=parse,
-    assemble=assemble,
+    key=scan_key("message_id", "client_ip"),
+    engine="rspamd",
     is_head=is_head,
-    verdicts=verdicts,
     copies=CopyRules(names_hosts=True),
-    options=OPTIONS,
+    options=("columns",),
 )

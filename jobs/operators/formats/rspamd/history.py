@@ -22,14 +22,17 @@ import polars as pl
 from jobs.base.core.codes import choose_case
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import Source
-from jobs.operators.formats.format import CopyRules, LineFormat
-from jobs.operators.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id
+from jobs.operators.formats.format import CopyRules
+from jobs.operators.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id, scan_key
 from jobs.operators.formats.shared.fields import line_code, none_if_empty, typed_columns
-from jobs.operators.formats.shared.verdicts import as_verdicts, one_row_per_line, to_finite, to_microseconds
+from jobs.operators.formats.shared.verdicts import (
+    one_row_per_line,
+    to_finite,
+    to_microseconds,
+    verdict_format,
+)
 
 NAME = "rspamd_history"
-# A verdict is one row and is complete at once; a day of slack for clocks and late polls.
-LOOKBACK_DAYS = 1
 # Bytes. A document is one line, whatever the history's length.
 LONGEST_LINE = 64 << 20
 
@@ -131,12 +134,13 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows, one per verdict; a verdict that was read twice, or asked for twice, is one row."""
     if "line_code" in records.collect_schema().names():
-        known = pl.coalesce(pl.lit("m|") + pl.col("message_id"), pl.lit("c|") + pl.col("client_ip"))
         records = (
             records.filter(pl.col("line_code") == "record")
             .explode("rows")
             .unnest("rows")
-            .with_columns(offset=pl.col("offset") + pl.col("place"), assembly_key=known.fill_null(""))
+            .with_columns(
+                offset=pl.col("offset") + pl.col("place"), assembly_key=scan_key("message_id", "client_ip")
+            )
         )
     told = [name for name in BRONZE if name not in ("stream_id", "offset", "symbols", "recipients")]
     return (
@@ -144,11 +148,6 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         .sort("stream_id", "offset")
         .unique(subset=told, keep="first", maintain_order=True)
     )
-
-
-def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per verdict."""
-    return as_verdicts(bronze, NAME, "rspamd")
 
 
 def _rows_of_documents(documents: pl.DataFrame) -> pl.DataFrame:
@@ -221,17 +220,16 @@ def _typed_fields() -> dict[str, pl.Expr]:
     }
 
 
-FORMAT = LineFormat(
+FORMAT = verdict_format(
+    NAME,
     is_json=True,
-    name=NAME,
     title="Rspamd history",
     description="History of Rspamd as JSON, from Redis or over HTTP",
-    lookback_days=LOOKBACK_DAYS,
     sniff=sniff,
     parse=parse,
     assemble=assemble,
+    engine="rspamd",
     longest_line=LONGEST_LINE,
-    verdicts=verdicts,
     has_absolute_stamps=True,
     copies=CopyRules(names_hosts=True, is_snapshot=True),
 )

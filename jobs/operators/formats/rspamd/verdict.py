@@ -33,6 +33,11 @@ def fuzzy_hash(options: pl.Expr) -> pl.Expr:
     return best.str.splitn(" ", 2).struct.field("field_1")
 
 
+def scan_key(*names: str) -> pl.Expr:
+    """What rows of one scan share: the first of these columns that the row has, behind its initial."""
+    return pl.coalesce(*(pl.lit(f"{name[0]}|") + pl.col(name) for name in names), pl.lit(""))
+
+
 def is_spam(action: pl.Expr, flag: pl.Expr | None = None) -> pl.Expr:
     """Whether Rspamd holds a message to be spam.
 

@@ -1,6 +1,6 @@
 """What kernels of every channel do with a field: clean it, read its time, state its line's fate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -32,6 +32,27 @@ def extract_groups(text: pl.Series, pattern: str) -> pl.DataFrame:
     return found.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String)).name.keep())
 
 
+def read_in_turn(lines: Any, *readers: Callable[[Any], tuple[pl.DataFrame, pl.Series]]) -> pl.DataFrame:
+    """A row for each line of a series or frame, in order, by the first reader that is sure of the line: one
+    that only splits comes first, patterns read what it leaves.
+
+    readers: each returns the rows of the lines that it is sure of, and which these are; the last is of all.
+    """
+    rest = pl.int_range(len(lines), eager=True)
+    rows, places = [], []
+    for read in readers:
+        found, is_read = read(lines)
+        if len(found) == len(rest):
+            rows.append(found)
+            places.append(rest)
+            break
+        if len(found):
+            rows.append(found)
+            places.append(rest.filter(is_read))
+            lines, rest = lines.filter(~is_read), rest.filter(~is_read)
+    return rows[0] if len(rows) == 1 else pl.concat(rows)[pl.concat(places).arg_sort()]
+
+
 def none_if_empty(text: pl.Expr, *also: str) -> pl.Expr:
     """Null for the empty text and for the words in `also`."""
     return pl.when(~text.is_in(["", *also]) if also else text != "").then(text)
@@ -45,6 +66,11 @@ def clock_to_utc(clock: pl.Expr, time_zone: str) -> pl.Expr:
         return exact
     skipped = clock.dt.offset_by("1h").dt.replace_time_zone(time_zone, **zone)
     return pl.coalesce(exact, skipped).dt.convert_time_zone("UTC")
+
+
+def local_time(text: pl.Expr, time_zone: str, form: str = "%Y-%m-%d %H:%M:%S") -> pl.Expr:
+    """UTC of a local clock as written; null where it is none."""
+    return clock_to_utc(text.str.to_datetime(form, time_unit="us", strict=False), time_zone)
 
 
 def of_records(typed: Mapping[str, Any]) -> list[pl.Expr]:

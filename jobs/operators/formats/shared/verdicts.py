@@ -6,13 +6,16 @@ the few that may be its own, and leaves all others ignored.
 """
 
 import re
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from jobs.base.core.codes import choose_code
+from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import VERDICT, Source
-from jobs.operators.formats.shared.fields import fill_rows, of_records
+from jobs.operators.formats.format import LineFormat
+from jobs.operators.formats.shared.fields import as_assembled, fill_rows, of_records
 from jobs.operators.formats.shared.syslog import split_envelope
 
 
@@ -64,6 +67,23 @@ def as_verdicts(rows: pl.LazyFrame, format_code: str, engine_code: str | None = 
     if engine_code is not None:
         rows = rows.with_columns(engine_code=pl.lit(engine_code))
     return fill_rows(rows, VERDICT, format_code=pl.lit(format_code), verdict_at=pl.col("first_at"))
+
+
+def verdict_format(
+    name: str, *, key: pl.Expr | None = None, engine: str | None = None, **stated: Any
+) -> LineFormat:
+    """The format of a filter, whose verdict is complete when it is logged; a day of slack for clocks and
+    rotation.
+
+    key: what bronze rows of one message share, where each record is a row; else `assemble` is stated.
+    engine: the engine of its rows, where each is a verdict; else `verdicts` is stated.
+    stated: the other fields of LineFormat.
+    """
+    if key is not None:
+        stated["assemble"] = partial(as_assembled, bronze=bronze_columns(name), assembly_key=key)
+    if engine is not None:
+        stated["verdicts"] = partial(as_verdicts, format_code=name, engine_code=engine)
+    return LineFormat(name=name, lookback_days=1, **stated)
 
 
 def to_finite(text: pl.Expr) -> pl.Expr:

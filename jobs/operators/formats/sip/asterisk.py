@@ -37,8 +37,8 @@ from jobs.operators.formats.format import LineFormat
 from jobs.operators.formats.shared.fields import (
     as_assembled,
     as_parsed,
-    clock_to_utc,
     fill_rows,
+    local_time,
     none_if_empty,
     place_of_event,
     typed_columns,
@@ -204,7 +204,7 @@ def _typed_fields(source: Source) -> dict[str, pl.Expr]:
     zone = "UTC" if source.options.get("usegmtime") else source.time_zone
 
     def stamp_time(name: str) -> pl.Expr:
-        return pl.coalesce(clock_to_utc(_parse_clock(pl.col(name)), zone), parse_epoch(pl.col(name)))
+        return pl.coalesce(local_time(pl.col(name), zone), parse_epoch(pl.col(name)))
 
     billed = pl.col("_billsec")
     data = pl.lit("(") + pl.col("_lastdata").fill_null("") + pl.lit(")")
@@ -258,10 +258,6 @@ def _peer_name(channel: str) -> pl.Expr:
         .when(name.str.contains(_CIRCUIT_CHANNEL))
         .then(name.str.extract(r"^([^/]+/)") + peer)
     )
-
-
-def _parse_clock(stamp: pl.Expr) -> pl.Expr:
-    return stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
 
 
 FORMAT = LineFormat(

@@ -27,12 +27,16 @@ Outcome, by the code that the caller got (2xx before 6xx before others, challeng
 
 import datetime as dt
 import hashlib
+from functools import partial
+from typing import Any
 
 import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.operators.formats import TRANSMISSION
+from jobs.operators.formats.format import CopyRules, LineFormat
 from jobs.operators.formats.shared.fields import fill_rows
+from jobs.operators.formats.sip.records import LOOKBACK_DAYS, assemble
 
 # Timer C of RFC 3261 gives a branch three minutes and more; who rings several in a row is done by now.
 REUSED_AFTER = dt.timedelta(minutes=10)
@@ -66,6 +70,21 @@ def join_calls(bronze: pl.LazyFrame, format_code: str) -> pl.LazyFrame:
     between_tags = opened.select(*rows.columns, "_call", _is_by_id=pl.lit(False))
     whole = pl.concat([between_tags, _attach_to_calls(rest, opened, pairs)])
     return _describe_calls(_decide_calls(whole), format_code)
+
+
+def proxy_format(name: str, **stated: Any) -> LineFormat:
+    """The format of accounting rows of SIP proxies. stated: the fields of LineFormat that are its own."""
+    return LineFormat(
+        name=name,
+        channels=("VOICE_IP", "IM"),
+        lookback_days=LOOKBACK_DAYS,
+        assemble=assemble,
+        transmissions=partial(join_calls, format_code=name),
+        rules_of=("sip",),
+        copies=CopyRules(names_hosts=True),
+        has_numbers=True,
+        **stated,
+    )
 
 
 def _order_tags(rows: pl.DataFrame) -> pl.DataFrame:

@@ -26,26 +26,21 @@ import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.operators.formats import TRANSMISSION, Source
-from jobs.operators.formats.format import CopyRules, LineFormat
 from jobs.operators.formats.shared.fields import as_parsed
 from jobs.operators.formats.shared.sampling import sample_lines, share_of
 from jobs.operators.formats.shared.syslog import split_envelope
 from jobs.operators.formats.sip import passport
 from jobs.operators.formats.sip import records as sip
-from jobs.operators.formats.sip.join import REUSED_AFTER, join_calls
-from jobs.operators.formats.sip.records import BRONZE as BRONZE
+from jobs.operators.formats.sip.join import REUSED_AFTER, join_calls, proxy_format
 from jobs.operators.formats.sip.records import (
     COUNTED_METHODS,
-    LOOKBACK_DAYS,
     TYPED,
-    assemble,
     name_pattern,
     parse_epoch,
     to_microseconds,
 )
 
 NAME = "kamailio"
-OPTIONS = ("extras", "script_pattern")
 
 _ACC = r"^[a-z ]{1,40}: ?(?:timestamp|created|method)="
 _WORDS = {
@@ -130,18 +125,13 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     return as_parsed(frame.lazy().with_columns(line_code=line_code), reason, TYPED)
 
 
-def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per call attempt or instant message."""
-    return join_calls(bronze, NAME)
-
-
 def drop_repeated_calls(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
     """Rows of kamailio_flat.transmissions() that the syslog does not record.
 
     A proxy may write both, and an operator give both; proxies behind each other write one call twice, too.
     The syslog's rows stand, since they know the script's reasons.
     """
-    told = transmissions(bronze).select("operator_id", "queue", "first_at", _is_told=pl.lit(True))
+    told = join_calls(bronze, NAME).select("operator_id", "queue", "first_at", _is_told=pl.lit(True))
     return (
         rows.sort("first_at")
         .join_asof(
@@ -313,19 +303,12 @@ def _header_tag(header: pl.Expr) -> pl.Expr:
     return pl.when(header.is_not_null()).then(header.str.extract(r";tag=([^;,\s>]+)").fill_null(""))
 
 
-FORMAT = LineFormat(
-    name=NAME,
+FORMAT = proxy_format(
+    NAME,
     title="Kamailio and OpenSIPS",
     description="Accounting lines of SIP proxies by syslog: acc, CDR, acc_json",
-    channels=("VOICE_IP", "IM"),
-    lookback_days=LOOKBACK_DAYS,
     sniff=sniff,
     parse=parse,
-    assemble=assemble,
-    transmissions=transmissions,
-    rules_of=("sip",),
     complete=drop_repeated_calls,
-    copies=CopyRules(names_hosts=True),
-    options=OPTIONS,
-    has_numbers=True,
+    options=("extras", "script_pattern"),
 )

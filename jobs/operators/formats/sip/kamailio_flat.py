@@ -16,30 +16,29 @@ anything. `delimiter` is another option.
 There is a file for each process and table, so the INVITE and the BYE of one call stand in different files,
 and a refused call in both `acc` and `missed_calls`. Give all of them to one source, as `acc_*.log` and
 `missed_calls_*.log`. Do not also give the syslog of the same proxies: they are the same calls.
+
+A mapping profile of `delimited` would lose calls: it has rows of one width, without escapes, and joins them
+by one key, of which the last row decides; here tags and times join INVITEs, forks and BYEs, with those of the
+syslog, too.
 """
 
 import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.operators.formats import Source
-from jobs.operators.formats.format import CopyRules, LineFormat
-from jobs.operators.formats.shared.fields import as_parsed, clock_to_utc
+from jobs.operators.formats.shared.fields import as_parsed, local_time
 from jobs.operators.formats.shared.sampling import share_of_lines
 from jobs.operators.formats.sip import passport
 from jobs.operators.formats.sip import records as sip
-from jobs.operators.formats.sip.join import join_calls
-from jobs.operators.formats.sip.records import BRONZE as BRONZE
+from jobs.operators.formats.sip.join import proxy_format
 from jobs.operators.formats.sip.records import (
     COUNTED_METHODS,
-    LOOKBACK_DAYS,
     TYPED,
-    assemble,
     parse_epoch,
     to_microseconds,
 )
 
 NAME = "kamailio_flat"
-OPTIONS = ("columns", "delimiter", "extras")
 CORE = ["method", "from_tag", "to_tag", "callid", "sip_code", "sip_reason", "time"]
 # acc's extras in the configuration that Kamailio ships.
 SHIPPED = ["src_user", "src_domain", "src_ip", "dst_ouser", "dst_user", "dst_domain"]
@@ -107,7 +106,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             ),
             parse_epoch(time + pl.lit(".") + fraction),
             parse_epoch(time),
-            _parse_clock(time, source.time_zone),
+            local_time(time, source.time_zone),
         ),
         event_code=pl.lit("row"),
         method=core["method"],
@@ -144,29 +143,12 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     return as_parsed(frame.lazy().with_columns(line_code=line_code.fill_null("quarantined")), reason, TYPED)
 
 
-def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per call attempt or instant message."""
-    return join_calls(bronze, NAME)
-
-
-def _parse_clock(stamp: pl.Expr, time_zone: str) -> pl.Expr:
-    """UTC of a local clock. An hour that the clock runs twice is the first; one that it skips is the next."""
-    return clock_to_utc(stamp.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False), time_zone)
-
-
-FORMAT = LineFormat(
-    name=NAME,
+FORMAT = proxy_format(
+    NAME,
     title="Kamailio flat files",
     description="Accounting rows of SIP proxies in flat files (db_flatstore)",
-    channels=("VOICE_IP", "IM"),
-    lookback_days=LOOKBACK_DAYS,
     sniff=sniff,
     parse=parse,
-    assemble=assemble,
-    transmissions=transmissions,
-    rules_of=("sip",),
     completed_by="kamailio",
-    copies=CopyRules(names_hosts=True),
-    options=OPTIONS,
-    has_numbers=True,
+    options=("columns", "delimiter", "extras"),
 )

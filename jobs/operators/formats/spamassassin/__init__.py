@@ -25,14 +25,7 @@ import polars as pl
 from jobs.base.core.codes import choose_code
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import PLACE, Source
-from jobs.operators.formats.format import LineFormat
-from jobs.operators.formats.shared.fields import (
-    as_assembled,
-    clock_to_utc,
-    line_code,
-    none_if_empty,
-    typed_columns,
-)
+from jobs.operators.formats.shared.fields import line_code, local_time, none_if_empty, typed_columns
 from jobs.operators.formats.shared.sampling import share_of_lines
 from jobs.operators.formats.shared.verdicts import (
     as_verdicts,
@@ -42,16 +35,12 @@ from jobs.operators.formats.shared.verdicts import (
     to_finite,
     to_microseconds,
     to_whole,
+    verdict_format,
     without_brackets,
 )
 
 NAME = "spamassassin"
-# Both lines of a verdict are written at once; a day of slack for clocks and rotation.
-LOOKBACK_DAYS = 1
-
-# bronze.spamassassin: one row per `result` line and one per line with the exact score.
-BRONZE = bronze_columns(NAME)
-_TYPED = typed_columns(BRONZE)
+_TYPED = typed_columns(bronze_columns(NAME))
 
 LITERALS = ["result: ", "identified spam (", "clean message ("]
 _OWN_FILE = (
@@ -110,17 +99,6 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     return one_row_per_line(frame, events, _TYPED)
 
 
-def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
-    """Bronze rows, one per line; the two lines on one message share a key."""
-    key = pl.concat_str(
-        pl.col("host").fill_null(""),
-        pl.col("process_id").fill_null(""),
-        pl.col("message_bytes").cast(pl.String),
-        separator="|",
-    )
-    return as_assembled(records, BRONZE, key)
-
-
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per result, with the exact score where the line that has it is there.
 
@@ -163,9 +141,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
 def _own_time(source: Source) -> pl.Expr:
     """UTC of the stamp in spamd's own file."""
     stamp = pl.col("_own").struct.field("stamp").str.replace(" {2}", " 0")
-    return clock_to_utc(
-        stamp.str.to_datetime("%b %d %H:%M:%S %Y", time_unit="us", strict=False), source.time_zone
-    )
+    return local_time(stamp, source.time_zone, "%b %d %H:%M:%S %Y")
 
 
 def _typed_fields() -> dict[str, pl.Expr]:
@@ -204,14 +180,16 @@ def _typed_fields() -> dict[str, pl.Expr]:
     }
 
 
-FORMAT = LineFormat(
-    name=NAME,
+FORMAT = verdict_format(
+    NAME,
     title="SpamAssassin",
     description="Lines of spamd, in a mail log or its own file",
-    lookback_days=LOOKBACK_DAYS,
     sniff=sniff,
     parse=parse,
-    assemble=assemble,
+    # The two lines on one message share a key.
+    key=pl.concat_str(
+        pl.col("host", "process_id").fill_null(""), pl.col("message_bytes").cast(pl.String), separator="|"
+    ),
     stands_in_mail_logs=True,
     literals=tuple(LITERALS),
     verdicts=verdicts,
