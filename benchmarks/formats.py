@@ -215,7 +215,7 @@ def land(name: str, log: Path, folder: Path) -> config.Observatory:
 def read_log(settings: config.Observatory) -> float:
     """Processor seconds from a landed log to bronze rows in memory."""
     fs, area = open_landing(settings.lake.root)
-    ranges = ranges_of(list(landed_pieces(fs, area, settings, list(settings.operator))))
+    ranges = ranges_of(list(landed_pieces(fs, area, settings.operator)))
     disk = fsspec.filesystem("file")
 
     def read() -> None:
