@@ -35,7 +35,8 @@ def write_sample(
     A month has one sample: labels without the design that they were drawn by cannot be used.
     """
     design = read_month(work.lake, SAMPLE, plan.operator_id, plan.month)
-    if design and differs_from_plan(design[0], plan) and not is_replaced:
+    is_other = any(row[name] != value for row in design[:1] for name, value in plan.to_columns().items())
+    if is_other and not is_replaced:
         row = design[0]
         raise ObservatoryError(
             f"operator {plan.operator_id} has a sample of {plan.month} already: --size {row['sample_size']}"
@@ -66,10 +67,6 @@ def write_sample(
         except OSError as error:
             raise ObservatoryError(f"{file}: {error.strerror or error}") from None
     return design, files
-
-
-def differs_from_plan(row: dict[str, Any], plan: SamplePlan) -> bool:
-    return any(row[name] != value for name, value in plan.to_columns().items())
 
 
 @as_only_writer("observatory audit load")

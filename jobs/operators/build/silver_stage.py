@@ -220,7 +220,7 @@ def commit_silver(
 ) -> dict[str, Periods]:
     """Replace the operator-days whose rows changed, and add the stage's row to meta.run; by table, the
     operator-days."""
-    computed = windows.computed_days(plan.computed)
+    computed = {operator: window.computed for operator, window in plan.computed.items()}
     replaced: dict[str, Periods] = {}
     lake = work.lake
     known, named = record.read_state(lake, SILVER), lake.versions()

@@ -168,7 +168,7 @@ class StagedExchange(Exchange):
         cuts = [Bucket(number, self.parameters.cuts) for number in range(self.parameters.cuts)]
         tasks = [
             Task(
-                f"silver, {step_name(step)}, cut {cut.number + 1} of {cut.count}",
+                f"silver, {getattr(step, '__name__', step)}, cut {cut.number + 1} of {cut.count}",
                 run_step,
                 step=step,
                 place=self._make_place(cut, takes),
@@ -231,7 +231,3 @@ LATER_READ = (TRANSMISSION, VERDICT)
 
 def data_file(root: str, file: NewFile) -> DataFile:
     return DataFile(f"{folder_of(root, file.table)}/{file.path}", file.partition, file.bytes, file.rows)
-
-
-def step_name(step: Step) -> str:
-    return str(getattr(step, "__name__", step))

@@ -188,11 +188,6 @@ def log_bytes(lake: Lake, days: Days) -> int:
     return int(ledger["piece_bytes"].filter(pl.Series(inside, dtype=pl.Boolean)).sum())
 
 
-def computed_days(windows: dict[str, Window]) -> Days:
-    """The days that the windows compute, by operator."""
-    return {operator: window.computed for operator, window in windows.items()}
-
-
 @dataclass(frozen=True)
 class TakenParts:
     """What finished silver runs have taken, as operator/batch/source.

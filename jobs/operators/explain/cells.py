@@ -2,7 +2,6 @@
 the lake's value."""
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,7 +126,8 @@ def campaign_cells(search: LakeSearch, message: pl.DataFrame) -> list[GoldCell]:
     signed = message.filter(pl.col("signature_hash").is_not_null())
     if signed.is_empty():
         return []
-    copies = {key: rows.height for key, rows in by_signature(signed).items()}
+    by_signature = signed.partition_by("period_date", "channel_code", "signature_hash", as_dict=True)
+    copies = {key: rows.height for key, rows in by_signature.items()}
     listed = pl.col("signature_hashes").list.set_intersection(signed["signature_hash"].unique().to_list())
     rows = search.find_rows(CAMPAIGN, listed.list.len() > 0, days_before(message, 1))
     about = read_contract(CAMPAIGN)
@@ -140,10 +140,6 @@ def campaign_cells(search: LakeSearch, message: pl.DataFrame) -> list[GoldCell]:
             key = {name: row[name] for name in about.key}
             found.append(GoldCell(CAMPAIGN, key, {"copy_count": count}, {"copy_count": row["copy_count"]}))
     return found
-
-
-def by_signature(signed: pl.DataFrame) -> Mapping[tuple[Any, ...], pl.DataFrame]:
-    return signed.partition_by("period_date", "channel_code", "signature_hash", as_dict=True)
 
 
 # Monthly tables, each with the daily table that it is computed from.

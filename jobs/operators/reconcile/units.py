@@ -58,17 +58,14 @@ def count_log(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
     )
     sent = pl.concat(shielded for _, shielded in parts).select(read_contract(TRANSMISSION).columns)
     verdicts = [shielded for _, shielded, _ in assemble_groups([PROTECTION], VERDICT, formats)]
-    said = pl.concat(verdicts).select(read_contract(VERDICT).columns) if verdicts else none_of(VERDICT)
+    none = pl.DataFrame(schema=polars_schema(VERDICT))
+    said = pl.concat(verdicts).select(none.columns) if verdicts else none
     memory = pipeline.make_messages_in_memory(sent, said)
     units, links = memory.table_rows(MESSAGE), memory.left_rows(Frame.LINKS)
     whole = place_units(
         with_rows(sent.hstack(raw), rows, events, server), units, no_links() if links is None else links
     )
     return Counted(events, whole, units, copies.select("stream_id", "offset").unique())
-
-
-def none_of(table: str) -> pl.DataFrame:
-    return pl.DataFrame(schema=polars_schema(table))
 
 
 def of_postfix(rows: pl.DataFrame) -> pl.DataFrame:

@@ -75,7 +75,7 @@ def stages_section(report: Report) -> Section:
                 ),
             ]
         )
-        early = count_stopped(stopped, "connect", "envelope")
+        early = int(stopped.filter(pl.col("stage_code").is_in(["connect", "envelope"]))["units"].sum())
         findings.append(
             f"{name}: of {numbers.format_rounded(total)} attempted,"
             f" {numbers.format_part(left, total)} were"
@@ -144,10 +144,6 @@ def describe_delivered(tagged: int, through: dict[str, Any] | None) -> str:
         rest = "the rest" if tagged else "it"
         told.append(f"of {rest} {audited.part_share_cell(through).text} is spam")
     return ", ".join(told)
-
-
-def count_stopped(stopped: pl.DataFrame, *stages: str) -> int:
-    return int(stopped.filter(pl.col("stage_code").is_in(stages))["units"].sum())
 
 
 def list_outcomes(here: pl.DataFrame) -> str:

@@ -64,13 +64,10 @@ def definition_state(rows: list[Definition]) -> pl.Expr:
         holds = pl.col("period_date") >= row.valid_from
         if row.valid_to is not None:
             holds &= pl.col("period_date") < row.valid_to
-        said = pl.when(holds & covers_channel(row.channels)).then(says).otherwise(said)
+        if row.channels is not None:
+            holds &= pl.col("channel_code").is_in(row.channels)
+        said = pl.when(holds).then(says).otherwise(said)
     return said.cast(pl.Int64)
-
-
-def covers_channel(channels: tuple[str, ...] | None) -> pl.Expr:
-    """Whether a row's channel is one of those; None is all of them."""
-    return pl.lit(True) if channels is None else pl.col("channel_code").is_in(channels)
 
 
 def pack_states(states: list[pl.Expr]) -> pl.Expr:
