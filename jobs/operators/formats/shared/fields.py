@@ -38,7 +38,7 @@ def read_in_turn(lines: Any, *readers: Callable[[Any], tuple[pl.DataFrame, pl.Se
 
     readers: each returns the rows of the lines that it is sure of, and which these are; the last is of all.
     """
-    rest = pl.int_range(len(lines), eager=True)
+    count, rest = len(lines), pl.int_range(len(lines), eager=True)
     rows, places = [], []
     for read in readers:
         found, is_read = read(lines)
@@ -50,6 +50,8 @@ def read_in_turn(lines: Any, *readers: Callable[[Any], tuple[pl.DataFrame, pl.Se
             rows.append(found)
             places.append(rest.filter(is_read))
             lines, rest = lines.filter(~is_read), rest.filter(~is_read)
+    else:
+        raise AssertionError(f"{len(rest)} of {count} lines were left without a row")
     return rows[0] if len(rows) == 1 else pl.concat(rows)[pl.concat(places).arg_sort()]
 
 
