@@ -1,4 +1,4 @@
-"""What both wings rest on: contracts, settings, the lake and its engines, statistics, the form of packages.
+"""The base of both wings: contracts, settings, the lake and its engines, statistics, the form of packages.
 
 It imports no wing.
 """

@@ -146,7 +146,7 @@ def note_held(lake: Lake, now: Mapping[tuple[str, str], str], months: Collection
 
 
 def read_held(lake: Lake) -> dict[str, str]:
-    """What note_held() noted; nothing where that cannot be read."""
+    """Read what note_held() noted; nothing where that cannot be read."""
     fs, file = lake.own_file(HELD)
     try:
         found: dict[str, str] = json.loads(fs.cat_file(file))

@@ -83,8 +83,8 @@ def newest_first(lake: Lake) -> Iterator[tuple[str, Checked]]:
 
 
 def checked_part(result: Result) -> str:
-    """What is checked as a whole, whichever of its rules are kept: a table of gold, or all of silver, whose
-    rules are kept where they are broken, beside those of the ledger."""
+    """Return the part that is checked as a whole, whichever of its rules are kept: a table of gold, or all of
+    silver, whose rules are kept where they are broken, beside those of the ledger."""
     return result.table if result.table.startswith("gold.") else "silver"
 
 

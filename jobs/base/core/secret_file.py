@@ -10,7 +10,7 @@ MOUNTED = Path("/run/secrets")
 
 
 def read_secret(file: Path, setting: str, name: str, if_lost: str, if_read: str) -> bytes:
-    """What a secret's file holds.
+    """Read a secret's file.
 
     setting: what names the file. name: what the secret is. if_lost: what to do where the file is missing.
     if_read: what to do if somebody may have read it. Raises ObservatoryError without the secret for a file

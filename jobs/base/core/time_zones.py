@@ -64,8 +64,8 @@ def zones_with(seen: Sequence[tuple[int, dt.datetime]]) -> list[str]:
 
 
 def best_zone(fitting: Sequence[str], offsets: Sequence[int], likely: Iterable[str | None]) -> str | None:
-    """Of zones that had these offsets the one to propose: UTC, a likely one, such as this machine's, the
-    offset alone where it is of whole hours, else the first one."""
+    """Choose the zone to propose among those that had these offsets: UTC, a likely one, such as this
+    machine's, the offset alone where it is of whole hours, else the first one."""
     if set(offsets) == {0}:
         return "UTC"
     for name in likely:

@@ -70,7 +70,7 @@ def add_rule(
 
 @dataclass(frozen=True)
 class WorkbookLimits:
-    """What a workbook may have: bytes when it is unpacked, XML elements in all of its parts, and cells from
+    """The limits of a workbook: bytes when it is unpacked, XML elements in all of its parts, and cells from
     A1 to the last one of each sheet together."""
 
     bytes: int

@@ -44,9 +44,9 @@ class Input:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a figure covers. kind: published, month, or the study's table. subject: the area, or the operator.
-    part: which part of it, as channel and countermeasure or strategy. quantity: what else figures must have
-    in common to be added. countries: of a study's area."""
+    """The scope of a figure. kind: published, month, or the study's table. subject: the area, or the
+    operator. part: which part of it, as channel and countermeasure or strategy. quantity: what else figures
+    must have in common to be added. countries: of a study's area."""
 
     kind: str
     subject: str

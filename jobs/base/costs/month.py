@@ -1,4 +1,5 @@
-"""What a countermeasure cost an operator in a month, explained: measured effort times prices, and fixed cost.
+"""Explanations of what a countermeasure cost an operator in a month: measured effort times prices, and fixed
+cost.
 
 A figure is named operator/month, operator/month/COUNTERMEASURE or operator/month/COUNTERMEASURE/CHANNEL. Its
 effort is read from the lake at the versions that the last finished run named; it is computed again from that,

@@ -25,7 +25,7 @@ class PriceBasis:
     currency: str | None
 
     def factor(self, currency: str, year: int) -> float | None:
-        """What an amount of a currency and year is multiplied with; None without an index or a rate."""
+        """Return the factor for amounts of a currency and year; None without an index or a rate."""
         known = price_rows()
         wanted = self.year or year
         then, now = known.get((currency, year)), known.get((currency, wanted))

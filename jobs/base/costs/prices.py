@@ -16,7 +16,7 @@ SERVICE = "service"
 
 
 def describe_prices() -> str:
-    """What measured effort is priced with, and how many of these prices no source has."""
+    """Describe the prices of measured effort, and how many of them have no source."""
     rows = reference_rows("cost_parameter")
     prices = [row for row in rows if row["countermeasures"] and not row["valid_to"]]
     judged = sum(row["source_kind"] == "assumption" for row in prices)

@@ -87,7 +87,8 @@ NO_MEASURE = ("NONE", "DELIVERY_FAILURE", "CALLEE_REJECT")
 
 
 def driver_formulas(row: Mapping[str, Any]) -> dict[str, str]:
-    """What prices are multiplied with, as formulas over one measure's effort in a month and the parameters.
+    """Return the quantities that prices are multiplied with, as formulas over one measure's effort in a month
+    and the parameters.
 
     cpu_seconds: the filter's own logged time, which is too long (OVERSTATED); where none is logged, content
     filters of mail take cpu_seconds_per_message. spam_bytes_received: the bytes of what was acted on, taken
@@ -267,7 +268,8 @@ def joint_bound(codes: Collection[str]) -> str:
 def bound_of(
     channel: str, measure: str, component: str, simulated: Simulated, biases: Mapping[str, str]
 ) -> Bound:
-    """What is known to be missing from an amount, too high or too low in it. A sum errs as its parts do.
+    """Return what is known to be missing from an amount, too high or too low in it. A sum errs as its parts
+    do.
 
     Of a marginal cost each measure is missing whose own work could not be priced. A measure's fixed cost is
     known where the operator stated one. A channel's is known where it stated one of each measure, or one for
@@ -292,7 +294,7 @@ def bound_of(
 
 
 def find_priceless(within: Collection[Measure], simulated: Simulated) -> list[Measure]:
-    """Of these measures those whose own work could not be priced."""
+    """Find the measures whose own work could not be priced."""
     effort = {key[:2] for key in simulated.amounts if key[2] == "marginal"}
     return [
         each
@@ -304,7 +306,7 @@ def find_priceless(within: Collection[Measure], simulated: Simulated) -> list[Me
 def find_unstated(
     within: Collection[Measure], channel: str, measure: str, simulated: Simulated
 ) -> list[Measure]:
-    """Of these measures those without a stated fixed cost; of all measures, also channels that have none: a
+    """Find the measures without a stated fixed cost; among all measures, also channels that have none: a
     channel without measures may cost staff all the same."""
     if measure != "_T":
         return [each for each in within if each not in simulated.fixed]

@@ -1,4 +1,4 @@
-"""What a Spark executor does for the Spark engine: it runs tasks, and it merges the parts of gold tables.
+"""The Spark engine's work on executors: running tasks, and merging the parts of gold tables.
 
 Only driver and executors of Spark import this module. Frames travel as Arrow files in staging or as Arrow
 bytes in one column: Spark never converts a wide row.
@@ -32,7 +32,7 @@ from jobs.base.tables.merge import merge_parts
 
 @dataclass(frozen=True)
 class Expected:
-    """What the driver has, and every worker must have, too.
+    """The state of the driver that every worker must have, too.
 
     project: the version of its files. seal: the HMAC of nonce by the pseudonym key, so that keys are compared
     and never sent. shared: a file in the lake that workers must see.
@@ -82,7 +82,8 @@ def import_modules() -> None:
 
 
 def report_outcome(call: bytes, expected: Expected) -> tuple[str, Any]:
-    """What came of a task: ("value", …), ("error", an error for a person), ("failed", text) or ("died", "").
+    """Return the outcome of a task: ("value", …), ("error", an error for a person), ("failed", text) or
+    ("died", "").
 
     Spark would try a task that raises again, and would wrap its error.
     """

@@ -1,4 +1,4 @@
-"""What Spark needs besides its Python packages: a Java from 17 to 25 and the Delta jars.
+"""Java from 17 to 25 and the Delta jars, which Spark needs besides its Python packages.
 
     python -m jobs.base.engine.java          finds or brings both, once; needs a network only the first time
     python -m jobs.base.engine.java --s3     and the jars for a lake in an object store

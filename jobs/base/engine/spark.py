@@ -265,7 +265,7 @@ class Spark:
         return found, dead
 
     def _call_spark(self, work: Callable[[], Any]) -> Any:
-        """What Spark returns; an error of its own as a fault of the program, with its text."""
+        """Call Spark and return its result; its own errors become a fault of the program, with their text."""
         try:
             return work()
         except Exception as error:

@@ -1,4 +1,4 @@
-"""What a Spark session starts with: settings, what spark-submit gave, and the project as a wheel."""
+"""The start of a Spark session: settings, what spark-submit gave, and the project as a wheel."""
 
 import importlib.util
 import os
@@ -74,7 +74,7 @@ def store_settings(root: str) -> dict[str, str]:
 
 @contextmanager
 def java_environment(own: Mapping[str, str]) -> Iterator[None]:
-    """What Java starts with; this process keeps its own."""
+    """Return the environment of Java; this process keeps its own."""
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
     try:
@@ -99,7 +99,7 @@ def is_submitted() -> bool:
 
 
 def submitted_settings() -> dict[str, str]:
-    """What spark-submit was given: it comes before our own defaults."""
+    """Return the settings that spark-submit was given: they override our own defaults."""
     if not is_submitted():
         return {}
     from pyspark import SparkConf, SparkContext

@@ -20,8 +20,8 @@ LIBRARIES = ("polars", "pyarrow", "deltalake")
 
 
 def make_bring(folder: str) -> Callable[[], None]:
-    """What makes the project importable on an executor. Spark sends it as code, for it must run before
-    anything of the project is imported there."""
+    """Return the function that makes the project importable on an executor. Spark sends it as code, for it
+    must run before anything of the project is imported there."""
 
     def add_to_path() -> None:
         import os
@@ -39,7 +39,7 @@ def make_bring(folder: str) -> Callable[[], None]:
 def make_perform(
     bring: Callable[[], None], outcomes: Any, expected: bytes
 ) -> Callable[[tuple[int, bytes]], None]:
-    """What runs a task on an executor; sent as code, too."""
+    """Return the function that runs a task on an executor; it is sent as code, too."""
 
     libraries = [(name, importlib.metadata.version(name)) for name in LIBRARIES]
 

@@ -80,7 +80,7 @@ def refuse_unnamed(function: Callable[..., Any]) -> None:
 
 
 class Engine(Protocol):
-    """What runs tasks.
+    """A runner of tasks.
 
     workers: how many at a time. task_bytes: the memory that one may take.
     """

@@ -1,4 +1,4 @@
-"""What figures are of, and how they are put into words: areas, channels, rules of counting.
+"""Areas, channels and rules of counting that figures refer to, and how figures are put into words.
 
 Any room above may import it.
 """

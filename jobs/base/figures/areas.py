@@ -116,8 +116,8 @@ def is_whole_area(row: Mapping[str, Any]) -> bool:
 
 
 def name_study_countries(row: Mapping[str, Any], name: str) -> str:
-    """What an area is called where the frame has too little of it, by the counts of its row: "12 countries of
-    the study", "Africa: 3 of 44 countries". name: that of the whole area."""
+    """Name an area of which the frame has too little, by the counts of its row: "12 countries of the study",
+    "Africa: 3 of 44 countries". name: that of the whole area."""
     framed, rated = row.get("frame_country_count"), row.get("rated_country_count")
     if framed is None:
         return name_countries_alone(row["area_code"], name)
@@ -128,5 +128,5 @@ def name_study_countries(row: Mapping[str, Any], name: str) -> str:
 
 
 def name_countries_alone(code: str, name: str) -> str:
-    """As name_study_countries(), without numbers."""
+    """Name an area as name_study_countries() does, without numbers."""
     return "Countries of the study" if code == WORLD else f"{name}: countries of the study"

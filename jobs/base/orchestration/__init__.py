@@ -1,4 +1,4 @@
-"""What the DAGs share: schedules, commands and alerts, and jobs for spark-submit.
+"""Code that the DAGs share: schedules, commands and alerts, and jobs for spark-submit.
 
 Only DAGs import it.
 """

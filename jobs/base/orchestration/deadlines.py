@@ -44,7 +44,7 @@ def make_deadline() -> DeadlineAlert | None:
 
 
 def late_text(context: Any, hours: float) -> str | None:
-    """What is late, and what to do; None of a backfill, whose runs wait for each other."""
+    """Say what is late and what to do; None for a backfill, whose runs wait for each other."""
     run = context["dag_run"]
     if run["run_type"] == "backfill":
         return None

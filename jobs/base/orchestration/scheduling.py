@@ -1,4 +1,4 @@
-"""What the DAGs share: the settings as Airflow reads them, and one command of the pipeline as a task.
+"""Settings as Airflow reads them, and one command of the pipeline as a task.
 
 A command runs as it stands, or by spark-submit where `[engine] name` is "spark". Airflow imports this module
 when it parses DAGs, in an environment that may have none of the pipeline's packages.
@@ -212,7 +212,7 @@ def spark_environment() -> dict[str, str]:
 def command_output(
     words: Sequence[str], may_end_with: Collection[int] = (), connections: Sequence[str] = ()
 ) -> Any:
-    """What a command of the pipeline prints as JSON; what it says beside goes to the log. Raises
+    """Return what a command of the pipeline prints as JSON; its other output goes to the log. Raises
     CommandFailed, with what it says.
 
     may_end_with: exit codes other than 0 with which it has done its work. connections: as pipeline_task()

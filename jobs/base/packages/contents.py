@@ -160,7 +160,7 @@ def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, .
 
 
 def rules_of_labels(least: int) -> dict[str, pl.Expr]:
-    """What holds in each row of an operator's audits, by what is said where it does not."""
+    """Return the rules for each row of an operator's audits, by the message for a broken one."""
     labels = pl.col("labelled_count")
     return {
         f"labelled_count is larger than {MOST_UNITS:,}": labels <= MOST_UNITS,
@@ -169,7 +169,7 @@ def rules_of_labels(least: int) -> dict[str, pl.Expr]:
 
 
 def rules_of_amounts(least: int) -> dict[str, pl.Expr]:
-    """What holds in each row of an operator's costs, by what is said where it does not."""
+    """Return the rules for each row of an operator's costs, by the message for a broken one."""
     return {f"an amount is larger than {MOST_AMOUNT:,}": pl.col("amount_p95") <= MOST_AMOUNT}
 
 
@@ -177,7 +177,7 @@ RULES = {QUALITY: rules_of_labels, COST: rules_of_amounts}
 
 
 def rules_of_counts(table: str, least: int) -> dict[str, pl.Expr]:
-    """What holds in each row of a table of counts, by what is said where it does not."""
+    """Return the rules for each row of a table of counts, by the message for a broken one."""
     few = f"of fewer units than the manifest's least_units ({least})"
     return {
         f"direction_code is none of {', '.join(SUBMITTED)}": pl.col("direction_code").is_in(SUBMITTED),

@@ -122,7 +122,7 @@ class DropFolder:
                 raise
 
     def describe_missing(self) -> str:
-        """What is wrong with a folder that is not there."""
+        """Describe a folder that is missing."""
         fs, folder = self.opened
         return (self.scheme in S3 and find_missing_bucket(fs, folder)) or "the folder is not there"
 

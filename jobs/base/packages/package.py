@@ -113,7 +113,7 @@ class Total(PackagePart):
 
 
 class Manifest(PackagePart):
-    """What a package says of itself.
+    """The manifest of a package.
 
     computed_at: when the counts were computed; of two packages of a period the one computed later stands.
     subscriptions: by channel. references: the SHA-256 of each table of DECIDING and COUNTING.

@@ -23,7 +23,7 @@ Sentences = Annotated[list[Sentence], Field(max_length=10_000)]
 
 
 class Receipt(PackagePart):
-    """What the study answers. delivered_sha256: of the file that it answers. package_sha256: of the
+    """The study's answer to a package. delivered_sha256: of the file that it answers. package_sha256: of the
     manifest in it, where it could be opened. reasons: why it was refused. notes: what else its operator
     should know."""
 

@@ -29,7 +29,7 @@ SIGNED = "manifest.json"
 
 @dataclass(frozen=True)
 class Done:
-    """What a call of gpg gave."""
+    """The result of a call of gpg."""
 
     returncode: int
     stdout: bytes
@@ -102,7 +102,7 @@ def read_within(process: subprocess.Popen[bytes], most: int) -> bytes:
 
 
 def format_reason(done: Done) -> str:
-    """What gpg gave as its reason."""
+    """Format the reason that gpg gave."""
     lines = done.stderr.decode(errors="replace").splitlines()
     reasons = (" ".join(line.removeprefix("gpg: ").split()) for line in lines if line.strip())
     return "; ".join(reasons) or "no reason given"
@@ -135,7 +135,7 @@ def encrypt_data(data: bytes, recipient: str) -> bytes:
 
 
 def decrypt_data(data: bytes, most: int) -> bytes:
-    """What was encrypted to a key of the user's own: at most so many bytes."""
+    """Decrypt data for a key of the user's own: at most so many bytes."""
     done = run_gpg("--decrypt", data=data, most=most)
     if done.returncode:
         raise ObservatoryError(f"it cannot be decrypted: {format_reason(done)}")

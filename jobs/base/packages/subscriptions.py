@@ -46,7 +46,7 @@ def far_apart(reported: pl.Expr, framed: pl.Expr) -> pl.Expr:
 
 
 def describe_distance(channel: str, reported: int, framed: int) -> str:
-    """What is said of subscriptions that are far apart: one of two is to be corrected."""
+    """Say that two numbers of subscriptions are far apart, and that one is to be corrected."""
     return (
         f"it has {reported:,} subscriptions to {channel}, and the study's frame has {framed:,}, more than"
         f" {WITHIN} times as many or few: if the frame is wrong, correct subscriptions in its line of"

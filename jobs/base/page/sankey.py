@@ -40,7 +40,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Ribbon:
-    """What runs from a node to one of the next column."""
+    """A flow from a node to one of the next column."""
 
     start: Node
     end: Node

@@ -23,8 +23,8 @@ UNUSED = ("role_arn", "assume_role_method", "assume_role_kwargs")
 
 
 def connection_errors() -> tuple[type[Exception], ...]:
-    """What connections raise beside errors of the operating system. Their libraries are loaded where they are
-    used alone."""
+    """Return the errors that connections raise beside those of the operating system. Their libraries are
+    loaded where they are used alone."""
     found: list[type[Exception]] = [SourceLost]
     if asyncssh := sys.modules.get("asyncssh"):
         found.append(asyncssh.Error)
@@ -34,7 +34,7 @@ def connection_errors() -> tuple[type[Exception], ...]:
 
 
 def describe_lasting(error: Exception) -> str | None:
-    """What to do about an error that does not pass by itself; None where it may."""
+    """Say what to do about an error that does not pass by itself; None where it may."""
     asyncssh, botocore = sys.modules.get("asyncssh"), sys.modules.get("botocore.exceptions")
     if asyncssh and isinstance(error, asyncssh.HostKeyNotVerifiable):
         return (
@@ -66,7 +66,7 @@ def variable_of(connection: str) -> str:
 
 @dataclass(frozen=True, repr=False)
 class HostConnection:
-    """What a connection has: for SSH a host, a user and its key or password; for S3 a key's id and secret."""
+    """A connection: for SSH a host, a user and its key or password; for S3 a key's id and secret."""
 
     host: str | None = None
     port: int | None = None

@@ -128,13 +128,13 @@ def is_remote(url: str) -> bool:
 
 
 def needed_extra(url: str) -> str:
-    """What installs a package that a URL needs."""
+    """Say how to install the package that a URL needs."""
     extra = "sftp" if url.partition("://")[0] in SFTP else "s3"
     return f"Install it with `make setup-sources`, or with pip as spam-observatory[{extra}]"
 
 
 def find_missing_bucket(fs: Any, pattern: str) -> str | None:
-    """What is wrong with the bucket of a pattern that no object matches: a listing does not tell."""
+    """Say what is wrong with the bucket of a pattern that no object matches: a listing does not show it."""
     if "s3" not in fs.protocol:
         return None
     bucket = pattern.partition("/")[0]

@@ -53,7 +53,7 @@ def describe_conflict(text: str) -> CommitLost:
 
 
 def find_store_error(error: BaseException) -> ObservatoryError | None:
-    """What a person should know of an error behind which an object store is; None for any other."""
+    """Return the message for an error that an object store caused; None for any other."""
     botocore, aiohttp = sys.modules.get("botocore.exceptions"), sys.modules.get("aiohttp")
     delta = sys.modules.get("deltalake.exceptions")
     for each in error_causes(error):
@@ -78,7 +78,7 @@ def find_store_error(error: BaseException) -> ObservatoryError | None:
 
 
 def describe_refusal(code: str, status: int, text: str) -> ObservatoryError:
-    """What an answer of a store means."""
+    """Explain a refusal of a store."""
     if code in ("NoSuchBucket", "404") and "ucket" in f"{code}{text}":
         return StoreRefused(
             f"[lake] root: the bucket is not there: {text}. Make it, or correct [lake] root or access"

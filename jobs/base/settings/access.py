@@ -13,7 +13,7 @@ LAKE_ACCESS = "OBSERVATORY_LAKE_ACCESS"
 
 
 class Access(Settings):
-    """What a host asks for, where the usual files and variables do not say it: `~/.ssh` with its config and
+    """Access to a host, where the usual files and variables do not define it: `~/.ssh` with its config and
     agent; for S3, AWS' usual chain of variables, `~/.aws` and the machine's role."""
 
     connection: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,250}$")

@@ -1,4 +1,4 @@
-"""What all tables of settings share: unknown settings are refused, and none changes once it is read.
+"""The base of all tables of settings: unknown settings are refused, and none changes once it is read.
 
 The docstring of a class says what its table is for, and the one below a setting what it does: `make derived`
 writes docs/settings.md from them.

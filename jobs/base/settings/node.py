@@ -80,7 +80,8 @@ class KeySettings(Settings):
 
 
 class EngineSettings(Settings):
-    """What computes the tables, and what it may use. For Spark see [the pipeline on Spark](spark.md)."""
+    """The engine that computes the tables, and the memory and processes that it may use. For Spark see [the
+    pipeline on Spark](spark.md)."""
 
     name: Literal["embedded", "inline", "spark"] = "embedded"
     """`embedded`, with processes of this machine; `inline`, in one process, to [debug](debugging.md);

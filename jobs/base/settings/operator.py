@@ -42,7 +42,7 @@ NO_PLACES = (
 
 
 class Link(Settings):
-    """What connects the operator to others: see [links](operator.md#links). Bypass detection uses scope,
+    """A connection of the operator to others: see [links](operator.md#links). Bypass detection uses scope,
     traffic and networks; the first two follow from the kind where it leaves no choice."""
 
     name: str

@@ -40,7 +40,7 @@ class Gap(Settings):
 
 
 class Study(Settings):
-    """What the study node has: see [the TSB officer's guide](tsb.md#settings-of-the-study-node)."""
+    """Settings of the study node: see [the TSB officer's guide](tsb.md#settings-of-the-study-node)."""
 
     respondents: str | None = None
     """The CSV file that lists who is asked."""
@@ -84,7 +84,7 @@ class Study(Settings):
 
 
 class Submission(Settings):
-    """What leaves an operator, and where it goes: see [what leaves your
+    """The packages of an operator, and where they go: see [what leaves your
     network](operator.md#what-leaves-your-network)."""
 
     least_units: int = Field(5, ge=1, le=10**6)

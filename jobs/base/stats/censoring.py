@@ -63,7 +63,7 @@ def fit_lognormal(exact: Array, low: Array, high: Array) -> tuple[float, float]:
 
 
 def normal_density(z: Array) -> Array:
-    """Of the standard normal distribution. scipy.stats has it too, and takes a second to import."""
+    """Density of the standard normal distribution. scipy.stats has it too, and takes a second to import."""
     found: Array = np.exp(-(z**2) / 2) / ROOT
     return found
 

@@ -116,8 +116,8 @@ def estimate_change(before: MatchedPeriod, after: MatchedPeriod, holding: Array)
 
 
 def log_influence(of: MatchedPeriod, leverage: bool = True) -> Array:
-    """What each respondent moves the logarithm of an area's ratio total by, areas x respondents x
-    measures: w (y - R x) / (sum of w y)."""
+    """Influence of each respondent on the logarithm of an area's ratio total, areas x respondents x measures:
+    w (y - R x) / (sum of w y)."""
     weights, x = of.sample.weights[0], of.x
     inside = of.inside[:, :, None]
     stands = np.where(of.inside, weights * x, 0.0)

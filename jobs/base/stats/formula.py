@@ -79,7 +79,7 @@ def check_names(formula: str, names: Mapping[str, Any] | set[str]) -> None:
 
 
 def money_degree(formula: str, degrees: Mapping[str, int]) -> int:
-    """Of what power of money the formula's value is, given that of its names: 1 an amount, 0 none.
+    """Return the power of money of the formula's value, given that of its names: 1 an amount, 0 none.
 
     Raises ObservatoryError where an amount is added to what is none, or stands where none may.
     """
@@ -135,7 +135,7 @@ def check_depth(body: ast.expr, formula: str) -> None:
 
 
 def list_operands(node: ast.expr, formula: str) -> list[ast.expr]:
-    """What an allowed part is made of; anything else is an error."""
+    """List the operands of an allowed part; anything else is an error."""
     match node:
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
             finite_number(number, node, formula)

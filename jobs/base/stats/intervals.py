@@ -207,7 +207,7 @@ def pool_variance(deviation: Array, stands: Array, unit: Array) -> tuple[Array, 
 
 
 def area_concentration(sample: Weighted, member: Array, known: Array) -> Array:
-    """What the relative variance of rates is multiplied with for that of each area's ratio total.
+    """Factor from the relative variance of rates to that of each area's ratio total.
 
     For y = x R (1 + e), e independent and of variance v, the total X (sum of w y)/(sum of w x) misses the
     truth with the variance R^2 v (sum of x^2 over silent operators + sum of (g-1)^2 x^2 over respondents),

@@ -61,7 +61,7 @@ class IntervalEstimate:
 
 @dataclass(frozen=True)
 class Quality:
-    """What labels say of a channel: its prevalence, and how often the filter was right.
+    """Prevalence of a channel by its labels, and how often the filter was right.
 
     sensitivity: share of spam that it flagged; specificity: share of the rest that it let pass; both over
     units whose flag is known, None where there is none of them or too few labels. least, most: prevalence

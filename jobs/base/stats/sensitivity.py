@@ -1,4 +1,4 @@
-"""What dominates a total: first-order and total Sobol indices of its parameters, and a tornado."""
+"""Parameters that dominate a total: first-order and total Sobol indices of its parameters, and a tornado."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -254,8 +254,7 @@ class Lake:
             self.add_notes({})
 
     def read_notes(self) -> dict[str, Any]:
-        """What the lake remembers of itself: its form, and its operators
-        (jobs/operators/keep/identity.py)."""
+        """Read the lake's notes on itself: its form, and its operators (jobs/operators/keep/identity.py)."""
         return read_mark(*self.own_file(MARK))
 
     def add_notes(self, about: Mapping[str, Any]) -> None:
@@ -355,7 +354,7 @@ def open_lake(root: str) -> Lake:
 
 
 def commit_note(note: Mapping[str, Any] | None) -> CommitProperties:
-    """What a transaction's row of the log says beside. No transaction is tried again upon another writer's:
+    """Return the note in a transaction's row of the log. No transaction is tried again upon another writer's:
     there is none, or the lease was lost, or it is this one, whose answer was lost."""
     words = {"userMetadata": json.dumps(note, sort_keys=True)} if note else None
     return CommitProperties(custom_metadata=words, max_commit_retries=0)

@@ -21,7 +21,7 @@ def own_file(folder: str, name: str) -> tuple[Any, str]:
 
 
 def read_mark(fs: Any, file: str) -> dict[str, Any]:
-    """What a lake remembers of itself; nothing where it has no mark."""
+    """Read the notes of a lake on itself; nothing where it has no mark."""
     try:
         found = json.loads(fs.cat_file(file))
         form = found["form"]

@@ -112,7 +112,7 @@ def forget_all() -> None:
 
 
 def remember_found(root: str, path: str, find: Callable[[DeltaTable], T]) -> T:
-    """What is found in the latest version of a table, which is looked for once."""
+    """Look something up in the latest version of a table, once for each version."""
     log, key = open_log(root, path, None), key_of(path, store_options(root) or {})
     known, version, found = _found.get(key, (None, None, None))
     if known is not log or version != log.version():

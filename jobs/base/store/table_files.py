@@ -156,8 +156,8 @@ def read_files(
 def query_files(
     table: str, files: Iterable[DataFile], query: Callable[[pl.LazyFrame], pl.LazyFrame]
 ) -> pl.DataFrame:
-    """What a query finds in the rows of files of a table, which need not fit in memory. Raises
-    ObservatoryError for a damaged file."""
+    """Query the rows of a table's files, which need not fit in memory. Raises ObservatoryError for a damaged
+    file."""
     files = list(files)
     with naming_damage(table, files):
         return query(scan_files(table, files)).collect(engine="streaming")
@@ -180,7 +180,7 @@ def naming_damage(table: str, files: Sequence[DataFile]) -> Iterator[None]:
 
 
 def damage_of(path: str) -> str | None:
-    """What is wrong with a Parquet file, if anything is: it is read as a whole."""
+    """Describe the damage of a Parquet file, if any: it is read as a whole."""
     fs, file = open_store(path)
     try:
         with fs.open(file, "rb") as data:
@@ -209,7 +209,7 @@ def exists_in_store(url: str) -> bool:
 
 
 def file_remedy(table: str) -> str:
-    """What brings a file of a table back."""
+    """Say how to bring a file of a table back."""
     about = read_contract(table)
     if about.layer in ("bronze", "gold") or table == "meta.run" or about.reads:
         return (

@@ -11,7 +11,7 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Bucket:
-    """Of `count` buckets, a power of two, the one with this number: rows whose hash modulo count is it."""
+    """A bucket by its number, of `count` buckets, a power of two: rows whose hash modulo count is it."""
 
     number: int
     count: int

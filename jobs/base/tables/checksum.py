@@ -119,7 +119,7 @@ def column_key(name: str) -> np.uint64:
 
 
 def column_part(values: pa.Array, name: str) -> np.ndarray:
-    """What each value of a column adds to its row; nothing for a null."""
+    """The summand of each value of a column in its row's checksum; nothing for a null."""
     parts = mix_bits(numbers_of(values, name) ^ column_key(name))
     if values.null_count:
         parts *= is_valid(values)

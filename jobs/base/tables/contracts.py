@@ -322,7 +322,7 @@ def order_tables(tables: Iterable[str]) -> tuple[str, ...]:
 
 
 def given_tables(tables: Iterable[str]) -> tuple[str, ...]:
-    """What tables read that is none of them."""
+    """List the tables that these read and that are none of them."""
     wanted = tuple(tables)
     read = dict.fromkeys(name for table in wanted for name in read_contract(table).reads)
     return tuple(name for name in read if name not in wanted)

@@ -159,7 +159,7 @@ class Matcher:
 
 
 class Matching(Protocol):
-    """What a matcher needs to know of a rule."""
+    """A rule as a matcher needs it."""
 
     @property
     def match_on(self) -> str: ...

@@ -200,7 +200,7 @@ def list_wrong_columns(about: PublicContract) -> list[str]:
 
 
 def list_wrong_guards(about: PublicContract) -> list[str]:
-    """What is wrong with the protection that a contract asks for, or says why it needs none."""
+    """List what is wrong with the protection that a contract asks for, or with its reason for none."""
     protect = about.protect
     if protect is None:
         return [] if about.arguments else ["has neither protect nor arguments"]
@@ -232,7 +232,7 @@ def list_wrong_sql(about: PublicContract) -> list[str]:
 
 
 def protect_of(raw: Mapping[str, Any], file_name: str) -> Protect:
-    """What a contract states under `protect`."""
+    """Parse what a contract states under `protect`."""
     words = {each.name: each.default is MISSING for each in fields(Protect) if each.name != "shape"}
     words |= {"series": True} | dict.fromkeys(RELATIONS, False)
     wrong = [f"has an unknown word '{word}'" for word in raw if word not in words]

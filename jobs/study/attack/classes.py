@@ -19,7 +19,7 @@ TINY = 1e-300
 
 @dataclass(frozen=True)
 class View:
-    """What some attackers have not seen: of each class the sum, and of how many contributions."""
+    """The sums that some attackers have not seen: by class, with the number of contributions in each."""
 
     mass: Array
     count: Array
@@ -52,7 +52,7 @@ class Classes:
         self.cones = Cones(system.cones, system.truth, first, self.size)
 
     def build_view(self, seen: Array) -> View:
-        """What is left to those who have seen these atoms."""
+        """Return what remains unknown to an attacker who knows these atoms."""
         unseen = np.ones(len(self.truth), dtype=bool)
         unseen[seen] = False
         of, count = self.of_atom[unseen], len(self.size)
@@ -77,7 +77,7 @@ def group_columns(matrix: csc_array) -> tuple[Array, Array]:
 
 
 class Parts:
-    """What targets have in each class: a part for each of their classes, in the order of targets.
+    """The shares of targets in classes: a part for each class of a target, in the order of targets.
 
     starts: of each target its first part. target, of_class: of each part. own: its true sum, in the size of
     its class. least, most: the smallest and largest factor of its atoms times that size. count: how many

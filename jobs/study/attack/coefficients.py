@@ -62,7 +62,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class World:
-    """What everyone may know of operators and countries.
+    """Public knowledge of operators and countries.
 
     prices: US dollars for one international dollar of the base year, by country.
     """

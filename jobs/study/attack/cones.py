@@ -49,7 +49,7 @@ class Cone:
         return found
 
     def cell_sums(self, y: Array) -> tuple[Array, Array, Array]:
-        """Of each cell N, S and T."""
+        """Return N, S and T of each cell."""
         count = int(self.place.max(initial=-1)) + 1
         return (
             np.bincount(self.place, self.weight * self.x, count),
@@ -100,7 +100,7 @@ class Cones:
         self.most = np.array([cone.most for cone in self.cones])
 
     def sum_cells(self, values: Array) -> Array:
-        """Of each cell the sum of its respondents' values."""
+        """Sum the values of each cell's respondents."""
         return np.bincount(self.place, values, len(self.cone_of_cell))
 
     def spreads(self, squares: Array, sums: Array) -> Array:
@@ -164,8 +164,8 @@ class Cones:
         return sorted(broken.tolist(), key=lambda at: -spreads[at] / self.most[at])
 
     def reach(self, change: Array, broken: Sequence[int]) -> Array:
-        """Of each of some cones that a change breaks, which part of it does not: S and T of a cell are a
-        square and a line of that part."""
+        """Return, for each cone that a change breaks, the largest part of the change that does not break it:
+        S and T of a cell are a square and a line of that part."""
         moved = self.moves @ change
         square = [self.sum_cells(self.share * of) for of in (self.figures**2, self.figures * moved, moved**2)]
         line = [self.sum_cells(self.weight * of) for of in (self.figures, moved)]

@@ -97,7 +97,7 @@ class BlockSearch:
         return found[:, self.group]
 
     def find_all(self) -> list[Finding]:
-        """What anyone finds of the pairs that are pending, which these are afterwards."""
+        """Return the findings of all attackers on the pending pairs, and the pairs that are still pending."""
         if not self.pending.any():
             return []
         # What is asked again was found before: few pairs, of which a projection clears hardly any.

@@ -288,7 +288,8 @@ def model_of(
 def write_equations(
     row: Mapping[str, object], weights: Array, inside: Array
 ) -> list[tuple[float, float, Array]]:
-    """What a published number says: low <= factors @ contributions <= high, divided by its size."""
+    """Return the equations of a published number: low <= factors @ contributions <= high, divided by its
+    size."""
     if row["form"] == ESTIMATE:
         value, digits = float(str(row["value"])), int(str(row["digits"]))
         # The study's own figures have two decimals before they are rounded again.

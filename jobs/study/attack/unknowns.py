@@ -129,7 +129,7 @@ def try_relations(
 
 
 def join_pairs(one: T, pairs: Iterable[tuple[T, T]]) -> tuple[T, ...]:
-    """What pairs join to one, itself included, in order."""
+    """List the codes that pairs join to one, itself included, in order."""
     found, left = {one}, set(pairs)
     while more := {pair for pair in left if found & set(pair)}:
         found, left = found.union(*more), left - more

@@ -1,4 +1,4 @@
-"""What respondents contributed, release by release, as sums of an attack's unknowns.
+"""Contributions of respondents, release by release, as sums of an attack's unknowns.
 
 An unknown that a later release changed is another one; what it left as it was is the same.
 """
@@ -57,8 +57,8 @@ def split_contributions(
 def list_factors(
     figures: Iterable[Mapping[tuple[str, str], Contributions]], shape: Shape, prices: Mapping[str, float]
 ) -> dict[str, dict[str, float]]:
-    """Of each country the factors of codes that are multiples of another: market prices over parity, from any
-    respondent's positive figures. prices: for countries where everybody gave nothing."""
+    """List each country's factors between codes that are multiples of another: market prices over parity,
+    from any respondent's positive figures. prices: for countries where everybody gave nothing."""
     found = {country: {MARKET: price} for country, price in prices.items()}
     for column, (first, *others) in shape.multiples.items():
         at = shape.columns.index(column)

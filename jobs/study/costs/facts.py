@@ -1,4 +1,5 @@
-"""What explanations of the study's figures share: scope, coverage and quality, parameters and assumptions."""
+"""Facts that explanations of the study's figures share: scope, coverage and quality, parameters and
+assumptions."""
 
 from typing import Any
 

@@ -120,7 +120,7 @@ RESPONSE = [
 
 
 def money_steps(study_row: StudyRow) -> list[FormulaStep]:
-    """What a respondent spends, and how it comes to dollars of the base year."""
+    """List the steps from a respondent's spending to dollars of the base year."""
     base = int(assumed_value("base_year"))
     component, conversion = study_row.row["component_code"], study_row.row["conversion_code"]
     parts = {"_T": f"{ANNUAL}+labour+other", "capital": ANNUAL, "operating": "labour+other"}[component]

@@ -1,4 +1,4 @@
-"""What an area's spending and its gap to a norm depend on, one parameter at a time.
+"""Sensitivity of an area's spending, and of its gap to a norm, to one parameter at a time.
 
 Each parameter of jobs.base.costs.investment_assumptions is set to its 5% and then its 95% point, with all
 others at their central values, and the area is estimated again. What respondents stated themselves does not

@@ -136,7 +136,7 @@ def countries_of(area: str, period: str) -> frozenset[str]:
 
 
 def versions_of(study_row: StudyRow, *tables: str) -> list[tuple[str, str]]:
-    """What a figure was read and computed from: tables, reference files, and the study's own files."""
+    """List the versions of a figure's inputs: tables, reference files, and the study's own files."""
     listed = [study_row.table, *tables]
     lake = [
         (name, f"Delta version {study_row.versions[name]}") for name in listed if name in study_row.versions

@@ -42,5 +42,5 @@ def class_of(value: float, edges: Sequence[float], codes: Sequence[str]) -> str:
 
 
 def silent_pct(estimate: float, reported: float) -> float:
-    """What an estimate adds for operators that did not answer, in percent of the estimate."""
+    """Return the share of an estimate that stands for operators that did not answer, in percent."""
     return 100 * (1 - reported / estimate) if estimate > 0 else 0.0

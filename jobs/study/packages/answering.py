@@ -32,8 +32,8 @@ PACKAGES = (".zip", ".zip.gpg")
 
 @dataclass(frozen=True)
 class Inbox:
-    """What lies in the study's inbox: each package as a file on this machine, with the folder that its answer
-    goes to; and other files, which are none."""
+    """The content of the study's inbox: each package as a file on this machine, with the folder that its
+    answer goes to; and other files, which are none."""
 
     packages: dict[Path, DropFolder]
     others: list[str]

@@ -129,8 +129,8 @@ def content_of(file: Path, data: bytes) -> bytes:
 
 
 def public_reasons(judged: Judged) -> list[str]:
-    """What an answer says of a refusal: whoever may not be the operator learns nothing else of it, nor of
-    what stands in its place."""
+    """List the reasons for a refusal that an answer names: whoever may not be the operator learns nothing
+    else of it, nor of what stands in its place."""
     return judged.doubts or judged.wrong
 
 
@@ -181,7 +181,7 @@ def check_package(
 
 
 def notes_of(manifest: Manifest) -> list[str]:
-    """What the study has to know of a package that it takes."""
+    """List the notes for the study on a package that it takes."""
     noted = [
         f"{each.period_code} {each.channel_code} has logs of {each.days} of {each.of} days: too few, it"
         " counts as not sent"

@@ -177,7 +177,7 @@ def order_in(receipt: dict[str, Any]) -> Order:
 
 
 def last_of(month: str, receipts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What stands in a month: of each operator the last receipt of a period that holds it."""
+    """Return the packages that count in a month: each operator's last one of a period that contains it."""
     of_month = [each for each in receipts if month in months_of(each["period_code"])]
     last = {each["operator_id"]: each for each in sorted(of_month, key=order_in)}
     return list(last.values())
@@ -221,7 +221,7 @@ def write_packages(lake: Lake, taken: list[TakenPackage], run_id: str) -> None:
 
 
 def compare_standing(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:
-    """What receipts of the same respondent and months say against a package."""
+    """List the reasons against a package from receipts of the same respondent and months."""
     wrong = []
     for each in standing:
         is_own = each["operator_id"] == judged.manifest.operator_id

@@ -30,7 +30,7 @@ HELD_SCHEMA = dict.fromkeys((*CELL, "rule"), pl.String)
 
 @dataclass(frozen=True)
 class Basis:
-    """What the figures of a release rest on. Restricted.
+    """The inputs of a release's figures. Restricted.
 
     release: its name. tables: the study tables that public ones come from, study.contribution, WORLD
     and PRICES.
@@ -122,8 +122,8 @@ BY_RESPONDENTS = ("modelled", "threshold", "own_rate")
 
 
 def hold_together(rule: pl.Expr, is_rare: pl.Expr) -> pl.Expr:
-    """What holds one of a country's rows back holds all of its period and channel. But that a quantity leaves
-    for areas alone holds no other back, and a rare definition none of another one.
+    """Extend what holds one of a country's rows back to all rows of its period and channel. But that a
+    quantity leaves for areas alone holds no other back, and a rare definition none of another one.
 
     What leaves by other definitions reveals nothing of a rare one: a holding's spam under it is between that
     under those within and around it, and what bounds these is farther from them than p%.

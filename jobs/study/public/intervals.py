@@ -35,7 +35,8 @@ ESTIMATED, UNRELIABLE = "E", "U"
 
 
 def reach_of(factor: float, variance: float, freedom: float) -> tuple[float, float]:
-    """What an estimate is divided by for the lower end of its interval, and multiplied with for the upper."""
+    """Return the factor of an interval: an estimate is divided by it for the lower end, and multiplied for
+    the upper."""
     both = float(stdtrit(freedom, 0.5 + CONFIDENCE / 2)) * math.sqrt(factor * variance)
     below, above = (math.exp(min(arm * both, math.log(FARTHEST))) for arm in (LOWER, UPPER))
     return below, above

@@ -66,7 +66,7 @@ def list_prices(basis: Basis) -> dict[str, float]:
 
 
 def of_release(each: Released, guarded: Mapping[str, PublicContract]) -> pl.DataFrame:
-    """What an earlier release said."""
+    """Return the published numbers of an earlier release."""
     return pl.concat(
         read_rows(name_cells(each.public[about.table], about), about)
         for about in guarded.values()

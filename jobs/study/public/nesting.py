@@ -55,7 +55,7 @@ def is_within(narrow: str, wide: str) -> bool:
 
 
 def list_values(predicates: Iterable[str]) -> dict[str, pl.Series] | None:
-    """Of each column the values that predicates distinguish; None where that is not a list of texts."""
+    """List, by column, the values that predicates distinguish; None where that is not a list of texts."""
     fields = {field.name: field for field in read_contract("silver.message").fields}
     texts: dict[str, set[str]] = {}
     for predicate in predicates:

@@ -48,7 +48,7 @@ def revise_rows(
 
 
 def find_origins(about: PublicContract, earlier: Sequence[Released]) -> pl.DataFrame:
-    """Of each figure that was published before the release that it comes from: CELL and origin."""
+    """Find, for each figure published before, the release that it comes from: CELL and origin."""
     found = pl.DataFrame(schema={**dict.fromkeys(CELL, pl.String), "origin": pl.String})
     for each in earlier:
         if about.table in each.public:

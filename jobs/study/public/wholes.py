@@ -36,7 +36,7 @@ def contributions_of(about: PublicContract) -> str:
 
 
 def suffix_of(about: PublicContract, whole: PublicContract) -> str:
-    """What the series of a whole lack of those of the table that it is the whole of."""
+    """Return the end of a table's series that the series of its whole lack."""
     return f"/{ALL}" * (len(shape_of(about).columns) - len(shape_of(whole).columns))
 
 
@@ -112,8 +112,8 @@ def join_blocks(
 
 
 def join_series(series: str, about: PublicContract) -> tuple[str, ...]:
-    """What is the same of all series that hang together: their block, without the codes under which figures
-    of all traffic are one."""
+    """Return what linked series have in common: their block, without the codes under which figures of all
+    traffic are one."""
     shape = shape_of(about)
     block = zip(shape.columns, block_of(series, shape), strict=True)
     return tuple(code for column, code in block if column not in shape.same)

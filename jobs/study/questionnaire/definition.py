@@ -106,7 +106,7 @@ class Question:
 
     @property
     def codes(self) -> list[str]:
-        """Of its indicators, in order."""
+        """The codes of its indicators, in order."""
         return [each.code for each in self.indicators]
 
 

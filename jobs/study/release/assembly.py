@@ -25,7 +25,7 @@ PASSING = ("id", "result_url", "meta", "suite_parameters", "exception_info")
 
 @dataclass(frozen=True)
 class ReleaseEvidence:
-    """What stands behind a release beside its tables.
+    """The evidence of a release beside its tables.
 
     references: the digest of each reference table. inputs_seal: the keyed digest of the inputs. validation:
     the results of the rules on public tables. changes: since the release before it. revised: the figures of

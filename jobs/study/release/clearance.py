@@ -43,7 +43,7 @@ NAMED = 10
 
 @dataclass(frozen=True)
 class Cleared:
-    """What an administration was asked and answered. decision: on its objection; '' while there is none.
+    """The question to an administration and its answer. decision: on its objection; '' while there is none.
 
     administration: '' for a country that has none here: decision, reason, by and answered_at are then of the
     decision on its rows."""
@@ -239,7 +239,7 @@ def build_sheet(
 
 
 def answer_in(file: Path) -> tuple[str, str, str, str, str]:
-    """What a sheet that came back says: the release's digest, country, answer, reason and who."""
+    """Read a returned sheet: the release's digest, country, answer, reason and who."""
     try:
         data = file.read_bytes()
         workbooks.check_workbook(data, workbooks.LARGE)

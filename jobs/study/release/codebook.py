@@ -1,4 +1,4 @@
-"""What a reader needs beside the figures: codebook, notes, citation, data package."""
+"""Codebook, notes, citation and data package: the files that a reader needs beside the figures."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -105,7 +105,7 @@ def codebook_csv(tables: Sequence[ReleasedTable], memberships: Sequence[Membersh
 
 
 def described_code(column: str, code: str, label: str, members: Mapping[str, str]) -> str:
-    """What a code means; of a group of countries with its members' number, source and confidence."""
+    """Describe a code; a group of countries with the number, source and confidence of its members."""
     return f"{label}: {members[code]}" if column == AREA and code in members else label
 
 

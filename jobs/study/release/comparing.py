@@ -1,4 +1,4 @@
-"""What differs between two releases: rows that came, went and changed."""
+"""Differences between two releases: rows that came, went and changed."""
 
 import csv
 from dataclasses import dataclass

@@ -310,7 +310,7 @@ def keep_refusal(restricted: Path, recipe: Recipe, error: Unprotectable) -> str:
 
 
 def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
-    """What the officer should know of a release before it goes on."""
+    """List notes on a release for the officer."""
     notes = []
     if recipe.left_out:
         notes.append(f"Left out by decision on an objection: {', '.join(recipe.left_out)}.")

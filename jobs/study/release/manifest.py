@@ -138,7 +138,7 @@ def verify_release(folder: Path) -> str:
 
 
 def compare_files(folder: Path) -> str:
-    """As verify_release(), of a folder that does not have its name yet."""
+    """Verify the files of a folder that does not have its release's name yet."""
     found = read_manifest(folder)
     named: dict[str, dict[str, Any]] = found["files"]
     files = [each for each in folder.rglob("*") if each.is_symlink() or not each.is_dir()]

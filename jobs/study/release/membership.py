@@ -38,7 +38,7 @@ class Membership:
 
     @property
     def text(self) -> str:
-        """As README, codebook and workbook state it."""
+        """The membership as README, codebook and workbook state it."""
         counts = ", ".join(f"{number} {code}" for code, number in sorted(self.confidence.items()))
         said = (
             f"{len(self.countries)} countries on {self.day}. Confidence: {counts}."

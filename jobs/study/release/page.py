@@ -119,8 +119,8 @@ def volume_section(rows: pl.DataFrame) -> Section:
 
 
 def cost_section(rows: pl.DataFrame) -> Section:
-    """What countermeasures cost to run in the last period: marginal, fixed as stated and both by area; and
-    both by strategy and area."""
+    """Build the section on the running cost of countermeasures in the last period: marginal, fixed as stated
+    and both by area; and both by strategy and area."""
     blocks, found = [], []
     for channel, own in by_channel(rows):
         of = {
@@ -191,7 +191,7 @@ def no_rows(name: str) -> pl.DataFrame:
 
 
 def by_area(found: list[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
-    """What was found, by the name of the area: channels may have different countries."""
+    """Group findings by the name of the area: channels may have different countries."""
     for area in dict.fromkeys(name for name, _ in found):
         yield area, [text for name, text in found if name == area]
 

@@ -180,7 +180,7 @@ def withdraw_release(
 
 
 def format_tombstone(period: str, version: str, withdrawn: decisions.Decision) -> bytes:
-    """What stands in place of a release, from the record of its withdrawal."""
+    """Format the file that replaces a withdrawn release, from the record of its withdrawal."""
     return json_bytes(
         {
             "form": manifest.STATEMENTS[manifest.TOMBSTONE][0],

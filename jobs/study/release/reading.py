@@ -164,7 +164,7 @@ def read_structure(data: bytes) -> list[tuple[str, str, str]]:
 
 
 def names_of_structure(tables: Sequence[ReleasedTable]) -> list[tuple[str, str, str]]:
-    """As read_structure(), from the tables."""
+    """List the structure's names as read_structure() does, from the tables."""
     found = [("ConceptScheme", sdmx.SCHEME, sdmx.SCHEME_NAME)]
     found += [("Concept", name, described) for name, described in sdmx.describe_concepts(tables).items()]
     for concept, codes in sdmx.list_codes(tables).items():
@@ -189,7 +189,7 @@ def read_workbook(data: bytes) -> dict[str, list[list[Cell]]]:
 
 
 def cells_of(table: ReleasedTable) -> list[list[Cell]]:
-    """As read_workbook(), from the table."""
+    """List a table's cells as read_workbook() does."""
     return [[*table.tidy.columns], *([as_cell(value) for value in row] for row in table.tidy.rows())]
 
 

@@ -45,7 +45,7 @@ class Recipe:
 def recipe_of(
     lake: Lake, settings: Observatory, period: str, is_major: bool, leave_out_areas: bool
 ) -> Recipe:
-    """What a release of the period would be made from, or ObservatoryError."""
+    """Return the inputs of a release of the period. Raises ObservatoryError where it cannot be made."""
     about = About(
         period=period,
         version=next_version(versions_in(Path(settings.release.restricted), period), is_major),

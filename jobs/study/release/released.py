@@ -191,7 +191,7 @@ def rows_of(codelist: str) -> list[tuple[str, str, str | None]]:
 
 
 def published_codes(column: PublicColumn) -> dict[str, str] | None:
-    """As list_of(), with the codes that are published."""
+    """Return the code list of a column as list_of() does, with the codes that are published."""
     if column.field.name == AREA:
         parts = {code + PART: name_countries_alone(own, name) for own, (code, name) in AREAS.items()}
         return dict(area_codes().values()) | parts

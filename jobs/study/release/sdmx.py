@@ -81,7 +81,7 @@ def describe_concepts(tables: Sequence[ReleasedTable]) -> dict[str, str]:
 
 
 def build_concepts(tables: Sequence[ReleasedTable], agency: str) -> dict[str, Concept]:
-    """As describe_concepts(), for pysdmx."""
+    """Build the concepts of describe_concepts() for pysdmx."""
     urn = f"urn:sdmx:org.sdmx.infomodel.conceptscheme.Concept={agency}:{SCHEME}({VERSION})."
     return {
         name: Concept(id=name, name=mark_text(described), urn=urn + name)
@@ -103,7 +103,7 @@ def list_codes(tables: Sequence[ReleasedTable]) -> dict[str, dict[str, str]]:
 
 
 def build_codelists(tables: Sequence[ReleasedTable], agency: str) -> dict[str, Codelist]:
-    """As list_codes(), for pysdmx."""
+    """Build the code lists of list_codes() for pysdmx."""
     return {
         concept: Codelist(
             id=f"CL_{concept}",

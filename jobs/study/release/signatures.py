@@ -70,7 +70,7 @@ def signer_of(folder: Path, signers: Path) -> Signed:
 
 
 def signer_of_statement(file: Path, signers: Path) -> Signed:
-    """As signer_of(), of an index or a tombstone."""
+    """Find who signed an index or a tombstone, as signer_of() does for a release."""
     return find_signer(file, statement_signature(file), file, signers)
 
 
