@@ -24,7 +24,7 @@ from jobs.study.estimates.respondent_figure import CELL, RESPONDENT_CELL
 from jobs.study.estimates.steps.rows import typed_rows
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.public import cells
-from jobs.study.public.cells import Basis, Released
+from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
 from jobs.study.public.knowledge import known_release, list_shapes, of_release
 from sample_data.membership import FOLDER
@@ -69,10 +69,10 @@ def basis(
     return Basis(release, tables | {name: pl.DataFrame(schema=polars_schema(name)) for name in empty})
 
 
-def timed(study: Basis, earlier: list[Released]) -> tuple[float, Released]:
+def timed(study: Basis, earlier: list[EarlierRelease]) -> tuple[float, EarlierRelease]:
     started = time.process_time()
     made = make_public_tables(study, earlier, [PERIOD], P_PCT, leave_out_areas=True)
-    return time.process_time() - started, Released(study, made.public)
+    return time.process_time() - started, EarlierRelease(study, made.public)
 
 
 def attack_rules(study: Basis, without: Collection[str]) -> tuple[int, int, int]:
@@ -88,7 +88,7 @@ def attack_rules(study: Basis, without: Collection[str]) -> tuple[int, int, int]
             cells, "primary_rules", lambda about: every(about) | dict.fromkeys(without, pl.lit(False))
         ),
     ):
-        made = Released(study, make_public_tables(study, [], [PERIOD], RULES_PCT).public)
+        made = EarlierRelease(study, make_public_tables(study, [], [PERIOD], RULES_PCT).public)
     rows = made.public["public.spam_volume"].filter(pl.col("area_kind_code") == COUNTRY)
     known = known_release(study, of_release(made, guarded))
     found = Attack([known], list_shapes(guarded, [study]), RULES_PCT).find_all()
@@ -109,7 +109,7 @@ def main() -> None:
         seconds, made = timed(basis("r1", countries[:count], []), [])
         print(f"{count:9}  {made.public['public.spam_volume'].height:4}  {seconds:11.1f}")
     print("releases   rows  processor s")
-    earlier: list[Released] = []
+    earlier: list[EarlierRelease] = []
     for number in range(RELEASES):
         late = answering[:: len(answering) // (LATE * (RELEASES - 1))][LATE * number :]
         seconds, made = timed(basis(f"r{number}", countries, late), earlier)

@@ -101,7 +101,7 @@ def released(
 
 
 def step(own: Path, name: str, seconds: float) -> Step:
-    made = making.released_in(own, name).public
+    made = making.read_earlier_release(own, name).public
     counts = {table: rows.height for table, rows in sorted(made.items()) if rows.height}
     volumes = made[VOLUME]
     codes = dict(volumes["revision_code"].value_counts().rows())
@@ -129,7 +129,7 @@ def attacked(
         each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect
     }
     names = [f"{each.period}/{each.version}" for each in quarters.RELEASES[:count]]
-    made = [making.released_in(restricted / name, name) for name in names]
+    made = [making.read_earlier_release(restricted / name, name) for name in names]
     releases = [known_release(each.basis, of_release(each, guarded)) for each in made]
     shapes = list_shapes(guarded, [each.basis for each in made])
     attack = Attack(join_blocks(releases, guarded), shapes, float(p_pct))

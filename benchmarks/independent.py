@@ -30,8 +30,8 @@ from jobs.study.attack.search import Attack
 from jobs.study.disclosure import rules
 from jobs.study.public.cells import Basis
 from jobs.study.public.gate import Unprotectable, make_public_tables
-from jobs.study.release.making import released_in
-from jobs.study.release.released import release_table
+from jobs.study.release.making import read_earlier_release
+from jobs.study.release.released_tables import release_table
 from sample_data import membership, quarters
 from tests.independent.attacker import SERIES, Release, Report, attack, read_release
 from tests.independent.own_errors import with_own_errors
@@ -63,7 +63,9 @@ def read_all(folder: Path, count: int) -> tuple[list[Release], list[Mapping[str,
         read_release(Path(settings.root) / name / "data", basis / "basis")
         for name, basis in zip(names, bases, strict=True)
     ]
-    return made, [released_in(each, name).basis.tables for each, name in zip(bases, names, strict=True)]
+    return made, [
+        read_earlier_release(each, name).basis.tables for each, name in zip(bases, names, strict=True)
+    ]
 
 
 def without_rules(release: Release, study: Mapping[str, pl.DataFrame], p_pct: float) -> Release:

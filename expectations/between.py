@@ -79,8 +79,8 @@ def totals_equal(table: str) -> CrossRule:
 
 def counts_volume(table: str) -> bool:
     """Whether a table counts the volume by day in other parts."""
-    about = read_contract(table)
-    return about.period == "period_date" and table != VOLUME and {*MEASURES} <= {*about.columns}
+    contract = read_contract(table)
+    return contract.period == "period_date" and table != VOLUME and {*MEASURES} <= {*contract.columns}
 
 
 def marked_equal_certain() -> CrossRule:

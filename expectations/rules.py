@@ -40,13 +40,13 @@ def rules_of(table: str) -> list[Rule]:
     """The rules on single rows and on the key that follow from a table's contract."""
     if table.startswith("public."):
         return public_rules(public_contract(table))
-    about = read_contract(table)
-    rules = [not_null(name) for name in about.not_null]
-    more = (UNKNOWN,) if about.layer in ("bronze", "silver") else (UNKNOWN, *wholes_of(about.columns))
-    also = dict(about.also)
-    rules += [known(each, (*more, *also.get(each.name, ()))) for each in about.fields if each.codelist]
-    rules += [condition(name, text, text) for name, text in about.checks]
-    return [*rules, unique(key_and_period(about))]
+    contract = read_contract(table)
+    rules = [not_null(name) for name in contract.not_null]
+    more = (UNKNOWN,) if contract.layer in ("bronze", "silver") else (UNKNOWN, *wholes_of(contract.columns))
+    also = dict(contract.also)
+    rules += [known(each, (*more, *also.get(each.name, ()))) for each in contract.fields if each.codelist]
+    rules += [condition(name, text, text) for name, text in contract.checks]
+    return [*rules, unique(key_and_period(contract))]
 
 
 def wholes_of(columns: Collection[str]) -> tuple[str, ...]:
@@ -54,12 +54,12 @@ def wholes_of(columns: Collection[str]) -> tuple[str, ...]:
     return (ALL, PARTS) if "part_factor" in columns else (ALL,)
 
 
-def public_rules(about: PublicContract) -> list[Rule]:
+def public_rules(contract: PublicContract) -> list[Rule]:
     """The rules of a published table."""
-    fields = [each.field for each in about.columns]
+    fields = [each.field for each in contract.columns]
     names = [field.name for field in fields]
-    figures = [] if about.protect is None else [about.protect.figure]
-    rules = [not_null(name) for name in (*about.key, *figures)]
+    figures = [] if contract.protect is None else [contract.protect.figure]
+    rules = [not_null(name) for name in (*contract.key, *figures)]
     for field in fields:
         if field.name == "conf_status_code":
             rules.append(
@@ -81,7 +81,7 @@ def public_rules(about: PublicContract) -> list[Rule]:
                 f"{STATUS} is U where {BAND} is one of {low}",
             )
         )
-    return [*rules, unique(about.key)]
+    return [*rules, unique(contract.key)]
 
 
 def not_null(name: str) -> Rule:
@@ -106,5 +106,5 @@ def condition(name: str, text: str, says: str) -> Rule:
     return Rule(name, says, CONDITION, condition=text)
 
 
-def key_and_period(about: Contract) -> list[str]:
-    return list(dict.fromkeys([*about.key, *([about.period] if about.period else [])]))
+def key_and_period(contract: Contract) -> list[str]:
+    return list(dict.fromkeys([*contract.key, *([contract.period] if contract.period else [])]))

@@ -65,11 +65,11 @@ def never_null_numbers(table: str) -> set[str]:
     """The columns that always hold a number."""
     if table.startswith("public."):
         return set()
-    about = read_contract(table)
+    contract = read_contract(table)
     return {
         field.name
-        for field in about.fields
-        if field.name in about.not_null and field.type.partition("(")[0] in NUMBERS
+        for field in contract.fields
+        if field.name in contract.not_null and field.type.partition("(")[0] in NUMBERS
     }
 
 

@@ -91,31 +91,31 @@ def page_of(table: str) -> str:
     return f"{folder_of(read_contract(table).layer).name}/README.md#{table.replace('.', '')}"
 
 
-def first_sentence(about: Contract) -> str:
+def first_sentence(contract: Contract) -> str:
     """What a row of a table is, in one line."""
-    return re.split(r"(?<=[.:;])(?<!Rec\.) ", " ".join(about.description.split()))[0].rstrip(".:;") + "."
+    return re.split(r"(?<=[.:;])(?<!Rec\.) ", " ".join(contract.description.split()))[0].rstrip(".:;") + "."
 
 
-def described(about: Contract) -> list[str]:
+def described(contract: Contract) -> list[str]:
     """One table: what a row is, its key, its columns."""
-    lines = [f"## {about.table}", "", about.description, ""]
-    lines.append(f"Key: {', '.join(f'`{name}`' for name in about.key)}.")
-    for role in dict.fromkeys(role for role, _ in about.questions):
-        codes = ", ".join(f"`{code}`" for whose, code in about.questions if whose == role)
+    lines = [f"## {contract.table}", "", contract.description, ""]
+    lines.append(f"Key: {', '.join(f'`{name}`' for name in contract.key)}.")
+    for role in dict.fromkeys(role for role, _ in contract.questions):
+        codes = ", ".join(f"`{code}`" for whose, code in contract.questions if whose == role)
         lines.append(f"Questions to {ASKED[role]}: {codes}.")
-    if about.partition_by:
-        lines.append(f"Replaced by {', '.join(f'`{name}`' for name in about.partition_by)}.")
-    lines += [f"Check `{name}`: `{condition}`." for name, condition in about.checks]
-    if about.merge:
+    if contract.partition_by:
+        lines.append(f"Replaced by {', '.join(f'`{name}`' for name in contract.partition_by)}.")
+    lines += [f"Check `{name}`: `{condition}`." for name, condition in contract.checks]
+    if contract.merge:
         of_rule: dict[str, list[str]] = {}
-        for name, rule in about.merge:
+        for name, rule in contract.merge:
             of_rule.setdefault(rule, []).append(f"`{name}`")
         rules = "; ".join(f"{rule} of {', '.join(names)}" for rule, names in of_rule.items())
         lines.append(f"Rows of the same key in parts of the messages merge to: {rules}.")
     lines += ["", "| column | type | unit | what it is |", "|---|---|---|---|"]
-    for field in about.fields:
+    for field in contract.fields:
         text = field.description
-        if meaning := dict(about.meanings).get(field.name):
+        if meaning := dict(contract.meanings).get(field.name):
             text += f". Here: {meaning}"
         if field.codelist:
             known = list_codes(field.codelist)

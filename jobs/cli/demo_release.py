@@ -59,7 +59,7 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
     settings = settings_at_release(settings, membership)
     roots = settings.release
     assert roots.public_root is not None and roots.signers is not None, "the sample's settings name both"
-    found = making.of_these_estimates(settings, PERIOD)
+    found = making.find_release_of_estimates(settings, PERIOD)
     version = found or making.make_release(settings, PERIOD, False, say).about.version
     folder, own = (Path(root) / PERIOD / version for root in (roots.root, roots.restricted))
     public_root = Path(roots.public_root)
@@ -123,7 +123,7 @@ def clear_demo(settings: Observatory, folder: Path, digest: str) -> clearance.Cl
     before = clearance.read_clearance(folder)
     if before and before.digest == digest and not before.waited:
         return before
-    about, tables = making.as_made(folder)
+    about, tables = making.read_kept_release(folder)
     asked = clearance.make_clearance(
         folder, tables, about, digest, making.list_administrations(settings), DEADLINE
     )

@@ -50,7 +50,7 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Observatory:
         return SimpleNamespace(about=about)
 
     monkeypatch.setattr(making, "make_release", make)
-    monkeypatch.setattr(making, "as_made", lambda restricted: (MADE_UP, tables()))
+    monkeypatch.setattr(making, "read_kept_release", lambda restricted: (MADE_UP, tables()))
     monkeypatch.setattr(making, "tables_of", lambda lake, folder: dict(BASIS))
     return settings
 
@@ -93,11 +93,12 @@ def test_estimates_that_changed_get_the_next_version(
     monkeypatch.setattr(making, "tables_of", lambda lake, folder: other)
     restricted = Path("build/restricted/2026-Q4")
     assert (
-        making.of_these_estimates(demo_release.settings_at_release(sample, Path("none")), "2026-Q4") is None
+        making.find_release_of_estimates(demo_release.settings_at_release(sample, Path("none")), "2026-Q4")
+        is None
     )
     monkeypatch.setattr(making, "tables_of", lambda lake, folder: dict(BASIS))
     assert (
-        making.of_these_estimates(demo_release.settings_at_release(sample, Path("none")), "2026-Q4")
+        making.find_release_of_estimates(demo_release.settings_at_release(sample, Path("none")), "2026-Q4")
         == "v1.0.0"
     )
     assert versions_in(restricted.parent, "2026-Q4") == ["v1.0.0"]

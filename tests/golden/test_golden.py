@@ -37,7 +37,7 @@ from jobs.operators.silver.frames import COPY, MESSAGE
 from jobs.operators.silver.pipeline import count_once, make_messages_in_memory
 from jobs.study.estimates.steps.coverage import DENOMINATOR, FRAME, cover_rows
 from jobs.study.estimates.steps.kernels import run_kernel
-from jobs.study.questionnaire.standing import keep_asked
+from jobs.study.questionnaire.latest_answers import keep_asked
 from tests.support.cells import value_of
 from tests.support.kernel_rooms import kernel_module
 

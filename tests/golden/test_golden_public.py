@@ -16,7 +16,7 @@ import pytest
 
 from jobs.base.tables.contracts import REFERENCE, polars_schema, read_contract, reference_table
 from jobs.base.tables.public_contracts import public_contract, public_tables
-from jobs.study.public.cells import CONTRIBUTION, WORLD, Basis, Released
+from jobs.study.public.cells import CONTRIBUTION, WORLD, Basis, EarlierRelease
 from jobs.study.public.gate import Protected, make_public_tables
 from tests.golden.test_golden import GOLDEN, found_in, rows_of
 
@@ -44,7 +44,7 @@ def protected_of(case: Path) -> Protected:
     earlier = []
     if (case / "before").is_dir():
         before = basis_of(case / "before", "2026-Q4/v1.0.0")
-        earlier = [Released(before, make_public_tables(before, [], PERIODS, P_PCT).public)]
+        earlier = [EarlierRelease(before, make_public_tables(before, [], PERIODS, P_PCT).public)]
     return make_public_tables(basis_of(case, "2026-Q4/v1.1.0"), earlier, PERIODS, P_PCT)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.study.public.cells import PRICES, WORLD, Basis, Released
+from jobs.study.public.cells import PRICES, WORLD, Basis, EarlierRelease
 from jobs.study.public.gate import Unprotectable, make_public_tables
 from tests.independent.attacker import ANYONE, Found, Release, Report, attack
 from tests.independent.maps import Known
@@ -30,7 +30,7 @@ VOLUME = "public.spam_volume"
 NESTED = [(NARROW, WIDE)]
 
 
-def as_published(study: Basis, released: Released) -> Release:
+def as_published(study: Basis, released: EarlierRelease) -> Release:
     """A release as its CSV files hold it."""
     tables = {
         name.removeprefix("public."): pl.read_csv(rows.write_csv().encode(), infer_schema=False)
@@ -41,12 +41,12 @@ def as_published(study: Basis, released: Released) -> Release:
     return Release(tables, known, study.tables["study.contribution"])
 
 
-def made_of(study: Basis, earlier: Sequence[Released] = ()) -> Released:
+def made_of(study: Basis, earlier: Sequence[EarlierRelease] = ()) -> EarlierRelease:
     made = make_public_tables(study, list(earlier), [PERIOD], P_PCT, leave_out_areas=True)
-    return Released(study, made.public)
+    return EarlierRelease(study, made.public)
 
 
-def ask(*releases: Released, own_errors: bool = False) -> Report:
+def ask(*releases: EarlierRelease, own_errors: bool = False) -> Report:
     """The attack on releases in a row. Its own maps give every published figure."""
     published = [as_published(each.basis, each) for each in releases]
     if own_errors:
@@ -104,7 +104,7 @@ def test_it_finds_in_what_rules_let_leave_what_the_attack_finds_there() -> None:
 
 def test_three_releases_in_a_row() -> None:
     """An operator answers late, one corrects its package, one leaves."""
-    small, releases = drawn(0), list[Released]()
+    small, releases = drawn(0), list[EarlierRelease]()
     for number in range(3):
         releases.append(made_of(basis(small, f"r{number}"), releases))
         small = changed(small, number)
@@ -114,7 +114,7 @@ def test_three_releases_in_a_row() -> None:
     assert ask(*opened).rows > report.rows
 
 
-def alone(released: Released) -> dict[str, pl.DataFrame]:
+def alone(released: EarlierRelease) -> dict[str, pl.DataFrame]:
     """A release as if none had been before it."""
     return dict(made_of(released.basis).public)
 

@@ -15,7 +15,7 @@ from jobs.base.tables.series import Shape
 from jobs.study.attack.known import Finding
 from jobs.study.attack.search import Attack
 from jobs.study.public import gate, knowledge
-from jobs.study.public.cells import CONTRIBUTION, Basis, Released
+from jobs.study.public.cells import CONTRIBUTION, Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
 from jobs.study.public.knowledge import known_release, of_release
 from jobs.study.public.secret import VALUE
@@ -175,7 +175,7 @@ def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytes
     settings = four_releases.settings_in(folder).release
     for name in names:
         assert signatures.signer_of(Path(str(settings.public_root)) / name, Path(str(settings.signers)))
-    last = making.released_in(Path(settings.restricted) / names[-1], names[-1])
+    last = making.read_earlier_release(Path(settings.restricted) / names[-1], names[-1])
     rows = last.public[four_releases.VOLUME]
     assert set(rows["channel_code"]) == {"EMAIL", "SMS", "VOICE_IP"}
     assert set(rows["unit_code"]) == {"recipient", "attempted", "call"}
@@ -195,7 +195,9 @@ def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytes
     buyer = sold["holding_id"][-1]
     assert all(buyer in (each.attacker, each.holding) for each in found)
     assert {cell.release for each in found for cell in each.cells} <= set(names[: four_releases.SOLD])
-    bases = [of_costs(making.released_in(Path(settings.restricted) / name, name).basis) for name in names]
+    bases = [
+        of_costs(making.read_earlier_release(Path(settings.restricted) / name, name).basis) for name in names
+    ]
     assert all(buyer in (each.attacker, each.holding) for each in find_costs(bases))
     # Stated cost is marginal and fixed cost together.
     with monkeypatch.context() as patch:
@@ -213,10 +215,10 @@ def of_costs(basis: Basis) -> Basis:
 
 def find_costs(bases: Sequence[Basis]) -> list[Finding]:
     """What is found in the costs of all releases, after the gate."""
-    made: list[Released] = []
+    made: list[EarlierRelease] = []
     for basis, release in zip(bases, RELEASES, strict=True):
         public = make_public_tables(basis, made, [release.period], float(four_releases.P_PCT), True).public
-        made.append(Released(basis, public))
+        made.append(EarlierRelease(basis, public))
     known = [known_release(each.basis, of_release(each, GUARDED)) for each in made]
     return Attack(known, knowledge.list_shapes(GUARDED, bases), float(four_releases.P_PCT)).find_all()
 

@@ -15,7 +15,7 @@ import polars as pl
 from jobs.base.tables.public_contracts import public_contract
 from jobs.study.release import assembly, clearance, folders, manifest, publishing
 from jobs.study.release.about import About
-from jobs.study.release.released import ReleasedTable, release_table
+from jobs.study.release.released_tables import ReleasedTable, release_table
 from jobs.study.release.triangle import build_triangle
 
 VOLUME = "public.spam_volume"

@@ -56,7 +56,7 @@ LOADS_BY_NAME = {
     "jobs.study.public.gate",
 }
 # What readers get: the workbook, SDMX, CSV and Parquet, codebook, and what a human approves.
-LEAVES = ("assembly", "codebook", "comparing", "released", "sdmx", "summary", "workbook")
+LEAVES = ("assembly", "codebook", "comparing", "released_tables", "sdmx", "summary", "workbook")
 # Rooms of the study node's own team, whose work is on study tables, and the one that validates them.
 OWN_ROOMS = (
     "jobs.study.estimates.", "jobs.study.packages.", "jobs.study.questionnaire.", "jobs.study.costs.",
@@ -244,7 +244,7 @@ def test_no_lake_takes_a_public_table(table: str, tmp_path: Path) -> None:
 
 
 def test_what_leaves_is_made_from_public_tables_alone() -> None:
-    readers = {"open_lake", "Lake", "read_tables", "read_table", "frames_in", "released_in", "Basis"}
+    readers = {"open_lake", "Lake", "read_tables", "read_table", "frames_in", "read_earlier_release", "Basis"}
     for name in LEAVES:
         module = modules()[f"jobs.study.release.{name}"]
         assert study_tables(module, modules()) == set(), name

@@ -15,7 +15,7 @@ from jobs.study.attack.search import Attack
 from jobs.study.disclosure import rules
 from jobs.study.estimates.steps import area_rows
 from jobs.study.public import cells, gate
-from jobs.study.public.cells import Basis, Released
+from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
 from tests.study.public.test_gate import AROUND, P_PCT, SAFE, country, found_in, plain
 from tests.support.small_study import PERIOD, Operator, Small, basis
@@ -37,16 +37,16 @@ def without_variances(patch: pytest.MonkeyPatch) -> None:
 
 def by_rules(
     study: Basis,
-    earlier: Sequence[Released] = (),
+    earlier: Sequence[EarlierRelease] = (),
     periods: Sequence[str] = (PERIOD,),
     has_intervals: bool = False,
-) -> Released:
+) -> EarlierRelease:
     """What leaves by the rules alone, without the attacker's last word."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Attack, "find_all", lambda attack: [])
         if not has_intervals:
             without_variances(patch)
-        return Released(study, make_public_tables(study, list(earlier), periods, P_PCT).public)
+        return EarlierRelease(study, make_public_tables(study, list(earlier), periods, P_PCT).public)
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def holdings(findings: Sequence[Finding]) -> set[str]:
     return {each.holding for each in findings}
 
 
-def countries(released: Released) -> set[str]:
+def countries(released: EarlierRelease) -> set[str]:
     rows = released.public[TABLE]
     return set(rows.filter(pl.col("area_kind_code") == COUNTRY)["area_code"])
 
@@ -160,9 +160,9 @@ def test_an_attacker_without_the_order_of_quantities_misses_it() -> None:
             lambda *given: {name: replace(shape, chains={}) for name, shape in read(*given).items()},
         )
         loose = make_public_tables(study, [], [PERIOD], P_PCT)
-    assert strict.findings.height and found_in(Released(study, strict.public)) == []
+    assert strict.findings.height and found_in(EarlierRelease(study, strict.public)) == []
     assert loose.findings.is_empty()
-    assert holdings(found_in(Released(study, loose.public))) == {"jor-0"}
+    assert holdings(found_in(EarlierRelease(study, loose.public))) == {"jor-0"}
 
 
 def test_an_exact_variance_shows_who_is_far_from_all_others() -> None:
@@ -184,7 +184,7 @@ def test_an_exact_variance_shows_who_is_far_from_all_others() -> None:
     assert areas[0] == {EVERYWHERE} and "KEN" not in areas[1]
     # The gate's last word: such a series leaves without intervals.
     study = basis(small, "r1")
-    closed = Released(study, make_public_tables(study, [], [PERIOD], P_PCT).public)
+    closed = EarlierRelease(study, make_public_tables(study, [], [PERIOD], P_PCT).public)
     assert found_in(closed) == []
     rows = closed.public[TABLE]
     assert rows.height and rows["rates_variance"].null_count() == rows.height

@@ -92,14 +92,14 @@ def gold_rows(
 ) -> Iterator[pl.DataFrame]:
     """The table's rows without sketches, which are most of its bytes; of one that a rule names, whether it
     is there."""
-    about = read_contract(table)
-    period = str(about.period)
+    contract = read_contract(table)
+    period = str(contract.period)
     columns = [
         pl.when(pl.col(field.name).is_not_null()).then(pl.lit(b"")).alias(field.name)
         if field.type == "binary"
         else pl.col(field.name)
-        for field in about.fields
-        if field.type != "binary" or any(re.search(rf"\b{field.name}\b", rule) for _, rule in about.checks)
+        for field in contract.fields
+        if field.type != "binary" or any(re.search(rf"\b{field.name}\b", rule) for _, rule in contract.checks)
     ]
     files = lake.files(
         table,

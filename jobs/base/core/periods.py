@@ -97,13 +97,13 @@ def last_period(periods: Iterable[str]) -> str | None:
     return max(periods, key=lambda code: (last_day(code), len(months_of(code))), default=None)
 
 
-def latest_with_logs(told: Iterable[tuple[str, int, int]]) -> str | None:
+def latest_with_logs(counts: Iterable[tuple[str, int, int]]) -> str | None:
     """The latest period that any logs cover: a year that few answered ends no earlier than its quarters.
 
-    told: periods with how many respondents stand behind a figure, and how many of them only answered. Without
-    logs it is the latest period.
+    counts: periods with how many respondents stand behind a figure, and how many of them only answered.
+    Without logs it is the latest period.
     """
-    found = list(told)
+    found = list(counts)
     return last_period(code for code, all_told, answers in found if all_told > answers) or last_period(
         code for code, *_ in found
     )

@@ -123,9 +123,9 @@ def parameters_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]
         raise ObservatoryError(f"formula '{row['formula']}' mixes {' and '.join(currencies)}")
     degree = money_degree(row["formula"], {name: int(code is not None) for name, code in money.items()})
     if degree != int(row["currency_code"] is not None):
-        told = {0: "no money", 1: "money"}.get(degree, f"money to the power {degree}")
+        kind = {0: "no money", 1: "money"}.get(degree, f"money to the power {degree}")
         raise ObservatoryError(
-            f"formula '{row['formula']}' gives {told}, and the unit is '{row['unit_text']}'"
+            f"formula '{row['formula']}' gives {kind}, and the unit is '{row['unit_text']}'"
         )
     return used
 

@@ -357,14 +357,14 @@ def describe_restated(
     """How amounts were restated, and which figures are not in the list, with the reason."""
     pairs = [pair for code in found for pair in zip(found[code], restated[code], strict=True)]
     missing = [old for old, new in pairs if new is None and old.currency_code is not None]
-    told = [basis.describe(), "Verdicts are of the amounts as printed."]
+    sentences = [basis.describe(), "Verdicts are of the amounts as printed."]
     counted = sum(old.currency_code is None for old, _ in pairs)
     if counted:
-        told.append(f"{counted} quantities that are no money are left out.")
+        sentences.append(f"{counted} quantities that are no money are left out.")
     if missing:
-        told.append(
+        sentences.append(
             "No index or rate: "
             + ", ".join(f"{each.name} ({each.currency_code} of {each.period_code})" for each in missing)
             + "."
         )
-    return " ".join(told)
+    return " ".join(sentences)

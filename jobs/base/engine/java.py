@@ -77,10 +77,10 @@ exec "{java}" "$@"
 def java_version(java: str | Path) -> int | None:
     """The major version of a java command; None if it does not run."""
     try:
-        told = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=60).stderr
+        version = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=60).stderr
     except OSError:
         return None
-    found = re.search(r'version "(?:1\.)?(\d+)', told)
+    found = re.search(r'version "(?:1\.)?(\d+)', version)
     return int(found.group(1)) if found else None
 
 

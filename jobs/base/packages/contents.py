@@ -93,12 +93,12 @@ def other_rules(manifest: Manifest) -> list[str]:
 
 def find_altered(package: Package, needed: Iterable[str]) -> list[str]:
     """Files that are not those of the manifest, and those needed that are missing."""
-    told = package.manifest.files
-    wrong = [f"{name} is missing" for name in needed if name not in package.files or name not in told]
+    listed = package.manifest.files
+    wrong = [f"{name} is missing" for name in needed if name not in package.files or name not in listed]
     return wrong + [
         f"{name} was altered after the package was made: its SHA-256 is not that of the manifest"
         for name, data in sorted(package.files.items())
-        if name in told and hashlib.sha256(data).hexdigest() != told[name].sha256
+        if name in listed and hashlib.sha256(data).hexdigest() != listed[name].sha256
     ]
 
 

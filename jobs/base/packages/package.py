@@ -169,9 +169,9 @@ def contract_digest() -> str:
     """SHA-256 over the contracts of what is submitted: columns, types, keys and rules, not descriptions."""
     digest = hashlib.sha256()
     for table in TABLES:
-        about = read_contract(table)
-        columns = [(field.name, field.type, field.codelist) for field in about.fields]
-        text = json.dumps([table, columns, about.key, about.required, about.checks, SUBMITTED])
+        contract = read_contract(table)
+        columns = [(field.name, field.type, field.codelist) for field in contract.fields]
+        text = json.dumps([table, columns, contract.key, contract.required, contract.checks, SUBMITTED])
         digest.update(text.encode())
     return digest.hexdigest()
 

@@ -75,8 +75,10 @@ def parse_receipt(data: bytes) -> tuple[Receipt, bytes, bytes | None]:
     try:
         receipt = Receipt.model_validate_json(signed)
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3])
-        raise ObservatoryError(f"it is no receipt that can be read: {told}") from None
+        problems = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:3]
+        )
+        raise ObservatoryError(f"it is no receipt that can be read: {problems}") from None
     return receipt, signed, signature.encode() if isinstance(signature, str) else None
 
 
@@ -87,8 +89,8 @@ def verify_receipt(data: bytes, row: dict[str, Any], study_key: str | None) -> t
     that is not signed by the study's key where the settings name it.
     """
     receipt, signed, signature = parse_receipt(data)
-    told = {name: getattr(receipt, name) for name in ("operator_id", "package_sha256", "period_code")}
-    differs = [name for name, value in told.items() if value is not None and value != row[name]]
+    stated = {name: getattr(receipt, name) for name in ("operator_id", "package_sha256", "period_code")}
+    differs = [name for name, value in stated.items() if value is not None and value != row[name]]
     if receipt.delivered_sha256 != row["delivered_sha256"] or differs:
         what = differs[0] if differs else "delivered_sha256"
         raise ObservatoryError(f"it answers another file than the one that was sent ({what} differs)")

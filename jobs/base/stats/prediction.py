@@ -125,15 +125,15 @@ def predicted_figure(
     for each in list_readings(reported, answered, silent, cell, rates, imputed):
         spread = (left * each.level) ** 2 * each.variance
         freedom: Array = np.full_like(spread, max(rates.freedom, 1.0))
-        told, level = reported, each.level
+        known, level = reported, each.level
         if imputed is not None and each.imputed is not None:
             of_imputed = (imputed.reported + left * each.imputed).var(axis=0, ddof=1)
             own = freedom if imputed.freedom is None else imputed.freedom
             spread, freedom = add_variances(spread, freedom, of_imputed, own)
             again = np.arange(DRAWS) % len(imputed.reported)
-            told, level = imputed.reported[again], each.imputed[again]
+            known, level = imputed.reported[again], each.imputed[again]
         squares.append(spread + (reported + left * each.level - estimate) ** 2)
-        low, high = interval_ends(np.maximum(told - least + left * level * each.multiple, 0.0), freedom)
+        low, high = interval_ends(np.maximum(known - least + left * level * each.multiple, 0.0), freedom)
         lows.append(low)
         highs.append(high)
     error: Array = np.sqrt(np.max(squares, axis=0))

@@ -210,8 +210,8 @@ def exists_in_store(url: str) -> bool:
 
 def file_remedy(table: str) -> str:
     """Say how to bring a file of a table back."""
-    about = read_contract(table)
-    if about.layer in ("bronze", "gold") or table == "meta.run" or about.reads:
+    contract = read_contract(table)
+    if contract.layer in ("bronze", "gold") or table == "meta.run" or contract.reads:
         return (
             "Put it back from a copy. Without one, `observatory renew --anew` and then `observatory run`"
             " compute the tables again from landing"

@@ -55,9 +55,9 @@ Fingerprints = dict[tuple[str, str], Fingerprint]
 
 def fingerprint_periods(frame: pl.DataFrame, table: str) -> Fingerprints:
     """Each operator-period's fingerprint, of the table's columns."""
-    about = read_contract(table)
-    hashes = pl.Series(row_hashes(frame.select(about.columns)))
-    period = pl.col(about.period).cast(pl.String) if about.period else pl.lit("")
+    contract = read_contract(table)
+    hashes = pl.Series(row_hashes(frame.select(contract.columns)))
+    period = pl.col(contract.period).cast(pl.String) if contract.period else pl.lit("")
     # Halves are summed apart, for a sum of 64 bits has no room.
     halves = {"high": hashes // (1 << 32), "low": hashes % (1 << 32)}
     sums = (

@@ -267,14 +267,14 @@ def reference_rows(table: str) -> tuple[dict[str, str], ...]:
 def refuse_words(file_name: str, raw: Mapping[str, Any]) -> None:
     """Raise ObservatoryError for a contract that lacks a required word or has an unknown one: a misspelt
     `partition_by` would make a table that no run can replace."""
-    told = [f"lacks {word}" for word in NEEDED if word not in raw]
-    told += [f"has an unknown word '{word}'" for word in raw if word not in (*NEEDED, *OPTIONAL)]
+    faults = [f"lacks {word}" for word in NEEDED if word not in raw]
+    faults += [f"has an unknown word '{word}'" for word in raw if word not in (*NEEDED, *OPTIONAL)]
     for word in ("meanings", "also"):
         unlisted = [column for column in raw.get(word, ()) if column not in raw.get("fields", ())]
-        told += [f"has {word} of {column}, which its fields do not list" for column in unlisted]
-    if told:
+        faults += [f"has {word} of {column}, which its fields do not list" for column in unlisted]
+    if faults:
         known = ", ".join((*NEEDED, *OPTIONAL))
-        raise ObservatoryError(f"{file_name} {' and '.join(told)}; a contract's words are: {known}")
+        raise ObservatoryError(f"{file_name} {' and '.join(faults)}; a contract's words are: {known}")
 
 
 def refuse_unknown_columns(
@@ -420,11 +420,11 @@ def reference_table(table: str) -> pl.DataFrame:
     return rows
 
 
-def refuse_broken_reference(rows: pl.DataFrame, about: Contract, file_name: str) -> None:
+def refuse_broken_reference(rows: pl.DataFrame, contract: Contract, file_name: str) -> None:
     """Raise ObservatoryError that names the first row of a reference table that breaks a check or the key.
     Rows are numbered as in the file, whose first has the names of columns."""
-    keys = rows.select(about.key)
-    for _, condition in about.checks:
+    keys = rows.select(contract.key)
+    for _, condition in contract.checks:
         # Half a second to import: most of these tables have no checks.
         from jobs.base.tables.sql import parse_expression
 

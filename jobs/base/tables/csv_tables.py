@@ -40,12 +40,13 @@ def read_table(folder: Path, table: str, is_needed: bool = True) -> pl.DataFrame
 
     Raises ObservatoryError for a file that does not fit.
     """
-    about, file = read_contract(table), file_of(folder, table)
+    contract, file = read_contract(table), file_of(folder, table)
     if file is None and not is_needed:
         return pl.DataFrame(schema=polars_schema(table))
     if file is None:
         raise ObservatoryError(
-            f"{folder} has no {about.name}.csv (or .csv.gz): it needs the columns {', '.join(about.not_null)}"
+            f"{folder} has no {contract.name}.csv (or .csv.gz): it needs the columns"
+            f" {', '.join(contract.not_null)}"
         )
     data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     try:
@@ -67,12 +68,13 @@ def parse_columns(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
 
     Raises ObservatoryError with a line for each column and rule that rows break.
     """
-    about, schema = read_contract(table), polars_schema(table)
-    missing = [name for name in about.not_null if name not in text.columns]
+    contract, schema = read_contract(table), polars_schema(table)
+    missing = [name for name in contract.not_null if name not in text.columns]
     surplus = sorted(set(text.columns) - set(schema))
     if missing or surplus:
         raise ObservatoryError(
-            f"{file}: columns {missing} are missing and {surplus} are unknown; it has to have {about.columns}"
+            f"{file}: columns {missing} are missing and {surplus} are unknown; it has to have"
+            f" {contract.columns}"
         )
     columns = {}
     wrong: list[str] = []
@@ -88,20 +90,20 @@ def parse_columns(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
         else:
             made = given.cast(kind, strict=False)
         wrong += describe_wrong_rows(file, name, given, made.is_null() & given.is_not_null(), f"is no {kind}")
-        if name in about.not_null:
+        if name in contract.not_null:
             wrong += describe_wrong_rows(file, name, given, given.is_null(), "is empty and has to be given")
         columns[name] = made
     frame = pl.DataFrame(columns)
-    for field in about.fields:
+    for field in contract.fields:
         if field.codelist:
-            known = (*list_codes(field.codelist), *dict(about.also).get(field.name, ()))
+            known = (*list_codes(field.codelist), *dict(contract.also).get(field.name, ()))
             unknown = ~frame[field.name].is_in(list(known)) & frame[field.name].is_not_null()
             shown = ", ".join(known[:SHOWN]) + (", …" if len(known) > SHOWN else "")
             says = f"is not in the list {field.codelist}: {shown}"
             wrong += describe_wrong_rows(file, field.name, frame[field.name], unknown, says)
-    again = frame.select(pl.struct(*about.key).is_duplicated()).to_series()
-    key = frame[about.key[0]].cast(pl.String)
-    wrong += describe_wrong_rows(file, " and ".join(about.key), key, again, "stands more than once")
+    again = frame.select(pl.struct(*contract.key).is_duplicated()).to_series()
+    key = frame[contract.key[0]].cast(pl.String)
+    wrong += describe_wrong_rows(file, " and ".join(contract.key), key, again, "stands more than once")
     if wrong:
         raise ObservatoryError("\n".join(wrong))
     return frame

@@ -28,8 +28,8 @@ def merge_rows(parts: pl.DataFrame, key: Iterable[str], rules: Mapping[str, str]
 
 def merge_parts(parts: pl.DataFrame, table: str) -> pl.DataFrame:
     """Parts of a table merged by its contract's key and rules."""
-    about = read_contract(table)
-    return merge_rows(parts, about.key, dict(about.merge))
+    contract = read_contract(table)
+    return merge_rows(parts, contract.key, dict(contract.merge))
 
 
 def explode_lists(lists: pl.Expr) -> pl.Expr:

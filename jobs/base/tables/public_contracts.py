@@ -185,30 +185,30 @@ def parse_contract(raw: Mapping[str, Any], table: str, file_name: str) -> Public
     return made
 
 
-def list_wrong_columns(about: PublicContract) -> list[str]:
+def list_wrong_columns(contract: PublicContract) -> list[str]:
     """The columns of a contract that its source does not have, or that would show the study's own error."""
-    of_source = read_contract(about.source).columns
+    of_source = read_contract(contract.source).columns
     return [
-        f"column {each.field.name} is not in {about.source}"
-        for each in about.columns
+        f"column {each.field.name} is not in {contract.source}"
+        for each in contract.columns
         if each.way in ("", "digits") and each.field.name not in of_source
     ] + [
         f"{each.field.name} would show the study's own error: it is made of public terms"
-        for each in about.columns
+        for each in contract.columns
         if each.field.name in OF_ERROR and each.way not in ("made", "always")
     ]
 
 
-def list_wrong_guards(about: PublicContract) -> list[str]:
+def list_wrong_guards(contract: PublicContract) -> list[str]:
     """List what is wrong with the protection that a contract asks for, or with its reason for none."""
-    protect = about.protect
+    protect = contract.protect
     if protect is None:
-        return [] if about.arguments else ["has neither protect nor arguments"]
-    named = {each.field.name: each for each in about.columns}
-    wrong = [f"series column {name} is no dimension" for name in protect.series if name not in about.key]
+        return [] if contract.arguments else ["has neither protect nor arguments"]
+    named = {each.field.name: each for each in contract.columns}
+    wrong = [f"series column {name} is no dimension" for name in protect.series if name not in contract.key]
     if protect.figure not in named or named[protect.figure].way != "digits":
         wrong += [f"figure {protect.figure} is not rounded to digits"]
-    if VARIANCE in named and VARIANCE not in about.arguments:
+    if VARIANCE in named and VARIANCE not in contract.arguments:
         wrong += [f"{VARIANCE} has no argument"]
     least = MONEY_HOLDINGS if MONEY in protect.series else HOLDINGS
     if type(protect.least_holdings) is not int or protect.least_holdings < least:
@@ -216,16 +216,16 @@ def list_wrong_guards(about: PublicContract) -> list[str]:
     return wrong
 
 
-def list_wrong_sql(about: PublicContract) -> list[str]:
+def list_wrong_sql(contract: PublicContract) -> list[str]:
     """The SQL of a contract that is no condition on its source, or no number of digits."""
-    conditions = {"rows": about.rows}
-    if about.protect is not None:
-        conditions |= {"countries": about.protect.countries, "leave_out": about.protect.leave_out}
-    conditions |= {each.field.name: f"({each.by}) > 0" for each in about.columns if each.way == "digits"}
+    conditions = {"rows": contract.rows}
+    if contract.protect is not None:
+        conditions |= {"countries": contract.protect.countries, "leave_out": contract.protect.leave_out}
+    conditions |= {each.field.name: f"({each.by}) > 0" for each in contract.columns if each.way == "digits"}
     wrong = []
     for word, text in conditions.items():
         try:
-            parse_condition(text, about.source, polars_schema(about.source))
+            parse_condition(text, contract.source, polars_schema(contract.source))
         except ObservatoryError as error:
             wrong.append(f"{word}: {error}")
     return wrong

@@ -104,9 +104,9 @@ def load(
     outcomes = read_files(files, respondents, to_utc(received))
     refuse_same_time(outcomes)
     if check:
-        from jobs.study.questionnaire.loading import Standing, check_claims
+        from jobs.study.questionnaire.loading import EarlierFilings, check_claims
 
-        check_claims(outcomes, Standing(), respondents)
+        check_claims(outcomes, EarlierFilings(), respondents)
         loaded = None
     else:
         from jobs.base.store.lake import open_lake

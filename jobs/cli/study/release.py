@@ -312,7 +312,7 @@ def clear_make(
         raise ObservatoryError(
             f"--deadline {deadline} is over: today is {today}. Give the administrations time to answer"
         )
-    about, tables = making.as_made(restricted)
+    about, tables = making.read_kept_release(restricted)
     found = clearance.make_clearance(
         restricted, tables, about, digest, making.list_administrations(settings), day
     )

@@ -25,7 +25,7 @@ def revisions(
     """Print each figure as each release had it, up to this one; it needs no lake and no settings."""
     import polars as pl
 
-    from jobs.study.release.released import PART
+    from jobs.study.release.released_tables import PART
     from jobs.study.release.triangle import read_triangle
 
     rows = read_triangle(folder)

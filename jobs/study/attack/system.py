@@ -106,7 +106,7 @@ def find_homes(
         for pair in rows.select("table_name", "series").unique().rows()
         if pair[0] in shapes
     }
-    own = {(table, series): block_of(series, shapes[table]) for table, series in sorted(every)}
+    own = {(table, series): find_block(series, shapes[table]) for table, series in sorted(every)}
     found = {}
     for (table, series), block in own.items():
         found[table, series] = [block]
@@ -118,7 +118,7 @@ def find_homes(
     return found
 
 
-def block_of(series: str, shape: Shape) -> Codes:
+def find_block(series: str, shape: Shape) -> Codes:
     """The block of a series: its codes, without those that hang together."""
     codes = series.split("/")
     found = []
@@ -127,8 +127,8 @@ def block_of(series: str, shape: Shape) -> Codes:
         summed = [each for total, of in shape.sums.get(column, {}).items() for each in (total, *of)]
         multiple = [*shape.multiples.get(column, []), *shape.between.get(column, {})]
         nested = join_pairs(code, shape.within.get(column, ()))
-        together = next((each for each in (chained, summed, multiple) if code in each), nested)
-        found.append("+".join(together))
+        linked = next((each for each in (chained, summed, multiple) if code in each), nested)
+        found.append("+".join(linked))
     return tuple(found)
 
 
@@ -166,8 +166,13 @@ def build_system(
     for of, rows in published.items():
         number, period, series = of
         codes = tuple(series.split("/"))
-        model = model_of(
-            releases[number], number, own_of(figures[number], period, codes), channel, period, linear
+        model = find_coefficients(
+            releases[number],
+            number,
+            list_respondents(figures[number], period, codes),
+            channel,
+            period,
+            linear,
         )
         own = [terms[number, period, person][codes] for person in model.respondents]
         gathered = gather_terms(own, count)
@@ -260,7 +265,7 @@ def with_parts(wanted: set[str]) -> set[str]:
     return wanted | quarters | {month for months in of_months if wanted & set(months) for month in months}
 
 
-def own_of(
+def list_respondents(
     figures: Mapping[tuple[str, str], Contributions], period: str, codes: Codes
 ) -> dict[str, float | None]:
     """The respondents of a series and period with the subscriptions that each gave."""
@@ -271,7 +276,7 @@ def own_of(
     }
 
 
-def model_of(
+def find_coefficients(
     known: KnownRelease,
     number: int,
     own: dict[str, float | None],

@@ -54,7 +54,7 @@ def rate_source(row: dict[str, Any]) -> str:
 def list_facts(study_row: StudyRow, unit: str, thousand: str) -> list[tuple[str, str]]:
     """Coverage, quality, the non-response band, bands of refused amounts, and rates."""
     row = study_row.row
-    told = [
+    lines = [
         ("of", f"{row['respondent_count']} of {row['operator_count']} operators ({row['holding_count']}"
                f" owners{rate_source(row)}), {format_whole_percent(row['coverage_pct'])} of"
                f" {format_number(row['subscriptions'])} subscriptions"),
@@ -65,29 +65,29 @@ def list_facts(study_row: StudyRow, unit: str, thousand: str) -> list[tuple[str,
          + ", ".join(format_number(row[name]) for name in ("at_050", "at_075", "at_150"))),
     ]  # fmt: skip
     if row.get("band_count") and row.get("bands_lowest") is not None:
-        told.append(
+        lines.append(
             ("refused", f"{row['band_count']} respondents gave only a budget band or a part; all at their"
              f" lower edges {format_number(row['bands_lowest'])}, at their upper"
              f" {format_number(row['bands_highest'])}")
         )  # fmt: skip
     if row.get("day_pct") is not None:
-        told.append(
+        lines.append(
             ("days", f"logs have {format_percent(row['day_pct'])} of the days, weighted by subscriptions;"
              f" counts of the others are taken to be like theirs, of months with at least {LEAST_DAYS_PCT}%")
         )  # fmt: skip
     if row.get("audit_count") is not None:
         share = format_whole_percent(row["audit_pct"], "none")
-        told.append(
+        lines.append(
             ("audits", f"{row['audit_count']} of {row['respondent_count']} respondents have an own audit or"
              f" test, of {share} of the messages whose content respondents saw")
         )  # fmt: skip
     if row["per_subscription"] is not None:
-        told.append(("each", f"{format_number(row['per_subscription'])} {unit} for a subscription"))
+        lines.append(("each", f"{format_number(row['per_subscription'])} {unit} for a subscription"))
     if row.get("per_thousand_units") is not None:
         # A year's spending over a year's messages is no rate of a year.
         once = unit.removesuffix(" per year")
-        told.append(("", f"{format_number(row['per_thousand_units'])} {once} for 1,000 {thousand}"))
-    return told
+        lines.append(("", f"{format_number(row['per_thousand_units'])} {once} for 1,000 {thousand}"))
+    return lines
 
 
 def assumed_value(code: str) -> float:

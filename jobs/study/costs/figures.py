@@ -240,7 +240,7 @@ PUBLIC = {
 def explain_public_spending(study_row: StudyRow) -> Explained:
     """An amount as it was answered: without an interval, since nothing of it is estimated."""
     row = study_row.row
-    told, dollars = float(row["told_amount"]), float(row["market_amount"])
+    stated, dollars = float(row["told_amount"]), float(row["market_amount"])
     base, price = int(assumed_value("base_year")), f"{row['currency_code']} of {row['period_code']}"
     part = row["part_code"] or "_T"
     code = row["country_code"]
@@ -257,14 +257,14 @@ def explain_public_spending(study_row: StudyRow) -> Explained:
             frozenset({code})
         ),
         facts=[
-            ("stated", f"{format_number(told)} {price}"),
+            ("stated", f"{format_number(stated)} {price}"),
             ("also", f"{format_number(row['ppp_amount'])} international dollars of {base}"),
         ],
         compared=computed_when(study_row),
         estimate=Estimate(dollars, dollars, dollars),
         steps=[
             FormulaStep("In dollars", f"stated*deflator_{base}/deflator_of_year/market_rate_{base}",
-                 f"{formula_number(told)}*{formula_number(dollars / told if told else 0.0)}",
+                 f"{formula_number(stated)}*{formula_number(dollars / stated if stated else 0.0)}",
                  f"{format_number(dollars)} USD"),
         ],
         versions=versions_of(study_row, "study.questionnaire_answer", "ref.price_level", ASSUMPTION),
@@ -339,22 +339,25 @@ def explain_cost(study_row: StudyRow) -> Explained:
             f"figure '{study_row.name}': ref.cost_model has no {short} any more: `observatory study estimate`"
             " computes study.cost again"
         )
-    told = explain_published(short)
+    published = explain_published(short)
     stored = study_row.row[study_row.row["estimand_code"]]
     points = [stored[each] for each in ("p05", "p50", "p95")]
-    same = told.points is None and points == [None] * 3 or (
-        told.points is not None
-        and [round(each, 4) for each in told.points] == [None if p is None else float(p) for p in points]
+    same = published.points is None and points == [None] * 3 or (
+        published.points is not None
+        and [round(each, 4) for each in published.points] == [None if p is None else float(p) for p in points]
     )  # fmt: skip
     held = "holds the same points" if same else (
         "holds other points: the model or its parameters have changed since. `observatory study estimate`"
         " computes it again"
     )  # fmt: skip
     return replace(
-        told,
+        published,
         name=study_row.name,
-        facts=[*told.facts, ("in the lake", f"study.cost, column {study_row.row['estimand_code']}, {held}")],
-        versions=[*told.versions, *versions_of(study_row)],
+        facts=[
+            *published.facts,
+            ("in the lake", f"study.cost, column {study_row.row['estimand_code']}, {held}"),
+        ],
+        versions=[*published.versions, *versions_of(study_row)],
         others=[],
     )
 

@@ -163,8 +163,8 @@ def describe_own_file(settings: Observatory, table: str) -> str:
     if file is None:
         return f"not in {folder}"
     sources = pl.read_csv(file, columns=["source"], infer_schema=False)["source"].drop_nulls().unique().sort()
-    told = "; ".join(sources.to_list()[:3]) + ("; and others" if len(sources) > 3 else "")
-    return f"file {hashlib.sha256(file.read_bytes()).hexdigest()[:12]}, by {told or 'nobody'}"
+    named = "; ".join(sources.to_list()[:3]) + ("; and others" if len(sources) > 3 else "")
+    return f"file {hashlib.sha256(file.read_bytes()).hexdigest()[:12]}, by {named or 'nobody'}"
 
 
 def computed_when(study_row: StudyRow) -> str:

@@ -20,7 +20,7 @@ from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas, row
 from jobs.base.tables.contracts import polars_schema, read_contract
 from jobs.study.estimates.steps.rows import conf_status_code, to_decimal
 from jobs.study.questionnaire.definition import Question, all_questions
-from jobs.study.questionnaire.standing import RESPONDENT, keep_asked, standing_answers
+from jobs.study.questionnaire.latest_answers import RESPONDENT, keep_asked, latest_answers
 
 TABLE = "study.answered_share"
 AREA = ["area_code", "area_kind_code"]
@@ -79,7 +79,7 @@ def answered_shares(
 ) -> pl.DataFrame:
     """A row for each respondent, period, line and item: its share, from 0 to 100."""
     given = (
-        standing_answers(keep_asked(questionnaire_answer, questions))
+        latest_answers(keep_asked(questionnaire_answer, questions))
         .filter(pl.col("value").is_not_null())
         .select(*RESPONDENT, "indicator_code", "value")
         .join(form_lines(), on="indicator_code")

@@ -13,7 +13,7 @@ from jobs.base.figures.areas import classify_countries, rows_on_day
 from jobs.study.estimates.steps.accounts import BAND, Price, account_rows, bands_of_base, rises_of
 from jobs.study.estimates.steps.investment_targets import value_of
 from jobs.study.estimates.steps.rows import typed_rows
-from jobs.study.questionnaire.standing import standing_answers
+from jobs.study.questionnaire.latest_answers import latest_answers
 
 TABLE = "study.investment_account"
 # Questions on money, and on what divides it.
@@ -51,7 +51,7 @@ def standing_money_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
         SPENDING_INDICATORS
     )
     # What administrations spend is no operator's, and they stand in no frame of operators.
-    return standing_answers(questionnaire_answer.filter(yearly & (pl.col("role_code") == "O")))
+    return latest_answers(questionnaire_answer.filter(yearly & (pl.col("role_code") == "O")))
 
 
 def operators_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from jobs.base.tables.contracts import polars_schema
 from jobs.study.estimates.steps.hidden import MEMBER, hidden_rows
 from jobs.study.estimates.steps.rows import to_decimal
 from jobs.study.questionnaire.definition import Indicator, Question, all_questions, list_options
-from jobs.study.questionnaire.standing import question_code, standing_answers
+from jobs.study.questionnaire.latest_answers import latest_answers, question_code
 from jobs.study.questionnaire.texts import line_label, translate_key
 
 TABLE = "study.policy"
@@ -64,7 +64,7 @@ def coded_answers(questionnaire_answer: pl.DataFrame, policy_question: pl.DataFr
     own = questionnaire_answer.filter(
         (pl.col("role_code") == ADMINISTRATION) & question_code(pl.col("indicator_code")).is_in(asked)
     )
-    standing = standing_answers(own).filter(pl.col("value").is_not_null())
+    standing = latest_answers(own).filter(pl.col("value").is_not_null())
     of_country = standing.sort("received_at", "file_sha256", "respondent_id").unique(
         [*LINE, "country_code"], keep="last", maintain_order=True
     )

@@ -8,7 +8,7 @@ in it.
 import polars as pl
 
 from jobs.study.estimates.steps.rows import to_decimal
-from jobs.study.questionnaire.standing import question_code, standing_answers
+from jobs.study.questionnaire.latest_answers import latest_answers, question_code
 
 TABLE = "study.public_spending"
 MONEY, DAYS = ("sp701", "sp704", "sp705", "sp711"), "sp706"
@@ -71,6 +71,6 @@ def public_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
         (pl.col("role_code") == "A") & pl.col("period_code").str.contains(r"^\d{4}$")
     ).with_columns(question_code=question_code(pl.col("indicator_code")))
     # An answer that was withdrawn supersedes the one before it.
-    return standing_answers(regulator_answers.filter(pl.col("question_code").is_in([*MONEY, DAYS]))).filter(
+    return latest_answers(regulator_answers.filter(pl.col("question_code").is_in([*MONEY, DAYS]))).filter(
         pl.col("value").is_not_null()
     )

@@ -13,7 +13,7 @@ from jobs.base.core.periods import months_of
 from jobs.base.tables.contracts import list_codes
 from jobs.study.estimates.investment_account import SPENDING_INDICATORS
 from jobs.study.estimates.respondent_figure import ANSWERS, LOGS
-from jobs.study.questionnaire.standing import standing_answers
+from jobs.study.questionnaire.latest_answers import latest_answers
 
 TABLE = "study.respondent_waiver"
 MONEY = "money"
@@ -46,7 +46,7 @@ def nest_periods(given: Iterable[str]) -> pl.DataFrame:
 
 def waived_by_forms(questionnaire_answer: pl.DataFrame, indicator_measure: pl.DataFrame) -> pl.DataFrame:
     """Rows of KEY that forms waive, with is_waived."""
-    standing = standing_answers(questionnaire_answer).filter(pl.col("value").is_not_null())
+    standing = latest_answers(questionnaire_answer).filter(pl.col("value").is_not_null())
     counted = standing.join(
         indicator_measure.select("indicator_code", channel="channel_code"), on="indicator_code"
     )

@@ -103,13 +103,13 @@ def find_answered(settings: Observatory, files: list[Path]) -> Iterator[tuple[Pa
 
 def receipt_of(judged: Judged, at: dt.datetime) -> Receipt:
     """The answer to a file that was judged, and loaded if nothing is wrong with it."""
-    about = judged.package
+    package = judged.package
     return Receipt(
         form=FORM,
         delivered_sha256=judged.delivered_sha256,
-        package_sha256=about.sha256 if about else None,
-        operator_id=about.manifest.operator_id if about else None,
-        period_code=about.manifest.period_code if about else None,
+        package_sha256=package.sha256 if package else None,
+        operator_id=package.manifest.operator_id if package else None,
+        period_code=package.manifest.period_code if package else None,
         file_name=None if has_identifier(judged.file.name) else judged.file.name[:300],
         answer="refused" if judged.wrong else "received",
         answered_at=at,

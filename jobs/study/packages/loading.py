@@ -97,8 +97,8 @@ def find_jumps(judged: Judged, receipts: list[dict[str, Any]], volume: pl.DataFr
     found = []
     assert judged.package is not None
     for month in sorted(judged.months):
-        standing = [each for each in last_of(month, own) if each["package_sha256"] != judged.package.sha256]
-        for each in standing:
+        counted = [each for each in last_of(month, own) if each["package_sha256"] != judged.package.sha256]
+        for each in counted:
             of_month = {group: count for group, count in before.items() if group[0] == month}
             is_same = order_in(each)[0] == judged.order[0]
             found += find_changes(counts, of_month, is_same, each["file_name"])
@@ -135,16 +135,16 @@ def settle_package(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken
     same = [each for each in own if each["package_sha256"] == judged.package.sha256]
     judged.is_known = any(not judged.is_dated or in_utc(each) == judged.received_at for each in same)
     last = {month: last_of(month, of_months) for month in sorted(judged.months)}
-    standing = [each for each in of_months if any(each in of_month for of_month in last.values())]
+    counted = [each for each in of_months if any(each in of_month for of_month in last.values())]
     if judged.is_known:
-        if not any(each in standing for each in same):
+        if not any(each in counted for each in same):
             newest = max(own, key=order_in)
             judged.noted.append(
                 f"{newest['file_name']} of {in_utc(newest):%Y-%m-%d %H:%M} stands in its place: give the time"
                 " that this one came in again as --received to take it"
             )
         return []
-    judged.wrong += compare_standing(judged, standing)
+    judged.wrong += compare_counted(judged, counted)
     judged.wrong += refuse_unsigned(judged, of_respondent)
     if judged.wrong:
         return []
@@ -220,10 +220,10 @@ def write_packages(lake: Lake, taken: list[TakenPackage], run_id: str) -> None:
         add_stage(lake, run_id, "submission", started, (*TABLES, RECEIPT), [])
 
 
-def compare_standing(judged: Judged, standing: list[dict[str, Any]]) -> list[str]:
+def compare_counted(judged: Judged, counted: list[dict[str, Any]]) -> list[str]:
     """List the reasons against a package from receipts of the same respondent and months."""
     wrong = []
-    for each in standing:
+    for each in counted:
         is_own = each["operator_id"] == judged.manifest.operator_id
         shared = sorted(set(each["channel_codes"]) & judged.channels)
         received = in_utc(each)
@@ -249,28 +249,28 @@ def compare_standing(judged: Judged, standing: list[dict[str, Any]]) -> list[str
 def build_receipt(judged: Judged) -> dict[str, Any]:
     """The package's row of study.submission_receipt."""
     assert judged.package is not None
-    about = judged.manifest
-    days = about.coverage.days
+    manifest = judged.manifest
+    days = manifest.coverage.days
     return {
         "respondent_id": judged.respondent_id,
-        "operator_id": about.operator_id,
-        "period_code": about.period_code,
+        "operator_id": manifest.operator_id,
+        "period_code": manifest.period_code,
         "received_at": judged.received_at,
-        "computed_at": about.computed_at,
+        "computed_at": manifest.computed_at,
         "package_sha256": judged.package.sha256,
         "file_name": judged.file.name,
         "month_codes": sorted(judged.months),
         "channel_codes": sorted(judged.channels),
-        "contract_digest": about.contract_digest,
-        "reference_digest": about.reference_digest,
-        "other_references": other_rules(about),
-        "code_revision": about.code_revision,
+        "contract_digest": manifest.contract_digest,
+        "reference_digest": manifest.reference_digest,
+        "other_references": other_rules(manifest),
+        "code_revision": manifest.code_revision,
         "signer_fingerprint": judged.signer,
-        "least_units": about.least_units,
+        "least_units": manifest.least_units,
         "day_count": sum(
             max(each.days for each in days if each.period_code == month)
             for month in sorted({each.period_code for each in days})
         ),
-        "line_count": sum(each.lines for each in about.coverage.sources),
-        "quarantined_count": sum(each.quarantined for each in about.coverage.sources),
+        "line_count": sum(each.lines for each in manifest.coverage.sources),
+        "quarantined_count": sum(each.quarantined for each in manifest.coverage.sources),
     }

@@ -41,28 +41,28 @@ class Basis:
 
 
 @dataclass(frozen=True)
-class Released:
+class EarlierRelease:
     """An earlier release, withdrawn ones too: its basis, and the public tables that left."""
 
     basis: Basis
     public: Mapping[str, pl.DataFrame]
 
 
-def name_cells(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+def name_cells(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
     """Rows of a source or public table with CELL's columns."""
-    assert about.protect is not None
+    assert contract.protect is not None
     return rows.with_columns(
-        table_name=pl.lit(about.protect.contributions),
-        series=pl.concat_str(*about.protect.series, separator="/"),
+        table_name=pl.lit(contract.protect.contributions),
+        series=pl.concat_str(*contract.protect.series, separator="/"),
     )
 
 
-def candidate_rows(about: PublicContract, basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
+def candidate_rows(contract: PublicContract, basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
     """The rows of the source that the contract lets leave, but those of months, with CELL's columns."""
-    assert about.protect is not None
-    is_released = pl.col(about.protect.released_by).is_in(list(periods))
-    rows = basis.tables[about.source].filter(is_released & ~rules.is_month(pl.col("period_code")))
-    return name_cells(rows.filter(parse_expression(about.rows)), about).sort(CELL)
+    assert contract.protect is not None
+    is_released = pl.col(contract.protect.released_by).is_in(list(periods))
+    rows = basis.tables[contract.source].filter(is_released & ~rules.is_month(pl.col("period_code")))
+    return name_cells(rows.filter(parse_expression(contract.rows)), contract).sort(CELL)
 
 
 def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
@@ -90,16 +90,16 @@ def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def primary_rules(about: PublicContract) -> dict[str, pl.Expr]:
+def primary_rules(contract: PublicContract) -> dict[str, pl.Expr]:
     """The primary rules, in the order in which a row names the first that holds it back; each with the rows
     that it holds back by itself."""
-    assert about.protect is not None
+    assert contract.protect is not None
     # An area whose kind is not known is held back like a country.
     is_country = (pl.col("area_kind_code") == COUNTRY).fill_null(True)
     is_modelled = is_country & pl.col("holdings").is_null()
     is_own_rate = rules.has_own_rate(pl.col("coverage_pct")).fill_null(False)
     return {
-        "areas_only": is_country & ~parse_expression(about.protect.countries).fill_null(False),
+        "areas_only": is_country & ~parse_expression(contract.protect.countries).fill_null(False),
         "modelled": is_modelled,
         "threshold": ~is_modelled & ~pl.col(rules.ENOUGH).fill_null(False),
         "p_pct": ~is_modelled & ~pl.col(rules.UNDOMINATED).fill_null(False),
@@ -136,22 +136,22 @@ def hold_together(rule: pl.Expr, is_rare: pl.Expr) -> pl.Expr:
 
 
 def refuse_rows(
-    rows: pl.DataFrame, inside: pl.DataFrame, about: PublicContract, p_pct: float
+    rows: pl.DataFrame, inside: pl.DataFrame, contract: PublicContract, p_pct: float
 ) -> pl.DataFrame:
     """The rows that a primary rule holds back, each with the first rule that does: HELD_SCHEMA's columns.
 
     A country's rows of a period and channel leave together or not at all, but those of a definition that too
     few count by: they stay, and hold no other back.
     """
-    assert about.protect is not None
-    least = pl.lit(about.protect.least_holdings)
+    assert contract.protect is not None
+    least = pl.lit(contract.protect.least_holdings)
     cells = rules.judge_cells(
-        inside.filter(pl.col("table_name") == about.protect.contributions), CELL, least, p_pct
+        inside.filter(pl.col("table_name") == contract.protect.contributions), CELL, least, p_pct
     )
-    by = primary_rules(about)
+    by = primary_rules(contract)
     first = pl.coalesce(pl.when(is_held).then(pl.lit(name)) for name, is_held in by.items())
     too_few = ~by["areas_only"] & pl.any_horizontal(by[name] for name in BY_RESPONDENTS)
-    definition = pl.col(DEFINITION) if DEFINITION in about.protect.series else pl.lit("")
+    definition = pl.col(DEFINITION) if DEFINITION in contract.protect.series else pl.lit("")
     rule = pl.col("rule")
     is_country = (pl.col("area_kind_code") == COUNTRY).fill_null(True)
     return (

@@ -10,10 +10,10 @@ QUANTITIES = ("investment", "operating_cost", "social_cost", "loss", "criminal_r
 POINTS = ("p05", "p50", "p95", "central", "printed")
 
 
-def transform(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+def transform(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
     """A row for each figure of a published model: its points, whichever quantity it is of."""
     points = [
         pl.coalesce(pl.col(quantity).struct.field(point) for quantity in QUANTITIES).alias(f"amount_{point}")
         for point in POINTS
     ]
-    return coarsen_rows(rows.with_columns(points), about)
+    return coarsen_rows(rows.with_columns(points), contract)

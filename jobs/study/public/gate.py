@@ -30,7 +30,7 @@ from jobs.study.public.cells import (
     GROUP,
     HELD_SCHEMA,
     Basis,
-    Released,
+    EarlierRelease,
     candidate_rows,
     in_areas,
     name_cells,
@@ -92,7 +92,7 @@ class Unprotectable(ObservatoryError):
 
 def make_public_tables(
     basis: Basis,
-    earlier: Sequence[Released],
+    earlier: Sequence[EarlierRelease],
     periods: Sequence[str],
     p_pct: float,
     leave_out_areas: bool = False,
@@ -105,30 +105,30 @@ def make_public_tables(
     guarded = {
         each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect
     }
-    rows = {name: candidate_rows(about, basis, periods) for name, about in guarded.items()}
+    rows = {name: candidate_rows(contract, basis, periods) for name, contract in guarded.items()}
     concerned = {period for each in rows.values() for period in each["period_code"]}
     inside = in_areas(basis, sorted({*periods, *concerned}))
     held = [
-        refuse_apart(refuse_rows(rows[name], inside, about, p_pct), rows[name], inside, about, earlier)
-        for name, about in guarded.items()
+        refuse_apart(refuse_rows(rows[name], inside, contract, p_pct), rows[name], inside, contract, earlier)
+        for name, contract in guarded.items()
     ]
     leaving = {
         name: choose_variances(
-            revise_rows(rows[name].join(refusal, on=CELL, how="anti"), inside, about, earlier),
+            revise_rows(rows[name].join(refusal, on=CELL, how="anti"), inside, contract, earlier),
             basis,
-            about,
+            contract,
             earlier,
             p_pct,
         )
-        for (name, about), refusal in zip(guarded.items(), held, strict=True)
+        for (name, contract), refusal in zip(guarded.items(), held, strict=True)
     }
     shapes = list_shapes(guarded, [*(each.basis for each in earlier), basis])
     before = [known_release(each.basis, of_release(each, guarded)) for each in earlier]
     now = known_release(
         basis,
         pl.concat(
-            read_rows(name_cells(transform_rows(leaving[name], about), about), about)
-            for name, about in guarded.items()
+            read_rows(name_cells(transform_rows(leaving[name], contract), contract), contract)
+            for name, contract in guarded.items()
         ),
     )
     attack = Attack(join_blocks([*before, now], guarded), shapes, p_pct)
@@ -148,7 +148,7 @@ def make_public_tables(
             attack.drop_variances(basis.release, name_series(variances, guarded))
             leaving = {name: without_variances(each, variances) for name, each in leaving.items()}
             continue
-        dropped = to_drop(findings, leaving, guarded, basis.release, leave_out_areas)
+        dropped = choose_dropped(findings, leaving, guarded, basis.release, leave_out_areas)
         if dropped.is_empty():
             raise Unprotectable(held_rows=pl.concat(held), findings=as_frame(found))
         attack.drop_figures(basis.release, name_both(dropped, leaving, guarded))
@@ -158,8 +158,8 @@ def make_public_tables(
             leaving[name] = leaving[name].join(whole, on=GROUP, how="anti").join(single, on=CELL, how="anti")
         held.append(dropped.with_columns(rule=pl.lit("attack")).select(list(HELD_SCHEMA)))
     public = {
-        about.table: with_earlier(transform_rows(leaving[name], about), about, earlier)
-        for name, about in guarded.items()
+        contract.table: with_earlier(transform_rows(leaving[name], contract), contract, earlier)
+        for name, contract in guarded.items()
     }
     return Protected(
         public | unguarded_tables(basis, public, periods, earlier), pl.concat(held), as_frame(found)
@@ -182,7 +182,7 @@ def rests_on(findings: Sequence[Finding], release: str) -> set[tuple[str, ...]]:
     }
 
 
-def to_drop(
+def choose_dropped(
     findings: Sequence[Finding],
     leaving: Mapping[str, pl.DataFrame],
     guarded: Mapping[str, PublicContract],
@@ -203,9 +203,9 @@ def to_drop(
     }
     single = {
         row
-        for name, about in guarded.items()
-        if about.protect is not None
-        for row in leaving[name].filter(parse_expression(about.protect.leave_out)).select(CELL).rows()
+        for name, contract in guarded.items()
+        if contract.protect is not None
+        for row in leaving[name].filter(parse_expression(contract.protect.leave_out)).select(CELL).rows()
     }
     cells = [
         [
@@ -270,46 +270,49 @@ def as_frame(findings: Sequence[Finding]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=FINDING_SCHEMA, orient="row")
 
 
-def transform_rows(rows: pl.DataFrame, about: PublicContract, *beside: pl.DataFrame) -> pl.DataFrame:
+def transform_rows(rows: pl.DataFrame, contract: PublicContract, *beside: pl.DataFrame) -> pl.DataFrame:
     """Rows that leave, made coarse by transform() of the module that the contract's columns name as `made`;
     coarse alone where they name none."""
-    makers = {each.by for each in about.columns if each.way == "made"} - BY_GATE
+    makers = {each.by for each in contract.columns if each.way == "made"} - BY_GATE
     if not makers:
-        return coarsen_rows(rows, about)
+        return coarsen_rows(rows, contract)
     (maker,) = makers
-    made: pl.DataFrame = importlib.import_module(f"{__package__}.{maker}").transform(rows, about, *beside)
+    made: pl.DataFrame = importlib.import_module(f"{__package__}.{maker}").transform(rows, contract, *beside)
     return made
 
 
 def unguarded_tables(
-    basis: Basis, public: Mapping[str, pl.DataFrame], periods: Sequence[str], earlier: Sequence[Released]
+    basis: Basis,
+    public: Mapping[str, pl.DataFrame],
+    periods: Sequence[str],
+    earlier: Sequence[EarlierRelease],
 ) -> dict[str, pl.DataFrame]:
     """The public tables that the attack does not read: those that no respondent is behind, that take their
     figures from another one, or whose source marks the rows that may leave."""
     found = {}
-    for about in map(public_contract, public_tables()):
-        if about.protect is not None:
+    for contract in map(public_contract, public_tables()):
+        if contract.protect is not None:
             continue
-        rows = basis.tables[about.source].filter(parse_expression(about.rows))
+        rows = basis.tables[contract.source].filter(parse_expression(contract.rows))
         # Published models have years of their own.
-        is_of_study = "period_code" in read_contract(about.source).partition_by
+        is_of_study = "period_code" in read_contract(contract.source).partition_by
         if is_of_study:
             rows = rows.filter(pl.col("period_code").is_in(list(periods)))
-        beside = () if about.beside is None else (public[about.beside],)
-        made = transform_rows(rows, about, *beside)
-        if is_of_study and about.beside is None:
-            made = published_once(made, about, periods, earlier)
-        found[about.table] = made.sort(about.key)
+        beside = () if contract.beside is None else (public[contract.beside],)
+        made = transform_rows(rows, contract, *beside)
+        if is_of_study and contract.beside is None:
+            made = published_once(made, contract, periods, earlier)
+        found[contract.table] = made.sort(contract.key)
     return found
 
 
 def published_once(
-    rows: pl.DataFrame, about: PublicContract, periods: Sequence[str], earlier: Sequence[Released]
+    rows: pl.DataFrame, contract: PublicContract, periods: Sequence[str], earlier: Sequence[EarlierRelease]
 ) -> pl.DataFrame:
     """Rows, but of a period that was published before those of its first release: what changes would reveal
     what a respondent gave that came late."""
     for each in reversed(earlier):
-        before = each.public.get(about.table, rows.clear())
+        before = each.public.get(contract.table, rows.clear())
         before = before.filter(pl.col("period_code").is_in(list(periods)))
         rows = pl.concat([before, rows.join(before, on="period_code", how="anti")])
     return rows

@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 from jobs.base.tables.public_contracts import VARIANCE, PublicContract
 from jobs.study.disclosure import rules
 from jobs.study.disclosure.coarse import round_outward
-from jobs.study.public.cells import CELL, CONTRIBUTION, SERIES, Basis, Released, name_cells
+from jobs.study.public.cells import CELL, CONTRIBUTION, SERIES, Basis, EarlierRelease, name_cells
 
 CONFIDENCE = 0.95
 # Rates have a long tail upwards. A sample without the few that have most shows too little, and too small a
@@ -82,12 +82,16 @@ def with_intervals(made: pl.DataFrame, status: pl.Series) -> pl.DataFrame:
 
 
 def choose_variances(
-    rows: pl.DataFrame, basis: Basis, about: PublicContract, earlier: Sequence[Released], p_pct: float
+    rows: pl.DataFrame,
+    basis: Basis,
+    contract: PublicContract,
+    earlier: Sequence[EarlierRelease],
+    p_pct: float,
 ) -> pl.DataFrame:
     """The rows that leave, with the variance that their series publishes: its own where that is safe; else
     the largest of its period and channel that is; else none, and no interval. While one or two holdings of
     the series changed since any earlier release, the variance that was published last stands."""
-    if VARIANCE not in about.schema or rows.is_empty():
+    if VARIANCE not in contract.schema or rows.is_empty():
         return rows
     own = rows.select(*SERIES, VARIANCE, FREEDOM, "rates_margin_pct").unique(SERIES, maintain_order=True)
     is_safe = (pl.col("rates_margin_pct") >= p_pct).fill_null(False) & pl.col(VARIANCE).is_not_null()
@@ -100,9 +104,9 @@ def choose_variances(
         .join(widest.drop("series"), on=SERIES[:3], how="left", suffix="_widest")
         .select(*SERIES, *(pl.coalesce(name, f"{name}_widest").alias(name) for name in PUBLISHED))
     )
-    standing = standing_variances(basis, about, earlier)
-    standing = standing.with_columns(pl.col("series").alias(WHOSE))
-    both = chosen.join(standing, on=SERIES, how="left", suffix="_before")
+    published_before = latest_variances(basis, contract, earlier)
+    published_before = published_before.with_columns(pl.col("series").alias(WHOSE))
+    both = chosen.join(published_before, on=SERIES, how="left", suffix="_before")
     stands = pl.col("stands").fill_null(False)
     now = both.select(
         *SERIES,
@@ -129,14 +133,16 @@ def without_variances(rows: pl.DataFrame, series: Iterable[tuple[str, ...]]) -> 
     )
 
 
-def standing_variances(basis: Basis, about: PublicContract, earlier: Sequence[Released]) -> pl.DataFrame:
+def latest_variances(
+    basis: Basis, contract: PublicContract, earlier: Sequence[EarlierRelease]
+) -> pl.DataFrame:
     """The variance that each series published last, and whether it has to stand."""
     kinds = {**dict.fromkeys(SERIES, pl.String), VARIANCE: pl.Float64, FREEDOM: pl.Float64}
     found = pl.DataFrame(schema={**kinds, "stands": pl.Boolean})
     for each in earlier:
-        if about.table not in each.public:
+        if contract.table not in each.public:
             continue
-        public = name_cells(each.public[about.table], about).filter(pl.col("stands_from").is_null())
+        public = name_cells(each.public[contract.table], contract).filter(pl.col("stands_from").is_null())
         last = public.select(*SERIES, VARIANCE, FREEDOM).unique(SERIES, maintain_order=True)
         before, now = (
             of.tables[CONTRIBUTION].join(last, on=SERIES, how="semi") for of in (each.basis, basis)

@@ -17,7 +17,7 @@ ASSUMPTIONS = (
 )
 
 
-def transform(rows: pl.DataFrame, about: PublicContract, investment: pl.DataFrame) -> pl.DataFrame:
+def transform(rows: pl.DataFrame, contract: PublicContract, investment: pl.DataFrame) -> pl.DataFrame:
     """A row for each row of public.investment on all spending, and norm."""
     taken = ["cv_band_code", "obs_status_code", "revision_code", "stands_from"]
     whole = investment.filter(pl.col(name) == code for name, code in WHOLE.items()).select(
@@ -28,7 +28,7 @@ def transform(rows: pl.DataFrame, about: PublicContract, investment: pl.DataFram
         spend_high="estimate_high",
     )
     made = ["spend", "spend_low", "spend_high", "gap", "gap_low", "gap_high", "assumptions"]
-    beside = coarsen_rows(rows.drop(*made, strict=False), about).drop("spend", "spend_low", "spend_high")
+    beside = coarsen_rows(rows.drop(*made, strict=False), contract).drop("spend", "spend_low", "spend_high")
     beside = beside.drop(taken).join(whole, on=ON)
 
     def missing_amount(spent: str) -> pl.Expr:
@@ -40,4 +40,4 @@ def transform(rows: pl.DataFrame, about: PublicContract, investment: pl.DataFram
         gap_high=pl.when(pl.col("spend_low").is_not_null()).then(missing_amount("spend_low")),
         assumptions=pl.lit(list(ASSUMPTIONS)),
     )
-    return found.select(pl.col(name).cast(kind) for name, kind in about.schema.items())
+    return found.select(pl.col(name).cast(kind) for name, kind in contract.schema.items())

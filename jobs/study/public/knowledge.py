@@ -19,22 +19,22 @@ from jobs.study.public.cells import (
     SERIES,
     WORLD,
     Basis,
-    Released,
+    EarlierRelease,
     name_cells,
 )
 from jobs.study.public.nesting import find_nested
 
 
-def shape_of(about: PublicContract) -> Shape:
+def shape_of(contract: PublicContract) -> Shape:
     """How the series hang together by the contract alone."""
-    assert about.protect is not None
-    return about.protect.shape
+    assert contract.protect is not None
+    return contract.protect.shape
 
 
 def list_shapes(guarded: Mapping[str, PublicContract], bases: Sequence[Basis]) -> dict[str, Shape]:
     """How the series of each table of contributions hang together: as contracts state it, and which of the
     definitions that contributions are counted by are within others."""
-    shapes = {name: shape_of(about) for name, about in guarded.items()}
+    shapes = {name: shape_of(contract) for name, contract in guarded.items()}
     places = {
         name: shape.columns.index(DEFINITION) for name, shape in shapes.items() if DEFINITION in shape.columns
     }
@@ -65,29 +65,29 @@ def list_prices(basis: Basis) -> dict[str, float]:
     return {country: ppp / market for country, ppp, market in levels.select("country_code", *rates).rows()}
 
 
-def of_release(each: Released, guarded: Mapping[str, PublicContract]) -> pl.DataFrame:
+def of_release(each: EarlierRelease, guarded: Mapping[str, PublicContract]) -> pl.DataFrame:
     """Return the published numbers of an earlier release."""
     return pl.concat(
-        read_rows(name_cells(each.public[about.table], about), about)
-        for about in guarded.values()
-        if about.table in each.public
+        read_rows(name_cells(each.public[contract.table], contract), contract)
+        for contract in guarded.values()
+        if contract.table in each.public
     )
 
 
-def read_rows(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+def read_rows(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
     """Public rows as the attacker reads them: their figures, the classes of the effect of non-response, and
     the variance of each series."""
-    assert about.protect is not None
+    assert contract.protect is not None
     own = rows.filter(pl.col("stands_from").is_null())
-    figure = next(each for each in about.columns if each.field.name == about.protect.figure)
-    value = pl.col(about.protect.figure).cast(pl.Float64)
+    figure = next(each for each in contract.columns if each.field.name == contract.protect.figure)
+    value = pl.col(contract.protect.figure).cast(pl.Float64)
     cell = own.with_columns(value=value, digits=parse_expression(figure.by).cast(pl.Int64))
     none = pl.lit(None, pl.Float64)
     parts = [cell.with_columns(form=pl.lit(ESTIMATE), low=none, high=none)]
-    for each in about.columns:
+    for each in contract.columns:
         if each.by == "silent_pct":
             parts.append(cell.with_columns(form=pl.lit(SILENT_PCT), **class_edges(each.field.name, each.by)))
-    if contracts.VARIANCE in about.schema:
+    if contracts.VARIANCE in contract.schema:
         of_series = own.unique(SERIES, maintain_order=True).drop_nulls(contracts.VARIANCE)
         parts.append(
             of_series.with_columns(

@@ -7,12 +7,12 @@ from jobs.base.tables.series import ALL, PARTS
 from jobs.study.public.tables import coarsen_rows
 
 
-def transform(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+def transform(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
     """coarsen_rows() with part_factor, the rounded whole over the rounded sum of its parts; null where one of
     them does not leave, or an earlier figure stands in its place."""
-    made = coarsen_rows(rows.drop("part_factor", strict=False), about)
-    whose = [name for name in about.key if name in WHOSE]
-    first, *others = (name for name in about.key if name not in WHOSE)
+    made = coarsen_rows(rows.drop("part_factor", strict=False), contract)
+    whose = [name for name in contract.key if name in WHOSE]
+    first, *others = (name for name in contract.key if name not in WHOSE)
     is_whole = pl.all_horizontal(pl.col("stands_from").is_null(), *(pl.col(name) == ALL for name in others))
     whole, together = (
         made.filter(is_whole & (pl.col(first) == code)).select(

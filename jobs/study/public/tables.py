@@ -10,13 +10,13 @@ from jobs.study.disclosure.coarse import class_of, round_significant
 from jobs.study.public.intervals import with_intervals
 
 
-def coarsen_rows(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+def coarsen_rows(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
     """The contract's columns of rows that leave; those that are made elsewhere are null, or what the rows
     have. Ends of intervals, bands and statuses are made of the columns that leave."""
-    if VARIANCE not in about.schema:
-        return pl.DataFrame([coarsen_column(rows, each) for each in about.columns])
+    if VARIANCE not in contract.schema:
+        return pl.DataFrame([coarsen_column(rows, each) for each in contract.columns])
     own = rows.drop(name for name in OF_ERROR if name != VARIANCE)
-    made = pl.DataFrame([coarsen_column(own, each) for each in about.columns])
+    made = pl.DataFrame([coarsen_column(own, each) for each in contract.columns])
     return with_intervals(made, rows["obs_status_code"])
 
 

@@ -13,9 +13,9 @@ import polars as pl
 from jobs.base.tables.public_contracts import PublicContract, public_contract
 from jobs.base.tables.series import ALL
 from jobs.study.attack.known import Finding, KnownRelease
-from jobs.study.attack.system import block_of
+from jobs.study.attack.system import find_block
 from jobs.study.disclosure import rules
-from jobs.study.public.cells import CELL, GROUP, Released, in_areas, name_cells
+from jobs.study.public.cells import CELL, GROUP, EarlierRelease, in_areas, name_cells
 from jobs.study.public.knowledge import shape_of
 
 RULE = "whole"
@@ -23,21 +23,21 @@ RULE = "whole"
 WHERE = ["channel_code", "series"]
 
 
-def whole_of(about: PublicContract) -> PublicContract | None:
+def whole_of(contract: PublicContract) -> PublicContract | None:
     """The table of wholes."""
-    named = None if about.protect is None else about.protect.whole
+    named = None if contract.protect is None else contract.protect.whole
     return None if named is None else public_contract(named)
 
 
-def contributions_of(about: PublicContract) -> str:
+def contributions_of(contract: PublicContract) -> str:
     """The table of contributions of a public table."""
-    assert about.protect is not None
-    return about.protect.contributions
+    assert contract.protect is not None
+    return contract.protect.contributions
 
 
-def suffix_of(about: PublicContract, whole: PublicContract) -> str:
+def suffix_of(contract: PublicContract, whole: PublicContract) -> str:
     """Return the end of a table's series that the series of its whole lack."""
-    return f"/{ALL}" * (len(shape_of(about).columns) - len(shape_of(whole).columns))
+    return f"/{ALL}" * (len(shape_of(contract).columns) - len(shape_of(whole).columns))
 
 
 # --- the rule ----------------------------------------------------------------------------------------
@@ -47,15 +47,15 @@ def refuse_apart(
     held: pl.DataFrame,
     rows: pl.DataFrame,
     inside: pl.DataFrame,
-    about: PublicContract,
-    earlier: Sequence[Released],
+    contract: PublicContract,
+    earlier: Sequence[EarlierRelease],
 ) -> pl.DataFrame:
     """The rows that are held back, with those that fewer than three holdings set apart from a figure of their
     whole that was published, or is to be."""
-    whole = whole_of(about)
+    whole = whole_of(contract)
     if whole is None or rows.is_empty():
         return held
-    own = inside.filter(pl.col("table_name") == contributions_of(about))
+    own = inside.filter(pl.col("table_name") == contributions_of(contract))
     cut = len(shape_of(whole).columns)
     base = pl.col("series").str.split("/").list.head(cut).list.join("/")
     cells = own.select(CELL).unique().with_columns(base=base)
@@ -74,7 +74,7 @@ def refuse_apart(
 
 
 def list_versions(
-    whole: PublicContract, inside: pl.DataFrame, periods: Sequence[str], earlier: Sequence[Released]
+    whole: PublicContract, inside: pl.DataFrame, periods: Sequence[str], earlier: Sequence[EarlierRelease]
 ) -> Iterator[pl.DataFrame]:
     """The contributions to each figure of a whole: those of this release, and those of each earlier one to
     what it published itself."""
@@ -96,48 +96,48 @@ def join_blocks(
     that they are the whole of, where anything of a block of these left: one set of equations for both.
     guarded: by table of contributions."""
     made = list(releases)
-    for about, whole in list_wholes(guarded):
-        is_own = pl.col("table_name") == contributions_of(about)
+    for contract, whole in list_wholes(guarded):
+        is_own = pl.col("table_name") == contributions_of(contract)
         own = pl.concat(each.published.filter(is_own).select(WHERE) for each in releases).unique()
-        blocks = {(channel, join_series(series, about)) for channel, series in own.rows()}
+        blocks = {(channel, join_series(series, contract)) for channel, series in own.rows()}
         made = [
             replace(
                 each,
-                published=rename_rows(each.published, about, whole, blocks),
-                contribution=rename_rows(each.contribution, about, whole, blocks),
+                published=rename_rows(each.published, contract, whole, blocks),
+                contribution=rename_rows(each.contribution, contract, whole, blocks),
             )
             for each in made
         ]
     return made
 
 
-def join_series(series: str, about: PublicContract) -> tuple[str, ...]:
+def join_series(series: str, contract: PublicContract) -> tuple[str, ...]:
     """Return what linked series have in common: their block, without the codes under which figures of all
     traffic are one."""
-    shape = shape_of(about)
-    block = zip(shape.columns, block_of(series, shape), strict=True)
+    shape = shape_of(contract)
+    block = zip(shape.columns, find_block(series, shape), strict=True)
     return tuple(code for column, code in block if column not in shape.same)
 
 
 def list_wholes(guarded: Mapping[str, PublicContract]) -> list[tuple[PublicContract, PublicContract]]:
     """The tables that have a whole, with it."""
-    return [(about, whole) for about in guarded.values() if (whole := whole_of(about)) is not None]
+    return [(contract, whole) for contract in guarded.values() if (whole := whole_of(contract)) is not None]
 
 
 def rename_rows(
     rows: pl.DataFrame,
-    about: PublicContract,
+    contract: PublicContract,
     whole: PublicContract,
     blocks: Collection[tuple[str, tuple[str, ...]]],
 ) -> pl.DataFrame:
     """Rows, with those of a whole in these channels and blocks under the names that they have in the table
     that it is the whole of."""
-    suffix = suffix_of(about, whole)
+    suffix = suffix_of(contract, whole)
     is_whole = pl.col("table_name") == contributions_of(whole)
     kept = [
         (channel, series, True)
         for channel, series in rows.filter(is_whole).select(WHERE).unique().rows()
-        if (channel, join_series(series + suffix, about)) in blocks
+        if (channel, join_series(series + suffix, contract)) in blocks
     ]
     kinds = {**dict.fromkeys(WHERE, pl.String), "moves": pl.Boolean}
     named = pl.DataFrame(kept, kinds, orient="row")
@@ -145,7 +145,7 @@ def rename_rows(
     return (
         rows.join(named, on=WHERE, how="left", maintain_order="left")
         .with_columns(
-            table_name=pl.when(moves).then(pl.lit(contributions_of(about))).otherwise("table_name"),
+            table_name=pl.when(moves).then(pl.lit(contributions_of(contract))).otherwise("table_name"),
             series=pl.when(moves).then(pl.col("series") + suffix).otherwise("series"),
         )
         .drop("moves")
@@ -155,8 +155,8 @@ def rename_rows(
 def name_wholes(findings: Iterable[Finding], guarded: Mapping[str, PublicContract]) -> list[Finding]:
     """Findings with the figures of wholes under their own names again."""
     found = list(findings)
-    for about, whole in list_wholes(guarded):
-        name, suffix = contributions_of(about), suffix_of(about, whole)
+    for contract, whole in list_wholes(guarded):
+        name, suffix = contributions_of(contract), suffix_of(contract, whole)
         of = contributions_of(whole)
         for number, each in enumerate(found):
             if each.table_name != name:
@@ -178,8 +178,8 @@ def name_series(
 ) -> list[tuple[str, ...]]:
     """Series by table, period, channel and codes, those of wholes under both of their names."""
     found = list(series)
-    for about, whole in list_wholes(guarded):
-        name, suffix = contributions_of(about), suffix_of(about, whole)
+    for contract, whole in list_wholes(guarded):
+        name, suffix = contributions_of(contract), suffix_of(contract, whole)
         found += [
             (name, *rest, codes + suffix) for of, *rest, codes in found if of == contributions_of(whole)
         ]
@@ -191,13 +191,13 @@ def name_both(
 ) -> list[tuple[str | None, ...]]:
     """Dropped figures, those of wholes under both of their names. leaving: with them."""
     found: list[tuple[str | None, ...]] = dropped.select(CELL).rows()
-    for about, whole in list_wholes(guarded):
-        of, suffix = contributions_of(whole), suffix_of(about, whole)
+    for contract, whole in list_wholes(guarded):
+        of, suffix = contributions_of(whole), suffix_of(contract, whole)
         own = dropped.filter(pl.col("table_name") == of).select(CELL)
         together = own.filter(pl.col("series").is_null())
         figures = pl.concat(
             [own.drop_nulls("series"), leaving[of].select(CELL).join(together, on=GROUP, how="semi")]
         )
-        name = contributions_of(about)
+        name = contributions_of(contract)
         found += [(name, *rest[:2], series + suffix, area) for _, *rest, series, area in figures.rows()]
     return found

@@ -210,13 +210,13 @@ def split_operators(text: str | None) -> list[str]:
 
 
 def double_claims(
-    claims: dict[str, tuple[FormLine, list[str]]], standing: dict[str, list[str]], names: dict[str, str]
+    claims: dict[str, tuple[FormLine, list[str]]], earlier: dict[str, list[str]], names: dict[str, str]
 ) -> dict[str, list[Fault]]:
     """By respondent, a fault for each operator that another respondent answers for too.
 
-    claims: of the files at hand, by respondent. standing: of files that were loaded before.
+    claims: of the files at hand, by respondent. earlier: of files that were loaded before.
     """
-    everyone = {**standing, **{respondent: operators for respondent, (_, operators) in claims.items()}}
+    everyone = {**earlier, **{respondent: operators for respondent, (_, operators) in claims.items()}}
     faults: dict[str, list[Fault]] = {}
     for respondent, (line, operators) in sorted(claims.items()):
         for operator in operators:

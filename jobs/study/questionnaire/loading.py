@@ -38,15 +38,15 @@ class FileOutcome:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The lake's earlier receipts and claims.
+class EarlierFilings:
+    """The lake's earlier filings and claims.
 
-    receipts: respondent, period, SHA-256 and time of each loaded file. claims: the operators that a
+    filings: respondent, period, SHA-256 and time of each loaded file. claims: the operators that a
     respondent answered for, by respondent and period. Only forms claim operators. Packages of a sold operator
     stay with the seller, who has no form to correct.
     """
 
-    receipts: set[tuple[str, str, str, dt.datetime]] = field(default_factory=set)
+    filings: set[tuple[str, str, str, dt.datetime]] = field(default_factory=set)
     claims: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
 
@@ -70,7 +70,9 @@ def read_files(
     return outcomes
 
 
-def check_claims(outcomes: list[FileOutcome], standing: Standing, respondents: dict[str, Respondent]) -> None:
+def check_claims(
+    outcomes: list[FileOutcome], earlier: EarlierFilings, respondents: dict[str, Respondent]
+) -> None:
     """Add a fault to each form that answers for an operator of another respondent's form of that period."""
     names = {each.id: each.name for each in respondents.values()}
     read = [each.assessment for each in outcomes if each.assessment]
@@ -79,15 +81,21 @@ def check_claims(outcomes: list[FileOutcome], standing: Standing, respondents: d
         for each in read:
             if each.filing.period == period and CLAIMS in each.lines and CLAIMS in each.answers:
                 claims[each.respondent.id] = (each.lines[CLAIMS], split_operators(each.answers[CLAIMS].text))
-        before = {whose: operators for (whose, when), operators in standing.claims.items() if when == period}
+        before = {whose: operators for (whose, when), operators in earlier.claims.items() if when == period}
         faults = double_claims(claims, before, names)
         for outcome in outcomes:
-            about = outcome.assessment
-            if about is not None and about.filing.period == period and about.respondent.id in faults:
-                outcome.assessment = replace(about, faults=[*about.faults, *faults[about.respondent.id]])
+            assessment = outcome.assessment
+            if (
+                assessment is not None
+                and assessment.filing.period == period
+                and assessment.respondent.id in faults
+            ):
+                outcome.assessment = replace(
+                    assessment, faults=[*assessment.faults, *faults[assessment.respondent.id]]
+                )
 
 
-def new_rows(outcomes: list[FileOutcome], standing: Standing, is_dated: bool) -> list[dict[str, Any]]:
+def new_rows(outcomes: list[FileOutcome], earlier: EarlierFilings, is_dated: bool) -> list[dict[str, Any]]:
     """The rows of files without faults that the lake does not hold yet.
 
     is_dated: the time of receipt was given. Such a file is loaded again under another time; without a given
@@ -95,35 +103,35 @@ def new_rows(outcomes: list[FileOutcome], standing: Standing, is_dated: bool) ->
     """
     rows = []
     for outcome in outcomes:
-        about = outcome.assessment
-        if about is None or outcome.faults:
+        assessment = outcome.assessment
+        if assessment is None or outcome.faults:
             continue
-        receipt = (about.respondent.id, about.filing.period, about.filing.sha256)
-        known = {(*known[:3],) if not is_dated else known for known in standing.receipts}
-        outcome.is_known = (receipt if not is_dated else (*receipt, outcome.received_at)) in known
+        own = (assessment.respondent.id, assessment.filing.period, assessment.filing.sha256)
+        known = {(*known[:3],) if not is_dated else known for known in earlier.filings}
+        outcome.is_known = (own if not is_dated else (*own, outcome.received_at)) in known
         later = [
             at
-            for whose, period, _, at in standing.receipts
-            if (whose, period) == receipt[:2] and at > outcome.received_at
+            for whose, period, _, at in earlier.filings
+            if (whose, period) == own[:2] and at > outcome.received_at
         ]
         outcome.later_at = max(later, default=None)
         if not outcome.is_known:
-            rows += answer_rows(about, outcome.received_at)
+            rows += answer_rows(assessment, outcome.received_at)
     return rows
 
 
-def read_standing(lake: Lake, outcomes: list[FileOutcome]) -> Standing:
-    """The lake's receipts and claims of the files' periods."""
+def read_earlier_filings(lake: Lake, outcomes: list[FileOutcome]) -> EarlierFilings:
+    """Read the filings and claims of the files' periods in the lake."""
     import polars as pl
 
-    from jobs.study.questionnaire.standing import standing_answers
+    from jobs.study.questionnaire.latest_answers import latest_answers
 
     periods = sorted({each.assessment.filing.period for each in outcomes if each.assessment})
     answers = lake.read(TABLE, where=pl.col("period_code").is_in(periods))
-    receipts = answers.select("respondent_id", "period_code", "file_sha256", "received_at").unique()
-    claims = standing_answers(answers.filter(pl.col("indicator_code") == CLAIMS))
-    return Standing(
-        set(receipts.iter_rows()),
+    filings = answers.select("respondent_id", "period_code", "file_sha256", "received_at").unique()
+    claims = latest_answers(answers.filter(pl.col("indicator_code") == CLAIMS))
+    return EarlierFilings(
+        set(filings.iter_rows()),
         {
             (respondent, period): split_operators(value)
             for respondent, period, value in claims.select(
@@ -138,13 +146,13 @@ def land_answers(
     lake: Lake, outcomes: list[FileOutcome], respondents: dict[str, Respondent], is_dated: bool
 ) -> int:
     """Append the answers of the files without faults; the number of rows."""
-    check_claims(outcomes, Standing(), respondents)
+    check_claims(outcomes, EarlierFilings(), respondents)
     if not any(each.assessment and not each.faults for each in outcomes):
         return 0
-    standing = read_standing(lake, outcomes)
+    earlier = read_earlier_filings(lake, outcomes)
     in_order = [each for each in outcomes if not each.faults]
-    check_claims(in_order, standing, respondents)
-    rows = new_rows(outcomes, standing, is_dated)
+    check_claims(in_order, earlier, respondents)
+    rows = new_rows(outcomes, earlier, is_dated)
     if rows:
         append_validated(lake, rows)
     return len(rows)

@@ -147,8 +147,8 @@ def write_heading(
         sheet.write_rich_string(row, 1, *pieces, style.heading)
     else:
         sheet.write(row, 1, words, style.heading_bold)
-    told = "".join(each for each in pieces if isinstance(each, str))
-    sheet.set_row(row, styles.row_height((told, styles.WIDTHS[1]), *required_words(question, language)))
+    heading = "".join(each for each in pieces if isinstance(each, str))
+    sheet.set_row(row, styles.row_height((heading, styles.WIDTHS[1]), *required_words(question, language)))
     for column in range(2, len(COLUMNS)):
         sheet.write_blank(row, column, None, style.heading)
     formula = sheet_checks.required_check(question, form, layout, language)

@@ -15,7 +15,7 @@ from jobs.study.release import codebook, manifest, sdmx, triangle
 from jobs.study.release.about import About
 from jobs.study.release.comparing import Change
 from jobs.study.release.membership import Membership, describe_memberships
-from jobs.study.release.released import ReleasedTable, csv_bytes, csv_of, parquet_of
+from jobs.study.release.released_tables import ReleasedTable, csv_bytes, csv_of, parquet_of
 from jobs.study.release.workbook import build_workbook
 
 HEADER = ("table", "key", "kind", "column", "before", "after")

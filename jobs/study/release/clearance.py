@@ -24,7 +24,7 @@ from jobs.base.tables.public_contracts import public_contract
 from jobs.study.release import decisions
 from jobs.study.release.about import About
 from jobs.study.release.folders import PRIVATE_FILE, PRIVATE_FOLDER
-from jobs.study.release.released import AREA, AREAS, ReleasedTable, area_codes
+from jobs.study.release.released_tables import AREA, AREAS, ReleasedTable, area_codes
 
 FILE, SHEETS = "clearance.json", "clearance"
 AGREED, OBJECTED, NONE = "agreed", "objected", "none"

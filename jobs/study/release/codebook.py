@@ -10,7 +10,7 @@ from jobs.base.tables.contracts import reference_rows
 from jobs.base.tables.public_contracts import PublicColumn
 from jobs.study.release.about import About
 from jobs.study.release.membership import Membership
-from jobs.study.release.released import (
+from jobs.study.release.released_tables import (
     AREA,
     AREA_NAME,
     AREAS,
@@ -205,5 +205,5 @@ def list_used_codes(table: ReleasedTable) -> list[tuple[str, str, str]]:
         listed = meanings_of(each) if each.role != "measure" and each.field.name != AREA else None
         if listed is not None:
             used = set(table.rows[each.field.name].drop_nulls().to_list())
-            found += [(each.field.name, code, told) for code, told in listed.items() if code in used]
+            found += [(each.field.name, code, meaning) for code, meaning in listed.items() if code in used]
     return found

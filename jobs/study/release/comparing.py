@@ -10,7 +10,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.release import manifest
 from jobs.study.release.about import MADE_UP
-from jobs.study.release.released import AREA
+from jobs.study.release.released_tables import AREA
 
 # Columns that say how a row relates to an earlier release.
 REVISION = ("revision_code", "stands_from")

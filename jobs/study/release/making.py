@@ -22,7 +22,7 @@ from jobs.base.store.lake import Lake, open_lake
 from jobs.base.store.lock import as_only_writer
 from jobs.base.tables.contracts import REFERENCE
 from jobs.base.tables.public_contracts import public_contract, public_tables
-from jobs.study.public.cells import CONTRIBUTION, RULES, Basis, Released
+from jobs.study.public.cells import CONTRIBUTION, RULES, Basis, EarlierRelease
 from jobs.study.public.gate import Protected, Unprotectable, make_public_tables
 from jobs.study.public.secret import p_pct
 from jobs.study.questionnaire.respondents import load_respondents
@@ -49,7 +49,7 @@ from jobs.study.release.recipe import (
     recipe_of,
     tables_of,
 )
-from jobs.study.release.released import ReleasedTable, csv_of, release_table
+from jobs.study.release.released_tables import ReleasedTable, csv_of, release_table
 
 GAPS = "study.investment_gap"
 PERIOD = "period_code"
@@ -141,7 +141,7 @@ def note_unasked(tables: Sequence[ReleasedTable], administrations: Mapping[str, 
     ]
 
 
-def of_these_estimates(settings: Observatory, period: str) -> str | None:
+def find_release_of_estimates(settings: Observatory, period: str) -> str | None:
     """The newest version of a period, if the estimates in the lake are those that it was made of."""
     versions = versions_in(Path(settings.release.root), period)
     if not versions:
@@ -169,7 +169,7 @@ def remove_unmade(root: Path, restricted_root: Path, period: str) -> None:
 
 def protected_by(recipe: Recipe, restricted: Path, p: float) -> Protected:
     """The public tables, through the gate."""
-    earlier = [released_in(restricted / name, name) for name in recipe.earlier]
+    earlier = [read_earlier_release(restricted / name, name) for name in recipe.earlier]
     tables = dict(recipe.basis.tables)
     for table in map(public_contract, public_tables()):
         rows = tables[table.source]
@@ -180,14 +180,14 @@ def protected_by(recipe: Recipe, restricted: Path, p: float) -> Protected:
     )
 
 
-def released_in(folder: Path, name: str) -> Released:
+def read_earlier_release(folder: Path, name: str) -> EarlierRelease:
     """An earlier release in the form that the gate and the attack take."""
     public = {
         table: in_todays_columns(table, rows)
         for table, rows in frames_in(folder / "public").items()
         if table in public_tables()
     }
-    return Released(Basis(name, frames_in(folder / "basis")), public)
+    return EarlierRelease(Basis(name, frames_in(folder / "basis")), public)
 
 
 def in_todays_columns(table: str, rows: pl.DataFrame) -> pl.DataFrame:
@@ -328,7 +328,9 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
             " this release adds nothing to that. attack.csv in the restricted folder names them."
         )
     notes += note_short_years(protected.public)
-    of_gaps = [about.table for about in map(public_contract, public_tables()) if about.source == GAPS]
+    of_gaps = [
+        contract.table for contract in map(public_contract, public_tables()) if contract.source == GAPS
+    ]
     if recipe.basis.tables[GAPS].height and all(protected.public[table].is_empty() for table in of_gaps):
         notes.append(
             "No gap to a norm left: [study.gap] norm is not chosen, or no spending left. Choose one, and"
@@ -342,15 +344,15 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
 def note_short_years(public: Mapping[str, pl.DataFrame]) -> list[str]:
     """Figures of a year that are below those of one of its quarters, which can be where others answered."""
     short = []
-    for about in map(public_contract, public_tables()):
-        if about.protect is None or about.protect.released_by != PERIOD:
+    for contract in map(public_contract, public_tables()):
+        if contract.protect is None or contract.protect.released_by != PERIOD:
             continue
-        figure, by = about.protect.figure, [name for name in about.key if name != PERIOD]
-        rows = public[about.table].with_columns(year=pl.col(PERIOD).str.slice(0, 4))
+        figure, by = contract.protect.figure, [name for name in contract.key if name != PERIOD]
+        rows = public[contract.table].with_columns(year=pl.col(PERIOD).str.slice(0, 4))
         quarters = rows.filter(pl.col(PERIOD).str.contains("Q")).select(*by, "year", quarter=figure)
         years = rows.filter(pl.col(PERIOD) == pl.col("year")).join(quarters, on=[*by, "year"])
         of = years.filter(pl.col(figure) < pl.col("quarter")).select(PERIOD, *by).unique().sort(pl.all())
-        short += [f"{about.name} {'/'.join(row)}" for row in of.rows()]
+        short += [f"{contract.name} {'/'.join(row)}" for row in of.rows()]
     if not short:
         return []
     more = f" and {len(short) - SHOWN:,} more" if len(short) > SHOWN else ""
@@ -383,7 +385,7 @@ def make_again(settings: Observatory, period: str, version: str, to: Path) -> Pa
     return target
 
 
-def as_made(restricted: Path) -> tuple[About, list[ReleasedTable]]:
+def read_kept_release(restricted: Path) -> tuple[About, list[ReleasedTable]]:
     """A release's own data and its tables, from its restricted folder."""
     recipe = recipe_in(restricted)
     public = frames_in(restricted / "public")

@@ -10,7 +10,7 @@ import polars as pl
 
 from jobs.base.figures.areas import GROUPS, rows_on_day
 from jobs.base.figures.words import country_name
-from jobs.study.release.released import AREAS
+from jobs.study.release.released_tables import AREAS
 
 LOW = "low"
 

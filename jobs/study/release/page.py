@@ -19,7 +19,7 @@ from jobs.base.page.templates import render_template
 from jobs.base.tables.public_contracts import public_contract
 from jobs.study.release.comparing import tables_in
 from jobs.study.release.manifest import read_manifest
-from jobs.study.release.released import AREAS, WHOLE
+from jobs.study.release.released_tables import AREAS, WHOLE
 
 TEMPLATES = Path(__file__).parent / "templates"
 WORLD_NAME, THE_WORLDS = AREAS["WORLD"][1], "the world's operators"

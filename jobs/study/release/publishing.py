@@ -158,18 +158,18 @@ def withdraw_release(
             raise ObservatoryError("why is it withdrawn? Give --reason: readers see it")
         decisions.record_decision(restricted, "withdrawn", by, published[-1].digest, at, reason=reason)
         withdrawn = decisions.read_decisions(restricted)[-1:]
-    told = format_tombstone(period, version, withdrawn[-1])
+    content = format_tombstone(period, version, withdrawn[-1])
     tombstone = target / manifest.TOMBSTONE
     kept = {tombstone, statement_signature(tombstone)}
-    is_written = tombstone.is_file() and tombstone.read_bytes() == told
+    is_written = tombstone.is_file() and tombstone.read_bytes() == content
     if is_written and kept >= {*target.iterdir()} and is_listed(public_root, restricted.parents[1]):
         raise ObservatoryError(f"{period}/{version} is withdrawn already, since {withdrawn[-1].at[:10]}")
     if not is_written:
         statement_signature(tombstone).unlink(missing_ok=True)
         if target.is_dir():
-            replace_file(tombstone, told)
+            replace_file(tombstone, content)
         else:
-            write_folder(target, {manifest.TOMBSTONE: told})
+            write_folder(target, {manifest.TOMBSTONE: content})
     for each in {*target.iterdir()} - kept:
         if each.is_dir():
             shutil.rmtree(each)

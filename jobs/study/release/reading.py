@@ -21,7 +21,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.study.release import sdmx, triangle
 from jobs.study.release.about import About
 from jobs.study.release.manifest import NAME
-from jobs.study.release.released import ReleasedTable, format_rows
+from jobs.study.release.released_tables import ReleasedTable, format_rows
 from jobs.study.release.workbook import LONGEST_NAME, TOP
 
 # What readers raise for a file that they cannot read.

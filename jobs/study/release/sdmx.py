@@ -2,8 +2,8 @@
 
 Each table is a dataflow with a structure of its own. Its dimensions are the contract's, REF_AREA and
 TIME_PERIOD among them, and MEASURE, which says which of the table's measures an observation is; attributes
-stand with each observation. pysdmx checks neither codes nor keys: released() did. A table without rows has a
-structure and no data: pysdmx and other readers refuse a message without observations.
+stand with each observation. pysdmx checks neither codes nor keys: release_table() did. A table without rows
+has a structure and no data: pysdmx and other readers refuse a message without observations.
 """
 
 import datetime as dt
@@ -32,7 +32,13 @@ from pysdmx.model import (
 from pysdmx.model.message import Header
 
 from jobs.study.release.about import About
-from jobs.study.release.released import AREA, ReleasedTable, description_of, format_rows, published_codes
+from jobs.study.release.released_tables import (
+    AREA,
+    ReleasedTable,
+    description_of,
+    format_rows,
+    published_codes,
+)
 
 VERSION, SCHEME, SCHEME_NAME = "1.0", "CS_SPAM", "Concepts of the spam study"
 MEASURE, VALUE, TIME = "MEASURE", "OBS_VALUE", "TIME_PERIOD"

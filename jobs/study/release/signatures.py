@@ -129,9 +129,9 @@ def refuse_withdrawn(folder: Path, signers: Path | None) -> None:
     found = manifest.read_statement(file)
     name = f"{found['period']}/{found['version']}"
     manifest.refuse_other_name(folder, found["period"], found["version"])
-    told = f"{name} was withdrawn on {found['withdrawn_at'][:10]}: {found['reason']}"
+    notice = f"{name} was withdrawn on {found['withdrawn_at'][:10]}: {found['reason']}"
     if signers is None:
-        raise ObservatoryError(f"{file} says: {told}\n{UNCHECKED}")
+        raise ObservatoryError(f"{file} says: {notice}\n{UNCHECKED}")
     try:
         signed = signer_of_statement(file, signers)
     except ObservatoryError as error:
@@ -139,7 +139,7 @@ def refuse_withdrawn(folder: Path, signers: Path | None) -> None:
             f"{file} is not believed, because none of the signers signed it: ask the publisher whether {name}"
             f" was withdrawn\n{error}"
         ) from None
-    raise ObservatoryError(f"{told}\n{signed.text}")
+    raise ObservatoryError(f"{notice}\n{signed.text}")
 
 
 def verify_index(file: Path, signers: Path | None) -> list[str]:

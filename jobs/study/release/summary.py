@@ -9,7 +9,7 @@ from jobs.base.core.numbers import format_count
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.study.release import clearance, comparing, manifest
-from jobs.study.release.released import WHOLE
+from jobs.study.release.released_tables import WHOLE
 
 
 def text_of(folder: Path, restricted: Path, digest: str) -> str:

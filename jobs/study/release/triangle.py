@@ -10,7 +10,7 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.public_contracts import public_contract, public_tables
-from jobs.study.release.released import csv_bytes
+from jobs.study.release.released_tables import csv_bytes
 
 HEADER = (
     "table", "key", "period_code", "area_code", "release_number", "release", "figure", "revision_pct",
@@ -28,15 +28,15 @@ def build_triangle(releases: Sequence[tuple[str, Mapping[str, pl.DataFrame]]]) -
     """
     parts = [pl.DataFrame(schema={**dict.fromkeys(HEADER, pl.String), "release_number": pl.Int64})]
     for number, (release, tables) in enumerate(releases, 1):
-        for about in map(public_contract, public_tables()):
-            rows = tables.get(about.name)
-            if about.protect is None or rows is None:
+        for contract in map(public_contract, public_tables()):
+            rows = tables.get(contract.name)
+            if contract.protect is None or rows is None:
                 continue
-            figure = pl.col(about.protect.figure)
+            figure = pl.col(contract.protect.figure)
             parts.append(
                 rows.filter(figure.is_not_null()).select(
-                    pl.lit(about.name).alias("table"),
-                    pl.concat_str(about.key, separator=BETWEEN).alias("key"),
+                    pl.lit(contract.name).alias("table"),
+                    pl.concat_str(contract.key, separator=BETWEEN).alias("key"),
                     "period_code",
                     "area_code",
                     pl.lit(number, pl.Int64).alias("release_number"),

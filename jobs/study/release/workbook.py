@@ -11,7 +11,7 @@ import polars as pl
 from jobs.base.core.workbooks import finish_workbook, new_workbook
 from jobs.study.release.about import About
 from jobs.study.release.codebook import NOTES, columns_of, list_used_codes
-from jobs.study.release.released import AREA, AREA_NAME, ReleasedTable
+from jobs.study.release.released_tables import AREA, AREA_NAME, ReleasedTable
 
 # Excel's limit on a sheet's name.
 LONGEST_NAME = 31

@@ -9,7 +9,7 @@ import pytest
 from jobs.base.tables.series import Shape
 from jobs.study.attack.known import VARIANCE, Finding, KnownRelease
 from jobs.study.attack.search import NOBODY, SIDES, Attack
-from jobs.study.public.cells import CELL, GROUP, Released
+from jobs.study.public.cells import CELL, GROUP, EarlierRelease
 from jobs.study.public.knowledge import list_shapes
 from tests.study.public.test_gate import GUARDED, P_PCT, knowledge, unattacked
 from tests.support.small_study import basis, changed, defined, drawn
@@ -27,7 +27,7 @@ def by_rules(
 ) -> tuple[list[KnownRelease], dict[str, Shape]]:
     """What leaves by the rules alone in releases that follow each other, but for variances; and how series
     hang together."""
-    small, releases = drawn(seed), list[Released]()
+    small, releases = drawn(seed), list[EarlierRelease]()
     for number in range(count):
         study = basis(defined(small, seed) if is_defined else small, f"r{number}")
         releases.append(unattacked(study, releases, monkeypatch))

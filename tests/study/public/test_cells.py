@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jobs.base.figures.areas import COUNTRY
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.public import cells, wholes
-from jobs.study.public.cells import Basis, Released
+from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
 from tests.study.public.test_gate import AROUND, P_PCT, SAFE, country, found_in, plain
 from tests.study.public.test_knowledge import counted
@@ -25,12 +25,12 @@ TABLE = "public.spam_volume"
 RULES = ("modelled", "threshold", "p_pct", "own_rate")
 
 
-def made_of(study: Basis, **given: bool) -> Released:
+def made_of(study: Basis, **given: bool) -> EarlierRelease:
     """What leaves."""
-    return Released(study, make_public_tables(study, [], [PERIOD], P_PCT, **given).public)
+    return EarlierRelease(study, make_public_tables(study, [], [PERIOD], P_PCT, **given).public)
 
 
-def counts(released: Released, area: str) -> dict[str, int]:
+def counts(released: EarlierRelease, area: str) -> dict[str, int]:
     """How many rows of an area leave by each definition."""
     rows = released.public[TABLE].filter(area_code=area)
     return dict(rows["definition_code"].value_counts().rows())
@@ -93,7 +93,7 @@ def test_a_definition_that_one_dominates_holds_the_others_back() -> None:
     assert counts(made_of(basis(Small((*elsewhere, *kenya)), "r1")), "KEN") == {}
 
 
-def kenyas(released: Released) -> Released:
+def kenyas(released: EarlierRelease) -> EarlierRelease:
     """Kenya's volumes alone."""
     return replace(released, public={TABLE: released.public[TABLE].filter(area_code="KEN")})
 

@@ -15,7 +15,7 @@ from jobs.study.attack.known import EVERYWHERE, Finding, KnownRelease
 from jobs.study.attack.search import Attack
 from jobs.study.disclosure import rules
 from jobs.study.public import gate
-from jobs.study.public.cells import Basis, Released
+from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
 from jobs.study.public.knowledge import known_release, list_shapes, of_release
 from tests.support.small_study import PERIOD, Operator, Small, basis, changed, defined, drawn
@@ -30,23 +30,25 @@ GUARDED = {
 SHAPES = list_shapes(GUARDED, [])
 
 
-def unattacked(study: Basis, earlier: list[Released], monkeypatch: pytest.MonkeyPatch) -> Released:
+def unattacked(
+    study: Basis, earlier: list[EarlierRelease], monkeypatch: pytest.MonkeyPatch
+) -> EarlierRelease:
     """What would leave by the rules alone, without the attacker's last word."""
     with monkeypatch.context() as patch:
         patch.setattr(Attack, "find_all", lambda attack: [])
-        return Released(study, make_public_tables(study, earlier, [PERIOD], P_PCT).public)
+        return EarlierRelease(study, make_public_tables(study, earlier, [PERIOD], P_PCT).public)
 
 
-def knowledge(releases: list[Released]) -> list[KnownRelease]:
+def knowledge(releases: list[EarlierRelease]) -> list[KnownRelease]:
     return [known_release(each.basis, of_release(each, GUARDED)) for each in releases]
 
 
-def found_in(*releases: Released) -> list[Finding]:
+def found_in(*releases: EarlierRelease) -> list[Finding]:
     shapes = list_shapes(GUARDED, [each.basis for each in releases])
     return Attack(knowledge(list(releases)), shapes, P_PCT).find_all()
 
 
-def found_without_variances(*releases: Released) -> list[Finding]:
+def found_without_variances(*releases: EarlierRelease) -> list[Finding]:
     """What an attack finds where the variances that findings rest on are dropped."""
     shapes = list_shapes(GUARDED, [each.basis for each in releases])
     attack = Attack(knowledge(list(releases)), shapes, P_PCT)
@@ -105,7 +107,7 @@ def without(rule: str, patch: pytest.MonkeyPatch) -> None:
     )
 
 
-def kenyas(released: Released) -> int:
+def kenyas(released: EarlierRelease) -> int:
     rows = released.public["public.spam_volume"]
     return rows.filter(pl.col("area_code") == "KEN").height
 
@@ -129,13 +131,13 @@ def test_without_a_primary_rule_the_attacker_finds_who_is_behind_a_country(
     # The gate's last word: without the rule the attacker still keeps the row back.
     with monkeypatch.context() as patch:
         without(rule, patch)
-        assert kenyas(Released(study, make_public_tables(study, [], [PERIOD], P_PCT).public)) == 0
+        assert kenyas(EarlierRelease(study, make_public_tables(study, [], [PERIOD], P_PCT).public)) == 0
 
 
 def test_a_safe_country_leaves() -> None:
     study = study_of(*SAFE)
     made = make_public_tables(study, [], [PERIOD], P_PCT)
-    assert made.findings.is_empty() and kenyas(Released(study, made.public)) == 3
+    assert made.findings.is_empty() and kenyas(EarlierRelease(study, made.public)) == 3
 
 
 def test_who_waived_is_no_target_but_attacks() -> None:
@@ -143,7 +145,7 @@ def test_who_waived_is_no_target_but_attacks() -> None:
     for waiving, leaves in ((0, False), (1, False), (2, True)):
         kenya = [replace(each, waives=at < waiving) for at, each in enumerate(TWO)]
         study = study_of(*kenya)
-        released = Released(study, make_public_tables(study, [], [PERIOD], P_PCT).public)
+        released = EarlierRelease(study, make_public_tables(study, [], [PERIOD], P_PCT).public)
         assert (kenyas(released) > 0) == leaves
         assert found_in(released) == []
 
@@ -152,17 +154,17 @@ def test_what_a_buyer_learns_of_earlier_releases_holds_no_later_one_back() -> No
     """Once one of Kenya's holdings owns two of the others, it finds the fourth in what was published before,
     and that one finds the three together. To make no release now would protect nobody."""
     first = make_public_tables(study_of(*SAFE), [], [PERIOD], P_PCT)
-    before = Released(study_of(*SAFE), first.public)
+    before = EarlierRelease(study_of(*SAFE), first.public)
     assert kenyas(before) == 3
     bought = [replace(each, holding="ken-0" if each.name != "ken-3" else "ken-3") for each in SAFE]
     after = basis(Small((*AROUND, *bought)), "r2")
     second = make_public_tables(after, [before], [PERIOD], P_PCT)
-    assert kenyas(Released(after, second.public)) == 0
+    assert kenyas(EarlierRelease(after, second.public)) == 0
     found = second.findings.filter(attacker="ken-0", respondents="ken-3")
     assert found.height
     assert found["cells"].str.contains("r1 KEN").all() and not found["cells"].str.contains("r2").any()
     # Nothing of the second release is needed for what is found in both.
-    left = found_in(before, Released(after, second.public))
+    left = found_in(before, EarlierRelease(after, second.public))
     both = {("ken-0", "ken-3"), ("ken-3", "ken-0")}
     assert {(each.attacker, each.holding) for each in left} == both
     assert {cell.release for each in left for cell in each.cells} == {"r1"}
@@ -202,7 +204,7 @@ def test_ten_studies(seed: int) -> None:
     a fault that a quarter of them shows once in 18 times."""
     study = basis(drawn(seed), "r1")
     made = make_public_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True)
-    assert found_in(Released(study, made.public)) == []
+    assert found_in(EarlierRelease(study, made.public)) == []
 
 
 @pytest.mark.long
@@ -219,7 +221,7 @@ def test_chains_of_four_releases(seed: int) -> None:
         study = basis(defined(small, seed) if seed >= 125 else small, f"r{number}")
         try:
             made = make_public_tables(study, releases, [PERIOD], P_PCT, leave_out_areas=True)
-            releases.append(Released(study, made.public))
+            releases.append(EarlierRelease(study, made.public))
         except gate.Unprotectable:
             # Nothing was published; the next release is attacked all the same.
             pass
@@ -240,7 +242,7 @@ def test_chains_of_four_releases(seed: int) -> None:
 def test_nobody_finds_a_contribution_in_what_leaves(seed: int) -> None:
     study = basis(drawn(seed), "r1")
     made = make_public_tables(study, [], [PERIOD], P_PCT, leave_out_areas=True)
-    assert found_in(Released(study, made.public)) == []
+    assert found_in(EarlierRelease(study, made.public)) == []
     rows = made.public["public.spam_volume"]
     assert rows.columns == list(public_contract("public.spam_volume").schema)
     assert {"WORLD"} <= set(rows["area_code"])
@@ -251,7 +253,9 @@ def test_a_chain_of_releases_is_attacked_as_a_whole() -> None:
     for number in range(2):
         study = basis(small, f"r{number}")
         releases.append(
-            Released(study, make_public_tables(study, releases, [PERIOD], P_PCT, leave_out_areas=True).public)
+            EarlierRelease(
+                study, make_public_tables(study, releases, [PERIOD], P_PCT, leave_out_areas=True).public
+            )
         )
         small = changed(small, number)
     assert found_in(*releases) == []

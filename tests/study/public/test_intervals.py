@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 from jobs.base.tables.public_contracts import VARIANCE, PublicContract, public_contract, public_tables
 from jobs.study.disclosure.coarse import round_up_variance
-from jobs.study.public.cells import Basis, Released
+from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
 from jobs.study.public.intervals import LOWER, UPPER, choose_variances
 from jobs.study.public.volume_change import PAIR
@@ -23,14 +23,14 @@ WITH_INTERVAL = [each for each in map(public_contract, public_tables()) if VARIA
 ABOUT = public_contract("public.spam_volume")
 
 
-def released(small: Small, release: str = "r1", earlier: tuple[Released, ...] = ()) -> Released:
+def released(small: Small, release: str = "r1", earlier: tuple[EarlierRelease, ...] = ()) -> EarlierRelease:
     study = basis(small, release)
     made = make_public_tables(study, list(earlier), [PERIOD], P_PCT, leave_out_areas=True)
-    return Released(study, made.public)
+    return EarlierRelease(study, made.public)
 
 
 @cache
-def first_release() -> Released:
+def first_release() -> EarlierRelease:
     """Of a study that two tests change."""
     return released(drawn(5))
 

@@ -11,7 +11,7 @@ import pytest
 from jobs.base.tables.series import Shape
 from jobs.study.attack.known import Finding
 from jobs.study.attack.search import Attack
-from jobs.study.public.cells import Released
+from jobs.study.public.cells import EarlierRelease
 from jobs.study.public.gate import make_public_tables
 from jobs.study.public.knowledge import list_shapes
 from tests.study.public.test_gate import AROUND, GUARDED, P_PCT, country, knowledge, plain, unattacked
@@ -29,7 +29,7 @@ def counted(operator: Operator, shares: Mapping[str, float]) -> Operator:
     return replace(operator, others=others)
 
 
-def attack_with(released: Sequence[Released], **relations: object) -> list[Finding]:
+def attack_with(released: Sequence[EarlierRelease], **relations: object) -> list[Finding]:
     """What is found in releases if attackers have these relations."""
     shapes: dict[str, Shape] = {
         name: replace(shape, **relations)  # type: ignore[arg-type]
@@ -55,7 +55,7 @@ def test_who_answered_by_one_definition_alone_is_found_by_all_traffic(
     assert {LATE} == {each.holding for each in found if each.attacker == ""}
     made = make_public_tables(study, [], [PERIOD], P_PCT)
     assert made.findings.height
-    assert attack_with([Released(study, made.public)]) == []
+    assert attack_with([EarlierRelease(study, made.public)]) == []
     # The operators' own definition stands for all areas.
     world = made.public["public.spam_volume"].filter(area_code="WORLD")
     assert world.filter(definition_code="OPERATOR").height == 3
@@ -86,4 +86,4 @@ def test_spam_under_a_narrow_definition_is_within_that_under_a_wider_one(
     assert not {pair for pair in without if NARROW in pair[1]}
     assert (LATE, f"recipient/{NARROW}/spam_certain") in found
     made = make_public_tables(study, [], [PERIOD], P_PCT)
-    assert attack_with([Released(study, made.public)]) == []
+    assert attack_with([EarlierRelease(study, made.public)]) == []

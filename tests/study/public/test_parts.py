@@ -11,7 +11,7 @@ from jobs.base.tables.public_contracts import public_contract
 from jobs.study.attack.known import Finding, PublishedCell
 from jobs.study.public import gate
 from jobs.study.public.cells import CELL, CONTRIBUTION, Basis
-from jobs.study.public.gate import Unprotectable, make_public_tables, to_drop
+from jobs.study.public.gate import Unprotectable, choose_dropped, make_public_tables
 from tests.golden.test_golden import GOLDEN
 from tests.golden.test_golden_public import P_PCT, basis_of
 
@@ -39,7 +39,9 @@ def finding(*rows: dict[str, Any]) -> Finding:
 
 
 def dropped(*findings: Finding) -> list[tuple[str | None, str]]:
-    found = to_drop(findings, {TABLE: pl.DataFrame(ROWS)}, {TABLE: ABOUT}, RELEASE, leave_out_areas=False)
+    found = choose_dropped(
+        findings, {TABLE: pl.DataFrame(ROWS)}, {TABLE: ABOUT}, RELEASE, leave_out_areas=False
+    )
     return found.select("series", "area_code").rows()
 
 

@@ -13,7 +13,7 @@ from jobs.study.attack.known import Finding
 from jobs.study.attack.search import Attack
 from jobs.study.disclosure import rules
 from jobs.study.public import cells
-from jobs.study.public.cells import CONTRIBUTION, Basis, Released
+from jobs.study.public.cells import CONTRIBUTION, Basis, EarlierRelease
 from jobs.study.public.gate import Unprotectable, make_public_tables
 from jobs.study.public.knowledge import class_edges
 from tests.study.public.test_gate import AROUND, P_PCT, SAFE, found_in, unattacked
@@ -106,7 +106,7 @@ def test_the_attack_refuses_contributions_that_are_no_amount(monkeypatch: pytest
         contribution=pl.when(pl.col("respondent_id") == "ken-0").then(math.nan).otherwise("contribution")
     )
     with pytest.raises(AssertionError, match="ken-0"):
-        found_in(Released(with_contributions(STUDY, spoilt), released.public))
+        found_in(EarlierRelease(with_contributions(STUDY, spoilt), released.public))
 
 
 def test_a_finding_that_names_no_figure_holds_the_release_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from jobs.base.tables.public_contracts import PublicContract, public_contract, p
 from jobs.study.attack.known import Finding
 from jobs.study.attack.search import Attack
 from jobs.study.public import gate, wholes
-from jobs.study.public.cells import Basis, Released
+from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
 from jobs.study.public.knowledge import known_release, of_release, shape_of
 from jobs.study.public.wholes import join_blocks, name_both, name_wholes
@@ -38,7 +38,7 @@ def without_rule(patch: pytest.MonkeyPatch) -> None:
 
 def find_contributions(public: Mapping[str, pl.DataFrame], basis: Basis) -> list[Finding]:
     """What the whole attack finds in what left, wholes beside the matched figures."""
-    known = known_release(basis, of_release(Released(basis, public), GUARDED))
+    known = known_release(basis, of_release(EarlierRelease(basis, public), GUARDED))
     shapes = {name: shape_of(about) for name, about in GUARDED.items()}
     return name_wholes(Attack(join_blocks([known], GUARDED), shapes, P_PCT).find_all(), GUARDED)
 

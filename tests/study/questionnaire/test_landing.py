@@ -21,8 +21,8 @@ from jobs.study.packages.loading import RECEIPT
 from jobs.study.questionnaire.checks import CLAIMS
 from jobs.study.questionnaire.filing import FilePlace
 from jobs.study.questionnaire.landing import TABLE, answer_rows
-from jobs.study.questionnaire.loading import FileOutcome, append_validated, check_claims, read_standing
-from jobs.study.questionnaire.standing import standing_answers
+from jobs.study.questionnaire.latest_answers import latest_answers
+from jobs.study.questionnaire.loading import FileOutcome, append_validated, check_claims, read_earlier_filings
 from tests.conftest import ROOT
 from tests.support.questionnaire import RESPONDENTS, assessed, cell, filled, saved
 
@@ -59,7 +59,7 @@ def test_the_latest_answer_is_the_same_in_any_order_of_loading(tmp_path: Path) -
         assert lake.read(TABLE).height == sum(map(len, receipts))
         standing = {
             row["indicator_code"]: (row["value"], row["answer_status_code"])
-            for row in standing_answers(lake.read(TABLE)).to_dicts()
+            for row in latest_answers(lake.read(TABLE)).to_dicts()
         }
         expected = expected or standing
         assert standing == expected
@@ -87,13 +87,13 @@ def test_an_operator_that_was_sold_is_answered_for_by_its_buyer(tmp_path: Path) 
     lake.append(rows_frame([sent], RECEIPT), RECEIPT)
     form = assessed(filled())
     outcome = FileOutcome(tmp_path, FIRST, "en", form)
-    check_claims([outcome], read_standing(lake, [outcome]), RESPONDENTS)
+    check_claims([outcome], read_earlier_filings(lake, [outcome]), RESPONDENTS)
     assert form.filing.period == "2025" and "savanna-mail" in str(form.answers[CLAIMS].text)
     assert not outcome.faults
     # An older form that claims it is mended.
     append_validated(lake, [row | {"respondent_id": "himal-mail"} for row in answer_rows(form, FIRST)
                      if row["indicator_code"] == CLAIMS])  # fmt: skip
-    check_claims([outcome], read_standing(lake, [outcome]), RESPONDENTS)
+    check_claims([outcome], read_earlier_filings(lake, [outcome]), RESPONDENTS)
     assert {fault.key for fault in outcome.faults} == {"two_claims"}
 
 
@@ -158,7 +158,7 @@ def test_forms_are_made_filled_in_and_loaded(
     earlier.write_bytes(saved(filled({"sp201": 4})))
     code, out, _ = observatory("load", "--received", "2026-11-10", earlier)
     assert code == 0 and "loaded; the answers of 2026-11-20 00:00 stand" in out
-    standing = standing_answers(lake.read(TABLE)).filter(indicator_code="sp201")
+    standing = latest_answers(lake.read(TABLE)).filter(indicator_code="sp201")
     assert standing["value"].to_list() == ["5"]
 
 

@@ -22,7 +22,7 @@ from jobs.study.questionnaire.checks import double_claims
 from jobs.study.questionnaire.definition import all_questions, form_for, load_definition
 from jobs.study.questionnaire.filing import Refused
 from jobs.study.questionnaire.landing import answer_rows
-from jobs.study.questionnaire.loading import Standing, check_claims, form_cells, new_rows, read_files
+from jobs.study.questionnaire.loading import EarlierFilings, check_claims, form_cells, new_rows, read_files
 from jobs.study.questionnaire.order import Order
 from jobs.study.questionnaire.reading import read_filing
 from jobs.study.questionnaire.respondents import read_respondents
@@ -863,9 +863,9 @@ def test_two_respondents_cannot_answer_for_one_operator(tmp_path: Path) -> None:
         "Notre liste attribue l'exploitant savanna-mail à Savanna Mobile, qui répond pour lui. Retirez-le ici et écrivez-nous s'il a changé de propriétaire.",
         None,
     ]
-    check_claims(outcomes[:1], Standing(claims={("himal-mail", "2024"): ["savanna-mail"]}), RESPONDENTS)
+    check_claims(outcomes[:1], EarlierFilings(claims={("himal-mail", "2024"): ["savanna-mail"]}), RESPONDENTS)
     assert not outcomes[0].faults
-    check_claims(outcomes[:1], Standing(claims={("himal-mail", "2025"): ["savanna-mail"]}), RESPONDENTS)
+    check_claims(outcomes[:1], EarlierFilings(claims={("himal-mail", "2025"): ["savanna-mail"]}), RESPONDENTS)
     assert [each.format_message("en").partition(". ")[0] for each in outcomes[0].faults] == [
         f"The operator savanna-mail is also answered for by {RESPONDENTS['himal-mail'].name}"
     ]
@@ -874,13 +874,13 @@ def test_two_respondents_cannot_answer_for_one_operator(tmp_path: Path) -> None:
 
 def test_a_file_is_taken_once_unless_someone_says_that_it_came_again(tmp_path: Path) -> None:
     outcomes = read_files([written(tmp_path, "a.xlsx", "savanna-mobile", {})], RESPONDENTS, AT)
-    rows = new_rows(outcomes, Standing(), is_dated=False)
+    rows = new_rows(outcomes, EarlierFilings(), is_dated=False)
     assert len(rows) == len(outcomes[0].assessment.answers) if outcomes[0].assessment else False
     digest = rows[0]["file_sha256"]
-    known = Standing({("savanna-mobile", "2025", digest, AT - dt.timedelta(days=1))})
+    known = EarlierFilings({("savanna-mobile", "2025", digest, AT - dt.timedelta(days=1))})
     assert new_rows(outcomes, known, is_dated=False) == [] and outcomes[0].is_known
     assert new_rows(outcomes, known, is_dated=True) == rows
-    assert new_rows(outcomes, Standing({("savanna-mobile", "2025", digest, AT)}), is_dated=True) == []
+    assert new_rows(outcomes, EarlierFilings({("savanna-mobile", "2025", digest, AT)}), is_dated=True) == []
 
 
 def test_what_goes_back_is_the_respondents_own_form_with_each_fault_marked() -> None:

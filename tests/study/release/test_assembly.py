@@ -6,7 +6,7 @@ import zipfile
 
 from jobs.study.release import manifest
 from jobs.study.release.about import MADE_UP
-from jobs.study.release.released import release_table
+from jobs.study.release.released_tables import release_table
 from tests.support.release import ABOUT, VOLUME, made, tables, volume
 
 CSV = "data/spam_volume.csv"

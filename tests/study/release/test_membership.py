@@ -11,7 +11,7 @@ import pytest
 
 from jobs.base.tables.contracts import reference_table
 from jobs.base.tables.public_contracts import public_contract, public_tables
-from jobs.study.release.released import description_of, meanings_of
+from jobs.study.release.released_tables import description_of, meanings_of
 from tests.support.release_study import COUNTRIES
 from tests.support.true_of_few import OF_OTHERS, refuse_world, say_world
 

@@ -14,7 +14,7 @@ import pytest
 from jobs.base.core import disk
 from jobs.base.core.errors import ObservatoryError
 from jobs.study.release import clearance, comparing, decisions, folders, manifest, publishing
-from jobs.study.release.released import release_table
+from jobs.study.release.released_tables import release_table
 from jobs.study.release.signatures import sign_release, signer_of
 from tests.study.questionnaire.test_loading import FAR_ROW
 from tests.support.bombs import part_of, with_parts

@@ -7,7 +7,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from jobs.study.release.released import AREA
+from jobs.study.release.released_tables import AREA
 from tests.support.release import made, tables
 
 

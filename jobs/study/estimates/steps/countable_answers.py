@@ -5,7 +5,7 @@ import polars as pl
 from jobs.base.figures.areas import holds_on
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.study.estimates.steps.rows import last_day, to_decimal
-from jobs.study.questionnaire.standing import RESPONDENT, last_part, question_code, standing_answers
+from jobs.study.questionnaire.latest_answers import RESPONDENT, last_part, latest_answers, question_code
 
 # The questions on the definition of spam and on how figures were obtained, by channel, and on their days.
 DEFINITION, BASIS, LAST = "sp301", "sp302", "sp105.last"
@@ -29,7 +29,7 @@ def countable_answers(
     named_definition_code the one of ref.definition that this is, null where none or several may be.
     answer_status_code is E of experts' judgement, and of a year that is not the period's.
     """
-    standing = standing_answers(questionnaire_answer)
+    standing = latest_answers(questionnaire_answer)
     figures = (
         standing.with_columns(answer_value=to_decimal(pl.col("value"), 2))
         .filter(pl.col("answer_value").is_not_null())
@@ -116,7 +116,7 @@ def answered_subscriptions(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     )
     indicators = [MAILBOXES, MOBILE, FIXED, OVER_IP]
     answers = (
-        standing_answers(questionnaire_answer.filter(pl.col("indicator_code").is_in(indicators)))
+        latest_answers(questionnaire_answer.filter(pl.col("indicator_code").is_in(indicators)))
         .with_columns(number=number)
         .group_by(*RESPONDENT)
         .agg(

@@ -23,7 +23,7 @@ from jobs.base.tables.contracts import codelist_rows, conform_frame, reference_t
 from jobs.study.estimates import finding
 from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION, Given, finding_id, leave_out
 from jobs.study.estimates.steps.spending import POSTS
-from jobs.study.questionnaire.standing import standing_answers
+from jobs.study.questionnaire.latest_answers import latest_answers
 
 TABLE = "study.finding_decision"
 CONFIRMED, LEFT_OUT = "confirmed", "left_out"
@@ -255,7 +255,7 @@ def short_figure(finding: DecidedFinding) -> str:
 def given_in_form(finding: DecidedFinding, answers: pl.DataFrame, indicators: pl.DataFrame) -> list[str]:
     """The respondent's answers that the figure rests on: `sp701.SERVER: 1200 KES`."""
     given = Given(*given_of(finding))
-    rows = standing_answers(answers.filter(given.of_table(ANSWERS, answers, indicators)))
+    rows = latest_answers(answers.filter(given.of_table(ANSWERS, answers, indicators)))
     return [
         f"{indicator} ({period}): {value}" + (f" {currency}" if currency else "")
         for indicator, period, value, currency in rows.filter(pl.col("value").is_not_null())

@@ -26,7 +26,7 @@ from jobs.study.estimates.public_spending import public_answers
 from jobs.study.estimates.respondent_figure import RESPONDENT_CELL, answered_figures, logged_figures
 from jobs.study.estimates.steps.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
 from jobs.study.estimates.steps.rows import MEASURES, last_day
-from jobs.study.questionnaire.standing import last_part, question_code
+from jobs.study.questionnaire.latest_answers import last_part, question_code
 
 # So many lines are printed; the rest is counted.
 SHOWN = 20

@@ -12,7 +12,7 @@ import polars as pl
 
 from jobs.base.core.periods import months_of
 from jobs.study.estimates.investment_account import SPENDING_INDICATORS
-from jobs.study.questionnaire.standing import standing_answers
+from jobs.study.questionnaire.latest_answers import latest_answers
 
 SUBMISSION, ROUTES, QUALITY = "study.submission", "study.submission_route", "study.submission_quality"
 ANSWERS = "study.questionnaire_answer"
@@ -67,7 +67,7 @@ def finding_id(figure: Given, have: Mapping[str, pl.DataFrame], indicators: pl.D
         "\x1f".join((figure.respondent_id, figure.period_code, channel, figure.table_name)).encode()
     )
     counts = have[SUBMISSION].filter(figure.of_table(SUBMISSION, have[SUBMISSION], indicators))
-    answers = standing_answers(have[ANSWERS].filter(figure.of_table(ANSWERS, have[ANSWERS], indicators)))
+    answers = latest_answers(have[ANSWERS].filter(figure.of_table(ANSWERS, have[ANSWERS], indicators)))
     for rows in (counts.select(PACKAGE_COLUMNS), answers.select(ANSWER_COLUMNS)):
         found.update(rows.sort(pl.all()).write_csv().encode())
     return found.hexdigest()[:DIGITS]

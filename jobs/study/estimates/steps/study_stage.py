@@ -45,7 +45,7 @@ from jobs.study.estimates.steps.frame import (
     refuse_wrong,
 )
 from jobs.study.estimates.steps.kernels import run_kernel
-from jobs.study.questionnaire.standing import keep_asked
+from jobs.study.questionnaire.latest_answers import keep_asked
 
 # The project's files that estimates depend on.
 CODE = ("jobs/**/*.py", "jobs/**/*.csv", "schemas/**/*.py", "schemas/**/*.yaml", "schemas/**/*.csv")

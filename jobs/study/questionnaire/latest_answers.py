@@ -7,7 +7,7 @@ import polars as pl
 RESPONDENT = ("respondent_id", "period_code")
 
 
-def standing_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
+def latest_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     """The latest answer of each respondent, period and indicator.
 
     Of two received at the same time, the one whose file has the higher SHA-256, so that the order of loading

@@ -13,7 +13,7 @@ from frictionless import Package
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.base.tables.series import ALL, PARTS
-from jobs.study.release.released import (
+from jobs.study.release.released_tables import (
     AREA,
     AREA_NAME,
     area_codes,

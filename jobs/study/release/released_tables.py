@@ -95,19 +95,19 @@ def area_codes() -> dict[str, tuple[str, str]]:
 def release_table(table: str, rows: pl.DataFrame) -> ReleasedTable:
     """The table as it is released. Raises ObservatoryError for a row that a reader could not use: a code that
     is in no list, a control character, a key that stands twice, an empty dimension."""
-    about = public_contract(table)
-    wanted = list(about.schema)
+    contract = public_contract(table)
+    wanted = list(contract.schema)
     if rows.columns != wanted:
         raise ObservatoryError(f"{table} has the columns {rows.columns}; its contract names {wanted}")
     rows = rows.with_columns(
         pl.col(name).list.join(" ") for name, kind in rows.schema.items() if kind == pl.List(pl.String)
     )
-    check_rows(about, rows)
+    check_rows(contract, rows)
     if AREA in rows.columns:
         coded = pl.DataFrame(name_areas(rows), schema=[AREA, AREA_NAME], orient="row")
         place = rows.columns.index(AREA) + 1
         rows = rows.with_columns(coded[AREA]).insert_column(place, coded[AREA_NAME])
-    return ReleasedTable(about, rows.sort(about.key))
+    return ReleasedTable(contract, rows.sort(contract.key))
 
 
 def name_areas(rows: pl.DataFrame) -> list[tuple[str, str]]:
@@ -124,11 +124,11 @@ def name_areas(rows: pl.DataFrame) -> list[tuple[str, str]]:
     return found
 
 
-def check_rows(about: PublicContract, rows: pl.DataFrame) -> None:
+def check_rows(contract: PublicContract, rows: pl.DataFrame) -> None:
     """Refuse rows with unknown codes, empty or repeated keys, or a status that is not published, none of
     which pysdmx checks."""
     wrong = []
-    for each in about.columns:
+    for each in contract.columns:
         column = rows[each.field.name]
         if isinstance(column.dtype, pl.Struct | pl.List):
             wrong.append(f"{each.field.name} is nested and fits into no table")
@@ -146,11 +146,11 @@ def check_rows(about: PublicContract, rows: pl.DataFrame) -> None:
     if "conf_status_code" in rows.columns:
         other = sorted(set(rows["conf_status_code"].to_list()) - set(PUBLISHED_STATUS), key=str)
         wrong += [f"conf_status_code is '{code}', which is never published" for code in other]
-    twice = rows.select(pl.struct(about.key).is_duplicated().sum()).item()
+    twice = rows.select(pl.struct(contract.key).is_duplicated().sum()).item()
     if twice:
-        wrong.append(f"{twice} rows share a key ({', '.join(about.key)})")
+        wrong.append(f"{twice} rows share a key ({', '.join(contract.key)})")
     if wrong:
-        raise ObservatoryError("\n".join(f"{about.table}: {each}" for each in wrong))
+        raise ObservatoryError("\n".join(f"{contract.table}: {each}" for each in wrong))
 
 
 def list_of(column: PublicColumn) -> dict[str, str] | None:
@@ -179,7 +179,8 @@ def meanings_of(column: PublicColumn) -> dict[str, str] | None:
     if found is None or codelist is None or codelist.startswith("ref."):
         return found
     return found | {
-        code: f"{name}. {told}" if told and told != name else name for code, name, told in rows_of(codelist)
+        code: f"{name}. {description}" if description and description != name else name
+        for code, name, description in rows_of(codelist)
     }
 
 
