@@ -15,7 +15,7 @@ SENT_MEASURES = {"recipient": "attempted", "segment": "segments", "call": "calls
 RECEIVED_MEASURES = SENT_MEASURES | {"attempt": "attempted"}
 # Stages at which the content was there, so that a filter could look at it.
 CONTENT_SEEN = ["content", "delivery"]
-# The same for recipients, as SQL: the units that a filter's error is measured on.
+# SQL for recipients at these stages: the units that a filter's error is measured on.
 HAD_CONTENT = f"unit_code = 'recipient' AND stage_code IN ({', '.join(map(repr, CONTENT_SEEN))})"
 # Outcomes in which a message did not get to the user, and those that a measure against spam may decide.
 STOPPED = ["rejected", "discarded", "quarantined", "deferred"]

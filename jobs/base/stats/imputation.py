@@ -25,10 +25,10 @@ PARTS = ("capital", "labour", "other")
 class Spending:
     """Respondents' spending on all channels, in international dollars: a mean and draws of each (one row a
     replicate), at the lowest and highest edge of each band, and what is certain of it. Exact amounts are the
-    same in all but draws and certain. Of bands the lower edge counts as certain; where it is what was told in
-    part, its capital stands at central rate, lives and shares, for a band keeps no assets.
+    same in all but draws and certain. Of bands the lower edge counts as certain; where it is a partial
+    answer, its capital stands at central rate, lives and shares, for a band keeps no assets.
 
-    parts: respondents x PARTS, the shares of the amount. drawn_parts: the same for each replicate.
+    parts: respondents x PARTS, the shares of the amount. drawn_parts: these shares in each replicate.
     certain_parts: of what is certain of exact amounts.
     """
 

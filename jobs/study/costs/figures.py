@@ -35,8 +35,8 @@ from jobs.study.costs.facts import (
     parameter_input,
     strategy_name,
 )
-from jobs.study.costs.parts import by_area, by_component, by_strategy, parts_by_source, rows_beside
 from jobs.study.costs.study_rows import StudyRow, computed_when, read_figure, read_table, versions_of
+from jobs.study.costs.total_parts import by_area, by_component, by_strategy, parts_by_source, rows_beside
 from jobs.study.estimates.steps.sample import Reference
 
 FRAME = tuple(f"ref.{field.name}" for field in fields(Reference))

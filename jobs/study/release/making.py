@@ -33,7 +33,7 @@ from jobs.study.release import (
     decisions,
     manifest,
     membership,
-    reading,
+    reading_back,
     triangle,
 )
 from jobs.study.release.about import About
@@ -219,7 +219,7 @@ def build_release(
     groups = membership.list_memberships(recipe.basis.tables["ref.country_group"], recipe.about.day)
     made = assembly.ReleaseEvidence(references, seal, results, changes, revised, groups)
     files = assembly.files_of(tables, recipe.about, made)
-    reading.refuse_unreadable(files, tables, recipe.about)
+    reading_back.refuse_unreadable(files, tables, recipe.about)
     return files, tables
 
 

@@ -23,7 +23,7 @@ from pysdmx.io import read_sdmx
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.release import folders, manifest, page
-from jobs.study.release.reading import refuse_unreadable
+from jobs.study.release.reading_back import refuse_unreadable
 from jobs.study.release.released_tables import ReleasedTable, release_table
 from jobs.study.release.signatures import sign_release
 from tests.support.release import ABOUT, VOLUME, made, tables
