@@ -4,7 +4,6 @@ import datetime as dt
 from typing import Any
 
 import polars as pl
-import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
@@ -48,66 +47,6 @@ def line(text: str, id: str = ID, at: str = "14:01:53") -> str:
 
 def facts(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in ("grain_code", "stage_code", "outcome_code", "recipient"))
-
-
-# --- without an id --------------------------------------------------------------------------------------
-
-ATTEMPTS = [
-    (f"{HOST} dropped by 'connect' ACL: we do not like you", "connect", "rejected", None),
-    (f"{HOST} X=TLS1.3:X:256 dropped by 'connect' ACL", "connect", "rejected", None),
-    (f"{HOST} dropped by host_reject_connection", "connect", "rejected", None),
-    (f"refused connection from {HOST} (host_reject_connection)", "connect", "rejected", None),
-    (
-        f"temporarily refused connection from {HOST}: not in reserve list and load average = 9.12",
-        "connect",
-        "deferred",
-        None,
-    ),
-    (
-        f"Connection from {HOST} refused: too many connections from that IP address",
-        "connect",
-        "deferred",
-        None,
-    ),
-    (f"{HOST} rejected AUTH LOGIN: not from here", "envelope", "rejected", None),
-    (f"{HOST} rejected STARTTLS : no", "envelope", "rejected", None),
-    (f"rejected MAIL command {HOST}: too many messages in one connection", "envelope", "rejected", None),
-    (f"rejected MAIL FROM:<a@b.example> {HOST}: message too big: size=9 max=8", "envelope", "rejected", None),
-    (f"unqualified sender rejected: <a@b.example> {HOST}", "envelope", "rejected", None),
-    (f"unqualified recipient rejected: <ann> {HOST}", "envelope", "rejected", "ann"),
-    (
-        f"too many recipients: excess temporarily rejected: sender=<a@b.example> {HOST}",
-        "envelope",
-        "deferred",
-        None,
-    ),
-    (f"too many recipients: message rejected: sender=<a@b.example> {HOST}", "envelope", "rejected", None),
-    (
-        f"overlong message header line received from {HOST} (more than 998 characters): message abandoned",
-        "content",
-        "rejected",
-        None,
-    ),
-    (
-        f"ridiculously long message header received from {HOST} (more than 1048576 characters):"
-        " message abandoned",
-        "content",
-        "rejected",
-        None,
-    ),
-]
-
-
-@pytest.mark.parametrize(("text", "stage", "outcome", "recipient"), ATTEMPTS)
-def test_a_refusal_before_a_message_is_an_attempt(
-    text: str, stage: str, outcome: str, recipient: str | None
-) -> None:
-    (row,) = transmissions(line(text, id=""))
-    assert facts(row) == ("attempt", stage, outcome, recipient)
-    assert row["client_ip"] == "192.0.2.7" and row["client_name"] == "mx.shop.example"
-    assert row["first_at"] == AT
-    if "a@b.example" in text:
-        assert row["sender"] == "a@b.example"
 
 
 # --- with an id -----------------------------------------------------------------------------------------

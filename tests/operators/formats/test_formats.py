@@ -196,14 +196,18 @@ def test_hostile_lines(name: str) -> None:
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def cases_of(folder: Path) -> list[Any]:
-    lines = (folder / "line.log").read_bytes().decode().split("\n")[:-1]
-    with (folder / "expected.csv").open(newline="", encoding="utf-8") as rows:
-        expected = list(csv.DictReader(rows))
-    return [
-        pytest.param(folder.name, line, row, id=f"{folder.name} {number} {row['case']}")
-        for number, (line, row) in enumerate(zip(lines, expected, strict=True), start=1)
-    ]
+def golden_lines(name: str) -> list[tuple[str, dict[str, str]]]:
+    """The golden lines of a format, each with its row."""
+    lines = (GOLDEN / name / "line.log").read_bytes().decode().split("\n")[:-1]
+    with (GOLDEN / name / "expected.csv").open(newline="", encoding="utf-8") as rows:
+        return list(zip(lines, csv.DictReader(rows), strict=True))
+
+
+GOLDEN_LINES = [
+    pytest.param(folder.name, line, row, id=f"{folder.name} {number} {row['case']}")
+    for folder in sorted(GOLDEN.iterdir())
+    for number, (line, row) in enumerate(golden_lines(folder.name), start=1)
+]
 
 
 def read_line(name: str, line: str, source: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -229,9 +233,7 @@ def expected_of(text: str, kind: Any) -> Any:
     return value_of(text, kind)
 
 
-@pytest.mark.parametrize(
-    ("name", "line", "row"), [case for folder in sorted(GOLDEN.iterdir()) for case in cases_of(folder)]
-)
+@pytest.mark.parametrize(("name", "line", "row"), GOLDEN_LINES)
 def test_a_line_gives_its_row(name: str, line: str, row: dict[str, str]) -> None:
     source = {"time_zone": row.get("time_zone") or "UTC", "options": json.loads(row.get("options") or "{}")}
     found, kinds = read_line(name, line, source)

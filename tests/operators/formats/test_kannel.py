@@ -395,35 +395,6 @@ def test_worst_part_decides() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("fields", "segments", "text"),
-    [
-        ({"text": "x" * 160}, 1, "x" * 160),
-        ({"text": "x" * 161}, 2, "x" * 161),
-        ({"text": "x" * 307}, 3, "x" * 307),
-        # Two bytes in UTF-8, one septet on the air.
-        ({"text": "é" * 160}, 1, "é" * 160),
-        # Three bytes in UTF-8, two septets.
-        ({"text": "€" * 80}, 1, "€" * 80),
-        ({"text": "€" * 81}, 2, "€" * 81),
-        ({"text": "0416" * 70, "coding": 2}, 1, "Ж" * 70),
-        ({"text": "0416" * 71, "coding": 2}, 2, "Ж" * 71),
-        ({"text": "D83DDE00", "coding": 2}, 1, "\U0001f600"),
-        ({"text": "61" * 140, "coding": 1}, 1, "a" * 140),
-        ({"text": "61" * 141, "coding": 1}, 2, "a" * 141),
-        ({"text": "5AFC72696368", "coding": 1}, 1, "Zürich"),
-        ({"text": "0006AF00", "coding": 1}, 1, None),
-        # Ports in the header take seven octets of the room.
-        ({"text": "61" * 133, "coding": 1, "udh": "0605040B8423F0"}, 1, "a" * 133),
-        ({"text": "61" * 134, "coding": 1, "udh": "0605040B8423F0"}, 2, "a" * 134),
-        ({"text": "x" * 152, "udh": "050003420301"}, 1, "x" * 152),
-    ],
-)
-def test_text_and_segments(fields: dict[str, Any], segments: int, text: str | None) -> None:
-    (row,) = transmissions([event("Sent SMS", mask=0, **fields)])
-    assert (row["segment_count"], row["text"]) == (segments, text)
-
-
 def test_events_that_are_no_sms() -> None:
     lines = [
         event("FAILED Receive DLR", to="+SHOP"),

@@ -29,7 +29,7 @@ from jobs.operators.sniff.command import sniff_files
 from jobs.operators.sniff.silver import PROTECTION
 from jobs.operators.sniff.tally import OPERATOR, look_like_refusals
 from tests.conftest import ROOT
-from tests.operators.formats.test_exim_refusals import ATTEMPTS
+from tests.operators.formats.test_formats import golden_lines
 from tests.operators.formats.test_postfix import LIMITS
 
 LAB = ROOT / "sample_data" / "lab"
@@ -196,7 +196,7 @@ def test_what_kernels_now_count_is_ignored_no_more(tmp_path: Path) -> None:
     assert as_json(mail) | {"ignored": 0, "ignored_refusals": 0} == as_json(mail)
     main = tmp_path / "mainlog"
     lab = LAB / "exim" / "mainlog"
-    refused = "".join(f"2026-11-24 14:01:53 {text}\n" for text, *_ in ATTEMPTS)
+    refused = "".join(f"{line}\n" for line, row in golden_lines("exim") if row["grain_code"] == "attempt")
     main.write_text(lab.read_text("utf-8") + refused, encoding="utf-8")
     assert as_json(main)["ignored"] == as_json(lab)["ignored"] and not as_json(main)["ignored_refusals"]
 
